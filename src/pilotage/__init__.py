@@ -1,0 +1,2 @@
+"""Pilotage."""
+from pilotage._version import __version__ as __version__
