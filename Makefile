@@ -1,0 +1,84 @@
+# Everything a developer runs. Each target sets up what it needs: `make demo` and `make test` work on a fresh clone
+# that has nothing but Python 3.11 to 3.13, git and make. The environment is .venv; delete it to start over.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow bench lint format docs names clean
+
+SHELL := /bin/bash
+# The first interpreter that fits; say `make PYTHON=python3.12 ...` to choose.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --constraint constraints.txt
+# An environment is remade when what it is made from changes.
+FROM := pyproject.toml constraints.txt
+
+# A waiting thread must not spin: on a shared machine it would take the core from the one it waits for.
+export OMP_WAIT_POLICY := passive
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+
+demo: $(VENV)/demo  ## the main demo: a robot finds out where it is, plans, drives to its goals (under two minutes)
+	$(BIN)/pilotage demo navigate $(ARGS)
+
+test: $(VENV)/dev  ## the tests, without the slow ones
+	$(BIN)/python -m pytest -q $(ARGS)
+
+test-slow: $(VENV)/dev  ## all tests
+	$(BIN)/python -m pytest -q -m "slow or not slow" $(ARGS)
+
+bench: $(VENV)/bench  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lint: $(VENV)/dev  ## style, types, directions of imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/dev  ## rewrite the code in the project's style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/docs  ## the documentation site, into site/
+	$(BIN)/mkdocs build --strict --quiet
+
+names: $(VENV)/dev  ## write down the public names after a deliberate change of them
+	$(BIN)/python -m tests.test_architecture
+
+clean:  ## remove everything that was made, the environment included
+	rm -rf $(VENV) .cache .pytest_cache .hypothesis .ruff_cache .import_linter_cache site dist build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A system Python without ensurepip (Debian without python3-venv) can still make an environment with virtualenv or uv.
+$(VENV)/made:
+	@test -n "$(PYTHON)" || { echo "Pilotage needs Python 3.11, 3.12 or 3.13; none was found. Say: make PYTHON=/path/to/python3.12" >&2; exit 1; }
+	@rm -rf $(VENV)
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null \
+		|| $(PYTHON) -m virtualenv --quiet $(VENV) 2>/dev/null \
+		|| uv venv --quiet --seed --python $(PYTHON) $(VENV) 2>/dev/null \
+		|| { echo "$(PYTHON) cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	@$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/demo: $(VENV)/made $(FROM)
+	@echo "Installing what the demo needs into $(VENV) ..."
+	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/dev: $(VENV)/made $(FROM)
+	@echo "Installing what tests and checks need into $(VENV) ..."
+	@$(PIP) --editable '.[demo,envs,learning]' --group dev
+	@touch $@
+
+$(VENV)/bench: $(VENV)/dev
+	@echo "Installing the peers we compare with into $(VENV) ..."
+	@$(PIP) --editable '.[peers]'
+	@touch $@
+
+$(VENV)/docs: $(VENV)/made $(FROM)
+	@echo "Installing what the documentation needs into $(VENV) ..."
+	@$(PIP) --editable . --group docs
+	@touch $@

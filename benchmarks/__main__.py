@@ -1,0 +1,105 @@
+"""`python -m benchmarks NAME... [--quick] [--json FILE] [--list]`."""
+
+from __future__ import annotations
+
+import benchmarks.one_thread  # isort: split
+
+import importlib
+import json as jsonlib
+import pkgutil
+import platform
+import sys
+from pathlib import Path
+from typing import Annotated, TextIO
+
+from cyclopts import App, CycloptsError, Parameter
+
+import benchmarks
+from benchmarks.harness import REGISTRY, Result, Row, measure, missing
+
+HEAD = f"{'row':18} {'ours':>10} {'peer':>10} unit {'ratio':>8} {'quartiles':>15} {'bar':>6} verdict  peer: note"
+
+
+def run(
+    *names: str, quick: bool = False, json: Path | None = None, show: Annotated[bool, Parameter("--list")] = False
+) -> int:
+    """Measure rows, each against its peer, in this one process.
+
+    Parameters
+    ----------
+    names
+        Rows or topics (files of benchmarks/); without any, all rows.
+    quick
+        Smaller problems and fewer rounds: figures to look at, not to publish.
+    json
+        Write one JSON object a row to this file, a line each.
+    show
+        Say which rows there are, and measure nothing.
+    """
+    rows = _chosen(names)
+    if rows is None:
+        return 2
+    if show:
+        for entry in rows:
+            print(f"{entry.name:18} {entry.topic:14} {entry.bar:6g}x {entry.peer}: {entry.note}")
+        return 0
+    print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one thread each\n{HEAD}")
+    if json is None:
+        return _measure_all(rows, quick, None)
+    with json.open("w", encoding="utf-8") as out:
+        return _measure_all(rows, quick, out)
+
+
+def _chosen(names: tuple[str, ...]) -> list[Row] | None:
+    """The rows that `names` mean; None, said on stderr, when one means nothing."""
+    for module in pkgutil.iter_modules(benchmarks.__path__):
+        if module.name not in ("__main__", "harness", "one_thread"):
+            importlib.import_module(f"benchmarks.{module.name}")
+    known = {*REGISTRY, *(entry.topic for entry in REGISTRY.values())}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        rows = ", ".join(REGISTRY) or "none yet"
+        print(f"benchmarks: no row or topic is named {', '.join(unknown)}; the rows are {rows}", file=sys.stderr)
+        return None
+    return [entry for entry in REGISTRY.values() if not names or {entry.name, entry.topic} & {*names}]
+
+
+def _measure_all(rows: list[Row], quick: bool, out: TextIO | None) -> int:
+    """Measure and print row by row; 1 when a bar was missed or two sides disagreed."""
+    failed = False
+    for entry in rows:
+        if absent := missing(entry):
+            print(f"{entry.name:18} skipped: {', '.join(absent)} not installed; pip install 'pilotage[peers]'")
+            continue
+        try:
+            result = measure(entry, quick)
+        except AssertionError as error:
+            failed = True
+            print(f"{entry.name:18} DISAGREES with {entry.peer}: {error}", flush=True)
+            continue
+        failed |= not result.reached
+        print(_line(result), flush=True)
+        if out is not None:
+            out.write(jsonlib.dumps(result.record()) + "\n")
+            out.flush()
+    return int(failed)
+
+
+def _line(result: Result) -> str:
+    entry, (low, high) = result.row, result.spread
+    verdict = "reached" if result.reached else "MISSED "
+    quartiles = f"{low:.3g} - {high:.3g}"
+    return (
+        f"{entry.name:18} {result.ours:10.4g} {result.peer:10.4g} {entry.unit:4} {result.ratio:8.3g}"
+        f" {quartiles:>15} {entry.bar:6g} {verdict}  {entry.peer}: {result.note}"
+    )
+
+
+if __name__ == "__main__":
+    app = App(name="benchmarks", default_command=run, version_flags=[], default_parameter=Parameter(negative=()))
+    try:
+        sys.exit(app(exit_on_error=False, print_error=False, result_action="return_value"))
+    except CycloptsError as error:
+        error.verbose = False
+        print(f"benchmarks: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,1 @@
+"""The `pilotage` command, one file a verb: `demo`, `info`, `plan`."""

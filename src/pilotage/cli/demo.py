@@ -1,0 +1,74 @@
+"""`pilotage demo [NAME]`: run a demo, or list them.
+
+A demo is a file in `demos/`: the first line of its docstring says what it shows, and its function `main` runs it.
+The parameters of `main`, all with defaults, are the options of the command; its docstring explains them; what it
+returns is the exit code (None is 0). The folder stands beside `src` in a checkout and inside the package in a wheel.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from cyclopts import App
+
+import pilotage
+from pilotage.core.errors import PilotageError
+
+PACKAGE = "pilotage.demos"
+
+
+def demos_folder() -> Path:
+    """Where the demos are.
+
+    Raises:
+        PilotageError: when this installation came without them.
+    """
+    package = Path(pilotage.__file__).parent
+    for folder in (package / "demos", package.parents[1] / "demos"):
+        if folder.is_dir():
+            return folder
+    raise PilotageError(f"no demos beside {package}; reinstall pilotage, or run from a checkout of the project")
+
+
+def demo_lines() -> dict[str, str]:
+    """Name of each demo, and the first line of its docstring; no demo is imported for that."""
+    files = sorted(file for file in demos_folder().glob("*.py") if not file.stem.startswith("_"))
+    return {file.stem: _first_line(file) for file in files}
+
+
+def demos_app() -> App:
+    """The verb `demo`, with one sub-command a demo, each imported only when it is run."""
+    app = App(name="demo", help="Run a demo; without a name, list them.", help_epilogue="", default_command=_list)
+    if PACKAGE not in sys.modules:
+        home = ModuleType(PACKAGE)
+        home.__path__ = [str(demos_folder())]
+        sys.modules[PACKAGE] = home
+    for name, line in demo_lines().items():
+        app.command(f"{PACKAGE}.{name}:main", name=name.replace("_", "-"), help=line)
+    return app
+
+
+def _list(name: str | None = None, /) -> None:
+    """List the demos.
+
+    Parameters
+    ----------
+    name
+        The demo to run; without it, the demos are listed.
+    """
+    lines = demo_lines()
+    if name is not None:
+        known = ", ".join(lines) or "none"
+        raise PilotageError(f"there is no demo named {name!r}; the demos are: {known}")
+    width = max(map(len, lines), default=0)
+    for name, line in lines.items():
+        print(f"{name.replace('_', '-'):{width}}  {line}")
+    print("\nRun one with: pilotage demo NAME, and see its options with: pilotage demo NAME --help")
+
+
+def _first_line(file: Path) -> str:
+    text = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return text.partition("\n")[0]

@@ -1,0 +1,85 @@
+"""`pilotage info`: what is installed here, and what it runs with."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json as jsonlib
+import os
+import platform
+import re
+import sys
+from typing import Any
+
+
+def info(*, json: bool = False) -> None:
+    """Show versions, installed extras, the cache folder and threads.
+
+    Parameters
+    ----------
+    json
+        Print one JSON object instead of text.
+    """
+    facts = gather()
+    print(jsonlib.dumps(facts, indent=2) if json else _text(facts))
+
+
+def gather() -> dict[str, Any]:
+    """Everything `pilotage info` tells, as plain values."""
+    import numba
+
+    from pilotage.models.cache import cache_folder
+
+    core, extras = requirements()
+    return {
+        "pilotage": importlib.metadata.version("pilotage"),
+        "python": platform.python_version(),
+        "executable": sys.executable,
+        "platform": platform.platform(),
+        "core": core,
+        "extras": extras,
+        "cache": str(cache_folder()),
+        "cores": os.cpu_count(),
+        "threads": numba.config.NUMBA_NUM_THREADS,
+        "threading_layer": numba.config.THREADING_LAYER,
+    }
+
+
+def requirements() -> tuple[dict[str, str | None], dict[str, dict[str, str | None]]]:
+    """Versions of the core dependencies, and of those each extra brings; None where not installed."""
+    core: dict[str, str | None] = {}
+    extras: dict[str, dict[str, str | None]] = {}
+    for line in importlib.metadata.requires("pilotage") or []:
+        requirement, _, marker = line.partition(";")
+        name = re.split(r"[\s<>=!~\[(]", requirement.strip())[0]
+        limit = re.search(r"python_version < '(\d+)\.(\d+)'", marker.replace('"', "'"))
+        if name == "pilotage" or (limit and sys.version_info[:2] >= (int(limit[1]), int(limit[2]))):
+            continue
+        extra = re.search(r"extra == '([\w-]+)'", marker.replace('"', "'"))
+        target = extras.setdefault(extra[1], {}) if extra else core
+        target[name] = _version(name)
+    return core, extras
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _text(facts: dict[str, Any]) -> str:
+    rows = [
+        ("pilotage", facts["pilotage"]),
+        ("python", f"{facts['python']} ({facts['executable']})"),
+        ("platform", facts["platform"]),
+        ("core", ", ".join(f"{name} {version}" for name, version in facts["core"].items())),
+        ("cache", facts["cache"]),
+        ("threads", f"{facts['threads']} of {facts['cores']} cores, layer {facts['threading_layer']}"),
+    ]
+    for extra, packages in facts["extras"].items():
+        missing = [name for name, version in packages.items() if version is None]
+        found = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
+        cure = f"missing {', '.join(missing)}: pip install 'pilotage[{extra}]'" if missing else ""
+        rows.append((f"[{extra}]", "; ".join(part for part in (found, cure) if part)))
+    width = max(len(name) for name, _ in rows)
+    return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
