@@ -1,0 +1,31 @@
+"""The language all of Pilotage speaks: spaces, beliefs, protocols, results, errors and random streams."""
+
+from __future__ import annotations
+
+from .belief import Belief as Belief
+from .errors import CovarianceError as CovarianceError
+from .errors import FormatError as FormatError
+from .errors import MissingExtra as MissingExtra
+from .errors import ModelError as ModelError
+from .errors import PilotageError as PilotageError
+from .errors import ShapeError as ShapeError
+from .errors import SpaceError as SpaceError
+from .errors import require as require
+from .gaussian import Gaussian as Gaussian
+from .linearize import jacobian as jacobian
+from .mathematics import Mathematics as Mathematics
+from .mathematics import math_for as math_for
+from .mathematics import numpy_math as numpy_math
+from .mathematics import torch_math as torch_math
+from .mixture import Mixture as Mixture
+from .particles import Particles as Particles
+from .parts import SE2 as SE2
+from .parts import SE3 as SE3
+from .parts import Angle as Angle
+from .parts import Part as Part
+from .parts import Quaternion as Quaternion
+from .parts import Real as Real
+from .space import Space as Space
+from .streams import Rng as Rng
+from .streams import generator as generator
+from .streams import seeded as seeded

@@ -1,0 +1,58 @@
+"""The errors Pilotage raises. Every message says what was given, what was expected and what to do."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+
+
+class PilotageError(Exception):
+    """Base of every error that Pilotage raises on purpose."""
+
+
+class ShapeError(PilotageError, ValueError):
+    """An array whose shape or content (NaN, infinity) does not fit the space it is meant for."""
+
+
+class SpaceError(PilotageError, ValueError):
+    """A space that is declared wrongly, or two spaces that do not fit each other."""
+
+
+class ModelError(PilotageError, ValueError):
+    """A model that breaks its contract: wrong number of outputs, unknown parameter, data-dependent `if`."""
+
+
+class CovarianceError(PilotageError, ValueError):
+    """A covariance that is not symmetric positive definite where it must be."""
+
+
+class FormatError(PilotageError, ValueError):
+    """A file that does not hold what its format promises."""
+
+
+class MissingExtra(PilotageError, ImportError):
+    """An optional dependency that is not installed."""
+
+
+def require(package: str, extra: str) -> ModuleType:
+    """Import an optional `package`, or say in one sentence how to install it.
+
+    Args:
+        package: name to import, e.g. ``"gymnasium"``.
+        extra: the extra of Pilotage that brings it, e.g. ``"envs"``.
+
+    Raises:
+        MissingExtra: when the package cannot be found.
+
+    Example:
+        >>> require("math", extra="all").__name__
+        'math'
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] != package.split(".")[0]:
+            raise
+        raise MissingExtra(
+            f"{package} is not installed; it comes with the extra `{extra}`: pip install 'pilotage[{extra}]'"
+        ) from error

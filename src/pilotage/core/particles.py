@@ -1,0 +1,114 @@
+"""Weighted samples of a state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+
+from .belief import Array, log_sum_exp, normalized_log_weights
+from .errors import CovarianceError, ShapeError
+from .gaussian import Gaussian, log_normal
+from .space import Space
+from .streams import Rng, generator
+
+
+@dataclass(frozen=True, eq=False, repr=False, init=False)
+class Particles:
+    """``p(x) = sum_i w_i delta(x - x_i)``: states with weights, log-weights normalised so that ``sum w_i = 1``.
+
+    Args:
+        space: where the states live.
+        points: ``(..., N, size)``.
+        log_weights: ``(..., N)``, of any sum, -inf for weight zero; None for equal weights.
+
+    Arrays are copied and read-only.
+
+    Raises:
+        ShapeError: when the arrays do not fit the space or each other, hold NaN, or all weights are zero.
+
+    Example:
+        >>> cloud = Particles(Space("x [m]"), [[0.0], [2.0]])
+        >>> print(cloud.moments(), "| effective", cloud.effective_size)
+        x 1.0 +- 1.0 m | effective 2.0
+    """
+
+    space: Space
+    points: Array
+    log_weights: Array
+
+    def __init__(self, space: Space, points: Any, log_weights: Any = None) -> None:
+        x = np.array(space.check(points, "points"))
+        if x.ndim < 2 or x.shape[-2] == 0:
+            raise ShapeError(f"points has shape {x.shape}; expected (..., N, {space.size}) with N of at least 1")
+        w = normalized_log_weights(log_weights, x.shape[-2], "particles")
+        w = np.broadcast_to(w, np.broadcast_shapes(w.shape, x.shape[:-1]))
+        if w.shape != x.shape[:-1]:
+            raise ShapeError(f"log_weights has shape {w.shape}; points of shape {x.shape} take {x.shape[:-1]}")
+        x.flags.writeable = False
+        self.__dict__.update(space=space, points=x, log_weights=w)
+
+    @classmethod
+    def trusted(cls, space: Space, points: Array, log_weights: Array) -> Particles:
+        """Without copies or checks, for arrays a kernel made; the log-weights must be normalised."""
+        new = object.__new__(cls)
+        new.__dict__.update(space=space, points=points, log_weights=log_weights)
+        return new
+
+    @property
+    def weights(self) -> Array:
+        """``(..., N)``, of sum 1."""
+        return np.exp(self.log_weights)
+
+    @property
+    def effective_size(self) -> Any:
+        """``1 / sum w_i^2``: between 1 and N (Kong, Liu, Wong 1994); a float, or ``(...)`` for batches."""
+        size = np.exp(-log_sum_exp(2.0 * self.log_weights))
+        return float(size) if size.ndim == 0 else size
+
+    def moments(self) -> Gaussian:
+        """Mean and covariance ``sum w_i d_i d_i'``, ``d_i = x_i (-) mean``; semidefinite when particles coincide."""
+        w = self.weights
+        mean = cast(Array, self.space.mean(self.points, w))
+        d = cast(Array, self.space.minus(self.points, mean[..., None, :]))
+        return Gaussian.trusted(self.space, mean, np.einsum("...n,...ni,...nj->...ij", w, d, d))
+
+    def sample(self, n: int, *, rng: Rng = None) -> Array:
+        """`n` particles drawn with replacement, ``(..., n, size)``."""
+        cumulative = np.cumsum(self.weights, axis=-1)
+        u = generator(rng).random((*cumulative.shape[:-1], n)) * cumulative[..., -1:]
+        if cumulative.ndim == 1:
+            return self.points[np.searchsorted(cumulative, u, side="right")]
+        i = (cumulative[..., None, :] <= u[..., None]).sum(-1)
+        return np.take_along_axis(self.points, i[..., None], axis=-2)
+
+    def log_prob(self, x: Any) -> Array:
+        """Kernel estimate of the log-density at states ``(..., size)``.
+
+        A Gaussian kernel on every particle, with ``h^2`` times the covariance of the cloud,
+        ``h = (4 / ((d + 2) N_eff))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
+
+        Raises:
+            CovarianceError: when the particles span no volume.
+        """
+        d = self.space.dim
+        cov = self.moments().cov
+        h2 = np.asarray((4.0 / ((d + 2.0) * self.effective_size)) ** (2.0 / (d + 4.0)))
+        apart = self.space.minus(np.asarray(x, dtype=np.float64)[..., None, :], self.points)
+        try:
+            kernels = log_normal(apart, (h2[..., None, None] * cov)[..., None, :, :])
+        except CovarianceError:
+            raise CovarianceError(
+                f"{self.points.shape[-2]} particles span no volume in {d} dimensions, so they have no density; "
+                "use more particles, or roughen them"
+            ) from None
+        return log_sum_exp(kernels + self.log_weights)
+
+    def __str__(self) -> str:
+        if self.points.ndim > 2:
+            return f"clouds of shape {self.points.shape[:-2]} over {', '.join(self.space.names)}"
+        return f"{self.moments()} ({self.points.shape[-2]} particles, {self.effective_size:.0f} effective)"
+
+    def __repr__(self) -> str:
+        return f"Particles({self})"

@@ -1,0 +1,160 @@
+"""What algorithms return. A status is never hidden, and a failure says why."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .belief import Belief
+
+Array = NDArray[np.float64]
+
+
+class Update:
+    """What one measurement did to a belief.
+
+    Attributes:
+        belief: the belief after the measurement (the one before it when `accepted` is False).
+        innovation: ``z (-) h(x)`` in the tangent of the reading, shape ``(..., dim)``; NaN where not measured.
+        S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``.
+        nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
+        log_likelihood: ``log p(z | past)`` over the measured components; 0 when nothing was measured.
+        accepted: False when a gate refused the measurement.
+    """
+
+    __slots__ = ("_S", "_accepted", "_belief", "_innovation", "_log_likelihood", "_nis")
+
+    def __init__(
+        self,
+        belief: Belief | Callable[[], Belief],
+        innovation: Array,
+        S: Array,
+        nis: Any,
+        log_likelihood: Any,
+        accepted: Any,
+    ) -> None:
+        self._belief = belief
+        self._innovation = innovation
+        self._S = S
+        self._nis = nis
+        self._log_likelihood = log_likelihood
+        self._accepted = accepted
+
+    @property
+    def belief(self) -> Belief:
+        if callable(self._belief):
+            self._belief = self._belief()
+        return self._belief
+
+    @property
+    def innovation(self) -> Array:
+        return self._innovation
+
+    @property
+    def S(self) -> Array:
+        return self._S
+
+    @property
+    def nis(self) -> Any:
+        return self._nis
+
+    @property
+    def log_likelihood(self) -> Any:
+        return self._log_likelihood
+
+    @property
+    def accepted(self) -> Any:
+        return self._accepted
+
+    def __repr__(self) -> str:
+        return f"Update(nis={self.nis}, log_likelihood={self.log_likelihood}, accepted={self.accepted})"
+
+
+class PlanStatus(enum.Enum):
+    """How a planning query ended."""
+
+    SOLVED = "solved"
+    NO_PATH = "no path"
+    INVALID = "invalid"
+    BUDGET = "budget spent"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A path, or the reason why there is none.
+
+    Attributes:
+        status: how the query ended.
+        path: states from start to goal, shape ``(K, n)`` in world units, or None.
+        cost: cost of the path; infinity when there is none.
+        lower_bound: no path can be cheaper than this.
+        reason: one sentence, empty when solved ("start is in collision by 0.12 m").
+        stats: what it took: ``expansions``, ``seconds`` and whatever else the planner counts.
+        seed: the seed that replays the query; None for deterministic planners and running generators.
+    """
+
+    status: PlanStatus
+    path: Array | None = None
+    cost: float = float("inf")
+    lower_bound: float = 0.0
+    reason: str = ""
+    stats: Mapping[str, Any] = field(default_factory=dict)
+    seed: int | None = None
+
+    @property
+    def ok(self) -> bool:
+        """True when `path` leads from the start to the goal."""
+        return self.status is PlanStatus.SOLVED
+
+
+class ActionStatus(enum.Enum):
+    """How the action came about."""
+
+    SOLVED = "solved"
+    FALLBACK = "fallback"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class Action:
+    """What a controller wants done now.
+
+    Attributes:
+        u: the action, shape ``(m,)``, inside the bounds of the action space.
+        status: SOLVED, FALLBACK (the named policy in `reason` chose `u`) or DONE (nothing left to do).
+        plan: what the controller expects to do next, actions ``(T, m)``, or None.
+        cost: cost of that plan as the controller sees it; NaN when it does not reckon one.
+        solve_time: seconds spent.
+        reason: one sentence, empty when solved.
+    """
+
+    u: Array
+    status: ActionStatus = ActionStatus.SOLVED
+    plan: Array | None = None
+    cost: float = float("nan")
+    solve_time: float = 0.0
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class FilterRun:
+    """A whole sequence filtered in one go; time is the first axis.
+
+    Attributes:
+        beliefs: Gaussian (or other belief) with leading axis T: after predicting to and updating at each step.
+        innovations: ``(T, dim)``.
+        nis: ``(T,)``.
+        log_likelihood: ``(T,)``; its sum is the log-likelihood of the sequence.
+        accepted: ``(T,)`` of bool.
+    """
+
+    beliefs: Belief
+    innovations: Array
+    nis: Array
+    log_likelihood: Array
+    accepted: NDArray[np.bool_]

@@ -1,0 +1,38 @@
+"""Random streams. A stream is an argument, never module state, and its seed ends up in the result."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import numpy as np
+
+Rng: TypeAlias = int | np.random.Generator | None
+"""What every `rng` argument takes: a seed, a generator that is continued, or None for a fresh seed."""
+
+
+def generator(rng: Rng = None) -> np.random.Generator:
+    """Turn an `rng` argument into a generator: a seed starts one, a generator is used as it is.
+
+    Example:
+        >>> generator(3).random() == generator(3).random()
+        True
+    """
+    return seeded(rng)[0]
+
+
+def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
+    """The generator for `rng`, and the seed that replays it (None when a running generator was handed in).
+
+    Example:
+        >>> gen, seed = seeded(None)
+        >>> replay, _ = seeded(seed)
+        >>> gen.random() == replay.random()
+        True
+    """
+    if isinstance(rng, np.random.Generator):
+        return rng, None
+    if rng is None:
+        rng = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+    elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
+        raise TypeError(f"rng must be an int seed, a numpy Generator or None, not {type(rng).__name__}")
+    return np.random.default_rng(int(rng)), int(rng)
