@@ -1,0 +1,380 @@
+"""Gives a driver its models: one inner step, compiled with traced models or run as plain Python over any other.
+
+`bind` follows the driver through every function it calls. What reaches only generated code, sizes and arithmetic goes
+into one source file, named by its content and compiled by numba with its cache on. What reaches a model that cannot be
+traced stays Python, with the slots bound to the protocol's methods; the algebra it calls is compiled all the same.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ModelError
+from ..core.protocols import Dynamics, Sensor, Task
+from ..core.space import Space
+from . import lane_math, scalar
+from .cache import forgive, load_source
+from .slots import Size, Slot
+from .tangent import space_source
+
+STRICT = ("contract", "nsz")
+"""Liberties that compiled code takes with floating point: fused multiply-add, and no care for the sign of zero."""
+FAST = ("contract", "nsz", "arcp", "reassoc", "afn")
+"""Liberties for rollouts, where sums may be reordered; NaN and infinity keep their meaning."""
+
+EMPTY = np.zeros(0)
+
+
+@dataclass(frozen=True)
+class Models:
+    """The models and spaces that slots refer to."""
+
+    dynamics: Dynamics | None = None
+    sensor: Sensor | None = None
+    task: Task | None = None
+    space: Space | None = None
+    lanes: int = 64
+
+    @property
+    def state(self) -> Space:
+        for owner in (self.dynamics, self.sensor):
+            if owner is not None:
+                return owner.state
+        if self.space is None:
+            raise ModelError("bind needs dynamics, a sensor or a space to know the state by")
+        return self.space
+
+    def size(self, name: str) -> int:
+        """The value of a `Size` slot."""
+        if name in ("NX", "ND"):
+            return self.state.size if name == "NX" else self.state.dim
+        if name == "LANES":
+            return self.lanes
+        owner, attribute = {
+            "NU": (self.dynamics and self.dynamics.action, "size"),
+            "NZ": (self.sensor and self.sensor.reading, "size"),
+            "NE": (self.sensor and self.sensor.reading, "dim"),
+            "NC": (self.sensor, "context_size"),
+            "NR": (self.task, "reference_size"),
+        }[name]
+        if owner is None:
+            raise ModelError(f"the driver uses {name}, but the model it belongs to was not given to bind")
+        return int(getattr(owner, attribute, 0))
+
+    def generated(self, slot: str) -> str | None:
+        """Source of a slot, or None when its model cannot be traced."""
+        if slot.startswith(("state_", "reading_")) and slot != "reading_noise":
+            kind, operation = slot.split("_")
+            space = self.state if kind == "state" else self.sensor.reading if self.sensor else None
+            if space is None:
+                raise ModelError(f"the driver uses {slot}, but no sensor was given to bind")
+            return space_source(slot, operation, space)
+        owner = self.owner(slot)
+        write = getattr(owner, "generated", None)
+        return None if write is None else write(slot)
+
+    def owner(self, slot: str) -> Any:
+        """The model that a slot belongs to."""
+        kind = "dynamics" if slot in DYNAMICS else "task" if "cost" in slot else "sensor"
+        owner = getattr(self, kind)
+        if owner is None:
+            raise ModelError(f"the driver calls {slot}, but bind was not given a {kind}")
+        return owner
+
+
+DYNAMICS = {"step", "linearized_step", "process_noise", "step_lanes"}
+
+
+def parameters(model: Any, dt: float | None = None) -> Any:
+    """The parameter vector that compiled code of `model` reads; empty for models that are not traced."""
+    vector = getattr(model, "vector", None)
+    return EMPTY if vector is None else vector(dt)
+
+
+def bind(
+    *drivers: Callable[..., Any],
+    dynamics: Any = None,
+    sensor: Any = None,
+    task: Any = None,
+    space: Space | None = None,
+    lanes: int = 64,
+    fastmath: tuple[str, ...] = STRICT,
+) -> Any:
+    """Working copies of `drivers` (a single one, or a tuple in the order given) that run these models.
+
+    Args:
+        drivers: functions that call the names in `pilotage.models.slots`.
+        dynamics: what `step`, `linearized_step` and `process_noise` mean.
+        sensor: what `observe`, `linearized_observe` and `reading_noise` mean.
+        task: what `stage_cost` and `terminal_cost` mean.
+        space: the state's space, where no model tells it.
+        lanes: value of `LANES`.
+        fastmath: liberties for compiled code, `STRICT` or `FAST`.
+
+    Raises:
+        ModelError: when a driver uses a slot whose model is missing.
+    """
+    models = Models(dynamics, sensor, task, space, lanes)
+    parts = _collect(drivers)
+    sizes = {name: models.size(name) for name in sorted(parts.sizes)}
+    sources = {name: models.generated(name) for name in sorted(parts.slots)}
+    plain = {name for name, source in sources.items() if source is None}
+    tainted = _tainted(parts, plain)
+    entries = {d.__name__ for d in drivers}.union(*(parts.calls[n] for n in tainted))
+    compiled = _compile(parts, entries, tainted, sizes, sources, fastmath)
+    if not tainted:
+        done = [compiled[d.__name__] for d in drivers]
+    else:
+        python = _rebind(parts, tainted, compiled, sizes, {n: _protocol(n, models) for n in plain})
+        done = [python.get(d.__name__) or compiled[d.__name__] for d in drivers]
+    return done[0] if len(done) == 1 else tuple(done)
+
+
+@dataclass
+class _Parts:
+    """All that a driver reaches."""
+
+    functions: dict[str, FunctionType]
+    calls: dict[str, set[str]]
+    slots: set[str]
+    sizes: set[str]
+    constants: dict[str, Any]
+
+
+def _collect(drivers: tuple[Callable[..., Any], ...]) -> _Parts:
+    parts = _Parts({}, {}, set(), set(), {})
+    for driver in drivers:
+        _visit(driver, parts)
+    return parts
+
+
+def _visit(function: Any, parts: _Parts) -> None:
+    function = getattr(function, "py_func", function)
+    name = function.__name__
+    known = parts.functions.get(name)
+    if known is not None:
+        if known is not function:
+            raise ModelError(f"two functions named {name} meet in one driver; rename one of them")
+        return
+    parts.functions[name] = function
+    parts.calls[name] = set()
+    for reached in sorted(_names(function.__code__)):
+        value = function.__globals__.get(reached, reached)
+        if isinstance(value, Slot):
+            parts.slots.add(value.name)
+            parts.calls[name].add(value.name)
+        elif isinstance(value, Size):
+            parts.sizes.add(value.name)
+        elif isinstance(getattr(value, "py_func", value), FunctionType):
+            _visit(value, parts)
+            parts.calls[name].add(value.__name__)
+        elif isinstance(value, (int, float)):
+            parts.constants[reached] = value
+
+
+def _names(code: types.CodeType) -> set[str]:
+    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
+def _tainted(parts: _Parts, plain: set[str]) -> set[str]:
+    """Functions from which a slot without source can be reached."""
+    bad = set(plain)
+    while True:
+        more = {name for name, calls in parts.calls.items() if name not in bad and calls & bad}
+        if not more:
+            return bad - plain
+        bad |= more
+
+
+def _compile(
+    parts: _Parts, entries: set[str], tainted: set[str], sizes: dict[str, int], sources: dict[str, str | None],
+    fastmath: tuple[str, ...],
+) -> dict[str, Any]:  # fmt: skip
+    """Everything that can be compiled, written to one file and handed to numba, which compiles what is called.
+
+    `entries` are what Python calls: these are kept in numba's cache.
+    """
+    functions = {n: f for n, f in parts.functions.items() if n not in tainted}
+    blocks = {n: source for n, source in sources.items() if source is not None}
+    helpers = _helpers("\n".join(blocks.values()))
+    head = [
+        '"""Generated by pilotage from models and algorithms; made anew whenever it is missing. Edits are lost."""',
+        "from __future__ import annotations",
+        "import math",
+        "import numpy as np",
+        "from numba import njit",
+        "FASTMATH = {" + ", ".join(f'"{f}"' for f in sorted(fastmath)) + "}",
+        *(f"{n} = {v!r}" for n, v in sorted({**parts.constants, **sizes}.items())),
+    ]
+    written = {**helpers, **blocks, **{n: _source(functions[n]) for n in _callees_first(functions, parts)}}
+    text = "\n".join(head) + "\n\n\n"
+    text += "\n\n".join((ENTRY if name in entries else INNER) + source for name, source in written.items())
+    module = load_source(text, next(iter(parts.functions)))
+    for name in entries & written.keys():
+        forgive(getattr(module, name))
+    return {name: getattr(module, name) for name in written}
+
+
+ENTRY = "@njit(cache=True, error_model='numpy', fastmath=FASTMATH)\n"
+INNER = "@njit(error_model='numpy', fastmath=FASTMATH)\n"
+
+
+def _callees_first(functions: dict[str, FunctionType], parts: _Parts) -> list[str]:
+    done: list[str] = []
+
+    def visit(name: str) -> None:
+        if name in functions and name not in done:
+            for callee in sorted(parts.calls[name]):
+                visit(callee)
+            done.append(name)
+
+    for name in functions:
+        visit(name)
+    return done
+
+
+def _helpers(text: str) -> dict[str, str]:
+    """Source of the scalar and lane functions that generated source calls, and of those they call in turn."""
+    available = {
+        n: f for module in (scalar, lane_math) for n, f in vars(module).items() if isinstance(f, FunctionType)
+    }
+    chosen: dict[str, str] = {}
+
+    def visit(name: str, source: str) -> None:
+        for other in available:
+            if other != name and other not in chosen and f"{other}(" in source:
+                visit(other, _source(available[other]))
+        if name:
+            chosen[name] = source
+
+    visit("", text)
+    return chosen
+
+
+def _source(function: FunctionType) -> str:
+    return textwrap.dedent(inspect.getsource(function)).rstrip() + "\n"
+
+
+def _rebind(
+    parts: _Parts, tainted: set[str], compiled: dict[str, Any], sizes: dict[str, int], slots: dict[str, Any]
+) -> dict[str, Any]:
+    """The tainted functions with their globals replaced: sizes, protocol calls, compiled algebra, each other."""
+    shared: dict[str, Any] = {**sizes, **slots, **compiled}
+    python: dict[str, Any] = {}
+    for name in tainted:
+        function = parts.functions[name]
+        space = {**function.__globals__, **shared}
+        python[name] = FunctionType(function.__code__, space, name, function.__defaults__, function.__closure__)
+    for function in python.values():
+        function.__globals__.update(python)
+    return python
+
+
+def _protocol(slot: str, models: Models) -> Callable[..., Any]:
+    """A slot as a call of the protocol's method, writing into the arrays that drivers hand over."""
+    owner = models.owner(slot)
+    adapters: dict[str, Callable[[Any], Callable[..., Any]]] = {
+        "step": _step,
+        "linearized_step": _linearized_step,
+        "process_noise": _process_noise,
+        "observe": _observe,
+        "linearized_observe": _linearized_observe,
+        "reading_noise": _reading_noise,
+        "stage_cost": lambda task: lambda x, u, r, c: float(task.cost(x, u, r)),
+        "terminal_cost": lambda task: lambda x, r, c: float(task.terminal_cost(x, r)),
+        "step_lanes": _step_lanes,
+        "stage_cost_lanes": _stage_cost_lanes,
+        "terminal_cost_lanes": _terminal_cost_lanes,
+    }
+    return adapters[slot](owner)
+
+
+def _step(dynamics: Dynamics) -> Callable[..., None]:
+    def step(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
+        y[:] = _checked(dynamics.step(x, u, dt), y, "step", dynamics)
+
+    return step
+
+
+def _linearized_step(dynamics: Dynamics) -> Callable[..., None]:
+    def linearized_step(x: Any, u: Any, dt: float, p: Any, y: Any, F: Any, Q: Any) -> None:
+        F[:] = _checked(dynamics.linearize(x, u, dt)[0], F, "linearize", dynamics)
+        Q[:] = _checked(dynamics.noise(x, u, dt), Q, "noise", dynamics)
+        y[:] = _checked(dynamics.step(x, u, dt), y, "step", dynamics)  # last: y may be x
+
+    return linearized_step
+
+
+def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
+    def process_noise(x: Any, u: Any, dt: float, p: Any, Q: Any) -> None:
+        Q[:] = _checked(dynamics.noise(x, u, dt), Q, "noise", dynamics)
+
+    return process_noise
+
+
+def _context(context: Any) -> Any:
+    return context if len(context) else None
+
+
+def _observe(sensor: Sensor) -> Callable[..., None]:
+    def observe(x: Any, context: Any, s: Any, z: Any) -> None:
+        z[:] = _checked(sensor.observe(x, _context(context)), z, "observe", sensor)
+
+    return observe
+
+
+def _linearized_observe(sensor: Sensor) -> Callable[..., None]:
+    def linearized_observe(x: Any, context: Any, s: Any, z: Any, H: Any, R: Any) -> None:
+        z[:] = _checked(sensor.observe(x, _context(context)), z, "observe", sensor)
+        H[:] = _checked(sensor.linearize(x, _context(context)), H, "linearize", sensor)
+        R[:] = _checked(sensor.noise(x, _context(context)), R, "noise", sensor)
+
+    return linearized_observe
+
+
+def _reading_noise(sensor: Sensor) -> Callable[..., None]:
+    def reading_noise(x: Any, context: Any, s: Any, R: Any) -> None:
+        R[:] = _checked(sensor.noise(x, _context(context)), R, "noise", sensor)
+
+    return reading_noise
+
+
+def _step_lanes(dynamics: Dynamics) -> Callable[..., None]:
+    def step_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
+        y[:] = _checked(dynamics.step(x.T, u.T, dt), y.T, "step", dynamics).T
+
+    return step_lanes
+
+
+def _stage_cost_lanes(task: Task) -> Callable[..., None]:
+    def stage_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
+        cost[0, :] = _checked(task.cost(x.T, u.T, r), cost[0], "cost", task)
+
+    return stage_cost_lanes
+
+
+def _terminal_cost_lanes(task: Task) -> Callable[..., None]:
+    def terminal_cost_lanes(x: Any, r: Any, c: Any, cost: Any) -> None:
+        cost[0, :] = _checked(task.terminal_cost(x.T, r), cost[0], "terminal_cost", task)
+
+    return terminal_cost_lanes
+
+
+def _checked(value: Any, target: Any, method: str, model: Any) -> Any:
+    """`value` as an array of the shape of `target`, or a sentence."""
+    array = np.asarray(value, dtype=float)
+    if array.shape != target.shape:
+        raise ModelError(
+            f"{type(model).__name__}.{method} returned an array of shape {array.shape}; "
+            f"{target.shape} was expected for this state"
+        )
+    return array
+

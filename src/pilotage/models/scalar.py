@@ -1,0 +1,79 @@
+"""Scalar functions that generated source calls and `math` lacks. They are copied into each generated file."""
+
+import math
+
+
+def scalar_wrap(a):
+    """Angle in (-pi, pi]."""
+    return a - 6.283185307179586 * math.ceil((a - 3.141592653589793) * 0.15915494309189535)
+
+
+def scalar_sign(a):
+    """-1, 0 or 1."""
+    return 1.0 if a > 0.0 else (-1.0 if a < 0.0 else 0.0)
+
+
+def scalar_floor(a):
+    """Largest whole number not above `a`, as a float."""
+    return float(math.floor(a))
+
+
+def raster_cell(p, header, x, y):
+    """Offset of the lower-left of the four cell centres around (x, y), and the place between them.
+
+    Layout of a raster in the parameter vector, from `header` on: origin x, origin y, cos yaw, sin yaw, cells per
+    metre, columns, rows, offset of the first value; the values follow there row by row, lowest y first.
+    """
+    dx = x - p[header]
+    dy = y - p[header + 1]
+    c = p[header + 2]
+    s = p[header + 3]
+    scale = p[header + 4]
+    columns = p[header + 5]
+    rows = p[header + 6]
+    i = (c * dx + s * dy) * scale - 0.5
+    j = (c * dy - s * dx) * scale - 0.5
+    # The comparisons are written so that NaN ends up inside the table, where it reads a value and harms nobody.
+    i = i if i > 0.0 else 0.0
+    j = j if j > 0.0 else 0.0
+    i = i if i < columns - 1.0 else columns - 1.0
+    j = j if j < rows - 1.0 else rows - 1.0
+    i0 = int(i) if i < columns - 1.0 else int(max(columns - 2.0, 0.0))
+    j0 = int(j) if j < rows - 1.0 else int(max(rows - 2.0, 0.0))
+    return int(p[header + 7]) + j0 * int(columns) + i0, i - i0, j - j0
+
+
+def raster_steps(p, header):
+    """How far the next column and the next row are in the parameter vector; 0 where there is only one."""
+    columns = int(p[header + 5])
+    return (1 if columns > 1 else 0), (columns if p[header + 6] > 1.0 else 0)
+
+
+def lookup(p, header, x, y):
+    """Bilinear value of the raster at `header` of `p`; outside, that of the nearest border cell."""
+    k, a, b = raster_cell(p, header, x, y)
+    right, up = raster_steps(p, header)
+    low = p[k] + a * (p[k + right] - p[k])
+    high = p[k + up] + a * (p[k + up + right] - p[k + up])
+    return low + b * (high - low)
+
+
+def lookup_slopes(p, header, x, y):
+    """Slopes of the bilinear patch along the columns and the rows of the raster, per metre."""
+    k, a, b = raster_cell(p, header, x, y)
+    right, up = raster_steps(p, header)
+    along = (1.0 - b) * (p[k + right] - p[k]) + b * (p[k + up + right] - p[k + up])
+    across = (1.0 - a) * (p[k + up] - p[k]) + a * (p[k + up + right] - p[k + right])
+    return along * p[header + 4], across * p[header + 4]
+
+
+def lookup_dx(p, header, x, y):
+    """Slope of the raster along world x."""
+    along, across = lookup_slopes(p, header, x, y)
+    return p[header + 2] * along - p[header + 3] * across
+
+
+def lookup_dy(p, header, x, y):
+    """Slope of the raster along world y."""
+    along, across = lookup_slopes(p, header, x, y)
+    return p[header + 3] * along + p[header + 2] * across

@@ -1,0 +1,407 @@
+"""Dynamics written once: a function of scalar components from which everything else is derived.
+
+    >>> from pilotage.core import Space
+    >>> @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]", "turn [rad/s]"), noise=(0.1, 0.1, 0.05))
+    ... def rover(x, u, p, m):
+    ...     _, _, yaw = x
+    ...     speed, turn = u
+    ...     return speed * m.cos(yaw), speed * m.sin(yaw), turn
+    >>> rover().step([0.0, 0.0, 0.0], [1.0, 0.0], 0.5).round(3).tolist()
+    [0.5, 0.0, 0.0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ModelError
+from ..core.mathematics import math_for
+from ..core.protocols import Dynamics
+from ..core.space import Space
+from .bind import bind
+from .emit import Signature, in_place, lanes
+from .integrators import integrator
+from .params import Layout, Values, merged
+from .slots import step
+from .tangent import seeds, tangent_jacobian
+from .tracer import Expr, Graph, SymbolicMath
+from .vectorized import Vectorized, stacked, unstacked
+
+Body = Callable[..., Sequence[Any]]
+NoiseBody = Callable[..., Any]
+NOISE, ACTION_NOISE = "noise_density", "action_noise"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is common to all members of a family: the function and its spaces. Equal recipes share generated code."""
+
+    body: Body
+    state: Space
+    action: Space
+    rule: str
+    """Name of the integrator, or "step" for a function that gives the next state itself."""
+    noise_body: NoiseBody | None
+    layout_key: tuple[Any, ...]
+
+
+class TracedDynamics(Dynamics):
+    """Dynamics derived from one function of scalar components; made by `dynamics` and `discrete_dynamics`.
+
+    Attributes:
+        name: the function's name.
+        state, action: the spaces.
+        params: its parameters by name.
+        integrator: "euler", "midpoint", "rk4", or "step" where the function gives the next state itself.
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        state: Space,
+        action: Space,
+        params: Mapping[str, Any],
+        rule: str,
+        noise: Sequence[float] | NoiseBody | None,
+        action_noise: Sequence[float] | None,
+    ) -> None:
+        self.name = body.__name__
+        self.state = state
+        self.action = action
+        self.params = dict(params)
+        self.integrator = rule
+        if rule != "step":
+            integrator(rule)
+        values = dict(params)
+        if noise is not None and not callable(noise):
+            values[NOISE] = densities(noise, state.dim, f"noise of {self.name}", state.tangent_names)
+        if action_noise is not None:
+            values[ACTION_NOISE] = densities(action_noise, action.dim, f"action_noise of {self.name}", action.names)
+        self._values = values
+        self._layout = Layout(values)
+        self._recipe = Recipe(body, state, action, rule, noise if callable(noise) else None, self._layout.key)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
+        return f"{self.name}({given})"
+
+    def replace(self, **params: Any) -> TracedDynamics:
+        """The same dynamics with other parameter values; nothing is compiled again."""
+        values = merged(self.params, params, self.name)
+        noise = self._recipe.noise_body or self._values.get(NOISE)
+        recipe = self._recipe
+        return TracedDynamics(
+            recipe.body, self.state, self.action, values, recipe.rule, noise, self._values.get(ACTION_NOISE)
+        )
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        x, u = _arrays(x, u, self)
+        m = math_for(x)
+        y = _advance(self._recipe, unstacked(x), unstacked(u), dt, self._numbers, m)
+        return stacked(y, np.broadcast_shapes(x.shape[:-1], u.shape[:-1]), x)
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        x, u = _arrays(x, u, self)
+        flat = self._trace.linearized(x, u, dt, self._layout.listed(self._values))
+        split = self.state.dim * self.state.dim
+        batch, d = flat.shape[:-1], self.state.dim
+        return flat[..., :split].reshape(*batch, d, d), flat[..., split:].reshape(*batch, d, self.action.dim)
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        x, u = _arrays(x, u, self)
+        flat = self._trace.noise(x, u, dt, self._layout.listed(self._values))
+        return flat.reshape(*flat.shape[:-1], self.state.dim, self.state.dim)
+
+    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
+        if type(us).__module__.startswith("torch") or type(x0).__module__.startswith("torch"):
+            return self._rollout_tensors(x0, us, dt)
+        us = self.action.check(us, "actions")
+        x0 = np.broadcast_to(self.state.check(x0, "initial state"), (*us.shape[:-2], self.state.size))
+        xs = np.empty((*us.shape[:-2], us.shape[-2] + 1, self.state.size))
+        xs[..., 0, :] = x0
+        flat = xs.reshape(-1, us.shape[-2] + 1, self.state.size)
+        actions = np.ascontiguousarray(us).reshape(-1, us.shape[-2], self.action.size)
+        self._compiled_rollout(flat, actions, float(dt), self.vector(dt))
+        return flat.reshape(xs.shape)
+
+    def _rollout_tensors(self, x0: Any, us: Any, dt: float) -> Any:
+        import sys
+
+        torch = sys.modules["torch"]
+        x = x0.expand(*us.shape[:-2], self.state.size)
+        xs = [x]
+        for t in range(us.shape[-2]):
+            x = self.step(x, us[..., t, :], dt)
+            xs.append(x)
+        return torch.stack(xs, -2)
+
+    def vector(self, dt: float | None = None) -> np.ndarray:
+        """Parameters as compiled code reads them. `dt` matters only to models whose parameters depend on it."""
+        return self._vector
+
+    def generated(self, slot: str) -> str | None:
+        """Source of a slot of `pilotage.models.slots` for these dynamics."""
+        return self._trace.source(slot)
+
+    @cached_property
+    def _vector(self) -> np.ndarray:
+        return self._layout.vector(self._values)
+
+    @cached_property
+    def _numbers(self) -> Values:
+        return self._layout.numbers(self._values)
+
+    @property
+    def _trace(self) -> DynamicsTrace:
+        return _traced(self._recipe, self._layout)
+
+    @cached_property
+    def _compiled_rollout(self) -> Any:
+        return bind(rollout_batch, dynamics=self)
+
+
+def rollout_batch(xs: Any, us: Any, dt: float, p: Any) -> None:
+    """x[t+1] = step(x[t], u[t]) along every row of a batch; xs (B, T+1, NX) starts with x[0], us (B, T, NU)."""
+    for b in range(xs.shape[0]):
+        for t in range(us.shape[1]):
+            step(xs[b, t], us[b, t], dt, p, xs[b, t + 1])
+
+
+class DynamicsTrace:
+    """One trace of a recipe: next state, Jacobians and noise as expressions, and the source made from them."""
+
+    def __init__(self, recipe: Recipe, layout: Layout) -> None:
+        self.recipe = recipe
+        graph = Graph()
+        m: Any = SymbolicMath(graph)
+        self.x = graph.inputs("x", recipe.state.size)
+        self.u = graph.inputs("u", recipe.action.size)
+        self.dt = graph.input("dt", 0)
+        self.p = layout.symbols(graph, "p")
+        following = _advance(recipe, self.x, self.u, self.dt, self.p, m)
+        self.y = [graph.lift(e) for e in following]
+        self.graph = graph
+        self.m = m
+
+    @cached_property
+    def F(self) -> list[list[Expr]]:
+        return tangent_jacobian(self.recipe.state, self.y, seeds(self.recipe.state, self.x))
+
+    @cached_property
+    def B(self) -> list[list[Expr]]:
+        if not self.u:
+            return [[] for _ in range(self.recipe.state.dim)]
+        return tangent_jacobian(self.recipe.state, self.y, seeds(self.recipe.action, self.u))
+
+    @cached_property
+    def Q(self) -> list[list[Expr]]:
+        g, d = self.graph, self.recipe.state.dim
+        Q = [[g.zero] * d for _ in range(d)]
+        body = self.recipe.noise_body
+        if body is not None:
+            Q = square(body(self.x, self.u, self.dt, self.p, self.m), d, g, self.recipe.body.__name__)
+        known = self.p.__dict__
+        for i, density in enumerate(known.get(NOISE, ())):
+            Q[i][i] = Q[i][i] + density * density * self.dt
+        for k, std in enumerate(known.get(ACTION_NOISE, ())):
+            for i in range(d):
+                for j in range(d):
+                    Q[i][j] = Q[i][j] + self.B[i][k] * self.B[j][k] * (std * std)
+        return Q
+
+    def source(self, slot: str) -> str | None:
+        labels = {"x": self.recipe.state.names, "u": self.recipe.action.names}
+        inputs = ("x", "u", "dt", "p")
+        if slot == "step":
+            return in_place(Signature(slot, inputs, labels=labels), [("y", self.y)])
+        if slot == "linearized_step":
+            return in_place(Signature(slot, inputs, labels=labels), [("y", self.y), ("F", self.F), ("Q", self.Q)])
+        if slot == "process_noise":
+            return in_place(Signature(slot, inputs, labels=labels), [("Q", self.Q)])
+        if slot == "step_lanes":
+            return lanes(Signature(slot, inputs, labels=labels), [("y", self.y)])
+        return None
+
+    @cached_property
+    def linearized(self) -> Vectorized:
+        return Vectorized([e for row in self.F for e in row] + [e for row in self.B for e in row])
+
+    @cached_property
+    def noise(self) -> Vectorized:
+        return Vectorized([e for row in self.Q for e in row])
+
+
+def _traced(recipe: Recipe, layout: Layout) -> DynamicsTrace:
+    return _traces(recipe)(layout)
+
+
+@lru_cache(maxsize=512)
+def _traces(recipe: Recipe) -> Callable[[Layout], DynamicsTrace]:
+    """The one trace of a recipe, made when first asked for (a layout of the same key serves)."""
+    made: list[DynamicsTrace] = []
+
+    def get(layout: Layout) -> DynamicsTrace:
+        if not made:
+            made.append(DynamicsTrace(recipe, layout))
+        return made[0]
+
+    return get
+
+
+def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Values, m: Any) -> Sequence[Any]:
+    """Components of the next state, in any namespace."""
+    name = recipe.body.__name__
+    if recipe.rule == "step":
+        y = counted(recipe.body(x, u, dt, p, m), recipe.state.size, name, "components of the next state")
+        return recipe.state.components_normalize(y, m)
+
+    def rates(state: Sequence[Any]) -> Sequence[Any]:
+        return counted(recipe.body(state, u, p, m), recipe.state.dim, name, "rates")
+
+    return integrator(recipe.rule)(rates, recipe.state, x, dt, m)
+
+
+def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
+    given = list(values) if isinstance(values, (tuple, list)) else [values]
+    if len(given) != expected:
+        raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
+    return given
+
+
+def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
+    """A noise function's answer as a matrix: `d` variances, or d rows of d."""
+    rows = list(value)
+    if len(rows) == d and not isinstance(rows[0], (tuple, list)):
+        return [[g.lift(rows[i]) if i == j else g.zero for j in range(d)] for i in range(d)]
+    if len(rows) != d or any(len(row) != d for row in rows):
+        raise ModelError(f"the noise of {name} must be {d} variances or {d} rows of {d}; it has {len(rows)} rows")
+    return [[g.lift(e) for e in row] for row in rows]
+
+
+def densities(given: Sequence[float], count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
+    values = tuple(float(v) for v in np.atleast_1d(np.asarray(given, dtype=float)))
+    values = values * count if len(values) == 1 else values
+    if len(values) != count or any(not v >= 0 for v in values):
+        raise ModelError(f"{what} must be {count} standard deviations, for {', '.join(names)}; {given!r} was given")
+    return values
+
+
+def _arrays(x: Any, u: Any, model: TracedDynamics) -> tuple[Any, Any]:
+    """Inputs as arrays of the right length; tensors pass as they are."""
+    if not hasattr(x, "detach") and not hasattr(u, "detach"):
+        x, u = np.asarray(x, dtype=float), np.asarray(u, dtype=float)
+    for value, space, what in ((x, model.state, "state"), (u, model.action, "action")):
+        if value.ndim == 0 or value.shape[-1] != space.size:
+            space.check(np.zeros(value.shape), f"{what} of {model.name}")
+    return x, u
+
+
+class Family:
+    """All dynamics that share one function; call it with parameter values to get a member.
+
+    Keyword arguments beside the parameters: `integrator`, `noise` (see `dynamics`), `action_noise`.
+    """
+
+    def __init__(self, body: Body, **settings: Any) -> None:
+        self._body = body
+        self._settings = settings
+        self.__name__ = self.__qualname__ = body.__name__
+        self.__doc__ = body.__doc__
+        self.__module__ = body.__module__
+        self.__wrapped__ = body
+
+    def __repr__(self) -> str:
+        return f"<dynamics {self.__name__}({', '.join(self._settings['params'])})>"
+
+    def __call__(
+        self,
+        *,
+        integrator: str | None = None,
+        noise: Sequence[float] | NoiseBody | None = None,
+        action_noise: Sequence[float] | None = None,
+        **params: Any,
+    ) -> TracedDynamics:
+        s = self._settings
+        if integrator is not None and s["rule"] == "step":
+            raise ModelError(f"{self.__name__} gives the next state itself and takes no integrator")
+        return TracedDynamics(
+            self._body,
+            s["state"],
+            s["action"],
+            merged(s["params"], params, self.__name__),
+            integrator or s["rule"],
+            noise if noise is not None else s["noise"],
+            action_noise if action_noise is not None else s["action_noise"],
+        )
+
+
+def dynamics(
+    *,
+    state: Space,
+    action: Space,
+    params: Mapping[str, Any] | None = None,
+    integrator: str = "rk4",
+    noise: Sequence[float] | NoiseBody | None = None,
+    action_noise: Sequence[float] | None = None,
+) -> Callable[[Body], Family]:
+    """Declare dynamics by their rates: ``f(x, u, p, m) -> dx/dt``, one rate per tangent component.
+
+    Args:
+        state, action: the spaces.
+        params: parameters and their default values: numbers, vectors, matrices, rasters.
+        integrator: "euler", "midpoint" or "rk4".
+        noise: standard deviations per square root of a second, one per tangent component: ``Q = diag(noise^2) dt``; or
+            a function ``(x, u, dt, p, m)`` that returns variances or rows of a covariance.
+        action_noise: standard deviations of the action, held over a step: adds ``B diag(action_noise^2) B'``.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> @dynamics(state=Space("x [m]", "v [m/s]"), action=Space("a [m/s^2]"), action_noise=(0.5,))
+        ... def cart(x, u, p, m):
+        ...     return x[1], u[0]
+        >>> cart().linearize([0.0, 1.0], [0.0], 0.1)[0].tolist()
+        [[1.0, 0.1], [0.0, 1.0]]
+    """
+    settings = {
+        "state": state,
+        "action": action,
+        "params": dict(params or {}),
+        "rule": integrator,
+        "noise": noise,
+        "action_noise": action_noise,
+    }
+    return lambda body: Family(body, **settings)
+
+
+def discrete_dynamics(
+    *,
+    state: Space,
+    action: Space,
+    params: Mapping[str, Any] | None = None,
+    noise: Sequence[float] | NoiseBody | None = None,
+    action_noise: Sequence[float] | None = None,
+) -> Callable[[Body], Family]:
+    """Declare dynamics by their step: ``f(x, u, dt, p, m) -> x'``, one value per stored component.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> @discrete_dynamics(state=Space("x [m]"), action=Space(), noise=(1.0,))
+        ... def drift(x, u, dt, p, m):
+        ...     return (x[0] + 2.0 * dt,)
+        >>> drift().step([1.0], [], 0.5).tolist()
+        [2.0]
+    """
+    settings = {
+        "state": state,
+        "action": action,
+        "params": dict(params or {}),
+        "rule": "step",
+        "noise": noise,
+        "action_noise": action_noise,
+    }
+    return lambda body: Family(body, **settings)

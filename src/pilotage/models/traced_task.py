@@ -1,0 +1,278 @@
+"""Tasks written once: a cost as a function of scalar components, for rollouts in numpy, torch and compiled kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..core.belief import Belief
+from ..core.errors import ModelError, SpaceError
+from ..core.mathematics import math_for
+from ..core.space import Space
+from .emit import Signature, lanes, scalar
+from .params import Layout, Values, merged
+from .tracer import Expr, Graph, SymbolicMath
+from .vectorized import unstacked
+
+StageBody = Callable[..., Any]
+TerminalBody = Callable[..., Any]
+Reference = Callable[[Any, float, int], Any]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What determines the generated code of a task."""
+
+    body: StageBody
+    terminal: TerminalBody | None
+    state: Space
+    taken: tuple[int, ...]
+    action: Space
+    reference_size: int
+    layout_key: tuple[Any, ...]
+
+
+class TracedTask:
+    """A task derived from a cost function of scalar components; made by `task`.
+
+    Attributes:
+        name: the function's name.
+        state, action: the spaces; `on` moves the task to a larger state.
+        reference_size: how many numbers the cost takes as reference per stage; 0 for none.
+        params: its parameters by name.
+        initial: belief a run starts from, or None.
+        dt, horizon: seconds a step, steps a run.
+    """
+
+    def __init__(
+        self,
+        body: StageBody,
+        terminal: TerminalBody | None,
+        needs: Space,
+        action: Space,
+        reference_size: int,
+        params: Mapping[str, Any],
+        *,
+        reads: tuple[str, ...] | None = None,
+        state: Space | None = None,
+        reference: Reference | None = None,
+        done: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any, Any], Any] | None = None,
+        initial: Belief | None = None,
+        dt: float = 0.1,
+        horizon: int = 200,
+    ) -> None:
+        self.name = body.__name__
+        self.needs = needs
+        self.reads = needs.names if reads is None else reads
+        self.state = needs if state is None else state
+        self.action = action
+        self.reference_size = reference_size
+        self.params = dict(params)
+        self.initial = initial
+        self.dt = dt
+        self.horizon = horizon
+        self._reference, self._done, self._constraint = reference, done, constraint
+        self._layout = Layout(self.params)
+        taken = tuple(range(needs.size)) if state is None else tuple(map(int, state.indices(self.reads)[0]))
+        self._recipe = Recipe(body, terminal, self.state, taken, action, reference_size, self._layout.key)
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
+        return f"{self.name}({given})"
+
+    def on(self, state: Space, action: Space | None = None) -> TracedTask:
+        """The same task on a state that has the needed components among others, found by name."""
+        if action is not None and self.action.size and action.size != self.action.size:
+            raise SpaceError(f"{self.name} is a task for actions {self.action.names}, not {action.names}")
+        action = self.action if action is None else action
+        if state == self.state and action == self.action:
+            return self
+        r = self._recipe
+        return TracedTask(
+            r.body, r.terminal, self.needs, action, self.reference_size, self.params, reads=self.reads, state=state,
+            reference=self._reference, done=self._done, constraint=self._constraint, initial=self.initial, dt=self.dt,
+            horizon=self.horizon,
+        )  # fmt: skip
+
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
+        x, u = _array(x), _array(u)
+        m = math_for(x)
+        value = _stage(self._recipe, unstacked(x), unstacked(u), self._referenced(r), self._numbers, m)
+        return value + 0.0 * x[..., 0]  # a constant cost has the batch shape too
+
+    def terminal_cost(self, x: Any, r: Any = None) -> Any:
+        """Cost of ending in x, ``(...)``."""
+        x = _array(x)
+        return _terminal(self._recipe, unstacked(x), self._referenced(r), self._numbers, math_for(x)) + 0.0 * x[..., 0]
+
+    def constraint(self, x: Any, u: Any) -> Any:
+        """Values that must not be positive, ``(..., k)``; k may be 0."""
+        return np.zeros((*np.shape(x)[:-1], 0)) if self._constraint is None else self._constraint(x, u)
+
+    def done(self, x: Any) -> Any:
+        """Where the task is over, ``(...)`` of bool."""
+        return np.zeros(np.shape(x)[:-1], dtype=bool) if self._done is None else self._done(x)
+
+    def reference(self, x: Any, t: float, steps: int) -> Any:
+        """References of the coming stages, ``(steps + 1, reference_size)``, or None when the cost takes none."""
+        return None if self._reference is None else self._reference(x, t, steps)
+
+    def vector(self, dt: float | None = None) -> np.ndarray:
+        """Parameters as compiled code reads them."""
+        return self._vector
+
+    def generated(self, slot: str) -> str | None:
+        """Source of a slot of `pilotage.models.slots` for this task."""
+        return _traces(self._recipe)(self._layout).source(slot)
+
+    def _referenced(self, r: Any) -> Sequence[Any]:
+        if self.reference_size == 0:
+            return ()
+        r = _array(np.zeros(0) if r is None else r)
+        if r.shape[-1:] != (self.reference_size,):
+            raise ModelError(f"{self.name} needs {self.reference_size} reference numbers per stage; {r.shape} was given")
+        return unstacked(r)
+
+    @cached_property
+    def _vector(self) -> np.ndarray:
+        return self._layout.vector(self.params)
+
+    @cached_property
+    def _numbers(self) -> Values:
+        return self._layout.numbers(self.params)
+
+
+class TaskTrace:
+    """One trace of a recipe: stage and terminal cost as expressions, and the source made from them."""
+
+    def __init__(self, recipe: Recipe, layout: Layout) -> None:
+        graph = Graph()
+        m: Any = SymbolicMath(graph)
+        x = graph.inputs("x", recipe.state.size)
+        u = graph.inputs("u", recipe.action.size)
+        r = graph.inputs("r", recipe.reference_size)
+        p = layout.symbols(graph, "c")
+        self.recipe = recipe
+        self.stage: Expr = graph.lift(_stage(recipe, x, u, r, p, m))
+        self.terminal: Expr = graph.lift(_terminal(recipe, x, r, p, m))
+
+    def source(self, slot: str) -> str | None:
+        labels = {"x": self.recipe.state.names, "u": self.recipe.action.names}
+        shared = frozenset({"r", "c"})
+        stage = Signature(slot, ("x", "u", "r", "c"), labels=labels, shared=shared)
+        end = Signature(slot, ("x", "r", "c"), labels=labels, shared=shared)
+        if slot == "stage_cost":
+            return scalar(stage, self.stage)
+        if slot == "terminal_cost":
+            return scalar(end, self.terminal)
+        if slot == "stage_cost_lanes":
+            return lanes(stage, [("cost", [self.stage])])
+        if slot == "terminal_cost_lanes":
+            return lanes(end, [("cost", [self.terminal])])
+        return None
+
+
+@lru_cache(maxsize=512)
+def _traces(recipe: Recipe) -> Callable[[Layout], TaskTrace]:
+    made: list[TaskTrace] = []
+
+    def get(layout: Layout) -> TaskTrace:
+        if not made:
+            made.append(TaskTrace(recipe, layout))
+        return made[0]
+
+    return get
+
+
+def _stage(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], r: Sequence[Any], p: Values, m: Any) -> Any:
+    taken = [x[i] for i in recipe.taken]
+    return recipe.body(taken, u, r, p, m) if recipe.reference_size else recipe.body(taken, u, p, m)
+
+
+def _terminal(recipe: Recipe, x: Sequence[Any], r: Sequence[Any], p: Values, m: Any) -> Any:
+    if recipe.terminal is None:
+        return 0.0
+    taken = [x[i] for i in recipe.taken]
+    return recipe.terminal(taken, r, p, m) if recipe.reference_size else recipe.terminal(taken, p, m)
+
+
+def _array(x: Any) -> Any:
+    return x if hasattr(x, "detach") else np.asarray(x, dtype=float)
+
+
+class TaskFamily:
+    """All tasks that share one cost function; call it with parameter values to get one.
+
+    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `constraint`, `reference`, `reads`.
+    """
+
+    def __init__(self, body: StageBody, **settings: Any) -> None:
+        self._body = body
+        self._settings = settings
+        self.__name__ = self.__qualname__ = body.__name__
+        self.__doc__ = body.__doc__
+        self.__module__ = body.__module__
+        self.__wrapped__ = body
+
+    def __repr__(self) -> str:
+        return f"<task {self.__name__}({', '.join(self._settings['params'])})>"
+
+    def __call__(
+        self,
+        *,
+        initial: Belief | None = None,
+        dt: float = 0.1,
+        horizon: int = 200,
+        done: Callable[[Any], Any] | None = None,
+        constraint: Callable[[Any, Any], Any] | None = None,
+        reference: Reference | None = None,
+        reads: str | Sequence[str] | None = None,
+        **params: Any,
+    ) -> TracedTask:
+        s = self._settings
+        names = None if reads is None else tuple(reads.split()) if isinstance(reads, str) else tuple(reads)
+        return TracedTask(
+            self._body, s["terminal"], s["state"], s["action"], s["reference"], merged(s["params"], params, self.__name__),
+            reads=names, reference=reference, done=done, constraint=constraint, initial=initial, dt=dt, horizon=horizon,
+        )  # fmt: skip
+
+
+def task(
+    *,
+    state: Space,
+    action: Space,
+    params: Mapping[str, Any] | None = None,
+    terminal: TerminalBody | None = None,
+    reference: int = 0,
+) -> Callable[[StageBody], TaskFamily]:
+    """Declare a task by its cost: ``l(x, u, p, m) -> cost of a step``, or ``l(x, u, r, p, m)`` with a reference.
+
+    Args:
+        state: the components it needs; on a larger state they are found by name.
+        action: the actions.
+        params: parameters and their default values; rasters are read with ``m.lookup(p.name, x, y)``.
+        terminal: ``(x, p, m)`` or ``(x, r, p, m)``: the cost of the last state.
+        reference: how many numbers each stage brings along, such as the point to be at by then.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> @task(state=Space("x y [m]"), action=Space("vx vy [m/s]"), params=dict(goal=(1.0, 0.0)))
+        ... def reach(x, u, p, m):
+        ...     return (x[0] - p.goal[0]) ** 2 + (x[1] - p.goal[1]) ** 2 + 0.1 * (u[0] ** 2 + u[1] ** 2)
+        >>> float(reach().cost([0.0, 0.0], [1.0, 0.0]))
+        1.1
+    """
+    settings = {
+        "state": state,
+        "action": action,
+        "params": dict(params or {}),
+        "terminal": terminal,
+        "reference": reference,
+    }
+    return lambda body: TaskFamily(body, **settings)

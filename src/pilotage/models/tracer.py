@@ -1,0 +1,488 @@
+"""The tracer: runs a model once on symbols and keeps the computation as a hash-consed graph.
+
+A model is a function of scalar components and a namespace of mathematics. Called with symbols instead of numbers it
+leaves behind a graph of scalar operations, from which `emit` writes straight-line source, and `derivative` the exact
+Jacobian (forward mode, one pass per direction). Equal subexpressions exist once (hash-consing), constants fold, and
+what no output needs is never written.
+"""
+
+from __future__ import annotations
+
+import linecache
+import math
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ModelError
+
+FOLD: dict[str, Callable[..., float]] = {
+    "neg": lambda a: -a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
+    "sin": math.sin,
+    "cos": math.cos,
+    "tan": math.tan,
+    "atan": math.atan,
+    "tanh": math.tanh,
+    "atan2": math.atan2,
+    "abs": abs,
+    "floor": lambda a: float(math.floor(a)),
+    "sign": lambda a: float((a > 0) - (a < 0)),
+    "min": min,
+    "max": max,
+    "lt": lambda a, b: float(a < b),
+    "le": lambda a, b: float(a <= b),
+    "eq": lambda a, b: float(a == b),
+    "hypot": math.hypot,
+}
+COMMUTES = {"add", "mul", "min", "max", "hypot", "eq", "ne", "and", "or"}
+
+
+class Expr:
+    """One node of a `Graph`: a scalar that is not known yet. Arithmetic on it makes new nodes."""
+
+    __slots__ = ("graph", "index", "op", "args", "value")
+
+    def __init__(self, graph: Graph, index: int, op: str, args: tuple[Expr, ...], value: Any) -> None:
+        self.graph = graph
+        self.index = index
+        self.op = op
+        self.args = args
+        self.value = value
+
+    def __add__(self, other: Any) -> Expr:
+        return self.graph.add(self, self.graph.lift(other))
+
+    def __radd__(self, other: Any) -> Expr:
+        return self.graph.add(self.graph.lift(other), self)
+
+    def __sub__(self, other: Any) -> Expr:
+        return self.graph.sub(self, self.graph.lift(other))
+
+    def __rsub__(self, other: Any) -> Expr:
+        return self.graph.sub(self.graph.lift(other), self)
+
+    def __mul__(self, other: Any) -> Expr:
+        return self.graph.mul(self, self.graph.lift(other))
+
+    def __rmul__(self, other: Any) -> Expr:
+        return self.graph.mul(self.graph.lift(other), self)
+
+    def __truediv__(self, other: Any) -> Expr:
+        return self.graph.div(self, self.graph.lift(other))
+
+    def __rtruediv__(self, other: Any) -> Expr:
+        return self.graph.div(self.graph.lift(other), self)
+
+    def __pow__(self, other: Any) -> Expr:
+        return self.graph.power(self, other)
+
+    def __rpow__(self, other: Any) -> Expr:
+        return self.graph.power(self.graph.lift(other), self)
+
+    def __neg__(self) -> Expr:
+        return self.graph.neg(self)
+
+    def __pos__(self) -> Expr:
+        return self
+
+    def __abs__(self) -> Expr:
+        return self.graph.node("abs", self)
+
+    def __lt__(self, other: Any) -> Expr:
+        return self.graph.node("lt", self, self.graph.lift(other))
+
+    def __le__(self, other: Any) -> Expr:
+        return self.graph.node("le", self, self.graph.lift(other))
+
+    def __gt__(self, other: Any) -> Expr:
+        return self.graph.node("lt", self.graph.lift(other), self)
+
+    def __ge__(self, other: Any) -> Expr:
+        return self.graph.node("le", self.graph.lift(other), self)
+
+    def __eq__(self, other: object) -> Expr:  # type: ignore[override]
+        return self.graph.node("eq", self, self.graph.lift(other))
+
+    def __ne__(self, other: object) -> Expr:  # type: ignore[override]
+        return self.graph.node("ne", self, self.graph.lift(other))
+
+    def __and__(self, other: Any) -> Expr:
+        return self.graph.node("and", self, self.graph.lift(other))
+
+    def __or__(self, other: Any) -> Expr:
+        return self.graph.node("or", self, self.graph.lift(other))
+
+    def __invert__(self) -> Expr:
+        return self.graph.node("not", self)
+
+    def __mod__(self, other: Any) -> Expr:
+        b = self.graph.lift(other)
+        return self - b * self.graph.node("floor", self / b)
+
+    __hash__ = object.__hash__
+
+    def __bool__(self) -> bool:
+        raise ModelError(
+            f"{_where_called()} decides with `if`, `and`, `or` or `not` on a value that is only known when the model "
+            "runs; write m.where(condition, a, b) instead (and & | ~ between conditions)"
+        )
+
+    def _refuse(self, *_: Any) -> Any:
+        raise ModelError(
+            f"{_where_called()} turns a model value into a plain number; use the functions of the namespace, "
+            "m.sin(a) instead of math.sin(a), and arithmetic only"
+        )
+
+    __float__ = __int__ = __index__ = __iter__ = __len__ = __complex__ = _refuse
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        plain = {
+            "add": lambda a, b: a + b,
+            "subtract": lambda a, b: a - b,
+            "multiply": lambda a, b: a * b,
+            "true_divide": lambda a, b: a / b,
+            "divide": lambda a, b: a / b,
+            "less": lambda a, b: a < b,
+            "greater": lambda a, b: a > b,
+        }.get(ufunc.__name__)
+        if method != "__call__" or plain is None or any(np.ndim(a) for a in inputs if not isinstance(a, Expr)):
+            raise ModelError(f"{_where_called()} calls np.{ufunc.__name__} on a model value; use m.{ufunc.__name__}")
+        a, b = (self.graph.lift(v) for v in inputs)
+        return plain(a, b)
+
+    def __repr__(self) -> str:
+        return self._text(3)
+
+    def _text(self, depth: int) -> str:
+        if self.op == "const":
+            return repr(self.value)
+        if self.op == "input":
+            return f"{self.value[0]}[{self.value[1]}]"
+        return f"{self.op}({', '.join(a._text(depth - 1) for a in self.args)})" if depth else f"{self.op}(...)"
+
+
+def _where_called() -> str:
+    """File, line and text of the innermost frame outside this module."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_back is not None and frame.f_code.co_filename == __file__:
+        frame = frame.f_back
+    name, line = frame.f_code.co_filename, frame.f_lineno
+    return f"{name}, line {line} (`{linecache.getline(name, line).strip()}`)"
+
+
+class Graph:
+    """All nodes of one trace. Equal nodes are the same object."""
+
+    def __init__(self) -> None:
+        self.nodes: list[Expr] = []
+        self._known: dict[Any, Expr] = {}
+        self.zero = self.const(0.0)
+        self.one = self.const(1.0)
+
+    def _make(self, op: str, args: tuple[Expr, ...], value: Any = None) -> Expr:
+        indices = tuple(a.index for a in args)
+        key = (op, tuple(sorted(indices)) if op in COMMUTES else indices, value)
+        found = self._known.get(key)
+        if found is None:
+            found = Expr(self, len(self.nodes), op, args, value)
+            self.nodes.append(found)
+            self._known[key] = found
+        return found
+
+    def const(self, value: float) -> Expr:
+        value = float(value)
+        # 0.0 and -0.0 are one dictionary key, and so is every NaN with itself only: both are told apart by repr.
+        key = ("const", repr(value))
+        if key not in self._known:
+            node = Expr(self, len(self.nodes), "const", (), value)
+            self.nodes.append(node)
+            self._known[key] = node
+        return self._known[key]
+
+    def input(self, group: str, index: int) -> Expr:
+        return self._make("input", (), (group, index))
+
+    def inputs(self, group: str, count: int) -> list[Expr]:
+        return [self.input(group, i) for i in range(count)]
+
+    def lift(self, value: Any) -> Expr:
+        """A number becomes a constant of this graph."""
+        if isinstance(value, Expr):
+            if value.graph is not self:
+                raise ModelError("a value of one trace is used in another; do not keep model values between calls")
+            return value
+        if isinstance(value, (int, float, np.floating, np.integer, np.bool_)):
+            return self.const(float(value))
+        if isinstance(value, np.ndarray) and value.ndim == 0:
+            return self.const(float(value))
+        raise ModelError(f"a model may combine its values with numbers, not with {type(value).__name__} ({value!r})")
+
+    def node(self, op: str, *args: Any, value: Any = None) -> Expr:
+        lifted = tuple(self.lift(a) for a in args)
+        if op in FOLD and value is None and all(a.op == "const" for a in lifted):
+            return self.const(FOLD[op](*(a.value for a in lifted)))
+        if op == "abs" and lifted[0].op == "neg":
+            lifted = lifted[0].args
+        return self._make(op, lifted, value)
+
+    def neg(self, a: Expr) -> Expr:
+        if a.op == "neg":
+            return a.args[0]
+        if a.op == "sub":
+            return self.sub(a.args[1], a.args[0])
+        return self.node("neg", a)
+
+    def add(self, a: Expr, b: Expr) -> Expr:
+        if a is self.zero:
+            return b
+        if b is self.zero:
+            return a
+        if b.op == "neg":
+            return self.sub(a, b.args[0])
+        if a.op == "neg":
+            return self.sub(b, a.args[0])
+        return self.node("add", a, b)
+
+    def sub(self, a: Expr, b: Expr) -> Expr:
+        if b is self.zero:
+            return a
+        if a is b:
+            return self.zero
+        if a is self.zero:
+            return self.neg(b)
+        if b.op == "neg":
+            return self.add(a, b.args[0])
+        return self.node("sub", a, b)
+
+    def mul(self, a: Expr, b: Expr) -> Expr:
+        if a is self.zero or b is self.zero:
+            return self.zero
+        if a is self.one:
+            return b
+        if b is self.one:
+            return a
+        if a.op == "neg":
+            return self.neg(self.mul(a.args[0], b))
+        if b.op == "neg":
+            return self.neg(self.mul(a, b.args[0]))
+        if a.op == "const" and a.value == -1.0:
+            return self.neg(b)
+        if b.op == "const" and b.value == -1.0:
+            return self.neg(a)
+        return self.node("mul", a, b)
+
+    def div(self, a: Expr, b: Expr) -> Expr:
+        if b is self.one:
+            return a
+        if a is self.zero:
+            return self.zero
+        if b.op == "const" and b.value != 0.0:
+            if a.op == "const":
+                return self.const(a.value / b.value)
+            if math.frexp(b.value)[0] in (0.5, -0.5):
+                return self.mul(a, self.const(1.0 / b.value))  # a power of two: the same to the last bit, and cheaper
+        return self.node("div", a, b)
+
+    def power(self, a: Expr, exponent: Any) -> Expr:
+        b = self.lift(exponent)
+        if b.op == "const":
+            n = b.value
+            if n == 0.5:
+                return self.node("sqrt", a)
+            if n == int(n) and abs(n) <= 8:
+                result = self.one
+                for _ in range(abs(int(n))):
+                    result = self.mul(result, a)
+                return result if n >= 0 else self.div(self.one, result)
+        return self._make("pow", (a, b))
+
+    def where(self, c: Any, a: Any, b: Any) -> Expr:
+        c, a, b = self.lift(c), self.lift(a), self.lift(b)
+        if a is b or (c.op == "const" and c.value):
+            return a
+        return b if c.op == "const" else self._make("where", (c, a, b))
+
+
+class RasterSymbol:
+    """A `Raster` parameter inside a trace: where its header starts in the parameter vector."""
+
+    def __init__(self, group: str, header: int) -> None:
+        self.group = group
+        self.header = header
+
+
+class SymbolicMath:
+    """The namespace `m` while a model is traced: each function makes a node."""
+
+    pi = math.pi
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+
+    def __getattr__(self, name: str) -> Callable[[Any], Expr]:
+        if name in UNARY:
+            return lambda a: self.graph.node(name, a)
+        raise AttributeError(
+            f"the mathematics of models has no function {name!r}; it has {', '.join(sorted([*UNARY, *OTHERS]))}"
+        )
+
+    def atan2(self, y: Any, x: Any) -> Expr:
+        return self.graph.node("atan2", y, x)
+
+    def minimum(self, a: Any, b: Any) -> Expr:
+        return self.graph.node("min", a, b)
+
+    def maximum(self, a: Any, b: Any) -> Expr:
+        return self.graph.node("max", a, b)
+
+    def clip(self, x: Any, low: Any, high: Any) -> Expr:
+        return self.minimum(self.maximum(x, low), high)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Expr:
+        return self.graph.where(condition, a, b)
+
+    def hypot(self, x: Any, y: Any) -> Expr:
+        return self.graph.node("hypot", x, y)
+
+    def lookup(self, raster: Any, x: Any, y: Any) -> Expr:
+        if not isinstance(raster, RasterSymbol):
+            raise ModelError("m.lookup reads a Raster that is a parameter of the model: m.lookup(p.name, x, y)")
+        return self.graph.node("lookup", x, y, value=(raster.group, raster.header, 0))
+
+
+UNARY = {
+    "sqrt", "exp", "log", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
+    "abs", "sign", "floor", "wrap",
+}  # fmt: skip
+OTHERS = {"atan2", "minimum", "maximum", "clip", "where", "hypot", "lookup", "pi"}
+
+
+def derivative(outputs: Sequence[Expr], seeds: dict[Expr, Expr]) -> list[Expr]:
+    """Derivative of each output in the direction in which the inputs move by `seeds` (forward mode)."""
+    if not outputs:
+        return []
+    g = outputs[0].graph
+    needed = reachable(outputs)
+    tangent: dict[int, Expr] = {e.index: s for e, s in seeds.items()}
+    for i in needed:
+        if i not in tangent:
+            node = g.nodes[i]
+            tangent[i] = _rule(g, node, [tangent[a.index] for a in node.args])
+    return [tangent[o.index] for o in outputs]
+
+
+def reachable(outputs: Sequence[Expr]) -> list[int]:
+    """Indices of all nodes that the outputs need, arguments first."""
+    if not outputs:
+        return []
+    nodes = outputs[0].graph.nodes
+    seen: set[int] = set()
+    stack = [o.index for o in outputs]
+    while stack:
+        i = stack.pop()
+        if i not in seen:
+            seen.add(i)
+            stack.extend(a.index for a in nodes[i].args)
+    return sorted(seen)  # a node is made after its arguments, so the order of making is an order of evaluation
+
+
+def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
+    """The derivative of one node, given those of its arguments."""
+    if not d or all(t is g.zero for t in d):
+        return g.zero
+    op, a = e.op, e.args
+    if op in ("add", "sub", "neg"):
+        return d[0] + d[1] if op == "add" else d[0] - d[1] if op == "sub" else -d[0]
+    if op == "mul":
+        return d[0] * a[1] + a[0] * d[1]
+    if op == "div":
+        return (d[0] - e * d[1]) / a[1]
+    if op == "where":
+        return g.where(a[0], d[1], d[2])
+    if op in ("min", "max"):
+        first = g.node("le", a[0], a[1]) if op == "min" else g.node("le", a[1], a[0])
+        return g.where(first, d[0], d[1])
+    if op == "atan2":
+        return (a[1] * d[0] - a[0] * d[1]) / (a[0] * a[0] + a[1] * a[1])
+    if op == "hypot":
+        return (a[0] * d[0] + a[1] * d[1]) / e
+    if op == "pow":
+        grow = a[1] * g.power(a[0], a[1] - 1.0) * d[0]
+        return grow if d[1] is g.zero else grow + e * g.node("log", a[0]) * d[1]
+    if op == "lookup":
+        group, header, order = e.value
+        if order:
+            return g.zero  # the slope of a bilinear patch is taken as constant
+        return (
+            g.node("lookup", *a, value=(group, header, 1)) * d[0] + g.node("lookup", *a, value=(group, header, 2)) * d[1]
+        )
+    if op in ("floor", "sign", "lt", "le", "eq", "ne", "and", "or", "not"):
+        return g.zero
+    return _slope(g, e, a[0]) * d[0]
+
+
+def _slope(g: Graph, e: Expr, a: Expr) -> Expr:
+    """d e / d a for the functions of one argument."""
+    op = e.op
+    if op == "sqrt":
+        return 0.5 / e
+    if op == "exp":
+        return e
+    if op == "log":
+        return 1.0 / a
+    if op == "sin":
+        return g.node("cos", a)
+    if op == "cos":
+        return -g.node("sin", a)
+    if op == "tan":
+        return 1.0 + e * e
+    if op == "asin":
+        return 1.0 / g.node("sqrt", 1.0 - a * a)
+    if op == "acos":
+        return -1.0 / g.node("sqrt", 1.0 - a * a)
+    if op == "atan":
+        return 1.0 / (1.0 + a * a)
+    if op == "sinh":
+        return g.node("cosh", a)
+    if op == "cosh":
+        return g.node("sinh", a)
+    if op == "tanh":
+        return 1.0 - e * e
+    if op == "abs":
+        return g.node("sign", a)
+    if op == "wrap":
+        return g.one
+    raise ModelError(f"no derivative is known for {op}")
+
+
+def jacobian(outputs: Sequence[Expr], seeds: Sequence[dict[Expr, Expr]]) -> list[list[Expr]]:
+    """Rows of outputs, a column per seed."""
+    columns = [derivative(outputs, seed) for seed in seeds]
+    return [[column[i] for column in columns] for i in range(len(outputs))]
+
+
+def substitute(outputs: Sequence[Expr], values: dict[Expr, Expr]) -> list[Expr]:
+    """Rebuild `outputs` with some nodes replaced, folding what becomes constant."""
+    if not outputs:
+        return []
+    g = outputs[0].graph
+    new: dict[int, Expr] = {e.index: v for e, v in values.items()}
+    for i in reachable(outputs):
+        if i not in new:
+            node = g.nodes[i]
+            args = [new[a.index] for a in node.args]
+            new[i] = _rebuild(g, node, args) if any(n is not o for n, o in zip(args, node.args, strict=True)) else node
+    return [new[o.index] for o in outputs]
+
+
+def _rebuild(g: Graph, node: Expr, args: list[Expr]) -> Expr:
+    simple = {"add": g.add, "sub": g.sub, "mul": g.mul, "div": g.div, "neg": g.neg, "pow": g.power, "where": g.where}
+    if node.op in simple:
+        return simple[node.op](*args)
+    return g.node(node.op, *args, value=node.value)

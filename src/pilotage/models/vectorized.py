@@ -1,0 +1,56 @@
+"""Traced expressions evaluated on whole batches, in numpy or torch."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..core.mathematics import math_for
+from .emit import Signature, components
+from .tracer import Expr
+
+
+def unstacked(x: Any) -> Sequence[Any]:
+    """Components of the last axis."""
+    return x.unbind(-1) if hasattr(x, "unbind") else [x[..., i] for i in range(x.shape[-1])]
+
+
+def stacked(values: Sequence[Any], batch: tuple[int, ...], like: Any) -> Any:
+    """Components along a new last axis, each broadcast to the batch shape; of the array kind of `like`."""
+    if hasattr(like, "detach"):
+        torch = sys.modules["torch"]
+        tensors = [v if torch.is_tensor(v) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in values]
+        if not tensors:
+            return like.new_zeros((*batch, 0))
+        return torch.stack([t.expand(batch) for t in tensors], -1)
+    out = np.empty((*batch, len(values)))
+    for i, value in enumerate(values):
+        out[..., i] = value
+    return out
+
+
+class Vectorized:
+    """A list of expressions over the inputs x, u, dt, p (or x, context, s) as one batched function."""
+
+    def __init__(self, outputs: Sequence[Expr], arguments: tuple[str, ...] = ("x", "u", "dt", "p")) -> None:
+        self.outputs = list(outputs)
+        self.arguments = arguments
+
+    @cached_property
+    def _function(self) -> Any:
+        text = components(Signature("f", self.arguments), self.outputs)
+        namespace: dict[str, Any] = {"math": math}
+        exec(compile(text, "<traced>", "exec"), namespace)  # source made by this package from a trace
+        return namespace["f"]
+
+    def __call__(self, x: Any, second: Any, *rest: Any) -> Any:
+        """Values ``(..., number of outputs)``; `x` and `second` are arrays with batch axes, the rest is shared."""
+        batch = np.broadcast_shapes(x.shape[:-1], second.shape[:-1])
+        if not self.outputs:
+            return stacked([], batch, x)
+        return stacked(self._function(unstacked(x), unstacked(second), *rest, math_for(x)), batch, x)
