@@ -18,7 +18,7 @@ FROM := pyproject.toml constraints.txt
 export OMP_WAIT_POLICY := passive
 
 help:  ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | column -t -s "$$(printf '\t')"
+	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo  ## the main demo: a robot finds out where it is, plans, drives to its goals (under two minutes)
 	$(BIN)/pilotage demo navigate $(ARGS)
@@ -43,7 +43,7 @@ format: $(VENV)/dev  ## rewrite the code in the project's style
 	$(BIN)/ruff format .
 
 docs: $(VENV)/docs  ## the documentation site, into site/
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 names: $(VENV)/dev  ## write down the public names after a deliberate change of them
 	$(BIN)/python -m tests.test_architecture

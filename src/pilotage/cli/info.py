@@ -39,8 +39,8 @@ def gather() -> dict[str, Any]:
         "extras": extras,
         "cache": str(cache_folder()),
         "cores": os.cpu_count(),
-        "threads": numba.config.NUMBA_NUM_THREADS,
-        "threading_layer": numba.config.THREADING_LAYER,
+        "threads": numba.get_num_threads(),
+        "threading_layer": os.environ.get("NUMBA_THREADING_LAYER", "default"),
     }
 
 
