@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from .agent import Agent as Agent
+from .agent import Filtered as Filtered
+from .agent import Perception as Perception
 from .belief import Belief as Belief
+from .dynamics import Dynamics as Dynamics
 from .errors import CovarianceError as CovarianceError
 from .errors import FormatError as FormatError
 from .errors import MissingExtra as MissingExtra
@@ -25,7 +29,69 @@ from .parts import Angle as Angle
 from .parts import Part as Part
 from .parts import Quaternion as Quaternion
 from .parts import Real as Real
+from .protocols import Controller as Controller
+from .protocols import Estimator as Estimator
+from .protocols import Filter as Filter
+from .protocols import Planner as Planner
+from .protocols import WorldModel as WorldModel
+from .raster import Raster as Raster
+from .results import Action as Action
+from .results import ActionStatus as ActionStatus
+from .results import FilterRun as FilterRun
+from .results import Plan as Plan
+from .results import PlanStatus as PlanStatus
+from .results import Update as Update
+from .sensor import Sensor as Sensor
 from .space import Space as Space
 from .streams import Rng as Rng
 from .streams import generator as generator
 from .streams import seeded as seeded
+from .task import Task as Task
+
+__all__ = [
+    "SE2",
+    "SE3",
+    "Action",
+    "ActionStatus",
+    "Agent",
+    "Angle",
+    "Belief",
+    "Controller",
+    "CovarianceError",
+    "Dynamics",
+    "Estimator",
+    "Filter",
+    "FilterRun",
+    "Filtered",
+    "FormatError",
+    "Gaussian",
+    "Mathematics",
+    "MissingExtra",
+    "Mixture",
+    "ModelError",
+    "Part",
+    "Particles",
+    "Perception",
+    "PilotageError",
+    "Plan",
+    "PlanStatus",
+    "Planner",
+    "Quaternion",
+    "Raster",
+    "Real",
+    "Rng",
+    "Sensor",
+    "ShapeError",
+    "Space",
+    "SpaceError",
+    "Task",
+    "Update",
+    "WorldModel",
+    "generator",
+    "jacobian",
+    "math_for",
+    "numpy_math",
+    "require",
+    "seeded",
+    "torch_math",
+]

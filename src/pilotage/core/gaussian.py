@@ -155,13 +155,13 @@ def check_covariance(cov: Any, dim: int, name: str = "cov") -> Array:
     except np.linalg.LinAlgError:
         least = float(np.linalg.eigvalsh(given).min())
         raise CovarianceError(
-            f"{name} is not positive definite: its smallest eigenvalue is {least:.3g}; give every direction some variance"
+            f"{name} is not positive definite: its smallest eigenvalue is {least:.3g}; every direction needs variance"
         ) from None
     return given
 
 
 def diagonal(std: Any, dim: int) -> Array:
-    """Covariance ``(..., dim, dim)`` of independent components with standard deviations `std`, scalar or ``(..., dim)``."""
+    """Covariance ``(..., dim, dim)`` of independent components, from one standard deviation or ``(..., dim)``."""
     given = np.asarray(std, dtype=np.float64)
     if given.ndim == 0:
         given = np.full(dim, given)

@@ -1,3 +1,4 @@
+# ruff: noqa: D102 -- names are those of the literature.
 """The namespace of mathematics that models and manifolds are written against.
 
 A model is a function of *scalar components* and a namespace `m`. A component is whatever `m` understands: a float, a
@@ -219,8 +220,7 @@ class TorchMathematics:
             c.detach().floor().nan_to_num().clamp(max=max(count - 2, 0)).long()
             for c, count in ((u, columns), (v, rows))
         )
-        values = torch.as_tensor(np.array(raster.values), dtype=u.dtype, device=u.device)
-        return _bilinear(values, u - i0, v - j0, i0, j0)
+        return _bilinear(raster.tensor(torch, u), u - i0, v - j0, i0, j0)
 
 
 numpy_math = NumpyMathematics()

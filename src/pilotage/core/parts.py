@@ -1,3 +1,4 @@
+# ruff: noqa: D102 -- each method is explained once, in Part.
 """The kinds of coordinates a space is made of: reals, angles, unit quaternions, SE(2) and SE(3).
 
 Each kind is written once, as functions of scalar components and a namespace `m`, and so runs on floats, numpy arrays,
@@ -103,6 +104,10 @@ def check_bounds(name: str, low: float, high: float) -> None:
         raise SpaceError(f"the bounds of {name} are [{low:g}, {high:g}]; the first must not exceed the second")
 
 
+def _short(value: float) -> str:
+    return repr(value).removesuffix(".0")
+
+
 @dataclass(frozen=True)
 class Real(Part):
     """A real number: ``plus = x + d``.
@@ -171,7 +176,7 @@ class Real(Part):
         """Unit and bounds as the grammar of `Space` spells them."""
         unit = f" [{self.unit}]" if self.unit else ""
         free = self.minimum == -_INF and self.maximum == _INF
-        return unit if free else f"{unit} in [{self.minimum!r}, {self.maximum!r}]"
+        return unit if free else f"{unit} in [{_short(self.minimum)}, {_short(self.maximum)}]"
 
 
 @dataclass(frozen=True)
@@ -179,8 +184,8 @@ class Angle(Part):
     """An angle in radians, kept in (-pi, pi]: ``plus = wrap(x + d)``.
 
     Example:
-        >>> from pilotage.core import numpy_math
-        >>> [round(float(d), 3) for d in Angle("yaw").minus([-3.1], [3.1], numpy_math)]
+        >>> from pilotage.core import numpy_math as m
+        >>> [round(float(d), 3) for d in Angle("yaw").minus([-3.1], [3.1], m)]
         [0.083]
     """
 
@@ -339,8 +344,8 @@ class SE2(Pose):
     ``Exp([v, w]) = (V(w) v, w)``, ``V(w) = [[sin w, cos w - 1], [1 - cos w, sin w]] / w``: a circular arc.
 
     Example:
-        >>> from pilotage.core import numpy_math
-        >>> x = SE2("pose").plus([0.0, 0.0, 0.0], [np.pi / 2, 0.0, np.pi / 2], numpy_math)
+        >>> from pilotage.core import numpy_math as m
+        >>> x = SE2("pose").plus([0.0, 0.0, 0.0], [m.pi / 2, 0.0, m.pi / 2], m)
         >>> [round(float(c), 3) for c in x]
         [1.0, 1.0, 1.571]
     """

@@ -1,70 +1,105 @@
 """The signatures everything in Pilotage agrees on.
 
-`Dynamics` and `Sensor` are abstract classes because they carry defaults; what consumes them (`Estimator`,
-`Planner`, `Controller`, `Task`, `WorldModel`) is a `Protocol`, so that code from elsewhere fits without inheriting.
+`Dynamics`, `Sensor` and `Task` are abstract classes because they carry defaults; what consumes them is a `Protocol`,
+so that code from elsewhere fits without inheriting.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
+from .belief import Belief
+from .dynamics import Dynamics as Dynamics
+from .results import Action, FilterRun, Plan, Update
+from .sensor import Sensor as Sensor
+from .streams import Rng
+from .task import Task as Task
 
-from .linearize import jacobian
-from .space import Space
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Belief in, belief out; holds settings and no state."""
+
+    def predict(self, belief: Any, dynamics: Dynamics, u: Any, dt: float) -> Any:
+        """The belief `dt` seconds later, under action `u`."""
+        ...
+
+    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None) -> Update:
+        """The belief after a reading `z`, and what the reading did to it."""
+        ...
 
 
-class Dynamics(ABC):
-    """How a state moves: ``x' = step(x, u, dt)`` plus noise of covariance ``noise(x, u, dt)`` in the tangent.
+@runtime_checkable
+class Filter(Protocol):
+    """The stateful shell that robot code holds: an estimator bound to its models, with the belief and the clock."""
 
-    Subclasses set `state` and `action` and write `step`; everything else has a default.
-    """
+    @property
+    def belief(self) -> Belief:
+        """What is known now."""
+        ...
 
-    state: Space
-    action: Space
+    def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> Any:
+        """Move the belief by `dt` seconds or up to time `to`, under action `u`."""
+        ...
 
-    @abstractmethod
-    def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The state one step of `dt` seconds later.
+    def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
+        """Take in a reading, of time `t` where it is not of now."""
+        ...
+
+    def run(self, us: Any, zs: Any, ts: Any = None) -> FilterRun:
+        """A whole sequence in one go, time on the first axis."""
+        ...
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """From a start to a goal."""
+
+    def plan(
+        self, problem: Any, start: Any = None, goal: Any = None, *, rng: Rng = None, budget: float | None = None
+    ) -> Plan:
+        """A path, or the reason why there is none.
 
         Args:
-            x: states ``(..., n)``.
-            u: actions ``(..., m)``; batch axes broadcast against those of `x`.
-            dt: seconds.
-
-        Returns:
-            States ``(..., n)``, of the same array kind as `x` (numpy in, numpy out).
+            problem: what the planner moves through; it may bring start and goal.
+            start: state or belief to start from.
+            goal: state or region to reach.
+            rng: seed or generator.
+            budget: seconds the planner may spend; None for its own limit.
         """
+        ...
 
-    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
-        """Jacobians ``F = d x' / d x`` and ``B = d x' / d u`` in the tangent, ``(..., d, d)`` and ``(..., d, m)``.
 
-        Default: central differences through the space. Traced models derive them exactly.
-        """
-        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
-        x = np.broadcast_to(x, (*batch, self.state.size))
-        u = np.broadcast_to(u, (*batch, self.action.size))
-        return (
-            jacobian(lambda y: self.step(y, u, dt), x, self.state, self.state),
-            jacobian(lambda v: self.step(x, v, dt), u, self.action, self.state),
-        )
+@runtime_checkable
+class Controller(Protocol):
+    """From a belief to an action, every tick."""
 
-    def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """Covariance of the process noise over `dt` in the tangent, ``(..., d, d)``. Default: none."""
-        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
-        return np.zeros((*batch, self.state.dim, self.state.dim))
+    def reset(self, *, seed: int | None = None) -> None:
+        """Forget the last episode; `seed` replays the random choices of the next."""
+        ...
 
-    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """States ``(..., T+1, n)`` visited from `x0` ``(..., n)`` under actions `us` ``(..., T, m)``.
+    def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
+        """The action to take at time `t`, and how it came about."""
+        ...
 
-        Default: loops `step`. Simulators and compiled models override it for speed.
-        """
-        us = np.asarray(us, dtype=float)
-        x = np.broadcast_to(np.asarray(x0, dtype=float), (*us.shape[:-2], self.state.size))
-        xs = np.empty((*us.shape[:-2], us.shape[-2] + 1, self.state.size))
-        xs[..., 0, :] = x
-        for t in range(us.shape[-2]):
-            x = self.step(x, us[..., t, :], dt)
-            xs[..., t + 1, :] = x
-        return xs
+
+@runtime_checkable
+class WorldModel(Protocol):
+    """A learned model of the world: observations in, a latent state that moves, and what it costs."""
+
+    @property
+    def dynamics(self) -> Dynamics:
+        """How the latent state moves."""
+        ...
+
+    def encode(self, observations: Any) -> Belief:
+        """The belief over latent states after a history of observations ``(..., T, o)``."""
+        ...
+
+    def decode(self, latent: Any) -> Any:
+        """The observation a latent state ``(..., n)`` stands for, or None when the model has no decoder."""
+        ...
+
+    def cost(self, latent: Any, u: Any) -> Any:
+        """Cost ``(...)`` of latent states ``(..., n)`` under actions ``(..., m)``."""
+        ...

@@ -409,7 +409,7 @@ class Space:
             raise ShapeError(f"{name} is not an array of numbers: {error}") from error
         if array.ndim == 0 or array.shape[-1] != self.size:
             raise ShapeError(
-                f"{name} has shape {array.shape}; expected (..., {self.size}) with the components {', '.join(self.names)}"
+                f"{name} has shape {array.shape}; expected (..., {self.size}) holding {', '.join(self.names)}"
             )
         if finite and not np.isfinite(array).all():
             bad = ~np.isfinite(array).reshape(-1, self.size).all(axis=0)

@@ -1,0 +1,156 @@
+"""Perceive, plan, act: the loop that an environment or a robot runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from .belief import Belief
+from .errors import PilotageError
+from .protocols import Controller, Filter
+from .results import Action, ActionStatus, Plan
+from .sensor import Sensor
+
+
+class Perception(Protocol):
+    """Observations in, belief out."""
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Start an episode, knowing what is known beforehand."""
+        ...
+
+    def perceive(self, observation: Any, u: Any, t: float) -> Belief:
+        """The belief after `observation` at time `t`; `u` acted since the last one, None at the first."""
+        ...
+
+
+class Filtered:
+    """Perception by a filter: predict to the time of the observation, then update with every reading in it.
+
+    Args:
+        start: makes the filter of a new episode, from the seed of the episode.
+        sensors: one sensor when the observation is its reading, or sensors by the names under which a mapping of
+            readings arrives. A sensor that is not in the mapping saw nothing; NaN means not measured.
+    """
+
+    def __init__(self, start: Callable[[int | None], Filter], sensors: Sensor | Mapping[str, Sensor]) -> None:
+        self._start = start
+        self._sensors = sensors
+        self._filter: Filter | None = None
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Start a fresh filter."""
+        self._filter = self._start(seed)
+
+    def perceive(self, observation: Any, u: Any, t: float) -> Belief:
+        """Predict under `u` to time `t`, update, and return the belief."""
+        if self._filter is None:
+            self.reset()
+        assert self._filter is not None
+        if u is not None:
+            self._filter.predict(to=t, u=u)
+        if not isinstance(self._sensors, Mapping):
+            self._filter.update(self._sensors, observation, t)
+            return self._filter.belief
+        strange = sorted(set(observation) - set(self._sensors))
+        if strange:
+            raise PilotageError(
+                f"the observation holds {strange[0]!r}, which no sensor reads; there are {', '.join(self._sensors)}"
+            )
+        for name, sensor in self._sensors.items():
+            if name in observation:
+                self._filter.update(sensor, observation[name], t)
+        return self._filter.belief
+
+
+class Agent:
+    """Observation in, action out: perceive, plan where there is no valid plan, act.
+
+    Args:
+        perceive: turns observations into a belief (`Filtered` wraps a filter).
+        plan: from a belief to a `Plan`; None for controllers that need none.
+        act: a controller, or, with `plan`, a function that makes the controller following a plan.
+        valid: whether a plan still holds under a belief; asked before every action. Default: it does.
+        fallback: the action when no plan is found. Default: raise.
+
+    A new plan is made at the start, when `valid` says no, and after the controller reported DONE.
+
+    Example:
+        >>> from pilotage.core import Agent
+        >>> agent = Agent(perceive=my_perception, act=my_controller)  # doctest: +SKIP
+        >>> agent.reset(seed=1)
+        ... action = agent.step(observation, t=0.0)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        perceive: Perception,
+        plan: Callable[[Belief], Plan] | None = None,
+        act: Controller | Callable[[Plan], Controller] | None = None,
+        *,
+        valid: Callable[[Plan, Belief], bool] | None = None,
+        fallback: Callable[[Belief, Plan], Action] | None = None,
+    ) -> None:
+        if act is None:
+            raise PilotageError("an agent needs act: a controller, or a function from a plan to a controller")
+        if plan is None and not isinstance(act, Controller):
+            raise PilotageError("act makes a controller from a plan, but the agent has no plan; give one")
+        self._perceive, self._plan_from, self._act = perceive, plan, act
+        self._valid, self._fallback = valid, fallback
+        self.reset()
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Start an episode; `seed` replays the random choices of perception and controller."""
+        self._streams = np.random.SeedSequence(seed)
+        self.belief: Belief | None = None
+        self.plan: Plan | None = None
+        self.action: Action | None = None
+        self._controller: Controller | None = None
+        self._perceive.reset(seed=self._seed() if seed is not None else None)
+        self._seeded = seed is not None
+        if isinstance(self._act, Controller):
+            self._controller = self._act
+            self._controller.reset(seed=self._seed() if seed is not None else None)
+
+    def step(self, observation: Any, t: float) -> Action:
+        """The action at time `t` [s] after `observation`.
+
+        Raises:
+            PilotageError: when no plan is found and there is no fallback; the message holds the planner's reason.
+        """
+        u = None if self.action is None else self.action.u
+        self.belief = self._perceive.perceive(observation, u, t)
+        if self._plan_from is not None and self._spent(self.belief):
+            failed = self._replan(self._plan_from(self.belief))
+            if failed is not None:
+                self.action = self._give_up(self.belief, failed)
+                return self.action
+        assert self._controller is not None
+        self.action = self._controller.act(self.belief, t)
+        return self.action
+
+    def _spent(self, belief: Belief) -> bool:
+        if self.plan is None or (self.action is not None and self.action.status is ActionStatus.DONE):
+            return True
+        return self._valid is not None and not self._valid(self.plan, belief)
+
+    def _replan(self, plan: Plan) -> Plan | None:
+        """Take over a new plan, or return it when it failed."""
+        if not plan.ok:
+            self.plan = None
+            return plan
+        self.plan = plan
+        if not isinstance(self._act, Controller):
+            self._controller = self._act(plan)
+            self._controller.reset(seed=self._seed() if self._seeded else None)
+        return None
+
+    def _give_up(self, belief: Belief, plan: Plan) -> Action:
+        if self._fallback is None:
+            raise PilotageError(f"the agent found no plan: {plan.reason or plan.status.value}; give it a fallback")
+        return self._fallback(belief, plan)
+
+    def _seed(self) -> int:
+        return int(self._streams.spawn(1)[0].generate_state(1)[0])

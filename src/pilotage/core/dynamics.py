@@ -1,0 +1,97 @@
+"""How a state moves."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from .linearize import jacobian
+from .mathematics import torch_if_tensor
+from .space import Space
+
+
+class Dynamics(ABC):
+    """``x' = step(x, u, dt) (+) e``, ``e ~ N(0, noise(x, u, dt))`` in the tangent.
+
+    Subclasses set `state` and `action` and write `step`; everything else has a default. Models written as functions
+    of scalar components (`pilotage.models.dynamics`) get exact Jacobians and compiled kernels besides.
+
+    Example:
+        >>> class Cart(Dynamics):
+        ...     state, action = Space("x [m]"), Space("speed [m/s]")
+        ...
+        ...     def step(self, x, u, dt):
+        ...         return x + dt * u
+        >>> F, B = Cart().linearize(np.array([1.0]), np.array([0.5]), 0.1)
+        >>> F.round(9), B.round(9)
+        (array([[1.]]), array([[0.1]]))
+    """
+
+    state: Space
+    action: Space
+
+    @abstractmethod
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        """The state one step of `dt` seconds later.
+
+        Args:
+            x: states ``(..., n)``.
+            u: actions ``(..., m)``; batch axes broadcast against those of `x`.
+            dt: seconds.
+
+        Returns:
+            States ``(..., n)``, of the same array kind as `x` (numpy in, numpy out).
+        """
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        """Jacobians ``F = d x' / d x`` and ``B = d x' / d u`` in the tangent, ``(..., d, d)`` and ``(..., d, m)``.
+
+        Default: central differences through the space. Traced models derive them exactly.
+        """
+        x, u = _together(x, u)
+        return (
+            jacobian(lambda y: self.step(y, u, dt), x, self.state, self.state),
+            jacobian(lambda v: self.step(x, v, dt), u, self.action, self.state),
+        )
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        """Covariance of the process noise over `dt` in the tangent, ``(..., d, d)``. Default: none."""
+        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
+        torch = torch_if_tensor(x)
+        shape = (*batch, self.state.dim, self.state.dim)
+        return np.zeros(shape) if torch is None else x.new_zeros(shape)
+
+    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
+        """States ``(..., T+1, n)`` visited from `x0` ``(..., n)`` under actions `us` ``(..., T, m)``.
+
+        Default: loops `step`. Simulators and compiled models override it for speed.
+        """
+        torch = torch_if_tensor(x0, us)
+        if torch is None:
+            x, us = np.asarray(x0, dtype=np.float64), np.asarray(us, dtype=np.float64)
+            stack = np.stack
+        else:
+            like = x0 if isinstance(x0, torch.Tensor) else us
+            x, us = (torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in (x0, us))
+            stack = torch.stack
+        batch = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(us.shape[:-2]))
+        x = np.broadcast_to(x, (*batch, x.shape[-1])) if torch is None else x.expand(*batch, x.shape[-1])
+        xs = [x]
+        for t in range(us.shape[-2]):
+            xs.append(self.step(xs[-1], us[..., t, :], dt))
+        return stack(xs, -2)
+
+
+def _together(x: Any, u: Any) -> tuple[Any, Any]:
+    """Both arrays with the batch axes of the two broadcast."""
+    torch = torch_if_tensor(x, u)
+    if torch is None:
+        x, u = np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64)
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+        return np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
+    like = x if isinstance(x, torch.Tensor) else u
+    x, u = (torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in (x, u))
+    batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+    return x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])

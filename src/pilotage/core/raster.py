@@ -1,0 +1,89 @@
+"""A scalar field on the plane, such as a cost or a distance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .belief import Array
+from .errors import ShapeError
+from .mathematics import Component, math_for, torch_if_tensor
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Raster:
+    """Values on a grid of square cells, read by bilinear interpolation between cell centres.
+
+    Outside, the value of the nearest border cell holds, and the derivative is zero in that direction.
+
+    Args:
+        values: ``(ny, nx)``, indexed [iy, ix]; row 0 is the lowest y.
+        resolution: side of a cell [m].
+        origin: (x, y, yaw) of the lower-left corner of cell [0, 0] in the world [m, m, rad].
+
+    Raises:
+        ShapeError: when values are not a finite matrix, or resolution is not positive.
+
+    Example:
+        >>> slope = Raster([[0.0, 1.0], [0.0, 1.0]], resolution=2.0)
+        >>> slope.at([[1.0, 1.0], [2.0, 1.0], [9.0, 1.0]])
+        array([0. , 0.5, 1. ])
+    """
+
+    values: Array
+    resolution: float
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    _tensors: dict[Any, Any] = field(default_factory=lambda: {}, init=False)
+
+    def __post_init__(self) -> None:
+        values = np.array(self.values, dtype=np.float64, order="C")
+        if values.ndim != 2 or values.size == 0:
+            raise ShapeError(f"raster values have shape {values.shape}; expected (ny, nx) with at least one cell")
+        if not np.isfinite(values).all():
+            raise ShapeError("raster values hold NaN or infinity; fill unknown cells with a number first")
+        if not (math.isfinite(self.resolution) and self.resolution > 0.0):
+            raise ShapeError(f"the resolution of a raster is {self.resolution}; expected metres per cell above zero")
+        origin = tuple(float(c) for c in self.origin)
+        if len(origin) != 3 or not all(map(math.isfinite, origin)):
+            raise ShapeError(f"the origin of a raster is {self.origin}; expected a finite (x, y, yaw)")
+        values.flags.writeable = False
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "resolution", float(self.resolution))
+        object.__setattr__(self, "origin", origin)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns (ny, nx)."""
+        return self.values.shape[0], self.values.shape[1]
+
+    def cells(self, x: Component, y: Component) -> tuple[Component, Component]:
+        """Column and row, as real numbers that are whole at cell centres, of the world point (x, y) [m]."""
+        ox, oy, yaw = self.origin
+        c, s = math.cos(yaw) / self.resolution, math.sin(yaw) / self.resolution
+        dx, dy = x - ox, y - oy
+        return c * dx + s * dy - 0.5, c * dy - s * dx - 0.5
+
+    def at(self, xy: Any) -> Any:
+        """Values ``(...)`` at world points ``(..., 2)`` [m]; NaN where a coordinate is NaN. Torch gradients flow."""
+        if torch_if_tensor(xy) is None:
+            xy = np.asarray(xy, dtype=np.float64)
+        if xy.ndim == 0 or xy.shape[-1] != 2:
+            raise ShapeError(f"points have shape {tuple(xy.shape)}; expected (..., 2)")
+        return math_for(xy).lookup(self, xy[..., 0], xy[..., 1])
+
+    def tensor(self, torch: Any, like: Any) -> Any:
+        """The values as a tensor of the type and device of `like`; kept for the next call."""
+        key = (like.dtype, like.device)
+        if key not in self._tensors:
+            self._tensors[key] = torch.tensor(np.array(self.values), dtype=like.dtype, device=like.device)
+        return self._tensors[key]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"values": self.values, "resolution": self.resolution, "origin": self.origin, "_tensors": {}}
+
+    def __repr__(self) -> str:
+        rows, columns = self.shape
+        return f"Raster({rows} x {columns} cells of {self.resolution:g} m, origin {self.origin})"

@@ -1,0 +1,158 @@
+"""What a state looks like from outside."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .belief import Array
+from .errors import SpaceError
+from .gaussian import log_normal
+from .linearize import jacobian
+from .space import Space
+
+
+class Sensor(ABC):
+    """``z = observe(x) (+) e``, ``e ~ N(0, noise(x))`` in the tangent of the reading.
+
+    Subclasses set `state` and `reading` and write `observe` and `noise`; everything else has a default. The `context`
+    is what a reading depends on besides the state: the landmark that was seen, the pose of the antenna.
+    NaN in a reading means "not measured".
+
+    Example:
+        >>> class Odometer(Sensor):
+        ...     state, reading = Space("speed [m/s]"), Space("ticks")
+        ...
+        ...     def observe(self, x, context=None):
+        ...         return 40.0 * x
+        ...
+        ...     def noise(self, x, context=None):
+        ...         return np.eye(1)
+        >>> wide = Odometer().on(Space("x y [m]", "speed [m/s]"))
+        >>> wide.linearize(np.array([5.0, 6.0, 2.0])).round(6)
+        array([[ 0.,  0., 40.]])
+    """
+
+    state: Space
+    reading: Space
+
+    @abstractmethod
+    def observe(self, x: Any, context: Any = None) -> Any:
+        """The reading ``(..., reading.size)`` expected in states ``(..., state.size)``, of the same array kind."""
+
+    @abstractmethod
+    def noise(self, x: Any, context: Any = None) -> Any:
+        """Covariance of the reading in its tangent, ``(..., d, d)`` or ``(d, d)`` for all states."""
+
+    def linearize(self, x: Any, context: Any = None) -> Any:
+        """Jacobian ``H = d z / d x`` in the tangents, ``(..., reading.dim, state.dim)``.
+
+        Default: central differences through the spaces. Traced sensors derive it exactly.
+        """
+        return jacobian(lambda y: self.observe(y, context), x, self.state, self.reading)
+
+    def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
+        """``log p(z | x)`` of readings ``(..., reading.size)`` in states ``(..., state.size)``, shape ``(...)``.
+
+        Default: the Gaussian of `noise` over the measured components; 0 where nothing was measured. Sensors whose
+        errors are not Gaussian (a lidar beam, a detection) override it.
+        """
+        seen = measured(self.reading, z)
+        d = cast(Array, self.reading.minus(z, self.observe(x, context)))
+        R = np.asarray(self.noise(x, context), dtype=np.float64)
+        if seen.all():
+            return log_normal(d, R)
+        # A component that was not measured counts as 0 with unit variance, which leaves only its share of the constant.
+        both = seen[..., :, None] & seen[..., None, :]
+        R = np.where(both, R, np.eye(self.reading.dim))
+        return log_normal(np.where(seen, d, 0.0), R) + 0.5 * np.log(2.0 * np.pi) * (~seen).sum(-1)
+
+    def on(self, space: Space) -> Sensor:
+        """This sensor reading its components by name from states of a bigger space.
+
+        A component is found under its own name, else under the only name that ends in ``.name``.
+
+        Raises:
+            SpaceError: when a component is missing or could be several.
+        """
+        return self if space == self.state else SelectedSensor(self, space)
+
+
+class SelectedSensor(Sensor):
+    """A sensor of a few components, mounted on a bigger state; what `Sensor.on` returns.
+
+    ``H = H_inner D``, D the Jacobian of picking the components: ones and zeros unless a pose or a rotation is cut.
+    """
+
+    def __init__(self, inner: Sensor, space: Space) -> None:
+        self.inner = inner
+        self.state = space
+        self.reading = inner.reading
+        self._index = np.array([find(name, space) for name in inner.state.names], dtype=np.intp)
+        self._constant = self._selection()
+
+    def _selection(self) -> Array | None:
+        """D, when it is the same everywhere: every picked component lies in a flat part."""
+        D = np.zeros((self.inner.state.dim, self.state.dim))
+        spot = {i: j.start for part, s, j in self.state.layout if part.flat for i in range(s.start, s.stop)}
+        if not self.inner.state.flat or any(int(i) not in spot for i in self._index):
+            return None
+        for row, i in enumerate(self._index):
+            D[row, spot[int(i)]] = 1.0
+        return D
+
+    def _pick(self, x: Any) -> Any:
+        return (x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64))[..., self._index]
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        """The reading of the inner sensor."""
+        return self.inner.observe(self._pick(x), context)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        """The noise of the inner sensor."""
+        return self.inner.noise(self._pick(x), context)
+
+    def linearize(self, x: Any, context: Any = None) -> Any:
+        """``H_inner D``, by the chain rule."""
+        D = self._constant
+        if D is None:
+            D = jacobian(self._pick, x, self.state, self.inner.state)
+        return self.inner.linearize(self._pick(x), context) @ D
+
+    def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
+        """That of the inner sensor."""
+        return self.inner.log_prob(z, self._pick(x), context)
+
+    def on(self, space: Space) -> Sensor:
+        """The inner sensor on another space."""
+        return self if space == self.state else self.inner.on(space)
+
+
+def find(name: str, space: Space) -> int:
+    """Index of the stored component called `name`, or of the only one called ``something.name``.
+
+    Example:
+        >>> find("yaw", Space("pose: SE2", "speed"))
+        2
+    """
+    if name in space.names:
+        return space.index(name)
+    hits = [i for i, candidate in enumerate(space.names) if candidate.endswith(f".{name}")]
+    if len(hits) == 1:
+        return hits[0]
+    if not hits:
+        raise SpaceError(f"the state has no component {name!r}; it has {', '.join(space.names)}")
+    several = ", ".join(space.names[i] for i in hits)
+    raise SpaceError(f"{name!r} could be any of {several}; name the component in full")
+
+
+def measured(reading: Space, z: Any) -> NDArray[np.bool_]:
+    """Which tangent components of readings ``(..., size)`` were measured, ``(..., dim)``.
+
+    A NaN hides its own component; inside a rotation or pose it hides the components it is mixed with.
+    """
+    z = np.asarray(z, dtype=np.float64)
+    return ~np.isnan(z if reading.flat else reading.minus(z, reading.identity()))

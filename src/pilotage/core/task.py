@@ -1,0 +1,50 @@
+"""What is to be achieved."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from .belief import Belief
+
+
+class Task(ABC):
+    """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_t, u_t) <= 0``.
+
+    Subclasses set `initial`, `dt` and `horizon` and write `cost`; the rest has defaults. Costs know nothing of the
+    dynamics, so that one task can be put to several robots.
+
+    Attributes:
+        initial: where an episode starts.
+        dt: seconds between decisions.
+        horizon: decisions in an episode.
+    """
+
+    initial: Belief
+    dt: float
+    horizon: int
+
+    @abstractmethod
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Cost ``(...)`` of a step from states ``(..., n)`` under actions ``(..., m)``, with stage data ``(..., nr)``."""
+
+    def terminal_cost(self, x: Any, r: Any = None) -> Any:
+        """Cost ``(...)`` of ending in states ``(..., n)``. Default: 0."""
+        return np.zeros(np.shape(x)[:-1])
+
+    def constraint(self, x: Any, u: Any) -> Any:
+        """Values ``(..., k)`` that must not be positive. Default: none, k = 0."""
+        return np.zeros((*np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1]), 0))
+
+    def done(self, x: Any) -> Any:
+        """Whether the episode is over in states ``(..., n)``, shape ``(...)`` of bool. Default: never."""
+        return np.zeros(np.shape(x)[:-1], dtype=bool)
+
+    def reference(self, x: Any, t: float, steps: int) -> Any:
+        """Stage data ``(steps + 1, nr)`` for costs that vary in time, seen from state `x` at time `t`.
+
+        The row k is handed to the costs as `r` at time ``t + k dt``. Default: None, the cost does not vary.
+        """
+        return None
