@@ -136,7 +136,8 @@ def test_one_version() -> None:
     stated = re.findall(r"^## \[(\d+\.\d+\.\d+)\]", (SOURCE.parents[1] / "CHANGELOG.md").read_text(), re.MULTILINE)
     cited = re.search(r"^version: (.+)$", (SOURCE.parents[1] / "CITATION.cff").read_text(), re.MULTILINE)
     assert stated[0] == pilotage.__version__
-    assert cited is not None and cited[1] == pilotage.__version__
+    assert cited is not None
+    assert cited[1] == pilotage.__version__
 
 
 if __name__ == "__main__":
