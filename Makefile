@@ -24,10 +24,10 @@ demo: $(VENV)/demo  ## the main demo: a robot finds out where it is, plans, driv
 	$(BIN)/pilotage demo navigate $(ARGS)
 
 test: $(VENV)/dev  ## the tests, without the slow ones
-	$(BIN)/python -m pytest -q $(ARGS)
+	$(BIN)/python -m pytest $(ARGS)
 
 test-slow: $(VENV)/dev  ## all tests
-	$(BIN)/python -m pytest -q -m "slow or not slow" $(ARGS)
+	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
 
 bench: $(VENV)/bench  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,0 +1,122 @@
+"""`pilotage plan`: a path on a map, or a whole benchmark scenario against its published optima."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from pilotage.core.errors import PilotageError
+from pilotage.core.results import Plan
+from pilotage.io import find_movingai_map
+from pilotage.maps import OccupancyGrid
+from pilotage.planners import AStar, Dijkstra, solve_scenario
+
+Point = tuple[float, float]
+Algorithm = Literal["astar", "dijkstra"]
+ALGORITHMS = {"astar": AStar, "dijkstra": Dijkstra}
+
+
+def plan(
+    *,
+    map: Path | None = None,
+    start: Point | None = None,
+    goal: Point | None = None,
+    scen: Path | None = None,
+    algorithm: Algorithm = "astar",
+    inflate: float = 0.0,
+    json: bool = False,
+    out: Path | None = None,
+) -> int:
+    """Plan a path on a map, or solve a benchmark scenario.
+
+    Parameters
+    ----------
+    map
+        A ROS map (.yaml, with its image beside it) or a MovingAI map (.map, .map.gz; cells of 1 m, y upwards). With
+        --scen it may be left out when it lies beside the scenario.
+    start
+        Start x and y [m], in the frame of the map.
+    goal
+        Goal x and y [m].
+    scen
+        A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
+    algorithm
+        Both find the shortest path; astar expands fewer cells.
+    inflate
+        Distance to keep from obstacles [m], for instance the radius of the robot.
+    json
+        Print one JSON object instead of text.
+    out
+        Draw map and path into this image.
+    """
+    if scen is not None:
+        if start is not None or goal is not None or out is not None or inflate:
+            raise PilotageError(
+                "--scen brings its own starts and goals: leave out --start, --goal, --inflate, --out"
+            )
+        return _scenario(map or find_movingai_map(scen), scen, algorithm, json)
+    if map is None or start is None or goal is None:
+        raise PilotageError("say where to plan: --map FILE with --start X Y and --goal X Y, or --scen FILE")
+    grid = OccupancyGrid.load(map)
+    grid = grid.inflate(inflate) if inflate else grid
+    found = ALGORITHMS[algorithm]().plan(grid, start=start, goal=goal)
+    if out is not None:
+        from .picture import save_picture
+
+        save_picture(grid, found.path, np.array([start, goal]), out)
+    facts = _facts(map, algorithm, found)
+    print(jsonlib.dumps(facts) if json else _text(facts, out))
+    return 0 if found.ok else 1
+
+
+def _facts(map: Path, algorithm: str, found: Plan) -> dict[str, Any]:
+    """The plan as plain values; what is infinite is null, which JSON can say."""
+    return {
+        "map": str(map),
+        "algorithm": algorithm,
+        "status": found.status.value,
+        "reason": found.reason,
+        "cost": found.cost if np.isfinite(found.cost) else None,
+        "lower_bound": found.lower_bound if np.isfinite(found.lower_bound) else None,
+        "path": None if found.path is None else found.path.tolist(),
+        "stats": {name: _plain(value) for name, value in found.stats.items()},
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _text(facts: dict[str, Any], out: Path | None) -> str:
+    stats = facts["stats"]
+    effort = f"{stats['expansions']:,} expansions in {1e3 * stats['seconds']:.3g} ms"
+    if facts["path"] is None:
+        line = f"{facts['status']}: {facts['reason']} ({effort})"
+    else:
+        line = f"{facts['status']}: {facts['cost']:.2f} m over {len(facts['path'])} waypoints ({effort})"
+    return line if out is None else f"{line}\n{out}"
+
+
+def _scenario(map: Path, scen: Path, algorithm: Algorithm, json: bool) -> int:
+    """Solve every instance; 1 when any length differs from the published one."""
+    found = solve_scenario(scen, ALGORITHMS[algorithm](), map)
+    rate = found.expansions / found.seconds if found.seconds > 0 else 0.0
+    facts = {
+        "map": str(map),
+        "scen": str(scen),
+        "algorithm": algorithm,
+        "instances": found.instances,
+        "mismatches": found.mismatches,
+        "expansions": found.expansions,
+        "seconds": found.seconds,
+        "expansions_per_second": rate,
+    }
+    text = (
+        f"{found.instances:,} instances, {found.mismatches} mismatches with the published optima, "
+        f"{found.expansions:,} expansions in {found.seconds:.3g} s ({rate:,.0f} expansions/s)"
+    )
+    print(jsonlib.dumps(facts) if json else text)
+    return 1 if found.mismatches else 0

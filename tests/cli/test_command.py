@@ -1,0 +1,148 @@
+"""The `pilotage` command: what it prints, which exit code it gives, and that no error shows a traceback."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import pilotage
+from pilotage.cli.demo import demo_lines
+from pilotage.cli.main import main
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Path:
+    """A MovingAI map, two rooms and a door, with a scenario beside it. World y points up, file rows point down."""
+    rows = ["..@..", "..@..", "....."]
+    file = tmp_path / "room.map"
+    file.write_text("type octile\nheight 3\nwidth 5\nmap\n" + "\n".join(rows) + "\n")
+    # From the upper left to the upper right corner: down, across the door without cutting its corners, up.
+    lines = ["version 1", "1\troom.map\t5\t3\t0\t0\t4\t0\t6.82842712", "0\troom.map\t5\t3\t0\t2\t4\t2\t4.0"]
+    (tmp_path / "room.map.scen").write_text("\n".join(lines) + "\n")
+    return file
+
+
+def test_version(capsys: Capture) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == pilotage.__version__
+
+
+def test_help_teaches_by_examples(capsys: Capture) -> None:
+    assert main(["--help"]) == 0
+    page = capsys.readouterr().out
+    assert "pilotage plan --map depot.yaml --start" in page
+    assert all(verb in page for verb in ("demo", "plan", "info", "--install-completion"))
+
+
+@pytest.mark.parametrize("verb", ["plan", "info", "demo"])
+def test_every_verb_has_help(verb: str, capsys: Capture) -> None:
+    assert main([verb, "--help"]) == 0
+    assert f"pilotage {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["plan"], "say where to plan"),
+        (["plan", "--map", "nowhere.yaml", "--start", "0", "0", "--goal", "1", "1"], "nowhere.yaml: No such file"),
+        (["plan", "--map", "a.map", "--start", "0"], "--start"),
+        (["plan", "--map", "a.map", "--start", "0", "zero", "--goal", "1", "1"], "zero"),
+        (["plan", "--algorithm", "magic"], "magic"),
+        (["plan", "--scen", "a.scen", "--start", "0", "0"], "--scen brings its own"),
+        (["demo", "swim"], "there is no demo named 'swim'"),
+        (["pln"], "pln"),
+    ],
+)
+def test_errors_are_one_sentence(words: list[str], said: str, capsys: Capture) -> None:
+    assert main(words) == 2
+    caught = capsys.readouterr()
+    assert caught.out == ""
+    assert said in caught.err
+    assert caught.err.startswith("pilotage: ")
+    assert caught.err.count("\n") == 1
+
+
+def test_plan_tells_the_path(room: Path, capsys: Capture) -> None:
+    assert main(["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "0.5", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["status"] == "solved"
+    assert facts["cost"] == pytest.approx(4.0)
+    assert facts["path"][0][:2] == [0.5, 0.5]
+    assert facts["path"][-1][:2] == [4.5, 0.5]
+    assert facts["stats"]["expansions"] > 0
+
+
+def test_plan_draws(room: Path, tmp_path: Path, capsys: Capture) -> None:
+    from PIL import Image
+
+    picture = tmp_path / "path.png"
+    words = ["plan", "--map", str(room), "--start", "0.5", "2.5", "--goal", "4.5", "2.5", "--out", str(picture)]
+    assert main(words) == 0
+    assert "solved: 6.83 m" in capsys.readouterr().out
+    with Image.open(picture) as image:
+        assert image.size == (1000, 600)
+        assert image.getpixel((500, 100)) == (38, 50, 56), "the wall between the rooms is dark"
+        assert image.getpixel((500, 500)) == (21, 101, 192), "the path leads through the door"
+
+
+def test_no_path_is_a_no(room: Path, capsys: Capture) -> None:
+    words = ["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "2.5", "2.5"]
+    assert main(words) == 1
+    assert "goal" in capsys.readouterr().out
+
+
+def test_picture_of_no_kind(room: Path, capsys: Capture) -> None:
+    words = ["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "0.5", "--out", "path.nix"]
+    assert main(words) == 2
+    assert "not an image format" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("algorithm", ["astar", "dijkstra"])
+def test_scenario_against_its_optima(room: Path, algorithm: str, capsys: Capture) -> None:
+    words = ["plan", "--scen", f"{room}.scen", "--algorithm", algorithm, "--json"]
+    assert main(words) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["instances"], facts["mismatches"]) == (2, 0)
+    assert facts["expansions_per_second"] > 0
+
+
+def test_scenario_with_a_wrong_optimum(room: Path, capsys: Capture) -> None:
+    scen = Path(f"{room}.scen")
+    scen.write_text(scen.read_text().replace("4.0", "3.5"))
+    assert main(["plan", "--map", str(room), "--scen", str(scen)]) == 1
+    assert "1 mismatch" in capsys.readouterr().out
+
+
+def test_info(capsys: Capture) -> None:
+    assert main(["info", "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["pilotage"] == pilotage.__version__
+    assert facts["core"]["numpy"]
+    assert {"envs", "learning", "viz", "ros", "peers"} <= set(facts["extras"])
+    assert Path(facts["cache"]).is_dir()
+    assert main(["info"]) == 0
+    assert "cache" in capsys.readouterr().out
+
+
+def test_demos_are_listed(capsys: Capture) -> None:
+    assert main(["demo"]) == 0
+    listed = capsys.readouterr().out
+    assert demo_lines()
+    for name, line in demo_lines().items():
+        assert name.replace("_", "-") in listed
+        assert line, f"demo {name} has no first line that says what it shows"
+        assert line in listed
+
+
+def test_as_a_process(tmp_path: Path) -> None:
+    """The installed script and `python -m pilotage` are the same command."""
+    for command in ([str(Path(sys.executable).parent / "pilotage")], [sys.executable, "-m", "pilotage"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, cwd=tmp_path, check=True)
+        assert done.stdout.strip() == pilotage.__version__
+        assert done.stderr == ""

@@ -1,0 +1,130 @@
+"""The harness of `python -m benchmarks`: what it measures is what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from benchmarks import harness
+from benchmarks.harness import Contest, absolute, measure, missing, row
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(autouse=True)
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty register of rows, for one test."""
+    monkeypatch.setattr(harness, "REGISTRY", {})
+    monkeypatch.setattr(harness, "LIMITS", set())
+    monkeypatch.setattr(harness, "_one_thread", lambda: None)
+
+
+def sleeper(seconds: float) -> Callable[[], None]:
+    return lambda: time.sleep(seconds)
+
+
+def test_ratio_is_of_the_work_done() -> None:
+    @row("nap", peer="longer nap", bar=2.0, unit="ms")
+    def _(quick: bool) -> Contest:
+        return Contest(ours=sleeper(0.004), peer=sleeper(0.016), work=2)
+
+    result = measure(harness.REGISTRY["nap"], quick=True)
+    assert result.ratio == pytest.approx(4.0, rel=0.4)
+    assert result.ours == pytest.approx(2.0, rel=0.4), "4 ms for two pieces of work"
+    assert result.reached
+    assert {"name", "ours", "peer", "peer_name", "unit", "ratio", "note"} <= set(result.record())
+
+
+def test_sides_alternate() -> None:
+    calls: list[str] = []
+
+    @row("turns", peer="peer", bar=1.0)
+    def _(quick: bool) -> Contest:
+        ours = lambda: (calls.append("ours"), time.sleep(0.03))
+        peer = lambda: (calls.append("peer"), time.sleep(0.03))
+        return Contest(ours=ours, peer=peer)
+
+    measure(harness.REGISTRY["turns"], quick=True)
+    measured = calls[-10:]
+    assert measured == ["peer", "ours"] * 5
+
+
+def test_disagreement_is_loud() -> None:
+    def check() -> None:
+        raise AssertionError("3 is not 4")
+
+    @row("wrong", peer="truth", bar=1.0)
+    def _(quick: bool) -> Contest:
+        return Contest(ours=lambda: 3, peer=lambda: 4, check=check)
+
+    with pytest.raises(AssertionError, match="3 is not 4"):
+        measure(harness.REGISTRY["wrong"], quick=True)
+
+
+def test_remark_of_the_check_is_in_the_note() -> None:
+    @row("right", peer="truth", bar=0.0, note="threes")
+    def _(quick: bool) -> Contest:
+        return Contest(ours=lambda: 3, peer=lambda: 3, check=lambda: "equal")
+
+    assert measure(harness.REGISTRY["right"], quick=True).note == "threes; equal"
+
+
+@pytest.mark.parametrize(("seconds", "reached"), [(0.3, True), (0.5, False)])
+def test_limits(seconds: float, reached: bool) -> None:
+    @absolute("start", limit=0.4)
+    def _(quick: bool) -> Contest:
+        return Contest(ours=lambda: seconds, timed=False)
+
+    result = measure(harness.REGISTRY["start"], quick=True)
+    assert (result.ours, result.peer) == (pytest.approx(seconds), pytest.approx(0.4))
+    assert result.reached is reached
+
+
+def test_missing_peer() -> None:
+    @row("lonely", peer="nobody", bar=1.0, needs=["json", "no_such_package"])
+    def _(quick: bool) -> Contest:
+        return Contest(ours=int, peer=int)
+
+    assert missing(harness.REGISTRY["lonely"]) == ["no_such_package"]
+
+
+def test_two_rows_of_one_name() -> None:
+    register = row("twin", peer="other", bar=1.0)
+    register(lambda quick: Contest(ours=int, peer=int))
+    with pytest.raises(AssertionError, match="two rows are named 'twin'"):
+        register(lambda quick: Contest(ours=int, peer=int))
+
+
+def run(*words: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONWARNINGS": "default"}
+    command = [sys.executable, "-m", "benchmarks", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_command_lists_rows() -> None:
+    done = run("--list")
+    assert done.returncode == 0, done.stderr
+    listed = [line.split()[0] for line in done.stdout.splitlines()]
+    assert len(set(listed)) == len(listed)
+
+
+def test_command_refuses_unknown_rows() -> None:
+    done = run("no_such_row")
+    assert done.returncode == 2
+    assert "no row or topic is named no_such_row" in done.stderr
+
+
+@pytest.mark.slow
+def test_command_writes_an_object_a_row(tmp_path: Path) -> None:
+    name = run("--list").stdout.split()[0]
+    done = run(name, "--quick", "--json", str(tmp_path / "rows.json"))
+    assert done.returncode in (0, 1), done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "rows.json").read_text().splitlines()]
+    assert [entry["name"] for entry in rows] == [name]
