@@ -27,49 +27,49 @@ class Update:
         accepted: False when a gate refused the measurement.
     """
 
-    __slots__ = ("_S", "_accepted", "_belief", "_innovation", "_log_likelihood", "_nis")
+    __slots__ = ("_fields", "_make", "accepted")
 
     def __init__(
-        self,
-        belief: Belief | Callable[[], Belief],
-        innovation: Array,
-        S: Array,
-        nis: Any,
-        log_likelihood: Any,
-        accepted: Any,
+        self, belief: Belief, innovation: Array, S: Array, nis: Any, log_likelihood: Any, accepted: Any = True
     ) -> None:
-        self._belief = belief
-        self._innovation = innovation
-        self._S = S
-        self._nis = nis
-        self._log_likelihood = log_likelihood
-        self._accepted = accepted
+        self._fields: tuple[Any, ...] | None = (belief, innovation, S, nis, log_likelihood)
+        self._make: Callable[[], tuple[Any, ...]] | None = None
+        self.accepted = accepted
+
+    @classmethod
+    def deferred(cls, make: Callable[[], tuple[Any, ...]], accepted: Any) -> Update:
+        """An update whose other five fields `make` builds, in the order above, once somebody asks for one."""
+        new = object.__new__(cls)
+        new._fields = None
+        new._make = make
+        new.accepted = accepted
+        return new
+
+    def _get(self, index: int) -> Any:
+        if self._fields is None:
+            assert self._make is not None
+            self._fields = self._make()
+        return self._fields[index]
 
     @property
-    def belief(self) -> Belief:
-        if callable(self._belief):
-            self._belief = self._belief()
-        return self._belief
+    def belief(self) -> Any:
+        return self._get(0)
 
     @property
     def innovation(self) -> Array:
-        return self._innovation
+        return self._get(1)
 
     @property
     def S(self) -> Array:
-        return self._S
+        return self._get(2)
 
     @property
     def nis(self) -> Any:
-        return self._nis
+        return self._get(3)
 
     @property
     def log_likelihood(self) -> Any:
-        return self._log_likelihood
-
-    @property
-    def accepted(self) -> Any:
-        return self._accepted
+        return self._get(4)
 
     def __repr__(self) -> str:
         return f"Update(nis={self.nis}, log_likelihood={self.log_likelihood}, accepted={self.accepted})"
@@ -103,7 +103,7 @@ class Plan:
     cost: float = float("inf")
     lower_bound: float = 0.0
     reason: str = ""
-    stats: Mapping[str, Any] = field(default_factory=dict)
+    stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
     seed: int | None = None
 
     @property
