@@ -23,12 +23,11 @@ from .mathematics import numpy_math as numpy_math
 from .mathematics import torch_math as torch_math
 from .mixture import Mixture as Mixture
 from .particles import Particles as Particles
-from .parts import SE2 as SE2
-from .parts import SE3 as SE3
 from .parts import Angle as Angle
 from .parts import Part as Part
-from .parts import Quaternion as Quaternion
 from .parts import Real as Real
+from .poses import SE2 as SE2
+from .poses import SE3 as SE3
 from .protocols import Controller as Controller
 from .protocols import Estimator as Estimator
 from .protocols import Filter as Filter
@@ -41,6 +40,7 @@ from .results import FilterRun as FilterRun
 from .results import Plan as Plan
 from .results import PlanStatus as PlanStatus
 from .results import Update as Update
+from .rotations import Quaternion as Quaternion
 from .sensor import Sensor as Sensor
 from .space import Space as Space
 from .streams import Rng as Rng

@@ -78,10 +78,17 @@ class Agent:
     A new plan is made at the start, when `valid` says no, and after the controller reported DONE.
 
     Example:
-        >>> from pilotage.core import Agent
-        >>> agent = Agent(perceive=my_perception, act=my_controller)  # doctest: +SKIP
-        >>> agent.reset(seed=1)
-        ... action = agent.step(observation, t=0.0)  # doctest: +SKIP
+        >>> from pilotage.core import Gaussian, Space
+        >>> class Eyes:
+        ...     def reset(self, *, seed=None): ...
+        ...     def perceive(self, observation, u, t):
+        ...         return Gaussian.of(Space("x [m]"), observation, std=0.1)
+        >>> class Spring:
+        ...     def reset(self, *, seed=None): ...
+        ...     def act(self, belief, t=0.0):
+        ...         return Action(u=-2.0 * belief.mean)
+        >>> Agent(Eyes(), act=Spring()).step([0.5], t=0.0).u
+        array([-1.])
     """
 
     def __init__(

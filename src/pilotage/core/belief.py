@@ -25,7 +25,9 @@ class Belief(Protocol):
     """
 
     @property
-    def space(self) -> Space: ...
+    def space(self) -> Space:
+        """Where the states live."""
+        ...
 
     def moments(self) -> Gaussian:
         """The Gaussian of the same mean and covariance."""

@@ -71,17 +71,14 @@ class Dynamics(ABC):
         torch = torch_if_tensor(x0, us)
         if torch is None:
             x, us = np.asarray(x0, dtype=np.float64), np.asarray(us, dtype=np.float64)
-            stack = np.stack
         else:
             like = x0 if isinstance(x0, torch.Tensor) else us
             x, us = (torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in (x0, us))
-            stack = torch.stack
-        batch = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(us.shape[:-2]))
-        x = np.broadcast_to(x, (*batch, x.shape[-1])) if torch is None else x.expand(*batch, x.shape[-1])
-        xs = [x]
+        shape = (*np.broadcast_shapes(tuple(x.shape[:-1]), tuple(us.shape[:-2])), x.shape[-1])
+        xs: list[Any] = [np.broadcast_to(x, shape) if torch is None else torch.broadcast_to(x, shape)]
         for t in range(us.shape[-2]):
             xs.append(self.step(xs[-1], us[..., t, :], dt))
-        return stack(xs, -2)
+        return (np if torch is None else torch).stack(xs, -2)
 
 
 def _together(x: Any, u: Any) -> tuple[Any, Any]:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .belief import Array
 from .errors import CovarianceError, ShapeError
-from .parts import Part, Pose
+from .parts import Part
+from .poses import Pose
 from .space import Space
 from .streams import Rng, generator
 
@@ -120,10 +121,9 @@ class Gaussian:
         """The Gaussian(s) at `index` of the leading axes: ``run.beliefs[-1]``."""
         if self.mean.ndim == 1:
             raise ShapeError("this Gaussian has no leading axes to index; use its mean, cov or marginal(names)")
-        index = index if isinstance(index, tuple) else (index,)
-        return Gaussian.trusted(
-            self.space, self.mean[(*index, ..., slice(None))], self.cov[(*index, ..., slice(None), slice(None))]
-        )
+        where = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
+        every = slice(None)
+        return Gaussian.trusted(self.space, self.mean[(*where, ..., every)], self.cov[(*where, ..., every, every)])
 
     def __str__(self) -> str:
         if self.mean.ndim > 1:
@@ -189,9 +189,9 @@ def log_normal(d: Array, cov: Array) -> Array:
 def _root(cov: Array) -> Array:
     """A matrix A with ``A A' = cov``, also for semidefinite covariances."""
     try:
-        return np.linalg.cholesky(cov)
+        return cast(Array, np.linalg.cholesky(cov))
     except np.linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(cov)
+        values, vectors = cast(tuple[Array, Array], np.linalg.eigh(cov))
         if (values < -1e-9 * np.abs(values).max(-1, keepdims=True)).any():
             raise CovarianceError(
                 f"a covariance is indefinite: its smallest eigenvalue is {float(values.min()):.3g}"

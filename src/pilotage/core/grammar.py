@@ -8,7 +8,12 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from .errors import SpaceError
-from .parts import KINDS, NAME, Part, Pose, Real
+from .parts import NAME, Angle, Part, Real
+from .poses import SE2, SE3, Pose
+from .rotations import Quaternion
+
+KINDS: dict[str, type[Part]] = {kind.kind: kind for kind in (Angle, Quaternion, SE2, SE3)}
+"""The kinds that may be named after a colon."""
 
 _NUMBER = r"[+-]?(?:inf|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
 _REALS = re.compile(

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mathematics import torch_if_tensor
-from .parts import Pose
+from .poses import Pose
 from .space import Space
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: D102 -- names are those of the literature.
 """The namespace of mathematics that models and manifolds are written against.
 
 A model is a function of *scalar components* and a namespace `m`. A component is whatever `m` understands: a float, a

@@ -62,12 +62,12 @@ class Sensor(ABC):
         """
         seen = measured(self.reading, z)
         d = cast(Array, self.reading.minus(z, self.observe(x, context)))
-        R = np.asarray(self.noise(x, context), dtype=np.float64)
+        noise = np.asarray(self.noise(x, context), dtype=np.float64)
         if seen.all():
-            return log_normal(d, R)
+            return log_normal(d, noise)
         # A component that was not measured counts as 0 with unit variance, which leaves only its share of the constant.
         both = seen[..., :, None] & seen[..., None, :]
-        R = np.where(both, R, np.eye(self.reading.dim))
+        R = np.where(both, noise, np.eye(self.reading.dim))
         return log_normal(np.where(seen, d, 0.0), R) + 0.5 * np.log(2.0 * np.pi) * (~seen).sum(-1)
 
     def on(self, space: Space) -> Sensor:
@@ -117,9 +117,8 @@ class SelectedSensor(Sensor):
 
     def linearize(self, x: Any, context: Any = None) -> Any:
         """``H_inner D``, by the chain rule."""
-        D = self._constant
-        if D is None:
-            D = jacobian(self._pick, x, self.state, self.inner.state)
+        constant = self._constant
+        D = jacobian(self._pick, x, self.state, self.inner.state) if constant is None else constant
         return self.inner.linearize(self._pick(x), context) @ D
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:

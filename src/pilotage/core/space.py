@@ -14,10 +14,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import frozen, stack, unstack
 from .errors import ShapeError, SpaceError
 from .grammar import parse, spell
 from .mathematics import Component, Mathematics, math_for, numpy_math, torch_if_tensor
-from .parts import SE2, Angle, Part, Real
+from .means import weighted_mean
+from .parts import Angle, Part, Real
+from .poses import SE2
 from .streams import Rng, generator
 
 Array = NDArray[np.float64]
@@ -90,12 +93,12 @@ class Space:
     @cached_property
     def low(self) -> Array:
         """Lower bounds of the stored components, -inf where free."""
-        return _frozen([b for p in self.parts for b in p.low])
+        return frozen([b for p in self.parts for b in p.low])
 
     @cached_property
     def high(self) -> Array:
         """Upper bounds of the stored components, inf where free."""
-        return _frozen([b for p in self.parts for b in p.high])
+        return frozen([b for p in self.parts for b in p.high])
 
     @cached_property
     def flat(self) -> bool:
@@ -253,7 +256,7 @@ class Space:
         if self.flat:
             return self._wrapped(x + d)
         m = math_for(x, d)
-        return _stack(self.components_plus(_unstack(x), _unstack(d), m), x, d)
+        return stack(self.components_plus(unstack(x), unstack(d), m), x, d)
 
     def minus(self, y: Any, x: Any) -> Any:
         """``y (-) x``: the tangent vectors ``(..., dim)`` at `x` that lead to `y`, by the short way.
@@ -264,7 +267,7 @@ class Space:
         if self.flat:
             return self._wrapped(y - x)
         m = math_for(y, x)
-        return _stack(self.components_minus(_unstack(y), _unstack(x), m), y, x)
+        return stack(self.components_minus(unstack(y), unstack(x), m), y, x)
 
     def normalize(self, x: Any) -> Any:
         """`x` with angles wrapped to (-pi, pi] and quaternions of length 1."""
@@ -273,7 +276,7 @@ class Space:
             return x
         if self.flat:
             return self._wrapped(x + 0.0)
-        return _stack(self.components_normalize(_unstack(x), math_for(x)), x)
+        return stack(self.components_normalize(unstack(x), math_for(x)), x)
 
     def distance(self, x: Any, y: Any) -> Any:
         """Euclidean norm of ``y (-) x``, shape ``(...)``; metres and radians are weighed alike."""
@@ -291,8 +294,8 @@ class Space:
     def mean(self, xs: Any, weights: Any = None, axis: int = -2) -> Any:
         """Weighted mean along `axis`: the point with ``sum_i w_i (x_i (-) mean) = 0``.
 
-        Reals in closed form; rotations and poses by Gauss-Newton from the sample of highest weight, which also bears
-        the negative weights of sigma points. Unique when the samples lie within half a turn of the mean.
+        Reals in closed form; rotations and poses by Gauss-Newton, which bears the negative weights of sigma points.
+        Unique when the samples lie within a quarter turn of the mean.
 
         Args:
             xs: states ``(..., N, n)``.
@@ -300,58 +303,10 @@ class Space:
             axis: the axis that is averaged; not the last.
         """
         (xs,) = self._arrays((xs, self.size, "state"))
-        torch = torch_if_tensor(xs, weights)
-        xs = (np if torch is None else torch).moveaxis(xs, axis if axis < 0 else axis - xs.ndim, -2)
-        count = xs.shape[-2]
-        if count == 0:
-            raise ShapeError("the mean of no states was asked for; give at least one")
-        if weights is None:
-            weights = np.full(count, 1.0 / count)
-        w = np.asarray(weights, dtype=float) if torch is None else torch.as_tensor(weights, dtype=xs.dtype)
-        if w.shape[-1] != count:
-            raise ShapeError(f"{w.shape[-1]} weights were given for {count} states; give one each")
-        total = w.sum(-1)[..., None]
-        if not bool((total > 0.0).all()):
-            raise ShapeError("the weights of a mean must have a positive sum; some sum to zero, less, or NaN")
-        return self._mean(xs, w / total)
-
-    def _mean(self, xs: Any, w: Any) -> Any:
-        """`mean` with the samples on axis -2 and weights of sum 1."""
-        average = (w[..., None] * xs).sum(-2)
-        if self.linear:
-            return average
-        curved, where = self._curved
-        mu = curved._descend(xs[..., where], w)
-        if curved.size == self.size:
-            return mu
-        columns: list[Any] = _unstack(average)
-        for i, column in zip(where, _unstack(mu), strict=True):
-            columns[i] = column
-        return _stack(columns, average)
-
-    def _descend(self, xs: Any, w: Any) -> Any:
-        torch = torch_if_tensor(xs, w)
-        shape = np.broadcast_shapes(tuple(xs.shape[:-2]), tuple(w.shape[:-1]))
-        first = w.argmax(-1)[..., None, None]
-        if torch is None:
-            xs = np.broadcast_to(xs, (*shape, *xs.shape[-2:]))
-            mu = np.take_along_axis(xs, np.broadcast_to(first, (*shape, 1, self.size)), axis=-2)
-            epsilon = 2.3e-16
-        else:
-            xs = xs.expand(*shape, *xs.shape[-2:])
-            mu = torch.take_along_dim(xs, first.expand(*shape, 1, self.size), dim=-2)
-            epsilon = float(torch.finfo(xs.dtype).eps)
-        # Large weights of both signs cancel; the sum cannot be brought below their rounding.
-        tolerance = 8.0 * epsilon * float(abs(w).sum(-1).max()) if w.size != 0 or torch is not None else 0.0
-        for _ in range(50):
-            step = (w[..., None] * self.minus(xs, mu)).sum(-2)[..., None, :]
-            mu = self.plus(mu, step)
-            if not bool((abs(step) > tolerance).any()):
-                break
-        return mu[..., 0, :]
+        return weighted_mean(self, xs, weights, axis)
 
     @cached_property
-    def _curved(self) -> tuple[Space, NDArray[np.intp]]:
+    def curved(self) -> tuple[Space, NDArray[np.intp]]:
         """The space of the parts that are not reals, and where they are stored."""
         rows = [(p, s) for p, s, _ in self.layout if not isinstance(p, Real)]
         where = np.array([i for _, s in rows for i in range(s.start, s.stop)], dtype=np.intp)
@@ -474,28 +429,3 @@ class Space:
 
     def __repr__(self) -> str:
         return spell(self.parts)
-
-
-def _frozen(values: list[float]) -> Array:
-    array = np.array(values, dtype=np.float64)
-    array.flags.writeable = False
-    return array
-
-
-def _unstack(x: Any) -> list[Any]:
-    return [x[..., i] for i in range(x.shape[-1])]
-
-
-def _stack(components: Sequence[Any], *like: Any) -> Any:
-    """Components back on a last axis, over the batch shape of the arrays they came from."""
-    shape = np.broadcast_shapes(*(tuple(a.shape[:-1]) for a in like))
-    torch = torch_if_tensor(*components)
-    if torch is not None:
-        kind = next(a for a in like if isinstance(a, torch.Tensor))
-        return torch.stack(
-            [torch.as_tensor(c, dtype=kind.dtype, device=kind.device).expand(shape) for c in components], dim=-1
-        )
-    out = np.empty((*shape, len(components)))
-    for i, c in enumerate(components):
-        out[..., i] = c
-    return out

@@ -33,6 +33,6 @@ def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
         return rng, None
     if rng is None:
         rng = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
+    elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"rng must be an int seed, a numpy Generator or None, not {type(rng).__name__}")
     return np.random.default_rng(int(rng)), int(rng)

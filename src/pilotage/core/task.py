@@ -28,7 +28,7 @@ class Task(ABC):
 
     @abstractmethod
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
-        """Cost ``(...)`` of a step from states ``(..., n)`` under actions ``(..., m)``, with stage data ``(..., nr)``."""
+        """Cost ``(...)`` of a step from states ``(..., n)`` under actions ``(..., m)``; stage data ``(..., nr)``."""
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost ``(...)`` of ending in states ``(..., n)``. Default: 0."""

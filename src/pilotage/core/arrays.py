@@ -1,0 +1,40 @@
+"""Taking arrays apart into scalar components and putting them together, alike for numpy and torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .mathematics import torch_if_tensor
+
+Array = NDArray[np.float64]
+
+
+def frozen(values: list[float]) -> Array:
+    """A read-only array."""
+    array = np.array(values, dtype=np.float64)
+    array.flags.writeable = False
+    return array
+
+
+def unstack(x: Any) -> list[Any]:
+    """The scalar components on the last axis."""
+    return [x[..., i] for i in range(x.shape[-1])]
+
+
+def stack(components: Sequence[Any], *like: Any) -> Any:
+    """Components back on a last axis, over the batch shape of the arrays they came from."""
+    shape = np.broadcast_shapes(*(tuple(a.shape[:-1]) for a in like))
+    torch = torch_if_tensor(*components)
+    if torch is not None:
+        kind = next(a for a in like if isinstance(a, torch.Tensor))
+        return torch.stack(
+            [torch.as_tensor(c, dtype=kind.dtype, device=kind.device).expand(shape) for c in components], dim=-1
+        )
+    out = np.empty((*shape, len(components)))
+    for i, c in enumerate(components):
+        out[..., i] = c
+    return out

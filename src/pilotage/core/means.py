@@ -1,0 +1,108 @@
+"""Weighted means of states on a space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .arrays import stack, unstack
+from .errors import ShapeError
+from .mathematics import math_for, torch_if_tensor
+
+if TYPE_CHECKING:
+    from .space import Space
+
+
+def weighted_mean(space: Space, xs: Any, weights: Any, axis: int) -> Any:
+    """What `Space.mean` does; `xs` has the right length on its last axis already."""
+    torch = torch_if_tensor(xs, weights)
+    if torch is not None:
+        xs = torch.as_tensor(xs)
+    if xs.ndim < 2 or axis % xs.ndim == xs.ndim - 1:
+        raise ShapeError(
+            f"states of shape {tuple(xs.shape)} cannot be averaged along axis {axis}; the last holds the components"
+        )
+    xs = (np if torch is None else torch).moveaxis(xs, axis, -2)
+    w = _weights(xs, weights)
+    average = (w[..., None] * xs).sum(-2)
+    if space.linear:
+        return average
+    curved, where = space.curved
+    mu = _descend(curved, xs[..., where], w)
+    if curved.size == space.size:
+        return mu
+    columns = unstack(average)
+    for i, column in zip(where, unstack(mu), strict=True):
+        columns[i] = column
+    return stack(columns, average)
+
+
+def _weights(xs: Any, weights: Any) -> Any:
+    """Weights ``(..., N)`` of sum 1, of the array kind of `xs`."""
+    count = xs.shape[-2]
+    if count == 0:
+        raise ShapeError("the mean of no states was asked for; give at least one")
+    given = np.full(count, 1.0 / count) if weights is None else weights
+    torch = torch_if_tensor(xs)
+    if torch is None:
+        w = np.asarray(given, dtype=np.float64)
+    else:
+        w = torch.as_tensor(given, dtype=xs.dtype, device=xs.device)
+    if w.ndim == 0 or w.shape[-1] != count:
+        raise ShapeError(f"weights of shape {tuple(w.shape)} were given for {count} states; give one each")
+    total = w.sum(-1)[..., None]
+    if not bool((total > 0.0).all()):
+        raise ShapeError("the weights of a mean must have a positive sum; some sum to zero, less, or NaN")
+    return w / total
+
+
+def _descend(space: Space, xs: Any, w: Any) -> Any:
+    """Gauss-Newton: ``mean <- mean (+) sum_i w_i (x_i (-) mean)`` until the step is lost in rounding."""
+    torch = torch_if_tensor(xs)
+    shape = (*np.broadcast_shapes(tuple(xs.shape[:-2]), tuple(w.shape[:-1])), *xs.shape[-2:])
+    xs = np.broadcast_to(xs, shape) if torch is None else xs.expand(shape)
+    w = np.broadcast_to(w, shape[:-1]) if torch is None else w.expand(shape[:-1])
+    if 0 in shape:
+        return xs[..., 0, :]
+    mu = _heaviest(xs, w)
+    if bool((w >= 0.0).all()):
+        mu = _chordal(space, xs, w, mu)
+    epsilon = 2.3e-16 if torch is None else float(torch.finfo(xs.dtype).eps)
+    # Large weights of both signs cancel; the sum cannot be brought below their rounding.
+    tolerance = 8.0 * epsilon * float(abs(w).sum(-1).max())
+    for _ in range(50):
+        step = (w[..., None] * space.minus(xs, mu)).sum(-2)[..., None, :]
+        mu = space.plus(mu, step)
+        if not bool((abs(step) > tolerance).any()):
+            break
+    return mu[..., 0, :]
+
+
+def _heaviest(xs: Any, w: Any) -> Any:
+    """The sample of highest weight, ``(..., 1, n)``: among sigma points it lies close to the mean."""
+    first = w.argmax(-1)[..., None, None]
+    shape = (*xs.shape[:-2], 1, xs.shape[-1])
+    torch = torch_if_tensor(xs)
+    if torch is None:
+        return np.take_along_axis(xs, np.broadcast_to(first, shape), axis=-2)
+    return torch.take_along_dim(xs, first.expand(shape), dim=-2)
+
+
+def _chordal(space: Space, xs: Any, w: Any, heaviest: Any) -> Any:
+    """Mean of the embedded points, ``(..., 1, n)``: where to start when no weight is negative.
+
+    Unlike any one sample it lies on the right side of widely scattered rotations.
+    """
+    m = math_for(xs)
+    columns = unstack((w[..., None] * xs).sum(-2))
+    for part, s, _ in space.layout:
+        if part.kind in ("angle", "SE2"):
+            yaw = xs[..., s.stop - 1]
+            columns[s.stop - 1] = m.atan2((w * m.sin(yaw)).sum(-1), (w * m.cos(yaw)).sum(-1))
+        else:
+            q = xs[..., s.stop - 4 : s.stop]
+            # q and -q are one rotation: align all with the heaviest before adding.
+            same = m.where((q * heaviest[..., s.stop - 4 : s.stop]).sum(-1) < 0.0, -1.0, 1.0)
+            columns[s.stop - 4 : s.stop] = unstack(((w * same)[..., None] * q).sum(-2))
+    return space.normalize(stack(columns, xs[..., 0, :])[..., None, :])
