@@ -16,8 +16,9 @@ KINDS: dict[str, type[Part]] = {kind.kind: kind for kind in (Angle, Quaternion, 
 """The kinds that may be named after a colon."""
 
 _NUMBER = r"[+-]?(?:inf|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
+_WORD = rf"(?!in(?:\s|\[|$)){NAME}"
 _REALS = re.compile(
-    rf"\s*(?P<names>{NAME}(?:\s+{NAME})*)"
+    rf"\s*(?P<names>{_WORD}(?:\s+{_WORD})*)"
     r"(?:\s*\[(?P<unit>[^\]\[]*)\])?"
     rf"(?:\s+in\s*\[\s*(?P<low>{_NUMBER})\s*,\s*(?P<high>{_NUMBER})\s*\])?\s*"
 )
@@ -45,11 +46,10 @@ def parse(given: str | Part) -> list[Part]:
             raise SpaceError(f"{match['kind']!r} in {given!r} is no kind of part; there are {', '.join(KINDS)}")
         return [kind(name) for name in match["names"].split()]
     match = _REALS.fullmatch(given)
-    names = match["names"].split() if match else []
-    if match is None or "in" in names:
+    if match is None:
         raise SpaceError(f"{given!r} does not declare a part of a space; {_HELP}")
     low, high = float(match["low"] or "-inf"), float(match["high"] or "inf")
-    return [Real(name, (match["unit"] or "").strip(), low, high) for name in names]
+    return [Real(name, (match["unit"] or "").strip(), low, high) for name in match["names"].split()]
 
 
 def spell(parts: Iterable[Part]) -> str:

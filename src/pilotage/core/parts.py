@@ -43,7 +43,7 @@ class Part(ABC):
     """True when `plus` is addition, up to whole turns."""
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(NAME, self.name):
+        if not re.fullmatch(NAME, self.name) or self.name == "in":
             raise SpaceError(f"{self.name!r} is not a name; use letters, digits, underscores and dots, as in car.yaw")
 
     @property
