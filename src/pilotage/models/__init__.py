@@ -8,6 +8,23 @@ from .bind import bind as bind
 from .bind import parameters as parameters
 from .cache import cache_folder as cache_folder
 from .cache import clear_cache as clear_cache
+from .motion import constant_acceleration as constant_acceleration
+from .motion import constant_velocity as constant_velocity
+from .motion import singer as singer
+from .pendulum import acrobot as acrobot
+from .pendulum import cart_pole as cart_pole
+from .pendulum import double_integrator as double_integrator
+from .pendulum import pendulum as pendulum
+from .sensors import bearing_to as bearing_to
+from .sensors import body_velocity as body_velocity
+from .sensors import compass as compass
+from .sensors import gnss as gnss
+from .sensors import odometry as odometry
+from .sensors import position as position
+from .sensors import radar as radar
+from .sensors import range_bearing as range_bearing
+from .sensors import range_to as range_to
+from .sensors import velocity as velocity
 from .traced_dynamics import TracedDynamics as TracedDynamics
 from .traced_dynamics import discrete_dynamics as discrete_dynamics
 from .traced_dynamics import dynamics as dynamics
@@ -15,3 +32,50 @@ from .traced_sensor import TracedSensor as TracedSensor
 from .traced_sensor import sensor as sensor
 from .traced_task import TracedTask as TracedTask
 from .traced_task import task as task
+from .vehicle import bicycle as bicycle
+from .vehicle import bicycle_inverse as bicycle_inverse
+from .vehicle import differential_drive as differential_drive
+from .vehicle import dynamic_bicycle as dynamic_bicycle
+from .vehicle import tricycle as tricycle
+from .vehicle import tricycle_inverse as tricycle_inverse
+from .vehicle import unicycle as unicycle
+
+__all__ = [
+    "FAST",
+    "STRICT",
+    "TracedDynamics",
+    "TracedSensor",
+    "TracedTask",
+    "acrobot",
+    "bearing_to",
+    "bicycle",
+    "bicycle_inverse",
+    "bind",
+    "body_velocity",
+    "cache_folder",
+    "cart_pole",
+    "clear_cache",
+    "compass",
+    "constant_acceleration",
+    "constant_velocity",
+    "differential_drive",
+    "discrete_dynamics",
+    "double_integrator",
+    "dynamic_bicycle",
+    "dynamics",
+    "gnss",
+    "odometry",
+    "parameters",
+    "pendulum",
+    "position",
+    "radar",
+    "range_bearing",
+    "range_to",
+    "sensor",
+    "singer",
+    "task",
+    "tricycle",
+    "tricycle_inverse",
+    "unicycle",
+    "velocity",
+]

@@ -1,0 +1,253 @@
+"""Sensors. Each reads the components it needs from any state that has them, found by name.
+
+`std` is the standard deviation of the noise: one number, or one per component of the reading. `reads` gives other
+names: ``compass(reads="theta")``.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from ..core.mathematics import Mathematics
+from ..core.parts import Components
+from ..core.space import Space
+from .motion import cartesian
+from .params import Values
+from .traced_sensor import SensorFamily, TracedSensor, sensor
+
+POSE = Space("x y [m]", "yaw: angle")
+
+
+def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
+    """A satellite receiver: the position in the plane or in space.
+
+    ::
+
+        z = (x, y)   or   (x, y, z)          [m]
+
+    Args:
+        axes: 2 or 3.
+        std: of the noise [m]; default 1.5 m, and 3 m upwards.
+        settings: `reads`, `noise` as all sensors take them.
+
+    Example:
+        >>> gnss(std=1.5).observe([3.0, 4.0]).tolist()
+        [3.0, 4.0]
+    """
+    return _coordinates("gnss", axes, 0)(std=(1.5, 1.5, 3.0)[:axes] if std is None else std, **settings)
+
+
+def position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
+    """The position along one to three axes, as a tracking system or a total station gives it.
+
+    ::
+
+        z = (x), (x, y) or (x, y, z)          [m]
+
+    Args:
+        axes: 1, 2 or 3.
+        std: of the noise [m]; one number, or one per axis.
+        settings: `reads`, `noise` as all sensors take them.
+
+    Example:
+        >>> from pilotage.models import constant_velocity
+        >>> position(1).on(constant_velocity(1).state).linearize([0.0, 0.0]).tolist()
+        [[1.0, 0.0]]
+    """
+    return _coordinates("position", axes, 0)(std=std, **settings)
+
+
+def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
+    """The velocity in the world along one to three axes, as Doppler shifts of satellites give it.
+
+    ::
+
+        z = (vx), (vx, vy) or (vx, vy, vz)    [m/s]
+
+    Args:
+        axes: 1, 2 or 3.
+        std: of the noise [m/s]; one number, or one per axis.
+        settings: `reads`, `noise` as all sensors take them.
+
+    Example:
+        >>> velocity(2).observe([1.0, 2.0]).tolist()
+        [1.0, 2.0]
+    """
+    return _coordinates("velocity", axes, 1)(std=std, **settings)
+
+
+@cache
+def _coordinates(name: str, axes: int, order: int) -> SensorFamily:
+    """Sensors that read positions (order 0) or velocities (order 1) as they are."""
+    whole = cartesian(axes, order + 1)
+    space = whole.select(whole.names[order * axes :])
+
+    def body(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+        return x
+
+    body.__name__ = name
+    return sensor(state=space, reading=space)(body)
+
+
+def range_to(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
+    """The distance to a known place, as an ultra-wideband anchor or an echo sounder gives it.
+
+    ::
+
+        o - - - - - - * context          z = |context - position|     [m]
+        (x, y)    z
+
+    The context is the landmark's position ``(2,)`` or ``(3,)`` [m]. The direction, and with it the Jacobian, is
+    undefined on the landmark itself.
+
+    Args:
+        axes: 2 or 3.
+        std: of the noise [m].
+        settings: `reads`, `noise` as all sensors take them.
+
+    Example:
+        >>> range_to(std=0.05).observe([0.0, 0.0], context=[3.0, 4.0]).tolist()
+        [5.0]
+    """
+    return _range_to(axes)(std=std, **settings)
+
+
+@cache
+def _range_to(axes: int) -> SensorFamily:
+    @sensor(state=cartesian(axes, 1), reading=Space("range [m]"), context=axes)
+    def range_to(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+        return (m.sqrt(sum((c[i] - x[i]) ** 2 for i in range(axes))),)
+
+    return range_to
+
+
+@sensor(state=POSE, reading=Space("bearing: angle"), context=2, std=0.02)
+def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """The direction of a known place seen from the robot, counter-clockwise from straight ahead.
+
+    ::
+
+               * context
+              /                z = atan2(cy - y, cx - x) - yaw        [rad]
+             /  z
+           (o)-----> yaw
+
+    The context is the landmark's position ``(2,)`` [m].
+
+    Example:
+        >>> bearing_to().observe([0.0, 0.0, 0.0], context=[0.0, 2.0]).round(3).tolist()
+        [1.571]
+    """
+    return (m.atan2(c[1] - x[1], c[0] - x[0]) - x[2],)
+
+
+@sensor(state=POSE, reading=Space("range [m]", "bearing: angle"), context=2, std=(0.1, 0.02))
+def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """Distance and direction of a known place seen from the robot.
+
+    ::
+
+               * context
+              /                range   = |context - (x, y)|               [m]
+             /  bearing        bearing = atan2(cy - y, cx - x) - yaw      [rad]
+           (o)-----> yaw
+
+    The context is the landmark's position ``(2,)`` [m].
+
+    Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), eq. 6.40.
+
+    Example:
+        >>> range_bearing(std=[0.1, 0.01]).observe([0.0, 0.0, 1.0], context=[3.0, 0.0]).tolist()
+        [3.0, -1.0]
+    """
+    dx, dy = c[0] - x[0], c[1] - x[1]
+    return m.hypot(dx, dy), m.atan2(dy, dx) - x[2]
+
+
+@sensor(
+    state=Space("x y [m]", "vx vy [m/s]"),
+    reading=Space("range [m]", "azimuth: angle", "range_rate [m/s]"),
+    params={"place": (0.0, 0.0), "yaw": 0.0},
+    std=(10.0, 0.01, 0.5),
+)
+def radar(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """Range, azimuth and range rate of a target seen from a radar that stands still.
+
+    ::
+
+                      o--> (vx, vy)      range      = |d|,  d = (x, y) - place         [m]
+                    /                    azimuth    = atan2(dy, dx) - yaw              [rad]
+            range /  azimuth             range_rate = (dx vx + dy vy) / |d|            [m/s]
+              [place]-----> yaw
+
+    Parameters: where the radar stands, `place` [m], and looks, `yaw` [rad].
+
+    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), 10.4.3.
+
+    Example:
+        >>> radar(place=(0.0, 0.0)).observe([3000.0, 4000.0, 10.0, 0.0]).round(3).tolist()
+        [5000.0, 0.927, 6.0]
+    """
+    dx, dy = x[0] - p.place[0], x[1] - p.place[1]
+    distance = m.hypot(dx, dy)
+    return distance, m.atan2(dy, dx) - p.yaw, (dx * x[2] + dy * x[3]) / distance
+
+
+@sensor(
+    state=Space("speed [m/s]", "yaw_rate [rad/s]"),
+    reading=Space("speed [m/s]", "yaw_rate [rad/s]"),
+    std=(0.05, 0.02),
+)
+def odometry(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """Forward speed and turn rate in the body, as wheel encoders give them.
+
+    ::
+
+        -> speed  (o)  ) yaw_rate              z = (speed, yaw_rate)     [m/s, rad/s]
+
+    Example:
+        >>> odometry().observe([2.0, 0.1]).tolist()
+        [2.0, 0.1]
+    """
+    return x
+
+
+@sensor(
+    state=Space("yaw: angle", "vx vy [m/s]"),
+    reading=Space("forward left [m/s]"),
+    std=0.05,
+)
+def body_velocity(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """The velocity seen from the body, as optical flow or a Doppler log gives it for a state that moves in the world.
+
+    ::
+
+           left ^  / forward           forward =  vx cos yaw + vy sin yaw      [m/s]
+                 (o)  yaw              left    = -vx sin yaw + vy cos yaw
+
+    Example:
+        >>> body_velocity().observe([0.0, 1.0, 2.0]).tolist()
+        [1.0, 2.0]
+    """
+    s, k = m.sin(x[0]), m.cos(x[0])
+    return k * x[1] + s * x[2], k * x[2] - s * x[1]
+
+
+@sensor(state=Space("yaw: angle"), reading=Space("yaw: angle"), params={"declination": 0.0}, std=0.05)
+def compass(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """The heading, counter-clockwise from east.
+
+    ::
+
+                 / yaw
+               (o)-----> east          z = yaw + declination          [rad]
+
+    Parameter: `declination`, by how much the instrument reads too far counter-clockwise [rad]. Instruments that count
+    clockwise from north give ``pi / 2 - z``.
+
+    Example:
+        >>> compass(std=0.1).observe([0.5]).tolist()
+        [0.5]
+    """
+    return (x[0] + p.declination,)
