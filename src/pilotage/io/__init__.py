@@ -1,0 +1,31 @@
+"""File formats and nothing else: plain values in, plain values out.
+
+- `read_ros_map`, `write_ros_map`: maps of ROS's map_server (yaml with pgm or png)
+- `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
+- `read_pgm`: grey images
+- `write_atomic`: replace a file in one step
+"""
+
+from __future__ import annotations
+
+from .atomic import write_atomic as write_atomic
+from .movingai import Scenario as Scenario
+from .movingai import find_movingai_map as find_movingai_map
+from .movingai import read_movingai_map as read_movingai_map
+from .movingai import read_movingai_scenarios as read_movingai_scenarios
+from .pgm import read_pgm as read_pgm
+from .ros_map import RosMap as RosMap
+from .ros_map import read_ros_map as read_ros_map
+from .ros_map import write_ros_map as write_ros_map
+
+__all__ = [
+    "RosMap",
+    "Scenario",
+    "find_movingai_map",
+    "read_movingai_map",
+    "read_movingai_scenarios",
+    "read_pgm",
+    "read_ros_map",
+    "write_atomic",
+    "write_ros_map",
+]

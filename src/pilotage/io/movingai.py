@@ -1,0 +1,154 @@
+"""Grid-planning benchmarks of MovingAI: `.map` and `.scen` files, plain or gzipped.
+
+Format: Sturtevant, Benchmarks for Grid-Based Pathfinding, 2012, https://movingai.com/benchmarks/formats.html.
+Moves are octile, and diagonal only where both orthogonal neighbours are free.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.core.errors import FormatError
+
+PASSABLE = ".GS"
+BLOCKED = "@OTW"
+PathLike = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One query of a scenario file; cells are (column, row) with row 0 at the top, as in the file.
+
+    Attributes:
+        map_name: the map as the file names it.
+        width, height: size of the map the scenario was made for [cells].
+        start, goal: cells (x, y).
+        optimal_length: published length of the shortest path [cells].
+        bucket: difficulty class, the length divided by 4.
+    """
+
+    map_name: str
+    width: int
+    height: int
+    start: tuple[int, int]
+    goal: tuple[int, int]
+    optimal_length: float
+    bucket: int = 0
+
+
+def read_movingai_map(path: PathLike) -> NDArray[np.bool_]:
+    """Cells that can be passed, ``(height, width)`` of bool, row 0 at the top as in the file.
+
+    Raises:
+        FormatError: naming the file and the line that is wrong.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "door.map"
+        >>> _ = file.write_text("type octile\\nheight 1\\nwidth 3\\nmap\\n.@.\\n")
+        >>> read_movingai_map(file)
+        array([[ True, False,  True]])
+    """
+    lines = _lines(path)
+    if not lines or lines[0].split() != ["type", "octile"]:
+        raise FormatError(f"{path}, line 1: a MovingAI map starts with `type octile`, not {_shown(lines, 0)}")
+    size: dict[str, int] = {}
+    for number in (1, 2):
+        words = lines[number].split() if number < len(lines) else []
+        if len(words) != 2 or words[0] not in ("height", "width") or not words[1].isdigit() or int(words[1]) == 0:
+            raise FormatError(
+                f"{path}, line {number + 1}: expected `height N` or `width N`, not {_shown(lines, number)}"
+            )
+        size[words[0]] = int(words[1])
+    if len(size) != 2 or len(lines) < 4 or lines[3].strip() != "map":
+        raise FormatError(f"{path}: the header must be `type octile`, `height N`, `width N`, `map`")
+    return _cells(lines, size["height"], size["width"], path)
+
+
+def _cells(lines: list[str], height: int, width: int, path: PathLike) -> NDArray[np.bool_]:
+    rows = lines[4 : 4 + height]
+    if len(rows) < height:
+        raise FormatError(f"{path}: the header promises {height} rows, the file holds {len(rows)}: truncated")
+    for number, row in enumerate(rows):
+        if len(row) != width:
+            raise FormatError(f"{path}, line {number + 5}: {len(row)} cells, but the header promises {width}")
+        if strange := set(row) - set(PASSABLE + BLOCKED):
+            raise FormatError(
+                f"{path}, line {number + 5}: unknown terrain {sorted(strange)}; "
+                f"known are {PASSABLE} (passable) and {BLOCKED} (blocked)"
+            )
+    codes = np.frombuffer("".join(rows).encode("ascii"), dtype=np.uint8).reshape(height, width)
+    return np.isin(codes, np.frombuffer(PASSABLE.encode("ascii"), dtype=np.uint8))
+
+
+def read_movingai_scenarios(path: PathLike) -> list[Scenario]:
+    """The queries of a `.scen` file, in its order.
+
+    Raises:
+        FormatError: naming the file and the line that is wrong.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "door.map.scen"
+        >>> _ = file.write_text("version 1\\n0\\tdoor.map\\t3\\t1\\t0\\t0\\t2\\t0\\t2.0\\n")
+        >>> read_movingai_scenarios(file)[0].goal
+        (2, 0)
+    """
+    lines = _lines(path)
+    if not lines or lines[0].split()[:1] != ["version"]:
+        raise FormatError(f"{path}, line 1: a scenario file starts with `version 1`, not {_shown(lines, 0)}")
+    return [_scenario(line, f"{path}, line {n + 2}") for n, line in enumerate(lines[1:]) if line.strip()]
+
+
+def _scenario(line: str, place: str) -> Scenario:
+    words = line.split("\t") if line.count("\t") >= 8 else line.split()
+    if len(words) != 9:
+        raise FormatError(
+            f"{place}: expected `bucket map width height start_x start_y goal_x goal_y length`, got {len(words)} fields"
+        )
+    try:
+        bucket, width, height, sx, sy, gx, gy = (int(words[i]) for i in (0, 2, 3, 4, 5, 6, 7))
+        length = float(words[8])
+    except ValueError as error:
+        raise FormatError(f"{place}: {error}") from None
+    if not math.isfinite(length) or length < 0:
+        raise FormatError(f"{place}: the optimal length must be a finite number of cells, not {words[8]}")
+    return Scenario(words[1], width, height, (sx, sy), (gx, gy), length, bucket)
+
+
+def find_movingai_map(scenarios: PathLike) -> Path:
+    """The map a scenario file belongs to: `NAME.map[.gz]` beside `NAME.map.scen[.gz]`, else the map its lines name.
+
+    Raises:
+        FormatError: when neither exists.
+    """
+    path = Path(scenarios)
+    own = path.name.removesuffix(".gz").removesuffix(".scen")
+    named = Path(next(iter(read_movingai_scenarios(path)), Scenario(own, 0, 0, (0, 0), (0, 0), 0.0)).map_name).name
+    for name in (own, f"{own}.gz", named, f"{named}.gz"):
+        candidate = path.parent / name
+        if name and candidate.is_file() and candidate != path:
+            return candidate
+    raise FormatError(f"{path}: its map is neither {own}[.gz] nor {named}[.gz] in {path.parent}")
+
+
+def _lines(path: PathLike) -> list[str]:
+    data = Path(path).read_bytes()
+    try:
+        if data[:2] == b"\x1f\x8b":
+            data = gzip.decompress(data)
+        return data.decode("ascii").splitlines()
+    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: not a MovingAI text file: {error}") from None
+
+
+def _shown(lines: list[str], number: int) -> str:
+    return repr(lines[number][:40]) if number < len(lines) else "the end of the file"

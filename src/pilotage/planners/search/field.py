@@ -1,0 +1,60 @@
+"""The cost to go: what it takes from every cell to a goal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from pilotage.core.raster import Raster
+from pilotage.maps import OccupancyGrid
+
+from .explain import explain_endpoint
+from .grid import Query, check_costs, world_point
+from .workspace import borrow
+
+
+def cost_to_go(
+    grid: OccupancyGrid,
+    goal: Any,
+    *,
+    costs: ArrayLike | None = None,
+    connectivity: int = 8,
+    unknown: str = "blocked",
+    unreachable: float | None = None,
+) -> Raster:
+    """Cost [m] of the best path from each cell to `goal`, by Dijkstra's search outwards from it.
+
+    ::
+
+        V(n) = min over neighbours m of V(m) + |n - m| (c(n) + c(m)) / 2,   V(goal) = 0
+
+    Args:
+        grid: the map; `grid.inflate(radius)` for a robot with a radius.
+        goal: world point, pose or belief.
+        costs: traversal costs ``(ny, nx)`` as for `AStar.plan`.
+        connectivity: 8 or 4 neighbours.
+        unknown: "blocked" or "free".
+        unreachable: value where no path leads to the goal. Default: the largest cost to go plus the diagonal of
+            the map, which is worse than every cell with a path and still finite, so that it can be interpolated.
+
+    Raises:
+        ValueError: when the goal is off the map or not free, with the reason.
+
+    Example:
+        >>> cost_to_go(OccupancyGrid.from_ascii(["..."]), goal=(2.5, 0.5)).values
+        array([[2., 1., 0.]])
+    """
+    point = world_point(goal)
+    if reason := explain_endpoint(grid, point, "goal", unknown):
+        raise ValueError(reason)
+    terrain = None if costs is None else check_costs(costs, grid)
+    with borrow(grid, unknown) as space:
+        query = Query(space, terrain, 0.0, connectivity == 8)
+        query.run(space.index(*grid.world_to_cell(point).tolist()), -1)
+        lengths = query.lengths() * grid.resolution
+    reached = np.isfinite(lengths)
+    if unreachable is None:
+        unreachable = float(lengths[reached].max() + np.hypot(*grid.size))
+    return Raster(np.where(reached, lengths, unreachable), grid.resolution, grid.origin)

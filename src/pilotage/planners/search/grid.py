@@ -1,0 +1,327 @@
+"""A*, weighted A* and Dijkstra on occupancy grids."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.errors import ShapeError
+from pilotage.core.results import Plan, PlanStatus
+from pilotage.core.sensor import find
+from pilotage.core.streams import Rng
+from pilotage.maps import OccupancyGrid
+
+from .explain import explain_endpoint, explain_separation
+from .kernel import (
+    BEST,
+    BUCKET,
+    DIAGONAL,
+    EXPANSIONS,
+    FREE,
+    NEVER,
+    PAUSED,
+    POOL_FULL,
+    STRAIGHT,
+    USED,
+    WAITING,
+    search,
+    trace_back,
+)
+from .workspace import Workspace, borrow
+
+Array = NDArray[np.float64]
+Cells = NDArray[np.int64]
+
+HIGHEST_COST = 65535.0
+_CHUNK = 50_000
+"""Expansions between two looks at the clock, about a millisecond."""
+_WITHOUT_CLOCK = 5_000_000
+"""Expansions after which Python gets to handle an interrupt."""
+
+
+@dataclass(frozen=True)
+class AStar:
+    """Shortest paths on an `OccupancyGrid`, exactly, or within a factor and sooner.
+
+    ::
+
+        f(n) = g(n) + w h(n),   h octile (8 neighbours) or Manhattan (4)
+
+    The metric is octile: a straight step costs 1 cell, a diagonal one sqrt(2), and a diagonal step needs both cells
+    beside it passable (no corner is cut). With weight 1 the path is a shortest one; with weight w its cost is at most
+    w times that, and far fewer cells are expanded.
+
+    Attributes:
+        connectivity: 8 or 4 neighbours.
+        weight: of the heuristic, at least 1.
+        unknown: "blocked" or "free": what cells are of which nothing is known.
+
+    Source: P. Hart, N. Nilsson, B. Raphael, A formal basis for the heuristic determination of minimum cost paths,
+    1968; I. Pohl, Heuristic search viewed as path finding in a graph, 1970, for the weight.
+
+    Example:
+        >>> grid = OccupancyGrid.from_ascii(["...", ".#.", "..."])
+        >>> plan = AStar().plan(grid, start=(0.5, 0.5), goal=(2.5, 2.5))
+        >>> plan.cost, len(plan.path)
+        (4.0, 5)
+    """
+
+    connectivity: int = 8
+    weight: float = 1.0
+    unknown: str = "blocked"
+
+    def __post_init__(self) -> None:
+        _check_settings(self.connectivity, self.unknown)
+        if not 1.0 <= self.weight < math.inf:
+            raise ValueError(f"the weight of the heuristic must be at least 1, not {self.weight}; Dijkstra() has none")
+
+    def plan(
+        self,
+        problem: OccupancyGrid,
+        start: Any = None,
+        goal: Any = None,
+        *,
+        costs: ArrayLike | None = None,
+        rng: Rng = None,
+        budget: float | None = None,
+    ) -> Plan:
+        """Plan a path over the cells of a grid.
+
+        Args:
+            problem: the grid; give `grid.inflate(radius)` for a robot with a radius.
+            start: world point (x, y), pose (x, y, yaw) or belief, whose mean components x and y count.
+            goal: the same.
+            costs: traversal cost of each cell ``(ny, nx)``, at least 1; a step costs its length times the mean of
+                its two cells. `grid.soft_costs` makes such costs.
+            rng: taken by every planner; this one draws nothing.
+            budget: seconds after which the search gives up with status BUDGET.
+
+        Returns:
+            A plan whose `path` ``(K, 2)`` runs through cell centres, from the start's cell to the goal's, and whose
+            `cost` is in metres (times `costs`). `lower_bound` says what no path can undercut; `reason` why there is
+            none; `stats` holds ``expansions``, ``seconds`` and ``expansions_per_second``.
+
+        Raises:
+            ShapeError: when start, goal or costs do not have the right shape or are not finite.
+        """
+        return _plan(problem, start, goal, costs, budget, self.connectivity, float(self.weight), self.unknown)
+
+
+@dataclass(frozen=True)
+class Dijkstra:
+    """Shortest paths without a heuristic: A* with ``h = 0``, the same result after more expansions.
+
+    Attributes:
+        connectivity: 8 or 4 neighbours.
+        unknown: "blocked" or "free": what cells are of which nothing is known.
+
+    Source: E. Dijkstra, A note on two problems in connexion with graphs, 1959.
+
+    Example:
+        >>> grid = OccupancyGrid.from_ascii(["...", ".#.", "..."])
+        >>> Dijkstra().plan(grid, start=(0.5, 0.5), goal=(2.5, 2.5)).cost
+        4.0
+    """
+
+    connectivity: int = 8
+    unknown: str = "blocked"
+
+    def __post_init__(self) -> None:
+        _check_settings(self.connectivity, self.unknown)
+
+    def plan(
+        self,
+        problem: OccupancyGrid,
+        start: Any = None,
+        goal: Any = None,
+        *,
+        costs: ArrayLike | None = None,
+        rng: Rng = None,
+        budget: float | None = None,
+    ) -> Plan:
+        """Plan a path over the cells of a grid; arguments and result as those of `AStar.plan`."""
+        return _plan(problem, start, goal, costs, budget, self.connectivity, 0.0, self.unknown)
+
+
+def _check_settings(connectivity: int, unknown: str) -> None:
+    if connectivity not in (4, 8):
+        raise ValueError(f"connectivity must be 4 or 8, not {connectivity!r}")
+    if unknown not in ("blocked", "free"):
+        raise ValueError(f'unknown must be "blocked" or "free", not {unknown!r}')
+
+
+def _plan(
+    grid: OccupancyGrid,
+    start: Any,
+    goal: Any,
+    costs: ArrayLike | None,
+    budget: float | None,
+    connectivity: int,
+    weight: float,
+    unknown: str,
+) -> Plan:
+    began = time.perf_counter()
+    if not isinstance(grid, OccupancyGrid):
+        raise ShapeError(
+            f"this planner searches an OccupancyGrid, not {type(grid).__name__}; "
+            "OccupancyGrid.from_occupied(array, resolution) makes one"
+        )
+    if budget is not None and not budget >= 0:
+        raise ValueError(f"a budget is a number of seconds, not {budget}")
+    ends = (world_point(start, "start"), world_point(goal))
+    terrain = None if costs is None else check_costs(costs, grid)
+    with borrow(grid, unknown) as space:
+        for name, point in zip(("start", "goal"), ends, strict=True):
+            if reason := explain_endpoint(grid, point, name, unknown):
+                return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(0, began))
+        query = Query(space, terrain, weight, connectivity == 8)
+        first, last = (space.index(*grid.world_to_cell(point).tolist()) for point in ends)
+        finished = query.run(first, last, None if budget is None else began + budget)
+        return _result(grid, query, first, last, finished, ends, began)
+
+
+def _result(
+    grid: OccupancyGrid, query: Query, first: int, last: int, finished: bool, ends: tuple[Array, Array], began: float
+) -> Plan:
+    """The plan that a query amounts to."""
+    bound = query.lower_bound() * grid.resolution
+    if not finished:
+        return Plan(
+            PlanStatus.BUDGET,
+            lower_bound=bound,
+            reason=f"the budget was spent after {query.expansions} expansions; no path costs less than {bound:.2f} m",
+            stats=_stats(query.expansions, began),
+        )
+    if query.best == NEVER:
+        return Plan(
+            PlanStatus.NO_PATH,
+            lower_bound=math.inf,
+            reason=explain_separation(grid, query, last, ends[1]),
+            stats=_stats(query.expansions, began),
+        )
+    path = query.path(first, last)
+    cost = query.cost_of(path) * grid.resolution
+    return Plan(
+        PlanStatus.SOLVED,
+        path=grid.cell_to_world(query.space.rows_columns(path)),
+        cost=cost,
+        lower_bound=cost if query.weight <= 1 else max(bound, cost / query.weight),
+        stats=_stats(query.expansions, began),
+    )
+
+
+class Query:
+    """One search in a borrowed workspace."""
+
+    def __init__(self, space: Workspace, costs: Array | None, weight: float, diagonal: bool) -> None:
+        self.space, self.weight, self.diagonal = space, weight, diagonal
+        self.costs = None if costs is None else space.framed(costs)
+        self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight)
+
+    def run(self, first: int, last: int, deadline: float | None = None) -> bool:
+        """Search from `first` to `last` (-1: to every cell); False when the deadline came first."""
+        space, state = self.space, self.space.state
+        offset = self._first_length(first, last)
+        space.cells[first] = self.round + 1
+        space.pool[0] = (first << 32) | 0xFFFFFFFF
+        space.heads[offset & (len(space.heads) - 1)] = 0
+        state[BUCKET], state[FREE], state[USED], state[WAITING] = offset, -1, 1, 1
+        state[BEST], state[EXPANSIONS] = (0 if first == last else NEVER), 0
+        while True:
+            limit = _WITHOUT_CLOCK if deadline is None else _CHUNK
+            outcome = search(
+                space.cells, space.width, self.costs, last, self.weight, self.diagonal,
+                self.round, space.heads, space.shift, space.pool, state, limit,
+            )  # fmt: skip
+            if outcome == POOL_FULL:
+                space.grow()
+            elif outcome != PAUSED:
+                return True
+            if deadline is not None and time.perf_counter() > deadline:
+                return False
+
+    def _first_length(self, first: int, last: int) -> int:
+        """Bucket of the start."""
+        if last < 0:
+            return 0
+        dy, dx = np.abs(np.subtract(divmod(first, self.space.width), divmod(last, self.space.width))).tolist()
+        straight, both = max(dx, dy) * STRAIGHT, min(dx, dy) * (DIAGONAL - STRAIGHT)
+        h = straight + both if self.diagonal else (dx + dy) * STRAIGHT
+        return int(self.weight * h) >> self.space.shift
+
+    @property
+    def best(self) -> int:
+        """Length of the best path known, `NEVER` without one."""
+        return int(self.space.state[BEST])
+
+    @property
+    def expansions(self) -> int:
+        """Cells expanded."""
+        return int(self.space.state[EXPANSIONS])
+
+    def lower_bound(self) -> float:
+        """Length [cells] that no path undercuts: f of the lowest bucket left, over the weight."""
+        f = min(int(self.space.state[BUCKET]) << self.space.shift, self.best)
+        return f / STRAIGHT / max(self.weight, 1.0)
+
+    def lengths(self) -> Array:
+        """Length [cells] of the way to each cell ``(ny, nx)``, infinity where the search has not been."""
+        label = self.space.cells.reshape(-1, self.space.width)[1:-1, 1:-1]
+        reached = (label >= self.round) & (label < self.end)
+        return np.where(reached, ((label - self.round) >> 1) / STRAIGHT, np.inf)
+
+    def path(self, first: int, last: int) -> Cells:
+        """Indices of the cells of the best path."""
+        space = self.space
+        path = trace_back(space.cells, space.width, self.costs, first, last, self.diagonal, self.round)
+        if len(path) == 0:
+            raise RuntimeError("a path was found whose cells do not lead back to the start; please report this map")
+        return path
+
+    def cost_of(self, path: Cells) -> float:
+        """Exact cost of a path [cells]: lengths from counts of steps, costs as given, nothing rounded to integers."""
+        diagonal = np.abs(np.diff(path)) % self.space.width != 0
+        diagonal &= np.abs(np.diff(path)) != 1
+        if self.costs is None:
+            turns = int(np.count_nonzero(diagonal))
+            return (len(path) - 1 - turns) + turns * math.sqrt(2.0)
+        mean = 0.5 * (self.costs[path[1:]] + self.costs[path[:-1]])
+        return float(np.sum(mean * np.where(diagonal, math.sqrt(2.0), 1.0)))
+
+
+def check_costs(costs: ArrayLike, grid: OccupancyGrid) -> Array:
+    """Costs as float64 ``(ny, nx)``, or a sentence about what is wrong with them."""
+    terrain = np.asarray(costs, dtype=np.float64)
+    if terrain.shape != grid.shape:
+        raise ShapeError(f"costs must have the shape of the grid, {grid.shape}, not {terrain.shape}")
+    if not bool(((terrain >= 1.0) & (terrain <= HIGHEST_COST)).all()):
+        low, high = float(np.min(terrain)), float(np.max(terrain))
+        raise ShapeError(f"costs must lie within [1, {HIGHEST_COST:g}] everywhere, not within [{low:g}, {high:g}]")
+    return terrain
+
+
+def world_point(end: Any, name: str = "goal") -> Array:
+    """World point of a start or goal: a belief's mean x and y, or the first two of two or three numbers."""
+    if end is None:
+        raise ShapeError(f"{name} is missing; give a world point (x, y), a pose (x, y, yaw) or a belief")
+    if hasattr(end, "moments"):
+        mean = end.moments()
+        point = np.array([mean.mean[..., find(axis, mean.space)] for axis in ("x", "y")])
+    else:
+        values = np.asarray(end, dtype=np.float64)
+        if values.shape not in ((2,), (3,)):
+            raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
+        point = values[:2]
+    if point.shape != (2,) or not np.isfinite(point).all():
+        raise ShapeError(f"{name} must be one finite world point, not {point}")
+    return point
+
+
+def _stats(expansions: int, began: float) -> dict[str, float]:
+    seconds = time.perf_counter() - began
+    return {"expansions": expansions, "seconds": seconds, "expansions_per_second": expansions / seconds}

@@ -1,0 +1,218 @@
+"""Best-first search on a grid, compiled: A*, weighted A* and Dijkstra are one loop.
+
+::
+
+    f = g + w h,   h = octile distance to the goal (Manhattan for 4 neighbours),   w = 1: A*, w = 0: Dijkstra
+
+Lengths are integers: a straight step is S, a diagonal one D, with D / S a convergent of sqrt(2). Neighbouring
+convergents are the best approximations there are, so two paths whose numbers of diagonal steps differ by less than S
+(a million) compare under S and D exactly as they do under 1 and sqrt(2): the optimum found is the true optimum, and
+no rounding error piles up along a path.
+
+The open list is a ring of buckets of width 2^shift in f, each a stack (Dial, 1969). A bucket holds cells whose f
+differs a little, so a cell may be expanded again when a shorter way to it turns up (label correcting); the search ends
+when no bucket below the best known length of the goal is left, which is when that length is final.
+
+Everything about a cell is in one integer, so that a neighbour costs one memory access::
+
+    -1                              blocked, or the ring around the grid
+    round | 2 g + 1                 reached with length g, waiting
+    round | 2 g                     reached with length g, expanded
+
+`round` occupies the high bits and falls from query to query: cells of earlier queries look infinitely far away and
+nothing has to be cleared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+STRAIGHT = 1136689
+DIAGONAL = 1607521
+"""A Pell convergent: 1607521 / 1136689 - sqrt(2) = 2.7e-13."""
+
+COARSE, FINE = 19, 13
+"""Widths of buckets, as powers of two: 0.46 cells when f takes few values (cost 1 everywhere, weight 0 or 1), which
+measured best between 2^16 and 2^21, and 0.007 cells when it takes many, where wider ones expand cells repeatedly."""
+
+NEVER = 1 << 62
+
+# What `search` returns.
+FINISHED, PAUSED, POOL_FULL = 0, 1, 2
+
+# Where `search` keeps what it needs to go on, in the array `state`.
+BUCKET, FREE, USED, WAITING, BEST, EXPANSIONS = 0, 1, 2, 3, 4, 5
+STATE_SIZE = 6
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, pool, state, limit):
+    """Expand cells in order of f until the goal's length is final, the open list is empty or `limit` is reached.
+
+    Args:
+        cells: what is known about each cell (see above), flat, with a ring of blocked cells; changed.
+        width: cells in a row, ring included.
+        costs: traversal cost of each cell >= 1, flat as `cells`, or None for 1 everywhere. A step costs its length
+            times the mean cost of its two cells.
+        goal: index of the goal, or -1 to reach every cell.
+        weight: of the heuristic.
+        diagonal: whether diagonal steps are allowed; they never cut a corner.
+        round_: high bits of the cells of this query.
+        heads: first entry of each bucket or -1, a power of two of them, used as a ring; changed. Where f spans more
+            than the ring, entries come up early, which costs expansions and not the guarantee.
+        shift: logarithm of the width of a bucket.
+        pool: entries ``cell << 32 | next entry``, free ones chained; changed.
+        state: see the constants above; changed.
+        limit: expansions of this call.
+
+    Returns:
+        FINISHED, PAUSED (`limit` reached; call again to go on) or POOL_FULL (call again with a larger pool).
+    """
+    bucket, free, used, waiting, best = state[BUCKET], state[FREE], state[USED], state[WAITING], state[BEST]
+    mask = heads.shape[0] - 1
+    goal_x, goal_y = goal % width, goal // width
+    found = np.empty(8, np.int64)
+    expansions = 0
+    outcome = FINISHED
+    while waiting > 0:
+        entry = heads[bucket & mask]
+        if entry < 0:
+            bucket += 1
+            if (bucket << shift) >= best:
+                break
+            continue
+        if expansions >= limit:
+            outcome = PAUSED
+            break
+        if used + 8 > pool.shape[0]:
+            outcome = POOL_FULL
+            break
+
+        # 1. Take the last cell of the lowest bucket.
+        packed = pool[entry]
+        n = packed >> 32
+        heads[bucket & mask] = np.int32(packed & 0xFFFFFFFF)
+        pool[entry] = free
+        free = entry
+        waiting -= 1
+        label = cells[n]
+        if label & 1 == 0:
+            continue  # a shorter way to it was expanded already
+        cells[n] = label - 1
+        g = (label - round_) >> 1
+        if g >= best:
+            continue
+        expansions += 1
+
+        # 2. Neighbours that this way reaches sooner.
+        east, west, north, south = cells[n + 1], cells[n - 1], cells[n + width], cells[n - width]
+        nearer = label + 2 * STRAIGHT if costs is None else round_
+        k = 0
+        if nearer < east:
+            found[k] = n + 1
+            k += 1
+        if nearer < west:
+            found[k] = n - 1
+            k += 1
+        if nearer < north:
+            found[k] = n + width
+            k += 1
+        if nearer < south:
+            found[k] = n - width
+            k += 1
+        straight = k
+        if diagonal:
+            nearer = label + 2 * DIAGONAL if costs is None else round_
+            if north >= 0 and east >= 0 and nearer < cells[n + width + 1]:
+                found[k] = n + width + 1
+                k += 1
+            if north >= 0 and west >= 0 and nearer < cells[n + width - 1]:
+                found[k] = n + width - 1
+                k += 1
+            if south >= 0 and east >= 0 and nearer < cells[n - width + 1]:
+                found[k] = n - width + 1
+                k += 1
+            if south >= 0 and west >= 0 and nearer < cells[n - width - 1]:
+                found[k] = n - width - 1
+                k += 1
+
+        # 3. Label and queue them.
+        for i in range(k):
+            m = found[i]
+            step = STRAIGHT if i < straight else DIAGONAL
+            if costs is not None:
+                step = int(0.5 * (costs[n] + costs[m]) * step)
+            length = g + step
+            new_label = round_ + 2 * length + 1
+            if costs is not None and new_label >= cells[m]:
+                continue
+            f = length
+            if goal >= 0:
+                dx, dy = abs(m % width - goal_x), abs(m // width - goal_y)
+                if diagonal:
+                    h = max(dx, dy) * STRAIGHT + min(dx, dy) * (DIAGONAL - STRAIGHT)
+                else:
+                    h = (dx + dy) * STRAIGHT
+                f += int(weight * h)
+            if f >= best:
+                continue
+            cells[m] = new_label
+            if m == goal:
+                best = length
+                continue
+            if free >= 0:
+                entry = free
+                free = pool[entry]
+            else:
+                entry = used
+                used += 1
+            # Only a weighted f falls along a path; the lowest bucket then moves back.
+            bucket = min(bucket, f >> shift)
+            slot = (f >> shift) & mask
+            pool[entry] = (m << 32) | (np.int64(heads[slot]) & 0xFFFFFFFF)
+            heads[slot] = entry
+            waiting += 1
+    state[BUCKET], state[FREE], state[USED], state[WAITING], state[BEST] = bucket, free, used, waiting, best
+    state[EXPANSIONS] += expansions
+    return outcome
+
+
+@njit(cache=True, error_model="numpy")
+def trace_back(cells, width, costs, start, goal, diagonal, round_):
+    """Indices of the cells from `start` to `goal`: backwards, always to a neighbour whose length explains the own one.
+
+    Lengths are integers, so the test is an equality. The direction of the last step is tried first: fewer turns.
+    """
+    offsets = np.array([1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1])
+    path = np.empty(64, np.int64)
+    path[0] = goal
+    count = 1
+    n = goal
+    last = 0
+    while n != start:
+        g = (cells[n] - round_) >> 1
+        previous = -1
+        for attempt in range(-1, 8 if diagonal else 4):
+            i = last if attempt < 0 else attempt
+            m = n + offsets[i]
+            if cells[m] < round_ or cells[m] >= cells[n]:
+                continue
+            if i >= 4 and (cells[n + (1 if i % 2 == 0 else -1)] < 0 or cells[n + (width if i < 6 else -width)] < 0):
+                continue
+            step = STRAIGHT if i < 4 else DIAGONAL
+            if costs is not None:
+                step = int(0.5 * (costs[n] + costs[m]) * step)
+            if ((cells[m] - round_) >> 1) + step == g:
+                previous, last = m, i
+                break
+        if previous < 0:
+            return path[:0]  # the caller reports it; cannot happen on cells that `search` labelled
+        if count == path.shape[0]:
+            grown = np.empty(2 * count, np.int64)
+            grown[:count] = path
+            path = grown
+        path[count] = previous
+        count += 1
+        n = previous
+    return path[:count][::-1].copy()

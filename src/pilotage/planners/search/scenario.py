@@ -1,0 +1,104 @@
+"""Benchmark scenarios: every query of a file solved and compared with the published optimum."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pilotage.core.errors import FormatError
+from pilotage.core.results import Plan
+from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
+from pilotage.maps import OccupancyGrid
+
+from .grid import AStar
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """A query whose result is not the published one.
+
+    Attributes:
+        number: place in the file, from 0.
+        scenario: the query.
+        plan: what the planner returned.
+    """
+
+    number: int
+    scenario: Scenario
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class ScenarioReport:
+    """How a planner did on a scenario file.
+
+    Attributes:
+        instances: queries solved or tried.
+        mismatches: those whose cost differs from the published optimum by more than the tolerance, or without a path.
+        expansions: cells expanded in all queries together.
+        seconds: time spent planning, without reading files.
+    """
+
+    instances: int
+    mismatches: tuple[Mismatch, ...]
+    expansions: int
+    seconds: float
+
+    @property
+    def expansions_per_second(self) -> float:
+        """Cells expanded in a second."""
+        return self.expansions / self.seconds if self.seconds > 0 else 0.0
+
+
+def solve_scenario(
+    path: str | os.PathLike[str],
+    planner: Any = None,
+    *,
+    map_path: str | os.PathLike[str] | None = None,
+    tolerance: float = 0.01,
+    every: int = 1,
+) -> ScenarioReport:
+    """Solve the queries of a MovingAI `.scen[.gz]` file and compare each cost with the published optimum.
+
+    Args:
+        path: the scenario file.
+        planner: any planner of grids; default `AStar()`.
+        map_path: its map; default the file the scenario belongs to.
+        tolerance: difference of cost that counts as equal [cells].
+        every: take only every so many queries.
+
+    Raises:
+        FormatError: when a file is malformed, the map is missing or has another size than the scenarios say.
+    """
+    scenarios = read_movingai_scenarios(path)[:: max(every, 1)]
+    grid = OccupancyGrid.load(find_movingai_map(path) if map_path is None else map_path)
+    planner = AStar() if planner is None else planner
+    mismatches: list[Mismatch] = []
+    expansions, seconds = 0, 0.0
+    for number, scenario in enumerate(scenarios):
+        _check_size(scenario, grid, path)
+        start, goal = (_world(cell, grid) for cell in (scenario.start, scenario.goal))
+        began = time.perf_counter()
+        plan = planner.plan(grid, start, goal)
+        seconds += time.perf_counter() - began
+        expansions += int(plan.stats.get("expansions", 0))
+        if not abs(plan.cost - scenario.optimal_length) <= tolerance:
+            mismatches.append(Mismatch(number * max(every, 1), scenario, plan))
+    return ScenarioReport(len(scenarios), tuple(mismatches), expansions, seconds)
+
+
+def _world(cell: tuple[int, int], grid: OccupancyGrid) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """World point of a cell (x, y) counted from the top, as scenario files do."""
+    return grid.cell_to_world((grid.shape[0] - 1 - cell[1], cell[0]))
+
+
+def _check_size(scenario: Scenario, grid: OccupancyGrid, path: str | os.PathLike[str]) -> None:
+    if (scenario.height, scenario.width) != grid.shape:
+        raise FormatError(
+            f"{path}: made for a map of {scenario.width} x {scenario.height} cells, "
+            f"but its map has {grid.shape[1]} x {grid.shape[0]}"
+        )
