@@ -11,14 +11,14 @@ import inspect
 import textwrap
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ModelError
-from ..core.protocols import Dynamics, Sensor, Task
+from ..core import Dynamics, Sensor, Task
 from ..core.space import Space
 from . import lane_math, scalar
 from .cache import forgive, load_source
@@ -105,6 +105,7 @@ def bind(
     sensor: Any = None,
     task: Any = None,
     space: Space | None = None,
+    fill: dict[str, Callable[..., Any]] | None = None,
     lanes: int = 64,
     fastmath: tuple[str, ...] = STRICT,
 ) -> Any:
@@ -116,6 +117,7 @@ def bind(
         sensor: what `observe`, `linearized_observe` and `reading_noise` mean.
         task: what `stage_cost` and `terminal_cost` mean.
         space: the state's space, where no model tells it.
+        fill: slots that other drivers fill, such as ``{"predict_belief": ekf_predict}``.
         lanes: value of `LANES`.
         fastmath: liberties for compiled code, `STRICT` or `FAST`.
 
@@ -123,7 +125,9 @@ def bind(
         ModelError: when a driver uses a slot whose model is missing.
     """
     models = Models(dynamics, sensor, task, space, lanes)
-    parts = _collect(drivers)
+    parts = _Parts(fill or {})
+    for driver in drivers:
+        _visit(driver, parts)
     sizes = {name: models.size(name) for name in sorted(parts.sizes)}
     sources = {name: models.generated(name) for name in sorted(parts.slots)}
     plain = {name for name, source in sources.items() if source is None}
@@ -142,18 +146,17 @@ def bind(
 class _Parts:
     """All that a driver reaches."""
 
-    functions: dict[str, FunctionType]
-    calls: dict[str, set[str]]
-    slots: set[str]
-    sizes: set[str]
-    constants: dict[str, Any]
+    fill: dict[str, Callable[..., Any]]
+    functions: dict[str, FunctionType] = field(default_factory=dict[str, FunctionType])
+    calls: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    slots: set[str] = field(default_factory=set[str])
+    sizes: set[str] = field(default_factory=set[str])
+    constants: dict[str, Any] = field(default_factory=dict[str, Any])
 
-
-def _collect(drivers: tuple[Callable[..., Any], ...]) -> _Parts:
-    parts = _Parts({}, {}, set(), set(), {})
-    for driver in drivers:
-        _visit(driver, parts)
-    return parts
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Slots that drivers fill, and the names of those drivers."""
+        return {slot: driver.__name__ for slot, driver in self.fill.items() if driver.__name__ in self.functions}
 
 
 def _visit(function: Any, parts: _Parts) -> None:
@@ -168,6 +171,8 @@ def _visit(function: Any, parts: _Parts) -> None:
     parts.calls[name] = set()
     for reached in sorted(_names(function.__code__)):
         value = function.__globals__.get(reached, reached)
+        if isinstance(value, Slot) and value.name in parts.fill:
+            value = parts.fill[value.name]
         if isinstance(value, Slot):
             parts.slots.add(value.name)
             parts.calls[name].add(value.name)
@@ -203,6 +208,8 @@ def _compile(
     `entries` are what Python calls: these are kept in numba's cache.
     """
     functions = {n: f for n, f in parts.functions.items() if n not in tainted}
+    if not functions and not any(sources.values()):
+        return {}
     blocks = {n: source for n, source in sources.items() if source is not None}
     helpers = _helpers("\n".join(blocks.values()))
     head = [
@@ -217,7 +224,9 @@ def _compile(
     written = {**helpers, **blocks, **{n: _source(functions[n]) for n in _callees_first(functions, parts)}}
     text = "\n".join(head) + "\n\n\n"
     text += "\n\n".join((ENTRY if name in entries else INNER) + source for name, source in written.items())
-    module = load_source(text, next(iter(parts.functions)))
+    aliases = [f"{slot} = {driver}\n" for slot, driver in sorted(parts.aliases.items()) if driver in functions]
+    text += "\n\n" + "".join(aliases) if aliases else ""
+    module = load_source(text, next(iter(functions or blocks)))
     for name in entries & written.keys():
         forgive(getattr(module, name))
     return {name: getattr(module, name) for name in written}
@@ -273,8 +282,10 @@ def _rebind(
         function = parts.functions[name]
         space = {**function.__globals__, **shared}
         python[name] = FunctionType(function.__code__, space, name, function.__defaults__, function.__closure__)
+    everything = {**compiled, **python}
     for function in python.values():
         function.__globals__.update(python)
+        function.__globals__.update({slot: everything[driver] for slot, driver in parts.aliases.items()})
     return python
 
 
@@ -321,7 +332,8 @@ def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
 
 
 def _context(context: Any) -> Any:
-    return context if len(context) else None
+    """Drivers hand an empty array where there is no context; protocols expect None."""
+    return None if isinstance(context, np.ndarray) and context.size == 0 else context
 
 
 def _observe(sensor: Sensor) -> Callable[..., None]:

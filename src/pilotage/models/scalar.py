@@ -18,8 +18,8 @@ def scalar_floor(a):
     return float(math.floor(a))
 
 
-def raster_cell(p, header, x, y):
-    """Offset of the lower-left of the four cell centres around (x, y), and the place between them.
+def raster_place(p, header, x, y):
+    """Column and row of the raster at `header` of `p`, as real numbers that are whole at cell centres.
 
     Layout of a raster in the parameter vector, from `header` on: origin x, origin y, cos yaw, sin yaw, cells per
     metre, columns, rows, offset of the first value; the values follow there row by row, lowest y first.
@@ -28,19 +28,22 @@ def raster_cell(p, header, x, y):
     dy = y - p[header + 1]
     c = p[header + 2]
     s = p[header + 3]
-    scale = p[header + 4]
+    return (c * dx + s * dy) * p[header + 4] - 0.5, (c * dy - s * dx) * p[header + 4] - 0.5
+
+
+def raster_cell(p, header, x, y):
+    """Offset of the lower-left of the four cell centres around (x, y), and the place between them."""
+    i, j = raster_place(p, header, x, y)
     columns = p[header + 5]
     rows = p[header + 6]
-    i = (c * dx + s * dy) * scale - 0.5
-    j = (c * dy - s * dx) * scale - 0.5
-    # The comparisons are written so that NaN ends up inside the table, where it reads a value and harms nobody.
-    i = i if i > 0.0 else 0.0
-    j = j if j > 0.0 else 0.0
-    i = i if i < columns - 1.0 else columns - 1.0
-    j = j if j < rows - 1.0 else rows - 1.0
-    i0 = int(i) if i < columns - 1.0 else int(max(columns - 2.0, 0.0))
-    j0 = int(j) if j < rows - 1.0 else int(max(rows - 2.0, 0.0))
-    return int(p[header + 7]) + j0 * int(columns) + i0, i - i0, j - j0
+    # The comparisons are written so that NaN ends up at the first cell: no index leaves the table.
+    a = i if i > 0.0 else 0.0
+    b = j if j > 0.0 else 0.0
+    a = a if a < columns - 1.0 else columns - 1.0
+    b = b if b < rows - 1.0 else rows - 1.0
+    i0 = int(a) if a < columns - 1.0 else int(max(columns - 2.0, 0.0))
+    j0 = int(b) if b < rows - 1.0 else int(max(rows - 2.0, 0.0))
+    return int(p[header + 7]) + j0 * int(columns) + i0, a - i0, b - j0
 
 
 def raster_steps(p, header):
@@ -50,21 +53,24 @@ def raster_steps(p, header):
 
 
 def lookup(p, header, x, y):
-    """Bilinear value of the raster at `header` of `p`; outside, that of the nearest border cell."""
+    """Bilinear value of the raster at `header` of `p`; outside, that of the nearest border cell; NaN for NaN."""
     k, a, b = raster_cell(p, header, x, y)
     right, up = raster_steps(p, header)
     low = p[k] + a * (p[k + right] - p[k])
     high = p[k + up] + a * (p[k + up + right] - p[k + up])
-    return low + b * (high - low)
+    return low + b * (high - low) if x == x and y == y else math.nan
 
 
 def lookup_slopes(p, header, x, y):
-    """Slopes of the bilinear patch along the columns and the rows of the raster, per metre."""
+    """Slopes of the bilinear patch along the columns and the rows of the raster, per metre; 0 outside."""
+    i, j = raster_place(p, header, x, y)
     k, a, b = raster_cell(p, header, x, y)
     right, up = raster_steps(p, header)
     along = (1.0 - b) * (p[k + right] - p[k]) + b * (p[k + up + right] - p[k + up])
     across = (1.0 - a) * (p[k + up] - p[k]) + a * (p[k + up + right] - p[k + right])
-    return along * p[header + 4], across * p[header + 4]
+    inside_i = i >= 0.0 and i <= p[header + 5] - 1.0
+    inside_j = j >= 0.0 and j <= p[header + 6] - 1.0
+    return (along * p[header + 4] if inside_i else 0.0), (across * p[header + 4] if inside_j else 0.0)
 
 
 def lookup_dx(p, header, x, y):

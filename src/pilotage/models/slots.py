@@ -126,3 +126,15 @@ def stage_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
 @_slot
 def terminal_cost_lanes(x: Any, r: Any, c: Any, cost: Any) -> None:
     """cost[0, lane] = `terminal_cost` of each lane; r is shared. Traced tasks only."""
+
+
+@_slot
+def predict_belief(b: Any, u: Any, dt: float, p: Any, w: Any) -> int:
+    """Predict a packed belief in place. Filled with a driver, by `bind(..., fill=...)`."""
+    return 0
+
+
+@_slot
+def update_belief(b: Any, z: Any, context: Any, s: Any, gates: Any, out: Any, w: Any) -> int:
+    """Update a packed belief in place. Filled with a driver, by `bind(..., fill=...)`."""
+    return 0

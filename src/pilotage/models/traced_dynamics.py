@@ -21,7 +21,7 @@ import numpy as np
 
 from ..core.errors import ModelError
 from ..core.mathematics import math_for
-from ..core.protocols import Dynamics
+from ..core import Dynamics
 from ..core.space import Space
 from .bind import bind
 from .emit import Signature, in_place, lanes
@@ -84,7 +84,7 @@ class TracedDynamics(Dynamics):
             values[ACTION_NOISE] = densities(action_noise, action.dim, f"action_noise of {self.name}", action.names)
         self._values = values
         self._layout = Layout(values)
-        self._recipe = Recipe(body, state, action, rule, noise if callable(noise) else None, self._layout.key)
+        self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise if callable(noise) else None, self._layout.key)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)

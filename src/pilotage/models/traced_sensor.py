@@ -11,9 +11,10 @@ import numpy as np
 
 from ..core.errors import ModelError, ShapeError
 from ..core.mathematics import math_for
-from ..core.protocols import Sensor
+from ..core import Sensor
 from ..core.space import Space
 from .emit import Signature, in_place
+from .mounting import names_read, places
 from .params import Layout, Values, merged
 from .tangent import seeds, tangent_jacobian
 from .tracer import Expr, Graph, SymbolicMath
@@ -61,8 +62,6 @@ class TracedSensor(Sensor):
         self.name = body.__name__
         self.needs = needs
         self.reads = needs.names if reads is None else reads
-        if len(self.reads) != needs.size:
-            raise ModelError(f"{self.name} reads {needs.size} components ({', '.join(needs.names)}), not {self.reads}")
         self.state = needs if state is None else state
         self.reading = reading
         self.context_size = context_size
@@ -73,14 +72,14 @@ class TracedSensor(Sensor):
         self._noise = noise
         self._values = values
         self._layout = Layout(values)
-        taken = tuple(range(needs.size)) if state is None else tuple(map(int, state.indices(self.reads)[0]))
+        taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         body_of_noise = noise if callable(noise) else None
-        self._recipe = Recipe(body, self.state, taken, reading, context_size, body_of_noise, self._layout.key)
+        self.kernel_key = self._recipe = Recipe(body, self.state, taken, reading, context_size, body_of_noise, self._layout.key)
         self._attached: dict[Space, TracedSensor] = {}
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self._values.items() if np.size(v) <= 4)
-        return f"{self.name}({given})"
+        given = {("std" if k == STD else k): v for k, v in self._values.items() if np.size(v) <= 4}
+        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
 
     def on(self, space: Space) -> TracedSensor:
         """The same sensor on a state that has the needed components among others, found by name."""
@@ -227,10 +226,9 @@ class SensorFamily:
         s = self._settings
         if std is not None and noise is not None:
             raise ModelError(f"{self.__name__} takes std or noise, not both")
-        names = None if reads is None else tuple(reads.split()) if isinstance(reads, str) else tuple(reads)
         chosen = noise if noise is not None else std if std is not None else s["std"]
         params = merged(s["params"], params, self.__name__)
-        return TracedSensor(self._body, s["state"], s["reading"], s["context"], params, chosen, names)
+        return TracedSensor(self._body, s["state"], s["reading"], s["context"], params, chosen, names_read(reads))
 
 
 def sensor(

@@ -14,6 +14,7 @@ from ..core.errors import ModelError, SpaceError
 from ..core.mathematics import math_for
 from ..core.space import Space
 from .emit import Signature, lanes, scalar
+from .mounting import names_read, places
 from .params import Layout, Values, merged
 from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import unstacked
@@ -78,8 +79,8 @@ class TracedTask:
         self.horizon = horizon
         self._reference, self._done, self._constraint = reference, done, constraint
         self._layout = Layout(self.params)
-        taken = tuple(range(needs.size)) if state is None else tuple(map(int, state.indices(self.reads)[0]))
-        self._recipe = Recipe(body, terminal, self.state, taken, action, reference_size, self._layout.key)
+        taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
+        self.kernel_key = self._recipe = Recipe(body, terminal, self.state, taken, action, reference_size, self._layout.key)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
@@ -236,10 +237,9 @@ class TaskFamily:
         **params: Any,
     ) -> TracedTask:
         s = self._settings
-        names = None if reads is None else tuple(reads.split()) if isinstance(reads, str) else tuple(reads)
         return TracedTask(
             self._body, s["terminal"], s["state"], s["action"], s["reference"], merged(s["params"], params, self.__name__),
-            reads=names, reference=reference, done=done, constraint=constraint, initial=initial, dt=dt, horizon=horizon,
+            reads=names_read(reads), reference=reference, done=done, constraint=constraint, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
 
 

@@ -1,0 +1,250 @@
+"""What all filters with a `Gaussian` belief share: pure functions on beliefs, over batches and whole sequences."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..core import CovarianceError, Dynamics, FilterRun, Gaussian, ModelError, Sensor, ShapeError, Space, Update
+from ..models import bind, parameters
+from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, update_all, update_one
+from .kernels import kept, kernel_key
+from .packing import Pack, gate_quantiles
+
+
+@dataclass(frozen=True)
+class Drivers:
+    """The two inner steps of a Gaussian filter (see `gaussian_drivers`) and the scratch they need."""
+
+    predict: Callable[..., int]
+    update: Callable[..., int]
+    scratch: Callable[[int, int, int], int]
+    """Sizes of state, tangent and reading to the length of the scratch array."""
+
+
+@dataclass(frozen=True)
+class GaussianEstimator(ABC):
+    """Base of the filters whose belief is a `Gaussian`; subclasses give the drivers."""
+
+    dynamics: Dynamics | None = None
+    dt: float | None = None
+    gate: float | None = None
+
+    _drivers: ClassVar[Drivers]
+
+    def __post_init__(self) -> None:
+        if self.gate is not None and not 0.0 < self.gate < 1.0:
+            raise ModelError(f"gate is {self.gate}; it is the probability that a good reading passes, such as 0.99")
+        if self.dt is not None and not self.dt > 0.0:
+            raise ModelError(f"dt is {self.dt}; a step must take more than 0 s")
+        if self.dynamics is not None:
+            self.check_dynamics(self.dynamics)
+
+    def check_dynamics(self, dynamics: Dynamics) -> None:
+        """Refuse dynamics that this filter is not for. Any will do unless a filter says otherwise."""
+        if not isinstance(dynamics, Dynamics):
+            raise ModelError(f"{type(self).__name__} needs Dynamics, not {type(dynamics).__name__}; is () missing?")
+
+    def check_sensor(self, sensor: Sensor) -> None:
+        """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
+        if not isinstance(sensor, Sensor):
+            raise ModelError(f"{type(self).__name__} needs a Sensor, not {type(sensor).__name__}; is () missing?")
+
+    def start(self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0) -> Any:
+        """A `GaussianFilter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
+
+        Args:
+            mean: state ``(n,)``.
+            std: standard deviations in the tangent, a number or ``(d,)``.
+            cov: covariance ``(d, d)`` instead of `std`.
+            belief: any belief over the state instead of the three.
+            t: seconds.
+        """
+        from .gaussian_filter import GaussianFilter
+
+        if self.dynamics is None:
+            raise ModelError(f"{type(self).__name__} has no dynamics yet; bind them: {type(self).__name__}(car, dt=0.05)")
+        space = self.dynamics.state
+        if belief is None:
+            belief = Gaussian.of(space, mean, std=std, cov=cov)
+        return GaussianFilter(self, self.dynamics, moments_on(belief, space), t)
+
+    def predict(self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None) -> Gaussian:
+        """The belief `dt` seconds later under action `u` (default: zero); leading axes of the belief are a batch."""
+        self.check_dynamics(dynamics)
+        dt = self._seconds(dt)
+        belief = moments_on(belief, dynamics.state)
+        pack = Pack(dynamics.state)
+        bs = pack.packed(belief)
+        us = rows(action(u, dynamics.action), bs.shape[:-1])
+        flat = bs.reshape(-1, pack.size)
+        w = self.scratch(dynamics.state, 1)
+        check(self.prediction(dynamics)[0](flat, us, dt, parameters(dynamics, dt), w), dynamics)
+        return pack.belief(flat.reshape(bs.shape))
+
+    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None) -> Update:
+        """The belief after reading `z` (NaN where not measured) and what it did; leading axes are a batch."""
+        self.check_sensor(sensor)
+        belief = belief.moments()
+        sensor = sensor.on(belief.space)
+        pack = Pack(belief.space, sensor.reading.dim)
+        z = sensor.reading.check(z, "reading", finite=False)
+        batch = np.broadcast_shapes(belief.mean.shape[:-1], z.shape[:-1])
+        flat = np.array(np.broadcast_to(pack.packed(belief), (*batch, pack.size))).reshape(-1, pack.size)
+        codes = np.zeros(len(flat), dtype=np.int64)
+        gates = gate_quantiles(self.gate, sensor.reading.dim)
+        contexts = each_context(context, sensor, batch)
+        w = self.scratch(belief.space, sensor.reading.size)
+        kernel = self.correction(sensor)[0]
+        check(kernel(flat, rows(z, batch), contexts, parameters(sensor), gates, w, codes), sensor)
+        accepted = codes.reshape(batch) > 0 if batch else bool(codes[0] > 0)
+        return Update(*pack.results(flat.reshape(*batch, pack.size)), accepted)
+
+    def run(
+        self,
+        belief: Any,
+        dynamics: Dynamics,
+        sensor: Sensor,
+        zs: Any,
+        us: Any = None,
+        dt: Any = None,
+        contexts: Any = None,
+    ) -> FilterRun:
+        """A whole sequence: predict and update for each reading.
+
+        Args:
+            belief: what is known before the first prediction; leading axes are a batch.
+            dynamics, sensor: the models.
+            zs: readings ``(..., T, m)``.
+            us: actions ``(..., T, m)``; zero by default.
+            dt: seconds before each reading, a number or ``(T,)``.
+            contexts: context of each reading, ``(T, c)``.
+
+        Returns:
+            Beliefs ``(..., T)`` and the results of each update.
+        """
+        self.check_dynamics(dynamics)
+        self.check_sensor(sensor)
+        sensor = sensor.on(dynamics.state)
+        zs = sensor.reading.check(zs, "readings", finite=False)
+        belief = moments_on(belief, dynamics.state)
+        batch, steps = np.broadcast_shapes(belief.mean.shape[:-1], zs.shape[:-2]), zs.shape[-2]
+        dts = np.ascontiguousarray(np.broadcast_to([self._seconds(t) for t in np.ravel(_or(dt, self.dt))], steps))
+        us = np.broadcast_to(action(us, dynamics.action), (*batch, steps, dynamics.action.size))
+        zs = np.broadcast_to(zs, (*batch, *zs.shape[-2:]))
+        pack = Pack(dynamics.state, sensor.reading.dim)
+        b0 = np.array(np.broadcast_to(pack.packed(belief), (*batch, pack.size))).reshape(-1, pack.size)
+        return self._run(pack, dynamics, sensor, b0, us, dts, zs, each_context(contexts, sensor, (steps,)), batch)
+
+    def _run(
+        self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any,
+        batch: tuple[int, ...],
+    ) -> FilterRun:  # fmt: skip
+        steps = len(dts)
+        kernel = self.cycle(dynamics, sensor)[1]
+        p, s, gates = parameters(dynamics, _one(dts, dynamics)), parameters(sensor), gate_quantiles(self.gate, pack.readings)
+        bs = np.zeros((len(b0), steps, pack.size))
+        codes = np.ones((len(b0), steps), dtype=np.int64)
+        w = self.scratch(dynamics.state, sensor.reading.size)
+        us, zs = rows(us, us.shape[:-2], 2), rows(zs, zs.shape[:-2], 2)
+        for i in range(len(b0)):
+            done = kernel(b0[i], us[i], dts, p, zs[i], contexts, s, gates, w, bs[i], codes[i])
+            if done < steps:
+                check(codes[i, done], dynamics, f"step {done}" if len(b0) == 1 else f"step {done} of sequence {i}")
+        belief, y, _, nis, log_likelihood = pack.results(bs.reshape(*batch, steps, pack.size))
+        return FilterRun(belief, y, nis, log_likelihood, codes.reshape(*batch, steps) > 0)
+
+    def prediction(self, dynamics: Dynamics) -> tuple[Callable[..., int], Callable[..., int]]:
+        """`predict_all` and `predict_one` for these dynamics."""
+        key = (self._key(), kernel_key(dynamics))
+        return kept(key, lambda: bind(predict_all, predict_one, dynamics=dynamics, fill=self._fill()))
+
+    def correction(self, sensor: Sensor) -> tuple[Callable[..., int], Callable[..., int]]:
+        """`update_all` and `update_one` for this sensor."""
+        key = (self._key(), "update", kernel_key(sensor))
+        return kept(key, lambda: bind(update_all, update_one, sensor=sensor, fill=self._fill()))
+
+    def cycle(self, dynamics: Dynamics, sensor: Sensor) -> tuple[Callable[..., int], Callable[..., int]]:
+        """`step_one` and `run_sequence` for these models."""
+        key = (self._key(), kernel_key(dynamics), kernel_key(sensor))
+        return kept(key, lambda: bind(step_one, run_sequence, dynamics=dynamics, sensor=sensor, fill=self._fill()))
+
+    def scratch(self, space: Space, reading: int) -> np.ndarray:
+        """Scratch for the drivers, for readings of this size."""
+        return np.zeros(space.size + space.dim**2 + self._drivers.scratch(space.size, space.dim, reading))
+
+    def _fill(self) -> dict[str, Callable[..., int]]:
+        return {"predict_belief": self._drivers.predict, "update_belief": self._drivers.update}
+
+    def _key(self) -> tuple[Any, ...]:
+        return (self._drivers.predict, self._drivers.update)
+
+    def _seconds(self, dt: float | None) -> float:
+        dt = self.dt if dt is None else dt
+        if dt is None or not dt >= 0.0:
+            raise ModelError(f"a step of {dt} s was asked for; give dt, in seconds, not negative")
+        return float(dt)
+
+
+def moments_on(belief: Any, space: Space) -> Gaussian:
+    """The Gaussian of a belief, which must live on this space."""
+    belief = belief.moments()
+    if belief.space != space:
+        raise ShapeError(f"the belief is over {belief.space}, the dynamics move {space}")
+    return belief
+
+
+def action(u: Any, space: Space) -> np.ndarray:
+    """Checked actions; None is zero."""
+    return np.zeros(space.size) if u is None else space.check(u, "action")
+
+
+def rows(a: np.ndarray, batch: tuple[int, ...], keep: int = 1) -> np.ndarray:
+    """`a` broadcast to the batch, batch axes flattened into one, the last `keep` axes kept."""
+    tail = a.shape[a.ndim - keep :]
+    return np.ascontiguousarray(np.broadcast_to(a, (*batch, *tail))).reshape(int(np.prod(batch)), *tail)
+
+
+def each_context(context: Any, sensor: Sensor, batch: tuple[int, ...]) -> Any:
+    """A context for each of a batch: rows of numbers, or the very object where the sensor takes no numbers."""
+    count = int(np.prod(batch))
+    size = getattr(sensor, "context_size", None)
+    if size is None:
+        return [context] * count if context is not None else np.zeros((count, 0))
+    given = np.zeros(0) if context is None else np.asarray(context, dtype=float)
+    if given.shape[-1:] != (size,):
+        raise ShapeError(f"{sensor!r} needs a context of {size} numbers; one of shape {given.shape} was given")
+    return rows(given, batch)
+
+
+def check(code: int, model: Any, where: str = "") -> None:
+    """Turn a negative code of a driver into a sentence."""
+    if code >= 0:
+        return
+    at = f" at {where}" if where else ""
+    sentences: dict[int, tuple[type[Exception], str]] = {
+        -1: (CovarianceError, f"the innovation covariance of {model!r} is not positive definite{at}; check its noise"),
+        -2: (ShapeError, f"the action holds NaN or infinity{at}; give finite numbers"),
+        -3: (ModelError, f"{model!r} predicted a state or covariance that is not finite{at}; the belief is unchanged"),
+        -4: (ShapeError, f"the reading of {model!r} holds infinity, or it led to a belief that is not finite{at}"),
+        -5: (CovarianceError, f"the covariance is not positive definite{at}, so it has no sigma points"),
+    }
+    error, sentence = sentences[int(code)]
+    raise error(sentence)
+
+
+def _or(value: Any, default: Any) -> Any:
+    if value is None and default is None:
+        raise ModelError("how long is a step? give dt")
+    return default if value is None else value
+
+
+def _one(dts: np.ndarray, dynamics: Dynamics) -> float:
+    """The step length, which must be one where parameters depend on it."""
+    if getattr(dynamics, "parameters_depend_on_dt", False) and np.ptp(dts) > 0.0:
+        raise ModelError(f"{dynamics!r} is discretised for one dt, but the steps take {dts.min():g} to {dts.max():g} s")
+    return float(dts[0]) if len(dts) else 0.0

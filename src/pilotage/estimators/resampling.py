@@ -1,0 +1,228 @@
+"""Resampling: equal particles out of weighted ones, so that none is wasted on what is impossible.
+
+Every method draws particle i on average ``n w_i`` times. They differ in how far the number of its copies strays from
+that: systematic by less than 1, stratified by less than 2, residual never below ``floor(n w_i)``, multinomial as far as
+independent draws do (Douc, Cappe, Moulines, *Comparison of resampling schemes for particle filtering*, 2005).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ..core.errors import PilotageError, ShapeError
+from ..core.streams import Rng, generator
+
+METHODS = ("systematic", "stratified", "residual", "multinomial")
+Indices = NDArray[np.int64]
+
+
+def resample(weights: Any, n: int | None = None, method: str = "systematic", rng: Rng = None) -> Indices:
+    """Indices ``(n,)`` of the particles that are drawn; index i comes ``n w_i / sum w`` times on average. O(N + n).
+
+    ==============  ======================================  ==================
+    method          position of draw i on the unit interval  random numbers
+    ==============  ======================================  ==================
+    systematic      ``(i + u) / n``                          one u
+    stratified      ``(i + u_i) / n``                        n
+    residual        ``floor(n w)`` copies, rest multinomial  as many as the rest
+    multinomial     sorted uniforms                          n + 1
+    ==============  ======================================  ==================
+
+    Args:
+        weights: ``(N,)``, not negative; any positive sum, so rounding does no harm.
+        n: how many to draw; None for N.
+        method: one of the above (Kitagawa 1996; Liu and Chen 1998).
+        rng: seed or generator.
+
+    Raises:
+        ShapeError: when weights are NaN, infinite, negative or all zero.
+
+    Example:
+        >>> resample([0.5, 0.0, 0.25, 0.25], rng=1)
+        array([0, 0, 2, 3])
+    """
+    w = np.ascontiguousarray(weights, dtype=np.float64)
+    if w.ndim != 1 or w.size == 0:
+        raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
+    n = w.size if n is None else int(n)
+    if n < 1:
+        raise ShapeError(f"{n} particles were asked for; give n of at least 1")
+    draw = generator(rng)
+    out = np.empty(n, dtype=np.int64)
+    if method == "systematic":
+        done = _stratify(w, draw.random(1), 0, out)
+    elif method == "stratified":
+        done = _stratify(w, draw.random(n + 1), 1, out)
+    elif method == "multinomial":
+        done = _merge(w, _sorted_uniforms(n, draw), out)
+    elif method == "residual":
+        rest = np.empty(w.size)
+        left = _copies(w, rest, out)
+        done = left == 0 or (left > 0 and _merge(rest, _sorted_uniforms(left, draw), out[n - left :]))
+    else:
+        raise PilotageError(f"there is no resampling method {method!r}; choose one of {', '.join(METHODS)}")
+    if not done:
+        raise ShapeError(_complaint(w))
+    return out
+
+
+def effective_size(weights: Any) -> float:
+    """``(sum w)^2 / sum w^2``: how many equal particles are worth as much, between 1 and N (Kong, Liu, Wong 1994).
+
+    Example:
+        >>> effective_size([0.5, 0.5, 0.0])
+        2.0
+    """
+    w = np.asarray(weights, dtype=np.float64)
+    top = w.max(initial=0.0)
+    if w.ndim != 1 or not (np.isfinite(w).all() and (w >= 0.0).all() and top > 0.0):
+        raise ShapeError(_complaint(w))
+    w = w / top
+    return float(w.sum() ** 2 / (w * w).sum())
+
+
+def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:
+    """`n` uniform numbers in order, without sorting: normalised sums of exponentials (Devroye 1986, section V.2)."""
+    sums = np.cumsum(draw.standard_exponential(n + 1))
+    return sums[:-1] / sums[-1]
+
+
+def _complaint(w: NDArray[np.float64]) -> str:
+    """What is wrong with weights that a kernel refused."""
+    if np.isnan(w).any() or np.isinf(w).any():
+        return f"{int((~np.isfinite(w)).sum())} of {w.size} weights are NaN or infinite; give finite weights"
+    if (w < 0.0).any():
+        return f"weights must not be negative; the smallest is {w.min():.3g}"
+    return f"the {w.size} weights sum to {w.sum():.3g}; at least one must be positive, and their sum finite"
+
+
+# Sums may be reordered: the order of the sum decides nothing but the last bit.
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _total(w):
+    """Sum of the weights, and how many are negative."""
+    total = 0.0
+    negative = 0
+    for j in range(w.shape[0]):
+        total += w[j]
+        if w[j] < 0.0:
+            negative += 1
+    return total, negative
+
+
+@njit(cache=True, error_model="numpy")
+def _stratify(w, u, stride, out):
+    """out[i] = the particle in whose share of the unit interval ``(i + u[i]) / n`` lies; False for bad weights.
+
+    Shares are summed as integers, units of ``2^-bits / n``: exact, and three times as fast as floats, whose sums wait
+    for each other. For the same reason there is no inner loop over copies, which no processor foresees: every particle
+    marks the place of its first copy, and a running maximum fills the places between the marks.
+
+    Args:
+        w: weights.
+        u: uniform numbers, one for all places (stride 0) or n + 1 (stride 1).
+        stride: 0 or 1.
+        out: receives n indices.
+    """
+    total, negative = _total(w)
+    if negative > 0 or not (total > 0.0 and math.isfinite(total)):
+        return False
+    n = out.shape[0]
+    bits = 62
+    while n >> (62 - bits) > 0:
+        bits -= 1
+    scale = n / total * 2.0**bits
+    fraction = (1 << bits) - 1
+    last = w.shape[0] - 1
+    while w[last] == 0.0:
+        last -= 1
+    # Two places more: rounding of the total may push the end of the last share just beyond n.
+    first = np.zeros(n + 2, np.int32)
+    start = 0
+    sum_ = 0
+    if stride == 0:
+        sum_ = int((1.0 - u[0]) * 2.0**bits) - 1
+        for j in range(last + 1):
+            first[sum_ >> bits] = j
+            sum_ += int(w[j] * scale)
+    else:
+        for j in range(last + 1):
+            first[start] = j
+            sum_ += int(w[j] * scale)
+            whole = min(sum_ >> bits, n)
+            start = whole + ((sum_ & fraction) > u[whole] * 2.0**bits)
+    _fill(first, out)
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def _fill(first, out):
+    """Running maximum of `first` into `out`: four quarters side by side, because each waits for its own only."""
+    q = out.shape[0] // 4
+    m0 = m1 = m2 = m3 = np.int32(0)
+    for i in range(q):
+        m1 = max(m1, first[i])
+        m2 = max(m2, first[i + q])
+        m3 = max(m3, first[i + 2 * q])
+    m2 = max(m1, m2)
+    m3 = max(m2, m3)
+    for i in range(q):
+        m0 = max(m0, first[i])
+        m1 = max(m1, first[i + q])
+        m2 = max(m2, first[i + 2 * q])
+        m3 = max(m3, first[i + 3 * q])
+        out[i] = m0
+        out[i + q] = m1
+        out[i + 2 * q] = m2
+        out[i + 3 * q] = m3
+    for i in range(4 * q, out.shape[0]):
+        m3 = max(m3, first[i])
+        out[i] = m3
+
+
+@njit(cache=True, error_model="numpy")
+def _merge(w, u, out):
+    """out[i] = the particle in whose share of the unit interval u[i] lies, for sorted u; False for bad weights."""
+    total, negative = _total(w)
+    if negative > 0 or not (total > 0.0 and math.isfinite(total)):
+        return False
+    n = out.shape[0]
+    i = 0
+    share = 0.0
+    last = 0
+    for j in range(w.shape[0]):
+        share += w[j]
+        if w[j] > 0.0:
+            last = j
+        while i < n and u[i] * total < share:
+            out[i] = j
+            i += 1
+    for k in range(i, n):  # the shares fell short of the total by rounding
+        out[k] = last
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def _copies(w, rest, out):
+    """``floor(n w)`` copies of each particle into `out`, what is left of ``n w`` into `rest`.
+
+    Returns how many places of `out` are still to be filled, or -1 for bad weights.
+    """
+    total, negative = _total(w)
+    if negative > 0 or not (total > 0.0 and math.isfinite(total)):
+        return -1
+    n = out.shape[0]
+    scale = n / total
+    i = 0
+    for j in range(w.shape[0]):
+        expected = w[j] * scale
+        whole = min(int(expected), n - i)
+        rest[j] = expected - whole
+        for _ in range(whole):
+            out[i] = j
+            i += 1
+    return n - i

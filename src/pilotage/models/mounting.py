@@ -1,0 +1,39 @@
+"""Where a model finds the components it needs in a bigger state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..core.errors import ModelError
+from ..core.sensor import find
+from ..core.space import Space
+
+
+def names_read(reads: str | Sequence[str] | None) -> tuple[str, ...] | None:
+    """The argument `reads` of sensors and tasks as a tuple; None when the names are those of the model itself."""
+    if reads is None:
+        return None
+    return tuple(reads.split()) if isinstance(reads, str) else tuple(reads)
+
+
+def places(reads: Sequence[str], needs: Space, space: Space, owner: str) -> tuple[int, ...]:
+    """Storage indices in `space` of what `owner` needs, in the order of ``needs.names``.
+
+    Names are those of components, found as `pilotage.core.sensor.find` does, or of whole rotations and poses.
+
+    Raises:
+        SpaceError: when a name is missing or could be several.
+        ModelError: when `reads` names another number of components than are needed.
+
+    Example:
+        >>> places(["x", "yaw"], Space("x [m]", "yaw: angle"), Space("pose: SE2", "speed [m/s]"), "sensor")
+        (0, 2)
+    """
+    whole = {part.name: range(where.start, where.stop) for part, where, _ in space.layout}
+    found = tuple(i for name in reads for i in whole.get(name) or (find(name, space),))
+    if len(found) != needs.size:
+        raise ModelError(
+            f"{owner} needs {needs.size} components, {', '.join(needs.names)}; reads names {len(found)}: "
+            f"{', '.join(reads) or 'none'}"
+        )
+    return found
