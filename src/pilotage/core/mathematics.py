@@ -25,7 +25,8 @@ class Mathematics(Protocol):
     """The functions a model may call on scalar components; implement them all to add a kind of number.
 
     `wrap` maps an angle to (-pi, pi]; its derivative is 1 everywhere. `lookup` reads a `Raster` at world coordinates
-    by bilinear interpolation. `where(c, a, b)` evaluates both branches: guard divisions in the branch not taken.
+    by bilinear interpolation, `lookup_slope` its derivative along world x (axis 0) or y (axis 1), one-sided at cell
+    centres and 0 outside. `where(c, a, b)` evaluates both branches: guard divisions in the branch not taken.
     """
 
     pi: float
@@ -53,6 +54,7 @@ class Mathematics(Protocol):
     def where(self, condition: Component, a: Component, b: Component, /) -> Component: ...
     def wrap(self, a: Component, /) -> Component: ...
     def lookup(self, raster: Any, x: Component, y: Component, /) -> Component: ...
+    def lookup_slope(self, raster: Any, x: Component, y: Component, axis: int, /) -> Component: ...
 
 
 class NumpyMathematics:
@@ -95,11 +97,22 @@ class NumpyMathematics:
         return np.where(r <= -math.pi, math.pi, np.minimum(r, math.pi))
 
     def lookup(self, raster: Any, x: Component, y: Component, /) -> Component:
-        u, v = raster.cells(x, y)
-        rows, columns = raster.values.shape
-        u, v = np.minimum(np.maximum(u, 0.0), columns - 1.0), np.minimum(np.maximum(v, 0.0), rows - 1.0)
-        i0, j0 = _whole(u, columns), _whole(v, rows)
-        return _bilinear(raster.values, u - i0, v - j0, i0, j0)
+        return _bilinear(raster.values, *_patch(raster, x, y)[:4])
+
+    def lookup_slope(self, raster: Any, x: Component, y: Component, axis: int, /) -> Component:
+        s, t, i0, j0, inside_u, inside_v = _patch(raster, x, y)
+        along, across = _slopes(raster.values, s, t, i0, j0)
+        return _turned(raster, np.where(inside_u, along, 0.0), np.where(inside_v, across, 0.0), axis)
+
+
+def _patch(raster: Any, x: Any, y: Any) -> tuple[Any, ...]:
+    """Weights and lower-left cell of the four cell centres around (x, y), and where it lies between the outermost."""
+    u, v = raster.cells(x, y)
+    rows, columns = raster.values.shape
+    inside_u, inside_v = (u >= 0.0) & (u <= columns - 1.0), (v >= 0.0) & (v <= rows - 1.0)
+    u, v = np.minimum(np.maximum(u, 0.0), columns - 1.0), np.minimum(np.maximum(v, 0.0), rows - 1.0)
+    i0, j0 = _whole(u, columns), _whole(v, rows)
+    return u - i0, v - j0, i0, j0, inside_u, inside_v
 
 
 def _whole(u: Any, count: int) -> Any:
@@ -113,6 +126,20 @@ def _bilinear(values: Any, s: Any, t: Any, i0: Any, j0: Any) -> Any:
     lower = (1.0 - s) * values[j0, i0] + s * values[j0, i1]
     upper = (1.0 - s) * values[j1, i0] + s * values[j1, i1]
     return (1.0 - t) * lower + t * upper
+
+
+def _slopes(values: Any, s: Any, t: Any, i0: Any, j0: Any) -> tuple[Any, Any]:
+    """Derivatives of `_bilinear` in `s` and `t`."""
+    i1, j1 = i0 + (values.shape[1] > 1), j0 + (values.shape[0] > 1)
+    along = (1.0 - t) * (values[j0, i1] - values[j0, i0]) + t * (values[j1, i1] - values[j1, i0])
+    across = (1.0 - s) * (values[j1, i0] - values[j0, i0]) + s * (values[j1, i1] - values[j0, i1])
+    return along, across
+
+
+def _turned(raster: Any, along: Any, across: Any, axis: int) -> Any:
+    """Component `axis` (0 x, 1 y) in the world of a slope given along the columns and rows of the raster."""
+    c, s = math.cos(raster.origin[2]) / raster.resolution, math.sin(raster.origin[2]) / raster.resolution
+    return c * along - s * across if axis == 0 else s * along + c * across
 
 
 class TorchMathematics:
@@ -200,6 +227,8 @@ class TorchMathematics:
         torch = self._torch
         if not torch.is_tensor(condition):
             condition = torch.as_tensor(condition)
+        if not torch.is_tensor(a) and not torch.is_tensor(b):
+            a = torch.tensor(a, dtype=torch.float64)  # two plain numbers would become single precision
         return torch.where(condition, a, b)
 
     def wrap(self, a: Component, /) -> Component:
@@ -211,15 +240,25 @@ class TorchMathematics:
         return r + (a - fixed)
 
     def lookup(self, raster: Any, x: Component, y: Component, /) -> Component:
+        values, s, t, i0, j0, _, _ = self._patch(raster, x, y)
+        return _bilinear(values, s, t, i0, j0)
+
+    def lookup_slope(self, raster: Any, x: Component, y: Component, axis: int, /) -> Component:
+        values, s, t, i0, j0, inside_u, inside_v = self._patch(raster, x, y)
+        along, across = _slopes(values, s, t, i0, j0)
+        return _turned(raster, along * inside_u, across * inside_v, axis)
+
+    def _patch(self, raster: Any, x: Any, y: Any) -> tuple[Any, ...]:
         torch = self._torch
-        u, v = raster.cells(x, y)
+        u, v = (c if torch.is_tensor(c) else torch.tensor(c, dtype=torch.float64) for c in raster.cells(x, y))
         rows, columns = raster.values.shape
+        inside_u, inside_v = (u >= 0.0) & (u <= columns - 1.0), (v >= 0.0) & (v <= rows - 1.0)
         u, v = u.clamp(0.0, columns - 1.0), v.clamp(0.0, rows - 1.0)
         i0, j0 = (
             c.detach().floor().nan_to_num().clamp(max=max(count - 2, 0)).long()
             for c, count in ((u, columns), (v, rows))
         )
-        return _bilinear(raster.tensor(torch, u), u - i0, v - j0, i0, j0)
+        return raster.tensor(torch, u), u - i0, v - j0, i0, j0, inside_u, inside_v
 
 
 numpy_math = NumpyMathematics()
