@@ -1,0 +1,224 @@
+"""Declaring spaces, asking them, and averaging on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotage.core import SE2, Angle, Quaternion, Real, ShapeError, Space, SpaceError, numpy_math
+
+
+def test_grammar():
+    space = Space("x y [m]", "yaw: angle", "speed [m/s] in [-2, 1e1]", "q: quaternion", "a.b: SE2", "n")
+    assert space.names == ("x", "y", "yaw", "speed", "q.w", "q.x", "q.y", "q.z", "a.b.x", "a.b.y", "a.b.yaw", "n")
+    assert space.tangent_names[4:10] == ("q.rx", "q.ry", "q.rz", "a.b.vx", "a.b.vy", "a.b.omega")
+    assert space.units[:4] == ("m", "m", "rad", "m/s")
+    assert (space.size, space.dim) == (12, 11)
+    assert (space.low[3], space.high[3]) == (-2, 10)
+    assert (space.low[2], space.high[2]) == (-np.pi, np.pi)
+    assert np.isinf(space.low[0])
+    assert space.tangent.names == space.tangent_names
+
+
+def test_strings_and_parts_declare_the_same_space():
+    strings = Space("x [m]", "speed [m/s] in [-inf, 3]", "yaw: angle", "q: quaternion", "pose: SE2")
+    parts = Space(Real("x", "m"), Real("speed", "m/s", maximum=3), Angle("yaw"), Quaternion("q"), SE2("pose"))
+    assert strings == parts
+    assert hash(strings) == hash(parts)
+    assert {strings: 1}[parts] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("", "does not declare"),
+        ("x [m", "does not declare"),
+        ("x in [0]", "does not declare"),
+        ("x in", "does not declare"),
+        ("x in [a, b]", "does not declare"),
+        ("2x [m]", "does not declare"),
+        ("yaw: angel", "no kind of part"),
+        ("yaw: angle [rad]", "does not declare"),
+        ("x in [2, 1]", "must not exceed"),
+        (3, "not int"),
+    ],
+)
+def test_malformed_strings_are_refused(given, sentence):
+    with pytest.raises(SpaceError, match=sentence):
+        Space(given)
+
+
+@pytest.mark.parametrize("given", [("x x",), ("x", "x: angle"), ("pose.x", "pose: SE2"), ("q", "q: quaternion")])
+def test_a_name_is_used_once(given):
+    with pytest.raises(SpaceError, match="used twice"):
+        Space(*given)
+
+
+def test_a_space_is_frozen():
+    space = Space("x")
+    with pytest.raises(AttributeError, match="frozen"):
+        space.parts = ()
+    with pytest.raises(ValueError, match="read-only"):
+        space.low[0] = 1.0
+
+
+def test_new_spaces_from_old():
+    space = Space("x y [m]", "pose: SE2")
+    assert space.select("pose y") == Space("pose: SE2", "y [m]")
+    assert space * Space("z") == space.join(Space("z")) == Space("x y [m]", "pose: SE2", "z")
+    assert space.prefixed("car").names[2] == "car.pose.x"
+    assert space.bounded(x=(0, 1)).high[0] == 1
+    assert space.bounded({"pose.y": (0, 1)}).high[3] == 1
+    storage, tangent = Space("q: quaternion", "x").indices("x q")
+    assert storage.tolist() == [4, 0, 1, 2, 3]
+    assert tangent.tolist() == [3, 0, 1, 2]
+    for wrong, sentence in (("pose.x", "as a whole"), ("w", "no part")):
+        with pytest.raises(SpaceError, match=sentence):
+            space.select([wrong])
+    with pytest.raises(SpaceError, match="rotation"):
+        space.bounded({"pose.yaw": (0, 1)})
+    with pytest.raises(SpaceError, match="no component"):
+        space.index("w")
+    with pytest.raises(SpaceError, match="no tangent component"):
+        space.tangent_index("pose.yaw")
+
+
+def test_check_tells_what_is_wrong():
+    space = Space("x [m]", "yaw: angle", "q: quaternion")
+    good = [1, 2, 1, 0, 0, 0]
+    assert space.check(good).dtype == np.float64
+    for bad, sentence in (
+        ([1, 2], r"goal has shape \(2,\); expected \(..., 6\)"),
+        (1.0, "has shape"),
+        ([1, np.nan, 1, 0, 0, 0], "NaN or infinite in yaw"),
+        ([1, 2, 2, 0, 0, 0], "length 1"),
+        ("abc", "not an array of numbers"),
+    ):
+        with pytest.raises(ShapeError, match=sentence):
+            space.check(bad, "goal")
+    assert np.isnan(space.check([1, np.nan, 1, 0, 0, 0], finite=False)[1])
+
+
+def test_wrong_lengths_never_broadcast():
+    with pytest.raises(ShapeError, match="state of shape"):
+        Space("x y").plus([1.0], [1.0, 2.0])
+    with pytest.raises(ShapeError, match="tangent vector"):
+        Space("q: quaternion").plus([1, 0, 0, 0], [0, 0, 0, 0])
+
+
+@given(st.floats(-1e6, 1e6))
+def test_wrap_is_half_open_and_keeps_the_direction(a):
+    r = float(numpy_math.wrap(a))
+    assert -np.pi < r <= np.pi
+    assert np.isclose(np.cos(r), np.cos(a), atol=1e-9)
+    assert np.isclose(np.sin(r), np.sin(a), atol=1e-9)
+    if -np.pi < a <= np.pi:
+        assert r == a
+
+
+@pytest.mark.parametrize(
+    "a", [-np.pi, np.pi, 3 * np.pi, -5 * np.pi, np.nextafter(-np.pi, 0), np.nextafter(-np.pi, -4), np.nextafter(np.pi, 4)]
+)
+def test_wrap_at_the_seam(a):
+    torch = pytest.importorskip("torch")
+    from pilotage.core import torch_math
+
+    r = float(numpy_math.wrap(a))
+    assert -np.pi < r <= np.pi
+    t = torch.tensor(a, dtype=torch.float64, requires_grad=True)
+    wrapped = torch_math().wrap(t)
+    assert wrapped.item() == r
+    wrapped.backward()
+    assert t.grad.item() == 1.0
+    if a == -np.pi:
+        assert r == np.pi
+
+
+def test_mean_of_widely_scattered_headings():
+    """The first sample points away from the rest; the mean must not stay on its side."""
+    draw = np.random.default_rng(1)
+    yaw = np.concatenate([[np.pi], draw.normal(0.1, 0.8, 2000)])
+    for space, column in ((Space("yaw: angle"), 0), (Space("pose: SE2"), 2)):
+        xs = np.zeros((len(yaw), space.size))
+        xs[:, column] = yaw
+        mean = space.mean(xs)[column]
+        assert abs(mean - 0.1) < 0.1
+
+
+def test_mean_of_an_unscented_transform_with_large_weights():
+    """alpha = 1e-3 (van der Merwe): the weight in the middle is about -1e6."""
+    space = Space("x", "yaw: angle", "q: quaternion")
+    n, alpha = space.dim, 1e-3
+    c = alpha**2 * n
+    x = space.plus(space.identity(), 0.5 * np.ones(n))
+    x[1] = 3.14
+    d = np.sqrt(c) * 0.1 * np.vstack([np.zeros(n), np.eye(n), -np.eye(n)])
+    w = np.full(2 * n + 1, 1 / (2 * c))
+    w[0] = 1 - n / c
+    np.testing.assert_allclose(space.minus(space.mean(space.plus(x, d), w), x), 0, atol=1e-9)
+
+
+def test_mean_of_reals_is_the_average_exactly():
+    xs, w = np.random.default_rng(2).standard_normal((4, 9, 2)), np.random.default_rng(3).random((4, 9))
+    oracle = np.stack([np.average(x, axis=0, weights=v) for x, v in zip(xs, w, strict=True)])
+    np.testing.assert_allclose(Space("x y").mean(xs, w), oracle, rtol=1e-13)
+
+
+def test_mean_takes_any_axis_but_the_last():
+    space = Space("pose: SE2")
+    xs = space.plus(space.identity(), 0.3 * np.random.default_rng(4).standard_normal((5, 7, 3)))
+    expected = space.mean(np.swapaxes(xs, 0, 1))
+    np.testing.assert_allclose(space.mean(xs, axis=0), expected, atol=1e-13)
+    np.testing.assert_allclose(space.mean(xs, axis=-3), expected, atol=1e-13)
+    for axis in (-1, 2):
+        with pytest.raises(ShapeError, match="cannot be averaged"):
+            space.mean(xs, axis=axis)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"), [([1, -1], "positive sum"), ([np.nan, 1], "positive sum"), ([1, 1, 1], "give one each")]
+)
+def test_mean_refuses_weights_that_mean_nothing(weights, sentence):
+    with pytest.raises(ShapeError, match=sentence):
+        Space("x").mean([[0.0], [1.0]], weights)
+
+
+def test_mean_of_nothing():
+    with pytest.raises(ShapeError, match="at least one"):
+        Space("x").mean(np.zeros((0, 1)))
+    assert Space("yaw: angle").mean(np.zeros((0, 3, 1))).shape == (0, 1)
+
+
+def test_samples_fill_bounds_and_rotations():
+    space = Space("x in [2, 4]", "yaw: angle", "q: quaternion", "half in [1, inf]")
+    x = space.sample(20000, rng=5)
+    assert abs(x[:, 0].mean() - 3) < 0.02
+    assert abs(x[:, 0].std() - 2 / np.sqrt(12)) < 0.02
+    np.testing.assert_allclose(np.exp(1j * x[:, 1]).mean(), 0, atol=0.03)
+    # Uniform rotations: the second moment of a uniform unit quaternion is a quarter of the identity.
+    np.testing.assert_allclose(x[:, 2:6].T @ x[:, 2:6] / len(x), np.eye(4) / 4, atol=0.01)
+    assert x[:, 6].min() >= 1
+    assert space.sample(rng=6).shape == (7,)
+    assert space.sample((2, 3), rng=6).shape == (2, 3, 7)
+    np.testing.assert_array_equal(space.sample(4, rng=7), space.sample(4, rng=7))
+
+
+def test_clip_and_contains():
+    space = Space("x in [0, 1]", "yaw: angle")
+    np.testing.assert_allclose(space.clip([3.0, 4.0]), [1.0, 4.0 - 2 * np.pi])
+    assert space.contains([[0.5, 0.0], [1.5, 0.0]]).tolist() == [True, False]
+
+
+def test_a_tensor_among_arrays_makes_a_tensor():
+    torch = pytest.importorskip("torch")
+    space = Space("x", "yaw: angle", "pose: SE2")
+    x, d = space.sample(3, rng=8), 0.1 * np.ones(space.dim)
+    for kind in (torch.float32, torch.float64):
+        out = space.plus(torch.tensor(x, dtype=kind), d)
+        assert out.dtype == kind
+        np.testing.assert_allclose(out, space.plus(x, d), atol=1e-6)
+    mean = space.mean(torch.tensor(x), np.array([0.2, 0.3, 0.5]))
+    np.testing.assert_allclose(mean, space.mean(x, [0.2, 0.3, 0.5]), atol=1e-12)
+    np.testing.assert_allclose(space.clip(torch.tensor(x)), space.clip(x))
