@@ -25,16 +25,11 @@ def run(
 ) -> int:
     """Measure rows, each against its peer, in this one process.
 
-    Parameters
-    ----------
-    names
-        Rows or topics (files of benchmarks/); without any, all rows.
-    quick
-        Smaller problems and fewer rounds: figures to look at, not to publish.
-    json
-        Write one JSON object a row to this file, a line each.
-    show
-        Say which rows there are, and measure nothing.
+    Args:
+        names: Rows or topics (files of benchmarks/); without any, all rows.
+        quick: Smaller problems and fewer rounds: figures to look at, not to publish.
+        json: Write one JSON object a row to this file, a line each.
+        show: Say which rows there are, and measure nothing.
     """
     rows = _chosen(names)
     if rows is None:

@@ -54,10 +54,8 @@ def demos_app() -> App:
 def _list(name: str | None = None, /) -> None:
     """List the demos.
 
-    Parameters
-    ----------
-    name
-        The demo to run; without it, the demos are listed.
+    Args:
+        name: The demo to run; without it, the demos are listed.
     """
     lines = demo_lines()
     if name is not None:

@@ -14,10 +14,8 @@ from typing import Any
 def info(*, json: bool = False) -> None:
     """Show versions, installed extras, the cache folder and threads.
 
-    Parameters
-    ----------
-    json
-        Print one JSON object instead of text.
+    Args:
+        json: Print one JSON object instead of text.
     """
     facts = gather()
     print(jsonlib.dumps(facts, indent=2) if json else _text(facts))

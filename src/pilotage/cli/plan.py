@@ -32,25 +32,16 @@ def plan(
 ) -> int:
     """Plan a path on a map, or solve a benchmark scenario.
 
-    Parameters
-    ----------
-    map
-        A ROS map (.yaml, with its image beside it) or a MovingAI map (.map, .map.gz; cells of 1 m, y upwards). With
-        --scen it may be left out when it lies beside the scenario.
-    start
-        Start x and y [m], in the frame of the map.
-    goal
-        Goal x and y [m].
-    scen
-        A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
-    algorithm
-        Both find the shortest path; astar expands fewer cells.
-    inflate
-        Distance to keep from obstacles [m], for instance the radius of the robot.
-    json
-        Print one JSON object instead of text.
-    out
-        Draw map and path into this image.
+    Args:
+        map: A ROS map (.yaml, with its image beside it) or a MovingAI map (.map, .map.gz; cells of 1 m, y upwards).
+            With --scen it may be left out when it lies beside the scenario.
+        start: Start x and y [m], in the frame of the map.
+        goal: Goal x and y [m].
+        scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
+        algorithm: Both find the shortest path; astar expands fewer cells.
+        inflate: Distance to keep from obstacles [m], for instance the radius of the robot.
+        json: Print one JSON object instead of text.
+        out: Draw map and path into this image.
     """
     if scen is not None:
         if start is not None or goal is not None or out is not None or inflate:
