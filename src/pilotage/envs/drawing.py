@@ -1,0 +1,104 @@
+"""Pictures of states: a plan view where a state has a place, curves over time where it has none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import Space, SpaceError
+from ..core.sensor import find
+from .canvas import BLUE, GRID, INK, ORANGE, PAPER, Canvas
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Scene:
+    """What there is to draw of an episode.
+
+    Attributes:
+        space: of the states.
+        dt: seconds between states.
+        states: the true states so far, the last one now.
+        extras: whatever else a drawing wants to know.
+    """
+
+    space: Space
+    dt: float
+    states: list[Array] = field(default_factory=list)
+    extras: dict[str, Any] = field(default_factory=dict)
+
+    def component(self, name: str) -> Array | None:
+        """The course of one component ``(T,)``, or None when the state has none of that name."""
+        try:
+            return np.array([x[find(name, self.space)] for x in self.states])
+        except SpaceError:
+            return None
+
+
+Drawing: TypeAlias = Callable[[Scene], NDArray[np.uint8]]
+"""From a scene to a picture ``(height, width, 3)``."""
+
+
+def draw(scene: Scene) -> NDArray[np.uint8]:
+    """The plan view of states with x and y, curves over time of all others."""
+    xs, ys = scene.component("x"), scene.component("y")
+    if xs is None or ys is None:
+        return curves(scene)
+    return plan_view(scene, np.stack([xs, ys], -1))
+
+
+def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.uint8]:
+    """Where the state is and was, seen from above; the window keeps `reach` metres around the present."""
+    here = path[-1]
+    canvas = Canvas(here - reach, here + reach, size=480)
+    for k in np.arange(np.floor(canvas.low.min()), np.ceil(canvas.high.max()) + 1):
+        canvas.line([(k, canvas.low[1]), (k, canvas.high[1])], GRID, 1)
+        canvas.line([(canvas.low[0], k), (canvas.high[0], k)], GRID, 1)
+    canvas.line(path, BLUE, 2)
+    yaw = scene.component("yaw")
+    if yaw is None:
+        canvas.dot(here, INK, 12)
+    else:
+        canvas.polygon(arrow(here, float(yaw[-1]), 0.9), INK)
+    canvas.text(f"t {scene.dt * (len(path) - 1):.1f} s", (canvas.low[0] + 0.3, canvas.high[1] - 0.3))
+    return canvas.pixels()
+
+
+def curves(scene: Scene, *, seconds: float = 10.0) -> NDArray[np.uint8]:
+    """The course of each component over the last `seconds`, each on its own scale, labelled with its present value."""
+    shown = np.array(scene.states[-max(2, round(seconds / scene.dt)) :])
+    rows = scene.space.size
+    canvas = Canvas((0.0, 0.0), (6.0, float(max(rows, 2))), size=480)
+    span = max(seconds, scene.dt * (len(shown) - 1))
+    start = span - scene.dt * (len(shown) - 1)
+    t = (start + scene.dt * np.arange(len(shown))) / span * 5.8 + 0.1
+    for i, name in enumerate(scene.space.names):
+        low, high = float(shown[:, i].min()), float(shown[:, i].max())
+        low, high = (low, high) if high - low > 1e-9 else (low - 1.0, high + 1.0)
+        base = rows - 1 - i
+        canvas.line([(0.1, base + 0.08), (5.9, base + 0.08)], GRID, 1)
+        canvas.line(np.stack([t, base + 0.1 + 0.6 * (shown[:, i] - low) / (high - low)], -1), BLUE, 2)
+        canvas.dot((t[-1], base + 0.1 + 0.6 * (shown[-1, i] - low) / (high - low)), ORANGE, 7)
+        unit = scene.space.units[i]
+        canvas.text(f"{name}  {shown[-1, i]:.3g} {unit}", (0.1, base + 0.97))
+    return canvas.pixels()
+
+
+def arrow(at: Array, yaw: float, length: float) -> Array:
+    """Corners of an arrowhead that points along `yaw`, ``(4, 2)``."""
+    shape = length * np.array([[0.6, 0.0], [-0.4, 0.38], [-0.2, 0.0], [-0.4, -0.38]])
+    return shape @ rotation(yaw).T + at
+
+
+def rotation(yaw: float) -> Array:
+    """Turns vectors of the plane by `yaw`: ``v' = R v``."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    return np.array([[c, -s], [s, c]])
+
+
+__all__ = ["INK", "PAPER", "Drawing", "Scene", "arrow", "curves", "draw", "plan_view", "rotation"]

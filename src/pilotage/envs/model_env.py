@@ -1,0 +1,173 @@
+"""Any dynamics, sensors and task as a Gymnasium environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from ..core import Dynamics, PilotageError, Sensor, Task
+from .boxes import box, boxed, boxes
+from .canvas import Window
+from .drawing import Drawing, Scene, draw
+from .simulation import Array, Simulation, Streams
+
+Sensors = Sensor | Mapping[str, Sensor | tuple[Sensor, Any]] | None
+
+
+class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
+    """A world made of models: ``x' = step(x, u) (+) w``, observation ``observe(x') (+) v``, reward ``-cost(x, u)``.
+
+    Actions are in the units of the dynamics, and clipped to the bounds of their space. Observations are float32,
+    clipped to the bounds of the reading's space, with NaN never among them; ``info["state"]`` is the true state in
+    float64. An episode terminates when the task is done, a constraint is violated or the state is no longer finite
+    (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is charged when it ends, so
+    that the sum of rewards is minus the objective of the task.
+
+    Args:
+        dynamics: how the true state moves.
+        sensors: one sensor (the observation is a `Box`), sensors by name (a `Dict`), or None: the state itself. A
+            sensor that needs a context comes as a pair ``(sensor, context)``.
+        task: where an episode starts, what a tick costs, when it is over, and how long a tick takes.
+        render_mode: "human", "rgb_array" or None.
+        truncate: False leaves the length of an episode to a `TimeLimit`.
+        drawing: from a `Scene` to a picture; the default draws states from above or as curves.
+        dtype: of observations and actions.
+
+    Example:
+        >>> from pilotage.core import Gaussian, Space
+        >>> from pilotage.models import dynamics, task
+        >>> line, push = Space("x [m]", "v [m/s]"), Space("a [m/s^2] in [-1, 1]")
+        >>> cart = dynamics(state=line, action=push)(lambda x, u, p, m: (x[1], u[0]))()
+        >>> stop = task(state=line, action=push)(lambda x, u, p, m: x[0] ** 2 + 0.1 * u[0] ** 2)
+        >>> env = ModelEnv(cart, None, stop(initial=Gaussian.of(line, [1, 0], std=0.1), dt=0.1))
+        >>> observation, info = env.reset(seed=1)
+        >>> observation, reward, terminated, truncated, info = env.step([-1.0])
+        >>> observation.dtype, bool(reward < 0), terminated
+        (dtype('float32'), True, False)
+    """
+
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        sensors: Sensors,
+        task: Task,
+        *,
+        render_mode: str | None = None,
+        truncate: bool = True,
+        drawing: Drawing = draw,
+        dtype: DTypeLike = np.float32,
+    ) -> None:
+        self.world = simulation(dynamics, sensors, task)
+        self.single = not isinstance(sensors, Mapping)
+        self.metadata = metadata(self.world)
+        self.render_mode = checked_mode(render_mode, self.metadata)
+        self.observation_space = observation_space(self.world, self.single, dtype)
+        self.action_space = box(dynamics.action, dtype=dtype)
+        self.scene = Scene(dynamics.state, self.world.dt)
+        self._horizon = task.horizon if truncate else None
+        self._drawing, self._dtype = drawing, dtype
+        self._window: Window | None = None
+        self._x: Array | None = None
+        self._ticks = 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode, in a state drawn from `task.initial` or in ``options["state"]``."""
+        super().reset(seed=seed)
+        given = (options or {}).get("state")
+        x = self.world.start(self.np_random) if given is None else self.world.dynamics.state.check(given).copy()
+        self._x, self._ticks = x, 0
+        self.scene.states = [x]
+        self._draw()
+        return self._observation(x), self._info(False)
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        """One tick of `task.dt` seconds under `action`."""
+        if self._x is None:
+            raise PilotageError("step was called before the first reset; call reset() to start an episode")
+        world, x = self.world, self._x
+        u = world.dynamics.action.clip(world.dynamics.action.check(action, "action"))
+        cost = float(world.cost(x, u, self.time))
+        y = world.advance(x, u, self.np_random)
+        self._ticks += 1
+        verdict = world.judge(y, u)
+        # What cannot be observed is shown as it last was.
+        self._x = y if np.isfinite(y).all() else x
+        terminated = bool(verdict.over)
+        truncated = not terminated and self._ticks == self._horizon
+        if terminated or truncated:
+            cost += float(world.terminal_cost(self._x, self.time))
+        if self.render_mode is not None:
+            self.scene.states.append(self._x)
+        self._draw()
+        return self._observation(self._x), -cost, terminated, truncated, self._info(bool(verdict.violated))
+
+    @property
+    def state(self) -> Array:
+        """The true state ``(n,)``."""
+        if self._x is None:
+            raise PilotageError("there is no state before the first reset; call reset() to start an episode")
+        return self._x.copy()
+
+    @property
+    def time(self) -> float:
+        """Seconds since the episode began."""
+        return self._ticks * self.world.dt
+
+    def render(self) -> Any:
+        """The picture ``(height, width, 3)`` in mode "rgb_array"; in mode "human" the window draws itself."""
+        if self.render_mode == "rgb_array":
+            return self._drawing(self.scene)
+        return None
+
+    def close(self) -> None:
+        """Close the window, if there is one."""
+        if self._window is not None:
+            self._window.close()
+            self._window = None
+
+    def _draw(self) -> None:
+        if self.render_mode == "human":
+            self._window = self._window or Window("Pilotage")
+            self._window.show(self._drawing(self.scene), self.metadata["render_fps"])
+
+    def _observation(self, x: Array) -> Any:
+        return observation(self.world, x, self.np_random, self.single, self._dtype)
+
+    def _info(self, violated: bool) -> dict[str, Any]:
+        return {"state": self.state, "time": self.time, "violated": violated}
+
+
+def simulation(dynamics: Dynamics, sensors: Sensors, task: Task) -> Simulation:
+    """The world of these models; a single sensor goes by the name "reading"."""
+    on = getattr(task, "on", None)  # a traced task names the components it needs of a larger state
+    fitted = task if on is None else on(dynamics.state, dynamics.action)
+    return Simulation(dynamics, {"reading": sensors} if isinstance(sensors, Sensor) else sensors, fitted)
+
+
+def metadata(world: Simulation) -> dict[str, Any]:
+    """What an environment says of itself."""
+    return {"render_modes": ["human", "rgb_array"], "render_fps": max(1, round(1.0 / world.dt))}
+
+
+def checked_mode(mode: str | None, about: Mapping[str, Any]) -> str | None:
+    """A render mode that exists."""
+    if mode is not None and mode not in about["render_modes"]:
+        raise PilotageError(f"render_mode is {mode!r}; it can be None, {', '.join(map(repr, about['render_modes']))}")
+    return mode
+
+
+def observation_space(world: Simulation, single: bool, dtype: DTypeLike) -> gymnasium.Space[Any]:
+    """A box for a single reading, a dictionary of boxes for several."""
+    readings = world.readings
+    return box(next(iter(readings.values())), dtype=dtype) if single else boxes(readings, dtype=dtype)
+
+
+def observation(world: Simulation, x: Array, streams: Streams, single: bool, dtype: DTypeLike) -> Any:
+    """What is observed in states `x`, inside `observation_space`."""
+    readings = world.observe(x, streams)
+    inside = {name: boxed(world.readings[name], z, dtype=dtype) for name, z in readings.items()}
+    return next(iter(inside.values())) if single else inside

@@ -1,0 +1,140 @@
+"""What happens in one tick of a world: dynamics move it, sensors see it, a task judges it.
+
+Pure functions of states and random streams, for one world or a batch of them; environments are shells around these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core import Dynamics, PilotageError, Sensor, Space, Task
+
+Array = NDArray[np.float64]
+Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
+"""One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a task makes of the states a step led to, each ``(...)`` of bool.
+
+    Attributes:
+        done: the task is over.
+        violated: a constraint does not hold, or the state is not finite.
+    """
+
+    done: NDArray[np.bool_]
+    violated: NDArray[np.bool_]
+
+    @property
+    def over(self) -> NDArray[np.bool_]:
+        """True where the episode ends."""
+        return self.done | self.violated
+
+
+class Simulation:
+    """``x' ~ step(x, u) (+) N(0, Q)``, ``z ~ observe(x') (+) N(0, R)``, reward ``-cost(x, u)``.
+
+    Args:
+        dynamics: how the true state moves.
+        sensors: what is seen of it, by name; a sensor, or a pair of a sensor and its context. They are mounted on the
+            state with `Sensor.on`. None: the state itself, without noise, under the name "state".
+        task: where an episode starts, what it costs, when it is over.
+    """
+
+    def __init__(
+        self, dynamics: Dynamics, sensors: Mapping[str, Sensor | tuple[Sensor, Any]] | None, task: Task
+    ) -> None:
+        self.dynamics = dynamics
+        self.task = task
+        self.dt = float(task.dt)
+        self.sensors: dict[str, tuple[Sensor, Any]] = {}
+        for name, given in (sensors or {}).items():
+            sensor, context = given if isinstance(given, tuple) else (given, None)
+            self.sensors[name] = (sensor.on(dynamics.state), context)
+
+    @property
+    def readings(self) -> dict[str, Space]:
+        """The space of each reading."""
+        if not self.sensors:
+            return {"state": self.dynamics.state}
+        return {name: sensor.reading for name, (sensor, _) in self.sensors.items()}
+
+    def start(self, stream: np.random.Generator) -> Array:
+        """A state ``(n,)`` to begin with."""
+        belief = self.task.initial
+        if belief is None:
+            raise PilotageError("the task has no initial belief to start from; give it one, or reset with a state")
+        if belief.space != self.dynamics.state:
+            raise PilotageError(f"the task starts in {belief.space}, but the dynamics move {self.dynamics.state}")
+        return belief.sample(1, rng=stream)[0]
+
+    def advance(self, x: Array, u: Array, streams: Streams) -> Array:
+        """The states a tick later, process noise included."""
+        y = self.dynamics.step(x, u, self.dt)
+        return scattered(self.dynamics.state, y, self.dynamics.noise(x, u, self.dt), streams)
+
+    def observe(self, x: Array, streams: Streams) -> dict[str, Array]:
+        """What the sensors read in states ``(..., n)``, noise included."""
+        if not self.sensors:
+            return {"state": x}
+        return {
+            name: scattered(sensor.reading, sensor.observe(x, context), sensor.noise(x, context), streams)
+            for name, (sensor, context) in self.sensors.items()
+        }
+
+    def cost(self, x: Array, u: Array, t: Any) -> Array:
+        """Cost ``(...)`` of the tick that starts in `x` at time `t`."""
+        return np.asarray(self.task.cost(x, u, self._reference(x, t)), dtype=np.float64)
+
+    def terminal_cost(self, x: Array, t: Any) -> Array:
+        """Cost ``(...)`` of ending in `x` at time `t`."""
+        return np.asarray(self.task.terminal_cost(x, self._reference(x, t)), dtype=np.float64)
+
+    def judge(self, x: Array, u: Array) -> Verdict:
+        """What the task makes of states `x` that actions `u` led to."""
+        lost = ~np.isfinite(x).all(-1)
+        with np.errstate(invalid="ignore"):
+            broken = (np.asarray(self.task.constraint(x, u)) > 0.0).any(-1)
+            done = np.asarray(self.task.done(x), dtype=bool)
+        return Verdict(np.asarray(done & ~lost), np.asarray(broken | lost))
+
+    def _reference(self, x: Array, t: Any) -> Array | None:
+        """This tick's stage data, of each state."""
+        if x.ndim == 1:
+            rows = self.task.reference(x, float(t), 0)
+            return None if rows is None else rows[0]
+        each = [self._reference(one, when) for one, when in zip(x, t, strict=True)]
+        return None if not each or each[0] is None else np.stack([r for r in each if r is not None])
+
+
+def scattered(space: Space, x: Any, cov: Any, streams: Streams) -> Array:
+    """`x` (+) noise of covariance `cov` ``(..., dim, dim)``; a stream is used alike whether or not there is noise."""
+    if isinstance(streams, np.random.Generator):
+        z = streams.standard_normal(space.dim)
+    else:
+        z = np.array([stream.standard_normal(space.dim) for stream in streams]).reshape(-1, space.dim)
+    e = (symmetric_root(np.asarray(cov, dtype=np.float64)) @ z[..., None])[..., 0]
+    return np.asarray(space.plus(x, e))
+
+
+def symmetric_root(cov: Array) -> Array:
+    """The symmetric A with ``A A = cov``, for covariances ``(..., d, d)`` that may be singular.
+
+    It depends continuously on `cov`, as a Cholesky factor of a singular matrix or bare eigenvectors do not, so that
+    rounding in a batch cannot turn the noise elsewhere.
+    """
+    lost = np.asarray(~np.isfinite(cov).all((-1, -2)))[..., None, None]
+    cov = np.where(lost, 0.0, cov)
+    diagonal = np.diagonal(cov, axis1=-2, axis2=-1)[..., None] * np.eye(cov.shape[-1])
+    if np.array_equal(cov, diagonal):
+        root = np.sqrt(np.maximum(diagonal, 0.0))
+    else:
+        values, vectors = np.linalg.eigh(cov)
+        root = (vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    return np.where(lost, np.nan, root)

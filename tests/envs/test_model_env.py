@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.wrappers import TimeLimit
+
+from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space
+from pilotage.envs import ModelEnv, ModelVectorEnv
+from pilotage.envs.simulation import symmetric_root
+
+from .worlds import SENSORS, START, STATE, compass, fix, going_home, rover
+
+OBSERVED = {"state": None, "one": fix(), "several": SENSORS}
+
+
+@pytest.fixture
+def register():
+    """Registers an environment for the length of a test."""
+    known = []
+
+    def register(entry, **settings):
+        known.append(f"test/Rover{len(known)}-v0")
+        gymnasium.register(known[-1], entry, **settings)
+        return known[-1]
+
+    yield register
+    for name in known:
+        del gymnasium.registry[name]
+
+
+@pytest.mark.parametrize("sensors", OBSERVED.values(), ids=OBSERVED)
+def test_gymnasium_finds_nothing_to_say(sensors, register):
+    name = register(lambda **kw: ModelEnv(rover(), sensors, going_home(), **kw))
+    check_env(gymnasium.make(name, render_mode="rgb_array").unwrapped)
+
+
+@pytest.mark.parametrize("sensors", OBSERVED.values(), ids=OBSERVED)
+def test_observations_stay_in_their_space(sensors):
+    env = ModelEnv(rover(), sensors, going_home(constraint=None, horizon=10_000, done=None))
+    env.action_space.seed(0)
+    observation, _ = env.reset(seed=0, options={"state": [19.9, 19.9, 0.7, 3.9]})  # about to leave the bounds
+    for _ in range(200):
+        assert env.observation_space.contains(observation)
+        observation, *_ = env.step(env.action_space.sample())
+    assert not STATE.contains(env.state), "the state was meant to leave its bounds"
+
+
+def test_without_noise_an_episode_is_a_rollout():
+    model = rover(noise=(0, 0, 0, 0))
+    env = ModelEnv(model, None, going_home(horizon=30, done=None, constraint=None))
+    env.reset(seed=3)
+    us = np.random.default_rng(0).uniform(-1, 1, (30, 2))
+    x0 = env.state
+    states = [env.step(u)[4]["state"] for u in us]
+    np.testing.assert_allclose(states, model.rollout(x0, us, 0.1)[1:], atol=1e-12)
+
+
+def test_the_return_is_minus_the_objective():
+    task = going_home(done=None, constraint=None)
+    env = ModelEnv(rover(), fix(), task)
+    _, info = env.reset(seed=8)
+    rng = np.random.default_rng(8)
+    states, us, total, truncated = [info["state"]], [], 0.0, False
+    while not truncated:
+        us.append(rng.uniform(-1, 1, 2))
+        _, reward, _, truncated, info = env.step(us[-1])
+        states.append(info["state"])
+        total += reward
+    assert len(us) == task.horizon
+    x, u = np.array(states), np.array(us)
+    stages = 0.1 * (x[:-1, 0] ** 2 + x[:-1, 1] ** 2) + 0.1 * u[:, 0] ** 2
+    assert total == pytest.approx(-stages.sum() - 5.0 * (x[-1, 0] ** 2 + x[-1, 1] ** 2), rel=1e-9)
+
+
+def test_noise_has_the_covariance_of_the_models():
+    model = rover(noise=(0.1, 0.2, 0.3, 0.4), action_noise=(0.5, 0.0))
+    envs = ModelVectorEnv(model, {"fix": fix(), "compass": compass()}, going_home(), num_envs=4000)
+    x = np.array([3.0, 1.0, 3.1, 1.0])
+    envs.reset(seed=1, options={"state": x})
+    u = np.array([0.3, -0.2])
+    seen, *_ = envs.step(np.tile(u, (4000, 1)))
+    drift = STATE.minus(envs.states, model.step(x, u, 0.1))
+    np.testing.assert_allclose(np.cov(drift.T), model.noise(x, u, 0.1), atol=0.002)
+    np.testing.assert_allclose(np.cov((seen["fix"] - envs.states[:, :2]).T), 0.25 * np.eye(2), atol=0.03)
+    turned = Space("a: angle").minus(seen["compass"].astype(float), envs.states[:, 2:3])
+    assert np.var(turned) == pytest.approx(0.04, rel=0.1)
+
+
+@pytest.mark.parametrize("sensors", OBSERVED.values(), ids=OBSERVED)
+def test_the_vector_form_is_many_single_ones(sensors):
+    make = lambda: TimeLimit(ModelEnv(rover(), sensors, going_home()), 31)
+    many = SyncVectorEnv([make] * 6)
+    ours = ModelVectorEnv(rover(), sensors, going_home(), num_envs=6, max_episode_steps=31)
+    assert ours.metadata["autoreset_mode"] is AutoresetMode.NEXT_STEP
+    assert ours.observation_space == many.observation_space
+    assert ours.action_space == many.action_space
+    assert data_equivalence(ours.reset(seed=5), many.reset(seed=5))
+    rng = np.random.default_rng(5)
+    ends = np.zeros(3, dtype=int)
+    for _ in range(120):
+        us = rng.uniform(-1.2, 1.2, (6, 2))
+        a, b = ours.step(us), many.step(us)
+        assert data_equivalence(a[0], b[0])
+        for mine, theirs in zip(a[1:4], b[1:4], strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9)
+        assert a[4].keys() == b[4].keys()
+        np.testing.assert_allclose(a[4]["state"], b[4]["state"], atol=1e-10)
+        np.testing.assert_array_equal(a[4]["violated"], b[4]["violated"])
+        ends += [a[2].sum(), a[3].sum(), a[4]["violated"].sum()]
+    assert (ends > 0).all(), "arrivals, time limits and violations were all meant to happen"
+
+
+def test_a_seed_replays_an_episode():
+    def episode(seed):
+        env = ModelEnv(rover(), SENSORS, going_home())
+        return [env.reset(seed=seed)[0], *(env.step([0.1, 0.2])[0] for _ in range(20))]
+
+    assert data_equivalence(episode(4), episode(4), exact=True)
+    assert not data_equivalence(episode(4), episode(5))
+
+
+def test_ends():
+    calm = rover(noise=(0, 0, 0, 0))
+    env = ModelEnv(calm, None, going_home())
+    env.reset(options={"state": [1.52, 0.0, np.pi, 1.0]})
+    assert env.step([0, 0])[2:4] == (True, False)  # inside 1.5 m: done
+    env.reset(options={"state": [3.99, 3.0, 0.0, 1.0]})
+    _, _, terminated, _, info = env.step([0, 0])
+    assert terminated
+    assert info["violated"]
+
+
+class Exploding(Dynamics):
+    state, action = Space("x [m] in [-9, 9]"), Space("u in [-1, 1]")
+
+    def step(self, x, u, dt):
+        return np.where(abs(x) > 1.0, np.nan, 3.0 * x + u)
+
+
+@pytest.mark.parametrize("mode", ["single", "vector"])
+def test_a_state_that_is_lost_ends_the_episode(mode):
+    from pilotage.models import task
+
+    start = Gaussian.of(Exploding.state, [0.9], std=1e-6)
+    goal = task(state=Exploding.state, action=Exploding.action)(lambda x, u, p, m: x[0] ** 2)(initial=start)
+    env = ModelEnv(Exploding(), None, goal) if mode == "single" else ModelVectorEnv(Exploding(), None, goal, num_envs=1)
+    env.reset(seed=0)
+    action = np.zeros(env.action_space.shape)
+    assert not np.any(env.step(action)[2])
+    observation, reward, terminated, _, info = env.step(action)
+    assert np.all(terminated)
+    assert np.all(info["violated"])
+    assert np.isfinite(observation).all()
+    assert np.isfinite(reward).all()
+
+
+def test_actions_are_clipped_to_their_bounds():
+    a, b = (ModelEnv(rover(), None, going_home()) for _ in range(2))
+    a.reset(seed=1)
+    b.reset(seed=1)
+    assert data_equivalence(a.step([7.0, -7.0])[0], b.step([1.0, -1.0])[0], exact=True)
+
+
+def test_sentences():
+    env = ModelEnv(rover(), None, going_home())
+    with pytest.raises(PilotageError, match="before the first reset"):
+        env.step([0, 0])
+    env.reset(seed=0)
+    with pytest.raises(ShapeError, match=r"action has shape \(3,\); expected \(..., 2\)"):
+        env.step([0, 0, 0])
+    with pytest.raises(ShapeError, match="action is NaN"):
+        env.step([np.nan, 0])
+    with pytest.raises(PilotageError, match="no initial belief"):
+        ModelEnv(rover(), None, going_home(initial=None)).reset()
+    with pytest.raises(PilotageError, match="starts in"):
+        ModelEnv(rover(), None, going_home(initial=Gaussian.of(Space("x y [m]"), std=1))).reset()
+    with pytest.raises(PilotageError, match="render_mode is 'ansi'"):
+        ModelEnv(rover(), None, going_home(), render_mode="ansi")
+    envs = ModelVectorEnv(rover(), None, going_home(), num_envs=2)
+    with pytest.raises(PilotageError, match="before the first reset"):
+        envs.step(np.zeros((2, 2)))
+    with pytest.raises(ShapeError, match="3 seeds were given for 2"):
+        envs.reset(seed=[1, 2, 3])
+    envs.reset(seed=1)
+    with pytest.raises(ShapeError, match=r"expected \(2, 2\)"):
+        envs.step(np.zeros(2))
+
+
+def test_pictures():
+    env = ModelEnv(rover(), fix(), going_home(), render_mode="rgb_array")
+    env.reset(seed=0)
+    before = env.render()
+    for _ in range(10):
+        env.step([1, 1])
+    after = env.render()
+    assert before.shape == after.shape == (480, 480, 3)
+    assert before.dtype == np.uint8
+    assert (before != after).any()
+    assert env.metadata["render_fps"] == 10
+    envs = ModelVectorEnv(rover(), fix(), going_home(), num_envs=2, render_mode="rgb_array")
+    envs.reset(seed=0)
+    first, second = envs.render()
+    assert (first != second).any()
+
+
+def test_a_window_opens_and_closes():
+    env = ModelEnv(rover(), None, going_home(), render_mode="human")
+    env.metadata["render_fps"] = 1000
+    env.reset(seed=0)
+    env.step([0, 0])
+    assert env.render() is None
+    env.close()
+    env.close()
+
+
+def test_a_registered_environment_has_its_own_time_limit(register):
+    name = register(lambda **kw: ModelEnv(rover(), fix(), going_home(), **kw), max_episode_steps=7)
+    env = gymnasium.make(name)
+    env.reset(seed=1, options={"state": START.mean})
+    steps, truncated = 0, False
+    while not truncated:
+        *_, truncated, _ = env.step(np.zeros(2))
+        steps += 1
+    assert steps == 7
+
+
+@pytest.mark.parametrize("rank", [0, 1, 3, 5])
+def test_symmetric_root(rank):
+    rng = np.random.default_rng(rank)
+    A = rng.normal(size=(4, 5, rank))
+    cov = A @ A.swapaxes(-1, -2)
+    root = symmetric_root(cov)
+    np.testing.assert_allclose(root @ root, cov, atol=1e-12)
+    np.testing.assert_allclose(root, root.swapaxes(-1, -2), atol=1e-12)
+    cov[1] = np.nan
+    np.testing.assert_allclose(symmetric_root(cov)[[0, 2, 3]], root[[0, 2, 3]], atol=1e-12)

@@ -1,0 +1,60 @@
+"""Small worlds to test environments in."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pilotage.core import Gaussian, Space
+from pilotage.models import dynamics, sensor, task
+
+STATE = Space("x y [m] in [-20, 20]", "yaw: angle", "speed [m/s] in [-4, 4]")
+ACTION = Space("accel [m/s^2] in [-1, 1]", "turn [rad/s] in [-1, 1]")
+
+
+@dynamics(state=STATE, action=ACTION, noise=(0.02, 0.02, 0.05, 0.1))
+def rover(x, u, p, m):
+    _, _, yaw, speed = x
+    return speed * m.cos(yaw), speed * m.sin(yaw), u[1], u[0]
+
+
+@sensor(state=Space("x y [m]"), reading=Space("x y [m] in [-20, 20]"), std=0.5)
+def fix(x, c, p, m):
+    return x[0], x[1]
+
+
+@sensor(state=Space("yaw: angle"), reading=Space("heading: angle"), std=0.2)
+def compass(x, c, p, m):
+    return (x[0],)
+
+
+@sensor(state=Space("x y [m]"), reading=Space("distance [m] in [0, 60]"), context=2, std=0.1)
+def beacon(x, c, p, m):
+    return (m.hypot(x[0] - c[0], x[1] - c[1]),)
+
+
+def _arrived(x, p, m):
+    return 5.0 * (x[0] ** 2 + x[1] ** 2)
+
+
+@task(state=Space("x y [m]"), action=ACTION, params={"effort": 0.1}, terminal=_arrived)
+def home(x, u, p, m):
+    return 0.1 * (x[0] ** 2 + x[1] ** 2) + p.effort * u[0] ** 2
+
+
+START = Gaussian.of(STATE, [2.5, -1.5, 2.6, 0.5], std=[0.9, 0.9, 0.3, 0.1])
+
+
+def going_home(**settings):
+    """The task, with an end near the origin and a fence at 4 m unless told otherwise."""
+    given = {
+        "initial": START,
+        "dt": 0.1,
+        "horizon": 40,
+        "done": lambda x: np.hypot(x[..., 0], x[..., 1]) < 1.5,
+        "constraint": lambda x, u: abs(x[..., :2]) - 4.0,
+        **settings,
+    }
+    return home(**given)
+
+
+SENSORS = {"fix": fix(), "compass": compass(), "beacon": (beacon(), [4.0, 1.0])}
