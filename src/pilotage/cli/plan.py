@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,13 +11,15 @@ import numpy as np
 
 from pilotage.core.errors import PilotageError
 from pilotage.core.results import Plan
-from pilotage.io import find_movingai_map
 from pilotage.maps import OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, solve_scenario
+from pilotage.planners.search import Mismatch
 
 Point = tuple[float, float]
 Algorithm = Literal["astar", "dijkstra"]
 ALGORITHMS = {"astar": AStar, "dijkstra": Dijkstra}
+SHOWN = 5
+"""Mismatches listed in text; JSON lists all."""
 
 
 def plan(
@@ -45,10 +48,8 @@ def plan(
     """
     if scen is not None:
         if start is not None or goal is not None or out is not None or inflate:
-            raise PilotageError(
-                "--scen brings its own starts and goals: leave out --start, --goal, --inflate, --out"
-            )
-        return _scenario(map or find_movingai_map(scen), scen, algorithm, json)
+            raise PilotageError("--scen brings its own starts and goals: leave out --start, --goal, --inflate, --out")
+        return _scenario(map, scen, algorithm, json)
     if map is None or start is None or goal is None:
         raise PilotageError("say where to plan: --map FILE with --start X Y and --goal X Y, or --scen FILE")
     grid = OccupancyGrid.load(map)
@@ -91,23 +92,42 @@ def _text(facts: dict[str, Any], out: Path | None) -> str:
     return line if out is None else f"{line}\n{out}"
 
 
-def _scenario(map: Path, scen: Path, algorithm: Algorithm, json: bool) -> int:
+def _scenario(map: Path | None, scen: Path, algorithm: Algorithm, json: bool) -> int:
     """Solve every instance; 1 when any length differs from the published one."""
-    found = solve_scenario(scen, ALGORITHMS[algorithm](), map)
-    rate = found.expansions / found.seconds if found.seconds > 0 else 0.0
+    report = solve_scenario(scen, ALGORITHMS[algorithm](), map_path=map)
     facts = {
-        "map": str(map),
         "scen": str(scen),
         "algorithm": algorithm,
-        "instances": found.instances,
-        "mismatches": found.mismatches,
-        "expansions": found.expansions,
-        "seconds": found.seconds,
-        "expansions_per_second": rate,
+        "instances": report.instances,
+        "mismatches": len(report.mismatches),
+        "expansions": report.expansions,
+        "seconds": report.seconds,
+        "expansions_per_second": report.expansions_per_second,
+        "differing": [_difference(mismatch) for mismatch in report.mismatches],
     }
-    text = (
-        f"{found.instances:,} instances, {found.mismatches} mismatches with the published optima, "
-        f"{found.expansions:,} expansions in {found.seconds:.3g} s ({rate:,.0f} expansions/s)"
+    print(jsonlib.dumps(facts) if json else "\n".join(_scenario_lines(facts)))
+    return 1 if report.mismatches else 0
+
+
+def _difference(mismatch: Mismatch) -> dict[str, Any]:
+    return {
+        "instance": mismatch.number,
+        "start": mismatch.scenario.start,
+        "goal": mismatch.scenario.goal,
+        "published": mismatch.scenario.optimal_length,
+        "found": mismatch.plan.cost if mismatch.plan.ok else None,
+        "reason": mismatch.plan.reason,
+    }
+
+
+def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
+    yield (
+        f"{facts['instances']:,} instances, {facts['mismatches']} mismatches with the published optima, "
+        f"{facts['expansions']:,} expansions in {facts['seconds']:.3g} s "
+        f"({facts['expansions_per_second']:,.0f} expansions/s)"
     )
-    print(jsonlib.dumps(facts) if json else text)
-    return 1 if found.mismatches else 0
+    for one in facts["differing"][:SHOWN]:
+        found = one["reason"] if one["found"] is None else f"found {one['found']:.4f}"
+        yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {one['published']}, {found}"
+    if facts["mismatches"] > SHOWN:
+        yield f"  and {facts['mismatches'] - SHOWN} more; --json lists all"
