@@ -127,7 +127,7 @@ def test_ends():
     env = ModelEnv(calm, None, going_home())
     env.reset(options={"state": [1.52, 0.0, np.pi, 1.0]})
     assert env.step([0, 0])[2:4] == (True, False)  # inside 1.5 m: done
-    env.reset(options={"state": [3.99, 3.0, 0.0, 1.0]})
+    env.reset(options={"state": [3.19, 3.0, 0.0, 1.0]})
     _, _, terminated, _, info = env.step([0, 0])
     assert terminated
     assert info["violated"]

@@ -45,13 +45,13 @@ START = Gaussian.of(STATE, [2.5, -1.5, 2.6, 0.5], std=[0.9, 0.9, 0.3, 0.1])
 
 
 def going_home(**settings):
-    """The task, with an end near the origin and a fence at 4 m unless told otherwise."""
+    """The task, with an end near the origin and a fence at 3.2 m unless told otherwise."""
     given = {
         "initial": START,
         "dt": 0.1,
         "horizon": 40,
         "done": lambda x: np.hypot(x[..., 0], x[..., 1]) < 1.5,
-        "constraint": lambda x, u: abs(x[..., :2]) - 4.0,
+        "constraint": lambda x, u: abs(x[..., :2]) - 3.2,
         **settings,
     }
     return home(**given)
