@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .agent import Agent as Agent
 from .agent import Filtered as Filtered
-from .agent import Perception as Perception
 from .belief import Belief as Belief
 from .dynamics import Dynamics as Dynamics
 from .errors import CovarianceError as CovarianceError
@@ -31,6 +30,7 @@ from .poses import SE3 as SE3
 from .protocols import Controller as Controller
 from .protocols import Estimator as Estimator
 from .protocols import Filter as Filter
+from .protocols import Perception as Perception
 from .protocols import Planner as Planner
 from .protocols import WorldModel as WorldModel
 from .raster import Raster as Raster

@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any, cast
 
 import numpy as np
 
 from .belief import Belief
 from .errors import PilotageError
-from .protocols import Controller, Filter
+from .protocols import Controller, Filter, Perception
 from .results import Action, ActionStatus, Plan
 from .sensor import Sensor
-
-
-class Perception(Protocol):
-    """Observations in, belief out."""
-
-    def reset(self, *, seed: int | None = None) -> None:
-        """Start an episode, knowing what is known beforehand."""
-        ...
-
-    def perceive(self, observation: Any, u: Any, t: float) -> Belief:
-        """The belief after `observation` at time `t`; `u` acted since the last one, None at the first."""
-        ...
 
 
 class Filtered:
@@ -102,9 +90,12 @@ class Agent:
     ) -> None:
         if act is None:
             raise PilotageError("an agent needs act: a controller, or a function from a plan to a controller")
-        if plan is None and not isinstance(act, Controller):
+        # A class of controllers has the methods of one, but makes them.
+        self._fixed = act if isinstance(act, Controller) and not isinstance(act, type) else None
+        self._follow = None if self._fixed is not None else cast(Callable[[Plan], Controller], act)
+        if plan is None and self._follow is not None:
             raise PilotageError("act makes a controller from a plan, but the agent has no plan; give one")
-        self._perceive, self._plan_from, self._act = perceive, plan, act
+        self._perceive, self._plan_from = perceive, plan
         self._valid, self._fallback = valid, fallback
         self.reset()
 
@@ -114,12 +105,11 @@ class Agent:
         self.belief: Belief | None = None
         self.plan: Plan | None = None
         self.action: Action | None = None
-        self._controller: Controller | None = None
-        self._perceive.reset(seed=self._seed() if seed is not None else None)
         self._seeded = seed is not None
-        if isinstance(self._act, Controller):
-            self._controller = self._act
-            self._controller.reset(seed=self._seed() if seed is not None else None)
+        self._controller = self._fixed
+        self._perceive.reset(seed=self._seed())
+        if self._controller is not None:
+            self._controller.reset(seed=self._seed())
 
     def step(self, observation: Any, t: float) -> Action:
         """The action at time `t` [s] after `observation`.
@@ -149,9 +139,9 @@ class Agent:
             self.plan = None
             return plan
         self.plan = plan
-        if not isinstance(self._act, Controller):
-            self._controller = self._act(plan)
-            self._controller.reset(seed=self._seed() if self._seeded else None)
+        if self._follow is not None:
+            self._controller = self._follow(plan)
+            self._controller.reset(seed=self._seed())
         return None
 
     def _give_up(self, belief: Belief, plan: Plan) -> Action:
@@ -159,5 +149,6 @@ class Agent:
             raise PilotageError(f"the agent found no plan: {plan.reason or plan.status.value}; give it a fallback")
         return self._fallback(belief, plan)
 
-    def _seed(self) -> int:
-        return int(self._streams.spawn(1)[0].generate_state(1)[0])
+    def _seed(self) -> int | None:
+        """The next seed of the episode, None when the episode has none."""
+        return int(self._streams.spawn(1)[0].generate_state(1)[0]) if self._seeded else None

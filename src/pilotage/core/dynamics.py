@@ -52,8 +52,8 @@ class Dynamics(ABC):
         """
         x, u = _together(x, u)
         return (
-            jacobian(lambda y: self.step(y, u, dt), x, self.state, self.state),
-            jacobian(lambda v: self.step(x, v, dt), u, self.action, self.state),
+            jacobian(lambda y: self.step(*_together(y, u), dt), x, self.state, self.state),
+            jacobian(lambda v: self.step(*_together(x, v), dt), u, self.action, self.state),
         )
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:

@@ -46,8 +46,21 @@ class Filter(Protocol):
         """Take in a reading, of time `t` where it is not of now."""
         ...
 
-    def run(self, us: Any, zs: Any, ts: Any = None) -> FilterRun:
-        """A whole sequence in one go, time on the first axis."""
+    def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
+        """A whole sequence of readings of one sensor in one go, time on the first axis."""
+        ...
+
+
+@runtime_checkable
+class Perception(Protocol):
+    """Observations in, belief out."""
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Start an episode, knowing what is known beforehand."""
+        ...
+
+    def perceive(self, observation: Any, u: Any, t: float) -> Belief:
+        """The belief after `observation` at time `t`; `u` acted since the last one, None at the first."""
         ...
 
 

@@ -1,0 +1,264 @@
+"""Beliefs against scipy.stats, and against each other."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+from scipy.special import logsumexp
+
+from pilotage.core import Belief, CovarianceError, Gaussian, Mixture, Particles, ShapeError, Space, SpaceError
+
+PLANE = Space("x y [m]")
+POSE = Space("pose: SE2", "speed [m/s]")
+COV = np.array([[2.0, 0.6], [0.6, 0.5]])
+
+
+def random_cov(n, seed, scale=1.0):
+    A = np.random.default_rng(seed).standard_normal((n, n))
+    return scale * (A @ A.T + 0.1 * np.eye(n))
+
+
+def test_gaussian_density():
+    g = Gaussian(PLANE, [1, -2], COV)
+    x = np.random.default_rng(0).standard_normal((5, 4, 2))
+    np.testing.assert_allclose(g.log_prob(x), stats.multivariate_normal([1, -2], COV).logpdf(x), rtol=1e-12)
+    assert g.log_prob([1.0, -2.0]).shape == ()
+
+
+def test_gaussian_samples_have_its_moments():
+    g = Gaussian(PLANE, [1, -2], COV)
+    x = g.sample(100_000, rng=1)
+    np.testing.assert_allclose(x.mean(0), g.mean, atol=0.02)
+    np.testing.assert_allclose(np.cov(x.T), COV, atol=0.04)
+    np.testing.assert_array_equal(g.sample(3, rng=2), g.sample(3, rng=2))
+
+
+def test_density_of_a_pose_integrates_to_one():
+    """Over the tangent at the mean, by importance sampling from a wider Gaussian."""
+    g = Gaussian(POSE, POSE.sample(rng=1), random_cov(4, 2, 0.02))
+    wide = Gaussian(POSE, g.mean, 2.0 * g.cov)
+    x = wide.sample(100_000, rng=3)
+    assert abs(np.exp(g.log_prob(x) - wide.log_prob(x)).mean() - 1) < 0.02
+
+
+def test_batches_of_gaussians():
+    means = POSE.sample((3, 2), rng=4)
+    covs = np.stack([random_cov(4, k, 0.01) for k in range(6)]).reshape(3, 2, 4, 4)
+    g = Gaussian(POSE, means, covs)
+    x = g.sample(7, rng=5)
+    assert x.shape == (3, 2, 7, 4)
+    one = Gaussian(POSE, means[1, 1], covs[1, 1])
+    np.testing.assert_allclose(g.log_prob(x[..., 0, :])[1, 1], one.log_prob(x[1, 1, 0]), rtol=1e-12)
+    np.testing.assert_array_equal(g[1, 1].mean, one.mean)
+    np.testing.assert_array_equal(g[1].cov, covs[1])
+    assert g.std.shape == (3, 2, 4)
+    assert Gaussian(POSE, means, covs[0, 0]).cov.shape == (3, 2, 4, 4)
+    assert Gaussian(POSE, means[0, 0], covs).mean.shape == (3, 2, 4)
+    assert str(g) == "Gaussians of shape (3, 2) over pose.x, pose.y, pose.yaw, speed"
+    with pytest.raises(ShapeError, match="broadcast"):
+        Gaussian(POSE, means, covs[:2, :1][:, [0, 0, 0]])
+    with pytest.raises(ShapeError, match="no leading axes"):
+        one[0]
+
+
+def test_gaussians_are_values():
+    mean, cov = np.array([1.0, 2.0]), COV.copy()
+    g = Gaussian(PLANE, mean, cov)
+    mean[0] = cov[0, 0] = 9.0
+    assert g.mean[0] == 1.0
+    assert g.cov[0, 0] == 2.0
+    with pytest.raises(ValueError, match="read-only"):
+        g.mean[0] = 3.0
+    with pytest.raises(AttributeError):
+        g.mean = mean
+
+
+@pytest.mark.parametrize(
+    ("cov", "error", "sentence"),
+    [
+        (np.eye(3), ShapeError, r"expected \(..., 2, 2\)"),
+        ([[1, np.nan], [np.nan, 1]], ShapeError, "NaN"),
+        ("no", ShapeError, "not an array"),
+        ([[1, 0.5], [0.2, 1]], CovarianceError, "not symmetric.*0.3"),
+        ([[1, 2], [2, 1]], CovarianceError, "smallest eigenvalue is -1"),
+        (np.zeros((2, 2)), CovarianceError, "smallest eigenvalue is 0"),
+    ],
+)
+def test_bad_covariances_are_refused(cov, error, sentence):
+    with pytest.raises(error, match=sentence):
+        Gaussian(PLANE, [0, 0], cov)
+
+
+def test_bad_means_and_deviations_are_refused():
+    with pytest.raises(ShapeError, match="mean has shape"):
+        Gaussian(PLANE, [0, 0, 0], COV)
+    with pytest.raises(CovarianceError, match="must be positive"):
+        Gaussian.of(PLANE, [0, 0], std=[1, 0])
+    with pytest.raises(ShapeError, match="std has shape"):
+        Gaussian.of(PLANE, [0, 0], std=[1, 1, 1])
+    for both in ({}, {"std": 1, "cov": COV}):
+        with pytest.raises(CovarianceError, match="not both"):
+            Gaussian.of(PLANE, **both)
+
+
+def test_rounding_off_symmetry_is_repaired():
+    skewed = COV + np.array([[0, 1e-12], [0, 0]])
+    g = Gaussian(PLANE, [0, 0], skewed)
+    assert g.cov[0, 1] == g.cov[1, 0]
+
+
+def test_marginal_and_mean_wrap():
+    space = Space("x [m]", "q: quaternion", "yaw: angle")
+    cov = random_cov(5, 6)
+    g = Gaussian(space, [1, 2, 0, 0, 0, 4] / np.array([1, 2, 1, 1, 1, 1]), cov)
+    assert g.mean[5] == pytest.approx(4 - 2 * np.pi)
+    part = g.marginal("yaw q")
+    assert part.space == space.select("yaw q")
+    np.testing.assert_array_equal(part.cov, cov[np.ix_([4, 1, 2, 3], [4, 1, 2, 3])])
+    np.testing.assert_array_equal(part.mean, g.mean[[5, 1, 2, 3, 4]])
+
+
+def test_in_words():
+    space = Space("x [m]", "yaw: angle", "turn [rad/s]", "pose: SE2", "n")
+    g = Gaussian.of(space, [0.312, 0.0209, 0.1, 1, 2, 0.5, 7], std=[0.42, 0.0541, 0.01, 0.1, 20.0, 0.01, 1])
+    assert str(g) == (
+        "x 0.31 +- 0.42 m, yaw 1.2 +- 3.1 deg, turn 5.73 +- 0.57 deg/s, "
+        "pose (1.00, 2, 28.65 deg) +- (0.10 m, 20 m, 0.57 deg), n 7.0 +- 1.0"
+    )
+    assert repr(g) == f"Gaussian({g})"
+
+
+def test_singular_gaussians_can_be_drawn_from_but_have_no_density():
+    g = Gaussian.trusted(PLANE, np.zeros(2), np.array([[1.0, 1.0], [1.0, 1.0]]))
+    x = g.sample(20_000, rng=7)
+    np.testing.assert_allclose(x[:, 0], x[:, 1], atol=1e-7)
+    assert abs(x[:, 0].std() - 1) < 0.02
+    with pytest.raises(CovarianceError, match="no density"):
+        g.log_prob([0.0, 0.0])
+    with pytest.raises(CovarianceError, match="indefinite"):
+        Gaussian.trusted(PLANE, np.zeros(2), np.diag([1.0, -1.0])).sample(1, rng=8)
+
+
+def test_particles_of_a_gaussian_have_its_moments_and_density():
+    g = Gaussian(POSE, POSE.sample(rng=9), random_cov(4, 10, 0.02))
+    cloud = Particles(POSE, g.sample(50_000, rng=11))
+    m = cloud.moments()
+    np.testing.assert_allclose(POSE.minus(m.mean, g.mean), 0, atol=0.01)
+    np.testing.assert_allclose(m.cov, g.cov, atol=0.01)
+    flat = Particles(PLANE, Gaussian(PLANE, [0, 0], COV).sample(20_000, rng=12))
+    x = np.array([[0.0, 0.0], [0.5, 0.2], [1.0, 0.0]])
+    np.testing.assert_allclose(flat.log_prob(x), stats.multivariate_normal([0, 0], COV).logpdf(x), atol=0.15)
+
+
+def test_kernel_density_agrees_with_scipy():
+    """scipy scales by the unbiased covariance; we by the plain one."""
+    draw = np.random.default_rng(13)
+    points, weights = draw.standard_normal((40, 2)), draw.random(40)
+    cloud = Particles(PLANE, points, np.log(weights))
+    biased = 1 - 1 / cloud.effective_size
+    kde = stats.gaussian_kde(points.T, weights=weights)
+    kde.set_bandwidth(kde.silverman_factor() * np.sqrt(biased))
+    x = draw.standard_normal((6, 2))
+    np.testing.assert_allclose(cloud.log_prob(x), kde.logpdf(x.T), rtol=1e-10)
+
+
+def test_particle_weights():
+    cloud = Particles(PLANE, np.zeros((4, 2)), [0.0, 0.0, -np.inf, -np.inf])
+    np.testing.assert_allclose(cloud.weights, [0.5, 0.5, 0, 0])
+    assert cloud.effective_size == pytest.approx(2.0)
+    assert Particles(PLANE, np.zeros((4, 2))).effective_size == pytest.approx(4.0)
+    shifted = Particles(PLANE, np.zeros((4, 2)), [-1e4, -1e4, -1e4 + np.log(2), -2e4])
+    np.testing.assert_allclose(shifted.weights, [0.25, 0.25, 0.5, 0])
+    for bad, sentence in (([np.nan] * 4, "NaN"), ([-np.inf] * 4, "weight zero"), ([0] * 3, "give")):
+        with pytest.raises(ShapeError, match=sentence):
+            Particles(PLANE, np.zeros((4, 2)), bad)
+    with pytest.raises(ShapeError, match="expected"):
+        Particles(PLANE, np.zeros(2))
+    with pytest.raises(ShapeError, match="take"):
+        Particles(PLANE, np.zeros((4, 2)), np.zeros((3, 4)))
+    with pytest.raises(CovarianceError, match="no volume"):
+        cloud.log_prob([0.0, 0.0])
+
+
+def test_particles_are_drawn_by_weight():
+    points = np.arange(4.0)[:, None]
+    weights = np.array([0.1, 0.2, 0.0, 0.7])
+    with np.errstate(divide="ignore"):
+        logs = np.log(weights)
+    line = Space("x")
+    counts = np.bincount(Particles(line, points, logs).sample(20_000, rng=14)[:, 0].astype(int), minlength=4)
+    assert stats.chisquare(counts[weights > 0], 20_000 * weights[weights > 0]).pvalue > 1e-3
+    assert counts[2] == 0
+    both = Particles(line, np.stack([points, 10 + points]), np.stack([logs, logs[::-1]]))
+    x = both.sample(20_000, rng=15)
+    assert x.shape == (2, 20_000, 1)
+    counts = np.bincount(x[1, :, 0].astype(int) - 10, minlength=4)
+    assert stats.chisquare(counts[[0, 2, 3]], 20_000 * np.array([0.7, 0.2, 0.1])).pvalue > 1e-3
+    one = both.moments()[1]
+    np.testing.assert_allclose(one.mean, [10 * 1 + 0 * 0.7 + 2 * 0.2 + 3 * 0.1])
+    assert both.effective_size.shape == (2,)
+
+
+def test_mixture_density_and_moments():
+    means, covs, w = [[0, 0], [3, 1], [-1, 4]], [random_cov(2, k) for k in (16, 17, 18)], np.array([0.2, 0.3, 0.5])
+    mix = Mixture([Gaussian(PLANE, m, P) for m, P in zip(means, covs, strict=True)], np.log(w) + 7)
+    x = np.random.default_rng(19).standard_normal((6, 2))
+    logs = np.stack([stats.multivariate_normal(m, P).logpdf(x) for m, P in zip(means, covs, strict=True)], -1)
+    np.testing.assert_allclose(mix.log_prob(x), logsumexp(logs + np.log(w), axis=-1), rtol=1e-12)
+    draws = mix.sample(200_000, rng=20)
+    np.testing.assert_allclose(mix.moments().mean, draws.mean(0), atol=0.03)
+    np.testing.assert_allclose(mix.moments().cov, np.cov(draws.T), atol=0.06)
+    np.testing.assert_allclose(mix.weights, w)
+
+
+def test_mixture_moments_on_a_manifold_agree_with_samples():
+    """Covariances must be carried to the tangent at the common mean."""
+    a = POSE.sample(rng=21)
+    b = POSE.plus(a, [0.5, 0.3, 1.2, 0.0])
+    mix = Mixture([Gaussian(POSE, m, random_cov(4, 22, 0.01) + np.diag([0.5, 0, 0, 0])) for m in (a, b)], [0.0, 0.5])
+    exact, drawn = mix.moments(), Particles(POSE, mix.sample(200_000, rng=23)).moments()
+    np.testing.assert_allclose(POSE.minus(exact.mean, drawn.mean), 0, atol=0.03)
+    np.testing.assert_allclose(exact.cov, drawn.cov, atol=0.03)
+
+
+def test_a_mixture_of_one_is_the_one():
+    g = Gaussian(POSE, POSE.sample(rng=24), random_cov(4, 25, 0.01))
+    m = Mixture([g]).moments()
+    np.testing.assert_allclose(POSE.minus(m.mean, g.mean), 0, atol=1e-12)
+    np.testing.assert_allclose(m.cov, g.cov, atol=1e-9)
+
+
+def test_batches_of_mixtures():
+    g = [Gaussian(PLANE, np.random.default_rng(k).standard_normal((3, 2)), COV) for k in (26, 27)]
+    w = np.log([[0.1, 0.9], [0.5, 0.5], [1.0, 1e-300]])
+    mix = Mixture(g, w)
+    assert mix.sample(5, rng=28).shape == (3, 5, 2)
+    one = Mixture([g[0][0], g[1][0]], w[0])
+    np.testing.assert_allclose(mix.moments().cov[0], one.moments().cov)
+    np.testing.assert_allclose(mix.log_prob(np.zeros(2))[0], one.log_prob(np.zeros(2)))
+
+
+def test_what_is_no_mixture_is_refused():
+    with pytest.raises(ShapeError, match="at least one"):
+        Mixture([])
+    with pytest.raises(SpaceError, match="one space"):
+        Mixture([Gaussian.of(PLANE, std=1), Gaussian.of(Space("x"), std=1)])
+
+
+@pytest.mark.parametrize(
+    "belief",
+    [
+        Gaussian.of(PLANE, std=1),
+        Particles(PLANE, np.random.default_rng(29).random((9, 2))),
+        Mixture([Gaussian.of(PLANE, std=1)]),
+    ],
+    ids=lambda b: type(b).__name__,
+)
+def test_every_belief_keeps_the_protocol(belief):
+    assert isinstance(belief, Belief)
+    assert isinstance(belief.moments(), Gaussian)
+    assert belief.sample(4, rng=0).shape == (4, 2)
+    assert belief.log_prob(np.zeros((3, 2))).shape == (3,)
+    assert "x" in str(belief)
+    assert repr(belief).startswith(type(belief).__name__)

@@ -1,0 +1,57 @@
+"""Random streams, results and errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pilotage.core import MissingExtra, Plan, PlanStatus, Update, generator, require, seeded
+
+
+def test_a_seed_replays_a_stream():
+    assert generator(3).random() == generator(np.int64(3)).random()
+    gen, seed = seeded()
+    assert generator(seed).random() == gen.random()
+    running = np.random.default_rng(1)
+    assert seeded(running) == (running, None)
+
+
+@pytest.mark.parametrize("bad", [True, 1.5, "7", np.random.RandomState])
+def test_what_is_no_stream_is_refused(bad):
+    with pytest.raises(TypeError, match="int seed"):
+        generator(bad)
+
+
+def test_a_missing_package_names_its_extra():
+    assert require("json", "all").loads("1") == 1
+    with pytest.raises(MissingExtra, match=r"pip install 'pilotage\[envs\]'"):
+        require("no_such_package_anywhere", "envs")
+
+
+def test_an_import_that_fails_inside_a_package_is_not_disguised(tmp_path, monkeypatch):
+    (tmp_path / "half_there.py").write_text("import another_missing_one")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="another_missing_one"):
+        require("half_there", "envs")
+
+
+def test_a_plan_is_ok_only_when_solved():
+    assert Plan(PlanStatus.SOLVED).ok
+    assert not any(Plan(status).ok for status in PlanStatus if status is not PlanStatus.SOLVED)
+
+
+def test_an_update_is_built_once_and_late():
+    built = []
+
+    def make():
+        built.append(1)
+        return "belief", np.zeros(1), np.eye(1), 0.5, -1.0
+
+    update = Update.deferred(make, True)
+    assert update.accepted
+    assert built == []
+    assert (update.belief, update.nis, update.log_likelihood) == ("belief", 0.5, -1.0)
+    assert update.S.shape == (1, 1)
+    assert update.innovation.shape == (1,)
+    assert built == [1]
+    assert repr(update) == repr(Update("belief", np.zeros(1), np.eye(1), 0.5, -1.0))
