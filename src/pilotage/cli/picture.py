@@ -16,6 +16,8 @@ GROWN = (255, 224, 178)
 PATH, START, GOAL = (21, 101, 192), (46, 125, 50), (198, 40, 40)
 SIDE = 1000
 """Pixels along the longer side, about: cells are drawn as whole squares."""
+MARGIN = 4
+"""Cells around what is known."""
 
 
 def save_picture(grid: OccupancyGrid, path: NDArray[np.float64] | None, ends: NDArray[np.float64], file: Path) -> None:
@@ -32,29 +34,46 @@ def save_picture(grid: OccupancyGrid, path: NDArray[np.float64] | None, ends: ND
     """
     if file.suffix.lower() not in Image.registered_extensions():
         raise FormatError(f"{file}: not an image format that can be written; use .png")
-    scale = max(1, round(SIDE / max(grid.shape)))
-    image = Image.fromarray(np.ascontiguousarray(np.kron(_cells(grid), np.ones((scale, scale, 1), np.uint8))))
+    rows, columns = _window(grid, ends)
+    scale = max(1, round(SIDE / max(rows.stop - rows.start, columns.stop - columns.start)))
+    cells = _cells(grid)[rows, columns][::-1]
+    image = Image.fromarray(np.ascontiguousarray(cells.repeat(scale, axis=0).repeat(scale, axis=1)))
     draw = ImageDraw.Draw(image)
-    width = max(2, scale // 3)
+    width = max(3, scale // 3)
+
+    def pixels(points: NDArray[np.float64]) -> list[tuple[float, float]]:
+        xy = grid.world_to_grid(points[:, :2]) * scale
+        return [(x - columns.start * scale, rows.stop * scale - y) for x, y in xy.tolist()]
+
     if path is not None and len(path) > 1:
-        draw.line([tuple(point) for point in _pixels(grid, path, scale)], fill=PATH, width=width, joint="curve")
-    for (px, py), colour in zip(_pixels(grid, ends, scale), (START, GOAL), strict=True):
+        draw.line(pixels(path), fill=PATH, width=width, joint="curve")
+    for (px, py), colour in zip(pixels(ends), (START, GOAL), strict=True):
         draw.ellipse((px - 2 * width, py - 2 * width, px + 2 * width, py + 2 * width), fill=colour)
     image.save(file)
 
 
+def _window(grid: OccupancyGrid, ends: NDArray[np.float64]) -> tuple[slice, slice]:
+    """Rows and columns worth drawing: where anything is known, and both ends as far as they lie on the map."""
+    seen = ~grid.unknown
+    for row, column in grid.world_to_cell(ends).tolist():
+        if 0 <= row < grid.shape[0] and 0 <= column < grid.shape[1]:
+            seen[row, column] = True
+    sides = (np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0)))
+    if not len(sides[0]):
+        return slice(0, grid.shape[0]), slice(0, grid.shape[1])
+    rows, columns = (
+        slice(max(0, int(side[0]) - MARGIN), min(count, int(side[-1]) + 1 + MARGIN))
+        for side, count in zip(sides, grid.shape, strict=True)
+    )
+    return rows, columns
+
+
 def _cells(grid: OccupancyGrid) -> NDArray[np.uint8]:
-    """One colour a cell, ``(ny, nx, 3)``, top row first."""
+    """One colour a cell, ``(ny, nx, 3)``."""
     base = grid.original or grid
     colours = np.empty((*grid.shape, 3), np.uint8)
     colours[...] = UNKNOWN
     colours[grid.free] = FREE
     colours[grid.occupied & ~base.occupied] = GROWN
     colours[base.occupied] = OCCUPIED
-    return colours[::-1]
-
-
-def _pixels(grid: OccupancyGrid, points: NDArray[np.float64], scale: int) -> NDArray[np.float64]:
-    """World coordinates as pixels of the picture, whose y axis points down."""
-    cells = grid.world_to_grid(points[:, :2])
-    return np.stack((cells[:, 0] * scale, (grid.shape[0] - cells[:, 1]) * scale), axis=-1)
+    return colours
