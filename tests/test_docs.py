@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -21,11 +23,13 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
-    names: dict[str, object] = {"__name__": "__page__"}
+    # Dataclasses and models look their module up by name.
+    module = ModuleType("page")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1))
         # Line numbers of a traceback are those of the page.
-        exec(compile("\n" * line + block[1], str(page), "exec"), names)
+        exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
 
 
 def test_pages_have_code() -> None:
