@@ -5,6 +5,9 @@ Importing this room registers its environments: ``gymnasium.make("pilotage/Navig
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from ..core import require
 
 require("gymnasium", extra="envs")
@@ -15,4 +18,20 @@ from .drawing import Scene as Scene  # noqa: E402
 from .model_env import ModelEnv as ModelEnv  # noqa: E402
 from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
-__all__ = ["Canvas", "ModelEnv", "ModelVectorEnv", "Scene", "box"]
+if TYPE_CHECKING:
+    from .mujoco import MujocoDynamics as MujocoDynamics
+
+__all__ = ["Canvas", "ModelEnv", "ModelVectorEnv", "MujocoDynamics", "Scene", "box"]
+
+# Simulators load when they are asked for.
+_SIMULATORS = {"MujocoDynamics": "mujoco"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SIMULATORS:
+        return getattr(importlib.import_module(f"{__name__}.{_SIMULATORS[name]}"), name)
+    raise AttributeError(f"pilotage.envs has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

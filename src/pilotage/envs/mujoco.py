@@ -1,0 +1,288 @@
+"""A MuJoCo model as dynamics: the simulator's own step, derivatives and threaded rollouts."""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core import Angle, Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError, require
+
+mj: Any = require("mujoco", extra="envs")
+threaded: Any = require("mujoco.rollout", extra="envs")
+
+Array = NDArray[np.float64]
+
+HUGE = 1e10
+"""MuJoCo's own bound (mjMAXVAL) beyond which a simulation counts as lost."""
+
+
+class MujocoDynamics(Dynamics):
+    """``x = (qpos, qvel, act)``, ``x' = mj_step^k(x, u)`` with ``k = ceil(dt / timestep)`` steps of ``dt / k``.
+
+    The spaces come from the model. A hinge or slide joint is a real, bounded where the joint is limited; an unlimited
+    hinge is a real too, because the simulator counts its turns. A ball joint is a quaternion; a free joint three reals
+    and a quaternion, whose tangent (velocity in the world, rotation in the body) is MuJoCo's own. Hence `size` is
+    nq + nv + na and `dim` 2 nv + na. Velocities are named ``JOINT.rate``, or ``JOINT.vx`` and so on where there are
+    several. Actions are the controls, bounded where they are limited.
+
+    A step depends on state and action alone: warm starts of the constraint solver and automatic resets are off. A
+    state in which the simulation is lost (not finite, or beyond 1e10) leads to NaN.
+
+    Args:
+        model: path of an MJCF or URDF file, XML text, or an ``mujoco.MjModel`` (which is copied).
+        state: a space of the same layout, for other names or for hinges that are angles:
+            ``Space("theta: angle", "rate [rad/s]")``.
+        noise: standard deviation per square root of a second of each tangent component, or one for all:
+            ``Q = diag(noise^2) dt``.
+        threads: of batched steps and rollouts; 0 runs them on the calling thread.
+
+    Raises:
+        ModelError: for a file that is no model, or a model with state besides positions, velocities and activations.
+
+    Example:
+        >>> swing = '''<mujoco><worldbody><body><joint name="hinge"/><geom size="0.1" pos="1 0 0"/></body></worldbody>
+        ... <actuator><motor name="torque" joint="hinge"/></actuator></mujoco>'''
+        >>> swing = MujocoDynamics(swing)
+        >>> swing.state, swing.action
+        (Space('hinge [rad]', 'hinge.rate [rad/s]'), Space('torque'))
+        >>> swing.rollout([0, 1], np.zeros((20, 1)), 0.01).shape
+        (21, 2)
+    """
+
+    def __init__(
+        self,
+        model: str | Path | Any,
+        *,
+        state: Space | None = None,
+        noise: float | Sequence[float] = 0.0,
+        threads: int = 0,
+    ) -> None:
+        self.model = loaded(model)
+        self._timestep = float(self.model.opt.timestep)
+        flags = mj.mjtDisableBit
+        self.model.opt.disableflags |= int(flags.mjDSBL_WARMSTART) | int(flags.mjDSBL_AUTORESET)
+        check_state(self.model)
+        self.state = fitted(state, state_space(self.model))
+        self.action = action_space(self.model)
+        self.noise_density = self._densities(noise)
+        self.threads = threads
+
+    def __repr__(self) -> str:
+        return f"MujocoDynamics({self.state!r}, {self.action!r})"
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        """The state `dt` seconds later; batches run in the thread pool."""
+        x, u = self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+        us = np.broadcast_to(u, (*batch, self.action.size))[..., None, :]
+        return self._advance(np.broadcast_to(x, (*batch, self.state.size)), us, dt)[..., 0, :]
+
+    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
+        """States ``(..., T+1, n)``, simulated without coming back to Python in between."""
+        x0, us = self.state.check(x0, "initial state", finite=False), self.action.check(us, "actions", finite=False)
+        batch = np.broadcast_shapes(x0.shape[:-1], us.shape[:-2])
+        x0 = np.broadcast_to(x0, (*batch, self.state.size))
+        us = np.broadcast_to(us, (*batch, *us.shape[-2:]))
+        return np.concatenate([x0[..., None, :], self._advance(x0, us, dt)], axis=-2)
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        """``F = A_k ... A_1`` and ``B = sum_i A_k ... A_{i+1} B_i``, from MuJoCo's finite differences of each step.
+
+        Models on its RK4 integrator, which it does not differentiate, are differenced through the space.
+        """
+        if self.model.opt.integrator == mj.mjtIntegrator.mjINT_RK4:
+            return super().linearize(x, u, dt)
+        x, u = self.state.check(x), self.action.check(u, "action")
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+        F = np.empty((*batch, self.state.dim, self.state.dim))
+        B = np.empty((*batch, self.state.dim, self.action.size))
+        x, u = np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
+        steps = self._substeps(dt)
+        for i in np.ndindex(batch):
+            F[i], B[i] = self._transition(x[i], u[i], steps)
+        return F, B
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        """``diag(noise^2) dt``."""
+        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
+        return np.broadcast_to(np.diag(self.noise_density**2 * dt), (*batch, self.state.dim, self.state.dim)).copy()
+
+    # -- simulation
+
+    def _substeps(self, dt: float) -> int:
+        """How many steps make `dt`; the model's timestep is set to fit."""
+        if not (math.isfinite(dt) and dt > 0.0):
+            raise ModelError(f"dt is {dt}; a simulator steps forward, by a positive number of seconds")
+        steps = max(1, math.ceil(dt / self._timestep - 1e-9))
+        self.model.opt.timestep = dt / steps
+        return steps
+
+    def _advance(self, x: Array, us: Array, dt: float) -> Array:
+        """States after each of the actions `us` ``(..., T, m)``, from states ``(..., n)``."""
+        steps, (*batch, horizon, _), n = self._substeps(dt), us.shape, self.state.size
+        count = math.prod(batch)
+        x, us = x.reshape(count, n), us.reshape(count, horizon, self.action.size)
+        if not count or not horizon:
+            return np.empty((*batch, horizon, n))
+        known, sane = _sound(x), _sound(us)
+        start = np.where(known[:, None], np.insert(x, 0, 0.0, axis=1), self._rest)  # a full state begins with the time
+        controls = np.repeat(np.where(sane[..., None], us, 0.0), steps, axis=1) if self.action.size else None
+        crowd = count > 1 and self.threads > 1
+        pool, data = (self._pool, self._pool_data) if crowd else (self._lone, [self._data])
+        out, _ = pool.rollout(self.model, data, start, controls, nstep=horizon * steps)
+        xs = np.array(out[:, steps - 1 :: steps, 1:])
+        # Once lost, a simulation stays lost.
+        xs[np.logical_or.accumulate(~(known[:, None] & sane & _sound(xs)), axis=1)] = np.nan
+        return np.asarray(self.state.normalize(xs)).reshape(*batch, horizon, n)
+
+    def _transition(self, x: Array, u: Array, steps: int) -> tuple[Array, Array]:
+        d = self._data
+        F, B = np.eye(self.state.dim), np.zeros((self.state.dim, self.action.size))
+        A_i, B_i = np.empty_like(F), np.empty_like(B)
+        mj.mj_setState(self.model, d, np.concatenate([[0.0], x]), int(mj.mjtState.mjSTATE_FULLPHYSICS))
+        d.ctrl[:] = u
+        for _ in range(steps):
+            mj.mjd_transitionFD(self.model, d, 1e-6, True, A_i, B_i if self.action.size else None, None, None)
+            F, B = A_i @ F, A_i @ B + B_i
+            mj.mj_step(self.model, d)
+        return F, B
+
+    @cached_property
+    def _rest(self) -> Array:
+        """A state that every model can be simulated from."""
+        return np.concatenate([[0.0], self.model.qpos0, np.zeros(self.model.nv + self.model.na)])
+
+    @cached_property
+    def _data(self) -> Any:
+        return mj.MjData(self.model)
+
+    @cached_property
+    def _lone(self) -> Any:
+        return threaded.Rollout(nthread=0)
+
+    @cached_property
+    def _pool(self) -> Any:
+        return threaded.Rollout(nthread=self.threads)
+
+    @cached_property
+    def _pool_data(self) -> list[Any]:
+        return [mj.MjData(self.model) for _ in range(self.threads)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process: the model, without scratch memory and threads."""
+        scratch = {"_data", "_lone", "_pool", "_pool_data"}
+        return {name: value for name, value in self.__dict__.items() if name not in scratch}
+
+    def _densities(self, noise: ArrayLike) -> Array:
+        given = np.asarray(noise, dtype=np.float64)
+        if given.ndim == 0:
+            given = np.full(self.state.dim, given)
+        if given.shape != (self.state.dim,) or not (given >= 0.0).all():
+            raise ModelError(
+                f"noise must be {self.state.dim} standard deviations, for {', '.join(self.state.tangent_names)}; "
+                f"{noise!r} was given"
+            )
+        return given
+
+
+def loaded(model: Any) -> Any:
+    """An ``MjModel`` of one's own, from a path, XML text or an ``MjModel``."""
+    if isinstance(model, mj.MjModel):
+        return copy.deepcopy(model)
+    text = str(model)
+    is_text = text.lstrip().startswith("<")
+    if not is_text and not Path(text).is_file():
+        raise ModelError(f"there is no MuJoCo model at {text}; give the path of an MJCF or URDF file, or its XML text")
+    try:
+        return mj.MjModel.from_xml_string(text) if is_text else mj.MjModel.from_xml_path(text)
+    except ValueError as error:
+        raise ModelError(f"MuJoCo cannot read the model: {' '.join(str(error).split())}") from error
+
+
+def check_state(model: Any) -> None:
+    """Refuse models whose state is more than positions, velocities and activations."""
+    kept = 1 + model.nq + model.nv + model.na
+    full = mj.mj_stateSize(model, int(mj.mjtState.mjSTATE_FULLPHYSICS))
+    if full != kept:
+        raise ModelError(
+            f"the MuJoCo model keeps {full - kept} numbers of state besides positions, velocities and activations "
+            "(plugins, delays); only models without these can be dynamics"
+        )
+
+
+def state_space(model: Any) -> Space:
+    """The space of ``(qpos, qvel, act)``."""
+    joints = [Joint(model, i) for i in range(model.njnt)]
+    positions = [part for joint in joints for part in joint.positions()]
+    velocities = [part for joint in joints for part in joint.velocities()]
+    return Space(*positions, *velocities, *(Real(f"act{i}") for i in range(model.na)))
+
+
+def action_space(model: Any) -> Space:
+    """The space of ``ctrl``."""
+    parts: list[Part] = []
+    for i in range(model.nu):
+        low, high = model.actuator_ctrlrange[i] if model.actuator_ctrllimited[i] else (-math.inf, math.inf)
+        parts.append(Real(identifier(model.actuator(i).name) or f"u{i}", "", float(low), float(high)))
+    return Space(*parts)
+
+
+def fitted(state: Space | None, own: Space) -> Space:
+    """The space a user gave, if it is laid out as the model's own; only hinges may be angles instead."""
+    if state is None:
+        return own
+    pairs = zip(state.parts, own.parts, strict=False)
+    same = all(type(a) is type(b) or (isinstance(a, Angle) and isinstance(b, Real)) for a, b in pairs)
+    if not same or len(state.parts) != len(own.parts):
+        raise SpaceError(f"{state} does not have the layout of the MuJoCo model, which is {own}")
+    return state
+
+
+def identifier(name: str) -> str:
+    """A MuJoCo name with the characters that a space's names may have."""
+    plain = re.sub(r"\W", "_", name)
+    return f"_{plain}" if plain[:1].isdigit() else plain
+
+
+def _sound(x: Array) -> NDArray[np.bool_]:
+    """Which states ``(..., n)`` a simulation can go on from."""
+    return np.asarray((np.abs(x) <= HUGE).all(-1))
+
+
+class Joint:
+    """One joint of a model, as parts of a space."""
+
+    def __init__(self, model: Any, index: int) -> None:
+        self.name = identifier(model.joint(index).name) or f"joint{index}"
+        self.kind = mj.mjtJoint(model.jnt_type[index])
+        limited = bool(model.jnt_limited[index])
+        self.low, self.high = map(float, model.jnt_range[index]) if limited else (-math.inf, math.inf)
+
+    def positions(self) -> list[Part]:
+        """Parts of qpos."""
+        if self.kind == mj.mjtJoint.mjJNT_FREE:
+            return [*(Real(f"{self.name}.{a}", "m") for a in "xyz"), Quaternion(f"{self.name}.q")]
+        if self.kind == mj.mjtJoint.mjJNT_BALL:
+            return [Quaternion(self.name)]
+        return [Real(self.name, self._unit, self.low, self.high)]
+
+    def velocities(self) -> list[Part]:
+        """Parts of qvel."""
+        turning: list[Part] = [Real(f"{self.name}.w{a}", "rad/s") for a in "xyz"]
+        if self.kind == mj.mjtJoint.mjJNT_FREE:
+            return [*(Real(f"{self.name}.v{a}", "m/s") for a in "xyz"), *turning]
+        if self.kind == mj.mjtJoint.mjJNT_BALL:
+            return turning
+        return [Real(f"{self.name}.rate", f"{self._unit}/s")]
+
+    @property
+    def _unit(self) -> str:
+        return "rad" if self.kind == mj.mjtJoint.mjJNT_HINGE else "m"

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import pickle
+
+import mujoco
+import numpy as np
+import pytest
+
+from pilotage.core import Angle, ModelError, Quaternion, Real, Space, SpaceError, jacobian
+from pilotage.envs import MujocoDynamics
+
+PENDULUM = """<mujoco><option timestep="0.01"><flag eulerdamp="disable"/></option><worldbody><body>
+<joint name="theta" axis="0 1 0" damping="0.1"/><inertial pos="0 0 -1" mass="1" diaginertia="1e-3 1e-3 1e-3"/>
+</body></worldbody>
+<actuator><motor name="torque" joint="theta" ctrllimited="true" ctrlrange="-2 2"/></actuator></mujoco>"""
+
+# Every kind of joint, a muscle-like activation, contact with the floor.
+ZOO = """<mujoco><option timestep="0.002" integrator="implicitfast"/><worldbody><geom type="plane" size="5 5 1"/>
+<body pos="0 0 0.4"><freejoint name="base"/><geom size="0.1" mass="1"/>
+  <body pos="0.3 0 0"><joint name="hip-left" type="ball" damping="0.2"/><geom size="0.05" pos="0.1 0 0" mass="0.3"/>
+    <body pos="0.3 0 0"><joint name="knee" axis="0 1 0" range="-45 45" damping="0.1"/>
+      <geom size="0.05" pos="0.1 0 0" mass="0.2"/>
+      <body pos="0.2 0 0"><joint name="slider" type="slide" axis="1 0 0" limited="true" range="-0.1 0.1"
+      damping="1" stiffness="5"/><geom size="0.04" mass="0.1"/></body></body></body></body></worldbody>
+<actuator><motor name="knee" joint="knee" ctrllimited="true" ctrlrange="-1 1"/>
+<general joint="slider" dyntype="filter" dynprm="0.05" gainprm="2"/></actuator></mujoco>"""
+
+
+def zoo(**settings):
+    return MujocoDynamics(ZOO, **settings)
+
+
+def states(model, n, seed=0):
+    """Random states around one in the air."""
+    d = np.random.default_rng(seed).normal(size=(n, model.state.dim)) * 0.3
+    return model.state.plus(np.concatenate([model.model.qpos0, np.zeros(model.model.nv + model.model.na)]), d)
+
+
+def test_spaces_come_from_the_model():
+    model = zoo()
+    assert (model.state.size, model.state.dim) == (7 + 4 + 1 + 1 + 11 + 1, 2 * 11 + 1)
+    kinds = {p.name: type(p) for p in model.state.parts}
+    assert kinds["base.q"] is kinds["hip_left"] is Quaternion
+    assert kinds["knee"] is kinds["base.x"] is Real
+    knee = model.state.index("knee")
+    assert (model.state.low[knee], model.state.high[knee]) == pytest.approx((-np.pi / 4, np.pi / 4))
+    assert model.state.units[knee] == "rad"
+    assert model.state.tangent_names[-2:] == ("slider.rate", "act0")
+    assert model.action == Space("knee in [-1, 1]", "u1")
+    assert MujocoDynamics(PENDULUM).state.high[0] == np.inf
+
+
+def test_the_tangent_is_mujocos_own():
+    model = zoo()
+    m = model.model
+    x, y = states(model, 2)
+    ours, theirs = model.state.minus(y, x), np.empty(m.nv)
+    mujoco.mj_differentiatePos(m, theirs, 1.0, x[: m.nq], y[: m.nq])
+    np.testing.assert_allclose(ours[: m.nv], theirs, atol=1e-12)
+
+
+def test_a_step_is_the_simulators():
+    model = zoo()
+    m = mujoco.MjModel.from_xml_string(ZOO)
+    m.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_WARMSTART)
+    d = mujoco.MjData(m)
+    u = np.array([0.7, 0.4])
+    for x in states(model, 3):
+        d.qpos[:], d.qvel[:], d.act[:], d.ctrl[:] = x[: m.nq], x[m.nq : m.nq + m.nv], x[m.nq + m.nv :], u
+        mujoco.mj_step(m, d, 10)
+        np.testing.assert_allclose(model.step(x, u, 0.02), np.concatenate([d.qpos, d.qvel, d.act]), atol=1e-9)
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_batches_and_rollouts_are_steps(threads):
+    model = zoo(threads=threads)
+    x0 = states(model, 6).reshape(3, 2, -1)
+    us = np.random.default_rng(1).uniform(-1, 1, (3, 2, 5, 2))
+    xs = model.rollout(x0, us, 0.02)
+    assert xs.shape == (3, 2, 6, model.state.size)
+    for i in np.ndindex(3, 2):
+        x = x0[i]
+        for t in range(5):
+            x = model.step(x, us[(*i, t)], 0.02)
+            np.testing.assert_allclose(xs[(*i, t + 1)], x, atol=1e-8)
+    np.testing.assert_allclose(model.step(x0, us[..., 0, :], 0.02), xs[..., 1, :], atol=1e-12)
+    np.testing.assert_array_equal(model.step(x0, us[0, 0, 0], 0.02)[2, 1], model.step(x0[2, 1], us[0, 0, 0], 0.02))
+    assert model.rollout(x0, us[:, :, :0], 0.02).shape == (3, 2, 1, model.state.size)
+
+
+@pytest.mark.parametrize("dt", [0.002, 0.006])
+def test_derivatives_agree_with_differences(dt):
+    model = zoo()
+    x, u = states(model, 4), np.array([0.3, -0.2])  # inside the limits, where controls are not clamped
+    F, B = model.linearize(x, u, dt)
+    assert F.shape == (4, model.state.dim, model.state.dim)
+    assert B.shape == (4, model.state.dim, 2)
+    np.testing.assert_allclose(F, jacobian(lambda y: model.step(y, u, dt), x, model.state, model.state), atol=2e-5)
+    us = np.broadcast_to(u, (4, 2))
+    np.testing.assert_allclose(B, jacobian(lambda v: model.step(x, v, dt), us, model.action, model.state), atol=2e-5)
+
+
+def test_derivatives_of_models_on_rk4():
+    model = MujocoDynamics(PENDULUM.replace('timestep="0.01"', 'timestep="0.01" integrator="RK4"'))
+    F, B = model.linearize([0.5, 1.0], [0.2], 0.01)
+    assert F[0, 1] == pytest.approx(0.01, rel=1e-2)
+    assert B[1, 0] == pytest.approx(0.01, rel=1e-2)
+
+
+def test_any_dt_is_reached_exactly():
+    model = MujocoDynamics(PENDULUM)
+    free = np.array([0.0, 2.0])
+    for dt in (0.003, 0.01, 0.025, 0.1):
+        model.step(free, [0.0], dt)
+        assert round(dt / model.model.opt.timestep) * model.model.opt.timestep == pytest.approx(dt, abs=1e-15)
+        assert model.model.opt.timestep <= 0.01 + 1e-12
+
+
+def test_a_step_has_no_memory():
+    model = zoo()
+    x, u = states(model, 1)[0], np.zeros(2)
+    x[model.state.index("base.z")] = 0.05  # in contact, where the constraint solver iterates
+    first = model.step(x, u, 0.02)
+    model.step(states(model, 1, seed=5)[0], np.ones(2), 0.02)
+    np.testing.assert_array_equal(model.step(x, u, 0.02), first)
+
+
+def test_lost_states_are_nan_and_stay_alone():
+    model = MujocoDynamics(PENDULUM, threads=2)
+    x = np.array([[0.1, 0.0], [np.nan, 0.0], [0.2, 1e200], [0.3, 0.0]])
+    y = model.step(x, np.zeros(1), 0.05)
+    assert np.isnan(y[1:3]).all()
+    np.testing.assert_array_equal(y[[0, 3]], model.step(x[[0, 3]], np.zeros(1), 0.05))
+    xs = model.rollout(x[0], np.array([[0.0], [np.nan], [0.0]]), 0.05)
+    assert np.isnan(xs[2:]).all()
+    np.testing.assert_array_equal(xs[1], y[0])
+
+
+def test_a_model_without_actuators():
+    model = MujocoDynamics(PENDULUM[: PENDULUM.index("<actuator>")] + "</mujoco>")
+    assert model.action.size == 0
+    assert model.rollout([0.1, 0.0], np.zeros((5, 0)), 0.01).shape == (6, 2)
+    assert model.linearize([0.1, 0.0], np.zeros(0), 0.01)[1].shape == (2, 0)
+
+
+def test_a_hinge_may_be_an_angle():
+    model = MujocoDynamics(PENDULUM, state=Space("theta: angle", "rate [rad/s]"))
+    y = model.step([3.1, 5.0], [0.0], 0.05)
+    assert isinstance(model.state.parts[0], Angle)
+    assert -np.pi < y[0] < -2.9
+    plain = MujocoDynamics(PENDULUM).step([3.1, 5.0], [0.0], 0.05)
+    np.testing.assert_allclose(model.state.minus(y, plain), 0.0, atol=1e-12)
+
+
+def test_noise():
+    model = MujocoDynamics(PENDULUM, noise=(0.1, 0.2))
+    np.testing.assert_allclose(model.noise(np.zeros((3, 2)), np.zeros(1), 0.5), [np.diag([0.005, 0.02])] * 3)
+
+
+def test_it_travels_to_other_processes():
+    model = zoo(threads=2)
+    x = states(model, 3)
+    y = model.step(x, np.zeros(2), 0.01)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).step(x, np.zeros(2), 0.01), y)
+
+
+def test_a_loaded_model_is_copied():
+    m = mujoco.MjModel.from_xml_string(PENDULUM)
+    MujocoDynamics(m).step([0.0, 1.0], [0.0], 0.003)
+    assert m.opt.timestep == 0.01
+
+
+def test_files(data):
+    model = MujocoDynamics(data / "robot_models" / "mjcf" / "cartpole.xml")
+    assert model.state.size == 4
+    assert np.isfinite(model.rollout(np.array([0, 0.1, 0, 0]), np.zeros((50, 1)), 0.02)).all()
+
+
+def test_sentences(tmp_path):
+    with pytest.raises(ModelError, match="there is no MuJoCo model at nowhere"):
+        MujocoDynamics("nowhere.xml")
+    with pytest.raises(ModelError, match="MuJoCo cannot read the model"):
+        MujocoDynamics("<mujoco><nonsense/></mujoco>")
+    broken = tmp_path / "broken.xml"
+    broken.write_text("not xml")
+    with pytest.raises(ModelError, match="MuJoCo cannot read the model"):
+        MujocoDynamics(broken)
+    with pytest.raises(SpaceError, match="does not have the layout of the MuJoCo model"):
+        MujocoDynamics(PENDULUM, state=Space("theta: angle"))
+    with pytest.raises(ModelError, match="noise must be 2 standard deviations"):
+        MujocoDynamics(PENDULUM, noise=(1, 2, 3))
+    with pytest.raises(ModelError, match="dt is -"):
+        MujocoDynamics(PENDULUM).step([0, 0], [0], -0.1)
