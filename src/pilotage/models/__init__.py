@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from .arm import planar_arm as planar_arm
 from .bind import FAST as FAST
 from .bind import STRICT as STRICT
 from .bind import bind as bind
 from .bind import parameters as parameters
 from .cache import cache_folder as cache_folder
 from .cache import clear_cache as clear_cache
+from .inertial import accelerometer as accelerometer
+from .inertial import gyroscope as gyroscope
+from .inertial import imu as imu
+from .inertial import tilt as tilt
+from .linear import LinearDynamics as LinearDynamics
+from .linear import LinearSensor as LinearSensor
 from .motion import constant_acceleration as constant_acceleration
 from .motion import constant_velocity as constant_velocity
 from .motion import singer as singer
@@ -15,6 +22,7 @@ from .pendulum import acrobot as acrobot
 from .pendulum import cart_pole as cart_pole
 from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
+from .quadrotor import quadrotor as quadrotor
 from .sensors import bearing_to as bearing_to
 from .sensors import body_velocity as body_velocity
 from .sensors import compass as compass
@@ -32,6 +40,13 @@ from .traced_sensor import TracedSensor as TracedSensor
 from .traced_sensor import sensor as sensor
 from .traced_task import TracedTask as TracedTask
 from .traced_task import task as task
+from .truck import hitch_angle as hitch_angle
+from .truck import jackknifed as jackknifed
+from .truck import trailer_rear as trailer_rear
+from .truck import truck as truck
+from .turning import constant_turn as constant_turn
+from .turning import ctra as ctra
+from .turning import ctrv as ctrv
 from .vehicle import bicycle as bicycle
 from .vehicle import bicycle_inverse as bicycle_inverse
 from .vehicle import differential_drive as differential_drive
@@ -43,9 +58,12 @@ from .vehicle import unicycle as unicycle
 __all__ = [
     "FAST",
     "STRICT",
+    "LinearDynamics",
+    "LinearSensor",
     "TracedDynamics",
     "TracedSensor",
     "TracedTask",
+    "accelerometer",
     "acrobot",
     "bearing_to",
     "bicycle",
@@ -57,25 +75,37 @@ __all__ = [
     "clear_cache",
     "compass",
     "constant_acceleration",
+    "constant_turn",
     "constant_velocity",
+    "ctra",
+    "ctrv",
     "differential_drive",
     "discrete_dynamics",
     "double_integrator",
     "dynamic_bicycle",
     "dynamics",
     "gnss",
+    "gyroscope",
+    "hitch_angle",
+    "imu",
+    "jackknifed",
     "odometry",
     "parameters",
     "pendulum",
+    "planar_arm",
     "position",
+    "quadrotor",
     "radar",
     "range_bearing",
     "range_to",
     "sensor",
     "singer",
     "task",
+    "tilt",
+    "trailer_rear",
     "tricycle",
     "tricycle_inverse",
+    "truck",
     "unicycle",
     "velocity",
 ]

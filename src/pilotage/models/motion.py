@@ -53,7 +53,7 @@ def constant_velocity(axes: int = 2, *, density: float = 1.0, **settings: Any) -
 @cache
 def _constant_velocity(axes: int) -> Family:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
-        return _per_axis(axes, [row[1:] for row in _white(dt, p.density)[1:]])
+        return _per_axis(axes, [row[1:] for row in white(dt, p.density)[1:]])
 
     @discrete_dynamics(state=cartesian(axes, 2), action=NOTHING, params={"density": 1.0}, noise=noise)
     def constant_velocity(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
@@ -91,7 +91,7 @@ def constant_acceleration(axes: int = 2, *, density: float = 1.0, **settings: An
 @cache
 def _constant_acceleration(axes: int) -> Family:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
-        return _per_axis(axes, _white(dt, p.density))
+        return _per_axis(axes, white(dt, p.density))
 
     @discrete_dynamics(state=cartesian(axes, 3), action=NOTHING, params={"density": 1.0}, noise=noise)
     def constant_acceleration(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
@@ -186,7 +186,7 @@ def _decaying(h: Any, polynomial: Sequence[int | Fraction], a: int, b: int, c: i
     return m.where(near, series(small, [float(term) for term in exact[low:]]) * small**low, far)
 
 
-def _white(dt: Any, density: Any) -> Matrix:
+def white(dt: Any, density: Any) -> Matrix:
     """Covariance of (position, velocity, acceleration) after a white jerk of `density` acted for `dt` seconds."""
     q = density * density * dt
     return [

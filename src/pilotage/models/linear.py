@@ -1,0 +1,295 @@
+"""Linear models given by matrices: dynamics in continuous or discrete time, and sensors.
+
+They run in the same compiled drivers as traced models: the matrices are parameters of one generated step, so that a
+new matrix, or a new time step, compiles nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.linalg
+
+from ..core import Dynamics
+from ..core.belief import Array
+from ..core.errors import ModelError
+from ..core.mathematics import Mathematics
+from ..core.parts import Components
+from ..core.space import Space
+from .params import Values
+from .traced_dynamics import TracedDynamics
+from .traced_sensor import TracedSensor
+
+KEPT = 64  # time steps whose matrices are kept; irregular clocks make a new one at every step
+
+
+class LinearDynamics(Dynamics):
+    """``x' = A x + B u + G w`` in continuous time, `w` white with spectral density `Qc`; exact for any time step.
+
+    ::
+
+        x(t + dt) = F x(t) + Bd u + e,    F = exp(A dt),   Bd = int_0^dt exp(A s) ds B,   e ~ N(0, Q)
+        Q = int_0^dt exp(A s) G Qc G' exp(A s)' ds
+
+    The action is held over the step. States ``(..., n)``, actions ``(..., m)``, numpy or torch.
+
+    Args:
+        A: ``(n, n)`` [1/s].
+        B: ``(n, m)``; None for no action.
+        G: ``(n, k)``, where noise enters; None for the identity.
+        Qc: ``(k, k)`` spectral density, symmetric positive semidefinite; None for no noise.
+        state: the space of states, of reals and angles; default x1, x2, ... without units.
+        action: the space of actions; default u1, u2, ...
+
+    Source: Van Loan, "Computing integrals involving the matrix exponential", IEEE Trans. Automatic Control 23 (1978),
+    on a step halved until it is short, then doubled, so that fast and stable modes do not overflow.
+
+    Raises:
+        ModelError: when the shapes do not fit each other, or the state has rotations.
+
+    Example:
+        >>> cart = LinearDynamics([[0, 1], [0, 0]], [[0], [1]], G=[[0], [1]], Qc=[[4.0]])
+        >>> cart.step([0.0, 1.0], [2.0], 1.0).tolist()
+        [2.0, 3.0]
+        >>> cart.noise([0.0, 1.0], [2.0], 1.0).round(3).tolist()
+        [[1.333, 2.0], [2.0, 4.0]]
+    """
+
+    def __init__(
+        self,
+        A: Any,
+        B: Any = None,
+        *,
+        G: Any = None,
+        Qc: Any = None,
+        state: Space | None = None,
+        action: Space | None = None,
+    ) -> None:
+        self.A = matrix(A, "A")
+        n = self.A.shape[0]
+        fit(self.A, (n, n), "A")
+        self._settle(n, B, state, action)
+        self.G = matrix(np.eye(n) if G is None else G, "G", rows=n)
+        self.Qc = covariance(np.zeros((self.G.shape[1],) * 2) if Qc is None else Qc, "Qc", self.G.shape[1])
+        self._fixed: tuple[Array, Array, Array] | None = None
+        self._dt: float | None = None
+
+    def _settle(self, n: int, B: Any, state: Space | None, action: Space | None) -> None:
+        self.B = matrix(np.zeros((n, 0)) if B is None else B, "B", rows=n)
+        self.state = _space("x", n) if state is None else state
+        self.action = _space("u", self.B.shape[1]) if action is None else action
+        if self.state.size != n or not self.state.flat:
+            raise ModelError(f"the state of a linear model needs {n} reals or angles; {self.state} was given")
+        if self.action.size != self.B.shape[1]:
+            raise ModelError(f"B has {self.B.shape[1]} columns, but the action has {self.action.size} components")
+        self._steps: OrderedDict[float, TracedDynamics] = OrderedDict()
+
+    @classmethod
+    def discrete(
+        cls,
+        F: Any,
+        B: Any = None,
+        *,
+        Q: Any = None,
+        dt: float | None = None,
+        state: Space | None = None,
+        action: Space | None = None,
+    ) -> LinearDynamics:
+        """The model ``x(t + dt) = F x + B u + e``, ``e ~ N(0, Q)``, given for one time step.
+
+        Args:
+            F: ``(n, n)``.
+            B: ``(n, m)``; None for no action.
+            Q: ``(n, n)``; None for no noise.
+            dt: the time step it holds for [s]; another is then refused. None: it is never asked.
+            state: the space of states.
+            action: the space of actions.
+
+        Example:
+            >>> LinearDynamics.discrete([[0.5]], Q=[[0.1]]).step([4.0], [], 1.0).tolist()
+            [2.0]
+        """
+        self = cls.__new__(cls)
+        F = matrix(F, "F")
+        n = F.shape[0]
+        fit(F, (n, n), "F")
+        self._settle(n, B, state, action)
+        Q = covariance(np.zeros((n, n)) if Q is None else Q, "Q", n)
+        self._fixed, self._dt = (F, self.B, Q), dt
+        return self
+
+    def __repr__(self) -> str:
+        kind = "LinearDynamics" if self._fixed is None else "LinearDynamics.discrete"
+        return f"{kind}({', '.join(self.state.names)}; {', '.join(self.action.names) or 'no action'})"
+
+    def discretized(self, dt: float) -> tuple[Array, Array, Array]:
+        """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
+        if self._fixed is None:
+            return van_loan(self.A, self.B, self.G @ self.Qc @ self.G.T, dt)
+        if self._dt is not None and not np.isclose(dt, self._dt, rtol=1e-9, atol=0.0):
+            raise ModelError(f"this linear model holds for steps of {self._dt} s; a step of {dt} s was asked for")
+        return self._fixed
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return self._at(dt).step(x, u, dt)
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        return self._at(dt).linearize(x, u, dt)
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        return self._at(dt).noise(x, u, dt)
+
+    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
+        return self._at(dt).rollout(x0, us, dt)
+
+    def vector(self, dt: float | None = None) -> Array:
+        """The matrices of a step of `dt` seconds, as compiled code reads them."""
+        if dt is None:
+            raise ModelError("the matrices of linear dynamics depend on the time step; call parameters(dynamics, dt)")
+        return self._at(dt).vector(dt)
+
+    def generated(self, slot: str) -> str | None:
+        """Source of a slot of `pilotage.models.slots` for linear dynamics of this size."""
+        return self._any.generated(slot)
+
+    @property
+    def kernel_key(self) -> Any:
+        """Equal keys mean equal generated code."""
+        return self._any.kernel_key
+
+    @property
+    def _any(self) -> TracedDynamics:
+        """The model of some time step: what is generated is the same for all."""
+        return next(iter(self._steps.values())) if self._steps else self._at(self._dt or 1.0)
+
+    def _at(self, dt: float) -> TracedDynamics:
+        dt = float(dt)
+        model = self._steps.get(dt)
+        if model is None:
+            F, B, Q = self.discretized(dt)
+            params = {"F": F, "B": B, "Q": Q} if B.shape[1] else {"F": F, "Q": Q}
+            model = TracedDynamics(_linear_step, self.state, self.action, params, "step", _given_noise, None)
+            self._steps[dt] = model
+            if len(self._steps) > KEPT:
+                self._steps.popitem(last=False)
+        return model
+
+
+def _linear_step(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
+    """``F x + B u``."""
+    moved = [_dot(row, x) for row in p.F]
+    return [a + _dot(row, u) for a, row in zip(moved, p.B, strict=True)] if len(u) else moved
+
+
+def _given_noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Any:
+    return p.Q
+
+
+class LinearSensor(TracedSensor):
+    """``z = H x + e``, ``e ~ N(0, R)``.
+
+    Args:
+        H: ``(k, n)``.
+        R: covariance ``(k, k)``, symmetric positive semidefinite; a vector ``(k,)`` of variances, or one variance.
+        state: the space it reads, of n reals or angles; default x1, x2, ... On a larger state they are found by name.
+        reading: the space of readings; default z1, z2, ...
+
+    Raises:
+        ModelError: when the shapes do not fit each other.
+
+    Example:
+        >>> LinearSensor([[1.0, 0.0]], R=0.04, state=Space("x [m]", "v [m/s]")).observe([3.0, 1.0]).tolist()
+        [3.0]
+    """
+
+    def __init__(self, H: Any, R: Any, *, state: Space | None = None, reading: Space | None = None) -> None:
+        H = matrix(H, "H")
+        k, n = H.shape
+        R = np.asarray(R, dtype=float)
+        R = covariance(np.eye(k) * R if R.ndim < 2 else R, "R", k)
+        state = _space("x", n) if state is None else state
+        reading = _space("z", k) if reading is None else reading
+        for space, size, what in ((state, n, "state"), (reading, k, "reading")):
+            if space.size != size or not space.flat:
+                raise ModelError(f"H is {k} x {n}: the {what} needs {size} reals or angles; {space} was given")
+        super().__init__(_linear_reading, state, reading, 0, {"H": H, "R": R}, _reading_noise)
+
+    def __repr__(self) -> str:
+        return f"LinearSensor({', '.join(self.reading.names)} from {', '.join(self.needs.names)})"
+
+
+def _linear_reading(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """``H x``."""
+    return [_dot(row, x) for row in p.H]
+
+
+def _reading_noise(x: Components, c: Components, p: Values, m: Mathematics) -> Any:
+    return p.R
+
+
+def van_loan(A: Array, B: Array, D: Array, dt: float) -> tuple[Array, Array, Array]:
+    """``F = exp(A dt)``, ``int exp(A s) ds B``, and ``Q = int exp(A s) D exp(A s)' ds`` over 0 to `dt`.
+
+    Example:
+        >>> F, B, Q = van_loan(np.array([[-1.0]]), np.array([[1.0]]), np.array([[2.0]]), 1e3)
+        >>> F.round(6).tolist(), B.round(6).tolist(), Q.round(6).tolist()
+        ([[0.0]], [[1.0]], [[1.0]])
+    """
+    n, k = B.shape
+    halvings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(A, 1) * abs(dt), 1e-300)))))
+    h = dt / 2**halvings
+    held = scipy.linalg.expm(np.block([[A, B], [np.zeros((k, n + k))]]) * h)
+    both = scipy.linalg.expm(np.block([[-A, D], [np.zeros((n, n)), A.T]]) * h)
+    F, Bd = held[:n, :n], held[:n, n:]
+    Q = F @ both[:n, n:]
+    for _ in range(halvings):
+        Q, Bd, F = Q + F @ Q @ F.T, Bd + F @ Bd, F @ F
+    return F, Bd, 0.5 * (Q + Q.T)
+
+
+def matrix(value: Any, name: str, rows: int | None = None) -> Array:
+    """`value` as a finite matrix with that many rows, or a sentence."""
+    try:
+        array = np.array(value, dtype=float)
+    except (TypeError, ValueError):
+        raise ModelError(f"{name} must be a matrix of numbers, not {value!r}") from None
+    if array.ndim != 2 or (rows is not None and array.shape[0] != rows):
+        raise ModelError(f"{name} has shape {array.shape}; a matrix with {rows or 'any number of'} rows was expected")
+    if not np.isfinite(array).all():
+        raise ModelError(f"{name} has entries that are NaN or infinite")
+    return array
+
+
+def covariance(value: Any, name: str, size: int) -> Array:
+    """`value` as a symmetric positive semidefinite matrix, or a sentence."""
+    array = fit(matrix(value, name), (size, size), name)
+    scale = max(1e-300, float(np.abs(array).max(initial=0.0)))
+    if np.abs(array - array.T).max(initial=0.0) > 1e-9 * scale:
+        raise ModelError(f"{name} is not symmetric; a covariance was expected")
+    array = 0.5 * (array + array.T)
+    if size and np.linalg.eigvalsh(array)[0] < -1e-9 * scale:
+        raise ModelError(
+            f"{name} has the negative eigenvalue {np.linalg.eigvalsh(array)[0]:.3g}; a covariance has none"
+        )
+    return array
+
+
+def fit(array: Array, shape: tuple[int, ...], name: str) -> Array:
+    """`array` when it has that shape, or a sentence."""
+    if array.shape != shape:
+        raise ModelError(f"{name} has shape {array.shape}; {shape} was expected")
+    return array
+
+
+def _space(letter: str, count: int) -> Space:
+    return Space(*(f"{letter}{i + 1}" for i in range(count)))
+
+
+def _dot(row: Sequence[Any], x: Components) -> Any:
+    total = row[0] * x[0]
+    for a, b in zip(row[1:], x[1:], strict=True):
+        total = total + a * b
+    return total
