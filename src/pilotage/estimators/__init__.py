@@ -4,5 +4,7 @@ from __future__ import annotations
 
 from .ekf import EKF as EKF
 from .gaussian_filter import GaussianFilter as GaussianFilter
+from .kf import KF as KF
+from .ukf import UKF as UKF
 
-__all__ = ["EKF", "GaussianFilter"]
+__all__ = ["EKF", "KF", "UKF", "GaussianFilter"]

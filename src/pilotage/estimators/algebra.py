@@ -1,6 +1,7 @@
 """Small dense algebra in plain loops: copied into compiled drivers, where sizes are constants and loops unroll.
 
-For matrices up to a dozen rows this beats calls into BLAS by a wide margin. Everything works in place.
+For matrices up to a dozen rows this beats calls into BLAS by a wide margin. Arrays may be larger than the matrices in
+their upper left corners, so sizes are arguments: n for the tangent of the state, m for that of the reading.
 """
 
 import math
@@ -8,9 +9,8 @@ import math
 LOG_TURN = 1.8378770664093453  # log 2 pi
 
 
-def sandwich(F, P, Q, A):
-    """P = F P F' + Q, symmetric to the last bit; A is scratch of the shape of P."""
-    n = P.shape[0]
+def sandwich(F, P, Q, A, n):
+    """P = F P F' + Q, symmetric to the last bit; A (n, n) is scratch."""
     for i in range(n):
         for j in range(n):
             a = 0.0
@@ -26,30 +26,29 @@ def sandwich(F, P, Q, A):
             P[j, i] = a
 
 
-def product_transposed(P, H, C):
-    """C = P H'."""
-    for i in range(P.shape[0]):
-        for j in range(H.shape[0]):
+def product_transposed(P, H, C, n, m):
+    """C = P H', (n, m)."""
+    for i in range(n):
+        for j in range(m):
             a = 0.0
-            for k in range(P.shape[0]):
+            for k in range(n):
                 a += P[i, k] * H[j, k]
             C[i, j] = a
 
 
-def innovation_covariance(H, C, R, S):
+def innovation_covariance(H, C, R, S, n, m):
     """S = H C + R, symmetric to the last bit, for C = P H'."""
-    for i in range(H.shape[0]):
+    for i in range(m):
         for j in range(i + 1):
             a = 0.5 * (R[i, j] + R[j, i])
-            for k in range(H.shape[1]):
+            for k in range(n):
                 a += H[i, k] * C[k, j]
             S[i, j] = a
             S[j, i] = a
 
 
-def cholesky(S, L):
+def cholesky(S, L, n):
     """L L' = S for symmetric positive definite S; False when it is not."""
-    n = S.shape[0]
     for j in range(n):
         for i in range(j, n):
             a = S[i, j]
@@ -61,24 +60,21 @@ def cholesky(S, L):
                 L[j, j] = math.sqrt(a)
             else:
                 L[i, j] = a / L[j, j]
-                L[j, i] = 0.0
     return True
 
 
-def cholesky_semidefinite(P, L):
+def cholesky_semidefinite(P, L, n):
     """L L' = P for symmetric positive semidefinite P; a pivot that is zero to rounding gives a zero column.
 
-    False when a pivot is negative beyond rounding.
+    False when a pivot is negative beyond rounding. The upper triangle of L is zero.
     """
-    n = P.shape[0]
     for j in range(n):
         pivot = P[j, j]
         for k in range(j):
             pivot -= L[j, k] * L[j, k]
-        tiny = 1e-13 * P[j, j]
         if not pivot >= -1e-9 * math.fabs(P[j, j]):
             return False
-        root = math.sqrt(pivot) if pivot > tiny else 0.0
+        root = math.sqrt(pivot) if pivot > 1e-14 * P[j, j] else 0.0
         L[j, j] = root
         for i in range(j + 1, n):
             a = P[i, j]
@@ -89,50 +85,49 @@ def cholesky_semidefinite(P, L):
     return True
 
 
-def solve_rows(L, C):
-    """Each row of C becomes (L L')^-1 times that row."""
-    n = L.shape[0]
-    for r in range(C.shape[0]):
-        for i in range(n):
+def solve_rows(L, C, n, m):
+    """Each of the n rows of C becomes (L L')^-1 times that row; L is (m, m)."""
+    for r in range(n):
+        for i in range(m):
             a = C[r, i]
             for k in range(i):
                 a -= L[i, k] * C[r, k]
             C[r, i] = a / L[i, i]
-        for i in range(n - 1, -1, -1):
+        for i in range(m - 1, -1, -1):
             a = C[r, i]
-            for k in range(i + 1, n):
+            for k in range(i + 1, m):
                 a -= L[k, i] * C[r, k]
             C[r, i] = a / L[i, i]
 
 
-def drop_unmeasured(y, e, H, R):
+def drop_unmeasured(y, e, H, R, n, m):
     """e = y, with components that are NaN taken out of the equations; returns how many are left.
 
     A component without innovation, sensitivity or correlation, and with unit noise, adds nothing to gain, NIS or
     likelihood, so the sizes of all loops stay what they are.
     """
     left = 0
-    for i in range(y.shape[0]):
+    for i in range(m):
         e[i] = y[i]
         if y[i] == y[i]:
             left += 1
         else:
             e[i] = 0.0
-            for j in range(H.shape[1]):
+            for j in range(n):
                 H[i, j] = 0.0
-            for j in range(y.shape[0]):
+            for j in range(m):
                 R[i, j] = 0.0
                 R[j, i] = 0.0
             R[i, i] = 1.0
     return left
 
 
-def whitened(L, y, v):
+def whitened(L, y, v, m):
     """``y' (L L')^-1 y`` and ``log det (L L')``; v is scratch of the length of y."""
     nis = 0.0
     root = 1.0
     logdet = 0.0
-    for i in range(y.shape[0]):
+    for i in range(m):
         a = y[i]
         for k in range(i):
             a -= L[i, k] * v[k]
@@ -146,16 +141,9 @@ def whitened(L, y, v):
     return nis, logdet + 2.0 * math.log(root)
 
 
-def joseph(P, H, M, K, A, B):
-    """P = (I - K H) P (I - K H)' + K M K', symmetric to the last bit; A (n, n) and B (n, m) are scratch."""
-    n = P.shape[0]
-    m = H.shape[0]
-    for i in range(m):
-        for j in range(n):
-            a = 0.0
-            for k in range(n):
-                a += H[i, k] * P[k, j]
-            B[j, i] = a  # (H P)'
+def joseph(P, H, R, K, A, B, n, m):
+    """P = (I - K H) P (I - K H)' + K R K', symmetric to the last bit; A (n, n) and B (n, m) are scratch."""
+    product_transposed(P, H, B, n, m)
     for i in range(n):
         for j in range(n):
             a = P[i, j]
@@ -168,8 +156,8 @@ def joseph(P, H, M, K, A, B):
             for k in range(n):
                 a += A[i, k] * H[j, k]
             for k in range(m):
-                a -= K[i, k] * M[k, j]
-            B[i, j] = a  # A H' - K M
+                a -= K[i, k] * R[k, j]
+            B[i, j] = a  # A H' - K R
     for i in range(n):
         for j in range(i + 1):
             a = 0.5 * (A[i, j] + A[j, i])

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.slots import ND, NE, NX, NZ, linearized_observe, linearized_step, reading_minus, state_plus
+from ..models.slots import ND, NE, linearized_observe, linearized_step, reading_minus, state_plus
 from .algebra import (
     LOG_TURN,
     cholesky,
@@ -29,61 +29,41 @@ from .gaussian_estimator import Drivers, GaussianEstimator
 
 
 def ekf_predict(b, u, dt, p, w):
-    """Predict the packed belief b = [x, P] in place; w is scratch."""
-    x = b[:NX]
-    P = b[NX : NX + ND * ND].reshape((ND, ND))
-    F = w[: ND * ND].reshape((ND, ND))
-    Q = w[ND * ND : 2 * ND * ND].reshape((ND, ND))
-    A = w[2 * ND * ND : 3 * ND * ND].reshape((ND, ND))
-    linearized_step(x, u, dt, p, x, F, Q)
-    sandwich(F, P, Q, A)
+    """Predict the packed belief b in place; w is scratch."""
+    F, Q, A = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND]
+    linearized_step(b[ND], u, dt, p, b[ND], F, Q)
+    sandwich(F, b, Q, A, ND)
     return 1
 
 
-def ekf_update(b, z, context, s, gates, out, w):
-    """Update the packed belief b in place; out = [nis, log-likelihood, innovation, S]; w is scratch."""
-    x = b[:NX]
-    P = b[NX : NX + ND * ND].reshape((ND, ND))
-    y = out[2 : 2 + NE]
-    h = w[:NZ]
-    i = NZ
-    H = w[i : i + NE * ND].reshape((NE, ND))
-    i += NE * ND
-    R = w[i : i + NE * NE].reshape((NE, NE))
-    i += NE * NE
+def ekf_update(b, z, context, s, gates, w):
+    """Update the packed belief b in place; w is scratch."""
+    x, y = b[ND], b[ND + 1]
+    h, dx, H, R = w[0], w[1], w[2 : 2 + NE], w[2 + NE : 2 + 2 * NE]
     linearized_observe(x, context, s, h, H, R)
     reading_minus(z, h, y)
-    code = correct(P, H, R, y, gates, out, w[i : i + ND], w[i + ND :])
+    code = correct(b, H, R, gates, dx, w[2 + 2 * NE :])
     if code > 0:
-        state_plus(x, w[i : i + ND], x)
+        state_plus(x, dx, x)
     return code
 
 
-def correct(P, H, R, y, gates, out, dx, w):
-    """Covariance after innovation y, and dx = K y; 1 done, 0 refused by the gate, -1 when S is not positive definite."""
-    S = out[2 + NE : 2 + NE + NE * NE].reshape((NE, NE))
-    K = w[: ND * NE].reshape((ND, NE))
-    i = ND * NE
-    B = w[i : i + ND * NE].reshape((ND, NE))
-    i += ND * NE
-    L = w[i : i + NE * NE].reshape((NE, NE))
-    i += NE * NE
-    A = w[i : i + ND * ND].reshape((ND, ND))
-    i += ND * ND
-    e = w[i : i + NE]
-    i += NE
-    measured = drop_unmeasured(y, e, H, R)
-    product_transposed(P, H, K)  # P H', which becomes the gain below
-    innovation_covariance(H, K, R, S)
-    if not cholesky(S, L):
+def correct(b, H, R, gates, dx, w):
+    """Covariance after the innovation in b, and dx = K y; 1 done, 0 refused by the gate, -1 S not positive definite."""
+    y, S, scores = b[ND + 1], b[ND + 2 : ND + 2 + NE], b[ND + 2 + NE]
+    K, B, A, L, e, v = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND], w[3 * ND :], w[3 * ND + NE], w[3 * ND + NE + 1]
+    measured = drop_unmeasured(y, e, H, R, ND, NE)
+    product_transposed(b, H, K, ND, NE)  # P H', which becomes the gain below
+    innovation_covariance(H, K, R, S, ND, NE)
+    if not cholesky(S, L, NE):
         return -1
-    nis, logdet = whitened(L, e, w[i : i + NE])
-    out[0] = nis
-    out[1] = -0.5 * (nis + logdet + measured * LOG_TURN)
+    nis, logdet = whitened(L, e, v, NE)
+    scores[0] = nis
+    scores[1] = -0.5 * (nis + logdet + measured * LOG_TURN)
     if nis > gates[measured]:
         return 0
-    solve_rows(L, K)
-    joseph(P, H, R, K, A, B)
+    solve_rows(L, K, ND, NE)
+    joseph(b, H, R, K, A, B, ND, NE)
     for r in range(ND):
         a = 0.0
         for c in range(NE):
@@ -92,11 +72,9 @@ def correct(P, H, R, y, gates, out, dx, w):
     return 1
 
 
-def ekf_scratch(size: int, dim: int, reading: int) -> int:
-    """Length of the scratch array for a state of this size and tangent, and a reading of this size."""
-    predict = 3 * dim**2
-    update = reading + 3 * reading * dim + 2 * reading**2 + dim + dim**2 + 2 * reading
-    return max(predict, update)
+def ekf_scratch(dim: int, reading: int) -> int:
+    """Rows of scratch for a state and a reading of these tangent sizes."""
+    return 3 * dim + 3 * reading + 4
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ class Drivers:
 
     predict: Callable[..., int]
     update: Callable[..., int]
-    scratch: Callable[[int, int, int], int]
-    """Sizes of state, tangent and reading to the length of the scratch array."""
+    scratch: Callable[[int, int], int]
+    """Tangent sizes of state and reading to the rows of scratch."""
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class GaussianEstimator(ABC):
         belief = moments_on(belief, dynamics.state)
         pack = Pack(dynamics.state)
         bs = pack.packed(belief)
-        us = rows(action(u, dynamics.action), bs.shape[:-1])
-        flat = bs.reshape(-1, pack.size)
-        w = self.scratch(dynamics.state, 1)
+        us = rows(action(u, dynamics.action), bs.shape[:-2])
+        flat = bs.reshape(-1, *pack.shape)
+        w = self.scratch(pack)
         check(self.prediction(dynamics)[0](flat, us, dt, parameters(dynamics, dt), w), dynamics)
         return pack.belief(flat.reshape(bs.shape))
 
@@ -91,18 +91,18 @@ class GaussianEstimator(ABC):
         self.check_sensor(sensor)
         belief = belief.moments()
         sensor = sensor.on(belief.space)
-        pack = Pack(belief.space, sensor.reading.dim)
+        pack = Pack(belief.space, sensor.reading)
         z = sensor.reading.check(z, "reading", finite=False)
         batch = np.broadcast_shapes(belief.mean.shape[:-1], z.shape[:-1])
-        flat = np.array(np.broadcast_to(pack.packed(belief), (*batch, pack.size))).reshape(-1, pack.size)
+        flat = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
         codes = np.zeros(len(flat), dtype=np.int64)
         gates = gate_quantiles(self.gate, sensor.reading.dim)
         contexts = each_context(context, sensor, batch)
-        w = self.scratch(belief.space, sensor.reading.size)
+        w = self.scratch(pack)
         kernel = self.correction(sensor)[0]
         check(kernel(flat, rows(z, batch), contexts, parameters(sensor), gates, w, codes), sensor)
         accepted = codes.reshape(batch) > 0 if batch else bool(codes[0] > 0)
-        return Update(*pack.results(flat.reshape(*batch, pack.size)), accepted)
+        return Update(*pack.results(flat.reshape(*batch, *pack.shape)), accepted)
 
     def run(
         self,
@@ -136,27 +136,37 @@ class GaussianEstimator(ABC):
         dts = np.ascontiguousarray(np.broadcast_to([self._seconds(t) for t in np.ravel(_or(dt, self.dt))], steps))
         us = np.broadcast_to(action(us, dynamics.action), (*batch, steps, dynamics.action.size))
         zs = np.broadcast_to(zs, (*batch, *zs.shape[-2:]))
-        pack = Pack(dynamics.state, sensor.reading.dim)
-        b0 = np.array(np.broadcast_to(pack.packed(belief), (*batch, pack.size))).reshape(-1, pack.size)
-        return self._run(pack, dynamics, sensor, b0, us, dts, zs, each_context(contexts, sensor, (steps,)), batch)
+        pack = Pack(dynamics.state, sensor.reading)
+        b0 = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
+        us, zs = rows(us, batch, 2), rows(zs, batch, 2)
+        batch_run = self.run_many(pack, dynamics, sensor, b0, us, dts, zs, each_context(contexts, sensor, (steps,)))
+        belief, y, nis, log_likelihood, accepted = batch_run
+        belief = Gaussian.trusted(belief.space, _unflat(belief.mean, batch), _unflat(belief.cov, batch))
+        return FilterRun(belief, *(_unflat(a, batch) for a in (y, nis, log_likelihood, accepted)))
 
-    def _run(
-        self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any,
-        batch: tuple[int, ...],
-    ) -> FilterRun:  # fmt: skip
-        steps = len(dts)
+    def run_many(
+        self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any
+    ) -> tuple[Gaussian, Any, Any, Any, Any]:
+        """Rows of packed beliefs through their sequences: beliefs, innovations, NIS, log-likelihoods, accepted."""
+        bs, codes = self.run_packed(pack, dynamics, sensor, b0, us, dts, zs, contexts)
+        belief, y, _, nis, log_likelihood = pack.results(bs)
+        return belief, y, nis, log_likelihood, codes > 0
+
+    def run_packed(
+        self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Packed beliefs ``(B, T, rows, columns)`` and codes ``(B, T)`` after each step."""
         kernel = self.cycle(dynamics, sensor)[1]
-        p, s, gates = parameters(dynamics, _one(dts, dynamics)), parameters(sensor), gate_quantiles(self.gate, pack.readings)
-        bs = np.zeros((len(b0), steps, pack.size))
-        codes = np.ones((len(b0), steps), dtype=np.int64)
-        w = self.scratch(dynamics.state, sensor.reading.size)
-        us, zs = rows(us, us.shape[:-2], 2), rows(zs, zs.shape[:-2], 2)
+        p, s = parameters(dynamics, _one(dts, dynamics)), parameters(sensor)
+        gates = gate_quantiles(self.gate, sensor.reading.dim)
+        bs, codes = np.zeros((len(b0), len(dts), *pack.shape)), np.ones((len(b0), len(dts)), dtype=np.int64)
+        w = self.scratch(pack)
         for i in range(len(b0)):
             done = kernel(b0[i], us[i], dts, p, zs[i], contexts, s, gates, w, bs[i], codes[i])
-            if done < steps:
-                check(codes[i, done], dynamics, f"step {done}" if len(b0) == 1 else f"step {done} of sequence {i}")
-        belief, y, _, nis, log_likelihood = pack.results(bs.reshape(*batch, steps, pack.size))
-        return FilterRun(belief, y, nis, log_likelihood, codes.reshape(*batch, steps) > 0)
+            if done < len(dts):
+                where = f"step {done}" if len(b0) == 1 else f"step {done} of sequence {i}"
+                check(codes[i, done], dynamics if codes[i, done] in (-2, -3, -5) else sensor, where)
+        return bs, codes
 
     def prediction(self, dynamics: Dynamics) -> tuple[Callable[..., int], Callable[..., int]]:
         """`predict_all` and `predict_one` for these dynamics."""
@@ -173,9 +183,16 @@ class GaussianEstimator(ABC):
         key = (self._key(), kernel_key(dynamics), kernel_key(sensor))
         return kept(key, lambda: bind(step_one, run_sequence, dynamics=dynamics, sensor=sensor, fill=self._fill()))
 
-    def scratch(self, space: Space, reading: int) -> np.ndarray:
-        """Scratch for the drivers, for readings of this size."""
-        return np.zeros(space.size + space.dim**2 + self._drivers.scratch(space.size, space.dim, reading))
+    def scratch(self, pack: Pack) -> np.ndarray:
+        """Scratch for the drivers on beliefs of this layout."""
+        dim = pack.space.dim
+        rows = dim + 1 + self._drivers.scratch(dim, 0 if pack.reading is None else pack.reading.dim)
+        w = np.zeros((rows, pack.shape[1]))
+        self.prepare(w[dim + 1 :], dim)
+        return w
+
+    def prepare(self, w: np.ndarray, dim: int) -> None:
+        """Write what the drivers need to know of the settings into their scratch. Most need nothing."""
 
     def _fill(self) -> dict[str, Callable[..., int]]:
         return {"predict_belief": self._drivers.predict, "update_belief": self._drivers.update}
@@ -248,3 +265,10 @@ def _one(dts: np.ndarray, dynamics: Dynamics) -> float:
     if getattr(dynamics, "parameters_depend_on_dt", False) and np.ptp(dts) > 0.0:
         raise ModelError(f"{dynamics!r} is discretised for one dt, but the steps take {dts.min():g} to {dts.max():g} s")
     return float(dts[0]) if len(dts) else 0.0
+
+
+def _unflat(a: np.ndarray, batch: tuple[int, ...]) -> np.ndarray:
+    """The first axis as the batch axes it stands for; without copying, also where all rows are one."""
+    if len(batch) == 1:
+        return a
+    return a[0] if not batch else a.reshape(*batch, *a.shape[1:])

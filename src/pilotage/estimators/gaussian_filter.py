@@ -25,13 +25,12 @@ class _Channel:
         estimator = owner.estimator
         estimator.check_sensor(sensor)
         self.sensor = sensor.on(owner.dynamics.state)
-        self.pack = Pack(owner.dynamics.state, self.sensor.reading.dim)
+        self.pack = Pack(owner.dynamics.state, self.sensor.reading)
         self.shape = (self.sensor.reading.size,)
         self.s = parameters(self.sensor)
         self.gates = gate_quantiles(estimator.gate, self.sensor.reading.dim)
         self.update = estimator.correction(self.sensor)[1]
         self.step: Any = None
-        self.b = EMPTY  # the filter's buffer as far as this sensor needs it
 
     def reading(self, z: Any) -> np.ndarray:
         if type(z) is not np.ndarray or z.dtype != np.float64 or not z.flags.c_contiguous:
@@ -67,7 +66,7 @@ class GaussianFilter:
         self._clock = Clock(float(t), estimator.dt)
         self._pack = Pack(dynamics.state)
         self._b = self._pack.packed(belief)
-        self._w = estimator.scratch(dynamics.state, 1)
+        self._w = estimator.scratch(self._pack)
         self._idle = np.zeros(dynamics.action.size)
         self._predict = estimator.prediction(dynamics)[1]
         self._dt, self._p = math.nan, EMPTY
@@ -76,11 +75,14 @@ class GaussianFilter:
     @property
     def belief(self) -> Gaussian:
         """What is known now."""
-        return self._pack.belief(self._b[: self._pack.size].copy())
+        return self._pack.belief(self._b.copy())
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        self._b[: self._pack.size] = self._pack.packed(moments_on(belief, self.dynamics.state))
+        belief = moments_on(belief, self.dynamics.state)
+        n, d = self._pack.space.size, self._pack.space.dim
+        self._b[:d, :d], self._b[d, :n] = belief.cov, belief.mean
+        self._w = _grown(self.estimator.scratch(self._pack), self._w.shape)  # forgets points of the old belief
 
     @property
     def t(self) -> float:
@@ -101,10 +103,10 @@ class GaussianFilter:
         z, context = channel.reading(z), channel.context(context)
         if t is not None and t != self._clock.t:
             self.predict(to=t)
-        code = channel.update(channel.b, z, context, channel.s, channel.gates, self._w)
+        code = channel.update(self._b, z, context, channel.s, channel.gates, self._w)
         if code < 0:
             check(code, sensor)
-        return Update.deferred(partial(channel.pack.results, channel.b.copy()), code > 0)
+        return Update.deferred(partial(channel.pack.results, self._b.copy()), code > 0)
 
     def step(self, sensor: Sensor, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one compiled call, the fastest way through a tick."""
@@ -113,13 +115,13 @@ class GaussianFilter:
             channel.step = self.estimator.cycle(self.dynamics, channel.sensor)[0]
         dt = self._clock.step(dt, None)
         code = channel.step(
-            channel.b, self._action(u), dt, self._parameters(dt), channel.reading(z), channel.context(context),
+            self._b, self._action(u), dt, self._parameters(dt), channel.reading(z), channel.context(context),
             channel.s, channel.gates, self._w,
         )  # fmt: skip
         if code < 0:
             check(code, self.dynamics if code in (-2, -3, -5) else sensor)
         self._clock.t += dt
-        return Update.deferred(partial(channel.pack.results, channel.b.copy()), code > 0)
+        return Update.deferred(partial(channel.pack.results, self._b.copy()), code > 0)
 
     def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
         """A whole sequence of readings of one sensor, compiled; the filter ends where the sequence ends.
@@ -145,14 +147,8 @@ class GaussianFilter:
         if len(self._channels) >= REMEMBERED:
             self._channels.clear()
         channel = self._channels[sensor] = _Channel(self, sensor)
-        size = max(channel.pack.size, len(self._b))
-        if size > len(self._b):
-            self._b = np.concatenate([self._b, np.zeros(size - len(self._b))])
-        for each in self._channels.values():
-            each.b = self._b[: each.pack.size]
-        scratch = self.estimator.scratch(self.dynamics.state, max(channel.shape[0], self._pack.readings))
-        if len(scratch) > len(self._w):
-            self._w = scratch
+        self._b = _grown(self._b, channel.pack.shape)
+        self._w = _grown(self._w, (self.estimator.scratch(channel.pack).shape[0], self._b.shape[1]))
         return channel
 
     def _action(self, u: Any) -> np.ndarray:
@@ -166,6 +162,13 @@ class GaussianFilter:
         if dt != self._dt:
             self._dt, self._p = dt, parameters(self.dynamics, dt)
         return self._p
+
+
+def _grown(a: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """`a` in the upper left corner of a table at least this large."""
+    larger = np.zeros((max(a.shape[0], shape[0]), max(a.shape[1], shape[1])))
+    larger[: a.shape[0], : a.shape[1]] = a
+    return larger
 
 
 def _single(a: np.ndarray, what: str) -> np.ndarray:

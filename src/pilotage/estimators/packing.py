@@ -1,4 +1,8 @@
-"""Gaussian beliefs as the flat arrays that compiled drivers work on: ``[x, P, nis, log-likelihood, innovation, S]``."""
+"""Gaussian beliefs as the tables that compiled drivers work on.
+
+Rows of a packed belief: the covariance (d rows), the mean (1), the innovation (1), its covariance S (m rows), and NIS
+and log-likelihood (1). One array is one argument of a compiled function, and rows need no reshaping.
+"""
 
 from __future__ import annotations
 
@@ -13,39 +17,39 @@ from ..core import Gaussian, Space
 
 @dataclass(frozen=True)
 class Pack:
-    """Where things lie in a packed belief with the results of an update on a reading of `readings` tangent numbers."""
+    """Layout of a packed belief with room for the results of an update on a reading of this tangent size."""
 
     space: Space
-    readings: int = 0
+    reading: Space | None = None
 
     @property
-    def known(self) -> int:
-        """Length of state and covariance."""
-        return self.space.size + self.space.dim**2
-
-    @property
-    def size(self) -> int:
-        """Length of it all."""
-        return self.known + (2 + self.readings + self.readings**2 if self.readings else 0)
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        z = self.reading
+        if z is None:
+            return self.space.dim + 1, max(self.space.size, 3)
+        return self.space.dim + z.dim + 3, max(self.space.size, z.size, 3)
 
     def packed(self, belief: Gaussian) -> np.ndarray:
-        """``(..., size)``; results are zero."""
-        b = np.zeros((*belief.mean.shape[:-1], self.size))
-        b[..., : self.space.size] = belief.mean
-        b[..., self.space.size : self.known] = belief.cov.reshape(*belief.cov.shape[:-2], -1)
+        """``(..., rows, columns)``; results are zero."""
+        n, d = self.space.size, self.space.dim
+        b = np.zeros((*belief.mean.shape[:-1], *self.shape))
+        b[..., :d, :d] = belief.cov
+        b[..., d, :n] = belief.mean
         return b
 
     def belief(self, b: np.ndarray) -> Gaussian:
-        """The belief in packed rows ``(..., size)``; its arrays are views."""
+        """The belief in packed form; its arrays are views."""
         n, d = self.space.size, self.space.dim
-        return Gaussian.trusted(self.space, b[..., :n], b[..., n : self.known].reshape(*b.shape[:-1], d, d))
+        return Gaussian.trusted(self.space, b[..., d, :n], b[..., :d, :d])
 
     def results(self, b: np.ndarray) -> tuple[Any, ...]:
         """Belief, innovation, S, NIS and log-likelihood: what an `Update` holds."""
-        i, m = self.known, self.readings
-        y = b[..., i + 2 : i + 2 + m]
-        S = b[..., i + 2 + m : self.size].reshape(*b.shape[:-1], m, m)
-        return self.belief(b), y, S, _number(b[..., i]), _number(b[..., i + 1])
+        assert self.reading is not None
+        d, m = self.space.dim, self.reading.dim
+        scores = b[..., d + 2 + m, :]
+        S = b[..., d + 2 : d + 2 + m, :m]
+        return self.belief(b), b[..., d + 1, :m], S, _number(scores[..., 0]), _number(scores[..., 1])
 
 
 def _number(value: Any) -> Any:

@@ -47,7 +47,7 @@ def _user_folder() -> str:
     return platformdirs.user_cache_dir("pilotage", appauthor=False)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _usable(wanted: str) -> Path:
     """A folder of this version in `wanted`, or a temporary one when that cannot be written."""
     folder = Path(wanted).expanduser().absolute() / __version__

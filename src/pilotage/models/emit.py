@@ -3,14 +3,14 @@
 Three dialects say the same computation:
 
 - `in_place`: ``def step(x, u, dt, p, y)``, scalar arithmetic, results written into the last arguments;
-- `lanes`: the same over ``LANES`` states side by side, ``x[i, lane]``, one loop that the compiler vectorises;
+- `lanes` (in `emit_lanes`): the same over ``LANES`` states side by side, in loops that the compiler vectorises;
 - `components`: ``def f(x, u, dt, p, m)`` over component lists and a namespace, for batches in numpy and torch.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .tracer import Expr, reachable
@@ -35,17 +35,22 @@ class Signature:
     """Arguments that all lanes share; the others have a trailing lane axis in the `lanes` dialect."""
 
 
-class _Writer:
-    """Writes the statements for a set of outputs in one dialect."""
+class Writer:
+    """Writes the statements for a set of outputs in one dialect: `lines`, after which `text` names each node.
 
-    def __init__(self, signature: Signature, outputs: Sequence[Expr], dialect: str) -> None:
+    Nodes that are `known` have a text already, and no line is written for them or for what only they need.
+    """
+
+    def __init__(
+        self, signature: Signature, outputs: Sequence[Expr], dialect: str, known: Mapping[int, str] | None = None
+    ) -> None:
         self.signature = signature
         self.dialect = dialect
         self.lines: list[str] = []
-        self.text: dict[int, str] = {}
-        self.taken: set[str] = set(signature.arguments) | {"lane", "m"}
-        nodes = outputs[0].graph.nodes
-        order = reachable(outputs)
+        self.text: dict[int, str] = dict(known or {})
+        self.taken: set[str] = {*signature.arguments, *self.text.values(), "lane", "m"}
+        nodes = outputs[0].graph.nodes if outputs else []
+        order = reachable(outputs, self.text)
         self.uses: dict[int, int] = {}
         for i in order:
             for a in nodes[i].args:
@@ -120,14 +125,11 @@ def _scalar(op: str, a: list[str], dialect: str) -> str:
         return f"{a[0]} ** {a[1]}"
     if op == "abs":
         return f"math.fabs({a[0]})"
-    if op in ("sign", "wrap", "floor"):
-        return f"scalar_{op}({a[0]})"
-    prefix = "lane_" if dialect == "lanes" and op in LANE_FUNCTIONS else "math."
-    return f"{prefix}{op}({', '.join(a)})"
-
-
-LANE_FUNCTIONS = {"sin", "cos", "tan", "hypot"}
-"""Functions that the lanes dialect takes from `lane_math`, because libm does not vectorise."""
+    if op == "sign":
+        return f"scalar_sign({a[0]})"
+    if dialect == "lanes" and op != "sqrt":
+        return f"lane_{op}({', '.join(a)})"  # libm's functions keep a loop from being vectorised
+    return f"{'scalar_' if op in ('wrap', 'floor') else 'math.'}{op}({', '.join(a)})"
 
 
 def _namespaced(op: str, a: list[str]) -> str:
@@ -163,24 +165,15 @@ def in_place(signature: Signature, results: Sequence[tuple[str, Sequence[Expr] |
 
 def scalar(signature: Signature, result: Expr) -> str:
     """``def name(arguments...) -> float``."""
-    writer = _Writer(signature, [result], "in_place")
+    writer = Writer(signature, [result], "in_place")
     body = [*writer.lines, f"return {writer.text[result.index]}"]
     head = f"def {signature.name}({', '.join(signature.arguments)}):"
     return "\n".join([head, *(f"    {line}" for line in body)]) + "\n"
 
 
-def lanes(signature: Signature, results: Sequence[tuple[str, Sequence[Expr]]], lanes_name: str = "LANES") -> str:
-    """Like `in_place`, every array ``(n, LANES)``, in one loop over the lanes."""
-    writer, flat = _written(signature, results, "lanes")
-    body = writer.lines + [f"{t[:-1]}, lane] = {writer.text[e.index]}" for t, e in flat]
-    head = f"def {signature.name}({', '.join([*signature.arguments, *(n for n, _ in results)])}):"
-    loop = f"    for lane in range({lanes_name}):"
-    return "\n".join([head, loop, *(f"        {line}" for line in body or ["pass"])]) + "\n"
-
-
 def components(signature: Signature, outputs: Sequence[Expr]) -> str:
     """``def name(arguments..., m)`` that returns the list of outputs, each of the batch shape or a number."""
-    writer = _Writer(signature, outputs, "components")
+    writer = Writer(signature, outputs, "components")
     body = [*writer.lines, f"return [{', '.join(writer.text[o.index] for o in outputs)}]"]
     head = f"def {signature.name}({', '.join([*signature.arguments, 'm'])}):"
     return "\n".join([head, *(f"    {line}" for line in body)]) + "\n"
@@ -188,7 +181,7 @@ def components(signature: Signature, outputs: Sequence[Expr]) -> str:
 
 def _written(
     signature: Signature, results: Sequence[tuple[str, Sequence[Expr] | Sequence[Sequence[Expr]]]], dialect: str
-) -> tuple[_Writer, list[tuple[str, Expr]]]:
+) -> tuple[Writer, list[tuple[str, Expr]]]:
     flat: list[tuple[str, Expr]] = []
     for name, value in results:
         for i, row in enumerate(value):
@@ -196,4 +189,4 @@ def _written(
                 flat.append((f"{name}[{i}]", row))
             else:
                 flat.extend((f"{name}[{i}, {j}]", e) for j, e in enumerate(row))
-    return _Writer(signature, [e for _, e in flat], dialect), flat
+    return Writer(signature, [e for _, e in flat], dialect), flat

@@ -18,7 +18,7 @@ def seeds(space: Space, x: Sequence[Expr]) -> Seeds:
     graph = x[0].graph
     delta = [graph.input("delta", i) for i in range(space.dim)]
     moved = [graph.lift(e) for e in space.components_plus(x, delta, SymbolicMath(graph))]
-    origin = {d: graph.zero for d in delta}
+    origin = dict.fromkeys(delta, graph.zero)
     columns = [substitute(derivative(moved, {d: graph.one}), origin) for d in delta]
     return [{xi: column[i] for i, xi in enumerate(x) if column[i] is not graph.zero} for column in columns]
 

@@ -1,7 +1,7 @@
 """Dynamics written once: a function of scalar components from which everything else is derived.
 
     >>> from pilotage.core import Space
-    >>> @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]", "turn [rad/s]"), noise=(0.1, 0.1, 0.05))
+    >>> @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]", "turn [rad/s]"), noise=(0.1, 0.1, 0.1))
     ... def rover(x, u, p, m):
     ...     _, _, yaw = x
     ...     speed, turn = u
@@ -19,12 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from ..core import Dynamics
 from ..core.errors import ModelError
 from ..core.mathematics import math_for
-from ..core import Dynamics
 from ..core.space import Space
 from .bind import bind
-from .emit import Signature, in_place, lanes
+from .emit import Signature, in_place
+from .emit_lanes import lanes
 from .integrators import integrator
 from .params import Layout, Values, merged
 from .slots import step
@@ -84,7 +85,8 @@ class TracedDynamics(Dynamics):
             values[ACTION_NOISE] = densities(action_noise, action.dim, f"action_noise of {self.name}", action.names)
         self._values = values
         self._layout = Layout(values)
-        self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise if callable(noise) else None, self._layout.key)
+        noise_body = noise if callable(noise) else None
+        self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise_body, self._layout.key)
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
@@ -267,6 +269,7 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
+    """What a model returned, as a list of the expected length, or a sentence."""
     given = list(values) if isinstance(values, (tuple, list)) else [values]
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
@@ -283,7 +286,23 @@ def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
     return [[g.lift(e) for e in row] for row in rows]
 
 
+def limited(
+    state: Space, action: Space, limits: Mapping[str, tuple[float, float]], name: str
+) -> tuple[Space, Space]:
+    """Both spaces with new bounds on the components that `limits` names."""
+    for component, bounds in limits.items():
+        if component in action.names:
+            action = action.bounded({component: bounds})
+        elif component in state.names:
+            state = state.bounded({component: bounds})
+        else:
+            known = ", ".join((*action.names, *state.names))
+            raise ModelError(f"{name} has no component {component!r} to limit; it has {known}")
+    return state, action
+
+
 def densities(given: Sequence[float], count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
+    """Standard deviations, one per component; a single number serves them all."""
     values = tuple(float(v) for v in np.atleast_1d(np.asarray(given, dtype=float)))
     values = values * count if len(values) == 1 else values
     if len(values) != count or any(not v >= 0 for v in values):
@@ -304,7 +323,8 @@ def _arrays(x: Any, u: Any, model: TracedDynamics) -> tuple[Any, Any]:
 class Family:
     """All dynamics that share one function; call it with parameter values to get a member.
 
-    Keyword arguments beside the parameters: `integrator`, `noise` (see `dynamics`), `action_noise`.
+    Keyword arguments beside the parameters: `integrator`, `noise` (see `dynamics`), `action_noise`, and `limits`, bounds
+    of states and actions by name: ``bicycle(wheelbase=2.9, limits={"steer": (-0.4, 0.4)})``.
     """
 
     def __init__(self, body: Body, **settings: Any) -> None:
@@ -324,15 +344,17 @@ class Family:
         integrator: str | None = None,
         noise: Sequence[float] | NoiseBody | None = None,
         action_noise: Sequence[float] | None = None,
+        limits: Mapping[str, tuple[float, float]] | None = None,
         **params: Any,
     ) -> TracedDynamics:
         s = self._settings
+        state, action = limited(s["state"], s["action"], limits or {}, self.__name__)
         if integrator is not None and s["rule"] == "step":
             raise ModelError(f"{self.__name__} gives the next state itself and takes no integrator")
         return TracedDynamics(
             self._body,
-            s["state"],
-            s["action"],
+            state,
+            action,
             merged(s["params"], params, self.__name__),
             integrator or s["rule"],
             noise if noise is not None else s["noise"],

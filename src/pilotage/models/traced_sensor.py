@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
+from ..core import Sensor
 from ..core.errors import ModelError, ShapeError
 from ..core.mathematics import math_for
-from ..core import Sensor
 from ..core.space import Space
 from .emit import Signature, in_place
 from .mounting import names_read, places
 from .params import Layout, Values, merged
 from .tangent import seeds, tangent_jacobian
-from .tracer import Expr, Graph, SymbolicMath
 from .traced_dynamics import Body, NoiseBody, counted, densities, square
+from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import Vectorized, stacked, unstacked
 
 STD = "reading_std"

@@ -13,7 +13,8 @@ from ..core.belief import Belief
 from ..core.errors import ModelError, SpaceError
 from ..core.mathematics import math_for
 from ..core.space import Space
-from .emit import Signature, lanes, scalar
+from .emit import Signature, scalar
+from .emit_lanes import lanes
 from .mounting import names_read, places
 from .params import Layout, Values, merged
 from .tracer import Expr, Graph, SymbolicMath

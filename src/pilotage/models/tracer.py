@@ -11,7 +11,7 @@ from __future__ import annotations
 import linecache
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,7 +46,7 @@ COMMUTES = {"add", "mul", "min", "max", "hypot", "eq", "ne", "and", "or"}
 class Expr:
     """One node of a `Graph`: a scalar that is not known yet. Arithmetic on it makes new nodes."""
 
-    __slots__ = ("graph", "index", "op", "args", "value")
+    __slots__ = ("args", "graph", "index", "op", "value")
 
     def __init__(self, graph: Graph, index: int, op: str, args: tuple[Expr, ...], value: Any) -> None:
         self.graph = graph
@@ -377,8 +377,8 @@ def derivative(outputs: Sequence[Expr], seeds: dict[Expr, Expr]) -> list[Expr]:
     return [tangent[o.index] for o in outputs]
 
 
-def reachable(outputs: Sequence[Expr]) -> list[int]:
-    """Indices of all nodes that the outputs need, arguments first."""
+def reachable(outputs: Sequence[Expr], known: Container[int] = ()) -> list[int]:
+    """Indices of all nodes that the outputs need, arguments first; none that are `known`, nor what only they need."""
     if not outputs:
         return []
     nodes = outputs[0].graph.nodes
@@ -386,7 +386,7 @@ def reachable(outputs: Sequence[Expr]) -> list[int]:
     stack = [o.index for o in outputs]
     while stack:
         i = stack.pop()
-        if i not in seen:
+        if i not in seen and i not in known:
             seen.add(i)
             stack.extend(a.index for a in nodes[i].args)
     return sorted(seen)  # a node is made after its arguments, so the order of making is an order of evaluation
