@@ -89,9 +89,9 @@ def test_public_names_pinned(room: str) -> None:
 
 
 @pytest.mark.parametrize("room", ROOMS)
-def test_exports_are_sorted_and_documented(room: str) -> None:
+def test_exports_exist_and_are_documented(room: str) -> None:
     names, module = exported(room), importlib.import_module(f"pilotage.{room}")
-    assert names == sorted(names)
+    assert len(set(names)) == len(names)
     assert set(names) <= set(dir(module))
     silent = [name for name in names if callable(getattr(module, name)) and not getattr(module, name).__doc__]
     assert not silent, f"public names without a docstring: {silent}"

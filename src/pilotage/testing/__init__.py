@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .planners import check_planner as check_planner
 from .spaces import check_space as check_space
 
-__all__ = ["check_space"]
+__all__ = ["check_planner", "check_space"]
