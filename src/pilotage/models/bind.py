@@ -128,7 +128,8 @@ def bind(
     parts = _Parts(fill or {})
     for driver in drivers:
         _visit(driver, parts)
-    sizes = {name: models.size(name) for name in sorted(parts.sizes)}
+    wide = {"LANES"} if any(slot.endswith("_lanes") for slot in parts.slots) else set[str]()
+    sizes = {name: models.size(name) for name in sorted(parts.sizes | wide)}
     sources = {name: models.generated(name) for name in sorted(parts.slots)}
     plain = {name for name, source in sources.items() if source is None}
     tainted = _tainted(parts, plain)
@@ -304,21 +305,7 @@ def _rebind(
 
 def _protocol(slot: str, models: Models) -> Callable[..., Any]:
     """A slot as a call of the protocol's method, writing into the arrays that drivers hand over."""
-    owner = models.owner(slot)
-    adapters: dict[str, Callable[[Any], Callable[..., Any]]] = {
-        "step": _step,
-        "linearized_step": _linearized_step,
-        "process_noise": _process_noise,
-        "observe": _observe,
-        "linearized_observe": _linearized_observe,
-        "reading_noise": _reading_noise,
-        "stage_cost": lambda task: lambda x, u, r, c: float(task.cost(x, u, r)),
-        "terminal_cost": lambda task: lambda x, r, c: float(task.terminal_cost(x, r)),
-        "step_lanes": _step_lanes,
-        "stage_cost_lanes": _stage_cost_lanes,
-        "terminal_cost_lanes": _terminal_cost_lanes,
-    }
-    return adapters[slot](owner)
+    return ADAPTERS[slot](models.owner(slot))
 
 
 def _step(dynamics: Dynamics) -> Callable[..., None]:
@@ -346,7 +333,7 @@ def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
 
 def _context(context: Any) -> Any:
     """Drivers hand an empty array where there is no context; protocols expect None."""
-    return None if isinstance(context, np.ndarray) and context.size == 0 else context
+    return None if np.size(context) == 0 else context
 
 
 def _observe(sensor: Sensor) -> Callable[..., None]:
@@ -391,6 +378,35 @@ def _terminal_cost_lanes(task: Task) -> Callable[..., None]:
         cost[0, :] = _checked(task.terminal_cost(x.T, r), cost[0], "terminal_cost", task)
 
     return terminal_cost_lanes
+
+
+def _stage_cost(task: Task) -> Callable[..., float]:
+    def stage_cost(x: Any, u: Any, r: Any, c: Any) -> float:
+        return float(task.cost(x, u, r))
+
+    return stage_cost
+
+
+def _terminal_cost(task: Task) -> Callable[..., float]:
+    def terminal_cost(x: Any, r: Any, c: Any) -> float:
+        return float(task.terminal_cost(x, r))
+
+    return terminal_cost
+
+
+ADAPTERS: dict[str, Callable[[Any], Callable[..., Any]]] = {
+    "step": _step,
+    "linearized_step": _linearized_step,
+    "process_noise": _process_noise,
+    "observe": _observe,
+    "linearized_observe": _linearized_observe,
+    "reading_noise": _reading_noise,
+    "stage_cost": _stage_cost,
+    "terminal_cost": _terminal_cost,
+    "step_lanes": _step_lanes,
+    "stage_cost_lanes": _stage_cost_lanes,
+    "terminal_cost_lanes": _terminal_cost_lanes,
+}
 
 
 def _checked(value: Any, target: Any, method: str, model: Any) -> Any:

@@ -1,24 +1,27 @@
 """Scalar functions that generated source calls and `math` lacks. They are copied into each generated file."""
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 
-def scalar_wrap(a):
+def scalar_wrap(a: float) -> float:
     """Angle in (-pi, pi]."""
     return a - 6.283185307179586 * math.ceil((a - 3.141592653589793) * 0.15915494309189535)
 
 
-def scalar_sign(a):
+def scalar_sign(a: float) -> float:
     """-1, 0 or 1."""
     return 1.0 if a > 0.0 else (-1.0 if a < 0.0 else 0.0)
 
 
-def scalar_floor(a):
+def scalar_floor(a: float) -> float:
     """Largest whole number not above `a`, as a float."""
     return float(math.floor(a))
 
 
-def raster_place(p, header, x, y):
+def raster_place(p: Any, header: int, x: float, y: float) -> tuple[float, float]:
     """Column and row of the raster at `header` of `p`, as real numbers that are whole at cell centres.
 
     Layout of a raster in the parameter vector, from `header` on: origin x, origin y, cos yaw, sin yaw, cells per
@@ -31,7 +34,7 @@ def raster_place(p, header, x, y):
     return (c * dx + s * dy) * p[header + 4] - 0.5, (c * dy - s * dx) * p[header + 4] - 0.5
 
 
-def raster_cell(p, header, x, y):
+def raster_cell(p: Any, header: int, x: float, y: float) -> tuple[int, float, float]:
     """Offset of the lower-left of the four cell centres around (x, y), and the place between them."""
     i, j = raster_place(p, header, x, y)
     columns = p[header + 5]
@@ -46,13 +49,13 @@ def raster_cell(p, header, x, y):
     return int(p[header + 7]) + j0 * int(columns) + i0, a - i0, b - j0
 
 
-def raster_steps(p, header):
+def raster_steps(p: Any, header: int) -> tuple[int, int]:
     """How far the next column and the next row are in the parameter vector; 0 where there is only one."""
     columns = int(p[header + 5])
     return (1 if columns > 1 else 0), (columns if p[header + 6] > 1.0 else 0)
 
 
-def lookup(p, header, x, y):
+def lookup(p: Any, header: int, x: float, y: float) -> float:
     """Bilinear value of the raster at `header` of `p`; outside, that of the nearest border cell; NaN for NaN."""
     k, a, b = raster_cell(p, header, x, y)
     right, up = raster_steps(p, header)
@@ -61,7 +64,7 @@ def lookup(p, header, x, y):
     return low + b * (high - low) if x == x and y == y else math.nan
 
 
-def lookup_slopes(p, header, x, y):
+def lookup_slopes(p: Any, header: int, x: float, y: float) -> tuple[float, float]:
     """Slopes of the bilinear patch along the columns and the rows of the raster, per metre; 0 outside."""
     i, j = raster_place(p, header, x, y)
     k, a, b = raster_cell(p, header, x, y)
@@ -73,13 +76,13 @@ def lookup_slopes(p, header, x, y):
     return (along * p[header + 4] if inside_i else 0.0), (across * p[header + 4] if inside_j else 0.0)
 
 
-def lookup_dx(p, header, x, y):
+def lookup_dx(p: Any, header: int, x: float, y: float) -> float:
     """Slope of the raster along world x."""
     along, across = lookup_slopes(p, header, x, y)
     return p[header + 2] * along - p[header + 3] * across
 
 
-def lookup_dy(p, header, x, y):
+def lookup_dy(p: Any, header: int, x: float, y: float) -> float:
     """Slope of the raster along world y."""
     along, across = lookup_slopes(p, header, x, y)
     return p[header + 3] * along + p[header + 2] * across

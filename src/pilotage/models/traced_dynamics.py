@@ -203,10 +203,9 @@ class DynamicsTrace:
     @cached_property
     def Q(self) -> list[list[Expr]]:
         g, d = self.graph, self.recipe.state.dim
-        Q = [[g.zero] * d for _ in range(d)]
         body = self.recipe.noise_body
-        if body is not None:
-            Q = square(body(self.x, self.u, self.dt, self.p, self.m), d, g, self.recipe.body.__name__)
+        stated = [0.0] * d if body is None else body(self.x, self.u, self.dt, self.p, self.m)
+        Q = square(stated, d, g, self.recipe.body.__name__)
         known = self.p.__dict__
         for i, density in enumerate(known.get(NOISE, ())):
             Q[i][i] = Q[i][i] + density * density * self.dt
@@ -270,7 +269,7 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
-    given = list(values) if isinstance(values, (tuple, list)) else [values]
+    given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
     return given

@@ -153,12 +153,13 @@ class SensorTrace:
         p = layout.symbols(graph, "s")
         self.z = [graph.lift(e) for e in _reading(recipe, self.x, self.c, p, m)]
         d = recipe.reading.dim
-        if recipe.noise_body is not None:
-            taken = [self.x[i] for i in recipe.taken]
-            self.R = square(recipe.noise_body(taken, self.c, p, m), d, graph, recipe.body.__name__)
-        else:
-            std = p.__dict__[STD]
-            self.R = [[std[i] * std[i] if i == j else graph.zero for j in range(d)] for i in range(d)]
+        taken = [self.x[i] for i in recipe.taken]
+        stated = (
+            [std * std for std in p.__dict__[STD]]
+            if recipe.noise_body is None
+            else recipe.noise_body(taken, self.c, p, m)
+        )
+        self.R = square(stated, d, graph, recipe.body.__name__)
 
     @cached_property
     def H(self) -> list[list[Expr]]:

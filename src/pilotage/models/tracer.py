@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import linecache
 import math
+import operator
 import sys
 from collections.abc import Callable, Container, Sequence
 from typing import Any
@@ -18,12 +19,22 @@ import numpy as np
 
 from ..core.errors import ModelError
 
-FOLD: dict[str, Callable[..., float]] = {
-    "neg": lambda a: -a,
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "sqrt": lambda a: math.sqrt(a) if a >= 0 else math.nan,
+
+
+def _sqrt(a: float) -> float:
+    return math.sqrt(a) if a >= 0.0 else math.nan
+
+
+def _sign(a: float) -> float:
+    return float((a > 0.0) - (a < 0.0))
+
+
+FOLD: dict[str, Callable[..., Any]] = {
+    "neg": operator.neg,
+    "add": operator.add,
+    "sub": operator.sub,
+    "mul": operator.mul,
+    "sqrt": _sqrt,
     "sin": math.sin,
     "cos": math.cos,
     "tan": math.tan,
@@ -31,15 +42,25 @@ FOLD: dict[str, Callable[..., float]] = {
     "tanh": math.tanh,
     "atan2": math.atan2,
     "abs": abs,
-    "floor": lambda a: float(math.floor(a)),
-    "sign": lambda a: float((a > 0) - (a < 0)),
+    "floor": math.floor,
+    "sign": _sign,
     "min": min,
     "max": max,
-    "lt": lambda a, b: float(a < b),
-    "le": lambda a, b: float(a <= b),
-    "eq": lambda a, b: float(a == b),
+    "lt": operator.lt,
+    "le": operator.le,
+    "eq": operator.eq,
     "hypot": math.hypot,
 }
+"""What can be computed while tracing, when all arguments are constants."""
+UFUNCS: dict[str, Callable[[Any, Any], Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": lambda a, b: a / b,
+    "less": operator.lt,
+    "greater": operator.gt,
+}
+"""Arithmetic that numpy numbers begin, as in ``np.float64(2.0) * x``."""
 COMMUTES = {"add", "mul", "min", "max", "hypot", "eq", "ne", "and", "or"}
 
 
@@ -142,15 +163,7 @@ class Expr:
     __float__ = __int__ = __index__ = __iter__ = __len__ = __complex__ = _refuse
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        plain = {
-            "add": lambda a, b: a + b,
-            "subtract": lambda a, b: a - b,
-            "multiply": lambda a, b: a * b,
-            "true_divide": lambda a, b: a / b,
-            "divide": lambda a, b: a / b,
-            "less": lambda a, b: a < b,
-            "greater": lambda a, b: a > b,
-        }.get(ufunc.__name__)
+        plain = UFUNCS.get(ufunc.__name__)
         if method != "__call__" or plain is None or any(np.ndim(a) for a in inputs if not isinstance(a, Expr)):
             raise ModelError(f"{_where_called()} calls np.{ufunc.__name__} on a model value; use m.{ufunc.__name__}")
         a, b = (self.graph.lift(v) for v in inputs)
@@ -217,16 +230,16 @@ class Graph:
             if value.graph is not self:
                 raise ModelError("a value of one trace is used in another; do not keep model values between calls")
             return value
-        if isinstance(value, (int, float, np.floating, np.integer, np.bool_)):
+        try:
             return self.const(float(value))
-        if isinstance(value, np.ndarray) and value.ndim == 0:
-            return self.const(float(value))
+        except (TypeError, ValueError):
+            pass
         raise ModelError(f"a model may combine its values with numbers, not with {type(value).__name__} ({value!r})")
 
     def node(self, op: str, *args: Any, value: Any = None) -> Expr:
         lifted = tuple(self.lift(a) for a in args)
         if op in FOLD and value is None and all(a.op == "const" for a in lifted):
-            return self.const(FOLD[op](*(a.value for a in lifted)))
+            return self.const(float(FOLD[op](*(a.value for a in lifted))))
         if op == "abs" and lifted[0].op == "neg":
             lifted = lifted[0].args
         return self._make(op, lifted, value)
