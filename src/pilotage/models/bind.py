@@ -266,9 +266,7 @@ def _callees_first(functions: dict[str, FunctionType], parts: _Parts) -> list[st
 
 def _helpers(text: str) -> dict[str, str]:
     """Source of the scalar and lane functions that generated source calls, and of those they call in turn."""
-    available = {
-        n: f for module in (scalar, lane_math) for n, f in vars(module).items() if isinstance(f, FunctionType)
-    }
+    available = {n: f for module in (scalar, lane_math) for n, f in vars(module).items() if isinstance(f, FunctionType)}
     chosen: dict[str, str] = {}
 
     def visit(name: str, source: str) -> None:
@@ -418,4 +416,3 @@ def _checked(value: Any, target: Any, method: str, model: Any) -> Any:
             f"{target.shape} was expected for this state"
         )
     return array
-

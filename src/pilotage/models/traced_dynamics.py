@@ -1,17 +1,18 @@
 """Dynamics written once: a function of scalar components from which everything else is derived.
 
-    >>> from pilotage.core import Space
-    >>> @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]", "turn [rad/s]"), noise=(0.1, 0.1, 0.1))
-    ... def rover(x, u, p, m):
-    ...     _, _, yaw = x
-    ...     speed, turn = u
-    ...     return speed * m.cos(yaw), speed * m.sin(yaw), turn
-    >>> rover().step([0.0, 0.0, 0.0], [1.0, 0.0], 0.5).round(3).tolist()
-    [0.5, 0.0, 0.0]
+>>> from pilotage.core import Space
+>>> @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s]", "turn [rad/s]"), noise=(0.1, 0.1, 0.1))
+... def rover(x, u, p, m):
+...     _, _, yaw = x
+...     speed, turn = u
+...     return speed * m.cos(yaw), speed * m.sin(yaw), turn
+>>> rover().step([0.0, 0.0, 0.0], [1.0, 0.0], 0.5).round(3).tolist()
+[0.5, 0.0, 0.0]
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -20,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics
-from ..core.errors import ModelError
-from ..core.mathematics import math_for
+from ..core.errors import ModelError, ShapeError
+from ..core.mathematics import math_for, torch_if_tensor
 from ..core.space import Space
 from .bind import bind
 from .emit import Signature, in_place
@@ -120,27 +121,23 @@ class TracedDynamics(Dynamics):
         return flat.reshape(*flat.shape[:-1], self.state.dim, self.state.dim)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        if type(us).__module__.startswith("torch") or type(x0).__module__.startswith("torch"):
-            return self._rollout_tensors(x0, us, dt)
-        us = self.action.check(us, "actions")
-        x0 = np.broadcast_to(self.state.check(x0, "initial state"), (*us.shape[:-2], self.state.size))
-        xs = np.empty((*us.shape[:-2], us.shape[-2] + 1, self.state.size))
+        if torch_if_tensor(x0, us) is not None:
+            return super().rollout(x0, us, dt)
+        x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
+        if us.ndim < 2:
+            raise ShapeError(f"actions of a rollout have the axes (..., T, {self.action.size}); {us.shape} was given")
+        batch, T = np.broadcast_shapes(x0.shape[:-1], us.shape[:-2]), us.shape[-2]
+        count = math.prod(batch)
+        xs = np.empty((*batch, T + 1, self.state.size))
         xs[..., 0, :] = x0
-        flat = xs.reshape(-1, us.shape[-2] + 1, self.state.size)
-        actions = np.ascontiguousarray(us).reshape(-1, us.shape[-2], self.action.size)
-        self._compiled_rollout(flat, actions, float(dt), self.vector(dt))
-        return flat.reshape(xs.shape)
-
-    def _rollout_tensors(self, x0: Any, us: Any, dt: float) -> Any:
-        import sys
-
-        torch = sys.modules["torch"]
-        x = x0.expand(*us.shape[:-2], self.state.size)
-        xs = [x]
-        for t in range(us.shape[-2]):
-            x = self.step(x, us[..., t, :], dt)
-            xs.append(x)
-        return torch.stack(xs, -2)
+        actions = np.ascontiguousarray(np.broadcast_to(us, (*batch, *us.shape[-2:])))
+        self._compiled_rollout(
+            xs.reshape(count, T + 1, self.state.size),
+            actions.reshape(count, T, self.action.size),
+            float(dt),
+            self.vector(dt),
+        )
+        return xs
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as compiled code reads them. `dt` matters only to models whose parameters depend on it."""
@@ -285,9 +282,7 @@ def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
     return [[g.lift(e) for e in row] for row in rows]
 
 
-def limited(
-    state: Space, action: Space, limits: Mapping[str, tuple[float, float]], name: str
-) -> tuple[Space, Space]:
+def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float]], name: str) -> tuple[Space, Space]:
     """Both spaces with new bounds on the components that `limits` names."""
     for component, bounds in limits.items():
         if component in action.names:

@@ -74,7 +74,9 @@ class TracedSensor(Sensor):
         self._layout = Layout(values)
         taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         body_of_noise = noise if callable(noise) else None
-        self.kernel_key = self._recipe = Recipe(body, self.state, taken, reading, context_size, body_of_noise, self._layout.key)
+        self.kernel_key = self._recipe = Recipe(
+            body, self.state, taken, reading, context_size, body_of_noise, self._layout.key
+        )
         self._attached: dict[Space, TracedSensor] = {}
 
     def __repr__(self) -> str:
@@ -87,7 +89,14 @@ class TracedSensor(Sensor):
             return self
         if space not in self._attached:
             self._attached[space] = TracedSensor(
-                self._recipe.body, self.needs, self.reading, self.context_size, self.params, self._noise, self.reads, space
+                self._recipe.body,
+                self.needs,
+                self.reading,
+                self.context_size,
+                self.params,
+                self._noise,
+                self.reads,
+                space,
             )
         return self._attached[space]
 

@@ -81,7 +81,9 @@ class TracedTask:
         self._reference, self._done, self._constraint = reference, done, constraint
         self._layout = Layout(self.params)
         taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
-        self.kernel_key = self._recipe = Recipe(body, terminal, self.state, taken, action, reference_size, self._layout.key)
+        self.kernel_key = self._recipe = Recipe(
+            body, terminal, self.state, taken, action, reference_size, self._layout.key
+        )
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
@@ -138,7 +140,9 @@ class TracedTask:
             return ()
         r = _array(np.zeros(0) if r is None else r)
         if r.shape[-1:] != (self.reference_size,):
-            raise ModelError(f"{self.name} needs {self.reference_size} reference numbers per stage; {r.shape} was given")
+            raise ModelError(
+                f"{self.name} needs {self.reference_size} reference numbers per stage; {r.shape} was given"
+            )
         return unstacked(r)
 
     @cached_property

@@ -20,7 +20,6 @@ import numpy as np
 from ..core.errors import ModelError
 
 
-
 def _sqrt(a: float) -> float:
     return math.sqrt(a) if a >= 0.0 else math.nan
 
@@ -433,7 +432,8 @@ def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
         if order:
             return g.zero  # the slope of a bilinear patch is taken as constant
         return (
-            g.node("lookup", *a, value=(group, header, 1)) * d[0] + g.node("lookup", *a, value=(group, header, 2)) * d[1]
+            g.node("lookup", *a, value=(group, header, 1)) * d[0]
+            + g.node("lookup", *a, value=(group, header, 2)) * d[1]
         )
     if op in ("floor", "sign", "lt", "le", "eq", "ne", "and", "or", "not"):
         return g.zero

@@ -24,7 +24,9 @@ def stacked(values: Sequence[Any], batch: tuple[int, ...], like: Any) -> Any:
     """Components along a new last axis, each broadcast to the batch shape; of the array kind of `like`."""
     if hasattr(like, "detach"):
         torch = sys.modules["torch"]
-        tensors = [v if torch.is_tensor(v) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in values]
+        tensors = [
+            v if torch.is_tensor(v) else torch.as_tensor(v, dtype=like.dtype, device=like.device) for v in values
+        ]
         if not tensors:
             return like.new_zeros((*batch, 0))
         return torch.stack([t.expand(batch) for t in tensors], -1)
