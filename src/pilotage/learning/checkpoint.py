@@ -1,0 +1,131 @@
+"""Learned models on disk: a folder with ``config.json`` and ``model.safetensors``, never a pickle."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..core import FormatError, Space, SpaceError, require
+from ..core.poses import Pose
+from ..io import write_atomic
+from .networks import MLP
+from .scaling import Scaling
+
+VERSION = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a folder holds."""
+
+    state: Space
+    action: Space
+    network: torch.nn.Module
+    scaling: Scaling
+    noise: Sequence[float] | None
+
+
+def save(model: Any, kind: str, folder: str | Path) -> None:
+    """Write a learned model; each file is written beside the old one and takes its place whole."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {
+        "format": VERSION,
+        "kind": kind,
+        "state": space_to_json(model.state),
+        "action": space_to_json(model.action),
+        "network": getattr(model.network, "settings", None),
+        "noise": None if model.noise_density is None else [float(v) for v in model.noise_density],
+    }
+    tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
+    for name in ("mean", "std", "scale"):
+        tensors[f"scaling.{name}"] = getattr(model.scaling, name)
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
+    write_atomic(folder / WEIGHTS, require("safetensors.torch", extra="learning").save(tensors))
+    write_atomic(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+
+
+def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) -> Kept:
+    """Read what `save` wrote.
+
+    Raises:
+        FormatError: when a file is missing, damaged, of another kind, or does not fit the network.
+    """
+    folder = Path(folder)
+    config = _config(folder / CONFIG)
+    if config.get("format") != VERSION or config.get("kind") != kind:
+        raise FormatError(
+            f"{folder} holds a model of kind {config.get('kind')!r}, format {config.get('format')!r}; "
+            f"{kind!r} of format {VERSION} was expected"
+        )
+    try:
+        state, action = space_from_json(config["state"]), space_from_json(config["action"])
+        made = _network(config["network"], network, folder)
+        tensors = _tensors(folder / WEIGHTS)
+        made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
+        scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
+        return Kept(state, action, made, scaling, config["noise"])
+    except (KeyError, TypeError, SpaceError, RuntimeError) as error:
+        raise FormatError(f"the model in {folder} is incomplete or does not fit its network: {error}") from error
+
+
+def space_to_json(space: Space) -> dict[str, Any]:
+    """A space as JSON: its parts as strings, and the bounds that the strings do not say."""
+    limits = {
+        name: [float(low), float(high)]
+        for part, s, _ in space.layout
+        if isinstance(part, Pose)
+        for name, low, high in zip(part.names, space.low[s], space.high[s], strict=True)
+        if name.rpartition(".")[2] in ("x", "y", "z") and np.isfinite([low, high]).any()
+    }
+    return {"parts": [str(part) for part in space.parts], "bounds": limits}
+
+
+def space_from_json(value: Mapping[str, Any]) -> Space:
+    """The space that `space_to_json` described.
+
+    Example:
+        >>> space = Space("x [m] in [0, 9]", "pose: SE2").bounded({"pose.x": (0, 1)})
+        >>> space_from_json(space_to_json(space)) == space
+        True
+    """
+    return Space(*value["parts"]).bounded({name: (low, high) for name, (low, high) in value["bounds"].items()})
+
+
+def _config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise FormatError(f"there is no learned model in {path.parent}: {path.name} is missing")
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(f"{path} is not JSON: {error}") from error
+    if not isinstance(config, dict):
+        raise FormatError(f"{path} holds a {type(config).__name__}; an object was expected")
+    return config
+
+
+def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torch.nn.Module:
+    if given is not None:
+        return given
+    if settings is None:
+        raise FormatError(f"the network in {folder} is not an MLP; pass a module of its kind as `network` to be filled")
+    return MLP(**settings)
+
+
+def _tensors(path: Path) -> dict[str, torch.Tensor]:
+    safetensors = require("safetensors.torch", extra="learning")
+    if not path.is_file():
+        raise FormatError(f"there is no learned model in {path.parent}: {path.name} is missing")
+    try:
+        return safetensors.load(path.read_bytes())
+    except Exception as error:
+        if type(error).__name__ == "SafetensorError":  # the class lives in a compiled module
+            raise FormatError(f"{path} is damaged: {error}") from error
+        raise

@@ -1,0 +1,162 @@
+"""Training the network of a learned model on what was seen to happen."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+
+from ..core import Rng, ShapeError, seeded
+from .border import array, tensor
+from .dynamics import LearnedDynamics
+from .features import seamless
+from .residual import ResidualDynamics
+from .scaling import Scaling
+
+Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """How far training has come.
+
+    Attributes:
+        number, of: epochs done, epochs in all.
+        loss, validation: mean squared error of the scaled velocity, on what is trained on and on what is held out.
+    """
+
+    number: int
+    of: int
+    loss: float
+    validation: float
+
+
+@dataclass(frozen=True)
+class Fit(Generic[Learned]):
+    """A trained model and how it came about.
+
+    Attributes:
+        model: the model with the network of the best validation error; the one given is unchanged.
+        epochs: the course of training.
+        seed: replays it; None when a running generator was given.
+    """
+
+    model: Learned
+    epochs: tuple[Epoch, ...]
+    seed: int | None
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose network was kept."""
+        return min(self.epochs, key=lambda epoch: epoch.validation)
+
+
+def fit(
+    model: Learned,
+    states: Any,
+    actions: Any,
+    dt: float,
+    *,
+    epochs: int = 200,
+    batch: int = 256,
+    rate: float = 3e-3,
+    held_out: float = 0.1,
+    rng: Rng = None,
+    progress: Callable[[Epoch], None] | None = None,
+) -> Fit[Learned]:
+    """Fit the network to transitions: least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``, by Adam.
+
+    Inputs and outputs are scaled to size one, the learning rate decays along a cosine, and the network with the best
+    error on the held-out transitions is kept. The noise of the model becomes what the network could not explain there:
+    ``noise = std(v - g) sqrt(dt)``.
+
+    Args:
+        model: what to train; it is not changed.
+        states: ``(..., T+1, n)``, visited every `dt` seconds.
+        actions: ``(..., T, m)``.
+        dt: seconds.
+        epochs: passes over the data.
+        batch: transitions a step.
+        rate: the first learning rate.
+        held_out: share of the transitions for validation.
+        rng: seed or generator for the split and the batches.
+        progress: called after every epoch.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> space, push = Space("x [m]"), Space("v [m/s]")
+        >>> us = np.random.default_rng(0).normal(size=(200, 1, 1))
+        >>> xs = np.concatenate([np.zeros((200, 1, 1)), 0.1 * us], axis=1)
+        >>> learned = fit(LearnedDynamics(space, push), xs, us, 0.1, epochs=60, rng=0).model
+        >>> bool(abs(learned.step([0.0], [1.0], 0.1) - 0.1) < 0.01)
+        True
+    """
+    x, u, v = transitions(model, states, actions, dt)
+    generator, seed = seeded(rng)
+    order = generator.permutation(len(x))
+    cut = max(1, round(held_out * len(x)))
+    if len(x) - cut < 1:
+        raise ShapeError(f"{len(x)} transitions are too few to train on and hold out; give at least two")
+    held, kept = order[:cut], order[cut:]
+    phi = torch.cat([seamless(model.state, x), seamless(model.action, u)], -1)
+    scaling = Scaling.of(phi[kept], v[kept])
+    network = copy.deepcopy(model.network)
+    course, best = _train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
+    network.load_state_dict(best)
+    trained = model.refined(network, scaling, 0.0)
+    with torch.no_grad():
+        unexplained = array(v[held] - trained.correction(x[held], u[held]))
+    noise = np.sqrt((unexplained**2).mean(0) * dt)
+    return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
+
+
+def transitions(
+    model: ResidualDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """States ``(N, n)``, actions ``(N, m)`` and the velocities ``(N, d)`` that the prior leaves unexplained."""
+    xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
+    if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
+        raise ShapeError(
+            f"states have shape {xs.shape} and actions {us.shape}; expected (..., T+1, {model.state.size}) "
+            f"and (..., T, {model.action.size})"
+        )
+    x, y = xs[..., :-1, :].reshape(-1, model.state.size), xs[..., 1:, :].reshape(-1, model.state.size)
+    u = us.reshape(-1, model.action.size)
+    v = model.state.minus(y, model.prior.step(x, u, dt)) / dt
+    return tensor(x), tensor(u), tensor(v)
+
+
+def _train(
+    network: torch.nn.Module, scaling: Scaling, phi: torch.Tensor, v: torch.Tensor, kept: Any, held: Any,
+    epochs: int, batch: int, rate: float, generator: np.random.Generator, progress: Callable[[Epoch], None] | None,
+) -> tuple[list[Epoch], dict[str, Any]]:  # fmt: skip
+    """The course of training, and the weights that did best on what was held out."""
+    kind = next(network.parameters())
+    inputs, targets = scaling.inward(phi).to(kind), (v / scaling.scale).to(kind)
+    optimizer = torch.optim.Adam(network.parameters(), lr=rate)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs))
+    course: list[Epoch] = []
+    best, least = copy.deepcopy(network.state_dict()), float("inf")
+    for number in range(1, epochs + 1):
+        losses: list[float] = []
+        shuffled = generator.permutation(kept)
+        for start in range(0, len(shuffled), batch):
+            rows = torch.as_tensor(shuffled[start : start + batch])
+            loss = (network(inputs[rows]) - targets[rows]).pow(2).mean()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(float(loss.detach()))
+        schedule.step()
+        with torch.no_grad():
+            validation = float((network(inputs[held]) - targets[held]).pow(2).mean())
+        if validation < least:
+            best, least = copy.deepcopy(network.state_dict()), validation
+        course.append(Epoch(number, epochs, float(np.mean(losses)), validation))
+        if progress is not None:
+            progress(course[-1])
+    return course, best

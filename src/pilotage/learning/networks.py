@@ -1,0 +1,53 @@
+"""Networks that are made from a few settings, and can be made again from them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ..core import PilotageError
+
+ACTIVATIONS = {"tanh": torch.nn.Tanh, "silu": torch.nn.SiLU, "relu": torch.nn.ReLU, "mish": torch.nn.Mish}
+
+
+class MLP(torch.nn.Module):
+    """A multilayer perceptron whose last layer starts at zero, so that a residual starts as no correction at all.
+
+    Args:
+        inputs, outputs: numbers in and out.
+        hidden: width of each hidden layer.
+        activation: "tanh", "silu", "relu" or "mish".
+        seed: of the first weights.
+
+    Example:
+        >>> MLP(3, 2, hidden=(8,))(torch.ones(5, 3, dtype=torch.float64)).shape
+        torch.Size([5, 2])
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, *, hidden: Sequence[int] = (64, 64), activation: str = "tanh", seed: int = 0
+    ) -> None:
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise PilotageError(f"there is no activation {activation!r}; there are {', '.join(ACTIVATIONS)}")
+        self.settings: dict[str, Any] = {
+            "inputs": inputs, "outputs": outputs, "hidden": list(hidden), "activation": activation, "seed": seed,
+        }  # fmt: skip
+        widths = [inputs, *hidden]
+        layers: list[torch.nn.Module] = []
+        # The caller's random stream stays where it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for a, b in itertools.pairwise(widths):
+                layers += [torch.nn.Linear(a, b, dtype=torch.float64), ACTIVATIONS[activation]()]
+            last = torch.nn.Linear(widths[-1], outputs, dtype=torch.float64)
+        torch.nn.init.zeros_(last.weight)
+        torch.nn.init.zeros_(last.bias)
+        self.layers = torch.nn.Sequential(*layers, last)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """From features ``(..., inputs)`` to ``(..., outputs)``."""
+        return self.layers(features)

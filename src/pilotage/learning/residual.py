@@ -1,0 +1,164 @@
+"""A known model, and a network for what it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ..core import Dynamics, ModelError
+from .border import across, array, is_tensor, tensor
+from .checkpoint import load, save
+from .features import seamless, width
+from .networks import MLP
+from .scaling import Scaling
+
+
+class ResidualDynamics(Dynamics):
+    """``x' = prior.step(x, u, dt) (+) dt g(phi(x, u))``: a network corrects the velocity in the tangent.
+
+    phi are the seamless features of state and action, scaled to size one; g's outputs are scaled by `scaling` too. The
+    prior may be any `Dynamics`, a simulator too. Arrays in, arrays out; tensors in, tensors out with gradients (as far
+    as the prior takes tensors).
+
+    Args:
+        prior: what is known.
+        network: a `torch.nn.Module` from ``width(state) + width(action)`` features to `state.dim` numbers; None for
+            an `MLP`. Its parameters may be float32 or float64.
+        scaling: of features and outputs; None for none.
+        noise: standard deviation per square root of a second of each tangent component; None for the prior's noise.
+
+    Example:
+        >>> from pilotage.models import pendulum
+        >>> plant = ResidualDynamics(pendulum())
+        >>> bool(np.allclose(plant.step([0.1, 0.0], [0.0], 0.1), pendulum().step([0.1, 0.0], [0.0], 0.1)))
+        True
+    """
+
+    def __init__(
+        self,
+        prior: Dynamics,
+        network: torch.nn.Module | None = None,
+        *,
+        scaling: Scaling | None = None,
+        noise: float | Sequence[float] | None = None,
+    ) -> None:
+        self.prior = prior
+        self.state, self.action = prior.state, prior.action
+        inputs = width(self.state) + width(self.action)
+        self.network = MLP(inputs, self.state.dim) if network is None else network
+        self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
+        self.noise_density = None if noise is None else self._densities(noise)
+        self._check_network(inputs)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.prior!r}, {type(self.network).__name__})"
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        """The prior's step, corrected."""
+        if is_tensor(x, u):
+            like = x if isinstance(x, torch.Tensor) else u
+            x, u = tensor(x, like), tensor(u, like)
+        y = self.prior.step(x, u, dt)
+        d = across(lambda a, b: dt * self.correction(a, b), x, u)
+        return self.state.plus(y, d)
+
+    def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+        """``g(phi(x, u))``: what the network adds to the velocity, ``(..., dim)`` per second."""
+        batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+        x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
+        phi = torch.cat([seamless(self.state, x), seamless(self.action, u)], -1)
+        first = next(self.network.parameters(), phi)
+        out = self.network(self.scaling.inward(phi).to(first.dtype))
+        return self.scaling.outward(out.to(x.dtype))
+
+    def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
+        """The chain rule: the prior's own Jacobians, and those of ``y (+) dt g(x, u)`` by y, x and u from autograd.
+
+        ``F = J_y F_prior + J_x``, ``B = J_y B_prior + J_u``.
+        """
+        inside = is_tensor(x, u)
+        F, B = (tensor(J) for J in self.prior.linearize(x, u, dt))
+        y, x, u = tensor(self.prior.step(x, u, dt)), tensor(x), tensor(u)
+        batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+        with torch.enable_grad():
+            x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
+            J = self._partials(y, x, u, dt, graph=inside)
+        J_y, J_x, J_u = J.split((self.state.dim, self.state.dim, self.action.dim), -1)
+        F, B = J_y @ F + J_x, J_y @ B + J_u
+        return (F, B) if inside else (array(F), array(B))
+
+    def _partials(self, y: torch.Tensor, x: torch.Tensor, u: torch.Tensor, dt: float, *, graph: bool) -> torch.Tensor:
+        """Jacobian of ``y (+) dt g(x, u)`` by tangents at y, x and u side by side, one backward pass a row."""
+        space, d = self.state, self.state.dim
+        e = x.new_zeros((*x.shape[:-1], 2 * d + self.action.dim)).requires_grad_()
+        e_y, e_x, e_u = e.split((d, d, self.action.dim), -1)
+        change = dt * self.correction(space.plus(x, e_x), self.action.plus(u, e_u))
+        moved = space.plus(space.plus(y, e_y), change)
+        away = space.minus(moved, moved.detach())
+        rows = [torch.autograd.grad(away[..., i].sum(), e, retain_graph=True, create_graph=graph)[0] for i in range(d)]
+        return torch.stack(rows, -2)
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        """``diag(noise^2) dt``, or the prior's."""
+        if self.noise_density is None:
+            return self.prior.noise(x, u, dt)
+        batch = np.broadcast_shapes(tuple(x.shape[:-1]) if hasattr(x, "shape") else np.shape(x)[:-1], np.shape(u)[:-1])
+        Q = np.diag(self.noise_density**2 * dt)
+        Q = np.broadcast_to(Q, (*batch, *Q.shape)).copy()
+        return tensor(Q, x) if is_tensor(x) else Q
+
+    def refined(
+        self, network: torch.nn.Module, scaling: Scaling, noise: float | Sequence[float] | None
+    ) -> ResidualDynamics:
+        """The same prior with another network; what training returns."""
+        return ResidualDynamics(self.prior, network, scaling=scaling, noise=noise)
+
+    def save(self, folder: str | Path) -> None:
+        """Write ``config.json`` and ``model.safetensors`` into `folder`; the prior is code, and is not saved."""
+        save(self, "residual", folder)
+
+    @classmethod
+    def load(cls, folder: str | Path, prior: Dynamics, network: torch.nn.Module | None = None) -> ResidualDynamics:
+        """What `save` wrote, on a prior that moves the same state.
+
+        Args:
+            folder: where it was saved.
+            prior: the model it corrects.
+            network: a module to fill, for networks that are not an `MLP`.
+
+        Raises:
+            FormatError: when the folder does not hold such a model.
+            ModelError: when the prior does not fit it.
+        """
+        kept = load(folder, "residual", network)
+        if (prior.state, prior.action) != (kept.state, kept.action):
+            raise ModelError(
+                f"the model in {folder} corrects dynamics of {kept.state} under {kept.action}; "
+                f"the prior moves {prior.state} under {prior.action}"
+            )
+        return cls(prior, kept.network, scaling=kept.scaling, noise=kept.noise)
+
+    def _densities(self, noise: float | Sequence[float]) -> np.ndarray[Any, Any]:
+        given = np.asarray(noise, dtype=np.float64)
+        given = np.full(self.state.dim, given) if given.ndim == 0 else given
+        if given.shape != (self.state.dim,) or not (given >= 0.0).all():
+            names = ", ".join(self.state.tangent_names)
+            raise ModelError(f"noise must be {self.state.dim} standard deviations, for {names}; {noise!r} was given")
+        return given
+
+    def _check_network(self, inputs: int) -> None:
+        first = next(self.network.parameters(), torch.zeros(0, dtype=torch.float64))
+        with torch.no_grad():
+            try:
+                out = self.network(torch.zeros(1, inputs, dtype=first.dtype))
+            except RuntimeError as error:
+                raise ModelError(f"the network does not take {inputs} features: {error}") from error
+        if tuple(out.shape) != (1, self.state.dim):
+            raise ModelError(
+                f"the network turned features (1, {inputs}) into {tuple(out.shape)}; (1, {self.state.dim}) was "
+                f"expected, the tangent of {', '.join(self.state.tangent_names)}"
+            )

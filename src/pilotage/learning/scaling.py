@@ -1,0 +1,42 @@
+"""Numbers of size one for a network, whatever the units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """``phi = (raw - mean) / std`` on the way in, ``velocity = out * scale`` on the way out.
+
+    Attributes:
+        mean, std: of the features ``(k,)``.
+        scale: of the outputs ``(d,)``.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+    scale: torch.Tensor
+
+    @classmethod
+    def none(cls, inputs: int, outputs: int) -> Scaling:
+        """No scaling."""
+        ones = torch.ones(max(inputs, outputs), dtype=torch.float64)
+        return cls(torch.zeros(inputs, dtype=torch.float64), ones[:inputs], ones[:outputs])
+
+    @classmethod
+    def of(cls, features: torch.Tensor, velocities: torch.Tensor) -> Scaling:
+        """From features ``(N, k)`` and the velocities ``(N, d)`` to be learned; constant columns keep their scale."""
+        std, scale = features.std(0), velocities.pow(2).mean(0).sqrt()
+        one = std.new_ones(())
+        return cls(features.mean(0), torch.where(std > 1e-9, std, one), torch.where(scale > 1e-12, scale, one))
+
+    def inward(self, features: torch.Tensor) -> torch.Tensor:
+        """Raw features as the network sees them."""
+        return (features - self.mean.to(features)) / self.std.to(features)
+
+    def outward(self, out: torch.Tensor) -> torch.Tensor:
+        """The network's outputs as velocities."""
+        return out * self.scale.to(out)

@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from pilotage.core import Dynamics, FormatError, ModelError, ShapeError, Space, jacobian
+from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, fit
+from pilotage.learning.features import seamless, width
+from pilotage.models import pendulum, quadrotor, unicycle
+
+
+def awake(model, seed=0):
+    """The same model with weights that do something."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for weight in model.network.parameters():
+            weight.copy_(0.3 * torch.randn(weight.shape, generator=generator, dtype=torch.float64))
+    return model
+
+
+POSED = Space("pose: SE2", "q: quaternion", "yaw: angle", "v [m/s]")
+PUSH = Space("a b in [-1, 1]")
+MODELS = {
+    "pendulum": lambda: awake(ResidualDynamics(pendulum())),
+    "unicycle": lambda: awake(ResidualDynamics(unicycle())),
+    "quadrotor": lambda: awake(ResidualDynamics(quadrotor())),
+    "learned": lambda: awake(LearnedDynamics(POSED, PUSH, noise=0.1)),
+}
+
+
+def points(model, n, seed=0):
+    rng = np.random.default_rng(seed)
+    return model.state.sample(n, rng=rng), model.action.sample(n, rng=rng)
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_arrays_and_tensors_agree(make):
+    model = make()
+    x, u = points(model, 5)
+    y = model.step(x, u, 0.1)
+    assert isinstance(y, np.ndarray)
+    assert y.dtype == np.float64
+    z = model.step(torch.tensor(x), torch.tensor(u), 0.1)
+    assert isinstance(z, torch.Tensor)
+    np.testing.assert_allclose(z.detach().numpy(), y, atol=1e-12)
+    for i in range(5):
+        np.testing.assert_allclose(model.step(x[i], u[i], 0.1), y[i], atol=1e-12)
+    np.testing.assert_allclose(model.step(x[:, None], u, 0.1)[2, 2], y[2], atol=1e-12)
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_jacobians_agree_with_differences(make):
+    model = make()
+    x, u = points(model, 4)
+    F, B = model.linearize(x, u, 0.1)
+    assert F.shape == (4, model.state.dim, model.state.dim)
+    np.testing.assert_allclose(F, jacobian(lambda y: model.step(y, u, 0.1), x, model.state, model.state), atol=1e-7)
+    np.testing.assert_allclose(B, jacobian(lambda v: model.step(x, v, 0.1), u, model.action, model.state), atol=1e-7)
+    F1, B1 = model.linearize(x[1], u[1], 0.1)
+    np.testing.assert_allclose(F1, F[1], atol=1e-12)
+    np.testing.assert_allclose(B1, B[1], atol=1e-12)
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_gradients_reach_states_actions_and_weights(make):
+    model = make()
+    x, u = (torch.tensor(a, requires_grad=True) for a in points(model, 3))
+    model.step(x, u, 0.1).pow(2).sum().backward()
+    for leaf in (x, u, *model.network.parameters()):
+        assert leaf.grad is not None
+        assert leaf.grad.isfinite().all()
+        assert leaf.grad.abs().sum() > 0
+
+
+def test_a_fresh_residual_is_its_prior():
+    prior = unicycle()
+    model = ResidualDynamics(prior)
+    x, u = points(model, 6)
+    np.testing.assert_allclose(model.step(x, u, 0.2), prior.step(x, u, 0.2), atol=1e-15)
+    for mine, known in zip(model.linearize(x, u, 0.2), prior.linearize(x, u, 0.2), strict=True):
+        np.testing.assert_allclose(mine, known, atol=1e-12)
+    np.testing.assert_array_equal(model.noise(x, u, 0.2), prior.noise(x, u, 0.2))
+
+
+class Simulator(Dynamics):
+    """Knows numpy only."""
+
+    state, action = pendulum().state, pendulum().action
+
+    def step(self, x, u, dt):
+        assert isinstance(x, np.ndarray)
+        return pendulum(damping=0.3).step(x, u, dt)
+
+
+def test_a_prior_need_not_know_torch():
+    model, twin = awake(ResidualDynamics(Simulator())), awake(ResidualDynamics(pendulum(damping=0.3)))
+    x, u = points(model, 4)
+    np.testing.assert_allclose(model.step(x, u, 0.1), twin.step(x, u, 0.1), atol=1e-12)
+    np.testing.assert_allclose(model.linearize(x, u, 0.1)[0], twin.linearize(x, u, 0.1)[0], atol=1e-7)
+
+
+def test_networks_may_be_of_any_kind_and_precision():
+    network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.Linear(8, 2))
+    model = ResidualDynamics(pendulum(), network, noise=(0.1, 0.2))
+    x, u = points(model, 3)
+    assert model.step(x, u, 0.1).dtype == np.float64
+    assert np.isfinite(model.linearize(x, u, 0.1)[0]).all()
+    np.testing.assert_allclose(model.noise(x, u, 0.1)[0], np.diag([0.001, 0.004]))
+
+
+def test_features_have_no_seams():
+    space = Space("yaw: angle", "q: quaternion", "pose: SE3", "plane: SE2", "v")
+    x = space.sample(rng=0)
+    turned = x.copy()
+    turned[0] += 2 * np.pi
+    turned[1:5] *= -1
+    turned[8:12] *= -1
+    turned[14] -= 2 * np.pi
+    a, b = (seamless(space, torch.tensor(s)) for s in (x, turned))
+    torch.testing.assert_close(a, b)
+    assert a.shape == (width(space),) == (2 + 9 + 3 + 9 + 2 + 2 + 1,)
+
+
+def swings(model, n=60, steps=25, dt=0.05, seed=0):
+    rng = np.random.default_rng(seed)
+    us = rng.uniform(-2, 2, (n, steps, 1))
+    return model.rollout(model.state.sample(n, rng=rng), us, dt), us
+
+
+def test_a_residual_learns_what_the_prior_lacks():
+    truth = pendulum(damping=0.4, mass=1.2)
+    prior = pendulum()
+    seen: list[Epoch] = []
+    found = fit(ResidualDynamics(prior), *swings(truth), 0.05, epochs=120, rng=1, progress=seen.append)
+    x, u = points(prior, 300, seed=9)
+    error, before = (
+        np.sqrt((prior.state.minus(m.step(x, u, 0.05), truth.step(x, u, 0.05)) ** 2).mean())
+        for m in (found.model, prior)
+    )
+    assert error < 0.05 * before
+    assert [epoch.number for epoch in seen] == list(range(1, 121))
+    assert found.best.validation == min(epoch.validation for epoch in found.epochs)
+    assert found.seed == 1
+
+
+def test_learned_dynamics_learn_and_measure_their_noise():
+    truth, space = pendulum(), pendulum().state
+    xs, us = swings(truth, n=150)
+    sigma, dt = 0.05, 0.05
+    rng = np.random.default_rng(3)
+    # One-step transitions with process noise, each from a state known exactly.
+    x, u, y = xs[:, :-1].reshape(-1, 2), us.reshape(-1, 1), xs[:, 1:].reshape(-1, 2)
+    y = space.plus(y, sigma * np.sqrt(dt) * rng.standard_normal(y.shape))
+    found = fit(LearnedDynamics(space, truth.action), np.stack([x, y], 1), u[:, None], dt, epochs=150, rng=1).model
+    np.testing.assert_allclose(found.noise_density, sigma, rtol=0.15)
+    x, u = points(truth, 200, seed=8)
+    assert np.sqrt((space.minus(found.step(x, u, dt), truth.step(x, u, dt)) ** 2).mean()) < 0.03
+
+
+def test_training_replays_and_leaves_the_model_alone():
+    model, (xs, us) = ResidualDynamics(pendulum()), swings(pendulum(damping=0.4), n=10)
+    state = torch.random.get_rng_state()
+    a, b, c = (fit(model, xs, us, 0.05, epochs=3, rng=seed) for seed in (5, 5, 6))
+    assert a.epochs == b.epochs != c.epochs
+    x, u = points(model, 3)
+    np.testing.assert_array_equal(a.model.step(x, u, 0.1), b.model.step(x, u, 0.1))
+    np.testing.assert_allclose(model.step(x, u, 0.1), pendulum().step(x, u, 0.1), atol=1e-15)
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_saved_models_come_back(name, tmp_path):
+    model = MODELS[name]()
+    model.save(tmp_path / "model")
+    kind = type(model)
+    back = kind.load(tmp_path / "model", *([model.prior] if kind is ResidualDynamics else []))
+    x, u = points(model, 4)
+    np.testing.assert_array_equal(back.step(x, u, 0.1), model.step(x, u, 0.1))
+    np.testing.assert_array_equal(back.noise(x, u, 0.1), model.noise(x, u, 0.1))
+    assert (back.state, back.action) == (model.state, model.action)
+    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
+
+
+def test_other_networks_are_filled(tmp_path):
+    def make():
+        return torch.nn.Linear(4, 2, dtype=torch.float64)
+
+    model = ResidualDynamics(pendulum(), make())
+    model.save(tmp_path)
+    with pytest.raises(FormatError, match="not an MLP; pass a module"):
+        ResidualDynamics.load(tmp_path, pendulum())
+    back = ResidualDynamics.load(tmp_path, pendulum(), make())
+    x, u = points(model, 2)
+    np.testing.assert_array_equal(back.step(x, u, 0.1), model.step(x, u, 0.1))
+
+
+def test_files_that_are_no_models(tmp_path):
+    with pytest.raises(FormatError, match=r"no learned model in .*config.json is missing"):
+        LearnedDynamics.load(tmp_path)
+    LearnedDynamics(POSED, PUSH).save(tmp_path)
+    with pytest.raises(FormatError, match="of kind 'learned'"):
+        ResidualDynamics.load(tmp_path, pendulum())
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
+    with pytest.raises(FormatError, match=r"model\.safetensors is damaged"):
+        LearnedDynamics.load(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    with pytest.raises(FormatError, match=r"model\.safetensors is missing"):
+        LearnedDynamics.load(tmp_path)
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["network"]["hidden"] = [3]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(FormatError, match="does not fit its network"):
+        LearnedDynamics.load(tmp_path)
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(FormatError, match="is not JSON"):
+        LearnedDynamics.load(tmp_path)
+
+
+def test_sentences(tmp_path):
+    with pytest.raises(ModelError, match="does not take 4 features"):
+        ResidualDynamics(pendulum(), MLP(3, 2))
+    with pytest.raises(ModelError, match=r"into \(1, 5\); \(1, 2\) was expected, the tangent of theta, theta_rate"):
+        ResidualDynamics(pendulum(), MLP(4, 5))
+    with pytest.raises(ModelError, match="noise must be 2 standard deviations"):
+        ResidualDynamics(pendulum(), noise=(1, 2, 3))
+    with pytest.raises(ShapeError, match=r"expected \(..., T\+1, 2\)"):
+        fit(ResidualDynamics(pendulum()), np.zeros((4, 5, 2)), np.zeros((4, 5, 1)), 0.1)
+    ResidualDynamics(pendulum()).save(tmp_path)
+    with pytest.raises(ModelError, match="the prior moves"):
+        ResidualDynamics.load(tmp_path, unicycle())
