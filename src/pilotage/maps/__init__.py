@@ -1,10 +1,12 @@
 """Where things are: occupancy grids.
 
 - `OccupancyGrid`: free, occupied and unknown cells; distances, inflation, exact ray casting
+- `Lidar`: a lidar on such a map, as a sensor with two likelihoods
 """
 
 from __future__ import annotations
 
+from .lidar import Lidar as Lidar
 from .occupancy import OccupancyGrid as OccupancyGrid
 
-__all__ = ["OccupancyGrid"]
+__all__ = ["Lidar", "OccupancyGrid"]

@@ -17,16 +17,15 @@ from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.raster import Raster
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 
+from .cells import drawn, log_odds
 from .distance import clear_boxes, distance_transform
 from .frame import GridFrame
+from .mapping import add_scans
 from .raycast import cast_rays
+from .stamps import disc_cells, rectangle_cells
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
-
-_EDGE = 0.001
-"""Probabilities are kept this far from 0 and 1, so that log-odds stay finite."""
-
 
 @dataclass(frozen=True, eq=False)
 class OccupancyGrid(GridFrame):
@@ -130,12 +129,8 @@ class OccupancyGrid(GridFrame):
         free_thresh: float = 0.196,
     ) -> OccupancyGrid:
         """A grid from probabilities ``(ny, nx)`` of being occupied in [0, 1], NaN where unknown."""
-        values = np.asarray(p, dtype=np.float64)
-        if bool(((values < 0) | (values > 1)).any()):
-            raise ShapeError("probabilities must lie within [0, 1], with NaN for unknown cells; these do not")
-        clipped = np.clip(values, _EDGE, 1 - _EDGE)
-        log_odds = (np.log(clipped) - np.log1p(-clipped)).astype(np.float32)
-        return cls(log_odds, resolution, _triple(origin), occupied_thresh, free_thresh)
+        x, y, yaw = origin
+        return cls(log_odds(p), resolution, (float(x), float(y), float(yaw)), occupied_thresh, free_thresh)
 
     @classmethod
     def from_occupied(
@@ -154,14 +149,7 @@ class OccupancyGrid(GridFrame):
         cls, rows: Sequence[str], resolution: float = 1.0, origin: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> OccupancyGrid:
         """A grid drawn as text, top row first: ``#`` or ``@`` occupied, ``.`` or a blank free, ``?`` unknown."""
-        widths = {len(row) for row in rows}
-        if len(widths) != 1:
-            raise ShapeError(f"the rows of a drawn map must be equally long, not {sorted(widths)} characters")
-        meaning = {"#": 1.0, "@": 1.0, ".": 0.0, " ": 0.0, "?": np.nan}
-        if strange := set("".join(rows)) - set(meaning):
-            raise FormatError(f"a drawn map knows {' '.join(meaning)}, not {sorted(strange)}")
-        p = np.array([[meaning[c] for c in row] for row in reversed(rows)])
-        return cls.from_probability(p, resolution, origin)
+        return cls.from_probability(drawn(rows), resolution, origin)
 
     # --- what it says ---
 
@@ -259,7 +247,7 @@ class OccupancyGrid(GridFrame):
             raise ShapeError(f"an inflation radius is a distance in metres, not {radius}")
         # Distances are roots of integers times the resolution: the slack keeps a radius of 3 cells at 3 cells.
         grown = self._unlimited.distance_field().values <= (self.inflation + radius) * (1 + 1e-12)
-        cells = np.where(grown, np.maximum(_log_odds(1.0), np.nan_to_num(self.log_odds, nan=-np.inf)), self.log_odds)
+        cells = np.where(grown, np.maximum(log_odds(1.0), np.nan_to_num(self.log_odds, nan=-np.inf)), self.log_odds)
         return replace(self, log_odds=cells, original=self._unlimited, inflation=self.inflation + radius)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
@@ -288,15 +276,7 @@ class OccupancyGrid(GridFrame):
             centers: ``(K, 2)`` world points [m].
             radii: ``(K,)`` or one for all [m].
         """
-        points = np.asarray(centers, dtype=np.float64).reshape(-1, 2)
-        spread = np.broadcast_to(np.asarray(radii, dtype=np.float64), (len(points),))
-        mask = np.zeros(self.shape, dtype=np.bool_)
-        for point, radius in zip(points, spread, strict=True):
-            rows, columns = self._window(point, float(radius))
-            centre = self.cell_to_world(np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1))
-            near = ((centre - point) ** 2).sum(axis=-1) <= radius**2
-            mask[rows[:, None], columns] |= near
-        return self._stamped(mask, points)
+        return self._with_occupied(disc_cells(self, centers, radii))
 
     def with_rectangles(self, poses: ArrayLike, sizes: ArrayLike) -> OccupancyGrid:
         """A copy with rectangles marked as occupied: every cell whose centre they cover, and those of their centres.
@@ -305,32 +285,55 @@ class OccupancyGrid(GridFrame):
             poses: ``(K, 3)`` x [m], y [m], yaw [rad] of their centres.
             sizes: ``(K, 2)`` or one pair for all: length along the yaw, width [m].
         """
-        frames = np.asarray(poses, dtype=np.float64).reshape(-1, 3)
-        extents = np.broadcast_to(np.asarray(sizes, dtype=np.float64), (len(frames), 2))
-        mask = np.zeros(self.shape, dtype=np.bool_)
-        for (x, y, yaw), half in zip(frames, extents / 2, strict=True):
-            rows, columns = self._window(np.array([x, y]), float(np.hypot(*half)))
-            d = self.cell_to_world(np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)) - (x, y)
-            along = np.abs(math.cos(yaw) * d[..., 0] + math.sin(yaw) * d[..., 1])
-            across = np.abs(-math.sin(yaw) * d[..., 0] + math.cos(yaw) * d[..., 1])
-            mask[rows[:, None], columns] |= (along <= half[0]) & (across <= half[1])
-        return self._stamped(mask, frames[:, :2])
+        return self._with_occupied(rectangle_cells(self, poses, sizes))
 
-    def _window(self, point: Array, radius: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Rows and columns that a disc may touch."""
-        row, column = self.world_to_cell(point)
-        reach = math.ceil(radius / self.resolution) + 1
-        ny, nx = self.shape
-        return (
-            np.arange(max(row - reach, 0), max(min(row + reach + 1, ny), 0)),
-            np.arange(max(column - reach, 0), max(min(column + reach + 1, nx), 0)),
-        )
+    def update(
+        self,
+        poses: ArrayLike,
+        ranges: ArrayLike,
+        angles: ArrayLike,
+        max_range: float,
+        *,
+        hit: float = 0.7,
+        miss: float = 0.4,
+        clamp: tuple[float, float] = (0.12, 0.97),
+    ) -> OccupancyGrid:
+        """A copy to which lidar scans from known poses have been added.
 
-    def _stamped(self, mask: Mask, centers: Array) -> OccupancyGrid:
-        cells = self.world_to_cell(centers)
-        cells = cells[self.contains_cell(cells)]
-        mask[cells[:, 0], cells[:, 1]] = True
-        return self._with_cells(np.where(mask, _log_odds(1.0), self.log_odds))
+        ::
+
+            l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
+
+        In each scan a cell changes once, and an end outweighs a passage.
+
+        Args:
+            poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
+            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (infinity too) saw nothing.
+            angles: ``(B,)`` of the beams relative to the yaw [rad].
+            max_range: of the sensor [m].
+            hit, miss: probabilities of being occupied that one beam speaks for.
+            clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
+
+        Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
+
+        Example:
+            >>> unseen = OccupancyGrid.from_probability([[np.nan] * 4], resolution=1.0)
+            >>> unseen.update([0.5, 0.5, 0.0], [2.0], [0.0], max_range=5.0).probability.round(2)
+            array([[0.4, 0.4, 0.7, nan]])
+        """
+        local, directions = self._rays(poses, angles, max_range)
+        scans = np.asarray(ranges, dtype=np.float64)
+        if scans.shape != (*np.shape(poses)[:-1], len(directions)):
+            raise ShapeError(f"{np.shape(poses)} poses and {len(directions)} angles do not fit ranges of {scans.shape}")
+        cells = np.array(self.log_odds)
+        change = tuple(float(value) for value in log_odds([hit, miss, *clamp]))
+        scans = scans.reshape(len(local), -1) / self.resolution
+        cosines, sines = np.cos(directions), np.sin(directions)
+        add_scans(cells, local, cosines, sines, scans, max_range / self.resolution, *change)
+        return self._with_cells(cells)
+
+    def _with_occupied(self, mask: Mask) -> OccupancyGrid:
+        return self._with_cells(np.where(mask, log_odds(1.0), self.log_odds))
 
     def _with_cells(self, log_odds: NDArray[Any]) -> OccupancyGrid:
         """The same frame and thresholds over other cells; inflation, if any, is part of the cells from here on."""
@@ -369,6 +372,15 @@ class OccupancyGrid(GridFrame):
             >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
             array([1.25, 5.  ])
         """
+        boxes = self._free_boxes(unknown)
+        local, directions = self._rays(poses, angles, max_range)
+        found = np.empty((len(local), len(directions)))
+        cast_rays(boxes, local, np.cos(directions), np.sin(directions), max_range / self.resolution, found)
+        found *= self.resolution
+        return np.minimum(found, max_range, out=found).reshape(*np.shape(poses)[:-1], len(directions))
+
+    def _rays(self, poses: ArrayLike, angles: ArrayLike, max_range: float) -> tuple[Array, Array]:
+        """Poses ``(N, 3)`` in cells and the axes of the grid, and directions ``(B,)``, checked."""
         starts = np.asarray(poses, dtype=np.float64)
         directions = np.asarray(angles, dtype=np.float64)
         if starts.shape[-1:] != (3,):
@@ -377,14 +389,10 @@ class OccupancyGrid(GridFrame):
             raise ShapeError(f"angles must be finite with shape (B,), not {directions.shape}")
         if not (math.isfinite(max_range) and max_range > 0):
             raise ShapeError(f"max_range must be a positive distance in metres, not {max_range}")
-        boxes = self._boxes(unknown)
-        local = np.ascontiguousarray(self.world_to_grid(starts).reshape(-1, 3))
-        ranges = np.empty((len(local), len(directions)))
-        cast_rays(boxes, local, np.cos(directions), np.sin(directions), max_range / self.resolution, ranges)
-        ranges *= self.resolution
-        return np.minimum(ranges, max_range, out=ranges).reshape(*starts.shape[:-1], len(directions))
+        return np.ascontiguousarray(self.world_to_grid(starts).reshape(-1, 3)), directions
 
-    def _boxes(self, unknown: str) -> NDArray[np.uint8]:
+    def _free_boxes(self, unknown: str) -> NDArray[np.uint8]:
+        """Free squares around cells, with obstacles chosen by the `unknown` of `raycast`."""
         if unknown == "free":
             return self._boxes_of_occupied
         if unknown == "blocked":
@@ -400,18 +408,6 @@ class OccupancyGrid(GridFrame):
         return clear_boxes(np.ascontiguousarray(~self.free))
 
 
-def _log_odds(p: float) -> np.float32:
-    clipped = min(max(p, _EDGE), 1 - _EDGE)
-    return np.float32(math.log(clipped / (1 - clipped)))
-
-
 def _frozen(mask: Mask) -> Mask:
     mask.setflags(write=False)
     return mask
-
-
-def _triple(origin: Sequence[float]) -> tuple[float, float, float]:
-    values = tuple(float(value) for value in origin)
-    if len(values) != 3:
-        raise ShapeError(f"an origin is x, y, yaw, not {len(values)} numbers")
-    return values[0], values[1], values[2]

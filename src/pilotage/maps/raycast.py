@@ -3,6 +3,9 @@
 A ray visits the cells of Amanatides and Woo (A fast voxel traversal algorithm for ray tracing, 1987), but where a
 whole square around the current cell is free it leaves the square in one step. Squares come from
 `distance.clear_boxes`; with k = 1 everywhere the loop is the plain traversal, so the result is the same.
+
+One ray is a chain of dependent operations, which leaves a processor idle. So the rays of a pose advance side by side
+in lanes, in a loop without branches that the compiler turns into vector instructions; lanes that have arrived wait.
 """
 
 from __future__ import annotations
@@ -12,11 +15,17 @@ import math
 import numpy as np
 from numba import njit
 
+LANES = 32
+"""Measured best of 8 to 64, with 4 and with 8 numbers to a vector register."""
+
 _NEVER = 1e30
 """1 / 0 for a ray along an axis, but finite, so that no infinity times zero becomes NaN."""
 
+# Rows of the table of lanes: direction, its inverse, distance so far, cell, half width of the square around the cell.
+_DX, _DY, _INV_X, _INV_Y, _T, _I, _J, _K = 0, 1, 2, 3, 4, 5, 6, 7
 
-@njit(cache=True, error_model="numpy")
+
+@njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
 def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
     """Distance to the first blocked cell along every beam from every pose, in cells, written to `ranges`.
 
@@ -28,6 +37,11 @@ def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
         ranges: ``(N, B)``, overwritten. NaN where the pose is not finite.
     """
     rows, columns = boxes.shape
+    flat = boxes.ravel()
+    beams = beam_cos.shape[0]
+    width = float(columns)
+    lanes = np.empty((8, LANES))
+    cell = np.empty(LANES, np.int64)
     for n in range(poses.shape[0]):
         # The ring shifts cells by one.
         px, py, heading = poses[n, 0] + 1.0, poses[n, 1] + 1.0, poses[n, 2]
@@ -36,36 +50,80 @@ def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
             continue
         c, s = math.cos(heading), math.sin(heading)
         inside = 1.0 <= px < columns - 1 and 1.0 <= py < rows - 1
-        for b in range(beam_cos.shape[0]):
-            dx = c * beam_cos[b] - s * beam_sin[b]
-            dy = s * beam_cos[b] + c * beam_sin[b]
-            inv_x = 1.0 / dx if dx != 0.0 else _NEVER
-            inv_y = 1.0 / dy if dy != 0.0 else _NEVER
-            t = 0.0
+        i0, j0 = (math.floor(px), math.floor(py)) if inside else (0.0, 0.0)
+        k0 = float(flat[int(j0) * columns + int(i0)])
+        for first in range(0, beams, LANES):
+            used = min(LANES, beams - first)
+
+            # 1. Send the rays off.
+            for lane in range(LANES):
+                b = first + (lane if lane < used else 0)
+                dx = c * beam_cos[b] - s * beam_sin[b]
+                dy = s * beam_cos[b] + c * beam_sin[b]
+                lanes[_DX, lane], lanes[_DY, lane] = dx, dy
+                lanes[_INV_X, lane] = 1.0 / dx if dx != 0.0 else _NEVER
+                lanes[_INV_Y, lane] = 1.0 / dy if dy != 0.0 else _NEVER
+                lanes[_T, lane] = 0.0
+                lanes[_I, lane], lanes[_J, lane], lanes[_K, lane] = i0, j0, k0
+            moving = k0 > 0.0
             if not inside:
-                t = _entry(px, py, dx, dy, columns - 1, rows - 1)
-                if t >= reach:
-                    ranges[n, b] = reach
-                    continue
-            i = min(max(int(math.floor(px + t * dx)), 1), columns - 2)
-            j = min(max(int(math.floor(py + t * dy)), 1), rows - 2)
-            k = int(boxes[j, i])
-            while k > 0 and t < reach:
-                tx = ((i + k if dx >= 0.0 else i - k + 1) - px) * inv_x
-                ty = ((j + k if dy >= 0.0 else j - k + 1) - py) * inv_y
-                if tx < ty:
-                    t = tx
-                    y = int(math.floor(py + t * dy))
-                    j = min(max(y, j - k + 1), j + k - 1)
-                    i = i + k if dx >= 0.0 else i - k
-                else:
-                    t = ty
-                    x = int(math.floor(px + t * dx))
-                    i = min(max(x, i - k + 1), i + k - 1)
-                    j = j + k if dy >= 0.0 else j - k
-                k = int(boxes[j, i])
-            in_ring = i == 0 or j == 0 or i == columns - 1 or j == rows - 1
-            ranges[n, b] = reach if in_ring or t >= reach else t
+                moving = _enter(lanes, px, py, reach, boxes)
+
+            while moving:
+                # 2. Each ray leaves the free square around its cell, through the side that it meets first.
+                for lane in range(LANES):
+                    dx, dy, t = lanes[_DX, lane], lanes[_DY, lane], lanes[_T, lane]
+                    i, j, k = lanes[_I, lane], lanes[_J, lane], lanes[_K, lane]
+                    going = (k > 0.0) & (t < reach)
+                    tx = (i + (k if dx >= 0.0 else 1.0 - k) - px) * lanes[_INV_X, lane]
+                    ty = (j + (k if dy >= 0.0 else 1.0 - k) - py) * lanes[_INV_Y, lane]
+                    through_x = tx < ty
+                    t_out = tx if through_x else ty
+                    # Along the side it cannot have left the square, whatever rounding says.
+                    x, low, high = np.floor(px + t_out * dx), i - k + 1.0, i + k - 1.0
+                    x = x if x > low else low
+                    x = x if x < high else high
+                    y, low, high = np.floor(py + t_out * dy), j - k + 1.0, j + k - 1.0
+                    y = y if y > low else low
+                    y = y if y < high else high
+                    next_i, next_j = i + (k if dx >= 0.0 else -k), j + (k if dy >= 0.0 else -k)
+                    x = next_i if through_x else x
+                    y = y if through_x else next_j
+                    lanes[_T, lane] = t_out if going else t
+                    x = x if going else i
+                    y = y if going else j
+                    lanes[_I, lane], lanes[_J, lane] = x, y
+                    cell[lane] = np.int64(y * width + x)
+
+                # 3. How much room is there around the new cells?
+                room = 0.0
+                for lane in range(LANES):
+                    k = float(flat[cell[lane]])
+                    lanes[_K, lane] = k
+                    room += k if lanes[_T, lane] < reach else 0.0
+                moving = room > 0.0
+
+            for lane in range(used):
+                t, i, j = lanes[_T, lane], lanes[_I, lane], lanes[_J, lane]
+                in_ring = i == 0.0 or j == 0.0 or i == columns - 1.0 or j == rows - 1.0
+                ranges[n, first + lane] = reach if in_ring or t >= reach else t
+
+
+@njit(cache=True, error_model="numpy")
+def _enter(lanes, px, py, reach, boxes):
+    """Move rays from outside to where they enter the grid; those that pass it by stay in the ring. Any in it?"""
+    rows, columns = boxes.shape
+    moving = False
+    for lane in range(LANES):
+        dx, dy = lanes[_DX, lane], lanes[_DY, lane]
+        t = _entry(px, py, dx, dy, columns - 1.0, rows - 1.0)
+        if t < reach:
+            i = min(max(math.floor(px + t * dx), 1), columns - 2)
+            j = min(max(math.floor(py + t * dy), 1), rows - 2)
+            lanes[_T, lane], lanes[_I, lane], lanes[_J, lane] = t, i, j
+            lanes[_K, lane] = boxes[j, i]
+            moving = moving or boxes[j, i] > 0
+    return moving
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,0 +1,253 @@
+"""The lidar as a sensor on a map."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.errors import ModelError, ShapeError
+from pilotage.core.sensor import Sensor
+from pilotage.core.space import Space
+from pilotage.core.streams import Rng, generator
+
+from .occupancy import OccupancyGrid
+from .scan_kernels import score_beams, score_field
+
+Array = NDArray[np.float64]
+
+MODELS = ("likelihood_field", "beam")
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Lidar(Sensor):
+    """Ranges along fixed directions on an `OccupancyGrid`, and how likely a scan is from a pose.
+
+    What a beam reads is a mixture of four things, z* being the range that the map gives::
+
+        p(z | x) =   hit     N(z; z*, sigma^2)                        the obstacle on the map
+                   + short   decay exp(-decay z) for z <= z*          something in front of it
+                   + missed  [z = max_range]                          nothing seen
+                   + random  1 / max_range                            anything
+
+    Hit and short are truncated to what can be read and normalised. With ``model="beam"`` that is what `log_prob`
+    sums over beams; z* is found by exact ray casting. With ``model="likelihood_field"`` the hit is scored where
+    the beam ends, by the distance d from there to the nearest obstacle, ``hit N(d; 0, sigma^2)``; that is faster,
+    smooth in the pose, and blind to what lies between. There `short` counts as random. An end in an unknown cell
+    says nothing: ``1 / max_range`` at least.
+
+    A scan's beams are no independent witnesses: what one does not know about the map, the next does not either. Their
+    product is overconfident. `power` < 1 raises it to that power, a heuristic (Thrun et al., section 6.3.4).
+
+    Attributes:
+        grid: the map. Of an inflated grid, the original counts: a lidar sees obstacles as they are.
+        angles: directions of the beams relative to the sensor's x axis ``(B,)`` [rad], or a number of beams spread
+            evenly over the full circle, the first one backwards.
+        max_range: largest range [m]; a reading of that or more (infinity too) means that nothing was seen.
+        model: "likelihood_field" or "beam".
+        sigma: standard deviation of a hit [m].
+        hit, short, missed, random: shares of the mixture; they add up to 1.
+        decay: of the short readings [1/m].
+        power: exponent on the likelihood of a scan.
+        mount: x [m], y [m], yaw [rad] of the sensor on the robot.
+        beams: how many of a scan's beams `log_prob` uses, evenly spread; None for all of them.
+        unknown: whether rays pass through unknown cells ("free") or end there ("blocked").
+
+    Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
+
+    Example:
+        >>> grid = OccupancyGrid.from_ascii(["...#", "...#"], resolution=0.5)
+        >>> lidar = Lidar(grid, angles=[0.0, np.pi], max_range=5.0)
+        >>> lidar.observe([0.25, 0.25, 0.0])
+        array([1.25, 5.  ])
+        >>> here, there = lidar.log_prob([1.25, np.inf], [[0.25, 0.25, 0.0], [0.75, 0.25, 0.0]])
+        >>> bool(here > there)
+        True
+    """
+
+    grid: OccupancyGrid
+    angles: ArrayLike
+    max_range: float
+    model: str = "likelihood_field"
+    sigma: float = 0.1
+    hit: float = 0.8
+    short: float = 0.05
+    missed: float = 0.05
+    random: float = 0.1
+    decay: float = 0.5
+    power: float = 1.0
+    mount: Sequence[float] = (0.0, 0.0, 0.0)
+    beams: int | None = None
+    unknown: str = "free"
+    state: Space = field(init=False)
+    reading: Space = field(init=False)
+
+    def __post_init__(self) -> None:
+        angles = np.asarray(self.angles, dtype=np.float64)
+        if angles.ndim == 0:
+            angles = _full_circle(self.angles)
+        if angles.ndim != 1 or len(angles) == 0 or not np.isfinite(angles).all():
+            raise ShapeError(f"angles must be finite with shape (B,), or a number of beams, not {self.angles!r}")
+        if len(self.mount) != 3 or not all(math.isfinite(part) for part in self.mount):
+            raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
+        self._check_mixture()
+        if self.beams is not None and not 1 <= self.beams <= len(angles):
+            raise ModelError(f"beams must lie within 1 and the {len(angles)} of a scan, not {self.beams}")
+        angles.setflags(write=False)
+        object.__setattr__(self, "angles", angles)
+        object.__setattr__(self, "state", Space("x y [m]", "yaw: angle"))
+        object.__setattr__(self, "reading", Space(" ".join(f"range_{i}" for i in range(len(angles))) + " [m]"))
+
+    def _check_mixture(self) -> None:
+        if self.model not in MODELS:
+            raise ModelError(f"model must be one of {', '.join(MODELS)}, not {self.model!r}")
+        for name in ("max_range", "sigma", "decay", "power"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ModelError(f"{name} must be positive, not {value}")
+        shares = (self.hit, self.short, self.missed, self.random)
+        if min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-9):
+            raise ModelError(f"hit, short, missed and random must add up to 1 and not be negative, not {shares}")
+
+    def __repr__(self) -> str:
+        return f"Lidar({len(self._angles)} beams, {self.max_range:g} m, {self.model}, on {self.grid!r})"
+
+    # --- the protocol of a sensor ---
+
+    def observe(self, x: Any, context: Any = None) -> Array:
+        """Ranges ``(..., B)`` that the map gives at poses ``(..., 3)``; `max_range` where nothing is in reach."""
+        poses = self.state.check(x)
+        return self._expected(poses, self._angles)
+
+    def noise(self, x: Any, context: Any = None) -> Array:
+        """Covariance ``sigma^2 I`` of hits, ``(B, B)``: what a filter that believes in Gaussians needs."""
+        return np.eye(len(self._angles)) * self.sigma**2
+
+    def log_prob(self, z: Any, x: Any, context: Any = None) -> Array:
+        """Log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
+
+        NaN and negative ranges were not measured and do not count.
+        """
+        poses = np.asarray(x, dtype=np.float64)
+        scans = np.asarray(z, dtype=np.float64)
+        if poses.shape[-1:] != (3,):
+            raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {poses.shape}")
+        if scans.shape[-1:] != (len(self._angles),):
+            raise ShapeError(f"a scan has {len(self._angles)} ranges; these readings have the shape {scans.shape}")
+        batch = np.broadcast_shapes(poses.shape[:-1], scans.shape[:-1])
+        poses = np.ascontiguousarray(np.broadcast_to(poses, (*batch, 3)).reshape(-1, 3))
+        scans = scans[..., self._used]
+        if scans.ndim > 1:
+            scans = np.broadcast_to(scans, (*batch, scans.shape[-1]))
+        scans = scans.reshape(-1, scans.shape[-1])
+        with np.errstate(invalid="ignore"):
+            scans = np.where(scans >= 0.0, np.minimum(scans, self.max_range), np.nan)
+        score = self._score_beams if self.model == "beam" else self._score_field
+        return self.power * score(scans, poses).reshape(batch)
+
+    def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
+        """Readings ``(..., B)`` drawn from the beam mixture at poses ``(..., 3)``, whatever the `model`.
+
+        Args:
+            x: poses.
+            context: not used.
+            rng: seed or generator.
+        """
+        stream = generator(rng)
+        expected = self.observe(x)
+        seen = expected < self.max_range
+        # Truncation by drawing again would bias nothing, but take a loop; reflection at 0 changes a hit by < sigma.
+        hits = np.where(seen, np.abs(expected + self.sigma * stream.standard_normal(expected.shape)), np.inf)
+        u = stream.random(expected.shape)
+        shorts = -np.log1p(u * np.expm1(-self.decay * expected)) / self.decay
+        anything = stream.random(expected.shape) * self.max_range
+        kind = stream.choice(4, size=expected.shape, p=[self.hit, self.short, self.missed, self.random])
+        drawn = np.select([kind == 0, kind == 1, kind == 2], [hits, shorts, np.inf], anything)
+        return np.minimum(drawn, self.max_range)
+
+    # --- how it is reckoned ---
+
+    @property
+    def _angles(self) -> Array:
+        return np.asarray(self.angles, dtype=np.float64)
+
+    @cached_property
+    def _used(self) -> NDArray[np.intp]:
+        """Which beams `log_prob` looks at."""
+        count = len(self._angles)
+        return np.arange(count) if self.beams is None else np.arange(self.beams) * count // self.beams
+
+    @cached_property
+    def _map(self) -> OccupancyGrid:
+        return self.grid if self.grid.original is None else self.grid.original
+
+    def _sensor_poses(self, poses: Array) -> Array:
+        """Poses ``(..., 3)`` of the sensor in the world, from poses of the robot."""
+        x, y, yaw = self.mount
+        if x == y == yaw == 0.0:
+            return poses
+        c, s = np.cos(poses[..., 2]), np.sin(poses[..., 2])
+        return poses + np.stack((c * x - s * y, s * x + c * y, np.full(c.shape, yaw)), axis=-1)
+
+    def _expected(self, poses: Array, angles: Array) -> Array:
+        return self._map.raycast(self._sensor_poses(poses), angles, self.max_range, unknown=self.unknown)
+
+    def _score_beams(self, scans: Array, poses: Array) -> Array:
+        expected = self._expected(poses, self._angles[self._used])
+        out = np.empty(len(poses))
+        score_beams(
+            np.ascontiguousarray(scans), expected, self.max_range,
+            self.sigma, self.hit, self.short, self.missed, self.random, self.decay, out,
+        )  # fmt: skip
+        return out
+
+    def _score_field(self, scans: Array, poses: Array) -> Array:
+        """A beam that was not measured or saw nothing is sent to the ring and what that adds is taken back."""
+        angles = self._angles[self._used]
+        scale = 1.0 / self._map.resolution
+        nothing = scans >= self.max_range
+        if len(scans) == 1:
+            # One scan for all poses, the usual case: leave the beams out that do not end anywhere.
+            ends = ~(nothing | np.isnan(scans))[0]
+            reach, angles = scans[:, ends] * scale, angles[ends]
+            constant = nothing.sum(axis=-1) * _log(self.missed)
+        else:
+            idle = nothing | np.isnan(scans)
+            reach = np.where(idle, _FAR, scans * scale)
+            off_map = float(self._table[0, 0])
+            constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
+        ends_x, ends_y = reach * np.cos(angles), reach * np.sin(angles)
+        out = np.empty(len(poses))
+        grid, sensors = self._map, self._sensor_poses(poses)
+        score_field(self._table, sensors, np.asarray(grid.origin), grid.resolution, ends_x, ends_y, out)
+        return out + constant
+
+    @cached_property
+    def _table(self) -> NDArray[np.float32]:
+        """Log-likelihood of a beam that ends in each cell, with a ring for what lies off the map."""
+        grid = self._map
+        d = grid.distance_field().values
+        density = self.hit * np.exp(-0.5 * (d / self.sigma) ** 2) / (self.sigma * math.sqrt(2.0 * math.pi))
+        floor = (self.random + self.short) / self.max_range
+        p = np.full((grid.shape[0] + 2, grid.shape[1] + 2), max(floor, 1e-30))
+        p[1:-1, 1:-1] = np.maximum(density + floor, np.where(grid.unknown, 1.0 / self.max_range, 1e-30))
+        return np.log(p).astype(np.float32)
+
+
+_FAR = 1e12
+"""Cells; a beam that ends there ends off any map."""
+
+
+def _log(p: float) -> float:
+    return math.log(p) if p > 0 else math.log(1e-30)
+
+
+def _full_circle(count: Any) -> Array:
+    if isinstance(count, bool) or count != int(count) or count < 1:
+        raise ShapeError(f"a number of beams must be a positive integer, not {count!r}")
+    return np.linspace(-np.pi, np.pi, int(count), endpoint=False)

@@ -1,0 +1,77 @@
+"""Mapping with known poses: scans change the log-odds of the cells they cross, compiled."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True, error_model="numpy")
+def add_scans(log_odds, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low, high):
+    """Add scans to a grid, one after the other, in place.
+
+    In each scan a cell changes once: by `hit` when a beam ends in it, else by `miss` when one crosses it.
+
+    Args:
+        log_odds: ``(ny, nx)`` float32, NaN where nothing is known; changed.
+        poses: ``(T, 3)`` x, y in cells from the corner of cell [0, 0], heading in the axes of the grid.
+        beam_cos, beam_sin: of the beam angles, ``(B,)``.
+        ranges: ``(T, B)`` in cells; NaN and negative were not measured, `reach` or more saw nothing.
+        reach: of the sensor [cells].
+        hit, miss: log-odds that are added.
+        low, high: log-odds do not leave this interval, unless they lay outside before.
+    """
+    rows, columns = log_odds.shape
+    changed = np.zeros((rows, columns), np.int32)
+    for scan in range(poses.shape[0]):
+        x, y, heading = poses[scan, 0], poses[scan, 1], poses[scan, 2]
+        if not (abs(x) < 1e9 and abs(y) < 1e9 and math.isfinite(heading)):
+            continue
+        c, s = math.cos(heading), math.sin(heading)
+        for crossing in range(2):
+            for b in range(beam_cos.shape[0]):
+                r = ranges[scan, b]
+                if not r >= 0.0 or (crossing == 0 and r >= reach):
+                    continue
+                r = min(r, reach)
+                end_x = x + r * (c * beam_cos[b] - s * beam_sin[b])
+                end_y = y + r * (s * beam_cos[b] + c * beam_sin[b])
+                i, j = int(math.floor(end_x)), int(math.floor(end_y))
+                if crossing == 1:
+                    _cross(log_odds, changed, scan + 1, x, y, end_x, end_y, miss, low, high)
+                elif 0 <= i < columns and 0 <= j < rows and changed[j, i] != scan + 1:
+                    changed[j, i] = scan + 1
+                    log_odds[j, i] = _added(log_odds[j, i], hit, low, high)
+
+
+@njit(cache=True, error_model="numpy")
+def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
+    """Free the cells from a start up to the cell of the end, which is left alone (Amanatides and Woo, 1987)."""
+    rows, columns = log_odds.shape
+    i, j = int(math.floor(x)), int(math.floor(y))
+    dx, dy = end_x - x, end_y - y
+    step_i, step_j = (1 if dx > 0 else -1), (1 if dy > 0 else -1)
+    next_x = ((i + (1 if dx > 0 else 0)) - x) / dx if dx != 0.0 else np.inf
+    next_y = ((j + (1 if dy > 0 else 0)) - y) / dy if dy != 0.0 else np.inf
+    per_x, per_y = (abs(1.0 / dx) if dx != 0.0 else np.inf), (abs(1.0 / dy) if dy != 0.0 else np.inf)
+    # Counting the steps, instead of watching for the end, ends in the right cell whatever rounding does.
+    for _ in range(abs(int(math.floor(end_x)) - i) + abs(int(math.floor(end_y)) - j)):
+        if 0 <= i < columns and 0 <= j < rows and changed[j, i] != stamp:
+            changed[j, i] = stamp
+            log_odds[j, i] = _added(log_odds[j, i], miss, low, high)
+        if next_x < next_y:
+            next_x += per_x
+            i += step_i
+        else:
+            next_y += per_y
+            j += step_j
+
+
+@njit(cache=True, error_model="numpy")
+def _added(old, change, low, high):
+    """Log-odds after a change; what was not known counts as even."""
+    if math.isnan(old):
+        old = np.float32(0.0)
+    return np.float32(max(min(old + change, max(old, high)), min(old, low)))

@@ -1,0 +1,132 @@
+"""Likelihoods of lidar scans, compiled; `lidar` holds the formulas."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+_SQRT_HALF = math.sqrt(0.5)
+_SQRT_TURN = math.sqrt(2.0 * math.pi)
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def score_field(table, poses, origin, resolution, ends_x, ends_y, out):
+    """Sum of a table's values in the cells where the beams of a scan end.
+
+    Args:
+        table: log-likelihood of ending in each cell, with a ring for everything off the map, ``(ny + 2, nx + 2)``.
+        poses: of the sensor in the world, ``(N, 3)``.
+        origin: pose of the grid in the world, ``(3,)``.
+        resolution: of the grid [m].
+        ends_x, ends_y: ends of the beams in the frame of the sensor [cells], ``(1, B)`` for all poses or ``(N, B)``.
+        out: ``(N,)``, overwritten; NaN where the pose is not finite.
+    """
+    rows, columns = table.shape
+    flat = table.ravel()
+    beams = ends_x.shape[1]
+    right, top = columns - 1.0, rows - 1.0
+    cosines, sines = _cosines_and_sines(poses[:, 2] - origin[2])
+    c0, s0 = math.cos(origin[2]) / resolution, math.sin(origin[2]) / resolution
+    for n in range(poses.shape[0]):
+        dx, dy = poses[n, 0] - origin[0], poses[n, 1] - origin[1]
+        x, y = c0 * dx + s0 * dy + 1.0, c0 * dy - s0 * dx + 1.0
+        c, s = cosines[n], sines[n]
+        if not (abs(x) < 1e300 and abs(y) < 1e300 and abs(c) <= 2.0):
+            out[n] = np.nan
+            continue
+        scan = n if ends_x.shape[0] > 1 else 0
+        total = 0.0
+        for b in range(beams):
+            ex = x + c * ends_x[scan, b] - s * ends_y[scan, b]
+            ey = y + s * ends_x[scan, b] + c * ends_y[scan, b]
+            i = int(min(max(ex, 0.0), right))
+            j = int(min(max(ey, 0.0), top))
+            total += flat[j * columns + i]
+        out[n] = total
+
+
+@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+def _cosines_and_sines(angles):
+    """Cosine and sine of many angles to 2.3e-16, forty times faster than one by one: the loop vectorises.
+
+    Quadrant q = round(2 a / pi), then the polynomials of the Cephes library (S. Moshier, 1989) on |r| <= pi / 4.
+    """
+    cosines, sines = np.empty_like(angles), np.empty_like(angles)
+    for n in range(angles.shape[0]):
+        q = np.floor(angles[n] * (2.0 / math.pi) + 0.5)
+        # pi / 2 in three parts, so that the remainder keeps its digits (Cody and Waite).
+        r = ((angles[n] - q * 1.5707963267341256) - q * 6.0770999344443e-11) - q * 2.022266248795951e-21
+        z = r * r
+        s = 1.58962301576546568060e-10
+        s = s * z - 2.50507477628578072866e-8
+        s = s * z + 2.75573136213857245213e-6
+        s = s * z - 1.98412698295895385996e-4
+        s = s * z + 8.33333333332211858878e-3
+        s = s * z - 1.66666666666666307295e-1
+        s = r + r * z * s
+        c = -1.13585365213876817300e-11
+        c = c * z + 2.08757008419747316778e-9
+        c = c * z - 2.75573141792967388112e-7
+        c = c * z + 2.48015872888517045348e-5
+        c = c * z - 1.38888888888730564116e-3
+        c = c * z + 4.16666666666665929218e-2
+        c = 1.0 - 0.5 * z + z * z * c
+        quadrant = np.int64(q)
+        odd = (quadrant & 1) != 0
+        sine, cosine = c if odd else s, s if odd else c
+        sines[n] = -sine if (quadrant & 2) != 0 else sine
+        cosines[n] = -cosine if ((quadrant + 1) & 2) != 0 else cosine
+    for n in range(angles.shape[0]):
+        if not abs(angles[n]) < 1e5:  # the remainder has lost digits, or the angle is not finite
+            cosines[n], sines[n] = math.cos(angles[n]), math.sin(angles[n])
+    return cosines, sines
+
+
+@njit(cache=True, error_model="numpy")
+def score_beams(z, expected, reach, sigma, hit, short, missed, random, decay, out):
+    """Sum over the beams of ``log p(z | z*)`` of the beam mixture.
+
+    Args:
+        z: ranges read [m], ``(1, B)`` for all poses or ``(N, B)``; NaN is skipped, `reach` and more is "nothing seen".
+        expected: ranges z* ``(N, B)`` that the map gives [m].
+        reach: largest range [m].
+        sigma, hit, short, missed, random, decay: of the mixture.
+        out: ``(N,)``, overwritten; NaN where an expected range is.
+    """
+    for n in range(expected.shape[0]):
+        scan = n if z.shape[0] > 1 else 0
+        total = 0.0
+        for b in range(z.shape[1]):
+            r, e = z[scan, b], expected[n, b]
+            if math.isnan(r):
+                continue
+            if math.isnan(e):
+                total = np.nan
+                break
+            total += math.log(beam_density(r, e, reach, sigma, hit, short, missed, random, decay))
+        out[n] = total
+
+
+@njit(cache=True, error_model="numpy")
+def beam_density(r, e, reach, sigma, hit, short, missed, random, decay):
+    """Density of a range `r` < reach [1/m], or the probability of `r` >= reach, when the map gives `e`."""
+    if e >= reach:  # nothing within reach: what would be a hit is a miss
+        missed += hit
+        hit = 0.0
+    if r >= reach:
+        return missed
+    p = random / reach
+    if hit > 0.0:
+        u = (r - e) / sigma
+        if abs(u) < 38.0:
+            inside = 1.0
+            if e < 6.0 * sigma or reach - e < 6.0 * sigma:
+                inside = 0.5 * (math.erf((reach - e) / sigma * _SQRT_HALF) + math.erf(e / sigma * _SQRT_HALF))
+            p += hit * math.exp(-0.5 * u * u) / (sigma * _SQRT_TURN * inside)
+    if decay * e < 1e-9:  # no room for anything in between: that share is random
+        p += short / reach
+    elif r <= e:
+        p += short * decay * math.exp(-decay * r) / -math.expm1(-decay * e)
+    return p

@@ -1,0 +1,83 @@
+"""Which cells of a grid a shape covers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.errors import ShapeError
+
+from .frame import GridFrame
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+def disc_cells(frame: GridFrame, centers: ArrayLike, radii: ArrayLike) -> Mask:
+    """Cells ``(ny, nx)`` whose centre lies in one of the discs, and the cells that hold the discs' centres.
+
+    Args:
+        frame: of the grid.
+        centers: ``(K, 2)`` world points [m].
+        radii: ``(K,)`` or one for all [m].
+    """
+    points = _finite(centers, 2, "centers")
+    spread = np.broadcast_to(_finite(radii, None, "radii"), (len(points),))
+    mask = _cells_of(frame, points)
+    for point, radius in zip(points, spread, strict=True):
+        for window, offsets in _window(frame, point, float(radius)):
+            mask[window] |= (offsets**2).sum(axis=-1) <= radius**2
+    return mask
+
+
+def rectangle_cells(frame: GridFrame, poses: ArrayLike, sizes: ArrayLike) -> Mask:
+    """Cells ``(ny, nx)`` whose centre lies in one of the rectangles, and the cells that hold their centres.
+
+    Args:
+        frame: of the grid.
+        poses: ``(K, 3)`` x [m], y [m], yaw [rad] of the centres.
+        sizes: ``(K, 2)`` or one pair for all: length along the yaw, width [m].
+    """
+    frames = _finite(poses, 3, "poses")
+    halves = np.broadcast_to(_finite(sizes, 2, "sizes"), (len(frames), 2)) / 2
+    mask = _cells_of(frame, frames[:, :2])
+    for pose, half in zip(frames, halves, strict=True):
+        c, s = math.cos(pose[2]), math.sin(pose[2])
+        for window, d in _window(frame, pose[:2], float(np.hypot(*half))):
+            along, across = np.abs(c * d[..., 0] + s * d[..., 1]), np.abs(c * d[..., 1] - s * d[..., 0])
+            mask[window] |= (along <= half[0]) & (across <= half[1])
+    return mask
+
+
+def _finite(values: ArrayLike, width: int | None, name: str) -> Array:
+    array = np.asarray(values, dtype=np.float64)
+    if width is not None:
+        if array.shape[-1:] != (width,):
+            raise ShapeError(f"{name} must have shape (K, {width}), not {array.shape}")
+        array = array.reshape(-1, width)
+    if not np.isfinite(array).all():
+        raise ShapeError(f"{name} must be finite")
+    return array
+
+
+def _cells_of(frame: GridFrame, points: Array) -> Mask:
+    mask = np.zeros(frame.shape, dtype=np.bool_)
+    cells = frame.world_to_cell(points)
+    cells = cells[frame.contains_cell(cells)]
+    mask[cells[:, 0], cells[:, 1]] = True
+    return mask
+
+
+def _window(frame: GridFrame, point: Array, radius: float) -> Iterator[tuple[tuple[slice, slice], Array]]:
+    """The part of the grid that a disc may touch, and the offsets of its cell centres from `point` [m]; or nothing."""
+    row, column = frame.world_to_cell(point).tolist()
+    reach = math.ceil(radius / frame.resolution) + 1
+    ny, nx = frame.shape
+    rows = slice(max(row - reach, 0), min(row + reach + 1, ny))
+    columns = slice(max(column - reach, 0), min(column + reach + 1, nx))
+    if rows.start < rows.stop and columns.start < columns.stop:
+        cells = np.moveaxis(np.mgrid[rows, columns], 0, -1)
+        yield (rows, columns), frame.cell_to_world(cells) - point

@@ -1,0 +1,170 @@
+"""ROS maps: what is written reads back, real maps read as map_server reads them, damage is a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from pilotage.core.errors import FormatError
+from pilotage.io import RosMap, read_ros_map, write_ros_map
+
+SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
+LEVELS = arrays(np.float32, SHAPES, elements=st.sampled_from([0.0, 1.0, np.nan]))
+VALUES = arrays(np.float32, SHAPES, elements=st.one_of(st.floats(0, 1, width=32), st.just(np.nan)))
+YAML = """image: map.pgm
+resolution: 0.05
+origin: [-1.0, 2.0, 0.5]
+negate: 0
+occupied_thresh: 0.65
+free_thresh: 0.196
+"""
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("maps")
+
+
+@given(
+    p=LEVELS,
+    negate=st.booleans(),
+    thresholds=st.sampled_from([(0.65, 0.196), (0.65, 0.25), (0.9, 0.8), (0.3, 0.1), (1.0, 0.5)]),
+    image=st.sampled_from([None, "other.pgm", "other.png"]),
+)
+def test_trinary_round_trip(
+    p: np.ndarray, negate: bool, thresholds: tuple[float, float], image: str | None,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:  # fmt: skip
+    if thresholds[0] == 1.0:
+        p = np.where(p == 1.0, np.float32(0.0), p)  # nothing lies above a threshold of 1
+    file = tmp_path_factory.mktemp("maps") / "map.yaml"
+    written = RosMap(p, 0.05, (1.0, -2.0, 0.25), *thresholds, "trinary", negate)
+    write_ros_map(file, written, image)
+    found = read_ros_map(file)
+    np.testing.assert_array_equal(found.occupancy, p)
+    assert (found.resolution, found.origin, found.negate) == (0.05, (1.0, -2.0, 0.25), negate)
+    assert (found.occupied_thresh, found.free_thresh, found.mode) == (*thresholds, "trinary")
+
+
+@given(p=VALUES, negate=st.booleans())
+def test_scale_round_trip_to_a_grey_level(
+    p: np.ndarray, negate: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("maps") / "map.yaml"
+    write_ros_map(file, RosMap(p, 0.1, mode="scale", negate=negate))
+    found = read_ros_map(file).occupancy
+    np.testing.assert_array_equal(np.isnan(found), np.isnan(p))
+    # One level of 255 is spread over the part of the scale between the thresholds.
+    assert np.nanmax(np.abs(found - p), initial=0.0) <= 1.0 / 255 / (0.65 - 0.196) + 1e-6
+
+
+@given(p=VALUES, image=st.sampled_from(["map.pgm", "map.png"]))
+def test_raw_round_trip_to_a_percent(p: np.ndarray, image: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    file = tmp_path_factory.mktemp("maps") / "map.yaml"
+    write_ros_map(file, RosMap(p, 0.1, mode="raw"), image)
+    np.testing.assert_allclose(read_ros_map(file).occupancy, p, atol=0.005 + 1e-6)
+
+
+def test_rows_run_upwards(tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 1 3 255  0 205 254")
+    (tmp_path / "map.yaml").write_text(YAML)
+    found = read_ros_map(tmp_path / "map.yaml")
+    np.testing.assert_array_equal(found.occupancy, np.array([[0.0], [np.nan], [1.0]], dtype=np.float32))
+    assert found.origin == (-1.0, 2.0, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("mode", "negate", "expected"),
+    [
+        # Bytes 0, 60, 100, 101, 205, 255, worked out by hand from map_server's rules.
+        ("trinary", 0, [1.0, 1.0, np.nan, np.nan, np.nan, 0.0]),
+        ("trinary", 1, [0.0, np.nan, np.nan, np.nan, 1.0, 1.0]),
+        ("scale", 0, [1.0, 1.0, 0.907143, 0.898506, 0.000173, 0.0]),
+        ("raw", 0, [0.0, 0.6, 1.0, np.nan, np.nan, np.nan]),
+    ],
+)
+def test_modes(mode: str, negate: int, expected: list[float], tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 6 1 255  0 60 100 101 205 255")
+    (tmp_path / "map.yaml").write_text(YAML.replace("negate: 0", f"negate: {negate}") + f"mode: {mode}\n")
+    np.testing.assert_allclose(read_ros_map(tmp_path / "map.yaml").occupancy[0], expected, atol=2e-5)
+
+
+def test_transparency(tmp_path: Path) -> None:
+    pixels = np.array([[[0, 0, 0, 255], [0, 0, 0, 0], [255, 255, 255, 255]]], dtype=np.uint8)
+    Image.fromarray(pixels, mode=None).save(tmp_path / "map.png")
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png") + "mode: scale\n")
+    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, np.nan, 0.0]]))
+    # Trinary averages alpha in with the colours: (0 + 0 + 0 + 255) / 4 is a dark grey, still occupied.
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png"))
+    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, 1.0, 0.0]]))
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "counts"),
+    [
+        # free_thresh 0.25 makes the customary grey (205, occupancy 0.196) free on the depot: the file says so.
+        ("nav2/depot.yaml", (307, 604), {"occupied": 5947, "free": 170587 + 8849}),
+        ("nav2/tb3_sandbox.yaml", (384, 384), {"occupied": 870, "free": 7903 - 4}),
+        ("turtlebot3_world/map.yaml", (384, 384), {"occupied": 795, "free": 7939}),
+    ],
+)
+def test_real_maps(name: str, shape: tuple[int, int], counts: dict[str, int], data: Path) -> None:
+    found = read_ros_map(data / "ros_maps" / name).occupancy
+    assert found.shape == shape
+    assert abs(int((found == 1).sum()) - counts["occupied"]) <= 60
+    assert abs(int((found == 0).sum()) - counts["free"]) <= 60
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (("image: map.pgm\n", ""), "`image` is missing"),
+        (("resolution: 0.05\n", ""), "`resolution` is missing"),
+        (("origin: [-1.0, 2.0, 0.5]\n", ""), "`origin` is missing"),
+        (("occupied_thresh: 0.65\n", ""), "`occupied_thresh` is missing"),
+        (("resolution: 0.05", "resolution: .nan"), "`resolution` must be a finite number"),
+        (("resolution: 0.05", "resolution: five"), "`resolution` must be a finite number"),
+        (("resolution: 0.05", "resolution: true"), "`resolution` must be a finite number"),
+        (("resolution: 0.05", "resolution: -1"), "must be positive"),
+        (("[-1.0, 2.0, 0.5]", "[1.0, 2.0]"), "must be \\[x, y, yaw\\]"),
+        (("[-1.0, 2.0, 0.5]", "[1.0, 2.0, .inf]"), "`origin` must be a finite number"),
+        (("occupied_thresh: 0.65", "occupied_thresh: 0.1"), "0 <= free_thresh < occupied_thresh"),
+        (("negate: 0", "negate: maybe"), "`negate` must be 0 or 1"),
+        (("negate: 0", "mode: quaternary"), "`mode` must be one of"),
+        (("negate: 0", "mode: [trinary]"), "`mode` must be one of"),
+        (("map.pgm", "missing.pgm"), "does not exist"),
+        (("map.pgm", "[1]"), "must be a file name"),
+        (("map.pgm", "broken.png"), "cannot be read as an image"),
+        (("map.pgm", "short.pgm"), "truncated"),
+        ((YAML, "- a list"), "holds fields"),
+        ((YAML, ""), "holds fields"),
+        ((YAML, "image: [1\n"), "line 2: not valid yaml"),
+    ],
+)
+def test_damage_is_a_sentence(change: tuple[str, str], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 1 1 255  0")
+    (tmp_path / "short.pgm").write_bytes(b"P5 9 9 255\n  ")
+    (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense")
+    (tmp_path / "map.yaml").write_text(YAML.replace(*change))
+    with pytest.raises(FormatError, match=sentence) as caught:
+        read_ros_map(tmp_path / "map.yaml")
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
+    half = RosMap(np.full((2, 2), np.nan, dtype=np.float32), 0.1, mode="scale")
+    with pytest.raises(FormatError, match=r"has none, use \.png"):
+        write_ros_map(tmp_path / "map.yaml", half, "map.pgm")
+    with pytest.raises(FormatError, match=r"ends in \.pgm or \.png"):
+        write_ros_map(tmp_path / "map.yaml", half, "map.bmp")
+    with pytest.raises(FormatError, match="mode must be one of"):
+        write_ros_map(tmp_path / "map.yaml", RosMap(half.occupancy, 0.1, mode="binary"))
+    with pytest.raises(FormatError, match="thresholds must satisfy"):
+        write_ros_map(tmp_path / "map.yaml", RosMap(half.occupancy, 0.1, occupied_thresh=0.1))
+    assert list(tmp_path.iterdir()) == []
