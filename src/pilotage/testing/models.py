@@ -1,0 +1,340 @@
+"""The contract of dynamics and sensors: what every model must keep, traced or not."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
+from pilotage.models import bind, parameters
+from pilotage.models.slots import (
+    linearized_observe,
+    linearized_step,
+    observe,
+    process_noise,
+    reading_noise,
+    step,
+    step_lanes,
+)
+
+Array = NDArray[np.float64]
+
+EXACT = 1e-10
+STEPS = 4
+
+
+def check_dynamics(
+    dynamics: Dynamics,
+    x: Any = None,
+    u: Any = None,
+    dt: float = 0.1,
+    rng: Rng = 0,
+    *,
+    compiled: bool = True,
+    tensors: bool | None = None,
+    tolerance: float = 1e-6,
+) -> None:
+    """Check dynamics, of any kind, against their contract, and say in a sentence what is wrong.
+
+    Shapes and batch axes broadcast, batches equal loops, results are finite and lie on the space, inputs are left
+    alone, arrays stay arrays and tensors tensors; `linearize` agrees with central differences, `noise` is symmetric
+    positive semidefinite, `rollout` is a loop of `step`; numpy, torch and compiled code agree to 1e-10.
+
+    Args:
+        dynamics: what to check.
+        x: states ``(N, n)`` to check at; default: three samples of the space.
+        u: actions ``(N, m)``; default: samples of the space.
+        dt: seconds a step.
+        rng: seed of the samples.
+        compiled: whether to compile traced dynamics too, which takes seconds the first time.
+        tensors: whether torch must work; None: for traced dynamics, when torch is loaded.
+        tolerance: of `linearize`, relative to its largest entry.
+
+    Raises:
+        AssertionError: with the sentence.
+
+    Example:
+        >>> from pilotage.models import bicycle
+        >>> check_dynamics(bicycle(), compiled=False)
+    """
+    name = _described(dynamics, "state", "action")
+    draw = generator(rng)
+    x = dynamics.state.sample(3, rng=draw) if x is None else dynamics.state.check(np.atleast_2d(x), "x")
+    u = dynamics.action.sample(len(x), rng=draw) if u is None else dynamics.action.check(np.atleast_2d(u), "u")
+    u = np.broadcast_to(u, (len(x), dynamics.action.size)).copy()
+    _check_function(lambda x, u: dynamics.step(x, u, dt), (x, u), dynamics.state, f"{name}.step")
+    _check_jacobians(dynamics, x, u, dt, tolerance, name)
+    _check_covariance(lambda x, u: dynamics.noise(x, u, dt), (x, u), dynamics.state.dim, f"{name}.noise")
+    traced = _traced(dynamics)
+    if compiled or not traced:
+        _check_rollout(dynamics, x, u, dt, name)
+        _check_drivers(dynamics, x, u, dt, name)
+    if tensors or (tensors is None and traced and "torch" in sys.modules):
+        _check_tensors(lambda x, u: dynamics.step(x, u, dt), (x, u), f"{name}.step")
+
+
+def check_sensor(
+    sensor: Sensor,
+    x: Any = None,
+    context: Any = None,
+    rng: Rng = 0,
+    *,
+    compiled: bool = True,
+    tensors: bool | None = None,
+    tolerance: float = 1e-6,
+) -> None:
+    """Check a sensor, of any kind, against its contract, and say in a sentence what is wrong.
+
+    As `check_dynamics`, for `observe`; besides, a sensor moved to a bigger state by `on` reads the same, and `log_prob`
+    is finite and largest, for noise that has no zero variance, at the expected reading.
+
+    Args:
+        sensor: what to check.
+        x: states ``(N, n)`` to check at; default: three samples of the space.
+        context: what the readings depend on besides ``(N, c)``; default: normal numbers where the sensor has a
+            `context_size`, else None.
+        rng: seed of the samples.
+        compiled: whether to compile a traced sensor too, which takes seconds the first time.
+        tensors: whether torch must work; None: for traced sensors, when torch is loaded.
+        tolerance: of `linearize`, relative to its largest entry.
+
+    Raises:
+        AssertionError: with the sentence.
+
+    Example:
+        >>> from pilotage.models import range_bearing
+        >>> check_sensor(range_bearing(), compiled=False)
+    """
+    name = _described(sensor, "state", "reading")
+    draw = generator(rng)
+    x = sensor.state.sample(3, rng=draw) if x is None else sensor.state.check(np.atleast_2d(x), "x")
+    size = getattr(sensor, "context_size", 0)
+    if context is None and size:
+        context = 5.0 * draw.standard_normal((len(x), size))
+    if isinstance(context, np.ndarray | list | tuple):
+        context = np.broadcast_to(np.asarray(context, dtype=float), (len(x), np.shape(context)[-1])).copy()
+        arguments: tuple[Any, ...] = (x, context)
+        read: Callable[..., Any] = sensor.observe
+    else:
+        arguments, read = (x,), lambda x: sensor.observe(x, context)
+    _check_function(read, arguments, sensor.reading, f"{name}.observe")
+    _check_sensor_jacobian(sensor, x, context, tolerance, name)
+    _check_covariance(_bound(sensor.noise, context, arguments), arguments, sensor.reading.dim, f"{name}.noise", True)
+    _check_log_prob(sensor, x, context, name)
+    _check_mounted(sensor, x, context, name)
+    traced = _traced(sensor)
+    if compiled or not traced:
+        _check_sensor_drivers(sensor, x, context, name)
+    if tensors or (tensors is None and traced and "torch" in sys.modules):
+        _check_tensors(read, arguments, f"{name}.observe")
+
+
+# What both share
+
+
+def _described(model: Any, *spaces: str) -> str:
+    name = getattr(model, "name", type(model).__name__)
+    for space in spaces:
+        value = getattr(model, space, None)
+        assert isinstance(value, Space), f"{name}.{space} must be a Space; it is {value!r}"
+    return str(name)
+
+
+def _traced(model: Any) -> bool:
+    return hasattr(model, "generated")
+
+
+def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: Space, name: str) -> None:
+    """A batched function of vectors to a space: kind, shapes, batches, inputs."""
+    before = [a.copy() for a in arguments]
+    y = f(*arguments)
+    for a, b in zip(arguments, before, strict=True):
+        assert np.array_equal(a, b), f"{name} changes its inputs; work on a copy"
+    assert isinstance(y, np.ndarray), f"{name} returned {type(y).__name__} for numpy arrays; return a numpy array"
+    assert y.dtype == np.float64, f"{name} returned {y.dtype}; float64 was expected"
+    count = len(arguments[0])
+    _shape(y, (count, space.size), f"{name} of a batch of {count}")
+    assert np.isfinite(y).all(), f"{name} returned NaN or infinity for finite inputs: {y}"
+    _equal(space.normalize(y), y, f"{name} leaves its space {space}: angles belong in (-pi, pi], quaternions have length 1")
+    for i in range(count):
+        one = f(*(a[i] for a in arguments))
+        _shape(one, (space.size,), f"{name} without batch axes")
+        _equal(one, y[i], f"{name} of a batch differs from the same one by one")
+    _equal(f(*(a[None, :1] for a in arguments)), y[None, :1], f"{name} with batch axes (1, 1)")
+    if len(arguments) == 2 and arguments[1].shape[-1]:
+        first, second = arguments
+        wide = f(first[:, None], second[None])
+        _shape(wide, (count, count, space.size), f"{name} of batches (N, 1) and (1, N)")
+        _equal(wide[range(count), range(count)], y, f"{name} of batches that broadcast")
+
+
+def _check_covariance(
+    f: Callable[..., Any], arguments: tuple[Array, ...], dim: int, name: str, shared: bool = False
+) -> None:
+    Q = np.asarray(f(*arguments))
+    if not (shared and Q.shape == (dim, dim)):
+        _shape(Q, (len(arguments[0]), dim, dim), name)
+        for i in range(len(Q)):
+            _equal(np.asarray(f(*(a[i] for a in arguments))), Q[i], f"{name} of a batch differs from one by one")
+    scale = np.abs(Q).max(initial=1e-300)
+    assert np.isfinite(Q).all(), f"{name} holds NaN or infinity"
+    skew = np.abs(Q - Q.swapaxes(-1, -2)).max(initial=0.0)
+    assert skew <= 1e-12 * scale, f"{name} is not symmetric: it differs from its transpose by {skew:.2e}"
+    smallest = np.linalg.eigvalsh(Q).min(initial=0.0)
+    assert smallest >= -1e-12 * scale, f"{name} has the negative eigenvalue {smallest:.2e}; a covariance has none"
+
+
+def _check_tensors(f: Callable[..., Any], arguments: tuple[Array, ...], name: str) -> None:
+    torch = sys.modules.get("torch")
+    assert torch is not None, "tensors were asked for, but torch is not imported"
+    y = f(*(torch.tensor(a) for a in arguments))
+    assert isinstance(y, torch.Tensor), f"{name} returned {type(y).__name__} for tensors; return a tensor"
+    _equal(y.detach().cpu().numpy(), f(*arguments), f"{name} differs between torch and numpy")
+
+
+def _shape(a: Any, shape: tuple[int, ...], what: str) -> None:
+    given = tuple(np.shape(a))
+    assert given == shape, f"{what} has shape {given}; {shape} was expected"
+
+
+def _equal(a: Any, b: Any, what: str, tolerance: float = EXACT) -> None:
+    a, b = np.asarray(a), np.asarray(b)
+    _shape(a, b.shape, what)
+    gap = float((np.abs(a - b) / np.maximum(1.0, np.abs(b))).max(initial=0.0))
+    assert gap <= tolerance, f"{what}: off by {gap:.2e}, allowed {tolerance:.0e}"
+
+
+def _near(J: Any, numeric: Any, what: str, tolerance: float) -> None:
+    J, numeric = np.asarray(J), np.asarray(numeric)
+    _shape(J, numeric.shape, what)
+    gap = float(np.abs(J - numeric).max(initial=0.0))
+    allowed = tolerance * max(1.0, float(np.abs(numeric).max(initial=0.0)))
+    assert gap <= allowed, f"{what} differs from central differences by {gap:.2e}, allowed {allowed:.2e}"
+
+
+def _bound(f: Callable[..., Any], context: Any, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    return f if len(arguments) == 2 else lambda x: f(x, context)
+
+
+# Dynamics
+
+
+def _check_jacobians(dynamics: Dynamics, x: Array, u: Array, dt: float, tolerance: float, name: str) -> None:
+    F, B = dynamics.linearize(x, u, dt)
+    numeric = jacobian(lambda y: dynamics.step(y, u, dt), x, dynamics.state, dynamics.state)
+    _near(F, numeric, f"F of {name}.linearize", tolerance)
+    if dynamics.action.dim:
+        numeric = jacobian(lambda v: dynamics.step(x, v, dt), u, dynamics.action, dynamics.state)
+    else:
+        numeric = np.zeros((len(x), dynamics.state.dim, 0))
+    _near(B, numeric, f"B of {name}.linearize", tolerance)
+    F0, B0 = dynamics.linearize(x[0], u[0], dt)
+    _equal(F0, F[0], f"F of {name}.linearize of a batch differs from one by one", tolerance)
+    _equal(B0, B[0], f"B of {name}.linearize of a batch differs from one by one", tolerance)
+
+
+def _check_rollout(dynamics: Dynamics, x: Array, u: Array, dt: float, name: str) -> None:
+    us = np.repeat(u[:, None], STEPS, 1)
+    us[:, ::2] *= 0.5
+    xs = dynamics.rollout(x, us, dt)
+    _shape(xs, (len(x), STEPS + 1, dynamics.state.size), f"{name}.rollout")
+    y = x
+    for t in range(STEPS + 1):
+        apart = dynamics.state.minus(xs[:, t], y)
+        _equal(apart, np.zeros_like(apart), f"{name}.rollout differs from a loop of step after {t} steps", 1e-8)
+        if t < STEPS:
+            y = dynamics.step(y, us[:, t], dt)
+    _equal(dynamics.rollout(x[0], us[0], dt), xs[0], f"{name}.rollout of a batch differs from one by one", 1e-8)
+
+
+def _check_drivers(dynamics: Dynamics, x: Array, u: Array, dt: float, name: str) -> None:
+    """What compiled code (or, for models that are not traced, the same drivers in Python) computes."""
+    probe, lanes = bind(probe_dynamics, probe_lanes, dynamics=dynamics, lanes=len(x))
+    p = parameters(dynamics, dt)
+    y, F, Q = dynamics.step(x, u, dt), dynamics.linearize(x, u, dt)[0], dynamics.noise(x, u, dt)
+    n, d = dynamics.state.size, dynamics.state.dim
+    for i in range(len(x)):
+        following, again, J, W, V = np.empty(n), x[i].copy(), np.empty((d, d)), np.empty((d, d)), np.empty((d, d))
+        probe(x[i].copy(), np.ascontiguousarray(u[i]), dt, p, following, again, J, W, V)
+        _equal(following, y[i], f"the compiled step of {name} differs from numpy's")
+        _equal(again, y[i], f"the compiled linearized_step of {name} in place differs from step")
+        _near(J, F[i], f"the compiled F of {name}", EXACT if _traced(dynamics) else 1e-6)
+        _equal(W, Q[i], f"the compiled noise of {name} differs from numpy's")
+        _equal(V, Q[i], f"the noise of {name} without linearization differs")
+    side_by_side = np.empty((n, len(x)))
+    lanes(np.ascontiguousarray(x.T), np.ascontiguousarray(u.T), dt, p, side_by_side)
+    _equal(side_by_side.T, y, f"the vectorised compiled step of {name} differs from numpy's")
+
+
+def probe_dynamics(x: Any, u: Any, dt: float, p: Any, y: Any, again: Any, F: Any, Q: Any, W: Any) -> None:
+    """All that a driver may ask of dynamics, once."""
+    step(x, u, dt, p, y)
+    linearized_step(again, u, dt, p, again, F, Q)
+    process_noise(x, u, dt, p, W)
+
+
+def probe_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
+    """A step of several states side by side."""
+    step_lanes(x, u, dt, p, y)
+
+
+# Sensors
+
+
+def _check_sensor_jacobian(sensor: Sensor, x: Array, context: Any, tolerance: float, name: str) -> None:
+    H = sensor.linearize(x, context)
+    numeric = jacobian(lambda y: sensor.observe(y, context), x, sensor.state, sensor.reading)
+    _near(H, numeric, f"H of {name}.linearize", tolerance)
+    one = sensor.linearize(x[0], context[0] if isinstance(context, np.ndarray) else context)
+    _equal(one, H[0], f"H of {name}.linearize of a batch differs from one by one", tolerance)
+
+
+def _check_log_prob(sensor: Sensor, x: Array, context: Any, name: str) -> None:
+    R = np.asarray(sensor.noise(x, context))
+    z = sensor.observe(x, context)
+    if np.linalg.eigvalsh(R).min(initial=np.inf) <= 0.0:
+        return  # a reading without noise has no density
+    best = np.asarray(sensor.log_prob(z, x, context))
+    _shape(best, (len(x),), f"{name}.log_prob")
+    assert np.isfinite(best).all(), f"{name}.log_prob of the expected reading is {best}"
+    deviation = np.sqrt(np.diagonal(R, axis1=-2, axis2=-1)) * np.ones((len(x), 1))
+    off = sensor.log_prob(sensor.reading.plus(z, deviation), x, context)
+    assert (off < best).all(), f"{name}.log_prob is not largest at the expected reading"
+
+
+def _check_mounted(sensor: Sensor, x: Array, context: Any, name: str) -> None:
+    more = Space("further_component_1 [m]")
+    big = sensor.on(more * sensor.state)
+    wide = np.concatenate([np.ones((len(x), 1)), x], -1)
+    _equal(big.observe(wide, context), sensor.observe(x, context), f"{name}.on a bigger state reads something else")
+    H = np.asarray(big.linearize(wide, context))
+    _near(H[..., 1:], sensor.linearize(x, context), f"H of {name}.on a bigger state", 1e-6)
+    assert np.abs(H[..., 0]).max(initial=0.0) <= 1e-6, f"{name}.on a bigger state depends on what it does not read"
+
+
+def _check_sensor_drivers(sensor: Sensor, x: Array, context: Any, name: str) -> None:
+    probe = bind(probe_sensor, sensor=sensor)
+    s = parameters(sensor)
+    z, H, R = sensor.observe(x, context), sensor.linearize(x, context), np.asarray(sensor.noise(x, context))
+    R = np.broadcast_to(R, (len(x), *R.shape[-2:]))
+    n, e, d = sensor.reading.size, sensor.reading.dim, sensor.state.dim
+    for i in range(len(x)):
+        c = np.zeros(0) if context is None else context[i] if isinstance(context, np.ndarray) else context
+        first, second, J, W, V = np.empty(n), np.empty(n), np.empty((e, d)), np.empty((e, e)), np.empty((e, e))
+        probe(x[i].copy(), c, s, first, second, J, W, V)
+        _equal(first, z[i], f"the compiled reading of {name} differs from numpy's")
+        _equal(second, z[i], f"the compiled linearized_observe of {name} differs from observe")
+        _near(J, H[i], f"the compiled H of {name}", EXACT if _traced(sensor) else 1e-6)
+        _equal(W, R[i], f"the compiled noise of {name} differs from numpy's")
+        _equal(V, R[i], f"the noise of {name} without linearization differs")
+
+
+def probe_sensor(x: Any, context: Any, s: Any, z: Any, again: Any, H: Any, R: Any, W: Any) -> None:
+    """All that a driver may ask of a sensor, once."""
+    observe(x, context, s, z)
+    linearized_observe(x, context, s, again, H, R)
+    reading_noise(x, context, s, W)

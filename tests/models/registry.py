@@ -1,0 +1,76 @@
+"""Every family of the library, with a member of each that the laws are put to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pilotage import models
+from pilotage.core import Dynamics, Sensor
+
+DYNAMICS: dict[str, Callable[[], Dynamics]] = {
+    "acrobot": models.acrobot,
+    "bicycle": lambda: models.bicycle(wheelbase=1.9),
+    "cart_pole": models.cart_pole,
+    "constant_acceleration": lambda: models.constant_acceleration(2, density=0.7),
+    "constant_turn": lambda: models.constant_turn(3),
+    "constant_turn 2": lambda: models.constant_turn(2),
+    "constant_velocity": lambda: models.constant_velocity(3, density=0.3),
+    "ctra": models.ctra,
+    "ctrv": lambda: models.ctrv(density=0.4),
+    "differential_drive": lambda: models.differential_drive(track=0.3),
+    "double_integrator": lambda: models.double_integrator(2),
+    "dynamic_bicycle": models.dynamic_bicycle,
+    "LinearDynamics": lambda: models.LinearDynamics(
+        [[0.0, 1.0], [-2.0, -0.3]], [[0.0], [1.0]], G=[[0.0], [1.0]], Qc=[[0.5]]
+    ),
+    "LinearDynamics.discrete": lambda: models.LinearDynamics.discrete([[0.9, 0.1], [0.0, 0.8]], Q=0.1 * np.eye(2)),
+    "pendulum": lambda: models.pendulum(damping=0.2),
+    "planar_arm": lambda: models.planar_arm(2, lengths=(0.5, 0.4), damping=0.1),
+    "planar_arm 4": lambda: models.planar_arm(4),
+    "quadrotor": lambda: models.quadrotor(drag=0.1),
+    "quadrotor by rotors": lambda: models.quadrotor(rotors=True),
+    "singer": lambda: models.singer(2, tau=0.8),
+    "tricycle": models.tricycle,
+    "truck": models.truck,
+    "unicycle": models.unicycle,
+}
+
+SENSORS: dict[str, Callable[[], Sensor]] = {
+    "accelerometer": models.accelerometer,
+    "bearing_to": models.bearing_to,
+    "body_velocity": models.body_velocity,
+    "compass": lambda: models.compass(declination=0.1),
+    "gnss": lambda: models.gnss(std=1.5),
+    "gnss 3": lambda: models.gnss(3),
+    "gyroscope": models.gyroscope,
+    "imu": models.imu,
+    "LinearSensor": lambda: models.LinearSensor([[1.0, 2.0], [0.0, 1.0]], [[0.2, 0.1], [0.1, 0.3]]),
+    "odometry": models.odometry,
+    "position": lambda: models.position(1),
+    "radar": lambda: models.radar(place=(2.0, -1.0), yaw=0.3),
+    "range_bearing": models.range_bearing,
+    "range_to": lambda: models.range_to(2),
+    "range_to 3": lambda: models.range_to(3, std=0.2),
+    "tilt": models.tilt,
+    "velocity": lambda: models.velocity(3),
+}
+
+NO_MODELS = {
+    "FAST", "STRICT", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "bind", "cache_folder",
+    "clear_cache", "discrete_dynamics", "dynamics", "hitch_angle", "jackknifed", "parameters", "sensor", "task",
+    "trailer_rear", "tricycle_inverse",
+}  # fmt: skip
+"""Public names of `pilotage.models` that are not families of models."""
+
+
+def seed_of(name: str) -> int:
+    """A seed that differs between models and not between runs."""
+    return sum(map(ord, name))
+
+
+def body_of(family: Any) -> Callable[..., Any]:
+    """The function of scalar components inside a model."""
+    return family._recipe.body
