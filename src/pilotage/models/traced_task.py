@@ -89,6 +89,10 @@ class TracedTask:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
         return f"{self.name}({given})"
 
+    def replace(self, **params: Any) -> TracedTask:
+        """The same task with other parameter values, such as a new raster of any size; nothing is compiled again."""
+        return self._copy(self.state, self.action, merged(self.params, params, self.name))
+
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
         """The same task on a state that has the needed components among others, found by name."""
         if action is not None and self.action.size and action.size != self.action.size:
@@ -96,9 +100,12 @@ class TracedTask:
         action = self.action if action is None else action
         if state == self.state and action == self.action:
             return self
+        return self._copy(state, action, self.params)
+
+    def _copy(self, state: Space, action: Space, params: Mapping[str, Any]) -> TracedTask:
         r = self._recipe
         return TracedTask(
-            r.body, r.terminal, self.needs, action, self.reference_size, self.params, reads=self.reads, state=state,
+            r.body, r.terminal, self.needs, action, self.reference_size, params, reads=self.reads, state=state,
             reference=self._reference, done=self._done, constraint=self._constraint, initial=self.initial, dt=self.dt,
             horizon=self.horizon,
         )  # fmt: skip
@@ -117,15 +124,20 @@ class TracedTask:
 
     def constraint(self, x: Any, u: Any) -> Any:
         """Values that must not be positive, ``(..., k)``; k may be 0."""
-        return np.zeros((*np.shape(x)[:-1], 0)) if self._constraint is None else self._constraint(x, u)
+        return np.zeros((*np.shape(x)[:-1], 0)) if self._constraint is None else self._constraint(self._needed(x), u)
 
     def done(self, x: Any) -> Any:
         """Where the task is over, ``(...)`` of bool."""
-        return np.zeros(np.shape(x)[:-1], dtype=bool) if self._done is None else self._done(x)
+        return np.zeros(np.shape(x)[:-1], dtype=bool) if self._done is None else self._done(self._needed(x))
 
     def reference(self, x: Any, t: float, steps: int) -> Any:
         """References of the coming stages, ``(steps + 1, reference_size)``, or None when the cost takes none."""
-        return None if self._reference is None else self._reference(x, t, steps)
+        return None if self._reference is None else self._reference(self._needed(x), t, steps)
+
+    def _needed(self, x: Any) -> Any:
+        """The components of `x` that the task was written for."""
+        taken = self._recipe.taken
+        return x if taken == tuple(range(np.shape(x)[-1])) else _array(x)[..., list(taken)]
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as compiled code reads them."""

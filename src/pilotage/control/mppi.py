@@ -1,0 +1,304 @@
+"""Model predictive path integral control: act on the mean of random plans, weighted by how well they do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.dynamics import Dynamics
+from ..core.errors import ModelError, ShapeError
+from ..core.results import Action, ActionStatus
+from ..core.space import Space
+from ..core.streams import Rng, seeded
+from ..models import FAST, bind, parameters
+from .path_integral import improve, sample_blocks
+from .states import broken, state_of
+
+Array = NDArray[np.float64]
+Fallback = Literal["hold", "shift", "brake"]
+BLOCK = 64
+"""Samples side by side in compiled rollouts: a block's noise fits the first cache, its loops fill SIMD registers."""
+
+
+class MPPI:
+    """Information-theoretic model predictive control by random rollouts.
+
+    ::
+
+        u_k = clip(plan + e_k),   e_k ~ N(0, std^2)                        K samples of T steps
+        S_k = sum_t cost(x_t, u_t) + pull temperature plan_t e_t / std^2 + terminal_cost(x_T)
+        w_k = exp(-(S_k - min S) / temperature) / sum
+        plan <- plan + sum_k w_k e_k                                       e_k as the limits left it
+
+    Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
+    any `Dynamics` and `Task`: rollouts of traced models are compiled, all others run batched through the protocol, and
+    both draw the same random numbers. Compiled code is loaded or made when the controller is, not in the first tick.
+
+    Args:
+        dynamics: how the state moves; the bounds of its action space are kept.
+        task: what is to be achieved; a traced task is mounted on the state by the names it needs.
+        horizon: steps of a plan, T.
+        samples: plans tried each tick, K. The first is the plan as it stands.
+        temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen every
+            tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
+        effective: that share.
+        std: standard deviation of the noise, one number or one per action component; default: a quarter of the range
+            between the bounds.
+        dt: seconds a step; default: that of the task.
+        correlation: of the noise from one step to the next in [0, 1); smooth plans, wide exploration.
+        pull: share of the control cost of Williams et al., which draws actions towards zero; 1 is their original, 0
+            leaves the cost to the task.
+        iterations: improvements each tick.
+        fallback: what is done when no sample has a finite cost or the state is NaN: "shift" goes on with the last
+            plan while it lasts and then brakes, "hold" repeats the last action, "brake" takes the action `brake`.
+        brake: the action that stops the vehicle; default: zeros.
+        rng: seed or generator of the random numbers.
+        threads: compiled rollouts are split over so many.
+
+    Attributes:
+        seed: replays the controller, as `rng` or through `reset`.
+        plan: actions ``(T, m)`` that are to come, the first of them now.
+
+    Source: Williams, Drews, Goldfain, Rehg and Theodorou, "Information-theoretic model predictive control", T-RO 34(6),
+    2018, algorithm 2; the noise correlated in time is that of a first-order process, with its own density in S.
+
+    Example:
+        >>> from pilotage.models import double_integrator
+        >>> from pilotage.control import MPPI, reach
+        >>> drive = MPPI(double_integrator(), reach(position=1.0), horizon=20, samples=256, rng=1)
+        >>> drive.act([0.0, 0.0]).status
+        <ActionStatus.SOLVED: 'solved'>
+    """
+
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        task: Any,
+        *,
+        horizon: int = 30,
+        samples: int = 1000,
+        temperature: float | None = None,
+        effective: float = 0.05,
+        std: ArrayLike | None = None,
+        dt: float | None = None,
+        correlation: float = 0.0,
+        pull: float = 0.0,
+        iterations: int = 1,
+        fallback: Fallback = "shift",
+        brake: ArrayLike | None = None,
+        rng: Rng = None,
+        threads: int = 1,
+    ) -> None:
+        self.dynamics = dynamics
+        self.task = mounted(task, dynamics)
+        self.dt = float(self.task.dt if dt is None else dt)
+        if self.dt != self.task.dt and getattr(self.task, "reference_size", 0):
+            raise ModelError(f"dt is {self.dt}, but the references of the task are {self.task.dt} s apart; set its dt")
+        self.temperature, self.effective = temperature, float(effective)
+        self.correlation, self.pull = float(correlation), float(pull)
+        self.samples, self.iterations, self.fallback = int(samples), int(iterations), fallback
+        _check_counts(horizon=horizon, samples=samples, iterations=iterations, threads=threads)
+        self._check_settings()
+        action = dynamics.action
+        self._limits = np.stack([spread(std, action), action.low, action.high])
+        self._brake = action.clip(action.check(np.zeros(action.size) if brake is None else brake, "brake"))
+        self.plan: Array = np.tile(self._brake, (int(horizon), 1))
+        self._bind(int(threads))
+        self.seed = seeded(rng)[1] if not isinstance(rng, np.random.Generator) else int(rng.integers(2**63))
+        self.reset()
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Forget the plan and start the random numbers anew: from `seed`, or where they are replayed."""
+        if seed is not None:
+            self.seed = int(seed)
+        words = np.random.SeedSequence(self.seed).generate_state(2, np.uint32)
+        self._key = np.array([*words, 0], dtype=np.int64)
+        self.plan[:] = self._brake
+        self._last = self._brake
+        self._clock: float | None = None
+        self._ahead = 0
+
+    def retarget(self, task: Any) -> None:
+        """Go on with another task; nothing is compiled again when it differs in parameters only (a new clearance)."""
+        task = mounted(task, self.dynamics)
+        known, key = getattr(self.task, "kernel_key", None), getattr(task, "kernel_key", None)
+        self.task = task
+        if key is None or key != known:
+            self._bind(self._threads)
+        else:
+            self._c = parameters(task)
+
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The action at time `t` [s]; default: one step after the last call.
+
+        Raises:
+            ShapeError: on a state of the wrong length; NaN in it leads to the fallback.
+        """
+        begun = time.perf_counter()
+        x = state_of(belief_or_state, self.dynamics.state)
+        now = self._advance(t)
+        reason = broken(x, self.dynamics.state)
+        if not reason and bool(self.task.done(x)):
+            self._last = self._brake
+            return Action(self._brake.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
+        if not reason and self._improve(x, now):
+            self._ahead = 0
+            self._last = self.plan[0].copy()
+            cost = float(self.weights @ np.where(self.weights > 0.0, self.costs, 0.0))
+            return Action(self._last, ActionStatus.SOLVED, self.plan.copy(), cost, time.perf_counter() - begun)
+        return self._fall_back(reason or f"none of {self.samples} samples has a finite cost", begun)
+
+    @property
+    def costs(self) -> Array:
+        """Cost of each sample of the last tick, ``(K,)``, infinite where it was not finite."""
+        return self._costs.ravel()[: self.samples]
+
+    @property
+    def weights(self) -> Array:
+        """Weight of each sample of the last tick, ``(K,)``; their sum is 1."""
+        return self._weights.ravel()[: self.samples]
+
+    def _improve(self, x: Array, now: float) -> bool:
+        """Improve the plan from `x`; whether any sample had a finite cost."""
+        stages = references(self.task, x, now, len(self.plan))
+        p, heat = parameters(self.dynamics, self.dt), 0.0
+        for _ in range(self.iterations):
+            self._key[2] += 1
+            self._sample(
+                x, self.plan, stages, self._limits, self._price(), self.dt, self.correlation, self._key, p, self._c,
+                self._costs, self._deviations,
+            )  # fmt: skip
+            heat = self._merge(
+                self.plan, self._limits, self.temperature or 0.0, self.effective, self.samples, self._costs,
+                self._deviations, self._weights,
+            )  # fmt: skip
+        return heat < np.inf
+
+    def _price(self) -> Array:
+        """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
+        if self.pull == 0.0 or self.temperature is None:
+            return np.zeros_like(self.plan)
+        a, u = self.correlation, self.plan
+        fresh = u.copy()
+        fresh[1:] -= a * u[:-1]
+        fresh[1:] /= 1.0 - a * a
+        fresh[:-1] -= a * fresh[1:]
+        return self.pull * self.temperature * fresh / self._limits[0] ** 2
+
+    def _advance(self, t: float | None) -> float:
+        """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action."""
+        if self._clock is None:
+            self._clock = 0.0 if t is None else float(t)
+            return self._clock
+        now = self._clock + self.dt if t is None else float(t)
+        passed = max(now - self._clock, 0.0) / self.dt
+        self._clock = now
+        whole = int(round(passed))
+        steps = np.arange(len(self.plan))
+        if abs(passed - whole) < 1e-6:
+            self.plan[:] = self.plan[np.minimum(steps + whole, len(steps) - 1)]
+        else:
+            for j in range(self.plan.shape[1]):
+                self.plan[:, j] = np.interp(steps + passed, steps, self.plan[:, j])
+        return now
+
+    def _fall_back(self, why: str, begun: float) -> Action:
+        self._ahead += 1
+        policy: str = self.fallback
+        if policy == "shift" and self._ahead >= len(self.plan):
+            policy, why = "brake", f"{why}; the last plan is used up"
+        u = {"hold": self._last, "shift": self.plan[0], "brake": self._brake}[policy].copy()
+        self._last = u
+        spent = time.perf_counter() - begun
+        return Action(u, ActionStatus.FALLBACK, self.plan.copy(), solve_time=spent, reason=f"{why}; fell back to {policy}")
+
+    def _check_settings(self) -> None:
+        heat = self.temperature
+        if not (np.isfinite(self.dt) and self.dt > 0.0):
+            raise ShapeError(f"dt is {self.dt}; expected seconds above zero")
+        if heat is not None and not (np.isfinite(heat) and heat > 0.0):
+            raise ShapeError(f"temperature is {heat}; expected a positive number in units of cost, or None")
+        if heat is None and self.pull != 0.0:
+            raise ShapeError("pull is measured in temperatures; give a temperature with it")
+        if not 0.0 < self.effective < 1.0:
+            raise ShapeError(f"effective is {self.effective}; expected a share of the samples between 0 and 1")
+        if not 0.0 <= self.correlation < 1.0:
+            raise ShapeError(f"correlation is {self.correlation}; expected a number in [0, 1)")
+        if self.fallback not in ("hold", "shift", "brake"):
+            raise ShapeError(f"there is no fallback {self.fallback!r}; choose one of hold, shift, brake")
+
+    def _bind(self, threads: int) -> None:
+        """Compiled drivers with blocks of `BLOCK` samples, or plain ones with a single block of all."""
+        compiled = all(getattr(model, "generated", None) for model in (self.dynamics, self.task))
+        lanes = BLOCK if compiled else self.samples
+        blocks = -(-self.samples // lanes)
+        self._costs, self._weights = np.full((blocks, lanes), np.inf), np.zeros((blocks, lanes))
+        self._deviations = np.zeros((blocks, -(-self.plan.size // 4) * 4, lanes))
+        sample, self._merge = bind(
+            sample_blocks, improve, dynamics=self.dynamics, task=self.task, lanes=lanes, fastmath=FAST, nogil=True
+        )
+        self._threads = threads if compiled else 1
+        self._sample = split(sample, blocks, self._threads)
+        self._c = parameters(self.task)
+
+
+def split(sample: Callable[..., None], blocks: int, threads: int) -> Callable[..., None]:
+    """`sample` over all blocks, in `threads` threads; the result does not depend on how many."""
+    if threads == 1:
+        return lambda *rest: sample(0, blocks, *rest)
+    pool = ThreadPoolExecutor(threads)
+    cuts = [blocks * i // threads for i in range(threads + 1)]
+
+    def run(*rest: Any) -> None:
+        waiting = [pool.submit(sample, a, b, *rest) for a, b in zip(cuts[1:-1], cuts[2:], strict=True)]
+        sample(cuts[0], cuts[1], *rest)
+        for each in waiting:
+            each.result()
+
+    return run
+
+
+def mounted(task: Any, dynamics: Dynamics) -> Any:
+    """The task on the state and action of these dynamics, where it can be moved."""
+    on = getattr(task, "on", None)
+    return task if on is None else on(dynamics.state, dynamics.action)
+
+
+def references(task: Any, x: Array, t: float, steps: int) -> Array:
+    """Stage data ``(steps + 1, nr)`` of a task, with nr = 0 where there is none."""
+    size = getattr(task, "reference_size", None)
+    given = task.reference(x, t, steps)
+    if given is None and not size:
+        return np.zeros((steps + 1, 0))
+    rows = np.ascontiguousarray(given, dtype=np.float64)
+    if rows.ndim != 2 or len(rows) != steps + 1 or (size is not None and rows.shape[1] != size):
+        raise ModelError(
+            f"reference() of the task gave an array of shape {rows.shape}; expected ({steps + 1}, {size or 'nr'}), "
+            "a row for each step and one for the end"
+        )
+    return rows
+
+
+def spread(std: ArrayLike | None, action: Space) -> Array:
+    """Standard deviation of the noise per component, ``(m,)``."""
+    if std is None:
+        free = [name for name, low, high in zip(action.names, action.low, action.high, strict=True)
+                if not np.isfinite(high - low)]  # fmt: skip
+        if free:
+            raise ModelError(f"the action {', '.join(free)} has no bounds to take the noise from; give std")
+        return (action.high - action.low) / 4.0
+    given = np.asarray(std, dtype=np.float64)
+    if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
+        raise ShapeError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
+    return np.broadcast_to(given, (action.size,)).copy()
+
+
+def _check_counts(**counts: Any) -> None:
+    for name, value in counts.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise ShapeError(f"{name} is {value!r}; expected a whole number above zero")

@@ -1,0 +1,56 @@
+"""Random numbers that depend on nothing but their place: the same in any order, in any thread, compiled or not."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..models.lane_math import lane_cos, lane_log, lane_sin
+from ..models.slots import LANES
+
+WORD = 0xFFFFFFFF
+TO_UNIT = 2.0**-32
+TO_ANGLE = 2.0 * math.pi * 2.0**-32
+
+
+def normals(key: Any, first: int, e: Any) -> None:
+    """e[row, lane] ~ N(0, 1), drawn for sample ``first + lane``; the number of rows is a multiple of four.
+
+    A counter (sample, group of four rows, tick) enciphered with Philox4x32-10 gives four words, two pairs of which
+    become normal by Box and Muller's transform. `key` holds the two words of the seed and the tick. Words stay below
+    2^32 and products below 2^64, so integers that wrap and integers that grow give the same.
+
+    Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
+    """
+    tick = int(key[2])
+    for row in range(0, e.shape[0], 4):
+        for lane in range(LANES):
+            k = int(key[0])
+            l = int(key[1])
+            a = first + lane
+            b = row
+            c = tick & WORD
+            d = (tick >> 32) & WORD
+            for _ in range(10):
+                low = 0xD2511F53 * a
+                high = 0xCD9E8D57 * c
+                a = ((high >> 32) & WORD) ^ b ^ k
+                b = high & WORD
+                c = ((low >> 32) & WORD) ^ d ^ l
+                d = low & WORD
+                k = (k + 0x9E3779B9) & WORD
+                l = (l + 0xBB67AE85) & WORD
+            r = math.sqrt(-2.0 * lane_log((a + 0.5) * TO_UNIT))
+            s = math.sqrt(-2.0 * lane_log((c + 0.5) * TO_UNIT))
+            e[row, lane] = r * lane_cos(b * TO_ANGLE)
+            e[row + 1, lane] = r * lane_sin(b * TO_ANGLE)
+            e[row + 2, lane] = s * lane_cos(d * TO_ANGLE)
+            e[row + 3, lane] = s * lane_sin(d * TO_ANGLE)
+
+
+def coloured(correlation: float, width: int, e: Any) -> None:
+    """Turn white noise of `width` rows a step into ``e_t = correlation e_{t-1} + sqrt(1 - correlation^2) e_t``."""
+    fresh = math.sqrt(1.0 - correlation * correlation)
+    for row in range(width, e.shape[0]):
+        for lane in range(LANES):
+            e[row, lane] = correlation * e[row - width, lane] + fresh * e[row, lane]

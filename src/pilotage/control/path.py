@@ -1,0 +1,160 @@
+"""A path in the plane by arc length, and how far along it a robot has come."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.errors import ShapeError
+from ..core.results import Plan
+
+Array = NDArray[np.float64]
+
+
+class Path:
+    """A polyline that is read at arc lengths.
+
+    Args:
+        points: a `Plan` or its path, ``(K, >= 2)``: x and y [m] first. Points that repeat are dropped.
+
+    Attributes:
+        points: ``(K, 2)``.
+        s: arc length at the points [m], ``(K,)``.
+
+    Raises:
+        ShapeError: when there is no path, or it holds NaN.
+
+    Example:
+        >>> Path([[0, 0], [3, 0], [3, 4]]).at(5.0).round(3).tolist()
+        [3.0, 2.0]
+    """
+
+    def __init__(self, points: Plan | ArrayLike) -> None:
+        if isinstance(points, Plan):
+            if points.path is None:
+                raise ShapeError(f"the plan has no path to follow: {points.reason or points.status.value}")
+            points = points.path
+        xy = np.asarray(points, dtype=np.float64)
+        if xy.ndim != 2 or len(xy) == 0 or xy.shape[1] < 2 or not np.isfinite(xy[:, :2]).all():
+            raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {xy.shape} was given")
+        steps = np.hypot(*np.diff(xy[:, :2], axis=0).T)
+        keep = np.concatenate([[True], steps > 1e-9])
+        self.points: Array = np.ascontiguousarray(xy[keep, :2])
+        self.s: Array = np.concatenate([[0.0], np.cumsum(steps[keep[1:]])])
+
+    @property
+    def length(self) -> float:
+        """Length of the path [m]."""
+        return float(self.s[-1])
+
+    @property
+    def goal(self) -> Array:
+        """Its last point, ``(2,)``."""
+        return self.points[-1]
+
+    def at(self, s: Any) -> Array:
+        """Points ``(..., 2)`` at arc lengths ``(...)`` [m]; the ends beyond them."""
+        return np.stack([np.interp(s, self.s, self.points[:, i]) for i in range(2)], -1)
+
+    def project(self, xy: ArrayLike, low: float = 0.0, high: float = math.inf) -> float:
+        """Arc length of the point nearest to `xy` among those between the arc lengths `low` and `high`."""
+        x, y = np.asarray(xy, dtype=np.float64)
+        return nearest(self.points, self.s, float(x), float(y), float(low), float(high))
+
+
+class Progress:
+    """How far along a path a robot is; it never goes back, unless the robot is put elsewhere.
+
+    The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
+    A robot that is farther than `lost` metres from there, or whose clock runs backwards, is looked for everywhere.
+    """
+
+    def __init__(self, path: Path, *, behind: float = 0.5, ahead: float = 2.0, lost: float = 2.0) -> None:
+        self.path = path
+        self.behind, self.ahead, self.lost = behind, ahead, lost
+        self.reset()
+
+    def reset(self) -> None:
+        """Look everywhere next time."""
+        self.s: float | None = None
+        self._t = -math.inf
+
+    def update(self, xy: ArrayLike, t: float = math.inf) -> float:
+        """Arc length [m] reached at `xy` ``(2,)`` and time `t` [s]."""
+        path, last = self.path, self.s if t >= self._t else None
+        if last is not None:
+            found = path.project(xy, last - self.behind, last + self.ahead)
+            if math.dist(path.at(found), np.asarray(xy, dtype=np.float64)) > self.lost:
+                last = None
+            else:
+                found = max(found, last)
+        self.s = path.project(xy) if last is None else found
+        self._t = t if math.isfinite(t) else self._t
+        return self.s
+
+
+@njit(cache=True, error_model="numpy")
+def nearest(points, s, x, y, low, high):
+    """Arc length of the point of the polyline nearest to (x, y), among those between `low` and `high`."""
+    last = points.shape[0] - 1
+    best = math.inf
+    found = min(max(low, 0.0), s[last])
+    for i in range(max(last, 1)):
+        j = min(i + 1, last)
+        length = s[j] - s[i]
+        if s[j] < low or s[i] > high:
+            continue
+        dx = points[j, 0] - points[i, 0]
+        dy = points[j, 1] - points[i, 1]
+        along = (dx * (x - points[i, 0]) + dy * (y - points[i, 1])) / length if length > 0.0 else 0.0
+        along = min(max(along, max(low - s[i], 0.0)), min(high - s[i], length))
+        share = along / length if length > 0.0 else 0.0
+        d = (points[i, 0] + share * dx - x) ** 2 + (points[i, 1] + share * dy - y) ** 2
+        if d < best:
+            best = d
+            found = s[i] + along
+    return found
+
+
+@njit(cache=True, error_model="numpy")
+def place(points, s, at, i):
+    """Point of the polyline at arc length `at`, and the segment it lies on, sought from segment `i` on."""
+    last = points.shape[0] - 1
+    while i < last - 1 and s[i + 1] < at:
+        i += 1
+    if last == 0:
+        return points[0, 0], points[0, 1], 0
+    share = min(max((at - s[i]) / (s[i + 1] - s[i]), 0.0), 1.0)
+    return (
+        points[i, 0] + share * (points[i + 1, 0] - points[i, 0]),
+        points[i, 1] + share * (points[i + 1, 1] - points[i, 1]),
+        i,
+    )
+
+
+@njit(cache=True, error_model="numpy")
+def paced(points, s, begin, speed, decel, dt, chord, rows):
+    """Fill rows (x, y, cos yaw, sin yaw), one each `dt` from arc length `begin` on, slowing down towards the end.
+
+    The direction is that of the chord of the given length around the point.
+    """
+    length = s[-1]
+    half = min(0.5 * chord, 0.5 * length)
+    at = begin
+    i = 0
+    back = 0
+    front = 0
+    for k in range(rows.shape[0]):
+        rows[k, 0], rows[k, 1], i = place(points, s, at, i)
+        middle = min(max(at, half), length - half)
+        ax, ay, back = place(points, s, middle - half, back)
+        bx, by, front = place(points, s, middle + half, front)
+        size = math.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
+        rows[k, 2] = (bx - ax) / size if size > 0.0 else 1.0
+        rows[k, 3] = (by - ay) / size if size > 0.0 else 0.0
+        left = length - at
+        at += min(speed * dt, math.sqrt(2.0 * decel * left) * dt, left)

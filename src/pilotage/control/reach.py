@@ -1,0 +1,104 @@
+"""The task of being somewhere: quadratic costs around a goal, on any space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.dynamics import Dynamics
+from ..core.errors import ShapeError
+from ..core.space import Space
+from ..models import TracedTask, task
+
+Array = NDArray[np.float64]
+
+
+def reach(
+    dynamics: Dynamics,
+    goal: ArrayLike | Mapping[str, float],
+    *,
+    weights: ArrayLike | Mapping[str, float] = 1.0,
+    effort: ArrayLike = 0.01,
+    final: float = 10.0,
+    tolerance: ArrayLike | None = None,
+    **settings: Any,
+) -> TracedTask:
+    """Come to a goal and stay there.
+
+    ::
+
+        d = x (-) goal
+        cost = sum_i weights_i d_i^2 + sum_j effort_j u_j^2,      terminal cost = final sum_i weights_i d_i^2
+
+    Args:
+        dynamics: what is to get there; the cost is reckoned in the tangent of its state space, so angles are right.
+        goal: a state ``(n,)``, or values by component name; what is not named is free (for spaces of reals and angles).
+        weights: per tangent component, one number or ``(d,)`` or by name.
+        effort: per action component, one number or ``(m,)``.
+        final: how much more the end of the horizon weighs than a step.
+        tolerance: the task is done when every weighted ``|d_i|`` is below it; default: it is never done.
+        settings: `initial`, `dt` and `horizon` of the task.
+
+    Example:
+        >>> from pilotage.models import pendulum
+        >>> upright = reach(pendulum(), {"theta": 3.14, "omega": 0.0})
+        >>> float(upright.cost([-3.14, 0.0], [0.0])) < 1e-4
+        True
+    """
+    space, action = dynamics.state, dynamics.action
+    w = _by_name(weights, space, 0.0, "weights")
+    if isinstance(goal, Mapping):
+        given = _named(goal, space, "goal")
+        w = np.where([name in given for name in space.tangent_names], w, 0.0)
+        goal = [given.get(name, 0.0) for name in space.names]
+    target = space.normalize(space.check(goal, "goal"))
+    price = np.broadcast_to(np.asarray(effort, dtype=np.float64), (action.size,))
+    limit = None if tolerance is None else np.broadcast_to(np.asarray(tolerance, dtype=np.float64), (space.dim,))
+
+    def done(x: Any) -> Any:
+        return (np.abs(space.minus(x, target)) <= limit)[..., w > 0.0].all(-1)
+
+    return _family(space, action)(
+        goal=tuple(target), weights=tuple(w), effort=tuple(price), final=float(final),
+        done=None if limit is None else done, **settings,
+    )  # fmt: skip
+
+
+@cache
+def _family(space: Space, action: Space) -> Any:
+    def near(x: Any, p: Any, m: Any) -> Any:
+        d = space.components_minus(x, p.goal, m)
+        return sum(w * e * e for w, e in zip(p.weights, d, strict=True))
+
+    def terminal(x: Any, p: Any, m: Any) -> Any:
+        return p.final * near(x, p, m)
+
+    params = {"goal": (0.0,) * space.size, "weights": (1.0,) * space.dim, "effort": (0.0,) * action.size, "final": 1.0}
+
+    @task(state=space, action=action, params=params, terminal=terminal)
+    def reach(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return near(x, p, m) + sum(e * a * a for e, a in zip(p.effort, u, strict=True))
+
+    return reach
+
+
+def _by_name(given: Any, space: Space, default: float, what: str) -> Array:
+    if isinstance(given, Mapping):
+        values = _named(given, space, what)
+        return np.array([values.get(name, default) for name in space.tangent_names])
+    array = np.asarray(given, dtype=np.float64)
+    if array.shape not in ((), (space.dim,)):
+        raise ShapeError(f"{what} has shape {array.shape}; expected a number or ({space.dim},)")
+    return np.broadcast_to(array, (space.dim,)).copy()
+
+
+def _named(given: Mapping[str, float], space: Space, what: str) -> dict[str, float]:
+    if not space.flat:
+        raise ShapeError(f"{what} by name needs a space of reals and angles; give an array for {space}")
+    for name in given:
+        space.index(name)
+    return {name: float(value) for name, value in given.items()}

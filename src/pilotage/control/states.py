@@ -1,0 +1,41 @@
+"""The state that a controller acts on, out of whatever it is handed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.belief import Belief
+from ..core.errors import ShapeError
+from ..core.space import Space
+
+Array = NDArray[np.float64]
+
+
+def state_of(belief_or_state: Any, space: Space) -> Array:
+    """A state ``(n,)`` of `space`: the mean of a belief, or the state itself. NaN passes; `broken` names it.
+
+    A belief about more than `space` is read by the names of its parts.
+
+    Raises:
+        ShapeError: when it is not one state of the right length.
+        SpaceError: when a belief is about other things.
+    """
+    if isinstance(belief_or_state, Belief):
+        x = belief_or_state.moments().mean
+        if belief_or_state.space != space:
+            x = x[..., belief_or_state.space.indices([part.name for part in space.parts])[0]]
+    else:
+        x = belief_or_state
+    x = space.check(x, "state", finite=False)
+    if x.ndim != 1:
+        raise ShapeError(f"a controller acts on one state ({space.size},); an array of shape {x.shape} was given")
+    return x
+
+
+def broken(x: Array, space: Space) -> str:
+    """One sentence on what is not finite in `x`; empty when all is well."""
+    bad = [name for name, value in zip(space.names, x, strict=True) if not np.isfinite(value)]
+    return f"the state is NaN or infinite in {', '.join(bad)}" if bad else ""
