@@ -43,7 +43,7 @@ format: $(VENV)/dev  ## rewrite the code in the project's style
 	$(BIN)/ruff format .
 
 docs: $(VENV)/docs  ## the documentation site, into site/
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 names: $(VENV)/dev  ## write down the public names after a deliberate change of them
 	$(BIN)/python -m tests.test_architecture
