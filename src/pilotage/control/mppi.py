@@ -50,7 +50,7 @@ class MPPI:
         std: standard deviation of the noise, one number or one per action component; default: a quarter of the range
             between the bounds.
         dt: seconds a step; default: that of the task.
-        correlation: of the noise from one step to the next in [0, 1); smooth plans, wide exploration.
+        correlation: of the noise from one step to the next in [0, 1): smooth plans that reach far; 0 is white noise.
         pull: share of the control cost of Williams et al., which draws actions towards zero; 1 is their original, 0
             leaves the cost to the task.
         iterations: improvements each tick.
@@ -86,7 +86,7 @@ class MPPI:
         effective: float = 0.05,
         std: ArrayLike | None = None,
         dt: float | None = None,
-        correlation: float = 0.0,
+        correlation: float = 0.8,
         pull: float = 0.0,
         iterations: int = 1,
         fallback: Fallback = "shift",
