@@ -1,0 +1,56 @@
+"""Drawing: maps, paths, poses, beliefs, scans; the picture and the animation of a run.
+
+Functions draw on a matplotlib `Axes` that they are given, and return what they drew. Nothing here touches pyplot or
+its global state, so pictures can be made without a screen and in any thread.
+
+- `map_figure`, `fit_axes`, `scale_bar`: a figure with axes in metres
+- `draw_grid`, `draw_raster`, `draw_discs`: maps, fields, obstacles
+- `draw_path`, `draw_pose`, `draw_goals`, `draw_scan`: where things are and were
+- `draw_belief`, `draw_ellipse`, `draw_particles`: what is known
+- `NavigationRun`, `navigation_picture`, `navigation_animation`: a robot that finds its way
+- `write_animation`: a film from any figure
+"""
+
+from __future__ import annotations
+
+from ..core import require
+
+require("matplotlib", extra="viz")
+
+from .animation import write_animation as write_animation  # noqa: E402
+from .beliefs import draw_belief as draw_belief  # noqa: E402
+from .beliefs import draw_ellipse as draw_ellipse  # noqa: E402
+from .beliefs import draw_particles as draw_particles  # noqa: E402
+from .figures import fit_axes as fit_axes  # noqa: E402
+from .figures import map_figure as map_figure  # noqa: E402
+from .figures import scale_bar as scale_bar  # noqa: E402
+from .grids import draw_discs as draw_discs  # noqa: E402
+from .grids import draw_grid as draw_grid  # noqa: E402
+from .grids import draw_raster as draw_raster  # noqa: E402
+from .navigation import NavigationRun as NavigationRun  # noqa: E402
+from .navigation import navigation_animation as navigation_animation  # noqa: E402
+from .navigation import navigation_picture as navigation_picture  # noqa: E402
+from .paths import draw_goals as draw_goals  # noqa: E402
+from .paths import draw_path as draw_path  # noqa: E402
+from .paths import draw_pose as draw_pose  # noqa: E402
+from .paths import draw_scan as draw_scan  # noqa: E402
+
+__all__ = [
+    "NavigationRun",
+    "draw_belief",
+    "draw_discs",
+    "draw_ellipse",
+    "draw_goals",
+    "draw_grid",
+    "draw_particles",
+    "draw_path",
+    "draw_pose",
+    "draw_raster",
+    "draw_scan",
+    "fit_axes",
+    "map_figure",
+    "navigation_animation",
+    "navigation_picture",
+    "scale_bar",
+    "write_animation",
+]

@@ -1,0 +1,112 @@
+"""Films: what moves is drawn anew on a background that is drawn once, which makes a frame cost milliseconds."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..core import PilotageError
+
+COLORS = 96
+"""In the palette of a GIF; plenty for drawings, and the file stays small."""
+
+
+def write_animation(
+    file: str | os.PathLike[str],
+    figure: Figure,
+    moving: Sequence[Artist],
+    update: Callable[[int], object],
+    frames: int,
+    *,
+    fps: float = 15.0,
+) -> Path:
+    """Write a film of a figure: a GIF, or an mp4 where ffmpeg is installed.
+
+    Args:
+        file: ends in ``.gif`` or ``.mp4``; written beside and renamed.
+        figure: what to film.
+        moving: the artists that `update` changes, in the order in which they are to be drawn. All others are drawn
+            once.
+        update: changes the artists for frame ``i``.
+        frames: how many.
+        fps: frames a second.
+
+    Example:
+        >>> import tempfile
+        >>> from pilotage.viz import draw_path, map_figure
+        >>> figure, ax = map_figure([[0, 0], [2, 1]], width=2.0, dpi=50)
+        >>> line = draw_path(ax, [[0, 0], [2, 1]])
+        >>> film = tempfile.mkdtemp() + "/film.gif"
+        >>> write_animation(film, figure, [line], lambda i: line.set_alpha(i / 4), 5).name
+        'film.gif'
+    """
+    path = Path(file)
+    if path.suffix not in (".gif", ".mp4"):
+        raise PilotageError(f"{path.name} is no name for a film; it ends in .gif or .mp4")
+    if frames < 1:
+        raise PilotageError(f"a film has at least one frame, not {frames}")
+    pictures = (picture for picture in _pictures(figure, moving, update, frames))
+    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    try:
+        (_write_gif if path.suffix == ".gif" else _write_mp4)(beside, pictures, fps)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _pictures(figure: Figure, moving: Sequence[Artist], update: Callable[[int], object], frames: int) -> Any:
+    """Every frame ``(height, width, 3)``."""
+    canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
+    for artist in moving:
+        artist.set_animated(True)  # left out of the background
+    canvas.draw()
+    still = canvas.copy_from_bbox(figure.bbox)
+    for i in range(frames):
+        update(i)
+        canvas.restore_region(still)
+        for artist in moving:
+            figure.draw_artist(artist)
+        # A copy: the buffer is drawn over for the next frame.
+        yield np.array(canvas.buffer_rgba())[..., :3]
+
+
+def _write_gif(path: Path, pictures: Any, fps: float) -> None:
+    """One palette for all frames, so that equal pixels stay equal and only what changed is stored."""
+    kept = [Image.fromarray(np.ascontiguousarray(picture)) for picture in pictures]
+    sample = np.concatenate([np.asarray(kept[i]) for i in sorted({0, len(kept) // 8, len(kept) // 2, len(kept) - 1})])
+    # Rare colours are what matters in a drawing: a palette that covers them all, not one that follows the crowd.
+    palette = Image.fromarray(sample).quantize(COLORS, method=Image.Quantize.MAXCOVERAGE)
+    indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in kept]
+    indexed[0].save(
+        path, save_all=True, append_images=indexed[1:], duration=round(1000.0 / fps), loop=0, optimize=False, disposal=1
+    )
+
+
+def _write_mp4(path: Path, pictures: Any, fps: float) -> None:
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise PilotageError("an mp4 needs the program ffmpeg, which is not installed; name the file .gif instead")
+    first: NDArray[np.uint8] = next(pictures)
+    # The codec wants even sides.
+    height, width = (side - side % 2 for side in first.shape[:2])
+    command = [program, "-y", "-loglevel", "error", "-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
+    command += ["-r", f"{fps:g}", "-i", "-", "-pix_fmt", "yuv420p", str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        for picture in (first, *pictures):
+            process.stdin.write(np.ascontiguousarray(picture[:height, :width]).tobytes())
+        _, error = process.communicate()
+    if process.returncode:
+        raise PilotageError(f"ffmpeg could not write {path.name}: {error.decode().strip()}")

@@ -1,0 +1,95 @@
+"""Figures with axes in metres: the same length is as long in both directions, and labels stay quiet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
+
+from ..maps import OccupancyGrid
+from .palette import INK, MUTED, PAPER, SHADE
+
+STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+"""Lengths of scale bars [m]."""
+
+
+def map_figure(
+    what: OccupancyGrid | ArrayLike, *, width: float = 7.0, strip: float = 0.0, dpi: int = 150
+) -> tuple[Figure, Axes]:
+    """A figure just as high as a map asks for, and axes that show the map's known part.
+
+    Args:
+        what: a map, or the lower left and upper right corner ``(2, 2)`` [m] of what is to be seen.
+        width: of the figure [inches].
+        strip: height left free below the axes, for further ones [inches].
+        dpi: pixels an inch.
+
+    Example:
+        >>> figure, ax = map_figure(OccupancyGrid.from_ascii(["....", "...."]), width=4.0)
+        >>> ax.get_xlim(), ax.get_aspect()
+        ((np.float64(-0.12), np.float64(4.12)), 1.0)
+    """
+    low, high = known_corners(what) if isinstance(what, OccupancyGrid) else np.asarray(what, dtype=np.float64)
+    margin = 0.03 * float(np.max(high - low))
+    low, high = low - margin, high + margin
+    left, right, bottom, top = 0.62, 0.18, 0.55, 0.62
+    inner = width - left - right
+    tall = min(inner * float((high - low)[1] / (high - low)[0]), 1.05 * width)
+    height = tall + bottom + top + strip
+    figure = Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER)
+    FigureCanvasAgg(figure)
+    ax = figure.add_axes((left / width, (bottom + strip) / height, inner / width, tall / height))
+    fit_axes(ax, low, high)
+    return figure, ax
+
+
+def known_corners(grid: OccupancyGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower left and upper right corner [m] of what a map knows, in the world; of all of it when it knows nothing."""
+    known = ~grid.unknown
+    if not known.any():
+        known = np.ones(grid.shape, dtype=bool)
+    rows, columns = np.flatnonzero(known.any(axis=1)), np.flatnonzero(known.any(axis=0))
+    x, y = (columns[0], columns[-1] + 1), (rows[0], rows[-1] + 1)
+    corners = grid.grid_to_world([[a, b] for a in x for b in y])
+    return corners.min(axis=0), corners.max(axis=0)
+
+
+def fit_axes(ax: Axes, low: ArrayLike, high: ArrayLike, *, labels: bool = True) -> None:
+    """Show the rectangle of the world between two corners [m], equally scaled, with or without labels in metres."""
+    (x0, y0), (x1, y1) = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    ax.set_xlim(x0, x1)
+    ax.set_ylim(y0, y1)
+    ax.set_aspect("equal")
+    if labels:
+        ax.set_xlabel("x [m]", color=MUTED)
+        ax.set_ylabel("y [m]", color=MUTED)
+    else:
+        ax.set_xticks([])
+        ax.set_yticks([])
+    quiet(ax)
+
+
+def quiet(ax: Axes) -> None:
+    """Thin grey frame, small grey labels."""
+    ax.tick_params(length=3, width=0.6, color=SHADE, labelcolor=MUTED, labelsize=8)
+    ax.xaxis.label.set_size(8)
+    ax.yaxis.label.set_size(8)
+    for name, spine in ax.spines.items():
+        spine.set_visible(name in ("left", "bottom"))
+        spine.set_color(SHADE)
+        spine.set_linewidth(0.6)
+
+
+def scale_bar(ax: Axes, length: float | None = None) -> Any:
+    """A bar of a round length in the lower left corner, labelled in metres; by default about a fifth of the width."""
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    span = x1 - x0
+    size = max((s for s in STEPS if s <= 0.22 * span), default=STEPS[0]) if length is None else length
+    x, y = x0 + 0.02 * span, y0 + 0.02 * span
+    (bar,) = ax.plot([x, x + size], [y, y], color=INK, linewidth=1.8, solid_capstyle="butt", zorder=9)
+    ax.text(x + size / 2, y + 0.006 * span, f"{size:g} m", color=INK, fontsize=7, ha="center", va="bottom", zorder=9)
+    return bar

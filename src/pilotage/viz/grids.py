@@ -1,0 +1,82 @@
+"""Maps and fields."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_rgb
+from matplotlib.image import AxesImage
+from matplotlib.patches import Circle
+from matplotlib.transforms import Affine2D
+from numpy.typing import ArrayLike, NDArray
+
+from ..core import Raster
+from ..maps import OccupancyGrid
+from .palette import FOG, INK, PAPER, SHADE, SURPRISE
+
+
+def draw_grid(ax: Axes, grid: OccupancyGrid, **style: Any) -> AxesImage:
+    """A map: walls in ink, free space white, unknown grey; what inflation added is shaded.
+
+    Args:
+        ax: where to draw; its limits stay as they are.
+        grid: the map, wherever its origin lies and however it is turned.
+        **style: for `imshow`.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> grid = OccupancyGrid.from_ascii([".#", ".?"])
+        >>> figure, ax = map_figure(grid)
+        >>> draw_grid(ax, grid).get_array().shape
+        (2, 2, 3)
+    """
+    return _image(ax, grid_colors(grid), grid.resolution, grid.origin, **{"zorder": 0, **style})
+
+
+def grid_colors(grid: OccupancyGrid) -> NDArray[np.uint8]:
+    """Colours of the cells ``(ny, nx, 3)``, row 0 lowest."""
+    base = grid if grid.original is None else grid.original
+    colors = np.empty((*grid.shape, 3), np.uint8)
+    colors[...] = rgb(FOG)
+    colors[grid.free] = rgb(PAPER)
+    colors[grid.occupied & ~base.occupied] = rgb(SHADE)
+    colors[base.occupied] = rgb(INK)
+    return colors
+
+
+def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
+    """A scalar field as colours; `cmap`, `vmin`, `vmax` and the like are those of `imshow`."""
+    return _image(ax, raster.values, raster.resolution, raster.origin, **{"cmap": "cividis", "zorder": 0, **style})
+
+
+def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> PatchCollection:
+    """Obstacles that are discs: centres ``(K, 2)`` and radii ``(K,)``, or one for all [m]."""
+    points = np.asarray(centers, dtype=np.float64).reshape(-1, 2)
+    spread = np.broadcast_to(np.asarray(radii, dtype=np.float64), (len(points),))
+    given = {"facecolor": SURPRISE, "edgecolor": "none", "alpha": 0.85, "zorder": 2, **style}
+    found = PatchCollection([Circle((x, y), r) for (x, y), r in zip(points.tolist(), spread.tolist(), strict=True)], **given)
+    ax.add_collection(found, autolim=False)
+    return found
+
+
+def _image(
+    ax: Axes, values: NDArray[Any], resolution: float, origin: tuple[float, float, float], **style: Any
+) -> AxesImage:
+    """Cells in the world: scaled, turned and moved by the pose of their lower-left corner."""
+    rows, columns = values.shape[:2]
+    x, y, yaw = origin
+    limits = ax.get_xlim(), ax.get_ylim()
+    image = ax.imshow(values, origin="lower", extent=(0, columns, 0, rows), interpolation="nearest", **style)
+    image.set_transform(Affine2D().scale(resolution).rotate(yaw).translate(x, y) + ax.transData)
+    ax.set_xlim(limits[0])
+    ax.set_ylim(limits[1])
+    return image
+
+
+def rgb(color: str) -> tuple[int, int, int]:
+    """A colour as three bytes."""
+    r, g, b = (round(255 * part) for part in to_rgb(color))
+    return r, g, b

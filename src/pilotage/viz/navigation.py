@@ -1,0 +1,256 @@
+"""The picture and the film of a robot that finds out where it is and drives to its goals."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Circle
+from numpy.typing import NDArray
+
+from ..core import ShapeError
+from ..maps import OccupancyGrid
+from .animation import write_animation
+from .beliefs import draw_ellipse, draw_particles, shape_ellipse
+from .figures import fit_axes, known_corners, map_figure, quiet, scale_bar
+from .grids import draw_discs, draw_grid
+from .palette import ESTIMATE, FOG, INK, MUTED, PAPER, PARTICLE, PLAN, SHADE, SURPRISE, TRUTH
+from .paths import arrow, beams, draw_goals, draw_path, draw_pose
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class NavigationRun:
+    """What happened, tick by tick.
+
+    Attributes:
+        grid: the map the robot has.
+        times: ``(T,)`` [s].
+        truth: poses of the robot ``(T, 3)``: x [m], y [m], yaw [rad].
+        mean, cov: what it believed, ``(T, 3)`` and ``(T, 3, 3)``.
+        known: whether it knew where it was, ``(T,)`` of bool.
+        clouds: particles of each tick, ``(N, >= 2)``, of any number; none for other estimators.
+        plans: path it was following at each tick, ``(K, >= 2)`` or None.
+        scans: ranges ``(T, B)`` [m] of a lidar in the middle of the robot; or None.
+        angles: ``(B,)`` directions of the beams [rad].
+        max_range: of the lidar [m].
+        goals: ``(G, 2)`` [m].
+        reached: when each was reached, ``(G,)`` [s]; NaN when it was not.
+        obstacles: centres and radii of what is not on the map, ``(M, 3)`` [m].
+        radius: of the robot [m].
+    """
+
+    grid: OccupancyGrid
+    times: Array
+    truth: Array
+    mean: Array
+    cov: Array
+    known: NDArray[np.bool_]
+    clouds: Sequence[NDArray[Any]] = ()
+    plans: Sequence[Array | None] = ()
+    scans: Array | None = None
+    angles: Array = field(default_factory=lambda: np.zeros(0))
+    max_range: float = np.inf
+    goals: Array = field(default_factory=lambda: np.zeros((0, 2)))
+    reached: Array = field(default_factory=lambda: np.zeros(0))
+    obstacles: Array = field(default_factory=lambda: np.zeros((0, 3)))
+    radius: float = 0.1
+
+    def __post_init__(self) -> None:
+        ticks = len(self.times)
+        shapes = {"truth": (ticks, 3), "mean": (ticks, 3), "cov": (ticks, 3, 3), "known": (ticks,)}
+        for name, shape in shapes.items():
+            if np.shape(getattr(self, name)) != shape:
+                raise ShapeError(f"{name} of a run of {ticks} ticks has shape {shape}, not {np.shape(getattr(self, name))}")
+        for name in ("clouds", "plans", "scans"):
+            given = getattr(self, name)
+            if given is not None and len(given) not in (0, ticks):
+                raise ShapeError(f"a run of {ticks} ticks has as many {name}, or none, not {len(given)}")
+        if ticks == 0 or len(self.goals) != len(self.reached):
+            raise ShapeError(f"a run has ticks, and a time for each of its {len(self.goals)} goals")
+
+    @property
+    def error(self) -> Array:
+        """Distance between belief and truth, ``(T,)`` [m]."""
+        return np.hypot(*(self.mean - self.truth)[:, :2].T)
+
+    @property
+    def found(self) -> int:
+        """The first tick at which the robot knew where it was; the last one if it never did."""
+        return int(np.argmax(self.known)) if self.known.any() else len(self.times) - 1
+
+
+def navigation_picture(run: NavigationRun, *, title: str = "", width: float = 8.0) -> Figure:
+    """Map, true path, estimate, particles and goals; below them, how far the belief was from the truth.
+
+    Args:
+        run: what happened.
+        title: above the picture.
+        width: [inches].
+    """
+    low, high = known_corners(run.grid)
+    # A map that is as high as it is wide would fill more than a page.
+    width = min(width, 0.8 + 0.75 * width * float((high - low)[0] / (high - low)[1]))
+    figure, ax = map_figure(run.grid, width=width, strip=1.45)
+    draw_world(ax, run)
+    i = run.found
+    for k in sorted({0, i // 3, i - 1}) if len(run.clouds) and i > 0 else []:
+        draw_particles(ax, np.asarray(run.clouds[k]), s=2.5, alpha=0.5, zorder=2)
+    draw_path(ax, run.truth[: i + 1], color=TRUTH, alpha=0.45, linewidth=1.1)
+    draw_path(ax, run.truth[i:], linewidth=2.0)
+    draw_path(ax, run.mean[i:], color=ESTIMATE, linewidth=1.0, linestyle=(0, (3, 1.6)), zorder=5)
+    size = symbol(ax, run.radius)
+    draw_pose(ax, run.truth[0], size, facecolor=PAPER, edgecolor=TRUTH, linewidth=1.2)
+    draw_pose(ax, run.truth[-1], size)
+    draw_goals(ax, run.goals, zorder=8)
+    _legend(figure, ax, run, title)
+    box = ax.get_position()
+    high = figure.get_figheight()
+    strip = figure.add_axes((box.x0, 0.5 / high, box.width, 0.95 / high))
+    draw_error(strip, run)
+    return figure
+
+
+def draw_world(ax: Axes, run: NavigationRun) -> None:
+    """What stands still: the map, and what is not on it."""
+    ax.set_facecolor(FOG)
+    draw_grid(ax, run.grid)
+    draw_discs(ax, run.obstacles[:, :2], run.obstacles[:, 2])
+
+
+def draw_error(ax: Axes, run: NavigationRun) -> None:
+    """Distance between belief and truth over time, with the 95 % bound that the belief itself gives."""
+    t, floor = run.times, 1e-3
+    # Half axis of the 95 % circle of a density as wide as the mean variance.
+    bound = np.sqrt(5.99 * 0.5 * np.trace(run.cov[:, :2, :2], axis1=1, axis2=2))
+    ax.fill_between(t, floor, np.maximum(bound, floor), color=ESTIMATE, alpha=0.18, linewidth=0.0)
+    ax.plot(t, np.maximum(run.error, floor), color=TRUTH, linewidth=1.0)
+    ax.set_yscale("log")
+    ax.set_ylim(5e-3, 3.0 * max(1.0, float(run.error.max())))
+    ax.set_xlim(t[0], t[-1])
+    ax.axvspan(t[0], t[run.found], color=FOG, zorder=0)
+    for k, when in enumerate(run.reached):
+        if np.isfinite(when):
+            ax.axvline(when, color=PLAN, linewidth=0.9)
+            ax.annotate(
+                str(k + 1), (when, 1.0), xycoords=ax.get_xaxis_transform(), xytext=(-2, -2), textcoords="offset points",
+                color=PLAN, fontsize=7, weight="bold", ha="right", va="top",
+            )  # fmt: skip
+    ax.set_xlabel("time [s]", color=MUTED)
+    ax.set_ylabel("error [m]", color=MUTED)
+    ax.yaxis.set_major_formatter("{x:g}")
+    ax.minorticks_off()
+    quiet(ax)
+
+
+def symbol(ax: Axes, radius: float) -> float:
+    """Size of an arrow that stands for a robot: its radius, but large enough to be seen [m]."""
+    x0, x1 = ax.get_xlim()
+    return max(radius, 0.011 * (x1 - x0))
+
+
+def _legend(figure: Figure, ax: Axes, run: NavigationRun, title: str) -> None:
+    """One line above the map; the title above that."""
+    entries: list[Any] = [
+        Line2D([], [], color=TRUTH, linewidth=2.0, label="true path"),
+        Line2D([], [], color=ESTIMATE, linewidth=1.2, linestyle=(0, (3, 1.6)), label="estimate"),
+        Line2D([], [], color=PARTICLE, marker="o", markersize=3, linestyle="", label="particles before it knew"),
+        Line2D([], [], color=PLAN, marker="o", markersize=7, linestyle="", label="goals"),
+    ]
+    if len(run.obstacles):
+        entries.append(Line2D([], [], color=SURPRISE, marker="o", markersize=6, linestyle="", label="not on the map"))
+    box, high = ax.get_position(), figure.get_figheight()
+    figure.legend(
+        handles=entries, loc="lower left", bbox_to_anchor=(box.x0, box.y1 + 0.04 / high), ncols=len(entries),
+        fontsize=7.5, frameon=False, labelcolor=INK, columnspacing=1.6, handlelength=1.6, borderaxespad=0.0, borderpad=0.0,
+    )  # fmt: skip
+    figure.text(box.x0, box.y1 + 0.28 / high, title, fontsize=11, color=INK, weight="bold", va="bottom")
+
+
+def navigation_animation(
+    file: str | os.PathLike[str], run: NavigationRun, *, frames: int = 150, fps: float = 15.0, width: float = 6.4
+) -> Path:
+    """Write the run as a film: the belief as it narrows, the scan, the plan, the drive.
+
+    Args:
+        file: ends in ``.gif`` or ``.mp4``.
+        run: what happened.
+        frames: at most; ticks are left out evenly.
+        fps: frames a second.
+        width: [inches] of 100 pixels.
+    """
+    figure, ax = map_figure(run.grid, width=width, dpi=100)
+    low, high = known_corners(run.grid)
+    margin = 0.02 * float(np.max(high - low))
+    fit_axes(ax, low - margin, high + margin, labels=False)
+    tall = width * (high - low + 2 * margin)[1] / (high - low + 2 * margin)[0]
+    figure.set_size_inches(width, tall)
+    ax.set_position((0.0, 0.0, 1.0, 1.0))
+    for spine in ax.spines.values():
+        spine.set_visible(False)
+    draw_world(ax, run)
+    scale_bar(ax)
+    film = _Film(ax, run)
+    ticks = np.unique(np.linspace(0, len(run.times) - 1, frames).astype(int))
+    return write_animation(file, figure, film.moving, lambda i: film.show(ticks[i]), len(ticks), fps=fps)
+
+
+class _Film:
+    """The artists that move, and what they show at a tick."""
+
+    def __init__(self, ax: Axes, run: NavigationRun) -> None:
+        self.run, self.size = run, 1.3 * symbol(ax, run.radius)
+        self.cloud: PathCollection = draw_particles(ax, np.zeros((1, 2)), s=4.0, alpha=0.8)
+        self.scan = LineCollection([], color=SURPRISE, linewidth=0.5, alpha=0.25, zorder=3)
+        ax.add_collection(self.scan, autolim=False)
+        self.plan = draw_path(ax, np.zeros((0, 2)), color=PLAN, linewidth=1.4, linestyle=(0, (1, 1.2)))
+        self.trail = draw_path(ax, np.zeros((0, 2)), linewidth=1.6)
+        self.ellipse = draw_ellipse(ax, run.mean[0, :2], np.eye(2))
+        self.goals, self.names = draw_goals(ax, run.goals)
+        self.body = ax.add_patch(Circle((0.0, 0.0), run.radius, facecolor=INK, alpha=0.25, linewidth=0.0, zorder=6))
+        self.robot = draw_pose(ax, run.truth[0], self.size)
+        self.believed = draw_pose(ax, run.mean[0], self.size, facecolor="none", edgecolor=ESTIMATE, linewidth=1.4, zorder=8)
+        style = {"facecolor": PAPER, "alpha": 0.85, "edgecolor": SHADE, "boxstyle": "round,pad=0.35", "linewidth": 0.6}
+        self.clock = ax.text(
+            0.988, 0.978, "", transform=ax.transAxes, ha="right", va="top", fontsize=8, color=INK, zorder=10, bbox=style
+        )
+        self.moving = [
+            self.cloud, self.scan, self.plan, self.trail, self.ellipse, self.goals, *self.names, self.body, self.robot,
+            self.believed, self.clock,
+        ]  # fmt: skip
+
+    def show(self, k: int) -> None:
+        """Tick `k`."""
+        run = self.run
+        self.cloud.set_offsets(np.asarray(run.clouds[k])[:3000, :2] if len(run.clouds) else np.zeros((0, 2)))
+        if run.scans is not None and len(run.scans):
+            self.scan.set_segments(list(beams(run.truth[k], run.scans[k], run.angles, run.max_range)))
+        plan = run.plans[k] if len(run.plans) else None
+        self.plan.set_data(*(np.zeros((2, 0)) if plan is None else np.asarray(plan)[:, :2].T))
+        self.trail.set_data(*run.truth[: k + 1, :2].T)
+        sure = bool(run.known[k])
+        self.ellipse.set_visible(sure)
+        self.believed.set_visible(sure)
+        shape_ellipse(self.ellipse, run.mean[k, :2], run.cov[k, :2, :2])
+        self.body.set_center((run.truth[k, 0], run.truth[k, 1]))
+        self.robot.set_xy(arrow(run.truth[k], self.size))
+        self.believed.set_xy(arrow(run.mean[k], self.size))
+        done = run.reached <= run.times[k]
+        self.goals.set_facecolor([to_rgba(PLAN if there else SHADE) for there in done])
+        self.clock.set_text(self._words(k, sure, int(done.sum())))
+
+    def _words(self, k: int, sure: bool, done: int) -> str:
+        what = f"goal {min(done + 1, len(self.run.goals))} of {len(self.run.goals)}" if sure else "where am I?"
+        if len(self.run.goals) and done == len(self.run.goals):
+            what = "all goals reached"
+        return f"{self.run.times[k]:5.1f} s   {what}"

@@ -1,0 +1,25 @@
+"""The colours of every picture: ink on paper, and one colour for each kind of thing."""
+
+from __future__ import annotations
+
+INK = "#263238"
+"""Walls, text, the robot."""
+PAPER = "#ffffff"
+"""What is free."""
+FOG = "#e6e8ea"
+"""What is unknown."""
+SHADE = "#c6cdd2"
+"""What inflation added; quiet lines."""
+MUTED = "#6b7780"
+"""Labels."""
+
+TRUTH = "#2166ac"
+"""What really happened."""
+ESTIMATE = "#e66101"
+"""What the robot believes."""
+PARTICLE = "#8073ac"
+"""Single guesses."""
+PLAN = "#1b9e77"
+"""What is intended: plans and goals."""
+SURPRISE = "#c0392b"
+"""What no map shows: unknown obstacles, collisions."""
