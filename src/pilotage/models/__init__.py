@@ -9,6 +9,8 @@ from .bind import bind as bind
 from .bind import parameters as parameters
 from .cache import cache_folder as cache_folder
 from .cache import clear_cache as clear_cache
+from .dynamics_family import discrete_dynamics as discrete_dynamics
+from .dynamics_family import dynamics as dynamics
 from .inertial import accelerometer as accelerometer
 from .inertial import gyroscope as gyroscope
 from .inertial import imu as imu
@@ -34,8 +36,6 @@ from .sensors import range_bearing as range_bearing
 from .sensors import range_to as range_to
 from .sensors import velocity as velocity
 from .traced_dynamics import TracedDynamics as TracedDynamics
-from .traced_dynamics import discrete_dynamics as discrete_dynamics
-from .traced_dynamics import dynamics as dynamics
 from .traced_sensor import TracedSensor as TracedSensor
 from .traced_sensor import sensor as sensor
 from .traced_task import TracedTask as TracedTask

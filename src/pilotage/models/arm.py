@@ -11,8 +11,9 @@ from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
+from .dynamics_family import Family, dynamics
 from .params import Values
-from .traced_dynamics import Family, TracedDynamics, dynamics
+from .traced_dynamics import TracedDynamics
 
 
 def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
@@ -52,7 +53,9 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
     family = _planar_arm(links)
     for name in ("masses", "lengths"):
         if np.shape(settings.get(name, (1.0,) * links)) != (links,):
-            raise ModelError(f"an arm of {links} links needs {links} {name}, one per link; {settings[name]!r} was given")
+            raise ModelError(
+                f"an arm of {links} links needs {links} {name}, one per link; {settings[name]!r} was given"
+            )
     return family(**settings)
 
 

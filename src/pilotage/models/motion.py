@@ -16,8 +16,9 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import series
 from ..core.space import Space
+from .dynamics_family import Family, discrete_dynamics
 from .params import Values
-from .traced_dynamics import Family, TracedDynamics, discrete_dynamics
+from .traced_dynamics import TracedDynamics
 
 NOTHING = Space()
 Matrix = list[list[Any]]

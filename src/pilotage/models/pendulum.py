@@ -8,9 +8,10 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
+from .dynamics_family import Family, dynamics
 from .motion import cartesian
 from .params import Values
-from .traced_dynamics import Family, TracedDynamics, dynamics
+from .traced_dynamics import TracedDynamics
 
 
 @dynamics(

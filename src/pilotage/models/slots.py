@@ -5,8 +5,8 @@ it: for traced models these names become generated source, compiled together wit
 become calls of the protocol's methods. All vectors and matrices are float64 arrays; results are written into the last
 arguments, which keeps a call under a microsecond.
 
-Sizes: `NX` numbers of a state, `ND` of its tangent, `NU` of an action, `NZ` of a reading, `NE` of its tangent, `NC` of a
-sensor's context, `NR` of a task's reference, `LANES` states that a vectorised loop works on side by side.
+Sizes: `NX` numbers of a state, `ND` of its tangent, `NU` of an action, `NZ` of a reading, `NE` of its tangent, `NC` of
+a sensor's context, `NR` of a task's reference, `LANES` states that a vectorised loop works on side by side.
 Parameter vectors: `p` of the dynamics, `s` of the sensor, `c` of the task (see `parameters`).
 """
 

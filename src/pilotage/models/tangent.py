@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import Any
 
 from ..core.space import Space
+from .derivative import derivative, substitute
 from .emit import Signature, in_place
-from .tracer import Expr, Graph, SymbolicMath, derivative, substitute
+from .tracer import Expr, Graph, SymbolicMath
 
 Seeds = list[dict[Expr, Expr]]
 

@@ -1,8 +1,8 @@
 """The tracer: runs a model once on symbols and keeps the computation as a hash-consed graph.
 
 A model is a function of scalar components and a namespace of mathematics. Called with symbols instead of numbers it
-leaves behind a graph of scalar operations, from which `emit` writes straight-line source, and `derivative` the exact
-Jacobian (forward mode, one pass per direction). Equal subexpressions exist once (hash-consing), constants fold, and
+leaves behind a graph of scalar operations, from which `emit` writes straight-line source and `derivative` makes the
+exact Jacobian. Equal subexpressions exist once (hash-consing), constants fold, and
 what no output needs is never written.
 """
 
@@ -375,20 +375,6 @@ UNARY = {
 OTHERS = {"atan2", "minimum", "maximum", "clip", "where", "hypot", "lookup", "pi"}
 
 
-def derivative(outputs: Sequence[Expr], seeds: dict[Expr, Expr]) -> list[Expr]:
-    """Derivative of each output in the direction in which the inputs move by `seeds` (forward mode)."""
-    if not outputs:
-        return []
-    g = outputs[0].graph
-    needed = reachable(outputs)
-    tangent: dict[int, Expr] = {e.index: s for e, s in seeds.items()}
-    for i in needed:
-        if i not in tangent:
-            node = g.nodes[i]
-            tangent[i] = _rule(g, node, [tangent[a.index] for a in node.args])
-    return [tangent[o.index] for o in outputs]
-
-
 def reachable(outputs: Sequence[Expr], known: Container[int] = ()) -> list[int]:
     """Indices of all nodes that the outputs need, arguments first; none that are `known`, nor what only they need."""
     if not outputs:
@@ -402,100 +388,3 @@ def reachable(outputs: Sequence[Expr], known: Container[int] = ()) -> list[int]:
             seen.add(i)
             stack.extend(a.index for a in nodes[i].args)
     return sorted(seen)  # a node is made after its arguments, so the order of making is an order of evaluation
-
-
-def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
-    """The derivative of one node, given those of its arguments."""
-    if not d or all(t is g.zero for t in d):
-        return g.zero
-    op, a = e.op, e.args
-    if op in ("add", "sub", "neg"):
-        return d[0] + d[1] if op == "add" else d[0] - d[1] if op == "sub" else -d[0]
-    if op == "mul":
-        return d[0] * a[1] + a[0] * d[1]
-    if op == "div":
-        return (d[0] - e * d[1]) / a[1]
-    if op == "where":
-        return g.where(a[0], d[1], d[2])
-    if op in ("min", "max"):
-        first = g.node("le", a[0], a[1]) if op == "min" else g.node("le", a[1], a[0])
-        return g.where(first, d[0], d[1])
-    if op == "atan2":
-        return (a[1] * d[0] - a[0] * d[1]) / (a[0] * a[0] + a[1] * a[1])
-    if op == "hypot":
-        return (a[0] * d[0] + a[1] * d[1]) / e
-    if op == "pow":
-        grow = a[1] * g.power(a[0], a[1] - 1.0) * d[0]
-        return grow if d[1] is g.zero else grow + e * g.node("log", a[0]) * d[1]
-    if op == "lookup":
-        group, header, order = e.value
-        if order:
-            return g.zero  # the slope of a bilinear patch is taken as constant
-        return (
-            g.node("lookup", *a, value=(group, header, 1)) * d[0]
-            + g.node("lookup", *a, value=(group, header, 2)) * d[1]
-        )
-    if op in ("floor", "sign", "lt", "le", "eq", "ne", "and", "or", "not"):
-        return g.zero
-    return _slope(g, e, a[0]) * d[0]
-
-
-def _slope(g: Graph, e: Expr, a: Expr) -> Expr:
-    """d e / d a for the functions of one argument."""
-    op = e.op
-    if op == "sqrt":
-        return 0.5 / e
-    if op == "exp":
-        return e
-    if op == "log":
-        return 1.0 / a
-    if op == "sin":
-        return g.node("cos", a)
-    if op == "cos":
-        return -g.node("sin", a)
-    if op == "tan":
-        return 1.0 + e * e
-    if op == "asin":
-        return 1.0 / g.node("sqrt", 1.0 - a * a)
-    if op == "acos":
-        return -1.0 / g.node("sqrt", 1.0 - a * a)
-    if op == "atan":
-        return 1.0 / (1.0 + a * a)
-    if op == "sinh":
-        return g.node("cosh", a)
-    if op == "cosh":
-        return g.node("sinh", a)
-    if op == "tanh":
-        return 1.0 - e * e
-    if op == "abs":
-        return g.node("sign", a)
-    if op == "wrap":
-        return g.one
-    raise ModelError(f"no derivative is known for {op}")
-
-
-def jacobian(outputs: Sequence[Expr], seeds: Sequence[dict[Expr, Expr]]) -> list[list[Expr]]:
-    """Rows of outputs, a column per seed."""
-    columns = [derivative(outputs, seed) for seed in seeds]
-    return [[column[i] for column in columns] for i in range(len(outputs))]
-
-
-def substitute(outputs: Sequence[Expr], values: dict[Expr, Expr]) -> list[Expr]:
-    """Rebuild `outputs` with some nodes replaced, folding what becomes constant."""
-    if not outputs:
-        return []
-    g = outputs[0].graph
-    new: dict[int, Expr] = {e.index: v for e, v in values.items()}
-    for i in reachable(outputs):
-        if i not in new:
-            node = g.nodes[i]
-            args = [new[a.index] for a in node.args]
-            new[i] = _rebuild(g, node, args) if any(n is not o for n, o in zip(args, node.args, strict=True)) else node
-    return [new[o.index] for o in outputs]
-
-
-def _rebuild(g: Graph, node: Expr, args: list[Expr]) -> Expr:
-    simple = {"add": g.add, "sub": g.sub, "mul": g.mul, "div": g.div, "neg": g.neg, "pow": g.power, "where": g.where}
-    if node.op in simple:
-        return simple[node.op](*args)
-    return g.node(node.op, *args, value=node.value)

@@ -15,9 +15,10 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cos_sinc, series
 from ..core.space import Space
+from .dynamics_family import Family, discrete_dynamics
 from .motion import NOTHING, Matrix, white
 from .params import Values
-from .traced_dynamics import Family, TracedDynamics, discrete_dynamics
+from .traced_dynamics import TracedDynamics
 
 TURNING = ("x y [m]", "yaw: angle", "speed [m/s]", "yaw_rate [rad/s]")
 

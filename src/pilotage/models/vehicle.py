@@ -7,8 +7,8 @@ from typing import Any
 from ..core.mathematics import Mathematics, math_for
 from ..core.parts import Components
 from ..core.space import Space
+from .dynamics_family import dynamics
 from .params import Values
-from .traced_dynamics import dynamics
 from .vectorized import stacked
 
 POSE = ("x y [m]", "yaw: angle")
