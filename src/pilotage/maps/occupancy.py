@@ -276,7 +276,7 @@ class OccupancyGrid(GridFrame):
             centers: ``(K, 2)`` world points [m].
             radii: ``(K,)`` or one for all [m].
         """
-        return self._with_occupied(disc_cells(self, centers, radii))
+        return self.with_occupied(disc_cells(self, centers, radii))
 
     def with_rectangles(self, poses: ArrayLike, sizes: ArrayLike) -> OccupancyGrid:
         """A copy with rectangles marked as occupied: every cell whose centre they cover, and those of their centres.
@@ -285,7 +285,7 @@ class OccupancyGrid(GridFrame):
             poses: ``(K, 3)`` x [m], y [m], yaw [rad] of their centres.
             sizes: ``(K, 2)`` or one pair for all: length along the yaw, width [m].
         """
-        return self._with_occupied(rectangle_cells(self, poses, sizes))
+        return self.with_occupied(rectangle_cells(self, poses, sizes))
 
     def update(
         self,
@@ -332,7 +332,10 @@ class OccupancyGrid(GridFrame):
         add_scans(cells, local, cosines, sines, scans, max_range / self.resolution, *change)
         return self._with_cells(cells)
 
-    def _with_occupied(self, mask: Mask) -> OccupancyGrid:
+    def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
+        """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
+        if np.shape(mask) != self.shape:
+            raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {np.shape(mask)}")
         return self._with_cells(np.where(mask, log_odds(1.0), self.log_odds))
 
     def _with_cells(self, log_odds: NDArray[Any]) -> OccupancyGrid:

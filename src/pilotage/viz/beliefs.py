@@ -38,7 +38,9 @@ def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: fl
     """
     if isinstance(belief, Mixture):
         parts = zip(belief.components, np.exp(belief.log_weights), strict=True)
-        drawn = [(artist, w) for part, w in parts for artist in draw_belief(ax, part, probability=probability, size=size)]
+        drawn = [
+            (artist, w) for part, w in parts for artist in draw_belief(ax, part, probability=probability, size=size)
+        ]
         for artist, w in drawn:
             artist.set_alpha(0.15 + 0.85 * float(w))
         return [artist for artist, _ in drawn]
@@ -95,17 +97,14 @@ def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> Path
 
 def position(known: Gaussian) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean ``(2,)`` and covariance ``(2, 2)`` of x and y."""
-    names = list(known.space.names)
     stored = [find(name, known.space) for name in ("x", "y")]
-    spots = [_spot(known, i) for i in stored]
-    if any(spot is None for spot in spots):
-        raise ShapeError(f"x and y of {names} have no covariance of their own")
+    spots = [_tangent(known, i) for i in stored]
     return known.mean[stored], known.cov[np.ix_(spots, spots)]
 
 
-def _spot(known: Gaussian, index: int) -> int | None:
+def _tangent(known: Gaussian, index: int) -> int:
     """Where a stored component lies in the tangent."""
     for _, s, t in known.space.layout:
-        if s.start <= index < s.stop:
-            return t.start + index - s.start if s.stop - s.start == t.stop - t.start else None
-    return None
+        if s.start <= index < s.stop and s.stop - s.start == t.stop - t.start:
+            return t.start + index - s.start
+    raise ShapeError(f"{known.space.names[index]} of {known.space} has no covariance of its own to draw")

@@ -76,8 +76,8 @@ def fit_axes(ax: Axes, low: ArrayLike, high: ArrayLike, *, labels: bool = True) 
 def quiet(ax: Axes) -> None:
     """Thin grey frame, small grey labels."""
     ax.tick_params(length=3, width=0.6, color=SHADE, labelcolor=MUTED, labelsize=8)
-    ax.xaxis.label.set_size(8)
-    ax.yaxis.label.set_size(8)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.label.set_fontsize(8)
     for name, spine in ax.spines.items():
         spine.set_visible(name in ("left", "bottom"))
         spine.set_color(SHADE)
@@ -86,7 +86,7 @@ def quiet(ax: Axes) -> None:
 
 def scale_bar(ax: Axes, length: float | None = None) -> Any:
     """A bar of a round length in the lower left corner, labelled in metres; by default about a fifth of the width."""
-    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    (x0, x1), y0 = ax.get_xlim(), ax.get_ylim()[0]
     span = x1 - x0
     size = max((s for s in STEPS if s <= 0.22 * span), default=STEPS[0]) if length is None else length
     x, y = x0 + 0.02 * span, y0 + 0.02 * span

@@ -57,7 +57,9 @@ def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> 
     points = np.asarray(centers, dtype=np.float64).reshape(-1, 2)
     spread = np.broadcast_to(np.asarray(radii, dtype=np.float64), (len(points),))
     given = {"facecolor": SURPRISE, "edgecolor": "none", "alpha": 0.85, "zorder": 2, **style}
-    found = PatchCollection([Circle((x, y), r) for (x, y), r in zip(points.tolist(), spread.tolist(), strict=True)], **given)
+    found = PatchCollection(
+        [Circle((x, y), r) for (x, y), r in zip(points.tolist(), spread.tolist(), strict=True)], **given
+    )
     ax.add_collection(found, autolim=False)
     return found
 

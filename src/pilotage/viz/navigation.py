@@ -71,7 +71,9 @@ class NavigationRun:
         shapes = {"truth": (ticks, 3), "mean": (ticks, 3), "cov": (ticks, 3, 3), "known": (ticks,)}
         for name, shape in shapes.items():
             if np.shape(getattr(self, name)) != shape:
-                raise ShapeError(f"{name} of a run of {ticks} ticks has shape {shape}, not {np.shape(getattr(self, name))}")
+                raise ShapeError(
+                    f"{name} of a run of {ticks} ticks has shape {shape}, not {np.shape(getattr(self, name))}"
+                )
         for name in ("clouds", "plans", "scans"):
             given = getattr(self, name)
             if given is not None and len(given) not in (0, ticks):
@@ -172,7 +174,7 @@ def _legend(figure: Figure, ax: Axes, run: NavigationRun, title: str) -> None:
     box, high = ax.get_position(), figure.get_figheight()
     figure.legend(
         handles=entries, loc="lower left", bbox_to_anchor=(box.x0, box.y1 + 0.04 / high), ncols=len(entries),
-        fontsize=7.5, frameon=False, labelcolor=INK, columnspacing=1.6, handlelength=1.6, borderaxespad=0.0, borderpad=0.0,
+        fontsize=7.5, frameon=False, labelcolor=INK, columnspacing=1.6, handlelength=1.6, borderaxespad=0, borderpad=0,
     )  # fmt: skip
     figure.text(box.x0, box.y1 + 0.28 / high, title, fontsize=11, color=INK, weight="bold", va="bottom")
 
@@ -217,9 +219,12 @@ class _Film:
         self.trail = draw_path(ax, np.zeros((0, 2)), linewidth=1.6)
         self.ellipse = draw_ellipse(ax, run.mean[0, :2], np.eye(2))
         self.goals, self.names = draw_goals(ax, run.goals)
-        self.body = ax.add_patch(Circle((0.0, 0.0), run.radius, facecolor=INK, alpha=0.25, linewidth=0.0, zorder=6))
+        self.body = Circle((0.0, 0.0), run.radius, facecolor=INK, alpha=0.25, linewidth=0.0, zorder=6)
+        ax.add_patch(self.body)
         self.robot = draw_pose(ax, run.truth[0], self.size)
-        self.believed = draw_pose(ax, run.mean[0], self.size, facecolor="none", edgecolor=ESTIMATE, linewidth=1.4, zorder=8)
+        self.believed = draw_pose(
+            ax, run.mean[0], self.size, facecolor="none", edgecolor=ESTIMATE, linewidth=1.4, zorder=8
+        )
         style = {"facecolor": PAPER, "alpha": 0.85, "edgecolor": SHADE, "boxstyle": "round,pad=0.35", "linewidth": 0.6}
         self.clock = ax.text(
             0.988, 0.978, "", transform=ax.transAxes, ha="right", va="top", fontsize=8, color=INK, zorder=10, bbox=style

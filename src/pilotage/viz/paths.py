@@ -56,7 +56,8 @@ def draw_scan(
 
     Beams of `max_range` and more saw nothing; they and NaN are left out.
     """
-    lines = LineCollection(beams(pose, ranges, angles, max_range), **{"color": SURPRISE, "linewidth": 0.4, "alpha": 0.4, **style})
+    given = {"color": SURPRISE, "linewidth": 0.4, "alpha": 0.4, **style}
+    lines = LineCollection(list(beams(pose, ranges, angles, max_range)), **given)
     ax.add_collection(lines, autolim=False)
     return lines
 

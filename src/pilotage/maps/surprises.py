@@ -1,0 +1,148 @@
+"""What a lidar sees that no map shows: boxes, people, chairs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.errors import ShapeError
+from pilotage.core.raster import Raster
+
+from .cells import log_odds
+from .distance import distance_transform
+from .mapping import add_scans
+from .occupancy import OccupancyGrid
+
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ObstacleLayer:
+    """Obstacles that are not on a map, seen by a lidar from poses that are known well.
+
+    ::
+
+        l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
+        occupied = l > log(sure / (1 - sure)), farther than `tolerance` from every obstacle of the map
+
+    A frozen value beside the map, which stays as it was; a scan makes a new one. An obstacle that has gone is forgotten
+    as soon as beams pass through where it stood.
+
+    Attributes:
+        grid: the map.
+        reach: what is farther than this is left for later [m]: a small error of the heading is a large one there.
+        tolerance: obstacles so close to those of the map are taken for them [m]; covers the errors of pose and map.
+        hit, miss: probabilities of being occupied that one beam speaks for.
+        sure: probability from which on a cell counts as occupied; as it is, two hits make it so.
+        clamp: probabilities beyond which evidence is not piled up.
+        evidence: log-odds ``(ny, nx)``; 0 where nothing was seen.
+
+    Example:
+        >>> hall = OccupancyGrid.from_ascii(["." * 8] * 5, resolution=0.5)
+        >>> layer = ObstacleLayer(hall)
+        >>> for _ in range(2):
+        ...     layer = layer.seen([0.25, 1.25, 0.0], [2.0], [0.0], max_range=10.0)
+        >>> layer.merged.is_occupied([2.25, 1.25]), layer.grid.is_occupied([2.25, 1.25])
+        (array(True), array(False))
+        >>> float(layer.clearance([0.25, 1.25], reach=3.0).at([0.75, 1.25]))
+        1.5
+    """
+
+    grid: OccupancyGrid
+    reach: float = 3.0
+    tolerance: float = 0.15
+    hit: float = 0.7
+    miss: float = 0.4
+    sure: float = 0.8
+    clamp: tuple[float, float] = (0.12, 0.97)
+    evidence: NDArray[np.float32] | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.grid.original is not None:
+            object.__setattr__(self, "grid", self.grid.original)
+        if not (self.reach > 0.0 and self.tolerance >= 0.0):
+            raise ShapeError(f"reach is positive and tolerance not negative, not {self.reach} and {self.tolerance}")
+        if not 0.0 < self.miss < 0.5 < self.hit <= self.sure < 1.0:
+            raise ShapeError(f"0 < miss < 0.5 < hit <= sure < 1 is asked of {self.miss}, {self.hit} and {self.sure}")
+        given = np.zeros(self.grid.shape, np.float32) if self.evidence is None else self.evidence
+        if given.shape != self.grid.shape:
+            raise ShapeError(f"evidence must have the shape of the map, {self.grid.shape}, not {given.shape}")
+        object.__setattr__(self, "evidence", given)
+
+    def __repr__(self) -> str:
+        return f"ObstacleLayer({int(self.occupied.sum())} cells not on {self.grid!r})"
+
+    def seen(self, pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float) -> ObstacleLayer:
+        """The layer after a scan.
+
+        Args:
+            pose: of the sensor ``(3,)`` x [m], y [m], yaw [rad].
+            ranges: ``(B,)`` [m]; NaN was not measured, `max_range` or more saw nothing.
+            angles: ``(B,)`` of the beams relative to the yaw [rad].
+            max_range: of the sensor [m].
+        """
+        z, a = np.asarray(ranges, dtype=np.float64), np.asarray(angles, dtype=np.float64)
+        if z.shape != a.shape or z.ndim != 1:
+            raise ShapeError(f"a scan has one range for each angle, not {z.shape} for {a.shape}")
+        local = self.grid.world_to_grid(np.asarray(pose, dtype=np.float64).reshape(1, 3))
+        cells = np.array(self.evidence, dtype=np.float32)
+        change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
+        scale = 1.0 / self.grid.resolution
+        add_scans(cells, local, np.cos(a), np.sin(a), z[None] * scale, min(self.reach, max_range) * scale, *change)
+        return replace(self, evidence=cells)
+
+    def cleared(self) -> ObstacleLayer:
+        """The layer before the first scan: for a robot that finds it was elsewhere."""
+        return replace(self, evidence=None)
+
+    @cached_property
+    def occupied(self) -> Mask:
+        """Cells of obstacles that are not on the map, ``(ny, nx)`` of bool."""
+        return (self._evidence > float(log_odds(self.sure))) & (self._mapped > self.tolerance)
+
+    @cached_property
+    def merged(self) -> OccupancyGrid:
+        """The map with these obstacles on it, for a planner."""
+        return self.grid.with_occupied(self.occupied)
+
+    def clearance(self, center: ArrayLike, reach: float) -> Raster:
+        """Distance [m] to the nearest obstacle, on the map or not, in a square window: for a controller, every tick.
+
+        Measured between cell centres, as `OccupancyGrid.distance_field` is. Obstacles of the layer outside the window
+        are not seen; the nearest value holds there.
+
+        Args:
+            center: middle of the window ``(2,)`` [m].
+            reach: from there to its sides [m].
+        """
+        rows, columns = self._window(center, reach)
+        mask = self._evidence[rows, columns] > float(log_odds(self.sure))
+        d = self._mapped[rows, columns]
+        mask &= d > self.tolerance
+        if mask.any():
+            d = np.minimum(d, distance_transform(mask) * self.grid.resolution)
+        corner = self.grid.grid_to_world([columns.start, rows.start])
+        return Raster(d, self.grid.resolution, (*corner.tolist(), self.grid.origin[2]))
+
+    def _window(self, center: ArrayLike, reach: float) -> tuple[slice, slice]:
+        """Rows and columns of the window, at least one cell of the map."""
+        middle = self.grid.world_to_cell(np.asarray(center, dtype=np.float64)[..., :2])
+        half = max(1, round(reach / self.grid.resolution))
+        rows, columns = (
+            slice(int(np.clip(m - half, 0, n - 1)), int(np.clip(m + half + 1, 1, n)))
+            for m, n in zip(middle, self.grid.shape, strict=True)
+        )
+        return rows, columns
+
+    @property
+    def _evidence(self) -> NDArray[Any]:
+        assert self.evidence is not None
+        return self.evidence
+
+    @property
+    def _mapped(self) -> NDArray[np.float64]:
+        return self.grid.distance_field().values
