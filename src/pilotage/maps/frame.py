@@ -59,7 +59,8 @@ class GridFrame:
         c, s = math.cos(yaw0), math.sin(yaw0)
         dx, dy = (p[..., 0] - x0) / self.resolution, (p[..., 1] - y0) / self.resolution
         out = np.empty_like(p)
-        out[..., 0], out[..., 1] = c * dx + s * dy, -s * dx + c * dy
+        with np.errstate(invalid="ignore"):  # infinity times zero: not finite before, not finite after
+            out[..., 0], out[..., 1] = c * dx + s * dy, -s * dx + c * dy
         if p.shape[-1] == 3:
             out[..., 2] = p[..., 2] - yaw0
         return out
@@ -80,7 +81,7 @@ class GridFrame:
 
         Points that are not finite get row and column -1.
         """
-        p = self.world_to_grid(np.asarray(xy, dtype=np.float64)[..., :2])[..., ::-1]
+        p = self.world_to_grid(xy)[..., 1::-1]
         # Far away stays far away: a conversion beyond the range of integers would be undefined.
         near = np.clip(np.nan_to_num(p, nan=-1.0, posinf=_FAR, neginf=-_FAR), -_FAR, _FAR)
         return np.floor(near).astype(np.int64)

@@ -79,6 +79,8 @@ def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
                     ty = (j + (k if dy >= 0.0 else 1.0 - k) - py) * lanes[_INV_Y, lane]
                     through_x = tx < ty
                     t_out = tx if through_x else ty
+                    # A ray that runs along the edge of cells crosses it at no particular time; never earlier than now.
+                    t_out = t_out if t_out > t else t
                     # Along the side it cannot have left the square, whatever rounding says.
                     x, low, high = np.floor(px + t_out * dx), i - k + 1.0, i + k - 1.0
                     x = x if x > low else low

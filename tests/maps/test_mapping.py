@@ -1,0 +1,79 @@
+"""Mapping with known poses: laws of evidence, and a real map rebuilt from scans of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pilotage.core.errors import ShapeError
+from pilotage.maps import OccupancyGrid
+from pilotage.maps.cells import log_odds
+
+
+def unseen(shape: tuple[int, int], resolution: float = 1.0, origin: tuple[float, float, float] = (0.0, 0.0, 0.0)):
+    return OccupancyGrid.from_probability(np.full(shape, np.nan), resolution, origin)
+
+
+def test_one_beam_frees_what_it_crosses_and_marks_where_it_ends() -> None:
+    grid = unseen((1, 6)).update([0.5, 0.5, 0.0], [3.2], [0.0], max_range=9.0)
+    np.testing.assert_allclose(grid.probability[0], [0.4, 0.4, 0.4, 0.7, np.nan, np.nan], atol=1e-6)
+
+
+def test_a_beam_that_saw_nothing_only_frees() -> None:
+    for nothing in (4.0, 7.0, np.inf):
+        grid = unseen((1, 6)).update([0.5, 0.5, 0.0], [nothing], [0.0], max_range=4.0)
+        np.testing.assert_allclose(grid.probability[0], [0.4, 0.4, 0.4, 0.4, np.nan, np.nan], atol=1e-6)
+
+
+def test_what_was_not_measured_changes_nothing() -> None:
+    grid = unseen((1, 6)).update([[0.5, 0.5, 0.0], [np.nan, 0.5, 0.0]], [[np.nan], [2.0]], [0.0], max_range=4.0)
+    assert np.isnan(grid.log_odds).all()
+
+
+def test_a_cell_changes_once_a_scan_and_an_end_outweighs_a_passage() -> None:
+    fan = np.linspace(-0.02, 0.02, 9)
+    ranges = np.full(9, 3.0)
+    ranges[4] = 5.0
+    grid = unseen((1, 8)).update([0.5, 0.5, 0.0], ranges, fan, max_range=9.0)
+    np.testing.assert_allclose(grid.probability[0, :6], [0.4, 0.4, 0.4, 0.7, 0.4, 0.7], atol=1e-6)
+
+
+def test_evidence_adds_up_to_the_clamp() -> None:
+    pose, times = [0.5, 0.5, 0.0], 50
+    grid = unseen((1, 4))
+    one_by_one = grid
+    for _ in range(3):
+        one_by_one = one_by_one.update(pose, [2.0], [0.0], max_range=9.0)
+    at_once = grid.update(np.tile(pose, (3, 1)), np.full((3, 1), 2.0), [0.0], max_range=9.0)
+    np.testing.assert_allclose(one_by_one.log_odds, at_once.log_odds)
+    np.testing.assert_allclose(at_once.log_odds[0, :3], 3 * log_odds([0.4, 0.4, 0.7]), rtol=1e-5)
+    often = grid.update(np.tile(pose, (times, 1)), np.full((times, 1), 2.0), [0.0], max_range=9.0)
+    np.testing.assert_allclose(often.probability[0, :3], [0.12, 0.12, 0.97], atol=1e-6)
+
+
+def test_a_loaded_wall_is_not_weakened_by_a_hit() -> None:
+    grid = OccupancyGrid.from_ascii(["..#"])
+    assert grid.update([0.5, 0.5, 0.0], [2.0], [0.0], max_range=9.0).log_odds[0, 2] >= grid.log_odds[0, 2]
+
+
+def test_scans_of_a_real_map_rebuild_it(data: Path) -> None:
+    truth = OccupancyGrid.load(data / "ros_maps" / "turtlebot3_world" / "map.yaml")
+    rng = np.random.default_rng(2)
+    inside = np.argwhere(truth.free_component((-2.0, -0.5)))
+    poses = np.column_stack((truth.cell_to_world(inside[rng.integers(0, len(inside), 300)]), rng.uniform(-3, 3, 300)))
+    angles = np.linspace(-np.pi, np.pi, 180, endpoint=False)
+    # Ends are pushed a little into the wall: an exact range ends on its face, between two cells.
+    ranges = truth.raycast(poses, angles, max_range=8.0) + 0.1 * truth.resolution
+    built = unseen(truth.shape, truth.resolution, truth.origin).update(poses, ranges, angles, max_range=8.0)
+    assert (built.free & truth.free).sum() > 0.98 * truth.free_component((-2.0, -0.5)).sum()
+    seen = built.occupied
+    assert (seen & truth.occupied).sum() > 0.9 * seen.sum()
+
+
+def test_shapes_that_do_not_fit_are_a_sentence() -> None:
+    with pytest.raises(ShapeError, match="do not fit ranges"):
+        unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0, 2.0], [0.0], max_range=3.0)
+    with pytest.raises(ShapeError, match=r"within \[0, 1\]"):
+        unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0], [0.0], max_range=3.0, hit=1.7)

@@ -1,0 +1,189 @@
+"""The occupancy grid: frames, classes, inflation, saved maps."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from pilotage.core.errors import FormatError, ShapeError
+from pilotage.maps import OccupancyGrid
+
+PROBABILITIES = arrays(
+    np.float64,
+    st.tuples(st.integers(1, 8), st.integers(1, 8)),
+    elements=st.one_of(st.sampled_from([0.0, 1.0, np.nan]), st.floats(0, 1)),
+)
+ORIGINS = st.tuples(st.floats(-50, 50), st.floats(-50, 50), st.floats(-4, 4))
+
+
+def random_grid(seed: int, shape: tuple[int, int] = (23, 31), share: float = 0.05) -> OccupancyGrid:
+    rng = np.random.default_rng(seed)
+    return OccupancyGrid.from_occupied(rng.random(shape) < share, resolution=0.1, origin=(-1.0, 2.0, 0.7))
+
+
+@given(p=PROBABILITIES)
+def test_every_cell_is_exactly_one_of_free_occupied_unknown(p: np.ndarray) -> None:
+    grid = OccupancyGrid.from_probability(p, resolution=0.5)
+    assert ((grid.free.astype(int) + grid.occupied + grid.unknown) == 1).all()
+    assert grid.unknown[np.isnan(p)].all()
+    assert grid.occupied[p > 0.66].all()
+    assert grid.free[p < 0.19].all()
+
+
+@given(p=PROBABILITIES)
+def test_probabilities_survive_log_odds(p: np.ndarray) -> None:
+    grid = OccupancyGrid.from_probability(p, resolution=0.5)
+    np.testing.assert_allclose(grid.probability, np.clip(p, 0.001, 0.999), atol=1e-6)
+
+
+@given(origin=ORIGINS, resolution=st.floats(0.01, 3.0), seed=st.integers(0, 9))
+def test_cells_and_world_are_inverse(origin: tuple[float, float, float], resolution: float, seed: int) -> None:
+    grid = OccupancyGrid.from_occupied(np.zeros((40, 60), dtype=bool), resolution, origin)
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(-50, 100, (3, 5, 2))
+    np.testing.assert_array_equal(grid.world_to_cell(grid.cell_to_world(cells)), cells)
+    poses = rng.uniform(-9, 9, (4, 3))
+    np.testing.assert_allclose(grid.grid_to_world(grid.world_to_grid(poses)), poses, atol=1e-9)
+
+
+def test_the_frame_is_the_one_of_the_convention() -> None:
+    grid = OccupancyGrid.from_occupied(np.zeros((2, 4), dtype=bool), 0.5, origin=(10.0, 20.0, math.pi / 2))
+    # Row 0, column 3: three and a half cells along the grid's x axis, which points along the world's y.
+    np.testing.assert_allclose(grid.cell_to_world((0, 3)), [10.0 - 0.25, 20.0 + 1.75])
+    assert grid.size == (2.0, 1.0)
+
+
+def test_points_off_the_map_and_points_that_are_not_finite() -> None:
+    grid = OccupancyGrid.from_ascii(["#."])
+    away = np.array([[-0.1, 0.5], [2.1, 0.5], [0.5, 1e300], [np.nan, 0.5], [np.inf, -np.inf]])
+    assert not grid.is_free(away).any()
+    assert not grid.is_occupied(away).any()
+    assert grid.is_unknown(away).all()
+    assert bool(grid.is_occupied([0.5, 0.5]))
+    assert bool(grid.is_free([1.5, 0.5]))
+
+
+@given(seed=st.integers(0, 1000), radius=st.floats(0, 1.0))
+def test_inflation_is_brute_force(seed: int, radius: float) -> None:
+    grid = random_grid(seed)
+    centres = grid.cell_to_world(np.stack(np.indices(grid.shape), axis=-1))
+    nearest = np.linalg.norm(centres[:, :, None] - centres[grid.occupied], axis=-1).min(axis=-1, initial=np.inf)
+    inflated = grid.inflate(radius)
+    expected = (nearest <= radius + 1e-9) | grid.occupied
+    np.testing.assert_array_equal(inflated.occupied, expected)
+    np.testing.assert_array_equal(inflated.free, grid.free & ~expected)
+    assert inflated.original is grid
+
+
+@given(seed=st.integers(0, 1000))
+def test_the_distance_field_is_brute_force(seed: int) -> None:
+    grid = random_grid(seed)
+    centres = grid.cell_to_world(np.stack(np.indices(grid.shape), axis=-1))
+    nearest = np.linalg.norm(centres[:, :, None] - centres[grid.occupied], axis=-1).min(axis=-1)
+    field, signed = grid.distance_field(), grid.distance_field(signed=True)
+    np.testing.assert_allclose(field.at(centres), nearest, atol=1e-9)
+    np.testing.assert_allclose(np.maximum(signed.values, 0.0), field.values)
+    assert (signed.values[grid.occupied] <= -grid.resolution + 1e-12).all()
+
+
+def test_inflating_twice_is_inflating_by_the_sum() -> None:
+    grid = random_grid(3)
+    twice, once = grid.inflate(0.2).inflate(0.15), grid.inflate(0.35)
+    np.testing.assert_array_equal(twice.occupied, once.occupied)
+    assert twice.inflation == pytest.approx(0.35)
+    point = grid.cell_to_world((5, 5))
+    assert twice.clearance(point) == grid.clearance(point)
+
+
+def test_a_grid_cannot_be_changed_in_place() -> None:
+    grid = random_grid(0)
+    for array in (grid.log_odds, grid.occupied, grid.free, grid.unknown, grid.distance_field().values):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0, 0] = 1
+
+
+@given(seed=st.integers(0, 200), yaw=st.floats(-3, 3))
+def test_stamped_shapes_are_brute_force(seed: int, yaw: float) -> None:
+    rng = np.random.default_rng(seed)
+    grid = OccupancyGrid.from_occupied(np.zeros((30, 40), dtype=bool), 0.1, origin=(1.0, -1.0, yaw))
+    centres = grid.cell_to_world(np.stack(np.indices(grid.shape), axis=-1))
+    points = grid.grid_to_world(rng.uniform(-5, 45, (3, 2)))
+    radii = rng.uniform(0.0, 0.8, 3)
+    own = np.zeros(grid.shape, dtype=bool)
+    for row, column in grid.world_to_cell(points):
+        if 0 <= row < 30 and 0 <= column < 40:
+            own[row, column] = True
+    discs = (np.linalg.norm(centres[:, :, None] - points, axis=-1) <= radii).any(axis=-1)
+    np.testing.assert_array_equal(grid.with_discs(points, radii).occupied, discs | own)
+    poses = np.column_stack((points, rng.uniform(-3, 3, 3)))
+    sizes = rng.uniform(0.1, 1.5, (3, 2))
+    inside = np.zeros(grid.shape, dtype=bool)
+    for (x, y, heading), size in zip(poses, sizes, strict=True):
+        turn = np.array([[math.cos(heading), math.sin(heading)], [-math.sin(heading), math.cos(heading)]])
+        inside |= (np.abs((centres - (x, y)) @ turn.T) <= size / 2).all(axis=-1)
+    np.testing.assert_array_equal(grid.with_rectangles(poses, sizes).occupied, inside | own)
+
+
+def test_components_stop_at_diagonals() -> None:
+    grid = OccupancyGrid.from_ascii([".#..", "#...", "..#?"])
+    expected = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 1]], dtype=bool)
+    np.testing.assert_array_equal(grid.free_component((0.5, 0.5)), expected)
+    assert not grid.free_component((0.5, 1.5)).any()
+    assert not grid.free_component((-3.0, 0.0)).any()
+
+
+@pytest.mark.parametrize("mode", ["trinary", "scale", "raw"])
+def test_save_and_load(mode: str, tmp_path: Path) -> None:
+    p = np.array([[0.0, 1.0, np.nan], [0.02, 0.9, 0.0]])
+    grid = OccupancyGrid.from_probability(p, 0.25, (1.0, 2.0, 0.3))
+    grid.save(tmp_path / "map.yaml", mode=mode)
+    found = OccupancyGrid.load(tmp_path / "map.yaml")
+    for name in ("free", "occupied", "unknown"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(grid, name), err_msg=name)
+    assert (found.resolution, found.origin) == (grid.resolution, grid.origin)
+    assert (found.occupied_thresh, found.free_thresh) == (grid.occupied_thresh, grid.free_thresh)
+
+
+def test_loading_a_movingai_map(tmp_path: Path) -> None:
+    (tmp_path / "small.map").write_text("type octile\nheight 2\nwidth 2\nmap\n@.\n..\n")
+    grid = OccupancyGrid.load(tmp_path / "small.map")
+    np.testing.assert_array_equal(grid.occupied, [[False, False], [True, False]])
+    with pytest.raises(FormatError, match="give the yaml, not the image"):
+        OccupancyGrid.load(tmp_path / "small.pgm")
+
+
+def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
+    grid = OccupancyGrid.load(data / "ros_maps" / "turtlebot3_world" / "map.yaml")
+    grid.save(tmp_path / "map.yaml")
+    np.testing.assert_array_equal(OccupancyGrid.load(tmp_path / "map.yaml").log_odds, grid.log_odds)
+    assert str(grid) == "OccupancyGrid(384 x 384 cells of 0.05 m, 6% known)"
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: OccupancyGrid(np.zeros(3), 0.1), r"shape \(ny, nx\)"),
+        (lambda: OccupancyGrid(np.zeros((0, 3)), 0.1), "at least one cell"),
+        (lambda: OccupancyGrid(np.array([[np.inf]]), 0.1), "hold an infinity"),
+        (lambda: OccupancyGrid(np.zeros((1, 1)), 0.0), "resolution must be a positive"),
+        (lambda: OccupancyGrid(np.zeros((1, 1)), math.nan), "resolution must be a positive"),
+        (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, (0.0, math.nan, 0.0)), "origin must be three finite"),
+        (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, free_thresh=0.7), "thresholds must satisfy"),
+        (lambda: OccupancyGrid.from_probability([[1.5]], 0.1), r"must lie within \[0, 1\]"),
+        (lambda: OccupancyGrid.from_ascii(["..", "."]), "equally long"),
+        (lambda: OccupancyGrid.from_ascii([".x"]), "a drawn map knows"),
+        (lambda: OccupancyGrid.from_ascii(["."]).inflate(-1.0), "inflation radius"),
+        (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, math.nan]], 1.0), "must be finite"),
+        (lambda: OccupancyGrid.from_ascii(["."]).with_rectangles([[0.0, 0.0]], [1.0, 1.0]), r"shape \(K, 3\)"),
+        (lambda: OccupancyGrid.from_ascii(["."]).world_to_cell(3.0), "must have shape"),
+    ],
+)
+def test_what_makes_no_map_is_a_sentence(make: object, sentence: str) -> None:
+    with pytest.raises((ShapeError, FormatError), match=sentence):
+        make()  # type: ignore[operator]

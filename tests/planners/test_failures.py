@@ -1,0 +1,107 @@
+"""A plan that fails says why, in numbers that are right; what is no query at all is refused."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pilotage.core.errors import ShapeError
+from pilotage.core.gaussian import Gaussian
+from pilotage.core.results import PlanStatus
+from pilotage.core.space import Space
+from pilotage.maps import OccupancyGrid
+from pilotage.planners import AStar, Dijkstra, cost_to_go
+
+ROOM = OccupancyGrid.from_ascii(["..........", "..........", "....###...", "....###...", "....###...", ".........."])
+
+
+@pytest.mark.parametrize(
+    ("start", "goal", "reason"),
+    [
+        ((-1.5, 0.5), (9.5, 5.5), "start (-1.50, 0.50) is 1.50 m off the map"),
+        ((0.5, 0.5), (13.0, 10.0), "goal (13.00, 10.00) is 5.00 m off the map"),
+        ((5.4, 2.5), (9.5, 5.5), "start (5.40, 2.50) is in collision by 1.90 m"),
+        ((0.5, 0.5), (4.1, 3.5), "goal (4.10, 3.50) is in collision by 0.60 m"),
+    ],
+)
+def test_reasons(start: tuple[float, float], goal: tuple[float, float], reason: str) -> None:
+    plan = AStar().plan(ROOM, start, goal)
+    assert plan.status is PlanStatus.INVALID
+    assert plan.reason == reason
+    assert not plan.ok
+    assert plan.path is None
+
+
+def test_collision_with_an_inflated_obstacle_is_measured_to_the_real_one() -> None:
+    plan = AStar().plan(ROOM.inflate(2.0), (2.5, 2.5), (0.5, 0.5))
+    assert plan.status is PlanStatus.INVALID
+    # The nearest obstacle is (4.5, 2.5); its cell may be two metres from the robot's, and is exactly that.
+    assert plan.reason.startswith("start (2.50, 2.50) is in collision by 0.00 m (obstacles are inflated by 2.00 m")
+    closer = AStar().plan(ROOM.inflate(2.0), (3.5, 2.5), (0.5, 0.5))
+    assert "in collision by 1.00 m" in closer.reason
+    assert "the nearest is 1.00 m away" in closer.reason
+
+
+def test_a_closed_door_names_both_sides() -> None:
+    grid = OccupancyGrid.from_ascii([".....#..", ".....#..", ".....#.."], resolution=0.5)
+    plan = AStar().plan(grid, (0.25, 0.25), (3.75, 1.25))
+    assert plan.status is PlanStatus.NO_PATH
+    assert "3.75 m^2 can be reached from the start, 1.50 m^2 from the goal" in plan.reason
+    assert "the nearest reachable point to the goal is (2.25, 1.25), 1.50 m from it" in plan.reason
+    assert Dijkstra().plan(grid, (0.25, 0.25), (3.75, 1.25)).status is PlanStatus.NO_PATH
+
+
+def test_a_diagonal_gap_is_no_door() -> None:
+    grid = OccupancyGrid.from_ascii([".#", "#."])
+    assert AStar().plan(grid, (0.5, 1.5), (1.5, 0.5)).status is PlanStatus.NO_PATH
+
+
+def test_a_spent_budget_gives_a_bound() -> None:
+    rng = np.random.default_rng(0)
+    grid = OccupancyGrid.from_occupied(rng.random((1500, 1500)) < 0.3, resolution=0.1)
+    inside = np.argwhere(grid.free_component(grid.cell_to_world(np.argwhere(grid.free)[500_000])))
+    ends = grid.cell_to_world(inside[[0, -1]])
+    optimum = AStar().plan(grid, *ends)
+    assert optimum.stats["expansions"] > 100_000
+    for planner in (AStar(), AStar(weight=1.2), Dijkstra()):
+        plan = planner.plan(grid, *ends, budget=0.0)
+        if plan.status is PlanStatus.SOLVED:
+            assert isinstance(planner, AStar)
+            assert planner.weight > 1  # the weighted search may be through before it looks at the clock
+            continue
+        assert plan.status is PlanStatus.BUDGET
+        assert 0.0 < plan.lower_bound <= optimum.cost
+        assert f"no path costs less than {plan.lower_bound:.2f} m" in plan.reason
+    assert AStar().plan(grid, *ends, budget=60.0).cost == optimum.cost
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: AStar().plan(ROOM, (0.5, 0.5)), "goal is missing"),
+        (lambda: AStar().plan(ROOM, (0.5, math.nan), (1.0, 1.0)), "start must be one finite world point"),
+        (lambda: AStar().plan(ROOM, 3.0, (1.0, 1.0)), r"start must be \(x, y\)"),
+        (lambda: AStar().plan(ROOM, (1.0, 1.0), (1.0, 1.0, 1.0, 1.0)), r"goal must be \(x, y\)"),
+        (lambda: AStar().plan(np.zeros((3, 3)), (1, 1), (2, 2)), "searches an OccupancyGrid, not ndarray"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.ones((2, 2))), "shape of the grid"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.zeros(ROOM.shape)), r"within \[1, 65535\]"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.full(ROOM.shape, np.nan)), r"within \[1, 65535"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=-1.0), "budget is a number of seconds"),
+        (lambda: AStar(connectivity=6), "connectivity must be 4 or 8"),
+        (lambda: AStar(weight=0.5), "at least 1"),
+        (lambda: AStar(weight=math.nan), "at least 1"),
+        (lambda: Dijkstra(unknown="maybe"), '"blocked" or "free"'),
+        (lambda: cost_to_go(ROOM, (5.5, 2.5)), "goal .* is in collision"),
+    ],
+)
+def test_what_is_no_query_is_a_sentence(call: object, sentence: str) -> None:
+    with pytest.raises((ShapeError, ValueError), match=sentence):
+        call()  # type: ignore[operator]
+
+
+def test_a_belief_without_a_position_is_a_sentence() -> None:
+    belief = Gaussian(Space("speed [m/s]"), [1.0], np.eye(1))
+    with pytest.raises(ValueError, match="no component 'x'"):
+        AStar().plan(ROOM, belief, (1.5, 0.5))
