@@ -68,10 +68,11 @@ class MPPI:
     2018, algorithm 2; the noise correlated in time is that of a first-order process, with its own density in S.
 
     Example:
-        >>> from pilotage.models import double_integrator
-        >>> from pilotage.control import MPPI, reach
-        >>> drive = MPPI(double_integrator(), reach(position=1.0), horizon=20, samples=256, rng=1)
-        >>> drive.act([0.0, 0.0]).status
+        >>> from pilotage.control import reach
+        >>> from pilotage.models import unicycle
+        >>> robot = unicycle()
+        >>> drive = MPPI(robot, reach(robot, [2.0, 1.0, 0.0]), horizon=20, samples=256, rng=1)
+        >>> drive.act([0.0, 0.0, 0.0]).status
         <ActionStatus.SOLVED: 'solved'>
     """
 

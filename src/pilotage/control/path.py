@@ -158,3 +158,40 @@ def paced(points, s, begin, speed, decel, dt, chord, rows):
         rows[k, 3] = (by - ay) / size if size > 0.0 else 0.0
         left = length - at
         at += min(speed * dt, math.sqrt(2.0 * decel * left) * dt, left)
+
+
+@njit(cache=True, error_model="numpy")
+def sighted(points, s, begin, x, y, distance):
+    """First point of the path after arc length `begin` that is `distance` away from (x, y).
+
+    The path goes on straight beyond its end, so that the last metres are driven like all others.
+    """
+    last = points.shape[0] - 1
+    ax, ay, i = place(points, s, begin, 0)
+    if (ax - x) ** 2 + (ay - y) ** 2 >= distance * distance:
+        return ax, ay  # too far off the path to see past its nearest point
+    while i < last:
+        bx = points[i + 1, 0]
+        by = points[i + 1, 1]
+        if (bx - x) ** 2 + (by - y) ** 2 >= distance * distance or i == last - 1:
+            return _crossing(ax, ay, bx, by, x, y, distance)
+        ax = bx
+        ay = by
+        i += 1
+    return ax, ay
+
+
+@njit(error_model="numpy")
+def _crossing(ax, ay, bx, by, x, y, distance):
+    """Where the ray from a, inside the circle around (x, y), through b leaves it."""
+    dx = bx - ax
+    dy = by - ay
+    size = math.sqrt(dx * dx + dy * dy)
+    if size == 0.0:
+        return bx, by
+    dx /= size
+    dy /= size
+    middle = dx * (x - ax) + dy * (y - ay)
+    away = (x - ax - middle * dx) ** 2 + (y - ay - middle * dy) ** 2
+    t = middle + math.sqrt(max(distance * distance - away, 0.0))
+    return ax + t * dx, ay + t * dy

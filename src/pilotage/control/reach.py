@@ -45,8 +45,8 @@ def reach(
 
     Example:
         >>> from pilotage.models import pendulum
-        >>> upright = reach(pendulum(), {"theta": 3.14, "omega": 0.0})
-        >>> float(upright.cost([-3.14, 0.0], [0.0])) < 1e-4
+        >>> hang = reach(pendulum(), {"theta": 3.14, "theta_rate": 0.0})
+        >>> float(hang.cost([-3.14, 0.0], [0.0])) < 1e-4
         True
     """
     space, action = dynamics.state, dynamics.action

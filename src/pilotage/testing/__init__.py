@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from .controllers import check_controller as check_controller
 from .estimators import check_estimator as check_estimator
 from .models import check_dynamics as check_dynamics
 from .models import check_sensor as check_sensor
 from .planners import check_planner as check_planner
 from .spaces import check_space as check_space
 
-__all__ = ["check_dynamics", "check_estimator", "check_planner", "check_sensor", "check_space"]
+__all__ = [
+    "check_controller",
+    "check_dynamics",
+    "check_estimator",
+    "check_planner",
+    "check_sensor",
+    "check_space",
+]

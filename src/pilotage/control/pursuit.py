@@ -1,0 +1,196 @@
+"""Pure pursuit: drive the arc that leads to a point some way ahead on the path."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.dynamics import Dynamics
+from ..core.errors import ModelError, ShapeError
+from ..core.results import Action, ActionStatus, Plan
+from ..core.sensor import find
+from .path import Path, Progress, sighted
+from .states import broken, state_of
+
+Array = NDArray[np.float64]
+Command = Callable[[Array, float, float, bool], ArrayLike]
+"""From a state, a speed [m/s], a curvature [1/m] and whether the path lies behind, to an action."""
+
+
+class PurePursuit:
+    """Geometric path tracking for everything that drives where it looks.
+
+    ::
+
+        L      = max(lookahead, preview v)                   distance to the target, v the speed of the robot
+        (a, b) = target - (x, y) in the frame of the robot   the first point of the path that is L away
+        kappa  = 2 b / (a^2 + b^2)                           the arc through both, tangent to the heading
+        speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the path
+
+    A bicycle or tricycle steers ``atan(wheelbase kappa)`` and accelerates towards the speed; a unicycle or differential
+    drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where an action would leave its
+    bounds, the vehicle goes slower and keeps the curvature.
+
+    Args:
+        dynamics: what is driven; its state has x, y and yaw. Known by the names of the actions: accel and steer, speed
+            and yaw_rate, left and right.
+        path: a `Plan` or its path ``(K, >= 2)``.
+        speed: along the path [m/s].
+        decel: for slowing down before the end [m/s^2].
+        lookahead: shortest distance to the target [m].
+        preview: the target is so many seconds ahead [s].
+        tolerance: the path is done so close to its end [m].
+        gain: of the acceleration towards the speed wanted [1/s].
+        command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
+
+    Source: Coulter, "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01, 1992; the lookahead
+    that grows with speed is that of the Autoware and Nav2 controllers.
+
+    Example:
+        >>> from pilotage.models import unicycle
+        >>> drive = PurePursuit(unicycle(), [[0, 0], [5, 0]], speed=0.5)
+        >>> drive.act([0.0, 0.2, 0.0]).u.round(3).tolist()             # left of the path, turns right
+        [0.5, -0.556]
+    """
+
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        path: Plan | ArrayLike,
+        *,
+        speed: float = 1.0,
+        decel: float = 1.0,
+        lookahead: float = 0.6,
+        preview: float = 0.8,
+        tolerance: float = 0.2,
+        gain: float = 2.0,
+        command: Command | None = None,
+    ) -> None:
+        given = {"speed": speed, "decel": decel, "lookahead": lookahead, "tolerance": tolerance, "gain": gain}
+        for name, value in given.items():
+            if not (math.isfinite(value) and value > 0.0):
+                raise ShapeError(f"{name} is {value}; expected a positive number")
+        self.dynamics, self.path = dynamics, Path(path)
+        self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
+        self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)
+        self._pose = [find(name, dynamics.state) for name in ("x", "y", "yaw")]
+        self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
+        self._command = commands(dynamics, self.gain) if command is None else command
+        self._progress = Progress(self.path)
+
+    def reset(self, *, seed: int | None = None) -> None:
+        """Look for the robot on the whole path again; nothing here is random."""
+        self._progress.reset()
+
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
+
+        Raises:
+            ShapeError: on a state of the wrong length.
+        """
+        begun = time.perf_counter()
+        x = state_of(belief_or_state, self.dynamics.state)
+        reason = broken(x, self.dynamics.state)
+        if reason:
+            u = self._bounded(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), 0.0, 0.0)
+            return self._action(u, ActionStatus.FALLBACK, f"{reason}; fell back to brake", begun)
+        px, py, yaw = x[self._pose]
+        s = self._progress.update((px, py), math.inf if t is None else t)
+        gap = math.dist(self.path.goal, (px, py))
+        if gap <= self.tolerance:
+            return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, "", begun)
+        left = self.path.length - s
+        if left <= 0.0:
+            reason = f"the end of the path was passed {gap:.2g} m beside it"
+            return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
+        kappa, behind = self._arc(px, py, yaw, s, self.speed if self._speed is None else abs(x[self._speed]))
+        speed = min(self.speed, math.sqrt(2.0 * self.decel * left))
+        return self._action(self._bounded(x, speed, kappa, behind), ActionStatus.SOLVED, "", begun)
+
+    def _arc(self, px: float, py: float, yaw: float, s: float, v: float) -> tuple[float, bool]:
+        """Curvature of the arc to the target, and whether that lies behind."""
+        reach = max(self.lookahead, self.preview * v)
+        tx, ty = sighted(self.path.points, self.path.s, s, px, py, reach)
+        dx, dy, cos, sin = tx - px, ty - py, math.cos(yaw), math.sin(yaw)
+        a, b = cos * dx + sin * dy, cos * dy - sin * dx
+        size = max(math.hypot(a, b), 1e-6)
+        if a < 0.0:
+            return math.copysign(2.0 / size, b), True  # the tightest arc, not the long way round
+        return 2.0 * b / (size * size), False
+
+    def _bounded(self, x: Array, speed: float, kappa: float, behind: bool = False) -> Array:
+        action = self.dynamics.action
+        return action.clip(np.asarray(self._command(x, speed, kappa, behind), dtype=np.float64))
+
+    def _action(self, u: Array, status: ActionStatus, reason: str, begun: float) -> Action:
+        return Action(u, status, solve_time=time.perf_counter() - begun, reason=reason)
+
+
+def commands(dynamics: Dynamics, gain: float) -> Command:
+    """What makes actions of speed and curvature for these dynamics, by the names of their actions.
+
+    Raises:
+        ModelError: when the names are not known, or the model has no parameter for a length that is needed.
+    """
+    names = set(dynamics.action.names)
+    for needed, make in ((("accel", "steer"), _steered), (("speed", "yaw_rate"), _turned), (("left", "right"), _wheeled)):
+        if set(needed) <= names:
+            return make(dynamics, gain)
+    raise ModelError(
+        f"pure pursuit does not know how to drive with the actions {', '.join(dynamics.action.names)}; "
+        "give command, a function of (x, speed, curvature, behind)"
+    )
+
+
+def _steered(dynamics: Dynamics, gain: float) -> Command:
+    wheelbase, at = _parameter(dynamics, "wheelbase"), dynamics.state.index("speed")
+    order = [dynamics.action.index(name) for name in ("accel", "steer")]
+
+    def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
+        u = np.zeros(dynamics.action.size)
+        u[order] = gain * (speed - x[at]), math.atan(wheelbase * kappa)
+        return u
+
+    return command
+
+
+def _turned(dynamics: Dynamics, gain: float) -> Command:
+    order = [dynamics.action.index(name) for name in ("speed", "yaw_rate")]
+    most = float(dynamics.action.high[order[1]])
+
+    def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
+        turn = speed * kappa
+        if abs(turn) > most:
+            speed, turn = speed * most / abs(turn), math.copysign(most, turn)
+        u = np.zeros(dynamics.action.size)
+        u[order] = 0.0 if behind else speed, turn
+        return u
+
+    return command
+
+
+def _wheeled(dynamics: Dynamics, gain: float) -> Command:
+    radius, track = _parameter(dynamics, "wheel_radius"), _parameter(dynamics, "track")
+    order = [dynamics.action.index(name) for name in ("left", "right")]
+    most = float(dynamics.action.high[order].min())
+
+    def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
+        forward, half = 0.0 if behind else speed, 0.5 * track * speed * kappa
+        wheels = np.array([forward - half, forward + half]) / radius
+        u = np.zeros(dynamics.action.size)
+        u[order] = wheels * min(1.0, most / max(np.abs(wheels).max(), 1e-9))
+        return u
+
+    return command
+
+
+def _parameter(dynamics: Dynamics, name: str) -> float:
+    params = getattr(dynamics, "params", {})
+    if name not in params:
+        raise ModelError(f"{dynamics!r} has no parameter {name}, which pure pursuit needs; give command instead")
+    return float(params[name])
