@@ -16,20 +16,41 @@ from .boxes import box as box  # noqa: E402
 from .canvas import Canvas as Canvas  # noqa: E402
 from .drawing import Scene as Scene  # noqa: E402
 from .model_env import ModelEnv as ModelEnv  # noqa: E402
+from .registry import register_all  # noqa: E402
 from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
     from .mujoco import MujocoDynamics as MujocoDynamics
+    from .navigation import Navigation as Navigation
+    from .navigation import NavigationVector as NavigationVector
+    from .navigation import Robot as Robot
 
-__all__ = ["Canvas", "ModelEnv", "ModelVectorEnv", "MujocoDynamics", "Scene", "box"]
+__all__ = [
+    "Canvas",
+    "ModelEnv",
+    "ModelVectorEnv",
+    "MujocoDynamics",
+    "Navigation",
+    "NavigationVector",
+    "Robot",
+    "Scene",
+    "box",
+]
 
-# Simulators load when they are asked for.
-_SIMULATORS = {"MujocoDynamics": "mujoco"}
+# Simulators and maps load when they are asked for.
+_LAZY = {
+    "MujocoDynamics": "mujoco",
+    "Navigation": "navigation",
+    "NavigationVector": "navigation",
+    "Robot": "navigation",
+}
+
+register_all()
 
 
 def __getattr__(name: str) -> Any:
-    if name in _SIMULATORS:
-        return getattr(importlib.import_module(f"{__name__}.{_SIMULATORS[name]}"), name)
+    if name in _LAZY:
+        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
     raise AttributeError(f"pilotage.envs has no {name!r}; it has {', '.join(__all__)}")
 
 

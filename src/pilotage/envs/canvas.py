@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from typing import Any, TypeAlias
 
@@ -40,6 +41,7 @@ class Canvas:
     Args:
         low, high: corners of the rectangle [m].
         size: longest side of the picture [pixels].
+        paper: what it is drawn on.
 
     Example:
         >>> canvas = Canvas((0.0, 0.0), (4.0, 2.0), size=200)
@@ -48,7 +50,7 @@ class Canvas:
         (100, 200, 3)
     """
 
-    def __init__(self, low: ArrayLike, high: ArrayLike, *, size: int = 640) -> None:
+    def __init__(self, low: ArrayLike, high: ArrayLike, *, size: int = 640, paper: Color = PAPER) -> None:
         self._pygame = pygame()
         self.low = np.asarray(low, dtype=np.float64)
         self.high = np.asarray(high, dtype=np.float64)
@@ -57,7 +59,13 @@ class Canvas:
         # Even sizes, which video encoders want.
         self.shape = tuple(int(2 * max(1, round(side * self.scale / SMOOTH / 2))) for side in extent)
         self._surface: Any = self._pygame.Surface((self.shape[0] * SMOOTH, self.shape[1] * SMOOTH))
-        self._surface.fill(PAPER)
+        self._surface.fill(paper)
+
+    def copy(self) -> Canvas:
+        """The same picture once more, to draw on."""
+        twin = copy.copy(self)
+        twin._surface = self._surface.copy()
+        return twin
 
     def place(self, xy: ArrayLike) -> NDArray[np.float64]:
         """Pixel coordinates ``(..., 2)`` of points in the world."""
@@ -74,7 +82,9 @@ class Canvas:
         picture = pg.transform.scale(picture, size)
         height = width * rows / columns
         if yaw:
-            picture = pg.transform.rotate(picture.convert_alpha(self._layer()), np.degrees(yaw))
+            clear = pg.Surface(size, pg.SRCALPHA)  # what turning leaves empty stays transparent
+            clear.blit(picture, (0, 0))
+            picture = pg.transform.rotate(clear, float(np.degrees(yaw)))
         c, s = np.cos(yaw), np.sin(yaw)
         corners = np.array([[0, 0], [width, 0], [0, height], [width, height]]) @ np.array([[c, s], [-s, c]])
         corners = self.place(corners + np.asarray(low))

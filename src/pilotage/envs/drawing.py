@@ -24,12 +24,14 @@ class Scene:
         space: of the states.
         dt: seconds between states.
         states: the true states so far, the last one now.
+        observation: what was observed last.
         extras: whatever else a drawing wants to know.
     """
 
     space: Space
     dt: float
     states: list[Array] = field(default_factory=list)
+    observation: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
 
     def component(self, name: str) -> Array | None:

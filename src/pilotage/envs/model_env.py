@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
 
 import gymnasium
 import numpy as np
@@ -13,9 +14,10 @@ from ..core import Dynamics, PilotageError, Sensor, Task
 from .boxes import box, boxed, boxes
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
-from .simulation import Array, Simulation, Streams
+from .simulation import Array, Simulation, Start, Streams
 
-Sensors = Sensor | Mapping[str, Sensor | tuple[Sensor, Any]] | None
+Sensors: TypeAlias = Sensor | Mapping[str, Sensor | tuple[Sensor, Any]] | None
+Inform: TypeAlias = Callable[[Array], dict[str, Any]]
 
 
 class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
@@ -34,6 +36,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         task: where an episode starts, what a tick costs, when it is over, and how long a tick takes.
         render_mode: "human", "rgb_array" or None.
         truncate: False leaves the length of an episode to a `TimeLimit`.
+        start: draws the state in which an episode starts from a random stream; the default draws from `task.initial`.
+        inform: from the true states ``(..., n)`` to more entries of `info`, each an array ``(...)`` or ``(..., k)``.
         drawing: from a `Scene` to a picture; the default draws states from above or as curves.
         dtype: of observations and actions.
 
@@ -50,6 +54,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         (dtype('float32'), True, False)
     """
 
+    metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 10}  # noqa: RUF012
+
     def __init__(
         self,
         dynamics: Dynamics,
@@ -58,18 +64,20 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         *,
         render_mode: str | None = None,
         truncate: bool = True,
+        start: Start | None = None,
+        inform: Inform | None = None,
         drawing: Drawing = draw,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        self.world = simulation(dynamics, sensors, task)
+        self.world = simulation(dynamics, sensors, task, start)
         self.single = not isinstance(sensors, Mapping)
-        self.metadata = metadata(self.world)
+        self.metadata = {**self.metadata, "render_fps": frames(self.world)}
         self.render_mode = checked_mode(render_mode, self.metadata)
         self.observation_space = observation_space(self.world, self.single, dtype)
         self.action_space = box(dynamics.action, dtype=dtype)
         self.scene = Scene(dynamics.state, self.world.dt)
         self._horizon = task.horizon if truncate else None
-        self._drawing, self._dtype = drawing, dtype
+        self._inform, self._drawing, self._dtype = inform or no_more, drawing, dtype
         self._window: Window | None = None
         self._x: Array | None = None
         self._ticks = 0
@@ -81,8 +89,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         x = self.world.start(self.np_random) if given is None else self.world.dynamics.state.check(given).copy()
         self._x, self._ticks = x, 0
         self.scene.states = [x]
-        self._draw()
-        return self._observation(x), self._info(False)
+        return self._seen(), self._info(False)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """One tick of `task.dt` seconds under `action`."""
@@ -102,8 +109,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             cost += float(world.terminal_cost(self._x, self.time))
         if self.render_mode is not None:
             self.scene.states.append(self._x)
-        self._draw()
-        return self._observation(self._x), -cost, terminated, truncated, self._info(bool(verdict.violated))
+        return self._seen(), -cost, terminated, truncated, self._info(bool(verdict.violated))
 
     @property
     def state(self) -> Array:
@@ -129,28 +135,41 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             self._window.close()
             self._window = None
 
-    def _draw(self) -> None:
+    def _seen(self) -> Any:
+        """The observation of the present state, shown on the screen where there is one."""
+        z = observation(self.world, self.state, self.np_random, self.single, self._dtype)
+        self.scene.observation = z
         if self.render_mode == "human":
             self._window = self._window or Window("Pilotage")
             self._window.show(self._drawing(self.scene), self.metadata["render_fps"])
-
-    def _observation(self, x: Array) -> Any:
-        return observation(self.world, x, self.np_random, self.single, self._dtype)
+        return copy.deepcopy(z)
 
     def _info(self, violated: bool) -> dict[str, Any]:
-        return {"state": self.state, "time": self.time, "violated": violated}
+        more = {name: plain(value) for name, value in self._inform(self.state).items()}
+        return {"state": self.state, "time": self.time, "violated": violated, **more}
 
 
-def simulation(dynamics: Dynamics, sensors: Sensors, task: Task) -> Simulation:
+def no_more(x: Array) -> dict[str, Any]:
+    """No more entries of `info`."""
+    return {}
+
+
+def plain(value: Any) -> Any:
+    """An array, or the Python number that an array without axes holds."""
+    array = np.array(value)
+    return array.item() if array.ndim == 0 else array
+
+
+def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None) -> Simulation:
     """The world of these models; a single sensor goes by the name "reading"."""
     on = getattr(task, "on", None)  # a traced task names the components it needs of a larger state
     fitted = task if on is None else on(dynamics.state, dynamics.action)
-    return Simulation(dynamics, {"reading": sensors} if isinstance(sensors, Sensor) else sensors, fitted)
+    return Simulation(dynamics, {"reading": sensors} if isinstance(sensors, Sensor) else sensors, fitted, start)
 
 
-def metadata(world: Simulation) -> dict[str, Any]:
-    """What an environment says of itself."""
-    return {"render_modes": ["human", "rgb_array"], "render_fps": max(1, round(1.0 / world.dt))}
+def frames(world: Simulation) -> int:
+    """Frames per second that show a world at its own pace."""
+    return max(1, round(1.0 / world.dt))
 
 
 def checked_mode(mode: str | None, about: Mapping[str, Any]) -> str | None:

@@ -5,7 +5,7 @@ Pure functions of states and random streams, for one world or a batch of them; e
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,6 +17,10 @@ from ..core import Dynamics, PilotageError, Sensor, Space, Task
 Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
+
+
+Start: TypeAlias = Callable[[np.random.Generator], Array]
+"""Draws the state in which an episode starts."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,18 @@ class Simulation:
         dynamics: how the true state moves.
         sensors: what is seen of it, by name; a sensor, or a pair of a sensor and its context. They are mounted on the
             state with `Sensor.on`. None: the state itself, without noise, under the name "state".
-        task: where an episode starts, what it costs, when it is over.
+        task: what an episode costs, when it is over.
+        start: draws the state ``(n,)`` in which an episode starts; None draws from `task.initial`.
     """
 
     def __init__(
-        self, dynamics: Dynamics, sensors: Mapping[str, Sensor | tuple[Sensor, Any]] | None, task: Task
+        self,
+        dynamics: Dynamics,
+        sensors: Mapping[str, Sensor | tuple[Sensor, Any]] | None,
+        task: Task,
+        start: Start | None = None,
     ) -> None:
+        self._start = start
         self.dynamics = dynamics
         self.task = task
         self.dt = float(task.dt)
@@ -67,6 +77,8 @@ class Simulation:
 
     def start(self, stream: np.random.Generator) -> Array:
         """A state ``(n,)`` to begin with."""
+        if self._start is not None:
+            return self._start(stream)
         belief = self.task.initial
         if belief is None:
             raise PilotageError("the task has no initial belief to start from; give it one, or reset with a state")

@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ..core import Dynamics, PilotageError, ShapeError, Task
 from .boxes import box
 from .drawing import Drawing, Scene, draw
-from .model_env import Sensors, checked_mode, metadata, observation, observation_space, simulation
-from .simulation import Array
+from .model_env import Inform, Sensors, checked_mode, frames, no_more, observation, observation_space, simulation
+from .simulation import Array, Start
 
 
 class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
@@ -25,7 +25,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     episode that ended starts anew in the next tick (`AutoresetMode.NEXT_STEP`), whose action is ignored.
 
     Args:
-        dynamics, sensors, task, drawing, dtype: as for `ModelEnv`.
+        dynamics, sensors, task, start, inform, drawing, dtype: as for `ModelEnv`.
         num_envs: how many.
         render_mode: "rgb_array" (`render` gives a tuple of pictures) or None.
         truncate: False lets episodes run on past `task.horizon`.
@@ -43,6 +43,12 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         ((3, 2), (3, 2))
     """
 
+    metadata: dict[str, Any] = {  # noqa: RUF012
+        "render_modes": ["rgb_array"],
+        "render_fps": 10,
+        "autoreset_mode": AutoresetMode.NEXT_STEP,
+    }
+
     def __init__(
         self,
         dynamics: Dynamics,
@@ -53,24 +59,25 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         render_mode: str | None = None,
         truncate: bool = True,
         max_episode_steps: int | None = None,
+        start: Start | None = None,
+        inform: Inform | None = None,
         drawing: Drawing = draw,
         dtype: DTypeLike = np.float32,
     ) -> None:
         if num_envs < 1:
             raise PilotageError(f"num_envs is {num_envs}; there must be at least one environment")
         self.num_envs = num_envs
-        self.world = simulation(dynamics, sensors, task)
+        self.world = simulation(dynamics, sensors, task, start)
         self.single = not isinstance(sensors, Mapping)
-        about = {**metadata(self.world), "render_modes": ["rgb_array"]}
-        self.metadata = {**about, "autoreset_mode": AutoresetMode.NEXT_STEP}
-        self.render_mode = checked_mode(render_mode, about)
+        self.metadata = {**self.metadata, "render_fps": frames(self.world)}
+        self.render_mode = checked_mode(render_mode, self.metadata)
         self.single_observation_space = observation_space(self.world, self.single, dtype)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.single_action_space = box(dynamics.action, dtype=dtype)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._horizon = task.horizon if truncate else None
         self._limit = max_episode_steps
-        self._drawing, self._dtype = drawing, dtype
+        self._inform, self._drawing, self._dtype = inform or no_more, drawing, dtype
         self._streams: list[np.random.Generator] = []
         self._x: Array = np.empty((0, dynamics.state.size))
         self._ticks = np.zeros(num_envs, dtype=np.int64)
@@ -169,10 +176,14 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
 
     def _observation(self) -> Any:
-        return observation(self.world, self._x, self._streams, self.single, self._dtype)
+        z = observation(self.world, self._x, self._streams, self.single, self._dtype)
+        if self.render_mode is not None:
+            for i, scene in enumerate(self.scenes):
+                scene.observation = z[i] if self.single else {name: each[i] for name, each in z.items()}
+        return z
 
     def _info(self, violated: NDArray[np.bool_]) -> dict[str, Any]:
-        values = {"state": self.states, "time": self._times(), "violated": violated}
+        values = {"state": self.states, "time": self._times(), "violated": violated, **self._inform(self.states)}
         info: dict[str, Any] = {}
         for name, value in values.items():
             info[name], info[f"_{name}"] = value, np.ones(self.num_envs, dtype=bool)

@@ -1,0 +1,9 @@
+"""A robot with a lidar finds its way through a building."""
+
+from __future__ import annotations
+
+from .env import Navigation as Navigation
+from .env import NavigationVector as NavigationVector
+from .robots import Robot as Robot
+
+__all__ = ["Navigation", "NavigationVector", "Robot"]

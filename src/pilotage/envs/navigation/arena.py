@@ -1,0 +1,244 @@
+"""A mapped building with obstacles that are on no map, a robot whose wheels slip in it, and goals to visit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import Belief, Dynamics, Particles, Space, Task
+from ...maps import OccupancyGrid
+from .robots import Robot, discs
+from .scenarios import Rooms
+
+Array = NDArray[np.float64]
+POSE = Space("pose: SE2")
+FAR = 1e6
+
+
+@dataclass(frozen=True, eq=False)
+class Arena(Dynamics):
+    """The true world: the state of the robot, the slip of its wheels, what they measured, obstacles and goals.
+
+    ::
+
+        (s, phi)   the arc and the turn of one nominal tick, robot.step(x, u)
+        pose'      = pose Exp(((1 - a) s, 0, (1 - b) phi))            a, b: slip of speed and turn
+        a', b'     = e^(-dt/lasting) a, b (+) noise                   Ornstein-Uhlenbeck, standard deviation `slip`
+        wheels'    = (s, phi) / dt                                    what the encoders see
+        reached'   = reached + [the goal at hand is nearer than `tolerance`]
+
+    Obstacles and goals are constants of an episode and belong to the state, so that sensing, collisions and success
+    are functions of the state alone and batches of worlds are arrays.
+
+    Attributes:
+        grid: the map.
+        robot: the robot.
+        obstacles, goals: how many.
+        slip: standard deviation of the slip.
+        lasting: its correlation time [s].
+        tolerance: a goal counts as reached so close to it [m].
+    """
+
+    grid: OccupancyGrid
+    robot: Robot
+    obstacles: int = 6
+    goals: int = 5
+    slip: float = 0.05
+    lasting: float = 2.0
+    tolerance: float = 0.35
+
+    @cached_property
+    def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Robot, slip, wheels, obstacles, goals, number of goals reached."""
+        return Space(
+            *self.robot.model.state.parts,
+            "slip_speed slip_turn",
+            "wheel_speed [m/s]",
+            "wheel_yaw_rate [rad/s]",
+            *(f"obstacle{i}.x obstacle{i}.y obstacle{i}.radius [m]" for i in range(self.obstacles)),
+            *(f"goal{i}.x goal{i}.y [m]" for i in range(self.goals)),
+            "reached",
+        )
+
+    @cached_property
+    def action(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """What the robot is told."""
+        return self.robot.model.action
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        """The world `dt` seconds later."""
+        u = np.asarray(u, dtype=np.float64)
+        x = np.asarray(x, dtype=np.float64)
+        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
+        y = np.array(np.broadcast_to(x, (*batch, self.state.size)))
+        start = self.robot_state(y)
+        end = self.robot.model.state.clip(self.robot.model.step(start, u, dt))
+        pose = start[..., self.robot.pose_index]
+        nominal = POSE.minus(end[..., self.robot.pose_index], pose)
+        slips, wheels = self._slips, self._wheels
+        slid = nominal * np.stack([1.0 - y[..., slips][..., 0], np.ones(batch), 1.0 - y[..., slips][..., 1]], -1)
+        end[..., self.robot.pose_index] = POSE.plus(pose, slid)
+        y[..., : self.robot.model.state.size] = end
+        y[..., wheels] = nominal[..., [0, 2]] / dt
+        y[..., slips] *= math.exp(-dt / self.lasting)
+        near = np.hypot(*np.moveaxis(self.goal(y) - self.pose(y)[..., :2], -1, 0)) < self.tolerance
+        y[..., -1] = np.minimum(y[..., -1] + near, self.goals)
+        return y
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        """Fresh slip; everything else follows from it."""
+        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
+        Q = np.zeros((*batch, self.state.dim, self.state.dim))
+        fresh = self.slip**2 * (1.0 - math.exp(-2.0 * dt / self.lasting))
+        first = self.robot.model.state.dim
+        Q[..., first, first] = Q[..., first + 1, first + 1] = fresh
+        return Q
+
+    # -- what a state holds
+
+    @cached_property
+    def _slips(self) -> slice:
+        n = self.robot.model.state.size
+        return slice(n, n + 2)
+
+    @cached_property
+    def _wheels(self) -> slice:
+        n = self.robot.model.state.size
+        return slice(n + 2, n + 4)
+
+    def robot_state(self, x: Any) -> Array:
+        """The robot's own state."""
+        return x[..., : self.robot.model.state.size]
+
+    def pose(self, x: Any) -> Array:
+        """x, y, yaw of the robot ``(..., 3)``."""
+        return x[..., self.robot.pose_index]
+
+    def wheels(self, x: Any) -> Array:
+        """Speed and yaw rate that the wheels measured ``(..., 2)``."""
+        return x[..., self._wheels]
+
+    def obstacles_of(self, x: Any) -> Array:
+        """x, y, radius of the obstacles that are not on the map ``(..., obstacles, 3)``."""
+        first = self._wheels.stop
+        return x[..., first : first + 3 * self.obstacles].reshape(*x.shape[:-1], self.obstacles, 3)
+
+    def goals_of(self, x: Any) -> Array:
+        """All goals ``(..., goals, 2)``."""
+        return x[..., -1 - 2 * self.goals : -1].reshape(*x.shape[:-1], self.goals, 2)
+
+    def reached(self, x: Any) -> NDArray[np.int64]:
+        """How many goals were reached ``(...)``."""
+        return np.rint(x[..., -1]).astype(np.int64)
+
+    def goal(self, x: Any) -> Array:
+        """The goal at hand ``(..., 2)``; the last one after all were reached."""
+        i = np.minimum(self.reached(x), self.goals - 1)
+        return np.take_along_axis(self.goals_of(x), i[..., None, None], axis=-2)[..., 0, :]
+
+    # -- space that is left
+
+    @cached_property
+    def blocked(self) -> NDArray[np.bool_]:
+        """Cells where a robot must not be: occupied or unknown, with a ring of blocked cells around the map."""
+        return np.pad(~self.grid.free, 1, constant_values=True)
+
+    @cached_property
+    def rooms(self) -> Rooms:
+        """Where the robot fits."""
+        return Rooms(self.grid, self.robot.radius)
+
+    def clearance(self, x: Any) -> Array:
+        """Gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; exact up to 1 m.
+
+        Distance of the footprint's discs to the squares of blocked cells and to the round obstacles; negative inside.
+        """
+        centers, radii = discs(self.robot.footprint, self.pose(x))
+        wall = squares_distance(self.blocked, self.grid.world_to_grid(centers) + 1.0, 1.0 / self.grid.resolution)
+        gap = (wall * self.grid.resolution - radii).min(-1)
+        round_ones = self.obstacles_of(x)
+        if self.obstacles:
+            apart = np.linalg.norm(centers[..., :, None, :] - round_ones[..., None, :, :2], axis=-1)
+            gap = np.minimum(gap, (apart - radii[:, None] - round_ones[..., None, :, 2]).min((-1, -2)))
+        return gap
+
+    def start(self, stream: np.random.Generator) -> Array:
+        """A new episode: the robot at rest in a free place, obstacles and goals around it, all of them in reach."""
+        pose, obstacles, goals = self.rooms.scenario(self.obstacles, self.goals, stream)
+        x = self.state.identity()
+        x[self.robot.pose_index] = pose
+        x[self._slips] = self.slip * stream.standard_normal(2)
+        first = self._wheels.stop
+        x[first : first + 3 * self.obstacles] = obstacles.ravel()
+        x[-1 - 2 * self.goals : -1] = goals.ravel()
+        return x
+
+
+def squares_distance(blocked: NDArray[np.bool_], points: Array, reach: float) -> Array:
+    """Distance [cells] of points ``(..., 2)`` (x, y in cells) to the nearest blocked cell as a square, up to `reach`.
+
+    Minus the depth below the surface is not reckoned: inside a blocked cell the distance is 0.
+    """
+    half = math.ceil(reach) + 1
+    offsets = np.arange(-half, half + 1)
+    rows, columns = blocked.shape
+    base = np.floor(np.clip(np.nan_to_num(points, nan=-FAR), -FAR, FAR)).astype(np.int64)
+    i, j = base[..., 1, None] + offsets, base[..., 0, None] + offsets
+    inside_i, inside_j = (i >= 0) & (i < rows), (j >= 0) & (j < columns)
+    hit = blocked[np.clip(i, 0, rows - 1)[..., :, None], np.clip(j, 0, columns - 1)[..., None, :]]
+    hit = hit | ~(inside_i[..., :, None] & inside_j[..., None, :])
+    dy = np.maximum(np.maximum(i - points[..., 1, None], points[..., 1, None] - i - 1), 0.0)
+    dx = np.maximum(np.maximum(j - points[..., 0, None], points[..., 0, None] - j - 1), 0.0)
+    squared = np.where(hit, dy[..., :, None] ** 2 + dx[..., None, :] ** 2, np.inf)
+    return np.sqrt(np.minimum(squared.min((-1, -2)), reach**2))
+
+
+class Tour(Task):
+    """Visit the goals in their order, soon and without touching anything.
+
+    ::
+
+        cost     = dt (way left / 10 m) + effort |u|^2 dt,    way left: straight to the goal at hand, then goal to goal
+        terminal cost = penalty after a collision
+    """
+
+    def __init__(self, arena: Arena, dt: float, *, effort: float = 0.01, penalty: float = 1000.0) -> None:
+        self.arena = arena
+        self.dt = dt
+        self.horizon = 2000
+        self.effort, self.penalty = effort, penalty
+
+    @cached_property
+    def initial(self) -> Belief:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Some episodes to begin with; environments draw a new one each time."""
+        stream = np.random.default_rng(0)
+        return Particles(self.arena.state, [self.arena.start(stream) for _ in range(16)])
+
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Cost of a tick."""
+        return self.dt * (0.1 * self.way_left(x) + self.effort * (np.asarray(u) ** 2).sum(-1))
+
+    def terminal_cost(self, x: Any, r: Any = None) -> Any:
+        """The penalty, where the robot touches something."""
+        return self.penalty * (self.arena.clearance(x) < 0.0)
+
+    def constraint(self, x: Any, u: Any) -> Any:
+        """Positive where the robot touches something [m]."""
+        return -self.arena.clearance(x)[..., None]
+
+    def done(self, x: Any) -> Any:
+        """All goals were reached."""
+        return self.arena.reached(x) >= self.arena.goals
+
+    def way_left(self, x: Any) -> Array:
+        """Straight-line way to the goal at hand and on to those after it ``(...)`` [m]."""
+        goals, reached = self.arena.goals_of(x), self.arena.reached(x)
+        legs = np.linalg.norm(np.diff(goals, axis=-2), axis=-1)
+        later = np.where(np.arange(self.arena.goals - 1) >= reached[..., None], legs, 0.0).sum(-1)
+        here = np.linalg.norm(self.arena.goal(x) - self.arena.pose(x)[..., :2], axis=-1)
+        return np.where(reached >= self.arena.goals, 0.0, here + later)

@@ -1,0 +1,167 @@
+"""The environments `pilotage/Navigation-v0`, single and in numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import FormatError, Sensor
+from ...maps import Lidar, OccupancyGrid
+from ..model_env import ModelEnv
+from ..vector_env import ModelVectorEnv
+from .arena import Arena, Tour
+from .robots import Robot, robot_of
+from .senses import Order, Scanner, TruePose, WheelOdometry
+from .view import View
+
+Array = NDArray[np.float64]
+MAPS = Path(__file__).parent.parent / "maps"
+
+
+class Setting:
+    """The parts of a navigation environment, made from its arguments; see `Navigation`."""
+
+    def __init__(
+        self,
+        map: str | os.PathLike[str] | OccupancyGrid = "turtlebot3_world.yaml",
+        robot: str | Robot = "differential_drive",
+        *,
+        obstacles: int = 4,
+        goals: int = 5,
+        slip: float = 0.05,
+        beams: int | Sequence[float] = 120,
+        max_range: float = 8.0,
+        range_std: float = 0.02,
+        tolerance: float = 0.35,
+        localized: bool = False,
+        dt: float = 0.1,
+    ) -> None:
+        robot = robot_of(robot, slip)
+        self.arena = Arena(grid_of(map), robot, obstacles, goals, slip, tolerance=tolerance)
+        self.task = Tour(self.arena, dt)
+        self.lidar = Lidar(self.arena.grid, beams, max_range)  # what the robot knows of its lidar: obstacles are news
+        angles = np.asarray(self.lidar.angles, dtype=np.float64)
+        self.sensors: dict[str, Sensor] = {
+            "lidar": Scanner(self.arena, angles, max_range, range_std),
+            "odometry": WheelOdometry(self.arena),
+            "goal": Order(self.arena),
+        }
+        if localized:
+            self.sensors["pose"] = TruePose(self.arena)
+        self.view = View(self.arena, angles, max_range)
+
+    def inform(self, x: Array) -> dict[str, Any]:
+        """What `info` says besides the state."""
+        arena = self.arena
+        clearance = arena.clearance(x)
+        return {
+            "pose": arena.pose(x),
+            "goal": arena.goal(x),
+            "reached": arena.reached(x),
+            "clearance": clearance,
+            "collision": clearance < 0.0,
+        }
+
+
+class Navigation(ModelEnv):
+    """A robot with lidar and slipping odometry visits goals on a ROS map, among obstacles that are not on the map.
+
+    Observation, a dictionary: "lidar" ranges ``(beams,)`` [m], `max_range` where nothing is seen; "odometry" speed
+    [m/s] and yaw rate [rad/s] as the wheels measured them; "goal" x and y [m] in the frame of the map; with
+    `localized` also "pose". Where the robot is it has to find out: ``info`` tells "pose", "clearance" [m],
+    "collision", "goal", "reached" and the whole "state".
+
+    Action: of the robot, in SI units: speed and yaw rate for "differential_drive", acceleration and steering angle for
+    "bicycle".
+
+    Reward: minus the way left to the last goal, ``-dt (way / 10 m)``, a little for effort, and -1000 for a collision,
+    which ends the episode. It terminates when all goals were reached, and is truncated after 2000 ticks.
+
+    Args:
+        map: path of a ROS map (yaml) or MovingAI map, the name of a map that comes along ("turtlebot3_world.yaml",
+            "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Free cells are where the robot may go.
+        robot: "differential_drive", "bicycle", or a `Robot`.
+        obstacles: discs that are not on the map, placed anew in every episode.
+        goals: places to visit in every episode; they can all be reached.
+        slip: standard deviation of the wheels' slip, as a share of speed and turn; it lasts for two seconds.
+        beams: a number of beams around the full circle, or their angles [rad].
+        max_range, range_std: of the lidar [m].
+        tolerance: a goal counts as reached so close to it [m].
+        localized: observe the true pose as well.
+        dt: seconds a tick.
+        render_mode: "human", "rgb_array" or None. What lies in ``env.unwrapped.scene.extras`` under "path",
+            "particles" and "estimate" is drawn too.
+
+    Attributes:
+        grid: the map.
+        robot: the robot's models of itself, and its footprint.
+        lidar: the lidar as a sensor on the map, for localization.
+
+    Example:
+        >>> import gymnasium, pilotage.envs
+        >>> env = gymnasium.make("pilotage/Navigation-v0", map="depot.yaml")
+        >>> observation, info = env.reset(seed=1)
+        >>> observation["lidar"].shape, info["reached"]
+        ((120,), 0)
+    """
+
+    def __init__(
+        self,
+        map: str | os.PathLike[str] | OccupancyGrid = "turtlebot3_world.yaml",
+        robot: str | Robot = "differential_drive",
+        *,
+        render_mode: str | None = None,
+        **settings: Any,
+    ) -> None:
+        made = Setting(map, robot, **settings)
+        super().__init__(
+            made.arena, made.sensors, made.task, render_mode=render_mode, truncate=False,
+            start=made.arena.start, inform=made.inform, drawing=made.view,
+        )  # fmt: skip
+        self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
+
+
+class NavigationVector(ModelVectorEnv):
+    """Many `Navigation` environments as one; the arguments are the same, and `num_envs`."""
+
+    def __init__(
+        self,
+        num_envs: int,
+        map: str | os.PathLike[str] | OccupancyGrid = "turtlebot3_world.yaml",
+        robot: str | Robot = "differential_drive",
+        *,
+        render_mode: str | None = None,
+        max_episode_steps: int | None = None,
+        **settings: Any,
+    ) -> None:
+        made = Setting(map, robot, **settings)
+        super().__init__(
+            made.arena, made.sensors, made.task, num_envs=num_envs, render_mode=render_mode, truncate=False,
+            max_episode_steps=max_episode_steps, start=made.arena.start, inform=made.inform, drawing=made.view,
+        )  # fmt: skip
+        self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
+
+
+def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
+    """A map by path or by the name of one that comes along."""
+    if isinstance(given, OccupancyGrid):
+        return given
+    path = Path(given)
+    if not path.is_file() and (MAPS / path).is_file():
+        path = MAPS / path
+    if not path.is_file():
+        known = ", ".join(sorted(found.name for found in MAPS.glob("*.yaml")))
+        raise FormatError(f"there is no map {given}; give the path of a yaml file, or one of {known}")
+    return _loaded(path.resolve(), path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=8)
+def _loaded(path: Path, changed: int) -> OccupancyGrid:
+    """Environments in one process share what is reckoned from a map."""
+    return OccupancyGrid.load(path)

@@ -1,0 +1,94 @@
+"""The robots of the navigation environment: what they are told to do, how they move, how large they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import Dynamics, PilotageError, Space
+from ...core.sensor import find
+from ...models import bicycle, dynamics, unicycle
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Robot:
+    """A robot as it knows itself.
+
+    Attributes:
+        model: its dynamics, for planning and control; the state has x, y and yaw.
+        odometry: the same motion driven by what its wheels measure, speed [m/s] and yaw rate [rad/s]; for filters.
+        footprint: discs that cover it, ``(K, 3)``: x, y in the frame of the robot, radius [m].
+    """
+
+    model: Dynamics
+    odometry: Dynamics
+    footprint: Array
+
+    @property
+    def radius(self) -> float:
+        """Radius of the disc around the robot's origin that covers it all [m]."""
+        return float((np.hypot(self.footprint[:, 0], self.footprint[:, 1]) + self.footprint[:, 2]).max())
+
+    @cached_property
+    def pose_index(self) -> list[int]:
+        """Where x, y and yaw are in the state."""
+        return [find(name, self.model.state) for name in ("x", "y", "yaw")]
+
+
+_LIMITS = Space("speed [m/s] in [-1, 1]", "yaw_rate [rad/s] in [-1, 1]")
+_PLANE = Space("x y [m]", "yaw: angle")
+_CAR = bicycle().state.bounded(speed=(-0.5, 1.0))
+_PEDALS = Space("accel [m/s^2] in [-1, 1]", "steer [rad] in [-0.6, 0.6]")
+
+# The library's bodies under the limits of these robots.
+_drive = dynamics(state=_PLANE, action=_LIMITS, noise=(0.01, 0.01, 0.01))(unicycle.__wrapped__)
+_ride = dynamics(state=_CAR, action=_PEDALS, params={"wheelbase": 0.33}, noise=(0.01, 0.01, 0.01, 0.02))(
+    bicycle.__wrapped__
+)
+
+
+def differential_drive(slip: float = 0.05) -> Robot:
+    """A round robot, 35 cm across, that is told speed and yaw rate, as ROS robots are (``cmd_vel``)."""
+    noisy = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
+    return Robot(noisy, noisy, np.array([[0.0, 0.0, 0.175]]))
+
+
+def car(slip: float = 0.05) -> Robot:
+    """A small car, wheelbase 33 cm, that is told acceleration and steering angle; a bicycle model."""
+    odometry = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
+    return Robot(_ride(), odometry, np.array([[0.0, 0.0, 0.16], [0.165, 0.0, 0.16], [0.33, 0.0, 0.16]]))
+
+
+def _held(slip: float, speed: float) -> float:
+    """Error of a speed under slip, for a filter that takes errors of consecutive ticks for independent.
+
+    Slip lasts longer than a tick, which adds up to more than independent errors of its size would; a factor of three
+    makes up for that over the seconds for which it lasts.
+    """
+    return 3.0 * slip * speed
+
+
+ROBOTS = {"differential_drive": differential_drive, "bicycle": car}
+
+
+def robot_of(given: str | Robot, slip: float) -> Robot:
+    """A robot by its name, or one of the user's own."""
+    if isinstance(given, Robot):
+        return given
+    if given not in ROBOTS:
+        raise PilotageError(f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot")
+    return ROBOTS[given](slip)
+
+
+def discs(footprint: Array, poses: Any) -> tuple[Array, Array]:
+    """Centres ``(..., K, 2)`` and radii ``(K,)`` of a footprint at poses ``(..., 3)``."""
+    c, s = np.cos(poses[..., 2:3]), np.sin(poses[..., 2:3])
+    fx, fy = footprint[:, 0], footprint[:, 1]
+    centers = np.stack([poses[..., 0:1] + c * fx - s * fy, poses[..., 1:2] + s * fx + c * fy], -1)
+    return centers, footprint[:, 2]

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+import itertools
+
+import gymnasium
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env, data_equivalence
+from gymnasium.vector import SyncVectorEnv
+
+import pilotage.envs
+from pilotage.core import FormatError, PilotageError
+from pilotage.envs import Navigation, NavigationVector, Robot
+from pilotage.envs.navigation.arena import Arena, Tour, squares_distance
+from pilotage.envs.navigation.robots import differential_drive
+from pilotage.envs.navigation.scenarios import MARGIN
+from pilotage.envs.navigation.senses import disc_ranges
+from pilotage.maps import OccupancyGrid
+
+NAME = "pilotage/Navigation-v0"
+ROOM = OccupancyGrid.from_ascii(["#" * 40, *["#" + "." * 38 + "#"] * 38, "#" * 40], resolution=0.2, origin=(-4, -4, 0))
+TURNED = OccupancyGrid.from_occupied(ROOM.occupied, 0.2, (1.0, 2.0, 0.7))
+
+
+@pytest.mark.parametrize("robot", ["differential_drive", "bicycle"])
+@pytest.mark.parametrize("map", ["turtlebot3_world.yaml", "depot.yaml", "tb3_sandbox.yaml"])
+def test_gymnasium_finds_nothing_to_say(map, robot):
+    check_env(gymnasium.make(NAME, map=map, robot=robot, render_mode="rgb_array").unwrapped)
+
+
+def test_options():
+    env = gymnasium.make(NAME, map=TURNED, obstacles=0, goals=1, beams=[0.0, 0.5], localized=True, dt=0.05)
+    check_env(env.unwrapped, skip_render_check=True)
+    observation, info = env.reset(seed=2)
+    assert set(observation) == {"lidar", "odometry", "goal", "pose"}
+    assert observation["lidar"].shape == (2,)
+    np.testing.assert_allclose(observation["pose"], info["pose"], atol=1e-6)
+    np.testing.assert_allclose(observation["goal"], info["goal"], atol=1e-6)
+    assert env.unwrapped.metadata["render_fps"] == 20
+
+
+def test_episodes_end_by_themselves_after_2000_ticks():
+    env = gymnasium.make(NAME, map=ROOM)
+    env.reset(seed=0)
+    ticks, truncated = 0, False
+    while not truncated:
+        *_, terminated, truncated, info = env.step(np.zeros(2))
+        assert not terminated
+        ticks += 1
+    assert ticks == 2000
+    assert np.linalg.norm(info["pose"][:2] - info["goal"]) > 0.35
+
+
+@pytest.mark.parametrize("robot", ["differential_drive", "bicycle"])
+def test_the_vector_form_is_many_single_ones(robot):
+    many = SyncVectorEnv([lambda: gymnasium.make(NAME, map=ROOM, robot=robot, max_episode_steps=40)] * 4)
+    ours = gymnasium.make_vec(NAME, num_envs=4, map=ROOM, robot=robot, max_episode_steps=40)
+    assert isinstance(ours, NavigationVector)
+    assert ours.observation_space == many.observation_space
+    a, b = ours.reset(seed=1), many.reset(seed=1)
+    assert data_equivalence(a[0], b[0])
+    rng = np.random.default_rng(1)
+    ends = np.zeros(2, dtype=int)
+    for _ in range(150):
+        us = rng.uniform([0.5, -0.3], [1.0, 0.3], (4, 2))
+        a, b = ours.step(us), many.step(us)
+        assert data_equivalence(a[0], b[0])
+        for mine, theirs in zip(a[1:4], b[1:4], strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-9)
+        assert a[4].keys() == b[4].keys()
+        for name in a[4]:
+            np.testing.assert_allclose(a[4][name], b[4][name], atol=1e-9, err_msg=name)
+        ends += [a[2].sum(), a[3].sum()]
+    assert (ends > 0).all(), "collisions and time limits were both meant to happen"
+
+
+@pytest.mark.parametrize("grid", [ROOM, TURNED, "turtlebot3_world.yaml"], ids=["room", "turned", "turtlebot3"])
+def test_scenarios_leave_room(grid):
+    env = Navigation(map=grid, obstacles=5, goals=4)
+    arena = env.world.dynamics
+    assert isinstance(arena, Arena)
+    for seed in range(8):
+        x = arena.start(np.random.default_rng(seed))
+        assert arena.clearance(x) > MARGIN - 1.5 * env.grid.resolution
+        goals, discs = arena.goals_of(x), arena.obstacles_of(x)
+        assert env.grid.is_free(goals).all()
+        apart = np.linalg.norm(goals[:, None] - discs[None, :, :2], axis=-1) - discs[:, 2]
+        assert (apart > env.robot.radius).all()
+        # A flood over the cells where the robot fits, obstacles stamped onto the map, reaches every goal.
+        stamped = env.grid.with_discs(discs[:, :2], discs[:, 2])
+        fits = OccupancyGrid.from_occupied(~stamped.free, env.grid.resolution, env.grid.origin).inflate(
+            env.robot.radius
+        )
+        reached = fits.free_component(arena.pose(x)[:2])
+        rows, columns = np.moveaxis(env.grid.world_to_cell(goals), -1, 0)
+        assert reached[rows, columns].all()
+
+
+def test_a_room_that_is_too_small():
+    tiny = OccupancyGrid.from_ascii(["###", "#.#", "###"], resolution=0.1)
+    with pytest.raises(
+        PilotageError, match=r"no room for a robot of radius 0\.17 m|no room for a robot of radius 0\.18 m"
+    ):
+        Navigation(map=tiny).reset(seed=0)
+
+
+def test_distance_to_blocked_squares():
+    """Against sampled points of every blocked cell."""
+    rng = np.random.default_rng(4)
+    blocked = rng.random((14, 17)) < 0.15
+    points = rng.uniform(1, 13, (60, 2))
+    fine = (np.arange(51) / 50.0)[:, None]
+    found = squares_distance(blocked, points, 4.0)
+    for point, distance in zip(points, found, strict=True):
+        nearest = 4.0
+        for i, j in np.argwhere(blocked):
+            dx = np.abs(j + fine - point[0]).min() if not j <= point[0] <= j + 1 else 0.0
+            dy = np.abs(i + fine - point[1]).min() if not i <= point[1] <= i + 1 else 0.0
+            nearest = min(nearest, np.hypot(dx, dy))
+        outside = min(point[0], point[1], 17 - point[0], 14 - point[1])
+        assert distance == pytest.approx(min(nearest, outside), abs=1e-12)
+
+
+def test_rays_to_discs():
+    """Against marching along the rays."""
+    rng = np.random.default_rng(5)
+    discs = np.concatenate([rng.uniform(-3, 3, (5, 2)), rng.uniform(0.2, 0.6, (5, 1))], -1)
+    pose, angles = np.array([0.1, -0.2, 0.4]), np.linspace(-3, 3, 50)
+    found = disc_ranges(pose, angles, discs)
+    steps = np.arange(0, 6, 0.001)
+    heading = pose[2] + angles
+    marched = pose[:2] + steps[:, None, None] * np.stack([np.cos(heading), np.sin(heading)], -1)
+    inside = (np.linalg.norm(marched[:, :, None] - discs[:, :2], axis=-1) <= discs[:, 2]).any(-1)
+    first = np.where(inside.any(0), steps[inside.argmax(0)], np.inf)
+    np.testing.assert_allclose(found, first, atol=0.002)
+    batch = disc_ranges(np.tile(pose, (3, 1)), angles, np.tile(discs, (3, 1, 1)))
+    np.testing.assert_allclose(batch, np.tile(found, (3, 1)))
+
+
+def world(**settings):
+    env = Navigation(map=ROOM, obstacles=0, goals=1, **settings)
+    env.reset(seed=0)
+    return env, env.world.dynamics
+
+
+def placed(env, pose, slip=(0.0, 0.0)):
+    x = env.state
+    x[:3] = pose
+    x[3:5] = slip
+    env.reset(options={"state": x})
+
+
+def test_the_scan_is_that_of_the_map_and_of_obstacles():
+    env = Navigation(map=ROOM, obstacles=1, goals=1, beams=[0.0, np.pi / 2], range_std=1e-9, max_range=6.0)
+    env.reset(seed=0)
+    x = env.state
+    x[:3] = [-3.0, 0.0, 0.0]
+    x[7:10] = [0.0, 0.05, 0.3]
+    observation, _ = env.reset(options={"state": x})
+    ahead = 3.0 - np.sqrt(0.3**2 - 0.05**2)
+    np.testing.assert_allclose(observation["lidar"], [ahead, 3.8], atol=1e-6)
+    x[2] = np.pi
+    observation, _ = env.reset(options={"state": x})
+    np.testing.assert_allclose(observation["lidar"], [0.8, 3.8], atol=1e-6)
+    x[7] = 100.0
+    x[2] = 0.0
+    observation, _ = env.reset(options={"state": x})
+    np.testing.assert_allclose(observation["lidar"], [6.0, 3.8], atol=1e-6)  # nothing within range
+
+
+def test_wheels_do_not_notice_that_they_slip():
+    env, _ = world(slip=0.0)
+    placed(env, (-3.0, 0.0, 0.5), slip=(0.2, -0.1))
+    observation, _, _, _, info = env.step([1.0, 0.6])
+    np.testing.assert_allclose(observation["odometry"], [1.0, 0.6], atol=0.03)
+    moved = info["pose"] - [-3.0, 0.0, 0.5]
+    assert moved[2] == pytest.approx(0.06 * 1.1, rel=1e-9)
+    chord = 0.8 * 0.1 * np.sinc(moved[2] / 2 / np.pi)
+    assert np.hypot(*moved[:2]) == pytest.approx(chord, rel=1e-3)
+    assert np.arctan2(moved[1], moved[0]) == pytest.approx(0.5 + moved[2] / 2, abs=0.005)
+
+
+def test_slip_is_an_ornstein_uhlenbeck_process():
+    _, arena = world(slip=0.1)
+    x = np.tile(arena.state.identity(), (4000, 1))
+    rng = np.random.default_rng(0)
+    x[:, 3:5] = 0.1 * rng.standard_normal((4000, 2))
+    first = x[:, 3].copy()
+    for _ in range(10):  # one second, half the time for which it lasts
+        Q = np.diagonal(arena.noise(x, np.zeros(2), 0.1), axis1=-2, axis2=-1)
+        x = arena.state.plus(arena.step(x, np.zeros(2), 0.1), np.sqrt(Q) * rng.standard_normal(Q.shape))
+    assert x[:, 3].std() == pytest.approx(0.1, rel=0.05)
+    assert np.corrcoef(first, x[:, 3])[0, 1] == pytest.approx(np.exp(-0.5), abs=0.05)
+
+
+def test_collisions_are_exact():
+    env, _ = world(slip=0.0)
+    # The wall's face is at 3.8 m, the robot's radius 0.175 m.
+    placed(env, (3.8 - 0.175 - 0.101, 0.3, 0.0))
+    *_, terminated, _, info = env.step([1.0, 0.0])
+    assert not terminated
+    assert info["clearance"] == pytest.approx(0.001, abs=2e-4)
+    _, reward, terminated, _, info = env.step([0.1, 0.0])
+    assert terminated
+    assert info["collision"]
+    assert reward < -1000
+
+
+def test_goals_are_reached_in_their_order():
+    env = Navigation(map=ROOM, obstacles=0, goals=2, slip=0.0)
+    env.reset(seed=0)
+    x = env.state
+    x[:3] = [0.0, 0.0, 0.0]
+    x[7:11] = [0.5, 0.0, 1.5, 0.0]
+    observation, info = env.reset(options={"state": x})
+    np.testing.assert_allclose(observation["goal"], [0.5, 0.0])
+    course, costs = [], []
+    terminated = False
+    while not terminated:
+        observation, reward, terminated, truncated, info = env.step([1.0, 0.0])
+        course.append(info["reached"])
+        costs.append(-reward)
+        assert not truncated
+    assert course == sorted(course)
+    assert set(course) == {0, 1, 2}
+    assert info["pose"][0] == pytest.approx(1.5 - 0.35, abs=0.1)
+    assert not info["violated"]
+    assert costs[0] == pytest.approx(0.1 * (0.1 * 1.5 + 0.01), rel=0.02)
+    assert all(a >= b - 1e-9 for a, b in itertools.pairwise(costs))
+
+
+def test_a_robot_of_ones_own():
+    given = differential_drive()
+    fat = Robot(given.model, given.odometry, np.array([[0.3, 0.0, 0.4], [-0.3, 0.0, 0.4]]))
+    assert fat.radius == pytest.approx(0.7)
+    env = Navigation(map=ROOM, robot=fat, obstacles=0)
+    _, info = env.reset(seed=0)
+    assert info["clearance"] > 0
+
+
+def test_the_robots_own_models_fit_it():
+    for name in ("differential_drive", "bicycle"):
+        env = Navigation(map=ROOM, robot=name)
+        assert env.robot.odometry.action.names == ("speed", "yaw_rate")
+        assert env.robot.odometry.state.names == ("x", "y", "yaw")
+        assert env.lidar.reading.size == env.observation_space["lidar"].shape[0]
+
+
+def test_the_task_has_a_belief_to_start_from():
+    env = Navigation(map=ROOM)
+    arena = env.world.dynamics
+    assert isinstance(arena, Arena)
+    assert Tour(arena, 0.1).initial.sample(3, rng=0).shape == (3, arena.state.size)
+
+
+def test_pictures_show_what_lies_over_them():
+    env = gymnasium.make(NAME, map=TURNED, render_mode="rgb_array").unwrapped
+    _, info = env.reset(seed=0)
+    before = env.render()
+    env.scene.extras.update(
+        path=[info["pose"][:2], info["goal"]], particles=info["pose"] + np.zeros((3, 3)), estimate=info["pose"]
+    )
+    assert (env.render() != before).any()
+
+
+def test_sentences():
+    with pytest.raises(FormatError, match="there is no map nowhere; .* depot"):
+        Navigation(map="nowhere")
+    with pytest.raises(PilotageError, match="there is no robot 'tank'; there are differential_drive, bicycle"):
+        Navigation(map=ROOM, robot="tank")
+
+
+def test_names_are_lazy():
+    assert "Navigation" in dir(pilotage.envs)
+    with pytest.raises(AttributeError, match="has no 'Flying'"):
+        _ = pilotage.envs.Flying
