@@ -19,7 +19,7 @@ WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Pages speak of depot.yaml as if it lay beside the reader.
-    for file in (ROOT / "demos" / "maps").glob("depot.*"):
+    for file in (ROOT / "src" / "pilotage" / "envs" / "maps").glob("depot.*"):
         shutil.copy(file, tmp_path)
     monkeypatch.chdir(tmp_path)
     text = page.read_text(encoding="utf-8")
