@@ -114,9 +114,9 @@ def _scalar(op: str, a: list[str], dialect: str) -> str:
     if op == "where":
         return f"{a[1]} if {a[0]} else {a[2]}"
     if op == "min":
-        return f"{a[0]} if {a[0]} <= {a[1]} else {a[1]}"
+        return f"{a[1]} if {a[1]} < {a[0]} else {a[0]}"  # in this order, so that clip(NaN) stays NaN
     if op == "max":
-        return f"{a[0]} if {a[0]} >= {a[1]} else {a[1]}"
+        return f"{a[1]} if {a[1]} > {a[0]} else {a[0]}"
     if op in ("and", "or"):
         return f"{a[0]} {op} {a[1]}"
     if op == "not":

@@ -5,20 +5,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 
 def scalar_wrap(a: float) -> float:
     """Angle in (-pi, pi]."""
-    return a - 6.283185307179586 * math.ceil((a - 3.141592653589793) * 0.15915494309189535)
+    r = a - 6.283185307179586 * np.ceil((a - 3.141592653589793) * 0.15915494309189535)
+    # Rounding of the quotient may leave r on -pi, or one ulp above pi.
+    r = r if r > -3.141592653589793 else r + 6.283185307179586
+    return 3.141592653589793 if r > 3.141592653589793 else r
 
 
 def scalar_sign(a: float) -> float:
     """-1, 0 or 1."""
-    return 1.0 if a > 0.0 else (-1.0 if a < 0.0 else 0.0)
+    return 1.0 if a > 0.0 else (-1.0 if a < 0.0 else 0.0 * a)
 
 
 def scalar_floor(a: float) -> float:
     """Largest whole number not above `a`, as a float."""
-    return float(math.floor(a))
+    return np.floor(a)
 
 
 def raster_place(p: Any, header: int, x: float, y: float) -> tuple[float, float]:

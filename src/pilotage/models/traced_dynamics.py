@@ -89,6 +89,7 @@ class TracedDynamics(Dynamics):
         self._layout = Layout(values)
         noise_body = noise if callable(noise) else None
         self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise_body, self._layout.key)
+        _ = self._trace  # what is wrong with the function shows here, and not in the first filter that derives it
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)

@@ -68,7 +68,7 @@ class TracedSensor(Sensor):
         self.params = dict(params)
         values = dict(params)
         if not callable(noise):
-            values[STD] = densities(noise, reading.dim, f"std of {self.name}", reading.names)
+            values[STD] = densities(noise, reading.dim, f"std of {self.name}", reading.tangent_names)
         self._noise = noise
         self._values = values
         self._layout = Layout(values)
@@ -78,6 +78,7 @@ class TracedSensor(Sensor):
             body, self.state, taken, reading, context_size, body_of_noise, self._layout.key
         )
         self._attached: dict[Space, TracedSensor] = {}
+        _ = self._trace  # what is wrong with the function shows here, and not in the first filter that derives it
 
     def __repr__(self) -> str:
         given = {("std" if k == STD else k): v for k, v in self._values.items() if np.size(v) <= 4}

@@ -145,6 +145,15 @@ class Expr:
         b = self.graph.lift(other)
         return self - b * self.graph.node("floor", self / b)
 
+    def __floordiv__(self, other: Any) -> Expr:
+        return self.graph.node("floor", self / other)
+
+    def __rfloordiv__(self, other: Any) -> Expr:
+        return self.graph.node("floor", other / self)
+
+    def __rmod__(self, other: Any) -> Expr:
+        return self.graph.lift(other) % self
+
     __hash__ = object.__hash__
 
     def __bool__(self) -> bool:
@@ -160,6 +169,7 @@ class Expr:
         )
 
     __float__ = __int__ = __index__ = __iter__ = __len__ = __complex__ = _refuse
+    __round__ = __trunc__ = __floor__ = __ceil__ = _refuse
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         plain = UFUNCS.get(ufunc.__name__)
@@ -239,9 +249,22 @@ class Graph:
         lifted = tuple(self.lift(a) for a in args)
         if op in FOLD and value is None and all(a.op == "const" for a in lifted):
             return self.const(float(FOLD[op](*(a.value for a in lifted))))
+        if op in ("and", "or", "not"):
+            known = self._logic(op, lifted)
+            if known is not None:
+                return known
         if op == "abs" and lifted[0].op == "neg":
             lifted = lifted[0].args
         return self._make(op, lifted, value)
+
+    def _logic(self, op: str, args: tuple[Expr, ...]) -> Expr | None:
+        """A condition of which a part is known; None when none is."""
+        if op == "not":
+            return self.const(float(not args[0].value)) if args[0].op == "const" else None
+        for a, b in (args, args[::-1]):
+            if a.op == "const":
+                return b if bool(a.value) == (op == "and") else self.const(float(op == "or"))
+        return None
 
     def neg(self, a: Expr) -> Expr:
         if a.op == "neg":
