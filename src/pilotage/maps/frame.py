@@ -79,12 +79,11 @@ class GridFrame:
     def world_to_cell(self, xy: ArrayLike) -> Cells:
         """Cells (row, column) ``(..., 2)`` that hold world points ``(..., 2)``; they may lie off the map.
 
-        Points that are not finite get row and column -1.
+        Points that are not finite lie off every map.
         """
         p = self.world_to_grid(xy)[..., 1::-1]
-        # Far away stays far away: a conversion beyond the range of integers would be undefined.
-        near = np.clip(np.nan_to_num(p, nan=-1.0, posinf=_FAR, neginf=-_FAR), -_FAR, _FAR)
-        return np.floor(near).astype(np.int64)
+        # Far away stays far away: a conversion beyond the range of integers would be undefined. NaN goes there too.
+        return np.floor(np.fmax(np.fmin(p, _FAR), -_FAR)).astype(np.int64)
 
     def cell_to_world(self, cells: ArrayLike) -> Array:
         """World points ``(..., 2)`` of the centres of cells (row, column) ``(..., 2)``."""

@@ -27,6 +27,7 @@ from .stamps import disc_cells, rectangle_cells
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+
 @dataclass(frozen=True, eq=False)
 class OccupancyGrid(GridFrame):
     """Cells that are free, occupied or unknown, as log-odds of being occupied.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 Array = NDArray[np.float64]
 
 
-def explain_endpoint(grid: OccupancyGrid, point: Array, name: str, unknown: str) -> str:
-    """What is wrong with a start or goal, or nothing ("") when a path may begin there."""
-    row, column = grid.world_to_cell(point).tolist()
+def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], name: str, unknown: str) -> str:
+    """What is wrong with a start or goal in a cell (row, column), or nothing ("") when a path may begin there."""
+    row, column = cell
     place = f"{name} ({point[0]:.2f}, {point[1]:.2f})"
     ny, nx = grid.shape
     if not (0 <= row < ny and 0 <= column < nx):

@@ -47,12 +47,13 @@ def cost_to_go(
         array([[2., 1., 0.]])
     """
     point = world_point(goal)
-    if reason := explain_endpoint(grid, point, "goal", unknown):
+    cell = grid.world_to_cell(point).tolist()
+    if reason := explain_endpoint(grid, point, cell, "goal", unknown):
         raise ValueError(reason)
     terrain = None if costs is None else check_costs(costs, grid)
     with borrow(grid, unknown) as space:
         query = Query(space, terrain, 0.0, connectivity == 8)
-        query.run(space.index(*grid.world_to_cell(point).tolist()), -1)
+        query.run(space.index(*cell), -1)
         lengths = query.lengths() * grid.resolution
     reached = np.isfinite(lengths)
     if unreachable is None:

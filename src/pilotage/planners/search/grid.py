@@ -173,20 +173,21 @@ def _plan(
         )
     if budget is not None and not budget >= 0:
         raise ValueError(f"a budget is a number of seconds, not {budget}")
-    ends = (world_point(start, "start"), world_point(goal))
+    ends = np.stack((world_point(start, "start"), world_point(goal)))
+    cells = grid.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, grid)
     with borrow(grid, unknown) as space:
-        for name, point in zip(("start", "goal"), ends, strict=True):
-            if reason := explain_endpoint(grid, point, name, unknown):
+        for name, point, cell in zip(("start", "goal"), ends, cells, strict=True):
+            if reason := explain_endpoint(grid, point, cell, name, unknown):
                 return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(0, began))
         query = Query(space, terrain, weight, connectivity == 8)
-        first, last = (space.index(*grid.world_to_cell(point).tolist()) for point in ends)
+        first, last = (space.index(*cell) for cell in cells)
         finished = query.run(first, last, None if budget is None else began + budget)
-        return _result(grid, query, first, last, finished, ends, began)
+        return _result(grid, query, first, last, finished, ends[1], began)
 
 
 def _result(
-    grid: OccupancyGrid, query: Query, first: int, last: int, finished: bool, ends: tuple[Array, Array], began: float
+    grid: OccupancyGrid, query: Query, first: int, last: int, finished: bool, goal: Array, began: float
 ) -> Plan:
     """The plan that a query amounts to."""
     bound = query.lower_bound() * grid.resolution
@@ -201,14 +202,14 @@ def _result(
         return Plan(
             PlanStatus.NO_PATH,
             lower_bound=math.inf,
-            reason=explain_separation(grid, query, last, ends[1]),
+            reason=explain_separation(grid, query, last, goal),
             stats=_stats(query.expansions, began),
         )
-    path = query.path(first, last)
-    cost = query.cost_of(path) * grid.resolution
+    cells, length = query.path(first, last)
+    cost = length * grid.resolution
     return Plan(
         PlanStatus.SOLVED,
-        path=grid.cell_to_world(query.space.rows_columns(path)),
+        path=grid.cell_to_world(cells),
         cost=cost,
         lower_bound=cost if query.weight <= 1 else max(bound, cost / query.weight),
         stats=_stats(query.expansions, began),
@@ -275,23 +276,13 @@ class Query:
         reached = (label >= self.round) & (label < self.end)
         return np.where(reached, ((label - self.round) >> 1) / STRAIGHT, np.inf)
 
-    def path(self, first: int, last: int) -> Cells:
-        """Indices of the cells of the best path."""
+    def path(self, first: int, last: int) -> tuple[Cells, float]:
+        """Cells (row, column) ``(K, 2)`` of the best path, and its cost [cells]."""
         space = self.space
-        path = trace_back(space.cells, space.width, self.costs, first, last, self.diagonal, self.round)
+        path, cost = trace_back(space.cells, space.width, self.costs, first, last, self.diagonal, self.round)
         if len(path) == 0:
             raise RuntimeError("a path was found whose cells do not lead back to the start; please report this map")
-        return path
-
-    def cost_of(self, path: Cells) -> float:
-        """Exact cost of a path [cells]: lengths from counts of steps, costs as given, nothing rounded to integers."""
-        diagonal = np.abs(np.diff(path)) % self.space.width != 0
-        diagonal &= np.abs(np.diff(path)) != 1
-        if self.costs is None:
-            turns = int(np.count_nonzero(diagonal))
-            return (len(path) - 1 - turns) + turns * math.sqrt(2.0)
-        mean = 0.5 * (self.costs[path[1:]] + self.costs[path[:-1]])
-        return float(np.sum(mean * np.where(diagonal, math.sqrt(2.0), 1.0)))
+        return np.stack((path // space.width - 1, path % space.width - 1), axis=-1), float(cost)
 
 
 def check_costs(costs: ArrayLike, grid: OccupancyGrid) -> Array:

@@ -180,9 +180,11 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
 
 @njit(cache=True, error_model="numpy")
 def trace_back(cells, width, costs, start, goal, diagonal, round_):
-    """Indices of the cells from `start` to `goal`: backwards, always to a neighbour whose length explains the own one.
+    """Indices of the cells from `start` to `goal`, and the cost of the path [cells].
 
-    Lengths are integers, so the test is an equality. The direction of the last step is tried first: fewer turns.
+    Goes backwards, always to a neighbour whose length explains the own one. Lengths are integers, so the test is an
+    equality. The direction of the last step is tried first: fewer turns. The cost is reckoned anew, from the number
+    of diagonal steps or the costs as given, free of what rounding lengths to integers does.
     """
     offsets = np.array([1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1])
     path = np.empty(64, np.int64)
@@ -190,6 +192,8 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
     count = 1
     n = goal
     last = 0
+    diagonals = 0
+    cost = 0.0
     while n != start:
         g = (cells[n] - round_) >> 1
         previous = -1
@@ -207,7 +211,10 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
                 previous, last = m, i
                 break
         if previous < 0:
-            return path[:0]  # the caller reports it; cannot happen on cells that `search` labelled
+            return path[:0], np.nan  # the caller reports it; cannot happen on cells that `search` labelled
+        diagonals += last >= 4
+        if costs is not None:
+            cost += 0.5 * (costs[n] + costs[previous]) * (1.0 if last < 4 else np.sqrt(2.0))
         if count == path.shape[0]:
             grown = np.empty(2 * count, np.int64)
             grown[:count] = path
@@ -215,4 +222,6 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
         path[count] = previous
         count += 1
         n = previous
-    return path[:count][::-1].copy()
+    if costs is None:
+        cost = (count - 1 - diagonals) + diagonals * np.sqrt(2.0)
+    return path[:count][::-1].copy(), cost

@@ -40,14 +40,6 @@ class Workspace:
         """Index of a cell of the grid in the flat, framed arrays."""
         return (row + 1) * self.width + column + 1
 
-    def rows_columns(self, indices: Integers) -> Integers:
-        """Cells (row, column) ``(K, 2)`` of flat indices ``(K,)``."""
-        return np.stack((indices // self.width - 1, indices % self.width - 1), axis=-1)
-
-    def passable(self, index: int) -> bool:
-        """Whether a search may enter the cell."""
-        return bool(self.cells[index] >= 0)
-
     def begin(self, highest_cost: float, weight: float) -> tuple[int, int]:
         """Make ready for a query: the range of its labels, ``round_ <= label < end``, below all earlier ones."""
         span = 1 << math.ceil(math.log2(2.0 * DIAGONAL * highest_cost * (self.passable_count + 2)))
