@@ -31,8 +31,17 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from . import control as control
     from . import core as core
+    from . import envs as envs
+    from . import estimators as estimators
+    from . import io as io
+    from . import learning as learning
+    from . import maps as maps
     from . import models as models
+    from . import planners as planners
+    from . import testing as testing
+    from . import viz as viz
 
 __all__ = [
     "__version__",
