@@ -118,7 +118,7 @@ def test_import_pilotage_is_light() -> None:
 
 
 def test_import_of_a_filter_is_light() -> None:
-    heavy = {"torch", "gymnasium", "matplotlib", "mujoco", "pybullet", "pygame", "sympy", "cyclopts", "rich"}
+    heavy = {"scipy", "torch", "gymnasium", "matplotlib", "mujoco", "pybullet", "pygame", "sympy", "cyclopts", "rich"}
     assert not loaded_by("from pilotage.estimators import EKF") & heavy
 
 
