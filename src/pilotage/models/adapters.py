@@ -1,4 +1,8 @@
-"""Slots as calls of the protocols' methods, for models that cannot be traced."""
+"""Slots as calls of the protocols' methods, for models that cannot be traced.
+
+Drivers may hand over rows of a table that is wider than a vector; as generated code does, these take what belongs to
+the model and leave the rest.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,30 @@ from ..core import Dynamics, ModelError, Sensor, Task
 
 
 def _step(dynamics: Dynamics) -> Callable[..., None]:
+    n = dynamics.state.size
+
     def step(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-        y[:] = _checked(dynamics.step(x, u, dt), y, "step", dynamics)
+        y[:n] = _checked(dynamics.step(x[:n], u, dt), y[:n], "step", dynamics)
 
     return step
 
 
 def _linearized_step(dynamics: Dynamics) -> Callable[..., None]:
+    n, d = dynamics.state.size, dynamics.state.dim
+
     def linearized_step(x: Any, u: Any, dt: float, p: Any, y: Any, F: Any, Q: Any) -> None:
-        F[:] = _checked(dynamics.linearize(x, u, dt)[0], F, "linearize", dynamics)
-        Q[:] = _checked(dynamics.noise(x, u, dt), Q, "noise", dynamics)
-        y[:] = _checked(dynamics.step(x, u, dt), y, "step", dynamics)  # last: y may be x
+        F[:d, :d] = _checked(dynamics.linearize(x[:n], u, dt)[0], F[:d, :d], "linearize", dynamics)
+        Q[:d, :d] = _checked(dynamics.noise(x[:n], u, dt), Q[:d, :d], "noise", dynamics)
+        y[:n] = _checked(dynamics.step(x[:n], u, dt), y[:n], "step", dynamics)  # last: y may be x
 
     return linearized_step
 
 
 def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
+    n, d = dynamics.state.size, dynamics.state.dim
+
     def process_noise(x: Any, u: Any, dt: float, p: Any, Q: Any) -> None:
-        Q[:] = _checked(dynamics.noise(x, u, dt), Q, "noise", dynamics)
+        Q[:d, :d] = _checked(dynamics.noise(x[:n], u, dt), Q[:d, :d], "noise", dynamics)
 
     return process_noise
 
@@ -39,24 +49,31 @@ def _context(context: Any) -> Any:
 
 
 def _observe(sensor: Sensor) -> Callable[..., None]:
+    n, m = sensor.state.size, sensor.reading.size
+
     def observe(x: Any, context: Any, s: Any, z: Any) -> None:
-        z[:] = _checked(sensor.observe(x, _context(context)), z, "observe", sensor)
+        z[:m] = _checked(sensor.observe(x[:n], _context(context)), z[:m], "observe", sensor)
 
     return observe
 
 
 def _linearized_observe(sensor: Sensor) -> Callable[..., None]:
+    n, m, d, e = sensor.state.size, sensor.reading.size, sensor.state.dim, sensor.reading.dim
+
     def linearized_observe(x: Any, context: Any, s: Any, z: Any, H: Any, R: Any) -> None:
-        z[:] = _checked(sensor.observe(x, _context(context)), z, "observe", sensor)
-        H[:] = _checked(sensor.linearize(x, _context(context)), H, "linearize", sensor)
-        R[:] = _checked(sensor.noise(x, _context(context)), R, "noise", sensor)
+        c = _context(context)
+        z[:m] = _checked(sensor.observe(x[:n], c), z[:m], "observe", sensor)
+        H[:e, :d] = _checked(sensor.linearize(x[:n], c), H[:e, :d], "linearize", sensor)
+        R[:e, :e] = _checked(sensor.noise(x[:n], c), R[:e, :e], "noise", sensor)
 
     return linearized_observe
 
 
 def _reading_noise(sensor: Sensor) -> Callable[..., None]:
+    n, e = sensor.state.size, sensor.reading.dim
+
     def reading_noise(x: Any, context: Any, s: Any, R: Any) -> None:
-        R[:] = _checked(sensor.noise(x, _context(context)), R, "noise", sensor)
+        R[:e, :e] = _checked(sensor.noise(x[:n], _context(context)), R[:e, :e], "noise", sensor)
 
     return reading_noise
 
