@@ -176,6 +176,14 @@ def test_files(data):
     assert np.isfinite(model.rollout(np.array([0, 0.1, 0, 0]), np.zeros((50, 1)), 0.02)).all()
 
 
+def test_simulators_that_are_not_installed():
+    from pilotage.core import MissingExtra
+    from pilotage.envs.late import Late
+
+    with pytest.raises(MissingExtra, match=r"pip install 'pilotage\[envs\]'"):
+        _ = Late("a_simulator_that_nobody_has").MjModel
+
+
 def test_sentences(tmp_path):
     with pytest.raises(ModelError, match="there is no MuJoCo model at nowhere"):
         MujocoDynamics("nowhere.xml")

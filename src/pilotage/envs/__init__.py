@@ -20,12 +20,14 @@ from .registry import register_all  # noqa: E402
 from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
+    from .bullet import BulletDynamics as BulletDynamics
     from .mujoco import MujocoDynamics as MujocoDynamics
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
 
 __all__ = [
+    "BulletDynamics",
     "Canvas",
     "ModelEnv",
     "ModelVectorEnv",
@@ -39,6 +41,7 @@ __all__ = [
 
 # Simulators and maps load when they are asked for.
 _LAZY = {
+    "BulletDynamics": "bullet",
     "MujocoDynamics": "mujoco",
     "Navigation": "navigation",
     "NavigationVector": "navigation",

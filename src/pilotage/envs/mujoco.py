@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import Angle, Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError, require
+from ..core import Angle, Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from .late import Late
 
-mj: Any = require("mujoco", extra="envs")
-threaded: Any = require("mujoco.rollout", extra="envs")
+mj: Any = Late("mujoco")
+threaded: Any = Late("mujoco.rollout")
 
 Array = NDArray[np.float64]
 
