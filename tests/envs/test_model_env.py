@@ -11,7 +11,7 @@ from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space
 from pilotage.envs import ModelEnv, ModelVectorEnv
 from pilotage.envs.simulation import symmetric_root
 
-from .worlds import SENSORS, START, STATE, compass, fix, going_home, rover
+from .worlds import LIDAR, SENSORS, START, STATE, compass, fix, going_home, rover
 
 OBSERVED = {"state": None, "one": fix(), "several": SENSORS}
 
@@ -111,6 +111,22 @@ def test_the_vector_form_is_many_single_ones(sensors):
         np.testing.assert_array_equal(a[4]["violated"], b[4]["violated"])
         ends += [a[2].sum(), a[3].sum(), a[4]["violated"].sum()]
     assert (ends > 0).all(), "arrivals, time limits and violations were all meant to happen"
+
+
+def test_sensors_may_draw_their_own_readings():
+    """A lidar's errors are a mixture, and none of its readings lies beyond its range."""
+    task = going_home(constraint=None, done=None)
+    ours = ModelVectorEnv(rover(), {"lidar": LIDAR}, task, num_envs=3)
+    many = SyncVectorEnv([lambda: ModelEnv(rover(), {"lidar": LIDAR}, task)] * 3)
+    a, b = ours.reset(seed=2)[0], many.reset(seed=2)[0]
+    for _ in range(30):
+        assert data_equivalence(a, b)
+        assert (a["lidar"] <= 15.0).all()
+        a, b = ours.step(np.zeros((3, 2)))[0], many.step(np.zeros((3, 2)))[0]
+    ranges = LIDAR.observe(ours.states[:, :3])
+    kinds = np.array([ours.world.observe(ours.states, ours._streams)["lidar"] for _ in range(300)])
+    assert (kinds == 15.0).mean() > 0.03, "some beams see nothing"
+    assert np.median(kinds, 0) == pytest.approx(ranges, abs=0.2)
 
 
 def test_a_seed_replays_an_episode():

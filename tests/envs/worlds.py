@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pilotage.core import Gaussian, Space
+from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.models import dynamics, sensor, task
 
 STATE = Space("x y [m] in [-20, 20]", "yaw: angle", "speed [m/s] in [-4, 4]")
@@ -57,4 +58,6 @@ def going_home(**settings):
     return home(**given)
 
 
+WALLS = OccupancyGrid.from_ascii(["#" * 42, *["#" + "." * 40 + "#"] * 40, "#" * 42], origin=(-21, -21, 0))
+LIDAR = Lidar(WALLS, 8, 15.0)
 SENSORS = {"fix": fix(), "compass": compass(), "beacon": (beacon(), [4.0, 1.0])}

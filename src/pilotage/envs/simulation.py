@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
+from ..core.sensor import find
 
 Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
@@ -41,8 +42,31 @@ class Verdict:
         return self.done | self.violated
 
 
+class Mounted:
+    """A sensor on a larger state, with its context, that draws readings.
+
+    ``z ~ observe(x) (+) N(0, R)``; a sensor whose errors are not Gaussian brings a method ``sample(x, context, rng=)``
+    of its own (`pilotage.maps.Lidar` does), and is asked once for each random stream.
+    """
+
+    def __init__(self, sensor: Sensor, context: Any, state: Space) -> None:
+        self.sensor, self.context = sensor.on(state), context
+        self.reading = sensor.reading
+        self._own: Callable[..., Any] | None = getattr(sensor, "sample", None)
+        self._taken = [find(name, state) for name in sensor.state.names] if self._own else []
+
+    def draw(self, x: Array, streams: Streams) -> Array:
+        """Readings in states ``(..., n)``."""
+        if self._own is None:
+            z, R = self.sensor.observe(x, self.context), self.sensor.noise(x, self.context)
+            return scattered(self.reading, z, R, streams)
+        if isinstance(streams, np.random.Generator):
+            return np.asarray(self._own(x[..., self._taken], self.context, rng=streams))
+        return np.stack([self.draw(one, stream) for one, stream in zip(x, streams, strict=True)])
+
+
 class Simulation:
-    """``x' ~ step(x, u) (+) N(0, Q)``, ``z ~ observe(x') (+) N(0, R)``, reward ``-cost(x, u)``.
+    """``x' ~ step(x, u) (+) N(0, Q)``, readings as the sensors draw them, reward ``-cost(x, u)``.
 
     Args:
         dynamics: how the true state moves.
@@ -63,17 +87,17 @@ class Simulation:
         self.dynamics = dynamics
         self.task = task
         self.dt = float(task.dt)
-        self.sensors: dict[str, tuple[Sensor, Any]] = {}
+        self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)
-            self.sensors[name] = (sensor.on(dynamics.state), context)
+            self.sensors[name] = Mounted(sensor, context, dynamics.state)
 
     @property
     def readings(self) -> dict[str, Space]:
         """The space of each reading."""
         if not self.sensors:
             return {"state": self.dynamics.state}
-        return {name: sensor.reading for name, (sensor, _) in self.sensors.items()}
+        return {name: sensor.reading for name, sensor in self.sensors.items()}
 
     def start(self, stream: np.random.Generator) -> Array:
         """A state ``(n,)`` to begin with."""
@@ -95,10 +119,7 @@ class Simulation:
         """What the sensors read in states ``(..., n)``, noise included."""
         if not self.sensors:
             return {"state": x}
-        return {
-            name: scattered(sensor.reading, sensor.observe(x, context), sensor.noise(x, context), streams)
-            for name, (sensor, context) in self.sensors.items()
-        }
+        return {name: sensor.draw(x, streams) for name, sensor in self.sensors.items()}
 
     def cost(self, x: Array, u: Array, t: Any) -> Array:
         """Cost ``(...)`` of the tick that starts in `x` at time `t`."""

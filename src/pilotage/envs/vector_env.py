@@ -22,7 +22,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     """`num_envs` copies of `ModelEnv` whose states are one array, moved by one call of the models a tick.
 
     Seeded with s it behaves as `ModelEnv`s seeded with s, s + 1, ..., each with a random stream of its own. An
-    episode that ended starts anew in the next tick (`AutoresetMode.NEXT_STEP`), whose action is ignored.
+    episode that ended starts anew in the next tick (`AutoresetMode.NEXT_STEP`), whose action is ignored. The task has
+    to be a function of state and time; one that remembers, as `follow` does, belongs to a single robot.
 
     Args:
         dynamics, sensors, task, start, inform, drawing, dtype: as for `ModelEnv`.
