@@ -4,6 +4,9 @@ They run in the same compiled drivers as traced models: the matrices are paramet
 new matrix, or a new time step, compiles nothing.
 """
 
+# pyright: reportConstantRedefinition=false
+# Matrices keep the capital letters of the literature, and some are reckoned in steps.
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -240,10 +243,8 @@ def van_loan(A: Array, B: Array, D: Array, dt: float) -> tuple[Array, Array, Arr
     n, k = B.shape
     halvings = max(0, int(np.ceil(np.log2(max(np.linalg.norm(A, 1) * abs(dt), 1e-300)))))
     h = dt / 2**halvings
-    from scipy.linalg import expm  # a third of the time that importing an estimator would take
-
-    held = expm(np.block([[A, B], [np.zeros((k, n + k))]]) * h)
-    both = expm(np.block([[-A, D], [np.zeros((n, n)), A.T]]) * h)
+    held = _expm(np.block([[A, B], [np.zeros((k, n + k))]]) * h)
+    both = _expm(np.block([[-A, D], [np.zeros((n, n)), A.T]]) * h)
     F, Bd = held[:n, :n], held[:n, n:]
     Q = F @ both[:n, n:]
     for _ in range(halvings):
@@ -294,3 +295,10 @@ def _dot(row: Sequence[Any], x: Components) -> Any:
     for a, b in zip(row[1:], x[1:], strict=True):
         total = total + a * b
     return total
+
+
+def _expm(A: Array) -> Array:
+    # Imported here: it would take a third of the time of importing an estimator.
+    from scipy.linalg import expm  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+
+    return np.asarray(expm(A), dtype=np.float64)

@@ -4,6 +4,9 @@ All steps are closed forms, exact for any time step and smooth through a turn ra
 is its chord, ``sin(k) / k`` times the arc with ``k`` half the angle turned, and points half the turn ahead.
 """
 
+# pyright: reportConstantRedefinition=false
+# Q keeps the capital letter of the literature, and is reckoned in steps.
+
 from __future__ import annotations
 
 import math
