@@ -8,6 +8,7 @@ import pytest
 
 from pilotage.core import Angle, ModelError, Quaternion, Real, Space, SpaceError, jacobian
 from pilotage.envs import MujocoDynamics
+from pilotage.testing import check_dynamics
 
 PENDULUM = """<mujoco><option timestep="0.01"><flag eulerdamp="disable"/></option><worldbody><body>
 <joint name="theta" axis="0 1 0" damping="0.1"/><inertial pos="0 0 -1" mass="1" diaginertia="1e-3 1e-3 1e-3"/>
@@ -114,6 +115,12 @@ def test_any_dt_is_reached_exactly():
         model.step(free, [0.0], dt)
         assert round(dt / model.model.opt.timestep) * model.model.opt.timestep == pytest.approx(dt, abs=1e-15)
         assert model.model.opt.timestep <= 0.01 + 1e-12
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_the_contract_is_kept(threads):
+    model = zoo(threads=threads, noise=0.1)
+    check_dynamics(model, x=states(model, 4), u=model.action.sample(4, rng=0), dt=0.006, tolerance=1e-4)
 
 
 def test_a_step_has_no_memory():

@@ -16,6 +16,7 @@ from pilotage.envs.navigation.robots import differential_drive
 from pilotage.envs.navigation.scenarios import MARGIN
 from pilotage.envs.navigation.senses import disc_ranges
 from pilotage.maps import OccupancyGrid
+from pilotage.testing import check_dynamics
 
 NAME = "pilotage/Navigation-v0"
 ROOM = OccupancyGrid.from_ascii(["#" * 40, *["#" + "." * 38 + "#"] * 38, "#" * 40], resolution=0.2, origin=(-4, -4, 0))
@@ -227,6 +228,22 @@ def test_goals_are_reached_in_their_order():
     assert not info["violated"]
     assert costs[0] == pytest.approx(0.1 * (0.1 * 1.5 + 0.01), rel=0.02)
     assert all(a >= b - 1e-9 for a, b in itertools.pairwise(costs))
+
+
+@pytest.mark.parametrize("robot", ["differential_drive", "bicycle"])
+def test_the_arena_is_dynamics_and_its_senses_are_sensors(robot):
+    env = Navigation(map=ROOM, robot=robot, beams=9, localized=True)
+    arena = env.world.dynamics
+    assert isinstance(arena, Arena)
+    x = np.array([arena.start(np.random.default_rng(seed)) for seed in range(3)])
+    x = arena.step(x, arena.action.sample(3, rng=0), 0.1)  # wheels that turn
+    # Reaching a goal is a jump, which has no derivative; none is reached here.
+    check_dynamics(arena, x=x, u=arena.action.sample(3, rng=1), tolerance=1e-4)
+    for sensor in env.world.sensors.values():
+        z = sensor.sensor.observe(x)
+        assert z.shape == (3, sensor.reading.size)
+        for i in range(3):
+            np.testing.assert_allclose(sensor.sensor.observe(x[i]), z[i], atol=1e-12)
 
 
 def test_a_robot_of_ones_own():

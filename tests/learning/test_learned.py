@@ -10,6 +10,7 @@ from pilotage.core import Dynamics, FormatError, ModelError, ShapeError, Space, 
 from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, fit
 from pilotage.learning.features import seamless, width
 from pilotage.models import pendulum, quadrotor, unicycle
+from pilotage.testing import check_dynamics
 
 
 def awake(model, seed=0):
@@ -49,6 +50,11 @@ def test_arrays_and_tensors_agree(make):
     for i in range(5):
         np.testing.assert_allclose(model.step(x[i], u[i], 0.1), y[i], atol=1e-12)
     np.testing.assert_allclose(model.step(x[:, None], u, 0.1)[2, 2], y[2], atol=1e-12)
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_the_contract_is_kept(make):
+    check_dynamics(make(), tensors=True)
 
 
 @pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)

@@ -16,7 +16,7 @@ from ...models import bicycle, dynamics, unicycle
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Robot:
     """A robot as it knows itself.
 
