@@ -20,23 +20,18 @@ from pilotage.core.errors import PilotageError
 PACKAGE = "pilotage.demos"
 
 
-def demos_folder() -> Path:
-    """Where the demos are.
-
-    Raises:
-        PilotageError: when this installation came without them.
-    """
+def demos_folder() -> Path | None:
+    """Where the demos are; None when this installation came without them."""
     package = Path(pilotage.__file__).parent
-    for folder in (package / "demos", package.parents[1] / "demos"):
-        if folder.is_dir():
-            return folder
-    raise PilotageError(f"no demos beside {package}; reinstall pilotage, or run from a checkout of the project")
+    folders = (package / "demos", package.parents[1] / "demos")
+    return next((folder for folder in folders if folder.is_dir()), None)
 
 
 def demo_lines() -> dict[str, str]:
     """Name of each demo, and the first line of its docstring; no demo is imported for that."""
-    files = sorted(file for file in demos_folder().glob("*.py") if not file.stem.startswith("_"))
-    return {file.stem: _first_line(file) for file in files}
+    folder = demos_folder()
+    files = [] if folder is None else sorted(folder.glob("*.py"))
+    return {file.stem: _first_line(file) for file in files if not file.stem.startswith("_")}
 
 
 def demos_app() -> App:
@@ -44,7 +39,7 @@ def demos_app() -> App:
     app = App(name="demo", help="Run a demo; without a name, list them.", help_epilogue="", default_command=_list)
     if PACKAGE not in sys.modules:
         home = ModuleType(PACKAGE)
-        home.__path__ = [str(demos_folder())]
+        home.__path__ = [str(demos_folder() or "")]
         sys.modules[PACKAGE] = home
     for name, line in demo_lines().items():
         app.command(f"{PACKAGE}.{name}:main", name=name.replace("_", "-"), help=line)
@@ -58,10 +53,12 @@ def _list(name: str | None = None, /) -> None:
         name: The demo to run; without it, the demos are listed.
     """
     lines = demo_lines()
+    if not lines:
+        raise PilotageError("this installation came without demos; reinstall pilotage, or run in a checkout of it")
     if name is not None:
-        known = ", ".join(lines) or "none"
+        known = ", ".join(line.replace("_", "-") for line in lines)
         raise PilotageError(f"there is no demo named {name!r}; the demos are: {known}")
-    width = max(map(len, lines), default=0)
+    width = max(map(len, lines))
     for name, line in lines.items():
         print(f"{name.replace('_', '-'):{width}}  {line}")
     print("\nRun one with: pilotage demo NAME, and see its options with: pilotage demo NAME --help")
