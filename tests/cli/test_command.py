@@ -140,6 +140,13 @@ def test_demos_are_listed(capsys: Capture) -> None:
         assert line in listed
 
 
+def test_an_installation_without_demos(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr("pilotage.cli.demo.demos_folder", lambda: None)
+    assert main(["--version"]) == 0
+    assert main(["demo"]) == 2
+    assert "came without demos" in capsys.readouterr().err
+
+
 def test_as_a_process(tmp_path: Path) -> None:
     """The installed script and `python -m pilotage` are the same command."""
     for command in ([str(Path(sys.executable).parent / "pilotage")], [sys.executable, "-m", "pilotage"]):
