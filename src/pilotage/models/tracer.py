@@ -146,10 +146,9 @@ class Expr:
         return self - b * self.graph.node("floor", self / b)
 
     def __floordiv__(self, other: Any) -> Expr:
-        return self.graph.node("floor", self / other)
+        raise ModelError(f"{_where_called()} uses //, which torch cannot differentiate; write m.floor(a / b)")
 
-    def __rfloordiv__(self, other: Any) -> Expr:
-        return self.graph.node("floor", other / self)
+    __rfloordiv__ = __floordiv__
 
     def __rmod__(self, other: Any) -> Expr:
         return self.graph.lift(other) % self
@@ -239,10 +238,11 @@ class Graph:
             if value.graph is not self:
                 raise ModelError("a value of one trace is used in another; do not keep model values between calls")
             return value
-        try:
-            return self.const(float(value))
-        except (TypeError, ValueError):
-            pass
+        if not isinstance(value, (str, bytes)):
+            try:
+                return self.const(float(value))
+            except (TypeError, ValueError):
+                pass
         raise ModelError(f"a model may combine its values with numbers, not with {type(value).__name__} ({value!r})")
 
     def node(self, op: str, *args: Any, value: Any = None) -> Expr:

@@ -1,0 +1,205 @@
+"""The tracer: what it keeps, what it folds, and the sentences with which it refuses."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import ModelError, Space
+from pilotage.models import bicycle, discrete_dynamics, dynamics, sensor
+from pilotage.models.tracer import Graph, SymbolicMath
+
+LINE = Space("a b c d")
+
+
+def made(body: Any, **params: Any) -> Any:
+    """A model of four numbers and no action, whose step is `body`."""
+    return discrete_dynamics(state=LINE, action=Space("u"), params=params)(body)()
+
+
+def symbols() -> tuple[Graph, Any, list[Any]]:
+    graph = Graph()
+    return graph, SymbolicMath(graph), graph.inputs("x", 4)
+
+
+# What it keeps
+
+
+def test_equal_expressions_are_one_node() -> None:
+    graph, m, (a, b, c, _) = symbols()
+    assert a * b is b * a
+    assert m.sin(a + b) is m.sin(b + a)
+    assert a - b is not b - a
+    assert -(a - b) is b - a
+    count = len(graph.nodes)
+    for _ in range(3):
+        m.sqrt(a + b) + m.sqrt(b + a) * c
+    assert len(graph.nodes) == count + 3  # the sum was there
+
+
+def test_constants_fold() -> None:
+    graph, m, (a, b, _, _) = symbols()
+    assert a + 0.0 is a
+    assert a * 1.0 is a
+    assert a * 0.0 is graph.zero
+    assert a - a is graph.zero
+    assert -(-a) is a
+    assert a**1 is a
+    assert a**2 is a * a
+    assert a**-1 is 1.0 / a
+    assert m.where(True, a, b) is a
+    assert m.where(m.sin(0.0) > 0.5, a, b) is b
+    assert ((a > 0.0) & True) is (a > 0.0)
+    assert ((a > 0.0) | True) is graph.one
+    assert (~(graph.one > 2.0)) is graph.one
+    assert m.sin(math.pi / 2).value == 1.0
+    assert np.float64(2.0) * a is 2.0 * a
+
+
+def test_sums_of_unused_work_are_not_written() -> None:
+    def body(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        m.sinh(x[0])
+        return x[0], x[1] + u[0], x[2] * dt, x[3]
+
+    assert "sinh" not in made(body).generated("step")
+
+
+def test_source_reads_like_the_model() -> None:
+    source = bicycle(integrator="euler").generated("step")
+    assert "def step(x, u, dt, p, y):" in source
+    assert "u_steer = u[1]" in source
+    assert "math.tan(u_steer)" in source
+
+
+# What it refuses
+
+
+def test_data_dependent_if_names_the_line() -> None:
+    def body(x: Any, u: Any, p: Any, m: Any) -> Any:
+        if x[0] > 1.0:
+            return x
+        return x[1], x[0], x[2], x[3]
+
+    family = dynamics(state=LINE, action=Space("u"))(body)
+    line = body.__code__.co_firstlineno + 1
+    with pytest.raises(ModelError, match=rf"test_tracer.py, line {line} \(`if x\[0\] > 1.0:`\).*m\.where"):
+        family()
+
+
+@pytest.mark.parametrize(
+    "decide",
+    [
+        lambda x: x[0] if x[0] > x[1] else x[1],
+        lambda x: x[0] > 0.0 and x[1],
+        lambda x: not x[0],
+        lambda x: max(x[0], x[1]),
+        lambda x: 0.0 < x[0] < 1.0,
+        lambda x: x[0] in (1.0, 2.0),
+    ],
+)
+def test_every_decision_is_seen(decide: Any) -> None:
+    with pytest.raises(ModelError, match=r"m\.where\(condition, a, b\)"):
+        made(lambda x, u, dt, p, m: (decide(x), x[1], x[2], x[3]))
+
+
+@pytest.mark.parametrize(
+    ("misuse", "sentence"),
+    [
+        (lambda x: math.sin(x[0]), r"use the functions of the namespace, m\.sin\(a\) instead of math\.sin\(a\)"),
+        (lambda x: float(x[0]), "turns a model value into a plain number"),
+        (lambda x: round(x[0]), "turns a model value into a plain number"),
+        (lambda x: math.floor(x[0]), "turns a model value into a plain number"),
+        (lambda x: range(x[0]), "turns a model value into a plain number"),
+        (lambda x: sum(x[0]), "turns a model value into a plain number"),
+        (lambda x: np.sin(x[0]), r"calls np\.sin on a model value; use m\.sin"),
+        (lambda x: np.array([1.0, 2.0]) * x[0], r"calls np\.multiply on a model value"),
+        (lambda x: x[0] + "1", r"not with str \('1'\)"),
+        (lambda x: x[0] * [1.0, 2.0], "not with list"),
+        (lambda x: x[0] // 2.0, r"uses //.* write m\.floor\(a / b\)"),
+        (lambda x: x[0] + None, "not with NoneType"),
+    ],
+)
+def test_misuse_is_a_sentence(misuse: Any, sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence):
+        made(lambda x, u, dt, p, m: (misuse(x), x[1], x[2], x[3]))
+
+
+def test_unknown_function_lists_those_there_are() -> None:
+    with pytest.raises(AttributeError, match=r"no function 'arcsin'; it has .*asin"):
+        made(lambda x, u, dt, p, m: (m.arcsin(x[0]), x[1], x[2], x[3]))
+
+
+def test_wrong_number_of_outputs() -> None:
+    with pytest.raises(ModelError, match="short returned 3 values; 4 components of the next state were expected"):
+
+        @discrete_dynamics(state=LINE, action=Space())
+        def short(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+            return x[0], x[1], x[2]
+
+        short()
+    with pytest.raises(ModelError, match="lean returned 2 values; 3 rates were expected, one per component"):
+
+        @dynamics(state=Space("q: quaternion"), action=Space())
+        def lean(x: Any, u: Any, p: Any, m: Any) -> Any:
+            return x[0], x[1]
+
+        lean()
+    with pytest.raises(ModelError, match="double returned 2 values; 1 components of a reading were expected"):
+
+        @sensor(state=LINE, reading=Space("z"))
+        def double(x: Any, c: Any, p: Any, m: Any) -> Any:
+            return x[0], x[1]
+
+        double()
+
+
+def test_wrong_noise() -> None:
+    def noise(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        return [[1.0, 0.0], [0.0, 1.0]]
+
+    @discrete_dynamics(state=LINE, action=Space(), noise=noise)
+    def still(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        return x
+
+    with pytest.raises(ModelError, match="the noise of still must be 4 variances or 4 rows of 4; it has 2 rows"):
+        still().noise(np.zeros(4), np.zeros(0), 0.1)
+
+
+def test_parameters() -> None:
+    with pytest.raises(ModelError, match="bicycle has no parameter 'wheelbas'; it has wheelbase; did you mean wheelbase"):
+        bicycle(wheelbas=2.0)
+    with pytest.raises(ModelError, match=r"the model reads p\.gain, but its parameters are offset"):
+        made(lambda x, u, dt, p, m: (p.gain * x[0], x[1], x[2], x[3]), offset=1.0)
+    with pytest.raises(ModelError, match="parameter wheelbase must be a number, a vector, a matrix or a Raster"):
+        bicycle(wheelbase="long")
+    with pytest.raises(ModelError, match="parameter table has 3 axes"):
+        made(lambda x, u, dt, p, m: x, table=np.zeros((2, 2, 2)))
+
+
+def test_values_do_not_travel_between_traces() -> None:
+    kept: list[Any] = []
+
+    def leaky(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        kept.append(x[0])
+        return kept[0] + x[0], x[1], x[2], x[3]
+
+    made(leaky)
+    with pytest.raises(ModelError, match="a value of one trace is used in another"):
+        made(lambda x, u, dt, p, m: leaky(x, u, dt, p, m))
+
+
+def test_vector_and_matrix_parameters_in_loops() -> None:
+    """Small matrices are written as loops, and differ from numpy's product by rounding only."""
+    A = np.random.default_rng(0).standard_normal((4, 4))
+
+    def body(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        return [sum(p.A[i][j] * x[j] for j in range(4)) + p.b[i] * u[0] for i in range(4)]
+
+    model = made(body, A=A, b=np.arange(4.0))
+    x = np.random.default_rng(1).standard_normal((7, 4))
+    np.testing.assert_allclose(model.step(x, [2.0], 0.1), x @ A.T + 2.0 * np.arange(4.0), atol=1e-14)
+    np.testing.assert_allclose(model.linearize(x[0], [2.0], 0.1)[0], A, atol=1e-14)
+    np.testing.assert_allclose(model.replace(A=2 * A).linearize(x[0], [2.0], 0.1)[0], 2 * A, atol=1e-14)
