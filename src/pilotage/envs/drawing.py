@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..core import Space, SpaceError
 from ..core.sensor import find
-from .canvas import BLUE, GRID, INK, ORANGE, PAPER, Canvas
+from .canvas import BLUE, GRID, INK, ORANGE, Canvas
 
 Array = NDArray[np.float64]
 
@@ -84,8 +84,12 @@ def curves(scene: Scene, *, seconds: float = 10.0) -> NDArray[np.uint8]:
         low, high = (low, high) if high - low > 1e-9 else (low - 1.0, high + 1.0)
         base = rows - 1 - i
         canvas.line([(0.1, base + 0.08), (5.9, base + 0.08)], GRID, 1)
-        canvas.line(np.stack([t, base + 0.1 + 0.6 * (shown[:, i] - low) / (high - low)], -1), BLUE, 2)
-        canvas.dot((t[-1], base + 0.1 + 0.6 * (shown[-1, i] - low) / (high - low)), ORANGE, 7)
+        curve = np.stack([t, base + 0.1 + 0.6 * (shown[:, i] - low) / (high - low)], -1)
+        # Where an angle wraps it does not cross the picture.
+        turns = np.flatnonzero(np.abs(np.diff(shown[:, i])) > np.pi) + 1 if i in scene.space.angles else []
+        for piece in np.split(curve, turns):
+            canvas.line(piece, BLUE, 2)
+        canvas.dot(curve[-1], ORANGE, 7)
         unit = scene.space.units[i]
         canvas.text(f"{name}  {shown[-1, i]:.3g} {unit}", (0.1, base + 0.97))
     return canvas.pixels()
@@ -101,6 +105,3 @@ def rotation(yaw: float) -> Array:
     """Turns vectors of the plane by `yaw`: ``v' = R v``."""
     c, s = np.cos(yaw), np.sin(yaw)
     return np.array([[c, -s], [s, c]])
-
-
-__all__ = ["INK", "PAPER", "Drawing", "Scene", "arrow", "curves", "draw", "plan_view", "rotation"]
