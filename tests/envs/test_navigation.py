@@ -287,6 +287,10 @@ def test_sentences():
         Navigation(map=ROOM, robot="tank")
 
 
+def test_gymnasium_imports_the_room_by_itself():
+    assert isinstance(gymnasium.make(f"pilotage.envs:{NAME}").unwrapped, Navigation)
+
+
 def test_names_are_lazy():
     assert "Navigation" in dir(pilotage.envs)
     with pytest.raises(AttributeError, match="has no 'Flying'"):
