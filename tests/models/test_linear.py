@@ -9,6 +9,7 @@ import scipy.linalg
 
 from pilotage.core import ModelError, Space
 from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, parameters
+from pilotage.testing import check_dynamics
 
 A = np.array([[0.0, 1.0, 0.0], [-4.0, -0.4, 1.0], [0.0, 0.3, -2.0]])
 B = np.array([[0.0], [1.0], [0.5]])
@@ -122,3 +123,13 @@ def test_linear_sensor_on_a_bigger_state() -> None:
     state = constant_velocity(2).state
     assert sensor.on(state).linearize(np.zeros(4)).tolist() == [[1.0, 0.0, 2.0, 0.0]]
     assert sensor.noise(np.zeros(2)).tolist() == [[0.25]]
+
+
+def test_large_models_compile_as_loops() -> None:
+    """Beyond a few states the products are loops; the contract stays the same."""
+    n = 9
+    rng = np.random.default_rng(0)
+    state = Space(*(f"a{i}" for i in range(n - 1)), "yaw: angle")
+    model = LinearDynamics(rng.standard_normal((n, n)), rng.standard_normal((n, 2)), Qc=np.eye(n), state=state)
+    assert "for j in range(9)" in model.generated("linearized_step")
+    check_dynamics(model)

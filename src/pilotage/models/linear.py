@@ -25,6 +25,7 @@ from .params import Values
 from .traced_dynamics import TracedDynamics
 from .traced_sensor import TracedSensor
 
+UNROLLED = 6  # largest state whose products are written out; compiling takes long for larger ones
 KEPT = 64  # time steps whose matrices are kept; irregular clocks make a new one at every step
 
 
@@ -155,6 +156,8 @@ class LinearDynamics(Dynamics):
 
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.slots` for linear dynamics of this size."""
+        if self.state.size > UNROLLED and slot in ("step", "linearized_step", "process_noise"):
+            return looped(slot, self.state, self.action.size)
         return self._any.generated(slot)
 
     @property
@@ -250,6 +253,32 @@ def van_loan(A: Array, B: Array, D: Array, dt: float) -> tuple[Array, Array, Arr
     for _ in range(halvings):
         Q, Bd, F = Q + F @ Q @ F.T, Bd + F @ Bd, F @ F
     return F, Bd, 0.5 * (Q + Q.T)
+
+
+def looped(slot: str, state: Space, m: int) -> str:
+    """Source of a slot of linear dynamics with its products as loops; parameters lie as F, B, Q, row by row."""
+    n = state.size
+    follow = [
+        f"following = np.empty({n})",
+        f"for i in range({n}):",
+        "    total = 0.0",
+        f"    for j in range({n}):",
+        f"        total += p[{n} * i + j] * x[j]",
+        f"    for j in range({m}):",
+        f"        total += p[{n * n} + {m} * i + j] * u[j]",
+        "    following[i] = total",
+        *(f"following[{i}] = scalar_wrap(following[{i}])" for i in state.angles),
+        f"for i in range({n}):",
+        "    y[i] = following[i]",
+    ]
+    copies = {"F": 0, "Q": n * n + n * m}
+    results = {"step": "y", "process_noise": "Q", "linearized_step": "y F Q"}[slot].split()
+    body = follow if "y" in results else []
+    for name in results:
+        if name in copies:
+            body = [*body, f"for i in range({n}):", f"    for j in range({n}):"]
+            body.append(f"        {name}[i, j] = p[{copies[name]} + {n} * i + j]")
+    return "\n".join([f"def {slot}(x, u, dt, p, {', '.join(results)}):", *(f"    {line}" for line in body)]) + "\n"
 
 
 def matrix(value: Any, name: str, rows: int | None = None) -> Array:
