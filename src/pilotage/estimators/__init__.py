@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .ekf import EKF as EKF
 from .gaussian_filter import GaussianFilter as GaussianFilter
 from .kf import KF as KF
 from .ukf import UKF as UKF
 
-__all__ = ["EKF", "KF", "UKF", "GaussianFilter"]
+if TYPE_CHECKING:
+    from .particle import ParticleFilter as ParticleFilter
+    from .resampling import resample as resample
+    from .sampling_filter import SamplingFilter as SamplingFilter
+
+__all__ = ["EKF", "KF", "UKF", "GaussianFilter", "ParticleFilter", "SamplingFilter", "resample"]
+
+# These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
+_LATER = {"ParticleFilter": "particle", "SamplingFilter": "sampling_filter", "resample": "resampling"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"pilotage.estimators has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -14,30 +14,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
 from ..core import (
-    CovarianceError,
     Dynamics,
+    Gaussian,
     ModelError,
     Particles,
     PilotageError,
     Rng,
     Sensor,
-    ShapeError,
     Space,
     SpaceError,
     Update,
     generator,
+    seeded,
 )
-from ..core.belief import Array, log_sum_exp
-from ..core.gaussian import Gaussian, log_normal
-from ..core.sensor import measured
-from ..models.bind import bind
-from .algebra import cholesky_semidefinite
+from .cloud import propagate, scatter, weigh
 from .resampling import METHODS, resample
 from .sampling_filter import SamplingFilter
 
@@ -53,9 +48,9 @@ class ParticleFilter:
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
         threshold: particles are drawn anew when their effective number is below this share of their number; 0 is
             never, 1 always.
-        smoothing: width of the kernel that particles are spread with when they are drawn anew, in units of the best
-            width for a normal density (Silverman 1986; Musso, Oudjane, Le Gland 2001); 0 leaves copies equal. For
-            dynamics with little noise; it widens the covariance by the factor ``1 + h^2``.
+        smoothing: width of the kernel by which particles drawn anew are spread, in units of the best width for a
+            normal density (Silverman 1986; Musso, Oudjane and Le Gland 2001); 0 leaves copies equal. Meant for
+            dynamics with little noise: it widens the covariance by ``1 + h^2``.
 
     Example:
         >>> from pilotage.models import bicycle, gnss
@@ -76,13 +71,15 @@ class ParticleFilter:
         if self.n < 1:
             raise PilotageError(f"n is {self.n}; a cloud needs at least one particle")
         if self.resampling not in METHODS:
-            raise PilotageError(f"there is no resampling method {self.resampling!r}; choose one of {', '.join(METHODS)}")
+            raise PilotageError(f"there is no resampling {self.resampling!r}; choose one of {', '.join(METHODS)}")
         if not 0.0 <= self.threshold <= 1.0:
             raise PilotageError(f"threshold is {self.threshold}; it is a share of the particles, between 0 and 1")
         if not self.smoothing >= 0.0:
-            raise PilotageError(f"smoothing is {self.smoothing}; it is a width and cannot be negative")
+            raise PilotageError(f"smoothing is {self.smoothing}; a width cannot be negative")
         if self.dt is not None and not self.dt > 0.0:
             raise PilotageError(f"dt is {self.dt}; a step must take more than 0 s")
+        if self.dynamics is not None and not isinstance(self.dynamics, Dynamics):
+            raise ModelError(f"ParticleFilter needs Dynamics, not {type(self.dynamics).__name__}; is () missing?")
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
@@ -98,48 +95,50 @@ class ParticleFilter:
         """
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
-        return propagate(self.renewed(cloud, rng=draw), dynamics, u, self._seconds(dt), rng=draw)
+        return propagate(self.renewed(cloud, rng=draw), dynamics, u, seconds(self.dt if dt is None else dt), rng=draw)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after reading `z`, NaN where nothing was measured.
 
-        Innovation, S and NIS are those of the cloud of expected readings; they are reckoned when they are asked for.
-        When no particle can explain the reading (all likelihoods are zero), the belief stays what it was, `accepted`
-        is False and the log-likelihood -inf.
+        Innovation, S and NIS are those of the cloud of expected readings; they are reckoned when asked for. When no
+        particle can explain the reading (all likelihoods are zero), the belief stays what it was, `accepted` is False
+        and the log-likelihood is -inf.
 
         Args:
-            belief: particles; from any other belief `n` are drawn, with `rng`.
+            belief: particles; from any other belief `n` are drawn.
             sensor: what was read.
             z: reading ``(size,)``, or ``(..., size)`` for a batch.
             context: what the reading depends on besides the state.
-            rng: seed or generator.
+            rng: seed or generator, for a belief that has no particles yet.
         """
         cloud = self.cloud(belief, belief.space, rng=rng)
-        return weighed(cloud, sensor.on(cloud.space), z, context)
+        return weigh(cloud, sensor.on(cloud.space), z, context)
 
     def start(
-        self,
-        mean: Any = None,
-        std: Any = None,
-        *,
-        cov: Any = None,
-        belief: Any = None,
-        t: float = 0.0,
-        rng: Rng = None,
+        self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0, rng: Rng = None
     ) -> SamplingFilter:
-        """A filter that begins at time `t` with mean and std (or cov), or with a whole belief or cloud of particles."""
+        """A filter that begins with this belief at time `t`: mean and std (or cov), or a whole belief or cloud.
+
+        Args:
+            mean: state ``(n,)``.
+            std: standard deviations in the tangent, a number or ``(d,)``.
+            cov: covariance ``(d, d)`` instead of `std`.
+            belief: any belief over the state instead of the three.
+            t: seconds.
+            rng: seed or generator of all that the filter draws.
+        """
         if self.dynamics is None:
-            raise ModelError("ParticleFilter has no dynamics; give them: ParticleFilter(car, dt=0.05)")
+            raise ModelError("ParticleFilter has no dynamics yet; bind them: ParticleFilter(car, dt=0.05)")
         space = self.dynamics.state
         if belief is None:
             belief = Gaussian.of(space, mean, std=std, cov=cov)
-        draw = generator(rng)
-        return SamplingFilter(self, self.dynamics, self.cloud(belief, space, rng=draw), t, draw)
+        draw, seed = seeded(rng)
+        return SamplingFilter(self, self.dynamics, self.cloud(belief, space, rng=draw), t, draw, seed)
 
     def cloud(self, belief: Any, space: Space, *, rng: Rng = None) -> Particles:
         """`belief` as particles on `space`: itself, or `n` draws."""
         if belief.space != space:
-            raise SpaceError(f"the belief lives on {belief.space}, the model on {space}; they must be the same")
+            raise SpaceError(f"the belief is over {belief.space}, the dynamics move {space}")
         if isinstance(belief, Particles):
             return belief
         return Particles(space, belief.sample(self.n, rng=rng))
@@ -147,60 +146,36 @@ class ParticleFilter:
     def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
         """Equal particles drawn from `cloud` where their effective number is below the threshold; else `cloud`."""
         count = cloud.points.shape[-2]
-        # Equal weights sum to N only up to rounding; with threshold 1 they would be drawn again and again.
+        # Equal weights have an effective number of N up to rounding only, and need no new draw at threshold 1.
         due = np.asarray(cloud.effective_size) < self.threshold * count * (1.0 - 1e-9)
         if not due.any():
             return cloud
         draw = generator(rng)
-        points, log_weights = cloud.points.copy(), cloud.log_weights.copy()
+        points, log_weights = np.array(cloud.points), np.array(cloud.log_weights)
         for b in np.ndindex(due.shape):
             if due[b]:
                 points[b] = points[b][resample(np.exp(log_weights[b]), None, self.resampling, draw)]
                 log_weights[b] = -math.log(count)
         if self.smoothing > 0.0:
-            e = self.smoothing * _kernel_noise(cloud, draw)
-            points = np.where(due[..., None, None], cloud.space.plus(points, e), points)
+            spread = cloud.space.plus(points, kernel_noise(cloud, self.smoothing, rng=draw))
+            points = np.where(due[..., None, None], spread, points)
         return Particles.trusted(cloud.space, points, log_weights)
 
-    def _seconds(self, dt: float | None) -> float:
-        dt = self.dt if dt is None else dt
-        if dt is None:
-            raise PilotageError("how long is a step? give dt=..., or bind it once: ParticleFilter(car, dt=0.05)")
-        if not dt >= 0.0:
-            raise PilotageError(f"dt is {dt}; a step cannot go back in time")
-        return float(dt)
 
+def kernel_noise(cloud: Particles, width: float, *, rng: Rng = None) -> Any:
+    """Draws ``(..., N, d)`` from the kernel of the cloud's density: ``N(0, h^2 P)``, P its covariance.
 
-def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:
-    """Every particle one step on, with noise of its own: ``x_i = f(x_i, u, dt) (+) e_i``.
-
-    Raises:
-        ModelError: when the model's answer has the wrong shape or is not finite.
+    ``h = width (4 / ((d + 2) N_eff))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
     """
-    space = dynamics.state
-    u = dynamics.action.check(np.zeros(dynamics.action.size) if u is None else u, "action")[..., None, :]
-    y = _answer(dynamics.step(cloud.points, u, dt), (*cloud.points.shape[:-1], space.size), "step", dynamics)
-    Q = np.asarray(dynamics.noise(cloud.points, u, dt), dtype=np.float64)
-    e = scatter(Q, generator(rng).standard_normal((*y.shape[:-1], space.dim)))
-    return Particles.trusted(space, cast(Array, space.plus(y, e)), cloud.log_weights)
+    d = cloud.space.dim
+    h = width * (4.0 / ((d + 2.0) * np.asarray(cloud.effective_size))) ** (1.0 / (d + 4.0))
+    z = generator(rng).standard_normal((*cloud.points.shape[:-1], d))
+    P = cloud.moments().cov
+    return h[..., None, None] * scatter(P[..., None, :, :] if P.ndim > 2 else P, z)
 
 
-def weighed(cloud: Particles, sensor: Sensor, z: Any, context: Any, exponent: float = 1.0) -> Update:
-    """Particles weighed by ``p(z | x_i) ^ exponent``; the sensor reads from the particles' own space."""
-    z = sensor.reading.check(z, "reading", finite=False)
-    if np.isnan(z).all() and z.ndim == 1:
-        return Update.deferred(lambda: (cloud, np.full(sensor.reading.dim, np.nan), 0, 0.0, 0.0), True)
-    logs = likelihoods(cloud.points, sensor, z, context)
-    w = cloud.log_weights + exponent * logs
-    total = log_sum_exp(w)
-    possible = total > -np.inf
-    log_weights = np.where(possible[..., None], w - np.where(possible, total, 0.0)[..., None], cloud.log_weights)
-    after = Particles.trusted(cloud.space, cloud.points, log_weights)
-    return CloudUpdate(after, partial(expected_reading, cloud, sensor, z, context), total, possible)
-
-
-def likelihoods(points: Array, sensor: Sensor, z: Any, context: Any = None) -> Array:
-    """``log p(z | x_i)`` for particles ``(..., N, size)``, checked: finite or -inf."""
-    seen_from = None if context is None else np.asarray(context, dtype=np.float64)[..., None, :]
-    logs = _answer(sensor.log_prob(z[..., None, :], points, seen_from), points.shape[:-1], "log_prob", sensor)
-    return logs
+def seconds(dt: float | None) -> float:
+    """A step that goes forward in time, or a sentence."""
+    if dt is None or not dt >= 0.0:
+        raise ModelError(f"a step of {dt} s was asked for; give dt, in seconds, not negative")
+    return float(dt)

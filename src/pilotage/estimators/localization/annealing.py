@@ -1,0 +1,134 @@
+"""Weighing particles in stages, for readings that say far more than the particles know.
+
+A cloud spread over a whole map has hardly a particle where a sharp likelihood L has its peaks. So L is raised to
+growing powers beta up to the one wanted; in between, particles are drawn anew and moved,
+
+    w_i  *= L(x_i)^(delta beta)                    delta so small that a share of the effective number is left
+    x_i  -> x_i (+) d,  d ~ N(0, S^2),             accepted with probability min(1, (L(x') / L(x))^beta)
+
+until each has climbed the nearest hill, and the hills have the weights that are due to them: a sampler of Del Moral,
+Doucet and Jasra, *Sequential Monte Carlo samplers*, J. R. Statist. Soc. B 68(3), 2006, section 3.3. The belief before
+the reading is taken to be flat over the width of a move, which is never more than its own standard deviation.
+
+When particles are where they should be, the first stage takes the whole power, and this is the plain update.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import Particles, Space
+from ...core.belief import Array, log_sum_exp
+from .pose import pose_indices
+
+STAGES = 15
+"""At most; the last one takes what is left of the power."""
+SHARE = 0.1
+"""Of the effective number that a stage must leave."""
+MOVES = 2
+"""Between stages."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """Particles with their log-weights and the log-likelihoods of the reading that is being weighed."""
+
+    space: Space
+    points: Array
+    log_weights: Array
+    scores: Array
+
+    def cloud(self) -> Particles:
+        """The particles alone."""
+        return Particles.trusted(self.space, self.points, self.log_weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Annealing:
+    """How particles are weighed in stages.
+
+    Attributes:
+        score: log-likelihoods ``(N,)`` of states ``(N, size)``.
+        allowed: which positions ``(N, 2)`` a robot may have.
+        draw_anew: as many indices of particles of a cloud as are needed.
+        reach: largest standard deviations of a move in x, y [m] and yaw [rad].
+        rng: random stream.
+    """
+
+    score: Callable[[Array], Array]
+    allowed: Callable[[Array], NDArray[np.bool_]]
+    draw_anew: Callable[[Particles], NDArray[np.int64]]
+    reach: Array
+    rng: np.random.Generator
+
+    def weigh(self, known: Scored, power: float) -> tuple[Scored, float]:
+        """Particles weighed by ``L^power``, and the logarithm of its mean; -inf when no particle is possible."""
+        beta, total, scale = 0.0, 0.0, None
+        for stage in range(STAGES):
+            rest = power - beta
+            step = affordable(known, rest) if stage < STAGES - 1 else rest
+            w = known.log_weights + step * known.scores
+            gain = float(log_sum_exp(w))
+            if gain == -math.inf:
+                return known, gain
+            total, beta = total + gain, beta + step
+            known = Scored(known.space, known.points, w - gain, known.scores)
+            if step == rest:
+                break
+            known = self._drawn(known)
+            scale = self._width(known) if scale is None else scale
+            for _ in range(MOVES):
+                known, scale = self._moved(known, beta, scale)
+        return known, total
+
+    def _drawn(self, known: Scored) -> Scored:
+        chosen = self.draw_anew(known.cloud())
+        equal = np.full(len(chosen), -math.log(len(chosen)))
+        return Scored(known.space, known.points[chosen], equal, known.scores[chosen])
+
+    def _width(self, known: Scored) -> Array:
+        """Standard deviations of the first move."""
+        std = np.sqrt(np.diagonal(known.cloud().moments().cov))[pose_indices(known.space, tangent=True)]
+        return np.minimum(std, self.reach)
+
+    def _moved(self, known: Scored, beta: float, scale: Array) -> tuple[Scored, Array]:
+        """Every particle moved or left, by Metropolis; and the scale of the next move, after how many were accepted."""
+        space, count = known.space, len(known.points)
+        d = np.zeros((count, space.dim))
+        d[:, pose_indices(space, tangent=True)] = self.rng.standard_normal((count, 3)) * scale
+        there = np.asarray(space.plus(known.points, d))
+        scores = self.score(there)
+        with np.errstate(invalid="ignore"):  # -inf against -inf: not moved
+            moved = np.log(self.rng.random(count)) < beta * (scores - known.scores)
+        moved &= self.allowed(there[:, pose_indices(space)[:2]])
+        points = np.where(moved[:, None], there, known.points)
+        scores = np.where(moved, scores, known.scores)
+        factor = 1.5 if moved.mean() > 0.3 else 0.5
+        return Scored(space, points, known.log_weights, scores), np.minimum(self.reach, factor * scale)
+
+
+def affordable(known: Scored, most: float) -> float:
+    """The largest exponent up to `most` that leaves the share of the effective number that a stage must leave."""
+    # A likelihood that is zero stays zero under every power.
+    possible = known.scores > -math.inf
+    w, logs = known.log_weights[possible], known.scores[possible]
+    if len(w) == 0:
+        return most
+
+    def log_size(exponent: float) -> float:
+        v = w + exponent * logs
+        return float(2.0 * log_sum_exp(v) - log_sum_exp(2.0 * v))
+
+    least = log_size(0.0) + math.log(SHARE)
+    if log_size(most) >= least:
+        return most
+    low, high = 0.0, most
+    for _ in range(12):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if log_size(middle) >= least else (low, middle)
+    return max(low, 2.0**-12 * most)

@@ -1,0 +1,130 @@
+"""Poses counted in bins of a few decimetres and degrees, compiled: what KLD-sampling and clustering start from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+_OFFSET = 1 << 23
+_GOLDEN = 0x1E3779B97F4A7C15
+"""Fibonacci hashing (Knuth, volume 3, section 6.4): 2^61 over the golden ratio, odd."""
+
+
+@dataclass(frozen=True)
+class Bins:
+    """The bins that hold particles.
+
+    Attributes:
+        labels: ``(N,)``, the bin of each particle.
+        places: ``(B, 3)``, column, row and turn of each bin.
+        turns: how many bins make a full turn.
+    """
+
+    labels: Labels
+    places: Labels
+    turns: int
+
+    def masses(self, weights: Array) -> Array:
+        """Weight in each bin ``(B,)``."""
+        return np.bincount(self.labels, weights, minlength=len(self.places)).astype(np.float64, copy=False)
+
+
+def count_bins(poses: Any, side: float, angle: float) -> Bins:
+    """The occupied bins of poses ``(N, 3)``: x [m], y [m], yaw [rad].
+
+    Args:
+        poses: x, y, yaw.
+        side: length and width of a bin [m].
+        angle: its extent in yaw [rad], rounded so that bins fill the full turn.
+
+    Example:
+        >>> found = count_bins([[0.1, 0.1, 1.5], [0.2, 0.1, -1.5], [0.3, 0.1, 1.5]], side=0.5, angle=0.2)
+        >>> found.labels, len(found.places)
+        (array([0, 1, 0]), 2)
+    """
+    poses = np.ascontiguousarray(poses, dtype=np.float64)
+    turns = max(1, round(2.0 * math.pi / angle))
+    size = 1 << max(4, (2 * len(poses)).bit_length())
+    labels = np.empty(len(poses), np.int64)
+    places = np.empty((len(poses), 3), np.int64)
+    count = _count(poses, 1.0 / side, turns, np.full(size, -1, np.int64), labels, places)
+    return Bins(labels, places[:count], turns)
+
+
+def connect_bins(bins: Bins, kept: NDArray[np.bool_]) -> Labels:
+    """Which connected group each bin belongs to ``(B,)``, -1 for bins that are not `kept`; 26 neighbours, yaw wraps."""
+    size = 1 << max(4, (2 * len(bins.places)).bit_length())
+    groups = np.full(len(bins.places), -1, np.int64)
+    _connect(bins.places, kept, bins.turns, np.full(size, -1, np.int64), groups)
+    return groups
+
+
+@njit(cache=True, error_model="numpy")
+def _slot(column, row, turn, places, table):
+    """Where the bin at this place is, or should be, in the table of bins (open addressing, size a power of two)."""
+    mask = table.shape[0] - 1
+    key = (((column + _OFFSET) << 24) + row + _OFFSET) * 4099 + turn
+    slot = ((key * _GOLDEN) >> 29) & mask
+    while table[slot] >= 0:
+        b = table[slot]
+        if places[b, 0] == column and places[b, 1] == row and places[b, 2] == turn:
+            break
+        slot = (slot + 1) & mask
+    return slot
+
+
+@njit(cache=True, error_model="numpy")
+def _count(poses, scale, turns, table, labels, places):
+    """Number each bin in the order in which it is met; `places` receives where they are. Returns how many there are."""
+    count = 0
+    per_radian = turns / (2.0 * math.pi)
+    limit = _OFFSET - 1.0
+    for i in range(poses.shape[0]):
+        column = int(math.floor(min(max(poses[i, 0] * scale, -limit), limit)))
+        row = int(math.floor(min(max(poses[i, 1] * scale, -limit), limit)))
+        turn = int(math.floor(poses[i, 2] * per_radian)) % turns
+        slot = _slot(column, row, turn, places, table)
+        if table[slot] < 0:
+            table[slot] = count
+            places[count, 0] = column
+            places[count, 1] = row
+            places[count, 2] = turn
+            count += 1
+        labels[i] = table[slot]
+    return count
+
+
+@njit(cache=True, error_model="numpy")
+def _connect(places, kept, turns, table, groups):
+    """Flood from bin to bin through the 26 neighbours."""
+    for b in range(places.shape[0]):
+        table[_slot(places[b, 0], places[b, 1], places[b, 2], places, table)] = b
+    stack = np.empty(places.shape[0], np.int64)
+    group = 0
+    for b in range(places.shape[0]):
+        if not kept[b] or groups[b] >= 0:
+            continue
+        groups[b] = group
+        stack[0] = b
+        height = 1
+        while height > 0:
+            height -= 1
+            c = stack[height]
+            for dx in range(-1, 2):
+                for dy in range(-1, 2):
+                    for dt in range(-1, 2):
+                        turn = (places[c, 2] + dt + turns) % turns
+                        near = table[_slot(places[c, 0] + dx, places[c, 1] + dy, turn, places, table)]
+                        if near >= 0 and kept[near] and groups[near] < 0:
+                            groups[near] = group
+                            stack[height] = near
+                            height += 1
+        group += 1

@@ -1,0 +1,76 @@
+"""Poses in the plane as part of a state, found by name; and poses drawn from the free space of a map."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core import ModelError, Rng, Space, SpaceError, generator
+from ...core.belief import Array
+from ...core.sensor import find
+from ...maps import OccupancyGrid
+
+
+@lru_cache(maxsize=64)
+def pose_indices(space: Space, *, tangent: bool = False) -> NDArray[np.intp]:
+    """Where x, y and yaw lie in states of this space (or in their tangent vectors).
+
+    Raises:
+        SpaceError: when the space has no x, y and yaw.
+
+    Example:
+        >>> pose_indices(Space("speed [m/s]", "pose: SE2"))
+        array([1, 2, 3])
+    """
+    stored = [find(name, space) for name in ("x", "y", "yaw")]
+    if not tangent:
+        return np.array(stored, dtype=np.intp)
+    spot: dict[int, int] = {}
+    for _, s, t in space.layout:
+        if s.stop - s.start == t.stop - t.start:
+            spot.update(zip(range(s.start, s.stop), range(t.start, t.stop), strict=True))
+    if any(i not in spot for i in stored):
+        raise SpaceError(f"x, y and yaw of {space} are not a pose in the plane")
+    return np.array([spot[i] for i in stored], dtype=np.intp)
+
+
+def free_poses(grid: OccupancyGrid, n: int, *, clearance: float = 0.0, rng: Rng = None) -> Array:
+    """`n` poses ``(n, 3)`` uniform over the free space of a map, with any heading.
+
+    Args:
+        grid: the map.
+        n: how many.
+        clearance: least distance of a cell from obstacles [m], the radius of the robot say.
+        rng: seed or generator.
+
+    Raises:
+        ModelError: when no cell is free.
+
+    Example:
+        >>> free_poses(OccupancyGrid.from_ascii(["##", "#."], resolution=1.0), 2, rng=0)[:, :2].round(1)
+        array([[1.6, 0.3],
+               [1. , 0. ]])
+    """
+    cells = _free_cells(grid, clearance)
+    draw = generator(rng)
+    chosen = cells[draw.integers(len(cells), size=n)]
+    p = np.empty((n, 3))
+    p[:, :2] = chosen[:, ::-1] + draw.random((n, 2))
+    p[:, 2] = draw.uniform(-np.pi, np.pi, n)
+    p[:, :2] = grid.grid_to_world(p[:, :2])
+    return p
+
+
+@lru_cache(maxsize=16)
+def _free_cells(grid: OccupancyGrid, clearance: float) -> NDArray[Any]:
+    """Rows and columns of the cells a robot may be in, ``(K, 2)``."""
+    free = grid.free
+    if clearance > 0.0:
+        free = free & (grid.distance_field().values > clearance)
+    cells = np.argwhere(free)
+    if len(cells) == 0:
+        raise ModelError(f"{grid!r} has no free cell {clearance:g} m from obstacles, so the robot can be nowhere on it")
+    return cells

@@ -1,0 +1,107 @@
+"""The filter that robot code holds: a sampling estimator bound to its models, with belief, clock and random stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import Dynamics, FilterRun, Gaussian, Particles, Rng, Sensor, ShapeError, Update, generator
+from .clock import Clock
+
+
+class SamplingFilter:
+    """A sampling estimator bound to its dynamics, with belief, clock and random stream. Made by `start`.
+
+    After an error the belief is what it was before. Two filters of the same seed that are told the same go through the
+    same beliefs, bit for bit.
+
+    Attributes:
+        estimator: the settings.
+        dynamics: how the state moves.
+        belief: what is known now; it may be set.
+        seed: what replays it, None when a running generator was handed in.
+
+    Example:
+        >>> from pilotage.estimators import ParticleFilter
+        >>> from pilotage.models import gnss, unicycle
+        >>> robot = ParticleFilter(unicycle(), dt=0.1, n=500).start(mean=[0, 0, 0], std=[1, 1, 0.1], rng=3)
+        >>> robot.predict(u=[1.0, 0.0])
+        >>> robot.update(gnss(std=0.5), z=[0.1, 0.0]).accepted, robot.t, robot.seed
+        (True, 0.1, 3)
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        dynamics: Dynamics,
+        belief: Any,
+        t: float = 0.0,
+        rng: Rng = None,
+        seed: int | None = None,
+    ) -> None:
+        self.estimator = estimator
+        self.dynamics = dynamics
+        self.belief = belief
+        self.seed = seed
+        self._rng = generator(rng)
+        self._clock = Clock(float(t), estimator.dt)
+
+    @property
+    def t(self) -> float:
+        """Time of the belief, in seconds."""
+        return self._clock.t
+
+    def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
+        """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
+        dt = self._clock.step(dt, to)
+        self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self._rng)
+        self._clock.t += dt
+
+    def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
+        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
+        if t is not None and t != self._clock.t:
+            self.predict(to=t)
+        result = self.estimator.update(self.belief, sensor, z, context, rng=self._rng)
+        self.belief = result.belief
+        return result
+
+    def step(self, sensor: Sensor, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
+        """Predict and update in one call."""
+        self.predict(dt, u=u)
+        return self.update(sensor, z, context=context)
+
+    def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
+        """A whole sequence of readings of one sensor; the filter ends where the sequence ends.
+
+        Args:
+            us: actions ``(T, m)``, or None for zero.
+            zs: readings ``(T, m)``.
+            ts: their times ``(T,)``; by default a usual step apart.
+            sensor: what reads them.
+            contexts: context of each, ``(T, c)``.
+
+        Returns:
+            The clouds stacked to ``(T, N)`` where their number of particles stays the same, else their moments.
+        """
+        if len(zs) == 0:
+            raise ShapeError("a run over no readings was asked for; give at least one")
+        beliefs: list[Any] = []
+        rows: list[tuple[Any, Any, Any, Any]] = []
+        for k, z in enumerate(zs):
+            self.predict(to=None if ts is None else ts[k], u=None if us is None else us[k])
+            found = self.update(sensor, z, context=None if contexts is None else contexts[k])
+            beliefs.append(found.belief)
+            rows.append((found.innovation, found.nis, found.log_likelihood, found.accepted))
+        y, nis, log_likelihood, accepted = (np.array(column) for column in zip(*rows, strict=True))
+        return FilterRun(stacked(beliefs), y, nis, log_likelihood, accepted)
+
+
+def stacked(beliefs: list[Any]) -> Any:
+    """Beliefs of one space with time as their first axis: as particles where shapes agree, else as Gaussians."""
+    space = beliefs[0].space
+    if all(isinstance(b, Particles) and b.points.shape == beliefs[0].points.shape for b in beliefs):
+        points, weights = np.stack([b.points for b in beliefs]), np.stack([b.log_weights for b in beliefs])
+        return Particles.trusted(space, points, weights)
+    moments = [b.moments() for b in beliefs]
+    return Gaussian.trusted(space, np.stack([g.mean for g in moments]), np.stack([g.cov for g in moments]))
