@@ -229,7 +229,7 @@ class UKF(GaussianEstimator):
         >>> ukf = UKF(unicycle(), dt=0.1).start(mean=[0, 0, 0], std=[1, 1, 0.1])
         >>> ukf.predict(u=[1.0, 0.0])
         >>> round(ukf.update(range_bearing(std=(0.1, 0.02)), z=[5.0, 0.1], context=[5.0, 0.0]).nis, 1)
-        0.7
+        0.2
     """
 
     alpha: float = 1.0
