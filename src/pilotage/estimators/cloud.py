@@ -55,7 +55,8 @@ def likelihoods(cloud: Particles, sensor: Sensor, z: Array, context: Any = None)
     readings = z[..., None, :] if z.ndim > 1 else z
     logs = sensor.log_prob(readings, cloud.points, _each(context, cloud))
     logs = _answer(logs, logs_shape, "log_prob", sensor, impossible=True)
-    return np.where(np.isnan(z).all(-1)[..., None], 0.0, logs)
+    unmeasured = np.asarray(np.isnan(z).all(-1))
+    return np.where(unmeasured[..., None], 0.0, logs)
 
 
 def surprise(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:

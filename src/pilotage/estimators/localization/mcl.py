@@ -57,6 +57,8 @@ from .pose import free_poses, pose_indices
 
 FAINT = 1e-3
 """A pose drawn from free space is kept when it is worth more than this share of a particle."""
+EARNEST = 0.01
+"""Poses drawn from free space that turn out to be more than this share of the belief get company."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ class MonteCarloLocalization:
     angle: float = math.radians(10.0)
     resampling: str = "systematic"
     threshold: float = 0.5
-    kidnapped: float = 1e-3
+    kidnapped: float = 0.01
     candidates: int = 300
     alpha_slow: float = 0.001
     alpha_fast: float = 0.1
@@ -215,7 +217,7 @@ class MonteCarloLocalization:
 
         prior = Scored(known.space, cloud.points, cloud.log_weights, score(cloud.points))
         known = self._judged(known, float(cloud.weights @ np.exp(prior.scores / measured)))
-        prior = self._doubted(prior, known, score, draw)
+        prior = self._doubted(prior, known.doubt, score, draw)
         after, total = self._annealing(score, draw).weigh(prior, self.power)
         if total == -math.inf:
             return CloudUpdate(known, make, total, False)
@@ -243,17 +245,34 @@ class MonteCarloLocalization:
         slow = known.slow + max(self.alpha_slow, 1.0 / t) * (q - known.slow)
         return replace(known, fast=fast, slow=max(slow, fast), updates=t)
 
-    def _doubted(self, prior: Scored, known: Localization, score: Any, draw: np.random.Generator) -> Scored:
-        """The prior, and with probability `kidnapped` anywhere; what the state holds beside the pose stays."""
-        n = self.candidates + int(known.doubt * self.particles[1])
-        k = self.kidnapped
+    def _doubted(self, prior: Scored, doubt: float, score: Any, draw: np.random.Generator) -> Scored:
+        """The prior, and with probability `kidnapped` anywhere.
+
+        When that turns out to be a good part of the belief after the reading, as many more poses are drawn.
+        """
+        k, high = self.kidnapped, self.particles[1]
+        n = self.candidates + int(doubt * high)
         if k == 0.0 or n == 0:
             return prior
+        points, scores = self._elsewhere(prior, n, score, draw)
+        here = log_sum_exp(prior.log_weights + self.power * prior.scores) + math.log1p(-k)
+        there = log_sum_exp(self.power * scores) + math.log(k / n)
+        share = float(np.exp(there - np.logaddexp(here, there))) if there > -math.inf else 0.0
+        if share > EARNEST:
+            more, more_scores = self._elsewhere(prior, int(share * high) + 1, score, draw)
+            points, scores = np.concatenate([points, more]), np.concatenate([scores, more_scores])
+        return Scored(
+            prior.space,
+            np.concatenate([prior.points, points]),
+            np.concatenate([prior.log_weights + math.log1p(-k), np.full(len(points), math.log(k / len(points)))]),
+            np.concatenate([prior.scores, scores]),
+        )
+
+    def _elsewhere(self, prior: Scored, n: int, score: Any, draw: np.random.Generator) -> tuple[Array, Array]:
+        """Poses from free space and their scores; what the state holds beside the pose is copied from particles."""
         extra = prior.points[draw.integers(len(prior.points), size=n)]
         extra[:, pose_indices(prior.space)] = free_poses(self.grid, n, clearance=self.clearance, rng=draw)
-        w = np.concatenate([prior.log_weights + math.log1p(-k), np.full(n, math.log(k / n))])
-        points, scores = np.concatenate([prior.points, extra]), np.concatenate([prior.scores, score(extra)])
-        return Scored(prior.space, points, w, scores)
+        return extra, score(extra)
 
     def _annealing(self, score: Any, draw: np.random.Generator) -> Annealing:
         reach = 0.5 * np.array([self.side, self.side, self.angle])
