@@ -68,6 +68,9 @@ def _measure_all(rows: list[Row], quick: bool, out: TextIO | None) -> int:
             continue
         try:
             result = measure(entry, quick)
+        except FileNotFoundError as error:
+            print(f"{entry.name:18} skipped: {error}")
+            continue
         except AssertionError as error:
             failed = True
             print(f"{entry.name:18} DISAGREES with {entry.peer}: {error}", flush=True)
