@@ -92,6 +92,7 @@ def test_a_spent_budget_gives_a_bound() -> None:
         (lambda: AStar(connectivity=6), "connectivity must be 4 or 8"),
         (lambda: AStar(weight=0.5), "at least 1"),
         (lambda: AStar(weight=math.nan), "at least 1"),
+        (lambda: AStar(weight=1e300), "at most 1000"),
         (lambda: Dijkstra(unknown="maybe"), '"blocked" or "free"'),
         (lambda: cost_to_go(ROOM, (5.5, 2.5)), "goal .* is in collision"),
     ],

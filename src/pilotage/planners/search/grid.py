@@ -29,6 +29,7 @@ from .kernel import (
     STRAIGHT,
     USED,
     WAITING,
+    WEIGHT_BITS,
     search,
     trace_back,
 )
@@ -38,6 +39,7 @@ Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 
 HIGHEST_COST = 65535.0
+HIGHEST_WEIGHT = 1000.0
 _CHUNK = 50_000
 """Expansions between two looks at the clock, about a millisecond."""
 _WITHOUT_CLOCK = 5_000_000
@@ -58,7 +60,7 @@ class AStar:
 
     Attributes:
         connectivity: 8 or 4 neighbours.
-        weight: of the heuristic, at least 1.
+        weight: of the heuristic, 1 to 1000.
         unknown: "blocked" or "free": what cells are of which nothing is known.
 
     Source: P. Hart, N. Nilsson, B. Raphael, A formal basis for the heuristic determination of minimum cost paths,
@@ -77,8 +79,8 @@ class AStar:
 
     def __post_init__(self) -> None:
         _check_settings(self.connectivity, self.unknown)
-        if not 1.0 <= self.weight < math.inf:
-            raise ValueError(f"the weight of the heuristic must be at least 1, not {self.weight}; Dijkstra() has none")
+        if not 1.0 <= self.weight <= HIGHEST_WEIGHT:
+            raise ValueError(f"the weight must be at least 1 and at most {HIGHEST_WEIGHT:g}, not {self.weight}")
 
     def plan(
         self,
@@ -221,6 +223,8 @@ class Query:
 
     def __init__(self, space: Workspace, costs: Array | None, weight: float, diagonal: bool) -> None:
         self.space, self.weight, self.diagonal = space, weight, diagonal
+        # Rounded down: a little less weight keeps the factor that was asked for.
+        self.scaled_weight = int(weight * (1 << WEIGHT_BITS))
         self.costs = None if costs is None else space.framed(costs)
         self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight)
 
@@ -236,7 +240,7 @@ class Query:
         while True:
             limit = _WITHOUT_CLOCK if deadline is None else _CHUNK
             outcome = search(
-                space.cells, space.width, self.costs, last, self.weight, self.diagonal,
+                space.cells, space.width, self.costs, last, self.scaled_weight, self.diagonal,
                 self.round, space.heads, space.shift, space.pool, state, limit,
             )  # fmt: skip
             if outcome == POOL_FULL:
@@ -253,7 +257,7 @@ class Query:
         dy, dx = np.abs(np.subtract(divmod(first, self.space.width), divmod(last, self.space.width))).tolist()
         straight, both = max(dx, dy) * STRAIGHT, min(dx, dy) * (DIAGONAL - STRAIGHT)
         h = straight + both if self.diagonal else (dx + dy) * STRAIGHT
-        return int(self.weight * h) >> self.space.shift
+        return ((h * self.scaled_weight) >> WEIGHT_BITS) >> self.space.shift
 
     @property
     def best(self) -> int:
