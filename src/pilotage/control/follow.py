@@ -132,5 +132,5 @@ def _family(mapped: bool) -> Callable[..., TracedTask]:
 
     params: dict[str, Any] = dict(WEIGHTS)
     if mapped:
-        params |= {"radius": 0.0, "margin": 1.0, "clearance": Raster([[0.0]], 1.0)}
+        params |= {"radius": 0.0, "margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(state=POSE, action=Space(), params=params, terminal=terminal, reference=4)(along)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -215,8 +216,9 @@ class MPPI:
             policy, why = "brake", f"{why}; the last plan is used up"
         u = {"hold": self._last, "shift": self.plan[0], "brake": self._brake}[policy].copy()
         self._last = u
+        why = f"{why}; fell back to {policy}"
         spent = time.perf_counter() - begun
-        return Action(u, ActionStatus.FALLBACK, self.plan.copy(), solve_time=spent, reason=f"{why}; fell back to {policy}")
+        return Action(u, ActionStatus.FALLBACK, self.plan.copy(), solve_time=spent, reason=why)
 
     def _check_settings(self) -> None:
         heat = self.temperature
@@ -256,7 +258,7 @@ def split(sample: Callable[..., None], blocks: int, threads: int) -> Callable[..
     cuts = [blocks * i // threads for i in range(threads + 1)]
 
     def run(*rest: Any) -> None:
-        waiting = [pool.submit(sample, a, b, *rest) for a, b in zip(cuts[1:-1], cuts[2:], strict=True)]
+        waiting = [pool.submit(sample, a, b, *rest) for a, b in pairwise(cuts[1:])]
         sample(cuts[0], cuts[1], *rest)
         for each in waiting:
             each.result()

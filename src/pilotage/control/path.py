@@ -85,16 +85,18 @@ class Progress:
 
     def update(self, xy: ArrayLike, t: float = math.inf) -> float:
         """Arc length [m] reached at `xy` ``(2,)`` and time `t` [s]."""
-        path, last = self.path, self.s if t >= self._t else None
-        if last is not None:
-            found = path.project(xy, last - self.behind, last + self.ahead)
-            if math.dist(path.at(found), np.asarray(xy, dtype=np.float64)) > self.lost:
-                last = None
-            else:
-                found = max(found, last)
-        self.s = path.project(xy) if last is None else found
+        self.s = self._near(xy) if self.s is not None and t >= self._t else None
+        if self.s is None:
+            self.s = self.path.project(xy)
         self._t = t if math.isfinite(t) else self._t
         return self.s
+
+    def _near(self, xy: ArrayLike) -> float | None:
+        """Arc length reached around the last one; None when the robot is not there."""
+        assert self.s is not None
+        found = self.path.project(xy, self.s - self.behind, self.s + self.ahead)
+        away = math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64))
+        return max(found, self.s) if away <= self.lost else None
 
 
 @njit(cache=True, error_model="numpy")
@@ -174,7 +176,7 @@ def sighted(points, s, begin, x, y, distance):
         bx = points[i + 1, 0]
         by = points[i + 1, 1]
         if (bx - x) ** 2 + (by - y) ** 2 >= distance * distance or i == last - 1:
-            return _crossing(ax, ay, bx, by, x, y, distance)
+            return _crossing(ax, ay, bx - points[i, 0], by - points[i, 1], x, y, distance)
         ax = bx
         ay = by
         i += 1
@@ -182,13 +184,9 @@ def sighted(points, s, begin, x, y, distance):
 
 
 @njit(error_model="numpy")
-def _crossing(ax, ay, bx, by, x, y, distance):
-    """Where the ray from a, inside the circle around (x, y), through b leaves it."""
-    dx = bx - ax
-    dy = by - ay
+def _crossing(ax, ay, dx, dy, x, y, distance):
+    """Where the ray from a, inside the circle around (x, y), in the direction d leaves it."""
     size = math.sqrt(dx * dx + dy * dy)
-    if size == 0.0:
-        return bx, by
     dx /= size
     dy /= size
     middle = dx * (x - ax) + dy * (y - ay)

@@ -159,7 +159,7 @@ def weigh(lowest: float, temperature: float, costs: Any, weights: Any) -> Any:
 
 
 def chosen_temperature(lowest: float, wanted: float, costs: Any, weights: Any) -> float:
-    """The temperature at which ``(sum w)^2 / sum w^2`` is as wanted, to a few percent, by bisection of its logarithm."""
+    """The temperature at which ``(sum w)^2 / sum w^2`` is as wanted to a few percent, by bisection."""
     above = 0.0
     count = 0.0
     for b in range(costs.shape[0]):

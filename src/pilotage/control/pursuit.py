@@ -137,9 +137,9 @@ def commands(dynamics: Dynamics, gain: float) -> Command:
     Raises:
         ModelError: when the names are not known, or the model has no parameter for a length that is needed.
     """
-    names = set(dynamics.action.names)
-    for needed, make in ((("accel", "steer"), _steered), (("speed", "yaw_rate"), _turned), (("left", "right"), _wheeled)):
-        if set(needed) <= names:
+    makers = {("accel", "steer"): _steered, ("speed", "yaw_rate"): _turned, ("left", "right"): _wheeled}
+    for needed, make in makers.items():
+        if set(needed) <= set(dynamics.action.names):
             return make(dynamics, gain)
     raise ModelError(
         f"pure pursuit does not know how to drive with the actions {', '.join(dynamics.action.names)}; "

@@ -8,12 +8,15 @@ keep that for arguments up to 1e5. The functions are copied into generated files
 of sums, on which the reduction of arguments depends.
 """
 
+from __future__ import annotations
+
 import math
+from typing import Any
 
 import numpy as np
 
 
-def lane_sin(a):
+def lane_sin(a: float) -> float:
     """Sine."""
     k = np.floor(a * 0.3183098861837907 + 0.5)
     r = ((a - k * 3.141592502593994) - k * 1.5099578831723193e-07) - k * 1.0780605716316238e-14
@@ -26,7 +29,7 @@ def lane_sin(a):
     return s * (1.0 - 2.0 * (k - 2.0 * np.floor(0.5 * k)))
 
 
-def lane_cos(a):
+def lane_cos(a: float) -> float:
     """Cosine."""
     # The sine of a quarter turn more, which is taken off in the reduction: a + pi/2 would round.
     k = np.floor(a * 0.3183098861837907) + 0.5
@@ -41,12 +44,12 @@ def lane_cos(a):
     return s * (1.0 - 2.0 * (n - 2.0 * np.floor(0.5 * n)))
 
 
-def lane_tan(a):
+def lane_tan(a: float) -> float:
     """Tangent."""
     return lane_sin(a) / lane_cos(a)
 
 
-def lane_exp(a):
+def lane_exp(a: float) -> float:
     """Exponential; infinite above 709.4, zero below -708."""
     x = a if a < 709.4 else 709.4
     x = x if x > -708.0 else -708.0
@@ -62,7 +65,7 @@ def lane_exp(a):
     return y if not a < -708.0 else 0.0
 
 
-def lane_log(a):
+def lane_log(a: float) -> float:
     """Natural logarithm of a normal number; -inf at 0, NaN below."""
     bits = np.float64(a).view(np.int64)
     # The exponent's bits, set into the mantissa of 2^52, are a float 2^52 larger than the exponent.
@@ -85,7 +88,7 @@ def lane_log(a):
     return y if a >= 0.0 else math.nan
 
 
-def lane_atan2(y, x):
+def lane_atan2(y: float, x: float) -> float:
     """Angle of the point (x, y); the sign of zero is not looked at."""
     u = math.fabs(x)
     v = math.fabs(y)
@@ -111,22 +114,22 @@ def lane_atan2(y, x):
     return -r if y < 0.0 else r
 
 
-def lane_atan(a):
+def lane_atan(a: float) -> float:
     """Inverse tangent."""
     return lane_atan2(a, 1.0)
 
 
-def lane_asin(a):
+def lane_asin(a: float) -> float:
     """Inverse sine."""
     return lane_atan2(a, math.sqrt((1.0 - a) * (1.0 + a)))
 
 
-def lane_acos(a):
+def lane_acos(a: float) -> float:
     """Inverse cosine."""
     return lane_atan2(math.sqrt((1.0 - a) * (1.0 + a)), a)
 
 
-def lane_tanh(a):
+def lane_tanh(a: float) -> float:
     """Hyperbolic tangent."""
     w = a * a
     p = -1.61468768441708447952e3 + w * (-9.92877231001918586564e1 + w * -9.64399179425052238628e-1)
@@ -137,7 +140,7 @@ def lane_tanh(a):
     return far if math.fabs(a) > 0.625 else near
 
 
-def lane_sinh(a):
+def lane_sinh(a: float) -> float:
     """Hyperbolic sine."""
     w = a * a
     p = -3.51754964808151394800e5 + w * (
@@ -151,43 +154,44 @@ def lane_sinh(a):
     return far if math.fabs(a) > 1.0 else near
 
 
-def lane_cosh(a):
+def lane_cosh(a: float) -> float:
     """Hyperbolic cosine."""
     e = lane_exp(math.fabs(a))
     return 0.5 * e + 0.5 / e
 
 
-def lane_hypot(x, y):
+def lane_hypot(x: float, y: float) -> float:
     """Length of (x, y)."""
     return math.sqrt(x * x + y * y)
 
 
-def lane_wrap(a):
+def lane_wrap(a: float) -> float:
     """Angle in (-pi, pi]."""
     r = a - 6.283185307179586 * np.ceil((a - 3.141592653589793) * 0.15915494309189535)
-    r = r if r > -3.141592653589793 else r + 6.283185307179586
+    # Rounding of the quotient may leave r on -pi, or one ulp above pi.
+    r = r + 6.283185307179586 if r <= -3.141592653589793 else r
     return 3.141592653589793 if r > 3.141592653589793 else r
 
 
-def lane_floor(a):
+def lane_floor(a: float) -> float:
     """Largest whole number not above `a`."""
     return np.floor(a)
 
 
-def lane_along(dx, dy, c, s, scale, count):
-    """Coordinate along one axis of a raster, in cells from the centre of the first, kept inside; NaN is 0."""
+def lane_along(dx: float, dy: float, c: float, s: float, scale: float, count: float) -> float:
+    """Coordinate along one axis of a raster, in cells from the centre of the first, kept inside; NaN for NaN."""
     a = (c * dx + s * dy) * scale - 0.5
-    a = a if a > 0.0 else 0.0
-    return a if a < count - 1.0 else count - 1.0
+    a = 0.0 if a < 0.0 else a
+    return count - 1.0 if a > count - 1.0 else a
 
 
-def lane_cell(a, count):
-    """Cell centre at or before the coordinate `a` that has a next one (where there are two at all)."""
+def lane_cell(a: float, count: float) -> float:
+    """Cell centre at or before the coordinate `a` that has a next one (where there are two at all); some for NaN."""
     a = a if a < count - 2.0 else count - 2.0
     return np.floor(a if a > 0.0 else 0.0)
 
 
-def lane_bilinear(p, k, a, b, right, up):
+def lane_bilinear(p: Any, k: float, a: float, b: float, right: int, up: int) -> float:
     """Value between four cells of a raster, of which the first lies at ``p[k]``."""
     n = int(k)
     low = p[n] + a * (p[n + right] - p[n])

@@ -92,7 +92,9 @@ def _check_broken(controller: Controller, dynamics: Dynamics, x: Any, seed: int)
         pass
     else:
         _check_action(action, dynamics)
-        assert action.status is ActionStatus.FALLBACK, f"a state of NaN must be answered by FALLBACK, not {action.status}"
+        assert action.status is ActionStatus.FALLBACK, (
+            f"a state of NaN must be answered by FALLBACK, not {action.status}"
+        )
     try:
         controller.act(np.zeros(dynamics.state.size + 1), 0.2)
     except (PilotageError, ValueError):

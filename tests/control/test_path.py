@@ -1,0 +1,120 @@
+"""Paths by arc length, projection on them, and progress along them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotage.control import Path, Progress
+from pilotage.control.path import paced, sighted
+from pilotage.core import Plan, PlanStatus, ShapeError
+
+number = st.floats(-20.0, 20.0)
+paths = st.lists(st.tuples(number, number), min_size=1, max_size=12)
+CORNER = Path([[0.0, 0.0], [3.0, 0.0], [3.0, 4.0]])
+
+
+def dense(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    s = np.linspace(0.0, path.length, 4001)
+    return s, path.at(s)
+
+
+@given(paths, st.tuples(number, number))
+def test_projection_is_the_nearest_point(points: list[tuple[float, float]], xy: tuple[float, float]) -> None:
+    path = Path(points)
+    among = dense(path)[1]
+    found = path.project(xy)
+    assert 0.0 <= found <= path.length
+    least = np.hypot(*(among - xy).T).min()
+    assert np.hypot(*(path.at(found) - xy)) <= least + 1e-9
+
+
+@given(paths, st.tuples(number, number), st.floats(0, 30), st.floats(0, 30))
+def test_projection_stays_in_its_window(
+    points: list[tuple[float, float]], xy: tuple[float, float], a: float, b: float
+) -> None:
+    path = Path(points)
+    low, high = min(a, b), max(a, b) + 1e-3
+    found = path.project(xy, low, high)
+    assert min(low, path.length) - 1e-9 <= found <= high + 1e-9
+    s, among = dense(path)
+    inside = (s >= low) & (s <= high)
+    if inside.any():
+        assert np.hypot(*(path.at(found) - xy)) <= np.hypot(*(among[inside] - xy).T).min() + 1e-9
+
+
+def test_ends_and_repeated_points() -> None:
+    path = Path([[1.0, 1.0], [1.0, 1.0], [2.0, 1.0], [2.0, 1.0]])
+    assert len(path.points) == 2
+    assert path.at([-1.0, 0.0, 1.0, 5.0]).tolist() == [[1.0, 1.0], [1.0, 1.0], [2.0, 1.0], [2.0, 1.0]]
+    point = Path([[1.0, 2.0]])
+    assert point.length == 0.0 == point.project([5.0, 5.0])
+
+
+def test_bad_paths_are_refused() -> None:
+    for bad in ([], [[0.0]], [1.0, 2.0], [[0.0, np.nan]]):
+        with pytest.raises(ShapeError, match="a path is an array"):
+            Path(bad)
+    with pytest.raises(ShapeError, match="no path to follow: goal in another component"):
+        Path(Plan(PlanStatus.NO_PATH, reason="goal in another component"))
+
+
+def test_progress_never_goes_back() -> None:
+    progress = Progress(CORNER)
+    rng = np.random.default_rng(0)
+    reached = [
+        progress.update(CORNER.at(s) + rng.normal(0.0, 0.2, 2), t) for t, s in enumerate(np.linspace(0.0, 7.0, 200))
+    ]
+    assert (np.diff(reached) >= 0.0).all()
+    assert reached[-1] > 6.5
+
+
+def test_progress_does_not_jump_to_a_near_part_of_the_path() -> None:
+    hairpin = Path([[0.0, 0.0], [10.0, 0.0], [10.0, 0.4], [0.0, 0.4]])
+    progress = Progress(hairpin)
+    progress.update([0.0, 0.0], 0)
+    for k in range(1, 40):
+        assert abs(progress.update([0.1 * k, 0.3], k) - 0.1 * k) < 0.5
+
+
+def test_progress_starts_anew_with_the_clock_or_when_carried_away() -> None:
+    progress = Progress(CORNER)
+    assert progress.update([3.0, 2.0], 5.0) == 5.0
+    assert progress.update([1.0, 0.0], 0.0) == 1.0
+    assert progress.update([3.0, 4.0], 1.0) == 7.0
+
+
+@given(paths, st.floats(0.0, 1.0), st.floats(0.05, 3.0))
+def test_pace_is_monotone_and_ends_at_the_goal(points: list[tuple[float, float]], share: float, speed: float) -> None:
+    path = Path(points)
+    rows = np.empty((400, 4))
+    paced(path.points, path.s, share * path.length, speed, 1.0, 0.1, speed, rows)
+    moved = np.hypot(*np.diff(rows[:, :2], axis=0).T)
+    assert (moved <= speed * 0.1 + 1e-9).all()
+    assert np.allclose(np.hypot(rows[:, 2], rows[:, 3]), 1.0)
+    where = [path.project(row, share * path.length) for row in rows[:3, :2]]
+    assert (np.hypot(*(path.at(where) - rows[:3, :2]).T) < 1e-6).all()
+    if 400 * speed * 0.1 > 2.0 * path.length + 20.0 * speed:
+        assert np.hypot(*(rows[-1, :2] - path.goal)) < 0.05 + 0.05 * speed
+
+
+def test_pace_on_a_line() -> None:
+    path = Path([[0.0, 0.0], [2.0, 0.0]])
+    rows = np.empty((100, 4))
+    paced(path.points, path.s, 0.0, 0.5, 1.0, 0.1, 0.5, rows)
+    assert np.allclose(rows[:30, 0], 0.05 * np.arange(30))
+    assert np.allclose(rows[:, 1:], [0.0, 1.0, 0.0])
+    assert abs(rows[-1, 0] - 2.0) < 1e-3
+
+
+@given(st.tuples(number, number), st.floats(0.1, 5.0))
+def test_the_target_is_as_far_away_as_asked(xy: tuple[float, float], distance: float) -> None:
+    s = CORNER.project(xy)
+    target = np.array(sighted(CORNER.points, CORNER.s, s, *xy, distance))
+    offset = np.hypot(*(CORNER.at(s) - xy))
+    if offset < distance:
+        assert abs(np.hypot(*(target - xy)) - distance) < 1e-9
+    else:
+        assert np.allclose(target, CORNER.at(s))

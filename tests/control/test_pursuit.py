@@ -1,0 +1,140 @@
+"""Pure pursuit converges to lines and circles, stops at the end, and keeps the limits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.control import PurePursuit
+from pilotage.core import ActionStatus, Dynamics, Gaussian, ModelError, ShapeError, Space
+from pilotage.models import bicycle, differential_drive, pendulum, tricycle, unicycle
+from pilotage.testing import check_controller
+
+DT = 0.05
+VEHICLES: dict[str, Any] = {
+    "unicycle": unicycle(),
+    "differential drive": differential_drive(wheel_radius=0.1, track=0.4),
+    "bicycle": bicycle(wheelbase=0.5),
+    "tricycle": tricycle(wheelbase=0.5),
+}
+TURN = np.linspace(0.0, 2.0 * np.pi, 400)
+PATHS: dict[str, Any] = {
+    "line": (np.array([[0.0, 0.0], [30.0, 0.0]]), lambda xy: abs(xy[..., 1])),
+    "circle": (
+        np.stack([4.0 * np.sin(TURN), 4.0 - 4.0 * np.cos(TURN)], -1),
+        lambda xy: abs(np.hypot(xy[..., 0], xy[..., 1] - 4.0) - 4.0),
+    ),
+}
+
+
+def driven(drive: PurePursuit, model: Any, pose: tuple[float, ...], ticks: int) -> tuple[np.ndarray, list[Any]]:
+    x = model.state.identity()
+    x[:3] = pose
+    xs, actions = [x], []
+    for tick in range(ticks):
+        actions.append(drive.act(x, DT * tick))
+        if actions[-1].status is ActionStatus.DONE:
+            break
+        x = model.step(x, actions[-1].u, DT)
+        xs.append(x)
+    return np.array(xs), actions
+
+
+@pytest.mark.parametrize("shape", PATHS)
+@pytest.mark.parametrize("name", VEHICLES)
+@pytest.mark.parametrize("pose", [(0.0, 0.6, 0.0), (0.0, -0.5, -1.0), (0.5, 0.0, 2.5)])
+def test_converges(name: str, shape: str, pose: tuple[float, ...]) -> None:
+    model, (path, error) = VEHICLES[name], PATHS[shape]
+    xs, actions = driven(PurePursuit(model, path, speed=1.0), model, pose, 420)
+    assert error(xs[-40:, :2]).max() < 0.02
+    assert all(a.status is ActionStatus.SOLVED for a in actions)
+    assert bool(model.action.contains(np.array([a.u for a in actions])).all())
+
+
+@pytest.mark.parametrize("name", VEHICLES)
+def test_stops_at_the_end(name: str) -> None:
+    model = VEHICLES[name]
+    xs, actions = driven(
+        PurePursuit(model, [[0.0, 0.0], [3.0, 0.0], [3.0, 2.0]], tolerance=0.15), model, (0, 0, 0), 400
+    )
+    assert actions[-1].status is ActionStatus.DONE
+    assert np.hypot(*(xs[-1, :2] - [3.0, 2.0])) < 0.15
+
+
+def test_curvature_is_that_of_the_arc_through_the_target() -> None:
+    robot = unicycle(noise=None)
+    drive = PurePursuit(robot, [[0.0, 0.0], [100.0, 0.0]], speed=1.0, lookahead=2.0, preview=0.1)
+    x = np.array([10.0, 1.0, 0.2])
+    speed, turn = drive.act(x).u
+    center = x[:2] + speed / turn * np.array([-np.sin(x[2]), np.cos(x[2])])
+    target = np.array([10.0 + np.sqrt(4.0 - 1.0), 0.0])
+    assert np.isclose(np.hypot(*(target - center)), abs(speed / turn))
+
+
+def test_lookahead_grows_with_speed() -> None:
+    car = bicycle()
+    drive = PurePursuit(car, [[0.0, 0.0], [100.0, 0.0]], speed=5.0)
+    slow, fast = (drive.act([10.0, 1.0, 0.0, v]).u[1] for v in (2.0, 6.0))
+    assert slow < fast < 0.0
+
+
+def test_turns_on_the_spot_when_the_path_lies_behind() -> None:
+    drive = PurePursuit(unicycle(), [[0.0, 0.0], [10.0, 0.0]])
+    speed, turn = drive.act([2.0, 0.1, np.pi - 0.1]).u
+    assert speed == 0.0
+    assert turn > 0.0
+
+
+def test_keeps_the_curvature_at_the_limit() -> None:
+    robot = differential_drive(wheel_radius=0.05, track=0.4)
+    drive = PurePursuit(robot, [[0.0, 0.0], [9.0, 0.0]], speed=5.0, lookahead=1.0, preview=0.0)
+    slow = PurePursuit(robot, [[0.0, 0.0], [9.0, 0.0]], speed=0.2, lookahead=1.0, preview=0.0)
+    wheels = [d.act([1.0, 0.3, 0.0]).u for d in (drive, slow)]
+    assert np.abs(wheels[0]).max() == 20.0
+    assert np.isclose(wheels[0][0] / wheels[0][1], wheels[1][0] / wheels[1][1])
+
+
+@pytest.mark.parametrize("name", VEHICLES)
+def test_contract(name: str) -> None:
+    check_controller(PurePursuit(VEHICLES[name], [[0.0, 0.0], [9.0, 3.0]]), VEHICLES[name])
+
+
+def test_nan_brakes_and_says_so() -> None:
+    action = PurePursuit(bicycle(), [[0.0, 0.0], [9.0, 0.0]]).act([0.0, np.nan, 0.0, 3.0])
+    assert action.status is ActionStatus.FALLBACK
+    assert action.reason == "the state is NaN or infinite in y; fell back to brake"
+    assert action.u.tolist() == [-5.0, 0.0]
+
+
+def test_a_missed_end_is_reported() -> None:
+    drive = PurePursuit(unicycle(), [[0.0, 0.0], [3.0, 0.0]])
+    action = drive.act(Gaussian.of(unicycle().state, [3.1, 0.5, 0.0], std=0.01))
+    assert action.status is ActionStatus.DONE
+    assert "passed 0.51 m beside it" in action.reason
+    assert action.u.tolist() == [0.0, 0.0]
+
+
+class Crab(Dynamics):
+    """Drives where it looks, with actions of other names."""
+
+    state, action = unicycle().state, Space("forward [m/s]", "rotation [rad/s]")
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return unicycle().step(x, u, dt)
+
+
+def test_other_vehicles_bring_their_command() -> None:
+    with pytest.raises(ModelError, match="does not know how to drive with the actions forward, rotation; give command"):
+        PurePursuit(Crab(), [[0.0, 0.0], [9.0, 0.0]])
+    drive = PurePursuit(Crab(), [[0.0, 0.0], [9.0, 0.0]], command=lambda x, v, kappa, behind: (v, v * kappa))
+    known = PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 0.0]])
+    assert np.array_equal(drive.act([0.0, 0.2, 0.1]).u, known.act([0.0, 0.2, 0.1]).u)
+
+
+def test_refusals() -> None:
+    with pytest.raises(Exception, match=r"component|x"):
+        PurePursuit(pendulum(), [[0.0, 0.0], [9.0, 0.0]])
+    with pytest.raises(ShapeError, match="lookahead is -1; expected a positive number"):
+        PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 0.0]], lookahead=-1)

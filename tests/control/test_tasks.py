@@ -1,0 +1,165 @@
+"""The tasks of following and reaching, driven by MPPI in closed loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.control import MPPI, follow, reach
+from pilotage.core import ActionStatus, ShapeError, SpaceError
+from pilotage.maps import OccupancyGrid
+from pilotage.models import bicycle, differential_drive, quadrotor, tricycle, unicycle
+from pilotage.planners import AStar
+
+ROOM = [
+    "########################################",
+    *["#......................................#"] * 6,
+    "#...........########...................#",
+    *["#...........#......#...................#"] * 5,
+    "#..................#...................#",
+    *["#......................................#"] * 6,
+    "########################################",
+]
+GRID = OccupancyGrid.from_ascii(ROOM, resolution=0.2)
+VEHICLES: dict[str, Any] = {
+    "unicycle": unicycle(),
+    "differential drive": differential_drive(wheel_radius=0.1, track=0.4),
+    "bicycle": bicycle(wheelbase=0.4),
+    "tricycle": tricycle(wheelbase=0.4),
+}
+
+
+def drive_to_the_end(drive: MPPI, model: Any, x: np.ndarray, ticks: int = 400) -> tuple[np.ndarray, list[Any]]:
+    xs, actions = [x], []
+    for tick in range(ticks):
+        actions.append(drive.act(x, 0.1 * tick))
+        if actions[-1].status is ActionStatus.DONE:
+            break
+        x = model.step(x, actions[-1].u, 0.1)
+        xs.append(x)
+    return np.array(xs), actions
+
+
+def starting(model: Any, *pose: float) -> np.ndarray:
+    x = model.state.identity()
+    x[:3] = pose
+    return x
+
+
+@pytest.mark.parametrize("name", VEHICLES)
+def test_follows_a_plan_to_its_end_without_collision(name: str) -> None:
+    model, radius = VEHICLES[name], 0.2
+    plan = AStar().plan(GRID.inflate(radius + 0.1), (1.0, 3.0), (6.8, 1.0))
+    assert plan.ok
+    drive = MPPI(model, follow(plan, GRID, speed=0.8, radius=radius), samples=500, rng=1)
+    xs, actions = drive_to_the_end(drive, model, starting(model, 1.0, 3.0, 0.0))
+    assert actions[-1].status is ActionStatus.DONE
+    assert {a.status for a in actions[:-1]} == {ActionStatus.SOLVED}
+    assert GRID.clearance(xs[:, :2]).min() > radius
+    assert np.hypot(*(xs[-1, :2] - plan.path[-1, :2])) < 0.2
+    assert len(xs) < 3.0 * plan.cost / 0.8 / 0.1
+
+
+@pytest.mark.parametrize("name", ["unicycle", "bicycle"])
+def test_evades_what_the_plan_did_not_know(name: str) -> None:
+    model, radius, path = VEHICLES[name], 0.2, np.array([[0.8, 1.0], [7.0, 1.0]])
+    seen = GRID.with_discs([[3.0, 1.0], [5.0, 0.7]], 0.25)
+    task = follow(path, GRID, speed=0.8, radius=radius)
+    drive = MPPI(model, task, samples=800, rng=3)
+    x = starting(model, 0.8, 1.0, 0.0)
+    drive.act(x, 0.0)
+    drive.retarget(task.replace(clearance=seen.distance_field()))
+    xs, actions = drive_to_the_end(drive, model, x)
+    assert actions[-1].status is ActionStatus.DONE
+    assert seen.clearance(xs[:, :2]).min() > radius
+
+
+def test_a_new_map_of_another_shape_compiles_nothing() -> None:
+    robot, task = unicycle(), follow([[0.8, 1.0], [7.0, 1.0]], GRID)
+    drive = MPPI(robot, task, samples=64, rng=0)
+    first = drive.act([1.0, 1.0, 0.0]).u
+    kernel = drive._sample
+    other = OccupancyGrid.from_occupied(np.zeros((7, 9), dtype=bool), 3.0, (-2.0, -2.0, 0.3))
+    drive.retarget(task.replace(clearance=other.distance_field()))
+    drive.act([1.0, 1.0, 0.0])
+    assert drive._sample is kernel
+    drive.retarget(task)
+    drive.reset(seed=0)
+    assert np.array_equal(drive.act([1.0, 1.0, 0.0]).u, first)
+
+
+def test_reference_runs_along_the_path_at_the_speed_wanted() -> None:
+    task = follow([[0.0, 0.0], [10.0, 0.0]], speed=0.5, dt=0.1)
+    rows = task.reference(np.array([2.0, 0.7, 0.3]), 0.0, 20)
+    assert np.allclose(rows[:, 0], 2.0 + 0.05 * np.arange(21))
+    assert np.allclose(rows[:, 1:], [0.0, 1.0, 0.0])
+    behind = task.reference(np.array([1.9, 0.7, 0.3]), 0.1, 20)
+    assert behind[0, 0] == 2.0  # progress is not given up
+    again = task.reference(np.array([1.0, 0.7, 0.3]), 0.0, 20)
+    assert again[0, 0] == 1.0  # but a clock that starts anew starts the path anew
+
+
+def test_cost_is_least_on_the_reference() -> None:
+    task = follow([[0.0, 0.0], [10.0, 0.0]], GRID)
+    r = np.array([2.0, 2.0, np.cos(0.7), np.sin(0.7)])
+    on = np.array([2.0, 2.0, 0.7])
+    assert abs(task.cost(on, np.zeros(0), r)) < 1e-12
+    rng = np.random.default_rng(0)
+    assert (task.cost(on + rng.normal(0.0, 0.2, (50, 3)), np.zeros(0), r) > 0.0).all()
+    assert task.cost(on + [0.0, 0.0, 2.0 * np.pi], np.zeros(0), r) < 1e-12
+
+
+def test_follow_finds_its_components_by_name() -> None:
+    from pilotage.core import Dynamics, Space
+
+    class Backwards(Dynamics):
+        """A unicycle whose state lies the other way round."""
+
+        state, action = Space("yaw: angle", "y x [m]"), unicycle().action
+
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return unicycle().step(x[..., ::-1], u, dt)[..., ::-1]
+
+    path = [[0.0, 0.0], [3.0, 1.0]]
+    plans = [MPPI(model, follow(path), samples=100, rng=4).act(x).plan
+             for model, x in ((Backwards(), [0.2, 0.5, 0.1]), (unicycle(), [0.1, 0.5, 0.2]))]  # fmt: skip
+    assert plans[0] is not None
+    assert np.allclose(plans[0], plans[1], rtol=0.0, atol=1e-9)
+
+
+def test_follow_refuses_nonsense() -> None:
+    with pytest.raises(ShapeError, match="follow has no weight 'haste'; there are along"):
+        follow([[0.0, 0.0], [1.0, 0.0]], weights={"haste": 1.0})
+    with pytest.raises(ShapeError, match="speed, decel, margin and tolerance of follow are positive"):
+        follow([[0.0, 0.0], [1.0, 0.0]], speed=0.0)
+
+
+def test_reach_is_reckoned_in_the_tangent() -> None:
+    model = quadrotor()
+    goal = model.state.sample(rng=1)
+    task, rng = reach(model, goal, weights=2.0, effort=0.5), np.random.default_rng(2)
+    d, u = 0.3 * rng.normal(size=(20, model.state.dim)), rng.normal(size=(20, model.action.size))
+    want = 2.0 * (d**2).sum(-1) + 0.5 * (u**2).sum(-1)
+    assert np.allclose(task.cost(model.state.plus(goal, d), u), want)
+    assert np.allclose(task.terminal_cost(model.state.plus(goal, d)), 20.0 * (d**2).sum(-1))
+
+
+def test_reach_by_name_leaves_the_rest_free() -> None:
+    model = unicycle()
+    task = reach(model, {"yaw": np.pi}, tolerance=0.1)
+    assert task.cost([5.0, -7.0, -np.pi], [0.0, 0.0]) < 1e-12
+    assert task.done(np.array([[5.0, -7.0, -3.1], [0.0, 0.0, 3.0]])).tolist() == [True, False]
+    with pytest.raises(SpaceError, match="there is no component 'heading'"):
+        reach(model, {"heading": 0.0})
+    with pytest.raises(ShapeError, match="needs a space of reals and angles"):
+        reach(quadrotor(), {"x": 0.0})
+
+
+def test_reach_gets_there() -> None:
+    model = unicycle()
+    drive = MPPI(model, reach(model, {"x": 1.5, "y": 1.0}, tolerance=0.1), samples=500, rng=1)
+    xs, actions = drive_to_the_end(drive, model, np.array([0.0, 0.0, np.pi]), 100)
+    assert actions[-1].status is ActionStatus.DONE
+    assert np.allclose(xs[-1, :2], [1.5, 1.0], atol=0.1)
