@@ -53,7 +53,8 @@ def march(grid: OccupancyGrid, where: Array, angles: Array) -> Array:
     width, (ny, nx) = grid.shape[1] + 2, grid.shape
     local = grid.world_to_grid(where)
     heading = (local[:, 2:] + angles).ravel()
-    x, y = np.repeat(local[:, 0], len(angles)), np.repeat(local[:, 1], len(angles))
+    x: Any = np.repeat(local[:, 0], len(angles))
+    y: Any = np.repeat(local[:, 1], len(angles))
     dx, dy = np.cos(heading), np.sin(heading)
     ranges, alive = np.full(heading.shape, REACH), np.arange(heading.size)
     for step in range(1, int(REACH / grid.resolution) + 1):
