@@ -72,6 +72,20 @@ def test_scans_of_a_real_map_rebuild_it(data: Path) -> None:
     assert (seen & truth.occupied).sum() > 0.9 * seen.sum()
 
 
+def test_beams_from_off_the_map_and_beams_without_end() -> None:
+    """The same as on a map large enough to hold the sensor; and a range of a light year does not take one."""
+    rng = np.random.default_rng(0)
+    poses = np.column_stack((rng.uniform(-20, 30, (40, 2)), rng.uniform(-3, 3, 40)))
+    ranges, angles = rng.uniform(0, 40, (40, 7)), rng.uniform(-3, 3, 7)
+    small = unseen((10, 10)).update(poses, ranges, angles, max_range=35.0)
+    large = unseen((150, 150), origin=(-70.0, -70.0, 0.0)).update(poses, ranges, angles, max_range=35.0)
+    np.testing.assert_allclose(small.log_odds, large.log_odds[70:80, 70:80], atol=1e-6)
+    endless = unseen((3, 3)).update([1.5, 1.5, 0.0], [np.inf, 1e300, 9e15], [0.0, 1.6, 3.2], max_range=1e16)
+    np.testing.assert_allclose(endless.probability[1], 0.4, atol=1e-6)
+    away = unseen((3, 3)).update([1e8, 1.5, 0.0], [2e8], [np.pi], max_range=1e9)
+    np.testing.assert_allclose(away.probability[1], 0.4, atol=1e-6)
+
+
 def test_shapes_that_do_not_fit_are_a_sentence() -> None:
     with pytest.raises(ShapeError, match="do not fit ranges"):
         unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0, 2.0], [0.0], max_range=3.0)

@@ -38,20 +38,36 @@ def add_scans(log_odds, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low
                 r = min(r, reach)
                 end_x = x + r * (c * beam_cos[b] - s * beam_sin[b])
                 end_y = y + r * (s * beam_cos[b] + c * beam_sin[b])
-                i, j = int(math.floor(end_x)), int(math.floor(end_y))
                 if crossing == 1:
                     _cross(log_odds, changed, scan + 1, x, y, end_x, end_y, miss, low, high)
-                elif 0 <= i < columns and 0 <= j < rows and changed[j, i] != scan + 1:
-                    changed[j, i] = scan + 1
-                    log_odds[j, i] = _added(log_odds[j, i], hit, low, high)
+                elif 0.0 <= end_x < columns and 0.0 <= end_y < rows:
+                    i, j = int(end_x), int(end_y)
+                    if changed[j, i] != scan + 1:
+                        changed[j, i] = scan + 1
+                        log_odds[j, i] = _added(log_odds[j, i], hit, low, high)
 
 
 @njit(cache=True, error_model="numpy")
 def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
     """Free the cells from a start up to the cell of the end, which is left alone (Amanatides and Woo, 1987)."""
     rows, columns = log_odds.shape
-    i, j = int(math.floor(x)), int(math.floor(y))
     dx, dy = end_x - x, end_y - y
+    # Only what lies on the map, or a cell beside it, is walked: a beam may be longer than anyone would wait.
+    begin, finish = 0.0, 1.0
+    for p, d, beyond in ((x, dx, columns + 1.0), (y, dy, rows + 1.0)):
+        if d != 0.0:
+            a, b = (-1.0 - p) / d, (beyond - p) / d
+            begin, finish = max(begin, min(a, b)), min(finish, max(a, b))
+        elif not -1.0 <= p <= beyond:
+            return
+    if begin >= finish:
+        return
+    if finish < 1.0:
+        end_x, end_y = x + finish * dx, y + finish * dy
+    if begin > 0.0:
+        x, y = x + begin * dx, y + begin * dy
+    dx, dy = end_x - x, end_y - y
+    i, j = int(math.floor(x)), int(math.floor(y))
     step_i, step_j = (1 if dx > 0 else -1), (1 if dy > 0 else -1)
     next_x = ((i + (1 if dx > 0 else 0)) - x) / dx if dx != 0.0 else np.inf
     next_y = ((j + (1 if dy > 0 else 0)) - y) / dy if dy != 0.0 else np.inf
