@@ -174,6 +174,15 @@ def test_fallbacks(policy: Any, expected: str) -> None:
         assert np.array_equal(action.u, wanted)
 
 
+def test_compiles_once_whatever_the_state_comes_in() -> None:
+    drive = MPPI(CAR, GOAL, **settings())
+    compiled = [len(driver.signatures) for driver in drive._drivers]
+    belief = Gaussian.of(CAR.state, X, std=0.1)  # whose arrays are read-only
+    for state in (X, list(X), belief, X.astype(np.float32), np.repeat(X, 2)[::2]):
+        drive.act(state)
+    assert compiled == [1, 1] == [len(driver.signatures) for driver in drive._drivers]
+
+
 def test_a_shifted_plan_runs_out() -> None:
     drive = MPPI(cart(), stop(), horizon=4, samples=50, rng=1, brake=[-1.5])
     plan = drive.act([1.0, 3.0]).plan
@@ -204,6 +213,9 @@ def test_plan_shifts_with_the_clock() -> None:
     drive = MPPI(cart(), stop(dt=0.1), horizon=6, samples=50, rng=1)
     plan = drive.act([1.0, 0.0], t=2.0).plan
     assert plan is not None
+    late = MPPI(cart(), stop(dt=0.1), horizon=6, samples=50, rng=1, brake=[0.5])
+    late.act([1.0, 0.0], t=2.0)
+    assert (late.act([np.nan, 0.0], t=9.0).plan == 0.5).all()
     for t, shift in ((2.0, 0.0), (2.1, 1.0), (2.25, 2.5)):
         fresh = MPPI(cart(), stop(dt=0.1), horizon=6, samples=50, rng=1)
         fresh.act([1.0, 0.0], t=2.0)

@@ -110,9 +110,9 @@ class MPPI:
         self._limits = np.stack([spread(std, action), action.low, action.high])
         self._brake = action.clip(action.check(np.zeros(action.size) if brake is None else brake, "brake"))
         self.plan: Array = np.tile(self._brake, (int(horizon), 1))
-        self._bind(int(threads))
         self.seed = seeded(rng)[1] if not isinstance(rng, np.random.Generator) else int(rng.integers(2**63))
         self.reset()
+        self._bind(int(threads))
 
     def reset(self, *, seed: int | None = None) -> None:
         """Forget the plan and start the random numbers anew: from `seed`, or where they are replayed."""
@@ -167,19 +167,23 @@ class MPPI:
 
     def _improve(self, x: Array, now: float) -> bool:
         """Improve the plan from `x`; whether any sample had a finite cost."""
-        stages = references(self.task, x, now, len(self.plan))
-        p, heat = parameters(self.dynamics, self.dt), 0.0
+        stages, heat = references(self.task, x, now, len(self.plan)), 0.0
         for _ in range(self.iterations):
             self._key[2] += 1
-            self._sample(
-                x, self.plan, stages, self._limits, self._price(), self.dt, self.correlation, self._key, p, self._c,
-                self._costs, self._deviations,
-            )  # fmt: skip
-            heat = self._merge(
-                self.plan, self._limits, self.temperature or 0.0, self.effective, self.samples, self._costs,
-                self._deviations, self._weights,
-            )  # fmt: skip
+            self._sample(x, *self._arguments(stages))
+            heat = self._merge(*self._results())
         return heat < np.inf
+
+    def _arguments(self, stages: Array) -> tuple[Any, ...]:
+        """What `sample_blocks` takes after the state."""
+        p = parameters(self.dynamics, self.dt)
+        settings = self._limits, self._price(), self.dt, self.correlation, self._key
+        return self.plan, stages, *settings, p, self._c, self._costs, self._deviations
+
+    def _results(self) -> tuple[Any, ...]:
+        """What `improve` takes."""
+        settings = self._limits, self.temperature or 0.0, self.effective, self.samples
+        return self.plan, *settings, self._costs, self._deviations, self._weights
 
     def _price(self) -> Array:
         """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
@@ -193,7 +197,7 @@ class MPPI:
         return self.pull * self.temperature * fresh / self._limits[0] ** 2
 
     def _advance(self, t: float | None) -> float:
-        """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action."""
+        """The time now; the plan is shifted to it, between steps by interpolation, and lengthened by its last action."""
         if self._clock is None:
             self._clock = 0.0 if t is None else float(t)
             return self._clock
@@ -202,7 +206,9 @@ class MPPI:
         self._clock = now
         whole = int(round(passed))
         steps = np.arange(len(self.plan))
-        if abs(passed - whole) < 1e-6:
+        if passed >= len(steps):  # nothing of the plan is left
+            self.plan[:] = self._brake
+        elif abs(passed - whole) < 1e-6:
             self.plan[:] = self.plan[np.minimum(steps + whole, len(steps) - 1)]
         else:
             for j in range(self.plan.shape[1]):
@@ -238,16 +244,20 @@ class MPPI:
     def _bind(self, threads: int) -> None:
         """Compiled drivers with blocks of `BLOCK` samples, or plain ones with a single block of all."""
         compiled = all(getattr(model, "generated", None) for model in (self.dynamics, self.task))
-        lanes = BLOCK if compiled else self.samples
+        lanes, steps = BLOCK if compiled else self.samples, len(self.plan)
         blocks = -(-self.samples // lanes)
         self._costs, self._weights = np.full((blocks, lanes), np.inf), np.zeros((blocks, lanes))
         self._deviations = np.zeros((blocks, -(-self.plan.size // 4) * 4, lanes))
-        sample, self._merge = bind(
+        self._drivers = sample, self._merge = bind(
             sample_blocks, improve, dynamics=self.dynamics, task=self.task, lanes=lanes, fastmath=FAST, nogil=True
         )
         self._threads = threads if compiled else 1
         self._sample = split(sample, blocks, self._threads)
         self._c = parameters(self.task)
+        if compiled:  # before the first tick, by sampling no block at all
+            stages = np.zeros((steps + 1, self.task.reference_size))
+            sample(0, 0, self.dynamics.state.identity(), *self._arguments(stages))
+            self._merge(*self._results())
 
 
 def split(sample: Callable[..., None], blocks: int, threads: int) -> Callable[..., None]:
