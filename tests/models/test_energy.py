@@ -54,7 +54,8 @@ def arm_energy(lengths: Any, masses: Any) -> Callable[[np.ndarray], np.ndarray]:
             along = np.stack([np.cos(angle[..., i]), np.sin(angle[..., i])])
             across = np.stack([-np.sin(angle[..., i]), np.cos(angle[..., i])]) * spin[..., i]
             centre, v = tip + 0.5 * L * along, speed + 0.5 * L * across
-            total = total + 0.5 * mass * (v**2).sum(0) + mass * L**2 / 24.0 * spin[..., i] ** 2 + 9.81 * mass * centre[1]
+            kinetic = 0.5 * mass * (v**2).sum(0) + mass * L**2 / 24.0 * spin[..., i] ** 2
+            total = total + kinetic + 9.81 * mass * centre[1]
             tip, speed = tip + L * along, speed + L * across
         return np.asarray(total)
 

@@ -178,7 +178,8 @@ def edges(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
 def test_edges_agree() -> None:
     """Odd multiples of pi, whole numbers, huge numbers, NaN: all backends give what numpy gives."""
     turns = np.pi * np.arange(-41.0, 43.0, 2.0)
-    hard = np.concatenate([turns, np.nextafter(turns, np.inf), np.nextafter(turns, -np.inf), [0.0, 3.0, -3.0, 1e6, np.nan]])
+    beside = (np.nextafter(turns, np.inf), np.nextafter(turns, -np.inf))
+    hard = np.concatenate([turns, *beside, [0.0, 3.0, -3.0, 1e6, np.nan]])
     model = discrete_dynamics(state=Space("a b c d e"), action=Space())(edges)()
     x = np.zeros((len(hard), 5))
     x[:, 0] = hard

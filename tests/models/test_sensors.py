@@ -27,7 +27,8 @@ def test_range_and_bearing_place_the_landmark() -> None:
     landmark = 4.0 * np.random.default_rng(1).standard_normal((50, 2))
     z = range_bearing().observe(x, landmark)
     heading = x[:, 2] + z[:, 1]
-    np.testing.assert_allclose(x[:, :2] + z[:, :1] * np.stack([np.cos(heading), np.sin(heading)], -1), landmark, atol=1e-12)
+    seen = x[:, :2] + z[:, :1] * np.stack([np.cos(heading), np.sin(heading)], -1)
+    np.testing.assert_allclose(seen, landmark, atol=1e-12)
     np.testing.assert_allclose(bearing_to().observe(x, landmark)[:, 0], z[:, 1], atol=1e-14)
     np.testing.assert_allclose(range_to().observe(x[:, :2], landmark)[:, 0], z[:, 0], atol=1e-14)
 

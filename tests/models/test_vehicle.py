@@ -161,6 +161,4 @@ def test_trailer_rear() -> None:
     back = trailer_rear(x, 3.0)
     assert back.shape == (2, 3, 2)
     np.testing.assert_allclose(np.linalg.norm(x[..., :2] - back, axis=-1), 3.0)
-    np.testing.assert_allclose(
-        np.arctan2(*np.moveaxis(x[..., :2] - back, -1, 0)[::-1]), x[..., 3], atol=1e-12
-    )
+    np.testing.assert_allclose(np.arctan2(*np.moveaxis(x[..., :2] - back, -1, 0)[::-1]), x[..., 3], atol=1e-12)

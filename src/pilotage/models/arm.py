@@ -47,7 +47,7 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
     Example:
         >>> arm = planar_arm(2, lengths=(0.5, 0.4))
         >>> import math
-        >>> arm.step([-math.pi / 2, 0.0, 0.0, 0.0], [0.0, 0.0], 0.1)[:2].round(6).tolist()         # hanging, it stays there
+        >>> arm.step([-math.pi / 2, 0.0, 0.0, 0.0], [0.0, 0.0], 0.1)[:2].round(6).tolist()  # it hangs, and stays
         [-1.570796, 0.0]
     """
     family = _planar_arm(links)

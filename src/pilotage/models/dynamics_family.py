@@ -14,8 +14,8 @@ from .traced_dynamics import Body, NoiseBody, TracedDynamics, limited
 class Family:
     """All dynamics that share one function; call it with parameter values to get a member.
 
-    Keyword arguments beside the parameters: `integrator`, `noise` (see `dynamics`), `action_noise`, and `limits`, bounds
-    of states and actions by name: ``bicycle(wheelbase=2.9, limits={"steer": (-0.4, 0.4)})``.
+    Keyword arguments beside the parameters: `integrator`, `noise` (see `dynamics`), `action_noise`, and `limits`,
+    bounds of states and actions by name: ``bicycle(wheelbase=2.9, limits={"steer": (-0.4, 0.4)})``.
     """
 
     def __init__(self, body: Body, **settings: Any) -> None:

@@ -81,7 +81,7 @@ class Writer:
         if group in self.signature.scalars:
             self.text[e.index] = group
             return
-        labels = self.signature.labels.get(group, ())
+        labels = self.signature.labels.get(group, tuple[str, ...]())
         name = f"{group}_{_identifier(labels[i])}" if i < len(labels) else f"{group}{i}"
         while name in self.taken:
             name += "_"

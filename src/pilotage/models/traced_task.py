@@ -255,9 +255,20 @@ class TaskFamily:
     ) -> TracedTask:
         s = self._settings
         return TracedTask(
-            self._body, s["terminal"], s["state"], s["action"], s["reference"], merged(s["params"], params, self.__name__),
-            reads=names_read(reads), reference=reference, done=done, constraint=constraint, initial=initial, dt=dt, horizon=horizon,
-        )  # fmt: skip
+            self._body,
+            s["terminal"],
+            s["state"],
+            s["action"],
+            s["reference"],
+            merged(s["params"], params, self.__name__),
+            reads=names_read(reads),
+            reference=reference,
+            done=done,
+            constraint=constraint,
+            initial=initial,
+            dt=dt,
+            horizon=horizon,
+        )
 
 
 def task(

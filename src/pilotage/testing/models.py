@@ -159,7 +159,8 @@ def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: 
     count = len(arguments[0])
     _shape(y, (count, space.size), f"{name} of a batch of {count}")
     assert np.isfinite(y).all(), f"{name} returned NaN or infinity for finite inputs: {y}"
-    _equal(space.normalize(y), y, f"{name} leaves its space {space}: angles belong in (-pi, pi], quaternions have length 1")
+    law = f"{name} leaves its space {space}: angles belong in (-pi, pi], quaternions have length 1"
+    _equal(space.normalize(y), y, law)
     for i in range(count):
         one = f(*(a[i] for a in arguments))
         _shape(one, (space.size,), f"{name} without batch axes")
