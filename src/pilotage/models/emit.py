@@ -77,11 +77,12 @@ class Writer:
         self.text[e.index] = name
 
     def _load(self, e: Expr) -> None:
-        group, i = e.value
+        where: tuple[str, int] = e.value
+        group, i = where
         if group in self.signature.scalars:
             self.text[e.index] = group
             return
-        labels = self.signature.labels.get(group, tuple[str, ...]())
+        labels = self.signature.labels.get(group, ())
         name = f"{group}_{_identifier(labels[i])}" if i < len(labels) else f"{group}{i}"
         while name in self.taken:
             name += "_"
