@@ -71,10 +71,15 @@ def load_source(source: str, stem: str) -> ModuleType:
         path = cache_folder() / f"{name}.py"
         _ensure(path, source)
         spec = importlib.util.spec_from_file_location(f"pilotage_generated.{name}", path)
-        assert spec is not None and spec.loader is not None
+        assert spec is not None
+        assert spec.loader is not None
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except (EOFError, ValueError, TypeError):  # what Python raises for bytecode that was cut off or damaged
+            _drop_bytecode(path)
+            spec.loader.exec_module(module)
         _loaded[name] = module
     return _loaded[name]
 
@@ -86,12 +91,16 @@ def _ensure(path: Path, source: str) -> None:
     except (OSError, UnicodeDecodeError):
         pass
     # Bytecode of an older, damaged file of the same size and second would be taken for this one's.
-    for stale in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
-        stale.unlink(missing_ok=True)
+    _drop_bytecode(path)
     handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(source)
     os.replace(beside, path)
+
+
+def _drop_bytecode(path: Path) -> None:
+    for stale in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
+        stale.unlink(missing_ok=True)
 
 
 def forgive(dispatcher: Any) -> Any:

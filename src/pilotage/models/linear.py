@@ -150,6 +150,8 @@ class LinearDynamics(Dynamics):
 
     def vector(self, dt: float | None = None) -> Array:
         """The matrices of a step of `dt` seconds, as compiled code reads them."""
+        if dt is None and self._fixed is not None:
+            return self._any.vector()
         if dt is None:
             raise ModelError("the matrices of linear dynamics depend on the time step; call parameters(dynamics, dt)")
         return self._at(dt).vector(dt)
@@ -159,6 +161,11 @@ class LinearDynamics(Dynamics):
         if self.state.size > UNROLLED and slot in ("step", "linearized_step", "process_noise"):
             return looped(slot, self.state, self.action.size)
         return self._any.generated(slot)
+
+    @property
+    def parameters_depend_on_dt(self) -> bool:
+        """Whether `vector` differs between time steps, so that one vector cannot serve steps of several lengths."""
+        return self._fixed is None
 
     @property
     def kernel_key(self) -> Any:
