@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import MissingExtra, Plan, PlanStatus, Update, generator, require, seeded
+from pilotage.core.results import DeferredUpdate
 
 
 def test_a_seed_replays_a_stream():
@@ -43,11 +44,11 @@ def test_a_plan_is_ok_only_when_solved():
 def test_an_update_is_built_once_and_late():
     built = []
 
-    def make():
+    def make(packed):
         built.append(1)
-        return "belief", np.zeros(1), np.eye(1), 0.5, -1.0
+        return packed, np.zeros(1), np.eye(1), 0.5, -1.0
 
-    update = Update.deferred(make, True)
+    update = DeferredUpdate(make, "belief", True)
     assert update.accepted
     assert built == []
     assert (update.belief, update.nis, update.log_likelihood) == ("belief", 0.5, -1.0)

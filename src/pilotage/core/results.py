@@ -27,29 +27,24 @@ class Update:
         accepted: False when a gate refused the measurement.
     """
 
-    __slots__ = ("_fields", "_make", "accepted")
+    __slots__ = ("_fields", "_make", "_packed", "accepted")
+
+    _fields: tuple[Any, ...]
+    _make: Callable[[Any], tuple[Any, ...]]
+    _packed: Any
 
     def __init__(
         self, belief: Belief, innovation: Array, S: Array, nis: Any, log_likelihood: Any, accepted: Any = True
     ) -> None:
-        self._fields: tuple[Any, ...] | None = (belief, innovation, S, nis, log_likelihood)
-        self._make: Callable[[], tuple[Any, ...]] | None = None
+        self._fields = (belief, innovation, S, nis, log_likelihood)
         self.accepted = accepted
 
-    @classmethod
-    def deferred(cls, make: Callable[[], tuple[Any, ...]], accepted: Any) -> Update:
-        """An update whose other five fields `make` builds, in the order above, once somebody asks for one."""
-        new = object.__new__(cls)
-        new._fields = None
-        new._make = make
-        new.accepted = accepted
-        return new
-
     def _get(self, index: int) -> Any:
-        if self._fields is None:
-            assert self._make is not None
-            self._fields = self._make()
-        return self._fields[index]
+        try:
+            return self._fields[index]
+        except AttributeError:  # a slot that was never set
+            self._fields = self._make(self._packed)
+            return self._fields[index]
 
     @property
     def belief(self) -> Any:
@@ -73,6 +68,23 @@ class Update:
 
     def __repr__(self) -> str:
         return f"Update(nis={self.nis}, log_likelihood={self.log_likelihood}, accepted={self.accepted})"
+
+
+class DeferredUpdate(Update):
+    """An update whose fields, all but `accepted`, are built from `packed` once somebody asks for one.
+
+    Args:
+        make: ``packed`` to the first five fields, in the order of `Update`.
+        packed: what the fields are made of; not to be changed afterwards.
+        accepted: False when a gate refused the measurement.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, make: Callable[[Any], tuple[Any, ...]], packed: Any, accepted: Any) -> None:
+        self._make = make
+        self._packed = packed
+        self.accepted = accepted
 
 
 class PlanStatus(enum.Enum):

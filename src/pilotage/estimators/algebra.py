@@ -141,27 +141,25 @@ def whitened(L, y, v, m):
     return nis, logdet + 2.0 * math.log(root)
 
 
-def joseph(P, H, R, K, A, B, n, m):
-    """P = (I - K H) P (I - K H)' + K R K', symmetric to the last bit; A (n, n) and B (n, m) are scratch."""
-    product_transposed(P, H, B, n, m)
-    for i in range(n):
-        for j in range(n):
-            a = P[i, j]
-            for k in range(m):
-                a -= K[i, k] * B[j, k]
-            A[i, j] = a  # (I - K H) P
+def joseph(P, H, R, K, M, N, A, n, m):
+    """P = M P M' + K R K' with M = I - K H, symmetric to the last bit; M, N and A (n, n) are scratch.
+
+    M comes first and is not multiplied out, so that what a precise reading leaves of a vague P is no difference of
+    large numbers.
+    """
     for i in range(n):
         for j in range(m):
             a = 0.0
-            for k in range(n):
-                a += A[i, k] * H[j, k]
             for k in range(m):
-                a -= K[i, k] * R[k, j]
-            B[i, j] = a  # A H' - K R
+                a += K[i, k] * R[k, j]
+            A[i, j] = a
     for i in range(n):
-        for j in range(i + 1):
-            a = 0.5 * (A[i, j] + A[j, i])
+        for j in range(n):
+            a = 0.0
+            c = 1.0 if i == j else 0.0
             for k in range(m):
-                a -= 0.5 * (B[i, k] * K[j, k] + B[j, k] * K[i, k])
-            P[i, j] = a
-            P[j, i] = a
+                a += A[i, k] * K[j, k]
+                c -= K[i, k] * H[k, j]
+            N[i, j] = a
+            M[i, j] = c
+    sandwich(M, P, N, A, n)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from ..core import PilotageError
+import numpy as np
+
+from ..core import PilotageError, ShapeError
 
 
 @dataclass
@@ -29,3 +32,15 @@ class Clock:
                 f"a step of {dt:g} s from t = {self.t:g} s goes back in time; readings must arrive in order of time"
             )
         return dt
+
+    def steps(self, ts: Any, count: int) -> np.ndarray:
+        """Seconds to each of the times `ts`, ``(count,)``, from the one before it."""
+        times = np.asarray(ts, dtype=float)
+        if times.shape != (count,):
+            raise ShapeError(f"ts has shape {times.shape}; {count} readings need {count} times")
+        dts = np.diff(times, prepend=self.t)
+        late = np.flatnonzero(~(dts >= 0.0))
+        if len(late):
+            self.step(None, float(times[late[0]]))
+            raise PilotageError(f"ts[{late[0]}] = {times[late[0]]:g} s is before the reading ahead of it; sort by time")
+        return dts

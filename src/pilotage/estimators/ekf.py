@@ -51,7 +51,8 @@ def ekf_update(b, z, context, s, gates, w):
 def correct(b, H, R, gates, dx, w):
     """Covariance after the innovation in b, and dx = K y; 1 done, 0 refused by the gate, -1 S not positive definite."""
     y, S, scores = b[ND + 1], b[ND + 2 : ND + 2 + NE], b[ND + 2 + NE]
-    K, B, A, L, e, v = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND], w[3 * ND :], w[3 * ND + NE], w[3 * ND + NE + 1]
+    K, M, N, A = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND], w[3 * ND : 4 * ND]
+    L, e, v = w[4 * ND : 4 * ND + NE], w[4 * ND + NE], w[4 * ND + NE + 1]
     measured = drop_unmeasured(y, e, H, R, ND, NE)
     product_transposed(b, H, K, ND, NE)  # P H', which becomes the gain below
     innovation_covariance(H, K, R, S, ND, NE)
@@ -63,7 +64,7 @@ def correct(b, H, R, gates, dx, w):
     if nis > gates[measured]:
         return 0
     solve_rows(L, K, ND, NE)
-    joseph(b, H, R, K, A, B, ND, NE)
+    joseph(b, H, R, K, M, N, A, ND, NE)
     for r in range(ND):
         a = 0.0
         for c in range(NE):
@@ -74,7 +75,7 @@ def correct(b, H, R, gates, dx, w):
 
 def ekf_scratch(dim: int, reading: int) -> int:
     """Rows of scratch for a state and a reading of these tangent sizes."""
-    return 3 * dim + 3 * reading + 4
+    return 4 * dim + 3 * reading + 4
 
 
 @dataclass(frozen=True)

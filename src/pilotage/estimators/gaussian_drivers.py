@@ -1,31 +1,42 @@
 """What surrounds the inner step of every Gaussian filter: checks, batches and sequences, as drivers.
 
-`predict_belief` and `update_belief` are the two inner steps that a filter's own file gives. b is a packed belief (see
-`packing`), w scratch of as many columns. Codes: 1 done, 0 refused by the gate; -1 the innovation covariance, -5 the
-covariance is not positive definite; -2 an action, -3 a prediction, -4 a reading or an updated state is not finite.
-A negative code leaves the belief as it was.
+`predict_belief` and `update_belief` are the two inner steps that a filter's own file gives. b is a packed belief and q
+the numbers of a sensor (see `packing`), w scratch of as many columns as b. Codes: 1 done, 0 refused by the gate; -1 the
+innovation covariance, -5 the covariance is not positive definite; -2 an action, -3 a prediction, -4 a reading or an
+updated state is not finite; -6 an action, -7 a reading of wrong length. A negative code leaves the belief as it was.
 """
 
 from __future__ import annotations
 
-from ..models.slots import ND, NX, predict_belief, update_belief
+from ..models.slots import ND, NE, NU, NX, NZ, predict_belief, update_belief
 
 
 def predict_one(b, u, dt, p, w):
     """`predict_belief` that takes no harm."""
-    for i in range(u.shape[0]):
-        if u[i] - u[i] != 0.0:
-            return -2
+    if u.shape[0] != NU:
+        return -6
+    if not finite(u, NU):
+        return -2
     remember(b, w)
     code = predict_belief(b, u, dt, p, w[ND + 1 :])
     return settled(b, w, code, -3)
 
 
-def update_one(b, z, context, s, gates, w):
+def update_one(b, z, context, q, w):
     """`update_belief` that takes no harm."""
+    if z.shape[0] != NZ:
+        return -7
     remember(b, w)
-    code = update_belief(b, z, context, s, gates, w[ND + 1 :])
+    code = update_belief(b, z, context, q[NE + 2 :], q, w[ND + 1 :])
     return settled(b, w, code, -4)
+
+
+def finite(v, n):
+    """Whether the first n numbers of v are neither NaN nor infinite."""
+    total = 0.0
+    for i in range(n):
+        total += v[i] - v[i]
+    return total == 0.0
 
 
 def remember(b, w):
@@ -39,13 +50,10 @@ def remember(b, w):
 
 def settled(b, w, code, bad):
     """The code of a step; where it went wrong the belief kept in w is put back."""
-    total = 0.0
+    good = finite(b[ND], NX)
     for i in range(ND):
-        for j in range(ND):
-            total += b[i, j] - b[i, j]  # NaN once any entry is not finite
-    for j in range(NX):
-        total += b[ND, j] - b[ND, j]
-    if total != 0.0 and code >= 0:
+        good = finite(b[i], ND) and good
+    if code >= 0 and not good:
         code = bad
     if code < 0:
         for i in range(ND):
@@ -56,16 +64,34 @@ def settled(b, w, code, bad):
     return code
 
 
-def step_one(b, u, dt, p, z, context, s, gates, w):
-    """Prediction and update in one call."""
-    code = predict_one(b, u, dt, p, w)
-    return update_one(b, z, context, s, gates, w) if code > 0 else code
+def step_one(b, u, dt, z, context, q, w):
+    """Prediction and update in one call; q ends with the parameters of the dynamics, and knows where they begin."""
+    if u.shape[0] != NU:
+        return -6
+    if z.shape[0] != NZ:
+        return -7
+    if not finite(u, NU):
+        return -2
+    remember(b, w)
+    code = predict_belief(b, u, dt, q[int(q[NE + 1]) :], w[ND + 1 :])
+    if code > 0:
+        code = update_belief(b, z, context, q[NE + 2 :], q, w[ND + 1 :])
+    code = settled(b, w, code, -4)
+    return code if code >= 0 else blamed(b, u, dt, q, w, code)
 
 
-def run_sequence(b, us, dts, p, zs, contexts, s, gates, w, bs, codes):
+def blamed(b, u, dt, q, w, code):
+    """The code of a prediction where that alone goes wrong, else the code given; b stays as it is."""
+    remember(b, w)
+    alone = settled(b, w, predict_belief(b, u, dt, q[int(q[NE + 1]) :], w[ND + 1 :]), -3)
+    settled(b, w, -1, -1)
+    return alone if alone < 0 else code
+
+
+def run_sequence(b, us, dts, zs, contexts, q, w, bs, codes):
     """A sequence of steps; bs (T, rows, columns) receives b after each. Returns how many were done."""
     for t in range(zs.shape[0]):
-        codes[t] = step_one(b, us[t], dts[t], p, zs[t], contexts[t], s, gates, w)
+        codes[t] = step_one(b, us[t], dts[t], zs[t], contexts[t], q, w)
         if codes[t] < 0:
             return t
         for i in range(b.shape[0]):
@@ -83,10 +109,10 @@ def predict_all(bs, us, dt, p, w):
     return 1
 
 
-def update_all(bs, zs, contexts, s, gates, w, codes):
+def update_all(bs, zs, contexts, q, w, codes):
     """`update_one` for each row; the first bad code, or 1."""
     for i in range(bs.shape[0]):
-        codes[i] = update_one(bs[i], zs[i], contexts[i], s, gates, w)
+        codes[i] = update_one(bs[i], zs[i], contexts[i], q, w)
         if codes[i] < 0:
             return codes[i]
     return 1

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +15,7 @@ from ..core import CovarianceError, Dynamics, FilterRun, Gaussian, ModelError, S
 from ..models import bind, parameters
 from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, update_all, update_one
 from .kernels import kept, kernel_key
-from .packing import Pack, gate_quantiles
+from .packing import Pack, numbers
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,9 @@ class GaussianEstimator(ABC):
         from .gaussian_filter import GaussianFilter
 
         if self.dynamics is None:
-            raise ModelError(f"{type(self).__name__} has no dynamics yet; bind them: {type(self).__name__}(car, dt=0.05)")
+            raise ModelError(
+                f"{type(self).__name__} has no dynamics yet; bind them: {type(self).__name__}(car, dt=0.05)"
+            )
         space = self.dynamics.state
         if belief is None:
             belief = Gaussian.of(space, mean, std=std, cov=cov)
@@ -96,11 +100,9 @@ class GaussianEstimator(ABC):
         batch = np.broadcast_shapes(belief.mean.shape[:-1], z.shape[:-1])
         flat = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
         codes = np.zeros(len(flat), dtype=np.int64)
-        gates = gate_quantiles(self.gate, sensor.reading.dim)
         contexts = each_context(context, sensor, batch)
-        w = self.scratch(pack)
         kernel = self.correction(sensor)[0]
-        check(kernel(flat, rows(z, batch), contexts, parameters(sensor), gates, w, codes), sensor)
+        check(kernel(flat, rows(z, batch), contexts, numbers(sensor, self.gate), self.scratch(pack), codes), sensor)
         accepted = codes.reshape(batch) > 0 if batch else bool(codes[0] > 0)
         return Update(*pack.results(flat.reshape(*batch, *pack.shape)), accepted)
 
@@ -133,13 +135,13 @@ class GaussianEstimator(ABC):
         zs = sensor.reading.check(zs, "readings", finite=False)
         belief = moments_on(belief, dynamics.state)
         batch, steps = np.broadcast_shapes(belief.mean.shape[:-1], zs.shape[:-2]), zs.shape[-2]
-        dts = np.ascontiguousarray(np.broadcast_to([self._seconds(t) for t in np.ravel(_or(dt, self.dt))], steps))
+        dts = self._steps(dt, steps)
         us = np.broadcast_to(action(us, dynamics.action), (*batch, steps, dynamics.action.size))
         zs = np.broadcast_to(zs, (*batch, *zs.shape[-2:]))
         pack = Pack(dynamics.state, sensor.reading)
         b0 = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
         us, zs = rows(us, batch, 2), rows(zs, batch, 2)
-        batch_run = self.run_many(pack, dynamics, sensor, b0, us, dts, zs, each_context(contexts, sensor, (steps,)))
+        batch_run = self.run_many(pack, dynamics, sensor, b0, us, dts, zs, contexts_of(contexts, sensor, steps))
         belief, y, nis, log_likelihood, accepted = batch_run
         belief = Gaussian.trusted(belief.space, _unflat(belief.mean, batch), _unflat(belief.cov, batch))
         return FilterRun(belief, *(_unflat(a, batch) for a in (y, nis, log_likelihood, accepted)))
@@ -156,32 +158,34 @@ class GaussianEstimator(ABC):
         self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Packed beliefs ``(B, T, rows, columns)`` and codes ``(B, T)`` after each step."""
-        kernel = self.cycle(dynamics, sensor)[1]
-        p, s = parameters(dynamics, _one(dts, dynamics)), parameters(sensor)
-        gates = gate_quantiles(self.gate, sensor.reading.dim)
+        kernel = self.cycle(dynamics, sensor)[0]
         bs, codes = np.zeros((len(b0), len(dts), *pack.shape)), np.ones((len(b0), len(dts)), dtype=np.int64)
         w = self.scratch(pack)
-        for i in range(len(b0)):
-            done = kernel(b0[i], us[i], dts, p, zs[i], contexts, s, gates, w, bs[i], codes[i])
-            if done < len(dts):
-                where = f"step {done}" if len(b0) == 1 else f"step {done} of sequence {i}"
-                check(codes[i, done], dynamics if codes[i, done] in (-2, -3, -5) else sensor, where)
+        for piece in _pieces(dts, dynamics):
+            q = numbers(sensor, self.gate, parameters(dynamics, float(dts[piece.start])))
+            times = dts[piece]
+            for i in range(len(b0)):
+                given = (us[i, piece], times, zs[i, piece], contexts[piece])
+                done = piece.start + kernel(b0[i], *given, q, w, bs[i, piece], codes[i, piece])
+                if done < piece.stop:
+                    where = f"step {done}" if len(b0) == 1 else f"step {done} of sequence {i}"
+                    check(codes[i, done], dynamics if codes[i, done] in (-2, -3, -5) else sensor, where)
         return bs, codes
 
     def prediction(self, dynamics: Dynamics) -> tuple[Callable[..., int], Callable[..., int]]:
         """`predict_all` and `predict_one` for these dynamics."""
         key = (self._key(), kernel_key(dynamics))
-        return kept(key, lambda: bind(predict_all, predict_one, dynamics=dynamics, fill=self._fill()))
+        return kept(key, lambda: self._bound(predict_all, predict_one, dynamics=dynamics))
 
     def correction(self, sensor: Sensor) -> tuple[Callable[..., int], Callable[..., int]]:
         """`update_all` and `update_one` for this sensor."""
         key = (self._key(), "update", kernel_key(sensor))
-        return kept(key, lambda: bind(update_all, update_one, sensor=sensor, fill=self._fill()))
+        return kept(key, lambda: self._bound(update_all, update_one, sensor=sensor))
 
     def cycle(self, dynamics: Dynamics, sensor: Sensor) -> tuple[Callable[..., int], Callable[..., int]]:
-        """`step_one` and `run_sequence` for these models."""
+        """`run_sequence` and `step_one` for these models."""
         key = (self._key(), kernel_key(dynamics), kernel_key(sensor))
-        return kept(key, lambda: bind(step_one, run_sequence, dynamics=dynamics, sensor=sensor, fill=self._fill()))
+        return kept(key, lambda: self._bound(run_sequence, step_one, dynamics=dynamics, sensor=sensor))
 
     def scratch(self, pack: Pack) -> np.ndarray:
         """Scratch for the drivers on beliefs of this layout."""
@@ -193,9 +197,12 @@ class GaussianEstimator(ABC):
 
     def prepare(self, w: np.ndarray, dim: int) -> None:
         """Write what the drivers need to know of the settings into their scratch. Most need nothing."""
+        return
 
-    def _fill(self) -> dict[str, Callable[..., int]]:
-        return {"predict_belief": self._drivers.predict, "update_belief": self._drivers.update}
+    def _bound(self, many: Any, one: Any, **models: Any) -> tuple[Callable[..., int], Callable[..., int]]:
+        fill = {"predict_belief": self._drivers.predict, "update_belief": self._drivers.update}
+        many, one = bind(many, one, fill=fill, **models)
+        return many, restoring(one) if isinstance(one, FunctionType) else one
 
     def _key(self) -> tuple[Any, ...]:
         return (self._drivers.predict, self._drivers.update)
@@ -205,6 +212,29 @@ class GaussianEstimator(ABC):
         if dt is None or not dt >= 0.0:
             raise ModelError(f"a step of {dt} s was asked for; give dt, in seconds, not negative")
         return float(dt)
+
+    def _steps(self, dt: Any, count: int) -> np.ndarray:
+        """Seconds before each of `count` readings."""
+        given = np.asarray(self.dt if dt is None else dt, dtype=float)
+        if given.shape not in ((), (1,), (count,)):
+            raise ShapeError(f"dt has shape {given.shape}; {count} readings need one number or {count} of them")
+        if not (given >= 0.0).all():
+            self._seconds(None if dt is None else float(given[~(given >= 0.0)][0]))
+        return np.full(count, given) if given.size == 1 else np.array(given)
+
+
+def restoring(driver: Callable[..., int]) -> Callable[..., int]:
+    """A driver in plain Python that puts the belief back where a model's own code raises."""
+
+    def guarded(b: np.ndarray, *rest: Any) -> int:
+        before = b.copy()
+        try:
+            return driver(b, *rest)
+        except BaseException:
+            b[...] = before
+            raise
+
+    return guarded
 
 
 def moments_on(belief: Any, space: Space) -> Gaussian:
@@ -238,6 +268,15 @@ def each_context(context: Any, sensor: Sensor, batch: tuple[int, ...]) -> Any:
     return rows(given, batch)
 
 
+def contexts_of(contexts: Any, sensor: Sensor, steps: int) -> Any:
+    """A context for each reading of a sequence."""
+    if getattr(sensor, "context_size", None) is not None or contexts is None:
+        return each_context(contexts, sensor, (steps,))
+    if len(contexts) != steps:
+        raise ShapeError(f"{len(contexts)} contexts were given for {steps} readings of {sensor!r}; give one for each")
+    return list(contexts)
+
+
 def check(code: int, model: Any, where: str = "") -> None:
     """Turn a negative code of a driver into a sentence."""
     if code >= 0:
@@ -254,17 +293,13 @@ def check(code: int, model: Any, where: str = "") -> None:
     raise error(sentence)
 
 
-def _or(value: Any, default: Any) -> Any:
-    if value is None and default is None:
-        raise ModelError("how long is a step? give dt")
-    return default if value is None else value
-
-
-def _one(dts: np.ndarray, dynamics: Dynamics) -> float:
-    """The step length, which must be one where parameters depend on it."""
-    if getattr(dynamics, "parameters_depend_on_dt", False) and np.ptp(dts) > 0.0:
-        raise ModelError(f"{dynamics!r} is discretised for one dt, but the steps take {dts.min():g} to {dts.max():g} s")
-    return float(dts[0]) if len(dts) else 0.0
+def _pieces(dts: np.ndarray, dynamics: Dynamics) -> list[slice]:
+    """The steps that share one vector of parameters; all of them, unless it depends on dt."""
+    count = len(dts)
+    if not getattr(dynamics, "parameters_depend_on_dt", False):
+        return [slice(0, count)] if count else []
+    edges = [0, *(np.flatnonzero(np.diff(dts)) + 1).tolist(), count]
+    return [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
 
 
 def _unflat(a: np.ndarray, batch: tuple[int, ...]) -> np.ndarray:

@@ -3,43 +3,61 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, Sensor, ShapeError, Update
+from ..core.results import DeferredUpdate
 from ..models import parameters
 from .clock import Clock
 from .gaussian_estimator import GaussianEstimator, check, each_context, moments_on
-from .packing import Pack, gate_quantiles
+from .packing import EMPTY, Pack, numbers, unpacked
 
-EMPTY = np.zeros(0)
 REMEMBERED = 64
+# Arrays of this type, dtype and strides go to a kernel as they are. The kernel checks their length.
+ARRAY, FLOAT, FLAT = np.ndarray, np.dtype(np.float64), (8,)
 
 
-class _Channel:
-    """A sensor bound to a filter: its compiled update and its place in the filter's buffer."""
+class _Link:
+    """A sensor bound to a filter.
+
+    Attributes:
+        sensor: the sensor, mounted on the filter's state.
+        pack: layout of its results in the filter's belief.
+        quick: the type of readings that need no more check than that of their length; None for no type.
+        alone: True when a reading may come without context.
+        context_shape: shape of a context, ``(None,)`` where it may be any object.
+        dt: the step for which `q` holds the parameters of the dynamics.
+        q: the numbers of the sensor (see `packing`).
+        update, step: the drivers; `step` is bound at the first step.
+        results: bytes of the filter's belief to the fields of an `Update`.
+    """
 
     def __init__(self, owner: GaussianFilter, sensor: Sensor) -> None:
         estimator = owner.estimator
         estimator.check_sensor(sensor)
         self.sensor = sensor.on(owner.dynamics.state)
         self.pack = Pack(owner.dynamics.state, self.sensor.reading)
-        self.shape = (self.sensor.reading.size,)
-        self.s = parameters(self.sensor)
-        self.gates = gate_quantiles(estimator.gate, self.sensor.reading.dim)
+        self.quick = ARRAY if self.sensor.reading.flat else None
+        self.alone = not getattr(self.sensor, "context_size", 0)
+        self.context_shape = (getattr(self.sensor, "context_size", None),)
+        self.dt = math.nan
+        self.q = numbers(self.sensor, estimator.gate)
         self.update = estimator.correction(self.sensor)[1]
-        self.step: Any = None
+        self.step: Callable[..., int] = self.update
+        self.results: Callable[[bytes], tuple[Any, ...]] = tuple
 
     def reading(self, z: Any) -> np.ndarray:
-        if type(z) is not np.ndarray or z.dtype != np.float64 or not z.flags.c_contiguous:
-            z = np.array(z, dtype=np.float64)
-        return z if z.shape == self.shape else _single(self.sensor.reading.check(z, "reading", finite=False), "reading")
+        """A reading as one array of numbers."""
+        return _single(self.sensor.reading.check(z, "reading", finite=False), "reading")
 
     def context(self, context: Any) -> Any:
-        if context is None and not getattr(self.sensor, "context_size", 0):
-            return EMPTY
+        """A context as drivers take it."""
+        if type(context) is ARRAY and context.shape == self.context_shape and context.dtype is FLOAT:
+            return context if context.strides == FLAT else context.copy()
         return each_context(context, self.sensor, ())[0]
 
 
@@ -47,7 +65,7 @@ class GaussianFilter:
     """A Gaussian estimator bound to its dynamics, with belief and clock. Made by `start`.
 
     A step takes one to three microseconds with traced models. After an error (a NaN action, a singular innovation
-    covariance) the belief is what it was before.
+    covariance) belief and clock are what they were before.
 
     Example:
         >>> from pilotage.estimators import EKF
@@ -59,30 +77,29 @@ class GaussianFilter:
     """
 
     def __init__(self, estimator: GaussianEstimator, dynamics: Dynamics, belief: Gaussian, t: float = 0.0) -> None:
-        if belief.mean.ndim != 1:
-            raise ShapeError(f"a filter holds one belief, not {belief.mean.shape[:-1]}; use {type(estimator).__name__}.run")
         self.estimator = estimator
         self.dynamics = dynamics
         self._clock = Clock(float(t), estimator.dt)
         self._pack = Pack(dynamics.state)
-        self._b = self._pack.packed(belief)
+        self._b = self._pack.packed(self._own(belief))
         self._w = estimator.scratch(self._pack)
         self._idle = np.zeros(dynamics.action.size)
+        self._quick = ARRAY if dynamics.action.flat else None
         self._predict = estimator.prediction(dynamics)[1]
         self._dt, self._p = math.nan, EMPTY
-        self._channels: dict[Sensor, _Channel] = {}
+        self._links: dict[Sensor, _Link] = {}
 
     @property
     def belief(self) -> Gaussian:
-        """What is known now."""
+        """What is known now; it may be set."""
         return self._pack.belief(self._b.copy())
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        belief = moments_on(belief, self.dynamics.state)
+        belief = self._own(belief)
         n, d = self._pack.space.size, self._pack.space.dim
         self._b[:d, :d], self._b[d, :n] = belief.cov, belief.mean
-        self._w = _grown(self.estimator.scratch(self._pack), self._w.shape)  # forgets points of the old belief
+        self._forget_points()
 
     @property
     def t(self) -> float:
@@ -91,37 +108,52 @@ class GaussianFilter:
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
         """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
-        dt = self._clock.step(dt, to)
-        code = self._predict(self._b, self._action(u), dt, self._parameters(dt), self._w)
-        if code < 1:
-            check(code, self.dynamics)
-        self._clock.t += dt
+        clock = self._clock
+        dt = clock.step(dt, to)
+        if dt != self._dt:
+            self._dt, self._p = dt, parameters(self.dynamics, dt)
+        if u is None:
+            u = self._idle
+        elif type(u) is not self._quick or u.strides != FLAT or u.dtype is not FLOAT:
+            u = self._action(u)
+        code = self._predict(self._b, u, dt, self._p, self._w)
+        if code < 0:
+            self._refuse(code, u)
+        clock.t = clock.t + dt if to is None else to
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
-        channel = self._channels.get(sensor) or self._attach(sensor)
-        z, context = channel.reading(z), channel.context(context)
+        link = self._links.get(sensor) or self._attach(sensor)
+        if type(z) is not link.quick or z.strides != FLAT or z.dtype is not FLOAT:
+            z = link.reading(z)
+        context = EMPTY if context is None and link.alone else link.context(context)
         if t is not None and t != self._clock.t:
-            self.predict(to=t)
-        code = channel.update(self._b, z, context, channel.s, channel.gates, self._w)
+            return self._update_later(link, z, float(t), context)
+        code = link.update(self._b, z, context, link.q, self._w)
         if code < 0:
-            check(code, sensor)
-        return Update.deferred(partial(channel.pack.results, self._b.copy()), code > 0)
+            self._refuse(code, z, link)
+        return DeferredUpdate(link.results, self._b.tobytes(), code > 0)
 
     def step(self, sensor: Sensor, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one compiled call, the fastest way through a tick."""
-        channel = self._channels.get(sensor) or self._attach(sensor)
-        if channel.step is None:
-            channel.step = self.estimator.cycle(self.dynamics, channel.sensor)[0]
-        dt = self._clock.step(dt, None)
-        code = channel.step(
-            self._b, self._action(u), dt, self._parameters(dt), channel.reading(z), channel.context(context),
-            channel.s, channel.gates, self._w,
-        )  # fmt: skip
+        link = self._links.get(sensor) or self._attach(sensor)
+        clock = self._clock
+        if dt is None:
+            dt = clock.dt
+        if dt != link.dt:
+            dt = self._paced(link, dt)
+        if u is None:
+            u = self._idle
+        elif type(u) is not self._quick or u.strides != FLAT or u.dtype is not FLOAT:
+            u = self._action(u)
+        if type(z) is not link.quick or z.strides != FLAT or z.dtype is not FLOAT:
+            z = link.reading(z)
+        context = EMPTY if context is None and link.alone else link.context(context)
+        code = link.step(self._b, u, dt, z, context, link.q, self._w)
         if code < 0:
-            check(code, self.dynamics if code in (-2, -3, -5) else sensor)
-        self._clock.t += dt
-        return Update.deferred(partial(channel.pack.results, self._b.copy()), code > 0)
+            self._refuse(code, u if code == -6 else z, link)
+        clock.t += dt
+        return DeferredUpdate(link.results, self._b.tobytes(), code > 0)
 
     def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
         """A whole sequence of readings of one sensor, compiled; the filter ends where the sequence ends.
@@ -134,34 +166,71 @@ class GaussianFilter:
             contexts: context of each, ``(T, c)``.
         """
         count = len(zs)
-        usual = self._clock.step(None, None) if ts is None else 0.0
-        dts = np.full(count, usual) if ts is None else np.diff(np.asarray(ts, dtype=float), prepend=self.t)
+        dts = np.full(count, self._clock.step(None, None)) if ts is None else self._clock.steps(ts, count)
         result = self.estimator.run(self.belief, self.dynamics, sensor, zs, us, dts, contexts)
         if count:
             self.belief = result.beliefs[-1]  # type: ignore[index]
-            self._clock.t += float(dts.sum())
+            self._clock.t = self._clock.t + float(dts.sum()) if ts is None else float(ts[-1])
         return result
 
-    def _attach(self, sensor: Sensor) -> _Channel:
-        """Bind a sensor at its first reading, and let its results fit into the buffer."""
-        if len(self._channels) >= REMEMBERED:
-            self._channels.clear()
-        channel = self._channels[sensor] = _Channel(self, sensor)
-        self._b = _grown(self._b, channel.pack.shape)
-        self._w = _grown(self._w, (self.estimator.scratch(channel.pack).shape[0], self._b.shape[1]))
-        return channel
+    def _update_later(self, link: _Link, z: np.ndarray, t: float, context: Any) -> Update:
+        """Predict up to time t and update; all or nothing."""
+        before, began = self._b.copy(), self._clock.t
+        try:
+            self.predict(to=t)
+            return self.update(link.sensor, z, context=context)
+        except BaseException:
+            self._b[:], self._clock.t = before, began
+            raise
+
+    def _attach(self, sensor: Sensor) -> _Link:
+        """Bind a sensor at its first reading, and let its results fit into the belief."""
+        link = _Link(self, sensor)
+        if len(self._links) >= REMEMBERED:
+            self._links.clear()
+        self._links[sensor] = self._links[link.sensor] = link
+        self._b = _grown(self._b, link.pack.shape)
+        self._w = _grown(self._w, (self.estimator.scratch(link.pack).shape[0], self._b.shape[1]))
+        for one in self._links.values():
+            one.results = partial(unpacked, one.pack, self._b.shape)
+        return link
+
+    def _paced(self, link: _Link, dt: float | None) -> float:
+        """Ready the sensor's link for a step of `dt` seconds."""
+        dt = self._clock.step(dt, None)
+        p = parameters(self.dynamics, dt)
+        if link.step is link.update or len(p):
+            link.q = numbers(link.sensor, self.estimator.gate, p)
+            link.step = self.estimator.cycle(self.dynamics, link.sensor)[1]
+        link.dt = dt
+        return dt
+
+    def _forget_points(self) -> None:
+        """Scratch as it was at the start; sigma points of another belief are not to serve this one."""
+        self._w = _grown(self.estimator.scratch(self._pack), self._w.shape)
 
     def _action(self, u: Any) -> np.ndarray:
-        if u is None:
-            return self._idle
-        if type(u) is not np.ndarray or u.dtype != np.float64 or not u.flags.c_contiguous:
-            u = np.array(u, dtype=np.float64)
-        return u if u.shape == self._idle.shape else _single(self.dynamics.action.check(u, "action"), "action")
+        return _single(self.dynamics.action.check(u, "action"), "action")
 
-    def _parameters(self, dt: float) -> np.ndarray:
-        if dt != self._dt:
-            self._dt, self._p = dt, parameters(self.dynamics, dt)
-        return self._p
+    def _own(self, belief: Any) -> Gaussian:
+        """A belief for this filter: a single one, on the space of its dynamics."""
+        belief = moments_on(belief, self.dynamics.state)
+        if belief.mean.ndim != 1:
+            name = type(self.estimator).__name__
+            raise ShapeError(f"a filter holds one belief, not {belief.mean.shape[:-1]} of them; use {name}().run")
+        return belief
+
+    def _refuse(self, code: int, given: np.ndarray, link: _Link | None = None) -> None:
+        """Say what a negative code means."""
+        self._forget_points()
+        if code == -6:
+            self._action(given)
+        if link is None or code in (-2, -3, -5, -6):
+            check(code, self.dynamics)
+            return
+        if code == -7:
+            link.reading(given)
+        check(code, link.sensor)
 
 
 def _grown(a: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
@@ -172,6 +241,7 @@ def _grown(a: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _single(a: np.ndarray, what: str) -> np.ndarray:
+    """One vector, in an array that kernels take."""
     if a.ndim != 1:
         raise ShapeError(f"one {what} was expected, {a.shape[:-1]} of them were given")
-    return np.ascontiguousarray(a)
+    return np.array(a)

@@ -71,19 +71,24 @@ class KF(GaussianEstimator):
     def check_dynamics(self, dynamics: Dynamics) -> None:
         super().check_dynamics(dynamics)
         if not kept(("linear", kernel_key(dynamics)), lambda: _linear_dynamics(dynamics)):
-            raise ModelError(f"{dynamics!r} is not linear; the Kalman filter needs F and B that are the same everywhere; use EKF")
+            raise ModelError(
+                f"{dynamics!r} is not linear; the Kalman filter needs F and B that are the same everywhere; use EKF"
+            )
 
     def check_sensor(self, sensor: Sensor) -> None:
         super().check_sensor(sensor)
         if not kept(("linear", kernel_key(sensor)), lambda: _linear_sensor(sensor)):
-            raise ModelError(f"{sensor!r} is not linear; the Kalman filter needs an H that is the same everywhere; use EKF")
+            raise ModelError(
+                f"{sensor!r} is not linear; the Kalman filter needs an H that is the same everywhere; use EKF"
+            )
 
     def run_many(
         self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any
     ) -> tuple[Gaussian, Any, Any, Any, Any]:
         d = pack.space.dim
         alike = len(b0) > 1 and len(dts) > 0 and self.gate is None and bool(np.all(b0[:, :d, :d] == b0[:1, :d, :d]))
-        if not alike or not np.isfinite(zs).all() or not np.isfinite(us).all():
+        varying = getattr(dynamics, "parameters_depend_on_dt", False) and len(dts) > 0 and np.ptp(dts) > 0.0
+        if not alike or varying or not np.isfinite(zs).all() or not np.isfinite(us).all():
             return super().run_many(pack, dynamics, sensor, b0, us, dts, zs, contexts)
         one, _ = self.run_packed(pack, dynamics, sensor, b0[:1].copy(), us[:1], dts, zs[:1], contexts)
         belief, _, S, _, _ = pack.results(one[0])

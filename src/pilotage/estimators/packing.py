@@ -1,7 +1,7 @@
 """Gaussian beliefs as the tables that compiled drivers work on.
 
 Rows of a packed belief: the covariance (d rows), the mean (1), the innovation (1), its covariance S (m rows), and NIS
-and log-likelihood (1). One array is one argument of a compiled function, and rows need no reshaping.
+and log-likelihood (1). A compiled function pays for each array it is handed, so what belongs together is one array.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from ..core import Gaussian, Space
+from ..models import parameters
+
+EMPTY = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,17 @@ class Pack:
         scores = b[..., d + 2 + m, :]
         S = b[..., d + 2 : d + 2 + m, :m]
         return self.belief(b), b[..., d + 1, :m], S, _number(scores[..., 0]), _number(scores[..., 1])
+
+
+def numbers(sensor: Any, gate: float | None, p: np.ndarray = EMPTY) -> np.ndarray:
+    """What drivers need to know of a sensor: gates (m+1), the index of `p` (1), the sensor's parameters, then `p`."""
+    gates, s = gate_quantiles(gate, sensor.reading.dim), parameters(sensor)
+    return np.concatenate([gates, [len(gates) + 1 + len(s)], s, p])
+
+
+def unpacked(pack: Pack, shape: tuple[int, int], b: bytes) -> tuple[Any, ...]:
+    """`Pack.results` of the bytes of a packed belief of this shape."""
+    return pack.results(np.frombuffer(b).reshape(shape))
 
 
 def _number(value: Any) -> Any:

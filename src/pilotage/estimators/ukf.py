@@ -4,12 +4,13 @@
     weights   w_0 = lambda / (d + lambda),   w_i = 1 / (2 (d + lambda)),   v_0 = w_0 + 1 - alpha^2 + beta,   v_i = w_i
     predict   x = mean of f(X_i) on the space,   P = sum v_i e_i e_i' + Q,   e_i = f(X_i) (-) x
     update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   C = sum v_i e_i r_i',   K = C S^-1
-              x = x (+) K (z (-) z^),   P = (I - K H) P (I - K H)' + K (S - H P H') K',   H = C' P^-1
+              x = x (+) K (z (-) z^),   P = (I - K H) P (I - K H)' + K (R + B) K',   H = C' P^-1
+              B = sum v_i (r_i - H e_i) (r_i - H e_i)':   what the sensor bends between the points
 
-The weighted mean on the space is found by Newton's method, which holds with negative weights, too. The last line is
-``P - K S K'`` in Joseph's form (Wan and van der Merwe, "The unscented Kalman filter for nonlinear estimation", 2000;
-Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 5.5; on manifolds Brossard et al., "A code for unscented Kalman
-filtering on manifolds", ICRA 2020).
+The weighted mean on the space is found by Newton's method, which holds with negative weights, too. The covariance is
+``P - K S K'`` in Joseph's form, which stays positive where that difference would not (Wan and van der Merwe, "The
+unscented Kalman filter for nonlinear estimation", 2000; Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 5.5;
+on manifolds Brossard et al., "A code for unscented Kalman filtering on manifolds", ICRA 2020).
 """
 
 from __future__ import annotations
@@ -105,8 +106,10 @@ def settled_mean(D, d, n):
 def ukf_predict(b, u, dt, p, w):
     """Predict the packed belief b in place; w = [weights (2 rows), fresh points, X, D, Q, L, v, d]."""
     n = 2 * ND + 1
-    X, D, Q, L = w[3 : 3 + n], w[3 + n : 3 + 2 * n], w[3 + 2 * n : 3 + 2 * n + ND], w[3 + 2 * n + ND : 3 + 2 * n + 2 * ND]
-    v, d = w[3 + 2 * n + 2 * ND], w[4 + 2 * n + 2 * ND]
+    i0 = 3 + 2 * n
+    X, D, Q, L = w[3 : 3 + n], w[3 + n : i0], w[i0 : i0 + ND], w[i0 + ND : i0 + 2 * ND]
+    v, d = w[i0 + 2 * ND], w[i0 + 2 * ND + 1]
+    w[2, 0] = 0.0
     if not draw(b, X, L, v, w):
         return -5
     process_noise(b[ND], u, dt, p, Q)
@@ -127,14 +130,16 @@ def ukf_predict(b, u, dt, p, w):
 def ukf_update(b, z, context, s, gates, w):
     """Update the packed belief b in place; w as in `ukf_predict`, and scratch for readings behind."""
     n = 2 * ND + 1
-    X, D, L = w[3 : 3 + n], w[3 + n : 3 + 2 * n], w[3 + 2 * n + ND : 3 + 2 * n + 2 * ND]
-    v, d = w[3 + 2 * n + 2 * ND], w[4 + 2 * n + 2 * ND]
-    i0 = 5 + 2 * n + 2 * ND
+    i0 = 3 + 2 * n
+    X, D, Q, L = w[3 : 3 + n], w[3 + n : i0], w[i0 : i0 + ND], w[i0 + ND : i0 + 2 * ND]
+    v, d = w[i0 + 2 * ND], w[i0 + 2 * ND + 1]
+    i0 += 2 * ND + 2
     Z, G, h, e = w[i0 : i0 + n], w[i0 + n : i0 + 2 * n], w[i0 + 2 * n], w[i0 + 2 * n + 1]
     i0 += 2 * n + 2
     R, H, Ls, C = w[i0 : i0 + NE], w[i0 + NE : i0 + 2 * NE], w[i0 + 2 * NE : i0 + 3 * NE], w[i0 + 3 * NE :]
     x, y, S, scores = b[ND], b[ND + 1], b[ND + 2 : ND + 2 + NE], b[ND + 2 + NE]
-    if w[2, 0] == 0.0:
+    fresh = w[2, 0] != 0.0
+    if not fresh:
         if not draw(b, X, L, v, w):
             return -5
         for i in range(n):
@@ -172,15 +177,9 @@ def ukf_update(b, z, context, s, gates, w):
     if nis > gates[measured]:
         return 0
     linearized_rows(L, H, ND, NE)
-    for r in range(NE):
-        for c in range(r + 1):
-            a = S[r, c]
-            for k in range(ND):
-                a -= 0.5 * (H[r, k] * C[k, c] + H[c, k] * C[k, r])
-            R[r, c] = a  # S - H P H': the noise, and what the model bends
-            R[c, r] = a
+    bending(R, G, D, H, Q, w, fresh)
     solve_rows(Ls, C, ND, NE)
-    joseph(b, H, R, C, D, G, ND, NE)
+    joseph(b, H, R, C, D, G, D[ND:], ND, NE)
     for r in range(ND):
         a = 0.0
         for c in range(NE):
@@ -188,6 +187,36 @@ def ukf_update(b, z, context, s, gates, w):
         d[r] = a
     state_plus(x, d, x)
     return 1
+
+
+def bending(R, G, D, H, Q, w, fresh):
+    """R += B, with G the deviations of the readings, D of the states, which become scratch.
+
+    Points that were only propagated lack the process noise, so that of the sensor's linear part is added.
+    """
+    n = 2 * ND + 1
+    for k in range(n):
+        for r in range(NE):
+            for c in range(ND):
+                G[k, r] -= H[r, c] * D[k, c]
+    for r in range(NE):
+        for c in range(r + 1):
+            a = R[r, c] + w[0, 1] * G[0, r] * G[0, c]
+            for k in range(1, n):
+                a += w[1, 0] * G[k, r] * G[k, c]
+            R[r, c] = a
+            R[c, r] = a
+    if fresh:
+        for c in range(NE):
+            for i in range(ND):
+                a = 0.0
+                for j in range(ND):
+                    a += Q[i, j] * H[c, j]
+                D[i, c] = a
+        for r in range(NE):
+            for c in range(NE):
+                for i in range(ND):
+                    R[r, c] += H[r, i] * D[i, c]
 
 
 def linearized_rows(L, H, n, m):
@@ -245,7 +274,7 @@ class UKF(GaussianEstimator):
             raise ModelError(f"alpha is {self.alpha}; the spread of sigma points lies in (0, 1]")
 
     def prepare(self, w: np.ndarray, dim: int) -> None:
-        """Write weights ``w_0, v_0, spread`` and ``w_i, whether propagated points may serve again`` into the scratch."""
+        """Write the weights and the spread of the points into the scratch, and whether they may serve twice."""
         scaled = self.alpha**2 * (dim + self.kappa)
         if not scaled > 0.0:
             raise ModelError(f"kappa is {self.kappa}; for {dim} dimensions it must be more than {-dim}")
