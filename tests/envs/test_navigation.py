@@ -287,6 +287,12 @@ def test_sentences():
         Navigation(map=ROOM, robot="tank")
 
 
+@pytest.mark.parametrize("settings", [{"goals": 0}, {"obstacles": -1}, {"slip": -0.1}, {"tolerance": 0.0}])
+def test_settings_that_make_no_episode(settings):
+    with pytest.raises(PilotageError, match=rf"{next(iter(settings))}|goal"):
+        Navigation(**settings)
+
+
 def test_gymnasium_imports_the_room_by_itself():
     assert isinstance(gymnasium.make(f"pilotage.envs:{NAME}").unwrapped, Navigation)
 

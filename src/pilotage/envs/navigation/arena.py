@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import Belief, Dynamics, Particles, Space, Task
+from ...core import Belief, Dynamics, Particles, PilotageError, Space, Task
 from ...maps import OccupancyGrid
 from .robots import Robot, discs
 from .scenarios import Rooms
@@ -51,6 +51,18 @@ class Arena(Dynamics):
     slip: float = 0.05
     lasting: float = 2.0
     tolerance: float = 0.35
+
+    def __post_init__(self) -> None:
+        if self.goals < 1 or self.obstacles < 0:
+            raise PilotageError(
+                "an episode needs at least one goal and no less than zero obstacles, "
+                f"not {self.goals} goals and {self.obstacles} obstacles"
+            )
+        for name in ("lasting", "tolerance"):
+            if not 0.0 < getattr(self, name) < math.inf:
+                raise PilotageError(f"{name} must be a positive number, not {getattr(self, name)}")
+        if not 0.0 <= self.slip < math.inf:
+            raise PilotageError(f"slip is a standard deviation and cannot be {self.slip}")
 
     @cached_property
     def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
