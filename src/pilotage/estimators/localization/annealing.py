@@ -28,9 +28,11 @@ from .pose import pose_indices
 
 STAGES = 15
 """At most; the last one takes what is left of the power."""
-SHARE = 0.1
+SHARE = 0.3
 """Of the effective number that a stage must leave."""
-MOVES = 2
+ENOUGH = 0.1
+"""Of the effective number: when as much is left by the whole power, stages are not needed."""
+MOVES = 3
 """Between stages."""
 
 
@@ -124,9 +126,10 @@ def affordable(known: Scored, most: float) -> float:
         v = w + exponent * logs
         return float(2.0 * log_sum_exp(v) - log_sum_exp(2.0 * v))
 
-    least = log_size(0.0) + math.log(SHARE)
-    if log_size(most) >= least:
+    before = log_size(0.0)
+    if log_size(most) >= before + math.log(ENOUGH):
         return most
+    least = before + math.log(SHARE)
     low, high = 0.0, most
     for _ in range(12):
         middle = 0.5 * (low + high)

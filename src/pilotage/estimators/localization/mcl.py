@@ -99,7 +99,7 @@ class MonteCarloLocalization:
     grid: OccupancyGrid
     dynamics: Dynamics | None = None
     dt: float | None = None
-    particles: tuple[int, int] = (1000, 30000)
+    particles: tuple[int, int] = (1000, 50_000)
     power: float = 0.2
     error: float = 0.05
     confidence: float = 0.99

@@ -1,0 +1,393 @@
+"""Localization on real maps, and the parts it is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import chi2
+
+from pilotage.core import Gaussian, ModelError, Particles, PilotageError, ShapeError, Space, SpaceError
+from pilotage.estimators.localization import (
+    Localization,
+    MonteCarloLocalization,
+    free_poses,
+    kld_bound,
+    odometry_motion,
+    odometry_move,
+)
+from pilotage.estimators.localization.annealing import Annealing, Scored
+from pilotage.estimators.localization.bins import connect_bins, count_bins
+from pilotage.estimators.localization.kld import expected_bins, particles_needed
+from pilotage.estimators.localization.pose import pose_indices
+from pilotage.maps import Lidar, OccupancyGrid
+from pilotage.models import constant_velocity, gnss, unicycle
+from tests.estimators.wandering import DT, ROBOT, Wanderer
+
+POSE = Space("x y [m]", "yaw: angle")
+
+
+@pytest.fixture(scope="module")
+def depot(data: Path) -> OccupancyGrid:
+    return OccupancyGrid.load(data / "ros_maps/nav2/depot.yaml")
+
+
+@pytest.fixture(scope="module")
+def hexagon(data: Path) -> OccupancyGrid:
+    """The TurtleBot3 world: nine pillars in a hexagon, nearly the same after a sixth of a turn."""
+    return OccupancyGrid.load(data / "ros_maps/turtlebot3_world/map.yaml")
+
+
+def room() -> OccupancyGrid:
+    """Eight metres by six, with two pillars of different width."""
+    walls = np.pad(np.zeros((118, 158)), 1, constant_values=1)
+    return OccupancyGrid.from_occupied(walls, 0.05, (-4.0, -3.0, 0.0)).with_discs([[-1, -1], [2.5, 2]], [0.5, 0.8])
+
+
+def lost(
+    grid: OccupancyGrid, seed: int, *, steps: int, carried: int | None = None, reach: float = 8.0, **settings: Any
+) -> list[bool]:
+    """Whether a robot that starts anywhere knows its pose, step by step."""
+    robot, lidar = Wanderer(grid, seed), Lidar(grid, angles=60, max_range=reach)
+    mcl = MonteCarloLocalization(grid, ROBOT, dt=DT, clearance=0.15, **settings).start(rng=seed + 1000)
+    right = []
+    for k in range(steps):
+        if k == carried:
+            robot.carry_away()
+        mcl.predict(u=robot.move())
+        right.append(robot.found(mcl.update(lidar, robot.scan(lidar)).belief))
+    return right
+
+
+# --- on real maps ---
+
+
+def test_finds_itself_in_the_hexagon(hexagon: OccupancyGrid) -> None:
+    assert sum(lost(hexagon, seed, steps=25)[-1] for seed in range(8)) == 8
+
+
+def test_finds_itself_in_the_depot(depot: OccupancyGrid) -> None:
+    assert sum(lost(depot, seed, steps=40, reach=12.0)[-1] for seed in range(8)) >= 7
+
+
+def test_is_carried_away(hexagon: OccupancyGrid) -> None:
+    assert sum(lost(hexagon, seed, steps=120, carried=40)[-1] for seed in range(6)) == 6
+
+
+def test_recovery_can_be_switched_off(hexagon: OccupancyGrid) -> None:
+    right = lost(hexagon, 1, steps=80, carried=40, kidnapped=0.0)
+    assert right[39]
+    assert not any(right[40:])
+
+
+@pytest.mark.slow
+def test_finds_itself_anywhere(hexagon: OccupancyGrid, depot: OccupancyGrid) -> None:
+    for grid, steps in ((hexagon, 100), (depot, 250)):
+        assert sum(lost(grid, seed, steps=steps)[-1] for seed in range(100, 130)) >= 0.95 * 30
+
+
+@pytest.mark.slow
+def test_comes_back(hexagon: OccupancyGrid, depot: OccupancyGrid) -> None:
+    for grid, steps in ((hexagon, 200), (depot, 400)):
+        assert sum(lost(grid, seed, steps=steps, carried=60)[-1] for seed in range(20)) >= 0.95 * 20
+
+
+@pytest.mark.parametrize("clutter", [0.0, 0.2])
+def test_tracks_and_knows_how_well(depot: OccupancyGrid, clutter: float) -> None:
+    lidar, errors, nees = Lidar(depot, angles=60, max_range=8.0), [], []
+    for seed in range(4):
+        robot = Wanderer(depot, seed, clutter=clutter)
+        mcl = MonteCarloLocalization(depot, ROBOT, dt=DT).start(robot.x, [0.1, 0.1, 0.05], rng=seed)
+        for _ in range(120):
+            mcl.predict(u=robot.move())
+            belief = mcl.update(lidar, robot.scan(lidar)).belief
+            d = POSE.minus(robot.x, belief.estimate.mean)
+            errors.append(d)
+            nees.append(d @ np.linalg.solve(belief.estimate.cov, d))
+            assert belief.converged
+    rmse = np.sqrt(np.mean(np.square(errors), axis=0))
+    assert np.hypot(rmse[0], rmse[1]) < 0.06
+    assert rmse[2] < np.deg2rad(1.0)
+    # Three is honest. Above, the robot would be too sure; a cell of 5 cm is what it cannot see below.
+    assert 0.75 < np.mean(nees) < 3.5
+
+
+def test_beam_model_tracks(hexagon: OccupancyGrid) -> None:
+    lidar, robot = Lidar(hexagon, angles=30, max_range=5.0, model="beam"), Wanderer(hexagon, 3)
+    mcl = MonteCarloLocalization(hexagon, ROBOT, dt=DT).start(robot.x, [0.1, 0.1, 0.05], rng=1)
+    for _ in range(40):
+        mcl.predict(u=robot.move())
+        assert robot.found(mcl.update(lidar, robot.scan(lidar)).belief)
+
+
+# --- one step ---
+
+
+def test_replay() -> None:
+    grid = room()
+    lidar = Lidar(grid, angles=40, max_range=8.0)
+
+    def end(seed: int) -> Localization:
+        mcl = MonteCarloLocalization(grid, ROBOT, dt=DT, particles=(300, 3000)).start(rng=seed)
+        for _ in range(5):
+            mcl.predict(u=[0.3, 0.1])
+            mcl.update(lidar, lidar.observe([1.0, 0.0, 0.2]))
+        return mcl.belief
+
+    assert end(3).particles.points.tobytes() == end(3).particles.points.tobytes()
+    assert end(3).particles.points.tobytes() != end(4).particles.points.tobytes()
+
+
+def test_pose_is_found_by_name() -> None:
+    grid, state = room(), Space("speed [m/s]", "body: SE2")
+    lidar = Lidar(grid, angles=60, max_range=8.0)
+    prior = Gaussian.of(state, [0.7, 1.1, -1.1, 1.9], std=[0.1, 0.2, 0.2, 0.2])
+    mcl = MonteCarloLocalization(grid, particles=(20_000, 20_000))
+    found = mcl.update(prior, lidar, lidar.observe([1.0, -1.0, 2.0]), rng=1).belief
+    np.testing.assert_allclose(found.estimate.mean, [0.7, 1.0, -1.0, 2.0], atol=0.06)
+
+
+def test_other_sensors() -> None:
+    grid = room()
+    mcl = MonteCarloLocalization(grid, power=1.0, kidnapped=0.0, particles=(20_000, 20_000))
+    prior = Gaussian.of(POSE, [1.0, 0.0, 0.5], std=[0.3, 0.3, 0.1])
+    found = mcl.update(prior, gnss(std=0.4), [1.5, 0.0], rng=2)
+    gain = 0.3**2 / (0.3**2 + 0.4**2)
+    np.testing.assert_allclose(found.belief.particles.moments().mean, [1.0 + 0.5 * gain, 0.0, 0.5], atol=0.02)
+    assert found.nis == pytest.approx(0.5**2 / (0.3**2 + 0.4**2), rel=0.05)
+
+
+def test_unmeasured_changes_nothing() -> None:
+    grid = room()
+    lidar, mcl = Lidar(grid, angles=8, max_range=5.0), MonteCarloLocalization(grid, particles=(50, 500))
+    belief = mcl.localization(mcl.anywhere(POSE, rng=1), POSE)
+    found = mcl.update(belief, lidar, np.full(8, np.nan), rng=1)
+    assert found.belief is belief
+    assert found.log_likelihood == 0.0
+
+
+def test_moments_are_of_the_leading_hypothesis() -> None:
+    rng = np.random.default_rng(1)
+    here, there = rng.normal([0, 0, 3.1], [0.1, 0.1, 0.1], (700, 3)), rng.normal([6, 0, 0], [0.2, 0.2, 0.1], (300, 3))
+    cloud = Particles(POSE, POSE.normalize(np.concatenate([here, there])))
+    belief = Localization(cloud)
+    assert [w for w, _ in belief.hypotheses] == pytest.approx([0.7, 0.3], abs=0.02)
+    np.testing.assert_allclose(POSE.minus(belief.moments().mean, [0, 0, 3.1]), 0.0, atol=0.02)
+    np.testing.assert_allclose(belief.moments().cov, np.cov(here.T), atol=2e-3)
+    assert belief.particles.moments().mean[0] == pytest.approx(1.8, abs=0.1)
+    assert not belief.converged
+    assert Localization(Particles(POSE, POSE.normalize(here))).converged
+    assert "1 other hypothesis" in str(belief)
+
+
+def test_wide_is_not_converged() -> None:
+    poses = np.random.default_rng(1).uniform([0, 0, -3], [4, 4, 3], (20_000, 3))
+    belief = Localization(Particles(POSE, poses))
+    assert belief.certainty > 0.95
+    assert not belief.converged
+
+
+def test_sentences() -> None:
+    grid = room()
+    with pytest.raises(SpaceError, match="no component 'yaw'"):
+        MonteCarloLocalization(grid, constant_velocity(2))
+    with pytest.raises(ModelError, match="no dynamics yet"):
+        MonteCarloLocalization(grid).start()
+    with pytest.raises(PilotageError, match="least and the largest"):
+        MonteCarloLocalization(grid, particles=(500, 100))
+    with pytest.raises(PilotageError, match="kidnapped is a probability"):
+        MonteCarloLocalization(grid, kidnapped=1.0)
+    with pytest.raises(ModelError, match="no free cell"):
+        free_poses(OccupancyGrid.from_ascii(["##"], resolution=1.0), 1)
+    lidar = Lidar(grid, angles=8, max_range=5.0)
+    mcl = MonteCarloLocalization(grid, unicycle(), dt=0.1, particles=(10, 100)).start(rng=1)
+    with pytest.raises(ShapeError, match="reading"):
+        mcl.update(lidar, np.ones(7))
+
+
+# --- annealing ---
+
+
+def test_annealing_finds_sharp_peaks_and_their_weights() -> None:
+    """Two peaks of 2 cm in ten metres, one three times as likely: hardly a particle hits them at the start."""
+    plane = Space("x y [m]", "yaw: angle")
+    centers, sigma = np.array([[2.0, 2.0, 0.5], [8.0, 7.0, -2.0]]), 0.02
+
+    def score(points: np.ndarray) -> np.ndarray:
+        d = plane.minus(points[:, None, :], centers)
+        return np.logaddexp.reduce(-0.5 * (d**2).sum(-1) / sigma**2 + np.log([0.75, 0.25]), axis=1)
+
+    shares, means = [], []
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        points = rng.uniform([0, 0, -np.pi], [10, 10, np.pi], (20_000, 3))
+        start = Scored(plane, points, np.full(len(points), -np.log(len(points))), score(points))
+        equal = lambda cloud, rng=rng: rng.choice(20_000, 20_000, p=cloud.weights / cloud.weights.sum())
+        anywhere = lambda xy: np.ones(len(xy), bool)
+        after, total = Annealing(score, anywhere, equal, np.array([0.25, 0.25, 0.1]), rng).weigh(start, 1.0)
+        cloud = after.cloud()
+        assert np.exp(cloud.log_weights).sum() == pytest.approx(1.0)
+        first = np.linalg.norm(plane.minus(cloud.points, centers[0]), axis=-1) < 0.5
+        shares.append(cloud.weights[first].sum())
+        means.append(np.exp(total))
+        near = np.sqrt(cloud.weights[first] @ plane.minus(cloud.points[first], centers[0]) ** 2 / shares[-1])
+        np.testing.assert_allclose(near, sigma, rtol=0.35)
+    assert np.mean(shares) == pytest.approx(0.75, abs=0.12)
+    exact = (2.0 * np.pi) ** 1.5 * sigma**3 / (100.0 * 2.0 * np.pi)
+    assert np.mean(means) == pytest.approx(exact, rel=0.3)
+
+
+def test_annealing_is_the_plain_update_where_particles_are_right() -> None:
+    rng = np.random.default_rng(1)
+    points, logs = rng.normal(size=(100, 3)), -0.1 * rng.random(100)
+    start = Scored(POSE, points, np.full(100, -np.log(100.0)), logs)
+    never: Any = None
+    after, total = Annealing(never, never, never, np.ones(3), rng).weigh(start, 1.0)
+    assert after.points is points
+    assert total == pytest.approx(np.log(np.exp(logs).mean()))
+
+
+# --- KLD-sampling ---
+
+
+@pytest.mark.parametrize("confidence", [0.9, 0.95, 0.99])
+def test_bound_is_the_chi_square_quantile(confidence: float) -> None:
+    k = np.array([2, 5, 20, 100, 1000])
+    exact = chi2.ppf(confidence, k - 1) / (2.0 * 0.05)
+    # Wilson and Hilferty's approximation is good to a percent, from two bins on to three.
+    np.testing.assert_allclose(kld_bound(k, 0.05, confidence), exact, rtol=0.03)
+    np.testing.assert_allclose(kld_bound(k, 0.05, confidence)[2:], exact[2:], rtol=1e-3)
+    assert kld_bound(1) == 1.0
+
+
+def test_bound_is_not_the_one_with_the_probability_as_quantile() -> None:
+    k = 50.0
+    a = 2.0 / (9.0 * (k - 1.0))
+    wrong = (k - 1.0) / 0.1 * (1.0 - a + np.sqrt(a) * 0.99) ** 3
+    assert kld_bound(k) > 1.2 * wrong
+    assert chi2.cdf(0.1 * wrong, k - 1.0) == pytest.approx(0.84, abs=0.01)
+
+
+def test_needed_is_where_sequential_sampling_stops() -> None:
+    """Fox's algorithm, draw by draw."""
+    rng = np.random.default_rng(2)
+    masses = rng.dirichlet(np.full(300, 0.3))
+    stops = []
+    for _ in range(40):
+        draws = rng.choice(len(masses), 20_000, p=masses)
+        met: set[int] = set()
+        for n, b in enumerate(draws, 1):
+            met.add(int(b))
+            if n >= 10 and n >= kld_bound(len(met)):
+                break
+        stops.append(n)
+    assert particles_needed(masses, 10, 20_000) == pytest.approx(np.mean(stops), rel=0.03)
+
+
+@given(st.integers(1, 2000), st.integers(1, 5000))
+def test_expected_bins_are_bounded(bins: int, n: int) -> None:
+    equal = np.full(bins, 1.0 / bins)
+    assert 0.0 < expected_bins(equal, n) <= min(bins, n) * (1.0 + 1e-9)
+
+
+def test_needed_grows_with_the_belief() -> None:
+    widths = [particles_needed(np.full(b, 1.0 / b), 100, 10_000) for b in (1, 10, 100, 5000)]
+    assert widths == sorted(widths)
+    assert widths[0] == 100
+    assert widths[-1] == 10_000
+
+
+@given(st.lists(st.tuples(st.floats(-50, 50), st.floats(-50, 50), st.floats(-9, 9)), min_size=1, max_size=80))
+def test_bins_against_sets(rows: list[tuple[float, float, float]]) -> None:
+    poses = np.array(rows)
+    bins = count_bins(poses, 0.5, np.deg2rad(10.0))
+    turn = np.floor(poses[:, 2] * (36 / (2.0 * np.pi))).astype(int) % 36
+    keys = [(int(a), int(b), int(c)) for a, b, c in zip(*np.floor(poses[:, :2] / 0.5).T, turn, strict=True)]
+    assert len(bins.places) == len(set(keys))
+    assert [tuple(bins.places[label]) for label in bins.labels] == keys
+    assert bins.masses(np.ones(len(poses))).sum() == len(poses)
+
+
+@given(st.integers(0, 2**32))
+def test_groups_against_networkx(seed: int) -> None:
+    networkx = pytest.importorskip("networkx")
+    poses = np.random.default_rng(seed).uniform([0, 0, -np.pi], [4, 4, np.pi], (60, 3))
+    bins = count_bins(poses, 0.5, np.deg2rad(30.0))
+    kept = np.random.default_rng(seed + 1).random(len(bins.places)) < 0.8
+    graph = networkx.Graph()
+    graph.add_nodes_from(np.flatnonzero(kept))
+    for i in np.flatnonzero(kept):
+        for j in np.flatnonzero(kept):
+            d = np.abs(bins.places[i] - bins.places[j])
+            if i < j and d[0] <= 1 and d[1] <= 1 and min(d[2], 12 - d[2]) <= 1:
+                graph.add_edge(i, j)
+    groups = connect_bins(bins, kept)
+    assert (groups[~kept] == -1).all()
+    expected = {frozenset(int(i) for i in c) for c in networkx.connected_components(graph)}
+    assert {frozenset(np.flatnonzero(groups == g).tolist()) for g in range(groups.max() + 1)} == expected
+
+
+# --- poses and odometry ---
+
+
+def test_free_poses_are_uniform_and_free() -> None:
+    grid = OccupancyGrid.from_ascii(["..#", "###", "#.."], resolution=0.5, origin=(1.0, -2.0, 0.7))
+    poses = free_poses(grid, 40_000, rng=1)
+    assert grid.is_free(poses[:, :2]).all()
+    rows, columns = grid.world_to_cell(poses[:, :2]).T
+    shares = np.bincount(rows * 3 + columns, minlength=9) / len(poses)
+    np.testing.assert_allclose(shares[shares > 0], 0.25, atol=0.01)
+    np.testing.assert_allclose(np.histogram(poses[:, 2], 8, (-np.pi, np.pi))[0] / len(poses), 0.125, atol=0.01)
+    wide = free_poses(room(), 2000, clearance=0.5, rng=1)
+    assert (room().clearance(wide[:, :2]) > 0.4).all()
+
+
+def test_pose_indices() -> None:
+    assert pose_indices(Space("yaw: angle", "speed", "y x")).tolist() == [3, 2, 0]
+    space = Space("attitude: quaternion", "x y [m]", "yaw: angle")
+    assert pose_indices(space).tolist() == [4, 5, 6]
+    assert pose_indices(space, tangent=True).tolist() == [3, 4, 5]
+
+
+@given(*[st.tuples(st.floats(-5, 5), st.floats(-5, 5), st.floats(-3, 3))] * 2)
+def test_odometry_leads_from_pose_to_pose(before: tuple[float, ...], after: tuple[float, ...]) -> None:
+    end = odometry_motion().step(np.array(before), odometry_move(before, after), 1.0)
+    assert POSE.distance(end, np.array(after)) < 2e-3
+
+
+def test_odometry_noise_is_that_of_the_book() -> None:
+    """Draws of table 5.6 against the covariance to first order."""
+    alphas = {"alpha1": 0.002, "alpha2": 0.001, "alpha3": 0.003, "alpha4": 0.001}
+    model, u, x = odometry_motion(**alphas), np.array([0.5, 1.0, -0.3]), np.array([1.0, 2.0, 0.7])
+    rng = np.random.default_rng(1)
+    a1, a2, a3, a4 = alphas.values()
+    std = np.sqrt([
+        a1 * 0.25 + a2, a3 + a4 * (0.25 + 0.09), a1 * 0.09 + a2,
+    ])  # fmt: skip
+    out, s, back = (u - std * rng.normal(size=(200_000, 3))).T
+    drawn = np.stack([x[0] + s * np.cos(x[2] + out), x[1] + s * np.sin(x[2] + out), x[2] + out + back], -1)
+    np.testing.assert_allclose(model.noise(x, u, 1.0), np.cov(drawn.T), atol=4e-5)
+
+
+def test_odometry_backwards_is_no_turn() -> None:
+    move = odometry_move([0.0, 0.0, 0.0], [-1.0, 0.0, 0.0])
+    assert abs(move[0]) == pytest.approx(np.pi)
+    forth = odometry_move([0.0, 0.0, 0.0], [1.0, 0.0, 0.0])
+    model = odometry_motion()
+    back, ahead = (np.diagonal(model.noise(np.zeros(3), u, 1.0)) for u in (move, forth))
+    np.testing.assert_allclose(back, ahead, atol=1e-12)
+    assert not model.noise(np.zeros(3), np.zeros(3), 1.0).any()
+
+
+def test_odometry_alone_moves_a_cloud() -> None:
+    grid = room()
+    lidar, mcl = Lidar(grid, angles=60, max_range=8.0), MonteCarloLocalization(grid, odometry_motion(), dt=1.0)
+    run = mcl.start([0.0, 0.5, 0.0], [0.1, 0.1, 0.05], rng=2)
+    for k in range(8):
+        run.predict(u=odometry_move([0.1 * k, 0.0, 0.0], [0.1 * (k + 1), 0.0, 0.0]))
+        found = run.update(lidar, lidar.observe([0.1 * (k + 1), 0.5, 0.0])).belief
+    np.testing.assert_allclose(found.estimate.mean, [0.8, 0.5, 0.0], atol=0.08)

@@ -1,0 +1,315 @@
+"""The particle filter against exact filters: Kalman's on a linear model, a grid's on the growth model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import (
+    CovarianceError,
+    Dynamics,
+    Gaussian,
+    ModelError,
+    Particles,
+    PilotageError,
+    Sensor,
+    ShapeError,
+    Space,
+    SpaceError,
+)
+from pilotage.estimators import ParticleFilter
+from pilotage.estimators.cloud import scatter
+from pilotage.models import compass, constant_velocity, gnss, position, unicycle
+
+LINE = Space("x [m]")
+
+
+class Growth(Dynamics):
+    """The univariate nonstationary growth model; the action is the step k."""
+
+    state, action = LINE, Space("k")
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return 0.5 * x + 25.0 * x / (1.0 + x**2) + 8.0 * np.cos(1.2 * u)
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        return np.array([[10.0]])
+
+
+class Square(Sensor):
+    """z = x^2 / 20: the sign of x is not seen."""
+
+    state, reading = LINE, Space("z")
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return x**2 / 20.0
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return np.eye(1)
+
+
+def growth_runs(runs: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """States ``(T, runs)`` and readings ``(T, runs)``; k counts from 0."""
+    rng = np.random.default_rng(0)
+    x, xs, zs = rng.normal(0.0, np.sqrt(5.0), runs), [], []
+    for k in range(steps):
+        x = Growth().step(x, k, 1.0) + rng.normal(0.0, np.sqrt(10.0), runs)
+        xs.append(x)
+        zs.append(x**2 / 20.0 + rng.normal(size=runs))
+    return np.array(xs), np.array(zs)
+
+
+def grid_filter(zs: np.ndarray) -> np.ndarray:
+    """Posterior means ``(T, runs)`` of the growth model by numeric integration on a fine grid."""
+    x = np.linspace(-45.0, 45.0, 1201)
+    p = np.repeat(np.exp(-0.5 * x**2 / 5.0)[:, None], zs.shape[1], axis=1)
+    means = []
+    for k, z in enumerate(zs):
+        moved = x / 2.0 + 25.0 * x / (1.0 + x**2) + 8.0 * np.cos(1.2 * k)
+        p = np.exp(-0.5 * (x[:, None] - moved) ** 2 / 10.0) @ (p / p.sum(0))
+        p *= np.exp(-0.5 * (z - x[:, None] ** 2 / 20.0) ** 2)
+        means.append(x @ (p / p.sum(0)))
+    return np.array(means)
+
+
+def test_growth_model_against_grid() -> None:
+    runs, steps = 100, 100
+    xs, zs = growth_runs(runs, steps)
+    exact = np.sqrt(((grid_filter(zs) - xs) ** 2).mean(0)).mean()
+    assert exact == pytest.approx(4.55, abs=0.1)  # the published oracle, over 200 runs
+    rng = np.random.default_rng(1)
+    filter_ = ParticleFilter(n=1000)
+    start = rng.normal(0.0, np.sqrt(5.0), (runs, 1000, 1))
+    belief: Any = Particles(LINE, start)
+    means = []
+    for k in range(steps):
+        belief = filter_.predict(belief, Growth(), np.full((runs, 1), float(k)), 1.0, rng=rng)
+        belief = filter_.update(belief, Square(), zs[k][:, None]).belief
+        means.append(belief.moments().mean[:, 0])
+    ours = np.sqrt(((np.array(means) - xs) ** 2).mean(0)).mean()
+    assert abs(ours / exact - 1.0) < 0.03
+
+
+def kalman(
+    F: np.ndarray, Q: np.ndarray, H: np.ndarray, R: np.ndarray, m: Any, P: Any, zs: Any
+) -> tuple[Any, Any, float]:
+    total = 0.0
+    for z in zs:
+        m, P = F @ m, F @ P @ F.T + Q
+        S, y = H @ P @ H.T + R, z - H @ m
+        K = P @ H.T @ np.linalg.inv(S)
+        total -= 0.5 * float(y @ np.linalg.solve(S, y) + np.log(np.linalg.det(2.0 * np.pi * S)))
+        m, P = m + K @ y, P - K @ S @ K.T
+    return m, P, total
+
+
+@pytest.mark.parametrize("resampling", ["systematic", "stratified", "residual", "multinomial"])
+def test_tends_to_kalman(resampling: str) -> None:
+    car, sensor, dt = constant_velocity(1), position(1, std=0.5), 0.3
+    zs = np.random.default_rng(2).normal(0.0, 1.0, (15, 1)).cumsum(0)
+    zero = np.zeros(2)
+    F, Q = car.linearize(zero, np.zeros(car.action.size), dt)[0], car.noise(zero, np.zeros(car.action.size), dt)
+    m, P, logs = kalman(F, Q, np.array([[1.0, 0.0]]), np.array([[0.25]]), zero, np.eye(2), zs)
+
+    def errors(n: int, seed: int) -> tuple[float, float]:
+        run = ParticleFilter(car, dt=dt, n=n, resampling=resampling).start([0, 0], 1.0, rng=seed)
+        found = run.run(None, zs, sensor=sensor)
+        last = found.beliefs.moments()
+        return float(np.linalg.norm(last.mean[-1] - m)), abs(float(found.log_likelihood.sum()) - logs)
+
+    few = np.mean([errors(100, s) for s in range(12)], axis=0)
+    many = np.mean([errors(10_000, s) for s in range(12)], axis=0)
+    assert (many < 0.2 * few).all()  # a tenth, as 1 / sqrt(n) says
+    assert many[0] < 0.05 * np.sqrt(np.trace(P))
+
+
+def test_moments_match_kalman() -> None:
+    car, sensor = constant_velocity(1), position(1, std=0.5)
+    prior = Gaussian.of(car.state, [1.0, 0.5], std=[0.4, 0.2])
+    filter_ = ParticleFilter(n=200_000, threshold=0.0)
+    found = filter_.update(filter_.predict(prior, car, None, 0.5, rng=3), sensor, [1.6])
+    zero = np.zeros(2)
+    F, Q = car.linearize(zero, np.zeros(car.action.size), 0.5)[0], car.noise(zero, np.zeros(car.action.size), 0.5)
+    H, R = np.array([[1.0, 0.0]]), np.array([[0.25]])
+    m, P, logs = kalman(F, Q, H, R, prior.mean, prior.cov, [[1.6]])
+    after = found.belief.moments()
+    np.testing.assert_allclose(after.mean, m, atol=0.01)
+    np.testing.assert_allclose(after.cov, P, atol=0.005)
+    assert found.log_likelihood == pytest.approx(logs, abs=0.01)
+    S = H @ (F @ prior.cov @ F.T + Q) @ H.T + R
+    np.testing.assert_allclose(found.S, S, rtol=0.02)
+    assert found.nis == pytest.approx(float((1.6 - H @ F @ prior.mean)[0] ** 2 / S[0, 0]), abs=0.02)
+
+
+def test_innovations_are_consistent() -> None:
+    robot, sensor = unicycle(noise=(0.1, 0.1, 0.05)), gnss(std=0.3)
+    rng = np.random.default_rng(8)
+    filter_ = ParticleFilter(robot, dt=0.2, n=1000).start([0, 0, 0], [0.3, 0.3, 0.1], rng=4)
+    x, nis = robot.state.plus(np.zeros(3), rng.normal(size=3) * [0.3, 0.3, 0.1]), []
+    for _ in range(400):
+        x = robot.state.plus(robot.step(x, [1.0, 0.4], 0.2), rng.normal(size=3) * np.sqrt(0.2) * [0.1, 0.1, 0.05])
+        filter_.predict(u=[1.0, 0.4])
+        nis.append(filter_.update(sensor, x[:2] + 0.3 * rng.normal(size=2)).nis)
+    # The mean of 400 chi-square numbers of two degrees: 2 +- 0.1, here to four standard deviations.
+    assert np.mean(nis) == pytest.approx(2.0, abs=0.4)
+
+
+def test_both_signs_stay_possible() -> None:
+    filter_ = ParticleFilter(n=4000)
+    found = filter_.update(Gaussian.of(LINE, [0.0], std=10.0), Square(), [5.0], rng=1).belief
+    x, w = found.points[:, 0], found.weights
+    grid = np.linspace(-60.0, 60.0, 10_001)
+    p = np.exp(-0.5 * grid**2 / 100.0 - 0.5 * (5.0 - grid**2 / 20.0) ** 2)
+    assert w[x > 0].sum() == pytest.approx(0.5, abs=0.05)
+    assert w @ np.abs(x) == pytest.approx(np.abs(grid) @ p / p.sum(), abs=0.1)
+
+
+def test_unmeasured_changes_nothing() -> None:
+    cloud = Particles(gnss().state, np.random.default_rng(1).normal(size=(50, 2)))
+    found = ParticleFilter().update(cloud, gnss(), [np.nan, np.nan])
+    np.testing.assert_array_equal(found.belief.log_weights, cloud.log_weights)
+    assert found.accepted
+    assert found.log_likelihood == pytest.approx(0.0, abs=1e-12)
+    assert np.isnan(found.innovation).all()
+    assert found.nis == 0.0
+
+
+def test_half_measured_counts_half() -> None:
+    cloud = Particles(gnss().state, np.random.default_rng(1).normal(size=(50, 2)))
+    half = ParticleFilter().update(cloud, gnss(std=1.0), [0.3, np.nan])
+    alone = ParticleFilter().update(cloud, position(1, std=1.0).on(cloud.space), [0.3])
+    np.testing.assert_allclose(half.belief.log_weights, alone.belief.log_weights, atol=1e-12)
+    assert half.log_likelihood == pytest.approx(alone.log_likelihood)
+    assert half.nis == pytest.approx(alone.nis)
+
+
+class Wall(Sensor):
+    """What lies left of zero cannot be."""
+
+    state, reading = LINE, Space("z")
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return np.full_like(x, np.nan)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return np.eye(1)
+
+    def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
+        return np.where(np.asarray(x)[..., 0] > 0.0, 0.0, -np.inf)
+
+
+def test_impossible_reading() -> None:
+    left = Particles(LINE, -np.arange(1.0, 5.0)[:, None])
+    found = ParticleFilter().update(left, Wall(), [1.0])
+    assert not found.accepted
+    assert found.log_likelihood == -np.inf
+    np.testing.assert_array_equal(found.belief.log_weights, left.log_weights)
+
+
+def test_sensor_that_only_weighs() -> None:
+    both = Particles(LINE, [[-1.0], [1.0], [2.0], [-3.0]])
+    found = ParticleFilter().update(both, Wall(), [1.0])
+    np.testing.assert_allclose(found.belief.weights, [0.0, 0.5, 0.5, 0.0])
+    assert found.log_likelihood == pytest.approx(np.log(0.5))
+    assert np.isnan(found.innovation).all()
+
+
+def test_replay() -> None:
+    def beliefs(seed: int) -> list[Any]:
+        run = ParticleFilter(unicycle(), dt=0.1, n=200, smoothing=0.3).start([0, 0, 3.0], [1, 1, 0.3], rng=seed)
+        out = []
+        for k in range(20):
+            run.predict(u=[1.0, 0.2])
+            out.append(run.update(gnss(std=0.5), [0.1 * k, 0.0]).belief)
+        return out
+
+    for a, b in zip(beliefs(7), beliefs(7), strict=True):
+        assert a.points.tobytes() == b.points.tobytes()
+        assert a.log_weights.tobytes() == b.log_weights.tobytes()
+    assert beliefs(7)[-1].points.tobytes() != beliefs(8)[-1].points.tobytes()
+
+
+def test_batch_is_many() -> None:
+    rng, robot = np.random.default_rng(3), unicycle(noise=(0.0, 0.0, 0.0))
+    points, us, zs = rng.normal(size=(4, 30, 3)), rng.normal(size=(4, 2)), rng.normal(size=(4, 2))
+    filter_ = ParticleFilter(threshold=0.0)
+    together = filter_.predict(Particles(robot.state, points), robot, us, 0.1, rng=0)
+    found = filter_.update(together, gnss(), zs)
+    for i in range(4):
+        alone = filter_.predict(Particles(robot.state, points[i]), robot, us[i], 0.1, rng=0)
+        np.testing.assert_allclose(together.points[i], alone.points, atol=1e-12)
+        one = filter_.update(alone, gnss(), zs[i])
+        np.testing.assert_allclose(found.belief.log_weights[i], one.belief.log_weights, atol=1e-12)
+        assert found.nis[i] == pytest.approx(one.nis)
+
+
+def test_headings_do_not_tear() -> None:
+    robot = unicycle(noise=(0.0, 0.0, 0.05))
+    run = ParticleFilter(robot, dt=0.1, n=2000).start([0, 0, np.pi], [0.1, 0.1, 0.2], rng=1)
+    for _ in range(10):
+        run.predict(u=[0.0, 0.0])
+        run.update(compass(std=0.1), [-np.pi + 0.05])
+    assert abs(robot.state.minus(run.belief.moments().mean, [0, 0, -np.pi + 0.05])[2]) < 0.05
+
+
+def test_resampling_rule() -> None:
+    cloud = Particles(LINE, np.arange(10.0)[:, None], np.log([0.91] + [0.01] * 9))
+    assert ParticleFilter(threshold=0.1).renewed(cloud, rng=1) is cloud
+    drawn = ParticleFilter(threshold=0.5).renewed(cloud, rng=1)
+    np.testing.assert_allclose(drawn.weights, 0.1)
+    assert (drawn.points[:9] == 0.0).all()
+    equal = Particles(LINE, np.arange(10.0)[:, None])
+    assert ParticleFilter(threshold=1.0).renewed(equal, rng=1) is equal
+
+
+def test_smoothing_widens_as_it_says() -> None:
+    rng = np.random.default_rng(1)
+    cloud = Particles(gnss().state, rng.normal(size=(20_000, 2)) * [1.0, 3.0], rng.normal(size=20_000))
+    drawn = ParticleFilter(threshold=1.0, smoothing=2.0).renewed(cloud, rng=1)
+    h = 2.0 * (4.0 / (4.0 * cloud.effective_size)) ** (1.0 / 6.0)
+    np.testing.assert_allclose(drawn.moments().cov, (1.0 + h * h) * cloud.moments().cov, rtol=0.06, atol=0.1)
+
+
+def test_noise_of_any_rank() -> None:
+    rng = np.random.default_rng(5)
+    B = rng.normal(size=(4, 2))
+    for Q in (B @ B.T, np.zeros((4, 4)), np.diag([1.0, 0.0, 2.0, 0.0])):
+        e = scatter(Q, rng.standard_normal((100_000, 4)))
+        np.testing.assert_allclose(e.T @ e / len(e), Q, atol=0.03 * (1.0 + np.abs(Q).max()))
+    with pytest.raises(CovarianceError, match="smallest eigenvalue is -1"):
+        scatter(np.diag([1.0, -1.0]), np.ones((3, 2)))
+
+
+def test_sentences() -> None:
+    robot = unicycle()
+    with pytest.raises(PilotageError, match="at least one particle"):
+        ParticleFilter(n=0)
+    with pytest.raises(PilotageError, match="choose one of"):
+        ParticleFilter(resampling="roulette")
+    with pytest.raises(PilotageError, match="between 0 and 1"):
+        ParticleFilter(threshold=2.0)
+    with pytest.raises(ModelError, match="bind them"):
+        ParticleFilter().start([0], 1)
+    with pytest.raises(ModelError, match=r"is \(\) missing"):
+        ParticleFilter(unicycle)  # type: ignore[arg-type]
+    with pytest.raises(SpaceError, match="belief is over"):
+        ParticleFilter().predict(Gaussian.of(LINE, [0.0], std=1.0), robot, None, 0.1)
+    cloud = ParticleFilter(robot, dt=0.1, n=10).start([0, 0, 0], 0.1, rng=1)
+    with pytest.raises(ShapeError, match="action"):
+        cloud.predict(u=[1.0])
+    with pytest.raises(ShapeError, match="reading"):
+        cloud.update(gnss(), [1.0, 2.0, 3.0])
+    with pytest.raises(PilotageError, match="back in time"):
+        cloud.predict(dt=-1.0)
+
+
+def test_model_that_breaks() -> None:
+    class Broken(Growth):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return np.where(x > 0.0, np.nan, x)
+
+    cloud = Particles(LINE, [[1.0], [-1.0], [2.0]])
+    with pytest.raises(ModelError, match=r"Broken.step gave NaN or infinity for 2 particles"):
+        ParticleFilter().predict(cloud, Broken(), [0.0], 1.0, rng=1)
