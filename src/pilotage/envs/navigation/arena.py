@@ -62,7 +62,7 @@ class Arena(Dynamics):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise PilotageError(f"{name} must be a positive number, not {getattr(self, name)}")
         if not 0.0 <= self.slip < math.inf:
-            raise PilotageError(f"slip is a standard deviation and cannot be {self.slip}")
+            raise PilotageError(f"slip is a standard deviation: 0 or more, not {self.slip}")
 
     @cached_property
     def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
