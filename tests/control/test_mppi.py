@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pilotage.testing import check_controller
 
 from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, driven, riccati_cost, rod, stop, swing_up
 
+ROOT = Path(__file__).parents[2]
 CAR = bicycle(wheelbase=2.0)
 GOAL = reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1)
 X = np.array([0.0, 0.0, 3.0, 1.0])
@@ -56,7 +58,7 @@ def test_without_numba_too() -> None:
     plans = [
         np.array(eval(subprocess.run(
             [sys.executable, "-c", code], env={**os.environ, "NUMBA_DISABLE_JIT": off}, check=True, capture_output=True,
-            text=True,
+            text=True, cwd=ROOT,
         ).stdout))
         for off in ("0", "1")
     ]  # fmt: skip

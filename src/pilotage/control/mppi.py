@@ -39,6 +39,7 @@ class MPPI:
     Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
     any `Dynamics` and `Task`: rollouts of traced models are compiled, all others run batched through the protocol, and
     both draw the same random numbers. Compiled code is loaded or made when the controller is, not in the first tick.
+    Of a belief it takes the mean; a constraint of the task it does not see, so price what must not be in the cost.
 
     Args:
         dynamics: how the state moves; the bounds of its action space are kept.

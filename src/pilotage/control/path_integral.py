@@ -132,16 +132,18 @@ def improve(
     if temperature == 0.0:
         temperature = chosen_temperature(lowest, share * samples, costs, weights)
     total, _ = weigh(lowest, temperature, costs, weights)
+    mean = np.zeros(deviations.shape[1])
     for b in range(costs.shape[0]):
         for lane in range(LANES):
             weights[b, lane] /= total
+        for row in range(deviations.shape[1]):
+            moved = 0.0
+            for lane in range(LANES):
+                moved += weights[b, lane] * deviations[b, row, lane]
+            mean[row] += moved
     for t in range(plan.shape[0]):
         for j in range(NU):
-            moved = 0.0
-            for b in range(costs.shape[0]):
-                for lane in range(LANES):
-                    moved += weights[b, lane] * deviations[b, t * NU + j, lane]
-            plan[t, j] = min(max(plan[t, j] + moved, limits[1, j]), limits[2, j])
+            plan[t, j] = min(max(plan[t, j] + mean[t * NU + j], limits[1, j]), limits[2, j])
     return temperature
 
 
