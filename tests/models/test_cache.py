@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -59,17 +60,29 @@ def finish(process: subprocess.Popen[str]) -> tuple[Path, int, int]:
     return Path(folder), int(hits), int(misses)
 
 
+@pytest.fixture(scope="module")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that one process has filled."""
+    folder = tmp_path_factory.mktemp("warm")
+    assert finish(start(folder))[1:] == (0, 1)
+    return folder
+
+
+@pytest.fixture
+def filled(warm: Path, tmp_path: Path) -> Path:
+    """The folder of generated files in a copy of that cache, in `tmp_path`; times of files are kept."""
+    shutil.copytree(warm, tmp_path, dirs_exist_ok=True)
+    return next(tmp_path.rglob("single_step_*.py")).parent
+
+
 def generated(folder: Path) -> list[Path]:
     return sorted(folder.rglob("single_step_*"))
 
 
-def test_second_process_compiles_nothing_even_with_other_parameters(tmp_path: Path) -> None:
-    folder, hits, misses = finish(start(tmp_path))
-    assert (hits, misses) == (0, 1)
-    assert tmp_path in folder.parents
+def test_second_process_compiles_nothing_even_with_other_parameters(tmp_path: Path, filled: Path) -> None:
     before = generated(tmp_path)
     assert sorted({f.suffix for f in before}) == [".nbc", ".nbi", ".py", ".pyc"]
-    assert finish(start(tmp_path, gain=7.0)) == (folder, 1, 0)
+    assert finish(start(tmp_path, gain=7.0)) == (filled, 1, 0)
     assert generated(tmp_path) == before
 
 
@@ -85,11 +98,10 @@ DAMAGES = {"empty": b"", "garbage": b"\x80garbage\xff\xfe\x00", "cut": None}
         for quick in (damage == usual,)
     ],
 )
-def test_damage_is_repaired(tmp_path: Path, pattern: str, damage: str) -> None:
-    folder, _, _ = finish(start(tmp_path))
-    source = next(folder.glob("single_step_*.py"))
+def test_damage_is_repaired(tmp_path: Path, filled: Path, pattern: str, damage: str) -> None:
+    source = next(filled.glob("single_step_*.py"))
     whole = source.read_text()
-    files = list(folder.rglob("single_step_" + pattern))
+    files = list(filled.rglob("single_step_" + pattern))
     assert files
     for file in files:
         rest = DAMAGES[damage]
@@ -99,10 +111,9 @@ def test_damage_is_repaired(tmp_path: Path, pattern: str, damage: str) -> None:
     assert finish(start(tmp_path))[1:] == (1, 0), "the damage was not mended"
 
 
-def test_edited_source_is_made_anew(tmp_path: Path) -> None:
+def test_edited_source_is_made_anew(tmp_path: Path, filled: Path) -> None:
     """A file that was edited is not what its name promises."""
-    folder, _, _ = finish(start(tmp_path))
-    source = next(folder.glob("single_step_*.py"))
+    source = next(filled.glob("single_step_*.py"))
     source.write_text(source.read_text().replace("math.sin", "math.cos"))
     finish(start(tmp_path))
     assert "math.sin" in source.read_text()
