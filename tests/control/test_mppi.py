@@ -178,11 +178,11 @@ def test_fallbacks(policy: Any, expected: str) -> None:
 
 def test_compiles_once_whatever_the_state_comes_in() -> None:
     drive = MPPI(CAR, GOAL, **settings())
-    compiled = [len(driver.signatures) for driver in drive._drivers]
+    compiled = [len(driver.signatures) for driver in drive._rollouts.drivers]
     belief = Gaussian.of(CAR.state, X, std=0.1)  # whose arrays are read-only
     for state in (X, list(X), belief, X.astype(np.float32), np.repeat(X, 2)[::2]):
         drive.act(state)
-    assert compiled == [1, 1] == [len(driver.signatures) for driver in drive._drivers]
+    assert compiled == [1, 1] == [len(driver.signatures) for driver in drive._rollouts.drivers]
 
 
 def test_a_shifted_plan_runs_out() -> None:
@@ -228,9 +228,9 @@ def test_plan_shifts_with_the_clock() -> None:
 def test_retarget_to_other_parameters_compiles_nothing() -> None:
     drive = MPPI(cart(), stop(), samples=64, rng=1)
     before = drive.act([1.0, 0.0]).u
-    kernel = drive._sample
+    kernel = drive._rollouts.drivers
     drive.retarget(stop(weight=0.0))
-    assert drive._sample is kernel
+    assert drive._rollouts.drivers is kernel
     drive.reset(seed=1)
     assert abs(drive.act([1.0, 0.0]).u[0]) < 0.5 * abs(before[0])
 

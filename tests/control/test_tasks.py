@@ -80,11 +80,11 @@ def test_a_new_map_of_another_shape_compiles_nothing() -> None:
     robot, task = unicycle(), follow([[0.8, 1.0], [7.0, 1.0]], GRID)
     drive = MPPI(robot, task, samples=64, rng=0)
     first = drive.act([1.0, 1.0, 0.0]).u
-    kernel = drive._sample
+    kernel = drive._rollouts.drivers
     other = OccupancyGrid.from_occupied(np.zeros((7, 9), dtype=bool), 3.0, (-2.0, -2.0, 0.3))
     drive.retarget(task.replace(clearance=other.distance_field()))
     drive.act([1.0, 1.0, 0.0])
-    assert drive._sample is kernel
+    assert drive._rollouts.drivers is kernel
     drive.retarget(task)
     drive.reset(seed=0)
     assert np.array_equal(drive.act([1.0, 1.0, 0.0]).u, first)

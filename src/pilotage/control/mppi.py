@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -16,14 +13,11 @@ from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus
 from ..core.space import Space
 from ..core.streams import Rng, seeded
-from ..models import FAST, bind, parameters
-from .path_integral import improve, sample_blocks
+from .rollouts import Rollouts
 from .states import broken, state_of
 
 Array = NDArray[np.float64]
 Fallback = Literal["hold", "shift", "brake"]
-BLOCK = 64
-"""Samples side by side in compiled rollouts: a block's noise fits the first cache, its loops fill SIMD registers."""
 
 
 class MPPI:
@@ -112,8 +106,8 @@ class MPPI:
         self._brake = action.clip(action.check(np.zeros(action.size) if brake is None else brake, "brake"))
         self.plan: Array = np.tile(self._brake, (int(horizon), 1))
         self.seed = seeded(rng)[1] if not isinstance(rng, np.random.Generator) else int(rng.integers(2**63))
+        self._rollouts = Rollouts(dynamics, self.task, int(horizon), int(samples), int(threads))
         self.reset()
-        self._bind(int(threads))
 
     def reset(self, *, seed: int | None = None) -> None:
         """Forget the plan and start the random numbers anew: from `seed`, or where they are replayed."""
@@ -128,13 +122,8 @@ class MPPI:
 
     def retarget(self, task: Any) -> None:
         """Go on with another task; nothing is compiled again when it differs in parameters only (a new clearance)."""
-        task = mounted(task, self.dynamics)
-        known, key = getattr(self.task, "kernel_key", None), getattr(task, "kernel_key", None)
-        self.task = task
-        if key is None or key != known:
-            self._bind(self._threads)
-        else:
-            self._c = parameters(task)
+        self.task = mounted(task, self.dynamics)
+        self._rollouts = self._rollouts.retarget(self.task)
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]; default: one step after the last call.
@@ -153,38 +142,28 @@ class MPPI:
             self._ahead = 0
             self._last = self.plan[0].copy()
             cost = float(self.weights @ np.where(self.weights > 0.0, self.costs, 0.0))
-            return Action(self._last, ActionStatus.SOLVED, self.plan.copy(), cost, time.perf_counter() - begun)
+            return Action(self._last.copy(), ActionStatus.SOLVED, self.plan.copy(), cost, time.perf_counter() - begun)
         return self._fall_back(reason or f"none of {self.samples} samples has a finite cost", begun)
 
     @property
     def costs(self) -> Array:
         """Cost of each sample of the last tick, ``(K,)``, infinite where it was not finite."""
-        return self._costs.ravel()[: self.samples]
+        return self._rollouts.costs
 
     @property
     def weights(self) -> Array:
         """Weight of each sample of the last tick, ``(K,)``; their sum is 1."""
-        return self._weights.ravel()[: self.samples]
+        return self._rollouts.weights
 
     def _improve(self, x: Array, now: float) -> bool:
         """Improve the plan from `x`; whether any sample had a finite cost."""
-        stages, heat = references(self.task, x, now, len(self.plan)), 0.0
+        stages, heat = self._rollouts.references(x, now), 0.0
         for _ in range(self.iterations):
             self._key[2] += 1
-            self._sample(x, *self._arguments(stages))
-            heat = self._merge(*self._results())
+            noise = self._limits, self._price(), self.dt, self.correlation, self._key
+            self._rollouts.sample(x, self.plan, stages, *noise)
+            heat = self._rollouts.improve(self.plan, self._limits, self.temperature or 0.0, self.effective)
         return heat < np.inf
-
-    def _arguments(self, stages: Array) -> tuple[Any, ...]:
-        """What `sample_blocks` takes after the state."""
-        p = parameters(self.dynamics, self.dt)
-        settings = self._limits, self._price(), self.dt, self.correlation, self._key
-        return self.plan, stages, *settings, p, self._c, self._costs, self._deviations
-
-    def _results(self) -> tuple[Any, ...]:
-        """What `improve` takes."""
-        settings = self._limits, self.temperature or 0.0, self.effective, self.samples
-        return self.plan, *settings, self._costs, self._deviations, self._weights
 
     def _price(self) -> Array:
         """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
@@ -198,7 +177,7 @@ class MPPI:
         return self.pull * self.temperature * fresh / self._limits[0] ** 2
 
     def _advance(self, t: float | None) -> float:
-        """The time now; the plan is shifted to it, between steps by interpolation, and lengthened by its last action."""
+        """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action."""
         if self._clock is None:
             self._clock = 0.0 if t is None else float(t)
             return self._clock
@@ -242,60 +221,11 @@ class MPPI:
         if self.fallback not in ("hold", "shift", "brake"):
             raise ShapeError(f"there is no fallback {self.fallback!r}; choose one of hold, shift, brake")
 
-    def _bind(self, threads: int) -> None:
-        """Compiled drivers with blocks of `BLOCK` samples, or plain ones with a single block of all."""
-        compiled = all(getattr(model, "generated", None) for model in (self.dynamics, self.task))
-        lanes, steps = BLOCK if compiled else self.samples, len(self.plan)
-        blocks = -(-self.samples // lanes)
-        self._costs, self._weights = np.full((blocks, lanes), np.inf), np.zeros((blocks, lanes))
-        self._deviations = np.zeros((blocks, -(-self.plan.size // 4) * 4, lanes))
-        self._drivers = sample, self._merge = bind(
-            sample_blocks, improve, dynamics=self.dynamics, task=self.task, lanes=lanes, fastmath=FAST, nogil=True
-        )
-        self._threads = threads if compiled else 1
-        self._sample = split(sample, blocks, self._threads)
-        self._c = parameters(self.task)
-        if compiled:  # before the first tick, by sampling no block at all
-            stages = np.zeros((steps + 1, self.task.reference_size))
-            sample(0, 0, self.dynamics.state.identity(), *self._arguments(stages))
-            self._merge(*self._results())
-
-
-def split(sample: Callable[..., None], blocks: int, threads: int) -> Callable[..., None]:
-    """`sample` over all blocks, in `threads` threads; the result does not depend on how many."""
-    if threads == 1:
-        return lambda *rest: sample(0, blocks, *rest)
-    pool = ThreadPoolExecutor(threads)
-    cuts = [blocks * i // threads for i in range(threads + 1)]
-
-    def run(*rest: Any) -> None:
-        waiting = [pool.submit(sample, a, b, *rest) for a, b in pairwise(cuts[1:])]
-        sample(cuts[0], cuts[1], *rest)
-        for each in waiting:
-            each.result()
-
-    return run
-
 
 def mounted(task: Any, dynamics: Dynamics) -> Any:
     """The task on the state and action of these dynamics, where it can be moved."""
     on = getattr(task, "on", None)
     return task if on is None else on(dynamics.state, dynamics.action)
-
-
-def references(task: Any, x: Array, t: float, steps: int) -> Array:
-    """Stage data ``(steps + 1, nr)`` of a task, with nr = 0 where there is none."""
-    size = getattr(task, "reference_size", None)
-    given = task.reference(x, t, steps)
-    if given is None and not size:
-        return np.zeros((steps + 1, 0))
-    rows = np.ascontiguousarray(given, dtype=np.float64)
-    if rows.ndim != 2 or len(rows) != steps + 1 or (size is not None and rows.shape[1] != size):
-        raise ModelError(
-            f"reference() of the task gave an array of shape {rows.shape}; expected ({steps + 1}, {size or 'nr'}), "
-            "a row for each step and one for the end"
-        )
-    return rows
 
 
 def spread(std: ArrayLike | None, action: Space) -> Array:
