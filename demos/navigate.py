@@ -41,7 +41,6 @@ class Robot:
     def __init__(self, env: Navigation, seed: int) -> None:
         self.grid, self.lidar, self.body = env.grid, env.lidar, env.robot
         self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.radius
-        self.costs = env.grid.soft_costs(4.0 * self.radius, peak=5.0)
         self.localization = MonteCarloLocalization(
             env.grid, self.body.odometry, DT, particles=(1000, 100_000), power=0.1, candidates=500,
             # Equal gains: how well scans fit varies from place to place here, and would look like being carried away.
@@ -57,6 +56,7 @@ class Robot:
     def reset(self, *, seed: int | None = None) -> None:
         self.filter = self.localization.start(rng=seed)
         self.layer, self.ticks, self.target = ObstacleLayer(self.grid), 0, None
+        self.patient, self.trail = True, list[Any]()
 
     def perceive(self, observation: Any, u: Any, t: float) -> Any:
         began = time.perf_counter()
@@ -82,9 +82,10 @@ class Robot:
     def plan(self, belief: Any) -> Plan:
         if not self.sure:
             return Plan(PlanStatus.INVALID, reason="the robot is not sure where it is")
-        began, plan = time.perf_counter(), None
+        began, plan, merged = time.perf_counter(), None, self.layer.merged
+        costs = merged.soft_costs(4.0 * self.radius, peak=5.0)
         for gap in GAPS:
-            plan = AStar().plan(self.layer.merged.inflate(self.radius + gap), belief, self.goal, costs=self.costs)
+            plan = AStar().plan(merged.inflate(self.radius + gap), belief, self.goal, costs=costs)
             if plan.ok:
                 break
         self.spent["plan"].append(time.perf_counter() - began)
@@ -95,6 +96,10 @@ class Robot:
         """Whether it is still the goal, the way ahead is clear, and the robot is on it."""
         if not self.sure or plan.path is None or not np.array_equal(self.goal, self.target):
             return False
+        self.trail.append(belief.estimate.mean[:2])
+        if len(self.trail) > 40 and np.ptp(self.trail[-40:], axis=0).max() < 0.3:
+            self.patient, self.trail = False, []  # stuck before a gap: try again, closer to obstacles
+            return False
         away = np.hypot(*(plan.path[:, :2] - belief.estimate.mean[:2]).T)
         ahead = plan.path[int(away.argmin()) :][:60, :2]
         return bool(away.min() < 0.6 and (self.near.at(ahead) > self.radius).all())
@@ -102,9 +107,10 @@ class Robot:
     # act
 
     def follow(self, plan: Plan) -> Robot.Driver:
-        self.target = self.goal
-        settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "margin": 0.2, "tolerance": 0.15}
-        self.mppi.retarget(follow(plan, self.near, weights={"heading": 5.0}, dt=DT, **settings))
+        self.patient = self.patient or not np.array_equal(self.goal, self.target)
+        self.target, margin = self.goal, 0.2 if self.patient else 0.05
+        settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15}
+        self.mppi.retarget(follow(plan, self.near, margin=margin, weights={"heading": 5.0}, dt=DT, **settings))
         return Robot.Driver(self)
 
     class Driver:
@@ -137,13 +143,14 @@ class Robot:
 
 def drive(name: str, seed: int, goals: int) -> tuple[NavigationRun, dict[str, list[float]], bool]:
     """One episode; the run, seconds by stage, and whether the robot touched something."""
-    made = gymnasium.make("pilotage/Navigation-v0", map=name, goals=goals, max_episode_steps=6000, dt=DT, **LIDAR)
+    made = gymnasium.make("pilotage/Navigation-v0", map=name, goals=goals, max_episode_steps=4000, dt=DT, **LIDAR)
     env = made.unwrapped
     assert isinstance(env, Navigation)
     robot, rows, plans, clouds = Robot(env, seed), [], [], []
     observation, info = made.reset(seed=seed)
     robot.agent.reset(seed=seed)
-    places, obstacles = env.world.dynamics.goals_of(info["state"]), env.world.dynamics.obstacles_of(info["state"])
+    arena: Any = env.world.dynamics
+    places, obstacles = arena.goals_of(info["state"]), arena.obstacles_of(info["state"])
     t, over, reached = 0.0, False, np.full(goals, np.nan)
     # Without a terminal there is no live line.
     with tqdm(total=goals, desc=Path(name).stem, unit="goal", disable=None, leave=False) as bar:
