@@ -49,7 +49,8 @@ def field_reference(lidar: Lidar, z: np.ndarray, x: np.ndarray) -> np.ndarray:
             total += math.log(lidar.missed)
             continue
         heading = x[:, 2] + myaw + angle
-        ends = np.column_stack((sx + reading * np.cos(heading), sy + reading * np.sin(heading)))
+        reach = reading + lidar.inset
+        ends = np.column_stack((sx + reach * np.cos(heading), sy + reach * np.sin(heading)))
         cells = grid.world_to_cell(ends)
         on_map = grid.contains_cell(cells)
         rows, columns = np.where(on_map[:, None], cells, 0).T
@@ -61,9 +62,10 @@ def field_reference(lidar: Lidar, z: np.ndarray, x: np.ndarray) -> np.ndarray:
     return total
 
 
+@pytest.mark.parametrize("inset", [0.0, 0.07])
 @pytest.mark.parametrize("mount", [(0.0, 0.0, 0.0), (0.3, -0.1, 0.5)])
-def test_likelihood_field_is_plain_numpy(room: OccupancyGrid, mount: tuple[float, float, float]) -> None:
-    lidar = Lidar(room, 37, 5.0, mount=mount, sigma=0.15, **SHARES)
+def test_likelihood_field_is_plain_numpy(room: OccupancyGrid, mount: tuple[float, float, float], inset: float) -> None:
+    lidar = Lidar(room, 37, 5.0, mount=mount, sigma=0.15, inset=inset, **SHARES)
     x = poses_in(room, 200)
     z = lidar.sample(x[0], rng=1)
     z[[3, 9]], z[5], z[7] = np.nan, np.inf, -1.0

@@ -57,6 +57,9 @@ class Lidar(Sensor):
         mount: x [m], y [m], yaw [rad] of the sensor on the robot.
         beams: how many of a scan's beams `log_prob` uses, evenly spread; None for all of them.
         unknown: whether rays pass through unknown cells ("free") or end there ("blocked").
+        inset: how far behind its end a beam is looked up in the likelihood field [m]. A map made from scans has
+            surfaces all over its cells, so 0; where the world is the squares of the map, as in simulation, beams end
+            on their faces, and half a cell takes out a bias of that size.
 
     Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
 
@@ -84,6 +87,7 @@ class Lidar(Sensor):
     mount: Sequence[float] = (0.0, 0.0, 0.0)
     beams: int | None = None
     unknown: str = "free"
+    inset: float = 0.0
     state: Space = field(init=False)
     reading: Space = field(init=False)
 
@@ -96,6 +100,8 @@ class Lidar(Sensor):
         if len(self.mount) != 3 or not all(math.isfinite(part) for part in self.mount):
             raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
         self._check_mixture()
+        if not (math.isfinite(self.inset) and self.inset >= 0.0):
+            raise ModelError(f"inset must be a length that is not negative, not {self.inset}")
         if self.beams is not None and not 1 <= self.beams <= len(angles):
             raise ModelError(f"beams must lie within 1 and the {len(angles)} of a scan, not {self.beams}")
         angles.setflags(write=False)
@@ -214,11 +220,11 @@ class Lidar(Sensor):
         if len(scans) == 1:
             # One scan for all poses, the usual case: leave the beams out that do not end anywhere.
             ends = ~(nothing | np.isnan(scans))[0]
-            reach, angles = scans[:, ends] * scale, angles[ends]
+            reach, angles = (scans[:, ends] + self.inset) * scale, angles[ends]
             constant = nothing.sum(axis=-1) * _log(self.missed)
         else:
             idle = nothing | np.isnan(scans)
-            reach = np.where(idle, _FAR, scans * scale)
+            reach = np.where(idle, _FAR, (scans + self.inset) * scale)
             off_map = float(self._table[0, 0])
             constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
         ends_x, ends_y = reach * np.cos(angles), reach * np.sin(angles)

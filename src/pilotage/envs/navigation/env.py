@@ -45,7 +45,8 @@ class Setting:
         robot = robot_of(robot, slip)
         self.arena = Arena(grid_of(map), robot, obstacles, goals, slip, tolerance=tolerance)
         self.task = Tour(self.arena, dt)
-        self.lidar = Lidar(self.arena.grid, beams, max_range)  # what the robot knows of its lidar: obstacles are news
+        # What the robot knows of its lidar: obstacles are news to it, and surfaces are the faces of the map's cells.
+        self.lidar = Lidar(self.arena.grid, beams, max_range, inset=0.5 * self.arena.grid.resolution)
         angles = np.asarray(self.lidar.angles, dtype=np.float64)
         self.sensors: dict[str, Sensor] = {
             "lidar": Scanner(self.arena, angles, max_range, range_std),
