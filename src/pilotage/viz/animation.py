@@ -86,12 +86,28 @@ def _write_gif(path: Path, pictures: Any, fps: float) -> None:
     """One palette for all frames, so that equal pixels stay equal and only what changed is stored."""
     kept = [Image.fromarray(np.ascontiguousarray(picture)) for picture in pictures]
     sample = np.concatenate([np.asarray(kept[i]) for i in sorted({0, len(kept) // 8, len(kept) // 2, len(kept) - 1})])
-    # Rare colours are what matters in a drawing: a palette that covers them all, not one that follows the crowd.
-    palette = Image.fromarray(sample).quantize(COLORS, method=Image.Quantize.MAXCOVERAGE)
+    palette = _palette(Image.fromarray(sample))
     indexed = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in kept]
     indexed[0].save(
-        path, save_all=True, append_images=indexed[1:], duration=round(1000.0 / fps), loop=0, optimize=False, disposal=1
+        path,
+        save_all=True,
+        append_images=indexed[1:],
+        duration=10 * max(1, round(100.0 / fps)),
+        loop=0,
+        optimize=False,
+        disposal=1,
     )
+
+
+def _palette(sample: Image.Image) -> Image.Image:
+    """The commonest colours exactly, the rest by colours that cover them all: rare ones matter in a drawing."""
+    pixels, counts = np.unique(np.asarray(sample).reshape(-1, 3), axis=0, return_counts=True)
+    common = pixels[np.argsort(-counts)[: COLORS // 4]].tolist()
+    covering = sample.quantize(COLORS - len(common), method=Image.Quantize.MAXCOVERAGE).getpalette() or []
+    flat = [part for color in common for part in color] + covering[: 3 * (COLORS - len(common))]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(flat)
+    return palette
 
 
 def _write_mp4(path: Path, pictures: Any, fps: float) -> None:

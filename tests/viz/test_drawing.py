@@ -1,0 +1,179 @@
+"""What is drawn is what was given: artists hold the data, in metres."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy import stats
+
+from pilotage.core import Gaussian, Mixture, Particles, PilotageError, Raster, ShapeError, Space
+from pilotage.maps import OccupancyGrid
+from pilotage.viz import (
+    NavigationRun,
+    draw_belief,
+    draw_discs,
+    draw_ellipse,
+    draw_goals,
+    draw_grid,
+    draw_particles,
+    draw_path,
+    draw_pose,
+    draw_raster,
+    draw_scan,
+    map_figure,
+    navigation_animation,
+    navigation_picture,
+    scale_bar,
+    write_animation,
+)
+
+POSE = Space("x y [m]", "yaw: angle")
+GRID = OccupancyGrid.from_ascii(["#####", "#..?#", "#...#", "#####"], resolution=0.5, origin=(2.0, -1.0, 0.4))
+
+
+def test_every_cell_is_where_the_map_says() -> None:
+    _, ax = map_figure(GRID)
+    limits = ax.get_xlim(), ax.get_ylim()
+    image = draw_grid(ax, GRID)
+    assert (ax.get_xlim(), ax.get_ylim()) == limits
+    colors = np.asarray(image.get_array())
+    assert len(np.unique(colors[GRID.occupied], axis=0)) == len(np.unique(colors[GRID.free], axis=0)) == 1
+    assert len(np.unique(colors.reshape(-1, 3), axis=0)) == 3
+    to_world = image.get_transform() - ax.transData
+    cells = np.array([[0, 0], [2, 3], [3, 4]])
+    np.testing.assert_allclose(to_world.transform(cells[:, ::-1] + 0.5), GRID.cell_to_world(cells), atol=1e-9)
+
+
+def test_metres_are_equal_and_all_that_is_known_is_seen() -> None:
+    figure, ax = map_figure(GRID, width=5.0)
+    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
+    known = GRID.cell_to_world(np.argwhere(~GRID.unknown))
+    assert (known > [x0, y0]).all()
+    assert (known < [x1, y1]).all()
+    box = ax.get_window_extent()
+    assert box.width / (x1 - x0) == pytest.approx(box.height / (y1 - y0), rel=1e-6)
+    assert figure.get_figwidth() == 5.0
+    bar = scale_bar(ax).get_xdata()
+    assert bar[1] - bar[0] == pytest.approx(0.5)
+
+
+def test_inflation_is_shaded() -> None:
+    _, ax = map_figure(GRID)
+    grown = GRID.inflate(0.5)
+    colors = np.asarray(draw_grid(ax, grown).get_array())
+    assert (colors[GRID.occupied] == colors[0, 0]).all()
+    assert (colors[grown.occupied & ~GRID.occupied] != colors[0, 0]).any(axis=-1).all()
+
+
+def test_raster_path_discs_and_goals_hold_their_numbers() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    raster = Raster([[0.0, 1.0], [2.0, 3.0]], resolution=1.0)
+    np.testing.assert_array_equal(draw_raster(ax, raster).get_array(), raster.values)
+    path = np.array([[0.0, 0.0, 9.0], [1.0, 2.0, 9.0]])
+    np.testing.assert_array_equal(draw_path(ax, path).get_xydata(), path[:, :2])
+    discs = draw_discs(ax, [[1, 1], [2, 2]], [0.5, 0.25])
+    extents = [p.get_extents() for p in discs.get_paths()]
+    assert [e.width for e in extents] == pytest.approx([1.0, 0.5])
+    dots, texts = draw_goals(ax, [[1, 2], [3, 1]])
+    np.testing.assert_array_equal(dots.get_offsets(), [[1, 2], [3, 1]])
+    assert [text.get_text() for text in texts] == ["1", "2"]
+
+
+def test_a_pose_points_along_its_yaw() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    tip = draw_pose(ax, [1.0, 2.0, np.pi / 2], 0.5).get_xy()[0]
+    np.testing.assert_allclose(tip, [1.0, 2.5], atol=1e-12)
+
+
+def test_beams_that_saw_nothing_are_left_out() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    drawn = draw_scan(ax, [1, 1, np.pi / 2], [1.0, np.nan, 9.0, 2.0], [0.0, 1.0, 2.0, -np.pi / 2], max_range=5.0)
+    np.testing.assert_allclose(drawn.get_segments(), [[[1, 1], [1, 2]], [[1, 1], [3, 1]]], atol=1e-12)
+
+
+def test_an_ellipse_holds_its_share_of_samples() -> None:
+    mean, cov = np.array([1.0, -2.0]), np.array([[2.0, 0.9], [0.9, 0.7]])
+    _, ax = map_figure([[-5, -5], [5, 5]])
+    ellipse = draw_ellipse(ax, mean, cov, probability=0.9)
+    draws = np.random.default_rng(0).multivariate_normal(mean, cov, 20_000)
+    unit = ellipse.get_patch_transform().inverted().transform(draws)
+    assert (np.hypot(*unit.T) < 1).mean() == pytest.approx(0.9, abs=0.01)
+    assert ellipse.get_width() * ellipse.get_height() == pytest.approx(
+        4 * stats.chi2(2).ppf(0.9) * np.sqrt(np.linalg.det(cov))
+    )
+    with pytest.raises(ShapeError, match="mean"):
+        draw_ellipse(ax, [1, 2, 3], cov)
+
+
+def test_beliefs_of_every_kind() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    known = Gaussian.of(POSE, [1, 1, 0.5], std=[0.1, 0.2, 0.1])
+    cloud = Particles(POSE, known.sample(7000, rng=0))
+    assert len(draw_belief(ax, known)) == 2
+    dots = draw_particles(ax, cloud)
+    assert 1000 < len(dots.get_offsets()) <= 3000
+    ellipse = draw_belief(ax, cloud)[1]
+    assert ellipse.get_center() == pytest.approx(cloud.moments().mean[:2])
+    both = draw_belief(ax, Mixture([known, known], np.log([0.8, 0.2])))
+    assert both[0].get_alpha() > both[-1].get_alpha()
+    assert len(draw_belief(ax, Gaussian.of(Space("x y [m]"), [1, 1], std=0.1))) == 1
+    se2 = Gaussian.of(Space("speed [m/s]", "pose: SE2"), [9, 1, 2, 0.5], std=[5, 0.1, 0.1, 0.1])
+    assert draw_belief(ax, se2)[0].get_center() == pytest.approx([1, 2])
+
+
+def run_of(ticks: int) -> NavigationRun:
+    truth = np.stack([np.linspace(2.5, 3.5, ticks), np.full(ticks, 0.1), np.zeros(ticks)], -1)
+    known = np.arange(ticks) >= ticks // 2
+    return NavigationRun(
+        GRID, 0.1 * np.arange(ticks), truth, truth + [0.03, 0.04, 0.0], np.tile(0.01 * np.eye(3), (ticks, 1, 1)), known,
+        clouds=[truth[:3]] * ticks, plans=[None] * (ticks - 1) + [truth], scans=np.ones((ticks, 2)),
+        angles=np.array([0.0, 1.0]), max_range=3.0, goals=truth[[-1], :2], reached=np.array([0.1 * ticks]),
+        obstacles=np.array([[3.0, 0.3, 0.1]]),
+    )  # fmt: skip
+
+
+def test_picture_shows_paths_and_error() -> None:
+    run = run_of(20)
+    assert run.found == 10
+    np.testing.assert_allclose(run.error, 0.05)
+    figure = navigation_picture(run, title="a title")
+    ax, strip = figure.axes
+    lines = [line.get_xydata() for line in ax.lines]
+    assert any(np.array_equal(xy, run.truth[10:, :2]) for xy in lines)
+    assert any(np.array_equal(xy, run.mean[10:, :2]) for xy in lines)
+    np.testing.assert_allclose(strip.lines[0].get_ydata(), run.error)
+    assert "a title" in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.filterwarnings("error")
+def test_film(tmp_path: Path) -> None:
+    file = navigation_animation(tmp_path / "film.gif", run_of(9), frames=6, width=2.0)
+    with Image.open(file) as film:
+        assert (getattr(film, "n_frames", 1), film.info["duration"]) == (6, 70)
+        first = np.asarray(film.convert("RGB"), dtype=int)
+        film.seek(5)
+        assert (np.abs(np.asarray(film.convert("RGB"), dtype=int) - first).max(axis=-1) > 40).any()
+        # Colours are those that were drawn, give or take what a palette takes from them.
+        assert min(abs(np.array([38, 50, 56]) - pixel).max() for pixel in np.unique(first.reshape(-1, 3), axis=0)) <= 4
+    assert [path.name for path in tmp_path.iterdir()] == ["film.gif"]
+
+
+def test_films_of_no_kind_are_refused(tmp_path: Path) -> None:
+    figure, ax = map_figure(GRID)
+    line = draw_path(ax, [[0, 0], [1, 1]], color="red")
+    assert line.get_color() == "red"
+    with pytest.raises(PilotageError, match=r"\.gif or \.mp4"):
+        write_animation(tmp_path / "film.avi", figure, [line], lambda i: None, 3)
+    with pytest.raises(PilotageError, match="at least one frame"):
+        write_animation(tmp_path / "film.gif", figure, [line], lambda i: None, 0)
+
+
+def test_runs_that_do_not_fit_are_refused() -> None:
+    good = run_of(4)
+    with pytest.raises(ShapeError, match="mean of a run of 4 ticks"):
+        NavigationRun(GRID, good.times, good.truth, good.mean[:3], good.cov, good.known)
+    with pytest.raises(ShapeError, match="as many clouds"):
+        NavigationRun(GRID, good.times, good.truth, good.mean, good.cov, good.known, clouds=[good.truth])
