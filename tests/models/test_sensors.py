@@ -49,6 +49,8 @@ def test_radar_rate_is_the_derivative_of_range() -> None:
     z = sensor.observe(x)
     assert z[2] == pytest.approx((later[0] - sooner[0]) / (2 * h), rel=1e-7)
     assert z[1] == pytest.approx(np.arctan2(-6.0, 29.0) - 0.4)
+    heading = [30.0, -4.0, np.arctan2(-2.0, 3.0), np.sqrt(13.0)]
+    np.testing.assert_allclose(radar(place=(1.0, 2.0), yaw=0.4, along_heading=True).observe(heading), z, atol=1e-12)
 
 
 def test_body_velocity_keeps_its_length() -> None:

@@ -165,23 +165,22 @@ def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Co
     return m.hypot(dx, dy), m.atan2(dy, dx) - x[2]
 
 
-@sensor(
-    state=Space("x y [m]", "vx vy [m/s]"),
-    reading=Space("range [m]", "azimuth: angle", "range_rate [m/s]"),
-    params={"place": (0.0, 0.0), "yaw": 0.0},
-    std=(10.0, 0.01, 0.5),
-)
-def radar(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+def radar(*, along_heading: bool = False, std: Any = (10.0, 0.01, 0.5), **settings: Any) -> TracedSensor:
     """Range, azimuth and range rate of a target seen from a radar that stands still.
 
     ::
 
-                      o--> (vx, vy)      range      = |d|,  d = (x, y) - place         [m]
-                    /                    azimuth    = atan2(dy, dx) - yaw              [rad]
-            range /  azimuth             range_rate = (dx vx + dy vy) / |d|            [m/s]
+                      o--> v            range      = |d|,  d = (x, y) - place         [m]
+                    /                   azimuth    = atan2(dy, dx) - yaw              [rad]
+            range /  azimuth            range_rate = (dx vx + dy vy) / |d|            [m/s]
               [place]-----> yaw
 
-    Parameters: where the radar stands, `place` [m], and looks, `yaw` [rad].
+    Reads ``(x, y, vx, vy)``, or ``(x, y, yaw, speed)`` of a target that moves where it looks.
+
+    Args:
+        along_heading: whether the target's velocity is its speed along its yaw, as in `ctrv`.
+        std: of the three readings.
+        settings: `place` [m] and `yaw` [rad], where the radar stands and looks; `reads`, `noise`.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), 10.4.3.
 
@@ -189,9 +188,21 @@ def radar(x: Components, c: Components, p: Values, m: Mathematics) -> Components
         >>> radar(place=(0.0, 0.0)).observe([3000.0, 4000.0, 10.0, 0.0]).round(3).tolist()
         [5000.0, 0.927, 6.0]
     """
-    dx, dy = x[0] - p.place[0], x[1] - p.place[1]
-    distance = m.hypot(dx, dy)
-    return distance, m.atan2(dy, dx) - p.yaw, (dx * x[2] + dy * x[3]) / distance
+    return _radar(along_heading)(std=std, **settings)
+
+
+@cache
+def _radar(along_heading: bool) -> SensorFamily:
+    def radar(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+        dx, dy = x[0] - p.place[0], x[1] - p.place[1]
+        vx, vy = (x[3] * m.cos(x[2]), x[3] * m.sin(x[2])) if along_heading else (x[2], x[3])
+        distance = m.hypot(dx, dy)
+        return distance, m.atan2(dy, dx) - p.yaw, (dx * vx + dy * vy) / distance
+
+    velocity = ("yaw: angle", "speed [m/s]") if along_heading else ("vx vy [m/s]",)
+    reading = Space("range [m]", "azimuth: angle", "range_rate [m/s]")
+    params = {"place": (0.0, 0.0), "yaw": 0.0}
+    return sensor(state=Space("x y [m]", *velocity), reading=reading, params=params)(radar)
 
 
 @sensor(
