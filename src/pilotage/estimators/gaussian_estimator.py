@@ -104,7 +104,8 @@ class GaussianEstimator(ABC):
         kernel = self.correction(sensor)[0]
         check(kernel(flat, rows(z, batch), contexts, numbers(sensor, self.gate), self.scratch(pack), codes), sensor)
         accepted = codes.reshape(batch) > 0 if batch else bool(codes[0] > 0)
-        return Update(*pack.results(flat.reshape(*batch, *pack.shape)), accepted)
+        belief, y, S, nis, log_likelihood = pack.results(flat.reshape(*batch, *pack.shape))
+        return Update(belief, y, S, nis, log_likelihood, accepted)
 
     def run(
         self,

@@ -138,10 +138,8 @@ class GaussianFilter:
         """Predict and update in one compiled call, the fastest way through a tick."""
         link = self._links.get(sensor) or self._attach(sensor)
         clock = self._clock
-        if dt is None:
-            dt = clock.dt
-        if dt != link.dt:
-            dt = self._paced(link, dt)
+        wanted = clock.dt if dt is None else dt
+        dt = link.dt if wanted == link.dt else self._paced(link, wanted)
         if u is None:
             u = self._idle
         elif type(u) is not self._quick or u.strides != FLAT or u.dtype is not FLOAT:

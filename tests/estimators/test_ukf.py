@@ -1,0 +1,139 @@
+"""The unscented filter: its points, its weights, its covariance, angles and rotations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import CovarianceError, Gaussian, ModelError, Space
+from pilotage.estimators import EKF, UKF
+from pilotage.models import bicycle, compass, constant_velocity, position, range_bearing, sensor, unicycle
+
+from .linear import DT, close, system, textbook_run
+
+CAR = bicycle(wheelbase=2.7)
+START = Gaussian.of(CAR.state, [0.0, 0.0, 3.1, 2.0], cov=np.diag([0.5, 0.3, 0.05, 0.2]) + 0.01)
+CAMERA = range_bearing(std=(0.3, 0.05))
+LANDMARK = np.array([-6.0, 1.0])
+
+
+def points(estimator: UKF, belief: Gaussian) -> tuple[Any, Any, Any]:
+    """Sigma points by their definition, with their weights for means and covariances."""
+    d = belief.space.dim
+    spread = estimator.alpha**2 * (d + estimator.kappa)
+    L = np.linalg.cholesky(belief.cov) * np.sqrt(spread)
+    X = belief.space.plus(belief.mean, np.concatenate([np.zeros((1, d)), L.T, -L.T]))
+    w = np.full(2 * d + 1, 0.5 / spread)
+    w[0] = 1.0 - d / spread
+    v = w.copy()
+    v[0] += 1.0 - estimator.alpha**2 + estimator.beta
+    return X, w, v
+
+
+def by_definition(estimator: UKF, belief: Gaussian, u: Any, dt: float, z: Any) -> Gaussian:
+    """A whole step, by the textbook's formulas: ``P - K S K'``."""
+    space, reads = CAR.state, CAMERA.on(CAR.state)
+    X, w, v = points(estimator, belief)
+    Y = CAR.step(X, u, dt)
+    mean = space.mean(Y, w)
+    D = space.minus(Y, mean)
+    belief = Gaussian(space, mean, (v[:, None] * D).T @ D + CAR.noise(belief.mean, u, dt))
+    if estimator.redraw:
+        Y, w, v = points(estimator, belief)
+        D = space.minus(Y, mean)
+    Z = reads.observe(Y, LANDMARK)
+    expected = reads.reading.mean(Z, w)
+    G = reads.reading.minus(Z, expected)
+    S = (v[:, None] * G).T @ G + reads.noise(mean, LANDMARK)
+    K = (v[:, None] * D).T @ G @ np.linalg.inv(S)
+    y = reads.reading.minus(z, expected)
+    return Gaussian(space, space.plus(mean, K @ y), belief.cov - K @ S @ K.T)
+
+
+@pytest.mark.parametrize("redraw", [True, False])
+@pytest.mark.parametrize(
+    ("alpha", "beta", "kappa"), [(1.0, 2.0, 1.0), (0.5, 2.0, 0.0), (1.0, 0.0, -1.0), (0.01, 2.0, 0.0)]
+)
+def test_definition(alpha: float, beta: float, kappa: float, redraw: bool) -> None:
+    estimator = UKF(CAR, dt=0.2, alpha=alpha, beta=beta, kappa=kappa, redraw=redraw)
+    filter, belief, u = estimator.start(belief=START), START, np.array([0.5, 0.3])
+    for z in ([6.1, 0.1], [5.9, -0.2], [5.5, -0.4]):
+        filter.step(CAMERA, z, u, context=LANDMARK)
+        belief = by_definition(estimator, belief, u, 0.2, np.array(z))
+        slack = 1e-10 if alpha > 0.1 else 1e-7  # weights of 40 000 cost digits
+        close(CAR.state.minus(filter.belief.mean, belief.mean), np.zeros(4), slack)
+        close(filter.belief.cov, belief.cov, slack)
+
+
+def test_propagated_points_serve_where_no_noise_comes_between() -> None:
+    s = system(9)
+    s.Q *= 0.0
+    estimator = UKF(s.dynamics, dt=DT, redraw=False)
+    result = estimator.start(mean=s.x0, cov=s.P0).run(s.us, s.zs, sensor=s.sensor)
+    close(result.beliefs.cov, textbook_run(s)[1])
+    close(result.beliefs.mean, textbook_run(s)[0])
+
+
+def test_points_of_another_belief_are_forgotten() -> None:
+    """Without redraw, a belief that is set, or a step that failed, must not be updated with the old points."""
+    estimator = UKF(CAR, dt=0.2, redraw=False)
+    changed, fresh = estimator.start(belief=START), estimator.start(belief=START)
+    changed.predict(u=[1.0, 0.2])
+    changed.belief = START
+    first, second = (f.update(CAMERA, [6.0, 0.0], context=LANDMARK) for f in (changed, fresh))
+    close(first.belief.mean, second.belief.mean, 1e-14)
+    close(first.belief.cov, second.belief.cov, 1e-14)
+
+
+def test_singular_covariance() -> None:
+    """A state known without error has no spread, and draws no complaint."""
+    target, reads = constant_velocity(2, density=0.0), position(2, std=0.5)
+    P = np.diag([1.0, 0.0, 0.25, 0.0])
+    start = Gaussian.trusted(target.state, np.array([0.0, 0.0, 1.0, 2.0]), P)
+    unscented, extended = (e.update(e.predict(start, target, None, DT), reads, [0.7, 0.9]) for e in (UKF(), EKF()))
+    close(unscented.belief.mean, extended.belief.mean)
+    close(unscented.belief.cov, extended.belief.cov)
+    assert unscented.belief.cov[3, 3] == 0.0
+
+
+def test_angles_with_negative_weights() -> None:
+    """The heading crosses half a turn while the weight in the middle is far below zero."""
+    robot, needle = unicycle(), compass(std=0.05)
+    estimator = UKF(robot, dt=0.1, alpha=0.01, kappa=0.0)
+    filter = estimator.start(mean=[0.0, 0.0, np.pi - 0.3], std=[0.1, 0.1, 0.3])
+    rng, yaw = np.random.default_rng(0), np.pi - 0.1
+    for _ in range(60):
+        yaw += 0.05
+        filter.step(needle, needle.reading.plus([yaw], 0.05 * rng.normal(size=1)), [0.0, 0.5])
+    mean = filter.belief.mean
+    assert abs(robot.state.minus(mean, [0.0, 0.0, robot.state.normalize([0, 0, yaw])[2]])[2]) < 0.1
+    assert np.all(np.linalg.eigvalsh(filter.belief.cov) > 0.0)
+
+
+def test_reads_what_bends_better_than_the_ekf() -> None:
+    """``z = x^2`` around 0 tells the EKF nothing; the points see that the mean of x^2 is its variance."""
+
+    @sensor(state=Space("x1"), reading=Space("square"), std=0.1)
+    def square(x, c, p, m):
+        return (x[0] * x[0],)
+
+    belief = Gaussian.of(Space("x1"), [0.0], std=1.0)
+    update = UKF(beta=0.0, kappa=2.0).update(belief, square(), [0.0])
+    close(update.innovation, [-1.0])
+    close(update.S, [[2.0 + 0.01]])
+    close(EKF().update(belief, square(), [0.0]).innovation, [0.0])
+
+
+def test_settings_are_checked() -> None:
+    with pytest.raises(ModelError, match=r"alpha is 0; the spread"):
+        UKF(alpha=0)
+    with pytest.raises(ModelError, match=r"kappa is -4.0; for 4 dimensions it must be more than -4"):
+        UKF(CAR, dt=0.1, kappa=-4.0).start(belief=START)
+
+
+def test_indefinite_covariance_has_no_points() -> None:
+    bad = Gaussian.trusted(CAR.state, np.zeros(4), np.diag([1.0, -1.0, 1.0, 1.0]))
+    with pytest.raises(CovarianceError, match="no sigma points"):
+        UKF().predict(bad, CAR, [0.0, 0.0], 0.1)
