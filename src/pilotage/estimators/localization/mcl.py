@@ -72,7 +72,8 @@ class MonteCarloLocalization:
         particles: least and largest number of particles. A start from anywhere takes the largest.
         power: exponent on the likelihood of a reading. Beams of a scan err together, where the map is wrong or
             somebody stands; taken as independent they make the robot far too sure (a heuristic: *Probabilistic
-            Robotics*, section 6.3.4).
+            Robotics*, section 6.3.4). With 0.2, errors of a `Lidar` of 60 beams come out a little smaller than the
+            covariance says. It multiplies with a power that the sensor has of its own.
         error, confidence: of KLD-sampling, see `kld_bound`.
         side, angle: size of its bins [m], [rad].
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
