@@ -31,6 +31,8 @@ LIDAR = {"beams": 120, "max_range": 12.0}
 DT, SPEED, WINDOW = 0.1, 0.8, 3.5
 SURE = 15
 """Ticks in a row that the belief must have converged for: one scan is easily mistaken in a symmetric hall."""
+WEIGHTS = {"along": 4.0, "across": 8.0, "heading": 5.0, "near": 20.0}
+"""Of `follow`: forwards rather than backwards, and not too shy for a narrow gap."""
 GAPS = (0.10, 0.05, 0.03)
 """What a plan leaves between robot and obstacles [m]; the first one that leads to the goal is taken."""
 
@@ -55,7 +57,7 @@ class Robot:
 
     def reset(self, *, seed: int | None = None) -> None:
         self.filter = self.localization.start(rng=seed)
-        self.layer, self.ticks, self.target = ObstacleLayer(self.grid), 0, None
+        self.layer, self.ticks, self.target = ObstacleLayer(self.grid), 0, np.full(2, np.nan)
         self.patient, self.trail = True, list[Any]()
 
     def perceive(self, observation: Any, u: Any, t: float) -> Any:
@@ -97,7 +99,7 @@ class Robot:
         if not self.sure or plan.path is None or not np.array_equal(self.goal, self.target):
             return False
         self.trail.append(belief.estimate.mean[:2])
-        if len(self.trail) > 40 and np.ptp(self.trail[-40:], axis=0).max() < 0.3:
+        if len(self.trail) > 50 and np.ptp(self.trail[-50:], axis=0).max() < 0.6:
             self.patient, self.trail = False, []  # stuck before a gap: try again, closer to obstacles
             return False
         away = np.hypot(*(plan.path[:, :2] - belief.estimate.mean[:2]).T)
@@ -110,7 +112,7 @@ class Robot:
         self.patient = self.patient or not np.array_equal(self.goal, self.target)
         self.target, margin = self.goal, 0.2 if self.patient else 0.05
         settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15}
-        self.mppi.retarget(follow(plan, self.near, margin=margin, weights={"heading": 5.0}, dt=DT, **settings))
+        self.mppi.retarget(follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings))
         return Robot.Driver(self)
 
     class Driver:
