@@ -38,6 +38,9 @@ DYNAMICS: dict[str, Callable[[], Dynamics]] = {
     "unicycle": models.unicycle,
 }
 
+TIME_STEP = {"planar_arm": 0.01, "planar_arm 4": 0.01}
+"""Seconds a step of models that random actions throw about faster than 0.1 s can follow."""
+
 SENSORS: dict[str, Callable[[], Sensor]] = {
     "accelerometer": models.accelerometer,
     "bearing_to": models.bearing_to,

@@ -9,7 +9,7 @@ from pilotage import models
 from pilotage.core import ModelError, Space, SpaceError
 from pilotage.testing import check_dynamics, check_sensor
 
-from .registry import DYNAMICS, NO_MODELS, SENSORS, seed_of
+from .registry import DYNAMICS, NO_MODELS, SENSORS, TIME_STEP, seed_of
 
 COMPILED_DYNAMICS = ("bicycle", "ctra", "LinearDynamics", "truck")
 COMPILED_SENSORS = ("range_bearing", "accelerometer", "LinearSensor")
@@ -23,7 +23,8 @@ def test_registry_is_complete() -> None:
 @pytest.mark.parametrize("name", DYNAMICS)
 def test_dynamics(name: str) -> None:
     pytest.importorskip("torch")
-    check_dynamics(DYNAMICS[name](), rng=seed_of(name), compiled=name in COMPILED_DYNAMICS)
+    dt = TIME_STEP.get(name, 0.1)
+    check_dynamics(DYNAMICS[name](), dt=dt, rng=seed_of(name), compiled=name in COMPILED_DYNAMICS)
 
 
 @pytest.mark.parametrize("name", SENSORS)
@@ -35,7 +36,7 @@ def test_sensor(name: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in DYNAMICS if n not in COMPILED_DYNAMICS])
 def test_compiled_dynamics(name: str) -> None:
-    check_dynamics(DYNAMICS[name](), rng=seed_of(name))
+    check_dynamics(DYNAMICS[name](), dt=TIME_STEP.get(name, 0.1), rng=seed_of(name))
 
 
 @pytest.mark.slow
