@@ -1,4 +1,4 @@
-"""How a row is measured: both sides in turn, in one process, one thread each, medians."""
+"""How a row is measured: both sides in turn, in one process, one thread each, the median of all rounds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured: times in the row's unit; `spread` holds the quartiles of the ratio over the rounds."""
+    """What was measured: times in the row's unit, of the round whose ratio is the median; `spread` is its quartiles."""
 
     row: Row
     ours: float
@@ -144,13 +144,12 @@ def measure(entry: Row, quick: bool = False) -> Result:
     begun = time.perf_counter()
     while len(pairs) < rounds and (len(pairs) < 3 or time.perf_counter() - begun < SIDE_SECONDS * 2):
         pairs.append((peer(), ours()))
-    scale = SCALES[entry.unit] / contest.work
-    peer_median = statistics.median(pair[0] for pair in pairs)
-    ours_median = statistics.median(pair[1] for pair in pairs)
+    # The round with the median ratio: a machine that slows down for a while slows down both sides of a round.
+    theirs, mine = sorted(pairs, key=lambda pair: pair[0] / pair[1])[len(pairs) // 2]
     quarters = statistics.quantiles([pair[0] / pair[1] for pair in pairs], n=4, method="inclusive")
+    scale = SCALES[entry.unit] / contest.work
     note = "; ".join(part for part in (entry.note, remark) if part)
-    ratio = peer_median / ours_median
-    return Result(entry, ours_median * scale, peer_median * scale, ratio, (quarters[0], quarters[2]), note)
+    return Result(entry, mine * scale, theirs * scale, theirs / mine, (quarters[0], quarters[2]), note)
 
 
 def _clock(function: Callable[[], object], timed: bool) -> Callable[[], float]:
