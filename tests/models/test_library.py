@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -99,3 +101,9 @@ def test_sensors_read_other_names() -> None:
         models.gnss().on(pair)
     with pytest.raises(ModelError, match="gnss needs 2 components, x, y; reads names 1: left.a"):
         models.gnss(reads="left.a").on(pair)
+
+
+def test_signatures_show_the_parameters() -> None:
+    """What `help` and editors show is what one may write."""
+    assert str(inspect.signature(models.tricycle)).startswith("(*, wheelbase=1.2, integrator:")
+    assert list(inspect.signature(models.compass).parameters) == ["declination", "std", "noise", "reads"]

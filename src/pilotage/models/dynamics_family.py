@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core.errors import ModelError
 from ..core.space import Space
-from .params import merged
+from .params import call_signature, merged
 from .traced_dynamics import Body, NoiseBody, TracedDynamics, limited
 
 
@@ -25,6 +25,7 @@ class Family:
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
         self.__wrapped__ = body
+        self.__signature__ = call_signature(self.__call__, settings["params"])
 
     def __repr__(self) -> str:
         return f"<dynamics {self.__name__}({', '.join(self._settings['params'])})>"

@@ -15,7 +15,7 @@ from ..core.mathematics import math_for
 from ..core.space import Space
 from .emit import Signature, in_place
 from .mounting import names_read, places
-from .params import Layout, Values, merged
+from .params import Layout, Values, call_signature, merged
 from .tangent import seeds, tangent_jacobian
 from .traced_dynamics import Body, NoiseBody, counted, densities, square
 from .tracer import Expr, Graph, SymbolicMath
@@ -222,6 +222,7 @@ class SensorFamily:
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
         self.__wrapped__ = body
+        self.__signature__ = call_signature(self.__call__, settings["params"])
 
     def __repr__(self) -> str:
         return f"<sensor {self.__name__}(std, {', '.join(self._settings['params'])})>"

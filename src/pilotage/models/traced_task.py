@@ -16,7 +16,7 @@ from ..core.space import Space
 from .emit import Signature, scalar
 from .emit_lanes import lanes
 from .mounting import names_read, places
-from .params import Layout, Values, merged
+from .params import Layout, Values, call_signature, merged
 from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import unstacked
 
@@ -237,6 +237,7 @@ class TaskFamily:
         self.__doc__ = body.__doc__
         self.__module__ = body.__module__
         self.__wrapped__ = body
+        self.__signature__ = call_signature(self.__call__, settings["params"])
 
     def __repr__(self) -> str:
         return f"<task {self.__name__}({', '.join(self._settings['params'])})>"
