@@ -170,3 +170,9 @@ def test_an_agent_that_cannot_act_is_refused():
         Agent(eyes)
     with pytest.raises(PilotageError, match="has no plan"):
         Agent(eyes, act=Walk)
+
+
+def test_a_bare_reading_for_several_sensors_is_refused():
+    eyes = Filtered(DeadReckoning, {"ruler": Ruler()})
+    with pytest.raises(PilotageError, match="give a mapping from ruler to readings"):
+        eyes.perceive([1.0], None, 0.0)

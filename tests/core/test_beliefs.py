@@ -262,3 +262,30 @@ def test_every_belief_keeps_the_protocol(belief):
     assert belief.log_prob(np.zeros((3, 2))).shape == (3,)
     assert "x" in str(belief)
     assert repr(belief).startswith(type(belief).__name__)
+
+
+def test_an_ellipsis_counts_from_the_last_batch_axis():
+    plane = Space("x y")
+    many = Gaussian(plane, np.arange(12.0).reshape(3, 2, 2), np.eye(2))
+    one = many[..., 1]
+    np.testing.assert_array_equal(one.mean, many.mean[:, 1])
+    assert one.cov.shape == (3, 2, 2)
+
+
+def test_particles_are_brought_onto_the_space():
+    cloud = Particles(Space("yaw: angle"), [[7.0]])
+    np.testing.assert_allclose(cloud.points, [[7.0 - 2 * np.pi]])
+
+
+def test_weights_that_do_not_fit_are_refused_with_a_sentence():
+    plane = Space("x y")
+    with pytest.raises(ShapeError, match="log_weights has shape"):
+        Particles(plane, np.zeros((3, 5, 2)), np.zeros((4, 5)))
+    single = Gaussian.of(plane, std=1)
+    with pytest.raises(ShapeError, match="leading axes"):
+        Mixture([single, single], np.zeros((3, 2))).sample(4, rng=0)
+
+
+def test_standard_deviations_that_are_no_numbers_are_refused():
+    with pytest.raises(ShapeError, match="std is not an array of numbers"):
+        Gaussian.of(Space("x y"), std=[1, [2]])

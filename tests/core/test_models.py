@@ -232,3 +232,20 @@ def test_defaults_of_a_task():
     assert task.done(x).dtype == bool
     assert not task.done(x).any()
     assert task.reference(x[0, 0], 0.0, 20) is None
+
+
+def test_a_mounted_sensor_linearizes_tensors():
+    torch = pytest.importorskip("torch")
+
+    class Needle(Sensor):
+        state, reading = Space("yaw: angle"), Space("course: angle")
+
+        def observe(self, x, context=None):
+            return 1.0 * x
+
+        def noise(self, x, context=None):
+            return np.eye(1)
+
+    H = Needle().on(Space("x y [m]", "yaw: angle")).linearize(torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64))
+    assert isinstance(H, torch.Tensor)
+    np.testing.assert_allclose(H.numpy(), [[0.0, 0.0, 1.0]], atol=1e-9)

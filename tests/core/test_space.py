@@ -223,3 +223,31 @@ def test_a_tensor_among_arrays_makes_a_tensor():
     mean = space.mean(torch.tensor(x), np.array([0.2, 0.3, 0.5]))
     np.testing.assert_allclose(mean, space.mean(x, [0.2, 0.3, 0.5]), atol=1e-12)
     np.testing.assert_allclose(space.clip(torch.tensor(x)), space.clip(x))
+
+
+def test_whole_numbers_are_not_cut_off():
+    torch = pytest.importorskip("torch")
+    moved = Space("x y").plus(torch.tensor([1, 2]), [0.5, 0.25])
+    assert moved.dtype == torch.float64
+    assert moved.tolist() == [1.5, 2.25]
+
+
+def test_tensors_meet_arrays_that_are_read_only():
+    torch = pytest.importorskip("torch")
+    space = Space("x [m] in [0, 1]", "yaw: angle")
+    fixed = space.identity()
+    fixed.flags.writeable = False
+    assert space.minus(torch.tensor([0.5, 3.0]), fixed).tolist() == [0.5, 3.0]
+    assert space.interpolate([0, 3.0], [1, -3.0], torch.tensor(0.5)).shape == (2,)
+    assert space.contains(torch.tensor([[0.5, 0.0], [1.5, 0.0]])).tolist() == [True, False]
+    assert space.clip(torch.tensor([1.5, 0.0])).tolist() == [1.0, 0.0]
+
+
+def test_sample_takes_any_kind_of_count():
+    space = Space("x y", "yaw: angle")
+    np.testing.assert_array_equal(space.sample(np.int64(3), rng=1), space.sample(3, rng=1))
+
+
+def test_contains_refuses_other_lengths():
+    with pytest.raises(ShapeError, match=r"expected \(\.\.\., 2\)"):
+        Space("x y").contains([1.0])

@@ -42,14 +42,20 @@ class Filtered:
         if not isinstance(self._sensors, Mapping):
             self._filter.update(self._sensors, observation, t)
             return self._filter.belief
-        strange = sorted(set(observation) - set(self._sensors))
+        if not isinstance(observation, Mapping):
+            raise PilotageError(
+                f"there are several sensors, but the observation is {type(observation).__name__}; "
+                f"give a mapping from {', '.join(self._sensors)} to readings"
+            )
+        readings = cast(Mapping[str, Any], observation)
+        strange = sorted(set(readings) - set(self._sensors))
         if strange:
             raise PilotageError(
                 f"the observation holds {strange[0]!r}, which no sensor reads; there are {', '.join(self._sensors)}"
             )
         for name, sensor in self._sensors.items():
-            if name in observation:
-                self._filter.update(sensor, observation[name], t)
+            if name in readings:
+                self._filter.update(sensor, readings[name], t)
         return self._filter.belief
 
 

@@ -20,6 +20,25 @@ def frozen(values: list[float]) -> Array:
     return array
 
 
+def alike(*values: Any) -> tuple[Any, ...]:
+    """`values` as float64 arrays; where one is a tensor, all as tensors of the first one's device and precision.
+
+    Whole numbers become float64 on either side, so that nothing is cut off to them.
+    """
+    torch = torch_if_tensor(*values)
+    if torch is None:
+        return tuple(np.asarray(value, dtype=np.float64) for value in values)
+    tensors = [value for value in values if isinstance(value, torch.Tensor)]
+    dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
+    # Arrays are copied: torch cannot keep them read-only.
+    return tuple(
+        (torch.as_tensor if isinstance(value, torch.Tensor) else torch.tensor)(
+            value, dtype=dtype, device=tensors[0].device
+        )
+        for value in values
+    )
+
+
 def unstack(x: Any) -> list[Any]:
     """The scalar components on the last axis."""
     return [x[..., i] for i in range(x.shape[-1])]

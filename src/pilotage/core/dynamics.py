@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .arrays import alike
 from .linearize import jacobian
 from .mathematics import torch_if_tensor
 from .space import Space
@@ -69,11 +70,7 @@ class Dynamics(ABC):
         Default: loops `step`. Simulators and compiled models override it for speed.
         """
         torch = torch_if_tensor(x0, us)
-        if torch is None:
-            x, us = np.asarray(x0, dtype=np.float64), np.asarray(us, dtype=np.float64)
-        else:
-            like = x0 if isinstance(x0, torch.Tensor) else us
-            x, us = (torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in (x0, us))
+        x, us = alike(x0, us)
         shape = (*np.broadcast_shapes(tuple(x.shape[:-1]), tuple(us.shape[:-2])), x.shape[-1])
         xs: list[Any] = [np.broadcast_to(x, shape) if torch is None else torch.broadcast_to(x, shape)]
         for t in range(us.shape[-2]):
@@ -83,12 +80,9 @@ class Dynamics(ABC):
 
 def _together(x: Any, u: Any) -> tuple[Any, Any]:
     """Both arrays with the batch axes of the two broadcast."""
-    torch = torch_if_tensor(x, u)
-    if torch is None:
-        x, u = np.asarray(x, dtype=np.float64), np.asarray(u, dtype=np.float64)
-        batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
-        return np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
-    like = x if isinstance(x, torch.Tensor) else u
-    x, u = (torch.as_tensor(a, dtype=like.dtype, device=like.device) for a in (x, u))
-    batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
-    return x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
+    x, u = alike(x, u)
+    batch = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(u.shape[:-1]))
+    shapes = (*batch, x.shape[-1]), (*batch, u.shape[-1])
+    if torch_if_tensor(x) is None:
+        return np.broadcast_to(x, shapes[0]), np.broadcast_to(u, shapes[1])
+    return x.expand(shapes[0]), u.expand(shapes[1])

@@ -122,8 +122,9 @@ class Gaussian:
         if self.mean.ndim == 1:
             raise ShapeError("this Gaussian has no leading axes to index; use its mean, cov or marginal(names)")
         where = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
+        where = where if any(i is Ellipsis for i in where) else (*where, ...)
         every = slice(None)
-        return Gaussian.trusted(self.space, self.mean[(*where, ..., every)], self.cov[(*where, ..., every, every)])
+        return Gaussian.trusted(self.space, self.mean[(*where, every)], self.cov[(*where, every, every)])
 
     def __str__(self) -> str:
         if self.mean.ndim > 1:
@@ -162,7 +163,10 @@ def check_covariance(cov: Any, dim: int, name: str = "cov") -> Array:
 
 def diagonal(std: Any, dim: int) -> Array:
     """Covariance ``(..., dim, dim)`` of independent components, from one standard deviation or ``(..., dim)``."""
-    given = np.asarray(std, dtype=np.float64)
+    try:
+        given = np.asarray(std, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"std is not an array of numbers: {error}") from error
     if given.ndim == 0:
         given = np.full(dim, given)
     if given.shape[-1] != dim:

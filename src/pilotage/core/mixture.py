@@ -80,7 +80,13 @@ class Mixture:
         draw = generator(rng)
         choices = np.stack([c.sample(n, rng=draw) for c in self.components], axis=-2)
         cumulative = np.cumsum(self.weights, axis=-1)[..., None, :]
-        u = draw.random(choices.shape[:-2])[..., None] * cumulative[..., -1:]
+        try:
+            u = draw.random(choices.shape[:-2])[..., None] * np.broadcast_to(cumulative, choices.shape[:-1])[..., -1:]
+        except ValueError:
+            raise ShapeError(
+                f"log_weights has shape {self.log_weights.shape}, but the components have the leading axes "
+                f"{choices.shape[:-3]}; give both the same"
+            ) from None
         k = (cumulative <= u).sum(-1)
         return np.take_along_axis(choices, k[..., None, None], axis=-2)[..., 0, :]
 

@@ -20,7 +20,7 @@ class Particles:
 
     Args:
         space: where the states live.
-        points: ``(..., N, size)``.
+        points: ``(..., N, size)``; angles are wrapped and quaternions scaled.
         log_weights: ``(..., N)``, of any sum, -inf for weight zero; None for equal weights.
 
     Arrays are copied and read-only.
@@ -39,13 +39,16 @@ class Particles:
     log_weights: Array
 
     def __init__(self, space: Space, points: Any, log_weights: Any = None) -> None:
-        x = np.array(space.check(points, "points"))
+        x = np.array(space.normalize(space.check(points, "points")))
         if x.ndim < 2 or x.shape[-2] == 0:
             raise ShapeError(f"points has shape {x.shape}; expected (..., N, {space.size}) with N of at least 1")
         w = normalized_log_weights(log_weights, x.shape[-2], "particles")
-        w = np.broadcast_to(w, np.broadcast_shapes(w.shape, x.shape[:-1]))
-        if w.shape != x.shape[:-1]:
-            raise ShapeError(f"log_weights has shape {w.shape}; points of shape {x.shape} take {x.shape[:-1]}")
+        try:
+            w = np.broadcast_to(w, x.shape[:-1])
+        except ValueError:
+            raise ShapeError(
+                f"log_weights has shape {w.shape}; points of shape {x.shape} take {x.shape[:-1]}"
+            ) from None
         x.flags.writeable = False
         self.__dict__.update(space=space, points=x, log_weights=w)
 

@@ -39,7 +39,10 @@ class Raster:
     _tensors: dict[Any, Any] = field(default_factory=lambda: {}, init=False)
 
     def __post_init__(self) -> None:
-        values = np.array(self.values, dtype=np.float64, order="C")
+        try:
+            values = np.array(self.values, dtype=np.float64, order="C")
+        except (TypeError, ValueError) as error:
+            raise ShapeError(f"raster values are not a matrix of numbers: {error}") from error
         if values.ndim != 2 or values.size == 0:
             raise ShapeError(f"raster values have shape {values.shape}; expected (ny, nx) with at least one cell")
         if not np.isfinite(values).all():
@@ -83,6 +86,10 @@ class Raster:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"values": self.values, "resolution": self.resolution, "origin": self.origin, "_tensors": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.values.flags.writeable = False  # a copy from another process comes writeable
 
     def __repr__(self) -> str:
         rows, columns = self.shape

@@ -8,6 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import alike
 from .belief import Array
 from .errors import SpaceError
 from .gaussian import log_normal
@@ -119,7 +120,8 @@ class SelectedSensor(Sensor):
         """``H_inner D``, by the chain rule."""
         constant = self._constant
         D = jacobian(self._pick, x, self.state, self.inner.state) if constant is None else constant
-        return self.inner.linearize(self._pick(x), context) @ D
+        H, picked = alike(self.inner.linearize(self._pick(x), context), D)
+        return H @ picked
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
         """That of the inner sensor."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import frozen, stack, unstack
+from .arrays import alike, frozen, stack, unstack
 from .errors import ShapeError, SpaceError
 from .grammar import parse, spell
 from .mathematics import Component, Mathematics, math_for, numpy_math, torch_if_tensor
@@ -286,9 +286,7 @@ class Space:
 
     def interpolate(self, x: Any, y: Any, t: Any) -> Any:
         """``x (+) t (y (-) x)``: from `x` at t = 0 to `y` at t = 1; `t` broadcasts against the batch axes."""
-        d = self.minus(y, x)
-        torch = torch_if_tensor(d, t)
-        t = np.asarray(t, dtype=float) if torch is None else torch.as_tensor(t, dtype=d.dtype)
+        d, t = alike(self.minus(y, x), t)
         return self.plus(x, t[..., None] * d)
 
     def mean(self, xs: Any, weights: Any = None, axis: int = -2) -> Any:
@@ -324,7 +322,7 @@ class Space:
             rng: seed or generator. A half-open bound is kept by mirroring the normal at it.
         """
         draw = generator(rng)
-        shape = (*(() if n is None else (n,) if isinstance(n, int) else n), self.size)
+        shape = (*(() if n is None else (n,) if isinstance(n, int | np.integer) else n), self.size)
         uniform, normal = draw.random(shape), draw.standard_normal(shape)
         low, high = np.isfinite(self.low), np.isfinite(self.high)
         lo, hi = np.where(low, self.low, 0.0), np.where(high, self.high, 0.0)
@@ -337,15 +335,13 @@ class Space:
     def clip(self, x: Any) -> Any:
         """`x` normalised and moved inside the bounds."""
         x = self.normalize(x)
-        torch = torch_if_tensor(x)
-        if torch is None:
-            return np.minimum(np.maximum(x, self.low), self.high)
-        low, high = (torch.as_tensor(np.array(b), dtype=x.dtype, device=x.device) for b in (self.low, self.high))
-        return torch.minimum(torch.maximum(x, low), high)
+        return math_for(x).clip(x, *alike(self.low, self.high, x)[:2])
 
     def contains(self, x: Any) -> Any:
-        """Whether each state ``(..., size)`` lies inside the bounds, shape ``(...)`` of bool."""
-        return ((x >= self.low) & (x <= self.high)).all(-1)
+        """Whether each state ``(..., size)`` lies inside the bounds, shape ``(...)`` of bool; one of NaN does not."""
+        (x,) = self._arrays((x, self.size, "state"))
+        low, high, _ = alike(self.low, self.high, x)
+        return ((x >= low) & (x <= high)).all(-1)
 
     def check(self, x: Any, name: str = "state", *, finite: bool = True) -> Array:
         """`x` as float64 array ``(..., size)``, or a sentence that says what is wrong with it.
@@ -387,12 +383,7 @@ class Space:
 
     def _arrays(self, *given: tuple[Any, int, str]) -> tuple[Any, ...]:
         """Arrays or tensors of one kind, with last axes of the right length."""
-        torch = torch_if_tensor(*(value for value, _, _ in given))
-        if torch is None:
-            values = tuple(np.asarray(value, dtype=np.float64) for value, _, _ in given)
-        else:
-            like = next(value for value, _, _ in given if isinstance(value, torch.Tensor))
-            values = tuple(torch.as_tensor(value, dtype=like.dtype, device=like.device) for value, _, _ in given)
+        values = alike(*(value for value, _, _ in given))
         for value, (_, length, what) in zip(values, given, strict=True):
             if value.ndim == 0 or value.shape[-1] != length:
                 raise ShapeError(

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .belief import Belief
+from .space import Space
 
 
 class Task(ABC):
@@ -25,6 +26,13 @@ class Task(ABC):
     initial: Belief
     dt: float
     horizon: int
+
+    def on(self, state: Space, action: Space) -> Task:
+        """This task for a robot of that state and action. Default: itself.
+
+        Tasks that read some components by name (`pilotage.models.task`) find them in larger spaces.
+        """
+        return self
 
     @abstractmethod
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
