@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space
+from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space, Task
 from pilotage.envs import ModelEnv, ModelVectorEnv
 from pilotage.envs.simulation import symmetric_root
 
@@ -253,3 +253,33 @@ def test_symmetric_root(rank):
     np.testing.assert_allclose(root, root.swapaxes(-1, -2), atol=1e-12)
     cov[1] = np.nan
     np.testing.assert_allclose(symmetric_root(cov)[[0, 2, 3]], root[[0, 2, 3]], atol=1e-12)
+
+
+def test_what_does_not_fit_one_environment_is_refused():
+    env = ModelEnv(rover(), None, going_home(), render_mode="rgb_array")
+    with pytest.raises(PilotageError, match="before the first reset"):
+        env.render()
+    with pytest.raises(ShapeError, match=r"state has shape \(3, 4\); one environment takes \(4,\)"):
+        env.reset(options={"state": np.zeros((3, 4))})
+    env.reset(seed=0)
+    with pytest.raises(ShapeError, match=r"action has shape \(2, 2\); one environment takes \(2,\)"):
+        env.step(np.zeros((2, 2)))
+    with pytest.raises(PilotageError, match=r"dt 0\.0"):
+        ModelEnv(rover(), None, _Timeless())
+
+
+class _Timeless(Task):
+    initial, dt, horizon = START, 0.0, 10
+
+    def cost(self, x, u, r=None):
+        return 0.0 * x[..., 0]
+
+
+def test_what_does_not_fit_several_environments_is_refused():
+    envs = ModelVectorEnv(rover(), None, going_home(), num_envs=3, render_mode="rgb_array")
+    with pytest.raises(PilotageError, match="before the first reset"):
+        envs.render()
+    with pytest.raises(ShapeError, match=r"state has shape \(2, 4\)"):
+        envs.reset(options={"state": np.zeros((2, 4))})
+    first, _ = envs.reset(seed=np.array([4, 5, 6]))
+    np.testing.assert_array_equal(first, envs.reset(seed=4)[0])

@@ -87,3 +87,9 @@ def test_damaged_scenarios(change: tuple[str, str], sentence: str, tmp_path: Pat
     file.write_text(SCEN.replace(*change))
     with pytest.raises(FormatError, match=sentence):
         read_movingai_scenarios(file)
+
+
+def test_scenarios_of_another_version(tmp_path: Path) -> None:
+    (tmp_path / "a.scen").write_text("version 7\n")
+    with pytest.raises(FormatError, match="starts with `version 1`"):
+        read_movingai_scenarios(tmp_path / "a.scen")

@@ -167,3 +167,25 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="thresholds must satisfy"):
         write_ros_map(tmp_path / "map.yaml", RosMap(half.occupancy, 0.1, occupied_thresh=0.1))
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"occupancy": np.array([[3.0]])}, "probabilities"),
+        ({"occupancy": np.array([0.5])}, "rows, columns"),
+        ({"resolution": float("nan")}, "positive resolution"),
+        ({"origin": (0.0, float("inf"), 0.0)}, "finite origin"),
+    ],
+)
+def test_a_map_that_would_not_come_back_is_not_written(change: dict, sentence: str, tmp_path: Path) -> None:
+    sound = {"occupancy": np.array([[0.5]]), "resolution": 0.1, "mode": "raw"}
+    with pytest.raises(FormatError, match=sentence):
+        write_ros_map(tmp_path / "room.yaml", RosMap(**{**sound, **change}))
+    assert not list(tmp_path.iterdir())
+
+
+def test_brackets_without_end(tmp_path: Path) -> None:
+    (tmp_path / "room.yaml").write_text("[" * 20_000)
+    with pytest.raises(FormatError, match="not valid yaml"):
+        read_ros_map(tmp_path / "room.yaml")

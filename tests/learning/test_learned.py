@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from pilotage.core import Dynamics, FormatError, ModelError, ShapeError, Space, jacobian
-from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, fit
+from pilotage.core import Dynamics, FormatError, ModelError, PilotageError, ShapeError, Space, jacobian
+from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, Scaling, fit
 from pilotage.learning.features import seamless, width
 from pilotage.models import pendulum, quadrotor, unicycle
 from pilotage.testing import check_dynamics
@@ -239,3 +239,45 @@ def test_sentences(tmp_path):
     ResidualDynamics(pendulum()).save(tmp_path)
     with pytest.raises(ModelError, match="the prior moves"):
         ResidualDynamics.load(tmp_path, unicycle())
+
+
+@pytest.mark.parametrize("make", [lambda: LearnedDynamics(pendulum().state, pendulum().action),
+                                  lambda: ResidualDynamics(pendulum())], ids=["learned", "residual"])  # fmt: skip
+def test_precision_and_lengths(make):
+    model = make()
+    x, u = torch.tensor([0.1, 0.2], dtype=torch.float32), torch.tensor([0.3], dtype=torch.float32)
+    assert {model.step(x, u, 0.1).dtype, *(J.dtype for J in model.linearize(x, u, 0.1))} == {torch.float32}
+    for kind in (np.array, torch.tensor):
+        with pytest.raises(ShapeError, match="state has shape"):
+            model.step(kind([0.1]), kind([0.3]), 0.1)
+        with pytest.raises(ShapeError, match="action has shape"):
+            model.step(kind([0.1, 0.2]), kind([0.3, 0.4]), 0.1)
+
+
+@pytest.mark.parametrize("setting", [{"epochs": 0}, {"batch": 0}, {"held_out": 1.0}, {"rate": float("nan")}], ids=str)
+def test_settings_of_training_have_a_range(setting):
+    model = LearnedDynamics(Space("x [m]"), Space("v [m/s]"))
+    with pytest.raises(PilotageError, match=f"{next(iter(setting))} is "):
+        fit(model, np.zeros((5, 2, 1)), np.zeros((5, 1, 1)), 0.1, **setting)
+
+
+def test_two_transitions_are_enough():
+    model = LearnedDynamics(Space("x [m]"), Space("v [m/s]"))
+    states = np.array([[[0.0], [0.1]], [[0.0], [0.2]]])
+    trained = fit(model, states, np.array([[[1.0]], [[2.0]]]), 0.1, epochs=2, rng=0)
+    assert np.isfinite(trained.best.loss)
+
+
+def test_a_scaling_of_another_model_is_refused():
+    with pytest.raises(ModelError, match=r"the scaling is for \(features, outputs\) \(2, 3\)"):
+        ResidualDynamics(pendulum(), scaling=Scaling.none(2, 3))
+
+
+@pytest.mark.parametrize("change", [{"noise": "loud"}, {"network": {"inputs": 2, "outputs": 1, "activation": "step"}}],
+                         ids=["noise", "activation"])  # fmt: skip
+def test_damaged_settings_name_the_folder(change, tmp_path):
+    LearnedDynamics(Space("x [m]"), Space("v [m/s]")).save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
+    with pytest.raises(FormatError, match=tmp_path.name):
+        LearnedDynamics.load(tmp_path)

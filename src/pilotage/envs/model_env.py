@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..core import Dynamics, PilotageError, Sensor, Task
+from ..core import Dynamics, PilotageError, Sensor, ShapeError, Space, Task
 from .boxes import box, boxed, boxes
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
@@ -86,7 +86,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         """Start an episode, in a state drawn from `task.initial` or in ``options["state"]``."""
         super().reset(seed=seed)
         given = (options or {}).get("state")
-        x = self.world.start(self.np_random) if given is None else self.world.dynamics.state.check(given).copy()
+        x = self.world.start(self.np_random) if given is None else vector(self.world.dynamics.state, given, "state")
         self._x, self._ticks = x, 0
         self.scene.states = [x]
         return self._seen(), self._info(False)
@@ -96,7 +96,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         if self._x is None:
             raise PilotageError("step was called before the first reset; call reset() to start an episode")
         world, x = self.world, self._x
-        u = world.dynamics.action.clip(world.dynamics.action.check(action, "action"))
+        u = world.dynamics.action.clip(vector(world.dynamics.action, action, "action"))
         cost = float(world.cost(x, u, self.time))
         y = world.advance(x, u, self.np_random)
         self._ticks += 1
@@ -125,9 +125,11 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
 
     def render(self) -> Any:
         """The picture ``(height, width, 3)`` in mode "rgb_array"; in mode "human" the window draws itself."""
-        if self.render_mode == "rgb_array":
-            return self._drawing(self.scene)
-        return None
+        if self.render_mode != "rgb_array":
+            return None
+        if self._x is None:
+            raise PilotageError("there is nothing to draw before the first reset; call reset() to start an episode")
+        return self._drawing(self.scene)
 
     def close(self) -> None:
         """Close the window, if there is one."""
@@ -162,9 +164,16 @@ def plain(value: Any) -> Any:
 
 def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None) -> Simulation:
     """The world of these models; a single sensor goes by the name "reading"."""
-    on = getattr(task, "on", None)  # a traced task names the components it needs of a larger state
-    fitted = task if on is None else on(dynamics.state, dynamics.action)
+    fitted = task.on(dynamics.state, dynamics.action)
     return Simulation(dynamics, {"reading": sensors} if isinstance(sensors, Sensor) else sensors, fitted, start)
+
+
+def vector(space: Space, value: Any, name: str) -> Array:
+    """One state or action ``(size,)`` as a copy, or a sentence that says why it is none."""
+    given = space.check(value, name)
+    if given.ndim != 1:
+        raise ShapeError(f"{name} has shape {given.shape}; one environment takes ({space.size},)")
+    return given.copy()
 
 
 def frames(world: Simulation) -> int:

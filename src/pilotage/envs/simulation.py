@@ -5,6 +5,7 @@ Pure functions of states and random streams, for one world or a batch of them; e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -87,6 +88,8 @@ class Simulation:
         self.dynamics = dynamics
         self.task = task
         self.dt = float(task.dt)
+        if not 0.0 < self.dt < math.inf:
+            raise PilotageError(f"the task has dt {task.dt}; a tick takes a positive number of seconds")
         self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)

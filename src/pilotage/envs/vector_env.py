@@ -94,8 +94,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if given is None:
             self._x = np.array([self.world.start(stream) for stream in self._streams])
         else:
-            shape = (self.num_envs, self.world.dynamics.state.size)
-            self._x = np.broadcast_to(self.world.dynamics.state.check(given), shape).copy()
+            self._x = self._states(given)
         self._ticks[:] = 0
         self._ended[:] = False
         for scene, x in zip(self.scenes, self._x, strict=True):
@@ -127,6 +126,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """A picture of each world in mode "rgb_array"."""
         if self.render_mode != "rgb_array":
             return None
+        if not len(self._x):
+            raise PilotageError("there is nothing to draw before the first reset; call reset() to start the episodes")
         return tuple(self._drawing(scene) for scene in self.scenes)
 
     def _tick(self, live: NDArray[np.intp], us: Array) -> tuple[NDArray[Any], ...]:
@@ -163,8 +164,16 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             raise ShapeError(f"{len(seeds)} seeds were given for {self.num_envs} environments; give one each")
         fresh = not self._streams
         self._streams = [
-            seeding.np_random(s)[0] if fresh or s is not None else self._streams[i] for i, s in enumerate(seeds)
+            seeding.np_random(None if s is None else int(s))[0] if fresh or s is not None else self._streams[i]
+            for i, s in enumerate(seeds)
         ]
+
+    def _states(self, given: ArrayLike) -> Array:
+        space = self.world.dynamics.state
+        xs, shape = space.check(given), (self.num_envs, space.size)
+        if xs.shape not in (shape, shape[1:]):
+            raise ShapeError(f"state has shape {xs.shape}; expected {shape}, or {shape[1:]} for all environments")
+        return np.broadcast_to(xs, shape).copy()
 
     def _actions(self, actions: ArrayLike) -> Array:
         space = self.world.dynamics.action

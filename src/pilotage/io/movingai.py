@@ -103,7 +103,8 @@ def read_movingai_scenarios(path: PathLike) -> list[Scenario]:
         (2, 0)
     """
     lines = _lines(path)
-    if not lines or lines[0].split()[:1] != ["version"]:
+    # Files of the benchmark say `version 1`, some `version 1.0`.
+    if not lines or lines[0].split() not in (["version", "1"], ["version", "1.0"]):
         raise FormatError(f"{path}, line 1: a scenario file starts with `version 1`, not {_shown(lines, 0)}")
     return [_scenario(line, f"{path}, line {n + 2}") for n, line in enumerate(lines[1:]) if line.strip()]
 

@@ -99,7 +99,7 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
             Default: the yaml's name with .pgm, or .png for "scale", which needs transparency for unknown cells.
 
     Raises:
-        FormatError: for a mode, threshold or image format that cannot be written.
+        FormatError: for an occupancy, resolution, origin, mode, threshold or image format that cannot be written.
         OSError: when the folder cannot be written.
     """
     target = Path(path)
@@ -134,7 +134,7 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
 def _read_yaml(path: PathLike) -> dict[str, Any]:
     try:
         fields = yaml.safe_load(Path(path).read_bytes())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:  # brackets within brackets, without end
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
         raise FormatError(f"{path}{place}: not valid yaml: {getattr(error, 'problem', None) or error}") from None
@@ -242,6 +242,16 @@ def _occupancy(
 def _check_writable(ros_map: RosMap, path: Path) -> None:
     if ros_map.mode not in MODES:
         raise FormatError(f"{path}: mode must be one of {', '.join(MODES)}, not {ros_map.mode!r}")
+    p = np.asarray(ros_map.occupancy)
+    if p.ndim != 2 or p.size == 0 or ((p < 0.0) | (p > 1.0)).any():
+        raise FormatError(
+            f"{path}: occupancy must be (rows, columns) of probabilities or NaN; shape {p.shape} was given"
+        )
+    if not (0.0 < ros_map.resolution < math.inf and len(ros_map.origin) == 3 and np.isfinite(ros_map.origin).all()):
+        raise FormatError(
+            f"{path}: a map needs a positive resolution and a finite origin (x, y, yaw), "
+            f"not {ros_map.resolution} and {ros_map.origin}"
+        )
     if not 0.0 <= ros_map.free_thresh < ros_map.occupied_thresh <= 1.0:
         raise FormatError(
             f"{path}: thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, "

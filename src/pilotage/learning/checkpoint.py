@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core import FormatError, Space, SpaceError, require
+from ..core import FormatError, MissingExtra, PilotageError, Space, require
 from ..core.poses import Pose
 from ..io import write_atomic
 from .networks import MLP
@@ -71,8 +71,11 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
         tensors = _tensors(folder / WEIGHTS)
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
-        return Kept(state, action, made, scaling, config["noise"])
-    except (KeyError, TypeError, SpaceError, RuntimeError) as error:
+        noise = config["noise"]
+        return Kept(state, action, made, scaling, None if noise is None else [float(value) for value in noise])
+    except (KeyError, TypeError, ValueError, PilotageError, RuntimeError) as error:
+        if isinstance(error, FormatError | MissingExtra):
+            raise
         raise FormatError(f"the model in {folder} is incomplete or does not fit its network: {error}") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from ..core import Rng, ShapeError, seeded
+from ..core import PilotageError, Rng, ShapeError, seeded
 from .border import array, tensor
 from .dynamics import LearnedDynamics
 from .features import seamless
@@ -86,6 +86,10 @@ def fit(
         rng: seed or generator for the split and the batches.
         progress: called after every epoch.
 
+    Raises:
+        ShapeError: when states and actions do not fit the model or each other, or are too few.
+        PilotageError: for a setting out of its range.
+
     Example:
         >>> from pilotage.core import Space
         >>> space, push = Space("x [m]"), Space("v [m/s]")
@@ -95,6 +99,9 @@ def fit(
         >>> bool(abs(learned.step([0.0], [1.0], 0.1) - 0.1) < 0.01)
         True
     """
+    _check_settings(dt=dt, epochs=epochs, batch=batch, rate=rate)
+    if not 0.0 < held_out < 1.0:
+        raise PilotageError(f"held_out is {held_out}; a share between 0 and 1 of the transitions is held out")
     x, u, v = transitions(model, states, actions, dt)
     generator, seed = seeded(rng)
     order = generator.permutation(len(x))
@@ -112,6 +119,12 @@ def fit(
         unexplained = array(v[held] - trained.correction(x[held], u[held]))
     noise = np.sqrt((unexplained**2).mean(0) * dt)
     return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
+
+
+def _check_settings(**settings: float) -> None:
+    for name, value in settings.items():
+        if not 0.0 < value < float("inf"):
+            raise PilotageError(f"{name} is {value}; expected a positive number")
 
 
 def transitions(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core import Dynamics, ModelError
+from ..core import Dynamics, ModelError, ShapeError
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
 from .features import seamless, width
@@ -51,6 +51,10 @@ class ResidualDynamics(Dynamics):
         inputs = width(self.state) + width(self.action)
         self.network = MLP(inputs, self.state.dim) if network is None else network
         self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
+        if self.scaling.widths != (inputs, self.state.dim):
+            raise ModelError(
+                f"the scaling is for (features, outputs) {self.scaling.widths}; {(inputs, self.state.dim)} was expected"
+            )
         self.noise_density = None if noise is None else self._densities(noise)
         self._check_network(inputs)
 
@@ -59,12 +63,24 @@ class ResidualDynamics(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The prior's step, corrected."""
-        if is_tensor(x, u):
-            like = x if isinstance(x, torch.Tensor) else u
-            x, u = tensor(x, like), tensor(u, like)
+        x, u = self._given(x, u)
         y = self.prior.step(x, u, dt)
         d = across(lambda a, b: dt * self.correction(a, b), x, u)
         return self.state.plus(y, d)
+
+    def _given(self, x: Any, u: Any) -> tuple[Any, Any]:
+        """Both as arrays, or both as tensors, of the right length."""
+        if not is_tensor(x, u):
+            return self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
+        like = x if isinstance(x, torch.Tensor) else u
+        x, u = tensor(x, like), tensor(u, like)
+        for value, space, name in ((x, self.state, "state"), (u, self.action, "action")):
+            if value.ndim == 0 or value.shape[-1] != space.size:
+                raise ShapeError(
+                    f"{name} has shape {tuple(value.shape)}; expected (..., {space.size}) "
+                    f"holding {', '.join(space.names)}"
+                )
+        return x, u
 
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         """``g(phi(x, u))``: what the network adds to the velocity, ``(..., dim)`` per second."""
@@ -81,6 +97,8 @@ class ResidualDynamics(Dynamics):
         ``F = J_y F_prior + J_x``, ``B = J_y B_prior + J_u``.
         """
         inside = is_tensor(x, u)
+        x, u = self._given(x, u)
+        dtype = x.dtype if inside else torch.float64
         F, B = (tensor(J) for J in self.prior.linearize(x, u, dt))
         y, x, u = tensor(self.prior.step(x, u, dt)), tensor(x), tensor(u)
         batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
@@ -89,7 +107,7 @@ class ResidualDynamics(Dynamics):
             J = self._partials(y, x, u, dt, graph=inside)
         J_y, J_x, J_u = J.split((self.state.dim, self.state.dim, self.action.dim), -1)
         F, B = J_y @ F + J_x, J_y @ B + J_u
-        return (F, B) if inside else (array(F), array(B))
+        return (F.to(dtype), B.to(dtype)) if inside else (array(F), array(B))
 
     def _partials(self, y: torch.Tensor, x: torch.Tensor, u: torch.Tensor, dt: float, *, graph: bool) -> torch.Tensor:
         """Jacobian of ``y (+) dt g(x, u)`` by tangents at y, x and u side by side, one backward pass a row."""

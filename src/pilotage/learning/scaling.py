@@ -20,6 +20,11 @@ class Scaling:
     std: torch.Tensor
     scale: torch.Tensor
 
+    @property
+    def widths(self) -> tuple[int, int]:
+        """How many features and outputs it is for."""
+        return self.mean.shape[-1], self.scale.shape[-1]
+
     @classmethod
     def none(cls, inputs: int, outputs: int) -> Scaling:
         """No scaling."""
@@ -29,7 +34,7 @@ class Scaling:
     @classmethod
     def of(cls, features: torch.Tensor, velocities: torch.Tensor) -> Scaling:
         """From features ``(N, k)`` and the velocities ``(N, d)`` to be learned; constant columns keep their scale."""
-        std, scale = features.std(0), velocities.pow(2).mean(0).sqrt()
+        std, scale = features.std(0, correction=0), velocities.pow(2).mean(0).sqrt()
         one = std.new_ones(())
         return cls(features.mean(0), torch.where(std > 1e-9, std, one), torch.where(scale > 1e-12, scale, one))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -83,6 +84,8 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
         return given
     if given not in ROBOTS:
         raise PilotageError(f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot")
+    if not 0.0 <= slip < math.inf:
+        raise PilotageError(f"slip is a standard deviation: 0 or more, not {slip}")
     return ROBOTS[given](slip)
 
 
