@@ -69,7 +69,7 @@ def pilotage_mppi(samples: int) -> Any:
 
 def pytorch_mppi(samples: int) -> Any:
     import torch
-    from pytorch_mppi import MPPI
+    from pytorch_mppi import MPPI  # pyright: ignore[reportMissingImports]
 
     from pilotage.models import bicycle
 

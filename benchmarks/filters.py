@@ -52,7 +52,7 @@ def agree(ours: Any, peer: Any, what: str) -> str:
 
 def their_kf() -> Any:
     """filterpy's Kalman filter with the constant-velocity model."""
-    from filterpy.kalman import KalmanFilter
+    from filterpy.kalman import KalmanFilter  # pyright: ignore[reportMissingImports]
 
     peer = KalmanFilter(dim_x=4, dim_z=2)
     nothing = np.zeros(0)
@@ -105,7 +105,7 @@ def moved(x: Any, dt: float, u: Any) -> Any:
 
 def their_ekf() -> Any:
     """filterpy's extended Kalman filter; like its examples, with `predict_x` of one's own."""
-    from filterpy.kalman import ExtendedKalmanFilter
+    from filterpy.kalman import ExtendedKalmanFilter  # pyright: ignore[reportMissingImports]
 
     class Car(ExtendedKalmanFilter):
         def predict_x(self, u: Any = 0) -> None:
@@ -127,7 +127,7 @@ def their_ekf() -> Any:
 
 def their_ukf() -> Any:
     """filterpy's unscented Kalman filter with Merwe's points; means and differences as its documentation gives them."""
-    from filterpy.kalman import MerweScaledSigmaPoints, UnscentedKalmanFilter
+    from filterpy.kalman import MerweScaledSigmaPoints, UnscentedKalmanFilter  # pyright: ignore[reportMissingImports]
 
     def state_difference(a: Any, b: Any) -> Any:
         y = a - b

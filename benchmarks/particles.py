@@ -9,7 +9,7 @@ from benchmarks.harness import Contest, absolute, row
 
 @row("resample", peer="filterpy", bar=100, unit="us", needs=["filterpy"], note="systematic, 10 000 particles")
 def resample(quick: bool) -> Contest:
-    from filterpy.monte_carlo import systematic_resample
+    from filterpy.monte_carlo import systematic_resample  # pyright: ignore[reportMissingImports]
 
     from pilotage.estimators import resample as ours
 

@@ -42,7 +42,7 @@ class Round:
     note="a query; MovingAI maps of every kind; true octile metric, while the peer (C++) charges diagonals as straight",
 )
 def astar(quick: bool) -> Contest:
-    import pyastar2d
+    import pyastar2d  # pyright: ignore[reportMissingImports]
 
     rounds = [load(file, EVERY_QUICK if quick else EVERY) for file in scenario_files()]
     ready = [(r, [r.ends(query) for query in r.queries]) for r in rounds]
