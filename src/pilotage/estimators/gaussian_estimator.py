@@ -202,7 +202,7 @@ class GaussianEstimator(ABC):
 
     def _bound(self, many: Any, one: Any, **models: Any) -> tuple[Callable[..., int], Callable[..., int]]:
         fill = {"predict_belief": self._drivers.predict, "update_belief": self._drivers.update}
-        many, one = bind(many, one, fill=fill, **models)
+        many, one = bind(many, one, fill=fill, heap=False, **models)
         return many, restoring(one) if isinstance(one, FunctionType) else one
 
     def _key(self) -> tuple[Any, ...]:
@@ -254,7 +254,8 @@ def action(u: Any, space: Space) -> np.ndarray:
 def rows(a: np.ndarray, batch: tuple[int, ...], keep: int = 1) -> np.ndarray:
     """`a` broadcast to the batch, batch axes flattened into one, the last `keep` axes kept."""
     tail = a.shape[a.ndim - keep :]
-    return np.ascontiguousarray(np.broadcast_to(a, (*batch, *tail))).reshape(int(np.prod(batch)), *tail)
+    flat = np.ascontiguousarray(np.broadcast_to(a, (*batch, *tail))).reshape(int(np.prod(batch)), *tail)
+    return flat if flat.flags.writeable else flat.copy()  # for a read-only array, numba would compile once more
 
 
 def each_context(context: Any, sensor: Sensor, batch: tuple[int, ...]) -> Any:

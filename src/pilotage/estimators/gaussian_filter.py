@@ -17,7 +17,8 @@ from .gaussian_estimator import GaussianEstimator, check, each_context, moments_
 from .packing import EMPTY, Pack, numbers, unpacked
 
 REMEMBERED = 64
-# Arrays of this type, dtype and strides go to a kernel as they are. The kernel checks their length.
+# Writeable arrays of this type, dtype and strides go to a kernel as they are, and the kernel checks their length. For
+# any other kind numba would compile the kernel once more, which takes seconds: they are copied.
 ARRAY, FLOAT, FLAT = np.ndarray, np.dtype(np.float64), (8,)
 
 
@@ -57,7 +58,7 @@ class _Link:
     def context(self, context: Any) -> Any:
         """A context as drivers take it."""
         if type(context) is ARRAY and context.shape == self.context_shape and context.dtype is FLOAT:
-            return context if context.strides == FLAT else context.copy()
+            return context if context.strides == FLAT and context.flags.writeable else context.copy()
         return each_context(context, self.sensor, ())[0]
 
 
@@ -114,7 +115,7 @@ class GaussianFilter:
             self._dt, self._p = dt, parameters(self.dynamics, dt)
         if u is None:
             u = self._idle
-        elif type(u) is not self._quick or u.strides != FLAT or u.dtype is not FLOAT:
+        elif type(u) is not self._quick or u.dtype is not FLOAT or u.strides != FLAT or not u.flags.writeable:
             u = self._action(u)
         code = self._predict(self._b, u, dt, self._p, self._w)
         if code < 0:
@@ -124,7 +125,7 @@ class GaussianFilter:
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
         link = self._links.get(sensor) or self._attach(sensor)
-        if type(z) is not link.quick or z.strides != FLAT or z.dtype is not FLOAT:
+        if type(z) is not link.quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
             z = link.reading(z)
         context = EMPTY if context is None and link.alone else link.context(context)
         if t is not None and t != self._clock.t:
@@ -142,9 +143,9 @@ class GaussianFilter:
         dt = link.dt if wanted == link.dt else self._paced(link, wanted)
         if u is None:
             u = self._idle
-        elif type(u) is not self._quick or u.strides != FLAT or u.dtype is not FLOAT:
+        elif type(u) is not self._quick or u.dtype is not FLOAT or u.strides != FLAT or not u.flags.writeable:
             u = self._action(u)
-        if type(z) is not link.quick or z.strides != FLAT or z.dtype is not FLOAT:
+        if type(z) is not link.quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
             z = link.reading(z)
         context = EMPTY if context is None and link.alone else link.context(context)
         code = link.step(self._b, u, dt, z, context, link.q, self._w)

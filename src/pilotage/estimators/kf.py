@@ -100,7 +100,7 @@ class KF(GaussianEstimator):
         xs[:, 0] = b0[:, d, :d]
         ys, nis, log_likelihood = (np.empty((len(b0), len(dts), *tail)) for tail in ((m,), (), ()))
         key = ("means", kernel_key(dynamics), kernel_key(sensor))
-        kernel = kept(key, lambda: bind(run_means, dynamics=dynamics, sensor=sensor))
+        kernel = kept(key, lambda: bind(run_means, heap=False, dynamics=dynamics, sensor=sensor))
         p, s = parameters(dynamics, float(dts[0])), parameters(sensor)
         w = np.zeros((2, pack.shape[1]))
         kernel(xs, us, dts, p, zs, contexts, s, Ks, np.ascontiguousarray(Ls), logdets, ys, nis, log_likelihood, w)
