@@ -165,3 +165,25 @@ def test_undefined_places_are_found() -> None:
         pytest.raises(AssertionError, match="steep.observe returned NaN or infinity for finite inputs"),
     ):
         check_sensor(steep(), x=[[1.0, 2.0]], context=np.array([1.0, 0.0]), compiled=False)
+
+
+def test_a_forgotten_wrap_is_found_on_either_side() -> None:
+    class Spinner(Dynamics):
+        state, action = Space("yaw: angle"), Space("rate [rad/s] in [1, 2]")
+
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return x + dt * u
+
+    class Compass(Sensor):
+        state, reading = Space("yaw: angle"), Space("heading: angle")
+
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return x - 0.1
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return np.eye(1)
+
+    with pytest.raises(AssertionError, match="leaves its space"):
+        check_dynamics(Spinner())
+    with pytest.raises(AssertionError, match="leaves its space"):
+        check_sensor(Compass())

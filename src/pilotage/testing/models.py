@@ -46,7 +46,7 @@ def check_dynamics(
 
     Args:
         dynamics: what to check.
-        x: states ``(N, n)`` to check at; default: three samples of the space.
+        x: states ``(N, n)`` to check at; default: three samples of the space, two with their angles at half a turn.
         u: actions ``(N, m)``; default: samples of the space.
         dt: seconds a step.
         rng: seed of the samples.
@@ -63,7 +63,7 @@ def check_dynamics(
     """
     name = _described(dynamics, "state", "action")
     draw = generator(rng)
-    x = dynamics.state.sample(3, rng=draw) if x is None else dynamics.state.check(np.atleast_2d(x), "x")
+    x = _states(dynamics.state, draw) if x is None else dynamics.state.check(np.atleast_2d(x), "x")
     u = dynamics.action.sample(len(x), rng=draw) if u is None else dynamics.action.check(np.atleast_2d(u), "u")
     u = np.broadcast_to(u, (len(x), dynamics.action.size)).copy()
     _check_function(lambda x, u: dynamics.step(x, u, dt), (x, u), dynamics.state, f"{name}.step")
@@ -94,7 +94,7 @@ def check_sensor(
 
     Args:
         sensor: what to check.
-        x: states ``(N, n)`` to check at; default: three samples of the space.
+        x: states ``(N, n)`` to check at; default: three samples of the space, two with their angles at half a turn.
         context: what the readings depend on besides ``(N, c)``; default: normal numbers where the sensor has a
             `context_size`, else None.
         rng: seed of the samples.
@@ -111,7 +111,7 @@ def check_sensor(
     """
     name = _described(sensor, "state", "reading")
     draw = generator(rng)
-    x = sensor.state.sample(3, rng=draw) if x is None else sensor.state.check(np.atleast_2d(x), "x")
+    x = _states(sensor.state, draw) if x is None else sensor.state.check(np.atleast_2d(x), "x")
     size = getattr(sensor, "context_size", 0)
     if context is None and size:
         context = 5.0 * draw.standard_normal((len(x), size))
@@ -142,6 +142,18 @@ def _described(model: Any, *spaces: str) -> str:
         value = getattr(model, space, None)
         assert isinstance(value, Space), f"{name}.{space} must be a Space; it is {value!r}"
     return str(name)
+
+
+def _states(space: Space, draw: np.random.Generator) -> Array:
+    """Three states ``(3, n)``, the last two with every angle just below pi and just above -pi.
+
+    Whichever way it turns, a model that forgets to wrap leaves its space from one of them.
+    """
+    x = space.sample(3, rng=draw)
+    for part, s, _ in space.layout:
+        if part.kind in ("angle", "SE2"):
+            x[1:, s.stop - 1] = np.pi - 1e-6, -np.pi + 1e-6
+    return x
 
 
 def _traced(model: Any) -> bool:
