@@ -1,0 +1,191 @@
+"""The bound filter: clock, contexts, kinds of arrays, sensors of many sizes, updates that are read late."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import Filter, Gaussian, Particles
+from pilotage.estimators import EKF, KF, UKF
+from pilotage.models import compass, constant_velocity, gnss, position, range_bearing, unicycle, velocity
+
+from .linear import Plain, PlainSensor, close
+
+ROBOT, FIX, SONAR = unicycle(), gnss(std=0.5), range_bearing()
+MARK = np.array([4.0, 3.0])
+every = pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+
+
+def started(make: Any) -> Any:
+    return make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
+
+
+def test_it_is_a_filter() -> None:
+    assert isinstance(started(EKF), Filter)
+
+
+@every
+def test_clock(make: Any) -> None:
+    filter = make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.1, t=100.0)
+    filter.predict()
+    assert filter.t == pytest.approx(100.1)
+    filter.predict(0.4)
+    filter.predict(to=101.0)
+    assert filter.t == 101.0
+    filter.update(FIX, [0.0, 0.0], t=101.5)
+    filter.update(FIX, [0.0, 0.0], t=101.5)
+    assert filter.t == 101.5
+    filter.step(FIX, [0.0, 0.0], dt=0.5)
+    assert filter.t == 102.0
+    filter.run(None, np.zeros((3, 2)), [102.1, 102.1, 103.0], sensor=FIX)
+    assert filter.t == 103.0
+    filter.run(None, np.zeros((0, 2)), sensor=FIX)
+    assert filter.t == 103.0
+
+
+@every
+def test_update_with_a_time_is_predict_and_update(make: Any) -> None:
+    one, other = started(make), started(make)
+    one.predict(to=0.7)
+    first, second = one.update(FIX, [0.5, 0.1]), other.update(FIX, [0.5, 0.1], t=0.7)
+    np.testing.assert_array_equal(first.belief.mean, second.belief.mean)
+    np.testing.assert_array_equal(first.belief.cov, second.belief.cov)
+
+
+@every
+def test_kinds_of_arrays(make: Any) -> None:
+    """Lists, integers, single precision, read-only, strided and unordered arrays are all the same reading."""
+    table = np.zeros((2, 6))
+    table[:, 2] = [4.0, 1.0]
+    frozen = np.array([4.0, 1.0])
+    frozen.flags.writeable = False
+    kinds = [
+        [4, 1],
+        (4.0, 1.0),
+        np.array([4, 1]),
+        np.array([4.0, 1.0], np.float32),
+        table[:, 2],
+        frozen,
+        frozen[::-1][::-1],
+    ]
+    results = []
+    for kind in kinds:
+        filter = started(make)
+        filter.step(SONAR, kind, kind, context=kind)
+        filter.predict(u=kind)
+        filter.update(SONAR, kind, context=kind)
+        results.append(filter.belief)
+    for belief in results[1:]:
+        np.testing.assert_array_equal(belief.mean, results[0].mean)
+        np.testing.assert_array_equal(belief.cov, results[0].cov)
+
+
+@every
+def test_an_update_stays_what_it_was(make: Any) -> None:
+    """Also when it is looked at after later steps, and after a sensor with longer readings was attached."""
+    late, early = started(make), started(make)
+    kept = late.update(compass(std=0.1), [0.05])
+    seen = early.update(compass(std=0.1), [0.05])
+    expected = (seen.belief.mean, seen.belief.cov, seen.innovation, seen.S, seen.nis, seen.log_likelihood)
+    for _ in range(3):
+        late.step(SONAR, [4.9, 0.6], context=MARK)
+    late.update(FIX, [0.1, 0.0])
+    for mine, theirs in zip(
+        (kept.belief.mean, kept.belief.cov, kept.innovation, kept.S, kept.nis, kept.log_likelihood),
+        expected,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@every
+def test_what_is_handed_out_is_the_callers(make: Any) -> None:
+    filter = started(make)
+    belief = filter.belief
+    before = belief.cov.copy()
+    filter.step(FIX, [0.1, 0.2])
+    np.testing.assert_array_equal(belief.cov, before)
+    z, u = np.array([0.1, 0.2]), np.array([1.0, 0.5])
+    filter.step(FIX, z, u)
+    np.testing.assert_array_equal(z, [0.1, 0.2])
+    np.testing.assert_array_equal(u, [1.0, 0.5])
+
+
+@every
+def test_nothing_measured_changes_nothing(make: Any) -> None:
+    filter = started(make)
+    filter.predict(u=[1.0, 0.2])
+    before = filter.belief
+    update = filter.update(SONAR, [np.nan, np.nan], context=MARK)
+    close(filter.belief.mean, before.mean, 1e-14)
+    close(filter.belief.cov, before.cov, 1e-14)
+    assert (update.nis, update.log_likelihood, update.accepted) == (0.0, 0.0, True)
+    assert np.isnan(update.innovation).all()
+
+
+@every
+def test_a_part_of_a_reading_is_a_smaller_sensor(make: Any) -> None:
+    target = constant_velocity(2)
+    start = Gaussian(target.state, np.zeros(4), np.eye(4) + 0.3)
+    filters = [make(target, dt=0.1).start(belief=start) for _ in range(2)]
+    part = filters[0].update(position(2, std=(0.3, 0.4)), [np.nan, 0.7])
+    alone = filters[1].update(position(1, std=0.4, reads="y"), [0.7])
+    close(part.belief.mean, alone.belief.mean)
+    close(part.belief.cov, alone.belief.cov)
+    close([part.nis, part.log_likelihood], [alone.nis, alone.log_likelihood])
+
+
+def test_more_sensors_than_are_remembered() -> None:
+    """Models made anew for every reading are a waste of time, but no leak."""
+    filter = KF(constant_velocity(2), dt=0.1).start(std=1.0)
+    for k in range(150):
+        filter.step(position(2, std=1.0 + k), [0.0, 0.0])
+        filter.update(velocity(2, std=1.0), [0.0, 0.0])
+    assert len(filter._links) <= 66
+
+
+@every
+def test_parameters_are_read_not_compiled(make: Any) -> None:
+    """A second model of one family costs no compilation, and still is another model."""
+    loud, quiet = (make(unicycle(noise=(s, s, s)), dt=0.1).start(mean=[0, 0, 0], std=0.1) for s in (1.0, 0.1))
+    loud.predict()
+    quiet.predict()
+    close(loud.belief.cov - 0.01 * np.eye(3), 0.1 * np.eye(3), 1e-9)
+    close(quiet.belief.cov - 0.01 * np.eye(3), 0.001 * np.eye(3), 1e-9)
+
+
+def test_contexts_of_plain_sensors() -> None:
+    """A sensor written in Python takes any object as its context, one for each reading of a run."""
+
+    class Named(PlainSensor):
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return self.inner.observe(x, {"gate": MARK, "door": -MARK}[context])
+
+        def linearize(self, x: Any, context: Any = None) -> Any:
+            return self.inner.linearize(x, {"gate": MARK, "door": -MARK}[context])
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return np.diag([0.01, 0.0004])
+
+    sensor = Named(SONAR)
+    names, zs = ["gate", "door", "gate"], np.array([[5.0, 0.6], [5.1, -2.5], [4.9, 0.65]])
+    filters = [EKF(Plain(ROBOT), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.3) for _ in range(3)]
+    running = filters[0].run(None, zs, sensor=sensor, contexts=names)
+    for name, z in zip(names, zs, strict=True):
+        filters[1].step(sensor, z, context=name)
+        filters[2].step(range_bearing(std=(0.1, 0.02)), z, context=MARK if name == "gate" else -MARK)
+    for filter in filters[1:]:
+        close(filter.belief.mean, running.beliefs.mean[-1], 1e-9)
+        close(filter.belief.cov, running.beliefs.cov[-1], 1e-9)
+
+
+def test_any_belief_may_begin() -> None:
+    """Particles are taken by their moments."""
+    rng = np.random.default_rng(0)
+    cloud = Particles(ROBOT.state, rng.normal(size=(500, 3)) * 0.3)
+    filter = EKF(ROBOT, dt=0.1).start(belief=cloud)
+    close(filter.belief.mean, cloud.moments().mean)
+    filter.belief = cloud
+    close(filter.belief.cov, cloud.moments().cov)
