@@ -282,7 +282,7 @@ def car_run(estimator: Any, make: Callable[[], Any], step: Callable[[Any, Any, A
 
 def tracks(quick: bool, gaps: float) -> Contest:
     """Targets that all begin alike; means and covariances after every update are kept on both sides."""
-    from simdkalman import KalmanFilter
+    from simdkalman import KalmanFilter  # pyright: ignore[reportMissingImports]
 
     count, steps = (1000 if quick else 10_000), 100
     zs = flight(count, steps)
