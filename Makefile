@@ -29,7 +29,7 @@ test: $(VENV)/dev  ## the tests, without the slow ones
 test-slow: $(VENV)/dev  ## all tests
 	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
 
-bench: $(VENV)/bench  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
+bench: $(VENV)/dev  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/dev  ## style, types, directions of imports
@@ -70,12 +70,7 @@ $(VENV)/demo: $(VENV)/made $(FROM)
 
 $(VENV)/dev: $(VENV)/made $(FROM)
 	@echo "Installing what tests and checks need into $(VENV) ..."
-	@$(PIP) --editable '.[demo,envs,learning]' --group dev
-	@touch $@
-
-$(VENV)/bench: $(VENV)/dev
-	@echo "Installing the peers we compare with into $(VENV) ..."
-	@$(PIP) --editable '.[peers]'
+	@$(PIP) --editable '.[demo,envs,learning,peers]' --group dev
 	@touch $@
 
 $(VENV)/docs: $(VENV)/made $(FROM)
