@@ -313,3 +313,34 @@ def test_model_that_breaks() -> None:
     cloud = Particles(LINE, [[1.0], [-1.0], [2.0]])
     with pytest.raises(ModelError, match=r"Broken.step gave NaN or infinity for 2 particles"):
         ParticleFilter().predict(cloud, Broken(), [0.0], 1.0, rng=1)
+
+
+def test_an_error_leaves_belief_and_time() -> None:
+    robot = ParticleFilter(unicycle(), dt=0.1, n=20).start(mean=[0, 0, 0], std=1.0, rng=1)
+    before, z = robot.belief, np.zeros((3, 2))
+    broken: list[Any] = [
+        lambda: robot.update(gnss(), [1.0, 2.0, 3.0], t=1.0),
+        lambda: robot.step(gnss(), [1.0, 2.0, 3.0]),
+        lambda: robot.run(np.zeros((2, 2)), z, sensor=gnss()),
+        lambda: robot.run(None, z, [0.1, 0.2], sensor=gnss()),
+        lambda: robot.run(None, z, [0.1, 0.3, 0.2], sensor=gnss()),
+        lambda: robot.run(None, [[0.0, 0.0], [0.0, np.inf]], sensor=gnss()),
+    ]
+    for call in broken:
+        with pytest.raises(PilotageError):
+            call()
+        assert robot.belief is before and robot.t == 0.0
+
+
+def test_several_readings_at_one_instant() -> None:
+    times = np.random.default_rng(0).random(200).cumsum() ** 3 / 7.0
+    robot = ParticleFilter(unicycle(), dt=0.1, n=2).start(mean=[0, 0, 0], std=1.0, t=1e-3 / 3.0, rng=1)
+    for t in times:
+        robot.predict(to=t)
+        robot.update(gnss(), [0.0, 0.0], t=t)
+        assert robot.t == t
+
+
+def test_indefinite_noise_without_variance() -> None:
+    with pytest.raises(CovarianceError, match="smallest eigenvalue is -1"):
+        scatter(np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones((2, 2)))

@@ -79,6 +79,16 @@ def test_replay_and_scale(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("exponent", [-1030, -1000, -900, 900])
+def test_weights_at_the_ends_of_floats(method: str, exponent: int) -> None:
+    w = np.array([0.5, 0.0, 0.25, 0.25])
+    found = np.bincount(resample(w * 2.0**exponent, 8, method, rng=3), minlength=4)
+    assert found.sum() == 8 and found[1] == 0
+    if method != "multinomial":
+        assert found == pytest.approx([4, 0, 2, 2], abs=1 if method == "stratified" else 0)
+
+
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
     ("w", "sentence"),
     [
@@ -115,3 +125,5 @@ def test_effective_size(w: list[float]) -> None:
 def test_effective_size_of_nothing() -> None:
     with pytest.raises(ShapeError, match="at least one must be positive"):
         effective_size([0.0, 0.0])
+    with pytest.raises(ShapeError, match=r"shape \(2, 2\)"):
+        effective_size(np.ones((2, 2)))

@@ -66,7 +66,8 @@ def cholesky(S, L, n):
 def cholesky_semidefinite(P, L, n):
     """L L' = P for symmetric positive semidefinite P; a pivot that is zero to rounding gives a zero column.
 
-    False when a pivot is negative beyond rounding. The upper triangle of L is zero.
+    False when a pivot is negative beyond rounding, or when a column without a pivot holds more than rounding leaves
+    there: a component without variance has no covariance. The upper triangle of L is zero.
     """
     for j in range(n):
         pivot = P[j, j]
@@ -80,6 +81,8 @@ def cholesky_semidefinite(P, L, n):
             a = P[i, j]
             for k in range(j):
                 a -= L[i, k] * L[j, k]
+            if root == 0.0 and a * a > 1e-8 * math.fabs(P[j, j] * P[i, i]):
+                return False
             L[i, j] = a / root if root > 0.0 else 0.0
             L[j, i] = 0.0
     return True

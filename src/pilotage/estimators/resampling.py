@@ -18,6 +18,8 @@ from ..core.errors import PilotageError, ShapeError
 from ..core.streams import Rng, generator
 
 METHODS = ("systematic", "stratified", "residual", "multinomial")
+FAINT = 1e-270
+"""Sum of weights below which kernels refuse them: shares counted in units of it would overflow."""
 Indices = NDArray[np.int64]
 
 
@@ -67,6 +69,9 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
     else:
         raise PilotageError(f"there is no resampling method {method!r}; choose one of {', '.join(METHODS)}")
     if not done:
+        top = w.max()
+        if 0.0 < top <= FAINT and w.min() >= 0.0:
+            return resample(w / top, n, method, draw)
         raise ShapeError(_complaint(w))
     return out
 
@@ -79,8 +84,10 @@ def effective_size(weights: Any) -> float:
         2.0
     """
     w = np.asarray(weights, dtype=np.float64)
-    top = w.max(initial=0.0)
-    if w.ndim != 1 or not (np.isfinite(w).all() and (w >= 0.0).all() and top > 0.0):
+    if w.ndim != 1 or w.size == 0:
+        raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
+    top = w.max()
+    if not (np.isfinite(w).all() and (w >= 0.0).all() and top > 0.0):
         raise ShapeError(_complaint(w))
     w = w / top
     return float(w.sum() ** 2 / (w * w).sum())
@@ -129,7 +136,7 @@ def _stratify(w, u, stride, out):
         out: receives n indices.
     """
     total, negative = _total(w)
-    if negative > 0 or not (total > 0.0 and math.isfinite(total)):
+    if negative > 0 or not (total > FAINT and math.isfinite(total)):
         return False
     n = out.shape[0]
     bits = 62
@@ -188,7 +195,7 @@ def _fill(first, out):
 def _merge(w, u, out):
     """out[i] = the particle in whose share of the unit interval u[i] lies, for sorted u; False for bad weights."""
     total, negative = _total(w)
-    if negative > 0 or not (total > 0.0 and math.isfinite(total)):
+    if negative > 0 or not (total > FAINT and math.isfinite(total)):
         return False
     n = out.shape[0]
     i = 0
@@ -213,7 +220,7 @@ def _copies(w, rest, out):
     Returns how many places of `out` are still to be filled, or -1 for bad weights.
     """
     total, negative = _total(w)
-    if negative > 0 or not (total > 0.0 and math.isfinite(total)):
+    if negative > 0 or not (total > FAINT and math.isfinite(total)):
         return -1
     n = out.shape[0]
     scale = n / total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -56,20 +58,22 @@ class SamplingFilter:
         """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
         dt = self._clock.step(dt, to)
         self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self._rng)
-        self._clock.t += dt
+        self._clock.t = self._clock.t + dt if to is None else float(to)  # rounding must not pass `to`
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
-        if t is not None and t != self._clock.t:
-            self.predict(to=t)
-        result = self.estimator.update(self.belief, sensor, z, context, rng=self._rng)
-        self.belief = result.belief
-        return result
+        with self._unharmed():
+            if t is not None and t != self._clock.t:
+                self.predict(to=t)
+            result = self.estimator.update(self.belief, sensor, z, context, rng=self._rng)
+            self.belief = result.belief
+            return result
 
     def step(self, sensor: Sensor, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call."""
-        self.predict(dt, u=u)
-        return self.update(sensor, z, context=context)
+        with self._unharmed():
+            self.predict(dt, u=u)
+            return self.update(sensor, z, context=context)
 
     def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
         """A whole sequence of readings of one sensor; the filter ends where the sequence ends.
@@ -86,15 +90,32 @@ class SamplingFilter:
         """
         if len(zs) == 0:
             raise ShapeError("a run over no readings was asked for; give at least one")
+        for name, rows in (("us", us), ("contexts", contexts)):
+            if rows is not None and len(rows) != len(zs):
+                raise ShapeError(f"{name} has {len(rows)} rows; {len(zs)} readings need one each")
+        if ts is not None:
+            self._clock.steps(ts, len(zs))  # refuses times that do not fit
         beliefs: list[Any] = []
-        rows: list[tuple[Any, Any, Any, Any]] = []
-        for k, z in enumerate(zs):
-            self.predict(to=None if ts is None else ts[k], u=None if us is None else us[k])
-            found = self.update(sensor, z, context=None if contexts is None else contexts[k])
-            beliefs.append(found.belief)
-            rows.append((found.innovation, found.nis, found.log_likelihood, found.accepted))
-        y, nis, log_likelihood, accepted = (np.array(column) for column in zip(*rows, strict=True))
+        taken: list[tuple[Any, Any, Any, Any]] = []
+        with self._unharmed():
+            for k, z in enumerate(zs):
+                u, context = None if us is None else us[k], None if contexts is None else contexts[k]
+                self.predict(to=None if ts is None else ts[k], u=u)
+                found = self.update(sensor, z, context=context)
+                beliefs.append(found.belief)
+                taken.append((found.innovation, found.nis, found.log_likelihood, found.accepted))
+        y, nis, log_likelihood, accepted = (np.array(column) for column in zip(*taken, strict=True))
         return FilterRun(stacked(beliefs), y, nis, log_likelihood, accepted)
+
+    @contextmanager
+    def _unharmed(self) -> Iterator[None]:
+        """Belief and time are what they were before when something goes wrong inside."""
+        belief, t = self.belief, self._clock.t
+        try:
+            yield
+        except BaseException:
+            self.belief, self._clock.t = belief, t
+            raise
 
 
 def stacked(beliefs: list[Any]) -> Any:
