@@ -19,13 +19,14 @@ import numpy as np
 from tqdm import tqdm
 
 from pilotage.control import MPPI, follow
-from pilotage.core import Action, ActionStatus, Agent, Plan, PlanStatus
+from pilotage.core import Action, ActionStatus, Agent, Plan, PlanStatus, Space
 from pilotage.envs import Navigation
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.maps import ObstacleLayer
 from pilotage.planners import AStar
 from pilotage.viz import NavigationRun, navigation_animation, navigation_picture
 
+POSE = Space("x y [m]", "yaw: angle")
 MAPS = ("depot.yaml", "turtlebot3_world.yaml")
 LIDAR = {"beams": 120, "max_range": 12.0}
 DT, SPEED, WINDOW = 0.1, 0.8, 3.5
@@ -179,8 +180,7 @@ def drive(name: str, seed: int, goals: int) -> tuple[NavigationRun, dict[str, li
 
 def judge(run: NavigationRun, collided: bool) -> dict[str, float]:
     """What the run amounts to; errors count from when the robot was sure where it is."""
-    e = (run.mean - run.truth)[run.known]
-    e[:, 2] = np.angle(np.exp(1j * e[:, 2]))
+    e = np.asarray(POSE.minus(run.mean, run.truth))[run.known]
     P = run.cov[run.known]
     return {
         "goals": float(np.isfinite(run.reached).sum()),

@@ -80,6 +80,7 @@ def test_raster_path_discs_and_goals_hold_their_numbers() -> None:
     dots, texts = draw_goals(ax, [[1, 2], [3, 1]])
     np.testing.assert_array_equal(dots.get_offsets(), [[1, 2], [3, 1]])
     assert [text.get_text() for text in texts] == ["1", "2"]
+    assert draw_goals(ax, [[1, 2]], names=False)[1] == [] and len(ax.texts) == 2
 
 
 def test_a_pose_points_along_its_yaw() -> None:

@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +58,8 @@ def write_animation(
         raise PilotageError(f"{path.name} is no name for a film; it ends in .gif or .mp4")
     if frames < 1:
         raise PilotageError(f"a film has at least one frame, not {frames}")
+    if not fps > 0.0:
+        raise PilotageError(f"fps is {fps}; a film shows more than 0 frames a second")
     pictures = (picture for picture in _pictures(figure, moving, update, frames))
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -121,8 +125,9 @@ def _write_mp4(path: Path, pictures: Any, fps: float) -> None:
     command += ["-r", f"{fps:g}", "-i", "-", "-pix_fmt", "yuv420p", str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        for picture in (first, *pictures):
-            process.stdin.write(np.ascontiguousarray(picture[:height, :width]).tobytes())
+        with suppress(BrokenPipeError):  # ffmpeg has given up, and its error tells why
+            for picture in chain((first,), pictures):
+                process.stdin.write(np.ascontiguousarray(picture[:height, :width]).tobytes())
         _, error = process.communicate()
     if process.returncode:
         raise PilotageError(f"ffmpeg could not write {path.name}: {error.decode().strip()}")

@@ -84,7 +84,7 @@ class NavigationRun:
     @property
     def error(self) -> Array:
         """Distance between belief and truth, ``(T,)`` [m]."""
-        return np.hypot(*(self.mean - self.truth)[:, :2].T)
+        return np.hypot(*(self.mean[:, :2] - self.truth[:, :2]).T)
 
     @property
     def found(self) -> int:

@@ -40,13 +40,15 @@ def arrow(pose: ArrayLike, size: float) -> NDArray[np.float64]:
 
 
 def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) -> tuple[PathCollection, list[Text]]:
-    """Goals ``(K, 2)`` or more columns [m], numbered in their order."""
+    """Goals ``(K, 2)`` or more columns [m], numbered in their order unless `names` is off."""
     points = np.asarray(goals, dtype=np.float64).reshape(-1, np.shape(goals)[-1])
     given = {"s": 95, "facecolor": PLAN, "edgecolor": PAPER, "linewidth": 1.0, "zorder": 6, **style}
     dots = ax.scatter(points[:, 0], points[:, 1], **given)
     label = {"color": PAPER, "fontsize": 7, "weight": "bold", "ha": "center", "va": "center_baseline"}
-    texts = [ax.text(x, y, str(i + 1), zorder=given["zorder"], **label) for i, (x, y) in enumerate(points[:, :2])]
-    return dots, texts if names else []
+    texts = [
+        ax.text(x, y, str(i + 1), zorder=given["zorder"], **label) for i, (x, y) in enumerate(points[:, :2]) if names
+    ]
+    return dots, texts
 
 
 def draw_scan(
