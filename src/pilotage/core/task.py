@@ -18,12 +18,12 @@ class Task(ABC):
     dynamics, so that one task can be put to several robots.
 
     Attributes:
-        initial: where an episode starts.
+        initial: where an episode starts; None leaves it to whoever runs it.
         dt: seconds between decisions.
         horizon: decisions in an episode.
     """
 
-    initial: Belief
+    initial: Belief | None = None
     dt: float
     horizon: int
 

@@ -13,6 +13,7 @@ from ..core.belief import Belief
 from ..core.errors import ModelError, SpaceError
 from ..core.mathematics import math_for
 from ..core.space import Space
+from ..core.task import Task
 from .emit import Signature, scalar
 from .emit_lanes import lanes
 from .mounting import names_read, places
@@ -38,7 +39,7 @@ class Recipe:
     layout_key: tuple[Any, ...]
 
 
-class TracedTask:
+class TracedTask(Task):
     """A task derived from a cost function of scalar components; made by `task`.
 
     Attributes:
