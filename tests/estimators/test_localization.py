@@ -201,6 +201,16 @@ def test_sentences() -> None:
         MonteCarloLocalization(grid, particles=(500, 100))
     with pytest.raises(PilotageError, match="kidnapped is a probability"):
         MonteCarloLocalization(grid, kidnapped=1.0)
+    sizes: list[dict[str, Any]] = [{"side": 0.0}, {"angle": -0.1}, {"clearance": float("nan")}]
+    for size in sizes:
+        with pytest.raises(PilotageError, match="must be positive, the last not negative"):
+            MonteCarloLocalization(grid, **size)
+    with pytest.raises(PilotageError, match="a share of the particles"):
+        MonteCarloLocalization(grid, threshold=2.0)
+    with pytest.raises(PilotageError, match="more than 0 s"):
+        MonteCarloLocalization(grid, dt=0.0)
+    with pytest.raises(PilotageError, match="one is above 0"):
+        kld_bound(50, error=0.0)
     with pytest.raises(ModelError, match="no free cell"):
         free_poses(OccupancyGrid.from_ascii(["##"], resolution=1.0), 1)
     lidar = Lidar(grid, angles=8, max_range=5.0)

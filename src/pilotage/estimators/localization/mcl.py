@@ -122,6 +122,15 @@ class MonteCarloLocalization:
             raise PilotageError(f"there is no resampling {self.resampling!r}; choose one of {', '.join(METHODS)}")
         if not (self.power > 0.0 and self.error > 0.0 and 0.5 <= self.confidence < 1.0):
             raise PilotageError("power and error must be positive, and confidence a probability from 0.5 up to 1")
+        if not (self.side > 0.0 and self.angle > 0.0 and self.clearance >= 0.0):
+            raise PilotageError(
+                f"side is {self.side} m and angle {self.angle} rad, clearance {self.clearance} m; the first two must "
+                "be positive, the last not negative"
+            )
+        if not 0.0 <= self.threshold <= 1.0:
+            raise PilotageError(f"threshold is {self.threshold}; it is a share of the particles, between 0 and 1")
+        if self.dt is not None and not self.dt > 0.0:
+            raise PilotageError(f"dt is {self.dt}; a step must take more than 0 s")
         if not 0.0 <= self.alpha_slow <= self.alpha_fast <= 1.0:
             raise PilotageError(
                 f"alpha_slow ({self.alpha_slow}) <= alpha_fast ({self.alpha_fast}) must lie between 0 and 1"
