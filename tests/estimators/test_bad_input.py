@@ -41,7 +41,7 @@ BAD_CALLS = {
     "sensor of another state": (lambda f: f.update(radar(), [1.0, 0.0, 0.0]), SpaceError, "no component 'vx'"),
     "a class for a sensor": (lambda f: f.update(gnss, [0.0, 0.0]), ModelError, r"needs a Sensor, not function; is \(\) missing"),
     "step back": (lambda f: f.predict(-0.1), PilotageError, "goes back in time"),
-    "NaN step": (lambda f: f.predict(np.nan), PilotageError, "goes back in time|a step of nan"),
+    "NaN step": (lambda f: f.predict(np.nan), PilotageError, "goes back in time|takes a number of seconds|a step of nan"),
     "time before": (lambda f: f.update(FIX, [0.0, 0.0], t=-1.0), PilotageError, "goes back in time; readings must arrive"),
     "dt and to": (lambda f: f.predict(0.1, to=0.2), PilotageError, "give dt or to, not both"),
     "late reading is bad": (lambda f: f.update(FIX, [np.inf, 0.0], t=5.0), ShapeError, "holds infinity"),

@@ -118,6 +118,11 @@ class Plan:
     stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
     seed: int | None = None
 
+    def __str__(self) -> str:
+        if self.path is None:
+            return f"{self.status.value}: {self.reason}"
+        return f"{self.status.value}: cost {self.cost:.4g} over {len(self.path)} waypoints"
+
     @property
     def ok(self) -> bool:
         """True when `path` leads from the start to the goal."""
@@ -151,6 +156,10 @@ class Action:
     cost: float = float("nan")
     solve_time: float = 0.0
     reason: str = ""
+
+    def __str__(self) -> str:
+        u = ", ".join(f"{v:.4g}" for v in np.ravel(self.u))
+        return f"{self.status.value}: u = [{u}]" + (f" ({self.reason})" if self.reason else "")
 
 
 @dataclass(frozen=True)

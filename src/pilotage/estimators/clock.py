@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class Clock:
             dt = to - self.t
         elif to is not None:
             raise PilotageError("give dt or to, not both")
+        if not isinstance(dt, (int, float, np.number)) or not math.isfinite(dt):
+            raise PilotageError(f"a step takes a number of seconds, not {dt!r}; actions are given as u=...")
         if not dt >= 0.0:
             raise PilotageError(
                 f"a step of {dt:g} s from t = {self.t:g} s goes back in time; readings must arrive in order of time"

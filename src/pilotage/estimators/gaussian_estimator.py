@@ -74,6 +74,10 @@ class GaussianEstimator(ABC):
             )
         space = self.dynamics.state
         if belief is None:
+            if std is None and cov is None:
+                raise CovarianceError(
+                    "a filter starts from a mean and either std or cov, or from a belief: start(mean, std)"
+                )
             belief = Gaussian.of(space, mean, std=std, cov=cov)
         return GaussianFilter(self, self.dynamics, moments_on(belief, space), t)
 
@@ -137,7 +141,10 @@ class GaussianEstimator(ABC):
         belief = moments_on(belief, dynamics.state)
         batch, steps = np.broadcast_shapes(belief.mean.shape[:-1], zs.shape[:-2]), zs.shape[-2]
         dts = self._steps(dt, steps)
-        us = np.broadcast_to(action(us, dynamics.action), (*batch, steps, dynamics.action.size))
+        us = action(us, dynamics.action)
+        if us.ndim > 1 and us.shape[-2] not in (1, steps):
+            raise ShapeError(f"{us.shape[-2]} actions were given for {steps} readings; every reading needs its own")
+        us = np.broadcast_to(us, (*batch, steps, dynamics.action.size))
         zs = np.broadcast_to(zs, (*batch, *zs.shape[-2:]))
         pack = Pack(dynamics.state, sensor.reading)
         b0 = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
@@ -267,6 +274,8 @@ def each_context(context: Any, sensor: Sensor, batch: tuple[int, ...]) -> Any:
     given = np.zeros(0) if context is None else np.asarray(context, dtype=float)
     if given.shape[-1:] != (size,):
         raise ShapeError(f"{sensor!r} needs a context of {size} numbers; one of shape {given.shape} was given")
+    if not np.isfinite(given).all():
+        raise ShapeError(f"the context of {sensor!r} holds NaN or infinity: {given}; give finite numbers")
     return rows(given, batch)
 
 

@@ -12,6 +12,7 @@ import textwrap
 import types
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import FunctionType
 from typing import Any
 
@@ -288,6 +289,7 @@ def _helpers(text: str) -> dict[str, str]:
     return chosen
 
 
+@lru_cache(maxsize=512)
 def _source(function: FunctionType) -> str:
     return textwrap.dedent(inspect.getsource(function)).rstrip() + "\n"
 

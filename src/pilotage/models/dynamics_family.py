@@ -47,7 +47,7 @@ class Family:
             self._body,
             state,
             action,
-            merged(s["params"], params, self.__name__),
+            merged(s["params"], params, self.__name__, ("noise", "action_noise", "integrator", "limits")),
             integrator or s["rule"],
             noise if noise is not None else s["noise"],
             action_noise if action_noise is not None else s["action_noise"],

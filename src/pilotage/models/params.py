@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -109,13 +109,19 @@ class Layout:
         return out
 
 
-def merged(defaults: Mapping[str, Any], given: Mapping[str, Any], owner: str) -> dict[str, Any]:
-    """Defaults overridden by what was given; a name that does not exist is refused with the nearest that does."""
+def merged(
+    defaults: Mapping[str, Any], given: Mapping[str, Any], owner: str, settings: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Defaults overridden by what was given; a name that does not exist is refused with the nearest that does.
+
+    `settings` are the names that the owner takes beside its parameters.
+    """
+    known = [*defaults, *settings]
     for name in given:
         if name not in defaults:
-            near = difflib.get_close_matches(name, defaults, n=1)
+            near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
-            raise ModelError(f"{owner} has no parameter {name!r}; it has {', '.join(defaults) or 'none'}{hint}")
+            raise ModelError(f"{owner} has no parameter {name!r}; it has {', '.join(known) or 'none'}{hint}")
     return {**defaults, **given}
 
 
@@ -136,6 +142,8 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
         array = np.asarray(_plain(value), dtype=float)
     except (TypeError, ValueError):
         raise ModelError(f"parameter {name} must be a number, a vector, a matrix or a Raster, not {value!r}") from None
+    if not np.isfinite(array).all() or isinstance(value, str):
+        raise ModelError(f"parameter {name} is {value!r}; finite numbers were expected")
     if array.ndim > 2:
         raise ModelError(f"parameter {name} has {array.ndim} axes; a number, a vector or a matrix was expected")
     return array.shape

@@ -239,7 +239,7 @@ class SensorFamily:
         if std is not None and noise is not None:
             raise ModelError(f"{self.__name__} takes std or noise, not both")
         chosen = noise if noise is not None else std if std is not None else s["std"]
-        params = merged(s["params"], params, self.__name__)
+        params = merged(s["params"], params, self.__name__, ("std", "noise", "reads"))
         return TracedSensor(self._body, s["state"], s["reading"], s["context"], params, chosen, names_read(reads))
 
 
