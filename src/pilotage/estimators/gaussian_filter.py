@@ -90,6 +90,9 @@ class GaussianFilter:
         self._dt, self._p = math.nan, EMPTY
         self._links: dict[Sensor, _Link] = {}
 
+    def __repr__(self) -> str:
+        return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief}>"
+
     @property
     def belief(self) -> Gaussian:
         """What is known now; it may be set."""

@@ -49,6 +49,9 @@ class SamplingFilter:
         self._rng = generator(rng)
         self._clock = Clock(float(t), estimator.dt)
 
+    def __repr__(self) -> str:
+        return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
+
     @property
     def t(self) -> float:
         """Time of the belief, in seconds."""
