@@ -13,7 +13,7 @@ import pytest
 
 from pilotage.control import MPPI, reach
 from pilotage.core import ActionStatus, Gaussian, ModelError, Particles, ShapeError, Space
-from pilotage.models import bicycle, task
+from pilotage.models import bicycle, task, unicycle
 from pilotage.testing import check_controller
 
 from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, driven, riccati_cost, rod, stop, swing_up
@@ -348,3 +348,14 @@ def test_swings_the_pendulum_up_nearly_as_well_as_can_be() -> None:
     assert abs(best + 127.9) < 2.0  # the published figure for these seeds, on a finer grid
     assert best - 15.0 < np.mean(returns) < best + 1.0
     assert np.min(returns) > -400.0
+
+
+def test_a_time_that_is_none_leaves_the_clock_as_it_was():
+    robot = unicycle()
+    drives = [MPPI(robot, reach(robot, [2.0, 1.0, 0.0]), horizon=5, samples=32, rng=0) for _ in range(2)]
+    for drive in drives:
+        drive.act([0.0, 0.0, 0.0], 0.0)
+    with pytest.raises(ShapeError, match="finite seconds"):
+        drives[0].act([0.0, 0.0, 0.0], np.nan)
+    one, other = (drive.act([0.0, 0.0, 0.0], 0.1).u for drive in drives)
+    np.testing.assert_array_equal(one, other)

@@ -138,3 +138,8 @@ def test_refusals() -> None:
         PurePursuit(pendulum(), [[0.0, 0.0], [9.0, 0.0]])
     with pytest.raises(ShapeError, match="lookahead is -1; expected a positive number"):
         PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 0.0]], lookahead=-1)
+
+
+def test_a_preview_that_is_no_time_is_refused():
+    with pytest.raises(ShapeError, match="preview is"):
+        PurePursuit(unicycle(), [[0, 0], [5, 0]], preview=np.nan)

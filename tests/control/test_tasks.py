@@ -163,3 +163,13 @@ def test_reach_gets_there() -> None:
     xs, actions = drive_to_the_end(drive, model, np.array([0.0, 0.0, np.pi]), 100)
     assert actions[-1].status is ActionStatus.DONE
     assert np.allclose(xs[-1, :2], [1.5, 1.0], atol=0.1)
+
+
+def test_settings_that_make_no_task_are_sentences():
+    robot = unicycle()
+    with pytest.raises(ShapeError, match="effort has shape"):
+        reach(robot, [2.0, 1.0, 0.0], effort=[1.0, 2.0, 3.0])
+    with pytest.raises(ShapeError, match="tolerance has shape"):
+        reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
+    with pytest.raises(ShapeError, match="finite"):
+        follow([[0, 0], [5, 0]], speed=np.inf)

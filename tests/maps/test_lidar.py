@@ -200,3 +200,20 @@ def test_bad_settings_are_sentences(room: OccupancyGrid, settings: dict, sentenc
         Lidar(room, 9, 5.0).log_prob(np.ones(8), np.zeros(3))
     with pytest.raises(ShapeError, match=r"shape \(\.\.\., 3\)"):
         Lidar(room, 9, 5.0).log_prob(np.ones(9), np.zeros(2))
+
+
+def test_a_lidar_leaves_the_caller_his_angles():
+    angles = np.array([0.0, 1.0])
+    lidar = Lidar(OccupancyGrid.from_ascii(["..#"]), angles, 5.0)
+    angles[0] = 2.0
+    assert np.asarray(lidar.angles).tolist() == [0.0, 1.0]
+
+
+def test_unknown_meanings_and_batches_that_clash_are_sentences():
+    grid = OccupancyGrid.from_ascii(["..#"])
+    with pytest.raises(ModelError, match="unknown must be"):
+        Lidar(grid, 2, 5.0, unknown="maybe")
+    with pytest.raises(ModelError, match="whole number"):
+        Lidar(grid, 4, 5.0, beams=1.5)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="do not broadcast"):
+        Lidar(grid, 2, 5.0).log_prob(np.ones((4, 2)), np.ones((3, 3)))

@@ -91,3 +91,9 @@ def test_shapes_that_do_not_fit_are_a_sentence() -> None:
         unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0, 2.0], [0.0], max_range=3.0)
     with pytest.raises(ShapeError, match=r"within \[0, 1\]"):
         unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0], [0.0], max_range=3.0, hit=1.7)
+
+
+def test_no_scans_change_nothing():
+    grid = OccupancyGrid.from_ascii(["..#", "?.."])
+    after = grid.update(np.zeros((0, 3)), np.zeros((0, 2)), [0.0, 1.0], 5.0)
+    np.testing.assert_array_equal(after.log_odds, grid.log_odds)

@@ -187,3 +187,9 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
 def test_what_makes_no_map_is_a_sentence(make: object, sentence: str) -> None:
     with pytest.raises((ShapeError, FormatError), match=sentence):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("settings", [(0.0,), (-1.0,), (np.nan,), (1.0, -1.0), (1.0, np.inf)])
+def test_soft_costs_want_a_radius_and_a_peak(settings):
+    with pytest.raises(ShapeError, match="radius must be positive"):
+        OccupancyGrid.from_ascii(["..#"]).soft_costs(*settings)

@@ -106,3 +106,11 @@ def test_a_belief_without_a_position_is_a_sentence() -> None:
     belief = Gaussian(Space("speed [m/s]"), [1.0], np.eye(1))
     with pytest.raises(ValueError, match="no component 'x'"):
         AStar().plan(ROOM, belief, (1.5, 0.5))
+
+
+def test_the_cost_to_go_has_the_settings_of_the_planners():
+    grid = OccupancyGrid.from_ascii(["..."])
+    with pytest.raises(ValueError, match="connectivity must be 4 or 8"):
+        cost_to_go(grid, (0.5, 0.5), connectivity=5)
+    with pytest.raises(ValueError, match="unknown must be"):
+        cost_to_go(grid, (0.5, 0.5), unknown="maybe")

@@ -76,6 +76,8 @@ def follow(
         raise ShapeError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
     if not (speed > 0.0 and decel > 0.0 and radius >= 0.0 and margin > 0.0 and tolerance > 0.0):
         raise ShapeError("speed, decel, margin and tolerance of follow are positive, radius is not negative")
+    if not np.isfinite([speed, decel, radius, margin, tolerance]).all():
+        raise ShapeError("speed, decel, radius, margin and tolerance of follow are finite numbers")
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
         params |= {"radius": float(radius), "margin": float(margin), "clearance": clearance(grid)}

@@ -129,7 +129,8 @@ class MPPI:
         """The action at time `t` [s]; default: one step after the last call.
 
         Raises:
-            ShapeError: on a state of the wrong length; NaN in it leads to the fallback.
+            ShapeError: on a state of the wrong length or a time that is not finite; a state that is NaN leads to the
+                fallback.
         """
         begun = time.perf_counter()
         x = state_of(belief_or_state, self.dynamics.state)
@@ -178,6 +179,8 @@ class MPPI:
 
     def _advance(self, t: float | None) -> float:
         """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action."""
+        if t is not None and not np.isfinite(t):
+            raise ShapeError(f"t is {t}; expected finite seconds")
         if self._clock is None:
             self._clock = 0.0 if t is None else float(t)
             return self._clock

@@ -75,6 +75,8 @@ class PurePursuit:
         for name, value in given.items():
             if not (math.isfinite(value) and value > 0.0):
                 raise ShapeError(f"{name} is {value}; expected a positive number")
+        if not (math.isfinite(preview) and preview >= 0.0):
+            raise ShapeError(f"preview is {preview}; expected seconds, not negative")
         self.dynamics, self.path = dynamics, Path(path)
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
         self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)

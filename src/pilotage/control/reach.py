@@ -56,8 +56,8 @@ def reach(
         w = np.where([name in given for name in space.tangent_names], w, 0.0)
         goal = [given.get(name, 0.0) for name in space.names]
     target = space.normalize(space.check(goal, "goal"))
-    price = np.broadcast_to(np.asarray(effort, dtype=np.float64), (action.size,))
-    limit = None if tolerance is None else np.broadcast_to(np.asarray(tolerance, dtype=np.float64), (space.dim,))
+    price = _spread(effort, action.size, "effort")
+    limit = None if tolerance is None else _spread(tolerance, space.dim, "tolerance")
 
     def done(x: Any) -> Any:
         return (np.abs(space.minus(x, target)) <= limit)[..., w > 0.0].all(-1)
@@ -90,10 +90,14 @@ def _by_name(given: Any, space: Space, default: float, what: str) -> Array:
     if isinstance(given, Mapping):
         values = _named(given, space, what)
         return np.array([values.get(name, default) for name in space.tangent_names])
+    return _spread(given, space.dim, what)
+
+
+def _spread(given: ArrayLike, size: int, what: str) -> Array:
     array = np.asarray(given, dtype=np.float64)
-    if array.shape not in ((), (space.dim,)):
-        raise ShapeError(f"{what} has shape {array.shape}; expected a number or ({space.dim},)")
-    return np.broadcast_to(array, (space.dim,)).copy()
+    if array.shape not in ((), (size,)):
+        raise ShapeError(f"{what} has shape {array.shape}; expected a number or ({size},)")
+    return np.broadcast_to(array, (size,)).copy()
 
 
 def _named(given: Mapping[str, float], space: Space, what: str) -> dict[str, float]:

@@ -92,7 +92,7 @@ class Lidar(Sensor):
     reading: Space = field(init=False)
 
     def __post_init__(self) -> None:
-        angles = np.asarray(self.angles, dtype=np.float64)
+        angles = np.array(self.angles, dtype=np.float64)  # a copy: it is made read-only
         if angles.ndim == 0:
             angles = _full_circle(self.angles)
         if angles.ndim != 1 or len(angles) == 0 or not np.isfinite(angles).all():
@@ -102,8 +102,10 @@ class Lidar(Sensor):
         self._check_mixture()
         if not (math.isfinite(self.inset) and self.inset >= 0.0):
             raise ModelError(f"inset must be a length that is not negative, not {self.inset}")
-        if self.beams is not None and not 1 <= self.beams <= len(angles):
-            raise ModelError(f"beams must lie within 1 and the {len(angles)} of a scan, not {self.beams}")
+        if self.beams is not None and (self.beams != int(self.beams) or not 1 <= self.beams <= len(angles)):
+            raise ModelError(
+                f"beams must lie within 1 and the {len(angles)} of a scan, a whole number, not {self.beams}"
+            )
         angles.setflags(write=False)
         object.__setattr__(self, "angles", angles)
         object.__setattr__(self, "state", Space("x y [m]", "yaw: angle"))
@@ -112,6 +114,8 @@ class Lidar(Sensor):
     def _check_mixture(self) -> None:
         if self.model not in MODELS:
             raise ModelError(f"model must be one of {', '.join(MODELS)}, not {self.model!r}")
+        if self.unknown not in ("free", "blocked"):
+            raise ModelError(f'unknown must be "free" or "blocked", not {self.unknown!r}')
         for name in ("max_range", "sigma", "decay", "power"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value > 0):
@@ -145,7 +149,12 @@ class Lidar(Sensor):
             raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {poses.shape}")
         if scans.shape[-1:] != (len(self._angles),):
             raise ShapeError(f"a scan has {len(self._angles)} ranges; these readings have the shape {scans.shape}")
-        batch = np.broadcast_shapes(poses.shape[:-1], scans.shape[:-1])
+        try:
+            batch = np.broadcast_shapes(poses.shape[:-1], scans.shape[:-1])
+        except ValueError:
+            raise ShapeError(
+                f"scans of shape {scans.shape} and poses of shape {poses.shape} do not broadcast"
+            ) from None
         poses = np.ascontiguousarray(np.broadcast_to(poses, (*batch, 3)).reshape(-1, 3))
         scans = scans[..., self._used]
         if scans.ndim > 1:

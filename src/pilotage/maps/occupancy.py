@@ -265,6 +265,8 @@ class OccupancyGrid(GridFrame):
         Returns:
             Costs >= 1, for the `costs` argument of `AStar.plan`.
         """
+        if not (math.isfinite(radius) and radius > 0 and math.isfinite(peak) and peak >= 0):
+            raise ShapeError(f"radius must be positive and peak not negative, both finite; not {radius} and {peak}")
         d = self._unlimited.distance_field().values
         return 1.0 + peak * np.clip(1.0 - d / radius, 0.0, 1.0) ** 2
 
@@ -328,7 +330,7 @@ class OccupancyGrid(GridFrame):
             raise ShapeError(f"{np.shape(poses)} poses and {len(directions)} angles do not fit ranges of {scans.shape}")
         cells = np.array(self.log_odds)
         change = tuple(float(value) for value in log_odds([hit, miss, *clamp]))
-        scans = scans.reshape(len(local), -1) / self.resolution
+        scans = scans.reshape(len(local), len(directions)) / self.resolution
         cosines, sines = np.cos(directions), np.sin(directions)
         add_scans(cells, local, cosines, sines, scans, max_range / self.resolution, *change)
         return self._with_cells(cells)

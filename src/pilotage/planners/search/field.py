@@ -11,7 +11,7 @@ from pilotage.core.raster import Raster
 from pilotage.maps import OccupancyGrid
 
 from .explain import explain_endpoint
-from .grid import Query, check_costs, world_point
+from .grid import Query, check_costs, check_settings, world_point
 from .workspace import borrow
 
 
@@ -40,12 +40,13 @@ def cost_to_go(
             the map, which is worse than every cell with a path and still finite, so that it can be interpolated.
 
     Raises:
-        ValueError: when the goal is off the map or not free, with the reason.
+        ValueError: when the goal is off the map or not free, with the reason; on settings that do not exist.
 
     Example:
         >>> cost_to_go(OccupancyGrid.from_ascii(["..."]), goal=(2.5, 0.5)).values
         array([[2., 1., 0.]])
     """
+    check_settings(connectivity, unknown)
     point = world_point(goal)
     cell = grid.world_to_cell(point).tolist()
     if reason := explain_endpoint(grid, point, cell, "goal", unknown):

@@ -78,7 +78,7 @@ class AStar:
     unknown: str = "blocked"
 
     def __post_init__(self) -> None:
-        _check_settings(self.connectivity, self.unknown)
+        check_settings(self.connectivity, self.unknown)
         if not 1.0 <= self.weight <= HIGHEST_WEIGHT:
             raise ValueError(f"the weight must be at least 1 and at most {HIGHEST_WEIGHT:g}, not {self.weight}")
 
@@ -134,7 +134,7 @@ class Dijkstra:
     unknown: str = "blocked"
 
     def __post_init__(self) -> None:
-        _check_settings(self.connectivity, self.unknown)
+        check_settings(self.connectivity, self.unknown)
 
     def plan(
         self,
@@ -150,7 +150,8 @@ class Dijkstra:
         return _plan(problem, start, goal, costs, budget, self.connectivity, 0.0, self.unknown)
 
 
-def _check_settings(connectivity: int, unknown: str) -> None:
+def check_settings(connectivity: int, unknown: str) -> None:
+    """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
     if connectivity not in (4, 8):
         raise ValueError(f"connectivity must be 4 or 8, not {connectivity!r}")
     if unknown not in ("blocked", "free"):
