@@ -33,7 +33,7 @@ from .params import Layout, Values, merged
 from .slots import step
 from .tangent import seeds, tangent_jacobian
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, stacked, unstacked
+from .vectorized import Vectorized, array_of, common_batch, stacked, unstacked
 
 Body = Callable[..., Sequence[Any]]
 NoiseBody = Callable[..., Any]
@@ -106,9 +106,8 @@ class TracedDynamics(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = _arrays(x, u, self)
-        m = math_for(x)
-        y = _advance(self._recipe, unstacked(x), unstacked(u), dt, self._numbers, m)
-        return stacked(y, np.broadcast_shapes(x.shape[:-1], u.shape[:-1]), x)
+        batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action of {self.name}")
+        return stacked(_advance(self._recipe, unstacked(x), unstacked(u), dt, self._numbers, math_for(x)), batch, x)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = _arrays(x, u, self)
@@ -128,7 +127,8 @@ class TracedDynamics(Dynamics):
         x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
         if us.ndim < 2:
             raise ShapeError(f"actions of a rollout have the axes (..., T, {self.action.size}); {us.shape} was given")
-        batch, T = np.broadcast_shapes(x0.shape[:-1], us.shape[:-2]), us.shape[-2]
+        batch = common_batch(x0.shape[:-1], us.shape[:-2], f"initial state and actions of {self.name}")
+        T = us.shape[-2]
         count = math.prod(batch)
         xs = np.empty((*batch, T + 1, self.state.size))
         xs[..., 0, :] = x0
@@ -308,9 +308,4 @@ def densities(given: Sequence[float], count: int, what: str, names: Sequence[str
 
 def _arrays(x: Any, u: Any, model: TracedDynamics) -> tuple[Any, Any]:
     """Inputs as arrays of the right length; tensors pass as they are."""
-    if not hasattr(x, "detach") and not hasattr(u, "detach"):
-        x, u = np.asarray(x, dtype=float), np.asarray(u, dtype=float)
-    for value, space, what in ((x, model.state, "state"), (u, model.action, "action")):
-        if value.ndim == 0 or value.shape[-1] != space.size:
-            space.check(np.zeros(value.shape), f"{what} of {model.name}")
-    return x, u
+    return array_of(x, model.state, f"state of {model.name}"), array_of(u, model.action, f"action of {model.name}")

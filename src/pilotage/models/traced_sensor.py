@@ -19,7 +19,7 @@ from .params import Layout, Values, call_signature, merged
 from .tangent import seeds, tangent_jacobian
 from .traced_dynamics import Body, NoiseBody, counted, densities, square
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, stacked, unstacked
+from .vectorized import Vectorized, array_of, common_batch, stacked, unstacked
 
 STD = "reading_std"
 
@@ -103,8 +103,8 @@ class TracedSensor(Sensor):
 
     def observe(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        z = _reading(self._recipe, unstacked(x), unstacked(c), self._numbers, math_for(x))
-        return stacked(z, np.broadcast_shapes(x.shape[:-1], c.shape[:-1]), x)
+        batch = common_batch(x.shape[:-1], c.shape[:-1], f"state and context of {self.name}")
+        return stacked(_reading(self._recipe, unstacked(x), unstacked(c), self._numbers, math_for(x)), batch, x)
 
     def linearize(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
@@ -125,10 +125,7 @@ class TracedSensor(Sensor):
         return self._trace.source(slot)
 
     def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:
-        if not hasattr(x, "detach"):
-            x = np.asarray(x, dtype=float)
-        if x.ndim == 0 or x.shape[-1] != self.state.size:
-            self.state.check(np.zeros(x.shape), f"state for {self.name}")
+        x = array_of(x, self.state, f"state for {self.name}")
         if context is None:
             context = np.zeros(0)
         c = context if hasattr(context, "detach") else np.asarray(context, dtype=float)

@@ -19,7 +19,7 @@ from .emit_lanes import lanes
 from .mounting import names_read, places
 from .params import Layout, Values, call_signature, merged
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import unstacked
+from .vectorized import array_of, common_batch, stacked, unstacked
 
 StageBody = Callable[..., Any]
 TerminalBody = Callable[..., Any]
@@ -113,15 +113,18 @@ class TracedTask(Task):
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
-        x, u = _array(x), _array(u)
-        m = math_for(x)
-        value = _stage(self._recipe, unstacked(x), unstacked(u), self._referenced(r), self._numbers, m)
-        return value + 0.0 * x[..., 0]  # a constant cost has the batch shape too
+        x = array_of(x, self.state, f"state for {self.name}")
+        # A task that names no actions costs the state alone, whatever the actions are.
+        u = array_of(u, self.action, f"action for {self.name}") if self.action.size else _array(u)
+        batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action for {self.name}")
+        value = _stage(self._recipe, unstacked(x), unstacked(u), self._referenced(r), self._numbers, math_for(x))
+        return _filled(value, batch, x)
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost of ending in x, ``(...)``."""
-        x = _array(x)
-        return _terminal(self._recipe, unstacked(x), self._referenced(r), self._numbers, math_for(x)) + 0.0 * x[..., 0]
+        x = array_of(x, self.state, f"state for {self.name}")
+        value = _terminal(self._recipe, unstacked(x), self._referenced(r), self._numbers, math_for(x))
+        return _filled(value, x.shape[:-1], x)
 
     def constraint(self, x: Any, u: Any) -> Any:
         """Values that must not be positive, ``(..., k)``; k may be 0."""
@@ -219,6 +222,13 @@ def _terminal(recipe: Recipe, x: Sequence[Any], r: Sequence[Any], p: Values, m: 
         return 0.0
     taken = [x[i] for i in recipe.taken]
     return recipe.terminal(taken, r, p, m) if recipe.reference_size else recipe.terminal(taken, p, m)
+
+
+def _filled(value: Any, batch: tuple[int, ...], like: Any) -> Any:
+    """A cost over the whole batch, though it may depend on nothing; a reference per state may widen the batch."""
+    if hasattr(value, "shape"):
+        batch = np.broadcast_shapes(tuple(batch), tuple(value.shape))
+    return stacked([value], batch, value if hasattr(value, "detach") else like)[..., 0]
 
 
 def _array(x: Any) -> Any:

@@ -10,9 +10,34 @@ from typing import Any
 
 import numpy as np
 
+from ..core.errors import ShapeError
 from ..core.mathematics import math_for
+from ..core.space import Space
 from .emit import Signature, components
 from .tracer import Expr
+
+
+def array_of(value: Any, space: Space, what: str) -> Any:
+    """`value` as an array ``(..., size)`` of numbers, NaN among them, or a sentence; tensors pass as they are."""
+    if not hasattr(value, "detach"):
+        try:
+            value = np.asarray(value, dtype=np.float64)
+        except (TypeError, ValueError) as error:
+            raise ShapeError(f"{what} is not an array of numbers: {error}") from error
+    if value.ndim == 0 or value.shape[-1] != space.size:
+        space.check(np.zeros(value.shape), what)
+    return value
+
+
+def common_batch(first: tuple[int, ...], second: tuple[int, ...], what: str) -> tuple[int, ...]:
+    """The batch axes that two inputs broadcast to, or a sentence."""
+    try:
+        return np.broadcast_shapes(tuple(first), tuple(second))
+    except ValueError:
+        raise ShapeError(
+            f"{what} have the batch axes {tuple(first)} and {tuple(second)}, which do not broadcast; give them equal "
+            "axes, or axes of length 1"
+        ) from None
 
 
 def unstacked(x: Any) -> Sequence[Any]:
@@ -52,7 +77,7 @@ class Vectorized:
 
     def __call__(self, x: Any, second: Any, *rest: Any) -> Any:
         """Values ``(..., number of outputs)``; `x` and `second` are arrays with batch axes, the rest is shared."""
-        batch = np.broadcast_shapes(x.shape[:-1], second.shape[:-1])
+        batch = common_batch(x.shape[:-1], second.shape[:-1], f"{self.arguments[0]} and {self.arguments[1]}")
         if not self.outputs:
             return stacked([], batch, x)
         return stacked(self._function(unstacked(x), unstacked(second), *rest, math_for(x)), batch, x)
