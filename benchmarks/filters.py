@@ -256,7 +256,7 @@ def kf_run(quick: bool) -> Contest:
     steps = 200 if quick else 1000
     zs, start = flight(1, steps)[0], Gaussian.of(TARGET.state, std=math.sqrt(10.0))
     theirs = one_by_one(their_kf, kf_cycle, zs, zs)
-    return runs(lambda: KF().run(start, TARGET, TRACKER, zs, dt=DT), theirs, steps)
+    return runs(lambda: KF().run(start, TARGET, None, zs, DT, sensor=TRACKER), theirs, steps)
 
 
 @row("ekf_run", peer="filterpy", bar=40, needs=["filterpy"], note="per step of the same drive")
@@ -273,7 +273,7 @@ def car_run(estimator: Any, make: Callable[[], Any], step: Callable[[Any, Any, A
     """The drive past the landmark."""
     us, _, zs = drive(steps)
     start, contexts = our_car(EKF(CAR, dt=DT)).belief, np.tile(LANDMARK, (steps, 1))
-    ours = lambda: estimator.run(start, CAR, CAMERA, zs, us, DT, contexts)
+    ours = lambda: estimator.run(start, CAR, us, zs, DT, sensor=CAMERA, contexts=contexts)
     return runs(ours, one_by_one(make, step, us, zs), steps)
 
 
@@ -298,7 +298,7 @@ def tracks(quick: bool, gaps: float) -> Contest:
         return peer.compute(zs, 0, first, Pf, smoothed=False, filtered=True, observations=False).filtered.states
 
     def ours() -> Any:
-        return KF().run(start, TARGET, TRACKER, zs, dt=DT).beliefs
+        return KF().run(start, TARGET, None, zs, DT, sensor=TRACKER).beliefs
 
     def check() -> str:
         mine, other = ours(), theirs()

@@ -59,7 +59,7 @@ def drives(rng: np.random.Generator) -> tuple[Any, ...]:
 def test_nees_and_nis(estimator: Any) -> None:
     start, xs, us, zs, seen = drives(np.random.default_rng(4))
     assert (np.abs(np.diff(xs[..., 2])) > np.pi).any(), "the headings are to cross half a turn"
-    result = estimator.run(start, ROBOT, SONAR, zs, us, DT, seen)
+    result = estimator.run(start, ROBOT, us, zs, DT, sensor=SONAR, contexts=seen)
     e = ROBOT.state.minus(xs, result.beliefs.mean)
     nees = np.einsum("rti,rti->rt", e, np.linalg.solve(result.beliefs.cov, e[..., None])[..., 0])
     for t in (0, 2, 20, STEPS - 1):
@@ -124,7 +124,7 @@ def test_a_million_steps(estimator: Any, problem: str) -> None:
     steps = 50_000
     for _ in range(20):
         zs = 1e-6 * rng.normal(size=(steps, m))
-        result = estimator.run(belief, model, reads, zs, dt=1.0)
+        result = estimator.run(belief, model, None, zs, 1.0, sensor=reads)
         P = result.beliefs.cov
         np.testing.assert_array_equal(P, P.swapaxes(1, 2))
         scale = 1.0 / np.sqrt(np.diagonal(P, axis1=1, axis2=2))

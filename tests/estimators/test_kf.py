@@ -36,7 +36,7 @@ def tolerance(estimator: Any) -> float:
 
 
 def run(estimator: Any, s: Any) -> Any:
-    return estimator.run(Gaussian(s.dynamics.state, s.x0, s.P0), s.dynamics, s.sensor, s.zs, s.us, DT)
+    return estimator.run(Gaussian(s.dynamics.state, s.x0, s.P0), s.dynamics, s.us, s.zs, DT, sensor=s.sensor)
 
 
 def with_gaps(s: Any, seed: int) -> Any:
@@ -121,12 +121,12 @@ def test_a_batch_is_a_loop(estimator: Any) -> None:
     s = systems[0]
     means, covs = rng.normal(size=(3, 3)), np.stack([s.P0, 2.0 * s.P0, np.eye(3)])
     zs = rng.normal(size=(3, 8, 2))
-    many = estimator.run(Gaussian(s.dynamics.state, means, covs), s.dynamics, s.sensor, zs, s.us, DT)
+    many = estimator.run(Gaussian(s.dynamics.state, means, covs), s.dynamics, s.us, zs, DT, sensor=s.sensor)
     predicted = estimator.predict(Gaussian(s.dynamics.state, means, covs), s.dynamics, s.us[0], DT)
     updated = estimator.update(predicted, s.sensor, zs[:, 0])
     assert updated.S.shape == (3, 2, 2)
     for i in range(3):
-        one = estimator.run(Gaussian(s.dynamics.state, means[i], covs[i]), s.dynamics, s.sensor, zs[i], s.us, DT)
+        one = estimator.run(Gaussian(s.dynamics.state, means[i], covs[i]), s.dynamics, s.us, zs[i], DT, sensor=s.sensor)
         close(many.beliefs.mean[i], one.beliefs.mean)
         close(many.beliefs.cov[i], one.beliefs.cov)
         close(many.nis[i], one.nis)
@@ -143,9 +143,9 @@ def test_many_tracks_share_gains() -> None:
     start = Gaussian.of(target.state, rng.normal(size=(20, 4)), std=2.0)
     for gap in (False, True):
         zs[3, 4] = np.nan if gap else zs[3, 4]
-        many = estimator.run(start, target, sensor, zs, dt=DT)
+        many = estimator.run(start, target, None, zs, DT, sensor=sensor)
         for i in (0, 3, 19):
-            one = estimator.run(start[i], target, sensor, zs[i], dt=DT)
+            one = estimator.run(start[i], target, None, zs[i], DT, sensor=sensor)
             for name in ("nis", "log_likelihood", "innovations", "accepted"):
                 close(getattr(many, name)[i], getattr(one, name))
             close(many.beliefs.mean[i], one.beliefs.mean)

@@ -19,7 +19,7 @@ from pilotage.core import (
     Space,
     SpaceError,
 )
-from pilotage.estimators import ParticleFilter
+from pilotage.estimators import KF, ParticleFilter
 from pilotage.estimators.cloud import scatter
 from pilotage.models import compass, constant_velocity, gnss, position, unicycle
 
@@ -272,6 +272,26 @@ def test_smoothing_widens_as_it_says() -> None:
     np.testing.assert_allclose(drawn.moments().cov, (1.0 + h * h) * cloud.moments().cov, rtol=0.06, atol=0.1)
 
 
+def test_gate_refuses_what_the_kalman_filter_refuses() -> None:
+    """On a linear model both gates are one, up to what a cloud knows of its mean and covariance."""
+    model, reads = constant_velocity(2), position(2, std=0.5)
+    belief = Gaussian.of(model.state, [0.0, 0.0, 1.0, 0.0], std=0.5)
+    kalman, cloud = KF(gate=0.9), ParticleFilter(n=20_000, gate=0.9)
+    points = cloud.cloud(belief, model.state, rng=1)
+    zs = np.random.default_rng(2).normal(size=(200, 2)) * 1.2
+    zs[::4, 1] = np.nan
+    zs[::50] = np.nan
+    theirs, ours = kalman.update(belief, reads, zs), cloud.update(points, reads, zs)
+    near = np.abs(theirs.nis - np.where(np.isnan(zs).any(-1), 2.706, 4.605)) < 0.3
+    assert 20 < (~theirs.accepted).sum() < 180, "both outcomes are to be seen"
+    np.testing.assert_array_equal(ours.accepted[~near], theirs.accepted[~near])
+    assert ours.accepted[::50].all(), "a reading that is missing passes"
+    refused = int(np.flatnonzero(~ours.accepted)[0])
+    np.testing.assert_array_equal(ours.belief.log_weights[refused], points.log_weights)
+    assert cloud.update(points, reads, zs[refused]).accepted is False
+    assert ParticleFilter().update(points, reads, zs[refused]).accepted is True
+
+
 def test_noise_of_any_rank() -> None:
     rng = np.random.default_rng(5)
     B = rng.normal(size=(4, 2))
@@ -284,8 +304,11 @@ def test_noise_of_any_rank() -> None:
 
 def test_sentences() -> None:
     robot = unicycle()
-    with pytest.raises(PilotageError, match="at least one particle"):
-        ParticleFilter(n=0)
+    for n in (0, 1000.0, "many"):
+        with pytest.raises(PilotageError, match="a whole number of particles, at least one"):
+            ParticleFilter(n=n)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="probability that a good reading passes"):
+        ParticleFilter(gate=99.0)
     with pytest.raises(PilotageError, match="choose one of"):
         ParticleFilter(resampling="roulette")
     with pytest.raises(PilotageError, match="between 0 and 1"):

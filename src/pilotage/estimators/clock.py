@@ -9,6 +9,21 @@ from typing import Any
 import numpy as np
 
 from ..core import PilotageError, ShapeError
+from ..core.seconds import seconds
+
+
+def usual(dt: Any) -> float | None:
+    """The step that an estimator takes when nobody says, or None for no such step; a sentence where it is no time."""
+    if dt is None or seconds(dt) > 0.0:
+        return dt
+    raise PilotageError(f"dt is {dt}; the usual step must take more than 0 s")
+
+
+def wanted(dt: Any, usual: float | None) -> float:
+    """The step that was asked for, or else the usual one."""
+    if dt is None and usual is None:
+        raise PilotageError("how long is a step? give dt, in seconds")
+    return float(seconds(usual if dt is None else dt))
 
 
 @dataclass
@@ -29,7 +44,7 @@ class Clock:
         elif to is not None:
             raise PilotageError("give dt or to, not both")
         if not isinstance(dt, (int, float, np.number)) or not math.isfinite(dt):
-            raise PilotageError(f"a step takes a number of seconds, not {dt!r}; actions are given as u=...")
+            raise PilotageError(f"a step takes a finite number of seconds, not {dt!r}; actions are given as u=...")
         if not dt >= 0.0:
             raise PilotageError(
                 f"a step of {dt:g} s from t = {self.t:g} s goes back in time; readings must arrive in order of time"

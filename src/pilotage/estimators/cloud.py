@@ -14,6 +14,7 @@ from ..core.gaussian import log_normal
 from ..core.sensor import measured
 from ..models import bind
 from .algebra import cholesky_semidefinite
+from .packing import gate_quantiles
 
 
 def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:
@@ -32,15 +33,21 @@ def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: R
     return Particles.trusted(space, cast(Array, space.plus(y, e)), cloud.log_weights)
 
 
-def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None) -> Update:
-    """Particles weighed by a reading: ``log w_i += log p(z | x_i)``; the sensor reads from the particles' own space."""
+def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: float | None = None) -> Update:
+    """Particles weighed by a reading: ``log w_i += log p(z | x_i)``; the sensor reads from the particles' own space.
+
+    What no particle can explain, and what the gate refuses, changes nothing.
+    """
     z = sensor.reading.check(z, "reading", finite=False)
     w = cloud.log_weights + likelihoods(cloud, sensor, z, context)
     total: Any = log_sum_exp(w)
-    possible: Any = total > -np.inf
-    log_weights = np.where(possible[..., None], w - np.where(possible, total, 0.0)[..., None], cloud.log_weights)
+    taken: Any = total > -np.inf
+    if gate is not None:
+        measures = measured(sensor.reading, z).sum(-1)
+        taken = taken & (surprise(cloud, sensor, z, context)[2] <= gate_quantiles(gate, sensor.reading.dim)[measures])
+    log_weights = np.where(taken[..., None], w - np.where(taken, total, 0.0)[..., None], cloud.log_weights)
     after = Particles.trusted(cloud.space, np.broadcast_to(cloud.points, (*w.shape, cloud.space.size)), log_weights)
-    return CloudUpdate(after, partial(surprise, cloud, sensor, z, context), total, possible)
+    return CloudUpdate(after, partial(surprise, cloud, sensor, z, context), total, taken)
 
 
 def likelihoods(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> Array:

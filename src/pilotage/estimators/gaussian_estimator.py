@@ -12,10 +12,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..core import CovarianceError, Dynamics, FilterRun, Gaussian, ModelError, Sensor, ShapeError, Space, Update
+from ..core.seconds import seconds
 from ..models import bind, parameters
+from .clock import usual, wanted
 from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, update_all, update_one
 from .kernels import kept, kernel_key
-from .packing import Pack, numbers
+from .packing import Pack, check_gate, numbers
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,8 @@ class GaussianEstimator(ABC):
     _drivers: ClassVar[Drivers]
 
     def __post_init__(self) -> None:
-        if self.gate is not None and not 0.0 < self.gate < 1.0:
-            raise ModelError(f"gate is {self.gate}; it is the probability that a good reading passes, such as 0.99")
-        if self.dt is not None and not self.dt > 0.0:
-            raise ModelError(f"dt is {self.dt}; a step must take more than 0 s")
+        check_gate(self.gate)
+        usual(self.dt)
         if self.dynamics is not None:
             self.check_dynamics(self.dynamics)
 
@@ -84,7 +84,7 @@ class GaussianEstimator(ABC):
     def predict(self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None) -> Gaussian:
         """The belief `dt` seconds later under action `u` (default: zero); leading axes of the belief are a batch."""
         self.check_dynamics(dynamics)
-        dt = self._seconds(dt)
+        dt = wanted(dt, self.dt)
         belief = moments_on(belief, dynamics.state)
         pack = Pack(dynamics.state)
         bs = pack.packed(belief)
@@ -115,21 +115,23 @@ class GaussianEstimator(ABC):
         self,
         belief: Any,
         dynamics: Dynamics,
-        sensor: Sensor,
+        us: Any,
         zs: Any,
-        us: Any = None,
         dt: Any = None,
+        *,
+        sensor: Sensor,
         contexts: Any = None,
     ) -> FilterRun:
         """A whole sequence: predict and update for each reading.
 
         Args:
             belief: what is known before the first prediction; leading axes are a batch.
-            dynamics, sensor: the models.
+            dynamics: how the state moves.
+            us: actions ``(..., T, m)``, or None for zero.
             zs: readings ``(..., T, m)``.
-            us: actions ``(..., T, m)``; zero by default.
-            dt: seconds before each reading, a number or ``(T,)``.
-            contexts: context of each reading, ``(T, c)``.
+            dt: seconds before each reading, a number or ``(T,)``; by default the usual step.
+            sensor: what reads them.
+            contexts: context of each, ``(T, c)``.
 
         Returns:
             Beliefs ``(..., T)`` and the results of each update.
@@ -138,6 +140,8 @@ class GaussianEstimator(ABC):
         self.check_sensor(sensor)
         sensor = sensor.on(dynamics.state)
         zs = sensor.reading.check(zs, "readings", finite=False)
+        if zs.ndim < 2:
+            raise ShapeError(f"a run takes readings (..., T, {sensor.reading.size}); one of shape {zs.shape} was given")
         belief = moments_on(belief, dynamics.state)
         batch, steps = np.broadcast_shapes(belief.mean.shape[:-1], zs.shape[:-2]), zs.shape[-2]
         dts = self._steps(dt, steps)
@@ -215,20 +219,16 @@ class GaussianEstimator(ABC):
     def _key(self) -> tuple[Any, ...]:
         return (self._drivers.predict, self._drivers.update)
 
-    def _seconds(self, dt: float | None) -> float:
-        dt = self.dt if dt is None else dt
-        if dt is None or not dt >= 0.0:
-            raise ModelError(f"a step of {dt} s was asked for; give dt, in seconds, not negative")
-        return float(dt)
-
     def _steps(self, dt: Any, count: int) -> np.ndarray:
         """Seconds before each of `count` readings."""
-        given = np.asarray(self.dt if dt is None else dt, dtype=float)
-        if given.shape not in ((), (1,), (count,)):
+        if dt is None or np.ndim(dt) == 0:
+            return np.full(count, wanted(dt, self.dt))
+        given = np.array(dt, dtype=float)
+        if given.shape not in ((1,), (count,)):
             raise ShapeError(f"dt has shape {given.shape}; {count} readings need one number or {count} of them")
-        if not (given >= 0.0).all():
-            self._seconds(None if dt is None else float(given[~(given >= 0.0)][0]))
-        return np.full(count, given) if given.size == 1 else np.array(given)
+        for step in given[~((given >= 0.0) & (given < np.inf))]:
+            seconds(float(step))
+        return np.full(count, given[0]) if given.size == 1 else given
 
 
 def restoring(driver: Callable[..., int]) -> Callable[..., int]:

@@ -169,7 +169,7 @@ class GaussianFilter:
         """
         count = len(zs)
         dts = np.full(count, self._clock.step(None, None)) if ts is None else self._clock.steps(ts, count)
-        result = self.estimator.run(self.belief, self.dynamics, sensor, zs, us, dts, contexts)
+        result = self.estimator.run(self.belief, self.dynamics, us, zs, dts, sensor=sensor, contexts=contexts)
         if count:
             self.belief = result.beliefs[-1]  # type: ignore[index]
             self._clock.t = self._clock.t + float(dts.sum()) if ts is None else float(ts[-1])

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Gaussian, Space
+from ..core import Gaussian, ModelError, Space
 from ..models import parameters
 
 EMPTY = np.zeros(0)
@@ -68,6 +68,12 @@ def unpacked(pack: Pack, shape: tuple[int, int], b: bytes) -> tuple[Any, ...]:
 
 def _number(value: Any) -> Any:
     return float(value) if value.ndim == 0 else value
+
+
+def check_gate(gate: Any) -> None:
+    """Refuse what is not a gate: None, or a probability between 0 and 1."""
+    if gate is not None and not (isinstance(gate, (int, float, np.number)) and 0.0 < gate < 1.0):
+        raise ModelError(f"gate is {gate!r}; it is the probability that a good reading passes, such as 0.99")
 
 
 @lru_cache(maxsize=64)

@@ -32,7 +32,9 @@ from ..core import (
     generator,
     seeded,
 )
+from .clock import usual, wanted
 from .cloud import propagate, scatter, weigh
+from .packing import check_gate
 from .resampling import METHODS, resample
 from .sampling_filter import SamplingFilter
 
@@ -51,6 +53,11 @@ class ParticleFilter:
         smoothing: width of the kernel by which particles drawn anew are spread, in units of the best width for a
             normal density (Silverman 1986; Musso, Oudjane and Le Gland 2001); 0 leaves copies equal. Meant for
             dynamics with little noise: it widens the covariance by ``1 + h^2``.
+        gate: probability with which a good reading passes, as for `EKF`: readings whose NIS exceeds that chi-square
+            quantile change nothing. The NIS is that of the mean and covariance of the expected readings, so a cloud
+            of several clusters lets more pass; it costs a second look at every particle. None accepts everything that
+            some particle can explain. The alternative, which weighs outliers instead of refusing them, is a sensor
+            whose `log_prob` has heavy tails.
 
     Example:
         >>> from pilotage.models import bicycle, gnss
@@ -66,18 +73,19 @@ class ParticleFilter:
     resampling: str = "systematic"
     threshold: float = 0.5
     smoothing: float = 0.0
+    gate: float | None = None
 
     def __post_init__(self) -> None:
-        if self.n < 1:
-            raise PilotageError(f"n is {self.n}; a cloud needs at least one particle")
+        if not isinstance(self.n, (int, np.integer)) or self.n < 1:
+            raise PilotageError(f"n is {self.n!r}; a cloud needs a whole number of particles, at least one")
         if self.resampling not in METHODS:
             raise PilotageError(f"there is no resampling {self.resampling!r}; choose one of {', '.join(METHODS)}")
         if not 0.0 <= self.threshold <= 1.0:
             raise PilotageError(f"threshold is {self.threshold}; it is a share of the particles, between 0 and 1")
         if not self.smoothing >= 0.0:
             raise PilotageError(f"smoothing is {self.smoothing}; a width cannot be negative")
-        if self.dt is not None and not self.dt > 0.0:
-            raise PilotageError(f"dt is {self.dt}; a step must take more than 0 s")
+        check_gate(self.gate)
+        usual(self.dt)
         if self.dynamics is not None and not isinstance(self.dynamics, Dynamics):
             raise ModelError(f"ParticleFilter needs Dynamics, not {type(self.dynamics).__name__}; is () missing?")
 
@@ -95,14 +103,14 @@ class ParticleFilter:
         """
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
-        return propagate(self.renewed(cloud, rng=draw), dynamics, u, seconds(self.dt if dt is None else dt), rng=draw)
+        return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after reading `z`, NaN where nothing was measured.
 
         Innovation, S and NIS are those of the cloud of expected readings; they are reckoned when asked for. When no
         particle can explain the reading (all likelihoods are zero), the belief stays what it was, `accepted` is False
-        and the log-likelihood is -inf.
+        and the log-likelihood is -inf. The belief stays what it was behind a gate that refuses, too.
 
         Args:
             belief: particles; from any other belief `n` are drawn.
@@ -112,7 +120,7 @@ class ParticleFilter:
             rng: seed or generator, for a belief that has no particles yet.
         """
         cloud = self.cloud(belief, belief.space, rng=rng)
-        return weigh(cloud, sensor.on(cloud.space), z, context)
+        return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
     def start(
         self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0, rng: Rng = None
@@ -172,10 +180,3 @@ def kernel_noise(cloud: Particles, width: float, *, rng: Rng = None) -> Any:
     z = generator(rng).standard_normal((*cloud.points.shape[:-1], d))
     P = cloud.moments().cov
     return h[..., None, None] * scatter(P[..., None, :, :] if P.ndim > 2 else P, z)
-
-
-def seconds(dt: float | None) -> float:
-    """A step that goes forward in time, or a sentence."""
-    if dt is None or not dt >= 0.0:
-        raise ModelError(f"a step of {dt} s was asked for; give dt, in seconds, not negative")
-    return float(dt)

@@ -272,6 +272,8 @@ class UKF(GaussianEstimator):
         super().__post_init__()
         if not 0.0 < self.alpha <= 1.0:
             raise ModelError(f"alpha is {self.alpha}; the spread of sigma points lies in (0, 1]")
+        if not np.isfinite([self.beta, self.kappa]).all():
+            raise ModelError(f"beta is {self.beta}, kappa {self.kappa}; finite numbers were expected")
 
     def prepare(self, w: np.ndarray, dim: int) -> None:
         """Write the weights and the spread of the points into the scratch, and whether they may serve twice."""

@@ -45,8 +45,8 @@ from ...core import (
 )
 from ...core.belief import Array, log_sum_exp
 from ...maps import OccupancyGrid
+from ..clock import usual, wanted
 from ..cloud import CloudUpdate, likelihoods, propagate, surprise
-from ..particle import seconds
 from ..resampling import METHODS, resample
 from ..sampling_filter import SamplingFilter
 from .annealing import Annealing, Scored
@@ -115,9 +115,11 @@ class MonteCarloLocalization:
     clearance: float = 0.0
 
     def __post_init__(self) -> None:
-        low, high = self.particles
-        if not 1 <= low <= high:
-            raise PilotageError(f"particles is {self.particles}; give the least and the largest number")
+        counts = np.asarray(self.particles)
+        if counts.shape != (2,) or counts.dtype.kind not in "iu" or not 1 <= counts[0] <= counts[1]:
+            raise PilotageError(
+                f"particles is {self.particles!r}; give the least and the largest number: (1000, 50000)"
+            )
         if self.resampling not in METHODS:
             raise PilotageError(f"there is no resampling {self.resampling!r}; choose one of {', '.join(METHODS)}")
         if not (self.power > 0.0 and self.error > 0.0 and 0.5 <= self.confidence < 1.0):
@@ -129,8 +131,7 @@ class MonteCarloLocalization:
             )
         if not 0.0 <= self.threshold <= 1.0:
             raise PilotageError(f"threshold is {self.threshold}; it is a share of the particles, between 0 and 1")
-        if self.dt is not None and not self.dt > 0.0:
-            raise PilotageError(f"dt is {self.dt}; a step must take more than 0 s")
+        usual(self.dt)
         if not 0.0 <= self.alpha_slow <= self.alpha_fast <= 1.0:
             raise PilotageError(
                 f"alpha_slow ({self.alpha_slow}) <= alpha_fast ({self.alpha_fast}) must lie between 0 and 1"
@@ -195,7 +196,7 @@ class MonteCarloLocalization:
         draw = generator(rng)
         known = self.localization(belief, dynamics.state, rng=draw)
         cloud = self.renewed(known.particles, rng=draw)
-        cloud = propagate(cloud, dynamics, u, seconds(self.dt if dt is None else dt), rng=draw)
+        cloud = propagate(cloud, dynamics, u, wanted(dt, self.dt), rng=draw)
         return replace(known, particles=cloud)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
