@@ -159,6 +159,25 @@ class Blind(PlainTask):
         return np.where(x[..., 0] > 0.0, super().cost(x, u, r), np.nan)
 
 
+@pytest.mark.parametrize("weight", [1e-200, 1e-20, 1.0, 1e20, 1e154, 1e200, 1e300])
+@pytest.mark.parametrize("kind", [lambda task: task, lambda task: Blind(task, LINE)], ids=["finite", "some infinite"])
+def test_costs_of_any_size_are_weighed(weight: float, kind: Any) -> None:
+    drive = MPPI(cart(), kind(stop(weight=weight)), horizon=10, samples=200, rng=1)
+    with np.errstate(over="ignore"):
+        action = drive.act([0.3, -0.5])
+    assert action.status is ActionStatus.SOLVED
+    assert np.isfinite(action.u).all()
+    assert np.isclose(drive.weights.sum(), 1.0)
+    assert drive.weights[np.isinf(drive.costs)].sum() == 0.0
+    assert 1.0 / (drive.weights**2).sum() > 5.0
+
+
+def test_equal_costs_weigh_alike() -> None:
+    drive = MPPI(cart(), stop(weight=0.0), horizon=5, samples=100, std=1e-200, rng=1)
+    assert drive.act([1.0, 0.0]).status is ActionStatus.SOLVED
+    assert np.allclose(drive.weights, 0.01)
+
+
 @pytest.mark.parametrize(("policy", "expected"), [("hold", "last"), ("shift", "next"), ("brake", "brake")])
 def test_fallbacks(policy: Any, expected: str) -> None:
     drive = MPPI(cart(), Blind(stop(), LINE), horizon=5, samples=50, rng=1, fallback=policy, brake=[-1.5])
@@ -174,6 +193,7 @@ def test_fallbacks(policy: Any, expected: str) -> None:
         assert why in action.reason
         assert action.reason.endswith(f"fell back to {policy}")
         assert np.array_equal(action.u, wanted)
+        assert (action.plan is not None) == (policy == "shift"), "a plan is what is going to be done"
 
 
 def test_compiles_once_whatever_the_state_comes_in() -> None:
@@ -278,6 +298,11 @@ def test_models_are_refused_with_a_sentence() -> None:
         MPPI(cart(), track(reference=lambda x, t, steps: np.zeros((3, 2))), horizon=8, samples=8).act([0.0, 0.0])
     with pytest.raises(ModelError, match=r"references of the task are 0.1 s apart"):
         MPPI(cart(), track(reference=lambda x, t, steps: np.zeros((9, 2)), dt=0.1), dt=0.05)
+    drive = MPPI(cart(), track(reference=lambda x, t, steps: np.zeros((9, 2)), dt=0.1), horizon=8, samples=8)
+    before = drive.task
+    with pytest.raises(ModelError, match=r"references of the task are 0.2 s apart"):
+        drive.retarget(track(reference=lambda x, t, steps: np.zeros((9, 2)), dt=0.2))
+    assert drive.task is before
 
 
 def optimum(seeds: int) -> float:

@@ -57,6 +57,8 @@ def test_bad_paths_are_refused() -> None:
     for bad in ([], [[0.0]], [1.0, 2.0], [[0.0, np.nan]]):
         with pytest.raises(ShapeError, match="a path is an array"):
             Path(bad)
+    with pytest.raises(ShapeError, match=r"a point of shape \(3,\) was given"):
+        CORNER.project([1.0, 2.0, 3.0])
     with pytest.raises(ShapeError, match="no path to follow: goal in another component"):
         Path(Plan(PlanStatus.NO_PATH, reason="goal in another component"))
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pilotage.control import PurePursuit
+from pilotage.control.pursuit import slower
 from pilotage.core import ActionStatus, Dynamics, Gaussian, ModelError, ShapeError, Space
 from pilotage.models import bicycle, differential_drive, pendulum, tricycle, unicycle
 from pilotage.testing import check_controller
@@ -27,6 +28,15 @@ PATHS: dict[str, Any] = {
         lambda xy: abs(np.hypot(xy[..., 0], xy[..., 1] - 4.0) - 4.0),
     ),
 }
+
+
+class Crab(Dynamics):
+    """Drives where it looks, with actions of other names."""
+
+    state, action = unicycle().state, Space("forward [m/s]", "rotation [rad/s]")
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return unicycle().step(x, u, dt)
 
 
 def driven(drive: PurePursuit, model: Any, pose: tuple[float, ...], ticks: int) -> tuple[np.ndarray, list[Any]]:
@@ -96,6 +106,48 @@ def test_keeps_the_curvature_at_the_limit() -> None:
     assert np.isclose(wheels[0][0] / wheels[0][1], wheels[1][0] / wheels[1][1])
 
 
+@pytest.mark.parametrize("speed", [0.5, 5.0])
+@pytest.mark.parametrize(
+    "bounds",
+    ["speed [m/s] in [-1, 1]|yaw_rate [rad/s]", "speed [m/s] in [-1, 8]|yaw_rate [rad/s] in [-0.1, 3]"],
+    ids=["slow", "one-sided"],
+)
+def test_keeps_the_curvature_at_either_limit(bounds: str, speed: float) -> None:
+    class Limited(Crab):
+        action = Space(*bounds.split("|"))
+
+    drive = PurePursuit(Limited(), [[0.0, 0.0], [20.0, 0.0]], speed=speed, decel=5.0, lookahead=1.0, preview=0.0)
+    u = drive.act([1.0, 0.3, 0.0]).u
+    assert bool(Limited.action.contains(u))
+    assert np.isclose(u[1] / u[0], -2.0 * 0.3 / 1.0**2)
+
+
+def test_slower_leaves_what_cannot_be_helped_to_the_bounds() -> None:
+    bounds = Space("a in [0.2, 1]", "b in [-1, 0]")
+    assert slower(np.array([0.5, -0.5]), bounds).tolist() == [0.5, -0.5]
+    assert slower(np.array([2.0, -0.5]), bounds).tolist() == [1.0, -0.25]
+    assert slower(np.array([0.0, 0.5]), bounds).tolist() == [0.0, 0.0]
+    assert slower(np.array([-0.1, 0.0]), bounds).tolist() == [-0.1, 0.0]
+
+
+@pytest.mark.parametrize("name", VEHICLES)
+def test_a_path_that_leads_back_is_driven_round(name: str) -> None:
+    model, (circle, error) = VEHICLES[name], PATHS["circle"]
+    xs, actions = driven(PurePursuit(model, circle, speed=1.0), model, (0.0, 0.0, 0.0), 800)
+    assert actions[-1].status is ActionStatus.DONE
+    assert not actions[-1].reason
+    assert error(xs[:, :2]).max() < 0.2
+    assert np.hypot(*np.diff(xs[:, :2], axis=0).T).sum() > 0.95 * 8.0 * np.pi
+
+
+@pytest.mark.parametrize("name", VEHICLES)
+def test_a_path_of_one_point_is_driven_to(name: str) -> None:
+    model = VEHICLES[name]
+    xs, actions = driven(PurePursuit(model, [[3.0, 1.0]]), model, (0.0, 0.0, 0.0), 400)
+    assert actions[-1].status is ActionStatus.DONE
+    assert np.hypot(*(xs[-1, :2] - [3.0, 1.0])) < 0.2
+
+
 @pytest.mark.parametrize("name", VEHICLES)
 def test_contract(name: str) -> None:
     check_controller(PurePursuit(VEHICLES[name], [[0.0, 0.0], [9.0, 3.0]]), VEHICLES[name])
@@ -116,15 +168,6 @@ def test_a_missed_end_is_reported() -> None:
     assert action.u.tolist() == [0.0, 0.0]
 
 
-class Crab(Dynamics):
-    """Drives where it looks, with actions of other names."""
-
-    state, action = unicycle().state, Space("forward [m/s]", "rotation [rad/s]")
-
-    def step(self, x: Any, u: Any, dt: float) -> Any:
-        return unicycle().step(x, u, dt)
-
-
 def test_other_vehicles_bring_their_command() -> None:
     with pytest.raises(ModelError, match="does not know how to drive with the actions forward, rotation; give command"):
         PurePursuit(Crab(), [[0.0, 0.0], [9.0, 0.0]])
@@ -138,6 +181,11 @@ def test_refusals() -> None:
         PurePursuit(pendulum(), [[0.0, 0.0], [9.0, 0.0]])
     with pytest.raises(ShapeError, match="lookahead is -1; expected a positive number"):
         PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 0.0]], lookahead=-1)
+
+
+def test_a_time_that_is_none_is_refused() -> None:
+    with pytest.raises(ShapeError, match="t is nan; expected finite seconds"):
+        PurePursuit(unicycle(), [[0, 0], [5, 0]]).act([0.0, 0.0, 0.0], np.nan)
 
 
 def test_a_preview_that_is_no_time_is_refused():

@@ -165,6 +165,26 @@ def test_reach_gets_there() -> None:
     assert np.allclose(xs[-1, :2], [1.5, 1.0], atol=0.1)
 
 
+def test_a_path_that_leads_back_is_followed_round() -> None:
+    turn = np.linspace(0.0, 2.0 * np.pi, 60)
+    ring = np.stack([2.0 * np.sin(turn), 2.0 - 2.0 * np.cos(turn)], -1)
+    model, task = unicycle(), follow(ring, speed=1.0)
+    drive = MPPI(model, task, samples=300, rng=1)
+    for _ in range(2):  # the second time after the clock has gone back
+        drive.reset(seed=1)
+        xs, actions = drive_to_the_end(drive, model, np.zeros(3))
+        assert actions[-1].status is ActionStatus.DONE
+        assert np.hypot(*np.diff(xs[:, :2], axis=0).T).sum() > 0.9 * 4.0 * np.pi
+
+
+def test_follow_is_done_at_the_end_only() -> None:
+    task = follow([[0.0, 0.0], [10.0, 0.0]], tolerance=0.2)
+    x = np.array([[9.9, 0.0, 0.0], [9.7, 0.0, 0.0], [10.1, 0.1, 2.0]])
+    assert task.done(x).tolist() == [True, False, True]
+    assert task.done(np.zeros((0, 3))).shape == (0,)
+    assert task.done(x.reshape(3, 1, 3)).shape == (3, 1)
+
+
 def test_settings_that_make_no_task_are_sentences():
     robot = unicycle()
     with pytest.raises(ShapeError, match="effort has shape"):

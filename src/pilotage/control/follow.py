@@ -59,7 +59,8 @@ def follow(
         decel: what the reference slows down with before the end [m/s^2].
         radius: of the robot [m]; with its centre nearer to an obstacle it collides.
         margin: within so much more, nearness costs [m].
-        tolerance: the task is done so close to the end [m].
+        tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
+            leads back to where it begins is driven.
         weights: by the names above; what is not given keeps its default.
         settings: `initial`, `dt` and `horizon` of the task.
 
@@ -82,12 +83,13 @@ def follow(
     if grid is not None:
         params |= {"radius": float(radius), "margin": float(margin), "clearance": clearance(grid)}
 
-    def done(x: Any) -> Any:
-        return np.hypot(x[..., 0] - path.goal[0], x[..., 1] - path.goal[1]) < tolerance
+    reference = _Reference(path, float(speed), float(decel), settings.get("dt", 0.1))
 
-    return _family(grid is not None)(
-        reference=_Reference(path, float(speed), float(decel), settings.get("dt", 0.1)), done=done, **params, **settings
-    )
+    def done(x: Any) -> Any:
+        near = np.hypot(x[..., 0] - path.goal[0], x[..., 1] - path.goal[1]) < tolerance
+        return near & (reference.left(x) <= 2.0 * tolerance)
+
+    return _family(grid is not None)(reference=reference, done=done, **params, **settings)
 
 
 def clearance(grid: Any) -> Raster:
@@ -111,6 +113,14 @@ class _Reference:
         begin = self.progress.update(x[:2], t)
         paced(path.points, path.s, begin, self.speed, self.decel, self.dt, chord, rows)
         return rows
+
+    def left(self, x: Array) -> Any:
+        """Metres of path still ahead; of states ``(..., 3)`` when nobody has been on the way yet."""
+        path, s = self.progress.path, self.progress.s
+        if s is not None:
+            return path.length - s
+        places = np.reshape(x, (-1, np.shape(x)[-1]))[:, :2]
+        return np.reshape([path.length - path.project(one) for one in places], np.shape(x)[:-1])
 
 
 @cache

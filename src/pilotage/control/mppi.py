@@ -94,8 +94,7 @@ class MPPI:
         self.dynamics = dynamics
         self.task = mounted(task, dynamics)
         self.dt = float(self.task.dt if dt is None else dt)
-        if self.dt != self.task.dt and getattr(self.task, "reference_size", 0):
-            raise ModelError(f"dt is {self.dt}, but the references of the task are {self.task.dt} s apart; set its dt")
+        self._check_references(self.task)
         self.temperature, self.effective = temperature, float(effective)
         self.correlation, self.pull = float(correlation), float(pull)
         self.samples, self.iterations, self.fallback = int(samples), int(iterations), fallback
@@ -122,8 +121,9 @@ class MPPI:
 
     def retarget(self, task: Any) -> None:
         """Go on with another task; nothing is compiled again when it differs in parameters only (a new clearance)."""
-        self.task = mounted(task, self.dynamics)
-        self._rollouts = self._rollouts.retarget(self.task)
+        given = mounted(task, self.dynamics)
+        self._check_references(given)
+        self.task, self._rollouts = given, self._rollouts.retarget(given)
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]; default: one step after the last call.
@@ -136,15 +136,19 @@ class MPPI:
         x = state_of(belief_or_state, self.dynamics.state)
         now = self._advance(t)
         reason = broken(x, self.dynamics.state)
-        if not reason and bool(self.task.done(x)):
+        if reason:
+            return self._fall_back(reason, begun)
+        # Before `done`, because tasks that remember, as `follow` does, learn here how far the robot has come.
+        stages = self._rollouts.references(x, now)
+        if bool(self.task.done(x)):
             self._last = self._brake
             return Action(self._brake.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
-        if not reason and self._improve(x, now):
+        if self._improve(x, stages):
             self._ahead = 0
             self._last = self.plan[0].copy()
             cost = float(self.weights @ np.where(self.weights > 0.0, self.costs, 0.0))
             return Action(self._last.copy(), ActionStatus.SOLVED, self.plan.copy(), cost, time.perf_counter() - begun)
-        return self._fall_back(reason or f"none of {self.samples} samples has a finite cost", begun)
+        return self._fall_back(f"none of {self.samples} samples has a finite cost", begun)
 
     @property
     def costs(self) -> Array:
@@ -156,9 +160,9 @@ class MPPI:
         """Weight of each sample of the last tick, ``(K,)``; their sum is 1."""
         return self._rollouts.weights
 
-    def _improve(self, x: Array, now: float) -> bool:
+    def _improve(self, x: Array, stages: Array) -> bool:
         """Improve the plan from `x`; whether any sample had a finite cost."""
-        stages, heat = self._rollouts.references(x, now), 0.0
+        heat = 0.0
         for _ in range(self.iterations):
             self._key[2] += 1
             noise = self._limits, self._price(), self.dt, self.correlation, self._key
@@ -205,9 +209,13 @@ class MPPI:
             policy, why = "brake", f"{why}; the last plan is used up"
         u = {"hold": self._last, "shift": self.plan[0], "brake": self._brake}[policy].copy()
         self._last = u
-        why = f"{why}; fell back to {policy}"
+        plan = self.plan.copy() if policy == "shift" else None
         spent = time.perf_counter() - begun
-        return Action(u, ActionStatus.FALLBACK, self.plan.copy(), solve_time=spent, reason=why)
+        return Action(u.copy(), ActionStatus.FALLBACK, plan, solve_time=spent, reason=f"{why}; fell back to {policy}")
+
+    def _check_references(self, task: Any) -> None:
+        if self.dt != task.dt and getattr(task, "reference_size", 0):
+            raise ModelError(f"dt is {self.dt}, but the references of the task are {task.dt} s apart; set its dt")
 
     def _check_settings(self) -> None:
         heat = self.temperature

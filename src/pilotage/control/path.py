@@ -61,8 +61,11 @@ class Path:
         return np.stack([np.interp(s, self.s, self.points[:, i]) for i in range(2)], -1)
 
     def project(self, xy: ArrayLike, low: float = 0.0, high: float = math.inf) -> float:
-        """Arc length of the point nearest to `xy` among those between the arc lengths `low` and `high`."""
-        x, y = np.asarray(xy, dtype=np.float64)
+        """Arc length of the point nearest to `xy` ``(2,)`` among those between the arc lengths `low` and `high`."""
+        point = np.asarray(xy, dtype=np.float64)
+        if point.shape != (2,):
+            raise ShapeError(f"a point of shape {point.shape} was given; expected (2,): x and y")
+        x, y = point
         return nearest(self.points, self.s, float(x), float(y), float(low), float(high))
 
 
@@ -71,6 +74,19 @@ class Progress:
 
     The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
     A robot that is farther than `lost` metres from there, or whose clock runs backwards, is looked for everywhere.
+
+    Args:
+        path: the path.
+        behind, ahead: the search reaches so far back and forward from the last place, along the path [m].
+        lost: distance from the path around the last place beyond which that is given up [m].
+
+    Attributes:
+        s: arc length reached so far [m]; None before the first update.
+
+    Example:
+        >>> there_and_back = Progress(Path([[0, 0], [5, 0], [5, 0.5], [0, 0.5]]))
+        >>> [there_and_back.update([x, 0.2]) for x in (0.0, 1.0, 2.0)]
+        [0.0, 1.0, 2.0]
     """
 
     def __init__(self, path: Path, *, behind: float = 0.5, ahead: float = 2.0, lost: float = 2.0) -> None:

@@ -161,23 +161,34 @@ def weigh(lowest: float, temperature: float, costs: Any, weights: Any) -> Any:
 
 
 def chosen_temperature(lowest: float, wanted: float, costs: Any, weights: Any) -> float:
-    """The temperature at which ``(sum w)^2 / sum w^2`` is as wanted to a few percent, by bisection."""
-    above = 0.0
-    count = 0.0
-    for b in range(costs.shape[0]):
-        for lane in range(LANES):
-            finite = costs[b, lane] < math.inf
-            above += costs[b, lane] - lowest if finite else 0.0
-            count += 1.0 if finite else 0.0
-    if above == 0.0:
+    """The temperature at which ``(sum w)^2 / sum w^2`` is as wanted to a few percent, by bisection.
+
+    It is sought in units of the mean excess over the lowest cost, so that costs of any size are weighed alike.
+    """
+    scale = mean_excess(lowest, costs)
+    if scale == 0.0:
         return 1.0
-    low = 1e-4 * above / count
-    high = 1e2 * above / count
+    low = 1e-4
+    high = 1e2
     for _ in range(9):
         middle = math.sqrt(low * high)
-        total, squares = weigh(lowest, middle, costs, weights)
+        total, squares = weigh(lowest, middle * scale, costs, weights)
         if total * total < wanted * squares:
             low = middle
         else:
             high = middle
-    return math.sqrt(low * high)
+    return math.sqrt(low * high) * scale
+
+
+def mean_excess(lowest: float, costs: Any) -> float:
+    """Mean of what finite costs exceed the lowest by; 0 below 1e-300, and at most 1e300, for it is divided by."""
+    above = 0.0
+    count = 0.0
+    for b in range(costs.shape[0]):
+        for lane in range(LANES):
+            excess = costs[b, lane] - lowest
+            finite = excess < 1e300
+            above += excess * 1e-6 if finite else 0.0
+            count += 1.0 if finite else 0.0
+    mean = above / count * 1e6
+    return 0.0 if mean < 1e-300 else mean

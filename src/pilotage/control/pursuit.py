@@ -14,6 +14,7 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus, Plan
 from ..core.sensor import find
+from ..core.space import Space
 from .path import Path, Progress, sighted
 from .states import broken, state_of
 
@@ -33,8 +34,9 @@ class PurePursuit:
         speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the path
 
     A bicycle or tricycle steers ``atan(wheelbase kappa)`` and accelerates towards the speed; a unicycle or differential
-    drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where an action would leave its
-    bounds, the vehicle goes slower and keeps the curvature.
+    drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where these two would leave their
+    bounds, they go slower and keep the curvature. A path of one point is driven to; one that leads back to where it
+    begins is driven round.
 
     Args:
         dynamics: what is driven; its state has x, y and yaw. Known by the names of the actions: accel and steer, speed
@@ -44,7 +46,7 @@ class PurePursuit:
         decel: for slowing down before the end [m/s^2].
         lookahead: shortest distance to the target [m].
         preview: the target is so many seconds ahead [s].
-        tolerance: the path is done so close to its end [m].
+        tolerance: the path is done so close to its end [m], with at most twice as much of it ahead.
         gain: of the acceleration towards the speed wanted [1/s].
         command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
 
@@ -93,9 +95,11 @@ class PurePursuit:
         """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
 
         Raises:
-            ShapeError: on a state of the wrong length.
+            ShapeError: on a state of the wrong length, or a time that is not finite.
         """
         begun = time.perf_counter()
+        if t is not None and not math.isfinite(t):
+            raise ShapeError(f"t is {t}; expected finite seconds")
         x = state_of(belief_or_state, self.dynamics.state)
         reason = broken(x, self.dynamics.state)
         if reason:
@@ -104,9 +108,9 @@ class PurePursuit:
         px, py, yaw = x[self._pose]
         s = self._progress.update((px, py), math.inf if t is None else t)
         gap = math.dist(self.path.goal, (px, py))
-        if gap <= self.tolerance:
+        left = self.path.length - s if self.path.length > 0.0 else gap
+        if gap <= self.tolerance and left <= 2.0 * self.tolerance:
             return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, "", begun)
-        left = self.path.length - s
         if left <= 0.0:
             reason = f"the end of the path was passed {gap:.2g} m beside it"
             return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
@@ -163,15 +167,11 @@ def _steered(dynamics: Dynamics, gain: float) -> Command:
 
 def _turned(dynamics: Dynamics, gain: float) -> Command:
     order = [dynamics.action.index(name) for name in ("speed", "yaw_rate")]
-    most = float(dynamics.action.high[order[1]])
 
     def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
-        turn = speed * kappa
-        if abs(turn) > most:
-            speed, turn = speed * most / abs(turn), math.copysign(most, turn)
         u = np.zeros(dynamics.action.size)
-        u[order] = 0.0 if behind else speed, turn
-        return u
+        u[order] = 0.0 if behind else speed, speed * kappa
+        return slower(u, dynamics.action)
 
     return command
 
@@ -179,16 +179,29 @@ def _turned(dynamics: Dynamics, gain: float) -> Command:
 def _wheeled(dynamics: Dynamics, gain: float) -> Command:
     radius, track = _parameter(dynamics, "wheel_radius"), _parameter(dynamics, "track")
     order = [dynamics.action.index(name) for name in ("left", "right")]
-    most = float(dynamics.action.high[order].min())
 
     def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
         forward, half = 0.0 if behind else speed, 0.5 * track * speed * kappa
-        wheels = np.array([forward - half, forward + half]) / radius
         u = np.zeros(dynamics.action.size)
-        u[order] = wheels * min(1.0, most / max(np.abs(wheels).max(), 1e-9))
-        return u
+        u[order] = (forward - half) / radius, (forward + half) / radius
+        return slower(u, dynamics.action)
 
     return command
+
+
+def slower(u: Array, action: Space) -> Array:
+    """The largest share of the action `u` that lies within its bounds: all components in proportion.
+
+    Example:
+        >>> slower(np.array([4.0, -1.0]), Space("speed in [-1, 2]", "yaw_rate in [-0.2, 1]"))
+        array([ 0.8, -0.2])
+    """
+    share = 1.0
+    for value, low, high in zip(u.tolist(), action.low.tolist(), action.high.tolist(), strict=True):
+        limit = high if value > 0.0 else low
+        if abs(value) > abs(limit) and value * limit >= 0.0:
+            share = min(share, limit / value)
+    return share * u
 
 
 def _parameter(dynamics: Dynamics, name: str) -> float:
