@@ -9,7 +9,6 @@ from gymnasium.wrappers import TimeLimit
 
 from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space, Task
 from pilotage.envs import ModelEnv, ModelVectorEnv
-from pilotage.envs.simulation import symmetric_root
 
 from .worlds import LIDAR, SENSORS, START, STATE, compass, fix, going_home, rover
 
@@ -241,18 +240,6 @@ def test_a_registered_environment_has_its_own_time_limit(register):
         *_, truncated, _ = env.step(np.zeros(2))
         steps += 1
     assert steps == 7
-
-
-@pytest.mark.parametrize("rank", [0, 1, 3, 5])
-def test_symmetric_root(rank):
-    rng = np.random.default_rng(rank)
-    A = rng.normal(size=(4, 5, rank))
-    cov = A @ A.swapaxes(-1, -2)
-    root = symmetric_root(cov)
-    np.testing.assert_allclose(root @ root, cov, atol=1e-12)
-    np.testing.assert_allclose(root, root.swapaxes(-1, -2), atol=1e-12)
-    cov[1] = np.nan
-    np.testing.assert_allclose(symmetric_root(cov)[[0, 2, 3]], root[[0, 2, 3]], atol=1e-12)
 
 
 def test_what_does_not_fit_one_environment_is_refused():

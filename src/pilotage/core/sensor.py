@@ -13,7 +13,9 @@ from .belief import Array
 from .errors import SpaceError
 from .gaussian import log_normal
 from .linearize import jacobian
+from .scatter import scattered
 from .space import Space
+from .streams import Rng, generator
 
 
 class Sensor(ABC):
@@ -71,6 +73,16 @@ class Sensor(ABC):
         R = np.where(both, noise, np.eye(self.reading.dim))
         return log_normal(np.where(seen, d, 0.0), R) + 0.5 * np.log(2.0 * np.pi) * (~seen).sum(-1)
 
+    def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
+        """Readings ``(..., reading.size)`` drawn at random in states ``(..., state.size)``, numpy arrays.
+
+        Default: ``observe(x) (+) e``, ``e ~ N(0, noise(x))``. Sensors whose errors are not Gaussian override it, as
+        they do `log_prob`.
+        """
+        z = np.asarray(self.observe(x, context), dtype=np.float64)
+        e = generator(rng).standard_normal((*z.shape[:-1], self.reading.dim))
+        return scattered(self.reading, z, self.noise(x, context), e)
+
     def on(self, space: Space) -> Sensor:
         """This sensor reading its components by name from states of a bigger space.
 
@@ -86,6 +98,7 @@ class SelectedSensor(Sensor):
     """A sensor of a few components, mounted on a bigger state; what `Sensor.on` returns.
 
     ``H = H_inner D``, D the Jacobian of picking the components: ones and zeros unless a pose or a rotation is cut.
+    Mountings of one sensor on one space are equal.
     """
 
     def __init__(self, inner: Sensor, space: Space) -> None:
@@ -104,6 +117,12 @@ class SelectedSensor(Sensor):
         for row, i in enumerate(self._index):
             D[row, spot[int(i)]] = 1.0
         return D
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SelectedSensor) and other.inner is self.inner and other.state == self.state
+
+    def __hash__(self) -> int:
+        return hash((id(self.inner), self.state))
 
     def _pick(self, x: Any) -> Any:
         return (x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64))[..., self._index]
@@ -126,6 +145,10 @@ class SelectedSensor(Sensor):
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
         """That of the inner sensor."""
         return self.inner.log_prob(z, self._pick(x), context)
+
+    def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
+        """Readings of the inner sensor."""
+        return self.inner.sample(self._pick(x), context, rng=rng)
 
     def on(self, space: Space) -> Sensor:
         """The inner sensor on another space."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
-from ..core.sensor import find
+from ..core.scatter import scattered
 
 Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
@@ -46,23 +46,22 @@ class Verdict:
 class Mounted:
     """A sensor on a larger state, with its context, that draws readings.
 
-    ``z ~ observe(x) (+) N(0, R)``; a sensor whose errors are not Gaussian brings a method ``sample(x, context, rng=)``
-    of its own (`pilotage.maps.Lidar` does), and is asked once for each random stream.
+    ``z ~ sensor.sample(x)``, each state with a random stream of its own: one call a state, or a single one for all of
+    them where the sensor keeps the default, ``observe(x) (+) N(0, R)``, which gives the same numbers.
     """
 
     def __init__(self, sensor: Sensor, context: Any, state: Space) -> None:
         self.sensor, self.context = sensor.on(state), context
         self.reading = sensor.reading
-        self._own: Callable[..., Any] | None = getattr(sensor, "sample", None)
-        self._taken = [find(name, state) for name in sensor.state.names] if self._own else []
+        self._default = type(sensor).sample is Sensor.sample
 
     def draw(self, x: Array, streams: Streams) -> Array:
         """Readings in states ``(..., n)``."""
-        if self._own is None:
+        if self._default:
             z, R = self.sensor.observe(x, self.context), self.sensor.noise(x, self.context)
-            return scattered(self.reading, z, R, streams)
+            return shaken(self.reading, z, R, streams)
         if isinstance(streams, np.random.Generator):
-            return np.asarray(self._own(x[..., self._taken], self.context, rng=streams))
+            return np.asarray(self.sensor.sample(x, self.context, rng=streams), dtype=np.float64)
         return np.stack([self.draw(one, stream) for one, stream in zip(x, streams, strict=True)])
 
 
@@ -116,7 +115,7 @@ class Simulation:
     def advance(self, x: Array, u: Array, streams: Streams) -> Array:
         """The states a tick later, process noise included."""
         y = self.dynamics.step(x, u, self.dt)
-        return scattered(self.dynamics.state, y, self.dynamics.noise(x, u, self.dt), streams)
+        return shaken(self.dynamics.state, y, self.dynamics.noise(x, u, self.dt), streams)
 
     def observe(self, x: Array, streams: Streams) -> dict[str, Array]:
         """What the sensors read in states ``(..., n)``, noise included."""
@@ -149,28 +148,9 @@ class Simulation:
         return None if not each or each[0] is None else np.stack([r for r in each if r is not None])
 
 
-def scattered(space: Space, x: Any, cov: Any, streams: Streams) -> Array:
+def shaken(space: Space, x: Any, cov: Any, streams: Streams) -> Array:
     """`x` (+) noise of covariance `cov` ``(..., dim, dim)``; a stream is used alike whether or not there is noise."""
     if isinstance(streams, np.random.Generator):
-        z = streams.standard_normal(space.dim)
-    else:
-        z = np.array([stream.standard_normal(space.dim) for stream in streams]).reshape(-1, space.dim)
-    e = (symmetric_root(np.asarray(cov, dtype=np.float64)) @ z[..., None])[..., 0]
-    return np.asarray(space.plus(x, e))
-
-
-def symmetric_root(cov: Array) -> Array:
-    """The symmetric A with ``A A = cov``, for covariances ``(..., d, d)`` that may be singular.
-
-    It depends continuously on `cov`, as a Cholesky factor of a singular matrix or bare eigenvectors do not, so that
-    rounding in a batch cannot turn the noise elsewhere.
-    """
-    lost = np.asarray(~np.isfinite(cov).all((-1, -2)))[..., None, None]
-    cov = np.where(lost, 0.0, cov)
-    diagonal = np.diagonal(cov, axis1=-2, axis2=-1)[..., None] * np.eye(cov.shape[-1])
-    if np.array_equal(cov, diagonal):
-        root = np.sqrt(np.maximum(diagonal, 0.0))
-    else:
-        values, vectors = np.linalg.eigh(cov)
-        root = (vectors * np.sqrt(np.maximum(values, 0.0))[..., None, :]) @ np.swapaxes(vectors, -1, -2)
-    return np.where(lost, np.nan, root)
+        return scattered(space, x, cov, streams.standard_normal(space.dim))
+    z = np.array([stream.standard_normal(space.dim) for stream in streams]).reshape(-1, space.dim)
+    return scattered(space, x, cov, z)

@@ -89,8 +89,9 @@ def check_sensor(
 ) -> None:
     """Check a sensor, of any kind, against its contract, and say in a sentence what is wrong.
 
-    As `check_dynamics`, for `observe`; besides, a sensor moved to a bigger state by `on` reads the same, and `log_prob`
-    is finite and largest, for noise that has no zero variance, at the expected reading.
+    As `check_dynamics`, for `observe`; besides, a sensor moved to a bigger state by `on` reads the same, `log_prob` is
+    finite and largest, for noise that has no zero variance, at the expected reading, and `sample` draws the same for
+    the same seed.
 
     Args:
         sensor: what to check.
@@ -125,6 +126,7 @@ def check_sensor(
     _check_sensor_jacobian(sensor, x, context, tolerance, name)
     _check_covariance(_bound(sensor.noise, context, arguments), arguments, sensor.reading.dim, f"{name}.noise", True)
     _check_log_prob(sensor, x, context, name)
+    _check_sample(sensor, x, context, name)
     _check_mounted(sensor, x, context, name)
     traced = _traced(sensor)
     if compiled or not traced:
@@ -319,6 +321,14 @@ def _check_log_prob(sensor: Sensor, x: Array, context: Any, name: str) -> None:
     deviation = np.sqrt(np.diagonal(R, axis1=-2, axis2=-1)) * np.ones((len(x), 1))
     off = sensor.log_prob(sensor.reading.plus(z, deviation), x, context)
     assert (off < best).all(), f"{name}.log_prob is not largest at the expected reading"
+
+
+def _check_sample(sensor: Sensor, x: Array, context: Any, name: str) -> None:
+    drawn, again = (np.asarray(sensor.sample(x, context, rng=1)) for _ in range(2))
+    _shape(drawn, (len(x), sensor.reading.size), f"{name}.sample")
+    assert np.array_equal(drawn, again), f"{name}.sample gave other readings for the same seed"
+    known = drawn[np.isfinite(drawn).all(-1)]
+    _equal(sensor.reading.normalize(known), known, f"{name}.sample leaves its space {sensor.reading}")
 
 
 def _check_mounted(sensor: Sensor, x: Array, context: Any, name: str) -> None:
