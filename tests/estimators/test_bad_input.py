@@ -133,7 +133,7 @@ def test_at_the_start() -> None:
         EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0])
     with pytest.raises(ModelError, match="EKF has no dynamics yet; bind them"):
         EKF().start(mean=[0.0], std=1.0)
-    with pytest.raises(ModelError, match=r"EKF needs Dynamics, not Family; is \(\) missing"):
+    with pytest.raises(ModelError, match=r"EKF needs Dynamics, not DynamicsFamily; is \(\) missing"):
         EKF(unicycle)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="a filter holds one belief"):
         EKF(ROBOT, dt=0.1).start(mean=np.zeros((5, 3)), std=1.0)

@@ -86,7 +86,7 @@ def test_nobody_is_missing() -> None:
 def test_no_model_is_missing() -> None:
     """The laws of dynamics and sensors run over these registers (tests/models)."""
     known = {name.split()[0].split(".")[0] for name in (*DYNAMICS, *SENSORS)}
-    families = {n for n in models.__all__ if type(getattr(models, n)).__name__ in ("Family", "SensorFamily")}
+    families = {n for n in models.__all__ if type(getattr(models, n)).__name__ in ("DynamicsFamily", "SensorFamily")}
     assert families <= known, f"not put to the laws: {families - known}"
 
 

@@ -25,6 +25,7 @@ from .pendulum import cart_pole as cart_pole
 from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
 from .quadrotor import quadrotor as quadrotor
+from .sensor_family import sensor as sensor
 from .sensors import bearing_to as bearing_to
 from .sensors import body_velocity as body_velocity
 from .sensors import compass as compass
@@ -35,11 +36,10 @@ from .sensors import radar as radar
 from .sensors import range_bearing as range_bearing
 from .sensors import range_to as range_to
 from .sensors import velocity as velocity
+from .task_family import task as task
 from .traced_dynamics import TracedDynamics as TracedDynamics
 from .traced_sensor import TracedSensor as TracedSensor
-from .traced_sensor import sensor as sensor
 from .traced_task import TracedTask as TracedTask
-from .traced_task import task as task
 from .truck import hitch_angle as hitch_angle
 from .truck import jackknifed as jackknifed
 from .truck import trailer_rear as trailer_rear

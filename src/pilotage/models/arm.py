@@ -11,7 +11,7 @@ from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
-from .dynamics_family import Family, dynamics
+from .dynamics_family import DynamicsFamily, dynamics
 from .params import Values
 from .traced_dynamics import TracedDynamics
 
@@ -60,7 +60,7 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
 
 
 @cache
-def _planar_arm(links: int) -> Family:
+def _planar_arm(links: int) -> DynamicsFamily:
     if not 1 <= links <= 8:
         raise ModelError(f"a planar arm has 1 to 8 links, not {links!r}")
     numbers = range(1, links + 1)

@@ -7,7 +7,7 @@ from ..core.parts import Components
 from ..core.rotations import conjugate, rotate
 from ..core.space import Space
 from .params import Values
-from .traced_sensor import sensor
+from .sensor_family import sensor
 
 
 @sensor(

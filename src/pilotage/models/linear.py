@@ -20,6 +20,7 @@ from ..core.belief import Array
 from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
+from ..core.seconds import seconds
 from ..core.space import Space
 from .params import Values
 from .traced_dynamics import TracedDynamics
@@ -130,6 +131,7 @@ class LinearDynamics(Dynamics):
 
     def discretized(self, dt: float) -> tuple[Array, Array, Array]:
         """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
+        dt = float(seconds(dt))
         if self._fixed is None:
             return van_loan(self.A, self.B, self.G @ self.Qc @ self.G.T, dt)
         if self._dt is not None and not np.isclose(dt, self._dt, rtol=1e-9, atol=0.0):
@@ -178,7 +180,7 @@ class LinearDynamics(Dynamics):
         return next(iter(self._steps.values())) if self._steps else self._at(self._dt or 1.0)
 
     def _at(self, dt: float) -> TracedDynamics:
-        dt = float(dt)
+        dt = float(seconds(dt))
         model = self._steps.get(dt)
         if model is None:
             F, B, Q = self.discretized(dt)

@@ -16,7 +16,7 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import series
 from ..core.space import Space
-from .dynamics_family import Family, discrete_dynamics
+from .dynamics_family import DynamicsFamily, discrete_dynamics
 from .params import Values
 from .traced_dynamics import TracedDynamics
 
@@ -52,7 +52,7 @@ def constant_velocity(axes: int = 2, *, density: float = 1.0, **settings: Any) -
 
 
 @cache
-def _constant_velocity(axes: int) -> Family:
+def _constant_velocity(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, [row[1:] for row in white(dt, p.density)[1:]])
 
@@ -90,7 +90,7 @@ def constant_acceleration(axes: int = 2, *, density: float = 1.0, **settings: An
 
 
 @cache
-def _constant_acceleration(axes: int) -> Family:
+def _constant_acceleration(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, white(dt, p.density))
 
@@ -137,7 +137,7 @@ def singer(axes: int = 2, *, tau: float = 20.0, accel_std: float = 1.0, **settin
 
 
 @cache
-def _singer(axes: int) -> Family:
+def _singer(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, _singer_noise(dt / p.tau, p.tau, p.accel_std, m))
 

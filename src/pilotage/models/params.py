@@ -6,7 +6,6 @@ Parameters are inputs of compiled code, never constants in it, so a new value co
 from __future__ import annotations
 
 import difflib
-import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +13,8 @@ import numpy as np
 
 from ..core.errors import ModelError
 from ..core.raster import Raster
-from .tracer import Graph, RasterSymbol
+from .graph import Graph
+from .tracer import RasterSymbol
 
 HEADER = 8  # numbers that describe a raster, see `scalar.raster_cell`
 
@@ -123,14 +123,6 @@ def merged(
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ModelError(f"{owner} has no parameter {name!r}; it has {', '.join(known) or 'none'}{hint}")
     return {**defaults, **given}
-
-
-def call_signature(call: Any, params: Mapping[str, Any]) -> inspect.Signature:
-    """What a family takes, for `help` and editors: its parameters with their defaults, then the settings of `call`."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    named = [inspect.Parameter(name, keyword, default=value) for name, value in params.items()]
-    settings = [p for p in inspect.signature(call).parameters.values() if p.kind == keyword]
-    return inspect.Signature([*named, *settings])
 
 
 def _plain(value: Any) -> Any:

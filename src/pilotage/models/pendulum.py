@@ -8,7 +8,7 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
-from .dynamics_family import Family, dynamics
+from .dynamics_family import DynamicsFamily, dynamics
 from .motion import cartesian
 from .params import Values
 from .traced_dynamics import TracedDynamics
@@ -160,7 +160,7 @@ def double_integrator(axes: int = 2, **settings: Any) -> TracedDynamics:
 
 
 @cache
-def _double_integrator(axes: int) -> Family:
+def _double_integrator(axes: int) -> DynamicsFamily:
     action = Space(" ".join(("ax", "ay", "az")[:axes]) + " [m/s^2] in [-5, 5]")
 
     @dynamics(state=cartesian(axes, 2), action=action, noise=(0.01,) * axes + (0.1,) * axes)

@@ -9,7 +9,7 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cross, rotate
 from ..core.space import Space
-from .dynamics_family import Family, dynamics
+from .dynamics_family import DynamicsFamily, dynamics
 from .params import Values
 from .traced_dynamics import TracedDynamics
 
@@ -57,7 +57,7 @@ def quadrotor(*, rotors: bool = False, **settings: Any) -> TracedDynamics:
 
 
 @cache
-def _quadrotor(rotors: bool) -> Family:
+def _quadrotor(rotors: bool) -> DynamicsFamily:
     action = Space("f1 f2 f3 f4 [N] in [0, 5]") if rotors else Space("thrust [N] in [0, 20]", TORQUES)
     params = {**PARAMS, "arm": 0.17, "moment": 0.016} if rotors else PARAMS
 

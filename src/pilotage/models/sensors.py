@@ -14,7 +14,8 @@ from ..core.parts import Components
 from ..core.space import Space
 from .motion import cartesian
 from .params import Values
-from .traced_sensor import SensorFamily, TracedSensor, sensor
+from .sensor_family import SensorFamily, sensor
+from .traced_sensor import TracedSensor
 
 POSE = Space("x y [m]", "yaw: angle")
 

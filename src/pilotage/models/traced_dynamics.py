@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -24,19 +24,23 @@ import numpy as np
 from ..core import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.mathematics import math_for, torch_if_tensor
+from ..core.seconds import seconds
 from ..core.space import Space
 from .bind import bind
 from .emit import Signature, in_place
 from .emit_lanes import lanes
 from .integrators import integrator
 from .params import Layout, Values, merged
+from .sharing import derived, one_per_recipe
 from .slots import step
 from .tangent import seeds, tangent_jacobian
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, array_of, common_batch, stacked, unstacked
+from .vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
 
 Body = Callable[..., Sequence[Any]]
 NoiseBody = Callable[..., Any]
+Spread = float | Sequence[float]
+"""Standard deviations: one per component, or one number for all of them."""
 NOISE, ACTION_NOISE = "noise_density", "action_noise"
 
 
@@ -70,8 +74,8 @@ class TracedDynamics(Dynamics):
         action: Space,
         params: Mapping[str, Any],
         rule: str,
-        noise: Sequence[float] | NoiseBody | None,
-        action_noise: Sequence[float] | None,
+        noise: Spread | NoiseBody | None,
+        action_noise: Spread | None,
     ) -> None:
         self.name = body.__name__
         self.state = state
@@ -106,19 +110,20 @@ class TracedDynamics(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = _arrays(x, u, self)
+        dt = seconds(dt)
         batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action of {self.name}")
         return stacked(_advance(self._recipe, unstacked(x), unstacked(u), dt, self._numbers, math_for(x)), batch, x)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = _arrays(x, u, self)
-        flat = self._trace.linearized(x, u, dt, self._layout.listed(self._values))
+        flat = self._trace.linearized(x, u, seconds(dt), self._layout.listed(self._values))
         split = self.state.dim * self.state.dim
         batch, d = flat.shape[:-1], self.state.dim
         return flat[..., :split].reshape(*batch, d, d), flat[..., split:].reshape(*batch, d, self.action.dim)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         x, u = _arrays(x, u, self)
-        flat = self._trace.noise(x, u, dt, self._layout.listed(self._values))
+        flat = self._trace.noise(x, u, seconds(dt), self._layout.listed(self._values))
         return flat.reshape(*flat.shape[:-1], self.state.dim, self.state.dim)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
@@ -136,7 +141,7 @@ class TracedDynamics(Dynamics):
         self._compiled_rollout(
             xs.reshape(count, T + 1, self.state.size),
             actions.reshape(count, T, self.action.size),
-            float(dt),
+            float(seconds(dt)),
             self.vector(dt),
         )
         return xs
@@ -189,17 +194,17 @@ class DynamicsTrace:
         self.graph = graph
         self.m = m
 
-    @cached_property
+    @derived
     def F(self) -> list[list[Expr]]:
         return tangent_jacobian(self.recipe.state, self.y, seeds(self.recipe.state, self.x))
 
-    @cached_property
+    @derived
     def B(self) -> list[list[Expr]]:
         if not self.u:
             return [[] for _ in range(self.recipe.state.dim)]
         return tangent_jacobian(self.recipe.state, self.y, seeds(self.recipe.action, self.u))
 
-    @cached_property
+    @derived
     def Q(self) -> list[list[Expr]]:
         g, d = self.graph, self.recipe.state.dim
         body = self.recipe.noise_body
@@ -227,30 +232,16 @@ class DynamicsTrace:
             return lanes(Signature(slot, inputs, labels=labels), [("y", self.y)])
         return None
 
-    @cached_property
+    @derived
     def linearized(self) -> Vectorized:
         return Vectorized([e for row in self.F for e in row] + [e for row in self.B for e in row])
 
-    @cached_property
+    @derived
     def noise(self) -> Vectorized:
         return Vectorized([e for row in self.Q for e in row])
 
 
-def _traced(recipe: Recipe, layout: Layout) -> DynamicsTrace:
-    return _traces(recipe)(layout)
-
-
-@lru_cache(maxsize=512)
-def _traces(recipe: Recipe) -> Callable[[Layout], DynamicsTrace]:
-    """The one trace of a recipe, made when first asked for (a layout of the same key serves)."""
-    made: list[DynamicsTrace] = []
-
-    def get(layout: Layout) -> DynamicsTrace:
-        if not made:
-            made.append(DynamicsTrace(recipe, layout))
-        return made[0]
-
-    return get
+_traced = one_per_recipe(DynamicsTrace)
 
 
 def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Values, m: Any) -> Sequence[Any]:
@@ -269,6 +260,9 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
     given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
+    if values is None or isinstance(values, (np.ndarray, dict, set, str)):
+        kind = "None (is its `return` missing?)" if values is None else f"a {type(values).__name__}"
+        raise ModelError(f"{name} returned {kind}; {expected} {what} were expected, as a tuple: return a, b, c")
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
     return given
@@ -297,15 +291,20 @@ def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float
     return state, action
 
 
-def densities(given: Sequence[float], count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
+def densities(given: Spread, count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
     """Standard deviations, one per component; a single number serves them all."""
-    values = tuple(float(v) for v in np.atleast_1d(np.asarray(given, dtype=float)))
-    values = values * count if len(values) == 1 else values
-    if len(values) != count or any(not v >= 0 for v in values):
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError):
+        values = np.full(1, np.nan)
+    if values.size == 1 and values.ndim < 2:
+        values = np.full(count, values.item())
+    if values.shape != (count,) or not (np.isfinite(values) & (values >= 0.0)).all():
         raise ModelError(f"{what} must be {count} standard deviations, for {', '.join(names)}; {given!r} was given")
-    return values
+    return tuple(values.tolist())
 
 
 def _arrays(x: Any, u: Any, model: TracedDynamics) -> tuple[Any, Any]:
-    """Inputs as arrays of the right length; tensors pass as they are."""
-    return array_of(x, model.state, f"state of {model.name}"), array_of(u, model.action, f"action of {model.name}")
+    """Inputs as arrays of the right length, or both as tensors where one is."""
+    x = array_of(x, model.state, f"state of {model.name}")
+    return together(x, array_of(u, model.action, f"action of {model.name}"))

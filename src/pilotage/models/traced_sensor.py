@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..core import Sensor
-from ..core.errors import ModelError, ShapeError
+from ..core.errors import ShapeError
 from ..core.mathematics import math_for
 from ..core.space import Space
 from .emit import Signature, in_place
-from .mounting import names_read, places
-from .params import Layout, Values, call_signature, merged
+from .mounting import places
+from .params import Layout, Values
+from .sharing import derived, one_per_recipe
 from .tangent import seeds, tangent_jacobian
-from .traced_dynamics import Body, NoiseBody, counted, densities, square
+from .traced_dynamics import Body, NoiseBody, Spread, counted, densities, square
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, array_of, common_batch, stacked, unstacked
+from .vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
 
 STD = "reading_std"
 
@@ -55,7 +56,7 @@ class TracedSensor(Sensor):
         reading: Space,
         context_size: int,
         params: Mapping[str, Any],
-        noise: Sequence[float] | NoiseBody,
+        noise: Spread | NoiseBody,
         reads: tuple[str, ...] | None = None,
         state: Space | None = None,
     ) -> None:
@@ -133,7 +134,7 @@ class TracedSensor(Sensor):
             raise ShapeError(
                 f"{self.name} needs a context of {self.context_size} numbers; one of shape {tuple(c.shape)} was given"
             )
-        return x, c
+        return together(x, c)
 
     @cached_property
     def _vector(self) -> np.ndarray:
@@ -145,7 +146,7 @@ class TracedSensor(Sensor):
 
     @property
     def _trace(self) -> SensorTrace:
-        return _traces(self._recipe)(self._layout)
+        return _traced(self._recipe, self._layout)
 
 
 class SensorTrace:
@@ -168,7 +169,7 @@ class SensorTrace:
         )
         self.R = square(stated, d, graph, recipe.body.__name__)
 
-    @cached_property
+    @derived
     def H(self) -> list[list[Expr]]:
         return tangent_jacobian(self.recipe.reading, self.z, seeds(self.recipe.state, self.x))
 
@@ -182,98 +183,19 @@ class SensorTrace:
             return in_place(signature, [("R", self.R)])
         return None
 
-    @cached_property
+    @derived
     def linearized(self) -> Vectorized:
         return Vectorized([e for row in self.H for e in row], ("x", "context", "s"))
 
-    @cached_property
+    @derived
     def noise(self) -> Vectorized:
         return Vectorized([e for row in self.R for e in row], ("x", "context", "s"))
 
 
-@lru_cache(maxsize=512)
-def _traces(recipe: Recipe) -> Callable[[Layout], SensorTrace]:
-    made: list[SensorTrace] = []
-
-    def get(layout: Layout) -> SensorTrace:
-        if not made:
-            made.append(SensorTrace(recipe, layout))
-        return made[0]
-
-    return get
+_traced = one_per_recipe(SensorTrace)
 
 
 def _reading(recipe: Recipe, x: Sequence[Any], c: Sequence[Any], p: Values, m: Any) -> Sequence[Any]:
     z = recipe.body([x[i] for i in recipe.taken], c, p, m)
     z = counted(z, recipe.reading.size, recipe.body.__name__, "components of a reading")
     return recipe.reading.components_normalize(z, m)
-
-
-class SensorFamily:
-    """All sensors that share one function; call it with `std` (or `noise`) and parameter values to get one."""
-
-    def __init__(self, body: Body, **settings: Any) -> None:
-        self._body = body
-        self._settings = settings
-        self.__name__ = self.__qualname__ = body.__name__
-        self.__doc__ = body.__doc__
-        self.__module__ = body.__module__
-        self.__wrapped__ = body
-        self.__signature__ = call_signature(self.__call__, settings["params"])
-
-    def __repr__(self) -> str:
-        return f"<sensor {self.__name__}(std, {', '.join(self._settings['params'])})>"
-
-    def __call__(
-        self,
-        *,
-        std: Any = None,
-        noise: NoiseBody | None = None,
-        reads: str | Sequence[str] | None = None,
-        **params: Any,
-    ) -> TracedSensor:
-        s = self._settings
-        if std is not None and noise is not None:
-            raise ModelError(f"{self.__name__} takes std or noise, not both")
-        chosen = noise if noise is not None else std if std is not None else s["std"]
-        params = merged(s["params"], params, self.__name__, ("std", "noise", "reads"))
-        return TracedSensor(self._body, s["state"], s["reading"], s["context"], params, chosen, names_read(reads))
-
-
-def sensor(
-    *,
-    state: Space,
-    reading: Space,
-    params: Mapping[str, Any] | None = None,
-    context: int = 0,
-    std: float | Sequence[float] = 1.0,
-    noise: NoiseBody | None = None,
-) -> Callable[[Body], SensorFamily]:
-    """Declare a sensor by what it reads: ``h(x, c, p, m) -> z``, one value per stored component of the reading.
-
-    Args:
-        state: the components it needs; on a larger state they are found by name.
-        reading: the space of readings.
-        params: parameters and their default values.
-        context: how many numbers come along with each reading, such as the place of the landmark it belongs to.
-        std: standard deviation of the noise, one number or one per tangent component of the reading.
-        noise: a function ``(x, c, p, m)`` that returns variances or rows of a covariance, instead of `std`.
-
-    The family takes `std` or `noise`, the parameters, and `reads`: other names for the needed components.
-
-    Example:
-        >>> from pilotage.core import Space
-        >>> @sensor(state=Space("x y [m]"), reading=Space("distance [m]"), context=2, std=0.1)
-        ... def beacon(x, c, p, m):
-        ...     return m.hypot(c[0] - x[0], c[1] - x[1])
-        >>> beacon().observe([0.0, 0.0], context=[3.0, 4.0]).tolist()
-        [5.0]
-    """
-    settings = {
-        "state": state,
-        "reading": reading,
-        "params": dict(params or {}),
-        "context": context,
-        "std": noise if noise is not None else std,
-    }
-    return lambda body: SensorFamily(body, **settings)

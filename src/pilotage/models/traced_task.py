@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,16 @@ from ..core.space import Space
 from ..core.task import Task
 from .emit import Signature, scalar
 from .emit_lanes import lanes
-from .mounting import names_read, places
-from .params import Layout, Values, call_signature, merged
+from .mounting import places
+from .params import Layout, Values, merged
+from .sharing import one_per_recipe
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import array_of, common_batch, stacked, unstacked
+from .vectorized import array_of, common_batch, stacked, together, unstacked
 
 StageBody = Callable[..., Any]
 TerminalBody = Callable[..., Any]
 Reference = Callable[[Any, float, int], Any]
+NO_REFERENCE = "is a task without reference: its cost takes (x, u, p, m), unless it is declared with reference=SIZE"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class TracedTask(Task):
         self.initial = initial
         self.dt = dt
         self.horizon = horizon
+        if reference is not None and not reference_size:
+            raise ModelError(f"{self.name} {NO_REFERENCE}; a function that gives references was handed over")
         self._reference, self._done, self._constraint = reference, done, constraint
         self._layout = Layout(self.params)
         taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
@@ -117,13 +121,15 @@ class TracedTask(Task):
         # A task that names no actions costs the state alone, whatever the actions are.
         u = array_of(u, self.action, f"action for {self.name}") if self.action.size else _array(u)
         batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action for {self.name}")
-        value = _stage(self._recipe, unstacked(x), unstacked(u), self._referenced(r), self._numbers, math_for(x))
+        x, u, r = together(x, u, self._stage_data(r))
+        value = _stage(self._recipe, unstacked(x), unstacked(u), unstacked(r), self._numbers, math_for(x))
         return _filled(value, batch, x)
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost of ending in x, ``(...)``."""
         x = array_of(x, self.state, f"state for {self.name}")
-        value = _terminal(self._recipe, unstacked(x), self._referenced(r), self._numbers, math_for(x))
+        x, r = together(x, self._stage_data(r))
+        value = _terminal(self._recipe, unstacked(x), unstacked(r), self._numbers, math_for(x))
         return _filled(value, x.shape[:-1], x)
 
     def constraint(self, x: Any, u: Any) -> Any:
@@ -149,17 +155,15 @@ class TracedTask(Task):
 
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.slots` for this task."""
-        return _traces(self._recipe)(self._layout).source(slot)
+        return _traced(self._recipe, self._layout).source(slot)
 
-    def _referenced(self, r: Any) -> Sequence[Any]:
-        if self.reference_size == 0:
-            return ()
+    def _stage_data(self, r: Any) -> Any:
+        """The reference of a stage as an array ``(..., reference_size)``."""
         r = _array(np.zeros(0) if r is None else r)
         if r.shape[-1:] != (self.reference_size,):
-            raise ModelError(
-                f"{self.name} needs {self.reference_size} reference numbers per stage; {r.shape} was given"
-            )
-        return unstacked(r)
+            needs = f"needs {self.reference_size} reference numbers per stage" if self.reference_size else NO_REFERENCE
+            raise ModelError(f"{self.name} {needs}; an array of shape {tuple(r.shape)} was given")
+        return r
 
     @cached_property
     def _vector(self) -> np.ndarray:
@@ -200,16 +204,7 @@ class TaskTrace:
         return None
 
 
-@lru_cache(maxsize=512)
-def _traces(recipe: Recipe) -> Callable[[Layout], TaskTrace]:
-    made: list[TaskTrace] = []
-
-    def get(layout: Layout) -> TaskTrace:
-        if not made:
-            made.append(TaskTrace(recipe, layout))
-        return made[0]
-
-    return get
+_traced = one_per_recipe(TaskTrace)
 
 
 def _stage(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], r: Sequence[Any], p: Values, m: Any) -> Any:
@@ -233,86 +228,3 @@ def _filled(value: Any, batch: tuple[int, ...], like: Any) -> Any:
 
 def _array(x: Any) -> Any:
     return x if hasattr(x, "detach") else np.asarray(x, dtype=float)
-
-
-class TaskFamily:
-    """All tasks that share one cost function; call it with parameter values to get one.
-
-    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `constraint`, `reference`, `reads`.
-    """
-
-    def __init__(self, body: StageBody, **settings: Any) -> None:
-        self._body = body
-        self._settings = settings
-        self.__name__ = self.__qualname__ = body.__name__
-        self.__doc__ = body.__doc__
-        self.__module__ = body.__module__
-        self.__wrapped__ = body
-        self.__signature__ = call_signature(self.__call__, settings["params"])
-
-    def __repr__(self) -> str:
-        return f"<task {self.__name__}({', '.join(self._settings['params'])})>"
-
-    def __call__(
-        self,
-        *,
-        initial: Belief | None = None,
-        dt: float = 0.1,
-        horizon: int = 200,
-        done: Callable[[Any], Any] | None = None,
-        constraint: Callable[[Any, Any], Any] | None = None,
-        reference: Reference | None = None,
-        reads: str | Sequence[str] | None = None,
-        **params: Any,
-    ) -> TracedTask:
-        s = self._settings
-        return TracedTask(
-            self._body,
-            s["terminal"],
-            s["state"],
-            s["action"],
-            s["reference"],
-            merged(s["params"], params, self.__name__),
-            reads=names_read(reads),
-            reference=reference,
-            done=done,
-            constraint=constraint,
-            initial=initial,
-            dt=dt,
-            horizon=horizon,
-        )
-
-
-def task(
-    *,
-    state: Space,
-    action: Space,
-    params: Mapping[str, Any] | None = None,
-    terminal: TerminalBody | None = None,
-    reference: int = 0,
-) -> Callable[[StageBody], TaskFamily]:
-    """Declare a task by its cost: ``l(x, u, p, m) -> cost of a step``, or ``l(x, u, r, p, m)`` with a reference.
-
-    Args:
-        state: the components it needs; on a larger state they are found by name.
-        action: the actions.
-        params: parameters and their default values; rasters are read with ``m.lookup(p.name, x, y)``.
-        terminal: ``(x, p, m)`` or ``(x, r, p, m)``: the cost of the last state.
-        reference: how many numbers each stage brings along, such as the point to be at by then.
-
-    Example:
-        >>> from pilotage.core import Space
-        >>> @task(state=Space("x y [m]"), action=Space("vx vy [m/s]"), params=dict(goal=(1.0, 0.0)))
-        ... def reach(x, u, p, m):
-        ...     return (x[0] - p.goal[0]) ** 2 + (x[1] - p.goal[1]) ** 2 + 0.1 * (u[0] ** 2 + u[1] ** 2)
-        >>> float(reach().cost([0.0, 0.0], [1.0, 0.0]))
-        1.1
-    """
-    settings = {
-        "state": state,
-        "action": action,
-        "params": dict(params or {}),
-        "terminal": terminal,
-        "reference": reference,
-    }
-    return lambda body: TaskFamily(body, **settings)

@@ -18,7 +18,7 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cos_sinc, series
 from ..core.space import Space
-from .dynamics_family import Family, discrete_dynamics
+from .dynamics_family import DynamicsFamily, discrete_dynamics
 from .motion import NOTHING, Matrix, white
 from .params import Values
 from .traced_dynamics import TracedDynamics
@@ -59,7 +59,7 @@ def constant_turn(axes: int = 2, *, density: float = 1.0, turn_density: float = 
 
 
 @cache
-def _constant_turn(axes: int) -> Family:
+def _constant_turn(axes: int) -> DynamicsFamily:
     letters = "xyz"[:axes]
     state = Space(f"{' '.join(letters)} [m]", f"{' '.join('v' + c for c in letters)} [m/s]", "yaw_rate [rad/s]")
 

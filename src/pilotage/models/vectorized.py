@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import alike
 from ..core.errors import ShapeError
 from ..core.mathematics import math_for
 from ..core.space import Space
@@ -27,6 +28,11 @@ def array_of(value: Any, space: Space, what: str) -> Any:
     if value.ndim == 0 or value.shape[-1] != space.size:
         space.check(np.zeros(value.shape), what)
     return value
+
+
+def together(*values: Any) -> tuple[Any, ...]:
+    """`values` as they are where all are arrays; where one is a tensor, all as tensors of its precision and device."""
+    return alike(*values) if any(hasattr(value, "detach") for value in values) else values
 
 
 def common_batch(first: tuple[int, ...], second: tuple[int, ...], what: str) -> tuple[int, ...]:

@@ -1,0 +1,83 @@
+"""Families: what a decorated function becomes, and what makes models of it with parameter values."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, TypeVar
+
+from ..core.errors import ModelError
+from ..core.space import Space
+from .params import merged
+
+Member = TypeVar("Member")
+COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
+
+
+class Family(ABC, Generic[Member]):
+    """All models that share one function; call it with parameter values to get a member.
+
+    The keywords of `__call__` are the settings that a model of that kind takes beside its parameters. The function
+    itself is `__wrapped__`.
+
+    Attributes:
+        params: parameters and their default values.
+
+    Raises:
+        ModelError: when the function takes other arguments than it should, something that must be a space is none,
+            or a parameter has the name of a setting.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        arguments: Sequence[str],
+        params: Mapping[str, Any] | None,
+        **spaces: Space,
+    ) -> None:
+        takes(body, arguments, f"a {self.kind} function")
+        functools.update_wrapper(self, body, assigned=COPIED, updated=())
+        self.__wrapped__ = body
+        self.params = dict(params or {})
+        for role, space in spaces.items():
+            if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise ModelError(f"the {role} of {body.__name__} must be a Space, not {space!r}")
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        settings = [p for p in inspect.signature(self.__call__).parameters.values() if p.kind == keyword]
+        self._settings = tuple(p.name for p in settings)
+        for name in self.params.keys() & {*self._settings}:
+            raise ModelError(f"the parameter {name!r} of {body.__name__} has the name of a setting; rename it")
+        given = [inspect.Parameter(name, keyword, default=value) for name, value in self.params.items()]
+        self.__signature__ = inspect.Signature([*given, *settings])  # what `help` and editors show
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.__name__}({', '.join(self.params)})>"
+
+    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The parameters, those that were not given at their defaults."""
+        return merged(self.params, given, self.__name__, self._settings)
+
+    @abstractmethod
+    def __call__(self, **params: Any) -> Member:
+        """The member with these parameter values."""
+
+
+def takes(body: Any, arguments: Sequence[str], what: str) -> None:
+    """Refuse what cannot be called with those arguments, in a sentence.
+
+    Example:
+        >>> takes(lambda x, u: x, ("x", "u", "p", "m"), "a dynamics function")
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: a dynamics function takes (x, u, p, m); <lambda> takes (x, u)
+    """
+    if not callable(body) or not hasattr(body, "__name__"):
+        raise ModelError(f"{what} is written with def and takes ({', '.join(arguments)}); {body!r} was given")
+    try:
+        inspect.signature(body).bind(*arguments)
+    except TypeError:
+        given = ", ".join(inspect.signature(body).parameters)
+        raise ModelError(f"{what} takes ({', '.join(arguments)}); {body.__name__} takes ({given})") from None
