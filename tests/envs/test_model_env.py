@@ -128,6 +128,13 @@ def test_sensors_may_draw_their_own_readings():
     assert np.median(kinds, 0) == pytest.approx(ranges, abs=0.2)
 
 
+def test_a_state_that_is_asked_for_is_put_on_its_space():
+    env, envs = ModelEnv(rover(), None, going_home()), ModelVectorEnv(rover(), None, going_home(), num_envs=2)
+    turned = {"state": [1.0, 1.0, 3.5, 0.0]}
+    for observation in (env.reset(seed=0, options=turned)[0], *envs.reset(seed=0, options=turned)[0]):
+        np.testing.assert_allclose(observation, [1.0, 1.0, 3.5 - 2.0 * np.pi, 0.0], rtol=1e-6)
+
+
 def test_a_seed_replays_an_episode():
     def episode(seed):
         env = ModelEnv(rover(), SENSORS, going_home())
@@ -192,6 +199,18 @@ def test_sentences():
         ModelEnv(rover(), None, going_home(initial=None)).reset()
     with pytest.raises(PilotageError, match="starts in"):
         ModelEnv(rover(), None, going_home(initial=Gaussian.of(Space("x y [m]"), std=1))).reset()
+    with pytest.raises(PilotageError, match="reset has no option 'sate'; it has state"):
+        env.reset(options={"sate": [0.0, 0.0, 0.0, 0.0]})
+    with pytest.raises(PilotageError, match="which is no Dynamics; call it to make one"):
+        ModelEnv(rover, None, going_home())
+    with pytest.raises(PilotageError, match="sensor 'fix' is .* which is no Sensor; call it to make one"):
+        ModelEnv(rover(), {"fix": fix}, going_home())
+    for none in ([fix()], {}):
+        with pytest.raises(PilotageError, match="expected one sensor, sensors by name in a mapping, or None"):
+            ModelEnv(rover(), none, going_home())
+    for counts in ({"num_envs": 0}, {"num_envs": 1.5}, {"num_envs": 2, "max_episode_steps": 0}):
+        with pytest.raises(PilotageError, match="expected a whole number above zero"):
+            ModelVectorEnv(rover(), None, going_home(), **counts)
     with pytest.raises(PilotageError, match="render_mode is 'ansi'"):
         ModelEnv(rover(), None, going_home(), render_mode="ansi")
     envs = ModelVectorEnv(rover(), None, going_home(), num_envs=2)

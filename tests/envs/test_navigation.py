@@ -287,7 +287,7 @@ def test_sentences():
         Navigation(map=ROOM, robot="tank")
 
 
-@pytest.mark.parametrize("settings", [{"goals": 0}, {"obstacles": -1}, {"tolerance": 0.0}])
+@pytest.mark.parametrize("settings", [{"goals": 0}, {"goals": 1.5}, {"obstacles": -1}, {"tolerance": 0.0}])
 def test_settings_that_make_no_episode(settings):
     with pytest.raises(PilotageError, match=rf"{next(iter(settings))}|goal"):
         Navigation(**settings)

@@ -83,10 +83,10 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._ticks = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode, in a state drawn from `task.initial` or in ``options["state"]``."""
+        """Start an episode, in a state drawn from `task.initial` or in ``options["state"]``, its only option."""
         super().reset(seed=seed)
-        given = (options or {}).get("state")
-        x = self.world.start(self.np_random) if given is None else vector(self.world.dynamics.state, given, "state")
+        given, space = state_option(options), self.world.dynamics.state
+        x = self.world.start(self.np_random) if given is None else space.normalize(vector(space, given, "state"))
         self._x, self._ticks = x, 0
         self.scene.states = [x]
         return self._seen(), self._info(False)
@@ -164,8 +164,20 @@ def plain(value: Any) -> Any:
 
 def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None) -> Simulation:
     """The world of these models; a single sensor goes by the name "reading"."""
-    fitted = task.on(dynamics.state, dynamics.action)
-    return Simulation(dynamics, {"reading": sensors} if isinstance(sensors, Sensor) else sensors, fitted, start)
+    named = {"reading": sensors} if isinstance(sensors, Sensor) else sensors
+    if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise PilotageError(
+            f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state"
+        )
+    return Simulation(dynamics, named, task, start)
+
+
+def state_option(options: Mapping[str, Any] | None) -> Any:
+    """What the options of `reset` say about the first state; None when nothing."""
+    strange = sorted(set(options or {}) - {"state"})
+    if strange:
+        raise PilotageError(f"reset has no option {strange[0]!r}; it has state, the state to start in")
+    return (options or {}).get("state")
 
 
 def vector(space: Space, value: Any, name: str) -> Array:

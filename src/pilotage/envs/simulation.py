@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from ..core import Dynamics, PilotageError, Sensor, Space, Task
 from ..core.scatter import scattered
 
 Array = NDArray[np.float64]
+Kind = TypeVar("Kind")
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
 
@@ -72,7 +73,7 @@ class Simulation:
         dynamics: how the true state moves.
         sensors: what is seen of it, by name; a sensor, or a pair of a sensor and its context. They are mounted on the
             state with `Sensor.on`. None: the state itself, without noise, under the name "state".
-        task: what an episode costs, when it is over.
+        task: what an episode costs, when it is over; mounted on the state with `Task.on`.
         start: draws the state ``(n,)`` in which an episode starts; None draws from `task.initial`.
     """
 
@@ -84,15 +85,15 @@ class Simulation:
         start: Start | None = None,
     ) -> None:
         self._start = start
-        self.dynamics = dynamics
-        self.task = task
+        self.dynamics = instance(dynamics, Dynamics, "dynamics")
+        self.task = instance(task, Task, "task").on(dynamics.state, dynamics.action)
         self.dt = float(task.dt)
         if not 0.0 < self.dt < math.inf:
             raise PilotageError(f"the task has dt {task.dt}; a tick takes a positive number of seconds")
         self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)
-            self.sensors[name] = Mounted(sensor, context, dynamics.state)
+            self.sensors[name] = Mounted(instance(sensor, Sensor, f"sensor {name!r}"), context, dynamics.state)
 
     @property
     def readings(self) -> dict[str, Space]:
@@ -146,6 +147,14 @@ class Simulation:
             return None if rows is None else rows[0]
         each = [self._reference(one, when) for one, when in zip(x, t, strict=True)]
         return None if not each or each[0] is None else np.stack([r for r in each if r is not None])
+
+
+def instance(value: Any, kind: type[Kind], name: str) -> Kind:
+    """`value`, or a sentence when it is not what it is taken for; a model that was not made yet is the common case."""
+    if isinstance(value, kind):
+        return value
+    hint = "; call it to make one" if callable(value) else ""
+    raise PilotageError(f"{name} is {value!r}, which is no {kind.__name__}{hint}")
 
 
 def shaken(space: Space, x: Any, cov: Any, streams: Streams) -> Array:

@@ -14,7 +14,17 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ..core import Dynamics, PilotageError, ShapeError, Task
 from .boxes import box
 from .drawing import Drawing, Scene, draw
-from .model_env import Inform, Sensors, checked_mode, frames, no_more, observation, observation_space, simulation
+from .model_env import (
+    Inform,
+    Sensors,
+    checked_mode,
+    frames,
+    no_more,
+    observation,
+    observation_space,
+    simulation,
+    state_option,
+)
 from .simulation import Array, Start
 
 
@@ -65,9 +75,10 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         drawing: Drawing = draw,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        if num_envs < 1:
-            raise PilotageError(f"num_envs is {num_envs}; there must be at least one environment")
-        self.num_envs = num_envs
+        for name, count in (("num_envs", num_envs), ("max_episode_steps", max_episode_steps)):
+            if count is not None and not (isinstance(count, (int, np.integer)) and count > 0):
+                raise PilotageError(f"{name} is {count!r}; expected a whole number above zero")
+        self.num_envs = int(num_envs)
         self.world = simulation(dynamics, sensors, task, start)
         self.single = not isinstance(sensors, Mapping)
         self.metadata = {**self.metadata, "render_fps": frames(self.world)}
@@ -90,7 +101,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     ) -> tuple[Any, dict[str, Any]]:
         """Start all episodes, in states drawn from `task.initial` or in ``options["state"]`` ``(N, n)`` or ``(n,)``."""
         self._seed(seed)
-        given = (options or {}).get("state")
+        given = state_option(options)
         if given is None:
             self._x = np.array([self.world.start(stream) for stream in self._streams])
         else:
@@ -173,7 +184,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         xs, shape = space.check(given), (self.num_envs, space.size)
         if xs.shape not in (shape, shape[1:]):
             raise ShapeError(f"state has shape {xs.shape}; expected {shape}, or {shape[1:]} for all environments")
-        return np.broadcast_to(xs, shape).copy()
+        return np.broadcast_to(space.normalize(xs), shape).copy()
 
     def _actions(self, actions: ArrayLike) -> Array:
         space = self.world.dynamics.action

@@ -53,11 +53,10 @@ class Arena(Dynamics):
     tolerance: float = 0.35
 
     def __post_init__(self) -> None:
-        if self.goals < 1 or self.obstacles < 0:
-            raise PilotageError(
-                "an episode needs at least one goal and no less than zero obstacles, "
-                f"not {self.goals} goals and {self.obstacles} obstacles"
-            )
+        for name, least in (("goals", 1), ("obstacles", 0)):
+            count = getattr(self, name)
+            if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < least:
+                raise PilotageError(f"{name} is {count!r}; expected a whole number, {least} or more")
         for name in ("lasting", "tolerance"):
             if not 0.0 < getattr(self, name) < math.inf:
                 raise PilotageError(f"{name} must be a positive number, not {getattr(self, name)}")
