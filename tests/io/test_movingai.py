@@ -48,6 +48,8 @@ def test_the_map_of_a_scenario(tmp_path: Path) -> None:
         (("type octile", "type hex"), "line 1: a MovingAI map starts with"),
         ((MAP, ""), "line 1"),
         (("height 2", "height two"), "line 2: expected `height N`"),
+        (("height 2", "height 0"), "line 2: expected `height N`"),
+        (("height 2", "height " + 5000 * "9"), "line 2: expected `height N`"),
         (("width 4\n", "height 4\n"), "the header must be"),
         (("map\n.", "mop\n."), "the header must be"),
         (("OTW.\n", ""), "promises 2 rows, the file holds 1: truncated"),

@@ -48,6 +48,16 @@ def test_sixteen_bits_and_odd_peaks_are_scaled(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_pgm(tmp_path / "shallow.pgm"), [[0, 51, 255]])
 
 
+def test_line_ends_of_windows(tmp_path: Path) -> None:
+    (tmp_path / "text.pgm").write_bytes(b"P2\r\n# by hand\r\n3 1\r\n255\r\n0 10 255\r\n")
+    (tmp_path / "binary.pgm").write_bytes(b"P5\r\n3 1\r\n255\r\n\x00\x0a\xff")
+    for name in ("text.pgm", "binary.pgm"):
+        np.testing.assert_array_equal(read_pgm(tmp_path / name), [[0, 10, 255]])
+    # A carriage return alone ends the header; then 10 is the first pixel.
+    (tmp_path / "return.pgm").write_bytes(b"P5 3 1 255\r\n\x00\xff")
+    np.testing.assert_array_equal(read_pgm(tmp_path / "return.pgm"), [[10, 0, 255]])
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [

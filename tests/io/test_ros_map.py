@@ -105,6 +105,41 @@ def test_transparency(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, 1.0, 0.0]]))
 
 
+@pytest.mark.parametrize("name", ["deep.png", "deep.tif"])
+def test_sixteen_bits_are_not_cut_off(name: str, tmp_path: Path) -> None:
+    pixels = np.array([[0, 13_000, 52_600, 65_535]], dtype=np.uint16)
+    Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", name))
+    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1, 1, np.nan, 0]]))
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGB", "RGBA"])
+def test_every_kind_of_image_says_the_same(mode: str, tmp_path: Path) -> None:
+    grey = Image.fromarray(np.array([[0, 255], [255, 0]], dtype=np.uint8))
+    grey.convert("RGB").convert(mode).save(tmp_path / "map.png")
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png"))
+    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[0, 1], [1, 0]]))
+
+
+def test_pixels_of_no_known_depth_are_refused(tmp_path: Path) -> None:
+    Image.fromarray(np.zeros((2, 2), dtype=np.float32)).save(tmp_path / "map.tif")
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.tif"))
+    with pytest.raises(FormatError, match="not pixels of the kind 'F'"):
+        read_ros_map(tmp_path / "map.yaml")
+
+
+def test_modes_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 1 1 255  70")
+    (tmp_path / "map.yaml").write_text(YAML + "mode: RAW\n")
+    assert read_ros_map(tmp_path / "map.yaml").occupancy[0, 0] == np.float32(0.7)
+
+
+@pytest.mark.parametrize("image", ["sub/map.pgm", "../map.png", "/map.pgm"])
+def test_images_are_written_beside_the_yaml(image: str, tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match="a name without folders"):
+        write_ros_map(tmp_path / "map.yaml", RosMap(np.zeros((1, 1), dtype=np.float32), 0.1), image)
+
+
 @pytest.mark.parametrize(
     ("name", "shape", "counts"),
     [
@@ -174,8 +209,11 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     [
         ({"occupancy": np.array([[3.0]])}, "probabilities"),
         ({"occupancy": np.array([0.5])}, "rows, columns"),
-        ({"resolution": float("nan")}, "positive resolution"),
-        ({"origin": (0.0, float("inf"), 0.0)}, "finite origin"),
+        ({"resolution": float("nan")}, "`resolution` must be a finite number"),
+        ({"resolution": -0.1}, "positive resolution"),
+        ({"origin": (0.0, float("inf"), 0.0)}, "`origin` must be a finite number"),
+        ({"origin": (0.0, "east", 0.0)}, "`origin` must be a finite number"),
+        ({"origin": (0.0, 0.0)}, "an origin \\(x, y, yaw\\)"),
     ],
 )
 def test_a_map_that_would_not_come_back_is_not_written(change: dict, sentence: str, tmp_path: Path) -> None:

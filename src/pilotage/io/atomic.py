@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 
@@ -11,7 +11,7 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Replace the file `path` by `content` in one step: readers see the old file or the new one, never half of it.
 
     Args:
-        path: file to write; its folder must exist.
+        path: file to write; its folder must exist. Permissions are those of the old file, else the usual ones.
         content: bytes, or text that is written as UTF-8.
 
     Raises:
@@ -24,25 +24,17 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
         >>> target.read_text()
         'kept'
     """
-    target = Path(path)
+    target = Path(os.path.realpath(path))  # behind a link, so that the link goes on pointing to the file
     data = content.encode("utf-8") if isinstance(content, str) else content
-    handle, beside = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(beside, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, _mode_of(target))
+        if target.exists():
+            os.chmod(beside, target.stat().st_mode & 0o777)
         os.replace(beside, target)
     except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise
-
-
-def _mode_of(target: Path) -> int:
-    """Permissions of the file that is replaced, else what `open` would have given a new one."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask

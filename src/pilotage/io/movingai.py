@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import math
 import os
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ from pilotage.core.errors import FormatError
 PASSABLE = ".GS"
 BLOCKED = "@OTW"
 PathLike = str | os.PathLike[str]
+
+_COUNT = re.compile("[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def read_movingai_map(path: PathLike) -> NDArray[np.bool_]:
     size: dict[str, int] = {}
     for number in (1, 2):
         words = lines[number].split() if number < len(lines) else []
-        if len(words) != 2 or words[0] not in ("height", "width") or not words[1].isdigit() or int(words[1]) == 0:
+        if len(words) != 2 or words[0] not in ("height", "width") or not _COUNT.fullmatch(words[1]):
             raise FormatError(
                 f"{path}, line {number + 1}: expected `height N` or `width N`, not {_shown(lines, number)}"
             )

@@ -76,12 +76,14 @@ def _header(data: bytes, path: str | os.PathLike[str]) -> tuple[bytes, tuple[int
 def _binary_pixels(data: bytes, start: int, count: int, peak: int, path: str | os.PathLike[str]) -> NDArray[Any]:
     """`count` samples after the single white space that ends the header; two bytes each, high first, above 255."""
     kind = np.dtype(np.uint8) if peak < 256 else np.dtype(">u2")
-    raster = data[start + 1 :]
-    if len(raster) < count * kind.itemsize:
+    held = len(data) - start - 1
+    if data[start : start + 2] == b"\r\n" and held == count * kind.itemsize + 1:
+        start, held = start + 1, held - 1  # one byte too many: the header was written with the line ends of Windows
+    if held < count * kind.itemsize:
         raise FormatError(
-            f"{path}: the PGM header promises {count} pixels, the file holds {len(raster) // kind.itemsize}: truncated"
+            f"{path}: the PGM header promises {count} pixels, the file holds {max(held, 0) // kind.itemsize}: truncated"
         )
-    return np.frombuffer(raster, kind, count)
+    return np.frombuffer(data, kind, count, start + 1)
 
 
 def _text_pixels(data: bytes, start: int, count: int, path: str | os.PathLike[str]) -> NDArray[np.int64]:

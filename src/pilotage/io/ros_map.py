@@ -80,12 +80,11 @@ def read_ros_map(path: PathLike) -> RosMap:
     occupied, free = _thresholds(fields, path)
     mode = _mode(fields, path)
     negate = _flag(fields, "negate", path)
-    image = _image_path(fields, path)
-    shade, opaque = _read_image(image, average_alpha=mode == "trinary")
-    occupancy = _occupancy(shade, opaque, mode, negate, occupied, free)
-    return RosMap(
-        np.ascontiguousarray(occupancy[::-1]), resolution, _origin(fields, path), occupied, free, mode, negate
-    )
+    levels, white, opaque = _read_image(_image_path(fields, path), average_alpha=mode == "trinary")
+    occupancy = _occupancies(white, mode, negate, occupied, free)[levels[::-1]]
+    if mode == "scale" and opaque is not None:
+        occupancy[~opaque[::-1]] = np.nan
+    return RosMap(occupancy, resolution, _origin(fields, path), occupied, free, mode, negate)
 
 
 def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> None:
@@ -95,7 +94,7 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
         path: the yaml file.
         ros_map: what to write. Reading it back gives the same cells: exactly for "trinary" (cells between the
             thresholds become unknown), to one grey level for "scale", to one percent for "raw".
-        image: name of the image beside the yaml file; its ending (.pgm or .png) chooses the format.
+        image: name of the image, which is written beside the yaml file; its ending (.pgm or .png) chooses the format.
             Default: the yaml's name with .pgm, or .png for "scale", which needs transparency for unknown cells.
 
     Raises:
@@ -106,8 +105,8 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     _check_writable(ros_map, target)
     name = image or target.with_suffix(".png" if ros_map.mode == "scale" else ".pgm").name
     suffix = Path(name).suffix.lower()
-    if suffix not in (".pgm", ".png"):
-        raise FormatError(f"{target}: a map image ends in .pgm or .png, not {name!r}")
+    if suffix not in (".pgm", ".png") or Path(name).name != name:
+        raise FormatError(f"{target}: a map image is a name without folders that ends in .pgm or .png, not {name!r}")
     pixels, alpha = _pixels(ros_map)
     if suffix == ".pgm":
         if not alpha.all():
@@ -190,9 +189,9 @@ def _thresholds(fields: dict[str, Any], path: PathLike) -> tuple[float, float]:
 
 def _mode(fields: dict[str, Any], path: PathLike) -> str:
     mode = fields.get("mode", "trinary")
-    if mode not in MODES:
+    if str(mode).lower() not in MODES:  # map_server takes them in any case
         raise FormatError(f"{path}: `mode` must be one of {', '.join(MODES)}, not {mode!r}")
-    return mode
+    return str(mode).lower()
 
 
 def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
@@ -208,35 +207,47 @@ def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
 # --- pixels ---
 
 
-def _read_image(path: Path, average_alpha: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Shade in [0, 1] and opacity of every pixel, top row first."""
-    if path.read_bytes()[:2] in (b"P5", b"P2") or path.suffix.lower() == ".pgm":
-        shade = read_pgm(path) / 255.0
-        return shade, np.ones(shade.shape, dtype=np.bool_)
+def _read_image(
+    path: Path, average_alpha: bool
+) -> tuple[NDArray[np.unsignedinteger[Any]], int, NDArray[np.bool_] | None]:
+    """Brightness of every pixel as a whole number, top row first; that of white; opacity, None without alpha."""
+    with open(path, "rb") as file:
+        magic = file.read(2)
+    if magic in (b"P5", b"P2") or path.suffix.lower() == ".pgm":
+        return read_pgm(path), 255, None
     try:
         with Image.open(path) as picture:
-            pixels = np.asarray(picture.convert("RGBA"), dtype=np.float64)
+            if picture.mode[0] in "IF":
+                return _deep_pixels(picture, path), 65535, None
             has_alpha = "A" in picture.getbands() or "transparency" in picture.info
+            if picture.mode in ("1", "L") and not has_alpha:
+                return np.asarray(picture.convert("L")), 255, None
+            pixels = np.asarray(picture.convert("RGBA"))
+    except FormatError:
+        raise
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise FormatError(f"{path}: cannot be read as an image: {error}") from None
     # map_server averages alpha in with the colours in trinary mode; kept, so that the same file means the same map.
     channels = 4 if average_alpha and has_alpha else 3
-    return pixels[..., :channels].mean(axis=-1) / 255.0, pixels[..., 3] == 255
+    return pixels[..., :channels].sum(axis=-1, dtype=np.uint16), 255 * channels, pixels[..., 3] == 255
 
 
-def _occupancy(
-    shade: NDArray[np.float64], opaque: NDArray[np.bool_], mode: str, negate: bool, occupied: float, free: float
-) -> NDArray[np.float32]:
-    """Probabilities from shades; see the table at the top of this file."""
+def _deep_pixels(picture: Image.Image, path: Path) -> NDArray[np.uint16]:
+    """Grey of 16 bits; Pillow calls it "I;16", in a png of older versions "I"."""
+    if not picture.mode.startswith("I;16") and (picture.mode, picture.format) != ("I", "PNG"):
+        raise FormatError(f"{path}: a map image has 1, 8 or 16 bits a channel, not pixels of the kind {picture.mode!r}")
+    return np.asarray(picture).astype(np.uint16)
+
+
+def _occupancies(white: int, mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.float32]:
+    """Probability for each brightness 0 to `white`; see the table at the top of this file."""
+    shade = np.arange(white + 1) / white
     if mode == "raw":
         percent = np.rint(shade * 255)
         return np.where(percent <= 100, percent / 100, np.nan).astype(np.float32)
     p = shade if negate else 1.0 - shade
     between = (p - free) / (occupied - free) if mode == "scale" else np.nan
-    values = np.where(p > occupied, 1.0, np.where(p < free, 0.0, between))
-    if mode == "scale":
-        values = np.where(opaque, values, np.nan)
-    return values.astype(np.float32)
+    return np.where(p > occupied, 1.0, np.where(p < free, 0.0, between)).astype(np.float32)
 
 
 def _check_writable(ros_map: RosMap, path: Path) -> None:
@@ -247,9 +258,10 @@ def _check_writable(ros_map: RosMap, path: Path) -> None:
         raise FormatError(
             f"{path}: occupancy must be (rows, columns) of probabilities or NaN; shape {p.shape} was given"
         )
-    if not (0.0 < ros_map.resolution < math.inf and len(ros_map.origin) == 3 and np.isfinite(ros_map.origin).all()):
+    origin = [_finite(part, "origin", path) for part in ros_map.origin]
+    if not (_finite(ros_map.resolution, "resolution", path) > 0.0 and len(origin) == 3):
         raise FormatError(
-            f"{path}: a map needs a positive resolution and a finite origin (x, y, yaw), "
+            f"{path}: a map needs a positive resolution and an origin (x, y, yaw), "
             f"not {ros_map.resolution} and {ros_map.origin}"
         )
     if not 0.0 <= ros_map.free_thresh < ros_map.occupied_thresh <= 1.0:
