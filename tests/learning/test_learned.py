@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from pilotage.core import Dynamics, FormatError, ModelError, PilotageError, ShapeError, Space, jacobian
-from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, Scaling, fit
+from pilotage.io import write_atomic
+from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
 from pilotage.learning.features import seamless, width
 from pilotage.models import pendulum, quadrotor, unicycle
 from pilotage.testing import check_dynamics
@@ -187,7 +188,55 @@ def test_saved_models_come_back(name, tmp_path):
     np.testing.assert_array_equal(back.step(x, u, 0.1), model.step(x, u, 0.1))
     np.testing.assert_array_equal(back.noise(x, u, 0.1), model.noise(x, u, 0.1))
     assert (back.state, back.action) == (model.state, model.action)
-    assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["config.json", "model.safetensors"]
+    names = sorted(p.name for p in (tmp_path / "model").iterdir())
+    assert names == ["config.json", weights_in(tmp_path / "model").name]
+
+
+def weights_in(folder):
+    (found,) = folder.glob("model-*.safetensors")
+    return found
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_a_run_that_is_killed_while_saving_leaves_the_old_model(step, tmp_path, monkeypatch):
+    old, new = (awake(LearnedDynamics(POSED, PUSH, noise=noise), seed) for seed, noise in ((1, 0.1), (2, 0.2)))
+    x, u = points(old, 3)
+    old.save(tmp_path)
+    steps = []
+
+    def killed(path, content):
+        steps.append(path)
+        if len(steps) == step:
+            raise KeyboardInterrupt
+        write_atomic(path, content)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pilotage.learning.checkpoint.write_atomic", killed)
+        with pytest.raises(KeyboardInterrupt):
+            new.save(tmp_path)
+    back = LearnedDynamics.load(tmp_path)
+    np.testing.assert_array_equal(back.step(x, u, 0.1), old.step(x, u, 0.1))
+    np.testing.assert_array_equal(back.noise(x, u, 0.1), old.noise(x, u, 0.1))
+    new.save(tmp_path)
+    np.testing.assert_array_equal(LearnedDynamics.load(tmp_path).step(x, u, 0.1), new.step(x, u, 0.1))
+    weights_in(tmp_path)  # no other weights are left
+
+
+def test_a_model_that_is_saved_anew_while_it_is_loaded(tmp_path, monkeypatch):
+    old, new = (awake(LearnedDynamics(POSED, PUSH, noise=0.1), seed) for seed in (1, 2))
+    old.save(tmp_path)
+    real, reads = checkpoint._config, []
+
+    def meanwhile(path):
+        found = real(path)
+        if not reads:
+            reads.append(path)
+            new.save(tmp_path)
+        return found
+
+    monkeypatch.setattr(checkpoint, "_config", meanwhile)
+    x, u = points(old, 3)
+    np.testing.assert_array_equal(LearnedDynamics.load(tmp_path).step(x, u, 0.1), new.step(x, u, 0.1))
 
 
 def test_other_networks_are_filled(tmp_path):
@@ -209,15 +258,26 @@ def test_files_that_are_no_models(tmp_path):
     LearnedDynamics(POSED, PUSH).save(tmp_path)
     with pytest.raises(FormatError, match="of kind 'learned'"):
         ResidualDynamics.load(tmp_path, pendulum())
-    weights = (tmp_path / "model.safetensors").read_bytes()
-    (tmp_path / "model.safetensors").write_bytes(weights[: len(weights) // 2])
-    with pytest.raises(FormatError, match=r"model\.safetensors is damaged"):
+    file = weights_in(tmp_path)
+    weights = file.read_bytes()
+    for other in (weights[: len(weights) // 2], b"", weights[:-1] + b"!"):
+        file.write_bytes(other)
+        with pytest.raises(FormatError, match=r"model-.*\.safetensors is damaged: its content is not"):
+            LearnedDynamics.load(tmp_path)
+    file.unlink()
+    with pytest.raises(FormatError, match=r"model-.*\.safetensors is missing"):
         LearnedDynamics.load(tmp_path)
-    (tmp_path / "model.safetensors").unlink()
-    with pytest.raises(FormatError, match=r"model\.safetensors is missing"):
-        LearnedDynamics.load(tmp_path)
-    (tmp_path / "model.safetensors").write_bytes(weights)
+    file.write_bytes(weights)
     config = json.loads((tmp_path / "config.json").read_text())
+    for name in (None, "../model-0123456789abcdef.safetensors", 3):
+        (tmp_path / "config.json").write_text(json.dumps({**config, "weights": name}))
+        with pytest.raises(FormatError, match="names no weights"):
+            LearnedDynamics.load(tmp_path)
+    nothing = checkpoint.weights_name(b"nothing")
+    (tmp_path / nothing).write_bytes(b"nothing")
+    (tmp_path / "config.json").write_text(json.dumps({**config, "weights": nothing}))
+    with pytest.raises(FormatError, match="is damaged"):
+        LearnedDynamics.load(tmp_path)
     config["network"]["hidden"] = [3]
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(FormatError, match="does not fit its network"):

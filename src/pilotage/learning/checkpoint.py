@@ -1,8 +1,15 @@
-"""Learned models on disk: a folder with ``config.json`` and ``model.safetensors``, never a pickle."""
+"""Learned models on disk: a folder with ``config.json`` and the weights it names, never a pickle.
+
+Weights are written to ``model-HASH.safetensors``, HASH of their content, before ``config.json`` takes the place of the
+old one in one step, and the old weights go last. Whenever a process is killed, the folder holds a whole model, the old
+one or the new, and weights that are not those the settings were saved with are noticed.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +25,8 @@ from .networks import MLP
 from .scaling import Scaling
 
 VERSION = 1
-CONFIG, WEIGHTS = "config.json", "model.safetensors"
+CONFIG = "config.json"
+NAME = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -33,23 +41,57 @@ class Kept:
 
 
 def save(model: Any, kind: str, folder: str | Path) -> None:
-    """Write a learned model; each file is written beside the old one and takes its place whole."""
+    """Write a learned model; it takes the place of an older one whole."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
+    weights = _packed(model)
     config = {
         "format": VERSION,
         "kind": kind,
+        "weights": weights_name(weights),
         "state": space_to_json(model.state),
         "action": space_to_json(model.action),
         "network": getattr(model.network, "settings", None),
         "noise": None if model.noise_density is None else [float(v) for v in model.noise_density],
     }
+    before = _weights_before(folder)
+    write_atomic(folder / config["weights"], weights)
+    write_atomic(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+    if before not in (None, config["weights"]):
+        (folder / before).unlink(missing_ok=True)
+
+
+def weights_name(weights: bytes) -> str:
+    """Name of the file for these bytes.
+
+    Example:
+        >>> weights_name(b"")
+        'model-e3b0c44298fc1c14.safetensors'
+    """
+    return f"model-{hashlib.sha256(weights).hexdigest()[:16]}.safetensors"
+
+
+def _packed(model: Any) -> bytes:
+    """Network and scaling of a model."""
     tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
     for name in ("mean", "std", "scale"):
         tensors[f"scaling.{name}"] = getattr(model.scaling, name)
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_atomic(folder / WEIGHTS, require("safetensors.torch", extra="learning").save(tensors))
-    write_atomic(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+    return require("safetensors.torch", extra="learning").save(tensors)
+
+
+def _weights_of(config: Mapping[str, Any]) -> str | None:
+    """The weights that settings name; None when it is none of the names that are given here."""
+    name = config.get("weights")
+    return name if isinstance(name, str) and NAME.fullmatch(name) else None
+
+
+def _weights_before(folder: Path) -> str | None:
+    """The weights of the model that a folder holds already, if there is one."""
+    try:
+        return _weights_of(_config(folder / CONFIG))
+    except FormatError:
+        return None
 
 
 def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) -> Kept:
@@ -65,10 +107,15 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
             f"{folder} holds a model of kind {config.get('kind')!r}, format {config.get('format')!r}; "
             f"{kind!r} of format {VERSION} was expected"
         )
+    name = _weights_of(config)
+    if name is None:
+        raise FormatError(f"{folder / CONFIG} names no weights: its entry `weights` is {config.get('weights')!r}")
+    if not (folder / name).is_file() and _weights_before(folder) not in (None, name):
+        return load(folder, kind, network)  # another process has just saved the model anew
     try:
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
         made = _network(config["network"], network, folder)
-        tensors = _tensors(folder / WEIGHTS)
+        tensors = _tensors(folder / name)
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
@@ -126,8 +173,11 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
     safetensors = require("safetensors.torch", extra="learning")
     if not path.is_file():
         raise FormatError(f"there is no learned model in {path.parent}: {path.name} is missing")
+    weights = path.read_bytes()
+    if weights_name(weights) != path.name:
+        raise FormatError(f"{path} is damaged: its content is not what its name was made from")
     try:
-        return safetensors.load(path.read_bytes())
+        return safetensors.load(weights)
     except Exception as error:
         if type(error).__name__ == "SafetensorError":  # the class lives in a compiled module
             raise FormatError(f"{path} is damaged: {error}") from error

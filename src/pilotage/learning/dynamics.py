@@ -91,7 +91,7 @@ class LearnedDynamics(Dynamics):
         return LearnedDynamics(self.state, self.action, network, scaling=scaling, noise=noise)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors`` into `folder`."""
+        """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced whole."""
         save(self, "learned", folder)
 
     @classmethod
