@@ -14,8 +14,9 @@ from pilotage.models.bind import _helpers
 from pilotage.models.derivative import derivative
 from pilotage.models.emit import Signature, in_place
 from pilotage.models.emit_lanes import lanes
+from pilotage.models.graph import Graph
 from pilotage.models.slots import step, step_lanes
-from pilotage.models.tracer import Graph, SymbolicMath
+from pilotage.models.tracer import SymbolicMath
 from pilotage.models.vectorized import Vectorized
 
 torch = pytest.importorskip("torch")

@@ -10,7 +10,8 @@ import pytest
 
 from pilotage.core import ModelError, Space
 from pilotage.models import bicycle, discrete_dynamics, dynamics, sensor
-from pilotage.models.tracer import Graph, SymbolicMath
+from pilotage.models.graph import Graph
+from pilotage.models.tracer import SymbolicMath
 
 LINE = Space("a b c d")
 
@@ -113,13 +114,13 @@ def test_every_decision_is_seen(decide: Any) -> None:
         (lambda x: round(x[0]), "turns a model value into a plain number"),
         (lambda x: math.floor(x[0]), "turns a model value into a plain number"),
         (lambda x: range(x[0]), "turns a model value into a plain number"),
-        (lambda x: sum(x[0]), "turns a model value into a plain number"),
+        (lambda x: sum(x[0]), "takes a model value for a list or an array"),
         (lambda x: np.sin(x[0]), r"calls np\.sin on a model value; use m\.sin"),
         (lambda x: np.array([1.0, 2.0]) * x[0], r"calls np\.multiply on a model value"),
-        (lambda x: x[0] + "1", r"not with str \('1'\)"),
-        (lambda x: x[0] * [1.0, 2.0], "not with list"),
+        (lambda x: x[0] + "1", r"combines a model value with str \('1'\); a number was expected"),
+        (lambda x: x[0] * [1.0, 2.0], "combines a model value with list"),
         (lambda x: x[0] // 2.0, r"uses //.* write m\.floor\(a / b\)"),
-        (lambda x: x[0] + None, "not with NoneType"),
+        (lambda x: x[0] + None, "combines a model value with NoneType"),
     ],
 )
 def test_misuse_is_a_sentence(misuse: Any, sentence: str) -> None:

@@ -1,11 +1,24 @@
-"""Exact derivatives of a trace: forward mode, one pass per direction, and substitution of what becomes known."""
+"""Exact derivatives of a trace: forward mode, one pass per direction, and substitution of what becomes known.
+
+Where a function has a kink or a jump, one derivative is chosen, the same in all generated code:
+
+- ``abs`` and ``sign`` at 0, ``floor`` everywhere: 0; ``wrap``: 1; ``a % b``: that between two jumps;
+- ``minimum`` and ``maximum`` at a tie: that of the first argument, or of the one that is no constant. So ``clip`` has
+  the derivative 1 on its bounds;
+- ``where``: that of the branch taken, whatever the other one is; conditions have none;
+- ``sqrt`` at 0: infinity; ``hypot`` and ``atan2`` at the origin: NaN, for there is none. Keep such places out of a
+  model by ``m.where`` around the argument, as in ``m.sqrt(m.where(a > 0.0, a, 1.0))``.
+
+Autograd of torch goes through the model itself and differs at a tie (half and half) and at the origin of ``atan2`` (0).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..core.errors import ModelError
-from .tracer import Expr, Graph, reachable
+from .expression import Expr
+from .graph import Graph, reachable
 
 
 def derivative(outputs: Sequence[Expr], seeds: dict[Expr, Expr]) -> list[Expr]:
@@ -33,6 +46,8 @@ def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
         return d[0] * a[1] + a[0] * d[1]
     if op == "div":
         return (d[0] - e * d[1]) / a[1]
+    if op == "mod":
+        return d[0] - (a[0] - e) / a[1] * d[1]
     if op == "where":
         return g.where(a[0], d[1], d[2])
     if op in ("min", "max"):
@@ -44,7 +59,8 @@ def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
         return (a[0] * d[0] + a[1] * d[1]) / e
     if op == "pow":
         grow = a[1] * g.power(a[0], a[1] - 1.0) * d[0]
-        return grow if d[1] is g.zero else grow + e * g.node("log", a[0]) * d[1]
+        base = g.where(a[0] == 0.0, 1.0, a[0])  # 0^b stays 0 when b changes
+        return grow if d[1] is g.zero else grow + e * g.node("log", base) * d[1]
     if op == "lookup":
         group, header, order = e.value
         if order:
@@ -73,10 +89,8 @@ def _slope(g: Graph, e: Expr, a: Expr) -> Expr:
         return -g.node("sin", a)
     if op == "tan":
         return 1.0 + e * e
-    if op == "asin":
-        return 1.0 / g.node("sqrt", 1.0 - a * a)
-    if op == "acos":
-        return -1.0 / g.node("sqrt", 1.0 - a * a)
+    if op in ("asin", "acos"):
+        return (1.0 if op == "asin" else -1.0) / g.node("sqrt", (1.0 - a) * (1.0 + a))
     if op == "atan":
         return 1.0 / (1.0 + a * a)
     if op == "sinh":

@@ -9,13 +9,17 @@ Three dialects say the same computation:
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .tracer import Expr, reachable
+from .expression import Expr
+from .graph import reachable
 
-BINARY = {"add": "+", "sub": "-", "mul": "*", "div": "/", "lt": "<", "le": "<=", "eq": "==", "ne": "!="}
+OPERATORS = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "mod": "%", "lt": "<", "le": "<=", "eq": "==", "ne": "!=",
+}  # fmt: skip
 INLINE = 60  # an expression longer than this gets a line of its own
 
 
@@ -93,12 +97,14 @@ class Writer:
 
     def _expression(self, e: Expr) -> str:
         a = [self.text[n.index] for n in e.args]
-        if e.op in BINARY:
-            return f"{a[0]} {BINARY[e.op]} {a[1]}"
+        if e.op in OPERATORS and (e.op, self.dialect) != ("mod", "lanes"):
+            return f"{a[0]} {OPERATORS[e.op]} {a[1]}"
         if e.op == "neg":
             return f"-{a[0]}"
         if e.op == "lookup":
             return self._lookup(e, a)
+        if e.op in ("min", "max") and self.dialect != "components":
+            return _extreme("<" if e.op == "min" else ">", *a, known=e.args[1].op == "const")
         if self.dialect == "components":
             return _namespaced(e.op, a)
         return _scalar(e.op, a, self.dialect)
@@ -114,10 +120,6 @@ class Writer:
 def _scalar(op: str, a: list[str], dialect: str) -> str:
     if op == "where":
         return f"{a[1]} if {a[0]} else {a[2]}"
-    if op == "min":
-        return f"{a[1]} if {a[1]} < {a[0]} else {a[0]}"  # in this order, so that clip(NaN) stays NaN
-    if op == "max":
-        return f"{a[1]} if {a[1]} > {a[0]} else {a[0]}"
     if op in ("and", "or"):
         return f"{a[0]} {op} {a[1]}"
     if op == "not":
@@ -133,11 +135,16 @@ def _scalar(op: str, a: list[str], dialect: str) -> str:
     return f"{'scalar_' if op in ('wrap', 'floor') else 'math.'}{op}({', '.join(a)})"
 
 
+def _extreme(order: str, a: str, b: str, known: bool) -> str:
+    """The lesser or greater of two, NaN if either is; of a constant that is known."""
+    return f"{b} if {b} {order} {a} else {a}" if known else f"{b} if ({b} {order} {a}) | ({b} != {b}) else {a}"
+
+
 def _namespaced(op: str, a: list[str]) -> str:
     if op in ("and", "or"):
         return f"{a[0]} {'&' if op == 'and' else '|'} {a[1]}"
     if op == "not":
-        return f"~{a[0]}"
+        return f"{a[0]} == False"  # and not ~, which makes -2 of a plain True
     if op == "pow":
         return f"{a[0]} ** {a[1]}"
     name = {"min": "minimum", "max": "maximum"}.get(op, op)
@@ -145,11 +152,11 @@ def _namespaced(op: str, a: list[str]) -> str:
 
 
 def _number(value: float) -> str:
-    if value != value:
+    if math.isnan(value):
         return "math.nan"
-    if value in (float("inf"), float("-inf")):
+    if math.isinf(value):
         return "math.inf" if value > 0 else "(-math.inf)"
-    return repr(value) if value >= 0 else f"({value!r})"
+    return repr(value) if math.copysign(1.0, value) > 0 else f"({value!r})"
 
 
 def _identifier(label: str) -> str:

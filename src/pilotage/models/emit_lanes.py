@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from .emit import Signature, Writer
-from .tracer import Expr, reachable
+from .expression import Expr
+from .graph import reachable
 
 
 def lanes(signature: Signature, results: Sequence[tuple[str, Sequence[Expr]]]) -> str:

@@ -4,8 +4,8 @@ libm's functions stay scalar inside a loop, and so do conversions between float 
 a float are therefore read and made by `view`. Minimax polynomials of Cephes (Moshier, "Methods and Programs for
 Mathematical Functions", 1989), for the logarithm of FreeBSD's msun, for the sine by Remez' algorithm over a quarter
 turn to either side (1.5e-16). Errors stay below 4e-16 of the value, or of 1 where the value is smaller; sine and cosine
-keep that for arguments up to 1e5. The functions are copied into generated files, and compiled there without reordering
-of sums, on which the reduction of arguments depends.
+keep that for arguments up to 1e5, and are NaN where an argument is too large to have an angle. The functions are copied
+into generated files, and compiled there without reordering of sums, on which the reduction of arguments depends.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def lane_sin(a: float) -> float:
     """Sine."""
     k = np.floor(a * 0.3183098861837907 + 0.5)
     r = ((a - k * 3.141592502593994) - k * 1.5099578831723193e-07) - k * 1.0780605716316238e-14
+    r = r if math.fabs(r) < 2.0 else math.nan
     w = r * r
     s = r + r * w * (
         -0.1666666666666618566
@@ -34,6 +35,7 @@ def lane_cos(a: float) -> float:
     # The sine of a quarter turn more, which is taken off in the reduction: a + pi/2 would round.
     k = np.floor(a * 0.3183098861837907) + 0.5
     r = ((a - k * 3.141592502593994) - k * 1.5099578831723193e-07) - k * 1.0780605716316238e-14
+    r = r if math.fabs(r) < 2.0 else math.nan
     w = r * r
     s = r + r * w * (
         -0.1666666666666618566
@@ -89,13 +91,13 @@ def lane_log(a: float) -> float:
 
 
 def lane_atan2(y: float, x: float) -> float:
-    """Angle of the point (x, y); the sign of zero is not looked at."""
+    """Angle of the point (x, y); the sign of zero is not looked at; NaN for two infinities."""
     u = math.fabs(x)
     v = math.fabs(y)
     steep = v > u
     small = u if steep else v
     large = v if steep else u
-    t = small / (large if large > 0.0 else 1.0)
+    t = small / (large if large != 0.0 else 1.0)  # a NaN among the two comes through
     half = t > 0.41421356237309503
     t = (t - 1.0) / (t + 1.0) if half else t
     w = t * t
@@ -161,16 +163,22 @@ def lane_cosh(a: float) -> float:
 
 
 def lane_hypot(x: float, y: float) -> float:
-    """Length of (x, y)."""
+    """Length of (x, y), for lengths from 1e-150 to 1e150."""
     return math.sqrt(x * x + y * y)
 
 
 def lane_wrap(a: float) -> float:
     """Angle in (-pi, pi]."""
     r = a - 6.283185307179586 * np.ceil((a - 3.141592653589793) * 0.15915494309189535)
-    # Rounding of the quotient may leave r on -pi, or one ulp above pi.
-    r = r + 6.283185307179586 if r <= -3.141592653589793 else r
+    # Rounding of the quotient may leave r on -pi, or one ulp above pi; beyond 1e15 nothing is left of an angle.
+    r = 3.141592653589793 if r <= -3.141592653589793 else r
     return 3.141592653589793 if r > 3.141592653589793 else r
+
+
+def lane_mod(a: float, b: float) -> float:
+    """What `a` leaves when divided by `b`, with the sign of `b`."""
+    r = a - b * np.floor(a / b)
+    return r + b if r * b < 0.0 else r  # the quotient may have rounded up to a whole number
 
 
 def lane_floor(a: float) -> float:

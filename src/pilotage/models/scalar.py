@@ -11,9 +11,8 @@ import numpy as np
 def scalar_wrap(a: float) -> float:
     """Angle in (-pi, pi]."""
     r = a - 6.283185307179586 * np.ceil((a - 3.141592653589793) * 0.15915494309189535)
-    # Rounding of the quotient may leave r on -pi, or one ulp above pi.
-    r = r if r > -3.141592653589793 else r + 6.283185307179586
-    return 3.141592653589793 if r > 3.141592653589793 else r
+    # Rounding of the quotient may leave r on -pi, or one ulp above pi; beyond 1e15 nothing is left of an angle.
+    return 3.141592653589793 if r <= -3.141592653589793 or r > 3.141592653589793 else r
 
 
 def scalar_sign(a: float) -> float:

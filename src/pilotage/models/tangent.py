@@ -9,7 +9,9 @@ from typing import Any
 from ..core.space import Space
 from .derivative import derivative, substitute
 from .emit import Signature, in_place
-from .tracer import Expr, Graph, SymbolicMath
+from .expression import Expr
+from .graph import Graph
+from .tracer import SymbolicMath
 
 Seeds = list[dict[Expr, Expr]]
 
