@@ -6,6 +6,7 @@ import benchmarks.one_thread  # isort: split
 
 import importlib
 import json as jsonlib
+import os
 import pkgutil
 import platform
 import sys
@@ -39,10 +40,7 @@ def run(
             print(f"{entry.name:18} {entry.topic:14} {entry.bar:6g}x {entry.peer}: {entry.note}")
         return 0
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one thread each\n{HEAD}")
-    if json is None:
-        return _measure_all(rows, quick, None)
-    with json.open("w", encoding="utf-8") as out:
-        return _measure_all(rows, quick, out)
+    return _measure_all(rows, quick, None) if json is None else _measure_into(json, rows, quick)
 
 
 def _chosen(names: tuple[str, ...]) -> list[Row] | None:
@@ -57,6 +55,20 @@ def _chosen(names: tuple[str, ...]) -> list[Row] | None:
         print(f"benchmarks: no row or topic is named {', '.join(unknown)}; the rows are {rows}", file=sys.stderr)
         return None
     return [entry for entry in REGISTRY.values() if not names or {entry.name, entry.topic} & {*names}]
+
+
+def _measure_into(file: Path, rows: list[Row], quick: bool) -> int:
+    """Measure into `file`, which takes the place of an older one when all is measured; until then rows lie beside."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            code = _measure_all(rows, quick, out)
+    except BaseException:
+        if part.is_file():
+            print(f"benchmarks: stopped; the rows measured so far are in {part}", file=sys.stderr)
+        raise
+    os.replace(part, file)
+    return code
 
 
 def _measure_all(rows: list[Row], quick: bool, out: TextIO | None) -> int:
@@ -100,4 +112,7 @@ if __name__ == "__main__":
     except CycloptsError as error:
         error.verbose = False
         print(f"benchmarks: {error}", file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:  # a file that --json names and that cannot be written
+        print(f"benchmarks: {error.filename}: {error.strerror}", file=sys.stderr)
         sys.exit(2)

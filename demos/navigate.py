@@ -52,7 +52,7 @@ class Robot:
         idle = follow([[0.0, 0.0]], self.grid, dt=DT)
         self.mppi = MPPI(self.body.model, idle, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
         self.spent: dict[str, list[float]] = {"perceive": [], "plan": [], "act": []}
-        self.agent = Agent(self, self.plan, self.follow, valid=self.valid, fallback=self.wander)
+        self.agent = Agent(self, self.plan, self.pursue, valid=self.valid, fallback=self.wander)
 
     # perceive
 
@@ -109,7 +109,7 @@ class Robot:
 
     # act
 
-    def follow(self, plan: Plan) -> Robot.Driver:
+    def pursue(self, plan: Plan) -> Robot.Driver:
         self.patient = self.patient or not np.array_equal(self.goal, self.target)
         self.target, margin = self.goal, 0.2 if self.patient else 0.05
         settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15}

@@ -121,6 +121,38 @@ def test_command_refuses_unknown_rows() -> None:
     assert "no row or topic is named no_such_row" in done.stderr
 
 
+def test_command_refuses_a_file_that_cannot_be_written(tmp_path: Path) -> None:
+    done = run("--json", str(tmp_path / "nowhere" / "rows.json"))
+    assert done.returncode == 2
+    assert done.stderr.startswith("benchmarks: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_rows_take_the_place_of_older_ones_when_all_are_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from benchmarks.__main__ import _measure_into
+
+    @row("quick", peer="other", bar=0.0)
+    def _(quick: bool) -> Contest:
+        return Contest(ours=lambda: time.sleep(0.002), peer=lambda: time.sleep(0.002))
+
+    @row("stopped", peer="other", bar=0.0)
+    def _(quick: bool) -> Contest:
+        raise KeyboardInterrupt
+
+    rows, file, part = list(harness.REGISTRY.values()), tmp_path / "rows.json", tmp_path / "rows.json.part"
+    file.write_text("older\n")
+    with pytest.raises(KeyboardInterrupt):
+        _measure_into(file, rows, True)
+    assert file.read_text() == "older\n"
+    assert [json.loads(line)["name"] for line in part.read_text().splitlines()] == ["quick"]
+    assert "the rows measured so far are in" in capsys.readouterr().err
+    assert _measure_into(file, rows[:1], True) == 0
+    assert [json.loads(line)["name"] for line in file.read_text().splitlines()] == ["quick"]
+    assert not part.exists()
+
+
 @pytest.mark.slow
 def test_command_writes_an_object_a_row(tmp_path: Path) -> None:
     name = run("--list").stdout.split()[0]
