@@ -10,6 +10,7 @@ import numpy as np
 from .arrays import alike
 from .linearize import jacobian
 from .mathematics import torch_if_tensor
+from .seconds import seconds
 from .space import Space
 
 
@@ -69,7 +70,7 @@ class Dynamics(ABC):
 
         Default: loops `step`. Simulators and compiled models override it for speed.
         """
-        torch = torch_if_tensor(x0, us)
+        torch, dt = torch_if_tensor(x0, us), seconds(dt, backward=True)
         x, us = alike(x0, us)
         shape = (*np.broadcast_shapes(tuple(x.shape[:-1]), tuple(us.shape[:-2])), x.shape[-1])
         xs: list[Any] = [np.broadcast_to(x, shape) if torch is None else torch.broadcast_to(x, shape)]

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core.seconds import seconds
 from .late import Late
 
 bullet: Any = Late("pybullet")
@@ -103,7 +104,7 @@ class BulletDynamics(Dynamics):
     # -- simulation
 
     def _substeps(self, dt: float) -> int:
-        if not (math.isfinite(dt) and dt > 0.0):
+        if not seconds(dt, backward=True) > 0.0:
             raise ModelError(f"dt is {dt}; a simulator steps forward, by a positive number of seconds")
         steps = max(1, math.ceil(dt / TIMESTEP - 1e-9))
         bullet.setTimeStep(dt / steps, physicsClientId=self.client)

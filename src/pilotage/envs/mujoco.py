@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core import Angle, Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core.seconds import seconds
 from .late import Late
 
 mj: Any = Late("mujoco")
@@ -120,7 +121,7 @@ class MujocoDynamics(Dynamics):
 
     def _substeps(self, dt: float) -> int:
         """How many steps make `dt`; the model's timestep is set to fit."""
-        if not (math.isfinite(dt) and dt > 0.0):
+        if not seconds(dt, backward=True) > 0.0:
             raise ModelError(f"dt is {dt}; a simulator steps forward, by a positive number of seconds")
         steps = max(1, math.ceil(dt / self._timestep - 1e-9))
         self.model.opt.timestep = dt / steps

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..core import Dynamics, ModelError, ShapeError
+from ..core.seconds import seconds
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
 from .features import seamless, width
@@ -64,7 +65,7 @@ class ResidualDynamics(Dynamics):
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The prior's step, corrected."""
         x, u = self._given(x, u)
-        y = self.prior.step(x, u, dt)
+        y = self.prior.step(x, u, seconds(dt, backward=True))
         d = across(lambda a, b: dt * self.correction(a, b), x, u)
         return self.state.plus(y, d)
 
@@ -98,7 +99,7 @@ class ResidualDynamics(Dynamics):
         """
         inside = is_tensor(x, u)
         x, u = self._given(x, u)
-        dtype = x.dtype if inside else torch.float64
+        dtype, dt = x.dtype if inside else torch.float64, seconds(dt, backward=True)
         F, B = (tensor(J) for J in self.prior.linearize(x, u, dt))
         y, x, u = tensor(self.prior.step(x, u, dt)), tensor(x), tensor(u)
         batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
@@ -125,7 +126,7 @@ class ResidualDynamics(Dynamics):
         if self.noise_density is None:
             return self.prior.noise(x, u, dt)
         batch = np.broadcast_shapes(tuple(x.shape[:-1]) if hasattr(x, "shape") else np.shape(x)[:-1], np.shape(u)[:-1])
-        Q = np.diag(self.noise_density**2 * dt)
+        Q = np.diag(self.noise_density**2 * seconds(dt))
         Q = np.broadcast_to(Q, (*batch, *Q.shape)).copy()
         return tensor(Q, x) if is_tensor(x) else Q
 

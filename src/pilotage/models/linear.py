@@ -131,7 +131,7 @@ class LinearDynamics(Dynamics):
 
     def discretized(self, dt: float) -> tuple[Array, Array, Array]:
         """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
-        dt = float(seconds(dt))
+        dt = float(seconds(dt, backward=True))
         if self._fixed is None:
             return van_loan(self.A, self.B, self.G @ self.Qc @ self.G.T, dt)
         if self._dt is not None and not np.isclose(dt, self._dt, rtol=1e-9, atol=0.0):
@@ -145,7 +145,7 @@ class LinearDynamics(Dynamics):
         return self._at(dt).linearize(x, u, dt)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        return self._at(dt).noise(x, u, dt)
+        return self._at(seconds(dt)).noise(x, u, dt)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
         return self._at(dt).rollout(x0, us, dt)
@@ -180,7 +180,7 @@ class LinearDynamics(Dynamics):
         return next(iter(self._steps.values())) if self._steps else self._at(self._dt or 1.0)
 
     def _at(self, dt: float) -> TracedDynamics:
-        dt = float(seconds(dt))
+        dt = float(seconds(dt, backward=True))
         model = self._steps.get(dt)
         if model is None:
             F, B, Q = self.discretized(dt)

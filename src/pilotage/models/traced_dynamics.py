@@ -41,6 +41,13 @@ Body = Callable[..., Sequence[Any]]
 NoiseBody = Callable[..., Any]
 Spread = float | Sequence[float]
 """Standard deviations: one per component, or one number for all of them."""
+NO_TUPLE: dict[type, str] = {
+    type(None): "None (is its `return` missing?)",
+    np.ndarray: "an array",
+    dict: "a dict",
+    set: "a set",
+    str: "text",
+}
 NOISE, ACTION_NOISE = "noise_density", "action_noise"
 
 
@@ -110,13 +117,13 @@ class TracedDynamics(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = _arrays(x, u, self)
-        dt = seconds(dt)
+        dt = seconds(dt, backward=True)
         batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action of {self.name}")
         return stacked(_advance(self._recipe, unstacked(x), unstacked(u), dt, self._numbers, math_for(x)), batch, x)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = _arrays(x, u, self)
-        flat = self._trace.linearized(x, u, seconds(dt), self._layout.listed(self._values))
+        flat = self._trace.linearized(x, u, seconds(dt, backward=True), self._layout.listed(self._values))
         split = self.state.dim * self.state.dim
         batch, d = flat.shape[:-1], self.state.dim
         return flat[..., :split].reshape(*batch, d, d), flat[..., split:].reshape(*batch, d, self.action.dim)
@@ -141,7 +148,7 @@ class TracedDynamics(Dynamics):
         self._compiled_rollout(
             xs.reshape(count, T + 1, self.state.size),
             actions.reshape(count, T, self.action.size),
-            float(seconds(dt)),
+            float(seconds(dt, backward=True)),
             self.vector(dt),
         )
         return xs
@@ -259,10 +266,9 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
-    given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
-    if values is None or isinstance(values, (np.ndarray, dict, set, str)):
-        kind = "None (is its `return` missing?)" if values is None else f"a {type(values).__name__}"
+    if (kind := NO_TUPLE.get(type(values))) is not None:
         raise ModelError(f"{name} returned {kind}; {expected} {what} were expected, as a tuple: return a, b, c")
+    given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
     return given
