@@ -266,7 +266,7 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
-    if (kind := NO_TUPLE.get(type(values))) is not None:
+    if (kind := NO_TUPLE.get(values.__class__)) is not None:
         raise ModelError(f"{name} returned {kind}; {expected} {what} were expected, as a tuple: return a, b, c")
     given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
     if len(given) != expected:
