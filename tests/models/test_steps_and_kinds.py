@@ -111,8 +111,8 @@ def test_a_task_without_reference_takes_none() -> None:
     ("answer", "sentence"),
     [
         (None, "returned None .is its `return` missing.*4 rates"),
-        (np.zeros(4), "returned an array"),
-        ("rates", "returned text"),
+        (np.zeros(4), "returned a ndarray"),
+        ("rates", "returned a str"),
     ],
     ids=["nothing", "an array", "text"],
 )

@@ -41,13 +41,6 @@ Body = Callable[..., Sequence[Any]]
 NoiseBody = Callable[..., Any]
 Spread = float | Sequence[float]
 """Standard deviations: one per component, or one number for all of them."""
-NO_TUPLE: dict[type, str] = {
-    type(None): "None (is its `return` missing?)",
-    np.ndarray: "an array",
-    dict: "a dict",
-    set: "a set",
-    str: "text",
-}
 NOISE, ACTION_NOISE = "noise_density", "action_noise"
 
 
@@ -266,9 +259,10 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
-    if (kind := NO_TUPLE.get(values.__class__)) is not None:
-        raise ModelError(f"{name} returned {kind}; {expected} {what} were expected, as a tuple: return a, b, c")
     given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
+    if values is None or isinstance(values, (np.ndarray, dict, set, str)):
+        kind = "None (is its `return` missing?)" if values is None else f"a {type(values).__name__}"
+        raise ModelError(f"{name} returned {kind}; {expected} {what} were expected, as a tuple: return a, b, c")
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
     return given
