@@ -8,6 +8,8 @@ import numpy as np
 
 from pilotage.core import Action, ActionStatus, Controller, Dynamics, Gaussian, PilotageError
 
+from .sentences import made, told
+
 TICKS = 5
 
 
@@ -36,7 +38,7 @@ def check_controller(
         >>> from pilotage.models import bicycle
         >>> check_controller(PurePursuit(bicycle(), [[0, 0], [9, 0]]), bicycle())
     """
-    assert isinstance(controller, Controller), f"{controller!r} needs the methods `reset` and `act`"
+    made(controller, "reset", "act")
     x = dynamics.state.identity() if x is None else dynamics.state.check(x)
     first = _drive(controller, dynamics, x, dt, seed)
     again = _drive(controller, dynamics, x, dt, seed)
@@ -47,11 +49,13 @@ def check_controller(
 
 def _drive(controller: Controller, dynamics: Dynamics, x: Any, dt: float, seed: int) -> np.ndarray:
     """Some ticks of the closed loop, each action checked."""
-    controller.reset(seed=seed)
+    with told("`reset` with a seed"):
+        controller.reset(seed=seed)
     actions: list[Any] = []
     for tick in range(TICKS):
         handed = x.copy()
-        action = controller.act(handed, tick * dt)
+        with told(f"`act` in the state {x}"):
+            action = controller.act(handed, tick * dt)
         assert np.array_equal(handed, x), "the controller changed the state it was handed"
         _check_action(action, dynamics)
         assert action.status is not ActionStatus.FALLBACK, f"fell back on a sound state {x}: {action.reason}"
@@ -76,7 +80,8 @@ def _check_action(action: Any, dynamics: Dynamics) -> None:
 
 def _check_belief(controller: Controller, dynamics: Dynamics, x: Any, seed: int, expected: Any) -> None:
     controller.reset(seed=seed)
-    action = controller.act(Gaussian.of(dynamics.state, x, std=1e-3), 0.0)
+    with told("`act` on a belief"):
+        action = controller.act(Gaussian.of(dynamics.state, x, std=1e-3), 0.0)
     _check_action(action, dynamics)
     close = np.allclose(action.u, expected, rtol=1e-9, atol=1e-9)
     assert close, f"a belief with its mean in a state gave the action {action.u}, the state itself {expected}"
@@ -90,6 +95,10 @@ def _check_broken(controller: Controller, dynamics: Dynamics, x: Any, seed: int)
         action = controller.act(lost, 0.1)
     except PilotageError:
         pass
+    except Exception as error:
+        raise AssertionError(
+            f"`act` in a state of NaN raised {type(error).__name__}: {error}; fall back, or raise a PilotageError"
+        ) from error
     else:
         _check_action(action, dynamics)
         assert action.status is ActionStatus.FALLBACK, (

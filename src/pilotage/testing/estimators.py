@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pilotage.core import Dynamics, Estimator, Gaussian, Sensor, Space, Update
 from pilotage.models import LinearDynamics, LinearSensor, compass, unicycle
 
+from .sentences import made, told
+
 Array = NDArray[np.float64]
 
 DT, STEPS = 0.1, 8
@@ -46,8 +48,7 @@ def check_estimator(
         >>> from pilotage.estimators import EKF
         >>> check_estimator(EKF())
     """
-    for name in ("predict", "update"):
-        assert callable(getattr(estimator, name, None)), f"{estimator!r} has no method `{name}`"
+    made(estimator, "predict", "update")
     cart, tape = _cart()
     start = Gaussian.of(cart.state, [0.5, -1.0], std=[1.0, 0.5])
     predicted = _predict(estimator, start, cart, [0.3], rng)
@@ -77,7 +78,8 @@ def _seeded(method: Any, rng: int) -> dict[str, int]:
 
 def _predict(estimator: Any, belief: Any, dynamics: Dynamics, u: Any, rng: int) -> Any:
     before = belief.moments()
-    after = estimator.predict(belief, dynamics, np.asarray(u, dtype=float), DT, **_seeded(estimator.predict, rng))
+    with told("`predict`"):
+        after = estimator.predict(belief, dynamics, np.asarray(u, dtype=float), DT, **_seeded(estimator.predict, rng))
     _check_belief(after, dynamics.state, "predict")
     _close(belief.moments().mean, before.mean, 0.0, "`predict` changed the belief it was given: its mean")
     return after
@@ -85,7 +87,8 @@ def _predict(estimator: Any, belief: Any, dynamics: Dynamics, u: Any, rng: int) 
 
 def _update(estimator: Any, belief: Any, sensor: Sensor, z: Any, rng: int) -> Update:
     before = belief.moments()
-    result = estimator.update(belief, sensor, np.asarray(z, dtype=float), **_seeded(estimator.update, rng))
+    with told(f"`update` with the reading {z}"):
+        result = estimator.update(belief, sensor, np.asarray(z, dtype=float), **_seeded(estimator.update, rng))
     assert isinstance(result, Update), f"`update` must return an Update, not {type(result).__name__}"
     _check_belief(result.belief, belief.space, "update")
     _close(belief.moments().mean, before.mean, 0.0, "`update` changed the belief it was given: its mean")

@@ -21,6 +21,8 @@ from pilotage.models.slots import (
     step_lanes,
 )
 
+from .sentences import made, told
+
 Array = NDArray[np.float64]
 
 EXACT = 1e-10
@@ -61,17 +63,20 @@ def check_dynamics(
         >>> from pilotage.models import bicycle
         >>> check_dynamics(bicycle(), compiled=False)
     """
-    name = _described(dynamics, "state", "action")
+    name = _described(dynamics, ("step", "linearize", "noise", "rollout"), ("state", "action"))
     draw = generator(rng)
     x = _states(dynamics.state, draw) if x is None else dynamics.state.check(np.atleast_2d(x), "x")
     u = dynamics.action.sample(len(x), rng=draw) if u is None else dynamics.action.check(np.atleast_2d(u), "u")
     u = np.broadcast_to(u, (len(x), dynamics.action.size)).copy()
     _check_function(lambda x, u: dynamics.step(x, u, dt), (x, u), dynamics.state, f"{name}.step")
-    _check_jacobians(dynamics, x, u, dt, tolerance, name)
-    _check_covariance(lambda x, u: dynamics.noise(x, u, dt), (x, u), dynamics.state.dim, f"{name}.noise")
+    with told(f"{name}.linearize", x, u):
+        _check_jacobians(dynamics, x, u, dt, tolerance, name)
+    with told(f"{name}.noise", x, u):
+        _check_covariance(lambda x, u: dynamics.noise(x, u, dt), (x, u), dynamics.state.dim, f"{name}.noise")
     traced = _traced(dynamics)
     if compiled or not traced:
-        _check_rollout(dynamics, x, u, dt, name)
+        with told(f"{name}.rollout", x, u):
+            _check_rollout(dynamics, x, u, dt, name)
         _check_drivers(dynamics, x, u, dt, name)
     if tensors or (tensors is None and traced and "torch" in sys.modules):
         _check_tensors(lambda x, u: dynamics.step(x, u, dt), (x, u), f"{name}.step")
@@ -110,7 +115,7 @@ def check_sensor(
         >>> from pilotage.models import range_bearing
         >>> check_sensor(range_bearing(), compiled=False)
     """
-    name = _described(sensor, "state", "reading")
+    name = _described(sensor, ("observe", "noise", "linearize", "log_prob", "sample", "on"), ("state", "reading"))
     draw = generator(rng)
     x = _states(sensor.state, draw) if x is None else sensor.state.check(np.atleast_2d(x), "x")
     size = getattr(sensor, "context_size", 0)
@@ -123,10 +128,15 @@ def check_sensor(
     else:
         arguments, read = (x,), lambda x: sensor.observe(x, context)
     _check_function(read, arguments, sensor.reading, f"{name}.observe")
-    _check_sensor_jacobian(sensor, x, context, tolerance, name)
-    _check_covariance(_bound(sensor.noise, context, arguments), arguments, sensor.reading.dim, f"{name}.noise", True)
-    _check_log_prob(sensor, x, context, name)
-    _check_sample(sensor, x, context, name)
+    with told(f"{name}.linearize", *arguments):
+        _check_sensor_jacobian(sensor, x, context, tolerance, name)
+    with told(f"{name}.noise", *arguments):
+        noise = _bound(sensor.noise, context, arguments)
+        _check_covariance(noise, arguments, sensor.reading.dim, f"{name}.noise", True)
+    with told(f"{name}.log_prob", *arguments):
+        _check_log_prob(sensor, x, context, name)
+    with told(f"{name}.sample", *arguments):
+        _check_sample(sensor, x, context, name)
     _check_mounted(sensor, x, context, name)
     traced = _traced(sensor)
     if compiled or not traced:
@@ -138,12 +148,12 @@ def check_sensor(
 # What both share
 
 
-def _described(model: Any, *spaces: str) -> str:
-    name = getattr(model, "name", type(model).__name__)
+def _described(model: Any, methods: tuple[str, ...], spaces: tuple[str, ...]) -> str:
+    name = made(model, *methods)
     for space in spaces:
         value = getattr(model, space, None)
         assert isinstance(value, Space), f"{name}.{space} must be a Space; it is {value!r}"
-    return str(name)
+    return name
 
 
 def _states(space: Space, draw: np.random.Generator) -> Array:
@@ -164,8 +174,13 @@ def _traced(model: Any) -> bool:
 
 def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: Space, name: str) -> None:
     """A batched function of vectors to a space: kind, shapes, batches, inputs."""
+
+    def called(*given: Array) -> Any:
+        with told(name, *given):
+            return f(*given)
+
     before = [a.copy() for a in arguments]
-    y = f(*arguments)
+    y = called(*arguments)
     for a, b in zip(arguments, before, strict=True):
         assert np.array_equal(a, b), f"{name} changes its inputs; work on a copy"
     assert isinstance(y, np.ndarray), f"{name} returned {type(y).__name__} for numpy arrays; return a numpy array"
@@ -176,13 +191,13 @@ def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: 
     law = f"{name} leaves its space {space}: angles belong in (-pi, pi], quaternions have length 1"
     _equal(space.normalize(y), y, law)
     for i in range(count):
-        one = f(*(a[i] for a in arguments))
+        one = called(*(a[i] for a in arguments))
         _shape(one, (space.size,), f"{name} without batch axes")
         _equal(one, y[i], f"{name} of a batch differs from the same one by one")
-    _equal(f(*(a[None, :1] for a in arguments)), y[None, :1], f"{name} with batch axes (1, 1)")
+    _equal(called(*(a[None, :1] for a in arguments)), y[None, :1], f"{name} with batch axes (1, 1)")
     if len(arguments) == 2 and arguments[1].shape[-1]:
         first, second = arguments
-        wide = f(first[:, None], second[None])
+        wide = called(first[:, None], second[None])
         _shape(wide, (count, count, space.size), f"{name} of batches (N, 1) and (1, N)")
         _equal(wide[range(count), range(count)], y, f"{name} of batches that broadcast")
 
@@ -206,7 +221,8 @@ def _check_covariance(
 def _check_tensors(f: Callable[..., Any], arguments: tuple[Array, ...], name: str) -> None:
     torch = sys.modules.get("torch")
     assert torch is not None, "tensors were asked for, but torch is not imported"
-    y = f(*(torch.tensor(a) for a in arguments))
+    with told(f"{name} with tensors", *arguments):
+        y = f(*(torch.tensor(a) for a in arguments))
     assert isinstance(y, torch.Tensor), f"{name} returned {type(y).__name__} for tensors; return a tensor"
     _equal(y.detach().cpu().numpy(), f(*arguments), f"{name} differs between torch and numpy")
 

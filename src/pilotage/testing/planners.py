@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from pilotage.core import Gaussian, Plan, Planner, PlanStatus, Rng, Space, seeded
 from pilotage.maps import OccupancyGrid
 
+from .sentences import made, told
+
 Array = NDArray[np.float64]
 
 ROOM = (
@@ -53,7 +55,7 @@ def check_planner(
         >>> check_planner(AStar())
     """
     _, seed = seeded(rng)
-    assert callable(getattr(planner, "plan", None)), f"{planner!r} has no method `plan`"
+    made(planner, "plan")
     if problem is None:
         problem, start, goal = OccupancyGrid.from_ascii(ROOM, resolution=0.5), START, GOAL
         _check_refusals(planner, problem, seed)
@@ -72,7 +74,8 @@ def _plan(planner: Planner, problem: Any, start: Any, goal: Any, seed: int | Non
     """Plan, and check what holds for plans of any status."""
     before = (np.array(start, dtype=float), np.array(goal, dtype=float))
     ends = (before[0].copy(), before[1].copy())
-    plan = planner.plan(problem, ends[0], ends[1], rng=seed, **settings)
+    with told(f"`plan` from {start} to {goal}"):
+        plan = planner.plan(problem, ends[0], ends[1], rng=seed, **settings)
     assert isinstance(plan, Plan), f"`plan` must return a Plan, not {type(plan).__name__}"
     for name, given, now in zip(("start", "goal"), before, ends, strict=True):
         assert np.array_equal(given, now), f"the planner changed its {name} from {given} to {now}"
@@ -120,7 +123,8 @@ def _check_repeats(planner: Planner, plan: Plan, problem: Any, start: Any, goal:
     )
     if np.shape(start) == (2,):
         belief = Gaussian.of(Space("x y [m]"), start, std=0.01)
-        believed = planner.plan(problem, belief, goal, rng=seed)
+        with told("`plan` from a belief around the start"):
+            believed = planner.plan(problem, belief, goal, rng=seed)
         assert believed.ok and believed.cost == plan.cost, (
             f"from a belief around the start the plan costs {believed.cost}, from the start itself {plan.cost}"
         )

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from pilotage.core import Rng, Space, generator
 
+from .sentences import made
+
 Array = NDArray[np.float64]
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (1,), (3, 1, 2))
@@ -33,6 +35,7 @@ def check_space(space: Space, *, rng: Rng = 0) -> None:
     Example:
         >>> check_space(Space("x y [m]", "yaw: angle"))
     """
+    made(space, "plus", "minus", "mean", "sample")
     draw = generator(rng)
     _check_description(space)
     _check_samples(space, draw)
