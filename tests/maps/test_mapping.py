@@ -89,8 +89,9 @@ def test_beams_from_off_the_map_and_beams_without_end() -> None:
 def test_shapes_that_do_not_fit_are_a_sentence() -> None:
     with pytest.raises(ShapeError, match="do not fit ranges"):
         unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0, 2.0], [0.0], max_range=3.0)
-    with pytest.raises(ShapeError, match=r"within \[0, 1\]"):
-        unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0], [0.0], max_range=3.0, hit=1.7)
+    for settings in ({"hit": 1.7}, {"hit": 0.3}, {"miss": 0.6}, {"clamp": (0.97, 0.12)}, {"clamp": (0.9,)}):
+        with pytest.raises(ShapeError, match="evidence asks for"):
+            unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0], [0.0], max_range=3.0, **settings)
 
 
 def test_no_scans_change_nothing():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.space import Space
+from pilotage.io import read_ros_map
 from pilotage.maps import OccupancyGrid
 
 PROBABILITIES = arrays(
@@ -39,7 +43,20 @@ def test_every_cell_is_exactly_one_of_free_occupied_unknown(p: np.ndarray) -> No
 @given(p=PROBABILITIES)
 def test_probabilities_survive_log_odds(p: np.ndarray) -> None:
     grid = OccupancyGrid.from_probability(p, resolution=0.5)
-    np.testing.assert_allclose(grid.probability, np.clip(p, 0.001, 0.999), atol=1e-6)
+    certain = np.where(p >= 0.999, 1.0, np.where(p <= 0.001, 0.0, p))
+    np.testing.assert_allclose(grid.probability, certain, atol=1e-6)
+
+
+@pytest.mark.parametrize("thresholds", [(0.65, 0.196), (0.65, 0.0005), (0.9995, 0.25), (1.0, 0.0)])
+def test_what_is_certain_lies_beyond_every_threshold_but_the_ends(thresholds: tuple[float, float]) -> None:
+    occupied, free = thresholds
+    grid = OccupancyGrid.from_probability([[0.0, 1.0]], 1.0, occupied_thresh=occupied, free_thresh=free)
+    np.testing.assert_array_equal(grid.occupied, [[False, occupied < 1.0]])
+    np.testing.assert_array_equal(grid.free, [[free > 0.0, False]])
+
+
+def test_what_lies_on_a_threshold_is_unknown() -> None:
+    assert OccupancyGrid.from_probability([[0.65, 0.196]], 1.0).unknown.all()
 
 
 @given(origin=ORIGINS, resolution=st.floats(0.01, 3.0), seed=st.integers(0, 9))
@@ -49,7 +66,10 @@ def test_cells_and_world_are_inverse(origin: tuple[float, float, float], resolut
     cells = rng.integers(-50, 100, (3, 5, 2))
     np.testing.assert_array_equal(grid.world_to_cell(grid.cell_to_world(cells)), cells)
     poses = rng.uniform(-9, 9, (4, 3))
-    np.testing.assert_allclose(grid.grid_to_world(grid.world_to_grid(poses)), poses, atol=1e-9)
+    again = grid.grid_to_world(grid.world_to_grid(poses))
+    np.testing.assert_allclose(Space("x y", "yaw: angle").minus(again, poses), 0.0, atol=1e-9)
+    assert (np.abs(again[:, 2]) <= math.pi).all()
+    np.testing.assert_allclose(grid.grid_to_world(grid.world_to_grid(poses[:, :2])), poses[:, :2], atol=1e-9)
 
 
 def test_the_frame_is_the_one_of_the_convention() -> None:
@@ -103,9 +123,23 @@ def test_inflating_twice_is_inflating_by_the_sum() -> None:
 
 def test_a_grid_cannot_be_changed_in_place() -> None:
     grid = random_grid(0)
-    for array in (grid.log_odds, grid.occupied, grid.free, grid.unknown, grid.distance_field().values):
+    masks = (grid.occupied, grid.free, grid.unknown)
+    for array in (grid.log_odds, grid.probability, *masks, grid.distance_field().values):
         with pytest.raises(ValueError, match="read-only"):
             array[0, 0] = 1
+
+
+def test_a_grid_goes_to_other_processes_without_what_is_derived() -> None:
+    grid = random_grid(1).inflate(0.2)
+    before = len(pickle.dumps(grid))
+    grid.raycast([0.0, 3.0, 0.0], [0.0], 5.0)
+    assert len(pickle.dumps(grid)) == before
+    again = pickle.loads(pickle.dumps(grid))
+    np.testing.assert_array_equal(again.log_odds, grid.log_odds)
+    assert (again.origin, again.inflation, repr(again)) == (grid.origin, grid.inflation, repr(grid))
+    np.testing.assert_array_equal(again.original.occupied, grid.original.occupied)
+    with pytest.raises(ValueError, match="read-only"):
+        again.log_odds[0, 0] = 1.0
 
 
 @given(seed=st.integers(0, 200), yaw=st.floats(-3, 3))
@@ -150,6 +184,14 @@ def test_save_and_load(mode: str, tmp_path: Path) -> None:
     assert (found.occupied_thresh, found.free_thresh) == (grid.occupied_thresh, grid.free_thresh)
 
 
+def test_certain_cells_are_saved_as_certain(tmp_path: Path) -> None:
+    """ROS takes only what a map calls occupied without doubt for an obstacle; 99 percent is none."""
+    OccupancyGrid.from_ascii(["#.?"]).save(tmp_path / "map.yaml", mode="scale")
+    with Image.open(tmp_path / "map.png") as image:
+        np.testing.assert_array_equal(np.asarray(image)[0, :2, 0], [0, 255])
+    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, 0.0, np.nan]]))
+
+
 def test_loading_a_movingai_map(tmp_path: Path) -> None:
     (tmp_path / "small.map").write_text("type octile\nheight 2\nwidth 2\nmap\n@.\n..\n")
     grid = OccupancyGrid.load(tmp_path / "small.map")
@@ -179,7 +221,14 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid.from_ascii(["..", "."]), "equally long"),
         (lambda: OccupancyGrid.from_ascii([".x"]), "a drawn map knows"),
         (lambda: OccupancyGrid.from_ascii(["."]).inflate(-1.0), "inflation radius"),
+        (lambda: OccupancyGrid.from_ascii(["."], 1.0, (0.0, 0.0)), "origin must be three finite"),
+        (lambda: OccupancyGrid.from_ascii(["."], "wide"), "resolution must be numbers"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, math.nan]], 1.0), "must be finite"),
+        (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, 0.0]], -1.0), "radii must be finite lengths"),
+        (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, 0.0]], [1.0, 2.0]), r"radii must have shape \(1,\)"),
+        (lambda: OccupancyGrid.from_ascii(["."]).grid_to_world([1.0]), "points must have shape"),
+        (lambda: OccupancyGrid.from_ascii(["."]).cell_to_world([1, 2, 3]), "cells must have shape"),
+        (lambda: OccupancyGrid.from_ascii(["."]).free_component([[0.5, 0.5]]), "one world point"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_rectangles([[0.0, 0.0]], [1.0, 1.0]), r"shape \(K, 3\)"),
         (lambda: OccupancyGrid.from_ascii(["."]).world_to_cell(3.0), "must have shape"),
     ],
@@ -191,5 +240,5 @@ def test_what_makes_no_map_is_a_sentence(make: object, sentence: str) -> None:
 
 @pytest.mark.parametrize("settings", [(0.0,), (-1.0,), (np.nan,), (1.0, -1.0), (1.0, np.inf)])
 def test_soft_costs_want_a_radius_and_a_peak(settings):
-    with pytest.raises(ShapeError, match="radius must be positive"):
+    with pytest.raises(ShapeError, match="radius must be a positive|peak must be a finite"):
         OccupancyGrid.from_ascii(["..#"]).soft_costs(*settings)

@@ -66,11 +66,27 @@ def test_a_window_off_the_map_is_its_border() -> None:
 
 
 def test_bad_scans_and_settings_are_refused() -> None:
-    with pytest.raises(ShapeError, match="one range for each angle"):
+    with pytest.raises(ShapeError, match="do not fit ranges"):
         ObstacleLayer(HALL).seen(POSE, np.ones(3), ANGLES, 8.0)
-    with pytest.raises(ShapeError, match="reach is positive"):
+    with pytest.raises(ShapeError, match="reach must be a positive"):
         ObstacleLayer(HALL, reach=0.0)
-    with pytest.raises(ShapeError, match=r"0\.5 < hit <= sure"):
+    with pytest.raises(ShapeError, match="evidence asks for"):
         ObstacleLayer(HALL, hit=0.3)
+    with pytest.raises(ShapeError, match="nothing would ever count"):
+        ObstacleLayer(HALL, sure=0.98)
+    with pytest.raises(ShapeError, match="center must be one finite"):
+        ObstacleLayer(HALL).clearance([np.nan, 0.0], 1.0)
+    with pytest.raises(ShapeError, match="an OccupancyGrid is needed, not str"):
+        ObstacleLayer("depot.yaml")  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="shape of the map"):
         ObstacleLayer(HALL, evidence=np.zeros((2, 2), np.float32))
+
+
+def test_a_layer_keeps_its_own_evidence() -> None:
+    evidence = np.zeros(HALL.shape, np.float32)
+    layer = ObstacleLayer(HALL, evidence=evidence)
+    evidence[30, 35] = 5.0
+    assert not layer.occupied.any()
+    assert layer.evidence is not None
+    with pytest.raises(ValueError, match="read-only"):
+        layer.evidence[0, 0] = 1.0

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .errors import ShapeError
 from .mathematics import torch_if_tensor
 
 Array = NDArray[np.float64]
@@ -18,6 +19,14 @@ def frozen(values: list[float]) -> Array:
     array = np.array(values, dtype=np.float64)
     array.flags.writeable = False
     return array
+
+
+def numbers(values: Any, name: str, dtype: Any = np.float64) -> NDArray[Any]:
+    """`values` as an array of floats, or a sentence that says why they are none."""
+    try:
+        return np.asarray(values, dtype=dtype)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{name} must be numbers: {error}") from error
 
 
 def alike(*values: Any) -> tuple[Any, ...]:

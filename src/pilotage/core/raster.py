@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .belief import Array
+from .arrays import Array, numbers
 from .errors import ShapeError
 from .mathematics import Component, math_for, torch_if_tensor
 
@@ -39,23 +39,20 @@ class Raster:
     _tensors: dict[Any, Any] = field(default_factory=lambda: {}, init=False)
 
     def __post_init__(self) -> None:
-        try:
-            values = np.array(self.values, dtype=np.float64, order="C")
-        except (TypeError, ValueError) as error:
-            raise ShapeError(f"raster values are not a matrix of numbers: {error}") from error
+        values = np.array(numbers(self.values, "a raster"), order="C")
         if values.ndim != 2 or values.size == 0:
             raise ShapeError(f"raster values have shape {values.shape}; expected (ny, nx) with at least one cell")
         if not np.isfinite(values).all():
             raise ShapeError("raster values hold NaN or infinity; fill unknown cells with a number first")
-        if not (math.isfinite(self.resolution) and self.resolution > 0.0):
+        resolution, origin = numbers(self.resolution, "the resolution"), numbers(self.origin, "the origin")
+        if resolution.shape != () or not 0.0 < resolution < math.inf:
             raise ShapeError(f"the resolution of a raster is {self.resolution}; expected metres per cell above zero")
-        origin = tuple(float(c) for c in self.origin)
-        if len(origin) != 3 or not all(map(math.isfinite, origin)):
+        if origin.shape != (3,) or not np.isfinite(origin).all():
             raise ShapeError(f"the origin of a raster is {self.origin}; expected a finite (x, y, yaw)")
         values.flags.writeable = False
         object.__setattr__(self, "values", values)
-        object.__setattr__(self, "resolution", float(self.resolution))
-        object.__setattr__(self, "origin", origin)
+        object.__setattr__(self, "resolution", float(resolution))
+        object.__setattr__(self, "origin", tuple(origin.tolist()))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -72,7 +69,7 @@ class Raster:
     def at(self, xy: Any) -> Any:
         """Values ``(...)`` at world points ``(..., 2)`` [m]; NaN where a coordinate is NaN. Torch gradients flow."""
         if torch_if_tensor(xy) is None:
-            xy = np.asarray(xy, dtype=np.float64)
+            xy = numbers(xy, "points")
         if xy.ndim == 0 or xy.shape[-1] != 2:
             raise ShapeError(f"points have shape {tuple(xy.shape)}; expected (..., 2)")
         return math_for(xy).lookup(self, xy[..., 0], xy[..., 1])

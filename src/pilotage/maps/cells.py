@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
 
+from .frame import Array, GridFrame
+
+Mask = NDArray[np.bool_]
+
 _EDGE = 0.001
-"""Probabilities are kept this far from 0 and 1, so that log-odds stay finite."""
+"""Probabilities nearer to 0 or 1 than this count as certain, so that log-odds stay finite."""
 
 DRAWN = {"#": 1.0, "@": 1.0, ".": 0.0, " ": 0.0, "?": np.nan}
 
 
 def log_odds(p: ArrayLike) -> NDArray[np.float32]:
-    """``log(p / (1 - p))`` of probabilities in [0, 1], kept finite; NaN stays NaN.
+    """``log(p / (1 - p))`` of probabilities in [0, 1], within +-6.91; NaN stays NaN.
 
     Raises:
         ShapeError: when a value lies outside [0, 1].
@@ -25,11 +32,44 @@ def log_odds(p: ArrayLike) -> NDArray[np.float32]:
         >>> log_odds([0.5, 1.0, np.nan]).round(2)
         array([0.  , 6.91,  nan], dtype=float32)
     """
-    values = np.asarray(p, dtype=np.float64)
+    values = numbers(p, "a map of probabilities")
     if bool(((values < 0) | (values > 1)).any()):
         raise ShapeError("probabilities must lie within [0, 1], with NaN for unknown cells; these do not")
-    inner = np.clip(values, _EDGE, 1.0 - _EDGE)
-    return np.asarray(np.log(inner) - np.log1p(-inner), dtype=np.float32)
+    rest = np.array(values)  # worked on in place: a map may hold a hundred million cells
+    np.clip(rest, _EDGE, 1.0 - _EDGE, out=rest)
+    odds = np.log(rest)
+    odds -= np.log1p(np.negative(rest, out=rest), out=rest)
+    return odds.astype(np.float32)
+
+
+_NEVER, _SURELY = log_odds([0.0, 1.0])
+
+
+def probabilities(l: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Inverse of `log_odds`: what is certain comes back as 0 and 1.
+
+    Example:
+        >>> probabilities(log_odds([0.0, 0.25, 1.0, np.nan])).round(6)
+        array([0.  , 0.25, 1.  ,  nan])
+    """
+    with np.errstate(over="ignore"):
+        p = 1.0 / (1.0 + np.exp(-l.astype(np.float64)))
+    p[l >= _SURELY] = 1.0
+    p[l <= _NEVER] = 0.0
+    return p
+
+
+def odds_of_threshold(p: float) -> np.float32:
+    """Log-odds to compare cells with instead of probabilities with `p`; certain cells lie beyond all but 0 and 1.
+
+    Example:
+        >>> bool(log_odds(1.0) > odds_of_threshold(0.9999)), bool(log_odds(1.0) > odds_of_threshold(1.0))
+        (True, False)
+    """
+    if p <= 0.0 or p >= 1.0:
+        return np.float32(-np.inf if p <= 0.0 else np.inf)
+    inmost = np.nextafter(_SURELY, np.float32(0.0))
+    return np.float32(np.clip(np.log(p) - np.log1p(-p), -inmost, inmost))
 
 
 def drawn(rows: Sequence[str]) -> NDArray[np.float64]:
@@ -46,3 +86,53 @@ def drawn(rows: Sequence[str]) -> NDArray[np.float64]:
     if strange := set("".join(rows)) - set(DRAWN):
         raise FormatError(f"a drawn map knows {' '.join(DRAWN)}, not {sorted(strange)}")
     return np.array([[DRAWN[c] for c in row] for row in reversed(rows)])
+
+
+class GridCells(GridFrame):
+    """The cells of a grid in three classes, told apart by two thresholds."""
+
+    occupied_thresh: float
+    free_thresh: float
+
+    @cached_property
+    def probability(self) -> Array:
+        """Probability of being occupied, ``(ny, nx)``, 0 and 1 where certain, NaN where nothing is known."""
+        return _frozen(probabilities(self.log_odds))
+
+    @cached_property
+    def occupied(self) -> Mask:
+        """Cells that are occupied, ``(ny, nx)`` of bool."""
+        return _frozen(self.log_odds > odds_of_threshold(self.occupied_thresh))
+
+    @cached_property
+    def free(self) -> Mask:
+        """Cells that are free, ``(ny, nx)`` of bool."""
+        return _frozen(self.log_odds < odds_of_threshold(self.free_thresh))
+
+    @cached_property
+    def unknown(self) -> Mask:
+        """Cells that are neither occupied nor free, ``(ny, nx)`` of bool."""
+        return _frozen(~(self.occupied | self.free))
+
+    def is_free(self, xy: ArrayLike) -> Mask:
+        """Whether world points ``(..., 2)`` lie in free cells; False off the map."""
+        return self._classify(xy, self.free, outside=False)
+
+    def is_occupied(self, xy: ArrayLike) -> Mask:
+        """Whether world points ``(..., 2)`` lie in occupied cells; False off the map."""
+        return self._classify(xy, self.occupied, outside=False)
+
+    def is_unknown(self, xy: ArrayLike) -> Mask:
+        """Whether world points ``(..., 2)`` lie in unknown cells; True off the map."""
+        return self._classify(xy, self.unknown, outside=True)
+
+    def _classify(self, xy: ArrayLike, mask: Mask, outside: bool) -> Mask:
+        cells = self.world_to_cell(xy)
+        inside = self.contains_cell(cells)
+        rows, columns = np.where(inside, cells[..., 0], 0), np.where(inside, cells[..., 1], 0)
+        return np.where(inside, mask[rows, columns], outside)
+
+
+def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+    array.setflags(write=False)
+    return array

@@ -28,9 +28,10 @@ def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         array([[0., 1., 2.]])
     """
     grid = np.ascontiguousarray(mask, dtype=np.bool_)
-    squares = np.empty(grid.shape, dtype=np.int64)
     if not grid.any():
         return np.full(grid.shape, float(np.hypot(*grid.shape)))
+    # Half the memory, unless the square of the longest distance takes more.
+    squares = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 46_000 else np.int64)
     _column_distances(grid, squares)
     _row_envelopes(squares)
     return np.sqrt(squares)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
+from pilotage.core.mathematics import numpy_math
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -30,10 +33,13 @@ class GridFrame:
     origin: tuple[float, float, float]
 
     def _check_frame(self) -> None:
-        if not (math.isfinite(self.resolution) and self.resolution > 0):
-            raise ShapeError(f"resolution must be a positive number of metres per cell, not {self.resolution}")
-        if len(self.origin) != 3 or not all(math.isfinite(value) for value in self.origin):
+        """Make plain floats of resolution and origin, or say what is wrong with them."""
+        resolution = metres(self.resolution, "resolution")
+        origin = numbers(self.origin, "origin")
+        if origin.shape != (3,) or not np.isfinite(origin).all():
             raise ShapeError(f"origin must be three finite numbers x, y, yaw, not {self.origin}")
+        object.__setattr__(self, "resolution", resolution)
+        object.__setattr__(self, "origin", tuple(origin.tolist()))
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -52,28 +58,27 @@ class GridFrame:
 
         The origin is the lower-left corner of cell [0, 0]; yaw is measured from the grid's x axis.
         """
-        p = np.asarray(points, dtype=np.float64)
-        if p.shape[-1:] not in ((2,), (3,)):
-            raise ShapeError(f"points must have shape (..., 2) or (..., 3), not {p.shape}")
+        p = _points(points)
         x0, y0, yaw0 = self.origin
         c, s = math.cos(yaw0), math.sin(yaw0)
-        dx, dy = (p[..., 0] - x0) / self.resolution, (p[..., 1] - y0) / self.resolution
         out = np.empty_like(p)
-        with np.errstate(invalid="ignore"):  # infinity times zero: not finite before, not finite after
+        with np.errstate(invalid="ignore", over="ignore"):  # not finite before, not finite after
+            dx, dy = (p[..., 0] - x0) / self.resolution, (p[..., 1] - y0) / self.resolution
             out[..., 0], out[..., 1] = c * dx + s * dy, -s * dx + c * dy
-        if p.shape[-1] == 3:
-            out[..., 2] = p[..., 2] - yaw0
+            if p.shape[-1] == 3:
+                out[..., 2] = numpy_math.wrap(p[..., 2] - yaw0)
         return out
 
     def grid_to_world(self, points: ArrayLike) -> Array:
-        """Inverse of `world_to_grid`."""
-        p = np.asarray(points, dtype=np.float64)
+        """World points ``(..., 2)`` or poses ``(..., 3)`` of what is given in the grid's frame: back from there."""
+        p = _points(points)
         x0, y0, yaw0 = self.origin
         c, s = math.cos(yaw0) * self.resolution, math.sin(yaw0) * self.resolution
         out = np.empty_like(p)
-        out[..., 0], out[..., 1] = x0 + c * p[..., 0] - s * p[..., 1], y0 + s * p[..., 0] + c * p[..., 1]
-        if p.shape[-1] == 3:
-            out[..., 2] = p[..., 2] + yaw0
+        with np.errstate(invalid="ignore", over="ignore"):
+            out[..., 0], out[..., 1] = x0 + c * p[..., 0] - s * p[..., 1], y0 + s * p[..., 0] + c * p[..., 1]
+            if p.shape[-1] == 3:
+                out[..., 2] = numpy_math.wrap(p[..., 2] + yaw0)
         return out
 
     def world_to_cell(self, xy: ArrayLike) -> Cells:
@@ -87,10 +92,50 @@ class GridFrame:
 
     def cell_to_world(self, cells: ArrayLike) -> Array:
         """World points ``(..., 2)`` of the centres of cells (row, column) ``(..., 2)``."""
-        return self.grid_to_world(np.asarray(cells, dtype=np.float64)[..., ::-1] + 0.5)
+        return self.grid_to_world(_cells(cells)[..., ::-1] + 0.5)
 
     def contains_cell(self, cells: ArrayLike) -> NDArray[np.bool_]:
         """Whether cells (row, column) ``(..., 2)`` lie on the map."""
-        c = np.asarray(cells)
+        c = _cells(cells)
         ny, nx = self.shape
         return (c[..., 0] >= 0) & (c[..., 0] < ny) & (c[..., 1] >= 0) & (c[..., 1] < nx)
+
+
+def metres(value: Any, name: str, *, zero: bool = False) -> float:
+    """`value` as a finite length [m]: positive, or not negative where `zero` is allowed.
+
+    Raises:
+        ShapeError: for anything else.
+    """
+    length = numbers(value, name)
+    if length.shape != () or not (0.0 < length < math.inf or (zero and length == 0.0)):
+        raise ShapeError(f"{name} must be a {'' if zero else 'positive '}length in metres, not {value!r}")
+    return float(length)
+
+
+def local_rays(frame: GridFrame, poses: ArrayLike, angles: ArrayLike) -> tuple[Array, Array]:
+    """Poses ``(..., 3)`` as ``(N, 3)`` in cells and the axes of the grid, and angles ``(B,)``: what kernels take.
+
+    Raises:
+        ShapeError: when poses or angles have another shape, or an angle is not finite.
+    """
+    starts, directions = numbers(poses, "poses"), numbers(angles, "angles")
+    if starts.shape[-1:] != (3,):
+        raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {starts.shape}")
+    if directions.ndim != 1 or not np.isfinite(directions).all():
+        raise ShapeError(f"angles must be finite with shape (B,), not {directions.shape}")
+    return np.ascontiguousarray(frame.world_to_grid(starts).reshape(-1, 3)), directions
+
+
+def _points(points: ArrayLike) -> Array:
+    p = numbers(points, "points")
+    if p.shape[-1:] not in ((2,), (3,)):
+        raise ShapeError(f"points must have shape (..., 2) or (..., 3), not {p.shape}")
+    return p
+
+
+def _cells(cells: ArrayLike) -> Array:
+    c = numbers(cells, "cells")
+    if c.shape[-1:] != (2,):
+        raise ShapeError(f"cells must have shape (..., 2) for row and column, not {c.shape}")
+    return c

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ModelError, ShapeError
 from pilotage.core.sensor import Sensor
 from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
-from .occupancy import OccupancyGrid
+from .occupancy import OccupancyGrid, without_inflation
 from .scan_kernels import score_beams, score_field
 
 Array = NDArray[np.float64]
@@ -92,17 +93,19 @@ class Lidar(Sensor):
     reading: Space = field(init=False)
 
     def __post_init__(self) -> None:
-        angles = np.array(self.angles, dtype=np.float64)  # a copy: it is made read-only
+        without_inflation(self.grid)
+        angles = np.array(numbers(self.angles, "angles"))  # a copy: it is made read-only
         if angles.ndim == 0:
-            angles = _full_circle(self.angles)
+            angles = _full_circle(float(angles))
         if angles.ndim != 1 or len(angles) == 0 or not np.isfinite(angles).all():
             raise ShapeError(f"angles must be finite with shape (B,), or a number of beams, not {self.angles!r}")
-        if len(self.mount) != 3 or not all(math.isfinite(part) for part in self.mount):
+        mount = numbers(self.mount, "mount")
+        if mount.shape != (3,) or not np.isfinite(mount).all():
             raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
         self._check_mixture()
         if not (math.isfinite(self.inset) and self.inset >= 0.0):
             raise ModelError(f"inset must be a length that is not negative, not {self.inset}")
-        if self.beams is not None and (self.beams != int(self.beams) or not 1 <= self.beams <= len(angles)):
+        if self.beams is not None and self.beams not in range(1, len(angles) + 1):
             raise ModelError(
                 f"beams must lie within 1 and the {len(angles)} of a scan, a whole number, not {self.beams}"
             )
@@ -117,9 +120,9 @@ class Lidar(Sensor):
         if self.unknown not in ("free", "blocked"):
             raise ModelError(f'unknown must be "free" or "blocked", not {self.unknown!r}')
         for name in ("max_range", "sigma", "decay", "power"):
-            value = getattr(self, name)
-            if not (math.isfinite(value) and value > 0):
-                raise ModelError(f"{name} must be positive, not {value}")
+            value = numbers(getattr(self, name), name)
+            if value.shape != () or not 0.0 < value < math.inf:
+                raise ModelError(f"{name} must be a positive number, not {getattr(self, name)!r}")
         shares = (self.hit, self.short, self.missed, self.random)
         if min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-9):
             raise ModelError(f"hit, short, missed and random must add up to 1 and not be negative, not {shares}")
@@ -143,8 +146,7 @@ class Lidar(Sensor):
 
         NaN and negative ranges were not measured and do not count.
         """
-        poses = np.asarray(x, dtype=np.float64)
-        scans = np.asarray(z, dtype=np.float64)
+        poses, scans = numbers(x, "poses"), numbers(z, "scans")
         if poses.shape[-1:] != (3,):
             raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {poses.shape}")
         if scans.shape[-1:] != (len(self._angles),):
@@ -195,11 +197,12 @@ class Lidar(Sensor):
     def _used(self) -> NDArray[np.intp]:
         """Which beams `log_prob` looks at."""
         count = len(self._angles)
-        return np.arange(count) if self.beams is None else np.arange(self.beams) * count // self.beams
+        used = count if self.beams is None else int(self.beams)
+        return np.arange(used) * count // used
 
     @cached_property
     def _map(self) -> OccupancyGrid:
-        return self.grid if self.grid.original is None else self.grid.original
+        return without_inflation(self.grid)
 
     def _sensor_poses(self, poses: Array) -> Array:
         """Poses ``(..., 3)`` of the sensor in the world, from poses of the robot."""
@@ -262,7 +265,7 @@ def _log(p: float) -> float:
     return math.log(p) if p > 0 else math.log(1e-30)
 
 
-def _full_circle(count: Any) -> Array:
-    if isinstance(count, bool) or count != int(count) or count < 1:
-        raise ShapeError(f"a number of beams must be a positive integer, not {count!r}")
+def _full_circle(count: float) -> Array:
+    if not (count.is_integer() and count >= 1):
+        raise ShapeError(f"a number of beams must be a positive integer, not {count:g}")
     return np.linspace(-np.pi, np.pi, int(count), endpoint=False)

@@ -3,9 +3,75 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.arrays import numbers
+from pilotage.core.errors import ShapeError
+
+from .cells import log_odds
+from .frame import GridFrame, local_rays, metres
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one beam says about a cell, and how much of it a cell takes.
+
+    ::
+
+        l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
+
+    Attributes:
+        hit, miss: probabilities of being occupied that one beam speaks for.
+        clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
+
+    Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
+    """
+
+    hit: float = 0.7
+    miss: float = 0.4
+    clamp: tuple[float, float] = (0.12, 0.97)
+
+    def __post_init__(self) -> None:
+        given = numbers((self.hit, self.miss, *self.clamp), "hit, miss and clamp")
+        if not (given.shape == (4,) and 0 < self.miss <= 0.5 <= self.hit < 1 and 0 <= given[2] < 0.5 < given[3] <= 1):
+            raise ShapeError(
+                "evidence asks for 0 < miss <= 0.5 <= hit < 1 and a clamp (low, high) on both sides of 0.5, "
+                f"not {self.miss}, {self.hit} and {self.clamp}"
+            )
+
+    def add(
+        self,
+        cells: NDArray[np.float32],
+        frame: GridFrame,
+        poses: ArrayLike,
+        ranges: ArrayLike,
+        angles: ArrayLike,
+        max_range: float,
+    ) -> NDArray[np.float32]:
+        """Log-odds `cells` ``(ny, nx)`` of a grid and lidar scans, as a new array.
+
+        Args:
+            cells: NaN where nothing is known.
+            frame: of the grid.
+            poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; one that is not finite says nothing.
+            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (infinity too) saw nothing.
+            angles: ``(B,)`` of the beams relative to the yaw [rad].
+            max_range: of the sensor [m].
+        """
+        local, directions = local_rays(frame, poses, angles)
+        reach = metres(max_range, "max_range") / frame.resolution
+        scans = numbers(ranges, "ranges")
+        if scans.shape != (*np.shape(poses)[:-1], len(directions)):
+            raise ShapeError(f"{np.shape(poses)} poses and {len(directions)} angles do not fit ranges of {scans.shape}")
+        out = np.array(cells)
+        scans = scans.reshape(len(local), len(directions)) / frame.resolution
+        change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
+        add_scans(out, local, np.cos(directions), np.sin(directions), scans, reach, *change)
+        return out
 
 
 @njit(cache=True, error_model="numpy")

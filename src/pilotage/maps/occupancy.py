@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.raster import Raster
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 
-from .cells import drawn, log_odds
+from .cells import GridCells, drawn, log_odds
 from .distance import clear_boxes, distance_transform
-from .frame import GridFrame
-from .mapping import add_scans
+from .frame import local_rays, metres
+from .mapping import Evidence
 from .raycast import cast_rays
 from .stamps import disc_cells, rectangle_cells
 
@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class OccupancyGrid(GridFrame):
+class OccupancyGrid(GridCells):
     """Cells that are free, occupied or unknown, as log-odds of being occupied.
 
     ::
@@ -44,6 +44,7 @@ class OccupancyGrid(GridFrame):
         resolution: side of a cell [m].
         origin: x [m], y [m], yaw [rad] of the lower-left corner of cell [0, 0] in the world.
         occupied_thresh, free_thresh: probabilities that separate the three classes (map_server's defaults).
+            Probabilities within 0.001 of 0 or 1 count as certain.
         original: the grid before `inflate`, None on a grid that was not inflated.
         inflation: radius by which `inflate` has grown the obstacles of `original` [m].
 
@@ -64,7 +65,7 @@ class OccupancyGrid(GridFrame):
     inflation: float = 0.0
 
     def __post_init__(self) -> None:
-        cells = np.array(self.log_odds, dtype=np.float32, order="C")
+        cells = np.array(numbers(self.log_odds, "log_odds", np.float32), order="C")
         if cells.ndim != 2 or cells.size == 0:
             raise ShapeError(f"log_odds must have shape (ny, nx) with at least one cell, not {cells.shape}")
         if np.isinf(cells).any():
@@ -77,6 +78,13 @@ class OccupancyGrid(GridFrame):
         cells.setflags(write=False)
         object.__setattr__(self, "log_odds", cells)
         self._check_frame()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {item.name: getattr(self, item.name) for item in fields(self)}  # what is derived can be derived again
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.log_odds.setflags(write=False)  # a copy from another process comes writeable
 
     def __repr__(self) -> str:
         ny, nx = self.shape
@@ -115,8 +123,14 @@ class OccupancyGrid(GridFrame):
             mode: "trinary" keeps free, occupied and unknown; "scale" and "raw" keep probabilities as well.
             image: name of the image; its ending chooses pgm or png.
         """
-        p = self.probability.astype(np.float32)
-        ros_map = RosMap(p, self.resolution, self.origin, self.occupied_thresh, self.free_thresh, mode)
+        ros_map = RosMap(
+            self.probability.astype(np.float32),
+            self.resolution,
+            self.origin,
+            self.occupied_thresh,
+            self.free_thresh,
+            mode,
+        )
         write_ros_map(path, ros_map, image)
 
     @classmethod
@@ -130,8 +144,8 @@ class OccupancyGrid(GridFrame):
         free_thresh: float = 0.196,
     ) -> OccupancyGrid:
         """A grid from probabilities ``(ny, nx)`` of being occupied in [0, 1], NaN where unknown."""
-        x, y, yaw = origin
-        return cls(log_odds(p), resolution, (float(x), float(y), float(yaw)), occupied_thresh, free_thresh)
+        place = cast("tuple[float, float, float]", origin)  # checked with the rest
+        return cls(log_odds(p), resolution, place, occupied_thresh, free_thresh)
 
     @classmethod
     def from_occupied(
@@ -152,51 +166,13 @@ class OccupancyGrid(GridFrame):
         """A grid drawn as text, top row first: ``#`` or ``@`` occupied, ``.`` or a blank free, ``?`` unknown."""
         return cls.from_probability(drawn(rows), resolution, origin)
 
-    # --- what it says ---
-
-    @cached_property
-    def probability(self) -> Array:
-        """Probability of being occupied, ``(ny, nx)``, NaN where nothing is known."""
-        return 1.0 / (1.0 + np.exp(-self.log_odds.astype(np.float64)))
-
-    @cached_property
-    def occupied(self) -> Mask:
-        """Cells that are occupied, ``(ny, nx)`` of bool."""
-        return _frozen(self.probability > self.occupied_thresh)
-
-    @cached_property
-    def free(self) -> Mask:
-        """Cells that are free, ``(ny, nx)`` of bool."""
-        return _frozen(self.probability < self.free_thresh)
-
-    @cached_property
-    def unknown(self) -> Mask:
-        """Cells that are neither occupied nor free, ``(ny, nx)`` of bool."""
-        return _frozen(~(self.occupied | self.free))
-
-    def is_free(self, xy: ArrayLike) -> Mask:
-        """Whether world points ``(..., 2)`` lie in free cells; False off the map."""
-        return self._classify(xy, self.free, outside=False)
-
-    def is_occupied(self, xy: ArrayLike) -> Mask:
-        """Whether world points ``(..., 2)`` lie in occupied cells; False off the map."""
-        return self._classify(xy, self.occupied, outside=False)
-
-    def is_unknown(self, xy: ArrayLike) -> Mask:
-        """Whether world points ``(..., 2)`` lie in unknown cells; True off the map."""
-        return self._classify(xy, self.unknown, outside=True)
-
-    def _classify(self, xy: ArrayLike, mask: Mask, outside: bool) -> Mask:
-        cells = self.world_to_cell(xy)
-        inside = self.contains_cell(cells)
-        rows, columns = np.where(inside, cells[..., 0], 0), np.where(inside, cells[..., 1], 0)
-        return np.where(inside, mask[rows, columns], outside)
-
     # --- distances ---
 
     @cached_property
     def _distance(self) -> Raster:
-        return Raster(distance_transform(self.occupied) * self.resolution, self.resolution, self.origin)
+        d = distance_transform(self.occupied)
+        d *= self.resolution
+        return Raster(d, self.resolution, self.origin)
 
     @cached_property
     def _signed_distance(self) -> Raster:
@@ -223,11 +199,7 @@ class OccupancyGrid(GridFrame):
 
         Measured between cell centres, as `distance_field` is.
         """
-        return self._unlimited.distance_field().at(np.asarray(xy, dtype=np.float64))
-
-    @property
-    def _unlimited(self) -> OccupancyGrid:
-        return self if self.original is None else self.original
+        return without_inflation(self).distance_field().at(numbers(xy, "points"))
 
     def inflate(self, radius: float) -> OccupancyGrid:
         """A grid whose obstacles are grown by `radius`: occupied is what lies within it of an occupied cell.
@@ -244,12 +216,12 @@ class OccupancyGrid(GridFrame):
                    [0, 1, 1, 1, 0],
                    [0, 0, 1, 0, 0]])
         """
-        if not (math.isfinite(radius) and radius >= 0):
-            raise ShapeError(f"an inflation radius is a distance in metres, not {radius}")
+        total = self.inflation + metres(radius, "an inflation radius", zero=True)
         # Distances are roots of integers times the resolution: the slack keeps a radius of 3 cells at 3 cells.
-        grown = self._unlimited.distance_field().values <= (self.inflation + radius) * (1 + 1e-12)
-        cells = np.where(grown, np.maximum(log_odds(1.0), np.nan_to_num(self.log_odds, nan=-np.inf)), self.log_odds)
-        return replace(self, log_odds=cells, original=self._unlimited, inflation=self.inflation + radius)
+        original = without_inflation(self)
+        grown = original.distance_field().values <= total * (1 + 1e-12)
+        cells = np.where(grown, np.fmax(log_odds(1.0), self.log_odds), self.log_odds)
+        return replace(self, log_odds=cells, original=original, inflation=total)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
         """Traversal costs ``(ny, nx)`` that make planners prefer the middle of free space.
@@ -259,16 +231,17 @@ class OccupancyGrid(GridFrame):
             c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle
 
         Args:
-            radius: distance at which obstacles stop to matter [m].
-            peak: what a cell beside an obstacle costs more than an open one.
+            radius: distance at which obstacles cease to matter [m].
+            peak: what a cell at an obstacle costs more than an open one; not negative.
 
         Returns:
             Costs >= 1, for the `costs` argument of `AStar.plan`.
         """
-        if not (math.isfinite(radius) and radius > 0 and math.isfinite(peak) and peak >= 0):
-            raise ShapeError(f"radius must be positive and peak not negative, both finite; not {radius} and {peak}")
-        d = self._unlimited.distance_field().values
-        return 1.0 + peak * np.clip(1.0 - d / radius, 0.0, 1.0) ** 2
+        reach, height = metres(radius, "radius"), numbers(peak, "peak")
+        if height.shape != () or not 0.0 <= height < np.inf:
+            raise ShapeError(f"peak must be a finite number that is not negative, not {peak!r}")
+        d = without_inflation(self).distance_field().values
+        return 1.0 + height * np.clip(1.0 - d / reach, 0.0, 1.0) ** 2
 
     # --- changed copies ---
 
@@ -301,11 +274,7 @@ class OccupancyGrid(GridFrame):
         miss: float = 0.4,
         clamp: tuple[float, float] = (0.12, 0.97),
     ) -> OccupancyGrid:
-        """A copy to which lidar scans from known poses have been added.
-
-        ::
-
-            l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
+        """A copy to which lidar scans from known poses have been added, by the rule of `mapping.Evidence`.
 
         In each scan a cell changes once, and an end outweighs a passage.
 
@@ -317,23 +286,13 @@ class OccupancyGrid(GridFrame):
             hit, miss: probabilities of being occupied that one beam speaks for.
             clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
 
-        Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
-
         Example:
             >>> unseen = OccupancyGrid.from_probability([[np.nan] * 4], resolution=1.0)
             >>> unseen.update([0.5, 0.5, 0.0], [2.0], [0.0], max_range=5.0).probability.round(2)
             array([[0.4, 0.4, 0.7, nan]])
         """
-        local, directions = self._rays(poses, angles, max_range)
-        scans = np.asarray(ranges, dtype=np.float64)
-        if scans.shape != (*np.shape(poses)[:-1], len(directions)):
-            raise ShapeError(f"{np.shape(poses)} poses and {len(directions)} angles do not fit ranges of {scans.shape}")
-        cells = np.array(self.log_odds)
-        change = tuple(float(value) for value in log_odds([hit, miss, *clamp]))
-        scans = scans.reshape(len(local), len(directions)) / self.resolution
-        cosines, sines = np.cos(directions), np.sin(directions)
-        add_scans(cells, local, cosines, sines, scans, max_range / self.resolution, *change)
-        return self._with_cells(cells)
+        rule = Evidence(hit, miss, clamp)
+        return self._with_cells(rule.add(self.log_odds, self, poses, ranges, angles, max_range))
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
@@ -348,12 +307,14 @@ class OccupancyGrid(GridFrame):
     # --- connectivity and rays ---
 
     def free_component(self, xy: ArrayLike) -> Mask:
-        """The free cells that can be reached from the world point `xy` ``(2,)``; all False when it is not free.
+        """The free cells ``(ny, nx)`` that can be reached from the world point `xy` ``(2,)``; none if it is not free.
 
         Moves are to the four neighbours. Diagonal moves that cut no corner reach the same cells.
         """
         from scipy import ndimage  # heavy, and only this needs it
 
+        if np.shape(xy) not in ((2,), (3,)):
+            raise ShapeError(f"a component is that of one world point (x, y), not of shape {np.shape(xy)}")
         if not bool(self.is_free(xy)):
             return np.zeros(self.shape, dtype=np.bool_)
         labels = np.empty(self.shape, dtype=np.int32)
@@ -378,24 +339,12 @@ class OccupancyGrid(GridFrame):
             >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
             array([1.25, 5.  ])
         """
-        boxes = self._free_boxes(unknown)
-        local, directions = self._rays(poses, angles, max_range)
+        boxes, reach = self._free_boxes(unknown), metres(max_range, "max_range")
+        local, directions = local_rays(self, poses, angles)
         found = np.empty((len(local), len(directions)))
-        cast_rays(boxes, local, np.cos(directions), np.sin(directions), max_range / self.resolution, found)
+        cast_rays(boxes, local, np.cos(directions), np.sin(directions), reach / self.resolution, found)
         found *= self.resolution
-        return np.minimum(found, max_range, out=found).reshape(*np.shape(poses)[:-1], len(directions))
-
-    def _rays(self, poses: ArrayLike, angles: ArrayLike, max_range: float) -> tuple[Array, Array]:
-        """Poses ``(N, 3)`` in cells and the axes of the grid, and directions ``(B,)``, checked."""
-        starts = np.asarray(poses, dtype=np.float64)
-        directions = np.asarray(angles, dtype=np.float64)
-        if starts.shape[-1:] != (3,):
-            raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {starts.shape}")
-        if directions.ndim != 1 or not np.isfinite(directions).all():
-            raise ShapeError(f"angles must be finite with shape (B,), not {directions.shape}")
-        if not (math.isfinite(max_range) and max_range > 0):
-            raise ShapeError(f"max_range must be a positive distance in metres, not {max_range}")
-        return np.ascontiguousarray(self.world_to_grid(starts).reshape(-1, 3)), directions
+        return np.minimum(found, reach, out=found).reshape(*np.shape(poses)[:-1], len(directions))
 
     def _free_boxes(self, unknown: str) -> NDArray[np.uint8]:
         """Free squares around cells, with obstacles chosen by the `unknown` of `raycast`."""
@@ -414,6 +363,15 @@ class OccupancyGrid(GridFrame):
         return clear_boxes(np.ascontiguousarray(~self.free))
 
 
-def _frozen(mask: Mask) -> Mask:
-    mask.setflags(write=False)
-    return mask
+def without_inflation(grid: OccupancyGrid) -> OccupancyGrid:
+    """The grid as it was before `OccupancyGrid.inflate`: obstacles as they are.
+
+    Raises:
+        ShapeError: when `grid` is none.
+    """
+    if not isinstance(grid, OccupancyGrid):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ShapeError(
+            f"an OccupancyGrid is needed, not {type(grid).__name__}; "
+            "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
+        )
+    return grid if grid.original is None else grid.original

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 
 from .frame import GridFrame
@@ -25,11 +26,11 @@ def disc_cells(frame: GridFrame, centers: ArrayLike, radii: ArrayLike) -> Mask:
         radii: ``(K,)`` or one for all [m].
     """
     points = _finite(centers, 2, "centers")
-    spread = np.broadcast_to(_finite(radii, None, "radii"), (len(points),))
+    spread = _sizes(radii, (len(points),), "radii")
     mask = _cells_of(frame, points)
     for point, radius in zip(points, spread, strict=True):
         for window, offsets in _window(frame, point, float(radius)):
-            mask[window] |= (offsets**2).sum(axis=-1) <= radius**2
+            mask[window] |= np.hypot(offsets[..., 0], offsets[..., 1]) <= radius
     return mask
 
 
@@ -42,7 +43,7 @@ def rectangle_cells(frame: GridFrame, poses: ArrayLike, sizes: ArrayLike) -> Mas
         sizes: ``(K, 2)`` or one pair for all: length along the yaw, width [m].
     """
     frames = _finite(poses, 3, "poses")
-    halves = np.broadcast_to(_finite(sizes, 2, "sizes"), (len(frames), 2)) / 2
+    halves = _sizes(sizes, (len(frames), 2), "sizes") / 2
     mask = _cells_of(frame, frames[:, :2])
     for pose, half in zip(frames, halves, strict=True):
         c, s = math.cos(pose[2]), math.sin(pose[2])
@@ -52,15 +53,23 @@ def rectangle_cells(frame: GridFrame, poses: ArrayLike, sizes: ArrayLike) -> Mas
     return mask
 
 
-def _finite(values: ArrayLike, width: int | None, name: str) -> Array:
-    array = np.asarray(values, dtype=np.float64)
-    if width is not None:
-        if array.shape[-1:] != (width,):
-            raise ShapeError(f"{name} must have shape (K, {width}), not {array.shape}")
-        array = array.reshape(-1, width)
+def _finite(values: ArrayLike, width: int, name: str) -> Array:
+    array = numbers(values, name)
+    if array.shape[-1:] != (width,):
+        raise ShapeError(f"{name} must have shape (K, {width}), not {array.shape}")
     if not np.isfinite(array).all():
         raise ShapeError(f"{name} must be finite")
-    return array
+    return array.reshape(-1, width)
+
+
+def _sizes(values: ArrayLike, shape: tuple[int, ...], name: str) -> Array:
+    """Lengths for each shape, or one for all of them."""
+    array = numbers(values, name)
+    if array.shape not in (shape, shape[1:]):
+        raise ShapeError(f"{name} must have shape {shape}, or {shape[1:]} for all alike, not {array.shape}")
+    if not bool(((array >= 0.0) & (array < np.inf)).all()):
+        raise ShapeError(f"{name} must be finite lengths in metres that are not negative")
+    return np.broadcast_to(array, shape)
 
 
 def _cells_of(frame: GridFrame, points: Array) -> Mask:

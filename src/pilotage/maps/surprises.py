@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
 
 from .cells import log_odds
 from .distance import distance_transform
-from .mapping import add_scans
-from .occupancy import OccupancyGrid
+from .frame import metres
+from .mapping import Evidence
+from .occupancy import OccupancyGrid, without_inflation
 
 Mask = NDArray[np.bool_]
 
@@ -39,7 +42,7 @@ class ObstacleLayer:
         hit, miss: probabilities of being occupied that one beam speaks for.
         sure: probability from which on a cell counts as occupied; as it is, two hits make it so.
         clamp: probabilities beyond which evidence is not piled up.
-        evidence: log-odds ``(ny, nx)``; 0 where nothing was seen.
+        evidence: log-odds ``(ny, nx)``; 0 where nothing was seen. Copied and read-only.
 
     Example:
         >>> hall = OccupancyGrid.from_ascii(["." * 8] * 5, resolution=0.5)
@@ -62,16 +65,21 @@ class ObstacleLayer:
     evidence: NDArray[np.float32] | None = field(default=None)
 
     def __post_init__(self) -> None:
-        if self.grid.original is not None:
-            object.__setattr__(self, "grid", self.grid.original)
-        if not (self.reach > 0.0 and self.tolerance >= 0.0):
-            raise ShapeError(f"reach is positive and tolerance not negative, not {self.reach} and {self.tolerance}")
-        if not 0.0 < self.miss < 0.5 < self.hit <= self.sure < 1.0:
-            raise ShapeError(f"0 < miss < 0.5 < hit <= sure < 1 is asked of {self.miss}, {self.hit} and {self.sure}")
-        given = np.zeros(self.grid.shape, np.float32) if self.evidence is None else self.evidence
-        if given.shape != self.grid.shape:
-            raise ShapeError(f"evidence must have the shape of the map, {self.grid.shape}, not {given.shape}")
-        object.__setattr__(self, "evidence", given)
+        object.__setattr__(self, "grid", without_inflation(self.grid))
+        if self.reach != math.inf:
+            metres(self.reach, "reach")
+        metres(self.tolerance, "tolerance", zero=True)
+        # The limits of the evidence are checked where they are kept; these two decide what is an obstacle.
+        if not self._rule.hit <= self.sure < self.clamp[1]:
+            raise ShapeError(
+                f"hit <= sure < the upper clamp, or nothing would ever count; not {self.hit}, {self.sure}, {self.clamp}"
+            )
+        given = np.zeros(self.grid.shape) if self.evidence is None else self.evidence
+        kept = np.array(numbers(given, "evidence", np.float32))
+        if kept.shape != self.grid.shape:
+            raise ShapeError(f"evidence must have the shape of the map, {self.grid.shape}, not {kept.shape}")
+        kept.setflags(write=False)
+        object.__setattr__(self, "evidence", kept)
 
     def __repr__(self) -> str:
         return f"ObstacleLayer({int(self.occupied.sum())} cells not on {self.grid!r})"
@@ -85,15 +93,8 @@ class ObstacleLayer:
             angles: ``(B,)`` of the beams relative to the yaw [rad].
             max_range: of the sensor [m].
         """
-        z, a = np.asarray(ranges, dtype=np.float64), np.asarray(angles, dtype=np.float64)
-        if z.shape != a.shape or z.ndim != 1:
-            raise ShapeError(f"a scan has one range for each angle, not {z.shape} for {a.shape}")
-        local = self.grid.world_to_grid(np.asarray(pose, dtype=np.float64).reshape(1, 3))
-        cells = np.array(self.evidence, dtype=np.float32)
-        change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
-        scale = 1.0 / self.grid.resolution
-        add_scans(cells, local, np.cos(a), np.sin(a), z[None] * scale, min(self.reach, max_range) * scale, *change)
-        return replace(self, evidence=cells)
+        reach = min(self.reach, metres(max_range, "max_range"))
+        return replace(self, evidence=self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach))
 
     def cleared(self) -> ObstacleLayer:
         """The layer before the first scan: for a robot that finds it was elsewhere."""
@@ -116,7 +117,7 @@ class ObstacleLayer:
         are not seen; the nearest value holds there.
 
         Args:
-            center: middle of the window ``(2,)`` [m].
+            center: middle of the window, a world point ``(2,)`` [m] or a pose ``(3,)``.
             reach: from there to its sides [m].
         """
         rows, columns = self._window(center, reach)
@@ -130,13 +131,20 @@ class ObstacleLayer:
 
     def _window(self, center: ArrayLike, reach: float) -> tuple[slice, slice]:
         """Rows and columns of the window, at least one cell of the map."""
-        middle = self.grid.world_to_cell(np.asarray(center, dtype=np.float64)[..., :2])
-        half = max(1, round(reach / self.grid.resolution))
+        point = numbers(center, "center")
+        if point.shape not in ((2,), (3,)) or not np.isfinite(point).all():
+            raise ShapeError(f"center must be one finite world point (x, y) or pose, not {center!r}")
+        middle = self.grid.world_to_cell(point)
+        half = max(1, round(metres(reach, "reach") / self.grid.resolution))
         rows, columns = (
             slice(int(np.clip(m - half, 0, n - 1)), int(np.clip(m + half + 1, 1, n)))
             for m, n in zip(middle, self.grid.shape, strict=True)
         )
         return rows, columns
+
+    @cached_property
+    def _rule(self) -> Evidence:
+        return Evidence(self.hit, self.miss, self.clamp)
 
     @property
     def _evidence(self) -> NDArray[Any]:
