@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import mujoco
 import numpy as np
@@ -168,7 +170,24 @@ def test_it_travels_to_other_processes():
     model = zoo(threads=2)
     x = states(model, 3)
     y = model.step(x, np.zeros(2), 0.01)
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).step(x, np.zeros(2), 0.01), y)
+    for twin in (pickle.loads(pickle.dumps(model)), copy.deepcopy(model)):
+        np.testing.assert_array_equal(twin.step(x, np.zeros(2), 0.01), y)
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_threads_may_share_a_model(threads):
+    """Each with a step of its own: none sees the timestep or the memory of another."""
+    model = zoo(threads=threads)
+    x = states(model, 4)
+    dts = [0.002, 0.005, 0.02, 0.0031]
+    work = lambda dt: [(model.step(x, np.zeros(2), dt), *model.linearize(x, np.zeros(2), dt)) for _ in range(10)]
+    alone = [work(dt) for dt in dts]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(work, dts))
+    for ours, theirs in zip(together, alone, strict=True):
+        for a, b in zip(ours, theirs, strict=True):
+            for mine, other in zip(a, b, strict=True):
+                np.testing.assert_array_equal(mine, other)
 
 
 def test_a_loaded_model_is_copied():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import threading
 import weakref
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,8 @@ class BulletDynamics(Dynamics):
     server of its own, without a window, and gives its client id with every call.
 
     A step depends on state and action alone: state is set before and read after it, warm starts are off. Batches are
-    loops; for large ones prefer MuJoCo, whose rollouts run in threads.
+    loops; for large ones prefer MuJoCo, whose rollouts run in threads. Threads that share an instance wait for each
+    other.
 
     Args:
         urdf: path of a URDF file, or its text.
@@ -45,6 +47,17 @@ class BulletDynamics(Dynamics):
 
     Raises:
         ModelError: for a file that Bullet cannot load, or a joint that is not there.
+
+    Example:
+        >>> swing = '''<robot name="swing"><link name="world"/><link name="rod"><inertial><origin xyz="0 0 -1"/>
+        ... <mass value="1"/><inertia ixx="1e-3" iyy="1e-3" izz="1e-3" ixy="0" ixz="0" iyz="0"/></inertial></link>
+        ... <joint name="hinge" type="continuous"><parent link="world"/><child link="rod"/><axis xyz="0 1 0"/>
+        ... <limit effort="2" velocity="50"/></joint></robot>'''
+        >>> swing = BulletDynamics(swing)
+        >>> swing.state, swing.action
+        (Space('hinge [rad]', 'hinge.rate [rad/s]'), Space('hinge [N m] in [-2, 2]'))
+        >>> swing.step([0.1, 0.0], [0.0], 0.01).round(4).tolist()
+        [0.0999, -0.0098]
     """
 
     def __init__(
@@ -58,6 +71,7 @@ class BulletDynamics(Dynamics):
         noise: float | Sequence[float] = 0.0,
     ) -> None:
         self._made_with = (urdf, fixed, joints, state, tuple(gravity), noise)
+        self._lock = threading.Lock()
         self.client: int = bullet.connect(bullet.DIRECT)
         self._closed = weakref.finalize(self, _disconnect, self.client)
         bullet.setGravity(*gravity, physicsClientId=self.client)
@@ -89,11 +103,12 @@ class BulletDynamics(Dynamics):
         x, u = self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         x, u = np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
-        steps = self._substeps(dt)
         out = np.full((*batch, self.state.size), np.nan)
-        for i in np.ndindex(batch):
-            if np.isfinite(x[i]).all() and np.isfinite(u[i]).all():
-                out[i] = self._simulated(x[i], u[i], steps)
+        with self._lock:
+            steps = self._substeps(dt)
+            for i in np.ndindex(batch):
+                if np.isfinite(x[i]).all() and np.isfinite(u[i]).all():
+                    out[i] = self._simulated(x[i], u[i], steps)
         return self.state.normalize(out)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -36,7 +37,8 @@ class MujocoDynamics(Dynamics):
     several. Actions are the controls, bounded where they are limited.
 
     A step depends on state and action alone: warm starts of the constraint solver and automatic resets are off. A
-    state in which the simulation is lost (not finite, or beyond 1e10) leads to NaN.
+    state in which the simulation is lost (not finite, or beyond 1e10) leads to NaN. Threads that share an instance
+    wait for each other, because the simulator's memory and timestep belong to it; batches are what runs in parallel.
 
     Args:
         model: path of an MJCF or URDF file, XML text, or an ``mujoco.MjModel`` (which is copied).
@@ -76,6 +78,7 @@ class MujocoDynamics(Dynamics):
         self.action = action_space(self.model)
         self.noise_density = self._densities(noise)
         self.threads = threads
+        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"MujocoDynamics({self.state!r}, {self.action!r})"
@@ -107,9 +110,10 @@ class MujocoDynamics(Dynamics):
         F = np.empty((*batch, self.state.dim, self.state.dim))
         B = np.empty((*batch, self.state.dim, self.action.size))
         x, u = np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
-        steps = self._substeps(dt)
-        for i in np.ndindex(batch):
-            F[i], B[i] = self._transition(x[i], u[i], steps)
+        with self._lock:
+            steps = self._substeps(dt)
+            for i in np.ndindex(batch):
+                F[i], B[i] = self._transition(x[i], u[i], steps)
         return F, B
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
@@ -129,18 +133,20 @@ class MujocoDynamics(Dynamics):
 
     def _advance(self, x: Array, us: Array, dt: float) -> Array:
         """States after each of the actions `us` ``(..., T, m)``, from states ``(..., n)``."""
-        steps, (*batch, horizon, _), n = self._substeps(dt), us.shape, self.state.size
+        (*batch, horizon, _), n = us.shape, self.state.size
         count = math.prod(batch)
         x, us = x.reshape(count, n), us.reshape(count, horizon, self.action.size)
-        if not count or not horizon:
-            return np.empty((*batch, horizon, n))
         known, sane = _sound(x), _sound(us)
         start = np.where(known[:, None], np.insert(x, 0, 0.0, axis=1), self._rest)  # a full state begins with the time
-        controls = np.repeat(np.where(sane[..., None], us, 0.0), steps, axis=1) if self.action.size else None
         crowd = count > 1 and self.threads > 1
-        pool, data = (self._pool, self._pool_data) if crowd else (self._lone, [self._data])
-        out, _ = pool.rollout(self.model, data, start, controls, nstep=horizon * steps)
-        xs = np.array(out[:, steps - 1 :: steps, 1:])
+        with self._lock:
+            steps = self._substeps(dt)
+            if not count or not horizon:
+                return np.empty((*batch, horizon, n))
+            controls = np.repeat(np.where(sane[..., None], us, 0.0), steps, axis=1) if self.action.size else None
+            pool, data = (self._pool, self._pool_data) if crowd else (self._lone, [self._data])
+            out, _ = pool.rollout(self.model, data, start, controls, nstep=horizon * steps)
+            xs = np.array(out[:, steps - 1 :: steps, 1:])
         # Once lost, a simulation stays lost.
         xs[np.logical_or.accumulate(~(known[:, None] & sane & _sound(xs)), axis=1)] = np.nan
         return np.asarray(self.state.normalize(xs)).reshape(*batch, horizon, n)
@@ -180,8 +186,11 @@ class MujocoDynamics(Dynamics):
 
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to another process: the model, without scratch memory and threads."""
-        scratch = {"_data", "_lone", "_pool", "_pool_data"}
+        scratch = {"_data", "_lone", "_lock", "_pool", "_pool_data"}
         return {name: value for name, value in self.__dict__.items() if name not in scratch}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
     def _densities(self, noise: ArrayLike) -> Array:
         given = np.asarray(noise, dtype=np.float64)
