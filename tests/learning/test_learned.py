@@ -8,7 +8,7 @@ import torch
 
 from pilotage.core import Dynamics, FormatError, ModelError, PilotageError, ShapeError, Space, jacobian
 from pilotage.io import write_atomic
-from pilotage.learning import MLP, Epoch, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
+from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
 from pilotage.learning.features import seamless, width
 from pilotage.models import pendulum, quadrotor, unicycle
 from pilotage.testing import check_dynamics
@@ -319,6 +319,24 @@ def test_settings_of_training_have_a_range(setting):
     model = LearnedDynamics(Space("x [m]"), Space("v [m/s]"))
     with pytest.raises(PilotageError, match=f"{next(iter(setting))} is "):
         fit(model, np.zeros((5, 2, 1)), np.zeros((5, 1, 1)), 0.1, **setting)
+
+
+@pytest.mark.parametrize("setting", [{"epochs": 2.5}, {"batch": "all"}], ids=str)
+def test_counts_of_training_are_whole(setting):
+    model = LearnedDynamics(Space("x [m]"), Space("v [m/s]"))
+    with pytest.raises(PilotageError, match=f"{next(iter(setting))} is .*expected a whole number"):
+        fit(model, np.zeros((5, 2, 1)), np.zeros((5, 1, 1)), 0.1, **setting)
+
+
+def test_training_that_diverges_says_so():
+    xs, us = swings(pendulum(damping=0.4), n=5)
+    with pytest.raises(PilotageError, match=r"training diverged: .*; try a rate below 1e\+300"):
+        fit(ResidualDynamics(pendulum()), xs, us, 0.05, epochs=3, rate=1e300, rng=0)
+
+
+def test_the_best_epoch_is_one_that_has_an_error():
+    epochs = [Epoch(1, 3, 1.0, float("nan")), Epoch(2, 3, 1.0, 0.5), Epoch(3, 3, 1.0, float("nan"))]
+    assert Fit(ResidualDynamics(pendulum()), tuple(epochs), 0).best is epochs[1]
 
 
 def test_two_transitions_are_enough():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -27,6 +28,10 @@ class Epoch:
     Attributes:
         number, of: epochs done, epochs in all.
         loss, validation: mean squared error of the scaled velocity, on what is trained on and on what is held out.
+
+    Example:
+        >>> Epoch(3, 200, loss=0.5, validation=0.6)
+        Epoch(number=3, of=200, loss=0.5, validation=0.6)
     """
 
     number: int
@@ -43,6 +48,13 @@ class Fit(Generic[Learned]):
         model: the model with the network of the best validation error; the one given is unchanged.
         epochs: the course of training.
         seed: replays it; None when a running generator was given.
+
+    Example:
+        >>> from pilotage.models import pendulum
+        >>> us = np.zeros((8, 5, 1))
+        >>> found = fit(ResidualDynamics(pendulum()), pendulum().rollout([0.5, 0.0], us, 0.1), us, 0.1, epochs=3, rng=0)
+        >>> len(found.epochs), found.best.of, found.seed
+        (3, 3, 0)
     """
 
     model: Learned
@@ -52,7 +64,7 @@ class Fit(Generic[Learned]):
     @property
     def best(self) -> Epoch:
         """The epoch whose network was kept."""
-        return min(self.epochs, key=lambda epoch: epoch.validation)
+        return min(self.epochs, key=lambda epoch: math.inf if math.isnan(epoch.validation) else epoch.validation)
 
 
 def fit(
@@ -88,7 +100,7 @@ def fit(
 
     Raises:
         ShapeError: when states and actions do not fit the model or each other, or are too few.
-        PilotageError: for a setting out of its range.
+        PilotageError: for a setting out of its range, or when training diverges.
 
     Example:
         >>> from pilotage.core import Space
@@ -99,7 +111,8 @@ def fit(
         >>> bool(abs(learned.step([0.0], [1.0], 0.1) - 0.1) < 0.01)
         True
     """
-    _check_settings(dt=dt, epochs=epochs, batch=batch, rate=rate)
+    _check_settings(dt=dt, rate=rate)
+    _check_counts(epochs=epochs, batch=batch)
     if not 0.0 < held_out < 1.0:
         raise PilotageError(f"held_out is {held_out}; a share between 0 and 1 of the transitions is held out")
     x, u, v = transitions(model, states, actions, dt)
@@ -113,6 +126,8 @@ def fit(
     scaling = Scaling.of(phi[kept], v[kept])
     network = copy.deepcopy(model.network)
     course, best = _train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
+    if not any(math.isfinite(epoch.validation) for epoch in course):
+        raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
     network.load_state_dict(best)
     trained = model.refined(network, scaling, 0.0)
     with torch.no_grad():
@@ -123,8 +138,14 @@ def fit(
 
 def _check_settings(**settings: float) -> None:
     for name, value in settings.items():
-        if not 0.0 < value < float("inf"):
+        if not 0.0 < value < math.inf:
             raise PilotageError(f"{name} is {value}; expected a positive number")
+
+
+def _check_counts(**settings: Any) -> None:
+    for name, value in settings.items():
+        if not isinstance(value, (int, np.integer)) or value < 1:
+            raise PilotageError(f"{name} is {value!r}; expected a whole number above zero")
 
 
 def transitions(
@@ -153,7 +174,7 @@ def _train(
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(1, epochs))
     course: list[Epoch] = []
-    best, least = copy.deepcopy(network.state_dict()), float("inf")
+    best, least = copy.deepcopy(network.state_dict()), math.inf
     for number in range(1, epochs + 1):
         losses: list[float] = []
         shuffled = generator.permutation(kept)

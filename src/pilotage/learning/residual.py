@@ -28,7 +28,7 @@ class ResidualDynamics(Dynamics):
     Args:
         prior: what is known.
         network: a `torch.nn.Module` from ``width(state) + width(action)`` features to `state.dim` numbers; None for
-            an `MLP`. Its parameters may be float32 or float64.
+            an `MLP`. Its parameters may be float32 or float64, on any device.
         scaling: of features and outputs; None for none.
         noise: standard deviation per square root of a second of each tangent component; None for the prior's noise.
 
@@ -89,8 +89,8 @@ class ResidualDynamics(Dynamics):
         x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
         phi = torch.cat([seamless(self.state, x), seamless(self.action, u)], -1)
         first = next(self.network.parameters(), phi)
-        out = self.network(self.scaling.inward(phi).to(first.dtype))
-        return self.scaling.outward(out.to(x.dtype))
+        out = self.network(self.scaling.inward(phi).to(first))
+        return self.scaling.outward(out.to(x))
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         """The chain rule: the prior's own Jacobians, and those of ``y (+) dt g(x, u)`` by y, x and u from autograd.
@@ -137,7 +137,10 @@ class ResidualDynamics(Dynamics):
         return ResidualDynamics(self.prior, network, scaling=scaling, noise=noise)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model.safetensors`` into `folder`; the prior is code, and is not saved."""
+        """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced whole.
+
+        The prior is code, and is not saved.
+        """
         save(self, "residual", folder)
 
     @classmethod
@@ -173,7 +176,7 @@ class ResidualDynamics(Dynamics):
         first = next(self.network.parameters(), torch.zeros(0, dtype=torch.float64))
         with torch.no_grad():
             try:
-                out = self.network(torch.zeros(1, inputs, dtype=first.dtype))
+                out = self.network(first.new_zeros(1, inputs))
             except RuntimeError as error:
                 raise ModelError(f"the network does not take {inputs} features: {error}") from error
         if tuple(out.shape) != (1, self.state.dim):

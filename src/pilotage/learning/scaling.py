@@ -14,6 +14,11 @@ class Scaling:
     Attributes:
         mean, std: of the features ``(k,)``.
         scale: of the outputs ``(d,)``.
+
+    Example:
+        >>> scaling = Scaling.of(torch.tensor([[1.0], [3.0]]), torch.tensor([[10.0], [-10.0]]))
+        >>> scaling.inward(torch.tensor([3.0])), scaling.outward(torch.tensor([0.5]))
+        (tensor([1.]), tensor([5.]))
     """
 
     mean: torch.Tensor
