@@ -6,6 +6,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotage.core.errors import ShapeError
 from pilotage.core.gaussian import Gaussian
@@ -22,8 +24,8 @@ ROOM = OccupancyGrid.from_ascii(["..........", "..........", "....###...", "....
     [
         ((-1.5, 0.5), (9.5, 5.5), "start (-1.50, 0.50) is 1.50 m off the map"),
         ((0.5, 0.5), (13.0, 10.0), "goal (13.00, 10.00) is 5.00 m off the map"),
-        ((5.4, 2.5), (9.5, 5.5), "start (5.40, 2.50) is in collision by 1.90 m"),
-        ((0.5, 0.5), (4.1, 3.5), "goal (4.10, 3.50) is in collision by 0.60 m"),
+        ((5.4, 2.5), (9.5, 5.5), "start (5.40, 2.50) is in collision by 1.40 m"),
+        ((0.5, 0.5), (4.1, 3.5), "goal (4.10, 3.50) is in collision by 0.10 m"),
     ],
 )
 def test_reasons(start: tuple[float, float], goal: tuple[float, float], reason: str) -> None:
@@ -34,14 +36,29 @@ def test_reasons(start: tuple[float, float], goal: tuple[float, float], reason: 
     assert plan.path is None
 
 
-def test_collision_with_an_inflated_obstacle_is_measured_to_the_real_one() -> None:
-    plan = AStar().plan(ROOM.inflate(2.0), (2.5, 2.5), (0.5, 0.5))
+def test_collision_with_an_inflated_obstacle_names_the_way_out_and_the_real_one() -> None:
+    plan = AStar().plan(ROOM.inflate(2.0), (2.4, 2.5), (0.5, 0.5))
     assert plan.status is PlanStatus.INVALID
-    # The nearest obstacle is (4.5, 2.5); its cell may be two metres from the robot's, and is exactly that.
-    assert plan.reason.startswith("start (2.50, 2.50) is in collision by 0.00 m (obstacles are inflated by 2.00 m")
+    # Cells up to the column of x = 2 to 3 are within two metres of the obstacle; the robot is 0.4 m inside.
+    assert plan.reason.startswith("start (2.40, 2.50) is in collision by 0.40 m (obstacles are inflated by 2.00 m")
     closer = AStar().plan(ROOM.inflate(2.0), (3.5, 2.5), (0.5, 0.5))
-    assert "in collision by 1.00 m" in closer.reason
+    assert "in collision by 1.50 m" in closer.reason
     assert "the nearest is 1.00 m away" in closer.reason
+
+
+@given(seed=st.integers(0, 10_000), share=st.sampled_from([0.0, 0.001, 0.02, 0.3]))
+def test_the_depth_of_a_collision_is_the_way_to_the_nearest_free_square(seed: int, share: float) -> None:
+    rng = np.random.default_rng(seed)
+    free = rng.random((70, 45)) < share
+    point = rng.uniform((0, 0), (45, 70))
+    free[int(point[1]), int(point[0])] = False
+    grid = OccupancyGrid.from_occupied(~free, resolution=0.5, origin=(3.0, -2.0, 0.4))
+    rows, columns = np.nonzero(free)
+    dx = np.maximum(np.maximum(columns - point[0], point[0] - columns - 1), 0.0)
+    dy = np.maximum(np.maximum(rows - point[1], point[1] - rows - 1), 0.0)
+    expected = np.hypot(dx, dy).min(initial=math.hypot(70, 45)) * 0.5
+    reason = AStar().plan(grid, grid.grid_to_world(point), (3.0, -2.0)).reason
+    assert f"is in collision by {expected:.2f} m" in reason
 
 
 def test_a_closed_door_names_both_sides() -> None:
@@ -88,7 +105,11 @@ def test_a_spent_budget_gives_a_bound() -> None:
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.ones((2, 2))), "shape of the grid"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.zeros(ROOM.shape)), r"within \[1, 65535\]"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.full(ROOM.shape, np.nan)), r"within \[1, 65535"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.where(ROOM.free, 1, np.inf)), "with_occupied"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=-1.0), "budget is a number of seconds"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget="long"), "a budget must be numbers"),
+        (lambda: AStar().plan(ROOM, "here", (1.5, 0.5)), "start must be numbers"),
+        (lambda: cost_to_go(ROOM.occupied, (0.5, 0.5)), "searches an OccupancyGrid, not ndarray"),
         (lambda: AStar(connectivity=6), "connectivity must be 4 or 8"),
         (lambda: AStar(weight=0.5), "at least 1"),
         (lambda: AStar(weight=math.nan), "at least 1"),

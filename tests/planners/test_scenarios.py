@@ -62,6 +62,12 @@ def test_mismatches_are_reported(tmp_path: Path) -> None:
     assert "collision" in report.mismatches[1].plan.reason
 
 
+@pytest.mark.parametrize("settings", [{"every": 0}, {"tolerance": float("nan")}])
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="every is at least 1 and tolerance not negative"):
+        solve_scenario(tmp_path / "t.map.scen", **settings)  # type: ignore[arg-type]
+
+
 def test_scenarios_of_another_map_are_refused(tmp_path: Path) -> None:
     (tmp_path / "t.map").write_text("type octile\nheight 1\nwidth 3\nmap\n...\n")
     (tmp_path / "t.map.scen").write_text("version 1\n0 t.map 3 2 0 0 2 0 2.0\n")

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .grid import Query
 
 Array = NDArray[np.float64]
+Cells = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
 def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], name: str, unknown: str) -> str:
@@ -24,7 +26,7 @@ def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], nam
     if not (0 <= row < ny and 0 <= column < nx):
         return f"{place} is {_distance_off(grid, point):.2f} m off the map"
     if grid.occupied[row, column]:
-        return f"{place} is in collision by {_depth(grid, point, (row, column), unknown):.2f} m{_radius(grid, point)}"
+        return f"{place} is in collision by {_depth(grid, point, unknown):.2f} m{_radius(grid, point)}"
     if unknown == "blocked" and not grid.free[row, column]:
         return f'{place} is in an unknown cell; unknown="free" would plan through unknown cells'
     return ""
@@ -36,39 +38,63 @@ def _distance_off(grid: OccupancyGrid, point: Array) -> float:
     return float(np.hypot(*beyond)) * grid.resolution
 
 
-def _depth(grid: OccupancyGrid, point: Array, cell: tuple[int, int], unknown: str) -> float:
-    """How far [m] the point would have to move: out of the inflation, else to the nearest cell that can be passed."""
-    if grid.original is not None:
-        clearance = float(grid.original.distance_field().values[cell])
-        if 0.0 < clearance <= grid.inflation:
-            return grid.inflation - clearance
-    passable = np.argwhere(grid.free if unknown == "blocked" else ~grid.occupied)
-    if len(passable) == 0:
-        return float(np.hypot(*grid.size))
-    centres = passable[:, ::-1] + 0.5
-    return float(np.hypot(*(centres - grid.world_to_grid(point)).T).min()) * grid.resolution
+def _depth(grid: OccupancyGrid, point: Array, unknown: str) -> float:
+    """How far [m] the point would have to move to be in a cell that can be passed."""
+    found = _nearest(grid.free if unknown == "blocked" else ~grid.occupied, grid.world_to_grid(point))
+    return (float(np.hypot(*grid.shape)) if found is None else found[1]) * grid.resolution
+
+
+def _nearest(mask: Mask, p: Array) -> tuple[Cells, float] | None:
+    """The True cell (row, column) whose square is nearest to `p` = (x, y), and how far that is, in cells.
+
+    Looks in windows that grow, since it is usually near and the map may be large; `p` lies on the map.
+    """
+    column, row = np.floor(p).astype(int)
+    half = 8
+    while True:
+        top, left = max(row - half, 0), max(column - half, 0)
+        window = mask[top : row + half + 1, left : column + half + 1]
+        cells = np.argwhere(window) + (top, left)
+        if len(cells):
+            gaps = np.maximum(np.abs(cells[:, ::-1] + 0.5 - p) - 0.5, 0.0)
+            d = np.hypot(gaps[:, 0], gaps[:, 1])
+            # What lies outside the window is farther than its half width.
+            if d.min() <= half or window.size == mask.size:
+                return cells[d.argmin()], float(d.min())
+        elif window.size == mask.size:
+            return None
+        half *= 4
 
 
 def _radius(grid: OccupancyGrid, point: Array) -> str:
-    if grid.original is None:
+    if grid.inflation == 0.0:
         return ""
     clearance = float(grid.clearance(point))
     return f" (obstacles are inflated by {grid.inflation:.2f} m; the nearest is {clearance:.2f} m away)"
 
 
-def explain_separation(grid: OccupancyGrid, query: Query, last: int, goal: Array) -> str:
-    """Both sides of what separates start from goal. Uses the labels of the finished `query`, then searches back."""
-    reached = np.isfinite(query.lengths())
+def explain_separation(grid: OccupancyGrid, query: Query, last: int, goal: Array, deadline: float | None = None) -> str:
+    """Both sides of what separates start from goal. Uses the labels of the finished `query`, then searches back.
+
+    Args:
+        grid: the map.
+        query: from the start, which did not come to the goal.
+        last: index of the goal's cell.
+        goal: world point.
+        deadline: time at which the search back is given up; it then says how much it has seen.
+    """
     area = grid.resolution**2
-    centres = grid.cell_to_world(np.argwhere(reached))
-    nearest = centres[np.argmin(((centres - goal) ** 2).sum(axis=-1))]
+    reached = query.reached()
+    found = _nearest(reached, grid.world_to_grid(goal))
+    assert found is not None  # the start itself was reached
+    nearest = grid.cell_to_world(found[0])
     gap = float(np.hypot(*(nearest - goal)))
-    here = int(reached.sum())
+    here = int(np.count_nonzero(reached)) * area
     back = type(query)(query.space, None, 0.0, query.diagonal)
-    back.run(last, -1)
-    there = int(np.isfinite(back.lengths()).sum())
+    least = "" if back.run(last, -1, deadline) else "at least "
+    there = int(np.count_nonzero(back.reached())) * area
     return (
-        f"goal ({goal[0]:.2f}, {goal[1]:.2f}) is in another component: {here * area:.2f} m^2 can be reached from the "
-        f"start, {there * area:.2f} m^2 from the goal; the nearest reachable point to the goal is "
+        f"goal ({goal[0]:.2f}, {goal[1]:.2f}) is in another component: {here:.2f} m^2 can be reached from the "
+        f"start, {least}{there:.2f} m^2 from the goal; the nearest reachable point to the goal is "
         f"({nearest[0]:.2f}, {nearest[1]:.2f}), {gap:.2f} m from it"
     )

@@ -11,7 +11,7 @@ from pilotage.core.raster import Raster
 from pilotage.maps import OccupancyGrid
 
 from .explain import explain_endpoint
-from .grid import Query, check_costs, check_settings, world_point
+from .grid import Query, check_costs, check_grid, check_settings, world_point
 from .workspace import borrow
 
 
@@ -46,6 +46,7 @@ def cost_to_go(
         >>> cost_to_go(OccupancyGrid.from_ascii(["..."]), goal=(2.5, 0.5)).values
         array([[2., 1., 0.]])
     """
+    check_grid(grid)
     check_settings(connectivity, unknown)
     point = world_point(goal)
     cell = grid.world_to_cell(point).tolist()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.results import Plan, PlanStatus
 from pilotage.core.sensor import find
@@ -79,7 +80,7 @@ class AStar:
 
     def __post_init__(self) -> None:
         check_settings(self.connectivity, self.unknown)
-        if not 1.0 <= self.weight <= HIGHEST_WEIGHT:
+        if not bool(1.0 <= numbers(self.weight, "the weight") <= HIGHEST_WEIGHT):
             raise ValueError(f"the weight must be at least 1 and at most {HIGHEST_WEIGHT:g}, not {self.weight}")
 
     def plan(
@@ -150,6 +151,15 @@ class Dijkstra:
         return _plan(problem, start, goal, costs, budget, self.connectivity, 0.0, self.unknown)
 
 
+def check_grid(grid: Any) -> None:
+    """Refuse what is no grid."""
+    if not isinstance(grid, OccupancyGrid):
+        raise ShapeError(
+            f"this planner searches an OccupancyGrid, not {type(grid).__name__}; "
+            "OccupancyGrid.from_occupied(array, resolution) makes one"
+        )
+
+
 def check_settings(connectivity: int, unknown: str) -> None:
     """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
     if connectivity not in (4, 8):
@@ -169,13 +179,10 @@ def _plan(
     unknown: str,
 ) -> Plan:
     began = time.perf_counter()
-    if not isinstance(grid, OccupancyGrid):
-        raise ShapeError(
-            f"this planner searches an OccupancyGrid, not {type(grid).__name__}; "
-            "OccupancyGrid.from_occupied(array, resolution) makes one"
-        )
-    if budget is not None and not budget >= 0:
+    check_grid(grid)
+    if budget is not None and not bool(numbers(budget, "a budget") >= 0):
         raise ValueError(f"a budget is a number of seconds, not {budget}")
+    deadline = None if budget is None else began + budget
     ends = np.stack((world_point(start, "start"), world_point(goal)))
     cells = grid.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, grid)
@@ -185,29 +192,28 @@ def _plan(
                 return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(0, began))
         query = Query(space, terrain, weight, connectivity == 8)
         first, last = (space.index(*cell) for cell in cells)
-        finished = query.run(first, last, None if budget is None else began + budget)
-        return _result(grid, query, first, last, finished, ends[1], began)
+        if not query.run(first, last, deadline):
+            return _spent(grid, query, began)
+        if query.best == NEVER:
+            reason = explain_separation(grid, query, last, ends[1], deadline)
+            return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=_stats(query.expansions, began))
+        return _solved(grid, query, first, last, began)
 
 
-def _result(
-    grid: OccupancyGrid, query: Query, first: int, last: int, finished: bool, goal: Array, began: float
-) -> Plan:
-    """The plan that a query amounts to."""
+def _spent(grid: OccupancyGrid, query: Query, began: float) -> Plan:
+    """What is known when the budget is spent."""
     bound = query.lower_bound() * grid.resolution
-    if not finished:
-        return Plan(
-            PlanStatus.BUDGET,
-            lower_bound=bound,
-            reason=f"the budget was spent after {query.expansions} expansions; no path costs less than {bound:.2f} m",
-            stats=_stats(query.expansions, began),
-        )
-    if query.best == NEVER:
-        return Plan(
-            PlanStatus.NO_PATH,
-            lower_bound=math.inf,
-            reason=explain_separation(grid, query, last, goal),
-            stats=_stats(query.expansions, began),
-        )
+    return Plan(
+        PlanStatus.BUDGET,
+        lower_bound=bound,
+        reason=f"the budget was spent after {query.expansions} expansions; no path costs less than {bound:.2f} m",
+        stats=_stats(query.expansions, began),
+    )
+
+
+def _solved(grid: OccupancyGrid, query: Query, first: int, last: int, began: float) -> Plan:
+    """The plan that a query has found."""
+    bound = query.lower_bound() * grid.resolution
     cells, length = query.path(first, last)
     cost = length * grid.resolution
     return Plan(
@@ -220,7 +226,14 @@ def _result(
 
 
 class Query:
-    """One search in a borrowed workspace."""
+    """One search in a borrowed workspace.
+
+    Args:
+        space: the workspace; its labels are those of this search until the next one begins.
+        costs: traversal costs ``(ny, nx)``, or None for 1 everywhere.
+        weight: of the heuristic; 0 for none.
+        diagonal: whether diagonal steps are allowed.
+    """
 
     def __init__(self, space: Workspace, costs: Array | None, weight: float, diagonal: bool) -> None:
         self.space, self.weight, self.diagonal = space, weight, diagonal
@@ -277,9 +290,15 @@ class Query:
 
     def lengths(self) -> Array:
         """Length [cells] of the way to each cell ``(ny, nx)``, infinity where the search has not been."""
-        label = self.space.cells.reshape(-1, self.space.width)[1:-1, 1:-1]
-        reached = (label >= self.round) & (label < self.end)
-        return np.where(reached, ((label - self.round) >> 1) / STRAIGHT, np.inf)
+        return np.where(self.reached(), ((self._labels() - self.round) >> 1) / STRAIGHT, np.inf)
+
+    def reached(self) -> NDArray[np.bool_]:
+        """Cells ``(ny, nx)`` to which the search has found a way."""
+        label = self._labels()
+        return (label >= self.round) & (label < self.end)
+
+    def _labels(self) -> Cells:
+        return self.space.cells.reshape(-1, self.space.width)[1:-1, 1:-1]
 
     def path(self, first: int, last: int) -> tuple[Cells, float]:
         """Cells (row, column) ``(K, 2)`` of the best path, and its cost [cells]."""
@@ -292,12 +311,17 @@ class Query:
 
 def check_costs(costs: ArrayLike, grid: OccupancyGrid) -> Array:
     """Costs as float64 ``(ny, nx)``, or a sentence about what is wrong with them."""
-    terrain = np.asarray(costs, dtype=np.float64)
+    terrain = numbers(costs, "costs")
     if terrain.shape != grid.shape:
         raise ShapeError(f"costs must have the shape of the grid, {grid.shape}, not {terrain.shape}")
-    if not bool(((terrain >= 1.0) & (terrain <= HIGHEST_COST)).all()):
-        low, high = float(np.min(terrain)), float(np.max(terrain))
-        raise ShapeError(f"costs must lie within [1, {HIGHEST_COST:g}] everywhere, not within [{low:g}, {high:g}]")
+    fine = (terrain >= 1.0) & (terrain <= HIGHEST_COST)
+    if not bool(fine.all()):
+        row, column = np.argwhere(~fine)[0].tolist()
+        raise ShapeError(
+            f"costs must lie within [1, {HIGHEST_COST:g}] everywhere; {np.count_nonzero(~fine)} do not, the first is "
+            f"{terrain[row, column]:g} in cell ({row}, {column}); cells that must not be entered belong on the map, "
+            "as grid.with_occupied(mask)"
+        )
     return terrain
 
 
@@ -309,7 +333,7 @@ def world_point(end: Any, name: str = "goal") -> Array:
         mean = end.moments()
         point = np.array([mean.mean[..., find(axis, mean.space)] for axis in ("x", "y")])
     else:
-        values = np.asarray(end, dtype=np.float64)
+        values = numbers(end, name)
         if values.shape not in ((2,), (3,)):
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
         point = values[:2]
@@ -320,4 +344,5 @@ def world_point(end: Any, name: str = "goal") -> Array:
 
 def _stats(expansions: int, began: float) -> dict[str, float]:
     seconds = time.perf_counter() - began
-    return {"expansions": expansions, "seconds": seconds, "expansions_per_second": expansions / seconds}
+    rate = expansions / seconds if seconds > 0.0 else 0.0
+    return {"expansions": expansions, "seconds": seconds, "expansions_per_second": rate}

@@ -69,12 +69,24 @@ def solve_scenario(
         planner: any planner of grids; default `AStar()`.
         map_path: its map; default the file the scenario belongs to.
         tolerance: difference of cost that counts as equal [cells].
-        every: take only every so many queries.
+        every: take only every so many queries; at least 1.
 
     Raises:
         FormatError: when a file is malformed, the map is missing or has another size than the scenarios say.
+        ValueError: when `every` or `tolerance` makes no sense.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> _ = (folder / "hall.map").write_text("type octile\\nheight 1\\nwidth 3\\nmap\\n...\\n")
+        >>> _ = (folder / "hall.map.scen").write_text("version 1\\n0 hall.map 3 1 0 0 2 0 2.0\\n")
+        >>> report = solve_scenario(folder / "hall.map.scen")
+        >>> report.instances, report.mismatches
+        (1, ())
     """
-    scenarios = read_movingai_scenarios(path)[:: max(every, 1)]
+    if every < 1 or not tolerance >= 0.0:
+        raise ValueError(f"every is at least 1 and tolerance not negative, not {every} and {tolerance}")
+    scenarios = read_movingai_scenarios(path)[::every]
     grid = OccupancyGrid.load(find_movingai_map(path) if map_path is None else map_path)
     planner = AStar() if planner is None else planner
     mismatches: list[Mismatch] = []
@@ -87,7 +99,7 @@ def solve_scenario(
         seconds += time.perf_counter() - began
         expansions += int(plan.stats.get("expansions", 0))
         if not abs(plan.cost - scenario.optimal_length) <= tolerance:
-            mismatches.append(Mismatch(number * max(every, 1), scenario, plan))
+            mismatches.append(Mismatch(number * every, scenario, plan))
     return ScenarioReport(len(scenarios), tuple(mismatches), expansions, seconds)
 
 
