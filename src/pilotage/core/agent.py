@@ -21,6 +21,13 @@ class Filtered:
         start: makes the filter of a new episode, from the seed of the episode.
         sensors: one sensor when the observation is its reading, or sensors by the names under which a mapping of
             readings arrives. A sensor that is not in the mapping saw nothing; NaN means not measured.
+
+    Example:
+        >>> from pilotage.estimators import EKF
+        >>> from pilotage.models import compass, gnss, unicycle
+        >>> eyes = Filtered(lambda seed: EKF(unicycle()).start(std=1.0), {"fix": gnss(std=1.0), "needle": compass()})
+        >>> eyes.perceive({"fix": [2.0, 4.0]}, None, t=0.0).mean
+        array([1., 2., 0.])
     """
 
     def __init__(self, start: Callable[[int | None], Filter], sensors: Sensor | Mapping[str, Sensor]) -> None:

@@ -278,6 +278,11 @@ def torch_math() -> TorchMathematics:
 
     Raises:
         RuntimeError: when torch has not been imported.
+
+    Example:
+        >>> import torch
+        >>> torch_math().wrap(torch.tensor(3.5, dtype=torch.float64)).round(decimals=4)
+        tensor(-2.7832, dtype=torch.float64)
     """
     torch = sys.modules.get("torch")
     if torch is None:

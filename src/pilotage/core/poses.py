@@ -125,6 +125,13 @@ class SE3(Pose):
 
     ``Exp([v, w]) = (V(w) v, Exp(w))``, ``V = I + (1 - cos t)/t^2 [w] + (t - sin t)/t^3 [w]^2``, ``t = |w|``
     (Sola et al. 2018, eq. 172 to 174).
+
+    Example:
+        >>> from pilotage.core import numpy_math as m
+        >>> ahead_and_left = [m.pi / 2, 0.0, 0.0, 0.0, 0.0, m.pi / 2]
+        >>> x = SE3("pose").plus([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0], ahead_and_left, m)
+        >>> [round(float(c), 3) for c in x]
+        [1.0, 1.0, 0.0, 0.707, 0.0, 0.0, 0.707]
     """
 
     kind: ClassVar[str] = "SE3"

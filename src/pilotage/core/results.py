@@ -25,6 +25,15 @@ class Update:
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
         log_likelihood: ``log p(z | past)`` over the measured components; 0 when nothing was measured.
         accepted: False when a gate refused the measurement.
+
+    Example:
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.models import constant_velocity, position
+        >>> update = KF(constant_velocity(1), dt=0.1).start(std=1.0).update(position(1, std=1.0), [2.0])
+        >>> print(update.belief)
+        x 1.00 +- 0.71 m, vx 0.0 +- 1.0 m/s
+        >>> round(float(update.nis), 6), update.accepted
+        (2.0, True)
     """
 
     __slots__ = ("_fields", "_make", "_packed", "accepted")
@@ -108,6 +117,10 @@ class Plan:
         reason: one sentence, empty when solved ("start is in collision by 0.12 m").
         stats: what it took: ``expansions``, ``seconds`` and whatever else the planner counts.
         seed: the seed that replays the query; None for deterministic planners and running generators.
+
+    Example:
+        >>> print(Plan(PlanStatus.NO_PATH, reason="the goal is in another component"))
+        no path: the goal is in another component
     """
 
     status: PlanStatus
@@ -148,6 +161,10 @@ class Action:
         cost: cost of that plan as the controller sees it; NaN when it does not reckon one.
         solve_time: seconds spent.
         reason: one sentence, empty when solved.
+
+    Example:
+        >>> print(Action(np.array([0.5, -0.1])))
+        solved: u = [0.5, -0.1]
     """
 
     u: Array
@@ -172,6 +189,13 @@ class FilterRun:
         nis: ``(T,)``.
         log_likelihood: ``(T,)``; its sum is the log-likelihood of the sequence.
         accepted: ``(T,)`` of bool.
+
+    Example:
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.models import constant_velocity, position
+        >>> run = KF(constant_velocity(1), dt=0.1).start(std=1.0).run(None, np.ones((5, 1)), sensor=position(1))
+        >>> run.beliefs.mean.shape, run.nis.shape
+        ((5, 2), (5,))
     """
 
     beliefs: Belief

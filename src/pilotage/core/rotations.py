@@ -18,7 +18,14 @@ from .parts import Components, Part
 class Quaternion(Part):
     """A rotation as unit quaternion (w, x, y, z): ``plus = q * Exp(d)``, d a rotation vector in the body frame.
 
-    q and -q are the same rotation; `minus` goes the short way, by at most pi.
+    q and -q are the same rotation; `minus` goes the short way, by at most pi. Source: Sola, "Quaternion kinematics for
+    the error-state Kalman filter", 2017.
+
+    Example:
+        >>> from pilotage.core import numpy_math as m
+        >>> q = Quaternion("attitude").plus([1.0, 0.0, 0.0, 0.0], [0.0, 0.0, m.pi / 2], m)
+        >>> [round(float(c), 3) for c in q]
+        [0.707, 0.0, 0.0, 0.707]
     """
 
     kind: ClassVar[str] = "quaternion"

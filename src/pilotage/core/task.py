@@ -21,6 +21,15 @@ class Task(ABC):
         initial: where an episode starts; None leaves it to whoever runs it.
         dt: seconds between decisions.
         horizon: decisions in an episode.
+
+    Example:
+        >>> class Hover(Task):
+        ...     dt, horizon = 0.1, 50
+        ...
+        ...     def cost(self, x, u, r=None):
+        ...         return (x[..., 2] - 1.0) ** 2 + 0.01 * (u**2).sum(-1)
+        >>> float(Hover().cost(np.array([0.0, 0.0, 3.0]), np.zeros(4)))
+        4.0
     """
 
     initial: Belief | None = None
