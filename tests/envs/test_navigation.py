@@ -97,12 +97,87 @@ def test_scenarios_leave_room(grid):
         assert reached[rows, columns].all()
 
 
+def test_own_start_and_goals():
+    goals = [[2.0, 2.0], [-2.0, 1.0]]
+    env = gymnasium.make(NAME, map=ROOM, start=(0.0, 0.0, 1.0), goals=goals, obstacles=6)
+    arena = env.unwrapped.world.dynamics
+    poses, discs = [], []
+    for seed in range(3):
+        _, info = env.reset(seed=seed)
+        poses.append(info["pose"])
+        discs.append(arena.obstacles_of(info["state"]))
+        np.testing.assert_array_equal(arena.goals_of(info["state"]), goals)
+        # Obstacles leave room around each of the places.
+        apart = np.linalg.norm(discs[-1][:, None, :2] - np.array([[0, 0], *goals]), axis=-1) - discs[-1][:, 2:]
+        assert (apart > env.unwrapped.robot.radius).all()
+    np.testing.assert_array_equal(poses, [[0.0, 0.0, 1.0]] * 3)
+    assert not np.array_equal(discs[0], discs[1])
+    many = NavigationVector(2, ROOM, goals=goals, start=(0.0, 0.0))
+    infos = many.reset(seed=0)[1]
+    np.testing.assert_array_equal(infos["pose"][:, :2], np.zeros((2, 2)))
+    assert infos["pose"][0, 2] != infos["pose"][1, 2], "a heading that is not given is drawn"
+    np.testing.assert_array_equal(infos["goal"], [goals[0]] * 2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"goals": [[30.0, 0.0]]}, r"goal 1 \(30.00, 0.00\) is off the map"),
+        (
+            {"goals": [[0.0, 0.0], [3.7, 0.0]]},
+            r"goal 2 \(3.70, 0.00\) is 0.20 m from what is not free; the robot needs 0.3",
+        ),
+        ({"start": (-3.7, 0.0, 0.0)}, "start .* from what is not free"),
+        ({"start": (0.0,)}, r"start is x, y or x, y, yaw, not an array of shape \(1,\)"),
+        ({"start": "left"}, "start must be numbers"),
+        ({"start": (0.0, np.nan)}, "expected finite numbers"),
+        ({"goals": [1.0, 2.0]}, r"places \(K, 2\), not an array of shape \(2,\)"),
+        ({"goals": np.zeros((0, 2))}, r"places \(K, 2\)"),
+        ({"goal": 3}, "Navigation has no setting 'goal'; it has obstacles, goals, start"),
+    ],
+)
+def test_settings_refused_in_sentences(settings, sentence):
+    with pytest.raises(PilotageError, match=sentence):
+        Navigation(ROOM, **settings)
+    with pytest.raises(PilotageError, match=sentence):
+        NavigationVector(2, ROOM, **settings)
+
+
+def test_a_place_that_is_cut_off():
+    walls = ROOM.occupied.copy()
+    walls[20] = True
+    halves = OccupancyGrid.from_occupied(walls, ROOM.resolution, ROOM.origin)
+    with pytest.raises(PilotageError, match="cut off for a robot of this size"):
+        Navigation(halves, start=(0.0, -2.0), goals=[[0.0, 2.0]])
+
+
+def test_what_is_solid_is_what_the_lidar_sees():
+    """Cells of which nothing is known stop neither the robot nor a beam."""
+    log_odds = ROOM.log_odds.copy()
+    log_odds[15:25, 22:26] = np.nan
+    blank = OccupancyGrid(log_odds, ROOM.resolution, ROOM.origin)
+    env = Navigation(blank, obstacles=0, start=(0.0, 0.0, 0.0), slip=0.0, goals=[[3.0, 0.0]])
+    observation, _ = env.reset(seed=0)
+    gap, terminated = float(observation["lidar"][np.abs(env.lidar.angles).argmin()]), False
+    assert gap == pytest.approx(3.8, abs=0.1)
+    while not terminated:
+        _, _, terminated, _, info = env.step([1.0, 0.0])
+        assert not info["collision"]
+    assert info["reached"] == 1
+
+
+def test_maps_that_come_along_go_by_name():
+    assert Navigation("depot").grid is Navigation("depot.yaml").grid
+
+
 def test_a_room_that_is_too_small():
     tiny = OccupancyGrid.from_ascii(["###", "#.#", "###"], resolution=0.1)
     with pytest.raises(
         PilotageError, match=r"no room for a robot of radius 0\.17 m|no room for a robot of radius 0\.18 m"
     ):
-        Navigation(map=tiny).reset(seed=0)
+        Navigation(map=tiny)
+    with pytest.raises(PilotageError, match="no room for a robot"):
+        Navigation(OccupancyGrid(np.zeros((9, 9)), 0.5))
 
 
 def test_distance_to_blocked_squares():

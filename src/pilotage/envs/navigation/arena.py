@@ -42,6 +42,8 @@ class Arena(Dynamics):
         slip: standard deviation of the slip.
         lasting: its correlation time [s].
         tolerance: a goal counts as reached so close to it [m].
+        begin: where every episode starts, x, y and, unless it is drawn, yaw; None: drawn.
+        tour: the goals of every episode ``(goals, 2)``; None: drawn.
     """
 
     grid: OccupancyGrid
@@ -51,6 +53,8 @@ class Arena(Dynamics):
     slip: float = 0.05
     lasting: float = 2.0
     tolerance: float = 0.35
+    begin: Array | None = None
+    tour: Array | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("goals", 1), ("obstacles", 0)):
@@ -156,8 +160,8 @@ class Arena(Dynamics):
 
     @cached_property
     def blocked(self) -> NDArray[np.bool_]:
-        """Cells where a robot must not be: occupied or unknown, with a ring of blocked cells around the map."""
-        return np.pad(~self.grid.free, 1, constant_values=True)
+        """What is solid: occupied cells, as for the lidar, and a ring of cells around the map."""
+        return np.pad(self.grid.occupied, 1, constant_values=True)
 
     @cached_property
     def rooms(self) -> Rooms:
@@ -180,7 +184,7 @@ class Arena(Dynamics):
 
     def start(self, stream: np.random.Generator) -> Array:
         """A new episode: the robot at rest in a free place, obstacles and goals around it, all of them in reach."""
-        pose, obstacles, goals = self.rooms.scenario(self.obstacles, self.goals, stream)
+        pose, obstacles, goals = self.rooms.scenario(self.obstacles, self.goals, stream, self.begin, self.tour)
         x = self.state.identity()
         x[self.robot.pose_index] = pose
         x[self._slips] = self.slip * stream.standard_normal(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Sequence
 from functools import lru_cache
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ...core import FormatError, Sensor
+from ...core import FormatError, PilotageError, Sensor, ShapeError
+from ...core.arrays import numbers
 from ...maps import Lidar, OccupancyGrid
 from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
@@ -33,7 +35,8 @@ class Setting:
         robot: str | Robot = "differential_drive",
         *,
         obstacles: int = 4,
-        goals: int = 5,
+        goals: int | ArrayLike = 5,
+        start: ArrayLike | None = None,
         slip: float = 0.05,
         beams: int | Sequence[float] = 120,
         max_range: float = 8.0,
@@ -43,7 +46,13 @@ class Setting:
         dt: float = 0.1,
     ) -> None:
         robot = robot_of(robot, slip)
-        self.arena = Arena(grid_of(map), robot, obstacles, goals, slip, tolerance=tolerance)
+        tour, begin = points(goals), pose(start)
+        count: Any = goals if tour is None else len(tour)
+        self.arena = Arena(grid_of(map), robot, obstacles, count, slip, tolerance=tolerance, begin=begin, tour=tour)
+        if begin is not None:
+            self.arena.rooms.check(begin, "start")
+        for i, goal in enumerate([] if tour is None else tour):
+            self.arena.rooms.check(goal, f"goal {i + 1}")
         self.task = Tour(self.arena, dt)
         # What the robot knows of its lidar: obstacles are news to it, and surfaces are the faces of the map's cells.
         self.lidar = Lidar(self.arena.grid, beams, max_range, inset=0.5 * self.arena.grid.resolution)
@@ -55,6 +64,7 @@ class Setting:
         }
         if localized:
             self.sensors["pose"] = TruePose(self.arena)
+        _ = self.arena.rooms  # a map without room for the robot is refused here, not in the first episode
         self.view = View(self.arena, angles, max_range)
 
     def inform(self, x: Array) -> dict[str, Any]:
@@ -86,10 +96,13 @@ class Navigation(ModelEnv):
 
     Args:
         map: path of a ROS map (yaml) or MovingAI map, the name of a map that comes along ("turtlebot3_world.yaml",
-            "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Free cells are where the robot may go.
+            "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Occupied cells are solid, for the robot as for its
+            lidar, and the map ends in a wall. Episodes start, and have their goals, in free cells.
         robot: "differential_drive", "bicycle", or a `Robot`.
         obstacles: discs that are not on the map, placed anew in every episode.
-        goals: places to visit in every episode; they can all be reached.
+        goals: how many places are drawn to be visited in every episode, or the places ``(K, 2)`` themselves [m]; they
+            can all be reached.
+        start: where every episode starts, ``(x, y)`` or ``(x, y, yaw)``; what is not given is drawn.
         slip: standard deviation of the wheels' slip, as a share of speed and turn; it lasts for two seconds.
         beams: a number of beams around the full circle, or their angles [rad].
         max_range, range_std: of the lidar [m].
@@ -110,6 +123,9 @@ class Navigation(ModelEnv):
         >>> observation, info = env.reset(seed=1)
         >>> observation["lidar"].shape, info["reached"]
         ((120,), 0)
+        >>> errand = Navigation("depot.yaml", "bicycle", start=(5.0, 1.0, 0.0), goals=[(12.0, 3.5), (20.0, 8.5)])
+        >>> errand.reset(seed=1)[0]["goal"].tolist()
+        [12.0, 3.5]
     """
 
     def __init__(
@@ -120,7 +136,7 @@ class Navigation(ModelEnv):
         render_mode: str | None = None,
         **settings: Any,
     ) -> None:
-        made = Setting(map, robot, **settings)
+        made = setting(map, robot, settings)
         super().__init__(
             made.arena, made.sensors, made.task, render_mode=render_mode, truncate=False,
             start=made.arena.start, inform=made.inform, drawing=made.view,
@@ -141,7 +157,7 @@ class NavigationVector(ModelVectorEnv):
         max_episode_steps: int | None = None,
         **settings: Any,
     ) -> None:
-        made = Setting(map, robot, **settings)
+        made = setting(map, robot, settings)
         super().__init__(
             made.arena, made.sensors, made.task, num_envs=num_envs, render_mode=render_mode, truncate=False,
             max_episode_steps=max_episode_steps, start=made.arena.start, inform=made.inform, drawing=made.view,
@@ -149,14 +165,49 @@ class NavigationVector(ModelVectorEnv):
         self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
 
 
+def setting(map: Any, robot: Any, settings: dict[str, Any]) -> Setting:
+    """The parts of an environment, or a sentence about a setting that there is not."""
+    known = [name for name in inspect.signature(Setting).parameters if name not in ("map", "robot")]
+    strange = sorted(set(settings) - set(known))
+    if strange:
+        raise PilotageError(f"Navigation has no setting {strange[0]!r}; it has {', '.join(known)}")
+    return Setting(map, robot, **settings)
+
+
+def points(goals: int | ArrayLike) -> Array | None:
+    """The goals ``(K, 2)`` that are given; None where a number of them is."""
+    if np.ndim(goals) == 0:
+        return None
+    found = finite(goals, "goals")
+    if found.ndim != 2 or found.shape[1] != 2 or len(found) == 0:
+        raise ShapeError(f"goals are a number of them, or places (K, 2), not an array of shape {found.shape}")
+    return found
+
+
+def pose(start: ArrayLike | None) -> Array | None:
+    """Where to start, x, y and perhaps yaw."""
+    if start is None:
+        return None
+    found = finite(start, "start")
+    if found.shape not in ((2,), (3,)):
+        raise ShapeError(f"start is x, y or x, y, yaw, not an array of shape {found.shape}")
+    return found
+
+
+def finite(given: ArrayLike, name: str) -> Array:
+    """An array of finite numbers."""
+    found = numbers(given, name)
+    if not np.isfinite(found).all():
+        raise ShapeError(f"{name} is {found.tolist()}; expected finite numbers")
+    return found
+
+
 def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
     """A map by path or by the name of one that comes along."""
     if isinstance(given, OccupancyGrid):
         return given
-    path = Path(given)
-    if not path.is_file() and (MAPS / path).is_file():
-        path = MAPS / path
-    if not path.is_file():
+    path = next((found for found in (Path(given), MAPS / given, MAPS / f"{given}.yaml") if found.is_file()), None)
+    if path is None:
         known = ", ".join(sorted(found.name for found in MAPS.glob("*.yaml")))
         raise FormatError(f"there is no map {given}; give the path of a yaml file, or one of {known}")
     return _loaded(path.resolve(), path.stat().st_mtime_ns)

@@ -38,37 +38,60 @@ class Rooms:
         self.grid = grid
         self.reach = radius + MARGIN
         blocked = np.pad(~grid.free, 1, constant_values=True)
-        distance = np.asarray(ndimage.distance_transform_edt(~blocked))[1:-1, 1:-1] * grid.resolution
-        self.open = self._largest(distance > self.reach)
+        self.distance = np.asarray(ndimage.distance_transform_edt(~blocked))[1:-1, 1:-1] * grid.resolution
+        self.open = self._largest(self.distance > self.reach)
         self.cells = np.argwhere(self.open)
         if len(self.cells) == 0:
             raise PilotageError(
                 f"{grid!r} has no room for a robot of radius {radius:.2f} m; its free space is too narrow"
             )
 
-    def scenario(self, obstacles: int, goals: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
+    def scenario(
+        self,
+        obstacles: int,
+        goals: int,
+        rng: np.random.Generator,
+        begin: Array | None = None,
+        tour: Array | None = None,
+    ) -> tuple[Array, Array, Array]:
         """Start pose ``(3,)``, obstacles ``(obstacles, 3)`` x, y, radius, and goals ``(goals, 2)``.
 
         Every goal can be reached. An obstacle that would cut one off, or stand on a start or goal, is drawn again; one
-        for which there is no room is put far off the map.
+        for which there is no room is put far off the map. `begin` ``(2,)`` or ``(3,)`` is the start and `tour` are the
+        goals, where these are given.
         """
-        places = self.places(goals + 1, rng)
+        places = self.places(goals + 1, rng, begin)
         start = np.array([*places[0], rng.uniform(-np.pi, np.pi)])
+        start[: 0 if begin is None else len(begin)] = [] if begin is None else begin
+        places[1:] = places[1:] if tour is None else tour
         placed, open_cells = [], self.open
         for _ in range(obstacles):
             obstacle, open_cells = self._obstacle(open_cells, places, rng)
             placed.append(obstacle)
         return start, np.array(placed).reshape(-1, 3), places[1:]
 
-    def places(self, count: int, rng: np.random.Generator) -> Array:
-        """Points ``(count, 2)``, each far from the one before where the map allows it."""
+    def places(self, count: int, rng: np.random.Generator, first: Array | None = None) -> Array:
+        """Points ``(count, 2)``, each far from the one before where the map allows it; `first` is given, or drawn."""
         # A quarter of the extent of the free space apart, so that there is a way to go.
         apart = 0.25 * self.grid.resolution * float(np.ptp(self.cells, axis=0).max())
-        chosen = [self._anywhere(rng)]
+        chosen = [self._anywhere(rng) if first is None else first[:2]]
         for _ in range(count - 1):
             drawn = (self._anywhere(rng) for _ in range(20))
             chosen.append(next((p for p in drawn if np.linalg.norm(p - chosen[-1]) > apart), self._anywhere(rng)))
         return np.array(chosen)
+
+    def check(self, point: Array, name: str) -> None:
+        """Refuse a place where the robot does not fit, or that it cannot reach."""
+        where, cell = f"{name} ({point[0]:.2f}, {point[1]:.2f})", self.grid.world_to_cell(point[:2])
+        if not self.grid.contains_cell(cell):
+            raise PilotageError(f"{where} is off the map")
+        if (room := self.distance[tuple(cell)]) <= self.reach:
+            raise PilotageError(
+                f"{where} is {room:.2f} m from what is not free; the robot needs {self.reach:.2f} m, a gap of "
+                f"{MARGIN} m included"
+            )
+        if not self.open[tuple(cell)]:
+            raise PilotageError(f"{where} lies in a part of the map that is cut off for a robot of this size")
 
     def _anywhere(self, rng: np.random.Generator) -> Array:
         return self.grid.cell_to_world(self.cells[rng.integers(len(self.cells))])
