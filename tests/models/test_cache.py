@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pilotage.models import bicycle, bind, cache_folder, clear_cache, parameters
+from pilotage.models.cache import forgive, load_source
 from pilotage.models.slots import step
 
 SCRIPT = """
@@ -38,7 +42,8 @@ def single_step(x: object, u: object, dt: float, p: object, y: object) -> None:
     step(x, u, dt, p, y)
 
 
-def start(folder: Path | str, gain: float = 2.0) -> subprocess.Popen[str]:
+def start(folder: Path | str, gain: float = 2.0, largest_file: int | None = None) -> subprocess.Popen[str]:
+    """A process that binds; one that may write no file larger than that meets the errors of a full disk."""
     environment = {**os.environ, "PILOTAGE_CACHE_DIR": str(folder)}
     for switch in ("NUMBA_CACHE_DIR", "PYTHONDONTWRITEBYTECODE"):
         environment.pop(switch, None)
@@ -49,7 +54,12 @@ def start(folder: Path | str, gain: float = 2.0) -> subprocess.Popen[str]:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=None if largest_file is None else lambda: limit_files(largest_file),
     )
+
+
+def limit_files(size: int) -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 def finish(process: subprocess.Popen[str]) -> tuple[Path, int, int]:
@@ -81,7 +91,7 @@ def generated(folder: Path) -> list[Path]:
 
 def test_second_process_compiles_nothing_even_with_other_parameters(tmp_path: Path, filled: Path) -> None:
     before = generated(tmp_path)
-    assert sorted({f.suffix for f in before}) == [".nbc", ".nbi", ".py", ".pyc"]
+    assert sorted({f.suffix for f in before}) == [".nbc", ".nbi", ".py"]
     assert finish(start(tmp_path, gain=7.0)) == (filled, 1, 0)
     assert generated(tmp_path) == before
 
@@ -93,7 +103,7 @@ DAMAGES = {"empty": b"", "garbage": b"\x80garbage\xff\xfe\x00", "cut": None}
     ("pattern", "damage"),
     [
         pytest.param(pattern, damage, marks=() if quick else pytest.mark.slow, id=f"{damage} {pattern}")
-        for pattern, usual in (("*.py", "cut"), ("*.pyc", "cut"), ("*.nbi", "garbage"), ("*.nbc", "cut"))
+        for pattern, usual in (("*.py", "cut"), ("*.nbi", "garbage"), ("*.nbc", "cut"))
         for damage in DAMAGES
         for quick in (damage == usual,)
     ],
@@ -139,6 +149,66 @@ def test_read_only_folder(tmp_path: Path) -> None:
         tmp_path.chmod(0o700)
     assert misses == 1
     assert tmp_path not in folder.parents
+
+
+@pytest.mark.parametrize("room", [0, 5000], ids=["for nothing", "for source only"])
+def test_full_disk(tmp_path: Path, room: int) -> None:
+    """No half-written file stays behind, and the next process with more room starts afresh."""
+    assert finish(start(tmp_path, largest_file=room))[2] == 1
+    assert {f.suffix for f in tmp_path.rglob("*") if f.is_file() and f.stat().st_size} <= {".py", ".nbi"}
+    assert finish(start(tmp_path))[2] == 1
+    assert finish(start(tmp_path))[1:] == (1, 0)
+
+
+def test_writer_that_was_killed(tmp_path: Path, filled: Path) -> None:
+    """Half a file beside the target is nobody's; half a target is no target."""
+    source = next(filled.glob("single_step_*.py"))
+    whole = source.read_text()
+    source.with_name(f"{source.stem}-0123456789ab.tmp").write_text(whole[:100])
+    source.unlink()
+    finish(start(tmp_path))
+    assert source.read_text() == whole
+
+
+def test_code_of_other_types_is_not_run() -> None:
+    """Two processes that keep their first code at once may give it one name: numba then finds the other's."""
+    flushed: list[bool] = []
+    kept = SimpleNamespace(signature=SimpleNamespace(args=("int64",)))
+    cache = SimpleNamespace(
+        load_overload=lambda signature, context: kept,
+        save_overload=lambda signature, data: None,
+        flush=lambda: flushed.append(True),
+    )
+    forgive(SimpleNamespace(_cache=cache))
+    assert cache.load_overload(("int64",), None) is kept
+    assert not flushed
+    assert cache.load_overload(("float64",), None) is None
+    assert flushed
+
+
+def test_folder_that_goes_while_the_process_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTAGE_CACHE_DIR", str(tmp_path))
+    shutil.rmtree(cache_folder())
+    module = load_source("value = 7\n", "gone")
+    assert module.value == 7
+    assert (cache_folder() / f"{module.__name__.split('.')[1]}.py").read_text() == "value = 7\n"
+
+
+def test_threads_share_one_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILOTAGE_CACHE_DIR", str(tmp_path))
+    gate, found = threading.Barrier(4), list[object]()
+
+    def load() -> None:
+        gate.wait()
+        found.append(load_source("import time\ntime.sleep(0.05)\n", "slow"))
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 4
+    assert len(set(map(id, found))) == 1
 
 
 def test_processes_that_generate_at_once(tmp_path: Path) -> None:

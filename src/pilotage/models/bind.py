@@ -7,7 +7,11 @@ traced stays Python, with the slots bound to the protocol's methods; the algebra
 
 from __future__ import annotations
 
+import builtins
+import dis
 import inspect
+import math
+import re
 import textwrap
 import types
 from collections.abc import Callable, Collection
@@ -23,7 +27,8 @@ from ..core.errors import ModelError
 from ..core.space import Space
 from . import lane_math, scalar
 from .adapters import ADAPTERS
-from .cache import forgive, load_source
+from .cache import PERSISTENT, load_source
+from .emit import literal
 from .slots import Size, Slot
 from .tangent import space_source
 
@@ -33,6 +38,8 @@ FAST = ("contract", "nsz", "arcp", "reassoc", "afn")
 """Liberties for rollouts, where sums may be reordered; NaN and infinity keep their meaning."""
 
 EMPTY = np.zeros(0)
+MODULES = {"math": math, "np": np}
+"""What generated source imports."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,17 @@ class Models:
         if self.space is None:
             raise ModelError("bind needs dynamics, a sensor or a space to know the state by")
         return self.space
+
+    def check(self) -> None:
+        """Refuse models that speak of different states: generated code reads components by place."""
+        named = ((n, getattr(self, n)) for n in ("dynamics", "sensor", "task"))
+        states = [(n, owner.state.names) for n, owner in named if isinstance(getattr(owner, "state", None), Space)]
+        for kind, names in states[1:]:
+            if names != states[0][1]:
+                raise ModelError(
+                    f"the {kind} was given on the state ({', '.join(names)}) and the {states[0][0]} on "
+                    f"({', '.join(states[0][1])}); mount it by .on(state) first"
+                )
 
     def size(self, name: str) -> int:
         """The value of a `Size` slot."""
@@ -128,10 +146,23 @@ def bind(
         heap: False for drivers that make no arrays: their views are then not counted, which halves the time of a call
             of a microsecond.
 
+    Drivers that are compiled are read as text: they are written with `def` at the top of a module, and call nothing
+    but slots, other such functions, Python's own, and what they find as ``math.`` and ``np.``; constants are numbers.
+
     Raises:
-        ModelError: when a driver uses a slot whose model is missing.
+        ModelError: when a driver uses a slot whose model is missing, models of different states are given, or a
+            function cannot be compiled.
+
+    Example:
+        >>> from pilotage.models import bicycle
+        >>> from pilotage.models.traced_dynamics import rollout_batch
+        >>> car, xs = bicycle(), np.array([[[0.0, 0.0, 0.0, 2.0], [0.0, 0.0, 0.0, 0.0]]])
+        >>> bind(rollout_batch, dynamics=car)(xs, np.zeros((1, 1, 2)), 0.5, parameters(car))
+        >>> xs[0, 1].tolist()
+        [1.0, 0.0, 0.0, 2.0]
     """
     models = Models(dynamics, sensor, task, space, lanes)
+    models.check()
     parts = _Parts(fill or {})
     for driver in drivers:
         _visit(driver, parts)
@@ -159,7 +190,9 @@ class _Parts:
     calls: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     slots: set[str] = field(default_factory=set[str])
     sizes: set[str] = field(default_factory=set[str])
-    constants: dict[str, Any] = field(default_factory=dict[str, Any])
+    constants: dict[str, str] = field(default_factory=dict[str, str])
+    strange: dict[str, str] = field(default_factory=dict[str, str])
+    """Functions that cannot be compiled, and why; those that run as Python may use what they like."""
 
     @property
     def aliases(self) -> dict[str, str]:
@@ -178,7 +211,7 @@ def _visit(function: Any, parts: _Parts) -> None:
     parts.functions[name] = function
     parts.calls[name] = set()
     for reached in sorted(_names(function.__code__)):
-        value = function.__globals__.get(reached, reached)
+        value = function.__globals__.get(reached, getattr(builtins, reached, None))
         if isinstance(value, Slot) and value.name in parts.fill:
             value = parts.fill[value.name]
         if isinstance(value, Slot):
@@ -189,12 +222,26 @@ def _visit(function: Any, parts: _Parts) -> None:
         elif isinstance(getattr(value, "py_func", value), FunctionType):
             _visit(value, parts)
             parts.calls[name].add(value.__name__)
-        elif isinstance(value, (int, float)):
-            parts.constants[reached] = value
+        elif isinstance(value, (int, float, np.number)):
+            known = parts.constants.setdefault(reached, _constant(value))
+            if known != _constant(value):
+                raise ModelError(f"two constants named {reached} meet in one driver, {known} and {value}; rename one")
+        elif value is not getattr(builtins, reached, EMPTY) and value is not MODULES.get(reached, EMPTY):
+            parts.strange[name] = f"it uses {reached}, which is {value!r}; in a module only math. and np. are known"
+    if function.__code__.co_freevars:
+        parts.strange[name] = f"it uses {', '.join(function.__code__.co_freevars)} of the function around it"
 
 
+@lru_cache(maxsize=512)
 def _names(code: types.CodeType) -> set[str]:
-    return set(code.co_names).union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+    """Globals that a function reads."""
+    own = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
+
+
+def _constant(value: Any) -> str:
+    """A global number as source."""
+    return repr(value) if isinstance(value, int) else literal(float(value))
 
 
 def _tainted(parts: _Parts, plain: set[str]) -> set[str]:
@@ -218,6 +265,8 @@ def _compile(
     functions = {n: f for n, f in parts.functions.items() if n not in tainted}
     if not functions and not any(sources.values()):
         return {}
+    for name in functions.keys() & parts.strange.keys():
+        raise ModelError(f"{name} cannot be compiled: {parts.strange[name]}")
     blocks = {n: source for n, source in sources.items() if source is not None}
     texts = {n: _source(functions[n]) for n in _callees_first(functions, parts)}
     helpers = _helpers("\n".join([*blocks.values(), *texts.values()]))
@@ -229,34 +278,33 @@ def _compile(
         "from numba import njit",
         f"NOGIL = {nogil}",
         "FASTMATH = {" + ", ".join(f'"{f}"' for f in sorted(fastmath)) + "}",
-        *(f"{n} = {v!r}" for n, v in sorted({**parts.constants, **sizes}.items())),
+        *(f"{n} = {v}" for n, v in sorted({**parts.constants, **sizes}.items())),
     ]
     written = {**helpers, **blocks, **texts}
     text = "\n".join(head) + "\n\n\n"
-    text += "\n\n".join(_decorator(name, source, entries, helpers) + source for name, source in written.items())
-    text = text if heap else text.replace("@njit(", "@njit(_nrt=False, ")  # numba's runtime counts references
+    text += "\n\n".join(_decorator(name, source, entries, helpers, heap) + source for name, source in written.items())
     aliases = [f"{slot} = {driver}\n" for slot, driver in sorted(parts.aliases.items()) if driver in functions]
     text += "\n\n" + "".join(aliases) if aliases else ""
-    module = load_source(text, next(iter(functions or blocks)))
-    for name in entries & written.keys():
-        forgive(getattr(module, name))
+    module = load_source(text, next(iter(functions or blocks)), entries & written.keys())
     return {name: getattr(module, name) for name in written}
 
 
-ENTRY = "@njit(cache=True, error_model='numpy', fastmath=FASTMATH, nogil=NOGIL)\n"
-INNER = "@njit(error_model='numpy', fastmath=FASTMATH, forceinline=True)\n"
-ROWS = "@njit(error_model='numpy', fastmath=FASTMATH, inline='always')\n"
-HELPER = "@njit(error_model='numpy', fastmath={'contract', 'nsz'}, forceinline=True)\n"
+ENTRY = PERSISTENT + "error_model='numpy', fastmath=FASTMATH, nogil=NOGIL"
+INNER = "error_model='numpy', fastmath=FASTMATH, forceinline=True"
+ROWS = "error_model='numpy', fastmath=FASTMATH, inline='always'"
+HELPER = "error_model='numpy', fastmath={'contract', 'nsz'}, forceinline=True"
 
 
-def _decorator(name: str, source: str, entries: set[str], helpers: Collection[str]) -> str:
+def _decorator(name: str, source: str, entries: set[str], helpers: Collection[str], heap: bool) -> str:
     if name in entries:
-        return ENTRY
-    if name in helpers:
-        return HELPER  # their polynomials and reductions of arguments bear no reordering
-    # Loops over lanes become SIMD only where the compiler sees how long the rows are and that arrays do not overlap:
-    # where the arrays are made. LLVM would inline them too late, after it has vectorised.
-    return ROWS if "LANES" in source else INNER
+        options = ENTRY
+    elif name in helpers:
+        options = HELPER  # their polynomials and reductions of arguments bear no reordering
+    else:
+        # Loops over lanes become SIMD only where the compiler sees how long the rows are and that arrays do not
+        # overlap: where the arrays are made. LLVM would inline them too late, after it has vectorised.
+        options = ROWS if "LANES" in source else INNER
+    return f"@njit({options})\n" if heap else f"@njit(_nrt=False, {options})\n"  # numba's runtime counts references
 
 
 def _callees_first(functions: dict[str, FunctionType], parts: _Parts) -> list[str]:
@@ -291,7 +339,17 @@ def _helpers(text: str) -> dict[str, str]:
 
 @lru_cache(maxsize=512)
 def _source(function: FunctionType) -> str:
-    return textwrap.dedent(inspect.getsource(function)).rstrip() + "\n"
+    """The text of a function, without decorators."""
+    try:
+        text = textwrap.dedent(inspect.getsource(function)).rstrip() + "\n"
+    except OSError:
+        text = ""
+    start = re.search(rf"^def {re.escape(function.__name__)}\b", text, re.MULTILINE)
+    if start is None:
+        raise ModelError(
+            f"{function.__name__} cannot be compiled: its source is not at hand; write it in a file, by def"
+        )
+    return text[start.start() :]
 
 
 def _rebind(
@@ -304,6 +362,7 @@ def _rebind(
         function = parts.functions[name]
         space = {**function.__globals__, **shared}
         python[name] = FunctionType(function.__code__, space, name, function.__defaults__, function.__closure__)
+        python[name].__kwdefaults__ = function.__kwdefaults__
     everything = {**compiled, **python}
     for function in python.values():
         function.__globals__.update(python)

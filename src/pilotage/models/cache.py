@@ -1,19 +1,26 @@
 """Generated source on disk: named by its content, written atomically, loaded in milliseconds by the next process.
 
-The folder is ``$PILOTAGE_CACHE_DIR``, else the user's cache folder. Where it cannot be written, a folder of this
-process takes its place, which goes when the process ends. A file or compiled code that is damaged is made anew.
+The folder is ``$PILOTAGE_CACHE_DIR``, else the user's cache folder. Where it cannot be written, or its disk is full, a
+folder of this process takes its place, which goes when the process ends; where that fails too, code is compiled in
+memory. Source is compared with what it should be before it runs, and what is damaged is made anew; compiled code is
+numba's, which keys it by its own version, Python's, the processor and the time of the source. Who may write to the
+folder can run code in your processes: do not share it with people you would not share a shell with.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
-import importlib.util
+import linecache
 import os
 import shutil
 import sys
 import tempfile
+import threading
+import uuid
+from collections.abc import Collection
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +28,9 @@ from typing import Any
 from .._version import __version__
 
 _loaded: dict[str, ModuleType] = {}
+_loading = threading.RLock()
+PERSISTENT = "cache=True, "
+"""How decorators in generated source ask numba to keep what it compiles."""
 
 
 def cache_folder() -> Path:
@@ -41,6 +51,27 @@ def clear_cache() -> int:
     return len(files)
 
 
+def load_source(source: str, stem: str, entries: Collection[str] = ()) -> ModuleType:
+    """The module with this source text, from the cache if it is there; the same object at every call.
+
+    Two processes that make the same module at once write the same bytes beside the target and rename: either wins.
+    Threads of one process wait for each other.
+
+    Args:
+        source: the text.
+        stem: how its file's name begins.
+        entries: functions whose compiled code is kept on disk as well.
+    """
+    name = f"{stem}_{hashlib.sha256(source.encode()).hexdigest()[:20]}"
+    with _loading:
+        if name not in _loaded:
+            module = _from_disk(name, source) or _in_memory(name, source)
+            for entry in entries:
+                forgive(getattr(module, entry))
+            _loaded[name] = module
+        return _loaded[name]
+
+
 def _user_folder() -> str:
     import platformdirs
 
@@ -56,71 +87,105 @@ def _usable(wanted: str) -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError:
-        folder = Path(tempfile.mkdtemp(prefix="pilotage-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        folder = _temporary()
     return folder
 
 
-def load_source(source: str, stem: str) -> ModuleType:
-    """The module with this source text, from the cache if it is there.
+@functools.cache
+def _temporary() -> Path:
+    """A folder of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="pilotage-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
-    Two processes that make the same module at once write the same bytes beside the target and rename: either wins.
-    """
-    name = f"{stem}_{hashlib.sha256(source.encode()).hexdigest()[:20]}"
-    if name not in _loaded:
-        path = cache_folder() / f"{name}.py"
-        _ensure(path, source)
-        spec = importlib.util.spec_from_file_location(f"pilotage_generated.{name}", path)
-        assert spec is not None
-        assert spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
+
+def _from_disk(name: str, source: str) -> ModuleType | None:
+    """The module, with its source in the cache's folder or in a temporary one; None when neither can hold it."""
+    for folder in (cache_folder, _temporary):
         try:
-            spec.loader.exec_module(module)
-        except (EOFError, ValueError, TypeError):  # what Python raises for bytecode that was cut off or damaged
-            _drop_bytecode(path)
-            spec.loader.exec_module(module)
-        _loaded[name] = module
-    return _loaded[name]
+            path = folder() / f"{name}.py"
+            _ensure(path, source)
+            return _run(name, source, str(path))
+        except (OSError, RuntimeError):  # RuntimeError is numba's, when there is no place for compiled code
+            continue
+    return None
+
+
+def _in_memory(name: str, source: str) -> ModuleType:
+    source, path = source.replace(PERSISTENT, ""), f"<{name}>"
+    linecache.cache[path] = (len(source), None, source.splitlines(keepends=True), path)  # for numba's messages
+    return _run(name, source, path)
+
+
+def _run(name: str, source: str, path: str) -> ModuleType:
+    # Compiled from the text at hand, in a few milliseconds: bytecode on disk would be one more thing to be damaged.
+    code = compile(source, path, "exec", dont_inherit=True)
+    module = ModuleType(f"pilotage_generated.{name}")
+    module.__file__ = path
+    sys.modules[module.__name__] = module
+    try:
+        exec(code, module.__dict__)
+    except BaseException:
+        del sys.modules[module.__name__]
+        raise
+    return module
 
 
 def _ensure(path: Path, source: str) -> None:
+    """Have the file hold the source. A file that does already keeps its time, by which numba knows its code."""
+    if _holds(path, source):
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f"{path.stem}-{uuid.uuid4().hex[:12]}.tmp")
     try:
-        if path.read_text(encoding="utf-8") == source:
-            return
+        beside.write_text(source, encoding="utf-8", newline="\n")
+        if not _linked(beside, path) or not _holds(path, source):
+            os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _holds(path: Path, source: str) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == source
     except (OSError, UnicodeDecodeError):
-        pass
-    # Bytecode of an older, damaged file of the same size and second would be taken for this one's.
-    _drop_bytecode(path)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(source)
-    os.replace(beside, path)
+        return False
 
 
-def _drop_bytecode(path: Path) -> None:
-    for stale in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
-        stale.unlink(missing_ok=True)
+def _linked(beside: Path, path: Path) -> bool:
+    """Give the file its name, unless another process was faster: the first one's stays. False without hard links."""
+    try:
+        os.link(beside, path)
+    except FileExistsError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
-def forgive(dispatcher: Any) -> Any:
+def forgive(dispatcher: Any) -> None:
     """Let a compiled function survive a damaged or unwritable cache: what cannot be read is compiled again."""
-    cache = getattr(dispatcher, "_cache", None)
-    if cache is not None and hasattr(cache, "load_overload") and hasattr(cache, "save_overload"):
-        load, save = cache.load_overload, cache.save_overload
+    cache: Any = getattr(dispatcher, "_cache", None)
+    if not (hasattr(cache, "load_overload") and hasattr(cache, "save_overload")):
+        return  # numba is switched off
+    load, save = cache.load_overload, cache.save_overload
 
-        def forgiving_load(signature: Any, context: Any) -> Any:
-            try:
-                return load(signature, context)
-            except Exception:  # whatever unpickling a damaged file raises
-                cache.flush()
-                return None
+    def forgiving_load(signature: Any, context: Any) -> Any:
+        try:
+            found = load(signature, context)
+            if found is None or tuple(found.signature.args) == tuple(getattr(signature, "args", signature)):
+                return found
+        except Exception:  # whatever unpickling a damaged file raises
+            pass
+        # Damaged, or the code of other types: two processes that kept their first code at once gave it one name.
+        with contextlib.suppress(OSError):  # what cannot be flushed is compiled again next time, too
+            cache.flush()
+        return None
 
-        def forgiving_save(signature: Any, data: Any) -> None:
-            try:
-                save(signature, data)
-            except OSError:
-                return  # a full disk costs a compilation next time, nothing else
+    def forgiving_save(signature: Any, data: Any) -> None:
+        try:
+            save(signature, data)
+        except OSError:
+            return  # a full disk costs a compilation next time, nothing else
 
-        cache.load_overload, cache.save_overload = forgiving_load, forgiving_save
-    return dispatcher
+    cache.load_overload, cache.save_overload = forgiving_load, forgiving_save

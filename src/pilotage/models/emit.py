@@ -66,7 +66,7 @@ class Writer:
 
     def _visit(self, e: Expr) -> None:
         if e.op == "const":
-            self.text[e.index] = _number(e.value)
+            self.text[e.index] = literal(e.value)
             return
         if e.op == "input":
             self._load(e)
@@ -151,7 +151,8 @@ def _namespaced(op: str, a: list[str]) -> str:
     return f"m.{name}({', '.join(a)})"
 
 
-def _number(value: float) -> str:
+def literal(value: float) -> str:
+    """A number as source."""
     if math.isnan(value):
         return "math.nan"
     if math.isinf(value):

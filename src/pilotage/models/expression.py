@@ -34,6 +34,7 @@ UFUNCS: dict[str, Callable[[Any, Any], Any]] = {
 """Arithmetic that numpy numbers begin, as in ``np.float64(2.0) * x``."""
 OURS = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "absolute": "abs", "fabs": "abs"}
 """Functions that the mathematics of models calls by another name than numpy."""
+CONDITIONS = {"lt", "le", "eq", "ne", "and", "or", "not"}
 TRACER = {f"{__package__}.{name}" for name in ("expression", "graph", "tracer")}
 
 
@@ -46,9 +47,10 @@ class Expr:
         op: what makes it, such as "add"; "input" and "const" need no arguments.
         args: the expressions it is made from.
         value: the number of a constant, ``(group, index)`` of an input, the place of a raster that is read.
+        condition: whether it is true or false, and not a number.
     """
 
-    __slots__ = ("args", "graph", "index", "op", "value")
+    __slots__ = ("args", "condition", "graph", "index", "op", "value")
 
     def __init__(self, graph: Graph, index: int, op: str, args: tuple[Expr, ...], value: Any) -> None:
         self.graph = graph
@@ -56,6 +58,7 @@ class Expr:
         self.op = op
         self.args = args
         self.value = value
+        self.condition = op in CONDITIONS or (op == "where" and args[1].condition and args[2].condition)
 
     def __add__(self, other: Any) -> Expr:
         return self.graph.add(self, self.graph.lift(other))

@@ -23,7 +23,6 @@ BINARY = {"atan2": "atan2", "hypot": "hypot", "minimum": "min", "maximum": "max"
 """Functions of two arguments, and the operations they are."""
 OTHERS = {"clip", "lookup", "lookup_slope", "pi", "where"}
 LOGIC = {"and", "or", "not"}
-CONDITIONS = {"lt", "le", "eq", "ne", *LOGIC}
 COMMUTES = {"add", "mul", "hypot", "eq", "ne", "and", "or"}
 FOLD: dict[str, Callable[..., Any]] = {
     **{name: getattr(numpy_math, name) for name in UNARY},
@@ -93,7 +92,7 @@ class Graph:
         lifted = tuple(self.lift(a) for a in args)
         if op in LOGIC:
             self._conditions(*lifted)
-        elif op not in ("eq", "ne") or not all(map(_is_condition, lifted)):
+        elif op not in ("eq", "ne") or not all(a.condition for a in lifted):
             lifted = self._numbers(*lifted)
         if op in FOLD and value is None and all(a.op == "const" for a in lifted):
             return self._folded(op, lifted)
@@ -181,7 +180,7 @@ class Graph:
     def where(self, c: Any, a: Any, b: Any) -> Expr:
         c, a, b = self.lift(c), self.lift(a), self.lift(b)
         self._conditions(c)
-        if _is_condition(a) != _is_condition(b):
+        if a.condition != b.condition:
             a, b = self._numbers(a, b)
         if a is b or (c.op == "const" and c.value):
             return a
@@ -205,18 +204,19 @@ class Graph:
 
     def _numbers(self, *args: Expr) -> tuple[Expr, ...]:
         """Arguments of arithmetic: a condition among numbers is 1 or 0. Of conditions alone numpy makes no numbers."""
-        if not any(map(_is_condition, args)):
+        conditions = [a.condition for a in args]
+        if True not in conditions:
             return args
-        if all(map(_is_condition, args)):
+        if False not in conditions:
             raise ModelError(
                 f"{where_called()} calculates with conditions; write m.where(condition, 1.0, 0.0) for a number, and "
                 "& | ~ between conditions"
             )
-        return tuple(self.where(a, self.one, self.zero) if _is_condition(a) else a for a in args)
+        return tuple(self.where(a, self.one, self.zero) if a.condition else a for a in args)
 
     def _conditions(self, *args: Expr) -> None:
         """Refuse numbers where a choice is made: torch has no truth of a number, numpy no `&` of two."""
-        if not all(a.op == "const" or _is_condition(a) for a in args):
+        if not all(a.condition or a.op == "const" for a in args):
             raise ModelError(f"{where_called()} takes a number for a condition; compare it first, as in (a > 0.5)")
 
     def _folded(self, op: str, args: tuple[Expr, ...]) -> Expr:
@@ -231,11 +231,6 @@ class Graph:
             if a.op == "const":
                 return b if bool(a.value) == (op == "and") else self.const(float(op == "or"))
         return None
-
-
-def _is_condition(e: Expr) -> bool:
-    """Whether an expression is true or false, and not a number."""
-    return e.op in CONDITIONS or (e.op == "where" and all(map(_is_condition, e.args[1:])))
 
 
 def reachable(outputs: Sequence[Expr], known: Container[int] = ()) -> list[int]:
