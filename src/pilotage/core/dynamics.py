@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from .arrays import alike
+from .declared import Declared, answered, names_of
 from .linearize import jacobian
 from .mathematics import torch_if_tensor
 from .seconds import seconds
 from .space import Space
 
 
-class Dynamics(ABC):
+class Dynamics(Declared, ABC):
     """``x' = step(x, u, dt) (+) e``, ``e ~ N(0, noise(x, u, dt))`` in the tangent.
 
     Subclasses set `state` and `action` and write `step`; everything else has a default. Models written as functions
@@ -33,6 +34,9 @@ class Dynamics(ABC):
 
     state: Space
     action: Space
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({names_of(self, 'state')}; {names_of(self, 'action')})"
 
     @abstractmethod
     def step(self, x: Any, u: Any, dt: float) -> Any:
@@ -53,9 +57,13 @@ class Dynamics(ABC):
         Default: central differences through the space. Traced models derive them exactly.
         """
         x, u = _together(x, u)
+
+        def following(y: Any, v: Any) -> Any:
+            return answered(self.step(*_together(y, v), dt), self.state, self, "step")
+
         return (
-            jacobian(lambda y: self.step(*_together(y, u), dt), x, self.state, self.state),
-            jacobian(lambda v: self.step(*_together(x, v), dt), u, self.action, self.state),
+            jacobian(lambda y: following(y, u), x, self.state, self.state),
+            jacobian(lambda v: following(x, v), u, self.action, self.state),
         )
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:

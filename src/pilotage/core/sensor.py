@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .arrays import alike
 from .belief import Array
+from .declared import Declared, answered, called, names_of
 from .errors import SpaceError
 from .gaussian import log_normal
 from .linearize import jacobian
@@ -18,7 +19,7 @@ from .space import Space
 from .streams import Rng, generator
 
 
-class Sensor(ABC):
+class Sensor(Declared, ABC):
     """``z = observe(x) (+) e``, ``e ~ N(0, noise(x))`` in the tangent of the reading.
 
     Subclasses set `state` and `reading` and write `observe` and `noise`; everything else has a default. The `context`
@@ -42,6 +43,9 @@ class Sensor(ABC):
     state: Space
     reading: Space
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({names_of(self, 'reading')} from {names_of(self, 'state')})"
+
     @abstractmethod
     def observe(self, x: Any, context: Any = None) -> Any:
         """The reading ``(..., reading.size)`` expected in states ``(..., state.size)``, of the same array kind."""
@@ -55,7 +59,7 @@ class Sensor(ABC):
 
         Default: central differences through the spaces. Traced sensors derive it exactly.
         """
-        return jacobian(lambda y: self.observe(y, context), x, self.state, self.reading)
+        return jacobian(lambda y: self._expected(y, context), x, self.state, self.reading)
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
         """``log p(z | x)`` of readings ``(..., reading.size)`` in states ``(..., state.size)``, shape ``(...)``.
@@ -64,7 +68,7 @@ class Sensor(ABC):
         errors are not Gaussian (a lidar beam, a detection) override it.
         """
         seen = measured(self.reading, z)
-        d = cast(Array, self.reading.minus(z, self.observe(x, context)))
+        d = cast(Array, self.reading.minus(z, self._expected(x, context)))
         noise = np.asarray(self.noise(x, context), dtype=np.float64)
         if seen.all():
             return log_normal(d, noise)
@@ -79,9 +83,12 @@ class Sensor(ABC):
         Default: ``observe(x) (+) e``, ``e ~ N(0, noise(x))``. Sensors whose errors are not Gaussian override it, as
         they do `log_prob`.
         """
-        z = np.asarray(self.observe(x, context), dtype=np.float64)
+        z = np.asarray(self._expected(x, context), dtype=np.float64)
         e = generator(rng).standard_normal((*z.shape[:-1], self.reading.dim))
         return scattered(self.reading, z, self.noise(x, context), e)
+
+    def _expected(self, x: Any, context: Any) -> Any:
+        return answered(self.observe(x, context), self.reading, self, "observe")
 
     def on(self, space: Space) -> Sensor:
         """This sensor reading its components by name from states of a bigger space.
@@ -103,10 +110,14 @@ class SelectedSensor(Sensor):
 
     def __init__(self, inner: Sensor, space: Space) -> None:
         self.inner = inner
+        self.name = called(inner)
         self.state = space
         self.reading = inner.reading
-        self._index = np.array([find(name, space) for name in inner.state.names], dtype=np.intp)
+        self._index = np.array([find(name, space, self.name) for name in inner.state.names], dtype=np.intp)
         self._constant = self._selection()
+
+    def __repr__(self) -> str:
+        return f"{self.inner!r} on {names_of(self, 'state')}"
 
     def _selection(self) -> Array | None:
         """D, when it is the same everywhere: every picked component lies in a flat part."""
@@ -155,8 +166,10 @@ class SelectedSensor(Sensor):
         return self if space == self.state else self.inner.on(space)
 
 
-def find(name: str, space: Space) -> int:
+def find(name: str, space: Space, reader: str = "") -> int:
     """Index of the stored component called `name`, or of the only one called ``something.name``.
+
+    Errors name the `reader`, where there is one.
 
     Example:
         >>> find("yaw", Space("pose: SE2", "speed"))
@@ -168,9 +181,11 @@ def find(name: str, space: Space) -> int:
     if len(hits) == 1:
         return hits[0]
     if not hits:
-        raise SpaceError(f"the state has no component {name!r}; it has {', '.join(space.names)}")
+        why = f", which {reader} reads" if reader else ""
+        raise SpaceError(f"the state has no component {name!r}{why}; it has {', '.join(space.names)}")
     several = ", ".join(space.names[i] for i in hits)
-    raise SpaceError(f"{name!r} could be any of {several}; name the component in full")
+    why = f", which {reader} reads," if reader else ""
+    raise SpaceError(f"{name!r}{why} could be any of {several}; name the component in full")
 
 
 def measured(reading: Space, z: Any) -> NDArray[np.bool_]:

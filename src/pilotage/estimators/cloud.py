@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import CovarianceError, Dynamics, ModelError, Particles, Rng, Sensor, Update, generator
 from ..core.belief import Array, log_sum_exp
+from ..core.declared import called
 from ..core.gaussian import log_normal
 from ..core.sensor import measured
 from ..models import bind
@@ -173,7 +174,7 @@ def _each(context: Any, cloud: Particles) -> Any:
 def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossible: bool = False) -> Array:
     """What a model answered as float64 of this shape, or a sentence; -inf passes where `impossible` says so."""
     answer = np.asarray(given, dtype=np.float64)
-    name = f"{type(model).__name__}.{method}"
+    name = f"{called(model)}.{method}"
     if answer.shape != shape:
         raise ModelError(f"{name} returned an array of shape {answer.shape} for particles; {shape} was expected")
     bad = np.isnan(answer) | (answer == np.inf) if impossible else ~np.isfinite(answer)

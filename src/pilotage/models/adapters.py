@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics, ModelError, Sensor, Task
+from ..core.declared import called
 
 
 def _step(dynamics: Dynamics) -> Callable[..., None]:
@@ -133,7 +134,7 @@ def _checked(value: Any, target: Any, method: str, model: Any) -> Any:
     array = np.asarray(value, dtype=float)
     if array.shape != target.shape:
         raise ModelError(
-            f"{type(model).__name__}.{method} returned an array of shape {array.shape}; "
+            f"{called(model)}.{method} returned an array of shape {array.shape}; "
             f"{target.shape} was expected for this state"
         )
     return array

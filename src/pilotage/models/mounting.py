@@ -30,7 +30,7 @@ def places(reads: Sequence[str], needs: Space, space: Space, owner: str) -> tupl
         (0, 2)
     """
     whole = {part.name: range(where.start, where.stop) for part, where, _ in space.layout}
-    found = tuple(i for name in reads for i in whole.get(name) or (find(name, space),))
+    found = tuple(i for name in reads for i in whole.get(name) or (find(name, space, owner),))
     if len(found) != needs.size:
         raise ModelError(
             f"{owner} needs {needs.size} components, {', '.join(needs.names)}; reads names {len(found)}: "

@@ -1,0 +1,107 @@
+"""Models that forget a space, or give something else, and sensors behind bigger states: errors name what they mean."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import Dynamics, Gaussian, ModelError, Sensor, Space, SpaceError
+from pilotage.estimators import EKF, UKF, ParticleFilter
+from pilotage.models import gnss
+
+LINE, WIDE = Space("x [m]"), Space("x [m]", "vx [m/s]")
+
+
+class Forgetful(Dynamics):
+    """Has no state."""
+
+    action = Space()
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return x
+
+
+class Tape(Sensor):
+    """Reads too much."""
+
+    state, reading = LINE, Space("tape [m]")
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return np.concatenate([x, x], -1)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return np.eye(1)
+
+
+@dataclass(frozen=True)
+class Settled(Dynamics):
+    """Declares its spaces as fields."""
+
+    state: Space
+    action: Space
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return x
+
+
+@pytest.mark.parametrize("use", [
+    lambda: EKF(Forgetful(), dt=0.1).start(mean=[0.0], std=1.0),
+    lambda: ParticleFilter(Forgetful(), dt=0.1).start(mean=[0.0], std=1.0),
+    lambda: Forgetful().linearize(np.zeros(1), np.zeros(0), 0.1),
+    lambda: Forgetful().noise(np.zeros(1), np.zeros(0), 0.1),
+])  # fmt: skip
+def test_a_missing_space_is_a_sentence(use: Any) -> None:
+    with pytest.raises(ModelError, match=r"Forgetful has no state; declare it: state = Space\(...\)"):
+        use()
+
+
+def test_an_answer_of_another_shape_is_a_sentence() -> None:
+    class Short(Settled):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return x[..., :1]
+
+    class Silent(Settled):
+        def step(self, x: Any, u: Any, dt: float) -> Any: ...
+
+    for kind, said in ((Short, r"an array of shape \(4, 1\)"), (Silent, "None")):
+        sentence = rf"{kind.__name__}.step returned {said}; an array \(..., 2\) of x, vx was expected"
+        with pytest.raises(ModelError, match=sentence):
+            kind(WIDE, Space()).linearize(np.zeros(2), np.zeros(0), 0.1)
+
+
+def test_other_attributes_are_missing_as_ever() -> None:
+    assert not hasattr(Forgetful(), "state")
+    with pytest.raises(AttributeError, match="'Forgetful' object has no attribute 'wheels'"):
+        _ = Forgetful().wheels  # type: ignore[attr-defined]
+    for model in (Settled(LINE, Space()), Tape(), Tape().on(WIDE)):
+        assert copy.deepcopy(model).state == pickle.loads(pickle.dumps(model)).state == model.state
+
+
+@pytest.mark.parametrize(("value", "hint"), [("x [m]", r"write state = Space\('x \[m\]'\)"), (3, "give it a Space")])
+def test_what_is_no_space_is_refused_where_it_is_written(value: Any, hint: str) -> None:
+    with pytest.raises(ModelError, match=rf"Cart.state is .*which is no Space; {hint}"):
+        type("Cart", (Dynamics,), {"state": value, "step": lambda self, x, u, dt: x})
+
+
+def test_models_have_names_to_show() -> None:
+    assert repr(Settled(WIDE, Space())) == "Settled(state=Space('x [m]', 'vx [m/s]'), action=Space())"
+    assert repr(Forgetful()) == "Forgetful(?; no action)"
+    assert repr(Tape()) == "Tape(tape from x)"
+    assert repr(Tape().on(WIDE)) == "Tape(tape from x) on x, vx"
+
+
+def test_errors_name_the_sensor_behind_a_bigger_state() -> None:
+    belief = Gaussian.of(WIDE, [0.0, 0.0], std=1.0)
+    for estimator in (EKF(), UKF(), ParticleFilter(n=5)):
+        with pytest.raises(ModelError, match="Tape.observe returned an array of shape"):
+            estimator.update(belief, Tape(), [0.0])
+    for sensor, name in ((Tape(), "Tape"), (gnss(), "gnss")):
+        with pytest.raises(SpaceError, match=f"no component 'x', which {name} reads; it has theta"):
+            sensor.on(Space("theta: angle"))
+    with pytest.raises(SpaceError, match=r"'x', which Tape reads, could be any of front.x, rear.x"):
+        Tape().on(Space("front: SE2", "rear: SE2"))
