@@ -125,6 +125,50 @@ def test_beliefs_of_every_kind() -> None:
     assert draw_belief(ax, se2)[0].get_center() == pytest.approx([1, 2])
 
 
+@pytest.mark.parametrize("yaw", [0.0, 0.7, np.pi / 2])
+@pytest.mark.parametrize("kind", ["SE2", "SE3"])
+def test_the_ellipse_of_a_pose_lies_in_the_world(kind: str, yaw: float) -> None:
+    """A pose is uncertain along its own axes; samples of it tell where that is in the world."""
+    space = Space(f"pose: {kind}")
+    x = space.plus(space.identity(), [1.0, 2.0, *[0.0] * (space.dim - 3), 0.0])
+    x = space.plus(x, [*[0.0] * (space.dim - 1), yaw])
+    belief = Gaussian.of(space, x, std=[0.3, 0.05, *[0.02] * (space.dim - 2)])
+    _, ax = map_figure([[0, 0], [4, 3]])
+    ellipse = draw_belief(ax, belief, probability=0.9)[0]
+    unit = ellipse.get_patch_transform().inverted().transform(belief.sample(20_000, rng=0)[:, :2])
+    assert (np.hypot(*unit.T) < 1).mean() == pytest.approx(0.9, abs=0.01)
+    assert ellipse.get_width() < ellipse.get_height()
+    assert np.cos(2.0 * (np.radians(ellipse.get_angle()) - yaw + np.pi / 2)) == pytest.approx(1.0, abs=0.01)
+
+
+def test_what_cannot_be_drawn_is_refused() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    with pytest.raises(ShapeError, match=r"path has shape \(3, 1\); expected \(K, 2\)"):
+        draw_path(ax, np.zeros((3, 1)))
+    with pytest.raises(ShapeError, match=r"a pose has shape \(2,\); expected \(3,\)"):
+        draw_pose(ax, [0.0, 0.0])
+    with pytest.raises(ShapeError, match=r"ranges of shape \(2,\) and angles of shape \(1,\)"):
+        draw_scan(ax, [0, 0, 0], [1.0, 2.0], [0.0])
+    with pytest.raises(ShapeError, match="an ellipse needs a mean .* and a finite covariance"):
+        draw_ellipse(ax, [0, 0], np.full((2, 2), np.nan))
+    with pytest.raises(ShapeError, match="an ellipse encloses a share between 0 and 1"):
+        draw_ellipse(ax, [0, 0], np.eye(2), probability=1.0)
+    with pytest.raises(ShapeError, match=r"Gaussians of shape \(3,\) were given; one is drawn at a time"):
+        draw_belief(ax, Gaussian.of(POSE, np.zeros((3, 3)), std=1.0))
+    for bad in ([[0, 0]], [[1, 1], [0, 0]], [[0, 0], [1, 0]], [[0, 0], [1, np.inf]]):
+        with pytest.raises(ShapeError, match="are no corners; expected the lower left and the upper right one"):
+            map_figure(bad)
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    assert len(draw_path(ax, []).get_xydata()) == 0
+    assert len(draw_goals(ax, [])[1]) == 0
+    assert len(draw_particles(ax, []).get_offsets()) == 0
+    assert len(draw_discs(ax, [], 1.0).get_paths()) == 0
+    assert len(draw_scan(ax, [0, 0, 0], [], []).get_segments()) == 0
+
+
 def run_of(ticks: int) -> NavigationRun:
     truth = np.stack([np.linspace(2.5, 3.5, ticks), np.full(ticks, 0.1), np.zeros(ticks)], -1)
     known = np.arange(ticks) >= ticks // 2

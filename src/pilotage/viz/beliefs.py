@@ -11,13 +11,14 @@ from matplotlib.collections import PathCollection
 from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import Belief, Gaussian, Mixture, Particles, ShapeError
+from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.sensor import find
 from .palette import ESTIMATE, PARTICLE
-from .paths import draw_pose
+from .paths import draw_pose, rows
 
 MOST = 3000
 """Particles drawn of a cloud; more only make it slow."""
+PLANE = Space("x y [m]")
 
 
 def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: float = 0.15) -> list[Artist]:
@@ -63,6 +64,12 @@ def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: floa
     """The ellipse that holds `probability` of the normal density of mean ``(2,)`` and covariance ``(2, 2)``.
 
     Its half axes are ``sqrt(-2 log(1 - probability) lambda)``, lambda the eigenvalues of the covariance.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> round(draw_ellipse(ax, [2, 1], [[0.04, 0], [0, 0.01]]).width, 2)
+        0.49
     """
     given = {"facecolor": "none", "edgecolor": ESTIMATE, "linewidth": 1.2, "zorder": 6, **style}
     patch = Ellipse((0.0, 0.0), 1.0, 1.0, **given)
@@ -74,8 +81,12 @@ def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: floa
 def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: float = 0.95) -> None:
     """Give an ellipse the place and the axes of a density."""
     P = np.asarray(cov, dtype=np.float64)
-    if P.shape != (2, 2) or np.shape(mean) != (2,):
-        raise ShapeError(f"an ellipse needs a mean (2,) and a covariance (2, 2), not {np.shape(mean)} and {P.shape}")
+    if P.shape != (2, 2) or np.shape(mean) != (2,) or not np.isfinite(P).all():
+        raise ShapeError(
+            f"an ellipse needs a mean (2,) and a finite covariance (2, 2), not {np.shape(mean)} and {P.tolist()}"
+        )
+    if not 0.0 < probability < 1.0:
+        raise ShapeError(f"probability is {probability}; an ellipse encloses a share between 0 and 1")
     values, vectors = np.linalg.eigh(P)
     width, height = 2.0 * np.sqrt(np.maximum(values, 0.0) * -2.0 * np.log1p(-probability))
     patch.set_center(tuple(np.asarray(mean, dtype=np.float64)))
@@ -85,26 +96,30 @@ def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: 
 
 
 def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> PathCollection:
-    """Particles, or points ``(N, 2)`` or wider, as dots; of a large cloud every so-and-so-many-th."""
+    """Particles, or points ``(N, 2)`` or wider, as dots; of a large cloud every so-and-so-many-th.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> len(draw_particles(ax, np.zeros((10_000, 3))).get_offsets())
+        2500
+    """
     if isinstance(cloud, Particles):
         xy = cloud.points[..., [find("x", cloud.space), find("y", cloud.space)]].reshape(-1, 2)
     else:
-        xy = np.asarray(cloud, dtype=np.float64)[..., :2].reshape(-1, 2)
+        xy = rows(cloud, "particles")
     shown = xy[:: -(-len(xy) // MOST) or 1]
     given = {"s": 3.0, "color": PARTICLE, "linewidth": 0.0, "alpha": 0.55, "zorder": 3, **style}
     return ax.scatter(shown[:, 0], shown[:, 1], **given)
 
 
 def position(known: Gaussian) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Mean ``(2,)`` and covariance ``(2, 2)`` of x and y."""
+    """Mean ``(2,)`` and covariance ``D P D'`` ``(2, 2)`` of x and y in the world, P in the tangent of the space.
+
+    D, the Jacobian of picking x and y, turns the tangent of a pose, which is that of its own frame.
+    """
+    if known.mean.ndim != 1:
+        raise ShapeError(f"Gaussians of shape {known.mean.shape[:-1]} were given; one is drawn at a time, as belief[i]")
     stored = [find(name, known.space) for name in ("x", "y")]
-    spots = [_tangent(known, i) for i in stored]
-    return known.mean[stored], known.cov[np.ix_(spots, spots)]
-
-
-def _tangent(known: Gaussian, index: int) -> int:
-    """Where a stored component lies in the tangent."""
-    for _, s, t in known.space.layout:
-        if s.start <= index < s.stop and s.stop - s.start == t.stop - t.start:
-            return t.start + index - s.start
-    raise ShapeError(f"{known.space.names[index]} of {known.space} has no covariance of its own to draw")
+    D = jacobian(lambda x: x[..., stored], known.mean, known.space, PLANE)
+    return known.mean[stored], D @ known.cov @ D.T

@@ -8,8 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
+from ..core import ShapeError
 from ..maps import OccupancyGrid
 from .palette import INK, MUTED, PAPER, SHADE
 
@@ -33,7 +35,7 @@ def map_figure(
         >>> ax.get_xlim(), ax.get_aspect()
         ((np.float64(-0.12), np.float64(4.12)), 1.0)
     """
-    low, high = known_corners(what) if isinstance(what, OccupancyGrid) else np.asarray(what, dtype=np.float64)
+    low, high = known_corners(what) if isinstance(what, OccupancyGrid) else corners(what)
     margin = 0.03 * float(np.max(high - low))
     low, high = low - margin, high + margin
     left, right, bottom, top = 0.62, 0.18, 0.55, 0.62
@@ -45,6 +47,16 @@ def map_figure(
     ax = figure.add_axes((left / width, (bottom + strip) / height, inner / width, tall / height))
     fit_axes(ax, low, high)
     return figure, ax
+
+
+def corners(what: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower left and upper right corner of a rectangle, or a sentence that says why it is none."""
+    given = np.asarray(what, dtype=np.float64)
+    if given.shape != (2, 2) or not (given[0] < given[1]).all() or not np.isfinite(given).all():
+        raise ShapeError(
+            f"{given.tolist()} are no corners; expected the lower left and the upper right one, [[x, y], [x, y]]"
+        )
+    return given[0], given[1]
 
 
 def known_corners(grid: OccupancyGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -59,8 +71,16 @@ def known_corners(grid: OccupancyGrid) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def fit_axes(ax: Axes, low: ArrayLike, high: ArrayLike, *, labels: bool = True) -> None:
-    """Show the rectangle of the world between two corners [m], equally scaled, with or without labels in metres."""
-    (x0, y0), (x1, y1) = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+    """Show the rectangle of the world between two corners [m], equally scaled, with or without labels in metres.
+
+    Example:
+        >>> from matplotlib.figure import Figure
+        >>> ax = Figure().add_subplot()
+        >>> fit_axes(ax, (0, 0), (4, 3))
+        >>> ax.get_ylim()
+        (np.float64(0.0), np.float64(3.0))
+    """
+    (x0, y0), (x1, y1) = corners([low, high])  # pyright: ignore[reportArgumentType]
     ax.set_xlim(x0, x1)
     ax.set_ylim(y0, y1)
     ax.set_aspect("equal")
@@ -85,11 +105,20 @@ def quiet(ax: Axes) -> None:
 
 
 def scale_bar(ax: Axes, length: float | None = None) -> Any:
-    """A bar of a round length in the lower left corner, labelled in metres; by default about a fifth of the width."""
+    """A bar of a round length in the lower left corner, labelled in metres; by default about a fifth of the width.
+
+    Example:
+        >>> figure, ax = map_figure([[0, 0], [40, 30]])
+        >>> scale_bar(ax).get_xdata().round(3).tolist()
+        [-0.352, 4.648]
+    """
     (x0, x1), y0 = ax.get_xlim(), ax.get_ylim()[0]
     span = x1 - x0
     size = max((s for s in STEPS if s <= 0.22 * span), default=STEPS[0]) if length is None else length
     x, y = x0 + 0.02 * span, y0 + 0.02 * span
-    (bar,) = ax.plot([x, x + size], [y, y], color=INK, linewidth=1.8, solid_capstyle="butt", zorder=9)
-    ax.text(x + size / 2, y + 0.006 * span, f"{size:g} m", color=INK, fontsize=7, ha="center", va="bottom", zorder=9)
+    # A rim of paper, so that it can be read on walls too.
+    style: dict[str, Any] = {"zorder": 9, "path_effects": [withStroke(linewidth=4.5, foreground=PAPER)]}
+    (bar,) = ax.plot([x, x + size], [y, y], color=INK, linewidth=1.8, solid_capstyle="butt", **style)
+    style["path_effects"] = [withStroke(linewidth=2.5, foreground=PAPER)]
+    ax.text(x + size / 2, y + 0.008 * span, f"{size:g} m", color=INK, fontsize=7, ha="center", va="bottom", **style)
     return bar

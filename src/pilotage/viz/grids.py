@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core import Raster
 from ..maps import OccupancyGrid
 from .palette import FOG, INK, PAPER, SHADE, SURPRISE
+from .paths import rows
 
 
 def draw_grid(ax: Axes, grid: OccupancyGrid, **style: Any) -> AxesImage:
@@ -48,13 +49,28 @@ def grid_colors(grid: OccupancyGrid) -> NDArray[np.uint8]:
 
 
 def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
-    """A scalar field as colours; `cmap`, `vmin`, `vmax` and the like are those of `imshow`."""
+    """A scalar field as colours; `cmap`, `vmin`, `vmax` and the like are those of `imshow`.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> grid = OccupancyGrid.from_ascii(["..#", "..."])
+        >>> figure, ax = map_figure(grid)
+        >>> draw_raster(ax, grid.distance_field(), vmax=2.0).get_array().shape
+        (2, 3)
+    """
     return _image(ax, raster.values, raster.resolution, raster.origin, **{"cmap": "cividis", "zorder": 0, **style})
 
 
 def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> PatchCollection:
-    """Obstacles that are discs: centres ``(K, 2)`` and radii ``(K,)``, or one for all [m]."""
-    points = np.asarray(centers, dtype=np.float64).reshape(-1, 2)
+    """Obstacles that are discs: centres ``(K, 2)`` and radii ``(K,)``, or one for all [m].
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> len(draw_discs(ax, [[1, 1], [3, 2]], 0.3).get_paths())
+        2
+    """
+    points = rows(centers, "centers")
     spread = np.broadcast_to(np.asarray(radii, dtype=np.float64), (len(points),))
     given = {"facecolor": SURPRISE, "edgecolor": "none", "alpha": 0.85, "zorder": 2, **style}
     found = PatchCollection(

@@ -48,6 +48,13 @@ class NavigationRun:
         reached: when each was reached, ``(G,)`` [s]; NaN when it was not.
         obstacles: centres and radii of what is not on the map, ``(M, 3)`` [m].
         radius: of the robot [m].
+
+    Example:
+        >>> grid, still = OccupancyGrid.from_ascii(["....", "...."]), np.tile([1.0, 1.0, 0.0], (5, 1))
+        >>> cov, known = np.tile(0.01 * np.eye(3), (5, 1, 1)), np.arange(5) > 2
+        >>> run = NavigationRun(grid, 0.1 * np.arange(5), still, still + 0.1, cov, known)
+        >>> run.found, run.error.round(3).tolist()
+        (3, [0.141, 0.141, 0.141, 0.141, 0.141])
     """
 
     grid: OccupancyGrid
@@ -99,6 +106,13 @@ def navigation_picture(run: NavigationRun, *, title: str = "", width: float = 8.
         run: what happened.
         title: above the picture.
         width: [inches].
+
+    Example:
+        >>> grid, still = OccupancyGrid.from_ascii(["....", "...."]), np.tile([1.0, 1.0, 0.0], (5, 1))
+        >>> cov, known = np.tile(0.01 * np.eye(3), (5, 1, 1)), np.arange(5) > 2
+        >>> run = NavigationRun(grid, 0.1 * np.arange(5), still, still + 0.1, cov, known)
+        >>> len(navigation_picture(run, title="standing still").axes)
+        2
     """
     low, high = known_corners(run.grid)
     # A map that is as high as it is wide would fill more than a page.
@@ -190,6 +204,14 @@ def navigation_animation(
         frames: at most; ticks are left out evenly.
         fps: frames a second.
         width: [inches] of 100 pixels.
+
+    Example:
+        >>> import tempfile
+        >>> grid, still = OccupancyGrid.from_ascii(["....", "...."]), np.tile([1.0, 1.0, 0.0], (5, 1))
+        >>> cov, known = np.tile(0.01 * np.eye(3), (5, 1, 1)), np.arange(5) > 2
+        >>> run = NavigationRun(grid, 0.1 * np.arange(5), still, still + 0.1, cov, known)
+        >>> navigation_animation(tempfile.mkdtemp() + "/run.gif", run, width=2.0).name
+        'run.gif'
     """
     figure, ax = map_figure(run.grid, width=width, dpi=100)
     low, high = known_corners(run.grid)

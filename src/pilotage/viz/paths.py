@@ -12,21 +12,46 @@ from matplotlib.patches import Polygon
 from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
+from ..core import ShapeError
 from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH
 
 ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
 """Outline of an arrowhead that looks along x, in units of its size."""
 
 
+def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
+    """Places ``(K, 2)`` out of ``(..., 2)`` or more columns, x and y [m] the first two of them; none out of nothing."""
+    points = np.asarray(given, dtype=np.float64)
+    if points.size == 0:
+        return np.zeros((0, 2))
+    if points.ndim == 0 or points.shape[-1] < 2:
+        raise ShapeError(f"{name} has shape {points.shape}; expected (K, 2) or more columns, x and y first")
+    return points.reshape(-1, points.shape[-1])[:, :2]
+
+
 def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
-    """A path ``(K, 2)`` or more columns, the first two of them x and y [m]; NaN interrupts it."""
-    points = np.asarray(path, dtype=np.float64).reshape(-1, np.shape(path)[-1])
+    """A path ``(K, 2)`` or more columns, the first two of them x and y [m]; NaN interrupts it.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> draw_path(ax, [[0, 0], [4, 0], [4, 3]], color="black").get_xydata().shape
+        (3, 2)
+    """
+    points = rows(path, "path")
     given = {"color": TRUTH, "linewidth": 1.4, "solid_capstyle": "round", "solid_joinstyle": "round", "zorder": 4}
     return ax.plot(points[:, 0], points[:, 1], **{**given, **style})[0]
 
 
 def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Polygon:
-    """A pose (x, y, yaw) as an arrowhead that reaches `size` metres ahead."""
+    """A pose (x, y, yaw) as an arrowhead that reaches `size` metres ahead.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> draw_pose(ax, [1.0, 2.0, 0.0], size=0.5).get_xy()[0].tolist()  # its tip
+        [1.5, 2.0]
+    """
     patch = Polygon(arrow(pose, size), closed=True, **{"facecolor": INK, "edgecolor": "none", "zorder": 7, **style})
     ax.add_patch(patch)
     return patch
@@ -34,20 +59,34 @@ def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Pol
 
 def arrow(pose: ArrayLike, size: float) -> NDArray[np.float64]:
     """Corners ``(4, 2)`` of the arrowhead of a pose."""
-    x, y, yaw = np.asarray(pose, dtype=np.float64)[:3]
+    x, y, yaw = posed(pose)
     c, s = np.cos(yaw), np.sin(yaw)
     return size * ARROW @ np.array([[c, s], [-s, c]]) + (x, y)
 
 
+def posed(pose: ArrayLike) -> NDArray[np.float64]:
+    """x, y and yaw of one pose, whatever comes after them."""
+    given = np.asarray(pose, dtype=np.float64)
+    if given.ndim != 1 or len(given) < 3:
+        raise ShapeError(f"a pose has shape {given.shape}; expected (3,): x [m], y [m], yaw [rad]")
+    return given[:3]
+
+
 def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) -> tuple[PathCollection, list[Text]]:
-    """Goals ``(K, 2)`` or more columns [m], numbered in their order unless `names` is off."""
-    points = np.asarray(goals, dtype=np.float64).reshape(-1, np.shape(goals)[-1])
+    """Goals ``(K, 2)`` or more columns [m], numbered in their order unless `names` is off.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> dots, names = draw_goals(ax, [[1, 1], [3, 2]])
+        >>> [name.get_text() for name in names]
+        ['1', '2']
+    """
+    points = rows(goals, "goals")
     given = {"s": 95, "facecolor": PLAN, "edgecolor": PAPER, "linewidth": 1.0, "zorder": 6, **style}
     dots = ax.scatter(points[:, 0], points[:, 1], **given)
     label = {"color": PAPER, "fontsize": 7, "weight": "bold", "ha": "center", "va": "center_baseline"}
-    texts = [
-        ax.text(x, y, str(i + 1), zorder=given["zorder"], **label) for i, (x, y) in enumerate(points[:, :2]) if names
-    ]
+    texts = [ax.text(x, y, str(i + 1), zorder=given["zorder"], **label) for i, (x, y) in enumerate(points) if names]
     return dots, texts
 
 
@@ -57,6 +96,12 @@ def draw_scan(
     """A lidar scan from the pose of the sensor: beams ``(B,)`` [m] at angles ``(B,)`` [rad].
 
     Beams of `max_range` and more saw nothing; they and NaN are left out.
+
+    Example:
+        >>> from pilotage.viz import map_figure
+        >>> figure, ax = map_figure([[0, 0], [4, 3]])
+        >>> len(draw_scan(ax, [1, 1, 0], [2.0, 9.0], [0.0, 1.0], max_range=8.0).get_segments())
+        1
     """
     given = {"color": SURPRISE, "linewidth": 0.4, "alpha": 0.4, **style}
     lines = LineCollection(list(beams(pose, ranges, angles, max_range)), **given)
@@ -66,8 +111,10 @@ def draw_scan(
 
 def beams(pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float = np.inf) -> NDArray[np.float64]:
     """Start and end of every beam that hit something, ``(K, 2, 2)``."""
-    x, y, yaw = np.asarray(pose, dtype=np.float64)[:3]
+    x, y, yaw = posed(pose)
     z, a = np.asarray(ranges, dtype=np.float64), np.asarray(angles, dtype=np.float64) + yaw
+    if z.ndim != 1 or z.shape != a.shape:
+        raise ShapeError(f"a scan has ranges of shape {z.shape} and angles of shape {a.shape}; expected (B,) both")
     hit = (z < max_range) & (z >= 0)
     ends = np.stack([x + z[hit] * np.cos(a[hit]), y + z[hit] * np.sin(a[hit])], axis=-1)
     return np.stack([np.broadcast_to([x, y], ends.shape), ends], axis=1)
