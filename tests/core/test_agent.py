@@ -176,3 +176,18 @@ def test_a_bare_reading_for_several_sensors_is_refused():
     eyes = Filtered(DeadReckoning, {"ruler": Ruler()})
     with pytest.raises(PilotageError, match="give a mapping from ruler to readings"):
         eyes.perceive([1.0], None, 0.0)
+
+
+def test_parts_that_are_none_are_refused_in_sentences():
+    with pytest.raises(PilotageError, match="a function that makes the filter of an episode"):
+        Filtered(DeadReckoning(None), Ruler())
+    with pytest.raises(PilotageError, match="wrap a filter in Filtered"):
+        Agent(DeadReckoning(None), act=Walk(None))
+
+    class Bare(Walk):
+        def act(self, belief_or_state, t=0.0):
+            return super().act(belief_or_state, t).u
+
+    agent = Agent(Filtered(DeadReckoning, Ruler()), act=Bare(None))
+    with pytest.raises(PilotageError, match="returned ndarray; `act` has to return an Action"):
+        agent.step(NOTHING, 0.0)

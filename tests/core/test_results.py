@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pilotage.core import MissingExtra, Plan, PlanStatus, Update, generator, require, seeded
+from pilotage.core import Action, MissingExtra, Plan, PlanStatus, Update, generator, require, seeded
 from pilotage.core.results import DeferredUpdate
 
 
@@ -38,7 +38,20 @@ def test_an_import_that_fails_inside_a_package_is_not_disguised(tmp_path, monkey
 
 def test_a_plan_is_ok_only_when_solved():
     assert Plan(PlanStatus.SOLVED).ok
-    assert not any(Plan(status).ok for status in PlanStatus if status is not PlanStatus.SOLVED)
+    assert Plan(PlanStatus.SOLVED)
+    failed = [Plan(status) for status in PlanStatus if status is not PlanStatus.SOLVED]
+    assert not any(plan.ok for plan in failed)
+    assert not any(failed)
+
+
+def test_results_that_hold_arrays_are_compared_and_hashed_as_objects():
+    """Arrays have no single truth: comparing field by field would raise."""
+    plans = [Plan(PlanStatus.SOLVED, np.zeros((3, 2))) for _ in range(2)]
+    actions = [Action(np.zeros(2)) for _ in range(2)]
+    for a, b in (plans, actions):
+        assert a == a
+        assert a != b
+        assert len({a, b, a}) == 2
 
 
 def test_an_update_is_built_once_and_late():

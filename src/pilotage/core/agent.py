@@ -31,6 +31,11 @@ class Filtered:
     """
 
     def __init__(self, start: Callable[[int | None], Filter], sensors: Sensor | Mapping[str, Sensor]) -> None:
+        if not callable(start):
+            raise PilotageError(
+                f"start is {start!r}; expected a function that makes the filter of an episode from its seed, such as "
+                "lambda seed: EKF(car, dt=0.1).start(belief=known)"
+            )
         self._start = start
         self._sensors = sensors
         self._filter: Filter | None = None
@@ -108,6 +113,11 @@ class Agent:
         self._follow = None if self._fixed is not None else cast(Callable[[Plan], Controller], act)
         if plan is None and self._follow is not None:
             raise PilotageError("act makes a controller from a plan, but the agent has no plan; give one")
+        if not isinstance(perceive, Perception):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise PilotageError(
+                f"perceive is {perceive!r}; expected the methods reset and perceive: wrap a filter in "
+                "Filtered(lambda seed: ..., sensors)"
+            )
         self._perceive, self._plan_from = perceive, plan
         self._valid, self._fallback = valid, fallback
         self.reset()
@@ -138,7 +148,12 @@ class Agent:
                 self.action = self._give_up(self.belief, failed)
                 return self.action
         assert self._controller is not None
-        self.action = self._controller.act(self.belief, t)
+        action = self._controller.act(self.belief, t)
+        if not isinstance(action, Action):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise PilotageError(
+                f"the controller returned {type(action).__name__}; `act` has to return an Action: Action(np.array(u))"
+            )
+        self.action = action
         return self.action
 
     def _spent(self, belief: Belief) -> bool:

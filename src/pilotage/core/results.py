@@ -105,12 +105,15 @@ class PlanStatus(enum.Enum):
     BUDGET = "budget spent"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A path, or the reason why there is none.
 
+    A plan is true where it is solved: ``if plan: ...`` asks what ``plan.ok`` does.
+
     Attributes:
         status: how the query ended.
+        ok: True when `path` leads from the start to the goal.
         path: states from start to goal, shape ``(K, n)`` in world units, or None.
         cost: cost of the path; infinity when there is none.
         lower_bound: no path can be cheaper than this.
@@ -141,6 +144,9 @@ class Plan:
         """True when `path` leads from the start to the goal."""
         return self.status is PlanStatus.SOLVED
 
+    def __bool__(self) -> bool:
+        return self.ok
+
 
 class ActionStatus(enum.Enum):
     """How the action came about."""
@@ -150,7 +156,7 @@ class ActionStatus(enum.Enum):
     DONE = "done"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Action:
     """What a controller wants done now.
 
@@ -179,7 +185,7 @@ class Action:
         return f"{self.status.value}: u = [{u}]" + (f" ({self.reason})" if self.reason else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FilterRun:
     """A whole sequence filtered in one go; time is the first axis.
 
@@ -196,6 +202,8 @@ class FilterRun:
         >>> run = KF(constant_velocity(1), dt=0.1).start(std=1.0).run(None, np.ones((5, 1)), sensor=position(1))
         >>> run.beliefs.mean.shape, run.nis.shape
         ((5, 2), (5,))
+        >>> run
+        FilterRun(5 of 5 readings accepted, log-likelihood 1.956)
     """
 
     beliefs: Belief
@@ -203,3 +211,8 @@ class FilterRun:
     nis: Array
     log_likelihood: Array
     accepted: NDArray[np.bool_]
+
+    def __repr__(self) -> str:
+        taken, of = int(np.sum(self.accepted)), int(np.size(self.accepted))
+        total = float(np.sum(self.log_likelihood))
+        return f"FilterRun({taken} of {of} readings accepted, log-likelihood {total:.4g})"
