@@ -154,21 +154,26 @@ def drive(name: str, seed: int, goals: int) -> tuple[NavigationRun, dict[str, li
     robot.agent.reset(seed=seed)
     arena: Any = env.world.dynamics
     places, obstacles = arena.goals_of(info["state"]), arena.obstacles_of(info["state"])
-    t, over, reached = 0.0, False, np.full(goals, np.nan)
+    t, u, over, reached = 0.0, None, False, np.full(goals, np.nan)
+
+    def record(known: Any) -> None:
+        rows.append((t, info["pose"], known.estimate.mean, known.estimate.cov, robot.sure, robot.scan))
+        plans.append(robot.agent.plan.path if robot.agent.plan is not None and robot.sure else None)
+        clouds.append(known.particles.points[:: max(1, len(known.particles.points) // 1000)].astype(np.float32))
+
     # Without a terminal there is no live line.
     with tqdm(total=goals, desc=Path(name).stem, unit="goal", disable=None, leave=False) as bar:
         while not over:
-            action, belief = robot.agent.step(observation, t), robot.agent.belief
-            known: Any = belief
-            rows.append((t, info["pose"], known.estimate.mean, known.estimate.cov, robot.sure, robot.scan))
-            plans.append(robot.agent.plan.path if robot.agent.plan is not None and robot.sure else None)
-            clouds.append(known.particles.points[:: max(1, len(known.particles.points) // 1000)].astype(np.float32))
-            observation, _, terminated, truncated, info = made.step(action.u)
+            u = robot.agent.step(observation, t).u
+            known: Any = robot.agent.belief
+            record(known)
+            observation, _, terminated, truncated, info = made.step(u)
             t, over = t + DT, terminated or truncated
             before, now = int(np.isfinite(reached).sum()), int(info["reached"])
             reached[before:now] = t
             bar.update(now - before)
             bar.set_postfix_str(f"{t:.1f} s, " + (f"{known.estimate}" if robot.sure else "where am I?"), refresh=False)
+        record(robot.perceive(observation, u, t))  # where it came to a stop
     made.close()
     times, truth, mean, cov, sure, scans = (np.array(column) for column in zip(*rows, strict=True))
     run = NavigationRun(
