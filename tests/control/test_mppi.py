@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -384,3 +385,59 @@ def test_a_time_that_is_none_leaves_the_clock_as_it_was():
         drives[0].act([0.0, 0.0, 0.0], np.nan)
     one, other = (drive.act([0.0, 0.0, 0.0], 0.1).u for drive in drives)
     np.testing.assert_array_equal(one, other)
+
+
+def test_bounds_of_the_task_hold_beside_those_of_the_dynamics() -> None:
+    @task(state=LINE, action=Space("a [m/s^2] in [-9, 1.5]"))
+    def gently(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[0] ** 2
+
+    drive = MPPI(cart(), gently(), horizon=8, samples=100, rng=1, std=3.0)
+    actions = np.array([drive.act([s, 0.0]).u[0] for s in (-9.0, 9.0) for _ in range(20)])
+    assert actions.max() == 1.5, "the task's bound, where it is the tighter one"
+    assert actions.min() == -4.0, "the dynamics' bound, where that is"
+    assert drive.plan.shape == (8, 1)
+    drive.retarget(drive.task.replace())
+    assert drive.act([-99.0, 0.0]).u[0] <= 1.5
+
+    @task(state=LINE, action=Space("a [m/s^2] in [5, 9]"))
+    def madly(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[0] ** 2
+
+    with pytest.raises(ModelError, match=r"the task wants a in \[5, 9\], but the dynamics have it in \[-4, 4\]"):
+        MPPI(cart(), madly())
+
+
+def test_what_is_no_model_is_named() -> None:
+    with pytest.raises(ModelError, match="MPPI needs Dynamics, not .*; is \\(\\) missing"):
+        MPPI(cart, stop())  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="MPPI needs a Task, not .*; is \\(\\) missing"):
+        MPPI(cart(), stop)
+    with pytest.raises(ModelError, match="MPPI needs a Task"):
+        MPPI(cart(), lambda x, u: 0.0)
+    with pytest.raises(ShapeError, match="temperature must be numbers"):
+        MPPI(cart(), stop(), temperature="hot")  # type: ignore[arg-type]
+    assert "cart" in repr(MPPI(cart(), stop(), samples=9))
+    assert "9 samples of 30 steps" in repr(MPPI(cart(), stop(), samples=9))
+
+
+def test_plain_models_leave_nothing_to_compile_to_the_first_tick() -> None:
+    """What is compiled around models that run as Python, is so before; the models are not called for it."""
+    calls = []
+
+    class Counting(PlainDynamics):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            calls.append(np.shape(x))
+            return super().step(x, u, dt)
+
+    for dynamics_, task_ in ((Counting(cart()), stop()), (Counting(cart()), PlainTask(stop(), LINE))):
+        drive = MPPI(dynamics_, task_, horizon=6, samples=50, rng=1)
+        assert calls == []
+        improve = drive._rollouts.drivers[1]
+        before = list(improve.signatures)
+        assert len(before) == 1
+        begun = time.perf_counter()
+        drive.act([1.0, 0.0])
+        assert time.perf_counter() - begun < 0.3, "compiling takes seconds"
+        assert list(improve.signatures) == before
+        calls.clear()

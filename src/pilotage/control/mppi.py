@@ -8,11 +8,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.arrays import numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus
 from ..core.space import Space
 from ..core.streams import Rng, seeded
+from ..core.task import Task
 from .rollouts import Rollouts
 from .states import broken, state_of
 
@@ -37,7 +39,8 @@ class MPPI:
 
     Args:
         dynamics: how the state moves; the bounds of its action space are kept.
-        task: what is to be achieved; a traced task is mounted on the state by the names it needs.
+        task: what is to be achieved; a traced task is mounted on the state by the names it needs. Bounds of its action
+            space are kept, too: a task may ask for gentler driving than the vehicle could do.
         horizon: steps of a plan, T.
         samples: plans tried each tick, K. The first is the plan as it stands.
         temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen every
@@ -93,14 +96,14 @@ class MPPI:
     ) -> None:
         self.dynamics = dynamics
         self.task = mounted(task, dynamics)
-        self.dt = float(self.task.dt if dt is None else dt)
+        self.dt = number(self.task.dt if dt is None else dt, "dt")
         self._check_references(self.task)
-        self.temperature, self.effective = temperature, float(effective)
-        self.correlation, self.pull = float(correlation), float(pull)
+        self.temperature, self.effective = temperature, number(effective, "effective")
+        self.correlation, self.pull = number(correlation, "correlation"), number(pull, "pull")
         self.samples, self.iterations, self.fallback = int(samples), int(iterations), fallback
         _check_counts(horizon=horizon, samples=samples, iterations=iterations, threads=threads)
         self._check_settings()
-        action = dynamics.action
+        action = limited(dynamics.action, getattr(task, "action", None))
         self._limits = np.stack([spread(std, action), action.low, action.high])
         self._brake = action.clip(action.check(np.zeros(action.size) if brake is None else brake, "brake"))
         self.plan: Array = np.tile(self._brake, (int(horizon), 1))
@@ -149,6 +152,11 @@ class MPPI:
             cost = float(self.weights @ np.where(self.weights > 0.0, self.costs, 0.0))
             return Action(self._last.copy(), ActionStatus.SOLVED, self.plan.copy(), cost, time.perf_counter() - begun)
         return self._fall_back(f"none of {self.samples} samples has a finite cost", begun)
+
+    def __repr__(self) -> str:
+        return (
+            f"MPPI({self.dynamics!r}, {self.task!r}, {self.samples} samples of {len(self.plan)} steps of {self.dt:g} s)"
+        )
 
     @property
     def costs(self) -> Array:
@@ -221,7 +229,7 @@ class MPPI:
         heat = self.temperature
         if not (np.isfinite(self.dt) and self.dt > 0.0):
             raise ShapeError(f"dt is {self.dt}; expected seconds above zero")
-        if heat is not None and not (np.isfinite(heat) and heat > 0.0):
+        if heat is not None and not 0.0 < number(heat, "temperature") < np.inf:
             raise ShapeError(f"temperature is {heat}; expected a positive number in units of cost, or None")
         if heat is None and self.pull != 0.0:
             raise ShapeError("pull is measured in temperatures; give a temperature with it")
@@ -233,10 +241,31 @@ class MPPI:
             raise ShapeError(f"there is no fallback {self.fallback!r}; choose one of hold, shift, brake")
 
 
-def mounted(task: Any, dynamics: Dynamics) -> Any:
-    """The task on the state and action of these dynamics, where it can be moved."""
-    on = getattr(task, "on", None)
-    return task if on is None else on(dynamics.state, dynamics.action)
+def mounted(task: Any, dynamics: Any) -> Any:
+    """The task on the state and action of these dynamics."""
+    for given, kind, name in ((dynamics, Dynamics, "Dynamics"), (task, Task, "a Task")):
+        if not isinstance(given, kind):
+            raise ModelError(f"MPPI needs {name}, not {given!r} of type {type(given).__name__}; is () missing?")
+    return task.on(dynamics.state, dynamics.action)
+
+
+def limited(action: Space, wanted: Any) -> Space:
+    """An action space within the bounds of another one, too, where that has components of the same names."""
+    if not isinstance(wanted, Space) or wanted.names != action.names:
+        return action
+    low, high = np.maximum(action.low, wanted.low), np.minimum(action.high, wanted.high)
+    tighter = (low > action.low) | (high < action.high)
+    for i in np.flatnonzero(low > high):
+        raise ModelError(
+            f"the task wants {action.names[i]} in [{wanted.low[i]:g}, {wanted.high[i]:g}], but the dynamics have it in "
+            f"[{action.low[i]:g}, {action.high[i]:g}]"
+        )
+    return action.bounded({action.names[i]: (low[i], high[i]) for i in np.flatnonzero(tighter)})
+
+
+def number(value: Any, name: str) -> float:
+    """A number, or a sentence."""
+    return float(numbers(value, name))
 
 
 def spread(std: ArrayLike | None, action: Space) -> Array:

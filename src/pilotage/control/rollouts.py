@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
+from ..core.task import Task
 from ..models import FAST, bind, parameters
 from .path_integral import improve, sample_blocks
 
@@ -23,8 +24,8 @@ BLOCK = 64
 class Rollouts:
     """Samples around a plan, their costs and weights.
 
-    Rollouts of traced models are compiled when this is made, in blocks of `BLOCK` samples; all others run as plain
-    Python, one batched call of the protocol a step.
+    Rollouts of traced models run compiled, in blocks of `BLOCK` samples; all others as plain Python, one batched call
+    of the protocol a step. What is compiled, is so when this is made.
 
     Args:
         dynamics, task: the models; the task is mounted on state and action of the dynamics already.
@@ -49,8 +50,7 @@ class Rollouts:
             sample_blocks, improve, dynamics=dynamics, task=task, lanes=lanes, fastmath=FAST, nogil=True
         )
         self._sample = split(self.drivers[0], blocks, threads if compiled else 1)
-        if compiled:
-            self._compile()
+        self._compile(lanes)
 
     @property
     def costs(self) -> Array:
@@ -99,15 +99,39 @@ class Rollouts:
     def _memory(self, dt: float) -> tuple[Array, ...]:
         return parameters(self.dynamics, dt), self._c, self._costs, self._deviations
 
-    def _compile(self) -> None:
-        """Let the drivers be compiled, or loaded, before the first tick: by sampling no block at all."""
-        plan, stages = (
-            np.zeros((self.steps, self.dynamics.action.size)),
-            np.zeros((self.steps + 1, self.task.reference_size)),
-        )
-        limits, key, x = np.zeros((3, plan.shape[1])), np.zeros(3, dtype=np.int64), np.zeros(self.dynamics.state.size)
-        self.drivers[0](0, 0, x, plan, stages, limits, plan, 0.1, 0.0, key, *self._memory(0.1))
-        self.improve(plan, limits, 0.0, 0.5)
+    def _compile(self, lanes: int) -> None:
+        """Let the drivers be compiled, or loaded, before the first tick: by a rehearsal of two steps.
+
+        Models that run as Python are not called for it, others stand in: the compiled algebra around them is the same.
+        """
+        dynamics = self.dynamics if hasattr(self.dynamics, "generated") else Still(self.dynamics)
+        task = self.task if hasattr(self.task, "generated") else Free()
+        drivers = bind(sample_blocks, improve, dynamics=dynamics, task=task, lanes=lanes, fastmath=FAST, nogil=True)
+        plan = np.zeros((2, dynamics.action.size))
+        stages, key = np.zeros((3, int(getattr(task, "reference_size", 0)))), np.zeros(3, dtype=np.int64)
+        rest = np.zeros((3, plan.shape[1])), plan, 0.1, 0.5, key, parameters(dynamics, 0.1), self._c
+        costs, deviations = np.zeros((1, lanes)), np.zeros((1, -(-plan.size // 4) * 4, lanes))
+        drivers[0](0, 1, dynamics.state.identity(), plan, stages, *rest, costs, deviations)
+        drivers[1](plan, rest[0], 0.0, 0.5, lanes, costs, deviations, np.zeros((1, lanes)))
+
+
+class Still(Dynamics):
+    """Stands in for dynamics that are not compiled: of their spaces, and at rest."""
+
+    def __init__(self, other: Dynamics) -> None:
+        self.state, self.action = other.state, other.action
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        """The same state."""
+        return x
+
+
+class Free(Task):
+    """Stands in for a task that is not compiled: nothing costs anything."""
+
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Nothing."""
+        return np.zeros(np.shape(x)[:-1])
 
 
 def split(sample: Callable[..., None], blocks: int, threads: int) -> Callable[..., None]:
