@@ -26,6 +26,11 @@ class Scene:
         states: the true states so far, the last one now.
         observation: what was observed last.
         extras: whatever else a drawing wants to know.
+
+    Example:
+        >>> scene = Scene(Space("x y [m]"), dt=0.1, states=[np.array([0.0, 1.0]), np.array([0.5, 1.0])])
+        >>> scene.component("x").tolist(), scene.component("yaw") is None
+        ([0.0, 0.5], True)
     """
 
     space: Space

@@ -164,10 +164,11 @@ def plain(value: Any) -> Any:
 
 def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None) -> Simulation:
     """The world of these models; a single sensor goes by the name "reading"."""
-    named = {"reading": sensors} if isinstance(sensors, Sensor) else sensors
+    named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PilotageError(
-            f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state"
+            f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state; a sensor "
+            "with its context is a pair (sensor, context)"
         )
     return Simulation(dynamics, named, task, start)
 

@@ -145,7 +145,15 @@ class Navigation(ModelEnv):
 
 
 class NavigationVector(ModelVectorEnv):
-    """Many `Navigation` environments as one; the arguments are the same, and `num_envs`."""
+    """Many `Navigation` environments as one; the arguments are the same, and `num_envs`.
+
+    Example:
+        >>> import gymnasium, pilotage.envs
+        >>> envs = gymnasium.make_vec("pilotage/Navigation-v0", num_envs=3, beams=60)
+        >>> observations, infos = envs.reset(seed=1)
+        >>> observations["lidar"].shape, infos["reached"].tolist()
+        ((3, 60), [0, 0, 0])
+    """
 
     def __init__(
         self,

@@ -25,6 +25,11 @@ class Robot:
         model: its dynamics, for planning and control; the state has x, y and yaw.
         odometry: the same motion driven by what its wheels measure, speed [m/s] and yaw rate [rad/s]; for filters.
         footprint: discs that cover it, ``(K, 3)``: x, y in the frame of the robot, radius [m].
+
+    Example:
+        >>> long = Robot(unicycle(), unicycle(), np.array([[0.3, 0.0, 0.25], [-0.3, 0.0, 0.25]]))
+        >>> long.radius
+        0.55
     """
 
     model: Dynamics

@@ -110,8 +110,10 @@ class View:
 
     def _robot(self, canvas: Canvas, pose: Array, color: Any) -> None:
         centers, radii = discs(self.arena.robot.footprint, pose)
-        # A robot is drawn at least eight pixels wide, so that it is found on a large map.
-        least = 8.0 * (self.high - self.low).max() / self.size / 2.0
+        pixel, own = (self.high - self.low).max() / self.size, self.arena.robot.radius
         for center, r in zip(centers, radii, strict=True):
-            canvas.disc(center, max(r, least), color)
-        canvas.polygon(arrow(pose[:2], float(pose[2]), 1.25 * max(self.arena.robot.radius, least)), (255, 255, 255))
+            canvas.disc(center, max(r, 2.0 * pixel), color)
+        # On a large map the robot is too small to show where it looks: an arrow that is larger than it does.
+        small = own < 8.0 * pixel
+        length, fill = (16.0 * pixel, color) if small else (1.25 * own, (255, 255, 255))
+        canvas.polygon(arrow(pose[:2], float(pose[2]), length), fill)
