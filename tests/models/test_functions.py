@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import Space, numpy_math, torch_math
-from pilotage.models import bind, discrete_dynamics, parameters
+from pilotage.models import STRICT, bind, discrete_dynamics, parameters
 from pilotage.models.bind import _helpers
 from pilotage.models.derivative import derivative
 from pilotage.models.emit import Signature, in_place
@@ -152,12 +152,13 @@ def test_lanes_dialect(truth: Any) -> None:
     assert_same(got.T[:, len(NAMES) :].reshape(J.shape), J, 1e-12, "the vectorised derivative")
 
 
-def compiled(source: str) -> Any:
-    """The function `f` in generated source, with the helpers it calls."""
+def compiled(source: str, fastmath: tuple[str, ...] = ()) -> Any:
+    """The function `f` in generated source, with the helpers it calls, which are always compiled strictly."""
     helpers = _helpers(source)
     text = "import math\nimport numpy as np\nfrom typing import Any\nfrom numba import njit\n"
     text += f"LANES = {LANES}\n"
-    text += "\n".join(f"@njit(error_model='numpy')\n{block}" for block in (*helpers.values(), source))
+    text += "\n".join(f"@njit(error_model='numpy', fastmath={set(STRICT)})\n{block}" for block in helpers.values())
+    text += f"\n@njit(error_model='numpy', fastmath={set(fastmath) or False})\n{source}"
     namespace: dict[str, Any] = {}
     exec(text, namespace)
     return namespace["f"]

@@ -26,6 +26,11 @@ def symbols() -> tuple[Graph, Any, list[Any]]:
     return graph, SymbolicMath(graph), graph.inputs("x", 4)
 
 
+def m_where(*arguments: Any) -> Any:
+    """`where` of the trace that the first argument belongs to."""
+    return arguments[0].graph.where(*arguments)
+
+
 # What it keeps
 
 
@@ -75,6 +80,44 @@ def test_source_reads_like_the_model() -> None:
     assert "math.tan(u_steer)" in source
 
 
+def test_numbers_of_numpy_may_come_first() -> None:
+    graph, _, (a, b, _, _) = symbols()
+    two, yes = np.float64(2.0), np.bool_(True)
+    assert two + a is 2.0 + a
+    assert two - a is 2.0 - a
+    assert two / a is 2.0 / a
+    assert two % a is 2.0 % a
+    assert two**a is 2.0**a
+    assert (two < a) is (a > 2.0)
+    assert (two <= a) is (a >= 2.0)
+    assert (yes & (a < b)) is (a < b)
+    assert (yes | (a < b)) is graph.one
+
+
+def test_conditions_are_one_or_zero_among_numbers() -> None:
+    _, m, (a, b, _, _) = symbols()
+    positive = a > 0.0
+    assert b * positive is b * m.where(positive, 1.0, 0.0)
+    assert 1.0 - positive is 1.0 - m.where(positive, 1.0, 0.0)
+    assert m.where(b > 0.0, positive, 2.0) is m.where(b > 0.0, m.where(positive, 1.0, 0.0), 2.0)
+    assert m.where(b > 0.0, positive, a < b).condition
+    assert (positive == (a < b)).condition
+
+
+def test_extremes_of_folding() -> None:
+    """What has no value is NaN, as it is in numpy; nothing a constant does stops a trace."""
+    graph, m, (a, _, _, _) = symbols()
+    assert math.isnan(m.sin(math.inf).value)
+    assert math.isnan(m.log(-1.0).value)
+    assert math.isnan(m.floor(math.nan).value)
+    assert m.floor(-math.inf).value == -math.inf
+    assert (graph.one / 0.0).value == math.inf
+    assert m.exp(1e4).value == math.inf
+    assert m.maximum(math.nan, 1.0).value != m.maximum(math.nan, 1.0).value
+    assert (a**math.inf).op == "pow"
+    assert m.maximum(0.0, a).args[0] is a
+
+
 # What it refuses
 
 
@@ -117,6 +160,14 @@ def test_every_decision_is_seen(decide: Any) -> None:
         (lambda x: sum(x[0]), "takes a model value for a list or an array"),
         (lambda x: np.sin(x[0]), r"calls np\.sin on a model value; use m\.sin"),
         (lambda x: np.array([1.0, 2.0]) * x[0], r"calls np\.multiply on a model value"),
+        (lambda x: np.arctan2(x[0], 1.0), r"calls np\.arctan2 on a model value; use m\.atan2"),
+        (lambda x: np.array([x[0], x[1]]), "takes a model value for a list or an array"),
+        (lambda x: x[0][0], "takes a model value for a list or an array"),
+        (lambda x: [1.0, 2.0][x[0]], "turns a model value into a plain number"),
+        (lambda x: m_where(x[0], 1.0, 2.0), "takes a number for a condition; compare it first"),
+        (lambda x: (x[0] > 0.0) & x[1], "takes a number for a condition; compare it first"),
+        (lambda x: (x[0] > 0.0) + (x[1] > 0.0), r"calculates with conditions; write m\.where\(condition, 1\.0, 0\.0\)"),
+        (lambda x: -(x[0] > 0.0), "calculates with conditions"),
         (lambda x: x[0] + "1", r"combines a model value with str \('1'\); a number was expected"),
         (lambda x: x[0] * [1.0, 2.0], "combines a model value with list"),
         (lambda x: x[0] // 2.0, r"uses //.* write m\.floor\(a / b\)"),
@@ -129,7 +180,7 @@ def test_misuse_is_a_sentence(misuse: Any, sentence: str) -> None:
 
 
 def test_unknown_function_lists_those_there_are() -> None:
-    with pytest.raises(AttributeError, match=r"no function 'arcsin'; it has .*asin"):
+    with pytest.raises(ModelError, match=r"calls m\.arcsin, which the mathematics of models has not; it has .*asin"):
         made(lambda x, u, dt, p, m: (m.arcsin(x[0]), x[1], x[2], x[3]))
 
 
@@ -178,6 +229,14 @@ def test_parameters() -> None:
         bicycle(wheelbase="long")
     with pytest.raises(ModelError, match="parameter table has 3 axes"):
         made(lambda x, u, dt, p, m: x, table=np.zeros((2, 2, 2)))
+
+
+def test_inverted_plain_numbers() -> None:
+    """~ is wrong for Python's True, which conditions on the time step and on parameters are in numpy's step."""
+    for decide in (lambda p, dt, x: ~(dt > 0.1), lambda p, dt, x: ~((p.gain > dt) & (p.gain < 2.0))):
+        with pytest.raises(ModelError, match=r"inverts by ~ what depends on parameters or the time step only"):
+            made(lambda x, u, dt, p, m, decide=decide: (m.where(decide(p, dt, x), *x[:2]), *x[1:]), gain=1.0)
+    made(lambda x, u, dt, p, m: (m.where(~(p.gain > x[0]), x[1], 0.0), *x[1:]), gain=1.0)
 
 
 def test_values_do_not_travel_between_traces() -> None:

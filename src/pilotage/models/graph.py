@@ -23,6 +23,8 @@ BINARY = {"atan2": "atan2", "hypot": "hypot", "minimum": "min", "maximum": "max"
 """Functions of two arguments, and the operations they are."""
 OTHERS = {"clip", "lookup", "lookup_slope", "pi", "where"}
 LOGIC = {"and", "or", "not"}
+PLAIN = {"dt", "p", "s", "c"}
+"""Inputs that are plain numbers of Python where a model runs on arrays: the time step and parameters."""
 COMMUTES = {"add", "mul", "hypot", "eq", "ne", "and", "or"}
 FOLD: dict[str, Callable[..., Any]] = {
     **{name: getattr(numpy_math, name) for name in UNARY},
@@ -46,6 +48,10 @@ class Graph:
     """All nodes of one trace. Equal nodes are the same object, whichever thread makes them.
 
     Constants fold, and so do ``0 * a`` and ``a - a``, to zero: a NaN or an infinity in `a` is not seen there.
+
+    Attributes:
+        nodes: every node after its arguments.
+        zero, one: the constants.
     """
 
     def __init__(self) -> None:
@@ -226,7 +232,14 @@ class Graph:
     def _logic(self, op: str, args: tuple[Expr, ...]) -> Expr | None:
         """A condition of which a part is known; None when none is."""
         if op == "not":
-            return self.const(float(not args[0].value)) if args[0].op == "const" else None
+            if args[0].op == "const":
+                return self.const(float(not args[0].value))
+            if {self.nodes[i].value[0] for i in reachable(args) if self.nodes[i].op == "input"} <= PLAIN:
+                raise ModelError(
+                    f"{where_called()} inverts by ~ what depends on parameters or the time step only; to Python these "
+                    "are plain numbers, and ~True is -2: write the opposite comparison"
+                )
+            return None
         for a, b in (args, args[::-1]):
             if a.op == "const":
                 return b if bool(a.value) == (op == "and") else self.const(float(op == "or"))

@@ -176,7 +176,7 @@ def lane_wrap(a: float) -> float:
 
 
 def lane_mod(a: float, b: float) -> float:
-    """What `a` leaves when divided by `b`, with the sign of `b`."""
+    """What `a` leaves when divided by `b`, with the sign of `b`; for quotients up to 1e15."""
     r = a - b * np.floor(a / b)
     return r + b if r * b < 0.0 else r  # the quotient may have rounded up to a whole number
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -43,11 +42,11 @@ def raster_cell(p: Any, header: int, x: float, y: float) -> tuple[int, float, fl
     i, j = raster_place(p, header, x, y)
     columns = p[header + 5]
     rows = p[header + 6]
-    # The comparisons are written so that NaN ends up at the first cell: no index leaves the table.
-    a = i if i > 0.0 else 0.0
-    b = j if j > 0.0 else 0.0
-    a = a if a < columns - 1.0 else columns - 1.0
-    b = b if b < rows - 1.0 else rows - 1.0
+    # The comparisons are written so that NaN stays in the place and has some cell: no index leaves the table.
+    a = 0.0 if i < 0.0 else i
+    b = 0.0 if j < 0.0 else j
+    a = columns - 1.0 if a > columns - 1.0 else a
+    b = rows - 1.0 if b > rows - 1.0 else b
     i0 = int(a) if a < columns - 1.0 else int(max(columns - 2.0, 0.0))
     j0 = int(b) if b < rows - 1.0 else int(max(rows - 2.0, 0.0))
     return int(p[header + 7]) + j0 * int(columns) + i0, a - i0, b - j0
@@ -65,7 +64,7 @@ def lookup(p: Any, header: int, x: float, y: float) -> float:
     right, up = raster_steps(p, header)
     low = p[k] + a * (p[k + right] - p[k])
     high = p[k + up] + a * (p[k + up + right] - p[k + up])
-    return low + b * (high - low) if x == x and y == y else math.nan
+    return low + b * (high - low)
 
 
 def lookup_slopes(p: Any, header: int, x: float, y: float) -> tuple[float, float]:

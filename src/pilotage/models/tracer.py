@@ -44,8 +44,10 @@ class SymbolicMath:
     def __getattr__(self, name: str) -> Callable[..., Expr]:
         if name in UNARY or name in BINARY:
             return partial(self.graph.node, BINARY.get(name, name))
+        if name.startswith("__"):
+            raise AttributeError(name)  # what copying and inspecting ask for is no function of a model
         known = ", ".join(sorted([*UNARY, *BINARY, *OTHERS]))
-        raise AttributeError(f"the mathematics of models has no function {name!r}; it has {known}")
+        raise ModelError(f"{where_called()} calls m.{name}, which the mathematics of models has not; it has {known}")
 
     def clip(self, x: Any, low: Any, high: Any) -> Expr:
         return self.graph.node("min", self.graph.node("max", x, low), high)
