@@ -19,14 +19,20 @@ Mask = NDArray[np.bool_]
 
 
 def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], name: str, unknown: str) -> str:
-    """What is wrong with a start or goal in a cell (row, column), or nothing ("") when a path may begin there."""
+    """What is wrong with a start or goal in a cell (row, column), or nothing ("") when a path may begin there.
+
+    The depth of a collision is how far the point would have to move to be in a cell that can be passed.
+    """
     row, column = cell
     place = f"{name} ({point[0]:.2f}, {point[1]:.2f})"
     ny, nx = grid.shape
     if not (0 <= row < ny and 0 <= column < nx):
         return f"{place} is {_distance_off(grid, point):.2f} m off the map"
     if grid.occupied[row, column]:
-        return f"{place} is in collision by {_depth(grid, point, unknown):.2f} m{_radius(grid, point)}"
+        found = _nearest(grid.free if unknown == "blocked" else ~grid.occupied, grid.world_to_grid(point))
+        if found is None:
+            return f"{place} is in collision, and no cell of the map can be passed{_radius(grid, point)}"
+        return f"{place} is in collision by {found[1] * grid.resolution:.2f} m{_radius(grid, point)}"
     if unknown == "blocked" and not grid.free[row, column]:
         return f'{place} is in an unknown cell; unknown="free" would plan through unknown cells'
     return ""
@@ -36,12 +42,6 @@ def _distance_off(grid: OccupancyGrid, point: Array) -> float:
     p = grid.world_to_grid(point)
     beyond = np.maximum(np.maximum(-p, p - np.array(grid.shape[::-1])), 0.0)
     return float(np.hypot(*beyond)) * grid.resolution
-
-
-def _depth(grid: OccupancyGrid, point: Array, unknown: str) -> float:
-    """How far [m] the point would have to move to be in a cell that can be passed."""
-    found = _nearest(grid.free if unknown == "blocked" else ~grid.occupied, grid.world_to_grid(point))
-    return (float(np.hypot(*grid.shape)) if found is None else found[1]) * grid.resolution
 
 
 def _nearest(mask: Mask, p: Array) -> tuple[Cells, float] | None:

@@ -255,7 +255,7 @@ class Query:
             limit = _WITHOUT_CLOCK if deadline is None else _CHUNK
             outcome = search(
                 space.cells, space.width, self.costs, last, self.scaled_weight, self.diagonal,
-                self.round, space.heads, space.shift, space.pool, state, limit,
+                self.round, space.heads, space.shift, space.pool, space.found, state, limit,
             )  # fmt: skip
             if outcome == POOL_FULL:
                 space.grow()

@@ -32,6 +32,7 @@ class Workspace:
         self.pool: Integers = np.empty(4096, dtype=np.int64)
         self.heads: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self.shift = COARSE
+        self.found: Integers = np.empty(8, dtype=np.int64)
         self.state: Integers = np.zeros(STATE_SIZE, dtype=np.int64)
         self.passable_count = int(np.count_nonzero(passable))
         self._floor = NEVER
