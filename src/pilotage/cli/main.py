@@ -11,6 +11,7 @@ import pilotage
 from pilotage.core.errors import MissingExtra, PilotageError
 
 from .demo import demos_app
+from .progress import progress
 
 EXAMPLES = """
 ```
@@ -73,7 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        code = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
+        with progress():
+            code = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, PilotageError, OSError) as error:
         print(f"pilotage: {_sentence(error)}", file=sys.stderr)
         return 2

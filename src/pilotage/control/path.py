@@ -6,9 +6,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from .._compiling import njit
 from ..core.errors import ShapeError
 from ..core.results import Plan
 

@@ -47,7 +47,14 @@ class Rollouts:
         self._deviations = np.zeros((blocks, -(-numbers // 4) * 4, lanes))
         self._c = parameters(task)
         self.drivers = bind(
-            sample_blocks, improve, dynamics=dynamics, task=task, lanes=lanes, fastmath=FAST, nogil=True
+            sample_blocks,
+            improve,
+            dynamics=dynamics,
+            task=task,
+            lanes=lanes,
+            fastmath=FAST,
+            nogil=True,
+            purpose="MPPI",
         )
         self._sample = split(self.drivers[0], blocks, threads if compiled else 1)
         self._compile(lanes)

@@ -41,7 +41,9 @@ class Declared:
         def __getattr__(self, name: str) -> Any:
             kind = type(self).__name__
             if name in SPACES:
-                raise MissingSpace(f"{kind} has no {name}; declare it: {name} = Space(...), in the class or its __init__")
+                raise MissingSpace(
+                    f"{kind} has no {name}; declare it: {name} = Space(...), in the class or its __init__"
+                )
             raise AttributeError(f"{kind!r} object has no attribute {name!r}")
 
 

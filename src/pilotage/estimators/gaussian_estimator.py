@@ -213,7 +213,7 @@ class GaussianEstimator(ABC):
 
     def _bound(self, many: Any, one: Any, **models: Any) -> tuple[Callable[..., int], Callable[..., int]]:
         fill = {"predict_belief": self._drivers.predict, "update_belief": self._drivers.update}
-        many, one = bind(many, one, fill=fill, heap=False, **models)
+        many, one = bind(many, one, fill=fill, heap=False, purpose=type(self).__name__, **models)
         return many, restoring(one) if isinstance(one, FunctionType) else one
 
     def _key(self) -> tuple[Any, ...]:

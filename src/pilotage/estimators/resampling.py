@@ -11,9 +11,9 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from .._compiling import njit
 from ..core.errors import PilotageError, ShapeError
 from ..core.streams import Rng, generator
 

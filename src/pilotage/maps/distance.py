@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from .._compiling import njit
 
 
 def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:

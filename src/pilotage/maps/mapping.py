@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage._compiling import njit
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from .._compiling import njit
 
 LANES = 32
 """Measured best of 8 to 64, with 4 and with 8 numbers to a vector register."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from .._compiling import njit
 
 _SQRT_HALF = math.sqrt(0.5)
 _SQRT_TURN = math.sqrt(2.0 * math.pi)

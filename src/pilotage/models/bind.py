@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics, Sensor, Task
+from ..core.declared import called
 from ..core.errors import ModelError
 from ..core.space import Space
 from . import lane_math, scalar
@@ -71,6 +72,11 @@ class Models:
                     f"the {kind} was given on the state ({', '.join(names)}) and the {states[0][0]} on "
                     f"({', '.join(states[0][1])}); mount it by .on(state) first"
                 )
+
+    def described(self, purpose: str) -> str:
+        """What code is for, in words: "of EKF for bicycle, gnss"."""
+        names = ", ".join(called(model) for model in (self.dynamics, self.sensor, self.task) if model is not None)
+        return " ".join([*(["of", purpose] if purpose else []), *(["for", names] if names else [])])
 
     def size(self, name: str) -> int:
         """The value of a `Size` slot."""
@@ -130,6 +136,7 @@ def bind(
     fastmath: tuple[str, ...] = STRICT,
     nogil: bool = False,
     heap: bool = True,
+    purpose: str = "",
 ) -> Any:
     """Working copies of `drivers` (a single one, or a tuple in the order given) that run these models.
 
@@ -145,6 +152,7 @@ def bind(
         nogil: let other threads run while compiled code does; worth it for calls of a hundred microseconds and more.
         heap: False for drivers that make no arrays: their views are then not counted, which halves the time of a call
             of a microsecond.
+        purpose: what the drivers are for, such as "EKF", for the line that says what is being compiled.
 
     Drivers that are compiled are read as text: they are written with `def` at the top of a module, and call nothing
     but slots, other such functions, Python's own, and what they find as ``math.`` and ``np.``; constants are numbers.
@@ -172,7 +180,7 @@ def bind(
     plain = {name for name, source in sources.items() if source is None}
     tainted = _tainted(parts, plain)
     entries = {d.__name__ for d in drivers}.union(*(parts.calls[n] for n in tainted))
-    compiled = _compile(parts, entries, tainted, sizes, sources, fastmath, nogil, heap)
+    compiled = _compile(parts, entries, tainted, sizes, sources, fastmath, nogil, heap, models.described(purpose))
     if not tainted:
         done = [compiled[d.__name__] for d in drivers]
     else:
@@ -256,7 +264,7 @@ def _tainted(parts: _Parts, plain: set[str]) -> set[str]:
 
 def _compile(
     parts: _Parts, entries: set[str], tainted: set[str], sizes: dict[str, int], sources: dict[str, str | None],
-    fastmath: tuple[str, ...], nogil: bool, heap: bool,
+    fastmath: tuple[str, ...], nogil: bool, heap: bool, purpose: str,
 ) -> dict[str, Any]:  # fmt: skip
     """Everything that can be compiled, written to one file and handed to numba, which compiles what is called.
 
@@ -286,6 +294,9 @@ def _compile(
     aliases = [f"{slot} = {driver}\n" for slot, driver in sorted(parts.aliases.items()) if driver in functions]
     text += "\n\n" + "".join(aliases) if aliases else ""
     module = load_source(text, next(iter(functions or blocks)), entries & written.keys())
+    from .._compiling import purposes  # not earlier: it loads numba
+
+    purposes.setdefault(module.__name__, purpose)
     return {name: getattr(module, name) for name in written}
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from ..._compiling import njit
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]

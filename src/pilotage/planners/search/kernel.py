@@ -28,7 +28,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from ..._compiling import njit
 
 STRAIGHT = 1136689
 DIAGONAL = 1607521
