@@ -36,6 +36,10 @@ class Scenario:
         start, goal: cells (x, y).
         optimal_length: published length of the shortest path [cells].
         bucket: difficulty class, the length divided by 4.
+
+    Example:
+        >>> Scenario("arena.map", 49, 49, start=(1, 11), goal=(1, 12), optimal_length=1.0).bucket
+        0
     """
 
     map_name: str
@@ -133,6 +137,14 @@ def find_movingai_map(scenarios: PathLike) -> Path:
 
     Raises:
         FormatError: when neither exists.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> for name in ("arena.map", "arena.map.scen"):
+        ...     _ = (folder / name).write_text("version 1\\n")
+        >>> find_movingai_map(folder / "arena.map.scen").name
+        'arena.map'
     """
     path = Path(scenarios)
     own = path.name.removesuffix(".gz").removesuffix(".scen")

@@ -45,6 +45,10 @@ class RosMap:
         free_thresh: below it, a cell counts as free.
         mode: how pixels are read and written: "trinary", "scale" or "raw".
         negate: white is occupied instead of black.
+
+    Example:
+        >>> RosMap(np.zeros((2, 3), dtype=np.float32), resolution=0.05).occupied_thresh
+        0.65
     """
 
     occupancy: NDArray[np.float32]
@@ -100,6 +104,13 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     Raises:
         FormatError: for an occupancy, resolution, origin, mode, threshold or image format that cannot be written.
         OSError: when the folder cannot be written.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> folder = pathlib.Path(tempfile.mkdtemp())
+        >>> write_ros_map(folder / "hall.yaml", RosMap(np.array([[0.0, 1.0]], dtype=np.float32), resolution=0.1))
+        >>> sorted(file.name for file in folder.iterdir())
+        ['hall.pgm', 'hall.yaml']
     """
     target = Path(path)
     _check_writable(ros_map, target)

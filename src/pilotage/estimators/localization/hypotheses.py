@@ -29,6 +29,13 @@ class Localization:
         slow, fast: running means of how well readings were explained; see `MonteCarloLocalization`.
         updates: how many readings they are means of.
         side, angle: size of the bins that are clustered [m], [rad].
+
+    Example:
+        >>> import numpy as np
+        >>> places = np.repeat([[0.0, 0.0, 0.0], [9.0, 0.0, 3.0]], [30, 10], axis=0)
+        >>> where = Localization(Particles(Space("x y [m]", "yaw: angle"), places))
+        >>> [round(weight, 2) for weight, _ in where.hypotheses], where.moments().mean.tolist()
+        ([0.75, 0.25], [0.0, 0.0, 0.0])
     """
 
     particles: Particles
