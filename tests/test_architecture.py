@@ -6,6 +6,7 @@ Run as a script (`python -m tests.test_architecture`) it writes the pinned names
 from __future__ import annotations
 
 import ast
+import enum
 import importlib
 import pkgutil
 import re
@@ -13,6 +14,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
+from typing import Any
 
 import pytest
 
@@ -45,6 +48,12 @@ HOMES = {
     "cyclopts": {"cli"},
     "sympy": set[str](),
     "filterpy": set[str](),
+}
+# Protocols and abstract parts, of which there is nothing to run; what decorators make, which show it; and the end of
+# the compiled code on this machine.
+NOT_RUN = {
+    *("Belief", "Controller", "Estimator", "Filter", "Mathematics", "Part", "Perception", "Planner", "WorldModel"),
+    *("TracedDynamics", "TracedSensor", "TracedTask", "clear_cache"),
 }
 # Rooms that meet through core's types and otherwise do not know each other.
 STRANGERS = [("control", "estimators"), ("estimators", "planners"), ("planners", "estimators"), ("planners", "control")]
@@ -100,6 +109,19 @@ def test_exports_exist_and_are_documented(room: str) -> None:
     assert set(names) <= set(dir(module))
     silent = [name for name in names if callable(getattr(module, name)) and not getattr(module, name).__doc__]
     assert not silent, f"public names without a docstring: {silent}"
+
+
+@pytest.mark.parametrize("room", OPEN)
+def test_exports_have_examples_that_run(room: str) -> None:
+    module = importlib.import_module(f"pilotage.{room}") if exported(room) else None
+    shown = {name: getattr(module, name) for name in exported(room) if name not in NOT_RUN}
+    silent = [name for name, value in shown.items() if isinstance(value, type | FunctionType) and not example(value)]
+    assert not silent, f"public names without an example in their docstring: {silent}"
+
+
+def example(value: Any) -> bool:
+    """Whether something public shows how it is used; errors and kinds of outcome are not used, but met."""
+    return ">>>" in (value.__doc__ or "") or (isinstance(value, type) and issubclass(value, Exception | enum.Enum))
 
 
 @pytest.mark.parametrize("library", sorted(HOMES))

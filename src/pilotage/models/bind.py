@@ -120,7 +120,13 @@ DYNAMICS = {"step", "linearized_step", "process_noise", "step_lanes"}
 
 
 def parameters(model: Any, dt: float | None = None) -> Any:
-    """The parameter vector that compiled code of `model` reads; empty for models that are not traced."""
+    """The parameter vector that compiled code of `model` reads; empty for models that are not traced.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> parameters(gnss(std=1.5))
+        array([1.5, 1.5])
+    """
     vector = getattr(model, "vector", None)
     return EMPTY if vector is None else vector(dt)
 
