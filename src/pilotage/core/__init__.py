@@ -9,6 +9,7 @@ from .dynamics import Dynamics as Dynamics
 from .errors import CovarianceError as CovarianceError
 from .errors import FormatError as FormatError
 from .errors import MissingExtra as MissingExtra
+from .errors import MissingFile as MissingFile
 from .errors import ModelError as ModelError
 from .errors import PilotageError as PilotageError
 from .errors import ShapeError as ShapeError
@@ -67,6 +68,7 @@ __all__ = [
     "Gaussian",
     "Mathematics",
     "MissingExtra",
+    "MissingFile",
     "Mixture",
     "ModelError",
     "Part",

@@ -30,6 +30,10 @@ class FormatError(PilotageError, ValueError):
     """A file that does not hold what its format promises."""
 
 
+class MissingFile(PilotageError, FileNotFoundError):
+    """A file that is to be read, and is not there."""
+
+
 class MissingExtra(PilotageError, ImportError):
     """An optional dependency that is not installed."""
 

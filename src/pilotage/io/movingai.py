@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError
 
+from .contents import contents
+
 PASSABLE = ".GS"
 BLOCKED = "@OTW"
 PathLike = str | os.PathLike[str]
@@ -157,7 +159,7 @@ def find_movingai_map(scenarios: PathLike) -> Path:
 
 
 def _lines(path: PathLike) -> list[str]:
-    data = Path(path).read_bytes()
+    data = contents(path)
     try:
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError
+
+from .contents import contents
 
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
 _MAX_PIXELS = 1 << 30
@@ -36,7 +37,7 @@ def read_pgm(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         >>> read_pgm(file)
         array([[  0, 254]], dtype=uint8)
     """
-    data = Path(path).read_bytes()
+    data = contents(path)
     magic, (width, height, peak), start = _header(data, path)
     if magic == b"P5":
         values = _binary_pixels(data, start, width * height, peak, path)

@@ -26,6 +26,7 @@ from PIL import Image, UnidentifiedImageError
 from pilotage.core.errors import FormatError
 
 from .atomic import write_atomic
+from .contents import contents
 from .pgm import encode_pgm, read_pgm
 
 MODES = ("trinary", "scale", "raw")
@@ -67,7 +68,7 @@ def read_ros_map(path: PathLike) -> RosMap:
         path: the yaml file; its `image` is looked up relative to it.
 
     Raises:
-        FileNotFoundError: when the yaml file does not exist.
+        MissingFile: when the yaml file does not exist.
         FormatError: naming the file and the field that is missing or wrong, or what is wrong with the image.
 
     Example:
@@ -143,7 +144,7 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
 
 def _read_yaml(path: PathLike) -> dict[str, Any]:
     try:
-        fields = yaml.safe_load(Path(path).read_bytes())
+        fields = yaml.safe_load(contents(path))
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:  # brackets within brackets, without end
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""

@@ -99,6 +99,7 @@ class OccupancyGrid(GridCells):
         """Read a ROS map (`.yaml` with its pgm or png) or a MovingAI map (`.map`, `.map.gz`; cells of 1 m).
 
         Raises:
+            MissingFile: when there is no such file.
             FormatError: naming the file and what is wrong in it.
         """
         name = Path(path).name.lower().removesuffix(".gz")
