@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.integrate
 
 from pilotage.core import Dynamics
 from pilotage.models import acrobot, cart_pole, pendulum, planar_arm, quadrotor
@@ -114,6 +115,28 @@ def test_free_quadrotor() -> None:
     assert np.ptp(energy, axis=0).max() < 1e-8 * energy.max()
     momentum = turned(xs[..., 3:7], J * w)
     assert np.ptp(momentum, axis=0).max() < 1e-7 * np.abs(momentum).max()
+
+
+def test_quadrotor_against_newton_and_euler() -> None:
+    """Flight under a constant action, by rotation matrices and an adaptive integrator."""
+    mass, J, drag = 0.8, np.array([3e-3, 5e-3, 7e-3]), 0.3
+    model = quadrotor(mass=mass, inertia=tuple(J), drag=drag, gravity=9.7)
+    x = model.state.sample(rng=7)
+    thrust, torque = 6.0, np.array([2e-3, -1e-3, 3e-3])
+
+    def rates(t: float, s: np.ndarray) -> np.ndarray:
+        R, v, w = s[3:12].reshape(3, 3), s[12:15], s[15:]
+        turning = R @ np.array([[0.0, -w[2], w[1]], [w[2], 0.0, -w[0]], [-w[1], w[0], 0.0]])
+        push = R[:, 2] * thrust / mass - drag / mass * v - [0.0, 0.0, 9.7]
+        return np.concatenate([v, turning.ravel(), push, (torque - np.cross(w, J * w)) / J])
+
+    R = turned(x[3:7], np.eye(3)[:, None])[:, 0].T
+    start = np.concatenate([x[:3], R.ravel(), x[7:]])
+    end = scipy.integrate.solve_ivp(rates, (0.0, 0.5), start, rtol=1e-11, atol=1e-12).y[:, -1]
+    for _ in range(500):
+        x = model.step(x, [thrust, *torque], 1e-3)
+    np.testing.assert_allclose([*x[:3], *x[7:]], [*end[:3], *end[12:]], atol=1e-8)
+    np.testing.assert_allclose(turned(x[3:7], np.eye(3)[:, None])[:, 0].T, end[3:12].reshape(3, 3), atol=1e-8)
 
 
 def turned(q: np.ndarray, v: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import pytest
 import scipy.integrate
 import scipy.linalg
 
-from pilotage.core import ModelError, Space
+from pilotage.core import ModelError, PilotageError, Space
 from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, parameters
 from pilotage.testing import check_dynamics
 
@@ -80,6 +80,13 @@ def test_new_matrices_and_steps_share_one_kernel() -> None:
         parameters(first)
 
 
+def test_unstable_models_are_bound_at_any_rate() -> None:
+    """What is generated does not depend on a step that the model could not take."""
+    fast = LinearDynamics([[800.0]])
+    assert fast.kernel_key == LinearDynamics([[-1.0]]).kernel_key
+    assert fast.step([1.0], [], 1e-3).tolist() == pytest.approx([np.exp(0.8)])
+
+
 def test_irregular_clocks_do_not_grow_memory() -> None:
     model = LinearDynamics(A, B)
     for k in range(300):
@@ -106,6 +113,9 @@ def test_discrete_models_hold_for_their_step_only() -> None:
         (lambda: LinearDynamics(A, state=Space("x y [m]")), "needs 3 reals or angles"),
         (lambda: LinearDynamics(np.zeros((4, 4)), state=Space("q: quaternion")), "needs 4 reals or angles"),
         (lambda: LinearDynamics(A, B, action=Space("a b")), "B has 1 columns, but the action has 2 components"),
+        (lambda: LinearDynamics(np.zeros((0, 0))), r"A has shape \(0, 0\); a matrix with one or more rows"),
+        (lambda: LinearDynamics([[800.0]]).step([1.0], [], 1.0), r"exp\(A dt\) overflows: .* a step of 1.0 s"),
+        (lambda: LinearDynamics(A, B).step("now", [0.0], 0.1), "state of linear_dynamics is not an array of numbers"),
         (lambda: LinearDynamics([["a"]]), "A must be a matrix of numbers"),
         (lambda: LinearDynamics([[np.nan]]), "A has entries that are NaN or infinite"),
         (lambda: LinearSensor([[1.0, 0.0]], [[1.0, 0.0]]), r"R has shape \(1, 2\); \(1, 1\) was expected"),
@@ -114,7 +124,7 @@ def test_discrete_models_hold_for_their_step_only() -> None:
     ],
 )
 def test_wrong_matrices_are_sentences(make: object, sentence: str) -> None:
-    with pytest.raises(ModelError, match=sentence):
+    with pytest.raises(PilotageError, match=sentence):
         make()  # type: ignore[operator]
 
 

@@ -41,7 +41,15 @@ def test_singer_keeps_its_digits(h: float) -> None:
     """Singer (1970), eq. 10 and 13, in fifty digits, over ten orders of magnitude of dt / tau."""
     tau, std = 4.0, 1.5
     model = singer(1, tau=tau, accel_std=std)
-    a, T = mpmath.mpf(1) / mpmath.mpf(tau), mpmath.mpf(float(h * tau))
+    F, Q = singer_in_long_numbers(h * tau, tau, std)
+    got_F, _ = model.linearize(np.zeros(3), [], h * tau)
+    np.testing.assert_allclose(got_F, F, rtol=1e-13, atol=0)
+    np.testing.assert_allclose(model.noise(np.zeros(3), [], h * tau), Q, rtol=1e-12, atol=0)
+
+
+@mpmath.workdps(50)
+def singer_in_long_numbers(dt: float, tau: float, std: float) -> tuple[np.ndarray, np.ndarray]:
+    a, T = mpmath.mpf(1) / mpmath.mpf(tau), mpmath.mpf(dt)
     e, e2 = mpmath.exp(-a * T), mpmath.exp(-2 * a * T)
     F = [[1, T, (a * T - 1 + e) / a**2], [0, 1, (1 - e) / a], [0, 0, e]]
     q11 = (1 - e2 + 2 * a * T + 2 * (a * T) ** 3 / 3 - 2 * (a * T) ** 2 - 4 * a * T * e) / (2 * a**5)
@@ -51,9 +59,7 @@ def test_singer_keeps_its_digits(h: float) -> None:
     q23 = (e2 + 1 - 2 * e) / (2 * a**2)
     q33 = (1 - e2) / (2 * a)
     Q = [[q * 2 * a * std**2 for q in row] for row in ([q11, q12, q13], [q12, q22, q23], [q13, q23, q33])]
-    got_F, _ = model.linearize(np.zeros(3), [], h * tau)
-    np.testing.assert_allclose(got_F, np.array(F, dtype=float), rtol=1e-13, atol=0)
-    np.testing.assert_allclose(model.noise(np.zeros(3), [], h * tau), np.array(Q, dtype=float), rtol=1e-12, atol=0)
+    return np.array(F, dtype=float), np.array(Q, dtype=float)
 
 
 def test_singer_limits() -> None:
@@ -99,6 +105,27 @@ def test_turning_along_the_heading(w: float, accelerating: bool) -> None:
     np.testing.assert_allclose(y[:2], place, atol=1e-10)
     np.testing.assert_allclose(np.sin(y[2] - x[2] - w * dt), 0.0, atol=1e-14)
     np.testing.assert_allclose(y[3:], [x[3] + a * dt, w, *x[5:]], atol=1e-14)
+
+
+@pytest.mark.parametrize("family", [ctrv, ctra, constant_turn])
+def test_straight_motion_is_the_limit_of_turning(family: Any) -> None:
+    """Step, Jacobian and noise pass smoothly through a turn rate of zero."""
+    model, dt = family(), 0.9
+    x = model.state.sample(rng=4)
+    turning = model.state.index("yaw_rate")
+
+    def at(w: float) -> np.ndarray:
+        y = x.copy()
+        y[turning] = w
+        F, _ = model.linearize(y, [], dt)
+        return np.concatenate([model.step(y, [], dt), F.ravel(), model.noise(y, [], dt).ravel()])
+
+    h = 1e-4
+    straight = at(0.0)
+    assert np.isfinite(straight).all()
+    np.testing.assert_allclose(straight, 0.5 * (at(h) + at(-h)), atol=1e-6)
+    for w in (1e-12, 1e-9, -1e-7):
+        np.testing.assert_allclose(straight + w * (at(h) - at(-h)) / (2 * h), at(w), atol=1e-12)
 
 
 @pytest.mark.parametrize("family", [ctrv, ctra, constant_turn])

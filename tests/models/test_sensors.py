@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from pilotage.core import ModelError, ShapeError, Space
 from pilotage.models import (
@@ -11,9 +12,12 @@ from pilotage.models import (
     bearing_to,
     body_velocity,
     compass,
+    ctra,
     gnss,
+    gyroscope,
     imu,
     position,
+    quadrotor,
     radar,
     range_bearing,
     range_to,
@@ -63,6 +67,35 @@ def test_body_velocity_keeps_its_length() -> None:
 def test_imu_feels_the_curve() -> None:
     """Centripetal acceleration v^2 / r towards the centre, on the left in a left turn."""
     assert imu(bias=(0.1, 0.2, 0.3)).observe([5.0, 0.5, 1.0]).tolist() == pytest.approx([1.1, 2.7, 0.8])
+
+
+def test_imu_feels_what_the_trajectory_does() -> None:
+    """Second differences of a closed-form drive, turned into the body."""
+    drive, h = ctra(), 1e-4
+    x = np.array([1.0, 2.0, 0.7, 6.0, 0.4, 1.5])
+    places = [drive.step(x, [], t)[:2] for t in (0.0, h, 2 * h)]
+    middle = drive.step(x, [], h)
+    ax, ay = (places[0] - 2 * places[1] + places[2]) / h**2
+    c, s = np.cos(middle[2]), np.sin(middle[2])
+    z = imu().on(drive.state).observe(middle)
+    np.testing.assert_allclose(z, [c * ax + s * ay, c * ay - s * ax, 0.4], atol=1e-6)
+
+
+def test_strapdown_sensors_against_rotation_matrices() -> None:
+    """Specific force is acceleration less gravity, in the body; the gyroscope gives the rate of the attitude."""
+    body = Space("q: quaternion", "wx wy wz [rad/s]", "ax ay az [m/s^2]")
+    x = body.sample(20, rng=0)
+    attitude = Rotation.from_quat(x[:, [1, 2, 3, 0]])
+    force = attitude.inv().apply(x[:, 7:] - [0.0, 0.0, -9.81])
+    np.testing.assert_allclose(accelerometer().on(body).observe(x), force, atol=1e-12)
+    np.testing.assert_allclose(
+        tilt(bias=(0.1, 0.2, 0.3)).on(body).observe(x), attitude.inv().apply([0.0, 0.0, 9.81]) + [0.1, 0.2, 0.3]
+    )
+    drone, h = quadrotor(inertia=(1.0, 1.0, 1.0)), 1e-3  # a ball keeps its rate
+    flying = drone.state.sample(20, rng=1)
+    later = drone.step(flying, [0.0, 0.0, 0.0, 0.0], h)
+    turned = Rotation.from_quat(flying[:, [4, 5, 6, 3]]).inv() * Rotation.from_quat(later[:, [4, 5, 6, 3]])
+    np.testing.assert_allclose(gyroscope().on(drone.state).observe(flying), turned.as_rotvec() / h, atol=1e-9)
 
 
 def test_accelerometer_feels_gravity_upwards() -> None:

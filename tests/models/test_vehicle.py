@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import ShapeError
+from pilotage.core import ModelError, ShapeError
 from pilotage.models import (
     bicycle,
     bicycle_inverse,
@@ -44,6 +44,10 @@ def test_inverse_at_standstill(inverse: Any) -> None:
     assert inverse([1.0, 2.0, 3.0, 0.0], [1.0, 2.0, 3.0, 0.0], 0.1).tolist() == [0.0, 0.0]
     with pytest.raises(ShapeError, match="x1 has shape"):
         inverse([1.0, 2.0, 3.0, 0.0], [1.0, 2.0, 3.0], 0.1)
+    with pytest.raises(ShapeError, match=r"batch axes \(3,\) and \(2,\), which do not broadcast"):
+        inverse(np.zeros((3, 4)), np.zeros((2, 4)), 0.1)
+    with pytest.raises(ModelError, match="states of one instant do not tell the action"):
+        inverse(np.zeros(4), np.ones(4), 0.0)
 
 
 def test_inverse_in_torch_has_gradients() -> None:

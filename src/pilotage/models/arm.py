@@ -12,7 +12,7 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, dynamics
-from .params import Values
+from .params import Values, whole
 from .traced_dynamics import TracedDynamics
 
 
@@ -50,6 +50,7 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
         >>> arm.step([-math.pi / 2, 0.0, 0.0, 0.0], [0.0, 0.0], 0.1)[:2].round(6).tolist()  # it hangs, and stays
         [-1.570796, 0.0]
     """
+    links = whole(links, "the number of links of a planar arm", 1, 8)
     family = _planar_arm(links)
     for name in ("masses", "lengths"):
         if np.shape(settings.get(name, (1.0,) * links)) != (links,):
@@ -61,8 +62,6 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
 
 @cache
 def _planar_arm(links: int) -> DynamicsFamily:
-    if not 1 <= links <= 8:
-        raise ModelError(f"a planar arm has 1 to 8 links, not {links!r}")
     numbers = range(1, links + 1)
     state = Space(
         " ".join(f"joint{i}" for i in numbers) + ": angle", " ".join(f"rate{i}" for i in numbers) + " [rad/s]"

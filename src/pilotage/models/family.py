@@ -46,6 +46,8 @@ class Family(ABC, Generic[Member]):
         for role, space in spaces.items():
             if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ModelError(f"the {role} of {body.__name__} must be a Space, not {space!r}")
+            if role != "action" and not space.size:
+                raise ModelError(f"the {role} of {body.__name__} has no components; it needs one or more")
         keyword = inspect.Parameter.KEYWORD_ONLY
         settings = [p for p in inspect.signature(self.__call__).parameters.values() if p.kind == keyword]
         self._settings = tuple(p.name for p in settings)

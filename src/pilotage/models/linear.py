@@ -9,8 +9,8 @@ new matrix, or a new time step, compiles nothing.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from .traced_dynamics import TracedDynamics
 from .traced_sensor import TracedSensor
 
 UNROLLED = 6  # largest state whose products are written out; compiling takes long for larger ones
-KEPT = 64  # time steps whose matrices are kept; irregular clocks make a new one at every step
+KEPT = 64  # time steps whose matrices are kept, until that many others have come; irregular clocks never repeat one
 
 
 class LinearDynamics(Dynamics):
@@ -89,7 +89,7 @@ class LinearDynamics(Dynamics):
             raise ModelError(f"the state of a linear model needs {n} reals or angles; {self.state} was given")
         if self.action.size != self.B.shape[1]:
             raise ModelError(f"B has {self.B.shape[1]} columns, but the action has {self.action.size} components")
-        self._steps: OrderedDict[float, TracedDynamics] = OrderedDict()
+        self._steps: dict[float, TracedDynamics] = {}
 
     @classmethod
     def discrete(
@@ -133,7 +133,13 @@ class LinearDynamics(Dynamics):
         """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
         dt = float(seconds(dt, backward=True))
         if self._fixed is None:
-            return van_loan(self.A, self.B, self.G @ self.Qc @ self.G.T, dt)
+            with np.errstate(over="ignore", invalid="ignore"):
+                F, B, Q = van_loan(self.A, self.B, self.G @ self.Qc @ self.G.T, dt)
+            if not all(np.isfinite(M).all() for M in (F, B, Q)):
+                raise ModelError(
+                    f"exp(A dt) overflows: the model is too unstable for a step of {dt} s; take shorter ones"
+                )
+            return F, B, Q
         if self._dt is not None and not np.isclose(dt, self._dt, rtol=1e-9, atol=0.0):
             raise ModelError(f"this linear model holds for steps of {self._dt} s; a step of {dt} s was asked for")
         return self._fixed
@@ -174,10 +180,10 @@ class LinearDynamics(Dynamics):
         """Equal keys mean equal generated code."""
         return self._any.kernel_key
 
-    @property
+    @cached_property
     def _any(self) -> TracedDynamics:
         """The model of some time step: what is generated is the same for all."""
-        return next(iter(self._steps.values())) if self._steps else self._at(self._dt or 1.0)
+        return self._at(0.0 if self._dt is None else self._dt)
 
     def _at(self, dt: float) -> TracedDynamics:
         dt = float(seconds(dt, backward=True))
@@ -185,15 +191,14 @@ class LinearDynamics(Dynamics):
         if model is None:
             F, B, Q = self.discretized(dt)
             params = {"F": F, "B": B, "Q": Q} if B.shape[1] else {"F": F, "Q": Q}
-            model = TracedDynamics(_linear_step, self.state, self.action, params, "step", _given_noise, None)
-            self._steps[dt] = model
-            if len(self._steps) > KEPT:
-                self._steps.popitem(last=False)
+            model = TracedDynamics(linear_dynamics, self.state, self.action, params, "step", _given_noise, None)
+            # A full table is replaced, not emptied: another thread may be reading it.
+            self._steps = {**(self._steps if len(self._steps) < KEPT else {}), dt: model}
         return model
 
 
-def _linear_step(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
-    """``F x + B u``."""
+def linear_dynamics(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
+    """``F x + B u``; its name is what errors call the model."""
     moved = [_dot(row, x) for row in p.F]
     return [a + _dot(row, u) for a, row in zip(moved, p.B, strict=True)] if len(u) else moved
 
@@ -229,14 +234,14 @@ class LinearSensor(TracedSensor):
         for space, size, what in ((state, n, "state"), (reading, k, "reading")):
             if space.size != size or not space.flat:
                 raise ModelError(f"H is {k} x {n}: the {what} needs {size} reals or angles; {space} was given")
-        super().__init__(_linear_reading, state, reading, 0, {"H": H, "R": R}, _reading_noise)
+        super().__init__(linear_sensor, state, reading, 0, {"H": H, "R": R}, _reading_noise)
 
     def __repr__(self) -> str:
         return f"LinearSensor({', '.join(self.reading.names)} from {', '.join(self.needs.names)})"
 
 
-def _linear_reading(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """``H x``."""
+def linear_sensor(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
+    """``H x``; its name is what errors call the sensor."""
     return [_dot(row, x) for row in p.H]
 
 
@@ -296,8 +301,8 @@ def matrix(value: Any, name: str, rows: int | None = None) -> Array:
         array = np.array(value, dtype=float)
     except (TypeError, ValueError):
         raise ModelError(f"{name} must be a matrix of numbers, not {value!r}") from None
-    if array.ndim != 2 or (rows is not None and array.shape[0] != rows):
-        raise ModelError(f"{name} has shape {array.shape}; a matrix with {rows or 'any number of'} rows was expected")
+    if array.ndim != 2 or not len(array) or (rows is not None and len(array) != rows):
+        raise ModelError(f"{name} has shape {array.shape}; a matrix with {rows or 'one or more'} rows was expected")
     if not np.isfinite(array).all():
         raise ModelError(f"{name} has entries that are NaN or infinite")
     return array

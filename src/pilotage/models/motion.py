@@ -6,7 +6,6 @@ All steps are closed forms, exact for any time step; positions come first, then 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
 from typing import Any
@@ -17,7 +16,7 @@ from ..core.parts import Components
 from ..core.rotations import series
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, discrete_dynamics
-from .params import Values
+from .params import Values, whole
 from .traced_dynamics import TracedDynamics
 
 NOTHING = Space()
@@ -48,7 +47,7 @@ def constant_velocity(axes: int = 2, *, density: float = 1.0, **settings: Any) -
         >>> constant_velocity(1, density=2.0).noise([0.0, 0.0], [], 1.0).round(3).tolist()
         [[1.333, 2.0], [2.0, 4.0]]
     """
-    return _constant_velocity(axes)(density=density, **settings)
+    return _constant_velocity(axes_of(axes))(density=density, **settings)
 
 
 @cache
@@ -86,7 +85,7 @@ def constant_acceleration(axes: int = 2, *, density: float = 1.0, **settings: An
         >>> constant_acceleration(1).step([0.0, 1.0, 2.0], [], 1.0).tolist()
         [2.0, 3.0, 2.0]
     """
-    return _constant_acceleration(axes)(density=density, **settings)
+    return _constant_acceleration(axes_of(axes))(density=density, **settings)
 
 
 @cache
@@ -133,7 +132,9 @@ def singer(axes: int = 2, *, tau: float = 20.0, accel_std: float = 1.0, **settin
         >>> singer(1, tau=1e9).step([0.0, 1.0, 2.0], [], 1.0).round(6).tolist()
         [2.0, 3.0, 2.0]
     """
-    return _singer(axes)(tau=tau, accel_std=accel_std, **settings)
+    if not tau > 0.0:
+        raise ModelError(f"tau of singer is {tau!r}; a manoeuvre must be longer than 0 s")
+    return _singer(axes_of(axes))(tau=tau, accel_std=accel_std, **settings)
 
 
 @cache
@@ -170,21 +171,28 @@ def _singer_noise(h: Any, tau: Any, std: Any, m: Mathematics) -> Matrix:
     return [[e * std * std for e in row] for row in ([pp, pv, pa], [pv, vv, va], [pa, va, aa])]
 
 
-def _decaying(h: Any, polynomial: Sequence[int | Fraction], a: int, b: int, c: int, m: Mathematics) -> Any:
+def _decaying(h: Any, polynomial: tuple[int | Fraction, ...], a: int, b: int, c: int, m: Mathematics) -> Any:
     """``polynomial(h) + a e^-2h + (b + c h) e^-h`` for h >= 0, without the loss of digits at small h.
 
     There the lowest powers cancel, so below 1 the power series is summed without them.
     """
+    low, terms = _power_series(polynomial, a, b, c)
+    near = h < 1.0
+    small, large = m.where(near, h, 0.0), m.where(near, 1.0, h)
+    e = m.exp(-large)
+    far = series(large, [float(term) for term in polynomial]) + a * e * e + (b + c * large) * e
+    return m.where(near, series(small, terms) * small**low, far)
+
+
+@cache
+def _power_series(polynomial: tuple[int | Fraction, ...], a: int, b: int, c: int) -> tuple[int, list[float]]:
+    """The lowest power of that series which does not vanish, and the coefficients from there on."""
     exact = [
         (polynomial[k] if k < len(polynomial) else 0) + Fraction((-1) ** k * (a * 2**k + b - c * k), math.factorial(k))
         for k in range(26)
     ]
     low = next(k for k, term in enumerate(exact) if term)
-    near = h < 1.0
-    small, large = m.where(near, h, 0.0), m.where(near, 1.0, h)
-    e = m.exp(-large)
-    far = series(large, [float(term) for term in polynomial]) + a * e * e + (b + c * large) * e
-    return m.where(near, series(small, [float(term) for term in exact[low:]]) * small**low, far)
+    return low, [float(term) for term in exact[low:]]
 
 
 def white(dt: Any, density: Any) -> Matrix:
@@ -205,10 +213,13 @@ def _per_axis(axes: int, block: Matrix) -> Matrix:
     ]
 
 
+def axes_of(axes: Any, least: int = 1) -> int:
+    """The number of axes, or a sentence."""
+    return whole(axes, "the number of axes of a model", least, 3)
+
+
 def cartesian(axes: int, orders: int) -> Space:
     """Position and its first derivatives along x, y and z."""
-    if axes not in (1, 2, 3):
-        raise ModelError(f"motion has 1, 2 or 3 axes, not {axes!r}")
     letters = "xyz"[:axes]
     parts = [" ".join(prefix + letter for letter in letters) for prefix in ("", "v", "a")]
     return Space(*(f"{names} [{unit}]" for names, unit in zip(parts[:orders], ("m", "m/s", "m/s^2"))))

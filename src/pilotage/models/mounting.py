@@ -13,7 +13,10 @@ def names_read(reads: str | Sequence[str] | None) -> tuple[str, ...] | None:
     """The argument `reads` of sensors and tasks as a tuple; None when the names are those of the model itself."""
     if reads is None:
         return None
-    return tuple(reads.split()) if isinstance(reads, str) else tuple(reads)
+    names = reads.split() if isinstance(reads, str) else reads
+    if not isinstance(names, (tuple, list)) or not all(isinstance(name, str) for name in names):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ModelError(f"reads names components of the state, as in 'x y' or ['x', 'y'], not {reads!r}")
+    return tuple(names)
 
 
 def places(reads: Sequence[str], needs: Space, space: Space, owner: str) -> tuple[int, ...]:

@@ -6,7 +6,8 @@ Parameters are inputs of compiled code, never constants in it, so a new value co
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,52 @@ from .tracer import RasterSymbol
 HEADER = 8  # numbers that describe a raster, see `scalar.raster_cell`
 
 
+def whole(value: Any, what: str, least: int, most: int | None = None) -> int:
+    """`value` as a whole number within limits, or a sentence.
+
+    Example:
+        >>> whole(2.5, "the number of links", 1, 8)
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: the number of links must be a whole number from 1 to 8, not 2.5
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least or (most is not None and number > most):
+        limits = f"from {least} to {most}" if most is not None else f"not below {least}"
+        raise ModelError(f"{what} must be a whole number {limits}, not {value!r}")
+    return number
+
+
+class Parameters(Mapping[str, Any]):
+    """Parameter values by name, as they were when the model was made: arrays are copied and read-only.
+
+    Example:
+        >>> from pilotage.models import bicycle
+        >>> dict(bicycle(wheelbase=2.5).params)
+        {'wheelbase': 2.5}
+    """
+
+    def __init__(self, entries: Mapping[str, Any]) -> None:
+        self._entries = {name: _settled(value) for name, value in entries.items()}
+
+    def __getitem__(self, name: str) -> Any:
+        return self._entries[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        raise ModelError(f"parameters of a model do not change; model.replace({name}={value!r}) makes another model")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __repr__(self) -> str:
+        return repr(self._entries)
+
+
 class Values:
     """What a model sees as `p`: its parameters by name."""
 
@@ -26,6 +73,8 @@ class Values:
         self.__dict__.update(entries)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # what copying and inspecting ask for is not meant as a parameter
         raise ModelError(f"the model reads p.{name}, but its parameters are {', '.join(self.__dict__) or 'none'}")
 
 
@@ -123,6 +172,15 @@ def merged(
             hint = f"; did you mean {near[0]}?" if near else ""
             raise ModelError(f"{owner} has no parameter {name!r}; it has {', '.join(known) or 'none'}{hint}")
     return {**defaults, **given}
+
+
+def _settled(value: Any) -> Any:
+    """`value` out of reach of whoever holds what it was made from."""
+    if hasattr(value, "setflags") and np.ndim(value):
+        array: Any = np.array(value)
+        array.flags.writeable = False
+        return array
+    return tuple(_settled(v) for v in value) if type(value) is list else value  # pyright: ignore[reportUnknownVariableType]
 
 
 def _plain(value: Any) -> Any:

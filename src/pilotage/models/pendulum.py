@@ -9,7 +9,7 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, dynamics
-from .motion import cartesian
+from .motion import axes_of, cartesian
 from .params import Values
 from .traced_dynamics import TracedDynamics
 
@@ -156,7 +156,7 @@ def double_integrator(axes: int = 2, **settings: Any) -> TracedDynamics:
         >>> double_integrator(1).step([0.0, 1.0], [2.0], 1.0).tolist()
         [2.0, 3.0]
     """
-    return _double_integrator(axes)(**settings)
+    return _double_integrator(axes_of(axes))(**settings)
 
 
 @cache

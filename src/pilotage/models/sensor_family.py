@@ -9,6 +9,7 @@ from ..core.errors import ModelError
 from ..core.space import Space
 from .family import Family
 from .mounting import names_read
+from .params import whole
 from .traced_dynamics import Body, NoiseBody, Spread
 from .traced_sensor import TracedSensor
 
@@ -36,7 +37,7 @@ class SensorFamily(Family[TracedSensor]):
         super().__init__(body, ("x", "c", "p", "m"), params, state=state, reading=reading)
         self.state = state
         self.reading = reading
-        self.context = context
+        self.context = whole(context, f"the context of {self.__name__}", 0)
         self._noise = noise
 
     def __call__(

@@ -12,7 +12,7 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
-from .motion import cartesian
+from .motion import axes_of, cartesian
 from .params import Values
 from .sensor_family import SensorFamily, sensor
 from .traced_sensor import TracedSensor
@@ -36,6 +36,7 @@ def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
         >>> gnss(std=1.5).observe([3.0, 4.0]).tolist()
         [3.0, 4.0]
     """
+    axes = axes_of(axes, 2)
     return _coordinates("gnss", axes, 0)(std=(1.5, 1.5, 3.0)[:axes] if std is None else std, **settings)
 
 
@@ -56,7 +57,7 @@ def position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
         >>> position(1).on(constant_velocity(1).state).linearize([0.0, 0.0]).tolist()
         [[1.0, 0.0]]
     """
-    return _coordinates("position", axes, 0)(std=std, **settings)
+    return _coordinates("position", axes_of(axes), 0)(std=std, **settings)
 
 
 def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
@@ -75,7 +76,7 @@ def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
         >>> velocity(2).observe([1.0, 2.0]).tolist()
         [1.0, 2.0]
     """
-    return _coordinates("velocity", axes, 1)(std=std, **settings)
+    return _coordinates("velocity", axes_of(axes), 1)(std=std, **settings)
 
 
 @cache
@@ -111,7 +112,7 @@ def range_to(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
         >>> range_to(std=0.05).observe([0.0, 0.0], context=[3.0, 4.0]).tolist()
         [5.0]
     """
-    return _range_to(axes)(std=std, **settings)
+    return _range_to(axes_of(axes, 2))(std=std, **settings)
 
 
 @cache

@@ -48,7 +48,10 @@ def one_per_recipe(make: Callable[[Recipe, Layout], Trace]) -> Callable[[Recipe,
 
 
 class derived(Generic[Value]):
-    """An attribute that is derived from a trace when it is first asked for, and kept."""
+    """An attribute that is derived from a trace when it is first asked for, and kept.
+
+    As `functools.cached_property`, but for one thread at a time, whichever attribute it asks for.
+    """
 
     def __init__(self, make: Callable[[Any], Value]) -> None:
         self._make = make

@@ -9,6 +9,7 @@ from ..core.belief import Belief
 from ..core.space import Space
 from .family import Family, takes
 from .mounting import names_read
+from .params import whole
 from .traced_task import Reference, StageBody, TerminalBody, TracedTask
 
 
@@ -31,7 +32,7 @@ class TaskFamily(Family[TracedTask]):
         terminal: TerminalBody | None,
         reference: int,
     ) -> None:
-        more = ("r", "p", "m") if reference else ("p", "m")
+        more = ("r", "p", "m") if whole(reference, "the reference of a task", 0) else ("p", "m")
         super().__init__(body, ("x", "u", *more), params, state=state, action=action)
         if terminal is not None:
             takes(terminal, ("x", *more), f"the terminal cost of {self.__name__}")

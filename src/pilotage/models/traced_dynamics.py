@@ -29,8 +29,9 @@ from ..core.space import Space
 from .bind import bind
 from .emit import Signature, in_place
 from .emit_lanes import lanes
+from .family import takes
 from .integrators import integrator
-from .params import Layout, Values, merged
+from .params import Layout, Parameters, Values, merged
 from .sharing import derived, one_per_recipe
 from .slots import step
 from .tangent import seeds, tangent_jacobian
@@ -80,11 +81,11 @@ class TracedDynamics(Dynamics):
         self.name = body.__name__
         self.state = state
         self.action = action
-        self.params = dict(params)
+        self.params = Parameters(params)
         self.integrator = rule
         if rule != "step":
             integrator(rule)
-        values = dict(params)
+        values = dict(self.params)
         if noise is not None and not callable(noise):
             values[NOISE] = densities(noise, state.dim, f"noise of {self.name}", state.tangent_names)
         if action_noise is not None:
@@ -192,7 +193,15 @@ class DynamicsTrace:
         following = _advance(recipe, self.x, self.u, self.dt, self.p, m)
         self.y = [graph.lift(e) for e in following]
         self.graph = graph
-        self.m = m
+        self.stated = self._stated_noise(m)
+
+    def _stated_noise(self, m: Any) -> list[list[Expr]]:
+        """What the noise function says; zeros where there is none."""
+        body, d, name = self.recipe.noise_body, self.recipe.state.dim, self.recipe.body.__name__
+        if body is None:
+            return square([0.0] * d, d, self.graph, name)
+        takes(body, ("x", "u", "dt", "p", "m"), f"the noise function of {name}")
+        return square(body(self.x, self.u, self.dt, self.p, m), d, self.graph, name)
 
     @derived
     def F(self) -> list[list[Expr]]:
@@ -206,10 +215,7 @@ class DynamicsTrace:
 
     @derived
     def Q(self) -> list[list[Expr]]:
-        g, d = self.graph, self.recipe.state.dim
-        body = self.recipe.noise_body
-        stated = [0.0] * d if body is None else body(self.x, self.u, self.dt, self.p, self.m)
-        Q = square(stated, d, g, self.recipe.body.__name__)
+        d, Q = self.recipe.state.dim, [[*row] for row in self.stated]
         known = self.p.__dict__
         for i, density in enumerate(known.get(NOISE, ())):
             Q[i][i] = Q[i][i] + density * density * self.dt
@@ -259,23 +265,44 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
+    if is_no_number(values) and not isinstance(values, (tuple, list)):
+        raise ModelError(
+            f"{name} returned {described(values)}; {expected} {what} were expected, as a tuple: return a, b, c"
+        )
     given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
-    if values is None or isinstance(values, (np.ndarray, dict, set, str)):
-        kind = "None (is its `return` missing?)" if values is None else f"a {type(values).__name__}"
-        raise ModelError(f"{name} returned {kind}; {expected} {what} were expected, as a tuple: return a, b, c")
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
     return given
 
 
+def is_no_number(value: Any) -> bool:
+    """Whether `value` can be no scalar of any kind: nothing, text, or a collection."""
+    return value is None or isinstance(value, (tuple, list, np.ndarray, dict, set, str))
+
+
+def described(value: Any) -> str:
+    """What a function returned, for a sentence."""
+    return "None (is its `return` missing?)" if value is None else f"a {type(value).__name__}"
+
+
+def is_row(value: Any) -> bool:
+    """Whether `value` is several numbers."""
+    return isinstance(value, (tuple, list, np.ndarray))
+
+
 def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
     """A noise function's answer as a matrix: `d` variances, or d rows of d."""
-    rows = list(value)
-    if len(rows) == d and not isinstance(rows[0], (tuple, list)):
-        return [[g.lift(rows[i]) if i == j else g.zero for j in range(d)] for i in range(d)]
-    if len(rows) != d or any(len(row) != d for row in rows):
-        raise ModelError(f"the noise of {name} must be {d} variances or {d} rows of {d}; it has {len(rows)} rows")
-    return [[g.lift(e) for e in row] for row in rows]
+    rows: list[Any] = [*value] if is_row(value) else []
+    if len(rows) == d and not is_row(rows[0]):
+        rows = [[rows[i] if i == j else g.zero for j in range(d)] for i in range(d)]
+    if len(rows) != d or any(not is_row(row) or len(row) != d for row in rows):
+        given = f"it has {len(rows)} rows" if rows else f"{value!r} was returned"
+        raise ModelError(f"the noise of {name} must be {d} variances or {d} rows of {d}; {given}")
+    Q = [[g.lift(e) for e in row] for row in rows]
+    for e in (Q[i][i] for i in range(d)):
+        if e.op == "const" and not e.value >= 0.0:
+            raise ModelError(f"the noise of {name} has the variance {e.value}; variances are not negative")
+    return Q
 
 
 def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float]], name: str) -> tuple[Space, Space]:

@@ -14,8 +14,9 @@ from ..core.errors import ShapeError
 from ..core.mathematics import math_for
 from ..core.space import Space
 from .emit import Signature, in_place
+from .family import takes
 from .mounting import places
-from .params import Layout, Values
+from .params import Layout, Parameters, Values
 from .sharing import derived, one_per_recipe
 from .tangent import seeds, tangent_jacobian
 from .traced_dynamics import Body, NoiseBody, Spread, counted, densities, square
@@ -66,8 +67,8 @@ class TracedSensor(Sensor):
         self.state = needs if state is None else state
         self.reading = reading
         self.context_size = context_size
-        self.params = dict(params)
-        values = dict(params)
+        self.params = Parameters(params)
+        values = dict(self.params)
         if not callable(noise):
             values[STD] = densities(noise, reading.dim, f"std of {self.name}", reading.tangent_names)
         self._noise = noise
@@ -160,14 +161,14 @@ class SensorTrace:
         self.c = graph.inputs("context", recipe.context_size)
         p = layout.symbols(graph, "s")
         self.z = [graph.lift(e) for e in _reading(recipe, self.x, self.c, p, m)]
-        d = recipe.reading.dim
-        taken = [self.x[i] for i in recipe.taken]
-        stated = (
-            [std * std for std in p.__dict__[STD]]
-            if recipe.noise_body is None
-            else recipe.noise_body(taken, self.c, p, m)
-        )
-        self.R = square(stated, d, graph, recipe.body.__name__)
+        self.R = square(self._stated_noise(p, m), recipe.reading.dim, graph, recipe.body.__name__)
+
+    def _stated_noise(self, p: Values, m: Any) -> Any:
+        body = self.recipe.noise_body
+        if body is None:
+            return [std * std for std in p.__dict__[STD]]
+        takes(body, ("x", "c", "p", "m"), f"the noise function of {self.recipe.body.__name__}")
+        return body([self.x[i] for i in self.recipe.taken], self.c, p, m)
 
     @derived
     def H(self) -> list[list[Expr]]:

@@ -12,13 +12,15 @@ import numpy as np
 from ..core.belief import Belief
 from ..core.errors import ModelError, SpaceError
 from ..core.mathematics import math_for
+from ..core.seconds import seconds
 from ..core.space import Space
 from ..core.task import Task
 from .emit import Signature, scalar
 from .emit_lanes import lanes
 from .mounting import places
-from .params import Layout, Values, merged
+from .params import Layout, Parameters, Values, merged, whole
 from .sharing import one_per_recipe
+from .traced_dynamics import described, is_no_number
 from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import array_of, common_batch, stacked, together, unstacked
 
@@ -77,10 +79,13 @@ class TracedTask(Task):
         self.state = needs if state is None else state
         self.action = action
         self.reference_size = reference_size
-        self.params = dict(params)
+        self.params = Parameters(params)
         self.initial = initial
-        self.dt = dt
-        self.horizon = horizon
+        self.dt = seconds(dt)
+        self.horizon = whole(horizon, f"horizon of {self.name}", 1)
+        for role, function in (("reference", reference), ("done", done), ("constraint", constraint)):
+            if function is not None and not callable(function):
+                raise ModelError(f"{role} of {self.name} must be a function, not {function!r}")
         if reference is not None and not reference_size:
             raise ModelError(f"{self.name} {NO_REFERENCE}; a function that gives references was handed over")
         self._reference, self._done, self._constraint = reference, done, constraint
@@ -89,6 +94,8 @@ class TracedTask(Task):
         self.kernel_key = self._recipe = Recipe(
             body, terminal, self.state, taken, action, reference_size, self._layout.key
         )
+        self._mounted = state
+        _ = self._trace  # what is wrong with the cost shows here, and not in the first controller that compiles it
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
@@ -96,7 +103,7 @@ class TracedTask(Task):
 
     def replace(self, **params: Any) -> TracedTask:
         """The same task with other parameter values, such as a new raster of any size; nothing is compiled again."""
-        return self._copy(self.state, self.action, merged(self.params, params, self.name))
+        return self._copy(self._mounted, self.action, merged(self.params, params, self.name))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
         """The same task on a state that has the needed components among others, found by name."""
@@ -107,7 +114,7 @@ class TracedTask(Task):
             return self
         return self._copy(state, action, self.params)
 
-    def _copy(self, state: Space, action: Space, params: Mapping[str, Any]) -> TracedTask:
+    def _copy(self, state: Space | None, action: Space, params: Mapping[str, Any]) -> TracedTask:
         r = self._recipe
         return TracedTask(
             r.body, r.terminal, self.needs, action, self.reference_size, params, reads=self.reads, state=state,
@@ -155,7 +162,7 @@ class TracedTask(Task):
 
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.slots` for this task."""
-        return _traced(self._recipe, self._layout).source(slot)
+        return self._trace.source(slot)
 
     def _stage_data(self, r: Any) -> Any:
         """The reference of a stage as an array ``(..., reference_size)``."""
@@ -164,6 +171,10 @@ class TracedTask(Task):
             needs = f"needs {self.reference_size} reference numbers per stage" if self.reference_size else NO_REFERENCE
             raise ModelError(f"{self.name} {needs}; an array of shape {tuple(r.shape)} was given")
         return r
+
+    @property
+    def _trace(self) -> TaskTrace:
+        return _traced(self._recipe, self._layout)
 
     @cached_property
     def _vector(self) -> np.ndarray:
@@ -209,14 +220,23 @@ _traced = one_per_recipe(TaskTrace)
 
 def _stage(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], r: Sequence[Any], p: Values, m: Any) -> Any:
     taken = [x[i] for i in recipe.taken]
-    return recipe.body(taken, u, r, p, m) if recipe.reference_size else recipe.body(taken, u, p, m)
+    value = recipe.body(taken, u, r, p, m) if recipe.reference_size else recipe.body(taken, u, p, m)
+    return one(value, recipe.body.__name__)
 
 
 def _terminal(recipe: Recipe, x: Sequence[Any], r: Sequence[Any], p: Values, m: Any) -> Any:
     if recipe.terminal is None:
         return 0.0
     taken = [x[i] for i in recipe.taken]
-    return recipe.terminal(taken, r, p, m) if recipe.reference_size else recipe.terminal(taken, p, m)
+    value = recipe.terminal(taken, r, p, m) if recipe.reference_size else recipe.terminal(taken, p, m)
+    return one(value, f"the terminal cost of {recipe.body.__name__}")
+
+
+def one(value: Any, name: str) -> Any:
+    """What a cost returned, or a sentence when it is not one number."""
+    if is_no_number(value) and not hasattr(value, "shape"):  # costs of a batch are an array
+        raise ModelError(f"{name} returned {described(value)}; a cost is one number")
+    return value
 
 
 def _filled(value: Any, batch: tuple[int, ...], like: Any) -> Any:

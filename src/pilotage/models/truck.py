@@ -10,11 +10,13 @@ from ..core.parts import Components
 from ..core.space import Space
 from .dynamics_family import dynamics
 from .params import Values
-from .vectorized import stacked
+from .vectorized import finite, stacked
+
+ARTICULATED = Space("x y [m]", "yaw trailer_yaw: angle")
 
 
 @dynamics(
-    state=Space("x y [m]", "yaw trailer_yaw: angle"),
+    state=ARTICULATED,
     action=Space("speed [m/s] in [-2, 2]", "steer [rad]").bounded(steer=(-0.25 * math.pi, 0.25 * math.pi)),
     params={"wheelbase": 1.0, "trailer_length": 4.0},
     noise=(0.01, 0.01, 0.01, 0.01),
@@ -53,13 +55,15 @@ def truck(x: Components, u: Components, p: Values, m: Mathematics) -> Components
 
 
 def hitch_angle(x: Any) -> Any:
-    """Angle of the cab against its trailer, ``wrap(yaw - trailer_yaw)``, for truck states ``(..., 4)`` [rad].
+    """Angle of the cab against its trailer ``(...)`` [rad], ``wrap(yaw - trailer_yaw)``, for truck states ``(..., 4)``.
+
+    Numpy or torch, as what is given.
 
     Example:
         >>> float(hitch_angle([0.0, 0.0, 0.5, 0.2]).round(3))
         0.3
     """
-    x = _states(x)
+    x = finite(x, ARTICULATED, "state of a truck")
     return math_for(x).wrap(x[..., 2] - x[..., 3])
 
 
@@ -77,15 +81,13 @@ def jackknifed(x: Any, limit: float = 0.5 * math.pi) -> Any:
 def trailer_rear(x: Any, trailer_length: float = 4.0) -> Any:
     """Middle of the trailer's axle ``(..., 2)`` [m], for truck states ``(..., 4)``: what has to meet the dock.
 
+    It is `trailer_length` [m] behind the hitch: ``(x, y) - trailer_length (cos, sin)(trailer_yaw)``.
+
     Example:
         >>> trailer_rear([10.0, 0.0, 0.0, 0.0]).tolist()
         [6.0, 0.0]
     """
-    x = _states(x)
+    x = finite(x, ARTICULATED, "state of a truck")
     m, back = math_for(x), x[..., 3]
     place = [x[..., 0] - trailer_length * m.cos(back), x[..., 1] - trailer_length * m.sin(back)]
     return stacked(place, tuple(x.shape[:-1]), x)
-
-
-def _states(x: Any) -> Any:
-    return x if hasattr(x, "detach") else truck().state.check(x)

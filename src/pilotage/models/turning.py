@@ -13,13 +13,12 @@ import math
 from functools import cache
 from typing import Any
 
-from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cos_sinc, series
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, discrete_dynamics
-from .motion import NOTHING, Matrix, white
+from .motion import NOTHING, Matrix, axes_of, white
 from .params import Values
 from .traced_dynamics import TracedDynamics
 
@@ -53,9 +52,7 @@ def constant_turn(axes: int = 2, *, density: float = 1.0, turn_density: float = 
         >>> quarter[2:4].round(9).tolist()
         [0.0, 1.0]
     """
-    if axes not in (2, 3):
-        raise ModelError(f"a turn has 2 or 3 axes, not {axes!r}")
-    return _constant_turn(axes)(density=density, turn_density=turn_density, **settings)
+    return _constant_turn(axes_of(axes, 2))(density=density, turn_density=turn_density, **settings)
 
 
 @cache

@@ -30,6 +30,11 @@ def array_of(value: Any, space: Space, what: str) -> Any:
     return value
 
 
+def finite(value: Any, space: Space, what: str) -> Any:
+    """`value` as states ``(..., size)`` without NaN, or a sentence; of tensors only the length is looked at."""
+    return array_of(value, space, what) if hasattr(value, "detach") else space.check(value, what)
+
+
 def together(*values: Any) -> tuple[Any, ...]:
     """`values` as they are where all are arrays; where one is a tensor, all as tensors of its precision and device."""
     return alike(*values) if any(hasattr(value, "detach") for value in values) else values

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.errors import ModelError
 from ..core.mathematics import Mathematics, math_for
 from ..core.parts import Components
+from ..core.seconds import seconds
 from ..core.space import Space
 from .dynamics_family import dynamics
 from .params import Values
-from .vectorized import stacked
+from .vectorized import common_batch, finite, stacked, together
 
 POSE = ("x y [m]", "yaw: angle")
+ROLLING = Space(*POSE, "speed [m/s]")
 DRIVEN = ("accel [m/s^2] in [-5, 5]", "steer [rad] in [-0.6, 0.6]")
 
 
@@ -79,7 +82,7 @@ def differential_drive(x: Components, u: Components, p: Values, m: Mathematics) 
 
 
 @dynamics(
-    state=Space(*POSE, "speed [m/s]"),
+    state=ROLLING,
     action=Space(*DRIVEN),
     params={"wheelbase": 2.7},
     noise=(0.05, 0.05, 0.02, 0.2),
@@ -113,7 +116,7 @@ def bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Componen
 
 
 @dynamics(
-    state=Space(*POSE, "speed [m/s]"),
+    state=ROLLING,
     action=Space("accel [m/s^2] in [-5, 5]", "steer [rad] in [-1.4, 1.4]"),
     params={"wheelbase": 1.2},
     noise=(0.02, 0.02, 0.02, 0.1),
@@ -155,18 +158,19 @@ def tricycle(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
         "rear": 1.5,
         "front_stiffness": 80e3,
         "rear_stiffness": 80e3,
-        "crawl": 3.0,
+        "crawl": 5.0,
     },
     noise=(0.05, 0.05, 0.02, 0.2, 0.2, 0.1),
 )
 def dynamic_bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A car with mass on tyres that yield: the side force of each axle grows with its slip angle.
+    """A car with mass on tyres that yield: the side force of each axle grows with the angle at which it slips.
 
     ::
 
-                  rear      front       / steer        a_f = steer - (lateral_speed + front yaw_rate) / v
-           ==|-----------o-----------|//               a_r =       - (lateral_speed - rear  yaw_rate) / v
-           ^ F_r       (x, y)        ^ F_f             F   = stiffness a
+                  rear      front       / steer        F_f = - front_stiffness (lateral_speed + front yaw_rate
+           ==|-----------o-----------|//                                        - speed steer) / v
+           ^ F_r       (x, y)        ^ F_f             F_r = - rear_stiffness (lateral_speed - rear yaw_rate) / v
+                                                       v   = max(|speed|, crawl)
 
         x'             = speed cos yaw - lateral_speed sin yaw
         y'             = speed sin yaw + lateral_speed cos yaw
@@ -177,12 +181,16 @@ def dynamic_bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> 
     State ``(x, y, yaw, speed, lateral_speed, yaw_rate)``: the centre of mass in the world [m, rad], its velocity in
     the body, forward and to the left [m/s], and [rad/s]. Action ``(accel, steer)`` [m/s^2, rad]. Parameters: `mass`
     [kg], `inertia` about the vertical [kg m^2], distances from the centre of mass to the axles `front` and `rear` [m],
-    cornering stiffness of both tyres of an axle [N/rad]. Below the speed `crawl` [m/s] slip angles are taken as if at
-    it: the true ones have no limit at standstill and make the equations stiff (rates near
-    ``(front_stiffness + rear_stiffness) / (mass v)``; keep their product with dt under 2.5). Default noise: a random
-    walk that reaches 5 cm, 0.02 rad, 0.2 m/s and 0.1 rad/s after a second.
+    cornering stiffness of both tyres of an axle [N/rad], and `crawl` [m/s]. Each bracket is the speed at which the
+    tyre slides sideways, the quotient its slip angle. Slip angles have no limit at standstill, where the equations
+    would be stiff without bound; below the speed `crawl` the forces are therefore those of viscous friction, under
+    which the car still steers as `bicycle` does, forwards and backwards. They die away at rates near
+    ``(front_stiffness + rear_stiffness) / (mass v)`` and ``(front^2 front_stiffness + rear^2 rear_stiffness) /
+    (inertia v)``, whose product with dt must stay under 2.5: steps up to 0.1 s with the default values. Default
+    noise: a random walk that reaches 5 cm, 0.02 rad, 0.2 m/s and 0.1 rad/s after a second.
 
-    Source: Rajamani, "Vehicle Dynamics and Control" (2nd ed. 2012), section 2.3; Kong et al., IV 2015, eq. 2.
+    Source: Rajamani, "Vehicle Dynamics and Control" (2nd ed. 2012), section 2.3, with the pull of the steered tyre on
+    `speed`; Kong et al., IV 2015, eq. 2.
 
     Example:
         >>> y = dynamic_bicycle().step([0.0, 0.0, 0.0, 20.0, 0.0, 0.0], [0.0, 0.05], 0.05)
@@ -192,8 +200,8 @@ def dynamic_bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> 
     _, _, yaw, vx, vy, r = x
     accel, steer = u
     v = m.maximum(m.abs(vx), p.crawl)
-    F_f = p.front_stiffness * (steer - (vy + p.front * r) / v)
-    F_r = -p.rear_stiffness * (vy - p.rear * r) / v
+    F_f = p.front_stiffness * (vx * steer - vy - p.front * r) / v
+    F_r = p.rear_stiffness * (p.rear * r - vy) / v
     c, s = m.cos(yaw), m.sin(yaw)
     side = F_f * m.cos(steer)
     return (
@@ -216,7 +224,7 @@ def bicycle_inverse(x0: Any, x1: Any, dt: float, wheelbase: float = 2.7) -> Any:
     Args:
         x0: states ``(..., 4)``, numpy or torch.
         x1: states `dt` seconds later; batch axes broadcast.
-        dt: seconds; the heading may change by at most half a turn in it.
+        dt: seconds, more than 0; the heading may change by at most half a turn in it.
         wheelbase: of the bicycle [m].
 
     Returns:
@@ -238,7 +246,7 @@ def tricycle_inverse(x0: Any, x1: Any, dt: float, wheelbase: float = 1.2) -> Any
     """The constant action ``(accel, steer)`` that takes a `tricycle` from `x0` to `x1`; see `bicycle_inverse`.
 
     ``sin steer = wheelbase (yaw1 - yaw0) / s``, for steering within a quarter turn; a turn that is too tight for the
-    distance gives a quarter turn.
+    distance gives a quarter turn. Arguments, shapes and exactness are those of `bicycle_inverse`.
 
     Example:
         >>> lift = tricycle(wheelbase=1.2)
@@ -254,9 +262,10 @@ def tricycle_inverse(x0: Any, x1: Any, dt: float, wheelbase: float = 1.2) -> Any
 
 def _motion(x0: Any, x1: Any, dt: float) -> tuple[Mathematics, Any, Any, Any]:
     """Namespace, mean acceleration, change of heading and distance rolled between two states (x, y, yaw, speed)."""
-    space = bicycle().state
-    if not hasattr(x0, "detach") and not hasattr(x1, "detach"):
-        x0, x1 = space.check(x0, "x0"), space.check(x1, "x1")
-    d = space.minus(x1, x0)
+    if not seconds(dt) > 0.0:
+        raise ModelError("states of one instant do not tell the action between them; dt must be longer than 0 s")
+    x0, x1 = together(finite(x0, ROLLING, "x0"), finite(x1, ROLLING, "x1"))
+    common_batch(x0.shape[:-1], x1.shape[:-1], "x0 and x1")
+    d = ROLLING.minus(x1, x0)
     distance = 0.5 * dt * (x0[..., 3] + x1[..., 3])
     return math_for(d), d[..., 3] / dt, d[..., 2], distance

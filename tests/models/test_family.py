@@ -1,0 +1,144 @@
+"""What a decorator makes of a function: misfits are sentences, members keep what they were given."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import PilotageError, Space
+from pilotage.models import (
+    bicycle,
+    compass,
+    discrete_dynamics,
+    dynamics,
+    gnss,
+    planar_arm,
+    radar,
+    sensor,
+    singer,
+    task,
+    unicycle,
+)
+
+LINE, PUSH = Space("x [m]"), Space("u [m/s]")
+
+
+def moves(body: Any, **settings: Any) -> Any:
+    return dynamics(**{"state": LINE, "action": PUSH, **settings})(body)
+
+
+def reads(body: Any, **settings: Any) -> Any:
+    return sensor(**{"state": LINE, "reading": Space("z [m]"), **settings})(body)
+
+
+def costs(body: Any, **settings: Any) -> Any:
+    return task(**{"state": LINE, "action": PUSH, **settings})(body)
+
+
+def still(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return u
+
+
+def seen(x: Any, c: Any, p: Any, m: Any) -> Any:
+    return x
+
+
+def effort(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return u[0] * u[0]
+
+
+WRONG: dict[str, tuple[Callable[[], Any], str]] = {
+    "rates of three": (lambda: moves(lambda x, u, m: u), r"takes \(x, u, p, m\); <lambda> takes \(x, u, m\)"),
+    "a step without dt": (
+        lambda: discrete_dynamics(state=LINE, action=PUSH)(still),
+        r"takes \(x, u, dt, p, m\); still takes \(x, u, p, m\)",
+    ),
+    "a sensor of three": (lambda: reads(lambda x, p, m: x), r"a sensor function takes \(x, c, p, m\)"),
+    "a cost without reference": (lambda: costs(effort, reference=2), r"takes \(x, u, r, p, m\); effort takes"),
+    "a terminal cost of two": (
+        lambda: costs(effort, terminal=lambda x, m: 0.0),
+        r"the terminal cost of effort takes \(x, p, m\)",
+    ),
+    "noise of two": (lambda: moves(still, noise=lambda x, u: (1.0,))(), r"the noise function of still takes"),
+    "noise of two of a sensor": (lambda: reads(seen, noise=lambda x, c: (1.0,))(), "the noise function of seen takes"),
+    "noise that is nothing": (
+        lambda: moves(still, noise=lambda x, u, dt, p, m: None)(),
+        "the noise of still must be 1 variances or 1 rows of 1; None was returned",
+    ),
+    "noise that is negative": (lambda: reads(seen, noise=lambda x, c, p, m: (-2.0,))(), "has the variance -2.0"),
+    "noise of text": (lambda: moves(still, noise="loud")(), "noise of still must be 1 standard deviations"),
+    "noise without end": (lambda: moves(still, noise=np.inf)(), "noise of still must be 1 standard deviations"),
+    "noise as a matrix": (lambda: moves(still, noise=np.eye(2))(), "noise of still must be 1 standard deviations"),
+    "no function": (lambda: moves(3.0), r"is written with def and takes \(x, u, p, m\); 3.0 was given"),
+    "no space": (lambda: moves(still, state="x"), "the state of still must be a Space, not 'x'"),
+    "no state": (lambda: moves(still, state=Space()), "the state of still has no components"),
+    "no reading": (lambda: reads(seen, reading=Space()), "the reading of seen has no components"),
+    "a parameter like a setting": (lambda: reads(seen, params={"std": 1.0}), "'std' of seen has the name of a setting"),
+    "a context of half": (lambda: reads(seen, context=1.5), "the context of seen must be a whole number"),
+    "a reference of none": (lambda: costs(effort, reference=-1), "the reference of a task must be a whole number"),
+    "a cost that forgot to return": (lambda: costs(lambda x, u, p, m: None)(), "returned None .* a cost is one number"),
+    "two costs": (lambda: costs(lambda x, u, p, m: (1.0, 2.0))(), "returned a tuple; a cost is one number"),
+    "a cost that decides": (lambda: costs(lambda x, u, p, m: 1.0 if x[0] > 0 else 2.0)(), "write m.where"),
+    "an endless task": (lambda: costs(effort)(horizon=2.5), "horizon of effort must be a whole number not below 1"),
+    "a task in no time": (lambda: costs(effort)(dt=np.nan), "dt is nan"),
+    "done that is none": (lambda: costs(effort)(done=True), "done of effort must be a function, not True"),
+    "reads of numbers": (lambda: compass(reads=3), "reads names components of the state"),
+    "a typo in a parameter": (lambda: radar(plaec=(0.0, 0.0)), "has no parameter 'plaec'.* did you mean place"),
+    "a typo in a setting": (lambda: costs(effort)(horizn=3), "has no parameter 'horizn'.* did you mean horizon"),
+    "half an axis": (lambda: gnss(2.5), "axes .* must be a whole number from 2 to 3, not 2.5"),
+    "no time to manoeuvre": (lambda: singer(1, tau=0.0), "tau of singer is 0.0; a manoeuvre must be longer than 0 s"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_what_does_not_fit_is_a_sentence(case: str) -> None:
+    call, sentence = WRONG[case]
+    with pytest.raises(PilotageError, match=sentence):
+        call()
+
+
+def test_one_number_serves_all_components() -> None:
+    assert np.diag(unicycle(noise=0.5).noise(np.zeros(3), np.zeros(2), 2.0)).tolist() == [0.5] * 3
+    assert np.diag(gnss(std=np.float64(2.0)).noise(np.zeros(2))).tolist() == [4.0, 4.0]
+
+
+def test_parameters_are_those_of_the_call() -> None:
+    """A member does not see what becomes of the array or list it was made from, nor can it be changed."""
+    lengths, masses = np.array([0.5, 0.4]), [1.0, 2.0]
+    arm, same = planar_arm(2, lengths=lengths, masses=masses), planar_arm(2, lengths=(0.5, 0.4), masses=(1.0, 2.0))
+    x, u = same.state.sample(rng=0), same.action.sample(rng=0)
+    lengths[:], masses[0] = 9.0, 9.0
+    np.testing.assert_array_equal(arm.step(x, u, 0.1), same.step(x, u, 0.1))
+    np.testing.assert_array_equal(arm.linearize(x, u, 0.1)[0], same.linearize(x, u, 0.1)[0])
+    np.testing.assert_array_equal(arm.vector(), same.vector())
+    with pytest.raises(ValueError, match="read-only"):
+        arm.params["lengths"][0] = 3.0
+    with pytest.raises(PilotageError, match=r"model.replace\(wheelbase=3.0\) makes another model"):
+        bicycle().params["wheelbase"] = 3.0  # type: ignore[index]
+
+
+def test_members_can_be_copied() -> None:
+    car = bicycle(wheelbase=1.7)
+    x, u = np.array([0.0, 0.0, 0.1, 2.0]), np.array([0.1, 0.2])
+    y = car.step(x, u, 0.1)
+    np.testing.assert_array_equal(copy.deepcopy(car).step(x, u, 0.1), y)
+
+
+def test_a_task_under_other_names_takes_other_parameters() -> None:
+    @task(state=Space("yaw: angle"), action=Space("rate [rad/s]"), params={"weight": 1.0})
+    def turned(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return p.weight * x[0] * x[0]
+
+    other = turned(reads="theta").replace(weight=3.0)
+    assert float(other.cost([2.0], [0.0])) == 12.0
+    assert float(other.on(Space("w [m]", "theta: angle")).replace(weight=5.0).cost([7.0, 2.0], [0.0])) == 20.0
+
+
+def test_families_name_themselves() -> None:
+    assert repr(bicycle) == "<dynamics bicycle(wheelbase)>"
+    assert repr(compass) == "<sensor compass(declination)>"
+    assert repr(costs(effort)) == "<task effort()>"
