@@ -33,7 +33,8 @@ def test_localizes_plans_and_drives(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr()
     assert "2 of 2" in said.out
     assert "99 % below" in said.out
-    assert said.err == "", "no live line where there is no terminal"
+    others = [line for line in said.err.splitlines() if " compil" not in line]  # the first time, kernels are announced
+    assert others == [], "no live line where there is no terminal"
     assert [file.name for file in tmp_path.iterdir()] == ["turtlebot3_world.png"]
 
 

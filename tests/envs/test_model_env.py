@@ -9,6 +9,7 @@ from gymnasium.wrappers import TimeLimit
 
 from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space, Task
 from pilotage.envs import ModelEnv, ModelVectorEnv
+from pilotage.models import range_to
 
 from .worlds import LIDAR, SENSORS, START, STATE, compass, fix, going_home, rover
 
@@ -126,6 +127,18 @@ def test_sensors_may_draw_their_own_readings():
     kinds = np.array([ours.world.observe(ours.states, ours._streams)["lidar"] for _ in range(300)])
     assert (kinds == 15.0).mean() > 0.03, "some beams see nothing"
     assert np.median(kinds, 0) == pytest.approx(ranges, abs=0.2)
+
+
+def test_a_single_sensor_brings_its_context_along():
+    start = Gaussian.of(STATE, np.zeros(4), std=1e-9)
+    post = range_to(std=1e-9), [3.0, 4.0]
+    one, named = (ModelEnv(rover(), given, going_home(initial=start)) for given in (post, {"post": post}))
+    seen, _ = one.reset(seed=0)
+    assert one.observation_space == named.observation_space["post"]
+    np.testing.assert_allclose(seen, [5.0], atol=1e-6)
+    np.testing.assert_allclose(named.reset(seed=0)[0]["post"], [5.0], atol=1e-6)
+    seen, _ = ModelVectorEnv(rover(), post, going_home(initial=start), num_envs=3).reset(seed=0)
+    np.testing.assert_allclose(seen, np.full((3, 1), 5.0), atol=1e-6)
 
 
 def test_a_state_that_is_asked_for_is_put_on_its_space():

@@ -94,5 +94,5 @@ def _sentence(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, CycloptsError):
         error.verbose = False
-        return f"{' '.join(str(error).split())} See: pilotage --help"
+        return f"{' '.join(str(error).split())} See: {' '.join(['pilotage', *(error.command_chain or ())])} --help"
     return " ".join(str(error).split())
