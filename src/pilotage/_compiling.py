@@ -46,7 +46,7 @@ class Announcer(event.Listener):  # pyright: ignore[reportUntypedBaseClass]
 def described(dispatcher: Any) -> str | None:
     """What a compiled function is; None for functions of others."""
     function = getattr(dispatcher, "py_func", None)
-    module, name = getattr(function, "__module__", ""), getattr(function, "__name__", "")
+    module, name = getattr(function, "__module__", None) or "", getattr(function, "__name__", "")  # None after exec
     if module in purposes:
         return f"{name} {purposes[module]}".rstrip()
     return f"{name} of {module}" if module.split(".")[0] == "pilotage" else None

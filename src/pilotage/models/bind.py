@@ -255,7 +255,8 @@ def _names(code: types.CodeType) -> set[str]:
 
 def _constant(value: Any) -> str:
     """A global number as source."""
-    return repr(value) if isinstance(value, int) else literal(float(value))
+    whole = isinstance(value, (int, np.integer))
+    return repr(value) if isinstance(value, bool) else repr(int(value)) if whole else literal(float(value))
 
 
 def _tainted(parts: _Parts, plain: set[str]) -> set[str]:
