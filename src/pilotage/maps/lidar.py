@@ -135,7 +135,7 @@ class Lidar(Sensor):
     def observe(self, x: Any, context: Any = None) -> Array:
         """Ranges ``(..., B)`` that the map gives at poses ``(..., 3)``; `max_range` where nothing is in reach."""
         poses = self.state.check(x)
-        return self._expected(poses, self._angles)
+        return self._ranges_on_map(poses, self._angles)
 
     def noise(self, x: Any, context: Any = None) -> Array:
         """Covariance ``sigma^2 I`` of hits, ``(B, B)``: what a filter that believes in Gaussians needs."""
@@ -212,11 +212,11 @@ class Lidar(Sensor):
         c, s = np.cos(poses[..., 2]), np.sin(poses[..., 2])
         return poses + np.stack((c * x - s * y, s * x + c * y, np.full(c.shape, yaw)), axis=-1)
 
-    def _expected(self, poses: Array, angles: Array) -> Array:
+    def _ranges_on_map(self, poses: Array, angles: Array) -> Array:
         return self._map.raycast(self._sensor_poses(poses), angles, self.max_range, unknown=self.unknown)
 
     def _score_beams(self, scans: Array, poses: Array) -> Array:
-        expected = self._expected(poses, self._angles[self._used])
+        expected = self._ranges_on_map(poses, self._angles[self._used])
         out = np.empty(len(poses))
         score_beams(
             np.ascontiguousarray(scans), expected, self.max_range,

@@ -11,6 +11,7 @@ in lanes, in a loop without branches that the compiler turns into vector instruc
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,10 @@ from .._compiling import njit
 LANES = 32
 """Measured best of 8 to 64, with 4 and with 8 numbers to a vector register."""
 
+# Parts of a loop that must become one piece of code, without numba's reference counts, to run as vector instructions.
+_FAST: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "nsz"}}
+_PART: dict[str, Any] = {**_FAST, "_nrt": False, "inline": "always"}
+
 _NEVER = 1e30
 """1 / 0 for a ray along an axis, but finite, so that no infinity times zero becomes NaN."""
 
@@ -26,7 +31,7 @@ _NEVER = 1e30
 _DX, _DY, _INV_X, _INV_Y, _T, _I, _J, _K = 0, 1, 2, 3, 4, 5, 6, 7
 
 
-@njit(cache=True, error_model="numpy", fastmath={"contract", "nsz"})
+@njit(cache=True, **_FAST)
 def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
     """Distance to the first blocked cell along every beam from every pose, in cells, written to `ranges`.
 
@@ -55,61 +60,76 @@ def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
         k0 = float(flat[int(j0) * columns + int(i0)])
         for first in range(0, beams, LANES):
             used = min(LANES, beams - first)
-
-            # 1. Send the rays off.
-            for lane in range(LANES):
-                b = first + (lane if lane < used else 0)
-                dx = c * beam_cos[b] - s * beam_sin[b]
-                dy = s * beam_cos[b] + c * beam_sin[b]
-                lanes[_DX, lane], lanes[_DY, lane] = dx, dy
-                lanes[_INV_X, lane] = 1.0 / dx if dx != 0.0 else _NEVER
-                lanes[_INV_Y, lane] = 1.0 / dy if dy != 0.0 else _NEVER
-                lanes[_T, lane] = 0.0
-                lanes[_I, lane], lanes[_J, lane], lanes[_K, lane] = i0, j0, k0
-            moving = k0 > 0.0
-            if not inside:
-                moving = _enter(lanes, px, py, reach, boxes)
-
+            _send_off(lanes, first, used, c, s, beam_cos, beam_sin, i0, j0, k0)
+            moving = k0 > 0.0 if inside else _enter(lanes, px, py, reach, boxes)
             while moving:
-                # 2. Each ray leaves the free square around its cell, through the side that it meets first.
-                for lane in range(LANES):
-                    dx, dy, t = lanes[_DX, lane], lanes[_DY, lane], lanes[_T, lane]
-                    i, j, k = lanes[_I, lane], lanes[_J, lane], lanes[_K, lane]
-                    going = (k > 0.0) & (t < reach)
-                    tx = (i + (k if dx >= 0.0 else 1.0 - k) - px) * lanes[_INV_X, lane]
-                    ty = (j + (k if dy >= 0.0 else 1.0 - k) - py) * lanes[_INV_Y, lane]
-                    through_x = tx < ty
-                    t_out = tx if through_x else ty
-                    # A ray that runs along the edge of cells crosses it at no particular time; never earlier than now.
-                    t_out = t_out if t_out > t else t
-                    # Along the side it cannot have left the square, whatever rounding says.
-                    x, low, high = np.floor(px + t_out * dx), i - k + 1.0, i + k - 1.0
-                    x = x if x > low else low
-                    x = x if x < high else high
-                    y, low, high = np.floor(py + t_out * dy), j - k + 1.0, j + k - 1.0
-                    y = y if y > low else low
-                    y = y if y < high else high
-                    next_i, next_j = i + (k if dx >= 0.0 else -k), j + (k if dy >= 0.0 else -k)
-                    x = next_i if through_x else x
-                    y = y if through_x else next_j
-                    lanes[_T, lane] = t_out if going else t
-                    x = x if going else i
-                    y = y if going else j
-                    lanes[_I, lane], lanes[_J, lane] = x, y
-                    cell[lane] = np.int64(y * width + x)
+                _leave_squares(lanes, cell, px, py, reach, width)
+                moving = _look_around(lanes, cell, flat, reach)
+            _arrive(lanes, ranges, n, first, used, reach, columns, rows)
 
-                # 3. How much room is there around the new cells?
-                room = 0.0
-                for lane in range(LANES):
-                    k = float(flat[cell[lane]])
-                    lanes[_K, lane] = k
-                    room += k if lanes[_T, lane] < reach else 0.0
-                moving = room > 0.0
 
-            for lane in range(used):
-                t, i, j = lanes[_T, lane], lanes[_I, lane], lanes[_J, lane]
-                in_ring = i == 0.0 or j == 0.0 or i == columns - 1.0 or j == rows - 1.0
-                ranges[n, first + lane] = reach if in_ring or t >= reach else t
+@njit(**_PART)
+def _send_off(lanes, first, used, c, s, beam_cos, beam_sin, i, j, k):
+    """Start the rays of beams `first` and following from cell (i, j), k being the half width of the square around."""
+    for lane in range(LANES):
+        b = first + (lane if lane < used else 0)
+        dx = c * beam_cos[b] - s * beam_sin[b]
+        dy = s * beam_cos[b] + c * beam_sin[b]
+        lanes[_DX, lane], lanes[_DY, lane] = dx, dy
+        lanes[_INV_X, lane] = 1.0 / dx if dx != 0.0 else _NEVER
+        lanes[_INV_Y, lane] = 1.0 / dy if dy != 0.0 else _NEVER
+        lanes[_T, lane] = 0.0
+        lanes[_I, lane], lanes[_J, lane], lanes[_K, lane] = i, j, k
+
+
+@njit(**_PART)
+def _leave_squares(lanes, cell, px, py, reach, width):
+    """Each ray leaves the free square around its cell, through the side that it meets first; `cell` is where it is."""
+    for lane in range(LANES):
+        dx, dy, t = lanes[_DX, lane], lanes[_DY, lane], lanes[_T, lane]
+        i, j, k = lanes[_I, lane], lanes[_J, lane], lanes[_K, lane]
+        going = (k > 0.0) & (t < reach)
+        tx = (i + (k if dx >= 0.0 else 1.0 - k) - px) * lanes[_INV_X, lane]
+        ty = (j + (k if dy >= 0.0 else 1.0 - k) - py) * lanes[_INV_Y, lane]
+        through_x = tx < ty
+        t_out = tx if through_x else ty
+        # A ray that runs along the edge of cells crosses it at no particular time; never earlier than now.
+        t_out = t_out if t_out > t else t
+        # Along the side it cannot have left the square, whatever rounding says.
+        x, low, high = np.floor(px + t_out * dx), i - k + 1.0, i + k - 1.0
+        x = x if x > low else low
+        x = x if x < high else high
+        y, low, high = np.floor(py + t_out * dy), j - k + 1.0, j + k - 1.0
+        y = y if y > low else low
+        y = y if y < high else high
+        next_i, next_j = i + (k if dx >= 0.0 else -k), j + (k if dy >= 0.0 else -k)
+        x = next_i if through_x else x
+        y = y if through_x else next_j
+        lanes[_T, lane] = t_out if going else t
+        x = x if going else i
+        y = y if going else j
+        lanes[_I, lane], lanes[_J, lane] = x, y
+        cell[lane] = np.int64(y * width + x)
+
+
+@njit(**_PART)
+def _look_around(lanes, cell, flat, reach):
+    """Half widths of the free squares around the new cells; whether any ray goes on."""
+    room = 0.0
+    for lane in range(LANES):
+        k = float(flat[cell[lane]])
+        lanes[_K, lane] = k
+        room += k if lanes[_T, lane] < reach else 0.0
+    return room > 0.0
+
+
+@njit(**_PART)
+def _arrive(lanes, ranges, n, first, used, reach, columns, rows):
+    """Write the ranges of one pose's beams `first` and following; the ring around the grid is out of reach."""
+    for lane in range(used):
+        t, i, j = lanes[_T, lane], lanes[_I, lane], lanes[_J, lane]
+        in_ring = i == 0.0 or j == 0.0 or i == columns - 1.0 or j == rows - 1.0
+        ranges[n, first + lane] = reach if in_ring or t >= reach else t
 
 
 @njit(cache=True, error_model="numpy")

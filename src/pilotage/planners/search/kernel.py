@@ -50,11 +50,13 @@ FINISHED, PAUSED, POOL_FULL = 0, 1, 2
 BUCKET, FREE, USED, WAITING, BEST, EXPANSIONS = 0, 1, 2, 3, 4, 5
 STATE_SIZE = 6
 
-# Without numba's reference counts, which cost a third of the time where functions call each other; none allocates.
-_LEAN: dict[str, Any] = {"cache": True, "error_model": "numpy", "_nrt": False}
+# None of these functions allocates, so none needs numba's reference counts, which cost a third of the time where they
+# call each other. Parts become code of the caller in any case: a callee that comes from the cache might not.
+_LEAN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
+_PART: dict[str, Any] = {**_LEAN, "inline": "always"}
 
 
-@njit(nogil=True, **_LEAN)
+@njit(cache=True, nogil=True, **_LEAN)
 def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, pool, found, state, limit):
     """Expand cells in order of f until the goal's length is final, the open list is empty or `limit` is reached.
 
@@ -136,7 +138,7 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
     return outcome
 
 
-@njit(**_LEAN)
+@njit(**_PART)
 def _pop(pool, heads, slot, entry, free):
     """The cell of the first entry in a bucket, which leaves the bucket and becomes the first of the free ones."""
     packed = pool[entry]
@@ -145,7 +147,7 @@ def _pop(pool, heads, slot, entry, free):
     return packed >> 32
 
 
-@njit(**_LEAN)
+@njit(**_PART)
 def _push(pool, heads, slot, n, free, used):
     """Put a cell into a bucket, in a free entry or the next unused one; the new (first free entry, entries used)."""
     if free >= 0:
@@ -157,7 +159,7 @@ def _push(pool, heads, slot, n, free, used):
     return free, used
 
 
-@njit(**_LEAN)
+@njit(**_PART)
 def _neighbours(cells, width, costs, n, label, diagonal, round_, found):
     """Write to `found` the neighbours of n that may be reached sooner through it: (straight ones, all of them).
 
@@ -196,7 +198,7 @@ def _neighbours(cells, width, costs, n, label, diagonal, round_, found):
     return straight, k
 
 
-@njit(**_LEAN)
+@njit(**_PART)
 def _step(costs, n, m, length):
     """Cost of a step of `length` from n to m, or from m to n: times the mean of both cells."""
     if costs is None:
@@ -204,7 +206,7 @@ def _step(costs, n, m, length):
     return int(0.5 * (costs[n] + costs[m]) * length)
 
 
-@njit(**_LEAN)
+@njit(**_PART)
 def _distance(m, width, x, y, diagonal):
     """Octile distance of a cell from (x, y), or Manhattan distance where there are no diagonal steps."""
     dx, dy = abs(m % width - x), abs(m // width - y)
