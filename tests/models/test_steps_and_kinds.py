@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pilotage.core import Dynamics, ModelError, PilotageError, Space
-from pilotage.models import LinearDynamics, bicycle, dynamics, range_to, task
+from pilotage.models import LinearDynamics, bicycle, dynamics, range_to, sensor, task
+from pilotage.testing import check_dynamics, check_sensor
 
 PLACE = Space("x y [m]")
 
@@ -105,6 +106,24 @@ def test_a_task_without_reference_takes_none() -> None:
         be_still(reference=lambda x, t, steps: np.zeros((steps + 1, 2)))
     with pytest.raises(ModelError, match="stay_near needs 2 reference numbers per stage"):
         stay_near().cost([0, 0], [1, 1])
+
+
+def test_a_single_component_needs_no_tuple() -> None:
+    @dynamics(state=Space("x"), action=Space("u"))
+    def integrator(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return u[0]
+
+    @sensor(state=Space("x"), reading=Space("z"))
+    def doubled(x: Any, c: Any, p: Any, m: Any) -> Any:
+        return 2.0 * x[0]
+
+    xs = np.arange(6.0).reshape(2, 3, 1)
+    np.testing.assert_array_equal(integrator().step(xs, np.ones(1), 0.5), xs + 0.5)
+    np.testing.assert_array_equal(doubled().observe(xs), 2.0 * xs)
+    check_dynamics(integrator(), compiled=False)
+    check_sensor(doubled(), compiled=False)
+    with pytest.raises(ModelError, match="as a tuple: return a, b, c"):
+        sensor(state=Space("x"), reading=Space("z"))(lambda x, c, p, m: np.array([x[0]]))()
 
 
 @pytest.mark.parametrize(
