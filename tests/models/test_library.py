@@ -49,7 +49,7 @@ def test_compiled_sensor(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*DYNAMICS, *SENSORS])
 def test_units_and_sources(name: str) -> None:
-    """What a reader must find: an equation, and the units of every component that has one."""
+    """What a reader must find: an equation, its source, and the units of every component that has one."""
     model = (DYNAMICS.get(name) or SENSORS[name])()
     spaces = [getattr(model, s) for s in ("state", "action", "reading") if hasattr(model, s)]
     if "Linear" not in name:
@@ -57,6 +57,7 @@ def test_units_and_sources(name: str) -> None:
         assert unitless <= {"q.w", "q.x", "q.y", "q.z"}
     doc = getattr(models, name.split()[0].split(".")[0]).__doc__
     assert ">>>" in doc
+    assert "Source: " in doc or name == "LinearSensor"
     assert "::" in doc or "``z = H x" in doc
 
 

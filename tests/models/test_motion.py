@@ -38,7 +38,7 @@ def test_polynomial_motion(axes: int, dt: float, order: int) -> None:
 
 @pytest.mark.parametrize("h", [1e-6, 1e-3, 0.1, 0.5, 0.999, 1.0, 1.001, 3.0, 30.0])
 def test_singer_keeps_its_digits(h: float) -> None:
-    """Singer (1970), eq. 10 and 13, in fifty digits, over ten orders of magnitude of dt / tau."""
+    """Singer's transition and covariance in fifty digits, over ten orders of magnitude of dt / tau."""
     tau, std = 4.0, 1.5
     model = singer(1, tau=tau, accel_std=std)
     F, Q = singer_in_long_numbers(h * tau, tau, std)

@@ -25,7 +25,11 @@ def imu(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
                (o)-> ax               ay = speed yaw_rate    + bias_2      [m/s^2]
                                       yaw_rate               + bias_3      [rad/s]
 
-    Parameter: `bias`, constant errors of the three readings.
+    Parameter: `bias`, constant errors of the three readings [m/s^2, m/s^2, rad/s]. Default noise: 0.1 m/s^2 and
+    0.01 rad/s.
+
+    Source: Titterton and Weston, "Strapdown Inertial Navigation Technology" (2nd ed. 2004), chapter 3, in the plane:
+    the specific force of a point that moves along its heading.
 
     Example:
         >>> imu().observe([10.0, 0.1, 2.0]).tolist()
@@ -48,7 +52,9 @@ def gyroscope(x: Components, c: Components, p: Values, m: Mathematics) -> Compon
 
         z = (wx, wy, wz) + bias          [rad/s]
 
-    Parameter: `bias` [rad/s].
+    Parameter: `bias` [rad/s]. Default noise: 0.01 rad/s.
+
+    Source: Titterton and Weston, "Strapdown Inertial Navigation Technology" (2nd ed. 2004), chapter 4.
 
     Example:
         >>> gyroscope().observe([0.1, 0.0, -0.2]).tolist()
@@ -73,8 +79,9 @@ def accelerometer(x: Components, c: Components, p: Values, m: Mathematics) -> Co
             [ + ]-> fx               R(q) turns body axes into the world, where a is the acceleration
 
     Parameters: `gravity` [m/s^2], `bias` [m/s^2]. For a state without accelerations, `tilt` takes them as noise.
+    Default noise: 0.1 m/s^2.
 
-    Source: Titterton and Weston, "Strapdown Inertial Navigation Technology" (2nd ed. 2004), section 3.5.
+    Source: Titterton and Weston, "Strapdown Inertial Navigation Technology" (2nd ed. 2004), chapter 3.
 
     Example:
         >>> accelerometer().observe([1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]).tolist()
@@ -97,7 +104,11 @@ def tilt(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
 
         z = R(q)' (0, 0, gravity) + bias          [m/s^2]
 
-    Parameters: `gravity` [m/s^2], `bias` [m/s^2]. Nothing is learnt about the heading.
+    Parameters: `gravity` [m/s^2], `bias` [m/s^2]. Nothing is learnt about the heading. Default noise: 0.5 m/s^2, for
+    the vehicle's own acceleration more than for the instrument.
+
+    Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
+    section 5.6, on levelling.
 
     Example:
         >>> tilt().observe([1.0, 0.0, 0.0, 0.0]).tolist()

@@ -126,7 +126,7 @@ def singer(axes: int = 2, *, tau: float = 20.0, accel_std: float = 1.0, **settin
         settings: `noise`, to replace the default noise.
 
     Source: Singer, "Estimating optimal tracking filter performance for manned maneuvering targets", IEEE Trans.
-    Aerospace and Electronic Systems AES-6 (1970), eq. 10 to 13.
+    Aerospace and Electronic Systems AES-6 (1970); Bar-Shalom, Li and Kirubarajan (2001), section 8.2.
 
     Example:
         >>> singer(1, tau=1e9).step([0.0, 1.0, 2.0], [], 1.0).round(6).tolist()
@@ -161,7 +161,7 @@ def _singer(axes: int) -> DynamicsFamily:
 
 
 def _singer_noise(h: Any, tau: Any, std: Any, m: Mathematics) -> Matrix:
-    """Covariance of position, velocity and acceleration of one axis after ``h tau`` seconds (Singer 1970, eq. 13)."""
+    """Covariance of position, velocity and acceleration of one axis after ``h tau`` seconds (Singer 1970)."""
     pp = _decaying(h, (1, 2, -2, Fraction(2, 3)), -1, 0, -4, m) * tau**4
     pv = _decaying(h, (1, -2, 1), 1, -2, 2, m) * tau**3
     pa = _decaying(h, (1,), -1, 0, -2, m) * tau**2

@@ -21,16 +21,16 @@ from .traced_dynamics import TracedDynamics
     noise=(1e-3, 1e-2),
 )
 def pendulum(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A rod that turns about its end; too little torque to lift it at once.
+    r"""A rod that turns about its end; too little torque to lift it at once.
 
     ::
 
-            | theta /
-            |      /            theta''  = 3 gravity / (2 length) sin theta
-            |     / length                 + 3 / (mass length^2) (torque - damping theta')
-            |    /
-            |   /  mass         theta = 0 is upright, theta grows counter-clockwise
-             (o) torque
+         \ theta |
+          \      |              theta''  = 3 gravity / (2 length) sin theta
+    length \     |                         + 3 / (mass length^2) (torque - damping theta')
+            \    |
+       mass  \   |              theta = 0 is upright, theta grows counter-clockwise
+              (o) torque
 
     State ``(theta, theta_rate)`` [rad, rad/s], action ``(torque,)`` [N m]. Parameters: `mass` [kg], `length` [m],
     `gravity` [m/s^2], `damping` [N m s/rad]. Default noise: a random walk that reaches 1 mrad and 0.01 rad/s after a
@@ -151,6 +151,8 @@ def double_integrator(axes: int = 2, **settings: Any) -> TracedDynamics:
     Args:
         axes: 1, 2 or 3.
         settings: `noise`, `action_noise`, `integrator`, `limits` as all dynamics take them.
+
+    Source: LaValle, "Planning Algorithms" (2006), section 13.2.
 
     Example:
         >>> double_integrator(1).step([0.0, 1.0], [2.0], 1.0).tolist()

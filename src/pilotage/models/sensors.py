@@ -32,6 +32,9 @@ def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
         std: of the noise [m]; default 1.5 m, and 3 m upwards.
         settings: `reads`, `noise` as all sensors take them.
 
+    Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
+    chapter 8; the default is that of open sky without corrections.
+
     Example:
         >>> gnss(std=1.5).observe([3.0, 4.0]).tolist()
         [3.0, 4.0]
@@ -52,6 +55,8 @@ def position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
         std: of the noise [m]; one number, or one per axis.
         settings: `reads`, `noise` as all sensors take them.
 
+    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), chapter 6.
+
     Example:
         >>> from pilotage.models import constant_velocity
         >>> position(1).on(constant_velocity(1).state).linearize([0.0, 0.0]).tolist()
@@ -71,6 +76,8 @@ def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
         axes: 1, 2 or 3.
         std: of the noise [m/s]; one number, or one per axis.
         settings: `reads`, `noise` as all sensors take them.
+
+    Source: Groves (2013), chapter 9.
 
     Example:
         >>> velocity(2).observe([1.0, 2.0]).tolist()
@@ -108,6 +115,8 @@ def range_to(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
         std: of the noise [m].
         settings: `reads`, `noise` as all sensors take them.
 
+    Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), section 6.6.
+
     Example:
         >>> range_to(std=0.05).observe([0.0, 0.0], context=[3.0, 4.0]).tolist()
         [5.0]
@@ -135,7 +144,10 @@ def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Compo
              /  z
            (o)-----> yaw
 
-    The context is the landmark's position ``(2,)`` [m].
+    The context is the landmark's position ``(2,)`` [m]; on the landmark itself the direction is undefined. Default
+    noise: 0.02 rad.
+
+    Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), eq. 6.40.
 
     Example:
         >>> bearing_to().observe([0.0, 0.0, 0.0], context=[0.0, 2.0]).round(3).tolist()
@@ -155,7 +167,8 @@ def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Co
              /  bearing        bearing = atan2(cy - y, cx - x) - yaw      [rad]
            (o)-----> yaw
 
-    The context is the landmark's position ``(2,)`` [m].
+    The context is the landmark's position ``(2,)`` [m]; on the landmark itself the direction is undefined. Default
+    noise: 0.1 m and 0.02 rad.
 
     Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), eq. 6.40.
 
@@ -181,10 +194,11 @@ def radar(*, along_heading: bool = False, std: Any = (10.0, 0.01, 0.5), **settin
 
     Args:
         along_heading: whether the target's velocity is its speed along its yaw, as in `ctrv`.
-        std: of the three readings.
+        std: of the three readings [m, rad, m/s].
         settings: `place` [m] and `yaw` [rad], where the radar stands and looks; `reads`, `noise`.
 
-    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), 10.4.3.
+    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
+    10.4; the range rate is the derivative of the range.
 
     Example:
         >>> radar(place=(0.0, 0.0)).observe([3000.0, 4000.0, 10.0, 0.0]).round(3).tolist()
@@ -219,6 +233,11 @@ def odometry(x: Components, c: Components, p: Values, m: Mathematics) -> Compone
 
         -> speed  (o)  ) yaw_rate              z = (speed, yaw_rate)     [m/s, rad/s]
 
+    Default noise: 0.05 m/s and 0.02 rad/s.
+
+    Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
+    section 6.3; Siegwart and Nourbakhsh, "Introduction to Autonomous Mobile Robots" (2004), section 5.2.4.
+
     Example:
         >>> odometry().observe([2.0, 0.1]).tolist()
         [2.0, 0.1]
@@ -239,6 +258,11 @@ def body_velocity(x: Components, c: Components, p: Values, m: Mathematics) -> Co
            left ^  / forward           forward =  vx cos yaw + vy sin yaw      [m/s]
                  (o)  yaw              left    = -vx sin yaw + vy cos yaw
 
+    Default noise: 0.05 m/s.
+
+    Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
+    section 6.5.
+
     Example:
         >>> body_velocity().observe([0.0, 1.0, 2.0]).tolist()
         [1.0, 2.0]
@@ -256,8 +280,12 @@ def compass(x: Components, c: Components, p: Values, m: Mathematics) -> Componen
                  / yaw
                (o)-----> east          z = yaw + declination          [rad]
 
-    Parameter: `declination`, by how much the instrument reads too far counter-clockwise [rad]. Instruments that count
-    clockwise from north give ``pi / 2 - z``.
+    Parameter: `declination`, by how much the instrument reads too far counter-clockwise [rad]: the angle at which
+    magnetic north lies east of true north. Instruments that count clockwise from north give ``pi / 2 - z``. Default
+    noise: 0.05 rad.
+
+    Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
+    section 6.1.
 
     Example:
         >>> compass(std=0.1).observe([0.5]).tolist()
