@@ -122,7 +122,7 @@ def test_a_single_component_needs_no_tuple() -> None:
     np.testing.assert_array_equal(doubled().observe(xs), 2.0 * xs)
     check_dynamics(integrator(), compiled=False)
     check_sensor(doubled(), compiled=False)
-    with pytest.raises(ModelError, match="as a tuple: return a, b, c"):
+    with pytest.raises(ModelError, match="takes a model value for a list or an array"):
         sensor(state=Space("x"), reading=Space("z"))(lambda x, c, p, m: np.array([x[0]]))()
 
 

@@ -265,8 +265,7 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     """What a model returned, as a list of the expected length, or a sentence."""
-    # A single component of a batch is an array, too; one that holds symbols is several.
-    component = isinstance(values, np.ndarray) and expected == 1 and values.dtype != object
+    component = expected == 1 and hasattr(values, "shape")  # of a batch
     if is_no_number(values) and not component and not isinstance(values, (tuple, list)):
         raise ModelError(
             f"{name} returned {described(values)}; {expected} {what} were expected, as a tuple: return a, b, c"
