@@ -44,7 +44,7 @@ def constant_turn(axes: int = 2, *, density: float = 1.0, turn_density: float = 
         turn_density: the same of the turn rate's change [rad/s^2/sqrt(Hz)].
         settings: `noise`, to replace the default noise.
 
-    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), chapter 11;
+    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), ch. 11;
     Li and Jilkov, "Survey of maneuvering target tracking, part I", IEEE Trans. Aerospace and Electronic Systems 39
     (2003).
 
