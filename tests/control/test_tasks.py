@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pilotage.control import MPPI, follow, reach
-from pilotage.core import ActionStatus, ShapeError, SpaceError
+from pilotage.core import ActionStatus, ShapeError, Space, SpaceError
 from pilotage.maps import OccupancyGrid
-from pilotage.models import bicycle, differential_drive, quadrotor, tricycle, unicycle
+from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.planners import AStar
 
 ROOM = [
@@ -193,3 +193,19 @@ def test_settings_that_make_no_task_are_sentences():
         reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
     with pytest.raises(ShapeError, match="finite"):
         follow([[0, 0], [5, 0]], speed=np.inf)
+    with pytest.raises(ShapeError, match="speed, decel, .* must be numbers"):
+        follow([[0, 0], [5, 0]], speed="slow")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match="'depot' is no map to keep clear of; expected an OccupancyGrid"):
+        follow([[0, 0], [5, 0]], "depot")
+
+
+def test_a_task_is_for_its_actions_by_name() -> None:
+    """Actions are matched by place: other names, or another order, would drive something else than was meant."""
+    car = bicycle()
+
+    @task(state=Space("x y [m]"), action=Space("steer [rad]", "accel [m/s^2]"))
+    def swapped(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[0] ** 2 + u[0] ** 2
+
+    with pytest.raises(SpaceError, match="swapped is a task for the actions steer, accel, not accel, steer"):
+        MPPI(car, swapped())

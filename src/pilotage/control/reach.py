@@ -63,7 +63,7 @@ def reach(
         return (np.abs(space.minus(x, target)) <= limit)[..., w > 0.0].all(-1)
 
     return _family(space, action)(
-        goal=tuple(target), weights=tuple(w), effort=tuple(price), final=float(final),
+        goal=tuple(target.tolist()), weights=tuple(w.tolist()), effort=tuple(price.tolist()), final=float(final),
         done=None if limit is None else done, **settings,
     )  # fmt: skip
 

@@ -17,7 +17,8 @@ from .traced_task import Reference, StageBody, TerminalBody, TracedTask
 class TaskFamily(Family[TracedTask]):
     """All tasks that share one cost function; made by `task`.
 
-    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `constraint`, `reference`, `reads`.
+    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `constraint`, `reference`, `reads`;
+    see `task`.
     """
 
     kind: ClassVar[str] = "task"
@@ -87,6 +88,14 @@ def task(
         terminal: ``(x, p, m)`` or ``(x, r, p, m)``: the cost of the last state.
         reference: how many numbers each stage brings along, such as the point to be at by then.
 
+    The family makes tasks with parameter values and these settings, none of which is compiled:
+
+    - `initial`, a belief: where an episode starts; `dt` [s]; `horizon`, decisions in an episode;
+    - ``done(x) -> bool``: where the episode is over, and ``constraint(x, u) -> (..., k)``: values that must not be
+      positive, for environments. Both are handed arrays ``(..., n)`` of the components named in `state`;
+    - ``reference(x, t, steps) -> (steps + 1, reference)``: the stages that come, seen from a state at time t;
+    - `reads`: other names for the components needed.
+
     Example:
         >>> from pilotage.core import Space
         >>> @task(state=Space("x y [m]"), action=Space("vx vy [m/s]"), params=dict(goal=(1.0, 0.0)))
@@ -94,5 +103,8 @@ def task(
         ...     return (x[0] - p.goal[0]) ** 2 + (x[1] - p.goal[1]) ** 2 + 0.1 * (u[0] ** 2 + u[1] ** 2)
         >>> float(reach().cost([0.0, 0.0], [1.0, 0.0]))
         1.1
+        >>> errand = reach(goal=(2.0, 0.0), dt=0.05, done=lambda x: abs(x[..., 0] - 2.0) < 0.1)
+        >>> bool(errand.done([1.95, 0.0]))
+        True
     """
     return lambda body: TaskFamily(body, params, state=state, action=action, terminal=terminal, reference=reference)

@@ -106,9 +106,11 @@ class TracedTask(Task):
         return self._copy(self._mounted, self.action, merged(self.params, params, self.name))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
-        """The same task on a state that has the needed components among others, found by name."""
-        if action is not None and self.action.size and action.size != self.action.size:
-            raise SpaceError(f"{self.name} is a task for actions {self.action.names}, not {action.names}")
+        """The same task on a state that has the needed components among others, found by name; actions are the same."""
+        if action is not None and self.action.size and action.names != self.action.names:
+            raise SpaceError(
+                f"{self.name} is a task for the actions {', '.join(self.action.names)}, not {', '.join(action.names)}"
+            )
         action = self.action if action is None else action
         if state == self.state and action == self.action:
             return self
