@@ -140,6 +140,14 @@ def test_singular_gaussians_can_be_drawn_from_but_have_no_density():
         Gaussian.trusted(PLANE, np.zeros(2), np.diag([1.0, -1.0])).sample(1, rng=8)
 
 
+def test_what_a_kernel_made_is_read_only_too():
+    g = Gaussian.trusted(PLANE, np.zeros((5, 2)), np.tile(np.eye(2), (5, 1, 1)))
+    cloud = Particles.trusted(PLANE, np.zeros((3, 2)), np.full(3, -np.log(3.0)))
+    for a in (g.mean, g.cov, g[1].mean, g.marginal("x").cov, cloud.points, cloud.log_weights):
+        with pytest.raises(ValueError, match="read-only"):
+            a[...] = 1.0
+
+
 def test_particles_of_a_gaussian_have_its_moments_and_density():
     g = Gaussian(POSE, POSE.sample(rng=9), random_cov(4, 10, 0.02))
     cloud = Particles(POSE, g.sample(50_000, rng=11))

@@ -49,7 +49,7 @@ BAD_CALLS = {
     "times out of order": (lambda f: f.run(None, np.zeros((3, 2)), [0.1, 0.3, 0.2], sensor=FIX), PilotageError, r"ts\[2\]|back in time"),
     "bad reading in a run": (lambda f: f.run(None, [[0.0, 0.0], [np.inf, 0.0]], sensor=FIX), ShapeError, "holds infinity.*at step 1"),
     "bad action in a run": (lambda f: f.run(np.full((2, 2), np.nan), np.zeros((2, 2)), sensor=FIX), ShapeError, "NaN"),
-    "another belief": (lambda f: setattr(f, "belief", Gaussian.of(Space("x"), [0.0], std=1.0)), ShapeError, "the belief is over"),
+    "another belief": (lambda f: setattr(f, "belief", Gaussian.of(Space("x"), [0.0], std=1.0)), SpaceError, "the belief is over"),
 }  # fmt: skip
 
 
@@ -166,7 +166,7 @@ def test_pure_functions() -> None:
         EKF().run(belief, ROBOT, None, np.zeros((2, 2)), [0.1, 0.1, 0.1], sensor=FIX)
     with pytest.raises(ShapeError, match=r"readings \(..., T, 2\)"):
         EKF().run(belief, ROBOT, None, np.zeros(2), 0.1, sensor=FIX)
-    with pytest.raises(ShapeError, match="the belief is over"):
+    with pytest.raises(SpaceError, match="the belief is over"):
         EKF().predict(belief, bicycle(), [0.0, 0.0], 0.1)
     with pytest.raises(ShapeError, match="2 contexts were given for 3 readings"):
         EKF().run(belief, ROBOT, None, np.zeros((3, 2)), 0.1, sensor=PlainSensor(FIX), contexts=["a", "b"])

@@ -63,7 +63,9 @@ class Gaussian:
 
     @classmethod
     def trusted(cls, space: Space, mean: Array, cov: Array) -> Gaussian:
-        """Without copies or checks, for arrays a kernel made; a semidefinite `cov` is allowed."""
+        """Without copies or checks, for arrays a kernel made, read-only from now on; `cov` may be semidefinite."""
+        mean.setflags(write=False)
+        cov.setflags(write=False)
         new = object.__new__(cls)
         new.__dict__.update(space=space, mean=mean, cov=cov)
         return new

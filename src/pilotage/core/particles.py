@@ -54,7 +54,9 @@ class Particles:
 
     @classmethod
     def trusted(cls, space: Space, points: Array, log_weights: Array) -> Particles:
-        """Without copies or checks, for arrays a kernel made; the log-weights must be normalised."""
+        """Without copies or checks, for arrays a kernel made, read-only from now on; log-weights must be normalised."""
+        points.setflags(write=False)
+        log_weights.setflags(write=False)
         new = object.__new__(cls)
         new.__dict__.update(space=space, points=points, log_weights=log_weights)
         return new

@@ -88,6 +88,19 @@ def cholesky_semidefinite(P, L, n):
     return True
 
 
+def plausible(Q, n):
+    """Whether Q can be a covariance: no variance is negative or NaN, and no correlation beyond 1, but for rounding."""
+    top = 0.0
+    for i in range(n):
+        top = max(top, math.fabs(Q[i, i]))
+    good = True
+    for i in range(n):
+        good = good and Q[i, i] >= -1e-9 * top
+        for j in range(i):
+            good = good and Q[i, j] * Q[i, j] <= 1.000001 * Q[i, i] * Q[j, j] + 1e-18 * top * top
+    return good
+
+
 def solve_rows(L, C, n, m):
     """Each of the n rows of C becomes (L L')^-1 times that row; L is (m, m)."""
     for r in range(n):
@@ -142,6 +155,23 @@ def whitened(L, y, v, m):
             logdet += 2.0 * math.log(root)
             root = 1.0
     return nis, logdet + 2.0 * math.log(root)
+
+
+def score(L, e, v, measured, scores, m):
+    """NIS and log-likelihood of an innovation e of which so many components were measured; v is scratch."""
+    nis, logdet = whitened(L, e, v, m)
+    scores[0] = nis
+    scores[1] = -0.5 * (nis + logdet + measured * LOG_TURN)
+    return nis
+
+
+def times(K, e, d, n, m):
+    """d = K e, for K (n, m)."""
+    for r in range(n):
+        a = 0.0
+        for c in range(m):
+            a += K[r, c] * e[c]
+        d[r] = a
 
 
 def joseph(P, H, R, K, M, N, A, n, m):

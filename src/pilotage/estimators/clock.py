@@ -40,7 +40,9 @@ class Clock:
                 if self.dt is None:
                     raise PilotageError("how long is a step? give dt=..., to=..., or bind it once: EKF(car, dt=0.05)")
                 return self.dt
-            dt = to - self.t
+            if not isinstance(to, (int, float, np.number)):
+                raise PilotageError(f"a filter is moved to a time in seconds, not to {to!r}")
+            dt = float(to) - self.t
         elif to is not None:
             raise PilotageError("give dt or to, not both")
         if not isinstance(dt, (int, float, np.number)) or not math.isfinite(dt):
@@ -53,11 +55,14 @@ class Clock:
 
     def steps(self, ts: Any, count: int) -> np.ndarray:
         """Seconds to each of the times `ts`, ``(count,)``, from the one before it."""
-        times = np.asarray(ts, dtype=float)
+        try:
+            times = np.asarray(ts, dtype=float)
+        except (TypeError, ValueError):
+            raise ShapeError(f"times are seconds, one for each of {count} readings; {ts!r} was given") from None
         if times.shape != (count,):
             raise ShapeError(f"ts has shape {times.shape}; {count} readings need {count} times")
         dts = np.diff(times, prepend=self.t)
-        late = np.flatnonzero(~(dts >= 0.0))
+        late = np.flatnonzero(~((dts >= 0.0) & (dts < math.inf)))
         if len(late):
             self.step(None, float(times[late[0]]))
             raise PilotageError(f"ts[{late[0]}] = {times[late[0]]:g} s is before the reading ahead of it; sort by time")

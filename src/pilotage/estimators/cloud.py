@@ -15,6 +15,7 @@ from ..core.gaussian import log_normal
 from ..core.sensor import measured
 from ..models import bind
 from .algebra import cholesky_semidefinite
+from .inputs import Axes, action, context_axes, context_of, shared_axes
 from .packing import gate_quantiles
 
 
@@ -26,12 +27,14 @@ def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: R
         CovarianceError: when Q is indefinite.
     """
     space = dynamics.state
-    u = np.zeros(dynamics.action.size) if u is None else dynamics.action.check(u, "action")
-    u = u[..., None, :] if cloud.points.ndim > 2 else u
-    y = _answer(dynamics.step(cloud.points, u, dt), cloud.points.shape, "step", dynamics)
-    Q = np.asarray(dynamics.noise(cloud.points, u, dt), dtype=np.float64)
+    u = action(u, dynamics.action)
+    axes = shared_axes(belief=cloud.points.shape[:-2], action=u.shape[:-1])
+    x = np.broadcast_to(cloud.points, (*axes, *cloud.points.shape[-2:]))
+    u = u[..., None, :] if u.ndim > 1 else u
+    y = _answer(dynamics.step(x, u, dt), x.shape, "step", dynamics)
+    Q = np.asarray(dynamics.noise(x, u, dt), dtype=np.float64)
     e = scatter(Q, generator(rng).standard_normal((*y.shape[:-1], space.dim)))
-    return Particles.trusted(space, cast(Array, space.plus(y, e)), cloud.log_weights)
+    return Particles.trusted(space, cast(Array, space.plus(y, e)), np.broadcast_to(cloud.log_weights, y.shape[:-1]))
 
 
 def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: float | None = None) -> Update:
@@ -43,12 +46,14 @@ def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: f
     w = cloud.log_weights + likelihoods(cloud, sensor, z, context)
     total: Any = log_sum_exp(w)
     taken: Any = total > -np.inf
+    make = partial(surprise, cloud, sensor, z, context)
     if gate is not None:
-        measures = measured(sensor.reading, z).sum(-1)
-        taken = taken & (surprise(cloud, sensor, z, context)[2] <= gate_quantiles(gate, sensor.reading.dim)[measures])
+        found = make()
+        most = gate_quantiles(gate, sensor.reading.dim)[measured(sensor.reading, z).sum(-1)]
+        taken, make = taken & ~np.asarray(found[2] > most), lambda: found
     log_weights = np.where(taken[..., None], w - np.where(taken, total, 0.0)[..., None], cloud.log_weights)
     after = Particles.trusted(cloud.space, np.broadcast_to(cloud.points, (*w.shape, cloud.space.size)), log_weights)
-    return CloudUpdate(after, partial(surprise, cloud, sensor, z, context), total, taken)
+    return CloudUpdate(after, make, total, taken)
 
 
 def likelihoods(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> Array:
@@ -57,11 +62,13 @@ def likelihoods(cloud: Particles, sensor: Sensor, z: Array, context: Any = None)
     Raises:
         ModelError: when the sensor's answer has the wrong shape, or holds NaN or +inf.
     """
-    logs_shape = (*np.broadcast_shapes(z.shape[:-1], cloud.points.shape[:-2]), cloud.points.shape[-2])
+    context, own = _each(context, sensor)
+    axes = shared_axes(belief=cloud.points.shape[:-2], reading=z.shape[:-1], context=own)
+    logs_shape = (*axes, cloud.points.shape[-2])
     if np.isnan(z).all():
         return np.zeros(logs_shape)
     readings = z[..., None, :] if z.ndim > 1 else z
-    logs = sensor.log_prob(readings, cloud.points, _each(context, cloud))
+    logs = sensor.log_prob(readings, cloud.points, context)
     logs = _answer(logs, logs_shape, "log_prob", sensor, impossible=True)
     unmeasured = np.asarray(np.isnan(z).all(-1))
     return np.where(unmeasured[..., None], 0.0, logs)
@@ -74,8 +81,8 @@ def surprise(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) ->
 
         y = z (-) z_mean,     S = sum_i w_i (d_i d_i' + R_i),  d_i = h(x_i) (-) z_mean,     nis = y' S^-1 y
     """
-    space, w = sensor.reading, cloud.weights
-    context = _each(context, cloud)
+    space, (context, own) = sensor.reading, _each(context, sensor)
+    w = np.broadcast_to(cloud.weights, (*np.broadcast_shapes(cloud.weights.shape[:-1], own), cloud.weights.shape[-1]))
     h = np.asarray(sensor.observe(cloud.points, context), dtype=np.float64)
     mean = cast(Array, space.mean(h, w))
     d = cast(Array, space.minus(h, mean[..., None, :]))
@@ -85,9 +92,9 @@ def surprise(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) ->
     y = cast(Array, space.minus(z, mean))
     seen = measured(space, z)
     both = seen[..., :, None] & seen[..., None, :]
-    y_seen, S_seen = np.where(seen, y, 0.0), np.where(both, S, np.eye(space.dim))
+    y_seen, S = np.where(seen, y, 0.0), np.where(both, S, np.eye(space.dim))
     # log N(y; 0, S) = log N(0; 0, S) - nis / 2, and says in a sentence when S is singular.
-    nis = 2.0 * (log_normal(0.0 * y_seen, S_seen) - log_normal(y_seen, S_seen))
+    nis = 2.0 * (log_normal(0.0 * y_seen, S) - log_normal(y_seen, S))
     return y, S, float(nis) if nis.ndim == 0 else nis
 
 
@@ -164,11 +171,13 @@ def colour_noise(Q, e, L):
     return -1
 
 
-def _each(context: Any, cloud: Particles) -> Any:
-    """A context for every cloud of a batch, with an axis for its particles."""
-    if context is None or cloud.points.ndim == 2 or np.ndim(context) < 2:
-        return context
-    return np.asarray(context, dtype=np.float64)[..., None, :]
+def _each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
+    """A context with an axis for particles behind its leading axes, if it has any; and these axes."""
+    if context is None and not getattr(sensor, "context_size", 0):
+        return None, ()
+    context = context_of(context, sensor)
+    own = context_axes(context, sensor)
+    return (context[..., None, :] if own else context), own
 
 
 def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossible: bool = False) -> Array:

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 
 from ..models.slots import ND, NE, linearized_observe, linearized_step, reading_minus, state_plus
 from .algebra import (
-    LOG_TURN,
     cholesky,
     drop_unmeasured,
     innovation_covariance,
     joseph,
+    plausible,
     product_transposed,
     sandwich,
+    score,
     solve_rows,
-    whitened,
+    times,
 )
 from .gaussian_estimator import Drivers, GaussianEstimator
 
@@ -32,6 +33,8 @@ def ekf_predict(b, u, dt, p, w):
     """Predict the packed belief b in place; w is scratch."""
     F, Q, A = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND]
     linearized_step(b[ND], u, dt, p, b[ND], F, Q)
+    if not plausible(Q, ND):
+        return -8
     sandwich(F, b, Q, A, ND)
     return 1
 
@@ -54,22 +57,17 @@ def correct(b, H, R, gates, dx, w):
     K, M, N, A = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND], w[3 * ND : 4 * ND]
     L, e, v = w[4 * ND : 4 * ND + NE], w[4 * ND + NE], w[4 * ND + NE + 1]
     measured = drop_unmeasured(y, e, H, R, ND, NE)
+    if not plausible(R, NE):
+        return -1
     product_transposed(b, H, K, ND, NE)  # P H', which becomes the gain below
     innovation_covariance(H, K, R, S, ND, NE)
     if not cholesky(S, L, NE):
         return -1
-    nis, logdet = whitened(L, e, v, NE)
-    scores[0] = nis
-    scores[1] = -0.5 * (nis + logdet + measured * LOG_TURN)
-    if nis > gates[measured]:
+    if score(L, e, v, measured, scores, NE) > gates[measured]:
         return 0
     solve_rows(L, K, ND, NE)
     joseph(b, H, R, K, M, N, A, ND, NE)
-    for r in range(ND):
-        a = 0.0
-        for c in range(NE):
-            a += K[r, c] * e[c]
-        dx[r] = a
+    times(K, e, dx, ND, NE)
     return 1
 
 

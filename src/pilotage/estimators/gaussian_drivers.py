@@ -2,8 +2,9 @@
 
 `predict_belief` and `update_belief` are the two inner steps that a filter's own file gives. b is a packed belief and q
 the numbers of a sensor (see `packing`), w scratch of as many columns as b. Codes: 1 done, 0 refused by the gate; -1 the
-innovation covariance, -5 the covariance is not positive definite; -2 an action, -3 a prediction, -4 a reading or an
-updated state is not finite; -6 an action, -7 a reading of wrong length. A negative code leaves the belief as it was.
+innovation covariance, -5 the covariance is not positive definite, -8 the process noise is no covariance; -2 an action,
+-3 a prediction, -4 a reading or an updated state is not finite; -6 an action, -7 a reading of wrong length. A negative
+code leaves the belief as it was.
 """
 
 from __future__ import annotations

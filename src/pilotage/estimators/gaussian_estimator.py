@@ -14,10 +14,15 @@ import numpy as np
 from ..core import CovarianceError, Dynamics, FilterRun, Gaussian, ModelError, Sensor, ShapeError, Space, Update
 from ..core.seconds import seconds
 from ..models import bind, parameters
+from .batches import contexts_of, each_context, rows, unflat
 from .clock import usual, wanted
 from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, update_all, update_one
+from .inputs import action, check_belief, check_dynamics, check_sensor, context_axes, context_of, shared_axes
 from .kernels import kept, kernel_key
 from .packing import Pack, check_gate, numbers
+
+OF_DYNAMICS = (-2, -3, -5, -6, -8)
+"""Codes of drivers that blame the dynamics or their action, not the sensor."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +53,11 @@ class GaussianEstimator(ABC):
 
     def check_dynamics(self, dynamics: Dynamics) -> None:
         """Refuse dynamics that this filter is not for. Any will do unless a filter says otherwise."""
-        if not isinstance(dynamics, Dynamics):
-            raise ModelError(f"{type(self).__name__} needs Dynamics, not {type(dynamics).__name__}; is () missing?")
+        check_dynamics(dynamics, type(self).__name__)
 
     def check_sensor(self, sensor: Sensor) -> None:
         """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
-        if not isinstance(sensor, Sensor):
-            raise ModelError(f"{type(self).__name__} needs a Sensor, not {type(sensor).__name__}; is () missing?")
+        check_sensor(sensor, type(self).__name__)
 
     def start(self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0) -> Any:
         """A `GaussianFilter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
@@ -85,30 +88,30 @@ class GaussianEstimator(ABC):
         """The belief `dt` seconds later under action `u` (default: zero); leading axes of the belief are a batch."""
         self.check_dynamics(dynamics)
         dt = wanted(dt, self.dt)
-        belief = moments_on(belief, dynamics.state)
+        belief, u = moments_on(belief, dynamics.state), action(u, dynamics.action)
+        batch = shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
         pack = Pack(dynamics.state)
-        bs = pack.packed(belief)
-        us = rows(action(u, dynamics.action), bs.shape[:-2])
-        flat = bs.reshape(-1, *pack.shape)
+        flat = pack.rows(belief, batch)
         w = self.scratch(pack)
-        check(self.prediction(dynamics)[0](flat, us, dt, parameters(dynamics, dt), w), dynamics)
-        return pack.belief(flat.reshape(bs.shape))
+        check(self.prediction(dynamics)[0](flat, rows(u, batch), dt, parameters(dynamics, dt), w), dynamics)
+        return pack.belief(unflat(flat, batch))
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None) -> Update:
         """The belief after reading `z` (NaN where not measured) and what it did; leading axes are a batch."""
         self.check_sensor(sensor)
-        belief = belief.moments()
+        belief = moments_on(belief)
         sensor = sensor.on(belief.space)
+        z, context = sensor.reading.check(z, "reading", finite=False), context_of(context, sensor)
+        axes = {"reading": z.shape[:-1], "context": context_axes(context, sensor)}
+        batch = shared_axes(belief=belief.mean.shape[:-1], **axes)
         pack = Pack(belief.space, sensor.reading)
-        z = sensor.reading.check(z, "reading", finite=False)
-        batch = np.broadcast_shapes(belief.mean.shape[:-1], z.shape[:-1])
-        flat = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
+        flat = pack.rows(belief, batch)
         codes = np.zeros(len(flat), dtype=np.int64)
         contexts = each_context(context, sensor, batch)
         kernel = self.correction(sensor)[0]
         check(kernel(flat, rows(z, batch), contexts, numbers(sensor, self.gate), self.scratch(pack), codes), sensor)
         accepted = codes.reshape(batch) > 0 if batch else bool(codes[0] > 0)
-        belief, y, S, nis, log_likelihood = pack.results(flat.reshape(*batch, *pack.shape))
+        belief, y, S, nis, log_likelihood = pack.results(unflat(flat, batch))
         return Update(belief, y, S, nis, log_likelihood, accepted)
 
     def run(
@@ -143,20 +146,16 @@ class GaussianEstimator(ABC):
         if zs.ndim < 2:
             raise ShapeError(f"a run takes readings (..., T, {sensor.reading.size}); one of shape {zs.shape} was given")
         belief = moments_on(belief, dynamics.state)
-        batch, steps = np.broadcast_shapes(belief.mean.shape[:-1], zs.shape[:-2]), zs.shape[-2]
-        dts = self._steps(dt, steps)
-        us = action(us, dynamics.action)
-        if us.ndim > 1 and us.shape[-2] not in (1, steps):
+        us, steps = np.atleast_2d(action(us, dynamics.action)), zs.shape[-2]
+        if us.shape[-2] not in (1, steps):
             raise ShapeError(f"{us.shape[-2]} actions were given for {steps} readings; every reading needs its own")
-        us = np.broadcast_to(us, (*batch, steps, dynamics.action.size))
-        zs = np.broadcast_to(zs, (*batch, *zs.shape[-2:]))
-        pack = Pack(dynamics.state, sensor.reading)
-        b0 = np.array(np.broadcast_to(pack.packed(belief), (*batch, *pack.shape))).reshape(-1, *pack.shape)
-        us, zs = rows(us, batch, 2), rows(zs, batch, 2)
-        batch_run = self.run_many(pack, dynamics, sensor, b0, us, dts, zs, contexts_of(contexts, sensor, steps))
-        belief, y, nis, log_likelihood, accepted = batch_run
-        belief = Gaussian.trusted(belief.space, _unflat(belief.mean, batch), _unflat(belief.cov, batch))
-        return FilterRun(belief, *(_unflat(a, batch) for a in (y, nis, log_likelihood, accepted)))
+        us = np.broadcast_to(us, (*us.shape[:-2], steps, us.shape[-1]))
+        batch = shared_axes(belief=belief.mean.shape[:-1], actions=us.shape[:-2], readings=zs.shape[:-2])
+        pack, given = Pack(dynamics.state, sensor.reading), contexts_of(contexts, sensor, steps)
+        b0, us, zs = pack.rows(belief, batch), rows(us, batch, 2), rows(zs, batch, 2)
+        belief, *others = self.run_many(pack, dynamics, sensor, b0, us, self._steps(dt, steps), zs, given)
+        belief = Gaussian.trusted(belief.space, unflat(belief.mean, batch), unflat(belief.cov, batch))
+        return FilterRun(belief, *(unflat(a, batch) for a in others))
 
     def run_many(
         self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any
@@ -181,7 +180,7 @@ class GaussianEstimator(ABC):
                 done = piece.start + kernel(b0[i], *given, q, w, bs[i, piece], codes[i, piece])
                 if done < piece.stop:
                     where = f"step {done}" if len(b0) == 1 else f"step {done} of sequence {i}"
-                    check(codes[i, done], dynamics if codes[i, done] in (-2, -3, -5) else sensor, where)
+                    check(codes[i, done], dynamics if codes[i, done] in OF_DYNAMICS else sensor, where)
         return bs, codes
 
     def prediction(self, dynamics: Dynamics) -> tuple[Callable[..., int], Callable[..., int]]:
@@ -245,47 +244,10 @@ def restoring(driver: Callable[..., int]) -> Callable[..., int]:
     return guarded
 
 
-def moments_on(belief: Any, space: Space) -> Gaussian:
+def moments_on(belief: Any, space: Space | None = None) -> Gaussian:
     """The Gaussian of a belief, which must live on this space."""
-    belief = belief.moments()
-    if belief.space != space:
-        raise ShapeError(f"the belief is over {belief.space}, the dynamics move {space}")
-    return belief
-
-
-def action(u: Any, space: Space) -> np.ndarray:
-    """Checked actions; None is zero."""
-    return np.zeros(space.size) if u is None else space.check(u, "action")
-
-
-def rows(a: np.ndarray, batch: tuple[int, ...], keep: int = 1) -> np.ndarray:
-    """`a` broadcast to the batch, batch axes flattened into one, the last `keep` axes kept."""
-    tail = a.shape[a.ndim - keep :]
-    flat = np.ascontiguousarray(np.broadcast_to(a, (*batch, *tail))).reshape(int(np.prod(batch)), *tail)
-    return flat if flat.flags.writeable else flat.copy()  # for a read-only array, numba would compile once more
-
-
-def each_context(context: Any, sensor: Sensor, batch: tuple[int, ...]) -> Any:
-    """A context for each of a batch: rows of numbers, or the very object where the sensor takes no numbers."""
-    count = int(np.prod(batch))
-    size = getattr(sensor, "context_size", None)
-    if size is None:
-        return [context] * count if context is not None else np.zeros((count, 0))
-    given = np.zeros(0) if context is None else np.asarray(context, dtype=float)
-    if given.shape[-1:] != (size,):
-        raise ShapeError(f"{sensor!r} needs a context of {size} numbers; one of shape {given.shape} was given")
-    if not np.isfinite(given).all():
-        raise ShapeError(f"the context of {sensor!r} holds NaN or infinity: {given}; give finite numbers")
-    return rows(given, batch)
-
-
-def contexts_of(contexts: Any, sensor: Sensor, steps: int) -> Any:
-    """A context for each reading of a sequence."""
-    if getattr(sensor, "context_size", None) is not None or contexts is None:
-        return each_context(contexts, sensor, (steps,))
-    if len(contexts) != steps:
-        raise ShapeError(f"{len(contexts)} contexts were given for {steps} readings of {sensor!r}; give one for each")
-    return list(contexts)
+    check_belief(belief, space)
+    return belief.moments()
 
 
 def check(code: int, model: Any, where: str = "") -> None:
@@ -299,6 +261,11 @@ def check(code: int, model: Any, where: str = "") -> None:
         -3: (ModelError, f"{model!r} predicted a state or covariance that is not finite{at}; the belief is unchanged"),
         -4: (ShapeError, f"the reading of {model!r} holds infinity, or it led to a belief that is not finite{at}"),
         -5: (CovarianceError, f"the covariance is not positive definite{at}, so it has no sigma points"),
+        -8: (
+            CovarianceError,
+            f"the process noise of {model!r} is no covariance{at}: a variance is negative or NaN, or a "
+            "correlation beyond 1",
+        ),
     }
     error, sentence = sentences[int(code)]
     raise error(sentence)
@@ -311,10 +278,3 @@ def _pieces(dts: np.ndarray, dynamics: Dynamics) -> list[slice]:
         return [slice(0, count)] if count else []
     edges = [0, *(np.flatnonzero(np.diff(dts)) + 1).tolist(), count]
     return [slice(a, b) for a, b in itertools.pairwise(edges) if b > a]
-
-
-def _unflat(a: np.ndarray, batch: tuple[int, ...]) -> np.ndarray:
-    """The first axis as the batch axes it stands for; without copying, also where all rows are one."""
-    if len(batch) == 1:
-        return a
-    return a[0] if not batch else a.reshape(*batch, *a.shape[1:])

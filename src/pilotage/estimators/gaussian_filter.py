@@ -12,8 +12,10 @@ import numpy as np
 from ..core import Dynamics, FilterRun, Gaussian, Sensor, ShapeError, Update
 from ..core.results import DeferredUpdate
 from ..models import parameters
+from .batches import each_context
 from .clock import Clock
-from .gaussian_estimator import GaussianEstimator, check, each_context, moments_on
+from .gaussian_estimator import OF_DYNAMICS, GaussianEstimator, check, moments_on
+from .inputs import sequence
 from .packing import EMPTY, Pack, numbers, unpacked
 
 REMEMBERED = 64
@@ -26,7 +28,7 @@ class _Link:
     """A sensor bound to a filter.
 
     Attributes:
-        sensor: the sensor, mounted on the filter's state.
+        given, sensor: the sensor, and the same mounted on the filter's state.
         pack: layout of its results in the filter's belief.
         quick: the type of readings that need no more check than that of their length; None for no type.
         alone: True when a reading may come without context.
@@ -40,6 +42,7 @@ class _Link:
     def __init__(self, owner: GaussianFilter, sensor: Sensor) -> None:
         estimator = owner.estimator
         estimator.check_sensor(sensor)
+        self.given = sensor
         self.sensor = sensor.on(owner.dynamics.state)
         self.pack = Pack(owner.dynamics.state, self.sensor.reading)
         self.quick = ARRAY if self.sensor.reading.flat else None
@@ -88,7 +91,7 @@ class GaussianFilter:
         self._quick = ARRAY if dynamics.action.flat else None
         self._predict = estimator.prediction(dynamics)[1]
         self._dt, self._p = math.nan, EMPTY
-        self._links: dict[Sensor, _Link] = {}
+        self._links: dict[int, _Link] = {}  # by id, as sensors need not have a hash; links keep them alive
 
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief}>"
@@ -123,16 +126,16 @@ class GaussianFilter:
         code = self._predict(self._b, u, dt, self._p, self._w)
         if code < 0:
             self._refuse(code, u)
-        clock.t = clock.t + dt if to is None else to
+        clock.t = clock.t + dt if to is None else float(to)
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
-        link = self._links.get(sensor) or self._attach(sensor)
+        link = self._links.get(id(sensor)) or self._attach(sensor)
         if type(z) is not link.quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
             z = link.reading(z)
         context = EMPTY if context is None and link.alone else link.context(context)
         if t is not None and t != self._clock.t:
-            return self._update_later(link, z, float(t), context)
+            return self._update_later(link, z, t, context)
         code = link.update(self._b, z, context, link.q, self._w)
         if code < 0:
             self._refuse(code, z, link)
@@ -140,7 +143,7 @@ class GaussianFilter:
 
     def step(self, sensor: Sensor, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one compiled call, the fastest way through a tick."""
-        link = self._links.get(sensor) or self._attach(sensor)
+        link = self._links.get(id(sensor)) or self._attach(sensor)
         clock = self._clock
         wanted = clock.dt if dt is None else dt
         dt = link.dt if wanted == link.dt else self._paced(link, wanted)
@@ -167,6 +170,8 @@ class GaussianFilter:
             sensor: what reads them.
             contexts: context of each, ``(T, c)``.
         """
+        self.estimator.check_sensor(sensor)
+        zs = sequence(zs, sensor)
         count = len(zs)
         dts = np.full(count, self._clock.step(None, None)) if ts is None else self._clock.steps(ts, count)
         result = self.estimator.run(self.belief, self.dynamics, us, zs, dts, sensor=sensor, contexts=contexts)
@@ -190,7 +195,7 @@ class GaussianFilter:
         link = _Link(self, sensor)
         if len(self._links) >= REMEMBERED:
             self._links.clear()
-        self._links[sensor] = self._links[link.sensor] = link
+        self._links[id(sensor)] = self._links[id(link.sensor)] = link
         self._b = _grown(self._b, link.pack.shape)
         self._w = _grown(self._w, (self.estimator.scratch(link.pack).shape[0], self._b.shape[1]))
         for one in self._links.values():
@@ -227,7 +232,7 @@ class GaussianFilter:
         self._forget_points()
         if code == -6:
             self._action(given)
-        if link is None or code in (-2, -3, -5, -6):
+        if link is None or code in OF_DYNAMICS:
             check(code, self.dynamics)
             return
         if code == -7:

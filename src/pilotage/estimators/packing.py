@@ -6,6 +6,7 @@ and log-likelihood (1). A compiled function pays for each array it is handed, so
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -40,6 +41,11 @@ class Pack:
         b[..., :d, :d] = belief.cov
         b[..., d, :n] = belief.mean
         return b
+
+    def rows(self, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
+        """The belief for each of a batch, ``(B, rows, columns)`` with the batch axes flattened."""
+        packed = np.broadcast_to(self.packed(belief), (*batch, *self.shape))
+        return np.array(packed).reshape(math.prod(batch), *self.shape)
 
     def belief(self, b: np.ndarray) -> Gaussian:
         """The belief in packed form; its arrays are views."""

@@ -27,13 +27,13 @@ from ..core import (
     Rng,
     Sensor,
     Space,
-    SpaceError,
     Update,
     generator,
     seeded,
 )
 from .clock import usual, wanted
 from .cloud import propagate, scatter, weigh
+from .inputs import check_belief, check_dynamics, check_sensor
 from .packing import check_gate
 from .resampling import METHODS, resample
 from .sampling_filter import SamplingFilter
@@ -86,8 +86,8 @@ class ParticleFilter:
             raise PilotageError(f"smoothing is {self.smoothing}; a width cannot be negative")
         check_gate(self.gate)
         usual(self.dt)
-        if self.dynamics is not None and not isinstance(self.dynamics, Dynamics):
-            raise ModelError(f"ParticleFilter needs Dynamics, not {type(self.dynamics).__name__}; is () missing?")
+        if self.dynamics is not None:
+            check_dynamics(self.dynamics, "ParticleFilter")
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
@@ -101,6 +101,7 @@ class ParticleFilter:
             dt: seconds; None for the usual step.
             rng: seed or generator.
         """
+        check_dynamics(dynamics, "ParticleFilter")
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
         return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
@@ -119,7 +120,8 @@ class ParticleFilter:
             context: what the reading depends on besides the state.
             rng: seed or generator, for a belief that has no particles yet.
         """
-        cloud = self.cloud(belief, belief.space, rng=rng)
+        check_sensor(sensor, "ParticleFilter")
+        cloud = self.cloud(belief, rng=rng)
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
     def start(
@@ -143,13 +145,10 @@ class ParticleFilter:
         draw, seed = seeded(rng)
         return SamplingFilter(self, self.dynamics, self.cloud(belief, space, rng=draw), t, draw, seed)
 
-    def cloud(self, belief: Any, space: Space, *, rng: Rng = None) -> Particles:
-        """`belief` as particles on `space`: itself, or `n` draws."""
-        if belief.space != space:
-            raise SpaceError(f"the belief is over {belief.space}, the dynamics move {space}")
-        if isinstance(belief, Particles):
-            return belief
-        return Particles(space, belief.sample(self.n, rng=rng))
+    def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:
+        """`belief` as particles, on `space` if that is given: itself, or `n` draws."""
+        check_belief(belief, space)
+        return belief if isinstance(belief, Particles) else Particles(belief.space, belief.sample(self.n, rng=rng))
 
     def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
         """Equal particles drawn from `cloud` where their effective number is below the threshold; else `cloud`."""

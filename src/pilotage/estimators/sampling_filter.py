@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, Particles, Rng, Sensor, ShapeError, Update, generator
+from .batches import contexts_of, rows
 from .clock import Clock
+from .inputs import action, check_belief, check_sensor, sequence
 
 
 class SamplingFilter:
@@ -21,7 +23,6 @@ class SamplingFilter:
     Attributes:
         estimator: the settings.
         dynamics: how the state moves.
-        belief: what is known now; it may be set.
         seed: what replays it, None when a running generator was handed in.
 
     Example:
@@ -44,13 +45,23 @@ class SamplingFilter:
     ) -> None:
         self.estimator = estimator
         self.dynamics = dynamics
-        self.belief = belief
         self.seed = seed
+        self.belief = belief
         self._rng = generator(rng)
         self._clock = Clock(float(t), estimator.dt)
 
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
+
+    @property
+    def belief(self) -> Any:
+        """What is known now; it may be set."""
+        return self._belief
+
+    @belief.setter
+    def belief(self, belief: Any) -> None:
+        check_belief(belief, self.dynamics.state)
+        self._belief = belief
 
     @property
     def t(self) -> float:
@@ -59,7 +70,9 @@ class SamplingFilter:
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
         """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
-        dt = self._clock.step(dt, to)
+        dt, u = self._clock.step(dt, to), action(u, self.dynamics.action)
+        if u.ndim != 1:
+            raise ShapeError(f"one action was expected, {u.shape[:-1]} of them were given")
         self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self._rng)
         self._clock.t = self._clock.t + dt if to is None else float(to)  # rounding must not pass `to`
 
@@ -69,6 +82,8 @@ class SamplingFilter:
             if t is not None and t != self._clock.t:
                 self.predict(to=t)
             result = self.estimator.update(self.belief, sensor, z, context, rng=self._rng)
+            if np.ndim(result.accepted) > 0:
+                raise ShapeError(f"one reading was expected, with one context; {np.shape(result.accepted)} were given")
             self.belief = result.belief
             return result
 
@@ -91,20 +106,20 @@ class SamplingFilter:
         Returns:
             The clouds stacked to ``(T, N)`` where their number of particles stays the same, else their moments.
         """
+        check_sensor(sensor, type(self.estimator).__name__)
+        zs = sequence(zs, sensor)
         if len(zs) == 0:
             raise ShapeError("a run over no readings was asked for; give at least one")
-        for name, rows in (("us", us), ("contexts", contexts)):
-            if rows is not None and len(rows) != len(zs):
-                raise ShapeError(f"{name} has {len(rows)} rows; {len(zs)} readings need one each")
+        us = rows(action(us, self.dynamics.action), (len(zs),), what="array of actions")
+        given = [None] * len(zs) if contexts is None else contexts_of(contexts, sensor, len(zs))
         if ts is not None:
             self._clock.steps(ts, len(zs))  # refuses times that do not fit
         beliefs: list[Any] = []
         taken: list[tuple[Any, Any, Any, Any]] = []
         with self._unharmed():
             for k, z in enumerate(zs):
-                u, context = None if us is None else us[k], None if contexts is None else contexts[k]
-                self.predict(to=None if ts is None else ts[k], u=u)
-                found = self.update(sensor, z, context=context)
+                self.predict(to=None if ts is None else ts[k], u=us[k])
+                found = self.update(sensor, z, context=given[k])
                 beliefs.append(found.belief)
                 taken.append((found.innovation, found.nis, found.log_likelihood, found.accepted))
         y, nis, log_likelihood, accepted = (np.array(column) for column in zip(*taken, strict=True))

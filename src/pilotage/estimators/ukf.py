@@ -35,7 +35,16 @@ from ..models.slots import (
     state_plus,
     step,
 )
-from .algebra import LOG_TURN, cholesky, cholesky_semidefinite, drop_unmeasured, joseph, solve_rows, whitened
+from .algebra import (
+    cholesky,
+    cholesky_semidefinite,
+    drop_unmeasured,
+    joseph,
+    plausible,
+    score,
+    solve_rows,
+    times,
+)
 from .gaussian_estimator import Drivers, GaussianEstimator
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
@@ -113,6 +122,8 @@ def ukf_predict(b, u, dt, p, w):
     if not draw(b, X, L, v, w):
         return -5
     process_noise(b[ND], u, dt, p, Q)
+    if not plausible(Q, ND):
+        return -8
     for i in range(n):
         step(X[i], u, dt, p, X[i])
     mean_of_states(X, D, b[ND], d, w)
@@ -139,23 +150,48 @@ def ukf_update(b, z, context, s, gates, w):
     R, H, Ls, C = w[i0 : i0 + NE], w[i0 + NE : i0 + 2 * NE], w[i0 + 2 * NE : i0 + 3 * NE], w[i0 + 3 * NE :]
     x, y, S, scores = b[ND], b[ND + 1], b[ND + 2 : ND + 2 + NE], b[ND + 2 + NE]
     fresh = w[2, 0] != 0.0
-    if not fresh:
-        if not draw(b, X, L, v, w):
-            return -5
-        for i in range(n):
-            state_minus(X[i], x, D[i])
-    elif not cholesky_semidefinite(b, L, ND):
-        return -5
     w[2, 0] = 0.0
+    if not points_to_read(b, X, D, L, v, w, fresh):
+        return -5
     for i in range(n):
         observe(X[i], context, s, Z[i])
     mean_of_readings(Z, G, h, d, w)
     reading_noise(x, context, s, R)
     reading_minus(z, h, y)
-    for i in range(NE):
-        for k in range(n):
-            G[k, i] = 0.0 if y[i] != y[i] else G[k, i]
     measured = drop_unmeasured(y, e, H, R, ND, NE)
+    if not plausible(R, NE):
+        return -1
+    reading_moments(y, R, G, D, S, C, H, w)
+    if not cholesky(S, Ls, NE):
+        return -1
+    if score(Ls, e, v, measured, scores, NE) > gates[measured]:
+        return 0
+    linearized_rows(L, H, ND, NE)
+    bending(R, G, D, H, Q, w, fresh)
+    solve_rows(Ls, C, ND, NE)
+    joseph(b, H, R, C, D, G, D[ND:], ND, NE)
+    times(C, e, d, ND, NE)
+    state_plus(x, d, x)
+    return 1
+
+
+def points_to_read(b, X, D, L, v, w, fresh):
+    """X, D, L = sigma points, their deviations, the root of P; fresh from a prediction, all but L are there."""
+    if fresh:
+        return cholesky_semidefinite(b, L, ND)
+    if not draw(b, X, L, v, w):
+        return False
+    for i in range(2 * ND + 1):
+        state_minus(X[i], b[ND], D[i])
+    return True
+
+
+def reading_moments(y, R, G, D, S, C, H, w):
+    """S = covariance of the readings, C and H' = theirs with the state; what was not measured does not deviate in G."""
+    n = 2 * ND + 1
+    for r in range(NE):
+        for k in range(n):
+            G[k, r] = 0.0 if y[r] != y[r] else G[k, r]
     for r in range(NE):
         for c in range(r + 1):
             a = 0.5 * (R[r, c] + R[c, r]) + w[0, 1] * G[0, r] * G[0, c]
@@ -169,24 +205,6 @@ def ukf_update(b, z, context, s, gates, w):
                 a += w[1, 0] * D[k, c] * G[k, r]
             C[c, r] = a
             H[r, c] = a
-    if not cholesky(S, Ls, NE):
-        return -1
-    nis, logdet = whitened(Ls, e, v, NE)
-    scores[0] = nis
-    scores[1] = -0.5 * (nis + logdet + measured * LOG_TURN)
-    if nis > gates[measured]:
-        return 0
-    linearized_rows(L, H, ND, NE)
-    bending(R, G, D, H, Q, w, fresh)
-    solve_rows(Ls, C, ND, NE)
-    joseph(b, H, R, C, D, G, D[ND:], ND, NE)
-    for r in range(ND):
-        a = 0.0
-        for c in range(NE):
-            a += C[r, c] * e[c]
-        d[r] = a
-    state_plus(x, d, x)
-    return 1
 
 
 def bending(R, G, D, H, Q, w, fresh):

@@ -39,7 +39,6 @@ from ...core import (
     Sensor,
     ShapeError,
     Space,
-    SpaceError,
     generator,
     seeded,
 )
@@ -47,6 +46,7 @@ from ...core.belief import Array, log_sum_exp
 from ...maps import OccupancyGrid
 from ..clock import usual, wanted
 from ..cloud import CloudUpdate, likelihoods, propagate, surprise
+from ..inputs import check_belief, check_dynamics, check_sensor
 from ..resampling import METHODS, resample
 from ..sampling_filter import SamplingFilter
 from .annealing import Annealing, Scored
@@ -139,6 +139,7 @@ class MonteCarloLocalization:
         if not (0.0 <= self.kidnapped < 1.0 and self.candidates >= 0):
             raise PilotageError("kidnapped is a probability below 1, and candidates a number of poses")
         if self.dynamics is not None:
+            check_dynamics(self.dynamics, "MonteCarloLocalization")
             pose_indices(self.dynamics.state)
 
     def start(
@@ -170,15 +171,16 @@ class MonteCarloLocalization:
         points[:, pose_indices(space)] = free_poses(self.grid, high, clearance=self.clearance, rng=rng)
         return Particles(space, points)
 
-    def localization(self, belief: Any, space: Space, *, rng: Rng = None) -> Localization:
-        """`belief` as a `Localization`: itself, its particles, or as many draws as it is wide."""
-        if belief.space != space:
-            raise SpaceError(f"the belief is over {belief.space}, the dynamics move {space}")
+    def localization(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Localization:
+        """`belief` as a `Localization`, on `space` if given: itself, its particles, or as many draws as it is wide."""
+        check_belief(belief, space)
         if isinstance(belief, Localization):
             return belief
         if not isinstance(belief, Particles):
-            cloud = Particles(space, belief.sample(self.particles[1], rng=rng))
-            belief = Particles(space, cloud.points[: self._needed(cloud)])
+            cloud = Particles(belief.space, belief.sample(self.particles[1], rng=rng))
+            belief = Particles(belief.space, cloud.points[: self._needed(cloud)])
+        if belief.points.ndim > 2:
+            raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
         return Localization(belief, side=self.side, angle=self.angle)
 
     def predict(
@@ -193,6 +195,7 @@ class MonteCarloLocalization:
             dt: seconds; None for the usual step.
             rng: seed or generator.
         """
+        check_dynamics(dynamics, "MonteCarloLocalization")
         draw = generator(rng)
         known = self.localization(belief, dynamics.state, rng=draw)
         cloud = self.renewed(known.particles, rng=draw)
@@ -213,7 +216,8 @@ class MonteCarloLocalization:
             rng: seed or generator.
         """
         draw = generator(rng)
-        known = self.localization(belief, belief.space, rng=draw)
+        check_sensor(sensor, "MonteCarloLocalization")
+        known = self.localization(belief, rng=draw)
         cloud, sensor = known.particles, sensor.on(known.space)
         z = sensor.reading.check(z, "reading", finite=False)
         if z.ndim != 1:
