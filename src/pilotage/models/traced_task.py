@@ -143,7 +143,9 @@ class TracedTask(Task):
 
     def constraint(self, x: Any, u: Any) -> Any:
         """Values that must not be positive, ``(..., k)``; k may be 0."""
-        return np.zeros((*np.shape(x)[:-1], 0)) if self._constraint is None else self._constraint(self._needed(x), u)
+        if self._constraint is None:
+            return np.zeros((*np.shape(x)[:-1], 0))
+        return self._constraint(self._needed(x), _array(u))
 
     def done(self, x: Any) -> Any:
         """Where the task is over, ``(...)`` of bool."""
@@ -155,8 +157,8 @@ class TracedTask(Task):
 
     def _needed(self, x: Any) -> Any:
         """The components of `x` that the task was written for."""
-        taken = self._recipe.taken
-        return x if taken == tuple(range(np.shape(x)[-1])) else _array(x)[..., list(taken)]
+        x, taken = _array(x), self._recipe.taken
+        return x if taken == tuple(range(x.shape[-1])) else x[..., list(taken)]
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as compiled code reads them."""
