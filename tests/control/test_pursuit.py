@@ -179,6 +179,10 @@ def test_other_vehicles_bring_their_command() -> None:
 def test_refusals() -> None:
     with pytest.raises(Exception, match=r"component|x"):
         PurePursuit(pendulum(), [[0.0, 0.0], [9.0, 0.0]])
+    with pytest.raises(ShapeError, match="speed must be numbers: could not convert string"):
+        PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 0.0]], speed="fast")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match="a path must be numbers"):
+        PurePursuit(unicycle(), "home")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ShapeError, match="lookahead is -1; expected a positive number"):
         PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 0.0]], lookahead=-1)
 

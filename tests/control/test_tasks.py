@@ -195,7 +195,7 @@ def test_settings_that_make_no_task_are_sentences():
         follow([[0, 0], [5, 0]], speed=np.inf)
     with pytest.raises(ShapeError, match="speed, decel, .* must be numbers"):
         follow([[0, 0], [5, 0]], speed="slow")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ShapeError, match="'depot' is no map to keep clear of; expected an OccupancyGrid"):
+    with pytest.raises(ShapeError, match="'depot' is no map; expected an OccupancyGrid"):
         follow([[0, 0], [5, 0]], "depot")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.arrays import numbers
 from ..core.errors import ShapeError
 from ..core.raster import Raster
 from ..core.results import Plan
@@ -75,9 +76,10 @@ def follow(
     strange = sorted(set(weights or {}) - set(WEIGHTS))
     if strange:
         raise ShapeError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
-    if not (speed > 0.0 and decel > 0.0 and radius >= 0.0 and margin > 0.0 and tolerance > 0.0):
+    lengths = numbers([speed, decel, radius, margin, tolerance], "speed, decel, radius, margin, tolerance of follow")
+    if not (lengths[[0, 1, 3, 4]] > 0.0).all() or not radius >= 0.0:
         raise ShapeError("speed, decel, margin and tolerance of follow are positive, radius is not negative")
-    if not np.isfinite([speed, decel, radius, margin, tolerance]).all():
+    if not np.isfinite(lengths).all():
         raise ShapeError("speed, decel, radius, margin and tolerance of follow are finite numbers")
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
@@ -96,6 +98,10 @@ def clearance(grid: Any) -> Raster:
     """Distances to the nearest obstacle [m] out of a grid or a raster."""
     if isinstance(grid, Raster):
         return grid
+    if not hasattr(grid, "distance_field"):
+        raise ShapeError(
+            f"{grid!r} is no map to keep clear of; expected an OccupancyGrid, or a Raster of distances [m]"
+        )
     real = getattr(grid, "original", None) or grid
     return real.distance_field()
 

@@ -123,7 +123,13 @@ class MPPI:
         self._ahead = 0
 
     def retarget(self, task: Any) -> None:
-        """Go on with another task; nothing is compiled again when it differs in parameters only (a new clearance)."""
+        """Go on with another task; nothing is compiled again when it differs in parameters only (a new clearance).
+
+        Bounds of the action stay what they were.
+
+        Raises:
+            ModelError: when its references are of another dt, or it cannot be put to these dynamics.
+        """
         given = mounted(task, self.dynamics)
         self._check_references(given)
         self.task, self._rollouts = given, self._rollouts.retarget(given)
@@ -191,7 +197,7 @@ class MPPI:
 
     def _advance(self, t: float | None) -> float:
         """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action."""
-        if t is not None and not np.isfinite(t):
+        if t is not None and not np.isfinite(number(t, "t")):
             raise ShapeError(f"t is {t}; expected finite seconds")
         if self._clock is None:
             self._clock = 0.0 if t is None else float(t)

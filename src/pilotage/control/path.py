@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._compiling import njit
+from ..core.arrays import numbers
 from ..core.errors import ShapeError
 from ..core.results import Plan
 
@@ -38,7 +39,7 @@ class Path:
             if points.path is None:
                 raise ShapeError(f"the plan has no path to follow: {points.reason or points.status.value}")
             points = points.path
-        xy = np.asarray(points, dtype=np.float64)
+        xy = numbers(points, "a path")
         if xy.ndim != 2 or len(xy) == 0 or xy.shape[1] < 2 or not np.isfinite(xy[:, :2]).all():
             raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {xy.shape} was given")
         steps = np.hypot(*np.diff(xy[:, :2], axis=0).T)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.arrays import numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus, Plan
@@ -75,9 +76,9 @@ class PurePursuit:
     ) -> None:
         given = {"speed": speed, "decel": decel, "lookahead": lookahead, "tolerance": tolerance, "gain": gain}
         for name, value in given.items():
-            if not (math.isfinite(value) and value > 0.0):
+            if not 0.0 < numbers(value, name) < math.inf:
                 raise ShapeError(f"{name} is {value}; expected a positive number")
-        if not (math.isfinite(preview) and preview >= 0.0):
+        if not 0.0 <= numbers(preview, "preview") < math.inf:
             raise ShapeError(f"preview is {preview}; expected seconds, not negative")
         self.dynamics, self.path = dynamics, Path(path)
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
@@ -98,7 +99,7 @@ class PurePursuit:
             ShapeError: on a state of the wrong length, or a time that is not finite.
         """
         begun = time.perf_counter()
-        if t is not None and not math.isfinite(t):
+        if t is not None and not np.isfinite(numbers(t, "t")):
             raise ShapeError(f"t is {t}; expected finite seconds")
         x = state_of(belief_or_state, self.dynamics.state)
         reason = broken(x, self.dynamics.state)

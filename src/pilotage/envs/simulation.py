@@ -145,8 +145,11 @@ class Simulation:
         if x.ndim == 1:
             rows = self.task.reference(x, float(t), 0)
             return None if rows is None else rows[0]
-        each = [self._reference(one, when) for one, when in zip(x, t, strict=True)]
-        return None if not each or each[0] is None else np.stack([r for r in each if r is not None])
+        first = self._reference(x[0], t[0]) if len(x) else None
+        if first is None:
+            return None
+        rest = [self.task.reference(one, float(when), 0)[0] for one, when in zip(x[1:], t[1:], strict=True)]
+        return np.stack([first, *rest])
 
 
 def instance(value: Any, kind: type[Kind], name: str) -> Kind:
