@@ -14,6 +14,7 @@ import pytest
 
 from benchmarks import harness
 from benchmarks.harness import Contest, absolute, measure, missing, row
+from benchmarks.report import measure_into
 
 ROOT = Path(__file__).parent.parent
 
@@ -131,8 +132,6 @@ def test_command_refuses_a_file_that_cannot_be_written(tmp_path: Path) -> None:
 def test_rows_take_the_place_of_older_ones_when_all_are_measured(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from benchmarks.__main__ import _measure_into
-
     @row("quick", peer="other", bar=0.0)
     def _(quick: bool) -> Contest:
         return Contest(ours=lambda: time.sleep(0.002), peer=lambda: time.sleep(0.002))
@@ -144,11 +143,11 @@ def test_rows_take_the_place_of_older_ones_when_all_are_measured(
     rows, file, part = list(harness.REGISTRY.values()), tmp_path / "rows.json", tmp_path / "rows.json.part"
     file.write_text("older\n")
     with pytest.raises(KeyboardInterrupt):
-        _measure_into(file, rows, True)
+        measure_into(file, rows, True)
     assert file.read_text() == "older\n"
     assert [json.loads(line)["name"] for line in part.read_text().splitlines()] == ["quick"]
     assert "the rows measured so far are in" in capsys.readouterr().err
-    assert _measure_into(file, rows[:1], True) == 0
+    assert measure_into(file, rows[:1], True) == 0
     assert [json.loads(line)["name"] for line in file.read_text().splitlines()] == ["quick"]
     assert not part.exists()
 

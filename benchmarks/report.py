@@ -1,0 +1,61 @@
+"""Rows measured one after the other: a line each for people, and one JSON object each for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TextIO
+
+from benchmarks.harness import Result, Row, measure, missing
+
+HEAD = f"{'row':18} {'ours':>10} {'peer':>10} unit {'ratio':>8} {'quartiles':>15} {'bar':>6} verdict  peer: note"
+
+
+def measure_into(file: Path, rows: list[Row], quick: bool) -> int:
+    """Measure into `file`, which takes the place of an older one when all is measured; until then rows lie beside."""
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with part.open("w", encoding="utf-8") as out:
+            code = measure_all(rows, quick, out)
+    except BaseException:
+        if part.is_file():
+            print(f"benchmarks: stopped; the rows measured so far are in {part}", file=sys.stderr)
+        raise
+    os.replace(part, file)
+    return code
+
+
+def measure_all(rows: list[Row], quick: bool, out: TextIO | None = None) -> int:
+    """Measure and print row by row; 1 when a bar was missed or two sides disagreed."""
+    failed = False
+    for entry in rows:
+        if absent := missing(entry):
+            print(f"{entry.name:18} skipped: {', '.join(absent)} not installed; pip install 'pilotage[peers]'")
+            continue
+        try:
+            result = measure(entry, quick)
+        except FileNotFoundError as error:
+            print(f"{entry.name:18} skipped: {error}")
+            continue
+        except AssertionError as error:
+            failed = True
+            print(f"{entry.name:18} DISAGREES with {entry.peer}: {error}", flush=True)
+            continue
+        failed |= not result.reached
+        print(_line(result), flush=True)
+        if out is not None:
+            out.write(json.dumps(result.record()) + "\n")
+            out.flush()
+    return int(failed)
+
+
+def _line(result: Result) -> str:
+    entry, (low, high) = result.row, result.spread
+    verdict = "reached" if result.reached else "MISSED "
+    quartiles = f"{low:.3g} - {high:.3g}"
+    return (
+        f"{entry.name:18} {result.ours:10.4g} {result.peer:10.4g} {entry.unit:4} {result.ratio:8.3g}"
+        f" {quartiles:>15} {entry.bar:6g} {verdict}  {entry.peer}: {result.note}"
+    )
