@@ -99,9 +99,7 @@ def clearance(grid: Any) -> Raster:
     if isinstance(grid, Raster):
         return grid
     if not hasattr(grid, "distance_field"):
-        raise ShapeError(
-            f"{grid!r} is no map to keep clear of; expected an OccupancyGrid, or a Raster of distances [m]"
-        )
+        raise ShapeError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
     real = getattr(grid, "original", None) or grid
     return real.distance_field()
 
