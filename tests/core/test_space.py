@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core import SE2, Angle, Quaternion, Real, ShapeError, Space, SpaceError, numpy_math
+from pilotage.core import SE2, Angle, Quaternion, Real, ShapeError, Space, SpaceError, means, numpy_math
 
 
 def test_grammar():
@@ -77,6 +77,11 @@ def test_new_spaces_from_old():
     for wrong, sentence in (("pose.x", "as a whole"), ("w", "no part")):
         with pytest.raises(SpaceError, match=sentence):
             space.select([wrong])
+    for wrong in (3, ("low", 1), (0, 1, 2)):
+        with pytest.raises(SpaceError, match="two numbers"):
+            space.bounded(x=wrong)
+    with pytest.raises(SpaceError, match="joined with spaces"):
+        space.join("z")
     with pytest.raises(SpaceError, match="rotation"):
         space.bounded({"pose.yaw": (0, 1)})
     with pytest.raises(SpaceError, match="no component"):
@@ -94,7 +99,7 @@ def test_check_tells_what_is_wrong():
         (1.0, "has shape"),
         ([1, np.nan, 1, 0, 0, 0], "NaN or infinite in yaw"),
         ([1, 2, 2, 0, 0, 0], "length 1"),
-        ("abc", "not an array of numbers"),
+        ("abc", "goal must be numbers"),
     ):
         with pytest.raises(ShapeError, match=sentence):
             space.check(bad, "goal")
@@ -179,11 +184,55 @@ def test_mean_takes_any_axis_but_the_last():
 
 
 @pytest.mark.parametrize(
-    ("weights", "sentence"), [([1, -1], "positive sum"), ([np.nan, 1], "positive sum"), ([1, 1, 1], "give one each")]
+    ("weights", "sentence"),
+    [
+        ([1, -1], "positive, finite sum"),
+        ([np.nan, 1], "positive, finite sum"),
+        ([np.inf, 1], "positive, finite sum"),
+        ([1, 1, 1], "give one each"),
+    ],
 )
 def test_mean_refuses_weights_that_mean_nothing(weights, sentence):
     with pytest.raises(ShapeError, match=sentence):
         Space("x").mean([[0.0], [1.0]], weights)
+
+
+@pytest.mark.parametrize("kind", ["angle", "quaternion", "SE2", "SE3"])
+def test_mean_of_what_is_scattered_all_over_annuls_the_residuals(kind):
+    space = Space(f"p: {kind}")
+    for n in (2, 7, 600):
+        xs = space.sample(n, rng=n)
+        w = np.random.default_rng(n).random(n)
+        residual = (w[:, None] * space.minus(xs, space.mean(xs, w))).sum(0) / w.sum()
+        np.testing.assert_allclose(residual, 0.0, atol=1e-12)
+
+
+def test_mean_of_poses_far_from_the_origin_is_found_in_a_few_steps(monkeypatch):
+    monkeypatch.setattr(means, "_MOST_STEPS", 15)
+    space = Space("pose: SE3")
+    x = space.sample(rng=1)
+    x[:3] = [4e6, -7e6, 1e3]
+    d = 0.2 * np.vstack([np.zeros(6), np.eye(6), -np.eye(6)])
+    w = np.array([-5.0, *np.full(12, 0.5)])
+    np.testing.assert_allclose(space.minus(space.mean(space.plus(x, d), w), x), 0.0, atol=1e-7)
+
+
+def test_a_mean_that_is_not_found_is_a_sentence():
+    """Sigma points more than a quarter turn away, of which the middle one weighs less than nothing."""
+    space, draw = Space("pose: SE3"), np.random.default_rng(0)
+    w = np.array([-5.0, *np.full(12, 0.5)])
+    refusals = []
+    for _ in range(50):
+        d = 0.6 * draw.standard_normal((6, 6))
+        xs = space.plus(space.sample(rng=draw), np.vstack([np.zeros(6), d, -d]))
+        try:
+            residual = (w[:, None] * space.minus(xs, space.mean(xs, w))).sum(0)
+        except ShapeError as error:
+            refusals.append(str(error))
+        else:
+            np.testing.assert_allclose(residual, 0.0, atol=1e-6)
+    assert refusals
+    assert all("scattered over more than a quarter turn" in text for text in refusals)
 
 
 def test_mean_of_nothing():
@@ -204,6 +253,13 @@ def test_samples_fill_bounds_and_rotations():
     assert space.sample(rng=6).shape == (7,)
     assert space.sample((2, 3), rng=6).shape == (2, 3, 7)
     np.testing.assert_array_equal(space.sample(4, rng=7), space.sample(4, rng=7))
+
+
+def test_normalize_gives_an_array_of_its_own():
+    for space in (Space("x"), Space("yaw: angle"), Space("q: quaternion")):
+        x = space.identity()
+        space.normalize(x)[:] = 7.0
+        np.testing.assert_array_equal(x, space.identity())
 
 
 def test_clip_and_contains():

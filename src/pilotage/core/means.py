@@ -13,6 +13,9 @@ from .mathematics import math_for, torch_if_tensor
 if TYPE_CHECKING:
     from .space import Space
 
+_MOST_STEPS = 200
+"""Sigma points take 3 to 10; a thousand rotations scattered all over, up to 150."""
+
 
 def weighted_mean(space: Space, xs: Any, weights: Any, axis: int) -> Any:
     """What `Space.mean` does; `xs` has the right length on its last axis already."""
@@ -52,13 +55,17 @@ def _weights(xs: Any, weights: Any) -> Any:
     if w.ndim == 0 or w.shape[-1] != count:
         raise ShapeError(f"weights of shape {tuple(w.shape)} were given for {count} states; give one each")
     total = w.sum(-1)[..., None]
-    if not bool((total > 0.0).all()):
-        raise ShapeError("the weights of a mean must have a positive sum; some sum to zero, less, or NaN")
+    if not bool(((total > 0.0) & (total < np.inf)).all()):
+        raise ShapeError("the weights of a mean must have a positive, finite sum; some sum to zero, less, inf or NaN")
     return w / total
 
 
 def _descend(space: Space, xs: Any, w: Any) -> Any:
-    """Gauss-Newton: ``mean <- mean (+) sum_i w_i (x_i (-) mean)`` until the step is lost in rounding."""
+    """Gauss-Newton: ``mean <- mean (+) sum_i w_i (x_i (-) mean)`` until the step is lost in rounding.
+
+    Without negative weights it converges from everywhere (Manton 2004), slowly where thousands of rotations are
+    scattered all over; there the point after the last step has to do. With negative ones there may be no mean.
+    """
     torch = torch_if_tensor(xs)
     shape = (*np.broadcast_shapes(tuple(xs.shape[:-2]), tuple(w.shape[:-1])), *xs.shape[-2:])
     xs = np.broadcast_to(xs, shape) if torch is None else xs.expand(shape)
@@ -68,15 +75,27 @@ def _descend(space: Space, xs: Any, w: Any) -> Any:
     mu = _heaviest(xs, w)
     if bool((w >= 0.0).all()):
         mu = _chordal(space, xs, w, mu)
-    epsilon = 2.3e-16 if torch is None else float(torch.finfo(xs.dtype).eps)
-    # Large weights of both signs cancel; the sum cannot be brought below their rounding.
-    tolerance = 8.0 * epsilon * float(abs(w).sum(-1).max())
-    for _ in range(50):
+    tolerance = _rounding(xs, w)
+    step: Any = 0.0
+    for _ in range(_MOST_STEPS):
         step = (w[..., None] * space.minus(xs, mu)).sum(-2)[..., None, :]
         mu = space.plus(mu, step)
         if not bool((abs(step) > tolerance).any()):
-            break
+            return mu[..., 0, :]
+    if bool((w < 0.0).any()) and bool((abs(step) > 1e6 * tolerance).any()):
+        raise ShapeError(
+            f"no mean was found on {space}: the states are scattered over more than a quarter turn, and some of their "
+            "weights are negative; use sigma points that lie closer, or weights that are not negative"
+        )
     return mu[..., 0, :]
+
+
+def _rounding(xs: Any, w: Any) -> float:
+    """What the weighted sum of differences cannot be brought below: large coordinates and weights that cancel count."""
+    torch = torch_if_tensor(xs)
+    epsilon = 2.3e-16 if torch is None else float(torch.finfo(xs.dtype).eps)
+    reach = (np if torch is None else torch).nan_to_num(abs(xs)).max()
+    return 8.0 * epsilon * w.shape[-1] ** 0.5 * max(1.0, float(reach)) * float(abs(w).sum(-1).max())
 
 
 def _heaviest(xs: Any, w: Any) -> Any:

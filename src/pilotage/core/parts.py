@@ -81,6 +81,18 @@ class Part(ABC):
         """Lie bracket ``[a, b]`` of two tangent vectors. Zero on commutative parts."""
         return [0.0 * a[i] for i in range(self.dim)]
 
+    def rate(self, d: Components, v: Components, m: Mathematics) -> Components:
+        """Rate of the coordinates d of ``x (+) d`` when the point moves with body velocity v.
+
+        ``d' = v + 1/2 [d, v] + 1/12 [d, [d, v]]``: the inverse right Jacobian up to fourth order in d, which is what
+        a Runge-Kutta-Munthe-Kaas method of order four needs (Munthe-Kaas 1999).
+        """
+        if self.flat:
+            return v
+        b = self.bracket(d, v, m)
+        bb = self.bracket(d, b, m)
+        return [v[i] + 0.5 * b[i] + bb[i] / 12.0 for i in range(self.dim)]
+
     def normalize(self, x: Components, m: Mathematics) -> Components:
         """Bring storage back onto the manifold: wrap angles, scale quaternions to length 1."""
         return x

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,8 @@ from .mathematics import Component, Mathematics, math_for, numpy_math, torch_if_
 from .means import weighted_mean
 from .parts import Angle, Part, Real
 from .poses import SE2
-from .streams import Rng, generator
+from .states import checked, drawn
+from .streams import Rng
 
 Array = NDArray[np.float64]
 
@@ -192,14 +193,21 @@ class Space:
         Names with dots go in a mapping: ``space.bounded({"pose.x": (0, 10)})``.
         """
         parts = {p.name: p for p in self.parts}
-        for name, (low, high) in {**(limits or {}), **more}.items():
+        for name, pair in {**(limits or {}), **more}.items():
             self.index(name)
+            try:
+                low, high = (float(bound) for bound in pair)
+            except (TypeError, ValueError):
+                raise SpaceError(f"the bounds of {name} are two numbers (low, high), not {pair!r}") from None
             part = next(p for p in parts.values() if name in p.names)
-            parts[part.name] = part.bounded(name, float(low), float(high))
+            parts[part.name] = part.bounded(name, low, high)
         return Space(*parts.values())
 
     def join(self, *others: Space) -> Space:
         """The product of this space and others, in that order; the same as ``self * other``."""
+        for other in others:
+            if not isinstance(other, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise SpaceError(f"spaces are joined with spaces, not with {other!r}; Space('y [m]') makes one")
         return Space(*self.parts, *(p for other in others for p in other.parts))
 
     def __mul__(self, other: Space) -> Space:
@@ -228,20 +236,8 @@ class Space:
         return [c for p, s, _ in self.layout for c in p.normalize(xs[s], m)]
 
     def rate(self, d: Sequence[Component], v: Sequence[Component], m: Mathematics) -> list[Component]:
-        """Rate of the coordinates d of ``x (+) d`` when the point moves with body velocity v.
-
-        ``d' = v + 1/2 [d, v] + 1/12 [d, [d, v]]``: the inverse right Jacobian up to fourth order in d, which is what
-        a Runge-Kutta-Munthe-Kaas method of order four needs (Munthe-Kaas 1999).
-        """
-        out: list[Component] = []
-        for p, _, t in self.layout:
-            if p.flat:
-                out.extend(v[t])
-                continue
-            b = p.bracket(d[t], v[t], m)
-            bb = p.bracket(d[t], b, m)
-            out.extend(v[t][i] + 0.5 * b[i] + bb[i] / 12.0 for i in range(p.dim))
-        return out
+        """Rate of the coordinates d of ``x (+) d`` when the point moves with body velocity v; see `Part.rate`."""
+        return [c for p, _, t in self.layout for c in p.rate(d[t], v[t], m)]
 
     # -- on arrays
 
@@ -272,10 +268,8 @@ class Space:
     def normalize(self, x: Any) -> Any:
         """`x` with angles wrapped to (-pi, pi] and quaternions of length 1."""
         (x,) = self._arrays((x, self.size, "state"))
-        if self.linear:
-            return x
         if self.flat:
-            return self._wrapped(x + 0.0)
+            return self._wrapped(x + 0.0)  # a fresh array, for reals too
         return stack(self.components_normalize(unstack(x), math_for(x)), x)
 
     def distance(self, x: Any, y: Any) -> Any:
@@ -293,12 +287,19 @@ class Space:
         """Weighted mean along `axis`: the point with ``sum_i w_i (x_i (-) mean) = 0``.
 
         Reals in closed form; rotations and poses by Gauss-Newton, which bears the negative weights of sigma points.
-        Unique when the samples lie within a quarter turn of the mean.
+        Unique when the samples lie within a quarter turn of the mean; scattered more widely, one of several points.
 
         Args:
             xs: states ``(..., N, n)``.
             weights: ``(N,)`` or ``(..., N)``; they are divided by their sum, which must be positive. None: equal.
             axis: the axis that is averaged; not the last.
+
+        Raises:
+            ShapeError: when axes or weights do not fit, or widely scattered poses have no mean under negative weights.
+
+        Example:
+            >>> Space("yaw: angle").mean([[3.0], [-3.0]]).round(3)
+            array([3.142])
         """
         (xs,) = self._arrays((xs, self.size, "state"))
         return weighted_mean(self, xs, weights, axis)
@@ -321,16 +322,7 @@ class Space:
             n: None for one state ``(size,)``, or a count or shape of batch axes in front.
             rng: seed or generator. A half-open bound is kept by mirroring the normal at it.
         """
-        draw = generator(rng)
-        shape = (*(() if n is None else (n,) if isinstance(n, int | np.integer) else n), self.size)
-        uniform, normal = draw.random(shape), draw.standard_normal(shape)
-        low, high = np.isfinite(self.low), np.isfinite(self.high)
-        lo, hi = np.where(low, self.low, 0.0), np.where(high, self.high, 0.0)
-        free = np.where(low, lo + abs(normal), np.where(high, hi - abs(normal), normal))
-        x = np.where(low & high, lo + uniform * (hi - lo), free)
-        for q in self.quaternions:
-            x[..., q] = normal[..., q]  # a normal vector of four has a uniform direction
-        return cast(Array, self.normalize(x))
+        return drawn(self, n, rng)
 
     def clip(self, x: Any) -> Any:
         """`x` normalised and moved inside the bounds."""
@@ -354,30 +346,7 @@ class Space:
             >>> Space("x y [m]").check([1, 2])
             array([1., 2.])
         """
-        try:
-            array = np.asarray(x, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ShapeError(f"{name} is not an array of numbers: {error}") from error
-        if array.ndim == 0 or array.shape[-1] != self.size:
-            raise ShapeError(
-                f"{name} has shape {array.shape}; expected (..., {self.size}) holding {', '.join(self.names)}"
-            )
-        if finite and not np.isfinite(array).all():
-            bad = ~np.isfinite(array).reshape(-1, self.size).all(axis=0)
-            raise ShapeError(
-                f"{name} is NaN or infinite in {', '.join(np.array(self.names)[bad])}; give finite numbers"
-            )
-        if not self.flat:
-            self._check_quaternions(array, name)
-        return array
-
-    def _check_quaternions(self, x: Array, name: str) -> None:
-        for q in self.quaternions:
-            if (np.abs((x[..., q] ** 2).sum(-1) - 1.0) > 2e-3).any():
-                raise ShapeError(
-                    f"the quaternion {', '.join(self.names[q])} of {name} does not have length 1; "
-                    "it is stored wxyz, and space.normalize(x) scales it"
-                )
+        return checked(self, x, name, finite)
 
     # -- array plumbing
 
