@@ -101,8 +101,9 @@ def test_no_path_is_a_no(room: Path, capsys: Capture) -> None:
     assert "goal" in capsys.readouterr().out
 
 
-def test_picture_of_no_kind(room: Path, capsys: Capture) -> None:
-    words = ["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "0.5", "--out", "path.nix"]
+@pytest.mark.parametrize("name", ["path.nix", "path", "path.psd"])  # the last can be read only
+def test_picture_of_no_kind(name: str, room: Path, capsys: Capture) -> None:
+    words = ["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "0.5", "--out", name]
     assert main(words) == 2
     assert "not an image format" in capsys.readouterr().err
 

@@ -133,6 +133,14 @@ def test_seeds_replay() -> None:
         assert np.array_equal(first, [again.act(X).u for _ in range(3)])
 
 
+def test_a_seed_is_a_whole_number() -> None:
+    drive = MPPI(CAR, GOAL, **settings())
+    with pytest.raises(ShapeError, match="rng is -1"):
+        drive.reset(seed=-1)
+    with pytest.raises(TypeError, match="rng must be an int seed"):
+        drive.reset(seed="x")  # pyright: ignore[reportArgumentType]
+
+
 def test_threads_change_nothing() -> None:
     one, two = (MPPI(CAR, GOAL, **settings(samples=1000, threads=n)) for n in (1, 2))
     for _ in range(3):

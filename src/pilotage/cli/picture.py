@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pilotage.core.errors import FormatError
+from pilotage.io import write_atomic
 from pilotage.maps import OccupancyGrid
 
 OCCUPIED, UNKNOWN, FREE = (38, 50, 56), (189, 198, 203), (255, 255, 255)
@@ -27,12 +29,13 @@ def save_picture(grid: OccupancyGrid, path: NDArray[np.float64] | None, ends: ND
         grid: the map that was planned on, inflated or not.
         path: world coordinates ``(K, 2)`` or more columns, or None.
         ends: start and goal, ``(2, 2)`` [m].
-        file: image to write; its ending chooses the format.
+        file: image to write; its ending chooses the format. It takes the place of an older one in one step.
 
     Raises:
         FormatError: when the ending names no image format.
     """
-    if file.suffix.lower() not in Image.registered_extensions():
+    kind = Image.registered_extensions().get(file.suffix.lower())
+    if kind not in Image.SAVE:
         raise FormatError(f"{file}: not an image format that can be written; use .png")
     rows, columns = _window(grid, ends)
     scale = max(1, round(SIDE / max(rows.stop - rows.start, columns.stop - columns.start)))
@@ -49,7 +52,9 @@ def save_picture(grid: OccupancyGrid, path: NDArray[np.float64] | None, ends: ND
         draw.line(pixels(path), fill=PATH, width=width, joint="curve")
     for (px, py), colour in zip(pixels(ends), (START, GOAL), strict=True):
         draw.ellipse((px - 2 * width, py - 2 * width, px + 2 * width, py + 2 * width), fill=colour)
-    image.save(file)
+    content = BytesIO()
+    image.save(content, format=kind)
+    write_atomic(file, content.getvalue())
 
 
 def _window(grid: OccupancyGrid, ends: NDArray[np.float64]) -> tuple[slice, slice]:

@@ -114,7 +114,7 @@ class MPPI:
     def reset(self, *, seed: int | None = None) -> None:
         """Forget the plan and start the random numbers anew: from `seed`, or where they are replayed."""
         if seed is not None:
-            self.seed = int(seed)
+            self.seed = seeded(seed)[1]
         words = np.random.SeedSequence(self.seed).generate_state(2, np.uint32)
         self._key = np.array([*words, 0], dtype=np.int64)
         self.plan[:] = self._brake

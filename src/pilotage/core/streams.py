@@ -6,6 +6,8 @@ from typing import TypeAlias
 
 import numpy as np
 
+from .errors import ShapeError
+
 Rng: TypeAlias = int | np.random.Generator | None
 """What every `rng` argument takes: a seed, a generator that is continued, or None for a fresh seed."""
 
@@ -35,4 +37,6 @@ def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
         rng = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
     elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"rng must be an int seed, a numpy Generator or None, not {type(rng).__name__}")
+    elif rng < 0:
+        raise ShapeError(f"rng is {rng}; a seed is a whole number, 0 or more")
     return np.random.default_rng(int(rng)), int(rng)
