@@ -49,6 +49,17 @@ BAD_CALLS = {
     "times out of order": (lambda f: f.run(None, np.zeros((3, 2)), [0.1, 0.3, 0.2], sensor=FIX), PilotageError, r"ts\[2\]|back in time"),
     "bad reading in a run": (lambda f: f.run(None, [[0.0, 0.0], [np.inf, 0.0]], sensor=FIX), ShapeError, "holds infinity.*at step 1"),
     "bad action in a run": (lambda f: f.run(np.full((2, 2), np.nan), np.zeros((2, 2)), sensor=FIX), ShapeError, "NaN"),
+    "time of words": (lambda f: f.update(FIX, [0.0, 0.0], t="noon"), PilotageError, "to a time in seconds, not to 'noon'"),
+    "no time": (lambda f: f.update(FIX, [0.0, 0.0], t=np.nan), PilotageError, "finite number of seconds"),
+    "times of words": (lambda f: f.run(None, np.zeros((2, 2)), ["a", "b"], sensor=FIX), ShapeError, "times are seconds, one for each of 2"),
+    "no end": (lambda f: f.run(None, np.zeros((2, 2)), [0.2, np.inf], sensor=FIX), PilotageError, "finite number of seconds"),
+    "a run of nothing": (lambda f: f.run(None, None, sensor=FIX), ShapeError, "readings"),
+    "a run of one number": (lambda f: f.run(None, 3.0, sensor=FIX), ShapeError, "readings"),
+    "runs": (lambda f: f.run(None, np.zeros((2, 4, 2)), sensor=FIX), ShapeError, "one sequence of readings"),
+    "too few contexts": (lambda f: f.run(None, np.zeros((3, 2)), sensor=SONAR, contexts=np.zeros((2, 2))), ShapeError, r"context has the leading axes \(2,\), where \(3,\)"),
+    "many contexts": (lambda f: f.update(SONAR, [1.0, 0.0], context=[MARK, MARK]), ShapeError, r"context has the leading axes \(2,\)"),
+    "context of words": (lambda f: f.update(SONAR, [1.0, 0.0], context="gate"), ShapeError, "a context of 2 numbers, not 'gate'"),
+    "no belief": (lambda f: setattr(f, "belief", 3), ModelError, "a belief was expected"),
     "another belief": (lambda f: setattr(f, "belief", Gaussian.of(Space("x"), [0.0], std=1.0)), SpaceError, "the belief is over"),
 }  # fmt: skip
 
@@ -170,6 +181,82 @@ def test_pure_functions() -> None:
         EKF().predict(belief, bicycle(), [0.0, 0.0], 0.1)
     with pytest.raises(ShapeError, match="2 contexts were given for 3 readings"):
         EKF().run(belief, ROBOT, None, np.zeros((3, 2)), 0.1, sensor=PlainSensor(FIX), contexts=["a", "b"])
+
+
+@pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=20)], ids=["EKF", "UKF", "PF"])
+def test_batches_that_do_not_fit(estimator: Any) -> None:
+    three = Gaussian.of(ROBOT.state, np.zeros((3, 3)), std=1.0)
+    with pytest.raises(ShapeError, match=r"belief \(3,\), action \(2,\)"):
+        estimator.predict(three, ROBOT, np.zeros((2, 2)), 0.1)
+    with pytest.raises(ShapeError, match=r"belief \(3,\), reading \(2,\)"):
+        estimator.update(three, FIX, np.zeros((2, 2)))
+    with pytest.raises(ShapeError, match=r"belief \(3,\), reading \(3,\), context \(2,\)"):
+        estimator.update(three, SONAR, np.ones((3, 2)), np.ones((2, 2)))
+    with pytest.raises(ModelError, match="a belief was expected"):
+        estimator.predict([0.0, 0.0, 0.0], ROBOT, None, 0.1)
+    with pytest.raises(ModelError, match="a belief was expected"):
+        estimator.update(None, FIX, [0.0, 0.0])
+    with pytest.raises(ModelError, match="needs Dynamics, not NoneType"):
+        estimator.predict(three, None, None, 0.1)
+    with pytest.raises(ModelError, match="needs a Sensor, not NoneType"):
+        estimator.update(three, None, [0.0, 0.0])
+
+
+@pytest.mark.parametrize("axes", [(), (0,), (1,), (3, 1, 2)])
+@pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=20)], ids=["EKF", "UKF", "PF"])
+def test_leading_axes(estimator: Any, axes: Any) -> None:
+    """One of belief, action, reading and context has them; the others serve for all."""
+    one, many = (Gaussian.of(ROBOT.state, np.zeros((*a, 3)), std=1.0) for a in ((), axes))
+    for belief, u in ((many, [1.0, 0.1]), (one, np.full((*axes, 2), 0.1))):
+        assert estimator.predict(belief, ROBOT, u, 0.1).moments().mean.shape == (*axes, 3)
+    for belief, z, mark in (
+        (many, [5.0, 0.9], MARK),
+        (one, np.full((*axes, 2), 1.0), MARK),
+        (one, [5.0, 0.9], np.full((*axes, 2), 3.0)),
+    ):
+        update = estimator.update(belief, SONAR, z, mark)
+        shapes = [
+            np.shape(a) for a in (update.nis, update.log_likelihood, update.accepted, update.innovation, update.S)
+        ]
+        assert shapes == [axes, axes, axes, (*axes, 2), (*axes, 2, 2)]
+        assert update.belief.moments().cov.shape == (*axes, 3, 3)
+    if not isinstance(estimator, ParticleFilter):
+        run = estimator.run(many, ROBOT, None, np.zeros((5, 2)), 0.1, sensor=FIX)
+        shapes = [np.shape(a) for a in (run.beliefs.mean, run.beliefs.cov, run.innovations, run.nis, run.accepted)]  # type: ignore[attr-defined]
+        assert shapes == [(*axes, 5, 3), (*axes, 5, 3, 3), (*axes, 5, 2), (*axes, 5), (*axes, 5)]
+
+
+@pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+def test_noise_that_is_no_covariance(make: Any) -> None:
+    """A negative variance or a correlation beyond 1 would pass where it hides behind that of the state."""
+
+    class Odd(Plain):
+        Q = np.zeros((3, 3))
+
+        def noise(self, x: Any, u: Any, dt: float) -> Any:
+            return self.Q
+
+    class OddSensor(PlainSensor):
+        R = np.eye(2)
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return self.R
+
+    model, sensor = Odd(ROBOT), OddSensor(FIX)
+    filter = make(model, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=1.0)
+    filter.step(sensor, [0.1, 0.0])
+    before = filter.belief
+    for bad in (np.diag([0.1, -0.1, 0.1]), np.diag([0.1, np.nan, 0.1]), 0.2 - 0.1 * np.eye(3)):
+        model.Q = bad
+        for call in (filter.predict, lambda: filter.step(sensor, [0.1, 0.0])):
+            with pytest.raises(CovarianceError, match="process noise of.*Odd.*no covariance"):
+                call()
+    model.Q = np.zeros((3, 3))
+    for bad in (np.diag([0.1, -0.1]), np.diag([0.1, np.nan]), np.array([[0.1, 0.2], [0.2, 0.1]])):
+        sensor.R = bad
+        with pytest.raises(CovarianceError, match="check its noise"):
+            filter.update(sensor, [0.1, 0.0])
+    np.testing.assert_array_equal(filter.belief.cov, before.cov)
 
 
 def test_a_traced_model_of_the_wrong_length() -> None:

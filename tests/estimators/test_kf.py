@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from pilotage.core import Gaussian
+from pilotage.core import Gaussian, ModelError
 from pilotage.estimators import EKF, KF, UKF
 from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, position
 
@@ -180,6 +180,35 @@ def test_steps_of_unequal_length(estimator: Any) -> None:
     assert running.t == pytest.approx(ts[-1])
 
 
+def test_many_tracks_on_the_way_to_infinity() -> None:
+    """What a loop refuses, the tracks that share gains refuse, too."""
+    runaway, sensor = LinearDynamics.discrete(1e3 * np.eye(1), Q=np.zeros((1, 1))), LinearSensor([[1.0]], 1e20)
+    for tracks in ((), (2,)):
+        start = Gaussian.of(runaway.state, np.full((*tracks, 1), 1e300), std=1e-100)
+        with pytest.raises(ModelError, match="not finite at step 2"):
+            KF().run(start, runaway, None, np.zeros((9, 1)), DT, sensor=sensor)
+
+
+def test_many_tracks_with_contexts_of_any_kind() -> None:
+    s = system(2)
+
+    class Numbered(PlainSensor):
+        def observe(self, x: Any, context: Any = None) -> Any:
+            assert context == 7
+            return self.inner.observe(x)
+
+        def linearize(self, x: Any, context: Any = None) -> Any:
+            return self.inner.linearize(x)
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return self.inner.noise(x)
+
+    starts = Gaussian(s.dynamics.state, np.zeros((3, 3)), s.P0)
+    many = KF().run(starts, s.dynamics, s.us, s.zs, DT, sensor=Numbered(s.sensor), contexts=[7] * 8)
+    one = KF().run(starts[0], s.dynamics, s.us, s.zs, DT, sensor=s.sensor)
+    close(many.nis[2], one.nis)
+
+
 def test_filterpy() -> None:
     kalman = pytest.importorskip("filterpy.kalman")
     s = system(11, 4, 2, 2)
@@ -195,7 +224,6 @@ def test_filterpy() -> None:
 
 
 def test_what_is_not_linear_is_refused() -> None:
-    from pilotage.core import ModelError
     from pilotage.models import range_to, unicycle
 
     with pytest.raises(ModelError, match=r"unicycle.*not linear.*use EKF"):
