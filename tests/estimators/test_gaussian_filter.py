@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import Filter, Gaussian, Particles
-from pilotage.estimators import EKF, KF, UKF
+from pilotage.core import Filter, Gaussian, Particles, PilotageError
+from pilotage.estimators import EKF, KF, UKF, ParticleFilter
 from pilotage.models import compass, constant_velocity, gnss, position, range_bearing, unicycle, velocity
 
 from .linear import Plain, PlainSensor, close
@@ -43,6 +43,23 @@ def test_clock(make: Any) -> None:
     assert filter.t == 103.0
     filter.run(None, np.zeros((0, 2)), sensor=FIX)
     assert filter.t == 103.0
+
+
+@pytest.mark.parametrize("make", [EKF, UKF, lambda *a, **k: ParticleFilter(*a, n=10, **k)], ids=["EKF", "UKF", "PF"])
+@pytest.mark.parametrize("began", [0.0, 1.7e9], ids=["zero", "epoch"])
+def test_times_are_told_apart_but_for_rounding(make: Any, began: float) -> None:
+    """The filter adds up steps, the user multiplies them: the times are the same, and a millisecond is not."""
+    filter = make(ROBOT, dt=0.02).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1], t=began)
+    for k in range(300):
+        filter.predict()
+        filter.update(FIX, [0.0, 0.0], t=began + (k + 1) * 0.02)
+    assert filter.t == pytest.approx(began + 6.0, abs=1e-9 if began == 0.0 else 1e-4)
+    filter.run(None, np.zeros((2, 2)), [filter.t - 0.5 * filter._clock.rounding, filter.t + 0.1], sensor=FIX)
+    for late in (filter.t - 1e-3, filter.t - 2.0 * filter._clock.rounding):
+        with pytest.raises(PilotageError, match="goes back in time"):
+            filter.update(FIX, [0.0, 0.0], t=late)
+        with pytest.raises(PilotageError, match="goes back in time"):
+            filter.run(None, np.zeros((1, 2)), [late], sensor=FIX)
 
 
 @every

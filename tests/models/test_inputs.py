@@ -23,6 +23,7 @@ X, U = np.zeros(3), np.zeros(2)
 WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "text": (lambda: car.step("ahead", U, 0.1), "not an array of numbers"),
     "ragged": (lambda: car.noise([[0, 1], [2]], U, 0.1), "not an array of numbers"),
+    "a bigger state": (lambda: beacon.observe(X, [0, 0]), r"holding x, y; mount it on a bigger state by .on\(space\)"),
     "text for a sensor": (lambda: beacon.observe("here", [0, 0]), "not an array of numbers"),
     "long state": (lambda: cost.cost(X, U), "state for second_component has shape"),
     "long action": (lambda: cost.cost(U, X), "action for second_component has shape"),

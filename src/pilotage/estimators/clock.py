@@ -33,6 +33,14 @@ class Clock:
     t: float
     dt: float | None
 
+    @property
+    def rounding(self) -> float:
+        """Seconds by which a time may be before this one and still be the same.
+
+        A clock that adds up steps and one that multiplies them differ by some roundings.
+        """
+        return 1e-9 + 1e-13 * abs(self.t)
+
     def step(self, dt: float | None, to: float | None) -> float:
         """Seconds to move: `dt`, or up to time `to`, or the usual step."""
         if dt is None:
@@ -43,6 +51,8 @@ class Clock:
             if not isinstance(to, (int, float, np.number)):
                 raise PilotageError(f"a filter is moved to a time in seconds, not to {to!r}")
             dt = float(to) - self.t
+            if -self.rounding <= dt < 0.0:
+                return 0.0
         elif to is not None:
             raise PilotageError("give dt or to, not both")
         if not isinstance(dt, (int, float, np.number)) or not math.isfinite(dt):
@@ -62,6 +72,7 @@ class Clock:
         if times.shape != (count,):
             raise ShapeError(f"ts has shape {times.shape}; {count} readings need {count} times")
         dts = np.diff(times, prepend=self.t)
+        dts[:1][(dts[:1] < 0.0) & (dts[:1] >= -self.rounding)] = 0.0
         late = np.flatnonzero(~((dts >= 0.0) & (dts < math.inf)))
         if len(late):
             self.step(None, float(times[late[0]]))

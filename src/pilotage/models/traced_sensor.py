@@ -127,7 +127,7 @@ class TracedSensor(Sensor):
         return self._trace.source(slot)
 
     def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:
-        x = array_of(x, self.state, f"state for {self.name}")
+        x = array_of(x, self.state, f"state for {self.name}", "; mount it on a bigger state by .on(space)")
         if context is None:
             context = np.zeros(0)
         c = context if hasattr(context, "detach") else np.asarray(context, dtype=float)

@@ -18,15 +18,21 @@ from .emit import Signature, components
 from .tracer import Expr
 
 
-def array_of(value: Any, space: Space, what: str) -> Any:
-    """`value` as an array ``(..., size)`` of numbers, NaN among them, or a sentence; tensors pass as they are."""
+def array_of(value: Any, space: Space, what: str, hint: str = "") -> Any:
+    """`value` as an array ``(..., size)`` of numbers, NaN among them, or a sentence; tensors pass as they are.
+
+    The sentence about a wrong length ends with the `hint`.
+    """
     if not hasattr(value, "detach"):
         try:
             value = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError) as error:
             raise ShapeError(f"{what} is not an array of numbers: {error}") from error
     if value.ndim == 0 or value.shape[-1] != space.size:
-        space.check(np.zeros(value.shape), what)
+        try:
+            space.check(np.zeros(value.shape), what)
+        except ShapeError as error:
+            raise ShapeError(f"{error}{hint}") from None
     return value
 
 
