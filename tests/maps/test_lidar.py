@@ -117,16 +117,19 @@ def test_the_beam_mixture_integrates_to_one(e: float) -> None:
     assert mass + beam_density(4.0, e, *shape) == pytest.approx(1.0, abs=1e-9)
 
 
-def test_samples_follow_the_mixture() -> None:
-    grid = OccupancyGrid.from_ascii(["." * 30 + "#"], resolution=0.1)
-    lidar = Lidar(grid, [0.0], 5.0, model="beam", **SHARES)
-    z = lidar.sample(np.tile([0.05, 0.05, 0.0], (40_000, 1)), rng=0)[:, 0]
-    e = float(lidar.observe([0.05, 0.05, 0.0])[0])
-    shape = (5.0, 0.1, *SHARES.values(), 0.5)
-    assert np.mean(z == 5.0) == pytest.approx(beam_density(5.0, e, *shape), abs=0.006)
-    for a, b in [(0.0, 1.0), (1.0, 2.7), (2.9, 3.0), (3.1, 5.0)]:
+@pytest.mark.parametrize("reach", [1.2, 2.05, 5.0])
+@pytest.mark.parametrize("x", [0.05, 1.0, 1.95, 2.0])
+def test_samples_follow_the_mixture(x: float, reach: float) -> None:
+    """Also where the obstacle is at the sensor or at the end of its range, and hits are cut off."""
+    grid = OccupancyGrid.from_ascii(["." * 20 + "#"], resolution=0.1)
+    lidar = Lidar(grid, [0.0], reach, model="beam", **SHARES)
+    z = lidar.sample(np.tile([x, 0.05, 0.0], (200_000, 1)), rng=0)[:, 0]
+    e = float(lidar.observe([x, 0.05, 0.0])[0])
+    shape = (reach, 0.1, *SHARES.values(), 0.5)
+    assert np.mean(z == reach) == pytest.approx(beam_density(reach, e, *shape), abs=0.006)
+    for a, b in pairwise(np.linspace(0.0, reach, 12)):
         share = integrate.quad(lambda r: beam_density(r, e, *shape), a, b, points=[e] if a < e < b else None)[0]
-        assert np.mean((z >= a) & (z < b)) == pytest.approx(share, abs=0.01)
+        assert np.mean((z >= a) & (z < b)) == pytest.approx(share, abs=0.006)
 
 
 @pytest.mark.parametrize("model", ["likelihood_field", "beam"])

@@ -175,17 +175,21 @@ class Lidar(Sensor):
             context: not used.
             rng: seed or generator.
         """
+        from scipy.special import ndtr, ndtri  # heavy, and only this needs it
+
         stream = generator(rng)
         expected = self.observe(x)
         seen = expected < self.max_range
-        # Truncation by drawing again would bias nothing, but take a loop; reflection at 0 changes a hit by < sigma.
-        hits = np.where(seen, np.abs(expected + self.sigma * stream.standard_normal(expected.shape)), np.inf)
-        u = stream.random(expected.shape)
-        shorts = -np.log1p(u * np.expm1(-self.decay * expected)) / self.decay
-        anything = stream.random(expected.shape) * self.max_range
+        # Hits and shorts by the inverse of their distribution functions, cut off at what can be read.
+        low, high = ndtr(-expected / self.sigma), ndtr((self.max_range - expected) / self.sigma)
+        u, v, w = stream.random((3, *expected.shape))
+        hits = np.where(seen, expected + self.sigma * ndtri(low + u * (high - low)), np.inf)
+        anything = w * self.max_range
+        near = self.decay * expected < 1e-9  # no room in front of it; `beam_density` calls that share random, too
+        shorts = np.where(near, anything, -np.log1p(v * np.expm1(-self.decay * expected)) / self.decay)
         kind = stream.choice(4, size=expected.shape, p=[self.hit, self.short, self.missed, self.random])
         drawn = np.select([kind == 0, kind == 1, kind == 2], [hits, shorts, np.inf], anything)
-        return np.minimum(drawn, self.max_range)
+        return np.clip(drawn, 0.0, self.max_range)
 
     # --- how it is reckoned ---
 
