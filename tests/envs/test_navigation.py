@@ -16,6 +16,7 @@ from pilotage.envs.navigation.robots import differential_drive
 from pilotage.envs.navigation.scenarios import MARGIN
 from pilotage.envs.navigation.senses import disc_ranges
 from pilotage.maps import OccupancyGrid
+from pilotage.models import constant_velocity, pendulum, unicycle
 from pilotage.testing import check_dynamics
 
 NAME = "pilotage/Navigation-v0"
@@ -376,3 +377,28 @@ def test_names_are_lazy():
     assert "Navigation" in dir(pilotage.envs)
     with pytest.raises(AttributeError, match="has no 'Flying'"):
         _ = pilotage.envs.Flying
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ((unicycle, unicycle(), [[0, 0, 1]]), "the model of a robot is .*; expected Dynamics"),
+        ((unicycle(), unicycle(), [[0, 0]]), "a footprint has a row x, y, radius"),
+        ((unicycle(), unicycle(), [[0, 0, 0]]), "a footprint has a row x, y, radius"),
+        ((unicycle(), unicycle(), [[np.inf, 0, 1]]), "a footprint is finite"),
+        ((unicycle(), pendulum(), [[0, 0, 1]]), "driven by speed and yaw rate, not by torque"),
+        ((constant_velocity(2), unicycle(), [[0, 0, 1]]), "no component 'yaw'"),
+    ],
+)
+def test_robots_that_are_none_are_refused(parts, sentence):
+    with pytest.raises(PilotageError, match=sentence):
+        Robot(*parts)
+
+
+def test_a_robot_of_ones_own():
+    """Slower than those that come along, and told so as a list."""
+    slow = unicycle(limits={"speed": (0.0, 0.4), "yaw_rate": (-0.5, 0.5)})
+    env = Navigation(ROOM, Robot(slow, slow, [[0.0, 0.0, 0.25]]), start=(0.0, 0.0, 0.0), goals=[[1.0, 0.0]], slip=0.0)
+    env.reset(seed=0)
+    assert env.action_space.high.tolist() == pytest.approx([0.4, 0.5])
+    assert env.step([1.0, 0.0])[4]["pose"][0] == pytest.approx(0.04, abs=0.01)

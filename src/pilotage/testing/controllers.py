@@ -100,10 +100,10 @@ def _check_broken(controller: Controller, dynamics: Dynamics, x: Any, seed: int)
             f"`act` in a state of NaN raised {type(error).__name__}: {error}; fall back, or raise a PilotageError"
         ) from error
     else:
-        _check_action(action, dynamics)
-        assert action.status is ActionStatus.FALLBACK, (
-            f"a state of NaN must be answered by FALLBACK, not {action.status}"
+        assert getattr(action, "status", None) is ActionStatus.FALLBACK, (
+            f"in a state of NaN `act` answered {action}; answer FALLBACK with a finite action and the policy in `reason`"
         )
+        _check_action(action, dynamics)
     try:
         controller.act(np.zeros(dynamics.state.size + 1), 0.2)
     except (PilotageError, ValueError):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import Dynamics, PilotageError, Space
+from ...core import Dynamics, PilotageError, ShapeError, Space
+from ...core.arrays import numbers
 from ...core.sensor import find
 from ...models import bicycle, dynamics, unicycle
 
@@ -35,6 +36,22 @@ class Robot:
     model: Dynamics
     odometry: Dynamics
     footprint: Array
+
+    def __post_init__(self) -> None:
+        for role in ("model", "odometry"):
+            if not isinstance(getattr(self, role), Dynamics):
+                raise PilotageError(f"the {role} of a robot is {getattr(self, role)!r}; expected Dynamics")
+        discs = numbers(self.footprint, "the footprint of a robot")
+        if discs.ndim != 2 or discs.shape[1] != 3 or not len(discs) or not (discs[:, 2] > 0.0).all():
+            raise ShapeError(f"a footprint has a row x, y, radius for each disc, not {discs.tolist()}")
+        if not np.isfinite(discs).all():
+            raise ShapeError(f"a footprint is finite, not {discs.tolist()}")
+        object.__setattr__(self, "footprint", discs)
+        if self.odometry.action.size != 2:
+            raise PilotageError(
+                f"the odometry of a robot is driven by speed and yaw rate, not by {', '.join(self.odometry.action.names)}"
+            )
+        _ = self.pose_index
 
     @property
     def radius(self) -> float:
@@ -88,7 +105,9 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
     if isinstance(given, Robot):
         return given
     if given not in ROBOTS:
-        raise PilotageError(f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot")
+        raise PilotageError(
+            f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot(model, odometry, footprint)"
+        )
     if not 0.0 <= slip < math.inf:
         raise PilotageError(f"slip is a standard deviation: 0 or more, not {slip}")
     return ROBOTS[given](slip)
