@@ -140,6 +140,15 @@ def test_a_path_that_leads_back_is_driven_round(name: str) -> None:
     assert np.hypot(*np.diff(xs[:, :2], axis=0).T).sum() > 0.95 * 8.0 * np.pi
 
 
+def test_a_fast_car_stays_on_its_own_lane() -> None:
+    """At 30 m/s it comes three metres along in a tick, on a path that returns three metres beside."""
+    car = bicycle()
+    drive = PurePursuit(car, [[0.0, 0.0], [300.0, 0.0], [300.0, 3.0], [0.0, 3.0]], speed=30.0, decel=5.0)
+    for tick in range(60):
+        turned = drive.act([3.0 * tick, min(0.5 * tick + 0.1, 1.8), 0.0, 30.0], 0.1 * tick).u[1]
+        assert -0.1 < turned < 0.0, f"at {3 * tick} m the path ahead lies to the right, and the car steers {turned}"
+
+
 @pytest.mark.parametrize("name", VEHICLES)
 def test_a_path_of_one_point_is_driven_to(name: str) -> None:
     model = VEHICLES[name]

@@ -101,6 +101,13 @@ def test_reference_runs_along_the_path_at_the_speed_wanted() -> None:
     assert again[0, 0] == 1.0  # but a clock that starts anew starts the path anew
 
 
+def test_reference_keeps_up_with_a_fast_car() -> None:
+    task = follow([[0.0, 0.0], [300.0, 0.0], [300.0, 3.0], [0.0, 3.0]], speed=30.0, decel=5.0, dt=0.1)
+    for tick in range(60):
+        rows = task.reference(np.array([3.0 * tick, min(0.5 * tick, 1.8), 0.0]), 0.1 * tick, 5)
+        assert np.allclose(rows[0], [3.0 * tick, 0.0, 1.0, 0.0])
+
+
 def test_cost_is_least_on_the_reference() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], GRID)
     r = np.array([2.0, 2.0, np.cos(0.7), np.sin(0.7)])

@@ -108,7 +108,7 @@ class _Reference:
     """Where the robot should be during the coming steps: rows x, y, cos yaw, sin yaw."""
 
     def __init__(self, path: Path, speed: float, decel: float, dt: float) -> None:
-        self.progress = Progress(path)
+        self.progress = Progress(path, ahead=max(2.0, speed))
         self.speed, self.decel, self.dt = speed, decel, dt
 
     def __call__(self, x: Array, t: float, steps: int) -> Array:

@@ -86,7 +86,7 @@ class PurePursuit:
         self._pose = [find(name, dynamics.state) for name in ("x", "y", "yaw")]
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
         self._command = commands(dynamics, self.gain) if command is None else command
-        self._progress = Progress(self.path)
+        self._progress = Progress(self.path, ahead=max(2.0, self.speed))
 
     def reset(self, *, seed: int | None = None) -> None:
         """Look for the robot on the whole path again; nothing here is random."""
