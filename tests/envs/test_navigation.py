@@ -395,7 +395,7 @@ def test_robots_that_are_none_are_refused(parts, sentence):
         Robot(*parts)
 
 
-def test_a_robot_of_ones_own():
+def test_a_robot_that_is_slower():
     """Slower than those that come along, and told so as a list."""
     slow = unicycle(limits={"speed": (0.0, 0.4), "yaw_rate": (-0.5, 0.5)})
     env = Navigation(ROOM, Robot(slow, slow, [[0.0, 0.0, 0.25]]), start=(0.0, 0.0, 0.0), goals=[[1.0, 0.0]], slip=0.0)

@@ -101,7 +101,7 @@ def _check_broken(controller: Controller, dynamics: Dynamics, x: Any, seed: int)
         ) from error
     else:
         assert getattr(action, "status", None) is ActionStatus.FALLBACK, (
-            f"in a state of NaN `act` answered {action}; answer FALLBACK with a finite action and the policy in `reason`"
+            f"in a state of NaN `act` answered {action}; it should be FALLBACK, a finite action, the policy in `reason`"
         )
         _check_action(action, dynamics)
     try:

@@ -48,9 +48,8 @@ class Robot:
             raise ShapeError(f"a footprint is finite, not {discs.tolist()}")
         object.__setattr__(self, "footprint", discs)
         if self.odometry.action.size != 2:
-            raise PilotageError(
-                f"the odometry of a robot is driven by speed and yaw rate, not by {', '.join(self.odometry.action.names)}"
-            )
+            names = ", ".join(self.odometry.action.names)
+            raise PilotageError(f"the odometry of a robot is driven by speed and yaw rate, not by {names}")
         _ = self.pose_index
 
     @property
