@@ -90,7 +90,16 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a typo in a parameter": (lambda: radar(plaec=(0.0, 0.0)), "has no parameter 'plaec'.* did you mean place"),
     "a typo in a setting": (lambda: costs(effort)(horizn=3), "has no parameter 'horizn'.* did you mean horizon"),
     "half an axis": (lambda: gnss(2.5), "axes .* must be a whole number from 2 to 3, not 2.5"),
-    "no time to manoeuvre": (lambda: singer(1, tau=0.0), "tau of singer is 0.0; a manoeuvre must be longer than 0 s"),
+    "no time to manoeuvre": (lambda: singer(1, tau=0.0), "parameter tau is 0.0; it must be greater than 0"),
+    "no wheelbase": (
+        lambda: bicycle().replace(wheelbase=-1.0),
+        "parameter wheelbase is -1.0; it must be greater than 0",
+    ),
+    "half an arm": (
+        lambda: planar_arm(2, lengths=(0.5, 0.0)),
+        r"parameter lengths is \(0.5, 0.0\); it must be greater",
+    ),
+    "a positive that is none": (lambda: moves(still, positive="mass"), "there is no parameter 'mass' .* there is none"),
 }
 
 
@@ -119,6 +128,27 @@ def test_parameters_are_those_of_the_call() -> None:
         arm.params["lengths"][0] = 3.0
     with pytest.raises(PilotageError, match=r"model.replace\(wheelbase=3.0\) makes another model"):
         bicycle().params["wheelbase"] = 3.0  # type: ignore[index]
+
+
+def test_parameters_are_learnt() -> None:
+    """The lengths of an arm from how it moved, by gradients; afterwards every backend has the lengths found."""
+    torch = pytest.importorskip("torch")
+    lengths = torch.tensor([0.6, 0.6], dtype=torch.float64, requires_grad=True)
+    arm, true = planar_arm(2, lengths=lengths), planar_arm(2, lengths=(0.5, 0.8))
+    x, u = true.state.sample(100, rng=0), true.action.sample(100, rng=1)
+    states, actions, seen = (torch.as_tensor(a) for a in (x, u, true.step(x, u, 0.02)))
+    optimiser = torch.optim.Adam([lengths], lr=0.05)
+    for _ in range(120):
+        optimiser.zero_grad()
+        loss = ((arm.step(states, actions, 0.02) - seen)[:, 2:] ** 2).mean()
+        loss.backward()
+        optimiser.step()
+    np.testing.assert_allclose(lengths.detach(), [0.5, 0.8], atol=2e-3)
+    found = planar_arm(2, lengths=lengths.detach().numpy())
+    np.testing.assert_array_equal(arm.vector(), found.vector())
+    np.testing.assert_array_equal(arm.step(x, u, 0.02), found.step(x, u, 0.02))
+    np.testing.assert_array_equal(arm.linearize(x, u, 0.02)[0], found.linearize(x, u, 0.02)[0])
+    np.testing.assert_allclose(arm.step(states, actions, 0.02).detach(), found.step(x, u, 0.02), atol=1e-12)
 
 
 def test_members_can_be_copied() -> None:

@@ -25,6 +25,8 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "ragged": (lambda: car.noise([[0, 1], [2]], U, 0.1), "not an array of numbers"),
     "a bigger state": (lambda: beacon.observe(X, [0, 0]), r"holding x, y; mount it on a bigger state by .on\(space\)"),
     "text for a sensor": (lambda: beacon.observe("here", [0, 0]), "not an array of numbers"),
+    "text for a context": (lambda: beacon.observe([0, 0], "there"), "context for range_to is not an array of numbers"),
+    "ragged context": (lambda: beacon.noise([0, 0], [[0, 1], [2]]), "context for range_to is not an array of numbers"),
     "long state": (lambda: cost.cost(X, U), "state for second_component has shape"),
     "long action": (lambda: cost.cost(U, X), "action for second_component has shape"),
     "a number for a state": (lambda: cost.terminal_cost(3.0), "state for second_component has shape"),

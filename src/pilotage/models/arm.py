@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from ..core.parts import Components
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, dynamics
 from .params import Values, whole
+from .portable import variants
 from .traced_dynamics import TracedDynamics
 
 
@@ -60,7 +60,7 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
     return family(**settings)
 
 
-@cache
+@variants
 def _planar_arm(links: int) -> DynamicsFamily:
     numbers = range(1, links + 1)
     state = Space(
@@ -69,7 +69,9 @@ def _planar_arm(links: int) -> DynamicsFamily:
     action = Space(" ".join(f"torque{i}" for i in numbers) + " [N m] in [-10, 10]")
     params = {"masses": (1.0,) * links, "lengths": (1.0,) * links, "gravity": 9.81, "damping": 0.0}
 
-    @dynamics(state=state, action=action, params=params, noise=(1e-3,) * links + (1e-2,) * links)
+    @dynamics(
+        state=state, action=action, params=params, positive="masses lengths", noise=(1e-3,) * links + (1e-2,) * links
+    )
     def planar_arm(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
         rates = x[links:]
         angle, spin = _running(x[:links]), _running(rates)

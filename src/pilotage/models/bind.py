@@ -255,8 +255,8 @@ def _names(code: types.CodeType) -> set[str]:
 
 def _constant(value: Any) -> str:
     """A global number as source."""
-    whole = isinstance(value, (int, np.integer))
-    return repr(value) if isinstance(value, bool) else repr(int(value)) if whole else literal(float(value))
+    plain: Any = getattr(value, "item", lambda: value)()
+    return literal(plain) if isinstance(plain, float) else repr(plain)
 
 
 def _tainted(parts: _Parts, plain: set[str]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, final
 
 from ..core.errors import ModelError
@@ -31,14 +31,19 @@ class DynamicsFamily(Family[TracedDynamics]):
         rule: str,
         noise: Spread | NoiseBody | None,
         action_noise: Spread | None,
+        positive: str | Sequence[str],
     ) -> None:
         arguments = ("x", "u", "dt", "p", "m") if rule == "step" else ("x", "u", "p", "m")
-        super().__init__(body, arguments, params, state=state, action=action)
+        super().__init__(body, arguments, params, positive, state=state, action=action)
         self.state = state
         self.action = action
         self._rule = rule
         self._noise = noise
         self._action_noise = action_noise
+
+    @property
+    def functions(self) -> dict[str, Any]:
+        return {"noise": self._noise if callable(self._noise) else None}
 
     def __call__(
         self,
@@ -71,6 +76,7 @@ def dynamics(
     integrator: str = "rk4",
     noise: Spread | NoiseBody | None = None,
     action_noise: Spread | None = None,
+    positive: str | Sequence[str] = (),
 ) -> Callable[[Body], DynamicsFamily]:
     """Declare dynamics by their rates: ``f(x, u, p, m) -> dx/dt``, one rate per tangent component.
 
@@ -81,6 +87,7 @@ def dynamics(
         noise: standard deviations per square root of a second, one for all or one per tangent component:
             ``Q = diag(noise^2) dt``; or a function ``(x, u, dt, p, m)`` that returns variances or rows of a covariance.
         action_noise: standard deviations of the action, held over a step: adds ``B diag(action_noise^2) B'``.
+        positive: names of parameters that must be greater than 0, such as lengths and masses.
 
     Example:
         >>> from pilotage.core import Space
@@ -91,7 +98,14 @@ def dynamics(
         [[1.0, 0.1], [0.0, 1.0]]
     """
     return lambda body: DynamicsFamily(
-        body, params, state=state, action=action, rule=integrator, noise=noise, action_noise=action_noise
+        body,
+        params,
+        state=state,
+        action=action,
+        rule=integrator,
+        noise=noise,
+        action_noise=action_noise,
+        positive=positive,
     )
 
 
@@ -102,6 +116,7 @@ def discrete_dynamics(
     params: Mapping[str, Any] | None = None,
     noise: Spread | NoiseBody | None = None,
     action_noise: Spread | None = None,
+    positive: str | Sequence[str] = (),
 ) -> Callable[[Body], DynamicsFamily]:
     """Declare dynamics by their step: ``f(x, u, dt, p, m) -> x'``, one value per stored component.
 
@@ -116,5 +131,5 @@ def discrete_dynamics(
         [2.0]
     """
     return lambda body: DynamicsFamily(
-        body, params, state=state, action=action, rule="step", noise=noise, action_noise=action_noise
+        body, params, state=state, action=action, rule="step", noise=noise, action_noise=action_noise, positive=positive
     )

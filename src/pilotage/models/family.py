@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ..core.errors import ModelError
 from ..core.space import Space
-from .params import merged
+from .params import Parameters
 
 Member = TypeVar("Member")
 COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
@@ -31,18 +31,21 @@ class Family(ABC, Generic[Member]):
     """
 
     kind: ClassVar[str]
+    origin: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
+    """What makes this family, and from what; None for one that has a name of its own. See `portable.variants`."""
 
     def __init__(
         self,
         body: Callable[..., Any],
         arguments: Sequence[str],
         params: Mapping[str, Any] | None,
+        positive: str | Sequence[str] = (),
         **spaces: Space,
     ) -> None:
         takes(body, arguments, f"a {self.kind} function")
         functools.update_wrapper(self, body, assigned=COPIED, updated=())
         self.__wrapped__ = body
-        self.params = dict(params or {})
+        self.params = Parameters(params or {}, positive.split() if isinstance(positive, str) else positive)
         for role, space in spaces.items():
             if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ModelError(f"the {role} of {body.__name__} must be a Space, not {space!r}")
@@ -59,9 +62,17 @@ class Family(ABC, Generic[Member]):
     def __repr__(self) -> str:
         return f"<{self.kind} {self.__name__}({', '.join(self.params)})>"
 
-    def values(self, given: Mapping[str, Any]) -> dict[str, Any]:
+    def __reduce__(self) -> Any:
+        return self.__qualname__ if self.origin is None else self.origin
+
+    @property
+    def functions(self) -> dict[str, Any]:
+        """Functions that members have from their family beside the one it is made of, by what they are for."""
+        return {}
+
+    def values(self, given: Mapping[str, Any]) -> Parameters:
         """The parameters, those that were not given at their defaults."""
-        return merged(self.params, given, self.__name__, self._settings)
+        return self.params.replaced(given, self.__name__, self._settings)
 
     @abstractmethod
     def __call__(self, **params: Any) -> Member:

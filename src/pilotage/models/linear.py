@@ -10,7 +10,7 @@ new matrix, or a new time step, compiles nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -235,6 +235,9 @@ class LinearSensor(TracedSensor):
             if space.size != size or not space.flat:
                 raise ModelError(f"H is {k} x {n}: the {what} needs {size} reals or angles; {space} was given")
         super().__init__(linear_sensor, state, reading, 0, {"H": H, "R": R}, _reading_noise)
+
+    def __reduce__(self) -> Any:
+        return partial(LinearSensor, state=self.needs, reading=self.reading), (self.params["H"], self.params["R"])
 
     def __repr__(self) -> str:
         return f"LinearSensor({', '.join(self.reading.names)} from {', '.join(self.needs.names)})"

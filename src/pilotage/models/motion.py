@@ -10,13 +10,13 @@ from fractions import Fraction
 from functools import cache
 from typing import Any
 
-from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import series
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, discrete_dynamics
 from .params import Values, whole
+from .portable import variants
 from .traced_dynamics import TracedDynamics
 
 NOTHING = Space()
@@ -50,7 +50,7 @@ def constant_velocity(axes: int = 2, *, density: float = 1.0, **settings: Any) -
     return _constant_velocity(axes_of(axes))(density=density, **settings)
 
 
-@cache
+@variants
 def _constant_velocity(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, [row[1:] for row in white(dt, p.density)[1:]])
@@ -88,7 +88,7 @@ def constant_acceleration(axes: int = 2, *, density: float = 1.0, **settings: An
     return _constant_acceleration(axes_of(axes))(density=density, **settings)
 
 
-@cache
+@variants
 def _constant_acceleration(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, white(dt, p.density))
@@ -132,19 +132,17 @@ def singer(axes: int = 2, *, tau: float = 20.0, accel_std: float = 1.0, **settin
         >>> singer(1, tau=1e9).step([0.0, 1.0, 2.0], [], 1.0).round(6).tolist()
         [2.0, 3.0, 2.0]
     """
-    if not tau > 0.0:
-        raise ModelError(f"tau of singer is {tau!r}; a manoeuvre must be longer than 0 s")
     return _singer(axes_of(axes))(tau=tau, accel_std=accel_std, **settings)
 
 
-@cache
+@variants
 def _singer(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, _singer_noise(dt / p.tau, p.tau, p.accel_std, m))
 
     params = {"tau": 20.0, "accel_std": 1.0}
 
-    @discrete_dynamics(state=cartesian(axes, 3), action=NOTHING, params=params, noise=noise)
+    @discrete_dynamics(state=cartesian(axes, 3), action=NOTHING, params=params, positive="tau", noise=noise)
     def singer(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
         where, v, a = x[:axes], x[axes : 2 * axes], x[2 * axes :]
         h = dt / p.tau

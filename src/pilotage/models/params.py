@@ -1,4 +1,4 @@
-"""Parameters of a model: named numbers, vectors, matrices and rasters, laid out in one flat vector for compiled code.
+"""Parameters of a model: named numbers, vectors, matrices and rasters.
 
 Parameters are inputs of compiled code, never constants in it, so a new value costs nothing.
 """
@@ -7,17 +7,12 @@ from __future__ import annotations
 
 import difflib
 import operator
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ModelError
-from ..core.raster import Raster
-from .graph import Graph
-from .tracer import RasterSymbol
-
-HEADER = 8  # numbers that describe a raster, see `scalar.raster_cell`
 
 
 def whole(value: Any, what: str, least: int, most: int | None = None) -> int:
@@ -41,14 +36,36 @@ def whole(value: Any, what: str, least: int, most: int | None = None) -> int:
 class Parameters(Mapping[str, Any]):
     """Parameter values by name, as they were when the model was made: arrays are copied and read-only.
 
+    Tensors are kept as they are, so that gradients reach them and an optimiser may change them in place. Those named
+    in `positive` must be greater than 0.
+
     Example:
         >>> from pilotage.models import bicycle
         >>> dict(bicycle(wheelbase=2.5).params)
         {'wheelbase': 2.5}
     """
 
-    def __init__(self, entries: Mapping[str, Any]) -> None:
+    def __init__(self, entries: Mapping[str, Any], positive: Sequence[str] = ()) -> None:
         self._entries = {name: _settled(value) for name, value in entries.items()}
+        self._positive = tuple(positive)
+        for name in self._positive:
+            if name not in self._entries:
+                raise ModelError(f"there is no parameter {name!r} that could be positive; there is {_listed(entries)}")
+            if not _above_zero(self._entries[name]):
+                raise ModelError(f"parameter {name} is {entries[name]!r}; it must be greater than 0")
+
+    def replaced(self, given: Mapping[str, Any], owner: str, settings: Sequence[str] = ()) -> Parameters:
+        """These parameters, with values that were given; a name that is not among them is refused with the nearest.
+
+        `settings` are the names that the owner takes beside its parameters.
+        """
+        known = [*self, *settings]
+        for name in given:
+            if name not in self:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ModelError(f"{owner} has no parameter {name!r}; it has {_listed(known)}{hint}")
+        return Parameters({**self, **given}, self._positive)
 
     def __getitem__(self, name: str) -> Any:
         return self._entries[name]
@@ -75,103 +92,19 @@ class Values:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # what copying and inspecting ask for is not meant as a parameter
-        raise ModelError(f"the model reads p.{name}, but its parameters are {', '.join(self.__dict__) or 'none'}")
+        raise ModelError(f"the model reads p.{name}, but its parameters are {_listed(self.__dict__)}")
 
 
-class Layout:
-    """Where each parameter lies in the flat vector: numbers first, then raster headers, then raster values."""
-
-    def __init__(self, params: Mapping[str, Any]) -> None:
-        self.shapes: dict[str, tuple[int, ...] | None] = {}
-        self.offsets: dict[str, int] = {}
-        size = 0
-        for name, value in params.items():
-            if not isinstance(value, Raster):
-                self.shapes[name] = _shape(name, value)
-                self.offsets[name] = size
-                size += int(np.prod(self.shapes[name] or (1,)))
-        for name, value in params.items():
-            if isinstance(value, Raster):
-                self.shapes[name] = None
-                self.offsets[name] = size
-                size += HEADER
-        self.size = size
-
-    @property
-    def key(self) -> tuple[Any, ...]:
-        """Equal keys mean equal generated code."""
-        return tuple((n, s, self.offsets[n]) for n, s in self.shapes.items())
-
-    def symbols(self, graph: Graph, group: str) -> Values:
-        """The parameters as symbols of a trace."""
-
-        def entry(name: str) -> Any:
-            shape, start = self.shapes[name], self.offsets[name]
-            if shape is None:
-                return RasterSymbol(group, start)
-            if shape == ():
-                return graph.input(group, start)
-            flat = [graph.input(group, start + i) for i in range(int(np.prod(shape)))]
-            return tuple(flat) if len(shape) == 1 else _rows(flat, shape[1])
-
-        return Values({name: entry(name) for name in self.shapes})
-
-    def numbers(self, params: Mapping[str, Any]) -> Values:
-        """The parameters as plain numbers (or tensors), for numpy and torch."""
-
-        def entry(name: str) -> Any:
-            value, shape = params[name], self.shapes[name]
-            if shape is None or shape == ():
-                return value
-            return tuple(value) if len(shape) == 1 else tuple(tuple(row) for row in value)
-
-        return Values({name: entry(name) for name in self.shapes})
-
-    def listed(self, params: Mapping[str, Any]) -> list[Any]:
-        """The parameters as the list that the components dialect indexes; a raster stands at its header's place."""
-        out: list[Any] = [0.0] * self.size
-        for name, shape in self.shapes.items():
-            value, start = params[name], self.offsets[name]
-            if shape is None or shape == ():
-                out[start] = value
-            else:
-                flat = [v for row in value for v in row] if len(shape) == 2 else list(value)
-                out[start : start + len(flat)] = flat
-        return out
-
-    def vector(self, params: Mapping[str, Any]) -> np.ndarray:
-        """The flat vector that compiled code reads."""
-        rasters = [params[n] for n, s in self.shapes.items() if s is None]
-        out = np.empty(self.size + sum(r.values.size for r in rasters))
-        data = self.size
-        for name, shape in self.shapes.items():
-            value, start = params[name], self.offsets[name]
-            if shape is None:
-                rows, columns = value.values.shape
-                x, y, yaw = value.origin
-                out[start : start + HEADER] = x, y, np.cos(yaw), np.sin(yaw), 1 / value.resolution, columns, rows, data
-                out[data : data + value.values.size] = value.values.ravel()
-                data += value.values.size
-            else:
-                flat = np.asarray([float(v) for v in np.ravel(_plain(value))])
-                out[start : start + flat.size] = flat
-        return out
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
-def merged(
-    defaults: Mapping[str, Any], given: Mapping[str, Any], owner: str, settings: Sequence[str] = ()
-) -> dict[str, Any]:
-    """Defaults overridden by what was given; a name that does not exist is refused with the nearest that does.
-
-    `settings` are the names that the owner takes beside its parameters.
-    """
-    known = [*defaults, *settings]
-    for name in given:
-        if name not in defaults:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ModelError(f"{owner} has no parameter {name!r}; it has {', '.join(known) or 'none'}{hint}")
-    return {**defaults, **given}
+def _above_zero(value: Any) -> bool:
+    """Whether all of `value` is; what is no number at all is refused elsewhere."""
+    try:
+        return bool(np.all(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float) > 0.0))
+    except (TypeError, ValueError):
+        return True
 
 
 def _settled(value: Any) -> Any:
@@ -181,23 +114,3 @@ def _settled(value: Any) -> Any:
         array.flags.writeable = False
         return array
     return tuple(_settled(v) for v in value) if type(value) is list else value  # pyright: ignore[reportUnknownVariableType]
-
-
-def _plain(value: Any) -> Any:
-    return value.detach().cpu().numpy() if hasattr(value, "detach") else value
-
-
-def _shape(name: str, value: Any) -> tuple[int, ...]:
-    try:
-        array = np.asarray(_plain(value), dtype=float)
-    except (TypeError, ValueError):
-        raise ModelError(f"parameter {name} must be a number, a vector, a matrix or a Raster, not {value!r}") from None
-    if not np.isfinite(array).all() or isinstance(value, str):
-        raise ModelError(f"parameter {name} is {value!r}; finite numbers were expected")
-    if array.ndim > 2:
-        raise ModelError(f"parameter {name} has {array.ndim} axes; a number, a vector or a matrix was expected")
-    return array.shape
-
-
-def _rows(flat: list[Any], columns: int) -> tuple[tuple[Any, ...], ...]:
-    return tuple(tuple(flat[i : i + columns]) for i in range(0, len(flat), columns))

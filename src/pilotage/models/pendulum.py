@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from ..core.mathematics import Mathematics
@@ -11,6 +10,7 @@ from ..core.space import Space
 from .dynamics_family import DynamicsFamily, dynamics
 from .motion import axes_of, cartesian
 from .params import Values
+from .portable import variants
 from .traced_dynamics import TracedDynamics
 
 
@@ -18,6 +18,7 @@ from .traced_dynamics import TracedDynamics
     state=Space("theta: angle", "theta_rate [rad/s] in [-8, 8]"),
     action=Space("torque [N m] in [-2, 2]"),
     params={"mass": 1.0, "length": 1.0, "gravity": 10.0, "damping": 0.0},
+    positive="mass length",
     noise=(1e-3, 1e-2),
 )
 def pendulum(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
@@ -52,6 +53,7 @@ def pendulum(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
     state=Space("x [m]", "speed [m/s]", "theta: angle", "theta_rate [rad/s]"),
     action=Space("force [N] in [-10, 10]"),
     params={"cart_mass": 1.0, "pole_mass": 0.1, "half_length": 0.5, "gravity": 9.8},
+    positive="cart_mass pole_mass half_length",
     noise=(1e-3, 1e-2, 1e-3, 1e-2),
 )
 def cart_pole(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
@@ -97,6 +99,7 @@ def cart_pole(x: Components, u: Components, p: Values, m: Mathematics) -> Compon
         "inertia2": 1.0,
         "gravity": 9.8,
     },
+    positive="mass1 mass2 length1",
     noise=(1e-3, 1e-3, 1e-2, 1e-2),
 )
 def acrobot(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
@@ -161,7 +164,7 @@ def double_integrator(axes: int = 2, **settings: Any) -> TracedDynamics:
     return _double_integrator(axes_of(axes))(**settings)
 
 
-@cache
+@variants
 def _double_integrator(axes: int) -> DynamicsFamily:
     action = Space(" ".join(("ax", "ay", "az")[:axes]) + " [m/s^2] in [-5, 5]")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from ..core.mathematics import Mathematics
@@ -11,6 +10,7 @@ from ..core.rotations import cross, rotate
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, dynamics
 from .params import Values
+from .portable import variants
 from .traced_dynamics import TracedDynamics
 
 BODY = Space("x y z [m]", "q: quaternion", "vx vy vz [m/s]", "wx wy wz [rad/s]")
@@ -56,12 +56,12 @@ def quadrotor(*, rotors: bool = False, **settings: Any) -> TracedDynamics:
     return _quadrotor(rotors)(**settings)
 
 
-@cache
+@variants
 def _quadrotor(rotors: bool) -> DynamicsFamily:
     action = Space("f1 f2 f3 f4 [N] in [0, 5]") if rotors else Space("thrust [N] in [0, 20]", TORQUES)
     params = {**PARAMS, "arm": 0.17, "moment": 0.016} if rotors else PARAMS
 
-    @dynamics(state=BODY, action=action, params=params, noise=NOISE)
+    @dynamics(state=BODY, action=action, params=params, positive="mass inertia", noise=NOISE)
     def quadrotor(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
         return _body_rates(x, *(_mixed(u, p) if rotors else (u[0], u[1:])), p)
 

@@ -40,6 +40,10 @@ class SensorFamily(Family[TracedSensor]):
         self.context = whole(context, f"the context of {self.__name__}", 0)
         self._noise = noise
 
+    @property
+    def functions(self) -> dict[str, Any]:
+        return {"noise": self._noise if callable(self._noise) else None}
+
     def __call__(
         self,
         *,

@@ -6,7 +6,6 @@ names: ``compass(reads="theta")``.
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from ..core.mathematics import Mathematics
@@ -14,6 +13,7 @@ from ..core.parts import Components
 from ..core.space import Space
 from .motion import axes_of, cartesian
 from .params import Values
+from .portable import variants
 from .sensor_family import SensorFamily, sensor
 from .traced_sensor import TracedSensor
 
@@ -86,7 +86,7 @@ def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
     return _coordinates("velocity", axes_of(axes), 1)(std=std, **settings)
 
 
-@cache
+@variants
 def _coordinates(name: str, axes: int, order: int) -> SensorFamily:
     """Sensors that read positions (order 0) or velocities (order 1) as they are."""
     whole = cartesian(axes, order + 1)
@@ -124,7 +124,7 @@ def range_to(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
     return _range_to(axes_of(axes, 2))(std=std, **settings)
 
 
-@cache
+@variants
 def _range_to(axes: int) -> SensorFamily:
     @sensor(state=cartesian(axes, 1), reading=Space("range [m]"), context=axes)
     def range_to(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
@@ -207,7 +207,7 @@ def radar(*, along_heading: bool = False, std: Any = (10.0, 0.01, 0.5), **settin
     return _radar(along_heading)(std=std, **settings)
 
 
-@cache
+@variants
 def _radar(along_heading: bool) -> SensorFamily:
     def radar(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
         dx, dy = x[0] - p.place[0], x[1] - p.place[1]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
-from .params import Layout
+from .layout import Layout
 
 KEPT = 512
 """Recipes whose traces are kept for members yet to come."""

@@ -42,6 +42,10 @@ class TaskFamily(Family[TracedTask]):
         self._terminal = terminal
         self._reference_size = reference
 
+    @property
+    def functions(self) -> dict[str, Any]:
+        return {"terminal": self._terminal}
+
     def __call__(
         self,
         *,

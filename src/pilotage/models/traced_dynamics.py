@@ -31,7 +31,9 @@ from .emit import Signature, in_place
 from .emit_lanes import lanes
 from .family import takes
 from .integrators import integrator
-from .params import Layout, Parameters, Values, merged
+from .layout import Layout, Supply
+from .params import Parameters, Values
+from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .slots import step
 from .tangent import seeds, tangent_jacobian
@@ -81,7 +83,7 @@ class TracedDynamics(Dynamics):
         self.name = body.__name__
         self.state = state
         self.action = action
-        self.params = Parameters(params)
+        self.params = params if isinstance(params, Parameters) else Parameters(params)
         self.integrator = rule
         if rule != "step":
             integrator(rule)
@@ -90,41 +92,47 @@ class TracedDynamics(Dynamics):
             values[NOISE] = densities(noise, state.dim, f"noise of {self.name}", state.tangent_names)
         if action_noise is not None:
             values[ACTION_NOISE] = densities(action_noise, action.dim, f"action_noise of {self.name}", action.names)
-        self._values = values
-        self._layout = Layout(values)
+        self._supply = Supply(values)
         noise_body = noise if callable(noise) else None
-        self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise_body, self._layout.key)
+        self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise_body, self._supply.layout.key)
         _ = self._trace  # what is wrong with the function shows here, and not in the first filter that derives it
 
     def __repr__(self) -> str:
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
         return f"{self.name}({given})"
 
+    def __reduce__(self) -> Any:
+        r, values = self._recipe, self._supply.values
+        functions = portable(r.body, r.noise_body or values.get(NOISE))
+        return _again, (functions, self.state, self.action, self.params, r.rule, values.get(ACTION_NOISE))
+
     def replace(self, **params: Any) -> TracedDynamics:
         """The same dynamics with other parameter values; nothing is compiled again."""
-        values = merged(self.params, params, self.name)
-        noise = self._recipe.noise_body or self._values.get(NOISE)
+        values = self.params.replaced(params, self.name)
+        noise = self._recipe.noise_body or self._supply.values.get(NOISE)
         recipe = self._recipe
         return TracedDynamics(
-            recipe.body, self.state, self.action, values, recipe.rule, noise, self._values.get(ACTION_NOISE)
+            recipe.body, self.state, self.action, values, recipe.rule, noise, self._supply.values.get(ACTION_NOISE)
         )
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = _arrays(x, u, self)
         dt = seconds(dt, backward=True)
         batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action of {self.name}")
-        return stacked(_advance(self._recipe, unstacked(x), unstacked(u), dt, self._numbers, math_for(x)), batch, x)
+        return stacked(
+            _advance(self._recipe, unstacked(x), unstacked(u), dt, self._supply.numbers(x), math_for(x)), batch, x
+        )
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = _arrays(x, u, self)
-        flat = self._trace.linearized(x, u, seconds(dt, backward=True), self._layout.listed(self._values))
+        flat = self._trace.linearized(x, u, seconds(dt, backward=True), self._supply.listed(x))
         split = self.state.dim * self.state.dim
         batch, d = flat.shape[:-1], self.state.dim
         return flat[..., :split].reshape(*batch, d, d), flat[..., split:].reshape(*batch, d, self.action.dim)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         x, u = _arrays(x, u, self)
-        flat = self._trace.noise(x, u, seconds(dt), self._layout.listed(self._values))
+        flat = self._trace.noise(x, u, seconds(dt), self._supply.listed(x))
         return flat.reshape(*flat.shape[:-1], self.state.dim, self.state.dim)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
@@ -149,27 +157,25 @@ class TracedDynamics(Dynamics):
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as compiled code reads them. `dt` matters only to models whose parameters depend on it."""
-        return self._vector
+        return self._supply.vector()
 
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.slots` for these dynamics."""
         return self._trace.source(slot)
 
-    @cached_property
-    def _vector(self) -> np.ndarray:
-        return self._layout.vector(self._values)
-
-    @cached_property
-    def _numbers(self) -> Values:
-        return self._layout.numbers(self._values)
-
     @property
     def _trace(self) -> DynamicsTrace:
-        return _traced(self._recipe, self._layout)
+        return _traced(self._recipe, self._supply.layout)
 
     @cached_property
     def _compiled_rollout(self) -> Any:
         return bind(rollout_batch, dynamics=self)
+
+
+def _again(functions: Any, state: Space, action: Space, params: Any, rule: str, action_noise: Any) -> TracedDynamics:
+    """Dynamics that were pickled or copied."""
+    body, noise = restored(functions)
+    return TracedDynamics(body, state, action, params, rule, noise, action_noise)
 
 
 def rollout_batch(xs: Any, us: Any, dt: float, p: Any) -> None:
@@ -323,7 +329,7 @@ def densities(given: Spread, count: int, what: str, names: Sequence[str]) -> tup
     """Standard deviations, one per component; a single number serves them all."""
     try:
         values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that carries gradients
         values = np.full(1, np.nan)
     if values.size == 1 and values.ndim < 2:
         values = np.full(count, values.item())

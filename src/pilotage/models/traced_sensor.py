@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,15 @@ from ..core.mathematics import math_for
 from ..core.space import Space
 from .emit import Signature, in_place
 from .family import takes
+from .layout import Layout, Supply
 from .mounting import places
-from .params import Layout, Parameters, Values
+from .params import Parameters, Values
+from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .tangent import seeds, tangent_jacobian
 from .traced_dynamics import Body, NoiseBody, Spread, counted, densities, square
 from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
+from .vectorized import Vectorized, array_of, common_batch, numbers_of, stacked, together, unstacked
 
 STD = "reading_std"
 
@@ -67,24 +68,28 @@ class TracedSensor(Sensor):
         self.state = needs if state is None else state
         self.reading = reading
         self.context_size = context_size
-        self.params = Parameters(params)
+        self.params = params if isinstance(params, Parameters) else Parameters(params)
         values = dict(self.params)
         if not callable(noise):
             values[STD] = densities(noise, reading.dim, f"std of {self.name}", reading.tangent_names)
         self._noise = noise
-        self._values = values
-        self._layout = Layout(values)
+        self._supply = Supply(values)
         taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         body_of_noise = noise if callable(noise) else None
         self.kernel_key = self._recipe = Recipe(
-            body, self.state, taken, reading, context_size, body_of_noise, self._layout.key
+            body, self.state, taken, reading, context_size, body_of_noise, self._supply.layout.key
         )
         self._attached: dict[Space, TracedSensor] = {}
         _ = self._trace  # what is wrong with the function shows here, and not in the first filter that derives it
 
     def __repr__(self) -> str:
-        given = {("std" if k == STD else k): v for k, v in self._values.items() if np.size(v) <= 4}
+        given = {("std" if k == STD else k): v for k, v in self._supply.values.items() if np.size(v) <= 4}
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
+
+    def __reduce__(self) -> Any:
+        mounted = None if self.state is self.needs else self.state
+        functions = portable(self._recipe.body, self._noise)
+        return _again, (functions, self.needs, self.reading, self.context_size, self.params, self.reads, mounted)
 
     def on(self, space: Space) -> TracedSensor:
         """The same sensor on a state that has the needed components among others, found by name."""
@@ -106,21 +111,23 @@ class TracedSensor(Sensor):
     def observe(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
         batch = common_batch(x.shape[:-1], c.shape[:-1], f"state and context of {self.name}")
-        return stacked(_reading(self._recipe, unstacked(x), unstacked(c), self._numbers, math_for(x)), batch, x)
+        return stacked(
+            _reading(self._recipe, unstacked(x), unstacked(c), self._supply.numbers(x), math_for(x)), batch, x
+        )
 
     def linearize(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        flat = self._trace.linearized(x, c, self._layout.listed(self._values))
+        flat = self._trace.linearized(x, c, self._supply.listed(x))
         return flat.reshape(*flat.shape[:-1], self.reading.dim, self.state.dim)
 
     def noise(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        flat = self._trace.noise(x, c, self._layout.listed(self._values))
+        flat = self._trace.noise(x, c, self._supply.listed(x))
         return flat.reshape(*flat.shape[:-1], self.reading.dim, self.reading.dim)
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as compiled code reads them."""
-        return self._vector
+        return self._supply.vector()
 
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.slots` for this sensor."""
@@ -128,26 +135,24 @@ class TracedSensor(Sensor):
 
     def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:
         x = array_of(x, self.state, f"state for {self.name}", "; mount it on a bigger state by .on(space)")
-        if context is None:
-            context = np.zeros(0)
-        c = context if hasattr(context, "detach") else np.asarray(context, dtype=float)
+        c = np.zeros(0) if context is None else numbers_of(context, f"context for {self.name}")
         if c.ndim == 0 or c.shape[-1] != self.context_size:
             raise ShapeError(
                 f"{self.name} needs a context of {self.context_size} numbers; one of shape {tuple(c.shape)} was given"
             )
         return together(x, c)
 
-    @cached_property
-    def _vector(self) -> np.ndarray:
-        return self._layout.vector(self._values)
-
-    @cached_property
-    def _numbers(self) -> Values:
-        return self._layout.numbers(self._values)
-
     @property
     def _trace(self) -> SensorTrace:
-        return _traced(self._recipe, self._layout)
+        return _traced(self._recipe, self._supply.layout)
+
+
+def _again(
+    functions: Any, needs: Space, reading: Space, context_size: int, params: Any, *mounting: Any
+) -> TracedSensor:
+    """A sensor that was pickled or copied."""
+    body, noise = restored(functions)
+    return TracedSensor(body, needs, reading, context_size, params, noise, *mounting)
 
 
 class SensorTrace:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,10 @@ from ..core.space import Space
 from ..core.task import Task
 from .emit import Signature, scalar
 from .emit_lanes import lanes
+from .layout import Layout, Supply
 from .mounting import places
-from .params import Layout, Parameters, Values, merged, whole
+from .params import Parameters, Values, whole
+from .portable import portable, restored
 from .sharing import one_per_recipe
 from .traced_dynamics import described, is_no_number
 from .tracer import Expr, Graph, SymbolicMath
@@ -79,7 +80,7 @@ class TracedTask(Task):
         self.state = needs if state is None else state
         self.action = action
         self.reference_size = reference_size
-        self.params = Parameters(params)
+        self.params = params if isinstance(params, Parameters) else Parameters(params)
         self.initial = initial
         self.dt = seconds(dt)
         self.horizon = whole(horizon, f"horizon of {self.name}", 1)
@@ -89,10 +90,10 @@ class TracedTask(Task):
         if reference is not None and not reference_size:
             raise ModelError(f"{self.name} {NO_REFERENCE}; a function that gives references was handed over")
         self._reference, self._done, self._constraint = reference, done, constraint
-        self._layout = Layout(self.params)
+        self._supply = Supply(self.params)
         taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         self.kernel_key = self._recipe = Recipe(
-            body, terminal, self.state, taken, action, reference_size, self._layout.key
+            body, terminal, self.state, taken, action, reference_size, self._supply.layout.key
         )
         self._mounted = state
         _ = self._trace  # what is wrong with the cost shows here, and not in the first controller that compiles it
@@ -101,9 +102,17 @@ class TracedTask(Task):
         given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
         return f"{self.name}({given})"
 
+    def __reduce__(self) -> Any:
+        settings = {
+            "reads": self.reads, "state": self._mounted, "reference": self._reference, "done": self._done,
+            "constraint": self._constraint, "initial": self.initial, "dt": self.dt, "horizon": self.horizon,
+        }  # fmt: skip
+        functions = portable(self._recipe.body, self._recipe.terminal)
+        return _again, (functions, (self.needs, self.action, self.reference_size, self.params), settings)
+
     def replace(self, **params: Any) -> TracedTask:
         """The same task with other parameter values, such as a new raster of any size; nothing is compiled again."""
-        return self._copy(self._mounted, self.action, merged(self.params, params, self.name))
+        return self._copy(self._mounted, self.action, self.params.replaced(params, self.name))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
         """The same task on a state that has the needed components among others, found by name; actions are the same."""
@@ -131,14 +140,14 @@ class TracedTask(Task):
         u = array_of(u, self.action, f"action for {self.name}") if self.action.size else _array(u)
         batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action for {self.name}")
         x, u, r = together(x, u, self._stage_data(r))
-        value = _stage(self._recipe, unstacked(x), unstacked(u), unstacked(r), self._numbers, math_for(x))
+        value = _stage(self._recipe, unstacked(x), unstacked(u), unstacked(r), self._supply.numbers(x), math_for(x))
         return _filled(value, batch, x)
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost of ending in x, ``(...)``."""
         x = array_of(x, self.state, f"state for {self.name}")
         x, r = together(x, self._stage_data(r))
-        value = _terminal(self._recipe, unstacked(x), unstacked(r), self._numbers, math_for(x))
+        value = _terminal(self._recipe, unstacked(x), unstacked(r), self._supply.numbers(x), math_for(x))
         return _filled(value, x.shape[:-1], x)
 
     def constraint(self, x: Any, u: Any) -> Any:
@@ -162,7 +171,7 @@ class TracedTask(Task):
 
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as compiled code reads them."""
-        return self._vector
+        return self._supply.vector()
 
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.slots` for this task."""
@@ -178,15 +187,12 @@ class TracedTask(Task):
 
     @property
     def _trace(self) -> TaskTrace:
-        return _traced(self._recipe, self._layout)
+        return _traced(self._recipe, self._supply.layout)
 
-    @cached_property
-    def _vector(self) -> np.ndarray:
-        return self._layout.vector(self.params)
 
-    @cached_property
-    def _numbers(self) -> Values:
-        return self._layout.numbers(self.params)
+def _again(functions: Any, what: tuple[Any, ...], settings: dict[str, Any]) -> TracedTask:
+    """A task that was pickled or copied."""
+    return TracedTask(*restored(functions), *what, **settings)
 
 
 class TaskTrace:

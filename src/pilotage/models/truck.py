@@ -19,6 +19,7 @@ ARTICULATED = Space("x y [m]", "yaw trailer_yaw: angle")
     state=ARTICULATED,
     action=Space("speed [m/s] in [-2, 2]", "steer [rad]").bounded(steer=(-0.25 * math.pi, 0.25 * math.pi)),
     params={"wheelbase": 1.0, "trailer_length": 4.0},
+    positive="wheelbase trailer_length",
     noise=(0.01, 0.01, 0.01, 0.01),
 )
 def truck(x: Components, u: Components, p: Values, m: Mathematics) -> Components:

@@ -10,7 +10,6 @@ is its chord, ``sin(k) / k`` times the arc with ``k`` half the angle turned, and
 from __future__ import annotations
 
 import math
-from functools import cache
 from typing import Any
 
 from ..core.mathematics import Mathematics
@@ -20,6 +19,7 @@ from ..core.space import Space
 from .dynamics_family import DynamicsFamily, discrete_dynamics
 from .motion import NOTHING, Matrix, axes_of, white
 from .params import Values
+from .portable import variants
 from .traced_dynamics import TracedDynamics
 
 TURNING = ("x y [m]", "yaw: angle", "speed [m/s]", "yaw_rate [rad/s]")
@@ -57,7 +57,7 @@ def constant_turn(axes: int = 2, *, density: float = 1.0, turn_density: float = 
     return _constant_turn(axes_of(axes, 2))(density=density, turn_density=turn_density, **settings)
 
 
-@cache
+@variants
 def _constant_turn(axes: int) -> DynamicsFamily:
     letters = "xyz"[:axes]
     state = Space(f"{' '.join(letters)} [m]", f"{' '.join('v' + c for c in letters)} [m/s]", "yaw_rate [rad/s]")

@@ -18,16 +18,22 @@ from .emit import Signature, components
 from .tracer import Expr
 
 
+def numbers_of(value: Any, what: str) -> Any:
+    """`value` as an array of numbers, or a sentence; tensors pass as they are."""
+    if hasattr(value, "detach"):
+        return value
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"{what} is not an array of numbers: {error}") from error
+
+
 def array_of(value: Any, space: Space, what: str, hint: str = "") -> Any:
     """`value` as an array ``(..., size)`` of numbers, NaN among them, or a sentence; tensors pass as they are.
 
     The sentence about a wrong length ends with the `hint`.
     """
-    if not hasattr(value, "detach"):
-        try:
-            value = np.asarray(value, dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise ShapeError(f"{what} is not an array of numbers: {error}") from error
+    value = numbers_of(value, what)
     if value.ndim == 0 or value.shape[-1] != space.size:
         try:
             space.check(np.zeros(value.shape), what)

@@ -51,6 +51,7 @@ def unicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
     state=Space(*POSE),
     action=Space("left right [rad/s] in [-20, 20]"),
     params={"wheel_radius": 0.033, "track": 0.16},
+    positive="wheel_radius track",
     noise=(0.01, 0.01, 0.02),
 )
 def differential_drive(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
@@ -85,6 +86,7 @@ def differential_drive(x: Components, u: Components, p: Values, m: Mathematics) 
     state=ROLLING,
     action=Space(*DRIVEN),
     params={"wheelbase": 2.7},
+    positive="wheelbase",
     noise=(0.05, 0.05, 0.02, 0.2),
 )
 def bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
@@ -119,6 +121,7 @@ def bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Componen
     state=ROLLING,
     action=Space("accel [m/s^2] in [-5, 5]", "steer [rad] in [-1.4, 1.4]"),
     params={"wheelbase": 1.2},
+    positive="wheelbase",
     noise=(0.02, 0.02, 0.02, 0.1),
 )
 def tricycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
@@ -160,6 +163,7 @@ def tricycle(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
         "rear_stiffness": 80e3,
         "crawl": 5.0,
     },
+    positive="mass inertia front_stiffness rear_stiffness crawl",
     noise=(0.05, 0.05, 0.02, 0.2, 0.2, 0.1),
 )
 def dynamic_bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
