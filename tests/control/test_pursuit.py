@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import PurePursuit
+from pilotage.control import Path, PurePursuit
 from pilotage.control.pursuit import slower
 from pilotage.core import ActionStatus, Dynamics, Gaussian, ModelError, ShapeError, Space
 from pilotage.models import bicycle, differential_drive, pendulum, tricycle, unicycle
@@ -204,3 +204,17 @@ def test_a_time_that_is_none_is_refused() -> None:
 def test_a_preview_that_is_no_time_is_refused():
     with pytest.raises(ShapeError, match="preview is"):
         PurePursuit(unicycle(), [[0, 0], [5, 0]], preview=np.nan)
+
+
+@pytest.mark.parametrize("lookahead", [0.4, 1.2])
+@pytest.mark.parametrize(("turn", "share"), [(45.0, 0.15), (90.0, 0.27)])
+def test_corners_are_cut_by_a_share_of_the_lookahead(lookahead: float, turn: float, share: float) -> None:
+    """What the documentation tells planners to leave."""
+    way = np.deg2rad(turn)
+    path = np.array([[0.0, 0.0], [4.0, 0.0], [4.0 + 4.0 * np.cos(way), 4.0 * np.sin(way)]])
+    robot, line, x, cut = unicycle(), Path(path), np.zeros(3), 0.0
+    drive = PurePursuit(robot, path, speed=0.3, lookahead=lookahead)
+    for tick in range(1200):
+        x = robot.step(x, drive.act(x, 0.02 * tick).u, 0.02)
+        cut = max(cut, float(np.hypot(*(line.at(line.project(x[:2])) - x[:2]))))
+    assert cut == pytest.approx(share * lookahead, rel=0.05)

@@ -39,6 +39,9 @@ class PurePursuit:
     bounds, they go slower and keep the curvature. A path of one point is driven to; one that leads back to where it
     begins is driven round.
 
+    It sees no obstacles, and cuts corners: by 0.27 L where the path turns by a right angle, by 0.15 L at 45 degrees.
+    The planner has to leave that much beside the radius of the robot; `follow` and `MPPI` keep clear by themselves.
+
     Args:
         dynamics: what is driven; its state has x, y and yaw. Known by the names of the actions: accel and steer, speed
             and yaw_rate, left and right.

@@ -1,6 +1,7 @@
 """Gymnasium environments built from models, and simulators as models.
 
-Importing this room registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``.
+Importing this room registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. Where nothing can be
+imported before, in a configuration file say, the name ``"pilotage.envs:pilotage/Navigation-v0"`` does both.
 """
 
 from __future__ import annotations

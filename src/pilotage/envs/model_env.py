@@ -167,8 +167,8 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
     named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PilotageError(
-            f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state; a sensor "
-            "with its context is a pair (sensor, context)"
+            f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state; "
+            "a sensor with its context is a pair (sensor, context)"
         )
     return Simulation(dynamics, named, task, start)
 
