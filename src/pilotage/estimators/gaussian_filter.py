@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 from functools import partial
@@ -96,6 +97,16 @@ class GaussianFilter:
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief}>"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: belief and clock of their own, drivers bound anew, links by other ids."""
+        state = {name: value for name, value in vars(self).items() if name != "_predict"}
+        own = {"_b": self._b.copy(), "_w": self._w.copy(), "_clock": copy.copy(self._clock), "_links": {}}
+        return {**state, **own}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._predict = self.estimator.prediction(self.dynamics)[1]
+
     @property
     def belief(self) -> Gaussian:
         """What is known now; it may be set."""
@@ -176,7 +187,7 @@ class GaussianFilter:
         dts = np.full(count, self._clock.step(None, None)) if ts is None else self._clock.steps(ts, count)
         result = self.estimator.run(self.belief, self.dynamics, us, zs, dts, sensor=sensor, contexts=contexts)
         if count:
-            self.belief = result.beliefs[-1]  # type: ignore[index]
+            self.belief = result.beliefs[-1]
             self._clock.t = self._clock.t + float(dts.sum()) if ts is None else float(ts[-1])
         return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -52,6 +53,10 @@ class SamplingFilter:
 
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: a clock and a stream of their own, which goes on as this one does."""
+        return {**vars(self), "_clock": copy.copy(self._clock), "_rng": copy.deepcopy(self._rng)}
 
     @property
     def belief(self) -> Any:
