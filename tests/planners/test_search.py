@@ -102,6 +102,22 @@ def test_weighted_search_keeps_its_factor(seed: int, weight: float, with_costs: 
         assert fast.lower_bound >= fast.cost / weight * (1 - 1e-9)
 
 
+@pytest.mark.parametrize("seed", [1055, 1546, 1739])
+def test_a_shorter_way_that_is_not_passed_on_does_not_break_the_path(seed: int) -> None:
+    """A weighted search may end while a cell of its path waits with a length that its followers do not know yet."""
+    rng = np.random.default_rng(seed)
+    grid = OccupancyGrid.from_occupied(rng.random((60, 60)) < 0.35, resolution=1.0)
+    costs = np.where(rng.random(grid.shape) < 0.5, 1.0, 2.0)
+    cells = np.argwhere(grid.free)
+    for start, goal in cells[rng.choice(len(cells), (12, 2))]:
+        ends = grid.cell_to_world(start), grid.cell_to_world(goal)
+        exact, fast = (AStar(weight=w).plan(grid, *ends, costs=costs) for w in (1.0, 1.5))
+        assert exact.status is fast.status
+        if fast.ok:
+            check_path(fast, grid, start, goal)
+            assert exact.cost * (1 - 1e-6) <= fast.cost <= 1.5 * exact.cost * (1 + 1e-6)
+
+
 def test_weighting_saves_expansions_on_a_large_map() -> None:
     rng = np.random.default_rng(0)
     grid = OccupancyGrid.from_occupied(rng.random((300, 300)) < 0.25, resolution=1.0)

@@ -219,9 +219,10 @@ def _distance(m, width, x, y, diagonal):
 def trace_back(cells, width, costs, start, goal, diagonal, round_):
     """Indices of the cells from `start` to `goal`, and the cost of the path [cells].
 
-    Goes backwards, always to a neighbour whose length explains the own one. Lengths are integers, so the test is an
-    equality. The direction of the last step is tried first: fewer turns. The cost is reckoned anew, from the number
-    of diagonal steps or the costs as given, free of what rounding lengths to integers does.
+    Goes backwards, always to a neighbour whose length explains the own one: a step from it costs no more than the
+    difference. It may cost less, where a weighted search found a shorter way to the neighbour and ended before that
+    was passed on. The direction of the last step is tried first: fewer turns. The cost is reckoned anew, from the
+    number of diagonal steps or the costs as given, free of what rounding lengths to integers does.
     """
     offsets = np.array([1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1])
     path = np.empty(64, np.int64)
@@ -241,7 +242,7 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
                 continue
             if i >= 4 and (cells[n + (1 if i % 2 == 0 else -1)] < 0 or cells[n + (width if i < 6 else -width)] < 0):
                 continue
-            if ((cells[m] - round_) >> 1) + _step(costs, n, m, STRAIGHT if i < 4 else DIAGONAL) == g:
+            if ((cells[m] - round_) >> 1) + _step(costs, n, m, STRAIGHT if i < 4 else DIAGONAL) <= g:
                 previous, last = m, i
                 break
         if previous < 0:
