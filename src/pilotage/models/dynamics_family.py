@@ -8,7 +8,8 @@ from typing import Any, ClassVar, final
 from ..core.errors import ModelError
 from ..core.space import Space
 from .family import Family
-from .traced_dynamics import Body, NoiseBody, Spread, TracedDynamics, limited
+from .functions import Body, NoiseBody, Spread
+from .traced_dynamics import TracedDynamics, limited
 
 
 @final

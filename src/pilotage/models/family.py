@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ..core.errors import ModelError
 from ..core.space import Space
+from .functions import takes
 from .params import Parameters
 
 Member = TypeVar("Member")
@@ -77,20 +78,3 @@ class Family(ABC, Generic[Member]):
     @abstractmethod
     def __call__(self, **params: Any) -> Member:
         """The member with these parameter values."""
-
-
-def takes(body: Any, arguments: Sequence[str], what: str) -> None:
-    """Refuse what cannot be called with those arguments, in a sentence.
-
-    Example:
-        >>> takes(lambda x, u: x, ("x", "u", "p", "m"), "a dynamics function")
-        Traceback (most recent call last):
-        pilotage.core.errors.ModelError: a dynamics function takes (x, u, p, m); <lambda> takes (x, u)
-    """
-    if not callable(body) or not hasattr(body, "__name__"):
-        raise ModelError(f"{what} is written with def and takes ({', '.join(arguments)}); {body!r} was given")
-    try:
-        inspect.signature(body).bind(*arguments)
-    except TypeError:
-        given = ", ".join(inspect.signature(body).parameters)
-        raise ModelError(f"{what} takes ({', '.join(arguments)}); {body.__name__} takes ({given})") from None

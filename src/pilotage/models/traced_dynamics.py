@@ -14,7 +14,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -29,7 +29,7 @@ from ..core.space import Space
 from .bind import bind
 from .emit import Signature, in_place
 from .emit_lanes import lanes
-from .family import takes
+from .functions import Body, NoiseBody, Spread, counted, densities, square, takes
 from .integrators import integrator
 from .layout import Layout, Supply
 from .params import Parameters, Values
@@ -40,10 +40,6 @@ from .tangent import seeds, tangent_jacobian
 from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
 
-Body = Callable[..., Sequence[Any]]
-NoiseBody = Callable[..., Any]
-Spread = float | Sequence[float]
-"""Standard deviations: one per component, or one number for all of them."""
 NOISE, ACTION_NOISE = "noise_density", "action_noise"
 
 
@@ -269,49 +265,6 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
     return integrator(recipe.rule)(rates, recipe.state, x, dt, m)
 
 
-def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
-    """What a model returned, as a list of the expected length, or a sentence."""
-    component = expected == 1 and hasattr(values, "shape")  # of a batch
-    if is_no_number(values) and not component and not isinstance(values, (tuple, list)):
-        raise ModelError(
-            f"{name} returned {described(values)}; {expected} {what} were expected, as a tuple: return a, b, c"
-        )
-    given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
-    if len(given) != expected:
-        raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
-    return given
-
-
-def is_no_number(value: Any) -> bool:
-    """Whether `value` can be no scalar of any kind: nothing, text, or a collection."""
-    return value is None or isinstance(value, (tuple, list, np.ndarray, dict, set, str))
-
-
-def described(value: Any) -> str:
-    """What a function returned, for a sentence."""
-    return "None (is its `return` missing?)" if value is None else f"a {type(value).__name__}"
-
-
-def is_row(value: Any) -> bool:
-    """Whether `value` is several numbers."""
-    return isinstance(value, (tuple, list, np.ndarray))
-
-
-def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
-    """A noise function's answer as a matrix: `d` variances, or d rows of d."""
-    rows: list[Any] = [*value] if is_row(value) else []
-    if len(rows) == d and not is_row(rows[0]):
-        rows = [[rows[i] if i == j else g.zero for j in range(d)] for i in range(d)]
-    if len(rows) != d or any(not is_row(row) or len(row) != d for row in rows):
-        given = f"it has {len(rows)} rows" if rows else f"{value!r} was returned"
-        raise ModelError(f"the noise of {name} must be {d} variances or {d} rows of {d}; {given}")
-    Q = [[g.lift(e) for e in row] for row in rows]
-    for e in (Q[i][i] for i in range(d)):
-        if e.op == "const" and not e.value >= 0.0:
-            raise ModelError(f"the noise of {name} has the variance {e.value}; variances are not negative")
-    return Q
-
-
 def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float]], name: str) -> tuple[Space, Space]:
     """Both spaces with new bounds on the components that `limits` names."""
     for component, bounds in limits.items():
@@ -323,19 +276,6 @@ def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float
             known = ", ".join((*action.names, *state.names))
             raise ModelError(f"{name} has no component {component!r} to limit; it has {known}")
     return state, action
-
-
-def densities(given: Spread, count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
-    """Standard deviations, one per component; a single number serves them all."""
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that carries gradients
-        values = np.full(1, np.nan)
-    if values.size == 1 and values.ndim < 2:
-        values = np.full(count, values.item())
-    if values.shape != (count,) or not (np.isfinite(values) & (values >= 0.0)).all():
-        raise ModelError(f"{what} must be {count} standard deviations, for {', '.join(names)}; {given!r} was given")
-    return tuple(values.tolist())
 
 
 def _arrays(x: Any, u: Any, model: TracedDynamics) -> tuple[Any, Any]:

@@ -13,14 +13,13 @@ from ..core.errors import ShapeError
 from ..core.mathematics import math_for
 from ..core.space import Space
 from .emit import Signature, in_place
-from .family import takes
+from .functions import Body, NoiseBody, Spread, counted, densities, square, takes
 from .layout import Layout, Supply
 from .mounting import places
 from .params import Parameters, Values
 from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .tangent import seeds, tangent_jacobian
-from .traced_dynamics import Body, NoiseBody, Spread, counted, densities, square
 from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import Vectorized, array_of, common_batch, numbers_of, stacked, together, unstacked
 

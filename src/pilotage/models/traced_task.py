@@ -16,12 +16,12 @@ from ..core.space import Space
 from ..core.task import Task
 from .emit import Signature, scalar
 from .emit_lanes import lanes
+from .functions import one
 from .layout import Layout, Supply
 from .mounting import places
 from .params import Parameters, Values, whole
 from .portable import portable, restored
 from .sharing import one_per_recipe
-from .traced_dynamics import described, is_no_number
 from .tracer import Expr, Graph, SymbolicMath
 from .vectorized import array_of, common_batch, stacked, together, unstacked
 
@@ -240,13 +240,6 @@ def _terminal(recipe: Recipe, x: Sequence[Any], r: Sequence[Any], p: Values, m: 
     taken = [x[i] for i in recipe.taken]
     value = recipe.terminal(taken, r, p, m) if recipe.reference_size else recipe.terminal(taken, p, m)
     return one(value, f"the terminal cost of {recipe.body.__name__}")
-
-
-def one(value: Any, name: str) -> Any:
-    """What a cost returned, or a sentence when it is not one number."""
-    if is_no_number(value) and not hasattr(value, "shape"):  # costs of a batch are an array
-        raise ModelError(f"{name} returned {described(value)}; a cost is one number")
-    return value
 
 
 def _filled(value: Any, batch: tuple[int, ...], like: Any) -> Any:

@@ -1,0 +1,98 @@
+"""The functions that a model is written as: what they take and what they return, or a sentence."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import ModelError
+from .expression import Expr
+from .graph import Graph
+
+Body = Callable[..., Sequence[Any]]
+NoiseBody = Callable[..., Any]
+Spread = float | Sequence[float]
+"""Standard deviations: one per component, or one number for all of them."""
+
+
+def takes(body: Any, arguments: Sequence[str], what: str) -> None:
+    """Refuse what cannot be called with those arguments, in a sentence.
+
+    Example:
+        >>> takes(lambda x, u: x, ("x", "u", "p", "m"), "a dynamics function")
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: a dynamics function takes (x, u, p, m); <lambda> takes (x, u)
+    """
+    if not callable(body) or not hasattr(body, "__name__"):
+        raise ModelError(f"{what} is written with def and takes ({', '.join(arguments)}); {body!r} was given")
+    try:
+        inspect.signature(body).bind(*arguments)
+    except TypeError:
+        given = ", ".join(inspect.signature(body).parameters)
+        raise ModelError(f"{what} takes ({', '.join(arguments)}); {body.__name__} takes ({given})") from None
+
+
+def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
+    """What a model returned, as a list of the expected length, or a sentence."""
+    component = expected == 1 and hasattr(values, "shape")  # of a batch
+    if is_no_number(values) and not component and not isinstance(values, (tuple, list)):
+        raise ModelError(
+            f"{name} returned {described(values)}; {expected} {what} were expected, as a tuple: return a, b, c"
+        )
+    given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
+    if len(given) != expected:
+        raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
+    return given
+
+
+def is_no_number(value: Any) -> bool:
+    """Whether `value` can be no scalar of any kind: nothing, text, or a collection."""
+    return value is None or isinstance(value, (tuple, list, np.ndarray, dict, set, str))
+
+
+def one(value: Any, name: str) -> Any:
+    """What a cost returned, or a sentence when it is not one number."""
+    if is_no_number(value) and not hasattr(value, "shape"):  # costs of a batch are an array
+        raise ModelError(f"{name} returned {described(value)}; a cost is one number")
+    return value
+
+
+def described(value: Any) -> str:
+    """What a function returned, for a sentence."""
+    return "None (is its `return` missing?)" if value is None else f"a {type(value).__name__}"
+
+
+def is_row(value: Any) -> bool:
+    """Whether `value` is several numbers."""
+    return isinstance(value, (tuple, list, np.ndarray))
+
+
+def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
+    """A noise function's answer as a matrix: `d` variances, or d rows of d."""
+    rows: list[Any] = [*value] if is_row(value) else []
+    if len(rows) == d and not is_row(rows[0]):
+        rows = [[rows[i] if i == j else g.zero for j in range(d)] for i in range(d)]
+    if len(rows) != d or any(not is_row(row) or len(row) != d for row in rows):
+        given = f"it has {len(rows)} rows" if rows else f"{value!r} was returned"
+        raise ModelError(f"the noise of {name} must be {d} variances or {d} rows of {d}; {given}")
+    Q = [[g.lift(e) for e in row] for row in rows]
+    for e in (Q[i][i] for i in range(d)):
+        if e.op == "const" and not e.value >= 0.0:
+            raise ModelError(f"the noise of {name} has the variance {e.value}; variances are not negative")
+    return Q
+
+
+def densities(given: Spread, count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
+    """Standard deviations, one per component; a single number serves them all."""
+    try:
+        values = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that carries gradients
+        values = np.full(1, np.nan)
+    if values.size == 1 and values.ndim < 2:
+        values = np.full(count, values.item())
+    if values.shape != (count,) or not (np.isfinite(values) & (values >= 0.0)).all():
+        raise ModelError(f"{what} must be {count} standard deviations, for {', '.join(names)}; {given!r} was given")
+    return tuple(values.tolist())
