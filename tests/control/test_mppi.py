@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pilotage.control import MPPI, reach
-from pilotage.core import ActionStatus, Gaussian, ModelError, Particles, ShapeError, Space
+from pilotage.core import ActionStatus, Gaussian, ModelError, Particles, ShapeError, Space, SpaceError
 from pilotage.models import bicycle, task, unicycle
 from pilotage.testing import check_controller
 
@@ -449,3 +449,11 @@ def test_plain_models_leave_nothing_to_compile_to_the_first_tick() -> None:
         assert time.perf_counter() - begun < 0.3, "compiling takes seconds"
         assert list(improve.signatures) == before
         calls.clear()
+
+
+def test_a_belief_about_too_little_is_refused() -> None:
+    pose = Gaussian.of(Space("x y [m]", "yaw: angle"), [0.0, 0.0, 0.0], std=0.1)
+    drive = MPPI(CAR, GOAL, **settings())
+    with pytest.raises(SpaceError, match="the belief is about x, y, yaw; .* hand it a state with speed, too"):
+        drive.act(pose)
+    assert drive.act([*pose.mean, 0.5]).status is ActionStatus.SOLVED
