@@ -220,7 +220,7 @@ def _solved(grid: OccupancyGrid, query: Query, first: int, last: int, began: flo
         PlanStatus.SOLVED,
         path=grid.cell_to_world(cells),
         cost=cost,
-        lower_bound=cost if query.weight <= 1 else max(bound, cost / query.weight),
+        lower_bound=cost if query.weight <= 1 else min(max(bound, cost / query.weight), cost),
         stats=_stats(query.expansions, began),
     )
 
@@ -240,12 +240,14 @@ class Query:
         # Rounded down: a little less weight keeps the factor that was asked for.
         self.scaled_weight = int(weight * (1 << WEIGHT_BITS))
         self.costs = None if costs is None else space.framed(costs)
+        self.direct = 0
         self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight)
 
     def run(self, first: int, last: int, deadline: float | None = None) -> bool:
         """Search from `first` to `last` (-1: to every cell); False when the deadline came first."""
         space, state = self.space, self.space.state
-        offset = self._first_length(first, last)
+        self.direct = self._distance(first, last)
+        offset = ((self.direct * self.scaled_weight) >> WEIGHT_BITS) >> space.shift
         space.cells[first] = self.round + 1
         space.pool[0] = (first << 32) | 0xFFFFFFFF
         space.heads[offset & (len(space.heads) - 1)] = 0
@@ -264,14 +266,13 @@ class Query:
             if deadline is not None and time.perf_counter() > deadline:
                 return False
 
-    def _first_length(self, first: int, last: int) -> int:
-        """Bucket of the start."""
+    def _distance(self, first: int, last: int) -> int:
+        """Length of the way from the start to the goal if nothing were in it; 0 without a goal."""
         if last < 0:
             return 0
         dy, dx = np.abs(np.subtract(divmod(first, self.space.width), divmod(last, self.space.width))).tolist()
         straight, both = max(dx, dy) * STRAIGHT, min(dx, dy) * (DIAGONAL - STRAIGHT)
-        h = straight + both if self.diagonal else (dx + dy) * STRAIGHT
-        return ((h * self.scaled_weight) >> WEIGHT_BITS) >> self.space.shift
+        return straight + both if self.diagonal else (dx + dy) * STRAIGHT
 
     @property
     def best(self) -> int:
@@ -284,9 +285,9 @@ class Query:
         return int(self.space.state[EXPANSIONS])
 
     def lower_bound(self) -> float:
-        """Length [cells] that no path undercuts: f of the lowest bucket left, over the weight."""
+        """Length [cells] that no path undercuts: f of the lowest bucket left, over the weight, and the direct way."""
         f = min(int(self.space.state[BUCKET]) << self.space.shift, self.best)
-        return f / STRAIGHT / max(self.weight, 1.0)
+        return max(f / max(self.weight, 1.0), self.direct) / STRAIGHT
 
     def lengths(self) -> Array:
         """Length [cells] of the way to each cell ``(ny, nx)``, infinity where the search has not been."""
