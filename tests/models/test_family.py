@@ -86,6 +86,9 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "an endless task": (lambda: costs(effort)(horizon=2.5), "horizon of effort must be a whole number not below 1"),
     "a task in no time": (lambda: costs(effort)(dt=np.nan), "dt is nan"),
     "done that is none": (lambda: costs(effort)(done=True), "done of effort must be a function, not True"),
+    "limits in a row": (lambda: bicycle(limits=[(-1.0, 1.0)]), "limits of bicycle are bounds by name"),
+    "mounted on a name": (lambda: compass().on("yaw"), "compass is mounted on the space of a state, not on 'yaw'"),
+    "done of a longer state": (lambda: costs(effort)(done=bool).done([1.0, 2.0]), "state for effort has shape"),
     "reads of numbers": (lambda: compass(reads=3), "reads names components of the state"),
     "a typo in a parameter": (lambda: radar(plaec=(0.0, 0.0)), "has no parameter 'plaec'.* did you mean place"),
     "a typo in a setting": (lambda: costs(effort)(horizn=3), "has no parameter 'horizn'.* did you mean horizon"),
@@ -166,6 +169,10 @@ def test_a_task_under_other_names_takes_other_parameters() -> None:
     other = turned(reads="theta").replace(weight=3.0)
     assert float(other.cost([2.0], [0.0])) == 12.0
     assert float(other.on(Space("w [m]", "theta: angle")).replace(weight=5.0).cost([7.0, 2.0], [0.0])) == 20.0
+
+
+def test_no_constraint_has_the_batch_of_state_and_action() -> None:
+    assert costs(effort)().constraint(np.zeros((3, 1)), np.zeros((2, 1, 1))).shape == (2, 3, 0)
 
 
 def test_families_name_themselves() -> None:

@@ -190,7 +190,8 @@ def radar(*, along_heading: bool = False, std: Any = (10.0, 0.01, 0.5), **settin
             range /  azimuth            range_rate = (dx vx + dy vy) / |d|            [m/s]
               [place]-----> yaw
 
-    Reads ``(x, y, vx, vy)``, or ``(x, y, yaw, speed)`` of a target that moves where it looks.
+    Reads ``(x, y, vx, vy)``, or ``(x, y, yaw, speed)`` of a target that moves where it looks. At the place of the radar
+    itself azimuth and range rate are undefined.
 
     Args:
         along_heading: whether the target's velocity is its speed along its yaw, as in `ctrv`.

@@ -267,6 +267,8 @@ def _advance(recipe: Recipe, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Val
 
 def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float]], name: str) -> tuple[Space, Space]:
     """Both spaces with new bounds on the components that `limits` names."""
+    if not isinstance(limits, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ModelError(f"limits of {name} are bounds by name, as in {{'steer': (-0.4, 0.4)}}, not {limits!r}")
     for component, bounds in limits.items():
         if component in action.names:
             action = action.bounded({component: bounds})

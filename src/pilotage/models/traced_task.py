@@ -153,7 +153,7 @@ class TracedTask(Task):
     def constraint(self, x: Any, u: Any) -> Any:
         """Values that must not be positive, ``(..., k)``; k may be 0."""
         if self._constraint is None:
-            return np.zeros((*np.shape(x)[:-1], 0))
+            return super().constraint(x, u)
         return self._constraint(self._needed(x), _array(u))
 
     def done(self, x: Any) -> Any:
@@ -166,7 +166,7 @@ class TracedTask(Task):
 
     def _needed(self, x: Any) -> Any:
         """The components of `x` that the task was written for."""
-        x, taken = _array(x), self._recipe.taken
+        x, taken = array_of(x, self.state, f"state for {self.name}"), self._recipe.taken
         return x if taken == tuple(range(x.shape[-1])) else x[..., list(taken)]
 
     def vector(self, dt: float | None = None) -> np.ndarray:
