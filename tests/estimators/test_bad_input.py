@@ -108,6 +108,7 @@ class Broken(Plain):
 )
 def test_a_model_that_breaks(make: Any, how: str, error: Any, sentence: str) -> None:
     filter = make(Broken(how), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
+    before, t = filter.belief, filter.t
     with pytest.raises(error, match=sentence):
         for _ in range(60):
             before, t = filter.belief, filter.t
@@ -222,7 +223,7 @@ def test_leading_axes(estimator: Any, axes: Any) -> None:
         assert update.belief.moments().cov.shape == (*axes, 3, 3)
     if not isinstance(estimator, ParticleFilter):
         run = estimator.run(many, ROBOT, None, np.zeros((5, 2)), 0.1, sensor=FIX)
-        shapes = [np.shape(a) for a in (run.beliefs.mean, run.beliefs.cov, run.innovations, run.nis, run.accepted)]  # type: ignore[attr-defined]
+        shapes = [np.shape(a) for a in (run.beliefs.mean, run.beliefs.cov, run.innovations, run.nis, run.accepted)]
         assert shapes == [(*axes, 5, 3), (*axes, 5, 3, 3), (*axes, 5, 2), (*axes, 5), (*axes, 5)]
 
 

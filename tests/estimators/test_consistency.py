@@ -42,7 +42,7 @@ def inside(values: Any, dim: int, level: float = 0.99) -> None:
 def drives(rng: np.random.Generator) -> tuple[Any, ...]:
     """Robots that circle among landmarks, headings through half a turn: starts, states (R, T, 3), actions, readings."""
     space = ROBOT.state
-    start = Gaussian(space, [0.0, 0.0, 2.5], np.diag([0.3, 0.3, 0.1]) ** 2)
+    start = Gaussian.of(space, [0.0, 0.0, 2.5], std=[0.3, 0.3, 0.1])
     x = start.sample(RUNS, rng=rng)
     us = np.tile([1.0, 0.6], (STEPS, 1))
     seen = np.tile(LANDMARKS, (STEPS // 3, 1))

@@ -205,4 +205,4 @@ def test_any_belief_may_begin() -> None:
     filter = EKF(ROBOT, dt=0.1).start(belief=cloud)
     close(filter.belief.mean, cloud.moments().mean)
     filter.belief = cloud
-    close(filter.belief.cov, cloud.moments().cov)
+    close(filter.belief.moments().cov, cloud.moments().cov)

@@ -20,7 +20,7 @@ from pilotage.estimators.localization import (
     odometry_motion,
     odometry_move,
 )
-from pilotage.estimators.localization.annealing import Annealing, Scored
+from pilotage.estimators.localization.annealing import Annealing, Scored, log_belief
 from pilotage.estimators.localization.bins import connect_bins, count_bins
 from pilotage.estimators.localization.kld import expected_bins, particles_needed
 from pilotage.estimators.localization.pose import pose_indices
@@ -237,8 +237,8 @@ def test_annealing_finds_sharp_peaks_and_their_weights() -> None:
         points = rng.uniform([0, 0, -np.pi], [10, 10, np.pi], (20_000, 3))
         start = Scored(plane, points, np.full(len(points), -np.log(len(points))), score(points))
         equal = lambda cloud, rng=rng: rng.choice(20_000, 20_000, p=cloud.weights / cloud.weights.sum())
-        anywhere = lambda xy: np.ones(len(xy), bool)
-        after, total = Annealing(score, anywhere, equal, np.array([0.25, 0.25, 0.1]), rng).weigh(start, 1.0)
+        anywhere, flat = lambda xy: np.ones(len(xy), bool), lambda x: np.zeros(len(x))
+        after, total = Annealing(score, flat, anywhere, equal, np.array([0.25, 0.25, 0.1]), rng).weigh(start, 1.0)
         cloud = after.cloud()
         assert np.exp(cloud.log_weights).sum() == pytest.approx(1.0)
         first = np.linalg.norm(plane.minus(cloud.points, centers[0]), axis=-1) < 0.5
@@ -256,9 +256,49 @@ def test_annealing_is_the_plain_update_where_particles_are_right() -> None:
     points, logs = rng.normal(size=(100, 3)), -0.1 * rng.random(100)
     start = Scored(POSE, points, np.full(100, -np.log(100.0)), logs)
     never: Any = None
-    after, total = Annealing(never, never, never, np.ones(3), rng).weigh(start, 1.0)
+    after, total = Annealing(never, never, never, never, np.ones(3), rng).weigh(start, 1.0)
     assert after.points is points
     assert total == pytest.approx(np.log(np.exp(logs).mean()))
+
+
+@pytest.mark.parametrize("kidnapped", [0.0, 0.01])
+@pytest.mark.parametrize("std", [[0.5, 0.5, 0.03], [1.0, 0.03, 0.03]])
+def test_annealing_keeps_what_is_not_seen(std: list[float], kidnapped: float) -> None:
+    """A position of 2 cm, where the particles knew half a metre, tells nothing of the heading: as Kalman says."""
+    mcl = MonteCarloLocalization(room(), power=1.0, kidnapped=kidnapped, particles=(20_000, 20_000))
+    prior = Gaussian.of(POSE, [0.0, 0.0, 0.5], std=std)
+    found = mcl.update(prior, gnss(std=0.02), [0.1, 0.0], rng=1).belief.estimate
+    variance = np.square(std)
+    variance[:2] = variance[:2] * 0.02**2 / (variance[:2] + 0.02**2)
+    np.testing.assert_allclose(found.std, np.sqrt(variance), rtol=0.15)
+    assert np.abs(found.mean - [0.1, 0.0, 0.5])[:2].max() < 0.01
+    assert abs(found.mean[2] - 0.5) < 0.003
+
+
+def test_belief_before_is_normal_or_anywhere() -> None:
+    rng = np.random.default_rng(3)
+    P = np.array([[0.3, 0.1, 0.02], [0.1, 0.2, 0.0], [0.02, 0.0, 0.05]])
+    space = Space("speed [m/s]", "x y [m]", "yaw: angle")
+    truth = Gaussian(
+        space, np.array([1.0, 2.0, 3.0, 3.1]), np.block([[np.eye(1), np.zeros((1, 3))], [np.zeros((3, 1)), P]])
+    )
+    cloud = Particles(space, truth.sample(400_000, rng=rng))
+    x = np.concatenate([truth.sample(50, rng=rng), truth.sample(50, rng=rng) + [0.0, 30.0, 0.0, 0.0]])
+    pose = truth.marginal(["x", "y", "yaw"])
+    for k in (0.0, 0.02):
+        with np.errstate(divide="ignore"):
+            exact = np.logaddexp(np.log1p(-k) + pose.log_prob(x[:, 1:]), np.log(k / 500.0))
+        found = log_belief(cloud, k, 500.0)(x)
+        np.testing.assert_allclose(found[:50], exact[:50], atol=0.15)
+        np.testing.assert_allclose(found[50:], exact[50:], rtol=0.02)
+
+
+def test_belief_known_without_error_stays() -> None:
+    """Particles that agree in a component have no width there, and no density; the rest has one."""
+    cloud = Particles(POSE, np.random.default_rng(1).normal(size=(500, 3)) * [1.0, 0.0, 0.1])
+    here, aside = log_belief(cloud, 0.0, 1.0)(np.array([[0.0, 0.0, 0.0], [0.0, 0.01, 0.0]]))
+    assert np.isfinite(here)
+    assert aside < here - 1000.0
 
 
 # --- KLD-sampling ---
@@ -290,6 +330,7 @@ def test_needed_is_where_sequential_sampling_stops() -> None:
     for _ in range(40):
         draws = rng.choice(len(masses), 20_000, p=masses)
         met: set[int] = set()
+        n = 0
         for n, b in enumerate(draws, 1):
             met.add(int(b))
             if n >= 10 and n >= kld_bound(len(met)):
@@ -371,7 +412,7 @@ def test_odometry_leads_from_pose_to_pose(before: tuple[float, ...], after: tupl
 
 def test_odometry_noise_is_that_of_the_book() -> None:
     """Draws of table 5.6 against the covariance to first order."""
-    alphas = {"alpha1": 0.002, "alpha2": 0.001, "alpha3": 0.003, "alpha4": 0.001}
+    alphas: dict[str, Any] = {"alpha1": 0.002, "alpha2": 0.001, "alpha3": 0.003, "alpha4": 0.001}
     model, u, x = odometry_motion(**alphas), np.array([0.5, 1.0, -0.3]), np.array([1.0, 2.0, 0.7])
     rng = np.random.default_rng(1)
     a1, a2, a3, a4 = alphas.values()
@@ -399,5 +440,5 @@ def test_odometry_alone_moves_a_cloud() -> None:
     run = mcl.start([0.0, 0.5, 0.0], [0.1, 0.1, 0.05], rng=2)
     for k in range(8):
         run.predict(u=odometry_move([0.1 * k, 0.0, 0.0], [0.1 * (k + 1), 0.0, 0.0]))
-        found = run.update(lidar, lidar.observe([0.1 * (k + 1), 0.5, 0.0])).belief
-    np.testing.assert_allclose(found.estimate.mean, [0.8, 0.5, 0.0], atol=0.08)
+        run.update(lidar, lidar.observe([0.1 * (k + 1), 0.5, 0.0]))
+    np.testing.assert_allclose(run.belief.estimate.mean, [0.8, 0.5, 0.0], atol=0.08)

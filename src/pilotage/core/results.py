@@ -21,7 +21,7 @@ class Update:
     Attributes:
         belief: the belief after the measurement (the one before it when `accepted` is False).
         innovation: ``z (-) h(x)`` in the tangent of the reading, shape ``(..., dim)``; NaN where not measured.
-        S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``.
+        S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``; the identity where not measured.
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
         log_likelihood: ``log p(z | past)`` over the measured components; 0 when nothing was measured.
         accepted: False when a gate refused the measurement.
@@ -187,14 +187,14 @@ class Action:
 
 @dataclass(frozen=True, eq=False)
 class FilterRun:
-    """A whole sequence filtered in one go; time is the first axis.
+    """Whole sequences filtered in one go; time T comes first after the axes of a batch, if there are any.
 
     Attributes:
-        beliefs: Gaussian (or other belief) with leading axis T: after predicting to and updating at each step.
-        innovations: ``(T, dim)``.
-        nis: ``(T,)``.
-        log_likelihood: ``(T,)``; its sum is the log-likelihood of the sequence.
-        accepted: ``(T,)`` of bool.
+        beliefs: Gaussian (or other belief) with leading axes ``(..., T)``, after each prediction and update.
+        innovations: ``(..., T, dim)``; NaN where not measured.
+        nis: ``(..., T)``.
+        log_likelihood: ``(..., T)``; its sum over time is the log-likelihood of the sequence.
+        accepted: ``(..., T)`` of bool.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -206,7 +206,7 @@ class FilterRun:
         FilterRun(5 of 5 readings accepted, log-likelihood 1.956)
     """
 
-    beliefs: Belief
+    beliefs: Any
     innovations: Array
     nis: Array
     log_likelihood: Array

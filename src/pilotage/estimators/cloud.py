@@ -43,7 +43,7 @@ def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: f
     What no particle can explain, and what the gate refuses, changes nothing.
     """
     z = sensor.reading.check(z, "reading", finite=False)
-    w = cloud.log_weights + likelihoods(cloud, sensor, z, context)
+    w = cloud.log_weights + likelihoods(cloud.points, sensor, z, context)
     total: Any = log_sum_exp(w)
     taken: Any = total > -np.inf
     make = partial(surprise, cloud, sensor, z, context)
@@ -56,19 +56,19 @@ def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: f
     return CloudUpdate(after, make, total, taken)
 
 
-def likelihoods(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> Array:
-    """``log p(z | x_i)``, shape ``(..., N)``; zeros where nothing was measured.
+def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) -> Array:
+    """``log p(z | x_i)`` at states ``(..., N, n)``, shape ``(..., N)``; zeros where nothing was measured.
 
     Raises:
         ModelError: when the sensor's answer has the wrong shape, or holds NaN or +inf.
     """
     context, own = _each(context, sensor)
-    axes = shared_axes(belief=cloud.points.shape[:-2], reading=z.shape[:-1], context=own)
-    logs_shape = (*axes, cloud.points.shape[-2])
+    axes = shared_axes(belief=points.shape[:-2], reading=z.shape[:-1], context=own)
+    logs_shape = (*axes, points.shape[-2])
     if np.isnan(z).all():
         return np.zeros(logs_shape)
     readings = z[..., None, :] if z.ndim > 1 else z
-    logs = sensor.log_prob(readings, cloud.points, context)
+    logs = sensor.log_prob(readings, points, context)
     logs = _answer(logs, logs_shape, "log_prob", sensor, impossible=True)
     unmeasured = np.asarray(np.isnan(z).all(-1))
     return np.where(unmeasured[..., None], 0.0, logs)

@@ -7,7 +7,7 @@ from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, 
 from .inputs import action, check_belief, check_dynamics, check_sensor, context_axes, context_of, shared_axes
 from .kernels import kept, kernel_key
 from .packing import Pack, check_gate, numbers
+
+if TYPE_CHECKING:
+    from .gaussian_filter import GaussianFilter
 
 OF_DYNAMICS = (-2, -3, -5, -6, -8)
 """Codes of drivers that blame the dynamics or their action, not the sensor."""
@@ -59,7 +62,9 @@ class GaussianEstimator(ABC):
         """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
         check_sensor(sensor, type(self).__name__)
 
-    def start(self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0) -> Any:
+    def start(
+        self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0
+    ) -> GaussianFilter:
         """A `GaussianFilter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
 
         Args:

@@ -4,11 +4,12 @@ A cloud spread over a whole map has hardly a particle where a sharp likelihood L
 growing powers beta up to the one wanted; in between, particles are drawn anew and moved,
 
     w_i  *= L(x_i)^(delta beta)                    delta so small that a share of the effective number is left
-    x_i  -> x_i (+) d,  d ~ N(0, S^2),             accepted with probability min(1, (L(x') / L(x))^beta)
+    x_i  -> x_i (+) d,  d ~ N(0, S^2),             accepted with probability min(1, (L(x') / L(x))^beta p(x') / p(x))
 
 until each has climbed the nearest hill, and the hills have the weights that are due to them: a sampler of Del Moral,
-Doucet and Jasra, *Sequential Monte Carlo samplers*, J. R. Statist. Soc. B 68(3), 2006, section 3.3. The belief before
-the reading is taken to be flat over the width of a move, which is never more than its own standard deviation.
+Doucet and Jasra, *Sequential Monte Carlo samplers*, J. R. Statist. Soc. B 68(3), 2006, section 3.3. p is the belief
+before the reading, which keeps what the reading does not see: its particles are taken for the normal distribution of
+their moments (a heuristic; where they are in several places, that is nearly flat over the width of a move).
 
 When particles are where they should be, the first stage takes the whole power, and this is the plain update.
 """
@@ -56,6 +57,7 @@ class Annealing:
 
     Attributes:
         score: log-likelihoods ``(N,)`` of states ``(N, size)``.
+        before: log-density, up to a constant, of the belief before the reading at states ``(N, size)``.
         allowed: which positions ``(N, 2)`` a robot may have.
         draw_anew: as many indices of particles of a cloud as are needed.
         reach: largest standard deviations of a move in x, y [m] and yaw [rad].
@@ -63,6 +65,7 @@ class Annealing:
     """
 
     score: Callable[[Array], Array]
+    before: Callable[[Array], Array]
     allowed: Callable[[Array], NDArray[np.bool_]]
     draw_anew: Callable[[Particles], NDArray[np.int64]]
     reach: Array
@@ -106,12 +109,37 @@ class Annealing:
         there = np.asarray(space.plus(known.points, d))
         scores = self.score(there)
         with np.errstate(invalid="ignore"):  # -inf against -inf: not moved
-            moved = np.log(self.rng.random(count)) < beta * (scores - known.scores)
+            gain = beta * (scores - known.scores) + self.before(there) - self.before(known.points)
+            moved = -self.rng.standard_exponential(count) < gain
         moved &= self.allowed(there[:, pose_indices(space)[:2]])
         points = np.where(moved[:, None], there, known.points)
         scores = np.where(moved, scores, known.scores)
         factor = 1.5 if moved.mean() > 0.3 else 0.5
         return Scored(space, points, known.log_weights, scores), np.minimum(self.reach, factor * scale)
+
+
+def log_belief(cloud: Particles, elsewhere: float, volume: float) -> Callable[[Array], Array]:
+    """``log((1 - k) N(x; m, P) + k / V)`` of poses, up to a constant, at states ``(N, size)``.
+
+    Args:
+        cloud: particles of mean m and covariance P.
+        elsewhere: probability k that the robot is anywhere.
+        volume: V, of all poses it may have [m^2 rad].
+    """
+    known, i = cloud.moments(), pose_indices(cloud.space, tangent=True)
+    P = known.cov[np.ix_(i, i)]
+    scale = np.where(known.std[i] > 0.0, known.std[i], 1.0)
+    values, vectors = np.linalg.eigh(P / np.outer(scale, scale))
+    values = np.maximum(values, 1e-9)  # what is known without error stays as it is
+    whiten = vectors / np.sqrt(values) / scale[:, None]
+    inside = math.log1p(-elsewhere) - float(np.log(np.sqrt(2.0 * np.pi * values) * scale).sum())
+    outside = math.log(elsewhere / volume) if elsewhere > 0.0 else -math.inf
+
+    def log_density(points: Array) -> Array:
+        y = np.asarray(cloud.space.minus(points, known.mean))[:, i] @ whiten
+        return np.logaddexp(inside - 0.5 * (y * y).sum(-1), outside)
+
+    return log_density
 
 
 def affordable(known: Scored, most: float) -> float:

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -49,11 +49,11 @@ from ..cloud import CloudUpdate, likelihoods, propagate, surprise
 from ..inputs import check_belief, check_dynamics, check_sensor
 from ..resampling import METHODS, resample
 from ..sampling_filter import SamplingFilter
-from .annealing import Annealing, Scored
+from .annealing import Annealing, Scored, log_belief
 from .bins import count_bins
 from .hypotheses import Localization
 from .kld import particles_needed
-from .pose import free_poses, pose_indices
+from .pose import free_area, free_poses, pose_indices
 
 FAINT = 1e-3
 """A pose drawn from free space is kept when it is worth more than this share of a particle."""
@@ -228,12 +228,12 @@ class MonteCarloLocalization:
             return CloudUpdate(known, make, 0.0, True)
 
         def score(points: Array) -> Array:
-            return likelihoods(Particles.trusted(known.space, points, points[:, 0]), sensor, z, context)
+            return likelihoods(points, sensor, z, context)
 
         prior = Scored(known.space, cloud.points, cloud.log_weights, score(cloud.points))
         known = self._judged(known, float(cloud.weights @ np.exp(prior.scores / measured)))
         prior = self._doubted(prior, known.doubt, score, draw)
-        after, total = self._annealing(score, draw).weigh(prior, self.power)
+        after, total = self._annealing(cloud, score, draw).weigh(prior, self.power)
         if total == -math.inf:
             return CloudUpdate(known, make, total, False)
         return CloudUpdate(replace(known, particles=_without_faint(after, len(cloud.points))), make, total, True)
@@ -289,9 +289,12 @@ class MonteCarloLocalization:
         extra[:, pose_indices(prior.space)] = free_poses(self.grid, n, clearance=self.clearance, rng=draw)
         return extra, score(extra)
 
-    def _annealing(self, score: Any, draw: np.random.Generator) -> Annealing:
+    def _annealing(self, cloud: Particles, score: Any, draw: np.random.Generator) -> Annealing:
         reach = 0.5 * np.array([self.side, self.side, self.angle])
-        return Annealing(score, self.grid.is_free, lambda cloud: self._drawn(cloud, draw), reach, draw)
+        volume = 2.0 * math.pi * free_area(self.grid, self.clearance)
+        belief = cache(lambda: log_belief(cloud, self.kidnapped, volume))  # for stages, which are seldom needed
+        anew = lambda some: self._drawn(some, draw)
+        return Annealing(score, lambda points: belief()(points), self.grid.is_free, anew, reach, draw)
 
 
 def _without_faint(after: Scored, count: int) -> Particles:

@@ -64,6 +64,11 @@ def free_poses(grid: OccupancyGrid, n: int, *, clearance: float = 0.0, rng: Rng 
     return p
 
 
+def free_area(grid: OccupancyGrid, clearance: float = 0.0) -> float:
+    """Area of the free space of a map [m^2], as `free_poses` draws from."""
+    return len(_free_cells(grid, clearance)) * grid.resolution**2
+
+
 @lru_cache(maxsize=16)
 def _free_cells(grid: OccupancyGrid, clearance: float) -> NDArray[Any]:
     """Rows and columns of the cells a robot may be in, ``(K, 2)``."""
