@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core import Particles, PilotageError, ShapeError, Space
+from pilotage.core import PilotageError, ShapeError
 from pilotage.estimators import resample
-from pilotage.estimators.resampling import METHODS, effective_size
+from pilotage.estimators.resampling import METHODS
 
 WEIGHTS = np.array([0.1, 0.2, 0.0, 0.05, 0.65])
 weights = st.lists(st.just(0.0) | st.floats(1e-6, 1e6), min_size=1, max_size=60).filter(any)
@@ -110,20 +110,7 @@ def test_bad_arguments() -> None:
         resample([1.0], method="roulette", rng=0)
     with pytest.raises(ShapeError, match="n of at least 1"):
         resample([1.0], 0, rng=0)
-
-
-@given(weights)
-def test_effective_size(w: list[float]) -> None:
-    size = effective_size(w)
-    assert 1.0 - 1e-9 <= size <= np.count_nonzero(w) + 1e-9
-    cloud = Particles(
-        Space("x"), np.zeros((len(w), 1)), np.where(np.array(w) > 0, np.log(np.maximum(w, 1e-300)), -np.inf)
-    )
-    assert size == pytest.approx(cloud.effective_size)
-
-
-def test_effective_size_of_nothing() -> None:
-    with pytest.raises(ShapeError, match="at least one must be positive"):
-        effective_size([0.0, 0.0])
-    with pytest.raises(ShapeError, match=r"shape \(2, 2\)"):
-        effective_size(np.ones((2, 2)))
+    with pytest.raises(ShapeError, match=r"n is 2.5; give a whole number"):
+        resample([1.0], 2.5, rng=0)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="weights is not an array of numbers"):
+        resample(["heavy"], rng=0)

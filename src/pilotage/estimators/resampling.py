@@ -48,12 +48,15 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
         >>> resample([0.5, 0.0, 0.25, 0.25], rng=1)
         array([0, 0, 2, 3])
     """
-    w = np.ascontiguousarray(weights, dtype=np.float64)
+    try:
+        w = np.ascontiguousarray(weights, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"weights is not an array of numbers: {error}") from error
     if w.ndim != 1 or w.size == 0:
         raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
-    n = w.size if n is None else int(n)
-    if n < 1:
-        raise ShapeError(f"{n} particles were asked for; give n of at least 1")
+    n = w.size if n is None else n
+    if not isinstance(n, (int, np.integer)) or n < 1:
+        raise ShapeError(f"n is {n!r}; give a whole number n of at least 1")
     draw = generator(rng)
     out = np.empty(n, dtype=np.int64)
     if method == "systematic":
@@ -74,23 +77,6 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
             return resample(w / top, n, method, draw)
         raise ShapeError(_complaint(w))
     return out
-
-
-def effective_size(weights: Any) -> float:
-    """``(sum w)^2 / sum w^2``: how many equal particles are worth as much, between 1 and N (Kong, Liu, Wong 1994).
-
-    Example:
-        >>> effective_size([0.5, 0.5, 0.0])
-        2.0
-    """
-    w = np.asarray(weights, dtype=np.float64)
-    if w.ndim != 1 or w.size == 0:
-        raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
-    top = w.max()
-    if not (np.isfinite(w).all() and (w >= 0.0).all() and top > 0.0):
-        raise ShapeError(_complaint(w))
-    w = w / top
-    return float(w.sum() ** 2 / (w * w).sum())
 
 
 def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:

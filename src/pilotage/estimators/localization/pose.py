@@ -27,14 +27,21 @@ def pose_indices(space: Space, *, tangent: bool = False) -> NDArray[np.intp]:
     """
     stored = [find(name, space) for name in ("x", "y", "yaw")]
     if not tangent:
-        return np.array(stored, dtype=np.intp)
+        return _frozen(stored)
     spot: dict[int, int] = {}
     for _, s, t in space.layout:
         if s.stop - s.start == t.stop - t.start:
             spot.update(zip(range(s.start, s.stop), range(t.start, t.stop), strict=True))
     if any(i not in spot for i in stored):
         raise SpaceError(f"x, y and yaw of {space} are not a pose in the plane")
-    return np.array([spot[i] for i in stored], dtype=np.intp)
+    return _frozen([spot[i] for i in stored])
+
+
+def _frozen(indices: list[int]) -> NDArray[np.intp]:
+    """Indices that are kept and handed to many, so that nobody may write on them."""
+    array = np.array(indices, dtype=np.intp)
+    array.flags.writeable = False
+    return array
 
 
 def free_poses(grid: OccupancyGrid, n: int, *, clearance: float = 0.0, rng: Rng = None) -> Array:
