@@ -302,3 +302,44 @@ def test_what_does_not_fit_several_environments_is_refused():
         envs.reset(options={"state": np.zeros((2, 4))})
     first, _ = envs.reset(seed=np.array([4, 5, 6]))
     np.testing.assert_array_equal(first, envs.reset(seed=4)[0])
+
+
+class Judge(Task):
+    """Answers as it is told; everything else is the default."""
+
+    initial = START
+
+    def __init__(self, **answers):
+        for name, answer in {"cost": lambda x, u, r=None: 0.0 * x[..., 0], **answers}.items():
+            setattr(self, name, answer)
+
+    def cost(self, x, u, r=None):
+        raise AssertionError("replaced")
+
+
+@pytest.mark.parametrize(
+    ("answers", "sentence"),
+    [
+        ({"cost": lambda x, u, r: None}, "cost of Judge returned None for states of shape"),
+        ({"cost": lambda x, u, r: x}, "cost of Judge returned an array of shape"),
+        ({"terminal_cost": lambda x, r: x}, "terminal_cost of Judge returned an array"),
+        ({"done": lambda x: x > 3}, "done of Judge returned an array of shape"),
+        ({"constraint": lambda x, u: x[..., 0] - 9.0}, "constraint of Judge returned .*k"),
+    ],
+)
+def test_answers_of_the_wrong_shape_are_refused(answers, sentence):
+    one = ModelEnv(rover(), None, Judge(**answers))
+    many = ModelVectorEnv(rover(), None, Judge(**answers), num_envs=4)
+    for env, action in ((one, np.zeros(2)), (many, np.zeros((4, 2)))):
+        env.reset(seed=0)
+        with pytest.raises(PilotageError, match=sentence):
+            for _ in range(201):
+                env.step(action)
+
+
+def test_a_task_may_say_no_more_than_its_cost():
+    env = ModelEnv(rover(), None, Judge())
+    env.reset(seed=0)
+    over = [env.step(np.zeros(2))[3] for _ in range(200)]
+    assert over.index(True) == 199
+    assert env.time == pytest.approx(20.0)

@@ -14,13 +14,13 @@ from .space import Space
 class Task(ABC):
     """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_t, u_t) <= 0``.
 
-    Subclasses set `initial`, `dt` and `horizon` and write `cost`; the rest has defaults. Costs know nothing of the
-    dynamics, so that one task can be put to several robots.
+    Subclasses write `cost`, and set `initial`, `dt` and `horizon` where the defaults do not fit. Costs know nothing of
+    the dynamics, so that one task can be put to several robots.
 
     Attributes:
         initial: where an episode starts; None leaves it to whoever runs it.
-        dt: seconds between decisions.
-        horizon: decisions in an episode.
+        dt: seconds between decisions; default 0.1.
+        horizon: decisions in an episode; default 200.
 
     Example:
         >>> class Hover(Task):
@@ -33,8 +33,8 @@ class Task(ABC):
     """
 
     initial: Belief | None = None
-    dt: float
-    horizon: int
+    dt: float = 0.1
+    horizon: int = 200
 
     def on(self, state: Space, action: Space) -> Task:
         """This task for a robot of that state and action. Default: itself.

@@ -126,19 +126,32 @@ class Simulation:
 
     def cost(self, x: Array, u: Array, t: Any) -> Array:
         """Cost ``(...)`` of the tick that starts in `x` at time `t`."""
-        return np.asarray(self.task.cost(x, u, self._reference(x, t)), dtype=np.float64)
+        return self._answer("cost", self.task.cost(x, u, self._reference(x, t)), x)
 
     def terminal_cost(self, x: Array, t: Any) -> Array:
         """Cost ``(...)`` of ending in `x` at time `t`."""
-        return np.asarray(self.task.terminal_cost(x, self._reference(x, t)), dtype=np.float64)
+        return self._answer("terminal_cost", self.task.terminal_cost(x, self._reference(x, t)), x)
 
     def judge(self, x: Array, u: Array) -> Verdict:
         """What the task makes of states `x` that actions `u` led to."""
         lost = ~np.isfinite(x).all(-1)
         with np.errstate(invalid="ignore"):
-            broken = (np.asarray(self.task.constraint(x, u)) > 0.0).any(-1)
-            done = np.asarray(self.task.done(x), dtype=bool)
+            broken = (self._answer("constraint", self.task.constraint(x, u), x, "k") > 0.0).any(-1)
+            done = self._answer("done", self.task.done(x), x).astype(bool)
         return Verdict(np.asarray(done & ~lost), np.asarray(broken | lost))
+
+    def _answer(self, method: str, value: Any, x: Array, *more: str) -> Array:
+        """What the task says of states ``(..., n)``, one number of each, or `more`."""
+        batch = x.shape[:-1]
+        found = np.empty(0) if value is None else np.asarray(value, dtype=np.float64)
+        if value is None or found.ndim != len(batch) + len(more) or found.shape[: len(batch)] != batch:
+            got = "None" if value is None else f"an array of shape {found.shape}"
+            wanted = ", ".join([*map(str, batch), *more]) + ("," if len(batch) + len(more) == 1 else "")
+            raise PilotageError(
+                f"{method} of {type(self.task).__name__} returned {got} for states of shape {x.shape}; "
+                f"expected shape ({wanted})"
+            )
+        return found
 
     def _reference(self, x: Array, t: Any) -> Array | None:
         """This tick's stage data, of each state."""
