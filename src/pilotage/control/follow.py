@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache
+import math
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,16 @@ from ..core.raster import Raster
 from ..core.results import Plan
 from ..core.space import Space
 from ..models import TracedTask, task
+from ..models.portable import variants
+from ..models.task_family import TaskFamily
 from .path import Path, Progress, paced
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 CHORD_SECONDS = 1.0
 """The direction of the path is that of a chord which takes so long to drive, as paths on grids are all corners."""
+TURNED = math.radians(45.0)
+"""A robot that faces so near to the direction of the path drives and turns at once."""
 WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "collision": 1000.0, "final": 4.0}
 
 
@@ -33,6 +36,7 @@ def follow(
     radius: float = 0.2,
     margin: float = 0.3,
     tolerance: float = 0.2,
+    turn_rate: float | None = None,
     weights: dict[str, float] | None = None,
     **settings: Any,
 ) -> TracedTask:
@@ -62,6 +66,9 @@ def follow(
         margin: within so much more, nearness costs [m].
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
             leads back to where it begins is driven.
+        turn_rate: how fast the robot turns on the spot [rad/s]. A robot that faces elsewhere is given the time to turn
+            before it is expected on its way; without, the point that it should have come to by now may draw it
+            straight towards what the path leads around. None for robots that cannot.
         weights: by the names above; what is not given keeps its default.
         settings: `initial`, `dt` and `horizon` of the task.
 
@@ -79,18 +86,16 @@ def follow(
     lengths = numbers([speed, decel, radius, margin, tolerance], "speed, decel, radius, margin, tolerance of follow")
     if not (lengths[[0, 1, 3, 4]] > 0.0).all() or not radius >= 0.0:
         raise ShapeError("speed, decel, margin and tolerance of follow are positive, radius is not negative")
+    if turn_rate is not None and not bool(0.0 < numbers(turn_rate, "the turn rate") < math.inf):
+        raise ShapeError(f"the turn rate is {turn_rate}; it must be positive [rad/s], or None")
     if not np.isfinite(lengths).all():
         raise ShapeError("speed, decel, radius, margin and tolerance of follow are finite numbers")
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
         params |= {"radius": float(radius), "margin": float(margin), "clearance": clearance(grid)}
 
-    reference = _Reference(path, float(speed), float(decel), settings.get("dt", 0.1))
-
-    def done(x: Any) -> Any:
-        near = np.hypot(x[..., 0] - path.goal[0], x[..., 1] - path.goal[1]) < tolerance
-        return near & (reference.left(x) <= 2.0 * tolerance)
-
+    reference = _Reference(path, float(speed), float(decel), settings.get("dt", 0.1), turn_rate)
+    done = _Arrived(reference, float(tolerance))
     return _family(grid is not None)(reference=reference, done=done, **params, **settings)
 
 
@@ -107,16 +112,24 @@ def clearance(grid: Any) -> Raster:
 class _Reference:
     """Where the robot should be during the coming steps: rows x, y, cos yaw, sin yaw."""
 
-    def __init__(self, path: Path, speed: float, decel: float, dt: float) -> None:
+    def __init__(self, path: Path, speed: float, decel: float, dt: float, turn_rate: float | None) -> None:
         self.progress = Progress(path, ahead=max(2.0, speed))
-        self.speed, self.decel, self.dt = speed, decel, dt
+        self.speed, self.decel, self.dt, self.turn_rate = speed, decel, dt, turn_rate
 
     def __call__(self, x: Array, t: float, steps: int) -> Array:
         rows = np.empty((steps + 1, 4))
         path, chord = self.progress.path, self.speed * CHORD_SECONDS
         begin = self.progress.update(x[:2], t)
         paced(path.points, path.s, begin, self.speed, self.decel, self.dt, chord, rows)
+        if self.turn_rate is not None:
+            turning = self._turning(float(x[2]), rows[0, 2], rows[0, 3], self.turn_rate)
+            return rows[np.maximum(np.arange(steps + 1) - turning, 0)]
         return rows
+
+    def _turning(self, yaw: float, c: float, s: float, turn_rate: float) -> int:
+        """Steps that it takes to turn from `yaw` to the direction (c, s), or near enough to drive on."""
+        off = abs(math.atan2(s * math.cos(yaw) - c * math.sin(yaw), c * math.cos(yaw) + s * math.sin(yaw)))
+        return math.ceil(max(off - TURNED, 0.0) / (turn_rate * self.dt))
 
     def left(self, x: Array) -> Any:
         """Metres of path still ahead; of states ``(..., 3)`` when nobody has been on the way yet."""
@@ -127,8 +140,20 @@ class _Reference:
         return np.reshape([path.length - path.project(one) for one in places], np.shape(x)[:-1])
 
 
-@cache
-def _family(mapped: bool) -> Callable[..., TracedTask]:
+class _Arrived:
+    """Whether the robot is at the end of the path, and has come along it."""
+
+    def __init__(self, reference: _Reference, tolerance: float) -> None:
+        self.reference, self.tolerance = reference, tolerance
+
+    def __call__(self, x: Array) -> Any:
+        gx, gy = self.reference.progress.path.goal
+        near = np.hypot(x[..., 0] - gx, x[..., 1] - gy) < self.tolerance
+        return near & (self.reference.left(x) <= 2.0 * self.tolerance)
+
+
+@variants
+def _family(mapped: bool) -> TaskFamily:
     def offset(x: Any, r: Any, p: Any, m: Any) -> Any:
         px, py, yaw = x
         dx, dy, c, s = px - r[0], py - r[1], r[2], r[3]

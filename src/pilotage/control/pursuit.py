@@ -88,8 +88,17 @@ class PurePursuit:
         self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)
         self._pose = [find(name, dynamics.state) for name in ("x", "y", "yaw")]
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
+        self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
         self._progress = Progress(self.path, ahead=max(2.0, self.speed))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What is sent to another process, which makes its own command of the dynamics."""
+        return {name: value for name, value in vars(self).items() if name != "_command"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._command = commands(self.dynamics, self.gain) if self._own is None else self._own
 
     def reset(self, *, seed: int | None = None) -> None:
         """Look for the robot on the whole path again; nothing here is random."""

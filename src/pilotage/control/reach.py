@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,8 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ShapeError
 from ..core.space import Space
 from ..models import TracedTask, task
+from ..models.portable import variants
+from ..models.task_family import TaskFamily
 
 Array = NDArray[np.float64]
 
@@ -59,17 +60,25 @@ def reach(
     price = _spread(effort, action.size, "effort")
     limit = None if tolerance is None else _spread(tolerance, space.dim, "tolerance")
 
-    def done(x: Any) -> Any:
-        return (np.abs(space.minus(x, target)) <= limit)[..., w > 0.0].all(-1)
-
+    done = None if limit is None else _There(space, target, np.where(w > 0.0, limit, np.inf))
     return _family(space, action)(
         goal=tuple(target.tolist()), weights=tuple(w.tolist()), effort=tuple(price.tolist()), final=float(final),
-        done=None if limit is None else done, **settings,
+        done=done, **settings,
     )  # fmt: skip
 
 
-@cache
-def _family(space: Space, action: Space) -> Any:
+class _There:
+    """Whether every component of ``x (-) goal`` is within its limit."""
+
+    def __init__(self, space: Space, goal: Array, limit: Array) -> None:
+        self.space, self.goal, self.limit = space, goal, limit
+
+    def __call__(self, x: Array) -> Any:
+        return (np.abs(self.space.minus(x, self.goal)) <= self.limit).all(-1)
+
+
+@variants
+def _family(space: Space, action: Space) -> TaskFamily:
     def near(x: Any, p: Any, m: Any) -> Any:
         d = space.components_minus(x, p.goal, m)
         return sum(w * e * e for w, e in zip(p.weights, d, strict=True))

@@ -59,6 +59,10 @@ class Rollouts:
         self._sample = split(self.drivers[0], blocks, threads if compiled else 1)
         self._compile(lanes)
 
+    def __reduce__(self) -> Any:
+        """Another process binds its own drivers, and has its own memory."""
+        return Rollouts, (self.dynamics, self.task, self.steps, self.samples, self.threads)
+
     @property
     def costs(self) -> Array:
         """Cost of each sample, ``(K,)``, infinite where it was not finite."""
