@@ -121,7 +121,17 @@ def test_scenario_with_a_wrong_optimum(room: Path, capsys: Capture) -> None:
     scen = Path(f"{room}.scen")
     scen.write_text(scen.read_text().replace("4.0", "3.5"))
     assert main(["plan", "--map", str(room), "--scen", str(scen)]) == 1
-    assert "1 mismatch" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "1 mismatch with the published optima" in said
+    assert "made for the map" not in said
+
+
+def test_scenario_on_another_map(room: Path, tmp_path: Path, capsys: Capture) -> None:
+    other = tmp_path / "other.map"
+    lines = room.read_text().splitlines()
+    other.write_text("\n".join([*lines[:4], *("@" * len(line) for line in lines[4:])]))
+    assert main(["plan", "--map", str(other), "--scen", f"{room}.scen"]) == 1
+    assert "these instances were made for the map room.map; the one given has another name" in capsys.readouterr().out
 
 
 def test_info(capsys: Capture) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pilotage.core import MissingFile
 from pilotage.io import write_atomic
 
 
@@ -23,6 +24,11 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
         write_atomic(target, "new")
     assert target.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["map.yaml"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"map.yaml cannot be written: its folder .*away does not exist"):
+        write_atomic(tmp_path / "away" / "map.yaml", "new")
 
 
 def test_permissions_are_those_of_the_old_file(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_scenarios_with_tabs_and_blanks(tmp_path: Path) -> None:
 
 def test_the_map_of_a_scenario(tmp_path: Path) -> None:
     (tmp_path / "small.map.scen").write_text(SCEN)
-    with pytest.raises(FormatError, match="its map is neither"):
+    with pytest.raises(FormatError, match="its map is not beside it: there is no .*; name the map"):
         find_movingai_map(tmp_path / "small.map.scen")
     (tmp_path / "small.map.gz").write_bytes(gzip.compress(MAP.encode()))
     assert find_movingai_map(tmp_path / "small.map.scen").name == "small.map.gz"

@@ -13,7 +13,7 @@ from pilotage.core.errors import PilotageError
 from pilotage.core.results import Plan
 from pilotage.maps import OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, solve_scenario
-from pilotage.planners.search import Mismatch
+from pilotage.planners.search import Mismatch, ScenarioReport
 
 Point = tuple[float, float]
 Algorithm = Literal["astar", "dijkstra"]
@@ -111,9 +111,18 @@ def _scenario(map: Path | None, scen: Path, algorithm: Algorithm, json: bool) ->
         "seconds": report.seconds,
         "expansions_per_second": report.expansions_per_second,
         "differing": [_difference(mismatch) for mismatch in report.mismatches],
+        "other_map": _other_map(map, report),
     }
     print(jsonlib.dumps(facts) if json else "\n".join(_scenario_lines(facts)))
     return 1 if report.mismatches else 0
+
+
+def _other_map(map: Path | None, report: ScenarioReport) -> str | None:
+    """The map that the instances were made for, where it is not the one given and the results differ."""
+    made_for = {Path(mismatch.scenario.map_name).name for mismatch in report.mismatches}
+    if map is None or not made_for or map.name.removesuffix(".gz") in made_for:
+        return None
+    return ", ".join(sorted(made_for))
 
 
 def _difference(mismatch: Mismatch) -> dict[str, Any]:
@@ -129,7 +138,8 @@ def _difference(mismatch: Mismatch) -> dict[str, Any]:
 
 def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"{facts['instances']:,} instances, {facts['mismatches']} mismatches with the published optima, "
+        f"{facts['instances']:,} instances, {facts['mismatches']} mismatch{'' if facts['mismatches'] == 1 else 'es'} "
+        "with the published optima, "
         f"{facts['expansions']:,} expansions in {facts['seconds']:.3g} s "
         f"({facts['expansions_per_second']:,.0f} expansions/s)"
     )
@@ -138,3 +148,5 @@ def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {one['published']}, {found}"
     if facts["mismatches"] > SHOWN:
         yield f"  and {facts['mismatches'] - SHOWN} more; --json lists all"
+    if facts["other_map"] is not None:
+        yield f"these instances were made for the map {facts['other_map']}; the one given has another name"

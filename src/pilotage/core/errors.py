@@ -31,7 +31,7 @@ class FormatError(PilotageError, ValueError):
 
 
 class MissingFile(PilotageError, FileNotFoundError):
-    """A file that is to be read, and is not there."""
+    """A file that is not there, or a folder to write one into."""
 
 
 class MissingExtra(PilotageError, ImportError):

@@ -14,13 +14,18 @@ Axes = tuple[int, ...]
 def check_dynamics(dynamics: Any, who: str) -> None:
     """Refuse what is no dynamics."""
     if not isinstance(dynamics, Dynamics):
-        raise ModelError(f"{who} needs Dynamics, not {type(dynamics).__name__}; is () missing?")
+        raise ModelError(f"{who} needs Dynamics, not {type(dynamics).__name__}{forgotten(dynamics)}")
 
 
 def check_sensor(sensor: Any, who: str) -> None:
     """Refuse what is no sensor."""
     if not isinstance(sensor, Sensor):
-        raise ModelError(f"{who} needs a Sensor, not {type(sensor).__name__}; is () missing?")
+        raise ModelError(f"{who} needs a Sensor, not {type(sensor).__name__}{forgotten(sensor)}")
+
+
+def forgotten(given: Any) -> str:
+    """What to do about a class or a family that stands where one of its members should."""
+    return "; is () missing?" if callable(given) else ""
 
 
 def check_belief(belief: Any, space: Space | None = None) -> None:
@@ -54,7 +59,8 @@ def context_of(context: Any, sensor: Sensor) -> Any:
     except (TypeError, ValueError):
         raise ShapeError(f"{sensor!r} needs a context of {size} numbers, not {context!r}") from None
     if given.shape[-1:] != (size,):
-        raise ShapeError(f"{sensor!r} needs a context of {size} numbers; one of shape {given.shape} was given")
+        needs = f"needs a context of {size} numbers" if size else "takes no context"
+        raise ShapeError(f"{sensor!r} {needs}; one of shape {given.shape} was given")
     if not np.isfinite(given).all():
         raise ShapeError(f"the context of {sensor!r} holds NaN or infinity: {given}; give finite numbers")
     return given

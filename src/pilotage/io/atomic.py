@@ -6,6 +6,8 @@ import os
 import secrets
 from pathlib import Path
 
+from pilotage.core.errors import MissingFile
+
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Replace the file `path` by `content` in one step: readers see the old file or the new one, never half of it.
@@ -15,7 +17,8 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
         content: bytes, or text that is written as UTF-8.
 
     Raises:
-        OSError: when the folder does not exist or cannot be written; the old file is untouched then.
+        MissingFile: when the folder does not exist.
+        OSError: when it cannot be written; the old file is untouched then.
 
     Example:
         >>> import tempfile, pathlib
@@ -26,6 +29,8 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     """
     target = Path(os.path.realpath(path))  # behind a link, so that the link goes on pointing to the file
     data = content.encode("utf-8") if isinstance(content, str) else content
+    if not target.parent.is_dir():
+        raise MissingFile(f"{path} cannot be written: its folder {target.parent} does not exist")
     beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
     try:
         with open(beside, "xb") as file:

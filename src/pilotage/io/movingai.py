@@ -155,7 +155,10 @@ def find_movingai_map(scenarios: PathLike) -> Path:
         candidate = path.parent / name
         if name and candidate.is_file() and candidate != path:
             return candidate
-    raise FormatError(f"{path}: its map is neither {own}[.gz] nor {named}[.gz] in {path.parent}")
+    known = " nor ".join(dict.fromkeys((f"{own}[.gz]", f"{named}[.gz]")))
+    raise FormatError(
+        f"{path}: its map is not beside it: there is no {known} in {path.parent.absolute()}; name the map"
+    )
 
 
 def _lines(path: PathLike) -> list[str]:
