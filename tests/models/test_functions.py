@@ -10,10 +10,10 @@ import pytest
 
 from pilotage.core import Space, numpy_math, torch_math
 from pilotage.models import STRICT, bind, discrete_dynamics, parameters
-from pilotage.models.bind import _helpers
 from pilotage.models.derivative import derivative
 from pilotage.models.emit import Signature, in_place
 from pilotage.models.emit_lanes import lanes
+from pilotage.models.emit_module import helpers_of
 from pilotage.models.graph import Graph
 from pilotage.models.slots import step, step_lanes
 from pilotage.models.tracer import SymbolicMath
@@ -154,7 +154,7 @@ def test_lanes_dialect(truth: Any) -> None:
 
 def compiled(source: str, fastmath: tuple[str, ...] = ()) -> Any:
     """The function `f` in generated source, with the helpers it calls, which are always compiled strictly."""
-    helpers = _helpers(source)
+    helpers = helpers_of(source)
     text = "import math\nimport numpy as np\nfrom typing import Any\nfrom numba import njit\n"
     text += f"LANES = {LANES}\n"
     text += "\n".join(f"@njit(error_model='numpy', fastmath={set(STRICT)})\n{block}" for block in helpers.values())

@@ -7,16 +7,8 @@ traced stays Python, with the slots bound to the protocol's methods; the algebra
 
 from __future__ import annotations
 
-import builtins
-import dis
-import inspect
-import math
-import re
-import textwrap
-import types
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Callable
+from dataclasses import dataclass
 from types import FunctionType
 from typing import Any
 
@@ -26,11 +18,10 @@ from ..core import Dynamics, Sensor, Task
 from ..core.declared import called
 from ..core.errors import ModelError
 from ..core.space import Space
-from . import lane_math, scalar
 from .adapters import ADAPTERS
-from .cache import PERSISTENT, load_source
-from .emit import literal
-from .slots import Size, Slot
+from .cache import load_source
+from .driver import Reach
+from .emit_module import Liberties, module_source
 from .tangent import space_source
 
 STRICT = ("contract", "nsz")
@@ -39,8 +30,6 @@ FAST = ("contract", "nsz", "arcp", "reassoc", "afn")
 """Liberties for rollouts, where sums may be reordered; NaN and infinity keep their meaning."""
 
 EMPTY = np.zeros(0)
-MODULES = {"math": math, "np": np}
-"""What generated source imports."""
 
 
 @dataclass(frozen=True)
@@ -177,214 +166,58 @@ def bind(
     """
     models = Models(dynamics, sensor, task, space, lanes)
     models.check()
-    parts = _Parts(fill or {})
-    for driver in drivers:
-        _visit(driver, parts)
-    wide = {"LANES"} if any(slot.endswith("_lanes") for slot in parts.slots) else set[str]()
-    sizes = {name: models.size(name) for name in sorted(parts.sizes | wide)}
-    sources = {name: models.generated(name) for name in sorted(parts.slots)}
-    plain = {name for name, source in sources.items() if source is None}
-    tainted = _tainted(parts, plain)
-    entries = {d.__name__ for d in drivers}.union(*(parts.calls[n] for n in tainted))
-    compiled = _compile(parts, entries, tainted, sizes, sources, fastmath, nogil, heap, models.described(purpose))
-    if not tainted:
-        done = [compiled[d.__name__] for d in drivers]
-    else:
-        python = _rebind(parts, tainted, compiled, sizes, {n: _protocol(n, models) for n in plain})
-        done = [python.get(d.__name__) or compiled[d.__name__] for d in drivers]
-    return done[0] if len(done) == 1 else tuple(done)
-
-
-@dataclass
-class _Parts:
-    """All that a driver reaches."""
-
-    fill: dict[str, Callable[..., Any]]
-    functions: dict[str, FunctionType] = field(default_factory=dict[str, FunctionType])
-    calls: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
-    slots: set[str] = field(default_factory=set[str])
-    sizes: set[str] = field(default_factory=set[str])
-    constants: dict[str, str] = field(default_factory=dict[str, str])
-    strange: dict[str, str] = field(default_factory=dict[str, str])
-    """Functions that cannot be compiled, and why; those that run as Python may use what they like."""
-
-    @property
-    def aliases(self) -> dict[str, str]:
-        """Slots that drivers fill, and the names of those drivers."""
-        return {slot: driver.__name__ for slot, driver in self.fill.items() if driver.__name__ in self.functions}
-
-
-def _visit(function: Any, parts: _Parts) -> None:
-    function = getattr(function, "py_func", function)
-    name = function.__name__
-    known = parts.functions.get(name)
-    if known is not None:
-        if known is not function:
-            raise ModelError(f"two functions named {name} meet in one driver; rename one of them")
-        return
-    parts.functions[name] = function
-    parts.calls[name] = set()
-    for reached in sorted(_names(function.__code__)):
-        value = function.__globals__.get(reached, getattr(builtins, reached, None))
-        if isinstance(value, Slot) and value.name in parts.fill:
-            value = parts.fill[value.name]
-        if isinstance(value, Slot):
-            parts.slots.add(value.name)
-            parts.calls[name].add(value.name)
-        elif isinstance(value, Size):
-            parts.sizes.add(value.name)
-        elif isinstance(getattr(value, "py_func", value), FunctionType):
-            _visit(value, parts)
-            parts.calls[name].add(value.__name__)
-        elif isinstance(value, (int, float, np.number)):
-            known = parts.constants.setdefault(reached, _constant(value))
-            if known != _constant(value):
-                raise ModelError(f"two constants named {reached} meet in one driver, {known} and {value}; rename one")
-        elif value is not getattr(builtins, reached, EMPTY) and value is not MODULES.get(reached, EMPTY):
-            parts.strange[name] = f"it uses {reached}, which is {value!r}; in a module only math. and np. are known"
-    if function.__code__.co_freevars:
-        parts.strange[name] = f"it uses {', '.join(function.__code__.co_freevars)} of the function around it"
-
-
-@lru_cache(maxsize=512)
-def _names(code: types.CodeType) -> set[str]:
-    """Globals that a function reads."""
-    own = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return own.union(*(_names(c) for c in code.co_consts if isinstance(c, types.CodeType)))
-
-
-def _constant(value: Any) -> str:
-    """A global number as source."""
-    plain: Any = getattr(value, "item", lambda: value)()
-    return literal(plain) if isinstance(plain, float) else repr(plain)
-
-
-def _tainted(parts: _Parts, plain: set[str]) -> set[str]:
-    """Functions from which a slot without source can be reached."""
-    bad = set(plain)
-    while True:
-        more = {name for name, calls in parts.calls.items() if name not in bad and calls & bad}
-        if not more:
-            return bad - plain
-        bad |= more
+    reach = Reach(drivers, fill or {})
+    wide = {"LANES"} if any(slot.endswith("_lanes") for slot in reach.slots) else set[str]()
+    sizes = {name: models.size(name) for name in sorted(reach.sizes | wide)}
+    sources = {name: models.generated(name) for name in sorted(reach.slots)}
+    blocks = {name: source for name, source in sources.items() if source is not None}
+    tainted = reach.leading_to(sources.keys() - blocks.keys())
+    entries = {d.__name__ for d in drivers}.union(*(reach.calls[n] for n in tainted))
+    names, how = reach.functions.keys() - tainted, Liberties(fastmath, nogil, heap)
+    done = _compile(reach, entries, names, sizes, blocks, how, models.described(purpose))
+    if tainted:
+        slots = {name: _protocol(name, models) for name in sources.keys() - blocks.keys()}
+        done |= _rebind(reach, tainted, done, sizes, slots)
+    bound = tuple(done[d.__name__] for d in drivers)
+    return bound[0] if len(bound) == 1 else bound
 
 
 def _compile(
-    parts: _Parts, entries: set[str], tainted: set[str], sizes: dict[str, int], sources: dict[str, str | None],
-    fastmath: tuple[str, ...], nogil: bool, heap: bool, purpose: str,
+    reach: Reach, entries: set[str], names: set[str], sizes: dict[str, int], blocks: dict[str, str], how: Liberties,
+    purpose: str,
 ) -> dict[str, Any]:  # fmt: skip
-    """Everything that can be compiled, written to one file and handed to numba, which compiles what is called.
+    """The functions `names` and the generated `blocks`, written to one file for numba, which compiles what is called.
 
     `entries` are what Python calls: these are kept in numba's cache.
     """
-    functions = {n: f for n, f in parts.functions.items() if n not in tainted}
-    if not functions and not any(sources.values()):
+    if not names and not blocks:
         return {}
-    for name in functions.keys() & parts.strange.keys():
-        raise ModelError(f"{name} cannot be compiled: {parts.strange[name]}")
-    blocks = {n: source for n, source in sources.items() if source is not None}
-    texts = {n: _source(functions[n]) for n in _callees_first(functions, parts)}
-    helpers = _helpers("\n".join([*blocks.values(), *texts.values()]))
-    head = [
-        '"""Generated by pilotage from models and algorithms; made anew whenever it is missing. Edits are lost."""',
-        "from __future__ import annotations",
-        "import math",
-        "import numpy as np",
-        "from numba import njit",
-        f"NOGIL = {nogil}",
-        "FASTMATH = {" + ", ".join(f'"{f}"' for f in sorted(fastmath)) + "}",
-        *(f"{n} = {v}" for n, v in sorted({**parts.constants, **sizes}.items())),
-    ]
-    written = {**helpers, **blocks, **texts}
-    text = "\n".join(head) + "\n\n\n"
-    text += "\n\n".join(_decorator(name, source, entries, helpers, heap) + source for name, source in written.items())
-    aliases = [f"{slot} = {driver}\n" for slot, driver in sorted(parts.aliases.items()) if driver in functions]
-    text += "\n\n" + "".join(aliases) if aliases else ""
-    module = load_source(text, next(iter(functions or blocks)), entries & written.keys())
+    texts = reach.sources(names)
+    constants = {**reach.constants, **{name: str(size) for name, size in sizes.items()}}
+    aliases = {slot: driver for slot, driver in reach.aliases.items() if driver in names}
+    text, written = module_source(constants, blocks, texts, aliases, entries, how)
+    module = load_source(text, next(iter(texts or blocks)), entries & written)
     from .._compiling import purposes  # not earlier: it loads numba
 
     purposes.setdefault(module.__name__, purpose)
     return {name: getattr(module, name) for name in written}
 
 
-ENTRY = PERSISTENT + "error_model='numpy', fastmath=FASTMATH, nogil=NOGIL"
-INNER = "error_model='numpy', fastmath=FASTMATH, forceinline=True"
-ROWS = "error_model='numpy', fastmath=FASTMATH, inline='always'"
-HELPER = "error_model='numpy', fastmath={'contract', 'nsz'}, forceinline=True"
-
-
-def _decorator(name: str, source: str, entries: set[str], helpers: Collection[str], heap: bool) -> str:
-    if name in entries:
-        options = ENTRY
-    elif name in helpers:
-        options = HELPER  # their polynomials and reductions of arguments bear no reordering
-    else:
-        # Loops over lanes become SIMD only where the compiler sees how long the rows are and that arrays do not
-        # overlap: where the arrays are made. LLVM would inline them too late, after it has vectorised.
-        options = ROWS if "LANES" in source else INNER
-    return f"@njit({options})\n" if heap else f"@njit(_nrt=False, {options})\n"  # numba's runtime counts references
-
-
-def _callees_first(functions: dict[str, FunctionType], parts: _Parts) -> list[str]:
-    done: list[str] = []
-
-    def visit(name: str) -> None:
-        if name in functions and name not in done:
-            for callee in sorted(parts.calls[name]):
-                visit(callee)
-            done.append(name)
-
-    for name in functions:
-        visit(name)
-    return done
-
-
-def _helpers(text: str) -> dict[str, str]:
-    """Source of the scalar and lane functions that generated source calls, and of those they call in turn."""
-    available = {n: f for module in (scalar, lane_math) for n, f in vars(module).items() if isinstance(f, FunctionType)}
-    chosen: dict[str, str] = {}
-
-    def visit(name: str, source: str) -> None:
-        for other in available:
-            if other != name and other not in chosen and f"{other}(" in source:
-                visit(other, _source(available[other]))
-        if name:
-            chosen[name] = source
-
-    visit("", text)
-    return chosen
-
-
-@lru_cache(maxsize=512)
-def _source(function: FunctionType) -> str:
-    """The text of a function, without decorators."""
-    try:
-        text = textwrap.dedent(inspect.getsource(function)).rstrip() + "\n"
-    except OSError:
-        text = ""
-    start = re.search(rf"^def {re.escape(function.__name__)}\b", text, re.MULTILINE)
-    if start is None:
-        raise ModelError(
-            f"{function.__name__} cannot be compiled: its source is not at hand; write it in a file, by def"
-        )
-    return text[start.start() :]
-
-
 def _rebind(
-    parts: _Parts, tainted: set[str], compiled: dict[str, Any], sizes: dict[str, int], slots: dict[str, Any]
+    reach: Reach, tainted: set[str], compiled: dict[str, Any], sizes: dict[str, int], slots: dict[str, Any]
 ) -> dict[str, Any]:
     """The tainted functions with their globals replaced: sizes, protocol calls, compiled algebra, each other."""
     shared: dict[str, Any] = {**sizes, **slots, **compiled}
     python: dict[str, Any] = {}
     for name in tainted:
-        function = parts.functions[name]
+        function = reach.functions[name]
         space = {**function.__globals__, **shared}
         python[name] = FunctionType(function.__code__, space, name, function.__defaults__, function.__closure__)
         python[name].__kwdefaults__ = function.__kwdefaults__
     everything = {**compiled, **python}
     for function in python.values():
         function.__globals__.update(python)
-        function.__globals__.update({slot: everything[driver] for slot, driver in parts.aliases.items()})
+        function.__globals__.update({slot: everything[driver] for slot, driver in reach.aliases.items()})
     return python
 
 
