@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from .late import Late
 
@@ -85,7 +86,7 @@ class BulletDynamics(Dynamics):
         self._let_go()
         self.state = self._fitted(state, self._space())
         self.action = self._efforts()
-        self.noise_density = self._densities(noise)
+        self.noise_density = densities(noise, self.state)
 
     def __repr__(self) -> str:
         return f"BulletDynamics({self.state!r}, {self.action!r})"
@@ -113,8 +114,7 @@ class BulletDynamics(Dynamics):
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         """``diag(noise^2) dt``."""
-        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
-        return np.broadcast_to(np.diag(self.noise_density**2 * dt), (*batch, self.state.dim, self.state.dim)).copy()
+        return diffusion(self.noise_density, x, u, dt)
 
     # -- simulation
 
@@ -230,14 +230,6 @@ class BulletDynamics(Dynamics):
         if [part.size for part in state.parts] != [part.size for part in own.parts] or state.dim != own.dim:
             raise SpaceError(f"{state} does not have the layout of the robot, which is {own}")
         return state
-
-    def _densities(self, noise: float | Sequence[float]) -> Array:
-        given = np.asarray(noise, dtype=np.float64)
-        given = np.full(self.state.dim, given) if given.ndim == 0 else given
-        if given.shape != (self.state.dim,) or not (given >= 0.0).all():
-            names = ", ".join(self.state.tangent_names)
-            raise ModelError(f"noise must be {self.state.dim} standard deviations, for {names}; {noise!r} was given")
-        return given
 
 
 def _disconnect(client: int) -> None:

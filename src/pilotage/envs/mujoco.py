@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ..core import Angle, Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from .late import Late
 
@@ -76,7 +77,7 @@ class MujocoDynamics(Dynamics):
         check_state(self.model)
         self.state = fitted(state, state_space(self.model))
         self.action = action_space(self.model)
-        self.noise_density = self._densities(noise)
+        self.noise_density = densities(noise, self.state)
         self.threads = threads
         self._lock = threading.Lock()
 
@@ -118,8 +119,7 @@ class MujocoDynamics(Dynamics):
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         """``diag(noise^2) dt``."""
-        batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
-        return np.broadcast_to(np.diag(self.noise_density**2 * dt), (*batch, self.state.dim, self.state.dim)).copy()
+        return diffusion(self.noise_density, x, u, dt)
 
     # -- simulation
 
@@ -191,17 +191,6 @@ class MujocoDynamics(Dynamics):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _lock=threading.Lock())
-
-    def _densities(self, noise: ArrayLike) -> Array:
-        given = np.asarray(noise, dtype=np.float64)
-        if given.ndim == 0:
-            given = np.full(self.state.dim, given)
-        if given.shape != (self.state.dim,) or not (given >= 0.0).all():
-            raise ModelError(
-                f"noise must be {self.state.dim} standard deviations, for {', '.join(self.state.tangent_names)}; "
-                f"{noise!r} was given"
-            )
-        return given
 
 
 def loaded(model: Any) -> Any:

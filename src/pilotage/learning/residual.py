@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..core import Dynamics, ModelError, ShapeError
+from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
@@ -56,7 +56,7 @@ class ResidualDynamics(Dynamics):
             raise ModelError(
                 f"the scaling is for (features, outputs) {self.scaling.widths}; {(inputs, self.state.dim)} was expected"
             )
-        self.noise_density = None if noise is None else self._densities(noise)
+        self.noise_density = None if noise is None else densities(noise, self.state)
         self._check_network(inputs)
 
     def __repr__(self) -> str:
@@ -125,9 +125,7 @@ class ResidualDynamics(Dynamics):
         """``diag(noise^2) dt``, or the prior's."""
         if self.noise_density is None:
             return self.prior.noise(x, u, dt)
-        batch = np.broadcast_shapes(tuple(x.shape[:-1]) if hasattr(x, "shape") else np.shape(x)[:-1], np.shape(u)[:-1])
-        Q = np.diag(self.noise_density**2 * seconds(dt))
-        Q = np.broadcast_to(Q, (*batch, *Q.shape)).copy()
+        Q = diffusion(self.noise_density, x, u, dt)
         return tensor(Q, x) if is_tensor(x) else Q
 
     def refined(
@@ -163,14 +161,6 @@ class ResidualDynamics(Dynamics):
                 f"the prior moves {prior.state} under {prior.action}"
             )
         return cls(prior, kept.network, scaling=kept.scaling, noise=kept.noise)
-
-    def _densities(self, noise: float | Sequence[float]) -> np.ndarray[Any, Any]:
-        given = np.asarray(noise, dtype=np.float64)
-        given = np.full(self.state.dim, given) if given.ndim == 0 else given
-        if given.shape != (self.state.dim,) or not (given >= 0.0).all():
-            names = ", ".join(self.state.tangent_names)
-            raise ModelError(f"noise must be {self.state.dim} standard deviations, for {names}; {noise!r} was given")
-        return given
 
     def _check_network(self, inputs: int) -> None:
         first = next(self.network.parameters(), torch.zeros(0, dtype=torch.float64))
