@@ -64,6 +64,13 @@ class TracedDynamics(Dynamics):
         state, action: the spaces.
         params: its parameters by name.
         integrator: "euler", "midpoint", "rk4", or "step" where the function gives the next state itself.
+
+    Example:
+        >>> from pilotage.models import bicycle
+        >>> car = bicycle().replace(wheelbase=1.5)
+        >>> F, B = car.linearize([0.0, 0.0, 0.0, 2.0], [0.0, 0.0], 0.1)
+        >>> B[3].tolist()                                             # how the speed depends on (accel, steer)
+        [0.1, 0.0]
     """
 
     def __init__(

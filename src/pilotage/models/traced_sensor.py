@@ -48,6 +48,11 @@ class TracedSensor(Sensor):
         reading: the space of its readings.
         context_size: how many numbers `context` has (a landmark's place, say); 0 for none.
         params: its parameters by name.
+
+    Example:
+        >>> from pilotage.models import compass
+        >>> compass(std=0.1).on(Space("x y [m]", "pose.yaw: angle")).linearize([3.0, 4.0, 0.5]).tolist()
+        [[0.0, 0.0, 1.0]]
     """
 
     def __init__(

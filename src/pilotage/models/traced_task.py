@@ -54,6 +54,14 @@ class TracedTask(Task):
         params: its parameters by name.
         initial: belief a run starts from, or None.
         dt, horizon: seconds a step, steps a run.
+
+    Example:
+        >>> from pilotage.models import task, unicycle
+        >>> @task(state=Space("x y [m]"), action=Space(), params={"goal": (0.0, 0.0)})
+        ... def far(x, u, p, m):
+        ...     return m.hypot(x[0] - p.goal[0], x[1] - p.goal[1])
+        >>> float(far().replace(goal=(3.0, 4.0)).on(unicycle().state).cost([0.0, 0.0, 1.0], [1.0, 0.0]))
+        5.0
     """
 
     def __init__(
