@@ -166,6 +166,12 @@ def test_stamped_shapes_are_brute_force(seed: int, yaw: float) -> None:
 
 def test_components_stop_at_diagonals() -> None:
     grid = OccupancyGrid.from_ascii([".#..", "#...", "..#?"])
+    drawn = """
+.#..
+#...
+..#?
+"""
+    np.testing.assert_array_equal(OccupancyGrid.from_ascii(drawn).log_odds, grid.log_odds)
     expected = np.array([[1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 1, 1]], dtype=bool)
     np.testing.assert_array_equal(grid.free_component((0.5, 0.5)), expected)
     assert not grid.free_component((0.5, 1.5)).any()
@@ -220,6 +226,7 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid.from_probability([[1.5]], 0.1), r"must lie within \[0, 1\]"),
         (lambda: OccupancyGrid.from_ascii(["..", "."]), "equally long"),
         (lambda: OccupancyGrid.from_ascii([".x"]), "a drawn map knows"),
+        (lambda: OccupancyGrid.from_ascii(["."]).save("map.png"), "map.png: a ROS map is a .yaml file"),
         (lambda: OccupancyGrid.from_ascii(["."]).inflate(-1.0), "inflation radius"),
         (lambda: OccupancyGrid.from_ascii(["."], 1.0, (0.0, 0.0)), "origin must be three finite"),
         (lambda: OccupancyGrid.from_ascii(["."], "wide"), "resolution must be numbers"),

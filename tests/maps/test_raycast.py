@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import PilotageError, ShapeError
 from pilotage.maps import OccupancyGrid
 
 
@@ -116,5 +116,5 @@ def test_poses_that_are_not_finite_give_nan_and_far_ones_come_back() -> None:
 def test_bad_arguments_are_sentences(arguments: tuple[object, ...], sentence: str) -> None:
     with pytest.raises(ShapeError, match=sentence):
         OccupancyGrid.from_ascii(["."]).raycast(*arguments)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match='"free" or "blocked"'):
+    with pytest.raises(PilotageError, match='"free" or "blocked"'):
         OccupancyGrid.from_ascii(["."]).raycast([0.0, 0.0, 0.0], [0.0], 1.0, unknown="maybe")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, PilotageError
 from pilotage.io import read_movingai_scenarios
 from pilotage.planners import AStar, Dijkstra, solve_scenario
 
@@ -64,7 +64,7 @@ def test_mismatches_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("settings", [{"every": 0}, {"tolerance": float("nan")}])
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="every is at least 1 and tolerance not negative"):
+    with pytest.raises(PilotageError, match="every is at least 1 and tolerance not negative"):
         solve_scenario(tmp_path / "t.map.scen", **settings)  # type: ignore[arg-type]
 
 

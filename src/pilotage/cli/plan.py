@@ -54,7 +54,7 @@ def plan(
         raise PilotageError("say where to plan: --map FILE with --start X Y and --goal X Y, or --scen FILE")
     grid = OccupancyGrid.load(map)
     grid = grid.inflate(inflate) if inflate else grid
-    found = _planner(algorithm).plan(grid, start=start, goal=goal)
+    found = ALGORITHMS[algorithm]().plan(grid, start=start, goal=goal)
     if out is not None:
         from .picture import save_picture
 
@@ -62,13 +62,6 @@ def plan(
     facts = _facts(map, algorithm, found)
     print(jsonlib.dumps(facts) if json else _text(facts, out))
     return 0 if found.ok else 1
-
-
-def _planner(algorithm: Algorithm) -> AStar | Dijkstra:
-    """The planner, after one trivial query: loading compiled code is not part of the times that are shown."""
-    planner = ALGORITHMS[algorithm]()
-    planner.plan(OccupancyGrid.from_ascii([".."]), start=(0.5, 0.5), goal=(1.5, 0.5))
-    return planner
 
 
 def _facts(map: Path, algorithm: str, found: Plan) -> dict[str, Any]:
@@ -101,7 +94,7 @@ def _text(facts: dict[str, Any], out: Path | None) -> str:
 
 def _scenario(map: Path | None, scen: Path, algorithm: Algorithm, json: bool) -> int:
     """Solve every instance; 1 when any length differs from the published one."""
-    report = solve_scenario(scen, _planner(algorithm), map_path=map)
+    report = solve_scenario(scen, ALGORITHMS[algorithm](), map_path=map)
     facts = {
         "scen": str(scen),
         "algorithm": algorithm,

@@ -72,7 +72,7 @@ def odds_of_threshold(p: float) -> np.float32:
     return np.float32(np.clip(np.log(p) - np.log1p(-p), -inmost, inmost))
 
 
-def drawn(rows: Sequence[str]) -> NDArray[np.float64]:
+def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
     """Probabilities ``(ny, nx)`` of a map drawn as text, top row first; `DRAWN` holds the meaning of characters.
 
     Example:
@@ -80,6 +80,7 @@ def drawn(rows: Sequence[str]) -> NDArray[np.float64]:
         array([[ 0.,  0.],
                [ 1., nan]])
     """
+    rows = rows.strip("\n").split("\n") if isinstance(rows, str) else rows
     widths = {len(row) for row in rows}
     if len(widths) != 1:
         raise ShapeError(f"the rows of a drawn map must be equally long, not {sorted(widths)} characters")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.errors import FormatError, PilotageError, ShapeError
 from pilotage.core.raster import Raster
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 
@@ -123,7 +123,13 @@ class OccupancyGrid(GridCells):
             path: the yaml file.
             mode: "trinary" keeps free, occupied and unknown; "scale" and "raw" keep probabilities as well.
             image: name of the image; its ending chooses pgm or png.
+
+        Raises:
+            FormatError: when the name does not end in .yaml or .yml, or the image's not in .pgm or .png.
+            MissingFile: when there is no such folder.
         """
+        if Path(path).suffix.lower() not in (".yaml", ".yml"):
+            raise FormatError(f"{path}: a ROS map is a .yaml file; its image is named by image=")
         ros_map = RosMap(
             self.probability.astype(np.float32),
             self.resolution,
@@ -162,9 +168,12 @@ class OccupancyGrid(GridCells):
 
     @classmethod
     def from_ascii(
-        cls, rows: Sequence[str], resolution: float = 1.0, origin: Sequence[float] = (0.0, 0.0, 0.0)
+        cls, rows: str | Sequence[str], resolution: float = 1.0, origin: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> OccupancyGrid:
-        """A grid drawn as text, top row first: ``#`` or ``@`` occupied, ``.`` or a blank free, ``?`` unknown."""
+        """A grid drawn as text, top row first: ``#`` or ``@`` occupied, ``.`` or a blank free, ``?`` unknown.
+
+        Rows are a list of strings, or the lines of one.
+        """
         return cls.from_probability(drawn(rows), resolution, origin)
 
     # --- distances ---
@@ -353,7 +362,7 @@ class OccupancyGrid(GridCells):
             return self._boxes_of_occupied
         if unknown == "blocked":
             return self._boxes_of_not_free
-        raise ValueError(f'unknown must be "free" or "blocked", not {unknown!r}')
+        raise PilotageError(f'unknown must be "free" or "blocked", not {unknown!r}')
 
     @cached_property
     def _boxes_of_occupied(self) -> NDArray[np.uint8]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pilotage.core.errors import PilotageError
 from pilotage.core.raster import Raster
 from pilotage.maps import OccupancyGrid
 
@@ -40,7 +41,7 @@ def cost_to_go(
             the map, which is worse than every cell with a path and still finite, so that it can be interpolated.
 
     Raises:
-        ValueError: when the goal is off the map or not free, with the reason; on settings that do not exist.
+        PilotageError: when the goal is off the map or not free, with the reason; on settings that do not exist.
 
     Example:
         >>> cost_to_go(OccupancyGrid.from_ascii(["..."]), goal=(2.5, 0.5)).values
@@ -51,7 +52,7 @@ def cost_to_go(
     point = world_point(goal)
     cell = grid.world_to_cell(point).tolist()
     if reason := explain_endpoint(grid, point, cell, "goal", unknown):
-        raise ValueError(reason)
+        raise PilotageError(reason)
     terrain = None if costs is None else check_costs(costs, grid)
     with borrow(grid, unknown) as space:
         query = Query(space, terrain, 0.0, connectivity == 8)

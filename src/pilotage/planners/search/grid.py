@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import PilotageError, ShapeError
 from pilotage.core.results import Plan, PlanStatus
 from pilotage.core.sensor import find
 from pilotage.core.streams import Rng
@@ -81,7 +82,7 @@ class AStar:
     def __post_init__(self) -> None:
         check_settings(self.connectivity, self.unknown)
         if not bool(1.0 <= numbers(self.weight, "the weight") <= HIGHEST_WEIGHT):
-            raise ValueError(f"the weight must be at least 1 and at most {HIGHEST_WEIGHT:g}, not {self.weight}")
+            raise PilotageError(f"the weight must be at least 1 and at most {HIGHEST_WEIGHT:g}, not {self.weight}")
 
     def plan(
         self,
@@ -163,9 +164,9 @@ def check_grid(grid: Any) -> None:
 def check_settings(connectivity: int, unknown: str) -> None:
     """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
     if connectivity not in (4, 8):
-        raise ValueError(f"connectivity must be 4 or 8, not {connectivity!r}")
+        raise PilotageError(f"connectivity must be 4 or 8, not {connectivity!r}")
     if unknown not in ("blocked", "free"):
-        raise ValueError(f'unknown must be "blocked" or "free", not {unknown!r}')
+        raise PilotageError(f'unknown must be "blocked" or "free", not {unknown!r}')
 
 
 def _plan(
@@ -178,10 +179,11 @@ def _plan(
     weight: float,
     unknown: str,
 ) -> Plan:
+    ready(costs is not None)  # first: a budget is not spent on compiling
     began = time.perf_counter()
     check_grid(grid)
     if budget is not None and not bool(numbers(budget, "a budget") >= 0):
-        raise ValueError(f"a budget is a number of seconds, not {budget}")
+        raise PilotageError(f"a budget is a number of seconds, not {budget}")
     deadline = None if budget is None else began + budget
     ends = np.stack((world_point(start, "start"), world_point(goal)))
     cells = grid.world_to_cell(ends).tolist()
@@ -223,6 +225,16 @@ def _solved(grid: OccupancyGrid, query: Query, first: int, last: int, began: flo
         lower_bound=cost if query.weight <= 1 else min(max(bound, cost / query.weight), cost),
         stats=_stats(query.expansions, began),
     )
+
+
+@cache
+def ready(costly: bool) -> None:
+    """Compile what a query calls, or load it, with costs or without: once a process, by a trivial query."""
+    with borrow(OccupancyGrid.from_ascii([".."]), "blocked") as space:
+        query = Query(space, np.ones((1, 2)) if costly else None, 1.0, True)
+        first, last = space.index(0, 0), space.index(0, 1)
+        query.run(first, last)
+        query.path(first, last)
 
 
 class Query:

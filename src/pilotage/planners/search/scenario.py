@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, PilotageError
 from pilotage.core.results import Plan
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import OccupancyGrid
@@ -95,7 +95,7 @@ def solve_scenario(
         (1, ())
     """
     if every < 1 or not tolerance >= 0.0:
-        raise ValueError(f"every is at least 1 and tolerance not negative, not {every} and {tolerance}")
+        raise PilotageError(f"every is at least 1 and tolerance not negative, not {every} and {tolerance}")
     scenarios = read_movingai_scenarios(path)[::every]
     grid = OccupancyGrid.load(find_movingai_map(path) if map_path is None else map_path)
     planner = AStar() if planner is None else planner
