@@ -280,6 +280,8 @@ class Unbounded(PlainDynamics):
 @pytest.mark.parametrize(("change", "message"), [
     ({"samples": 0}, "samples is 0; expected a whole number above zero"),
     ({"horizon": 2.5}, "horizon is 2.5"),
+    ({"samples": "many"}, "samples is 'many'; expected a whole number"),
+    ({"threads": True}, "threads is True; expected a whole number"),
     ({"temperature": -1.0}, "temperature is -1.0; expected a positive number"),
     ({"correlation": 1.0}, r"correlation is 1.0; expected a number in \[0, 1\)"),
     ({"effective": 0.0}, "effective is 0.0; expected a share"),
@@ -423,7 +425,7 @@ def test_what_is_no_model_is_named() -> None:
         MPPI(cart(), stop)
     with pytest.raises(ModelError, match="MPPI needs a Task"):
         MPPI(cart(), lambda x, u: 0.0)
-    with pytest.raises(ShapeError, match="temperature must be numbers"):
+    with pytest.raises(ShapeError, match="temperature is not an array of numbers"):
         MPPI(cart(), stop(), temperature="hot")  # type: ignore[arg-type]
     assert "cart" in repr(MPPI(cart(), stop(), samples=9))
     assert "9 samples of 30 steps" in repr(MPPI(cart(), stop(), samples=9))

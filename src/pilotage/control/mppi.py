@@ -100,8 +100,8 @@ class MPPI:
         self._check_references(self.task)
         self.temperature, self.effective = temperature, number(effective, "effective")
         self.correlation, self.pull = number(correlation, "correlation"), number(pull, "pull")
-        self.samples, self.iterations, self.fallback = int(samples), int(iterations), fallback
         _check_counts(horizon=horizon, samples=samples, iterations=iterations, threads=threads)
+        self.samples, self.iterations, self.fallback = int(samples), int(iterations), fallback
         self._check_settings()
         action = limited(dynamics.action, getattr(task, "action", None))
         self._limits = np.stack([spread(std, action), action.low, action.high])
@@ -290,5 +290,5 @@ def spread(std: ArrayLike | None, action: Space) -> Array:
 
 def _check_counts(**counts: Any) -> None:
     for name, value in counts.items():
-        if not isinstance(value, (int, np.integer)) or value < 1:
+        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
             raise ShapeError(f"{name} is {value!r}; expected a whole number above zero")
