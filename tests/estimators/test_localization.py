@@ -199,8 +199,15 @@ def test_sentences() -> None:
         MonteCarloLocalization(grid).start()
     with pytest.raises(PilotageError, match="least and the largest"):
         MonteCarloLocalization(grid, particles=(500, 100))
-    with pytest.raises(PilotageError, match="kidnapped is a probability"):
-        MonteCarloLocalization(grid, kidnapped=1.0)
+    wrong: list[dict[str, Any]] = [{"kidnapped": 1.0}, {"candidates": 2.5}, {"candidates": -1}]
+    for one in wrong:
+        with pytest.raises(PilotageError, match="kidnapped is a probability"):
+            MonteCarloLocalization(grid, **one)
+    batch = Particles(POSE, np.zeros((2, 30, 3)))
+    with pytest.raises(ShapeError, match="one cloud, not a batch"):
+        MonteCarloLocalization(grid).update(batch, gnss(), [0.0, 0.0])
+    with pytest.raises(ModelError, match="needs Dynamics, not"):
+        MonteCarloLocalization(grid, unicycle)  # type: ignore[arg-type]
     sizes: list[dict[str, Any]] = [{"side": 0.0}, {"angle": -0.1}, {"clearance": float("nan")}]
     for size in sizes:
         with pytest.raises(PilotageError, match="must be positive, the last not negative"):

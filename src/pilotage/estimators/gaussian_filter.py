@@ -140,7 +140,11 @@ class GaussianFilter:
         clock.t = clock.t + dt if to is None else float(to)
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
+        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
+
+        Readings come in order of time, several at one instant in any order: one from before `t` of the filter is
+        refused, and nothing changes.
+        """
         link = self._links.get(id(sensor)) or self._attach(sensor)
         if type(z) is not link.quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
             z = link.reading(z)

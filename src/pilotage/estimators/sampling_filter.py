@@ -82,7 +82,11 @@ class SamplingFilter:
         self._clock.t = self._clock.t + dt if to is None else float(to)  # rounding must not pass `to`
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first."""
+        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
+
+        Readings come in order of time, several at one instant in any order: one from before `t` of the filter is
+        refused, and nothing changes.
+        """
         with self._unharmed():
             if t is not None and t != self._clock.t:
                 self.predict(to=t)

@@ -136,8 +136,9 @@ class MonteCarloLocalization:
             raise PilotageError(
                 f"alpha_slow ({self.alpha_slow}) <= alpha_fast ({self.alpha_fast}) must lie between 0 and 1"
             )
-        if not (0.0 <= self.kidnapped < 1.0 and self.candidates >= 0):
-            raise PilotageError("kidnapped is a probability below 1, and candidates a number of poses")
+        whole = isinstance(self.candidates, (int, np.integer))
+        if not (0.0 <= self.kidnapped < 1.0 and whole and self.candidates >= 0):
+            raise PilotageError("kidnapped is a probability below 1, and candidates a whole number of poses")
         if self.dynamics is not None:
             check_dynamics(self.dynamics, "MonteCarloLocalization")
             pose_indices(self.dynamics.state)
