@@ -224,6 +224,16 @@ def test_a_shifted_plan_runs_out() -> None:
     assert drive.act([1.0, 3.0]).status is ActionStatus.SOLVED
 
 
+def test_a_shifted_plan_lasts_as_long_as_it_is() -> None:
+    """Steps are counted, not calls: a clock that jumps uses the plan up, one that stands still does not."""
+    drive = MPPI(cart(), stop(dt=0.1), horizon=4, samples=50, rng=1, brake=[-1.5])
+    plan = drive.act([1.0, 3.0], t=0.0).plan
+    assert plan is not None
+    for t, wanted in ((0.3, plan[3]), (0.3, plan[3]), (0.4, [-1.5]), (0.5, [-1.5])):
+        assert np.allclose(drive.act([np.nan, 0.0], t=t).u, wanted), t
+    assert drive.act([np.nan, 0.0], t=0.5).reason.endswith("the last plan is used up; fell back to brake")
+
+
 def test_some_infinite_costs_weigh_nothing() -> None:
     drive = MPPI(cart(), Blind(stop(), LINE), horizon=10, samples=200, rng=1)
     action = drive.act([0.3, -0.5])
@@ -246,7 +256,8 @@ def test_plan_shifts_with_the_clock() -> None:
     assert plan is not None
     late = MPPI(cart(), stop(dt=0.1), horizon=6, samples=50, rng=1, brake=[0.5])
     late.act([1.0, 0.0], t=2.0)
-    assert (late.act([np.nan, 0.0], t=9.0).plan == 0.5).all()
+    assert late.act([np.nan, 0.0], t=9.0).u[0] == 0.5
+    assert (late.plan == 0.5).all()
     for t, shift in ((2.0, 0.0), (2.1, 1.0), (2.25, 2.5)):
         fresh = MPPI(cart(), stop(dt=0.1), horizon=6, samples=50, rng=1)
         fresh.act([1.0, 0.0], t=2.0)

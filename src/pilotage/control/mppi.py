@@ -120,7 +120,7 @@ class MPPI:
         self.plan[:] = self._brake
         self._last = self._brake
         self._clock: float | None = None
-        self._ahead = 0
+        self._ahead = 0.0
 
     def retarget(self, task: Any) -> None:
         """Go on with another task; nothing is compiled again when it differs in parameters only (a new clearance).
@@ -153,7 +153,7 @@ class MPPI:
             self._last = self._brake
             return Action(self._brake.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
         if self._improve(x, stages):
-            self._ahead = 0
+            self._ahead = 0.0
             self._last = self.plan[0].copy()
             cost = float(self.weights @ np.where(self.weights > 0.0, self.costs, 0.0))
             return Action(self._last.copy(), ActionStatus.SOLVED, self.plan.copy(), cost, time.perf_counter() - begun)
@@ -205,6 +205,7 @@ class MPPI:
         now = self._clock + self.dt if t is None else float(t)
         passed = max(now - self._clock, 0.0) / self.dt
         self._clock = now
+        self._ahead += passed
         whole = int(round(passed))
         steps = np.arange(len(self.plan))
         if passed >= len(steps):  # nothing of the plan is left
@@ -217,9 +218,8 @@ class MPPI:
         return now
 
     def _fall_back(self, why: str, begun: float) -> Action:
-        self._ahead += 1
         policy: str = self.fallback
-        if policy == "shift" and self._ahead >= len(self.plan):
+        if policy == "shift" and self._ahead > len(self.plan) - 1e-6:
             policy, why = "brake", f"{why}; the last plan is used up"
         u = {"hold": self._last, "shift": self.plan[0], "brake": self._brake}[policy].copy()
         self._last = u
