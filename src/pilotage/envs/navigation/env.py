@@ -19,6 +19,7 @@ from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
 from .arena import Arena, Tour
 from .robots import Robot, robot_of
+from .scenarios import Rooms
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
 
@@ -48,7 +49,16 @@ class Setting:
         robot = robot_of(robot, slip)
         tour, begin = points(goals), pose(start)
         count: Any = goals if tour is None else len(tour)
-        self.arena = Arena(grid_of(map), robot, obstacles, count, slip, tolerance=tolerance, begin=begin, tour=tour)
+        self.arena = Arena(
+            walled(grid_of(map), robot.radius),
+            robot,
+            obstacles,
+            count,
+            slip,
+            tolerance=tolerance,
+            begin=begin,
+            tour=tour,
+        )
         if begin is not None:
             self.arena.rooms.check(begin, "start")
         for i, goal in enumerate([] if tour is None else tour):
@@ -97,7 +107,8 @@ class Navigation(ModelEnv):
     Args:
         map: path of a ROS map (yaml) or MovingAI map, the name of a map that comes along ("turtlebot3_world.yaml",
             "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Occupied cells are solid, for the robot as for its
-            lidar, and the map ends in a wall. Episodes start, and have their goals, in free cells.
+            lidar. A map that is open at its edge gets a wall around it. Episodes start, and have their goals, in free
+            cells.
         robot: "differential_drive", "bicycle", or a `Robot`.
         obstacles: discs that are not on the map, placed anew in every episode.
         goals: how many places are drawn to be visited in every episode, or the places ``(K, 2)`` themselves [m]; they
@@ -219,6 +230,17 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
         known = ", ".join(sorted(found.name for found in MAPS.glob("*.yaml")))
         raise FormatError(f"there is no map {given}; give the path of a yaml file, or one of {known}")
     return _loaded(path.resolve(), path.stat().st_mtime_ns)
+
+
+def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
+    """The map with a wall around it, one cell thick, where a robot of that radius gets to its edge; else the map."""
+    if not Rooms(grid, radius).reach_the_edge():
+        return grid
+    ring = np.pad(np.zeros(grid.shape, dtype=bool), 1, constant_values=True)
+    x, y = grid.grid_to_world([-1.0, -1.0])
+    cells = np.pad(grid.log_odds, 1, constant_values=np.nan)
+    wider = OccupancyGrid(cells, grid.resolution, (x, y, grid.origin[2]), grid.occupied_thresh, grid.free_thresh)
+    return wider.with_occupied(ring)
 
 
 @lru_cache(maxsize=8)

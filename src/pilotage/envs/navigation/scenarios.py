@@ -46,6 +46,18 @@ class Rooms:
                 f"{grid!r} has no room for a robot of radius {radius:.2f} m; its free space is too narrow"
             )
 
+    def reach_the_edge(self) -> bool:
+        """Whether there are places from which the edge of the map is nearer than anything that is on it."""
+        from scipy import ndimage
+
+        free = np.pad(self.grid.free, 1)
+        if not (free[[1, -2]].any() or free[:, [1, -2]].any()):
+            return False
+        nearest: Any = ndimage.distance_transform_edt(free, return_distances=False, return_indices=True)
+        i, j = nearest[:, 1:-1, 1:-1]
+        beyond = (i == 0) | (i == len(free) - 1) | (j == 0) | (j == free.shape[1] - 1)
+        return bool(beyond[self.open].any())
+
     def scenario(
         self,
         obstacles: int,
