@@ -99,7 +99,7 @@ def test_check_tells_what_is_wrong():
         (1.0, "has shape"),
         ([1, np.nan, 1, 0, 0, 0], "NaN or infinite in yaw"),
         ([1, 2, 2, 0, 0, 0], "length 1"),
-        ("abc", "goal must be numbers"),
+        ("abc", "goal is not an array of numbers"),
     ):
         with pytest.raises(ShapeError, match=sentence):
             space.check(bad, "goal")

@@ -229,7 +229,7 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid.from_ascii(["."]).save("map.png"), "map.png: a ROS map is a .yaml file"),
         (lambda: OccupancyGrid.from_ascii(["."]).inflate(-1.0), "inflation radius"),
         (lambda: OccupancyGrid.from_ascii(["."], 1.0, (0.0, 0.0)), "origin must be three finite"),
-        (lambda: OccupancyGrid.from_ascii(["."], "wide"), "resolution must be numbers"),
+        (lambda: OccupancyGrid.from_ascii(["."], "wide"), "resolution is not an array of numbers"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, math.nan]], 1.0), "must be finite"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, 0.0]], -1.0), "radii must be finite lengths"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_discs([[0.0, 0.0]], [1.0, 2.0]), r"radii must have shape \(1,\)"),

@@ -26,7 +26,7 @@ def numbers(values: Any, name: str, dtype: Any = np.float64) -> NDArray[Any]:
     try:
         return np.asarray(values, dtype=dtype)
     except (TypeError, ValueError) as error:
-        raise ShapeError(f"{name} must be numbers: {error}") from error
+        raise ShapeError(f"{name} is not an array of numbers: {error}") from error
 
 
 def alike(*values: Any) -> tuple[Any, ...]:

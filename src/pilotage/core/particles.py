@@ -77,7 +77,8 @@ class Particles:
         w = self.weights
         mean = cast(Array, self.space.mean(self.points, w))
         d = cast(Array, self.space.minus(self.points, mean[..., None, :]))
-        return Gaussian.trusted(self.space, mean, np.einsum("...n,...ni,...nj->...ij", w, d, d))
+        a = np.sqrt(w)[..., None] * d  # with its transpose to the left, the product is symmetric to the last bit
+        return Gaussian.trusted(self.space, mean, np.swapaxes(a, -1, -2) @ a)
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` particles drawn with replacement, ``(..., n, size)``."""
