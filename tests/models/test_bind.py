@@ -235,6 +235,23 @@ def test_what_cannot_be_compiled_is_told_why(driver: Any, sentence: str) -> None
     np.testing.assert_allclose(run(driver, Wrapped(unicycle()))[1:], expected[1:], err_msg="as Python it may")
 
 
+class Careless(Wrapped):
+    """Works on its arguments in place, and gives them back."""
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        x += self.inner.step(x, u, dt) - x
+        u *= 0.0
+        return x
+
+
+def test_models_have_no_hold_on_what_drivers_hand_over() -> None:
+    x, u, y = STATE.copy(), np.array([1.0, 0.3]), np.zeros(3)
+    bind(advance, dynamics=Careless(unicycle()))(x, u, 0.1, parameters(None), y)
+    np.testing.assert_array_equal(x, STATE)
+    np.testing.assert_array_equal(u, [1.0, 0.3])
+    np.testing.assert_allclose(y, unicycle().step(STATE, u, 0.1), atol=1e-15)
+
+
 def look(x: Any, u: Any, dt: float, p: Any, c: Any, s: Any, y: Any, z: Any) -> None:
     step(x, u, dt, p, y)
     observe(y, c, s, z)

@@ -95,6 +95,36 @@ def test_all_backends_agree(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(side_by_side.T, y, atol=1e-12)
 
 
+@discrete_dynamics(state=HEIGHT, action=Space(), params={"ground": hills(4, 5)})
+def climber(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+    a, b, _ = x
+    return m.lookup_slope(p.ground, a, b, 0), m.lookup_slope(p.ground, a, b, 1), m.lookup(p.ground, a, b)
+
+
+def test_slopes_are_the_derivatives_of_values() -> None:
+    """A model may read them itself: in numpy, compiled, side by side, and in torch."""
+    torch = pytest.importorskip("torch")
+    model, ground = climber(), climber().params["ground"]
+    x, none = points(ground), np.zeros((LANES, 0))
+    y = model.step(x, none, 0.1)
+    np.testing.assert_allclose(y[:, :2], model.linearize(x, none, 0.1)[0][:, 2, :2], atol=1e-12)
+    step = 1e-6
+    for axis in (0, 1):
+        d = step * np.eye(2)[axis]
+        central = (oracle(ground, x[:, :2] + d) - oracle(ground, x[:, :2] - d)) / (2.0 * step)
+        np.testing.assert_allclose(y[:, axis], central, atol=1e-8)
+    np.testing.assert_allclose(model.step(torch.tensor(x), torch.tensor(none), 0.1), y, atol=1e-12)
+    side_by_side = np.empty((3, LANES))
+    wide = bind(probe_lanes, dynamics=model, lanes=LANES)
+    wide(np.ascontiguousarray(x.T), np.zeros((0, LANES)), 0.1, parameters(model), side_by_side)
+    np.testing.assert_allclose(side_by_side.T, y, atol=1e-12)
+    run = bind(probe, dynamics=model)
+    for i in range(LANES):
+        value = np.empty(3)
+        run(x[i], none[i], 0.1, parameters(model), value, np.empty((3, 3)), np.empty((3, 3)))
+        np.testing.assert_allclose(value, y[i], atol=1e-12)
+
+
 def test_other_rasters_are_other_parameters_only() -> None:
     small, large = walker(ground=hills(2, 2)), walker(ground=hills(50, 80))
     assert small.kernel_key == large.kernel_key
@@ -105,12 +135,13 @@ def test_nan_and_infinite_places() -> None:
     """A place that is no number has no value; one at infinity has that of the border. Nothing reads out of bounds."""
     model = walker()
     run, p = bind(probe, dynamics=model), parameters(model)
-    for place in ([np.nan, 0.0], [0.0, np.nan], [1e300, 0.0], [-1e300, 1e300]):
+    for place in ([np.nan, 0.0], [0.0, np.nan], [1e300, 0.0], [-1e300, 1e300], [np.inf, -np.inf]):
         y = np.empty(3)
         run(np.array([*place, 0.0]), np.zeros(0), 0.1, p, y, np.empty((3, 3)), np.empty((3, 3)))
-        expected = model.step([*place, 0.0], [], 0.1)
+        with np.errstate(invalid="ignore"):
+            expected = model.step([*place, 0.0], [], 0.1)
         np.testing.assert_allclose(y[2], expected[2], atol=1e-12)
-        assert np.isnan(y[2]) == any(np.isnan(place))
+        assert np.isnan(y[2]) == (any(np.isnan(place)) or all(np.isinf(place)))
 
 
 def test_lookups_of_lookups_and_shared_places() -> None:

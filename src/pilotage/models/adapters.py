@@ -1,7 +1,8 @@
 """Slots as calls of the protocols' methods, for models that cannot be traced.
 
 Drivers may hand over rows of a table that is wider than a vector; as generated code does, these take what belongs to
-the model and leave the rest.
+the model and leave the rest. Models are given copies: one that writes into its arguments, or keeps them, has no hold
+on a belief.
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ import numpy as np
 from ..core import Dynamics, ModelError, Sensor, Task
 from ..core.declared import called
 
+ONE = np.zeros(())
+
 
 def _step(dynamics: Dynamics) -> Callable[..., None]:
     n = dynamics.state.size
 
     def step(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-        y[:n] = _checked(dynamics.step(x[:n], u, dt), y[:n], "step", dynamics)
+        y[:n] = _checked(dynamics.step(x[:n].copy(), u.copy(), dt), y[:n], "step", dynamics)
 
     return step
 
@@ -28,9 +31,9 @@ def _linearized_step(dynamics: Dynamics) -> Callable[..., None]:
     n, d = dynamics.state.size, dynamics.state.dim
 
     def linearized_step(x: Any, u: Any, dt: float, p: Any, y: Any, F: Any, Q: Any) -> None:
-        F[:d, :d] = _checked(dynamics.linearize(x[:n], u, dt)[0], F[:d, :d], "linearize", dynamics)
-        Q[:d, :d] = _checked(dynamics.noise(x[:n], u, dt), Q[:d, :d], "noise", dynamics)
-        y[:n] = _checked(dynamics.step(x[:n], u, dt), y[:n], "step", dynamics)  # last: y may be x
+        F[:d, :d] = _checked(dynamics.linearize(x[:n].copy(), u.copy(), dt)[0], F[:d, :d], "linearize", dynamics)
+        Q[:d, :d] = _checked(dynamics.noise(x[:n].copy(), u.copy(), dt), Q[:d, :d], "noise", dynamics)
+        y[:n] = _checked(dynamics.step(x[:n].copy(), u.copy(), dt), y[:n], "step", dynamics)  # last: y may be x
 
     return linearized_step
 
@@ -39,7 +42,7 @@ def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
     n, d = dynamics.state.size, dynamics.state.dim
 
     def process_noise(x: Any, u: Any, dt: float, p: Any, Q: Any) -> None:
-        Q[:d, :d] = _checked(dynamics.noise(x[:n], u, dt), Q[:d, :d], "noise", dynamics)
+        Q[:d, :d] = _checked(dynamics.noise(x[:n].copy(), u.copy(), dt), Q[:d, :d], "noise", dynamics)
 
     return process_noise
 
@@ -53,7 +56,7 @@ def _observe(sensor: Sensor) -> Callable[..., None]:
     n, m = sensor.state.size, sensor.reading.size
 
     def observe(x: Any, context: Any, s: Any, z: Any) -> None:
-        z[:m] = _checked(sensor.observe(x[:n], _context(context)), z[:m], "observe", sensor)
+        z[:m] = _checked(sensor.observe(x[:n].copy(), _context(context)), z[:m], "observe", sensor)
 
     return observe
 
@@ -63,9 +66,9 @@ def _linearized_observe(sensor: Sensor) -> Callable[..., None]:
 
     def linearized_observe(x: Any, context: Any, s: Any, z: Any, H: Any, R: Any) -> None:
         c = _context(context)
-        z[:m] = _checked(sensor.observe(x[:n], c), z[:m], "observe", sensor)
-        H[:e, :d] = _checked(sensor.linearize(x[:n], c), H[:e, :d], "linearize", sensor)
-        R[:e, :e] = _checked(sensor.noise(x[:n], c), R[:e, :e], "noise", sensor)
+        z[:m] = _checked(sensor.observe(x[:n].copy(), c), z[:m], "observe", sensor)
+        H[:e, :d] = _checked(sensor.linearize(x[:n].copy(), c), H[:e, :d], "linearize", sensor)
+        R[:e, :e] = _checked(sensor.noise(x[:n].copy(), c), R[:e, :e], "noise", sensor)
 
     return linearized_observe
 
@@ -74,42 +77,42 @@ def _reading_noise(sensor: Sensor) -> Callable[..., None]:
     n, e = sensor.state.size, sensor.reading.dim
 
     def reading_noise(x: Any, context: Any, s: Any, R: Any) -> None:
-        R[:e, :e] = _checked(sensor.noise(x[:n], _context(context)), R[:e, :e], "noise", sensor)
+        R[:e, :e] = _checked(sensor.noise(x[:n].copy(), _context(context)), R[:e, :e], "noise", sensor)
 
     return reading_noise
 
 
 def _step_lanes(dynamics: Dynamics) -> Callable[..., None]:
     def step_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-        y[:] = _checked(dynamics.step(x.T, u.T, dt), y.T, "step", dynamics).T
+        y[:] = _checked(dynamics.step(x.T.copy(), u.T.copy(), dt), y.T, "step", dynamics).T
 
     return step_lanes
 
 
 def _stage_cost_lanes(task: Task) -> Callable[..., None]:
     def stage_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
-        cost[0, :] = _checked(task.cost(x.T, u.T, r), cost[0], "cost", task)
+        cost[0, :] = _checked(task.cost(x.T.copy(), u.T.copy(), r), cost[0], "cost", task)
 
     return stage_cost_lanes
 
 
 def _terminal_cost_lanes(task: Task) -> Callable[..., None]:
     def terminal_cost_lanes(x: Any, r: Any, c: Any, cost: Any) -> None:
-        cost[0, :] = _checked(task.terminal_cost(x.T, r), cost[0], "terminal_cost", task)
+        cost[0, :] = _checked(task.terminal_cost(x.T.copy(), r), cost[0], "terminal_cost", task)
 
     return terminal_cost_lanes
 
 
 def _stage_cost(task: Task) -> Callable[..., float]:
     def stage_cost(x: Any, u: Any, r: Any, c: Any) -> float:
-        return float(task.cost(x, u, r))
+        return float(_checked(task.cost(x.copy(), u.copy(), r), ONE, "cost", task))
 
     return stage_cost
 
 
 def _terminal_cost(task: Task) -> Callable[..., float]:
     def terminal_cost(x: Any, r: Any, c: Any) -> float:
-        return float(task.terminal_cost(x, r))
+        return float(_checked(task.terminal_cost(x.copy(), r), ONE, "terminal_cost", task))
 
     return terminal_cost
 

@@ -51,7 +51,7 @@ class Layout:
             if shape == ():
                 return graph.input(group, start)
             flat = [graph.input(group, start + i) for i in range(int(np.prod(shape)))]
-            return tuple(flat) if len(shape) == 1 else _rows(flat, shape[1])
+            return tuple(flat) if len(shape) == 1 else _rows(flat, *shape)
 
         return Values({name: entry(name) for name in self.shapes})
 
@@ -154,5 +154,5 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
     return array.shape
 
 
-def _rows(flat: list[Any], columns: int) -> tuple[tuple[Any, ...], ...]:
-    return tuple(tuple(flat[i : i + columns]) for i in range(0, len(flat), columns))
+def _rows(flat: list[Any], rows: int, columns: int) -> tuple[tuple[Any, ...], ...]:
+    return tuple(tuple(flat[columns * i : columns * (i + 1)]) for i in range(rows))
