@@ -206,6 +206,20 @@ def test_batches_that_do_not_fit(estimator: Any) -> None:
         estimator.update(three, None, [0.0, 0.0])
 
 
+@pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=20)], ids=["EKF", "UKF", "PF"])
+def test_contexts_of_mounted_sensors(estimator: Any) -> None:
+    """What a sensor written in Python says of its context counts on a bigger state, too."""
+
+    class Beacon(PlainSensor):
+        context_size = 2
+
+    car, sensor = bicycle(), Beacon(SONAR)
+    belief = Gaussian.of(car.state, [0.0, 0.0, 0.0, 1.0], std=0.3)
+    with pytest.raises(ShapeError, match="needs a context of 2 numbers"):
+        estimator.update(belief, sensor, [5.0, 0.9])
+    assert estimator.update(belief, sensor, [5.0, 0.9], [[3.0, 4.0], [3.1, 4.1]]).accepted.shape == (2,)
+
+
 @pytest.mark.parametrize("axes", [(), (0,), (1,), (3, 1, 2)])
 @pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=20)], ids=["EKF", "UKF", "PF"])
 def test_leading_axes(estimator: Any, axes: Any) -> None:

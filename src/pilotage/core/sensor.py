@@ -113,6 +113,9 @@ class SelectedSensor(Sensor):
         self.name = called(inner)
         self.state = space
         self.reading = inner.reading
+        size: int | None = getattr(inner, "context_size", None)
+        if size is not None:  # how many numbers a context has, where the sensor says so
+            self.context_size = size
         self._index = np.array([find(name, space, self.name) for name in inner.state.names], dtype=np.intp)
         self._constant = self._selection()
 

@@ -135,6 +135,6 @@ def predict_belief(b: Any, u: Any, dt: float, p: Any, w: Any) -> int:
 
 
 @_slot
-def update_belief(b: Any, z: Any, context: Any, s: Any, gates: Any, out: Any, w: Any) -> int:
+def update_belief(b: Any, z: Any, context: Any, s: Any, gates: Any, w: Any) -> int:
     """Update a packed belief in place. Filled with a driver, by `bind(..., fill=...)`."""
     return 0
