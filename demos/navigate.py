@@ -59,9 +59,10 @@ class Robot:
     # perceive
 
     def reset(self, *, seed: int | None = None) -> None:
-        self.filter = self.localization.start(rng=seed)
+        self.draw = np.random.default_rng(seed)
+        self.filter = self.localization.start(rng=self.draw)
         self.layer, self.ticks, self.target = ObstacleLayer(self.grid), 0, np.full(2, np.nan)
-        self.patient, self.trail = True, list[Any]()
+        self.patient, self.again, self.trail = True, False, list[Any]()
 
     def perceive(self, observation: Any, u: Any, t: float) -> Any:
         began = time.perf_counter()
@@ -75,8 +76,21 @@ class Robot:
         elif np.trace(belief.estimate.cov[:2, :2]) < 0.1**2:
             self.layer = self.layer.seen(belief.estimate.mean, self.scan, self.angles, self.lidar.max_range)
         self.near = self.layer.clearance(belief.estimate.mean, WINDOW)
+        self.watch(belief.estimate.mean[:2])
         self.spent["perceive"].append(time.perf_counter() - began)
         return belief
+
+    def watch(self, here: Any) -> None:
+        """Notice that it gets nowhere: try again closer to obstacles, and if that does not help either, be lost."""
+        if not self.sure or not np.array_equal(self.goal, self.target):
+            self.target, self.trail, self.patient = self.goal, [], True
+            return
+        self.trail.append(here)
+        if len(self.trail) <= 50 or np.ptp(self.trail[-50:], axis=0).max() >= 0.6:
+            return
+        if not self.patient:  # it is not where it thinks it is
+            self.filter, self.ticks = self.localization.start(t=self.filter.t, rng=self.draw), 0
+        self.patient, self.again, self.trail = not self.patient, True, []
 
     @property
     def sure(self) -> bool:
@@ -87,7 +101,7 @@ class Robot:
     def plan(self, belief: Any) -> Plan:
         if not self.sure:
             return Plan(PlanStatus.INVALID, reason="the robot is not sure where it is")
-        began, plan, merged = time.perf_counter(), None, self.layer.merged
+        began, plan, merged, self.again = time.perf_counter(), None, self.layer.merged, False
         costs = merged.soft_costs(4.0 * self.radius, peak=5.0)
         for gap in GAPS:
             plan = AStar().plan(merged.inflate(self.radius + gap), belief, self.goal, costs=costs)
@@ -98,12 +112,10 @@ class Robot:
         return plan
 
     def valid(self, plan: Plan, belief: Any) -> bool:
-        """Whether it is still the goal, the way ahead is clear, and the robot is on it."""
-        if not self.sure or plan.path is None or not np.array_equal(self.goal, self.target):
+        """Whether it leads to the goal, the way ahead is clear, and the robot is on it."""
+        if not self.sure or self.again or plan.path is None:
             return False
-        self.trail.append(belief.estimate.mean[:2])
-        if len(self.trail) > 50 and np.ptp(self.trail[-50:], axis=0).max() < 0.6:
-            self.patient, self.trail = False, []  # stuck before a gap: try again, closer to obstacles
+        if np.hypot(*(plan.path[-1, :2] - self.goal)) > self.grid.resolution:
             return False
         away = np.hypot(*(plan.path[:, :2] - belief.estimate.mean[:2]).T)
         ahead = plan.path[int(away.argmin()) :][:60, :2]
@@ -112,9 +124,8 @@ class Robot:
     # act
 
     def pursue(self, plan: Plan) -> Robot.Driver:
-        self.patient = self.patient or not np.array_equal(self.goal, self.target)
-        self.target, margin = self.goal, 0.2 if self.patient else 0.05
-        settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15}
+        margin = 0.2 if self.patient else 0.05
+        settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15, "turn_rate": 1.0}
         self.mppi.retarget(follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings))
         return Robot.Driver(self)
 

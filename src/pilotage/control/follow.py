@@ -22,7 +22,7 @@ Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 CHORD_SECONDS = 1.0
 """The direction of the path is that of a chord which takes so long to drive, as paths on grids are all corners."""
-TURNED = math.radians(45.0)
+TURNED = math.radians(15.0)
 """A robot that faces so near to the direction of the path drives and turns at once."""
 WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "collision": 1000.0, "final": 4.0}
 
