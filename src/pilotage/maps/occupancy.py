@@ -284,7 +284,11 @@ class OccupancyGrid(GridCells):
         miss: float = 0.4,
         clamp: tuple[float, float] = (0.12, 0.97),
     ) -> OccupancyGrid:
-        """A copy to which lidar scans from known poses have been added, by the rule of `mapping.Evidence`.
+        """A copy to which lidar scans from known poses have been added.
+
+        ::
+
+            l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
 
         In each scan a cell changes once, and an end outweighs a passage.
 
@@ -295,6 +299,8 @@ class OccupancyGrid(GridCells):
             max_range: of the sensor [m].
             hit, miss: probabilities of being occupied that one beam speaks for.
             clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
+
+        Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
 
         Example:
             >>> unseen = OccupancyGrid.from_probability([[np.nan] * 4], resolution=1.0)
