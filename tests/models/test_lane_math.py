@@ -93,8 +93,30 @@ def test_ends_of_the_line() -> None:
     assert all(math.isnan(v) for v in (exp(math.nan), log(math.nan), log(-1.0), sin(math.nan), sin(math.inf)))
 
 
+def test_what_is_no_number_stays_none() -> None:
+    """No polynomial makes a number of NaN, or of an argument outside its domain."""
+    for name in ("sin", "cos", "tan", "exp", "log", "tanh", "sinh", "cosh", "asin", "acos", "atan", "wrap", "floor"):
+        assert math.isnan(STRICT[f"lane_{name}"](math.nan)), name
+    for name in ("atan2", "hypot", "mod"):
+        assert math.isnan(STRICT[f"lane_{name}"](math.nan, 1.0)), name
+        assert math.isnan(STRICT[f"lane_{name}"](1.0, math.nan)), name
+    for beyond in (1.0 + 1e-15, -2.0, 1e300, math.inf):
+        assert math.isnan(STRICT["lane_asin"](beyond))
+        assert math.isnan(STRICT["lane_acos"](beyond))
+    assert math.isnan(STRICT["lane_sin"](1e300))
+    assert math.isnan(STRICT["lane_cos"](-1e300))
+
+
+def test_large_angles() -> None:
+    a = DRAW.uniform(-1e8, 1e8, N)
+    for name in ("sin", "cos"):
+        got = np.array([STRICT[f"lane_{name}"](v) for v in a])
+        assert np.max(np.abs(got - getattr(np, name)(a))) < 1e-12, name
+
+
 def test_wrap() -> None:
     wrap = STRICT["lane_wrap"]
+    assert all(-math.pi < wrap(a) <= math.pi for a in (1e16, -1e16, 1e300, -1e300))
     assert wrap(math.pi) == math.pi == wrap(-math.pi)
     for a in DRAW.uniform(-50.0, 50.0, N):
         assert -math.pi < wrap(a) <= math.pi

@@ -44,7 +44,7 @@ def cache_folder() -> Path:
 
 
 def clear_cache() -> int:
-    """Delete all generated and compiled code; returns the number of files. What is loaded stays loaded."""
+    """Delete all generated and compiled code of this version; the number of files. What is loaded stays loaded."""
     files = [f for f in cache_folder().rglob("*") if f.is_file()]
     for file in files:
         file.unlink(missing_ok=True)
