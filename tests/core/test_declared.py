@@ -105,3 +105,22 @@ def test_errors_name_the_sensor_behind_a_bigger_state() -> None:
             sensor.on(Space("theta: angle"))
     with pytest.raises(SpaceError, match=r"'x', which Tape reads, could be any of front.x, rear.x"):
         Tape().on(Space("front: SE2", "rear: SE2"))
+
+
+def test_errors_inside_properties_are_their_own() -> None:
+    """Python asks `__getattr__` when a property fails with an AttributeError; what failed must be seen all the same."""
+
+    class Cart(Dynamics):
+        state = action = Space("x [m]")
+
+        @property
+        def gain(self) -> float:
+            return [].missing  # type: ignore[attr-defined, no-any-return]
+
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return x
+
+    with pytest.raises(AttributeError, match="'list' object has no attribute 'missing'"):
+        Cart().gain  # noqa: B018
+    with pytest.raises(AttributeError, match="'Cart' object has no attribute 'gains'"):
+        Cart().gains  # noqa: B018

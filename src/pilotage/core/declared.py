@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +41,10 @@ class Declared:
     if not TYPE_CHECKING:  # to a type checker, every attribute would seem to exist
 
         def __getattr__(self, name: str) -> Any:
+            member = inspect.getattr_static(type(self), name, None)
+            if isinstance(member, (property, cached_property)):
+                # It is there, and an AttributeError inside it led here: ask again, for the error itself.
+                return member.__get__(self, type(self))
             kind = type(self).__name__
             if name in SPACES:
                 raise MissingSpace(
