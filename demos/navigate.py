@@ -205,7 +205,7 @@ def judge(run: NavigationRun, collided: bool) -> dict[str, float]:
         "collisions": float(collided),
         "seconds": float(run.times[-1]),
         "metres": float(np.hypot(*np.diff(run.truth[:, :2], axis=0).T).sum()),
-        "sure": float(run.times[run.found]),
+        "sure": float(run.times[run.found]) if run.known.any() else np.inf,
         "position": float(np.sqrt(np.mean(e[:, 0] ** 2 + e[:, 1] ** 2))) if len(e) else np.inf,
         "heading": float(np.degrees(np.sqrt(np.mean(e[:, 2] ** 2)))) if len(e) else np.inf,
         "nees": float(np.mean(np.einsum("ti,ti->t", e, np.linalg.solve(P, e[..., None])[..., 0])))
@@ -220,11 +220,14 @@ def report(name: str, run: NavigationRun, found: dict[str, float], spent: dict[s
         ("goals reached", f"{found['goals']:.0f} of {len(run.goals)}"),
         ("collisions", f"{found['collisions']:.0f}"),
         ("drove", f"{found['metres']:.1f} m in {found['seconds']:.1f} s, past {len(run.obstacles)} unmapped obstacles"),
-        ("sure where it is", f"after {found['sure']:.1f} s"),
-        ("position RMSE", f"{100 * found['position']:.1f} cm"),
-        ("heading RMSE", f"{found['heading']:.2f} deg"),
-        ("NEES", f"{found['nees']:.1f} (3 is honest)"),
+        ("sure where it is", f"after {found['sure']:.1f} s" if run.known.any() else "never"),
     ]
+    if run.known.any():
+        lines += [
+            ("position RMSE", f"{100 * found['position']:.1f} cm"),
+            ("heading RMSE", f"{found['heading']:.2f} deg"),
+            ("NEES", f"{found['nees']:.1f} (3 is honest)"),
+        ]
     for stage, seconds in spent.items():
         median, worst = 1e3 * np.quantile(seconds or [0.0], [0.5, 0.99])
         lines.append((f"{stage} takes", f"{median:.2f} ms, 99 % below {worst:.1f} ms ({len(seconds)} times)"))
@@ -255,7 +258,8 @@ def main(
         found, stem = judge(run, collided), Path(name).stem
         print(report(stem, run, found, spent))
         out.mkdir(parents=True, exist_ok=True)
-        title = f"{stem}: {found['goals']:.0f} of {goals} goals, {100 * found['position']:.1f} cm RMSE"
+        sure = f"{100 * found['position']:.1f} cm RMSE" if run.known.any() else "never sure where it was"
+        title = f"{stem}: {found['goals']:.0f} of {goals} goals, {sure}"
         navigation_picture(run, title=title).savefig(out / f"{stem}.png")
         written = [out / f"{stem}.png"]
         if not no_animation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,13 @@ def test_runs_replay() -> None:
 def test_no_such_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "navigate", "--map", "atlantis.yaml", "--out", str(tmp_path)]) == 2
     assert "atlantis.yaml" in capsys.readouterr().err
+
+
+def test_a_robot_that_never_knew_where_it_was_is_reported_so() -> None:
+    demo = load()
+    run, spent, collided = demo.drive("turtlebot3_world.yaml", 2, 1)  # pyright: ignore[reportAttributeAccessIssue]
+    lost = dataclasses.replace(run, known=np.zeros_like(run.known))
+    said = demo.report("map", lost, demo.judge(lost, collided), spent)  # pyright: ignore[reportAttributeAccessIssue]
+    assert "sure where it is  never" in said
+    assert "inf" not in said
+    assert "RMSE" not in said
