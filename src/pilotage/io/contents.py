@@ -22,14 +22,13 @@ def contents(path: str | os.PathLike[str]) -> bytes:
         pilotage.core.errors.MissingFile: there is no file depott.yaml in ...
     """
     try:
-        file = Path(path)
-        return file.read_bytes()
+        return Path(path).read_bytes()
     except TypeError:
         raise FormatError(f"{path!r} is no path of a file; give a string or a pathlib.Path") from None
     except IsADirectoryError:
         raise FormatError(f"{path} is a folder; the name of a file was expected") from None
     except FileNotFoundError:
-        raise MissingFile(_missing(file)) from None
+        raise MissingFile(_missing(Path(path))) from None
 
 
 def _missing(file: Path) -> str:
