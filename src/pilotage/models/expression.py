@@ -38,6 +38,10 @@ CONDITIONS = {"lt", "le", "eq", "ne", "and", "or", "not"}
 TRACER = {f"{__package__}.{name}" for name in ("expression", "graph", "tracer")}
 
 
+class NoSuchPart(ModelError, AttributeError):
+    """An attribute or a method that a model asks of one of its values."""
+
+
 class Expr:
     """One node of a `Graph`: a scalar that is not known yet. Arithmetic on it makes new nodes.
 
@@ -159,6 +163,12 @@ class Expr:
             "as lists of values and products as sums over them"
         )
 
+    def __getattr__(self, name: str) -> Any:
+        raise NoSuchPart(
+            f"{where_called()} asks .{name} of a model value; each is a single number and has nothing but arithmetic "
+            "and comparisons, functions are those of the namespace m"
+        )
+
     __float__ = __int__ = __index__ = __complex__ = _no_number
     __round__ = __trunc__ = __floor__ = __ceil__ = _no_number
     __iter__ = __len__ = __getitem__ = __array__ = _no_list
@@ -183,10 +193,14 @@ class Expr:
         return f"{self.op}({', '.join(a._text(depth - 1) for a in self.args)})" if depth else f"{self.op}(...)"
 
 
+def _not_of_the_model(module: str) -> bool:
+    return module in TRACER or module.split(".")[0] == "numpy"
+
+
 def where_called() -> str:
-    """File, line and text of the innermost frame outside the tracer: the line of the model that errs."""
+    """File, line and text of the innermost frame outside the tracer and numpy: the line of the model that errs."""
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
-    while frame.f_back is not None and frame.f_globals.get("__name__") in TRACER:
+    while frame.f_back is not None and _not_of_the_model(str(frame.f_globals.get("__name__"))):
         frame = frame.f_back
     name, line = frame.f_code.co_filename, frame.f_lineno
     return f"{name}, line {line} (`{linecache.getline(name, line).strip()}`)"
