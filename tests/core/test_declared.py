@@ -68,10 +68,47 @@ def test_an_answer_of_another_shape_is_a_sentence() -> None:
     class Silent(Settled):
         def step(self, x: Any, u: Any, dt: float) -> Any: ...
 
-    for kind, said in ((Short, r"an array of shape \(4, 1\)"), (Silent, "None")):
+    class Listing(Settled):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return [x[..., 0], x[..., 1]]
+
+    for kind, said in ((Short, r"an array of shape \(4, 1\)"), (Silent, "None"), (Listing, "a list")):
         sentence = rf"{kind.__name__}.step returned {said}; an array \(..., 2\) of x, vx was expected"
         with pytest.raises(ModelError, match=sentence):
             kind(WIDE, Space()).linearize(np.zeros(2), np.zeros(0), 0.1)
+
+
+def test_an_error_inside_a_property_is_its_own() -> None:
+    class Roundabout(Settled):
+        @property
+        def wheels(self) -> Any:
+            return [4].count_them  # type: ignore[attr-defined]
+
+    class Borrowed(Forgetful):
+        @property
+        def state(self) -> Any:  # type: ignore[override]
+            return [].names  # type: ignore[attr-defined]
+
+    with pytest.raises(AttributeError, match="no attribute 'count_them'"):
+        _ = Roundabout(WIDE, Space()).wheels
+    with pytest.raises(AttributeError, match="no attribute 'names'"):
+        _ = Borrowed().state
+
+
+def test_a_noise_of_another_shape_is_a_sentence() -> None:
+    class Loose(Tape):
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return x
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return 0.1
+
+    loose = Loose().on(WIDE)
+    for call in (lambda: loose.log_prob([0.0], np.zeros((3, 2))), lambda: loose.sample(np.zeros(2), rng=1)):
+        with pytest.raises(
+            ModelError, match=r"Loose.noise returned an array of shape \(\); a covariance \(..., 1, 1\)"
+        ):
+            call()
 
 
 def test_other_attributes_are_missing_as_ever() -> None:

@@ -12,6 +12,7 @@ from .errors import ModelError
 from .space import Space
 
 SPACES = ("state", "action", "reading")
+COLLECTIONS = ("a list", "a tuple", "a dict")
 PLAIN = (str, bytes, int, float, tuple, list, dict, np.ndarray)
 
 
@@ -46,11 +47,12 @@ class Declared:
                 # It is there, and an AttributeError inside it led here: ask again, for the error itself.
                 return member.__get__(self, type(self))
             kind = type(self).__name__
-            if name in SPACES:
+            if name in SPACES and not hasattr(type(self), name):
                 raise MissingSpace(
                     f"{kind} has no {name}; declare it: {name} = Space(...), in the class or its __init__"
                 )
-            raise AttributeError(f"{kind!r} object has no attribute {name!r}")
+            # Where a property raised an AttributeError of its own, this raises that one again.
+            return object.__getattribute__(self, name)
 
 
 def called(model: Any) -> str:
@@ -75,7 +77,8 @@ def answered(value: Any, space: Space, model: Any, method: str) -> Any:
     """
     shape = getattr(value, "shape", ())
     if len(shape) == 0 or shape[-1] != space.size:
-        given = f"an array of shape {tuple(shape)}" if shape else f"{value!r}"
+        kind = f"a {type(value).__name__}"
+        given = "None" if value is None else kind if kind in COLLECTIONS else f"an array of shape {np.shape(value)}"
         raise ModelError(
             f"{called(model)}.{method} returned {given}; an array (..., {space.size}) of {', '.join(space.names)} was "
             "expected"

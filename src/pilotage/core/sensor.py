@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .arrays import alike
 from .belief import Array
 from .declared import Declared, answered, called, names_of
-from .errors import SpaceError
+from .errors import ModelError, SpaceError
 from .gaussian import log_normal
 from .linearize import jacobian
 from .scatter import scattered
@@ -69,7 +69,7 @@ class Sensor(Declared, ABC):
         """
         seen = measured(self.reading, z)
         d = cast(Array, self.reading.minus(z, self._expected(x, context)))
-        noise = np.asarray(self.noise(x, context), dtype=np.float64)
+        noise = self._spread(x, context)
         if seen.all():
             return log_normal(d, noise)
         # A component that was not measured counts as 0 with unit variance, which leaves only its share of the constant.
@@ -85,10 +85,18 @@ class Sensor(Declared, ABC):
         """
         z = np.asarray(self._expected(x, context), dtype=np.float64)
         e = generator(rng).standard_normal((*z.shape[:-1], self.reading.dim))
-        return scattered(self.reading, z, self.noise(x, context), e)
+        return scattered(self.reading, z, self._spread(x, context), e)
 
     def _expected(self, x: Any, context: Any) -> Any:
         return answered(self.observe(x, context), self.reading, self, "observe")
+
+    def _spread(self, x: Any, context: Any) -> Array:
+        R, d = np.asarray(self.noise(x, context), dtype=np.float64), self.reading.dim
+        if R.shape[-2:] != (d, d):
+            raise ModelError(
+                f"{called(self)}.noise returned an array of shape {R.shape}; a covariance (..., {d}, {d}) was expected"
+            )
+        return R
 
     def on(self, space: Space) -> Sensor:
         """This sensor reading its components by name from states of a bigger space.
