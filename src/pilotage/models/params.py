@@ -59,13 +59,13 @@ class Parameters(Mapping[str, Any]):
 
         `settings` are the names that the owner takes beside its parameters.
         """
-        known = [*self, *settings]
         for name in given:
-            if name not in self:
+            if name not in self._entries:
+                known = [*self, *settings]
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ModelError(f"{owner} has no parameter {name!r}; it has {_listed(known)}{hint}")
-        return Parameters({**self, **given}, self._positive)
+        return Parameters({**self._entries, **given}, self._positive) if given else self
 
     def __getitem__(self, name: str) -> Any:
         return self._entries[name]
@@ -101,6 +101,8 @@ def _listed(names: Iterable[str]) -> str:
 
 def _above_zero(value: Any) -> bool:
     """Whether all of `value` is; what is no number at all is refused elsewhere."""
+    if type(value) is float:
+        return value > 0.0
     try:
         return bool(np.all(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float) > 0.0))
     except (TypeError, ValueError):
