@@ -24,7 +24,7 @@ from pilotage.models import (
     sensor,
     unicycle,
 )
-from pilotage.models.slots import (
+from pilotage.models.binding.slots import (
     ND,
     NE,
     linearized_observe,

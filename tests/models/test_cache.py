@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from pilotage.models import bicycle, bind, cache_folder, clear_cache, parameters
-from pilotage.models.cache import forgive, load_source
-from pilotage.models.slots import step
+from pilotage.models.binding.cache import forgive, load_source
+from pilotage.models.binding.slots import step
 
 SCRIPT = """
 import sys

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from pilotage.core import Space
-from pilotage.models import cache, dynamics
-from pilotage.models.bind import bind
+from pilotage.models import dynamics
+from pilotage.models.binding import cache
+from pilotage.models.binding.bind import bind
 
 
 def test_compiling_is_announced(

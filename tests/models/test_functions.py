@@ -10,14 +10,14 @@ import pytest
 
 from pilotage.core import Space, numpy_math, torch_math
 from pilotage.models import STRICT, bind, discrete_dynamics, parameters
-from pilotage.models.derivative import derivative
-from pilotage.models.emit import Signature, in_place
-from pilotage.models.emit_lanes import lanes
-from pilotage.models.emit_module import helpers_of
-from pilotage.models.graph import Graph
-from pilotage.models.slots import step, step_lanes
-from pilotage.models.tracer import SymbolicMath
-from pilotage.models.vectorized import Vectorized
+from pilotage.models.binding.emit_module import helpers_of
+from pilotage.models.binding.slots import step, step_lanes
+from pilotage.models.tracing.derivative import derivative
+from pilotage.models.tracing.emit import Signature, in_place
+from pilotage.models.tracing.emit_lanes import lanes
+from pilotage.models.tracing.graph import Graph
+from pilotage.models.tracing.tracer import SymbolicMath
+from pilotage.models.tracing.vectorized import Vectorized
 
 torch = pytest.importorskip("torch")
 

@@ -11,12 +11,12 @@ import pytest
 
 from pilotage.core import numpy_math, torch_math
 from pilotage.models import FAST, STRICT
-from pilotage.models.derivative import derivative
-from pilotage.models.emit import Signature, in_place
-from pilotage.models.emit_lanes import lanes
-from pilotage.models.graph import Graph
-from pilotage.models.tracer import SymbolicMath
-from pilotage.models.vectorized import Vectorized
+from pilotage.models.tracing.derivative import derivative
+from pilotage.models.tracing.emit import Signature, in_place
+from pilotage.models.tracing.emit_lanes import lanes
+from pilotage.models.tracing.graph import Graph
+from pilotage.models.tracing.tracer import SymbolicMath
+from pilotage.models.tracing.vectorized import Vectorized
 
 from .test_functions import compiled
 

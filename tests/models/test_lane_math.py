@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from pilotage.models import lane_math
+from pilotage.models.binding import lane_math
 
 mpmath = pytest.importorskip("mpmath")  # comes with sympy
 

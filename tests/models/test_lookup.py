@@ -10,7 +10,7 @@ import scipy.ndimage
 
 from pilotage.core import ModelError, Raster, Space, jacobian
 from pilotage.models import bind, discrete_dynamics, parameters, task
-from pilotage.models.slots import linearized_step, stage_cost, stage_cost_lanes, step_lanes
+from pilotage.models.binding.slots import linearized_step, stage_cost, stage_cost_lanes, step_lanes
 
 PLANE, HEIGHT = Space("x y [m]"), Space("x y [m]", "height [m]")
 LANES = 40

@@ -13,7 +13,7 @@ import pytest
 
 from pilotage.core import Space
 from pilotage.models import LinearDynamics, dynamics, sensor
-from pilotage.models.expression import Expr
+from pilotage.models.tracing.expression import Expr
 
 THREADS = 4
 

@@ -10,8 +10,8 @@ import pytest
 
 from pilotage.core import ModelError, Space
 from pilotage.models import bicycle, discrete_dynamics, dynamics, sensor
-from pilotage.models.graph import Graph
-from pilotage.models.tracer import SymbolicMath
+from pilotage.models.tracing.graph import Graph
+from pilotage.models.tracing.tracer import SymbolicMath
 
 LINE = Space("a b c d")
 

@@ -25,7 +25,7 @@ def gather() -> dict[str, Any]:
     """Everything `pilotage info` tells, as plain values."""
     import numba
 
-    from pilotage.models.cache import cache_folder
+    from pilotage.models.binding.cache import cache_folder
 
     core, extras = requirements()
     return {

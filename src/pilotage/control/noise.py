@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..models.lane_math import lane_cos, lane_log, lane_sin
-from ..models.slots import LANES
+from ..models.binding.lane_math import lane_cos, lane_log, lane_sin
+from ..models.binding.slots import LANES
 
 WORD = 0xFFFFFFFF
 TO_UNIT = 2.0**-32

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..models.lane_math import lane_exp
-from ..models.slots import LANES, NU, NX, stage_cost_lanes, step_lanes, terminal_cost_lanes
+from ..models.binding.lane_math import lane_exp
+from ..models.binding.slots import LANES, NU, NX, stage_cost_lanes, step_lanes, terminal_cost_lanes
 from .noise import coloured, normals
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..models.slots import ND, NE, linearized_observe, linearized_step, reading_minus, state_plus
+from ..models.binding.slots import ND, NE, linearized_observe, linearized_step, reading_minus, state_plus
 from .algebra import (
     cholesky,
     drop_unmeasured,

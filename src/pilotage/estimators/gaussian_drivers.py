@@ -9,7 +9,7 @@ code leaves the belief as it was.
 
 from __future__ import annotations
 
-from ..models.slots import ND, NE, NU, NX, NZ, predict_belief, update_belief
+from ..models.binding.slots import ND, NE, NU, NX, NZ, predict_belief, update_belief
 
 
 def predict_one(b, u, dt, p, w):

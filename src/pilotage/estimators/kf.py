@@ -18,7 +18,7 @@ import numpy as np
 
 from ..core import Dynamics, Gaussian, ModelError, Sensor
 from ..models import bind, parameters
-from ..models.slots import ND, NE, observe, step
+from ..models.binding.slots import ND, NE, observe, step
 from .ekf import ekf_predict, ekf_scratch, ekf_update
 from .gaussian_estimator import Drivers, GaussianEstimator
 from .kernels import kept, kernel_key

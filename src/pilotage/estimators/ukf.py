@@ -21,7 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..core import ModelError
-from ..models.slots import (
+from ..models.binding.slots import (
     ND,
     NE,
     NX,

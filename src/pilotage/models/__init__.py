@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from .arm import planar_arm as planar_arm
-from .bind import FAST as FAST
-from .bind import STRICT as STRICT
-from .bind import bind as bind
-from .bind import parameters as parameters
-from .cache import cache_folder as cache_folder
-from .cache import clear_cache as clear_cache
+from .binding.bind import FAST as FAST
+from .binding.bind import STRICT as STRICT
+from .binding.bind import bind as bind
+from .binding.bind import parameters as parameters
+from .binding.cache import cache_folder as cache_folder
+from .binding.cache import clear_cache as clear_cache
 from .dynamics_family import discrete_dynamics as discrete_dynamics
 from .dynamics_family import dynamics as dynamics
 from .inertial import accelerometer as accelerometer

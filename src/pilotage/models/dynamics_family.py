@@ -8,8 +8,8 @@ from typing import Any, ClassVar, final
 from ..core.errors import ModelError
 from ..core.space import Space
 from .family import Family
-from .functions import Body, NoiseBody, Spread
 from .traced_dynamics import TracedDynamics, limited
+from .tracing.functions import Body, NoiseBody, Spread
 
 
 @final

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from ..core.errors import ModelError
 from ..core.space import Space
-from .functions import takes
 from .params import Parameters
+from .tracing.functions import takes
 
 Member = TypeVar("Member")
 COPIED = ("__module__", "__name__", "__qualname__", "__doc__")

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..core.errors import ModelError
 from ..core.raster import Raster
-from .graph import Graph
 from .params import Values
-from .tracer import RasterSymbol
+from .tracing.graph import Graph
+from .tracing.tracer import RasterSymbol
 
 HEADER = 8  # numbers that describe a raster, see `scalar.raster_cell`
 

@@ -165,7 +165,7 @@ class LinearDynamics(Dynamics):
         return self._at(dt).vector(dt)
 
     def generated(self, slot: str) -> str | None:
-        """Source of a slot of `pilotage.models.slots` for linear dynamics of this size."""
+        """Source of a slot of `pilotage.models.binding.slots` for linear dynamics of this size."""
         if self.state.size > UNROLLED and slot in ("step", "linearized_step", "process_noise"):
             return looped(slot, self.state, self.action.size)
         return self._any.generated(slot)

@@ -8,10 +8,10 @@ from typing import Any, ClassVar, final
 from ..core.errors import ModelError
 from ..core.space import Space
 from .family import Family
-from .functions import Body, NoiseBody, Spread
 from .mounting import names_read
 from .params import whole
 from .traced_sensor import TracedSensor
+from .tracing.functions import Body, NoiseBody, Spread
 
 
 @final

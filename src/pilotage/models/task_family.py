@@ -8,10 +8,10 @@ from typing import Any, ClassVar, final
 from ..core.belief import Belief
 from ..core.space import Space
 from .family import Family
-from .functions import takes
 from .mounting import names_read
 from .params import whole
 from .traced_task import Reference, StageBody, TerminalBody, TracedTask
+from .tracing.functions import takes
 
 
 @final

@@ -26,19 +26,19 @@ from ..core.errors import ModelError, ShapeError
 from ..core.mathematics import math_for, torch_if_tensor
 from ..core.seconds import seconds
 from ..core.space import Space
-from .bind import bind
-from .emit import Signature, in_place
-from .emit_lanes import lanes
-from .functions import Body, NoiseBody, Spread, counted, densities, square, takes
+from .binding.bind import bind
+from .binding.slots import step
 from .integrators import integrator
 from .layout import Layout, Supply
 from .params import Parameters, Values
 from .portable import portable, restored
 from .sharing import derived, one_per_recipe
-from .slots import step
-from .tangent import seeds, tangent_jacobian
-from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
+from .tracing.emit import Signature, in_place
+from .tracing.emit_lanes import lanes
+from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes
+from .tracing.tangent import seeds, tangent_jacobian
+from .tracing.tracer import Expr, Graph, SymbolicMath
+from .tracing.vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
 
 NOISE, ACTION_NOISE = "noise_density", "action_noise"
 
@@ -163,7 +163,7 @@ class TracedDynamics(Dynamics):
         return self._supply.vector()
 
     def generated(self, slot: str) -> str | None:
-        """Source of a slot of `pilotage.models.slots` for these dynamics."""
+        """Source of a slot of `pilotage.models.binding.slots` for these dynamics."""
         return self._trace.source(slot)
 
     @property

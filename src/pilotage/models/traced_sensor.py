@@ -12,16 +12,16 @@ from ..core import Sensor
 from ..core.errors import ShapeError
 from ..core.mathematics import math_for
 from ..core.space import Space
-from .emit import Signature, in_place
-from .functions import Body, NoiseBody, Spread, counted, densities, square, takes
 from .layout import Layout, Supply
 from .mounting import places
 from .params import Parameters, Values
 from .portable import portable, restored
 from .sharing import derived, one_per_recipe
-from .tangent import seeds, tangent_jacobian
-from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import Vectorized, array_of, common_batch, numbers_of, stacked, together, unstacked
+from .tracing.emit import Signature, in_place
+from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes
+from .tracing.tangent import seeds, tangent_jacobian
+from .tracing.tracer import Expr, Graph, SymbolicMath
+from .tracing.vectorized import Vectorized, array_of, common_batch, numbers_of, stacked, together, unstacked
 
 STD = "reading_std"
 
@@ -134,7 +134,7 @@ class TracedSensor(Sensor):
         return self._supply.vector()
 
     def generated(self, slot: str) -> str | None:
-        """Source of a slot of `pilotage.models.slots` for this sensor."""
+        """Source of a slot of `pilotage.models.binding.slots` for this sensor."""
         return self._trace.source(slot)
 
     def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:

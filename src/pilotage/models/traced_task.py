@@ -14,16 +14,16 @@ from ..core.mathematics import math_for
 from ..core.seconds import seconds
 from ..core.space import Space
 from ..core.task import Task
-from .emit import Signature, scalar
-from .emit_lanes import lanes
-from .functions import one
 from .layout import Layout, Supply
 from .mounting import places
 from .params import Parameters, Values, whole
 from .portable import portable, restored
 from .sharing import one_per_recipe
-from .tracer import Expr, Graph, SymbolicMath
-from .vectorized import array_of, common_batch, stacked, together, unstacked
+from .tracing.emit import Signature, scalar
+from .tracing.emit_lanes import lanes
+from .tracing.functions import one
+from .tracing.tracer import Expr, Graph, SymbolicMath
+from .tracing.vectorized import array_of, common_batch, stacked, together, unstacked
 
 StageBody = Callable[..., Any]
 TerminalBody = Callable[..., Any]
@@ -182,7 +182,7 @@ class TracedTask(Task):
         return self._supply.vector()
 
     def generated(self, slot: str) -> str | None:
-        """Source of a slot of `pilotage.models.slots` for this task."""
+        """Source of a slot of `pilotage.models.binding.slots` for this task."""
         return self._trace.source(slot)
 
     def _stage_data(self, r: Any) -> Any:

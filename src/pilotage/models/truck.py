@@ -10,7 +10,7 @@ from ..core.parts import Components
 from ..core.space import Space
 from .dynamics_family import dynamics
 from .params import Values
-from .vectorized import finite, stacked
+from .tracing.vectorized import finite, stacked
 
 ARTICULATED = Space("x y [m]", "yaw trailer_yaw: angle")
 

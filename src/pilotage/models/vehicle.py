@@ -11,7 +11,7 @@ from ..core.seconds import seconds
 from ..core.space import Space
 from .dynamics_family import dynamics
 from .params import Values
-from .vectorized import common_batch, finite, stacked, together
+from .tracing.vectorized import common_batch, finite, stacked, together
 
 POSE = ("x y [m]", "yaw: angle")
 ROLLING = Space(*POSE, "speed [m/s]")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
 from pilotage.models import bind, parameters
-from pilotage.models.slots import (
+from pilotage.models.binding.slots import (
     linearized_observe,
     linearized_step,
     observe,

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import alike
-from ..core.errors import ShapeError
-from ..core.mathematics import math_for
-from ..core.space import Space
+from ...core.arrays import alike
+from ...core.errors import ShapeError
+from ...core.mathematics import math_for
+from ...core.space import Space
 from .emit import Signature, components
 from .tracer import Expr
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 from .expression import Expr
 from .graph import Graph
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ModelError
-from .emit import literal
+from ...core.errors import ModelError
+from ..tracing.emit import literal
 from .slots import Size, Slot
 
 MODULES: dict[str, Any] = {"math": math, "np": np}

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, ModelError, Sensor, Task
-from ..core.declared import called
+from ...core import Dynamics, ModelError, Sensor, Task
+from ...core.declared import called
 
 ONE = np.zeros(())
 

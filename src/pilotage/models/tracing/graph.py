@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ModelError
-from ..core.mathematics import numpy_math
+from ...core.errors import ModelError
+from ...core.mathematics import numpy_math
 from .expression import Expr, where_called
 
 UNARY = {

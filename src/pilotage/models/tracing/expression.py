@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 
 if TYPE_CHECKING:
     from .graph import Graph

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 from .expression import Expr
 from .graph import Graph, reachable
 

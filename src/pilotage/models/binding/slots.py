@@ -16,7 +16,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, cast
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 
 
 class Size:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 from .expression import Expr, where_called
 from .graph import BINARY, OTHERS, UNARY, Graph
 

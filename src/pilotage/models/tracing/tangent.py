@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from ..core.space import Space
+from ...core.space import Space
 from .derivative import derivative, substitute
 from .emit import Signature, in_place
 from .expression import Expr

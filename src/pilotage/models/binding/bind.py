@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, Sensor, Task
-from ..core.declared import called
-from ..core.errors import ModelError
-from ..core.space import Space
+from ...core import Dynamics, Sensor, Task
+from ...core.declared import called
+from ...core.errors import ModelError
+from ...core.space import Space
+from ..tracing.tangent import space_source
 from .adapters import ADAPTERS
 from .cache import load_source
 from .driver import Reach
 from .emit_module import Liberties, module_source
-from .tangent import space_source
 
 STRICT = ("contract", "nsz")
 """Liberties that compiled code takes with floating point: fused multiply-add, and no care for the sign of zero."""
@@ -136,7 +136,7 @@ def bind(
     """Working copies of `drivers` (a single one, or a tuple in the order given) that run these models.
 
     Args:
-        drivers: functions that call the names in `pilotage.models.slots`.
+        drivers: functions that call the names in `pilotage.models.binding.slots`.
         dynamics: what `step`, `linearized_step` and `process_noise` mean.
         sensor: what `observe`, `linearized_observe` and `reading_noise` mean.
         task: what `stage_cost` and `terminal_cost` mean.
@@ -197,7 +197,7 @@ def _compile(
     aliases = {slot: driver for slot, driver in reach.aliases.items() if driver in names}
     text, written = module_source(constants, blocks, texts, aliases, entries, how)
     module = load_source(text, next(iter(texts or blocks)), entries & written)
-    from .._compiling import purposes  # not earlier: it loads numba
+    from ..._compiling import purposes  # not earlier: it loads numba
 
     purposes.setdefault(module.__name__, purpose)
     return {name: getattr(module, name) for name in written}

@@ -25,7 +25,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .._version import __version__
+from ..._version import __version__
 
 _loaded: dict[str, ModuleType] = {}
 _loading = threading.RLock()
