@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pilotage.control import MPPI, reach
-from pilotage.core import ActionStatus, Gaussian, ModelError, Particles, ShapeError, Space, SpaceError
+from pilotage.core import ActionStatus, Gaussian, ModelError, Particles, ShapeError, Space, SpaceError, Task
 from pilotage.models import bicycle, task, unicycle
 from pilotage.testing import check_controller
 
@@ -470,3 +470,32 @@ def test_a_belief_about_too_little_is_refused() -> None:
     with pytest.raises(SpaceError, match="the belief is about x, y, yaw; .* hand it a state with speed, too"):
         drive.act(pose)
     assert drive.act([*pose.mean, 0.5]).status is ActionStatus.SOLVED
+
+
+def test_models_for_one_state_are_told_of_batches() -> None:
+    class Single(PlainDynamics):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            px, vx = x
+            return np.array([px + dt * vx, vx + dt * u[0]])
+
+    class Nearness(Task):
+        def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+            px, vx = x
+            return px * px + vx * vx
+
+    class First(Task):
+        def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+            return x[0] ** 2
+
+    class Silent(Task):
+        def cost(self, x: Any, u: Any, r: Any = None) -> Any: ...
+
+    batch = r"batch \(..., 2\), whose components are x\[..., 0\]"
+    for dynamics_, task_, sentence in (
+        (Single(cart()), stop(), rf"Single.step takes one state only: for states of shape \(50, 2\).*{batch}"),
+        (cart(), Nearness(), rf"Nearness.cost takes one state only: for states of shape \(50, 2\).*{batch}"),
+        (cart(), First(), rf"First.cost returned an array of shape \(2,\) for states .*{batch}"),
+        (cart(), Silent(), "Silent.cost returned None"),
+    ):
+        with pytest.raises(ModelError, match=sentence):
+            MPPI(dynamics_, task_, horizon=6, samples=50, rng=1).act([1.0, 0.0])

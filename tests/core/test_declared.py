@@ -72,10 +72,32 @@ def test_an_answer_of_another_shape_is_a_sentence() -> None:
         def step(self, x: Any, u: Any, dt: float) -> Any:
             return [x[..., 0], x[..., 1]]
 
-    for kind, said in ((Short, r"an array of shape \(4, 1\)"), (Silent, "None"), (Listing, "a list")):
+    for kind, said in (
+        (Short, r"an array of shape \(4, 1\)"),
+        (Silent, r"None \(is its `return` missing\?\)"),
+        (Listing, "a list"),
+    ):
         sentence = rf"{kind.__name__}.step returned {said}; an array \(..., 2\) of x, vx was expected"
         with pytest.raises(ModelError, match=sentence):
             kind(WIDE, Space()).linearize(np.zeros(2), np.zeros(0), 0.1)
+
+
+def test_a_model_for_one_state_is_told_of_batches() -> None:
+    class Single(Settled):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            px, vx = x
+            return np.array([px + dt * vx, vx])
+
+    class Broken(Settled):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            raise ValueError("the wheels came off")
+
+    with pytest.raises(
+        ModelError, match=r"Single.step takes one state only: .*shape \(4, 2\).*batch \(..., 2\).*x\[..., 0\]"
+    ):
+        Single(WIDE, Space()).linearize(np.zeros(2), np.zeros(0), 0.1)
+    with pytest.raises(ValueError, match="^the wheels came off$"):
+        Broken(WIDE, Space()).linearize(np.zeros(2), np.zeros(0), 0.1)
 
 
 def test_an_error_inside_a_property_is_its_own() -> None:
@@ -161,3 +183,34 @@ def test_errors_inside_properties_are_their_own() -> None:
         Cart().gain  # noqa: B018
     with pytest.raises(AttributeError, match="'Cart' object has no attribute 'gains'"):
         Cart().gains  # noqa: B018
+
+
+class SilentCart(Settled):
+    def step(self, x: Any, u: Any, dt: float) -> Any: ...
+
+
+class SilentNoise(Settled):
+    def noise(self, x: Any, u: Any, dt: float) -> Any: ...
+
+
+class SilentTape(Tape):
+    def observe(self, x: Any, context: Any = None) -> Any: ...
+
+
+class Lookout(Tape):
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return x
+
+    def noise(self, x: Any, context: Any = None) -> Any: ...
+
+
+@pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=5)])
+@pytest.mark.parametrize("kind", [SilentCart, SilentNoise, SilentTape, Lookout])
+def test_what_returns_nothing_is_named(estimator: Any, kind: Any) -> None:
+    belief = Gaussian.of(LINE, [0.0], std=1.0)
+    method = "noise" if kind in (SilentNoise, Lookout) else "step" if kind is SilentCart else "observe"
+    with pytest.raises(ModelError, match=rf"{kind.__name__}\.{method} returned None \(is its `return` missing\?\)"):
+        if issubclass(kind, Tape):
+            estimator.update(belief, kind(), [0.0])
+        else:
+            estimator.predict(belief, kind(LINE, Space()), [], 0.1)

@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from pilotage.core import Dynamics, Gaussian, PilotageError, ShapeError, Space, Task
+from pilotage.core import Dynamics, Gaussian, ModelError, PilotageError, Sensor, ShapeError, Space, Task
 from pilotage.envs import ModelEnv, ModelVectorEnv
 from pilotage.models import range_to
 
@@ -222,7 +222,7 @@ def test_sentences():
         with pytest.raises(PilotageError, match="expected one sensor, sensors by name in a mapping, or None"):
             ModelEnv(rover(), none, going_home())
     for counts in ({"num_envs": 0}, {"num_envs": 1.5}, {"num_envs": 2, "max_episode_steps": 0}):
-        with pytest.raises(PilotageError, match="expected a whole number above zero"):
+        with pytest.raises(PilotageError, match="expected a whole number, 1 or more"):
             ModelVectorEnv(rover(), None, going_home(), **counts)
     with pytest.raises(PilotageError, match="render_mode is 'ansi'"):
         ModelEnv(rover(), None, going_home(), render_mode="ansi")
@@ -335,6 +335,66 @@ def test_answers_of_the_wrong_shape_are_refused(answers, sentence):
         with pytest.raises(PilotageError, match=sentence):
             for _ in range(201):
                 env.step(action)
+
+
+class Plain(Dynamics):
+    """A rover that answers as it is told."""
+
+    state, action = rover().state, rover().action
+
+    def __init__(self, **answers):
+        for name, answer in answers.items():
+            setattr(self, name, answer)
+
+    def step(self, x, u, dt):
+        return x
+
+
+class Blind(Sensor):
+    """Sees nothing, or does not know how well."""
+
+    state, reading = Space("x [m]"), Space("tape [m]")
+
+    def __init__(self, **answers):
+        for name, answer in answers.items():
+            setattr(self, name, answer)
+
+    def observe(self, x, context=None):
+        return x
+
+    def noise(self, x, context=None):
+        return np.eye(1)
+
+
+def single(x, u, dt):
+    px, py, yaw, speed = x
+    return np.array([px + dt * speed, py, yaw, speed])
+
+
+@pytest.mark.parametrize(
+    ("dynamics", "sensors", "sentence"),
+    [
+        (Plain(step=lambda x, u, dt: None), None, "Plain.step returned None"),
+        (Plain(noise=lambda x, u, dt: None), None, "Plain.noise returned None"),
+        (Plain(), {"tape": Blind(observe=lambda x, c: None)}, "Blind.observe returned None"),
+        (Plain(), {"tape": Blind(noise=lambda x, c: None)}, "Blind.noise returned None"),
+    ],
+)
+def test_models_that_return_nothing_are_named(dynamics, sensors, sentence):
+    for env, action in (
+        (ModelEnv(dynamics, sensors, going_home()), np.zeros(2)),
+        (ModelVectorEnv(dynamics, sensors, going_home(), num_envs=3), np.zeros((3, 2))),
+    ):
+        with pytest.raises(ModelError, match=sentence):
+            env.reset(seed=0)
+            env.step(action)
+
+
+def test_many_worlds_need_models_for_batches():
+    envs = ModelVectorEnv(Plain(step=single), None, going_home(), num_envs=3)
+    envs.reset(seed=0)
+    with pytest.raises(ModelError, match=r"Plain.step takes one state only: for states of shape \(3, 4\)"):
+        envs.step(np.zeros((3, 2)))
 
 
 def test_a_task_may_say_no_more_than_its_cost():

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .errors import ModelError
+from .errors import ModelError, PilotageError
 from .space import Space
 
 SPACES = ("state", "action", "reading")
@@ -77,13 +77,85 @@ def answered(value: Any, space: Space, model: Any, method: str) -> Any:
     """
     shape = getattr(value, "shape", ())
     if len(shape) == 0 or shape[-1] != space.size:
-        kind = f"a {type(value).__name__}"
-        given = "None" if value is None else kind if kind in COLLECTIONS else f"an array of shape {np.shape(value)}"
         raise ModelError(
-            f"{called(model)}.{method} returned {given}; an array (..., {space.size}) of {', '.join(space.names)} was "
-            "expected"
+            f"{called(model)}.{method} returned {returned(value)}; an array (..., {space.size}) of "
+            f"{', '.join(space.names)} was expected"
         )
     return value
+
+
+def covariance(value: Any, d: int, model: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """What the `noise` of a model answered, as float64 ``(..., d, d)``; else a sentence that names it.
+
+    Raises:
+        ModelError: for anything else.
+
+    Example:
+        >>> covariance([[0.04]], 1, "cart")
+        array([[0.04]])
+    """
+    shape = np.shape(value)
+    if value is None or shape[-2:] != (d, d):
+        raise ModelError(f"{called(model)}.noise returned {returned(value)}; a covariance (..., {d}, {d}) was expected")
+    return np.asarray(value, dtype=np.float64)
+
+
+def returned(value: Any) -> str:
+    """What a method returned, for a sentence.
+
+    Example:
+        >>> returned(None), returned([1.0, 2.0]), returned(np.zeros(3))
+        ('None (is its `return` missing?)', 'a list', 'an array of shape (3,)')
+    """
+    kind = f"a {type(value).__name__}"
+    if value is None:
+        return "None (is its `return` missing?)"
+    return kind if kind in COLLECTIONS else f"an array of shape {tuple(np.shape(value))}"
+
+
+def asked(model: Any, method: str, x: Any, *rest: Any) -> Any:
+    """``model.method(x, *rest)`` for states ``(..., n)``; a model that is written for one state is told so.
+
+    Raises:
+        ModelError: when the method fails for a batch, and answers for the first state of it.
+
+    Example:
+        >>> class Cart:
+        ...     def step(self, x, u, dt):
+        ...         px, vx = x
+        ...         return np.array([px + dt * vx, vx])
+        >>> asked(Cart(), "step", np.zeros((5, 2)), np.zeros((5, 1)), 0.1)
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: Cart.step takes one state only: for states of shape (5, 2) it fails with ...
+    """
+    try:
+        return getattr(model, method)(x, *rest)
+    except (ValueError, IndexError, TypeError) as error:
+        if isinstance(error, PilotageError) or not _answers_one(model, method, x, rest):
+            raise
+        raise ModelError(
+            f"{called(model)}.{method} takes one state only: for states of shape {tuple(x.shape)} it fails with "
+            f'"{error}"; {a_batch(x.shape[-1])}'
+        ) from error
+
+
+def a_batch(n: int) -> str:
+    """How states arrive at a model, for a sentence."""
+    return f"states arrive as a batch (..., {n}), whose components are x[..., 0]{', x[..., 1]' if n > 1 else ''}"
+
+
+def _answers_one(model: Any, method: str, x: Any, rest: tuple[Any, ...]) -> bool:
+    """Whether a method that failed for states ``(..., n)`` answers for the first of them."""
+    batch = tuple(x.shape[:-1])
+    if not batch or 0 in batch:
+        return False
+    first = (0,) * len(batch)
+    alone = [a[first] if tuple(getattr(a, "shape", ()))[:-1] == batch else a for a in rest]
+    try:
+        getattr(model, method)(x[first], *alone)
+    except Exception:
+        return False
+    return True
 
 
 def names_of(model: Any, space: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .arrays import alike
-from .declared import Declared, answered, names_of
+from .declared import Declared, answered, asked, names_of
 from .linearize import jacobian
 from .mathematics import torch_if_tensor
 from .seconds import seconds
@@ -59,7 +59,7 @@ class Dynamics(Declared, ABC):
         x, u = _together(x, u)
 
         def following(y: Any, v: Any) -> Any:
-            return answered(self.step(*_together(y, v), dt), self.state, self, "step")
+            return answered(asked(self, "step", *_together(y, v), dt), self.state, self, "step")
 
         return (
             jacobian(lambda y: following(y, u), x, self.state, self.state),

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from .arrays import alike
 from .belief import Array
-from .declared import Declared, answered, called, names_of
-from .errors import ModelError, SpaceError
+from .declared import Declared, answered, asked, called, covariance, names_of
+from .errors import SpaceError
 from .gaussian import log_normal
 from .linearize import jacobian
 from .scatter import scattered
@@ -88,15 +88,11 @@ class Sensor(Declared, ABC):
         return scattered(self.reading, z, self._spread(x, context), e)
 
     def _expected(self, x: Any, context: Any) -> Any:
-        return answered(self.observe(x, context), self.reading, self, "observe")
+        x = x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64)
+        return answered(asked(self, "observe", x, context), self.reading, self, "observe")
 
     def _spread(self, x: Any, context: Any) -> Array:
-        R, d = np.asarray(self.noise(x, context), dtype=np.float64), self.reading.dim
-        if R.shape[-2:] != (d, d):
-            raise ModelError(
-                f"{called(self)}.noise returned an array of shape {R.shape}; a covariance (..., {d}, {d}) was expected"
-            )
-        return R
+        return covariance(self.noise(x, context), self.reading.dim, self)
 
     def on(self, space: Space) -> Sensor:
         """This sensor reading its components by name from states of a bigger space.

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
+from ..core.declared import answered, asked, covariance
 from ..core.scatter import scattered
 
 Array = NDArray[np.float64]
@@ -59,10 +60,12 @@ class Mounted:
     def draw(self, x: Array, streams: Streams) -> Array:
         """Readings in states ``(..., n)``."""
         if self._default:
-            z, R = self.sensor.observe(x, self.context), self.sensor.noise(x, self.context)
+            z = answered(_array(asked(self.sensor, "observe", x, self.context)), self.reading, self.sensor, "observe")
+            R = covariance(self.sensor.noise(x, self.context), self.reading.dim, self.sensor)
             return shaken(self.reading, z, R, streams)
         if isinstance(streams, np.random.Generator):
-            return np.asarray(self.sensor.sample(x, self.context, rng=streams), dtype=np.float64)
+            z = _array(self.sensor.sample(x, self.context, rng=streams))
+            return np.asarray(answered(z, self.reading, self.sensor, "sample"), dtype=np.float64)
         return np.stack([self.draw(one, stream) for one, stream in zip(x, streams, strict=True)])
 
 
@@ -115,8 +118,9 @@ class Simulation:
 
     def advance(self, x: Array, u: Array, streams: Streams) -> Array:
         """The states a tick later, process noise included."""
-        y = self.dynamics.step(x, u, self.dt)
-        return shaken(self.dynamics.state, y, self.dynamics.noise(x, u, self.dt), streams)
+        dynamics, state = self.dynamics, self.dynamics.state
+        y = answered(_array(asked(dynamics, "step", x, u, self.dt)), state, dynamics, "step")
+        return shaken(state, y, covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics), streams)
 
     def observe(self, x: Array, streams: Streams) -> dict[str, Array]:
         """What the sensors read in states ``(..., n)``, noise included."""
@@ -126,18 +130,18 @@ class Simulation:
 
     def cost(self, x: Array, u: Array, t: Any) -> Array:
         """Cost ``(...)`` of the tick that starts in `x` at time `t`."""
-        return self._answer("cost", self.task.cost(x, u, self._reference(x, t)), x)
+        return self._answer("cost", asked(self.task, "cost", x, u, self._reference(x, t)), x)
 
     def terminal_cost(self, x: Array, t: Any) -> Array:
         """Cost ``(...)`` of ending in `x` at time `t`."""
-        return self._answer("terminal_cost", self.task.terminal_cost(x, self._reference(x, t)), x)
+        return self._answer("terminal_cost", asked(self.task, "terminal_cost", x, self._reference(x, t)), x)
 
     def judge(self, x: Array, u: Array) -> Verdict:
         """What the task makes of states `x` that actions `u` led to."""
         lost = ~np.isfinite(x).all(-1)
         with np.errstate(invalid="ignore"):
-            broken = (self._answer("constraint", self.task.constraint(x, u), x, "k") > 0.0).any(-1)
-            done = self._answer("done", self.task.done(x), x).astype(bool)
+            broken = (self._answer("constraint", asked(self.task, "constraint", x, u), x, "k") > 0.0).any(-1)
+            done = self._answer("done", asked(self.task, "done", x), x).astype(bool)
         return Verdict(np.asarray(done & ~lost), np.asarray(broken | lost))
 
     def _answer(self, method: str, value: Any, x: Array, *more: str) -> Array:
@@ -171,6 +175,11 @@ def instance(value: Any, kind: type[Kind], name: str) -> Kind:
         return value
     hint = "; call it to make one" if callable(value) else ""
     raise PilotageError(f"{name} is {value!r}, which is no {kind.__name__}{hint}")
+
+
+def _array(value: Any) -> Any:
+    """A list as an array; what is none of the two stays as it is, for a sentence about it."""
+    return np.asarray(value, dtype=np.float64) if isinstance(value, (list, tuple)) else value
 
 
 def shaken(space: Space, x: Any, cov: Any, streams: Streams) -> Array:

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core import CovarianceError, Dynamics, ModelError, Particles, Rng, Sensor, Update, generator
 from ..core.belief import Array, log_sum_exp
-from ..core.declared import called
+from ..core.declared import answered, asked, called, covariance, returned
 from ..core.gaussian import log_normal
 from ..core.sensor import measured
 from ..models import bind
@@ -31,8 +31,8 @@ def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: R
     axes = shared_axes(belief=cloud.points.shape[:-2], action=u.shape[:-1])
     x = np.broadcast_to(cloud.points, (*axes, *cloud.points.shape[-2:]))
     u = u[..., None, :] if u.ndim > 1 else u
-    y = _answer(dynamics.step(x, u, dt), x.shape, "step", dynamics)
-    Q = np.asarray(dynamics.noise(x, u, dt), dtype=np.float64)
+    y = _answer(asked(dynamics, "step", x, u, dt), x.shape, "step", dynamics)
+    Q = covariance(dynamics.noise(x, u, dt), space.dim, dynamics)
     e = scatter(Q, generator(rng).standard_normal((*y.shape[:-1], space.dim)))
     return Particles.trusted(space, cast(Array, space.plus(y, e)), np.broadcast_to(cloud.log_weights, y.shape[:-1]))
 
@@ -83,10 +83,10 @@ def surprise(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) ->
     """
     space, (context, own) = sensor.reading, _each(context, sensor)
     w = np.broadcast_to(cloud.weights, (*np.broadcast_shapes(cloud.weights.shape[:-1], own), cloud.weights.shape[-1]))
-    h = np.asarray(sensor.observe(cloud.points, context), dtype=np.float64)
+    h = np.asarray(answered(asked(sensor, "observe", cloud.points, context), space, sensor, "observe"))
     mean = cast(Array, space.mean(h, w))
     d = cast(Array, space.minus(h, mean[..., None, :]))
-    R = np.asarray(sensor.noise(cloud.points, context), dtype=np.float64)
+    R = covariance(sensor.noise(cloud.points, context), space.dim, sensor)
     R = np.einsum("...n,...nij->...ij", w, np.broadcast_to(R, (*w.shape, space.dim, space.dim)))
     S = np.einsum("...n,...ni,...nj->...ij", w, d, d) + R
     y = cast(Array, space.minus(z, mean))
@@ -182,10 +182,10 @@ def _each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
 
 def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossible: bool = False) -> Array:
     """What a model answered as float64 of this shape, or a sentence; -inf passes where `impossible` says so."""
-    answer = np.asarray(given, dtype=np.float64)
+    answer = np.asarray(np.zeros(0) if given is None else given, dtype=np.float64)
     name = f"{called(model)}.{method}"
-    if answer.shape != shape:
-        raise ModelError(f"{name} returned an array of shape {answer.shape} for particles; {shape} was expected")
+    if answer.shape != shape or given is None:
+        raise ModelError(f"{name} returned {returned(given)} for particles; an array of shape {shape} was expected")
     bad = np.isnan(answer) | (answer == np.inf) if impossible else ~np.isfinite(answer)
     if bad.any():
         count = int((bad if impossible else bad.any(-1)).sum())

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Dynamics, ModelError, Sensor, Task
-from ...core.declared import called
+from ...core.declared import a_batch, asked, called, returned
 
 ONE = np.zeros(())
 
@@ -84,21 +84,21 @@ def _reading_noise(sensor: Sensor) -> Callable[..., None]:
 
 def _step_lanes(dynamics: Dynamics) -> Callable[..., None]:
     def step_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-        y[:] = _checked(dynamics.step(x.T.copy(), u.T.copy(), dt), y.T, "step", dynamics).T
+        y[:] = _of_batch(asked(dynamics, "step", x.T.copy(), u.T.copy(), dt), y.T, "step", dynamics, x).T
 
     return step_lanes
 
 
 def _stage_cost_lanes(task: Task) -> Callable[..., None]:
     def stage_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
-        cost[0, :] = _checked(task.cost(x.T.copy(), u.T.copy(), r), cost[0], "cost", task)
+        cost[0, :] = _of_batch(asked(task, "cost", x.T.copy(), u.T.copy(), r), cost[0], "cost", task, x)
 
     return stage_cost_lanes
 
 
 def _terminal_cost_lanes(task: Task) -> Callable[..., None]:
     def terminal_cost_lanes(x: Any, r: Any, c: Any, cost: Any) -> None:
-        cost[0, :] = _checked(task.terminal_cost(x.T.copy(), r), cost[0], "terminal_cost", task)
+        cost[0, :] = _of_batch(asked(task, "terminal_cost", x.T.copy(), r), cost[0], "terminal_cost", task, x)
 
     return terminal_cost_lanes
 
@@ -134,10 +134,24 @@ ADAPTERS: dict[str, Callable[[Any], Callable[..., Any]]] = {
 
 def _checked(value: Any, target: Any, method: str, model: Any) -> Any:
     """`value` as an array of the shape of `target`, or a sentence."""
-    array = np.asarray(value, dtype=float)
-    if array.shape != target.shape:
+    array = np.asarray(np.zeros(0) if value is None else value, dtype=float)
+    if array.shape != target.shape or value is None:
         raise ModelError(
-            f"{called(model)}.{method} returned an array of shape {array.shape}; "
-            f"{target.shape} was expected for this state"
+            f"{called(model)}.{method} returned {returned(value)}; {_expected(target)} was expected for this state"
         )
     return array
+
+
+def _of_batch(value: Any, target: Any, method: str, model: Any, x: Any) -> Any:
+    """`value` as an array of the shape of `target`, one row for each state in the columns of `x`, or a sentence."""
+    array = np.asarray(np.zeros(0) if value is None else value, dtype=float)
+    if array.shape != target.shape or value is None:
+        raise ModelError(
+            f"{called(model)}.{method} returned {returned(value)} for states of shape {x.T.shape}; "
+            f"{_expected(target)} was expected: {a_batch(len(x))}"
+        )
+    return array
+
+
+def _expected(target: Any) -> str:
+    return str(target.shape) if target.shape else "one number"
