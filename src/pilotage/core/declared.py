@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +41,7 @@ class Declared:
     if not TYPE_CHECKING:  # to a type checker, every attribute would seem to exist
 
         def __getattr__(self, name: str) -> Any:
-            member = inspect.getattr_static(type(self), name, None)
+            member = getattr(type(self), name, None)  # asked often, for what is optional
             if isinstance(member, (property, cached_property)):
                 # It is there, and an AttributeError inside it led here: ask again, for the error itself.
                 return member.__get__(self, type(self))
