@@ -289,7 +289,7 @@ class Unbounded(PlainDynamics):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"samples": 0}, "samples is 0; expected a whole number above zero"),
+    ({"samples": 0}, "samples is 0; expected a whole number, 1 or more"),
     ({"horizon": 2.5}, "horizon is 2.5"),
     ({"samples": "many"}, "samples is 'many'; expected a whole number"),
     ({"threads": True}, "threads is True; expected a whole number"),
@@ -299,7 +299,7 @@ class Unbounded(PlainDynamics):
     ({"pull": 1.0}, "pull is measured in temperatures"),
     ({"fallback": "pray"}, "there is no fallback 'pray'; choose one of hold, shift, brake"),
     ({"std": [1.0, 2.0]}, "expected a positive number, or one for each of a"),
-    ({"dt": 0.0}, "dt is 0.0; expected seconds above zero"),
+    ({"dt": 0.0}, "dt is 0.0; expected a positive number"),
 ])  # fmt: skip
 def test_settings_are_refused_with_a_sentence(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ShapeError, match=message):

@@ -214,9 +214,9 @@ def test_sentences():
         ModelEnv(rover(), None, going_home(initial=Gaussian.of(Space("x y [m]"), std=1))).reset()
     with pytest.raises(PilotageError, match="reset has no option 'sate'; it has state"):
         env.reset(options={"sate": [0.0, 0.0, 0.0, 0.0]})
-    with pytest.raises(PilotageError, match="which is no Dynamics; call it to make one"):
+    with pytest.raises(PilotageError, match=r"an environment needs Dynamics, not .*; is \(\) missing"):
         ModelEnv(rover, None, going_home())
-    with pytest.raises(PilotageError, match="sensor 'fix' is .* which is no Sensor; call it to make one"):
+    with pytest.raises(PilotageError, match=r"an environment, for 'fix', needs a Sensor, not .*; is \(\) missing"):
         ModelEnv(rover(), {"fix": fix}, going_home())
     for none in ([fix()], {}):
         with pytest.raises(PilotageError, match="expected one sensor, sensors by name in a mapping, or None"):

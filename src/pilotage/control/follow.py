@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.arrays import numbers
 from ..core.errors import ShapeError
 from ..core.raster import Raster
 from ..core.results import Plan
+from ..core.settings import positive
 from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.portable import variants
@@ -83,13 +83,10 @@ def follow(
     strange = sorted(set(weights or {}) - set(WEIGHTS))
     if strange:
         raise ShapeError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
-    lengths = numbers([speed, decel, radius, margin, tolerance], "speed, decel, radius, margin, tolerance of follow")
-    if not (lengths[[0, 1, 3, 4]] > 0.0).all() or not radius >= 0.0:
-        raise ShapeError("speed, decel, margin and tolerance of follow are positive, radius is not negative")
-    if turn_rate is not None and not bool(0.0 < numbers(turn_rate, "the turn rate") < math.inf):
-        raise ShapeError(f"the turn rate is {turn_rate}; it must be positive [rad/s], or None")
-    if not np.isfinite(lengths).all():
-        raise ShapeError("speed, decel, radius, margin and tolerance of follow are finite numbers")
+    given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance}
+    for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
+        positive(value, name)
+    positive(radius, "radius", zero=True)
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
         params |= {"radius": float(radius), "margin": float(margin), "clearance": clearance(grid)}

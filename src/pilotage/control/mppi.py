@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.arrays import numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus
+from ..core.settings import instance, number, positive, whole
 from ..core.space import Space
 from ..core.streams import Rng, seeded
 from ..core.task import Task
@@ -96,19 +97,19 @@ class MPPI:
     ) -> None:
         self.dynamics = dynamics
         self.task = mounted(task, dynamics)
-        self.dt = number(self.task.dt if dt is None else dt, "dt")
+        self.dt = positive(self.task.dt if dt is None else dt, "dt")
         self._check_references(self.task)
         self.temperature, self.effective = temperature, number(effective, "effective")
         self.correlation, self.pull = number(correlation, "correlation"), number(pull, "pull")
-        _check_counts(horizon=horizon, samples=samples, iterations=iterations, threads=threads)
-        self.samples, self.iterations, self.fallback = int(samples), int(iterations), fallback
+        self.samples, self.iterations = whole(samples, "samples"), whole(iterations, "iterations")
+        horizon, threads, self.fallback = whole(horizon, "horizon"), whole(threads, "threads"), fallback
         self._check_settings()
         action = limited(dynamics.action, getattr(task, "action", None))
         self._limits = np.stack([spread(std, action), action.low, action.high])
         self._brake = action.clip(action.check(np.zeros(action.size) if brake is None else brake, "brake"))
-        self.plan: Array = np.tile(self._brake, (int(horizon), 1))
+        self.plan: Array = np.tile(self._brake, (horizon, 1))
         self.seed = seeded(rng)[1] if not isinstance(rng, np.random.Generator) else int(rng.integers(2**63))
-        self._rollouts = Rollouts(dynamics, self.task, int(horizon), int(samples), int(threads))
+        self._rollouts = Rollouts(dynamics, self.task, horizon, self.samples, threads)
         self.reset()
 
     def reset(self, *, seed: int | None = None) -> None:
@@ -197,7 +198,7 @@ class MPPI:
 
     def _advance(self, t: float | None) -> float:
         """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action."""
-        if t is not None and not np.isfinite(number(t, "t")):
+        if t is not None and not math.isfinite(number(t, "t")):
             raise ShapeError(f"t is {t}; expected finite seconds")
         if self._clock is None:
             self._clock = 0.0 if t is None else float(t)
@@ -206,12 +207,12 @@ class MPPI:
         passed = max(now - self._clock, 0.0) / self.dt
         self._clock = now
         self._ahead += passed
-        whole = int(round(passed))
+        ahead = int(round(passed))
         steps = np.arange(len(self.plan))
         if passed >= len(steps):  # nothing of the plan is left
             self.plan[:] = self._brake
-        elif abs(passed - whole) < 1e-6:
-            self.plan[:] = self.plan[np.minimum(steps + whole, len(steps) - 1)]
+        elif abs(passed - ahead) < 1e-6:
+            self.plan[:] = self.plan[np.minimum(steps + ahead, len(steps) - 1)]
         else:
             for j in range(self.plan.shape[1]):
                 self.plan[:, j] = np.interp(steps + passed, steps, self.plan[:, j])
@@ -233,10 +234,8 @@ class MPPI:
 
     def _check_settings(self) -> None:
         heat = self.temperature
-        if not (np.isfinite(self.dt) and self.dt > 0.0):
-            raise ShapeError(f"dt is {self.dt}; expected seconds above zero")
-        if heat is not None and not 0.0 < number(heat, "temperature") < np.inf:
-            raise ShapeError(f"temperature is {heat}; expected a positive number in units of cost, or None")
+        if heat is not None:
+            positive(heat, "temperature")
         if heat is None and self.pull != 0.0:
             raise ShapeError("pull is measured in temperatures; give a temperature with it")
         if not 0.0 < self.effective < 1.0:
@@ -249,10 +248,8 @@ class MPPI:
 
 def mounted(task: Any, dynamics: Any) -> Any:
     """The task on the state and action of these dynamics."""
-    for given, kind, name in ((dynamics, Dynamics, "Dynamics"), (task, Task, "a Task")):
-        if not isinstance(given, kind):
-            raise ModelError(f"MPPI needs {name}, not {given!r} of type {type(given).__name__}; is () missing?")
-    return task.on(dynamics.state, dynamics.action)
+    model = instance(dynamics, Dynamics, "MPPI")
+    return instance(task, Task, "MPPI").on(model.state, model.action)
 
 
 def limited(action: Space, wanted: Any) -> Space:
@@ -269,11 +266,6 @@ def limited(action: Space, wanted: Any) -> Space:
     return action.bounded({action.names[i]: (low[i], high[i]) for i in np.flatnonzero(tighter)})
 
 
-def number(value: Any, name: str) -> float:
-    """A number, or a sentence."""
-    return float(numbers(value, name))
-
-
 def spread(std: ArrayLike | None, action: Space) -> Array:
     """Standard deviation of the noise per component, ``(m,)``."""
     if std is None:
@@ -286,9 +278,3 @@ def spread(std: ArrayLike | None, action: Space) -> Array:
     if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
         raise ShapeError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
     return np.broadcast_to(given, (action.size,)).copy()
-
-
-def _check_counts(**counts: Any) -> None:
-    for name, value in counts.items():
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-            raise ShapeError(f"{name} is {value!r}; expected a whole number above zero")

@@ -63,7 +63,7 @@ class Path:
 
     def project(self, xy: ArrayLike, low: float = 0.0, high: float = math.inf) -> float:
         """Arc length of the point nearest to `xy` ``(2,)`` among those between the arc lengths `low` and `high`."""
-        point = np.asarray(xy, dtype=np.float64)
+        point = numbers(xy, "a point")
         if point.shape != (2,):
             raise ShapeError(f"a point of shape {point.shape} was given; expected (2,): x and y")
         x, y = point

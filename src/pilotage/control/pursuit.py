@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.arrays import numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus, Plan
 from ..core.sensor import find
+from ..core.settings import number, positive
 from ..core.space import Space
 from .path import Path, Progress, sighted
 from .states import broken, state_of
@@ -79,10 +79,8 @@ class PurePursuit:
     ) -> None:
         given = {"speed": speed, "decel": decel, "lookahead": lookahead, "tolerance": tolerance, "gain": gain}
         for name, value in given.items():
-            if not 0.0 < numbers(value, name) < math.inf:
-                raise ShapeError(f"{name} is {value}; expected a positive number")
-        if not 0.0 <= numbers(preview, "preview") < math.inf:
-            raise ShapeError(f"preview is {preview}; expected seconds, not negative")
+            positive(value, name)
+        positive(preview, "preview", zero=True)
         self.dynamics, self.path = dynamics, Path(path)
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
         self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)
@@ -111,7 +109,7 @@ class PurePursuit:
             ShapeError: on a state of the wrong length, or a time that is not finite.
         """
         begun = time.perf_counter()
-        if t is not None and not np.isfinite(numbers(t, "t")):
+        if t is not None and not math.isfinite(number(t, "t")):
             raise ShapeError(f"t is {t}; expected finite seconds")
         x = state_of(belief_or_state, self.dynamics.state)
         reason = broken(x, self.dynamics.state)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
 from ..core.declared import answered, asked, covariance
 from ..core.scatter import scattered
+from ..core.settings import instance
 
 Array = NDArray[np.float64]
-Kind = TypeVar("Kind")
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
 
@@ -88,15 +88,16 @@ class Simulation:
         start: Start | None = None,
     ) -> None:
         self._start = start
-        self.dynamics = instance(dynamics, Dynamics, "dynamics")
-        self.task = instance(task, Task, "task").on(dynamics.state, dynamics.action)
+        self.dynamics = instance(dynamics, Dynamics, "an environment")
+        self.task = instance(task, Task, "an environment").on(dynamics.state, dynamics.action)
         self.dt = float(task.dt)
         if not 0.0 < self.dt < math.inf:
             raise PilotageError(f"the task has dt {task.dt}; a tick takes a positive number of seconds")
         self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)
-            self.sensors[name] = Mounted(instance(sensor, Sensor, f"sensor {name!r}"), context, dynamics.state)
+            sensor = instance(sensor, Sensor, f"an environment, for {name!r},")
+            self.sensors[name] = Mounted(sensor, context, dynamics.state)
 
     @property
     def readings(self) -> dict[str, Space]:
@@ -167,14 +168,6 @@ class Simulation:
             return None
         rest = [self.task.reference(one, float(when), 0)[0] for one, when in zip(x[1:], t[1:], strict=True)]
         return np.stack([first, *rest])
-
-
-def instance(value: Any, kind: type[Kind], name: str) -> Kind:
-    """`value`, or a sentence when it is not what it is taken for; a model that was not made yet is the common case."""
-    if isinstance(value, kind):
-        return value
-    hint = "; call it to make one" if callable(value) else ""
-    raise PilotageError(f"{name} is {value!r}, which is no {kind.__name__}{hint}")
 
 
 def _array(value: Any) -> Any:

@@ -12,6 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, ShapeError, Task
+from ..core.settings import whole
 from .boxes import box
 from .drawing import Drawing, Scene, draw
 from .model_env import (
@@ -75,10 +76,9 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         drawing: Drawing = draw,
         dtype: DTypeLike = np.float32,
     ) -> None:
-        for name, count in (("num_envs", num_envs), ("max_episode_steps", max_episode_steps)):
-            if count is not None and not (isinstance(count, (int, np.integer)) and count > 0):
-                raise PilotageError(f"{name} is {count!r}; expected a whole number above zero")
-        self.num_envs = int(num_envs)
+        self.num_envs = whole(num_envs, "num_envs")
+        if max_episode_steps is not None:
+            max_episode_steps = whole(max_episode_steps, "max_episode_steps")
         self.world = simulation(dynamics, sensors, task, start)
         self.single = not isinstance(sensors, Mapping)
         self.metadata = {**self.metadata, "render_fps": frames(self.world)}

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..core import PilotageError, Rng, ShapeError, seeded
+from ..core.settings import positive, whole
 from .border import array, tensor
 from .dynamics import LearnedDynamics
 from .features import seamless
@@ -111,8 +112,8 @@ def fit(
         >>> bool(abs(learned.step([0.0], [1.0], 0.1) - 0.1) < 0.01)
         True
     """
-    _check_settings(dt=dt, rate=rate)
-    _check_counts(epochs=epochs, batch=batch)
+    dt, rate = positive(dt, "dt"), positive(rate, "rate")
+    epochs, batch = whole(epochs, "epochs"), whole(batch, "batch")
     if not 0.0 < held_out < 1.0:
         raise PilotageError(f"held_out is {held_out}; a share between 0 and 1 of the transitions is held out")
     x, u, v = transitions(model, states, actions, dt)
@@ -134,18 +135,6 @@ def fit(
         unexplained = array(v[held] - trained.correction(x[held], u[held]))
     noise = np.sqrt((unexplained**2).mean(0) * dt)
     return Fit(model.refined(network, scaling, noise.tolist()), tuple(course), seed)
-
-
-def _check_settings(**settings: float) -> None:
-    for name, value in settings.items():
-        if not 0.0 < value < math.inf:
-            raise PilotageError(f"{name} is {value}; expected a positive number")
-
-
-def _check_counts(**settings: Any) -> None:
-    for name, value in settings.items():
-        if not isinstance(value, (int, np.integer)) or value < 1:
-            raise PilotageError(f"{name} is {value!r}; expected a whole number above zero")
 
 
 def transitions(

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core import Belief, Dynamics, Particles, PilotageError, Space, Task
+from ...core import Belief, Dynamics, Particles, Space, Task
+from ...core.settings import positive, whole
 from ...maps import OccupancyGrid
 from .robots import Robot, discs
 from .scenarios import Rooms
@@ -58,14 +59,10 @@ class Arena(Dynamics):
 
     def __post_init__(self) -> None:
         for name, least in (("goals", 1), ("obstacles", 0)):
-            count = getattr(self, name)
-            if not isinstance(count, (int, np.integer)) or isinstance(count, bool) or count < least:
-                raise PilotageError(f"{name} is {count!r}; expected a whole number, {least} or more")
+            whole(getattr(self, name), name, least)
         for name in ("lasting", "tolerance"):
-            if not 0.0 < getattr(self, name) < math.inf:
-                raise PilotageError(f"{name} must be a positive number, not {getattr(self, name)}")
-        if not 0.0 <= self.slip < math.inf:
-            raise PilotageError(f"slip is a standard deviation: 0 or more, not {self.slip}")
+            positive(getattr(self, name), name)
+        positive(self.slip, "slip", zero=True)
 
     @cached_property
     def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]

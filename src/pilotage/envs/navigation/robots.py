@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from ...core import Dynamics, PilotageError, ShapeError, Space
 from ...core.arrays import numbers
 from ...core.sensor import find
+from ...core.settings import positive
 from ...models import bicycle, dynamics, unicycle
 
 Array = NDArray[np.float64]
@@ -107,8 +107,7 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
         raise PilotageError(
             f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot(model, odometry, footprint)"
         )
-    if not 0.0 <= slip < math.inf:
-        raise PilotageError(f"slip is a standard deviation: 0 or more, not {slip}")
+    positive(slip, "slip", zero=True)
     return ROBOTS[given](slip)
 
 
