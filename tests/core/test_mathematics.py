@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
-from pilotage.core import Mathematics, Raster, ShapeError, math_for, numpy_math, torch_math
+from pilotage.core import Mathematics, ModelError, Raster, ShapeError, math_for, numpy_math, torch_math
+from pilotage.maps import OccupancyGrid
 
 UNARY = [
     "sqrt",
@@ -57,6 +58,27 @@ def test_torch_agrees_with_numpy():
     np.testing.assert_allclose(m.clip(ta, 0.3, tb), numpy_math.clip(a, 0.3, b))
     np.testing.assert_allclose(m.where(ta < 0.5, 0.0, tb), numpy_math.where(a < 0.5, 0.0, b))
     assert float(m.where(True, 1.0, 2.0)) == 1.0
+
+
+def test_the_sign_of_nan_is_nan_in_torch_as_in_numpy():
+    torch = pytest.importorskip("torch")
+    a = torch.tensor([-2.0, 0.0, torch.nan, 3.0], dtype=torch.float64, requires_grad=True)
+    found = torch_math().sign(a)
+    np.testing.assert_array_equal(found.detach(), numpy_math.sign(a.detach().numpy()))
+    found[[0, 1, 3]].sum().backward()
+    assert a.grad.tolist() == [0.0] * 4
+    assert np.isnan(float(torch_math().sign(np.nan)))
+
+
+def test_what_is_no_raster_is_refused():
+    torch = pytest.importorskip("torch")
+    grid = OccupancyGrid.from_ascii("#.")
+    for m, x in ((numpy_math, 0.5), (torch_math(), torch.tensor(0.5))):
+        for call in (lambda m=m, x=x: m.lookup(grid, x, x), lambda m=m, x=x: m.lookup_slope(grid, x, x, 0)):
+            with pytest.raises(ModelError, match=r"read a Raster, not OccupancyGrid.*grid.distance_field\(\)"):
+                call()
+    with pytest.raises(ModelError, match=r"read a Raster, not array"):
+        numpy_math.lookup(np.zeros((2, 2)), 0.5, 0.5)
 
 
 def test_the_array_picks_the_namespace():

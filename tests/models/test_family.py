@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import PilotageError, Space
+from pilotage.maps import OccupancyGrid
 from pilotage.models import (
     bicycle,
     compass,
@@ -85,6 +86,23 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a cost that decides": (lambda: costs(lambda x, u, p, m: 1.0 if x[0] > 0 else 2.0)(), "write m.where"),
     "an endless task": (lambda: costs(effort)(horizon=2.5), "horizon of effort must be a whole number not below 1"),
     "a task in no time": (lambda: costs(effort)(dt=np.nan), "dt is nan"),
+    "a task of no steps": (lambda: costs(effort)(horizon=0), "horizon of effort must be a whole number not below 1"),
+    "a task that stands still": (lambda: costs(effort)(dt=0), "dt of effort is 0; .* positive number of seconds"),
+    "a task back in time": (lambda: costs(effort)(dt=-0.1), "not negative; dt is -0.1"),
+    "a wheelbase without name": (lambda: bicycle(2.7), r"parameters go by name: bicycle\(wheelbase=2.7\)"),
+    "a sensor of two": (lambda: compass(0.1), r"parameters go by name: compass\(declination=0.1\)"),
+    "a goal without name": (lambda: costs(effort)(0.05), r"parameters go by name: effort\(initial=0.05\)"),
+    "dynamics without parentheses": (lambda: dynamics(still), r"@dynamics\(state=..., action=...\)"),
+    "steps without parentheses": (lambda: discrete_dynamics(still), r"@discrete_dynamics\(state=..., action=...\)"),
+    "a sensor without parentheses": (
+        lambda: sensor(seen),
+        r"@sensor needs parentheses .* @sensor\(state=..., reading=...",
+    ),
+    "a task without parentheses": (lambda: task(effort), r"@task needs parentheses"),
+    "a map as it is": (
+        lambda: moves(still, params={"room": OccupancyGrid.from_ascii("#.")})(),
+        r"room must be a number, .* or a Raster, not OccupancyGrid.*grid.distance_field\(\)",
+    ),
     "done that is none": (lambda: costs(effort)(done=True), "done of effort must be a function, not True"),
     "limits in a row": (lambda: bicycle(limits=[(-1.0, 1.0)]), "limits of bicycle are bounds by name"),
     "mounted on a name": (lambda: compass().on("yaw"), "compass is mounted on the space of a state, not on 'yaw'"),

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import ModelError, Space
-from pilotage.models import bicycle, discrete_dynamics, dynamics, sensor
+from pilotage.models import bicycle, discrete_dynamics, dynamics, sensor, task
 from pilotage.models.tracing.graph import Graph
 from pilotage.models.tracing.tracer import SymbolicMath
 
@@ -181,6 +181,40 @@ def test_every_decision_is_seen(decide: Any) -> None:
 def test_misuse_is_a_sentence(misuse: Any, sentence: str) -> None:
     with pytest.raises(ModelError, match=sentence):
         made(lambda x, u, dt, p, m: (misuse(x), x[1], x[2], x[3]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        (lambda x: x.yaw, "'list' object has no attribute 'yaw'"),
+        (lambda x: x[9], "list index out of range"),
+        (lambda x: x["yaw"], "list indices must be integers"),
+    ],
+)
+def test_a_state_is_a_list_of_its_components(wrong: Any, why: str) -> None:
+    line = wrong.__code__.co_firstlineno
+    lists = r"x is a list of a, b, c, d\b.*: unpack it, or take x\[0\]"
+    with pytest.raises(ModelError, match=rf'test_tracer.py, line {line} .* fails with "{why}.*"; in .*, {lists}'):
+        made(lambda x, u, dt, p, m: (wrong(x), x[1], x[2], x[3]))
+
+
+def test_too_few_names_for_a_state() -> None:
+    @sensor(state=Space("x y [m]", "yaw: angle"), reading=Space("z"))
+    def eye(x: Any, c: Any, p: Any, m: Any) -> Any:
+        px, py = x
+        return px + py
+
+    with pytest.raises(
+        ModelError, match=r"`px, py = x`\) fails with \"too many values.*in eye, x is a list of x, y, yaw:"
+    ):
+        eye()
+
+    @task(state=LINE, action=Space("push"))
+    def effort(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return u[1]
+
+    with pytest.raises(ModelError, match=r"`return u\[1\]`\) .*u is a list of push"):
+        effort()
 
 
 def test_unknown_function_lists_those_there_are() -> None:

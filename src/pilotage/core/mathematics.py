@@ -15,6 +15,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .errors import ModelError
+
 Component = Any
 """One scalar component: a float, an array or tensor of the batch shape, or a symbol."""
 
@@ -97,7 +99,7 @@ class NumpyMathematics:
         return np.where(r <= -math.pi, math.pi, np.minimum(r, math.pi))
 
     def lookup(self, raster: Any, x: Component, y: Component, /) -> Component:
-        return _bilinear(raster.values, *_patch(raster, x, y)[:4])
+        return _bilinear(_raster(raster).values, *_patch(raster, x, y)[:4])
 
     def lookup_slope(self, raster: Any, x: Component, y: Component, axis: int, /) -> Component:
         s, t, i0, j0, inside_u, inside_v = _patch(raster, x, y)
@@ -105,9 +107,17 @@ class NumpyMathematics:
         return _turned(raster, np.where(inside_u, along, 0.0), np.where(inside_v, across, 0.0), axis)
 
 
+def _raster(given: Any) -> Any:
+    """What `lookup` was given, when it is a `Raster`, or a sentence."""
+    if not hasattr(given, "cells"):
+        hint = "; its distances are one: grid.distance_field()" if hasattr(given, "distance_field") else ""
+        raise ModelError(f"m.lookup and m.lookup_slope read a Raster, not {given!r}{hint}")
+    return given
+
+
 def _patch(raster: Any, x: Any, y: Any) -> tuple[Any, ...]:
     """Weights and lower-left cell of the four cell centres around (x, y), and where it lies between the outermost."""
-    u, v = raster.cells(x, y)
+    u, v = _raster(raster).cells(x, y)
     rows, columns = raster.values.shape
     inside_u, inside_v = (u >= 0.0) & (u <= columns - 1.0), (v >= 0.0) & (v <= rows - 1.0)
     u, v = np.minimum(np.maximum(u, 0.0), columns - 1.0), np.minimum(np.maximum(v, 0.0), rows - 1.0)
@@ -203,7 +213,8 @@ class TorchMathematics:
         return self._unary("abs", a)
 
     def sign(self, a: Component, /) -> Component:
-        return self._unary("sign", a)
+        a = a if self._torch.is_tensor(a) else self._torch.tensor(a, dtype=self._torch.float64)
+        return self._torch.where(a.isnan(), a, self._torch.sign(a))  # torch calls the sign of NaN 0
 
     def floor(self, a: Component, /) -> Component:
         return self._unary("floor", a)
@@ -250,7 +261,7 @@ class TorchMathematics:
 
     def _patch(self, raster: Any, x: Any, y: Any) -> tuple[Any, ...]:
         torch = self._torch
-        u, v = (c if torch.is_tensor(c) else torch.tensor(c, dtype=torch.float64) for c in raster.cells(x, y))
+        u, v = (c if torch.is_tensor(c) else torch.tensor(c, dtype=torch.float64) for c in _raster(raster).cells(x, y))
         rows, columns = raster.values.shape
         inside_u, inside_v = (u >= 0.0) & (u <= columns - 1.0), (v >= 0.0) & (v <= rows - 1.0)
         u, v = u.clamp(0.0, columns - 1.0), v.clamp(0.0, rows - 1.0)

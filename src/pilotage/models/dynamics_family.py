@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Never, final
 
 from ..core.errors import ModelError
 from ..core.space import Space
-from .family import Family
+from .family import Family, parenthesised
 from .traced_dynamics import TracedDynamics, limited
 from .tracing.functions import Body, NoiseBody, Spread
 
@@ -48,7 +48,7 @@ class DynamicsFamily(Family[TracedDynamics]):
 
     def __call__(
         self,
-        *,
+        *unnamed: Never,
         integrator: str | None = None,
         noise: Spread | NoiseBody | None = None,
         action_noise: Spread | None = None,
@@ -62,13 +62,14 @@ class DynamicsFamily(Family[TracedDynamics]):
             self.__wrapped__,
             state,
             action,
-            self.values(params),
+            self.values(params, unnamed),
             integrator or self._rule,
             noise if noise is not None else self._noise,
             action_noise if action_noise is not None else self._action_noise,
         )
 
 
+@parenthesised
 def dynamics(
     *,
     state: Space,
@@ -110,6 +111,7 @@ def dynamics(
     )
 
 
+@parenthesised
 def discrete_dynamics(
     *,
     state: Space,

@@ -6,7 +6,7 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Never, ParamSpec, TypeVar
 
 from ..core.errors import ModelError
 from ..core.space import Space
@@ -14,6 +14,8 @@ from .params import Parameters
 from .tracing.functions import takes
 
 Member = TypeVar("Member")
+Settings = ParamSpec("Settings")
+Declares = TypeVar("Declares")
 COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
@@ -71,10 +73,37 @@ class Family(ABC, Generic[Member]):
         """Functions that members have from their family beside the one it is made of, by what they are for."""
         return {}
 
-    def values(self, given: Mapping[str, Any]) -> Parameters:
-        """The parameters, those that were not given at their defaults."""
+    def values(self, given: Mapping[str, Any], unnamed: Sequence[Any] = ()) -> Parameters:
+        """The parameters, those that were not given at their defaults; what was given without a name is refused."""
+        if unnamed:
+            names = [*self.params, *self._settings]
+            raise ModelError(f"parameters go by name: {self.__name__}({names[0]}={unnamed[0]!r})")
         return self.params.replaced(given, self.__name__, self._settings)
 
     @abstractmethod
-    def __call__(self, **params: Any) -> Member:
+    def __call__(self, *unnamed: Never, **params: Any) -> Member:
         """The member with these parameter values."""
+
+
+def parenthesised(declare: Callable[Settings, Declares]) -> Callable[Settings, Declares]:
+    """`declare`, a decorator that takes settings by name; without its parentheses it says so.
+
+    Example:
+        >>> from pilotage.models import dynamics
+        >>> @dynamics
+        ... def cart(x, u, p, m):
+        ...     return x[1], u[0]
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: @dynamics needs parentheses and settings by name: @dynamics(state=..., ...)
+    """
+
+    @functools.wraps(declare)
+    def declared(*unnamed: Settings.args, **settings: Settings.kwargs) -> Declares:
+        if unnamed:
+            given = inspect.signature(declare).parameters.values()
+            needed = ", ".join(f"{p.name}=..." for p in given if p.default is p.empty)
+            name = declare.__name__
+            raise ModelError(f"@{name} needs parentheses and settings by name: @{name}({needed})")
+        return declare(*unnamed, **settings)
+
+    return declared

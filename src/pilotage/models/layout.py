@@ -146,7 +146,10 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
     try:
         array = np.asarray(_plain(value), dtype=float)
     except (TypeError, ValueError):
-        raise ModelError(f"parameter {name} must be a number, a vector, a matrix or a Raster, not {value!r}") from None
+        hint = "; its distances are one: grid.distance_field()" if hasattr(value, "distance_field") else ""
+        raise ModelError(
+            f"parameter {name} must be a number, a vector, a matrix or a Raster, not {value!r}{hint}"
+        ) from None
     if not np.isfinite(array).all() or isinstance(value, str):
         raise ModelError(f"parameter {name} is {value!r}; finite numbers were expected")
     if array.ndim > 2:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Never, final
 
 from ..core.errors import ModelError
 from ..core.space import Space
-from .family import Family
+from .family import Family, parenthesised
 from .mounting import names_read
 from .params import whole
 from .traced_sensor import TracedSensor
@@ -46,7 +46,7 @@ class SensorFamily(Family[TracedSensor]):
 
     def __call__(
         self,
-        *,
+        *unnamed: Never,
         std: Spread | None = None,
         noise: NoiseBody | None = None,
         reads: str | Sequence[str] | None = None,
@@ -59,12 +59,13 @@ class SensorFamily(Family[TracedSensor]):
             self.state,
             self.reading,
             self.context,
-            self.values(params),
+            self.values(params, unnamed),
             noise if noise is not None else std if std is not None else self._noise,
             names_read(reads),
         )
 
 
+@parenthesised
 def sensor(
     *,
     state: Space,

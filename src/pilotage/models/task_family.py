@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import Any, ClassVar, Never, final
 
 from ..core.belief import Belief
 from ..core.space import Space
-from .family import Family
+from .family import Family, parenthesised
 from .mounting import names_read
 from .params import whole
 from .traced_task import Reference, StageBody, TerminalBody, TracedTask
@@ -49,7 +49,7 @@ class TaskFamily(Family[TracedTask]):
 
     def __call__(
         self,
-        *,
+        *unnamed: Never,
         initial: Belief | None = None,
         dt: float = 0.1,
         horizon: int = 200,
@@ -65,7 +65,7 @@ class TaskFamily(Family[TracedTask]):
             self.state,
             self.action,
             self._reference_size,
-            self.values(params),
+            self.values(params, unnamed),
             reads=names_read(reads),
             reference=reference,
             done=done,
@@ -76,6 +76,7 @@ class TaskFamily(Family[TracedTask]):
         )
 
 
+@parenthesised
 def task(
     *,
     state: Space,

@@ -35,7 +35,7 @@ from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .tracing.emit import Signature, in_place
 from .tracing.emit_lanes import lanes
-from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes
+from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes, told
 from .tracing.tangent import seeds, tangent_jacobian
 from .tracing.tracer import Expr, Graph, SymbolicMath
 from .tracing.vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
@@ -199,10 +199,10 @@ class DynamicsTrace:
         self.u = graph.inputs("u", recipe.action.size)
         self.dt = graph.input("dt", 0)
         self.p = layout.symbols(graph, "p")
-        following = _advance(recipe, self.x, self.u, self.dt, self.p, m)
-        self.y = [graph.lift(e) for e in following]
         self.graph = graph
-        self.stated = self._stated_noise(m)
+        with told(recipe.body.__name__, x=recipe.state.names, u=recipe.action.names):
+            self.y = [graph.lift(e) for e in _advance(recipe, self.x, self.u, self.dt, self.p, m)]
+            self.stated = self._stated_noise(m)
 
     def _stated_noise(self, m: Any) -> list[list[Expr]]:
         """What the noise function says; zeros where there is none."""

@@ -18,7 +18,7 @@ from .params import Parameters, Values
 from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .tracing.emit import Signature, in_place
-from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes
+from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes, told
 from .tracing.tangent import seeds, tangent_jacobian
 from .tracing.tracer import Expr, Graph, SymbolicMath
 from .tracing.vectorized import Vectorized, array_of, common_batch, numbers_of, stacked, together, unstacked
@@ -169,8 +169,9 @@ class SensorTrace:
         self.x = graph.inputs("x", recipe.state.size)
         self.c = graph.inputs("context", recipe.context_size)
         p = layout.symbols(graph, "s")
-        self.z = [graph.lift(e) for e in _reading(recipe, self.x, self.c, p, m)]
-        self.R = square(self._stated_noise(p, m), recipe.reading.dim, graph, recipe.body.__name__)
+        with told(recipe.body.__name__, x=[recipe.state.names[i] for i in recipe.taken]):
+            self.z = [graph.lift(e) for e in _reading(recipe, self.x, self.c, p, m)]
+            self.R = square(self._stated_noise(p, m), recipe.reading.dim, graph, recipe.body.__name__)
 
     def _stated_noise(self, p: Values, m: Any) -> Any:
         body = self.recipe.noise_body

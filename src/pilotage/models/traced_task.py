@@ -21,7 +21,7 @@ from .portable import portable, restored
 from .sharing import one_per_recipe
 from .tracing.emit import Signature, scalar
 from .tracing.emit_lanes import lanes
-from .tracing.functions import one
+from .tracing.functions import one, told
 from .tracing.tracer import Expr, Graph, SymbolicMath
 from .tracing.vectorized import array_of, common_batch, stacked, together, unstacked
 
@@ -91,6 +91,8 @@ class TracedTask(Task):
         self.params = params if isinstance(params, Parameters) else Parameters(params)
         self.initial = initial
         self.dt = seconds(dt)
+        if not self.dt > 0.0:
+            raise ModelError(f"dt of {self.name} is {dt}; decisions are a positive number of seconds apart")
         self.horizon = whole(horizon, f"horizon of {self.name}", 1)
         for role, function in (("reference", reference), ("done", done), ("constraint", constraint)):
             if function is not None and not callable(function):
@@ -214,8 +216,9 @@ class TaskTrace:
         r = graph.inputs("r", recipe.reference_size)
         p = layout.symbols(graph, "c")
         self.recipe = recipe
-        self.stage: Expr = graph.lift(_stage(recipe, x, u, r, p, m))
-        self.terminal: Expr = graph.lift(_terminal(recipe, x, r, p, m))
+        with told(recipe.body.__name__, x=[recipe.state.names[i] for i in recipe.taken], u=recipe.action.names):
+            self.stage: Expr = graph.lift(_stage(recipe, x, u, r, p, m))
+            self.terminal: Expr = graph.lift(_terminal(recipe, x, r, p, m))
 
     def source(self, slot: str) -> str | None:
         labels = {"x": self.recipe.state.names, "u": self.recipe.action.names}

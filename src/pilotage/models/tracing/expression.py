@@ -202,5 +202,18 @@ def where_called() -> str:
     frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame.f_back is not None and _not_of_the_model(str(frame.f_globals.get("__name__"))):
         frame = frame.f_back
-    name, line = frame.f_code.co_filename, frame.f_lineno
+    return _line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def where_raised(error: BaseException) -> str:
+    """The same of the innermost line that an error came through: the line of the model that raised it."""
+    step, name, line = error.__traceback__, "", 0
+    while step is not None:
+        if not _not_of_the_model(str(step.tb_frame.f_globals.get("__name__"))):
+            name, line = step.tb_frame.f_code.co_filename, step.tb_lineno
+        step = step.tb_next
+    return _line(name, line)
+
+
+def _line(name: str, line: int) -> str:
     return f"{name}, line {line} (`{linecache.getline(name, line).strip()}`)"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from ...core.errors import ModelError
-from .expression import Expr
+from ...core.errors import ModelError, PilotageError
+from .expression import Expr, where_raised
 from .graph import Graph
 
 Body = Callable[..., Sequence[Any]]
@@ -33,6 +34,27 @@ def takes(body: Any, arguments: Sequence[str], what: str) -> None:
     except TypeError:
         given = ", ".join(inspect.signature(body).parameters)
         raise ModelError(f"{what} takes ({', '.join(arguments)}); {body.__name__} takes ({given})") from None
+
+
+@contextmanager
+def told(model: str, **inputs: Sequence[str]) -> Generator[None]:
+    """Errors of a model that is traced, with the line they came from and what its inputs hold.
+
+    Example:
+        >>> with told("cart", x=("px", "vx")):
+        ...     [1.0, 2.0][9]
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: ... fails with "list index out of range"; in cart, x is a list of px, vx: ...
+    """
+    try:
+        yield
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
+        if isinstance(error, PilotageError):
+            raise
+        lists = " and ".join(f"{name} is a list of {', '.join(held)}" for name, held in inputs.items() if held)
+        raise ModelError(
+            f'{where_raised(error)} fails with "{error}"; in {model}, {lists}: unpack it, or take x[0]'
+        ) from error
 
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:

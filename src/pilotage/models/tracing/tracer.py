@@ -66,5 +66,6 @@ class SymbolicMath:
     def _read(self, call: str, raster: Any, x: Any, y: Any, order: int) -> Expr:
         if not isinstance(raster, RasterSymbol):
             name = call.split("(")[0]
-            raise ModelError(f"m.{name} reads a Raster that is a parameter of the model: m.{call}")
+            hint = "; of a grid, give grid.distance_field()" if hasattr(raster, "distance_field") else ""
+            raise ModelError(f"m.{name} reads a Raster that is a parameter of the model: m.{call}{hint}")
         return self.graph.node("lookup", x, y, value=(raster.group, raster.header, order))
