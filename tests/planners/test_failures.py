@@ -48,6 +48,19 @@ def test_collision_with_an_inflated_obstacle_names_the_way_out_and_the_real_one(
     assert "the nearest is 1.00 m away" in closer.reason
 
 
+def test_numbers_of_a_narrow_collision_do_not_contradict_each_other() -> None:
+    """A cell is blocked where its middle is within the radius; a point at its rim may be farther away than that."""
+    grid = OccupancyGrid.from_ascii("#.........", resolution=0.1).inflate(0.3)
+    reason = AStar().plan(grid, (0.399, 0.05), (0.95, 0.05)).reason
+    assert reason == (
+        "start (0.40, 0.05) is in collision by less than 0.01 m "
+        "(obstacles are inflated by 0.30 m; the nearest is 0.30 m from the middle of its cell)"
+    )
+    deeper = AStar().plan(grid, (0.33, 0.05), (0.95, 0.05)).reason
+    assert "in collision by 0.07 m" in deeper
+    assert "the nearest is 0.28 m away" in deeper
+
+
 @given(seed=st.integers(0, 10_000), share=st.sampled_from([0.0, 0.001, 0.02, 0.3]))
 def test_the_depth_of_a_collision_is_the_way_to_the_nearest_free_square(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)
@@ -60,7 +73,8 @@ def test_the_depth_of_a_collision_is_the_way_to_the_nearest_free_square(seed: in
     dy = np.maximum(np.maximum(rows - point[1], point[1] - rows - 1), 0.0)
     reason = AStar().plan(grid, grid.grid_to_world(point), (3.0, -2.0)).reason
     if free.any():
-        assert f"is in collision by {np.hypot(dx, dy).min() * 0.5:.2f} m" in reason
+        depth = np.hypot(dx, dy).min() * 0.5
+        assert f"is in collision by {'less than 0.01' if depth < 0.005 else f'{depth:.2f}'} m" in reason
     else:
         assert "no cell of the map can be passed" in reason
 

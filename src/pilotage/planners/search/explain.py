@@ -31,8 +31,8 @@ def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], nam
     if grid.occupied[row, column]:
         found = _nearest(grid.free if unknown == "blocked" else ~grid.occupied, grid.world_to_grid(point))
         if found is None:
-            return f"{place} is in collision, and no cell of the map can be passed{_radius(grid, point)}"
-        return f"{place} is in collision by {found[1] * grid.resolution:.2f} m{_radius(grid, point)}"
+            return f"{place} is in collision, and no cell of the map can be passed{_radius(grid, point, cell)}"
+        return f"{place} is in collision by {_depth(found[1] * grid.resolution)}{_radius(grid, point, cell)}"
     if unknown == "blocked" and not grid.free[row, column]:
         return f'{place} is in an unknown cell; unknown="free" would plan through unknown cells'
     return ""
@@ -66,11 +66,18 @@ def _nearest(mask: Mask, p: Array) -> tuple[Cells, float] | None:
         half *= 4
 
 
-def _radius(grid: OccupancyGrid, point: Array) -> str:
+def _depth(metres: float) -> str:
+    return f"{metres:.2f} m" if metres >= 0.005 else "less than 0.01 m"
+
+
+def _radius(grid: OccupancyGrid, point: Array, cell: Sequence[int]) -> str:
+    """How far the nearest obstacle is. Cells are blocked by their middle, which may be nearer to it than `point`."""
     if grid.inflation == 0.0:
         return ""
-    clearance = float(grid.clearance(point))
-    return f" (obstacles are inflated by {grid.inflation:.2f} m; the nearest is {clearance:.2f} m away)"
+    clearance, place = float(grid.clearance(point)), "away"
+    if clearance > grid.inflation:
+        clearance, place = float(grid.clearance(grid.cell_to_world(cell))), "from the middle of its cell"
+    return f" (obstacles are inflated by {grid.inflation:.2f} m; the nearest is {clearance:.2f} m {place})"
 
 
 def explain_separation(grid: OccupancyGrid, query: Query, last: int, goal: Array, deadline: float | None = None) -> str:
