@@ -140,6 +140,13 @@ def test_singular_gaussians_can_be_drawn_from_but_have_no_density():
         Gaussian.trusted(PLANE, np.zeros(2), np.diag([1.0, -1.0])).sample(1, rng=8)
 
 
+def test_of_nothing_everything_is_known():
+    """A belief over no components at all, such as that of an empty marginal: its density is 1."""
+    nothing = Gaussian(Space(), [], np.zeros((0, 0)))
+    assert nothing.log_prob([]) == 0.0
+    np.testing.assert_array_equal(nothing.log_prob(np.zeros((3, 0))), np.zeros(3))
+
+
 def test_what_a_kernel_made_is_read_only_too():
     g = Gaussian.trusted(PLANE, np.zeros((5, 2)), np.tile(np.eye(2), (5, 1, 1)))
     cloud = Particles.trusted(PLANE, np.zeros((3, 2)), np.full(3, -np.log(3.0)))

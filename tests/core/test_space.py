@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core import SE2, Angle, Quaternion, Real, ShapeError, Space, SpaceError, means, numpy_math
+from pilotage.core import SE2, Angle, Particles, Quaternion, Real, ShapeError, Space, SpaceError, means, numpy_math
 
 
 def test_grammar():
@@ -302,6 +302,22 @@ def test_tensors_meet_arrays_that_are_read_only():
 def test_sample_takes_any_kind_of_count():
     space = Space("x y", "yaw: angle")
     np.testing.assert_array_equal(space.sample(np.int64(3), rng=1), space.sample(3, rng=1))
+    for wrong in (-1, 2.5, "two", (2, -1)):
+        with pytest.raises(ShapeError, match="expected a whole number, 0 or more"):
+            space.sample(wrong)
+
+
+def test_what_is_no_number_is_refused():
+    line = Space("x")
+    for call in (
+        lambda: line.plus("far", [1.0]),
+        lambda: line.mean([[1.0], [2.0]], ["heavy", 1.0]),
+        lambda: line.interpolate([1.0], [2.0], "half"),
+        lambda: line.check([10**400]),
+        lambda: Particles(line, [[1.0], [2.0]], [0.0, "heavy"]),
+    ):
+        with pytest.raises(ShapeError, match="not an array of numbers"):
+            call()
 
 
 def test_contains_refuses_other_lengths():

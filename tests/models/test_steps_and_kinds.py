@@ -26,7 +26,7 @@ class Drift(Dynamics):
 MODELS: dict[str, Dynamics] = {"traced": bicycle(), "linear": LinearDynamics([[0, 1], [0, 0]], [[0], [1]])}
 
 
-@pytest.mark.parametrize("dt", [None, "soon", np.nan, np.inf, -np.inf, [0.1, 0.2], 1j])
+@pytest.mark.parametrize("dt", [None, "soon", np.nan, np.inf, -np.inf, [0.1, 0.2], np.full(1, 0.1), 1j])
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_a_step_takes_a_number_of_seconds(model: Dynamics, dt: Any) -> None:
     x, u = np.zeros(model.state.size), np.zeros(model.action.size)

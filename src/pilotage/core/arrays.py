@@ -22,10 +22,19 @@ def frozen(values: list[float]) -> Array:
 
 
 def numbers(values: Any, name: str, dtype: Any = np.float64) -> NDArray[Any]:
-    """`values` as an array of floats, or a sentence that says why they are none."""
+    """`values` as an array of floats, or a sentence that says why they are none.
+
+    Raises:
+        ShapeError: when they are text, ragged, or no numbers at all.
+
+    Example:
+        >>> numbers("far", "the distance")
+        Traceback (most recent call last):
+        pilotage.core.errors.ShapeError: the distance is not an array of numbers: could not convert string to float: ...
+    """
     try:
         return np.asarray(values, dtype=dtype)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ShapeError(f"{name} is not an array of numbers: {error}") from error
 
 
@@ -36,7 +45,7 @@ def alike(*values: Any) -> tuple[Any, ...]:
     """
     torch = torch_if_tensor(*values)
     if torch is None:
-        return tuple(np.asarray(value, dtype=np.float64) for value in values)
+        return tuple(numbers(value, "an argument") for value in values)
     tensors = [value for value in values if isinstance(value, torch.Tensor)]
     dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
     # Arrays are copied: torch cannot keep them read-only.

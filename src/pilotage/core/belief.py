@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import numbers
 from .errors import ShapeError
 from .space import Space
 from .streams import Rng
@@ -56,7 +57,7 @@ def normalized_log_weights(log_weights: Any, count: int, what: str) -> Array:
     Raises:
         ShapeError: on a wrong length, NaN or +inf, or when every weight is zero.
     """
-    given = np.zeros(count) if log_weights is None else np.asarray(log_weights, dtype=np.float64)
+    given = np.zeros(count) if log_weights is None else numbers(log_weights, "log_weights")
     if given.ndim == 0 or given.shape[-1] != count:
         raise ShapeError(f"log_weights has shape {given.shape}; there are {count} {what}, give (..., {count})")
     if np.isnan(given).any() or (given == np.inf).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -183,7 +184,7 @@ def log_normal(d: Array, cov: Array) -> Array:
             f"{float(np.linalg.eigvalsh(cov).min()):.3g}"
         ) from None
     if cov.ndim == 2:  # one factor for all vectors at once, seven times faster for ten thousand
-        y = np.linalg.solve(L, d.reshape(-1, d.shape[-1]).T).T.reshape(d.shape)
+        y = np.linalg.solve(L, d.reshape(math.prod(d.shape[:-1]), d.shape[-1]).T).T.reshape(d.shape)
     else:
         y = np.linalg.solve(L, d[..., None])[..., 0]
     half_log_det = np.log(np.diagonal(L, axis1=-2, axis2=-1)).sum(-1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .arrays import stack, unstack
+from .arrays import numbers, stack, unstack
 from .errors import ShapeError
 from .mathematics import math_for, torch_if_tensor
 
@@ -49,7 +49,7 @@ def _weights(xs: Any, weights: Any) -> Any:
     given = np.full(count, 1.0 / count) if weights is None else weights
     torch = torch_if_tensor(xs)
     if torch is None:
-        w = np.asarray(given, dtype=np.float64)
+        w = numbers(given, "the weights of a mean")
     else:
         w = torch.as_tensor(given, dtype=xs.dtype, device=xs.device)
     if w.ndim == 0 or w.shape[-1] != count:

@@ -19,7 +19,7 @@ def seconds(dt: Any, backward: bool = False) -> Any:
         0.1
     """
     try:
-        if 0.0 <= dt < math.inf or (backward and -math.inf < dt < 0.0):
+        if (0.0 <= dt < math.inf or (backward and -math.inf < dt < 0.0)) and not getattr(dt, "shape", ()):
             return dt
     except (TypeError, ValueError, RuntimeError):  # None, text, an array or tensor of several
         pass

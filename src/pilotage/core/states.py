@@ -8,6 +8,7 @@ import numpy as np
 
 from .arrays import Array, numbers
 from .errors import ShapeError
+from .settings import whole
 from .streams import Rng, generator
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def checked(space: Space, x: Any, name: str, finite: bool) -> Array:
 def drawn(space: Space, n: int | tuple[int, ...] | None, rng: Rng) -> Array:
     """What `Space.sample` does."""
     draw = generator(rng)
-    shape = (*(() if n is None else (n,) if isinstance(n, int | np.integer) else n), space.size)
+    batch = () if n is None else n if isinstance(n, (tuple, list)) else (n,)
+    shape = (*(whole(count, "n", 0) for count in batch), space.size)
     uniform, normal = draw.random(shape), draw.standard_normal(shape)
     low, high = np.isfinite(space.low), np.isfinite(space.high)
     lo, hi = np.where(low, space.low, 0.0), np.where(high, space.high, 0.0)
