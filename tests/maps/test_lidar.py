@@ -187,13 +187,15 @@ def test_poses_that_are_not_finite_have_no_likelihood(room: OccupancyGrid, model
         ({"model": "sonar"}, "model must be one of"),
         ({"hit": 0.9}, "must add up to 1"),
         ({"hit": 1.2, "short": -0.35}, "must add up to 1"),
-        ({"sigma": 0.0}, "sigma must be a positive"),
-        ({"max_range": math.inf}, "max_range must be a positive"),
+        ({"sigma": 0.0}, "sigma is .*; expected a positive"),
+        ({"max_range": math.inf}, "max_range is .*; expected a positive"),
         ({"beams": 99}, "beams must lie within"),
         ({"angles": [0.0, math.nan]}, "angles must be finite"),
         ({"angles": 0}, "positive integer"),
         ({"angles": 2.5}, "positive integer"),
         ({"mount": (0.0, 0.0)}, "mount must be three"),
+        ({"inset": -0.1}, "inset is .*; expected a finite number, 0 or more"),
+        ({"short": "few"}, "short is 'few'; expected one number"),
     ],
 )
 def test_bad_settings_are_sentences(room: OccupancyGrid, settings: dict, sentence: str) -> None:

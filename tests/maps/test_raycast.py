@@ -109,8 +109,8 @@ def test_poses_that_are_not_finite_give_nan_and_far_ones_come_back() -> None:
         (([0.0, 0.0], [0.0], 1.0), r"shape \(\.\.\., 3\)"),
         (([0.0, 0.0, 0.0], [[0.0]], 1.0), "angles must be finite with shape"),
         (([0.0, 0.0, 0.0], [np.nan], 1.0), "angles must be finite with shape"),
-        (([0.0, 0.0, 0.0], [0.0], 0.0), "max_range must be a positive"),
-        (([0.0, 0.0, 0.0], [0.0], math.inf), "max_range must be a positive"),
+        (([0.0, 0.0, 0.0], [0.0], 0.0), "max_range is .*; expected a positive"),
+        (([0.0, 0.0, 0.0], [0.0], math.inf), "max_range is .*; expected a positive"),
     ],
 )
 def test_bad_arguments_are_sentences(arguments: tuple[object, ...], sentence: str) -> None:

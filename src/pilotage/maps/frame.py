@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import numpy_math
+from pilotage.core.settings import positive
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -34,7 +34,7 @@ class GridFrame:
 
     def _check_frame(self) -> None:
         """Make plain floats of resolution and origin, or say what is wrong with them."""
-        resolution = metres(self.resolution, "resolution")
+        resolution = positive(self.resolution, "resolution")
         origin = numbers(self.origin, "origin")
         if origin.shape != (3,) or not np.isfinite(origin).all():
             raise ShapeError(f"origin must be three finite numbers x, y, yaw, not {self.origin}")
@@ -99,18 +99,6 @@ class GridFrame:
         c = _cells(cells)
         ny, nx = self.shape
         return (c[..., 0] >= 0) & (c[..., 0] < ny) & (c[..., 1] >= 0) & (c[..., 1] < nx)
-
-
-def metres(value: Any, name: str, *, zero: bool = False) -> float:
-    """`value` as a finite length [m]: positive, or not negative where `zero` is allowed.
-
-    Raises:
-        ShapeError: for anything else.
-    """
-    length = numbers(value, name)
-    if length.shape != () or not (0.0 < length < math.inf or (zero and length == 0.0)):
-        raise ShapeError(f"{name} must be a {'' if zero else 'positive '}length in metres, not {value!r}")
-    return float(length)
 
 
 def local_rays(frame: GridFrame, poses: ArrayLike, angles: ArrayLike) -> tuple[Array, Array]:

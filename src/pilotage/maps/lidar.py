@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ModelError, ShapeError
 from pilotage.core.sensor import Sensor
+from pilotage.core.settings import number, positive
 from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
@@ -103,8 +104,7 @@ class Lidar(Sensor):
         if mount.shape != (3,) or not np.isfinite(mount).all():
             raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
         self._check_mixture()
-        if not (math.isfinite(self.inset) and self.inset >= 0.0):
-            raise ModelError(f"inset must be a length that is not negative, not {self.inset}")
+        positive(self.inset, "inset", zero=True)
         if self.beams is not None and self.beams not in range(1, len(angles) + 1):
             raise ModelError(
                 f"beams must lie within 1 and the {len(angles)} of a scan, a whole number, not {self.beams}"
@@ -120,10 +120,8 @@ class Lidar(Sensor):
         if self.unknown not in ("free", "blocked"):
             raise ModelError(f'unknown must be "free" or "blocked", not {self.unknown!r}')
         for name in ("max_range", "sigma", "decay", "power"):
-            value = numbers(getattr(self, name), name)
-            if value.shape != () or not 0.0 < value < math.inf:
-                raise ModelError(f"{name} must be a positive number, not {getattr(self, name)!r}")
-        shares = (self.hit, self.short, self.missed, self.random)
+            positive(getattr(self, name), name)
+        shares = tuple(number(getattr(self, name), name) for name in ("hit", "short", "missed", "random"))
         if min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-9):
             raise ModelError(f"hit, short, missed and random must add up to 1 and not be negative, not {shares}")
 

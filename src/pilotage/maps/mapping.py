@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage._compiling import njit
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
+from pilotage.core.settings import positive
 
 from .cells import log_odds
-from .frame import GridFrame, local_rays, metres
+from .frame import GridFrame, local_rays
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Evidence:
         angles: ArrayLike,
         max_range: float,
     ) -> NDArray[np.float32]:
-        """Log-odds `cells` ``(ny, nx)`` of a grid and lidar scans, as a new array.
+        """Log-odds `cells` ``(ny, nx)`` of a grid and lidar scans, as a new array that is read-only.
 
         Args:
             cells: NaN where nothing is known.
@@ -63,14 +64,16 @@ class Evidence:
             max_range: of the sensor [m].
         """
         local, directions = local_rays(frame, poses, angles)
-        reach = metres(max_range, "max_range") / frame.resolution
+        reach = positive(max_range, "max_range") / frame.resolution
         scans = numbers(ranges, "ranges")
-        if scans.shape != (*np.shape(poses)[:-1], len(directions)):
-            raise ShapeError(f"{np.shape(poses)} poses and {len(directions)} angles do not fit ranges of {scans.shape}")
+        expected = (*np.shape(poses)[:-1], len(directions))
+        if scans.shape != expected:
+            raise ShapeError(f"ranges have shape {scans.shape}; {expected} was expected, a scan for each pose")
         out = np.array(cells)
         scans = scans.reshape(len(local), len(directions)) / frame.resolution
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
         add_scans(out, local, np.cos(directions), np.sin(directions), scans, reach, *change)
+        out.setflags(write=False)
         return out
 
 

@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, PilotageError, ShapeError
 from pilotage.core.raster import Raster
+from pilotage.core.settings import positive
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 
 from .cells import GridCells, drawn, log_odds
 from .distance import clear_boxes, distance_transform
-from .frame import local_rays, metres
+from .frame import local_rays
 from .mapping import Evidence
 from .raycast import cast_rays
 from .stamps import disc_cells, rectangle_cells
@@ -226,7 +227,7 @@ class OccupancyGrid(GridCells):
                    [0, 1, 1, 1, 0],
                    [0, 0, 1, 0, 0]])
         """
-        total = self.inflation + metres(radius, "an inflation radius", zero=True)
+        total = self.inflation + positive(radius, "the inflation radius", zero=True)
         # Distances are roots of integers times the resolution: the slack keeps a radius of 3 cells at 3 cells.
         original = without_inflation(self)
         grown = original.distance_field().values <= total * (1 + 1e-12)
@@ -247,9 +248,7 @@ class OccupancyGrid(GridCells):
         Returns:
             Costs >= 1, for the `costs` argument of `AStar.plan`.
         """
-        reach, height = metres(radius, "radius"), numbers(peak, "peak")
-        if height.shape != () or not 0.0 <= height < np.inf:
-            raise ShapeError(f"peak must be a finite number that is not negative, not {peak!r}")
+        reach, height = positive(radius, "radius"), positive(peak, "peak", zero=True)
         d = without_inflation(self).distance_field().values
         return 1.0 + height * np.clip(1.0 - d / reach, 0.0, 1.0) ** 2
 
@@ -355,7 +354,7 @@ class OccupancyGrid(GridCells):
             >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
             array([1.25, 5.  ])
         """
-        boxes, reach = self._free_boxes(unknown), metres(max_range, "max_range")
+        boxes, reach = self._free_boxes(unknown), positive(max_range, "max_range")
         local, directions = local_rays(self, poses, angles)
         found = np.empty((len(local), len(directions)))
         cast_rays(boxes, local, np.cos(directions), np.sin(directions), reach / self.resolution, found)
@@ -379,15 +378,17 @@ class OccupancyGrid(GridCells):
         return clear_boxes(np.ascontiguousarray(~self.free))
 
 
-def without_inflation(grid: OccupancyGrid) -> OccupancyGrid:
-    """The grid as it was before `OccupancyGrid.inflate`: obstacles as they are.
-
-    Raises:
-        ShapeError: when `grid` is none.
-    """
-    if not isinstance(grid, OccupancyGrid):  # pyright: ignore[reportUnnecessaryIsInstance]
+def check_grid(grid: Any) -> OccupancyGrid:
+    """`grid`, when it is an `OccupancyGrid`; else a sentence."""
+    if not isinstance(grid, OccupancyGrid):
         raise ShapeError(
             f"an OccupancyGrid is needed, not {type(grid).__name__}; "
             "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
         )
+    return grid
+
+
+def without_inflation(grid: OccupancyGrid) -> OccupancyGrid:
+    """The grid as it was before `OccupancyGrid.inflate`: obstacles as they are."""
+    grid = check_grid(grid)
     return grid if grid.original is None else grid.original

@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
+from pilotage.core.settings import positive
 
 from .cells import log_odds
 from .distance import distance_transform
-from .frame import metres
 from .mapping import Evidence
 from .occupancy import OccupancyGrid, without_inflation
 
@@ -67,18 +67,20 @@ class ObstacleLayer:
     def __post_init__(self) -> None:
         object.__setattr__(self, "grid", without_inflation(self.grid))
         if self.reach != math.inf:
-            metres(self.reach, "reach")
-        metres(self.tolerance, "tolerance", zero=True)
+            positive(self.reach, "reach")
+        positive(self.tolerance, "tolerance", zero=True)
         # The limits of the evidence are checked where they are kept; these two decide what is an obstacle.
         if not self._rule.hit <= self.sure < self.clamp[1]:
             raise ShapeError(
                 f"hit <= sure < the upper clamp, or nothing would ever count; not {self.hit}, {self.sure}, {self.clamp}"
             )
         given = np.zeros(self.grid.shape) if self.evidence is None else self.evidence
-        kept = np.array(numbers(given, "evidence", np.float32))
+        kept = numbers(given, "evidence", np.float32)
         if kept.shape != self.grid.shape:
             raise ShapeError(f"evidence must have the shape of the map, {self.grid.shape}, not {kept.shape}")
-        kept.setflags(write=False)
+        if kept.flags.writeable:  # what `seen` made is not copied once more
+            kept = kept.copy()
+            kept.setflags(write=False)
         object.__setattr__(self, "evidence", kept)
 
     def __repr__(self) -> str:
@@ -93,7 +95,7 @@ class ObstacleLayer:
             angles: ``(B,)`` of the beams relative to the yaw [rad].
             max_range: of the sensor [m].
         """
-        reach = min(self.reach, metres(max_range, "max_range"))
+        reach = min(self.reach, positive(max_range, "max_range"))
         return replace(self, evidence=self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach))
 
     def cleared(self) -> ObstacleLayer:
@@ -135,7 +137,7 @@ class ObstacleLayer:
         if point.shape not in ((2,), (3,)) or not np.isfinite(point).all():
             raise ShapeError(f"center must be one finite world point (x, y) or pose, not {center!r}")
         middle = self.grid.world_to_cell(point)
-        half = max(1, round(metres(reach, "reach") / self.grid.resolution))
+        half = max(1, round(positive(reach, "reach") / self.grid.resolution))
         rows, columns = (
             slice(int(np.clip(m - half, 0, n - 1)), int(np.clip(m + half + 1, 1, n)))
             for m, n in zip(middle, self.grid.shape, strict=True)

@@ -10,9 +10,10 @@ from numpy.typing import ArrayLike
 from pilotage.core.errors import PilotageError
 from pilotage.core.raster import Raster
 from pilotage.maps import OccupancyGrid
+from pilotage.maps.occupancy import check_grid
 
 from .explain import explain_endpoint
-from .grid import Query, check_costs, check_grid, check_settings, world_point
+from .grid import Query, check_costs, check_settings, world_point
 from .workspace import borrow
 
 

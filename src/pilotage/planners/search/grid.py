@@ -15,8 +15,10 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import PilotageError, ShapeError
 from pilotage.core.results import Plan, PlanStatus
 from pilotage.core.sensor import find
+from pilotage.core.settings import number
 from pilotage.core.streams import Rng
 from pilotage.maps import OccupancyGrid
+from pilotage.maps.occupancy import check_grid
 
 from .explain import explain_endpoint, explain_separation
 from .kernel import (
@@ -81,7 +83,7 @@ class AStar:
 
     def __post_init__(self) -> None:
         check_settings(self.connectivity, self.unknown)
-        if not bool(1.0 <= numbers(self.weight, "the weight") <= HIGHEST_WEIGHT):
+        if not 1.0 <= number(self.weight, "the weight") <= HIGHEST_WEIGHT:
             raise PilotageError(f"the weight must be at least 1 and at most {HIGHEST_WEIGHT:g}, not {self.weight}")
 
     def plan(
@@ -152,15 +154,6 @@ class Dijkstra:
         return _plan(problem, start, goal, costs, budget, self.connectivity, 0.0, self.unknown)
 
 
-def check_grid(grid: Any) -> None:
-    """Refuse what is no grid."""
-    if not isinstance(grid, OccupancyGrid):
-        raise ShapeError(
-            f"this planner searches an OccupancyGrid, not {type(grid).__name__}; "
-            "OccupancyGrid.from_occupied(array, resolution) makes one"
-        )
-
-
 def check_settings(connectivity: int, unknown: str) -> None:
     """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
     if connectivity not in (4, 8):
@@ -182,8 +175,8 @@ def _plan(
     ready(costs is not None)  # first: a budget is not spent on compiling
     began = time.perf_counter()
     check_grid(grid)
-    if budget is not None and not bool(numbers(budget, "a budget") >= 0):
-        raise PilotageError(f"a budget is a number of seconds, not {budget}")
+    if budget is not None and not number(budget, "the budget") >= 0.0:
+        raise PilotageError(f"the budget is a number of seconds, 0 or more, not {budget}")
     deadline = None if budget is None else began + budget
     ends = np.stack((world_point(start, "start"), world_point(goal)))
     cells = grid.world_to_cell(ends).tolist()

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.core.errors import FormatError, PilotageError
+from pilotage.core.errors import FormatError
 from pilotage.core.results import Plan
+from pilotage.core.settings import positive, whole
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import OccupancyGrid
 
@@ -83,7 +84,7 @@ def solve_scenario(
 
     Raises:
         FormatError: when a file is malformed, the map is missing or has another size than the scenarios say.
-        ValueError: when `every` or `tolerance` makes no sense.
+        ShapeError: when `every` or `tolerance` makes no sense.
 
     Example:
         >>> import tempfile, pathlib
@@ -94,8 +95,7 @@ def solve_scenario(
         >>> report.instances, report.mismatches
         (1, ())
     """
-    if every < 1 or not tolerance >= 0.0:
-        raise PilotageError(f"every is at least 1 and tolerance not negative, not {every} and {tolerance}")
+    every, tolerance = whole(every, "every"), positive(tolerance, "tolerance", zero=True)
     scenarios = read_movingai_scenarios(path)[::every]
     grid = OccupancyGrid.load(find_movingai_map(path) if map_path is None else map_path)
     planner = AStar() if planner is None else planner
