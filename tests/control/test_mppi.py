@@ -300,6 +300,8 @@ class Unbounded(PlainDynamics):
     ({"fallback": "pray"}, "there is no fallback 'pray'; choose one of hold, shift, brake"),
     ({"std": [1.0, 2.0]}, "expected a positive number, or one for each of a"),
     ({"dt": 0.0}, "dt is 0.0; expected a positive number"),
+    ({"brake": [5.0]}, r"brake has a 5, outside its bounds \[-4, 4\]"),
+    ({"brake": [[0.0]]}, r"brake is one action \(1,\)"),
 ])  # fmt: skip
 def test_settings_are_refused_with_a_sentence(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ShapeError, match=message):

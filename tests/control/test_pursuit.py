@@ -218,3 +218,8 @@ def test_corners_are_cut_by_a_share_of_the_lookahead(lookahead: float, turn: flo
         x = robot.step(x, drive.act(x, 0.02 * tick).u, 0.02)
         cut = max(cut, float(np.hypot(*(line.at(line.project(x[:2])) - x[:2]))))
     assert cut == pytest.approx(share * lookahead, rel=0.05)
+
+
+def test_it_has_a_name_to_show() -> None:
+    drive = PurePursuit(unicycle(), [[0.0, 0.0], [3.0, 4.0]], speed=0.5)
+    assert repr(drive) == "PurePursuit(unicycle(), Path(2 points, 5 m), 0.5 m/s)"

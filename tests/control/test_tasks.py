@@ -11,7 +11,7 @@ import pytest
 import pilotage.envs
 from pilotage.control import MPPI, follow, reach
 from pilotage.control.follow import TURNED
-from pilotage.core import ActionStatus, ShapeError, Space, SpaceError
+from pilotage.core import ActionStatus, ModelError, ShapeError, Space, SpaceError
 from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.planners import AStar
@@ -258,3 +258,12 @@ def test_a_robot_that_faces_a_pillar_turns_to_the_path_around_it(yaw: float) -> 
     xs, actions = drive_to_the_end(drive, model, starting(model, *here, yaw), ticks=100)
     assert actions[-1].status is ActionStatus.DONE
     assert grid.clearance(xs[:, :2]).min() > 0.2
+
+
+def test_follow_goes_by_its_name() -> None:
+    task = follow([[0.0, 0.0], [1.0, 0.0]], weights={"along": 3.0})
+    assert repr(task).startswith("follow(along=3.0, across=4.0")
+    with pytest.raises(ModelError, match="horizon of follow must be"):
+        follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
+    with pytest.raises(ModelError, match="dt of follow is 0"):
+        follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)

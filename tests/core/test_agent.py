@@ -191,3 +191,14 @@ def test_parts_that_are_none_are_refused_in_sentences():
     agent = Agent(Filtered(DeadReckoning, Ruler()), act=Bare(None))
     with pytest.raises(PilotageError, match="returned ndarray; `act` has to return an Action"):
         agent.step(NOTHING, 0.0)
+
+
+def test_agents_have_names_to_show():
+    def plan(belief):
+        return Plan(PlanStatus.INVALID)
+
+    eyes = Filtered(DeadReckoning, {"ruler": Ruler()})
+    named = "test_agents_have_names_to_show.<locals>.plan"
+    assert repr(Agent(eyes, act=Walk())) == "Agent(perceive=Filtered(ruler), act=Walk)"
+    assert repr(Agent(eyes, plan, lambda plan: Walk())).startswith(f"Agent(perceive=Filtered(ruler), plan={named}")
+    assert repr(Filtered(DeadReckoning, Ruler())) == "Filtered(Ruler(x from x))"

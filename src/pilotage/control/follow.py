@@ -161,7 +161,7 @@ def _family(mapped: bool) -> TaskFamily:
     def terminal(x: Any, r: Any, p: Any, m: Any) -> Any:
         return p.final * offset(x, r, p, m)
 
-    def along(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
+    def follow(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
         if not mapped:
             return offset(x, r, p, m)
         room = m.lookup(p.clearance, x[0], x[1]) - p.radius
@@ -171,4 +171,4 @@ def _family(mapped: bool) -> TaskFamily:
     params: dict[str, Any] = dict(WEIGHTS)
     if mapped:
         params |= {"radius": 0.0, "margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
-    return task(state=POSE, action=Space(), params=params, terminal=terminal, reference=4)(along)
+    return task(state=POSE, action=Space(), params=params, terminal=terminal, reference=4)(follow)

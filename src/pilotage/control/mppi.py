@@ -56,7 +56,7 @@ class MPPI:
         iterations: improvements each tick.
         fallback: what is done when no sample has a finite cost or the state is NaN: "shift" goes on with the last
             plan while it lasts and then brakes, "hold" repeats the last action, "brake" takes the action `brake`.
-        brake: the action that stops the vehicle; default: zeros.
+        brake: the action that stops the vehicle, within its bounds; default: zeros, or what is nearest to them there.
         rng: seed or generator of the random numbers.
         threads: compiled rollouts are split over so many.
 
@@ -106,7 +106,7 @@ class MPPI:
         self._check_settings()
         action = limited(dynamics.action, getattr(task, "action", None))
         self._limits = np.stack([spread(std, action), action.low, action.high])
-        self._brake = action.clip(action.check(np.zeros(action.size) if brake is None else brake, "brake"))
+        self._brake = braking(brake, action)
         self.plan: Array = np.tile(self._brake, (horizon, 1))
         self.seed = seeded(rng)[1] if not isinstance(rng, np.random.Generator) else int(rng.integers(2**63))
         self._rollouts = Rollouts(dynamics, self.task, horizon, self.samples, threads)
@@ -264,6 +264,19 @@ def limited(action: Space, wanted: Any) -> Space:
             f"[{action.low[i]:g}, {action.high[i]:g}]"
         )
     return action.bounded({action.names[i]: (low[i], high[i]) for i in np.flatnonzero(tighter)})
+
+
+def braking(brake: ArrayLike | None, action: Space) -> Array:
+    """The action that stops the vehicle ``(m,)``; one that was given lies within the bounds, or is refused."""
+    if brake is None:
+        return action.clip(np.zeros(action.size))
+    given = action.check(brake, "brake")
+    if given.ndim != 1:
+        raise ShapeError(f"brake is one action ({action.size},); an array of shape {given.shape} was given")
+    for name, value, low, high in zip(action.names, given, action.low, action.high, strict=True):
+        if not low <= value <= high:
+            raise ShapeError(f"brake has {name} {value:g}, outside its bounds [{low:g}, {high:g}]; give what can be done")
+    return action.clip(given)
 
 
 def spread(std: ArrayLike | None, action: Space) -> Array:

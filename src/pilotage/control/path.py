@@ -47,6 +47,9 @@ class Path:
         self.points: Array = np.ascontiguousarray(xy[keep, :2])
         self.s: Array = np.concatenate([[0.0], np.cumsum(steps[keep[1:]])])
 
+    def __repr__(self) -> str:
+        return f"Path({len(self.points)} points, {self.length:.3g} m)"
+
     @property
     def length(self) -> float:
         """Length of the path [m]."""

@@ -90,6 +90,9 @@ class PurePursuit:
         self._command = commands(dynamics, self.gain) if command is None else command
         self._progress = Progress(self.path, ahead=max(2.0, self.speed))
 
+    def __repr__(self) -> str:
+        return f"PurePursuit({self.dynamics!r}, {self.path!r}, {self.speed:g} m/s)"
+
     def __getstate__(self) -> dict[str, Any]:
         """What is sent to another process, which makes its own command of the dynamics."""
         return {name: value for name, value in vars(self).items() if name != "_command"}

@@ -40,6 +40,11 @@ class Filtered:
         self._sensors = sensors
         self._filter: Filter | None = None
 
+    def __repr__(self) -> str:
+        sensors = self._sensors
+        named = ", ".join(sensors) if isinstance(sensors, Mapping) else repr(sensors)
+        return f"Filtered({named})"
+
     def reset(self, *, seed: int | None = None) -> None:
         """Start a fresh filter."""
         self._filter = self._start(seed)
@@ -93,8 +98,9 @@ class Agent:
         ...     def reset(self, *, seed=None): ...
         ...     def act(self, belief, t=0.0):
         ...         return Action(u=-2.0 * belief.mean)
-        >>> Agent(Eyes(), act=Spring()).step([0.5], t=0.0).u
-        array([-1.])
+        >>> robot = Agent(Eyes(), act=Spring())
+        >>> robot, robot.step([0.5], t=0.0).u
+        (Agent(perceive=Eyes, act=Spring), array([-1.]))
     """
 
     def __init__(
@@ -121,6 +127,11 @@ class Agent:
         self._perceive, self._plan_from = perceive, plan
         self._valid, self._fallback = valid, fallback
         self.reset()
+
+    def __repr__(self) -> str:
+        act = self._fixed if self._fixed is not None else self._follow
+        parts = {"perceive": self._perceive, "plan": self._plan_from, "act": act}
+        return f"Agent({', '.join(f'{role}={_named(part)}' for role, part in parts.items() if part is not None)})"
 
     def reset(self, *, seed: int | None = None) -> None:
         """Start an episode; `seed` replays the random choices of perception and controller."""
@@ -180,3 +191,9 @@ class Agent:
     def _seed(self) -> int | None:
         """The next seed of the episode, None when the episode has none."""
         return int(self._streams.spawn(1)[0].generate_state(1)[0]) if self._seeded else None
+
+
+def _named(part: Any) -> str:
+    """A function by its name, an object by its repr when it has one, else by its class."""
+    own = type(part).__repr__ is not object.__repr__
+    return str(getattr(part, "__qualname__", "")) or (repr(part) if own else type(part).__qualname__)
