@@ -283,7 +283,7 @@ def test_what_does_not_fit_one_environment_is_refused():
     env.reset(seed=0)
     with pytest.raises(ShapeError, match=r"action has shape \(2, 2\); one environment takes \(2,\)"):
         env.step(np.zeros((2, 2)))
-    with pytest.raises(PilotageError, match=r"dt 0\.0"):
+    with pytest.raises(PilotageError, match=r"dt of the task is 0\.0"):
         ModelEnv(rover(), None, _Timeless())
 
 

@@ -6,7 +6,8 @@ import math
 import operator
 from typing import Any, TypeVar
 
-from .arrays import numbers
+import numpy as np
+
 from .errors import ModelError, ShapeError
 
 Kind = TypeVar("Kind")
@@ -23,7 +24,10 @@ def number(value: Any, name: str) -> float:
         Traceback (most recent call last):
         pilotage.core.errors.ShapeError: speed is [1.0, 2.0]; expected one number
     """
-    found = numbers(value, name)
+    try:
+        found = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        found = np.empty(0)
     if found.shape != ():
         raise ShapeError(f"{name} is {value!r}; expected one number")
     return float(found)

@@ -5,7 +5,6 @@ Pure functions of states and random streams, for one world or a batch of them; e
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
 from ..core.declared import answered, asked, covariance
 from ..core.scatter import scattered
-from ..core.settings import instance
+from ..core.settings import instance, positive
 
 Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
@@ -90,9 +89,7 @@ class Simulation:
         self._start = start
         self.dynamics = instance(dynamics, Dynamics, "an environment")
         self.task = instance(task, Task, "an environment").on(dynamics.state, dynamics.action)
-        self.dt = float(task.dt)
-        if not 0.0 < self.dt < math.inf:
-            raise PilotageError(f"the task has dt {task.dt}; a tick takes a positive number of seconds")
+        self.dt = positive(task.dt, "dt of the task")
         self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)

@@ -195,7 +195,7 @@ def setting(map: Any, robot: Any, settings: dict[str, Any]) -> Setting:
 
 def points(goals: int | ArrayLike) -> Array | None:
     """The goals ``(K, 2)`` that are given; None where a number of them is."""
-    if np.ndim(goals) == 0:
+    if isinstance(goals, str) or numbers(goals, "goals").ndim == 0:
         return None
     found = finite(goals, "goals")
     if found.ndim != 2 or found.shape[1] != 2 or len(found) == 0:

@@ -103,7 +103,7 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
     """A robot by its name, or one of the user's own."""
     if isinstance(given, Robot):
         return given
-    if given not in ROBOTS:
+    if not (isinstance(given, str) and given in ROBOTS):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PilotageError(
             f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot(model, odometry, footprint)"
         )

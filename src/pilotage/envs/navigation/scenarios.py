@@ -74,8 +74,10 @@ class Rooms:
         """
         places = self.places(goals + 1, rng, begin)
         start = np.array([*places[0], rng.uniform(-np.pi, np.pi)])
-        start[: 0 if begin is None else len(begin)] = [] if begin is None else begin
-        places[1:] = places[1:] if tour is None else tour
+        if begin is not None:
+            start[: len(begin)] = begin
+        if tour is not None:
+            places[1:] = tour
         placed, open_cells = [], self.open
         for _ in range(obstacles):
             obstacle, open_cells = self._obstacle(open_cells, places, rng)
