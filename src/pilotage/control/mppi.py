@@ -275,7 +275,7 @@ def braking(brake: ArrayLike | None, action: Space) -> Array:
         raise ShapeError(f"brake is one action ({action.size},); an array of shape {given.shape} was given")
     for name, value, low, high in zip(action.names, given, action.low, action.high, strict=True):
         if not low <= value <= high:
-            raise ShapeError(f"brake has {name} {value:g}, outside its bounds [{low:g}, {high:g}]; give what can be done")
+            raise ShapeError(f"brake has {name} {value:g}, outside its bounds [{low:g}, {high:g}]")
     return action.clip(given)
 
 
