@@ -81,6 +81,16 @@ def test_progress_does_not_jump_to_a_near_part_of_the_path() -> None:
         assert abs(progress.update([0.1 * k, 0.3], k) - 0.1 * k) < 0.5
 
 
+def test_a_robot_of_which_nothing_is_known_is_at_the_first_of_places_alike() -> None:
+    for s in np.linspace(0.0, CORNER.length, 30):
+        assert Progress(CORNER).find(CORNER.at(s)) == pytest.approx(s), "where there is one place, it is the nearest"
+    eight = Path([[0.0, 0.0], [4.0, 4.0], [4.0, 0.0], [0.0, 4.0], [0.0, 0.0]])
+    assert Progress(eight).find([2.1, 2.0]) == pytest.approx(np.hypot(2.05, 2.05))
+    assert Progress(eight).find([-0.1, 0.1]) == pytest.approx(0.0)
+    assert Progress(eight, alike=0.0).find([-0.1, 0.1]) == pytest.approx(eight.length - 0.1)
+    assert Progress(Path([[1.0, 2.0]])).find([5.0, 5.0]) == 0.0
+
+
 def test_progress_starts_anew_with_the_clock_or_when_carried_away() -> None:
     progress = Progress(CORNER)
     assert progress.update([3.0, 2.0], 5.0) == 5.0

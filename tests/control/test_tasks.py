@@ -189,6 +189,19 @@ def test_a_path_that_leads_back_is_followed_round() -> None:
         assert np.hypot(*np.diff(xs[:, :2], axis=0).T).sum() > 0.9 * 4.0 * np.pi
 
 
+@pytest.mark.parametrize("start", [(-0.05, 0.0), (-0.3, 0.0), (0.1, 0.1), (-0.1, -0.2)])
+def test_a_path_that_leads_back_is_begun_by_a_robot_beside_its_start(start: tuple[float, float]) -> None:
+    """Even where the end of the path is nearer than its beginning."""
+    turn = np.linspace(0.0, 2.0 * np.pi, 60)
+    task = follow(np.stack([2.0 * np.sin(turn), 2.0 - 2.0 * np.cos(turn)], -1), speed=1.0)
+    x = np.array([*start, 0.0])
+    assert not task.done(x)
+    rows = task.reference(x, 0.0, 20)
+    assert not task.done(x)
+    assert np.allclose(rows[0, :2], [0.0, 0.0], atol=0.15)
+    assert np.hypot(*(rows[-1, :2] - rows[0, :2])) > 1.5
+
+
 def test_follow_is_done_at_the_end_only() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], tolerance=0.2)
     x = np.array([[9.9, 0.0, 0.0], [9.7, 0.0, 0.0], [10.1, 0.1, 2.0]])
@@ -205,7 +218,7 @@ def test_settings_that_make_no_task_are_sentences():
         reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
     with pytest.raises(ShapeError, match="speed is inf; expected a positive number"):
         follow([[0, 0], [5, 0]], speed=np.inf)
-    with pytest.raises(ShapeError, match="speed is not an array of numbers"):
+    with pytest.raises(ShapeError, match="speed is 'slow'; expected one number"):
         follow([[0, 0], [5, 0]], speed="slow")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ShapeError, match=r"radius is -0\.1; expected a finite number, 0 or more"):
         follow([[0, 0], [5, 0]], radius=-0.1)

@@ -134,7 +134,7 @@ class _Reference:
         if s is not None:
             return path.length - s
         places = np.reshape(x, (-1, np.shape(x)[-1]))[:, :2]
-        return np.reshape([path.length - path.project(one) for one in places], np.shape(x)[:-1])
+        return np.reshape([path.length - self.progress.find(one) for one in places], np.shape(x)[:-1])
 
 
 class _Arrived:

@@ -77,12 +77,15 @@ class Progress:
     """How far along a path a robot is; it never goes back, unless the robot is put elsewhere.
 
     The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
-    A robot that is farther than `lost` metres from there, or whose clock runs backwards, is looked for everywhere.
+    A robot that is farther than `lost` metres from there, or whose clock runs backwards, is looked for everywhere: it
+    is at the first of the places that are as near as the nearest to within `alike` metres, so that a path that leads
+    back to where it begins is not taken for driven.
 
     Args:
         path: the path.
         behind, ahead: the search reaches so far back and forward from the last place, along the path [m].
         lost: distance from the path around the last place beyond which that is given up [m].
+        alike: differences of distance that do not tell places apart [m].
 
     Attributes:
         s: arc length reached so far [m]; None before the first update.
@@ -93,9 +96,11 @@ class Progress:
         [0.0, 1.0, 2.0]
     """
 
-    def __init__(self, path: Path, *, behind: float = 0.5, ahead: float = 2.0, lost: float = 2.0) -> None:
+    def __init__(
+        self, path: Path, *, behind: float = 0.5, ahead: float = 2.0, lost: float = 2.0, alike: float = 0.5
+    ) -> None:
         self.path = path
-        self.behind, self.ahead, self.lost = behind, ahead, lost
+        self.behind, self.ahead, self.lost, self.alike = behind, ahead, lost, alike
         self.reset()
 
     def reset(self) -> None:
@@ -107,9 +112,19 @@ class Progress:
         """Arc length [m] reached at `xy` ``(2,)`` and time `t` [s]."""
         self.s = self._near(xy) if self.s is not None and t >= self._t else None
         if self.s is None:
-            self.s = self.path.project(xy)
+            self.s = self.find(xy)
         self._t = t if math.isfinite(t) else self._t
         return self.s
+
+    def find(self, xy: ArrayLike) -> float:
+        """Arc length [m] at `xy` ``(2,)`` of a robot of which nothing is known yet."""
+        path, point = self.path, np.asarray(xy, dtype=np.float64)
+        steps, lengths = np.diff(path.points, axis=0), np.diff(path.s)
+        along = np.clip(((point - path.points[:-1]) * steps).sum(-1) / lengths, 0.0, lengths)
+        away = np.hypot(*(point - path.points[:-1] - (along / lengths)[:, None] * steps).T)
+        near = np.flatnonzero(away <= away.min(initial=math.inf) + self.alike)
+        first = path.s[near[0]] + along[near[0]] if len(near) else 0.0
+        return path.project(point, first, first + self.ahead)
 
     def _near(self, xy: ArrayLike) -> float | None:
         """Arc length reached around the last one; None when the robot is not there."""
