@@ -37,12 +37,11 @@ BAD_CALLS = {
     "infinite reading in a step": (lambda f: f.step(FIX, [np.inf, 0.0]), ShapeError, "holds infinity"),
     "many readings": (lambda f: f.update(FIX, np.zeros((2, 2))), ShapeError, "one reading was expected"),
     "a context for none": (lambda f: f.update(FIX, [1.0, 0.0], context=[1.0]), ShapeError, "takes no context; one of shape"),
-    "a list for a sensor": (lambda f: f.update([1.0, 0.0], FIX), ModelError, "needs a Sensor, not list$"),
-    "a family for a sensor": (lambda f: f.update(gnss, [1.0, 0.0]), ModelError, r"is \(\) missing\?"),
+    "a list for a sensor": (lambda f: f.update([1.0, 0.0], FIX), ModelError, r"needs a Sensor, not \[1.0, 0.0\] of type list$"),
     "no context": (lambda f: f.update(SONAR, [1.0, 0.0]), ShapeError, "needs a context of 2 numbers"),
     "long context": (lambda f: f.update(SONAR, [1.0, 0.0], context=[1.0, 2.0, 3.0]), ShapeError, "context of 2 numbers"),
     "sensor of another state": (lambda f: f.update(radar(), [1.0, 0.0, 0.0]), SpaceError, "no component 'vx'"),
-    "a class for a sensor": (lambda f: f.update(gnss, [0.0, 0.0]), ModelError, r"needs a Sensor, not function; is \(\) missing"),
+    "a class for a sensor": (lambda f: f.update(gnss, [0.0, 0.0]), ModelError, r"needs a Sensor, not .*gnss.*; is \(\) missing\?"),
     "step back": (lambda f: f.predict(-0.1), PilotageError, "goes back in time"),
     "NaN step": (lambda f: f.predict(np.nan), PilotageError, "takes a finite number of seconds"),
     "time before": (lambda f: f.update(FIX, [0.0, 0.0], t=-1.0), PilotageError, "goes back in time; readings must arrive"),
@@ -54,7 +53,7 @@ BAD_CALLS = {
     "bad action in a run": (lambda f: f.run(np.full((2, 2), np.nan), np.zeros((2, 2)), sensor=FIX), ShapeError, "NaN"),
     "time of words": (lambda f: f.update(FIX, [0.0, 0.0], t="noon"), PilotageError, "to a time in seconds, not to 'noon'"),
     "no time": (lambda f: f.update(FIX, [0.0, 0.0], t=np.nan), PilotageError, "finite number of seconds"),
-    "times of words": (lambda f: f.run(None, np.zeros((2, 2)), ["a", "b"], sensor=FIX), ShapeError, "times are seconds, one for each of 2"),
+    "times of words": (lambda f: f.run(None, np.zeros((2, 2)), ["a", "b"], sensor=FIX), ShapeError, "ts is not an array of numbers"),
     "no end": (lambda f: f.run(None, np.zeros((2, 2)), [0.2, np.inf], sensor=FIX), PilotageError, "finite number of seconds"),
     "a run of nothing": (lambda f: f.run(None, None, sensor=FIX), ShapeError, "readings"),
     "a run of one number": (lambda f: f.run(None, 3.0, sensor=FIX), ShapeError, "readings"),
@@ -148,12 +147,21 @@ def test_at_the_start() -> None:
         EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0])
     with pytest.raises(ModelError, match="EKF has no dynamics yet; bind them"):
         EKF().start(mean=[0.0], std=1.0)
-    with pytest.raises(ModelError, match=r"EKF needs Dynamics, not DynamicsFamily; is \(\) missing"):
+    with pytest.raises(
+        ModelError, match=r"EKF needs Dynamics, not .*unicycle.* of type DynamicsFamily; is \(\) missing"
+    ):
         EKF(unicycle)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="a filter holds one belief"):
         EKF(ROBOT, dt=0.1).start(mean=np.zeros((5, 3)), std=1.0)
     with pytest.raises(ModelError, match=r"gate is 99.*probability"):
         EKF(ROBOT, gate=99)
+    for t, sentence in (
+        ("noon", "t is 'noon'; expected one number"),
+        (np.nan, "t is nan; a filter starts at a finite"),
+    ):
+        for estimator in (EKF(ROBOT), ParticleFilter(ROBOT)):
+            with pytest.raises(PilotageError, match=sentence):
+                estimator.start(mean=[0.0, 0.0, 0.0], std=1.0, t=t)  # type: ignore[arg-type]
     with pytest.raises(PilotageError, match="dt is 0"):
         EKF(ROBOT, dt=0)
     for dt in ("soon", np.nan, np.inf, -0.1, [0.1, 0.1]):
@@ -200,9 +208,9 @@ def test_batches_that_do_not_fit(estimator: Any) -> None:
         estimator.predict([0.0, 0.0, 0.0], ROBOT, None, 0.1)
     with pytest.raises(ModelError, match="a belief was expected"):
         estimator.update(None, FIX, [0.0, 0.0])
-    with pytest.raises(ModelError, match="needs Dynamics, not NoneType"):
+    with pytest.raises(ModelError, match="needs Dynamics, not None"):
         estimator.predict(three, None, None, 0.1)
-    with pytest.raises(ModelError, match="needs a Sensor, not NoneType"):
+    with pytest.raises(ModelError, match="needs a Sensor, not None"):
         estimator.update(three, None, [0.0, 0.0])
 
 
@@ -293,7 +301,7 @@ def test_protocol_is_what_is_asked() -> None:
     class Nothing:
         pass
 
-    with pytest.raises(ModelError, match="needs Dynamics, not Nothing"):
+    with pytest.raises(ModelError, match="needs Dynamics, not .* of type Nothing"):
         EKF(Nothing())  # type: ignore[arg-type]
     assert issubclass(Plain, Dynamics)
     assert compass(std=0.1).on(ROBOT.state).state == ROBOT.state

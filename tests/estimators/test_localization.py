@@ -25,7 +25,7 @@ from pilotage.estimators.localization.bins import connect_bins, count_bins
 from pilotage.estimators.localization.kld import expected_bins, particles_needed
 from pilotage.estimators.localization.pose import pose_indices
 from pilotage.maps import Lidar, OccupancyGrid
-from pilotage.models import constant_velocity, gnss, unicycle
+from pilotage.models import constant_velocity, gnss, range_bearing, unicycle
 from tests.estimators.wandering import DT, ROBOT, Wanderer
 
 POSE = Space("x y [m]", "yaw: angle")
@@ -199,21 +199,28 @@ def test_sentences() -> None:
         MonteCarloLocalization(grid).start()
     with pytest.raises(PilotageError, match="least and the largest"):
         MonteCarloLocalization(grid, particles=(500, 100))
-    wrong: list[dict[str, Any]] = [{"kidnapped": 1.0}, {"candidates": 2.5}, {"candidates": -1}]
-    for one in wrong:
-        with pytest.raises(PilotageError, match="kidnapped is a probability"):
-            MonteCarloLocalization(grid, **one)
+    wrong: dict[str, tuple[Any, ...]] = {
+        "a probability": (("kidnapped", 1.0), ("confidence", 0.4)),
+        "a whole number, 0 or more": (("candidates", 2.5), ("candidates", -1)),
+        "a positive number": (("side", 0.0), ("angle", -0.1), ("power", np.inf), ("error", 0.0)),
+        "a finite number, 0 or more": (("clearance", np.nan), ("clearance", -0.1)),
+        "one number": (("power", "high"), ("threshold", [0.5]), ("alpha_slow", "low")),
+        "a share of the particles": (("threshold", 2.0),),
+    }
+    for expected, settings in wrong.items():
+        for name, value in settings:
+            with pytest.raises(PilotageError, match=f"{name} is .*{expected}"):
+                MonteCarloLocalization(grid, **{name: value})
+    with pytest.raises(ShapeError, match="an OccupancyGrid is needed, not str"):
+        MonteCarloLocalization("depot.yaml")  # type: ignore[arg-type]
+    near, marks = Gaussian.of(POSE, [0.0, 0.0, 0.0], std=0.1), np.ones((3, 2))
+    with pytest.raises(ShapeError, match=r"one context was expected, \(3,\) of them"):
+        MonteCarloLocalization(grid).update(near, range_bearing(), [1.0, 0.0], marks)
     batch = Particles(POSE, np.zeros((2, 30, 3)))
     with pytest.raises(ShapeError, match="one cloud, not a batch"):
         MonteCarloLocalization(grid).update(batch, gnss(), [0.0, 0.0])
     with pytest.raises(ModelError, match="needs Dynamics, not"):
         MonteCarloLocalization(grid, unicycle)  # type: ignore[arg-type]
-    sizes: list[dict[str, Any]] = [{"side": 0.0}, {"angle": -0.1}, {"clearance": float("nan")}]
-    for size in sizes:
-        with pytest.raises(PilotageError, match="must be positive, the last not negative"):
-            MonteCarloLocalization(grid, **size)
-    with pytest.raises(PilotageError, match="a share of the particles"):
-        MonteCarloLocalization(grid, threshold=2.0)
     with pytest.raises(PilotageError, match="more than 0 s"):
         MonteCarloLocalization(grid, dt=0.0)
     with pytest.raises(PilotageError, match="one is above 0"):

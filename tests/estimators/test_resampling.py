@@ -108,9 +108,9 @@ def test_bad_weights(method: str, w: list[float], sentence: str) -> None:
 def test_bad_arguments() -> None:
     with pytest.raises(PilotageError, match="choose one of systematic"):
         resample([1.0], method="roulette", rng=0)
-    with pytest.raises(ShapeError, match="n of at least 1"):
+    with pytest.raises(ShapeError, match="n is 0; expected a whole number"):
         resample([1.0], 0, rng=0)
-    with pytest.raises(ShapeError, match=r"n is 2.5; give a whole number"):
+    with pytest.raises(ShapeError, match="n is 2.5; expected a whole number"):
         resample([1.0], 2.5, rng=0)  # type: ignore[arg-type]
     with pytest.raises(ShapeError, match="weights is not an array of numbers"):
         resample(["heavy"], rng=0)

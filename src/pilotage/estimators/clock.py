@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from ..core import PilotageError, ShapeError
+from ..core.arrays import numbers
 from ..core.seconds import seconds
+from ..core.settings import number
 
 
 def usual(dt: Any) -> float | None:
@@ -32,6 +34,11 @@ class Clock:
 
     t: float
     dt: float | None
+
+    def __post_init__(self) -> None:
+        self.t = number(self.t, "t")
+        if not math.isfinite(self.t):
+            raise PilotageError(f"t is {self.t}; a filter starts at a finite time, in seconds")
 
     @property
     def rounding(self) -> float:
@@ -65,10 +72,7 @@ class Clock:
 
     def steps(self, ts: Any, count: int) -> np.ndarray:
         """Seconds to each of the times `ts`, ``(count,)``, from the one before it."""
-        try:
-            times = np.asarray(ts, dtype=float)
-        except (TypeError, ValueError):
-            raise ShapeError(f"times are seconds, one for each of {count} readings; {ts!r} was given") from None
+        times = numbers(ts, "ts")
         if times.shape != (count,):
             raise ShapeError(f"ts has shape {times.shape}; {count} readings need {count} times")
         dts = np.diff(times, prepend=self.t)

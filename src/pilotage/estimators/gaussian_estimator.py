@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from ..core import CovarianceError, Dynamics, FilterRun, Gaussian, ModelError, Sensor, ShapeError, Space, Update
+from ..core.arrays import numbers
 from ..core.seconds import seconds
+from ..core.settings import instance
 from ..models import bind, parameters
 from .batches import contexts_of, each_context, rows, unflat
 from .clock import usual, wanted
 from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, update_all, update_one
-from .inputs import action, check_belief, check_dynamics, check_sensor, context_axes, context_of, shared_axes
+from .inputs import action, check_belief, context_axes, context_of, shared_axes
 from .kernels import kept, kernel_key
-from .packing import Pack, check_gate, numbers
+from .packing import Pack, check_gate, sensor_numbers
 
 if TYPE_CHECKING:
     from .gaussian_filter import GaussianFilter
@@ -56,11 +58,11 @@ class GaussianEstimator(ABC):
 
     def check_dynamics(self, dynamics: Dynamics) -> None:
         """Refuse dynamics that this filter is not for. Any will do unless a filter says otherwise."""
-        check_dynamics(dynamics, type(self).__name__)
+        instance(dynamics, Dynamics, type(self).__name__)
 
     def check_sensor(self, sensor: Sensor) -> None:
         """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
-        check_sensor(sensor, type(self).__name__)
+        instance(sensor, Sensor, type(self).__name__)
 
     def start(
         self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0
@@ -113,8 +115,8 @@ class GaussianEstimator(ABC):
         flat = pack.rows(belief, batch)
         codes = np.zeros(len(flat), dtype=np.int64)
         contexts = each_context(context, sensor, batch)
-        kernel = self.correction(sensor)[0]
-        check(kernel(flat, rows(z, batch), contexts, numbers(sensor, self.gate), self.scratch(pack), codes), sensor)
+        kernel, q = self.correction(sensor)[0], sensor_numbers(sensor, self.gate)
+        check(kernel(flat, rows(z, batch), contexts, q, self.scratch(pack), codes), sensor)
         accepted = codes.reshape(batch) > 0 if batch else bool(codes[0] > 0)
         belief, y, S, nis, log_likelihood = pack.results(unflat(flat, batch))
         return Update(belief, y, S, nis, log_likelihood, accepted)
@@ -178,7 +180,7 @@ class GaussianEstimator(ABC):
         bs, codes = np.zeros((len(b0), len(dts), *pack.shape)), np.ones((len(b0), len(dts)), dtype=np.int64)
         w = self.scratch(pack)
         for piece in _pieces(dts, dynamics):
-            q = numbers(sensor, self.gate, parameters(dynamics, float(dts[piece.start])))
+            q = sensor_numbers(sensor, self.gate, parameters(dynamics, float(dts[piece.start])))
             times = dts[piece]
             for i in range(len(b0)):
                 given = (us[i, piece], times, zs[i, piece], contexts[piece])
@@ -227,7 +229,7 @@ class GaussianEstimator(ABC):
         """Seconds before each of `count` readings."""
         if dt is None or np.ndim(dt) == 0:
             return np.full(count, wanted(dt, self.dt))
-        given = np.array(dt, dtype=float)
+        given = np.array(numbers(dt, "dt"))
         if given.shape not in ((1,), (count,)):
             raise ShapeError(f"dt has shape {given.shape}; {count} readings need one number or {count} of them")
         for step in given[~((given >= 0.0) & (given < np.inf))]:

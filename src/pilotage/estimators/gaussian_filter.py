@@ -17,7 +17,7 @@ from .batches import each_context
 from .clock import Clock
 from .gaussian_estimator import OF_DYNAMICS, GaussianEstimator, check, moments_on
 from .inputs import sequence
-from .packing import EMPTY, Pack, numbers, unpacked
+from .packing import EMPTY, Pack, sensor_numbers, unpacked
 
 REMEMBERED = 64
 # Writeable arrays of this type, dtype and strides go to a kernel as they are, and the kernel checks their length. For
@@ -50,7 +50,7 @@ class _Link:
         self.alone = not getattr(self.sensor, "context_size", 0)
         self.context_shape = (getattr(self.sensor, "context_size", None),)
         self.dt = math.nan
-        self.q = numbers(self.sensor, estimator.gate)
+        self.q = sensor_numbers(self.sensor, estimator.gate)
         self.update = estimator.correction(self.sensor)[1]
         self.step: Callable[..., int] = self.update
         self.results: Callable[[bytes], tuple[Any, ...]] = tuple
@@ -84,7 +84,7 @@ class GaussianFilter:
     def __init__(self, estimator: GaussianEstimator, dynamics: Dynamics, belief: Gaussian, t: float = 0.0) -> None:
         self.estimator = estimator
         self.dynamics = dynamics
-        self._clock = Clock(float(t), estimator.dt)
+        self._clock = Clock(t, estimator.dt)
         self._pack = Pack(dynamics.state)
         self._b = self._pack.packed(self._own(belief))
         self._w = estimator.scratch(self._pack)
@@ -222,7 +222,7 @@ class GaussianFilter:
         dt = self._clock.step(dt, None)
         p = parameters(self.dynamics, dt)
         if link.step is link.update or len(p):
-            link.q = numbers(link.sensor, self.estimator.gate, p)
+            link.q = sensor_numbers(link.sensor, self.estimator.gate, p)
             link.step = self.estimator.cycle(self.dynamics, link.sensor)[1]
         link.dt = dt
         return dt

@@ -1,4 +1,4 @@
-"""What estimators are handed, checked: models, beliefs, actions, contexts."""
+"""What estimators are handed, checked: beliefs, actions, readings, contexts."""
 
 from __future__ import annotations
 
@@ -6,26 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, ModelError, Sensor, ShapeError, Space, SpaceError
+from ..core import ModelError, Sensor, ShapeError, Space, SpaceError
 
 Axes = tuple[int, ...]
-
-
-def check_dynamics(dynamics: Any, who: str) -> None:
-    """Refuse what is no dynamics."""
-    if not isinstance(dynamics, Dynamics):
-        raise ModelError(f"{who} needs Dynamics, not {type(dynamics).__name__}{forgotten(dynamics)}")
-
-
-def check_sensor(sensor: Any, who: str) -> None:
-    """Refuse what is no sensor."""
-    if not isinstance(sensor, Sensor):
-        raise ModelError(f"{who} needs a Sensor, not {type(sensor).__name__}{forgotten(sensor)}")
-
-
-def forgotten(given: Any) -> str:
-    """What to do about a class or a family that stands where one of its members should."""
-    return "; is () missing?" if callable(given) else ""
 
 
 def check_belief(belief: Any, space: Space | None = None) -> None:

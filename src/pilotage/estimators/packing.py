@@ -61,7 +61,7 @@ class Pack:
         return self.belief(b), b[..., d + 1, :m], S, _number(scores[..., 0]), _number(scores[..., 1])
 
 
-def numbers(sensor: Any, gate: float | None, p: np.ndarray = EMPTY) -> np.ndarray:
+def sensor_numbers(sensor: Any, gate: float | None, p: np.ndarray = EMPTY) -> np.ndarray:
     """What drivers need to know of a sensor: gates (m+1), the index of `p` (1), the sensor's parameters, then `p`."""
     gates, s = gate_quantiles(gate, sensor.reading.dim), parameters(sensor)
     return np.concatenate([gates, [len(gates) + 1 + len(s)], s, p])

@@ -23,7 +23,6 @@ from ..core import (
     Gaussian,
     ModelError,
     Particles,
-    PilotageError,
     Rng,
     Sensor,
     Space,
@@ -31,11 +30,12 @@ from ..core import (
     generator,
     seeded,
 )
+from ..core.settings import instance, positive, whole
 from .clock import usual, wanted
 from .cloud import propagate, scatter, weigh
-from .inputs import check_belief, check_dynamics, check_sensor
+from .inputs import check_belief
 from .packing import check_gate
-from .resampling import METHODS, resample
+from .resampling import check_resampling, resample
 from .sampling_filter import SamplingFilter
 
 
@@ -76,18 +76,13 @@ class ParticleFilter:
     gate: float | None = None
 
     def __post_init__(self) -> None:
-        if not isinstance(self.n, (int, np.integer)) or self.n < 1:
-            raise PilotageError(f"n is {self.n!r}; a cloud needs a whole number of particles, at least one")
-        if self.resampling not in METHODS:
-            raise PilotageError(f"there is no resampling {self.resampling!r}; choose one of {', '.join(METHODS)}")
-        if not 0.0 <= self.threshold <= 1.0:
-            raise PilotageError(f"threshold is {self.threshold}; it is a share of the particles, between 0 and 1")
-        if not self.smoothing >= 0.0:
-            raise PilotageError(f"smoothing is {self.smoothing}; a width cannot be negative")
+        whole(self.n, "n")
+        check_resampling(self.resampling, self.threshold)
+        positive(self.smoothing, "smoothing", zero=True)
         check_gate(self.gate)
         usual(self.dt)
         if self.dynamics is not None:
-            check_dynamics(self.dynamics, "ParticleFilter")
+            instance(self.dynamics, Dynamics, "ParticleFilter")
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
@@ -101,7 +96,7 @@ class ParticleFilter:
             dt: seconds; None for the usual step.
             rng: seed or generator.
         """
-        check_dynamics(dynamics, "ParticleFilter")
+        instance(dynamics, Dynamics, "ParticleFilter")
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
         return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
@@ -120,7 +115,7 @@ class ParticleFilter:
             context: what the reading depends on besides the state.
             rng: seed or generator, for a belief that has no particles yet.
         """
-        check_sensor(sensor, "ParticleFilter")
+        instance(sensor, Sensor, "ParticleFilter")
         cloud = self.cloud(belief, rng=rng)
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 

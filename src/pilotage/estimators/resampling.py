@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._compiling import njit
+from ..core.arrays import numbers
 from ..core.errors import PilotageError, ShapeError
+from ..core.settings import number, whole
 from ..core.streams import Rng, generator
 
 METHODS = ("systematic", "stratified", "residual", "multinomial")
@@ -48,15 +50,11 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
         >>> resample([0.5, 0.0, 0.25, 0.25], rng=1)
         array([0, 0, 2, 3])
     """
-    try:
-        w = np.ascontiguousarray(weights, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"weights is not an array of numbers: {error}") from error
+    check_resampling(method)
+    w = np.ascontiguousarray(numbers(weights, "weights"))
     if w.ndim != 1 or w.size == 0:
         raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
-    n = w.size if n is None else n
-    if not isinstance(n, (int, np.integer)) or n < 1:
-        raise ShapeError(f"n is {n!r}; give a whole number n of at least 1")
+    n = w.size if n is None else whole(n, "n")
     draw = generator(rng)
     out = np.empty(n, dtype=np.int64)
     if method == "systematic":
@@ -65,18 +63,24 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
         done = _stratify(w, draw.random(n + 1), 1, out)
     elif method == "multinomial":
         done = _merge(w, _sorted_uniforms(n, draw), out)
-    elif method == "residual":
+    else:
         rest = np.empty(w.size)
         left = _copies(w, rest, out)
         done = left == 0 or (left > 0 and _merge(rest, _sorted_uniforms(left, draw), out[n - left :]))
-    else:
-        raise PilotageError(f"there is no resampling method {method!r}; choose one of {', '.join(METHODS)}")
     if not done:
         top = w.max()
         if 0.0 < top <= FAINT and w.min() >= 0.0:
             return resample(w / top, n, method, draw)
         raise ShapeError(_complaint(w))
     return out
+
+
+def check_resampling(method: Any, threshold: Any = 0.0) -> None:
+    """Refuse a method that there is not, and a threshold that is no share of the particles."""
+    if method not in METHODS:
+        raise PilotageError(f"there is no resampling method {method!r}; choose one of {', '.join(METHODS)}")
+    if not 0.0 <= number(threshold, "threshold") <= 1.0:
+        raise PilotageError(f"threshold is {threshold}; it is a share of the particles, between 0 and 1")
 
 
 def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:

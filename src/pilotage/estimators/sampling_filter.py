@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, Particles, Rng, Sensor, ShapeError, Update, generator
+from ..core.settings import instance
 from .batches import contexts_of, rows
 from .clock import Clock
-from .inputs import action, check_belief, check_sensor, sequence
+from .inputs import action, check_belief, sequence
 
 
 class SamplingFilter:
@@ -49,7 +50,7 @@ class SamplingFilter:
         self.seed = seed
         self.belief = belief
         self._rng = generator(rng)
-        self._clock = Clock(float(t), estimator.dt)
+        self._clock = Clock(t, estimator.dt)
 
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
@@ -115,7 +116,7 @@ class SamplingFilter:
         Returns:
             The clouds stacked to ``(T, N)`` where their number of particles stays the same, else their moments.
         """
-        check_sensor(sensor, type(self.estimator).__name__)
+        instance(sensor, Sensor, type(self.estimator).__name__)
         zs = sequence(zs, sensor)
         if len(zs) == 0:
             raise ShapeError("a run over no readings was asked for; give at least one")

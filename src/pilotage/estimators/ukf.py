@@ -21,6 +21,7 @@ from typing import ClassVar
 import numpy as np
 
 from ..core import ModelError
+from ..core.settings import number
 from ..models.binding.slots import (
     ND,
     NE,
@@ -288,9 +289,9 @@ class UKF(GaussianEstimator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0.0 < self.alpha <= 1.0:
+        if not 0.0 < number(self.alpha, "alpha") <= 1.0:
             raise ModelError(f"alpha is {self.alpha}; the spread of sigma points lies in (0, 1]")
-        if not np.isfinite([self.beta, self.kappa]).all():
+        if not np.isfinite([number(self.beta, "beta"), number(self.kappa, "kappa")]).all():
             raise ModelError(f"beta is {self.beta}, kappa {self.kappa}; finite numbers were expected")
 
     def prepare(self, w: np.ndarray, dim: int) -> None:

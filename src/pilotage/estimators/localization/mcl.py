@@ -43,11 +43,13 @@ from ...core import (
     seeded,
 )
 from ...core.belief import Array, log_sum_exp
+from ...core.settings import instance, number, positive, whole
 from ...maps import OccupancyGrid
+from ...maps.occupancy import check_grid
 from ..clock import usual, wanted
 from ..cloud import CloudUpdate, likelihoods, propagate, surprise
-from ..inputs import check_belief, check_dynamics, check_sensor
-from ..resampling import METHODS, resample
+from ..inputs import check_belief, context_axes, context_of
+from ..resampling import check_resampling, resample
 from ..sampling_filter import SamplingFilter
 from .annealing import Annealing, Scored, log_belief
 from .bins import count_bins
@@ -115,32 +117,28 @@ class MonteCarloLocalization:
     clearance: float = 0.0
 
     def __post_init__(self) -> None:
+        check_grid(self.grid)
         counts = np.asarray(self.particles)
         if counts.shape != (2,) or counts.dtype.kind not in "iu" or not 1 <= counts[0] <= counts[1]:
             raise PilotageError(
                 f"particles is {self.particles!r}; give the least and the largest number: (1000, 50000)"
             )
-        if self.resampling not in METHODS:
-            raise PilotageError(f"there is no resampling {self.resampling!r}; choose one of {', '.join(METHODS)}")
-        if not (self.power > 0.0 and self.error > 0.0 and 0.5 <= self.confidence < 1.0):
-            raise PilotageError("power and error must be positive, and confidence a probability from 0.5 up to 1")
-        if not (self.side > 0.0 and self.angle > 0.0 and self.clearance >= 0.0):
-            raise PilotageError(
-                f"side is {self.side} m and angle {self.angle} rad, clearance {self.clearance} m; the first two must "
-                "be positive, the last not negative"
-            )
-        if not 0.0 <= self.threshold <= 1.0:
-            raise PilotageError(f"threshold is {self.threshold}; it is a share of the particles, between 0 and 1")
+        check_resampling(self.resampling, self.threshold)
+        for name in ("power", "error", "side", "angle"):
+            positive(getattr(self, name), name)
+        positive(self.clearance, "clearance", zero=True)
+        if not 0.5 <= number(self.confidence, "confidence") < 1.0:
+            raise PilotageError(f"confidence is {self.confidence}; it is a probability from 0.5 up to 1")
         usual(self.dt)
-        if not 0.0 <= self.alpha_slow <= self.alpha_fast <= 1.0:
+        if not 0.0 <= number(self.alpha_slow, "alpha_slow") <= number(self.alpha_fast, "alpha_fast") <= 1.0:
             raise PilotageError(
                 f"alpha_slow ({self.alpha_slow}) <= alpha_fast ({self.alpha_fast}) must lie between 0 and 1"
             )
-        whole = isinstance(self.candidates, (int, np.integer))
-        if not (0.0 <= self.kidnapped < 1.0 and whole and self.candidates >= 0):
-            raise PilotageError("kidnapped is a probability below 1, and candidates a whole number of poses")
+        whole(self.candidates, "candidates", least=0)
+        if not 0.0 <= number(self.kidnapped, "kidnapped") < 1.0:
+            raise PilotageError(f"kidnapped is {self.kidnapped}; it is a probability below 1")
         if self.dynamics is not None:
-            check_dynamics(self.dynamics, "MonteCarloLocalization")
+            instance(self.dynamics, Dynamics, "MonteCarloLocalization")
             pose_indices(self.dynamics.state)
 
     def start(
@@ -196,7 +194,7 @@ class MonteCarloLocalization:
             dt: seconds; None for the usual step.
             rng: seed or generator.
         """
-        check_dynamics(dynamics, "MonteCarloLocalization")
+        instance(dynamics, Dynamics, "MonteCarloLocalization")
         draw = generator(rng)
         known = self.localization(belief, dynamics.state, rng=draw)
         cloud = self.renewed(known.particles, rng=draw)
@@ -217,12 +215,14 @@ class MonteCarloLocalization:
             rng: seed or generator.
         """
         draw = generator(rng)
-        check_sensor(sensor, "MonteCarloLocalization")
+        instance(sensor, Sensor, "MonteCarloLocalization")
         known = self.localization(belief, rng=draw)
         cloud, sensor = known.particles, sensor.on(known.space)
         z = sensor.reading.check(z, "reading", finite=False)
         if z.ndim != 1:
             raise ShapeError(f"one reading was expected, of shape ({sensor.reading.size},); this one has {z.shape}")
+        if axes := context_axes(context_of(context, sensor), sensor):
+            raise ShapeError(f"one context was expected, {axes} of them were given")
         make = partial(surprise, cloud, sensor, z, context)
         measured = int((~np.isnan(z)).sum())
         if measured == 0:
