@@ -101,6 +101,8 @@ def test_a_model_for_one_state_is_told_of_batches() -> None:
 
 
 def test_an_error_inside_a_property_is_its_own() -> None:
+    """Python asks `__getattr__` when a property fails with an AttributeError; what failed must be seen all the same."""
+
     class Roundabout(Settled):
         @property
         def wheels(self) -> Any:
@@ -127,9 +129,7 @@ def test_a_noise_of_another_shape_is_a_sentence() -> None:
 
     loose = Loose().on(WIDE)
     for call in (lambda: loose.log_prob([0.0], np.zeros((3, 2))), lambda: loose.sample(np.zeros(2), rng=1)):
-        with pytest.raises(
-            ModelError, match=r"Loose.noise returned an array of shape \(\); a covariance \(..., 1, 1\)"
-        ):
+        with pytest.raises(ModelError, match=r"Loose.noise returned a float; a covariance \(..., 1, 1\)"):
             call()
 
 
@@ -164,25 +164,6 @@ def test_errors_name_the_sensor_behind_a_bigger_state() -> None:
             sensor.on(Space("theta: angle"))
     with pytest.raises(SpaceError, match=r"'x', which Tape reads, could be any of front.x, rear.x"):
         Tape().on(Space("front: SE2", "rear: SE2"))
-
-
-def test_errors_inside_properties_are_their_own() -> None:
-    """Python asks `__getattr__` when a property fails with an AttributeError; what failed must be seen all the same."""
-
-    class Cart(Dynamics):
-        state = action = Space("x [m]")
-
-        @property
-        def gain(self) -> float:
-            return [].missing  # type: ignore[attr-defined, no-any-return]
-
-        def step(self, x: Any, u: Any, dt: float) -> Any:
-            return x
-
-    with pytest.raises(AttributeError, match="'list' object has no attribute 'missing'"):
-        Cart().gain  # noqa: B018
-    with pytest.raises(AttributeError, match="'Cart' object has no attribute 'gains'"):
-        Cart().gains  # noqa: B018
 
 
 class SilentCart(Settled):

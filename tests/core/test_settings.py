@@ -49,6 +49,12 @@ def test_what_is_not_whole(value: Any) -> None:
         whole(value, "samples")
 
 
+def test_whole_numbers_up_to_some() -> None:
+    assert whole(3, "axes", 1, 3) == 3
+    with pytest.raises(ShapeError, match="^axes is 4; expected a whole number from 1 to 3$"):
+        whole(4, "axes", 1, 3)
+
+
 def test_what_was_not_made() -> None:
     cart = LinearDynamics([[0.0]], [[1.0]])
     assert instance(cart, Dynamics, "EKF") is cart

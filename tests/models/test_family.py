@@ -79,14 +79,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no state": (lambda: moves(still, state=Space()), "the state of still has no components"),
     "no reading": (lambda: reads(seen, reading=Space()), "the reading of seen has no components"),
     "a parameter like a setting": (lambda: reads(seen, params={"std": 1.0}), "'std' of seen has the name of a setting"),
-    "a context of half": (lambda: reads(seen, context=1.5), "the context of seen must be a whole number"),
-    "a reference of none": (lambda: costs(effort, reference=-1), "the reference of a task must be a whole number"),
+    "a context of half": (lambda: reads(seen, context=1.5), "context of seen is 1.5; expected a whole number"),
+    "a reference of none": (lambda: costs(effort, reference=-1), "reference of a task is -1; expected a whole"),
     "a cost that forgot to return": (lambda: costs(lambda x, u, p, m: None)(), "returned None .* a cost is one number"),
     "two costs": (lambda: costs(lambda x, u, p, m: (1.0, 2.0))(), "returned a tuple; a cost is one number"),
     "a cost that decides": (lambda: costs(lambda x, u, p, m: 1.0 if x[0] > 0 else 2.0)(), "write m.where"),
-    "an endless task": (lambda: costs(effort)(horizon=2.5), "horizon of effort must be a whole number not below 1"),
+    "an endless task": (lambda: costs(effort)(horizon=2.5), "horizon of effort is 2.5; expected a whole number, 1"),
     "a task in no time": (lambda: costs(effort)(dt=np.nan), "dt is nan"),
-    "a task of no steps": (lambda: costs(effort)(horizon=0), "horizon of effort must be a whole number not below 1"),
+    "a task of no steps": (lambda: costs(effort)(horizon=0), "horizon of effort is 0; expected a whole number, 1"),
     "a task that stands still": (lambda: costs(effort)(dt=0), "dt of effort is 0; .* positive number of seconds"),
     "a task back in time": (lambda: costs(effort)(dt=-0.1), "not negative; dt is -0.1"),
     "a wheelbase without name": (lambda: bicycle(2.7), r"parameters go by name: bicycle\(wheelbase=2.7\)"),
@@ -110,8 +110,13 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "reads of numbers": (lambda: compass(reads=3), "reads names components of the state"),
     "a typo in a parameter": (lambda: radar(plaec=(0.0, 0.0)), "has no parameter 'plaec'.* did you mean place"),
     "a typo in a setting": (lambda: costs(effort)(horizn=3), "has no parameter 'horizn'.* did you mean horizon"),
-    "half an axis": (lambda: gnss(2.5), "axes .* must be a whole number from 2 to 3, not 2.5"),
+    "half an axis": (lambda: gnss(2.5), "the number of axes is 2.5; expected a whole number from 2 to 3"),
     "no time to manoeuvre": (lambda: singer(1, tau=0.0), "parameter tau is 0.0; it must be greater than 0"),
+    "parameters in a row": (lambda: moves(still, params=["gain"]), "params are values by name, .* not .'gain'."),
+    "text for a parameter": (lambda: bicycle(wheelbase="2.7"), "parameter wheelbase is '2.7'; finite numbers"),
+    "text in a parameter": (lambda: planar_arm(2, masses=("1", "2")), "parameter masses is .* finite numbers"),
+    "an unknown integrator": (lambda: moves(still, integrator="rk5"), "there is no integrator 'rk5'; choose one of"),
+    "a step as an integrator": (lambda: moves(still)(integrator="step"), "there is no integrator 'step'"),
     "no wheelbase": (
         lambda: bicycle().replace(wheelbase=-1.0),
         "parameter wheelbase is -1.0; it must be greater than 0",
@@ -151,6 +156,25 @@ def test_parameters_are_those_of_the_call() -> None:
         bicycle().params["wheelbase"] = 3.0  # type: ignore[index]
 
 
+def test_the_noise_is_that_of_the_call() -> None:
+    std = [1.0, 2.0]
+    sensor_of_two = gnss(std=std)
+    std[0] = 9.0
+    for same in (sensor_of_two, sensor_of_two.on(Space("x y z [m]")), copy.deepcopy(sensor_of_two)):
+        assert np.diag(same.noise(np.zeros(same.state.size))).tolist() == [1.0, 4.0]
+
+
+def test_a_parameter_may_have_any_name() -> None:
+    def driven(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return p.noise_density * u[0]
+
+    model = moves(driven, params={"noise_density": 2.0}, noise=0.5)()
+    assert model.step([0.0], [1.0], 0.1).tolist() == [0.2]
+    assert model.noise([0.0], [1.0], 1.0).tolist() == [[0.25]]
+    with pytest.raises(PilotageError, match="reads p.gain, but its parameters are noise_density$"):
+        moves(lambda x, u, p, m: p.gain * u[0], params={"noise_density": 2.0}, noise=0.5)()
+
+
 def test_parameters_are_learnt() -> None:
     """The lengths of an arm from how it moved, by gradients; afterwards every backend has the lengths found."""
     torch = pytest.importorskip("torch")
@@ -165,6 +189,7 @@ def test_parameters_are_learnt() -> None:
         loss.backward()
         optimiser.step()
     np.testing.assert_allclose(lengths.detach(), [0.5, 0.8], atol=2e-3)
+    assert repr(arm).startswith("planar_arm(masses=(1.0, 1.0), lengths=tensor([")
     found = planar_arm(2, lengths=lengths.detach().numpy())
     np.testing.assert_array_equal(arm.vector(), found.vector())
     np.testing.assert_array_equal(arm.step(x, u, 0.02), found.step(x, u, 0.02))

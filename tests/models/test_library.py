@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pilotage import models
-from pilotage.core import ModelError, Space, SpaceError
+from pilotage.core import ModelError, PilotageError, Space, SpaceError
 from pilotage.testing import check_dynamics, check_sensor
 
 from .registry import DYNAMICS, NO_MODELS, SENSORS, TIME_STEP, seed_of
@@ -71,7 +71,7 @@ def test_limits_replace_bounds() -> None:
 
 def test_wrong_counts_are_sentences() -> None:
     for family, axes in ((models.constant_velocity, 4), (models.constant_turn, 1), (models.planar_arm, 0)):
-        with pytest.raises(ModelError, match=f"not {axes}"):
+        with pytest.raises(PilotageError, match=f"is {axes}; expected a whole number from"):
             family(axes)
     with pytest.raises(ModelError, match=r"an arm of 2 links needs 2 lengths, one per link; \(1.0,\) was given"):
         models.planar_arm(2, lengths=(1.0,))

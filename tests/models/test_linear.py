@@ -117,6 +117,8 @@ def test_discrete_models_hold_for_their_step_only() -> None:
         (lambda: LinearDynamics([[800.0]]).step([1.0], [], 1.0), r"exp\(A dt\) overflows: .* a step of 1.0 s"),
         (lambda: LinearDynamics(A, B).step("now", [0.0], 0.1), "state of linear_dynamics is not an array of numbers"),
         (lambda: LinearDynamics([["a"]]), "A must be a matrix of numbers"),
+        (lambda: LinearDynamics.discrete([[1.0]], dt="now"), "a step takes a finite number of seconds"),
+        (lambda: LinearSensor([[1.0]], R="small"), "R is not an array of numbers"),
         (lambda: LinearDynamics([[np.nan]]), "A has entries that are NaN or infinite"),
         (lambda: LinearSensor([[1.0, 0.0]], [[1.0, 0.0]]), r"R has shape \(1, 2\); \(1, 1\) was expected"),
         (lambda: LinearSensor([[1.0, 0.0]], -1.0), "R has the negative eigenvalue"),

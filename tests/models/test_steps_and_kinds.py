@@ -130,7 +130,7 @@ def test_a_single_component_needs_no_tuple() -> None:
     ("answer", "sentence"),
     [
         (None, "returned None .is its `return` missing.*4 rates"),
-        (np.zeros(4), "returned a ndarray"),
+        (np.zeros(4), r"returned an array of shape \(4,\)"),
         ("rates", "returned a str"),
     ],
     ids=["nothing", "an array", "text"],

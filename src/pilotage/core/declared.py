@@ -11,7 +11,6 @@ from .errors import ModelError, PilotageError
 from .space import Space
 
 SPACES = ("state", "action", "reading")
-COLLECTIONS = ("a list", "a tuple", "a dict")
 PLAIN = (str, bytes, int, float, tuple, list, dict, np.ndarray)
 
 
@@ -50,8 +49,7 @@ class Declared:
                 raise MissingSpace(
                     f"{kind} has no {name}; declare it: {name} = Space(...), in the class or its __init__"
                 )
-            # Where a property raised an AttributeError of its own, this raises that one again.
-            return object.__getattribute__(self, name)
+            return object.__getattribute__(self, name)  # raises what Python says of any object
 
 
 def called(model: Any) -> str:
@@ -106,10 +104,12 @@ def returned(value: Any) -> str:
         >>> returned(None), returned([1.0, 2.0]), returned(np.zeros(3))
         ('None (is its `return` missing?)', 'a list', 'an array of shape (3,)')
     """
-    kind = f"a {type(value).__name__}"
     if value is None:
         return "None (is its `return` missing?)"
-    return kind if kind in COLLECTIONS else f"an array of shape {tuple(np.shape(value))}"
+    if hasattr(value, "shape"):
+        return f"an array of shape {tuple(value.shape)}"
+    kind = type(value).__name__
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def asked(model: Any, method: str, x: Any, *rest: Any) -> Any:

@@ -12,8 +12,8 @@ from .seconds import seconds
 from .space import Space
 
 
-def densities(noise: Any, state: Space) -> Array:
-    """Standard deviations per square root of a second ``(dim,)`` of the tangent components, out of one or all of them.
+def densities(noise: Any, space: Space, what: str = "noise") -> Array:
+    """Standard deviations ``(dim,)`` of the tangent components of a space, out of one for all or one of each.
 
     Raises:
         ModelError: when there are too many or too few, or one is negative, infinite or no number.
@@ -24,13 +24,13 @@ def densities(noise: Any, state: Space) -> Array:
     """
     try:
         given = np.array(noise, dtype=np.float64)
-    except (TypeError, ValueError):
-        given = np.full(0, np.nan)
-    if given.ndim == 0:
-        given = np.full(state.dim, given)
-    if given.shape != (state.dim,) or not ((given >= 0.0) & np.isfinite(given)).all():
-        names = ", ".join(state.tangent_names)
-        raise ModelError(f"noise must be {state.dim} standard deviations, for {names}; {noise!r} was given")
+    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that carries gradients
+        given = np.full(1, np.nan)
+    if given.size == 1 and given.ndim < 2:
+        given = np.full(space.dim, given.item())
+    if given.shape != (space.dim,) or not ((given >= 0.0) & np.isfinite(given)).all():
+        names = ", ".join(space.tangent_names)
+        raise ModelError(f"{what} must be {space.dim} standard deviations, for {names}; {noise!r} was given")
     return given
 
 

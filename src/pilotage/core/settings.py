@@ -50,8 +50,8 @@ def positive(value: Any, name: str, *, zero: bool = False) -> float:
     raise ShapeError(f"{name} is {value!r}; expected a {'finite number, 0 or more' if zero else 'positive number'}")
 
 
-def whole(value: Any, name: str, least: int = 1) -> int:
-    """`value` as an int, when it is a whole number not below `least`; True and False are none.
+def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
+    """`value` as an int, when it is a whole number from `least` to `most`; True and False are none.
 
     Raises:
         ShapeError: for anything else.
@@ -65,8 +65,9 @@ def whole(value: Any, name: str, least: int = 1) -> int:
         found = least - 1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         found = least - 1
-    if found < least:
-        raise ShapeError(f"{name} is {value!r}; expected a whole number, {least} or more")
+    if not least <= found <= most:
+        limits = f", {least} or more" if most == math.inf else f" from {least} to {most}"
+        raise ShapeError(f"{name} is {value!r}; expected a whole number{limits}")
     return found
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
+from ..core.settings import whole
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, dynamics
-from .params import Values, whole
+from .params import Values
 from .portable import variants
 from .traced_dynamics import TracedDynamics
 
@@ -50,7 +51,7 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
         >>> arm.step([-math.pi / 2, 0.0, 0.0, 0.0], [0.0, 0.0], 0.1)[:2].round(6).tolist()  # it hangs, and stays
         [-1.570796, 0.0]
     """
-    links = whole(links, "the number of links of a planar arm", 1, 8)
+    links = whole(links, "the number of links", 1, 8)
     family = _planar_arm(links)
     for name in ("masses", "lengths"):
         if np.shape(settings.get(name, (1.0,) * links)) != (links,):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Never, final
 from ..core.errors import ModelError
 from ..core.space import Space
 from .family import Family, parenthesised
+from .integrators import integrator as rule_of
 from .traced_dynamics import TracedDynamics, limited
 from .tracing.functions import Body, NoiseBody, Spread
 
@@ -56,8 +57,10 @@ class DynamicsFamily(Family[TracedDynamics]):
         **params: Any,
     ) -> TracedDynamics:
         state, action = limited(self.state, self.action, limits or {}, self.__name__)
-        if integrator is not None and self._rule == "step":
-            raise ModelError(f"{self.__name__} gives the next state itself and takes no integrator")
+        if integrator is not None:
+            if self._rule == "step":
+                raise ModelError(f"{self.__name__} gives the next state itself and takes no integrator")
+            rule_of(integrator)
         return TracedDynamics(
             self.__wrapped__,
             state,
@@ -99,6 +102,7 @@ def dynamics(
         >>> cart().linearize([0.0, 1.0], [0.0], 0.1)[0].tolist()
         [[1.0, 0.1], [0.0, 1.0]]
     """
+    rule_of(integrator)
     return lambda body: DynamicsFamily(
         body,
         params,

@@ -150,7 +150,7 @@ def _shape(name: str, value: Any) -> tuple[int, ...]:
         raise ModelError(
             f"parameter {name} must be a number, a vector, a matrix or a Raster, not {value!r}{hint}"
         ) from None
-    if not np.isfinite(array).all() or isinstance(value, str):
+    if not np.isfinite(array).all() or (type(value) is not float and np.asarray(_plain(value)).dtype.kind in "US"):
         raise ModelError(f"parameter {name} is {value!r}; finite numbers were expected")
     if array.ndim > 2:
         raise ModelError(f"parameter {name} has {array.ndim} axes; a number, a vector or a matrix was expected")

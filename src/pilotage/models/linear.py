@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics
+from ..core.arrays import numbers
 from ..core.belief import Array
 from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
@@ -122,7 +123,7 @@ class LinearDynamics(Dynamics):
         fit(F, (n, n), "F")
         self._settle(n, B, state, action)
         Q = covariance(np.zeros((n, n)) if Q is None else Q, "Q", n)
-        self._fixed, self._dt = (F, self.B, Q), dt
+        self._fixed, self._dt = (F, self.B, Q), None if dt is None else float(seconds(dt))
         return self
 
     def __repr__(self) -> str:
@@ -227,7 +228,7 @@ class LinearSensor(TracedSensor):
     def __init__(self, H: Any, R: Any, *, state: Space | None = None, reading: Space | None = None) -> None:
         H = matrix(H, "H")
         k, n = H.shape
-        R = np.asarray(R, dtype=float)
+        R = numbers(R, "R")
         R = covariance(np.eye(k) * R if R.ndim < 2 else R, "R", k)
         state = _space("x", n) if state is None else state
         reading = _space("z", k) if reading is None else reading

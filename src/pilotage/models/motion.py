@@ -13,9 +13,10 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import series
+from ..core.settings import whole
 from ..core.space import Space
 from .dynamics_family import DynamicsFamily, discrete_dynamics
-from .params import Values, whole
+from .params import Values
 from .portable import variants
 from .traced_dynamics import TracedDynamics
 
@@ -213,7 +214,7 @@ def _per_axis(axes: int, block: Matrix) -> Matrix:
 
 def axes_of(axes: Any, least: int = 1) -> int:
     """The number of axes, or a sentence."""
-    return whole(axes, "the number of axes of a model", least, 3)
+    return whole(axes, "the number of axes", least, 3)
 
 
 def cartesian(axes: int, orders: int) -> Space:

@@ -6,31 +6,12 @@ Parameters are inputs of compiled code, never constants in it, so a new value co
 from __future__ import annotations
 
 import difflib
-import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..core.errors import ModelError
-
-
-def whole(value: Any, what: str, least: int, most: int | None = None) -> int:
-    """`value` as a whole number within limits, or a sentence.
-
-    Example:
-        >>> whole(2.5, "the number of links", 1, 8)
-        Traceback (most recent call last):
-        pilotage.core.errors.ModelError: the number of links must be a whole number from 1 to 8, not 2.5
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = least - 1
-    if number < least or (most is not None and number > most):
-        limits = f"from {least} to {most}" if most is not None else f"not below {least}"
-        raise ModelError(f"{what} must be a whole number {limits}, not {value!r}")
-    return number
 
 
 class Parameters(Mapping[str, Any]):
@@ -46,6 +27,8 @@ class Parameters(Mapping[str, Any]):
     """
 
     def __init__(self, entries: Mapping[str, Any], positive: Sequence[str] = ()) -> None:
+        if not isinstance(entries, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(f"params are values by name, as in dict(wheelbase=2.7), not {entries!r}")
         self._entries = {name: _settled(value) for name, value in entries.items()}
         self._positive = tuple(positive)
         for name in self._positive:
@@ -92,7 +75,19 @@ class Values:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)  # what copying and inspecting ask for is not meant as a parameter
-        raise ModelError(f"the model reads p.{name}, but its parameters are {_listed(self.__dict__)}")
+        known = _listed(n for n in self.__dict__ if n.isidentifier())  # others are numbers of the noise
+        raise ModelError(f"the model reads p.{name}, but its parameters are {known}")
+
+
+def spelt(params: Mapping[str, Any]) -> str:
+    """Parameters as they are written in a call, but for large ones, in which the others would drown.
+
+    Example:
+        >>> spelt({"wheelbase": 2.7, "table": np.zeros((9, 9))})
+        'wheelbase=2.7'
+    """
+    counts = {name: value.numel() if hasattr(value, "numel") else np.size(value) for name, value in params.items()}
+    return ", ".join(f"{name}={value!r}" for name, value in params.items() if counts[name] <= 4)
 
 
 def _listed(names: Iterable[str]) -> str:

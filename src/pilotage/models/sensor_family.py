@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Never, final
 
 from ..core.errors import ModelError
+from ..core.settings import whole
 from ..core.space import Space
 from .family import Family, parenthesised
 from .mounting import names_read
-from .params import whole
 from .traced_sensor import TracedSensor
 from .tracing.functions import Body, NoiseBody, Spread
 
@@ -37,7 +37,7 @@ class SensorFamily(Family[TracedSensor]):
         super().__init__(body, ("x", "c", "p", "m"), params, state=state, reading=reading)
         self.state = state
         self.reading = reading
-        self.context = whole(context, f"the context of {self.__name__}", 0)
+        self.context = whole(context, f"context of {self.__name__}", 0)
         self._noise = noise
 
     @property

@@ -60,7 +60,9 @@ class derived(Generic[Value]):
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, instance: Any, owner: type) -> Value:
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
         with _lock:
             if self._name not in instance.__dict__:
                 instance.__dict__[self._name] = self._make(instance)

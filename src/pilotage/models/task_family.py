@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Never, final
 
 from ..core.belief import Belief
+from ..core.settings import whole
 from ..core.space import Space
 from .family import Family, parenthesised
 from .mounting import names_read
-from .params import whole
 from .traced_task import Reference, StageBody, TerminalBody, TracedTask
 from .tracing.functions import takes
 
@@ -34,14 +34,14 @@ class TaskFamily(Family[TracedTask]):
         terminal: TerminalBody | None,
         reference: int,
     ) -> None:
-        more = ("r", "p", "m") if whole(reference, "the reference of a task", 0) else ("p", "m")
+        self._reference_size = whole(reference, "reference of a task", 0)
+        more = ("r", "p", "m") if self._reference_size else ("p", "m")
         super().__init__(body, ("x", "u", *more), params, state=state, action=action)
         if terminal is not None:
             takes(terminal, ("x", *more), f"the terminal cost of {self.__name__}")
         self.state = state
         self.action = action
         self._terminal = terminal
-        self._reference_size = reference
 
     @property
     def functions(self) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics
+from ..core.diffusion import densities
 from ..core.errors import ModelError, ShapeError
 from ..core.mathematics import math_for, torch_if_tensor
 from ..core.seconds import seconds
@@ -30,17 +31,17 @@ from .binding.bind import bind
 from .binding.slots import step
 from .integrators import integrator
 from .layout import Layout, Supply
-from .params import Parameters, Values
+from .params import Parameters, Values, spelt
 from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .tracing.emit import Signature, in_place
 from .tracing.emit_lanes import lanes
-from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes, told
+from .tracing.functions import Body, NoiseBody, Spread, counted, square, takes, told
 from .tracing.tangent import seeds, tangent_jacobian
 from .tracing.tracer import Expr, Graph, SymbolicMath
 from .tracing.vectorized import Vectorized, array_of, common_batch, stacked, together, unstacked
 
-NOISE, ACTION_NOISE = "noise_density", "action_noise"
+NOISE, ACTION_NOISE = "noise density", "action noise"  # no parameter of a model can be called that
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,17 @@ class TracedDynamics(Dynamics):
             integrator(rule)
         values = dict(self.params)
         if noise is not None and not callable(noise):
-            values[NOISE] = densities(noise, state.dim, f"noise of {self.name}", state.tangent_names)
+            values[NOISE] = tuple(densities(noise, state, f"noise of {self.name}").tolist())
         if action_noise is not None:
-            values[ACTION_NOISE] = densities(action_noise, action.dim, f"action_noise of {self.name}", action.names)
+            values[ACTION_NOISE] = tuple(densities(action_noise, action, f"action_noise of {self.name}").tolist())
         self._supply = Supply(values)
         noise_body = noise if callable(noise) else None
         self.kernel_key = self._recipe = Recipe(body, state, action, rule, noise_body, self._supply.layout.key)
-        _ = self._trace  # what is wrong with the function shows here, and not in the first filter that derives it
+        # What is wrong with the function shows here, and not in the first filter that derives it.
+        self._trace = _traced(self._recipe, self._supply.layout)
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
-        return f"{self.name}({given})"
+        return f"{self.name}({spelt(self.params)})"
 
     def __reduce__(self) -> Any:
         r, values = self._recipe, self._supply.values
@@ -165,10 +166,6 @@ class TracedDynamics(Dynamics):
     def generated(self, slot: str) -> str | None:
         """Source of a slot of `pilotage.models.binding.slots` for these dynamics."""
         return self._trace.source(slot)
-
-    @property
-    def _trace(self) -> DynamicsTrace:
-        return _traced(self._recipe, self._supply.layout)
 
     @cached_property
     def _compiled_rollout(self) -> Any:

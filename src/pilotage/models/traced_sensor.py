@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 
 from ..core import Sensor
+from ..core.diffusion import densities
 from ..core.errors import ShapeError
 from ..core.mathematics import math_for
 from ..core.space import Space
 from .layout import Layout, Supply
 from .mounting import places
-from .params import Parameters, Values
+from .params import Parameters, Values, spelt
 from .portable import portable, restored
 from .sharing import derived, one_per_recipe
 from .tracing.emit import Signature, in_place
-from .tracing.functions import Body, NoiseBody, Spread, counted, densities, square, takes, told
+from .tracing.functions import Body, NoiseBody, Spread, counted, square, takes, told
 from .tracing.tangent import seeds, tangent_jacobian
 from .tracing.tracer import Expr, Graph, SymbolicMath
 from .tracing.vectorized import Vectorized, array_of, common_batch, numbers_of, stacked, together, unstacked
 
-STD = "reading_std"
+STD = "std of the reading"  # no parameter of a model can be called that
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class TracedSensor(Sensor):
         self.params = params if isinstance(params, Parameters) else Parameters(params)
         values = dict(self.params)
         if not callable(noise):
-            values[STD] = densities(noise, reading.dim, f"std of {self.name}", reading.tangent_names)
-        self._noise = noise
+            values[STD] = tuple(densities(noise, reading, f"std of {self.name}").tolist())
+        self._noise: Any = noise if callable(noise) else values[STD]
         self._supply = Supply(values)
         taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         body_of_noise = noise if callable(noise) else None
@@ -84,11 +85,11 @@ class TracedSensor(Sensor):
             body, self.state, taken, reading, context_size, body_of_noise, self._supply.layout.key
         )
         self._attached: dict[Space, TracedSensor] = {}
-        _ = self._trace  # what is wrong with the function shows here, and not in the first filter that derives it
+        # What is wrong with the function shows here, and not in the first filter that derives it.
+        self._trace = _traced(self._recipe, self._supply.layout)
 
     def __repr__(self) -> str:
-        given = {("std" if k == STD else k): v for k, v in self._supply.values.items() if np.size(v) <= 4}
-        return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in given.items())})"
+        return f"{self.name}({spelt({('std' if k == STD else k): v for k, v in self._supply.values.items()})})"
 
     def __reduce__(self) -> Any:
         mounted = None if self.state is self.needs else self.state
@@ -145,10 +146,6 @@ class TracedSensor(Sensor):
                 f"{self.name} needs a context of {self.context_size} numbers; one of shape {tuple(c.shape)} was given"
             )
         return together(x, c)
-
-    @property
-    def _trace(self) -> SensorTrace:
-        return _traced(self._recipe, self._supply.layout)
 
 
 def _again(

@@ -12,18 +12,19 @@ from ..core.belief import Belief
 from ..core.errors import ModelError, SpaceError
 from ..core.mathematics import math_for
 from ..core.seconds import seconds
+from ..core.settings import whole
 from ..core.space import Space
 from ..core.task import Task
 from .layout import Layout, Supply
 from .mounting import places
-from .params import Parameters, Values, whole
+from .params import Parameters, Values, spelt
 from .portable import portable, restored
 from .sharing import one_per_recipe
 from .tracing.emit import Signature, scalar
 from .tracing.emit_lanes import lanes
 from .tracing.functions import one, told
 from .tracing.tracer import Expr, Graph, SymbolicMath
-from .tracing.vectorized import array_of, common_batch, stacked, together, unstacked
+from .tracing.vectorized import array_of, common_batch, numbers_of, stacked, together, unstacked
 
 StageBody = Callable[..., Any]
 TerminalBody = Callable[..., Any]
@@ -106,11 +107,11 @@ class TracedTask(Task):
             body, terminal, self.state, taken, action, reference_size, self._supply.layout.key
         )
         self._mounted = state
-        _ = self._trace  # what is wrong with the cost shows here, and not in the first controller that compiles it
+        # What is wrong with the cost shows here, and not in the first controller that compiles it.
+        self._trace = _traced(self._recipe, self._supply.layout)
 
     def __repr__(self) -> str:
-        given = ", ".join(f"{k}={v!r}" for k, v in self.params.items() if np.size(v) <= 4)
-        return f"{self.name}({given})"
+        return f"{self.name}({spelt(self.params)})"
 
     def __reduce__(self) -> Any:
         settings = {
@@ -147,7 +148,7 @@ class TracedTask(Task):
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
         x = array_of(x, self.state, f"state for {self.name}")
         # A task that names no actions costs the state alone, whatever the actions are.
-        u = array_of(u, self.action, f"action for {self.name}") if self.action.size else _array(u)
+        u = array_of(u, self.action, f"action for {self.name}") if self.action.size else numbers_of(u, "an action")
         batch = common_batch(x.shape[:-1], u.shape[:-1], f"state and action for {self.name}")
         x, u, r = together(x, u, self._stage_data(r))
         value = _stage(self._recipe, unstacked(x), unstacked(u), unstacked(r), self._supply.numbers(x), math_for(x))
@@ -164,7 +165,7 @@ class TracedTask(Task):
         """Values that must not be positive, ``(..., k)``; k may be 0."""
         if self._constraint is None:
             return super().constraint(x, u)
-        return self._constraint(self._needed(x), _array(u))
+        return self._constraint(self._needed(x), numbers_of(u, "an action"))
 
     def done(self, x: Any) -> Any:
         """Where the task is over, ``(...)`` of bool."""
@@ -189,15 +190,11 @@ class TracedTask(Task):
 
     def _stage_data(self, r: Any) -> Any:
         """The reference of a stage as an array ``(..., reference_size)``."""
-        r = _array(np.zeros(0) if r is None else r)
+        r = np.zeros(0) if r is None else numbers_of(r, f"reference for {self.name}")
         if r.shape[-1:] != (self.reference_size,):
             needs = f"needs {self.reference_size} reference numbers per stage" if self.reference_size else NO_REFERENCE
             raise ModelError(f"{self.name} {needs}; an array of shape {tuple(r.shape)} was given")
         return r
-
-    @property
-    def _trace(self) -> TaskTrace:
-        return _traced(self._recipe, self._supply.layout)
 
 
 def _again(functions: Any, what: tuple[Any, ...], settings: dict[str, Any]) -> TracedTask:
@@ -258,7 +255,3 @@ def _filled(value: Any, batch: tuple[int, ...], like: Any) -> Any:
     if hasattr(value, "shape"):
         batch = np.broadcast_shapes(tuple(batch), tuple(value.shape))
     return stacked([value], batch, value if hasattr(value, "detach") else like)[..., 0]
-
-
-def _array(x: Any) -> Any:
-    return x if hasattr(x, "detach") else np.asarray(x, dtype=float)

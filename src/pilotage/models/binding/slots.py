@@ -115,17 +115,17 @@ def terminal_cost(x: Any, r: Any, c: Any) -> float:
 
 @_slot
 def step_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-    """`step` for LANES states at once, arrays (NX, LANES) and (NU, LANES). Traced models only. y may be x."""
+    """`step` for LANES states at once, arrays (NX, LANES) and (NU, LANES). y may be x."""
 
 
 @_slot
 def stage_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
-    """cost[0, lane] = `stage_cost` of each lane; r is shared. Traced tasks only."""
+    """cost[0, lane] = `stage_cost` of each lane; r is shared."""
 
 
 @_slot
 def terminal_cost_lanes(x: Any, r: Any, c: Any, cost: Any) -> None:
-    """cost[0, lane] = `terminal_cost` of each lane; r is shared. Traced tasks only."""
+    """cost[0, lane] = `terminal_cost` of each lane; r is shared."""
 
 
 @_slot

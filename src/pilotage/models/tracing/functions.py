@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.declared import returned
 from ...core.errors import ModelError, PilotageError
 from .expression import Expr, where_raised
 from .graph import Graph
@@ -62,7 +63,7 @@ def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     component = expected == 1 and hasattr(values, "shape")  # of a batch
     if is_no_number(values) and not component and not isinstance(values, (tuple, list)):
         raise ModelError(
-            f"{name} returned {described(values)}; {expected} {what} were expected, as a tuple: return a, b, c"
+            f"{name} returned {returned(values)}; {expected} {what} were expected, as a tuple: return a, b, c"
         )
     given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
     if len(given) != expected:
@@ -78,13 +79,8 @@ def is_no_number(value: Any) -> bool:
 def one(value: Any, name: str) -> Any:
     """What a cost returned, or a sentence when it is not one number."""
     if is_no_number(value) and not hasattr(value, "shape"):  # costs of a batch are an array
-        raise ModelError(f"{name} returned {described(value)}; a cost is one number")
+        raise ModelError(f"{name} returned {returned(value)}; a cost is one number")
     return value
-
-
-def described(value: Any) -> str:
-    """What a function returned, for a sentence."""
-    return "None (is its `return` missing?)" if value is None else f"a {type(value).__name__}"
 
 
 def is_row(value: Any) -> bool:
@@ -105,16 +101,3 @@ def square(value: Any, d: int, g: Graph, name: str) -> list[list[Expr]]:
         if e.op == "const" and not e.value >= 0.0:
             raise ModelError(f"the noise of {name} has the variance {e.value}; variances are not negative")
     return Q
-
-
-def densities(given: Spread, count: int, what: str, names: Sequence[str]) -> tuple[float, ...]:
-    """Standard deviations, one per component; a single number serves them all."""
-    try:
-        values = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError, RuntimeError):  # RuntimeError: a tensor that carries gradients
-        values = np.full(1, np.nan)
-    if values.size == 1 and values.ndim < 2:
-        values = np.full(count, values.item())
-    if values.shape != (count,) or not (np.isfinite(values) & (values >= 0.0)).all():
-        raise ModelError(f"{what} must be {count} standard deviations, for {', '.join(names)}; {given!r} was given")
-    return tuple(values.tolist())

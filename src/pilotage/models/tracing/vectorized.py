@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arrays import alike
+from ...core.arrays import alike, numbers
 from ...core.errors import ShapeError
 from ...core.mathematics import math_for
 from ...core.space import Space
@@ -20,12 +20,7 @@ from .tracer import Expr
 
 def numbers_of(value: Any, what: str) -> Any:
     """`value` as an array of numbers, or a sentence; tensors pass as they are."""
-    if hasattr(value, "detach"):
-        return value
-    try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"{what} is not an array of numbers: {error}") from error
+    return value if hasattr(value, "detach") else numbers(value, what)
 
 
 def array_of(value: Any, space: Space, what: str, hint: str = "") -> Any:
