@@ -10,6 +10,8 @@ The robot is an `Agent` in the Gymnasium environment `pilotage/Navigation-v0`: i
 
 from __future__ import annotations
 
+import io
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +24,8 @@ from pilotage.control import MPPI, follow
 from pilotage.core import Action, ActionStatus, Agent, Plan, PlanStatus, Space
 from pilotage.envs import Navigation
 from pilotage.estimators.localization import MonteCarloLocalization
-from pilotage.maps import ObstacleLayer
+from pilotage.io import write_atomic
+from pilotage.maps import ObstacleLayer, OccupancyGrid
 from pilotage.planners import AStar
 from pilotage.viz import NavigationRun, navigation_animation, navigation_picture
 
@@ -51,10 +54,25 @@ class Robot:
         )  # fmt: skip
         idle = follow([[0.0, 0.0]], self.grid, dt=DT)
         self.mppi = MPPI(self.body.model, idle, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
-        here = self.grid.cell_to_world(np.argwhere(self.grid.free)[0])
-        AStar().plan(self.grid, here, here, costs=self.grid.soft_costs(self.radius))  # compiled before time counts
+        self.rehearse()
         self.spent: dict[str, list[float]] = {"perceive": [], "plan": [], "act": []}
         self.agent = Agent(self, self.plan, self.pursue, valid=self.valid, fallback=self.wander)
+
+    def rehearse(self) -> None:
+        """Do once what the robot will do, on nothing that is kept, so that all is compiled before time counts."""
+        here = np.append(self.grid.cell_to_world(np.argwhere(self.grid.free)[0]), 0.0)
+        scan = self.lidar.observe(here)
+        for particles in (self.localization.start(rng=0), self.localization.start(here, std=0.1, rng=0)):
+            for _ in range(2):
+                particles.predict(DT, u=np.zeros(2))
+                known = particles.update(self.lidar, scan).belief.estimate.mean
+        layer = ObstacleLayer(self.grid)
+        for _ in range(3):  # of obstacles that are not on the map
+            layer = layer.seen(known, 0.5 * scan, self.angles, self.lidar.max_range)
+        layer.clearance(known, WINDOW)
+        AStar().plan(layer.merged.inflate(self.radius), here, here, costs=layer.merged.soft_costs(self.radius))
+        self.mppi.act(self.body.model.state.identity())
+        self.mppi.reset()
 
     # perceive
 
@@ -157,11 +175,18 @@ class Robot:
         return Action(np.array([speed, np.clip(2.0 * best, -1.0, 1.0)]), ActionStatus.FALLBACK, reason=plan.reason)
 
 
+def world(map: str | Path | OccupancyGrid, goals: int) -> tuple[gymnasium.Env[Any, Any], Navigation]:
+    """The environment, and what is within its wrappers."""
+    made = gymnasium.make("pilotage/Navigation-v0", map=map, goals=goals, max_episode_steps=4000, dt=DT, **LIDAR)
+    assert isinstance(made.unwrapped, Navigation)
+    return made, made.unwrapped
+
+
 def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[str, list[float]], bool]:
     """One episode; the run, seconds by stage, and whether the robot touched something."""
-    made = gymnasium.make("pilotage/Navigation-v0", map=name, goals=goals, max_episode_steps=4000, dt=DT, **LIDAR)
-    env = made.unwrapped
-    assert isinstance(env, Navigation)
+    made, env = world(name, goals)
+    if env.grid.resolution > env.robot.radius:  # distances between such cells say too little about a robot among them
+        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.radius)), goals)
     robot, rows, plans, clouds = Robot(env, seed), [], [], []
     observation, info = made.reset(seed=seed)
     robot.agent.reset(seed=seed)
@@ -260,7 +285,9 @@ def main(
         out.mkdir(parents=True, exist_ok=True)
         sure = f"{100 * found['position']:.1f} cm RMSE" if run.known.any() else "never sure where it was"
         title = f"{stem}: {found['goals']:.0f} of {goals} goals, {sure}"
-        navigation_picture(run, title=title).savefig(out / f"{stem}.png")
+        picture = io.BytesIO()
+        navigation_picture(run, title=title).savefig(picture, format="png")
+        write_atomic(out / f"{stem}.png", picture.getvalue())
         written = [out / f"{stem}.png"]
         if not no_animation:
             written.append(navigation_animation(out / f"{stem}.gif", run))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ pytest.importorskip("gymnasium")
 pytest.importorskip("matplotlib")
 
 from pilotage.cli.main import main
+from pilotage.maps import OccupancyGrid
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,6 +63,46 @@ def test_runs_replay() -> None:
     a, b = (demo.drive("turtlebot3_world.yaml", 3, 1)[0] for _ in range(2))  # pyright: ignore[reportAttributeAccessIssue]
     np.testing.assert_array_equal(a.truth, b.truth)
     np.testing.assert_array_equal(a.mean, b.mean)
+
+
+def kernels() -> dict[str, int]:
+    """Compiled kernels of the package, and for how many kinds of arguments."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("pilotage.")]
+    return {
+        f"{module.__name__}.{name}": len(value.signatures)
+        for module in modules
+        for name, value in vars(module).items()
+        if hasattr(value, "signatures") and hasattr(value, "py_func")
+    }
+
+
+def test_all_is_compiled_before_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    demo: Any = load()
+    before: list[dict[str, int]] = []
+
+    class Watched(demo.Robot):
+        def __init__(self, env: Any, seed: int) -> None:
+            super().__init__(env, seed)
+            before.append(kernels())
+            assert not any(self.spent.values())
+
+    monkeypatch.setattr(demo, "Robot", Watched)
+    demo.drive("turtlebot3_world.yaml", 2, 1)
+    assert len(before[0]) > 10
+    assert kernels() == before[0]
+
+
+def test_a_map_of_large_cells_is_cut_into_finer_ones(tmp_path: Path) -> None:
+    """In cells larger than the robot, what the distance to an obstacle is depends on which cell it is read in."""
+    demo: Any = load()
+    rows = ["........", ".....###", "...#.###", "...#....", "........", ".###....", "......##"]
+    OccupancyGrid.from_ascii(rows, resolution=1.0).save(tmp_path / "hall.yaml")
+    run, _, collided = demo.drive(tmp_path / "hall.yaml", 1, 2)
+    assert run.grid.resolution <= 0.5 * run.radius
+    assert run.grid.size == (10.0, 9.0), "a wall around it"
+    assert np.isfinite(run.reached).all()
+    assert not collided
+    assert demo.world("depot.yaml", 1)[1].grid.resolution < run.radius, "left as it is"
 
 
 def test_no_such_map(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

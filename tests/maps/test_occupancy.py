@@ -131,6 +131,28 @@ def test_inflating_twice_is_inflating_by_the_sum() -> None:
     assert twice.clearance(point) == grid.clearance(point)
 
 
+@given(seed=st.integers(0, 100), factor=st.integers(1, 5), yaw=st.floats(-3.0, 3.0))
+def test_a_refined_grid_is_the_same_map(seed: int, factor: int, yaw: float) -> None:
+    rng = np.random.default_rng(seed)
+    grid = OccupancyGrid.from_probability(rng.choice([0.0, 0.5, 1.0, np.nan], (4, 6)), 0.8, (1.0, -2.0, yaw))
+    fine = grid.refined(factor)
+    assert fine.resolution == pytest.approx(0.8 / factor)
+    assert fine.size == pytest.approx(grid.size)
+    points = grid.grid_to_world(rng.uniform((0, 0), (6, 4), (200, 2)))
+    for name in ("is_free", "is_occupied", "is_unknown"):
+        np.testing.assert_array_equal(getattr(fine, name)(points), getattr(grid, name)(points))
+    np.testing.assert_array_equal(fine.log_odds[::factor, ::factor], grid.log_odds)
+
+
+def test_a_refined_grid_is_cut_into_whole_cells() -> None:
+    inflated = OccupancyGrid.from_ascii("#...").inflate(1.0)
+    assert inflated.refined(2).inflation == 0.0
+    assert inflated.refined(2).occupied.sum() == 4 * inflated.occupied.sum()
+    for wrong in (0, 1.5, -2):
+        with pytest.raises(ShapeError, match="the factor of a refined grid is .*expected a whole number, 1 or more"):
+            inflated.refined(wrong)  # type: ignore[arg-type]
+
+
 def test_a_grid_cannot_be_changed_in_place() -> None:
     grid = random_grid(0)
     masks = (grid.occupied, grid.free, grid.unknown)
