@@ -11,6 +11,7 @@ import torch
 from ..core import Dynamics, ModelError, ShapeError
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
+from ..core.settings import instance
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
 from .features import seamless, width
@@ -33,6 +34,7 @@ class ResidualDynamics(Dynamics):
         noise: standard deviation per square root of a second of each tangent component; None for the prior's noise.
 
     Example:
+        >>> import numpy as np
         >>> from pilotage.models import pendulum
         >>> plant = ResidualDynamics(pendulum())
         >>> bool(np.allclose(plant.step([0.1, 0.0], [0.0], 0.1), pendulum().step([0.1, 0.0], [0.0], 0.1)))
@@ -47,7 +49,7 @@ class ResidualDynamics(Dynamics):
         scaling: Scaling | None = None,
         noise: float | Sequence[float] | None = None,
     ) -> None:
-        self.prior = prior
+        self.prior = instance(prior, Dynamics, "ResidualDynamics")
         self.state, self.action = prior.state, prior.action
         inputs = width(self.state) + width(self.action)
         self.network = MLP(inputs, self.state.dim) if network is None else network
