@@ -61,7 +61,7 @@ class Robot:
     def rehearse(self) -> None:
         """Do once what the robot will do, on nothing that is kept, so that all is compiled before time counts."""
         here = np.append(self.grid.cell_to_world(np.argwhere(self.grid.free)[0]), 0.0)
-        scan = self.lidar.observe(here)
+        known, scan = here, self.lidar.observe(here)
         for particles in (self.localization.start(rng=0), self.localization.start(here, std=0.1, rng=0)):
             for _ in range(2):
                 particles.predict(DT, u=np.zeros(2))

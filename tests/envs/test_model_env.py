@@ -403,3 +403,9 @@ def test_a_task_may_say_no_more_than_its_cost():
     over = [env.step(np.zeros(2))[3] for _ in range(200)]
     assert over.index(True) == 199
     assert env.time == pytest.approx(20.0)
+
+
+def test_environments_have_names_to_show():
+    env = ModelEnv(rover(), None, going_home())
+    assert repr(env) == f"ModelEnv({rover()!r}, {going_home()!r})"
+    assert "0x" not in repr(env)

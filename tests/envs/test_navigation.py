@@ -9,7 +9,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import SyncVectorEnv
 
 import pilotage.envs
-from pilotage.core import FormatError, PilotageError
+from pilotage.core import MissingFile, PilotageError
 from pilotage.envs import Navigation, NavigationVector, Robot
 from pilotage.envs.navigation.arena import Arena, Tour, squares_distance
 from pilotage.envs.navigation.robots import differential_drive
@@ -361,7 +361,7 @@ def test_pictures_show_what_lies_over_them():
 
 
 def test_sentences():
-    with pytest.raises(FormatError, match="there is no map nowhere; .* depot"):
+    with pytest.raises(MissingFile, match="there is no map nowhere; .* depot"):
         Navigation(map="nowhere")
     with pytest.raises(PilotageError, match="there is no robot 'tank'; there are differential_drive, bicycle"):
         Navigation(map=ROOM, robot="tank")
@@ -406,3 +406,8 @@ def test_a_robot_that_is_slower():
     env.reset(seed=0)
     assert env.action_space.high.tolist() == pytest.approx([0.4, 0.5])
     assert env.step([1.0, 0.0])[4]["pose"][0] == pytest.approx(0.04, abs=0.01)
+
+
+def test_it_says_what_it_is():
+    env = Navigation("depot.yaml", goals=2, obstacles=1)
+    assert repr(env) == f"Navigation({env.grid!r}, {env.robot.model!r}, goals=2, obstacles=1)"

@@ -111,6 +111,9 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             self.scene.states.append(self._x)
         return self._seen(), -cost, terminated, truncated, self._info(bool(verdict.violated))
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.world.dynamics!r}, {self.world.task!r})"
+
     @property
     def state(self) -> Array:
         """The true state ``(n,)``."""

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...core import FormatError, PilotageError, Sensor, ShapeError
+from ...core import MissingFile, PilotageError, Sensor, ShapeError
 from ...core.arrays import numbers
 from ...maps import Lidar, OccupancyGrid
 from ..model_env import ModelEnv
@@ -153,6 +153,11 @@ class Navigation(ModelEnv):
             start=made.arena.start, inform=made.inform, drawing=made.view,
         )  # fmt: skip
         self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
+        self._arena = made.arena
+
+    def __repr__(self) -> str:
+        several = f"goals={self._arena.goals}, obstacles={self._arena.obstacles}"
+        return f"Navigation({self.grid!r}, {self.robot.model!r}, {several})"
 
 
 class NavigationVector(ModelVectorEnv):
@@ -228,7 +233,7 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
     path = next((found for found in (Path(given), MAPS / given, MAPS / f"{given}.yaml") if found.is_file()), None)
     if path is None:
         known = ", ".join(sorted(found.name for found in MAPS.glob("*.yaml")))
-        raise FormatError(f"there is no map {given}; give the path of a yaml file, or one of {known}")
+        raise MissingFile(f"there is no map {given}; give the path of a yaml file, or one of {known}")
     return _loaded(path.resolve(), path.stat().st_mtime_ns)
 
 
