@@ -143,8 +143,9 @@ def test_at_the_start() -> None:
         EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], cov=np.eye(2))
     with pytest.raises(ShapeError, match="mean is NaN or infinite in yaw"):
         EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, np.nan], std=1.0)
-    with pytest.raises(CovarianceError, match="either std or cov"):
-        EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0])
+    for estimator in (EKF(ROBOT), ParticleFilter(ROBOT)):
+        with pytest.raises(CovarianceError, match="a mean and either std or cov, or from a belief"):
+            estimator.start(mean=[0.0, 0.0, 0.0])
     with pytest.raises(ModelError, match="EKF has no dynamics yet; bind them"):
         EKF().start(mean=[0.0], std=1.0)
     with pytest.raises(

@@ -54,6 +54,13 @@ def test_a_link_stays_a_link(tmp_path: Path) -> None:
     assert (tmp_path / "real").read_text() == "new"
 
 
+def test_long_names(tmp_path: Path) -> None:
+    """As long as a name may be, in letters of three bytes each."""
+    target = tmp_path / (85 * "\u5730")
+    write_atomic(target, "kept")
+    assert target.read_text() == "kept"
+
+
 def test_two_writers_at_once_leave_one_whole_file(tmp_path: Path) -> None:
     target = tmp_path / "map.yaml"
     contents = [bytes([65 + n]) * 100_000 for n in range(8)]

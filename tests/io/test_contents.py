@@ -24,13 +24,15 @@ def test_a_missing_file_is_a_sentence(read: Any, tmp_path: Path) -> None:
         read(str(tmp_path / "nothing.yaml"))
     with pytest.raises(FileNotFoundError, match="its folder .*away does not exist"):
         read(tmp_path / "away" / "depot.yaml")
+    with pytest.raises(MissingFile, match="its folder .*depot.yaml does not exist"):
+        read(tmp_path / "depot.yaml" / "depot.yaml")
     folder = tmp_path / "folder.yaml"
     folder.mkdir()
     with pytest.raises(FormatError, match="folder.yaml is a folder"):
         read(folder)
 
 
-@pytest.mark.parametrize("read", READERS[:-1], ids=lambda read: read.__qualname__)
+@pytest.mark.parametrize("read", [*READERS, OccupancyGrid.from_ascii(["."]).save], ids=lambda read: read.__qualname__)
 def test_what_is_no_path(read: Any) -> None:
     with pytest.raises(FormatError, match=r"3.5 is no path of a file"):
         read(3.5)

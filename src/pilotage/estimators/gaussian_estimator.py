@@ -19,7 +19,7 @@ from ..models import bind, parameters
 from .batches import contexts_of, each_context, rows, unflat
 from .clock import usual, wanted
 from .gaussian_drivers import predict_all, predict_one, run_sequence, step_one, update_all, update_one
-from .inputs import action, check_belief, context_axes, context_of, shared_axes
+from .inputs import action, check_belief, context_axes, context_of, first_belief, shared_axes
 from .kernels import kept, kernel_key
 from .packing import Pack, check_gate, sensor_numbers
 
@@ -83,12 +83,7 @@ class GaussianEstimator(ABC):
                 f"{type(self).__name__} has no dynamics yet; bind them: {type(self).__name__}(car, dt=0.05)"
             )
         space = self.dynamics.state
-        if belief is None:
-            if std is None and cov is None:
-                raise CovarianceError(
-                    "a filter starts from a mean and either std or cov, or from a belief: start(mean, std)"
-                )
-            belief = Gaussian.of(space, mean, std=std, cov=cov)
+        belief = first_belief(space, mean, std, cov, belief)
         return GaussianFilter(self, self.dynamics, moments_on(belief, space), t)
 
     def predict(self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None) -> Gaussian:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import ModelError, Sensor, ShapeError, Space, SpaceError
+from ..core import CovarianceError, Gaussian, ModelError, Sensor, ShapeError, Space, SpaceError
 
 Axes = tuple[int, ...]
 
@@ -17,6 +17,15 @@ def check_belief(belief: Any, space: Space | None = None) -> None:
         raise ModelError(f"a belief was expected, such as Gaussian.of(space, mean, std=1.0); {belief!r} was given")
     if space is not None and belief.space != space:
         raise SpaceError(f"the belief is over {belief.space}, the dynamics move {space}")
+
+
+def first_belief(space: Space, mean: Any, std: Any, cov: Any, belief: Any) -> Any:
+    """What a filter starts from: `belief`, or else the Gaussian of a mean and std or cov."""
+    if belief is not None:
+        return belief
+    if std is None and cov is None:
+        raise CovarianceError("a filter starts from a mean and either std or cov, or from a belief: start(mean, std)")
+    return Gaussian.of(space, mean, std=std, cov=cov)
 
 
 def action(u: Any, space: Space) -> np.ndarray:

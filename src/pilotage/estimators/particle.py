@@ -20,7 +20,6 @@ import numpy as np
 
 from ..core import (
     Dynamics,
-    Gaussian,
     ModelError,
     Particles,
     Rng,
@@ -33,7 +32,7 @@ from ..core import (
 from ..core.settings import instance, positive, whole
 from .clock import usual, wanted
 from .cloud import propagate, scatter, weigh
-from .inputs import check_belief
+from .inputs import check_belief, first_belief
 from .packing import check_gate
 from .resampling import check_resampling, resample
 from .sampling_filter import SamplingFilter
@@ -135,8 +134,7 @@ class ParticleFilter:
         if self.dynamics is None:
             raise ModelError("ParticleFilter has no dynamics yet; bind them: ParticleFilter(car, dt=0.05)")
         space = self.dynamics.state
-        if belief is None:
-            belief = Gaussian.of(space, mean, std=std, cov=cov)
+        belief = first_belief(space, mean, std, cov, belief)
         draw, seed = seeded(rng)
         return SamplingFilter(self, self.dynamics, self.cloud(belief, space, rng=draw), t, draw, seed)
 

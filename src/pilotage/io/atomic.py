@@ -8,6 +8,8 @@ from pathlib import Path
 
 from pilotage.core.errors import MissingFile
 
+from .contents import path_of
+
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Replace the file `path` by `content` in one step: readers see the old file or the new one, never half of it.
@@ -27,11 +29,12 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
         >>> target.read_text()
         'kept'
     """
-    target = Path(os.path.realpath(path))  # behind a link, so that the link goes on pointing to the file
+    target = Path(os.path.realpath(path_of(path)))  # behind a link, so that the link goes on pointing to the file
     data = content.encode("utf-8") if isinstance(content, str) else content
     if not target.parent.is_dir():
         raise MissingFile(f"{path} cannot be written: its folder {target.parent} does not exist")
-    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}")
+    # Names have 255 bytes at most; 60 characters take up to 240.
+    beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}")
     try:
         with open(beside, "xb") as file:
             file.write(data)

@@ -21,14 +21,21 @@ def contents(path: str | os.PathLike[str]) -> bytes:
         Traceback (most recent call last):
         pilotage.core.errors.MissingFile: there is no file depott.yaml in ...
     """
+    file = path_of(path)
     try:
-        return Path(path).read_bytes()
-    except TypeError:
-        raise FormatError(f"{path!r} is no path of a file; give a string or a pathlib.Path") from None
+        return file.read_bytes()
     except IsADirectoryError:
         raise FormatError(f"{path} is a folder; the name of a file was expected") from None
-    except FileNotFoundError:
-        raise MissingFile(_missing(Path(path))) from None
+    except (FileNotFoundError, NotADirectoryError):
+        raise MissingFile(_missing(file)) from None
+
+
+def path_of(path: str | os.PathLike[str]) -> Path:
+    """A path as a `Path`, or a sentence about what is none."""
+    try:
+        return Path(path)
+    except TypeError:
+        raise FormatError(f"{path!r} is no path of a file; give a string or a pathlib.Path") from None
 
 
 def _missing(file: Path) -> str:

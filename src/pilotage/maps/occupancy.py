@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -17,6 +16,7 @@ from pilotage.core.errors import FormatError, PilotageError, ShapeError
 from pilotage.core.raster import Raster
 from pilotage.core.settings import positive, whole
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
+from pilotage.io.contents import path_of
 
 from .cells import GridCells, drawn, log_odds
 from .distance import clear_boxes, distance_transform
@@ -103,7 +103,7 @@ class OccupancyGrid(GridCells):
             MissingFile: when there is no such file.
             FormatError: naming the file and what is wrong in it.
         """
-        name = Path(path).name.lower().removesuffix(".gz")
+        name = path_of(path).name.lower().removesuffix(".gz")
         if name.endswith(".map"):
             return cls.from_occupied(~read_movingai_map(path)[::-1], resolution=1.0)
         if name.endswith((".yaml", ".yml")):
@@ -129,7 +129,7 @@ class OccupancyGrid(GridCells):
             FormatError: when the name does not end in .yaml or .yml, or the image's not in .pgm or .png.
             MissingFile: when there is no such folder.
         """
-        if Path(path).suffix.lower() not in (".yaml", ".yml"):
+        if path_of(path).suffix.lower() not in (".yaml", ".yml"):
             raise FormatError(f"{path}: a ROS map is a .yaml file; its image is named by image=")
         ros_map = RosMap(
             self.probability.astype(np.float32),

@@ -31,7 +31,6 @@ import numpy as np
 
 from ...core import (
     Dynamics,
-    Gaussian,
     ModelError,
     Particles,
     PilotageError,
@@ -48,7 +47,7 @@ from ...maps import OccupancyGrid
 from ...maps.occupancy import check_grid
 from ..clock import usual, wanted
 from ..cloud import CloudUpdate, likelihoods, propagate, surprise
-from ..inputs import check_belief, context_axes, context_of
+from ..inputs import check_belief, context_axes, context_of, first_belief
 from ..resampling import check_resampling, resample
 from ..sampling_filter import SamplingFilter
 from .annealing import Annealing, Scored, log_belief
@@ -158,9 +157,9 @@ class MonteCarloLocalization:
             raise ModelError("MonteCarloLocalization has no dynamics yet: MonteCarloLocalization(grid, robot, dt=0.1)")
         space = self.dynamics.state
         draw, seed = seeded(rng)
-        if belief is None:
-            anywhere = mean is None and std is None and cov is None
-            belief = self.anywhere(space, rng=draw) if anywhere else Gaussian.of(space, mean, std=std, cov=cov)
+        if mean is None and std is None and cov is None and belief is None:
+            belief = self.anywhere(space, rng=draw)
+        belief = first_belief(space, mean, std, cov, belief)
         return SamplingFilter(self, self.dynamics, self.localization(belief, space, rng=draw), t, draw, seed)
 
     def anywhere(self, space: Space, *, rng: Rng = None) -> Particles:
