@@ -162,6 +162,8 @@ def test_errors_name_the_sensor_behind_a_bigger_state() -> None:
     for sensor, name in ((Tape(), "Tape"), (gnss(), "gnss")):
         with pytest.raises(SpaceError, match=f"no component 'x', which {name} reads; it has theta"):
             sensor.on(Space("theta: angle"))
+    with pytest.raises(ModelError, match="Tape is mounted on the space of a state, not on 'x'"):
+        Tape().on("x")  # type: ignore[arg-type]
     with pytest.raises(SpaceError, match=r"'x', which Tape reads, could be any of front.x, rear.x"):
         Tape().on(Space("front: SE2", "rear: SE2"))
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .arrays import alike
 from .belief import Array
 from .declared import Declared, answered, asked, called, covariance, names_of
-from .errors import SpaceError
+from .errors import ModelError, SpaceError
 from .gaussian import log_normal
 from .linearize import jacobian
 from .scatter import scattered
@@ -115,7 +115,7 @@ class SelectedSensor(Sensor):
     def __init__(self, inner: Sensor, space: Space) -> None:
         self.inner = inner
         self.name = called(inner)
-        self.state = space
+        self.state = mountable(space, self.name)
         self.reading = inner.reading
         size: int | None = getattr(inner, "context_size", None)
         if size is not None:  # how many numbers a context has, where the sensor says so
@@ -171,6 +171,19 @@ class SelectedSensor(Sensor):
     def on(self, space: Space) -> Sensor:
         """The inner sensor on another space."""
         return self if space == self.state else self.inner.on(space)
+
+
+def mountable(space: Any, owner: str) -> Space:
+    """`space`, when it is one that `owner` can be mounted on.
+
+    Example:
+        >>> mountable("yaw", "compass")
+        Traceback (most recent call last):
+        pilotage.core.errors.ModelError: compass is mounted on the space of a state, not on 'yaw'
+    """
+    if not isinstance(space, Space):
+        raise ModelError(f"{owner} is mounted on the space of a state, not on {space!r}")
+    return space
 
 
 def find(name: str, space: Space, reader: str = "") -> int:

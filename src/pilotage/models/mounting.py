@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.errors import ModelError
-from ..core.sensor import find
+from ..core.sensor import find, mountable
 from ..core.space import Space
 
 
@@ -32,9 +32,8 @@ def places(reads: Sequence[str], needs: Space, space: Space, owner: str) -> tupl
         >>> places(["x", "yaw"], Space("x [m]", "yaw: angle"), Space("pose: SE2", "speed [m/s]"), "sensor")
         (0, 2)
     """
-    if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ModelError(f"{owner} is mounted on the space of a state, not on {space!r}")
-    whole = {part.name: range(where.start, where.stop) for part, where, _ in space.layout}
+    layout = mountable(space, owner).layout
+    whole = {part.name: range(where.start, where.stop) for part, where, _ in layout}
     found = tuple(i for name in reads for i in whole.get(name) or (find(name, space, owner),))
     if len(found) != needs.size:
         raise ModelError(
