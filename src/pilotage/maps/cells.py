@@ -127,6 +127,22 @@ class GridCells(GridFrame):
         """Whether world points ``(..., 2)`` lie in unknown cells; True off the map."""
         return self._classify(xy, self.unknown, outside=True)
 
+    def free_component(self, xy: ArrayLike) -> Mask:
+        """The free cells ``(ny, nx)`` that can be reached from the world point `xy` ``(2,)``; none if it is not free.
+
+        Moves are to the four neighbours. Diagonal moves that cut no corner reach the same cells.
+        """
+        from scipy import ndimage  # heavy, and only this needs it
+
+        if np.shape(xy) not in ((2,), (3,)):
+            raise ShapeError(f"a component is that of one world point (x, y), not of shape {np.shape(xy)}")
+        if not bool(self.is_free(xy)):
+            return np.zeros(self.shape, dtype=np.bool_)
+        labels = np.empty(self.shape, dtype=np.int32)
+        ndimage.label(self.free, output=labels)
+        row, column = self.world_to_cell(xy)
+        return labels == labels[row, column]
+
     def _classify(self, xy: ArrayLike, mask: Mask, outside: bool) -> Mask:
         cells = self.world_to_cell(xy)
         inside = self.contains_cell(cells)

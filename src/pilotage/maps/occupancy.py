@@ -334,23 +334,7 @@ class OccupancyGrid(GridCells):
         """The same frame and thresholds over other cells; inflation, if any, is part of the cells from here on."""
         return replace(self, log_odds=log_odds, original=None, inflation=0.0)
 
-    # --- connectivity and rays ---
-
-    def free_component(self, xy: ArrayLike) -> Mask:
-        """The free cells ``(ny, nx)`` that can be reached from the world point `xy` ``(2,)``; none if it is not free.
-
-        Moves are to the four neighbours. Diagonal moves that cut no corner reach the same cells.
-        """
-        from scipy import ndimage  # heavy, and only this needs it
-
-        if np.shape(xy) not in ((2,), (3,)):
-            raise ShapeError(f"a component is that of one world point (x, y), not of shape {np.shape(xy)}")
-        if not bool(self.is_free(xy)):
-            return np.zeros(self.shape, dtype=np.bool_)
-        labels = np.empty(self.shape, dtype=np.int32)
-        ndimage.label(self.free, output=labels)
-        row, column = self.world_to_cell(xy)
-        return labels == labels[row, column]
+    # --- rays ---
 
     def raycast(self, poses: ArrayLike, angles: ArrayLike, max_range: float, *, unknown: str = "free") -> Array:
         """Distance to the first obstacle along rays: exact traversal of the grid, compiled.
