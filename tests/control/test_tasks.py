@@ -276,7 +276,7 @@ def test_a_robot_that_faces_a_pillar_turns_to_the_path_around_it(yaw: float) -> 
 def test_follow_goes_by_its_name() -> None:
     task = follow([[0.0, 0.0], [1.0, 0.0]], weights={"along": 3.0})
     assert repr(task).startswith("follow(along=3.0, across=4.0")
-    with pytest.raises(PilotageError, match="horizon of follow is 0"):
+    with pytest.raises(ShapeError, match="horizon of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
     with pytest.raises(ModelError, match="dt of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)
