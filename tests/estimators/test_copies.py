@@ -34,6 +34,9 @@ FILTERS: dict[str, Callable[[], Any]] = {
     "EKF of a plain model": lambda: EKF(Plain(), dt=0.1).start(mean=[0, 0, 0], std=0.3),
     "UKF without redraw": lambda: UKF(unicycle(), dt=0.1, redraw=False).start(mean=[0, 0, 0], std=0.3),
     "KF": lambda: KF(constant_velocity(2), dt=0.1).start(mean=[0, 0, 1, 0], std=0.3),
+    "ParticleFilter with a gate": lambda: ParticleFilter(unicycle(), dt=0.1, n=50, gate=0.99).start(
+        mean=[0, 0, 0], std=0.3, rng=4
+    ),
     "ParticleFilter": lambda: ParticleFilter(unicycle(), dt=0.1, n=50).start(mean=[0, 0, 0], std=0.3, rng=4),
 }
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -65,6 +68,17 @@ def test_a_copy_goes_on_alone(name: str, way: str) -> None:
     same = drive(filter, 0.4)
     np.testing.assert_array_equal(same.mean, ahead.mean)
     np.testing.assert_array_equal(same.cov, ahead.cov)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", FILTERS)
+def test_updates_travel(name: str, way: str) -> None:
+    """What an update reckons when it is asked for, it can reckon elsewhere."""
+    update = FILTERS[name]().update(SENSOR, [0.2, 0.1])
+    again = WAYS[way](update)
+    assert (again.nis, again.log_likelihood, again.accepted) == (update.nis, update.log_likelihood, update.accepted)
+    np.testing.assert_array_equal(again.S, update.S)
+    np.testing.assert_array_equal(again.belief.moments().cov, update.belief.moments().cov)
 
 
 def test_another_process_loads_what_is_compiled() -> None:

@@ -50,7 +50,7 @@ def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: f
     if gate is not None:
         found = make()
         most = gate_quantiles(gate, sensor.reading.dim)[measured(sensor.reading, z).sum(-1)]
-        taken, make = taken & ~np.asarray(found[2] > most), lambda: found
+        taken, make = taken & ~np.asarray(found[2] > most), partial(tuple, found)
     log_weights = np.where(taken[..., None], w - np.where(taken, total, 0.0)[..., None], cloud.log_weights)
     after = Particles.trusted(cloud.space, np.broadcast_to(cloud.points, (*w.shape, cloud.space.size)), log_weights)
     return CloudUpdate(after, make, total, taken)
