@@ -438,7 +438,7 @@ def test_what_is_no_model_is_named() -> None:
         MPPI(cart(), stop)
     with pytest.raises(ModelError, match="MPPI needs a Task"):
         MPPI(cart(), lambda x, u: 0.0)
-    with pytest.raises(ShapeError, match="temperature is not an array of numbers"):
+    with pytest.raises(ShapeError, match="temperature is 'hot'; expected one number"):
         MPPI(cart(), stop(), temperature="hot")  # type: ignore[arg-type]
     assert "cart" in repr(MPPI(cart(), stop(), samples=9))
     assert "9 samples of 30 steps" in repr(MPPI(cart(), stop(), samples=9))

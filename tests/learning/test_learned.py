@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pilotage.core import Dynamics, FormatError, ModelError, PilotageError, ShapeError, Space, jacobian
+from pilotage.core import Dynamics, FormatError, MissingFile, ModelError, PilotageError, ShapeError, Space, jacobian
 from pilotage.io import write_atomic
 from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
 from pilotage.learning.features import seamless, width
@@ -253,7 +253,7 @@ def test_other_networks_are_filled(tmp_path):
 
 
 def test_files_that_are_no_models(tmp_path):
-    with pytest.raises(FormatError, match=r"no learned model in .*config.json is missing"):
+    with pytest.raises(MissingFile, match=r"no learned model in .*config.json is missing"):
         LearnedDynamics.load(tmp_path)
     LearnedDynamics(POSED, PUSH).save(tmp_path)
     with pytest.raises(FormatError, match="of kind 'learned'"):
@@ -265,7 +265,7 @@ def test_files_that_are_no_models(tmp_path):
         with pytest.raises(FormatError, match=r"model-.*\.safetensors is damaged: its content is not"):
             LearnedDynamics.load(tmp_path)
     file.unlink()
-    with pytest.raises(FormatError, match=r"model-.*\.safetensors is missing"):
+    with pytest.raises(MissingFile, match=r"model-.*\.safetensors is missing"):
         LearnedDynamics.load(tmp_path)
     file.write_bytes(weights)
     config = json.loads((tmp_path / "config.json").read_text())
@@ -359,3 +359,10 @@ def test_damaged_settings_name_the_folder(change, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({**config, **change}))
     with pytest.raises(FormatError, match=tmp_path.name):
         LearnedDynamics.load(tmp_path)
+
+
+def test_models_that_were_not_made_are_refused():
+    with pytest.raises(ModelError, match=r"ResidualDynamics needs Dynamics, not .*; is \(\) missing"):
+        ResidualDynamics(pendulum)
+    with pytest.raises(ModelError, match="LearnedDynamics needs a Space, not 'v'"):
+        LearnedDynamics(Space("x [m]"), "v")

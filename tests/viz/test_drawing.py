@@ -153,6 +153,13 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         draw_ellipse(ax, [0, 0], np.full((2, 2), np.nan))
     with pytest.raises(ShapeError, match="an ellipse encloses a share between 0 and 1"):
         draw_ellipse(ax, [0, 0], np.eye(2), probability=1.0)
+    with pytest.raises(ShapeError, match="probability is 'all'; expected one number"):
+        draw_ellipse(ax, [0, 0], np.eye(2), probability="all")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ShapeError, match=r"radii have shape \(3,\); expected one of them, or \(1,\)"):
+        draw_discs(ax, [[1, 1]], [1.0, 2.0, 3.0])
+    for draw in (draw_path, draw_goals, draw_particles, draw_pose):
+        with pytest.raises(ShapeError, match="is not an array of numbers"):
+            draw(ax, "here")
     with pytest.raises(ShapeError, match=r"Gaussians of shape \(3,\) were given; one is drawn at a time"):
         draw_belief(ax, Gaussian.of(POSE, np.zeros((3, 3)), std=1.0))
     for bad in ([[0, 0]], [[1, 1], [0, 0]], [[0, 0], [1, 0]], [[0, 0], [1, np.inf]]):

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..core import FormatError, MissingExtra, PilotageError, Space, require
+from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
 from ..core.poses import Pose
 from ..io import write_atomic
 from .networks import MLP
@@ -90,7 +90,7 @@ def _weights_before(folder: Path) -> str | None:
     """The weights of the model that a folder holds already, if there is one."""
     try:
         return _weights_of(_config(folder / CONFIG))
-    except FormatError:
+    except (FormatError, MissingFile):
         return None
 
 
@@ -98,7 +98,8 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
     """Read what `save` wrote.
 
     Raises:
-        FormatError: when a file is missing, damaged, of another kind, or does not fit the network.
+        MissingFile: when there is no model in the folder.
+        FormatError: when a file is damaged, of another kind, or does not fit the network.
     """
     folder = Path(folder)
     config = _config(folder / CONFIG)
@@ -121,7 +122,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
         noise = config["noise"]
         return Kept(state, action, made, scaling, None if noise is None else [float(value) for value in noise])
     except (KeyError, TypeError, ValueError, PilotageError, RuntimeError) as error:
-        if isinstance(error, FormatError | MissingExtra):
+        if isinstance(error, FormatError | MissingExtra | MissingFile):
             raise
         raise FormatError(f"the model in {folder} is incomplete or does not fit its network: {error}") from error
 
@@ -151,7 +152,7 @@ def space_from_json(value: Mapping[str, Any]) -> Space:
 
 def _config(path: Path) -> dict[str, Any]:
     if not path.is_file():
-        raise FormatError(f"there is no learned model in {path.parent}: {path.name} is missing")
+        raise MissingFile(f"there is no learned model in {path.parent}: {path.name} is missing")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
@@ -172,7 +173,7 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
 def _tensors(path: Path) -> dict[str, torch.Tensor]:
     safetensors = require("safetensors.torch", extra="learning")
     if not path.is_file():
-        raise FormatError(f"there is no learned model in {path.parent}: {path.name} is missing")
+        raise MissingFile(f"there is no learned model in {path.parent}: {path.name} is missing")
     weights = path.read_bytes()
     if weights_name(weights) != path.name:
         raise FormatError(f"{path} is damaged: its content is not what its name was made from")

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from ..core import Dynamics, Space
+from ..core.settings import instance
 from .checkpoint import load, save
 from .residual import ResidualDynamics
 from .scaling import Scaling
@@ -42,7 +43,8 @@ class LearnedDynamics(Dynamics):
         scaling: Scaling | None = None,
         noise: float | Sequence[float] | None = None,
     ) -> None:
-        self.state, self.action = state, action
+        self.state = instance(state, Space, "LearnedDynamics")
+        self.action = instance(action, Space, "LearnedDynamics")
         self._model = ResidualDynamics(Still(state, action), network, scaling=scaling, noise=noise)
 
     def __repr__(self) -> str:
@@ -103,7 +105,8 @@ class LearnedDynamics(Dynamics):
             network: a module to fill, for networks that are not an `MLP`.
 
         Raises:
-            FormatError: when the folder does not hold such a model.
+            MissingFile: when there is no model in the folder.
+            FormatError: when it is no such model.
         """
         kept = load(folder, "learned", network)
         return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, noise=kept.noise)

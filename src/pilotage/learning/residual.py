@@ -153,7 +153,8 @@ class ResidualDynamics(Dynamics):
             network: a module to fill, for networks that are not an `MLP`.
 
         Raises:
-            FormatError: when the folder does not hold such a model.
+            MissingFile: when there is no model in the folder.
+            FormatError: when it is no such model.
             ModelError: when the prior does not fit it.
         """
         kept = load(folder, "residual", network)

@@ -12,7 +12,9 @@ from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike, NDArray
 
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
+from ..core.arrays import numbers
 from ..core.sensor import find
+from ..core.settings import number
 from .palette import ESTIMATE, PARTICLE
 from .paths import draw_pose, rows
 
@@ -80,16 +82,16 @@ def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: floa
 
 def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: float = 0.95) -> None:
     """Give an ellipse the place and the axes of a density."""
-    P = np.asarray(cov, dtype=np.float64)
-    if P.shape != (2, 2) or np.shape(mean) != (2,) or not np.isfinite(P).all():
+    P, at = numbers(cov, "a covariance"), numbers(mean, "a mean")
+    if P.shape != (2, 2) or at.shape != (2,) or not np.isfinite(P).all():
         raise ShapeError(
-            f"an ellipse needs a mean (2,) and a finite covariance (2, 2), not {np.shape(mean)} and {P.tolist()}"
+            f"an ellipse needs a mean (2,) and a finite covariance (2, 2), not {at.shape} and {P.tolist()}"
         )
-    if not 0.0 < probability < 1.0:
+    if not 0.0 < number(probability, "probability") < 1.0:
         raise ShapeError(f"probability is {probability}; an ellipse encloses a share between 0 and 1")
     values, vectors = np.linalg.eigh(P)
     width, height = 2.0 * np.sqrt(np.maximum(values, 0.0) * -2.0 * np.log1p(-probability))
-    patch.set_center(tuple(np.asarray(mean, dtype=np.float64)))
+    patch.set_center(tuple(at))
     patch.set_width(float(width))
     patch.set_height(float(height))
     patch.set_angle(float(np.degrees(np.arctan2(vectors[1, 0], vectors[0, 0]))))

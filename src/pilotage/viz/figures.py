@@ -12,6 +12,7 @@ from matplotlib.patheffects import withStroke
 from numpy.typing import ArrayLike, NDArray
 
 from ..core import ShapeError
+from ..core.arrays import numbers
 from ..maps import OccupancyGrid
 from .palette import INK, MUTED, PAPER, SHADE
 
@@ -51,7 +52,7 @@ def map_figure(
 
 def corners(what: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower left and upper right corner of a rectangle, or a sentence that says why it is none."""
-    given = np.asarray(what, dtype=np.float64)
+    given = numbers(what, "the corners of a map")
     if given.shape != (2, 2) or not (given[0] < given[1]).all() or not np.isfinite(given).all():
         raise ShapeError(
             f"{given.tolist()} are no corners; expected the lower left and the upper right one, [[x, y], [x, y]]"

@@ -13,7 +13,8 @@ from matplotlib.patches import Circle
 from matplotlib.transforms import Affine2D
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import Raster
+from ..core import Raster, ShapeError
+from ..core.arrays import numbers
 from ..maps import OccupancyGrid
 from .palette import FOG, INK, PAPER, SHADE, SURPRISE
 from .paths import rows
@@ -71,7 +72,10 @@ def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> 
         2
     """
     points = rows(centers, "centers")
-    spread = np.broadcast_to(np.asarray(radii, dtype=np.float64), (len(points),))
+    spread = numbers(radii, "radii")
+    if spread.shape not in ((), (len(points),)):
+        raise ShapeError(f"radii have shape {spread.shape}; expected one of them, or ({len(points)},) for the centers")
+    spread = np.broadcast_to(spread, (len(points),))
     given = {"facecolor": SURPRISE, "edgecolor": "none", "alpha": 0.85, "zorder": 2, **style}
     found = PatchCollection(
         [Circle((x, y), r) for (x, y), r in zip(points.tolist(), spread.tolist(), strict=True)], **given

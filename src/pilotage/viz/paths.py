@@ -13,6 +13,7 @@ from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
 from ..core import ShapeError
+from ..core.arrays import numbers
 from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH
 
 ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
@@ -21,7 +22,7 @@ ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
 
 def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
     """Places ``(K, 2)`` out of ``(..., 2)`` or more columns, x and y [m] the first two of them; none out of nothing."""
-    points = np.asarray(given, dtype=np.float64)
+    points = numbers(given, name)
     if points.size == 0:
         return np.zeros((0, 2))
     if points.ndim == 0 or points.shape[-1] < 2:
@@ -66,7 +67,7 @@ def arrow(pose: ArrayLike, size: float) -> NDArray[np.float64]:
 
 def posed(pose: ArrayLike) -> NDArray[np.float64]:
     """x, y and yaw of one pose, whatever comes after them."""
-    given = np.asarray(pose, dtype=np.float64)
+    given = numbers(pose, "a pose")
     if given.ndim != 1 or len(given) < 3:
         raise ShapeError(f"a pose has shape {given.shape}; expected (3,): x [m], y [m], yaw [rad]")
     return given[:3]
@@ -112,7 +113,7 @@ def draw_scan(
 def beams(pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float = np.inf) -> NDArray[np.float64]:
     """Start and end of every beam that hit something, ``(K, 2, 2)``."""
     x, y, yaw = posed(pose)
-    z, a = np.asarray(ranges, dtype=np.float64), np.asarray(angles, dtype=np.float64) + yaw
+    z, a = numbers(ranges, "ranges"), numbers(angles, "angles") + yaw
     if z.ndim != 1 or z.shape != a.shape:
         raise ShapeError(f"a scan has ranges of shape {z.shape} and angles of shape {a.shape}; expected (B,) both")
     hit = (z < max_range) & (z >= 0)
