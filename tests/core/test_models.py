@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pilotage.core import Dynamics, Gaussian, Sensor, Space, SpaceError, Task, jacobian
+from pilotage.core import Dynamics, Gaussian, ModelError, Sensor, ShapeError, Space, SpaceError, Task, jacobian
 
 POSE = Space("pose: SE2", "speed [m/s]")
 
@@ -113,6 +113,16 @@ def test_rollout_is_repeated_steps():
         np.testing.assert_array_equal(xs[2, t], x)
         x = rover.step(x, us[2, t], 0.1)
     np.testing.assert_array_equal(xs[2, 7], x)
+
+
+def test_a_rollout_of_what_answers_nothing_is_a_sentence():
+    class Silent(Rover):
+        def step(self, x, u, dt): ...
+
+    with pytest.raises(ModelError, match=r"Silent.step returned None \(is its `return` missing\?\)"):
+        Silent().rollout(np.zeros(4), np.zeros((3, 2)), 0.1)
+    with pytest.raises(ShapeError, match=r"actions of a rollout have the axes \(..., T, 2\); \(2,\) was given"):
+        Rover().rollout(np.zeros(4), np.zeros(2), 0.1)
 
 
 def test_rollout_of_tensors_keeps_gradients():

@@ -9,6 +9,7 @@ import numpy as np
 
 from .arrays import alike
 from .declared import Declared, answered, asked, names_of
+from .errors import ShapeError
 from .linearize import jacobian
 from .mathematics import torch_if_tensor
 from .seconds import seconds
@@ -59,7 +60,7 @@ class Dynamics(Declared, ABC):
         x, u = _together(x, u)
 
         def following(y: Any, v: Any) -> Any:
-            return answered(asked(self, "step", *_together(y, v), dt), self.state, self, "step")
+            return self._stepped(*_together(y, v), dt)
 
         return (
             jacobian(lambda y: following(y, u), x, self.state, self.state),
@@ -80,11 +81,19 @@ class Dynamics(Declared, ABC):
         """
         torch, dt = torch_if_tensor(x0, us), seconds(dt, backward=True)
         x, us = alike(x0, us)
+        if us.ndim < 2:
+            raise ShapeError(
+                f"actions of a rollout have the axes (..., T, {self.action.size}); {tuple(us.shape)} was given"
+            )
         shape = (*np.broadcast_shapes(tuple(x.shape[:-1]), tuple(us.shape[:-2])), x.shape[-1])
         xs: list[Any] = [np.broadcast_to(x, shape) if torch is None else torch.broadcast_to(x, shape)]
         for t in range(us.shape[-2]):
-            xs.append(self.step(xs[-1], us[..., t, :], dt))
+            xs.append(self._stepped(xs[-1], us[..., t, :], dt))
         return (np if torch is None else torch).stack(xs, -2)
+
+    def _stepped(self, x: Any, u: Any, dt: float) -> Any:
+        """What `step` answers, when it is one state for each it was asked for, or a sentence."""
+        return answered(asked(self, "step", x, u, dt), self.state, self, "step")
 
 
 def _together(x: Any, u: Any) -> tuple[Any, Any]:
