@@ -409,3 +409,18 @@ def test_environments_have_names_to_show():
     env = ModelEnv(rover(), None, going_home())
     assert repr(env) == f"ModelEnv({rover()!r}, {going_home()!r})"
     assert "0x" not in repr(env)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"horizon": 0}, "horizon of the task is 0; expected a whole number, 1 or more"),
+        ({"horizon": None}, "horizon of the task is None"),
+        ({"dt": 0.0}, "dt of the task is 0"),
+        ({"dt": np.nan}, "dt of the task is nan"),
+    ],
+)
+def test_a_task_takes_time(setting, sentence):
+    for make in (ModelEnv, lambda *models: ModelVectorEnv(*models, num_envs=2)):
+        with pytest.raises(ShapeError, match=sentence):
+            make(rover(), None, Judge(**setting))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
 from ..core.declared import answered, asked, covariance
 from ..core.scatter import scattered
-from ..core.settings import instance, positive
+from ..core.settings import instance, positive, whole
 
 Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
@@ -90,6 +90,7 @@ class Simulation:
         self.dynamics = instance(dynamics, Dynamics, "an environment")
         self.task = instance(task, Task, "an environment").on(dynamics.state, dynamics.action)
         self.dt = positive(task.dt, "dt of the task")
+        whole(task.horizon, "horizon of the task")
         self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)
