@@ -184,6 +184,9 @@ def test_pure_functions() -> None:
         for dt in ("soon", np.nan, np.inf, -0.1):
             with pytest.raises(PilotageError, match="a finite number of seconds"):
                 estimator.predict(belief, ROBOT, [0.0, 0.0], dt)  # type: ignore[arg-type]
+    for dt in (["a", "b"], [[0.1], [0.1, 0.2]]):
+        with pytest.raises(ShapeError, match="dt is not an array of numbers"):
+            EKF().run(belief, ROBOT, None, np.zeros((2, 2)), dt, sensor=FIX)
     with pytest.raises(PilotageError, match=r"not negative; dt is -1.0"):
         EKF().run(belief, ROBOT, None, np.zeros((2, 2)), [0.1, -1.0], sensor=FIX)
     with pytest.raises(ShapeError, match="2 readings need one number or 2"):

@@ -89,7 +89,14 @@ def test_beams_from_off_the_map_and_beams_without_end() -> None:
 def test_shapes_that_do_not_fit_are_a_sentence() -> None:
     with pytest.raises(ShapeError, match=r"ranges have shape .* was expected, a scan for each pose"):
         unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0, 2.0], [0.0], max_range=3.0)
-    for settings in ({"hit": 1.7}, {"hit": 0.3}, {"miss": 0.6}, {"clamp": (0.97, 0.12)}, {"clamp": (0.9,)}):
+    for settings in (
+        {"hit": 1.7},
+        {"hit": 0.3},
+        {"miss": 0.6},
+        {"clamp": (0.97, 0.12)},
+        {"clamp": (0.9,)},
+        {"clamp": 0.9},
+    ):
         with pytest.raises(ShapeError, match="evidence asks for"):
             unseen((2, 2)).update([0.5, 0.5, 0.0], [1.0], [0.0], max_range=3.0, **settings)
 

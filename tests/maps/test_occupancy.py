@@ -255,6 +255,7 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid(np.zeros((1, 1)), math.nan), "resolution is .*; expected a positive number"),
         (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, (0.0, math.nan, 0.0)), "origin must be three finite"),
         (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, free_thresh=0.7), "thresholds must satisfy"),
+        (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, free_thresh="low"), "free_thresh is 'low'; expected one number"),  # type: ignore[arg-type]
         (lambda: OccupancyGrid.from_probability([[1.5]], 0.1), r"must lie within \[0, 1\]"),
         (lambda: OccupancyGrid.from_ascii(["..", "."]), "equally long"),
         (lambda: OccupancyGrid.from_ascii([".x"]), "a drawn map knows"),

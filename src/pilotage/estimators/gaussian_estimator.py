@@ -222,9 +222,11 @@ class GaussianEstimator(ABC):
 
     def _steps(self, dt: Any, count: int) -> np.ndarray:
         """Seconds before each of `count` readings."""
-        if dt is None or np.ndim(dt) == 0:
-            return np.full(count, wanted(dt, self.dt))
+        if dt is None:
+            return np.full(count, wanted(None, self.dt))
         given = np.array(numbers(dt, "dt"))
+        if given.ndim == 0:
+            return np.full(count, wanted(dt, self.dt))
         if given.shape not in ((1,), (count,)):
             raise ShapeError(f"dt has shape {given.shape}; {count} readings need one number or {count} of them")
         for step in given[~((given >= 0.0) & (given < np.inf))]:

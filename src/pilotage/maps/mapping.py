@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage._compiling import njit
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
-from pilotage.core.settings import positive
+from pilotage.core.settings import number, positive
 
 from .cells import log_odds
 from .frame import GridFrame, local_rays
@@ -37,8 +37,8 @@ class Evidence:
     clamp: tuple[float, float] = (0.12, 0.97)
 
     def __post_init__(self) -> None:
-        given = numbers((self.hit, self.miss, *self.clamp), "hit, miss and clamp")
-        if not (given.shape == (4,) and 0 < self.miss <= 0.5 <= self.hit < 1 and 0 <= given[2] < 0.5 < given[3] <= 1):
+        hit, miss, clamp = number(self.hit, "hit"), number(self.miss, "miss"), numbers(self.clamp, "clamp")
+        if not (0 < miss <= 0.5 <= hit < 1 and clamp.shape == (2,) and 0 <= clamp[0] < 0.5 < clamp[1] <= 1):
             raise ShapeError(
                 "evidence asks for 0 < miss <= 0.5 <= hit < 1 and a clamp (low, high) on both sides of 0.5, "
                 f"not {self.miss}, {self.hit} and {self.clamp}"

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, PilotageError, ShapeError
 from pilotage.core.raster import Raster
-from pilotage.core.settings import positive, whole
+from pilotage.core.settings import number, positive, whole
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 from pilotage.io.contents import path_of
 
@@ -71,10 +71,10 @@ class OccupancyGrid(GridCells):
             raise ShapeError(f"log_odds must have shape (ny, nx) with at least one cell, not {cells.shape}")
         if np.isinf(cells).any():
             raise ShapeError("log_odds must be finite or NaN (unknown), but hold an infinity; clip probabilities first")
-        if not 0.0 <= self.free_thresh < self.occupied_thresh <= 1.0:
+        free, occupied = number(self.free_thresh, "free_thresh"), number(self.occupied_thresh, "occupied_thresh")
+        if not 0.0 <= free < occupied <= 1.0:
             raise FormatError(
-                "thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, "
-                f"not {self.free_thresh} and {self.occupied_thresh}"
+                f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not {free} and {occupied}"
             )
         cells.setflags(write=False)
         object.__setattr__(self, "log_odds", cells)
