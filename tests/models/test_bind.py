@@ -252,6 +252,23 @@ def test_models_have_no_hold_on_what_drivers_hand_over() -> None:
     np.testing.assert_allclose(y, unicycle().step(STATE, u, 0.1), atol=1e-15)
 
 
+class Shy(WrappedSensor):
+    """Moves the landmark that it is asked about."""
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        context += 1.0
+        return self.inner.observe(x, context)
+
+
+def test_sensors_have_no_hold_on_contexts() -> None:
+    place, z = np.array([4.0, 3.0]), np.zeros(2)
+    shy = Shy(range_bearing().on(unicycle().state))
+    bind(look, dynamics=unicycle(), sensor=shy)(
+        STATE, np.array([1.0, 0.3]), 0.1, parameters(unicycle()), place, parameters(shy), np.zeros(3), z
+    )
+    np.testing.assert_array_equal(place, [4.0, 3.0])
+
+
 def look(x: Any, u: Any, dt: float, p: Any, c: Any, s: Any, y: Any, z: Any) -> None:
     step(x, u, dt, p, y)
     observe(y, c, s, z)

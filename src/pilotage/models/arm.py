@@ -30,9 +30,9 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
               /  link 1
             (o)- - - - - x           gravity points along -y
 
-    H_ij = L_i L_j (mass beyond the later link) for i != j, links being uniform rods: H_ii = L_i^2 (m_i / 3 + mass
-    beyond), H_ij = L_i L_j (m_j / 2 + mass beyond j) for i < j, G_i = g L_i (m_i / 2 + mass beyond). The mass matrix is
-    solved by Cholesky's method, written out.
+    Links are uniform rods of lengths L and masses m: H_ii = L_i^2 (m_i / 3 + mass beyond i),
+    H_ij = H_ji = L_i L_j (m_j / 2 + mass beyond j) for i < j, and G_i = gravity L_i (m_i / 2 + mass beyond i). The
+    system of equations is solved by Cholesky's method, written out.
 
     State ``(joint1, ..., rate1, ...)`` [rad, rad/s], joints relative to the link before; action
     ``(torque1, ...)`` [N m]. Parameters: `masses` [kg] and `lengths` [m], one per link, `gravity` [m/s^2], `damping` of

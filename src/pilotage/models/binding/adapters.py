@@ -48,8 +48,8 @@ def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
 
 
 def _context(context: Any) -> Any:
-    """Drivers hand an empty array where there is no context; protocols expect None."""
-    return None if np.size(context) == 0 else context
+    """A copy of the context. Drivers hand over an empty array where there is none; protocols expect None."""
+    return None if np.size(context) == 0 else np.array(context)
 
 
 def _observe(sensor: Sensor) -> Callable[..., None]:
