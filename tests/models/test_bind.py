@@ -269,6 +269,19 @@ def test_sensors_have_no_hold_on_contexts() -> None:
     np.testing.assert_array_equal(place, [4.0, 3.0])
 
 
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [(None, "None"), ("left", "a str"), ([[1.0], 2.0], "a list"), (np.zeros(2), r"an array of shape \(2,\)")],
+)
+def test_answers_that_are_no_state_are_told(answer: Any, said: str) -> None:
+    class Odd(Wrapped):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return answer
+
+    with pytest.raises(ModelError, match=rf"Odd.step returned {said}.*; \(3,\) was expected for this state"):
+        run(advance, Odd(unicycle()))
+
+
 def look(x: Any, u: Any, dt: float, p: Any, c: Any, s: Any, y: Any, z: Any) -> None:
     step(x, u, dt, p, y)
     observe(y, c, s, z)

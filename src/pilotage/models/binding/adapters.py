@@ -84,21 +84,21 @@ def _reading_noise(sensor: Sensor) -> Callable[..., None]:
 
 def _step_lanes(dynamics: Dynamics) -> Callable[..., None]:
     def step_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-        y[:] = _of_batch(asked(dynamics, "step", x.T.copy(), u.T.copy(), dt), y.T, "step", dynamics, x).T
+        y[:] = _checked(asked(dynamics, "step", x.T.copy(), u.T.copy(), dt), y.T, "step", dynamics, x).T
 
     return step_lanes
 
 
 def _stage_cost_lanes(task: Task) -> Callable[..., None]:
     def stage_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
-        cost[0, :] = _of_batch(asked(task, "cost", x.T.copy(), u.T.copy(), r), cost[0], "cost", task, x)
+        cost[0, :] = _checked(asked(task, "cost", x.T.copy(), u.T.copy(), r), cost[0], "cost", task, x)
 
     return stage_cost_lanes
 
 
 def _terminal_cost_lanes(task: Task) -> Callable[..., None]:
     def terminal_cost_lanes(x: Any, r: Any, c: Any, cost: Any) -> None:
-        cost[0, :] = _of_batch(asked(task, "terminal_cost", x.T.copy(), r), cost[0], "terminal_cost", task, x)
+        cost[0, :] = _checked(asked(task, "terminal_cost", x.T.copy(), r), cost[0], "terminal_cost", task, x)
 
     return terminal_cost_lanes
 
@@ -132,26 +132,14 @@ ADAPTERS: dict[str, Callable[[Any], Callable[..., Any]]] = {
 }
 
 
-def _checked(value: Any, target: Any, method: str, model: Any) -> Any:
-    """`value` as an array of the shape of `target`, or a sentence."""
-    array = np.asarray(np.zeros(0) if value is None else value, dtype=float)
-    if array.shape != target.shape or value is None:
-        raise ModelError(
-            f"{called(model)}.{method} returned {returned(value)}; {_expected(target)} was expected for this state"
-        )
+def _checked(value: Any, target: Any, method: str, model: Any, x: Any = None) -> Any:
+    """`value` as an array of the shape of `target`, or a sentence; `x` are the states, side by side, of a batch."""
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        array = None
+    if array is None or value is None or array.shape != target.shape:
+        wanted = f"{target.shape if target.shape else 'one number'} was expected"
+        asked_for = " for this state" if x is None else f" for states of shape {x.T.shape}: {a_batch(len(x))}"
+        raise ModelError(f"{called(model)}.{method} returned {returned(value)}; {wanted}{asked_for}")
     return array
-
-
-def _of_batch(value: Any, target: Any, method: str, model: Any, x: Any) -> Any:
-    """`value` as an array of the shape of `target`, one row for each state in the columns of `x`, or a sentence."""
-    array = np.asarray(np.zeros(0) if value is None else value, dtype=float)
-    if array.shape != target.shape or value is None:
-        raise ModelError(
-            f"{called(model)}.{method} returned {returned(value)} for states of shape {x.T.shape}; "
-            f"{_expected(target)} was expected: {a_batch(len(x))}"
-        )
-    return array
-
-
-def _expected(target: Any) -> str:
-    return str(target.shape) if target.shape else "one number"
