@@ -139,7 +139,8 @@ def _checked(value: Any, target: Any, method: str, model: Any, x: Any = None) ->
     except (TypeError, ValueError):
         array = None
     if array is None or value is None or array.shape != target.shape:
-        wanted = f"{target.shape if target.shape else 'one number'} was expected"
-        asked_for = " for this state" if x is None else f" for states of shape {x.T.shape}: {a_batch(len(x))}"
-        raise ModelError(f"{called(model)}.{method} returned {returned(value)}; {wanted}{asked_for}")
+        said, wanted = f"{called(model)}.{method} returned {returned(value)}", target.shape or "one number"
+        if x is None:
+            raise ModelError(f"{said}; {wanted} was expected for this state")
+        raise ModelError(f"{said} for states of shape {x.T.shape}; {wanted} was expected: {a_batch(len(x))}")
     return array
