@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -459,10 +458,8 @@ def test_plain_models_leave_nothing_to_compile_to_the_first_tick() -> None:
         improve = drive._rollouts.drivers[1]
         before = list(improve.signatures)
         assert len(before) == 1
-        begun = time.perf_counter()
         drive.act([1.0, 0.0])
-        assert time.perf_counter() - begun < 0.3, "compiling takes seconds"
-        assert list(improve.signatures) == before
+        assert list(improve.signatures) == before, "nothing was compiled in the tick"
         calls.clear()
 
 
