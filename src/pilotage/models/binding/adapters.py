@@ -48,8 +48,11 @@ def _process_noise(dynamics: Dynamics) -> Callable[..., None]:
 
 
 def _context(context: Any) -> Any:
-    """A copy of the context. Drivers hand over an empty array where there is none; protocols expect None."""
-    return None if np.size(context) == 0 else np.array(context)
+    """A copy of the numbers of a context, or the object that it is; None for the empty array that drivers hand over."""
+    if type(context) is not np.ndarray:
+        return context
+    given: Any = context
+    return given.copy() if given.size else None
 
 
 def _observe(sensor: Sensor) -> Callable[..., None]:
