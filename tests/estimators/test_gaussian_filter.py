@@ -55,6 +55,11 @@ def test_times_are_told_apart_but_for_rounding(make: Any, began: float) -> None:
         filter.update(FIX, [0.0, 0.0], t=began + (k + 1) * 0.02)
     assert filter.t == pytest.approx(began + 6.0, abs=1e-9 if began == 0.0 else 1e-4)
     filter.run(None, np.zeros((2, 2)), [filter.t - 0.5 * filter._clock.rounding, filter.t + 0.1], sensor=FIX)
+    now, known = filter.t, filter.belief.moments()
+    for _ in range(20):
+        filter.update(FIX, [np.nan, np.nan], t=filter.t - 0.9 * filter._clock.rounding)
+    assert filter.t == now, "rounding does not add up"
+    close(filter.belief.moments().cov, known.cov)
     for late in (filter.t - 1e-3, filter.t - 2.0 * filter._clock.rounding):
         with pytest.raises(PilotageError, match="goes back in time"):
             filter.update(FIX, [0.0, 0.0], t=late)

@@ -104,8 +104,8 @@ class GaussianEstimator(ABC):
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
         z, context = sensor.reading.check(z, "reading", finite=False), context_of(context, sensor)
-        axes = {"reading": z.shape[:-1], "context": context_axes(context, sensor)}
-        batch = shared_axes(belief=belief.mean.shape[:-1], **axes)
+        own = context_axes(context, sensor)
+        batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=own)
         pack = Pack(belief.space, sensor.reading)
         flat = pack.rows(belief, batch)
         codes = np.zeros(len(flat), dtype=np.int64)

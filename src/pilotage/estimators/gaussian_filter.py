@@ -137,7 +137,7 @@ class GaussianFilter:
         code = self._predict(self._b, u, dt, self._p, self._w)
         if code < 0:
             self._refuse(code, u)
-        clock.t = clock.t + dt if to is None else float(to)
+        clock.t = clock.t + dt if to is None else max(clock.t, float(to))
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
@@ -192,11 +192,13 @@ class GaussianFilter:
         result = self.estimator.run(self.belief, self.dynamics, us, zs, dts, sensor=sensor, contexts=contexts)
         if count:
             self.belief = result.beliefs[-1]
-            self._clock.t = self._clock.t + float(dts.sum()) if ts is None else float(ts[-1])
+            self._clock.t = self._clock.t + float(dts.sum()) if ts is None else max(self._clock.t, float(ts[-1]))
         return result
 
     def _update_later(self, link: _Link, z: np.ndarray, t: float, context: Any) -> Update:
         """Predict up to time t and update; all or nothing."""
+        if self._clock.step(None, t) == 0.0:  # the same time, but for rounding: nothing to predict
+            return self.update(link.sensor, z, context=context)
         before, began = self._b.copy(), self._clock.t
         try:
             self.predict(to=t)

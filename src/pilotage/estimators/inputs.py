@@ -70,8 +70,11 @@ def shared_axes(**axes: Axes) -> Axes:
         >>> shared_axes(belief=(), reading=(4, 1), action=(3,))
         (4, 3)
     """
+    given = {name: shape for name, shape in axes.items() if shape}
+    if len(given) < 2:  # as a rule; numpy takes longer to say so
+        return next(iter(given.values()), ())
     try:
-        return np.broadcast_shapes(*axes.values())
+        return np.broadcast_shapes(*given.values())
     except ValueError:
-        said = ", ".join(f"{name} {shape}" for name, shape in axes.items() if shape)
+        said = ", ".join(f"{name} {shape}" for name, shape in given.items())
         raise ShapeError(f"leading axes do not fit each other: {said}; give equal axes, or axes of length 1") from None

@@ -80,7 +80,8 @@ class SamplingFilter:
         if u.ndim != 1:
             raise ShapeError(f"one action was expected, {u.shape[:-1]} of them were given")
         self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self._rng)
-        self._clock.t = self._clock.t + dt if to is None else float(to)  # rounding must not pass `to`
+        # Rounding must not pass `to`, nor lead back.
+        self._clock.t = self._clock.t + dt if to is None else max(self._clock.t, float(to))
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
@@ -89,7 +90,7 @@ class SamplingFilter:
         refused, and nothing changes.
         """
         with self._unharmed():
-            if t is not None and t != self._clock.t:
+            if t is not None and self._clock.step(None, t) > 0.0:
                 self.predict(to=t)
             result = self.estimator.update(self.belief, sensor, z, context, rng=self._rng)
             if np.ndim(result.accepted) > 0:
