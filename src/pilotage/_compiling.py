@@ -34,13 +34,14 @@ class Announcer(event.Listener):  # pyright: ignore[reportUntypedBaseClass]
         if self._now.depth == 1:
             self._now.began = time.perf_counter()
             if (kernel := described(event.data["dispatcher"])) is not None:
-                logger.info("compiling %s; the first time takes some seconds", kernel)
+                logger.info("compiling %s; the first time takes some seconds", kernel, extra={"stage": "begun"})
 
     def on_end(self, event: Any) -> None:
         """Compiling has ended, well or not."""
         self._now.depth = max(0, getattr(self._now, "depth", 1) - 1)
         if self._now.depth == 0 and (kernel := described(event.data["dispatcher"])) is not None:
-            logger.info("compiled %s in %.1f s", kernel, time.perf_counter() - self._now.began)
+            seconds = time.perf_counter() - self._now.began
+            logger.info("compiled %s in %.1f s", kernel, seconds, extra={"stage": "done"})
 
 
 def described(dispatcher: Any) -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import logging
 
 import pytest
 
 from pilotage.cli.main import main
-from pilotage.cli.progress import progress
+from pilotage.cli.progress import BACK, progress
 
 LOGGER = logging.getLogger("pilotage")
 
@@ -20,6 +21,21 @@ def test_lines_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     shown = capsys.readouterr()
     assert (shown.out, shown.err) == ("", "pilotage: compiling\n")
     assert (LOGGER.level, list(LOGGER.handlers)) == before
+
+
+def test_on_a_terminal_compiling_is_shown_while_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("COLUMNS", "30")
+    with progress():
+        LOGGER.info("compiling %s", "a kernel of a long name", extra={"stage": "begun"})
+        LOGGER.info("compiled", extra={"stage": "done"})
+        LOGGER.info("a line")
+    assert screen.getvalue() == f"{BACK}pilotage: compiling a kernel {BACK}pilotage: a line\n"
 
 
 def test_a_command_that_fails_leaves_nothing_behind() -> None:
