@@ -14,6 +14,8 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 # An environment is remade when what it is made from changes.
 FROM := pyproject.toml constraints.txt
 
+# Tests of one file stay in one process, since they compile the same kernels. ARGS="-n 0" runs them in this one.
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 # A waiting thread must not spin: on a shared machine it would take the core from the one it waits for.
 export OMP_WAIT_POLICY := passive
 
@@ -24,10 +26,10 @@ demo: $(VENV)/demo  ## the main demo: a robot finds out where it is, plans, driv
 	$(BIN)/pilotage demo navigate $(ARGS)
 
 test: $(VENV)/dev  ## the tests, without the slow ones
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 test-slow: $(VENV)/dev  ## all tests
-	$(BIN)/python -m pytest -m "slow or not slow" $(ARGS)
+	$(PYTEST) -m "slow or not slow" $(ARGS)
 
 bench: $(VENV)/dev  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
 	$(BIN)/python -m benchmarks $(ARGS)
