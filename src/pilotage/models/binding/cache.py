@@ -14,6 +14,7 @@ import contextlib
 import functools
 import hashlib
 import linecache
+import logging
 import os
 import shutil
 import sys
@@ -175,8 +176,8 @@ def forgive(dispatcher: Any) -> None:
             found = load(signature, context)
             if found is None or tuple(found.signature.args) == tuple(getattr(signature, "args", signature)):
                 return found
-        except Exception:  # whatever unpickling a damaged file raises
-            pass
+        except Exception:  # whatever unpickling a damaged file raises; the compiler takes its place
+            logging.getLogger("pilotage").debug("compiled code on disk cannot be read", exc_info=True)
         # Damaged, or the code of other types: two processes that kept their first code at once gave it one name.
         with contextlib.suppress(OSError):  # what cannot be flushed is compiled again next time, too
             cache.flush()
