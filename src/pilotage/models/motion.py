@@ -15,10 +15,10 @@ from ..core.parts import Components
 from ..core.rotations import series
 from ..core.settings import whole
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, discrete_dynamics
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.dynamics import DynamicsFamily, discrete_dynamics
+from .trace.params import Values
+from .trace.portable import variants
+from .trace.dynamics import TracedDynamics
 
 NOTHING = Space()
 Matrix = list[list[Any]]

@@ -7,11 +7,11 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, dynamics
+from .trace.dynamics import DynamicsFamily, dynamics
 from .motion import axes_of, cartesian
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.params import Values
+from .trace.portable import variants
+from .trace.dynamics import TracedDynamics
 
 
 @dynamics(
