@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from .arm import planar_arm as planar_arm
-from .trace.dynamics import discrete_dynamics as discrete_dynamics
-from .trace.dynamics import dynamics as dynamics
 from .inertial import accelerometer as accelerometer
 from .inertial import gyroscope as gyroscope
 from .inertial import imu as imu
@@ -19,7 +17,6 @@ from .pendulum import cart_pole as cart_pole
 from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
 from .quadrotor import quadrotor as quadrotor
-from .trace.sensor import sensor as sensor
 from .sensors import bearing_to as bearing_to
 from .sensors import body_velocity as body_velocity
 from .sensors import compass as compass
@@ -30,14 +27,17 @@ from .sensors import radar as radar
 from .sensors import range_bearing as range_bearing
 from .sensors import range_to as range_to
 from .sensors import velocity as velocity
-from .trace.task import task as task
 from .trace import LANES as LANES
 from .trace import Code as Code
 from .trace import code_of as code_of
 from .trace import parameters as parameters
 from .trace.dynamics import TracedDynamics as TracedDynamics
+from .trace.dynamics import discrete_dynamics as discrete_dynamics
+from .trace.dynamics import dynamics as dynamics
 from .trace.sensor import TracedSensor as TracedSensor
+from .trace.sensor import sensor as sensor
 from .trace.task import TracedTask as TracedTask
+from .trace.task import task as task
 from .truck import hitch_angle as hitch_angle
 from .truck import jackknifed as jackknifed
 from .truck import trailer_rear as trailer_rear
@@ -56,7 +56,6 @@ from .vehicle import unicycle as unicycle
 __all__ = [
     "LANES",
     "Code",
-    "code_of",
     "LinearDynamics",
     "LinearSensor",
     "TracedDynamics",
@@ -69,6 +68,7 @@ __all__ = [
     "bicycle_inverse",
     "body_velocity",
     "cart_pole",
+    "code_of",
     "compass",
     "constant_acceleration",
     "constant_turn",

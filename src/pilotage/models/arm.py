@@ -11,10 +11,9 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.settings import whole
 from ..core.space import Space
-from .trace.dynamics import DynamicsFamily, dynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, dynamics
 from .trace.params import Values
 from .trace.portable import variants
-from .trace.dynamics import TracedDynamics
 
 
 def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:

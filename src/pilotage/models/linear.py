@@ -23,9 +23,9 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.seconds import seconds
 from ..core.space import Space
+from .trace.dynamics import TracedDynamics
 from .trace.machine import Code
 from .trace.params import Values
-from .trace.dynamics import TracedDynamics
 from .trace.sensor import TracedSensor
 
 KEPT = 64  # time steps whose matrices are kept, until that many others have come; irregular clocks never repeat one

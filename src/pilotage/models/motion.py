@@ -15,10 +15,9 @@ from ..core.parts import Components
 from ..core.rotations import series
 from ..core.settings import whole
 from ..core.space import Space
-from .trace.dynamics import DynamicsFamily, discrete_dynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, discrete_dynamics
 from .trace.params import Values
 from .trace.portable import variants
-from .trace.dynamics import TracedDynamics
 
 NOTHING = Space()
 Matrix = list[list[Any]]

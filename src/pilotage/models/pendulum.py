@@ -7,11 +7,10 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
-from .trace.dynamics import DynamicsFamily, dynamics
 from .motion import axes_of, cartesian
+from .trace.dynamics import DynamicsFamily, TracedDynamics, dynamics
 from .trace.params import Values
 from .trace.portable import variants
-from .trace.dynamics import TracedDynamics
 
 
 @dynamics(

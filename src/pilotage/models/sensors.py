@@ -14,8 +14,7 @@ from ..core.space import Space
 from .motion import axes_of, cartesian
 from .trace.params import Values
 from .trace.portable import variants
-from .trace.sensor import SensorFamily, sensor
-from .trace.sensor import TracedSensor
+from .trace.sensor import SensorFamily, TracedSensor, sensor
 
 POSE = Space("x y [m]", "yaw: angle")
 PLACE = Space("x y [m]")

@@ -16,11 +16,10 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cos_sinc, series
 from ..core.space import Space
-from .trace.dynamics import DynamicsFamily, discrete_dynamics
 from .motion import NOTHING, Matrix, axes_of, white
+from .trace.dynamics import DynamicsFamily, TracedDynamics, discrete_dynamics
 from .trace.params import Values
 from .trace.portable import variants
-from .trace.dynamics import TracedDynamics
 
 TURNING = ("x y [m]", "yaw: angle", "speed [m/s]", "yaw_rate [rad/s]")
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import math
-import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -18,9 +17,8 @@ import numpy as np
 from ...core import Dynamics, ModelError, Sensor
 from ...core.declared import called, returned
 from .llvm import LANES
-from .machine import Code
+from .machine import SIGNATURE, Code
 
-Signature = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
 Double = ctypes.POINTER(ctypes.c_double)
 Shapes = dict[str, tuple[int, ...]]
 
@@ -47,20 +45,10 @@ class CalledBack(Code):
     def __init__(
         self, model: Any, results: Shapes, methods: Sequence[Method], inputs: Sequence[tuple[int, bool]], lanes: int
     ) -> None:
-        self._model, self._inputs, self._lanes = model, inputs, lanes
+        self._model, self._inputs = model, inputs
         self._methods = [method for method in methods if method.results.keys() & results.keys()]
-        self._mine = threading.local()
-        thunk = Signature(self._run)
-        super().__init__(ctypes.cast(thunk, ctypes.c_void_p).value or 0, results, thunk)
-
-    @property
-    def objects(self) -> Sequence[Any]:
-        """Contexts that are no numbers, for this thread: drivers hand over their places in this list."""
-        return getattr(self._mine, "objects", ())
-
-    @objects.setter
-    def objects(self, contexts: Sequence[Any]) -> None:
-        self._mine.objects = contexts
+        thunk = SIGNATURE(self._run)
+        super().__init__(ctypes.cast(thunk, ctypes.c_void_p).value or 0, results, lanes, thunk)
 
     def check(self) -> None:
         """Raise what a method of the model raised since the last check."""
@@ -69,7 +57,7 @@ class CalledBack(Code):
             raise error
 
     def _run(self, a: int, b: int, c: int, p: int, out: int) -> None:
-        lanes = self._lanes
+        lanes = self.lanes
         target = view(out, self.size * max(lanes, 1)).reshape(self.size, -1)
         if getattr(self._mine, "error", None) is not None:
             target[:] = np.nan
@@ -89,8 +77,8 @@ class CalledBack(Code):
 
     def _given(self, pointer: int, described: tuple[int, bool]) -> np.ndarray:
         n, each = described
-        if self._lanes and each:
-            return view(pointer, n * self._lanes).reshape(n, self._lanes).T.copy()
+        if self.lanes and each:
+            return view(pointer, n * self.lanes).reshape(n, self.lanes).T.copy()
         return view(pointer, n).copy()
 
     def _asked(self, method: Method, given: Sequence[Any]) -> dict[str, np.ndarray]:
@@ -100,7 +88,7 @@ class CalledBack(Code):
         out: dict[str, np.ndarray] = {}
         for (name, shape), one in zip(method.results.items(), values, strict=True):
             if name in self.shapes:
-                wanted = (self._lanes, *shape) if self._lanes else shape
+                wanted = (self.lanes, *shape) if self.lanes else shape
                 out[name] = self._checked(method, one, wanted, shape)
         return out
 

@@ -33,7 +33,7 @@ from .graph import Graph
 from .integrators import integrator
 from .integrators import integrator as find_rule
 from .model import Traced
-from .params import Parameters, Values
+from .params import Values
 from .tracer import SymbolicMath
 from .vectorized import array_of, common_batch, together
 

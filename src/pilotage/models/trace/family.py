@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Generic, Never, ParamSpec, TypeVar
 
 from ...core.errors import ModelError
 from ...core.space import Space
-from .params import Parameters
 from ._functions import takes
+from .params import Parameters
 
 Member = TypeVar("Member")
 Settings = ParamSpec("Settings")

@@ -16,7 +16,7 @@ from ...core.space import Space
 from .derivative import derivative, substitute
 from .expression import Expr
 from .graph import Graph, reachable
-from .llvm import POINTERS, emit
+from .llvm import LANES, POINTERS, emit
 from .machine import Code, assemble, unique
 from .source import Signature, in_place
 from .tangent import Seeds, seeds, tangent_jacobian
@@ -210,7 +210,7 @@ class Function:
         places = dict(zip(self.kind.inputs, POINTERS, strict=False))
         title = unique(f"{self.name}_{'_'.join(names)}{'_lanes' if lanes else ''}")
         text = emit(title, outputs, places, self.kind.each if lanes else None)
-        return assemble(text, title, self.shapes(results))
+        return assemble(text, title, self.shapes(results), LANES if lanes else 0)
 
     def _derived(self, name: str) -> Value:
         if name in self.kind.first:

@@ -10,8 +10,8 @@ import numpy as np
 
 from ...core.errors import ModelError
 from ...core.raster import Raster
-from .params import Values
 from .graph import Graph
+from .params import Values
 from .tracer import RasterSymbol
 
 HEADER = 8  # numbers that describe a raster, see `lower.read`
@@ -109,7 +109,10 @@ class Supply:
     def key(self) -> tuple[Any, ...]:
         """Equal for equal values; rasters and tensors are equal to themselves alone."""
         return tuple(
-            (name, value if isinstance(value, Raster) or hasattr(value, "detach") else np.asarray(value, float).tobytes())
+            (
+                name,
+                value if isinstance(value, Raster) or hasattr(value, "detach") else np.asarray(value, float).tobytes(),
+            )
             for name, value in self.values.items()
         )
 

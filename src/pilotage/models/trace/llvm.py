@@ -60,7 +60,9 @@ class Emitter:
             self.wide[e.index] = False
             return
         lanes = self.each is not None
-        wide = lanes and (e.value[0] in (self.each or ()) if e.op == "input" else any(self.wide[a.index] for a in e.args))
+        wide = lanes and (
+            e.value[0] in (self.each or ()) if e.op == "input" else any(self.wide[a.index] for a in e.args)
+        )
         self.wide[e.index] = wide
         self.names[e.index] = self._input(e, wide) if e.op == "input" else self._operation(e, wide)
 
@@ -104,7 +106,9 @@ class Emitter:
 
     def _input(self, e: Expr, wide: bool) -> str:
         group, row = e.value
-        return self._emit(wide, f"load {kind(False, wide)}, ptr {self._address(self.places[group], row, wide)}, align 8")
+        return self._emit(
+            wide, f"load {kind(False, wide)}, ptr {self._address(self.places[group], row, wide)}, align 8"
+        )
 
     def _operation(self, e: Expr, wide: bool) -> str:
         op, t = e.op, kind(False, wide)
@@ -135,7 +139,9 @@ class Emitter:
         if op in BITS:
             return self._bits(e, wide)
         if op in LIBRARY or op == "rem":
-            return self._each(e) if wide else self._emit(wide, self._scalar(op, [self.operand(a, False) for a in e.args]))
+            return (
+                self._each(e) if wide else self._emit(wide, self._scalar(op, [self.operand(a, False) for a in e.args]))
+            )
         raise NotImplementedError(f"no machine code is known for {op}")  # a rule is missing in `lower`
 
     def _scalar(self, op: str, args: Sequence[str]) -> str:
@@ -192,7 +198,9 @@ class Emitter:
     def _address(self, pointer: str, row: int, wide: bool) -> str:
         if not wide:
             offset = f"i64 {row}" if pointer != "out" or self.each is None else f"i64 {row * LANES}"
-            return self._emit(False, f"getelementptr inbounds double, ptr %{pointer}, {offset}") if row else f"%{pointer}"
+            return (
+                self._emit(False, f"getelementptr inbounds double, ptr %{pointer}, {offset}") if row else f"%{pointer}"
+            )
         index = self._emit(True, f"add i64 %lane, {row * LANES}") if row else "%lane"
         return self._emit(True, f"getelementptr inbounds double, ptr %{pointer}, i64 {index}")
 

@@ -37,8 +37,7 @@ class Signature:
 
 
 class Writer:
-    """Writes the statements for a set of outputs in one dialect: `lines`, after which `text` names each node.
-    """
+    """Writes the statements for a set of outputs in one dialect: `lines`, after which `text` names each node."""
 
     def __init__(self, signature: Signature, outputs: Sequence[Expr], dialect: str) -> None:
         self.signature = signature

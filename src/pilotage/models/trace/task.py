@@ -167,7 +167,9 @@ class TracedTask(Traced, Task):
             end = 0.0 if terminal is None else terminal(picked, *more)
             kept = [] if constraint is None else constraint(picked, u, *more)
             l = self._cost(graph, stage, settings["weights"], p, self.name, "l", squares)
-            T = self._cost(graph, end, settings["terminal_weights"], p, f"the terminal cost of {self.name}", "T", squares)
+            T = self._cost(
+                graph, end, settings["terminal_weights"], p, f"the terminal cost of {self.name}", "T", squares
+            )
             g = [graph.lift(e) for e in (kept if is_row(kept) else [kept])]
         inputs = {"x": Input(self.state, x), "u": Input(self.action, u), "r": Input(None, r)}
         values = {"l": Value(None, [l], ()), "T": Value(None, [T], ()), "g": vector(g)}
@@ -181,7 +183,9 @@ class TracedTask(Traced, Task):
             return graph.lift(one(value, name))
         given: Any = p.__dict__.get(weights) if isinstance(weights, str) else weights
         if given is None:
-            raise ModelError(f"{name} has the weights {weights!r}, which is no parameter; it has {', '.join(self.params)}")
+            raise ModelError(
+                f"{name} has the weights {weights!r}, which is no parameter; it has {', '.join(self.params)}"
+            )
         w = [graph.lift(v) for v in (given if is_row(given) else [given])]
         residuals = [graph.lift(v) for v in counted(value, len(w), name, "residuals, one per weight,")]
         squares[key] = residuals, w
