@@ -1,5 +1,7 @@
 """numba behind `driver`: the intrinsic that calls machine code, the cache on disk, and the compiling of drivers."""
 
+# pyright: basic
+
 from __future__ import annotations
 
 import logging
@@ -22,7 +24,7 @@ FAST = STRICT | {"arcp", "reassoc", "afn"}
 
 
 @intrinsic
-def call_address(typing_context, address, a, b, c, p, out):  # pyright: ignore
+def call_address(typing_context, address, a, b, c, p, out):
     """Call ``void f(double*, double*, double*, double*, double*)`` at an address."""
     signature = types.void(address, a, b, c, p, out)
 

@@ -130,6 +130,10 @@ class Supply:
         return self.layout.vector(self.values)
 
 
+def _bits(value: Any) -> bytes:
+    return np.asarray(value, dtype=np.float64).tobytes()
+
+
 def _plain(value: Any) -> Any:
     return value.detach().cpu().numpy() if hasattr(value, "detach") else value
 
