@@ -90,13 +90,9 @@ def dispatcher(driver: Driver) -> Any:
     function = FunctionType(f.__code__, seen, f.__name__, f.__defaults__, f.__closure__)
     function.__qualname__, function.__module__, function.__doc__ = f.__qualname__, f.__module__, f.__doc__
     options = driver.options
-    made = njit(
-        error_model="numpy",
-        fastmath=FAST if options["fast"] else STRICT,
-        nogil=options["nogil"],
-        inline="always" if options["inline"] else "never",
-        **({} if options["heap"] else {"_nrt": False}),
-    )(function)
+    settings: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
+    settings |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
+    made: Any = njit(**settings, **({} if options["heap"] else {"_nrt": False}))(function)
     driver.__dict__["dispatcher"] = made
     return made
 

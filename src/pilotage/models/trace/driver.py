@@ -42,6 +42,7 @@ class Driver:
 
     def __init__(self, function: FunctionType, signatures: tuple[str, ...], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
+        self.__name__ = function.__name__
         self.function, self.signatures, self.options = function, signatures, options
 
     def __call__(self, *args: Any) -> Any:

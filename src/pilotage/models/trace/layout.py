@@ -111,7 +111,7 @@ class Supply:
         return tuple(
             (
                 name,
-                value if isinstance(value, Raster) or hasattr(value, "detach") else np.asarray(value, float).tobytes(),
+                value if isinstance(value, Raster) or hasattr(value, "detach") else _bits(value),
             )
             for name, value in self.values.items()
         )

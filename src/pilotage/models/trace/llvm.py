@@ -139,9 +139,8 @@ class Emitter:
         if op in BITS:
             return self._bits(e, wide)
         if op in LIBRARY or op == "rem":
-            return (
-                self._each(e) if wide else self._emit(wide, self._scalar(op, [self.operand(a, False) for a in e.args]))
-            )
+            args = [self.operand(a, wide) for a in e.args]
+            return self._each(op, args) if wide else self._emit(wide, self._scalar(op, args))
         raise NotImplementedError(f"no machine code is known for {op}")  # a rule is missing in `lower`
 
     def _scalar(self, op: str, args: Sequence[str]) -> str:

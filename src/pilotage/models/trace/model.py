@@ -102,7 +102,7 @@ class Traced:
             if not _ours(function):
                 read(function, outside)
         self._recipe = Recipe(kind, functions, spaces, settings, self._supply.layout.key, tuple(outside.items()))
-        self.frozen = {name: value for name, value in outside.items() if isinstance(value, NUMBERS)}
+        self.frozen: dict[str, Any] = {name: value for name, value in outside.items() if isinstance(value, NUMBERS)}
         self._function = shared(self._recipe, make)
 
     def __repr__(self) -> str:
@@ -219,11 +219,12 @@ def _numbers(name: str, value: Any, attributes: list[str]) -> dict[str, Any]:
     if isinstance(value, (*NUMBERS, str, bytes, type(None))):
         return {name: value} if _hashable(value) else {name: object()}
     if isinstance(value, np.ndarray):
-        return {name: (value.shape, value.tobytes())}
+        array: Any = value
+        return {name: (array.shape, array.tobytes())}
     if isinstance(value, (list, dict, set)):
         return {name: repr(cast(Any, value))}
-    owned = vars(value) if hasattr(value, "__dict__") else {}
-    inside = {f"{name}.{a}": owned[a] for a in attributes if a in owned}
+    owned: dict[str, Any] = vars(value) if hasattr(value, "__dict__") else {}
+    inside: dict[str, Any] = {f"{name}.{a}": owned[a] for a in attributes if a in owned}
     return {key: v for key, v in inside.items() if isinstance(v, NUMBERS) and _hashable(v)}
 
 

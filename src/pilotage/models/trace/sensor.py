@@ -57,7 +57,7 @@ class TracedSensor(Traced, Sensor):
             body, needs=needs, reading=reading, context=context, params=params, noise=noise, reads=reads, state=state
         )
         self.needs, self.reading = needs, reading
-        self.context: Space = context
+        self.context: Space = context  # pyright: ignore[reportIncompatibleVariableOverride]
         self.state = needs if state is None else state
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
