@@ -12,6 +12,7 @@ from .errors import MissingExtra as MissingExtra
 from .errors import MissingFile as MissingFile
 from .errors import ModelError as ModelError
 from .errors import PilotageError as PilotageError
+from .errors import SettingError as SettingError
 from .errors import ShapeError as ShapeError
 from .errors import SpaceError as SpaceError
 from .errors import require as require
@@ -83,6 +84,7 @@ __all__ = [
     "Real",
     "Rng",
     "Sensor",
+    "SettingError",
     "ShapeError",
     "Space",
     "SpaceError",
