@@ -5,6 +5,8 @@ from __future__ import annotations
 from .agent import Agent as Agent
 from .agent import Filtered as Filtered
 from .belief import Belief as Belief
+from .carry import carry as carry
+from .diagonal import Diagonal as Diagonal
 from .dynamics import Dynamics as Dynamics
 from .errors import CovarianceError as CovarianceError
 from .errors import FormatError as FormatError
@@ -24,11 +26,15 @@ from .mathematics import numpy_math as numpy_math
 from .mathematics import torch_math as torch_math
 from .mixture import Mixture as Mixture
 from .particles import Particles as Particles
+from .parts import SE2 as SE2
+from .parts import SE3 as SE3
 from .parts import Angle as Angle
+from .parts import Block as Block
 from .parts import Part as Part
+from .parts import Quaternion as Quaternion
 from .parts import Real as Real
-from .poses import SE2 as SE2
-from .poses import SE3 as SE3
+from .parts import Sphere as Sphere
+from .point import Point as Point
 from .protocols import Controller as Controller
 from .protocols import Estimator as Estimator
 from .protocols import Filter as Filter
@@ -42,7 +48,6 @@ from .results import FilterRun as FilterRun
 from .results import Plan as Plan
 from .results import PlanStatus as PlanStatus
 from .results import Update as Update
-from .rotations import Quaternion as Quaternion
 from .sensor import Sensor as Sensor
 from .space import Space as Space
 from .streams import Rng as Rng
@@ -58,8 +63,10 @@ __all__ = [
     "Agent",
     "Angle",
     "Belief",
+    "Block",
     "Controller",
     "CovarianceError",
+    "Diagonal",
     "Dynamics",
     "Estimator",
     "Filter",
@@ -79,6 +86,7 @@ __all__ = [
     "Plan",
     "PlanStatus",
     "Planner",
+    "Point",
     "Quaternion",
     "Raster",
     "Real",
@@ -88,9 +96,11 @@ __all__ = [
     "ShapeError",
     "Space",
     "SpaceError",
+    "Sphere",
     "Task",
     "Update",
     "WorldModel",
+    "carry",
     "generator",
     "jacobian",
     "math_for",

@@ -14,8 +14,8 @@ from .mathematics import torch_if_tensor
 Array = NDArray[np.float64]
 
 
-def frozen(values: list[float]) -> Array:
-    """A read-only array."""
+def frozen(values: Any) -> Array:
+    """A read-only copy."""
     array = np.array(values, dtype=np.float64)
     array.flags.writeable = False
     return array
@@ -80,14 +80,14 @@ def _plain(values: Any, name: str, missing: bool) -> Any:
     return values
 
 
-def alike(*values: Any) -> tuple[Any, ...]:
-    """`values` as float64 arrays; where one is a tensor, all as tensors of the first one's device and precision.
+def alike(*values: Any, dtype: Any = np.float64) -> tuple[Any, ...]:
+    """`values` as arrays of `dtype`; where one is a tensor, all as tensors of the first one's device and precision.
 
     Whole numbers become float64 on either side, so that nothing is cut off to them.
     """
     torch = torch_if_tensor(*values)
     if torch is None:
-        return tuple(numbers(value, "an argument") for value in values)
+        return tuple(numbers(value, "an argument", dtype) for value in values)
     tensors = [value for value in values if isinstance(value, torch.Tensor)]
     dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
     # Arrays are copied: torch cannot keep them read-only.
@@ -113,7 +113,7 @@ def stack(components: Sequence[Any], *like: Any) -> Any:
         return torch.stack(
             [torch.as_tensor(c, dtype=kind.dtype, device=kind.device).expand(shape) for c in components], dim=-1
         )
-    out = np.empty((*shape, len(components)))
+    out = np.empty((*shape, len(components)), dtype=np.result_type(*like))
     for i, c in enumerate(components):
         out[..., i] = c
     return out

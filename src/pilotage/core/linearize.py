@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mathematics import torch_if_tensor
-from .poses import Pose
 from .space import Space
 
 
@@ -49,12 +48,5 @@ def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> A
 
 def _steps(x: NDArray[np.floating[Any]], space: Space, epsilon: float) -> NDArray[np.float64]:
     """Step for each tangent component ``(..., dim)``: the cube root of the rounding error of the coordinate."""
-    scale = np.ones((*x.shape[:-1], space.dim))
-    for part, s, t in space.layout:
-        if isinstance(part, Pose):
-            axes = len(part.axes)
-            reach = np.abs(x[..., s.start : s.start + axes]).max(-1, keepdims=True)
-            scale[..., t.start : t.start + axes] = np.maximum(1.0, reach)
-        elif part.flat:
-            scale[..., t] = np.maximum(1.0, np.abs(x[..., s]))
+    scale = np.concatenate([x[..., :0], *(part.scale(x[..., s]) for part, s, _ in space.layout)], axis=-1)
     return np.cbrt(epsilon * np.where(np.isfinite(scale), scale, 1.0))

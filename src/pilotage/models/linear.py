@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics
-from ..core.arrays import numbers
-from ..core.belief import Array
+from ..core.arrays import Array, numbers
 from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components

@@ -12,7 +12,7 @@ from .dynamics_family import dynamics
 from .params import Values
 from .tracing.vectorized import finite, stacked
 
-ARTICULATED = Space("x y [m]", "yaw trailer_yaw: angle")
+ARTICULATED = Space("x y [m]", "yaw: angle", "trailer_yaw: angle")
 
 
 @dynamics(
