@@ -187,10 +187,9 @@ class Product:
     def indices(self, names: str | Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Storage and tangent indices of the parts `names`, in the order given; see `select`."""
         rows = [self.layout[i] for i in self._places(names)]
-        none = np.zeros(0, dtype=np.intp)
-        storage = np.concatenate([none, *(np.arange(s.start, s.stop) for _, s, _ in rows)])
-        tangent = np.concatenate([none, *(np.arange(t.start, t.stop) for _, _, t in rows)])
-        return storage, tangent
+        storage = [i for _, s, _ in rows for i in range(s.start, s.stop)]
+        tangent = [j for _, _, t in rows for j in range(t.start, t.stop)]
+        return np.array(storage, dtype=np.intp), np.array(tangent, dtype=np.intp)
 
     def _places(self, names: str | Iterable[str]) -> list[int]:
         wanted = names.split() if isinstance(names, str) else list(names)

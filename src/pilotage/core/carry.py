@@ -100,8 +100,8 @@ def _beside(a: Array, b: Array | None) -> Array:
 
 
 def _gaussian(kept: Gaussian, prior: Gaussian | None, space: Space) -> Gaussian:
-    i, j = _order(kept.space, prior and prior.space, space)
-    mean = _beside(kept.mean, prior and prior.mean)[..., i]
+    i, j = _order(kept.space, prior.space if prior else None, space)
+    mean = _beside(kept.mean, prior.mean if prior else None)[..., i]
     rooted = "cov" not in kept.__dict__
     own = kept.root if rooted else kept.cov
     other = np.zeros((0, 0)) if prior is None else prior.root if rooted else prior.cov
@@ -115,8 +115,8 @@ def _gaussian(kept: Gaussian, prior: Gaussian | None, space: Space) -> Gaussian:
 
 
 def _independent(kept: Diagonal | Point, prior: Any, space: Space) -> Diagonal | Point:
-    i, j = _order(kept.space, prior and prior.space, space)
-    mean = _beside(kept.mean, prior and prior.mean)[..., i]
+    i, j = _order(kept.space, prior.space if prior else None, space)
+    mean = _beside(kept.mean, prior.mean if prior else None)[..., i]
     if isinstance(kept, Point):
         return Point(space, mean)
     return Diagonal.trusted(space, mean, _beside(kept.var, prior and prior.var)[..., j])
@@ -129,6 +129,6 @@ def _particles(kept: Particles, prior: Belief | None, space: Space, rng: Rng) ->
         batch = kept.points.shape[:-1]
         if new.ndim == 2 and len(batch) > 1:
             new = prior.sample(int(np.prod(batch)), rng=generator(rng)).reshape(*batch, new.shape[-1])
-    i, _ = _order(kept.space, prior and prior.space, space)
+    i, _ = _order(kept.space, prior.space if prior else None, space)
     points = _beside(kept.points, new)[..., i]
     return Particles.trusted(space, points, np.broadcast_to(kept.log_weights, points.shape[:-1]))

@@ -97,7 +97,7 @@ def root_of(cov: Array) -> Array:
         CovarianceError: when it is indefinite.
     """
     try:
-        return np.linalg.cholesky(cov)
+        return cast(Array, np.linalg.cholesky(cov))
     except np.linalg.LinAlgError:
         values = np.linalg.eigvalsh(cov)
         if (values < -1e-9 * np.abs(values).max(-1, keepdims=True)).any():
@@ -153,7 +153,7 @@ def log_normal(d: Array, cov: Array) -> Array:
         CovarianceError: when a covariance is not positive definite.
     """
     try:
-        L = np.linalg.cholesky(cov)
+        L = cast(Array, np.linalg.cholesky(cov))
     except np.linalg.LinAlgError:
         raise CovarianceError(
             f"a covariance is not positive definite, so it has no density; its smallest eigenvalue is "

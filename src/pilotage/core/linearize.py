@@ -37,8 +37,10 @@ def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> A
         h = _steps(x.detach().cpu().numpy(), source, torch.finfo(x.dtype).eps)
     n = source.dim
     d = np.eye(n).reshape(n, *(1,) * (h.ndim - 1), n) * h
-    y = f(source.plus(x, np.concatenate([d, -d])))
-    change = target.minus(y[:n], y[n:])
+    y = f(source.plus(x, np.concatenate([d, -d, 0.0 * d[:1]])))
+    # Both differences are taken at f(x): tangents at other points may be turned against the one there.
+    middle = y[2 * n :]
+    change = target.minus(y[:n], middle) - target.minus(y[n : 2 * n], middle)
     # The columns come first; h goes to (n, ..., 1) to divide each by its own step.
     width = np.moveaxis(2.0 * h, -1, 0)[..., None]
     if torch is None:

@@ -23,6 +23,8 @@ from .parts import Part
 from .settings import whole
 from .streams import Rng, generator
 
+Column = Callable[[Part, slice, slice, list[float], Mathematics], Sequence[Any]]
+
 
 class Space(Product):
     """A product of named parts, on which states are added, subtracted, averaged and drawn.
@@ -133,12 +135,13 @@ class Space(Product):
         ``d ((y (+) e) (-) x) / d e`` at e = 0, in closed form; the identity where plus is addition. A covariance P at y
         is ``G P G'`` at x.
         """
-        d = self.minus(y, x)
-        y, x = (
-            np.broadcast_to(a, (*d.shape[:-1], self.size))
-            for a in self._arrays((y, self.size, "state"), (x, self.size, "state"))
-        )
-        return self._matrix(d, lambda p, s, t, v, m: p.transport(unstack(x[..., s]), unstack(d[..., t]), v, m))
+        d: Array = self.minus(y, x)
+        base: Array = np.broadcast_to(np.asarray(x, dtype=self.floats), (*d.shape[:-1], self.size))
+
+        def column(part: Part, s: slice, t: slice, unit: list[float], m: Mathematics) -> Sequence[Any]:
+            return part.transport(unstack(base[..., s]), unstack(d[..., t]), unit, m)
+
+        return self._matrix(d, column)
 
     # -- groups
 
@@ -195,7 +198,11 @@ class Space(Product):
             SpaceError: when a part is no group.
         """
         (x,) = self._arrays((x, self.size, "state"))
-        return self._matrix(x, lambda p, s, t, v, m: p.adjoint(unstack(x[..., s]), v, m))
+
+        def column(part: Part, s: slice, t: slice, unit: list[float], m: Mathematics) -> Sequence[Any]:
+            return part.adjoint(unstack(x[..., s]), unit, m)
+
+        return self._matrix(x, column)
 
     def _mover(self, name: str | None) -> tuple[Part, slice, slice]:
         rows = [row for row in self.layout if (row[0].acts_on if name is None else row[0].name == name)]
@@ -261,7 +268,7 @@ class Space(Product):
         if array.ndim == 0 or array.shape[-1] != self.size:
             raise ShapeError(f"{name} has shape {array.shape}; expected (..., {self.size}) holding {self.listing}")
         if finite and not np.isfinite(array).all():
-            bad = ~np.isfinite(array).reshape(-1, self.size).all(axis=0)
+            bad: NDArray[np.bool_] = np.asarray(~np.isfinite(array).reshape(-1, self.size).all(axis=0))
             where = ", ".join(n for p, s, _ in self.layout for n in p.spots(bad[s]))
             raise ShapeError(f"{name} is NaN or infinite in {where}; give finite numbers")
         for part, s, _ in self._strict:
@@ -367,9 +374,10 @@ class Space(Product):
     def _weights(self, weights: Any) -> Array:
         """Weights of a distance for each tangent component ``(dim,)``."""
         if isinstance(weights, Mapping):
-            self._places(cast("Mapping[str, Any]", weights))
-            weights = [weights.get(p.name, 1.0) for p in self.parts]
-        w = numbers(cast(Any, weights), "weights")
+            given = cast("Mapping[str, float]", weights)
+            self._places(given)
+            weights = [given.get(p.name, 1.0) for p in self.parts]
+        w = numbers(weights, "weights")
         if w.shape == (len(self.parts),) != (self.dim,):
             w = np.repeat(w, [p.dim for p in self.parts])
         if w.shape != (self.dim,) or not (w >= 0.0).all():
@@ -379,7 +387,7 @@ class Space(Product):
             )
         return w
 
-    def _matrix(self, like: Any, column: Callable[..., Sequence[Any]]) -> Array:
+    def _matrix(self, like: Any, column: Column) -> Array:
         """Matrices ``(..., dim, dim)``, block by block; `column` gives the image of a unit vector in a part."""
         out = np.zeros((*like.shape[:-1], self.dim, self.dim), dtype=self.floats)
         out[..., np.arange(self.dim), np.arange(self.dim)] = 1.0

@@ -13,6 +13,8 @@ from .se2 import SE2 as SE2
 from .se3 import SE3 as SE3
 from .sphere import Sphere as Sphere
 
+__all__ = ["SE2", "SE3", "Angle", "Block", "Part", "Quaternion", "Real", "Sphere"]
+
 KINDS: dict[str, type[Part]] = {
     **{kind.kind: kind for kind in (Real, Angle, Quaternion, SE2, SE3, Sphere)},
     **dict.fromkeys(DTYPES, Block),

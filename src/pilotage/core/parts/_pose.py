@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..arrays import Array
 from ..errors import SpaceError
 from ..mathematics import Mathematics
 from .part import Components, Part, check_bounds
@@ -74,7 +74,7 @@ class Pose(Group):
         rows = zip(self.names, self.minimum, self.maximum, strict=False)
         return {name: (low, high) for name, low, high in rows if math.isfinite(low) or math.isfinite(high)}
 
-    def scale(self, x: Array) -> Any:
+    def scale(self, x: NDArray[Any]) -> Any:
         out = np.ones((*x.shape[:-1], self.dim))
         # The translation is stored in the world and moves in the body: any axis may end up in any other.
         out[..., : self.axes] = np.maximum(1.0, np.abs(x[..., : self.axes]).max(-1, keepdims=True))

@@ -65,7 +65,8 @@ class Block(Part):
             raise SpaceError(
                 f"the bounds of {self.name} are [{minimum:g}, {maximum:g}], more than {self.numbers} holds"
             )
-        self.__dict__.update(shape=shape, minimum=float(minimum), maximum=float(maximum))
+        for name, value in (("shape", shape), ("minimum", float(minimum)), ("maximum", float(maximum))):
+            object.__setattr__(self, name, value)
 
     @property
     def size(self) -> int:

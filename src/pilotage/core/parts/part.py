@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Array
 from ..errors import SpaceError
@@ -233,7 +234,7 @@ class Part(ABC):
         """What is wrong with finite numbers ``(..., size)`` as a state, in a sentence."""
         return None
 
-    def scale(self, x: Array) -> Any:
+    def scale(self, x: NDArray[Any]) -> Any:
         """Size of the numbers that rounding works on, for each tangent component ``(..., dim)``."""
         return np.maximum(1.0, np.abs(x)) if self.size == self.dim else np.ones((*x.shape[:-1], self.dim))
 
