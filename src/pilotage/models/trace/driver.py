@@ -22,7 +22,7 @@ import inspect
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
@@ -44,6 +44,7 @@ class Driver:
 
     def __init__(self, function: FunctionType, signatures: tuple[str, ...], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
+        self.__name__ = function.__name__
         self.function, self.signatures, self.options = function, signatures, options
 
     def __call__(self, *args: Any) -> Any:
@@ -81,7 +82,7 @@ class Driver:
         for each in self._reached():
             files.add(inspect.getsourcefile(each.function) or "")
             files.update(each.intrinsics)
-            digest.update(repr((each.__name__, each.options, each.signatures, each.constants)).encode())
+            digest.update(repr((each.function.__name__, each.options, each.signatures, each.constants)).encode())
         for file in sorted(files):
             digest.update(_contents(file))
         return digest.hexdigest()
@@ -192,21 +193,18 @@ class Intrinsic:
         return str(Path(sys.modules[self.module.rpartition(".")[0]].__path__[0]) / f"{self.module.rpartition('.')[2]}.py")
 
 
-def warm(progress: Callable[[Sequence[Driver]], Iterator[Driver]] | None = None) -> int:
-    """Compile all entry points whose modules are imported; returns how many there are."""
-    for each in ENTRIES if progress is None else progress(ENTRIES):
-        _ = each.compiled
-    return len(ENTRIES)
-
-
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Generator[None]:
     """Ctrl-C waits until the end of the block: an import that is cut off cannot be repeated."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     pending: list[Any] = []
-    before = signal.signal(signal.SIGINT, lambda *args: pending.append(args))
+
+    def later(*args: Any) -> None:
+        pending.append(args)
+
+    before = signal.signal(signal.SIGINT, later)
     try:
         yield
     finally:
