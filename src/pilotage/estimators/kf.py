@@ -76,7 +76,7 @@ class KF(EKF):
             before[:, t] = xs
             if steps.which[t] < len(sensors):
                 sensor = sensors[steps.which[t]]
-                c = steps.contexts.reshape(-1, *steps.contexts.shape[-2:])[0, t]
+                c = steps.contexts[t]
                 context = c[: sensor.context.size] if sensor.context is not None and sensor.context.size else None
                 P, k = one.predicted.cov[t], sensor.reading.size
                 H, R = np.asarray(sensor.linearize(one.predicted.mean[t], context)), sensor.noise(one.predicted.mean[t], context)
@@ -136,7 +136,7 @@ def _first(belief: Gaussian) -> Gaussian:
 
 def _first_steps(steps: Timeline) -> Timeline:
     """The first sequence of a batch."""
-    first = lambda a: a.reshape(-1, *a.shape[-2:])[0]
+    first = lambda a: a[(0,) * (a.ndim - 2)]
     return Timeline(
         steps.dynamics, steps.sensors, steps.ts, steps.dts, steps.moves, steps.which, first(steps.us), first(steps.zs),
         first(steps.contexts), steps.objects,
