@@ -49,9 +49,11 @@ from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
 from .results import Plan as Plan
 from .results import PlanStatus as PlanStatus
+from .results import Readings as Readings
 from .results import Update as Update
 from .sensor import Sensor as Sensor
 from .space import Space as Space
+from .status import FilterStatus as FilterStatus
 from .streams import Rng as Rng
 from .streams import generator as generator
 from .streams import seeded as seeded
@@ -74,6 +76,7 @@ __all__ = [
     "Estimator",
     "Filter",
     "FilterRun",
+    "FilterStatus",
     "Filtered",
     "FormatError",
     "Gaussian",
@@ -93,6 +96,7 @@ __all__ = [
     "Point",
     "Quaternion",
     "Raster",
+    "Readings",
     "Real",
     "Rng",
     "Sensor",
