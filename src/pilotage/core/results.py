@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Array
 from .belief import Belief
-
-Array = NDArray[np.float64]
 
 
 class Update:

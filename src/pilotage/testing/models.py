@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
+from pilotage.core.arrays import Array
 from pilotage.models import bind, parameters
 from pilotage.models.binding.slots import (
     linearized_observe,
@@ -22,8 +22,6 @@ from pilotage.models.binding.slots import (
 )
 
 from .sentences import made, told
-
-Array = NDArray[np.float64]
 
 EXACT = 1e-10
 STEPS = 4
