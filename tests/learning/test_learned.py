@@ -6,7 +6,17 @@ import numpy as np
 import pytest
 import torch
 
-from pilotage.core import Dynamics, FormatError, MissingFile, ModelError, PilotageError, ShapeError, Space, jacobian
+from pilotage.core import (
+    Dynamics,
+    FormatError,
+    MissingFile,
+    ModelError,
+    PilotageError,
+    SettingError,
+    ShapeError,
+    Space,
+    jacobian,
+)
 from pilotage.io import write_atomic
 from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
 from pilotage.models import pendulum, quadrotor, unicycle
@@ -361,7 +371,7 @@ def test_damaged_settings_name_the_folder(change, tmp_path):
 
 
 def test_models_that_were_not_made_are_refused():
-    with pytest.raises(ModelError, match=r"ResidualDynamics needs Dynamics, not .*; is \(\) missing"):
+    with pytest.raises(SettingError, match=r"ResidualDynamics needs Dynamics, not .*; is \(\) missing"):
         ResidualDynamics(pendulum)
-    with pytest.raises(ModelError, match="LearnedDynamics needs a Space, not 'v'"):
+    with pytest.raises(SettingError, match="LearnedDynamics needs a Space, not 'v'"):
         LearnedDynamics(Space("x [m]"), "v")

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Array
+from .belief import Belief
 from .status import FilterStatus
 
-Array = NDArray[np.float64]
 ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
 
 

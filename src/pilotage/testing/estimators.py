@@ -7,14 +7,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Estimator, Gaussian, Sensor, Space, Update
+from pilotage.core.arrays import Array
 from pilotage.models import LinearDynamics, LinearSensor, compass, unicycle
 
 from .sentences import made, told
-
-Array = NDArray[np.float64]
 
 DT, STEPS = 0.1, 8
 EXACT = 1e-9

@@ -7,14 +7,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core import Dynamics, PilotageError, ShapeError, Space
-from ...core.arrays import numbers
+from ...core.arrays import Array, numbers
 from ...core.settings import positive
 from ...models import bicycle, dynamics, unicycle
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import PilotageError
+from ...core.arrays import Array
 from ...maps import OccupancyGrid
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MARGIN = 0.15
 """Gap that a start or a goal keeps to walls, and that the robot has on its way [m]."""
