@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import ShapeError
-from ..core.raster import Raster
 from ..core.plan import Plan
+from ..core.raster import Raster
 from ..core.settings import positive
 from ..core.space import Space
 from ..models import TracedTask, task

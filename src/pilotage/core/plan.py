@@ -65,6 +65,8 @@ class Plan:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        if self.space is not None and not isinstance(self.space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"the space of a plan is {self.space!r}; expected a Space, or None without a path")
         if self.xs is None:
             return
         xs = np.asarray(self.xs, dtype=np.float64)

@@ -65,9 +65,8 @@ class Problem:
         ShapeError: on a start or goal that is no state of the space, and on weights that are not positive.
 
     Example:
-        >>> disc = Problem(
-        ...     Space("x y [m] in [-3, 3]"), [-2, 0], [2, 0], constraint=lambda x: 1.0 - np.hypot(x[..., :1], x[..., 1:])
-        ... )
+        >>> plane = Space("x y [m] in [-3, 3]")
+        >>> disc = Problem(plane, [-2, 0], [2, 0], lambda x: 1.0 - np.hypot(x[..., :1], x[..., 1:]))
         >>> disc.allowed([[-2, 0], [0.5, 0.0]]), bool(disc.edges_allowed([-2, 0], [2, 0]))
         (array([ True, False]), False)
     """
@@ -84,7 +83,9 @@ class Problem:
     def __post_init__(self) -> None:
         weights = np.ones(self.space.dim) if self.weights is None else numbers(self.weights, "weights")
         if weights.shape != (self.space.dim,) or not ((weights > 0.0) & (weights < np.inf)).all():
-            raise ShapeError(f"weights is {self.weights!r}; expected {self.space.dim} positive numbers, one a tangent part")
+            raise ShapeError(
+                f"weights is {self.weights!r}; expected {self.space.dim} positive numbers, one a tangent part"
+            )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
         object.__setattr__(self, "start", state_of(self.start, self.space, "start"))

@@ -29,8 +29,8 @@ Mask = NDArray[np.bool_]
 POINT = Space("x y [m]")
 POSE = Space("x y [m]", "yaw: angle")
 SLACK = 1e-3
-"""Share of a cell: what is nearer to the limit of the constraint than this counts as beyond it on the way along an edge,
-so that the steps along it stay finite."""
+"""Share of a cell: room that is smaller than this counts as none on the way along an edge, so that its steps stay
+finite."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -42,8 +42,8 @@ class FootprintConstraint:
         g_k(x) = r_k - field(c_k(x)) <= 0            `Footprint.constraint`, for each disc k
         L = |d_xy| + arm |d_yaw|                     no point of a disc moves farther from x to x (+) d
 
-    Nothing is nearer than ``c = -max_k g_k``, so nothing is hit before the discs have moved by c, at ``t = c / L``. Whole
-    edges are checked in such steps: there is no gap in which a wall could hide.
+    Nothing is nearer than ``c = -max_k g_k``, so nothing is hit before the discs have moved by c, at ``t = c / L``.
+    Whole edges are checked in such steps: there is no gap in which a wall could hide.
 
     Attributes:
         obstacles: of the map.

@@ -57,7 +57,9 @@ class Footprint:
     def __post_init__(self) -> None:
         discs, hull = numbers(self.discs, "the discs of a footprint"), numbers(self.hull, "the hull of a footprint")
         if discs.ndim != 2 or discs.shape[1] != 3 or not len(discs):
-            raise ShapeError(f"a footprint has discs of shape {discs.shape}; expected (K, 3): a row x, y, radius for each")
+            raise ShapeError(
+                f"a footprint has discs of shape {discs.shape}; expected (K, 3): a row x, y, radius for each"
+            )
         if not np.isfinite(discs).all() or (discs[:, 2] < 0.0).any():
             raise ShapeError(f"the discs of a footprint are {discs.tolist()}; expected finite rows, radii 0 or more")
         if hull.size and (hull.ndim != 2 or hull.shape[1] != 2 or not np.isfinite(hull).all()):
@@ -71,7 +73,9 @@ class Footprint:
         return cls(((0.0, 0.0, positive(radius, "the radius of a footprint", zero=True)),))
 
     @classmethod
-    def rectangle(cls, length: float, width: float, center: Sequence[float] = (0.0, 0.0), *, discs: int | None = None) -> Footprint:
+    def rectangle(
+        cls, length: float, width: float, center: Sequence[float] = (0.0, 0.0), *, discs: int | None = None
+    ) -> Footprint:
         """A rectangle along the robot's x axis [m].
 
         Args:
@@ -162,7 +166,9 @@ def _convex(corners: ArrayLike) -> Array:
     """Corners of a convex polygon, counter-clockwise."""
     points = numbers(corners, "the corners of a footprint")
     if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
-        raise ShapeError(f"the corners of a footprint have shape {points.shape}; expected three or more finite rows x, y")
+        raise ShapeError(
+            f"the corners of a footprint have shape {points.shape}; expected three or more finite rows x, y"
+        )
     sides = np.roll(points, -1, axis=0) - points
     after = np.roll(sides, -1, axis=0)
     turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]

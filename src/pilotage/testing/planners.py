@@ -31,9 +31,7 @@ ROOM = (
 START, GOAL, WALL, CHAMBER, OUTSIDE = (0.75, 0.75), (6.25, 0.75), (2.25, 2.25), (3.75, 2.25), (-5.0, 1.0)
 
 
-def check_planner(
-    planner: Planner, problem: Problem | None = None, *, rng: Rng = 0, tolerance: float = 1e-6
-) -> None:
+def check_planner(planner: Planner, problem: Problem | None = None, *, rng: Rng = 0, tolerance: float = 1e-6) -> None:
     """Check a planner against the contract.
 
     A solved plan leads from start to goal through what the problem allows, costs no less than its lower bound and its

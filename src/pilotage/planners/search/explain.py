@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,7 +95,7 @@ def explain_separation(grid: GridCells, unknown: str, start: Array, goal: Array)
 
 
 def _component(passable: Mask, row: int, column: int) -> Mask:
-    """The cells that can be reached from one; diagonal steps that cut no corner reach none that straight ones do not."""
+    """The cells that can be reached from one; diagonal steps that cut no corner reach no others."""
     from scipy import ndimage  # heavy, and only failures need it
 
     labels = np.empty(passable.shape, dtype=np.int32)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pilotage.maps import OccupancyGrid
 
+from ._on_cells import Found
 from .kernel import (
     BEST,
     BUCKET,
@@ -27,7 +28,6 @@ from .kernel import (
     search,
     trace_back,
 )
-from ._on_cells import Found
 from .workspace import Workspace, borrow
 
 Array = NDArray[np.float64]
