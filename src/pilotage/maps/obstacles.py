@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .occupancy import OccupancyGrid
 
 CORNER, AWAY = 0.302, 0.115
-"""Largest excess [cells] of bilinear interpolation between four cells over the true distance: 0.3018 where one of them is
-blocked, at its corner; 0.1144 where none is; 0 where two or more are. A test maximises both over all positions."""
+"""Largest excess [cells] of bilinear interpolation between four cells over the true distance: 0.3018 where one of them
+is blocked, at its corner; 0.1144 where none is; 0 where two or more are. A test maximises both over all positions."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
