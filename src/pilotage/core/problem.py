@@ -16,6 +16,7 @@ from .sensor import find
 from .settings import positive
 from .space import Space
 from .streams import Rng, generator
+from .task import Task
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -53,7 +54,8 @@ class Problem:
         start: a state ``(n,)``, or a belief, whose mean counts.
         goal: a state, a belief, states ``(K, n)`` any of which will do, or a region: a `Space` with bounds, all of
             whose states will do.
-        constraint: states ``(..., n)`` to values ``(..., k)``; what is above zero is forbidden.
+        constraint: a task, whose `constraint` counts, or a function of states ``(..., n)`` to values ``(..., k)``; what
+            is above zero, or NaN, is forbidden.
         is_free: states ``(..., n)`` to bools ``(...)``, for what is no formula.
         weights: of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, metres and radians
             alike.
@@ -74,7 +76,7 @@ class Problem:
     space: Space
     start: Any
     goal: Any
-    constraint: Callable[[Array], Any] | None = None
+    constraint: Task | Callable[[Array], Any] | None = None
     is_free: Callable[[Array], Any] | None = None
     weights: Any = None
     resolution: float = 0.05
@@ -113,11 +115,20 @@ class Problem:
     def allowed(self, x: Any) -> Mask:
         """Whether states ``(..., n)`` lie inside the bounds and what the constraint allows, ``(...)``."""
         x = np.asarray(x, dtype=np.float64)
-        fine = np.asarray(self.space.contains(x))
-        if self.constraint is not None:
-            # NaN is not allowed either.
-            fine = fine & (np.asarray(self.constraint(x)) <= 0.0).all(-1)
+        return np.asarray(self.space.contains(x)) & self.functions_allow(x)
+
+    def functions_allow(self, x: Array) -> Mask:
+        """Whether the constraint and `is_free` allow states ``(..., n)``, ``(...)``; bounds are left out."""
+        fine = (self.violations(x) <= 0.0).all(-1)  # NaN is not
         return fine if self.is_free is None else fine & np.asarray(self.is_free(x), dtype=np.bool_)
+
+    def violations(self, x: Array) -> Array:
+        """Values ``(..., k)`` of the constraint at states ``(..., n)``; k = 0 without one."""
+        if self.constraint is None:
+            return np.zeros((*x.shape[:-1], 0))
+        if not isinstance(self.constraint, Task):
+            return np.asarray(self.constraint(x))
+        return np.asarray(self.constraint.constraint(x, np.zeros(getattr(self.constraint.action, "size", 0))))
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
@@ -150,7 +161,7 @@ class Problem:
             return f"{place} is out of bounds: {self.space.names[i]} is {x[i]:g}, not in [{low[i]:g}, {high[i]:g}]"
         if isinstance(self.constraint, EdgeConstraint) and (why := self.constraint.describe(x)):
             return f"{place} {why}"
-        if self.constraint is not None and (worst := float(np.max(self.constraint(x)))) > 0.0:
+        if self.constraint is not None and (worst := float(np.max(self.violations(x)))) > 0.0:
             return f"{place} violates the constraint by {worst:.3g}"
         return f"{place} is not free"
 

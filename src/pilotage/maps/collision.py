@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +13,12 @@ from pilotage.core.arrays import alike, stack
 from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import math_for
 from pilotage.core.problem import Problem, state_of
+from pilotage.core.raster import Raster
 from pilotage.core.sensor import find
 from pilotage.core.settings import positive
 from pilotage.core.space import Space
+
+from pilotage.models import TracedTask, task
 
 from .cells import GridCells, read_only
 from .footprint import Footprint
@@ -92,6 +95,11 @@ class FootprintConstraint:
         yaw = pose[2] if self.footprint.turns else 0.0
         return stack(self.footprint.constraint(pose[0], pose[1], yaw, self.obstacles.field, math_for(x)), x)
 
+    @cached_property
+    def task(self) -> TracedTask:
+        """The constraint as a traced task without cost, for compiled planners and to be read into tasks of one's own."""
+        return _family(self.footprint, self.space, tuple(self.pose))(field=self.obstacles.field)
+
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether the robot is clear all along `Space.interpolate` from states ``(..., n)`` to states ``(..., n)``."""
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
@@ -145,6 +153,21 @@ class FootprintConstraint:
                 f"or for the disc around it, Footprint.disc({self.footprint.radius:.3g})"
             )
         return DiscCells(self)
+
+
+@cache
+def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> Family[TracedTask]:
+    """The tasks of a footprint; one trace serves all maps."""
+
+    def clear_of_obstacles(x: Any, u: Any, p: Any, m: Any) -> Any:
+        yaw = x[pose[2]] if footprint.turns else 0.0
+        return footprint.constraint(x[pose[0]], x[pose[1]], yaw, p.field, m)
+
+    def nothing(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return 0.0
+
+    params = {"field": Raster(np.zeros((1, 1)), 1.0)}
+    return task(state=space, action=Space(), params=params, constraint=clear_of_obstacles)(nothing)
 
 
 @dataclass(frozen=True, eq=False)
