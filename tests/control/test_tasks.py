@@ -63,7 +63,7 @@ def test_follows_a_plan_to_its_end_without_collision(name: str) -> None:
     assert actions[-1].status is ActionStatus.DONE
     assert {a.status for a in actions[:-1]} == {ActionStatus.SOLVED}
     assert GRID.clearance(xs[:, :2]).min() > radius
-    assert np.hypot(*(xs[-1, :2] - plan.path[-1, :2])) < 0.2
+    assert np.hypot(*(xs[-1, :2] - plan.xs[-1, :2])) < 0.2
     assert len(xs) < 3.0 * plan.cost / 0.8 / 0.1
 
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from .._compiling import njit
 from ..core.arrays import numbers
 from ..core.errors import ShapeError
-from ..core.results import Plan
+from ..core.plan import Plan
 
 Array = NDArray[np.float64]
 
@@ -36,9 +36,9 @@ class Path:
 
     def __init__(self, points: Plan | ArrayLike) -> None:
         if isinstance(points, Plan):
-            if points.path is None:
+            if points.xs is None:
                 raise ShapeError(f"the plan has no path to follow: {points.reason or points.status.value}")
-            points = points.path
+            points = points.xs
         xy = numbers(points, "a path")
         if xy.ndim != 2 or len(xy) == 0 or xy.shape[1] < 2 or not np.isfinite(xy[:, :2]).all():
             raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {xy.shape} was given")
