@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from .belief import Belief
+from .declared import called, returned
+from .errors import ModelError
 from .space import Space
 
 
@@ -15,14 +17,14 @@ class Task(ABC):
     """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_{t+1}, u_t) <= 0``.
 
     Subclasses write `cost`, and set `initial`, `dt` and `horizon` where the defaults do not fit. Costs know nothing of
-    the dynamics, so that one task can be put to several robots.
+    the dynamics, so that one task can be put to several robots. Methods are handed `r` only where there is a `stage`.
 
     What a task forbids is written once, as its `constraint` of a state and the action that led there. Environments end
     an episode where it is positive or NaN, samplers charge for it, optimisers keep it, planners check edges with it.
 
-    Costs that vary in time take a reference `r` per stage. It comes from `references`, which is a pure function: what
-    it has to remember from one decision to the next (how far along a path a robot has come) is a value, the carry. The
-    caller keeps it for one robot and one episode, starts with None, and hands it on::
+    Costs that vary in time declare a `stage` and take a reference `r` of it. References come from `references`, which
+    is a pure function: what it has to remember from one decision to the next (how far along a path a robot has come) is
+    a value, the carry. The caller keeps it for one robot and one episode, starts with None, and hands it on::
 
         carry = None                                            # at the start of an episode
         rows, carry = task.references(x, t, steps, carry)       # once a decision; rows[k] is for time t + k dt
@@ -33,7 +35,7 @@ class Task(ABC):
 
     Attributes:
         state, action: the spaces it is written for; None for a task that takes any.
-        reference: the space of a stage's reference; None for costs that do not vary in time.
+        stage: the space of the reference that each stage brings along; None or empty for costs that do not vary.
         initial: where an episode starts; None leaves it to whoever runs it.
         dt: seconds between decisions; default 0.1.
         horizon: decisions in an episode; default 200.
@@ -50,7 +52,7 @@ class Task(ABC):
 
     state: Space | None = None
     action: Space | None = None
-    reference: Space | None = None
+    stage: Space | None = None
     initial: Belief | None = None
     dt: float = 0.1
     horizon: int = 200
@@ -93,3 +95,24 @@ class Task(ABC):
             carry: what the last call of this episode returned; None at its start.
         """
         return None, None
+
+
+def references_of(task: Task, x: Any, t: float, steps: int, carry: Any) -> tuple[np.ndarray[Any, Any], Any]:
+    """References ``(steps + 1, nr)`` of the coming stages as float64, nr = 0 without a stage, and the next carry.
+
+    Raises:
+        ModelError: when the task's own function returns something else.
+    """
+    size = 0 if task.stage is None else task.stage.size
+    if not size:
+        return np.zeros((steps + 1, 0)), carry
+    answer = task.references(x, t, steps, carry)
+    if not isinstance(answer, tuple) or len(answer) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ModelError(f"references of {called(task)} returned {returned(answer)}; a pair (rows, carry) was expected")
+    rows = np.array(np.nan if answer[0] is None else answer[0], dtype=np.float64, order="C")
+    if rows.shape != (steps + 1, size):
+        raise ModelError(
+            f"references of {called(task)} returned an array of shape {rows.shape}; expected ({steps + 1}, {size}), a "
+            "row for each step and one for the end"
+        )
+    return rows, answer[1]
