@@ -69,7 +69,8 @@ def test_update_is_that_of_the_paper() -> None:
     words = np.random.SeedSequence(11).generate_state(2, np.uint32)
     plan = np.zeros((T, 1))
     for tick in (1, 2, 3):
-        noise = drawn((int(words[0]), int(words[1]), tick), rows=T).T[:, :, None].copy()
+        blocks = [drawn((int(words[0]), int(words[1]), tick), first, T) for first in (0, 32)]
+        noise = np.concatenate(blocks, axis=1).T[:, :, None].copy()
         noise[0] = 0.0
         if tick > 1:
             plan = np.concatenate([plan[1:], plan[-1:]])
