@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 
 
 class Parameters(Mapping[str, Any]):
