@@ -28,7 +28,7 @@ class Samples:
         problem: what is to be solved.
         count: how many samples, K.
         limits: standard deviation of the noise, lowest and highest action ``(3, m)``.
-        settings: correlation of the noise, penalty of a violated constraint.
+        settings: correlation of the noise, penalty of a violated constraint, pull times temperature.
         threads: machine code is run in so many.
     """
 
@@ -60,20 +60,20 @@ class Samples:
         """Weight of each sample, ``(K,)``; their sum is 1."""
         return self._weights.ravel()[: self.count]
 
-    def roll(self, x: Array, plan: Array, rows: Array, price: Array, key: NDArray[np.int64]) -> None:
+    def roll(self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64]) -> None:
         """Draw samples around `plan` and add up what they cost from `x`."""
         if self._coded:
             self._roll(
-                self._addresses, x, plan, rows, self.limits, price, self._dt, self._settings, key, self._p, self._c,
+                self._addresses, x, plan, rows, self.limits, self._dt, self._settings, key, self._p, self._c,
                 self._costs, self._deviations,
             )  # fmt: skip
         else:
-            self._draw(plan, self.limits, price, self._settings, key, self._costs, self._deviations)
+            self._draw(plan, self.limits, self._settings, key, self._costs, self._deviations)
             self.costs[:] += self._charged(x, plan, rows)
             self._costs[~np.isfinite(self._costs)] = np.inf
 
-    def improve(self, plan: Array, temperature: float, effective: float) -> float:
-        """Move `plan` to the weighted mean; see `path_integral.improve`."""
+    def improve(self, plan: Array, temperature: float, effective: float) -> tuple[float, float]:
+        """Move `plan` to the weighted mean: temperature and mean cost; see `path_integral.improve`."""
         return self._improve(
             plan, self.limits, temperature, effective, self.count, self._costs, self._deviations, self._weights
         )

@@ -20,6 +20,7 @@ from ._samples import Samples
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
 Array = NDArray[np.float64]
+DRAWN = np.array([0, 0, 1])
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ class PathIntegral:
     def workspace(self, problem: Horizon) -> Samples:
         """Machine code and memory for rollouts on a problem."""
         limits = np.stack([spread(self.std, problem.action), problem.action.low, problem.action.high])
-        settings = np.array([self.correlation, self.penalty], dtype=np.float64)
+        pull = self.pull * self.temperature if self.temperature is not None else 0.0
+        settings = np.array([self.correlation, self.penalty, pull], dtype=np.float64)
         return Samples(problem, self.samples, limits, settings, self.threads)
 
     def init(self, seed: int) -> NDArray[np.int64]:
@@ -68,29 +70,16 @@ class PathIntegral:
 
     def step(self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array) -> tuple[Any, Solution]:
         """Move the plan to the weighted mean of samples around it."""
-        plan, heat = us.copy(), 0.0
+        plan, heat, cost = us.copy(), math.inf, math.inf
         for _ in range(self.iterations):
-            state = state + np.array([0, 0, 1])
-            workspace.roll(x, plan, rows, self._price(plan, workspace.limits[0]), state)
-            heat = workspace.improve(plan, self.temperature or 0.0, self.effective)
-        costs, weights = workspace.costs.copy(), workspace.weights.copy()
-        stats = {"costs": costs, "weights": weights, "temperature": heat}
+            state = state + DRAWN
+            workspace.roll(x, plan, rows, state)
+            heat, cost = workspace.improve(plan, self.temperature or 0.0, self.effective)
+        stats = {"costs": workspace.costs.copy(), "weights": workspace.weights.copy(), "temperature": heat}
         if heat == math.inf:
             why = f"none of {self.samples} samples has a finite cost"
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
-        cost = float(weights @ np.where(weights > 0.0, costs, 0.0))
         return state, Solution(plan, cost, stats=stats)
-
-    def _price(self, plan: Array, std: Array) -> Array:
-        """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
-        if self.pull == 0.0 or self.temperature is None:
-            return np.zeros_like(plan)
-        a = self.correlation
-        fresh = plan.copy()
-        fresh[1:] -= a * plan[:-1]
-        fresh[1:] /= 1.0 - a * a
-        fresh[:-1] -= a * fresh[1:]
-        return self.pull * self.temperature * fresh / std**2
 
 
 class MPPI(RecedingHorizon):

@@ -15,15 +15,15 @@ from ._lane_math import lane_exp
 from .noise import coloured, normals
 
 ROLL = (
-    "void(i8, i8, i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], "
-    "f8[::1], f8[:,::1], f8[:,:,::1])"
+    "void(i8, i8, i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], f8[::1], "
+    "f8[:,::1], f8[:,:,::1])"
 )
 
 
 @driver(ROLL, heap=True, nogil=True, fast=True)
 def roll(
-    start: int, stop: int, code: Any, x0: Any, plan: Any, rows: Any, limits: Any, price: Any, dt: Any, settings: Any,
-    key: Any, p: Any, c: Any, costs: Any, deviations: Any,
+    start: int, stop: int, code: Any, x0: Any, plan: Any, rows: Any, limits: Any, dt: Any, settings: Any, key: Any,
+    p: Any, c: Any, costs: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
@@ -34,9 +34,9 @@ def roll(
         plan: actions to vary (T, m).
         rows: references of the stages (T+1, nr).
         limits: standard deviation of the noise, lowest and highest action (3, m).
-        price: cost of a deviation, per unit of it (T, m).
         dt: seconds a step (1,).
-        settings: correlation of the noise from one step to the next, penalty of a violated constraint.
+        settings: correlation of the noise from one step to the next, penalty of a violated constraint, `pull` times
+            the temperature.
         key: see `normals`.
         p, c: parameters of dynamics and task.
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
@@ -48,6 +48,8 @@ def roll(
     out = np.empty((max(1, k), LANES))
     total = np.empty((1, LANES))
     e = np.empty((deviations.shape[1], LANES))
+    price = np.empty((T, m))
+    charge(plan, limits, settings, price)
     for b in range(start, stop):
         draw_block(b, m, settings[0], key, e)
         for lane in range(LANES):
@@ -72,14 +74,15 @@ def roll(
                 deviations[b, row, lane] = e[row, lane]
 
 
-DRAW = "void(f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], f8[:,::1], f8[:,:,::1])"
+DRAW = "void(f8[:,::1], f8[:,::1], f8[::1], i8[::1], f8[:,::1], f8[:,:,::1])"
 
 
 @driver(DRAW, heap=True, nogil=True, fast=True)
-def draw(plan: Any, limits: Any, price: Any, settings: Any, key: Any, costs: Any, deviations: Any) -> None:
+def draw(plan: Any, limits: Any, settings: Any, key: Any, costs: Any, deviations: Any) -> None:
     """Draw the samples of all blocks; costs become what the deviations are charged. For models that roll out alone."""
     u, total = np.empty((plan.shape[1], LANES)), np.empty((1, LANES))
-    e = np.empty((deviations.shape[1], LANES))
+    e, price = np.empty((deviations.shape[1], LANES)), np.empty(plan.shape)
+    charge(plan, limits, settings, price)
     for b in range(costs.shape[0]):
         draw_block(b, plan.shape[1], settings[0], key, e)
         for lane in range(LANES):
@@ -91,6 +94,19 @@ def draw(plan: Any, limits: Any, price: Any, settings: Any, key: Any, costs: Any
         for row in range(e.shape[0]):
             for lane in range(LANES):
                 deviations[b, row, lane] = e[row, lane]
+
+
+@driver
+def charge(plan: Any, limits: Any, settings: Any, price: Any) -> None:
+    """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
+    a, last = settings[0], plan.shape[0] - 1
+    scale = 1.0 / (1.0 - a * a)
+    for j in range(plan.shape[1]):
+        weight = settings[2] / (limits[0, j] * limits[0, j])
+        for t in range(last + 1):
+            fresh = plan[0, j] if t == 0 else (plan[t, j] - a * plan[t - 1, j]) * scale
+            after = (plan[t + 1, j] - a * plan[t, j]) * scale if t < last else 0.0
+            price[t, j] = weight * (fresh - a * after) if settings[2] != 0.0 else 0.0
 
 
 @driver
@@ -135,14 +151,14 @@ def fine(k: int, penalty: float, g: Any, total: Any) -> None:
             total[0, lane] += charged if charged == charged else penalty
 
 
-IMPROVE = "f8(f8[:,::1], f8[:,::1], f8, f8, i8, f8[:,::1], f8[:,:,::1], f8[:,::1])"
+IMPROVE = "UniTuple(f8, 2)(f8[:,::1], f8[:,::1], f8, f8, i8, f8[:,::1], f8[:,:,::1], f8[:,::1])"
 
 
 @driver(IMPROVE, heap=True, nogil=True, fast=True)
 def improve(
     plan: Any, limits: Any, temperature: float, share: float, samples: int, costs: Any, deviations: Any, weights: Any
-) -> float:
-    """Move `plan` by the mean deviation, weighted with ``exp(-cost / temperature)``; returns the temperature.
+) -> Any:
+    """Move `plan` by the mean deviation, weighted with ``exp(-cost / temperature)``; temperature and mean cost.
 
     A temperature of 0 is chosen so that the effective number of samples is `share` of all. Infinite when no sample had
     a finite cost; the plan is left as it was then. `weights` (blocks, LANES) become those of the samples, of sum 1;
@@ -155,14 +171,16 @@ def improve(
                 costs[b, lane] = math.inf
             lowest = costs[b, lane] if costs[b, lane] < lowest else lowest
     if lowest == math.inf:
-        return lowest
+        return lowest, lowest
     if temperature == 0.0:
         temperature = chosen_temperature(lowest, share * samples, costs, weights)
     total, _ = weigh(lowest, temperature, costs, weights)
-    mean = np.zeros(deviations.shape[1])
+    mean, cost = np.zeros(deviations.shape[1]), 0.0
     for b in range(costs.shape[0]):
         for lane in range(LANES):
-            weights[b, lane] /= total
+            w = weights[b, lane] / total
+            weights[b, lane] = w
+            cost += w * costs[b, lane] if w > 0.0 else 0.0
         for row in range(deviations.shape[1]):
             moved = 0.0
             for lane in range(LANES):
@@ -172,7 +190,7 @@ def improve(
     for t in range(plan.shape[0]):
         for j in range(m):
             plan[t, j] = min(max(plan[t, j] + mean[t * m + j], limits[1, j]), limits[2, j])
-    return temperature
+    return temperature, cost
 
 
 @driver(fast=True)

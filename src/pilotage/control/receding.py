@@ -239,12 +239,14 @@ class RecedingHorizon:
             self.carry = None
         passed = max(now - self._clock, 0.0) / dt
         self._clock, self._used = now, self._used + passed
-        whole_steps, index = round(passed), np.arange(steps)
+        ahead = round(passed)
         if passed >= steps:  # nothing of the plan is left
             self.plan = np.tile(self.brake, (steps, 1))
-        elif abs(passed - whole_steps) < 1e-6:
-            self.plan = self.plan[np.minimum(index + whole_steps, steps - 1)]
+        elif abs(passed - ahead) < 1e-6:
+            after = self.plan[-1:].repeat(ahead, axis=0)
+            self.plan = np.concatenate([self.plan[ahead:], after])
         else:
+            index = np.arange(steps)
             self.plan = np.stack([np.interp(index + passed, index, u) for u in self.plan.T], -1)
         return now
 
