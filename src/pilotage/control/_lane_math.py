@@ -2,9 +2,8 @@
 
 The C library's functions stay scalar inside a loop, and so do conversions between float and integer on many processors;
 bits of a float are therefore read and made by `view`. Polynomials of Cephes (Moshier, "Methods and Programs for
-Mathematical Functions", 1989), the logarithm of FreeBSD's msun, the sine by Remez' algorithm over a quarter turn to
-either side (1.5e-16). Errors stay below 4e-16 of the value, or of 1 where the value is smaller; sine and cosine keep
-that for arguments up to 1e5.
+Mathematical Functions", 1989), the logarithm of FreeBSD's msun. Errors stay below 4e-16 of the value, or of 1 where
+the value is smaller.
 """
 
 from __future__ import annotations
@@ -17,35 +16,34 @@ from ..models.trace import driver
 
 
 @driver
-def lane_sin(a: float) -> float:
-    """Sine."""
-    k = np.floor(a * 0.3183098861837907 + 0.5)
-    r = ((a - k * 3.141592502593994) - k * 1.5099578831723193e-07) - k * 1.0780605716316238e-14
-    r = r if math.fabs(r) < 2.0 else math.nan
-    w = r * r
-    s = r + r * w * (
-        -0.1666666666666618566
-        + w * (0.0083333333332854824098 + w * (-0.0001984126982503967839 + w * (2.7557316598416328695e-6
-        + w * (-2.5051880135151741249e-8 + w * (1.6048090988731414805e-10 + w * -7.3732897230930880699e-13)))))
-    )  # fmt: skip
-    return s * (1.0 - 2.0 * (k - 2.0 * np.floor(0.5 * k)))
+def lane_float(word: int) -> float:
+    """A whole number from 0 to 2^52 as a float."""
+    return np.int64(word | 0x4330000000000000).view(np.float64) - 4503599627370496.0  # set into the mantissa of 2^52
 
 
 @driver
-def lane_cos(a: float) -> float:
-    """Cosine."""
-    # The sine of a quarter turn more, which is taken off in the reduction: a + pi/2 would round.
-    k = np.floor(a * 0.3183098861837907) + 0.5
-    r = ((a - k * 3.141592502593994) - k * 1.5099578831723193e-07) - k * 1.0780605716316238e-14
-    r = r if math.fabs(r) < 2.0 else math.nan
+def lane_turn(word: int) -> tuple[float, float]:
+    """Sine and cosine of ``2 pi word / 2^32``."""
+    quarter = (word + 0x20000000) >> 30
+    r = (lane_float((word + 0x20000000) & 0x3FFFFFFF) - 536870912.0) * 1.4629180792671596e-09
     w = r * r
     s = r + r * w * (
-        -0.1666666666666618566
-        + w * (0.0083333333332854824098 + w * (-0.0001984126982503967839 + w * (2.7557316598416328695e-6
-        + w * (-2.5051880135151741249e-8 + w * (1.6048090988731414805e-10 + w * -7.3732897230930880699e-13)))))
+        -1.66666666666666307295e-1
+        + w * (8.33333333332211858878e-3 + w * (-1.98412698295895385996e-4
+        + w * (2.75573136213857245213e-6 + w * (-2.50507477628578072866e-8 + w * 1.58962301576546568060e-10))))
     )  # fmt: skip
-    n = k + 0.5
-    return s * (1.0 - 2.0 * (n - 2.0 * np.floor(0.5 * n)))
+    c = (
+        1.0 - 0.5 * w
+        + w * w * (4.16666666666665929218e-2 + w * (-1.38888888888730564116e-3 + w * (2.48015872888517045348e-5
+        + w * (-2.75573141792967388112e-7 + w * (2.08757008419747316778e-9 + w * -1.13585365213876817300e-11)))))
+    )  # fmt: skip
+    odd = (quarter & 1) == 1
+    a = c if odd else s
+    b = s if odd else c
+    # The signs of the quarters, set as bits.
+    a = np.int64(np.float64(a).view(np.int64) ^ ((quarter & 2) << 62)).view(np.float64)
+    b = np.int64(np.float64(b).view(np.int64) ^ (((quarter + 1) & 2) << 62)).view(np.float64)
+    return a, b
 
 
 @driver

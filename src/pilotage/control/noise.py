@@ -6,11 +6,10 @@ import math
 from typing import Any
 
 from ..models.trace import LANES, driver
-from ._lane_math import lane_cos, lane_log, lane_sin
+from ._lane_math import lane_float, lane_log, lane_turn
 
 WORD = 0xFFFFFFFF
 TO_UNIT = 2.0**-32
-TO_ANGLE = 2.0 * math.pi * 2.0**-32
 
 
 @driver("void(i8[::1], i8, f8[:,::1])")
@@ -41,12 +40,14 @@ def normals(key: Any, first: int, e: Any) -> None:
                 d = low & WORD
                 k = (k + 0x9E3779B9) & WORD
                 l = (l + 0xBB67AE85) & WORD
-            r = math.sqrt(-2.0 * lane_log((a + 0.5) * TO_UNIT))
-            s = math.sqrt(-2.0 * lane_log((c + 0.5) * TO_UNIT))
-            e[row, lane] = r * lane_cos(b * TO_ANGLE)
-            e[row + 1, lane] = r * lane_sin(b * TO_ANGLE)
-            e[row + 2, lane] = s * lane_cos(d * TO_ANGLE)
-            e[row + 3, lane] = s * lane_sin(d * TO_ANGLE)
+            r = math.sqrt(-2.0 * lane_log((lane_float(a) + 0.5) * TO_UNIT))
+            s = math.sqrt(-2.0 * lane_log((lane_float(c) + 0.5) * TO_UNIT))
+            sin_b, cos_b = lane_turn(b)
+            sin_d, cos_d = lane_turn(d)
+            e[row, lane] = r * cos_b
+            e[row + 1, lane] = r * sin_b
+            e[row + 2, lane] = s * cos_d
+            e[row + 3, lane] = s * sin_d
 
 
 @driver("void(f8, i8, f8[:,::1])")
