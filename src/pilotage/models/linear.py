@@ -130,6 +130,17 @@ class LinearDynamics(Dynamics):
         kind = "LinearDynamics" if self._fixed is None else "LinearDynamics.discrete"
         return f"{kind}({', '.join(self.state.names)}; {', '.join(self.action.names) or 'no action'})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LinearDynamics) and other._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        matrices = (self.A, self.B, self.G, self.Qc) if self._fixed is None else self._fixed
+        return self.state, self.action, getattr(self, "_dt", None), *((m.shape, m.tobytes()) for m in matrices)
+
     def discretized(self, dt: float) -> tuple[Array, Array, Array]:
         """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
         dt = float(seconds(dt, backward=True))

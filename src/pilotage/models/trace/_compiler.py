@@ -1,5 +1,7 @@
 """numba behind `driver`: the intrinsic that calls machine code, the cache on disk, and the compiling of drivers."""
 
+# pyright: basic
+
 from __future__ import annotations
 
 import logging
@@ -22,7 +24,7 @@ FAST = STRICT | {"arcp", "reassoc", "afn"}
 
 
 @intrinsic
-def call_address(typing_context, address, a, b, c, p, out):  # pyright: ignore
+def call_address(typing_context, address, a, b, c, p, out):
     """Call ``void f(double*, double*, double*, double*, double*)`` at an address."""
     signature = types.void(address, a, b, c, p, out)
 
@@ -88,13 +90,9 @@ def dispatcher(driver: Driver) -> Any:
     function = FunctionType(f.__code__, seen, f.__name__, f.__defaults__, f.__closure__)
     function.__qualname__, function.__module__, function.__doc__ = f.__qualname__, f.__module__, f.__doc__
     options = driver.options
-    made = njit(
-        error_model="numpy",
-        fastmath=FAST if options["fast"] else STRICT,
-        nogil=options["nogil"],
-        inline="always" if options["inline"] else "never",
-        **({} if options["heap"] else {"_nrt": False}),
-    )(function)
+    settings: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
+    settings |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
+    made: Any = njit(**settings, **({} if options["heap"] else {"_nrt": False}))(function)
     driver.__dict__["dispatcher"] = made
     return made
 

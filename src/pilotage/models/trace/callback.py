@@ -5,6 +5,8 @@ copies: one that writes into its arguments, or keeps them, has no hold on a beli
 results become NaN, and `Code.check` raises it when the driver is done.
 """
 
+# pyright: basic
+
 from __future__ import annotations
 
 import ctypes
@@ -115,9 +117,9 @@ def of_dynamics(model: Dynamics) -> tuple[list[Method], list[tuple[int, bool]]]:
     """Methods and inputs of dynamics."""
     n, d, m = model.state.size, model.state.dim, model.action.dim
     methods = [
-        Method("step", {"y": (n,)}, lambda code, x, u, dt: model.step(x, u, float(dt[0]))),
-        Method("linearize", {"F": (d, d), "B": (d, m)}, lambda code, x, u, dt: model.linearize(x, u, float(dt[0]))),
-        Method("noise", {"Q": (d, d)}, lambda code, x, u, dt: model.noise(x, u, float(dt[0]))),
+        Method("step", {"y": (n,)}, lambda _, x, u, dt: model.step(x, u, float(dt[0]))),
+        Method("linearize", {"F": (d, d), "B": (d, m)}, lambda _, x, u, dt: model.linearize(x, u, float(dt[0]))),
+        Method("noise", {"Q": (d, d)}, lambda _, x, u, dt: model.noise(x, u, float(dt[0]))),
     ]
     return methods, [(n, True), (model.action.size, True), (1, False)]
 

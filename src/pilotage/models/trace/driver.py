@@ -20,7 +20,7 @@ import hashlib
 import inspect
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
@@ -42,6 +42,7 @@ class Driver:
 
     def __init__(self, function: FunctionType, signatures: tuple[str, ...], options: dict[str, Any]) -> None:
         functools.update_wrapper(self, function)
+        self.__name__ = function.__name__
         self.function, self.signatures, self.options = function, signatures, options
 
     def __call__(self, *args: Any) -> Any:
@@ -70,7 +71,7 @@ class Driver:
         digest, files = hashlib.sha256(), set[str]()
         for each in self._reached():
             files.add(inspect.getsourcefile(each.function) or "")
-            digest.update(repr((each.__name__, each.options, each.signatures, each.constants)).encode())
+            digest.update(repr((each.function.__name__, each.options, each.signatures, each.constants)).encode())
         for file in sorted(files):
             digest.update(_contents(file))
         return digest.hexdigest()
@@ -159,13 +160,17 @@ def warm(progress: Callable[[Sequence[Driver]], Iterator[Driver]] | None = None)
 
 
 @contextmanager
-def uninterrupted() -> Iterator[None]:
+def uninterrupted() -> Generator[None]:
     """Ctrl-C waits until the end of the block: an import that is cut off cannot be repeated."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     pending: list[Any] = []
-    before = signal.signal(signal.SIGINT, lambda *args: pending.append(args))
+
+    def later(*args: Any) -> None:
+        pending.append(args)
+
+    before = signal.signal(signal.SIGINT, later)
     try:
         yield
     finally:

@@ -158,7 +158,7 @@ class TracedDynamics(Traced, Dynamics):
 
 
 @driver("void(i8, f8[:,:,::1], f8[:,:,::1], f8[::1], f8[::1])", nogil=True)
-def rollout_batch(step, xs, us, dt, p):
+def rollout_batch(step: int, xs: Any, us: Any, dt: Any, p: Any) -> None:
     """x[t+1] = step(x[t], u[t]) along every row of a batch; xs (B, T+1, n) starts with x[0], us (B, T, m)."""
     for b in range(xs.shape[0]):
         for t in range(us.shape[1]):

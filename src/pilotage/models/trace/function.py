@@ -227,8 +227,10 @@ class Function:
         """How the components of an input move along each direction of its tangent."""
         if by not in self._seeds:
             space, components = self.inputs[by]
-            plain = space is None or not components
-            self._seeds[by] = [{e: self.graph.one} for e in components] if plain else seeds(space, components)
+            if space is None or not components:
+                self._seeds[by] = [{e: self.graph.one} for e in components]
+            else:
+                self._seeds[by] = seeds(space, components)
         return self._seeds[by]
 
     def _first(self, value: Value, by: str) -> Value:

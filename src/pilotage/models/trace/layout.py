@@ -111,7 +111,7 @@ class Supply:
         return tuple(
             (
                 name,
-                value if isinstance(value, Raster) or hasattr(value, "detach") else np.asarray(value, float).tobytes(),
+                value if isinstance(value, Raster) or hasattr(value, "detach") else _bits(value),
             )
             for name, value in self.values.items()
         )
@@ -128,6 +128,10 @@ class Supply:
     @cached_property
     def _vector(self) -> np.ndarray:
         return self.layout.vector(self.values)
+
+
+def _bits(value: Any) -> bytes:
+    return np.asarray(value, dtype=np.float64).tobytes()
 
 
 def _plain(value: Any) -> Any:

@@ -1,8 +1,8 @@
 """LLVM's intermediate representation of a traced graph: one emitter for single states and for SIMD lanes.
 
-Every function has the signature ``void f(double* a, double* b, double* c, double* p, double* out)``. It reads a, b and c,
-then computes the results and writes them one after another, so that `out` may be the memory of an input, though not of
-the parameters p. With lanes it does so for `LANES` states side by side: arrays ``(rows, LANES)``, `WIDTH` lanes an
+Every function has the signature ``void f(double* a, double* b, double* c, double* p, double* out)``. It reads a, b and
+c, then computes the results and writes them one after another, so that `out` may be the memory of an input, though not
+of the parameters p. With lanes it does so for `LANES` states side by side: arrays ``(rows, LANES)``, `WIDTH` lanes an
 instruction, and what all lanes share is computed once, before the loop.
 """
 
@@ -139,21 +139,19 @@ class Emitter:
         if op in BITS:
             return self._bits(e, wide)
         if op in LIBRARY or op == "rem":
-            return (
-                self._each(e) if wide else self._emit(wide, self._scalar(op, [self.operand(a, False) for a in e.args]))
-            )
+            args = [self.operand(a, wide) for a in e.args]
+            return self._each(op, args) if wide else self._emit(wide, self._scalar(op, args))
         raise NotImplementedError(f"no machine code is known for {op}")  # a rule is missing in `lower`
 
     def _scalar(self, op: str, args: Sequence[str]) -> str:
         return f"frem double {args[0]}, {args[1]}" if op == "rem" else self._call(op, "double", args)
 
-    def _each(self, e: Expr) -> str:
+    def _each(self, op: str, args: Sequence[str]) -> str:
         """A function of the C library, lane by lane."""
-        args = [self.operand(a, True) for a in e.args]
 
         def one(lane: int) -> str:
             picked = [self._emit(True, f"extractelement {kind(False, True)} {a}, i32 {lane}") for a in args]
-            return self._emit(True, self._scalar(e.op, picked))
+            return self._emit(True, self._scalar(op, picked))
 
         return self._gathered(one)
 
@@ -241,7 +239,8 @@ def constant(value: float, wide: bool, condition: bool) -> str:
     if condition:
         text = "true" if value else "false"
     else:
-        text = "0x%016X" % struct.unpack("<Q", struct.pack("<d", math.nan if value != value else value))
+        (bits,) = struct.unpack("<Q", struct.pack("<d", math.nan if value != value else value))
+        text = f"0x{bits:016X}"
     return f"<{', '.join([f'{kind(condition, False)} {text}'] * WIDTH)}>" if wide else text
 
 

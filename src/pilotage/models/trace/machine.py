@@ -1,5 +1,7 @@
 """Machine code in memory: LLVM compiles the intermediate representation, and an object keeps it alive."""
 
+# pyright: basic
+
 from __future__ import annotations
 
 import ctypes
@@ -43,7 +45,7 @@ class Code:
         self._owner = owner  # the engine, or the callback
 
     def run(self, a: Any = None, b: Any = None, c: Any = None, p: Any = None) -> dict[str, np.ndarray]:
-        """Results by name for arrays of the inputs, in lanes where it is code for lanes; None for inputs without numbers.
+        """Results by name for arrays of the inputs, ``(rows, LANES)`` for code for lanes; None for an unused input.
 
         Example:
             >>> from pilotage.models import bicycle
@@ -57,7 +59,7 @@ class Code:
         SIGNATURE(self.address)(*(v.ctypes.data for v in given), out.ctypes.data)
         self.check()
         return {
-            name: out[k : k + math.prod(s)].reshape(*s, *tail)
+            name: out[k : k + math.prod(s)].reshape((*s, *tail))
             for (name, s), k in zip(self.shapes.items(), self.offsets.values(), strict=True)
         }
 

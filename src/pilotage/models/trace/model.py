@@ -20,7 +20,7 @@ from ...core.space import Space
 from .function import Function, lock
 from .layout import Supply
 from .machine import Code
-from .params import Parameters, spelt
+from .params import Parameters, settled, spelt
 from .portable import portable, restored
 
 NUMBERS = (bool, int, float, complex, np.generic, tuple)
@@ -82,7 +82,7 @@ class Traced:
 
     def __init__(self, body: Callable[..., Any], **settings: Any) -> None:
         self.name = body.__name__
-        self._body, self._settings = body, settings
+        self._body, self._settings = body, {name: settled(value) for name, value in settings.items()}
         params = settings["params"]
         self.params = params if isinstance(params, Parameters) else Parameters(params)
 
@@ -102,7 +102,7 @@ class Traced:
             if not _ours(function):
                 read(function, outside)
         self._recipe = Recipe(kind, functions, spaces, settings, self._supply.layout.key, tuple(outside.items()))
-        self.frozen = {name: value for name, value in outside.items() if isinstance(value, NUMBERS)}
+        self.frozen: dict[str, Any] = {name: value for name, value in outside.items() if isinstance(value, NUMBERS)}
         self._function = shared(self._recipe, make)
 
     def __repr__(self) -> str:
@@ -174,7 +174,7 @@ def _again(cls: type[Traced], sent: tuple[Any, ...], names: tuple[str, ...], res
 
 
 def read(function: Any, into: dict[str, Any]) -> None:
-    """Add the numbers that a function reads from globals, closures and their attributes; an object where one is unclear.
+    """Add the numbers that a function reads from globals, closures and their attributes; an object for what is unclear.
 
     Example:
         >>> drag = 0.25
@@ -215,15 +215,16 @@ def _ours(function: Any) -> bool:
 
 
 def _numbers(name: str, value: Any, attributes: list[str]) -> dict[str, Any]:
-    """What is known of a value: itself where it is a number, numbers among its attributes, else nothing or an object."""
+    """What is known of a value: itself if it is a number, the numbers among its attributes, nothing, or an object."""
     if isinstance(value, (*NUMBERS, str, bytes, type(None))):
         return {name: value} if _hashable(value) else {name: object()}
     if isinstance(value, np.ndarray):
-        return {name: (value.shape, value.tobytes())}
+        array: Any = value
+        return {name: (array.shape, array.tobytes())}
     if isinstance(value, (list, dict, set)):
         return {name: repr(cast(Any, value))}
-    owned = vars(value) if hasattr(value, "__dict__") else {}
-    inside = {f"{name}.{a}": owned[a] for a in attributes if a in owned}
+    owned: dict[str, Any] = vars(value) if hasattr(value, "__dict__") else {}
+    inside: dict[str, Any] = {f"{name}.{a}": owned[a] for a in attributes if a in owned}
     return {key: v for key, v in inside.items() if isinstance(v, NUMBERS) and _hashable(v)}
 
 

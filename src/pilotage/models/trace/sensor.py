@@ -1,4 +1,4 @@
-"""Sensors written once: a function of scalar components from which reading, residual, Jacobians and noise are derived."""
+"""Sensors written once: reading, residual, Jacobians and noise derived from one function of scalar components."""
 
 from __future__ import annotations
 
@@ -56,7 +56,8 @@ class TracedSensor(Traced, Sensor):
         super().__init__(
             body, needs=needs, reading=reading, context=context, params=params, noise=noise, reads=reads, state=state
         )
-        self.needs, self.reading, self.context = needs, reading, context
+        self.needs, self.reading = needs, reading
+        self.context: Space = context  # pyright: ignore[reportIncompatibleVariableOverride]
         self.state = needs if state is None else state
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)

@@ -87,7 +87,7 @@ class TracedTask(Traced, Task):
         self.horizon = whole(horizon, f"horizon of {self.name}", 1)
         for role, function in (("references", references), ("done", done)):
             if function is not None and not callable(function):
-                raise ModelError(f"{role} of {self.name} is {function!r}; a function was expected")
+                raise ModelError(f"{role} of {self.name} must be a function, not {function!r}")
         if references is not None and not stage.size:
             raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
         self._references, self._done = references, done
@@ -175,14 +175,13 @@ class TracedTask(Traced, Task):
         with told(self.name, x=[self.state.names[i] for i in self._taken], u=self.action.names):
             stage = self._body(picked, u, *more)
             end = 0.0 if terminal is None else terminal(picked, *more)
-            kept = [] if constraint is None else constraint(picked, u, *more)
-            l = self._cost(graph, stage, settings["weights"], p, self.name, "l", squares)
-            T = self._cost(
-                graph, end, settings["terminal_weights"], p, f"the terminal cost of {self.name}", "T", squares
-            )
+            kept: Any = [] if constraint is None else constraint(picked, u, *more)
+            cost = self._cost(graph, stage, settings["weights"], p, self.name, "l", squares)
+            name = f"the terminal cost of {self.name}"
+            last = self._cost(graph, end, settings["terminal_weights"], p, name, "T", squares)
             g = [graph.lift(e) for e in (kept if is_row(kept) else [kept])]
         inputs = {"x": Input(self.state, x), "u": Input(self.action, u), "r": Input(None, r)}
-        values = {"l": Value(None, [l], ()), "T": Value(None, [T], ()), "g": vector(g)}
+        values = {"l": Value(None, [cost], ()), "T": Value(None, [last], ()), "g": vector(g)}
         return Function(TASK, self.name, graph, inputs, values, squares)
 
     def _cost(
@@ -241,7 +240,7 @@ class TaskFamily(Family[TracedTask]):
         reads: str | Sequence[str] | None = None,
         **params: Any,
     ) -> TracedTask:
-        settings = {**self._declared, "needs": self._declared["state"], "state": None}
+        settings: dict[str, Any] = {**self._declared, "needs": self._declared["state"], "state": None}
         return TracedTask(
             self.__wrapped__, **settings, params=self.values(params, unnamed), reads=names_read(reads),
             references=references, done=done, initial=initial, dt=dt, horizon=horizon,
