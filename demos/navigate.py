@@ -129,12 +129,12 @@ class Robot:
 
     def valid(self, plan: Plan, belief: Any) -> bool:
         """Whether it leads to the goal, the way ahead is clear, and the robot is on it."""
-        if not self.sure or self.again or plan.path is None:
+        if not self.sure or self.again or plan.xs is None:
             return False
-        if np.hypot(*(plan.path[-1, :2] - self.goal)) > self.grid.resolution:
+        if np.hypot(*(plan.xs[-1, :2] - self.goal)) > self.grid.resolution:
             return False
-        away = np.hypot(*(plan.path[:, :2] - belief.estimate.mean[:2]).T)
-        ahead = plan.path[int(away.argmin()) :][:60, :2]
+        away = np.hypot(*(plan.xs[:, :2] - belief.estimate.mean[:2]).T)
+        ahead = plan.xs[int(away.argmin()) :][:60, :2]
         return bool(away.min() < 0.6 and (self.near.at(ahead) > self.radius).all())
 
     # act
@@ -194,7 +194,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
 
     def record(known: Any) -> None:
         rows.append((t, info["pose"], known.estimate.mean, known.estimate.cov, robot.sure, robot.scan))
-        plans.append(robot.agent.plan.path if robot.agent.plan is not None and robot.sure else None)
+        plans.append(robot.agent.plan.xs if robot.agent.plan is not None and robot.sure else None)
         clouds.append(known.particles.points[:: max(1, len(known.particles.points) // 1000)].astype(np.float32))
 
     # Without a terminal there is no live line.

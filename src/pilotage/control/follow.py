@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.errors import ShapeError
+from ..core.plan import Plan
 from ..core.raster import Raster
-from ..core.results import Plan
 from ..core.settings import positive
 from ..core.space import Space
 from ..models import TracedTask, task
@@ -105,8 +105,7 @@ def clearance(grid: Any) -> Raster:
         return grid
     if not hasattr(grid, "distance_field"):
         raise ShapeError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
-    real = getattr(grid, "original", None) or grid
-    return real.distance_field()
+    return grid.distance_field()
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.arrays import numbers
 from ..core.errors import ShapeError
-from ..core.results import Plan
+from ..core.plan import Plan
 from ..core.space import Space
 from ..models.trace import driver
 

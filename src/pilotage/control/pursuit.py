@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
-from ..core.results import Action, ActionStatus, Plan
+from ..core.plan import Plan
+from ..core.results import Action, ActionStatus
 from ..core.sensor import find
 from ..core.settings import number, positive
 from ..core.space import Space

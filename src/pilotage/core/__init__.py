@@ -26,8 +26,12 @@ from .particles import Particles as Particles
 from .parts import Angle as Angle
 from .parts import Part as Part
 from .parts import Real as Real
+from .plan import Plan as Plan
+from .plan import PlanStatus as PlanStatus
 from .poses import SE2 as SE2
 from .poses import SE3 as SE3
+from .problem import EdgeConstraint as EdgeConstraint
+from .problem import Problem as Problem
 from .protocols import Controller as Controller
 from .protocols import Estimator as Estimator
 from .protocols import Filter as Filter
@@ -38,8 +42,6 @@ from .raster import Raster as Raster
 from .results import Action as Action
 from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
-from .results import Plan as Plan
-from .results import PlanStatus as PlanStatus
 from .results import Update as Update
 from .rotations import Quaternion as Quaternion
 from .sensor import Sensor as Sensor
@@ -60,6 +62,7 @@ __all__ = [
     "Controller",
     "CovarianceError",
     "Dynamics",
+    "EdgeConstraint",
     "Estimator",
     "Filter",
     "FilterRun",
@@ -78,6 +81,7 @@ __all__ = [
     "Plan",
     "PlanStatus",
     "Planner",
+    "Problem",
     "Quaternion",
     "Raster",
     "Real",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -94,58 +94,6 @@ class DeferredUpdate(Update):
         self._make = make
         self._packed = packed
         self.accepted = accepted
-
-
-class PlanStatus(enum.Enum):
-    """How a planning query ended."""
-
-    SOLVED = "solved"
-    NO_PATH = "no path"
-    INVALID = "invalid"
-    BUDGET = "budget spent"
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A path, or the reason why there is none.
-
-    A plan is true where it is solved: ``if plan: ...`` asks what ``plan.ok`` does.
-
-    Attributes:
-        status: how the query ended.
-        ok: True when `path` leads from the start to the goal.
-        path: states from start to goal, shape ``(K, n)`` in world units, or None.
-        cost: cost of the path; infinity when there is none.
-        lower_bound: no path can be cheaper than this.
-        reason: one sentence, empty when solved ("start is in collision by 0.12 m").
-        stats: what it took: ``expansions``, ``seconds`` and whatever else the planner counts.
-        seed: the seed that replays the query; None for deterministic planners and running generators.
-
-    Example:
-        >>> print(Plan(PlanStatus.NO_PATH, reason="the goal is in another component"))
-        no path: the goal is in another component
-    """
-
-    status: PlanStatus
-    path: Array | None = None
-    cost: float = float("inf")
-    lower_bound: float = 0.0
-    reason: str = ""
-    stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
-    seed: int | None = None
-
-    def __str__(self) -> str:
-        if self.path is None:
-            return f"{self.status.value}: {self.reason}"
-        return f"{self.status.value}: cost {self.cost:.4g} over {len(self.path)} waypoints"
-
-    @property
-    def ok(self) -> bool:
-        """True when `path` leads from the start to the goal."""
-        return self.status is PlanStatus.SOLVED
-
-    def __bool__(self) -> bool:
-        return self.ok
 
 
 class ActionStatus(enum.Enum):
