@@ -136,8 +136,8 @@ class ILQR(RecedingHorizon):
         >>> from pilotage.models import unicycle
         >>> robot = unicycle()
         >>> plan = ILQR(robot, reach(robot, [2.0, 1.0, 0.0]), horizon=40).solve([0.0, 0.0, 0.0])
-        >>> plan.status, bool(np.abs(plan.xs[-1] - [2.0, 1.0, 0.0]).max() < 0.1)
-        (<ActionStatus.SOLVED: 'solved'>, True)
+        >>> plan.ok, bool(np.abs(plan.xs[-1] - [2.0, 1.0, 0.0]).max() < 0.1)
+        (True, True)
     """
 
     def __init__(

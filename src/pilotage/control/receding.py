@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
+from ..core.plan import Plan, PlanStatus
 from ..core.results import Action, ActionStatus
 from ..core.settings import instance, number, positive, whole
 from ..core.space import Space
@@ -203,25 +204,32 @@ class RecedingHorizon:
         spent = time.perf_counter() - begun
         return Action(self._last.copy(), found.status, found.us.copy(), found.cost, spent, found.reason)
 
-    def solve(self, belief_or_state: Any, t: float = 0.0, us: ArrayLike | None = None) -> Solution:
+    def solve(self, belief_or_state: Any, t: float = 0.0, us: ArrayLike | None = None) -> Plan:
         """The plan from a state, as an episode of its own that leaves the controller as it is.
+
+        Its status is SOLVED, BUDGET (usable, but the solver has not converged) or NO_PATH; `reason` says why.
 
         Args:
             belief_or_state: where it starts.
             t: when, for references that depend on it [s].
             us: actions ``(T, m)`` to begin with; default: the action `brake`.
         """
-        problem = self.problem
-        x = state_of(belief_or_state, problem.dynamics.state)
-        lost = broken(x, problem.dynamics.state)
+        problem, space = self.problem, self.problem.dynamics.state
+        x = state_of(belief_or_state, space)
         begin = np.tile(self.brake, (problem.steps, 1)) if us is None else problem.action.check(us, "us")
         if begin.shape != (problem.steps, problem.action.size):
             raise ShapeError(f"us has shape {begin.shape}; expected ({problem.steps}, {problem.action.size})")
+        if lost := broken(x, space):
+            return Plan(PlanStatus.INVALID, reason=lost)
+        rows, _ = references_of(self.task, x, t, problem.steps, None)
         begin = np.array(problem.action.clip(begin), order="C")
-        if lost:
-            return Solution(begin, status=ActionStatus.FALLBACK, reason=lost)
-        rows, _ = references_of(self.task, x, t, self.problem.steps, None)
-        return self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows)[1]
+        _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows)
+        if found.status is ActionStatus.FALLBACK:
+            return Plan(PlanStatus.NO_PATH, reason=found.reason, stats=found.stats)
+        xs = problem.dynamics.rollout(x, found.us, problem.dt) if found.xs is None else found.xs
+        status = PlanStatus.SOLVED if found.status is ActionStatus.SOLVED else PlanStatus.BUDGET
+        ts = t + problem.dt * np.arange(problem.steps + 1)
+        return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
 
     def _advance(self, t: float | None) -> float:
         """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action.
