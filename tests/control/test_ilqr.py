@@ -104,7 +104,9 @@ def test_ends_where_the_cost_is_stationary(name: str) -> None:
         for j in range(model.action.size):
             e = np.zeros_like(found.us)
             e[t, j] = h
-            slope = (objective(model, mounted, x, found.us + e, dt) - objective(model, mounted, x, found.us - e, dt)) / (2 * h)
+            slope = (
+                objective(model, mounted, x, found.us + e, dt) - objective(model, mounted, x, found.us - e, dt)
+            ) / (2 * h)
             u = found.us[t, j]
             if low[j] < u < high[j]:
                 assert abs(slope) < 1e-3 * scale

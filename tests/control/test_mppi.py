@@ -346,7 +346,9 @@ def test_what_references_remember_is_handed_on() -> None:
     assert drive.carry == 0
 
 
-@task(state=LINE, action=PUSH, constraint=lambda x, u, p, m: m.where(x[0] > 5.0, m.sqrt(-1.0 - x[0] * x[0]), x[0] - 1.0))
+@task(
+    state=LINE, action=PUSH, constraint=lambda x, u, p, m: m.where(x[0] > 5.0, m.sqrt(-1.0 - x[0] * x[0]), x[0] - 1.0)
+)
 def forward(x: Any, u: Any, p: Any, m: Any) -> Any:
     return -x[0]
 

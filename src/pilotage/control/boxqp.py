@@ -7,6 +7,7 @@ from typing import Any
 
 from ..models.trace import driver
 
+
 @driver
 def cholesky(A: Any, L: Any, n: int) -> bool:
     """``L L' = A`` for the leading n rows of both; False when A is not positive definite."""

@@ -329,9 +329,7 @@ def solve(
                 alpha = 1.0
                 for _ in range(STEPS):
                     ys[0] = xs[0]
-                    new = forward(
-                        code, xs, us, feed, K, alpha, rows, dt, p, c, limits, multipliers, weight, ys, vs, w
-                    )
+                    new = forward(code, xs, us, feed, K, alpha, rows, dt, p, c, limits, multipliers, weight, ys, vs, w)
                     expected = -(alpha * gain[0] + alpha * alpha * gain[1])
                     if cost - new >= 1e-4 * expected and cost > new:
                         found = True

@@ -183,9 +183,9 @@ def place(points: Any, s: Any, at: float, i: int) -> Any:
 def paced(
     points: Any, s: Any, begin: float, speed: float, decel: float, dt: float, chord: float, rows: Any
 ) -> None:  # fmt: skip
-    """Fill rows (x, y, cos yaw, sin yaw, metres left), one each `dt` from arc length `begin` on, slowing down towards the end.
+    """Fill rows (x, y, cos yaw, sin yaw, metres left), one each `dt` from arc length `begin` on.
 
-    The direction is that of the chord of the given length around the point.
+    The speed falls towards the end. The direction is that of the chord of the given length around the point.
     """
     length = s[-1]
     half = min(0.5 * chord, 0.5 * length)

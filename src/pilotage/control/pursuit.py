@@ -17,8 +17,8 @@ from ..core.results import Action, ActionStatus
 from ..core.sensor import find
 from ..core.settings import number, positive
 from ..core.space import Space
-from .path import Path, Progress, sighted
 from ._states import broken, state_of
+from .path import Path, Progress, sighted
 
 Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]

@@ -136,10 +136,11 @@ class Simulation:
         if x.ndim == 1:
             rows, carry = references_of(self.task, x, float(t), 0, carry)
             return rows[0], carry
-        if self.task.stage is None or not self.task.stage.size:
+        size = 0 if self.task.stage is None else self.task.stage.size
+        if not size:
             return np.zeros((len(x), 0)), carry
         pairs = [self.refer(one, when, each) for one, when, each in zip(x, t, carry, strict=True)]
-        return np.stack([r for r, _ in pairs]), [each for _, each in pairs]
+        return np.reshape([r for r, _ in pairs], (len(x), size)), [each for _, each in pairs]
 
     def cost(self, x: Array, u: Array, r: Array) -> Array:
         """Cost ``(...)`` of the tick that starts in `x`."""
