@@ -22,6 +22,22 @@ STEPS = 12
 
 
 @driver
+def copy(a: Any, b: Any) -> None:
+    """a = b, for matrices. Loops compile in a fraction of the time that numba takes for slices."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j] = b[i, j]
+
+
+@driver
+def clear(a: Any) -> None:
+    """a = 0, for matrices."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j] = 0.0
+
+
+@driver
 def augmented(g: Any, multipliers: Any, weight: float) -> float:
     """``sum (max(0, lambda + w g)^2 - lambda^2) / 2w``: what an augmented Lagrangian charges for a constraint.
 
@@ -36,20 +52,10 @@ def augmented(g: Any, multipliers: Any, weight: float) -> float:
 
 
 @driver
-def stage(code: Any, x: Any, u: Any, r: Any, dt: Any, p: Any, c: Any, y: Any, w: Any) -> float:
-    """Cost of action u in state x; y becomes the state that it leads to."""
-    call(code[2], x, u, r, c, w)
-    cost = w[0]
-    call(code[0], x, u, dt, p, y)
-    return cost
-
-
-@driver
-def forward(
-    code: Any, xs: Any, us: Any, k: Any, K: Any, alpha: float, rows: Any, dt: Any, p: Any, c: Any, limits: Any,
-    multipliers: Any, weight: float, ys: Any, vs: Any, w: Any,
-) -> float:  # fmt: skip
+def forward(models: Any, stages: Any, xs: Any, us: Any, k: Any, K: Any, alpha: float, ys: Any, vs: Any, w: Any) -> float:
     """Follow ``v_t = clip(u_t + alpha k_t + K_t (y_t (-) x_t))`` from y_0; returns the cost, constraints included."""
+    code, dt, p, c = models
+    rows, limits, multipliers, weight = stages
     T, m = us.shape
     dx, out = w[0], w[1]
     total = 0.0
@@ -60,7 +66,9 @@ def forward(
             for i in range(K.shape[2]):
                 v += K[t, j, i] * dx[i]
             vs[t, j] = min(max(v, limits[0, j]), limits[1, j])
-        total += stage(code, ys[t], vs[t], rows[t], dt, p, c, ys[t + 1], out)
+        call(code[2], ys[t], vs[t], rows[t], c, out)
+        total += out[0]
+        call(code[0], ys[t], vs[t], dt, p, ys[t + 1])
         if multipliers.shape[1] > 0:
             call(code[4], ys[t + 1], vs[t], rows[t + 1], c, out)
             total += augmented(out, multipliers[t], weight)
@@ -69,22 +77,10 @@ def forward(
 
 
 @driver
-def total(code: Any, xs: Any, us: Any, rows: Any, c: Any, w: Any) -> float:
-    """Cost of a plan, without what constraints are charged."""
-    T = len(us)
-    call(code[7], xs[T], us[T - 1], rows[T], c, w)
-    cost = w[0]
-    for t in range(T):
-        call(code[2], xs[t], us[t], rows[t], c, w)
-        cost += w[0]
-    return cost
-
-
-@driver
-def expand(
-    code: Any, xs: Any, us: Any, rows: Any, dt: Any, p: Any, c: Any, moves: Any, costs: Any, bounds: Any, end: Any
-) -> None:
+def expand(models: Any, rows: Any, xs: Any, us: Any, derivatives: Any) -> None:
     """Derivatives along a plan: of the dynamics, the cost, the constraint, and the terminal cost."""
+    code, dt, p, c = models
+    moves, costs, bounds, end = derivatives
     T = len(us)
     for t in range(T):
         call(code[1], xs[t], us[t], dt, p, moves[t])
@@ -120,8 +116,7 @@ def charge(bound: Any, multipliers: Any, weight: float, Vx: Any, Vxx: Any, Qu: A
 
 
 @driver
-def quadratize(move: Any, cost: Any, n: int, Vx: Any, Vxx: Any, Gux: Any, Qx: Any, Qu: Any, Qxx: Any, Qux: Any,
-               Quu: Any, VF: Any, VB: Any) -> None:  # fmt: skip
+def quadratize(move: Any, cost: Any, n: int, Vx: Any, Vxx: Any, Gux: Any, q: Any, VF: Any, VB: Any) -> None:
     """The quadratic Q of one step, out of V after it.
 
     ::
@@ -130,6 +125,7 @@ def quadratize(move: Any, cost: Any, n: int, Vx: Any, Vxx: Any, Gux: Any, Qx: An
         Qu += lu  + B' Vx          Quu += luu + B' Vxx B + B' Gux' + Gux B        G: the constraint's share of Q
         Qux = lux + B' Vxx F + Gux F
     """
+    Qx, Qu, Qxx, Qux, Quu = q
     d, m = len(Qx), len(Qu)
     F, B = move[n : n + d * d].reshape(d, d), move[n + d * d :].reshape(d, m)
     lx, lu = cost[1 : 1 + d], cost[1 + d : 1 + d + m]
@@ -175,11 +171,33 @@ def quadratize(move: Any, cost: Any, n: int, Vx: Any, Vxx: Any, Gux: Any, Qx: An
             Quu[i, j] += s
 
 
-@driver(heap=True)
-def backward(
-    n: int, us: Any, moves: Any, costs: Any, bounds: Any, end: Any, limits: Any, multipliers: Any, weight: float,
-    mu: float, k: Any, K: Any, gain: Any,
-) -> bool:  # fmt: skip
+@driver
+def steepen(t: int, us: Any, limits: Any, mu: float, q: Any, box: Any, k: Any, K: Any) -> bool:
+    """Gains of one step: k by a quadratic program within the limits, K among the actions that these leave free."""
+    _, Qu, _, Qux, Quu = q
+    H, low, high, column, free, w = box
+    m, d = Qux.shape
+    for i in range(m):
+        low[i], high[i] = limits[0, i] - us[t, i], limits[1, i] - us[t, i]
+        for j in range(m):
+            H[i, j] = 0.5 * (Quu[i, j] + Quu[j, i]) + (mu if i == j else 0.0)
+        k[i] = 0.0
+    count = box_qp(H, Qu, low, high, k, free, w)
+    for i in range(m):
+        if not math.fabs(k[i]) < math.inf:
+            return False
+    clear(K)
+    for i in range(d):
+        for a in range(count):
+            column[a] = -Qux[free[a], i]
+        cholesky_solve(w, column, count)
+        for a in range(count):
+            K[free[a], i] = column[a]
+    return count >= 0
+
+
+@driver
+def backward(n: int, us: Any, derivatives: Any, stages: Any, mu: float, k: Any, K: Any, gain: Any, scratch: Any) -> bool:
     """Gains k and K from the end of the plan to its beginning; False where Quu + mu I is not positive definite.
 
     `gain` becomes the linear and the quadratic part of the expected change of the cost, ``a g0 + a^2 g1`` at step a.
@@ -187,38 +205,31 @@ def backward(
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014, equations 5 to
     11 and section IV; mu is added to the diagonal of Quu, as in Levenberg and Marquardt's method.
     """
-    T, m = us.shape
-    d = K.shape[2]
-    Vx, Vxx = end[1 : 1 + d].copy(), end[1 + d :].copy().reshape(d, d)
-    Qx, Qu, Qxx, Qux, Quu = np.empty(d), np.empty(m), np.empty((d, d)), np.empty((m, d)), np.empty((m, m))
-    Gux, VF, VB, H, w = np.empty((m, d)), np.empty((d, d)), np.empty((d, m)), np.empty((m, m)), np.empty((2 * m + 3, m))
-    low, high, column, free = np.empty(m), np.empty(m), np.empty(m), np.empty(m, dtype=np.int64)
-    gain[:] = 0.0
+    moves, costs, bounds, end = derivatives
+    _, limits, multipliers, weight = stages
+    T, m, d = K.shape
+    (Vx, Vxx, Gux, VF, VB), q, box = scratch
+    gain[0], gain[1] = 0.0, 0.0
+    for i in range(d):
+        Vx[i] = end[1 + i]
+        for j in range(d):
+            Vxx[i, j] = end[1 + d + i * d + j]
     for t in range(T - 1, -1, -1):
-        Qu[:], Quu[:], Gux[:] = 0.0, 0.0, 0.0
-        if bounds.shape[1] > 0:
-            charge(bounds[t], multipliers[t], weight, Vx, Vxx, Qu, Quu, Gux)
-        quadratize(moves[t], costs[t], n, Vx, Vxx, Gux, Qx, Qu, Qxx, Qux, Quu, VF, VB)
         for i in range(m):
-            low[i], high[i] = limits[0, i] - us[t, i], limits[1, i] - us[t, i]
-            for j in range(m):
-                H[i, j] = 0.5 * (Quu[i, j] + Quu[j, i]) + (mu if i == j else 0.0)
-        count = box_qp(H, Qu, low, high, k[t], free, w)
-        if count < 0 or not math.isfinite(k[t].sum()):
+            q[1][i] = 0.0
+        clear(q[4])
+        clear(Gux)
+        if bounds.shape[1] > 0:
+            charge(bounds[t], multipliers[t], weight, Vx, Vxx, q[1], q[4], Gux)
+        quadratize(moves[t], costs[t], n, Vx, Vxx, Gux, q, VF, VB)
+        if not steepen(t, us, limits, mu, q, box, k[t], K[t]):
             return False
-        K[t] = 0.0
-        for i in range(d):
-            for a in range(count):
-                column[a] = -Qux[free[a], i]
-            cholesky_solve(w, column, count)
-            for a in range(count):
-                K[t, free[a], i] = column[a]
-        value_before(k[t], K[t], Qx, Qu, Qxx, Qux, Quu, Vx, Vxx, gain)
+        value_before(k[t], K[t], q, Vx, Vxx, gain)
     return True
 
 
 @driver
-def value_before(k: Any, K: Any, Qx: Any, Qu: Any, Qxx: Any, Qux: Any, Quu: Any, Vx: Any, Vxx: Any, gain: Any) -> None:
+def value_before(k: Any, K: Any, q: Any, Vx: Any, Vxx: Any, gain: Any) -> None:
     """V of a step from its Q and gains.
 
     ::
@@ -227,6 +238,7 @@ def value_before(k: Any, K: Any, Qx: Any, Qu: Any, Qxx: Any, Qux: Any, Quu: Any,
         Vxx = Qxx + K' Quu K + K' Qux + Qux' K
         g0 += k' Qu,   g1 += k' Quu k / 2
     """
+    Qx, Qu, Qxx, Qux, Quu = q
     m, d = K.shape
     for i in range(d):
         Vx[i] = Qx[i]
@@ -251,116 +263,156 @@ def value_before(k: Any, K: Any, Qx: Any, Qu: Any, Qxx: Any, Qux: Any, Quu: Any,
 
 
 @driver
-def violation(code: Any, xs: Any, us: Any, rows: Any, c: Any, multipliers: Any, weight: float, w: Any) -> float:
-    """Largest value of the constraint along a plan; the multipliers become ``max(0, lambda + w g)``."""
-    worst = -math.inf
-    for t in range(len(us)):
+def descend(n: int, most: int, tolerance: float, models: Any, stages: Any, plan: Any, derivatives: Any, memory: Any) -> Any:
+    """Sweep backward and forward until nothing is left to gain; how it ended, the cost, how many sweeps, what was left.
+
+    The regularisation mu grows where Quu is not positive definite or no step leads down, and shrinks where one does.
+    """
+    xs, us, K = plan
+    ys, vs, k, gain, w, scratch = memory
+    rows = stages[0]
+    copy_states(ys, xs)
+    cost = forward(models, stages, xs, us, k, K, 0.0, ys, vs, w)
+    copy(xs, ys)
+    copy(us, vs)
+    if not math.fabs(cost) < math.inf:
+        return DIVERGED, cost, 0, math.nan
+    mu, factor, fresh, left = 0.0, 1.0, True, math.nan
+    for sweep in range(most):
+        if fresh:
+            expand(models, rows, xs, us, derivatives)
+        good = backward(n, us, derivatives, stages, mu, k, K, gain, scratch)
+        left = -(gain[0] + gain[1])
+        done = good and left <= tolerance * math.fabs(cost)
+        if done and mu <= LEAST_MU:
+            return CONVERGED, cost, sweep + 1, left
+        new = math.inf
+        if good and not done:
+            new = search(models, stages, plan, memory, cost)
+        fresh = new < math.inf
+        if fresh:
+            cost = new
+            copy(xs, ys)
+            copy(us, vs)
+        if fresh or done:
+            factor = min(0.5, 0.5 * factor)
+            mu = mu * factor if mu * factor >= LEAST_MU else 0.0
+        elif good and left <= 1e-10 * math.fabs(cost):
+            return CONVERGED, cost, sweep + 1, left  # rounding hides what is left
+        else:
+            factor = max(2.0, 2.0 * factor)
+            mu = max(LEAST_MU, mu * factor)
+            if mu > MOST_MU:
+                return STUCK, cost, sweep + 1, left
+    return UNFINISHED, cost, most, left
+
+
+@driver
+def search(models: Any, stages: Any, plan: Any, memory: Any, cost: float) -> float:
+    """The cost of the first step, of 1, 1/2, 1/4, ..., that lowers it enough; infinite when there is none."""
+    xs, us, K = plan
+    ys, vs, k, gain, w, _ = memory
+    alpha = 1.0
+    for _ in range(STEPS):
+        new = forward(models, stages, xs, us, k, K, alpha, ys, vs, w)
+        expected = -(alpha * gain[0] + alpha * alpha * gain[1])
+        if cost - new >= 1e-4 * expected and new < cost:
+            return new
+        alpha *= 0.5
+    return math.inf
+
+
+@driver
+def copy_states(ys: Any, xs: Any) -> None:
+    """All of both is the first state of `xs`: there is no plan to deviate from yet."""
+    for t in range(xs.shape[0]):
+        for i in range(xs.shape[1]):
+            ys[t, i] = xs[0, i]
+            xs[t, i] = xs[0, i]
+
+
+@driver
+def violation(models: Any, rows: Any, xs: Any, us: Any, multipliers: Any, weight: float, w: Any) -> Any:
+    """Largest value of the constraint along a plan, and its cost; the multipliers become ``max(0, lambda + w g)``."""
+    code, _, _, c = models
+    worst, T = -math.inf, len(us)
+    call(code[7], xs[T], us[T - 1], rows[T], c, w)
+    cost = w[0]
+    for t in range(T):
+        call(code[2], xs[t], us[t], rows[t], c, w)
+        cost += w[0]
         call(code[4], xs[t + 1], us[t], rows[t + 1], c, w)
         for i in range(multipliers.shape[1]):
             worst = w[i] if not w[i] <= worst else worst
             multipliers[t, i] = max(0.0, multipliers[t, i] + weight * w[i])
-    return worst
+    return worst, cost
 
 
-SOLVE = (
-    "i8(i8[::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1], f8[:,::1], "
-    "f8[:,::1], f8[::1], f8[::1])"
+MODELS = "Tuple((i8[::1], f8[::1], f8[::1], f8[::1]))"
+PLAN = "Tuple((f8[:,::1], f8[:,::1], f8[:,:,::1]))"
+DERIVATIVES = "Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1]))"
+SCRATCH = (
+    "Tuple((Tuple((f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])), "
+    "Tuple((f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1])), "
+    "Tuple((f8[:,::1], f8[::1], f8[::1], f8[::1], i8[::1], f8[:,::1]))))"
 )
+MEMORY = f"Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], {SCRATCH}))"
+SOLVE = f"i8(i8, {MODELS}, {PLAN}, f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], {DERIVATIVES}, {MEMORY})"
 
 
-@driver(SOLVE, heap=True, nogil=True)
+def memory_for(T: int, n: int, d: int, m: int, k: int) -> tuple[Any, Any]:
+    """The last two arguments of `solve`, for T steps, a state of n numbers and dim d, m actions and k constraints."""
+    e = np.empty
+    derivatives = (
+        e((T, n + d * d + d * m)), e((T, 1 + d + m + d * d + d * m + m * m)), e((T, k + k * d + k * m)),
+        e(1 + d + d * d),
+    )  # fmt: skip
+    value, q = (e(d), e((d, d)), e((m, d)), e((d, d)), e((d, m))), (e(d), e(m), e((d, d)), e((m, d)), e((m, m)))
+    box = e((m, m)), e(m), e(m), e(m), e(m, dtype=np.int64), e((2 * m + 3, m))
+    return derivatives, (e((T + 1, n)), e((T, m)), e((T, m)), e(2), e((2, max(d, k, 1))), (value, q, box))
+
+
+@driver(SOLVE, nogil=True)
 def solve(
-    code: Any, sizes: Any, xs: Any, us: Any, K: Any, rows: Any, dt: Any, p: Any, c: Any, limits: Any, multipliers: Any,
-    settings: Any, report: Any,
+    n: int, models: Any, plan: Any, rows: Any, limits: Any, multipliers: Any, settings: Any, report: Any,
+    derivatives: Any, memory: Any,
 ) -> int:  # fmt: skip
-    """Improve the plan `us` from the state ``xs[0]`` until it is a local minimum.
+    """Improve a plan until it is a local minimum.
 
     Args:
-        code: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx.
-        sizes: numbers of a state, most numbers that any of the codes writes.
-        xs: states (T+1, n), of which the first is given; become those of the plan.
-        us: actions (T, m), within the limits; become the plan.
-        K: becomes the feedback gains (T, m, d).
+        n: numbers of a state.
+        models: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx.
+            Then seconds a step, parameters of dynamics and task.
+        plan: states (T+1, n), of which the first is given; actions (T, m), within the limits; feedback gains (T, m, d).
+            They become those of the improved plan.
         rows: references (T+1, nr).
-        dt, p, c: seconds a step, parameters of dynamics and task.
         limits: lowest and highest action (2, m).
         multipliers: of the constraint (T, k), of an augmented Lagrangian.
-        settings: iterations, tolerance of the cost (relative), tolerance of the constraint, first weight of it.
-        report: becomes cost, iterations, largest violation, expected decrease.
+        settings: sweeps, tolerance of the cost (relative), tolerance of the constraint, first weight of it.
+        report: becomes cost, sweeps, largest violation, expected decrease.
+        derivatives, memory: see `memory_for`.
 
     Returns:
         CONVERGED, UNFINISHED, STUCK, DIVERGED or VIOLATED.
     """
-    T, m = us.shape
-    d, k = K.shape[2], multipliers.shape[1]
-    n, most = sizes[0], sizes[1]
-    moves, costs = np.empty((T, n + d * d + d * m)), np.empty((T, 1 + d + m + d * d + d * m + m * m))
-    bounds, end, w = np.empty((T, k + k * d + k * m)), np.empty(1 + d + d * d), np.empty((2, most))
-    ys, vs, feed, gain = np.empty_like(xs), np.empty_like(us), np.zeros((T, m)), np.zeros(2)
-    weight, worst, spent, status = settings[3], 0.0, 0, UNFINISHED
-    K[:] = 0.0
+    xs, us, K = plan
+    weight, spent, before = settings[3], 0, math.inf
     while True:
-        ys[0] = xs[0]
-        xs[:] = xs[0]  # there is no plan to deviate from yet
-        cost = forward(code, xs, us, feed, K, 0.0, rows, dt, p, c, limits, multipliers, weight, ys, vs, w)
-        xs[:], us[:] = ys, vs
-        if not math.fabs(cost) < math.inf:
-            report[0], report[1], report[2], report[3] = cost, spent, math.nan, math.nan
-            return DIVERGED
-        status = UNFINISHED
-        mu, factor, fresh = 0.0, 1.0, True
-        while spent < settings[0]:
-            spent += 1
-            if fresh:
-                expand(code, xs, us, rows, dt, p, c, moves, costs, bounds, end)
-            fresh = False
-            feed[:] = 0.0
-            good = backward(n, us, moves, costs, bounds, end, limits, multipliers, weight, mu, feed, K, gain)
-            small = settings[1] * math.fabs(cost)
-            if good and -(gain[0] + gain[1]) <= small:
-                if mu <= LEAST_MU:
-                    status = CONVERGED
-                    break
-                factor = min(0.5, 0.5 * factor)
-                mu = mu * factor if mu * factor >= LEAST_MU else 0.0
-                continue
-            found = False
-            if good:
-                alpha = 1.0
-                for _ in range(STEPS):
-                    ys[0] = xs[0]
-                    new = forward(code, xs, us, feed, K, alpha, rows, dt, p, c, limits, multipliers, weight, ys, vs, w)
-                    expected = -(alpha * gain[0] + alpha * alpha * gain[1])
-                    if cost - new >= 1e-4 * expected and cost > new:
-                        found = True
-                        break
-                    alpha *= 0.5
-            if found:
-                cost = new
-                xs[:], us[:] = ys, vs
-                fresh = True
-                factor = min(0.5, 0.5 * factor)
-                mu = mu * factor if mu * factor >= LEAST_MU else 0.0
-                continue
-            if good and -(gain[0] + gain[1]) <= 1e-10 * math.fabs(cost):
-                status = CONVERGED  # rounding hides what is left
-                break
-            factor = max(2.0, 2.0 * factor)
-            mu = max(LEAST_MU, mu * factor)
-            if mu > MOST_MU:
-                status = STUCK
-                break
-        report[0], report[1], report[2], report[3] = cost, spent, 0.0, -(gain[0] + gain[1])
-        if k == 0:
+        stages = rows, limits, multipliers, weight
+        most = int(settings[0]) - spent
+        clear(memory[2])
+        for t in range(len(us)):
+            clear(K[t])
+        status, cost, sweeps, left = descend(n, most, settings[1], models, stages, plan, derivatives, memory)
+        spent += sweeps
+        report[0], report[1], report[2], report[3] = cost, spent, math.nan, left
+        if multipliers.shape[1] == 0 or status == DIVERGED:
             return status
-        report[0] = total(code, xs, us, rows, c, w[0])
-        before = worst
-        worst = violation(code, xs, us, rows, c, multipliers, weight, w[0])
-        report[2] = worst
-        if worst <= settings[2]:
+        report[2], report[0] = violation(models, rows, xs, us, multipliers, weight, memory[4][0])
+        if report[2] <= settings[2]:
             return status
         if spent >= settings[0] or weight > 1e8:
             return VIOLATED
-        if worst > 0.25 * before or before == 0.0:
+        if report[2] > 0.25 * before:
             weight *= 10.0
-        feed[:], K[:] = 0.0, 0.0
+        before = report[2]

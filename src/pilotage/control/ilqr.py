@@ -14,7 +14,7 @@ from ..core.results import ActionStatus
 from ..core.settings import positive, whole
 from ..core.task import Task
 from ..models.trace import code_of, parameters, traced
-from .ddp import CONVERGED, DIVERGED, STUCK, VIOLATED, solve
+from .ddp import CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
 Array = NDArray[np.float64]
@@ -82,10 +82,11 @@ class Sweeps:
             code_of(dynamics.state, "minus"),
             *(code_of(task, results) for results in ("T", "T Tx Txx")),
         ]
-        self._addresses = np.array([code.address for code in self._codes], dtype=np.int64)
+        addresses = np.array([code.address for code in self._codes], dtype=np.int64)
+        self._models = addresses, np.array([problem.dt]), parameters(dynamics, problem.dt), parameters(task)
         self._k = self._codes[4].size
-        self._sizes = np.array([dynamics.state.size, max(dynamics.state.dim, self._k, 1)], dtype=np.int64)
-        self._dt, self._p, self._c = np.array([problem.dt]), parameters(dynamics, problem.dt), parameters(task)
+        state = dynamics.state
+        self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
         self._solve = solve.compiled
 
     def solve(self, x: Array, us: Array, rows: Array, settings: Array) -> tuple[int, Array, dict[str, Array]]:
@@ -94,9 +95,8 @@ class Sweeps:
         xs, plan, K = np.tile(x, (T + 1, 1)), us.copy(), np.zeros((T, m, state.dim))
         multipliers, report = np.zeros((T, self._k)), np.zeros(4)
         ended = self._solve(
-            self._addresses, self._sizes, xs, plan, K, rows, self._dt, self._p, self._c, self._limits, multipliers,
-            settings, report,
-        )  # fmt: skip
+            state.size, self._models, (xs, plan, K), rows, self._limits, multipliers, settings, report, *self._memory
+        )
         for code in self._codes[:2]:
             code.check()
         return ended, report, {"us": plan, "xs": xs, "gains": K}

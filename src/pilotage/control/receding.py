@@ -278,14 +278,14 @@ def _mounted(task: Any, dynamics: Any, who: str) -> Task:
 def _step_of(task: Task, dt: float | None) -> float:
     """Seconds a step, which are the task's own where its references are so far apart."""
     step = positive(task.dt if dt is None else dt, "dt")
-    if step != task.dt and task.stage is not None and task.stage.size:
+    if step != task.dt and task.stage.size:
         raise ModelError(f"dt is {step}, but the references of the task are {task.dt} s apart; set its dt")
     return step
 
 
-def limited(action: Space, wanted: Space | None) -> Space:
+def limited(action: Space, wanted: Space) -> Space:
     """An action space within the bounds of another one, too, where that has components of the same names."""
-    if wanted is None or wanted.names != action.names:
+    if wanted.names != action.names:
         return action
     low, high = np.maximum(action.low, wanted.low), np.minimum(action.high, wanted.high)
     tighter = (low > action.low) | (high < action.high)

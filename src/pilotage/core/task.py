@@ -34,8 +34,8 @@ class Task(ABC):
     that could be mistaken should say what it belongs to, as that of `pilotage.control.follow` holds its path.
 
     Attributes:
-        state, action: the spaces it is written for; None for a task that takes any.
-        stage: the space of the reference that each stage brings along; None or empty for costs that do not vary.
+        state, action: the spaces it is written for; empty for a task that takes any.
+        stage: the space of the reference that each stage brings along; empty for costs that do not vary.
         initial: where an episode starts; None leaves it to whoever runs it.
         dt: seconds between decisions; default 0.1.
         horizon: decisions in an episode; default 200.
@@ -50,9 +50,9 @@ class Task(ABC):
         4.0
     """
 
-    state: Space | None = None
-    action: Space | None = None
-    stage: Space | None = None
+    state: Space = Space()
+    action: Space = Space()
+    stage: Space = Space()
     initial: Belief | None = None
     dt: float = 0.1
     horizon: int = 200
@@ -103,7 +103,7 @@ def references_of(task: Task, x: Any, t: float, steps: int, carry: Any) -> tuple
     Raises:
         ModelError: when the task's own function returns something else.
     """
-    size = 0 if task.stage is None else task.stage.size
+    size = task.stage.size
     if not size:
         return np.zeros((steps + 1, 0)), carry
     answer = task.references(x, t, steps, carry)

@@ -136,7 +136,7 @@ class Simulation:
         if x.ndim == 1:
             rows, carry = references_of(self.task, x, float(t), 0, carry)
             return rows[0], carry
-        size = 0 if self.task.stage is None else self.task.stage.size
+        size = self.task.stage.size
         if not size:
             return np.zeros((len(x), 0)), carry
         pairs = [self.refer(one, when, each) for one, when, each in zip(x, t, carry, strict=True)]
