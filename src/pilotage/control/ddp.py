@@ -52,7 +52,9 @@ def augmented(g: Any, multipliers: Any, weight: float) -> float:
 
 
 @driver
-def forward(models: Any, stages: Any, xs: Any, us: Any, k: Any, K: Any, alpha: float, ys: Any, vs: Any, w: Any) -> float:
+def forward(
+    models: Any, stages: Any, xs: Any, us: Any, k: Any, K: Any, alpha: float, ys: Any, vs: Any, w: Any
+) -> float:
     """Follow ``v_t = clip(u_t + alpha k_t + K_t (y_t (-) x_t))`` from y_0; returns the cost, constraints included."""
     code, dt, p, c = models
     rows, limits, multipliers, weight = stages
@@ -197,7 +199,9 @@ def steepen(t: int, us: Any, limits: Any, mu: float, q: Any, box: Any, k: Any, K
 
 
 @driver
-def backward(n: int, us: Any, derivatives: Any, stages: Any, mu: float, k: Any, K: Any, gain: Any, scratch: Any) -> bool:
+def backward(
+    n: int, us: Any, derivatives: Any, stages: Any, mu: float, k: Any, K: Any, gain: Any, scratch: Any
+) -> bool:
     """Gains k and K from the end of the plan to its beginning; False where Quu + mu I is not positive definite.
 
     `gain` becomes the linear and the quadratic part of the expected change of the cost, ``a g0 + a^2 g1`` at step a.
@@ -263,7 +267,9 @@ def value_before(k: Any, K: Any, q: Any, Vx: Any, Vxx: Any, gain: Any) -> None:
 
 
 @driver
-def descend(n: int, most: int, tolerance: float, models: Any, stages: Any, plan: Any, derivatives: Any, memory: Any) -> Any:
+def descend(
+    n: int, most: int, tolerance: float, models: Any, stages: Any, plan: Any, derivatives: Any, memory: Any
+) -> Any:
     """Sweep backward and forward until nothing is left to gain; how it ended, the cost, how many sweeps, what was left.
 
     The regularisation mu grows where Quu is not positive definite or no step leads down, and shrinks where one does.

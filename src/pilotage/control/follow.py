@@ -17,7 +17,7 @@ from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
-from .path import Path, Progress, paced
+from .path import Path, Progress, nearest, paced
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
@@ -94,6 +94,7 @@ def follow(
     if grid is not None:
         params |= {"radius": float(radius), "margin": float(margin), "clearance": clearance(grid)}
     progress = Progress(path, ahead=max(2.0, speed))
+    _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
     done = Arrived(tuple(path.goal.tolist()), float(tolerance))
     return _family(grid is not None)(references=references, done=done, **params, **settings)

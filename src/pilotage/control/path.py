@@ -52,8 +52,8 @@ class Path:
         xy = self.states[:, columns] if self.states.ndim == 2 and self.states.shape[1] > 1 else np.empty(0)
         if xy.size == 0 or not np.isfinite(xy).all():
             raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {self.states.shape} was given")
-        steps = np.hypot(*np.diff(xy, axis=0).T)
-        steps[steps <= 1e-9] = 0.0
+        steps = np.linalg.norm(np.diff(xy, axis=0), axis=-1)
+        steps = np.where(steps > 1e-9, steps, 0.0)
         keep = np.concatenate([[True], steps > 0.0])
         self.along: Array = np.concatenate([[0.0], np.cumsum(steps)])
         self.points: Array = np.ascontiguousarray(xy[keep])

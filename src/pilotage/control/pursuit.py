@@ -18,7 +18,7 @@ from ..core.sensor import find
 from ..core.settings import number, positive
 from ..core.space import Space
 from ._states import broken, state_of
-from .path import Path, Progress, sighted
+from .path import Path, Progress, nearest, sighted
 
 Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]
@@ -90,6 +90,7 @@ class PurePursuit:
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
         self._progress = Progress(self.path, ahead=max(2.0, self.speed))
+        _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
         self.reset()
 
     def __repr__(self) -> str:

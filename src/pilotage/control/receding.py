@@ -135,7 +135,7 @@ class RecedingHorizon:
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
         self.solver, self.fallback = solver, fallback
         self.brake = braking(brake, action)
-        self.seed = seeded(rng)[1] if not isinstance(rng, np.random.Generator) else int(rng.integers(2**63))
+        self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
         self.reset()
 
@@ -159,7 +159,7 @@ class RecedingHorizon:
     def reset(self, *, seed: int | None = None) -> None:
         """Forget the plan and restart the random numbers: from `seed`, or so that the last episode is replayed."""
         if seed is not None:
-            self.seed = seeded(seed)[1]
+            self.seed = _seed(seed)
         self.plan: Array = np.tile(self.brake, (self.problem.steps, 1))
         self.carry: Any = None
         self.solution: Solution | None = None
@@ -228,7 +228,7 @@ class RecedingHorizon:
             return Plan(PlanStatus.NO_PATH, reason=found.reason, stats=found.stats)
         xs = problem.dynamics.rollout(x, found.us, problem.dt) if found.xs is None else found.xs
         status = PlanStatus.SOLVED if found.status is ActionStatus.SOLVED else PlanStatus.BUDGET
-        ts = t + problem.dt * np.arange(problem.steps + 1)
+        ts = t + problem.dt * np.arange(problem.steps + 1, dtype=np.float64)
         return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
 
     def _advance(self, t: float | None) -> float:
@@ -267,6 +267,12 @@ class RecedingHorizon:
         spent = time.perf_counter() - begun
         reason = f"{why}; fell back to {policy}"
         return Action(self._last.copy(), ActionStatus.FALLBACK, plan, solve_time=spent, reason=reason)
+
+
+def _seed(rng: Rng) -> int:
+    found = seeded(rng)[1]
+    assert found is not None, "only a running generator has no seed"
+    return found
 
 
 def _mounted(task: Any, dynamics: Any, who: str) -> Task:
