@@ -71,8 +71,6 @@ class Robot:
             layer = layer.seen(known, 0.5 * scan, self.angles, self.lidar.max_range)
         layer.clearance(known, WINDOW)
         AStar().plan(layer.merged.inflate(self.radius), here, here, costs=layer.merged.soft_costs(self.radius))
-        self.mppi.act(self.body.model.state.identity())
-        self.mppi.reset()
 
     # perceive
 

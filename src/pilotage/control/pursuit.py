@@ -16,8 +16,8 @@ from ..core.plan import Plan
 from ..core.results import Action, ActionStatus
 from ..core.settings import number, positive
 from ..core.space import Space
-from .path import Path, Progress, sighted
-from .states import broken, state_of
+from ._states import broken, state_of
+from .path import Path, Progress, nearest, sighted
 
 Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]
@@ -89,6 +89,8 @@ class PurePursuit:
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
         self._progress = Progress(self.path, ahead=max(2.0, self.speed))
+        _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
+        self.reset()
 
     def __repr__(self) -> str:
         return f"PurePursuit({self.dynamics!r}, {self.path!r}, {self.speed:g} m/s)"
@@ -103,7 +105,8 @@ class PurePursuit:
 
     def reset(self, *, seed: int | None = None) -> None:
         """Look for the robot on the whole path again; nothing here is random."""
-        self._progress.reset()
+        self._s: float | None = None
+        self._t = -math.inf
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
@@ -120,7 +123,8 @@ class PurePursuit:
             u = self._bounded(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), 0.0, 0.0)
             return self._action(u, ActionStatus.FALLBACK, f"{reason}; fell back to brake", begun)
         px, py, yaw = x[self._pose]
-        s = self._progress.update((px, py), math.inf if t is None else t)
+        s = self._s = self._progress.advance(self._s if t is None or t >= self._t else None, (px, py))
+        self._t = self._t if t is None else t
         gap = math.dist(self.path.goal, (px, py))
         left = self.path.length - s if self.path.length > 0.0 else gap
         if gap <= self.tolerance and left <= 2.0 * self.tolerance:

@@ -159,6 +159,7 @@ class ActionStatus(enum.Enum):
     """How the action came about."""
 
     SOLVED = "solved"
+    IMPROVED = "improved"
     FALLBACK = "fallback"
     DONE = "done"
 
@@ -169,9 +170,10 @@ class Action:
 
     Attributes:
         u: the action, shape ``(m,)``, inside the bounds of the action space.
-        status: SOLVED, FALLBACK (the named policy in `reason` chose `u`) or DONE (nothing left to do).
+        status: SOLVED, IMPROVED (of a plan that has not converged; `reason` says by how much), FALLBACK (the named
+            policy in `reason` chose `u`) or DONE (nothing left to do).
         plan: what the controller expects to do next, actions ``(T, m)``, or None.
-        cost: cost of that plan as the controller sees it; NaN when it does not reckon one.
+        cost: cost of that plan as the controller sees it; NaN when it has none.
         solve_time: seconds spent.
         reason: one sentence, empty when solved.
 

@@ -229,13 +229,13 @@ class Tour(Task):
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """The penalty, where the robot touches something."""
-        return self.penalty * (self.arena.clearance(x) < 0.0)
+        return self.penalty * (self.constraint(x, None) > 0.0).any(-1)
 
-    def constraint(self, x: Any, u: Any) -> Any:
+    def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """Positive where the robot touches something [m]."""
         return -self.arena.clearance(x)[..., None]
 
-    def done(self, x: Any) -> Any:
+    def done(self, x: Any, r: Any = None) -> Any:
         """All goals were reached."""
         return self.arena.reached(x) >= self.arena.goals
 
