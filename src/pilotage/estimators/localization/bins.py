@@ -68,6 +68,22 @@ def connect_bins(bins: Bins, kept: NDArray[np.bool_]) -> Labels:
     return groups
 
 
+def cluster_bins(bins: Bins, masses: Array, shadow: float) -> Labels:
+    """Which cluster each bin belongs to ``(B,)``.
+
+    Bins with a share of at least `shadow` of the heaviest one are connected to their 26 neighbours; a fainter bin that
+    touches one of them joins it; the other faint bins are connected among themselves.
+    """
+    heavy = masses >= shadow * masses.max()
+    groups = connect_bins(bins, heavy)
+    if not heavy.all():
+        size = 1 << max(4, (2 * len(bins.places)).bit_length())
+        _join(bins.places, bins.turns, np.full(size, -1, np.int64), connect_bins(bins, heavy), groups)
+        faint = connect_bins(bins, groups < 0)
+        groups = np.where(groups < 0, faint + groups.max() + 1, groups)
+    return groups
+
+
 @njit(cache=True, error_model="numpy")
 def _slot(column, row, turn, places, table):
     """Where the bin at this place is, or should be, in the table of bins (open addressing, size a power of two)."""
@@ -129,3 +145,20 @@ def _connect(places, kept, turns, table, groups):
                             stack[height] = near
                             height += 1
         group += 1
+
+
+@njit(cache=True, error_model="numpy")
+def _join(places, turns, table, heavy, groups):
+    """Each bin without a group takes that of a heavy neighbour, if it has one."""
+    for b in range(places.shape[0]):
+        table[_slot(places[b, 0], places[b, 1], places[b, 2], places, table)] = b
+    for b in range(places.shape[0]):
+        if groups[b] >= 0:
+            continue
+        for dx in range(-1, 2):
+            for dy in range(-1, 2):
+                for dt in range(-1, 2):
+                    turn = (places[b, 2] + dt + turns) % turns
+                    near = table[_slot(places[b, 0] + dx, places[b, 1] + dy, turn, places, table)]
+                    if near >= 0 and heavy[near] >= 0:
+                        groups[b] = heavy[near]
