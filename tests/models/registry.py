@@ -63,9 +63,8 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
 }
 
 NO_MODELS = {
-    "FAST", "STRICT", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "bind", "cache_folder",
-    "clear_cache", "discrete_dynamics", "dynamics", "hitch_angle", "jackknifed", "parameters", "sensor", "task",
-    "trailer_rear", "tricycle_inverse",
+    "Code", "LANES", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "code_of", "discrete_dynamics",
+    "dynamics", "hitch_angle", "jackknifed", "parameters", "sensor", "task", "trailer_rear", "tricycle_inverse",
 }  # fmt: skip
 """Public names of `pilotage.models` that are not families of models."""
 
@@ -77,4 +76,4 @@ def seed_of(name: str) -> int:
 
 def body_of(family: Any) -> Callable[..., Any]:
     """The function of scalar components inside a model."""
-    return family._recipe.body
+    return family._body

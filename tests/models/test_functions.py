@@ -9,19 +9,17 @@ import numpy as np
 import pytest
 
 from pilotage.core import Space, numpy_math, torch_math
-from pilotage.models import STRICT, bind, discrete_dynamics, parameters
-from pilotage.models.binding.emit_module import helpers_of
-from pilotage.models.binding.slots import step, step_lanes
-from pilotage.models.tracing.derivative import derivative
-from pilotage.models.tracing.emit import Signature, in_place
-from pilotage.models.tracing.emit_lanes import lanes
-from pilotage.models.tracing.graph import Graph
-from pilotage.models.tracing.tracer import SymbolicMath
-from pilotage.models.tracing.vectorized import Vectorized
+from pilotage.models import discrete_dynamics, parameters
+from pilotage.models.trace.derivative import derivative
+from pilotage.models.trace.graph import Graph
+from pilotage.models.trace.tracer import SymbolicMath
+from pilotage.models.trace.vectorized import Vectorized
+
+from .machine import compiled, one_by_one, side_by_side
 
 torch = pytest.importorskip("torch")
 
-LANES = 64
+COUNT = 64
 
 ONE: dict[str, tuple[Callable[[Any, Any], Any], float, float]] = {
     "neg": (lambda m, a: -a, -3.0, 3.0),
@@ -86,8 +84,8 @@ def function(name: str) -> Callable[[Any, Any, Any], Any]:
 @pytest.fixture(scope="module")
 def truth() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Arguments ``(N, 2)``, values ``(N, K)`` and derivatives ``(N, K, 2)``: the functions on tensors, no tracer."""
-    x = np.random.default_rng(0).random((LANES, 2))
-    y, J = np.empty((LANES, len(NAMES))), np.zeros((LANES, len(NAMES), 2))
+    x = np.random.default_rng(0).random((COUNT, 2))
+    y, J = np.empty((COUNT, len(NAMES))), np.zeros((COUNT, len(NAMES), 2))
     t = torch.tensor(x, requires_grad=True)
     for k, name in enumerate(NAMES):
         value = function(name)(torch_math(), t[:, 0], t[:, 1])
@@ -125,51 +123,19 @@ def test_components_dialect(truth: Any, kind: str) -> None:
     values, slopes = traced()
     flat = [*values, *(e for row in slopes for e in row)]
     f = Vectorized(flat, ("x", "u"))
-    got = f(x, np.zeros((LANES, 0))) if kind == "numpy" else f(torch.tensor(x), torch.zeros(LANES, 0)).numpy()
+    got = f(x, np.zeros((COUNT, 0))) if kind == "numpy" else f(torch.tensor(x), torch.zeros(COUNT, 0)).numpy()
     assert_same(got[:, : len(NAMES)], y, 1e-13, f"the value in {kind}")
     assert_same(got[:, len(NAMES) :].reshape(J.shape), J, 1e-12, f"the derivative in {kind}")
 
 
-def test_in_place_dialect(truth: Any) -> None:
-    x, y, J = truth
-    values, slopes = traced()
-    f = compiled(in_place(Signature("f", ("x",)), [("y", values), ("J", slopes)]))
-    got, got_J = np.empty_like(y), np.empty_like(J)
-    for i in range(LANES):
-        f(x[i], got[i], got_J[i])
-    assert_same(got, y, 1e-13, "the compiled value")
-    assert_same(got_J, J, 1e-12, "the compiled derivative")
-
-
-def test_lanes_dialect(truth: Any) -> None:
+@pytest.mark.parametrize("lanes", [False, True])
+def test_machine_code(truth: Any, lanes: bool) -> None:
     x, y, J = truth
     values, slopes = traced()
     flat = [*values, *(e for row in slopes for e in row)]
-    f = compiled(lanes(Signature("f", ("x",)), [("y", flat)]))
-    got = np.empty((len(flat), LANES))
-    f(np.ascontiguousarray(x.T), got)
-    assert_same(got.T[:, : len(NAMES)], y, 1e-13, "the vectorised value")
-    assert_same(got.T[:, len(NAMES) :].reshape(J.shape), J, 1e-12, "the vectorised derivative")
-
-
-def compiled(source: str, fastmath: tuple[str, ...] = ()) -> Any:
-    """The function `f` in generated source, with the helpers it calls, which are always compiled strictly."""
-    helpers = helpers_of(source)
-    text = "import math\nimport numpy as np\nfrom typing import Any\nfrom numba import njit\n"
-    text += f"LANES = {LANES}\n"
-    text += "\n".join(f"@njit(error_model='numpy', fastmath={set(STRICT)})\n{block}" for block in helpers.values())
-    text += f"\n@njit(error_model='numpy', fastmath={set(fastmath) or False})\n{source}"
-    namespace: dict[str, Any] = {}
-    exec(text, namespace)
-    return namespace["f"]
-
-
-def probe(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-    step(x, u, dt, p, y)
-
-
-def probe_side_by_side(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-    step_lanes(x, u, dt, p, y)
+    got = (side_by_side if lanes else one_by_one)(compiled(flat, lanes), x)["y"]
+    assert_same(got[:, : len(NAMES)], y, 1e-13, "the compiled value")
+    assert_same(got[:, len(NAMES) :].reshape(J.shape), J, 1e-12, "the compiled derivative")
 
 
 def edges(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
@@ -190,14 +156,9 @@ def test_edges_agree() -> None:
     assert (expected[:-1, 0] > -np.pi).all()
     assert (expected[:-1, 0] <= np.pi).all()
     assert np.isnan(expected[-1]).all()
-    side_by_side, one_by_one = np.empty((5, len(hard))), np.empty((len(hard), 5))
-    bind(probe_side_by_side, dynamics=model, lanes=len(hard))(
-        np.ascontiguousarray(x.T), np.zeros((0, len(hard))), 0.1, parameters(model), side_by_side
-    )
-    run = bind(probe, dynamics=model)
-    for i in range(len(hard)):
-        run(x[i], np.zeros(0), 0.1, parameters(model), one_by_one[i])
-    for got, what in ((one_by_one, "compiled"), (side_by_side.T, "vectorised")):
+    rest = none, [0.1], parameters(model)
+    single, wide = one_by_one(model.code("y"), x, *rest)["y"], side_by_side(model.code("y", True), x, *rest)["y"]
+    for got, what in ((single, "compiled"), (wide, "vectorised")):
         assert (got[:-1, 0] > -np.pi).all(), what
         assert (got[:-1, 0] <= np.pi).all(), what
         np.testing.assert_allclose(np.sin(got[:, 0]), np.sin(expected[:, 0]), atol=1e-13, err_msg=what)

@@ -11,8 +11,8 @@ import pytest
 import sympy
 
 from pilotage.core import Space
-from pilotage.models.integrators import integrator
-from pilotage.models.params import Values
+from pilotage.models.trace.integrators import integrator
+from pilotage.models.trace.params import Values
 
 from .namespaces import LongMath, SympyMath, long
 from .registry import DYNAMICS, SENSORS, body_of, seed_of
@@ -83,7 +83,7 @@ def test_steps_have_full_precision(name: str) -> None:
 def test_sensors_against_long_differences(name: str) -> None:
     sensor: Any = SENSORS[name]()
     x = sensor.state.sample(rng=seed_of(name))
-    c = 3.0 * np.random.default_rng(seed_of(name)).standard_normal(sensor.context_size)
+    c = 3.0 * np.random.default_rng(seed_of(name)).standard_normal(sensor.context.size)
     p, m = values(sensor, mpmath.mpf), LongMath()
     exact = long_jacobian(lambda y: body_of(sensor)(y, long(c), p, m), x, sensor.state, sensor.reading)
     H = sensor.linearize(x, c if len(c) else None)
@@ -101,7 +101,7 @@ def test_dynamics_against_sympy(name: str) -> None:
     """Euler's step, whose Jacobian is I + dt df/dx; steps in closed form as they are."""
     model: Any = DYNAMICS[name]()
     if model.integrator != "step":
-        model = type(model)(body_of(model), model.state, model.action, model.params, "euler", None, None)
+        model = type(model)(body_of(model), state=model.state, action=model.action, params=model.params, rule="euler")
     x = sympy.symbols(f"x:{model.state.size}", real=True)
     u = sympy.symbols(f"u:{model.action.size}", real=True)
     y = sympy.Matrix([sympy.sympify(c) for c in step(model, x, u, values(model), SympyMath(), DT)])
@@ -120,7 +120,7 @@ def test_sensors_against_sympy(name: str) -> None:
     x = sympy.symbols(f"x:{sensor.state.size}", real=True)
     d = sympy.symbols(f"d:{sensor.state.dim}", real=True)
     at = sensor.state.sample(rng=seed_of(name))
-    c = 3.0 * np.random.default_rng(seed_of(name)).standard_normal(sensor.context_size)
+    c = 3.0 * np.random.default_rng(seed_of(name)).standard_normal(sensor.context.size)
     readings = body_of(sensor)(moved(sensor.state, x, d), c, values(sensor), SympyMath())
     z = sympy.Matrix([sympy.sympify(e) for e in readings])
     at_rest = z.jacobian(d).subs(dict.fromkeys(d, 0))

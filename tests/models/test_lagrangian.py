@@ -118,7 +118,7 @@ def test_lagrange(name: str) -> None:
     n = model.state.size // 2
     where, moving = PLACES.get(name, ([*range(n)], [*range(n, 2 * n)]))
     q, v = sympy.symbols(f"q:{n}", real=True), sympy.symbols(f"v:{n}", real=True)
-    model = type(model)(model._recipe.body, model.state, model.action, model.params, "euler", None, None)
+    model = type(model)(model._body, state=model.state, action=model.action, params=model.params, rule="euler")
     h = 2.0**-12
     for seed in range(3):
         x, u = model.state.sample(rng=seed), model.action.sample(rng=seed)

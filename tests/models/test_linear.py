@@ -70,20 +70,19 @@ def test_angles_wrap() -> None:
 
 def test_new_matrices_and_steps_share_one_kernel() -> None:
     first, second = LinearDynamics(A, B, G=G, Qc=Qc), LinearDynamics(2.0 * A, B, G=G)
-    before = first.generated("linearized_step")
+    code = first.code("y F Q")
     vectors = [parameters(first, dt) for dt in (0.1, 0.2, 0.1)]
     assert vectors[0] is vectors[2]
     assert not np.array_equal(vectors[0], vectors[1])
-    assert first.generated("linearized_step") == before == second.generated("linearized_step")
-    assert first.kernel_key == second.kernel_key
+    assert first.code("y F Q") is code is second.code("y F Q")
     with pytest.raises(ModelError, match="depend on the time step"):
         parameters(first)
 
 
 def test_unstable_models_are_bound_at_any_rate() -> None:
-    """What is generated does not depend on a step that the model could not take."""
+    """Code does not depend on a step that the model could not take."""
     fast = LinearDynamics([[800.0]])
-    assert fast.kernel_key == LinearDynamics([[-1.0]]).kernel_key
+    assert fast.code("y") is LinearDynamics([[-1.0]]).code("y")
     assert fast.step([1.0], [], 1e-3).tolist() == pytest.approx([np.exp(0.8)])
 
 
@@ -137,13 +136,17 @@ def test_linear_sensor_on_a_bigger_state() -> None:
     assert sensor.noise(np.zeros(2)).tolist() == [[0.25]]
 
 
-def test_large_models_compile_as_loops() -> None:
-    """Beyond a few states the products are loops; the contract stays the same."""
-    n = 9
+def test_large_models() -> None:
+    n = 24
     rng = np.random.default_rng(0)
     state = Space(*(f"a{i}" for i in range(n - 1)), "yaw: angle")
-    A = rng.standard_normal((n, n))
+    A = 0.3 * rng.standard_normal((n, n))
     A[:, -1] = 0.0  # what depends linearly on an angle would jump at half a turn
-    model = LinearDynamics(A, rng.standard_normal((n, 2)), Qc=np.eye(n), state=state)
-    assert "for j in range(9)" in model.generated("linearized_step")
-    check_dynamics(model)
+    check_dynamics(LinearDynamics(A, rng.standard_normal((n, 2)), Qc=np.eye(n), state=state))
+
+
+def test_linearity_is_read_from_the_trace() -> None:
+    """F and Q of linear dynamics depend on their matrices, never on the state, whatever the step they hold for."""
+    for model in (LinearDynamics(A, B, G=G, Qc=Qc), LinearDynamics.discrete([[0.5]], Q=[[0.1]], dt=0.3)):
+        assert model.dependencies("F") | model.dependencies("Q") <= {"p", "dt"}
+        assert "x" in model.dependencies("y")

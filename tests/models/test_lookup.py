@@ -9,8 +9,9 @@ import pytest
 import scipy.ndimage
 
 from pilotage.core import ModelError, Raster, Space, jacobian
-from pilotage.models import bind, discrete_dynamics, parameters, task
-from pilotage.models.binding.slots import linearized_step, stage_cost, stage_cost_lanes, step_lanes
+from pilotage.models import discrete_dynamics, parameters, task
+
+from .machine import one_by_one, side_by_side
 
 PLANE, HEIGHT = Space("x y [m]"), Space("x y [m]", "height [m]")
 LANES = 40
@@ -45,22 +46,6 @@ def oracle(raster: Raster, xy: np.ndarray) -> np.ndarray:
     return scipy.ndimage.map_coordinates(raster.values, [v, u], order=1, mode="nearest")
 
 
-def probe(x: Any, u: Any, dt: float, p: Any, y: Any, F: Any, Q: Any) -> None:
-    linearized_step(x, u, dt, p, y, F, Q)
-
-
-def probe_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-    step_lanes(x, u, dt, p, y)
-
-
-def probe_cost(x: Any, u: Any, r: Any, c: Any) -> float:
-    return stage_cost(x, u, r, c)
-
-
-def probe_cost_lanes(x: Any, u: Any, r: Any, c: Any, cost: Any) -> None:
-    stage_cost_lanes(x, u, r, c, cost)
-
-
 @pytest.mark.parametrize("shape", [(4, 5), (7, 2), (1, 6), (6, 1), (1, 1)])
 def test_all_backends_agree(shape: tuple[int, int]) -> None:
     torch = pytest.importorskip("torch")
@@ -83,16 +68,11 @@ def test_all_backends_agree(shape: tuple[int, int]) -> None:
     numeric = jacobian(lambda z: model.step(z, none, 0.1), x, HEIGHT, HEIGHT)
     np.testing.assert_allclose(F, numeric, atol=1e-7)
 
-    run, wide = bind(probe, dynamics=model), bind(probe_lanes, dynamics=model, lanes=LANES)
-    p = parameters(model)
-    for i in range(LANES):
-        value, J = np.empty(3), np.empty((3, 3))
-        run(x[i], none[i], 0.1, p, value, J, np.empty((3, 3)))
-        np.testing.assert_allclose(value, y[i], atol=1e-12)
-        np.testing.assert_allclose(J, F[i], atol=1e-11)
-    side_by_side = np.empty((3, LANES))
-    wide(np.ascontiguousarray(x.T), np.zeros((0, LANES)), 0.1, p, side_by_side)
-    np.testing.assert_allclose(side_by_side.T, y, atol=1e-12)
+    rest = none, [0.1], parameters(model)
+    single, wide = one_by_one(model.code("y F"), x, *rest), side_by_side(model.code("y F", True), x, *rest)
+    for got in (single, wide):
+        np.testing.assert_allclose(got["y"], y, atol=1e-12)
+        np.testing.assert_allclose(got["F"], F, atol=1e-11)
 
 
 @discrete_dynamics(state=HEIGHT, action=Space(), params={"ground": hills(4, 5)})
@@ -114,30 +94,23 @@ def test_slopes_are_the_derivatives_of_values() -> None:
         central = (oracle(ground, x[:, :2] + d) - oracle(ground, x[:, :2] - d)) / (2.0 * step)
         np.testing.assert_allclose(y[:, axis], central, atol=1e-8)
     np.testing.assert_allclose(model.step(torch.tensor(x), torch.tensor(none), 0.1), y, atol=1e-12)
-    side_by_side = np.empty((3, LANES))
-    wide = bind(probe_lanes, dynamics=model, lanes=LANES)
-    wide(np.ascontiguousarray(x.T), np.zeros((0, LANES)), 0.1, parameters(model), side_by_side)
-    np.testing.assert_allclose(side_by_side.T, y, atol=1e-12)
-    run = bind(probe, dynamics=model)
-    for i in range(LANES):
-        value = np.empty(3)
-        run(x[i], none[i], 0.1, parameters(model), value, np.empty((3, 3)), np.empty((3, 3)))
-        np.testing.assert_allclose(value, y[i], atol=1e-12)
+    rest = none, [0.1], parameters(model)
+    np.testing.assert_allclose(one_by_one(model.code("y"), x, *rest)["y"], y, atol=1e-12)
+    np.testing.assert_allclose(side_by_side(model.code("y", True), x, *rest)["y"], y, atol=1e-12)
 
 
 def test_other_rasters_are_other_parameters_only() -> None:
     small, large = walker(ground=hills(2, 2)), walker(ground=hills(50, 80))
-    assert small.kernel_key == large.kernel_key
-    assert small.generated("linearized_step") == large.generated("linearized_step")
+    assert small.code("y F") is large.code("y F")
+    assert small != large
 
 
 def test_nan_and_infinite_places() -> None:
     """A place that is no number has no value; one at infinity has that of the border. Nothing reads out of bounds."""
     model = walker()
-    run, p = bind(probe, dynamics=model), parameters(model)
+    p = parameters(model)
     for place in ([np.nan, 0.0], [0.0, np.nan], [1e300, 0.0], [-1e300, 1e300], [np.inf, -np.inf]):
-        y = np.empty(3)
-        run(np.array([*place, 0.0]), np.zeros(0), 0.1, p, y, np.empty((3, 3)), np.empty((3, 3)))
+        y = model.code("y").run([*place, 0.0], [], [0.1], p)["y"]
         with np.errstate(invalid="ignore"):
             expected = model.step([*place, 0.0], [], 0.1)
         np.testing.assert_allclose(y[2], expected[2], atol=1e-12)
@@ -160,12 +133,9 @@ def test_lookups_of_lookups_and_shared_places() -> None:
     expected = oracle(second, xy + np.stack([shift, 0 * shift], -1)) + oracle(first, np.array([[1.5, -1.0]])) * u[:, 0]
     np.testing.assert_allclose(cost.cost(xy, u), expected, atol=1e-12)
 
-    side_by_side, one = bind(probe_cost_lanes, probe_cost, task=cost, space=PLANE, lanes=LANES)
-    got = np.empty((1, LANES))
-    side_by_side(np.ascontiguousarray(xy.T), np.ascontiguousarray(u.T), np.zeros(0), parameters(cost), got)
-    np.testing.assert_allclose(got[0], expected, atol=1e-12)
-    ones = [one(xy[i], u[i], np.zeros(0), parameters(cost)) for i in range(LANES)]
-    np.testing.assert_allclose(ones, expected, atol=1e-12)
+    p = parameters(cost)
+    np.testing.assert_allclose(side_by_side(cost.code("l", True), xy, u, None, p)["l"], expected, atol=1e-12)
+    np.testing.assert_allclose(one_by_one(cost.code("l"), xy, u, None, p)["l"], expected, atol=1e-12)
 
 
 def test_only_parameters_are_read() -> None:

@@ -53,7 +53,9 @@ def test_a_plain_rollout_takes_a_number_of_seconds() -> None:
         Drift().rollout(np.zeros(2), np.zeros((3, 2)), np.nan)
 
 
-@task(state=PLACE, action=PLACE, reference=2, terminal=lambda x, r, p, m: m.hypot(x[0] - r[0], x[1] - r[1]))
+@task(
+    state=PLACE, action=PLACE, stage=Space("rx ry [m]"), terminal=lambda x, r, p, m: m.hypot(x[0] - r[0], x[1] - r[1])
+)
 def stay_near(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
     return (x[0] - r[0]) ** 2 + (x[1] - r[1]) ** 2 + u[0] * u[0] + u[1] * u[1]
 
@@ -100,7 +102,7 @@ def test_a_task_without_reference_takes_none() -> None:
 
     still = be_still()
     for call in (lambda: still.cost([0, 0], [1, 1], [3.0]), lambda: still.terminal_cost([0, 0], [3.0])):
-        with pytest.raises(ModelError, match="be_still is a task without reference.*reference=SIZE"):
+        with pytest.raises(ModelError, match="be_still is a task without reference.*stage=Space"):
             call()
     with pytest.raises(ModelError, match="be_still is a task without reference"):
         be_still(reference=lambda x, t, steps: np.zeros((steps + 1, 2)))

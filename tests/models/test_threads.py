@@ -13,7 +13,7 @@ import pytest
 
 from pilotage.core import Space
 from pilotage.models import LinearDynamics, dynamics, sensor
-from pilotage.models.tracing.expression import Expr
+from pilotage.models.trace.expression import Expr
 
 THREADS = 4
 
@@ -59,7 +59,7 @@ def test_derivatives_are_not_mixed_up(monkeypatch: pytest.MonkeyPatch) -> None:
     got = together([lambda ask=ask: ask(shared) for ask in asked * 4])  # type: ignore[misc]
     for value, ask in zip(got, asked * 4, strict=True):
         np.testing.assert_allclose(value, ask(alone), rtol=1e-12, atol=1e-15)
-    nodes = shared._trace.graph.nodes
+    nodes = shared._function.graph.nodes
     assert [node.index for node in nodes] == [*range(len(nodes))]
 
 
@@ -88,7 +88,7 @@ def test_linear_models_on_many_clocks() -> None:
         worst = 0.0
         for dt in np.random.default_rng(seed).choice(np.linspace(0.01, 0.2, 100), 40):
             worst = max(worst, np.abs(model.step(x, [], dt) - model.discretized(dt)[0] @ x).max())
-            _ = model.kernel_key
+            _ = model.code("y")
         return worst
 
     assert max(together([lambda s=s: drive(s) for s in range(THREADS)])) < 1e-13  # type: ignore[misc]

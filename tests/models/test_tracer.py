@@ -10,8 +10,8 @@ import pytest
 
 from pilotage.core import ModelError, Space
 from pilotage.models import bicycle, discrete_dynamics, dynamics, sensor, task
-from pilotage.models.tracing.graph import Graph
-from pilotage.models.tracing.tracer import SymbolicMath
+from pilotage.models.trace.graph import Graph
+from pilotage.models.trace.tracer import SymbolicMath
 
 LINE = Space("a b c d")
 
@@ -70,12 +70,12 @@ def test_sums_of_unused_work_are_not_written() -> None:
         m.sinh(x[0])
         return x[0], x[1] + u[0], x[2] * dt, x[3]
 
-    assert "sinh" not in made(body).generated("step")
+    assert "sinh" not in made(body).source("y")
 
 
 def test_source_reads_like_the_model() -> None:
-    source = bicycle(integrator="euler").generated("step")
-    assert "def step(x, u, dt, p, y):" in source
+    source = bicycle(integrator="euler").source("y")
+    assert "def bicycle(x, u, dt, p, y):" in source
     assert "u_steer = u[1]" in source
     assert "math.tan(u_steer)" in source
 

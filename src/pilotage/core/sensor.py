@@ -42,6 +42,8 @@ class Sensor(Declared, ABC):
 
     state: Space
     reading: Space
+    context: Space | None = None
+    """What a context holds; empty for sensors that take none, None where it may be any object."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'reading')} from {names_of(self, 'state')})"
@@ -117,9 +119,7 @@ class SelectedSensor(Sensor):
         self.name = called(inner)
         self.state = mountable(space, self.name)
         self.reading = inner.reading
-        size: int | None = getattr(inner, "context_size", None)
-        if size is not None:  # how many numbers a context has, where the sensor says so
-            self.context_size = size
+        self.context = inner.context
         self._index = np.array([find(name, space, self.name) for name in inner.state.names], dtype=np.intp)
         self._constant = self._selection()
 

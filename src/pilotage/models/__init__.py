@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 from .arm import planar_arm as planar_arm
-from .binding.bind import FAST as FAST
-from .binding.bind import STRICT as STRICT
-from .binding.bind import bind as bind
-from .binding.bind import parameters as parameters
-from .binding.cache import cache_folder as cache_folder
-from .binding.cache import clear_cache as clear_cache
-from .dynamics_family import discrete_dynamics as discrete_dynamics
-from .dynamics_family import dynamics as dynamics
 from .inertial import accelerometer as accelerometer
 from .inertial import gyroscope as gyroscope
 from .inertial import imu as imu
@@ -25,7 +17,6 @@ from .pendulum import cart_pole as cart_pole
 from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
 from .quadrotor import quadrotor as quadrotor
-from .sensor_family import sensor as sensor
 from .sensors import bearing_to as bearing_to
 from .sensors import body_velocity as body_velocity
 from .sensors import compass as compass
@@ -36,10 +27,17 @@ from .sensors import radar as radar
 from .sensors import range_bearing as range_bearing
 from .sensors import range_to as range_to
 from .sensors import velocity as velocity
-from .task_family import task as task
-from .traced_dynamics import TracedDynamics as TracedDynamics
-from .traced_sensor import TracedSensor as TracedSensor
-from .traced_task import TracedTask as TracedTask
+from .trace import LANES as LANES
+from .trace import Code as Code
+from .trace import code_of as code_of
+from .trace import parameters as parameters
+from .trace.dynamics import TracedDynamics as TracedDynamics
+from .trace.dynamics import discrete_dynamics as discrete_dynamics
+from .trace.dynamics import dynamics as dynamics
+from .trace.sensor import TracedSensor as TracedSensor
+from .trace.sensor import sensor as sensor
+from .trace.task import TracedTask as TracedTask
+from .trace.task import task as task
 from .truck import hitch_angle as hitch_angle
 from .truck import jackknifed as jackknifed
 from .truck import trailer_rear as trailer_rear
@@ -56,8 +54,8 @@ from .vehicle import tricycle_inverse as tricycle_inverse
 from .vehicle import unicycle as unicycle
 
 __all__ = [
-    "FAST",
-    "STRICT",
+    "LANES",
+    "Code",
     "LinearDynamics",
     "LinearSensor",
     "TracedDynamics",
@@ -68,11 +66,9 @@ __all__ = [
     "bearing_to",
     "bicycle",
     "bicycle_inverse",
-    "bind",
     "body_velocity",
-    "cache_folder",
     "cart_pole",
-    "clear_cache",
+    "code_of",
     "compass",
     "constant_acceleration",
     "constant_turn",

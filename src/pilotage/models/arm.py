@@ -11,10 +11,9 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.settings import whole
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, dynamics
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, dynamics
+from .trace.params import Values
+from .trace.portable import variants
 
 
 def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:

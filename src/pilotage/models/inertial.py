@@ -6,8 +6,8 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import conjugate, rotate
 from ..core.space import Space
-from .params import Values
-from .sensor_family import sensor
+from .trace.params import Values
+from .trace.sensor import sensor
 
 
 @sensor(

@@ -1,16 +1,16 @@
 """Linear models given by matrices: dynamics in continuous or discrete time, and sensors.
 
-They run in the same compiled drivers as traced models: the matrices are parameters of one generated step, so that a
-new matrix, or a new time step, compiles nothing.
+They are traced models: the matrices are parameters of one function, so that a new matrix, or a new time step, compiles
+nothing.
 """
 
 # pyright: reportConstantRedefinition=false
-# Matrices keep the capital letters of the literature, and some are reckoned in steps.
+# Matrices keep the capital letters of the literature, and some are computed in steps.
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -23,11 +23,11 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.seconds import seconds
 from ..core.space import Space
-from .params import Values
-from .traced_dynamics import TracedDynamics
-from .traced_sensor import TracedSensor
+from .trace.dynamics import TracedDynamics
+from .trace.machine import Code
+from .trace.params import Values
+from .trace.sensor import TracedSensor
 
-UNROLLED = 6  # largest state whose products are written out; compiling takes long for larger ones
 KEPT = 64  # time steps whose matrices are kept, until that many others have come; irregular clocks never repeat one
 
 
@@ -130,6 +130,17 @@ class LinearDynamics(Dynamics):
         kind = "LinearDynamics" if self._fixed is None else "LinearDynamics.discrete"
         return f"{kind}({', '.join(self.state.names)}; {', '.join(self.action.names) or 'no action'})"
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LinearDynamics) and other._key == self._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    @cached_property
+    def _key(self) -> tuple[Any, ...]:
+        matrices = (self.A, self.B, self.G, self.Qc) if self._fixed is None else self._fixed
+        return self.state, self.action, getattr(self, "_dt", None), *((m.shape, m.tobytes()) for m in matrices)
+
     def discretized(self, dt: float) -> tuple[Array, Array, Array]:
         """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
         dt = float(seconds(dt, backward=True))
@@ -165,21 +176,22 @@ class LinearDynamics(Dynamics):
             raise ModelError("the matrices of linear dynamics depend on the time step; call parameters(dynamics, dt)")
         return self._at(dt).vector(dt)
 
-    def generated(self, slot: str) -> str | None:
-        """Source of a slot of `pilotage.models.binding.slots` for linear dynamics of this size."""
-        if self.state.size > UNROLLED and slot in ("step", "linearized_step", "process_noise"):
-            return looped(slot, self.state, self.action.size)
-        return self._any.generated(slot)
+    def code(self, results: str, lanes: bool = False) -> Code:
+        """Machine code of linear dynamics of this size; the matrices are its parameters."""
+        return self._any.code(results, lanes)
+
+    def source(self, results: str) -> str:
+        """Readable Python that computes these results."""
+        return self._any.source(results)
+
+    def dependencies(self, result: str) -> frozenset[str]:
+        """Names of the inputs that a result depends on; the matrices are parameters."""
+        return self._any.dependencies(result)
 
     @property
     def parameters_depend_on_dt(self) -> bool:
         """Whether `vector` differs between time steps, so that one vector cannot serve steps of several lengths."""
         return self._fixed is None
-
-    @property
-    def kernel_key(self) -> Any:
-        """Equal keys mean equal generated code."""
-        return self._any.kernel_key
 
     @cached_property
     def _any(self) -> TracedDynamics:
@@ -192,7 +204,9 @@ class LinearDynamics(Dynamics):
         if model is None:
             F, B, Q = self.discretized(dt)
             params = {"F": F, "B": B, "Q": Q} if B.shape[1] else {"F": F, "Q": Q}
-            model = TracedDynamics(linear_dynamics, self.state, self.action, params, "step", _given_noise, None)
+            model = TracedDynamics(
+                linear_dynamics, state=self.state, action=self.action, params=params, rule="step", noise=_given_noise
+            )
             # A full table is replaced, not emptied: another thread may be reading it.
             self._steps = {**(self._steps if len(self._steps) < KEPT else {}), dt: model}
         return model
@@ -235,13 +249,29 @@ class LinearSensor(TracedSensor):
         for space, size, what in ((state, n, "state"), (reading, k, "reading")):
             if space.size != size or not space.flat:
                 raise ModelError(f"H is {k} x {n}: the {what} needs {size} reals or angles; {space} was given")
-        super().__init__(linear_sensor, state, reading, 0, {"H": H, "R": R}, _reading_noise)
+        super().__init__(linear_sensor, needs=state, reading=reading, params={"H": H, "R": R}, noise=_reading_noise)
 
     def __reduce__(self) -> Any:
-        return partial(LinearSensor, state=self.needs, reading=self.reading), (self.params["H"], self.params["R"])
+        mounted = None if self.state is self.needs else self.state
+        return _linear_sensor, (self.params["H"], self.params["R"], self.needs, self.reading, mounted)
+
+    def _with(self, **settings: Any) -> Any:
+        if "params" in settings:
+            return LinearSensor(
+                settings["params"]["H"], settings["params"]["R"], state=self.needs, reading=self.reading
+            )
+        made = TracedSensor.__new__(LinearSensor)
+        TracedSensor.__init__(made, self._body, **{**self._settings, **settings})
+        return made
 
     def __repr__(self) -> str:
         return f"LinearSensor({', '.join(self.reading.names)} from {', '.join(self.needs.names)})"
+
+
+def _linear_sensor(H: Array, R: Array, state: Space, reading: Space, mounted: Space | None) -> TracedSensor:
+    """A sensor that was pickled or copied."""
+    made = LinearSensor(H, R, state=state, reading=reading)
+    return made if mounted is None else made.on(mounted)
 
 
 def linear_sensor(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
@@ -271,32 +301,6 @@ def van_loan(A: Array, B: Array, D: Array, dt: float) -> tuple[Array, Array, Arr
     for _ in range(halvings):
         Q, Bd, F = Q + F @ Q @ F.T, Bd + F @ Bd, F @ F
     return F, Bd, 0.5 * (Q + Q.T)
-
-
-def looped(slot: str, state: Space, m: int) -> str:
-    """Source of a slot of linear dynamics with its products as loops; parameters lie as F, B, Q, row by row."""
-    n = state.size
-    follow = [
-        f"following = np.empty({n})",
-        f"for i in range({n}):",
-        "    total = 0.0",
-        f"    for j in range({n}):",
-        f"        total += p[{n} * i + j] * x[j]",
-        f"    for j in range({m}):",
-        f"        total += p[{n * n} + {m} * i + j] * u[j]",
-        "    following[i] = total",
-        *(f"following[{i}] = scalar_wrap(following[{i}])" for i in state.angles),
-        f"for i in range({n}):",
-        "    y[i] = following[i]",
-    ]
-    copies = {"F": 0, "Q": n * n + n * m}
-    results = {"step": "y", "process_noise": "Q", "linearized_step": "y F Q"}[slot].split()
-    body = follow if "y" in results else []
-    for name in results:
-        if name in copies:
-            body = [*body, f"for i in range({n}):", f"    for j in range({n}):"]
-            body.append(f"        {name}[i, j] = p[{copies[name]} + {n} * i + j]")
-    return "\n".join([f"def {slot}(x, u, dt, p, {', '.join(results)}):", *(f"    {line}" for line in body)]) + "\n"
 
 
 def matrix(value: Any, name: str, rows: int | None = None) -> Array:

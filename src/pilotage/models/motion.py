@@ -15,10 +15,9 @@ from ..core.parts import Components
 from ..core.rotations import series
 from ..core.settings import whole
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, discrete_dynamics
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, discrete_dynamics
+from .trace.params import Values
+from .trace.portable import variants
 
 NOTHING = Space()
 Matrix = list[list[Any]]

@@ -7,11 +7,10 @@ from typing import Any
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, dynamics
 from .motion import axes_of, cartesian
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, dynamics
+from .trace.params import Values
+from .trace.portable import variants
 
 
 @dynamics(

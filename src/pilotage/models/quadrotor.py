@@ -8,10 +8,9 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cross, rotate
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, dynamics
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, dynamics
+from .trace.params import Values
+from .trace.portable import variants
 
 BODY = Space("x y z [m]", "q: quaternion", "vx vy vz [m/s]", "wx wy wz [rad/s]")
 PARAMS = {"mass": 0.5, "inertia": (2.3e-3, 2.3e-3, 4.0e-3), "gravity": 9.81, "drag": 0.0}

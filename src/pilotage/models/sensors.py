@@ -12,12 +12,12 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.space import Space
 from .motion import axes_of, cartesian
-from .params import Values
-from .portable import variants
-from .sensor_family import SensorFamily, sensor
-from .traced_sensor import TracedSensor
+from .trace.params import Values
+from .trace.portable import variants
+from .trace.sensor import SensorFamily, TracedSensor, sensor
 
 POSE = Space("x y [m]", "yaw: angle")
+PLACE = Space("x y [m]")
 
 
 def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
@@ -126,14 +126,14 @@ def range_to(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
 
 @variants
 def _range_to(axes: int) -> SensorFamily:
-    @sensor(state=cartesian(axes, 1), reading=Space("range [m]"), context=axes)
+    @sensor(state=cartesian(axes, 1), reading=Space("range [m]"), context=cartesian(axes, 1))
     def range_to(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
         return (m.sqrt(sum((c[i] - x[i]) ** 2 for i in range(axes))),)
 
     return range_to
 
 
-@sensor(state=POSE, reading=Space("bearing: angle"), context=2, std=0.02)
+@sensor(state=POSE, reading=Space("bearing: angle"), context=PLACE, std=0.02)
 def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
     """The direction of a known place seen from the robot, counter-clockwise from straight ahead.
 
@@ -156,7 +156,7 @@ def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Compo
     return (m.atan2(c[1] - x[1], c[0] - x[0]) - x[2],)
 
 
-@sensor(state=POSE, reading=Space("range [m]", "bearing: angle"), context=2, std=(0.1, 0.02))
+@sensor(state=POSE, reading=Space("range [m]", "bearing: angle"), context=PLACE, std=(0.1, 0.02))
 def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
     """Distance and direction of a known place seen from the robot.
 

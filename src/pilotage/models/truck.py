@@ -8,9 +8,9 @@ from typing import Any
 from ..core.mathematics import Mathematics, math_for
 from ..core.parts import Components
 from ..core.space import Space
-from .dynamics_family import dynamics
-from .params import Values
-from .tracing.vectorized import finite, stacked
+from .trace.dynamics import dynamics
+from .trace.params import Values
+from .trace.vectorized import finite, stacked
 
 ARTICULATED = Space("x y [m]", "yaw trailer_yaw: angle")
 

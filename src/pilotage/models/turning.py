@@ -16,11 +16,10 @@ from ..core.mathematics import Mathematics
 from ..core.parts import Components
 from ..core.rotations import cos_sinc, series
 from ..core.space import Space
-from .dynamics_family import DynamicsFamily, discrete_dynamics
 from .motion import NOTHING, Matrix, axes_of, white
-from .params import Values
-from .portable import variants
-from .traced_dynamics import TracedDynamics
+from .trace.dynamics import DynamicsFamily, TracedDynamics, discrete_dynamics
+from .trace.params import Values
+from .trace.portable import variants
 
 TURNING = ("x y [m]", "yaw: angle", "speed [m/s]", "yaw_rate [rad/s]")
 

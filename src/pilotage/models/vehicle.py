@@ -9,9 +9,9 @@ from ..core.mathematics import Mathematics, math_for
 from ..core.parts import Components
 from ..core.seconds import seconds
 from ..core.space import Space
-from .dynamics_family import dynamics
-from .params import Values
-from .tracing.vectorized import common_batch, finite, stacked, together
+from .trace.dynamics import dynamics
+from .trace.params import Values
+from .trace.vectorized import common_batch, finite, stacked, together
 
 POSE = ("x y [m]", "yaw: angle")
 ROLLING = Space(*POSE, "speed [m/s]")

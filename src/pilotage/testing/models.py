@@ -10,16 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
-from pilotage.models import bind, parameters
-from pilotage.models.binding.slots import (
-    linearized_observe,
-    linearized_step,
-    observe,
-    process_noise,
-    reading_noise,
-    step,
-    step_lanes,
-)
+from pilotage.models import LANES, code_of, parameters
 
 from .sentences import made, told
 
@@ -101,8 +92,8 @@ def check_sensor(
     Args:
         sensor: what to check.
         x: states ``(N, n)`` to check at; default: three samples of the space, two with their angles at half a turn.
-        context: what the readings depend on besides ``(N, c)``; default: normal numbers where the sensor has a
-            `context_size`, else None.
+        context: what the readings depend on besides ``(N, c)``; default: normal numbers where the sensor says
+            what a context holds, else None.
         rng: seed of the samples.
         compiled: whether to compile a traced sensor too, which takes seconds the first time.
         tensors: whether torch must work; None: for traced sensors, when torch is loaded.
@@ -118,7 +109,7 @@ def check_sensor(
     name = _described(sensor, ("observe", "noise", "linearize", "log_prob", "sample", "on"), ("state", "reading"))
     draw = generator(rng)
     x = _states(sensor.state, draw) if x is None else sensor.state.check(np.atleast_2d(x), "x")
-    size = getattr(sensor, "context_size", 0)
+    size = 0 if sensor.context is None else sensor.context.size
     if context is None and size:
         context = 5.0 * draw.standard_normal((len(x), size))
     if isinstance(context, np.ndarray | list | tuple):
@@ -169,7 +160,7 @@ def _states(space: Space, draw: np.random.Generator) -> Array:
 
 
 def _traced(model: Any) -> bool:
-    return hasattr(model, "generated")
+    return hasattr(model, "code")
 
 
 def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: Space, name: str) -> None:
@@ -285,34 +276,17 @@ def _check_rollout(dynamics: Dynamics, x: Array, u: Array, dt: float, name: str)
 
 
 def _check_drivers(dynamics: Dynamics, x: Array, u: Array, dt: float, name: str) -> None:
-    """What compiled code (or, for models that are not traced, the same drivers in Python) computes."""
-    probe, lanes = bind(probe_dynamics, probe_lanes, dynamics=dynamics, lanes=len(x))
-    p = parameters(dynamics, dt)
+    """What machine code computes, or what drivers get of a model that calls Python."""
+    code, lanes, p = code_of(dynamics, "y F Q"), code_of(dynamics, "y", lanes=True), parameters(dynamics, dt)
     y, F, Q = dynamics.step(x, u, dt), dynamics.linearize(x, u, dt)[0], dynamics.noise(x, u, dt)
-    n, d = dynamics.state.size, dynamics.state.dim
     for i in range(len(x)):
-        following, again, J, W, V = np.empty(n), x[i].copy(), np.empty((d, d)), np.empty((d, d)), np.empty((d, d))
-        probe(x[i].copy(), np.ascontiguousarray(u[i]), dt, p, following, again, J, W, V)
-        _equal(following, y[i], f"the compiled step of {name} differs from numpy's")
-        _equal(again, y[i], f"the compiled linearized_step of {name} in place differs from step")
-        _near(J, F[i], f"the compiled F of {name}", EXACT if _traced(dynamics) else 1e-6)
-        _equal(W, Q[i], f"the compiled noise of {name} differs from numpy's")
-        _equal(V, Q[i], f"the noise of {name} without linearization differs")
-    side_by_side = np.empty((n, len(x)))
-    lanes(np.ascontiguousarray(x.T), np.ascontiguousarray(u.T), dt, p, side_by_side)
-    _equal(side_by_side.T, y, f"the vectorised compiled step of {name} differs from numpy's")
-
-
-def probe_dynamics(x: Any, u: Any, dt: float, p: Any, y: Any, again: Any, F: Any, Q: Any, W: Any) -> None:
-    """All that a driver may ask of dynamics, once."""
-    step(x, u, dt, p, y)
-    linearized_step(again, u, dt, p, again, F, Q)
-    process_noise(x, u, dt, p, W)
-
-
-def probe_lanes(x: Any, u: Any, dt: float, p: Any, y: Any) -> None:
-    """A step of several states side by side."""
-    step_lanes(x, u, dt, p, y)
+        got = code.run(x[i], u[i], dt, p)
+        _equal(got["y"], y[i], f"the compiled step of {name} differs from numpy's")
+        _near(got["F"], F[i], f"the compiled F of {name}", EXACT if _traced(dynamics) else 1e-6)
+        _equal(got["Q"], Q[i], f"the compiled noise of {name} differs from numpy's")
+    rows = np.arange(LANES) % len(x)
+    side_by_side = lanes.run(x[rows].T, u[rows].T, dt, p)["y"]
+    _equal(side_by_side.T, y[rows], f"the vectorised compiled step of {name} differs from numpy's")
 
 
 # Sensors
@@ -358,24 +332,14 @@ def _check_mounted(sensor: Sensor, x: Array, context: Any, name: str) -> None:
 
 
 def _check_sensor_drivers(sensor: Sensor, x: Array, context: Any, name: str) -> None:
-    probe = bind(probe_sensor, sensor=sensor)
-    s = parameters(sensor)
+    code, p = code_of(sensor, "h H R"), parameters(sensor)
     z, H, R = sensor.observe(x, context), sensor.linearize(x, context), np.asarray(sensor.noise(x, context))
     R = np.broadcast_to(R, (len(x), *R.shape[-2:]))
-    n, e, d = sensor.reading.size, sensor.reading.dim, sensor.state.dim
+    numbers = isinstance(context, np.ndarray)
     for i in range(len(x)):
-        c = np.zeros(0) if context is None else context[i] if isinstance(context, np.ndarray) else context
-        first, second, J, W, V = np.empty(n), np.empty(n), np.empty((e, d)), np.empty((e, e)), np.empty((e, e))
-        probe(x[i].copy(), c, s, first, second, J, W, V)
-        _equal(first, z[i], f"the compiled reading of {name} differs from numpy's")
-        _equal(second, z[i], f"the compiled linearized_observe of {name} differs from observe")
-        _near(J, H[i], f"the compiled H of {name}", EXACT if _traced(sensor) else 1e-6)
-        _equal(W, R[i], f"the compiled noise of {name} differs from numpy's")
-        _equal(V, R[i], f"the noise of {name} without linearization differs")
-
-
-def probe_sensor(x: Any, context: Any, s: Any, z: Any, again: Any, H: Any, R: Any, W: Any) -> None:
-    """All that a driver may ask of a sensor, once."""
-    observe(x, context, s, z)
-    linearized_observe(x, context, s, again, H, R)
-    reading_noise(x, context, s, W)
+        if not numbers:
+            code.objects = [] if context is None else [context]
+        got = code.run(x[i], context[i] if numbers else [0.0], None, p)
+        _equal(got["h"], z[i], f"the compiled reading of {name} differs from numpy's")
+        _near(got["H"], H[i], f"the compiled H of {name}", EXACT if _traced(sensor) else 1e-6)
+        _equal(got["R"], R[i], f"the compiled noise of {name} differs from numpy's")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..core.errors import ModelError
-from ..core.sensor import find, mountable
-from ..core.space import Space
+from ...core.errors import ModelError
+from ...core.sensor import find, mountable
+from ...core.space import Space
 
 
 def names_read(reads: str | Sequence[str] | None) -> tuple[str, ...] | None:

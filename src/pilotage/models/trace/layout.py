@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ModelError
-from ..core.raster import Raster
+from ...core.errors import ModelError
+from ...core.raster import Raster
+from .graph import Graph
 from .params import Values
-from .tracing.graph import Graph
-from .tracing.tracer import RasterSymbol
+from .tracer import RasterSymbol
 
-HEADER = 8  # numbers that describe a raster, see `scalar.raster_cell`
+HEADER = 8  # numbers that describe a raster, see `lower.read`
 
 
 class Layout:
@@ -52,17 +52,6 @@ class Layout:
                 return graph.input(group, start)
             flat = [graph.input(group, start + i) for i in range(int(np.prod(shape)))]
             return tuple(flat) if len(shape) == 1 else _rows(flat, *shape)
-
-        return Values({name: entry(name) for name in self.shapes})
-
-    def numbers(self, params: Mapping[str, Any]) -> Values:
-        """The parameters as plain numbers (or tensors), for numpy and torch."""
-
-        def entry(name: str) -> Any:
-            value, shape = params[name], self.shapes[name]
-            if shape is None or shape == ():
-                return value
-            return tuple(value) if len(shape) == 1 else tuple(tuple(row) for row in value)
 
         return Values({name: entry(name) for name in self.shapes})
 
@@ -106,28 +95,31 @@ class Supply:
     def __init__(self, values: Mapping[str, Any]) -> None:
         self.values = dict(values)
         self.layout = Layout(self.values)
-        self._live = any(hasattr(value, "detach") for value in self.values.values())
-
-    def numbers(self, like: Any) -> Values:
-        """What a model sees as `p`, on arrays or tensors as `like` is."""
-        return self.layout.numbers(self._alike(like)) if self._live else self._numbers
+        self.live = any(hasattr(value, "detach") for value in self.values.values())
 
     def listed(self, like: Any) -> list[Any]:
         """What the components dialect indexes, on arrays or tensors as `like` is."""
-        return self.layout.listed(self._alike(like)) if self._live else self._listed
+        return self.layout.listed(self._alike(like)) if self.live else self._listed
 
     def vector(self) -> np.ndarray:
         """What compiled code reads."""
-        return self.layout.vector(self.values) if self._live else self._vector
+        return self.layout.vector(self.values) if self.live else self._vector
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """Equal for equal values; rasters and tensors are equal to themselves alone."""
+        return tuple(
+            (
+                name,
+                value if isinstance(value, Raster) or hasattr(value, "detach") else _bits(value),
+            )
+            for name, value in self.values.items()
+        )
 
     def _alike(self, like: Any) -> dict[str, Any]:
         if hasattr(like, "detach"):
             return self.values
         return {name: _plain(value) for name, value in self.values.items()}
-
-    @cached_property
-    def _numbers(self) -> Values:
-        return self.layout.numbers(self.values)
 
     @cached_property
     def _listed(self) -> list[Any]:
@@ -136,6 +128,10 @@ class Supply:
     @cached_property
     def _vector(self) -> np.ndarray:
         return self.layout.vector(self.values)
+
+
+def _bits(value: Any) -> bytes:
+    return np.asarray(value, dtype=np.float64).tobytes()
 
 
 def _plain(value: Any) -> Any:

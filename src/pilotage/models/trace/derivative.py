@@ -21,24 +21,28 @@ from .expression import Expr
 from .graph import Graph, reachable
 
 
-def derivative(outputs: Sequence[Expr], seeds: dict[Expr, Expr]) -> list[Expr]:
-    """Derivative of each output in the direction in which the inputs move by `seeds` (forward mode)."""
+def derivative(outputs: Sequence[Expr], seeds: dict[Expr, Expr], order: Sequence[int] | None = None) -> list[Expr]:
+    """Derivative of each output in the direction in which the inputs move by `seeds` (forward mode).
+
+    `order` is ``reachable(outputs)``, where it is known already.
+    """
     if not outputs:
         return []
     g = outputs[0].graph
-    needed = reachable(outputs)
-    tangent: dict[int, Expr] = {e.index: s for e, s in seeds.items()}
-    for i in needed:
-        if i not in tangent:
-            node = g.nodes[i]
-            tangent[i] = _rule(g, node, [tangent[a.index] for a in node.args])
-    return [tangent[o.index] for o in outputs]
+    zero, nodes = g.zero, g.nodes
+    tangent: dict[int, Expr] = {e.index: s for e, s in seeds.items() if s is not zero}
+    fixed = {e.index for e in seeds}
+    for i in reachable(outputs) if order is None else order:
+        args = nodes[i].args
+        if i not in fixed and any(a.index in tangent for a in args):
+            slope = _rule(g, nodes[i], [tangent.get(a.index, zero) for a in args])
+            if slope is not zero:
+                tangent[i] = slope
+    return [tangent.get(o.index, zero) for o in outputs]
 
 
 def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
     """The derivative of one node, given those of its arguments."""
-    if not d or all(t is g.zero for t in d):
-        return g.zero
     op, a = e.op, e.args
     if op in ("add", "sub", "neg"):
         return d[0] + d[1] if op == "add" else d[0] - d[1] if op == "sub" else -d[0]

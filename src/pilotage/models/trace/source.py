@@ -1,9 +1,8 @@
-"""Source from a traced graph: straight-line Python that a person can read and numba can compile.
+"""Readable Python from a traced graph: what the machine code computes, as a person would write it.
 
-Three dialects say the same computation:
+Two dialects say the same computation:
 
 - `in_place`: ``def step(x, u, dt, p, y)``, scalar arithmetic, results written into the last arguments;
-- `lanes` (in `emit_lanes`): the same over ``LANES`` states side by side, in loops that the compiler vectorises;
 - `components`: ``def f(x, u, dt, p, m)`` over component lists and a namespace, for batches in numpy and torch.
 """
 
@@ -11,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .expression import Expr
@@ -35,26 +34,19 @@ class Signature:
     arguments: tuple[str, ...]
     scalars: frozenset[str] = frozenset({"dt"})
     labels: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
-    shared: frozenset[str] = frozenset({"dt", "p", "s", "c"})
-    """Arguments that all lanes share; the others have a trailing lane axis in the `lanes` dialect."""
 
 
 class Writer:
-    """Writes the statements for a set of outputs in one dialect: `lines`, after which `text` names each node.
+    """Writes the statements for a set of outputs in one dialect: `lines`, after which `text` names each node."""
 
-    Nodes that are `known` have a text already, and no line is written for them or for what only they need.
-    """
-
-    def __init__(
-        self, signature: Signature, outputs: Sequence[Expr], dialect: str, known: Mapping[int, str] | None = None
-    ) -> None:
+    def __init__(self, signature: Signature, outputs: Sequence[Expr], dialect: str) -> None:
         self.signature = signature
         self.dialect = dialect
         self.lines: list[str] = []
-        self.text: dict[int, str] = dict(known or {})
-        self.taken: set[str] = {*signature.arguments, *self.text.values(), "lane", "m"}
+        self.text: dict[int, str] = {}
+        self.taken: set[str] = {*signature.arguments, "m"}
         nodes = outputs[0].graph.nodes if outputs else []
-        order = reachable(outputs, self.text)
+        order = reachable(outputs)
         self.uses: dict[int, int] = {}
         for i in order:
             for a in nodes[i].args:
@@ -91,23 +83,20 @@ class Writer:
         while name in self.taken:
             name += "_"
         self.taken.add(name)
-        lane = ", lane" if self.dialect == "lanes" and group not in self.signature.shared else ""
-        self.lines.append(f"{name} = {group}[{i}{lane}]")
+        self.lines.append(f"{name} = {group}[{i}]")
         self.text[e.index] = name
 
     def _expression(self, e: Expr) -> str:
         a = [self.text[n.index] for n in e.args]
-        if e.op in OPERATORS and (e.op, self.dialect) != ("mod", "lanes"):
+        if e.op in OPERATORS:
             return f"{a[0]} {OPERATORS[e.op]} {a[1]}"
         if e.op == "neg":
             return f"-{a[0]}"
         if e.op == "lookup":
             return self._lookup(e, a)
-        if e.op in ("min", "max") and self.dialect != "components":
-            return _extreme("<" if e.op == "min" else ">", *a, known=e.args[1].op == "const")
         if self.dialect == "components":
             return _namespaced(e.op, a)
-        return _scalar(e.op, a, self.dialect)
+        return _scalar(e.op, a)
 
     def _lookup(self, e: Expr, a: list[str]) -> str:
         group, header, order = e.value
@@ -117,7 +106,7 @@ class Writer:
         return f"{('lookup', 'lookup_dx', 'lookup_dy')[order]}({group}, {header}, {a[0]}, {a[1]})"
 
 
-def _scalar(op: str, a: list[str], dialect: str) -> str:
+def _scalar(op: str, a: list[str]) -> str:
     if op == "where":
         return f"{a[1]} if {a[0]} else {a[2]}"
     if op in ("and", "or"):
@@ -126,18 +115,11 @@ def _scalar(op: str, a: list[str], dialect: str) -> str:
         return f"not {a[0]}"
     if op == "pow":
         return f"{a[0]} ** {a[1]}"
-    if op == "abs":
-        return f"math.fabs({a[0]})"
-    if op == "sign":
-        return f"scalar_sign({a[0]})"
-    if dialect == "lanes" and op != "sqrt":
-        return f"lane_{op}({', '.join(a)})"  # libm's functions keep a loop from being vectorised
-    return f"{'scalar_' if op in ('wrap', 'floor') else 'math.'}{op}({', '.join(a)})"
-
-
-def _extreme(order: str, a: str, b: str, known: bool) -> str:
-    """The lesser or greater of two, NaN if either is; of a constant that is known."""
-    return f"{b} if {b} {order} {a} else {a}" if known else f"{b} if ({b} {order} {a}) | ({b} != {b}) else {a}"
+    if op in ("min", "max"):
+        return f"{op}({a[0]}, {a[1]})"
+    if op in ("abs", "sign", "wrap"):
+        return f"{op}({a[0]})"
+    return f"math.{op}({', '.join(a)})"
 
 
 def _namespaced(op: str, a: list[str]) -> str:
@@ -164,20 +146,18 @@ def _identifier(label: str) -> str:
     return re.sub(r"\W", "_", label)
 
 
-def in_place(signature: Signature, results: Sequence[tuple[str, Sequence[Expr] | Sequence[Sequence[Expr]]]]) -> str:
-    """``def name(arguments..., results...)``; each result is an array ``(n,)`` or ``(r, c)`` that is overwritten."""
-    writer, flat = _written(signature, results, "in_place")
+def in_place(signature: Signature, results: Sequence[tuple[str, Sequence[Expr], tuple[int, ...]]]) -> str:
+    """``def name(arguments..., results...)``; each result is an array of that shape that is overwritten."""
+    flat: list[tuple[str, Expr]] = []
+    for name, entries, shape in results:
+        columns = shape[1] if len(shape) == 2 else 0
+        for i, e in enumerate(entries):
+            place = f"{i // columns}, {i % columns}" if columns else f"{i}" if shape else "()"
+            flat.append((f"{name}[{place}]", e))
+    writer = Writer(signature, [e for _, e in flat], "in_place")
     body = writer.lines + [f"{target} = {writer.text[e.index]}" for target, e in flat]
-    head = f"def {signature.name}({', '.join([*signature.arguments, *(n for n, _ in results)])}):"
+    head = f"def {signature.name}({', '.join([*signature.arguments, *(n for n, *_ in results)])}):"
     return "\n".join([head, *(f"    {line}" for line in body or ["pass"])]) + "\n"
-
-
-def scalar(signature: Signature, result: Expr) -> str:
-    """``def name(arguments...) -> float``."""
-    writer = Writer(signature, [result], "in_place")
-    body = [*writer.lines, f"return {writer.text[result.index]}"]
-    head = f"def {signature.name}({', '.join(signature.arguments)}):"
-    return "\n".join([head, *(f"    {line}" for line in body)]) + "\n"
 
 
 def components(signature: Signature, outputs: Sequence[Expr]) -> str:
@@ -186,16 +166,3 @@ def components(signature: Signature, outputs: Sequence[Expr]) -> str:
     body = [*writer.lines, f"return [{', '.join(writer.text[o.index] for o in outputs)}]"]
     head = f"def {signature.name}({', '.join([*signature.arguments, 'm'])}):"
     return "\n".join([head, *(f"    {line}" for line in body)]) + "\n"
-
-
-def _written(
-    signature: Signature, results: Sequence[tuple[str, Sequence[Expr] | Sequence[Sequence[Expr]]]], dialect: str
-) -> tuple[Writer, list[tuple[str, Expr]]]:
-    flat: list[tuple[str, Expr]] = []
-    for name, value in results:
-        for i, row in enumerate(value):
-            if isinstance(row, Expr):
-                flat.append((f"{name}[{i}]", row))
-            else:
-                flat.extend((f"{name}[{i}, {j}]", e) for j, e in enumerate(row))
-    return Writer(signature, [e for _, e in flat], dialect), flat

@@ -8,10 +8,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Never, ParamSpec, TypeVar
 
-from ..core.errors import ModelError
-from ..core.space import Space
+from ...core.errors import ModelError
+from ...core.space import Space
+from ._functions import takes
 from .params import Parameters
-from .tracing.functions import takes
 
 Member = TypeVar("Member")
 Settings = ParamSpec("Settings")

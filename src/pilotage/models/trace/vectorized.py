@@ -14,7 +14,7 @@ from ...core.arrays import alike, numbers
 from ...core.errors import ShapeError
 from ...core.mathematics import math_for
 from ...core.space import Space
-from .emit import Signature, components
+from .source import Signature, components
 from .tracer import Expr
 
 
@@ -79,10 +79,19 @@ def stacked(values: Sequence[Any], batch: tuple[int, ...], like: Any) -> Any:
     return out
 
 
-class Vectorized:
-    """A list of expressions over the inputs x, u, dt, p (or x, context, s) as one batched function."""
+BATCHED = {"x", "u", "context", "z", "r", "a", "b"}
+"""Inputs that are arrays ``(..., size)``; the others, dt and p, are shared by a batch."""
 
-    def __init__(self, outputs: Sequence[Expr], arguments: tuple[str, ...] = ("x", "u", "dt", "p")) -> None:
+
+class Vectorized:
+    """A list of expressions as one function of batches.
+
+    Args:
+        outputs: the expressions.
+        arguments: names of the input groups, in order.
+    """
+
+    def __init__(self, outputs: Sequence[Expr], arguments: tuple[str, ...]) -> None:
         self.outputs = list(outputs)
         self.arguments = arguments
 
@@ -93,9 +102,18 @@ class Vectorized:
         exec(compile(text, "<traced>", "exec"), namespace)  # source made by this package from a trace
         return namespace["f"]
 
-    def __call__(self, x: Any, second: Any, *rest: Any) -> Any:
-        """Values ``(..., number of outputs)``; `x` and `second` are arrays with batch axes, the rest is shared."""
-        batch = common_batch(x.shape[:-1], second.shape[:-1], f"{self.arguments[0]} and {self.arguments[1]}")
+    def __call__(self, *inputs: Any) -> Any:
+        """Values ``(..., number of outputs)``; inputs that are not needed may be None."""
+        batch: tuple[int, ...] = ()
+        given: list[Any] = []
+        like: Any = None
+        for name, value in zip(self.arguments, inputs, strict=True):
+            if value is None or name not in BATCHED:
+                given.append(value)
+                continue
+            batch = common_batch(batch, value.shape[:-1], f"the inputs {', '.join(self.arguments)}")
+            like = value if like is None or hasattr(value, "detach") else like
+            given.append(unstacked(value))
         if not self.outputs:
-            return stacked([], batch, x)
-        return stacked(self._function(unstacked(x), unstacked(second), *rest, math_for(x)), batch, x)
+            return stacked([], batch, like)
+        return stacked(self._function(*given, math_for(like)), batch, like)

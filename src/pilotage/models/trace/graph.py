@@ -23,7 +23,7 @@ BINARY = {"atan2": "atan2", "hypot": "hypot", "minimum": "min", "maximum": "max"
 """Functions of two arguments, and the operations they are."""
 OTHERS = {"clip", "lookup", "lookup_slope", "pi", "where"}
 LOGIC = {"and", "or", "not"}
-PLAIN = {"dt", "p", "s", "c"}
+PLAIN = {"dt", "p"}
 """Inputs that are plain numbers of Python where a model runs on arrays: the time step and parameters."""
 COMMUTES = {"add", "mul", "hypot", "eq", "ne", "and", "or"}
 FOLD: dict[str, Callable[..., Any]] = {
@@ -68,7 +68,7 @@ class Graph:
 
     def input(self, group: str, index: int) -> Expr:
         """The entry `index` of the array `group` that generated code is called with."""
-        return self._make("input", (), (group, index))
+        return self.raw("input", value=(group, index))
 
     def inputs(self, group: str, count: int) -> list[Expr]:
         """The first `count` entries of the array `group`."""
@@ -110,7 +110,7 @@ class Graph:
             lifted = lifted[0].args
         if op in ("min", "max") and lifted[0].op == "const":
             lifted = lifted[::-1]  # at a tie the derivative is that of the first: of the one that can vary
-        return self._make(op, lifted, value)
+        return self.raw(op, *lifted, value=value)
 
     def neg(self, a: Expr) -> Expr:
         if a.op == "neg":
@@ -190,9 +190,10 @@ class Graph:
             a, b = self._numbers(a, b)
         if a is b or (c.op == "const" and c.value):
             return a
-        return b if c.op == "const" else self._make("where", (c, a, b))
+        return b if c.op == "const" else self.raw("where", c, a, b)
 
-    def _make(self, op: str, args: tuple[Expr, ...], value: Any = None) -> Expr:
+    def raw(self, op: str, *args: Expr, value: Any = None) -> Expr:
+        """The operation `op` on expressions, as it is: nothing folds."""
         indices = tuple(a.index for a in args)
         return self._kept((op, tuple(sorted(indices)) if op in COMMUTES else indices, value), op, args, value)
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..core.errors import ModelError
-from ..core.space import Space
+from ...core.errors import ModelError
+from ...core.space import Space
 
 Rates = Callable[[Sequence[Any]], Sequence[Any]]
 """State components to rates in the tangent, action and parameters bound."""

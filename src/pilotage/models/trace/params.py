@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.errors import ModelError
+from ...core.errors import ModelError
 
 
 class Parameters(Mapping[str, Any]):
@@ -29,7 +29,7 @@ class Parameters(Mapping[str, Any]):
     def __init__(self, entries: Mapping[str, Any], positive: Sequence[str] = ()) -> None:
         if not isinstance(entries, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(f"params are values by name, as in dict(wheelbase=2.7), not {entries!r}")
-        self._entries = {name: _settled(value) for name, value in entries.items()}
+        self._entries = {name: settled(value) for name, value in entries.items()}
         self._positive = tuple(positive)
         for name in self._positive:
             if name not in self._entries:
@@ -104,10 +104,10 @@ def _above_zero(value: Any) -> bool:
         return True
 
 
-def _settled(value: Any) -> Any:
+def settled(value: Any) -> Any:
     """`value` out of reach of whoever holds what it was made from."""
     if hasattr(value, "setflags") and np.ndim(value):
         array: Any = np.array(value)
         array.flags.writeable = False
         return array
-    return tuple(_settled(v) for v in value) if type(value) is list else value  # pyright: ignore[reportUnknownVariableType]
+    return tuple(settled(v) for v in value) if type(value) is list else value  # pyright: ignore[reportUnknownVariableType]

@@ -1,0 +1,12 @@
+"""From a function of scalar components to batches, exact derivatives and machine code; and drivers that run it."""
+
+from ._access import code_of as code_of
+from ._access import parameters as parameters
+from .driver import call as call
+from .driver import driver as driver
+from .driver import warm as warm
+from .function import Function as Function
+from .llvm import LANES as LANES
+from .machine import Code as Code
+
+__all__ = ["LANES", "Code", "Function", "call", "code_of", "driver", "parameters", "warm"]

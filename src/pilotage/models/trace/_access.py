@@ -1,0 +1,65 @@
+"""Machine code and parameters of any model."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ...core.space import Space
+from .callback import called_back
+from .function import SPACE, Function, Input, vector
+from .graph import Graph
+from .machine import Code
+from .tracer import SymbolicMath
+
+EMPTY = np.zeros(0)
+
+
+def code_of(model: Any, results: str, lanes: bool = False) -> Code:
+    """Machine code of a model that writes these results, one after another; for traced models, and all others.
+
+    Args:
+        model: dynamics (y F B Q), a sensor (h H R C e E G), a traced task (l lx lu lxx lxu luu g gx gu T Tx Txx), or a
+            space (plus minus). Of models that are no formula the methods are called; these have y F B Q and h H R e.
+        results: names of results, in the order in which they are to be written.
+        lanes: for `LANES` states side by side.
+
+    Raises:
+        ModelError: for a result that the model does not have.
+
+    Example:
+        >>> from pilotage.models import bicycle
+        >>> code = code_of(bicycle(), "y F Q")
+        >>> code.size, code.offsets["F"], code.shapes["F"]
+        (36, 4, (4, 4))
+    """
+    if isinstance(model, Space):
+        return space_function(model).code(results, lanes)
+    own = getattr(model, "code", None)
+    return called_back(model, results, lanes) if own is None else own(results, lanes)
+
+
+def parameters(model: Any, dt: float | None = None) -> np.ndarray:
+    """The parameter vector that machine code of `model` reads; empty for models that are not traced.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> parameters(gnss(std=1.5))
+        array([1.5, 1.5])
+    """
+    own = getattr(model, "vector", None)
+    return EMPTY if own is None else own(dt)
+
+
+@lru_cache(maxsize=512)
+def space_function(space: Space) -> Function:
+    """``a (+) b`` and ``a (-) b`` of a space as a traced function."""
+    graph = Graph()
+    m: Any = SymbolicMath(graph)
+    a, b, d = graph.inputs("a", space.size), graph.inputs("b", space.size), graph.inputs("b", space.dim)
+    plus = [graph.lift(e) for e in space.components_plus(a, d, m)]
+    minus = [graph.lift(e) for e in space.components_minus(a, b, m)]
+    values = {"plus": vector(plus, space), "minus": vector(minus)}
+    return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)

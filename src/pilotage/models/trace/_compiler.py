@@ -1,0 +1,121 @@
+"""numba behind `driver`: the intrinsic that calls machine code, the cache on disk, and the compiling of drivers."""
+
+# pyright: basic
+
+from __future__ import annotations
+
+import logging
+import time
+from types import FunctionType
+from typing import Any
+
+from .driver import Call, Driver, uninterrupted
+
+with uninterrupted():
+    from llvmlite import ir
+    from numba import njit, types
+    from numba.core.caching import FunctionCache
+    from numba.extending import intrinsic
+
+logger = logging.getLogger("pilotage")
+
+STRICT = {"contract", "nsz"}
+FAST = STRICT | {"arcp", "reassoc", "afn"}
+
+
+@intrinsic
+def call_address(typing_context, address, a, b, c, p, out):
+    """Call ``void f(double*, double*, double*, double*, double*)`` at an address."""
+    signature = types.void(address, a, b, c, p, out)
+
+    def pointer(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+        if isinstance(kind, types.Integer):
+            return builder.inttoptr(value, ir.PointerType(ir.DoubleType()))
+        return context.make_array(kind)(context, builder, value).data
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        double = ir.PointerType(ir.DoubleType())
+        function = ir.FunctionType(ir.VoidType(), [double] * 5)
+        target = builder.inttoptr(args[0], function.as_pointer())
+        kinds = signature.args[1:]
+        pointers = [pointer(context, builder, k, v) for k, v in zip(kinds, args[1:], strict=True)]
+        builder.call(target, [builder.bitcast(each, double) for each in pointers])
+        return context.get_dummy_value()
+
+    return signature, generate
+
+
+class Cache(FunctionCache):
+    """What a driver compiled to, on disk. What cannot be read there is compiled anew, and that is announced."""
+
+    def __init__(self, function: FunctionType, driver: Driver) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = driver.stamp  # in place of that of one file
+        self._title = f"{driver.__name__} of {driver.__module__}"
+        self._began = 0.0
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception:  # a damaged file may raise anything when it is unpickled
+            logger.info("compiled code of %s could not be read from disk", self._title, exc_info=True)
+            self.flush()
+            found = None
+        if found is None:
+            self._began = time.perf_counter()
+            logger.info("compiling %s; the first time takes some seconds", self._title, extra={"stage": "begun"})
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        took = time.perf_counter() - self._began
+        logger.info("compiled %s in %.1f s", self._title, took, extra={"stage": "done"})
+        try:
+            super().save_overload(sig, data)
+        except OSError:
+            logger.info("compiled code of %s could not be kept on disk", self._title, exc_info=True)
+
+
+def dispatcher(driver: Driver) -> Any:
+    """The numba function of a driver, with the drivers that it calls in place of their names; nothing is compiled."""
+    if "dispatcher" in driver.__dict__:
+        return driver.__dict__["dispatcher"]
+    f = driver.function
+    seen = dict(f.__globals__)
+    for name in f.__code__.co_names:
+        value = seen.get(name)
+        if isinstance(value, Driver):
+            seen[name] = dispatcher(value)
+        elif isinstance(value, Call):
+            seen[name] = call_address
+    function = FunctionType(f.__code__, seen, f.__name__, f.__defaults__, f.__closure__)
+    function.__qualname__, function.__module__, function.__doc__ = f.__qualname__, f.__module__, f.__doc__
+    options = driver.options
+    settings: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
+    settings |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
+    made: Any = njit(**settings, **({} if options["heap"] else {"_nrt": False}))(function)
+    driver.__dict__["dispatcher"] = made
+    return made
+
+
+def compiled(driver: Driver) -> Any:
+    """A driver, compiled for its signatures, or loaded from disk."""
+    made = dispatcher(driver)
+    if not driver.signatures:
+        return made
+    try:
+        made._cache = Cache(made.py_func, driver)
+    except RuntimeError:  # there is no folder to write to
+        logger.info("compiled code of %s cannot be kept on disk", driver.__name__, exc_info=True)
+    for signature in driver.signatures:
+        made.compile(signature)
+    made.disable_compile()
+    return made
+
+
+def on_disk(driver: Driver) -> bool:
+    """Whether the compiled code of an entry point can be loaded."""
+    try:
+        cache = Cache(dispatcher(driver).py_func, driver)
+        return len(cache._cache_file._load_index()) >= len(driver.signatures)
+    except Exception:  # no folder, no file, or a damaged one
+        return False

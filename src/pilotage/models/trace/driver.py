@@ -1,0 +1,179 @@
+"""Drivers: the inner steps of algorithms, written as plain functions and compiled by numba once per machine.
+
+A driver reaches models through the addresses of their machine code (`code_of`), so that it does not depend on them. Its
+sizes are known when it runs. An entry point declares its signature, and is compiled for no other; what other drivers
+call needs none:
+
+    @driver
+    def square(v): ...
+
+    @driver("void(f8[::1], f8[:,::1], i8)")
+    def predict(x, P, address): ...
+
+numba is imported and the code compiled, or loaded from disk, when an entry point is first used.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FunctionType
+from typing import Any, overload
+
+ENTRIES: list[Driver] = []
+"""All entry points whose modules are imported, in the order of their definition."""
+_lock = threading.RLock()
+
+
+class Driver:
+    """A function that numba compiles when it is first needed.
+
+    Attributes:
+        function: what was written.
+        signatures: of an entry point; none for what only other drivers call.
+        options: what numba is told.
+    """
+
+    def __init__(self, function: FunctionType, signatures: tuple[str, ...], options: dict[str, Any]) -> None:
+        functools.update_wrapper(self, function)
+        self.__name__ = function.__name__
+        self.function, self.signatures, self.options = function, signatures, options
+
+    def __call__(self, *args: Any) -> Any:
+        return self.compiled(*args)
+
+    def __reduce__(self) -> str:
+        return self.function.__qualname__
+
+    @functools.cached_property
+    def compiled(self) -> Any:
+        """The compiled function; call it where every nanosecond counts."""
+        with _lock:
+            from ._compiler import compiled  # loads numba
+
+            return compiled(self)
+
+    @property
+    def callees(self) -> list[Driver]:
+        """The drivers that this one calls by name."""
+        names, seen = self.function.__code__.co_names, self.function.__globals__
+        return [seen[name] for name in names if isinstance(seen.get(name), Driver)]
+
+    @functools.cached_property
+    def stamp(self) -> str:
+        """Changes with the text of any file that the compiled code is made from, and with the constants it reads."""
+        digest, files = hashlib.sha256(), set[str]()
+        for each in self._reached():
+            files.add(inspect.getsourcefile(each.function) or "")
+            digest.update(repr((each.function.__name__, each.options, each.signatures, each.constants)).encode())
+        for file in sorted(files):
+            digest.update(_contents(file))
+        return digest.hexdigest()
+
+    @property
+    def constants(self) -> list[tuple[str, Any]]:
+        """The numbers that the function reads by name."""
+        seen = self.function.__globals__
+        kept = (bool, int, float, tuple)
+        return [(name, seen[name]) for name in self.function.__code__.co_names if isinstance(seen.get(name), kept)]
+
+    def _reached(self) -> Iterator[Driver]:
+        seen: dict[int, Driver] = {}
+        waiting: list[Driver] = [self]
+        while waiting:
+            one = waiting.pop()
+            if id(one) not in seen:
+                seen[id(one)] = one
+                waiting.extend(one.callees)
+        return iter(seen.values())
+
+
+@functools.cache
+def _contents(file: str) -> bytes:
+    return hashlib.sha256(Path(file).read_bytes()).digest()
+
+
+@overload
+def driver(function: FunctionType, /) -> Driver: ...
+@overload
+def driver(
+    *signatures: str, heap: bool = False, nogil: bool = False, fast: bool = False, inline: bool = False
+) -> Callable[[Callable[..., Any]], Driver]: ...
+
+
+def driver(*given: Any, heap: bool = False, nogil: bool = False, fast: bool = False, inline: bool = False) -> Any:
+    """Make a driver of a function.
+
+    Args:
+        *given: numba signatures of an entry point, such as ``"void(f8[:,::1], i8)"``; none for a helper.
+        heap: whether the function itself makes arrays. Without, views are not counted, which halves the time of a call
+            of a microsecond.
+        nogil: let other threads run meanwhile; worth it for calls of a hundred microseconds and more.
+        fast: sums may be reordered, and divisions become products; NaN and infinity keep their meaning.
+        inline: copy a helper into its caller before types are known.
+
+    Example:
+        >>> @driver("f8(f8, f8)")
+        ... def larger(a, b):
+        ...     return a if a > b else b
+        >>> larger.signatures
+        ('f8(f8, f8)',)
+    """
+    options = {"heap": heap, "nogil": nogil, "fast": fast, "inline": inline}
+    if given and isinstance(given[0], FunctionType):
+        return Driver(given[0], (), options)
+
+    def entry(function: FunctionType) -> Driver:
+        made = Driver(function, tuple(given), options)
+        if given:
+            ENTRIES.append(made)
+        return made
+
+    return entry
+
+
+class Call:
+    """``call(address, a, b, c, p, out)``: machine code of a model, inside a driver; see `code_of`.
+
+    Each argument is a C-contiguous array of float64, of which the address of the first number is handed over, or an
+    address.
+    """
+
+    def __call__(self, *_: Any) -> None:
+        raise TypeError("call works inside drivers only")
+
+
+call = Call()
+
+
+def warm(progress: Callable[[Sequence[Driver]], Iterator[Driver]] | None = None) -> int:
+    """Compile all entry points whose modules are imported; returns how many there are."""
+    for each in ENTRIES if progress is None else progress(ENTRIES):
+        _ = each.compiled
+    return len(ENTRIES)
+
+
+@contextmanager
+def uninterrupted() -> Generator[None]:
+    """Ctrl-C waits until the end of the block: an import that is cut off cannot be repeated."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pending: list[Any] = []
+
+    def later(*args: Any) -> None:
+        pending.append(args)
+
+    before = signal.signal(signal.SIGINT, later)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pending and callable(before):
+            before(*pending[0])

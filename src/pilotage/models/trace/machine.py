@@ -1,0 +1,115 @@
+"""Machine code in memory: LLVM compiles the intermediate representation, and an object keeps it alive."""
+
+# pyright: basic
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
+"""``void f(double* a, double* b, double* c, double* p, double* out)``."""
+_lock = threading.Lock()
+_numbers = itertools.count()
+LARGE = 1_000
+"""Lines of a function above which LLVM schedules instructions less carefully, which halves its time."""
+
+
+class Code:
+    """Machine code that writes named results one after another: ``void f(a, b, c, p, out)``.
+
+    Attributes:
+        address: where it begins. It is valid while this object lives.
+        size: how many numbers it writes (a row of lanes each, where it is code for lanes).
+        shapes: shape of each result, ``()`` for one number.
+        offsets: the first number of each result.
+        lanes: states side by side; 0 for code of one state.
+    """
+
+    def __init__(self, address: int, shapes: Mapping[str, tuple[int, ...]], lanes: int, owner: Any) -> None:
+        self.address, self.lanes = address, lanes
+        self.shapes = dict(shapes)
+        self.offsets: dict[str, int] = {}
+        self.size = 0
+        for name, shape in self.shapes.items():
+            self.offsets[name] = self.size
+            self.size += math.prod(shape)
+        self._mine = threading.local()
+        self._owner = owner  # the engine, or the callback
+
+    def run(self, a: Any = None, b: Any = None, c: Any = None, p: Any = None) -> dict[str, np.ndarray]:
+        """Results by name for arrays of the inputs, ``(rows, LANES)`` for code for lanes; None for an unused input.
+
+        Example:
+            >>> from pilotage.models import bicycle
+            >>> car = bicycle()
+            >>> car.code("y").run([0.0, 0.0, 0.0, 2.0], [0.0, 0.0], 0.5, car.vector())["y"].tolist()
+            [1.0, 0.0, 0.0, 2.0]
+        """
+        given = [np.ascontiguousarray([] if v is None else v, dtype=np.float64) for v in (a, b, c, p)]
+        tail = (self.lanes,) if self.lanes else ()
+        out = np.empty((self.size, *tail))
+        SIGNATURE(self.address)(*(v.ctypes.data for v in given), out.ctypes.data)
+        self.check()
+        return {
+            name: out[k : k + math.prod(s)].reshape((*s, *tail))
+            for (name, s), k in zip(self.shapes.items(), self.offsets.values(), strict=True)
+        }
+
+    @property
+    def objects(self) -> Sequence[Any]:
+        """Contexts that are no numbers, for this thread: machine code is handed their places in this list."""
+        return getattr(self._mine, "objects", ())
+
+    @objects.setter
+    def objects(self, contexts: Sequence[Any]) -> None:
+        self._mine.objects = contexts
+
+    def check(self) -> None:
+        """Raise what a model's own method raised while a driver ran; traced models raise nothing."""
+
+    def __reduce__(self) -> Any:
+        raise TypeError("machine code stays in its process; send the model, which makes it anew")
+
+
+@cache
+def _target() -> Any:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    llvm.load_library_permanently("")  # the C library of this process
+    return llvm
+
+
+def assemble(text: str, name: str, shapes: Mapping[str, tuple[int, ...]], lanes: int = 0) -> Code:
+    """Compile the function `name` of a module."""
+    with _lock:
+        llvm = _target()
+        machine = llvm.Target.from_default_triple().create_target_machine(
+            opt=1 if text.count("\n") > LARGE else 2,
+            cpu=llvm.get_host_cpu_name(),
+            features=llvm.get_host_cpu_features().flatten(),
+        )
+        module = llvm.parse_assembly(text)
+        # The text is straight-line code without common subexpressions: there is little left to find in it.
+        options = llvm.create_pipeline_tuning_options(speed_level=1)
+        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+        passes = llvm.create_pass_builder(machine, options)
+        passes.getModulePassManager().run(module, passes)
+        engine = llvm.create_mcjit_compiler(module, machine)
+        engine.finalize_object()
+        return Code(engine.get_function_address(name), shapes, lanes, engine)
+
+
+def unique(stem: str) -> str:
+    """A name that no other function in this process has."""
+    plain = "".join(c if c.isalnum() and c.isascii() else "_" for c in stem)
+    return f"pilotage_{plain}_{next(_numbers)}"

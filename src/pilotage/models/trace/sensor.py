@@ -1,0 +1,222 @@
+"""Sensors written once: reading, residual, Jacobians and noise derived from one function of scalar components."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Never, final
+
+import numpy as np
+
+from ...core import Sensor
+from ...core.diffusion import densities
+from ...core.errors import ModelError, ShapeError
+from ...core.space import Space
+from ._functions import Body, NoiseBody, Spread, counted, square, takes, told
+from .family import Family, parenthesised
+from .function import SENSOR, Function, Input, matrix, vector
+from .graph import Graph
+from .model import Traced
+from .mounting import names_read, places
+from .params import Values, spelt
+from .tracer import SymbolicMath
+from .vectorized import array_of, common_batch, numbers_of, together
+
+STD = "std of the reading"  # no parameter of a model can be called that
+NOTHING = Space()
+
+
+class TracedSensor(Traced, Sensor):
+    """A sensor derived from one function of scalar components; made by `sensor`.
+
+    Attributes:
+        name: the function's name.
+        state: the space it reads from; `on` moves it to a larger one.
+        reading: the space of its readings.
+        context: the space of what comes with each reading (a landmark's place, say); empty for none.
+        params: its parameters by name.
+
+    Example:
+        >>> from pilotage.models import compass
+        >>> compass(std=0.1).on(Space("x y [m]", "pose.yaw: angle")).linearize([3.0, 4.0, 0.5]).tolist()
+        [[0.0, 0.0, 1.0]]
+    """
+
+    def __init__(
+        self,
+        body: Body,
+        *,
+        needs: Space,
+        reading: Space,
+        context: Space = NOTHING,
+        params: Mapping[str, Any],
+        noise: Spread | NoiseBody,
+        reads: tuple[str, ...] | None = None,
+        state: Space | None = None,
+    ) -> None:
+        super().__init__(
+            body, needs=needs, reading=reading, context=context, params=params, noise=noise, reads=reads, state=state
+        )
+        self.needs, self.reading = needs, reading
+        self.context: Space = context  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.state = needs if state is None else state
+        self.reads = needs.names if reads is None else reads
+        self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
+        self._mounted: dict[Space, TracedSensor] = {}
+        values = dict(self.params)
+        if not callable(noise):
+            values[STD] = tuple(densities(noise, reading, f"std of {self.name}").tolist())
+        functions = (body, noise if callable(noise) else None)
+        spaces = (self.state, reading, context)
+        self._trace("sensor", values, functions, spaces, (self._taken,), self._traced)
+
+    def __repr__(self) -> str:
+        return f"{self.name}({spelt({('std' if k == STD else k): v for k, v in self._supply.values.items()})})"
+
+    def on(self, space: Space) -> TracedSensor:
+        """The same sensor on a state that has the needed components among others, found by name."""
+        if space == self.state:
+            return self
+        if space not in self._mounted:
+            self._mounted[space] = self._with(state=space)
+        return self._mounted[space]
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        x, c = self._arrays(x, context)
+        return self._function("h", x, c, None, self._supply.listed(x))
+
+    def linearize(self, x: Any, context: Any = None) -> Any:
+        x, c = self._arrays(x, context)
+        return self._function("H", x, c, None, self._supply.listed(x))
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        x, c = self._arrays(x, context)
+        return self._function("R", x, c, None, self._supply.listed(x))
+
+    def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:
+        x = array_of(x, self.state, f"state for {self.name}", "; mount it on a bigger state by .on(space)")
+        c = np.zeros(0) if context is None else numbers_of(context, f"context for {self.name}")
+        if c.ndim == 0 or c.shape[-1] != self.context.size:
+            raise ShapeError(
+                f"the context for {self.name} has shape {tuple(c.shape)}; {self.context.size} numbers were expected"
+                f"{': ' if self.context.size else ''}{', '.join(self.context.names)}"
+            )
+        common_batch(x.shape[:-1], c.shape[:-1], f"state and context of {self.name}")
+        return together(x, c)
+
+    def _traced(self) -> Function:
+        graph = Graph()
+        m: Any = SymbolicMath(graph)
+        x, c = graph.inputs("x", self.state.size), graph.inputs("context", self.context.size)
+        z, p = graph.inputs("z", self.reading.size), self._supply.layout.symbols(graph, "p")
+        picked = [x[i] for i in self._taken]
+        with told(self.name, x=[self.state.names[i] for i in self._taken]):
+            h = counted(self._body(picked, c, p, m), self.reading.size, self.name, "components of a reading")
+            h = [graph.lift(e) for e in self.reading.components_normalize(h, m)]
+            R = square(self._noise_of(picked, c, p, m), self.reading.dim, graph, self.name)
+        return Function(
+            SENSOR,
+            self.name,
+            graph,
+            {"x": Input(self.state, x), "context": Input(self.context, c), "z": Input(self.reading, z)},
+            {
+                "h": vector(h, self.reading),
+                "R": matrix(R, self.reading.dim),
+                "e": lambda _: vector([graph.lift(e) for e in self.reading.components_minus(z, h, m)]),
+            },
+        )
+
+    def _noise_of(self, x: Sequence[Any], c: Sequence[Any], p: Values, m: Any) -> Any:
+        noise = self._settings["noise"]
+        if not callable(noise):
+            return [std * std for std in p.__dict__[STD]]
+        takes(noise, ("x", "c", "p", "m"), f"the noise function of {self.name}")
+        return noise(x, c, p, m)
+
+
+@final
+class SensorFamily(Family[TracedSensor]):
+    """All sensors that share one function; made by `sensor`.
+
+    Keyword arguments beside the parameters: `std` or `noise` (see `sensor`), and `reads`, other names for the needed
+    components: ``compass(reads="theta")``.
+    """
+
+    kind: ClassVar[str] = "sensor"
+
+    def __init__(
+        self,
+        body: Body,
+        params: Mapping[str, Any] | None,
+        *,
+        state: Space,
+        reading: Space,
+        context: Space,
+        noise: Spread | NoiseBody,
+    ) -> None:
+        super().__init__(body, ("x", "c", "p", "m"), params, state=state, reading=reading)
+        self.state = state
+        self.reading = reading
+        if not isinstance(context, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ModelError(f"the context of {self.__name__} is {context!r}; a Space was expected: Space('x y [m]')")
+        self.context = context
+        self._noise = noise
+
+    @property
+    def functions(self) -> dict[str, Any]:
+        return {"noise": self._noise if callable(self._noise) else None}
+
+    def __call__(
+        self,
+        *unnamed: Never,
+        std: Spread | None = None,
+        noise: NoiseBody | None = None,
+        reads: str | Sequence[str] | None = None,
+        **params: Any,
+    ) -> TracedSensor:
+        if std is not None and noise is not None:
+            raise ModelError(f"{self.__name__} takes std or noise, not both")
+        return TracedSensor(
+            self.__wrapped__,
+            needs=self.state,
+            reading=self.reading,
+            context=self.context,
+            params=self.values(params, unnamed),
+            noise=noise if noise is not None else std if std is not None else self._noise,
+            reads=names_read(reads),
+        )
+
+
+@parenthesised
+def sensor(
+    *,
+    state: Space,
+    reading: Space,
+    params: Mapping[str, Any] | None = None,
+    context: Space = NOTHING,
+    std: Spread = 1.0,
+    noise: NoiseBody | None = None,
+) -> Callable[[Body], SensorFamily]:
+    """Declare a sensor by what it reads: ``h(x, c, p, m) -> z``, one value per stored component of the reading.
+
+    Args:
+        state: the components it needs; on a larger state they are found by name.
+        reading: the space of readings.
+        params: parameters and their default values.
+        context: the space of what comes with each reading, such as the place of the landmark it belongs to; derivatives
+            by it make the sensor a factor between two variables. Default: nothing.
+        std: standard deviation of the noise, one number or one per tangent component of the reading; default 1, in
+            the units of the reading.
+        noise: a function ``(x, c, p, m)`` that returns variances or rows of a covariance, instead of `std`.
+
+    The family takes `std` or `noise`, the parameters, and `reads`: other names for the needed components.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> @sensor(state=Space("x y [m]"), reading=Space("distance [m]"), context=Space("x y [m]"), std=0.1)
+        ... def beacon(x, c, p, m):
+        ...     return m.hypot(c[0] - x[0], c[1] - x[1])
+        >>> beacon().observe([0.0, 0.0], context=[3.0, 4.0]).tolist()
+        [5.0]
+    """
+    chosen = std if noise is None else noise
+    return lambda body: SensorFamily(body, params, state=state, reading=reading, context=context, noise=chosen)

@@ -1,0 +1,287 @@
+"""Tasks written once: cost and constraint as functions of scalar components, with gradients and Hessians derived."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Never, final
+
+import numpy as np
+
+from ...core.belief import Belief
+from ...core.errors import ModelError, SpaceError
+from ...core.seconds import seconds
+from ...core.settings import whole
+from ...core.space import Space
+from ...core.task import Task
+from ._functions import counted, is_row, one, takes, told
+from .expression import Expr
+from .family import Family, parenthesised
+from .function import TASK, Function, Input, Value, vector
+from .graph import Graph
+from .model import Traced
+from .mounting import names_read, places
+from .params import Values
+from .sensor import NOTHING
+from .tracer import SymbolicMath
+from .vectorized import array_of, common_batch, numbers_of, together
+
+Cost = Callable[..., Any]
+Reference = Callable[[Any, float, int], Any]
+Weights = str | Sequence[float] | None
+NO_STAGE = "is a task without reference: its cost takes (x, u, p, m), unless it is declared with stage=Space(...)"
+
+
+class TracedTask(Traced, Task):
+    """A task derived from functions of scalar components; made by `task`.
+
+    Attributes:
+        name: the cost function's name.
+        state, action: the spaces; `on` moves the task to a larger state.
+        stage: the space of what the costs take as reference in each stage; empty for none.
+        constraints: how many values the constraint has.
+        params: its parameters by name.
+        initial: belief a run starts from, or None.
+        dt, horizon: seconds a step, steps a run.
+
+    Example:
+        >>> from pilotage.models import task, unicycle
+        >>> @task(state=Space("x y [m]"), action=Space(), params={"goal": (0.0, 0.0)})
+        ... def far(x, u, p, m):
+        ...     return m.hypot(x[0] - p.goal[0], x[1] - p.goal[1])
+        >>> float(far().replace(goal=(3.0, 4.0)).on(unicycle().state).cost([0.0, 0.0, 1.0], [1.0, 0.0]))
+        5.0
+    """
+
+    def __init__(
+        self,
+        body: Cost,
+        *,
+        needs: Space,
+        action: Space,
+        params: Mapping[str, Any],
+        terminal: Cost | None = None,
+        constraint: Cost | None = None,
+        weights: Weights = None,
+        terminal_weights: Weights = None,
+        stage: Space = NOTHING,
+        reads: tuple[str, ...] | None = None,
+        state: Space | None = None,
+        reference: Reference | None = None,
+        done: Callable[[Any], Any] | None = None,
+        initial: Belief | None = None,
+        dt: float = 0.1,
+        horizon: int = 200,
+    ) -> None:
+        super().__init__(
+            body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
+            terminal_weights=terminal_weights, stage=stage, reads=reads, state=state, reference=reference, done=done,
+            initial=initial, dt=dt, horizon=horizon,
+        )  # fmt: skip
+        self.needs, self.action, self.stage = needs, action, stage
+        self.state = needs if state is None else state
+        self.reads = needs.names if reads is None else reads
+        self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
+        self.initial, self.dt = initial, seconds(dt)
+        if not self.dt > 0.0:
+            raise ModelError(f"dt of {self.name} is {dt}; decisions are a positive number of seconds apart")
+        self.horizon = whole(horizon, f"horizon of {self.name}", 1)
+        for role, function in (("reference", reference), ("done", done)):
+            if function is not None and not callable(function):
+                raise ModelError(f"{role} of {self.name} must be a function, not {function!r}")
+        if reference is not None and not stage.size:
+            raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
+        self._reference, self._done = reference, done
+        settings = (self._taken, _key(weights), _key(terminal_weights))
+        functions, spaces = (body, terminal, constraint), (self.state, action, stage)
+        self._trace("task", self.params, functions, spaces, settings, self._traced)
+        self.constraints = self._function.value("g").shape[0]
+
+    def _extras(self) -> tuple[Any, ...]:
+        return self.dt, self.horizon, *(id(v) for v in (self._reference, self._done, self.initial))
+
+    def on(self, state: Space, action: Space | None = None) -> TracedTask:
+        """The same task on a state that has the needed components among others, found by name; actions are the same."""
+        if action is not None and self.action.size and action.names != self.action.names:
+            raise SpaceError(
+                f"{self.name} is a task for the actions {', '.join(self.action.names)}, not {', '.join(action.names)}"
+            )
+        action = self.action if action is None else action
+        if state == self.state and action == self.action:
+            return self
+        return self._with(state=state, action=action)
+
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
+        x, u, r = self._arrays(x, u, r)
+        return self._function("l", x, u, r, self._supply.listed(x))
+
+    def terminal_cost(self, x: Any, r: Any = None) -> Any:
+        """Cost of ending in x, ``(...)``."""
+        x, r = together(array_of(x, self.state, f"state for {self.name}"), self._stage_data(r))
+        return self._function("T", x, None, r, self._supply.listed(x))
+
+    def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Values that must not be positive, ``(..., k)``; k may be 0."""
+        x, u, r = self._arrays(x, u, r)
+        return self._function("g", x, u, r, self._supply.listed(x))
+
+    def done(self, x: Any) -> Any:
+        """Where the task is over, ``(...)`` of bool."""
+        return np.zeros(np.shape(x)[:-1], dtype=bool) if self._done is None else self._done(self._needed(x))
+
+    def reference(self, x: Any, t: float, steps: int) -> Any:
+        """References of the coming stages, ``(steps + 1, stage.size)``, or None when the cost takes none."""
+        return None if self._reference is None else self._reference(self._needed(x), t, steps)
+
+    def _needed(self, x: Any) -> Any:
+        """The components of `x` that the task was written for."""
+        x = array_of(x, self.state, f"state for {self.name}")
+        return x if self._taken == tuple(range(x.shape[-1])) else x[..., list(self._taken)]
+
+    def _arrays(self, x: Any, u: Any, r: Any) -> tuple[Any, ...]:
+        x = array_of(x, self.state, f"state for {self.name}")
+        # A task that names no actions costs the state alone, whatever the actions are.
+        u = array_of(u, self.action, f"action for {self.name}") if self.action.size else numbers_of(u, "an action")
+        common_batch(x.shape[:-1], u.shape[:-1], f"state and action for {self.name}")
+        return together(x, u, self._stage_data(r))
+
+    def _stage_data(self, r: Any) -> Any:
+        """The reference of a stage as an array ``(..., stage.size)``."""
+        r = np.zeros(self.stage.size) if r is None and not self.stage.size else r
+        r = np.zeros(0) if r is None else numbers_of(r, f"reference for {self.name}")
+        if r.shape[-1:] != (self.stage.size,):
+            needs = f"needs {self.stage.size} reference numbers per stage" if self.stage.size else NO_STAGE
+            raise ModelError(f"{self.name} {needs}; an array of shape {tuple(r.shape)} was given")
+        return r
+
+    def _traced(self) -> Function:
+        graph = Graph()
+        m: Any = SymbolicMath(graph)
+        x, u = graph.inputs("x", self.state.size), graph.inputs("u", self.action.size)
+        r, p = graph.inputs("r", self.stage.size), self._supply.layout.symbols(graph, "p")
+        picked, more = [x[i] for i in self._taken], ((r, p, m) if self.stage.size else (p, m))
+        settings, squares = self._settings, dict[str, tuple[Sequence[Expr], Sequence[Expr]]]()
+        terminal, constraint = settings["terminal"], settings["constraint"]
+        with told(self.name, x=[self.state.names[i] for i in self._taken], u=self.action.names):
+            stage = self._body(picked, u, *more)
+            end = 0.0 if terminal is None else terminal(picked, *more)
+            kept: Any = [] if constraint is None else constraint(picked, u, *more)
+            cost = self._cost(graph, stage, settings["weights"], p, self.name, "l", squares)
+            name = f"the terminal cost of {self.name}"
+            last = self._cost(graph, end, settings["terminal_weights"], p, name, "T", squares)
+            g = [graph.lift(e) for e in (kept if is_row(kept) else [kept])]
+        inputs = {"x": Input(self.state, x), "u": Input(self.action, u), "r": Input(None, r)}
+        values = {"l": Value(None, [cost], ()), "T": Value(None, [last], ()), "g": vector(g)}
+        return Function(TASK, self.name, graph, inputs, values, squares)
+
+    def _cost(
+        self, graph: Graph, value: Any, weights: Weights, p: Values, name: str, key: str, squares: dict[str, Any]
+    ) -> Expr:
+        """A cost as one number: itself, or a sum of weighted squares of residuals."""
+        if weights is None:
+            return graph.lift(one(value, name))
+        given: Any = p.__dict__.get(weights) if isinstance(weights, str) else weights
+        if given is None:
+            raise ModelError(
+                f"{name} has the weights {weights!r}, which is no parameter; it has {', '.join(self.params)}"
+            )
+        w = [graph.lift(v) for v in (given if is_row(given) else [given])]
+        residuals = [graph.lift(v) for v in counted(value, len(w), name, "residuals, one per weight,")]
+        squares[key] = residuals, w
+        return sum((k * e * e for k, e in zip(w, residuals, strict=True)), start=graph.zero)
+
+
+def _key(weights: Weights) -> Any:
+    return weights if weights is None or isinstance(weights, str) else tuple(float(w) for w in weights)
+
+
+@final
+class TaskFamily(Family[TracedTask]):
+    """All tasks that share their functions; made by `task`.
+
+    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `reference`, `reads`; see `task`.
+    """
+
+    kind: ClassVar[str] = "task"
+
+    def __init__(self, body: Cost, params: Mapping[str, Any] | None, **settings: Any) -> None:
+        self.stage = settings["stage"]
+        if not isinstance(self.stage, Space):
+            raise ModelError(f"the stage of {body.__name__} is {self.stage!r}; a Space was expected: Space('x y [m]')")
+        more = ("r", "p", "m") if self.stage.size else ("p", "m")
+        super().__init__(body, ("x", "u", *more), params, state=settings["state"], action=settings["action"])
+        for role, arguments in (("terminal", ("x", *more)), ("constraint", ("x", "u", *more))):
+            if settings[role] is not None:
+                takes(settings[role], arguments, f"the {role} function of {self.__name__}")
+        self.state, self.action, self._declared = settings["state"], settings["action"], settings
+
+    @property
+    def functions(self) -> dict[str, Any]:
+        return {role: self._declared[role] for role in ("terminal", "constraint")}
+
+    def __call__(
+        self,
+        *unnamed: Never,
+        initial: Belief | None = None,
+        dt: float = 0.1,
+        horizon: int = 200,
+        done: Callable[[Any], Any] | None = None,
+        reference: Reference | None = None,
+        reads: str | Sequence[str] | None = None,
+        **params: Any,
+    ) -> TracedTask:
+        settings: dict[str, Any] = {**self._declared, "needs": self._declared["state"], "state": None}
+        return TracedTask(
+            self.__wrapped__, **settings, params=self.values(params, unnamed), reads=names_read(reads),
+            reference=reference, done=done, initial=initial, dt=dt, horizon=horizon,
+        )  # fmt: skip
+
+
+@parenthesised
+def task(
+    *,
+    state: Space,
+    action: Space,
+    params: Mapping[str, Any] | None = None,
+    terminal: Cost | None = None,
+    constraint: Cost | None = None,
+    weights: Weights = None,
+    terminal_weights: Weights = None,
+    stage: Space = NOTHING,
+) -> Callable[[Cost], TaskFamily]:
+    """Declare a task by its cost: ``l(x, u, p, m) -> cost of a step``, or ``l(x, u, r, p, m)`` with a reference.
+
+    Args:
+        state: the components it needs; on a larger state they are found by name.
+        action: the actions.
+        params: parameters and their default values; rasters are read with ``m.lookup(p.name, x, y)``.
+        terminal: ``(x, p, m)`` or ``(x, r, p, m)``: the cost of the last state.
+        constraint: ``(x, u, p, m)`` or ``(x, u, r, p, m)``: one value or several that must not be positive. Planners,
+            controllers and environments all ask this one function.
+        weights: the cost function returns residuals, and the cost is ``sum w r^2``: one weight per residual, or the
+            name of the parameter that holds them. Solvers then take the Hessian of Gauss and Newton.
+        terminal_weights: the same for the terminal cost.
+        stage: the space of the reference that each stage brings along, such as the point to be at by then.
+
+    The family makes tasks with parameter values and these settings:
+
+    - `initial`, a belief: where an episode starts; `dt` [s]; `horizon`, decisions in an episode;
+    - ``done(x) -> bool``: where the episode is over; it is handed arrays ``(..., n)`` of the components in `state`;
+    - ``reference(x, t, steps) -> (steps + 1, stage.size)``: the stages that come, seen from a state at time t;
+    - `reads`: other names for the components needed.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> @task(state=Space("x y [m]"), action=Space("vx vy [m/s]"), params=dict(goal=(1.0, 0.0)))
+        ... def reach(x, u, p, m):
+        ...     return (x[0] - p.goal[0]) ** 2 + (x[1] - p.goal[1]) ** 2 + 0.1 * (u[0] ** 2 + u[1] ** 2)
+        >>> float(reach().cost([0.0, 0.0], [1.0, 0.0]))
+        1.1
+        >>> errand = reach(goal=(2.0, 0.0), dt=0.05, done=lambda x: abs(x[..., 0] - 2.0) < 0.1)
+        >>> bool(errand.done([1.95, 0.0]))
+        True
+    """
+    return lambda body: TaskFamily(
+        body, params, state=state, action=action, terminal=terminal, constraint=constraint, weights=weights,
+        terminal_weights=terminal_weights, stage=stage,
+    )  # fmt: skip
