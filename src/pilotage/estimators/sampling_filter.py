@@ -11,15 +11,14 @@ import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, Particles, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
-from .batches import contexts_of, rows
 from .clock import Clock
-from .inputs import action, check_belief, sequence
+from .inputs import action, check_belief, context_of, rows, sequence
 
 
 class SamplingFilter:
     """A sampling estimator bound to its dynamics, with belief, clock and random stream. Made by `start`.
 
-    After an error the belief is what it was before. Two filters of the same seed that are told the same go through the
+    After an error the belief is what it was before. Two filters of the same seed that are given the same go through the
     same beliefs, bit for bit.
 
     Attributes:
@@ -61,7 +60,7 @@ class SamplingFilter:
 
     @property
     def belief(self) -> Any:
-        """What is known now; it may be set."""
+        """The belief now; it may be set."""
         return self._belief
 
     @belief.setter
@@ -80,8 +79,7 @@ class SamplingFilter:
         if u.ndim != 1:
             raise ShapeError(f"one action was expected, {u.shape[:-1]} of them were given")
         self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self._rng)
-        # Rounding must not pass `to`, nor lead back.
-        self._clock.t = self._clock.t + dt if to is None else max(self._clock.t, float(to))
+        self._clock.advance(dt, to)
 
     def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
@@ -121,29 +119,38 @@ class SamplingFilter:
         zs = sequence(zs, sensor)
         if len(zs) == 0:
             raise ShapeError("a run over no readings was asked for; give at least one")
-        us = rows(action(us, self.dynamics.action), (len(zs),), what="array of actions")
-        given = [None] * len(zs) if contexts is None else contexts_of(contexts, sensor, len(zs))
+        count = len(zs)
+        us = rows(action(us, self.dynamics.action), (count,), what="array of actions")
+        given: Any = [None] * count if contexts is None else contexts
+        if contexts is not None and sensor.context is not None:
+            given = rows(context_of(contexts, sensor), (count,), what="context")
+        times, dts = np.empty(count), np.empty(count)
         if ts is not None:
-            self._clock.steps(ts, len(zs))  # refuses times that do not fit
-        beliefs: list[Any] = []
-        taken: list[tuple[Any, Any, Any, Any]] = []
+            self._clock.steps(ts, count)  # refuses times that do not fit
+        predicted, beliefs, taken = [], [], []
         with self._unharmed():
             for k, z in enumerate(zs):
+                before = self.t
                 self.predict(to=None if ts is None else ts[k], u=us[k])
+                times[k], dts[k] = self.t, self.t - before
+                predicted.append(self.belief)
                 found = self.update(sensor, z, context=given[k])
                 beliefs.append(found.belief)
-                taken.append((found.innovation, found.nis, found.log_likelihood, found.accepted))
-        y, nis, log_likelihood, accepted = (np.array(column) for column in zip(*taken, strict=True))
-        return FilterRun(stacked(beliefs), y, nis, log_likelihood, accepted)
+                taken.append((found.innovation, found.nis, found.log_likelihood, int(found.status)))
+        y, nis, log_likelihood, status = (np.array(column) for column in zip(*taken, strict=True))
+        return FilterRun(
+            stacked(beliefs), stacked(predicted), y, nis, log_likelihood, status, times, dts, us, self.dynamics, (sensor,),
+            np.zeros(count, dtype=np.int64),
+        )  # fmt: skip
 
     @contextmanager
     def _unharmed(self) -> Iterator[None]:
         """Belief and time are what they were before when something goes wrong inside."""
-        belief, t = self.belief, self._clock.t
+        belief, clock = self.belief, copy.copy(self._clock)
         try:
             yield
         except BaseException:
-            self.belief, self._clock.t = belief, t
+            self.belief, self._clock = belief, clock
             raise
 
 

@@ -35,10 +35,11 @@ from ...core import (
 )
 from ...core.belief import Array
 from ...core.settings import instance, number, positive, whole
+from ...core.status import FilterStatus
 from ...maps import OccupancyGrid
 from ...maps.occupancy import check_grid
 from ..clock import usual, wanted
-from ..cloud import CloudUpdate, likelihoods, propagate, surprise
+from ..cloud import CloudUpdate, innovation, likelihoods, propagate
 from ..inputs import check_belief, context_axes, context_of, first_belief
 from ..resampling import check_resampling, resample
 from ..sampling_filter import SamplingFilter
@@ -230,11 +231,11 @@ class MonteCarloLocalization:
             raise ShapeError(f"one reading was expected, of shape ({sensor.reading.size},); this one has {z.shape}")
         if axes := context_axes(context_of(context, sensor), sensor):
             raise ShapeError(f"one context was expected, {axes} of them were given")
-        make = partial(surprise, cloud, sensor, z, context)
+        compute = partial(innovation, cloud, sensor, z, context)
         measured = int((~np.isnan(z)).sum())
         share = self._share(known, source)
         if measured == 0 or share < STANDING:
-            return CloudUpdate(known, make, 0.0, True)
+            return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED)
 
         def score(points: Array) -> Array:
             return likelihoods(points, sensor, z, context)
@@ -245,10 +246,10 @@ class MonteCarloLocalization:
         prior = anywhere.added(prior, power, known.doubt, score, draw)
         after, total = self._annealing(known, anywhere.probability, score, draw).weigh(prior, power)
         if total == -math.inf:
-            return CloudUpdate(known, make, total, False)
+            return CloudUpdate(known, compute, total, FilterStatus.GATED)
         after = without_faint(after, len(cloud.points))
         heard = (*(h for h in known.heard if not same_source(h[0], source)), (source, known.travel))[-SOURCES:]
-        return CloudUpdate(self._weighed(known, after, heard), make, total, True)
+        return CloudUpdate(self._weighed(known, after, heard), compute, total, FilterStatus.ACCEPTED)
 
     def renewed(self, known: Localization, *, rng: Rng = None) -> Localization:
         """The belief with as many particles as it is wide, when their effective number is low; else as it is."""

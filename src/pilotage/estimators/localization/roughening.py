@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from ...core import Space
 from ...core.belief import Array
+from ...core.scatter import symmetric_root
 from .bins import Bins
 
 Indices = NDArray[np.int64]
@@ -47,9 +48,7 @@ def roughened(
     a -= mean[bin_of]
     P = (_sums(bin_of, (a[:, :, None] * a[:, None, :]).reshape(len(a), -1)) / count[:, None]).reshape(-1, d, d)
     h = np.minimum(1.0, (4.0 / ((d + 2.0) * different)) ** (1.0 / (d + 4.0)))[bin_of, None]
-    values, vectors = np.linalg.eigh(P)
-    roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-    e = np.einsum("nij,nj->ni", roots[bin_of], draw.standard_normal((len(x), d)))
+    e = np.einsum("nij,nj->ni", symmetric_root(P)[bin_of], draw.standard_normal((len(x), d)))
     lacking = np.sqrt(np.maximum(np.square(least) - np.diagonal(P, axis1=1, axis2=2), 0.0))
     e += lacking[bin_of] * draw.standard_normal((len(x), d))
     spread = mean[bin_of] + np.sqrt(1.0 - h * h) * a + h * e
