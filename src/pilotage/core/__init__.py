@@ -40,10 +40,12 @@ from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
 from .results import Plan as Plan
 from .results import PlanStatus as PlanStatus
+from .results import Readings as Readings
 from .results import Update as Update
 from .rotations import Quaternion as Quaternion
 from .sensor import Sensor as Sensor
 from .space import Space as Space
+from .status import FilterStatus as FilterStatus
 from .streams import Rng as Rng
 from .streams import generator as generator
 from .streams import seeded as seeded
@@ -63,6 +65,7 @@ __all__ = [
     "Estimator",
     "Filter",
     "FilterRun",
+    "FilterStatus",
     "Filtered",
     "FormatError",
     "Gaussian",
@@ -80,6 +83,7 @@ __all__ = [
     "Planner",
     "Quaternion",
     "Raster",
+    "Readings",
     "Real",
     "Rng",
     "Sensor",

@@ -1,0 +1,30 @@
+"""Belief in, belief out: Kalman filters, particle filters and what is built on them."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .ekf import EKF as EKF
+from .filter import Filter as Filter
+from .kf import KF as KF
+from .ukf import UKF as UKF
+
+if TYPE_CHECKING:
+    from .particle import ParticleFilter as ParticleFilter
+    from .resampling import resample as resample
+
+__all__ = ["EKF", "KF", "UKF", "Filter", "ParticleFilter", "resample"]
+
+# These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
+_LATER = {"ParticleFilter": "particle", "resample": "resampling"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"pilotage.estimators has no {name!r}; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -47,7 +47,7 @@ def update_one(at, z, context):
 
 @driver("i8(i8, f8[::1], f8[::1], f8[::1])")
 def step_one(at, u, z, context):
-    """Predict and update; the status of the update, or that of a prediction that failed."""
+    """Predict and update, or neither; the status of the update, or that of a prediction that failed."""
     job = job_at(at)
     h = model_at(job.sensor)
     wrong = u.shape[0] != model_at(job.dynamics).inputs or z.shape[0] != space_at(h.space).size
@@ -55,9 +55,16 @@ def step_one(at, u, z, context):
         return WRONG_LENGTH
     status = integers(job.status, 1)
     status[0] = ACCEPTED
-    call(job.predict, at, job.belief, u, job.dt, job.scratch)
+    size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
+    b, before = table(job.belief, 1, size), table(job.scratch, 1, size)
+    for i in range(size):
+        before[0, i] = b[0, i]
+    call(job.predict, at, job.belief, u, job.dt, job.scratch + 8 * size)
     if status[0] == ACCEPTED:
-        call(job.update, at, job.belief, z, context, job.scratch)
+        call(job.update, at, job.belief, z, context, job.scratch + 8 * size)
+    if status[0] > NO_READING:
+        for i in range(size):
+            b[0, i] = before[0, i]
     return status[0]
 
 

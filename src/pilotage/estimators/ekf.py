@@ -11,8 +11,12 @@ Bucy and Joseph, 1968).
 
 from __future__ import annotations
 
-from ..models.trace import call, driver
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ..models.trace import Driver, call, driver
 from ._drivers import INNER
+from ._gaussian import GaussianEstimator
 from ._memory import BLOCK, ONE, address, job_at, mark, matrix, model_at, opposite, space_at, vector
 from ._steps import PREDICTION_FAILED, UPDATE_FAILED, commit, drop_unmeasured, found_at, gate, gaussian_at, note_innovation
 from .algebra import (
@@ -120,3 +124,31 @@ def ekf_update_one(at, b, z, context, w):
 @driver(INNER)
 def ekf_update_block(at, b, z, context, w):
     ekf_update(at, b, z, context, w, BLOCK)
+
+
+@dataclass(frozen=True)
+class EKF(GaussianEstimator):
+    """Extended Kalman filter for any dynamics and sensors; see the equations above.
+
+    Args:
+        dynamics: the model that `start` uses; the pure functions take theirs as an argument.
+        dt: seconds of a step, where none is given.
+        gate: probability with which a good reading passes, e.g. 0.99: readings whose NIS exceeds that chi-square
+            quantile change nothing. None accepts everything.
+
+    Example:
+        >>> from pilotage.models import bicycle, gnss
+        >>> ekf = EKF(bicycle(wheelbase=2.7), dt=0.05).start(mean=[0, 0, 0, 1], std=[1, 1, 0.1, 0.5])
+        >>> ekf.predict(u=[0.5, 0.02])
+        >>> ekf.update(gnss(std=1.5), z=[0.4, 0.1]).accepted
+        True
+    """
+
+    inner: ClassVar[tuple[Driver, Driver, Driver, Driver]] = (
+        ekf_predict_one,
+        ekf_update_one,
+        ekf_predict_block,
+        ekf_update_block,
+    )
+    dynamics_results: ClassVar[tuple[str, str, str]] = ("y F Q", "", "")
+    sensor_results: ClassVar[tuple[str, str, str]] = ("h e H R", "", "")

@@ -78,6 +78,10 @@ class LearnedDynamics(Dynamics):
         """The state `dt` seconds later."""
         return self._model.step(x, u, dt)
 
+    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
+        """States ``(..., T+1, n)``; arrays become tensors once, not every step."""
+        return self._model.rollout(x0, us, dt)
+
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         """Exact Jacobians, by automatic differentiation."""
         return self._model.linearize(x, u, dt)
@@ -114,6 +118,8 @@ class LearnedDynamics(Dynamics):
 
 class Still(Dynamics):
     """Nothing moves: ``x' = x``."""
+
+    takes_tensors = True
 
     def __init__(self, state: Space, action: Space) -> None:
         self.state, self.action = state, action

@@ -71,6 +71,14 @@ class ResidualDynamics(Dynamics):
         d = across(lambda a, b: dt * self.correction(a, b), x, u)
         return self.state.plus(y, d)
 
+    def rollout(self, x0: Any, us: Any, dt: float) -> Any:
+        """States ``(..., T+1, n)``. Arrays become tensors once, where the prior takes tensors."""
+        if is_tensor(x0, us) or not getattr(self.prior, "takes_tensors", hasattr(self.prior, "code")):
+            return super().rollout(x0, us, dt)
+        x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
+        with torch.no_grad():
+            return array(super().rollout(tensor(x0), tensor(us), dt))
+
     def _given(self, x: Any, u: Any) -> tuple[Any, Any]:
         """Both as arrays, or both as tensors, of the right length."""
         if not is_tensor(x, u):
