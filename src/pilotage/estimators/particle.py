@@ -13,6 +13,7 @@ Monte Carlo*, 2020, algorithm 10.3).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,9 +34,9 @@ from ..core.scatter import symmetric_root
 from ..core.settings import instance, positive, whole
 from .clock import usual, wanted
 from .cloud import propagate, weigh
+from .filter import Filter, PureEngine
 from .inputs import check_belief, check_gate, first_belief
 from .resampling import check_resampling, resample
-from .sampling_filter import SamplingFilter
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,16 @@ class ParticleFilter:
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
     def start(
-        self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0, rng: Rng = None
-    ) -> SamplingFilter:
+        self,
+        mean: Any = None,
+        std: Any = None,
+        *,
+        cov: Any = None,
+        belief: Any = None,
+        t: float = 0.0,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+    ) -> Filter:
         """A filter that begins with this belief at time `t`: mean and std (or cov), or a whole belief or cloud.
 
         Args:
@@ -129,6 +138,7 @@ class ParticleFilter:
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.
+            sensors: sensors by the names under which the filter may be told of them.
             rng: seed or generator of all that the filter draws.
         """
         if self.dynamics is None:
@@ -136,7 +146,8 @@ class ParticleFilter:
         space = self.dynamics.state
         belief = first_belief(space, mean, std, cov, belief)
         draw, seed = seeded(rng)
-        return SamplingFilter(self, self.dynamics, self.cloud(belief, space, rng=draw), t, draw, seed)
+        engine = PureEngine(self, self.dynamics, self.cloud(belief, space, rng=draw), draw)
+        return Filter(engine, t, self.dt, sensors, seed)
 
     def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:
         """`belief` as particles, on `space` if that is given: itself, or `n` draws."""

@@ -14,6 +14,7 @@ is lost by chance before it is refuted, see `survival`, and copies are moved apa
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
@@ -40,9 +41,9 @@ from ...maps import OccupancyGrid
 from ...maps.occupancy import check_grid
 from ..clock import usual, wanted
 from ..cloud import CloudUpdate, innovation, likelihoods, propagate
+from ..filter import Filter, PureEngine
 from ..inputs import check_belief, context_axes, context_of, first_belief
 from ..resampling import check_resampling, resample
-from ..sampling_filter import SamplingFilter
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins
 from .hypotheses import SURE, Localization, log_odds_variance
@@ -144,8 +145,16 @@ class MonteCarloLocalization:
             pose_indices(self.dynamics.state)
 
     def start(
-        self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0, rng: Rng = None
-    ) -> SamplingFilter:
+        self,
+        mean: Any = None,
+        std: Any = None,
+        *,
+        cov: Any = None,
+        belief: Any = None,
+        t: float = 0.0,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+    ) -> Filter:
         """A filter that begins at time `t` near a pose (mean, std or cov), with a belief, or else anywhere on the map.
 
         Args:
@@ -154,6 +163,7 @@ class MonteCarloLocalization:
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.
+            sensors: sensors by the names under which the filter may be told of them.
             rng: seed or generator of all that the filter draws.
         """
         if self.dynamics is None:
@@ -163,7 +173,8 @@ class MonteCarloLocalization:
         if mean is None and std is None and cov is None and belief is None:
             belief = self.anywhere(space, rng=draw)
         belief = first_belief(space, mean, std, cov, belief)
-        return SamplingFilter(self, self.dynamics, self.localization(belief, space, rng=draw), t, draw, seed)
+        engine = PureEngine(self, self.dynamics, self.localization(belief, space, rng=draw), draw)
+        return Filter(engine, t, self.dt, sensors, seed)
 
     def anywhere(self, space: Space, *, rng: Rng = None) -> Particles:
         """Particles uniform over free space, any heading; what the state holds besides the pose is at its identity."""
