@@ -121,7 +121,12 @@ def test_constraints_of_every_kind_find_the_same_path() -> None:
         )
     ]
     assert paths[0] is not None
-    assert np.hypot(*np.moveaxis(PLANE.interpolate(paths[0][:-1, None], paths[0][1:, None], np.linspace(0, 1, 50)), -1, 0)).min() > 0.98
+    assert (
+        np.hypot(
+            *np.moveaxis(PLANE.interpolate(paths[0][:-1, None], paths[0][1:, None], np.linspace(0, 1, 50)), -1, 0)
+        ).min()
+        > 0.98
+    )
     np.testing.assert_array_equal(paths[1], paths[0])
     np.testing.assert_array_equal(paths[2], paths[0])
 
@@ -204,7 +209,15 @@ def compiled_nearest(world, trees, x):
     """The search, which is no entry point of its own."""
     d = np.zeros(16)
     return _nearest.nearest.compiled(
-        world.codes, world.metric, world.hashing, world.settings[4], trees.nodes[0], trees.heads[0], trees.chains[0], x, d
+        world.codes,
+        world.metric,
+        world.hashing,
+        world.settings[4],
+        trees.nodes[0],
+        trees.heads[0],
+        trees.chains[0],
+        x,
+        d,
     )
 
 

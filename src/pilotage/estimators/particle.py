@@ -30,7 +30,7 @@ from ..core import (
     generator,
     seeded,
 )
-from ..core.scatter import symmetric_root
+from ..core.covariances import symmetric_root
 from ..core.settings import instance, positive, whole
 from .clock import usual, wanted
 from .cloud import propagate, weigh

@@ -16,7 +16,6 @@ from pilotage.core.problem import Problem, state_of
 from pilotage.core.raster import Raster
 from pilotage.core.settings import positive
 from pilotage.core.space import Space
-
 from pilotage.models import TracedTask, task
 
 from .cells import GridCells, read_only

@@ -37,7 +37,6 @@ from ...core import (
 from ...core.arrays import Array
 from ...core.settings import instance, number, positive, whole
 from ...core.status import FilterStatus
-from ...core.weights import log_sum_exp
 from ...maps import OccupancyGrid
 from ...maps.occupancy import check_grid
 from ..clock import usual, wanted

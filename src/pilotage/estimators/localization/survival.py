@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.belief import Array
+from ...core.arrays import Array
 from ..resampling import resample
 from .hypotheses import Localization
 

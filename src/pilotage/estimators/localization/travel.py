@@ -20,7 +20,7 @@ from typing import cast
 import numpy as np
 
 from ...core import Space
-from ...core.belief import Array
+from ...core.arrays import Array
 
 PLANE = Space("pose: SE2")
 
