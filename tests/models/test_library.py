@@ -93,7 +93,7 @@ def test_sensors_find_their_components_in_poses() -> None:
 
 
 def test_sensors_read_other_names() -> None:
-    pair = Space("a", "pose: SE2").prefixed("left") * Space("pose: SE2").prefixed("right")
+    pair = Space("left.a", "left.pose: SE2", "right.pose: SE2")
     sensor = models.range_bearing(reads="right.pose").on(pair)
     x = np.array([9.0, 0.0, 0.0, 0.0, 1.0, 1.0, np.pi / 2])
     assert sensor.observe(x, context=[1.0, 3.0]).round(12).tolist() == [2.0, 0.0]
