@@ -182,7 +182,7 @@ def _diagonal(space: Space, weights: Array) -> float:
     for part, s, t in space.layout:
         low, high = space.low[s], space.high[s]
         reals = [i for i in range(part.size) if np.isfinite(low[i]) and np.isfinite(high[i])]
-        if part.flat and s.start not in space.angles and not reals:
+        if part.linear and not reals:
             raise PilotageError(
                 f"{part.name} has no bounds, and states are drawn at random between them; give some, as in "
                 f"space.bounded({part.name}=(low, high))"
@@ -200,7 +200,7 @@ def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
     wide: list[tuple[float, int, float]] = []
     for part, s, t in space.layout:
         low, high = space.low[s.start], space.high[s.start]
-        if part.flat and s.start not in space.angles and np.isfinite(low) and np.isfinite(high) and high > low:
+        if part.linear and np.isfinite(low) and np.isfinite(high) and high > low:
             wide.append((float(weights[t.start] * (high - low)), s.start, float(weights[t.start])))
     wide.sort(reverse=True)
     side = max(step, wide[0][0] / MOST_CELLS) if wide else math.inf
