@@ -55,7 +55,7 @@ def inspect(plan: Plan, problem: Problem, footprint: Footprint, grid: OccupancyG
             others = world[np.linalg.norm(world.mean(1) - x[:2], axis=-1) < footprint.radius + 3.0 * grid.resolution]
             if len(hull):
                 assert not overlapping(placed(hull, x), others).any()
-            else:
+            elif len(others):
                 assert gap(footprint, x, others) > 0.0
     assert plan.cost == pytest.approx(problem.distance(plan.xs[:-1], plan.xs[1:]).sum())
     assert plan.lower_bound <= plan.cost
@@ -121,7 +121,12 @@ def test_constraints_of_every_kind_find_the_same_path() -> None:
         )
     ]
     assert paths[0] is not None
-    assert np.hypot(*np.moveaxis(PLANE.interpolate(paths[0][:-1, None], paths[0][1:, None], np.linspace(0, 1, 50)), -1, 0)).min() > 0.98
+    assert (
+        np.hypot(
+            *np.moveaxis(PLANE.interpolate(paths[0][:-1, None], paths[0][1:, None], np.linspace(0, 1, 50)), -1, 0)
+        ).min()
+        > 0.98
+    )
     np.testing.assert_array_equal(paths[1], paths[0])
     np.testing.assert_array_equal(paths[2], paths[0])
 
@@ -204,7 +209,15 @@ def compiled_nearest(world, trees, x):
     """The search, which is no entry point of its own."""
     d = np.zeros(16)
     return _nearest.nearest.compiled(
-        world.codes, world.metric, world.hashing, world.settings[4], trees.nodes[0], trees.heads[0], trees.chains[0], x, d
+        world.codes,
+        world.metric,
+        world.hashing,
+        world.settings[4],
+        trees.nodes[0],
+        trees.heads[0],
+        trees.chains[0],
+        x,
+        d,
     )
 
 

@@ -158,7 +158,9 @@ class Footprint:
         scale = 1.0 / obstacles.grid.resolution
         hull = np.array(self.hull, dtype=np.float64).reshape(-1, 2) * scale
         out = np.empty(len(local))
-        clearances(obstacles.blocked, obstacles.depth, np.array(self.discs) * scale, hull, local, np.empty_like(hull), out)
+        clearances(
+            obstacles.blocked, obstacles.depth, np.array(self.discs) * scale, hull, local, np.empty_like(hull), out
+        )
         return out.reshape(poses.shape[:-1]) * obstacles.grid.resolution
 
 

@@ -72,7 +72,16 @@ class Evidence:
         out = np.array(cells, order="C")
         scans = np.ascontiguousarray(scans.reshape(len(local), len(directions)) / frame.resolution)
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
-        add_scans(out, np.zeros(out.shape, dtype=np.int32), local, np.cos(directions), np.sin(directions), scans, reach, *change)
+        add_scans(
+            out,
+            np.zeros(out.shape, dtype=np.int32),
+            local,
+            np.cos(directions),
+            np.sin(directions),
+            scans,
+            reach,
+            *change,
+        )
         out.setflags(write=False)
         return out
 

@@ -380,7 +380,9 @@ class OccupancyGrid(GridCells):
         local, directions = local_rays(self, poses, angles)
         found = np.empty((len(local), len(directions)))
         memory = np.empty((8, LANES)), np.empty(LANES, dtype=np.int64)
-        cast_rays(boxes, boxes.ravel(), local, np.cos(directions), np.sin(directions), reach / self.resolution, found, *memory)
+        cast_rays(
+            boxes, boxes.ravel(), local, np.cos(directions), np.sin(directions), reach / self.resolution, found, *memory
+        )
         found *= self.resolution
         return np.minimum(found, reach, out=found).reshape(*np.shape(poses)[:-1], len(directions))
 
