@@ -95,7 +95,7 @@ def load(file: Path, every: int) -> Round:
     bar=3,
     unit="ms",
     needs=["ompl"],
-    note="first path, seeds 0 to 14, a 0.8 x 0.4 m car as three discs on 20 x 20 m of 5 cm cells, steps of 1 m; the peer "
+    note="first path, seeds 0 to 14, a 0.8 x 0.4 m car as three discs, 20 x 20 m of 5 cm cells, steps of 1 m; the peer "
     "(C++) asks a checker in Python that looks the same discs up in the same field, 5 cm apart; ours without gaps",
 )
 def rrt_connect_se2(quick: bool) -> Contest:

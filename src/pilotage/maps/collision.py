@@ -17,8 +17,8 @@ from pilotage.core.raster import Raster
 from pilotage.core.sensor import find
 from pilotage.core.settings import positive
 from pilotage.core.space import Space
-
 from pilotage.models import TracedTask, task
+from pilotage.models.trace.task import TaskFamily
 
 from .cells import GridCells, read_only
 from .footprint import Footprint
@@ -97,7 +97,7 @@ class FootprintConstraint:
 
     @cached_property
     def task(self) -> TracedTask:
-        """The constraint as a traced task without cost, for compiled planners and to be read into tasks of one's own."""
+        """The constraint as a traced task without cost: what compiled planners run."""
         return _family(self.footprint, self.space, tuple(self.pose))(field=self.obstacles.field)
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
@@ -156,7 +156,7 @@ class FootprintConstraint:
 
 
 @cache
-def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> Family[TracedTask]:
+def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> TaskFamily:
     """The tasks of a footprint; one trace serves all maps."""
 
     def clear_of_obstacles(x: Any, u: Any, p: Any, m: Any) -> Any:

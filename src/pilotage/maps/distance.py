@@ -55,7 +55,7 @@ def _column_distances(mask, g):
 
 @driver("void(i4[:,::1], i8[:,::1])", "void(i8[:,::1], i8[:,::1])")
 def _row_envelopes(g, work):
-    """Second scan: lower envelope of the parabolas ``(x - i)^2 + g(i)^2`` along each row, in place; `work` is memory."""
+    """Second scan: lower envelope of the parabolas ``(x - i)^2 + g(i)^2`` of each row, in place; `work` is memory."""
     rows, columns = g.shape
     s, t, square = work[0], work[1], work[2]
     for y in range(rows):

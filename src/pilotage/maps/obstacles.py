@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .occupancy import OccupancyGrid
 
 CORNER, AWAY = 1.497, 0.115
-"""What is taken from the distances at the centres of four cells [cells], so that interpolation between them never exceeds
-the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a corner of
-an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks for the
-largest excess over all positions."""
+"""What is taken from the distances at the centres of four cells [cells], so that interpolation between them never
+exceeds the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a
+corner of an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks
+for the largest excess over all positions."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

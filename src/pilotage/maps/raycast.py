@@ -11,6 +11,7 @@ in lanes, in a loop without branches that the compiler turns into vector instruc
 from __future__ import annotations
 
 import math
+
 import numpy as np
 
 from ..models.trace import driver

@@ -156,7 +156,7 @@ class Arena(Dynamics):
 
     @cached_property
     def walls(self) -> FootprintConstraint:
-        """That the robot touches nothing on the map; as for the lidar, unknown cells are free, and the map ends in walls."""
+        """The robot touches nothing on the map. Unknown cells are free, as for the lidar; the map ends in walls."""
         return FootprintConstraint(self.grid.obstacles("free"), self.robot.footprint, self.robot.model.state)
 
     @cached_property
@@ -165,7 +165,7 @@ class Arena(Dynamics):
         return Rooms(self.grid, self.robot.footprint.radius)
 
     def clearance(self, x: Any) -> Array:
-        """Gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative where they overlap."""
+        """Exact gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""
         return np.minimum(self.walls.clearance(self.robot_state(x)), -self._overlaps(x).max(-1, initial=-np.inf))
 
     def constraint(self, x: Any) -> Array:
