@@ -192,13 +192,13 @@ class DiscCells(GridCells):
         return self.constraint.obstacles.grid.origin
 
     @cached_property
-    def free(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def free(self) -> Mask:
         """Cells at whose centre the robot is clear, ``(ny, nx)`` of bool."""
         room = self.constraint.obstacles.field.values[1:-1, 1:-1] - self.constraint.footprint.radius
         return read_only(room > SLACK * self.resolution)
 
     @cached_property
-    def occupied(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def occupied(self) -> Mask:
         """All other cells, ``(ny, nx)`` of bool."""
         return read_only(~self.free)
 

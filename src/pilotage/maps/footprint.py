@@ -51,8 +51,8 @@ class Footprint:
         0.95
     """
 
-    discs: tuple[tuple[float, float, float], ...]
-    hull: tuple[tuple[float, float], ...] = ()
+    discs: Sequence[Sequence[float]]
+    hull: Sequence[Sequence[float]] = ()
 
     def __post_init__(self) -> None:
         discs, hull = numbers(self.discs, "the discs of a footprint"), numbers(self.hull, "the hull of a footprint")
@@ -103,11 +103,9 @@ class Footprint:
         hull = _convex(corners)
         if discs is not None:
             return cls(_cover(hull, whole(discs, "discs"))[0], tuple(map(tuple, hull.tolist())))
-        for count in range(1, MOST_DISCS + 1):
-            found, beyond, width = _cover(hull, count)
-            if beyond <= 0.1 * width:
-                break
-        return cls(found, tuple(map(tuple, hull.tolist())))
+        covers = (_cover(hull, count) for count in range(1, MOST_DISCS + 1))
+        close = (found for found, beyond, width in covers if beyond <= 0.1 * width)
+        return cls(next(close, None) or _cover(hull, MOST_DISCS)[0], tuple(map(tuple, hull.tolist())))
 
     @property
     def radius(self) -> float:
