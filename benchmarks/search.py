@@ -95,7 +95,7 @@ def load(file: Path, every: int) -> Round:
     bar=3,
     unit="ms",
     needs=["ompl"],
-    note="first path, seeds 0 to 14, a 0.8 x 0.4 m car as three discs, 20 x 20 m of 5 cm cells, steps of 1 m; the peer "
+    note="first path, seeds 0 to 14, a 0.8 x 0.4 m car as eight discs, 20 x 20 m of 5 cm cells, steps of 1 m; the peer "
     "(C++) asks a checker in Python that looks the same discs up in the same field, 5 cm apart; ours without gaps",
 )
 def rrt_connect_se2(quick: bool) -> Contest:
@@ -133,7 +133,7 @@ def doors() -> Problem:
         if clear > r + 25:
             occupied |= (columns - x) ** 2 + (rows - y) ** 2 <= r * r
     grid = OccupancyGrid.from_occupied(occupied, 0.05)
-    return grid.problem([1.5, 1.5, 0.0], [18.5, 18.5, 1.57], Footprint.rectangle(0.8, 0.4, discs=3), turning=0.5)
+    return grid.problem([1.5, 1.5, 0.0], [18.5, 18.5, 1.57], Footprint.rectangle(0.8, 0.4), turning=0.5)
 
 
 def ompl_rrt_connect(problem: Problem) -> Any:

@@ -24,7 +24,14 @@ Mask = NDArray[np.bool_]
 
 @runtime_checkable
 class EdgeConstraint(Protocol):
-    """A constraint that can tell of a whole edge, without gaps between samples, whether it is allowed."""
+    """A constraint that can tell of a whole edge, without gaps between samples, whether it is allowed.
+
+    Example:
+        >>> from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
+        >>> hall = OccupancyGrid.from_ascii("....")
+        >>> isinstance(FootprintConstraint(hall.obstacles(), Footprint.disc(0.1), Space("x y [m]")), EdgeConstraint)
+        True
+    """
 
     def __call__(self, x: Any) -> Any:
         """Values ``(..., k)`` at states ``(..., n)``; none above zero is allowed."""
