@@ -23,7 +23,7 @@ from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, unicycle
 from pilotage.models.dynamics_family import DynamicsFamily
 from pilotage.models.sensor_family import SensorFamily
-from pilotage.planners import AStar, Dijkstra
+from pilotage.planners import AStar, Dijkstra, RRTConnect
 from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..models.registry import DYNAMICS, SENSORS
@@ -49,6 +49,7 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar, weighted": lambda: AStar(weight=1.5),
     "AStar, 4-connected": lambda: AStar(connectivity=4),
     "Dijkstra": Dijkstra,
+    "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "MPPI": lambda: (

@@ -24,7 +24,7 @@ SHAPES = {
     "discs": Footprint([[0.3, 0.0, 0.2], [-0.2, 0.1, 0.25]]),
     "car": Footprint.rectangle(0.9, 0.4, (0.25, 0.0)),
     "triangle": Footprint.polygon([[0.4, 0.0], [-0.2, -0.3], [-0.2, 0.3]]),
-    "clockwise": Footprint.polygon([[0.3, 0.3], [0.3, -0.1], [-0.1, -0.2], [-0.3, 0.1]], discs=2),
+    "clockwise": Footprint.polygon([[0.3, 0.3], [0.3, -0.1], [-0.1, -0.2], [-0.3, 0.1]], rows=1),
 }
 
 
@@ -149,8 +149,11 @@ def test_polygons_are_covered_by_their_discs() -> None:
         discs = np.array(shape.discs)
         apart = np.linalg.norm(np.concatenate((inside, hull))[:, None] - discs[:, :2], axis=-1)
         assert (apart <= discs[:, 2] + 1e-12).any(-1).all()
-    assert len(Footprint.rectangle(4.5, 1.8).discs) == 4
-    assert len(Footprint.rectangle(4.5, 1.8, discs=9).discs) == 9
+    for rows in (1, 2, 3):
+        shape = Footprint.rectangle(4.5, 1.8, rows=rows)
+        assert len(shape.discs) == rows * math.ceil(2.5 * rows)
+        beyond = max(max(abs(x) + r - 2.25, abs(y) + r - 0.9) for x, y, r in shape.discs)
+        assert 0.0 < beyond <= 0.31 * 1.8 / rows
 
 
 def test_one_formula_for_numpy_and_torch() -> None:

@@ -55,7 +55,7 @@ def inspect(plan: Plan, problem: Problem, footprint: Footprint, grid: OccupancyG
             others = world[np.linalg.norm(world.mean(1) - x[:2], axis=-1) < footprint.radius + 3.0 * grid.resolution]
             if len(hull):
                 assert not overlapping(placed(hull, x), others).any()
-            else:
+            elif len(others):
                 assert gap(footprint, x, others) > 0.0
     assert plan.cost == pytest.approx(problem.distance(plan.xs[:-1], plan.xs[1:]).sum())
     assert plan.lower_bound <= plan.cost

@@ -34,7 +34,7 @@ def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     # Half the memory, unless the square of the longest distance takes more.
     squares = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 46_000 else np.int64)
     _column_distances(grid, squares)
-    _row_envelopes(squares, np.empty((3, squares.shape[1]), dtype=np.int64))
+    _row_envelopes(squares, np.empty((3, mask.shape[1]), dtype=np.int64))
     return np.sqrt(squares)
 
 
@@ -55,7 +55,7 @@ def _column_distances(mask, g):
 
 @driver("void(i4[:,::1], i8[:,::1])", "void(i8[:,::1], i8[:,::1])")
 def _row_envelopes(g, work):
-    """Second scan: lower envelope of the parabolas ``(x - i)^2 + g(i)^2`` along each row, in place; `work` is memory."""
+    """Second scan: lower envelope of the parabolas ``(x - i)^2 + g(i)^2`` of each row, in place; `work` is memory."""
     rows, columns = g.shape
     s, t, square = work[0], work[1], work[2]
     for y in range(rows):
@@ -135,7 +135,7 @@ def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     grid = np.ascontiguousarray(mask, dtype=np.bool_)
     if not grid.any():
         return np.full(grid.shape, float(np.hypot(*grid.shape)))
-    rows, columns = grid.shape
+    rows, columns = mask.shape
     g = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 23_000 else np.int64)
     _column_distances(grid, g)
     g = np.maximum(2 * g - 1, 0)

@@ -237,7 +237,7 @@ class Lidar(Sensor):
             reach = np.where(idle, _FAR, (scans + self.inset) * scale)
             off_map = float(self._table[0, 0])
             constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
-        ends_x, ends_y = reach * np.cos(angles), reach * np.sin(angles)
+        ends_x, ends_y = (np.ascontiguousarray(reach * turned(angles)) for turned in (np.cos, np.sin))
         out, memory = np.empty(len(poses)), (np.empty((2, len(poses))), np.empty(len(angles), dtype=np.int32))
         grid, sensors = self.grid, self._sensor_poses(poses)
         score_field(

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from .occupancy import OccupancyGrid
 
 CORNER, AWAY = 1.497, 0.115
-"""What is taken from the distances at the centres of four cells [cells], so that interpolation between them never exceeds
-the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a corner of
-an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks for the
-largest excess over all positions."""
+"""What is taken from the distances at the centres of four cells [cells], so that interpolation between them never
+exceeds the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a
+corner of an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks
+for the largest excess over all positions."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,7 +38,7 @@ class Obstacles:
 
     ::
 
-        field = d - e,   e = min(0.115, 1 / (4 d)), and 1.497 inside the corners of obstacles       [cells]
+        field = d - e,   e = 0 along walls, 1.497 inside corners of obstacles, else min(0.115, 1 / (4 d))   [cells]
 
     because the distance to a set is semiconcave: along a line that stays d away from it, its second derivative is at
     most 1 / d, and a chord of length 1 lies at most 1 / (8 d) above it; bilinear interpolation is two chords.
@@ -72,8 +72,24 @@ def _excess(blocked: NDArray[np.bool_], depth: NDArray[np.float64]) -> NDArray[n
     count = sum(each.astype(np.int8) for each in _corners(blocked))
     farthest = np.max(_corners(depth), axis=0) - np.sqrt(2.0)
     away = np.where(count < 2, np.minimum(AWAY, 0.25 / np.maximum(farthest, 1.0)), 0.0)
+    away[_beside_walls(depth)] = 0.0
     excess, corner = (np.max(_corners(np.pad(each, 1)), axis=0) for each in (away, count == 1))
     return np.where(blocked & corner, CORNER, excess)
+
+
+def _beside_walls(depth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Places where four cells meet between which the distance is a plane: it falls by 1 towards a wall, and not across.
+
+    The wall then covers both columns of cells, and no other square is nearer to a point between the four centres than
+    it is to one of them. Interpolation is exact.
+    """
+    a, b, c, d = _corners(depth)
+
+    def plane(low: Any, low_too: Any, high: Any, high_too: Any) -> NDArray[np.bool_]:
+        even = (abs(low - low_too) < 1e-9) & (abs(high - high_too) < 1e-9)
+        return even & (abs(abs(high - low) - 1.0) < 1e-9)
+
+    return plane(a, b, c, d) | plane(a, c, b, d)
 
 
 def _corners(cells: NDArray[Any]) -> list[NDArray[Any]]:

@@ -108,12 +108,12 @@ class OccupancyGrid(GridCells):
         return read_only(probabilities(self.log_odds))
 
     @cached_property
-    def occupied(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
         return read_only(self.log_odds > odds_of_threshold(self.occupied_thresh))
 
     @cached_property
-    def free(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
         return read_only(self.log_odds < odds_of_threshold(self.free_thresh))
 

@@ -20,7 +20,7 @@ from ...maps.collision import SLACK
 from ...models.trace import code_of, parameters
 from ...models.trace.callback import view
 from ...models.trace.machine import SIGNATURE
-from ._space import NOTHING, ROWS
+from ._space import ROWS
 
 Array = NDArray[np.float64]
 CELL = 4
@@ -42,7 +42,9 @@ class Compiled:
         hashing: ``(2, 4)``, see `_nearest`.
         work: memory.
         reserve: states that one sample may add at most.
+        cells: of the hash grid.
         kept: what owns the machine code.
+        problem: what it was made from.
     """
 
     codes: NDArray[np.int64]
@@ -61,9 +63,8 @@ class Compiled:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """Arguments of drivers, in their order."""
-        return (
-            self.codes, self.layout, self.settings, self.metric, self.p, self.count, self.hashing, self.work, self.reserve
-        )  # fmt: skip
+        named = self.codes, self.layout, self.settings, self.metric, self.p, self.count, self.hashing
+        return *named, self.work, self.reserve
 
     def rooms_of(self, x: Array) -> float:
         """How much the constraint leaves at a state ``(n,)``."""
@@ -91,8 +92,8 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
         codes[2], count = code.address, code.size
     constraint = problem.constraint
     if problem.whole_edges and isinstance(constraint, FootprintConstraint):
-        p, constraint_motion = parameters(constraint.task), constraint.motion
-        layout[:3], layout[3], arm = constraint_motion[:3], 1, constraint_motion[3]
+        p, motion = parameters(constraint.task), constraint.motion
+        layout[:3], layout[3], arm = motion[:3], 1, motion[3]
         slack = SLACK * constraint.obstacles.grid.resolution
     elif isinstance(constraint, Task):
         p = parameters(constraint)
@@ -106,7 +107,6 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
     width = max(space.size, space.dim, count, 32)
     settings = np.array([step, problem.resolution, slack, arm, side])
     work = np.zeros((ROWS, width))
-    assert work.shape[0] > NOTHING
     return Compiled(
         codes, layout, settings, np.array([weights, turns]), np.ascontiguousarray(p), count, hashing, work,
         math.ceil(2.0 * diagonal / step) + 4, int(hashing[:, 3].prod()), tuple(kept), problem,

@@ -222,7 +222,7 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
 
     Goes backwards, always to a neighbour whose length explains the own one: a step from it costs no more than the
     difference. It may cost less, where a weighted search found a shorter way to the neighbour and ended before that
-    was passed on. The direction of the last step is tried first: fewer turns. The cost is reckoned anew, from the
+    was passed on. The direction of the last step is tried first: fewer turns. The cost is computed afresh, from the
     number of diagonal steps or the costs as given, free of what rounding lengths to integers does.
     """
     offsets = np.array([1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1])
