@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from pilotage import control, estimators, models, planners
-from pilotage.control import MPPI, PurePursuit, reach
+from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Planner
 from pilotage.estimators import EKF, KF, UKF, ParticleFilter
 from pilotage.models import bicycle, unicycle
@@ -40,6 +41,11 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "Dijkstra": Dijkstra,
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "RecedingHorizon": lambda: (
+        RecedingHorizon(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), PathIntegral(100), horizon=9, rng=2),
+        CAR,
+    ),
     "MPPI": lambda: (
         MPPI(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, samples=200, rng=5),
         CAR,
