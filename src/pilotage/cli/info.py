@@ -12,7 +12,7 @@ from typing import Any
 
 
 def info(*, json: bool = False) -> None:
-    """Show versions, installed extras, the cache folder and threads.
+    """Show versions, installed extras, compiled drivers and threads.
 
     Args:
         json: Print one JSON object instead of text.
@@ -25,9 +25,12 @@ def gather() -> dict[str, Any]:
     """Everything `pilotage info` tells, as plain values."""
     import numba
 
-    from pilotage.models.binding.cache import cache_folder
+    from pilotage.models.trace._compiler import on_disk
+
+    from .warm import entries
 
     core, extras = requirements()
+    drivers = entries()
     return {
         "pilotage": importlib.metadata.version("pilotage"),
         "python": platform.python_version(),
@@ -35,7 +38,8 @@ def gather() -> dict[str, Any]:
         "platform": platform.platform(),
         "core": core,
         "extras": extras,
-        "cache": str(cache_folder()),
+        "drivers": len(drivers),
+        "warm": sum(map(on_disk, drivers)),
         "cores": os.cpu_count(),
         "threads": numba.get_num_threads(),
         "threading_layer": os.environ.get("NUMBA_THREADING_LAYER", "default"),
@@ -71,7 +75,7 @@ def _text(facts: dict[str, Any]) -> str:
         ("python", f"{facts['python']} ({facts['executable']})"),
         ("platform", facts["platform"]),
         ("core", ", ".join(f"{name} {version}" for name, version in facts["core"].items())),
-        ("cache", facts["cache"]),
+        ("drivers", _drivers(facts["warm"], facts["drivers"])),
         ("threads", f"{facts['threads']} of {facts['cores']} cores, layer {facts['threading_layer']}"),
     ]
     for extra, packages in facts["extras"].items():
@@ -81,3 +85,8 @@ def _text(facts: dict[str, Any]) -> str:
         rows.append((f"[{extra}]", "; ".join(part for part in (found, cure) if part)))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def _drivers(warm: int, count: int) -> str:
+    cure = "" if warm == count else "; run `pilotage warm` to compile the others before they are needed"
+    return f"{warm} of {count} compiled on disk{cure}"

@@ -19,7 +19,8 @@ pilotage demo                            list the demos
 pilotage demo navigate --seed 3          localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage plan --map arena.map --scen arena.map.scen --json
-pilotage info                            versions, extras, cache folder, threads
+pilotage info                            versions, extras, compiled drivers, threads
+pilotage warm                            compile the drivers once, for programs that may not wait
 pilotage VERB --help                     everything a verb can do
 ```
 
@@ -55,7 +56,13 @@ def application() -> App:
     app.command(
         "pilotage.cli.info:info",
         name="info",
-        help="Show versions, installed extras, the cache folder and threads.",
+        help="Show versions, installed extras, compiled drivers and threads.",
+        help_epilogue="",
+    )
+    app.command(
+        "pilotage.cli.warm:warm",
+        name="warm",
+        help="Compile the drivers of all algorithms, once per machine.",
         help_epilogue="",
     )
     app.register_install_completion_command(

@@ -2,12 +2,10 @@
 
 from ._access import code_of as code_of
 from ._access import parameters as parameters
-from ._access import traced as traced
 from .driver import call as call
 from .driver import driver as driver
-from .driver import warm as warm
 from .function import Function as Function
 from .llvm import LANES as LANES
 from .machine import Code as Code
 
-__all__ = ["LANES", "Code", "Function", "call", "code_of", "driver", "parameters", "traced", "warm"]
+__all__ = ["LANES", "Code", "Function", "call", "code_of", "driver", "parameters"]

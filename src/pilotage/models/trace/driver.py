@@ -20,7 +20,7 @@ import hashlib
 import inspect
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType
@@ -150,13 +150,6 @@ class Call:
 
 
 call = Call()
-
-
-def warm(progress: Callable[[Sequence[Driver]], Iterator[Driver]] | None = None) -> int:
-    """Compile all entry points whose modules are imported; returns how many there are."""
-    for each in ENTRIES if progress is None else progress(ENTRIES):
-        _ = each.compiled
-    return len(ENTRIES)
 
 
 @contextmanager
