@@ -11,7 +11,6 @@ from pilotage.core import (
     Plan,
     PlanStatus,
     SettingError,
-    ShapeError,
     Space,
     Update,
     generator,
