@@ -154,7 +154,7 @@ class Robot:
         def reset(self, *, seed: int | None = None) -> None:
             """A new path does not make the last actions worse to start from."""
 
-        def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
+        def act(self, belief_or_state: Any, t: float | None = None) -> Action:
             began, mppi = time.perf_counter(), self.robot.mppi
             mppi.retarget(mppi.task.replace(clearance=self.robot.near))
             action = mppi.act(belief_or_state.best, t)

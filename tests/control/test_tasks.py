@@ -11,7 +11,7 @@ import pytest
 import pilotage.envs
 from pilotage.control import MPPI, follow, reach
 from pilotage.control.follow import TURNED
-from pilotage.core import ActionStatus, ModelError, ShapeError, Space, SpaceError
+from pilotage.core import ActionStatus, ModelError, SettingError, Space, SpaceError
 from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.models.trace import code_of
@@ -153,9 +153,9 @@ def test_follow_finds_its_components_by_name() -> None:
 
 
 def test_follow_refuses_nonsense() -> None:
-    with pytest.raises(ShapeError, match="follow has no weight 'haste'; there are along"):
+    with pytest.raises(SettingError, match="follow has no weight 'haste'; there are along"):
         follow([[0.0, 0.0], [1.0, 0.0]], weights={"haste": 1.0})
-    with pytest.raises(ShapeError, match=r"speed is 0\.0; expected a positive number"):
+    with pytest.raises(SettingError, match=r"speed is 0\.0"):
         follow([[0.0, 0.0], [1.0, 0.0]], speed=0.0)
 
 
@@ -176,7 +176,7 @@ def test_reach_by_name_leaves_the_rest_free() -> None:
     assert task.done(np.array([[5.0, -7.0, -3.1], [0.0, 0.0, 3.0]])).tolist() == [True, False]
     with pytest.raises(SpaceError, match="there is no component 'heading'"):
         reach(model, {"heading": 0.0})
-    with pytest.raises(ShapeError, match="needs a space of reals and angles"):
+    with pytest.raises(SettingError, match="needs a space of reals and angles"):
         reach(quadrotor(), {"x": 0.0})
 
 
@@ -232,19 +232,19 @@ def test_what_follow_forbids_is_written_once() -> None:
 
 def test_settings_that_make_no_task_are_sentences():
     robot = unicycle()
-    with pytest.raises(ShapeError, match="effort has shape"):
+    with pytest.raises(SettingError, match="effort has shape"):
         reach(robot, [2.0, 1.0, 0.0], effort=[1.0, 2.0, 3.0])
-    with pytest.raises(ShapeError, match="tolerance has shape"):
+    with pytest.raises(SettingError, match="tolerance has shape"):
         reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
-    with pytest.raises(ShapeError, match="speed is inf; expected a positive number"):
+    with pytest.raises(SettingError, match="speed is inf"):
         follow([[0, 0], [5, 0]], speed=np.inf)
-    with pytest.raises(ShapeError, match="speed is 'slow'; expected one number"):
+    with pytest.raises(SettingError, match="speed is 'slow'"):
         follow([[0, 0], [5, 0]], speed="slow")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ShapeError, match=r"radius is -0\.1; expected a finite number, 0 or more"):
+    with pytest.raises(SettingError, match=r"radius is -0\.1"):
         follow([[0, 0], [5, 0]], radius=-0.1)
-    with pytest.raises(ShapeError, match=r"turn_rate is \[1, 2\]; expected one number"):
+    with pytest.raises(SettingError, match=r"turn_rate is \[1, 2\]"):
         follow([[0, 0], [5, 0]], turn_rate=[1, 2])  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ShapeError, match="'depot' is no map; expected an OccupancyGrid"):
+    with pytest.raises(SettingError, match="'depot' is no map; expected an OccupancyGrid"):
         follow([[0, 0], [5, 0]], "depot")
 
 
@@ -274,7 +274,7 @@ def test_reference_waits_for_a_robot_to_turn() -> None:
     assert [waits(yaw) for yaw in (np.pi / 2, 1.4, 1.8)] == [0, 0, 0]
     assert waits(0.0) == waits(np.pi) == np.ceil((np.pi / 2 - TURNED) / 0.05)
     assert waits(-np.pi / 2) == np.ceil((np.pi - TURNED) / 0.05)
-    with pytest.raises(ShapeError, match=r"turn_rate is 0\.0; expected a positive number"):
+    with pytest.raises(SettingError, match=r"turn_rate is 0\.0"):
         follow([[0, 0], [0, 9]], turn_rate=0.0)
 
 
@@ -296,7 +296,7 @@ def test_a_robot_that_faces_a_pillar_turns_to_the_path_around_it(yaw: float) -> 
 def test_follow_goes_by_its_name() -> None:
     task = follow([[0.0, 0.0], [1.0, 0.0]], weights={"along": 3.0})
     assert repr(task).startswith("follow(along=3.0, across=4.0")
-    with pytest.raises(ShapeError, match="horizon of follow is 0"):
+    with pytest.raises(SettingError, match="horizon of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
     with pytest.raises(ModelError, match="dt of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 import pilotage
-from pilotage import models
-from pilotage.control import MPPI, PurePursuit, reach
+from pilotage import control, estimators, models, planners
+from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Planner
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import EKF, KF, UKF, ParticleFilter
@@ -52,6 +53,11 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "RecedingHorizon": lambda: (
+        RecedingHorizon(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), PathIntegral(100), horizon=9, rng=2),
+        CAR,
+    ),
     "MPPI": lambda: (
         MPPI(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, samples=200, rng=5),
         CAR,

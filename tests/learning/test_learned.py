@@ -388,7 +388,8 @@ def test_samplers_roll_a_network_out_in_torch(monkeypatch):
         x = model.step(x, us[:, t], 0.1)
         np.testing.assert_allclose(rolled[:, t + 1], x, rtol=0, atol=1e-12)
     drive = MPPI(model, reach(model, [0.0, 0.0]), horizon=6, samples=30, rng=0)
-    step = model.step
-    monkeypatch.setattr(model, "step", lambda x, u, dt: (seen.append((type(x), tuple(x.shape))), step(x, u, dt))[1])
+    inner = model._model
+    step = inner.step
+    monkeypatch.setattr(inner, "step", lambda x, u, dt: (seen.append((type(x), tuple(x.shape))), step(x, u, dt))[1])
     assert drive.act([0.5, 0.5]).status is ActionStatus.SOLVED
     assert seen == [(torch.Tensor, (30, 2))] * 6, "one call a step, for all samples"

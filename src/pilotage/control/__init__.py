@@ -1,6 +1,7 @@
 """From a belief to an action, every tick.
 
-- `RecedingHorizon`: what predictive controllers share: clock, plan, fallback; made of a problem and a solver
+- `RecedingHorizon`: what predictive controllers share: clock, plan, fallback; made with a solver, whose steps return a
+  `Solution`
 - `MPPI`: the mean of random plans, weighted by how well they do; any dynamics, any task
 - `ILQR`: a linear-quadratic problem around the plan, solved again and again; limits and constraints
 - `PurePursuit`: the arc to a point ahead on the path
@@ -18,5 +19,6 @@ from .path import Progress as Progress
 from .pursuit import PurePursuit as PurePursuit
 from .reach import reach as reach
 from .receding import RecedingHorizon as RecedingHorizon
+from .receding import Solution as Solution
 
-__all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "follow", "reach"]
+__all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.compiled import Compiled
 from ..core.declared import called, returned
 from ..core.errors import ModelError
-from ..models.trace import LANES, code_of, parameters, traced
+from ..models.trace import LANES, code_of, parameters
 from .path_integral import draw, improve, roll
 from .receding import Horizon
 
@@ -39,7 +40,7 @@ class Samples:
         self._deviations = np.zeros((blocks, -(-numbers // 4) * 4, LANES))
         self._improve = improve.compiled
         dynamics, task = problem.dynamics, problem.task
-        self._coded = traced(dynamics) and traced(task)
+        self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
         if self._coded:
             codes = [code_of(dynamics, "y", lanes=True), *(code_of(task, name, lanes=True) for name in ("l", "g", "T"))]
             self._codes = codes  # whose machine code lives as long as they do

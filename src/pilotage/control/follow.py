@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.errors import ShapeError
+from ..core.errors import SettingError
 from ..core.plan import Plan
 from ..core.raster import Raster
 from ..core.settings import positive
@@ -85,7 +85,7 @@ def follow(
     path = Path(plan)
     strange = sorted(set(weights or {}) - set(WEIGHTS))
     if strange:
-        raise ShapeError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
+        raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
     given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
@@ -105,7 +105,7 @@ def clearance(grid: Any) -> Raster:
     if isinstance(grid, Raster):
         return grid
     if not hasattr(grid, "distance_field"):
-        raise ShapeError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
+        raise SettingError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
     return grid.distance_field()
 
 

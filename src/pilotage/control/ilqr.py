@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.compiled import Compiled
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.results import ActionStatus
-from ..core.settings import positive, whole
+from ..core.settings import Count, Positive, settings
 from ..core.task import Task
-from ..models.trace import code_of, parameters, traced
+from ..models.trace import code_of, parameters
 from .ddp import CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@settings
 class DifferentialDynamicProgramming:
     """The solver of `ILQR`: settings, and a step that improves a plan until it is a local minimum.
 
@@ -31,15 +31,10 @@ class DifferentialDynamicProgramming:
         1e-08
     """
 
-    iterations: int = 100
-    tolerance: float = 1e-8
-    feasible: float = 1e-4
-    weight: float = 10.0
-
-    def __post_init__(self) -> None:
-        whole(self.iterations, "iterations")
-        for name in ("tolerance", "feasible", "weight"):
-            positive(getattr(self, name), name)
+    iterations: Count = 100
+    tolerance: Positive = 1e-8
+    feasible: Positive = 1e-4
+    weight: Positive = 10.0
 
     def workspace(self, problem: Horizon) -> Sweeps:
         """Machine code for sweeps on a problem."""
@@ -73,7 +68,7 @@ class Sweeps:
 
     def __init__(self, problem: Horizon) -> None:
         dynamics, task = problem.dynamics, problem.task
-        if not traced(task):
+        if not isinstance(task, Compiled):
             raise ModelError(f"ILQR needs the derivatives of the task; {task!r} has none, write it with @task")
         self.problem, self._limits = problem, problem.limits
         self._codes = [

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
-from ..core.errors import ModelError, ShapeError
+from ..core.errors import ModelError, SettingError
 from ..core.results import ActionStatus
-from ..core.settings import number, positive, whole
+from ..core.settings import Count, Interval, NonNegative, Positive, settings
 from ..core.space import Space
 from ..core.streams import Rng
 from ..core.task import Task
@@ -23,7 +22,7 @@ Array = NDArray[np.float64]
 DRAWN = np.array([0, 0, 1])
 
 
-@dataclass(frozen=True)
+@settings
 class PathIntegral:
     """The solver of `MPPI`: settings, and a step that improves a plan by random samples around it.
 
@@ -34,28 +33,19 @@ class PathIntegral:
         [2968811710, 3677149159, 0]
     """
 
-    samples: int = 1000
-    temperature: float | None = None
-    effective: float = 0.05
-    std: ArrayLike | None = None
-    correlation: float = 0.8
-    pull: float = 0.0
-    penalty: float = 1000.0
-    iterations: int = 1
-    threads: int = 1
+    samples: Count = 1000
+    temperature: Positive | None = None
+    effective: Annotated[float, Interval(0.0, 1.0)] = 0.05
+    std: Any = None
+    correlation: Annotated[float, Interval(0.0, 1.0, "[)")] = 0.8
+    pull: NonNegative = 0.0
+    penalty: NonNegative = 1000.0
+    iterations: Count = 1
+    threads: Count = 1
 
     def __post_init__(self) -> None:
-        for name in ("samples", "iterations", "threads"):
-            whole(getattr(self, name), name)
-        if self.temperature is not None:
-            positive(self.temperature, "temperature")
-        elif number(self.pull, "pull") != 0.0:
-            raise ShapeError("pull is measured in temperatures; give a temperature with it")
-        positive(self.penalty, "penalty", zero=True)
-        if not 0.0 < number(self.effective, "effective") < 1.0:
-            raise ShapeError(f"effective is {self.effective}; expected a share of the samples between 0 and 1")
-        if not 0.0 <= number(self.correlation, "correlation") < 1.0:
-            raise ShapeError(f"correlation is {self.correlation}; expected a number in [0, 1)")
+        if self.temperature is None and self.pull != 0.0:
+            raise SettingError("pull is measured in temperatures; give a temperature with it")
 
     def workspace(self, problem: Horizon) -> Samples:
         """Machine code and memory for rollouts on a problem."""
@@ -174,9 +164,9 @@ def spread(std: ArrayLike | None, action: Space) -> Array:
         free = [name for name, low, high in zip(action.names, action.low, action.high, strict=True)
                 if not np.isfinite(high - low)]  # fmt: skip
         if free:
-            raise ModelError(f"the action {', '.join(free)} has no bounds to take the noise from; give std")
+            raise SettingError(f"the action {', '.join(free)} has no bounds to take the noise from; give std")
         return (action.high - action.low) / 4.0
     given = np.asarray(std, dtype=np.float64)
     if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
-        raise ShapeError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
+        raise SettingError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
     return np.broadcast_to(given, (action.size,)).copy()

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
-from ..core.errors import ModelError, ShapeError
+from ..core.errors import ModelError
 from ..core.plan import Plan
 from ..core.results import Action, ActionStatus
-from ..core.settings import number, positive
+from ..core.settings import Finite, positive, setting
 from ..core.space import Space
 from ._states import broken, state_of
 from .path import Path, Progress, nearest, sighted
@@ -112,11 +112,11 @@ class PurePursuit:
         """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
 
         Raises:
-            ShapeError: on a state of the wrong length, or a time that is not finite.
+            ShapeError: on a state of the wrong length.
+            SettingError: on a time that is not finite.
         """
         begun = time.perf_counter()
-        if t is not None and not math.isfinite(number(t, "t")):
-            raise ShapeError(f"t is {t}; expected finite seconds")
+        t = None if t is None else setting(t, Finite, "t")
         x = state_of(belief_or_state, self.dynamics.state)
         reason = broken(x, self.dynamics.state)
         if reason:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
-from ..core.errors import ShapeError
+from ..core.errors import SettingError
 from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
@@ -101,13 +101,13 @@ def _by_name(given: Any, space: Space, default: float, what: str) -> Array:
 def _spread(given: ArrayLike, size: int, what: str) -> Array:
     array = np.asarray(given, dtype=np.float64)
     if array.shape not in ((), (size,)):
-        raise ShapeError(f"{what} has shape {array.shape}; expected a number or ({size},)")
+        raise SettingError(f"{what} has shape {array.shape}; expected a number or ({size},)")
     return np.broadcast_to(array, (size,)).copy()
 
 
 def _named(given: Mapping[str, float], space: Space, what: str) -> dict[str, float]:
     if not space.flat:
-        raise ShapeError(f"{what} by name needs a space of reals and angles; give an array for {space}")
+        raise SettingError(f"{what} by name needs a space of reals and angles; give an array for {space}")
     for name in given:
         space.index(name)
     return {name: float(value) for name, value in given.items()}

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
-from ..core.errors import ModelError, ShapeError
+from ..core.errors import ModelError, SettingError, ShapeError
 from ..core.plan import Plan, PlanStatus
 from ..core.results import Action, ActionStatus
-from ..core.settings import instance, number, positive, whole
+from ..core.settings import Finite, instance, positive, setting, whole
 from ..core.space import Space
 from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
@@ -130,7 +130,7 @@ class RecedingHorizon:
         who, steps = type(self).__name__, whole(horizon, "horizon")
         mounted = _mounted(task, dynamics, who)
         if fallback not in ("hold", "shift", "brake"):
-            raise ShapeError(f"fallback is {fallback!r}; expected hold, shift or brake")
+            raise SettingError(f"fallback is {fallback!r}; expected hold, shift or brake")
         action = limited(dynamics.action, task.action)
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
         self.solver, self.fallback = solver, fallback
@@ -183,8 +183,8 @@ class RecedingHorizon:
         """The action at time `t` [s]; default: one step after the last call. Of a belief it takes the mean.
 
         Raises:
-            ShapeError: on a state of the wrong length or a time that is not finite; a state that is NaN leads to the
-                fallback.
+            ShapeError: on a state of the wrong length; one that is NaN leads to the fallback.
+            SettingError: on a time that is not finite.
         """
         begun, space = time.perf_counter(), self.problem.dynamics.state
         x = state_of(belief_or_state, space)
@@ -236,8 +236,7 @@ class RecedingHorizon:
 
         A clock that goes back begins another episode of the references.
         """
-        if t is not None and not math.isfinite(number(t, "t")):
-            raise ShapeError(f"t is {t}; expected finite seconds")
+        t = None if t is None else setting(t, Finite, "t")
         dt, steps = self.problem.dt, self.problem.steps
         if self._clock is None:
             self._clock = 0.0 if t is None else float(t)
@@ -309,8 +308,8 @@ def braking(brake: ArrayLike | None, action: Space) -> Array:
         return action.clip(np.zeros(action.size))
     given = action.check(brake, "brake")
     if given.ndim != 1:
-        raise ShapeError(f"brake is one action ({action.size},); an array of shape {given.shape} was given")
+        raise SettingError(f"brake is one action ({action.size},); an array of shape {given.shape} was given")
     for name, value, low, high in zip(action.names, given, action.low, action.high, strict=True):
         if not low <= value <= high:
-            raise ShapeError(f"brake has {name} {value:g}, outside its bounds [{low:g}, {high:g}]")
+            raise SettingError(f"brake has {name} {value:g}, outside its bounds [{low:g}, {high:g}]")
     return action.clip(given)

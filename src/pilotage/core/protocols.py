@@ -89,8 +89,8 @@ class Controller(Protocol):
         """Forget the last episode; `seed` replays the random choices of the next."""
         ...
 
-    def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
-        """The action to take at time `t`, and how it came about."""
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The action to take at time `t` (default: one step after the last), and how it came about."""
         ...
 
 

@@ -11,7 +11,6 @@ import torch
 
 from ..core import Dynamics, Space
 from ..core.settings import instance
-from .border import array, is_tensor, tensor
 from .checkpoint import load, save
 from .residual import ResidualDynamics
 from .scaling import Scaling
@@ -80,13 +79,8 @@ class LearnedDynamics(Dynamics):
         return self._model.step(x, u, dt)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """States ``(..., T+1, n)``, on the device of the network from the first step to the last."""
-        if is_tensor(x0, us):
-            return super().rollout(x0, us, dt)
-        first = next(self.network.parameters(), torch.empty(0))
-        like = torch.empty(0, dtype=torch.float64, device=first.device)
-        with torch.no_grad():
-            return array(super().rollout(tensor(x0, like), tensor(us, like), dt))
+        """States ``(..., T+1, n)``; arrays become tensors once, not every step."""
+        return self._model.rollout(x0, us, dt)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         """Exact Jacobians, by automatic differentiation."""

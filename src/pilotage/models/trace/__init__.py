@@ -2,7 +2,6 @@
 
 from ._access import code_of as code_of
 from ._access import parameters as parameters
-from ._access import traced as traced
 from .driver import Driver as Driver
 from .driver import Intrinsic as Intrinsic
 from .driver import call as call
@@ -11,4 +10,4 @@ from .function import Function as Function
 from .llvm import LANES as LANES
 from .machine import Code as Code
 
-__all__ = ["LANES", "Code", "Driver", "Function", "Intrinsic", "call", "code_of", "driver", "parameters", "traced"]
+__all__ = ["LANES", "Code", "Driver", "Function", "Intrinsic", "call", "code_of", "driver", "parameters"]

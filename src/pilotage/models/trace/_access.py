@@ -43,17 +43,6 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
     return called_back(model, results, lanes)
 
 
-def traced(model: Any) -> bool:
-    """Whether a model has machine code of its own; the methods of others are called back.
-
-    Example:
-        >>> from pilotage.models import bicycle
-        >>> traced(bicycle())
-        True
-    """
-    return hasattr(model, "code")
-
-
 def parameters(model: Any, dt: float | None = None) -> np.ndarray:
     """The parameter vector that machine code of `model` reads; empty for models that are not traced.
 
