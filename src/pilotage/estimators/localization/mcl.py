@@ -288,7 +288,7 @@ class MonteCarloLocalization:
         return replace(new, sampling_variance=0.0, resolved=True) if new.converged else new
 
     def _drawn(self, some: Localization, resolved: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
-        """Indices of as many particles as the belief is wide, and their log-weights; see `survival` for the unresolved."""
+        """Indices of as many particles as the belief is wide, and their log-weights; see `survival`."""
         n, least = self._needed(some.bins, some.particles.weights), max(1, self.particles[0] // 4)
         if resolved:
             chosen = resample(some.particles.weights, n, self.resampling, draw)
