@@ -173,19 +173,19 @@ def test_readings_count_after_motion() -> None:
 
 def test_share_of_evidence_grows_with_the_way() -> None:
     """However finely a way is divided into readings, it adds up to the same evidence."""
-    weights, origin = np.array([1.0]), np.zeros((1, 3))
+    origin = np.zeros((1, 3))
 
     def total(pieces: int) -> float:
         travel, last, shares = Travel(), Travel(), 0.0
         for _ in range(pieces):
-            travel = travel.moved(origin, np.array([[0.04 / pieces, 0.0, 0.0]]), weights)
+            travel = travel.moved(origin, np.array([[0.04 / pieces, 0.0, 0.0]]))
             shares, last = shares + travel.share(last, 0.05, 0.05), travel
         return shares
 
     assert total(1) == pytest.approx(0.8)
     assert total(40) == pytest.approx(0.8)
-    there = Travel().moved(origin, np.array([[1.0, 0.0, np.pi]]), weights)
-    back = there.moved(origin, np.array([[1.0, 0.0, -np.pi]]), weights)
+    there = Travel().moved(origin, np.array([[1.0, 0.0, np.pi]]))
+    back = there.moved(origin, np.array([[1.0, 0.0, -np.pi]]))
     assert back.share(Travel(), 0.05, 0.05) == pytest.approx(0.0, abs=1e-6), "where it was before, nothing is new"
 
 

@@ -22,8 +22,8 @@ from pilotage.estimators import EKF, KF, UKF, ParticleFilter
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, unicycle
-from pilotage.models.dynamics_family import DynamicsFamily
-from pilotage.models.sensor_family import SensorFamily
+from pilotage.models.trace.dynamics import DynamicsFamily
+from pilotage.models.trace.sensor import SensorFamily
 from pilotage.planners import AStar, Dijkstra, RRTConnect
 from pilotage.testing import check_controller, check_estimator, check_planner
 
@@ -36,7 +36,6 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "KF with a gate": lambda: KF(gate=0.9999),
     "EKF": EKF,
     "UKF": UKF,
-    "UKF without redraw": lambda: UKF(redraw=False),
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
     "ParticleFilter, multinomial": lambda: ParticleFilter(n=20_000, resampling="multinomial"),
@@ -141,7 +140,7 @@ def test_filters_of_one_seed_are_one() -> None:
     for estimator in (EKF(unicycle(), dt=0.1), UKF(unicycle(), dt=0.1), ParticleFilter(unicycle(), dt=0.1, n=200)):
         beliefs = []
         for _ in range(2):
-            seeded = {"rng": 3} if isinstance(estimator, ParticleFilter) else {}
+            seeded: dict[str, Any] = {"rng": 3} if isinstance(estimator, ParticleFilter) else {}
             filter = estimator.start(mean=[0.0, 0.0, 0.0], std=0.1, **seeded)
             filter.predict(u=[1.0, 0.3])
             filter.update(models.gnss(std=0.5), [0.1, 0.0])

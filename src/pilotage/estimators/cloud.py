@@ -180,6 +180,14 @@ class CloudUpdate(Update):
         return f"{type(self).__name__}(log_likelihood={self.log_likelihood}, accepted={self.accepted})"
 
 
+def kernel_width(count: Any, d: int) -> Any:
+    """Width of the best kernel for `count` draws of a normal density in d dimensions, in its standard deviations.
+
+    ``h = (4 / ((d + 2) count))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
+    """
+    return (4.0 / ((d + 2.0) * count)) ** (1.0 / (d + 4.0))
+
+
 def _refuse_noise(noise: Any, what: str, model: Any) -> None:
     """Say which covariance a driver could not take a root of."""
     noise = np.asarray(noise, dtype=np.float64)

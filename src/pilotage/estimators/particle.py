@@ -33,7 +33,7 @@ from ..core import (
 from ..core.covariances import symmetric_root
 from ..core.settings import instance, positive, whole
 from .clock import usual, wanted
-from .cloud import propagate, weigh
+from .cloud import kernel_width, propagate, weigh
 from .filter import Filter, PureEngine
 from .inputs import check_belief, check_gate, first_belief
 from .resampling import check_resampling, resample
@@ -176,9 +176,9 @@ class ParticleFilter:
 def kernel_noise(cloud: Particles, width: float, *, rng: Rng = None) -> Any:
     """Draws ``(..., N, d)`` from the kernel of the cloud's density: ``N(0, h^2 P)``, P its covariance.
 
-    ``h = width (4 / ((d + 2) N_eff))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
+    h is `width` times the `kernel_width` for as many particles as are effective.
     """
     d = cloud.space.dim
-    h = width * (4.0 / ((d + 2.0) * np.asarray(cloud.effective_size))) ** (1.0 / (d + 4.0))
+    h = width * np.asarray(kernel_width(cloud.effective_size, d))
     z = generator(rng).standard_normal((*cloud.points.shape[:-1], d))
     return h[..., None, None] * (z @ symmetric_root(cloud.moments().cov))

@@ -44,8 +44,8 @@ def check_estimator(
         kalman: set False for estimators that mean to differ from the Kalman filter on linear models.
         batch: set False for estimators that take one belief at a time.
         angles: set False for estimators that are for linear models only.
-        beside: parts that a state must have for this estimator, such as ``("y [m]", "yaw: angle")`` beside x and vx. They
-            do not move, and nothing is read of them.
+        beside: parts that a state must have for this estimator, such as ``("y [m]", "yaw: angle")`` beside x and vx.
+            They do not move, and nothing is read of them.
         rng: seed for estimators that draw.
 
     Raises:

@@ -52,11 +52,12 @@ from .pose import free_area, free_poses, pose_indices
 from .recovery import Elsewhere, judged, without_faint
 from .roughening import roughened
 from .survival import resample_hypotheses
+from .travel import heard_now, last_heard
 
 STANDING = 0.05
 """A reading that would add less than this share of its evidence waits for the robot to move."""
-SOURCES = 64
-"""So many sensors (with contexts) are remembered."""
+ENOUGH = 256
+"""So many particles tell how far the robot moved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,8 +216,8 @@ class MonteCarloLocalization:
         known = self.renewed(known, rng=draw)
         before = known.particles
         after = propagate(before, dynamics, u, wanted(dt, self.dt), rng=draw)
-        i = pose_indices(known.space)
-        travel = known.travel.moved(before.points[:, i], after.points[:, i], before.weights)
+        i, some = pose_indices(known.space), slice(None, None, max(1, len(before.points) // ENOUGH))
+        travel = known.travel.moved(before.points[some][:, i], after.points[some][:, i])
         return replace(known, particles=after, travel=travel)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
@@ -244,7 +245,8 @@ class MonteCarloLocalization:
             raise ShapeError(f"one context was expected, {axes} of them were given")
         compute = partial(innovation, cloud, sensor, z, context)
         measured = int((~np.isnan(z)).sum())
-        share = self._share(known, source)
+        last = last_heard(known.heard, source)
+        share = 1.0 if last is None else known.travel.share(last, *self.independent)
         if measured == 0 or share < STANDING:
             return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED)
 
@@ -259,8 +261,8 @@ class MonteCarloLocalization:
         if total == -math.inf:
             return CloudUpdate(known, compute, total, FilterStatus.GATED)
         after = without_faint(after, len(cloud.points))
-        heard = (*(h for h in known.heard if not same_source(h[0], source)), (source, known.travel))[-SOURCES:]
-        return CloudUpdate(self._weighed(known, after, heard), compute, total, FilterStatus.ACCEPTED)
+        known = replace(known, heard=heard_now(known.heard, source, known.travel))
+        return CloudUpdate(self._weighed(known, after), compute, total, FilterStatus.ACCEPTED)
 
     def renewed(self, known: Localization, *, rng: Rng = None) -> Localization:
         """The belief with as many particles as it is wide, when their effective number is low; else as it is."""
@@ -269,31 +271,26 @@ class MonteCarloLocalization:
         if cloud.effective_size >= self.threshold * count * (1.0 - 1e-9) and count <= self.particles[1]:
             return known
         draw = generator(rng)
-        chosen, log_weights = self._drawn(known, known.converged, draw)
+        chosen, log_weights = self._drawn(known, known.resolved, draw)
         least = np.zeros(space.dim)
         cell = self.grid.resolution / math.sqrt(12.0)
         least[pose_indices(space, tangent=True)] = cell, cell, cell * self.angle / self.side
         points = roughened(space, cloud.points, chosen, known.bins, least, draw)
         return replace(known, particles=Particles.trusted(space, points, log_weights), ancestors=chosen)
 
-    def _share(self, known: Localization, source: tuple[Sensor, Any]) -> float:
-        """How much of its evidence the next reading adds; all, when this sensor was not heard before."""
-        last = next((travel for other, travel in known.heard if same_source(other, source)), None)
-        return 1.0 if last is None else known.travel.share(last, *self.independent)
-
-    def _weighed(self, known: Localization, after: Scored, heard: Any) -> Localization:
+    def _weighed(self, known: Localization, after: Scored) -> Localization:
         """The belief after a reading, with what sampling has added to the uncertainty about its hypotheses."""
-        new = replace(known, particles=after.cloud(), heard=heard, ancestors=after.origin)
-        if known.converged and new.certainty >= SURE:
+        new = replace(known, particles=after.cloud(), ancestors=after.origin)
+        if known.resolved and new.certainty >= SURE:
             return new
         added = log_odds_variance(new.particles.weights, new.clusters[0] == 0, after.origin)
-        new = replace(new, sampling_variance=known.sampling_variance + added)
-        return replace(new, sampling_variance=0.0) if new.converged else new
+        new = replace(new, sampling_variance=known.sampling_variance + added, resolved=False)
+        return replace(new, sampling_variance=0.0, resolved=True) if new.converged else new
 
-    def _drawn(self, some: Localization, known: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
-        """Indices of particles and their log-weights: as many as the belief is wide; see `survival` for `known`."""
+    def _drawn(self, some: Localization, resolved: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
+        """Indices of as many particles as the belief is wide, and their log-weights; see `survival`."""
         n, least = self._needed(some.bins, some.particles.weights), max(1, self.particles[0] // 4)
-        if known:
+        if resolved:
             chosen = resample(some.particles.weights, n, self.resampling, draw)
             return chosen, np.full(n, -math.log(n))
         return resample_hypotheses(some, n, least, self.resampling, draw)
@@ -308,11 +305,5 @@ class MonteCarloLocalization:
         reach = 0.5 * np.array([self.side, self.side, self.angle])
         volume = 2.0 * math.pi * free_area(self.grid, self.clearance)
         belief = cache(lambda: log_belief(known.particles, elsewhere, volume))  # for stages, which are seldom needed
-        redraw = lambda some: self._drawn(replace(known, particles=some), known.converged, draw)
+        redraw = lambda some: self._drawn(replace(known, particles=some), known.resolved, draw)
         return Annealing(score, lambda points: belief()(points), self.grid.is_free, redraw, reach, draw)
-
-
-def same_source(one: tuple[Sensor, Any], other: tuple[Sensor, Any]) -> bool:
-    """Whether two readings come from one sensor in one context (of one landmark, say)."""
-    same = one[1] is other[1] or bool(np.array_equal(np.asarray(one[1]), np.asarray(other[1])))
-    return same and (one[0] is other[0] or bool(one[0] == other[0]))

@@ -3,9 +3,9 @@
 Within each bin of the plane and heading, copies x of mean m and covariance P are spread by a kernel that keeps both
 (Liu and West, *Combined parameter and state estimation in simulation-based filtering*, 2001, section 10.3.2):
 
-    x' = m (+) (sqrt(1 - h^2) (x (-) m) + h e),   e ~ N(0, P),   h = (4 / ((d + 2) k))^(1 / (d + 4))
+    x' = m (+) (sqrt(1 - h^2) (x (-) m) + h e),   e ~ N(0, P),   h = kernel_width(k, d)
 
-k is the number of different particles in the bin (Silverman 1986, eq. 4.14). Taken bin by bin, the kernel joins no
+k is the number of different particles in the bin. Taken bin by bin, the kernel joins no
 hypotheses. The pose has a least standard deviation in P: a map says nothing finer than its cells.
 """
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...core import Space
 from ...core.arrays import Array
 from ...core.covariances import symmetric_root
+from ..cloud import kernel_width
 from .bins import Bins
 
 Indices = NDArray[np.int64]
@@ -47,7 +48,7 @@ def roughened(
     mean = _sums(bin_of, a) / count[:, None]
     a -= mean[bin_of]
     P = (_sums(bin_of, (a[:, :, None] * a[:, None, :]).reshape(len(a), -1)) / count[:, None]).reshape(-1, d, d)
-    h = np.minimum(1.0, (4.0 / ((d + 2.0) * different)) ** (1.0 / (d + 4.0)))[bin_of, None]
+    h = np.minimum(1.0, kernel_width(different, d))[bin_of, None]
     e = np.einsum("nij,nj->ni", symmetric_root(P)[bin_of], draw.standard_normal((len(x), d)))
     lacking = np.sqrt(np.maximum(np.square(least) - np.diagonal(P, axis1=1, axis2=2), 0.0))
     e += lacking[bin_of] * draw.standard_normal((len(x), d))

@@ -15,13 +15,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
-from ...core import Space
+from ...core import Sensor, Space
 from ...core.arrays import Array
 
+Source = tuple[Sensor, Any]
+"""A sensor and a context: of one landmark, say."""
+SOURCES = 64
+"""So many are remembered."""
 PLANE = Space("pose: SE2")
 
 
@@ -35,18 +39,17 @@ class Travel:
 
     Example:
         >>> before, after = np.zeros((2, 3)), np.array([[0.1, 0.0, 0.0], [0.3, 0.0, 0.0]])
-        >>> Travel().moved(before, after, np.array([0.5, 0.5])).pose
+        >>> Travel().moved(before, after).pose
         (0.2, 0.0, 0.0)
     """
 
     pose: tuple[float, ...] = (0.0, 0.0, 0.0)
     variance: tuple[float, float] = (0.0, 0.0)
 
-    def moved(self, before: Array, after: Array, weights: Array) -> Travel:
-        """The travel after particles have moved between poses ``(N, 3)``."""
+    def moved(self, before: Array, after: Array) -> Travel:
+        """The travel after particles, some for all, have moved between poses ``(N, 3)``."""
         d = cast(Array, PLANE.minus(after, before))
-        mean = weights @ d
-        x, y, yaw = weights @ np.square(d - mean)
+        mean, (x, y, yaw) = d.mean(0), d.var(0)
         pose = cast(Array, PLANE.plus(np.array(self.pose), mean))
         return Travel(tuple(pose.tolist()), (self.variance[0] + float(x + y), self.variance[1] + float(yaw)))
 
@@ -58,3 +61,22 @@ class Travel:
         d = math.sqrt(x * x + y * y + self.variance[0] - last.variance[0])
         a = math.sqrt(yaw * yaw + self.variance[1] - last.variance[1])
         return min(1.0, math.hypot(d / distance, a / angle))
+
+
+Heard = tuple[tuple[Source, Travel], ...]
+"""The travel at the last reading from each source."""
+
+
+def last_heard(heard: Heard, source: Source) -> Travel | None:
+    """The travel at the last reading from a source; None when there was none."""
+    return next((travel for other, travel in heard if _same(other, source)), None)
+
+
+def heard_now(heard: Heard, source: Source, travel: Travel) -> Heard:
+    """With a reading from a source at this travel."""
+    return (*(each for each in heard if not _same(each[0], source)), (source, travel))[-SOURCES:]
+
+
+def _same(one: Source, other: Source) -> bool:
+    context = one[1] is other[1] or np.array_equal(np.asarray(one[1]), np.asarray(other[1]))
+    return bool(context and (one[0] is other[0] or one[0] == other[0]))
