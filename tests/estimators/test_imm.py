@@ -62,11 +62,11 @@ def test_mixing_is_that_of_carried_beliefs() -> None:
 
 
 def test_a_heading_is_mixed_around_half_a_turn() -> None:
-    @dynamics(state=Space("yaw [rad]", "x y [m]"), action=Space(), noise=(0.1, 0.1, 0.1))
+    @dynamics(state=Space("yaw: angle", "x y [m]"), action=Space(), noise=(0.1, 0.1, 0.1))
     def still(x, u, p, m):
         return 0.0, 0.0, 0.0
 
-    @dynamics(state=Space("x y [m]", "yaw [rad]"), action=Space(), noise=(0.1, 0.1, 0.1))
+    @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space(), noise=(0.1, 0.1, 0.1))
     def adrift(x, u, p, m):
         return 1.0, 0.0, 0.0
 
