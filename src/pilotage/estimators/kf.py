@@ -10,12 +10,12 @@ the readings, so sequences without gaps share one, and only the means differ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
+from ..core.settings import settings
 from ..models.trace import call, driver
 from ._jobs import Model
 from ._memory import model_at, space_at
@@ -68,7 +68,7 @@ def follow_means(
                 scores[b, t, 0], scores[b, t, 1] = nis, -0.5 * nis - logdets[t]
 
 
-@dataclass(frozen=True)
+@settings
 class KF(EKF):
     """Kalman filter for linear dynamics and sensors; see the equations above.
 
