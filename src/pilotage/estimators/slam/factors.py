@@ -46,7 +46,9 @@ class Variables:
             raise ShapeError(f"values have shape {values.shape}; expected one row a variable, (N, {self.space.size})")
         given = np.asarray(self.fixed)
         mask = np.zeros(len(values), dtype=bool)
-        mask[given if given.dtype == bool and given.shape == mask.shape else _indices(given, len(values), "fixed")] = True
+        mask[given if given.dtype == bool and given.shape == mask.shape else _indices(given, len(values), "fixed")] = (
+            True
+        )
         values.flags.writeable = mask.flags.writeable = False
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "fixed", mask)

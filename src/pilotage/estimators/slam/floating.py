@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph
+from scipy.sparse import csgraph, linalg
 
 if TYPE_CHECKING:
     from .factors import FactorGraph
@@ -63,11 +63,8 @@ def weak(graph: FactorGraph) -> str:
     """A sentence on variables that the readings leave free to move, at the values last linearised; empty for none."""
     system = graph.system
     diagonal = system.diagonal
-    factors = system.factored() if (diagonal > 0.0).all() else None
-    if factors is not None:
-        pivots = factors.U.diagonal()[factors.perm_c]
-        if (pivots > PIVOT * diagonal).all():
-            return ""
+    if system.factor() and (system.cholesky.pivots > PIVOT).all():
+        return ""
     direction = _free_direction(system, diagonal)
     moves = [f"{name} ({', '.join(axes)})" for name, axes in _largest(graph, direction)]
     more = f" and {len(moves) - 5} more" if len(moves) > 5 else ""
@@ -78,8 +75,8 @@ def _free_direction(system: Any, diagonal: NDArray[np.float64]) -> NDArray[np.fl
     """A step that no reading notices, by inverse iteration; components in units of their own information."""
     scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     unit = sparse.diags(1.0 / scale)
-    matrix = (unit @ system.matrix() @ unit + 1e-10 * sparse.identity(len(scale))).tocsc()
-    factors = sparse.linalg.splu(matrix)
+    matrix = (unit @ system.matrix @ unit + 1e-10 * sparse.identity(len(scale))).tocsc()
+    factors = linalg.splu(matrix)
     d = np.random.default_rng(0).standard_normal(len(scale))
     for _ in range(4):
         d = factors.solve(d)

@@ -6,8 +6,6 @@ import enum
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -77,23 +75,25 @@ class Solution:
         """
         variables, system = self.graph.variables[kind], self.graph.system
         column = int(system.pattern.columns[system.first[kind] + index])
-        if column < 0 or self._factors is None:
+        if column < 0 or not self._factored:
             raise ShapeError(
                 f"{kind} {index} has no covariance: {'it is held fixed' if column < 0 else self.reason}; "
                 "expected a variable that the readings determine"
             )
         dim = variables.space.dim
-        unit = np.zeros((system.pattern.size, dim))
-        unit[column : column + dim] = np.eye(dim)
-        cov = self._factors.solve(unit)[column : column + dim]
+        cov = np.empty((dim, dim))
+        for k in range(dim):
+            unit = np.zeros(system.pattern.size)
+            unit[column + k] = 1.0
+            cov[k] = system.cholesky.solve(unit)[column : column + dim]
         return Gaussian(variables.space, variables.values[index], 0.5 * (cov + cov.T))
 
     @cached_property
-    def _factors(self) -> Any:
+    def _factored(self) -> bool:
         if self.status in (SolveStatus.UNDETERMINED, SolveStatus.NOT_FINITE):
-            return None
+            return False
         self.graph.system.linearize([v.values.copy() for v in self.graph.variables.values()])
-        return self.graph.system.factored()
+        return self.graph.system.factor()
 
 
 @dataclass(frozen=True)
@@ -171,9 +171,8 @@ class GaussNewton:
         """The next values, with their damping, the decrease that was expected of the step, and chi2."""
         system = graph.system
         while damping <= LARGEST:
-            factors = system.factored(damping)
-            if factors is not None:
-                d = -factors.solve(system.g)
+            if system.factor(damping):
+                d = -system.cholesky.solve(system.g)
                 expected = float(damping * (d * system.diagonal) @ d - system.g @ d)
                 moved = system.moved(x, d)
                 cost = system.cost(moved)
