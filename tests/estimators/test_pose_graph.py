@@ -20,6 +20,7 @@ from pilotage.estimators.slam import (
     pose_graph,
     spanning_tree,
 )
+from pilotage.estimators.slam._system import System
 from pilotage.io import PoseGraph, read_g2o
 from pilotage.models import (
     absolute_pose,
@@ -91,7 +92,7 @@ def test_gradient_of_the_graph(axes: int) -> None:
     """g is half the gradient of chi2, and H its Gauss-Newton Hessian, block by block: against dense sums."""
     edges = walk(axes, 8, 2, 0.3)
     graph = pose_graph(edges, "tree")
-    system, space = graph.system, POSE[axes]
+    system, space = System(graph), POSE[axes]
     x = graph.variables["pose"].values.copy()
     system.linearize([x])
     g, d = np.zeros(system.pattern.size), np.zeros(system.pattern.size)
@@ -285,6 +286,8 @@ def test_graphs_that_do_not_fit_are_refused() -> None:
     step, z = relative_pose(), np.zeros((1, 3))
     with pytest.raises(ShapeError, match="from 0 to 1"):
         FactorGraph(poses, [Factors(step, z, ("pose", [0]), ("pose", [2]))])
+    with pytest.raises(ShapeError, match="pose 1 to itself"):
+        FactorGraph(poses, [Factors(step, z, ("pose", [1]), ("pose", [1]))])
     with pytest.raises(ShapeError, match="'tree'"):
         FactorGraph(poses, [Factors(step, z, ("pose", [0]), ("tree", [0]))])
     with pytest.raises(SpaceError):

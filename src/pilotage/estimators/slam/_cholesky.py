@@ -8,7 +8,6 @@ Linear Systems" (2006), chapters 4 and 9.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,14 +32,13 @@ def filled(n: int, ties: Indices) -> tuple[list[int], list[set[int]]]:
         ([1, 2, -1], [{1, 2}, {2}, set()])
     """
     later: list[set[int]] = [set() for _ in range(n)]
-    for a, b in ties.tolist():
-        later[min(a, b)].add(max(a, b))
+    for a, b in np.sort(ties, axis=1).tolist():
+        later[a].add(b)
     parents = [-1] * n
-    for v in range(n):
-        later[v].discard(v)
-        if later[v]:
-            parent = parents[v] = min(later[v])
-            later[parent] |= later[v]
+    for v, others in enumerate(later):
+        if others:
+            parent = parents[v] = min(others)
+            later[parent] |= others
             later[parent].discard(parent)
     return parents, later
 
@@ -66,6 +64,17 @@ def postorder(parents: Sequence[int]) -> Indices:
     return place
 
 
+def spans(first: Indices, count: Indices) -> Indices:
+    """The numbers from each `first` on, `count` of them, one span after another.
+
+    Example:
+        >>> spans(np.array([5, 0]), np.array([2, 3])).tolist()
+        [5, 6, 0, 1, 2]
+    """
+    ends = np.cumsum(count)
+    return np.arange(count.sum()) + np.repeat(first - ends + count, count)
+
+
 class Cholesky:
     """Factors ``L L' = H`` for all matrices of one pattern.
 
@@ -83,9 +92,10 @@ class Cholesky:
         parents, later = filled(n, ties)
         nodes = _supernodes(parents, later)
         of = np.repeat(np.arange(len(nodes)), [b - a for a, b in nodes])
-        blocks = [np.array([*range(a, b), *sorted(later[b - 1])], dtype=np.int64) for a, b in nodes]
-        own = [np.concatenate([np.arange(ends[v], ends[v + 1]) for v in block]) for block in blocks]
-        heights = np.array([len(rows) for rows in own], dtype=np.int64)
+        blocks = [[*range(a, b), *sorted(later[b - 1])] for a, b in nodes]
+        flat = np.array([v for block in blocks for v in block], dtype=np.int64)
+        ranks = np.repeat(np.arange(len(nodes)), [len(block) for block in blocks])
+        heights = np.bincount(ranks, weights=dims[flat], minlength=len(nodes)).astype(np.int64)
         widths = np.array([ends[b] - ends[a] for a, b in nodes], dtype=np.int64)
         self._children = np.zeros(len(nodes), dtype=np.int64)
         for _, b in nodes:
@@ -93,7 +103,7 @@ class Cholesky:
                 self._children[of[parents[b - 1]]] += 1
         starts, places = (np.concatenate([[0], np.cumsum(each)]) for each in (heights, heights * widths))
         firsts = np.array([*(ends[a] for a, _ in nodes), ends[-1]], dtype=np.int64)
-        self._structure = firsts, starts, np.concatenate([np.zeros(0, dtype=np.int64), *own]), places
+        self._structure = firsts, starts, spans(ends[flat], dims[flat]), places
         self._where = np.zeros(int(ends[-1]) + len(nodes), dtype=np.int64)
         self._front = np.empty(int(heights.max(initial=0) ** 2))
         self._stack = np.empty(self._deepest(heights - widths))
@@ -102,10 +112,8 @@ class Cholesky:
 
     def factor(self, indptr: Indices, indices: Indices, H: Array, damping: float = 0.0) -> bool:
         """Factor ``H + damping diag(H)``; False when it is not positive definite."""
-        bad = _factorize.factorize.compiled(
-            *self._structure, self._children, indptr, indices, H, damping, self._where, self._front, self._stack, self._L,
-            self.pivots,
-        )  # fmt: skip
+        memory = self._where, self._front, self._stack, self._L, self.pivots
+        bad = _factorize.factorize.compiled(*self._structure, self._children, indptr, indices, H, damping, *memory)
         return bad < 0
 
     def solve(self, right: Array) -> Array:

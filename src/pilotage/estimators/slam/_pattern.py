@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
-from ._cholesky import filled, postorder
+from ._cholesky import filled, postorder, spans
 
 Indices = NDArray[np.int64]
 
@@ -87,13 +87,13 @@ def pattern_of(dims: Indices, fixed: NDArray[np.bool_], pairs: Indices) -> Patte
     first = start[column] + above - above[np.searchsorted(column, each)][column]
     starts = np.cumsum(d) - d
     indices = np.empty(start[-1], dtype=np.int64)
-    for a, b in {(int(a), int(b)) for a, b in zip(d[row], d[column], strict=True)}:
+    for a, b in np.unique(np.stack([d[row], d[column]], axis=1), axis=0).tolist():
         chosen = np.flatnonzero((d[row] == a) & (d[column] == b))
         where = first[chosen][:, None, None] + np.arange(b)[None, :, None] * stride[column[chosen]][:, None, None]
         indices[where + np.arange(a)] = starts[row[chosen]][:, None, None] + np.arange(a)
     indptr = np.concatenate([[0], np.cumsum(np.repeat(stride, d))])
     own = first[np.searchsorted(keys, each * (n + 1))]
-    within = np.concatenate([np.arange(k) for k in d]) if n else np.zeros(0, dtype=np.int64)
+    within = spans(np.zeros(n, dtype=np.int64), d)
     columns = np.full(len(dims), -1, dtype=np.int64)
     columns[free] = starts[order]
     diagonal = np.repeat(own, d) + within * (np.repeat(stride, d) + 1)

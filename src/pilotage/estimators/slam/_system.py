@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from pilotage.models.trace import LANES, code_of, parameters
 
 from . import _drivers
 from ._cholesky import Cholesky
-from ._pattern import pattern_of
+from ._pattern import Pattern, pattern_of
 
 if TYPE_CHECKING:
     from .factors import FactorGraph, Factors
@@ -51,7 +52,7 @@ class Group:
             self._numbers, other = factors.context, np.arange(count)
         self._codes = code_of(sensor, "e"), code_of(sensor, "e E G")
         dim, d = sensor.reading.dim, sensor.state.dim
-        context = graph.variables[factors.context[0]].space.dim if factors.ties else 0
+        context = sensor.context.dim if factors.ties and sensor.context else 0
         self.dim = dim
         self._fixed = own, other, factors.z, information_of(graph, factors), parameters(sensor)
         self._dims = np.array([d, context], dtype=np.int64)
@@ -84,31 +85,53 @@ class System:
     Attributes:
         first: number of the first variable of each kind.
         fixed: which variables are held fixed.
-        pattern: of H.
-        cholesky: factors of H.
-        g: gradient of chi2 / 2.
         groups: the factors by sensor.
     """
 
     def __init__(self, graph: FactorGraph) -> None:
-        kinds = graph.variables
+        self.graph, kinds = graph, graph.variables
         counts = [len(v.values) for v in kinds.values()]
         self.first = dict(zip(kinds, (np.cumsum(counts) - counts).tolist(), strict=True))
         self.dims = np.repeat([v.space.dim for v in kinds.values()], counts).astype(np.int64)
         self.fixed = np.concatenate([v.fixed for v in kinds.values()])
         self.groups = [Group(graph, each, self.first) for each in graph.factors if each.count]
-        pairs = [np.stack([g.i, g.j], axis=1) for g in self.groups if (g.j >= 0).all()]
-        self.pattern = pattern_of(self.dims, self.fixed, np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs]))
-        for group in self.groups:
-            group.slots = self.pattern.slots(group.i, group.j)
-        self._plus = [code_of(v.space, "plus") for v in kinds.values()]
-        ends = (*self.first.values(), len(self.dims))
-        columns = [self.pattern.columns[a:b] for a, b in pairwise(ends)]
-        self._columns = [(np.ascontiguousarray(c), v.space.dim) for c, v in zip(columns, kinds.values(), strict=True)]
-        self.g = np.zeros(self.pattern.size)
-        self._H = np.zeros(len(self.pattern.indices))
         self._factored: tuple[float, bool] | None = None
-        self.cholesky = Cholesky(self.pattern.dims, self.pattern.ties)
+
+    @property
+    def start(self) -> list[Array]:
+        """The values of the graph, to be moved."""
+        return [v.values.copy() for v in self.graph.variables.values()]
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Where the entries of H lie."""
+        pairs = [np.stack([g.i, g.j], axis=1) for g in self.groups if (g.j >= 0).all()]
+        pattern = pattern_of(self.dims, self.fixed, np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs]))
+        for group in self.groups:
+            group.slots = pattern.slots(group.i, group.j)
+        return pattern
+
+    @cached_property
+    def cholesky(self) -> Cholesky:
+        """Factors of H."""
+        return Cholesky(self.pattern.dims, self.pattern.ties)
+
+    @cached_property
+    def g(self) -> Array:
+        """Gradient of chi2 / 2."""
+        return np.zeros(self.pattern.size)
+
+    @cached_property
+    def _H(self) -> Array:
+        return np.zeros(len(self.pattern.indices))
+
+    @cached_property
+    def _plus(self) -> list[tuple[Any, Array, int]]:
+        """Of each kind of variables: machine code, first columns, and dimension."""
+        spaces = [v.space for v in self.graph.variables.values()]
+        ends = (*self.first.values(), len(self.dims))
+        columns = [np.ascontiguousarray(self.pattern.columns[a:b]) for a, b in pairwise(ends)]
+        return [(code_of(s, "plus"), c, s.dim) for s, c in zip(spaces, columns, strict=True)]
 
     def cost(self, values: Values) -> float:
         """chi2 at other values."""
@@ -141,7 +164,7 @@ class System:
     def moved(self, values: Values, step: Array) -> list[Array]:
         """Values moved along a step."""
         out = [np.empty_like(v) for v in values]
-        for plus, x, (columns, dim), y in zip(self._plus, values, self._columns, out, strict=True):
+        for (plus, columns, dim), x, y in zip(self._plus, values, out, strict=True):
             _drivers.retract.compiled(plus.address, x, columns, dim, step, y)
         return out
 
