@@ -17,6 +17,7 @@ import os
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -238,6 +239,6 @@ def _information(upper: Array, places: Sequence[str]) -> Array:
     return full
 
 
-def _refuse(bad: NDArray[np.bool_], places: Sequence[str], sentence: str) -> None:
+def _refuse(bad: Any, places: Sequence[str], sentence: str) -> None:
     if bad.any():
         raise FormatError(f"{places[int(np.argmax(bad))]}: {sentence}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pilotage.models.trace import call, driver
+from pilotage.models.trace import LANES, call, driver
 
 
 @driver("f8(i8, f8[:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1], f8[:,:,::1], f8[::1], f8[::1])")
@@ -40,7 +40,7 @@ def cost(address: Any, xs: Any, cs: Any, i: Any, j: Any, z: Any, W: Any, p: Any,
 
 @driver(
     "f8(i8, f8[:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1], f8[:,:,::1], f8[::1],"
-    " i8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])"
+    " i8[:,::1], i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1])"
 )
 def linearize(
     address: Any,
@@ -53,77 +53,108 @@ def linearize(
     p: Any,
     slots: Any,
     dims: Any,
-    J: Any,
-    WJ: Any,
     out: Any,
+    R: Any,
+    V: Any,
+    WR: Any,
     g: Any,
     H: Any,
 ) -> float:
-    """``sum e' W e``, with ``J' W e`` and ``J' W J`` added to g and H.
+    """``sum e' W e``, with ``J' W e`` and ``J' W J`` added to g and H; the algebra runs over lanes of factors.
 
     Args:
         address: machine code of "e E G".
         xs, cs, i, j, z, W, p: as in `cost`.
-        slots: where the blocks of each factor are added ``(K, 8)``; see `pattern.Slots`.
+        slots: where the blocks of each factor are added ``(K, 8)``; see `Pattern.slots`.
         dims: tangent dimensions of state and context.
-        J, WJ: memory for matrices ``(dim of e, sum of dims)``.
         out: memory for "e E G".
+        R, V, WR: memory for [e J], W and their product, of the lanes ``(rows, LANES)``.
         g: gradient.
         H: entries of the matrix, column by column.
     """
     m, d, n = W.shape[1], dims[0], dims[0] + dims[1]
     total = 0.0
-    for k in range(len(i)):
-        call(address, xs[i[k]], cs[j[k]], z[k], p, out)
+    for first in range(0, len(i), LANES):
+        count = min(LANES, len(i) - first)
+        for lane in range(count):
+            k = first + lane
+            call(address, xs[i[k]], cs[j[k]], z[k], p, out)
+            residual(out, W[k], m, d, n, lane, R, V)
         for r in range(m):
-            for c in range(d):
-                J[r, c] = out[m + r * d + c]
-            for c in range(d, n):
-                J[r, c] = out[m + m * d + r * (n - d) + c - d]
-        for r in range(m):
-            for c in range(n):
-                WJ[r, c] = 0.0
-            s = 0.0
-            for q in range(m):
-                w = W[k, r, q]
-                s += w * out[q]
-                for c in range(n):
-                    WJ[r, c] += w * J[q, c]
-            total += out[r] * s
-        at = slots[k]
-        gradient(J, WJ, out, m, 0, d, at[0], g)
-        gradient(J, WJ, out, m, d, n, at[1], g)
-        block(J, WJ, m, 0, d, 0, d, at[4], at[2], H)
-        block(J, WJ, m, d, n, d, n, at[7], at[3], H)
-        block(J, WJ, m, d, n, 0, d, at[5], at[2], H)
-        block(J, WJ, m, 0, d, d, n, at[6], at[3], H)
+            for c in range(n + 1):
+                product(V, r * m, 1, R, c, n + 1, m, WR[r * (n + 1) + c])
+        total += gradient(R, WR, m, d, n, slots, first, count, V[0], g)
+        blocks(R, WR, m, d, n, slots, first, count, V[0], H)
     return total
 
 
 @driver
-def gradient(J: Any, WJ: Any, e: Any, m: Any, first: Any, last: Any, at: Any, g: Any) -> None:
-    """Add ``J' W e`` of the columns first to last; at = -1 for a variable that is held fixed."""
-    if at < 0:
-        return
-    for c in range(first, last):
-        s = 0.0
-        for r in range(m):
-            s += WJ[r, c] * e[r]
-        g[at + c - first] += s
+def residual(out: Any, W: Any, m: Any, d: Any, n: Any, lane: Any, R: Any, V: Any) -> None:
+    """Keep the rows of ``[e E G]`` and of W of one factor in a lane."""
+    for r in range(m):
+        row = r * (n + 1)
+        R[row, lane] = out[r]
+        for c in range(d):
+            R[row + 1 + c, lane] = out[m + r * d + c]
+        for c in range(n - d):
+            R[row + 1 + d + c, lane] = out[m + m * d + r * (n - d) + c]
+        for c in range(m):
+            V[r * m + c, lane] = W[r, c]
 
 
 @driver
-def block(J: Any, WJ: Any, m: Any, a: Any, b: Any, c: Any, d: Any, at: Any, stride: Any, H: Any) -> None:
-    """Add rows a to b of columns c to d of ``J' W J``; at = -1 where a variable is held fixed."""
-    if at < 0:
-        return
-    for q in range(c, d):
-        base = at + (q - c) * stride
-        for r in range(a, b):
-            s = 0.0
-            for k in range(m):
-                s += J[k, r] * WJ[k, q]
-            H[base + r - a] += s
+def product(A: Any, a: Any, da: Any, B: Any, b: Any, db: Any, count: Any, s: Any) -> None:
+    """``s = sum_k A[a + k da] B[b + k db]`` in lanes."""
+    for lane in range(LANES):
+        s[lane] = A[a, lane] * B[b, lane]
+    for k in range(1, count):
+        for lane in range(LANES):
+            s[lane] += A[a + k * da, lane] * B[b + k * db, lane]
+
+
+@driver
+def gradient(R: Any, WR: Any, m: Any, d: Any, n: Any, slots: Any, first: Any, count: Any, s: Any, g: Any) -> float:
+    """``sum e' W e``, with ``J' W e`` added to g."""
+    product(R, 0, n + 1, WR, 0, n + 1, m, s)
+    total = 0.0
+    for lane in range(count):
+        total += s[lane]
+    for c in range(n):
+        product(R, c + 1, n + 1, WR, 0, n + 1, m, s)
+        variable, place = (0, c) if c < d else (1, c - d)
+        for lane in range(count):
+            at = slots[first + lane, variable]
+            if at >= 0:  # not held fixed
+                g[at + place] += s[lane]
+    return total
+
+
+@driver
+def blocks(R: Any, WR: Any, m: Any, d: Any, n: Any, slots: Any, first: Any, count: Any, s: Any, H: Any) -> None:
+    """Add ``J' W J`` to H: entries (r, c) and (c, r) of the blocks of both variables."""
+    for c in range(n):
+        for r in range(c + 1):
+            product(R, r + 1, n + 1, WR, c + 1, n + 1, m, s)
+            if c < d:
+                scatter(slots, first, count, 4, 2, r, c, s, H)
+                if r < c:
+                    scatter(slots, first, count, 4, 2, c, r, s, H)
+            elif r >= d:
+                scatter(slots, first, count, 7, 3, r - d, c - d, s, H)
+                if r < c:
+                    scatter(slots, first, count, 7, 3, c - d, r - d, s, H)
+            else:
+                scatter(slots, first, count, 6, 3, r, c - d, s, H)
+                scatter(slots, first, count, 5, 2, c - d, r, s, H)
+
+
+@driver
+def scatter(slots: Any, first: Any, count: Any, block: Any, stride: Any, r: Any, c: Any, s: Any, H: Any) -> None:
+    """Add an entry of each lane to its block of H; -1 where a variable is held fixed."""
+    for lane in range(count):
+        at = slots[first + lane, block]
+        if at >= 0:
+            H[at + r + c * slots[first + lane, stride]] += s[lane]
 
 
 @driver("void(i8, f8[:,::1], i8[::1], i8, f8[::1], f8[:,::1])")

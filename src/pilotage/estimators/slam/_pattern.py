@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.sparse import linalg
 
+from ._cholesky import filled, postorder, spans
+
 Indices = NDArray[np.int64]
 
 
@@ -22,6 +24,7 @@ class Pattern:
         size: number of columns.
         indptr, indices: of the matrix.
         diagonal: where the entries of its diagonal are kept.
+        dims, ties: tangent dimensions of the free variables and the pairs that are tied, in the order of elimination.
     """
 
     columns: Indices
@@ -29,6 +32,8 @@ class Pattern:
     indptr: Indices
     indices: Indices
     diagonal: Indices
+    dims: Indices
+    ties: Indices
     _keys: Indices
     _first: Indices
     _stride: Indices
@@ -82,35 +87,32 @@ def pattern_of(dims: Indices, fixed: NDArray[np.bool_], pairs: Indices) -> Patte
     first = start[column] + above - above[np.searchsorted(column, each)][column]
     starts = np.cumsum(d) - d
     indices = np.empty(start[-1], dtype=np.int64)
-    for a, b in {(int(a), int(b)) for a, b in zip(d[row], d[column], strict=True)}:
+    for a, b in np.unique(np.stack([d[row], d[column]], axis=1), axis=0).tolist():
         chosen = np.flatnonzero((d[row] == a) & (d[column] == b))
         where = first[chosen][:, None, None] + np.arange(b)[None, :, None] * stride[column[chosen]][:, None, None]
         indices[where + np.arange(a)] = starts[row[chosen]][:, None, None] + np.arange(a)
     indptr = np.concatenate([[0], np.cumsum(np.repeat(stride, d))])
     own = first[np.searchsorted(keys, each * (n + 1))]
-    within = np.concatenate([np.arange(k) for k in d]) if n else np.zeros(0, dtype=np.int64)
+    within = spans(np.zeros(n, dtype=np.int64), d)
     columns = np.full(len(dims), -1, dtype=np.int64)
     columns[free] = starts[order]
     diagonal = np.repeat(own, d) + within * (np.repeat(stride, d) + 1)
-    return Pattern(columns, int(d.sum()), indptr, indices, diagonal, keys, first, stride, rank)
+    return Pattern(columns, int(d.sum()), indptr, indices, diagonal, d, ties, keys, first, stride, rank)
 
 
 def _elimination(n: int, ties: Indices) -> Indices:
-    """Place of each variable in an order of small fill: minimum degree on the graph, found once for all steps."""
-    if n < 3 or len(ties) == 0:
+    """Place of each variable in an order of small fill: minimum degree on the graph, and a postorder of its tree."""
+    if len(ties) == 0:
         return np.arange(n)
     ones: Any = np.ones(len(ties))
     graph = sparse.coo_matrix((ones, (ties[:, 0], ties[:, 1])), shape=(n, n)).tocsc()
     graph = graph + graph.T
     graph.data[:] = 1.0
     graph = (graph + sparse.identity(n, format="csc") * (2.0 * n)).tocsc()
-    return np.asarray(factored(graph, "MMD_AT_PLUS_A").perm_c, dtype=np.int64)
+    order = np.asarray(factored(graph).perm_c, dtype=np.int64)
+    return postorder(filled(n, order[ties])[0])[order]
 
 
-def factored(matrix: Any, ordering: str = "NATURAL") -> Any:
-    """Factors of a symmetric matrix, with pivots on its diagonal.
-
-    Raises:
-        RuntimeError: when a pivot is exactly zero.
-    """
-    return linalg.splu(matrix, permc_spec=ordering, diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+def factored(matrix: Any) -> Any:
+    """Factors of a symmetric matrix in an order of minimum degree, with pivots on its diagonal."""
+    return linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

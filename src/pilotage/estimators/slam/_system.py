@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pilotage.models.trace import code_of, parameters
+from pilotage.models.trace import LANES, code_of, parameters
 
 from . import _drivers
-from ._pattern import factored, pattern_of
+from ._cholesky import Cholesky
+from ._pattern import Pattern, pattern_of
 
 if TYPE_CHECKING:
     from .factors import FactorGraph, Factors
@@ -49,23 +52,25 @@ class Group:
             self._numbers, other = factors.context, np.arange(count)
         self._codes = code_of(sensor, "e"), code_of(sensor, "e E G")
         dim, d = sensor.reading.dim, sensor.state.dim
-        context = graph.variables[factors.context[0]].space.dim if factors.ties else 0
+        context = sensor.context.dim if factors.ties and sensor.context else 0
         self.dim = dim
         self._fixed = own, other, factors.z, information_of(graph, factors), parameters(sensor)
         self._dims = np.array([d, context], dtype=np.int64)
-        self._memory = np.empty((dim, d + context)), np.empty((dim, d + context)), np.empty(self._codes[1].size)
+        rows = dim * (1 + d + context)
+        self._out = np.empty(self._codes[1].size)
+        self._lanes = np.zeros((rows, LANES)), np.zeros((dim * dim + 1, LANES)), np.zeros((rows, LANES))
         self.slots = np.zeros((count, 8), dtype=np.int64)
 
     def cost(self, values: Values) -> float:
-        (e, _), memory = self._codes, self._memory
-        total = _drivers.cost.compiled(e.address, *self._variables(values), *self._fixed, memory[2])
-        e.check()
+        code = self._codes[0]
+        total = _drivers.cost.compiled(code.address, *self._variables(values), *self._fixed, self._out)
+        code.check()
         return total
 
     def linearize(self, values: Values, g: Array, H: Array) -> float:
         code = self._codes[1]
         total = _drivers.linearize.compiled(
-            code.address, *self._variables(values), *self._fixed, self.slots, self._dims, *self._memory, g, H
+            code.address, *self._variables(values), *self._fixed, self.slots, self._dims, self._out, *self._lanes, g, H
         )
         code.check()
         return total
@@ -80,28 +85,53 @@ class System:
     Attributes:
         first: number of the first variable of each kind.
         fixed: which variables are held fixed.
-        pattern: of H.
-        g: gradient of chi2 / 2.
         groups: the factors by sensor.
     """
 
     def __init__(self, graph: FactorGraph) -> None:
-        kinds = graph.variables
+        self.graph, kinds = graph, graph.variables
         counts = [len(v.values) for v in kinds.values()]
         self.first = dict(zip(kinds, (np.cumsum(counts) - counts).tolist(), strict=True))
         self.dims = np.repeat([v.space.dim for v in kinds.values()], counts).astype(np.int64)
         self.fixed = np.concatenate([v.fixed for v in kinds.values()])
         self.groups = [Group(graph, each, self.first) for each in graph.factors if each.count]
+        self._factored: tuple[float, bool] | None = None
+
+    @property
+    def start(self) -> list[Array]:
+        """The values of the graph, to be moved."""
+        return [v.values.copy() for v in self.graph.variables.values()]
+
+    @cached_property
+    def pattern(self) -> Pattern:
+        """Where the entries of H lie."""
         pairs = [np.stack([g.i, g.j], axis=1) for g in self.groups if (g.j >= 0).all()]
-        self.pattern = pattern_of(self.dims, self.fixed, np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs]))
+        pattern = pattern_of(self.dims, self.fixed, np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs]))
         for group in self.groups:
-            group.slots = self.pattern.slots(group.i, group.j)
-        self._plus = [code_of(v.space, "plus") for v in kinds.values()]
+            group.slots = pattern.slots(group.i, group.j)
+        return pattern
+
+    @cached_property
+    def cholesky(self) -> Cholesky:
+        """Factors of H."""
+        return Cholesky(self.pattern.dims, self.pattern.ties)
+
+    @cached_property
+    def g(self) -> Array:
+        """Gradient of chi2 / 2."""
+        return np.zeros(self.pattern.size)
+
+    @cached_property
+    def _H(self) -> Array:
+        return np.zeros(len(self.pattern.indices))
+
+    @cached_property
+    def _plus(self) -> list[tuple[Any, Array, int]]:
+        """Of each kind of variables: machine code, first columns, and dimension."""
+        spaces = [v.space for v in self.graph.variables.values()]
         ends = (*self.first.values(), len(self.dims))
-        columns = [self.pattern.columns[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
-        self._columns = [(np.ascontiguousarray(c), v.space.dim) for c, v in zip(columns, kinds.values(), strict=True)]
-        self.g = np.zeros(self.pattern.size)
-        self._H = np.zeros(len(self.pattern.indices))
+        columns = [np.ascontiguousarray(self.pattern.columns[a:b]) for a, b in pairwise(ends)]
+        return [(code_of(s, "plus"), c, s.dim) for s, c in zip(spaces, columns, strict=True)]
 
     def cost(self, values: Values) -> float:
         """chi2 at other values."""
@@ -110,6 +140,7 @@ class System:
     def linearize(self, values: Values) -> float:
         """chi2, and H and g at these values."""
         self.g[:] = self._H[:] = 0.0
+        self._factored = None
         return sum(group.linearize(values, self.g, self._H) for group in self.groups)
 
     @property
@@ -117,24 +148,23 @@ class System:
         """The diagonal of H."""
         return self._H[self.pattern.diagonal]
 
-    def matrix(self, damping: float = 0.0) -> Any:
-        """``H + damping diag(H)``."""
-        entries = self._H.copy()
-        entries[self.pattern.diagonal] *= 1.0 + damping
+    @property
+    def matrix(self) -> Any:
+        """H as a sparse matrix."""
         shape = (self.pattern.size, self.pattern.size)
-        return sparse.csc_matrix((entries, self.pattern.indices, self.pattern.indptr), shape=shape)
+        return sparse.csc_matrix((self._H, self.pattern.indices, self.pattern.indptr), shape=shape)
 
-    def factored(self, damping: float = 0.0) -> Any:
-        """Factors of the matrix; None when it is singular."""
-        try:
-            return factored(self.matrix(damping))
-        except RuntimeError:  # a pivot is exactly zero
-            return None
+    def factor(self, damping: float = 0.0) -> bool:
+        """Factor ``H + damping diag(H)``, once for each H; False when it is not positive definite."""
+        if self._factored is None or self._factored[0] != damping:
+            indptr, indices = self.pattern.indptr, self.pattern.indices
+            self._factored = damping, self.cholesky.factor(indptr, indices, self._H, damping)
+        return self._factored[1]
 
     def moved(self, values: Values, step: Array) -> list[Array]:
         """Values moved along a step."""
         out = [np.empty_like(v) for v in values]
-        for plus, x, (columns, dim), y in zip(self._plus, values, self._columns, out, strict=True):
+        for (plus, columns, dim), x, y in zip(self._plus, values, out, strict=True):
             _drivers.retract.compiled(plus.address, x, columns, dim, step, y)
         return out
 

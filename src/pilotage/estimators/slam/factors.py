@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Sensor, ShapeError, Space, SpaceError
 from pilotage.core.settings import instance
-
-if TYPE_CHECKING:
-    from ._system import System
 
 Array = NDArray[np.float64]
 
@@ -38,7 +35,7 @@ class Variables:
 
     space: Space
     values: Array
-    fixed: NDArray[np.bool_] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))  # pyright: ignore[reportAssignmentType]
+    fixed: Any = ()
 
     def __post_init__(self) -> None:
         values = np.array(self.space.normalize(self.space.check(self.values, "values")), ndmin=2)
@@ -166,14 +163,10 @@ class FactorGraph:
     @cached_property
     def chi2(self) -> float:
         """Sum of the weighted squares of all residuals."""
-        return self.system.cost([v.values.copy() for v in self.variables.values()])
-
-    @cached_property
-    def system(self) -> System:
-        """The graph as arrays for the drivers."""
         from ._system import System  # loads the sparse solver
 
-        return System(self)
+        system = System(self)
+        return system.cost(system.start)
 
     def moved(self, values: Mapping[str, Array]) -> FactorGraph:
         """The same graph with other values of some variables."""
@@ -191,6 +184,8 @@ class FactorGraph:
             found = self._space(given.context, sensor)
             if found.dim != wanted.dim or [type(p) for p in found.parts] != [type(p) for p in wanted.parts]:
                 raise SpaceError(f"the context of {sensor!r} is {wanted}; {given.context[0]} lives in {found}")
+            if given.x[0] == given.context[0] and (same := given.x[1] == given.context[1]).any():
+                raise ShapeError(f"{sensor!r} ties {given.x[0]} {given.x[1][same][0]} to itself; expected two variables")
         elif wanted.size:
             shape = (given.count, wanted.size)
             numbers = np.array(np.zeros((0, 0)) if given.context is None else given.context, dtype=np.float64)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import enum
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from pilotage.core import Gaussian, ShapeError
 from pilotage.core.settings import instance, positive, whole
 
+from ._system import System
 from .factors import FactorGraph
 from .floating import floating, weak
 
@@ -39,7 +39,7 @@ class Solution:
     """Values of all variables that explain the readings best, or why there are none.
 
     Attributes:
-        graph: the graph with its solved values; as it was given where the status is UNDETERMINED or NOT_FINITE.
+        graph: the graph with the values that were reached; those it was given where parts of it float.
         status: how it ended.
         reason: the same in words.
         chi2: of each iteration, that of the guess first; ``chi2[-1]`` is that of the solution.
@@ -59,6 +59,7 @@ class Solution:
     status: SolveStatus
     reason: str
     chi2: tuple[float, ...]
+    _system: System = field(repr=False)
 
     def __getitem__(self, kind: str) -> Array:
         """Values of all variables of a kind ``(N, size)``."""
@@ -75,25 +76,27 @@ class Solution:
         Raises:
             ShapeError: for a variable that is held fixed, or one that the readings do not determine.
         """
-        variables, system = self.graph.variables[kind], self.graph.system
+        variables, system = self.graph.variables[kind], self._system
         column = int(system.pattern.columns[system.first[kind] + index])
-        if column < 0 or self._factors is None:
+        if column < 0 or not self._factored:
             raise ShapeError(
                 f"{kind} {index} has no covariance: {'it is held fixed' if column < 0 else self.reason}; "
                 "expected a variable that the readings determine"
             )
         dim = variables.space.dim
-        unit = np.zeros((system.pattern.size, dim))
-        unit[column : column + dim] = np.eye(dim)
-        cov = self._factors.solve(unit)[column : column + dim]
+        cov = np.empty((dim, dim))
+        for k in range(dim):
+            unit = np.zeros(system.pattern.size)
+            unit[column + k] = 1.0
+            cov[k] = system.cholesky.solve(unit)[column : column + dim]
         return Gaussian(variables.space, variables.values[index], 0.5 * (cov + cov.T))
 
     @cached_property
-    def _factors(self) -> Any:
+    def _factored(self) -> bool:
         if self.status in (SolveStatus.UNDETERMINED, SolveStatus.NOT_FINITE):
-            return None
-        self.graph.system.linearize([v.values.copy() for v in self.graph.variables.values()])
-        return self.graph.system.factored()
+            return False
+        self._system.linearize([v.values.copy() for v in self.graph.variables.values()])
+        return self._system.factor()
 
 
 @dataclass(frozen=True)
@@ -123,10 +126,10 @@ class GaussNewton:
         >>> from pilotage.models import relative_pose
         >>> step = relative_pose()
         >>> poses = Variables(step.state, np.zeros((2, 3)), fixed=[0])
-        >>> graph = FactorGraph({"pose": poses}, [Factors(step, [[1.0, 0.0, 0.5]], ("pose", [0]), ("pose", [1]))])
+        >>> graph = FactorGraph({"pose": poses}, [Factors(step, [[1.0, 2.0, 0.5]], ("pose", [0]), ("pose", [1]))])
         >>> solution = GaussNewton().solve(graph)
         >>> solution.status.value, solution["pose"][1].round(6).tolist()
-        ('converged', [1.0, 0.0, 0.5])
+        ('converged', [1.0, 2.0, 0.5])
     """
 
     iterations: int = 100
@@ -138,21 +141,16 @@ class GaussNewton:
 
     def solve(self, graph: FactorGraph) -> Solution:
         """The values that explain the readings best, searched from those of the graph."""
-        system = instance(graph, FactorGraph, "GaussNewton").system
-        x = [v.values.copy() for v in graph.variables.values()]
+        system = System(instance(graph, FactorGraph, "GaussNewton"))
+        x, damping, status = system.start, 0.0, SolveStatus.LIMIT
         chi2 = [system.linearize(x)]
-        if loose := floating(graph):
-            return Solution(graph, SolveStatus.UNDETERMINED, loose, tuple(chi2))
+        if loose := floating(system):
+            return Solution(graph, SolveStatus.UNDETERMINED, loose, tuple(chi2), system)
         if not (math.isfinite(chi2[0]) and np.isfinite(system.g).all()):
-            return Solution(graph, SolveStatus.NOT_FINITE, f"chi2 of the guess is {chi2[0]}", tuple(chi2))
-        if system.pattern.size == 0:
-            return Solution(graph, SolveStatus.CONVERGED, "nothing is unknown", tuple(chi2))
-        if loose := weak(graph):
-            return Solution(graph, SolveStatus.UNDETERMINED, loose, tuple(chi2))
-
-        status, damping = SolveStatus.LIMIT, 0.0
+            reason = f"chi2 of the guess is {chi2[0]}, and its gradient or itself is not finite; begin elsewhere"
+            return Solution(graph, SolveStatus.NOT_FINITE, reason, tuple(chi2), system)
         for _ in range(self.iterations):
-            x, damping, expected, cost = self._step(graph, x, damping, chi2[-1])
+            x, damping, expected, cost = self._step(system, x, damping, chi2[-1])
             if damping > LARGEST:
                 status = SolveStatus.STUCK
                 break
@@ -161,26 +159,25 @@ class GaussNewton:
                 status = SolveStatus.CONVERGED
                 break
             system.linearize(x)
-        values = dict(zip(graph.variables, x, strict=True))
         reason = f"{status.value} after {len(chi2) - 1} steps at chi2 {chi2[-1]:.6g}"
-        return Solution(graph.moved(values), status, reason, tuple(chi2))
+        if loose := weak(system):
+            status, reason = SolveStatus.UNDETERMINED, loose
+        values = dict(zip(graph.variables, x, strict=True))
+        return Solution(graph.moved(values), status, reason, tuple(chi2), system)
 
     def _step(
-        self, graph: FactorGraph, x: list[Array], damping: float, chi2: float
+        self, system: System, x: list[Array], damping: float, chi2: float
     ) -> tuple[list[Array], float, float, float]:
         """The next values, with their damping, the decrease that was expected of the step, and chi2."""
-        system = graph.system
         while damping <= LARGEST:
-            factors = system.factored(damping)
-            if factors is not None:
-                d = -factors.solve(system.g)
+            if system.factor(damping):
+                d = -system.cholesky.solve(system.g)
                 expected = float(damping * (d * system.diagonal) @ d - system.g @ d)
                 moved = system.moved(x, d)
                 cost = system.cost(moved)
                 slack = self.tolerance * (1.0 + chi2)
                 if cost <= chi2 or (cost <= chi2 + slack and expected <= slack):
-                    good = chi2 - cost > 0.25 * expected
-                    damping = damping / 10.0 if good else damping
+                    damping = damping / 10.0 if chi2 - cost > 0.25 * expected else damping
                     return moved, damping if damping >= SMALLEST else 0.0, expected, cost
             damping = max(10.0 * damping, SMALLEST)
         return x, damping, 0.0, chi2

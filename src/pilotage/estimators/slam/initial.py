@@ -83,8 +83,8 @@ def chordal(graph: PoseGraph, anchor: int = 0) -> Array:
         ShapeError: when some poses are not tied to the anchor.
 
     Source: Carlone, Tron, Daniilidis and Dellaert, "Initialization Techniques for 3D SLAM" (2015), section III.B;
-    Martinec and Pajdla, "Robust Rotation and Translation Estimation in Multiview Reconstruction" (2007). Weights: Rosen,
-    Carlone, Bandeira and Leonard, "SE-Sync" (IJRR 2019), eq. 5.
+    Martinec and Pajdla, "Robust Rotation and Translation Estimation in Multiview Reconstruction" (2007).
+    Weights: Rosen, Carlone, Bandeira and Leonard, "SE-Sync" (IJRR 2019), eq. 5.
 
     Example:
         >>> import numpy as np
@@ -163,7 +163,7 @@ def _solved(
     right = root * right
     for v, block in ((i, A), (j, B)):
         right = right - np.where((v == anchor)[:, None, None], root * (block @ value), 0.0)
-    free = factored((J.T @ J).tocsc(), "MMD_AT_PLUS_A").solve(J.T @ right.reshape(len(i) * m, -1))
+    free = factored((J.T @ J).tocsc()).solve(J.T @ right.reshape(len(i) * m, -1))
     return np.insert(free.reshape(n - 1, m, -1), anchor, value, axis=0)
 
 
