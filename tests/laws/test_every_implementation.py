@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import pilotage
-from pilotage import control, estimators, models, planners
+from pilotage import models
 from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
 from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Planner

@@ -24,8 +24,6 @@ from .footprint import Footprint
 from .obstacles import Obstacles
 
 if TYPE_CHECKING:
-    from pilotage.models.trace.family import Family
-
     from .occupancy import OccupancyGrid
 
 Array = NDArray[np.float64]

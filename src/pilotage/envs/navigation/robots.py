@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-
 from ...core import Dynamics, PilotageError, Space
 from ...core.settings import positive
 from ...maps import Footprint
