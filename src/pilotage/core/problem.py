@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from .arrays import numbers
 from .errors import ShapeError
-from .sensor import find
 from .settings import positive
 from .space import Space
 from .streams import Rng, generator
@@ -190,7 +189,7 @@ def state_of(end: Any, space: Space, name: str) -> Array:
         raise ShapeError(f"{name} is missing; give a state of {space} or a belief")
     if hasattr(end, "moments"):
         mean = end.moments()
-        end = np.asarray(mean.mean)[..., [find(axis, mean.space) for axis in space.names]]
+        end = np.asarray(mean.mean)[..., [mean.space.find(axis) for axis in space.names]]
     state = np.array(space.check(end, name))
     if state.ndim != 1:
         raise ShapeError(f"{name} has shape {state.shape}; expected one state ({space.size},)")

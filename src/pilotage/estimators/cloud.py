@@ -9,10 +9,11 @@ from typing import Any, cast
 import numpy as np
 
 from ..core import CovarianceError, Dynamics, ModelError, Particles, Rng, Sensor, Update, generator
-from ..core.belief import Array, log_sum_exp
+from ..core.arrays import Array
+from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
-from ..core.gaussian import log_normal
 from ..core.sensor import measured
+from ..core.weights import log_sum_exp
 from ..models import bind
 from .algebra import cholesky_semidefinite
 from .inputs import Axes, action, context_axes, context_of, shared_axes

@@ -14,7 +14,6 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import math_for
 from pilotage.core.problem import Problem, state_of
 from pilotage.core.raster import Raster
-from pilotage.core.sensor import find
 from pilotage.core.settings import positive
 from pilotage.core.space import Space
 from pilotage.models import TracedTask, task
@@ -75,7 +74,7 @@ class FootprintConstraint:
     def pose(self) -> list[int]:
         """Where x, y and, if the heading matters, yaw are in a state."""
         names = ("x", "y", "yaw") if self.footprint.turns else ("x", "y")
-        return [find(name, self.space, "the footprint") for name in names]
+        return [self.space.find(name) for name in names]
 
     @cached_property
     def motion(self) -> Array:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Dynamics, PilotageError, Space
-from ...core.sensor import find
 from ...core.settings import positive
 from ...maps import Footprint
 from ...models import bicycle, dynamics, unicycle
@@ -52,7 +51,7 @@ class Robot:
     @cached_property
     def pose_index(self) -> list[int]:
         """Where x, y and yaw are in the state."""
-        return [find(name, self.model.state) for name in ("x", "y", "yaw")]
+        return [self.model.state.find(name) for name in ("x", "y", "yaw")]
 
 
 _LIMITS = Space("speed [m/s] in [-1, 1]", "yaw_rate [rad/s] in [-1, 1]")

@@ -24,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Particles, Space
-from ...core.belief import Array, log_sum_exp
+from ...core.arrays import Array
+from ...core.weights import log_sum_exp
 from .pose import pose_indices
 
 STAGES = 15

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Gaussian, Particles, Rng, Space
-from ...core.belief import Array
+from ...core.arrays import Array
 from .bins import connect_bins, count_bins
 from .pose import pose_indices
 

@@ -41,8 +41,9 @@ from ...core import (
     generator,
     seeded,
 )
-from ...core.belief import Array, log_sum_exp
+from ...core.arrays import Array
 from ...core.settings import instance, number, positive, whole
+from ...core.weights import log_sum_exp
 from ...maps import OccupancyGrid
 from ...maps.occupancy import check_grid
 from ..clock import usual, wanted
