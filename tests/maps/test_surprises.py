@@ -88,5 +88,5 @@ def test_a_layer_keeps_its_own_evidence() -> None:
     evidence[30, 35] = 5.0
     assert not layer.occupied.any()
     assert layer.evidence is not None
-    with pytest.raises(PilotageError, match="read-only"):
+    with pytest.raises(ValueError, match="read-only"):
         layer.evidence[0, 0] = 1.0
