@@ -185,7 +185,9 @@ class FactorGraph:
             if found.dim != wanted.dim or [type(p) for p in found.parts] != [type(p) for p in wanted.parts]:
                 raise SpaceError(f"the context of {sensor!r} is {wanted}; {given.context[0]} lives in {found}")
             if given.x[0] == given.context[0] and (same := given.x[1] == given.context[1]).any():
-                raise ShapeError(f"{sensor!r} ties {given.x[0]} {given.x[1][same][0]} to itself; expected two variables")
+                raise ShapeError(
+                    f"{sensor!r} ties {given.x[0]} {given.x[1][same][0]} to itself; expected two variables"
+                )
         elif wanted.size:
             shape = (given.count, wanted.size)
             numbers = np.array(np.zeros((0, 0)) if given.context is None else given.context, dtype=np.float64)
