@@ -58,7 +58,7 @@ def test_jacobian_takes_batches_and_one_call(batch):
 
     x = source.sample(batch, rng=2)
     J = jacobian(f, x, source, target)
-    assert calls == [(6, *batch, 3)]
+    assert calls == [(7, *batch, 3)]
     px, py = x[..., 0], x[..., 1]
     r2 = px**2 + py**2
     zero, one = np.zeros(batch), np.ones(batch)
@@ -241,7 +241,8 @@ def test_defaults_of_a_task():
     assert task.constraint(x, u).shape == (5, 3, 0)
     assert task.done(x).dtype == bool
     assert not task.done(x).any()
-    assert task.reference(x[0, 0], 0.0, 20) is None
+    assert task.references(x[0, 0], 0.0, 20) == (None, None)
+    assert task.stage.size == task.state.size == 0
 
 
 def test_a_mounted_sensor_linearizes_tensors():

@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pilotage.core import Action, MissingExtra, Plan, PlanStatus, ShapeError, Update, generator, require, seeded
+from pilotage.core import (
+    Action,
+    MissingExtra,
+    Plan,
+    PlanStatus,
+    SettingError,
+    Space,
+    Update,
+    generator,
+    require,
+    seeded,
+)
 from pilotage.core.results import DeferredUpdate
 
 
@@ -15,14 +26,11 @@ def test_a_seed_replays_a_stream():
     assert generator(seed).random() == gen.random()
     running = np.random.default_rng(1)
     assert seeded(running) == (running, None)
-    for none in (-1, np.int64(-3)):
-        with pytest.raises(ShapeError, match="a seed is a whole number, 0 or more"):
-            seeded(none)
 
 
-@pytest.mark.parametrize("bad", [True, 1.5, "7", np.random.RandomState])
+@pytest.mark.parametrize("bad", [-1, np.int64(-3), True, 1.5, "7", np.random.RandomState])
 def test_what_is_no_stream_is_refused(bad):
-    with pytest.raises(TypeError, match="int seed"):
+    with pytest.raises(SettingError, match="^rng is "):
         generator(bad)
 
 
@@ -49,7 +57,7 @@ def test_a_plan_is_ok_only_when_solved():
 
 def test_results_that_hold_arrays_are_compared_and_hashed_as_objects():
     """Arrays have no single truth: comparing field by field would raise."""
-    plans = [Plan(PlanStatus.SOLVED, np.zeros((3, 2))) for _ in range(2)]
+    plans = [Plan(PlanStatus.SOLVED, Space("x y"), np.zeros((3, 2))) for _ in range(2)]
     actions = [Action(np.zeros(2)) for _ in range(2)]
     for a, b in (plans, actions):
         assert a == a

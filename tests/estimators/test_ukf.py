@@ -11,7 +11,7 @@ from pilotage.core import CovarianceError, Gaussian, ModelError, Space
 from pilotage.estimators import EKF, UKF
 from pilotage.models import bicycle, compass, constant_velocity, position, range_bearing, sensor, unicycle
 
-from .linear import DT, close, system, textbook_run
+from .linear import DT, close
 
 CAR = bicycle(wheelbase=2.7)
 START = Gaussian.of(CAR.state, [0.0, 0.0, 3.1, 2.0], cov=np.diag([0.5, 0.3, 0.05, 0.2]) + 0.01)
@@ -40,9 +40,8 @@ def by_definition(estimator: UKF, belief: Gaussian, u: Any, dt: float, z: Any) -
     mean = space.mean(Y, w)
     D = space.minus(Y, mean)
     belief = Gaussian(space, mean, (v[:, None] * D).T @ D + CAR.noise(belief.mean, u, dt))
-    if estimator.redraw:
-        Y, w, v = points(estimator, belief)
-        D = space.minus(Y, mean)
+    Y, w, v = points(estimator, belief)
+    D = space.minus(Y, mean)
     Z = reads.observe(Y, LANDMARK)
     expected = reads.reading.mean(Z, w)
     G = reads.reading.minus(Z, expected)
@@ -52,12 +51,11 @@ def by_definition(estimator: UKF, belief: Gaussian, u: Any, dt: float, z: Any) -
     return Gaussian(space, space.plus(mean, K @ y), belief.cov - K @ S @ K.T)
 
 
-@pytest.mark.parametrize("redraw", [True, False])
 @pytest.mark.parametrize(
     ("alpha", "beta", "kappa"), [(1.0, 2.0, 1.0), (0.5, 2.0, 0.0), (1.0, 0.0, -1.0), (0.01, 2.0, 0.0)]
 )
-def test_definition(alpha: float, beta: float, kappa: float, redraw: bool) -> None:
-    estimator = UKF(CAR, dt=0.2, alpha=alpha, beta=beta, kappa=kappa, redraw=redraw)
+def test_definition(alpha: float, beta: float, kappa: float) -> None:
+    estimator = UKF(CAR, dt=0.2, alpha=alpha, beta=beta, kappa=kappa)
     filter, belief, u = estimator.start(belief=START), START, np.array([0.5, 0.3])
     for z in ([6.1, 0.1], [5.9, -0.2], [5.5, -0.4]):
         filter.step(CAMERA, z, u, context=LANDMARK)
@@ -65,26 +63,6 @@ def test_definition(alpha: float, beta: float, kappa: float, redraw: bool) -> No
         slack = 1e-10 if alpha > 0.1 else 1e-7  # weights of 40 000 cost digits
         close(CAR.state.minus(filter.belief.mean, belief.mean), np.zeros(4), slack)
         close(filter.belief.cov, belief.cov, slack)
-
-
-def test_propagated_points_serve_where_no_noise_comes_between() -> None:
-    s = system(9)
-    s.Q *= 0.0
-    estimator = UKF(s.dynamics, dt=DT, redraw=False)
-    result = estimator.start(mean=s.x0, cov=s.P0).run(s.us, s.zs, sensor=s.sensor)
-    close(result.beliefs.cov, textbook_run(s)[1])
-    close(result.beliefs.mean, textbook_run(s)[0])
-
-
-def test_points_of_another_belief_are_forgotten() -> None:
-    """Without redraw, a belief that is set, or a step that failed, must not be updated with the old points."""
-    estimator = UKF(CAR, dt=0.2, redraw=False)
-    changed, fresh = estimator.start(belief=START), estimator.start(belief=START)
-    changed.predict(u=[1.0, 0.2])
-    changed.belief = START
-    first, second = (f.update(CAMERA, [6.0, 0.0], context=LANDMARK) for f in (changed, fresh))
-    close(first.belief.mean, second.belief.mean, 1e-14)
-    close(first.belief.cov, second.belief.cov, 1e-14)
 
 
 def test_singular_covariance() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -13,8 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.arrays import numbers
-from ..core.sensor import find
-from ..core.settings import number
+from ..core.settings import Interval, setting
 from .palette import ESTIMATE, PARTICLE
 from .paths import draw_pose, rows
 
@@ -57,7 +56,7 @@ def draw_gaussian(ax: Axes, known: Gaussian, *, probability: float = 0.95, size:
     mean, cov = position(known)
     drawn: list[Artist] = [draw_ellipse(ax, mean, cov, probability=probability)]
     if "yaw" in {name.rpartition(".")[2] for name in known.space.names}:
-        yaw = known.mean[find("yaw", known.space)]
+        yaw = known.mean[known.space.find("yaw")]
         drawn.append(draw_pose(ax, (*mean, yaw), size, facecolor=ESTIMATE))
     return drawn
 
@@ -87,8 +86,7 @@ def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: 
         raise ShapeError(
             f"an ellipse needs a mean (2,) and a finite covariance (2, 2), not {at.shape} and {P.tolist()}"
         )
-    if not 0.0 < number(probability, "probability") < 1.0:
-        raise ShapeError(f"probability is {probability}; an ellipse encloses a share between 0 and 1")
+    probability = setting(probability, Annotated[float, Interval(0.0, 1.0)], "probability")
     values, vectors = np.linalg.eigh(P)
     width, height = 2.0 * np.sqrt(np.maximum(values, 0.0) * -2.0 * np.log1p(-probability))
     patch.set_center(tuple(at))
@@ -107,7 +105,7 @@ def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> Path
         2500
     """
     if isinstance(cloud, Particles):
-        xy = cloud.points[..., [find("x", cloud.space), find("y", cloud.space)]].reshape(-1, 2)
+        xy = cloud.points[..., [cloud.space.find("x"), cloud.space.find("y")]].reshape(-1, 2)
     else:
         xy = rows(cloud, "particles")
     shown = xy[:: -(-len(xy) // MOST) or 1]
@@ -122,6 +120,6 @@ def position(known: Gaussian) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     """
     if known.mean.ndim != 1:
         raise ShapeError(f"Gaussians of shape {known.mean.shape[:-1]} were given; one is drawn at a time, as belief[i]")
-    stored = [find(name, known.space) for name in ("x", "y")]
+    stored = [known.space.find(name) for name in ("x", "y")]
     D = jacobian(lambda x: x[..., stored], known.mean, known.space, PLANE)
     return known.mean[stored], D @ known.cov @ D.T

@@ -9,7 +9,7 @@ import time
 from types import FunctionType
 from typing import Any
 
-from .driver import Call, Driver, uninterrupted
+from .driver import Call, Driver, Intrinsic, uninterrupted
 
 with uninterrupted():
     from llvmlite import ir
@@ -87,6 +87,8 @@ def dispatcher(driver: Driver) -> Any:
             seen[name] = dispatcher(value)
         elif isinstance(value, Call):
             seen[name] = call_address
+        elif isinstance(value, Intrinsic):
+            seen[name] = value.load()
     function = FunctionType(f.__code__, seen, f.__name__, f.__defaults__, f.__closure__)
     function.__qualname__, function.__module__, function.__doc__ = f.__qualname__, f.__module__, f.__doc__
     options = driver.options
@@ -110,6 +112,13 @@ def compiled(driver: Driver) -> Any:
         made.compile(signature)
     made.disable_compile()
     return made
+
+
+def address(driver: Driver) -> int:
+    """Where the machine code of an entry point begins."""
+    made = driver.compiled
+    found = made.overloads[made.nopython_signatures[0].args]
+    return int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))
 
 
 def on_disk(driver: Driver) -> bool:

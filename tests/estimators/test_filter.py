@@ -1,0 +1,348 @@
+"""The bound filter: clock, contexts, kinds of arrays, sensors of many sizes, updates that are read late."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import (
+    Filter,
+    FilterStatus,
+    Gaussian,
+    Particles,
+    PilotageError,
+    Readings,
+    ShapeError,
+    Space,
+)
+from pilotage.estimators import EKF, KF, UKF
+from pilotage.estimators.clock import Clock
+from pilotage.models import compass, constant_velocity, dynamics, gnss, position, range_bearing, unicycle, velocity
+
+from .linear import Plain, PlainSensor, close
+
+ROBOT, FIX, SONAR = unicycle(), gnss(std=0.5), range_bearing()
+MARK = np.array([4.0, 3.0])
+every = pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+
+
+def started(make: Any) -> Any:
+    return make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
+
+
+def test_it_is_a_filter() -> None:
+    assert isinstance(started(EKF), Filter)
+
+
+@every
+def test_clock(make: Any) -> None:
+    filter = make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.1, t=100.0)
+    filter.predict()
+    assert filter.t == pytest.approx(100.1)
+    filter.predict(0.4)
+    filter.predict(to=101.0)
+    assert filter.t == 101.0
+    filter.update(FIX, [0.0, 0.0], t=101.5)
+    filter.update(FIX, [0.0, 0.0], t=101.5)
+    assert filter.t == 101.5
+    filter.step(FIX, [0.0, 0.0], dt=0.5)
+    assert filter.t == 102.0
+    filter.run(None, np.zeros((3, 2)), [102.1, 102.1, 103.0], sensor=FIX)
+    assert filter.t == 103.0
+    filter.run(None, np.zeros((0, 2)), sensor=FIX)
+    assert filter.t == 103.0
+
+
+@pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+@pytest.mark.parametrize("began", [0.0, 1.7e9], ids=["zero", "epoch"])
+def test_times_are_told_apart_but_for_rounding(make: Any, began: float) -> None:
+    """The filter adds up steps, the user multiplies them: the times are the same, and a millisecond is not."""
+    filter = make(ROBOT, dt=0.02).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1], t=began)
+    for k in range(300):
+        filter.predict()
+        filter.update(FIX, [0.0, 0.0], t=began + (k + 1) * 0.02)
+    assert filter.t == pytest.approx(began + 6.0, abs=1e-9 if began == 0.0 else 1e-4)
+    filter.run(None, np.zeros((2, 2)), [filter.t - 0.5 * filter._clock.rounding, filter.t + 0.1], sensor=FIX)
+    now, known = filter.t, filter.belief.moments()
+    for _ in range(20):
+        filter.update(FIX, [np.nan, np.nan], t=filter.t - 0.9 * filter._clock.rounding)
+    assert filter.t == now, "rounding does not add up"
+    close(filter.belief.moments().cov, known.cov)
+    for late in (filter.t - 1e-3, filter.t - 2.0 * filter._clock.rounding):
+        with pytest.raises(PilotageError, match="goes back in time"):
+            filter.update(FIX, [0.0, 0.0], t=late)
+        with pytest.raises(PilotageError, match="goes back in time"):
+            filter.run(None, np.zeros((1, 2)), [late], sensor=FIX)
+
+
+@every
+def test_update_with_a_time_is_predict_and_update(make: Any) -> None:
+    one, other = started(make), started(make)
+    one.predict(to=0.7)
+    first, second = one.update(FIX, [0.5, 0.1]), other.update(FIX, [0.5, 0.1], t=0.7)
+    np.testing.assert_array_equal(first.belief.mean, second.belief.mean)
+    np.testing.assert_array_equal(first.belief.cov, second.belief.cov)
+
+
+@every
+def test_kinds_of_arrays(make: Any) -> None:
+    """Lists, integers, single precision, read-only, strided and unordered arrays are all the same reading."""
+    table = np.zeros((2, 6))
+    table[:, 2] = [4.0, 1.0]
+    frozen = np.array([4.0, 1.0])
+    frozen.flags.writeable = False
+    kinds = [
+        [4, 1],
+        (4.0, 1.0),
+        np.array([4, 1]),
+        np.array([4.0, 1.0], np.float32),
+        table[:, 2],
+        frozen,
+        frozen[::-1][::-1],
+    ]
+    results = []
+    for kind in kinds:
+        filter = started(make)
+        filter.step(SONAR, kind, kind, context=kind)
+        filter.predict(u=kind)
+        filter.update(SONAR, kind, context=kind)
+        results.append(filter.belief)
+    for belief in results[1:]:
+        np.testing.assert_array_equal(belief.mean, results[0].mean)
+        np.testing.assert_array_equal(belief.cov, results[0].cov)
+
+
+@every
+def test_an_update_stays_what_it_was(make: Any) -> None:
+    """Also when it is looked at after later steps, and after a sensor with longer readings was attached."""
+    late, early = started(make), started(make)
+    kept = late.update(compass(std=0.1), [0.05])
+    seen = early.update(compass(std=0.1), [0.05])
+    expected = (seen.belief.mean, seen.belief.cov, seen.innovation, seen.S, seen.nis, seen.log_likelihood)
+    for _ in range(3):
+        late.step(SONAR, [4.9, 0.6], context=MARK)
+    late.update(FIX, [0.1, 0.0])
+    for mine, theirs in zip(
+        (kept.belief.mean, kept.belief.cov, kept.innovation, kept.S, kept.nis, kept.log_likelihood),
+        expected,
+        strict=True,
+    ):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+@every
+def test_what_is_handed_out_is_the_callers(make: Any) -> None:
+    filter = started(make)
+    belief = filter.belief
+    before = belief.cov.copy()
+    filter.step(FIX, [0.1, 0.2])
+    np.testing.assert_array_equal(belief.cov, before)
+    z, u = np.array([0.1, 0.2]), np.array([1.0, 0.5])
+    filter.step(FIX, z, u)
+    np.testing.assert_array_equal(z, [0.1, 0.2])
+    np.testing.assert_array_equal(u, [1.0, 0.5])
+
+
+@every
+def test_nothing_measured_changes_nothing(make: Any) -> None:
+    filter = started(make)
+    filter.predict(u=[1.0, 0.2])
+    before = filter.belief
+    update = filter.update(SONAR, [np.nan, np.nan], context=MARK)
+    close(filter.belief.mean, before.mean, 1e-14)
+    close(filter.belief.cov, before.cov, 1e-14)
+    assert (update.nis, update.log_likelihood, update.accepted) == (0.0, 0.0, True)
+    assert np.isnan(update.innovation).all()
+
+
+@every
+def test_a_part_of_a_reading_is_a_smaller_sensor(make: Any) -> None:
+    target = constant_velocity(2)
+    start = Gaussian(target.state, np.zeros(4), np.eye(4) + 0.3)
+    filters = [make(target, dt=0.1).start(belief=start) for _ in range(2)]
+    part = filters[0].update(position(2, std=(0.3, 0.4)), [np.nan, 0.7])
+    alone = filters[1].update(position(1, std=0.4, reads="y"), [0.7])
+    close(part.belief.mean, alone.belief.mean)
+    close(part.belief.cov, alone.belief.cov)
+    close([part.nis, part.log_likelihood], [alone.nis, alone.log_likelihood])
+
+
+def test_more_sensors_than_are_remembered() -> None:
+    """Models made anew for every reading are a waste of time, but no leak."""
+    filter = KF(constant_velocity(2), dt=0.1).start(std=1.0)
+    for k in range(150):
+        filter.step(position(2, std=1.0 + k), [0.0, 0.0])
+        filter.update(velocity(2, std=1.0), [0.0, 0.0])
+    assert len(filter._links) <= 66
+    assert len(filter._engine._links) <= 66
+
+
+@every
+def test_parameters_are_read_not_compiled(make: Any) -> None:
+    """A second model of one family costs no compilation, and still is another model."""
+    loud, quiet = (make(unicycle(noise=(s, s, s)), dt=0.1).start(mean=[0, 0, 0], std=0.1) for s in (1.0, 0.1))
+    loud.predict()
+    quiet.predict()
+    close(loud.belief.cov - 0.01 * np.eye(3), 0.1 * np.eye(3), 1e-9)
+    close(quiet.belief.cov - 0.01 * np.eye(3), 0.001 * np.eye(3), 1e-9)
+
+
+def test_contexts_of_plain_sensors() -> None:
+    """A sensor written in Python takes any object as its context, one for each reading of a run."""
+
+    class Named(PlainSensor):
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return self.inner.observe(x, {"gate": MARK, "door": -MARK}[context])
+
+        def linearize(self, x: Any, context: Any = None) -> Any:
+            return self.inner.linearize(x, {"gate": MARK, "door": -MARK}[context])
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return np.diag([0.01, 0.0004])
+
+    sensor = Named(SONAR)
+    names, zs = ["gate", "door", "gate"], np.array([[5.0, 0.6], [5.1, -2.5], [4.9, 0.65]])
+    filters = [EKF(Plain(ROBOT), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.3) for _ in range(3)]
+    running = filters[0].run(None, zs, sensor=sensor, contexts=names)
+    for name, z in zip(names, zs, strict=True):
+        filters[1].step(sensor, z, context=name)
+        filters[2].step(range_bearing(std=(0.1, 0.02)), z, context=MARK if name == "gate" else -MARK)
+    for filter in filters[1:]:
+        close(filter.belief.mean, running.beliefs.mean[-1], 1e-9)
+        close(filter.belief.cov, running.beliefs.cov[-1], 1e-9)
+
+
+def test_any_belief_may_begin() -> None:
+    """Particles are taken by their moments."""
+    rng = np.random.default_rng(0)
+    cloud = Particles(ROBOT.state, rng.normal(size=(500, 3)) * 0.3)
+    filter = EKF(ROBOT, dt=0.1).start(belief=cloud)
+    close(filter.belief.mean, cloud.moments().mean)
+    filter.belief = cloud
+    close(filter.belief.moments().cov, cloud.moments().cov)
+
+
+def test_an_equal_sensor_is_the_same_link() -> None:
+    """``ekf.update(gnss(std=1.5), ...)`` makes a sensor each time, and binds one."""
+    filter = started(EKF)
+    for k in range(5):
+        filter.update(gnss(std=1.5), [0.1 * k, 0.0])
+    assert len(filter._engine._links) == 1
+    filter.update(gnss(std=2.5), [0.1, 0.0])
+    assert len(filter._engine._links) == 2
+
+
+def test_sensors_by_name() -> None:
+    named = EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.3, sensors={"fix": FIX, "sonar": SONAR})
+    plain = EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.3)
+    assert named.update("fix", [0.1, 0.2]) == plain.update(FIX, [0.1, 0.2])
+    assert named.step("sonar", [5.0, 0.6], context=MARK) == plain.step(SONAR, [5.0, 0.6], context=MARK)
+    with pytest.raises(PilotageError, match="'lidar'.*fix, sonar"):
+        named.update("lidar", [0.0, 0.0])
+
+
+def test_an_update_is_a_value() -> None:
+    """Frozen, compared by its numbers, and the same after a copy or a journey."""
+    one, other, apart = started(EKF), started(EKF), started(EKF)
+    first, second = one.update(FIX, [0.1, 0.2]), other.update(FIX, [0.1, 0.2])
+    assert first == second
+    assert first != apart.update(FIX, [0.1, 0.3])
+    assert first != apart.update(FIX, [0.1, 0.2])
+    for again in (copy.copy(first), copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+        assert again == first
+    for name in ("belief", "S", "nis", "accepted", "status"):
+        with pytest.raises(AttributeError):
+            setattr(first, name, 0.0)
+    with pytest.raises(ValueError, match="read-only"):
+        first.S[0, 0] = 3.0
+
+
+@every
+def test_expected_reading(make: Any) -> None:
+    """Mean and covariance of the next reading: what an update measures it by, and what sampling gives."""
+    belief = Gaussian.of(ROBOT.state, [0.0, 0.0, 0.3], std=[0.01, 0.01, 0.02])
+    expected = make().expect(belief, SONAR, MARK)
+    update = make().update(belief, SONAR, [5.0, 0.7], MARK)
+    close(SONAR.reading.plus(expected.mean, update.innovation), [5.0, 0.7])
+    close(expected.cov, update.S)
+    zs = SONAR.sample(belief.sample(100_000, rng=1), MARK, rng=2)
+    np.testing.assert_allclose(np.cov(zs.T), expected.cov, atol=0.05 * expected.cov.max())
+    many = make().expect(Gaussian.of(ROBOT.state, np.zeros((3, 3)), std=0.1), SONAR, MARK)
+    assert many.cov.shape == (3, 2, 2)
+
+
+@every
+def test_sensors_at_their_own_times(make: Any) -> None:
+    """A run over two sensors and actions is the loop that predicts and updates at those times."""
+    rng = np.random.default_rng(4)
+    needle = compass(std=0.05)
+    ticks, us = np.array([0.5, 1.0, 2.0]), rng.normal(size=(3, 2)) * 0.3
+    t1, t2 = np.array([0.2, 0.5, 0.9, 1.6]), np.array([0.5, 1.3])
+    z1, z2 = rng.normal(size=(4, 2)) * 0.2, rng.normal(size=(2, 1)) * 0.05
+    whole, loop = started(make), started(make)
+    run = whole.run(us, [Readings(FIX, z1, t1), Readings(needle, z2, t2)], ticks)
+    beliefs = []
+    events = sorted([(t, 0, z) for t, z in zip(t1, z1)] + [(t, 1, z) for t, z in zip(t2, z2)] + [(t, 2, None) for t in ticks],
+                    key=lambda event: event[:2])  # fmt: skip
+    for t, which, z in events:
+        loop.predict(to=t, u=us[np.searchsorted(ticks, t)])
+        if which < 2:
+            loop.update((FIX, needle)[which], z)
+            beliefs.append(loop.belief)
+    read = run.which < 2
+    assert run.status[~read].tolist() == [FilterStatus.NO_READING] * 2
+    for k, belief in zip(np.flatnonzero(read), beliefs, strict=True):
+        close(run.beliefs.mean[k], belief.mean, 1e-12)
+        close(run.beliefs.cov[k], belief.cov, 1e-12)
+    close(whole.belief.mean, loop.belief.mean, 1e-12)
+    assert whole.t == loop.t == 2.0
+    with pytest.raises(ShapeError, match="after the last action"):
+        started(make).run(us, [Readings(FIX, z1, t1 + 3.0)], ticks)
+
+
+def test_a_tick_and_a_stamp_agree_for_days() -> None:
+    """Steps that are added up and times that are multiplied out stay together, from zero and from 1970."""
+    for began, dt in ((0.0, 0.05), (0.0, 0.005), (1.7e9, 0.05)):
+        clock, count = Clock(began, dt), 2_000_000
+        for k in range(1, count + 1):
+            clock.advance(clock.step(None, None))
+            if k % 1000 == 0:
+                assert clock.step(None, began + k * dt) == 0.0, (began, dt, k)
+        with pytest.raises(PilotageError, match="back in time"):
+            clock.step(None, began + count * dt - 1e-4)  # a late reading of a fast sensor
+
+
+def test_runs_take_times_as_updates_do() -> None:
+    filter = started(EKF)
+    filter.run(None, np.zeros((3, 2)), [5.0, 5.0 - 1e-10, 6.0], sensor=FIX)
+    assert filter.t == 6.0
+    with pytest.raises(PilotageError, match=r"ts\[1\].*before"):
+        filter.run(None, np.zeros((2, 2)), [7.0, 6.9], sensor=FIX)
+
+
+def test_tensors_that_change_reach_a_running_filter() -> None:
+    torch = pytest.importorskip("torch")
+    std = torch.tensor(0.1, dtype=torch.float64)
+
+    @dynamics(state=Space("x [m]"), action=Space("v [m/s]"), params={"gain": std}, noise=(0.1,))
+    def cart(x, u, p, m):
+        return (p.gain * u[0],)
+
+    filter = EKF(cart(), dt=1.0).start(mean=[0.0], std=0.1)
+    filter.predict(u=[1.0])
+    std.fill_(2.0)
+    filter.predict(u=[1.0])
+    assert filter.belief.mean[0] == pytest.approx(2.1)
+
+
+@every
+def test_a_discrete_model_of_any_step(make: Any) -> None:
+    from pilotage.models import LinearDynamics, LinearSensor
+
+    model = LinearDynamics.discrete([[1.0, 0.3], [0.0, 1.0]], Q=0.1 * np.eye(2), dt=0.3)
+    filter = make(model, dt=0.3).start(std=1.0)
+    assert filter.step(LinearSensor([[1.0, 0.0]], 0.1), [0.2]).accepted
