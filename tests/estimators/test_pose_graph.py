@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import ShapeError, Space, SpaceError
+from pilotage.core.errors import SettingError
 from pilotage.estimators.slam import (
     FactorGraph,
     Factors,
@@ -279,6 +280,12 @@ def test_status_when_steps_run_out_or_numbers_do() -> None:
     assert GaussNewton().solve(range_of_itself).status is SolveStatus.NOT_FINITE
     known = FactorGraph({"tree": Variables(PLACE, [[0.0, 1.0]], fixed=[0])}, [])
     assert GaussNewton().solve(known).status is SolveStatus.CONVERGED
+
+
+@pytest.mark.parametrize("wrong", [{"iterations": 0}, {"iterations": 2.5}, {"tolerance": -1.0}])
+def test_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match=next(iter(wrong))):
+        GaussNewton(**wrong)
 
 
 def test_graphs_that_do_not_fit_are_refused() -> None:

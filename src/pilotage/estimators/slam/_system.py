@@ -126,7 +126,7 @@ class System:
         return np.zeros(len(self.pattern.indices))
 
     @cached_property
-    def _plus(self) -> list[tuple[Any, Array, int]]:
+    def _plus(self) -> list[tuple[Any, NDArray[np.int64], int]]:
         """Of each kind of variables: machine code, first columns, and dimension."""
         spaces = [v.space for v in self.graph.variables.values()]
         ends = (*self.first.values(), len(self.dims))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Gaussian, ShapeError
-from pilotage.core.settings import instance, positive, whole
+from pilotage.core.settings import Count, Positive, instance, settings
 
 from ._system import System
 from .factors import FactorGraph
@@ -99,7 +99,7 @@ class Solution:
         return self._system.factor()
 
 
-@dataclass(frozen=True)
+@settings
 class GaussNewton:
     """Nonlinear least squares on spaces: every variable is moved by its own retraction.
 
@@ -115,7 +115,7 @@ class GaussNewton:
         tolerance: a solution has converged when a step is expected to lower chi2 by less than ``tolerance (1 + chi2)``.
 
     Raises:
-        ShapeError: when a setting is no positive number.
+        SettingError: when a setting is no positive number.
 
     Source: Dellaert and Kaess, "Factor Graphs for Robot Perception" (2017), sections 2.4 and 2.5; Kümmerle et al.,
     "g2o: A General Framework for Graph Optimization" (2011).
@@ -132,12 +132,8 @@ class GaussNewton:
         ('converged', [1.0, 2.0, 0.5])
     """
 
-    iterations: int = 100
-    tolerance: float = 1e-9
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "iterations", whole(self.iterations, "iterations"))
-        object.__setattr__(self, "tolerance", positive(self.tolerance, "tolerance"))
+    iterations: Count = 100
+    tolerance: Positive = 1e-9
 
     def solve(self, graph: FactorGraph) -> Solution:
         """The values that explain the readings best, searched from those of the graph."""

@@ -44,19 +44,17 @@ def spanning_tree(graph: PoseGraph, anchor: int = 0) -> Array:
         >>> spanning_tree(edges).round(6).tolist()
         [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    space, n, number = space_of(graph), len(graph.ids), np.arange(len(graph.edges))
+    space, n = space_of(graph), len(graph.ids)
     order, before, edge = _tree(graph, n, anchor)
-    # Along an edge or against it: the logarithm of an inverse is the negative one.
-    step = space.minus(graph.readings, space.identity())
     forwards = graph.edges[edge, 1] == np.arange(n)
+    step = np.where(forwards[:, None], graph.readings[edge], space.inverse(graph.readings[edge]))
     x = np.tile(space.identity(), (n, 1))
     depth = np.zeros(n, dtype=np.int64)
     for v in order[1:]:
         depth[v] = depth[before[v]] + 1
     for level in range(1, depth.max(initial=0) + 1):
         v = np.flatnonzero(depth == level)
-        sign = np.where(forwards[v], 1.0, -1.0)[:, None]
-        x[v] = space.plus(x[before[v]], sign * step[number[edge[v]]])
+        x[v] = space.compose(x[before[v]], step[v])
     return x
 
 
@@ -168,9 +166,8 @@ def _solved(
 
 
 def _matrices(space: Space, poses: Array, k: int) -> Array:
-    """Rotation matrices: column a is where the pose is led by a unit step along axis a."""
-    steps = np.eye(k, space.dim)
-    return np.stack([space.plus(poses, step)[:, :k] - poses[:, :k] for step in steps], axis=-1)
+    """Rotation matrices: column a is the axis a of the body."""
+    return np.stack([space.act(poses, axis) - space.act(poses, np.zeros(k)) for axis in np.eye(k)], axis=-1)
 
 
 def _poses(space: Space, R: Array, t: Array) -> Array:
