@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
 from types import FunctionType
@@ -52,13 +53,10 @@ class Cache(FunctionCache):
     def __init__(self, function: FunctionType, driver: Driver) -> None:
         super().__init__(function)
         self._cache_file._source_stamp = driver.stamp  # in place of that of one file
-        self._allowed = {sigutils.normalize_signature(signature)[0] for signature in driver.signatures}
         self._title = f"{driver.__name__} of {driver.__module__}"
         self._began = 0.0
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        if sigutils.normalize_signature(sig)[0] not in self._allowed:
-            raise TypeError(f"{self._title} takes {' or '.join(map(str, self._allowed))}; {sig} was given")
         try:
             found = super().load_overload(sig, target_context)
         except Exception:  # a damaged file may raise anything when it is unpickled
@@ -113,15 +111,28 @@ def compiled(driver: Driver) -> Any:
     except RuntimeError:  # there is no folder to write to
         logger.info("compiled code of %s cannot be kept on disk", driver.__name__, exc_info=True)
     if len(driver.signatures) == 1:
-        made.compile(driver.signatures[0])
-        made.disable_compile()
+        warm(driver, made)
+    else:
+        made._compile_for_args = functools.partial(_called, driver, made)
     return made
 
 
-def warm(driver: Driver) -> None:
-    """Compile a driver for all of its signatures."""
+def _called(driver: Driver, made: Any, *arguments: Any) -> Any:
+    """Compile the first signature that takes these arguments: what numba calls where it finds no exact match."""
+    given = [made.typeof_pyval(a) for a in arguments]
     for signature in driver.signatures:
-        driver.compiled.compile(signature)
+        wanted = sigutils.normalize_signature(signature)[0]
+        if len(given) == len(wanted) and None not in map(made.typingctx.can_convert, given, wanted):
+            return made.compile(signature)
+    raise TypeError(f"{driver.__name__} takes {' or '.join(driver.signatures)}; {given} was given")
+
+
+def warm(driver: Driver, made: Any = None) -> None:
+    """Compile a driver for all of its signatures."""
+    made = driver.compiled if made is None else made
+    for signature in driver.signatures:
+        made.compile(signature)
+    made.disable_compile()
 
 
 def address(driver: Driver) -> int:
