@@ -7,7 +7,19 @@ import pytest
 from scipy import stats
 from scipy.special import logsumexp
 
-from pilotage.core import Belief, CovarianceError, Gaussian, Mixture, Particles, ShapeError, Space, SpaceError
+from pilotage.core import (
+    Belief,
+    CovarianceError,
+    Diagonal,
+    Gaussian,
+    Mixture,
+    Particles,
+    Point,
+    ShapeError,
+    Space,
+    SpaceError,
+    jacobian,
+)
 
 PLANE = Space("x y [m]")
 POSE = Space("pose: SE2", "speed [m/s]")
@@ -257,7 +269,9 @@ def test_batches_of_mixtures():
 def test_what_is_no_mixture_is_refused():
     with pytest.raises(ShapeError, match="at least one"):
         Mixture([])
-    with pytest.raises(SpaceError, match="one space"):
+    with pytest.raises(SpaceError, match="share no part"):
+        Mixture([Gaussian.of(PLANE, std=1), Gaussian.of(Space("z"), std=1)])
+    with pytest.raises(SpaceError, match="x is 'x .m.' in one space and 'x' in the other"):
         Mixture([Gaussian.of(PLANE, std=1), Gaussian.of(Space("x"), std=1)])
 
 
@@ -267,6 +281,10 @@ def test_what_is_no_mixture_is_refused():
         Gaussian.of(PLANE, std=1),
         Particles(PLANE, np.random.default_rng(29).random((9, 2))),
         Mixture([Gaussian.of(PLANE, std=1)]),
+        Mixture([Gaussian.of(Space("v", "y x [m]"), std=1), Gaussian.of(Space("x y [m]", "yaw: angle"), std=1)]),
+        Diagonal(PLANE, [1.0, 2.0], 0.25),
+        Point(PLANE, [1.0, 2.0]),
+        Gaussian.from_root(PLANE, [1.0, 2.0], [[1.0, 0.0], [2.0, 0.5]]),
     ],
     ids=lambda b: type(b).__name__,
 )
@@ -304,3 +322,134 @@ def test_weights_that_do_not_fit_are_refused_with_a_sentence():
 def test_standard_deviations_that_are_no_numbers_are_refused():
     with pytest.raises(ShapeError, match="std is not an array of numbers"):
         Gaussian.of(Space("x y"), std=[1, [2]])
+
+
+def test_a_root_is_as_good_as_its_covariance():
+    """Of any shape that has A A' = cov: a wide one, an upper triangle, one with negative numbers on the diagonal."""
+    mean, draw = POSE.sample(rng=30), np.random.default_rng(31)
+    for A in (draw.standard_normal((4, 9)), np.triu(draw.standard_normal((4, 4))), -np.eye(4)):
+        rooted, plain = Gaussian.from_root(POSE, mean, A), Gaussian(POSE, mean, A @ A.T)
+        np.testing.assert_allclose(rooted.root, np.linalg.cholesky(A @ A.T), rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(rooted.cov, A @ A.T, atol=1e-12)
+        np.testing.assert_allclose(rooted.std, plain.std, rtol=1e-12)
+        x = POSE.sample(5, rng=32)
+        np.testing.assert_allclose(rooted.log_prob(x), plain.log_prob(x), rtol=1e-8)
+        np.testing.assert_allclose(POSE.minus(rooted.sample(9, rng=33), plain.sample(9, rng=33)), 0.0, atol=1e-9)
+        names = "speed pose"
+        np.testing.assert_allclose(rooted.marginal(names).cov, plain.marginal(names).cov, atol=1e-12)
+    many = Gaussian.from_root(POSE, POSE.sample(3, rng=34), draw.standard_normal((4, 4)))
+    assert many.root.shape == (3, 4, 4)
+    assert many[1].cov.shape == (4, 4)
+
+
+def test_a_root_keeps_what_a_covariance_loses():
+    """Standard deviations of 1 and 1e-9, nearly aligned: the covariance is singular to rounding, its root is not."""
+    A = np.array([[1.0, 0.0], [1.0, 1e-9]])
+    g = Gaussian.from_root(PLANE, [0.0, 0.0], A)
+    np.testing.assert_allclose(g.log_prob([0.0, 0.0]), -np.log(2 * np.pi) + 9 * np.log(10), rtol=1e-12)
+    with pytest.raises(CovarianceError):
+        Gaussian(PLANE, [0.0, 0.0], A @ A.T)
+
+
+@pytest.mark.parametrize(
+    ("root", "error"),
+    [
+        (np.eye(3), ShapeError),
+        (np.ones((2, 1)), ShapeError),
+        (np.zeros((2, 2)), CovarianceError),
+        ([[1, np.nan], [0, 1]], ShapeError),
+    ],
+)
+def test_bad_roots_are_refused(root, error):
+    with pytest.raises(error, match="root"):
+        Gaussian.from_root(PLANE, [0.0, 0.0], root)
+
+
+def test_a_diagonal_belief_is_the_gaussian_of_its_variances():
+    var = np.array([0.01, 0.04, 0.09, 1.0])
+    flat, full = Diagonal(POSE, [1.0, 2.0, 3.0, 4.0], var), Gaussian(POSE, [1.0, 2.0, 3.0, 4.0], np.diag(var))
+    x = POSE.sample(7, rng=35)
+    np.testing.assert_allclose(flat.log_prob(x), full.log_prob(x), rtol=1e-12)
+    np.testing.assert_allclose(flat.moments().cov, full.cov, rtol=1e-15)
+    np.testing.assert_allclose(flat.sample(6, rng=36), full.sample(6, rng=36), atol=1e-12)
+    assert str(flat) == str(full)
+    batch = Diagonal(POSE, POSE.sample((2, 3), rng=37), 0.5)
+    assert batch.var.shape == batch[..., 0].var.shape[:1] + (3, 4)
+    assert batch.marginal("speed").mean.shape == (2, 3, 1)
+    for bad, error in ((0.0, CovarianceError), (np.ones(3), ShapeError), (np.inf, CovarianceError)):
+        with pytest.raises(error, match="var"):
+            Diagonal(POSE, POSE.identity(), bad)
+
+
+def test_large_states_stay_small():
+    space = Space("z: float32[4096]")
+    belief = Diagonal(space, np.zeros(4096), np.full(4096, 0.25))
+    x = belief.sample(3, rng=38)
+    assert x.dtype == belief.mean.dtype == belief.var.dtype == np.float32
+    np.testing.assert_allclose(belief.log_prob(x), stats.norm(scale=0.5).logpdf(x.astype(float)).sum(-1), rtol=1e-5)
+    assert Point(space, np.ones(4096)).sample(2).dtype == np.float32
+
+
+def test_a_point_is_certain():
+    x = POSE.sample((2,), rng=39)
+    known = Point(POSE, x)
+    np.testing.assert_array_equal(known.log_prob(x), 0.0)
+    np.testing.assert_array_equal(known.log_prob(POSE.plus(x, 1e-3 * np.ones(4))), -np.inf)
+    np.testing.assert_array_equal(known.sample(3)[:, 1], x)
+    assert not known.moments().cov.any()
+    np.testing.assert_array_equal(known.moments().sample(2, rng=0)[1, 0], x[1])
+    assert known.marginal("speed")[0].mean == x[0, 3]
+
+
+def test_a_mixture_over_spaces_is_that_of_the_marginals():
+    """Moments, samples and density are those of one distribution, over the parts that all have."""
+    one, two = Space("x y [m]", "yaw: angle"), Space("speed [m/s]", "y x [m]")
+    a = Gaussian(one, [0, 1, 2], random_cov(3, 40))
+    b = Gaussian(two, [9, 3, -1], random_cov(3, 41))
+    mix = Mixture([a, b], np.log([0.3, 0.7]))
+    assert mix.space == PLANE
+    plain = Mixture([a.marginal("x y"), b.marginal("x y")], np.log([0.3, 0.7]))
+    x = PLANE.sample(5, rng=42)
+    np.testing.assert_allclose(mix.log_prob(x), plain.log_prob(x), rtol=1e-14)
+    np.testing.assert_allclose(mix.moments().cov, plain.moments().cov, rtol=1e-14)
+    draws = mix.sample(200_000, rng=43)
+    np.testing.assert_allclose(mix.moments().mean, draws.mean(0), atol=0.03)
+    np.testing.assert_allclose(mix.moments().cov, np.cov(draws.T), atol=0.06)
+    assert mix.components == (a, b)
+    assert mix.marginal("y").space == Space("y [m]")
+
+
+def test_mixture_moments_carry_covariances_exactly():
+    """G, by differences here, against the closed form that the mixture uses."""
+    space = Space("pose: SE3", "n: S2")
+    base = space.sample(rng=44)
+    draw = np.random.default_rng(45)
+    parts = [Gaussian(space, space.plus(base, 0.3 * draw.standard_normal(8)), random_cov(8, k, 0.01)) for k in (46, 47)]
+    mix, w = Mixture(parts, np.log([0.4, 0.6])), (0.4, 0.6)
+    mean = mix.moments().mean
+    cov = np.zeros((8, 8))
+    for g, weight in zip(parts, w, strict=True):
+        G = jacobian(lambda x: space.minus(x, mean), g.mean, space, space.tangent)
+        d = space.minus(g.mean, mean)
+        cov += weight * (G @ g.cov @ G.T + np.outer(d, d))
+    np.testing.assert_allclose(mix.moments().cov, cov, atol=1e-8)
+
+
+def test_beliefs_that_were_copied_are_read_only_too():
+    import copy
+    import pickle
+
+    beliefs = (
+        Gaussian.of(PLANE, std=1),
+        Gaussian.from_root(PLANE, [0, 0], np.eye(2)),
+        Diagonal(PLANE, [0, 0], 1.0),
+        Point(PLANE, [0, 0]),
+        Particles(PLANE, np.zeros((3, 2))),
+        Mixture([Gaussian.of(PLANE, std=1)]),
+    )
+    for belief in beliefs:
+        for twin in (pickle.loads(pickle.dumps(belief)), copy.deepcopy(belief)):
+            arrays = [v for v in twin.__dict__.values() if isinstance(v, np.ndarray)]
+            assert arrays
+            assert not any(a.flags.writeable for a in arrays)
+            np.testing.assert_allclose(twin.moments().mean, belief.moments().mean)

@@ -73,7 +73,7 @@ def test_an_answer_of_another_shape_is_a_sentence() -> None:
             return [x[..., 0], x[..., 1]]
 
     for kind, said in (
-        (Short, r"an array of shape \(4, 1\)"),
+        (Short, r"an array of shape \(5, 1\)"),
         (Silent, r"None \(is its `return` missing\?\)"),
         (Listing, "a list"),
     ):
@@ -93,7 +93,7 @@ def test_a_model_for_one_state_is_told_of_batches() -> None:
             raise ValueError("the wheels came off")
 
     with pytest.raises(
-        ModelError, match=r"Single.step takes one state only: .*shape \(4, 2\).*batch \(..., 2\).*x\[..., 0\]"
+        ModelError, match=r"Single.step takes one state only: .*shape \(5, 2\).*batch \(..., 2\).*x\[..., 0\]"
     ):
         Single(WIDE, Space()).linearize(np.zeros(2), np.zeros(0), 0.1)
     with pytest.raises(ValueError, match="^the wheels came off$"):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.linalg import expm, logm
 from scipy.spatial.transform import Rotation
 
-from pilotage.core import Space, numpy_math
+from pilotage.core import Space, SpaceError, numpy_math
 
 PLANE, BODY, TURN = Space("pose: SE2"), Space("pose: SE3"), Space("q: quaternion")
 
@@ -99,11 +99,11 @@ def test_quaternion_mean_agrees_with_scipy_on_a_tight_cluster():
 def test_bracket_is_the_commutator(space, hat):
     draw = np.random.default_rng(10)
     a, b = draw.standard_normal((2, space.dim))
-    bracket = np.array(space.components_bracket(list(a), list(b), numpy_math))
+    bracket = np.array(space.parts[0].bracket(list(a), list(b)))
     np.testing.assert_allclose(hat(bracket), hat(a) @ hat(b) - hat(b) @ hat(a), atol=1e-14)
 
 
-@pytest.mark.parametrize("space", [PLANE, BODY, TURN, Space("x", "yaw: angle", "pose: SE3")], ids=str)
+@pytest.mark.parametrize("space", [PLANE, BODY, TURN, Space("x", "yaw: angle", "pose: SE3"), Space("n: S2")], ids=str)
 def test_rate_is_the_velocity_in_the_chart(space):
     """d/dt ((x (+) d) (+) t v) (-) x at t = 0; what the series leaves out is of fourth order in d."""
     draw = np.random.default_rng(11)
@@ -113,12 +113,12 @@ def test_rate_is_the_velocity_in_the_chart(space):
         d, h = size * direction, 1e-5
         y = space.plus(x, d)
         oracle = (space.minus(space.plus(y, h * v), x) - space.minus(space.plus(y, -h * v), x)) / (2 * h)
-        errors.append(np.abs(np.array(space.rate(list(d), list(v), numpy_math)) - oracle).max())
+        errors.append(np.abs(np.array(space.components_rate(list(x), list(d), list(v), numpy_math)) - oracle).max())
     assert errors[0] < 2e-3
     assert errors[1] < max(errors[0] / 14, 1e-9)
 
 
-@pytest.mark.parametrize("kind", ["angle", "quaternion", "SE2", "SE3"])
+@pytest.mark.parametrize("kind", ["angle", "quaternion", "SE2", "SE3", "S2"])
 @pytest.mark.parametrize("size", [0.0, 1e-9, 0.05, 0.3, 0.4999, 0.5001, 0.9999, 1.0001, 2.5])
 def test_torch_gradients_are_finite_and_right(kind, size):
     """d/dd of plus and of minus, at zero and on both sides of every switch, against finite differences."""
@@ -141,3 +141,57 @@ def test_gradient_of_the_distance_of_a_point_to_itself_is_finite():
     x = torch.tensor(space.sample(rng=15), requires_grad=True)
     space.distance(x, x.detach()).backward()
     assert torch.isfinite(x.grad).all()
+
+
+def matrix_of(space, x):
+    if space == PLANE:
+        return plane_matrix(x)
+    return body_matrix(x) if space == BODY else Rotation.from_quat(x, scalar_first=True).as_matrix()
+
+
+@pytest.mark.parametrize(("space", "hat"), [(PLANE, plane_hat), (BODY, body_hat), (TURN, skew)], ids=str)
+def test_groups_are_matrix_groups(space, hat):
+    """Product, inverse, adjoint and action against matrices."""
+    x, y = space.sample(2, rng=20)
+    X, Y = matrix_of(space, x), matrix_of(space, y)
+    np.testing.assert_allclose(matrix_of(space, space.compose(x, y)), X @ Y, atol=1e-13)
+    np.testing.assert_allclose(matrix_of(space, space.inverse(x)), np.linalg.inv(X), atol=1e-13)
+    d = np.random.default_rng(21).standard_normal(space.dim)
+    np.testing.assert_allclose(hat(space.adjoint(x) @ d), X @ hat(d) @ np.linalg.inv(X), atol=1e-13)
+    k = space.parts[0].acts_on
+    p = np.random.default_rng(22).standard_normal((5, k))
+    q = np.concatenate([p, np.ones((5, len(X) - k))], axis=-1) @ X.T
+    np.testing.assert_allclose(space.act(x, p), q[:, :k], atol=1e-13)
+
+
+@pytest.mark.parametrize(("space", "hat"), [(PLANE, plane_hat), (BODY, body_hat), (TURN, skew)], ids=str)
+@pytest.mark.parametrize("size", [0.0, 1e-6, 0.3, 0.4999, 0.5001, 1.5, 3.0])
+def test_transport_is_the_inverse_right_jacobian(space, hat, size):
+    """Against the power series sum_k (-1)^k B_k / k! ad^k, whose sum is x / (1 - exp(-x)) of the commutator matrix."""
+    draw = np.random.default_rng(23)
+    x, d = space.sample(rng=draw), draw.standard_normal(space.dim)
+    d *= size / np.linalg.norm(d)
+    basis = np.eye(space.dim)
+    ad = np.array([space.parts[0].bracket(list(d), list(e)) for e in basis], dtype=float).T
+    n = space.dim  # the integral of exp(-s ad) over [0, 1] is a corner of one matrix exponential
+    block = np.block([[-ad, np.eye(n)], [np.zeros((n, 2 * n))]])
+    oracle = np.linalg.inv(expm(block)[:n, n:])
+    np.testing.assert_allclose(space.transport(space.plus(x, d), x), oracle, atol=2e-12)
+
+
+def test_what_is_no_group_says_so():
+    sphere = Space("n: S2", "x")
+    for call in (
+        lambda: sphere.compose(sphere.identity(), sphere.identity()),
+        lambda: sphere.inverse(sphere.identity()),
+        lambda: sphere.adjoint(sphere.identity()),
+        lambda: sphere.act(sphere.identity(), [1.0, 2.0, 3.0]),
+        lambda: Space("a: SE2", "b: SE2").act(np.zeros(6), [1.0, 2.0]),
+        lambda: BODY.act(BODY.identity(), [1.0, 2.0, 3.0], "speed"),
+    ):
+        with pytest.raises(SpaceError):
+            call()
+    pair = Space("a: SE2", "b: angle", "x")
+    np.testing.assert_allclose(pair.act([9, 9, 9, np.pi / 2, 9], [[1.0, 2.0]], "b"), [[-2.0, 1.0]], atol=1e-15)
+    x = pair.sample(rng=24)
+    np.testing.assert_allclose(pair.compose(pair.inverse(x), x), pair.identity(), atol=1e-14)

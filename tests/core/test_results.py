@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pilotage.core import Action, MissingExtra, Plan, PlanStatus, ShapeError, Update, generator, require, seeded
+from pilotage.core import Action, MissingExtra, Plan, PlanStatus, SettingError, Update, generator, require, seeded
 from pilotage.core.results import DeferredUpdate
 
 
@@ -15,14 +15,11 @@ def test_a_seed_replays_a_stream():
     assert generator(seed).random() == gen.random()
     running = np.random.default_rng(1)
     assert seeded(running) == (running, None)
-    for none in (-1, np.int64(-3)):
-        with pytest.raises(ShapeError, match="a seed is a whole number, 0 or more"):
-            seeded(none)
 
 
-@pytest.mark.parametrize("bad", [True, 1.5, "7", np.random.RandomState])
+@pytest.mark.parametrize("bad", [-1, np.int64(-3), True, 1.5, "7", np.random.RandomState])
 def test_what_is_no_stream_is_refused(bad):
-    with pytest.raises(TypeError, match="int seed"):
+    with pytest.raises(SettingError, match="^rng is "):
         generator(bad)
 
 

@@ -15,6 +15,11 @@ SPACES = [
     Space("q: quaternion"),
     Space("pose: SE2"),
     Space("pose: SE3"),
+    Space("n: S2"),
+    Space("x [m]", "n: S2", "yaw: angle", "m: S2", "y [m]"),
+    Space("camera: uint8[3, 4]"),
+    Space("latent: float32[5]"),
+    Space("pose: SE2", "camera: uint8[2, 2]", "latent: float64[3] in [-1, 1]"),
     Space("pose: SE2", "speed [m/s]", "bearing: angle", "arm: quaternion", "body: SE3"),
     Space("pose: SE2", "hand: SE3").bounded({"pose.x": (0, 5), "pose.y": (-1, 1), "hand.z": (0, 2)}),
 ]

@@ -9,7 +9,6 @@ import torch
 from pilotage.core import Dynamics, FormatError, MissingFile, ModelError, PilotageError, ShapeError, Space, jacobian
 from pilotage.io import write_atomic
 from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
-from pilotage.learning.features import seamless, width
 from pilotage.models import pendulum, quadrotor, unicycle
 from pilotage.testing import check_dynamics
 
@@ -126,9 +125,9 @@ def test_features_have_no_seams():
     turned[1:5] *= -1
     turned[8:12] *= -1
     turned[14] -= 2 * np.pi
-    a, b = (seamless(space, torch.tensor(s)) for s in (x, turned))
+    a, b = (space.features(torch.tensor(s)) for s in (x, turned))
     torch.testing.assert_close(a, b)
-    assert a.shape == (width(space),) == (2 + 9 + 3 + 9 + 2 + 2 + 1,)
+    assert a.shape == (space.width,) == (2 + 9 + 3 + 9 + 2 + 2 + 1,)
 
 
 def swings(model, n=60, steps=25, dt=0.05, seed=0):

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, ShapeError
 from ..core.results import Action, ActionStatus, Plan
-from ..core.sensor import find
 from ..core.settings import number, positive
 from ..core.space import Space
 from .path import Path, Progress, sighted
@@ -84,7 +83,7 @@ class PurePursuit:
         self.dynamics, self.path = dynamics, Path(path)
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
         self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)
-        self._pose = [find(name, dynamics.state) for name in ("x", "y", "yaw")]
+        self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command

@@ -5,6 +5,10 @@ from __future__ import annotations
 from .agent import Agent as Agent
 from .agent import Filtered as Filtered
 from .belief import Belief as Belief
+from .carry import carry as carry
+from .compiled import Compiled as Compiled
+from .compiled import MachineCode as MachineCode
+from .diagonal import Diagonal as Diagonal
 from .dynamics import Dynamics as Dynamics
 from .errors import CovarianceError as CovarianceError
 from .errors import FormatError as FormatError
@@ -12,6 +16,7 @@ from .errors import MissingExtra as MissingExtra
 from .errors import MissingFile as MissingFile
 from .errors import ModelError as ModelError
 from .errors import PilotageError as PilotageError
+from .errors import SettingError as SettingError
 from .errors import ShapeError as ShapeError
 from .errors import SpaceError as SpaceError
 from .errors import require as require
@@ -23,11 +28,15 @@ from .mathematics import numpy_math as numpy_math
 from .mathematics import torch_math as torch_math
 from .mixture import Mixture as Mixture
 from .particles import Particles as Particles
+from .parts import SE2 as SE2
+from .parts import SE3 as SE3
 from .parts import Angle as Angle
+from .parts import Block as Block
 from .parts import Part as Part
+from .parts import Quaternion as Quaternion
 from .parts import Real as Real
-from .poses import SE2 as SE2
-from .poses import SE3 as SE3
+from .parts import Sphere as Sphere
+from .point import Point as Point
 from .protocols import Controller as Controller
 from .protocols import Estimator as Estimator
 from .protocols import Filter as Filter
@@ -42,7 +51,6 @@ from .results import Plan as Plan
 from .results import PlanStatus as PlanStatus
 from .results import Readings as Readings
 from .results import Update as Update
-from .rotations import Quaternion as Quaternion
 from .sensor import Sensor as Sensor
 from .space import Space as Space
 from .status import FilterStatus as FilterStatus
@@ -59,8 +67,11 @@ __all__ = [
     "Agent",
     "Angle",
     "Belief",
+    "Block",
+    "Compiled",
     "Controller",
     "CovarianceError",
+    "Diagonal",
     "Dynamics",
     "Estimator",
     "Filter",
@@ -69,6 +80,7 @@ __all__ = [
     "Filtered",
     "FormatError",
     "Gaussian",
+    "MachineCode",
     "Mathematics",
     "MissingExtra",
     "MissingFile",
@@ -81,18 +93,22 @@ __all__ = [
     "Plan",
     "PlanStatus",
     "Planner",
+    "Point",
     "Quaternion",
     "Raster",
     "Readings",
     "Real",
     "Rng",
     "Sensor",
+    "SettingError",
     "ShapeError",
     "Space",
     "SpaceError",
+    "Sphere",
     "Task",
     "Update",
     "WorldModel",
+    "carry",
     "generator",
     "jacobian",
     "math_for",

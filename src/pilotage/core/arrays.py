@@ -14,38 +14,80 @@ from .mathematics import torch_if_tensor
 Array = NDArray[np.float64]
 
 
-def frozen(values: list[float]) -> Array:
-    """A read-only array."""
+def frozen(values: Any) -> Array:
+    """A read-only copy."""
     array = np.array(values, dtype=np.float64)
     array.flags.writeable = False
     return array
 
 
-def numbers(values: Any, name: str, dtype: Any = np.float64) -> NDArray[Any]:
+def numbers(values: Any, name: str, dtype: Any = np.float64, *, missing: bool = False) -> NDArray[Any]:
     """`values` as an array of floats, or a sentence that says why they are none.
 
+    The border that arrays of users cross. Whatever an array says beyond its numbers would be lost inside, so a mask, a
+    unit, text, a date or an imaginary part is refused. Where numbers may be `missing`, as in readings, masked ones
+    become NaN.
+
     Raises:
-        ShapeError: when they are text, ragged, or no numbers at all.
+        ShapeError: when they are text, ragged, no numbers at all, or more than numbers.
 
     Example:
+        >>> numbers(np.ma.array([0.4, 9e9], mask=[False, True]), "a reading", missing=True)
+        array([0.4, nan])
         >>> numbers("far", "the distance")
         Traceback (most recent call last):
-        pilotage.core.errors.ShapeError: the distance is not an array of numbers: could not convert string to float: ...
+        pilotage.core.errors.ShapeError: the distance is not an array of numbers: it holds text
     """
+    if type(values) is np.ndarray and values.dtype == dtype:
+        return values
     try:
-        return np.asarray(values, dtype=dtype)
+        found = np.asarray(_plain(values, name, missing))
+        if found.dtype.kind in _OTHER:
+            raise ValueError(f"it holds {_OTHER[found.dtype.kind]}")
+        return found.astype(dtype, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, ShapeError):
+            raise
         raise ShapeError(f"{name} is not an array of numbers: {error}") from error
 
 
-def alike(*values: Any) -> tuple[Any, ...]:
-    """`values` as float64 arrays; where one is a tensor, all as tensors of the first one's device and precision.
+_OTHER = {"U": "text", "S": "text", "M": "dates", "m": "time spans; give seconds", "c": "complex numbers"}
+"""Kinds of numpy arrays that numpy would turn into floats without asking."""
+_NUMBERS_ONLY = (np.ndarray, np.memmap, np.matrix)
+"""Arrays that say nothing beyond their numbers."""
+
+
+def _plain(values: Any, name: str, missing: bool) -> Any:
+    """`values` without masks, which become NaN, as do those of arrays inside lists."""
+    kind: Any = values.__class__
+    if issubclass(kind, (list, tuple)):
+        plain = all(isinstance(value, (float, int)) for value in values)
+        return values if plain else [_plain(value, name, missing) for value in values]
+    if issubclass(kind, np.ma.MaskedArray):
+        if not np.ma.is_masked(values):
+            return values.data
+        if missing:
+            return values.astype(np.float64).filled(np.nan)
+        raise ShapeError(
+            f"{name} is a masked array with hidden numbers; only readings may lack some. Fill or drop them"
+        )
+    if issubclass(kind, np.ndarray) and kind not in _NUMBERS_ONLY:
+        raise ShapeError(
+            f"{name} is a {kind.__name__}, which says more than its numbers; convert it to SI units and np.ndarray"
+        )
+    if hasattr(kind, "magnitude") and hasattr(kind, "units"):
+        raise ShapeError(f"{name} is {values!r}, which has a unit; convert it to SI units and give the number")
+    return values
+
+
+def alike(*values: Any, dtype: Any = np.float64) -> tuple[Any, ...]:
+    """`values` as arrays of `dtype`; where one is a tensor, all as tensors of the first one's device and precision.
 
     Whole numbers become float64 on either side, so that nothing is cut off to them.
     """
     torch = torch_if_tensor(*values)
     if torch is None:
-        return tuple(numbers(value, "an argument") for value in values)
+        return tuple(numbers(value, "an argument", dtype) for value in values)
     tensors = [value for value in values if isinstance(value, torch.Tensor)]
     dtype = next((t.dtype for t in tensors if t.is_floating_point()), torch.float64)
     # Arrays are copied: torch cannot keep them read-only.
@@ -71,7 +113,7 @@ def stack(components: Sequence[Any], *like: Any) -> Any:
         return torch.stack(
             [torch.as_tensor(c, dtype=kind.dtype, device=kind.device).expand(shape) for c in components], dim=-1
         )
-    out = np.empty((*shape, len(components)))
+    out = np.empty((*shape, len(components)), dtype=np.result_type(*like))
     for i, c in enumerate(components):
         out[..., i] = c
     return out

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .belief import Array
+from .arrays import Array
 from .errors import ModelError
 from .seconds import seconds
 from .space import Space

@@ -20,7 +20,7 @@ class Dynamics(Declared, ABC):
     """``x' = step(x, u, dt) (+) e``, ``e ~ N(0, noise(x, u, dt))`` in the tangent.
 
     Subclasses set `state` and `action` and write `step`; everything else has a default. Models written as functions
-    of scalar components (`pilotage.models.dynamics`) get exact Jacobians and compiled kernels besides.
+    of scalar components (`pilotage.models.dynamics`) get exact Jacobians and machine code besides.
 
     Example:
         >>> class Cart(Dynamics):
@@ -35,6 +35,10 @@ class Dynamics(Declared, ABC):
 
     state: Space
     action: Space
+    parameters_depend_on_dt: bool = False
+    """Whether the parameters of machine code differ between time steps."""
+    live: bool = False
+    """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'state')}; {names_of(self, 'action')})"

@@ -14,6 +14,10 @@ class ShapeError(PilotageError, ValueError):
     """An array whose shape or content (NaN, infinity) does not fit the space it is meant for."""
 
 
+class SettingError(PilotageError, ValueError):
+    """A setting that is not of its kind or outside its range: a negative radius, 2.5 samples, a class for a model."""
+
+
 class SpaceError(PilotageError, ValueError):
     """A space that is declared wrongly, or two spaces that do not fit each other."""
 

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .mathematics import torch_if_tensor
-from .poses import Pose
 from .space import Space
 
 
@@ -38,8 +37,10 @@ def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> A
         h = _steps(x.detach().cpu().numpy(), source, torch.finfo(x.dtype).eps)
     n = source.dim
     d = np.eye(n).reshape(n, *(1,) * (h.ndim - 1), n) * h
-    y = f(source.plus(x, np.concatenate([d, -d])))
-    change = target.minus(y[:n], y[n:])
+    y = f(source.plus(x, np.concatenate([d, -d, 0.0 * d[:1]])))
+    # Both differences are taken at f(x): tangents at other points may be turned against the one there.
+    middle = y[2 * n :]
+    change = target.minus(y[:n], middle) - target.minus(y[n : 2 * n], middle)
     # The columns come first; h goes to (n, ..., 1) to divide each by its own step.
     width = np.moveaxis(2.0 * h, -1, 0)[..., None]
     if torch is None:
@@ -49,12 +50,5 @@ def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> A
 
 def _steps(x: NDArray[np.floating[Any]], space: Space, epsilon: float) -> NDArray[np.float64]:
     """Step for each tangent component ``(..., dim)``: the cube root of the rounding error of the coordinate."""
-    scale = np.ones((*x.shape[:-1], space.dim))
-    for part, s, t in space.layout:
-        if isinstance(part, Pose):
-            axes = len(part.axes)
-            reach = np.abs(x[..., s.start : s.start + axes]).max(-1, keepdims=True)
-            scale[..., t.start : t.start + axes] = np.maximum(1.0, reach)
-        elif part.flat:
-            scale[..., t] = np.maximum(1.0, np.abs(x[..., s]))
+    scale = np.concatenate([x[..., :0], *(part.scale(x[..., s]) for part, s, _ in space.layout)], axis=-1)
     return np.cbrt(epsilon * np.where(np.isfinite(scale), scale, 1.0))

@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from .arrays import numbers, stack, unstack
 from .errors import ShapeError
 from .mathematics import math_for, torch_if_tensor
-
-if TYPE_CHECKING:
-    from .space import Space
+from .parts import Part
 
 _MOST_STEPS = 200
 """Sigma points take 3 to 10; a thousand rotations scattered all over, up to 150."""
 
 
-def weighted_mean(space: Space, xs: Any, weights: Any, axis: int) -> Any:
-    """What `Space.mean` does; `xs` has the right length on its last axis already."""
+class Manifold(Protocol):
+    """What the mean needs of a space."""
+
+    @property
+    def size(self) -> int: ...
+    @property
+    def linear(self) -> bool: ...
+    @property
+    def layout(self) -> tuple[tuple[Part, slice, slice], ...]: ...
+    def plus(self, x: Any, d: Any) -> Any: ...
+    def minus(self, y: Any, x: Any) -> Any: ...
+    def normalize(self, x: Any) -> Any: ...
+
+
+def weighted_mean(space: Manifold, curved: Manifold, where: Any, xs: Any, weights: Any, axis: int) -> Any:
+    """The mean of states ``(..., N, size)``.
+
+    Args:
+        space: where they live.
+        curved: the space of the parts on which plus is not addition.
+        where: storage indices of those parts.
+        xs: the states, of the right length on their last axis.
+        weights: as those of `Space.mean`.
+        axis: the axis that is averaged.
+    """
     torch = torch_if_tensor(xs, weights)
     if torch is not None:
         xs = torch.as_tensor(xs)
@@ -31,7 +52,6 @@ def weighted_mean(space: Space, xs: Any, weights: Any, axis: int) -> Any:
     average = (w[..., None] * xs).sum(-2)
     if space.linear:
         return average
-    curved, where = space.curved
     mu = _descend(curved, xs[..., where], w)
     if curved.size == space.size:
         return mu
@@ -60,7 +80,7 @@ def _weights(xs: Any, weights: Any) -> Any:
     return w / total
 
 
-def _descend(space: Space, xs: Any, w: Any) -> Any:
+def _descend(space: Manifold, xs: Any, w: Any) -> Any:
     """Gauss-Newton: ``mean <- mean (+) sum_i w_i (x_i (-) mean)`` until the step is lost in rounding.
 
     Without negative weights it converges from everywhere (Manton 2004), slowly where thousands of rotations are
@@ -108,20 +128,14 @@ def _heaviest(xs: Any, w: Any) -> Any:
     return torch.take_along_dim(xs, first.expand(shape), dim=-2)
 
 
-def _chordal(space: Space, xs: Any, w: Any, heaviest: Any) -> Any:
+def _chordal(space: Manifold, xs: Any, w: Any, heaviest: Any) -> Any:
     """Mean of the embedded points, ``(..., 1, n)``: where to start when no weight is negative.
 
     Unlike any one sample it lies on the right side of widely scattered rotations.
     """
     m = math_for(xs)
-    columns = unstack((w[..., None] * xs).sum(-2))
+    x, first = unstack(xs), unstack(heaviest)
+    columns: list[Any] = []
     for part, s, _ in space.layout:
-        if part.kind in ("angle", "SE2"):
-            yaw = xs[..., s.stop - 1]
-            columns[s.stop - 1] = m.atan2((w * m.sin(yaw)).sum(-1), (w * m.cos(yaw)).sum(-1))
-        else:
-            q = xs[..., s.stop - 4 : s.stop]
-            # q and -q are one rotation: align all with the heaviest before adding.
-            same = m.where((q * heaviest[..., s.stop - 4 : s.stop]).sum(-1) < 0.0, -1.0, 1.0)
-            columns[s.stop - 4 : s.stop] = unstack(((w * same)[..., None] * q).sum(-2))
+        columns += part.chord(x[s], lambda a: (w * a).sum(-1), first[s], m)
     return space.normalize(stack(columns, xs[..., 0, :])[..., None, :])

@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
 
-from .belief import Array, Belief, log_sum_exp, normalized_log_weights
+from ._values import restored
+from .arrays import Array
+from .belief import Belief
 from .errors import ShapeError, SpaceError
 from .gaussian import Gaussian
-from .linearize import jacobian
 from .space import Space
 from .streams import Rng, generator
+from .weights import log_sum_exp, normalized_log_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Mixture:
     """``p(x) = sum_k w_k p_k(x)``: hypotheses, modes of a manoeuvring target, humps of a posterior.
 
+    Components may live on different spaces, as the models of a manoeuvring target do. The mixture is then the
+    distribution of the parts that all of them have, in the order of the first: `space`, `moments`, `sample` and
+    `log_prob` are over these, and each component takes part with its marginal. `components` are as they were given.
+
     Args:
-        components: beliefs on one space, at least one.
+        components: beliefs, at least one.
         log_weights: ``(K,)``, or ``(..., K)`` when the components have leading axes; of any sum; None for equal.
 
     Raises:
-        SpaceError: when the components live on different spaces.
+        SpaceError: when the components share no part, or one that is of another kind in each.
         ShapeError: when there are no components or the weights do not fit.
 
     Example:
-        >>> line = Space("x [m]")
-        >>> print(Mixture([Gaussian.of(line, [0], std=1), Gaussian.of(line, [4], std=1)]).moments())
+        >>> still, moving = Space("x [m]"), Space("x [m]", "speed [m/s]")
+        >>> print(Mixture([Gaussian.of(still, [0], std=1), Gaussian.of(moving, [4, 9], std=1)]).moments())
         x 2.0 +- 2.2 m
     """
 
@@ -38,18 +45,33 @@ class Mixture:
     log_weights: Array
 
     def __init__(self, components: Iterable[Belief], log_weights: Any = None) -> None:
-        parts = tuple(components)
-        if not parts:
-            raise ShapeError("a mixture of nothing was asked for; give at least one component")
-        for part in parts[1:]:
-            if part.space != parts[0].space:
-                raise SpaceError(f"components of a mixture live on {parts[0].space} and on {part.space}; use one space")
-        w = normalized_log_weights(log_weights, len(parts), "components")
-        self.__dict__.update(components=parts, log_weights=w)
+        given = tuple(components)
+        if not given:
+            raise ShapeError("a mixture has no components; give at least one")
+        w = normalized_log_weights(log_weights, len(given), "components")
+        self.__dict__.update(components=given, log_weights=w)
+        _ = self.joined
+
+    @cached_property
+    def joined(self) -> tuple[Belief, ...]:
+        """The components on the parts that all of them have."""
+        first = self.components[0].space
+        if all(c.space == first for c in self.components):
+            return self.components
+        shared = [part.name for part in first.parts]
+        for other in self.components[1:]:
+            common = first.common(other.space)
+            shared = [name for name in shared if name in common]
+        if not shared:
+            spaces = " and ".join(dict.fromkeys(str(c.space) for c in self.components))
+            raise SpaceError(f"the components of a mixture share no part: they live on {spaces}")
+        space = first.select(shared)
+        return tuple(c if c.space == space else _marginal(c, shared) for c in self.components)
 
     @property
     def space(self) -> Space:
-        return self.components[0].space
+        """The parts that all components have."""
+        return self.joined[0].space
 
     @property
     def weights(self) -> Array:
@@ -59,18 +81,17 @@ class Mixture:
     def moments(self) -> Gaussian:
         """Moment matching: ``P = sum w_k (G_k P_k G_k' + d_k d_k')``, ``d_k = m_k (-) mean``.
 
-        G_k carries the covariance from the tangent at m_k to that at the mean; it is the identity where plus is
-        addition.
+        G_k carries the covariance from the tangent at m_k to that at the mean (`Space.transport`).
         """
         space, w = self.space, self.weights
-        gaussians = [c.moments() for c in self.components]
+        gaussians = [c.moments() for c in self.joined]
         means = np.stack([g.mean for g in gaussians], axis=-2)
         covs = np.stack([g.cov for g in gaussians], axis=-3)
         mean = cast(Array, space.mean(means, w))
         base = mean[..., None, :]
         d = cast(Array, space.minus(means, base))
         if not space.flat:
-            G = jacobian(lambda x: space.minus(x, base), means, space, space.tangent)
+            G = space.transport(means, base)
             covs = G @ covs @ np.swapaxes(G, -1, -2)
         spread = covs + d[..., :, None] * d[..., None, :]
         return Gaussian.trusted(space, mean, np.einsum("...k,...kij->...ij", w, spread))
@@ -78,7 +99,7 @@ class Mixture:
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(..., n, size)``."""
         draw = generator(rng)
-        choices = np.stack([c.sample(n, rng=draw) for c in self.components], axis=-2)
+        choices = np.stack([c.sample(n, rng=draw) for c in self.joined], axis=-2)
         cumulative = np.cumsum(self.weights, axis=-1)[..., None, :]
         try:
             u = draw.random(choices.shape[:-2])[..., None] * np.broadcast_to(cumulative, choices.shape[:-1])[..., -1:]
@@ -92,12 +113,28 @@ class Mixture:
 
     def log_prob(self, x: Any) -> Array:
         """``log sum_k w_k p_k(x)`` at states ``(..., size)``."""
-        return log_sum_exp(np.stack([c.log_prob(x) for c in self.components], axis=-1) + self.log_weights)
+        return log_sum_exp(np.stack([c.log_prob(x) for c in self.joined], axis=-1) + self.log_weights)
+
+    def marginal(self, names: str | Iterable[str]) -> Mixture:
+        """The mixture of some parts alone, in the order given."""
+        names = names.split() if isinstance(names, str) else list(names)
+        return Mixture([_marginal(c, names) for c in self.joined], self.log_weights)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restored(self, state)
 
     def __str__(self) -> str:
         if self.log_weights.ndim > 1:
-            return f"mixtures of {len(self.components)} components over {', '.join(self.space.names)}"
+            return f"mixtures of {len(self.components)} components over {self.space.listing}"
         return "; ".join(f"{w:.0%}: {c}" for w, c in zip(self.weights, self.components, strict=True))
 
     def __repr__(self) -> str:
         return f"Mixture({self})"
+
+
+def _marginal(belief: Any, names: list[str]) -> Belief:
+    if not hasattr(belief, "marginal"):
+        raise SpaceError(
+            f"{type(belief).__name__} has no marginal(names), which a mixture over {', '.join(names)} needs of it"
+        )
+    return belief.marginal(names)

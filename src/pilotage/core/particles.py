@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 
-from .belief import Array, log_sum_exp, normalized_log_weights
+from ._values import restored
+from .arrays import Array
+from .covariances import log_normal
 from .errors import CovarianceError, ShapeError
-from .gaussian import Gaussian, log_normal
+from .gaussian import Gaussian
 from .space import Space
 from .streams import Rng, generator
+from .weights import log_sum_exp, normalized_log_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -54,7 +58,10 @@ class Particles:
 
     @classmethod
     def trusted(cls, space: Space, points: Array, log_weights: Array) -> Particles:
-        """Without copies or checks, for arrays a kernel made, read-only from now on; log-weights must be normalised."""
+        """Without copies or checks, for arrays that nobody else keeps: read-only from now on.
+
+        Log-weights must be normalised.
+        """
         points.setflags(write=False)
         log_weights.setflags(write=False)
         new = object.__new__(cls)
@@ -111,9 +118,18 @@ class Particles:
             ) from None
         return log_sum_exp(kernels + self.log_weights)
 
+    def marginal(self, names: str | Iterable[str]) -> Particles:
+        """The cloud of some parts alone, in the order given."""
+        names = names.split() if isinstance(names, str) else list(names)
+        points = self.points[..., self.space.indices(names)[0]]
+        return Particles.trusted(self.space.select(names), points, self.log_weights)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restored(self, state)
+
     def __str__(self) -> str:
         if self.points.ndim > 2:
-            return f"clouds of shape {self.points.shape[:-2]} over {', '.join(self.space.names)}"
+            return f"clouds of shape {self.points.shape[:-2]} over {self.space.listing}"
         return f"{self.moments()} ({self.points.shape[-2]} particles, {self.effective_size:.0f} effective)"
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Rotations in space as unit quaternions, on scalar components.
+"""The algebra of unit quaternions wxyz and rotation vectors, on scalar components.
 
 Every division by an angle is guarded twice: the argument of the branch not taken is replaced before the division, so
 that derivatives at zero rotation stay finite and exact; Taylor series take over there.
@@ -6,70 +6,12 @@ that derivatives at zero rotation stay finite and exact; Taylor series take over
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
 
 from .mathematics import Component, Mathematics
-from .parts import Components, Part
 
-
-@dataclass(frozen=True)
-class Quaternion(Part):
-    """A rotation as unit quaternion (w, x, y, z): ``plus = q * Exp(d)``, d a rotation vector in the body frame.
-
-    q and -q are the same rotation; `minus` goes the short way, by at most pi. Source: Sola, "Quaternion kinematics for
-    the error-state Kalman filter", 2017.
-
-    Example:
-        >>> from pilotage.core import numpy_math as m
-        >>> q = Quaternion("attitude").plus([1.0, 0.0, 0.0, 0.0], [0.0, 0.0, m.pi / 2], m)
-        >>> [round(float(c), 3) for c in q]
-        [0.707, 0.0, 0.0, 0.707]
-    """
-
-    kind: ClassVar[str] = "quaternion"
-    size: ClassVar[int] = 4
-    dim: ClassVar[int] = 3
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(f"{self.name}.{c}" for c in ("w", "x", "y", "z"))
-
-    @property
-    def tangent_names(self) -> tuple[str, ...]:
-        return tuple(f"{self.name}.{c}" for c in ("rx", "ry", "rz"))
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        return ("",) * 4
-
-    @property
-    def tangent_units(self) -> tuple[str, ...]:
-        return ("rad",) * 3
-
-    @property
-    def low(self) -> tuple[float, ...]:
-        return (-1.0,) * 4
-
-    @property
-    def high(self) -> tuple[float, ...]:
-        return (1.0,) * 4
-
-    def identity(self) -> tuple[float, ...]:
-        return (1.0, 0.0, 0.0, 0.0)
-
-    def plus(self, x: Components, d: Components, m: Mathematics) -> Components:
-        return unit(product(x, rotation_exp(d, m)), m)
-
-    def minus(self, y: Components, x: Components, m: Mathematics) -> Components:
-        return rotation_log(product(conjugate(x), y), m)
-
-    def bracket(self, a: Components, b: Components, m: Mathematics) -> Components:
-        return cross(a, b)
-
-    def normalize(self, x: Components, m: Mathematics) -> Components:
-        return unit(x, m)
+Components = Sequence[Component]
 
 
 def cross(a: Components, b: Components) -> list[Component]:
@@ -125,6 +67,16 @@ def rotation_log(q: Components, m: Mathematics) -> list[Component]:
     return [k * q[1], k * q[2], k * q[3]]
 
 
+def matrix(q: Components) -> list[Component]:
+    """The rotation matrix of a unit quaternion, row by row."""
+    w, x, y, z = q
+    return [
+        1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y),
+        2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x),
+        2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y),
+    ]  # fmt: skip
+
+
 def cos_sinc(t2: Component, m: Mathematics) -> tuple[Component, Component]:
     """``cos t`` and ``sin t / t`` as smooth functions of ``t^2``."""
     near = t2 < 0.0625
@@ -147,3 +99,32 @@ def series(x: Component, terms: Sequence[float]) -> Component:
     for term in reversed(terms[:-1]):
         total = total * x + term
     return total
+
+
+def exp_gap(t2: Component, m: Mathematics) -> Component:
+    """``(t - sin t) / t^3`` as a smooth function of ``t^2``."""
+    near = t2 < 1.0
+    t = m.sqrt(m.where(near, 1.0, t2))
+    terms = tuple((-1.0) ** k / math.factorial(2 * k + 3) for k in range(8))
+    return m.where(near, series(t2, terms), (t - m.sin(t)) / (t * t * t))
+
+
+_COT = (1 / 3, 1 / 45, 2 / 945, 1 / 4725, 2 / 93555, 1382 / 638512875, 4 / 18243225, 3617 / 162820783125)
+"""``(1 - h cot h) / h^2`` in powers of h^2."""
+
+
+def log_gap(t2: Component, m: Mathematics) -> Component:
+    """``(1 - t/2 cot(t/2)) / t^2`` as a smooth function of ``t^2``."""
+    near = t2 < 0.25
+    h = 0.5 * m.sqrt(m.where(near, 1.0, t2))
+    far = (1.0 - h * m.cos(h) / m.sin(h)) / (4.0 * h * h)
+    return m.where(near, 0.25 * series(0.25 * t2, _COT), far)
+
+
+def log_gap_slope(t2: Component, m: Mathematics) -> Component:
+    """Derivative of `log_gap` by ``t^2``."""
+    near = t2 < 0.25
+    h = 0.5 * m.sqrt(m.where(near, 1.0, t2))
+    s = m.sin(h)
+    far = (h * h / (s * s) + h * m.cos(h) / s - 2.0) / (32.0 * h * h * h * h)
+    return m.where(near, series(0.25 * t2, tuple(k * c / 16.0 for k, c in enumerate(_COT))[1:]), far)

@@ -8,13 +8,11 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import alike
-from .belief import Array
+from .arrays import Array, alike
+from .covariances import log_normal, scattered
 from .declared import Declared, answered, asked, called, covariance, names_of
-from .errors import ModelError, SpaceError
-from .gaussian import log_normal
+from .errors import ModelError
 from .linearize import jacobian
-from .scatter import scattered
 from .space import Space
 from .streams import Rng, generator
 
@@ -44,6 +42,9 @@ class Sensor(Declared, ABC):
     reading: Space
     context: Space | None = None
     """What a context holds; empty for sensors that take none, None where it may be any object."""
+
+    live: bool = False
+    """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'reading')} from {names_of(self, 'state')})"
@@ -120,7 +121,7 @@ class SelectedSensor(Sensor):
         self.state = mountable(space, self.name)
         self.reading = inner.reading
         self.context = inner.context
-        self._index = np.array([find(name, space, self.name) for name in inner.state.names], dtype=np.intp)
+        self._index = np.array([space.find(name, self.name) for name in inner.state.names], dtype=np.intp)
         self._constant = self._selection()
 
     def __repr__(self) -> str:
@@ -129,7 +130,12 @@ class SelectedSensor(Sensor):
     def _selection(self) -> Array | None:
         """D, when it is the same everywhere: every picked component lies in a flat part."""
         D = np.zeros((self.inner.state.dim, self.state.dim))
-        spot = {i: j.start for part, s, j in self.state.layout if part.flat for i in range(s.start, s.stop)}
+        spot = {
+            i: j.start
+            for part, s, j in self.state.layout
+            if part.linear or part.periodic
+            for i in range(s.start, s.stop)
+        }
         if not self.inner.state.flat or any(int(i) not in spot for i in self._index):
             return None
         for row, i in enumerate(self._index):
@@ -184,28 +190,6 @@ def mountable(space: Any, owner: str) -> Space:
     if not isinstance(space, Space):
         raise ModelError(f"{owner} is mounted on the space of a state, not on {space!r}")
     return space
-
-
-def find(name: str, space: Space, reader: str = "") -> int:
-    """Index of the stored component called `name`, or of the only one called ``something.name``.
-
-    Errors name the `reader`, where there is one.
-
-    Example:
-        >>> find("yaw", Space("pose: SE2", "speed"))
-        2
-    """
-    if name in space.names:
-        return space.index(name)
-    hits = [i for i, candidate in enumerate(space.names) if candidate.endswith(f".{name}")]
-    if len(hits) == 1:
-        return hits[0]
-    if not hits:
-        why = f", which {reader} reads" if reader else ""
-        raise SpaceError(f"the state has no component {name!r}{why}; it has {', '.join(space.names)}")
-    several = ", ".join(space.names[i] for i in hits)
-    why = f", which {reader} reads," if reader else ""
-    raise SpaceError(f"{name!r}{why} could be any of {several}; name the component in full")
 
 
 def measured(reading: Space, z: Any) -> NDArray[np.bool_]:

@@ -1,91 +1,168 @@
-"""Settings, checked: a number, a positive one, a whole one, a model that was made."""
+"""Settings: frozen dataclasses whose fields are checked by their declared types.
+
+A type is a rule: a value is brought to its type, or refused in one sentence that names the setting, the value and what
+was expected. Only relations between fields are left for a `__post_init__`, which raises `SettingError` too.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
-import operator
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from functools import cache
+from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 
-import numpy as np
-
-from .errors import ModelError, ShapeError
+from ._rules import Interval as Interval
+from ._rules import Numbers as Numbers
+from ._rules import Rule, article, brought, rule_of
+from .errors import SettingError
 
 Kind = TypeVar("Kind")
 
+Finite = Annotated[float, Interval()]
+Positive = Annotated[float, Interval(0.0)]
+NonNegative = Annotated[float, Interval(0.0, ends="[)")]
+Fraction = Annotated[float, Interval(0.0, 1.0, "[]")]
+Count = Annotated[int, Interval(1, ends="[)")]
+Natural = Annotated[int, Interval(0, ends="[)")]
 
-def number(value: Any, name: str) -> float:
-    """`value` as a float, when it is one number; what range it must lie in is for the caller to say.
+
+@overload
+def settings(cls: type[Kind], /) -> type[Kind]: ...
+@overload
+def settings(
+    *, eq: bool = True, repr: bool = True, kw_only: bool = False, slots: bool = False
+) -> Callable[[type[Kind]], type[Kind]]: ...
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
+    """A frozen dataclass whose fields are checked by their types when one is made.
+
+    | declared as | takes | kept as |
+    |---|---|---|
+    | ``float`` | one number, infinity too, but not NaN | float |
+    | `Finite`, `Positive`, `NonNegative`, `Fraction` | a finite number; above 0; 0 or more; from 0 to 1 | float |
+    | ``int``, `Count`, `Natural` | a whole number; 1 or more; 0 or more; True and False are none | int |
+    | ``Annotated[float, Interval(0, 1, "(]")]`` | a number in that interval; ``int`` alike | float, int |
+    | ``bool``, ``str`` | themselves | |
+    | ``Literal["hold", "brake"]`` | one of these | |
+    | ``tuple[Positive, ...]``, ``tuple[int, int]`` | a sequence or array of such values | tuple |
+    | ``Annotated[Array, Numbers(None, 3)]`` | finite numbers of that shape | read-only copy |
+    | a class, such as `Dynamics` | its instances | |
+    | ``X | None`` | None or X | |
+
+    Other types, such as ``Any``, callables and protocols that cannot be asked at run time, are not checked, nor are
+    names that are imported under ``TYPE_CHECKING``. Subclasses inherit the checks if they are settings themselves. A
+    `__post_init__` runs after the checks.
 
     Raises:
-        ShapeError: for anything else.
+        SettingError: when a value does not fit its type; the names of class and field, and the value, are in it.
 
     Example:
-        >>> number([1.0, 2.0], "speed")
+        >>> @settings
+        ... class Filter:
+        ...     samples: Count = 100
+        ...     gate: Annotated[float, Interval(0, 1)] | None = None
+        >>> Filter(samples=2.5)
         Traceback (most recent call last):
-        pilotage.core.errors.ShapeError: speed is [1.0, 2.0]; expected one number
+        pilotage.core.errors.SettingError: samples of Filter is 2.5; expected a whole number, 1 or more
     """
+
+    def made(cls: type[Any]) -> type[Any]:
+        inherited = getattr(cls, "__post_init__", None)
+        if "__post_init__" in cls.__dict__ or not hasattr(inherited, "checked"):
+            setattr(cls, "__post_init__", _checking(inherited))  # noqa: B010
+        return dataclass(frozen=True, **options)(cls)
+
+    return made if cls is None else made(cls)
+
+
+def _checking(relations: Any) -> Any:
+    """A `__post_init__` that brings all fields to their types and then runs `relations`, if there are any."""
+
+    def __post_init__(self: Any) -> None:
+        kind: Any = self.__class__
+        for name, rule in _rules(kind):
+            value = self.__dict__[name]
+            kept = brought(rule, value, f"{name} of {kind.__name__}")
+            if kept is not value:
+                object.__setattr__(self, name, kept)
+        if relations is not None:
+            relations(self)
+
+    __post_init__.checked = True  # type: ignore[attr-defined]  # subclasses need no second one
+    return __post_init__
+
+
+@cache
+def _rules(kind: type[Any]) -> tuple[tuple[str, Rule], ...]:
+    found = ((f.name, rule_of(_type_of(kind, f.name))) for f in fields(kind) if f.init)
+    return tuple((name, rule) for name, rule in found if rule is not None)
+
+
+def _type_of(kind: type[Any], name: str) -> Any:
+    """The declared type of a field; Any where its name is known to type checkers only."""
+    owner = next(c for c in kind.__mro__ if name in inspect.get_annotations(c))
+    declared = inspect.get_annotations(owner)[name]
+    if not isinstance(declared, str):
+        return declared
     try:
-        found = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        found = np.empty(0)
-    if found.shape != ():
-        raise ShapeError(f"{name} is {value!r}; expected one number")
-    return float(found)
+        return eval(declared, sys.modules[owner.__module__].__dict__, dict(vars(owner)))
+    except NameError:
+        return Any
+
+
+def setting(value: Any, kind: Any, name: str) -> Any:
+    """`value` brought to the type `kind`, for a setting that is an argument; `settings` lists the types.
+
+    Raises:
+        SettingError: when it does not fit.
+
+    Example:
+        >>> setting(-0.5, Positive, "speed")
+        Traceback (most recent call last):
+        pilotage.core.errors.SettingError: speed is -0.5; expected a positive number
+    """
+    rule = rule_of(kind)
+    return value if rule is None else brought(rule, value, name)
+
+
+def number(value: Any, name: str) -> float:
+    """`value` as a float, when it is one number, infinite perhaps, but not NaN; else a `SettingError`."""
+    return setting(value, float, name)
 
 
 def positive(value: Any, name: str, *, zero: bool = False) -> float:
-    """`value` as a float, when it is one finite number above zero, or not below it where `zero` is allowed.
-
-    Raises:
-        ShapeError: for anything else.
-
-    Example:
-        >>> positive(-0.5, "speed")
-        Traceback (most recent call last):
-        pilotage.core.errors.ShapeError: speed is -0.5; expected a positive number
-    """
-    found = number(value, name)
-    if 0.0 < found < math.inf or (zero and found == 0.0):
-        return found
-    raise ShapeError(f"{name} is {value!r}; expected a {'finite number, 0 or more' if zero else 'positive number'}")
+    """`value` as a float, when it is finite and above zero, or zero where that is allowed; else a `SettingError`."""
+    return setting(value, NonNegative if zero else Positive, name)
 
 
 def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
-    """`value` as an int, when it is a whole number from `least` to `most`; True and False are none.
-
-    Raises:
-        ShapeError: for anything else.
+    """`value` as an int, when it is a whole number from `least` to `most`; else a `SettingError`.
 
     Example:
-        >>> whole(2.5, "samples")
+        >>> whole(2.5, "samples", most=9)
         Traceback (most recent call last):
-        pilotage.core.errors.ShapeError: samples is 2.5; expected a whole number, 1 or more
+        pilotage.core.errors.SettingError: samples is 2.5; expected a whole number in [1, 9]
     """
-    try:
-        found = least - 1 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        found = least - 1
-    if not least <= found <= most:
-        limits = f", {least} or more" if most == math.inf else f" from {least} to {most}"
-        raise ShapeError(f"{name} is {value!r}; expected a whole number{limits}")
-    return found
+    return setting(value, Annotated[int, Interval(least, most, "[)" if most == math.inf else "[]")], name)
 
 
 def instance(value: Any, kind: type[Kind], who: str) -> Kind:
-    """`value`, when it is of the kind that `who` needs; a class or a family in its place was most often not called.
+    """`value`, when it is of the class that `who` needs; a class in the place of a model was most often not called.
 
     Raises:
-        ModelError: for anything else.
+        SettingError: for anything else.
 
     Example:
         >>> from pilotage.core import Dynamics
         >>> from pilotage.models import bicycle
         >>> instance(bicycle, Dynamics, "EKF")
         Traceback (most recent call last):
-        pilotage.core.errors.ModelError: EKF needs Dynamics, not <dynamics bicycle(wheelbase)> of type ...
+        pilotage.core.errors.SettingError: EKF needs Dynamics, not <dynamics bicycle(wheelbase)> of type ...
     """
     if isinstance(value, kind):
         return value
     hint = "; is () missing?" if callable(value) else ""
-    needed = kind.__name__ if kind.__name__.endswith("s") else f"a {kind.__name__}"
-    raise ModelError(f"{who} needs {needed}, not {value!r} of type {type(value).__name__}{hint}")
+    raise SettingError(f"{who} needs {article(kind.__name__)}, not {value!r} of type {type(value).__name__}{hint}")

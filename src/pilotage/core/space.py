@@ -6,38 +6,38 @@ tangent components), and how to add and subtract without ever tearing an angle.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import alike, frozen, stack, unstack
+from ._product import Product
+from ._runs import Curved, Straight, assembled, runs_of
+from .arrays import Array, alike, numbers, stack, unstack
 from .errors import ShapeError, SpaceError
-from .grammar import parse, spell
-from .mathematics import Component, Mathematics, math_for, numpy_math, torch_if_tensor
+from .mathematics import Component, Mathematics, math_for, torch_if_tensor
 from .means import weighted_mean
-from .parts import Angle, Part, Real
-from .poses import SE2
-from .states import checked, drawn
-from .streams import Rng
+from .parts import Part
+from .settings import whole
+from .streams import Rng, generator
 
-Array = NDArray[np.float64]
+Column = Callable[[Part, slice, slice, list[float], Mathematics], Sequence[Any]]
 
 
-class Space:
+class Space(Product):
     """A product of named parts, on which states are added, subtracted, averaged and drawn.
 
     Args:
         *parts: strings or `Part` objects. ``"x y [m]"`` declares reals that share unit and bounds,
-            ``"speed [m/s] in [-2, 10]"`` bounds them, and ``"yaw: angle"`` names one of the kinds angle, quaternion,
-            SE2 and SE3. A quaternion q is stored q.w q.x q.y q.z; a pose p in SE2 p.x p.y p.yaw, in SE3
-            p.x p.y p.z p.qw p.qx p.qy p.qz.
+            ``"speed [m/s] in [-2, 10]"`` bounds them, and ``"yaw: angle"`` gives one name a kind: angle, quaternion,
+            SE2, SE3, S2 (a direction), or a block of numbers, ``"camera: uint8[3, 64, 64]"``. A quaternion q is stored
+            q.w q.x q.y q.z; a pose p in SE2 p.x p.y p.yaw, in SE3 p.x p.y p.z p.qw p.qx p.qy p.qz; a block row by row.
 
     All methods take numpy arrays or torch tensors with the vector on the last axis and return the same kind; leading
-    axes broadcast. Spaces are frozen, compare by their parts, and hash.
+    axes broadcast. Spaces are frozen, compare by their parts, and hash. Methods called ``components_...`` do the same
+    on sequences of scalar components, with the mathematics `m` of these; the tracer runs them.
 
     Raises:
         SpaceError: on a malformed string or a name used twice.
@@ -48,198 +48,18 @@ class Space:
         array([0.   , 0.   , 0.083, 1.   ])
     """
 
-    parts: tuple[Part, ...]
-
-    def __init__(self, *parts: str | Part) -> None:
-        self.parts = tuple(p for given in parts for p in parse(given))
-        counts: dict[str, int] = {}
-        for name in (*self.names, *(p.name for p in self.parts if p.size > 1)):
-            counts[name] = counts.get(name, 0) + 1
-        twice = [name for name, count in counts.items() if count > 1]
-        if twice:
-            raise SpaceError(f"the name {twice[0]!r} is used twice; names in a space must differ")
-
-    # -- what the space is made of
-
-    @cached_property
-    def size(self) -> int:
-        """Number of stored components."""
-        return sum(p.size for p in self.parts)
-
-    @cached_property
-    def dim(self) -> int:
-        """Number of tangent components."""
-        return sum(p.dim for p in self.parts)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """Names of the stored components."""
-        return tuple(n for p in self.parts for n in p.names)
-
-    @cached_property
-    def tangent_names(self) -> tuple[str, ...]:
-        """Names of the tangent components."""
-        return tuple(n for p in self.parts for n in p.tangent_names)
-
-    @cached_property
-    def units(self) -> tuple[str, ...]:
-        """Units of the stored components."""
-        return tuple(u for p in self.parts for u in p.units)
-
-    @cached_property
-    def tangent_units(self) -> tuple[str, ...]:
-        """Units of the tangent components."""
-        return tuple(u for p in self.parts for u in p.tangent_units)
-
-    @cached_property
-    def low(self) -> Array:
-        """Lower bounds of the stored components, -inf where free."""
-        return frozen([b for p in self.parts for b in p.low])
-
-    @cached_property
-    def high(self) -> Array:
-        """Upper bounds of the stored components, inf where free."""
-        return frozen([b for p in self.parts for b in p.high])
-
-    @cached_property
-    def flat(self) -> bool:
-        """True when all parts are reals or angles: storage and tangent have the same layout."""
-        return all(p.flat for p in self.parts)
-
-    @cached_property
-    def linear(self) -> bool:
-        """True when all parts are reals: ``plus`` is addition."""
-        return all(isinstance(p, Real) for p in self.parts)
-
-    @cached_property
-    def angles(self) -> NDArray[np.intp]:
-        """Storage indices of the parts that are angles."""
-        return np.array([s.start for p, s, _ in self.layout if isinstance(p, Angle)], dtype=np.intp)
-
-    @cached_property
-    def quaternions(self) -> tuple[slice, ...]:
-        """Where quaternions are stored: in the last four places of every part that has one."""
-        return tuple(slice(s.stop - 4, s.stop) for p, s, _ in self.layout if not p.flat and not isinstance(p, SE2))
-
     @cached_property
     def tangent(self) -> Space:
-        """The tangent vectors as a space of reals."""
-        return Space(*(Real(n, u) for n, u in zip(self.tangent_names, self.tangent_units, strict=True)))
+        """The tangent vectors as a space on which plus is addition."""
+        return Space(*(t for p in self.parts for t in p.tangent()))
 
     @cached_property
-    def layout(self) -> tuple[tuple[Part, slice, slice], ...]:
-        """Each part with the slices it takes of storage and tangent."""
-        rows: list[tuple[Part, slice, slice]] = []
-        i = j = 0
-        for p in self.parts:
-            rows.append((p, slice(i, i + p.size), slice(j, j + p.dim)))
-            i, j = i + p.size, j + p.dim
-        return tuple(rows)
+    def curved(self) -> tuple[Space, NDArray[np.intp]]:
+        """The space of the parts on which plus is not addition, and where they are stored."""
+        names = [p.name for p in self.parts if not p.linear]
+        return self.select(names), self.indices(names)[0]
 
-    def index(self, name: str) -> int:
-        """Where the stored component `name` lies on the last axis.
-
-        Example:
-            >>> Space("x y [m]", "pose: SE2").index("pose.yaw")
-            4
-        """
-        try:
-            return self.names.index(name)
-        except ValueError:
-            raise SpaceError(f"there is no component {name!r}; this space has {', '.join(self.names)}") from None
-
-    def tangent_index(self, name: str) -> int:
-        """Where the tangent component `name` lies on the last axis of a tangent vector."""
-        try:
-            return self.tangent_names.index(name)
-        except ValueError:
-            raise SpaceError(
-                f"there is no tangent component {name!r}; this space has {', '.join(self.tangent_names)}"
-            ) from None
-
-    # -- new spaces from this one
-
-    def select(self, names: str | Iterable[str]) -> Space:
-        """The space of some parts, in the order given. A rotation or pose is selected whole, by its part's name.
-
-        Example:
-            >>> Space("x y [m]", "yaw: angle").select("yaw x")
-            Space('yaw: angle', 'x [m]')
-        """
-        return Space(*(self.parts[i] for i in self._find(names)))
-
-    def indices(self, names: str | Iterable[str]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Storage and tangent indices of the parts `names`, in the order given; see `select`."""
-        rows = [self.layout[i] for i in self._find(names)]
-        storage = [i for _, s, _ in rows for i in range(s.start, s.stop)]
-        tangent = [j for _, _, t in rows for j in range(t.start, t.stop)]
-        return np.array(storage, dtype=np.intp), np.array(tangent, dtype=np.intp)
-
-    def _find(self, names: str | Iterable[str]) -> list[int]:
-        wanted = names.split() if isinstance(names, str) else list(names)
-        known = {p.name: i for i, p in enumerate(self.parts)}
-        for name in wanted:
-            if name in known:
-                continue
-            if name in self.names:
-                part = next(p for p in self.parts if name in p.names)
-                raise SpaceError(f"{name} is one component of {part}; select {part.name} as a whole")
-            raise SpaceError(f"there is no part {name!r}; this space has {', '.join(known)}")
-        return [known[name] for name in wanted]
-
-    def bounded(self, limits: Mapping[str, tuple[float, float]] | None = None, /, **more: tuple[float, float]) -> Space:
-        """This space with new bounds on some components: ``space.bounded(speed=(0, 3))``.
-
-        Names with dots go in a mapping: ``space.bounded({"pose.x": (0, 10)})``.
-        """
-        parts = {p.name: p for p in self.parts}
-        for name, pair in {**(limits or {}), **more}.items():
-            self.index(name)
-            try:
-                low, high = (float(bound) for bound in pair)
-            except (TypeError, ValueError):
-                raise SpaceError(f"the bounds of {name} are two numbers (low, high), not {pair!r}") from None
-            part = next(p for p in parts.values() if name in p.names)
-            parts[part.name] = part.bounded(name, low, high)
-        return Space(*parts.values())
-
-    def join(self, *others: Space) -> Space:
-        """The product of this space and others, in that order; the same as ``self * other``."""
-        for other in others:
-            if not isinstance(other, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise SpaceError(f"spaces are joined with spaces, not with {other!r}; Space('y [m]') makes one")
-        return Space(*self.parts, *(p for other in others for p in other.parts))
-
-    def __mul__(self, other: Space) -> Space:
-        return self.join(other)
-
-    def prefixed(self, prefix: str) -> Space:
-        """The same space with every part named ``prefix.name``, so that it can be joined to another of its kind."""
-        return Space(*(replace(p, name=f"{prefix}.{p.name}") for p in self.parts))
-
-    # -- on sequences of scalar components
-
-    def components_plus(self, xs: Sequence[Component], ds: Sequence[Component], m: Mathematics) -> list[Component]:
-        """`plus` on sequences of scalar components; what the tracer runs."""
-        return [c for p, s, t in self.layout for c in p.plus(xs[s], ds[t], m)]
-
-    def components_minus(self, ys: Sequence[Component], xs: Sequence[Component], m: Mathematics) -> list[Component]:
-        """`minus` on sequences of scalar components; what the tracer runs."""
-        return [c for p, s, _ in self.layout for c in p.minus(ys[s], xs[s], m)]
-
-    def components_bracket(self, a: Sequence[Component], b: Sequence[Component], m: Mathematics) -> list[Component]:
-        """Lie bracket ``[a, b]`` of two tangent vectors, for perturbations on the right."""
-        return [c for p, _, t in self.layout for c in p.bracket(a[t], b[t], m)]
-
-    def components_normalize(self, xs: Sequence[Component], m: Mathematics) -> list[Component]:
-        """`normalize` on a sequence of scalar components."""
-        return [c for p, s, _ in self.layout for c in p.normalize(xs[s], m)]
-
-    def rate(self, d: Sequence[Component], v: Sequence[Component], m: Mathematics) -> list[Component]:
-        """Rate of the coordinates d of ``x (+) d`` when the point moves with body velocity v; see `Part.rate`."""
-        return [c for p, _, t in self.layout for c in p.rate(d[t], v[t], m)]
-
-    # -- on arrays
+    # -- moving and comparing
 
     def plus(self, x: Any, d: Any) -> Any:
         """``x (+) d``: states ``(..., size)`` moved along tangent vectors ``(..., dim)``.
@@ -249,10 +69,7 @@ class Space:
             array([-2.783])
         """
         x, d = self._arrays((x, self.size, "state"), (d, self.dim, "tangent vector"))
-        if self.flat:
-            return self._wrapped(x + d)
-        m = math_for(x, d)
-        return stack(self.components_plus(unstack(x), unstack(d), m), x, d)
+        return assembled([run.plus(x[..., run.x], d[..., run.d]) for run in self._runs])
 
     def minus(self, y: Any, x: Any) -> Any:
         """``y (-) x``: the tangent vectors ``(..., dim)`` at `x` that lead to `y`, by the short way.
@@ -260,21 +77,29 @@ class Space:
         ``plus(x, minus(y, x)) == y``; a quaternion and its negative count as equal.
         """
         y, x = self._arrays((y, self.size, "state"), (x, self.size, "state"))
-        if self.flat:
-            return self._wrapped(y - x)
-        m = math_for(y, x)
-        return stack(self.components_minus(unstack(y), unstack(x), m), y, x)
+        return assembled([run.minus(y[..., run.x], x[..., run.x]) for run in self._runs])
 
     def normalize(self, x: Any) -> Any:
-        """`x` with angles wrapped to (-pi, pi] and quaternions of length 1."""
+        """`x` with angles wrapped to (-pi, pi], quaternions and directions of length 1."""
         (x,) = self._arrays((x, self.size, "state"))
-        if self.flat:
-            return self._wrapped(x + 0.0)  # a fresh array, for reals too
-        return stack(self.components_normalize(unstack(x), math_for(x)), x)
+        return assembled([run.normalize(x[..., run.x]) for run in self._runs])
 
-    def distance(self, x: Any, y: Any) -> Any:
-        """Euclidean norm of ``y (-) x``, shape ``(...)``; metres and radians are weighed alike."""
+    def distance(self, x: Any, y: Any, weights: Any = None) -> Any:
+        """``|W (y (-) x)|``, shape ``(...)``.
+
+        Args:
+            x: states ``(..., size)``.
+            y: states ``(..., size)``.
+            weights: what a unit of each component counts: one for each tangent component, one for each part, or a
+                mapping from names of parts, in which parts that are left out count 1. None: metres and radians alike.
+
+        Example:
+            >>> float(Space("x y [m]", "yaw: angle").distance([0, 0, 0], [3, 0, 2], weights={"yaw": 2.0}))
+            5.0
+        """
         d = self.minus(y, x)
+        if weights is not None:
+            d = d * alike(self._weights(weights), d)[0]
         torch = torch_if_tensor(d)
         return np.sqrt(np.einsum("...i,...i", d, d)) if torch is None else torch.linalg.vector_norm(d, dim=-1)
 
@@ -302,18 +127,93 @@ class Space:
             array([3.142])
         """
         (xs,) = self._arrays((xs, self.size, "state"))
-        return weighted_mean(self, xs, weights, axis)
+        return weighted_mean(self, *self.curved, xs, weights, axis)
 
-    @cached_property
-    def curved(self) -> tuple[Space, NDArray[np.intp]]:
-        """The space of the parts that are not reals, and where they are stored."""
-        rows = [(p, s) for p, s, _ in self.layout if not isinstance(p, Real)]
-        where = np.array([i for _, s in rows for i in range(s.start, s.stop)], dtype=np.intp)
-        return Space(*(p for p, _ in rows)), where
+    def transport(self, y: Any, x: Any) -> Array:
+        """The matrices ``(..., dim, dim)`` that carry tangent vectors at `y` to the tangent at `x`.
+
+        ``d ((y (+) e) (-) x) / d e`` at e = 0, in closed form; the identity where plus is addition. A covariance P at y
+        is ``G P G'`` at x.
+        """
+        d: Array = self.minus(y, x)
+        base: Array = np.broadcast_to(np.asarray(x, dtype=self.floats), (*d.shape[:-1], self.size))
+
+        def column(part: Part, s: slice, t: slice, unit: list[float], m: Mathematics) -> Sequence[Any]:
+            return part.transport(unstack(base[..., s]), unstack(d[..., t]), unit, m)
+
+        return self._matrix(d, column)
+
+    # -- groups
 
     def identity(self) -> Array:
-        """The neutral element ``(size,)``: zeros, and unit quaternions that turn nothing."""
-        return np.array([c for p in self.parts for c in p.identity()])
+        """The neutral element ``(size,)``: zeros, and rotations that turn nothing."""
+        return np.concatenate([np.zeros(0), *(np.asarray(p.identity()) for p in self.parts)]).astype(self.dtype)
+
+    def compose(self, x: Any, y: Any) -> Any:
+        """The products ``x y`` of states ``(..., size)``, part by part: y, as seen from the frame of x.
+
+        Raises:
+            SpaceError: when a part is no group.
+
+        Example:
+            >>> Space("pose: SE2").compose([1, 0, np.pi / 2], [2, 0, 0]).round(3)
+            array([1.   , 2.   , 1.571])
+        """
+        x, y = self._arrays((x, self.size, "state"), (y, self.size, "state"))
+        return stack(self.components_compose(unstack(x), unstack(y), math_for(x, y)), x, y)
+
+    def inverse(self, x: Any) -> Any:
+        """The states with ``compose(x, inverse(x)) == identity()``.
+
+        Raises:
+            SpaceError: when a part is no group.
+        """
+        (x,) = self._arrays((x, self.size, "state"))
+        return stack(self.components_inverse(unstack(x), math_for(x)), x)
+
+    def act(self, x: Any, points: Any, name: str | None = None) -> Any:
+        """Points ``(..., k)`` given in the frames of states ``(..., size)``, in the frame that these are given in.
+
+        Args:
+            x: states with a pose, a quaternion or an angle.
+            points: k = 2 in the plane, 3 in space.
+            name: the part that moves them, where there are several.
+
+        Raises:
+            SpaceError: when no part moves points, or which one is left open.
+
+        Example:
+            >>> Space("pose: SE2", "speed").act([1, 0, np.pi / 2, 9.0], [2, 0]).round(3)
+            array([1., 2.])
+        """
+        part, s, _ = self._mover(name)
+        x, points = self._arrays((x, self.size, "state"), (points, part.acts_on, "point"))
+        own = x[..., s]
+        return stack(part.act(unstack(own), unstack(points), math_for(x, points)), own, points)
+
+    def adjoint(self, x: Any) -> Array:
+        """The matrices ``Ad`` ``(..., dim, dim)`` with ``x Exp(d) = Exp(Ad d) x``.
+
+        Raises:
+            SpaceError: when a part is no group.
+        """
+        (x,) = self._arrays((x, self.size, "state"))
+
+        def column(part: Part, s: slice, t: slice, unit: list[float], m: Mathematics) -> Sequence[Any]:
+            return part.adjoint(unstack(x[..., s]), unit, m)
+
+        return self._matrix(x, column)
+
+    def _mover(self, name: str | None) -> tuple[Part, slice, slice]:
+        rows = [row for row in self.layout if (row[0].acts_on if name is None else row[0].name == name)]
+        if len(rows) == 1 and rows[0][0].acts_on:
+            return rows[0]
+        several = ", ".join(p.name for p, _, _ in self.layout if p.acts_on)
+        raise SpaceError(
+            f"{name or 'act'} does not say what moves the points; parts of {self} that do are: {several or 'none'}"
+        )
+
+    # -- random states, bounds, checks
 
     def sample(self, n: int | tuple[int, ...] | None = None, *, rng: Rng = None) -> Array:
         """Random states: uniform between finite bounds and over rotations, standard normal where free.
@@ -322,12 +222,20 @@ class Space:
             n: None for one state ``(size,)``, or a count or shape of batch axes in front.
             rng: seed or generator. A half-open bound is kept by mirroring the normal at it.
         """
-        return drawn(self, n, rng)
+        draw = generator(rng)
+        batch = () if n is None else n if isinstance(n, (tuple, list)) else (n,)
+        shape = (*(whole(count, "n", 0) for count in batch), self.size)
+        uniform, normal = draw.random(shape), draw.standard_normal(shape)
+        pieces = [p.sample(uniform[..., s], normal[..., s]) for p, s, _ in self.layout]
+        return cast(Array, self.normalize(np.concatenate([uniform[..., :0], *pieces], axis=-1)).astype(self.dtype))
 
     def clip(self, x: Any) -> Any:
-        """`x` normalised and moved inside the bounds."""
+        """`x` normalised and moved inside the bounds, numpy arrays in the type of the space."""
         x = self.normalize(x)
-        return math_for(x).clip(x, *alike(self.low, self.high, x)[:2])
+        x = math_for(x).clip(x, *alike(self.low, self.high, x)[:2])
+        if torch_if_tensor(x) is not None:
+            return x
+        return (np.rint(x) if self.dtype.kind in "iu" else x).astype(self.dtype, copy=False)
 
     def contains(self, x: Any) -> Any:
         """Whether each state ``(..., size)`` lies inside the bounds, shape ``(...)`` of bool; one of NaN does not."""
@@ -336,23 +244,126 @@ class Space:
         return ((x >= low) & (x <= high)).all(-1)
 
     def check(self, x: Any, name: str = "state", *, finite: bool = True) -> Array:
-        """`x` as float64 array ``(..., size)``, or a sentence that says what is wrong with it.
+        """`x` as an array ``(..., size)`` of the `dtype` of the space, or a sentence that says what is wrong with it.
+
+        Arrays of the `shape` of the space, such as images, are laid out flat.
+
+        Args:
+            x: what a user gave.
+            name: what the sentence calls it.
+            finite: False where numbers may be missing, as in readings: NaN passes, and masked numbers become NaN.
 
         Raises:
-            ShapeError: when `x` is not numeric, its last axis has the wrong length, a quaternion is not of length 1
-                to 1e-3, or (unless `finite` is False) something is NaN or infinite.
+            ShapeError: when `x` is not numeric, its last axis has the wrong length, it is masked or has a unit, a
+                quaternion is not of length 1 to 1e-3, or (unless `finite` is False) something is NaN or infinite.
 
         Example:
             >>> Space("x y [m]").check([1, 2])
             array([1., 2.])
         """
-        return checked(self, x, name, finite)
+        array = numbers(x, name, self.dtype if self.dtype.kind == "f" else _type_of(x, self.dtype), missing=not finite)
+        axes = len(self.shape)
+        if axes > 1 and array.shape[-axes:] == self.shape:
+            array = array.reshape(*array.shape[:-axes], self.size)
+        if array.ndim == 0 or array.shape[-1] != self.size:
+            raise ShapeError(f"{name} has shape {array.shape}; expected (..., {self.size}) holding {self.listing}")
+        if finite and not np.isfinite(array).all():
+            bad: NDArray[np.bool_] = np.asarray(~np.isfinite(array).reshape(-1, self.size).all(axis=0))
+            where = ", ".join(n for p, s, _ in self.layout for n in p.spots(bad[s]))
+            raise ShapeError(f"{name} is NaN or infinite in {where}; give finite numbers")
+        for part, s, _ in self._strict:
+            wrong = part.misfit(array[..., s], name)
+            if wrong:
+                raise ShapeError(wrong)
+        return array.astype(self.dtype, copy=False)
 
-    # -- array plumbing
+    # -- what networks see
+
+    def features(self, x: Any) -> Any:
+        """States ``(..., size)`` as features ``(..., width)`` without seams: an angle as cosine and sine, a rotation as
+        its matrix. A network fed with these is continuous where an angle wraps, and gives q and -q the same answer.
+
+        Example:
+            >>> Space("x [m]", "yaw: angle").features([2.0, 0.0])
+            array([2., 1., 0.])
+        """
+        (x,) = self._arrays((x, self.size, "state"))
+        m = math_for(x)
+        pieces = [
+            x[..., s] if p.linear else stack(p.features(unstack(x[..., s]), m), x[..., s]) for p, s, _ in self.layout
+        ]
+        return assembled(pieces) if pieces else x
+
+    @cached_property
+    def width(self) -> int:
+        """How many features a state has."""
+        return sum(p.width for p in self.parts)
+
+    # -- on sequences of scalar components
+
+    def components_plus(self, xs: Sequence[Component], ds: Sequence[Component], m: Mathematics) -> list[Component]:
+        """`plus`."""
+        return [c for p, s, t in self.layout for c in p.plus(xs[s], ds[t], m)]
+
+    def components_minus(self, ys: Sequence[Component], xs: Sequence[Component], m: Mathematics) -> list[Component]:
+        """`minus`."""
+        return [c for p, s, _ in self.layout for c in p.minus(ys[s], xs[s], m)]
+
+    def components_normalize(self, xs: Sequence[Component], m: Mathematics) -> list[Component]:
+        """`normalize`."""
+        return [c for p, s, _ in self.layout for c in p.normalize(xs[s], m)]
+
+    def components_distance(
+        self, xs: Sequence[Component], ys: Sequence[Component], m: Mathematics, weights: Any = None
+    ) -> Component:
+        """`distance`; its derivative at distance 0 is 0."""
+        ds = self.components_minus(ys, xs, m)
+        ws = [1.0] * self.dim if weights is None else self._weights(weights).tolist()
+        total = sum((w * w) * (d * d) for w, d in zip(ws, ds, strict=True))
+        apart = total > 0.0
+        return m.where(apart, m.sqrt(m.where(apart, total, 1.0)), 0.0)
+
+    def components_interpolate(
+        self, xs: Sequence[Component], ys: Sequence[Component], t: Component, m: Mathematics
+    ) -> list[Component]:
+        """`interpolate`."""
+        return self.components_plus(xs, [t * d for d in self.components_minus(ys, xs, m)], m)
+
+    def components_compose(self, xs: Sequence[Component], ys: Sequence[Component], m: Mathematics) -> list[Component]:
+        """`compose`."""
+        return [c for p, s, _ in self.layout for c in p.compose(xs[s], ys[s], m)]
+
+    def components_inverse(self, xs: Sequence[Component], m: Mathematics) -> list[Component]:
+        """`inverse`."""
+        return [c for p, s, _ in self.layout for c in p.inverse(xs[s], m)]
+
+    def components_act(
+        self, xs: Sequence[Component], point: Sequence[Component], m: Mathematics, name: str | None = None
+    ) -> list[Component]:
+        """`act`."""
+        part, s, _ = self._mover(name)
+        return list(part.act(xs[s], point, m))
+
+    def components_rate(
+        self, xs: Sequence[Component], ds: Sequence[Component], vs: Sequence[Component], m: Mathematics
+    ) -> list[Component]:
+        """Rate of the coordinates d of ``x (+) d`` when that point moves with tangent velocity v; see `Part.rate`."""
+        return [c for p, s, t in self.layout for c in p.rate(xs[s], ds[t], vs[t], m)]
+
+    # -- plumbing
+
+    @cached_property
+    def _runs(self) -> tuple[Straight | Curved, ...]:
+        return runs_of(self.layout)
+
+    @cached_property
+    def _strict(self) -> tuple[tuple[Part, slice, slice], ...]:
+        """Parts that not all numbers are states of."""
+        return tuple(row for row in self.layout if type(row[0]).misfit is not Part.misfit)
 
     def _arrays(self, *given: tuple[Any, int, str]) -> tuple[Any, ...]:
         """Arrays or tensors of one kind, with last axes of the right length."""
-        values = alike(*(value for value, _, _ in given))
+        values = alike(*(value for value, _, _ in given), dtype=self.floats)
         for value, (_, length, what) in zip(values, given, strict=True):
             if value.ndim == 0 or value.shape[-1] != length:
                 raise ShapeError(
@@ -360,32 +371,36 @@ class Space:
                 )
         return values
 
-    def _wrapped(self, x: Any) -> Any:
-        """A fresh array of a flat space, with its angles wrapped."""
-        if len(self.angles) == 0:
-            return x
-        torch = torch_if_tensor(x)
-        if torch is None:
-            x[..., self.angles] = numpy_math.wrap(x[..., self.angles])
-            return x
-        mask = torch.zeros(self.size, dtype=torch.bool, device=x.device)
-        mask[torch.as_tensor(self.angles, device=x.device)] = True
-        return torch.where(mask, math_for(x).wrap(x), x)
+    def _weights(self, weights: Any) -> Array:
+        """Weights of a distance for each tangent component ``(dim,)``."""
+        if isinstance(weights, Mapping):
+            given = cast("Mapping[str, float]", weights)
+            self._places(given)
+            weights = [given.get(p.name, 1.0) for p in self.parts]
+        w = numbers(weights, "weights")
+        if w.shape == (len(self.parts),) != (self.dim,):
+            w = np.repeat(w, [p.dim for p in self.parts])
+        if w.shape != (self.dim,) or not (w >= 0.0).all():
+            raise ShapeError(
+                f"the weights of a distance are {weights!r}; expected {self.dim} numbers, 0 or more, one for each of "
+                f"{', '.join(self.tangent_names)}, or {len(self.parts)}, one for each part"
+            )
+        return w
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Space) and self.parts == other.parts
+    def _matrix(self, like: Any, column: Column) -> Array:
+        """Matrices ``(..., dim, dim)``, block by block; `column` gives the image of a unit vector in a part."""
+        out = np.zeros((*like.shape[:-1], self.dim, self.dim), dtype=self.floats)
+        out[..., np.arange(self.dim), np.arange(self.dim)] = 1.0
+        for part, s, t in self.layout:
+            if part.linear or part.periodic:
+                continue
+            for j in range(part.dim):
+                unit = [float(i == j) for i in range(part.dim)]
+                for i, value in enumerate(column(part, s, t, unit, math_for(like))):
+                    out[..., t.start + i, t.start + j] = value
+        return out
 
-    def __hash__(self) -> int:
-        return self._hash
 
-    @cached_property
-    def _hash(self) -> int:
-        return hash(self.parts)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if "parts" in self.__dict__:
-            raise AttributeError(f"a Space is frozen; {name} cannot be set, build a new one")
-        super().__setattr__(name, value)
-
-    def __repr__(self) -> str:
-        return spell(self.parts)
+def _type_of(x: Any, kept: np.dtype[Any]) -> Any:
+    """The type to read numbers in that are kept as whole ones: theirs, if that is it, else floats to be checked."""
+    return kept if getattr(x, "dtype", None) == kept else np.float64

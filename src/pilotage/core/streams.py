@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import SettingError
 
 Rng: TypeAlias = int | np.random.Generator | None
 """What every `rng` argument takes: a seed, a generator that is continued, or None for a fresh seed."""
@@ -25,6 +25,9 @@ def generator(rng: Rng = None) -> np.random.Generator:
 def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
     """The generator for `rng`, and the seed that replays it (None when a running generator was handed in).
 
+    Raises:
+        SettingError: when `rng` is neither a seed nor a generator.
+
     Example:
         >>> gen, seed = seeded(None)
         >>> replay, _ = seeded(seed)
@@ -35,8 +38,6 @@ def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
         return rng, None
     if rng is None:
         rng = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"rng must be an int seed, a numpy Generator or None, not {type(rng).__name__}")
-    elif rng < 0:
-        raise ShapeError(f"rng is {rng}; a seed is a whole number, 0 or more")
+    elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"rng is {rng!r}; expected a seed, which is a whole number, 0 or more, a Generator or None")
     return np.random.default_rng(int(rng)), int(rng)

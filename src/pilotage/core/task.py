@@ -35,6 +35,8 @@ class Task(ABC):
     initial: Belief | None = None
     dt: float = 0.1
     horizon: int = 200
+    live: bool = False
+    """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 
     def on(self, state: Space, action: Space) -> Task:
         """This task for a robot of that state and action. Default: itself.

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Space, SpaceError
-from ..core.sensor import find
 from .canvas import BLUE, GRID, INK, ORANGE, Canvas
 
 Array = NDArray[np.float64]
@@ -42,7 +41,7 @@ class Scene:
     def component(self, name: str) -> Array | None:
         """The course of one component ``(T,)``, or None when the state has none of that name."""
         try:
-            return np.array([x[find(name, self.space)] for x in self.states])
+            return np.array([x[self.space.find(name)] for x in self.states])
         except SpaceError:
             return None
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import Angle, Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from .late import Late
@@ -240,7 +240,7 @@ def fitted(state: Space | None, own: Space) -> Space:
     if state is None:
         return own
     pairs = zip(state.parts, own.parts, strict=False)
-    same = all(type(a) is type(b) or (isinstance(a, Angle) and isinstance(b, Real)) for a, b in pairs)
+    same = all(type(a) is type(b) or (a.periodic and b.linear and a.size == b.size) for a, b in pairs)
     if not same or len(state.parts) != len(own.parts):
         raise SpaceError(f"{state} does not have the layout of the MuJoCo model, which is {own}")
     return state

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
+from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
-from ..core.scatter import scattered
 from ..core.settings import instance, positive, whole
 
 Array = NDArray[np.float64]

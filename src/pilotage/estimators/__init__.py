@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from .ekf import EKF as EKF
 from .filter import Filter as Filter
+from .imm import IMM as IMM
 from .kf import KF as KF
+from .rts import smooth as smooth
 from .ukf import UKF as UKF
 
 if TYPE_CHECKING:
     from .particle import ParticleFilter as ParticleFilter
     from .resampling import resample as resample
 
-__all__ = ["EKF", "KF", "UKF", "Filter", "ParticleFilter", "resample"]
+__all__ = ["EKF", "IMM", "KF", "UKF", "Filter", "ParticleFilter", "resample", "smooth"]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
 _LATER = {"ParticleFilter": "particle", "resample": "resampling"}

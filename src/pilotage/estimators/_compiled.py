@@ -39,16 +39,17 @@ class CompiledEngine(Engine):
         """Memory and machine code, for this belief."""
         estimator, space = self.estimator, self.dynamics.state
         self._numbers = space.size + space.dim**2
-        self._settings = estimator.settings(space.dim)
+        self._settings = estimator.numbers(space.dim)
         self._model = estimator.dynamics_model(self.dynamics)
-        self._job = job(estimator.inner[:2], space, False, self._numbers, self._settings)
-        self._job.point("dynamics", self._model)
-        self._steps = np.zeros(1)
-        self._job.point("dt", self._steps)
+        self.job = job(estimator.inner[:2], space, False, self._numbers, self._settings)
+        self.job.point("dynamics", self._model)
+        self._steps, self._status = np.zeros(1), np.zeros(1, dtype=np.int64)
+        self.job.point("status", self._status)
+        self.job.point("dt", self._steps)
         self._b, self._largest = np.zeros(self._numbers), 0
         self._w = scratch(space, 0, 1)
-        self._job.point("belief", self._b)
-        self._job.point("scratch", self._w)
+        self.job.point("belief", self._b)
+        self.job.point("scratch", self._w)
         self._links: list[CompiledLink] = []
         self._dt = float("nan")
         self._paced = bool(getattr(self.dynamics, "parameters_depend_on_dt", False))
@@ -77,6 +78,19 @@ class CompiledEngine(Engine):
         n = self.dynamics.state.size
         self._b[:n], self._b[n : self._numbers] = belief.mean, belief.cov.ravel()
 
+    def check(self) -> None:
+        """Raise what the model's own methods raised."""
+        self._model.check()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last step failed."""
+        return bool(self._status[0] > 1)
+
+    def memory(self) -> bytes:
+        """The belief, and what the last update found."""
+        return self._b.tobytes()
+
     def save(self) -> Any:
         return self._b.copy()
 
@@ -91,10 +105,10 @@ class CompiledEngine(Engine):
         elif type(u) is not self._quick or u.dtype is not FLOAT or u.strides != FLAT or not u.flags.writeable:
             u = self.action(u)
         if self._plain:
-            status = self._kernel(self._job.at, u)
+            status = self._kernel(self.job.at, u)
         else:
-            self._refresh()
-            status = self._kernel(self._job.at, u)
+            self.refresh()
+            status = self._kernel(self.job.at, u)
             self._model.check()
         if status:
             self.fail_prediction(u)
@@ -106,7 +120,8 @@ class CompiledEngine(Engine):
             self._model.pace(dt)
         self._dt = dt
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Read parameters that may have changed in place."""
         if self._model.live:
             self._model.refresh(self._dt)
 
@@ -120,7 +135,7 @@ class CompiledEngine(Engine):
         status = why_prediction(self.dynamics, self.belief, u, self._dt, self.estimator.jacobian)
         raise error_of(status, self.dynamics, self.belief, u=u)
 
-    def attach(self, sensor: Sensor) -> Link:
+    def attach(self, sensor: Sensor) -> CompiledLink:
         link = CompiledLink(self, sensor)
         self._links.append(link)
         reading = link.sensor.reading
@@ -130,7 +145,7 @@ class CompiledEngine(Engine):
             grown[: self._numbers] = self._b[: self._numbers]
             self._b, self._largest = grown, largest
             self._w = scratch(self.dynamics.state, largest, 1)
-            for record in (self._job, *(each.job for each in self._links)):
+            for record in (self.job, *(each.job for each in self._links)):
                 record.point("belief", self._b)
                 record.point("scratch", self._w)
         return link
@@ -174,32 +189,32 @@ class CompiledLink(Link):
         self.model = engine.estimator.sensor_model(self.sensor)
         self.numbers = engine._numbers + reading.size + reading.dim + reading.dim**2 + 2
         self.job = Record(JOB)
-        self.job._memory[:] = engine._job._memory
-        self.job.kept.append(engine._job)
+        self.job._memory[:] = engine.job._memory
+        self.job.kept.append(engine.job)
         self.job.point("sensor", self.model)
         self._at = self.job.at
         self._update, self._step = update_one.compiled, step_one.compiled
         self._quick = ARRAY if reading.flat else None
         context = self.sensor.context
-        self._objects = context is None
-        self._alone = context is not None and context.size == 0
+        self.objects = context is None
+        self.alone = context is not None and context.size == 0
         self._context_shape = None if context is None or not context.flat else (context.size,)
         self._plain = engine._plain and not (self.model.live or self.model.calls_back)
-        self._results = partial(results, space, reading)
+        self.results = partial(results, space, reading)
 
     def update(self, z: Any, context: Any) -> Update:
         if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
             z = self.reading(z)
-        c = EMPTY if context is None and self._alone else self._context(context)
+        c = EMPTY if context is None and self.alone else self.context(context)
         if self._plain:
             status = self._update(self._at, z, c)
         else:
-            self._refresh()
+            self.refresh()
             status = self._update(self._at, z, c)
             self.model.check()
         if status > 1:
             self._fail(status, None, z, context)
-        return DeferredUpdate(self._results, self._engine._b.tobytes(), status)
+        return DeferredUpdate(self.results, self._engine._b.tobytes(), status)
 
     def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
         engine = self._engine
@@ -211,48 +226,72 @@ class CompiledLink(Link):
             u = engine.action(u)
         if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
             z = self.reading(z)
-        c = EMPTY if context is None and self._alone else self._context(context)
+        c = EMPTY if context is None and self.alone else self.context(context)
         if not self._plain:
             return self._careful_step(u, z, c, context)
         status = self._step(self._at, u, z, c)
         if status > 1:
             self._fail(status, u, z, context)
-        return DeferredUpdate(self._results, engine._b.tobytes(), status)
+        return DeferredUpdate(self.results, engine._b.tobytes(), status)
 
     def _careful_step(self, u: np.ndarray, z: np.ndarray, c: np.ndarray, context: Any) -> Update:
         """A step of models that call Python, or whose parameters may have changed."""
         engine = self._engine
-        engine._refresh()
-        self._refresh()
+        engine.refresh()
+        self.refresh()
         status = self._step(self._at, u, z, c)
         engine._model.check()
         self.model.check()
         if status > 1:
             self._fail(status, u, z, context)
-        return DeferredUpdate(self._results, engine._b.tobytes(), status)
+        return DeferredUpdate(self.results, engine._b.tobytes(), status)
 
     def reading(self, z: Any) -> np.ndarray:
         """A checked reading, in an array that machine code takes."""
         return single(self.sensor.reading.check(z, "reading", finite=False), "reading")
 
-    def _context(self, context: Any) -> np.ndarray:
+    def context(self, context: Any) -> np.ndarray:
         """A context as machine code takes it."""
-        if self._objects:
+        if self.objects:
             self.model.tell([context])
             return np.zeros(1)
         if type(context) is ARRAY and context.shape == self._context_shape and context.dtype is FLOAT:
             return context if context.strides == FLAT and context.flags.writeable else context.copy()
         return single(context_of(context, self.sensor), "context")
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Read parameters that may have changed in place."""
         if self.model.live:
             self.model.refresh()
+
+    def check(self) -> None:
+        """Raise what the sensor's own methods raised."""
+        self.model.check()
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last update failed."""
+        return self._engine.failed
+
+    @property
+    def belief(self) -> Gaussian:
+        """That of the engine."""
+        return self._engine.belief
+
+    @property
+    def jacobian(self) -> bool:
+        """Whether the filter needs derivatives."""
+        return self._engine.estimator.jacobian
+
+    def memory(self) -> bytes:
+        """The belief, and what the last update found."""
+        return self._engine.memory()
 
     def _fail(self, status: int, u: Any, z: np.ndarray, context: Any) -> Never:
         """Raise what a step or an update failed of; the belief is what it was."""
         engine = self._engine
         self.reading(z)
-        c = context if self._objects else self._context(context)
+        c = context if self.objects else self.context(context)
         if u is not None:
             engine.action(u)
         if status != UPDATE_FAILED and u is not None:
@@ -260,7 +299,7 @@ class CompiledLink(Link):
         belief = engine.belief
         if u is not None:
             belief = engine.estimator.predict(belief, engine.dynamics, u, engine._dt)
-        S = self._results(engine._b.tobytes())[2]
+        S = self.results(engine._b.tobytes())[2]
         why = why_update(self.sensor, belief, z, c, S, engine.estimator.jacobian)
         raise error_of(why, self.sensor, belief, z=z)
 

@@ -113,16 +113,14 @@ def run_block(at, sensors, lanes, start, stop, rows, ps, dts, moves, us, which, 
         for l in range(lanes):
             codes[l] = ACCEPTED
         if moves[t]:
-            load(u, us[:, t], start, stop)
             f.parameters = ps[t if ps.shape[0] > 1 else 0].ctypes.data
-            call(job.predict, at, job.belief, u, dts[t:], w)
+            call(job.predict, at, job.belief, lanes_of(u, us, start, stop, t), dts[t:], w)
         if before.shape[0] > 0:
             store(b, 0, before[:, t], start, stop)
         if 0 <= which[t] < sensors.shape[0]:
             job.sensor = sensors[which[t], 0 if lanes == 1 else 1]
-            load(z, zs[:, t], start, stop)
-            load(c, contexts[:, t], start, stop)
-            call(job.update, at, job.belief, z, c, w)
+            z_at, c_at = lanes_of(z, zs, start, stop, t), lanes_of(c, contexts, start, stop, t)
+            call(job.update, at, job.belief, z_at, c_at, w)
             if found.shape[0] > 0:
                 store(b, numbers, found[:, t], start, stop)
         if after.shape[0] > 0:
@@ -131,6 +129,15 @@ def run_block(at, sensors, lanes, start, stop, rows, ps, dts, moves, us, which, 
             idle = codes[l] == ACCEPTED and not 0 <= which[t] < sensors.shape[0]
             status[start + l, t] = NO_READING if idle else codes[l]
     store(b, 0, rows, start, stop)
+
+
+@driver
+def lanes_of(v, given, start, stop, t):
+    """Address of what is given to rows start to stop at step t: turned into lanes in v, or where it is for one lane."""
+    if v.shape[1] == 1:
+        return given[min(start, given.shape[0] - 1), t].ctypes.data
+    load(v, given[:, t], start, stop)
+    return v.ctypes.data
 
 
 @driver

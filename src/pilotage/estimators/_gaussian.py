@@ -5,13 +5,12 @@ from __future__ import annotations
 import warnings
 from abc import ABC
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
 from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, ModelError, Rng, Sensor, Space, Update
-from ..core.settings import instance
+from ..core.settings import Interval, Positive, instance, settings
 from ..models.trace import Driver, parameters
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import CompiledEngine
@@ -19,13 +18,12 @@ from ._drivers import FEW, run_rows
 from ._jobs import Model, Record, job
 from ._memory import MODEL
 from ._timeline import Timeline, timeline
-from .clock import Clock, usual, wanted
+from .clock import Clock, wanted
 from .filter import Filter
 from .inputs import (
     EMPTY,
     action,
     check_belief,
-    check_gate,
     context_axes,
     context_of,
     first_belief,
@@ -40,7 +38,7 @@ ACCEPTED = int(FilterStatus.ACCEPTED)
 PREDICTION_FAILED, UPDATE_FAILED = int(FilterStatus.PREDICTION_FAILED), int(FilterStatus.UPDATE_FAILED)
 
 
-@dataclass(frozen=True)
+@settings
 class GaussianEstimator(ABC):
     """Base of the filters whose belief is a `Gaussian`; subclasses give the inner steps and say what these need.
 
@@ -54,8 +52,8 @@ class GaussianEstimator(ABC):
     """
 
     dynamics: Dynamics | None = None
-    dt: float | None = None
-    gate: float | None = None
+    dt: Positive | None = None
+    gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     inner: ClassVar[tuple[Driver, Driver, Driver, Driver]]
     dynamics_results: ClassVar[tuple[str, str, str]]
@@ -63,8 +61,6 @@ class GaussianEstimator(ABC):
     jacobian: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        check_gate(self.gate)
-        usual(self.dt)
         if self.dynamics is not None:
             self.check_dynamics(self.dynamics)
 
@@ -76,7 +72,7 @@ class GaussianEstimator(ABC):
         """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
         instance(sensor, Sensor, type(self).__name__)
 
-    def settings(self, dim: int) -> np.ndarray:
+    def numbers(self, dim: int) -> np.ndarray:
         """Numbers that the inner steps need of the settings, for states of this tangent dimension."""
         return EMPTY
 
@@ -283,14 +279,14 @@ class GaussianEstimator(ABC):
         status = np.zeros((total, count), dtype=np.int64)
         nothing = np.empty((0, count, numbers))
         wide = total > FEW
-        settings = self.settings(space.dim)
+        constants = self.numbers(space.dim)
         jobs: list[Record] = []
         models: list[Model] = []
         places: list[list[int]] = []
         inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
         for lanes in (False, True) if wide else (False,):
             inner = self.inner[2:] if lanes else self.inner[:2]
-            work = job(inner, space, lanes, numbers + found.shape[2], settings, max(largest, inputs))
+            work = job(inner, space, lanes, numbers + found.shape[2], constants, max(largest, inputs))
             if steps.dynamics is not None:
                 models.append(self.dynamics_model(steps.dynamics, lanes))
                 work.point("dynamics", models[-1])

@@ -12,11 +12,12 @@ from typing import Any, cast
 import numpy as np
 
 from ..core import CovarianceError, Dynamics, ModelError, Particles, Rng, Sensor, Update, generator
-from ..core.belief import Array, log_sum_exp
+from ..core.arrays import Array
+from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
-from ..core.gaussian import log_normal
 from ..core.sensor import measured
 from ..core.status import FilterStatus
+from ..core.weights import log_sum_exp
 from ..models.trace import LANES, code_of, parameters
 from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced

@@ -11,9 +11,9 @@ Bucy and Joseph, 1968).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from ..core.settings import settings
 from ..models.trace import Driver, call, driver
 from ._drivers import INNER
 from ._gaussian import GaussianEstimator
@@ -126,7 +126,7 @@ def ekf_update_block(at, b, z, context, w):
     ekf_update(at, b, z, context, w, BLOCK)
 
 
-@dataclass(frozen=True)
+@settings
 class EKF(GaussianEstimator):
     """Extended Kalman filter for any dynamics and sensors; see the equations above.
 

@@ -10,22 +10,65 @@ the readings, so sequences without gaps share one, and only the means differ.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
+from ..core.settings import settings
+from ..models.trace import call, driver
+from ._jobs import Model
+from ._memory import model_at, space_at
 from ._timeline import Timeline
 from .ekf import EKF
-from .inputs import rows, unflat
+from .inputs import once_or_rows, rows, unflat
 
-LOG_TURN = 1.8378770664093453  # log 2 pi
 MANY = 64
 """Sequences from which on sharing gains pays."""
 
 
-@dataclass(frozen=True)
+@driver(
+    "void(i8, i8[::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], f8[:,:,::1], i8[::1], f8[:,:,::1], f8[:,::1], "
+    "f8[:,:,::1], f8[:,:,::1], f8[::1], f8[:,:,::1], f8[:,:,::1], f8[:,:,::1], f8[:,:,::1])",
+    nogil=True,
+)
+def follow_means(
+    dynamics, sensors, xs, ps, dts, moves, us, which, zs, contexts, K, L, logdets, before, after, ys, scores
+):
+    """Means (B, d) through steps whose gains K (T, d, m) and inverse roots of S, L (T, m, m), are known."""
+    f = model_at(dynamics)
+    d = xs.shape[1]
+    for b in range(xs.shape[0]):
+        for t in range(dts.shape[0]):
+            x, y = after[b, t], ys[b, t]
+            last = xs[b] if t == 0 else after[b, t - 1]
+            if moves[t]:
+                p = ps[t if ps.shape[0] > 1 else 0]
+                call(f.value, last, us[min(b, us.shape[0] - 1), t], dts[t:], p, before[b, t])
+            else:
+                for i in range(d):
+                    before[b, t, i] = last[i]
+            for i in range(d):
+                x[i] = before[b, t, i]
+            if which[t] < sensors.shape[0]:
+                h, z = model_at(sensors[which[t]]), zs[min(b, zs.shape[0] - 1), t]
+                m = space_at(h.space).size
+                call(h.value, before[b, t], contexts[t], z, h.parameters, y)
+                nis = 0.0
+                for i in range(m):
+                    y[i] = z[i] - y[i]
+                for i in range(m):
+                    a = 0.0
+                    for j in range(i + 1):
+                        a += L[t, i, j] * y[j]
+                    nis += a * a
+                for i in range(d):
+                    for j in range(m):
+                        x[i] += K[t, i, j] * y[j]
+                scores[b, t, 0], scores[b, t, 1] = nis, -0.5 * nis - logdets[t]
+
+
+@settings
 class KF(EKF):
     """Kalman filter for linear dynamics and sensors; see the equations above.
 
@@ -64,30 +107,29 @@ class KF(EKF):
         if not self._shares(belief, steps, batch):
             return super().followed(belief, steps, batch)
         one = super().followed(_first(belief), _first_steps(steps), ())
-        xs = rows(belief.mean, batch, what="belief")
-        us, zs = rows(steps.us, batch, 2, "actions"), rows(steps.zs, batch, 2, "readings")
-        count, sensors = len(steps.dts), steps.sensors
-        before, after = np.empty((len(xs), count, xs.shape[1])), np.empty((len(xs), count, xs.shape[1]))
-        ys = np.full((len(xs), count, one.innovations.shape[-1]), np.nan)
-        nis, log_likelihood = np.zeros((len(xs), count)), np.zeros((len(xs), count))
-        for t in range(count):
-            if steps.moves[t]:
-                xs = steps.dynamics.step(xs, us[:, t], float(steps.dts[t]))
-            before[:, t] = xs
-            if steps.which[t] < len(sensors):
-                sensor = sensors[steps.which[t]]
-                c = steps.contexts[t]
-                context = c[: sensor.context.size] if sensor.context is not None and sensor.context.size else None
-                P, k = one.predicted.cov[t], sensor.reading.size
-                H, R = np.asarray(sensor.linearize(one.predicted.mean[t], context)), sensor.noise(one.predicted.mean[t], context)
-                S = H @ P @ H.T + R
-                y = zs[:, t, :k] - sensor.observe(xs, context)
-                xs = xs + y @ np.linalg.solve(S, H @ P)
-                L = np.linalg.cholesky(S)
-                ys[:, t, :k] = y
-                nis[:, t] = ((y @ np.linalg.inv(L).T) ** 2).sum(-1)
-                log_likelihood[:, t] = -0.5 * (nis[:, t] + k * LOG_TURN) - np.log(np.diagonal(L)).sum()
-            after[:, t] = xs
+        xs, count, sensors = rows(belief.mean, batch, what="belief"), len(steps.dts), steps.sensors
+        d, m = xs.shape[1], one.innovations.shape[-1]
+        K, L, logdets = np.zeros((count, d, m)), np.zeros((count, m, m)), np.zeros(count)
+        for t in np.flatnonzero(steps.which < len(sensors)):
+            sensor, x, P = sensors[steps.which[t]], one.predicted.mean[t], one.predicted.cov[t]
+            c, k = steps.contexts[t], sensor.reading.size
+            context = c[: sensor.context.size] if sensor.context is not None and sensor.context.size else None
+            H = np.asarray(sensor.linearize(x, context))
+            S = H @ P @ H.T + sensor.noise(x, context)
+            K[t, :, :k], L[t, :k, :k] = np.linalg.solve(S, H @ P).T, np.linalg.inv(np.linalg.cholesky(S))
+            logdets[t] = 0.5 * np.linalg.slogdet(2.0 * np.pi * S)[1]
+        models = [Model(s, s.reading, s.context.size, ("", "h", ""), False) for s in sensors]
+        f = Model(steps.dynamics, belief.space, steps.dynamics.action.size, ("", "y", ""), False)
+        before, after, ys = (np.full((len(xs), count, n), np.nan) for n in (d, d, m))
+        scores = np.zeros((len(xs), count, 2))
+        follow_means.compiled(
+            f.at, np.array([model.at for model in models], dtype=np.int64), xs, self._paces(steps), steps.dts,
+            steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
+            once_or_rows(steps.zs, batch, 2, "readings"), np.array(steps.contexts), K, L, logdets, before, after, ys,
+            scores,
+        )  # fmt: skip
+        for model in (f, *models):
+            model.check()
         if not np.isfinite(after[:, -1]).all():  # rows that diverge have statuses of their own
             return super().followed(belief, steps, batch)
         wide = lambda P: unflat(np.broadcast_to(P, (len(xs), *P.shape)), batch)
@@ -95,8 +137,8 @@ class KF(EKF):
             Gaussian.trusted(belief.space, unflat(after, batch), wide(one.beliefs.cov)),
             Gaussian.trusted(belief.space, unflat(before, batch), wide(one.predicted.cov)),
             unflat(ys, batch),
-            unflat(nis, batch),
-            unflat(log_likelihood, batch),
+            unflat(scores[..., 0], batch),
+            unflat(scores[..., 1], batch),
             unflat(np.tile(one.status, (len(xs), 1)), batch),
             steps.ts,
             steps.dts,

@@ -14,8 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -30,16 +29,16 @@ from ..core import (
     generator,
     seeded,
 )
-from ..core.scatter import symmetric_root
-from ..core.settings import instance, positive, whole
-from .clock import usual, wanted
+from ..core.covariances import symmetric_root
+from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
+from .clock import wanted
 from .cloud import kernel_width, propagate, weigh
 from .filter import Filter, PureEngine
-from .inputs import check_belief, check_gate, first_belief
-from .resampling import check_resampling, resample
+from .inputs import check_belief, first_belief
+from .resampling import Resampling, resample
 
 
-@dataclass(frozen=True)
+@settings
 class ParticleFilter:
     """Particle filter for any dynamics and sensors; see the equations above.
 
@@ -68,21 +67,12 @@ class ParticleFilter:
     """
 
     dynamics: Dynamics | None = None
-    dt: float | None = None
-    n: int = 1000
-    resampling: str = "systematic"
-    threshold: float = 0.5
-    smoothing: float = 0.0
-    gate: float | None = None
-
-    def __post_init__(self) -> None:
-        whole(self.n, "n")
-        check_resampling(self.resampling, self.threshold)
-        positive(self.smoothing, "smoothing", zero=True)
-        check_gate(self.gate)
-        usual(self.dt)
-        if self.dynamics is not None:
-            instance(self.dynamics, Dynamics, "ParticleFilter")
+    dt: Positive | None = None
+    n: Count = 1000
+    resampling: Resampling = "systematic"
+    threshold: Fraction = 0.5
+    smoothing: NonNegative = 0.0
+    gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None

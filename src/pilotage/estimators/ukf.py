@@ -20,13 +20,12 @@ t = 1/2^h, ..., 1/2, 1: each is taken next to twice the one before.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from ..core import ModelError
-from ..core.settings import number
+from ..core.errors import SettingError
+from ..core.settings import Finite, Interval, settings
 from ..models.trace import Driver, call, driver
 from ._drivers import INNER
 from ._gaussian import GaussianEstimator
@@ -318,7 +317,7 @@ def ukf_update_block(at, b, z, context, w):
     ukf_update(at, b, z, context, w, BLOCK)
 
 
-@dataclass(frozen=True)
+@settings
 class UKF(GaussianEstimator):
     """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian. See the equations above.
 
@@ -338,9 +337,9 @@ class UKF(GaussianEstimator):
         0.2
     """
 
-    alpha: float = 1.0
-    beta: float = 2.0
-    kappa: float = 1.0
+    alpha: Annotated[float, Interval(0.0, 1.0, "(]")] = 1.0
+    beta: Finite = 2.0
+    kappa: Finite = 1.0
 
     inner: ClassVar[tuple[Driver, Driver, Driver, Driver]] = (
         ukf_predict_one,
@@ -352,17 +351,10 @@ class UKF(GaussianEstimator):
     sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
     jacobian: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 < number(self.alpha, "alpha") <= 1.0:
-            raise ModelError(f"alpha is {self.alpha}; the spread of sigma points lies in (0, 1]")
-        if not np.isfinite([number(self.beta, "beta"), number(self.kappa, "kappa")]).all():
-            raise ModelError(f"beta is {self.beta}, kappa {self.kappa}; finite numbers were expected")
-
-    def settings(self, dim: int) -> np.ndarray:
+    def numbers(self, dim: int) -> np.ndarray:
         """s, w_0, v_0 and w_i."""
         scaled = self.alpha**2 * (dim + self.kappa)
         if not scaled > 0.0:
-            raise ModelError(f"kappa is {self.kappa}; for {dim} dimensions it must be more than {-dim}")
+            raise SettingError(f"kappa is {self.kappa}; for {dim} dimensions it must be more than {-dim}")
         first = 1.0 - dim / scaled
         return np.array([math.sqrt(scaled), first, first + 1.0 - self.alpha**2 + self.beta, 0.5 / scaled])

@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
-from ..core.poses import Pose
 from ..io import write_atomic
 from .networks import MLP
 from .scaling import Scaling
@@ -129,13 +127,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
 
 def space_to_json(space: Space) -> dict[str, Any]:
     """A space as JSON: its parts as strings, and the bounds that the strings do not say."""
-    limits = {
-        name: [float(low), float(high)]
-        for part, s, _ in space.layout
-        if isinstance(part, Pose)
-        for name, low, high in zip(part.names, space.low[s], space.high[s], strict=True)
-        if name.rpartition(".")[2] in ("x", "y", "z") and np.isfinite([low, high]).any()
-    }
+    limits = {name: list(pair) for part in space.parts for name, pair in part.limits().items()}
     return {"parts": [str(part) for part in space.parts], "bounds": limits}
 
 

@@ -24,7 +24,7 @@ class LearnedDynamics(Dynamics):
 
     Args:
         state, action: the spaces.
-        network: from ``width(state) + width(action)`` features to `state.dim` numbers; None for an `MLP`.
+        network: from ``state.width + action.width`` features to `state.dim` numbers; None for an `MLP`.
         scaling: of features and outputs; `fit` finds one.
         noise: standard deviation per square root of a second of each tangent component; `fit` measures it.
 

@@ -15,7 +15,6 @@ from ..core import PilotageError, Rng, ShapeError, seeded
 from ..core.settings import positive, whole
 from .border import array, tensor
 from .dynamics import LearnedDynamics
-from .features import seamless
 from .residual import ResidualDynamics
 from .scaling import Scaling
 
@@ -123,7 +122,7 @@ def fit(
     if len(x) - cut < 1:
         raise ShapeError(f"{len(x)} transitions are too few to train on and hold out; give at least two")
     held, kept = order[:cut], order[cut:]
-    phi = torch.cat([seamless(model.state, x), seamless(model.action, u)], -1)
+    phi = torch.cat([model.state.features(x), model.action.features(u)], -1)
     scaling = Scaling.of(phi[kept], v[kept])
     network = copy.deepcopy(model.network)
     course, best = _train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)

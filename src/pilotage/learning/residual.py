@@ -14,7 +14,6 @@ from ..core.seconds import seconds
 from ..core.settings import instance
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
-from .features import seamless, width
 from .networks import MLP
 from .scaling import Scaling
 
@@ -28,7 +27,7 @@ class ResidualDynamics(Dynamics):
 
     Args:
         prior: what is known.
-        network: a `torch.nn.Module` from ``width(state) + width(action)`` features to `state.dim` numbers; None for
+        network: a `torch.nn.Module` from ``state.width + action.width`` features to `state.dim` numbers; None for
             an `MLP`. Its parameters may be float32 or float64, on any device.
         scaling: of features and outputs; None for none.
         noise: standard deviation per square root of a second of each tangent component; None for the prior's noise.
@@ -51,7 +50,7 @@ class ResidualDynamics(Dynamics):
     ) -> None:
         self.prior = instance(prior, Dynamics, "ResidualDynamics")
         self.state, self.action = prior.state, prior.action
-        inputs = width(self.state) + width(self.action)
+        inputs = self.state.width + self.action.width
         self.network = MLP(inputs, self.state.dim) if network is None else network
         self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
         if self.scaling.widths != (inputs, self.state.dim):
@@ -97,7 +96,7 @@ class ResidualDynamics(Dynamics):
         """``g(phi(x, u))``: what the network adds to the velocity, ``(..., dim)`` per second."""
         batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
-        phi = torch.cat([seamless(self.state, x), seamless(self.action, u)], -1)
+        phi = torch.cat([self.state.features(x), self.action.features(u)], -1)
         first = next(self.network.parameters(), phi)
         out = self.network(self.scaling.inward(phi).to(first))
         return self.scaling.outward(out.to(x))

@@ -63,9 +63,7 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
 @variants
 def _planar_arm(links: int) -> DynamicsFamily:
     numbers = range(1, links + 1)
-    state = Space(
-        " ".join(f"joint{i}" for i in numbers) + ": angle", " ".join(f"rate{i}" for i in numbers) + " [rad/s]"
-    )
+    state = Space(*(f"joint{i}: angle" for i in numbers), " ".join(f"rate{i}" for i in numbers) + " [rad/s]")
     action = Space(" ".join(f"torque{i}" for i in numbers) + " [N m] in [-10, 10]")
     params = {"masses": (1.0,) * links, "lengths": (1.0,) * links, "gravity": 9.81, "damping": 0.0}
 

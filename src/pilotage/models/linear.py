@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Dynamics
-from ..core.arrays import numbers
-from ..core.belief import Array
+from ..core.arrays import Array, numbers
 from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
@@ -91,6 +90,7 @@ class LinearDynamics(Dynamics):
         if self.action.size != self.B.shape[1]:
             raise ModelError(f"B has {self.B.shape[1]} columns, but the action has {self.action.size} components")
         self._steps: dict[float, TracedDynamics] = {}
+        self.parameters_depend_on_dt = True
 
     @classmethod
     def discrete(
@@ -123,6 +123,7 @@ class LinearDynamics(Dynamics):
         fit(F, (n, n), "F")
         self._settle(n, B, state, action)
         Q = covariance(np.zeros((n, n)) if Q is None else Q, "Q", n)
+        self.parameters_depend_on_dt = False
         self._fixed, self._dt = (F, self.B, Q), None if dt is None else float(seconds(dt))
         return self
 
@@ -187,11 +188,6 @@ class LinearDynamics(Dynamics):
     def dependencies(self, result: str) -> frozenset[str]:
         """Names of the inputs that a result depends on; the matrices are parameters."""
         return self._any.dependencies(result)
-
-    @property
-    def parameters_depend_on_dt(self) -> bool:
-        """Whether `vector` differs between time steps, so that one vector cannot serve steps of several lengths."""
-        return self._fixed is None
 
     @cached_property
     def _any(self) -> TracedDynamics:

@@ -86,7 +86,7 @@ def cart_pole(x: Components, u: Components, p: Values, m: Mathematics) -> Compon
 
 
 @dynamics(
-    state=Space("theta1 theta2: angle", "theta1_rate [rad/s]", "theta2_rate [rad/s]"),
+    state=Space("theta1: angle", "theta2: angle", "theta1_rate [rad/s]", "theta2_rate [rad/s]"),
     action=Space("torque [N m] in [-1, 1]"),
     params={
         "mass1": 1.0,

@@ -12,7 +12,7 @@ from .trace.dynamics import dynamics
 from .trace.params import Values
 from .trace.vectorized import finite, stacked
 
-ARTICULATED = Space("x y [m]", "yaw trailer_yaw: angle")
+ARTICULATED = Space("x y [m]", "yaw: angle", "trailer_yaw: angle")
 
 
 @dynamics(

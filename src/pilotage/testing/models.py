@@ -153,8 +153,8 @@ def _states(space: Space, draw: np.random.Generator) -> Array:
     Whichever way it turns, a model that forgets to wrap leaves its space from one of them.
     """
     x = space.sample(3, rng=draw)
-    for part, s, _ in space.layout:
-        if part.kind in ("angle", "SE2"):
+    for part, s, t in space.layout:
+        if part.dim == part.size and t.stop > t.start and part.turning.stop:
             x[1:, s.stop - 1] = np.pi - 1e-6, -np.pi + 1e-6
     return x
 

@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import pickle
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pilotage.core import Rng, Space, generator
+from pilotage.core import Rng, Space, SpaceError, generator, jacobian, numpy_math
+from pilotage.core.arrays import Array
 
 from .sentences import made
-
-Array = NDArray[np.float64]
 
 BATCHES: tuple[tuple[int, ...], ...] = ((), (1,), (3, 1, 2))
 REGIMES = ("generic", "zero", "tiny", "small", "near half a turn")
@@ -27,7 +25,9 @@ def check_space(space: Space, *, rng: Rng = 0) -> None:
 
     ``x (+) 0 = x``, ``x (+) (y (-) x) = y``, ``(x (+) d) (-) x = d`` inside the injectivity radius, batches equal
     loops, arrays equal scalar components, the mean annuls the weighted residuals, `distance` is symmetric,
-    `interpolate` meets its ends, samples lie inside the bounds; and, when torch is loaded, tensors equal arrays.
+    `interpolate` meets its ends, `transport` is the derivative it stands for, `rate` agrees with it for short steps,
+    groups are groups, features have no seams, samples lie inside the bounds; and, when torch is loaded, tensors equal
+    arrays. Spaces that compute in float32 are held to the rounding of that.
 
     Raises:
         AssertionError: with a sentence that names the law, the error and the regime.
@@ -43,10 +43,13 @@ def check_space(space: Space, *, rng: Rng = 0) -> None:
         for regime in REGIMES:
             x = space.sample(batch, rng=draw)
             d = tangents(space, batch, regime, draw)
-            where = f"on {space}, batch {batch}, {regime} tangents"
-            _check_group(space, x, d, where)
+            where = Place(f"on {space}, batch {batch}, {regime} tangents", _slack(space))
+            _check_moves(space, x, d, where)
             _check_batch(space, x, d, where)
             _check_mean(space, x, d, where)
+            _check_transport(space, x, d, where, regime)
+            _check_products(space, x, d, where)
+            _check_features(space, x, d, where)
             if "torch" in sys.modules:
                 _check_torch(space, x, d, where)
 
@@ -56,30 +59,38 @@ def tangents(space: Space, batch: tuple[int, ...], regime: str, draw: np.random.
     d = draw.standard_normal((*batch, space.dim))
     if regime in ("zero", "tiny", "small"):
         return d * {"zero": 0.0, "tiny": 1e-9, "small": 1e-2}[regime]
-    for t in _rotations(space):
-        w = d[..., t]
-        reach = draw.uniform(0.0, 3.0, w[..., :1].shape) if regime == "generic" else math.pi - 1e-6
-        d[..., t] = w / np.linalg.norm(w, axis=-1, keepdims=True) * reach
+    for part, _, t in space.layout:
+        w = d[..., t][..., part.turning]
+        if w.shape[-1]:
+            reach = draw.uniform(0.0, 3.0, w[..., :1].shape) if regime == "generic" else part.reach
+            w[...] = w / np.linalg.norm(w, axis=-1, keepdims=True) * reach
     return d
 
 
-def _rotations(space: Space) -> Iterator[slice]:
-    """Tangent slices of the rotations."""
-    for part, _, t in space.layout:
-        turning = {"real": 0, "angle": 1, "SE2": 1}.get(part.kind, 3)
-        if turning:
-            yield slice(t.stop - turning, t.stop)
+class Place(NamedTuple):
+    """Where a law is checked, in words, and how many times the usual rounding is allowed there."""
+
+    text: str
+    slack: float
+
+    def __str__(self) -> str:
+        return self.text
 
 
-def _close(a: Any, b: Any, law: str, where: str, tolerance: float = TOLERANCE) -> None:
+def _slack(space: Space) -> float:
+    return 1.0 if space.floats == np.float64 else float(np.finfo(np.float32).eps / np.finfo(np.float64).eps)
+
+
+def _close(a: Any, b: Any, law: str, where: Place, tolerance: float = TOLERANCE) -> None:
     a, b = np.asarray(a), np.asarray(b)
     assert a.shape == b.shape, f"{law} fails {where}: the shapes {a.shape} and {b.shape} differ"
+    tolerance = where.slack * tolerance
     gap = np.abs(a - b) / np.maximum(1.0, np.abs(b))
     worst = float(gap.max(initial=0.0))
     assert worst <= tolerance, f"{law} fails {where}: off by {worst:.2e}, allowed {tolerance:.0e}"
 
 
-def _zero(d: Any, law: str, where: str, tolerance: float = TOLERANCE) -> None:
+def _zero(d: Any, law: str, where: Place, tolerance: float = TOLERANCE) -> None:
     _close(d, np.zeros_like(d), law, where, tolerance)
 
 
@@ -101,14 +112,13 @@ def _check_description(space: Space) -> None:
 def _check_samples(space: Space, draw: np.random.Generator) -> None:
     x = space.sample(100, rng=draw)
     assert space.contains(x).all(), f"{space} draws samples outside its bounds"
-    where = f"on {space}"
+    where = Place(f"on {space}", _slack(space))
     _close(space.normalize(x), x, "normalize(sample) = sample", where)
     _close(space.clip(x), x, "clip(sample) = sample", where)
-    space.check(x)
-    space.check(space.identity())
+    assert space.check(x).dtype == space.check(space.identity()).dtype == space.dtype
 
 
-def _check_group(space: Space, x: Array, d: Array, where: str) -> None:
+def _check_moves(space: Space, x: Array, d: Array, where: Place) -> None:
     zero = np.zeros(space.dim)
     _close(space.plus(x, zero), x, "plus(x, 0) = x", where)
     y = space.plus(x, d)
@@ -122,9 +132,7 @@ def _check_group(space: Space, x: Array, d: Array, where: str) -> None:
     _close(space.distance(x, half), space.distance(half, y), "the midpoint is as far from both ends", where, 1e-11)
 
 
-def _check_batch(space: Space, x: Array, d: Array, where: str) -> None:
-    from pilotage.core import numpy_math
-
+def _check_batch(space: Space, x: Array, d: Array, where: Place) -> None:
     y = space.plus(x, d)
     flat_x, flat_d, flat_y = (a.reshape(-1, a.shape[-1]) for a in (x, d, y))
     for one_x, one_d, one_y in zip(flat_x, flat_d, flat_y, strict=True):
@@ -137,7 +145,7 @@ def _check_batch(space: Space, x: Array, d: Array, where: str) -> None:
     assert wide.shape[-1] == space.size, f"plus does not broadcast {where}: shape {wide.shape}"
 
 
-def _check_mean(space: Space, x: Array, d: Array, where: str) -> None:
+def _check_mean(space: Space, x: Array, d: Array, where: Place) -> None:
     _zero(space.minus(space.mean(x[..., None, :]), x), "the mean of one point is the point", where)
     pair = np.stack([space.plus(x, 0.4 * d), space.plus(x, -0.4 * d)], axis=-2)
     _zero(space.minus(space.mean(pair), x), "the mean of x (+) d and x (-) d is x", where, 1e-11)
@@ -154,7 +162,54 @@ def _check_mean(space: Space, x: Array, d: Array, where: str) -> None:
     _zero(residual, "the weighted residuals of the mean add up to zero", where, 1e-11)
 
 
-def _check_torch(space: Space, x: Array, d: Array, where: str) -> None:
+def _check_transport(space: Space, x: Array, d: Array, where: Place, regime: str) -> None:
+    y = space.plus(x, d)
+    G = space.transport(y, x)
+    if regime == "near half a turn" or G.dtype == np.float32:
+        return  # differences would leave the injectivity radius, or drown in rounding
+    here = jacobian(lambda z: space.minus(z, x), y, space, space.tangent)
+    _close(here, G, "transport is the derivative of (y (+) e) (-) x", where, 1e-6)
+    if regime == "small":
+        rows = [G[..., i, :].sum(-1) for i in range(space.dim)]
+        rates = space.components_rate(_columns(x), _columns(d), [1.0] * space.dim, numpy_math)
+        for rate, row in zip(rates, rows, strict=True):
+            _close(np.broadcast_to(rate, row.shape), row, "rate is transport up to fourth order", where, 1e-7)
+
+
+def _columns(x: Array) -> list[Any]:
+    return [x[..., i] for i in range(x.shape[-1])]
+
+
+def _check_products(space: Space, x: Array, d: Array, where: Place) -> None:
+    try:
+        inverse = space.inverse(x)
+    except SpaceError:
+        return  # some part is no group
+    one, y = space.identity(), space.plus(x, 0.5 * d)
+    z = space.plus(one, -0.3 * d)
+    _zero(space.minus(space.compose(x, inverse), one), "x inverse(x) = identity", where, 1e-11)
+    _zero(space.minus(space.compose(x, one), x), "x identity = x", where, 1e-11)
+    left = space.compose(space.compose(x, y), z)
+    _zero(space.minus(space.compose(x, space.compose(y, z)), left), "compose is associative", where, 1e-11)
+    _zero(space.minus(space.compose(x, space.plus(one, d)), space.plus(x, d)), "x Exp(d) = x (+) d", where, 1e-11)
+    turned = (space.adjoint(x) @ (0.5 * d)[..., None])[..., 0]
+    moved = space.compose(space.plus(one, turned), x)
+    _zero(space.minus(moved, space.plus(x, 0.5 * d)), "Exp(Ad d) x = x Exp(d)", where, 1e-10)
+    for part in space.parts:
+        if part.acts_on:
+            p = np.arange(1.0, part.acts_on + 1.0)
+            both = space.act(space.compose(x, y), p, part.name)
+            _close(space.act(x, space.act(y, p, part.name), part.name), both, "(x y) p = x (y p)", where, 1e-11)
+
+
+def _check_features(space: Space, x: Array, d: Array, where: Place) -> None:
+    f = space.features(x)
+    assert f.shape == (*x.shape[:-1], space.width), f"features have shape {f.shape} {where}, width is {space.width}"
+    near = space.plus(x, np.full(space.dim, 1e-7))
+    _close(space.features(near), f, "features have no seam", where, 1e-5)
+
+
+def _check_torch(space: Space, x: Array, d: Array, where: Place) -> None:
     torch = sys.modules["torch"]
     tx, td = torch.from_numpy(x.copy()), torch.from_numpy(d.copy())
     y = space.plus(x, d)

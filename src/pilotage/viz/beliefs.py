@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.arrays import numbers
-from ..core.sensor import find
 from ..core.settings import number
 from .palette import ESTIMATE, PARTICLE
 from .paths import draw_pose, rows
@@ -57,7 +56,7 @@ def draw_gaussian(ax: Axes, known: Gaussian, *, probability: float = 0.95, size:
     mean, cov = position(known)
     drawn: list[Artist] = [draw_ellipse(ax, mean, cov, probability=probability)]
     if "yaw" in {name.rpartition(".")[2] for name in known.space.names}:
-        yaw = known.mean[find("yaw", known.space)]
+        yaw = known.mean[known.space.find("yaw")]
         drawn.append(draw_pose(ax, (*mean, yaw), size, facecolor=ESTIMATE))
     return drawn
 
@@ -107,7 +106,7 @@ def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> Path
         2500
     """
     if isinstance(cloud, Particles):
-        xy = cloud.points[..., [find("x", cloud.space), find("y", cloud.space)]].reshape(-1, 2)
+        xy = cloud.points[..., [cloud.space.find("x"), cloud.space.find("y")]].reshape(-1, 2)
     else:
         xy = rows(cloud, "particles")
     shown = xy[:: -(-len(xy) // MOST) or 1]
@@ -122,6 +121,6 @@ def position(known: Gaussian) -> tuple[NDArray[np.float64], NDArray[np.float64]]
     """
     if known.mean.ndim != 1:
         raise ShapeError(f"Gaussians of shape {known.mean.shape[:-1]} were given; one is drawn at a time, as belief[i]")
-    stored = [find(name, known.space) for name in ("x", "y")]
+    stored = [known.space.find(name) for name in ("x", "y")]
     D = jacobian(lambda x: x[..., stored], known.mean, known.space, PLANE)
     return known.mean[stored], D @ known.cov @ D.T

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from ...core import Dynamics, PilotageError, ShapeError, Space
 from ...core.arrays import numbers
-from ...core.sensor import find
 from ...core.settings import positive
 from ...models import bicycle, dynamics, unicycle
 
@@ -60,7 +59,7 @@ class Robot:
     @cached_property
     def pose_index(self) -> list[int]:
         """Where x, y and yaw are in the state."""
-        return [find(name, self.model.state) for name in ("x", "y", "yaw")]
+        return [self.model.state.find(name) for name in ("x", "y", "yaw")]
 
 
 _LIMITS = Space("speed [m/s] in [-1, 1]", "yaw_rate [rad/s] in [-1, 1]")

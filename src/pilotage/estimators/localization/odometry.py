@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Space, numpy_math
-from ...core.belief import Array
+from ...core.arrays import Array
 from ...models import discrete_dynamics
 
 POSE = Space("x y [m]", "yaw: angle")

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import ModelError, Rng, Space, SpaceError, generator
-from ...core.belief import Array
-from ...core.sensor import find
+from ...core.arrays import Array
 from ...maps import OccupancyGrid
 
 
@@ -25,7 +24,7 @@ def pose_indices(space: Space, *, tangent: bool = False) -> NDArray[np.intp]:
         >>> pose_indices(Space("speed [m/s]", "pose: SE2"))
         array([1, 2, 3])
     """
-    stored = [find(name, space) for name in ("x", "y", "yaw")]
+    stored = [space.find(name) for name in ("x", "y", "yaw")]
     if not tangent:
         return _frozen(stored)
     spot: dict[int, int] = {}

@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...core.belief import Array, log_sum_exp
+from ...core.arrays import Array
+from ...core.weights import log_sum_exp
 from ...maps import OccupancyGrid
 from .annealing import Scored
 from .hypotheses import Localization

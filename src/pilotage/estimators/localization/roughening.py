@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Space
-from ...core.belief import Array
-from ...core.scatter import symmetric_root
+from ...core.arrays import Array
+from ...core.covariances import symmetric_root
 from ..cloud import kernel_width
 from .bins import Bins
 

@@ -20,7 +20,7 @@ from typing import Any, cast
 import numpy as np
 
 from ...core import Sensor, Space
-from ...core.belief import Array
+from ...core.arrays import Array
 
 Source = tuple[Sensor, Any]
 """A sensor and a context: of one landmark, say."""

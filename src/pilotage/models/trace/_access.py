@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from ...core.compiled import Compiled
 from ...core.space import Space
 from .callback import called_back
 from .function import SPACE, Function, Input, vector
@@ -37,8 +38,9 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
     """
     if isinstance(model, Space):
         return space_function(model).code(results, lanes)
-    own = getattr(model, "code", None)
-    return called_back(model, results, lanes) if own is None else own(results, lanes)
+    if isinstance(model, Compiled):
+        return cast(Code, model.code(results, lanes))
+    return called_back(model, results, lanes)
 
 
 def parameters(model: Any, dt: float | None = None) -> np.ndarray:
@@ -49,8 +51,7 @@ def parameters(model: Any, dt: float | None = None) -> np.ndarray:
         >>> parameters(gnss(std=1.5))
         array([1.5, 1.5])
     """
-    own = getattr(model, "vector", None)
-    return EMPTY if own is None else own(dt)
+    return model.vector(dt) if isinstance(model, Compiled) else EMPTY
 
 
 @lru_cache(maxsize=512)

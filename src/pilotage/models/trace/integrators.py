@@ -2,7 +2,7 @@
 
 Rates are in the tangent. On groups the Runge-Kutta rules are those of Munthe-Kaas: each stage works in the exponential
 coordinates of the starting state, where a body rate k has the coordinate rate ``dexp^-1(k)`` (Munthe-Kaas, "High order
-Runge-Kutta methods on manifolds", Applied Numerical Mathematics 29, 1999); `Space.rate` is that correction.
+Runge-Kutta methods on manifolds", Applied Numerical Mathematics 29, 1999); `Space.components_rate` is that correction.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ def euler(rates: Rates, space: Space, x: Sequence[Any], dt: Any, m: Any) -> Sequ
 def midpoint(rates: Rates, space: Space, x: Sequence[Any], dt: Any, m: Any) -> Sequence[Any]:
     """Second order: the rate half a step ahead carries the whole step."""
     half = _scaled(rates(x), 0.5 * dt)
-    return space.components_plus(x, _scaled(space.rate(half, _ahead(rates, space, x, half, m), m), dt), m)
+    return space.components_plus(x, _scaled(space.components_rate(x, half, _ahead(rates, space, x, half, m), m), dt), m)
 
 
 def rk4(rates: Rates, space: Space, x: Sequence[Any], dt: Any, m: Any) -> Sequence[Any]:
     """Fourth order, the classical rule."""
     k1 = rates(x)
     d2 = _scaled(k1, 0.5 * dt)
-    k2 = space.rate(d2, _ahead(rates, space, x, d2, m), m)
+    k2 = space.components_rate(x, d2, _ahead(rates, space, x, d2, m), m)
     d3 = _scaled(k2, 0.5 * dt)
-    k3 = space.rate(d3, _ahead(rates, space, x, d3, m), m)
+    k3 = space.components_rate(x, d3, _ahead(rates, space, x, d3, m), m)
     d4 = _scaled(k3, dt)
-    k4 = space.rate(d4, _ahead(rates, space, x, d4, m), m)
+    k4 = space.components_rate(x, d4, _ahead(rates, space, x, d4, m), m)
     mean = [(a + 2.0 * (b + c) + d) * (1.0 / 6.0) for a, b, c, d in zip(k1, k2, k3, k4, strict=True)]
     return space.components_plus(x, _scaled(mean, dt), m)
 

@@ -97,6 +97,7 @@ class Traced:
     ) -> None:
         """Set what all backends need. What is wrong with a function shows here, and not in the first filter."""
         self._supply = Supply(values)
+        self.live = self._supply.live
         outside: dict[str, Any] = {}
         for function in functions:
             if not _ours(function):
@@ -145,11 +146,6 @@ class Traced:
     def vector(self, dt: float | None = None) -> np.ndarray:
         """Parameters as machine code reads them. `dt` matters only to models whose parameters depend on it."""
         return self._supply.vector()
-
-    @property
-    def live(self) -> bool:
-        """Whether parameters are tensors, which an optimiser may change in place."""
-        return self._supply.live
 
     def source(self, results: str) -> str:
         """Readable Python that computes these results.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...core.errors import ModelError
-from ...core.sensor import find, mountable
+from ...core.sensor import mountable
 from ...core.space import Space
 
 
@@ -34,7 +34,7 @@ def places(reads: Sequence[str], needs: Space, space: Space, owner: str) -> tupl
     """
     layout = mountable(space, owner).layout
     whole = {part.name: range(where.start, where.stop) for part, where, _ in layout}
-    found = tuple(i for name in reads for i in whole.get(name) or (find(name, space, owner),))
+    found = tuple(i for name in reads for i in whole.get(name) or (space.find(name, owner),))
     if len(found) != needs.size:
         raise ModelError(
             f"{owner} needs {needs.size} components, {', '.join(needs.names)}; reads names {len(found)}: "

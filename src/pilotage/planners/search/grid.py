@@ -14,7 +14,6 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import PilotageError, ShapeError
 from pilotage.core.results import Plan, PlanStatus
-from pilotage.core.sensor import find
 from pilotage.core.settings import number
 from pilotage.core.streams import Rng
 from pilotage.maps import OccupancyGrid
@@ -337,7 +336,7 @@ def world_point(end: Any, name: str = "goal") -> Array:
         raise ShapeError(f"{name} is missing; give a world point (x, y), a pose (x, y, yaw) or a belief")
     if hasattr(end, "moments"):
         mean = end.moments()
-        point = np.array([mean.mean[..., find(axis, mean.space)] for axis in ("x", "y")])
+        point = np.array([mean.mean[..., mean.space.find(axis)] for axis in ("x", "y")])
     else:
         values = numbers(end, name)
         if values.shape not in ((2,), (3,)):

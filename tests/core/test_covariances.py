@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import Sensor, Space
-from pilotage.core.scatter import scattered, symmetric_root
+from pilotage.core.covariances import scattered, symmetric_root
 
 
 @pytest.mark.parametrize("rank", [0, 1, 3, 5])

@@ -1,0 +1,56 @@
+"""What beliefs share as values: read-only arrays, leading axes, words."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+
+from .arrays import Array
+from .errors import ShapeError
+from .space import Space
+
+
+def freeze(array: Array) -> Array:
+    """`array`, read-only from now on."""
+    array.flags.writeable = False
+    return array
+
+
+def restored(belief: Any, state: dict[str, Any]) -> None:
+    """Fill a belief that comes from a pickle or a copy, whose arrays would be writeable."""
+    for value in state.values():
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    belief.__dict__.update(state)
+
+
+def broadcast(*given: tuple[str, Array, int]) -> tuple[Array, ...]:
+    """Arrays, each with the number of its trailing axes, as read-only arrays with the same leading axes."""
+    batches = [array.shape[: array.ndim - axes] for _, array, axes in given]
+    try:
+        batch = np.broadcast_shapes(*batches)
+    except ValueError:
+        shapes = " and ".join(f"{name} has shape {array.shape}" for name, array, _ in given)
+        raise ShapeError(f"{shapes}; their leading axes do not broadcast") from None
+    out: list[Array] = []
+    for (_, array, axes), own in zip(given, batches, strict=True):
+        tail = array.shape[array.ndim - axes :]
+        out.append(freeze(array if own == batch else np.broadcast_to(array, (*batch, *tail)).copy()))
+    return tuple(out)
+
+
+def at(index: Any, *given: tuple[Array, int]) -> tuple[Array, ...]:
+    """The entries at `index` of the leading axes of arrays, each with the number of its trailing axes."""
+    if given[0][0].ndim == given[0][1]:
+        raise ShapeError("this belief has no leading axes to index; marginal(names) chooses components")
+    where = cast("tuple[Any, ...]", index if isinstance(index, tuple) else (index,))
+    where = where if any(i is Ellipsis for i in where) else (*where, ...)
+    return tuple(array[(*where, *(slice(None),) * axes)] for array, axes in given)
+
+
+def described(space: Space, mean: Array, std: Array, many: str) -> str:
+    """Mean and deviations in words, part by part."""
+    if mean.ndim > 1:
+        return f"{many} of shape {mean.shape[:-1]} over {space.listing}"
+    return ", ".join(p.describe(mean[s], std[t]) for p, s, t in space.layout)
