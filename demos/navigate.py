@@ -46,14 +46,14 @@ class Robot:
 
     def __init__(self, env: Navigation, seed: int) -> None:
         self.grid, self.lidar, self.body = env.grid, env.lidar, env.robot
-        self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.radius
+        self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.footprint.radius
         self.localization = MonteCarloLocalization(
             env.grid, self.body.odometry, DT, particles=(1000, 100_000), power=0.1, candidates=500,
             # Equal gains: how well scans fit varies from place to place here, and would look like being carried away.
             alpha_slow=0.1, alpha_fast=0.1, clearance=self.radius,
         )  # fmt: skip
-        idle = follow([[0.0, 0.0]], self.grid, dt=DT)
-        self.mppi = MPPI(self.body.model, idle, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
+        self.task = follow([[0.0, 0.0]], self.grid, dt=DT)
+        self.mppi = MPPI(self.body.model, self.task, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
         self.rehearse()
         self.spent: dict[str, list[float]] = {"perceive": [], "plan": [], "act": []}
         self.agent = Agent(self, self.plan, self.pursue, valid=self.valid, fallback=self.wander)
@@ -71,8 +71,6 @@ class Robot:
             layer = layer.seen(known, 0.5 * scan, self.angles, self.lidar.max_range)
         layer.clearance(known, WINDOW)
         AStar().plan(layer.merged.inflate(self.radius), here, here, costs=layer.merged.soft_costs(self.radius))
-        self.mppi.act(self.body.model.state.identity())
-        self.mppi.reset()
 
     # perceive
 
@@ -131,12 +129,12 @@ class Robot:
 
     def valid(self, plan: Plan, belief: Any) -> bool:
         """Whether it leads to the goal, the way ahead is clear, and the robot is on it."""
-        if not self.sure or self.again or plan.path is None:
+        if not self.sure or self.again or plan.xs is None:
             return False
-        if np.hypot(*(plan.path[-1, :2] - self.goal)) > self.grid.resolution:
+        if np.hypot(*(plan.xs[-1, :2] - self.goal)) > self.grid.resolution:
             return False
-        away = np.hypot(*(plan.path[:, :2] - belief.best.mean[:2]).T)
-        ahead = plan.path[int(away.argmin()) :][:60, :2]
+        away = np.hypot(*(plan.xs[:, :2] - belief.best.mean[:2]).T)
+        ahead = plan.xs[int(away.argmin()) :][:60, :2]
         return bool(away.min() < 0.6 and (self.near.at(ahead) > self.radius).all())
 
     # act
@@ -144,7 +142,7 @@ class Robot:
     def pursue(self, plan: Plan) -> Robot.Driver:
         margin = 0.2 if self.patient else 0.05
         settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15, "turn_rate": 1.0}
-        self.mppi.retarget(follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings))
+        self.task = follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings)
         return Robot.Driver(self)
 
     class Driver:
@@ -156,9 +154,9 @@ class Robot:
         def reset(self, *, seed: int | None = None) -> None:
             """A new path does not make the last actions worse to start from."""
 
-        def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
+        def act(self, belief_or_state: Any, t: float | None = None) -> Action:
             began, mppi = time.perf_counter(), self.robot.mppi
-            mppi.retarget(mppi.task.replace(clearance=self.robot.near))
+            mppi.retarget(self.robot.task.replace(clearance=self.robot.near))
             action = mppi.act(belief_or_state.best, t)
             self.robot.spent["act"].append(time.perf_counter() - began)
             return action
@@ -185,8 +183,10 @@ def world(map: str | Path | OccupancyGrid, goals: int) -> tuple[gymnasium.Env[An
 def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[str, list[float]], bool]:
     """One episode; the run, seconds by stage, and whether the robot touched something."""
     made, env = world(name, goals)
-    if env.grid.resolution > env.robot.radius:  # distances between such cells say too little about a robot among them
-        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.radius)), goals)
+    if (
+        env.grid.resolution > env.robot.footprint.radius
+    ):  # distances between such cells say too little about a robot among them
+        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.footprint.radius)), goals)
     robot, rows, plans, clouds = Robot(env, seed), [], [], []
     observation, info = made.reset(seed=seed)
     robot.agent.reset(seed=seed)
@@ -196,7 +196,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
 
     def record(known: Any) -> None:
         rows.append((t, info["pose"], known.best.mean, known.best.cov, robot.sure, robot.scan))
-        plans.append(robot.agent.plan.path if robot.agent.plan is not None and robot.sure else None)
+        plans.append(robot.agent.plan.xs if robot.agent.plan is not None and robot.sure else None)
         clouds.append(known.particles.points[:: max(1, len(known.particles.points) // 1000)].astype(np.float32))
 
     # Without a terminal there is no live line.
@@ -216,7 +216,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
     times, truth, mean, cov, sure, scans = (np.array(column) for column in zip(*rows, strict=True))
     run = NavigationRun(
         env.grid, times, truth, mean, cov, sure, clouds, plans, scans, robot.angles, env.lidar.max_range,
-        places, reached, obstacles[obstacles[:, 2] > 0], robot.radius,
+        places, reached, obstacles[obstacles[:, 2] > 0], robot.footprint.radius,
     )  # fmt: skip
     return run, robot.spent, bool(info["collision"])
 

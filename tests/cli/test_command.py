@@ -77,8 +77,8 @@ def test_plan_tells_the_path(room: Path, capsys: Capture) -> None:
     facts = json.loads(capsys.readouterr().out)
     assert facts["status"] == "solved"
     assert facts["cost"] == pytest.approx(4.0)
-    assert facts["path"][0][:2] == [0.5, 0.5]
-    assert facts["path"][-1][:2] == [4.5, 0.5]
+    assert facts["xs"][0][:2] == [0.5, 0.5]
+    assert facts["xs"][-1][:2] == [4.5, 0.5]
     assert facts["stats"]["expansions"] > 0
 
 

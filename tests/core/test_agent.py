@@ -63,7 +63,7 @@ class Walk:
     """Walks at speed 1 to the end of the plan."""
 
     def __init__(self, plan=None):
-        self.goal, self.seed = (0.0 if plan is None else plan.path[-1, 0]), None
+        self.goal, self.seed = (0.0 if plan is None else plan.xs[-1, 0]), None
 
     def reset(self, *, seed=None):
         self.seed = seed
@@ -76,7 +76,7 @@ class Walk:
 
 
 def to(goal):
-    return lambda belief: Plan(PlanStatus.SOLVED, np.array([belief.mean, [goal]]), cost=1.0)
+    return lambda belief: Plan(PlanStatus.SOLVED, belief.space, np.array([belief.mean, [goal]]), cost=1.0)
 
 
 NOTHING = np.array([np.nan])

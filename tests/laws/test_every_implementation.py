@@ -14,7 +14,8 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import MPPI, PurePursuit, reach
+from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Planner
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import EKF, KF, UKF, ParticleFilter
@@ -23,7 +24,7 @@ from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
-from pilotage.planners import AStar, Dijkstra
+from pilotage.planners import AStar, Dijkstra, RRTConnect
 from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..models.registry import DYNAMICS, SENSORS
@@ -48,8 +49,14 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar, weighted": lambda: AStar(weight=1.5),
     "AStar, 4-connected": lambda: AStar(connectivity=4),
     "Dijkstra": Dijkstra,
+    "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
+    "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "RecedingHorizon": lambda: (
+        RecedingHorizon(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), PathIntegral(100), horizon=9, rng=2),
+        CAR,
+    ),
     "MPPI": lambda: (
         MPPI(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, samples=200, rng=5),
         CAR,

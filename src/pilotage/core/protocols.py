@@ -10,7 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from .belief import Belief
 from .dynamics import Dynamics as Dynamics
-from .results import Action, FilterRun, Plan, Update
+from .plan import Plan
+from .problem import Problem
+from .results import Action, FilterRun, Update
 from .sensor import Sensor as Sensor
 from .streams import Rng
 from .task import Task as Task
@@ -18,20 +20,24 @@ from .task import Task as Task
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Belief in, belief out; holds settings and no state."""
+    """Belief in, belief out; holds settings and no state. Those that draw random numbers take them from `rng`."""
 
-    def predict(self, belief: Any, dynamics: Dynamics, u: Any, dt: float) -> Any:
+    def predict(self, belief: Any, dynamics: Any, u: Any, dt: float, *, rng: Rng = None) -> Any:
         """The belief `dt` seconds later, under action `u`."""
         ...
 
-    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None) -> Update:
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Any:
+        """The belief over the reading that comes next: its mean and covariance are z^ and S."""
+        ...
+
+    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after a reading `z`, and what the reading did to it."""
         ...
 
 
 @runtime_checkable
 class Filter(Protocol):
-    """The stateful shell that robot code holds: an estimator bound to its models, with the belief and the clock."""
+    """The stateful shell that robot code holds: an estimator at work, with the belief and the clock."""
 
     @property
     def belief(self) -> Belief:
@@ -42,12 +48,16 @@ class Filter(Protocol):
         """Move the belief by `dt` seconds or up to time `to`, under action `u`."""
         ...
 
-    def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
+    def update(self, sensor: Any, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in a reading, of time `t` where it is not of now."""
         ...
 
-    def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
-        """A whole sequence of readings of one sensor in one go, time on the first axis."""
+    def step(self, sensor: Any, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
+        """Predict and take in a reading."""
+        ...
+
+    def run(self, us: Any, readings: Any, ts: Any = None, *, sensor: Any = None, contexts: Any = None) -> FilterRun:
+        """A whole sequence in one go: readings of one sensor, or `Readings` of several at times of their own."""
         ...
 
 
@@ -68,15 +78,11 @@ class Perception(Protocol):
 class Planner(Protocol):
     """From a start to a goal."""
 
-    def plan(
-        self, problem: Any, start: Any = None, goal: Any = None, *, rng: Rng = None, budget: float | None = None
-    ) -> Plan:
+    def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """A path, or the reason why there is none.
 
         Args:
-            problem: what the planner moves through; it may bring start and goal.
-            start: state or belief to start from.
-            goal: state or region to reach.
+            problem: where from, where to, and what is forbidden in between.
             rng: seed or generator.
             budget: seconds the planner may spend; None for its own limit.
         """
@@ -91,8 +97,8 @@ class Controller(Protocol):
         """Forget the last episode; `seed` replays the random choices of the next."""
         ...
 
-    def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
-        """The action to take at time `t`, and how it came about."""
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The action to take at time `t` (default: one step after the last), and how it came about."""
         ...
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
 from ._causes import error_of, why_prediction, why_update
-from ._compiled import CompiledEngine, CompiledLink, single
+from ._compiled import CompiledEngine, CompiledLink
 from ._timeline import Timeline
 from .filter import Engine, Link, followed
 from .inputs import EMPTY
@@ -199,4 +199,3 @@ def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
             (here, there), (own, other) = target.indices(names), source.indices(names)
             places[j, i, here], tangents[j, i, there] = own, other
     return places, tangents
-

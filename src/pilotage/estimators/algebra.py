@@ -7,7 +7,7 @@ m that of the reading's. What fails in one lane is false in the mask that is ret
 from __future__ import annotations
 
 from ..models.trace import driver
-from ._memory import absolute, fill, log, row, select, sqrt
+from ._memory import absolute, fill, log, select, sqrt
 
 LOG_TURN = 1.8378770664093453  # log 2 pi
 

@@ -18,7 +18,16 @@ from ..models.trace import Driver, call, driver
 from ._drivers import INNER
 from ._gaussian import GaussianEstimator
 from ._memory import BLOCK, ONE, address, job_at, mark, matrix, model_at, opposite, space_at, vector
-from ._steps import PREDICTION_FAILED, UPDATE_FAILED, commit, drop_unmeasured, found_at, gate, gaussian_at, note_innovation
+from ._steps import (
+    PREDICTION_FAILED,
+    UPDATE_FAILED,
+    commit,
+    drop_unmeasured,
+    found_at,
+    gate,
+    gaussian_at,
+    note_innovation,
+)
 from .algebra import (
     cholesky,
     finite,

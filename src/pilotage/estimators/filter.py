@@ -214,9 +214,7 @@ class Filter:
         self._clock.advance(dt, t)
         return result
 
-    def step(
-        self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None
-    ) -> Update:
+    def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call, the fastest way through a tick."""
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
@@ -312,4 +310,3 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, steps.dynamics,
         steps.sensors, steps.which,
     )  # fmt: skip
-

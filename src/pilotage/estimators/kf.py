@@ -157,7 +157,7 @@ class KF(EKF):
         sizes = [steps.sensors[j].reading.size for j in steps.which[read]]
         whole = all(np.isfinite(steps.zs[..., t, :k]).all() for t, k in zip(np.flatnonzero(read), sizes, strict=True))
         objects = any(o is not None for o in steps.objects)
-        return bool((P == P[:1]).all() and whole and steps.contexts.ndim == 2 and not objects)
+        return bool((P[:1] == P).all() and whole and steps.contexts.ndim == 2 and not objects)
 
 
 def depends_only(model: Any, results: str, inputs: set[str]) -> bool:

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..core import (
     Dynamics,
+    Gaussian,
     ModelError,
     Particles,
     Rng,
@@ -32,7 +33,7 @@ from ..core import (
 from ..core.covariances import symmetric_root
 from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
 from .clock import wanted
-from .cloud import kernel_width, propagate, weigh
+from .cloud import expected, kernel_width, propagate, weigh
 from .filter import Filter, PureEngine
 from .inputs import check_belief, first_belief
 from .resampling import Resampling, resample
@@ -90,6 +91,12 @@ class ParticleFilter:
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
         return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
+
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
+        """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
+        instance(sensor, Sensor, "ParticleFilter")
+        cloud = self.cloud(belief, rng=rng)
+        return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after reading `z`, NaN where nothing was measured.

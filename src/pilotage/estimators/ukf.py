@@ -47,7 +47,18 @@ from ._memory import (
     vector,
 )
 from ._steps import PREDICTION_FAILED, UPDATE_FAILED, commit, drop_noise, found_at, gate, gaussian_at, note_innovation
-from .algebra import cholesky, cholesky_semidefinite, finite, finite_matrix, joseph, plausible, product, score, solve_rows, times
+from .algebra import (
+    cholesky,
+    cholesky_semidefinite,
+    finite,
+    finite_matrix,
+    joseph,
+    plausible,
+    product,
+    score,
+    solve_rows,
+    times,
+)
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
 QUARTER = 0.25 * math.pi

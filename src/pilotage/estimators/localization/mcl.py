@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ...core import (
     Dynamics,
+    Gaussian,
     ModelError,
     Particles,
     Rng,
@@ -39,7 +40,7 @@ from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Po
 from ...core.status import FilterStatus
 from ...maps import OccupancyGrid
 from ..clock import wanted
-from ..cloud import CloudUpdate, innovation, likelihoods, propagate
+from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter, PureEngine
 from ..inputs import check_belief, context_axes, context_of, first_belief
 from ..resampling import Resampling, resample
@@ -200,6 +201,12 @@ class MonteCarloLocalization:
         i, some = pose_indices(known.space), slice(None, None, max(1, len(before.points) // ENOUGH))
         travel = known.travel.moved(before.points[some][:, i], after.points[some][:, i])
         return replace(known, particles=after, travel=travel)
+
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
+        """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
+        instance(sensor, Sensor, "MonteCarloLocalization")
+        cloud = self.localization(belief, rng=rng).particles
+        return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
         """The belief after reading `z`, NaN where nothing was measured.
