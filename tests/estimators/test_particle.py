@@ -19,9 +19,11 @@ from pilotage.core import (
     Space,
     SpaceError,
 )
+from pilotage.core.errors import SettingError
 from pilotage.estimators import ParticleFilter
 from pilotage.estimators.cloud import likelihoods, propagate
 from pilotage.estimators.localization import odometry_motion
+from pilotage.estimators.resampling import Resampling
 from pilotage.models import compass, constant_velocity, gnss, position, quadrotor, range_bearing, unicycle
 
 LINE = Space("x [m]")
@@ -107,7 +109,7 @@ def kalman(
 
 
 @pytest.mark.parametrize("resampling", ["systematic", "stratified", "residual", "multinomial"])
-def test_tends_to_kalman(resampling: str) -> None:
+def test_tends_to_kalman(resampling: Resampling) -> None:
     car, sensor, dt = constant_velocity(1), position(1, std=0.5), 0.3
     zs = np.random.default_rng(2).normal(0.0, 1.0, (15, 1)).cumsum(0)
     zero = np.zeros(2)
@@ -378,19 +380,16 @@ def test_noise_that_is_no_covariance(Q: Any) -> None:
 
 def test_sentences() -> None:
     robot = unicycle()
-    for n in (0, 1000.0, "many"):
-        with pytest.raises(PilotageError, match="n is .*; expected a whole number"):
-            ParticleFilter(n=n)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="probability that a good reading passes"):
-        ParticleFilter(gate=99.0)
-    with pytest.raises(PilotageError, match="choose one of"):
-        ParticleFilter(resampling="roulette")
-    with pytest.raises(PilotageError, match="between 0 and 1"):
-        ParticleFilter(threshold=2.0)
+    wrong: dict[str, tuple[Any, ...]] = {
+        "n": (0, 2.5, "many"), "gate": (99.0,), "resampling": ("roulette",), "threshold": (2.0,), "smoothing": (-1.0,),
+        "dynamics": (unicycle,), "dt": (0.0,),
+    }  # fmt: skip
+    for name, values in wrong.items():
+        for value in values:
+            with pytest.raises(SettingError, match=name):
+                ParticleFilter(**{name: value})
     with pytest.raises(ModelError, match="bind them"):
         ParticleFilter().start([0], 1)
-    with pytest.raises(ModelError, match=r"is \(\) missing"):
-        ParticleFilter(unicycle)  # type: ignore[arg-type]
     with pytest.raises(SpaceError, match="belief is over"):
         ParticleFilter().predict(Gaussian.of(LINE, [0.0], std=1.0), robot, None, 0.1)
     cloud = ParticleFilter(robot, dt=0.1, n=10).start([0, 0, 0], 0.1, rng=1)

@@ -67,6 +67,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 EXEMPT = {
     "Filter": "holds an estimator, whose start makes it",
+    "IMM": "moves by several models of its own, where the contract gives one; its laws: tests/estimators/test_imm.py",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""
 

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..core import CovarianceError, Dynamics, ModelError, Particles, Rng, Sensor, Update, generator
+from ..core import CovarianceError, Dynamics, Gaussian, ModelError, Particles, Rng, Sensor, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
@@ -126,12 +126,12 @@ def _gaussian(points: Array, sensor: Any, z: Array, context: Any, axes: Axes, ow
     return logs
 
 
-def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:
-    """Innovation, its covariance and NIS, from the cloud of expected readings.
+def expected(cloud: Particles, sensor: Sensor, context: Any = None) -> Gaussian:
+    """Mean and covariance of the reading that comes next, from the cloud of expected readings.
 
     ::
 
-        y = z (-) z_mean,     S = sum_i w_i (d_i d_i' + R_i),  d_i = h(x_i) (-) z_mean,     nis = y' S^-1 y
+        S = sum_i w_i (d_i d_i' + R_i),  d_i = h(x_i) (-) mean
     """
     space, (context, own) = sensor.reading, _each(context, sensor)
     w = np.broadcast_to(cloud.weights, (*np.broadcast_shapes(cloud.weights.shape[:-1], own), cloud.weights.shape[-1]))
@@ -140,11 +140,16 @@ def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) 
     d = cast(Array, space.minus(h, mean[..., None, :]))
     R = covariance(sensor.noise(cloud.points, context), space.dim, sensor)
     R = np.einsum("...n,...nij->...ij", w, np.broadcast_to(R, (*w.shape, space.dim, space.dim)))
-    S = np.einsum("...n,...ni,...nj->...ij", w, d, d) + R
-    y = cast(Array, space.minus(z, mean))
+    return Gaussian.trusted(space, mean, np.einsum("...n,...ni,...nj->...ij", w, d, d) + R)
+
+
+def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:
+    """Innovation ``y = z (-) z_mean``, its covariance S and NIS ``y' S^-1 y``; z_mean and S are those `expected`."""
+    space, known = sensor.reading, expected(cloud, sensor, context)
+    y = cast(Array, space.minus(z, known.mean))
     seen = measured(space, z)
     both = seen[..., :, None] & seen[..., None, :]
-    y_seen, S = np.where(seen, y, 0.0), np.where(both, S, np.eye(space.dim))
+    y_seen, S = np.where(seen, y, 0.0), np.where(both, known.cov, np.eye(space.dim))
     # log N(y; 0, S) = log N(0; 0, S) - nis / 2, and says in a sentence when S is singular.
     nis = 2.0 * (log_normal(0.0 * y_seen, S) - log_normal(y_seen, S))
     return y, S, float(nis) if nis.ndim == 0 else nis

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..core import (
     Dynamics,
+    Gaussian,
     ModelError,
     Particles,
     Rng,
@@ -31,15 +31,15 @@ from ..core import (
     seeded,
 )
 from ..core.covariances import symmetric_root
-from ..core.settings import instance, positive, whole
-from .clock import usual, wanted
-from .cloud import kernel_width, propagate, weigh
+from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
+from .clock import wanted
+from .cloud import expected, kernel_width, propagate, weigh
 from .filter import Filter, PureEngine
-from .inputs import check_belief, check_gate, first_belief
-from .resampling import check_resampling, resample
+from .inputs import check_belief, first_belief
+from .resampling import Resampling, resample
 
 
-@dataclass(frozen=True)
+@settings
 class ParticleFilter:
     """Particle filter for any dynamics and sensors; see the equations above.
 
@@ -68,21 +68,12 @@ class ParticleFilter:
     """
 
     dynamics: Dynamics | None = None
-    dt: float | None = None
-    n: int = 1000
-    resampling: str = "systematic"
-    threshold: float = 0.5
-    smoothing: float = 0.0
-    gate: float | None = None
-
-    def __post_init__(self) -> None:
-        whole(self.n, "n")
-        check_resampling(self.resampling, self.threshold)
-        positive(self.smoothing, "smoothing", zero=True)
-        check_gate(self.gate)
-        usual(self.dt)
-        if self.dynamics is not None:
-            instance(self.dynamics, Dynamics, "ParticleFilter")
+    dt: Positive | None = None
+    n: Count = 1000
+    resampling: Resampling = "systematic"
+    threshold: Fraction = 0.5
+    smoothing: NonNegative = 0.0
+    gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
@@ -100,6 +91,12 @@ class ParticleFilter:
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
         return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
+
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
+        """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
+        instance(sensor, Sensor, "ParticleFilter")
+        cloud = self.cloud(belief, rng=rng)
+        return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after reading `z`, NaN where nothing was measured.

@@ -8,24 +8,25 @@ independent draws do (Douc, Cappe, Moulines, *Comparison of resampling schemes f
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.arrays import numbers
-from ..core.errors import PilotageError, ShapeError
-from ..core.settings import number, whole
+from ..core.errors import ShapeError
+from ..core.settings import Count, setting
 from ..core.streams import Rng, generator
 from ..models.trace import driver
 
-METHODS = ("systematic", "stratified", "residual", "multinomial")
+Resampling = Literal["systematic", "stratified", "residual", "multinomial"]
+METHODS: tuple[Resampling, ...] = get_args(Resampling)
 FAINT = 1e-270
 """Sum of weights below which kernels refuse them: shares counted in units of it would overflow."""
 Indices = NDArray[np.int64]
 
 
-def resample(weights: Any, n: int | None = None, method: str = "systematic", rng: Rng = None) -> Indices:
+def resample(weights: Any, n: int | None = None, method: Resampling = "systematic", rng: Rng = None) -> Indices:
     """Indices ``(n,)`` of the particles that are drawn; index i comes ``n w_i / sum w`` times on average. O(N + n).
 
     ==============  ======================================  ==================
@@ -45,17 +46,19 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
 
     Raises:
         ShapeError: when weights are NaN, infinite, negative or all zero.
+        SettingError: for a method that there is not, or a number that is none.
 
     Example:
         >>> resample([0.5, 0.0, 0.25, 0.25], rng=1)
         array([0, 0, 2, 3])
     """
-    check_resampling(method)
+    if method not in METHODS:
+        setting(method, Resampling, "method")  # says so
     w = np.ascontiguousarray(numbers(weights, "weights"))
     w = w if w.flags.writeable else w.copy()
     if w.ndim != 1 or w.size == 0:
         raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
-    n = w.size if n is None else whole(n, "n")
+    n = w.size if n is None else int(setting(n, Count, "n"))
     draw = generator(rng)
     out = np.empty(n, dtype=np.int64)
     if method == "systematic":
@@ -74,14 +77,6 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
             return resample(w / top, n, method, draw)
         raise ShapeError(_complaint(w))
     return out
-
-
-def check_resampling(method: Any, threshold: Any = 0.0) -> None:
-    """Refuse a method that there is not, and a threshold that is no share of the particles."""
-    if method not in METHODS:
-        raise PilotageError(f"there is no resampling method {method!r}; choose one of {', '.join(METHODS)}")
-    if not 0.0 <= number(threshold, "threshold") <= 1.0:
-        raise PilotageError(f"threshold is {threshold}; it is a share of the particles, between 0 and 1")
 
 
 def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:

@@ -8,8 +8,8 @@ growing powers beta up to the one wanted; in between, particles are resampled an
 
 until each has climbed the nearest hill, and the hills have the weights that are due to them: a sampler of Del Moral,
 Doucet and Jasra, *Sequential Monte Carlo samplers*, J. R. Statist. Soc. B 68(3), 2006, section 3.3. p is the belief
-before the reading, which keeps what the reading does not see: its particles are taken for the normal distribution of
-their moments (a heuristic; where they are in several places, that is nearly flat over the width of a move).
+before the reading, which keeps what the reading does not see: the particles of each hypothesis are taken for the normal
+distribution of their moments.
 
 When particles are where they should be, the first stage takes the whole power, and this is the plain update.
 """
@@ -17,7 +17,7 @@ When particles are where they should be, the first stage takes the whole power, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,26 +122,39 @@ class Annealing:
         return replace(known, points=points, scores=scores), np.minimum(self.reach, factor * scale)
 
 
-def log_belief(cloud: Particles, elsewhere: float, volume: float) -> Callable[[Array], Array]:
-    """``log((1 - k) N(x; m, P) + k / V)`` of poses, up to a constant, at states ``(N, size)``.
+def log_belief(parts: Sequence[tuple[float, Particles]], elsewhere: float, volume: float) -> Callable[[Array], Array]:
+    """``log((1 - k) sum_j W_j N(x; m_j, P_j) + k / V)`` of poses, up to a constant, at states ``(N, size)``.
 
     Args:
-        cloud: particles of mean m and covariance P.
+        parts: weights W of hypotheses, and their particles of mean m and covariance P.
         elsewhere: probability k that the robot is anywhere.
         volume: V, of all poses it may have [m^2 rad].
     """
+    known = [_log_normal(cloud, math.log(weight) + math.log1p(-elsewhere)) for weight, cloud in parts]
+    outside = math.log(elsewhere / volume) if elsewhere > 0.0 else -math.inf
+
+    def log_density(points: Array) -> Array:
+        total = np.full(len(points), outside)
+        for part in known:
+            total = np.logaddexp(total, part(points))
+        return total
+
+    return log_density
+
+
+def _log_normal(cloud: Particles, log_weight: float) -> Callable[[Array], Array]:
+    """The normal density of the poses of a cloud."""
     known, i = cloud.moments(), pose_indices(cloud.space, tangent=True)
     P = known.cov[np.ix_(i, i)]
     scale = np.where(known.std[i] > 0.0, known.std[i], 1.0)
     values, vectors = np.linalg.eigh(P / np.outer(scale, scale))
     values = np.maximum(values, 1e-9)  # what is known without error stays as it is
     whiten = vectors / np.sqrt(values) / scale[:, None]
-    inside = math.log1p(-elsewhere) - float(np.log(np.sqrt(2.0 * np.pi * values) * scale).sum())
-    outside = math.log(elsewhere / volume) if elsewhere > 0.0 else -math.inf
+    top = log_weight - float(np.log(np.sqrt(2.0 * np.pi * values) * scale).sum())
 
     def log_density(points: Array) -> Array:
         y = np.asarray(cloud.space.minus(points, known.mean))[:, i] @ whiten
-        return np.logaddexp(inside - 0.5 * (y * y).sum(-1), outside)
+        return top - 0.5 * (y * y).sum(-1)
 
     return log_density
 

@@ -15,18 +15,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core import (
     Dynamics,
+    Gaussian,
     ModelError,
     Particles,
-    PilotageError,
     Rng,
     Sensor,
     ShapeError,
@@ -35,18 +35,18 @@ from ...core import (
     seeded,
 )
 from ...core.arrays import Array
-from ...core.settings import instance, number, positive, whole
+from ...core.errors import SettingError
+from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Positive, instance, settings
 from ...core.status import FilterStatus
 from ...maps import OccupancyGrid
-from ...maps.occupancy import check_grid
-from ..clock import usual, wanted
-from ..cloud import CloudUpdate, innovation, likelihoods, propagate
+from ..clock import wanted
+from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter, PureEngine
 from ..inputs import check_belief, context_axes, context_of, first_belief
-from ..resampling import check_resampling, resample
+from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins
-from .hypotheses import SURE, Localization, log_odds_variance
+from .hypotheses import SURE, Localization, effective_ancestors, log_odds_variance
 from .kld import particles_needed
 from .pose import free_area, free_poses, pose_indices
 from .recovery import Elsewhere, judged, without_faint
@@ -56,11 +56,13 @@ from .travel import heard_now, last_heard
 
 STANDING = 0.05
 """A reading that would add less than this share of its evidence waits for the robot to move."""
+FEW = 30.0
+"""With fewer ancestors (effective), the variance among them is added up and particles become ancestors."""
 ENOUGH = 256
 """So many particles tell how far the robot moved."""
 
 
-@dataclass(frozen=True, eq=False)
+@settings(eq=False)
 class MonteCarloLocalization:
     """Monte Carlo localization on a map; see the equations above. The state has x, y and yaw among its components.
 
@@ -101,48 +103,28 @@ class MonteCarloLocalization:
 
     grid: OccupancyGrid
     dynamics: Dynamics | None = None
-    dt: float | None = None
-    particles: tuple[int, int] = (1000, 50_000)
-    power: float = 0.2
-    independent: tuple[float, float] = (0.05, 0.05)
-    error: float = 0.05
-    confidence: float = 0.99
-    side: float = 0.5
-    angle: float = math.radians(10.0)
-    resampling: str = "systematic"
-    threshold: float = 0.5
-    kidnapped: float = 0.01
-    candidates: int = 300
-    alpha_slow: float = 0.001
-    alpha_fast: float = 0.1
-    clearance: float = 0.0
+    dt: Positive | None = None
+    particles: tuple[Count, Count] = (1000, 50_000)
+    power: Positive = 0.2
+    independent: tuple[NonNegative, NonNegative] = (0.05, 0.05)
+    error: Positive = 0.05
+    confidence: Annotated[float, Interval(0.5, 1.0, "[)")] = 0.99
+    side: Positive = 0.5
+    angle: Positive = math.radians(10.0)
+    resampling: Resampling = "systematic"
+    threshold: Fraction = 0.5
+    kidnapped: Annotated[float, Interval(0.0, 1.0, "[)")] = 0.01
+    candidates: Natural = 300
+    alpha_slow: Fraction = 0.001
+    alpha_fast: Fraction = 0.1
+    clearance: NonNegative = 0.0
 
     def __post_init__(self) -> None:
-        check_grid(self.grid)
-        counts = np.asarray(self.particles)
-        if counts.shape != (2,) or counts.dtype.kind not in "iu" or not 1 <= counts[0] <= counts[1]:
-            raise PilotageError(
-                f"particles is {self.particles!r}; give the least and the largest number: (1000, 50000)"
-            )
-        check_resampling(self.resampling, self.threshold)
-        ways = np.asarray(self.independent, dtype=np.float64)
-        if ways.shape != (2,) or not (np.isfinite(ways) & (ways >= 0.0)).all():
-            raise PilotageError(f"independent is {self.independent!r}; give a way [m] and a turn [rad]: (0.05, 0.05)")
-        for name in ("power", "error", "side", "angle"):
-            positive(getattr(self, name), name)
-        positive(self.clearance, "clearance", zero=True)
-        if not 0.5 <= number(self.confidence, "confidence") < 1.0:
-            raise PilotageError(f"confidence is {self.confidence}; it is a probability from 0.5 up to 1")
-        usual(self.dt)
-        if not 0.0 <= number(self.alpha_slow, "alpha_slow") <= number(self.alpha_fast, "alpha_fast") <= 1.0:
-            raise PilotageError(
-                f"alpha_slow ({self.alpha_slow}) <= alpha_fast ({self.alpha_fast}) must lie between 0 and 1"
-            )
-        whole(self.candidates, "candidates", least=0)
-        if not 0.0 <= number(self.kidnapped, "kidnapped") < 1.0:
-            raise PilotageError(f"kidnapped is {self.kidnapped}; it is a probability below 1")
+        if self.particles[0] > self.particles[1]:
+            raise SettingError(f"particles is {self.particles}; give the least and the largest number: (1000, 50000)")
+        if self.alpha_slow > self.alpha_fast:
+            raise SettingError(f"alpha_slow ({self.alpha_slow}) is above alpha_fast ({self.alpha_fast}); give less")
         if self.dynamics is not None:
-            instance(self.dynamics, Dynamics, "MonteCarloLocalization")
             pose_indices(self.dynamics.state)
 
     def start(
@@ -220,6 +202,12 @@ class MonteCarloLocalization:
         travel = known.travel.moved(before.points[some][:, i], after.points[some][:, i])
         return replace(known, particles=after, travel=travel)
 
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
+        """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
+        instance(sensor, Sensor, "MonteCarloLocalization")
+        cloud = self.localization(belief, rng=rng).particles
+        return expected(cloud, sensor.on(cloud.space), context)
+
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
         """The belief after reading `z`, NaN where nothing was measured.
 
@@ -276,16 +264,23 @@ class MonteCarloLocalization:
         cell = self.grid.resolution / math.sqrt(12.0)
         least[pose_indices(space, tangent=True)] = cell, cell, cell * self.angle / self.side
         points = roughened(space, cloud.points, chosen, known.bins, least, draw)
-        return replace(known, particles=Particles.trusted(space, points, log_weights), ancestors=chosen)
+        return replace(
+            known, particles=Particles.trusted(space, points, log_weights), ancestors=known.ancestors[chosen]
+        )
 
     def _weighed(self, known: Localization, after: Scored) -> Localization:
         """The belief after a reading, with what sampling has added to the uncertainty about its hypotheses."""
         new = replace(known, particles=after.cloud(), ancestors=after.origin)
         if known.resolved and new.certainty >= SURE:
             return new
-        added = log_odds_variance(new.particles.weights, new.clusters[0] == 0, after.origin)
-        new = replace(new, sampling_variance=known.sampling_variance + added, resolved=False)
-        return replace(new, sampling_variance=0.0, resolved=True) if new.converged else new
+        w = new.particles.weights
+        variance = known.variance_before + log_odds_variance(w, new.clusters[0] == 0, after.origin)
+        new = replace(new, sampling_variance=variance, resolved=False)
+        if new.converged:
+            return replace(new, sampling_variance=0.0, variance_before=0.0, resolved=True)
+        if effective_ancestors(w, after.origin) > FEW:
+            return new
+        return replace(new, variance_before=variance, ancestors=np.arange(len(w)))
 
     def _drawn(self, some: Localization, resolved: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
         """Indices of as many particles as the belief is wide, and their log-weights; see `survival`."""
@@ -304,6 +299,6 @@ class MonteCarloLocalization:
     def _annealing(self, known: Localization, elsewhere: float, score: Any, draw: np.random.Generator) -> Annealing:
         reach = 0.5 * np.array([self.side, self.side, self.angle])
         volume = 2.0 * math.pi * free_area(self.grid, self.clearance)
-        belief = cache(lambda: log_belief(known.particles, elsewhere, volume))  # for stages, which are seldom needed
+        belief = cache(lambda: log_belief(known.parts(), elsewhere, volume))  # for stages, which are seldom needed
         redraw = lambda some: self._drawn(replace(known, particles=some), known.resolved, draw)
         return Annealing(score, lambda points: belief()(points), self.grid.is_free, redraw, reach, draw)

@@ -12,18 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import Array
-from ..resampling import resample
+from ..resampling import Resampling, resample
 from .hypotheses import Localization
 
 Indices = NDArray[np.int64]
-REFUTED = 1e-6
-"""A hypothesis of less weight is gone."""
+REFUTED = 1e-30
+"""A hypothesis of less weight is gone; far below what `Localization.converged` asks of the leading one."""
 MOST = 8
 """So many light hypotheses are kept."""
 
 
 def resample_hypotheses(
-    known: Localization, n: int, least: int, method: str, draw: np.random.Generator
+    known: Localization, n: int, least: int, method: Resampling, draw: np.random.Generator
 ) -> tuple[Indices, Array]:
     """Indices of the particles that are drawn and their log-weights: about `n`, and `least` for each light hypothesis.
 
