@@ -46,7 +46,7 @@ class Robot:
 
     def __init__(self, env: Navigation, seed: int) -> None:
         self.grid, self.lidar, self.body = env.grid, env.lidar, env.robot
-        self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.radius
+        self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.footprint.radius
         self.localization = MonteCarloLocalization(
             env.grid, self.body.odometry, DT, particles=(1000, 100_000), power=0.1, candidates=500,
             # Equal gains: how well scans fit varies from place to place here, and would look like being carried away.
@@ -183,8 +183,10 @@ def world(map: str | Path | OccupancyGrid, goals: int) -> tuple[gymnasium.Env[An
 def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[str, list[float]], bool]:
     """One episode; the run, seconds by stage, and whether the robot touched something."""
     made, env = world(name, goals)
-    if env.grid.resolution > env.robot.radius:  # distances between such cells say too little about a robot among them
-        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.radius)), goals)
+    if (
+        env.grid.resolution > env.robot.footprint.radius
+    ):  # distances between such cells say too little about a robot among them
+        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.footprint.radius)), goals)
     robot, rows, plans, clouds = Robot(env, seed), [], [], []
     observation, info = made.reset(seed=seed)
     robot.agent.reset(seed=seed)
@@ -214,7 +216,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
     times, truth, mean, cov, sure, scans = (np.array(column) for column in zip(*rows, strict=True))
     run = NavigationRun(
         env.grid, times, truth, mean, cov, sure, clouds, plans, scans, robot.angles, env.lidar.max_range,
-        places, reached, obstacles[obstacles[:, 2] > 0], robot.radius,
+        places, reached, obstacles[obstacles[:, 2] > 0], robot.footprint.radius,
     )  # fmt: skip
     return run, robot.spent, bool(info["collision"])
 

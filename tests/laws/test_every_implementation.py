@@ -18,7 +18,7 @@ from pilotage.estimators import EKF, KF, UKF, ParticleFilter
 from pilotage.models import bicycle, unicycle
 from pilotage.models.dynamics_family import DynamicsFamily
 from pilotage.models.sensor_family import SensorFamily
-from pilotage.planners import AStar, Dijkstra
+from pilotage.planners import AStar, Dijkstra, RRTConnect
 from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..models.registry import DYNAMICS, SENSORS
@@ -39,6 +39,7 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar, weighted": lambda: AStar(weight=1.5),
     "AStar, 4-connected": lambda: AStar(connectivity=4),
     "Dijkstra": Dijkstra,
+    "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),

@@ -23,7 +23,14 @@ Mask = NDArray[np.bool_]
 
 @runtime_checkable
 class EdgeConstraint(Protocol):
-    """A constraint that can tell of a whole edge, without gaps between samples, whether it is allowed."""
+    """A constraint that can tell of a whole edge, without gaps between samples, whether it is allowed.
+
+    Example:
+        >>> from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
+        >>> hall = OccupancyGrid.from_ascii("....")
+        >>> isinstance(FootprintConstraint(hall.obstacles(), Footprint.disc(0.1), Space("x y [m]")), EdgeConstraint)
+        True
+    """
 
     def __call__(self, x: Any) -> Any:
         """Values ``(..., k)`` at states ``(..., n)``; none above zero is allowed."""
@@ -118,8 +125,8 @@ class Problem:
 
     def functions_allow(self, x: Array) -> Mask:
         """Whether the constraint and `is_free` allow states ``(..., n)``, ``(...)``; bounds are left out."""
-        fine = (self.violations(x) <= 0.0).all(-1)  # NaN is not
-        return fine if self.is_free is None else fine & np.asarray(self.is_free(x), dtype=np.bool_)
+        fine = np.asarray((self.violations(x) <= 0.0).all(-1))  # NaN is not
+        return fine if self.is_free is None else np.asarray(fine & np.asarray(self.is_free(x), dtype=np.bool_))
 
     def violations(self, x: Array) -> Array:
         """Values ``(..., k)`` of the constraint at states ``(..., n)``; k = 0 without one."""
@@ -127,7 +134,8 @@ class Problem:
             return np.zeros((*x.shape[:-1], 0))
         if not isinstance(self.constraint, Task):
             return np.asarray(self.constraint(x))
-        return np.asarray(self.constraint.constraint(x, np.zeros(getattr(self.constraint.action, "size", 0))))
+        action = self.constraint.action
+        return np.asarray(self.constraint.constraint(x, np.zeros(0 if action is None else action.size)))
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
@@ -141,7 +149,7 @@ class Problem:
         longest = float(np.max(self.distance(a, b), initial=0.0))
         shares = np.linspace(0.0, 1.0, int(np.ceil(longest / self.resolution)) + 1 if longest > 0.0 else 1)
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
-        return self.allowed(points).all(-1)
+        return np.asarray(self.allowed(points).all(-1))
 
     @cached_property
     def whole_edges(self) -> bool:

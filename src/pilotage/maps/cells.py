@@ -95,12 +95,12 @@ class GridCells(GridFrame):
     An `OccupancyGrid` is one, and so is an `InflatedGrid`.
     """
 
-    @property
+    @cached_property
     def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
         raise NotImplementedError
 
-    @property
+    @cached_property
     def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
         raise NotImplementedError

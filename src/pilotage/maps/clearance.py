@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from .._compiling import njit
+from ..models.trace import driver
 
 
-@njit(cache=True, error_model="numpy")
-def clearances(blocked, depth, discs, hull, poses, out):
+@driver("void(Array(b1, 2, 'C', True), Array(f8, 2, 'C', True), f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
+def clearances(blocked, depth, discs, hull, poses, corners, out):
     """Distance [cells] of a footprint to the nearest blocked square at each pose, negative where they overlap.
 
     Args:
@@ -19,9 +19,9 @@ def clearances(blocked, depth, discs, hull, poses, out):
         discs: ``(K, 3)`` x, y, radius in the frame of the robot.
         hull: corners ``(V, 2)`` of a convex polygon, counter-clockwise; none where the discs are the robot.
         poses: ``(N, 3)`` in cells from the corner of the map's cell [0, 0], heading in the axes of the map.
+        corners: memory, of the shape of `hull`.
         out: ``(N,)``, overwritten; NaN where a pose is not finite.
     """
-    corners = np.empty_like(hull)
     for n in range(poses.shape[0]):
         x, y = poses[n, 0] + 1.0, poses[n, 1] + 1.0
         if not (abs(x) < 1e9 and abs(y) < 1e9 and math.isfinite(poses[n, 2])):
@@ -43,7 +43,7 @@ def clearances(blocked, depth, discs, hull, poses, out):
         out[n] = nearest if hull.shape[0] == 0 else min(nearest, 0.0)
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def point_distance(blocked, depth, x, y):
     """Signed distance [cells] of a point to the nearest surface; off the map, its distance to the map is added."""
     rows, columns = blocked.shape
@@ -63,7 +63,7 @@ def point_distance(blocked, depth, x, y):
     return -best - math.hypot(x - px, y - py) if inside else best
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _nearest_in_row(blocked, row, x, dy, wanted, best):
     """The smaller of `best` and the distance to the squares of a row that are `dy` away from the point vertically."""
     reach = math.sqrt(best * best - dy * dy)
@@ -73,12 +73,11 @@ def _nearest_in_row(blocked, row, x, dy, wanted, best):
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _hull_distance(blocked, depth, corners):
     """Distance [cells] of a convex polygon to the nearest blocked square; 0 where they touch."""
     rows, columns = blocked.shape
-    low_x, high_x = corners[:, 0].min(), corners[:, 0].max()
-    low_y, high_y = corners[:, 1].min(), corners[:, 1].max()
+    low_x, high_x, low_y, high_y = _box(corners)
     if low_x < 1.0 or low_y < 1.0 or high_x > columns - 1.0 or high_y > rows - 1.0:
         return 0.0  # partly off the map
     best = np.inf
@@ -96,7 +95,7 @@ def _hull_distance(blocked, depth, corners):
     return best
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _square_distance(corners, left, low):
     """Distance of a convex polygon to the unit square at (left, low), 0 where they overlap.
 
@@ -117,6 +116,16 @@ def _square_distance(corners, left, low):
             best = min(best, math.hypot(px - t * dx, py - t * dy))
         apart |= beyond
         best = min(best, math.hypot(max(left - ax, ax - left - 1.0, 0.0), max(low - ay, ay - low - 1.0, 0.0)))
-    apart |= corners[:, 0].min() > left + 1.0 or corners[:, 0].max() < left
-    apart |= corners[:, 1].min() > low + 1.0 or corners[:, 1].max() < low
+    low_x, high_x, low_y, high_y = _box(corners)
+    apart |= low_x > left + 1.0 or high_x < left or low_y > low + 1.0 or high_y < low
     return best if apart else 0.0
+
+
+@driver
+def _box(corners):
+    """The bounds of a polygon: lowest and highest x, lowest and highest y."""
+    low_x, high_x, low_y, high_y = np.inf, -np.inf, np.inf, -np.inf
+    for v in range(corners.shape[0]):
+        low_x, high_x = min(low_x, corners[v, 0]), max(high_x, corners[v, 0])
+        low_y, high_y = min(low_y, corners[v, 1]), max(high_y, corners[v, 1])
+    return low_x, high_x, low_y, high_y

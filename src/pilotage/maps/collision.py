@@ -16,8 +16,8 @@ from pilotage.core.problem import Problem, state_of
 from pilotage.core.raster import Raster
 from pilotage.core.settings import positive
 from pilotage.core.space import Space
-
 from pilotage.models import TracedTask, task
+from pilotage.models.trace.task import TaskFamily
 
 from .cells import GridCells, read_only
 from .footprint import Footprint
@@ -74,7 +74,7 @@ class FootprintConstraint:
     def pose(self) -> list[int]:
         """Where x, y and, if the heading matters, yaw are in a state."""
         names = ("x", "y", "yaw") if self.footprint.turns else ("x", "y")
-        return [self.space.find(name, "the footprint") for name in names]
+        return [self.space.find(name) for name in names]
 
     @cached_property
     def motion(self) -> Array:
@@ -96,7 +96,7 @@ class FootprintConstraint:
 
     @cached_property
     def task(self) -> TracedTask:
-        """The constraint as a traced task without cost, for compiled planners and to be read into tasks of one's own."""
+        """The constraint as a traced task without cost: what compiled planners run."""
         return _family(self.footprint, self.space, tuple(self.pose))(field=self.obstacles.field)
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
@@ -155,7 +155,7 @@ class FootprintConstraint:
 
 
 @cache
-def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> Family[TracedTask]:
+def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> TaskFamily:
     """The tasks of a footprint; one trace serves all maps."""
 
     def clear_of_obstacles(x: Any, u: Any, p: Any, m: Any) -> Any:
@@ -191,13 +191,13 @@ class DiscCells(GridCells):
         return self.constraint.obstacles.grid.origin
 
     @cached_property
-    def free(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def free(self) -> Mask:
         """Cells at whose centre the robot is clear, ``(ny, nx)`` of bool."""
         room = self.constraint.obstacles.field.values[1:-1, 1:-1] - self.constraint.footprint.radius
         return read_only(room > SLACK * self.resolution)
 
     @cached_property
-    def occupied(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def occupied(self) -> Mask:
         """All other cells, ``(ny, nx)`` of bool."""
         return read_only(~self.free)
 

@@ -70,14 +70,14 @@ class InflatedGrid(GridCells):
         return self.grid.origin
 
     @cached_property
-    def occupied(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def occupied(self) -> Mask:
         """Cells within `radius` of an occupied cell, ``(ny, nx)`` of bool."""
         # Distances are roots of integers times the resolution: the slack keeps a radius of 3 cells at 3 cells.
         grown = self.grid.distance_field().values <= self.radius * (1 + 1e-12)
         return read_only(grown | self.grid.occupied)
 
     @cached_property
-    def free(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def free(self) -> Mask:
         """Free cells of the map that are not within `radius` of an occupied one, ``(ny, nx)`` of bool."""
         return read_only(self.grid.free & ~self.occupied)
 

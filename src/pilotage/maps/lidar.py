@@ -218,7 +218,7 @@ class Lidar(Sensor):
         out = np.empty(len(poses))
         score_beams(
             np.ascontiguousarray(scans), expected, self.max_range,
-            self.sigma, self.hit, self.short, self.missed, self.random, self.decay, out,
+            *(float(v) for v in (self.sigma, self.hit, self.short, self.missed, self.random, self.decay)), out,
         )  # fmt: skip
         return out
 
@@ -237,10 +237,13 @@ class Lidar(Sensor):
             reach = np.where(idle, _FAR, (scans + self.inset) * scale)
             off_map = float(self._table[0, 0])
             constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
-        ends_x, ends_y = reach * np.cos(angles), reach * np.sin(angles)
-        out = np.empty(len(poses))
+        ends_x, ends_y = (np.ascontiguousarray(reach * turned(angles)) for turned in (np.cos, np.sin))
+        out, memory = np.empty(len(poses)), (np.empty((2, len(poses))), np.empty(len(angles), dtype=np.int32))
         grid, sensors = self.grid, self._sensor_poses(poses)
-        score_field(self._table, sensors, np.asarray(grid.origin), grid.resolution, ends_x, ends_y, out)
+        score_field(
+            self._table.ravel(), self._table.shape[1], sensors, np.asarray(grid.origin), grid.resolution,
+            ends_x, ends_y, *memory, out,
+        )  # fmt: skip
         return out + constant
 
     @cached_property

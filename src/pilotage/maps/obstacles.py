@@ -16,9 +16,11 @@ from .distance import surface_distance
 if TYPE_CHECKING:
     from .occupancy import OccupancyGrid
 
-CORNER, AWAY = 0.302, 0.115
-"""Largest excess [cells] of bilinear interpolation between four cells over the true distance: 0.3018 where one of them
-is blocked, at its corner; 0.1144 where none is; 0 where two or more are. A test maximises both over all positions."""
+CORNER, AWAY = 1.497, 0.115
+"""What is taken from the distances at the centres of four cells [cells], so that interpolation between them never
+exceeds the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a
+corner of an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks
+for the largest excess over all positions."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -36,7 +38,7 @@ class Obstacles:
 
     ::
 
-        field = d - e,   e = 0.302 at a corner of an obstacle, else min(0.115, 1 / (4 d))       [cells]
+        field = d - e,   e = 0 along walls, 1.497 inside corners of obstacles, else min(0.115, 1 / (4 d))   [cells]
 
     because the distance to a set is semiconcave: along a line that stays d away from it, its second derivative is at
     most 1 / d, and a chord of length 1 lies at most 1 / (8 d) above it; bilinear interpolation is two chords.
@@ -69,9 +71,25 @@ def _excess(blocked: NDArray[np.bool_], depth: NDArray[np.float64]) -> NDArray[n
     """What bilinear interpolation of `depth` may exceed the true distance by, around each cell [cells]."""
     count = sum(each.astype(np.int8) for each in _corners(blocked))
     farthest = np.max(_corners(depth), axis=0) - np.sqrt(2.0)
-    between = np.minimum(AWAY, 0.25 / np.maximum(farthest, 1.0))
-    between = np.pad(np.where(count == 1, CORNER, np.where(count == 0, between, 0.0)), 1)
-    return np.max(_corners(between), axis=0)
+    away = np.where(count < 2, np.minimum(AWAY, 0.25 / np.maximum(farthest, 1.0)), 0.0)
+    away[_beside_walls(depth)] = 0.0
+    excess, corner = (np.max(_corners(np.pad(each, 1)), axis=0) for each in (away, count == 1))
+    return np.where(blocked & corner, CORNER, excess)
+
+
+def _beside_walls(depth: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Places where four cells meet between which the distance is a plane: it falls by 1 towards a wall, and not across.
+
+    The wall then covers both columns of cells, and no other square is nearer to a point between the four centres than
+    it is to one of them. Interpolation is exact.
+    """
+    a, b, c, d = _corners(depth)
+
+    def plane(low: Any, low_too: Any, high: Any, high_too: Any) -> NDArray[np.bool_]:
+        even = (abs(low - low_too) < 1e-9) & (abs(high - high_too) < 1e-9)
+        return even & (abs(abs(high - low) - 1.0) < 1e-9)
+
+    return plane(a, b, c, d) | plane(a, c, b, d)
 
 
 def _corners(cells: NDArray[Any]) -> list[NDArray[Any]]:

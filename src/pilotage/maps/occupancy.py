@@ -28,7 +28,7 @@ from .frame import local_rays
 from .inflated import InflatedGrid
 from .mapping import Evidence
 from .obstacles import Obstacles
-from .raycast import cast_rays
+from .raycast import LANES, cast_rays
 from .stamps import disc_cells, rectangle_cells
 
 Array = NDArray[np.float64]
@@ -108,12 +108,12 @@ class OccupancyGrid(GridCells):
         return read_only(probabilities(self.log_odds))
 
     @cached_property
-    def occupied(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
         return read_only(self.log_odds > odds_of_threshold(self.occupied_thresh))
 
     @cached_property
-    def free(self) -> Mask:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
         return read_only(self.log_odds < odds_of_threshold(self.free_thresh))
 
@@ -379,17 +379,20 @@ class OccupancyGrid(GridCells):
         reach = positive(max_range, "max_range")
         local, directions = local_rays(self, poses, angles)
         found = np.empty((len(local), len(directions)))
-        cast_rays(boxes, local, np.cos(directions), np.sin(directions), reach / self.resolution, found)
+        memory = np.empty((8, LANES)), np.empty(LANES, dtype=np.int64)
+        cast_rays(
+            boxes, boxes.ravel(), local, np.cos(directions), np.sin(directions), reach / self.resolution, found, *memory
+        )
         found *= self.resolution
         return np.minimum(found, reach, out=found).reshape(*np.shape(poses)[:-1], len(directions))
 
     @cached_property
     def _boxes_of_occupied(self) -> NDArray[np.uint8]:
-        return clear_boxes(np.ascontiguousarray(self.occupied))
+        return clear_boxes(self.occupied)
 
     @cached_property
     def _boxes_of_not_free(self) -> NDArray[np.uint8]:
-        return clear_boxes(np.ascontiguousarray(~self.free))
+        return clear_boxes(~self.free)
 
 
 def check_grid(grid: Any) -> OccupancyGrid:

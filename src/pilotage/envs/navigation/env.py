@@ -50,7 +50,7 @@ class Setting:
         tour, begin = points(goals), pose(start)
         count: Any = goals if tour is None else len(tour)
         self.arena = Arena(
-            walled(grid_of(map), robot.radius),
+            walled(grid_of(map), robot.footprint.radius),
             robot,
             obstacles,
             count,
@@ -86,7 +86,7 @@ class Setting:
             "goal": arena.goal(x),
             "reached": arena.reached(x),
             "clearance": clearance,
-            "collision": clearance < 0.0,
+            "collision": (arena.constraint(x) > 0.0).any(-1),
         }
 
 

@@ -20,7 +20,7 @@ from ...maps.collision import SLACK
 from ...models.trace import code_of, parameters
 from ...models.trace.callback import view
 from ...models.trace.machine import SIGNATURE
-from ._space import NOTHING, ROWS
+from ._space import ROWS
 
 Array = NDArray[np.float64]
 CELL = 4
@@ -42,7 +42,9 @@ class Compiled:
         hashing: ``(2, 4)``, see `_nearest`.
         work: memory.
         reserve: states that one sample may add at most.
+        cells: of the hash grid.
         kept: what owns the machine code.
+        problem: what it was made from.
     """
 
     codes: NDArray[np.int64]
@@ -61,9 +63,8 @@ class Compiled:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """Arguments of drivers, in their order."""
-        return (
-            self.codes, self.layout, self.settings, self.metric, self.p, self.count, self.hashing, self.work, self.reserve
-        )  # fmt: skip
+        named = self.codes, self.layout, self.settings, self.metric, self.p, self.count, self.hashing
+        return *named, self.work, self.reserve
 
     def rooms_of(self, x: Array) -> float:
         """How much the constraint leaves at a state ``(n,)``."""
@@ -91,8 +92,8 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
         codes[2], count = code.address, code.size
     constraint = problem.constraint
     if problem.whole_edges and isinstance(constraint, FootprintConstraint):
-        p, constraint_motion = parameters(constraint.task), constraint.motion
-        layout[:3], layout[3], arm = constraint_motion[:3], 1, constraint_motion[3]
+        p, motion = parameters(constraint.task), constraint.motion
+        layout[:3], layout[3], arm = motion[:3], 1, motion[3]
         slack = SLACK * constraint.obstacles.grid.resolution
     elif isinstance(constraint, Task):
         p = parameters(constraint)
@@ -106,7 +107,6 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
     width = max(space.size, space.dim, count, 32)
     settings = np.array([step, problem.resolution, slack, arm, side])
     work = np.zeros((ROWS, width))
-    assert work.shape[0] > NOTHING
     return Compiled(
         codes, layout, settings, np.array([weights, turns]), np.ascontiguousarray(p), count, hashing, work,
         math.ceil(2.0 * diagonal / step) + 4, int(hashing[:, 3].prod()), tuple(kept), problem,
@@ -177,20 +177,18 @@ class Trees:
 
 
 def _diagonal(space: Space, weights: Array) -> float:
-    """Length of the diagonal of the bounds, in the metric; what has no bounds turns, by half a turn at most."""
+    """Length of the diagonal of the bounds, in the metric; what turns counts half a turn."""
     total = 0.0
     for part, s, t in space.layout:
-        low, high = space.low[s], space.high[s]
-        reals = [i for i in range(part.size) if np.isfinite(low[i]) and np.isfinite(high[i])]
-        if part.flat and s.start not in space.angles and not reals:
+        extent = np.full(part.dim, math.pi)
+        if part.size == part.dim and not part.periodic:
+            extent = space.high[s] - space.low[s]
+        if not np.isfinite(extent).all():
             raise PilotageError(
                 f"{part.name} has no bounds, and states are drawn at random between them; give some, as in "
                 f"space.bounded({part.name}=(low, high))"
             )
-        if part.size == part.dim and s.start not in space.angles:
-            total += sum((weights[t.start + i] * min(high[i] - low[i], 1e9)) ** 2 for i in reals)
-        else:
-            total += sum((w * math.pi) ** 2 for w in weights[t])
+        total += float(((weights[t] * extent) ** 2).sum())
     return math.sqrt(total)
 
 
@@ -199,9 +197,9 @@ def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
     hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
     wide: list[tuple[float, int, float]] = []
     for part, s, t in space.layout:
-        low, high = space.low[s.start], space.high[s.start]
-        if part.flat and s.start not in space.angles and np.isfinite(low) and np.isfinite(high) and high > low:
-            wide.append((float(weights[t.start] * (high - low)), s.start, float(weights[t.start])))
+        if part.linear:
+            for i, j in zip(range(s.start, s.stop), range(t.start, t.stop), strict=True):
+                wide.append((float(weights[j] * (space.high[i] - space.low[i])), i, float(weights[j])))
     wide.sort(reverse=True)
     side = max(step, wide[0][0] / MOST_CELLS) if wide else math.inf
     for k, (extent, component, weight) in enumerate(wide[:2]):

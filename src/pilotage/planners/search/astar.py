@@ -42,6 +42,7 @@ class AStar:
     1968; I. Pohl, Heuristic search viewed as path finding in a graph, 1970, for the weight.
 
     Example:
+        >>> from pilotage.maps import OccupancyGrid
         >>> grid = OccupancyGrid.from_ascii(["...", ".#.", "..."])
         >>> plan = AStar().plan(grid, start=(0.5, 0.5), goal=(2.5, 2.5))
         >>> plan.cost, len(plan.xs)

@@ -28,6 +28,7 @@ class Dijkstra:
     Source: E. Dijkstra, A note on two problems in connexion with graphs, 1959.
 
     Example:
+        >>> from pilotage.maps import OccupancyGrid
         >>> grid = OccupancyGrid.from_ascii(["...", ".#.", "..."])
         >>> Dijkstra().plan(grid, start=(0.5, 0.5), goal=(2.5, 2.5)).cost
         4.0
