@@ -65,7 +65,7 @@ class Robot:
         for particles in (self.localization.start(rng=0), self.localization.start(here, std=0.1, rng=0)):
             for _ in range(2):
                 particles.predict(DT, u=np.zeros(2))
-                known = particles.update(self.lidar, scan).belief.estimate.mean
+                known = particles.update(self.lidar, scan).belief.best.mean
         layer = ObstacleLayer(self.grid)
         for _ in range(3):  # of obstacles that are not on the map
             layer = layer.seen(known, 0.5 * scan, self.angles, self.lidar.max_range)
@@ -89,10 +89,10 @@ class Robot:
         self.ticks = self.ticks + 1 if belief.converged else 0
         if not self.sure:
             self.layer = self.layer.cleared()
-        elif np.trace(belief.estimate.cov[:2, :2]) < 0.1**2:
-            self.layer = self.layer.seen(belief.estimate.mean, self.scan, self.angles, self.lidar.max_range)
-        self.near = self.layer.clearance(belief.estimate.mean, WINDOW)
-        self.watch(belief.estimate.mean[:2])
+        elif np.trace(belief.best.cov[:2, :2]) < 0.1**2:
+            self.layer = self.layer.seen(belief.best.mean, self.scan, self.angles, self.lidar.max_range)
+        self.near = self.layer.clearance(belief.best.mean, WINDOW)
+        self.watch(belief.best.mean[:2])
         self.spent["perceive"].append(time.perf_counter() - began)
         return belief
 
@@ -120,7 +120,7 @@ class Robot:
         began, plan, merged, self.again = time.perf_counter(), None, self.layer.merged, False
         costs = merged.soft_costs(4.0 * self.radius, peak=5.0)
         for gap in GAPS:
-            plan = AStar().plan(merged.inflate(self.radius + gap), belief, self.goal, costs=costs)
+            plan = AStar().plan(merged.inflate(self.radius + gap), belief.best, self.goal, costs=costs)
             if plan.ok:
                 break
         self.spent["plan"].append(time.perf_counter() - began)
@@ -133,7 +133,7 @@ class Robot:
             return False
         if np.hypot(*(plan.xs[-1, :2] - self.goal)) > self.grid.resolution:
             return False
-        away = np.hypot(*(plan.xs[:, :2] - belief.estimate.mean[:2]).T)
+        away = np.hypot(*(plan.xs[:, :2] - belief.best.mean[:2]).T)
         ahead = plan.xs[int(away.argmin()) :][:60, :2]
         return bool(away.min() < 0.6 and (self.near.at(ahead) > self.radius).all())
 
@@ -157,7 +157,7 @@ class Robot:
         def act(self, belief_or_state: Any, t: float | None = None) -> Action:
             began, mppi = time.perf_counter(), self.robot.mppi
             mppi.retarget(self.robot.task.replace(clearance=self.robot.near))
-            action = mppi.act(belief_or_state, t)
+            action = mppi.act(belief_or_state.best, t)
             self.robot.spent["act"].append(time.perf_counter() - began)
             return action
 
@@ -195,7 +195,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
     t, u, over, reached = 0.0, None, False, np.full(goals, np.nan)
 
     def record(known: Any) -> None:
-        rows.append((t, info["pose"], known.estimate.mean, known.estimate.cov, robot.sure, robot.scan))
+        rows.append((t, info["pose"], known.best.mean, known.best.cov, robot.sure, robot.scan))
         plans.append(robot.agent.plan.xs if robot.agent.plan is not None and robot.sure else None)
         clouds.append(known.particles.points[:: max(1, len(known.particles.points) // 1000)].astype(np.float32))
 
@@ -210,7 +210,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
             before, now = int(np.isfinite(reached).sum()), int(info["reached"])
             reached[before:now] = t
             bar.update(now - before)
-            bar.set_postfix_str(f"{t:.1f} s, " + (f"{known.estimate}" if robot.sure else "where am I?"), refresh=False)
+            bar.set_postfix_str(f"{t:.1f} s, " + (f"{known.best}" if robot.sure else "where am I?"), refresh=False)
         record(robot.perceive(observation, u, t))  # where it came to a stop
     made.close()
     times, truth, mean, cov, sure, scans = (np.array(column) for column in zip(*rows, strict=True))

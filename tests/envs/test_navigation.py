@@ -134,7 +134,7 @@ def test_own_start_and_goals():
         ({"start": (0.0, np.nan)}, "expected finite numbers"),
         ({"goals": [1.0, 2.0]}, r"places \(K, 2\), not an array of shape \(2,\)"),
         ({"goals": [[1.0, 2.0], [3.0]]}, "goals is not an array of numbers"),
-        ({"goals": "many"}, "goals is 'many'; expected a whole number"),
+        ({"goals": "many"}, "goals of Arena is 'many'; expected a whole number"),
         ({"robot": ["bicycle"]}, r"there is no robot \['bicycle'\]"),
         ({"dt": 0.0}, "dt of the task is 0.0; expected a positive number"),
         ({"goals": np.zeros((0, 2))}, r"places \(K, 2\)"),

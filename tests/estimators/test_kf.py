@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from pilotage.core import Gaussian, ModelError
+from pilotage.core import FilterStatus, Gaussian, ModelError
 from pilotage.estimators import EKF, KF, UKF
 from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, position
 
@@ -181,12 +181,21 @@ def test_steps_of_unequal_length(estimator: Any) -> None:
 
 
 def test_many_tracks_on_the_way_to_infinity() -> None:
-    """What a loop refuses, the tracks that share gains refuse, too."""
-    runaway, sensor = LinearDynamics.discrete(1e3 * np.eye(1), Q=np.zeros((1, 1))), LinearSensor([[1.0]], 1e20)
-    for tracks in ((), (2,)):
-        start = Gaussian.of(runaway.state, np.full((*tracks, 1), 1e300), std=1e-100)
-        with pytest.raises(ModelError, match="not finite at step 2"):
-            KF().run(start, runaway, None, np.zeros((9, 1)), DT, sensor=sensor)
+    """A track that diverges raises alone; among others it has a status, keeps its belief, and harms none of them."""
+    runaway, sensor = LinearDynamics.discrete(1e3 * np.eye(1), Q=np.zeros((1, 1))), LinearSensor([[1.0]], 1e300)
+    zs = np.zeros((9, 1))
+    alone = Gaussian.of(runaway.state, [1e300], std=1e-100)
+    with pytest.raises(ModelError, match="step 1"):
+        KF().run(alone, runaway, None, zs, DT, sensor=sensor)
+    for count in (3, 100):
+        means = np.full((count, 1), 1.0)
+        means[1] = 1e300
+        many = KF().run(Gaussian.of(runaway.state, means, std=1e-100), runaway, None, zs, DT, sensor=sensor)
+        one = KF().run(Gaussian.of(runaway.state, [1.0], std=1e-100), runaway, None, zs, DT, sensor=sensor)
+        assert many.status[1, 1] == FilterStatus.OVERFLOW
+        assert (many.status[1, 2:] == FilterStatus.UNDEFINED_STATE).all()
+        np.testing.assert_allclose(many.beliefs.mean[-1], one.beliefs.mean, rtol=1e-12)
+        assert many.accepted[[0, 2]].all()
 
 
 def test_many_tracks_with_contexts_of_any_kind() -> None:

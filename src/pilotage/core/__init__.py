@@ -51,9 +51,11 @@ from .raster import Raster as Raster
 from .results import Action as Action
 from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
+from .results import Readings as Readings
 from .results import Update as Update
 from .sensor import Sensor as Sensor
 from .space import Space as Space
+from .status import FilterStatus as FilterStatus
 from .streams import Rng as Rng
 from .streams import generator as generator
 from .streams import seeded as seeded
@@ -77,6 +79,7 @@ __all__ = [
     "Estimator",
     "Filter",
     "FilterRun",
+    "FilterStatus",
     "Filtered",
     "FormatError",
     "Gaussian",
@@ -97,6 +100,7 @@ __all__ = [
     "Problem",
     "Quaternion",
     "Raster",
+    "Readings",
     "Real",
     "Rng",
     "Sensor",

@@ -20,20 +20,24 @@ from .task import Task as Task
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Belief in, belief out; holds settings and no state."""
+    """Belief in, belief out; holds settings and no state. Those that draw random numbers take them from `rng`."""
 
-    def predict(self, belief: Any, dynamics: Dynamics, u: Any, dt: float) -> Any:
+    def predict(self, belief: Any, dynamics: Any, u: Any, dt: float, *, rng: Rng = None) -> Any:
         """The belief `dt` seconds later, under action `u`."""
         ...
 
-    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None) -> Update:
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Any:
+        """The belief over the reading that comes next: its mean and covariance are z^ and S."""
+        ...
+
+    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after a reading `z`, and what the reading did to it."""
         ...
 
 
 @runtime_checkable
 class Filter(Protocol):
-    """The stateful shell that robot code holds: an estimator bound to its models, with the belief and the clock."""
+    """The stateful shell that robot code holds: an estimator at work, with the belief and the clock."""
 
     @property
     def belief(self) -> Belief:
@@ -44,12 +48,16 @@ class Filter(Protocol):
         """Move the belief by `dt` seconds or up to time `to`, under action `u`."""
         ...
 
-    def update(self, sensor: Sensor, z: Any, t: float | None = None, context: Any = None) -> Update:
+    def update(self, sensor: Any, z: Any, t: float | None = None, context: Any = None) -> Update:
         """Take in a reading, of time `t` where it is not of now."""
         ...
 
-    def run(self, us: Any, zs: Any, ts: Any = None, *, sensor: Sensor, contexts: Any = None) -> FilterRun:
-        """A whole sequence of readings of one sensor in one go, time on the first axis."""
+    def step(self, sensor: Any, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
+        """Predict and take in a reading."""
+        ...
+
+    def run(self, us: Any, readings: Any, ts: Any = None, *, sensor: Any = None, contexts: Any = None) -> FilterRun:
+        """A whole sequence in one go: readings of one sensor, or `Readings` of several at times of their own."""
         ...
 
 

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .belief import Belief
+from .arrays import Array
+from .status import FilterStatus
 
-Array = NDArray[np.float64]
+ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
 
 
 class Update:
-    """What one measurement did to a belief.
+    """What one measurement did to a belief, or to each belief of a batch; a frozen value.
 
-    Attributes:
-        belief: the belief after the measurement (the one before it when `accepted` is False).
+    Args:
+        belief: the belief after the measurement (the one before it where the measurement was not accepted).
         innovation: ``z (-) h(x)`` in the tangent of the reading, shape ``(..., dim)``; NaN where not measured.
         S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``; the identity where not measured.
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
         log_likelihood: ``log p(z | past)`` over the measured components; 0 when nothing was measured.
-        accepted: False when a gate refused the measurement.
+        accepted: whether the measurement was taken in; False where a gate refused it.
+        status: `FilterStatus` instead of `accepted`, one or an array ``(...)`` of them.
+
+    Equal updates hold equal numbers.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -36,64 +40,120 @@ class Update:
         (2.0, True)
     """
 
-    __slots__ = ("_fields", "_make", "_packed", "accepted")
-
-    _fields: tuple[Any, ...]
-    _make: Callable[[Any], tuple[Any, ...]]
-    _packed: Any
+    __slots__ = ("_fields", "_status")
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __init__(
-        self, belief: Belief, innovation: Array, S: Array, nis: Any, log_likelihood: Any, accepted: Any = True
+        self,
+        belief: Any,
+        innovation: Array,
+        S: Array,
+        nis: Any,
+        log_likelihood: Any,
+        accepted: Any = True,
+        *,
+        status: Any = None,
     ) -> None:
         self._fields = (belief, innovation, S, nis, log_likelihood)
-        self.accepted = accepted
+        self._status = np.where(accepted, ACCEPTED, GATED)[()] if status is None else status
 
-    def _get(self, index: int) -> Any:
-        try:
-            return self._fields[index]
-        except AttributeError:  # a slot that was never set
-            self._fields = self._make(self._packed)
-            return self._fields[index]
+    def _held(self) -> tuple[Any, ...]:
+        return self._fields
 
     @property
     def belief(self) -> Any:
-        return self._get(0)
+        return self._held()[0]
 
     @property
     def innovation(self) -> Array:
-        return self._get(1)
+        return self._held()[1]
 
     @property
     def S(self) -> Array:
-        return self._get(2)
+        return self._held()[2]
 
     @property
     def nis(self) -> Any:
-        return self._get(3)
+        return self._held()[3]
 
     @property
     def log_likelihood(self) -> Any:
-        return self._get(4)
+        return self._held()[4]
+
+    @property
+    def status(self) -> Any:
+        """How it went: a `FilterStatus`, or an array of their values for a batch."""
+        return self._status if np.ndim(self._status) else FilterStatus(self._status)
+
+    @property
+    def accepted(self) -> Any:
+        """Whether the measurement was taken in, one bool or an array of them."""
+        return self._status == ACCEPTED
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Update):
+            return NotImplemented
+        mine, theirs = self._held(), other._held()
+        numbers = zip((*mine[1:], self._status), (*theirs[1:], other._status), strict=True)
+        return same_belief(mine[0], theirs[0]) and all(np.array_equal(a, b, equal_nan=True) for a, b in numbers)
+
+    def __reduce__(self) -> Any:
+        return _update, (*self._held(), self._status)
 
     def __repr__(self) -> str:
-        return f"Update(nis={self.nis}, log_likelihood={self.log_likelihood}, accepted={self.accepted})"
+        status = f"status={self.status.name}" if np.ndim(self._status) == 0 else f"accepted={self.accepted}"
+        return f"Update(nis={self.nis}, log_likelihood={self.log_likelihood}, {status})"
 
 
 class DeferredUpdate(Update):
-    """An update whose fields, all but `accepted`, are built from `packed` once somebody asks for one.
+    """An update whose fields are built once somebody asks for one.
 
     Args:
         make: ``packed`` to the first five fields, in the order of `Update`.
         packed: what the fields are made of; not to be changed afterwards.
-        accepted: False when a gate refused the measurement.
+        status: a `FilterStatus`, or its value.
     """
 
-    __slots__ = ()
+    __slots__ = ("_make", "_packed")
 
-    def __init__(self, make: Callable[[Any], tuple[Any, ...]], packed: Any, accepted: Any) -> None:
+    def __init__(self, make: Callable[[Any], tuple[Any, ...]], packed: Any, status: Any) -> None:
         self._make = make
         self._packed = packed
-        self.accepted = accepted
+        self._status = status
+
+    def _held(self) -> tuple[Any, ...]:
+        try:
+            return self._fields
+        except AttributeError:  # a slot that was never set
+            self._fields = self._make(self._packed)
+            return self._fields
+
+
+def _update(belief: Any, innovation: Any, S: Any, nis: Any, log_likelihood: Any, status: Any) -> Update:
+    """An update that was copied or sent."""
+    return Update(belief, innovation, S, nis, log_likelihood, status=status)
+
+
+def same_belief(a: Any, b: Any) -> bool:
+    """Whether two beliefs are of one kind, on one space, and hold the same numbers."""
+    if a is b or a == b:
+        return True
+    if type(a) is not type(b) or a.space != b.space:
+        return False
+    return _same(vars(a), vars(b))
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether two fields of beliefs are equal."""
+    if isinstance(a, np.ndarray):
+        return np.array_equal(a, b, equal_nan=True)
+    if isinstance(a, Mapping):
+        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+    if isinstance(a, tuple):
+        return len(a) == len(b) and all(
+            same_belief(x, y) if hasattr(x, "moments") else _same(x, y) for x, y in zip(a, b, strict=True)
+        )
+    return a == b
 
 
 class ActionStatus(enum.Enum):
@@ -136,15 +196,42 @@ class Action:
 
 
 @dataclass(frozen=True, eq=False)
+class Readings:
+    """Readings of one sensor and their times.
+
+    Args:
+        sensor: what reads them, or its name in a filter that knows it by one.
+        z: readings ``(..., K, size)``; NaN where not measured.
+        ts: times ``(K,)`` in seconds, in order.
+        contexts: the context of each, ``(..., K, c)``, or a list of objects.
+    """
+
+    sensor: Any
+    z: Any
+    ts: Any
+    contexts: Any = None
+
+
+@dataclass(frozen=True, eq=False)
 class FilterRun:
     """Whole sequences filtered in one go; time T comes first after the axes of a batch, if there are any.
 
+    A step is a prediction over `dts` under `us`, and an update with a reading, unless there is none. What a smoother
+    needs is all here.
+
     Attributes:
-        beliefs: Gaussian (or other belief) with leading axes ``(..., T)``, after each prediction and update.
-        innovations: ``(..., T, dim)``; NaN where not measured.
+        beliefs: beliefs with leading axes ``(..., T)``, after each step.
+        predicted: those before each update, ``(..., T)``.
+        innovations: ``(..., T, dim)``, dim that of the largest reading; NaN where not measured.
         nis: ``(..., T)``.
         log_likelihood: ``(..., T)``; its sum over time is the log-likelihood of the sequence.
-        accepted: ``(..., T)`` of bool.
+        status: how each step went, values of `FilterStatus`, ``(..., T)``; NO_READING for a prediction alone.
+        ts: times ``(T,)`` of the steps.
+        dts: seconds of each prediction, ``(T,)``; 0 for a second reading of one instant.
+        us: actions ``(..., T, m)``.
+        dynamics: what moved the belief.
+        sensors: those that read.
+        which: their index in each step, ``(T,)``; as many as there are sensors for none.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -157,12 +244,24 @@ class FilterRun:
     """
 
     beliefs: Any
+    predicted: Any
     innovations: Array
     nis: Array
     log_likelihood: Array
-    accepted: NDArray[np.bool_]
+    status: NDArray[np.int64]
+    ts: Array
+    dts: Array
+    us: Array
+    dynamics: Any
+    sensors: tuple[Any, ...]
+    which: NDArray[np.int64]
+
+    @property
+    def accepted(self) -> NDArray[np.bool_]:
+        """Which readings were taken in, ``(..., T)``."""
+        return self.status == ACCEPTED
 
     def __repr__(self) -> str:
-        taken, of = int(np.sum(self.accepted)), int(np.size(self.accepted))
-        total = float(np.sum(self.log_likelihood))
+        taken, of = int(np.sum(self.accepted)), int(np.sum(self.status != FilterStatus.NO_READING))
+        total = float(np.nansum(self.log_likelihood))
         return f"FilterRun({taken} of {of} readings accepted, log-likelihood {total:.4g})"

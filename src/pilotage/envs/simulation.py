@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
+from ..core.arrays import Array
 from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
 from ..core.settings import instance, positive, whole
 from ..core.task import references_of
 
-Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
 

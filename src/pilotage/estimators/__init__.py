@@ -6,19 +6,20 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from .ekf import EKF as EKF
-from .gaussian_filter import GaussianFilter as GaussianFilter
+from .filter import Filter as Filter
+from .imm import IMM as IMM
 from .kf import KF as KF
+from .rts import smooth as smooth
 from .ukf import UKF as UKF
 
 if TYPE_CHECKING:
     from .particle import ParticleFilter as ParticleFilter
     from .resampling import resample as resample
-    from .sampling_filter import SamplingFilter as SamplingFilter
 
-__all__ = ["EKF", "KF", "UKF", "GaussianFilter", "ParticleFilter", "SamplingFilter", "resample"]
+__all__ = ["EKF", "IMM", "KF", "UKF", "Filter", "ParticleFilter", "resample", "smooth"]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
-_LATER = {"ParticleFilter": "particle", "SamplingFilter": "sampling_filter", "resample": "resampling"}
+_LATER = {"ParticleFilter": "particle", "resample": "resampling"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,107 +1,97 @@
-"""Small dense algebra in plain loops: copied into compiled drivers, where sizes are constants and loops unroll.
+"""Small dense algebra in plain loops: the inner steps of Gaussian filters are written in it, for one lane or many.
 
-For matrices up to a dozen rows this beats calls into BLAS by a wide margin. Arrays may be larger than the matrices in
-their upper left corners, so sizes are arguments: n for the tangent of the state, m for that of the reading.
+For matrices up to a dozen rows this beats calls into BLAS by a wide margin. n is the dimension of the state's tangent,
+m that of the reading's. What fails in one lane is false in the mask that is returned, and goes on with harmless numbers.
 """
 
-import math
+from __future__ import annotations
+
+from ..models.trace import driver
+from ._memory import absolute, fill, log, select, sqrt
 
 LOG_TURN = 1.8378770664093453  # log 2 pi
 
 
-def sandwich(F, P, Q, A, n):
-    """P = F P F' + Q, symmetric to the last bit; A (n, n) is scratch."""
-    for i in range(n):
-        for j in range(n):
-            a = 0.0
-            for k in range(n):
-                a += F[i, k] * P[k, j]
-            A[i, j] = a
-    for i in range(n):
-        for j in range(i + 1):
-            a = 0.5 * (Q[i, j] + Q[j, i])
-            for k in range(n):
-                a += A[i, k] * F[j, k]
-            P[i, j] = a
-            P[j, i] = a
-
-
-def product_transposed(P, H, C, n, m):
-    """C = P H', (n, m)."""
+@driver
+def product(A, B, C, n, k, m, lanes):
+    """C = A B, for A (n, k) and B (k, m)."""
     for i in range(n):
         for j in range(m):
-            a = 0.0
-            for k in range(n):
-                a += P[i, k] * H[j, k]
+            a = fill(0.0, lanes)
+            for r in range(k):
+                a += A[i, r] * B[r, j]
             C[i, j] = a
 
 
-def innovation_covariance(H, C, R, S, n, m):
-    """S = H C + R, symmetric to the last bit, for C = P H'."""
-    for i in range(m):
+@driver
+def product_transposed(A, B, C, n, k, m, lanes):
+    """C = A B', for A (n, k) and B (m, k)."""
+    for i in range(n):
+        for j in range(m):
+            a = fill(0.0, lanes)
+            for r in range(k):
+                a += A[i, r] * B[j, r]
+            C[i, j] = a
+
+
+@driver
+def symmetric(A, B, N, C, n, k, lanes):
+    """C = A B' + N for a product that is symmetric, to the last bit; A and B are (n, k), N need not be symmetric."""
+    for i in range(n):
         for j in range(i + 1):
-            a = 0.5 * (R[i, j] + R[j, i])
-            for k in range(n):
-                a += H[i, k] * C[k, j]
-            S[i, j] = a
-            S[j, i] = a
+            a = 0.5 * (N[i, j] + N[j, i])
+            for r in range(k):
+                a += A[i, r] * B[j, r]
+            C[i, j] = a
+            C[j, i] = a
 
 
-def cholesky(S, L, n):
-    """L L' = S for symmetric positive definite S; False when it is not."""
+@driver
+def cholesky(S, L, n, lanes):
+    """L L' = S for symmetric positive definite S; false where it is not, and pivots are 1 there."""
+    good = fill(0.0, lanes) == 0.0
     for j in range(n):
         for i in range(j, n):
             a = S[i, j]
             for k in range(j):
                 a -= L[i, k] * L[j, k]
             if i == j:
-                if not a > 0.0:
-                    return False
-                L[j, j] = math.sqrt(a)
+                good = good & (a > 0.0)
+                L[j, j] = sqrt(select(a > 0.0, a, 1.0))
             else:
                 L[i, j] = a / L[j, j]
-    return True
+    return good
 
 
-def cholesky_semidefinite(P, L, n):
+@driver
+def cholesky_semidefinite(P, L, n, lanes):
     """L L' = P for symmetric positive semidefinite P; a pivot that is zero to rounding gives a zero column.
 
-    False when a pivot is negative beyond rounding, or when a column without a pivot holds more than rounding leaves
+    False where a pivot is negative beyond rounding, or where a column without a pivot holds more than rounding leaves
     there: a component without variance has no covariance. The upper triangle of L is zero.
     """
+    zero = fill(0.0, lanes)
+    good = zero == 0.0
     for j in range(n):
-        pivot = P[j, j]
+        a = P[j, j]
         for k in range(j):
-            pivot -= L[j, k] * L[j, k]
-        if not pivot >= -1e-9 * math.fabs(P[j, j]):
-            return False
-        root = math.sqrt(pivot) if pivot > 1e-14 * P[j, j] else 0.0
-        L[j, j] = root
+            a -= L[j, k] * L[j, k]
+        good = good & (a >= -1e-9 * absolute(P[j, j]))
+        some = a > 1e-14 * P[j, j]
+        root = sqrt(select(some, a, 1.0))
+        L[j, j] = select(some, root, 0.0)
         for i in range(j + 1, n):
             a = P[i, j]
             for k in range(j):
                 a -= L[i, k] * L[j, k]
-            if root == 0.0 and a * a > 1e-8 * math.fabs(P[j, j] * P[i, i]):
-                return False
-            L[i, j] = a / root if root > 0.0 else 0.0
-            L[j, i] = 0.0
-    return True
-
-
-def plausible(Q, n):
-    """Whether Q can be a covariance: no variance is negative or NaN, and no correlation beyond 1, but for rounding."""
-    top = 0.0
-    for i in range(n):
-        top = max(top, math.fabs(Q[i, i]))
-    good = True
-    for i in range(n):
-        good = good and Q[i, i] >= -1e-9 * top
-        for j in range(i):
-            good = good and Q[i, j] * Q[i, j] <= 1.000001 * Q[i, i] * Q[j, j] + 1e-18 * top * top
+            good = good & (some | (a * a <= 1e-8 * absolute(P[j, j] * P[i, i])))
+            L[i, j] = select(some, a / root, 0.0)
+            L[j, i] = zero
     return good
 
 
-def solve_rows(L, C, n, m):
+@driver
+def solve_rows(L, C, n, m, lanes):
     """Each of the n rows of C becomes (L L')^-1 times that row; L is (m, m)."""
     for r in range(n):
         for i in range(m):
@@ -116,83 +106,82 @@ def solve_rows(L, C, n, m):
             C[r, i] = a / L[i, i]
 
 
-def drop_unmeasured(y, e, H, R, n, m):
-    """e = y, with components that are NaN taken out of the equations; returns how many are left.
-
-    A component without innovation, sensitivity or correlation, and with unit noise, adds nothing to gain, NIS or
-    likelihood, so the sizes of all loops stay what they are.
-    """
-    left = 0
-    for i in range(m):
-        e[i] = y[i]
-        if y[i] == y[i]:
-            left += 1
-        else:
-            e[i] = 0.0
-            for j in range(n):
-                H[i, j] = 0.0
-            for j in range(m):
-                R[i, j] = 0.0
-                R[j, i] = 0.0
-            R[i, i] = 1.0
-    return left
-
-
-def whitened(L, y, v, m):
-    """``y' (L L')^-1 y`` and ``log det (L L')``; v is scratch of the length of y."""
-    nis = 0.0
-    root = 1.0
-    logdet = 0.0
-    for i in range(m):
-        a = y[i]
-        for k in range(i):
-            a -= L[i, k] * v[k]
-        v[i] = a / L[i, i]
-        nis += v[i] * v[i]
-        root *= L[i, i]
-        # One logarithm at the end is enough unless the product leaves the range of floats.
-        if root < 1e-150 or root > 1e150:
-            logdet += 2.0 * math.log(root)
-            root = 1.0
-    return nis, logdet + 2.0 * math.log(root)
-
-
-def score(L, e, v, measured, scores, m):
-    """NIS and log-likelihood of an innovation e of which so many components were measured; v is scratch."""
-    nis, logdet = whitened(L, e, v, m)
-    scores[0] = nis
-    scores[1] = -0.5 * (nis + logdet + measured * LOG_TURN)
-    return nis
-
-
-def times(K, e, d, n, m):
-    """d = K e, for K (n, m)."""
-    for r in range(n):
-        a = 0.0
-        for c in range(m):
-            a += K[r, c] * e[c]
-        d[r] = a
-
-
-def joseph(P, H, R, K, M, N, A, n, m):
-    """P = M P M' + K R K' with M = I - K H, symmetric to the last bit; M, N and A (n, n) are scratch.
+@driver
+def joseph(P, H, R, K, N, A, M, B, n, m, lanes):
+    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M and B (n, n) are scratch.
 
     M comes first and is not multiplied out, so that what a precise reading leaves of a vague P is no difference of
     large numbers.
     """
-    for i in range(n):
-        for j in range(m):
-            a = 0.0
-            for k in range(m):
-                a += K[i, k] * R[k, j]
-            A[i, j] = a
+    product(K, R, A, n, m, m, lanes)
+    product_transposed(A, K, N, n, m, n, lanes)
     for i in range(n):
         for j in range(n):
-            a = 0.0
-            c = 1.0 if i == j else 0.0
+            a = fill(1.0 if i == j else 0.0, lanes)
             for k in range(m):
-                a += A[i, k] * K[j, k]
-                c -= K[i, k] * H[k, j]
-            N[i, j] = a
-            M[i, j] = c
-    sandwich(M, P, N, A, n)
+                a -= K[i, k] * H[k, j]
+            M[i, j] = a
+    product(M, P, B, n, n, n, lanes)
+    symmetric(B, M, N, N, n, n, lanes)
+
+
+@driver
+def times(K, e, d, n, m, lanes):
+    """d = K e, for K (n, m)."""
+    for i in range(n):
+        a = fill(0.0, lanes)
+        for k in range(m):
+            a += K[i, k] * e[k]
+        d[i] = a
+
+
+@driver
+def score(L, e, v, measured, found, m, lanes):
+    """NIS ``e' (L L')^-1 e`` and log-likelihood, of m components of which so many were measured; v is scratch."""
+    nis, root, logdet = fill(0.0, lanes), fill(1.0, lanes), fill(0.0, lanes)
+    for i in range(m):
+        a = e[i]
+        for k in range(i):
+            a -= L[i, k] * v[k]
+        v[i] = a / L[i, i]
+        nis += v[i] * v[i]
+        root = root * L[i, i]
+        if i % 4 == 3:  # one logarithm does for a few pivots; the product of many could leave the range of floats
+            logdet += 2.0 * log(root)
+            root = fill(1.0, lanes)
+    found[0] = nis
+    found[1] = -0.5 * (nis + (logdet + 2.0 * log(root)) + measured * LOG_TURN)
+
+
+@driver
+def plausible(Q, n, lanes):
+    """False where Q is no covariance: a variance negative or NaN, or a correlation beyond 1, but for rounding."""
+    top = fill(0.0, lanes)
+    for i in range(n):
+        a = absolute(Q[i, i])
+        top = select(a > top, a, top)
+    good = top >= 0.0
+    for i in range(n):
+        good = good & (Q[i, i] >= -1e-9 * top)
+        for j in range(i):
+            good = good & (Q[i, j] * Q[i, j] <= 1.000001 * Q[i, i] * Q[j, j] + 1e-18 * top * top)
+    return good
+
+
+@driver
+def finite(v, n, lanes):
+    """False where a vector holds NaN or infinity."""
+    a = fill(0.0, lanes)
+    for i in range(n):
+        a += v[i] - v[i]
+    return a == 0.0
+
+
+@driver
+def finite_matrix(A, n, m, lanes):
+    """False where a matrix holds NaN or infinity."""
+    a = fill(0.0, lanes)
+    for i in range(n):
+        for j in range(m):
+            a += A[i, j] - A[i, j]
+    return a == 0.0

@@ -11,77 +11,136 @@ Bucy and Joseph, 1968).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import ClassVar
 
-from ..models.binding.slots import ND, NE, linearized_observe, linearized_step, reading_minus, state_plus
+from ..core.settings import settings
+from ..models.trace import Driver, call, driver
+from ._drivers import INNER
+from ._gaussian import GaussianEstimator
+from ._memory import BLOCK, ONE, address, job_at, mark, matrix, model_at, opposite, space_at, vector
+from ._steps import (
+    PREDICTION_FAILED,
+    UPDATE_FAILED,
+    commit,
+    drop_unmeasured,
+    found_at,
+    gate,
+    gaussian_at,
+    note_innovation,
+)
 from .algebra import (
     cholesky,
-    drop_unmeasured,
-    innovation_covariance,
+    finite,
+    finite_matrix,
     joseph,
     plausible,
+    product,
     product_transposed,
-    sandwich,
     score,
     solve_rows,
+    symmetric,
     times,
 )
-from .gaussian_estimator import Drivers, GaussianEstimator
 
 
-def ekf_predict(b, u, dt, p, w):
-    """Predict the packed belief b in place; w is scratch."""
-    F, Q, A = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND]
-    linearized_step(b[ND], u, dt, p, b[ND], F, Q)
-    if not plausible(Q, ND):
-        return -8
-    sandwich(F, b, Q, A, ND)
-    return 1
+@driver(inline=True)
+def ekf_predict(at, b, u, dt, w, lanes):
+    """Predict the belief at address b by the action at u and the seconds at dt, for the job at `at`; w is scratch."""
+    job = job_at(at)
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    x, P, _ = gaussian_at(b, n, d, lanes)
+    y, w = vector(w, n, lanes)  # y, F and Q, as the model writes them
+    F, w = matrix(w, d, d, lanes)
+    Q, w = matrix(w, d, d, lanes)
+    A, w = matrix(w, d, d, lanes)
+    N, w = matrix(w, d, d, lanes)
+    call(f.all, b, u, dt, f.parameters, address(y))
+    product(F, P, A, d, d, d, lanes)
+    symmetric(A, F, Q, N, d, d, lanes)
+    good = plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
+    mark(job.status, opposite(good), PREDICTION_FAILED)
+    commit(x, P, y, N, job.status, n, d, lanes)
 
 
-def ekf_update(b, z, context, s, gates, w):
-    """Update the packed belief b in place; w is scratch."""
-    x, y = b[ND], b[ND + 1]
-    h, dx, H, R = w[0], w[1], w[2 : 2 + NE], w[2 + NE : 2 + 2 * NE]
-    linearized_observe(x, context, s, h, H, R)
-    reading_minus(z, h, y)
-    code = correct(b, H, R, gates, dx, w[2 + 2 * NE :])
-    if code > 0:
-        state_plus(x, dx, x)
-    return code
+@driver(inline=True)
+def ekf_update(at, b, z, context, w, lanes):
+    """Update the belief at address b with the reading at z and its context, for the job at `at`; w is scratch."""
+    job = job_at(at)
+    h, space = model_at(job.sensor), space_at(job.state)
+    reading = space_at(h.space)
+    n, d, k, m = space.size, space.dim, reading.size, reading.dim
+    x, P, behind = gaussian_at(b, n, d, lanes)
+    expected, y, S, found = found_at(behind, k, m, lanes)
+    given, _ = vector(z, k, lanes)
+    predicted, w = vector(w, k, lanes)  # h, e, H and R, as the model writes them
+    e, w = vector(w, m, lanes)
+    H, w = matrix(w, m, d, lanes)
+    R, w = matrix(w, m, m, lanes)
+    K, w = matrix(w, d, m, lanes)
+    L, w = matrix(w, m, m, lanes)
+    N, w = matrix(w, d, d, lanes)
+    A, w = matrix(w, d, m, lanes)
+    M, w = matrix(w, d, d, lanes)
+    B, w = matrix(w, d, d, lanes)
+    dx, w = vector(w, d, lanes)
+    new, w = vector(w, n, lanes)
+    v, w = vector(w, m, lanes)
+    call(h.all, b, context, z, h.parameters, address(predicted))
+    measured, good = note_innovation(e, predicted, y, expected, given, k, m, lanes)
+    drop_unmeasured(y, H, R, d, m, lanes)
+    good = good & plausible(R, m, lanes)
+    product_transposed(P, H, K, d, d, m, lanes)  # P H', which becomes the gain
+    product(H, K, S, m, d, m, lanes)
+    half_sum(S, R, m, lanes)
+    good = good & cholesky(S, L, m, lanes)
+    score(L, e, v, measured, found, m, lanes)
+    solve_rows(L, K, d, m, lanes)
+    joseph(P, H, R, K, N, A, M, B, d, m, lanes)
+    times(K, e, dx, d, m, lanes)
+    call(space.plus, b, address(dx), 0, 0, address(new))
+    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & finite(found, 2, lanes)
+    mark(job.status, opposite(good), UPDATE_FAILED)
+    gate(h.gates, found[0], measured, job.status, m, lanes)
+    commit(x, P, new, N, job.status, n, d, lanes)
 
 
-def correct(b, H, R, gates, dx, w):
-    """Covariance after the innovation in b, and dx = K y; 1 done, 0 refused by the gate, -1 S not positive definite."""
-    y, S, scores = b[ND + 1], b[ND + 2 : ND + 2 + NE], b[ND + 2 + NE]
-    K, M, N, A = w[:ND], w[ND : 2 * ND], w[2 * ND : 3 * ND], w[3 * ND : 4 * ND]
-    L, e, v = w[4 * ND : 4 * ND + NE], w[4 * ND + NE], w[4 * ND + NE + 1]
-    measured = drop_unmeasured(y, e, H, R, ND, NE)
-    if not plausible(R, NE):
-        return -1
-    product_transposed(b, H, K, ND, NE)  # P H', which becomes the gain below
-    innovation_covariance(H, K, R, S, ND, NE)
-    if not cholesky(S, L, NE):
-        return -1
-    if score(L, e, v, measured, scores, NE) > gates[measured]:
-        return 0
-    solve_rows(L, K, ND, NE)
-    joseph(b, H, R, K, M, N, A, ND, NE)
-    times(K, e, dx, ND, NE)
-    return 1
+@driver
+def half_sum(S, R, m, lanes):
+    """S + R, symmetric to the last bit."""
+    for i in range(m):
+        for j in range(i + 1):
+            a = 0.5 * ((S[i, j] + S[j, i]) + (R[i, j] + R[j, i]))
+            S[i, j] = a
+            S[j, i] = a
 
 
-def ekf_scratch(dim: int, reading: int) -> int:
-    """Rows of scratch for a state and a reading of these tangent sizes."""
-    return 4 * dim + 3 * reading + 4
+@driver(INNER)
+def ekf_predict_one(at, b, u, dt, w):
+    ekf_predict(at, b, u, dt, w, ONE)
 
 
-@dataclass(frozen=True)
+@driver(INNER)
+def ekf_predict_block(at, b, u, dt, w):
+    ekf_predict(at, b, u, dt, w, BLOCK)
+
+
+@driver(INNER)
+def ekf_update_one(at, b, z, context, w):
+    ekf_update(at, b, z, context, w, ONE)
+
+
+@driver(INNER)
+def ekf_update_block(at, b, z, context, w):
+    ekf_update(at, b, z, context, w, BLOCK)
+
+
+@settings
 class EKF(GaussianEstimator):
     """Extended Kalman filter for any dynamics and sensors; see the equations above.
 
     Args:
-        dynamics: the model, bound once for `start`; the pure functions take theirs as an argument.
+        dynamics: the model that `start` uses; the pure functions take theirs as an argument.
         dt: seconds of a step, where none is given.
         gate: probability with which a good reading passes, e.g. 0.99: readings whose NIS exceeds that chi-square
             quantile change nothing. None accepts everything.
@@ -94,4 +153,11 @@ class EKF(GaussianEstimator):
         True
     """
 
-    _drivers = Drivers(ekf_predict, ekf_update, ekf_scratch)
+    inner: ClassVar[tuple[Driver, Driver, Driver, Driver]] = (
+        ekf_predict_one,
+        ekf_update_one,
+        ekf_predict_block,
+        ekf_update_block,
+    )
+    dynamics_results: ClassVar[tuple[str, str, str]] = ("y F Q", "", "")
+    sensor_results: ClassVar[tuple[str, str, str]] = ("h e H R", "", "")

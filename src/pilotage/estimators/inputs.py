@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from ..core import CovarianceError, Gaussian, ModelError, Sensor, ShapeError, Space, SpaceError
 
 Axes = tuple[int, ...]
+EMPTY = np.zeros(0)
 
 
 def check_belief(belief: Any, space: Space | None = None) -> None:
@@ -42,25 +45,24 @@ def sequence(zs: Any, sensor: Sensor) -> np.ndarray:
 
 
 def context_of(context: Any, sensor: Sensor) -> Any:
-    """A checked context: numbers ``(..., c)`` for a sensor that says how many it takes, else any object as it is."""
-    size = getattr(sensor, "context_size", None)
-    if size is None:
+    """A checked context: numbers ``(..., c)`` for a sensor that says what they are, else any object as it is."""
+    space = sensor.context
+    if space is None:
         return context
-    try:
-        given = np.zeros(0) if context is None else np.asarray(context, dtype=float)
-    except (TypeError, ValueError):
-        raise ShapeError(f"{sensor!r} needs a context of {size} numbers, not {context!r}") from None
-    if given.shape[-1:] != (size,):
-        needs = f"needs a context of {size} numbers" if size else "takes no context"
-        raise ShapeError(f"{sensor!r} {needs}; one of shape {given.shape} was given")
-    if not np.isfinite(given).all():
-        raise ShapeError(f"the context of {sensor!r} holds NaN or infinity: {given}; give finite numbers")
-    return given
+    if context is None and space.size == 0:
+        return EMPTY
+    if context is None:
+        raise ShapeError(
+            f"{sensor!r} needs a context of {space.size} numbers: {', '.join(space.names)}; none was given"
+        )
+    if space.size == 0 and np.size(context):
+        raise ShapeError(f"{sensor!r} takes no context; {context!r} was given")
+    return space.check(context, f"context of {sensor!r}")
 
 
 def context_axes(context: Any, sensor: Sensor) -> Axes:
     """Leading axes of a context that `context_of` checked; an object has none."""
-    return () if getattr(sensor, "context_size", None) is None else context.shape[:-1]
+    return () if sensor.context is None else context.shape[:-1]
 
 
 def shared_axes(**axes: Axes) -> Axes:
@@ -78,3 +80,42 @@ def shared_axes(**axes: Axes) -> Axes:
     except ValueError:
         said = ", ".join(f"{name} {shape}" for name, shape in given.items())
         raise ShapeError(f"leading axes do not fit each other: {said}; give equal axes, or axes of length 1") from None
+
+
+def rows(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.ndarray:
+    """`a` broadcast to the batch, batch axes flattened into one, the last `keep` axes kept; never read-only."""
+    own, tail = a.shape[: a.ndim - keep], a.shape[a.ndim - keep :]
+    try:
+        spread = np.broadcast_to(a, (*batch, *tail))
+    except ValueError:
+        raise ShapeError(f"the {what} has the leading axes {own}, where {batch} were expected") from None
+    flat = np.ascontiguousarray(spread).reshape(prod(batch), *tail)
+    return flat if flat.flags.writeable else flat.copy()
+
+
+def once_or_rows(a: np.ndarray, batch: Axes, keep: int, what: str) -> np.ndarray:
+    """`rows`, but a single one where `a` has no batch axes."""
+    return rows(a, () if a.ndim == keep else batch, keep, what) if a.ndim >= keep else rows(a, (), keep, what)
+
+
+def unflat(a: np.ndarray, batch: Axes) -> np.ndarray:
+    """The first axis as the batch axes it stands for; without copying, also where all rows are one."""
+    if len(batch) == 1:
+        return a
+    return a[0] if not batch else a.reshape(*batch, *a.shape[1:])
+
+
+def check_gate(gate: Any) -> None:
+    """Refuse what is not a gate: None, or a probability between 0 and 1."""
+    if gate is not None and not (isinstance(gate, (int, float, np.number)) and 0.0 < gate < 1.0):
+        raise ModelError(f"gate is {gate!r}; it is the probability that a good reading passes, such as 0.99")
+
+
+@lru_cache(maxsize=64)
+def gate_quantiles(probability: float | None, dim: int) -> np.ndarray:
+    """Largest NIS that passes, for 0 to `dim` measured components: chi-square quantiles, or infinity without a gate."""
+    if probability is None:
+        return np.full(dim + 1, np.inf)
+    from scipy.special import gammaincinv  # the chi-square quantile, without the half second that scipy.stats takes
+
+    return np.array([np.inf, *(2.0 * gammaincinv(0.5 * k, probability) for k in range(1, dim + 1))])

@@ -10,54 +10,70 @@ the readings, so sequences without gaps share one, and only the means differ.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, Gaussian, ModelError, Sensor
-from ..models import bind, parameters
-from ..models.binding.slots import ND, NE, observe, step
-from .ekf import ekf_predict, ekf_scratch, ekf_update
-from .gaussian_estimator import Drivers, GaussianEstimator
-from .kernels import kept, kernel_key
-from .packing import Pack
+from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
+from ..core.settings import settings
+from ..models.trace import call, driver
+from ._jobs import Model
+from ._memory import model_at, space_at
+from ._timeline import Timeline
+from .ekf import EKF
+from .inputs import once_or_rows, rows, unflat
 
-PROBE = 0.1
-"""Seconds of the step at which dynamics are asked whether they are linear."""
-
-
-def run_means(xs, us, dts, p, zs, contexts, s, Ks, Ls, logdets, ys, nis, log_likelihood, w):
-    """Means of many sequences that share gains: xs (B, T+1, NX) starts with x_0; zs (B, T, NZ), Ks (T, ND, NE)."""
-    h, v = w[0], w[1]
-    for b in range(zs.shape[0]):
-        for t in range(zs.shape[1]):
-            x = xs[b, t + 1]
-            y = ys[b, t]
-            step(xs[b, t], us[b, t], dts[t], p, x)
-            observe(x, contexts[t], s, h)
-            total = 0.0
-            for i in range(NE):
-                y[i] = zs[b, t, i] - h[i]
-            for i in range(NE):
-                a = y[i]
-                for k in range(i):
-                    a -= Ls[t, i, k] * v[k]
-                v[i] = a / Ls[t, i, i]
-                total += v[i] * v[i]
-            for i in range(ND):
-                a = 0.0
-                for k in range(NE):
-                    a += Ks[t, i, k] * y[k]
-                x[i] += a
-            nis[b, t] = total
-            log_likelihood[b, t] = logdets[t] - 0.5 * total
+MANY = 64
+"""Sequences from which on sharing gains pays."""
 
 
-@dataclass(frozen=True)
-class KF(GaussianEstimator):
+@driver(
+    "void(i8, i8[::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], f8[:,:,::1], i8[::1], f8[:,:,::1], f8[:,::1], "
+    "f8[:,:,::1], f8[:,:,::1], f8[::1], f8[:,:,::1], f8[:,:,::1], f8[:,:,::1], f8[:,:,::1])",
+    nogil=True,
+)
+def follow_means(
+    dynamics, sensors, xs, ps, dts, moves, us, which, zs, contexts, K, L, logdets, before, after, ys, scores
+):
+    """Means (B, d) through steps whose gains K (T, d, m) and inverse roots of S, L (T, m, m), are known."""
+    f = model_at(dynamics)
+    d = xs.shape[1]
+    for b in range(xs.shape[0]):
+        for t in range(dts.shape[0]):
+            x, y = after[b, t], ys[b, t]
+            last = xs[b] if t == 0 else after[b, t - 1]
+            if moves[t]:
+                p = ps[t if ps.shape[0] > 1 else 0]
+                call(f.value, last, us[min(b, us.shape[0] - 1), t], dts[t:], p, before[b, t])
+            else:
+                for i in range(d):
+                    before[b, t, i] = last[i]
+            for i in range(d):
+                x[i] = before[b, t, i]
+            if which[t] < sensors.shape[0]:
+                h, z = model_at(sensors[which[t]]), zs[min(b, zs.shape[0] - 1), t]
+                m = space_at(h.space).size
+                call(h.value, before[b, t], contexts[t], z, h.parameters, y)
+                nis = 0.0
+                for i in range(m):
+                    y[i] = z[i] - y[i]
+                for i in range(m):
+                    a = 0.0
+                    for j in range(i + 1):
+                        a += L[t, i, j] * y[j]
+                    nis += a * a
+                for i in range(d):
+                    for j in range(m):
+                        x[i] += K[t, i, j] * y[j]
+                scores[b, t, 0], scores[b, t, 1] = nis, -0.5 * nis - logdets[t]
+
+
+@settings
+class KF(EKF):
     """Kalman filter for linear dynamics and sensors; see the equations above.
+
+    Whether a traced model is linear is known exactly: F, B, Q, H and R must not depend on state or action. Models of
+    other kinds say ``linear = True``.
 
     Args:
         dynamics, dt, gate: as for `EKF`. Dynamics and sensors that are not linear are refused.
@@ -70,93 +86,100 @@ class KF(GaussianEstimator):
         True
     """
 
-    _drivers: ClassVar[Drivers] = Drivers(ekf_predict, ekf_update, ekf_scratch)
-
     def check_dynamics(self, dynamics: Dynamics) -> None:
         super().check_dynamics(dynamics)
-        if not _found_linear(dynamics, _linear_dynamics):
+        if not (dynamics.state.linear and dynamics.action.linear and depends_only(dynamics, "F B Q", {"dt", "p"})):
             raise ModelError(
-                f"{dynamics!r} is not linear; the Kalman filter needs F and B that are the same everywhere; use EKF"
+                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF, "
+                "or say linear = True in a class of your own"
             )
 
     def check_sensor(self, sensor: Sensor) -> None:
         super().check_sensor(sensor)
-        if not _found_linear(sensor, _linear_sensor):
+        linear = sensor.state.linear and sensor.reading.linear
+        if not (linear and depends_only(sensor, "H R", {"context", "p"})):
             raise ModelError(
-                f"{sensor!r} is not linear; the Kalman filter needs an H that is the same everywhere; use EKF"
+                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, or say "
+                "linear = True in a class of your own"
             )
 
-    def run_many(
-        self, pack: Pack, dynamics: Dynamics, sensor: Sensor, b0: Any, us: Any, dts: Any, zs: Any, contexts: Any
-    ) -> tuple[Gaussian, Any, Any, Any, Any]:
-        d = pack.space.dim
-        alike = len(b0) > 1 and len(dts) > 0 and self.gate is None and bool(np.all(b0[:, :d, :d] == b0[:1, :d, :d]))
-        varying = getattr(dynamics, "parameters_depend_on_dt", False) and len(dts) > 0 and np.ptp(dts) > 0.0
-        if not alike or varying or not np.isfinite(zs).all() or not np.isfinite(us).all():
-            return super().run_many(pack, dynamics, sensor, b0, us, dts, zs, contexts)
-        one, _ = self.run_packed(pack, dynamics, sensor, b0[:1].copy(), us[:1], dts, zs[:1], contexts)
-        belief, _, S, _, _ = pack.results(one[0])
-        Ks = _gains(dynamics, sensor, b0[0, :d, :d], dts, belief.cov, S, contexts)
-        Ls = np.linalg.cholesky(S)
-        m = sensor.reading.dim
-        logdets = -np.log(np.diagonal(Ls, axis1=1, axis2=2)).sum(1) - 0.5 * m * np.log(2.0 * np.pi)
-        xs = np.empty((len(b0), len(dts) + 1, d))
-        xs[:, 0] = b0[:, d, :d]
-        ys, nis, log_likelihood = (np.empty((len(b0), len(dts), *tail)) for tail in ((m,), (), ()))
-        key = ("means", kernel_key(dynamics), kernel_key(sensor))
-        kernel = kept(key, lambda: bind(run_means, heap=False, dynamics=dynamics, sensor=sensor))
-        p, s = parameters(dynamics, float(dts[0])), parameters(sensor)
-        w = np.zeros((2, pack.shape[1]))
-        kernel(xs, us, dts, p, zs, contexts, s, Ks, np.ascontiguousarray(Ls), logdets, ys, nis, log_likelihood, w)
-        if not np.isfinite(xs[:, -1]).all():  # the long way says where, and by whose fault
-            return super().run_many(pack, dynamics, sensor, b0, us, dts, zs, contexts)
-        covs = np.broadcast_to(belief.cov, (len(b0), *belief.cov.shape))
-        accepted = np.ones(nis.shape, dtype=bool)
-        return Gaussian.trusted(pack.space, xs[:, 1:], covs), ys, nis, log_likelihood, accepted
+    def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
+        if not self._shares(belief, steps, batch):
+            return super().followed(belief, steps, batch)
+        one = super().followed(_first(belief), _first_steps(steps), ())
+        xs, count, sensors = rows(belief.mean, batch, what="belief"), len(steps.dts), steps.sensors
+        d, m = xs.shape[1], one.innovations.shape[-1]
+        K, L, logdets = np.zeros((count, d, m)), np.zeros((count, m, m)), np.zeros(count)
+        for t in np.flatnonzero(steps.which < len(sensors)):
+            sensor, x, P = sensors[steps.which[t]], one.predicted.mean[t], one.predicted.cov[t]
+            c, k = steps.contexts[t], sensor.reading.size
+            context = c[: sensor.context.size] if sensor.context is not None and sensor.context.size else None
+            H = np.asarray(sensor.linearize(x, context))
+            S = H @ P @ H.T + sensor.noise(x, context)
+            K[t, :, :k], L[t, :k, :k] = np.linalg.solve(S, H @ P).T, np.linalg.inv(np.linalg.cholesky(S))
+            logdets[t] = 0.5 * np.linalg.slogdet(2.0 * np.pi * S)[1]
+        models = [Model(s, s.reading, s.context.size, ("", "h", ""), False) for s in sensors]
+        f = Model(steps.dynamics, belief.space, steps.dynamics.action.size, ("", "y", ""), False)
+        before, after, ys = (np.full((len(xs), count, n), np.nan) for n in (d, d, m))
+        scores = np.zeros((len(xs), count, 2))
+        follow_means.compiled(
+            f.at, np.array([model.at for model in models], dtype=np.int64), xs, self._paces(steps), steps.dts,
+            steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
+            once_or_rows(steps.zs, batch, 2, "readings"), np.array(steps.contexts), K, L, logdets, before, after, ys,
+            scores,
+        )  # fmt: skip
+        for model in (f, *models):
+            model.check()
+        if not np.isfinite(after[:, -1]).all():  # rows that diverge have statuses of their own
+            return super().followed(belief, steps, batch)
+        wide = lambda P: unflat(np.broadcast_to(P, (len(xs), *P.shape)), batch)
+        return FilterRun(
+            Gaussian.trusted(belief.space, unflat(after, batch), wide(one.beliefs.cov)),
+            Gaussian.trusted(belief.space, unflat(before, batch), wide(one.predicted.cov)),
+            unflat(ys, batch),
+            unflat(scores[..., 0], batch),
+            unflat(scores[..., 1], batch),
+            unflat(np.tile(one.status, (len(xs), 1)), batch),
+            steps.ts,
+            steps.dts,
+            steps.us,
+            steps.dynamics,
+            sensors,
+            steps.which,
+        )
+
+    def _shares(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> bool:
+        """Whether all sequences have the same covariances: alike at first, and no reading missing or refused."""
+        if not batch or np.prod(batch) < MANY or len(steps.dts) == 0 or self.gate is not None:
+            return False
+        P = belief.cov.reshape(-1, *belief.cov.shape[-2:])
+        read = steps.which < len(steps.sensors)
+        sizes = [steps.sensors[j].reading.size for j in steps.which[read]]
+        whole = all(np.isfinite(steps.zs[..., t, :k]).all() for t, k in zip(np.flatnonzero(read), sizes, strict=True))
+        objects = any(o is not None for o in steps.objects)
+        return bool((P[:1] == P).all() and whole and steps.contexts.ndim == 2 and not objects)
 
 
-def _gains(dynamics: Dynamics, sensor: Sensor, P0: Any, dts: Any, Ps: Any, S: Any, contexts: Any) -> np.ndarray:
-    """``K = P- H' S^-1`` of each step, from the covariances after the updates."""
-    x, u = np.zeros(dynamics.state.size), np.zeros(dynamics.action.size)
-    steps = {dt: (dynamics.linearize(x, u, dt)[0], dynamics.noise(x, u, dt)) for dt in np.unique(dts)}
-    F, Q = (np.stack([steps[dt][i] for dt in dts]) for i in (0, 1))
-    before = np.concatenate([P0[None], Ps[:-1]])
-    predicted = F @ before @ F.swapaxes(1, 2) + Q
-    H = np.stack([np.asarray(sensor.linearize(x, None if np.size(c) == 0 else c)) for c in contexts])
-    return np.ascontiguousarray(np.linalg.solve(S, H @ predicted).swapaxes(1, 2))
+def depends_only(model: Any, results: str, inputs: set[str]) -> bool:
+    """Whether these results of a model depend on no other inputs; models that are not traced must say so."""
+    known = getattr(model, "dependencies", None)
+    if known is None:
+        inner = getattr(model, "inner", None)  # of a sensor mounted on a larger state
+        return bool(getattr(model, "linear", False)) or (inner is not None and depends_only(inner, results, inputs))
+    return all(known(name) <= inputs for name in results.split())
 
 
-def _found_linear(model: Any, look: Callable[[Any], bool]) -> bool:
-    """What `look` finds, now or earlier. With other parameters a model may be linear no more: a drag that was zero."""
-    key = ("linear", kernel_key(model), parameters(model, PROBE).tobytes())
-    return kept(key, lambda: look(model))
+def _first(belief: Gaussian) -> Gaussian:
+    """The first belief of a batch."""
+    if belief.mean.ndim == 1:
+        return belief
+    return belief[(0,) * (belief.mean.ndim - 1)]
 
 
-def _linear_dynamics(dynamics: Dynamics) -> bool:
-    """Whether F, B and Q are the same at a few scattered states and actions, on a space without angles."""
-    if not (dynamics.state.linear and dynamics.action.linear):
-        return False
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4, dynamics.state.size)) * np.array([[1.0], [1.0], [10.0], [100.0]])
-    u = rng.normal(size=(4, dynamics.action.size)) * np.array([[1.0], [1.0], [10.0], [100.0]])
-    return all(_constant(a) for a in (*dynamics.linearize(x, u, PROBE), dynamics.noise(x, u, PROBE)))
-
-
-def _linear_sensor(sensor: Sensor) -> bool:
-    """Whether H and R are the same at a few scattered states, and the reading has no angles."""
-    if not (sensor.state.linear and sensor.reading.linear):
-        return False
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(4, sensor.state.size)) * np.array([[1.0], [1.0], [10.0], [100.0]])
-    size = getattr(sensor, "context_size", 0)
-    context = rng.normal(size=size) if size else None
-    return all(_constant(a) for a in (sensor.linearize(x, context), sensor.noise(x, context)))
-
-
-def _constant(matrices: Any) -> bool:
-    """Whether matrices ``(4, i, j)`` are one, up to what differences of rounded numbers leave; one ``(i, j)`` is."""
-    a = np.asarray(matrices)
-    if a.ndim < 3:
-        return True
-    slack = 1e-6 * np.abs(a[:1]) + 1e-9 * np.abs(a).max(initial=0.0)
-    return bool((np.abs(a - a[:1]) <= slack).all())
+def _first_steps(steps: Timeline) -> Timeline:
+    """The first sequence of a batch."""
+    first = lambda a: a[(0,) * (a.ndim - 2)]
+    return Timeline(
+        steps.dynamics, steps.sensors, steps.ts, steps.dts, steps.moves, steps.which, first(steps.us), first(steps.zs),
+        first(steps.contexts), steps.objects,
+    )  # fmt: skip

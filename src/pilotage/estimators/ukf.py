@@ -1,265 +1,334 @@
 """The unscented Kalman filter on any space: 2d+1 sigma points carry mean and covariance through the models.
 
-    points    X_0 = x,  X_i = x (+) +-sqrt(d + lambda) L e_i,   P = L L',   lambda = alpha^2 (d + kappa) - d
-    weights   w_0 = lambda / (d + lambda),   w_i = 1 / (2 (d + lambda)),   v_0 = w_0 + 1 - alpha^2 + beta,   v_i = w_i
+    points    X_0 = x,  X_i = x (+) d_i,  d_i = +-s L e_i,   P = L L',   s^2 = alpha^2 (d + kappa)
+    weights   w_i = 1 / (2 s^2),   w_0 = 1 - d / s^2,   v_0 = w_0 + 1 - alpha^2 + beta,   v_i = w_i
     predict   x = mean of f(X_i) on the space,   P = sum v_i e_i e_i' + Q,   e_i = f(X_i) (-) x
-    update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   C = sum v_i e_i r_i',   K = C S^-1
+    update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   r_i = h(X_i) (-) z^,   C = sum w_i d_i r_i',   K = C S^-1
               x = x (+) K (z (-) z^),   P = (I - K H) P (I - K H)' + K (R + B) K',   H = C' P^-1
-              B = sum v_i (r_i - H e_i) (r_i - H e_i)':   what the sensor bends between the points
+              B = sum v_i (r_i - H d_i) (r_i - H d_i)':   what the sensor bends between the points
 
 The weighted mean on the space is found by Newton's method, which holds with negative weights, too. The covariance is
 ``P - K S K'`` in Joseph's form, which stays positive where that difference would not (Wan and van der Merwe, "The
 unscented Kalman filter for nonlinear estimation", 2000; Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 5.5;
 on manifolds Brossard et al., "A code for unscented Kalman filtering on manifolds", ICRA 2020).
+
+Deviations of an angle may exceed half a turn, where a difference of two points tells them only up to whole turns: a
+heading of std 1.8 rad has points 4.4 rad away. They are then followed along the way to the point, ``f(x (+) t d_i)`` for
+t = 1/2^h, ..., 1/2, 1: each is taken next to twice the one before.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+import math
+from typing import Annotated, ClassVar
 
 import numpy as np
 
-from ..core import ModelError
-from ..core.settings import number
-from ..models.binding.slots import (
-    ND,
-    NE,
-    NX,
-    NZ,
-    observe,
-    process_noise,
-    reading_minus,
-    reading_noise,
-    reading_plus,
-    state_minus,
-    state_plus,
-    step,
+from ..core.errors import SettingError
+from ..core.settings import Finite, Interval, settings
+from ..models.trace import Driver, call, driver
+from ._drivers import INNER
+from ._gaussian import GaussianEstimator
+from ._memory import (
+    BLOCK,
+    ONE,
+    address,
+    everywhere,
+    fill,
+    job_at,
+    mark,
+    matrix,
+    model_at,
+    opposite,
+    row,
+    select,
+    space_at,
+    table,
+    vector,
 )
+from ._steps import PREDICTION_FAILED, UPDATE_FAILED, commit, drop_noise, found_at, gate, gaussian_at, note_innovation
 from .algebra import (
     cholesky,
     cholesky_semidefinite,
-    drop_unmeasured,
+    finite,
+    finite_matrix,
     joseph,
     plausible,
+    product,
     score,
     solve_rows,
     times,
 )
-from .gaussian_estimator import Drivers, GaussianEstimator
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
+QUARTER = 0.25 * math.pi
+FINEST = 24  # halvings of the way to a point, at most
 
 
-def draw(b, X, L, v, w):
-    """X = sigma points of the packed belief; False when the covariance has no root."""
-    if not cholesky_semidefinite(b, L, ND):
-        return False
-    for j in range(NX):
-        X[0, j] = b[ND, j]
-    for i in range(ND):
-        for sign in range(2):
-            for j in range(ND):
-                v[j] = (1.0 - 2.0 * sign) * w[0, 2] * L[j, i]
-            state_plus(b[ND], v, X[1 + 2 * i + sign])
-    return True
+@driver
+def weights(settings):
+    """s, w_0, v_0 and w_i."""
+    given = table(settings, 1, 4)
+    return given[0, 0], given[0, 1], given[0, 2], given[0, 3]
 
 
-def weight(i, w):
-    """Weight of sigma point i in a mean."""
-    return w[0, 0] if i == 0 else w[1, 0]
+@driver
+def halvings(P, s, space, d):
+    """How often the way to a point is halved: not at all while no wrapped component goes further than a quarter turn."""
+    wraps, count = table(space.wraps, 1, d), 0
+    for k in range(d):
+        if wraps[0, k] > 0.0 and not everywhere(s * s * P[k, k] <= 4.0 * QUARTER * QUARTER):
+            far = QUARTER
+            steps = 0
+            while steps < FINEST and not everywhere(s * s * P[k, k] <= far * far):
+                far *= 2.0
+                steps += 1
+            count = max(count, steps)
+    return count
 
 
-def mean_of_states(X, D, x, d, w):
-    """x = weighted mean of the states X, D = their deviations from it."""
-    for j in range(NX):
-        x[j] = X[0, j]
+@driver
+def beyond(D, rows, space, m):
+    """Whether some deviation of a wrapped component is more than a quarter turn, and may be one of more than a half."""
+    wraps = table(space.wraps, 1, m)
+    for k in range(m):
+        if wraps[0, k] > 0.0:
+            for i in range(rows):
+                if not everywhere(D[i, k] * D[i, k] <= 4.0 * QUARTER * QUARTER):
+                    return True
+    return False
+
+
+@driver
+def propagate(model, second, third, b, state, L, s, n, d, Y, D, halved, w, lanes):
+    """Y_i = f(x (+) d_i), and D_i = Y_i (-) Y_0 along the way there, for the state at b and a model's values."""
+    space = space_at(model.space)
+    k, m = space.size, space.dim
+    v, w = vector(w, d, lanes)
+    X, w = vector(w, n, lanes)
+    near, w = vector(w, m, lanes)
+    there, w = vector(w, k, lanes)
+    off, w = vector(w, m, lanes)
+    call(model.value, b, second, third, model.parameters, address(Y))
+    for j in range(m):
+        D[0, j] = fill(0.0, lanes)
+    for i in range(2 * d):
+        y, e = row(Y, i + 1), row(D, i + 1)
+        reach = (s if i % 2 == 0 else -s) * 0.5**halved
+        for step in range(halved + 1):
+            for j in range(d):
+                v[j] = reach * L[j, i // 2]
+            call(state.plus, b, address(v), 0, 0, address(X))
+            call(model.value, address(X), second, third, model.parameters, address(y))
+            if step == 0:
+                call(space.minus, address(y), address(Y), 0, 0, address(e))
+            else:
+                for j in range(m):
+                    near[j] = 2.0 * e[j]
+                close_to(space, address(Y), y, e, near, there, off, m)
+            reach *= 2.0
+
+
+@driver
+def close_to(space, base, y, e, near, there, off, m):
+    """e = y (-) base, of all the deviations that lead to y the one next to `near`."""
+    call(space.plus, base, address(near), 0, 0, address(there))
+    call(space.minus, address(y), address(there), 0, 0, address(off))
+    for j in range(m):
+        e[j] = near[j] + off[j]
+
+
+@driver
+def centred(space, Y, D, y, w0, wi, d, halved, w, lanes):
+    """y = weighted mean of the points Y, D = their deviations from it; at first they are those from Y_0."""
+    k, m = space.size, space.dim
+    mean, w = vector(w, m, lanes)
+    near, w = vector(w, m, lanes)
+    there, w = vector(w, k, lanes)
+    off, w = vector(w, m, lanes)
+    moved, w = vector(w, k, lanes)
+    for j in range(k):
+        y[j] = Y[0, j]
     for _ in range(ROUNDS):
-        for j in range(ND):
-            d[j] = 0.0
-        for i in range(2 * ND + 1):
-            state_minus(X[i], x, D[i])
-            for j in range(ND):
-                d[j] += weight(i, w) * D[i, j]
-        if settled_mean(D, d, ND):
+        still = True
+        for j in range(m):
+            a, spread = w0 * D[0, j], D[0, j] * D[0, j]
+            for i in range(1, 2 * d + 1):
+                a += wi * D[i, j]
+                spread += D[i, j] * D[i, j]
+            mean[j] = a
+            still = still and everywhere(a * a <= 1e-26 * spread)  # rounding beside what it was made of
+        if still:
             return
-        state_plus(x, d, x)
+        call(space.plus, address(y), address(mean), 0, 0, address(moved))
+        for j in range(k):
+            y[j] = moved[j]
+        for i in range(2 * d + 1):
+            if halved == 0:
+                call(space.minus, address(row(Y, i)), address(y), 0, 0, address(row(D, i)))
+            else:
+                for j in range(m):
+                    near[j] = D[i, j] - mean[j]
+                close_to(space, address(y), row(Y, i), row(D, i), near, there, off, m)
 
 
-def mean_of_readings(Z, D, z, d, w):
-    """z = weighted mean of the readings Z, D = their deviations from it."""
-    for j in range(NZ):
-        z[j] = Z[0, j]
-    for _ in range(ROUNDS):
-        for j in range(NE):
-            d[j] = 0.0
-        for i in range(2 * ND + 1):
-            reading_minus(Z[i], z, D[i])
-            for j in range(NE):
-                d[j] += weight(i, w) * D[i, j]
-        if settled_mean(D, d, NE):
-            return
-        reading_plus(z, d, z)
-
-
-def settled_mean(D, d, n):
-    """Whether a mean's correction d is rounding beside the deviations D that it was made of."""
-    for j in range(n):
-        spread = 0.0
-        for i in range(2 * ND + 1):
-            spread += D[i, j] * D[i, j]
-        if d[j] * d[j] > 1e-26 * spread:
-            return False
-    return True
-
-
-def ukf_predict(b, u, dt, p, w):
-    """Predict the packed belief b in place; w = [weights (2 rows), fresh points, X, D, Q, L, v, d]."""
-    n = 2 * ND + 1
-    i0 = 3 + 2 * n
-    X, D, Q, L = w[3 : 3 + n], w[3 + n : i0], w[i0 : i0 + ND], w[i0 + ND : i0 + 2 * ND]
-    v, d = w[i0 + 2 * ND], w[i0 + 2 * ND + 1]
-    w[2, 0] = 0.0
-    if not draw(b, X, L, v, w):
-        return -5
-    process_noise(b[ND], u, dt, p, Q)
-    if not plausible(Q, ND):
-        return -8
-    for i in range(n):
-        step(X[i], u, dt, p, X[i])
-    mean_of_states(X, D, b[ND], d, w)
-    for i in range(ND):
+@driver
+def spread_of(D, v0, wi, N, S, d, m, lanes):
+    """S = sum v_i D_i D_i' + N, symmetric to the last bit."""
+    for i in range(m):
         for j in range(i + 1):
-            a = 0.5 * (Q[i, j] + Q[j, i]) + w[0, 1] * D[0, i] * D[0, j]
-            for k in range(1, n):
-                a += w[1, 0] * D[k, i] * D[k, j]
-            b[i, j] = a
-            b[j, i] = a
-    w[2, 0] = w[1, 1]  # the points serve the update that follows, unless they are to be redrawn
-    return 1
+            a = 0.5 * (N[i, j] + N[j, i]) + v0 * (D[0, i] * D[0, j])
+            for k in range(1, 2 * d + 1):
+                a += wi * (D[k, i] * D[k, j])
+            S[i, j] = a
+            S[j, i] = a
 
 
-def ukf_update(b, z, context, s, gates, w):
-    """Update the packed belief b in place; w as in `ukf_predict`, and scratch for readings behind."""
-    n = 2 * ND + 1
-    i0 = 3 + 2 * n
-    X, D, Q, L = w[3 : 3 + n], w[3 + n : i0], w[i0 : i0 + ND], w[i0 + ND : i0 + 2 * ND]
-    v, d = w[i0 + 2 * ND], w[i0 + 2 * ND + 1]
-    i0 += 2 * ND + 2
-    Z, G, h, e = w[i0 : i0 + n], w[i0 + n : i0 + 2 * n], w[i0 + 2 * n], w[i0 + 2 * n + 1]
-    i0 += 2 * n + 2
-    R, H, Ls, C = w[i0 : i0 + NE], w[i0 + NE : i0 + 2 * NE], w[i0 + 2 * NE : i0 + 3 * NE], w[i0 + 3 * NE :]
-    x, y, S, scores = b[ND], b[ND + 1], b[ND + 2 : ND + 2 + NE], b[ND + 2 + NE]
-    fresh = w[2, 0] != 0.0
-    w[2, 0] = 0.0
-    if not points_to_read(b, X, D, L, v, w, fresh):
-        return -5
-    for i in range(n):
-        observe(X[i], context, s, Z[i])
-    mean_of_readings(Z, G, h, d, w)
-    reading_noise(x, context, s, R)
-    reading_minus(z, h, y)
-    measured = drop_unmeasured(y, e, H, R, ND, NE)
-    if not plausible(R, NE):
-        return -1
-    reading_moments(y, R, G, D, S, C, H, w)
-    if not cholesky(S, Ls, NE):
-        return -1
-    if score(Ls, e, v, measured, scores, NE) > gates[measured]:
-        return 0
-    linearized_rows(L, H, ND, NE)
-    bending(R, G, D, H, Q, w, fresh)
-    solve_rows(Ls, C, ND, NE)
-    joseph(b, H, R, C, D, G, D[ND:], ND, NE)
-    times(C, e, d, ND, NE)
-    state_plus(x, d, x)
-    return 1
+@driver(inline=True)
+def ukf_predict(at, b, u, dt, w, lanes):
+    """Predict the belief at address b by the action at u and the seconds at dt, for the job at `at`; w is scratch."""
+    job = job_at(at)
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    s, w0, v0, wi = weights(job.settings)
+    x, P, _ = gaussian_at(b, n, d, lanes)
+    L, w = matrix(w, d, d, lanes)
+    Y, w = matrix(w, 2 * d + 1, n, lanes)
+    D, w = matrix(w, 2 * d + 1, d, lanes)
+    Q, w = matrix(w, d, d, lanes)
+    N, w = matrix(w, d, d, lanes)
+    y, w = vector(w, n, lanes)
+    good = cholesky_semidefinite(P, L, d, lanes)
+    halved = halvings(P, s, space, d)
+    propagate(f, u, dt, b, space, L, s, n, d, Y, D, halved, w, lanes)
+    if halved == 0 and beyond(D, 2 * d + 1, space, d):
+        halved = 3
+        propagate(f, u, dt, b, space, L, s, n, d, Y, D, halved, w, lanes)
+    centred(space, Y, D, y, w0, wi, d, halved, w, lanes)
+    call(f.noise, b, u, dt, f.parameters, address(Q))
+    spread_of(D, v0, wi, Q, N, d, d, lanes)
+    good = good & plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
+    mark(job.status, opposite(good), PREDICTION_FAILED)
+    commit(x, P, y, N, job.status, n, d, lanes)
 
 
-def points_to_read(b, X, D, L, v, w, fresh):
-    """X, D, L = sigma points, their deviations, the root of P; fresh from a prediction, all but L are there."""
-    if fresh:
-        return cholesky_semidefinite(b, L, ND)
-    if not draw(b, X, L, v, w):
-        return False
-    for i in range(2 * ND + 1):
-        state_minus(X[i], b[ND], D[i])
-    return True
+@driver(inline=True)
+def ukf_update(at, b, z, context, w, lanes):
+    """Update the belief at address b with the reading at z and its context, for the job at `at`; w is scratch."""
+    job = job_at(at)
+    h, space = model_at(job.sensor), space_at(job.state)
+    reading = space_at(h.space)
+    n, d, k, m = space.size, space.dim, reading.size, reading.dim
+    s, w0, v0, wi = weights(job.settings)
+    x, P, behind = gaussian_at(b, n, d, lanes)
+    expected, y, S, found = found_at(behind, k, m, lanes)
+    given, _ = vector(z, k, lanes)
+    L, w = matrix(w, d, d, lanes)
+    Z, w = matrix(w, 2 * d + 1, k, lanes)
+    G, w = matrix(w, 2 * d + 1, m, lanes)
+    R, w = matrix(w, m, m, lanes)
+    T, w = matrix(w, d, m, lanes)
+    H, w = matrix(w, m, d, lanes)
+    K, w = matrix(w, d, m, lanes)
+    root, w = matrix(w, m, m, lanes)
+    N, w = matrix(w, d, d, lanes)
+    A, w = matrix(w, d, m, lanes)
+    M, w = matrix(w, d, d, lanes)
+    B, w = matrix(w, d, d, lanes)
+    mean, w = vector(w, k, lanes)
+    e, w = vector(w, m, lanes)
+    v, w = vector(w, m, lanes)
+    dx, w = vector(w, d, lanes)
+    new, w = vector(w, n, lanes)
+    good = cholesky_semidefinite(P, L, d, lanes)
+    halved = halvings(P, s, space, d)
+    propagate(h, context, z, b, space, L, s, n, d, Z, G, halved, w, lanes)
+    if halved == 0 and beyond(G, 2 * d + 1, reading, m):
+        halved = 3
+        propagate(h, context, z, b, space, L, s, n, d, Z, G, halved, w, lanes)
+    centred(reading, Z, G, mean, w0, wi, d, halved, w, lanes)
+    call(h.noise, b, context, z, h.parameters, address(R))
+    call(reading.minus, z, address(mean), 0, 0, address(e))
+    measured, defined = note_innovation(e, mean, y, expected, given, k, m, lanes)
+    slopes(y, G, R, T, wi * s, d, m, lanes)
+    good = good & defined & plausible(R, m, lanes)
+    spread_of(G, v0, wi, R, S, d, m, lanes)
+    good = good & cholesky(S, root, m, lanes)
+    score(root, e, v, measured, found, m, lanes)
+    product(L, T, K, d, d, m, lanes)  # C, which becomes the gain
+    bending(G, T, s, v0, wi, R, d, m)
+    divide(T, L, H, d, m, lanes)
+    solve_rows(root, K, d, m, lanes)
+    joseph(P, H, R, K, N, A, M, B, d, m, lanes)
+    times(K, e, dx, d, m, lanes)
+    call(space.plus, b, address(dx), 0, 0, address(new))
+    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & finite(found, 2, lanes)
+    mark(job.status, opposite(good), UPDATE_FAILED)
+    gate(h.gates, found[0], measured, job.status, m, lanes)
+    commit(x, P, new, N, job.status, n, d, lanes)
 
 
-def reading_moments(y, R, G, D, S, C, H, w):
-    """S = covariance of the readings, C and H' = theirs with the state; what was not measured does not deviate in G."""
-    n = 2 * ND + 1
-    for r in range(NE):
-        for k in range(n):
-            G[k, r] = 0.0 if y[r] != y[r] else G[k, r]
-    for r in range(NE):
+@driver
+def slopes(y, G, R, T, scale, d, m, lanes):
+    """``T_i = w_i s (G_i+ - G_i-)``, so that C = L T and H L = T'; what was not measured does not deviate."""
+    for r in range(m):
+        seen = y[r] == y[r]
+        for i in range(2 * d + 1):
+            G[i, r] = select(seen, G[i, r], 0.0)
+        drop_noise(seen, R, r, m)
+        for i in range(d):
+            T[i, r] = scale * (G[2 * i + 1, r] - G[2 * i + 2, r])
+
+
+@driver
+def bending(G, T, s, v0, wi, R, d, m):
+    """R += B, by G_k - H d_k, which takes the place of G."""
+    for i in range(d):
+        for r in range(m):
+            G[2 * i + 1, r] = G[2 * i + 1, r] - s * T[i, r]
+            G[2 * i + 2, r] = G[2 * i + 2, r] + s * T[i, r]
+    for r in range(m):
         for c in range(r + 1):
-            a = 0.5 * (R[r, c] + R[c, r]) + w[0, 1] * G[0, r] * G[0, c]
-            for k in range(1, n):
-                a += w[1, 0] * G[k, r] * G[k, c]
-            S[r, c] = a
-            S[c, r] = a
-        for c in range(ND):
-            a = w[0, 1] * D[0, c] * G[0, r]
-            for k in range(1, n):
-                a += w[1, 0] * D[k, c] * G[k, r]
-            C[c, r] = a
-            H[r, c] = a
-
-
-def bending(R, G, D, H, Q, w, fresh):
-    """R += B, with G the deviations of the readings, D of the states, which become scratch.
-
-    Points that were only propagated lack the process noise, so that of the sensor's linear part is added.
-    """
-    n = 2 * ND + 1
-    for k in range(n):
-        for r in range(NE):
-            for c in range(ND):
-                G[k, r] -= H[r, c] * D[k, c]
-    for r in range(NE):
-        for c in range(r + 1):
-            a = R[r, c] + w[0, 1] * G[0, r] * G[0, c]
-            for k in range(1, n):
-                a += w[1, 0] * G[k, r] * G[k, c]
+            a = 0.5 * (R[r, c] + R[c, r]) + v0 * (G[0, r] * G[0, c])
+            for k in range(1, 2 * d + 1):
+                a += wi * (G[k, r] * G[k, c])
             R[r, c] = a
             R[c, r] = a
-    if fresh:
-        for c in range(NE):
-            for i in range(ND):
-                a = 0.0
-                for j in range(ND):
-                    a += Q[i, j] * H[c, j]
-                D[i, c] = a
-        for r in range(NE):
-            for c in range(NE):
-                for i in range(ND):
-                    R[r, c] += H[r, i] * D[i, c]
 
 
-def linearized_rows(L, H, n, m):
-    """Rows C' of H become C' P^-1 for P = L L'; a direction without variance takes no part."""
+@driver
+def divide(T, L, H, d, m, lanes):
+    """H (m, d) with H L = T'; a direction without variance takes no part."""
     for r in range(m):
-        for i in range(n):
-            a = H[r, i]
-            for k in range(i):
-                a -= L[i, k] * H[r, k]
-            H[r, i] = a / L[i, i] if L[i, i] > 0.0 else 0.0
-        for i in range(n - 1, -1, -1):
-            a = H[r, i]
-            for k in range(i + 1, n):
+        for i in range(d - 1, -1, -1):
+            a = T[i, r]
+            for k in range(i + 1, d):
                 a -= L[k, i] * H[r, k]
-            H[r, i] = a / L[i, i] if L[i, i] > 0.0 else 0.0
+            some = L[i, i] > 0.0
+            H[r, i] = select(some, a / select(some, L[i, i], 1.0), 0.0)
 
 
-def ukf_scratch(dim: int, reading: int) -> int:
-    """Rows of scratch for a state and a reading of these tangent sizes."""
-    points = 2 * dim + 1
-    return 5 + 2 * points + 2 * dim + 2 * points + 2 + 3 * reading + dim
+@driver(INNER)
+def ukf_predict_one(at, b, u, dt, w):
+    ukf_predict(at, b, u, dt, w, ONE)
 
 
-@dataclass(frozen=True)
+@driver(INNER)
+def ukf_predict_block(at, b, u, dt, w):
+    ukf_predict(at, b, u, dt, w, BLOCK)
+
+
+@driver(INNER)
+def ukf_update_one(at, b, z, context, w):
+    ukf_update(at, b, z, context, w, ONE)
+
+
+@driver(INNER)
+def ukf_update_block(at, b, z, context, w):
+    ukf_update(at, b, z, context, w, BLOCK)
+
+
+@settings
 class UKF(GaussianEstimator):
     """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian. See the equations above.
 
@@ -268,9 +337,8 @@ class UKF(GaussianEstimator):
         alpha: spread of the sigma points, in (0, 1].
         beta: what is known of the distribution beyond its covariance; 2 is right for Gaussians.
         kappa: second spread; weights are positive when ``alpha^2 (d + kappa) > d``.
-        redraw: draw new points from the prediction before an update, which lets them see the process noise. False uses
-            the propagated points where a reading directly follows a prediction (in `step` and `run`, and in `update`
-            after `predict`), one set of model calls fewer.
+
+    Points are drawn again from the prediction before an update, so that they see the process noise.
 
     Example:
         >>> from pilotage.models import range_bearing, unicycle
@@ -280,24 +348,24 @@ class UKF(GaussianEstimator):
         0.2
     """
 
-    alpha: float = 1.0
-    beta: float = 2.0
-    kappa: float = 1.0
-    redraw: bool = True
+    alpha: Annotated[float, Interval(0.0, 1.0, "(]")] = 1.0
+    beta: Finite = 2.0
+    kappa: Finite = 1.0
 
-    _drivers: ClassVar[Drivers] = Drivers(ukf_predict, ukf_update, ukf_scratch)
+    inner: ClassVar[tuple[Driver, Driver, Driver, Driver]] = (
+        ukf_predict_one,
+        ukf_update_one,
+        ukf_predict_block,
+        ukf_update_block,
+    )
+    dynamics_results: ClassVar[tuple[str, str, str]] = ("", "y", "Q")
+    sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
+    jacobian: ClassVar[bool] = False
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 < number(self.alpha, "alpha") <= 1.0:
-            raise ModelError(f"alpha is {self.alpha}; the spread of sigma points lies in (0, 1]")
-        if not np.isfinite([number(self.beta, "beta"), number(self.kappa, "kappa")]).all():
-            raise ModelError(f"beta is {self.beta}, kappa {self.kappa}; finite numbers were expected")
-
-    def prepare(self, w: np.ndarray, dim: int) -> None:
-        """Write the weights and the spread of the points into the scratch, and whether they may serve twice."""
+    def numbers(self, dim: int) -> np.ndarray:
+        """s, w_0, v_0 and w_i."""
         scaled = self.alpha**2 * (dim + self.kappa)
         if not scaled > 0.0:
-            raise ModelError(f"kappa is {self.kappa}; for {dim} dimensions it must be more than {-dim}")
-        w[0, :2] = 1.0 - dim / scaled, 2.0 - dim / scaled - self.alpha**2 + self.beta
-        w[0, 2], w[1, :2] = np.sqrt(scaled), (0.5 / scaled, 0.0 if self.redraw else 1.0)
+            raise SettingError(f"kappa is {self.kappa}; for {dim} dimensions it must be more than {-dim}")
+        first = 1.0 - dim / scaled
+        return np.array([math.sqrt(scaled), first, first + 1.0 - self.alpha**2 + self.beta, 0.5 / scaled])

@@ -74,7 +74,7 @@ class FootprintConstraint:
     def pose(self) -> list[int]:
         """Where x, y and, if the heading matters, yaw are in a state."""
         names = ("x", "y", "yaw") if self.footprint.turns else ("x", "y")
-        return [self.space.find(name) for name in names]
+        return [self.space.find(name, "the footprint") for name in names]
 
     @cached_property
     def motion(self) -> Array:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Estimator, Gaussian, Sensor, Space, Update
+from pilotage.core.arrays import Array
 from pilotage.models import LinearDynamics, LinearSensor, compass, unicycle
 
 from .sentences import made, told
-
-Array = NDArray[np.float64]
 
 DT, STEPS = 0.1, 8
 EXACT = 1e-9
@@ -24,13 +23,19 @@ CLOUD = 0.15
 
 
 def check_estimator(
-    estimator: Estimator, *, kalman: bool = True, batch: bool = True, angles: bool = True, rng: int = 0
+    estimator: Estimator,
+    *,
+    kalman: bool = True,
+    batch: bool = True,
+    angles: bool = True,
+    beside: Sequence[str] = (),
+    rng: int = 0,
 ) -> None:
     """Check an estimator against the contract.
 
     Beliefs that are handed in stay as they are, beliefs that come out live on the state's space. A reading of NaN
     changes nothing, and of a reading that is NaN in part only the rest counts. Innovation, S, NIS and log-likelihood
-    fit each other. A compass that reads just beyond half a turn pulls the heading over it, not around. The same seed
+    fit each other. Innovation and S are those that `expect` foresees. A compass that reads just beyond half a turn pulls the heading over it, not around. The same seed
     gives the same belief. On a linear model the result is that of the Kalman filter: exactly for a Gaussian belief,
     about for one of particles.
 
@@ -39,6 +44,8 @@ def check_estimator(
         kalman: set False for estimators that mean to differ from the Kalman filter on linear models.
         batch: set False for estimators that take one belief at a time.
         angles: set False for estimators that are for linear models only.
+        beside: parts that a state must have for this estimator, such as ``("y [m]", "yaw: angle")`` beside x and vx.
+            They do not move, and nothing is read of them.
         rng: seed for estimators that draw.
 
     Raises:
@@ -48,11 +55,12 @@ def check_estimator(
         >>> from pilotage.estimators import EKF
         >>> check_estimator(EKF())
     """
-    made(estimator, "predict", "update")
-    cart, tape = _cart()
-    start = Gaussian.of(cart.state, [0.5, -1.0], std=[1.0, 0.5])
+    made(estimator, "predict", "expect", "update")
+    cart, tape = _cart(beside)
+    start = _start(cart.state, [0.5, -1.0])
     predicted = _predict(estimator, start, cart, [0.3], rng)
     _check_update(estimator, predicted, tape, rng)
+    _check_expect(estimator, predicted, tape, rng)
     _check_missing(estimator, predicted, tape, rng)
     _check_repeats(estimator, start, cart, tape, rng)
     if kalman:
@@ -63,12 +71,21 @@ def check_estimator(
         _check_angles(estimator, rng)
 
 
-def _cart() -> tuple[Dynamics, Sensor]:
+def _cart(beside: Sequence[str] = ()) -> tuple[Dynamics, Sensor]:
     """A cart on a rail, pushed and shaken; a tape reads where it is, a wheel how fast it moves."""
-    state, action = Space("x [m]", "vx [m/s]"), Space("ax [m/s^2]")
-    cart = LinearDynamics([[0, 1], [0, 0]], [[0], [1]], G=[[0], [1]], Qc=[[0.2]], state=state, action=action)
+    rail, action = ("x [m]", "vx [m/s]"), Space("ax [m/s^2]")
+    state = Space(*rail, *beside)
+    A, B, G = np.zeros((state.size, state.size)), np.zeros((state.size, 1)), np.zeros((state.size, 1))
+    A[0, 1] = B[1, 0] = G[1, 0] = 1.0
+    cart = LinearDynamics(A, B, G=G, Qc=[[0.2]], state=state, action=action)
     reading = Space("tape [m]", "wheel [m/s]")
-    return cart, LinearSensor(np.eye(2), [[0.09, 0.01], [0.01, 0.04]], state=state, reading=reading)
+    return cart, LinearSensor(np.eye(2), [[0.09, 0.01], [0.01, 0.04]], state=Space(*rail), reading=reading).on(state)
+
+
+def _start(state: Space, mean: list[float]) -> Gaussian:
+    """A belief in which x and vx are about this, and all else about zero."""
+    rest = state.size - 2
+    return Gaussian.of(state, mean + [0.0] * rest, std=[1.0, 0.5] + [0.3] * rest)
 
 
 def _seeded(method: Any, rng: int) -> dict[str, int]:
@@ -131,6 +148,17 @@ def _check_update(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> None
     assert shrunk, "a reading of every component did not make the belief narrower"
 
 
+def _check_expect(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> None:
+    """What is expected of the next reading is what an update measures the reading by."""
+    with told("`expect`"):
+        expected = estimator.expect(belief, sensor).moments()
+    assert expected.space == sensor.reading, f"`expect` gave a belief over {expected.space}, not over {sensor.reading}"
+    result = _update(estimator, belief, sensor, [0.7, -0.8], rng)
+    y = sensor.reading.minus(np.array([0.7, -0.8]), expected.mean)
+    _close(result.innovation, y, EXACT, "the innovation, against what `expect` gave,")
+    _close(result.S, expected.cov, EXACT, "S, against what `expect` gave,")
+
+
 def _check_missing(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> None:
     """NaN is "not measured"."""
     before, nothing = belief.moments(), _update(estimator, belief, sensor, [math.nan, math.nan], rng)
@@ -139,7 +167,7 @@ def _check_missing(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> Non
     _close(nothing.log_likelihood, 0.0, EXACT, "the log-likelihood of a reading of NaN")
     state = belief.space
     R = np.asarray(sensor.noise(before.mean))[:1, :1]
-    tape = LinearSensor([[1.0, 0.0]], R, state=state, reading=Space("tape [m]"))
+    tape = LinearSensor([[1.0]], R, state=Space("x [m]"), reading=Space("tape [m]")).on(state)
     partly = _update(estimator, belief, sensor, [0.7, math.nan], rng)
     wholly = _update(estimator, belief, tape, [0.7], rng)
     _close(
@@ -172,12 +200,16 @@ def _check_repeats(estimator: Any, start: Any, cart: Dynamics, sensor: Sensor, r
 class _Kalman:
     """The Kalman filter as the textbooks write it."""
 
-    def predict(self, belief: Gaussian, dynamics: Dynamics, u: Array, dt: float) -> Gaussian:
+    def predict(self, belief: Gaussian, dynamics: Dynamics, u: Array, dt: float, *, rng: Any = None) -> Gaussian:
         F, _ = dynamics.linearize(belief.mean, u, dt)
         cov = F @ belief.cov @ F.T + dynamics.noise(belief.mean, u, dt)
         return Gaussian(belief.space, dynamics.step(belief.mean, u, dt), cov)
 
-    def update(self, belief: Gaussian, sensor: Sensor, z: Array, context: Any = None) -> Update:
+    def expect(self, belief: Gaussian, sensor: Sensor, context: Any = None) -> Gaussian:
+        H = sensor.linearize(belief.mean)
+        return Gaussian(sensor.reading, sensor.observe(belief.mean), H @ belief.cov @ H.T + sensor.noise(belief.mean))
+
+    def update(self, belief: Gaussian, sensor: Sensor, z: Array, context: Any = None, *, rng: Any = None) -> Update:
         H, R = sensor.linearize(belief.mean), sensor.noise(belief.mean)
         y, S = z - sensor.observe(belief.mean), H @ belief.cov @ H.T + R
         K = belief.cov @ H.T @ np.linalg.inv(S)
@@ -196,7 +228,7 @@ def _check_kalman(estimator: Any, start: Any, cart: Dynamics, sensor: Sensor, rn
 
 
 def _check_batch(estimator: Any, cart: Dynamics, sensor: Sensor, rng: int) -> None:
-    """Leading axes are a batch: the same as one at a time."""
+    """Leading axes are a batch: the same as one at a time, and a bad row harms no other."""
     means = np.array([[0.5, -1.0], [0.0, 2.0], [-3.0, 0.1]])
     cov, z = np.diag([1.0, 0.25]), np.array([0.7, -0.8])
     together = _predict(estimator, Gaussian(cart.state, means, cov), cart, [0.3], rng)
@@ -209,6 +241,18 @@ def _check_batch(estimator: Any, cart: Dynamics, sensor: Sensor, rng: int) -> No
         alone = _update(estimator, single, sensor, z, rng).belief.moments()
         _close(updated.mean[i], alone.mean, EXACT, "the mean of a belief in a batch")
         _close(updated.cov[i], alone.cov, EXACT, "the covariance of a belief in a batch")
+    _check_bad_row(estimator, together, sensor, updated, z, rng)
+
+
+def _check_bad_row(estimator: Any, belief: Gaussian, sensor: Sensor, updated: Gaussian, z: Array, rng: int) -> None:
+    """An infinite reading in a batch has a status, and leaves its own belief as it was and the others as they come."""
+    zs = np.array([z, [np.inf, 0.0], z])
+    result = _update(estimator, belief, sensor, zs, rng)
+    accepted = np.asarray(result.accepted).tolist()
+    assert accepted == [True, False, True], f"of three readings, the second infinite, accepted is {accepted}"
+    _close(result.belief.moments().mean[1], belief.mean[1], 0.0, "after an infinite reading in a batch the mean")
+    for i in (0, 2):
+        _close(result.belief.moments().mean[i], updated.mean[i], EXACT, "beside an infinite reading the mean")
 
 
 def _check_angles(estimator: Any, rng: int) -> None:

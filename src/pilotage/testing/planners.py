@@ -8,14 +8,12 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core import Gaussian, Plan, Planner, PlanStatus, Problem, Rng, Space, seeded
+from pilotage.core.arrays import Array
 from pilotage.maps import OccupancyGrid
 
 from .sentences import made, told
-
-Array = NDArray[np.float64]
 
 ROOM = (
     "..............",

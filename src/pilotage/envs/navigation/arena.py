@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Belief, Dynamics, Particles, Space, Task
-from ...core.settings import positive, whole
+from ...core.arrays import Array
+from ...core.settings import Count, Natural, NonNegative, Positive, settings
 from ...maps import FootprintConstraint, OccupancyGrid
 from .robots import Robot
 from .scenarios import Rooms
 
-Array = NDArray[np.float64]
 POSE = Space("pose: SE2")
 
 
-@dataclass(frozen=True, eq=False)
+@settings(eq=False)
 class Arena(Dynamics):
     """The true world: the state of the robot, the slip of its wheels, what they measured, obstacles and goals.
 
@@ -48,20 +47,13 @@ class Arena(Dynamics):
 
     grid: OccupancyGrid
     robot: Robot
-    obstacles: int = 6
-    goals: int = 5
-    slip: float = 0.05
-    lasting: float = 2.0
-    tolerance: float = 0.35
+    obstacles: Natural = 6
+    goals: Count = 5
+    slip: NonNegative = 0.05
+    lasting: Positive = 2.0
+    tolerance: Positive = 0.35
     begin: Array | None = None
     tour: Array | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("goals", 1), ("obstacles", 0)):
-            whole(getattr(self, name), name, least)
-        for name in ("lasting", "tolerance"):
-            positive(getattr(self, name), name)
-        positive(self.slip, "slip", zero=True)
 
     @cached_property
     def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...core import MissingFile, PilotageError, Sensor, ShapeError
-from ...core.arrays import numbers
+from ...core.arrays import Array, numbers
 from ...maps import Lidar, OccupancyGrid
 from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
@@ -23,7 +23,6 @@ from .scenarios import Rooms
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
 
-Array = NDArray[np.float64]
 MAPS = Path(__file__).parent.parent / "maps"
 
 

@@ -5,15 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ...core import Dynamics, PilotageError, Space
 from ...core.settings import positive
 from ...maps import Footprint
 from ...models import bicycle, dynamics, unicycle
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import PilotageError
+from ...core.arrays import Array
 from ...maps import OccupancyGrid
 from ...maps.distance import distance_transform
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MARGIN = 0.15
 """Gap that a start or a goal keeps to walls, and that the robot has on its way [m]."""

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.arrays import Array
 from ..canvas import BLUE, GREEN, INK, ORANGE, RED, Canvas
 from ..drawing import Scene, arrow
 from .arena import Arena
-
-Array = NDArray[np.float64]
 
 FREE, WALL, UNKNOWN = (250, 250, 248), (55, 62, 70), (214, 218, 221)
 OBSTACLE = (186, 120, 72)

@@ -2,10 +2,12 @@
 
 from ._access import code_of as code_of
 from ._access import parameters as parameters
+from .driver import Driver as Driver
+from .driver import Intrinsic as Intrinsic
 from .driver import call as call
 from .driver import driver as driver
 from .function import Function as Function
 from .llvm import LANES as LANES
 from .machine import Code as Code
 
-__all__ = ["LANES", "Code", "Function", "call", "code_of", "driver", "parameters"]
+__all__ = ["LANES", "Code", "Driver", "Function", "Intrinsic", "call", "code_of", "driver", "parameters"]

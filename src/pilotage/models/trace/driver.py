@@ -17,8 +17,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import inspect
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -59,6 +61,14 @@ class Driver:
 
             return compiled(self)
 
+    @functools.cached_property
+    def address(self) -> int:
+        """Where the machine code of an entry point begins: other drivers may `call` it there."""
+        with _lock:
+            from ._compiler import address
+
+            return address(self)
+
     @property
     def callees(self) -> list[Driver]:
         """The drivers that this one calls by name."""
@@ -71,10 +81,17 @@ class Driver:
         digest, files = hashlib.sha256(), set[str]()
         for each in self._reached():
             files.add(inspect.getsourcefile(each.function) or "")
+            files.update(each.intrinsics)
             digest.update(repr((each.function.__name__, each.options, each.signatures, each.constants)).encode())
         for file in sorted(files):
             digest.update(_contents(file))
         return digest.hexdigest()
+
+    @property
+    def intrinsics(self) -> set[str]:
+        """Files of the intrinsics that the function calls."""
+        names, seen = self.function.__code__.co_names, self.function.__globals__
+        return {seen[name].file for name in names if isinstance(seen.get(name), Intrinsic)}
 
     @property
     def constants(self) -> list[tuple[str, Any]]:
@@ -150,6 +167,32 @@ class Call:
 
 
 call = Call()
+
+
+class Intrinsic:
+    """A numba intrinsic that drivers call by this name; numba is imported with the first driver that does.
+
+    Args:
+        name: its name in the module.
+        module: the module, which imports numba.
+    """
+
+    def __init__(self, name: str, module: str) -> None:
+        self.name, self.module = name, module
+
+    def __call__(self, *_: Any) -> Any:
+        raise TypeError(f"{self.name} works inside drivers only")
+
+    def load(self) -> Any:
+        """What numba knows under this name."""
+        return getattr(importlib.import_module(self.module), self.name)
+
+    @property
+    def file(self) -> str:
+        """Where it is written."""
+        return str(
+            Path(sys.modules[self.module.rpartition(".")[0]].__path__[0]) / f"{self.module.rpartition('.')[2]}.py"
+        )
 
 
 @contextmanager

@@ -1,0 +1,41 @@
+"""How a step of a filter went, for each belief of a batch."""
+
+from __future__ import annotations
+
+import enum
+
+
+class FilterStatus(enum.IntEnum):
+    """How a prediction or an update went. Unless it is ACCEPTED, the belief is what it was before.
+
+    Example:
+        >>> from pilotage.estimators import EKF
+        >>> from pilotage.models import gnss, unicycle
+        >>> robot = EKF(unicycle(), dt=0.1, gate=0.99).start(mean=[0, 0, 0], std=0.1)
+        >>> robot.update(gnss(std=0.1), z=[9.0, 0.0]).status
+        <FilterStatus.GATED: 1>
+    """
+
+    ACCEPTED = 0
+    GATED = 1
+    NO_READING = 2
+    WRONG_LENGTH = 3
+    PREDICTION_FAILED = 4
+    UPDATE_FAILED = 5
+    NOT_FINITE_BELIEF = 6
+    NOT_FINITE_ACTION = 7
+    NOT_FINITE_READING = 8
+    NOT_FINITE_CONTEXT = 9
+    UNDEFINED_STATE = 10
+    UNDEFINED_READING = 11
+    UNDEFINED_JACOBIAN = 12
+    UNDEFINED_NOISE = 13
+    IMPOSSIBLE_NOISE = 14
+    SINGULAR_INNOVATION = 15
+    INDEFINITE_BELIEF = 16
+    OVERFLOW = 17
+
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong, other than that a gate did its work or nothing came."""
+        return self > FilterStatus.NO_READING

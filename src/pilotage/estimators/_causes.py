@@ -1,0 +1,113 @@
+"""Why a step of a filter failed: found out from the model's own answers, after the fact, one belief at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core import CovarianceError, Dynamics, FilterStatus, Gaussian, ModelError, PilotageError, Sensor, ShapeError
+
+ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
+    FilterStatus.NOT_FINITE_BELIEF: (ShapeError, "the belief holds NaN or infinity; start from finite numbers"),
+    FilterStatus.NOT_FINITE_ACTION: (ShapeError, "the action holds NaN or infinity: {u}; give finite numbers"),
+    FilterStatus.NOT_FINITE_READING: (
+        ShapeError,
+        "the reading of {model} holds infinity: {z}; give finite numbers, or NaN where nothing was measured",
+    ),
+    FilterStatus.NOT_FINITE_CONTEXT: (ShapeError, "the context of {model} holds NaN or infinity; give finite numbers"),
+    FilterStatus.UNDEFINED_STATE: (ModelError, "{model} predicted a state that is not finite from {x}"),
+    FilterStatus.UNDEFINED_READING: (ModelError, "{model} expects a reading that is not finite at {x}"),
+    FilterStatus.UNDEFINED_JACOBIAN: (
+        ModelError,
+        "the Jacobian of {model} is undefined at {x}: its derivative is NaN or infinite there; start from another state",
+    ),
+    FilterStatus.UNDEFINED_NOISE: (ModelError, "the noise of {model} is NaN or infinite at {x}; check its noise"),
+    FilterStatus.IMPOSSIBLE_NOISE: (
+        CovarianceError,
+        "the noise of {model} is no covariance at {x}: a variance is negative, or a correlation beyond 1",
+    ),
+    FilterStatus.SINGULAR_INNOVATION: (
+        CovarianceError,
+        "the innovation covariance of {model} is not positive definite; check its noise",
+    ),
+    FilterStatus.INDEFINITE_BELIEF: (
+        CovarianceError,
+        "the covariance of the belief is not positive definite, so it has no sigma points",
+    ),
+    FilterStatus.OVERFLOW: (ModelError, "{model} led to a belief that is not finite from {x}; it diverges"),
+}
+
+
+def error_of(status: FilterStatus, model: Any, belief: Gaussian, where: str = "", **given: Any) -> PilotageError:
+    """The error for a status, with a sentence; `where` is such as "step 3"."""
+    kind, sentence = ERRORS[status]
+    said = sentence.format(model=repr(model), x=belief.mean, **{"u": None, "z": None, **given})
+    return kind(f"{said}{f' (at {where})' if where else ''}; the belief is unchanged")
+
+
+def why_prediction(dynamics: Dynamics, belief: Gaussian, u: Any, dt: float, jacobian: bool) -> FilterStatus:
+    """The cause of a prediction that failed, of one belief; `jacobian` where the filter needs one."""
+    if not _finite(belief.mean, belief.cov):
+        return FilterStatus.NOT_FINITE_BELIEF
+    if not _finite(u):
+        return FilterStatus.NOT_FINITE_ACTION
+    with np.errstate(all="ignore"):
+        if not _finite(dynamics.step(belief.mean, u, dt)):
+            return FilterStatus.UNDEFINED_STATE
+        found = _why_noise(dynamics.noise(belief.mean, u, dt))
+        if found is None and jacobian and not _finite(dynamics.linearize(belief.mean, u, dt)[0]):
+            return FilterStatus.UNDEFINED_JACOBIAN
+    return found or _why_belief(belief)
+
+
+def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, jacobian: bool) -> FilterStatus:
+    """The cause of an update that failed, of one belief; S is the innovation covariance that it found."""
+    if not _finite(belief.mean, belief.cov):
+        return FilterStatus.NOT_FINITE_BELIEF
+    if np.isinf(z).any():
+        return FilterStatus.NOT_FINITE_READING
+    if isinstance(context, np.ndarray) and not _finite(context):
+        return FilterStatus.NOT_FINITE_CONTEXT
+    context = None if isinstance(context, np.ndarray) and context.size == 0 else context
+    with np.errstate(all="ignore"):
+        expected = np.asarray(sensor.observe(belief.mean, context))
+        if not _finite(np.where(np.isnan(z), 0.0, expected)):
+            return FilterStatus.UNDEFINED_READING
+        seen = ~np.isnan(np.asarray(sensor.reading.minus(z, expected)))
+        R = np.asarray(sensor.noise(belief.mean, context))[np.ix_(seen, seen)]
+        found = _why_noise(R)
+        if found is None and jacobian and not _finite(np.asarray(sensor.linearize(belief.mean, context))[seen]):
+            return FilterStatus.UNDEFINED_JACOBIAN
+    if found is not None:
+        return found
+    if _why_belief(belief) is FilterStatus.INDEFINITE_BELIEF and not jacobian:
+        return FilterStatus.INDEFINITE_BELIEF
+    try:
+        np.linalg.cholesky(S)
+    except np.linalg.LinAlgError:
+        return FilterStatus.SINGULAR_INNOVATION
+    return FilterStatus.OVERFLOW if _finite(S) else FilterStatus.UNDEFINED_READING
+
+
+def _finite(*arrays: Any) -> bool:
+    return all(bool(np.isfinite(np.asarray(a, dtype=np.float64)).all()) for a in arrays)
+
+
+def _why_noise(R: Any) -> FilterStatus | None:
+    """What is wrong with a noise covariance, if anything."""
+    R = np.asarray(R, dtype=np.float64)
+    if not _finite(R):
+        return FilterStatus.UNDEFINED_NOISE
+    variances = np.diagonal(R)
+    top = np.abs(variances).max(initial=0.0)
+    most = 1.000001 * variances[:, None] * variances + 1e-18 * top * top
+    np.fill_diagonal(most, np.inf)
+    bad = (variances < -1e-9 * top).any() or (np.tril(R, -1) ** 2 > most).any()
+    return FilterStatus.IMPOSSIBLE_NOISE if bad else None
+
+
+def _why_belief(belief: Gaussian) -> FilterStatus:
+    """Whether the covariance has a root; where it has, numbers overflowed."""
+    values = np.linalg.eigvalsh(belief.cov)
+    return FilterStatus.INDEFINITE_BELIEF if values.min() < -1e-9 * np.abs(values).max() else FilterStatus.OVERFLOW

@@ -1,0 +1,158 @@
+"""What surrounds the inner steps of every filter: one call, and rows of beliefs through sequences, as drivers.
+
+The inner steps of an estimator are machine code at addresses that a job knows, as those of models are, so these drivers
+serve every estimator. An inner step is ``predict(job, b, u, dt, w)`` or ``update(job, b, z, context, w)``, all of them
+addresses: of the `JOB`, the belief, what is given, and scratch. A belief is a row of numbers whose layout the estimator
+knows, followed by what an update finds.
+"""
+
+from __future__ import annotations
+
+from ..core.status import FilterStatus
+from ..models.trace import LANES, call, driver
+from ._memory import integers, job_at, model_at, space_at, table
+
+ACCEPTED, NO_READING = int(FilterStatus.ACCEPTED), int(FilterStatus.NO_READING)
+WRONG_LENGTH = int(FilterStatus.WRONG_LENGTH)
+FEW = 12
+"""Rows up to which one at a time is faster than a block of lanes."""
+
+INNER = "void(i8, i8, i8, i8, i8)"
+
+
+@driver("i8(i8, f8[::1])")
+def predict_one(at, u):
+    """Predict the belief of a job; its status."""
+    job = job_at(at)
+    if u.shape[0] != model_at(job.dynamics).inputs:
+        return WRONG_LENGTH
+    status = integers(job.status, 1)
+    status[0] = ACCEPTED
+    call(job.predict, at, job.belief, u, job.dt, job.scratch)
+    return status[0]
+
+
+@driver("i8(i8, f8[::1], f8[::1])")
+def update_one(at, z, context):
+    """Update the belief of a job with a reading; its status."""
+    job = job_at(at)
+    h = model_at(job.sensor)
+    if z.shape[0] != space_at(h.space).size or context.shape[0] != h.inputs:
+        return WRONG_LENGTH
+    status = integers(job.status, 1)
+    status[0] = ACCEPTED
+    call(job.update, at, job.belief, z, context, job.scratch)
+    return status[0]
+
+
+@driver("i8(i8, f8[::1], f8[::1], f8[::1])")
+def step_one(at, u, z, context):
+    """Predict and update, or neither; the status of the update, or that of a prediction that failed."""
+    job = job_at(at)
+    h = model_at(job.sensor)
+    wrong = u.shape[0] != model_at(job.dynamics).inputs or z.shape[0] != space_at(h.space).size
+    if wrong or context.shape[0] != h.inputs:
+        return WRONG_LENGTH
+    status = integers(job.status, 1)
+    status[0] = ACCEPTED
+    size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
+    b, before = table(job.belief, 1, size), table(job.scratch, 1, size)
+    for i in range(size):
+        before[0, i] = b[0, i]
+    call(job.predict, at, job.belief, u, job.dt, job.scratch + 8 * size)
+    if status[0] == ACCEPTED:
+        call(job.update, at, job.belief, z, context, job.scratch + 8 * size)
+    if status[0] > NO_READING:
+        for i in range(size):
+            b[0, i] = before[0, i]
+    return status[0]
+
+
+@driver(
+    "void(i8, i8, i8[:,::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], f8[:,:,::1], i8[::1], f8[:,:,::1], f8[:,:,::1], "
+    "f8[:,:,::1], f8[:,:,::1], f8[:,:,::1], i8[:,::1])",
+    nogil=True,
+)
+def run_rows(one, block, sensors, rows, ps, dts, moves, us, which, zs, contexts, before, after, found, status):
+    """Each row of beliefs through its sequence of predictions and updates; rows are the beliefs at the end.
+
+    Args:
+        one, block: addresses of the jobs for one lane and for a block of lanes.
+        sensors: addresses of the models of each sensor, for one lane and for a block.
+        rows: beliefs ``(B, numbers)``.
+        ps: parameters of the dynamics, ``(T, p)``, or ``(1, p)`` for all steps.
+        dts, moves: seconds of each step, and whether it predicts at all, ``(T,)``.
+        us: actions ``(B, T, m)``, or ``(1, T, m)`` for all.
+        which: the sensor of each step, ``(T,)``; one that is not there for no reading.
+        zs, contexts: readings and contexts, ``(B, T, k)`` and ``(B, T, c)``, or ``(1, T, c)`` for all.
+        before, after, found, status: the belief before and after each update, what it found, and how it went,
+            ``(B, T, ...)``; ``before``, ``after`` and ``found`` may be empty.
+    """
+    i = 0
+    while i < rows.shape[0]:
+        many = rows.shape[0] - i > FEW
+        lanes, stop = (LANES, min(i + LANES, rows.shape[0])) if many else (1, i + 1)
+        run_block(block if many else one, sensors, lanes, i, stop, rows, ps, dts, moves, us, which, zs, contexts, before,
+                  after, found, status)  # fmt: skip
+        i = stop
+
+
+@driver
+def run_block(at, sensors, lanes, start, stop, rows, ps, dts, moves, us, which, zs, contexts, before, after, found,
+              status):  # fmt: skip
+    """Rows start to stop in the lanes of a job."""
+    job = job_at(at)
+    f = model_at(job.dynamics)
+    numbers, codes = rows.shape[1], integers(job.status, lanes)
+    b, w = table(job.belief, numbers + found.shape[2], lanes), job.scratch
+    u, w = table(w, us.shape[2], lanes), w + 8 * us.shape[2] * lanes
+    z, w = table(w, zs.shape[2], lanes), w + 8 * zs.shape[2] * lanes
+    c, w = table(w, contexts.shape[2], lanes), w + 8 * contexts.shape[2] * lanes
+    load(b, rows, start, stop)
+    for t in range(dts.shape[0]):
+        for l in range(lanes):
+            codes[l] = ACCEPTED
+        if moves[t]:
+            f.parameters = ps[t if ps.shape[0] > 1 else 0].ctypes.data
+            call(job.predict, at, job.belief, lanes_of(u, us, start, stop, t), dts[t:], w)
+        if before.shape[0] > 0:
+            store(b, 0, before[:, t], start, stop)
+        if 0 <= which[t] < sensors.shape[0]:
+            job.sensor = sensors[which[t], 0 if lanes == 1 else 1]
+            z_at, c_at = lanes_of(z, zs, start, stop, t), lanes_of(c, contexts, start, stop, t)
+            call(job.update, at, job.belief, z_at, c_at, w)
+            if found.shape[0] > 0:
+                store(b, numbers, found[:, t], start, stop)
+        if after.shape[0] > 0:
+            store(b, 0, after[:, t], start, stop)
+        for l in range(stop - start):
+            idle = codes[l] == ACCEPTED and not 0 <= which[t] < sensors.shape[0]
+            status[start + l, t] = NO_READING if idle else codes[l]
+    store(b, 0, rows, start, stop)
+
+
+@driver
+def lanes_of(v, given, start, stop, t):
+    """Address of what is given to rows start to stop at step t: turned into lanes in v, or where it is for one lane."""
+    if v.shape[1] == 1:
+        return given[min(start, given.shape[0] - 1), t].ctypes.data
+    load(v, given[:, t], start, stop)
+    return v.ctypes.data
+
+
+@driver
+def load(v, rows, start, stop):
+    """v = rows start to stop, turned into lanes; lanes beyond repeat the last row, as a single row serves all."""
+    last = min(stop, rows.shape[0]) - 1
+    for l in range(v.shape[1]):
+        row = min(start + l, last)
+        for i in range(min(v.shape[0], rows.shape[1])):
+            v[i, l] = rows[row, i]
+
+
+@driver
+def store(v, first, rows, start, stop):
+    """Rows start to stop = lanes of v, beginning with number `first`."""
+    for l in range(stop - start):
+        for i in range(rows.shape[1]):
+            rows[start + l, i] = v[first + i, l]

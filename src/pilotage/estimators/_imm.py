@@ -1,0 +1,201 @@
+"""The engine of `IMM`: one compiled filter a mode, and the weights of the modes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Never
+
+import numpy as np
+
+from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
+from ..core.results import DeferredUpdate
+from ._causes import error_of, why_prediction, why_update
+from ._compiled import CompiledEngine, CompiledLink
+from ._timeline import Timeline
+from .filter import Engine, Link, followed
+from .inputs import EMPTY
+
+if TYPE_CHECKING:
+    from .imm import IMM
+
+
+class SwitchingEngine(Engine):
+    """Filters of several models, mixed before each prediction.
+
+    Args:
+        estimator: the settings.
+        belief: a mixture with a Gaussian component for each mode.
+    """
+
+    def __init__(self, estimator: IMM, belief: Mixture) -> None:
+        self.estimator = estimator
+        self._start(belief)
+
+    def _start(self, belief: Mixture) -> None:
+        from .imm import imm_predict
+
+        models = self.estimator.models
+        self._checked(belief)
+        parts = zip(models, belief.components, strict=True)
+        self.engines = [CompiledEngine(self.estimator.filter, model, part) for model, part in parts]
+        self.weights = np.array(belief.weights)
+        spaces = [model.state for model in models]
+        self._kernel = imm_predict.compiled
+        self._jobs = np.array([engine.job.at for engine in self.engines], dtype=np.int64)
+        self._places, self._tangents = shared_places(spaces)
+        self._mixed = np.zeros((len(models), max(s.size + s.dim**2 for s in spaces)))
+        self._given = np.zeros(len(models))
+        self._dt = float("nan")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"estimator": self.estimator, "belief": self.belief}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.estimator = state["estimator"]
+        self._start(state["belief"])
+
+    @property
+    def dynamics(self) -> Any:
+        """Of the first mode, whose action is that of all."""
+        return self.engines[0].dynamics
+
+    @property
+    def belief(self) -> Mixture:
+        return Mixture([engine.belief for engine in self.engines], np.log(self.weights))
+
+    @belief.setter
+    def belief(self, belief: Any) -> None:
+        self._checked(belief)
+        for engine, part in zip(self.engines, belief.components, strict=True):
+            engine.belief = part
+        self.weights[:] = belief.weights
+
+    def _checked(self, belief: Any) -> None:
+        """Refuse what is no mixture of a component for each mode."""
+        count = len(self.estimator.models)
+        if not isinstance(belief, Mixture) or len(belief.components) != count or belief.log_weights.ndim != 1:
+            raise ShapeError(f"the belief is {belief!r}; expected a Mixture of {count} components, one for each mode")
+
+    def save(self) -> Any:
+        return [engine.save() for engine in self.engines], self.weights.copy()
+
+    def restore(self, saved: Any) -> None:
+        for engine, memory in zip(self.engines, saved[0], strict=True):
+            engine.restore(memory)
+        self.weights[:] = saved[1]
+
+    def predict(self, u: Any, dt: float) -> None:
+        if dt != self._dt:
+            self._T = self.estimator.transition(dt)
+            for engine in self.engines:
+                engine.pace(dt)
+            self._dt = dt
+        u = self.engines[0]._idle if u is None else self.engines[0].action(u)
+        saved = self.save()
+        for engine in self.engines:
+            engine.refresh()
+        status = self._kernel(
+            self._jobs, self._T, self.weights, self._given, self._places, self._tangents, self._mixed, u
+        )
+        try:
+            for engine in self.engines:
+                engine.check()
+            if status:
+                self._refuse(u, saved)
+        except BaseException:
+            self.restore(saved)
+            raise
+
+    def _refuse(self, u: np.ndarray, saved: Any) -> Never:
+        self.restore(saved)
+        engine = next((e for e in self.engines if e.failed), self.engines[0])
+        why = why_prediction(engine.dynamics, engine.belief, u, self._dt, engine.estimator.jacobian)
+        raise error_of(why, engine.dynamics, engine.belief, u=u)
+
+    def attach(self, sensor: Sensor) -> Link:
+        return SwitchingLink(self, sensor)
+
+    def run(self, steps: Timeline) -> FilterRun:
+        return followed(self, steps)
+
+
+class SwitchingLink(Link):
+    """A sensor bound to the filters of all modes."""
+
+    def __init__(self, engine: SwitchingEngine, sensor: Sensor) -> None:
+        from .imm import imm_update
+
+        self._engine = engine
+        self._links: list[CompiledLink] = [each.attach(sensor) for each in engine.engines]
+        self._kernel = imm_update.compiled
+        self._jobs = np.array([link.job.at for link in self._links], dtype=np.int64)
+        self._places = np.array([link.numbers - 1 for link in self._links], dtype=np.int64)
+
+    def update(self, z: Any, context: Any) -> Update:
+        engine, first = self._engine, self._links[0]
+        z = first.reading(z) if type(z) is not np.ndarray or not z.flags.carray or z.dtype != np.float64 else z
+        c = EMPTY if context is None and first.alone else first.context(context)
+        saved = engine.save()
+        for link in self._links:
+            if link.objects:
+                link.context(context)
+            link.refresh()
+        status = self._kernel(self._jobs, engine.weights, self._places, z, c)
+        try:
+            for link in self._links:
+                link.check()
+            if status > 1:
+                self._refuse(z, context, saved)
+        except BaseException:
+            engine.restore(saved)
+            raise
+        memory = tuple(each.memory() for each in engine.engines), saved[1], engine.weights.copy()
+        return DeferredUpdate(self._results, memory, status)
+
+    def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
+        saved = self._engine.save()
+        try:
+            self._engine.predict(u, dt)
+            return self.update(z, context)
+        except BaseException:
+            self._engine.restore(saved)
+            raise
+
+    def _refuse(self, z: np.ndarray, context: Any, saved: Any) -> Never:
+        first = self._links[0]
+        first.reading(z)
+        self._engine.restore(saved)
+        link = next((each for each in self._links if each.failed), first)
+        c = context if link.objects else (EMPTY if context is None else first.context(context))
+        belief = link.belief
+        S = link.results(link.memory())[2]
+        raise error_of(why_update(link.sensor, belief, z, c, S, link.jacobian), link.sensor, belief, z=z)
+
+    def _results(self, memory: Any) -> tuple[Any, ...]:
+        """Fields of an update: the moments of what the modes expected, and of how well."""
+        tables, prior, weights = memory
+        parts = [link.results(each) for link, each in zip(self._links, tables, strict=True)]
+        with np.errstate(divide="ignore"):
+            belief = Mixture([part[0] for part in parts], np.log(weights))
+            logs = np.log(prior) + np.array([part[4] for part in parts])
+        top = logs.max()
+        log_likelihood = float(top + np.log(np.exp(logs - top).sum()))
+        ys, Ss = np.stack([part[1] for part in parts]), np.stack([part[2] for part in parts])
+        y = np.einsum("k,ki->i", prior, ys)
+        seen = ~np.isnan(y)
+        off = np.where(seen, ys - y, 0.0)
+        S = np.einsum("k,kij->ij", prior, Ss + off[:, :, None] * off[:, None, :])
+        nis = float(y[seen] @ np.linalg.solve(S[np.ix_(seen, seen)], y[seen])) if seen.any() else 0.0
+        return belief, y, S, nis, log_likelihood
+
+
+def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
+    """Where the components of space j lie in space i, ``(M, M, size)``, and those of its tangent; -1 where they do not."""
+    count = len(spaces)
+    places = np.full((count, count, max(s.size for s in spaces)), -1, dtype=np.int64)
+    tangents = np.full((count, count, max(s.dim for s in spaces)), -1, dtype=np.int64)
+    for j, target in enumerate(spaces):
+        for i, source in enumerate(spaces):
+            names = target.common(source)
+            (here, there), (own, other) = target.indices(names), source.indices(names)
+            places[j, i, here], tangents[j, i, there] = own, other
+    return places, tangents

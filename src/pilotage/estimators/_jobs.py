@@ -1,0 +1,156 @@
+"""The records of `_memory`, made of spaces, models and estimators. They keep alive what their addresses point to."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..core import Space
+from ..models.trace import LANES, Code, Driver, code_of, parameters
+from ._memory import JOB, MODEL, SPACE
+from .inputs import EMPTY
+
+ENOUGH = 40
+"""Square matrices of the largest dimension that fit into the scratch of an inner step; the unscented filter needs most."""
+
+
+class Record:
+    """A record with an address.
+
+    Attributes:
+        at: the address.
+        fields: the record; its fields may be set.
+    """
+
+    def __init__(self, dtype: np.dtype[Any], **fields: int) -> None:
+        self._memory = np.zeros(1, dtype)
+        self.fields: Any = self._memory[0]
+        self.at = int(self._memory.ctypes.data)
+        self.kept: list[Any] = []
+        for name, value in fields.items():
+            self._memory[name] = value
+
+    def point(self, name: str, target: Any) -> None:
+        """Let a field point to an array, a record or a model's code, and keep it."""
+        self.kept.append(target)
+        self._memory[name] = where(target)
+
+
+def where(target: Any) -> int:
+    """The address of an array, a record or machine code."""
+    if isinstance(target, np.ndarray):
+        return int(target.ctypes.data)
+    return int(target.at if isinstance(target, Record) else target.address)
+
+
+@lru_cache(maxsize=512)
+def space_record(space: Space, lanes: bool) -> Record:
+    """The `SPACE` of a space."""
+    record = Record(SPACE, size=space.size, dim=space.dim)
+    record.point("plus", code_of(space, "plus", lanes))
+    record.point("minus", code_of(space, "minus", lanes))
+    record.point("wraps", wrapped(space))
+    return record
+
+
+def wrapped(space: Space) -> np.ndarray:
+    """1 for tangent components that lead back to where they began, such as angles, else 0; ``(dim,)``."""
+    beyond = 4.0 * np.eye(space.dim)  # more than half a turn
+    identity = space.identity()
+    back = np.diagonal(space.minus(space.plus(identity, beyond), identity)) if space.dim else EMPTY
+    return np.array(np.abs(back - 4.0) > 1e-6, dtype=np.float64)
+
+
+class Model(Record):
+    """The `MODEL` of dynamics or a sensor.
+
+    Args:
+        model: dynamics, or a sensor mounted on the state.
+        space: where its values live.
+        inputs: length of the action or context.
+        results: names of all results together, the value, the noise; "" for what is not needed.
+        lanes: for a block of lanes.
+        gates: largest NIS for each number of measured components.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        space: Space,
+        inputs: int,
+        results: tuple[str, str, str],
+        lanes: bool,
+        gates: np.ndarray = EMPTY,
+    ) -> None:
+        super().__init__(MODEL, inputs=inputs)
+        self.model, self.codes = model, list[Code]()
+        for name, wanted in zip(("all", "value", "noise"), results, strict=True):
+            if wanted:
+                self.codes.append(code_of(model, wanted, lanes))
+                self.point(name, self.codes[-1])
+        self.point("space", space_record(space, lanes))
+        self.point("gates", gates.copy())
+        self.calls_back = getattr(model, "code", None) is None
+        self.live = bool(getattr(model, "live", False))
+        self._set(parameters(model) if not getattr(model, "parameters_depend_on_dt", False) else EMPTY)
+
+    def _set(self, vector: np.ndarray) -> None:
+        self._parameters = np.array(vector, dtype=np.float64)
+        self._memory["parameters"] = self._parameters.ctypes.data
+
+    def pace(self, dt: float) -> None:
+        """Read the parameters for steps of so many seconds."""
+        self._set(parameters(self.model, dt))
+
+    def refresh(self, dt: float | None = None) -> None:
+        """Read the parameters again: tensors may have been changed in place."""
+        self._parameters[:] = parameters(self.model, dt)
+
+    def tell(self, contexts: Any) -> None:
+        """The contexts of a sensor that takes objects, of which machine code is handed the places."""
+        for code in self.codes:
+            code.objects = contexts
+
+    def check(self) -> None:
+        """Raise what the model's own methods raised."""
+        for code in self.codes:
+            code.check()
+
+
+def job(
+    inner: tuple[Driver, Driver], state: Space, lanes: bool, numbers: int, settings: np.ndarray, largest: int = 0
+) -> Record:
+    """A `JOB` with memory of its own.
+
+    Args:
+        inner: how it predicts and updates.
+        state: the space of its beliefs.
+        lanes: for a block of lanes.
+        numbers: of a belief and what an update finds.
+        settings: those of the estimator.
+        largest: size of the largest reading.
+    """
+    width = LANES if lanes else 1
+    record = Record(JOB)
+    record.point("predict", inner[0])
+    record.point("update", inner[1])
+    record.point("state", space_record(state, lanes))
+    record.point("settings", settings)
+    record.point("dt", np.zeros(1))
+    record.point("status", np.zeros(width, dtype=np.int64))
+    resize(record, numbers, state, largest, width)
+    return record
+
+
+def resize(record: Record, numbers: int, state: Space, largest: int, width: int = 1) -> None:
+    """Give a job fresh memory for beliefs of so many numbers and readings of this size."""
+    record.point("belief", np.zeros((numbers, width)))
+    record.point("scratch", scratch(state, largest, width))
+
+
+def scratch(state: Space, largest: int, width: int) -> np.ndarray:
+    """Memory for an inner step, and for what it is given."""
+    side = max(state.size, state.dim, largest) + 1
+    return np.empty((ENOUGH * side * side + ENOUGH * side, width))

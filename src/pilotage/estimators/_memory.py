@@ -1,0 +1,56 @@
+"""How drivers of filters see memory: records of addresses and sizes, and vectors and matrices over lanes.
+
+A driver is one text for a single filter and for `LANES` filters side by side. Its last argument is `ONE` or `BLOCK`.
+With `ONE` an element ``A[i, j]`` of a matrix is a number; with `BLOCK` it is a number in each lane, on which arithmetic,
+comparisons and the functions below work lane by lane.
+
+    x, at = vector(at, n, lanes)        # n numbers at the address `at`; then `at` is where they end
+    P, at = matrix(at, n, m, lanes)
+    a = fill(0.0, lanes)
+    a += P[i, j] * x[j]
+    root = sqrt(select(a > 0.0, a, 1.0))
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..models.trace import Intrinsic
+
+ONE, BLOCK = (0,), (0, 0)
+
+SPACE = np.dtype([(name, np.int64) for name in ("size", "dim", "plus", "minus", "wraps")])
+"""A space: length of a point and of a tangent vector, code of plus and minus, address of what wraps (see `ukf`)."""
+
+MODEL = np.dtype([(n, np.int64) for n in ("all", "value", "noise", "inputs", "space", "parameters", "gates")])
+"""Dynamics or a sensor: code of what a linear filter needs (``y F Q``, ``h e H R``), of the value alone, of the noise
+alone; length of the action or context; addresses of the `SPACE` of its values, of its parameters, of the gates."""
+
+JOB = np.dtype(
+    [
+        (n, np.int64)
+        for n in ("predict", "update", "state", "dynamics", "sensor", "settings", "dt", "belief", "scratch", "status")
+    ]
+)
+"""A filter at work: code of its inner steps; addresses of the state's `SPACE`, of two `MODEL`, of the estimator's
+settings, of the seconds of a step, of belief, scratch and status."""
+
+_HERE = f"{__package__}._intrinsics"
+space_at = Intrinsic("space_at", _HERE)
+model_at = Intrinsic("model_at", _HERE)
+job_at = Intrinsic("job_at", _HERE)
+vector = Intrinsic("vector", _HERE)
+matrix = Intrinsic("matrix", _HERE)
+row = Intrinsic("row", _HERE)
+address = Intrinsic("address", _HERE)
+table = Intrinsic("table", _HERE)
+integers = Intrinsic("integers", _HERE)
+fill = Intrinsic("fill", _HERE)
+select = Intrinsic("select", _HERE)
+sqrt = Intrinsic("sqrt", _HERE)
+log = Intrinsic("log", _HERE)
+absolute = Intrinsic("absolute", _HERE)
+everywhere = Intrinsic("everywhere", _HERE)
+accepted = Intrinsic("accepted", _HERE)
+mark = Intrinsic("mark", _HERE)
+opposite = Intrinsic("opposite", _HERE)

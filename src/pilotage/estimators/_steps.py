@@ -1,0 +1,96 @@
+"""What the inner steps of Gaussian filters share.
+
+The belief of these filters at an address: mean (n), covariance (d, d), and behind it room for what an update finds:
+expected reading (k), innovation (m), its covariance S (m, m), NIS and log-likelihood (2). `status` is an address, too:
+an integer for each lane, 0 while all is well.
+"""
+
+from __future__ import annotations
+
+from ..core.status import FilterStatus
+from ..models.trace import driver
+from ._memory import accepted, fill, mark, matrix, select, table, vector
+
+ACCEPTED = int(FilterStatus.ACCEPTED)
+GATED = int(FilterStatus.GATED)
+PREDICTION_FAILED = int(FilterStatus.PREDICTION_FAILED)
+UPDATE_FAILED = int(FilterStatus.UPDATE_FAILED)
+
+
+@driver
+def gaussian_at(b, n, d, lanes):
+    """Mean (n), covariance (d, d), and the address behind them."""
+    x, at = vector(b, n, lanes)
+    P, at = matrix(at, d, d, lanes)
+    return x, P, at
+
+
+@driver
+def found_at(at, k, m, lanes):
+    """Where an update writes what it found: expected reading, innovation, S, and NIS with log-likelihood."""
+    expected, at = vector(at, k, lanes)
+    y, at = vector(at, m, lanes)
+    S, at = matrix(at, m, m, lanes)
+    found, at = vector(at, 2, lanes)
+    return expected, y, S, found
+
+
+@driver
+def note_innovation(e, predicted, y, expected, z, k, m, lanes):
+    """Write down the innovation as it is; in e, what was not measured counts as zero.
+
+    Returns how many components were measured, and false where an expected reading is NaN though the reading is not.
+    """
+    measured = fill(0.0, lanes)
+    defined = measured == 0.0
+    for i in range(k):
+        expected[i] = predicted[i]
+        defined = defined & ((predicted[i] == predicted[i]) | (z[i] != z[i]))
+    for i in range(m):
+        y[i] = e[i]
+        seen = e[i] == e[i]
+        measured += select(seen, fill(1.0, lanes), 0.0)
+        e[i] = select(seen, e[i], 0.0)
+    return measured, defined
+
+
+@driver
+def drop_unmeasured(y, H, R, n, m, lanes):
+    """Take components of y that are NaN out of the equations.
+
+    A component without sensitivity or correlation, and with unit noise, adds nothing to gain, NIS or likelihood, so the
+    sizes of all loops stay what they are.
+    """
+    for i in range(m):
+        seen = y[i] == y[i]
+        for j in range(n):
+            H[i, j] = select(seen, H[i, j], 0.0)
+        drop_noise(seen, R, i, m)
+
+
+@driver
+def drop_noise(seen, R, i, m):
+    """Unit noise, without correlation, for component i where it was not seen."""
+    for j in range(m):
+        R[i, j] = select(seen, R[i, j], 1.0 if i == j else 0.0)
+        R[j, i] = select(seen, R[j, i], 1.0 if i == j else 0.0)
+
+
+@driver
+def gate(gates, nis, measured, status, m, lanes):
+    """GATED where the NIS is above the gate for so many measured components; gates are m + 1 numbers at an address."""
+    known, limit = table(gates, 1, m + 1), fill(0.0, lanes)
+    for i in range(m + 1):
+        limit = select(measured == float(i), fill(known[0, i], lanes), limit)
+    mark(status, nis > limit, GATED)
+
+
+@driver
+def commit(x, P, new_x, new_P, status, n, d, lanes):
+    """Belief = the new one, where all is well."""
+    good = accepted(status, lanes)
+    for i in range(n):
+        x[i] = select(good, new_x[i], x[i])
+    for i in range(d):
+        for j in range(d):
+            P[i, j] = select(good, new_P[i, j], P[i, j])

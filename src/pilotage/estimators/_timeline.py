@@ -1,0 +1,194 @@
+"""The steps of a run, of one sensor or several at their own times, as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core import Dynamics, PilotageError, Readings, Sensor, ShapeError
+from ..core.arrays import numbers
+from ..core.seconds import seconds
+from ..core.settings import instance
+from .clock import Clock, wanted
+from .inputs import EMPTY, action, context_of, shared_axes
+
+
+@dataclass
+class Timeline:
+    """Steps in order of time; a step predicts where `moves` says so, and then takes in a reading of sensor `which`.
+
+    Attributes:
+        dynamics: what moves the state.
+        sensors: mounted on the state.
+        ts, dts, moves, which: ``(T,)``; `which` is the number of sensors for no reading.
+        us: ``(..., T, m)``.
+        zs, contexts: ``(..., T, k)`` and ``(..., T, c)``, wide enough for all sensors.
+        objects: for each sensor, contexts that are no numbers, or None; `contexts` then holds their places.
+    """
+
+    dynamics: Dynamics
+    sensors: tuple[Sensor, ...]
+    ts: np.ndarray
+    dts: np.ndarray
+    moves: np.ndarray
+    which: np.ndarray
+    us: np.ndarray
+    zs: np.ndarray
+    contexts: np.ndarray
+    objects: list[Any]
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """Leading axes of what is given."""
+        return shared_axes(actions=self.us.shape[:-2], readings=self.zs.shape[:-2], contexts=self.contexts.shape[:-2])
+
+
+def timeline(
+    clock: Clock,
+    dynamics: Dynamics,
+    us: Any,
+    readings: Any,
+    ts: Any = None,
+    dt: Any = None,
+    *,
+    sensor: Any = None,
+    contexts: Any = None,
+    names: Mapping[str, Sensor] | None = None,
+) -> Timeline:
+    """The steps of a run; see `Filter.run`."""
+    known = names or {}
+    if sensor is not None:
+        return _of_one(clock, dynamics, us, _mounted(sensor, dynamics, known), readings, ts, dt, contexts)
+    given = [readings] if isinstance(readings, Readings) else readings
+    if isinstance(given, np.ndarray) or not isinstance(given, Iterable):
+        raise ShapeError(
+            f"readings are {type(readings).__name__}; expected an array with sensor=..., or Readings(sensor, z, ts) of "
+            "each sensor"
+        )
+    several = list(given)
+    for one in several:
+        instance(one, Readings, "a run over several sensors")
+    return _of_several(clock, dynamics, us, several, ts, known)
+
+
+def sensor_of(sensor: Any, names: Mapping[str, Sensor]) -> Any:
+    """A sensor, by its name where one is given."""
+    if not isinstance(sensor, str):
+        return sensor
+    if sensor not in names:
+        raise PilotageError(f"there is no sensor {sensor!r}; this filter knows {', '.join(names) or 'none by name'}")
+    return names[sensor]
+
+
+def _mounted(sensor: Any, dynamics: Dynamics, names: Mapping[str, Sensor]) -> Sensor:
+    found = sensor_of(sensor, names)
+    instance(found, Sensor, "a run")
+    return found.on(dynamics.state)
+
+
+def _of_one(
+    clock: Clock, dynamics: Dynamics, us: Any, sensor: Sensor, zs: Any, ts: Any, dt: Any, contexts: Any
+) -> Timeline:
+    """A prediction before each reading of one sensor."""
+    zs = sensor.reading.check(zs, "readings", finite=False)
+    if zs.ndim < 2:
+        raise ShapeError(f"readings have shape {zs.shape}; a run takes (..., T, {sensor.reading.size})")
+    count = zs.shape[-2]
+    if ts is None:
+        dts = _steps(clock, dt, count)
+        times, moves = clock.t + np.cumsum(dts), np.ones(count, dtype=np.int64)
+    else:
+        dts = clock.steps(ts, count)
+        times, moves = numbers(ts, "ts"), np.array(dts > 0.0, dtype=np.int64)
+    cs, objects = _contexts(contexts, sensor, count)
+    which = np.zeros(count, dtype=np.int64)
+    return Timeline(dynamics, (sensor,), times, dts, moves, which, _actions(us, dynamics, count), zs, cs, [objects])
+
+
+def _of_several(
+    clock: Clock, dynamics: Dynamics, us: Any, several: Sequence[Readings], ts: Any, names: Mapping[str, Sensor]
+) -> Timeline:
+    """Readings of several sensors, each at their own times, and actions that end at times `ts`."""
+    sensors = tuple(_mounted(one.sensor, dynamics, names) for one in several)
+    zs = [s.reading.check(one.z, f"readings of {s!r}", finite=False) for s, one in zip(sensors, several, strict=True)]
+    stamps = [numbers(one.ts, f"times of {s!r}") for s, one in zip(sensors, several, strict=True)]
+    for s, z, t in zip(sensors, zs, stamps, strict=True):
+        if z.ndim < 2 or t.shape != (z.shape[-2],):
+            raise ShapeError(
+                f"readings of {s!r} have shape {z.shape} and times {t.shape}; expected (..., K, n) and (K,)"
+            )
+    ticks = EMPTY if ts is None else numbers(ts, "ts")
+    if us is not None and ts is None:
+        raise ShapeError("actions were given without times; give ts, the time at which each of them ends")
+    times = np.concatenate([*stamps, ticks])
+    which = np.concatenate([*(np.full(len(t), j) for j, t in enumerate([*stamps, ticks]))]).astype(np.int64)
+    place = np.concatenate([np.arange(len(t)) for t in (*stamps, ticks)]).astype(np.int64)
+    order = np.argsort(times, kind="stable")
+    times, which, place = times[order], which[order], place[order]
+    dts = clock.steps(times, len(times))
+    same = dts == 0.0
+    keep = ~(same & (which == len(sensors)))  # a tick at the time of a reading is no step of its own
+    times, which, place, dts = times[keep], which[keep], place[keep], dts[keep]
+    batch = shared_axes(**{f"readings {j}": z.shape[:-2] for j, z in enumerate(zs)})
+    widest = max((z.shape[-1] for z in zs), default=0)
+    table = np.full((*batch, len(times), widest), np.nan)
+    given = [_contexts(one.contexts, s, z.shape[-2]) for one, s, z in zip(several, sensors, zs, strict=True)]
+    cs = np.zeros((len(times), max((c.shape[-1] for c, _ in given), default=0)))
+    for j, z in enumerate(zs):
+        steps = np.flatnonzero(which == j)
+        table[..., steps, : z.shape[-1]] = z[..., place[steps], :]
+        cs[steps, : given[j][0].shape[-1]] = np.broadcast_to(given[j][0], (z.shape[-2], given[j][0].shape[-1]))[
+            place[steps]
+        ]
+    held = _held(us, dynamics, ticks, times, clock.rounding)
+    moves = np.array(dts > 0.0, dtype=np.int64)
+    return Timeline(dynamics, sensors, times, dts, moves, which, held, table, cs, [objects for _, objects in given])
+
+
+def _held(us: Any, dynamics: Dynamics, ticks: np.ndarray, times: np.ndarray, slack: float) -> np.ndarray:
+    """The action before each time: action k acts until tick k."""
+    if us is None:
+        return np.zeros((len(times), dynamics.action.size))
+    given = _actions(us, dynamics, len(ticks))
+    index = np.searchsorted(ticks, times - slack, side="left")
+    if len(times) and index.max() >= len(ticks):
+        raise ShapeError(f"a reading of t = {times[-1]:g} s comes after the last action, which ends at {ticks[-1]:g} s")
+    return given[..., index, :]
+
+
+def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
+    """Actions ``(..., T, m)``."""
+    us = np.atleast_2d(action(us, dynamics.action))
+    if us.shape[-2] not in (1, count):
+        raise ShapeError(f"there are {us.shape[-2]} actions for {count} steps; give one for each, or one for all")
+    return np.broadcast_to(us, (*us.shape[:-2], count, us.shape[-1]))
+
+
+def _contexts(contexts: Any, sensor: Sensor, count: int) -> tuple[np.ndarray, Any]:
+    """Contexts as numbers ``(..., T, c)``, and the objects to which these point where they are none."""
+    if sensor.context is not None:
+        cs = np.atleast_2d(context_of(contexts, sensor))
+        if cs.shape[-2] not in (1, count):
+            raise ShapeError(f"there are {cs.shape[-2]} contexts for {count} readings of {sensor!r}; give one for each")
+        return np.broadcast_to(cs, (*cs.shape[:-2], count, cs.shape[-1])), None
+    if contexts is None:
+        return np.zeros((count, 1)), [None]
+    if not hasattr(contexts, "__len__") or len(contexts) != count:
+        said = len(contexts) if hasattr(contexts, "__len__") else repr(contexts)
+        raise ShapeError(f"there are {said} contexts for {count} readings of {sensor!r}; give one for each")
+    return np.arange(count, dtype=np.float64)[:, None], list(contexts)
+
+
+def _steps(clock: Clock, dt: Any, count: int) -> np.ndarray:
+    """Seconds before each of `count` readings."""
+    given = None if dt is None else np.array(numbers(dt, "dt"))
+    if given is None or given.ndim == 0:
+        return np.full(count, wanted(dt, clock.dt))
+    if given.shape not in ((1,), (count,)):
+        raise ShapeError(f"dt has shape {given.shape}; {count} readings need one number or {count} of them")
+    for step in given[~((given >= 0.0) & (given < np.inf))]:
+        seconds(float(step))
+    return np.full(count, given[0]) if given.size == 1 else given

@@ -1,0 +1,312 @@
+"""The filter that robot code holds: an estimator at work, with belief, clock and sensors."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core import Dynamics, FilterRun, FilterStatus, Rng, Sensor, ShapeError, Update, generator
+from ..core.settings import instance
+from ._stacked import stacked
+from ._timeline import Timeline, sensor_of, timeline
+from .clock import Clock
+from .inputs import action, check_belief
+
+REMEMBERED = 64
+"""Sensors that a filter keeps bound."""
+
+
+class Link(ABC):
+    """A sensor bound to an engine."""
+
+    @abstractmethod
+    def update(self, z: Any, context: Any) -> Update:
+        """Take in a reading."""
+
+    @abstractmethod
+    def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
+        """Predict and take in a reading, or neither."""
+
+
+class Engine(ABC):
+    """What a filter does the work with; after an error the belief is what it was before.
+
+    Attributes:
+        estimator: the settings.
+        dynamics: how the state moves.
+        belief: what is known; it may be set.
+    """
+
+    estimator: Any
+    dynamics: Dynamics
+    belief: Any
+
+    @abstractmethod
+    def predict(self, u: Any, dt: float) -> None:
+        """Move the belief by `dt` seconds under an action, None for zero."""
+
+    @abstractmethod
+    def attach(self, sensor: Sensor) -> Link:
+        """Bind a sensor."""
+
+    @abstractmethod
+    def run(self, steps: Timeline) -> FilterRun:
+        """All steps of a timeline."""
+
+    def detach(self) -> None:
+        """Let go of all sensors."""
+
+    def save(self) -> Any:
+        """The belief, for `restore`."""
+        return self.belief
+
+    def restore(self, saved: Any) -> None:
+        """The belief as it was saved."""
+        self.belief = saved
+
+
+class PureEngine(Engine):
+    """An engine of any estimator, by its pure functions; with a random stream for those that draw.
+
+    Args:
+        estimator: has `predict` and `update` (see `pilotage.core.Estimator`).
+        dynamics: how the state moves.
+        belief: what is known at first.
+        rng: seed or generator.
+    """
+
+    def __init__(self, estimator: Any, dynamics: Any, belief: Any, rng: Rng = None) -> None:
+        self.estimator, self.dynamics, self.belief = estimator, dynamics, belief
+        self.rng = generator(rng)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "rng": copy.deepcopy(self.rng)}
+
+    def predict(self, u: Any, dt: float) -> None:
+        self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self.rng)
+
+    def attach(self, sensor: Sensor) -> Link:
+        return PureLink(self, sensor)
+
+    def run(self, steps: Timeline) -> FilterRun:
+        return followed(self, steps)
+
+
+class PureLink(Link):
+    """A sensor of a `PureEngine`."""
+
+    def __init__(self, engine: PureEngine, sensor: Sensor) -> None:
+        instance(sensor, Sensor, type(engine.estimator).__name__)
+        self._engine, self._sensor = engine, sensor
+
+    def update(self, z: Any, context: Any) -> Update:
+        engine = self._engine
+        result = engine.estimator.update(engine.belief, self._sensor, z, context, rng=engine.rng)
+        if np.ndim(result.accepted) > 0:
+            raise ShapeError(f"readings have leading axes {np.shape(result.accepted)}; a filter takes one at a time")
+        engine.belief = result.belief
+        return result
+
+    def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
+        before = self._engine.belief
+        try:
+            self._engine.predict(u, dt)
+            return self.update(z, context)
+        except BaseException:
+            self._engine.belief = before
+            raise
+
+
+class Filter:
+    """An estimator at work: belief, clock and sensors. Estimators make it by their `start`.
+
+    After an error (a NaN action, a singular innovation covariance) belief and clock are what they were before. Filters
+    may be copied and sent to other processes.
+
+    Args:
+        engine: what does the work.
+        t: seconds at the start.
+        dt: seconds of a step, where none is given.
+        sensors: sensors by the names under which `update` and `run` may be told of them.
+        seed: what replays the filter, where it draws random numbers from a seed.
+
+    Example:
+        >>> from pilotage.estimators import EKF
+        >>> from pilotage.models import gnss, unicycle
+        >>> robot = EKF(unicycle(), dt=0.1).start(mean=[0, 0, 0], std=[1, 1, 0.1], sensors={"fix": gnss(std=0.5)})
+        >>> robot.predict(u=[1.0, 0.0])
+        >>> robot.update("fix", z=[0.1, 0.0]).accepted, robot.t
+        (True, 0.1)
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        t: float = 0.0,
+        dt: float | None = None,
+        sensors: Mapping[str, Sensor] | None = None,
+        seed: int | None = None,
+    ) -> None:
+        self._engine = engine
+        self._clock = Clock(t, dt)
+        self.sensors = dict(sensors or {})
+        self.seed = seed
+        self._forget()
+
+    def __repr__(self) -> str:
+        return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: all but the links, which are made again."""
+        own = {name: value for name, value in vars(self).items() if name not in ("_near", "_links", "_held")}
+        return {**own, "_engine": copy.copy(self._engine), "_clock": copy.copy(self._clock)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._forget()
+
+    @property
+    def estimator(self) -> Any:
+        """The settings."""
+        return self._engine.estimator
+
+    @property
+    def dynamics(self) -> Any:
+        """How the state moves."""
+        return self._engine.dynamics
+
+    @property
+    def belief(self) -> Any:
+        """What is known now; it may be set."""
+        return self._engine.belief
+
+    @belief.setter
+    def belief(self, belief: Any) -> None:
+        check_belief(belief)
+        self._engine.belief = belief
+
+    @property
+    def t(self) -> float:
+        """Time of the belief, in seconds."""
+        return self._clock.t
+
+    def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
+        """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
+        clock = self._clock
+        dt = clock.step(dt, to)
+        self._engine.predict(u, dt)
+        clock.advance(dt, to)
+
+    def update(self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None) -> Update:
+        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
+
+        Readings come in order of time, several at one instant in any order: one from before `t` of the filter is
+        refused, and nothing changes.
+        """
+        link = self._near.get(id(sensor)) or self._attached(sensor)
+        if t is None or t == self._clock.t or (dt := self._clock.step(None, t)) == 0.0:
+            return link.update(z, context)
+        result = link.step(None, dt, z, context)
+        self._clock.advance(dt, t)
+        return result
+
+    def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
+        """Predict and update in one call, the fastest way through a tick."""
+        link = self._near.get(id(sensor)) or self._attached(sensor)
+        clock = self._clock
+        dt = clock.step(dt, None)
+        result = link.step(u, dt, z, context)
+        clock.advance(dt)
+        return result
+
+    def run(
+        self, us: Any, readings: Any, ts: Any = None, *, sensor: Sensor | str | None = None, contexts: Any = None
+    ) -> FilterRun:
+        """A whole sequence in one call; the filter ends where the sequence ends.
+
+        Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several sensors: `Readings`
+        of each, at times of their own; action k then acts until time ``ts[k]``.
+
+        Args:
+            us: actions ``(T, m)``, or None for zero.
+            readings: readings of `sensor`, or a list of `Readings`.
+            ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several sensors, the times
+                at which the actions end.
+            sensor: what reads them, where it is one.
+            contexts: context of each reading, ``(T, c)``, where it is one sensor.
+        """
+        clock = copy.copy(self._clock)
+        steps = timeline(clock, self.dynamics, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors)
+        if steps.batch:
+            raise ShapeError(f"sequences have leading axes {steps.batch}; a filter takes one, the estimator's run many")
+        result = self._engine.run(steps)
+        for dt, t in zip(steps.dts.tolist(), steps.ts.tolist(), strict=True):
+            self._clock.advance(dt, None if ts is None and sensor is not None else t)
+        return result
+
+    def _attached(self, sensor: Any) -> Link:
+        """The link of a sensor that is not known by identity: of an equal one, of one known by name, or a new one."""
+        named = sensor_of(sensor, self.sensors)
+        if named is not sensor:
+            return self._near.get(id(named)) or self._attached(named)
+        try:
+            found = self._links.get(sensor)
+        except TypeError:  # it has no hash: equal only to itself
+            found, sensor_key = None, None
+        else:
+            sensor_key = sensor
+        if found is not None:
+            return found
+        if len(self._near) >= REMEMBERED:
+            self._engine.detach()
+            self._forget()
+        link = self._engine.attach(sensor)
+        self._near[id(sensor)] = link
+        self._held.append(sensor)  # or its id could become that of another
+        if sensor_key is not None:
+            self._links[sensor_key] = link
+        return link
+
+    def _forget(self) -> None:
+        self._near: dict[int, Link] = {}
+        self._links: dict[Any, Link] = {}
+        self._held: list[Any] = []
+
+
+def followed(engine: Engine, steps: Timeline) -> FilterRun:
+    """An engine through the steps of a timeline, one at a time."""
+    if len(steps.dts) == 0:
+        raise ShapeError("there are no readings; give at least one")
+    us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
+    links = [engine.attach(sensor) for sensor in steps.sensors]
+    widest = max((s.reading.dim for s in steps.sensors), default=0)
+    before, after = list[Any](), list[Any]()
+    y = np.full((len(steps.dts), widest), np.nan)
+    scores, how = np.zeros((len(steps.dts), 2)), np.full(len(steps.dts), FilterStatus.NO_READING, dtype=np.int64)
+    saved = engine.save()
+    try:
+        for k in range(len(steps.dts)):
+            if steps.moves[k]:
+                engine.predict(us[k], float(steps.dts[k]))
+            before.append(engine.belief)
+            j = int(steps.which[k])
+            if j < len(links):
+                sensor = steps.sensors[j]
+                c = steps.contexts[k]
+                context = c[: sensor.context.size] if sensor.context is not None else steps.objects[j][int(c[0])]
+                context = None if sensor.context is not None and sensor.context.size == 0 else context
+                found = links[j].update(steps.zs[k, : sensor.reading.size].copy(), context)
+                y[k, : sensor.reading.dim] = found.innovation
+                scores[k], how[k] = (found.nis, found.log_likelihood), int(found.status)
+            after.append(engine.belief)
+    except BaseException:
+        engine.restore(saved)
+        raise
+    return FilterRun(
+        stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, steps.dynamics,
+        steps.sensors, steps.which,
+    )  # fmt: skip

@@ -1,0 +1,286 @@
+"""The interacting multiple model filter: a target that switches between ways to move, each with a filter of its own.
+
+    predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(dt / step)
+              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      mixed, then matched by moments
+              each filter predicts,   w_j = c_j
+    update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
+
+Models may have states of different spaces: what model j does not share with model i by name it keeps to itself. Modes
+switch with time, so T belongs to the prediction alone: a second sensor at the same instant switches nothing (Blom and
+Bar-Shalom, "The interacting multiple model algorithm for systems with Markovian switching coefficients", IEEE Trans.
+Automatic Control 33, 1988; Granstrom, Willett and Bar-Shalom, "Systematic approach to IMM mixing for unequal dimension
+states", IEEE Trans. Aerospace and Electronic Systems 51, 2015).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from ..core import Gaussian, Mixture, Rng, Sensor, Space, Update
+from ..core.errors import SettingError, ShapeError
+from ..core.settings import Positive, settings
+from ..models.trace import call, driver
+from ._drivers import ACCEPTED, WRONG_LENGTH
+from ._gaussian import GaussianEstimator
+from ._imm import SwitchingEngine
+from ._memory import ONE, address, integers, job_at, model_at, space_at, table, vector
+from ._steps import GATED, gaussian_at
+from .clock import wanted
+from .ekf import EKF
+from .filter import Filter
+
+ROUNDS = 6  # of the mean on spaces that are not flat
+
+
+@driver("i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], f8[:,::1], f8[::1])")
+def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
+    """Mix the beliefs of the filters of `jobs` by switching probabilities T, and predict each; the first bad status.
+
+    Args:
+        weights: of the modes, ``(M,)``; their predicted ones afterwards.
+        given: ``(M,)``, scratch.
+        places, tangents: for target j and source i where each component of j lies in i, -1 where it does not,
+            ``(M, M, size)`` and ``(M, M, dim)``.
+        mixed: a row for each mixed belief.
+        u: the action.
+    """
+    count = jobs.shape[0]
+    for j in range(count):
+        total = 0.0
+        for i in range(count):
+            total += T[i, j] * weights[i]
+        given[j] = total
+    for j in range(count):
+        mix(jobs, j, T, weights, given[j], places, tangents, mixed[j])
+    for j in range(count):
+        job = job_at(jobs[j])
+        size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
+        b, status = table(job.belief, 1, size), integers(job.status, 1)
+        for i in range(size):
+            b[0, i] = mixed[j, i]
+        if u.shape[0] != model_at(job.dynamics).inputs:
+            return WRONG_LENGTH
+        status[0] = ACCEPTED
+        call(job.predict, jobs[j], job.belief, u, job.dt, job.scratch)
+        if status[0] != ACCEPTED:
+            return status[0]
+    for j in range(count):
+        weights[j] = given[j]
+    return ACCEPTED
+
+
+@driver
+def mix(jobs, j, T, weights, total, places, tangents, mixed):
+    """`mixed` = moments of the beliefs of all filters, carried to the space of filter j."""
+    count, job = jobs.shape[0], job_at(jobs[j])
+    space = space_at(job.state)
+    n, d = space.size, space.dim
+    x, P, _ = gaussian_at(job.belief, n, d, ONE)
+    y, N, _ = gaussian_at(mixed.ctypes.data, n, d, ONE)
+    w = job.scratch
+    D, w = table(w, count, d), w + 8 * count * d
+    X, w = table(w, count, n), w + 8 * count * n
+    step, w = vector(w, d, ONE)
+    new, w = vector(w, n, ONE)
+    for i in range(count):
+        other = job_at(jobs[i])
+        source, _ = vector(other.belief, space_at(other.state).size, ONE)
+        for k in range(n):
+            X[i, k] = source[places[j, i, k]] if places[j, i, k] >= 0 else x[k]
+    for k in range(n):
+        y[k] = x[k]
+    for _ in range(ROUNDS):
+        largest = 0.0
+        for k in range(d):
+            step[k] = 0.0
+        for i in range(count):
+            call(space.minus, X[i], address(y), 0, 0, D[i])
+            share = T[i, j] * weights[i] / total
+            for k in range(d):
+                step[k] += share * D[i, k]
+        for k in range(d):
+            largest = max(largest, abs(step[k]))
+        if largest < 1e-14:
+            break
+        call(space.plus, address(y), address(step), 0, 0, address(new))
+        for k in range(n):
+            y[k] = new[k]
+    for a in range(d):
+        for b in range(d):
+            N[a, b] = 0.0
+    for i in range(count):
+        call(space.minus, X[i], address(y), 0, 0, D[i])
+        other = job_at(jobs[i])
+        m = space_at(other.state).dim
+        _, S, _ = gaussian_at(other.belief, space_at(other.state).size, m, ONE)
+        share = T[i, j] * weights[i] / total
+        for a in range(d):
+            for b in range(d):
+                p, q = tangents[j, i, a], tangents[j, i, b]
+                c = S[p, q] if p >= 0 and q >= 0 else P[a, b] if p < 0 and q < 0 else 0.0
+                N[a, b] = N[a, b] + share * (c + D[i, a] * D[i, b])
+
+
+@driver("i8(i8[::1], f8[::1], i8[::1], f8[::1], f8[::1])")
+def imm_update(jobs, weights, places, z, context):
+    """Update each filter with a reading, and the weights by how well each foresaw it; the first bad status.
+
+    `places` is where the log-likelihood of each lies in its memory. Where a filter fails, or all refuse the reading,
+    the weights stay.
+    """
+    count, top, refused = jobs.shape[0], -math.inf, 0
+    for j in range(count):
+        job = job_at(jobs[j])
+        h, status = model_at(job.sensor), integers(job.status, 1)
+        if z.shape[0] != space_at(h.space).size or context.shape[0] != h.inputs:
+            return WRONG_LENGTH
+        status[0] = ACCEPTED
+        call(job.update, jobs[j], job.belief, z, context, job.scratch)
+        if status[0] > GATED:
+            return status[0]
+        refused += status[0]
+        top = max(top, table(job.belief, 1, places[j] + 1)[0, places[j]] + math.log(weights[j]))
+    if refused == count:
+        return GATED
+    total = 0.0
+    for j in range(count):
+        seen = table(job_at(jobs[j]).belief, 1, places[j] + 1)[0, places[j]]
+        weights[j] = math.exp(seen + math.log(weights[j]) - top)
+        total += weights[j]
+    for j in range(count):
+        weights[j] = max(weights[j] / total, 1e-300)
+    return ACCEPTED
+
+
+@settings
+class IMM:
+    """Interacting multiple model filter; see the equations above. The belief is a `Mixture`, one component a mode.
+
+    Args:
+        models: dynamics of each mode, whose actions are alike.
+        switching: ``(M, M)`` probabilities, row i those of going from mode i to each in a step of `dt`; or one number,
+            that of staying.
+        dt: seconds of a step.
+        filter: what filters each mode, an `EKF`, `UKF` or `KF` with its gate.
+
+    Example:
+        >>> from pilotage.models import constant_turn, constant_velocity, position
+        >>> imm = IMM((constant_velocity(density=0.1), constant_turn(density=0.1)), 0.95, dt=0.1)
+        >>> target = imm.start(mean={"x": 0.0, "y": 0.0, "vx": 9.0}, std=1.0)
+        >>> target.predict()
+        >>> target.update(position(std=1.0), z=[1.0, 0.1]).accepted
+        True
+    """
+
+    models: tuple[Any, ...]
+    switching: Any
+    dt: Positive
+    filter: GaussianEstimator = EKF()
+
+    def __post_init__(self) -> None:
+        count = len(self.models)
+        if count < 1:
+            raise SettingError("models of IMM is empty; give the dynamics of at least one mode")
+        for model in self.models:
+            self.filter.check_dynamics(model)
+            if model.action != self.models[0].action:
+                raise SettingError(
+                    f"models of IMM have the actions {self.models[0].action} and {model.action}; expected one"
+                )
+        T = np.asarray(self.switching, dtype=np.float64)
+        if T.ndim == 0 and count > 1:
+            T = np.full((count, count), (1.0 - T) / (count - 1)) + np.eye(count) * (T - (1.0 - T) / (count - 1))
+        T = np.ones((1, 1)) if count == 1 else T
+        if T.shape != (count, count) or not ((T >= 0.0).all() and np.allclose(T.sum(1), 1.0, atol=1e-9)):
+            raise SettingError(
+                f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or the probability of staying"
+            )
+        object.__setattr__(self, "switching", tuple(map(tuple, T.tolist())))
+
+    def transition(self, dt: float) -> np.ndarray:
+        """Probabilities of going from mode to mode in `dt` seconds, ``(M, M)``; the identity for none."""
+        return power(self.switching, dt / self.dt)
+
+    def start(
+        self,
+        mean: Any = None,
+        std: Any = None,
+        *,
+        weights: Any = None,
+        belief: Mixture | None = None,
+        t: float = 0.0,
+        sensors: Mapping[str, Sensor] | None = None,
+    ) -> Filter:
+        """A `Filter` that begins with this belief at time `t`.
+
+        Args:
+            mean: values of components by name, for all modes that have them; 0 elsewhere.
+            std: standard deviations, one number or by name (1 elsewhere).
+            weights: probabilities of the modes; equal by default.
+            belief: a mixture with a Gaussian component for each mode, instead.
+            t: seconds.
+            sensors: sensors by the names under which `update` may be told of them.
+        """
+        if belief is None:
+            components = [named(model.state, mean, std) for model in self.models]
+            belief = Mixture(components, None if weights is None else np.log(np.asarray(weights, dtype=np.float64)))
+        return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
+
+    def predict(
+        self, belief: Mixture, dynamics: Any = None, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    ) -> Mixture:
+        """The mixture `dt` seconds later under action `u`; `dynamics` are the models, where given."""
+        engine = SwitchingEngine(self if dynamics is None else self.of(dynamics), belief)
+        engine.predict(u, wanted(dt, self.dt))
+        return engine.belief
+
+    def expect(self, belief: Mixture, sensor: Sensor, context: Any = None) -> Mixture:
+        """The reading that the belief leads to expect, of each mode."""
+        expected = [self.filter.expect(c, sensor, context) for c in belief.components]
+        return Mixture(expected, belief.log_weights)
+
+    def update(self, belief: Mixture, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
+        """The mixture after a reading; innovation and S are those of the mixture's expectation."""
+        return SwitchingEngine(self, belief).attach(sensor).update(z, context)
+
+    def of(self, models: Sequence[Any]) -> IMM:
+        """The same settings for other models."""
+        return IMM(tuple(models), self.switching, self.dt, self.filter)
+
+
+def named(space: Space, mean: Any, std: Any) -> Gaussian:
+    """A Gaussian from values by name: those that the space has."""
+    given, spread = mean or {}, std
+    x = space.identity()
+    for name, value in given.items():
+        if name in space.names:
+            x[space.index(name)] = value
+    if isinstance(spread, Mapping):
+        spread = [float(spread.get(name, 1.0)) for name in space.tangent.names]
+    return Gaussian.of(space, x, std=1.0 if spread is None else spread)
+
+
+@lru_cache(maxsize=64)
+def power(switching: tuple[tuple[float, ...], ...], steps: float) -> np.ndarray:
+    """A transition matrix over some steps, also a fraction of one.
+
+    Raises:
+        ShapeError: for fractions of a step over which the matrix has no root that is one, too.
+    """
+    T = np.asarray(switching)
+    near = round(steps)
+    if abs(steps - near) < 1e-6 * max(1.0, steps):
+        return np.ascontiguousarray(np.linalg.matrix_power(T, near))
+    values, vectors = np.linalg.eig(T)
+    found = np.real_if_close(vectors @ np.diag(values.astype(complex) ** steps) @ np.linalg.inv(vectors), tol=1e6)
+    if np.iscomplexobj(found) or (found < -1e-9).any():
+        raise ShapeError(
+            f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer"
+        )
+    found = np.maximum(found, 0.0)
+    return np.ascontiguousarray(found / found.sum(1, keepdims=True))

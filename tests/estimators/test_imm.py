@@ -1,0 +1,177 @@
+"""Interacting models: mixing against beliefs carried and matched by hand, modes that switch with time alone, a manoeuvre."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.core import Gaussian, Mixture, Readings, SettingError, Space, carry
+from pilotage.estimators import EKF, IMM, UKF
+from pilotage.models import (
+    LinearDynamics,
+    compass,
+    constant_turn,
+    constant_velocity,
+    dynamics,
+    gnss,
+    position,
+    unicycle,
+)
+
+from .linear import close
+
+DT = 0.1
+FLY, TURN = constant_velocity(2, density=0.1), constant_turn(2, density=3.0, turn_density=0.02)
+STAY = np.array([[0.9, 0.1], [0.3, 0.7]])
+
+
+def beliefs() -> Mixture:
+    rng = np.random.default_rng(0)
+    parts = []
+    for model in (FLY, TURN):
+        A = rng.normal(size=(model.state.dim, model.state.dim))
+        parts.append(Gaussian(model.state, rng.normal(size=model.state.size), A @ A.T + 0.3 * np.eye(len(A))))
+    return Mixture(parts, np.log([0.8, 0.2]))
+
+
+def by_hand(belief: Mixture, models: Any, T: Any, dt: float) -> tuple[list[Gaussian], Any]:
+    """Predicted modes and their weights: beliefs carried by name, mixtures matched by moments, EKFs that predict."""
+    w = belief.weights
+    after = w @ T
+    modes = []
+    for j, model in enumerate(models):
+        own = belief.components[j]
+        carried = [carry(c, model.state, own) for c in belief.components]
+        mixed = Mixture(carried, np.log(T[:, j] * w / after[j])).moments()
+        modes.append(EKF().predict(mixed, model, None, dt))
+    return modes, after
+
+
+def test_mixing_is_that_of_carried_beliefs() -> None:
+    belief, imm = beliefs(), IMM((FLY, TURN), STAY, dt=DT)
+    predicted = imm.predict(belief)
+    modes, weights = by_hand(belief, imm.models, STAY, DT)
+    close(predicted.weights, weights, 1e-14)
+    for mine, other in zip(predicted.components, modes, strict=True):
+        close(mine.mean, other.mean, 1e-12)
+        close(mine.cov, other.cov, 1e-12)
+    sensor, z = position(2, std=0.5), [0.3, -0.2]
+    update = imm.update(predicted, sensor, z)
+    single = [EKF().update(mode, sensor, z) for mode in modes]
+    like = weights * np.exp([u.log_likelihood for u in single])
+    close(update.belief.weights, like / like.sum(), 1e-12)
+    close(update.log_likelihood, math.log(like.sum()), 1e-12)
+    for mine, other in zip(update.belief.components, single, strict=True):
+        close(mine.cov, other.belief.cov, 1e-12)
+
+
+def test_a_heading_is_mixed_around_half_a_turn() -> None:
+    @dynamics(state=Space("yaw: angle", "x y [m]"), action=Space(), noise=(0.1, 0.1, 0.1))
+    def still(x, u, p, m):
+        return 0.0, 0.0, 0.0
+
+    @dynamics(state=Space("x y [m]", "yaw: angle"), action=Space(), noise=(0.1, 0.1, 0.1))
+    def adrift(x, u, p, m):
+        return 1.0, 0.0, 0.0
+
+    models = (still(), adrift())
+    parts = [
+        Gaussian.of(models[0].state, [3.1, 0.0, 1.0], std=0.1),
+        Gaussian.of(models[1].state, [2.0, 0.0, -3.1], std=0.1),
+    ]
+    belief, imm = Mixture(parts), IMM(models, 0.5, dt=DT)
+    predicted = imm.predict(belief)
+    modes, _ = by_hand(belief, models, np.full((2, 2), 0.5), DT)
+    for mine, other in zip(predicted.components, modes, strict=True):
+        close(mine.space.minus(mine.mean, other.mean), np.zeros(3), 1e-12)
+        close(mine.cov, other.cov, 1e-12)
+    assert abs(abs(predicted.components[0].mean[0]) - math.pi) < 1e-9
+
+
+def test_only_time_switches_modes() -> None:
+    """A second sensor at the same instant that tells nothing changes no weight; filterpy's does (M' w once more)."""
+    filter = IMM((FLY, TURN), STAY, dt=DT).start(belief=beliefs())
+    filter.predict()
+    filter.update(position(2, std=1.0), [0.5, 0.5])
+    before = filter.belief
+    filter.update(position(2, std=1e6), [0.5, 0.5])
+    close(filter.belief.weights, before.weights, 1e-9)
+    filter.predict(0.0)
+    close(filter.belief.weights, before.weights, 1e-9)
+    close(filter.belief.components[1].mean, before.components[1].mean, 1e-6)
+
+
+def test_half_steps_switch_half() -> None:
+    whole, halves = (IMM((FLY, TURN), STAY, dt=DT).start(belief=beliefs()) for _ in range(2))
+    whole.predict()
+    halves.predict(0.5 * DT)
+    halves.predict(0.5 * DT)
+    close(halves.belief.weights, whole.belief.weights, 1e-12)
+
+
+def test_one_model_is_its_filter() -> None:
+    imm, ekf = IMM((FLY,), 1.0, dt=DT).start(std=1.0), EKF(FLY, dt=DT).start(std=1.0)
+    for k in range(5):
+        for filter in (imm, ekf):
+            filter.step(position(2, std=0.5), [0.1 * k, 0.0])
+    close(imm.belief.moments().mean, ekf.belief.mean, 1e-12)
+    close(imm.belief.moments().cov, ekf.belief.cov, 1e-12)
+
+
+def truth() -> Any:
+    """200 m/s straight on, a turn of 10 deg/s, and 3 m/s^2 along the way; 33 s each: states (990, 4)."""
+    turn = LinearDynamics([[0, 0, 1, 0], [0, 0, 0, 1], [0, 0, 0, -math.radians(10)], [0, 0, math.radians(10), 0]])
+    x, xs = np.array([0.0, 0.0, 200.0, 0.0]), []
+    for k in range(990):
+        if 330 <= k < 660:
+            x = turn.step(x, [], DT)
+        else:
+            a = 3.0 * x[2:] / np.hypot(*x[2:]) if k >= 660 else np.zeros(2)
+            x = np.concatenate([x[:2] + x[2:] * DT + 0.5 * a * DT * DT, x[2:] + a * DT])
+        xs.append(x)
+    return np.array(xs)
+
+
+def test_a_manoeuvre() -> None:
+    """Better in every part than two Kalman filters, which reach 0.47 / 1.16 / 0.93 / 0.92 m (filterpy, 10 seeds)."""
+    xs, sensor, errors = truth(), position(2, std=1.0), []
+    imm = IMM((constant_velocity(2, density=0.03), TURN), 0.998, dt=DT)
+    for seed in range(10):
+        zs = xs[:, :2] + np.random.default_rng(seed).normal(size=(990, 2))
+        filter = imm.start(mean={"vx": 200.0}, std={"x": 1.0, "y": 1.0, "vx": 10.0, "vy": 10.0, "yaw_rate": 0.1})
+        run = filter.run(None, zs, sensor=sensor)
+        errors.append(((run.beliefs.moments().mean[:, :2] - xs[:, :2]) ** 2).sum(1))
+    squared = np.mean(errors, axis=0)
+    parts = [math.sqrt(squared[a : a + 330].mean()) for a in (0, 330, 660)]
+    assert np.all(np.array([*parts, math.sqrt(squared.mean())]) < [0.47, 1.16, 0.93, 0.92])
+
+
+def test_copies_and_several_sensors() -> None:
+    filter = IMM((FLY, TURN), STAY, dt=DT, filter=UKF(gate=0.999)).start(belief=beliefs(), sensors={"fix": position(2)})
+    filter.step("fix", [0.1, 0.2])
+    for other in (copy.copy(filter), copy.deepcopy(filter), pickle.loads(pickle.dumps(filter))):
+        other.step("fix", [0.5, 0.2])
+        assert other.t == pytest.approx(filter.t + DT)
+        assert not np.array_equal(other.belief.weights, filter.belief.weights)
+    ts = filter.t + np.array([0.1, 0.25])
+    run = filter.run(
+        None, [Readings("fix", [[0.1, 0.2], [0.3, 0.1]], ts), Readings(position(2, std=2.0), [[0.1, 0.1]], ts[1:])]
+    )
+    assert run.accepted.all()
+    assert run.beliefs.weights.shape == (3, 2)
+
+
+def test_settings_are_checked() -> None:
+    for bad in ([[0.5, 0.6], [0.5, 0.5]], np.eye(3), 1.5):
+        with pytest.raises(SettingError, match="switching"):
+            IMM((FLY, TURN), bad, dt=DT)
+    with pytest.raises(SettingError, match="actions"):
+        IMM((FLY, unicycle()), 0.9, dt=DT)
+    with pytest.raises(Exception, match="no component 'yaw'"):
+        IMM((FLY, TURN), STAY, dt=DT).start(std=1.0).update(compass(), [0.1])
+    assert IMM((unicycle(), unicycle(noise=1.0)), 0.9, dt=DT).start(std=0.1).step(gnss(), [0.0, 0.0]).accepted
