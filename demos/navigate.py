@@ -216,7 +216,7 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
     times, truth, mean, cov, sure, scans = (np.array(column) for column in zip(*rows, strict=True))
     run = NavigationRun(
         env.grid, times, truth, mean, cov, sure, clouds, plans, scans, robot.angles, env.lidar.max_range,
-        places, reached, obstacles[obstacles[:, 2] > 0], robot.footprint.radius,
+        places, reached, obstacles[obstacles[:, 2] > 0], robot.radius,
     )  # fmt: skip
     return run, robot.spent, bool(info["collision"])
 
