@@ -29,11 +29,11 @@ alone; length of the action or context; addresses of the `SPACE` of its values, 
 JOB = np.dtype(
     [
         (n, np.int64)
-        for n in ("predict", "update", "state", "dynamics", "sensor", "settings", "dt", "belief", "scratch", "status")
+        for n in ("predict", "update", "state", "dynamics", "sensor", "settings", "dt", "belief", "scratch", "status", "idle")
     ]
 )
 """A filter at work: code of its inner steps; addresses of the state's `SPACE`, of two `MODEL`, of the estimator's
-settings, of the seconds of a step, of belief, scratch and status."""
+settings, of the seconds of a step, of belief, scratch and status, of an action of zeros."""
 
 _HERE = f"{__package__}._intrinsics"
 space_at = Intrinsic("space_at", _HERE)

@@ -82,10 +82,10 @@ class Clock:
         if to is not None and dt > 0.0:
             self.t, self._rest = float(to), 0.0
             return
-        step = dt + self._rest
-        t = self.t + step
-        self._rest = step - (t - self.t) if abs(self.t) >= abs(step) else self.t - (t - step)
-        self.t = t
+        began, step = self.t, dt + self._rest
+        self.t = t = began + step
+        gained = t - began
+        self._rest = (began - (t - gained)) + (step - gained)
 
     def steps(self, ts: Any, count: int) -> np.ndarray:
         """Seconds to each of the times `ts`, ``(count,)``, from the one before it; by the rule of `step`."""

@@ -220,7 +220,7 @@ class Filter:
         """Predict and update in one call, the fastest way through a tick."""
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
-        dt = clock.step(dt, None)
+        dt = clock.step(dt, None) if dt is not None or clock.dt is None else clock.dt
         result = link.step(u, dt, z, context)
         clock.advance(dt)
         return result
