@@ -222,13 +222,17 @@ class CompiledLink(Link):
         engine = self._engine
         if dt != engine._dt:
             engine.pace(dt)
-        if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
-            z = self.reading(z)
-        if u is None and context is None and self.alone and self._plain:
-            status = self._step_alone(self._at, z)
+        if u is None and context is None and self.alone and self._plain and type(z) is self._quick:
+            try:
+                status = self._step_alone(self._at, z)
+            except TypeError:  # of another type, or read-only: machine code takes one kind of array
+                z = self.reading(z)
+                status = self._step_alone(self._at, z)
             if status > 1:
                 self._fail(status, engine._idle, z, None)
             return DeferredUpdate(self.results, engine._b.tobytes(), status)
+        if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
+            z = self.reading(z)
         if u is None:
             u = engine._idle
         elif type(u) is not engine._quick or u.dtype is not FLOAT or u.strides != FLAT or not u.flags.writeable:

@@ -197,6 +197,10 @@ class Filter:
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
         """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
         clock = self._clock
+        if dt is None and to is None and clock.dt is not None:
+            self._engine.predict(u, clock.dt)
+            clock.ticks += 1
+            return
         dt = clock.step(dt, to)
         self._engine.predict(u, dt)
         clock.advance(dt, to)
@@ -220,7 +224,11 @@ class Filter:
         """Predict and update in one call, the fastest way through a tick."""
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
-        dt = clock.step(dt, None) if dt is not None or clock.dt is None else clock.dt
+        if dt is None and clock.dt is not None:
+            result = link.step(u, clock.dt, z, context)
+            clock.ticks += 1
+            return result
+        dt = clock.step(dt, None)
         result = link.step(u, dt, z, context)
         clock.advance(dt)
         return result
