@@ -200,14 +200,22 @@ def kf_step(quick: bool) -> Contest:
     return Contest(lambda: ours.step(TRACKER, z), lambda: kf_cycle(peer, z), check)
 
 
-@row("kf_step_cpp", peer="fast-kalman", bar=1, needs=["kalman"], note="the same; each side is given what it is fastest with")
+@row(
+    "kf_step_cpp",
+    peer="fast-kalman",
+    bar=1,
+    needs=["kalman"],
+    note="the same; each side is given what it is fastest with",
+)
 def kf_step_cpp(quick: bool) -> Contest:
     import kalman  # pyright: ignore[reportMissingImports]
 
     def their_kf_in_cpp() -> Any:
         other, peer = their_kf(), kalman.LinearKalmanFilter(4, 2)
         peer.x = [0.0] * 4
-        peer.P, peer.F, peer.Q, peer.H, peer.R = (m.ravel().tolist() for m in (other.P, other.F, other.Q, other.H, other.R))
+        peer.P, peer.F, peer.Q, peer.H, peer.R = (
+            m.ravel().tolist() for m in (other.P, other.F, other.Q, other.H, other.R)
+        )
         return peer
 
     ours, peer = KF(TARGET, dt=DT).start(std=math.sqrt(10.0)), their_kf_in_cpp()
@@ -346,7 +354,13 @@ def kf_batch_gaps(quick: bool) -> Contest:
 # -- many filters, several models, many states
 
 
-@row("bank_ekf", peer="filterpy", bar=100, needs=["filterpy"], note="10 000 cars with their own readings, a tenth missing")
+@row(
+    "bank_ekf",
+    peer="filterpy",
+    bar=100,
+    needs=["filterpy"],
+    note="10 000 cars with their own readings, a tenth missing",
+)
 def bank_ekf(quick: bool) -> Contest:
     """One prediction and one update of each; the peer, and a loop over our own filters, on a sample of them."""
     count, some = (1000 if quick else 10_000), 50
@@ -500,7 +514,9 @@ print(time.perf_counter() - begun)
 """
 
 
-@row("first_call", peer="filterpy", bar=1, unit="s", needs=["filterpy"], note="a new process: imports and a first belief")
+@row(
+    "first_call", peer="filterpy", bar=1, unit="s", needs=["filterpy"], note="a new process: imports and a first belief"
+)
 def first_call(quick: bool) -> Contest:
     def process(text: str) -> float:
         """Seconds that a new process takes for it."""

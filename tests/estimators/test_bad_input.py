@@ -135,7 +135,11 @@ class Broken(Plain):
 @both
 @pytest.mark.parametrize(
     ("how", "error", "names"),
-    [("raises", OSError, "simulator is gone"), ("short", ModelError, r"Broken.step.*\(2,\)"), ("nan", ModelError, "Broken")],
+    [
+        ("raises", OSError, "simulator is gone"),
+        ("short", ModelError, r"Broken.step.*\(2,\)"),
+        ("nan", ModelError, "Broken"),
+    ],
 )
 def test_a_model_that_breaks(make: Any, how: str, error: Any, names: str) -> None:
     filter = make(Broken(how), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])

@@ -286,8 +286,10 @@ def test_sensors_at_their_own_times(make: Any) -> None:
     whole, loop = started(make), started(make)
     run = whole.run(us, [Readings(FIX, z1, t1), Readings(needle, z2, t2)], ticks)
     beliefs = []
-    events = sorted([(t, 0, z) for t, z in zip(t1, z1)] + [(t, 1, z) for t, z in zip(t2, z2)] + [(t, 2, None) for t in ticks],
-                    key=lambda event: event[:2])  # fmt: skip
+    events: list[Any] = [
+        (t, j, z) for j, (ts, zs) in enumerate(((t1, z1), (t2, z2))) for t, z in zip(ts, zs, strict=True)
+    ]
+    events = sorted([*events, *((t, 2, None) for t in ticks)], key=lambda event: event[:2])
     for t, which, z in events:
         loop.predict(to=t, u=us[np.searchsorted(ticks, t)])
         if which < 2:

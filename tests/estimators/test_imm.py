@@ -1,4 +1,4 @@
-"""Interacting models: mixing against beliefs carried and matched by hand, modes that switch with time alone, a manoeuvre."""
+"""Interacting models: mixing against beliefs carried by hand, modes that switch with time alone, a manoeuvre."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ import pytest
 
 from pilotage.core import Gaussian, Mixture, Readings, SettingError, Space, carry
 from pilotage.estimators import EKF, IMM, UKF
-from pilotage.models import LinearDynamics, compass, constant_turn, constant_velocity, dynamics, gnss, position, unicycle
+from pilotage.models import (
+    LinearDynamics,
+    compass,
+    constant_turn,
+    constant_velocity,
+    dynamics,
+    gnss,
+    position,
+    unicycle,
+)
 
 from .linear import close
 
@@ -71,7 +80,10 @@ def test_a_heading_is_mixed_around_half_a_turn() -> None:
         return 1.0, 0.0, 0.0
 
     models = (still(), adrift())
-    parts = [Gaussian.of(models[0].state, [3.1, 0.0, 1.0], std=0.1), Gaussian.of(models[1].state, [2.0, 0.0, -3.1], std=0.1)]
+    parts = [
+        Gaussian.of(models[0].state, [3.1, 0.0, 1.0], std=0.1),
+        Gaussian.of(models[1].state, [2.0, 0.0, -3.1], std=0.1),
+    ]
     belief, imm = Mixture(parts), IMM(models, 0.5, dt=DT)
     predicted = imm.predict(belief)
     modes, _ = by_hand(belief, models, np.full((2, 2), 0.5), DT)
@@ -147,7 +159,9 @@ def test_copies_and_several_sensors() -> None:
         assert other.t == pytest.approx(filter.t + DT)
         assert not np.array_equal(other.belief.weights, filter.belief.weights)
     ts = filter.t + np.array([0.1, 0.25])
-    run = filter.run(None, [Readings("fix", [[0.1, 0.2], [0.3, 0.1]], ts), Readings(position(2, std=2.0), [[0.1, 0.1]], ts[1:])])
+    run = filter.run(
+        None, [Readings("fix", [[0.1, 0.2], [0.3, 0.1]], ts), Readings(position(2, std=2.0), [[0.1, 0.1]], ts[1:])]
+    )
     assert run.accepted.all()
     assert run.beliefs.weights.shape == (3, 2)
 

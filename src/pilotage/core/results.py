@@ -150,7 +150,9 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, Mapping):
         return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
     if isinstance(a, tuple):
-        return len(a) == len(b) and all(same_belief(x, y) if hasattr(x, "moments") else _same(x, y) for x, y in zip(a, b, strict=True))
+        return len(a) == len(b) and all(
+            same_belief(x, y) if hasattr(x, "moments") else _same(x, y) for x, y in zip(a, b, strict=True)
+        )
     return a == b
 
 

@@ -330,4 +330,3 @@ def single(a: np.ndarray, what: str) -> np.ndarray:
     if a.ndim != 1:
         raise ShapeError(f"the {what} has leading axes {a.shape[:-1]}; a filter takes one {what} at a time")
     return np.array(a)
-

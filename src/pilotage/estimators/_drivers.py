@@ -104,8 +104,8 @@ def run_rows(one, block, sensors, rows, ps, dts, moves, us, which, zs, contexts,
     while i < rows.shape[0]:
         many = rows.shape[0] - i > FEW
         lanes, stop = (LANES, min(i + LANES, rows.shape[0])) if many else (1, i + 1)
-        run_block(block if many else one, sensors, lanes, i, stop, rows, ps, dts, moves, us, which, zs, contexts, before,
-                  after, found, status)  # fmt: skip
+        run_block(block if many else one, sensors, lanes, i, stop, rows, ps, dts, moves, us, which, zs, contexts,
+                  before, after, found, status)  # fmt: skip
         i = stop
 
 

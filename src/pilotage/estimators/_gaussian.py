@@ -186,9 +186,7 @@ class GaussianEstimator(ABC):
     def _updated(self, belief: Gaussian, sensor: Sensor, z: np.ndarray, context: Any) -> tuple[Any, Any, Any, Any]:
         """Rows of beliefs, their codes, what was found, and the batch axes."""
         given = context_of(context, sensor)
-        batch = shared_axes(
-            belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(given, sensor)
-        )
+        batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(given, sensor))
         numeric = sensor.context is not None
         steps = Timeline(
             None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
@@ -299,7 +297,9 @@ class GaussianEstimator(ABC):
             models += sensors
             places.append([s.at for s in sensors])
             jobs.append(work)
-        addresses = np.array([list(pair) for pair in zip(*(places if wide else places * 2), strict=True)], dtype=np.int64)
+        addresses = np.array(
+            [list(pair) for pair in zip(*(places if wide else places * 2), strict=True)], dtype=np.int64
+        )
         run_rows.compiled(
             jobs[0].at, jobs[-1].at, addresses.reshape(-1, 2), table, self._paces(steps), steps.dts,
             steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,

@@ -9,7 +9,7 @@ import numpy as np
 from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
 from ._causes import error_of, why_prediction, why_update
-from ._compiled import CompiledEngine, CompiledLink, single
+from ._compiled import CompiledEngine, CompiledLink
 from ._timeline import Timeline
 from .filter import Engine, Link, followed
 from .inputs import EMPTY
@@ -189,7 +189,7 @@ class SwitchingLink(Link):
 
 
 def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
-    """Where the components of space j lie in space i, ``(M, M, size)``, and those of its tangent; -1 where they do not."""
+    """Where components of space j lie in space i, ``(M, M, size)``, and those of its tangent; -1 where they do not."""
     count = len(spaces)
     places = np.full((count, count, max(s.size for s in spaces)), -1, dtype=np.int64)
     tangents = np.full((count, count, max(s.dim for s in spaces)), -1, dtype=np.int64)
@@ -199,4 +199,3 @@ def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
             (here, there), (own, other) = target.indices(names), source.indices(names)
             places[j, i, here], tangents[j, i, there] = own, other
     return places, tangents
-

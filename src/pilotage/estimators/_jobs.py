@@ -13,7 +13,7 @@ from ._memory import JOB, MODEL, SPACE
 from .inputs import EMPTY
 
 ENOUGH = 40
-"""Square matrices of the largest dimension that fit into the scratch of an inner step; the unscented filter needs most."""
+"""Square matrices of the largest dimension that fit into the scratch of an inner step; the UKF needs most."""
 
 
 class Record:
@@ -76,7 +76,13 @@ class Model(Record):
     """
 
     def __init__(
-        self, model: Any, space: Space, inputs: int, results: tuple[str, str, str], lanes: bool, gates: np.ndarray = EMPTY
+        self,
+        model: Any,
+        space: Space,
+        inputs: int,
+        results: tuple[str, str, str],
+        lanes: bool,
+        gates: np.ndarray = EMPTY,
     ) -> None:
         super().__init__(MODEL, inputs=inputs)
         self.model, self.codes = model, list[Code]()
@@ -148,5 +154,3 @@ def scratch(state: Space, largest: int, width: int) -> np.ndarray:
     """Memory for an inner step, and for what it is given."""
     side = max(state.size, state.dim, largest) + 1
     return np.empty((ENOUGH * side * side + ENOUGH * side, width))
-
-

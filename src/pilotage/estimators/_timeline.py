@@ -117,7 +117,9 @@ def _of_several(
     stamps = [numbers(one.ts, f"times of {s!r}") for s, one in zip(sensors, several, strict=True)]
     for s, z, t in zip(sensors, zs, stamps, strict=True):
         if z.ndim < 2 or t.shape != (z.shape[-2],):
-            raise ShapeError(f"readings of {s!r} have shape {z.shape} and times {t.shape}; expected (..., K, n) and (K,)")
+            raise ShapeError(
+                f"readings of {s!r} have shape {z.shape} and times {t.shape}; expected (..., K, n) and (K,)"
+            )
     ticks = EMPTY if ts is None else numbers(ts, "ts")
     if us is not None and ts is None:
         raise ShapeError("actions were given without times; give ts, the time at which each of them ends")
@@ -138,7 +140,9 @@ def _of_several(
     for j, z in enumerate(zs):
         steps = np.flatnonzero(which == j)
         table[..., steps, : z.shape[-1]] = z[..., place[steps], :]
-        cs[steps, : given[j][0].shape[-1]] = np.broadcast_to(given[j][0], (z.shape[-2], given[j][0].shape[-1]))[place[steps]]
+        cs[steps, : given[j][0].shape[-1]] = np.broadcast_to(given[j][0], (z.shape[-2], given[j][0].shape[-1]))[
+            place[steps]
+        ]
     held = _held(us, dynamics, ticks, times, clock.rounding)
     moves = np.array(dts > 0.0, dtype=np.int64)
     return Timeline(dynamics, sensors, times, dts, moves, which, held, table, cs, [objects for _, objects in given])

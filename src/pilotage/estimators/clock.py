@@ -31,8 +31,8 @@ def wanted(dt: Any, usual: float | None) -> float:
 class Clock:
     """Time of a belief, and how long a step takes when nobody says.
 
-    Usual steps are counted, others added with what rounding takes away from the sum (two-sum, Knuth, *The Art of Computer
-    Programming*, volume 2, 4.2.2): after k steps it is ``k dt`` to the last digit.
+    Usual steps are counted, others added with what rounding takes away from the sum (two-sum, Knuth, *The Art of
+    Computer Programming*, volume 2, 4.2.2): after k steps it is ``k dt`` to the last digit.
 
     Args:
         t: seconds at the start.
@@ -51,7 +51,7 @@ class Clock:
     @property
     def t(self) -> float:
         """Seconds."""
-        return self._t + (self._rest + self.ticks * self.dt) if self.ticks else self._t  # pyright: ignore
+        return self._t + (self._rest + self.ticks * self.dt) if self.ticks else self._t  # pyright: ignore[reportOptionalOperand]
 
     @property
     def rounding(self) -> float:
@@ -100,7 +100,7 @@ class Clock:
     def _fold(self) -> None:
         """Add the usual steps that were counted."""
         if self.ticks:
-            self._add(self.ticks * self.dt)  # pyright: ignore
+            self._add(self.ticks * self.dt)  # pyright: ignore[reportOptionalOperand]
             self.ticks = 0
 
     def _add(self, dt: float) -> None:

@@ -59,6 +59,7 @@ class Engine(ABC):
 
     def detach(self) -> None:
         """Let go of all sensors."""
+        return
 
     def save(self) -> Any:
         """The belief, for `restore`."""
@@ -157,6 +158,22 @@ class Filter:
         self.seed = seed
         self._forget()
 
+    @classmethod
+    def of(
+        cls,
+        estimator: Any,
+        dynamics: Any,
+        belief: Any,
+        *,
+        t: float = 0.0,
+        dt: float | None = None,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+        seed: int | None = None,
+    ) -> Filter:
+        """A filter of any estimator, by its pure functions; `rng` is the random stream of those that draw."""
+        return cls(PureEngine(estimator, dynamics, belief, rng), t, dt, sensors, seed)
+
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
 
@@ -218,9 +235,7 @@ class Filter:
         self._clock.advance(dt, t)
         return result
 
-    def step(
-        self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None
-    ) -> Update:
+    def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call, the fastest way through a tick."""
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
@@ -238,13 +253,13 @@ class Filter:
     ) -> FilterRun:
         """A whole sequence in one call; the filter ends where the sequence ends.
 
-        Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several sensors: `Readings`
-        of each, at times of their own; action k then acts until time ``ts[k]``.
+        Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several:
+        `Readings` of each, at times of their own; action k then acts until time ``ts[k]``.
 
         Args:
             us: actions ``(T, m)``, or None for zero.
             readings: readings of `sensor`, or a list of `Readings`.
-            ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several sensors, the times
+            ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several, the times
                 at which the actions end.
             sensor: what reads them, where it is one.
             contexts: context of each reading, ``(T, c)``, where it is one sensor.
@@ -320,4 +335,3 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, steps.dynamics,
         steps.sensors, steps.which,
     )  # fmt: skip
-

@@ -1,7 +1,7 @@
 """The interacting multiple model filter: a target that switches between ways to move, each with a filter of its own.
 
     predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(dt / step)
-              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      mixed, then matched by moments
+              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      matched by moments
               each filter predicts,   w_j = c_j
     update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
 
@@ -189,13 +189,18 @@ class IMM:
         for model in self.models:
             self.filter.check_dynamics(model)
             if model.action != self.models[0].action:
-                raise SettingError(f"models of IMM have the actions {self.models[0].action} and {model.action}; expected one")
+                raise SettingError(
+                    f"models of IMM have the actions {self.models[0].action} and {model.action}; expected one"
+                )
         T = np.asarray(self.switching, dtype=np.float64)
         if T.ndim == 0 and count > 1:
             T = np.full((count, count), (1.0 - T) / (count - 1)) + np.eye(count) * (T - (1.0 - T) / (count - 1))
         T = np.ones((1, 1)) if count == 1 else T
         if T.shape != (count, count) or not ((T >= 0.0).all() and np.allclose(T.sum(1), 1.0, atol=1e-9)):
-            raise SettingError(f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or the probability of staying")
+            raise SettingError(
+                f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or the probability "
+                "of staying"
+            )
         object.__setattr__(self, "switching", tuple(map(tuple, T.tolist())))
 
     def transition(self, dt: float) -> np.ndarray:
@@ -227,7 +232,9 @@ class IMM:
             belief = Mixture(components, None if weights is None else np.log(np.asarray(weights, dtype=np.float64)))
         return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
 
-    def predict(self, belief: Mixture, dynamics: Any = None, u: Any = None, dt: float | None = None, *, rng: Rng = None) -> Mixture:
+    def predict(
+        self, belief: Mixture, dynamics: Any = None, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    ) -> Mixture:
         """The mixture `dt` seconds later under action `u`; `dynamics` are the models, where given."""
         engine = SwitchingEngine(self if dynamics is None else self.of(dynamics), belief)
         engine.predict(u, wanted(dt, self.dt))
@@ -273,6 +280,8 @@ def power(switching: tuple[tuple[float, ...], ...], steps: float) -> np.ndarray:
     values, vectors = np.linalg.eig(T)
     found = np.real_if_close(vectors @ np.diag(values.astype(complex) ** steps) @ np.linalg.inv(vectors), tol=1e6)
     if np.iscomplexobj(found) or (found < -1e-9).any():
-        raise ShapeError(f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer")
+        raise ShapeError(
+            f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer"
+        )
     found = np.maximum(found, 0.0)
     return np.ascontiguousarray(found / found.sum(1, keepdims=True))

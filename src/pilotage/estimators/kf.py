@@ -90,7 +90,7 @@ class KF(EKF):
         super().check_dynamics(dynamics)
         if not (dynamics.state.linear and dynamics.action.linear and depends_only(dynamics, "F B Q", {"dt", "p"})):
             raise ModelError(
-                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF, "
+                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF "
                 "or say linear = True in a class of your own"
             )
 
@@ -99,7 +99,7 @@ class KF(EKF):
         linear = sensor.state.linear and sensor.reading.linear
         if not (linear and depends_only(sensor, "H R", {"context", "p"})):
             raise ModelError(
-                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, or say "
+                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF or say "
                 "linear = True in a class of your own"
             )
 
@@ -157,7 +157,7 @@ class KF(EKF):
         sizes = [steps.sensors[j].reading.size for j in steps.which[read]]
         whole = all(np.isfinite(steps.zs[..., t, :k]).all() for t, k in zip(np.flatnonzero(read), sizes, strict=True))
         objects = any(o is not None for o in steps.objects)
-        return bool((P == P[:1]).all() and whole and steps.contexts.ndim == 2 and not objects)
+        return bool((P[:1] == P).all() and whole and steps.contexts.ndim == 2 and not objects)
 
 
 def depends_only(model: Any, results: str, inputs: set[str]) -> bool:

@@ -69,5 +69,3 @@ def solved(A: Any, B: Any) -> Any:
         return np.linalg.solve(A, B)
     except np.linalg.LinAlgError:
         return np.linalg.pinv(A, hermitian=True) @ B
-
-

@@ -190,7 +190,9 @@ class Intrinsic:
     @property
     def file(self) -> str:
         """Where it is written."""
-        return str(Path(sys.modules[self.module.rpartition(".")[0]].__path__[0]) / f"{self.module.rpartition('.')[2]}.py")
+        return str(
+            Path(sys.modules[self.module.rpartition(".")[0]].__path__[0]) / f"{self.module.rpartition('.')[2]}.py"
+        )
 
 
 @contextmanager
