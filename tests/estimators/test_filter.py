@@ -173,7 +173,7 @@ def test_a_part_of_a_reading_is_a_smaller_sensor(make: Any) -> None:
 
 def test_more_sensors_than_are_remembered() -> None:
     """Models made anew for every reading are a waste of time, but no leak."""
-    filter = KF(constant_velocity(2), dt=0.1).start(std=1.0)
+    filter: Any = KF(constant_velocity(2), dt=0.1).start(std=1.0)
     for k in range(150):
         filter.step(position(2, std=1.0 + k), [0.0, 0.0])
         filter.update(velocity(2, std=1.0), [0.0, 0.0])
@@ -228,7 +228,7 @@ def test_any_belief_may_begin() -> None:
 
 def test_an_equal_sensor_is_the_same_link() -> None:
     """``ekf.update(gnss(std=1.5), ...)`` makes a sensor each time, and binds one."""
-    filter = started(EKF)
+    filter: Any = started(EKF)
     for k in range(5):
         filter.update(gnss(std=1.5), [0.1 * k, 0.0])
     assert len(filter._engine._links) == 1

@@ -32,7 +32,7 @@ class CompiledEngine(Engine):
     """
 
     def __init__(self, estimator: GaussianEstimator, dynamics: Dynamics, belief: Gaussian) -> None:
-        self.estimator, self.dynamics = estimator, dynamics
+        self.estimator, self._dynamics = estimator, dynamics
         self._build(self._own(belief))
 
     def _build(self, belief: Gaussian) -> None:
@@ -61,11 +61,15 @@ class CompiledEngine(Engine):
         self._plain = not (self._model.live or self._model.calls_back)
         self.belief = belief
 
+    @property
+    def dynamics(self) -> Dynamics:
+        return self._dynamics
+
     def __getstate__(self) -> dict[str, Any]:
         return {"estimator": self.estimator, "dynamics": self.dynamics, "belief": self.belief}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.estimator, self.dynamics = state["estimator"], state["dynamics"]
+        self.estimator, self._dynamics = state["estimator"], state["dynamics"]
         self._build(state["belief"])
 
     @property

@@ -35,7 +35,7 @@ class SwitchingEngine(Engine):
 
         models = self.estimator.models
         self._checked(belief)
-        parts = zip(models, belief.components, strict=True)
+        parts: Any = zip(models, belief.components, strict=True)
         self.engines = [CompiledEngine(self.estimator.filter, model, part) for model, part in parts]
         self.weights = np.array(belief.weights)
         spaces = [model.state for model in models]

@@ -51,7 +51,7 @@ class Clock:
     @property
     def t(self) -> float:
         """Seconds."""
-        return self._t + (self._rest + self.ticks * self.dt) if self.ticks else self._t  # pyright: ignore[reportOptionalOperand]
+        return self._t + (self._rest + self.ticks * (self.dt or 0.0)) if self.ticks else self._t
 
     @property
     def rounding(self) -> float:
@@ -100,7 +100,7 @@ class Clock:
     def _fold(self) -> None:
         """Add the usual steps that were counted."""
         if self.ticks:
-            self._add(self.ticks * self.dt)  # pyright: ignore[reportOptionalOperand]
+            self._add(self.ticks * (self.dt or 0.0))
             self.ticks = 0
 
     def _add(self, dt: float) -> None:

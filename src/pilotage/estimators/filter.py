@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, FilterStatus, Rng, Sensor, ShapeError, Update, generator
+from ..core import FilterRun, FilterStatus, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
 from ._stacked import stacked
 from ._timeline import Timeline, sensor_of, timeline
@@ -37,13 +37,16 @@ class Engine(ABC):
 
     Attributes:
         estimator: the settings.
-        dynamics: how the state moves.
         belief: what is known; it may be set.
     """
 
     estimator: Any
-    dynamics: Dynamics
     belief: Any
+
+    @property
+    @abstractmethod
+    def dynamics(self) -> Any:
+        """How the state moves."""
 
     @abstractmethod
     def predict(self, u: Any, dt: float) -> None:
@@ -81,8 +84,12 @@ class PureEngine(Engine):
     """
 
     def __init__(self, estimator: Any, dynamics: Any, belief: Any, rng: Rng = None) -> None:
-        self.estimator, self.dynamics, self.belief = estimator, dynamics, belief
+        self.estimator, self._dynamics, self.belief = estimator, dynamics, belief
         self.rng = generator(rng)
+
+    @property
+    def dynamics(self) -> Any:
+        return self._dynamics
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "rng": copy.deepcopy(self.rng)}

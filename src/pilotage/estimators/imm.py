@@ -198,8 +198,8 @@ class IMM:
         T = np.ones((1, 1)) if count == 1 else T
         if T.shape != (count, count) or not ((T >= 0.0).all() and np.allclose(T.sum(1), 1.0, atol=1e-9)):
             raise SettingError(
-                f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or the probability "
-                "of staying"
+                f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or one "
+                "probability of staying"
             )
         object.__setattr__(self, "switching", tuple(map(tuple, T.tolist())))
 
