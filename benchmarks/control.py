@@ -29,7 +29,7 @@ def contest(samples: int) -> Contest:
 @row(
     "mppi",
     peer="pytorch_mppi",
-    bar=8,
+    bar=10,
     unit="us",
     needs=["torch", "pytorch_mppi"],
     note="bicycle (Euler), 1000 samples x 30 steps, noise included; float64 against the peer's faster float32",

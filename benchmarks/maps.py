@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 import pilotage
 from benchmarks.harness import Contest, row
+from pilotage.core.arrays import Array
 from pilotage.maps import Lidar, OccupancyGrid
-
-Array = NDArray[np.float64]
 
 MAP = Path(pilotage.__file__).parent / "envs" / "maps" / "depot.yaml"
 PARTICLES, BEAMS, REACH = 10_000, 60, 10.0

@@ -1,4 +1,4 @@
-"""Particle filters: drawing particles anew, and localization with a lidar."""
+"""Particle filters: resampling, and localization with a lidar."""
 
 from __future__ import annotations
 
@@ -43,13 +43,20 @@ def localization(quick: bool) -> Contest:
         [[5, 5], [12, 9], [20, 3], [25, 11]], [1.0, 0.5, 0.8, 1.2]
     )
     lidar = Lidar(grid, angles=60, max_range=12.0)
-    mcl = MonteCarloLocalization(grid, unicycle(), dt=0.1, particles=(2000, 50_000))
-    x = np.array([9.0, 4.0, 0.5])
-    run, z, rng = mcl.start(x, [0.05, 0.05, 0.02], rng=1), lidar.observe(x), np.random.default_rng(1)
-    for _ in range(10):  # a robot that knows where it is
-        run.predict(u=[0.0, 0.0])
-        run.update(lidar, z)
-    run.predict(u=[0.0, 0.0])
-    known = run.belief
+    robot = unicycle()
+    mcl = MonteCarloLocalization(grid, robot, dt=0.1, particles=(2000, 50_000))
+    x, u = np.array([9.0, 4.0, 0.5]), np.array([0.6, 0.0])
+    run, rng = mcl.start(x, [0.05, 0.05, 0.02], rng=1), np.random.default_rng(1)
+    for _ in range(10):  # a robot that knows where it is, and moves: from one place only the first scan counts
+        run.predict(u=u)
+        x = robot.step(x, u, 0.1)
+        run.update(lidar, lidar.observe(x))
+    run.predict(u=u)
+    known, z = run.belief, lidar.observe(robot.step(x, u, 0.1))
     assert len(known.particles.points) == 2000
-    return Contest(lambda: mcl.update(known, lidar, z, rng=rng))
+
+    def check() -> None:
+        after = mcl.update(known, lidar, z, rng=rng).belief
+        assert after.converged and after is not known
+
+    return Contest(lambda: mcl.update(known, lidar, z, rng=rng), check=check)

@@ -1,8 +1,10 @@
-"""Shortest paths on the maps of MovingAI."""
+"""Paths: shortest ones on the maps of MovingAI, and those of a car among obstacles."""
 
 from __future__ import annotations
 
+import math
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Contest, row
+from pilotage.core import Problem
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
-from pilotage.maps import OccupancyGrid
-from pilotage.planners import AStar
+from pilotage.maps import Footprint, OccupancyGrid
+from pilotage.planners import AStar, RRTConnect
 
 DATA = Path(os.environ.get("PILOTAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "movingai"
 EVERY, EVERY_QUICK = 40, 200
@@ -84,3 +87,95 @@ def load(file: Path, every: int) -> Round:
     grid = OccupancyGrid.load(find_movingai_map(file))
     weights = np.where(grid.occupied[::-1], np.inf, 1.0).astype(np.float32)
     return Round(grid, weights, read_movingai_scenarios(file)[::every])
+
+
+@row(
+    "rrt_connect_se2",
+    peer="OMPL's wheel",
+    bar=3,
+    unit="ms",
+    needs=["ompl"],
+    note="first path, seeds 0 to 14, a 0.8 x 0.4 m car as eight discs, 20 x 20 m of 5 cm cells, steps of 1 m; the peer "
+    "(C++) asks a checker in Python that looks the same discs up in the same field, 5 cm apart; ours without gaps",
+)
+def rrt_connect_se2(quick: bool) -> Contest:
+    problem = doors()
+    seeds = range(5 if quick else 15)
+    planner, peer = RRTConnect(step=1.0), ompl_rrt_connect(problem)
+
+    def check() -> str:
+        plans = [planner.plan(problem, rng=seed) for seed in seeds]
+        for plan in plans:
+            assert plan.ok, plan.reason
+            assert problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
+        costs = [peer(seed)[1] for seed in seeds]
+        return f"median length {np.median([p.cost for p in plans]):.1f} against {np.median(costs):.1f}"
+
+    def ours() -> float:
+        return float(np.median([planner.plan(problem, rng=seed).stats["seconds"] for seed in seeds]))
+
+    def theirs() -> float:
+        return float(np.median([peer(seed)[0] for seed in seeds]))
+
+    return Contest(ours, theirs, check, timed=False)
+
+
+def doors() -> Problem:
+    """Two walls with a door each, and discs, between a start and a goal."""
+    rng, n = np.random.default_rng(1), 400
+    rows, columns = np.mgrid[:n, :n]
+    occupied = np.zeros((n, n), dtype=bool)
+    for wall, door in ((130, 60), (270, 300)):
+        occupied[:, wall : wall + 4] = True
+        occupied[door : door + 24, wall : wall + 4] = False
+    for x, y, r in rng.uniform((20, 20, 6), (380, 380, 16), (25, 3)):
+        clear = min(abs(x - 132), abs(x - 272), math.hypot(x - 30, y - 30), math.hypot(x - 370, y - 370))
+        if clear > r + 25:
+            occupied |= (columns - x) ** 2 + (rows - y) ** 2 <= r * r
+    grid = OccupancyGrid.from_occupied(occupied, 0.05)
+    return grid.problem([1.5, 1.5, 0.0], [18.5, 18.5, 1.57], Footprint.rectangle(0.8, 0.4), turning=0.5)
+
+
+def ompl_rrt_connect(problem: Problem) -> Any:
+    """The same problem for OMPL: a seed to the seconds of the search and the length of the path."""
+    from ompl import base, geometric, util  # pyright: ignore[reportMissingImports]
+
+    util.setLogLevel(util.LogLevel.LOG_NONE)
+    constraint: Any = problem.constraint
+    discs, field = constraint.footprint.discs, constraint.obstacles.field.values.tolist()
+    scale, side = 1.0 / problem.world.resolution, len(field)
+
+    def valid(state: Any) -> bool:
+        x, y, yaw = state.getX(), state.getY(), state.getYaw()
+        c, s = math.cos(yaw), math.sin(yaw)
+        for a, b, r in discs:
+            i, j = int((x + c * a - s * b) * scale) + 1, int((y + s * a + c * b) * scale) + 1
+            if not (0 <= i < side and 0 <= j < side) or field[j][i] < r:
+                return False
+        return True
+
+    def solve(seed: int) -> tuple[float, float]:
+        util.RNG.setSeed(seed + 1)
+        space, bounds = base.SE2StateSpace(), base.RealVectorBounds(2)
+        bounds.setLow(0.0)
+        bounds.setHigh(20.0)
+        space.setBounds(bounds)
+        setup = geometric.SimpleSetup(space)
+        setup.setStateValidityChecker(valid)
+        ends = [space.allocState(), space.allocState()]
+        for state, (x, y, yaw) in zip(ends, (problem.start, problem.goal), strict=True):
+            state.setX(x)
+            state.setY(y)
+            state.setYaw(yaw)
+        setup.setStartAndGoalStates(*ends)
+        information = setup.getSpaceInformation()
+        information.setStateValidityCheckingResolution(problem.world.resolution / space.getMaximumExtent())
+        planner = geometric.RRTConnect(information)
+        planner.setRange(1.0)
+        setup.setPlanner(planner)
+        setup.setup()
+        began = time.perf_counter()
+        setup.solve(10.0)
+        return time.perf_counter() - began, setup.getSolutionPath().length()
+
+    return solve

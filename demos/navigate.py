@@ -46,14 +46,14 @@ class Robot:
 
     def __init__(self, env: Navigation, seed: int) -> None:
         self.grid, self.lidar, self.body = env.grid, env.lidar, env.robot
-        self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.radius
+        self.angles, self.radius = np.asarray(env.lidar.angles, dtype=float), env.robot.footprint.radius
         self.localization = MonteCarloLocalization(
             env.grid, self.body.odometry, DT, particles=(1000, 100_000), power=0.1, candidates=500,
             # Equal gains: how well scans fit varies from place to place here, and would look like being carried away.
             alpha_slow=0.1, alpha_fast=0.1, clearance=self.radius,
         )  # fmt: skip
-        idle = follow([[0.0, 0.0]], self.grid, dt=DT)
-        self.mppi = MPPI(self.body.model, idle, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
+        self.task = follow([[0.0, 0.0]], self.grid, dt=DT)
+        self.mppi = MPPI(self.body.model, self.task, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
         self.rehearse()
         self.spent: dict[str, list[float]] = {"perceive": [], "plan": [], "act": []}
         self.agent = Agent(self, self.plan, self.pursue, valid=self.valid, fallback=self.wander)
@@ -65,14 +65,12 @@ class Robot:
         for particles in (self.localization.start(rng=0), self.localization.start(here, std=0.1, rng=0)):
             for _ in range(2):
                 particles.predict(DT, u=np.zeros(2))
-                known = particles.update(self.lidar, scan).belief.estimate.mean
+                known = particles.update(self.lidar, scan).belief.best.mean
         layer = ObstacleLayer(self.grid)
         for _ in range(3):  # of obstacles that are not on the map
             layer = layer.seen(known, 0.5 * scan, self.angles, self.lidar.max_range)
         layer.clearance(known, WINDOW)
         AStar().plan(layer.merged.inflate(self.radius), here, here, costs=layer.merged.soft_costs(self.radius))
-        self.mppi.act(self.body.model.state.identity())
-        self.mppi.reset()
 
     # perceive
 
@@ -91,10 +89,10 @@ class Robot:
         self.ticks = self.ticks + 1 if belief.converged else 0
         if not self.sure:
             self.layer = self.layer.cleared()
-        elif np.trace(belief.estimate.cov[:2, :2]) < 0.1**2:
-            self.layer = self.layer.seen(belief.estimate.mean, self.scan, self.angles, self.lidar.max_range)
-        self.near = self.layer.clearance(belief.estimate.mean, WINDOW)
-        self.watch(belief.estimate.mean[:2])
+        elif np.trace(belief.best.cov[:2, :2]) < 0.1**2:
+            self.layer = self.layer.seen(belief.best.mean, self.scan, self.angles, self.lidar.max_range)
+        self.near = self.layer.clearance(belief.best.mean, WINDOW)
+        self.watch(belief.best.mean[:2])
         self.spent["perceive"].append(time.perf_counter() - began)
         return belief
 
@@ -122,7 +120,7 @@ class Robot:
         began, plan, merged, self.again = time.perf_counter(), None, self.layer.merged, False
         costs = merged.soft_costs(4.0 * self.radius, peak=5.0)
         for gap in GAPS:
-            plan = AStar().plan(merged.inflate(self.radius + gap), belief, self.goal, costs=costs)
+            plan = AStar().plan(merged.inflate(self.radius + gap), belief.best, self.goal, costs=costs)
             if plan.ok:
                 break
         self.spent["plan"].append(time.perf_counter() - began)
@@ -131,12 +129,12 @@ class Robot:
 
     def valid(self, plan: Plan, belief: Any) -> bool:
         """Whether it leads to the goal, the way ahead is clear, and the robot is on it."""
-        if not self.sure or self.again or plan.path is None:
+        if not self.sure or self.again or plan.xs is None:
             return False
-        if np.hypot(*(plan.path[-1, :2] - self.goal)) > self.grid.resolution:
+        if np.hypot(*(plan.xs[-1, :2] - self.goal)) > self.grid.resolution:
             return False
-        away = np.hypot(*(plan.path[:, :2] - belief.estimate.mean[:2]).T)
-        ahead = plan.path[int(away.argmin()) :][:60, :2]
+        away = np.hypot(*(plan.xs[:, :2] - belief.best.mean[:2]).T)
+        ahead = plan.xs[int(away.argmin()) :][:60, :2]
         return bool(away.min() < 0.6 and (self.near.at(ahead) > self.radius).all())
 
     # act
@@ -144,7 +142,7 @@ class Robot:
     def pursue(self, plan: Plan) -> Robot.Driver:
         margin = 0.2 if self.patient else 0.05
         settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15, "turn_rate": 1.0}
-        self.mppi.retarget(follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings))
+        self.task = follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings)
         return Robot.Driver(self)
 
     class Driver:
@@ -156,10 +154,10 @@ class Robot:
         def reset(self, *, seed: int | None = None) -> None:
             """A new path does not make the last actions worse to start from."""
 
-        def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
+        def act(self, belief_or_state: Any, t: float | None = None) -> Action:
             began, mppi = time.perf_counter(), self.robot.mppi
-            mppi.retarget(mppi.task.replace(clearance=self.robot.near))
-            action = mppi.act(belief_or_state, t)
+            mppi.retarget(self.robot.task.replace(clearance=self.robot.near))
+            action = mppi.act(belief_or_state.best, t)
             self.robot.spent["act"].append(time.perf_counter() - began)
             return action
 
@@ -185,8 +183,10 @@ def world(map: str | Path | OccupancyGrid, goals: int) -> tuple[gymnasium.Env[An
 def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[str, list[float]], bool]:
     """One episode; the run, seconds by stage, and whether the robot touched something."""
     made, env = world(name, goals)
-    if env.grid.resolution > env.robot.radius:  # distances between such cells say too little about a robot among them
-        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.radius)), goals)
+    if (
+        env.grid.resolution > env.robot.footprint.radius
+    ):  # distances between such cells say too little about a robot among them
+        made, env = world(env.grid.refined(math.ceil(2.0 * env.grid.resolution / env.robot.footprint.radius)), goals)
     robot, rows, plans, clouds = Robot(env, seed), [], [], []
     observation, info = made.reset(seed=seed)
     robot.agent.reset(seed=seed)
@@ -195,8 +195,8 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
     t, u, over, reached = 0.0, None, False, np.full(goals, np.nan)
 
     def record(known: Any) -> None:
-        rows.append((t, info["pose"], known.estimate.mean, known.estimate.cov, robot.sure, robot.scan))
-        plans.append(robot.agent.plan.path if robot.agent.plan is not None and robot.sure else None)
+        rows.append((t, info["pose"], known.best.mean, known.best.cov, robot.sure, robot.scan))
+        plans.append(robot.agent.plan.xs if robot.agent.plan is not None and robot.sure else None)
         clouds.append(known.particles.points[:: max(1, len(known.particles.points) // 1000)].astype(np.float32))
 
     # Without a terminal there is no live line.
@@ -210,13 +210,13 @@ def drive(name: str | Path, seed: int, goals: int) -> tuple[NavigationRun, dict[
             before, now = int(np.isfinite(reached).sum()), int(info["reached"])
             reached[before:now] = t
             bar.update(now - before)
-            bar.set_postfix_str(f"{t:.1f} s, " + (f"{known.estimate}" if robot.sure else "where am I?"), refresh=False)
+            bar.set_postfix_str(f"{t:.1f} s, " + (f"{known.best}" if robot.sure else "where am I?"), refresh=False)
         record(robot.perceive(observation, u, t))  # where it came to a stop
     made.close()
     times, truth, mean, cov, sure, scans = (np.array(column) for column in zip(*rows, strict=True))
     run = NavigationRun(
         env.grid, times, truth, mean, cov, sure, clouds, plans, scans, robot.angles, env.lidar.max_range,
-        places, reached, obstacles[obstacles[:, 2] > 0], robot.radius,
+        places, reached, obstacles[obstacles[:, 2] > 0], robot.footprint.radius,
     )  # fmt: skip
     return run, robot.spent, bool(info["collision"])
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pilotage.control import Path, Progress
 from pilotage.control.path import paced, sighted
-from pilotage.core import Plan, PlanStatus, ShapeError
+from pilotage.core import Plan, PlanStatus, ShapeError, Space
 
 number = st.floats(-20.0, 20.0)
 paths = st.lists(st.tuples(number, number), min_size=1, max_size=12)
@@ -63,22 +63,24 @@ def test_bad_paths_are_refused() -> None:
         Path(Plan(PlanStatus.NO_PATH, reason="goal in another component"))
 
 
+def reached(progress: Progress, places: np.ndarray | list[list[float]]) -> list[float]:
+    s: list[float] = []
+    for place in places:
+        s.append(progress.advance(s[-1] if s else None, place))
+    return s
+
+
 def test_progress_never_goes_back() -> None:
-    progress = Progress(CORNER)
     rng = np.random.default_rng(0)
-    reached = [
-        progress.update(CORNER.at(s) + rng.normal(0.0, 0.2, 2), t) for t, s in enumerate(np.linspace(0.0, 7.0, 200))
-    ]
-    assert (np.diff(reached) >= 0.0).all()
-    assert reached[-1] > 6.5
+    s = reached(Progress(CORNER), CORNER.at(np.linspace(0.0, 7.0, 200)) + rng.normal(0.0, 0.2, (200, 2)))
+    assert (np.diff(s) >= 0.0).all()
+    assert s[-1] > 6.5
 
 
 def test_progress_does_not_jump_to_a_near_part_of_the_path() -> None:
     hairpin = Path([[0.0, 0.0], [10.0, 0.0], [10.0, 0.4], [0.0, 0.4]])
-    progress = Progress(hairpin)
-    progress.update([0.0, 0.0], 0)
-    for k in range(1, 40):
-        assert abs(progress.update([0.1 * k, 0.3], k) - 0.1 * k) < 0.5
+    s = reached(Progress(hairpin), [[0.0, 0.0], *([0.1 * k, 0.3] for k in range(1, 40))])
+    assert np.allclose(s, 0.1 * np.arange(40), atol=0.5)
 
 
 def test_a_robot_of_which_nothing_is_known_is_at_the_first_of_places_alike() -> None:
@@ -91,17 +93,28 @@ def test_a_robot_of_which_nothing_is_known_is_at_the_first_of_places_alike() -> 
     assert Progress(Path([[1.0, 2.0]])).find([5.0, 5.0]) == 0.0
 
 
-def test_progress_starts_anew_with_the_clock_or_when_carried_away() -> None:
+def test_progress_begins_again_when_carried_away() -> None:
     progress = Progress(CORNER)
-    assert progress.update([3.0, 2.0], 5.0) == 5.0
-    assert progress.update([1.0, 0.0], 0.0) == 1.0
-    assert progress.update([3.0, 4.0], 1.0) == 7.0
+    assert progress.advance(None, [3.0, 2.0]) == 5.0
+    assert progress.advance(None, [1.0, 0.0]) == 1.0
+    assert progress.advance(1.0, [3.0, 4.0]) == 7.0
+
+
+def test_states_are_kept_whole() -> None:
+    space = Space("speed [m/s]", "y x [m]", "yaw: angle")
+    xs = np.array([[1.0, 0.0, 0.0, 0.3], [1.0, 0.0, 0.0, 0.9], [2.0, 4.0, 3.0, 0.9]])
+    path = Path(Plan(PlanStatus.SOLVED, space, xs))
+    assert path.points.tolist() == [[0.0, 0.0], [3.0, 4.0]]
+    assert path.length == 5.0
+    assert path.along.tolist() == [0.0, 0.0, 5.0]
+    assert np.array_equal(path.states, xs)
+    assert path.space == space
 
 
 @given(paths, st.floats(0.0, 1.0), st.floats(0.05, 3.0))
 def test_pace_is_monotone_and_ends_at_the_goal(points: list[tuple[float, float]], share: float, speed: float) -> None:
     path = Path(points)
-    rows = np.empty((400, 4))
+    rows = np.empty((400, 5))
     paced(path.points, path.s, share * path.length, speed, 1.0, 0.1, speed, rows)
     moved = np.hypot(*np.diff(rows[:, :2], axis=0).T)
     assert (moved <= speed * 0.1 + 1e-9).all()
@@ -114,10 +127,11 @@ def test_pace_is_monotone_and_ends_at_the_goal(points: list[tuple[float, float]]
 
 def test_pace_on_a_line() -> None:
     path = Path([[0.0, 0.0], [2.0, 0.0]])
-    rows = np.empty((100, 4))
+    rows = np.empty((100, 5))
     paced(path.points, path.s, 0.0, 0.5, 1.0, 0.1, 0.5, rows)
     assert np.allclose(rows[:30, 0], 0.05 * np.arange(30))
-    assert np.allclose(rows[:, 1:], [0.0, 1.0, 0.0])
+    assert np.allclose(rows[:, 1:4], [0.0, 1.0, 0.0])
+    assert np.allclose(rows[:, 4], 2.0 - rows[:, 0])
     assert abs(rows[-1, 0] - 2.0) < 1e-3
 
 

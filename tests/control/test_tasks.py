@@ -11,9 +11,10 @@ import pytest
 import pilotage.envs
 from pilotage.control import MPPI, follow, reach
 from pilotage.control.follow import TURNED
-from pilotage.core import ActionStatus, ModelError, ShapeError, Space, SpaceError
+from pilotage.core import ActionStatus, ModelError, SettingError, Space, SpaceError
 from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
+from pilotage.models.trace import code_of
 from pilotage.planners import AStar
 
 ROOM = [
@@ -63,7 +64,7 @@ def test_follows_a_plan_to_its_end_without_collision(name: str) -> None:
     assert actions[-1].status is ActionStatus.DONE
     assert {a.status for a in actions[:-1]} == {ActionStatus.SOLVED}
     assert GRID.clearance(xs[:, :2]).min() > radius
-    assert np.hypot(*(xs[-1, :2] - plan.path[-1, :2])) < 0.2
+    assert np.hypot(*(xs[-1, :2] - plan.xs[-1, :2])) < 0.2
     assert len(xs) < 3.0 * plan.cost / 0.8 / 0.1
 
 
@@ -85,11 +86,11 @@ def test_a_new_map_of_another_shape_compiles_nothing() -> None:
     robot, task = unicycle(), follow([[0.8, 1.0], [7.0, 1.0]], GRID)
     drive = MPPI(robot, task, samples=64, rng=0)
     first = drive.act([1.0, 1.0, 0.0]).u
-    kernel = drive._rollouts.drivers
     other = OccupancyGrid.from_occupied(np.zeros((7, 9), dtype=bool), 3.0, (-2.0, -2.0, 0.3))
-    drive.retarget(task.replace(clearance=other.distance_field()))
+    wider = task.replace(clearance=other.distance_field()).on(robot.state, robot.action)
+    assert code_of(wider, "l", lanes=True).address == code_of(drive.task, "l", lanes=True).address
+    drive.retarget(wider)
     drive.act([1.0, 1.0, 0.0])
-    assert drive._rollouts.drivers is kernel
     drive.retarget(task)
     drive.reset(seed=0)
     assert np.array_equal(drive.act([1.0, 1.0, 0.0]).u, first)
@@ -97,25 +98,35 @@ def test_a_new_map_of_another_shape_compiles_nothing() -> None:
 
 def test_reference_runs_along_the_path_at_the_speed_wanted() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], speed=0.5, dt=0.1)
-    rows = task.reference(np.array([2.0, 0.7, 0.3]), 0.0, 20)
+    rows, carry = task.references(np.array([2.0, 0.7, 0.3]), 0.0, 20)
     assert np.allclose(rows[:, 0], 2.0 + 0.05 * np.arange(21))
-    assert np.allclose(rows[:, 1:], [0.0, 1.0, 0.0])
-    behind = task.reference(np.array([1.9, 0.7, 0.3]), 0.1, 20)
+    assert np.allclose(rows[:, 1:4], [0.0, 1.0, 0.0])
+    assert np.allclose(rows[:, 4], 10.0 - rows[:, 0])
+    behind, _ = task.references(np.array([1.9, 0.7, 0.3]), 0.1, 20, carry)
     assert behind[0, 0] == 2.0  # progress is not given up
-    again = task.reference(np.array([1.0, 0.7, 0.3]), 0.0, 20)
-    assert again[0, 0] == 1.0  # but a clock that starts anew starts the path anew
+    other, _ = task.references(np.array([1.0, 0.7, 0.3]), 0.1, 20)
+    assert other[0, 0] == 1.0, "another robot has its own carry"
+
+
+def test_the_carry_of_another_path_is_not_taken() -> None:
+    _, carry = follow([[0.0, 0.0], [10.0, 0.0]]).references(np.array([8.0, 0.0, 0.0]), 0.0, 5)
+    x = np.array([8.5, 0.0, 0.0])
+    assert follow([[0.0, 0.0], [10.0, 0.0]]).references(x - 1.0, 0.0, 5, carry)[0][0, 0] == 8.0
+    rows, after = follow([[6.0, 0.0], [20.0, 0.0]]).references(x, 0.0, 5, carry)
+    assert rows[0, 0] == 8.5
+    assert after.s == 2.5
 
 
 def test_reference_keeps_up_with_a_fast_car() -> None:
-    task = follow([[0.0, 0.0], [300.0, 0.0], [300.0, 3.0], [0.0, 3.0]], speed=30.0, decel=5.0, dt=0.1)
+    task, carry = follow([[0.0, 0.0], [300.0, 0.0], [300.0, 3.0], [0.0, 3.0]], speed=30.0, decel=5.0, dt=0.1), None
     for tick in range(60):
-        rows = task.reference(np.array([3.0 * tick, min(0.5 * tick, 1.8), 0.0]), 0.1 * tick, 5)
-        assert np.allclose(rows[0], [3.0 * tick, 0.0, 1.0, 0.0])
+        rows, carry = task.references(np.array([3.0 * tick, min(0.5 * tick, 1.8), 0.0]), 0.1 * tick, 5, carry)
+        assert np.allclose(rows[0, :4], [3.0 * tick, 0.0, 1.0, 0.0])
 
 
 def test_cost_is_least_on_the_reference() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], GRID)
-    r = np.array([2.0, 2.0, np.cos(0.7), np.sin(0.7)])
+    r = np.array([2.0, 2.0, np.cos(0.7), np.sin(0.7), 3.0])
     on = np.array([2.0, 2.0, 0.7])
     assert abs(task.cost(on, np.zeros(0), r)) < 1e-12
     rng = np.random.default_rng(0)
@@ -142,9 +153,9 @@ def test_follow_finds_its_components_by_name() -> None:
 
 
 def test_follow_refuses_nonsense() -> None:
-    with pytest.raises(ShapeError, match="follow has no weight 'haste'; there are along"):
+    with pytest.raises(SettingError, match="follow has no weight 'haste'; there are along"):
         follow([[0.0, 0.0], [1.0, 0.0]], weights={"haste": 1.0})
-    with pytest.raises(ShapeError, match=r"speed is 0\.0; expected a positive number"):
+    with pytest.raises(SettingError, match=r"speed is 0\.0"):
         follow([[0.0, 0.0], [1.0, 0.0]], speed=0.0)
 
 
@@ -165,7 +176,7 @@ def test_reach_by_name_leaves_the_rest_free() -> None:
     assert task.done(np.array([[5.0, -7.0, -3.1], [0.0, 0.0, 3.0]])).tolist() == [True, False]
     with pytest.raises(SpaceError, match="there is no component 'heading'"):
         reach(model, {"heading": 0.0})
-    with pytest.raises(ShapeError, match="needs a space of reals and angles"):
+    with pytest.raises(SettingError, match="needs a space of reals and angles"):
         reach(quadrotor(), {"x": 0.0})
 
 
@@ -195,36 +206,45 @@ def test_a_path_that_leads_back_is_begun_by_a_robot_beside_its_start(start: tupl
     turn = np.linspace(0.0, 2.0 * np.pi, 60)
     task = follow(np.stack([2.0 * np.sin(turn), 2.0 - 2.0 * np.cos(turn)], -1), speed=1.0)
     x = np.array([*start, 0.0])
-    assert not task.done(x)
-    rows = task.reference(x, 0.0, 20)
-    assert not task.done(x)
+    rows, _ = task.references(x, 0.0, 20)
+    assert not task.done(x, rows[0])
     assert np.allclose(rows[0, :2], [0.0, 0.0], atol=0.15)
     assert np.hypot(*(rows[-1, :2] - rows[0, :2])) > 1.5
 
 
 def test_follow_is_done_at_the_end_only() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], tolerance=0.2)
-    x = np.array([[9.9, 0.0, 0.0], [9.7, 0.0, 0.0], [10.1, 0.1, 2.0]])
-    assert task.done(x).tolist() == [True, False, True]
-    assert task.done(np.zeros((0, 3))).shape == (0,)
-    assert task.done(x.reshape(3, 1, 3)).shape == (3, 1)
+    x = np.array([[9.9, 0.0, 0.0], [9.7, 0.0, 0.0], [10.1, 0.1, 2.0], [10.0, 0.0, 0.0]])
+    r = np.array([[10.0, 0.0, 1.0, 0.0, left] for left in (0.1, 0.3, 0.0, 9.0)])
+    assert task.done(x, r).tolist() == [True, False, True, False]
+    assert task.done(x.reshape(4, 1, 3), r[:, None]).shape == (4, 1)
+    with pytest.raises(ModelError):
+        task.done(x)
+
+
+def test_what_follow_forbids_is_written_once() -> None:
+    task = follow([[0.8, 1.0], [7.0, 1.0]], GRID, radius=0.25)
+    x = np.column_stack([np.random.default_rng(0).uniform([0.3, 0.3], [7.7, 3.7], (200, 2)), np.zeros(200)])
+    g = task.constraint(x, np.zeros((200, 0)), task.references(x[0], 0.0, 0)[0][0])
+    assert g.shape == (200, 1)
+    assert np.allclose(g[:, 0], 0.25 - GRID.distance_field().at(x[:, :2]), rtol=0.0, atol=1e-12)
 
 
 def test_settings_that_make_no_task_are_sentences():
     robot = unicycle()
-    with pytest.raises(ShapeError, match="effort has shape"):
+    with pytest.raises(SettingError, match="effort has shape"):
         reach(robot, [2.0, 1.0, 0.0], effort=[1.0, 2.0, 3.0])
-    with pytest.raises(ShapeError, match="tolerance has shape"):
+    with pytest.raises(SettingError, match="tolerance has shape"):
         reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
-    with pytest.raises(ShapeError, match="speed is inf; expected a positive number"):
+    with pytest.raises(SettingError, match="speed is inf"):
         follow([[0, 0], [5, 0]], speed=np.inf)
-    with pytest.raises(ShapeError, match="speed is 'slow'; expected one number"):
+    with pytest.raises(SettingError, match="speed is 'slow'"):
         follow([[0, 0], [5, 0]], speed="slow")  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ShapeError, match=r"radius is -0\.1; expected a finite number, 0 or more"):
+    with pytest.raises(SettingError, match=r"radius is -0\.1"):
         follow([[0, 0], [5, 0]], radius=-0.1)
-    with pytest.raises(ShapeError, match=r"turn_rate is \[1, 2\]; expected one number"):
+    with pytest.raises(SettingError, match=r"turn_rate is \[1, 2\]"):
         follow([[0, 0], [5, 0]], turn_rate=[1, 2])  # pyright: ignore[reportArgumentType]
-    with pytest.raises(ShapeError, match="'depot' is no map; expected an OccupancyGrid"):
+    with pytest.raises(SettingError, match="'depot' is no map; expected an OccupancyGrid"):
         follow([[0, 0], [5, 0]], "depot")
 
 
@@ -243,7 +263,7 @@ def test_a_task_is_for_its_actions_by_name() -> None:
 def test_reference_waits_for_a_robot_to_turn() -> None:
     def waits(yaw: float) -> int:
         task = follow([[0, 0], [0, 9]], speed=1.0, turn_rate=0.5)
-        rows = task.reference(np.array([0.0, 1.0, yaw]), 0.0, 80)
+        rows, _ = task.references(np.array([0.0, 1.0, yaw]), 0.0, 80)
         ahead = rows[:, 1] - 1.0
         still = int((ahead < 1e-12).sum()) - 1
         assert np.allclose(ahead[still:40], 0.1 * np.arange(40 - still)), (
@@ -254,7 +274,7 @@ def test_reference_waits_for_a_robot_to_turn() -> None:
     assert [waits(yaw) for yaw in (np.pi / 2, 1.4, 1.8)] == [0, 0, 0]
     assert waits(0.0) == waits(np.pi) == np.ceil((np.pi / 2 - TURNED) / 0.05)
     assert waits(-np.pi / 2) == np.ceil((np.pi - TURNED) / 0.05)
-    with pytest.raises(ShapeError, match=r"turn_rate is 0\.0; expected a positive number"):
+    with pytest.raises(SettingError, match=r"turn_rate is 0\.0"):
         follow([[0, 0], [0, 9]], turn_rate=0.0)
 
 
@@ -276,7 +296,7 @@ def test_a_robot_that_faces_a_pillar_turns_to_the_path_around_it(yaw: float) -> 
 def test_follow_goes_by_its_name() -> None:
     task = follow([[0.0, 0.0], [1.0, 0.0]], weights={"along": 3.0})
     assert repr(task).startswith("follow(along=3.0, across=4.0")
-    with pytest.raises(ShapeError, match="horizon of follow is 0"):
+    with pytest.raises(SettingError, match="horizon of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
     with pytest.raises(ModelError, match="dt of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)

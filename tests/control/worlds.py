@@ -19,7 +19,7 @@ def cart(x: Any, u: Any, p: Any, m: Any) -> Any:
     return x[1], u[0]
 
 
-@task(state=LINE, action=PUSH, params={"weight": 1.0}, terminal=lambda x, p, m: 0.0)
+@task(state=LINE, action=PUSH, params={"weight": 1.0})
 def stop(x: Any, u: Any, p: Any, m: Any) -> Any:
     return p.weight * (x[0] ** 2 + 0.1 * x[1] ** 2) + 0.1 * u[0] ** 2
 
@@ -51,7 +51,7 @@ class PlainTask(Task):
     """A task of which only the costs are known."""
 
     def __init__(self, model: Any, state: Space) -> None:
-        self.model, self.dt, self.horizon = model, model.dt, model.horizon
+        self.model, self.dt, self.horizon, self.stage = model, model.dt, model.horizon, model.stage
         self.initial = Gaussian.of(state, std=1.0)
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
@@ -60,8 +60,11 @@ class PlainTask(Task):
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         return self.model.terminal_cost(x, r)
 
-    def reference(self, x: Any, t: float, steps: int) -> Any:
-        return self.model.reference(x, t, steps)
+    def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
+        return self.model.constraint(x, u, r)
+
+    def references(self, x: Any, t: float, steps: int, carry: Any = None) -> Any:
+        return self.model.references(x, t, steps, carry)
 
 
 def riccati_cost(x: Any, dt: float) -> float:

@@ -55,7 +55,10 @@ class DeadReckoning:
             self.x = float(z[0])
         return Update(self.belief, np.zeros(1), np.eye(1), 0.0, 0.0, True)
 
-    def run(self, us, zs, ts=None, *, sensor, contexts=None):
+    def step(self, sensor, z, u=None, dt=None, context=None):
+        raise AssertionError("an agent predicts and updates")
+
+    def run(self, us, readings, ts=None, *, sensor=None, contexts=None):
         raise AssertionError("an agent steps")
 
 
@@ -63,7 +66,7 @@ class Walk:
     """Walks at speed 1 to the end of the plan."""
 
     def __init__(self, plan=None):
-        self.goal, self.seed = (0.0 if plan is None else plan.path[-1, 0]), None
+        self.goal, self.seed = (0.0 if plan is None else plan.xs[-1, 0]), None
 
     def reset(self, *, seed=None):
         self.seed = seed
@@ -76,7 +79,7 @@ class Walk:
 
 
 def to(goal):
-    return lambda belief: Plan(PlanStatus.SOLVED, np.array([belief.mean, [goal]]), cost=1.0)
+    return lambda belief: Plan(PlanStatus.SOLVED, belief.space, np.array([belief.mean, [goal]]), cost=1.0)
 
 
 NOTHING = np.array([np.nan])

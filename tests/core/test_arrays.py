@@ -46,7 +46,6 @@ class Quantity:
         [10**400],
         {},
     ],
-    ids=repr,
 )
 def test_what_is_more_or_less_than_numbers_is_refused(values):
     with pytest.raises(ShapeError, match="goal"):

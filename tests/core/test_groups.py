@@ -149,7 +149,9 @@ def matrix_of(space, x):
     return body_matrix(x) if space == BODY else Rotation.from_quat(x, scalar_first=True).as_matrix()
 
 
-@pytest.mark.parametrize(("space", "hat"), [(PLANE, plane_hat), (BODY, body_hat), (TURN, skew)], ids=str)
+@pytest.mark.parametrize(
+    ("space", "hat"), [(PLANE, plane_hat), (BODY, body_hat), (TURN, skew)], ids=["SE2", "SE3", "SO3"]
+)
 def test_groups_are_matrix_groups(space, hat):
     """Product, inverse, adjoint and action against matrices."""
     x, y = space.sample(2, rng=20)
@@ -164,7 +166,9 @@ def test_groups_are_matrix_groups(space, hat):
     np.testing.assert_allclose(space.act(x, p), q[:, :k], atol=1e-13)
 
 
-@pytest.mark.parametrize(("space", "hat"), [(PLANE, plane_hat), (BODY, body_hat), (TURN, skew)], ids=str)
+@pytest.mark.parametrize(
+    ("space", "hat"), [(PLANE, plane_hat), (BODY, body_hat), (TURN, skew)], ids=["SE2", "SE3", "SO3"]
+)
 @pytest.mark.parametrize("size", [0.0, 1e-6, 0.3, 0.4999, 0.5001, 1.5, 3.0])
 def test_transport_is_the_inverse_right_jacobian(space, hat, size):
     """Against the power series sum_k (-1)^k B_k / k! ad^k, whose sum is x / (1 - exp(-x)) of the commutator matrix."""

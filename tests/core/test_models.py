@@ -241,7 +241,8 @@ def test_defaults_of_a_task():
     assert task.constraint(x, u).shape == (5, 3, 0)
     assert task.done(x).dtype == bool
     assert not task.done(x).any()
-    assert task.reference(x[0, 0], 0.0, 20) is None
+    assert task.references(x[0, 0], 0.0, 20) == (None, None)
+    assert task.stage.size == task.state.size == 0
 
 
 def test_a_mounted_sensor_linearizes_tensors():

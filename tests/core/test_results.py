@@ -5,8 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pilotage.core import Action, MissingExtra, Plan, PlanStatus, SettingError, Update, generator, require, seeded
+from pilotage.core import (
+    Action,
+    MissingExtra,
+    Plan,
+    PlanStatus,
+    SettingError,
+    Space,
+    Update,
+    generator,
+    require,
+    seeded,
+)
 from pilotage.core.results import DeferredUpdate
+from pilotage.core.status import FilterStatus
 
 
 def test_a_seed_replays_a_stream():
@@ -46,7 +58,7 @@ def test_a_plan_is_ok_only_when_solved():
 
 def test_results_that_hold_arrays_are_compared_and_hashed_as_objects():
     """Arrays have no single truth: comparing field by field would raise."""
-    plans = [Plan(PlanStatus.SOLVED, np.zeros((3, 2))) for _ in range(2)]
+    plans = [Plan(PlanStatus.SOLVED, Space("x y"), np.zeros((3, 2))) for _ in range(2)]
     actions = [Action(np.zeros(2)) for _ in range(2)]
     for a, b in (plans, actions):
         assert a == a
@@ -61,7 +73,7 @@ def test_an_update_is_built_once_and_late():
         built.append(1)
         return packed, np.zeros(1), np.eye(1), 0.5, -1.0
 
-    update = DeferredUpdate(make, "belief", True)
+    update = DeferredUpdate(make, "belief", FilterStatus.ACCEPTED)
     assert update.accepted
     assert built == []
     assert (update.belief, update.nis, update.log_likelihood) == ("belief", 0.5, -1.0)

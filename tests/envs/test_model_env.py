@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env, data_equivalence
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
-from pilotage.core import Dynamics, Gaussian, ModelError, PilotageError, Sensor, ShapeError, Space, Task
+from pilotage.core import Dynamics, Gaussian, ModelError, PilotageError, Sensor, SettingError, ShapeError, Space, Task
 from pilotage.envs import ModelEnv, ModelVectorEnv
 from pilotage.models import range_to
 
@@ -39,7 +39,7 @@ def test_gymnasium_finds_nothing_to_say(sensors, register):
 
 @pytest.mark.parametrize("sensors", OBSERVED.values(), ids=OBSERVED)
 def test_observations_stay_in_their_space(sensors):
-    env = ModelEnv(rover(), sensors, going_home(constraint=None, horizon=10_000, done=None))
+    env = ModelEnv(rover(), sensors, going_home(fence=1e9, horizon=10_000, done=None))
     env.action_space.seed(0)
     observation, _ = env.reset(seed=0, options={"state": [19.9, 19.9, 0.7, 3.9]})  # about to leave the bounds
     for _ in range(200):
@@ -50,7 +50,7 @@ def test_observations_stay_in_their_space(sensors):
 
 def test_without_noise_an_episode_is_a_rollout():
     model = rover(noise=(0, 0, 0, 0))
-    env = ModelEnv(model, None, going_home(horizon=30, done=None, constraint=None))
+    env = ModelEnv(model, None, going_home(horizon=30, done=None, fence=1e9))
     env.reset(seed=3)
     us = np.random.default_rng(0).uniform(-1, 1, (30, 2))
     x0 = env.state
@@ -59,7 +59,7 @@ def test_without_noise_an_episode_is_a_rollout():
 
 
 def test_the_return_is_minus_the_objective():
-    task = going_home(done=None, constraint=None)
+    task = going_home(done=None, fence=1e9)
     env = ModelEnv(rover(), fix(), task)
     _, info = env.reset(seed=8)
     rng = np.random.default_rng(8)
@@ -115,7 +115,7 @@ def test_the_vector_form_is_many_single_ones(sensors):
 
 def test_sensors_may_draw_their_own_readings():
     """A lidar's errors are a mixture, and none of its readings lies beyond its range."""
-    task = going_home(constraint=None, done=None)
+    task = going_home(fence=1e9, done=None)
     ours = ModelVectorEnv(rover(), {"lidar": LIDAR}, task, num_envs=3)
     many = SyncVectorEnv([lambda: ModelEnv(rover(), {"lidar": LIDAR}, task)] * 3)
     a, b = ours.reset(seed=2)[0], many.reset(seed=2)[0]
@@ -310,7 +310,7 @@ class Judge(Task):
     initial = START
 
     def __init__(self, **answers):
-        for name, answer in {"cost": lambda x, u, r=None: 0.0 * x[..., 0], **answers}.items():
+        for name, answer in {"cost": lambda x, u: 0.0 * x[..., 0], **answers}.items():
             setattr(self, name, answer)
 
     def cost(self, x, u, r=None):
@@ -320,9 +320,9 @@ class Judge(Task):
 @pytest.mark.parametrize(
     ("answers", "sentence"),
     [
-        ({"cost": lambda x, u, r: None}, "cost of Judge returned None for states of shape"),
-        ({"cost": lambda x, u, r: x}, "cost of Judge returned an array of shape"),
-        ({"terminal_cost": lambda x, r: x}, "terminal_cost of Judge returned an array"),
+        ({"cost": lambda x, u: None}, "cost of Judge returned None for states of shape"),
+        ({"cost": lambda x, u: x}, "cost of Judge returned an array of shape"),
+        ({"terminal_cost": lambda x: x}, "terminal_cost of Judge returned an array"),
         ({"done": lambda x: x > 3}, "done of Judge returned an array of shape"),
         ({"constraint": lambda x, u: x[..., 0] - 9.0}, "constraint of Judge returned .*k"),
     ],
@@ -335,6 +335,50 @@ def test_answers_of_the_wrong_shape_are_refused(answers, sentence):
         with pytest.raises(PilotageError, match=sentence):
             for _ in range(201):
                 env.step(action)
+
+
+def test_a_constraint_that_is_nan_is_violated():
+    unknown = Judge(constraint=lambda x, u: np.full((*x.shape[:-1], 1), np.nan))
+    one, many = ModelEnv(rover(), None, unknown), ModelVectorEnv(rover(), None, unknown, num_envs=2)
+    one.reset(seed=0)
+    many.reset(seed=0)
+    *_, terminated, _, info = one.step(np.zeros(2))
+    assert terminated
+    assert info["violated"]
+    assert many.step(np.zeros((2, 2)))[4]["violated"].all()
+
+
+class Rounds(Task):
+    """Costs the number of ticks since the episode began, which only the carry knows, and ends after five."""
+
+    initial, stage = START, Space("count")
+
+    def references(self, x, t, steps, carry=None):
+        count = 0 if carry is None else carry
+        return np.full((steps + 1, 1), float(count)), count + 1
+
+    def cost(self, x, u, r):
+        return r[..., 0] + 0.0 * x[..., 0]
+
+    def terminal_cost(self, x, r):
+        return 100.0 * r[..., 0]
+
+    def constraint(self, x, u, r):
+        return np.zeros((*x.shape[:-1], 0))
+
+    def done(self, x, r):
+        return r[..., 0] >= 5.0
+
+
+def test_every_episode_carries_its_own_references():
+    env, envs = ModelEnv(rover(), None, Rounds()), ModelVectorEnv(rover(), None, Rounds(), num_envs=2)
+    wanted = [-0.0, -1.0, -2.0, -3.0, -4.0 - 500.0]
+    for seed in range(2):
+        env.reset(seed=seed)
+        assert [env.step(np.zeros(2))[1] for _ in range(5)] == wanted
+    envs.reset(seed=0)
+    rewards = [envs.step(np.zeros((2, 2)))[1].tolist() for _ in range(11)]
+    assert rewards == [[r, r] for r in [*wanted, 0.0, *wanted]]
 
 
 class Plain(Dynamics):
@@ -414,7 +458,7 @@ def test_environments_have_names_to_show():
 @pytest.mark.parametrize(
     ("setting", "sentence"),
     [
-        ({"horizon": 0}, "horizon of the task is 0; expected a whole number, 1 or more"),
+        ({"horizon": 0}, "horizon of the task is 0"),
         ({"horizon": None}, "horizon of the task is None"),
         ({"dt": 0.0}, "dt of the task is 0"),
         ({"dt": np.nan}, "dt of the task is nan"),
@@ -422,5 +466,5 @@ def test_environments_have_names_to_show():
 )
 def test_a_task_takes_time(setting, sentence):
     for make in (ModelEnv, lambda *models: ModelVectorEnv(*models, num_envs=2)):
-        with pytest.raises(ShapeError, match=sentence):
+        with pytest.raises(SettingError, match=sentence):
             make(rover(), None, Judge(**setting))

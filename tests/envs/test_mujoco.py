@@ -8,7 +8,8 @@ import mujoco
 import numpy as np
 import pytest
 
-from pilotage.core import Angle, ModelError, Quaternion, Real, Space, SpaceError, jacobian
+from pilotage.control import MPPI, reach
+from pilotage.core import ActionStatus, Angle, ModelError, Quaternion, Real, Space, SpaceError, jacobian
 from pilotage.envs import MujocoDynamics
 from pilotage.testing import check_dynamics
 
@@ -225,3 +226,18 @@ def test_sentences(tmp_path):
         MujocoDynamics(PENDULUM, noise=(1, 2, 3))
     with pytest.raises(ModelError, match="dt is -"):
         MujocoDynamics(PENDULUM).step([0, 0], [0], -0.1)
+
+
+def test_samplers_simulate_all_samples_in_one_call(monkeypatch):
+    model, calls = MujocoDynamics(PENDULUM, threads=2), []
+    drive = MPPI(model, reach(model, [0.0, 0.0]), horizon=15, samples=64, dt=0.05, rng=0)
+    roll, step = model.rollout, model.step
+    monkeypatch.setattr(model, "rollout", lambda x0, us, dt: (calls.append(np.shape(us)), roll(x0, us, dt))[1])
+    monkeypatch.setattr(model, "step", lambda *given: (calls.append("step"), step(*given))[1])
+    x = np.array([0.3, 0.0])
+    for tick in range(40):
+        action = drive.act(x, 0.05 * tick)
+        assert action.status is ActionStatus.SOLVED
+        x = roll(x, action.u[None], 0.05)[-1]
+    assert calls == [(64, 15, 1)] * 40
+    assert np.abs(x).max() < 0.1

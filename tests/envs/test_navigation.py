@@ -11,11 +11,11 @@ from gymnasium.vector import SyncVectorEnv
 import pilotage.envs
 from pilotage.core import MissingFile, PilotageError
 from pilotage.envs import Navigation, NavigationVector, Robot
-from pilotage.envs.navigation.arena import Arena, Tour, squares_distance
+from pilotage.envs.navigation.arena import Arena, Tour
 from pilotage.envs.navigation.robots import differential_drive
 from pilotage.envs.navigation.scenarios import MARGIN
 from pilotage.envs.navigation.senses import disc_ranges
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import constant_velocity, pendulum, unicycle
 from pilotage.testing import check_dynamics
 
@@ -87,11 +87,11 @@ def test_scenarios_leave_room(grid):
         goals, discs = arena.goals_of(x), arena.obstacles_of(x)
         assert env.grid.is_free(goals).all()
         apart = np.linalg.norm(goals[:, None] - discs[None, :, :2], axis=-1) - discs[:, 2]
-        assert (apart > env.robot.radius).all()
+        assert (apart > env.robot.footprint.radius).all()
         # A flood over the cells where the robot fits, obstacles stamped onto the map, reaches every goal.
         stamped = env.grid.with_discs(discs[:, :2], discs[:, 2])
         fits = OccupancyGrid.from_occupied(~stamped.free, env.grid.resolution, env.grid.origin).inflate(
-            env.robot.radius
+            env.robot.footprint.radius
         )
         reached = fits.free_component(arena.pose(x)[:2])
         rows, columns = np.moveaxis(env.grid.world_to_cell(goals), -1, 0)
@@ -110,7 +110,7 @@ def test_own_start_and_goals():
         np.testing.assert_array_equal(arena.goals_of(info["state"]), goals)
         # Obstacles leave room around each of the places.
         apart = np.linalg.norm(discs[-1][:, None, :2] - np.array([[0, 0], *goals]), axis=-1) - discs[-1][:, 2:]
-        assert (apart > env.unwrapped.robot.radius).all()
+        assert (apart > env.unwrapped.robot.footprint.radius).all()
     np.testing.assert_array_equal(poses, [[0.0, 0.0, 1.0]] * 3)
     assert not np.array_equal(discs[0], discs[1])
     many = NavigationVector(2, ROOM, goals=goals, start=(0.0, 0.0))
@@ -134,7 +134,7 @@ def test_own_start_and_goals():
         ({"start": (0.0, np.nan)}, "expected finite numbers"),
         ({"goals": [1.0, 2.0]}, r"places \(K, 2\), not an array of shape \(2,\)"),
         ({"goals": [[1.0, 2.0], [3.0]]}, "goals is not an array of numbers"),
-        ({"goals": "many"}, "goals is 'many'; expected a whole number"),
+        ({"goals": "many"}, "goals of Arena is 'many'; expected a whole number"),
         ({"robot": ["bicycle"]}, r"there is no robot \['bicycle'\]"),
         ({"dt": 0.0}, "dt of the task is 0.0; expected a positive number"),
         ({"goals": np.zeros((0, 2))}, r"places \(K, 2\)"),
@@ -183,23 +183,6 @@ def test_a_room_that_is_too_small():
         Navigation(map=tiny)
     with pytest.raises(PilotageError, match="no room for a robot"):
         Navigation(OccupancyGrid(np.zeros((9, 9)), 0.5))
-
-
-def test_distance_to_blocked_squares():
-    """Against sampled points of every blocked cell."""
-    rng = np.random.default_rng(4)
-    blocked = rng.random((14, 17)) < 0.15
-    points = rng.uniform(1, 13, (60, 2))
-    fine = (np.arange(51) / 50.0)[:, None]
-    found = squares_distance(blocked, points, 4.0)
-    for point, distance in zip(points, found, strict=True):
-        nearest = 4.0
-        for i, j in np.argwhere(blocked):
-            dx = np.abs(j + fine - point[0]).min() if not j <= point[0] <= j + 1 else 0.0
-            dy = np.abs(i + fine - point[1]).min() if not i <= point[1] <= i + 1 else 0.0
-            nearest = min(nearest, np.hypot(dx, dy))
-        outside = min(point[0], point[1], 17 - point[0], 14 - point[1])
-        assert distance == pytest.approx(min(nearest, outside), abs=1e-12)
 
 
 def test_rays_to_discs():
@@ -328,8 +311,8 @@ def test_the_arena_is_dynamics_and_its_senses_are_sensors(robot):
 
 def test_a_robot_of_ones_own():
     given = differential_drive()
-    fat = Robot(given.model, given.odometry, np.array([[0.3, 0.0, 0.4], [-0.3, 0.0, 0.4]]))
-    assert fat.radius == pytest.approx(0.7)
+    fat = Robot(given.model, given.odometry, Footprint([[0.3, 0.0, 0.4], [-0.3, 0.0, 0.4]]))
+    assert fat.footprint.radius == pytest.approx(0.7)
     env = Navigation(map=ROOM, robot=fat, obstacles=0)
     _, info = env.reset(seed=0)
     assert info["clearance"] > 0
@@ -387,11 +370,9 @@ def test_names_are_lazy():
     ("parts", "sentence"),
     [
         ((unicycle, unicycle(), [[0, 0, 1]]), "the model of a robot is .*; expected Dynamics"),
-        ((unicycle(), unicycle(), [[0, 0]]), "a footprint has a row x, y, radius"),
-        ((unicycle(), unicycle(), [[0, 0, 0]]), "a footprint has a row x, y, radius"),
-        ((unicycle(), unicycle(), [[np.inf, 0, 1]]), "a footprint is finite"),
-        ((unicycle(), pendulum(), [[0, 0, 1]]), "driven by speed and yaw rate, not by torque"),
-        ((constant_velocity(2), unicycle(), [[0, 0, 1]]), "no component 'yaw'"),
+        ((unicycle(), unicycle(), [[0, 0, 1]]), "expected a Footprint"),
+        ((unicycle(), pendulum(), Footprint.disc(1.0)), "driven by speed and yaw rate, not by torque"),
+        ((constant_velocity(2), unicycle(), Footprint.disc(1.0)), "no component 'yaw'"),
     ],
 )
 def test_robots_that_are_none_are_refused(parts, sentence):
@@ -402,7 +383,7 @@ def test_robots_that_are_none_are_refused(parts, sentence):
 def test_a_robot_that_is_slower():
     """Slower than those that come along, and told so as a list."""
     slow = unicycle(limits={"speed": (0.0, 0.4), "yaw_rate": (-0.5, 0.5)})
-    env = Navigation(ROOM, Robot(slow, slow, [[0.0, 0.0, 0.25]]), start=(0.0, 0.0, 0.0), goals=[[1.0, 0.0]], slip=0.0)
+    env = Navigation(ROOM, Robot(slow, slow, Footprint.disc(0.25)), start=(0.0, 0.0, 0.0), goals=[[1.0, 0.0]], slip=0.0)
     env.reset(seed=0)
     assert env.action_space.high.tolist() == pytest.approx([0.4, 0.5])
     assert env.step([1.0, 0.0])[4]["pose"][0] == pytest.approx(0.04, abs=0.01)

@@ -28,7 +28,7 @@ def test_an_open_map_gets_a_wall_that_the_lidar_sees():
     while not ends:
         observation, _, ends, _, info = env.step([1.0, 0.0])
     assert info["collision"]
-    assert observation["lidar"][0] == pytest.approx(env.robot.radius, abs=0.15)
+    assert observation["lidar"][0] == pytest.approx(env.robot.footprint.radius, abs=0.15)
 
 
 @pytest.mark.parametrize("edge", ["#", "?"])

@@ -28,7 +28,7 @@ def compass(x, c, p, m):
     return (x[0],)
 
 
-@sensor(state=Space("x y [m]"), reading=Space("distance [m] in [0, 60]"), context=2, std=0.1)
+@sensor(state=Space("x y [m]"), reading=Space("distance [m] in [0, 60]"), context=Space("px py [m]"), std=0.1)
 def beacon(x, c, p, m):
     return (m.hypot(x[0] - c[0], x[1] - c[1]),)
 
@@ -37,7 +37,17 @@ def _arrived(x, p, m):
     return 5.0 * (x[0] ** 2 + x[1] ** 2)
 
 
-@task(state=Space("x y [m]"), action=ACTION, params={"effort": 0.1}, terminal=_arrived)
+def _outside(x, u, p, m):
+    return m.abs(x[0]) - p.fence, m.abs(x[1]) - p.fence
+
+
+@task(
+    state=Space("x y [m]"),
+    action=ACTION,
+    params={"effort": 0.1, "fence": 3.2},
+    terminal=_arrived,
+    constraint=_outside,
+)
 def home(x, u, p, m):
     return 0.1 * (x[0] ** 2 + x[1] ** 2) + p.effort * u[0] ** 2
 
@@ -52,7 +62,6 @@ def going_home(**settings):
         "dt": 0.1,
         "horizon": 40,
         "done": lambda x: np.hypot(x[..., 0], x[..., 1]) < 1.5,
-        "constraint": lambda x, u: abs(x[..., :2]) - 3.2,
         **settings,
     }
     return home(**given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,12 @@ from pilotage.estimators.localization import (
 )
 from pilotage.estimators.localization.annealing import Annealing, Scored, log_belief
 from pilotage.estimators.localization.bins import connect_bins, count_bins
+from pilotage.estimators.localization.hypotheses import log_odds_variance
 from pilotage.estimators.localization.kld import expected_bins, particles_needed
 from pilotage.estimators.localization.pose import pose_indices
+from pilotage.estimators.localization.roughening import roughened
+from pilotage.estimators.localization.survival import resample_hypotheses
+from pilotage.estimators.localization.travel import Travel
 from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.models import constant_velocity, gnss, range_bearing, unicycle
 from tests.estimators.wandering import DT, ROBOT, Wanderer
@@ -105,9 +110,9 @@ def test_tracks_and_knows_how_well(depot: OccupancyGrid, clutter: float) -> None
         for _ in range(120):
             mcl.predict(u=robot.move())
             belief = mcl.update(lidar, robot.scan(lidar)).belief
-            d = POSE.minus(robot.x, belief.estimate.mean)
+            d = POSE.minus(robot.x, belief.best.mean)
             errors.append(d)
-            nees.append(d @ np.linalg.solve(belief.estimate.cov, d))
+            nees.append(d @ np.linalg.solve(belief.best.cov, d))
             assert belief.converged
     rmse = np.sqrt(np.mean(np.square(errors), axis=0))
     assert np.hypot(rmse[0], rmse[1]) < 0.06
@@ -122,6 +127,129 @@ def test_beam_model_tracks(hexagon: OccupancyGrid) -> None:
     for _ in range(40):
         mcl.predict(u=robot.move())
         assert robot.found(mcl.update(lidar, robot.scan(lidar)).belief)
+
+
+# --- what is not new evidence, and what is not refuted ---
+
+
+@pytest.mark.parametrize("model", ["odometry", "shaking"])
+def test_standing_still_teaches_nothing(model: str) -> None:
+    """After 100 scans from one place the robot knows no more than one scan tells, and its errors fit what it knows."""
+    grid = room()
+    lidar, dynamics = Lidar(grid, angles=60, max_range=8.0), odometry_motion() if model == "odometry" else ROBOT
+    mcl, nees = MonteCarloLocalization(grid, dynamics, dt=DT, particles=(500, 5000), candidates=100), []
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        x = np.array([1.0, 0.5, 0.3]) + rng.normal(size=3) * [0.1, 0.1, 0.05]
+        run, std = mcl.start([1.0, 0.5, 0.3], [0.1, 0.1, 0.05], rng=seed), []
+        for _ in range(100):
+            run.predict(u=np.zeros(dynamics.action.size))
+            run.update(lidar, np.clip(lidar.observe(x) + 0.03 * rng.normal(size=60), 0.0, 8.0))
+            std.append(run.belief.best.std)
+        cloud = run.belief.particles
+        assert len(np.unique(cloud.points, axis=0)) > 0.9 * len(cloud.points)
+        assert (std[-1] > 0.5 * std[0]).all(), "further scans told something"
+        if model == "odometry":  # no motion and no noise: nothing happens at all
+            np.testing.assert_allclose(std[-1], std[5], rtol=0.3)
+        d = POSE.minus(x, run.belief.best.mean)
+        nees.append(float(d @ np.linalg.solve(run.belief.best.cov, d)))
+    # Not too sure: the sum of 20 NEES stays below its quantile of 99.9 %. A power of 0.2 makes it rather too unsure.
+    assert np.sum(nees) < chi2.ppf(0.999, 3 * 20)
+
+
+def test_readings_count_after_motion() -> None:
+    grid, start = room(), Gaussian.of(POSE, [1.0, 0.5, 0.3], std=[0.1, 0.1, 0.05])
+    lidar, mcl = Lidar(grid, angles=60, max_range=8.0), MonteCarloLocalization(grid, odometry_motion(), dt=1.0)
+    first = mcl.update(start, lidar, lidar.observe([1.0, 0.5, 0.3]), rng=1).belief
+    still = mcl.predict(first, odometry_motion(), odometry_move([0, 0, 0], [0, 0, 0]), 1.0, rng=1)
+    again = mcl.update(still, lidar, lidar.observe([1.0, 0.5, 0.3]), rng=1)
+    assert again.belief is still and again.log_likelihood == 0.0 and again.accepted
+    assert mcl.update(still, gnss(std=0.1), [1.0, 0.5], rng=1).belief is not still, "another sensor is new evidence"
+    on = mcl.predict(still, odometry_motion(), odometry_move([0, 0, 0], [0.06, 0, 0]), 1.0, rng=1)
+    assert mcl.update(on, lidar, lidar.observe([1.06, 0.5, 0.3]), rng=1).belief is not on
+    every = replace(mcl, independent=(0.0, 0.0))
+    assert every.update(still, lidar, lidar.observe([1.0, 0.5, 0.3]), rng=1).belief is not still
+
+
+def test_share_of_evidence_grows_with_the_way() -> None:
+    """However finely a way is divided into readings, it adds up to the same evidence."""
+    origin = np.zeros((1, 3))
+
+    def total(pieces: int) -> float:
+        travel, last, shares = Travel(), Travel(), 0.0
+        for _ in range(pieces):
+            travel = travel.moved(origin, np.array([[0.04 / pieces, 0.0, 0.0]]))
+            shares, last = shares + travel.share(last, 0.05, 0.05), travel
+        return shares
+
+    assert total(1) == pytest.approx(0.8)
+    assert total(40) == pytest.approx(0.8)
+    there = Travel().moved(origin, np.array([[1.0, 0.0, np.pi]]))
+    back = there.moved(origin, np.array([[1.0, 0.0, -np.pi]]))
+    assert back.share(Travel(), 0.05, 0.05) == pytest.approx(0.0, abs=1e-6), "where it was before, nothing is new"
+
+
+@pytest.mark.parametrize(
+    ("steps", "particles"), [(30, (500, 10_000)), pytest.param(150, (1000, 50_000), marks=pytest.mark.slow)]
+)
+def test_twins_are_never_resolved_by_chance(steps: int, particles: tuple[int, int]) -> None:
+    """An empty rectangle looks the same after half a turn, so the odds of the two poses are even for ever."""
+    walls = np.pad(np.zeros((118, 158)), 1, constant_values=1)
+    grid = OccupancyGrid.from_occupied(walls, 0.05, (-4.0, -3.0, 0.0))
+    lidar = Lidar(grid, angles=30, max_range=12.0)
+    for seed in range(20):
+        robot = Wanderer(grid, seed)
+        mcl = MonteCarloLocalization(grid, ROBOT, dt=DT, clearance=0.15, particles=particles)
+        run = mcl.start(rng=seed + 1000)
+        belief = run.belief
+        for k in range(steps):
+            run.predict(u=robot.move())
+            belief = run.update(lidar, robot.scan(lidar)).belief
+            assert not belief.converged, (seed, k)
+        poses = [cloud.moments().mean for weight, cloud in belief.hypotheses if weight > 1e-6]
+        twin = POSE.normalize(np.array([-robot.x[0], -robot.x[1], robot.x[2] + np.pi]))
+        for truth in (robot.x, twin):
+            assert min(np.linalg.norm(POSE.minus(pose, truth)) for pose in poses) < 0.3, "a hypothesis was lost"
+
+
+def test_variance_of_log_odds_against_simulation() -> None:
+    rng, n = np.random.default_rng(1), 400
+    estimates, predicted, inside, w = [], [], np.zeros(n, bool), np.ones(n)
+    for _ in range(2000):
+        inside, w = rng.random(n) < 0.3, rng.exponential(size=n)
+        w /= w.sum()
+        estimates.append(np.log(w[inside].sum() / w[~inside].sum()))
+        predicted.append(log_odds_variance(w, inside, np.arange(n)))
+    assert np.mean(predicted) == pytest.approx(np.var(estimates), rel=0.1)
+    twice = log_odds_variance(np.repeat(w, 2) / 2.0, np.repeat(inside, 2), np.repeat(np.arange(n), 2))
+    assert twice == pytest.approx(predicted[-1]), "copies of an ancestor tell nothing more"
+    assert log_odds_variance(w, np.ones(n, bool), np.arange(n)) == 0.0
+
+
+def test_light_hypotheses_survive_resampling() -> None:
+    here, there = two_places(0.5)
+    log_weights = np.log(np.repeat([0.9995, 0.0005], 500) / 500.0)
+    known = Localization(Particles(POSE, POSE.normalize(np.concatenate([here, there])), log_weights))
+    chosen, log_weights = resample_hypotheses(known, 1000, 100, "systematic", np.random.default_rng(1))
+    assert np.exp(log_weights).sum() == pytest.approx(1.0)
+    light = chosen >= 500
+    assert light.sum() == 100
+    assert np.exp(log_weights[light]).sum() == pytest.approx(0.0005)
+
+
+def test_roughening_keeps_the_moments_and_parts_copies() -> None:
+    rng = np.random.default_rng(2)
+    points = POSE.normalize(rng.normal([1.25, 0.25, 3.1], [0.04, 0.02, 0.02], (400, 3)))
+    points[:, 1] += points[:, 0]  # correlated
+    bins = count_bins(points, 0.5, np.deg2rad(10.0))
+    chosen = np.sort(rng.integers(0, 400, 4000))
+    spread = roughened(POSE, points, chosen, bins, np.zeros(3), rng)
+    assert len(np.unique(spread, axis=0)) > 0.99 * 4000
+    before, after = (Particles(POSE, x).moments() for x in (points[chosen], spread))
+    np.testing.assert_allclose(POSE.minus(after.mean, before.mean), 0.0, atol=2e-3)
+    np.testing.assert_allclose(after.cov, before.cov, atol=0.1 * before.cov.max())
+    alone = roughened(POSE, points, np.full(5000, 7), bins, np.array([0.01, 0.01, 0.002]), rng)
+    np.testing.assert_allclose(Particles(POSE, alone).moments().std, [0.01, 0.01, 0.002], rtol=0.1)
 
 
 # --- one step ---
@@ -148,7 +276,7 @@ def test_pose_is_found_by_name() -> None:
     prior = Gaussian.of(state, [0.7, 1.1, -1.1, 1.9], std=[0.1, 0.2, 0.2, 0.2])
     mcl = MonteCarloLocalization(grid, particles=(20_000, 20_000))
     found = mcl.update(prior, lidar, lidar.observe([1.0, -1.0, 2.0]), rng=1).belief
-    np.testing.assert_allclose(found.estimate.mean, [0.7, 1.0, -1.0, 2.0], atol=0.06)
+    np.testing.assert_allclose(found.best.mean, [0.7, 1.0, -1.0, 2.0], atol=0.06)
 
 
 def test_other_sensors() -> None:
@@ -170,18 +298,30 @@ def test_unmeasured_changes_nothing() -> None:
     assert found.log_likelihood == 0.0
 
 
-def test_moments_are_of_the_leading_hypothesis() -> None:
-    rng = np.random.default_rng(1)
-    here, there = rng.normal([0, 0, 3.1], [0.1, 0.1, 0.1], (700, 3)), rng.normal([6, 0, 0], [0.2, 0.2, 0.1], (300, 3))
+def two_places(weight: float = 0.7, n: int = 1000) -> tuple[np.ndarray, np.ndarray]:
+    """Clouds near two poses, `weight` of the particles in the first."""
+    rng, first = np.random.default_rng(1), round(weight * n)
+    here = rng.normal([0, 0, 3.1], [0.1, 0.1, 0.1], (first, 3))
+    return here, rng.normal([6, 0, 0], [0.2, 0.2, 0.1], (n - first, 3))
+
+
+def test_belief_is_the_whole_cloud_and_best_the_leading_hypothesis() -> None:
+    here, there = two_places()
     cloud = Particles(POSE, POSE.normalize(np.concatenate([here, there])))
     belief = Localization(cloud)
     assert [w for w, _ in belief.hypotheses] == pytest.approx([0.7, 0.3], abs=0.02)
-    np.testing.assert_allclose(POSE.minus(belief.moments().mean, [0, 0, 3.1]), 0.0, atol=0.02)
-    np.testing.assert_allclose(belief.moments().cov, np.cov(here.T), atol=2e-3)
-    assert belief.particles.moments().mean[0] == pytest.approx(1.8, abs=0.1)
+    np.testing.assert_allclose(POSE.minus(belief.best.mean, [0, 0, 3.1]), 0.0, atol=0.02)
+    np.testing.assert_allclose(belief.best.cov, np.cov(here.T), atol=2e-3)
     assert not belief.converged
     assert Localization(Particles(POSE, POSE.normalize(here))).converged
     assert "1 other hypothesis" in str(belief)
+    # moments, sample and log_prob are of one distribution
+    drawn = belief.sample(100_000, rng=1)
+    np.testing.assert_allclose(belief.moments().mean[:2], drawn[:, :2].mean(0), atol=0.03)
+    np.testing.assert_allclose(belief.moments().cov[:2, :2], np.cov(drawn[:, :2].T), atol=0.05)
+    assert belief.moments().mean[0] == pytest.approx(1.8, abs=0.1)
+    x = drawn[:5]
+    np.testing.assert_array_equal(belief.log_prob(x), cloud.log_prob(x))
 
 
 def test_wide_is_not_converged() -> None:
@@ -249,8 +389,9 @@ def test_annealing_finds_sharp_peaks_and_their_weights() -> None:
     for seed in range(10):
         rng = np.random.default_rng(seed)
         points = rng.uniform([0, 0, -np.pi], [10, 10, np.pi], (20_000, 3))
-        start = Scored(plane, points, np.full(len(points), -np.log(len(points))), score(points))
-        equal = lambda cloud, rng=rng: rng.choice(20_000, 20_000, p=cloud.weights / cloud.weights.sum())
+        count = len(points)
+        start = Scored(plane, points, np.full(count, -np.log(count)), score(points), np.arange(count))
+        equal = lambda cloud, rng=rng: (rng.choice(20_000, 20_000, p=cloud.weights), np.full(20_000, -np.log(20_000)))
         anywhere, flat = lambda xy: np.ones(len(xy), bool), lambda x: np.zeros(len(x))
         after, total = Annealing(score, flat, anywhere, equal, np.array([0.25, 0.25, 0.1]), rng).weigh(start, 1.0)
         cloud = after.cloud()
@@ -268,7 +409,7 @@ def test_annealing_finds_sharp_peaks_and_their_weights() -> None:
 def test_annealing_is_the_plain_update_where_particles_are_right() -> None:
     rng = np.random.default_rng(1)
     points, logs = rng.normal(size=(100, 3)), -0.1 * rng.random(100)
-    start = Scored(POSE, points, np.full(100, -np.log(100.0)), logs)
+    start = Scored(POSE, points, np.full(100, -np.log(100.0)), logs, np.arange(100))
     never: Any = None
     after, total = Annealing(never, never, never, never, np.ones(3), rng).weigh(start, 1.0)
     assert after.points is points
@@ -281,7 +422,7 @@ def test_annealing_keeps_what_is_not_seen(std: list[float], kidnapped: float) ->
     """A position of 2 cm, where the particles knew half a metre, tells nothing of the heading: as Kalman says."""
     mcl = MonteCarloLocalization(room(), power=1.0, kidnapped=kidnapped, particles=(20_000, 20_000))
     prior = Gaussian.of(POSE, [0.0, 0.0, 0.5], std=std)
-    found = mcl.update(prior, gnss(std=0.02), [0.1, 0.0], rng=1).belief.estimate
+    found = mcl.update(prior, gnss(std=0.02), [0.1, 0.0], rng=1).belief.best
     variance = np.square(std)
     variance[:2] = variance[:2] * 0.02**2 / (variance[:2] + 0.02**2)
     np.testing.assert_allclose(found.std, np.sqrt(variance), rtol=0.15)
@@ -455,4 +596,4 @@ def test_odometry_alone_moves_a_cloud() -> None:
     for k in range(8):
         run.predict(u=odometry_move([0.1 * k, 0.0, 0.0], [0.1 * (k + 1), 0.0, 0.0]))
         run.update(lidar, lidar.observe([0.1 * (k + 1), 0.5, 0.0]))
-    np.testing.assert_allclose(run.belief.estimate.mean, [0.8, 0.5, 0.0], atol=0.08)
+    np.testing.assert_allclose(run.belief.best.mean, [0.8, 0.5, 0.0], atol=0.08)

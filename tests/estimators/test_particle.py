@@ -19,9 +19,10 @@ from pilotage.core import (
     Space,
     SpaceError,
 )
-from pilotage.estimators import KF, ParticleFilter
-from pilotage.estimators.cloud import scatter
-from pilotage.models import compass, constant_velocity, gnss, position, unicycle
+from pilotage.estimators import ParticleFilter
+from pilotage.estimators.cloud import likelihoods, propagate
+from pilotage.estimators.localization import odometry_motion
+from pilotage.models import compass, constant_velocity, gnss, position, quadrotor, range_bearing, unicycle
 
 LINE = Space("x [m]")
 
@@ -272,34 +273,107 @@ def test_smoothing_widens_as_it_says() -> None:
     np.testing.assert_allclose(drawn.moments().cov, (1.0 + h * h) * cloud.moments().cov, rtol=0.06, atol=0.1)
 
 
-def test_gate_refuses_what_the_kalman_filter_refuses() -> None:
-    """On a linear model both gates are one, up to what a cloud knows of its mean and covariance."""
+def test_gate_refuses_what_is_too_far_off() -> None:
+    """On a linear model the gate is that of the Kalman filter, up to what a cloud knows of its mean and covariance."""
     model, reads = constant_velocity(2), position(2, std=0.5)
     belief = Gaussian.of(model.state, [0.0, 0.0, 1.0, 0.0], std=0.5)
-    kalman, cloud = KF(gate=0.9), ParticleFilter(n=20_000, gate=0.9)
+    cloud = ParticleFilter(n=20_000, gate=0.9)
     points = cloud.cloud(belief, model.state, rng=1)
     zs = np.random.default_rng(2).normal(size=(200, 2)) * 1.2
     zs[::4, 1] = np.nan
     zs[::50] = np.nan
-    theirs, ours = kalman.update(belief, reads, zs), cloud.update(points, reads, zs)
-    near = np.abs(theirs.nis - np.where(np.isnan(zs).any(-1), 2.706, 4.605)) < 0.3
-    assert 20 < (~theirs.accepted).sum() < 180, "both outcomes are to be seen"
-    np.testing.assert_array_equal(ours.accepted[~near], theirs.accepted[~near])
+    nis = np.nansum(zs**2, axis=-1) / (0.5**2 + 0.5**2)
+    limit = np.where(np.isnan(zs).any(-1), 2.706, 4.605)  # chi-square quantiles of one and two components
+    ours = cloud.update(points, reads, zs)
+    near = np.abs(nis - limit) < 0.3
+    assert 20 < (nis > limit).sum() < 180, "both outcomes are to be seen"
+    np.testing.assert_array_equal(ours.accepted[~near], (nis <= limit)[~near])
     assert ours.accepted[::50].all(), "a reading that is missing passes"
     refused = int(np.flatnonzero(~ours.accepted)[0])
     np.testing.assert_array_equal(ours.belief.log_weights[refused], points.log_weights)
-    assert cloud.update(points, reads, zs[refused]).accepted is False
-    assert ParticleFilter().update(points, reads, zs[refused]).accepted is True
+    assert not cloud.update(points, reads, zs[refused]).accepted
+    assert ParticleFilter().update(points, reads, zs[refused]).accepted
+
+
+class Plain(Dynamics):
+    """The methods of another model, which is not traced."""
+
+    def __init__(self, model: Dynamics, noise: Any = None) -> None:
+        self.model, self.state, self.action, self.given = model, model.state, model.action, noise
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return self.model.step(x, u, dt)
+
+    def noise(self, x: Any, u: Any, dt: float) -> Any:
+        return self.model.noise(x, u, dt) if self.given is None else self.given
+
+
+class PlainSensor(Sensor):
+    """The same for a sensor."""
+
+    def __init__(self, sensor: Sensor) -> None:
+        self.inner, self.state, self.reading, self.context = sensor, sensor.state, sensor.reading, sensor.context
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return self.inner.observe(x, context)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return self.inner.noise(x, context)
+
+
+@pytest.mark.parametrize("count", [1, 31, 32, 100])
+@pytest.mark.parametrize("batch", [(), (3,)])
+def test_machine_code_moves_as_the_methods_do(count: int, batch: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(4)
+    for model in (unicycle(noise=(0.1, 0.2, 0.3)), constant_velocity(2), quadrotor(), odometry_motion()):
+        points = np.stack([model.state.sample(rng=rng) for _ in range(count * max(1, *batch, 1))])
+        cloud = Particles(model.state, points.reshape(*batch, count, -1))
+        for u in (rng.normal(size=model.action.size), rng.normal(size=(3, model.action.size))):
+            traced, plain = (propagate(cloud, m, u, 0.1, rng=7) for m in (model, Plain(model)))
+            apart = model.state.minus(traced.points, plain.points)
+            np.testing.assert_allclose(apart, 0.0, atol=1e-9)
+            shape = (*np.broadcast_shapes(batch, u.shape[:-1]), count, model.state.size)
+            assert traced.points.shape == plain.points.shape == shape
+
+
+@pytest.mark.parametrize("count", [1, 33])
+def test_machine_code_weighs_as_the_methods_do(count: int) -> None:
+    rng = np.random.default_rng(4)
+    pose = unicycle().state
+    marks = rng.normal(size=(5, 2)) + [6.0, 0.0]
+    cases: list[tuple[Sensor, Any, Any]] = [
+        (gnss(std=0.7).on(pose), rng.normal(size=2), None),
+        (gnss(std=0.7).on(pose), [0.3, np.nan], None),
+        (compass(std=0.2).on(pose), rng.normal(size=(5, 1)), None),
+        (range_bearing().on(pose), rng.normal(size=2) + [6.0, 0.0], marks[0]),
+        (range_bearing().on(pose), rng.normal(size=(5, 2)) + [6.0, 0.0], marks),
+        (range_bearing().on(pose), np.where(np.eye(5, 2) > 0, np.nan, [6.0, 0.0]), marks),
+    ]
+    for sensor, z, context in cases:
+        for batch in ((), (5,)):
+            points = np.asarray(pose.normalize(rng.normal(size=(*batch, count, 3))))
+            traced, plain = (
+                likelihoods(points, s, np.asarray(z, float), context) for s in (sensor, PlainSensor(sensor))
+            )
+            np.testing.assert_allclose(traced, plain, rtol=1e-9, atol=1e-9)
 
 
 def test_noise_of_any_rank() -> None:
-    rng = np.random.default_rng(5)
-    B = rng.normal(size=(4, 2))
+    model = constant_velocity(2)
+    B, cloud = np.random.default_rng(5).normal(size=(4, 2)), Particles(model.state, np.zeros((100_000, 4)))
     for Q in (B @ B.T, np.zeros((4, 4)), np.diag([1.0, 0.0, 2.0, 0.0])):
-        e = scatter(Q, rng.standard_normal((100_000, 4)))
+        e = propagate(cloud, Plain(model, Q), None, 0.1, rng=1).points
         np.testing.assert_allclose(e.T @ e / len(e), Q, atol=0.03 * (1.0 + np.abs(Q).max()))
-    with pytest.raises(CovarianceError, match="smallest eigenvalue is -1"):
-        scatter(np.diag([1.0, -1.0]), np.ones((3, 2)))
+
+
+@pytest.mark.parametrize("Q", [np.diag([1.0, -1.0]), [[0.0, 1.0], [1.0, 0.0]], [[np.nan, 0.0], [0.0, 1.0]]])
+def test_noise_that_is_no_covariance(Q: Any) -> None:
+    model = constant_velocity(1)
+    cloud = Particles(model.state, np.zeros((3, 2)))
+    each = np.broadcast_to(np.asarray(Q), (3, 2, 2))
+    for noise in (np.asarray(Q), each):
+        with pytest.raises(CovarianceError, match="Plain.* smallest eigenvalue is (-1|NaN)"):
+            propagate(cloud, Plain(model, noise), None, 0.1, rng=1)
 
 
 def test_sentences() -> None:
@@ -363,8 +437,3 @@ def test_several_readings_at_one_instant() -> None:
         robot.predict(to=t)
         robot.update(gnss(), [0.0, 0.0], t=t)
         assert robot.t == t
-
-
-def test_indefinite_noise_without_variance() -> None:
-    with pytest.raises(CovarianceError, match="smallest eigenvalue is -1"):
-        scatter(np.array([[0.0, 1.0], [1.0, 0.0]]), np.ones((2, 2)))

@@ -61,5 +61,5 @@ class Wanderer:
 
     def found(self, belief: Localization) -> bool:
         """Whether a belief is right: within 30 cm and 12 degrees."""
-        d: Any = ROBOT.state.minus(belief.estimate.mean, self.x)
+        d: Any = ROBOT.state.minus(belief.best.mean, self.x)
         return bool(np.hypot(d[0], d[1]) < 0.3 and abs(d[2]) < 0.2)

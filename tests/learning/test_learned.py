@@ -6,7 +6,19 @@ import numpy as np
 import pytest
 import torch
 
-from pilotage.core import Dynamics, FormatError, MissingFile, ModelError, PilotageError, ShapeError, Space, jacobian
+from pilotage.control import MPPI, reach
+from pilotage.core import (
+    ActionStatus,
+    Dynamics,
+    FormatError,
+    MissingFile,
+    ModelError,
+    PilotageError,
+    SettingError,
+    ShapeError,
+    Space,
+    jacobian,
+)
 from pilotage.io import write_atomic
 from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
 from pilotage.models import pendulum, quadrotor, unicycle
@@ -361,7 +373,23 @@ def test_damaged_settings_name_the_folder(change, tmp_path):
 
 
 def test_models_that_were_not_made_are_refused():
-    with pytest.raises(ModelError, match=r"ResidualDynamics needs Dynamics, not .*; is \(\) missing"):
+    with pytest.raises(SettingError, match=r"ResidualDynamics needs Dynamics, not .*; is \(\) missing"):
         ResidualDynamics(pendulum)
-    with pytest.raises(ModelError, match="LearnedDynamics needs a Space, not 'v'"):
+    with pytest.raises(SettingError, match="LearnedDynamics needs a Space, not 'v'"):
         LearnedDynamics(Space("x [m]"), "v")
+
+
+def test_samplers_roll_a_network_out_in_torch(monkeypatch):
+    model, seen = awake(LearnedDynamics(Space("x y"), Space("a b in [-1, 1]"))), []
+    xs, us = points(model, 20)
+    us = np.stack([us] * 6, axis=1)
+    rolled, x = model.rollout(xs, us, 0.1), xs
+    for t in range(6):
+        x = model.step(x, us[:, t], 0.1)
+        np.testing.assert_allclose(rolled[:, t + 1], x, rtol=0, atol=1e-12)
+    drive = MPPI(model, reach(model, [0.0, 0.0]), horizon=6, samples=30, rng=0)
+    inner = model._model
+    step = inner.step
+    monkeypatch.setattr(inner, "step", lambda x, u, dt: (seen.append((type(x), tuple(x.shape))), step(x, u, dt))[1])
+    assert drive.act([0.5, 0.5]).status is ActionStatus.SOLVED
+    assert seen == [(torch.Tensor, (30, 2))] * 6, "one call a step, for all samples"

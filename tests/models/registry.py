@@ -58,6 +58,12 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     "range_bearing": models.range_bearing,
     "range_to": lambda: models.range_to(2),
     "range_to 3": lambda: models.range_to(3, std=0.2),
+    "absolute_pose": models.absolute_pose,
+    "absolute_pose 3": lambda: models.absolute_pose(3),
+    "relative_pose": models.relative_pose,
+    "relative_pose 3": lambda: models.relative_pose(3),
+    "relative_position": models.relative_position,
+    "relative_position 3": lambda: models.relative_position(3),
     "tilt": models.tilt,
     "velocity": lambda: models.velocity(3),
 }

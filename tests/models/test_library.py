@@ -54,7 +54,7 @@ def test_units_and_sources(name: str) -> None:
     spaces = [getattr(model, s) for s in ("state", "action", "reading") if hasattr(model, s)]
     if "Linear" not in name:
         unitless = {n for space in spaces for n, unit in zip(space.names, space.units, strict=True) if not unit}
-        assert unitless <= {"q.w", "q.x", "q.y", "q.z"}
+        assert {n.rpartition(".")[2].strip("q") or n for n in unitless} <= {"w", "x", "y", "z"}
     doc = getattr(models, name.split()[0].split(".")[0]).__doc__
     assert ">>>" in doc
     assert "Source: " in doc or name == "LinearSensor"

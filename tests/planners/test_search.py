@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from pilotage.core.belief import Belief
 from pilotage.core.gaussian import Gaussian
-from pilotage.core.results import Plan, PlanStatus
+from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.space import Space
 from pilotage.maps import OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, cost_to_go
@@ -48,9 +48,9 @@ def graph_of(free: np.ndarray, connectivity: int, costs: np.ndarray | None = Non
 
 def check_path(plan: Plan, grid: OccupancyGrid, start: np.ndarray, goal: np.ndarray, connectivity: int = 8) -> None:
     """The path joins start and goal by allowed steps over free cells."""
-    assert plan.path is not None
-    cells = grid.world_to_cell(plan.path)
-    np.testing.assert_allclose(grid.cell_to_world(cells), plan.path, atol=1e-9)
+    assert plan.xs is not None
+    cells = grid.world_to_cell(plan.xs)
+    np.testing.assert_allclose(grid.cell_to_world(cells), plan.xs, atol=1e-9)
     np.testing.assert_array_equal(cells[[0, -1]], [start, goal])
     assert grid.free[tuple(cells.T)].all()
     steps = np.diff(cells, axis=0)
@@ -83,8 +83,8 @@ def test_astar_is_dijkstra_is_networkx(seed: int, connectivity: int, with_costs:
         assert plan.lower_bound == plan.cost
         check_path(plan, grid, start, goal, connectivity)
     if costs is None:
-        assert astar.path is not None
-        assert astar.cost == pytest.approx(np.hypot(*np.diff(astar.path, axis=0).T).sum(), rel=1e-12)
+        assert astar.xs is not None
+        assert astar.cost == pytest.approx(np.hypot(*np.diff(astar.xs, axis=0).T).sum(), rel=1e-12)
         assert astar.stats["expansions"] <= dijkstra.stats["expansions"] + 1
 
 
@@ -176,7 +176,7 @@ def test_start_may_be_a_pose_or_a_belief() -> None:
     expected = AStar().plan(grid, (0.5, 1.5), (3.5, 1.5))
     belief: Belief = Gaussian(Space("speed [m/s]", "pose: SE2"), [1.0, 0.5, 1.5, 2.0], np.eye(4))
     for start in ([0.5, 1.5, 3.0], belief):
-        np.testing.assert_array_equal(AStar().plan(grid, start, (3.5, 1.5, 0.0)).path, expected.path)
+        np.testing.assert_array_equal(AStar().plan(grid, start, (3.5, 1.5, 0.0)).xs, expected.xs)
 
 
 def test_start_at_the_goal() -> None:
@@ -184,7 +184,7 @@ def test_start_at_the_goal() -> None:
     plan = AStar().plan(grid, (0.2, 0.5), (0.9, 0.5))
     assert plan.ok
     assert (plan.cost, plan.lower_bound) == (0.0, 0.0)
-    np.testing.assert_array_equal(plan.path, [[0.5, 0.5]])
+    np.testing.assert_array_equal(plan.xs, [[0.5, 0.5]])
 
 
 def test_unknown_cells_are_blocked_or_free_as_asked() -> None:
@@ -200,10 +200,10 @@ def test_soft_costs_keep_the_path_away_from_walls() -> None:
     grid = OccupancyGrid.from_ascii(["#" * 30, *["." * 30] * 9, "#" * 30])
     plain = AStar().plan(grid, (0.5, 1.5), (29.5, 1.5))
     soft = AStar().plan(grid, (0.5, 1.5), (29.5, 1.5), costs=grid.soft_costs(4.0, peak=5.0))
-    assert plain.path is not None and soft.path is not None
-    assert grid.clearance(plain.path).min() == 1.0
-    assert np.median(grid.clearance(soft.path)) >= 3.0
-    assert len(soft.path) >= len(plain.path)
+    assert plain.xs is not None and soft.xs is not None
+    assert grid.clearance(plain.xs).min() == 0.5
+    assert np.median(grid.clearance(soft.xs)) >= 2.5
+    assert len(soft.xs) >= len(plain.xs)
 
 
 def test_long_corridors_are_exact_to_the_last_step() -> None:
@@ -213,5 +213,5 @@ def test_long_corridors_are_exact_to_the_last_step() -> None:
     grid = OccupancyGrid.from_occupied(blocked, resolution=1.0)
     plan = AStar().plan(grid, (0.5, 0.5), (0.5, 400.5))
     assert plan.cost == 400 + 200 * 200.0
-    assert plan.path is not None
-    assert len(plan.path) == 40_401
+    assert plan.xs is not None
+    assert len(plan.xs) == 40_401

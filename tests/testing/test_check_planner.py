@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import Plan, PlanStatus
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.planners import AStar, Dijkstra
 from pilotage.testing import check_planner
 
@@ -23,7 +23,8 @@ def test_own_planners_pass(planner: Any) -> None:
 def test_other_maps() -> None:
     grid = OccupancyGrid.from_ascii(["..#..", "..#..", "....."], resolution=0.2, origin=(3.0, -2.0, 0.5))
     start, goal = grid.cell_to_world([2, 0]), grid.cell_to_world([2, 4])
-    check_planner(AStar(), grid, start, goal)
+    check_planner(AStar(), grid.problem(start, goal))
+    check_planner(AStar(), grid.refined(4).problem(start, goal, Footprint.disc(0.06)))
 
 
 class Spoiled:
@@ -32,8 +33,8 @@ class Spoiled:
     def __init__(self, **changes: Any) -> None:
         self.changes = changes
 
-    def plan(self, problem: Any, start: Any = None, goal: Any = None, **settings: Any) -> Plan:
-        plan = AStar().plan(problem, start, goal, **settings)
+    def plan(self, problem: Any, **settings: Any) -> Plan:
+        plan = AStar().plan(problem, **settings)
         if not plan.ok:
             return plan
         values = {name: value(plan) if callable(value) else value for name, value in self.changes.items()}
@@ -41,25 +42,24 @@ class Spoiled:
 
 
 def through_walls(plan: Plan) -> Any:
-    assert plan.path is not None
-    return np.stack([plan.path[0], [3.75, 3.75], plan.path[-1]])
+    assert plan.xs is not None
+    return np.stack([plan.xs[0], [3.75, 3.75], plan.xs[-1]])
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"path": None}, "must have a path"),
-        ({"path": lambda plan: plan.path[1:-3]}, "from the goal"),
-        ({"path": lambda plan: plan.path[6:]}, "from the start"),
-        ({"path": through_walls}, "through an obstacle"),
-        ({"path": lambda plan: plan.path * np.nan}, "NaN"),
-        ({"path": lambda plan: plan.path.ravel()}, r"shape \(K, n\)"),
+        ({"xs": None}, "must have states"),
+        ({"xs": lambda plan: plan.xs[1:-3]}, "last state is"),
+        ({"xs": lambda plan: plan.xs[6:]}, "first state is"),
+        ({"xs": through_walls}, "through an obstacle"),
+        ({"xs": lambda plan: plan.xs * np.nan}, "NaN"),
         ({"cost": 0.5}, "lower bound"),
         ({"cost": 0.5, "lower_bound": 0.0}, "but its cost is only 0.5"),
         ({"cost": math.nan}, "must not be NaN"),
         ({"lower_bound": 1e3}, "exceeds the cost"),
         ({"reason": "none"}, "needs no reason"),
-        ({"status": PlanStatus.NO_PATH}, "must not have a path"),
+        ({"status": PlanStatus.NO_PATH}, "must not have states"),
     ],
 )
 def test_broken_plans_are_named(changes: dict[str, Any], sentence: str) -> None:
@@ -68,8 +68,8 @@ def test_broken_plans_are_named(changes: dict[str, Any], sentence: str) -> None:
 
 
 class Mute:
-    def plan(self, problem: Any, start: Any = None, goal: Any = None, **settings: Any) -> Plan:
-        plan = AStar().plan(problem, start, goal, **settings)
+    def plan(self, problem: Any, **settings: Any) -> Plan:
+        plan = AStar().plan(problem, **settings)
         return plan if plan.ok else Plan(PlanStatus.NO_PATH)
 
 
@@ -77,17 +77,18 @@ class Restless:
     def __init__(self) -> None:
         self.count = 0
 
-    def plan(self, problem: Any, start: Any = None, goal: Any = None, **settings: Any) -> Plan:
-        plan = AStar().plan(problem, start, goal, **settings)
+    def plan(self, problem: Any, **settings: Any) -> Plan:
+        plan = AStar().plan(problem, **settings)
         self.count += 1
-        if plan.path is None:
+        if plan.xs is None:
             return plan
-        return dataclasses.replace(plan, path=plan.path[:: 1 + self.count % 2] if self.count > 4 else plan.path)
+        return dataclasses.replace(plan, xs=plan.xs[:: 1 + self.count % 2] if self.count > 4 else plan.xs)
 
 
 class Clumsy:
-    def plan(self, problem: Any, start: Any = None, goal: Any = None, **settings: Any) -> Plan:
-        plan = AStar().plan(problem, start, goal, **settings)
+    def plan(self, problem: Any, **settings: Any) -> Plan:
+        plan = AStar().plan(problem, **settings)
+        start = problem.start
         start += 1.0
         return plan
 
@@ -96,8 +97,8 @@ class Clumsy:
     ("planner", "sentence"),
     [
         (Mute(), "must say why"),
-        (Restless(), "another path|goal"),
-        (Clumsy(), "changed its start"),
+        (Restless(), "another path|last state"),
+        (Clumsy(), "read-only"),
         (object(), "no method `plan`"),
     ],
 )

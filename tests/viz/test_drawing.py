@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from pilotage.core import Gaussian, Mixture, Particles, PilotageError, Raster, ShapeError, Space
+from pilotage.core import Gaussian, Mixture, Particles, PilotageError, Raster, SettingError, ShapeError, Space
 from pilotage.maps import OccupancyGrid
 from pilotage.viz import (
     NavigationRun,
@@ -151,9 +151,9 @@ def test_what_cannot_be_drawn_is_refused() -> None:
         draw_scan(ax, [0, 0, 0], [1.0, 2.0], [0.0])
     with pytest.raises(ShapeError, match="an ellipse needs a mean .* and a finite covariance"):
         draw_ellipse(ax, [0, 0], np.full((2, 2), np.nan))
-    with pytest.raises(ShapeError, match="an ellipse encloses a share between 0 and 1"):
+    with pytest.raises(SettingError, match="probability is 1.0"):
         draw_ellipse(ax, [0, 0], np.eye(2), probability=1.0)
-    with pytest.raises(ShapeError, match="probability is 'all'; expected one number"):
+    with pytest.raises(SettingError, match="probability is 'all'"):
         draw_ellipse(ax, [0, 0], np.eye(2), probability="all")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ShapeError, match=r"radii have shape \(3,\); expected one of them, or \(1,\)"):
         draw_discs(ax, [[1, 1]], [1.0, 2.0, 3.0])

@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 
 from pilotage.core.errors import FormatError
 from pilotage.io import write_atomic
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import InflatedGrid
+from pilotage.maps.cells import GridCells
 
 OCCUPIED, UNKNOWN, FREE = (38, 50, 56), (189, 198, 203), (255, 255, 255)
 GROWN = (255, 224, 178)
@@ -22,7 +23,7 @@ MARGIN = 4
 """Cells around what is known."""
 
 
-def save_picture(grid: OccupancyGrid, path: NDArray[np.float64] | None, ends: NDArray[np.float64], file: Path) -> None:
+def save_picture(grid: GridCells, path: NDArray[np.float64] | None, ends: NDArray[np.float64], file: Path) -> None:
     """Draw free, unknown, occupied and inflated cells, the path, its start (green) and its goal (red).
 
     Args:
@@ -57,7 +58,7 @@ def save_picture(grid: OccupancyGrid, path: NDArray[np.float64] | None, ends: ND
     write_atomic(file, content.getvalue())
 
 
-def _window(grid: OccupancyGrid, ends: NDArray[np.float64]) -> tuple[slice, slice]:
+def _window(grid: GridCells, ends: NDArray[np.float64]) -> tuple[slice, slice]:
     """Rows and columns worth drawing: where anything is known, and both ends as far as they lie on the map."""
     seen = ~grid.unknown
     for row, column in grid.world_to_cell(ends).tolist():
@@ -73,9 +74,9 @@ def _window(grid: OccupancyGrid, ends: NDArray[np.float64]) -> tuple[slice, slic
     return rows, columns
 
 
-def _cells(grid: OccupancyGrid) -> NDArray[np.uint8]:
+def _cells(grid: GridCells) -> NDArray[np.uint8]:
     """One colour a cell, ``(ny, nx, 3)``."""
-    base = grid.original or grid
+    base = grid.grid if isinstance(grid, InflatedGrid) else grid
     colours = np.empty((*grid.shape, 3), np.uint8)
     colours[...] = UNKNOWN
     colours[grid.free] = FREE

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from pilotage.core.errors import PilotageError
-from pilotage.core.results import Plan
+from pilotage.core.plan import Plan
 from pilotage.maps import OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, solve_scenario
 from pilotage.planners.search import Mismatch, ScenarioReport
@@ -58,7 +58,7 @@ def plan(
     if out is not None:
         from .picture import save_picture
 
-        save_picture(grid, found.path, np.array([start, goal]), out)
+        save_picture(grid, found.xs, np.array([start, goal]), out)
     facts = _facts(map, algorithm, found)
     print(jsonlib.dumps(facts) if json else _text(facts, out))
     return 0 if found.ok else 1
@@ -73,7 +73,7 @@ def _facts(map: Path, algorithm: str, found: Plan) -> dict[str, Any]:
         "reason": found.reason,
         "cost": found.cost if np.isfinite(found.cost) else None,
         "lower_bound": found.lower_bound if np.isfinite(found.lower_bound) else None,
-        "path": None if found.path is None else found.path.tolist(),
+        "xs": None if found.xs is None else found.xs.tolist(),
         "stats": {name: _plain(value) for name, value in found.stats.items()},
     }
 
@@ -85,10 +85,10 @@ def _plain(value: Any) -> Any:
 def _text(facts: dict[str, Any], out: Path | None) -> str:
     stats = facts["stats"]
     effort = f"{stats['expansions']:,} expansions in {1e3 * stats['seconds']:.3g} ms"
-    if facts["path"] is None:
+    if facts["xs"] is None:
         line = f"{facts['status']}: {facts['reason']} ({effort})"
     else:
-        line = f"{facts['status']}: {facts['cost']:.2f} m over {len(facts['path'])} waypoints ({effort})"
+        line = f"{facts['status']}: {facts['cost']:.2f} m over {len(facts['xs'])} states ({effort})"
     return line if out is None else f"{line}\n{out}"
 
 

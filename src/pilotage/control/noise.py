@@ -1,32 +1,32 @@
-"""Random numbers that depend on nothing but their place: the same in any order, in any thread, compiled or not."""
+"""Random numbers that depend on nothing but their place: the same in any order and in any thread."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from ..models.binding.lane_math import lane_cos, lane_log, lane_sin
-from ..models.binding.slots import LANES
+from ..models.trace import LANES, driver
+from ._lane_math import lane_float, lane_log, lane_turn
 
 WORD = 0xFFFFFFFF
 TO_UNIT = 2.0**-32
-TO_ANGLE = 2.0 * math.pi * 2.0**-32
 
 
+@driver("void(i8[::1], i8, f8[:,::1])")
 def normals(key: Any, first: int, e: Any) -> None:
     """e[row, lane] ~ N(0, 1), drawn for sample ``first + lane``; the number of rows is a multiple of four.
 
     A counter (sample, group of four rows, tick) enciphered with Philox4x32-10 gives four words, two pairs of which
     become normal by Box and Muller's transform. `key` holds the two words of the seed and the tick. Words stay below
-    2^32 and products below 2^64, so integers that wrap and integers that grow give the same.
+    2^32 and products below 2^64.
 
     Source: Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011, section 3.3.
     """
-    tick = int(key[2])
+    tick = key[2]
     for row in range(0, e.shape[0], 4):
         for lane in range(LANES):
-            k = int(key[0])
-            l = int(key[1])
+            k = key[0]
+            l = key[1]
             a = first + lane
             b = row
             c = tick & WORD
@@ -40,14 +40,17 @@ def normals(key: Any, first: int, e: Any) -> None:
                 d = low & WORD
                 k = (k + 0x9E3779B9) & WORD
                 l = (l + 0xBB67AE85) & WORD
-            r = math.sqrt(-2.0 * lane_log((a + 0.5) * TO_UNIT))
-            s = math.sqrt(-2.0 * lane_log((c + 0.5) * TO_UNIT))
-            e[row, lane] = r * lane_cos(b * TO_ANGLE)
-            e[row + 1, lane] = r * lane_sin(b * TO_ANGLE)
-            e[row + 2, lane] = s * lane_cos(d * TO_ANGLE)
-            e[row + 3, lane] = s * lane_sin(d * TO_ANGLE)
+            r = math.sqrt(-2.0 * lane_log((lane_float(a) + 0.5) * TO_UNIT))
+            s = math.sqrt(-2.0 * lane_log((lane_float(c) + 0.5) * TO_UNIT))
+            sin_b, cos_b = lane_turn(b)
+            sin_d, cos_d = lane_turn(d)
+            e[row, lane] = r * cos_b
+            e[row + 1, lane] = r * sin_b
+            e[row + 2, lane] = s * cos_d
+            e[row + 3, lane] = s * sin_d
 
 
+@driver("void(f8, i8, f8[:,::1])")
 def coloured(correlation: float, width: int, e: Any) -> None:
     """Turn white noise of `width` rows a step into ``e_t = correlation e_{t-1} + sqrt(1 - correlation^2) e_t``."""
     fresh = math.sqrt(1.0 - correlation * correlation)

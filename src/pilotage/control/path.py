@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._compiling import njit
 from ..core.arrays import numbers
 from ..core.errors import ShapeError
-from ..core.results import Plan
+from ..core.plan import Plan
+from ..core.space import Space
+from ..models.trace import driver
 
 Array = NDArray[np.float64]
 
 
 class Path:
-    """A polyline that is read at arc lengths.
+    """A polyline that is read at arc lengths. Paths of the same points are equal.
 
     Args:
-        points: a `Plan` or its path, ``(K, >= 2)``: x and y [m] first. Points that repeat are dropped.
+        points: a `Plan`, whose states have x and y [m] by name, or an array ``(K, >= 2)`` that begins with them.
 
     Attributes:
-        points: ``(K, 2)``.
+        points: x and y ``(K, 2)``; points that repeat are dropped.
         s: arc length at the points [m], ``(K,)``.
+        states: all states that were given, whole ``(N, n)``.
+        along: arc length at the states [m], ``(N,)``; equal where a robot turns on the spot.
+        space: of the states; None for an array.
 
     Raises:
         ShapeError: when there is no path, or it holds NaN.
@@ -35,20 +40,33 @@ class Path:
     """
 
     def __init__(self, points: Plan | ArrayLike) -> None:
+        self.space: Space | None = None
+        columns = [0, 1]
         if isinstance(points, Plan):
-            if points.path is None:
+            if points.xs is None:
                 raise ShapeError(f"the plan has no path to follow: {points.reason or points.status.value}")
-            points = points.path
-        xy = numbers(points, "a path")
-        if xy.ndim != 2 or len(xy) == 0 or xy.shape[1] < 2 or not np.isfinite(xy[:, :2]).all():
-            raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {xy.shape} was given")
-        steps = np.hypot(*np.diff(xy[:, :2], axis=0).T)
-        keep = np.concatenate([[True], steps > 1e-9])
-        self.points: Array = np.ascontiguousarray(xy[keep, :2])
-        self.s: Array = np.concatenate([[0.0], np.cumsum(steps[keep[1:]])])
+            self.space = points.space
+            columns = [0, 1] if self.space is None else [self.space.index(name) for name in ("x", "y")]
+            points = points.xs
+        self.states: Array = numbers(points, "a path")
+        xy = self.states[:, columns] if self.states.ndim == 2 and self.states.shape[1] > 1 else np.empty(0)
+        if xy.size == 0 or not np.isfinite(xy).all():
+            raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {self.states.shape} was given")
+        steps = np.linalg.norm(np.diff(xy, axis=0), axis=-1)
+        steps = np.where(steps > 1e-9, steps, 0.0)
+        keep = np.concatenate([[True], steps > 0.0])
+        self.along: Array = np.concatenate([[0.0], np.cumsum(steps)])
+        self.points: Array = np.ascontiguousarray(xy[keep])
+        self.s: Array = self.along[keep]
 
     def __repr__(self) -> str:
         return f"Path({len(self.points)} points, {self.length:.3g} m)"
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, Path) and np.array_equal(self.points, other.points))
+
+    def __hash__(self) -> int:
+        return hash(self.points.tobytes())
 
     @property
     def length(self) -> float:
@@ -73,49 +91,43 @@ class Path:
         return nearest(self.points, self.s, float(x), float(y), float(low), float(high))
 
 
+@dataclass(frozen=True)
 class Progress:
-    """How far along a path a robot is; it never goes back, unless the robot is put elsewhere.
+    """How far along a path a robot is, from how far it was; it never goes back, unless the robot is put elsewhere.
 
     The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
-    A robot that is farther than `lost` metres from there, or whose clock runs backwards, is looked for everywhere: it
-    is at the first of the places that are as near as the nearest to within `alike` metres, so that a path that leads
-    back to where it begins is not taken for driven. The way out and the way back on one and the same line are not told
-    apart: a path that turns round on the spot is to be followed in two.
+    A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
+    that are as near as the nearest to within `alike` metres, so that a path that leads back to where it begins is not
+    taken for driven. The way out and the way back on one line cannot be distinguished: follow a path that turns round
+    on the spot in two.
 
-    Args:
+    Attributes:
         path: the path.
         behind, ahead: the search reaches so far back and forward from the last place, along the path [m].
         lost: distance from the path around the last place beyond which that is given up [m].
         alike: differences of distance that do not tell places apart [m].
 
-    Attributes:
-        s: arc length reached so far [m]; None before the first update.
-
     Example:
-        >>> there_and_back = Progress(Path([[0, 0], [5, 0], [5, 0.5], [0, 0.5]]))
-        >>> [there_and_back.update([x, 0.2]) for x in (0.0, 1.0, 2.0)]
-        [0.0, 1.0, 2.0]
+        >>> progress, s = Progress(Path([[0, 0], [5, 0], [5, 0.5], [0, 0.5]])), None
+        >>> for x in (0.0, 1.0, 2.0):
+        ...     s = progress.advance(s, [x, 0.2])
+        >>> s
+        2.0
     """
 
-    def __init__(
-        self, path: Path, *, behind: float = 0.5, ahead: float = 2.0, lost: float = 2.0, alike: float = 0.5
-    ) -> None:
-        self.path = path
-        self.behind, self.ahead, self.lost, self.alike = behind, ahead, lost, alike
-        self.reset()
+    path: Path
+    behind: float = 0.5
+    ahead: float = 2.0
+    lost: float = 2.0
+    alike: float = 0.5
 
-    def reset(self) -> None:
-        """Look everywhere next time."""
-        self.s: float | None = None
-        self._t = -math.inf
-
-    def update(self, xy: ArrayLike, t: float = math.inf) -> float:
-        """Arc length [m] reached at `xy` ``(2,)`` and time `t` [s]."""
-        self.s = self._near(xy) if self.s is not None and t >= self._t else None
-        if self.s is None:
-            self.s = self.find(xy)
-        self._t = t if math.isfinite(t) else self._t
-        return self.s
+    def advance(self, s: float | None, xy: ArrayLike) -> float:
+        """Arc length [m] reached at `xy` ``(2,)`` by a robot that was at `s`; None when nothing is known of it."""
+        if s is not None:
+            found = self.path.project(xy, s - self.behind, s + self.ahead)
+            if math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64)) <= self.lost:
+                return max(found, s)
+        return self.find(xy)
 
     def find(self, xy: ArrayLike) -> float:
         """Arc length [m] at `xy` ``(2,)`` of a robot of which nothing is known yet."""
@@ -127,16 +139,9 @@ class Progress:
         first = path.s[near[0]] + along[near[0]] if len(near) else 0.0
         return path.project(point, first, first + self.ahead)
 
-    def _near(self, xy: ArrayLike) -> float | None:
-        """Arc length reached around the last one; None when the robot is not there."""
-        assert self.s is not None
-        found = self.path.project(xy, self.s - self.behind, self.s + self.ahead)
-        away = math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64))
-        return max(found, self.s) if away <= self.lost else None
 
-
-@njit(cache=True, error_model="numpy")
-def nearest(points, s, x, y, low, high):
+@driver("f8(f8[:,::1], f8[::1], f8, f8, f8, f8)")
+def nearest(points: Any, s: Any, x: float, y: float, low: float, high: float) -> float:
     """Arc length of the point of the polyline nearest to (x, y), among those between `low` and `high`."""
     last = points.shape[0] - 1
     best = math.inf
@@ -158,8 +163,8 @@ def nearest(points, s, x, y, low, high):
     return found
 
 
-@njit(cache=True, error_model="numpy")
-def place(points, s, at, i):
+@driver
+def place(points: Any, s: Any, at: float, i: int) -> Any:
     """Point of the polyline at arc length `at`, and the segment it lies on, sought from segment `i` on."""
     last = points.shape[0] - 1
     while i < last - 1 and s[i + 1] < at:
@@ -174,11 +179,13 @@ def place(points, s, at, i):
     )
 
 
-@njit(cache=True, error_model="numpy")
-def paced(points, s, begin, speed, decel, dt, chord, rows):
-    """Fill rows (x, y, cos yaw, sin yaw), one each `dt` from arc length `begin` on, slowing down towards the end.
+@driver("void(f8[:,::1], f8[::1], f8, f8, f8, f8, f8, f8[:,::1])")
+def paced(
+    points: Any, s: Any, begin: float, speed: float, decel: float, dt: float, chord: float, rows: Any
+) -> None:  # fmt: skip
+    """Fill rows (x, y, cos yaw, sin yaw, metres left), one each `dt` from arc length `begin` on.
 
-    The direction is that of the chord of the given length around the point.
+    The speed falls towards the end. The direction is that of the chord of the given length around the point.
     """
     length = s[-1]
     half = min(0.5 * chord, 0.5 * length)
@@ -195,11 +202,12 @@ def paced(points, s, begin, speed, decel, dt, chord, rows):
         rows[k, 2] = (bx - ax) / size if size > 0.0 else 1.0
         rows[k, 3] = (by - ay) / size if size > 0.0 else 0.0
         left = length - at
+        rows[k, 4] = left
         at += min(speed * dt, math.sqrt(2.0 * decel * left) * dt, left)
 
 
-@njit(cache=True, error_model="numpy")
-def sighted(points, s, begin, x, y, distance):
+@driver("UniTuple(f8, 2)(f8[:,::1], f8[::1], f8, f8, f8, f8)")
+def sighted(points: Any, s: Any, begin: float, x: float, y: float, distance: float) -> Any:
     """First point of the path after arc length `begin` that is `distance` away from (x, y).
 
     The path goes on straight beyond its end, so that the last metres are driven like all others.
@@ -212,15 +220,15 @@ def sighted(points, s, begin, x, y, distance):
         bx = points[i + 1, 0]
         by = points[i + 1, 1]
         if (bx - x) ** 2 + (by - y) ** 2 >= distance * distance or i == last - 1:
-            return _crossing(ax, ay, bx - points[i, 0], by - points[i, 1], x, y, distance)
+            return crossing(ax, ay, bx - points[i, 0], by - points[i, 1], x, y, distance)
         ax = bx
         ay = by
         i += 1
     return ax, ay
 
 
-@njit(error_model="numpy")
-def _crossing(ax, ay, dx, dy, x, y, distance):
+@driver
+def crossing(ax: float, ay: float, dx: float, dy: float, x: float, y: float, distance: float) -> Any:
     """Where the ray from a, inside the circle around (x, y), in the direction d leaves it."""
     size = math.sqrt(dx * dx + dy * dy)
     dx /= size

@@ -1,4 +1,4 @@
-"""The drivers of MPPI: noisy rollouts, weighed by their cost. Written once, for compiled models and for any other.
+"""The drivers of MPPI: noisy rollouts, weighed by their cost.
 
 Samples are rolled out in blocks of `LANES` side by side, in arrays of a block's own, which is what becomes SIMD.
 """
@@ -10,83 +10,127 @@ from typing import Any
 
 import numpy as np
 
-from ..models.binding.lane_math import lane_exp
-from ..models.binding.slots import LANES, NU, NX, stage_cost_lanes, step_lanes, terminal_cost_lanes
+from ..models.trace import LANES, call, driver
+from ._lane_math import lane_exp
 from .noise import coloured, normals
 
+ROLL = (
+    "void(i8, i8, i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], f8[::1], "
+    "f8[:,::1], f8[:,:,::1])"
+)
 
-def sample_blocks(
-    start: int, stop: int, x0: Any, plan: Any, stages: Any, limits: Any, price: Any, dt: float, correlation: float,
-    key: Any, p: Any, c: Any, costs: Any, deviations: Any,
+
+@driver(ROLL, heap=True, nogil=True, fast=True)
+def roll(
+    start: int, stop: int, code: Any, x0: Any, plan: Any, rows: Any, limits: Any, dt: Any, settings: Any, key: Any,
+    p: Any, c: Any, costs: Any, deviations: Any,
 ) -> None:  # fmt: skip
-    """Roll out the samples of the blocks from `start` up to `stop`.
+    """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
     Args:
         start, stop: blocks, numbered from 0.
-        x0: state, (NX,).
-        plan: actions to vary, (T, NU).
-        stages: references of the stages, (T+1, NR).
-        limits: standard deviation of the noise, lowest and highest action, (3, NU).
-        price: cost of a deviation, per unit of it, (T, NU).
-        dt: seconds a step.
-        correlation: of the noise from one step to the next.
+        code: addresses of the machine code, over lanes, of y, l, g and T, and the number of constraints.
+        x0: state (n,).
+        plan: actions to vary (T, m).
+        rows: references of the stages (T+1, nr).
+        limits: standard deviation of the noise, lowest and highest action (3, m).
+        dt: seconds a step (1,).
+        settings: correlation of the noise from one step to the next, penalty of a violated constraint, `pull` times
+            the temperature.
         key: see `normals`.
         p, c: parameters of dynamics and task.
-        costs: cost of each sample, infinite where it is not finite, (blocks, LANES).
-        deviations: from the plan, as the limits left them, (blocks, T NU rounded up to a multiple of four, LANES).
+        costs: cost of each sample, infinite where it is not finite (blocks, LANES).
+        deviations: from the plan, as the limits left them (blocks, T m rounded up to a multiple of four, LANES).
     """
-    for b in range(start, stop):
-        sample_block(b, x0, plan, stages, limits, price, dt, correlation, key, p, c, costs, deviations)
-
-
-def sample_block(
-    b: int, x0: Any, plan: Any, stages: Any, limits: Any, price: Any, dt: float, correlation: float,
-    key: Any, p: Any, c: Any, costs: Any, deviations: Any,
-) -> None:  # fmt: skip
-    """Block `b`: draw deviations from the plan, roll them out from x0, add up what they cost."""
-    x = np.empty((NX, LANES))
-    u = np.empty((NU, LANES))
-    stage = np.empty((1, LANES))
-    total = np.zeros((1, LANES))
+    T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
+    x = np.empty((n, LANES))
+    u = np.empty((m, LANES))
+    out = np.empty((max(1, k), LANES))
+    total = np.empty((1, LANES))
     e = np.empty((deviations.shape[1], LANES))
+    price = np.empty((T, m))
+    charge(plan, limits, settings, price)
+    for b in range(start, stop):
+        draw_block(b, m, settings[0], key, e)
+        for lane in range(LANES):
+            total[0, lane] = 0.0
+            for i in range(n):
+                x[i, lane] = x0[i]
+        for t in range(T):
+            act(t, plan, limits, price, e, u, total)
+            call(code[1], x, u, rows[t], c, out)
+            for lane in range(LANES):
+                total[0, lane] += out[0, lane]
+            call(code[0], x, u, dt, p, x)
+            if k > 0:
+                call(code[2], x, u, rows[t + 1], c, out)
+                fine(k, settings[1], out, total)
+        call(code[3], x, u, rows[T], c, out)
+        for lane in range(LANES):
+            s = total[0, lane] + out[0, lane]
+            costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
+        for row in range(e.shape[0]):
+            for lane in range(LANES):
+                deviations[b, row, lane] = e[row, lane]
+
+
+DRAW = "void(f8[:,::1], f8[:,::1], f8[::1], i8[::1], f8[:,::1], f8[:,:,::1])"
+
+
+@driver(DRAW, heap=True, nogil=True, fast=True)
+def draw(plan: Any, limits: Any, settings: Any, key: Any, costs: Any, deviations: Any) -> None:
+    """Draw the samples of all blocks; costs become what the deviations are charged. For models that roll out alone."""
+    u, total = np.empty((plan.shape[1], LANES)), np.empty((1, LANES))
+    e, price = np.empty((deviations.shape[1], LANES)), np.empty(plan.shape)
+    charge(plan, limits, settings, price)
+    for b in range(costs.shape[0]):
+        draw_block(b, plan.shape[1], settings[0], key, e)
+        for lane in range(LANES):
+            total[0, lane] = 0.0
+        for t in range(plan.shape[0]):
+            act(t, plan, limits, price, e, u, total)
+        for lane in range(LANES):
+            costs[b, lane] = total[0, lane]
+        for row in range(e.shape[0]):
+            for lane in range(LANES):
+                deviations[b, row, lane] = e[row, lane]
+
+
+@driver
+def charge(plan: Any, limits: Any, settings: Any, price: Any) -> None:
+    """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
+    a, last = settings[0], plan.shape[0] - 1
+    scale = 1.0 / (1.0 - a * a)
+    for j in range(plan.shape[1]):
+        weight = settings[2] / (limits[0, j] * limits[0, j])
+        for t in range(last + 1):
+            fresh = plan[0, j] if t == 0 else (plan[t, j] - a * plan[t - 1, j]) * scale
+            after = (plan[t + 1, j] - a * plan[t, j]) * scale if t < last else 0.0
+            price[t, j] = weight * (fresh - a * after) if settings[2] != 0.0 else 0.0
+
+
+@driver
+def draw_block(b: int, m: int, correlation: float, key: Any, e: Any) -> None:
+    """The noise of a block; the very first sample is the plan as it is."""
     normals(key, b * LANES, e)
     if correlation > 0.0:
-        coloured(correlation, NU, e)
-    spare_first(b, e)
-    start_lanes(x0, x)
-    for t in range(plan.shape[0]):
-        act_lanes(t, plan, limits, price, e, u, total)
-        stage_cost_lanes(x, u, stages[t], c, stage)
-        add_lanes(stage, total)
-        step_lanes(x, u, dt, p, x)
-    terminal_cost_lanes(x, stages[plan.shape[0]], c, stage)
-    add_lanes(stage, total)
-    hand_over(b, total, e, costs, deviations)
-
-
-def spare_first(b: int, e: Any) -> None:
-    """The very first sample is the plan as it is."""
+        coloured(correlation, m, e)
     if b == 0:
         for row in range(e.shape[0]):
             e[row, 0] = 0.0
 
 
-def start_lanes(x0: Any, x: Any) -> None:
-    """All lanes start in x0."""
-    for i in range(NX):
-        for lane in range(LANES):
-            x[i, lane] = x0[i]
-
-
-def act_lanes(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
+@driver(fast=True)
+def act(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
     """u = plan + std e within the limits; e becomes what the limits left of the deviation, and is charged for."""
-    for j in range(NU):
+    m = plan.shape[1]
+    for j in range(m):
         mean = plan[t, j]
         std = limits[0, j]
         low = limits[1, j]
         high = limits[2, j]
         charge = price[t, j]
-        row = t * NU + j
+        row = t * m + j
         for lane in range(LANES):
             v = mean + std * e[row, lane]
             v = low if v < low else v
@@ -96,26 +140,25 @@ def act_lanes(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total:
             total[0, lane] += charge * (v - mean)
 
 
-def add_lanes(stage: Any, total: Any) -> None:
-    """total += stage."""
-    for lane in range(LANES):
-        total[0, lane] += stage[0, lane]
-
-
-def hand_over(b: int, total: Any, e: Any, costs: Any, deviations: Any) -> None:
-    """Put the results of a block where those of all blocks are."""
-    for lane in range(LANES):
-        s = total[0, lane]
-        costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
-    for row in range(e.shape[0]):
+@driver
+def fine(k: int, penalty: float, g: Any, total: Any) -> None:
+    """total += penalty (1 + g) for each constraint that is violated; NaN is, and counts as 0."""
+    for i in range(k):
         for lane in range(LANES):
-            deviations[b, row, lane] = e[row, lane]
+            v = g[i, lane]
+            charged = penalty * (1.0 + v)
+            charged = 0.0 if v <= 0.0 else charged
+            total[0, lane] += charged if charged == charged else penalty
 
 
+IMPROVE = "UniTuple(f8, 2)(f8[:,::1], f8[:,::1], f8, f8, i8, f8[:,::1], f8[:,:,::1], f8[:,::1])"
+
+
+@driver(IMPROVE, heap=True, nogil=True, fast=True)
 def improve(
     plan: Any, limits: Any, temperature: float, share: float, samples: int, costs: Any, deviations: Any, weights: Any
-) -> float:
-    """Move `plan` by the mean deviation, weighted with ``exp(-cost / temperature)``; returns the temperature.
+) -> Any:
+    """Move `plan` by the mean deviation, weighted with ``exp(-cost / temperature)``; temperature and mean cost.
 
     A temperature of 0 is chosen so that the effective number of samples is `share` of all. Infinite when no sample had
     a finite cost; the plan is left as it was then. `weights` (blocks, LANES) become those of the samples, of sum 1;
@@ -128,25 +171,29 @@ def improve(
                 costs[b, lane] = math.inf
             lowest = costs[b, lane] if costs[b, lane] < lowest else lowest
     if lowest == math.inf:
-        return lowest
+        return lowest, lowest
     if temperature == 0.0:
         temperature = chosen_temperature(lowest, share * samples, costs, weights)
     total, _ = weigh(lowest, temperature, costs, weights)
-    mean = np.zeros(deviations.shape[1])
+    mean, cost = np.zeros(deviations.shape[1]), 0.0
     for b in range(costs.shape[0]):
         for lane in range(LANES):
-            weights[b, lane] /= total
+            w = weights[b, lane] / total
+            weights[b, lane] = w
+            cost += w * costs[b, lane] if w > 0.0 else 0.0
         for row in range(deviations.shape[1]):
             moved = 0.0
             for lane in range(LANES):
                 moved += weights[b, lane] * deviations[b, row, lane]
             mean[row] += moved
+    m = plan.shape[1]
     for t in range(plan.shape[0]):
-        for j in range(NU):
-            plan[t, j] = min(max(plan[t, j] + mean[t * NU + j], limits[1, j]), limits[2, j])
-    return temperature
+        for j in range(m):
+            plan[t, j] = min(max(plan[t, j] + mean[t * m + j], limits[1, j]), limits[2, j])
+    return temperature, cost
 
 
+@driver(fast=True)
 def weigh(lowest: float, temperature: float, costs: Any, weights: Any) -> Any:
     """Weights relative to that of the best sample; their sum and the sum of their squares."""
     total = 0.0
@@ -160,6 +207,7 @@ def weigh(lowest: float, temperature: float, costs: Any, weights: Any) -> Any:
     return total, squares
 
 
+@driver
 def chosen_temperature(lowest: float, wanted: float, costs: Any, weights: Any) -> float:
     """The temperature at which ``(sum w)^2 / sum w^2`` is as wanted to a few percent, by bisection.
 
@@ -180,6 +228,7 @@ def chosen_temperature(lowest: float, wanted: float, costs: Any, weights: Any) -
     return math.sqrt(low * high) * scale
 
 
+@driver
 def mean_excess(lowest: float, costs: Any) -> float:
     """Mean of what finite costs exceed the lowest by; 0 below 1e-300, and at most 1e300, for it is divided by."""
     above = 0.0

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
-from ..core.errors import ModelError, ShapeError
-from ..core.results import Action, ActionStatus, Plan
-from ..core.settings import number, positive
+from ..core.errors import ModelError
+from ..core.plan import Plan
+from ..core.results import Action, ActionStatus
+from ..core.settings import Finite, positive, setting
 from ..core.space import Space
-from .path import Path, Progress, sighted
-from .states import broken, state_of
+from ._states import broken, state_of
+from .path import Path, Progress, nearest, sighted
 
 Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]
@@ -88,12 +89,14 @@ class PurePursuit:
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
         self._progress = Progress(self.path, ahead=max(2.0, self.speed))
+        _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
+        self.reset()
 
     def __repr__(self) -> str:
         return f"PurePursuit({self.dynamics!r}, {self.path!r}, {self.speed:g} m/s)"
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is sent to another process, which makes its own command of the dynamics."""
+        """All but the command, which another process makes from the dynamics."""
         return {name: value for name, value in vars(self).items() if name != "_command"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -102,24 +105,26 @@ class PurePursuit:
 
     def reset(self, *, seed: int | None = None) -> None:
         """Look for the robot on the whole path again; nothing here is random."""
-        self._progress.reset()
+        self._s: float | None = None
+        self._t = -math.inf
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
 
         Raises:
-            ShapeError: on a state of the wrong length, or a time that is not finite.
+            ShapeError: on a state of the wrong length.
+            SettingError: on a time that is not finite.
         """
         begun = time.perf_counter()
-        if t is not None and not math.isfinite(number(t, "t")):
-            raise ShapeError(f"t is {t}; expected finite seconds")
+        t = None if t is None else setting(t, Finite, "t")
         x = state_of(belief_or_state, self.dynamics.state)
         reason = broken(x, self.dynamics.state)
         if reason:
             u = self._bounded(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), 0.0, 0.0)
             return self._action(u, ActionStatus.FALLBACK, f"{reason}; fell back to brake", begun)
         px, py, yaw = x[self._pose]
-        s = self._progress.update((px, py), math.inf if t is None else t)
+        s = self._s = self._progress.advance(self._s if t is None or t >= self._t else None, (px, py))
+        self._t = self._t if t is None else t
         gap = math.dist(self.path.goal, (px, py))
         left = self.path.length - s if self.path.length > 0.0 else gap
         if gap <= self.tolerance and left <= 2.0 * self.tolerance:
@@ -151,7 +156,7 @@ class PurePursuit:
 
 
 def commands(dynamics: Dynamics, gain: float) -> Command:
-    """What makes actions of speed and curvature for these dynamics, by the names of their actions.
+    """The command of these dynamics, from speed and curvature to an action, by the names of their actions.
 
     Raises:
         ModelError: when the names are not known, or the model has no parameter for a length that is needed.

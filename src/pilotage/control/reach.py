@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
-from ..core.errors import ShapeError
+from ..core.errors import SettingError
 from ..core.space import Space
 from ..models import TracedTask, task
-from ..models.portable import variants
-from ..models.task_family import TaskFamily
+from ..models.trace.portable import variants
+from ..models.trace.task import TaskFamily
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ def reach(
         cost = sum_i weights_i d_i^2 + sum_j effort_j u_j^2,      terminal cost = final sum_i weights_i d_i^2
 
     Args:
-        dynamics: what is to get there; the cost is reckoned in the tangent of its state space, so angles are right.
+        dynamics: what is to get there; the cost is taken in the tangent of its state space, so angles are right.
         goal: a state ``(n,)``, or values by component name; what is not named is free (for spaces of reals and angles).
         weights: per tangent component, one number or ``(d,)`` or by name.
         effort: per action component, one number or ``(m,)``.
@@ -61,9 +61,9 @@ def reach(
     limit = None if tolerance is None else _spread(tolerance, space.dim, "tolerance")
 
     done = None if limit is None else _There(space, target, np.where(w > 0.0, limit, np.inf))
+    running, ending = (*w.tolist(), *price.tolist()), tuple((float(final) * w).tolist())
     return _family(space, action)(
-        goal=tuple(target.tolist()), weights=tuple(w.tolist()), effort=tuple(price.tolist()), final=float(final),
-        done=done, **settings,
+        goal=tuple(target.tolist()), weights=running, final=ending, done=done, **settings
     )  # fmt: skip
 
 
@@ -73,24 +73,20 @@ class _There:
     def __init__(self, space: Space, goal: Array, limit: Array) -> None:
         self.space, self.goal, self.limit = space, goal, limit
 
-    def __call__(self, x: Array) -> Any:
+    def __call__(self, x: Array, r: Any = None) -> Any:
         return (np.abs(self.space.minus(x, self.goal)) <= self.limit).all(-1)
 
 
 @variants
 def _family(space: Space, action: Space) -> TaskFamily:
-    def near(x: Any, p: Any, m: Any) -> Any:
-        d = space.components_minus(x, p.goal, m)
-        return sum(w * e * e for w, e in zip(p.weights, d, strict=True))
+    def away(x: Any, p: Any, m: Any) -> Any:
+        return space.components_minus(x, p.goal, m)
 
-    def terminal(x: Any, p: Any, m: Any) -> Any:
-        return p.final * near(x, p, m)
+    params = {"goal": (0.0,) * space.size, "weights": (1.0,) * (space.dim + action.size), "final": (1.0,) * space.dim}
 
-    params = {"goal": (0.0,) * space.size, "weights": (1.0,) * space.dim, "effort": (0.0,) * action.size, "final": 1.0}
-
-    @task(state=space, action=action, params=params, terminal=terminal)
+    @task(state=space, action=action, params=params, terminal=away, weights="weights", terminal_weights="final")
     def reach(x: Any, u: Any, p: Any, m: Any) -> Any:
-        return near(x, p, m) + sum(e * a * a for e, a in zip(p.effort, u, strict=True))
+        return [*away(x, p, m), *u]
 
     return reach
 
@@ -105,13 +101,13 @@ def _by_name(given: Any, space: Space, default: float, what: str) -> Array:
 def _spread(given: ArrayLike, size: int, what: str) -> Array:
     array = np.asarray(given, dtype=np.float64)
     if array.shape not in ((), (size,)):
-        raise ShapeError(f"{what} has shape {array.shape}; expected a number or ({size},)")
+        raise SettingError(f"{what} has shape {array.shape}; expected a number or ({size},)")
     return np.broadcast_to(array, (size,)).copy()
 
 
 def _named(given: Mapping[str, float], space: Space, what: str) -> dict[str, float]:
     if not space.flat:
-        raise ShapeError(f"{what} by name needs a space of reals and angles; give an array for {space}")
+        raise SettingError(f"{what} by name needs a space of reals and angles; give an array for {space}")
     for name in given:
         space.index(name)
     return {name: float(value) for name, value in given.items()}

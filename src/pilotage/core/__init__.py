@@ -36,7 +36,11 @@ from .parts import Part as Part
 from .parts import Quaternion as Quaternion
 from .parts import Real as Real
 from .parts import Sphere as Sphere
+from .plan import Plan as Plan
+from .plan import PlanStatus as PlanStatus
 from .point import Point as Point
+from .problem import EdgeConstraint as EdgeConstraint
+from .problem import Problem as Problem
 from .protocols import Controller as Controller
 from .protocols import Estimator as Estimator
 from .protocols import Filter as Filter
@@ -47,8 +51,6 @@ from .raster import Raster as Raster
 from .results import Action as Action
 from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
-from .results import Plan as Plan
-from .results import PlanStatus as PlanStatus
 from .results import Readings as Readings
 from .results import Update as Update
 from .sensor import Sensor as Sensor
@@ -73,6 +75,7 @@ __all__ = [
     "CovarianceError",
     "Diagonal",
     "Dynamics",
+    "EdgeConstraint",
     "Estimator",
     "Filter",
     "FilterRun",
@@ -94,6 +97,7 @@ __all__ = [
     "PlanStatus",
     "Planner",
     "Point",
+    "Problem",
     "Quaternion",
     "Raster",
     "Readings",

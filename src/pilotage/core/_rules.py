@@ -55,6 +55,8 @@ class Interval:
             return number.replace("a ", "a positive ", 1)
         if self.high == math.inf:
             return f"{number}, {self.low:g} or more" if self.ends[0] == "[" else f"{number} above {self.low:g}"
+        if self.ends == "[]":
+            return f"{number} from {self.low:g} to {self.high:g}"
         return f"{number} in {self.ends[0]}{self.low:g}, {self.high:g}{self.ends[1]}"
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from .belief import Belief
 from .errors import PilotageError
+from .plan import Plan
 from .protocols import Controller, Filter, Perception
-from .results import Action, ActionStatus, Plan
+from .results import Action, ActionStatus
 from .sensor import Sensor
 
 

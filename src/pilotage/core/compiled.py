@@ -13,9 +13,10 @@ from .arrays import Array
 class MachineCode(Protocol):
     """Machine code that writes results one after another.
 
-    Its signature is ``void f(double* a, double* b, double* c, double* p, double* out)``. Dynamics take a = x, b = u, c = dt; sensors a = x, b = context, c = z; tasks a = x, b = u, c = r; spaces a and b.
-    p are the parameters (`Compiled.vector`). Code for lanes takes and writes arrays ``(rows, LANES)``, but for dt, r
-    and p, which all lanes share. It may write over a, b and c.
+    Its signature is ``void f(double* a, double* b, double* c, double* p, double* out)``. Dynamics take a = x, b = u,
+    c = dt; sensors a = x, b = context, c = z; tasks a = x, b = u, c = r; spaces a and b. p are the parameters
+    (`Compiled.vector`). Code for lanes takes and writes arrays ``(rows, LANES)``, but for dt, r and p, which all lanes
+    share. It may write over a, b and c.
     """
 
     address: int

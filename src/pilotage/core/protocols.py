@@ -10,7 +10,9 @@ from typing import Any, Protocol, runtime_checkable
 
 from .belief import Belief
 from .dynamics import Dynamics as Dynamics
-from .results import Action, FilterRun, Plan, Update
+from .plan import Plan
+from .problem import Problem
+from .results import Action, FilterRun, Update
 from .sensor import Sensor as Sensor
 from .streams import Rng
 from .task import Task as Task
@@ -76,15 +78,11 @@ class Perception(Protocol):
 class Planner(Protocol):
     """From a start to a goal."""
 
-    def plan(
-        self, problem: Any, start: Any = None, goal: Any = None, *, rng: Rng = None, budget: float | None = None
-    ) -> Plan:
+    def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """A path, or the reason why there is none.
 
         Args:
-            problem: what the planner moves through; it may bring start and goal.
-            start: state or belief to start from.
-            goal: state or region to reach.
+            problem: where from, where to, and what is forbidden in between.
             rng: seed or generator.
             budget: seconds the planner may spend; None for its own limit.
         """
@@ -99,8 +97,8 @@ class Controller(Protocol):
         """Forget the last episode; `seed` replays the random choices of the next."""
         ...
 
-    def act(self, belief_or_state: Any, t: float = 0.0) -> Action:
-        """The action to take at time `t`, and how it came about."""
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The action to take at time `t` (default: one step after the last), and how it came about."""
         ...
 
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Array
 from .status import FilterStatus
 
-Array = NDArray[np.float64]
 ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
 
 
@@ -157,62 +157,11 @@ def _same(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-class PlanStatus(enum.Enum):
-    """How a planning query ended."""
-
-    SOLVED = "solved"
-    NO_PATH = "no path"
-    INVALID = "invalid"
-    BUDGET = "budget spent"
-
-
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A path, or the reason why there is none.
-
-    A plan is true where it is solved: ``if plan: ...`` asks what ``plan.ok`` does.
-
-    Attributes:
-        status: how the query ended.
-        ok: True when `path` leads from the start to the goal.
-        path: states from start to goal, shape ``(K, n)`` in world units, or None.
-        cost: cost of the path; infinity when there is none.
-        lower_bound: no path can be cheaper than this.
-        reason: one sentence, empty when solved ("start is in collision by 0.12 m").
-        stats: what it took: ``expansions``, ``seconds`` and whatever else the planner counts.
-        seed: the seed that replays the query; None for deterministic planners and running generators.
-
-    Example:
-        >>> print(Plan(PlanStatus.NO_PATH, reason="the goal is in another component"))
-        no path: the goal is in another component
-    """
-
-    status: PlanStatus
-    path: Array | None = None
-    cost: float = float("inf")
-    lower_bound: float = 0.0
-    reason: str = ""
-    stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
-    seed: int | None = None
-
-    def __str__(self) -> str:
-        if self.path is None:
-            return f"{self.status.value}: {self.reason}"
-        return f"{self.status.value}: cost {self.cost:.4g} over {len(self.path)} waypoints"
-
-    @property
-    def ok(self) -> bool:
-        """True when `path` leads from the start to the goal."""
-        return self.status is PlanStatus.SOLVED
-
-    def __bool__(self) -> bool:
-        return self.ok
-
-
 class ActionStatus(enum.Enum):
     """How the action came about."""
 
     SOLVED = "solved"
+    IMPROVED = "improved"
     FALLBACK = "fallback"
     DONE = "done"
 
@@ -223,9 +172,10 @@ class Action:
 
     Attributes:
         u: the action, shape ``(m,)``, inside the bounds of the action space.
-        status: SOLVED, FALLBACK (the named policy in `reason` chose `u`) or DONE (nothing left to do).
+        status: SOLVED, IMPROVED (of a plan that has not converged; `reason` says by how much), FALLBACK (the named
+            policy in `reason` chose `u`) or DONE (nothing left to do).
         plan: what the controller expects to do next, actions ``(T, m)``, or None.
-        cost: cost of that plan as the controller sees it; NaN when it does not reckon one.
+        cost: cost of that plan as the controller sees it; NaN when it has none.
         solve_time: seconds spent.
         reason: one sentence, empty when solved.
 
@@ -255,6 +205,12 @@ class Readings:
         z: readings ``(..., K, size)``; NaN where not measured.
         ts: times ``(K,)`` in seconds, in order.
         contexts: the context of each, ``(..., K, c)``, or a list of objects.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> fixes = Readings(gnss(std=1.5), [[0.1, 0.2], [0.4, 0.3]], [0.5, 1.0])
+        >>> len(fixes.ts)
+        2
     """
 
     sensor: Any

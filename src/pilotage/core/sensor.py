@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array, alike
+from .arrays import Array, alike, numbers
 from .covariances import log_normal, scattered
 from .declared import Declared, answered, asked, called, covariance, names_of
 from .errors import ModelError
@@ -197,5 +197,5 @@ def measured(reading: Space, z: Any) -> NDArray[np.bool_]:
 
     A NaN hides its own component; inside a rotation or pose it hides the components it is mixed with.
     """
-    z = np.asarray(z, dtype=np.float64)
+    z = numbers(z, "a reading", missing=True)
     return ~np.isnan(z if reading.flat else reading.minus(z, reading.identity()))

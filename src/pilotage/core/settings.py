@@ -144,7 +144,7 @@ def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
     Example:
         >>> whole(2.5, "samples", most=9)
         Traceback (most recent call last):
-        pilotage.core.errors.SettingError: samples is 2.5; expected a whole number in [1, 9]
+        pilotage.core.errors.SettingError: samples is 2.5; expected a whole number from 1 to 9
     """
     return setting(value, Annotated[int, Interval(least, most, "[)" if most == math.inf else "[]")], name)
 

@@ -69,7 +69,10 @@ class Space(Product):
             array([-2.783])
         """
         x, d = self._arrays((x, self.size, "state"), (d, self.dim, "tangent vector"))
-        return assembled([run.plus(x[..., run.x], d[..., run.d]) for run in self._runs])
+        runs = self._runs
+        if len(runs) == 1:
+            return runs[0].plus(x, d)
+        return assembled([run.plus(x[..., run.x], d[..., run.d]) for run in runs])
 
     def minus(self, y: Any, x: Any) -> Any:
         """``y (-) x``: the tangent vectors ``(..., dim)`` at `x` that lead to `y`, by the short way.
@@ -77,12 +80,18 @@ class Space(Product):
         ``plus(x, minus(y, x)) == y``; a quaternion and its negative count as equal.
         """
         y, x = self._arrays((y, self.size, "state"), (x, self.size, "state"))
-        return assembled([run.minus(y[..., run.x], x[..., run.x]) for run in self._runs])
+        runs = self._runs
+        if len(runs) == 1:
+            return runs[0].minus(y, x)
+        return assembled([run.minus(y[..., run.x], x[..., run.x]) for run in runs])
 
     def normalize(self, x: Any) -> Any:
         """`x` with angles wrapped to (-pi, pi], quaternions and directions of length 1."""
         (x,) = self._arrays((x, self.size, "state"))
-        return assembled([run.normalize(x[..., run.x]) for run in self._runs])
+        runs = self._runs
+        if len(runs) == 1:
+            return runs[0].normalize(x)
+        return assembled([run.normalize(x[..., run.x]) for run in runs])
 
     def distance(self, x: Any, y: Any, weights: Any = None) -> Any:
         """``|W (y (-) x)|``, shape ``(...)``.
@@ -127,7 +136,8 @@ class Space(Product):
             array([3.142])
         """
         (xs,) = self._arrays((xs, self.size, "state"))
-        return weighted_mean(self, *self.curved, xs, weights, axis)
+        space: Any = self  # pyright takes a cached property for another thing than a property
+        return weighted_mean(space, *cast("tuple[Any, Any]", self.curved), xs, weights, axis)
 
     def transport(self, y: Any, x: Any) -> Array:
         """The matrices ``(..., dim, dim)`` that carry tangent vectors at `y` to the tangent at `x`.

@@ -8,16 +8,34 @@ from typing import Any
 import numpy as np
 
 from .belief import Belief
+from .declared import called, returned
+from .errors import ModelError
 from .space import Space
 
 
 class Task(ABC):
-    """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_t, u_t) <= 0``.
+    """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_{t+1}, u_t) <= 0``.
 
     Subclasses write `cost`, and set `initial`, `dt` and `horizon` where the defaults do not fit. Costs know nothing of
-    the dynamics, so that one task can be put to several robots.
+    the dynamics, so that one task can be put to several robots. Methods are handed `r` only where there is a `stage`.
+
+    What a task forbids is written once, as its `constraint` of a state and the action that led there. Environments end
+    an episode where it is positive or NaN, samplers charge for it, optimisers keep it, planners check edges with it.
+
+    Costs that vary in time declare a `stage` and take a reference `r` of it. References come from `references`, which
+    is a pure function: what it has to remember from one decision to the next (how far along a path a robot has come) is
+    a value, the carry. The caller keeps it for one robot and one episode, starts with None, and hands it on::
+
+        carry = None                                            # at the start of an episode
+        rows, carry = task.references(x, t, steps, carry)       # once a decision; rows[k] is for time t + k dt
+        over = task.done(x, rows[0])
+
+    So one task serves any number of robots. A controller that is given another task hands on the carry, too: a carry
+    that could be mistaken should say what it belongs to, as that of `pilotage.control.follow` holds its path.
 
     Attributes:
+        state, action: the spaces it is written for; empty for a task that takes any.
+        stage: the space of the reference that each stage brings along; empty for costs that do not vary.
         initial: where an episode starts; None leaves it to whoever runs it.
         dt: seconds between decisions; default 0.1.
         horizon: decisions in an episode; default 200.
@@ -32,13 +50,16 @@ class Task(ABC):
         4.0
     """
 
+    state: Space = Space()
+    action: Space = Space()
+    stage: Space = Space()
     initial: Belief | None = None
     dt: float = 0.1
     horizon: int = 200
     live: bool = False
     """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 
-    def on(self, state: Space, action: Space) -> Task:
+    def on(self, state: Space, action: Space | None = None) -> Task:
         """This task for a robot of that state and action. Default: itself.
 
         Tasks that read some components by name (`pilotage.models.task`) find them in larger spaces.
@@ -47,23 +68,53 @@ class Task(ABC):
 
     @abstractmethod
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
-        """Cost ``(...)`` of a step from states ``(..., n)`` under actions ``(..., m)``; stage data ``(..., nr)``."""
+        """Cost ``(...)`` of a step from states ``(..., n)`` under actions ``(..., m)``; reference ``(..., nr)``."""
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost ``(...)`` of ending in states ``(..., n)``. Default: 0."""
         return np.zeros(np.shape(x)[:-1])
 
-    def constraint(self, x: Any, u: Any) -> Any:
-        """Values ``(..., k)`` that must not be positive. Default: none, k = 0."""
+    def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
+        """Values ``(..., k)`` that must not be positive where actions `u` lead to states `x`. Default: none, k = 0.
+
+        NaN counts as violated.
+        """
         return np.zeros((*np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1]), 0))
 
-    def done(self, x: Any) -> Any:
+    def done(self, x: Any, r: Any = None) -> Any:
         """Whether the episode is over in states ``(..., n)``, shape ``(...)`` of bool. Default: never."""
         return np.zeros(np.shape(x)[:-1], dtype=bool)
 
-    def reference(self, x: Any, t: float, steps: int) -> Any:
-        """Stage data ``(steps + 1, nr)`` for costs that vary in time, seen from state `x` at time `t`.
+    def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
+        """References ``(steps + 1, nr)`` of the coming stages seen from state `x` at time `t`, and the next carry.
 
-        The row k is handed to the costs as `r` at time ``t + k dt``. Default: None, the cost does not vary.
+        Default: ``(None, None)``, the cost does not vary.
+
+        Args:
+            x: one state ``(n,)``.
+            t: seconds.
+            steps: the row k is handed to the costs as `r` at time ``t + k dt``.
+            carry: what the last call of this episode returned; None at its start.
         """
-        return None
+        return None, None
+
+
+def references_of(task: Task, x: Any, t: float, steps: int, carry: Any) -> tuple[np.ndarray[Any, Any], Any]:
+    """References ``(steps + 1, nr)`` of the coming stages as float64, nr = 0 without a stage, and the next carry.
+
+    Raises:
+        ModelError: when the task's own function returns something else.
+    """
+    size = task.stage.size
+    if not size:
+        return np.zeros((steps + 1, 0)), carry
+    answer = task.references(x, t, steps, carry)
+    if not isinstance(answer, tuple) or len(answer) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ModelError(f"references of {called(task)} returned {returned(answer)}; a pair (rows, carry) was expected")
+    rows = np.array(np.nan if answer[0] is None else answer[0], dtype=np.float64, order="C")
+    if rows.shape != (steps + 1, size):
+        raise ModelError(
+            f"references of {called(task)} returned an array of shape {rows.shape}; expected ({steps + 1}, {size}), a "
+            "row for each step and one for the end"
+        )
+    return rows, answer[1]

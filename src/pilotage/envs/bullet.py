@@ -11,16 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from .late import Late
 
 bullet: Any = Late("pybullet")
-
-Array = NDArray[np.float64]
 
 TIMESTEP = 1.0 / 240.0
 """Bullet's own default, the longest step its solver is tuned for [s]."""

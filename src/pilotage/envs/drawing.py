@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Space, SpaceError
+from ..core.arrays import Array
 from .canvas import BLUE, GRID, INK, ORANGE, Canvas
-
-Array = NDArray[np.float64]
 
 
 @dataclass

@@ -80,6 +80,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._inform, self._drawing, self._dtype = inform or no_more, drawing, dtype
         self._window: Window | None = None
         self._x: Array | None = None
+        self._r: Array = np.zeros(0)  # the task's reference of this tick
+        self._carry: Any = None
         self._ticks = 0
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -88,6 +90,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         given, space = state_option(options), self.world.dynamics.state
         x = self.world.start(self.np_random) if given is None else space.normalize(vector(space, given, "state"))
         self._x, self._ticks = x, 0
+        self._r, self._carry = self.world.refer(x, 0.0, None)
         self.scene.states = [x]
         return self._seen(), self._info(False)
 
@@ -97,16 +100,17 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             raise PilotageError("step was called before the first reset; call reset() to start an episode")
         world, x = self.world, self._x
         u = world.dynamics.action.clip(vector(world.dynamics.action, action, "action"))
-        cost = float(world.cost(x, u, self.time))
+        cost = float(world.cost(x, u, self._r))
         y = world.advance(x, u, self.np_random)
         self._ticks += 1
-        verdict = world.judge(y, u)
-        # What cannot be observed is shown as it last was.
-        self._x = y if np.isfinite(y).all() else x
+        if np.isfinite(y).all():  # what cannot be observed is shown as it last was
+            self._x = y
+            self._r, self._carry = world.refer(y, self.time, self._carry)
+        verdict = world.judge(y, u, self._r)
         terminated = bool(verdict.over)
         truncated = not terminated and self._ticks == self._horizon
         if terminated or truncated:
-            cost += float(world.terminal_cost(self._x, self.time))
+            cost += float(world.terminal_cost(self._x, self._r))
         if self.render_mode is not None:
             self.scene.states.append(self._x)
         return self._seen(), -cost, terminated, truncated, self._info(bool(verdict.violated))
@@ -177,7 +181,7 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:
-    """What the options of `reset` say about the first state; None when nothing."""
+    """The first state that the options of `reset` ask for, or None."""
     strange = sorted(set(options or {}) - {"state"})
     if strange:
         raise PilotageError(f"reset has no option {strange[0]!r}; it has state, the state to start in")
@@ -211,7 +215,7 @@ def observation_space(world: Simulation, single: bool, dtype: DTypeLike) -> gymn
 
 
 def observation(world: Simulation, x: Array, streams: Streams, single: bool, dtype: DTypeLike) -> Any:
-    """What is observed in states `x`, inside `observation_space`."""
+    """Observations in states `x`, inside `observation_space`."""
     readings = world.observe(x, streams)
     inside = {name: boxed(world.readings[name], z, dtype=dtype) for name, z in readings.items()}
     return next(iter(inside.values())) if single else inside

@@ -15,14 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceError
+from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from .late import Late
 
 mj: Any = Late("mujoco")
 threaded: Any = Late("mujoco.rollout")
-
-Array = NDArray[np.float64]
 
 HUGE = 1e10
 """MuJoCo's own bound (mjMAXVAL) beyond which a simulation counts as lost."""

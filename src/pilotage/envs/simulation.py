@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, Space, Task
+from ..core.arrays import Array
 from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
 from ..core.settings import instance, positive, whole
+from ..core.task import references_of
 
-Array = NDArray[np.float64]
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
 
@@ -28,7 +29,7 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a task makes of the states a step led to, each ``(...)`` of bool.
+    """The judgement of a task on the states a step led to, each ``(...)`` of bool.
 
     Attributes:
         done: the task is over.
@@ -127,24 +128,38 @@ class Simulation:
             return {"state": x}
         return {name: sensor.draw(x, streams) for name, sensor in self.sensors.items()}
 
-    def cost(self, x: Array, u: Array, t: Any) -> Array:
-        """Cost ``(...)`` of the tick that starts in `x` at time `t`."""
-        return self._answer("cost", asked(self.task, "cost", x, u, self._reference(x, t)), x)
+    def refer(self, x: Array, t: Any, carry: Any) -> tuple[Array, Any]:
+        """References ``(..., nr)`` of states ``(..., n)`` at times ``(...)``, nr = 0 for none, and the next carries.
 
-    def terminal_cost(self, x: Array, t: Any) -> Array:
-        """Cost ``(...)`` of ending in `x` at time `t`."""
-        return self._answer("terminal_cost", asked(self.task, "terminal_cost", x, self._reference(x, t)), x)
+        A batch of states has a list of carries, one each; all are None when an episode starts.
+        """
+        if x.ndim == 1:
+            rows, carry = references_of(self.task, x, float(t), 0, carry)
+            return rows[0], carry
+        size = self.task.stage.size
+        if not size:
+            return np.zeros((len(x), 0)), carry
+        pairs = [self.refer(one, when, each) for one, when, each in zip(x, t, carry, strict=True)]
+        return np.reshape([r for r, _ in pairs], (len(x), size)), [each for _, each in pairs]
 
-    def judge(self, x: Array, u: Array) -> Verdict:
-        """What the task makes of states `x` that actions `u` led to."""
+    def cost(self, x: Array, u: Array, r: Array) -> Array:
+        """Cost ``(...)`` of the tick that starts in `x`."""
+        return self._answer("cost", asked(self.task, "cost", x, u, *_staged(r)), x)
+
+    def terminal_cost(self, x: Array, r: Array) -> Array:
+        """Cost ``(...)`` of ending in `x`."""
+        return self._answer("terminal_cost", asked(self.task, "terminal_cost", x, *_staged(r)), x)
+
+    def judge(self, x: Array, u: Array, r: Array) -> Verdict:
+        """The verdict on states `x` that actions `u` led to. A constraint that is NaN is violated."""
         lost = ~np.isfinite(x).all(-1)
         with np.errstate(invalid="ignore"):
-            broken = (self._answer("constraint", asked(self.task, "constraint", x, u), x, "k") > 0.0).any(-1)
-            done = self._answer("done", asked(self.task, "done", x), x).astype(bool)
-        return Verdict(np.asarray(done & ~lost), np.asarray(broken | lost))
+            kept = self._answer("constraint", asked(self.task, "constraint", x, u, *_staged(r)), x, "k") <= 0.0
+            done = self._answer("done", asked(self.task, "done", x, *_staged(r)), x).astype(bool)
+        return Verdict(np.asarray(done & ~lost), np.asarray(~kept.all(-1) | lost))
 
     def _answer(self, method: str, value: Any, x: Array, *more: str) -> Array:
-        """What the task says of states ``(..., n)``, one number of each, or `more`."""
+        """The answer of the task for states ``(..., n)``: one number each, or `more`."""
         batch = x.shape[:-1]
         found = np.empty(0) if value is None else np.asarray(value, dtype=np.float64)
         if value is None or found.ndim != len(batch) + len(more) or found.shape[: len(batch)] != batch:
@@ -156,20 +171,14 @@ class Simulation:
             )
         return found
 
-    def _reference(self, x: Array, t: Any) -> Array | None:
-        """This tick's stage data, of each state."""
-        if x.ndim == 1:
-            rows = self.task.reference(x, float(t), 0)
-            return None if rows is None else rows[0]
-        first = self._reference(x[0], t[0]) if len(x) else None
-        if first is None:
-            return None
-        rest = [self.task.reference(one, float(when), 0)[0] for one, when in zip(x[1:], t[1:], strict=True)]
-        return np.stack([first, *rest])
+
+def _staged(r: Array) -> tuple[Array, ...]:
+    """The reference as an argument, where there is one."""
+    return (r,) if r.shape[-1] else ()
 
 
 def _array(value: Any) -> Any:
-    """A list as an array; what is none of the two stays as it is, for a sentence about it."""
+    """A list as an array; other values as they are, for the error about them."""
     return np.asarray(value, dtype=np.float64) if isinstance(value, (list, tuple)) else value
 
 

@@ -33,8 +33,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     """`num_envs` copies of `ModelEnv` whose states are one array, moved by one call of the models a tick.
 
     Seeded with s it behaves as `ModelEnv`s seeded with s, s + 1, ..., each with a random stream of its own. An
-    episode that ended starts anew in the next tick (`AutoresetMode.NEXT_STEP`), whose action is ignored. The task has
-    to be a function of state and time; one that remembers, as `follow` does, belongs to a single robot.
+    episode that ended starts again in the next tick (`AutoresetMode.NEXT_STEP`), whose action is ignored.
 
     Args:
         dynamics, sensors, task, start, inform, drawing, dtype: as for `ModelEnv`.
@@ -92,6 +91,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._inform, self._drawing, self._dtype = inform or no_more, drawing, dtype
         self._streams: list[np.random.Generator] = []
         self._x: Array = np.empty((0, dynamics.state.size))
+        self._r: Array = np.zeros((num_envs, 0))  # the task's references of this tick, and what they remember
+        self._carries: list[Any] = [None] * num_envs
         self._ticks = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.zeros(num_envs, dtype=bool)
         self.scenes = [Scene(dynamics.state, self.world.dt) for _ in range(num_envs)]
@@ -107,6 +108,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         else:
             self._x = self._states(given)
         self._ticks[:] = 0
+        self._r, self._carries = self.world.refer(self._x, self._times(), [None] * self.num_envs)
         self._ended[:] = False
         for scene, x in zip(self.scenes, self._x, strict=True):
             scene.states = [x]
@@ -115,7 +117,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def step(
         self, actions: ArrayLike
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """One tick of every episode; those that ended start anew."""
+        """One tick of every episode; those that ended start again."""
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._actions(actions)
@@ -143,16 +145,17 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
     def _tick(self, live: NDArray[np.intp], us: Array) -> tuple[NDArray[Any], ...]:
         world, xs = self.world, self._x[live]
-        costs = world.cost(xs, us, self._times()[live])
+        costs = world.cost(xs, us, self._r[live])
         ys = world.advance(xs, us, [self._streams[i] for i in live])
         self._ticks[live] += 1
-        verdict = world.judge(ys, us)
         xs = np.where(np.isfinite(ys).all(-1, keepdims=True), ys, xs)
         self._x[live] = xs
+        self._refer(live)
+        verdict = world.judge(ys, us, self._r[live])
         spent = np.zeros(len(live), dtype=bool) if self._horizon is None else self._ticks[live] == self._horizon
         ending = verdict.over | spent
         if ending.any():
-            costs[ending] += world.terminal_cost(xs[ending], self._times()[live][ending])
+            costs[ending] += world.terminal_cost(xs[ending], self._r[live][ending])
         limit = np.zeros(len(live), dtype=bool) if self._limit is None else self._ticks[live] >= self._limit
         # A step limit truncates beside a termination too, as Gymnasium's TimeLimit does.
         truncated = (spent & ~verdict.over) | limit
@@ -165,7 +168,17 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         for i in ended:
             self._x[i] = self.world.start(self._streams[i])
             self.scenes[i].states = [self._x[i].copy()]
+            self._carries[i] = None
         self._ticks[ended] = 0
+        self._refer(ended)
+
+    def _refer(self, which: NDArray[np.intp]) -> None:
+        """Take the references of some worlds at their states and times, and what they remember for the next tick."""
+        r, carries = self.world.refer(self._x[which], self._times()[which], [self._carries[i] for i in which])
+        if r.shape[-1]:
+            self._r[which] = r
+            for i, carry in zip(which, carries, strict=True):
+                self._carries[i] = carry
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
         seeds = [None] * self.num_envs if seed is None else seed

@@ -1,9 +1,12 @@
-"""What moves and weighs a cloud of particles; shared by all filters whose belief is `Particles`."""
+"""A cloud of particles moved and weighed; what all filters with a belief of `Particles` share.
+
+Traced models run as machine code, `LANES` particles at a time; all others are asked once for the whole cloud.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -13,11 +16,12 @@ from ..core.arrays import Array
 from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
 from ..core.sensor import measured
+from ..core.status import FilterStatus
 from ..core.weights import log_sum_exp
-from ..models import bind
-from .algebra import cholesky_semidefinite
-from .inputs import Axes, action, context_axes, context_of, shared_axes
-from .packing import gate_quantiles
+from ..models.trace import LANES, code_of, parameters
+from ..models.trace.model import Traced
+from ._clouds import move_given, move_traced, weigh_traced
+from .inputs import Axes, action, context_axes, context_of, gate_quantiles, rows, shared_axes
 
 
 def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:
@@ -30,31 +34,56 @@ def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: R
     space = dynamics.state
     u = action(u, dynamics.action)
     axes = shared_axes(belief=cloud.points.shape[:-2], action=u.shape[:-1])
-    x = np.broadcast_to(cloud.points, (*axes, *cloud.points.shape[-2:]))
-    u = u[..., None, :] if u.ndim > 1 else u
-    y = _answer(asked(dynamics, "step", x, u, dt), x.shape, "step", dynamics)
-    Q = covariance(dynamics.noise(x, u, dt), space.dim, dynamics)
-    e = scatter(Q, generator(rng).standard_normal((*y.shape[:-1], space.dim)))
-    return Particles.trusted(space, cast(Array, space.plus(y, e)), np.broadcast_to(cloud.log_weights, y.shape[:-1]))
+    count, size = cloud.points.shape[-2:]
+    x, us = rows(cloud.points, axes, 2, "belief").reshape(-1, size), rows(u, axes if u.ndim > 1 else ())
+    y = moved(dynamics, x, us, count, dt, rng)
+    return Particles.trusted(space, y.reshape(*axes, count, size), np.broadcast_to(cloud.log_weights, (*axes, count)))
+
+
+def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rng) -> Array:
+    """States ``(K, n)`` one step on, with noise; `each` of them in turn share one of the actions, or all the only one.
+
+    Memory for lanes: x, u, y or Q, L and e, and the result.
+    """
+    space, (count, n) = dynamics.state, x.shape
+    d, m = space.dim, us.shape[-1]
+    e, y = generator(rng).standard_normal((count, d)), np.empty_like(x)
+    w = np.empty((3 * n + m + 2 * d * d + d) * LANES)
+    plus = code_of(space, "plus", lanes=True)
+    if isinstance(dynamics, Traced):
+        code, seconds, p = code_of(dynamics, "y Q", lanes=True), np.array([float(dt)]), parameters(dynamics, dt)
+        bad = move_traced.compiled(code.address, plus.address, each, x, us, seconds, p, e, y, w)
+    else:
+        u = us[0] if len(us) == 1 else np.repeat(us, each, axis=0)
+        f = _answer(asked(dynamics, "step", x, u, dt), x.shape, "step", dynamics)
+        Q = covariance(dynamics.noise(x, u, dt), d, dynamics)
+        Q = np.ascontiguousarray(np.broadcast_to(Q, (count, d, d)) if Q.ndim > 2 else Q[None]).reshape(-1, d * d)
+        bad = move_given.compiled(plus.address, count // len(Q), np.array(f, order="C"), Q.copy(), e, y, w)
+    if bad >= 0:
+        some = slice(bad, bad + LANES)
+        _refuse_noise(dynamics.noise(x[some], us[min(bad // each, len(us) - 1)], dt), "process", dynamics)
+    return _answer(y, x.shape, "step", dynamics)
 
 
 def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: float | None = None) -> Update:
     """Particles weighed by a reading: ``log w_i += log p(z | x_i)``; the sensor reads from the particles' own space.
 
-    What no particle can explain, and what the gate refuses, changes nothing.
+    A reading that no particle can explain, or that the gate refuses, changes nothing.
     """
     z = sensor.reading.check(z, "reading", finite=False)
     w = cloud.log_weights + likelihoods(cloud.points, sensor, z, context)
     total: Any = log_sum_exp(w)
-    taken: Any = total > -np.inf
-    make = partial(surprise, cloud, sensor, z, context)
+    status: Any = np.where(total > -np.inf, FilterStatus.ACCEPTED, FilterStatus.GATED)
+    compute = partial(innovation, cloud, sensor, z, context)
     if gate is not None:
-        found = make()
-        most = gate_quantiles(gate, sensor.reading.dim)[measured(sensor.reading, z).sum(-1)]
-        taken, make = taken & ~np.asarray(found[2] > most), partial(tuple, found)
+        found = compute()
+        limit = gate_quantiles(gate, sensor.reading.dim)[measured(sensor.reading, z).sum(-1)]
+        status = np.where(np.asarray(found[2] > limit), FilterStatus.GATED, status)
+        compute = partial(tuple, found)
+    taken = status == FilterStatus.ACCEPTED
     log_weights = np.where(taken[..., None], w - np.where(taken, total, 0.0)[..., None], cloud.log_weights)
     after = Particles.trusted(cloud.space, np.broadcast_to(cloud.points, (*w.shape, cloud.space.size)), log_weights)
-    return CloudUpdate(after, make, total, taken)
+    return CloudUpdate(after, compute, total, status)
 
 
 def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) -> Array:
@@ -62,12 +91,15 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
 
     Raises:
         ModelError: when the sensor's answer has the wrong shape, or holds NaN or +inf.
+        CovarianceError: when its noise is singular or indefinite.
     """
     context, own = _each(context, sensor)
     axes = shared_axes(belief=points.shape[:-2], reading=z.shape[:-1], context=own)
     logs_shape = (*axes, points.shape[-2])
     if np.isnan(z).all():
         return np.zeros(logs_shape)
+    if isinstance(sensor, Traced):
+        return _gaussian(points, sensor, z, context, axes, own).reshape(logs_shape)
     readings = z[..., None, :] if z.ndim > 1 else z
     logs = sensor.log_prob(readings, points, context)
     logs = _answer(logs, logs_shape, "log_prob", sensor, impossible=True)
@@ -75,7 +107,26 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
     return np.where(unmeasured[..., None], 0.0, logs)
 
 
-def surprise(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:
+def _gaussian(points: Array, sensor: Any, z: Array, context: Any, axes: Axes, own: Axes) -> Array:
+    """`likelihoods` of a traced sensor, ``(K,)``. Memory for lanes: x, context, z, measured, e, R, L, v and result."""
+    count, d, k, c = points.shape[-2], sensor.reading.dim, sensor.reading.size, sensor.context.size
+    seen = measured(sensor.reading, z).astype(np.float64)
+    zs, seen = rows(z, axes if z.ndim > 1 else ()), rows(seen, axes if z.ndim > 1 else ())
+    cs = np.zeros((1, c)) if context is None else rows(context[..., 0, :] if own else context, axes if own else ())
+    x = rows(points, axes if points.ndim > 2 else (), 2, "belief").reshape(-1, points.shape[-1])
+    logs, w = np.empty(count * int(np.prod(axes))), np.empty((x.shape[-1] + c + k + 3 * d + 2 * d * d + 2) * LANES)
+    code, p = code_of(sensor, "e R", lanes=True), parameters(sensor)
+    bad = weigh_traced.compiled(code.address, count, x, cs, zs, seen, p, logs, w)
+    if bad >= 0:
+        some, i = x[np.arange(bad, bad + LANES) % len(x)], bad // count
+        context = cs[min(i, len(cs) - 1)]
+        e = sensor.reading.minus(zs[min(i, len(zs) - 1)], sensor.observe(some, context))
+        _answer(np.where(seen[min(i, len(seen) - 1)] > 0.0, e, 0.0), (LANES, d), "observe", sensor)
+        _refuse_noise(sensor.noise(some, context), "measurement", sensor)
+    return logs
+
+
+def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:
     """Innovation, its covariance and NIS, from the cloud of expected readings.
 
     ::
@@ -100,20 +151,20 @@ def surprise(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) ->
 
 
 class CloudUpdate(Update):
-    """An update whose innovation, S and NIS are reckoned when asked for: they cost a second look at every particle."""
+    """An update whose innovation, S and NIS are computed when asked for: they cost a second look at every particle."""
 
-    __slots__ = ("_after", "_total")
+    __slots__ = ("_after", "_compute", "_total")
 
-    def __init__(self, belief: Any, make: Callable[[], tuple[Array, Array, Any]], total: Any, accepted: Any) -> None:
-        total, accepted = np.asarray(total), np.asarray(accepted)
-        self._after = belief
+    def __init__(self, belief: Any, compute: Callable[[], tuple[Array, Array, Any]], total: Any, status: Any) -> None:
+        total, status = np.asarray(total), np.asarray(status)
+        self._after, self._compute = belief, compute
         self._total = float(total) if total.ndim == 0 else total
-        self.accepted = bool(accepted) if accepted.ndim == 0 else accepted
-        self._packed = make
-        self._make = self._reckoned
+        self._status = FilterStatus(int(status)) if status.ndim == 0 else status
 
-    def _reckoned(self, make: Callable[[], tuple[Array, Array, Any]]) -> tuple[Any, ...]:
-        return (self._after, *make(), self._total)
+    def _held(self) -> tuple[Any, ...]:
+        if not hasattr(self, "_fields"):
+            self._fields = (self._after, *self._compute(), self._total)
+        return self._fields
 
     @property
     def belief(self) -> Any:
@@ -129,52 +180,27 @@ class CloudUpdate(Update):
         return f"{type(self).__name__}(log_likelihood={self.log_likelihood}, accepted={self.accepted})"
 
 
-def scatter(Q: Array, z: Array) -> Array:
-    """``e = L z`` with ``L L' = Q``: standard normal numbers ``(..., d)`` given covariance Q ``(..., d, d)``.
+def kernel_width(count: Any, d: int) -> Any:
+    """Width of the best kernel for `count` draws of a normal density in d dimensions, in its standard deviations.
 
-    Q may be singular.
-
-    Example:
-        >>> scatter(np.diag([4.0, 0.0]), np.ones((3, 2))).tolist()
-        [[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]
+    ``h = (4 / ((d + 2) count))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
     """
-    d = z.shape[-1]
-    if Q.shape[-2:] != (d, d):
-        raise ModelError(f"the process noise has shape {Q.shape}; expected (..., {d}, {d})")
-    shared = Q.ndim == 2
-    Qs = np.ascontiguousarray(Q if shared else np.broadcast_to(Q, (*z.shape, d))).reshape(-1, d, d)
-    e = np.ascontiguousarray(z).reshape(-1, d).copy()
-    bad = _coloured()(Qs, e, np.zeros((d, d)))
-    if bad >= 0:
-        raise CovarianceError(
-            "the process noise is not a covariance: its smallest eigenvalue is "
-            f"{float(np.linalg.eigvalsh(Qs[bad]).min()):.3g}, where it should not be negative"
-        )
-    return e.reshape(z.shape)
+    return (4.0 / ((d + 2.0) * count)) ** (1.0 / (d + 4.0))
 
 
-@cache
-def _coloured() -> Callable[[Array, Array, Array], int]:
-    return bind(colour_noise)
-
-
-def colour_noise(Q, e, L):
-    """Each row of e becomes L e, L L' = Q; one Q for all rows or one each. Returns a row whose Q is bad, or -1."""
-    d = e.shape[1]
-    for i in range(e.shape[0]):
-        if i < Q.shape[0] and not cholesky_semidefinite(Q[i], L, d):
-            return i
-        for r in range(d - 1, -1, -1):
-            a = 0.0
-            for k in range(r + 1):
-                a += L[r, k] * e[i, k]
-            e[i, r] = a
-    return -1
+def _refuse_noise(noise: Any, what: str, model: Any) -> None:
+    """Say which covariance a driver could not take a root of."""
+    noise = np.asarray(noise, dtype=np.float64)
+    least = "NaN" if np.isnan(noise).any() else f"{float(np.linalg.eigvalsh(noise).min()):.3g}"
+    raise CovarianceError(
+        f"the {what} noise of {called(model)} is not a covariance: its smallest eigenvalue is {least}; "
+        "expected a positive one (0 will do for process noise)"
+    )
 
 
 def _each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
     """A context with an axis for particles behind its leading axes, if it has any; and these axes."""
-    if context is None and not getattr(sensor, "context_size", 0):
+    if context is None and (sensor.context is None or sensor.context.size == 0):
         return None, ()
     context = context_of(context, sensor)
     own = context_axes(context, sensor)
@@ -182,7 +208,7 @@ def _each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
 
 
 def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossible: bool = False) -> Array:
-    """What a model answered as float64 of this shape, or a sentence; -inf passes where `impossible` says so."""
+    """A model's answer as float64 of this shape, or a sentence; -inf passes where `impossible` says so."""
     answer = np.asarray(np.zeros(0) if given is None else given, dtype=np.float64)
     name = f"{called(model)}.{method}"
     if answer.shape != shape or given is None:

@@ -3,16 +3,17 @@
     predict   x_i = f(x_i, u, dt) (+) e_i,   e_i ~ N(0, Q)
     update    log w_i += log p(z | x_i),     log p(z | past) = log sum_i w_i p(z | x_i)
 
-The bootstrap filter of Gordon, Salmond and Smith (1993). It asks of a model only the protocol's batched methods, so a
-simulator, a network or a table serves as well as a traced function. Particles are drawn anew when their weights have
-become too unequal, at the start of a prediction: the belief after an update is still the weighted one, which describes
-the posterior better than any draw from it (Chopin and Papaspiliopoulos, *An Introduction to Sequential Monte Carlo*,
-2020, algorithm 10.3).
+The bootstrap filter of Gordon, Salmond and Smith (1993). Traced models run as machine code; of all others it asks only
+the protocol's batched methods, so a simulator, a network or a table serves as well. Particles are resampled when their
+weights have become too unequal, at the start of a prediction: the belief after an update is still the weighted one,
+which describes the posterior better than any draw from it (Chopin and Papaspiliopoulos, *An Introduction to Sequential
+Monte Carlo*, 2020, algorithm 10.3).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,13 +30,13 @@ from ..core import (
     generator,
     seeded,
 )
+from ..core.covariances import symmetric_root
 from ..core.settings import instance, positive, whole
 from .clock import usual, wanted
-from .cloud import propagate, scatter, weigh
-from .inputs import check_belief, first_belief
-from .packing import check_gate
+from .cloud import kernel_width, propagate, weigh
+from .filter import Filter, PureEngine
+from .inputs import check_belief, check_gate, first_belief
 from .resampling import check_resampling, resample
-from .sampling_filter import SamplingFilter
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ class ParticleFilter:
         dt: seconds of a step, where none is given.
         n: how many particles stand for a belief that has none yet.
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
-        threshold: particles are drawn anew when their effective number is below this share of their number; 0 is
+        threshold: particles are resampled when their effective number is below this share of their number; 0 is
             never, 1 always.
-        smoothing: width of the kernel by which particles drawn anew are spread, in units of the best width for a
+        smoothing: width of the kernel by which resampled particles are spread, in units of the best width for a
             normal density (Silverman 1986; Musso, Oudjane and Le Gland 2001); 0 leaves copies equal. Meant for
             dynamics with little noise: it widens the covariance by ``1 + h^2``.
         gate: probability with which a good reading passes, as for `EKF`: readings whose NIS exceeds that chi-square
@@ -103,7 +104,7 @@ class ParticleFilter:
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after reading `z`, NaN where nothing was measured.
 
-        Innovation, S and NIS are those of the cloud of expected readings; they are reckoned when asked for. When no
+        Innovation, S and NIS are those of the cloud of expected readings; they are computed when asked for. When no
         particle can explain the reading (all likelihoods are zero), the belief stays what it was, `accepted` is False
         and the log-likelihood is -inf. The belief stays what it was behind a gate that refuses, too.
 
@@ -119,8 +120,16 @@ class ParticleFilter:
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
     def start(
-        self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0, rng: Rng = None
-    ) -> SamplingFilter:
+        self,
+        mean: Any = None,
+        std: Any = None,
+        *,
+        cov: Any = None,
+        belief: Any = None,
+        t: float = 0.0,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+    ) -> Filter:
         """A filter that begins with this belief at time `t`: mean and std (or cov), or a whole belief or cloud.
 
         Args:
@@ -129,6 +138,7 @@ class ParticleFilter:
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.
+            sensors: sensors by the names under which the filter may be told of them.
             rng: seed or generator of all that the filter draws.
         """
         if self.dynamics is None:
@@ -136,7 +146,8 @@ class ParticleFilter:
         space = self.dynamics.state
         belief = first_belief(space, mean, std, cov, belief)
         draw, seed = seeded(rng)
-        return SamplingFilter(self, self.dynamics, self.cloud(belief, space, rng=draw), t, draw, seed)
+        engine = PureEngine(self, self.dynamics, self.cloud(belief, space, rng=draw), draw)
+        return Filter(engine, t, self.dt, sensors, seed)
 
     def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:
         """`belief` as particles, on `space` if that is given: itself, or `n` draws."""
@@ -165,10 +176,9 @@ class ParticleFilter:
 def kernel_noise(cloud: Particles, width: float, *, rng: Rng = None) -> Any:
     """Draws ``(..., N, d)`` from the kernel of the cloud's density: ``N(0, h^2 P)``, P its covariance.
 
-    ``h = width (4 / ((d + 2) N_eff))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
+    h is `width` times the `kernel_width` for as many particles as are effective.
     """
     d = cloud.space.dim
-    h = width * (4.0 / ((d + 2.0) * np.asarray(cloud.effective_size))) ** (1.0 / (d + 4.0))
+    h = width * np.asarray(kernel_width(cloud.effective_size, d))
     z = generator(rng).standard_normal((*cloud.points.shape[:-1], d))
-    P = cloud.moments().cov
-    return h[..., None, None] * scatter(P[..., None, :, :] if P.ndim > 2 else P, z)
+    return h[..., None, None] * (z @ symmetric_root(cloud.moments().cov))

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compiling import njit
 from ..core.arrays import numbers
 from ..core.errors import PilotageError, ShapeError
 from ..core.settings import number, whole
 from ..core.streams import Rng, generator
+from ..models.trace import driver
 
 METHODS = ("systematic", "stratified", "residual", "multinomial")
 FAINT = 1e-270
@@ -52,21 +52,22 @@ def resample(weights: Any, n: int | None = None, method: str = "systematic", rng
     """
     check_resampling(method)
     w = np.ascontiguousarray(numbers(weights, "weights"))
+    w = w if w.flags.writeable else w.copy()
     if w.ndim != 1 or w.size == 0:
         raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
     n = w.size if n is None else whole(n, "n")
     draw = generator(rng)
     out = np.empty(n, dtype=np.int64)
     if method == "systematic":
-        done = _stratify(w, draw.random(1), 0, out)
+        done = _stratify.compiled(w, draw.random(1), 0, np.zeros(n + 2, np.int32), out)
     elif method == "stratified":
-        done = _stratify(w, draw.random(n + 1), 1, out)
+        done = _stratify.compiled(w, draw.random(n + 1), 1, np.zeros(n + 2, np.int32), out)
     elif method == "multinomial":
-        done = _merge(w, _sorted_uniforms(n, draw), out)
+        done = _merge.compiled(w, _sorted_uniforms(n, draw), out)
     else:
         rest = np.empty(w.size)
-        left = _copies(w, rest, out)
-        done = left == 0 or (left > 0 and _merge(rest, _sorted_uniforms(left, draw), out[n - left :]))
+        left = _copies.compiled(w, rest, out)
+        done = left == 0 or (left > 0 and _merge.compiled(rest, _sorted_uniforms(left, draw), out[n - left :]))
     if not done:
         top = w.max()
         if 0.0 < top <= FAINT and w.min() >= 0.0:
@@ -99,7 +100,7 @@ def _complaint(w: NDArray[np.float64]) -> str:
 
 
 # Sums may be reordered: the order of the sum decides nothing but the last bit.
-@njit(cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+@driver(fast=True)
 def _total(w):
     """Sum of the weights, and how many are negative."""
     total = 0.0
@@ -111,8 +112,8 @@ def _total(w):
     return total, negative
 
 
-@njit(cache=True, error_model="numpy")
-def _stratify(w, u, stride, out):
+@driver("b1(f8[::1], f8[::1], i8, i4[::1], i8[::1])")
+def _stratify(w, u, stride, first, out):
     """out[i] = the particle in whose share of the unit interval ``(i + u[i]) / n`` lies; False for bad weights.
 
     Shares are summed as integers, units of ``2^-bits / n``: exact, and three times as fast as floats, whose sums wait
@@ -123,6 +124,7 @@ def _stratify(w, u, stride, out):
         w: weights.
         u: uniform numbers, one for all places (stride 0) or n + 1 (stride 1).
         stride: 0 or 1.
+        first: n + 2 zeros. Two places more: rounding of the total may push the end of the last share just beyond n.
         out: receives n indices.
     """
     total, negative = _total(w)
@@ -137,8 +139,6 @@ def _stratify(w, u, stride, out):
     last = w.shape[0] - 1
     while w[last] == 0.0:
         last -= 1
-    # Two places more: rounding of the total may push the end of the last share just beyond n.
-    first = np.zeros(n + 2, np.int32)
     start = 0
     sum_ = 0
     if stride == 0:
@@ -156,7 +156,7 @@ def _stratify(w, u, stride, out):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _fill(first, out):
     """Running maximum of `first` into `out`: four quarters side by side, because each waits for its own only."""
     q = out.shape[0] // 4
@@ -181,7 +181,7 @@ def _fill(first, out):
         out[i] = m3
 
 
-@njit(cache=True, error_model="numpy")
+@driver("b1(f8[::1], f8[::1], i8[::1])")
 def _merge(w, u, out):
     """out[i] = the particle in whose share of the unit interval u[i] lies, for sorted u; False for bad weights."""
     total, negative = _total(w)
@@ -203,7 +203,7 @@ def _merge(w, u, out):
     return True
 
 
-@njit(cache=True, error_model="numpy")
+@driver("i8(f8[::1], f8[::1], i8[::1])")
 def _copies(w, rest, out):
     """``floor(n w)`` copies of each particle into `out`, what is left of ``n w`` into `rest`.
 

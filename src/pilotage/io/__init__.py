@@ -2,6 +2,7 @@
 
 - `read_ros_map`, `write_ros_map`: maps of ROS's map_server (yaml with pgm or png)
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
+- `read_g2o`, `write_g2o`: pose graphs
 - `read_pgm`: grey images
 - `write_atomic`: replace a file in one step
 """
@@ -9,6 +10,9 @@
 from __future__ import annotations
 
 from .atomic import write_atomic as write_atomic
+from .g2o import PoseGraph as PoseGraph
+from .g2o import read_g2o as read_g2o
+from .g2o import write_g2o as write_g2o
 from .movingai import Scenario as Scenario
 from .movingai import find_movingai_map as find_movingai_map
 from .movingai import read_movingai_map as read_movingai_map
@@ -19,13 +23,16 @@ from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
 
 __all__ = [
+    "PoseGraph",
     "RosMap",
     "Scenario",
     "find_movingai_map",
+    "read_g2o",
     "read_movingai_map",
     "read_movingai_scenarios",
     "read_pgm",
     "read_ros_map",
     "write_atomic",
+    "write_g2o",
     "write_ros_map",
 ]

@@ -1,14 +1,30 @@
-"""Where things are: occupancy grids.
+"""Where things are: occupancy grids, footprints on them, and what a lidar sees of them.
 
-- `OccupancyGrid`: free, occupied and unknown cells; distances, inflation, exact ray casting
+- `OccupancyGrid`: free, occupied and unknown cells; distances, exact ray casting, mapping with known poses
+- `InflatedGrid`: the cells in which a round robot may be, for planners on grids
+- `Footprint`: the outline of a robot: a disc, several discs, a convex polygon
+- `Obstacles`: blocked cells as solid squares, with signed distances to them
+- `FootprintConstraint`: that a robot touches nothing, for planners, controllers and environments alike
 - `Lidar`: a lidar on such a map, as a sensor with two likelihoods
 - `ObstacleLayer`: what a lidar sees that is not on the map
 """
 
 from __future__ import annotations
 
+from .collision import FootprintConstraint as FootprintConstraint
+from .footprint import Footprint as Footprint
+from .inflated import InflatedGrid as InflatedGrid
 from .lidar import Lidar as Lidar
+from .obstacles import Obstacles as Obstacles
 from .occupancy import OccupancyGrid as OccupancyGrid
 from .surprises import ObstacleLayer as ObstacleLayer
 
-__all__ = ["Lidar", "ObstacleLayer", "OccupancyGrid"]
+__all__ = [
+    "Footprint",
+    "FootprintConstraint",
+    "InflatedGrid",
+    "Lidar",
+    "ObstacleLayer",
+    "Obstacles",
+    "OccupancyGrid",
+]

@@ -1,4 +1,4 @@
-"""What the cells of an occupancy grid hold."""
+"""The cells of a grid: free, occupied or unknown; probabilities and log-odds."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.errors import FormatError, PilotageError, ShapeError
 
-from .frame import Array, GridFrame
+from .frame import GridFrame
 
 Mask = NDArray[np.bool_]
 
@@ -90,30 +90,35 @@ def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
 
 
 class GridCells(GridFrame):
-    """The cells of a grid in three classes, told apart by two thresholds."""
+    """The cells of a grid, each either occupied, free or unknown: what planners on grids move through.
 
-    occupied_thresh: float
-    free_thresh: float
-
-    @cached_property
-    def probability(self) -> Array:
-        """Probability of being occupied, ``(ny, nx)``, 0 and 1 where certain, NaN where nothing is known."""
-        return _frozen(probabilities(self.log_odds))
+    An `OccupancyGrid` is one, and so is an `InflatedGrid`.
+    """
 
     @cached_property
     def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
-        return _frozen(self.log_odds > odds_of_threshold(self.occupied_thresh))
+        raise NotImplementedError
 
     @cached_property
     def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
-        return _frozen(self.log_odds < odds_of_threshold(self.free_thresh))
+        raise NotImplementedError
 
     @cached_property
     def unknown(self) -> Mask:
         """Cells that are neither occupied nor free, ``(ny, nx)`` of bool."""
-        return _frozen(~(self.occupied | self.free))
+        return read_only(~(self.occupied | self.free))
+
+    def passable(self, unknown: str) -> Mask:
+        """Cells that may be entered ``(ny, nx)``: the free ones, and where `unknown` is "free" the unknown ones too.
+
+        Raises:
+            PilotageError: when `unknown` is neither "blocked" nor "free".
+        """
+        if unknown not in ("blocked", "free"):
+            raise PilotageError(f'unknown is {unknown!r}; expected "blocked" or "free"')
+        return self.free if unknown == "blocked" else ~self.occupied
 
     def is_free(self, xy: ArrayLike) -> Mask:
         """Whether world points ``(..., 2)`` lie in free cells; False off the map."""
@@ -150,6 +155,7 @@ class GridCells(GridFrame):
         return np.where(inside, mask[rows, columns], outside)
 
 
-def _frozen(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """`array`, which cannot be changed any more."""
     array.setflags(write=False)
     return array

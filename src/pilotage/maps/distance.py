@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .._compiling import njit
+from ..models.trace import driver
 
 
 def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -34,11 +34,11 @@ def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     # Half the memory, unless the square of the longest distance takes more.
     squares = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 46_000 else np.int64)
     _column_distances(grid, squares)
-    _row_envelopes(squares)
+    _row_envelopes(squares, np.empty((3, mask.shape[1]), dtype=np.int64))
     return np.sqrt(squares)
 
 
-@njit(cache=True, error_model="numpy")
+@driver("void(Array(b1, 2, 'C', True), i4[:,::1])", "void(Array(b1, 2, 'C', True), i8[:,::1])")
 def _column_distances(mask, g):
     """First scan: distance along the column to the nearest True, far above any real one where there is none."""
     rows, columns = mask.shape
@@ -53,13 +53,11 @@ def _column_distances(mask, g):
             g[y, x] = min(g[y, x], g[y + 1, x] + 1)
 
 
-@njit(cache=True, error_model="numpy")
-def _row_envelopes(g):
-    """Second scan: lower envelope of the parabolas ``(x - i)^2 + g(i)^2`` along each row, in place."""
+@driver("void(i4[:,::1], i8[:,::1])", "void(i8[:,::1], i8[:,::1])")
+def _row_envelopes(g, work):
+    """Second scan: lower envelope of the parabolas ``(x - i)^2 + g(i)^2`` of each row, in place; `work` is memory."""
     rows, columns = g.shape
-    s = np.empty(columns, np.int64)
-    t = np.empty(columns, np.int64)
-    square = np.empty(columns, np.int64)
+    s, t, square = work[0], work[1], work[2]
     for y in range(rows):
         for x in range(columns):
             square[x] = g[y, x] * g[y, x]
@@ -89,15 +87,20 @@ def _row_envelopes(g):
                 q -= 1
 
 
-@njit(cache=True, error_model="numpy")
-def clear_boxes(blocked):
+def clear_boxes(blocked: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """Half width of the largest blocked-free square around each cell, on a grid with one ring of cells added.
 
     A value k > 0 says that all cells closer than k in both directions are neither blocked nor in the ring;
     0 marks the ring and the blocked cells themselves. This is the chessboard distance to either, at most 255.
     """
+    k = np.zeros((blocked.shape[0] + 2, blocked.shape[1] + 2), np.uint8)
+    _clear_boxes(np.ascontiguousarray(blocked), k)
+    return k
+
+
+@driver("void(Array(b1, 2, 'C', True), u1[:,::1])")
+def _clear_boxes(blocked, k):
     rows, columns = blocked.shape
-    k = np.zeros((rows + 2, columns + 2), np.uint8)
     for y in range(1, rows + 1):
         for x in range(1, columns + 1):
             if not blocked[y - 1, x - 1]:
@@ -108,4 +111,37 @@ def clear_boxes(blocked):
             if k[y, x] > 0:
                 near = min(k[y + 1, x - 1], k[y + 1, x], k[y + 1, x + 1], k[y, x + 1])
                 k[y, x] = min(near + 1, k[y, x])
-    return k
+
+
+def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Euclidean distance from each cell centre to the nearest point of the squares of True cells, in cells; exact.
+
+    ::
+
+        d = min over True cells (u, v) of hypot(max(|y - u| - 1/2, 0), max(|x - v| - 1/2, 0))
+
+    The two scans of `distance_transform` in half cells: along a row, a square is its middle and its two sides.
+
+    Args:
+        mask: ``(ny, nx)`` of bool.
+
+    Returns:
+        ``(ny, nx)`` float64, 0 in True cells; where there are none, the diagonal of the grid.
+
+    Example:
+        >>> surface_distance(np.array([[True, False, False]]))
+        array([[0. , 0.5, 1.5]])
+    """
+    grid = np.ascontiguousarray(mask, dtype=np.bool_)
+    if not grid.any():
+        return np.full(grid.shape, float(np.hypot(*grid.shape)))
+    rows, columns = mask.shape
+    g = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 23_000 else np.int64)
+    _column_distances(grid, g)
+    g = np.maximum(2 * g - 1, 0)
+    halves = np.empty((rows, 2 * columns + 1), dtype=g.dtype)
+    halves[:, 1::2] = g
+    halves[:, 0], halves[:, -1] = g[:, 0], g[:, -1]
+    halves[:, 2:-1:2] = np.minimum(g[:, :-1], g[:, 1:])
+    _row_envelopes(halves, np.empty((3, halves.shape[1]), dtype=np.int64))
+    return 0.5 * np.sqrt(halves[:, 1::2])

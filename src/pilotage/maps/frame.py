@@ -28,7 +28,6 @@ class GridFrame:
     Cells are ``(row, column)``, the order in which arrays are indexed; row 0 is at the lowest y of the grid's frame.
     """
 
-    log_odds: NDArray[np.float32]
     resolution: float
     origin: tuple[float, float, float]
 
@@ -44,8 +43,7 @@ class GridFrame:
     @property
     def shape(self) -> tuple[int, int]:
         """Number of rows and columns."""
-        ny, nx = self.log_odds.shape
-        return ny, nx
+        raise NotImplementedError
 
     @property
     def size(self) -> tuple[float, float]:

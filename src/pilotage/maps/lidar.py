@@ -18,7 +18,7 @@ from pilotage.core.settings import number, positive
 from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
-from .occupancy import OccupancyGrid, without_inflation
+from .occupancy import OccupancyGrid, check_grid
 from .scan_kernels import score_beams, score_field
 
 Array = NDArray[np.float64]
@@ -47,7 +47,7 @@ class Lidar(Sensor):
     product is overconfident. `power` < 1 raises it to that power, a heuristic (Thrun et al., section 6.3.4).
 
     Attributes:
-        grid: the map. Of an inflated grid, the original counts: a lidar sees obstacles as they are.
+        grid: the map.
         angles: directions of the beams relative to the sensor's x axis ``(B,)`` [rad], or a number of beams spread
             evenly over the full circle, the first one backwards.
         max_range: largest range [m]; a reading of that or more (infinity too) means that nothing was seen.
@@ -94,7 +94,7 @@ class Lidar(Sensor):
     reading: Space = field(init=False)
 
     def __post_init__(self) -> None:
-        without_inflation(self.grid)
+        check_grid(self.grid)
         angles = np.array(numbers(self.angles, "angles"))  # a copy: it is made read-only
         if angles.ndim == 0:
             angles = _full_circle(float(angles))
@@ -189,7 +189,7 @@ class Lidar(Sensor):
         drawn = np.select([kind == 0, kind == 1, kind == 2], [hits, shorts, np.inf], anything)
         return np.clip(drawn, 0.0, self.max_range)
 
-    # --- how it is reckoned ---
+    # --- how it is computed ---
 
     @property
     def _angles(self) -> Array:
@@ -202,10 +202,6 @@ class Lidar(Sensor):
         used = count if self.beams is None else int(self.beams)
         return np.arange(used) * count // used
 
-    @cached_property
-    def _map(self) -> OccupancyGrid:
-        return without_inflation(self.grid)
-
     def _sensor_poses(self, poses: Array) -> Array:
         """Poses ``(..., 3)`` of the sensor in the world, from poses of the robot."""
         x, y, yaw = self.mount
@@ -215,21 +211,21 @@ class Lidar(Sensor):
         return poses + np.stack((c * x - s * y, s * x + c * y, np.full(c.shape, yaw)), axis=-1)
 
     def _ranges_on_map(self, poses: Array, angles: Array) -> Array:
-        return self._map.raycast(self._sensor_poses(poses), angles, self.max_range, unknown=self.unknown)
+        return self.grid.raycast(self._sensor_poses(poses), angles, self.max_range, unknown=self.unknown)
 
     def _score_beams(self, scans: Array, poses: Array) -> Array:
         expected = self._ranges_on_map(poses, self._angles[self._used])
         out = np.empty(len(poses))
         score_beams(
             np.ascontiguousarray(scans), expected, self.max_range,
-            self.sigma, self.hit, self.short, self.missed, self.random, self.decay, out,
+            *(float(v) for v in (self.sigma, self.hit, self.short, self.missed, self.random, self.decay)), out,
         )  # fmt: skip
         return out
 
     def _score_field(self, scans: Array, poses: Array) -> Array:
         """A beam that was not measured or saw nothing is sent to the ring and what that adds is taken back."""
         angles = self._angles[self._used]
-        scale = 1.0 / self._map.resolution
+        scale = 1.0 / self.grid.resolution
         nothing = scans >= self.max_range
         if len(scans) == 1:
             # One scan for all poses, the usual case: leave the beams out that do not end anywhere.
@@ -241,16 +237,19 @@ class Lidar(Sensor):
             reach = np.where(idle, _FAR, (scans + self.inset) * scale)
             off_map = float(self._table[0, 0])
             constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
-        ends_x, ends_y = reach * np.cos(angles), reach * np.sin(angles)
-        out = np.empty(len(poses))
-        grid, sensors = self._map, self._sensor_poses(poses)
-        score_field(self._table, sensors, np.asarray(grid.origin), grid.resolution, ends_x, ends_y, out)
+        ends_x, ends_y = (np.ascontiguousarray(reach * turned(angles)) for turned in (np.cos, np.sin))
+        out, memory = np.empty(len(poses)), (np.empty((2, len(poses))), np.empty(len(angles), dtype=np.int32))
+        grid, sensors = self.grid, self._sensor_poses(poses)
+        score_field(
+            self._table.ravel(), self._table.shape[1], sensors, np.asarray(grid.origin), grid.resolution,
+            ends_x, ends_y, *memory, out,
+        )  # fmt: skip
         return out + constant
 
     @cached_property
     def _table(self) -> NDArray[np.float32]:
         """Log-likelihood of a beam that ends in each cell, with a ring for what lies off the map."""
-        grid = self._map
+        grid = self.grid
         d = grid.distance_field().values
         density = self.hit * np.exp(-0.5 * (d / self.sigma) ** 2) / (self.sigma * math.sqrt(2.0 * math.pi))
         floor = (self.random + self.short) / self.max_range

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pilotage._compiling import njit
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import number, positive
+from pilotage.models.trace import driver
 
 from .cells import log_odds
 from .frame import GridFrame, local_rays
@@ -69,22 +69,32 @@ class Evidence:
         expected = (*np.shape(poses)[:-1], len(directions))
         if scans.shape != expected:
             raise ShapeError(f"ranges have shape {scans.shape}; {expected} was expected, a scan for each pose")
-        out = np.array(cells)
-        scans = scans.reshape(len(local), len(directions)) / frame.resolution
+        out = np.array(cells, order="C")
+        scans = np.ascontiguousarray(scans.reshape(len(local), len(directions)) / frame.resolution)
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
-        add_scans(out, local, np.cos(directions), np.sin(directions), scans, reach, *change)
+        add_scans(
+            out,
+            np.zeros(out.shape, dtype=np.int32),
+            local,
+            np.cos(directions),
+            np.sin(directions),
+            scans,
+            reach,
+            *change,
+        )
         out.setflags(write=False)
         return out
 
 
-@njit(cache=True, error_model="numpy")
-def add_scans(log_odds, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low, high):
+@driver("void(f4[:,::1], i4[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8, f8, f8, f8, f8)")
+def add_scans(log_odds, changed, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low, high):
     """Add scans to a grid, one after the other, in place.
 
     In each scan a cell changes once: by `hit` when a beam ends in it, else by `miss` when one crosses it.
 
     Args:
         log_odds: ``(ny, nx)`` float32, NaN where nothing is known; changed.
+        changed: memory, ``(ny, nx)`` int32 of zeros.
         poses: ``(T, 3)`` x, y in cells from the corner of cell [0, 0], heading in the axes of the grid.
         beam_cos, beam_sin: of the beam angles, ``(B,)``.
         ranges: ``(T, B)`` in cells; NaN and negative were not measured, `reach` or more saw nothing.
@@ -93,7 +103,6 @@ def add_scans(log_odds, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low
         low, high: log-odds do not leave this interval, unless they lay outside before.
     """
     rows, columns = log_odds.shape
-    changed = np.zeros((rows, columns), np.int32)
     for scan in range(poses.shape[0]):
         x, y, heading = poses[scan, 0], poses[scan, 1], poses[scan, 2]
         if not (abs(x) < 1e9 and abs(y) < 1e9 and math.isfinite(heading)):
@@ -116,7 +125,7 @@ def add_scans(log_odds, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low
                         log_odds[j, i] = _added(log_odds[j, i], hit, low, high)
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
     """Free the cells from a start up to the cell of the end, which is left alone (Amanatides and Woo, 1987)."""
     rows, columns = log_odds.shape
@@ -154,7 +163,7 @@ def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
             j += step_j
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _added(old, change, low, high):
     """Log-odds after a change; what was not known counts as even."""
     if math.isnan(old):

@@ -1,10 +1,10 @@
-"""The occupancy grid: what every room knows about where obstacles are."""
+"""The occupancy grid: free, occupied and unknown cells."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -12,17 +12,23 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import FormatError, PilotageError, ShapeError
+from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
 from pilotage.core.settings import number, positive, whole
+from pilotage.core.space import Space
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 from pilotage.io.contents import path_of
 
-from .cells import GridCells, drawn, log_odds
+from .cells import GridCells, drawn, log_odds, odds_of_threshold, probabilities, read_only
+from .collision import on_map
 from .distance import clear_boxes, distance_transform
+from .footprint import Footprint
 from .frame import local_rays
+from .inflated import InflatedGrid
 from .mapping import Evidence
-from .raycast import cast_rays
+from .obstacles import Obstacles
+from .raycast import LANES, cast_rays
 from .stamps import disc_cells, rectangle_cells
 
 Array = NDArray[np.float64]
@@ -37,8 +43,8 @@ class OccupancyGrid(GridCells):
 
         l = log(p / (1 - p)),   occupied where p > occupied_thresh,   free where p < free_thresh,   else unknown
 
-    A frozen value: methods that change cells return a new grid, and what is derived (masks, distances) is reckoned
-    once and kept.
+    A frozen value: methods that change cells return a new grid. What is derived (masks, distances) is computed once
+    and kept.
 
     Attributes:
         log_odds: ``(ny, nx)`` float32, row 0 at the lowest y, NaN where nothing is known; read-only.
@@ -46,8 +52,6 @@ class OccupancyGrid(GridCells):
         origin: x [m], y [m], yaw [rad] of the lower-left corner of cell [0, 0] in the world.
         occupied_thresh, free_thresh: probabilities that separate the three classes (map_server's defaults).
             Probabilities within 0.001 of 0 or 1 count as certain.
-        original: the grid before `inflate`, None on a grid that was not inflated.
-        inflation: radius by which `inflate` has grown the obstacles of `original` [m].
 
     Example:
         >>> grid = OccupancyGrid.from_ascii([".#.", "..."], resolution=0.5)
@@ -62,8 +66,6 @@ class OccupancyGrid(GridCells):
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0)
     occupied_thresh: float = 0.65
     free_thresh: float = 0.196
-    original: OccupancyGrid | None = field(default=None, repr=False)
-    inflation: float = 0.0
 
     def __post_init__(self) -> None:
         cells = np.array(numbers(self.log_odds, "log_odds", np.float32), order="C")
@@ -90,8 +92,30 @@ class OccupancyGrid(GridCells):
     def __repr__(self) -> str:
         ny, nx = self.shape
         known = 1.0 - self.unknown.mean()
-        inflated = f", inflated by {self.inflation:g} m" if self.inflation else ""
-        return f"OccupancyGrid({nx} x {ny} cells of {self.resolution:g} m, {known:.0%} known{inflated})"
+        return f"OccupancyGrid({nx} x {ny} cells of {self.resolution:g} m, {known:.0%} known)"
+
+    # --- cells ---
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of rows and columns."""
+        ny, nx = self.log_odds.shape
+        return ny, nx
+
+    @cached_property
+    def probability(self) -> Array:
+        """Probability of being occupied, ``(ny, nx)``, 0 and 1 where certain, NaN where nothing is known."""
+        return read_only(probabilities(self.log_odds))
+
+    @cached_property
+    def occupied(self) -> Mask:
+        """Cells that are occupied, ``(ny, nx)`` of bool."""
+        return read_only(self.log_odds > odds_of_threshold(self.occupied_thresh))
+
+    @cached_property
+    def free(self) -> Mask:
+        """Cells that are free, ``(ny, nx)`` of bool."""
+        return read_only(self.log_odds < odds_of_threshold(self.free_thresh))
 
     # --- making one ---
 
@@ -179,60 +203,62 @@ class OccupancyGrid(GridCells):
 
     # --- distances ---
 
+    def distance_field(self) -> Raster:
+        """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell, 0 in it; exact.
+
+        On a map without obstacles it holds the diagonal of the map. Of a robot with a size, `obstacles` tells more.
+
+        Example:
+            >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
+            1.5
+        """
+        return self._distance
+
     @cached_property
     def _distance(self) -> Raster:
         d = distance_transform(self.occupied)
         d *= self.resolution
         return Raster(d, self.resolution, self.origin)
 
+    def inflate(self, radius: float) -> InflatedGrid:
+        """The cells in which the centre of a round robot may be: see `InflatedGrid`.
+
+        Args:
+            radius: of the robot [m], not negative.
+        """
+        return InflatedGrid(self, radius)
+
+    def obstacles(self, unknown: str = "blocked") -> Obstacles:
+        """What a robot must not touch, with signed distances to it; computed once for each meaning of `unknown`.
+
+        Args:
+            unknown: "blocked" or "free": what cells are of which nothing is known.
+        """
+        kept = self._obstacles
+        if unknown not in kept:
+            kept[unknown] = Obstacles.of(self, unknown)
+        return kept[unknown]
+
     @cached_property
-    def _signed_distance(self) -> Raster:
-        inside = distance_transform(~self.occupied) * self.resolution
-        return Raster(self._distance.values - inside, self.resolution, self.origin)
+    def _obstacles(self) -> dict[str, Obstacles]:
+        return {}
 
-    def distance_field(self, *, signed: bool = False) -> Raster:
-        """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell; exact.
+    def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
+        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`."""
+        return (Footprint.disc(0.0) if footprint is None else footprint).clearance(self.obstacles(unknown), where)
 
-        Args:
-            signed: inside obstacles, minus the distance to the nearest cell that is not occupied; otherwise 0 there.
-
-        Returns:
-            A `Raster`. On a map without obstacles it holds the diagonal of the map.
-
-        Example:
-            >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
-            1.5
-        """
-        return self._signed_distance if signed else self._distance
-
-    def clearance(self, xy: ArrayLike) -> Array:
-        """Distance [m] of world points ``(..., 2)`` to the nearest obstacle of the map before inflation.
-
-        Measured between cell centres, as `distance_field` is.
-        """
-        return without_inflation(self).distance_field().at(numbers(xy, "points"))
-
-    def inflate(self, radius: float) -> OccupancyGrid:
-        """A grid whose obstacles are grown by `radius`: occupied is what lies within it of an occupied cell.
-
-        Distances are Euclidean and exact, between cell centres. `original` and `inflation` remember where the grid
-        came from; `clearance` goes on measuring to the real obstacles.
-
-        Args:
-            radius: [m], not negative; typically the radius of the robot.
-
-        Example:
-            >>> OccupancyGrid.from_ascii([".....", "..#..", "....."]).inflate(1.0).occupied.astype(int)
-            array([[0, 0, 1, 0, 0],
-                   [0, 1, 1, 1, 0],
-                   [0, 0, 1, 0, 0]])
-        """
-        total = self.inflation + positive(radius, "the inflation radius", zero=True)
-        # Distances are roots of integers times the resolution: the slack keeps a radius of 3 cells at 3 cells.
-        original = without_inflation(self)
-        grown = original.distance_field().values <= total * (1 + 1e-12)
-        cells = np.where(grown, np.fmax(log_odds(1.0), self.log_odds), self.log_odds)
-        return replace(self, log_odds=cells, original=original, inflation=total)
+    def problem(
+        self,
+        start: Any,
+        goal: Any,
+        footprint: Footprint | None = None,
+        *,
+        space: Space | None = None,
+        turning: float | None = None,
+        unknown: str = "blocked",
+    ) -> Problem:
+        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`."""
+        return on_map(self, start, goal, footprint, space, turning, unknown)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
         """Traversal costs ``(ny, nx)`` that make planners prefer the middle of free space.
@@ -249,7 +275,7 @@ class OccupancyGrid(GridCells):
             Costs >= 1, for the `costs` argument of `AStar.plan`.
         """
         reach, height = positive(radius, "radius"), positive(peak, "peak", zero=True)
-        d = without_inflation(self).distance_field().values
+        d = self._distance.values
         return 1.0 + height * np.clip(1.0 - d / reach, 0.0, 1.0) ** 2
 
     # --- changed copies ---
@@ -285,7 +311,7 @@ class OccupancyGrid(GridCells):
         """
         n = whole(factor, "the factor of a refined grid")
         cells = self.log_odds.repeat(n, axis=0).repeat(n, axis=1)
-        return replace(self, log_odds=cells, resolution=self.resolution / n, original=None, inflation=0.0)
+        return replace(self, log_odds=cells, resolution=self.resolution / n)
 
     def update(
         self,
@@ -322,17 +348,13 @@ class OccupancyGrid(GridCells):
             array([[0.4, 0.4, 0.7, nan]])
         """
         rule = Evidence(hit, miss, clamp)
-        return self._with_cells(rule.add(self.log_odds, self, poses, ranges, angles, max_range))
+        return replace(self, log_odds=rule.add(self.log_odds, self, poses, ranges, angles, max_range))
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
         if np.shape(mask) != self.shape:
             raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {np.shape(mask)}")
-        return self._with_cells(np.where(mask, log_odds(1.0), self.log_odds))
-
-    def _with_cells(self, log_odds: NDArray[Any]) -> OccupancyGrid:
-        """The same frame and thresholds over other cells; inflation, if any, is part of the cells from here on."""
-        return replace(self, log_odds=log_odds, original=None, inflation=0.0)
+        return replace(self, log_odds=np.where(mask, log_odds(1.0), self.log_odds))
 
     # --- rays ---
 
@@ -353,41 +375,33 @@ class OccupancyGrid(GridCells):
             >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
             array([1.25, 5.  ])
         """
-        boxes, reach = self._free_boxes(unknown), positive(max_range, "max_range")
+        boxes = self._boxes_of_occupied if self.passable(unknown) is not self.free else self._boxes_of_not_free
+        reach = positive(max_range, "max_range")
         local, directions = local_rays(self, poses, angles)
         found = np.empty((len(local), len(directions)))
-        cast_rays(boxes, local, np.cos(directions), np.sin(directions), reach / self.resolution, found)
+        memory = np.empty((8, LANES)), np.empty(LANES, dtype=np.int64)
+        cast_rays(
+            boxes, boxes.ravel(), local, np.cos(directions), np.sin(directions), reach / self.resolution, found, *memory
+        )
         found *= self.resolution
         return np.minimum(found, reach, out=found).reshape(*np.shape(poses)[:-1], len(directions))
 
-    def _free_boxes(self, unknown: str) -> NDArray[np.uint8]:
-        """Free squares around cells, with obstacles chosen by the `unknown` of `raycast`."""
-        if unknown == "free":
-            return self._boxes_of_occupied
-        if unknown == "blocked":
-            return self._boxes_of_not_free
-        raise PilotageError(f'unknown must be "free" or "blocked", not {unknown!r}')
-
     @cached_property
     def _boxes_of_occupied(self) -> NDArray[np.uint8]:
-        return clear_boxes(np.ascontiguousarray(self.occupied))
+        return clear_boxes(self.occupied)
 
     @cached_property
     def _boxes_of_not_free(self) -> NDArray[np.uint8]:
-        return clear_boxes(np.ascontiguousarray(~self.free))
+        return clear_boxes(~self.free)
 
 
 def check_grid(grid: Any) -> OccupancyGrid:
     """`grid`, when it is an `OccupancyGrid`; else a sentence."""
     if not isinstance(grid, OccupancyGrid):
-        raise ShapeError(
-            f"an OccupancyGrid is needed, not {type(grid).__name__}; "
-            "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
+        hint = (
+            "an InflatedGrid is for planners, its map is .grid"
+            if isinstance(grid, InflatedGrid)
+            else "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
         )
+        raise ShapeError(f"an OccupancyGrid is needed, not {type(grid).__name__}; {hint}")
     return grid
-
-
-def without_inflation(grid: OccupancyGrid) -> OccupancyGrid:
-    """The grid as it was before `OccupancyGrid.inflate`: obstacles as they are."""
-    grid = check_grid(grid)
-    return grid if grid.original is None else grid.original

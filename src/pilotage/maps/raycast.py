@@ -11,18 +11,13 @@ in lanes, in a loop without branches that the compiler turns into vector instruc
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
-from .._compiling import njit
+from ..models.trace import driver
 
 LANES = 32
 """Measured best of 8 to 64, with 4 and with 8 numbers to a vector register."""
-
-# Parts of a loop that must become one piece of code, without numba's reference counts, to run as vector instructions.
-_FAST: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "nsz"}}
-_PART: dict[str, Any] = {**_FAST, "_nrt": False, "inline": "always"}
 
 _NEVER = 1e30
 """1 / 0 for a ray along an axis, but finite, so that no infinity times zero becomes NaN."""
@@ -31,23 +26,21 @@ _NEVER = 1e30
 _DX, _DY, _INV_X, _INV_Y, _T, _I, _J, _K = 0, 1, 2, 3, 4, 5, 6, 7
 
 
-@njit(cache=True, **_FAST)
-def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
+@driver("void(u1[:,::1], u1[::1], f8[:,::1], f8[::1], f8[::1], f8, f8[:,::1], f8[:,::1], i8[::1])")
+def cast_rays(boxes, flat, poses, beam_cos, beam_sin, reach, ranges, lanes, cell):
     """Distance to the first blocked cell along every beam from every pose, in cells, written to `ranges`.
 
     Args:
-        boxes: `clear_boxes` of the blocked cells, with their ring, ``(ny + 2, nx + 2)`` uint8.
+        boxes, flat: `clear_boxes` of the blocked cells, with their ring, ``(ny + 2, nx + 2)`` uint8; and the same flat.
         poses: ``(N, 3)`` x, y in cells from the corner of cell [0, 0], heading in the axes of the grid.
         beam_cos, beam_sin: of the beam angles relative to the heading, ``(B,)``.
         reach: ranges end here [cells]; also the result where nothing is hit or the ray leaves the grid.
         ranges: ``(N, B)``, overwritten. NaN where the pose is not finite.
+        lanes, cell: memory, ``(8, LANES)`` and ``(LANES,)``.
     """
     rows, columns = boxes.shape
-    flat = boxes.ravel()
     beams = beam_cos.shape[0]
     width = float(columns)
-    lanes = np.empty((8, LANES))
-    cell = np.empty(LANES, np.int64)
     for n in range(poses.shape[0]):
         # The ring shifts cells by one.
         px, py, heading = poses[n, 0] + 1.0, poses[n, 1] + 1.0, poses[n, 2]
@@ -68,7 +61,7 @@ def cast_rays(boxes, poses, beam_cos, beam_sin, reach, ranges):
             _arrive(lanes, ranges, n, first, used, reach, columns, rows)
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _send_off(lanes, first, used, c, s, beam_cos, beam_sin, i, j, k):
     """Start the rays of beams `first` and following from cell (i, j), k being the half width of the square around."""
     for lane in range(LANES):
@@ -82,7 +75,7 @@ def _send_off(lanes, first, used, c, s, beam_cos, beam_sin, i, j, k):
         lanes[_I, lane], lanes[_J, lane], lanes[_K, lane] = i, j, k
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _leave_squares(lanes, cell, px, py, reach, width):
     """Each ray leaves the free square around its cell, through the side that it meets first; `cell` is where it is."""
     for lane in range(LANES):
@@ -112,7 +105,7 @@ def _leave_squares(lanes, cell, px, py, reach, width):
         cell[lane] = np.int64(y * width + x)
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _look_around(lanes, cell, flat, reach):
     """Half widths of the free squares around the new cells; whether any ray goes on."""
     room = 0.0
@@ -123,7 +116,7 @@ def _look_around(lanes, cell, flat, reach):
     return room > 0.0
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _arrive(lanes, ranges, n, first, used, reach, columns, rows):
     """Write the ranges of one pose's beams `first` and following; the ring around the grid is out of reach."""
     for lane in range(used):
@@ -132,7 +125,7 @@ def _arrive(lanes, ranges, n, first, used, reach, columns, rows):
         ranges[n, first + lane] = reach if in_ring or t >= reach else t
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _enter(lanes, px, py, reach, boxes):
     """Move rays from outside to where they enter the grid; those that pass it by stay in the ring. Any in it?"""
     rows, columns = boxes.shape
@@ -149,7 +142,7 @@ def _enter(lanes, px, py, reach, boxes):
     return moving
 
 
-@njit(cache=True, error_model="numpy")
+@driver
 def _entry(px, py, dx, dy, right, top):
     """Parameter at which a ray from outside enters ``[1, right) x [1, top)``; infinity when it passes by."""
     near, far = 0.0, np.inf

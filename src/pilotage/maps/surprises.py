@@ -18,7 +18,7 @@ from pilotage.core.settings import positive
 from .cells import log_odds
 from .distance import distance_transform
 from .mapping import Evidence
-from .occupancy import OccupancyGrid, without_inflation
+from .occupancy import OccupancyGrid, check_grid
 
 Mask = NDArray[np.bool_]
 
@@ -65,7 +65,7 @@ class ObstacleLayer:
     evidence: NDArray[np.float32] | None = field(default=None)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "grid", without_inflation(self.grid))
+        check_grid(self.grid)
         if self.reach != math.inf:
             positive(self.reach, "reach")
         positive(self.tolerance, "tolerance", zero=True)

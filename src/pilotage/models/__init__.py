@@ -17,6 +17,9 @@ from .pendulum import cart_pole as cart_pole
 from .pendulum import double_integrator as double_integrator
 from .pendulum import pendulum as pendulum
 from .quadrotor import quadrotor as quadrotor
+from .relative import absolute_pose as absolute_pose
+from .relative import relative_pose as relative_pose
+from .relative import relative_position as relative_position
 from .sensors import bearing_to as bearing_to
 from .sensors import body_velocity as body_velocity
 from .sensors import compass as compass
@@ -61,6 +64,7 @@ __all__ = [
     "TracedDynamics",
     "TracedSensor",
     "TracedTask",
+    "absolute_pose",
     "accelerometer",
     "acrobot",
     "bearing_to",
@@ -94,6 +98,8 @@ __all__ = [
     "radar",
     "range_bearing",
     "range_to",
+    "relative_pose",
+    "relative_position",
     "sensor",
     "singer",
     "task",

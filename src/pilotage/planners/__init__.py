@@ -1,14 +1,16 @@
 """From a start to a goal: a path, or the reason why there is none.
 
 - `search`: shortest paths on grids (`AStar`, `Dijkstra`), the cost to go, benchmark scenarios
+- `sampling`: paths through any space, found by drawing states at random (`RRTConnect`)
 """
 
 from __future__ import annotations
 
+from .sampling import RRTConnect as RRTConnect
 from .search import AStar as AStar
 from .search import Dijkstra as Dijkstra
 from .search import ScenarioReport as ScenarioReport
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
 
-__all__ = ["AStar", "Dijkstra", "ScenarioReport", "cost_to_go", "solve_scenario"]
+__all__ = ["AStar", "Dijkstra", "RRTConnect", "ScenarioReport", "cost_to_go", "solve_scenario"]

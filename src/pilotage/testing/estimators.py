@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Estimator, Gaussian, Sensor, Space, Update
+from pilotage.core.arrays import Array
 from pilotage.models import LinearDynamics, LinearSensor, compass, unicycle
 
 from .sentences import made, told
-
-Array = NDArray[np.float64]
 
 DT, STEPS = 0.1, 8
 EXACT = 1e-9
@@ -24,7 +23,13 @@ CLOUD = 0.15
 
 
 def check_estimator(
-    estimator: Estimator, *, kalman: bool = True, batch: bool = True, angles: bool = True, rng: int = 0
+    estimator: Estimator,
+    *,
+    kalman: bool = True,
+    batch: bool = True,
+    angles: bool = True,
+    beside: Sequence[str] = (),
+    rng: int = 0,
 ) -> None:
     """Check an estimator against the contract.
 
@@ -40,6 +45,8 @@ def check_estimator(
         kalman: set False for estimators that mean to differ from the Kalman filter on linear models.
         batch: set False for estimators that take one belief at a time.
         angles: set False for estimators that are for linear models only.
+        beside: parts that a state must have for this estimator, such as ``("y [m]", "yaw: angle")`` beside x and vx.
+            They do not move, and nothing is read of them.
         rng: seed for estimators that draw.
 
     Raises:
@@ -50,8 +57,8 @@ def check_estimator(
         >>> check_estimator(EKF())
     """
     made(estimator, "predict", "expect", "update")
-    cart, tape = _cart()
-    start = Gaussian.of(cart.state, [0.5, -1.0], std=[1.0, 0.5])
+    cart, tape = _cart(beside)
+    start = _start(cart.state, [0.5, -1.0])
     predicted = _predict(estimator, start, cart, [0.3], rng)
     _check_update(estimator, predicted, tape, rng)
     _check_expect(estimator, predicted, tape, rng)
@@ -65,12 +72,21 @@ def check_estimator(
         _check_angles(estimator, rng)
 
 
-def _cart() -> tuple[Dynamics, Sensor]:
+def _cart(beside: Sequence[str] = ()) -> tuple[Dynamics, Sensor]:
     """A cart on a rail, pushed and shaken; a tape reads where it is, a wheel how fast it moves."""
-    state, action = Space("x [m]", "vx [m/s]"), Space("ax [m/s^2]")
-    cart = LinearDynamics([[0, 1], [0, 0]], [[0], [1]], G=[[0], [1]], Qc=[[0.2]], state=state, action=action)
+    rail, action = ("x [m]", "vx [m/s]"), Space("ax [m/s^2]")
+    state = Space(*rail, *beside)
+    A, B, G = np.zeros((state.size, state.size)), np.zeros((state.size, 1)), np.zeros((state.size, 1))
+    A[0, 1] = B[1, 0] = G[1, 0] = 1.0
+    cart = LinearDynamics(A, B, G=G, Qc=[[0.2]], state=state, action=action)
     reading = Space("tape [m]", "wheel [m/s]")
-    return cart, LinearSensor(np.eye(2), [[0.09, 0.01], [0.01, 0.04]], state=state, reading=reading)
+    return cart, LinearSensor(np.eye(2), [[0.09, 0.01], [0.01, 0.04]], state=Space(*rail), reading=reading).on(state)
+
+
+def _start(state: Space, mean: list[float]) -> Gaussian:
+    """A belief in which x and vx are about this, and all else about zero."""
+    rest = state.size - 2
+    return Gaussian.of(state, mean + [0.0] * rest, std=[1.0, 0.5] + [0.3] * rest)
 
 
 def _seeded(method: Any, rng: int) -> dict[str, int]:
@@ -152,7 +168,7 @@ def _check_missing(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> Non
     _close(nothing.log_likelihood, 0.0, EXACT, "the log-likelihood of a reading of NaN")
     state = belief.space
     R = np.asarray(sensor.noise(before.mean))[:1, :1]
-    tape = LinearSensor([[1.0, 0.0]], R, state=state, reading=Space("tape [m]"))
+    tape = LinearSensor([[1.0]], R, state=Space("x [m]"), reading=Space("tape [m]")).on(state)
     partly = _update(estimator, belief, sensor, [0.7, math.nan], rng)
     wholly = _update(estimator, belief, tape, [0.7], rng)
     _close(

@@ -7,14 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
+from pilotage.core.arrays import Array
 from pilotage.models import LANES, code_of, parameters
 
 from .sentences import made, told
-
-Array = NDArray[np.float64]
 
 EXACT = 1e-10
 STEPS = 4

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.arrays import numbers
-from ..core.settings import number
+from ..core.settings import Interval, setting
 from .palette import ESTIMATE, PARTICLE
 from .paths import draw_pose, rows
 
@@ -86,8 +86,7 @@ def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: 
         raise ShapeError(
             f"an ellipse needs a mean (2,) and a finite covariance (2, 2), not {at.shape} and {P.tolist()}"
         )
-    if not 0.0 < number(probability, "probability") < 1.0:
-        raise ShapeError(f"probability is {probability}; an ellipse encloses a share between 0 and 1")
+    probability = setting(probability, Annotated[float, Interval(0.0, 1.0)], "probability")
     values, vectors = np.linalg.eigh(P)
     width, height = 2.0 * np.sqrt(np.maximum(values, 0.0) * -2.0 * np.log1p(-probability))
     patch.set_center(tuple(at))

@@ -15,12 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import Raster, ShapeError
 from ..core.arrays import numbers
-from ..maps import OccupancyGrid
+from ..maps import InflatedGrid
+from ..maps.cells import GridCells
 from .palette import FOG, INK, PAPER, SHADE, SURPRISE
 from .paths import rows
 
 
-def draw_grid(ax: Axes, grid: OccupancyGrid, **style: Any) -> AxesImage:
+def draw_grid(ax: Axes, grid: GridCells, **style: Any) -> AxesImage:
     """A map: walls in ink, free space white, unknown grey; what inflation added is shaded.
 
     Args:
@@ -29,6 +30,7 @@ def draw_grid(ax: Axes, grid: OccupancyGrid, **style: Any) -> AxesImage:
         **style: for `imshow`.
 
     Example:
+        >>> from pilotage.maps import OccupancyGrid
         >>> from pilotage.viz import map_figure
         >>> grid = OccupancyGrid.from_ascii([".#", ".?"])
         >>> figure, ax = map_figure(grid)
@@ -38,9 +40,9 @@ def draw_grid(ax: Axes, grid: OccupancyGrid, **style: Any) -> AxesImage:
     return _image(ax, grid_colors(grid), grid.resolution, grid.origin, **{"zorder": 0, **style})
 
 
-def grid_colors(grid: OccupancyGrid) -> NDArray[np.uint8]:
+def grid_colors(grid: GridCells) -> NDArray[np.uint8]:
     """Colours of the cells ``(ny, nx, 3)``, row 0 lowest."""
-    base = grid if grid.original is None else grid.original
+    base = grid.grid if isinstance(grid, InflatedGrid) else grid
     colors = np.empty((*grid.shape, 3), np.uint8)
     colors[...] = rgb(FOG)
     colors[grid.free] = rgb(PAPER)
@@ -53,6 +55,7 @@ def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
     """A scalar field as colours; `cmap`, `vmin`, `vmax` and the like are those of `imshow`.
 
     Example:
+        >>> from pilotage.maps import OccupancyGrid
         >>> from pilotage.viz import map_figure
         >>> grid = OccupancyGrid.from_ascii(["..#", "..."])
         >>> figure, ax = map_figure(grid)

@@ -18,6 +18,7 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 
 from ..core import ShapeError
+from ..core.arrays import Array
 from ..maps import OccupancyGrid
 from .animation import write_animation
 from .beliefs import draw_ellipse, draw_particles, shape_ellipse
@@ -25,8 +26,6 @@ from .figures import fit_axes, known_corners, map_figure, quiet, scale_bar
 from .grids import draw_discs, draw_grid
 from .palette import ESTIMATE, FOG, INK, MUTED, PAPER, PARTICLE, PLAN, SHADE, SURPRISE, TRUTH
 from .paths import arrow, beams, draw_goals, draw_path, draw_pose
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Belief, Dynamics, Particles, Space, Task
-from ...core.settings import positive, whole
-from ...maps import OccupancyGrid
-from .robots import Robot, discs
+from ...core.arrays import Array
+from ...core.settings import Count, Natural, NonNegative, Positive, settings
+from ...maps import FootprintConstraint, OccupancyGrid
+from .robots import Robot
 from .scenarios import Rooms
 
-Array = NDArray[np.float64]
 POSE = Space("pose: SE2")
-FAR = 1e6
 
 
-@dataclass(frozen=True, eq=False)
+@settings(eq=False)
 class Arena(Dynamics):
     """The true world: the state of the robot, the slip of its wheels, what they measured, obstacles and goals.
 
@@ -49,20 +47,13 @@ class Arena(Dynamics):
 
     grid: OccupancyGrid
     robot: Robot
-    obstacles: int = 6
-    goals: int = 5
-    slip: float = 0.05
-    lasting: float = 2.0
-    tolerance: float = 0.35
+    obstacles: Natural = 6
+    goals: Count = 5
+    slip: NonNegative = 0.05
+    lasting: Positive = 2.0
+    tolerance: Positive = 0.35
     begin: Array | None = None
     tour: Array | None = None
-
-    def __post_init__(self) -> None:
-        for name, least in (("goals", 1), ("obstacles", 0)):
-            whole(getattr(self, name), name, least)
-        for name in ("lasting", "tolerance"):
-            positive(getattr(self, name), name)
-        positive(self.slip, "slip", zero=True)
 
     @cached_property
     def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -156,28 +147,30 @@ class Arena(Dynamics):
     # -- space that is left
 
     @cached_property
-    def blocked(self) -> NDArray[np.bool_]:
-        """What is solid: occupied cells, as for the lidar, and a ring of cells around the map."""
-        return np.pad(self.grid.occupied, 1, constant_values=True)
+    def walls(self) -> FootprintConstraint:
+        """The robot touches nothing on the map. Unknown cells are free, as for the lidar; the map ends in walls."""
+        return FootprintConstraint(self.grid.obstacles("free"), self.robot.footprint, self.robot.model.state)
 
     @cached_property
     def rooms(self) -> Rooms:
         """Where the robot fits."""
-        return Rooms(self.grid, self.robot.radius)
+        return Rooms(self.grid, self.robot.footprint.radius)
 
     def clearance(self, x: Any) -> Array:
-        """Gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; exact up to 1 m.
+        """Exact gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""
+        return np.minimum(self.walls.clearance(self.robot_state(x)), -self._overlaps(x).max(-1, initial=-np.inf))
 
-        Distance of the footprint's discs to the squares of blocked cells and to the round obstacles; negative inside.
-        """
-        centers, radii = discs(self.robot.footprint, self.pose(x))
-        wall = squares_distance(self.blocked, self.grid.world_to_grid(centers) + 1.0, 1.0 / self.grid.resolution)
-        gap = (wall * self.grid.resolution - radii).min(-1)
+    def constraint(self, x: Any) -> Array:
+        """Values ``(..., k)`` [m], above zero where the robot touches something: see `FootprintConstraint`."""
+        return np.concatenate((self.walls(self.robot_state(x)), self._overlaps(x)), -1)
+
+    def _overlaps(self, x: Any) -> Array:
+        """How far each disc of the footprint is inside each of the round obstacles ``(..., k)`` [m]."""
+        centers, radii = self.robot.footprint.centers(self.pose(x))
         round_ones = self.obstacles_of(x)
-        if self.obstacles:
-            apart = np.linalg.norm(centers[..., :, None, :] - round_ones[..., None, :, :2], axis=-1)
-            gap = np.minimum(gap, (apart - radii[:, None] - round_ones[..., None, :, 2]).min((-1, -2)))
-        return gap
+        apart = np.linalg.norm(centers[..., :, None, :] - round_ones[..., None, :, :2], axis=-1)
+        inside = radii[:, None] + round_ones[..., None, :, 2] - apart
+        return inside.reshape(*inside.shape[:-2], -1)
 
     def start(self, stream: np.random.Generator) -> Array:
         """A new episode: the robot at rest in a free place, obstacles and goals around it, all of them in reach."""
@@ -189,25 +182,6 @@ class Arena(Dynamics):
         x[first : first + 3 * self.obstacles] = obstacles.ravel()
         x[-1 - 2 * self.goals : -1] = goals.ravel()
         return x
-
-
-def squares_distance(blocked: NDArray[np.bool_], points: Array, reach: float) -> Array:
-    """Distance [cells] of points ``(..., 2)`` (x, y in cells) to the nearest blocked cell as a square, up to `reach`.
-
-    Minus the depth below the surface is not reckoned: inside a blocked cell the distance is 0.
-    """
-    half = math.ceil(reach) + 1
-    offsets = np.arange(-half, half + 1)
-    rows, columns = blocked.shape
-    base = np.floor(np.clip(np.nan_to_num(points, nan=-FAR), -FAR, FAR)).astype(np.int64)
-    i, j = base[..., 1, None] + offsets, base[..., 0, None] + offsets
-    inside_i, inside_j = (i >= 0) & (i < rows), (j >= 0) & (j < columns)
-    hit = blocked[np.clip(i, 0, rows - 1)[..., :, None], np.clip(j, 0, columns - 1)[..., None, :]]
-    hit = hit | ~(inside_i[..., :, None] & inside_j[..., None, :])
-    dy = np.maximum(np.maximum(i - points[..., 1, None], points[..., 1, None] - i - 1), 0.0)
-    dx = np.maximum(np.maximum(j - points[..., 0, None], points[..., 0, None] - j - 1), 0.0)
-    squared = np.where(hit, dy[..., :, None] ** 2 + dx[..., None, :] ** 2, np.inf)
-    return np.sqrt(np.minimum(squared.min((-1, -2)), reach**2))
 
 
 class Tour(Task):
@@ -237,13 +211,13 @@ class Tour(Task):
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """The penalty, where the robot touches something."""
-        return self.penalty * (self.arena.clearance(x) < 0.0)
+        return self.penalty * (self.arena.constraint(x) > 0.0).any(-1)
 
-    def constraint(self, x: Any, u: Any) -> Any:
+    def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """Positive where the robot touches something [m]."""
-        return -self.arena.clearance(x)[..., None]
+        return self.arena.constraint(x)
 
-    def done(self, x: Any) -> Any:
+    def done(self, x: Any, r: Any = None) -> Any:
         """All goals were reached."""
         return self.arena.reached(x) >= self.arena.goals
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...core import MissingFile, PilotageError, Sensor, ShapeError
-from ...core.arrays import numbers
+from ...core.arrays import Array, numbers
 from ...maps import Lidar, OccupancyGrid
 from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
@@ -23,7 +23,6 @@ from .scenarios import Rooms
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
 
-Array = NDArray[np.float64]
 MAPS = Path(__file__).parent.parent / "maps"
 
 
@@ -50,7 +49,7 @@ class Setting:
         tour, begin = points(goals), pose(start)
         count: Any = goals if tour is None else len(tour)
         self.arena = Arena(
-            walled(grid_of(map), robot.radius),
+            walled(grid_of(map), robot.footprint.radius),
             robot,
             obstacles,
             count,
@@ -86,7 +85,7 @@ class Setting:
             "goal": arena.goal(x),
             "reached": arena.reached(x),
             "clearance": clearance,
-            "collision": clearance < 0.0,
+            "collision": (arena.constraint(x) > 0.0).any(-1),
         }
 
 

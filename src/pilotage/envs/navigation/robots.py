@@ -4,17 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ...core import Dynamics, PilotageError, ShapeError, Space
-from ...core.arrays import numbers
+from ...core import Dynamics, PilotageError, Space
 from ...core.settings import positive
+from ...maps import Footprint
 from ...models import bicycle, dynamics, unicycle
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,37 +18,30 @@ class Robot:
     Attributes:
         model: its dynamics, for planning and control; the state has x, y and yaw.
         odometry: the same motion driven by what its wheels measure, speed [m/s] and yaw rate [rad/s]; for filters.
-        footprint: discs that cover it, ``(K, 3)``: x, y in the frame of the robot, radius [m].
+        footprint: its outline on the ground.
 
     Example:
-        >>> long = Robot(unicycle(), unicycle(), np.array([[0.3, 0.0, 0.25], [-0.3, 0.0, 0.25]]))
-        >>> long.radius
+        >>> long = Robot(unicycle(), unicycle(), Footprint([[0.3, 0.0, 0.25], [-0.3, 0.0, 0.25]]))
+        >>> long.footprint.radius
         0.55
     """
 
     model: Dynamics
     odometry: Dynamics
-    footprint: Array
+    footprint: Footprint
 
     def __post_init__(self) -> None:
         for role in ("model", "odometry"):
             if not isinstance(getattr(self, role), Dynamics):
                 raise PilotageError(f"the {role} of a robot is {getattr(self, role)!r}; expected Dynamics")
-        discs = numbers(self.footprint, "the footprint of a robot")
-        if discs.ndim != 2 or discs.shape[1] != 3 or not len(discs) or not (discs[:, 2] > 0.0).all():
-            raise ShapeError(f"a footprint has a row x, y, radius for each disc, not {discs.tolist()}")
-        if not np.isfinite(discs).all():
-            raise ShapeError(f"a footprint is finite, not {discs.tolist()}")
-        object.__setattr__(self, "footprint", discs)
+        if not isinstance(self.footprint, Footprint):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise PilotageError(
+                f"the footprint of a robot is {self.footprint!r}; expected a Footprint, such as Footprint.disc(0.2)"
+            )
         if self.odometry.action.size != 2:
             names = ", ".join(self.odometry.action.names)
             raise PilotageError(f"the odometry of a robot is driven by speed and yaw rate, not by {names}")
         _ = self.pose_index
-
-    @property
-    def radius(self) -> float:
-        """Radius of the disc around the robot's origin that covers it all [m]."""
-        return float((np.hypot(self.footprint[:, 0], self.footprint[:, 1]) + self.footprint[:, 2]).max())
 
     @cached_property
     def pose_index(self) -> list[int]:
@@ -77,13 +64,13 @@ _ride = dynamics(state=_CAR, action=_PEDALS, params={"wheelbase": 0.33}, noise=(
 def differential_drive(slip: float = 0.05) -> Robot:
     """A round robot, 35 cm across, that is told speed and yaw rate, as ROS robots are (``cmd_vel``)."""
     noisy = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
-    return Robot(noisy, noisy, np.array([[0.0, 0.0, 0.175]]))
+    return Robot(noisy, noisy, Footprint.disc(0.175))
 
 
 def car(slip: float = 0.05) -> Robot:
     """A small car, wheelbase 33 cm, that is told acceleration and steering angle; a bicycle model."""
     odometry = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
-    return Robot(_ride(), odometry, np.array([[0.0, 0.0, 0.16], [0.165, 0.0, 0.16], [0.33, 0.0, 0.16]]))
+    return Robot(_ride(), odometry, Footprint([[0.0, 0.0, 0.16], [0.165, 0.0, 0.16], [0.33, 0.0, 0.16]]))
 
 
 def _held(slip: float, speed: float) -> float:
@@ -108,11 +95,3 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
         )
     positive(slip, "slip", zero=True)
     return ROBOTS[given](slip)
-
-
-def discs(footprint: Array, poses: Any) -> tuple[Array, Array]:
-    """Centres ``(..., K, 2)`` and radii ``(K,)`` of a footprint at poses ``(..., 3)``."""
-    c, s = np.cos(poses[..., 2:3]), np.sin(poses[..., 2:3])
-    fx, fy = footprint[:, 0], footprint[:, 1]
-    centers = np.stack([poses[..., 0:1] + c * fx - s * fy, poses[..., 1:2] + s * fx + c * fy], -1)
-    return centers, footprint[:, 2]

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import PilotageError
+from ...core.arrays import Array
 from ...maps import OccupancyGrid
+from ...maps.distance import distance_transform
 
-Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MARGIN = 0.15
 """Gap that a start or a goal keeps to walls, and that the robot has on its way [m]."""
@@ -33,12 +34,10 @@ class Rooms:
     """
 
     def __init__(self, grid: OccupancyGrid, radius: float) -> None:
-        from scipy import ndimage  # heavy, and only this needs it
-
         self.grid = grid
         self.reach = radius + MARGIN
         blocked = np.pad(~grid.free, 1, constant_values=True)
-        self.distance = np.asarray(ndimage.distance_transform_edt(~blocked))[1:-1, 1:-1] * grid.resolution
+        self.distance = distance_transform(blocked)[1:-1, 1:-1] * grid.resolution
         self.open = self._largest(self.distance > self.reach)
         self.cells = np.argwhere(self.open)
         if len(self.cells) == 0:

@@ -6,12 +6,10 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ...core import PilotageError, Sensor, Space
+from ...core.arrays import Array
 from .arena import Arena
-
-Array = NDArray[np.float64]
 
 
 class Scanner(Sensor):

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.arrays import Array
 from ..canvas import BLUE, GREEN, INK, ORANGE, RED, Canvas
 from ..drawing import Scene, arrow
 from .arena import Arena
-from .robots import discs
-
-Array = NDArray[np.float64]
 
 FREE, WALL, UNKNOWN = (250, 250, 248), (55, 62, 70), (214, 218, 221)
 OBSTACLE = (186, 120, 72)
@@ -94,7 +92,7 @@ class View:
                 canvas.dot(point, ORANGE, 2)
         if extras.get("estimate") is not None:
             pose = np.asarray(extras["estimate"], dtype=np.float64)
-            canvas.polygon(arrow(pose[:2], float(pose[2]), 2.6 * self.arena.robot.radius), (*ORANGE[:3], 170))
+            canvas.polygon(arrow(pose[:2], float(pose[2]), 2.6 * self.arena.robot.footprint.radius), (*ORANGE[:3], 170))
 
     def _scan(self, canvas: Canvas, scene: Scene, x: Array) -> None:
         ranges = (scene.observation or {}).get("lidar")
@@ -109,8 +107,8 @@ class View:
             canvas.dot(end, RED, 3.5)
 
     def _robot(self, canvas: Canvas, pose: Array, color: Any) -> None:
-        centers, radii = discs(self.arena.robot.footprint, pose)
-        pixel, own = (self.high - self.low).max() / self.size, self.arena.robot.radius
+        centers, radii = self.arena.robot.footprint.centers(pose)
+        pixel, own = (self.high - self.low).max() / self.size, self.arena.robot.footprint.radius
         for center, r in zip(centers, radii, strict=True):
             canvas.disc(center, max(r, 2.0 * pixel), color)
         # On a large map the robot is too small to show where it looks: an arrow that is larger than it does.

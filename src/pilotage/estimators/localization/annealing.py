@@ -1,7 +1,7 @@
 """Weighing particles in stages, for readings that say far more than the particles know.
 
 A cloud spread over a whole map has hardly a particle where a sharp likelihood L has its peaks. So L is raised to
-growing powers beta up to the one wanted; in between, particles are drawn anew and moved,
+growing powers beta up to the one wanted; in between, particles are resampled and moved,
 
     w_i  *= L(x_i)^(delta beta)                    delta so small that a share of the effective number is left
     x_i  -> x_i (+) d,  d ~ N(0, S^2),             accepted with probability min(1, (L(x') / L(x))^beta p(x') / p(x))
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +40,16 @@ MOVES = 3
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Particles with their log-weights and the log-likelihoods of the reading that is being weighed."""
+    """Particles with their log-weights, the log-likelihoods of the reading that is being weighed, and their ancestors.
+
+    `origin` ``(N,)`` says which of the particles before the reading each one descends from.
+    """
 
     space: Space
     points: Array
     log_weights: Array
     scores: Array
+    origin: NDArray[np.int64]
 
     def cloud(self) -> Particles:
         """The particles alone."""
@@ -60,7 +64,7 @@ class Annealing:
         score: log-likelihoods ``(N,)`` of states ``(N, size)``.
         before: log-density, up to a constant, of the belief before the reading at states ``(N, size)``.
         allowed: which positions ``(N, 2)`` a robot may have.
-        draw_anew: as many indices of particles of a cloud as are needed.
+        redraw: indices of the particles of a cloud that are drawn, and their log-weights.
         reach: largest standard deviations of a move in x, y [m] and yaw [rad].
         rng: random stream.
     """
@@ -68,7 +72,7 @@ class Annealing:
     score: Callable[[Array], Array]
     before: Callable[[Array], Array]
     allowed: Callable[[Array], NDArray[np.bool_]]
-    draw_anew: Callable[[Particles], NDArray[np.int64]]
+    redraw: Callable[[Particles], tuple[NDArray[np.int64], Array]]
     reach: Array
     rng: np.random.Generator
 
@@ -83,7 +87,7 @@ class Annealing:
             if gain == -math.inf:
                 return known, gain
             total, beta = total + gain, beta + step
-            known = Scored(known.space, known.points, w - gain, known.scores)
+            known = replace(known, log_weights=w - gain)
             if step == rest:
                 break
             known = self._drawn(known)
@@ -93,9 +97,8 @@ class Annealing:
         return known, total
 
     def _drawn(self, known: Scored) -> Scored:
-        chosen = self.draw_anew(known.cloud())
-        equal = np.full(len(chosen), -math.log(len(chosen)))
-        return Scored(known.space, known.points[chosen], equal, known.scores[chosen])
+        chosen, log_weights = self.redraw(known.cloud())
+        return Scored(known.space, known.points[chosen], log_weights, known.scores[chosen], known.origin[chosen])
 
     def _width(self, known: Scored) -> Array:
         """Standard deviations of the first move."""
@@ -116,7 +119,7 @@ class Annealing:
         points = np.where(moved[:, None], there, known.points)
         scores = np.where(moved, scores, known.scores)
         factor = 1.5 if moved.mean() > 0.3 else 0.5
-        return Scored(space, points, known.log_weights, scores), np.minimum(self.reach, factor * scale)
+        return replace(known, points=points, scores=scores), np.minimum(self.reach, factor * scale)
 
 
 def log_belief(cloud: Particles, elsewhere: float, volume: float) -> Callable[[Array], Array]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..._compiling import njit
+from ...models.trace import driver
 
 Array = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -51,24 +51,43 @@ def count_bins(poses: Any, side: float, angle: float) -> Bins:
         >>> found.labels, len(found.places)
         (array([0, 1, 0]), 2)
     """
-    poses = np.ascontiguousarray(poses, dtype=np.float64)
+    poses = np.array(poses, dtype=np.float64, order="C")
     turns = max(1, round(2.0 * math.pi / angle))
     size = 1 << max(4, (2 * len(poses)).bit_length())
     labels = np.empty(len(poses), np.int64)
     places = np.empty((len(poses), 3), np.int64)
-    count = _count(poses, 1.0 / side, turns, np.full(size, -1, np.int64), labels, places)
+    count = _count.compiled(poses, 1.0 / side, turns, np.full(size, -1, np.int64), labels, places)
     return Bins(labels, places[:count], turns)
 
 
 def connect_bins(bins: Bins, kept: NDArray[np.bool_]) -> Labels:
     """Which connected group each bin belongs to ``(B,)``, -1 for bins that are not `kept`; 26 neighbours, yaw wraps."""
-    size = 1 << max(4, (2 * len(bins.places)).bit_length())
     groups = np.full(len(bins.places), -1, np.int64)
-    _connect(bins.places, kept, bins.turns, np.full(size, -1, np.int64), groups)
+    _connect.compiled(bins.places, kept, bins.turns, _table(bins), np.empty(len(groups), np.int64), groups)
     return groups
 
 
-@njit(cache=True, error_model="numpy")
+def cluster_bins(bins: Bins, masses: Array, shadow: float) -> Labels:
+    """Which cluster each bin belongs to ``(B,)``.
+
+    Bins with a share of at least `shadow` of the heaviest one are connected to their 26 neighbours; a fainter bin that
+    touches one of them joins it; the other faint bins are connected among themselves.
+    """
+    heavy = masses >= shadow * masses.max()
+    groups = connect_bins(bins, heavy)
+    if not heavy.all():
+        _join.compiled(bins.places, bins.turns, _table(bins), groups.copy(), groups)
+        faint = connect_bins(bins, groups < 0)
+        groups = np.where(groups < 0, faint + groups.max() + 1, groups)
+    return groups
+
+
+def _table(bins: Bins) -> Labels:
+    """An empty hash table of bins, of a power of two."""
+    return np.full(1 << max(4, (2 * len(bins.places)).bit_length()), -1, np.int64)
+
+
+@driver
 def _slot(column, row, turn, places, table):
     """Where the bin at this place is, or should be, in the table of bins (open addressing, size a power of two)."""
     mask = table.shape[0] - 1
@@ -82,7 +101,7 @@ def _slot(column, row, turn, places, table):
     return slot
 
 
-@njit(cache=True, error_model="numpy")
+@driver("i8(f8[:,::1], f8, i8, i8[::1], i8[::1], i8[:,::1])")
 def _count(poses, scale, turns, table, labels, places):
     """Number each bin in the order in which it is met; `places` receives where they are. Returns how many there are."""
     count = 0
@@ -103,12 +122,11 @@ def _count(poses, scale, turns, table, labels, places):
     return count
 
 
-@njit(cache=True, error_model="numpy")
-def _connect(places, kept, turns, table, groups):
+@driver("void(i8[:,::1], b1[::1], i8, i8[::1], i8[::1], i8[::1])")
+def _connect(places, kept, turns, table, stack, groups):
     """Flood from bin to bin through the 26 neighbours."""
     for b in range(places.shape[0]):
         table[_slot(places[b, 0], places[b, 1], places[b, 2], places, table)] = b
-    stack = np.empty(places.shape[0], np.int64)
     group = 0
     for b in range(places.shape[0]):
         if not kept[b] or groups[b] >= 0:
@@ -129,3 +147,20 @@ def _connect(places, kept, turns, table, groups):
                             stack[height] = near
                             height += 1
         group += 1
+
+
+@driver("void(i8[:,::1], i8, i8[::1], i8[::1], i8[::1])")
+def _join(places, turns, table, heavy, groups):
+    """Each bin without a group takes that of a heavy neighbour, if it has one."""
+    for b in range(places.shape[0]):
+        table[_slot(places[b, 0], places[b, 1], places[b, 2], places, table)] = b
+    for b in range(places.shape[0]):
+        if groups[b] >= 0:
+            continue
+        for dx in range(-1, 2):
+            for dy in range(-1, 2):
+                for dt in range(-1, 2):
+                    turn = (places[b, 2] + dt + turns) % turns
+                    near = table[_slot(places[b, 0] + dx, places[b, 1] + dy, turn, places, table)]
+                    if near >= 0 and heavy[near] >= 0:
+                        groups[b] = heavy[near]

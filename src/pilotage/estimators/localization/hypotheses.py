@@ -1,49 +1,69 @@
-"""What a robot that localizes itself knows: a cloud of particles, and the poses that it speaks for."""
+"""The belief of a robot that localizes itself: a cloud of particles, and its clusters as hypotheses."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core import Gaussian, Particles, Rng, Space
 from ...core.arrays import Array
-from .bins import connect_bins, count_bins
+from .bins import Bins, cluster_bins, count_bins
 from .pose import pose_indices
+from .travel import Heard, Travel
 
 SHADOW = 0.01
 """A bin with less than this share of the heaviest bin's weight connects nothing."""
+SURE = 0.95
+"""Probability of the leading hypothesis from which on a robot knows where it is."""
+DEVIATIONS = 4.0
+"""So many standard deviations of the error that sampling has made are taken off the leading hypothesis."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Localization:
-    """Where the robot may be: particles, and their clusters as hypotheses.
+    """Where the robot may be: a cloud of particles, and its clusters as hypotheses.
 
-    As a belief it samples and gives densities of the whole cloud; but `moments` are those of the leading hypothesis,
-    because the mean of two poses is a pose where the robot is not. ``particles.moments()`` are those of everything.
+    As a belief it is the whole cloud: `moments`, `sample` and `log_prob` are those of `particles`. The mean of two
+    poses is a pose where the robot is not, so what acts takes `best`, the leading hypothesis, once it has `converged`.
 
     Attributes:
         particles: the cloud, on a space that has x, y and yaw among its components.
+        ancestors: which particle before the last resampling each one comes from ``(N,)``.
         slow, fast: running means of how well readings were explained; see `MonteCarloLocalization`.
         updates: how many readings they are means of.
         side, angle: size of the bins that are clustered [m], [rad].
+        travel: how far the robot has come.
+        heard: sensors (with contexts), and the travel at the last reading of each.
+        sampling_variance: variance of the log-odds of the leading hypothesis that drawing particles has added since
+            the robot last knew where it was; see `converged`.
+        resolved: whether it has known since then, with a leading hypothesis of 95 % and more all the time.
 
     Example:
         >>> import numpy as np
         >>> places = np.repeat([[0.0, 0.0, 0.0], [9.0, 0.0, 3.0]], [30, 10], axis=0)
         >>> where = Localization(Particles(Space("x y [m]", "yaw: angle"), places))
-        >>> [round(weight, 2) for weight, _ in where.hypotheses], where.moments().mean.tolist()
+        >>> [round(weight, 2) for weight, _ in where.hypotheses], where.best.mean.tolist()
         ([0.75, 0.25], [0.0, 0.0, 0.0])
+        >>> where.moments().mean[0].round(2), where.converged
+        (np.float64(2.25), False)
     """
 
     particles: Particles
+    ancestors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     slow: float = 0.0
     fast: float = 0.0
     updates: int = 0
     side: float = 0.5
     angle: float = 0.1745
+    travel: Travel = Travel()  # noqa: RUF009  (frozen)
+    heard: Heard = ()
+    sampling_variance: float = 0.0
+    resolved: bool = False
 
     @property
     def space(self) -> Space:
@@ -51,23 +71,34 @@ class Localization:
         return self.particles.space
 
     @cached_property
-    def hypotheses(self) -> tuple[tuple[float, Particles], ...]:
-        """Clusters of particles with their weights, the heaviest first.
+    def bins(self) -> Bins:
+        """The bins that hold particles."""
+        return count_bins(self.particles.points[:, pose_indices(self.space)], self.side, self.angle)
 
-        A cluster is a set of bins that touch each other, each with at least a hundredth of the heaviest bin's weight.
+    @cached_property
+    def clusters(self) -> tuple[NDArray[np.int64], Array]:
+        """The cluster of each particle ``(N,)``, and the weight of each cluster; 0 is the heaviest.
+
+        A cluster is a set of bins that touch each other, each with at least a hundredth of the heaviest bin's weight,
+        and the fainter bins that touch it.
         """
-        w = self.particles.weights
-        poses = self.particles.points[:, pose_indices(self.space)]
-        bins = count_bins(poses, self.side, self.angle)
-        masses = bins.masses(w)
-        groups = connect_bins(bins, masses >= SHADOW * masses.max())[bins.labels]
-        shares = np.bincount(groups[groups >= 0], w[groups >= 0])
-        found: list[tuple[float, Particles]] = []
-        for g in np.argsort(-shares):
-            mine = groups == g
-            log_weights = self.particles.log_weights[mine] - np.log(shares[g])
-            found.append((float(shares[g]), Particles.trusted(self.space, self.particles.points[mine], log_weights)))
-        return tuple(found)
+        masses = self.bins.masses(self.particles.weights)
+        groups = cluster_bins(self.bins, masses, SHADOW)
+        weights = np.bincount(groups, masses).astype(np.float64)
+        order = np.argsort(-weights)
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order))
+        return rank[groups][self.bins.labels], weights[order]
+
+    @cached_property
+    def hypotheses(self) -> tuple[tuple[float, Particles], ...]:
+        """Clusters of particles with their weights, the heaviest first."""
+        return tuple((float(w), self._cluster(g)) for g, w in enumerate(self.clusters[1]) if w > 0.0)
+
+    def _cluster(self, rank: int) -> Particles:
+        mine = self.clusters[0] == rank
+        log_weights = self.particles.log_weights[mine] - np.log(self.clusters[1][rank])
+        return Particles.trusted(self.space, self.particles.points[mine], log_weights)
 
     @property
     def doubt(self) -> float:
@@ -75,31 +106,42 @@ class Localization:
         return 1.0 - self.fast / self.slow if self.slow > 0.0 else 0.0
 
     @cached_property
-    def estimate(self) -> Gaussian:
+    def best(self) -> Gaussian:
         """Mean and covariance of the leading hypothesis."""
-        return self.hypotheses[0][1].moments()
+        return self._cluster(0).moments()
 
     @property
     def certainty(self) -> float:
         """Weight of the leading hypothesis, between 0 and 1."""
-        return self.hypotheses[0][0]
+        return float(min(self.clusters[1][0], 1.0))
 
     @property
-    def converged(self) -> bool:
-        """Whether the robot knows where it is: one hypothesis of 95 % and more, within half a metre and 15 degrees.
-
-        Within means that standard deviations along any direction are smaller.
-        """
-        if self.certainty < 0.95:
-            return False
+    def narrow(self) -> bool:
+        """Whether the leading hypothesis is within half a metre and 15 degrees, as standard deviations go."""
         i = pose_indices(self.space, tangent=True)
-        P = self.estimate.cov
+        P = self.best.cov
         across = float(np.linalg.eigvalsh(P[np.ix_(i[:2], i[:2])])[-1])
         return bool(across < 0.5**2 and P[i[2], i[2]] < np.deg2rad(15.0) ** 2)
 
+    @cached_property
+    def converged(self) -> bool:
+        """Whether the robot knows where it is: one hypothesis, narrow, of 95 % and more.
+
+        Weights of hypotheses are estimates from particles; between equal hypotheses they wander, and sooner or later
+        one of them has it all. So the log-odds of the leading one must exceed those of 95 % by four standard
+        deviations of that random walk::
+
+            log(w / (1 - w)) >= log(0.95 / 0.05) + 4 sqrt(sampling_variance)
+        """
+        w = self.certainty
+        if w < SURE or not self.narrow:
+            return False
+        odds = math.inf if w >= 1.0 else math.log(w / (1.0 - w))
+        return odds >= math.log(SURE / (1.0 - SURE)) + DEVIATIONS * math.sqrt(self.sampling_variance)
+
     def moments(self) -> Gaussian:
-        """Those of the leading hypothesis: what a robot should act on."""
-        return self.estimate
+        """Mean and covariance of the whole cloud."""
+        return self.particles.moments()
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states from the whole cloud, ``(n, size)``."""
@@ -110,9 +152,35 @@ class Localization:
         return self.particles.log_prob(x)
 
     def __str__(self) -> str:
-        others = len(self.hypotheses) - 1
+        others = int(np.count_nonzero(self.clusters[1] > 0.0)) - 1
         more = f", {others} other hypotheses" if others > 1 else ", 1 other hypothesis" if others else ""
-        return f"{self.estimate} ({self.certainty:.0%}{more}, {self.particles.points.shape[-2]} particles)"
+        return f"{self.best} ({self.certainty:.0%}{more}, {self.particles.points.shape[-2]} particles)"
 
     def __repr__(self) -> str:
         return f"Localization({self})"
+
+
+def log_odds_variance(weights: Array, inside: NDArray[np.bool_], origin: NDArray[np.int64]) -> float:
+    """Variance of the estimated log-odds of a hypothesis, from weighted particles and their ancestors; 0 when certain.
+
+    ::
+
+        var log(W / (1 - W)) = sum_a (sum_{i from a} w_i ([i inside] - W))^2 / (W (1 - W))^2
+
+    Args:
+        weights: ``(N,)``, of sum 1.
+        inside: which particles belong to the hypothesis ``(N,)``; W is their weight.
+        origin: the ancestor of each particle, one of those that were drawn independently ``(N,)``.
+
+    Source: Chan and Lai, *A general theory of particle filters in hidden Markov models and some applications*, Annals
+    of Statistics 41(6), 2013, section 2; Lee and Whiteley, *Variance estimation in the particle filter*, 2018.
+
+    Example:
+        >>> log_odds_variance(np.full(4, 0.25), np.array([True, True, False, False]), np.arange(4))
+        1.0
+    """
+    W = float(weights[inside].sum())
+    if not 0.0 < W < 1.0:
+        return 0.0
+    sums = np.bincount(origin, weights * (inside - W))
+    return float(sums @ sums) / (W * (1.0 - W)) ** 2

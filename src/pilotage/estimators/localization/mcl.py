@@ -1,33 +1,26 @@
 """Monte Carlo localization: a particle filter for the pose on a map, from anywhere, and back after being carried away.
 
-    predict   draw as many particles as the belief is wide (KLD-sampling), when weights have become unequal
+    predict   resample as many particles as the belief is wide (KLD-sampling), when weights have become unequal
               x_i = f(x_i, u, dt) (+) e_i
-    update    w_i = (1 - k) w_i  p(z | x_i)^power      for the particles
-              w_j = k / M        p(z | x_j)^power      for M poses x_j drawn from the free space of the map
+    update    w_i = (1 - k) w_i  p(z | x_i)^(power share)      for the particles
+              w_j = k / M        p(z | x_j)^(power share)      for M poses x_j drawn from the free space of the map
 
-The second line of the update is the belief that the robot was carried away with probability k since the last reading.
-Such poses have to explain the reading at once, and better than the particles do by the odds of k, so they do no harm
-while the robot knows where it is; and since k is never zero, a belief that was wrong from the start is left, too.
-How many are drawn follows from how well readings are explained, ``q = sum_i w_i p(z | x_i)^(1 / measured)``, the
-geometric mean over the components of a reading,
-
-    slow += alpha_slow (q - slow),   fast += alpha_fast (q - fast),   M = candidates + max(0, 1 - fast / slow) largest
-
-after augmented MCL (Thrun, Burgard and Fox, *Probabilistic Robotics*, 2005, table 8.3). There ``1 - fast / slow`` is k
-itself; but q also falls where there is less to see, and on a map that looks alike in two places such a k makes a robot
-jump that was never lost. Here slow is never below fast: what was once explained well can be explained well.
-
-Readings that say far more than the particles know are weighed in stages, see `annealing`.
+The second line of the update is the belief that the robot was carried away since the last reading, see `recovery`.
+`share` is how much a reading adds to the one before it: nothing while the robot stands, see `travel`. Readings that say
+far more than the particles know are weighed in stages, see `annealing`. Particles are resampled so that no hypothesis
+is lost by chance before it is refuted, see `survival`, and copies are moved apart, see `roughening`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core import (
     Dynamics,
@@ -43,24 +36,28 @@ from ...core import (
 )
 from ...core.arrays import Array
 from ...core.settings import instance, number, positive, whole
-from ...core.weights import log_sum_exp
+from ...core.status import FilterStatus
 from ...maps import OccupancyGrid
 from ...maps.occupancy import check_grid
 from ..clock import usual, wanted
-from ..cloud import CloudUpdate, likelihoods, propagate, surprise
+from ..cloud import CloudUpdate, innovation, likelihoods, propagate
+from ..filter import Filter, PureEngine
 from ..inputs import check_belief, context_axes, context_of, first_belief
 from ..resampling import check_resampling, resample
-from ..sampling_filter import SamplingFilter
 from .annealing import Annealing, Scored, log_belief
-from .bins import count_bins
-from .hypotheses import Localization
+from .bins import Bins, count_bins
+from .hypotheses import SURE, Localization, log_odds_variance
 from .kld import particles_needed
 from .pose import free_area, free_poses, pose_indices
+from .recovery import Elsewhere, judged, without_faint
+from .roughening import roughened
+from .survival import resample_hypotheses
+from .travel import heard_now, last_heard
 
-FAINT = 1e-3
-"""A pose drawn from free space is kept when it is worth more than this share of a particle."""
-EARNEST = 0.01
-"""Poses drawn from free space that turn out to be more than this share of the belief get company."""
+STANDING = 0.05
+"""A reading that would add less than this share of its evidence waits for the robot to move."""
+ENOUGH = 256
+"""So many particles tell how far the robot moved."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +73,13 @@ class MonteCarloLocalization:
             somebody stands; taken as independent they make the robot far too sure (a heuristic: *Probabilistic
             Robotics*, section 6.3.4). With 0.2, errors of a `Lidar` of 60 beams come out a little smaller than the
             covariance says. It multiplies with a power that the sensor has of its own.
+        independent: way [m] and turn [rad] after which a reading of the same sensor counts in full, see `travel`. A
+            robot that stands learns nothing more, and one that is carried away notices it when it moves; with (0, 0)
+            every reading counts.
         error, confidence: of KLD-sampling, see `kld_bound`.
         side, angle: size of its bins [m], [rad].
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
-        threshold: particles are drawn anew when their effective number is below this share of their number.
+        threshold: particles are resampled when their effective number is below this share of their number.
         kidnapped: probability that the robot was carried away between two readings; 0 switches recovery off.
         candidates: how many poses are drawn from free space for each reading, when nothing points to that.
         alpha_slow, alpha_fast: gains of the running means that tell when to draw more.
@@ -95,7 +95,7 @@ class MonteCarloLocalization:
         >>> for x in (1.0, 1.1, 1.2):
         ...     robot.predict(u=[0.5, 0.0])
         ...     found = robot.update(lidar, lidar.observe([x, 1.0, 0.0])).belief
-        >>> found.converged, bool(np.linalg.norm(found.estimate.mean - [1.2, 1.0, 0.0]) < 0.1)
+        >>> found.converged, bool(np.linalg.norm(found.best.mean - [1.2, 1.0, 0.0]) < 0.1)
         (True, True)
     """
 
@@ -104,6 +104,7 @@ class MonteCarloLocalization:
     dt: float | None = None
     particles: tuple[int, int] = (1000, 50_000)
     power: float = 0.2
+    independent: tuple[float, float] = (0.05, 0.05)
     error: float = 0.05
     confidence: float = 0.99
     side: float = 0.5
@@ -124,6 +125,9 @@ class MonteCarloLocalization:
                 f"particles is {self.particles!r}; give the least and the largest number: (1000, 50000)"
             )
         check_resampling(self.resampling, self.threshold)
+        ways = np.asarray(self.independent, dtype=np.float64)
+        if ways.shape != (2,) or not (np.isfinite(ways) & (ways >= 0.0)).all():
+            raise PilotageError(f"independent is {self.independent!r}; give a way [m] and a turn [rad]: (0.05, 0.05)")
         for name in ("power", "error", "side", "angle"):
             positive(getattr(self, name), name)
         positive(self.clearance, "clearance", zero=True)
@@ -142,8 +146,16 @@ class MonteCarloLocalization:
             pose_indices(self.dynamics.state)
 
     def start(
-        self, mean: Any = None, std: Any = None, *, cov: Any = None, belief: Any = None, t: float = 0.0, rng: Rng = None
-    ) -> SamplingFilter:
+        self,
+        mean: Any = None,
+        std: Any = None,
+        *,
+        cov: Any = None,
+        belief: Any = None,
+        t: float = 0.0,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+    ) -> Filter:
         """A filter that begins at time `t` near a pose (mean, std or cov), with a belief, or else anywhere on the map.
 
         Args:
@@ -152,6 +164,7 @@ class MonteCarloLocalization:
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.
+            sensors: sensors by the names under which the filter may be told of them.
             rng: seed or generator of all that the filter draws.
         """
         if self.dynamics is None:
@@ -161,7 +174,8 @@ class MonteCarloLocalization:
         if mean is None and std is None and cov is None and belief is None:
             belief = self.anywhere(space, rng=draw)
         belief = first_belief(space, mean, std, cov, belief)
-        return SamplingFilter(self, self.dynamics, self.localization(belief, space, rng=draw), t, draw, seed)
+        engine = PureEngine(self, self.dynamics, self.localization(belief, space, rng=draw), draw)
+        return Filter(engine, t, self.dt, sensors, seed)
 
     def anywhere(self, space: Space, *, rng: Rng = None) -> Particles:
         """Particles uniform over free space, any heading; what the state holds besides the pose is at its identity."""
@@ -174,13 +188,15 @@ class MonteCarloLocalization:
         """`belief` as a `Localization`, on `space` if given: itself, its particles, or as many draws as it is wide."""
         check_belief(belief, space)
         if isinstance(belief, Localization):
-            return belief
+            known = len(belief.ancestors) == len(belief.particles.points)
+            return belief if known else replace(belief, ancestors=np.arange(len(belief.particles.points)))
         if not isinstance(belief, Particles):
-            cloud = Particles(belief.space, belief.sample(self.particles[1], rng=rng))
-            belief = Particles(belief.space, cloud.points[: self._needed(cloud)])
+            points = belief.sample(self.particles[1], rng=rng)
+            bins = count_bins(points[:, pose_indices(belief.space)], self.side, self.angle)
+            belief = Particles(belief.space, points[: self._needed(bins, np.full(len(points), 1.0 / len(points)))])
         if belief.points.ndim > 2:
             raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
-        return Localization(belief, side=self.side, angle=self.angle)
+        return Localization(belief, np.arange(len(belief.points)), side=self.side, angle=self.angle)
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
@@ -197,15 +213,19 @@ class MonteCarloLocalization:
         instance(dynamics, Dynamics, "MonteCarloLocalization")
         draw = generator(rng)
         known = self.localization(belief, dynamics.state, rng=draw)
-        cloud = self.renewed(known.particles, rng=draw)
-        cloud = propagate(cloud, dynamics, u, wanted(dt, self.dt), rng=draw)
-        return replace(known, particles=cloud)
+        known = self.renewed(known, rng=draw)
+        before = known.particles
+        after = propagate(before, dynamics, u, wanted(dt, self.dt), rng=draw)
+        i, some = pose_indices(known.space), slice(None, None, max(1, len(before.points) // ENOUGH))
+        travel = known.travel.moved(before.points[some][:, i], after.points[some][:, i])
+        return replace(known, particles=after, travel=travel)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
         """The belief after reading `z`, NaN where nothing was measured.
 
-        When neither particles nor poses drawn from free space can explain the reading, the particles stay what they
-        were, `accepted` is False and the log-likelihood is -inf. Innovation, S and NIS are reckoned when asked for.
+        A reading of a sensor that has hardly moved since its last one changes nothing, see `independent`. When neither
+        particles nor poses drawn from free space can explain the reading, the particles stay what they were, `accepted`
+        is False and the log-likelihood is -inf. Innovation, S and NIS are computed when asked for.
 
         Args:
             belief: a `Localization`, or any other belief.
@@ -217,91 +237,73 @@ class MonteCarloLocalization:
         draw = generator(rng)
         instance(sensor, Sensor, "MonteCarloLocalization")
         known = self.localization(belief, rng=draw)
-        cloud, sensor = known.particles, sensor.on(known.space)
+        cloud, source, sensor = known.particles, (sensor, context), sensor.on(known.space)
         z = sensor.reading.check(z, "reading", finite=False)
         if z.ndim != 1:
             raise ShapeError(f"one reading was expected, of shape ({sensor.reading.size},); this one has {z.shape}")
         if axes := context_axes(context_of(context, sensor), sensor):
             raise ShapeError(f"one context was expected, {axes} of them were given")
-        make = partial(surprise, cloud, sensor, z, context)
+        compute = partial(innovation, cloud, sensor, z, context)
         measured = int((~np.isnan(z)).sum())
-        if measured == 0:
-            return CloudUpdate(known, make, 0.0, True)
+        last = last_heard(known.heard, source)
+        share = 1.0 if last is None else known.travel.share(last, *self.independent)
+        if measured == 0 or share < STANDING:
+            return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED)
 
         def score(points: Array) -> Array:
             return likelihoods(points, sensor, z, context)
 
-        prior = Scored(known.space, cloud.points, cloud.log_weights, score(cloud.points))
-        known = self._judged(known, float(cloud.weights @ np.exp(prior.scores / measured)))
-        prior = self._doubted(prior, known.doubt, score, draw)
-        after, total = self._annealing(cloud, score, draw).weigh(prior, self.power)
+        power, anywhere = self.power * share, self._elsewhere(share)
+        prior = Scored(known.space, cloud.points, cloud.log_weights, score(cloud.points), known.ancestors)
+        known = judged(known, prior, measured, self.alpha_slow, self.alpha_fast)
+        prior = anywhere.added(prior, power, known.doubt, score, draw)
+        after, total = self._annealing(known, anywhere.probability, score, draw).weigh(prior, power)
         if total == -math.inf:
-            return CloudUpdate(known, make, total, False)
-        return CloudUpdate(replace(known, particles=_without_faint(after, len(cloud.points))), make, total, True)
+            return CloudUpdate(known, compute, total, FilterStatus.GATED)
+        after = without_faint(after, len(cloud.points))
+        known = replace(known, heard=heard_now(known.heard, source, known.travel))
+        return CloudUpdate(self._weighed(known, after), compute, total, FilterStatus.ACCEPTED)
 
-    def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
-        """As many equal particles as the belief is wide, when their effective number is low; else `cloud`."""
+    def renewed(self, known: Localization, *, rng: Rng = None) -> Localization:
+        """The belief with as many particles as it is wide, when their effective number is low; else as it is."""
+        cloud, space = known.particles, known.space
         count = len(cloud.points)
         if cloud.effective_size >= self.threshold * count * (1.0 - 1e-9) and count <= self.particles[1]:
-            return cloud
-        chosen = self._drawn(cloud, generator(rng))
-        return Particles.trusted(cloud.space, cloud.points[chosen], np.full(len(chosen), -math.log(len(chosen))))
+            return known
+        draw = generator(rng)
+        chosen, log_weights = self._drawn(known, known.resolved, draw)
+        least = np.zeros(space.dim)
+        cell = self.grid.resolution / math.sqrt(12.0)
+        least[pose_indices(space, tangent=True)] = cell, cell, cell * self.angle / self.side
+        points = roughened(space, cloud.points, chosen, known.bins, least, draw)
+        return replace(known, particles=Particles.trusted(space, points, log_weights), ancestors=chosen)
 
-    def _drawn(self, cloud: Particles, draw: np.random.Generator) -> Any:
-        return resample(cloud.weights, self._needed(cloud), self.resampling, draw)
+    def _weighed(self, known: Localization, after: Scored) -> Localization:
+        """The belief after a reading, with what sampling has added to the uncertainty about its hypotheses."""
+        new = replace(known, particles=after.cloud(), ancestors=after.origin)
+        if known.resolved and new.certainty >= SURE:
+            return new
+        added = log_odds_variance(new.particles.weights, new.clusters[0] == 0, after.origin)
+        new = replace(new, sampling_variance=known.sampling_variance + added, resolved=False)
+        return replace(new, sampling_variance=0.0, resolved=True) if new.converged else new
 
-    def _needed(self, cloud: Particles) -> int:
-        bins = count_bins(cloud.points[:, pose_indices(cloud.space)], self.side, self.angle)
-        return particles_needed(bins.masses(cloud.weights), *self.particles, self.error, self.confidence)
+    def _drawn(self, some: Localization, resolved: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
+        """Indices of as many particles as the belief is wide, and their log-weights; see `survival`."""
+        n, least = self._needed(some.bins, some.particles.weights), max(1, self.particles[0] // 4)
+        if resolved:
+            chosen = resample(some.particles.weights, n, self.resampling, draw)
+            return chosen, np.full(n, -math.log(n))
+        return resample_hypotheses(some, n, least, self.resampling, draw)
 
-    def _judged(self, known: Localization, q: float) -> Localization:
-        """Running means of q; plain means until they have seen as many readings as they look back."""
-        t = known.updates + 1
-        fast = known.fast + max(self.alpha_fast, 1.0 / t) * (q - known.fast)
-        slow = known.slow + max(self.alpha_slow, 1.0 / t) * (q - known.slow)
-        return replace(known, fast=fast, slow=max(slow, fast), updates=t)
+    def _needed(self, bins: Bins, weights: Array) -> int:
+        return particles_needed(bins.masses(weights), *self.particles, self.error, self.confidence)
 
-    def _doubted(self, prior: Scored, doubt: float, score: Any, draw: np.random.Generator) -> Scored:
-        """The prior, and with probability `kidnapped` anywhere.
+    def _elsewhere(self, share: float) -> Elsewhere:
+        return Elsewhere(self.grid, self.clearance, self.kidnapped * share, self.candidates, self.particles[1])
 
-        When that turns out to be a good part of the belief after the reading, as many more poses are drawn.
-        """
-        k, high = self.kidnapped, self.particles[1]
-        n = self.candidates + int(doubt * high)
-        if k == 0.0 or n == 0:
-            return prior
-        points, scores = self._elsewhere(prior, n, score, draw)
-        here = log_sum_exp(prior.log_weights + self.power * prior.scores) + math.log1p(-k)
-        there = log_sum_exp(self.power * scores) + math.log(k / n)
-        share = float(np.exp(there - np.logaddexp(here, there))) if there > -math.inf else 0.0
-        if share > EARNEST:
-            more, more_scores = self._elsewhere(prior, int(share * high) + 1, score, draw)
-            points, scores = np.concatenate([points, more]), np.concatenate([scores, more_scores])
-        return Scored(
-            prior.space,
-            np.concatenate([prior.points, points]),
-            np.concatenate([prior.log_weights + math.log1p(-k), np.full(len(points), math.log(k / len(points)))]),
-            np.concatenate([prior.scores, scores]),
-        )
-
-    def _elsewhere(self, prior: Scored, n: int, score: Any, draw: np.random.Generator) -> tuple[Array, Array]:
-        """Poses from free space and their scores; what the state holds beside the pose is copied from particles."""
-        extra = prior.points[draw.integers(len(prior.points), size=n)]
-        extra[:, pose_indices(prior.space)] = free_poses(self.grid, n, clearance=self.clearance, rng=draw)
-        return extra, score(extra)
-
-    def _annealing(self, cloud: Particles, score: Any, draw: np.random.Generator) -> Annealing:
+    def _annealing(self, known: Localization, elsewhere: float, score: Any, draw: np.random.Generator) -> Annealing:
         reach = 0.5 * np.array([self.side, self.side, self.angle])
         volume = 2.0 * math.pi * free_area(self.grid, self.clearance)
-        belief = cache(lambda: log_belief(cloud, self.kidnapped, volume))  # for stages, which are seldom needed
-        anew = lambda some: self._drawn(some, draw)
-        return Annealing(score, lambda points: belief()(points), self.grid.is_free, anew, reach, draw)
-
-
-def _without_faint(after: Scored, count: int) -> Particles:
-    """The first `count` particles, and of the others those that are worth something."""
-    w = after.log_weights
-    keep = w > math.log(FAINT / len(w))
-    keep[:count] = True
-    w = w[keep]
-    return Particles.trusted(after.space, after.points[keep], w - log_sum_exp(w))
+        belief = cache(lambda: log_belief(known.particles, elsewhere, volume))  # for stages, which are seldom needed
+        redraw = lambda some: self._drawn(replace(known, particles=some), known.resolved, draw)
+        return Annealing(score, lambda points: belief()(points), self.grid.is_free, redraw, reach, draw)

@@ -2,7 +2,8 @@
 
 Rates are in the tangent. On groups the Runge-Kutta rules are those of Munthe-Kaas: each stage works in the exponential
 coordinates of the starting state, where a body rate k has the coordinate rate ``dexp^-1(k)`` (Munthe-Kaas, "High order
-Runge-Kutta methods on manifolds", Applied Numerical Mathematics 29, 1999); `Space.components_rate` is that correction.
+Runge-Kutta methods on manifolds", Applied Numerical Mathematics 29, 1999); that correction is
+`Space.components_rate`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ def euler(rates: Rates, space: Space, x: Sequence[Any], dt: Any, m: Any) -> Sequ
 def midpoint(rates: Rates, space: Space, x: Sequence[Any], dt: Any, m: Any) -> Sequence[Any]:
     """Second order: the rate half a step ahead carries the whole step."""
     half = _scaled(rates(x), 0.5 * dt)
-    return space.components_plus(x, _scaled(space.components_rate(x, half, _ahead(rates, space, x, half, m), m), dt), m)
+    k = space.components_rate(x, half, _ahead(rates, space, x, half, m), m)
+    return space.components_plus(x, _scaled(k, dt), m)
 
 
 def rk4(rates: Rates, space: Space, x: Sequence[Any], dt: Any, m: Any) -> Sequence[Any]:

@@ -26,7 +26,7 @@ from .tracer import SymbolicMath
 from .vectorized import array_of, common_batch, numbers_of, together
 
 Cost = Callable[..., Any]
-Reference = Callable[[Any, float, int], Any]
+References = Callable[[Any, float, int, Any], tuple[Any, Any]]
 Weights = str | Sequence[float] | None
 NO_STAGE = "is a task without reference: its cost takes (x, u, p, m), unless it is declared with stage=Space(...)"
 
@@ -66,15 +66,15 @@ class TracedTask(Traced, Task):
         stage: Space = NOTHING,
         reads: tuple[str, ...] | None = None,
         state: Space | None = None,
-        reference: Reference | None = None,
-        done: Callable[[Any], Any] | None = None,
+        references: References | None = None,
+        done: Callable[..., Any] | None = None,
         initial: Belief | None = None,
         dt: float = 0.1,
         horizon: int = 200,
     ) -> None:
         super().__init__(
             body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
-            terminal_weights=terminal_weights, stage=stage, reads=reads, state=state, reference=reference, done=done,
+            terminal_weights=terminal_weights, stage=stage, reads=reads, state=state, references=references, done=done,
             initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
         self.needs, self.action, self.stage = needs, action, stage
@@ -85,19 +85,19 @@ class TracedTask(Traced, Task):
         if not self.dt > 0.0:
             raise ModelError(f"dt of {self.name} is {dt}; decisions are a positive number of seconds apart")
         self.horizon = whole(horizon, f"horizon of {self.name}", 1)
-        for role, function in (("reference", reference), ("done", done)):
+        for role, function in (("references", references), ("done", done)):
             if function is not None and not callable(function):
                 raise ModelError(f"{role} of {self.name} must be a function, not {function!r}")
-        if reference is not None and not stage.size:
+        if references is not None and not stage.size:
             raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
-        self._reference, self._done = reference, done
+        self._references, self._done = references, done
         settings = (self._taken, _key(weights), _key(terminal_weights))
         functions, spaces = (body, terminal, constraint), (self.state, action, stage)
         self._trace("task", self.params, functions, spaces, settings, self._traced)
         self.constraints = self._function.value("g").shape[0]
 
     def _extras(self) -> tuple[Any, ...]:
-        return self.dt, self.horizon, *(id(v) for v in (self._reference, self._done, self.initial))
+        return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self.initial))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
         """The same task on a state that has the needed components among others, found by name; actions are the same."""
@@ -125,13 +125,23 @@ class TracedTask(Traced, Task):
         x, u, r = self._arrays(x, u, r)
         return self._function("g", x, u, r, self._supply.listed(x))
 
-    def done(self, x: Any) -> Any:
+    def done(self, x: Any, r: Any = None) -> Any:
         """Where the task is over, ``(...)`` of bool."""
-        return np.zeros(np.shape(x)[:-1], dtype=bool) if self._done is None else self._done(self._needed(x))
+        if self._done is None:
+            return np.zeros(np.shape(x)[:-1], dtype=bool)
+        return self._done(self._needed(x), self._stage_data(r)) if self.stage.size else self._done(self._needed(x))
 
-    def reference(self, x: Any, t: float, steps: int) -> Any:
-        """References of the coming stages, ``(steps + 1, stage.size)``, or None when the cost takes none."""
-        return None if self._reference is None else self._reference(self._needed(x), t, steps)
+    def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
+        """References of the coming stages, ``(steps + 1, stage.size)``, and the next carry; see `pilotage.core.Task`.
+
+        Raises:
+            ModelError: when the costs take references, and the task was made without a function that gives them.
+        """
+        if self._references is not None:
+            return self._references(self._needed(x), t, steps, carry)
+        if self.stage.size:
+            raise ModelError(f"{self.name} was made without references; expected {self.name}(references=...)")
+        return None, None
 
     def _needed(self, x: Any) -> Any:
         """The components of `x` that the task was written for."""
@@ -199,7 +209,7 @@ def _key(weights: Weights) -> Any:
 class TaskFamily(Family[TracedTask]):
     """All tasks that share their functions; made by `task`.
 
-    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `reference`, `reads`; see `task`.
+    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `references`, `reads`; see `task`.
     """
 
     kind: ClassVar[str] = "task"
@@ -225,15 +235,15 @@ class TaskFamily(Family[TracedTask]):
         initial: Belief | None = None,
         dt: float = 0.1,
         horizon: int = 200,
-        done: Callable[[Any], Any] | None = None,
-        reference: Reference | None = None,
+        done: Callable[..., Any] | None = None,
+        references: References | None = None,
         reads: str | Sequence[str] | None = None,
         **params: Any,
     ) -> TracedTask:
         settings: dict[str, Any] = {**self._declared, "needs": self._declared["state"], "state": None}
         return TracedTask(
             self.__wrapped__, **settings, params=self.values(params, unnamed), reads=names_read(reads),
-            reference=reference, done=done, initial=initial, dt=dt, horizon=horizon,
+            references=references, done=done, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
 
 
@@ -266,8 +276,10 @@ def task(
     The family makes tasks with parameter values and these settings:
 
     - `initial`, a belief: where an episode starts; `dt` [s]; `horizon`, decisions in an episode;
-    - ``done(x) -> bool``: where the episode is over; it is handed arrays ``(..., n)`` of the components in `state`;
-    - ``reference(x, t, steps) -> (steps + 1, stage.size)``: the stages that come, seen from a state at time t;
+    - ``done(x) -> bool``, or ``done(x, r)`` where there is a stage: where the episode is over; it is handed arrays
+      ``(..., n)`` of the components in `state`;
+    - ``references(x, t, steps, carry) -> (rows, carry)``: ``(steps + 1, stage.size)`` of the stages that come, seen
+      from a state at time t, and what to remember until the next call; see `pilotage.core.Task`;
     - `reads`: other names for the components needed.
 
     Example:

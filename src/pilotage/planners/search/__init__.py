@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from .astar import AStar as AStar
+from .dijkstra import Dijkstra as Dijkstra
 from .field import cost_to_go as cost_to_go
-from .grid import AStar as AStar
-from .grid import Dijkstra as Dijkstra
 from .scenario import Mismatch as Mismatch
 from .scenario import ScenarioReport as ScenarioReport
 from .scenario import solve_scenario as solve_scenario

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.maps import OccupancyGrid
-
-if TYPE_CHECKING:
-    from .grid import Query
+from pilotage.maps import InflatedGrid
+from pilotage.maps.cells import GridCells
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], name: str, unknown: str) -> str:
+def explain_endpoint(grid: GridCells, point: Array, cell: Sequence[int], name: str, unknown: str) -> str:
     """What is wrong with a start or goal in a cell (row, column), or nothing ("") when a path may begin there.
 
     The depth of a collision is how far the point would have to move to be in a cell that can be passed.
@@ -38,7 +35,7 @@ def explain_endpoint(grid: OccupancyGrid, point: Array, cell: Sequence[int], nam
     return ""
 
 
-def _distance_off(grid: OccupancyGrid, point: Array) -> float:
+def _distance_off(grid: GridCells, point: Array) -> float:
     p = grid.world_to_grid(point)
     beyond = np.maximum(np.maximum(-p, p - np.array(grid.shape[::-1])), 0.0)
     return float(np.hypot(*beyond)) * grid.resolution
@@ -70,38 +67,37 @@ def _depth(metres: float) -> str:
     return f"{metres:.2f} m" if metres >= 0.005 else "less than 0.01 m"
 
 
-def _radius(grid: OccupancyGrid, point: Array, cell: Sequence[int]) -> str:
+def _radius(grid: GridCells, point: Array, cell: Sequence[int]) -> str:
     """How far the nearest obstacle is. Cells are blocked by their middle, which may be nearer to it than `point`."""
-    if grid.inflation == 0.0:
+    if not isinstance(grid, InflatedGrid):
         return ""
-    clearance, place = float(grid.clearance(point)), "away"
-    if clearance > grid.inflation:
-        clearance, place = float(grid.clearance(grid.cell_to_world(cell))), "from the middle of its cell"
-    return f" (obstacles are inflated by {grid.inflation:.2f} m; the nearest is {clearance:.2f} m {place})"
+    distance = grid.grid.distance_field()
+    room, place = float(distance.at(point[:2])), "away"
+    if room > grid.radius:
+        room, place = float(distance.at(grid.cell_to_world(cell))), "from the middle of its cell"
+    return f" (obstacles are inflated by {grid.radius:.2f} m; the nearest is {room:.2f} m {place})"
 
 
-def explain_separation(grid: OccupancyGrid, query: Query, last: int, goal: Array, deadline: float | None = None) -> str:
-    """Both sides of what separates start from goal. Uses the labels of the finished `query`, then searches back.
-
-    Args:
-        grid: the map.
-        query: from the start, which did not come to the goal.
-        last: index of the goal's cell.
-        goal: world point.
-        deadline: time at which the search back is given up; it then says how much it has seen.
-    """
+def explain_separation(grid: GridCells, unknown: str, start: Array, goal: Array) -> str:
+    """Both sides of what separates a start from a goal between which there is no path."""
     area = grid.resolution**2
-    reached = query.reached()
-    found = _nearest(reached, grid.world_to_grid(goal))
-    assert found is not None  # the start itself was reached
+    passable = grid.passable(unknown)
+    here, there = (_component(passable, *grid.world_to_cell(point).tolist()) for point in (start, goal))
+    found = _nearest(here, grid.world_to_grid(goal))
+    assert found is not None  # the start itself can be reached
     nearest = grid.cell_to_world(found[0])
     gap = float(np.hypot(*(nearest - goal)))
-    here = int(np.count_nonzero(reached)) * area
-    back = type(query)(query.space, None, 0.0, query.diagonal)
-    least = "" if back.run(last, -1, deadline) else "at least "
-    there = int(np.count_nonzero(back.reached())) * area
     return (
-        f"goal ({goal[0]:.2f}, {goal[1]:.2f}) is in another component: {here:.2f} m^2 can be reached from the "
-        f"start, {least}{there:.2f} m^2 from the goal; the nearest reachable point to the goal is "
+        f"goal ({goal[0]:.2f}, {goal[1]:.2f}) is in another component: {here.sum() * area:.2f} m^2 can be reached from "
+        f"the start, {there.sum() * area:.2f} m^2 from the goal; the nearest reachable point to the goal is "
         f"({nearest[0]:.2f}, {nearest[1]:.2f}), {gap:.2f} m from it"
     )
+
+
+def _component(passable: Mask, row: int, column: int) -> Mask:
+    """The cells that can be reached from one; diagonal steps that cut no corner reach no others."""
+    from scipy import ndimage  # heavy, and only failures need it
+
+    labels = np.empty(passable.shape, dtype=np.int32)
+    ndimage.label(passable, output=labels)
+    return labels == labels[row, column]

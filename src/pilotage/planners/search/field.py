@@ -9,16 +9,16 @@ from numpy.typing import ArrayLike
 
 from pilotage.core.errors import PilotageError
 from pilotage.core.raster import Raster
-from pilotage.maps import OccupancyGrid
-from pilotage.maps.occupancy import check_grid
+from pilotage.maps.cells import GridCells
 
+from ._on_cells import check_cells, check_costs, check_settings, world_point
 from .explain import explain_endpoint
-from .grid import Query, check_costs, check_settings, world_point
+from .query import Query
 from .workspace import borrow
 
 
 def cost_to_go(
-    grid: OccupancyGrid,
+    grid: GridCells,
     goal: Any,
     *,
     costs: ArrayLike | None = None,
@@ -45,10 +45,11 @@ def cost_to_go(
         PilotageError: when the goal is off the map or not free, with the reason; on settings that do not exist.
 
     Example:
+        >>> from pilotage.maps import OccupancyGrid
         >>> cost_to_go(OccupancyGrid.from_ascii(["..."]), goal=(2.5, 0.5)).values
         array([[2., 1., 0.]])
     """
-    check_grid(grid)
+    check_cells(grid)
     check_settings(connectivity, unknown)
     point = world_point(goal)
     cell = grid.world_to_cell(point).tolist()

@@ -25,11 +25,9 @@ nothing has to be cleared.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..._compiling import njit
+from ...models.trace import driver
 
 STRAIGHT = 1136689
 DIAGONAL = 1607521
@@ -50,13 +48,12 @@ FINISHED, PAUSED, POOL_FULL = 0, 1, 2
 BUCKET, FREE, USED, WAITING, BEST, EXPANSIONS = 0, 1, 2, 3, 4, 5
 STATE_SIZE = 6
 
-# None of these functions allocates, so none needs numba's reference counts, which cost a third of the time where they
-# call each other. Parts become code of the caller in any case: a callee that comes from the cache might not.
-_LEAN: dict[str, Any] = {"error_model": "numpy", "_nrt": False}
-_PART: dict[str, Any] = {**_LEAN, "inline": "always"}
 
-
-@njit(cache=True, nogil=True, **_LEAN)
+@driver(
+    "i8(i8[::1], i8, none, i8, i8, b1, i8, i4[::1], i8, i8[::1], i8[::1], i8[::1], i8)",
+    "i8(i8[::1], i8, f8[::1], i8, i8, b1, i8, i4[::1], i8, i8[::1], i8[::1], i8[::1], i8)",
+    nogil=True,
+)
 def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, pool, found, state, limit):
     """Expand cells in order of f until the goal's length is final, the open list is empty or `limit` is reached.
 
@@ -138,7 +135,7 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
     return outcome
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _pop(pool, heads, slot, entry, free):
     """The cell of the first entry in a bucket, which leaves the bucket and becomes the first of the free ones."""
     packed = pool[entry]
@@ -147,7 +144,7 @@ def _pop(pool, heads, slot, entry, free):
     return packed >> 32
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _push(pool, heads, slot, n, free, used):
     """Put a cell into a bucket, in a free entry or the next unused one; the new (first free entry, entries used)."""
     if free >= 0:
@@ -159,7 +156,7 @@ def _push(pool, heads, slot, n, free, used):
     return free, used
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _neighbours(cells, width, costs, n, label, diagonal, round_, found):
     """Write to `found` the neighbours of n that may be reached sooner through it: (straight ones, all of them).
 
@@ -198,7 +195,7 @@ def _neighbours(cells, width, costs, n, label, diagonal, round_, found):
     return straight, k
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _step(costs, n, m, length):
     """Cost of a step of `length` from n to m, or from m to n: times the mean of both cells."""
     if costs is None:
@@ -206,7 +203,7 @@ def _step(costs, n, m, length):
     return int(0.5 * (costs[n] + costs[m]) * length)
 
 
-@njit(**_PART)
+@driver(inline=True)
 def _distance(m, width, x, y, diagonal):
     """Octile distance of a cell from (x, y), or Manhattan distance where there are no diagonal steps."""
     dx, dy = abs(m % width - x), abs(m // width - y)
@@ -215,13 +212,17 @@ def _distance(m, width, x, y, diagonal):
     return (dx + dy) * STRAIGHT
 
 
-@njit(cache=True, error_model="numpy")
+@driver(
+    "Tuple((i8[::1], f8))(i8[::1], i8, none, i8, i8, b1, i8)",
+    "Tuple((i8[::1], f8))(i8[::1], i8, f8[::1], i8, i8, b1, i8)",
+    heap=True,
+)
 def trace_back(cells, width, costs, start, goal, diagonal, round_):
     """Indices of the cells from `start` to `goal`, and the cost of the path [cells].
 
     Goes backwards, always to a neighbour whose length explains the own one: a step from it costs no more than the
     difference. It may cost less, where a weighted search found a shorter way to the neighbour and ended before that
-    was passed on. The direction of the last step is tried first: fewer turns. The cost is reckoned anew, from the
+    was passed on. The direction of the last step is tried first: fewer turns. The cost is computed afresh, from the
     number of diagonal steps or the costs as given, free of what rounding lengths to integers does.
     """
     offsets = np.array([1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1])
@@ -246,7 +247,7 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
                 previous, last = m, i
                 break
         if previous < 0:
-            return path[:0], np.nan  # the caller reports it; cannot happen on cells that `search` labelled
+            return path[:0].copy(), np.nan  # the caller reports it; cannot happen on cells that `search` labelled
         diagonals += last >= 4
         if costs is not None:
             cost += 0.5 * (costs[n] + costs[previous]) * (1.0 if last < 4 else np.sqrt(2.0))

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from pilotage.core.errors import FormatError
-from pilotage.core.results import Plan
+from pilotage.core.plan import Plan
 from pilotage.core.settings import positive, whole
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import OccupancyGrid
 
-from .grid import AStar
+from .astar import AStar
 
 
 @dataclass(frozen=True)

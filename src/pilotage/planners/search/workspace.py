@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core.errors import ShapeError
-from pilotage.maps import OccupancyGrid
+from pilotage.maps.cells import GridCells
 
 from .kernel import COARSE, DIAGONAL, FINE, NEVER, STATE_SIZE
 
@@ -79,11 +79,11 @@ class Workspace:
         return np.ascontiguousarray(np.pad(costs, 1, constant_values=1.0)).ravel()
 
 
-_idle: WeakKeyDictionary[OccupancyGrid, dict[str, list[Workspace]]] = WeakKeyDictionary()
+_idle: WeakKeyDictionary[GridCells, dict[str, list[Workspace]]] = WeakKeyDictionary()
 
 
 @contextmanager
-def borrow(grid: OccupancyGrid, unknown: str) -> Iterator[Workspace]:
+def borrow(grid: GridCells, unknown: str) -> Iterator[Workspace]:
     """A workspace for `grid` that nobody else uses meanwhile; threads that search at the same time get their own.
 
     Args:
@@ -94,7 +94,7 @@ def borrow(grid: OccupancyGrid, unknown: str) -> Iterator[Workspace]:
     try:
         space = shelf.pop()
     except IndexError:
-        space = Workspace(grid.free if unknown == "blocked" else ~grid.occupied)
+        space = Workspace(grid.passable(unknown))
     yield space
     # Not returned after an exception: an interrupted search may have left it in the middle of a change.
     shelf.append(space)

@@ -1,4 +1,4 @@
-"""The state that a controller acts on, out of whatever it is handed."""
+"""The state that a controller acts on, from a belief or a state."""
 
 from __future__ import annotations
 
@@ -47,5 +47,7 @@ def _places(space: Space, wider: Space) -> Any:
 
 def broken(x: Array, space: Space) -> str:
     """One sentence on what is not finite in `x`; empty when all is well."""
+    if np.isfinite(x).all():
+        return ""
     bad = [name for name, value in zip(space.names, x, strict=True) if not np.isfinite(value)]
-    return f"the state is NaN or infinite in {', '.join(bad)}" if bad else ""
+    return f"the state is NaN or infinite in {', '.join(bad)}"

@@ -1,0 +1,238 @@
+"""The drivers of iLQR: linearise along a plan, sweep backward for gains, sweep forward with a line search."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ..models.trace import call, driver
+from .backward import backward, clear
+
+CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED = 0, 1, 2, 3, 4
+"""How `solve` ended: see `pilotage.control.ilqr.STATUSES`."""
+LEAST_MU, MOST_MU = 1e-6, 1e10
+STEPS = 12
+"""Halvings of the step in a line search."""
+
+
+@driver
+def copy(a: Any, b: Any) -> None:
+    """a = b, for matrices. Loops compile in a fraction of the time that numba takes for slices."""
+    for i in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            a[i, j] = b[i, j]
+
+
+@driver
+def augmented(g: Any, multipliers: Any, weight: float) -> float:
+    """``sum (max(0, lambda + w g)^2 - lambda^2) / 2w``: the share of a constraint in an augmented Lagrangian.
+
+    Source: Nocedal and Wright, "Numerical optimization" (2006), equation 17.65.
+    """
+    total = 0.0
+    for i in range(len(multipliers)):
+        a = multipliers[i] + weight * g[i]
+        a = 0.0 if a < 0.0 else a  # NaN stays
+        total += (a * a - multipliers[i] * multipliers[i]) / (2.0 * weight)
+    return total
+
+
+@driver
+def forward(
+    models: Any, stages: Any, xs: Any, us: Any, k: Any, K: Any, alpha: float, ys: Any, vs: Any, w: Any
+) -> float:
+    """Follow ``v_t = clip(u_t + alpha k_t + K_t (y_t (-) x_t))`` from y_0; returns the cost, constraints included."""
+    code, dt, p, c = models
+    rows, limits, multipliers, weight = stages
+    T, m = us.shape
+    dx, out = w[0], w[1]
+    total = 0.0
+    for t in range(T):
+        call(code[6], ys[t], xs[t], dt, p, dx)
+        for j in range(m):
+            v = us[t, j] + alpha * k[t, j]
+            for i in range(K.shape[2]):
+                v += K[t, j, i] * dx[i]
+            vs[t, j] = min(max(v, limits[0, j]), limits[1, j])
+        call(code[2], ys[t], vs[t], rows[t], c, out)
+        total += out[0]
+        call(code[0], ys[t], vs[t], dt, p, ys[t + 1])
+        if multipliers.shape[1] > 0:
+            call(code[4], ys[t + 1], vs[t], rows[t + 1], c, out)
+            total += augmented(out, multipliers[t], weight)
+    call(code[7], ys[T], vs[T - 1], rows[T], c, out)
+    return total + out[0]
+
+
+@driver
+def expand(models: Any, rows: Any, xs: Any, us: Any, derivatives: Any) -> None:
+    """Derivatives along a plan: of the dynamics, the cost, the constraint, and the terminal cost."""
+    code, dt, p, c = models
+    moves, costs, bounds, end = derivatives
+    T = len(us)
+    for t in range(T):
+        call(code[1], xs[t], us[t], dt, p, moves[t])
+        call(code[3], xs[t], us[t], rows[t], c, costs[t])
+        if bounds.shape[1] > 0:
+            call(code[5], xs[t + 1], us[t], rows[t + 1], c, bounds[t])
+    call(code[8], xs[T], us[T - 1], rows[T], c, end)
+
+
+@driver
+def descend(
+    n: int, most: int, tolerance: float, models: Any, stages: Any, plan: Any, derivatives: Any, memory: Any
+) -> Any:
+    """Sweep backward and forward until no gain is left; status, cost, number of sweeps and expected gain.
+
+    The regularisation mu grows where Quu is not positive definite or no step leads down, and shrinks where one does.
+    """
+    xs, us, K = plan
+    ys, vs, k, gain, w, scratch = memory
+    rows = stages[0]
+    copy_states(ys, xs)
+    cost = forward(models, stages, xs, us, k, K, 0.0, ys, vs, w)
+    copy(xs, ys)
+    copy(us, vs)
+    if not math.fabs(cost) < math.inf:
+        return DIVERGED, cost, 0, math.nan
+    mu, factor, fresh, left = 0.0, 1.0, True, math.nan
+    for sweep in range(most):
+        if fresh:
+            expand(models, rows, xs, us, derivatives)
+        good = backward(n, us, derivatives, stages, mu, k, K, gain, scratch)
+        left = -(gain[0] + gain[1])
+        done = good and left <= tolerance * math.fabs(cost)
+        if done and mu <= LEAST_MU:
+            return CONVERGED, cost, sweep + 1, left
+        new = math.inf
+        if good and not done:
+            new = search(models, stages, plan, memory, cost)
+        fresh = new < math.inf
+        if fresh:
+            cost = new
+            copy(xs, ys)
+            copy(us, vs)
+        if fresh or done:
+            factor = min(0.5, 0.5 * factor)
+            mu = mu * factor if mu * factor >= LEAST_MU else 0.0
+        elif good and left <= 1e-10 * math.fabs(cost):
+            return CONVERGED, cost, sweep + 1, left  # rounding hides what is left
+        else:
+            factor = max(2.0, 2.0 * factor)
+            mu = max(LEAST_MU, mu * factor)
+            if mu > MOST_MU:
+                return STUCK, cost, sweep + 1, left
+    return UNFINISHED, cost, most, left
+
+
+@driver
+def search(models: Any, stages: Any, plan: Any, memory: Any, cost: float) -> float:
+    """The cost of the first step, of 1, 1/2, 1/4, ..., that lowers it enough; infinite when there is none."""
+    xs, us, K = plan
+    ys, vs, k, gain, w, _ = memory
+    alpha = 1.0
+    for _ in range(STEPS):
+        new = forward(models, stages, xs, us, k, K, alpha, ys, vs, w)
+        expected = -(alpha * gain[0] + alpha * alpha * gain[1])
+        if cost - new >= 1e-4 * expected and new < cost:
+            return new
+        alpha *= 0.5
+    return math.inf
+
+
+@driver
+def copy_states(ys: Any, xs: Any) -> None:
+    """All of both is the first state of `xs`: there is no plan to deviate from yet."""
+    for t in range(xs.shape[0]):
+        for i in range(xs.shape[1]):
+            ys[t, i] = xs[0, i]
+            xs[t, i] = xs[0, i]
+
+
+@driver
+def violation(models: Any, rows: Any, xs: Any, us: Any, multipliers: Any, weight: float, w: Any) -> Any:
+    """Largest value of the constraint along a plan, and its cost; the multipliers become ``max(0, lambda + w g)``."""
+    code, _, _, c = models
+    worst, T = -math.inf, len(us)
+    call(code[7], xs[T], us[T - 1], rows[T], c, w)
+    cost = w[0]
+    for t in range(T):
+        call(code[2], xs[t], us[t], rows[t], c, w)
+        cost += w[0]
+        call(code[4], xs[t + 1], us[t], rows[t + 1], c, w)
+        for i in range(multipliers.shape[1]):
+            worst = w[i] if not w[i] <= worst else worst
+            multipliers[t, i] = max(0.0, multipliers[t, i] + weight * w[i])
+    return worst, cost
+
+
+MODELS = "Tuple((i8[::1], f8[::1], f8[::1], f8[::1]))"
+PLAN = "Tuple((f8[:,::1], f8[:,::1], f8[:,:,::1]))"
+DERIVATIVES = "Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1]))"
+SCRATCH = (
+    "Tuple((Tuple((f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])), "
+    "Tuple((f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1])), "
+    "Tuple((f8[:,::1], f8[::1], f8[::1], f8[::1], i8[::1], f8[:,::1]))))"
+)
+MEMORY = f"Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], {SCRATCH}))"
+SOLVE = f"i8(i8, {MODELS}, {PLAN}, f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], {DERIVATIVES}, {MEMORY})"
+
+
+def memory_for(T: int, n: int, d: int, m: int, k: int) -> tuple[Any, Any]:
+    """The last two arguments of `solve`, for T steps, a state of n numbers and dim d, m actions and k constraints."""
+    e = np.empty
+    derivatives = (
+        e((T, n + d * d + d * m)), e((T, 1 + d + m + d * d + d * m + m * m)), e((T, k + k * d + k * m)),
+        e(1 + d + d * d),
+    )  # fmt: skip
+    value, q = (e(d), e((d, d)), e((m, d)), e((d, d)), e((d, m))), (e(d), e(m), e((d, d)), e((m, d)), e((m, m)))
+    box = e((m, m)), e(m), e(m), e(m), e(m, dtype=np.int64), e((2 * m + 3, m))
+    return derivatives, (e((T + 1, n)), e((T, m)), e((T, m)), e(2), e((2, max(d, k, 1))), (value, q, box))
+
+
+@driver(SOLVE, nogil=True)
+def solve(
+    n: int, models: Any, plan: Any, rows: Any, limits: Any, multipliers: Any, settings: Any, report: Any,
+    derivatives: Any, memory: Any,
+) -> int:  # fmt: skip
+    """Improve a plan until it is a local minimum.
+
+    Args:
+        n: numbers of a state.
+        models: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx.
+            Then seconds a step, parameters of dynamics and task.
+        plan: states (T+1, n), of which the first is given; actions (T, m), within the limits; feedback gains (T, m, d).
+            They become those of the improved plan.
+        rows: references (T+1, nr).
+        limits: lowest and highest action (2, m).
+        multipliers: of the constraint (T, k), of an augmented Lagrangian.
+        settings: sweeps, tolerance of the cost (relative), tolerance of the constraint, first weight of it.
+        report: becomes cost, sweeps, largest violation, expected decrease.
+        derivatives, memory: see `memory_for`.
+
+    Returns:
+        CONVERGED, UNFINISHED, STUCK, DIVERGED or VIOLATED.
+    """
+    xs, us, K = plan
+    weight, spent, before = settings[3], 0, math.inf
+    while True:
+        stages = rows, limits, multipliers, weight
+        most = int(settings[0]) - spent
+        clear(memory[2])
+        for t in range(len(us)):
+            clear(K[t])
+        status, cost, sweeps, left = descend(n, most, settings[1], models, stages, plan, derivatives, memory)
+        spent += sweeps
+        report[0], report[1], report[2], report[3] = cost, spent, math.nan, left
+        if multipliers.shape[1] == 0 or status == DIVERGED:
+            return status
+        report[2], report[0] = violation(models, rows, xs, us, multipliers, weight, memory[4][0])
+        if report[2] <= settings[2]:
+            return status
+        if spent >= settings[0] or weight > 1e8:
+            return VIOLATED
+        if report[2] > 0.25 * before:
+            weight *= 10.0
+        before = report[2]

@@ -1,0 +1,152 @@
+"""Iterative LQR: solve a linear-quadratic problem around the plan, follow its solution, repeat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..core.compiled import Compiled
+from ..core.dynamics import Dynamics
+from ..core.errors import ModelError
+from ..core.results import ActionStatus
+from ..core.settings import Count, Positive, settings
+from ..core.task import Task
+from ..models.trace import code_of, parameters
+from .ddp import CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
+from .receding import Fallback, Horizon, RecedingHorizon, Solution
+
+Array = NDArray[np.float64]
+
+
+@settings
+class DifferentialDynamicProgramming:
+    """The solver of `ILQR`: settings, and a step that improves a plan until it is a local minimum.
+
+    It has no state: what is worth keeping from one tick to the next is the plan.
+
+    Example:
+        >>> DifferentialDynamicProgramming(iterations=5).tolerance
+        1e-08
+    """
+
+    iterations: Count = 100
+    tolerance: Positive = 1e-8
+    feasible: Positive = 1e-4
+    weight: Positive = 10.0
+
+    def workspace(self, problem: Horizon) -> Sweeps:
+        """Machine code for sweeps on a problem."""
+        return Sweeps(problem)
+
+    def init(self, seed: int) -> None:
+        """No state; nothing is random."""
+        return
+
+    def step(self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array) -> tuple[Any, Solution]:
+        """The local minimum near the plan `us`, or as near as `iterations` lead."""
+        settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
+        ended, report, solution = workspace.solve(x, us, rows, settings)
+        cost, spent, worst, expected = report.tolist()
+        stats = {**solution, "iterations": int(spent), "violation": worst, "expected": expected}
+        status, reason = ActionStatus.SOLVED, ""
+        if ended == DIVERGED:
+            status, reason = ActionStatus.FALLBACK, "the plan to begin with has no finite cost"
+        elif ended == VIOLATED:
+            status = ActionStatus.FALLBACK
+            reason = f"no plan that keeps the constraint was found in {int(spent)} iterations; it is at {worst:.2g}"
+        elif ended != CONVERGED:
+            status = ActionStatus.IMPROVED
+            why = "no step leads down any more" if ended == STUCK else f"stopped after {int(spent)} iterations"
+            reason = f"{why}; {expected:.2g} less was expected of a cost of {cost:.4g}"
+        return state, Solution(stats.pop("us"), cost, status, reason, stats.pop("xs"), stats)
+
+
+class Sweeps:
+    """Machine code of the models of a problem, and the driver that calls it."""
+
+    def __init__(self, problem: Horizon) -> None:
+        dynamics, task = problem.dynamics, problem.task
+        if not isinstance(task, Compiled):
+            raise ModelError(f"ILQR needs the derivatives of the task; {task!r} has none, write it with @task")
+        self.problem, self._limits = problem, problem.limits
+        self._codes = [
+            *(code_of(dynamics, results) for results in ("y", "y F B")),
+            *(code_of(task, results) for results in ("l", "l lx lu lxx lxu luu", "g", "g gx gu")),
+            code_of(dynamics.state, "minus"),
+            *(code_of(task, results) for results in ("T", "T Tx Txx")),
+        ]
+        addresses = np.array([code.address for code in self._codes], dtype=np.int64)
+        self._models = addresses, np.array([problem.dt]), parameters(dynamics, problem.dt), parameters(task)
+        self._k = self._codes[4].size
+        state = dynamics.state
+        self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
+        self._solve = solve.compiled
+
+    def solve(self, x: Array, us: Array, rows: Array, settings: Array) -> tuple[int, Array, dict[str, Array]]:
+        """How the driver ended, its report, and the plan with its gains."""
+        state, T, m = self.problem.dynamics.state, *us.shape
+        xs, plan, K = np.tile(x, (T + 1, 1)), us.copy(), np.zeros((T, m, state.dim))
+        multipliers, report = np.zeros((T, self._k)), np.zeros(4)
+        ended = self._solve(
+            state.size, self._models, (xs, plan, K), rows, self._limits, multipliers, settings, report, *self._memory
+        )
+        for code in self._codes[:2]:
+            code.check()
+        return ended, report, {"us": plan, "xs": xs, "gains": K}
+
+
+class ILQR(RecedingHorizon):
+    """Iterative linear quadratic regulator with limits of the actions and constraints.
+
+    ::
+
+        x_{t+1} = step(x_t, u_t) ~ F dx + B du                             along the plan, derivatives by tracing
+        Q       = cost ~ l + V(x_{t+1})                                    quadratic in dx and du, Gauss-Newton
+        k       = argmin_{low <= u + du <= high} Q(0, du),   K dx          a quadratic program with bounds
+        u_t    <- clip(u_t + a k_t + K_t (x_t (-) x_t old))                a by line search
+
+    From the end of the plan to its beginning for the gains, forward for the new plan, until the cost is expected to
+    fall by no more than `tolerance` of itself. Works on every space: deviations are taken in its tangent. The task's
+    constraint is kept by an augmented Lagrangian. `act` starts from the last plan; `solve` plans a whole manoeuvre, and
+    ``solve(x).stats["gains"]`` are the gains ``(T, m, d)`` that keep to it.
+
+    Finds a local minimum, the one that the first plan leads to. With a quadratic cost and linear dynamics it is LQR,
+    after one iteration.
+
+    Args:
+        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task is a traced one.
+        iterations: most sweeps a tick. A plan that has not converged by then is used, and its status is IMPROVED.
+        tolerance: of the cost, relative.
+        feasible: largest value of the constraint that is taken for kept; a plan that violates it is not used.
+        weight: of violated constraints at first.
+
+    Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
+    Lagrangian as in Howell, Jackson and Manchester, "ALTRO", IROS 2019, section III.
+
+    Example:
+        >>> from pilotage.control import reach
+        >>> from pilotage.models import unicycle
+        >>> robot = unicycle()
+        >>> plan = ILQR(robot, reach(robot, [2.0, 1.0, 0.0]), horizon=40).solve([0.0, 0.0, 0.0])
+        >>> plan.ok, bool(np.abs(plan.xs[-1] - [2.0, 1.0, 0.0]).max() < 0.1)
+        (True, True)
+    """
+
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        task: Task,
+        *,
+        horizon: int = 30,
+        iterations: int = 100,
+        tolerance: float = 1e-8,
+        feasible: float = 1e-4,
+        weight: float = 10.0,
+        dt: float | None = None,
+        fallback: Fallback = "shift",
+        brake: ArrayLike | None = None,
+    ) -> None:
+        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight)
+        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)

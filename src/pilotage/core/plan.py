@@ -1,0 +1,92 @@
+"""The answer of a planner: a path, or the reason why there is none."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import ShapeError
+from .space import Space
+
+Array = NDArray[np.float64]
+
+
+class PlanStatus(enum.Enum):
+    """How a planning query ended."""
+
+    SOLVED = "solved"
+    NO_PATH = "no path"
+    INVALID = "invalid"
+    BUDGET = "budget spent"
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A path through a space, with controls and times where the planner knows them, or the reason why there is none.
+
+    A plan is true where it is solved: ``if plan: ...`` asks what ``plan.ok`` does.
+
+    Attributes:
+        status: how the query ended.
+        space: the space of `xs`; None without a path.
+        xs: states from start to goal ``(T+1, n)``, or None. Between two of them the path is `Space.interpolate`.
+        us: controls between them ``(T, m)``, where the planner steers a model; None for a geometric path.
+        ts: times of the states ``(T+1,)`` [s], from 0; None where the planner does not know them.
+        cost: cost of the path; infinity when there is none.
+        lower_bound: no path can be cheaper than this.
+        reason: one sentence, empty when solved ("start is in collision by 0.12 m").
+        stats: effort: ``seconds``, ``expansions`` and whatever else the planner counts.
+        seed: the seed that replays the query; None for deterministic planners and running generators.
+
+    Raises:
+        ShapeError: when `xs`, `us` and `ts` do not fit the space or each other.
+
+    Example:
+        >>> print(Plan(PlanStatus.NO_PATH, reason="the goal is in another component"))
+        no path: the goal is in another component
+        >>> print(Plan(PlanStatus.SOLVED, Space("x y [m]"), [[0.0, 0.0], [3.0, 4.0]], cost=5.0))
+        solved: cost 5 over 2 states
+    """
+
+    status: PlanStatus
+    space: Space | None = None
+    xs: Array | None = None
+    us: Array | None = None
+    ts: Array | None = None
+    cost: float = float("inf")
+    lower_bound: float = 0.0
+    reason: str = ""
+    stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.space is not None and not isinstance(self.space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"the space of a plan is {self.space!r}; expected a Space, or None without a path")
+        if self.xs is None:
+            return
+        xs = np.asarray(self.xs, dtype=np.float64)
+        if self.space is None or xs.ndim != 2 or not len(xs) or xs.shape[1] != self.space.size:
+            raise ShapeError(f"the states of a plan have shape {xs.shape}; expected (T+1, n) in {self.space!r}")
+        object.__setattr__(self, "xs", xs)
+        for name, count in (("us", len(xs) - 1), ("ts", len(xs))):
+            given = getattr(self, name)
+            if given is not None and len(given) != count:
+                raise ShapeError(f"{name} of a plan has {len(given)} rows; {len(xs)} states need {count}")
+
+    def __str__(self) -> str:
+        if self.xs is None:
+            return f"{self.status.value}: {self.reason}"
+        return f"{self.status.value}: cost {self.cost:.4g} over {len(self.xs)} states"
+
+    @property
+    def ok(self) -> bool:
+        """True when `xs` leads from the start to the goal."""
+        return self.status is PlanStatus.SOLVED
+
+    def __bool__(self) -> bool:
+        return self.ok

@@ -1,0 +1,197 @@
+"""The planning problem: from a start to a goal, through what a constraint allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import numbers
+from .errors import ShapeError
+from .settings import positive
+from .space import Space
+from .streams import Rng, generator
+from .task import Task
+
+Array = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@runtime_checkable
+class EdgeConstraint(Protocol):
+    """A constraint that can tell of a whole edge, without gaps between samples, whether it is allowed.
+
+    Example:
+        >>> from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
+        >>> hall = OccupancyGrid.from_ascii("....")
+        >>> isinstance(FootprintConstraint(hall.obstacles(), Footprint.disc(0.1), Space("x y [m]")), EdgeConstraint)
+        True
+    """
+
+    def __call__(self, x: Any) -> Any:
+        """Values ``(..., k)`` at states ``(..., n)``; none above zero is allowed."""
+        ...
+
+    def edges_allowed(self, a: Any, b: Any) -> Mask:
+        """Whether all of `Space.interpolate` from states ``(..., n)`` to states ``(..., n)`` is allowed, ``(...)``."""
+        ...
+
+    def describe(self, x: Any) -> str:
+        """What is wrong with a state ``(n,)``, as the end of a sentence; empty when it is allowed."""
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """A start, a goal and what lies between: what a planner is given.
+
+    ::
+
+        find x: [0, 1] -> space  with  x(0) = start, x(1) in goal,  constraint(x(s)) <= 0 and is_free(x(s)) for all s
+
+    A map makes one: ``grid.problem(start, goal, footprint)``. The constraint may be that of a task.
+
+    Attributes:
+        space: where the path runs; its bounds hold everywhere on it.
+        start: a state ``(n,)``, or a belief, whose mean counts.
+        goal: a state, a belief, states ``(K, n)`` any of which will do, or a region: a `Space` with bounds, all of
+            whose states will do.
+        constraint: a task, whose `constraint` counts, or a function of states ``(..., n)`` to values ``(..., k)``; what
+            is above zero, or NaN, is forbidden.
+        is_free: states ``(..., n)`` to bools ``(...)``, for what is no formula.
+        weights: of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, metres and radians
+            alike.
+        resolution: length in that metric between two checks along an edge, where the constraint is no
+            `EdgeConstraint`: obstacles thinner than that may be missed.
+        world: the map that the problem was made from, for planners that search maps.
+
+    Raises:
+        ShapeError: on a start or goal that is no state of the space, and on weights that are not positive.
+
+    Example:
+        >>> plane = Space("x y [m] in [-3, 3]")
+        >>> disc = Problem(plane, [-2, 0], [2, 0], lambda x: 1.0 - np.hypot(x[..., :1], x[..., 1:]))
+        >>> disc.allowed([[-2, 0], [0.5, 0.0]]), bool(disc.edges_allowed([-2, 0], [2, 0]))
+        (array([ True, False]), False)
+    """
+
+    space: Space
+    start: Any
+    goal: Any
+    constraint: Task | Callable[[Array], Any] | None = None
+    is_free: Callable[[Array], Any] | None = None
+    weights: Any = None
+    resolution: float = 0.05
+    world: Any = None
+
+    def __post_init__(self) -> None:
+        weights = np.ones(self.space.dim) if self.weights is None else numbers(self.weights, "weights")
+        if weights.shape != (self.space.dim,) or not ((weights > 0.0) & (weights < np.inf)).all():
+            raise ShapeError(
+                f"weights is {self.weights!r}; expected {self.space.dim} positive numbers, one a tangent part"
+            )
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
+        object.__setattr__(self, "start", state_of(self.start, self.space, "start"))
+        goal = self.goal
+        if isinstance(goal, Space):
+            if goal.names != self.space.names:
+                raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
+        elif np.ndim(goal) == 2:
+            goal = np.array(self.space.check(goal, "goal"))
+            goal.flags.writeable = False
+        else:
+            goal = state_of(goal, self.space, "goal")
+        object.__setattr__(self, "goal", goal)
+
+    def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
+        """States of the goal ``(K, n)``: all of them where they are listed, or `count` drawn from a region."""
+        if isinstance(self.goal, Space):
+            return self.goal.sample(count, rng=generator(rng))
+        return np.atleast_2d(self.goal)
+
+    def distance(self, a: Any, b: Any) -> Array:
+        """Length ``(...)`` of edges in the metric of the problem."""
+        return np.sqrt(((self.weights * self.space.minus(b, a)) ** 2).sum(-1))
+
+    def allowed(self, x: Any) -> Mask:
+        """Whether states ``(..., n)`` lie inside the bounds and what the constraint allows, ``(...)``."""
+        x = np.asarray(x, dtype=np.float64)
+        return np.asarray(self.space.contains(x)) & self.functions_allow(x)
+
+    def functions_allow(self, x: Array) -> Mask:
+        """Whether the constraint and `is_free` allow states ``(..., n)``, ``(...)``; bounds are left out."""
+        fine = np.asarray((self.violations(x) <= 0.0).all(-1))  # NaN is not
+        return fine if self.is_free is None else np.asarray(fine & np.asarray(self.is_free(x), dtype=np.bool_))
+
+    def violations(self, x: Array) -> Array:
+        """Values ``(..., k)`` of the constraint at states ``(..., n)``; k = 0 without one."""
+        if self.constraint is None:
+            return np.zeros((*x.shape[:-1], 0))
+        if not isinstance(self.constraint, Task):
+            return np.asarray(self.constraint(x))
+        action = self.constraint.action
+        return np.asarray(self.constraint.constraint(x, np.zeros(0 if action is None else action.size)))
+
+    def edges_allowed(self, a: Any, b: Any) -> Mask:
+        """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
+
+        Exactly, where the constraint is an `EdgeConstraint`; otherwise at points `resolution` apart.
+        """
+        a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
+        if self.whole_edges:
+            assert isinstance(self.constraint, EdgeConstraint)
+            return np.asarray(self.space.contains(a) & self.space.contains(b) & self.constraint.edges_allowed(a, b))
+        longest = float(np.max(self.distance(a, b), initial=0.0))
+        shares = np.linspace(0.0, 1.0, int(np.ceil(longest / self.resolution)) + 1 if longest > 0.0 else 1)
+        points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
+        return np.asarray(self.allowed(points).all(-1))
+
+    @cached_property
+    def whole_edges(self) -> bool:
+        """Whether edges are checked exactly."""
+        return self.is_free is None and isinstance(self.constraint, EdgeConstraint)
+
+    def explain(self, x: Array, name: str) -> str:
+        """What is wrong with a state ``(n,)``, in a sentence; empty when it is allowed."""
+        if bool(self.allowed(x)):
+            return ""
+        place = f"{name} ({', '.join(f'{value:.2f}' for value in x)})"
+        low, high = self.space.low, self.space.high
+        beyond = (x < low) | (x > high)
+        if beyond.any():
+            i = int(np.argmax(beyond))
+            return f"{place} is out of bounds: {self.space.names[i]} is {x[i]:g}, not in [{low[i]:g}, {high[i]:g}]"
+        if isinstance(self.constraint, EdgeConstraint) and (why := self.constraint.describe(x)):
+            return f"{place} {why}"
+        if self.constraint is not None and (worst := float(np.max(self.violations(x)))) > 0.0:
+            return f"{place} violates the constraint by {worst:.3g}"
+        return f"{place} is not free"
+
+
+def state_of(end: Any, space: Space, name: str) -> Array:
+    """The state ``(n,)`` that a start or goal means: itself, or the mean of a belief over these components.
+
+    Raises:
+        ShapeError: when it is missing or no state.
+
+    Example:
+        >>> from pilotage.core import Gaussian
+        >>> belief = Gaussian.of(Space("x y [m]", "yaw: angle", "speed"), [1, 2, 3, 4], std=1.0)
+        >>> state_of(belief, Space("yaw: angle", "x [m]"), "start")
+        array([3., 1.])
+    """
+    if end is None:
+        raise ShapeError(f"{name} is missing; give a state of {space} or a belief")
+    if hasattr(end, "moments"):
+        mean = end.moments()
+        end = np.asarray(mean.mean)[..., [mean.space.find(axis) for axis in space.names]]
+    state = np.array(space.check(end, name))
+    if state.ndim != 1:
+        raise ShapeError(f"{name} has shape {state.shape}; expected one state ({space.size},)")
+    state.flags.writeable = False
+    return state

@@ -1,0 +1,142 @@
+"""The drivers of sparse Cholesky factors: one dense front a supernode, its remainder added to that of its parent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilotage.models.trace import driver
+
+
+@driver(
+    "i8(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8,"
+    " i8[::1], f8[::1], f8[::1], f8[::1], f8[::1])"
+)
+def factorize(
+    firsts: Any,
+    starts: Any,
+    rows: Any,
+    places: Any,
+    children: Any,
+    indptr: Any,
+    indices: Any,
+    H: Any,
+    damping: Any,
+    where: Any,
+    front: Any,
+    stack: Any,
+    L: Any,
+    pivots: Any,
+) -> int:
+    """``L L' = H + damping diag(H)``; the first column whose pivot is not positive, or -1.
+
+    Args:
+        firsts: first column of each supernode ``(S + 1,)``.
+        starts: where the rows of each supernode begin ``(S + 1,)`` in rows; its own columns are the first of them.
+        places: where the factor of each supernode begins in L ``(S + 1,)``.
+        children: how many supernodes each has below it, the last of those before it ``(S,)``.
+        indptr, indices, H: the matrix in compressed columns.
+        damping: added to the diagonal, in parts of it.
+        where, front, stack: memory.
+        L: columns of the factor, one supernode after another.
+        pivots: pivot of each column over the entry of the diagonal.
+    """
+    top, waiting = 0, len(where)  # supernodes that wait for their parent are kept from the end of `where` downwards
+    for s in range(len(firsts) - 1):
+        first, width, n = firsts[s], firsts[s + 1] - firsts[s], starts[s + 1] - starts[s]
+        own = rows[starts[s] : starts[s + 1]]
+        F = front[: n * n]
+        for k in range(n):
+            where[own[k]] = k
+            for r in range(k, n):
+                F[k * n + r] = 0.0
+        for c in range(width):
+            for t in range(indptr[first + c], indptr[first + c + 1]):
+                if indices[t] >= first + c:
+                    F[c * n + where[indices[t]]] = H[t]
+            F[c * n + c] *= 1.0 + damping
+            pivots[first + c] = F[c * n + c]
+        for _ in range(children[s]):
+            child = where[waiting]
+            waiting += 1
+            skip = starts[child] + firsts[child + 1] - firsts[child]
+            below = rows[skip : starts[child + 1]]
+            top -= len(below) * len(below)
+            extend(F, n, stack[top : top + len(below) * len(below)], below, where)
+        bad = eliminate(F, n, width)
+        if bad >= 0:
+            return first + bad
+        for c in range(width):
+            pivots[first + c] = F[c * n + c] * F[c * n + c] / pivots[first + c]
+            for r in range(c, n):
+                L[places[s] + c * n + r] = F[c * n + r]
+        m = n - width
+        for a in range(m):
+            for b in range(a, m):
+                stack[top + a * m + b] = F[(width + a) * n + width + b]
+        top += m * m
+        if m > 0:
+            waiting -= 1
+            where[waiting] = s
+    return -1
+
+
+@driver
+def extend(F: Any, n: Any, update: Any, below: Any, where: Any) -> None:
+    """Add what a child leaves to the front of its parent."""
+    m = len(below)
+    for a in range(m):
+        column = F[where[below[a]] * n : where[below[a]] * n + n]
+        for b in range(a, m):
+            column[where[below[b]]] += update[a * m + b]
+
+
+@driver
+def eliminate(F: Any, n: Any, width: Any) -> int:
+    """Eliminate the first columns of a dense symmetric matrix, column by column; the bad pivot, or -1."""
+    for j in range(n):
+        target = F[j * n + j : j * n + n]
+        count = min(j, width)
+        k = 0
+        while k + 4 <= count:
+            a, b = F[k * n + j : k * n + n], F[(k + 1) * n + j : (k + 1) * n + n]
+            c, d = F[(k + 2) * n + j : (k + 2) * n + n], F[(k + 3) * n + j : (k + 3) * n + n]
+            a0, b0, c0, d0 = a[0], b[0], c[0], d[0]
+            for i in range(n - j):
+                target[i] -= a0 * a[i] + b0 * b[i] + c0 * c[i] + d0 * d[i]
+            k += 4
+        while k < count:
+            a = F[k * n + j : k * n + n]
+            a0 = a[0]
+            for i in range(n - j):
+                target[i] -= a0 * a[i]
+            k += 1
+        if j < width:
+            if not target[0] > 0.0:
+                return j
+            scale = 1.0 / target[0] ** 0.5
+            for i in range(n - j):
+                target[i] *= scale
+    return -1
+
+
+@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[::1])")
+def solve(firsts: Any, starts: Any, rows: Any, places: Any, L: Any, x: Any) -> None:
+    """``x <- (L L')^-1 x``."""
+    for s in range(len(firsts) - 1):
+        n = starts[s + 1] - starts[s]
+        own = rows[starts[s] : starts[s + 1]]
+        for c in range(firsts[s + 1] - firsts[s]):
+            column = L[places[s] + c * n : places[s] + (c + 1) * n]
+            value = x[own[c]] / column[c]
+            x[own[c]] = value
+            for r in range(c + 1, n):
+                x[own[r]] -= column[r] * value
+    for s in range(len(firsts) - 2, -1, -1):
+        n = starts[s + 1] - starts[s]
+        own = rows[starts[s] : starts[s + 1]]
+        for c in range(firsts[s + 1] - firsts[s] - 1, -1, -1):
+            column = L[places[s] + c * n : places[s] + (c + 1) * n]
+            value = x[own[c]]
+            for r in range(c + 1, n):
+                value -= column[r] * x[own[r]]
+            x[own[c]] = value / column[c]

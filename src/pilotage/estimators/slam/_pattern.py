@@ -1,0 +1,118 @@
+"""Where the blocks of a sparse symmetric matrix lie, and in which order its variables are eliminated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import linalg
+
+from ._cholesky import filled, postorder, spans
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Pattern:
+    """The pattern of ``sum J' W J`` as a matrix of compressed columns, whose rows and columns come in blocks.
+
+    Attributes:
+        columns: first column of each variable; -1 where it is held fixed.
+        size: number of columns.
+        indptr, indices: of the matrix.
+        diagonal: where the entries of its diagonal are kept.
+        dims, ties: tangent dimensions of the free variables and the pairs that are tied, in the order of elimination.
+    """
+
+    columns: Indices
+    size: int
+    indptr: Indices
+    indices: Indices
+    diagonal: Indices
+    dims: Indices
+    ties: Indices
+    _keys: Indices
+    _first: Indices
+    _stride: Indices
+    _rank: Indices
+
+    def slots(self, i: Indices, j: Indices) -> Indices:
+        """What `_drivers.linearize` needs of factors between the variables i and j (-1: none), ``(K, 8)``.
+
+        Columns of i and j; entries from one column of a block to the next, in the columns of i and j; and the first
+        entries of the blocks (i, i), (j, i), (i, j) and (j, j). -1 where there is no block.
+        """
+        if not len(self._keys):
+            return np.full((len(i), 8), -1, dtype=np.int64)
+        blocks = [self._entry(row, column) for row, column in ((i, i), (j, i), (i, j), (j, j))]
+        columns = [np.where(v < 0, -1, self.columns[v]) for v in (i, j)]
+        strides = [self._stride[self._rank[v]] for v in (i, j)]
+        return np.ascontiguousarray(np.stack([*columns, *strides, *blocks], axis=1), dtype=np.int64)
+
+    def _entry(self, row: Indices, column: Indices) -> Indices:
+        r, c = (np.where(v < 0, -1, self._rank[v]) for v in (row, column))
+        there = (r >= 0) & (c >= 0)
+        found = np.searchsorted(self._keys, np.where(there, c * len(self._stride) + r, 0))
+        return np.where(there, self._first[np.minimum(found, len(self._first) - 1)], -1)
+
+
+def pattern_of(dims: Indices, fixed: NDArray[np.bool_], pairs: Indices) -> Pattern:
+    """The pattern of a graph.
+
+    Args:
+        dims: tangent dimension of each variable ``(V,)``.
+        fixed: which of them are held fixed ``(V,)``; they have no columns.
+        pairs: pairs of variables that a factor ties together ``(K, 2)``.
+    """
+    free = np.flatnonzero(~fixed)
+    rank = np.full(len(dims), -1, dtype=np.int64)
+    rank[free] = np.arange(len(free))
+    ties = rank[pairs]
+    ties = ties[(ties >= 0).all(axis=1)]
+    order = _elimination(len(free), ties)
+    rank[free] = order
+    ties = order[ties]
+    d = np.empty(len(free), dtype=np.int64)
+    d[order] = dims[free]
+
+    n, each = len(free), np.arange(len(free))
+    keys = np.unique(np.concatenate([each * (n + 1), ties[:, 1] * n + ties[:, 0], ties[:, 0] * n + ties[:, 1]]))
+    column, row = keys // n, keys % n
+    stride = np.bincount(column, weights=d[row], minlength=n).astype(np.int64)
+    start = np.concatenate([[0], np.cumsum(stride * d)])
+    above = np.cumsum(d[row]) - d[row]
+    first = start[column] + above - above[np.searchsorted(column, each)][column]
+    starts = np.cumsum(d) - d
+    indices = np.empty(start[-1], dtype=np.int64)
+    for a, b in np.unique(np.stack([d[row], d[column]], axis=1), axis=0).tolist():
+        chosen = np.flatnonzero((d[row] == a) & (d[column] == b))
+        where = first[chosen][:, None, None] + np.arange(b)[None, :, None] * stride[column[chosen]][:, None, None]
+        indices[where + np.arange(a)] = starts[row[chosen]][:, None, None] + np.arange(a)
+    indptr = np.concatenate([[0], np.cumsum(np.repeat(stride, d))])
+    own = first[np.searchsorted(keys, each * (n + 1))]
+    within = spans(np.zeros(n, dtype=np.int64), d)
+    columns = np.full(len(dims), -1, dtype=np.int64)
+    columns[free] = starts[order]
+    diagonal = np.repeat(own, d) + within * (np.repeat(stride, d) + 1)
+    return Pattern(columns, int(d.sum()), indptr, indices, diagonal, d, ties, keys, first, stride, rank)
+
+
+def _elimination(n: int, ties: Indices) -> Indices:
+    """Place of each variable in an order of small fill: minimum degree on the graph, and a postorder of its tree."""
+    if len(ties) == 0:
+        return np.arange(n)
+    ones: Any = np.ones(len(ties))
+    graph = sparse.coo_matrix((ones, (ties[:, 0], ties[:, 1])), shape=(n, n)).tocsc()
+    graph = graph + graph.T
+    graph.data[:] = 1.0
+    graph = (graph + sparse.identity(n, format="csc") * (2.0 * n)).tocsc()
+    order = np.asarray(factored(graph).perm_c, dtype=np.int64)
+    return postorder(filled(n, order[ties])[0])[order]
+
+
+def factored(matrix: Any) -> Any:
+    """Factors of a symmetric matrix in an order of minimum degree, with pivots on its diagonal."""
+    return linalg.splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})

@@ -1,0 +1,236 @@
+"""Factor graphs: variables on any spaces, and readings of sensors that tie them together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.core import Sensor, ShapeError, Space, SpaceError
+from pilotage.core.settings import instance
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Variables:
+    """Unknowns of one kind: poses, landmarks, velocities.
+
+    Args:
+        space: where each of them lives.
+        values: a guess of them ``(N, size)``.
+        fixed: indices of those that are known and held fixed, or a mask ``(N,)``.
+
+    Raises:
+        ShapeError: when values or indices do not fit.
+
+    Example:
+        >>> Variables(Space("x y [m]"), [[0.0, 0.0], [1.0, 2.0]], fixed=[0]).fixed.tolist()
+        [True, False]
+    """
+
+    space: Space
+    values: Array
+    fixed: Any = ()
+
+    def __post_init__(self) -> None:
+        values = np.array(self.space.normalize(self.space.check(self.values, "values")), ndmin=2)
+        if values.ndim != 2:
+            raise ShapeError(f"values have shape {values.shape}; expected one row a variable, (N, {self.space.size})")
+        given = np.asarray(self.fixed)
+        mask = np.zeros(len(values), dtype=bool)
+        mask[given if given.dtype == bool and given.shape == mask.shape else _indices(given, len(values), "fixed")] = (
+            True
+        )
+        values.flags.writeable = mask.flags.writeable = False
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "fixed", mask)
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """Readings of one sensor: of variables alone, or of one variable as seen from another.
+
+    ::
+
+        e = z (-) h(x, context)          chi2 = e' W e
+
+    Args:
+        sensor: what was read; one with a context ties two variables together.
+        z: readings ``(K, size)``.
+        x: the kind of the variables that are the sensor's state, and which one each reading belongs to ``(K,)``.
+        context: the same for the sensor's context; or the contexts themselves ``(K, size)`` where they are known, such
+            as the places of surveyed landmarks.
+        information: W, ``(K, dim, dim)`` or one for all; default: the inverse of the sensor's own noise at the guess.
+
+    Raises:
+        ShapeError: when arrays do not fit.
+
+    Example:
+        >>> from pilotage.models import relative_pose
+        >>> Factors(relative_pose(), [[1.0, 0.0, 0.1]], ("pose", [0]), ("pose", [1])).count
+        1
+    """
+
+    sensor: Sensor
+    z: Array
+    x: tuple[str, Any]
+    context: Any = None
+    information: Any = None
+
+    def __post_init__(self) -> None:
+        reading = instance(self.sensor, Sensor, "Factors").reading
+        z = np.array(reading.normalize(reading.check(self.z, "z")), ndmin=2)
+        object.__setattr__(self, "z", z)
+        object.__setattr__(self, "x", _named(self.x, len(z), "x"))
+        if self.context is not None and _is_named(self.context):
+            object.__setattr__(self, "context", _named(self.context, len(z), "context"))
+        if self.information is not None:
+            W = np.asarray(self.information, dtype=np.float64)
+            wanted = (len(z), reading.dim, reading.dim)
+            if W.shape not in (wanted, wanted[1:]):
+                raise ShapeError(f"information has shape {W.shape}; expected {wanted} or {wanted[1:]}")
+            if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
+                raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
+            object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted)))
+
+    @property
+    def count(self) -> int:
+        """Number of readings."""
+        return len(self.z)
+
+    @property
+    def ties(self) -> bool:
+        """Whether each reading ties two variables together."""
+        return self.context is not None and _is_named(self.context)
+
+
+@dataclass(frozen=True, eq=False)
+class FactorGraph:
+    """Unknown variables by kind, and the readings that they have to explain.
+
+    ::
+
+        chi2 = sum over factors of e' W e,     e = z (-) h(x, context)
+
+    Args:
+        variables: by kind.
+        factors: readings; sensors are mounted on the spaces of their variables by the names of components.
+
+    Raises:
+        ShapeError: when factors name variables that are not there.
+        SpaceError: when a sensor or its context does not fit the space of its variables.
+
+    Source: Dellaert and Kaess, "Factor Graphs for Robot Perception" (2017).
+
+    Example:
+        >>> from pilotage.models import absolute_pose, range_bearing
+        >>> graph = FactorGraph(
+        ...     {
+        ...         "pose": Variables(Space("pose: SE2"), [[0.0, 0.0, 0.0]]),
+        ...         "tree": Variables(Space("x y [m]"), [[1.0, 1.0]]),
+        ...     },
+        ...     [
+        ...         Factors(absolute_pose(), [[0.0, 0.0, 0.0]], ("pose", [0])),
+        ...         Factors(range_bearing(), [[1.0, 0.0]], ("pose", [0]), ("tree", [0])),
+        ...     ],
+        ... )
+        >>> graph.unknowns, graph.residuals
+        (5, 5)
+    """
+
+    variables: Mapping[str, Variables]
+    factors: Sequence[Factors]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "variables", dict(self.variables))
+        object.__setattr__(self, "factors", tuple(self._mounted(each) for each in self.factors))
+
+    @property
+    def unknowns(self) -> int:
+        """Number of tangent components of all variables that are not held fixed."""
+        return sum(v.space.dim * int((~v.fixed).sum()) for v in self.variables.values())
+
+    @property
+    def residuals(self) -> int:
+        """Number of components of all residuals; chi2 is about `residuals` - `unknowns` where the noise is as said."""
+        return sum(each.count * each.sensor.reading.dim for each in self.factors)
+
+    @cached_property
+    def chi2(self) -> float:
+        """Sum of the weighted squares of all residuals."""
+        from ._system import System  # loads the sparse solver
+
+        system = System(self)
+        return system.cost(system.start)
+
+    def moved(self, values: Mapping[str, Array]) -> FactorGraph:
+        """The same graph with other values of some variables."""
+        variables = {k: replace(v, values=values[k]) if k in values else v for k, v in self.variables.items()}
+        return replace(self, variables=variables)
+
+    def _mounted(self, given: Factors) -> Factors:
+        space = self._space(given.x, given.sensor)
+        on = getattr(given.sensor, "on", None)
+        sensor = given.sensor if given.sensor.state == space or on is None else on(space)
+        if sensor.state != space:
+            raise SpaceError(f"{given.sensor!r} reads {sensor.state}; its variables, {given.x[0]}, live in {space}")
+        wanted = sensor.context or Space()
+        if given.ties:
+            found = self._space(given.context, sensor)
+            if found.dim != wanted.dim or [type(p) for p in found.parts] != [type(p) for p in wanted.parts]:
+                raise SpaceError(f"the context of {sensor!r} is {wanted}; {given.context[0]} lives in {found}")
+            if given.x[0] == given.context[0] and (same := given.x[1] == given.context[1]).any():
+                raise ShapeError(
+                    f"{sensor!r} ties {given.x[0]} {given.x[1][same][0]} to itself; expected two variables"
+                )
+        elif wanted.size:
+            shape = (given.count, wanted.size)
+            numbers = np.array(np.zeros((0, 0)) if given.context is None else given.context, dtype=np.float64)
+            if numbers.shape not in (shape, shape[1:]):
+                raise ShapeError(
+                    f"the context of {sensor!r} has shape {numbers.shape}; expected numbers {shape}, or the kind of "
+                    f"variables and their indices, as in ('landmark', [0, 3])"
+                )
+            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(numbers, shape)))
+        elif given.context is not None:
+            raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
+        return replace(given, sensor=sensor)
+
+    def _space(self, named: tuple[str, Any], sensor: Any) -> Space:
+        """The space of variables that a factor names."""
+        kind, indices = named
+        if kind not in self.variables:
+            raise ShapeError(f"{sensor!r} names variables {kind!r}; expected one of {', '.join(self.variables)}")
+        _indices(indices, len(self.variables[kind].values), f"indices of {kind}")
+        return self.variables[kind].space
+
+
+def _is_named(value: Any) -> bool:
+    return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+
+
+def _named(value: Any, count: int, name: str) -> tuple[str, NDArray[np.int64]]:
+    if not _is_named(value):
+        raise ShapeError(f"{name} is {value!r}; expected the kind of variables and their indices, ('pose', [0, 1])")
+    indices = np.asarray(value[1])
+    if indices.shape != (count,):
+        raise ShapeError(f"{name} has indices of shape {indices.shape}; expected one for each of {count} readings")
+    return value[0], indices
+
+
+def _indices(value: Any, count: int, name: str) -> NDArray[np.int64]:
+    """Whole numbers from 0 to count - 1."""
+    found = np.asarray(value)
+    if found.size == 0:
+        return np.zeros(0, dtype=np.int64)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise ShapeError(f"{name} is {value!r}; expected whole numbers, one a row")
+    if found.min() < 0 or found.max() >= count:
+        wrong = found[(found < 0) | (found >= count)][0]
+        raise ShapeError(f"{name} has {wrong}; expected indices from 0 to {count - 1}")
+    return found.astype(np.int64)

@@ -1,0 +1,244 @@
+"""Pose graphs in the plane and in space as g2o writes them: `.g2o` files, plain or gzipped.
+
+Format: Kümmerle, Grisetti, Strasdat, Konolige and Burgard, "g2o: A General Framework for Graph Optimization", 2011,
+https://github.com/RainerKuemmerle/g2o/wiki/File-Format. A line is one of
+
+    VERTEX_SE2 id x y yaw               EDGE_SE2 i j x y yaw I11 I12 I13 I22 I23 I33
+    VERTEX_SE3:QUAT id x y z q          EDGE_SE3:QUAT i j x y z q I11 I12 ... I16 I22 ... I66
+    FIX id ...                          # comment
+
+with q = qx qy qz qw. Information matrices are ordered [translation, rotation]; their upper triangle is written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.core.errors import FormatError
+
+from .atomic import write_atomic
+from .contents import contents
+
+Array = NDArray[np.float64]
+PathLike = str | os.PathLike[str]
+
+KINDS = {2: ("VERTEX_SE2", "EDGE_SE2"), 3: ("VERTEX_SE3:QUAT", "EDGE_SE3:QUAT")}
+"""Tags of vertices and edges by the number of axes."""
+AXES = {tag: axes for axes, tags in KINDS.items() for tag in tags}
+TO_WXYZ = [0, 1, 2, 6, 3, 4, 5]
+TO_XYZW = [0, 1, 2, 4, 5, 6, 3]
+
+
+@dataclass(frozen=True, eq=False)
+class PoseGraph:
+    """Poses, and what was measured of one as seen from another; N poses, E edges.
+
+    Attributes:
+        ids: names of the poses in the file ``(N,)``; all else names a pose by its place in this array.
+        poses: a guess of them, ``(N, 3)`` (x, y, yaw) or ``(N, 7)`` (x, y, z, qw, qx, qy, qz); None where the file has
+            edges only.
+        edges: from which pose to which, ``(E, 2)``.
+        readings: pose of the second as seen from the first, ``(E, 3)`` or ``(E, 7)``.
+        information: inverse covariances of the readings ``(E, 3, 3)`` or ``(E, 6, 6)``, in the tangent order
+            [translation, rotation].
+        fixed: places of the poses that the file holds fast ``(F,)``.
+
+    Example:
+        >>> graph = PoseGraph([0, 1], None, [[0, 1]], [[1.0, 0.0, 0.1]], [np.eye(3)])
+        >>> graph.axes, len(graph.edges)
+        (2, 1)
+    """
+
+    ids: NDArray[np.intp]
+    poses: Array | None
+    edges: NDArray[np.intp]
+    readings: Array
+    information: Array
+    fixed: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+
+    def __post_init__(self) -> None:
+        for name, kind in (("ids", np.intp), ("edges", np.intp), ("fixed", np.intp)):
+            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
+        for name in ("poses", "readings", "information"):
+            given = getattr(self, name)
+            object.__setattr__(self, name, None if given is None else np.asarray(given, dtype=np.float64))
+
+    @property
+    def axes(self) -> int:
+        """2 in the plane, 3 in space."""
+        return 2 if self.readings.shape[-1] == 3 else 3
+
+
+def read_g2o(path: PathLike) -> PoseGraph:
+    """The pose graph of a file. Poses come in the order of their vertices; without vertices, in that of their ids.
+
+    Raises:
+        FormatError: naming the file and the line that is wrong.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "two.g2o"
+        >>> _ = file.write_text("EDGE_SE2 4 7 1.0 0.0 0.1 1 0 0 1 0 9\\n")
+        >>> graph = read_g2o(file)
+        >>> graph.ids.tolist(), graph.edges.tolist(), graph.information[0].diagonal().tolist()
+        ([4, 7], [[0, 1]], [1.0, 1.0, 9.0])
+    """
+    vertices: dict[int, list[float]] = {}
+    edges: list[tuple[str, int, int]] = []
+    numbers: list[list[float]] = []
+    fixed: list[tuple[str, int]] = []
+    axes = 0
+    for place, words in _lines(path):
+        tag = words[0]
+        if tag == "FIX":
+            fixed += [(place, _id(word, place)) for word in words[1:]]
+            continue
+        if tag not in AXES:
+            raise FormatError(f"{place}: unknown element {tag[:40]!r}; known are {', '.join((*AXES, 'FIX'))}")
+        axes = axes or AXES[tag]
+        if AXES[tag] != axes:
+            raise FormatError(f"{place}: {tag} among elements of {KINDS[axes][0]}; a graph has one kind of pose")
+        if tag.startswith("VERTEX"):
+            name = _vertex(words, axes, place)
+            if name in vertices:
+                raise FormatError(f"{place}: pose {name} is there twice; ids must differ")
+            vertices[name] = _numbers(words[2:], place)
+        else:
+            edges.append((place, *_ends(words, axes, place)))
+            numbers.append(_numbers(words[3:], place))
+    if not edges:
+        raise FormatError(f"{path}: there are no edges; expected lines of {KINDS[2][1]} or {KINDS[3][1]}")
+    return _graph(vertices, edges, numbers, fixed, axes)
+
+
+def write_g2o(path: PathLike, graph: PoseGraph) -> None:
+    """Write a pose graph; numbers are kept to the last bit.
+
+    Raises:
+        MissingFile: when the folder does not exist.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "two.g2o"
+        >>> write_g2o(file, PoseGraph([4, 7], None, [[0, 1]], [[1.0, 0.0, 0.1]], [np.eye(3)]))
+        >>> file.read_text()
+        'EDGE_SE2 4 7 1.0 0.0 0.1 1.0 0.0 0.0 1.0 0.0 1.0\\n'
+    """
+    vertex, edge = KINDS[graph.axes]
+    order = TO_XYZW if graph.axes == 3 else range(3)
+    upper = np.triu_indices(graph.information.shape[-1])
+    lines = [] if graph.poses is None else [[vertex, i, *x] for i, x in _rows(graph.ids, graph.poses[:, order])]
+    lines += [["FIX", i] for i in graph.ids[graph.fixed].tolist()]
+    readings = np.hstack([graph.readings[:, order], graph.information[:, *upper]])
+    lines += [[edge, *ends, *values] for ends, values in _rows(graph.ids[graph.edges], readings)]
+    write_atomic(path, "".join(" ".join(map(str, line)) + "\n" for line in lines))
+
+
+def _rows(names: NDArray[np.intp], values: Array) -> Iterator[tuple[list[int], list[float]]]:
+    return zip(names.tolist(), values.tolist(), strict=True)
+
+
+def _lines(path: PathLike) -> Iterator[tuple[str, list[str]]]:
+    """The words of each line that has some, and where it stands."""
+    data = contents(path)
+    try:
+        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
+    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: not a g2o text file: {error}") from None
+    for number, line in enumerate(text.splitlines()):
+        words = line.partition("#")[0].split()
+        if words:
+            yield f"{path}, line {number + 1}", words
+
+
+def _vertex(words: list[str], axes: int, place: str) -> int:
+    size = 3 if axes == 2 else 7
+    if len(words) != size + 2:
+        raise FormatError(f"{place}: {words[0]} takes an id and {size} numbers, not {len(words) - 1} words")
+    return _id(words[1], place)
+
+
+def _ends(words: list[str], axes: int, place: str) -> tuple[int, int]:
+    size = 9 if axes == 2 else 28
+    if len(words) != size + 3:
+        raise FormatError(f"{place}: {words[0]} takes two ids and {size} numbers, not {len(words) - 1} words")
+    first, second = _id(words[1], place), _id(words[2], place)
+    if first == second:
+        raise FormatError(f"{place}: the edge leads from pose {first} to itself; expected two poses")
+    return first, second
+
+
+def _id(word: str, place: str) -> int:
+    try:
+        return int(word)
+    except ValueError:
+        raise FormatError(f"{place}: {word[:40]!r} is no id; expected a whole number") from None
+
+
+def _numbers(words: Sequence[str], place: str) -> list[float]:
+    try:
+        return [float(word) for word in words]
+    except ValueError as error:
+        raise FormatError(f"{place}: {error}") from None
+
+
+def _graph(
+    vertices: dict[int, list[float]],
+    edges: list[tuple[str, int, int]],
+    numbers: list[list[float]],
+    fixed: list[tuple[str, int]],
+    axes: int,
+) -> PoseGraph:
+    ids = list(vertices) or sorted({i for _, *ends in edges for i in ends})
+    where = {name: i for i, name in enumerate(ids)}
+    for place, *ends in (*edges, *fixed):
+        if missing := [i for i in ends if i not in where]:
+            raise FormatError(f"{place}: there is no vertex {missing[0]}; expected one of the {len(ids)} of the file")
+    places = [place for place, *_ in edges]
+    size = 3 if axes == 2 else 7
+    values = np.array(numbers)
+    return PoseGraph(
+        np.array(ids, dtype=np.intp),
+        _poses(np.array(list(vertices.values())), [f"pose {i}" for i in ids]) if vertices else None,
+        np.array([(where[i], where[j]) for _, i, j in edges], dtype=np.intp),
+        _poses(values[:, :size], places),
+        _information(values[:, size:], places),
+        np.array([where[i] for _, i in fixed], dtype=np.intp),
+    )
+
+
+def _poses(values: Array, places: Sequence[str]) -> Array:
+    """Poses with quaternions wxyz of length 1; what files print to few digits is off by little."""
+    _refuse(~np.isfinite(values).all(axis=-1), places, "a number is NaN or infinite; expected finite numbers")
+    if values.shape[-1] == 3:
+        return values
+    values = values[:, TO_WXYZ]
+    length = np.linalg.norm(values[:, 3:], axis=-1)
+    _refuse(abs(length - 1.0) > 1e-2, places, "the quaternion qx qy qz qw is not of length 1")
+    values[:, 3:] /= length[:, None]
+    return values
+
+
+def _information(upper: Array, places: Sequence[str]) -> Array:
+    dim = 3 if upper.shape[-1] == 6 else 6
+    _refuse(~np.isfinite(upper).all(axis=-1), places, "the information matrix holds NaN or infinity")
+    full = np.zeros((len(upper), dim, dim))
+    rows, columns = np.triu_indices(dim)
+    full[:, rows, columns] = full[:, columns, rows] = upper
+    least = np.linalg.eigvalsh(full)
+    negative = least[:, 0] < -1e-9 * abs(least[:, -1])
+    _refuse(negative, places, "the information matrix has a negative eigenvalue; expected an inverse covariance")
+    return full
+
+
+def _refuse(bad: Any, places: Sequence[str], sentence: str) -> None:
+    if bad.any():
+        raise FormatError(f"{places[int(np.argmax(bad))]}: {sentence}")

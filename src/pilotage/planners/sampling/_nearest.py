@@ -1,0 +1,61 @@
+"""The nearest state of a tree, compiled: a hash grid over one or two components of the space.
+
+The grid has square cells in the metric. States of a cell are chained. The search walks rings of cells around that of
+the query, until no state outside them can be nearer; with no component to hash by there is one cell, and all are read.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ...models.trace import driver
+from ._space import subtract
+
+# In the array `hashing`, for each of two components: its index (-1: none), its lower bound, cells per unit, cells.
+COMPONENT, LOW, SCALE, CELLS = 0, 1, 2, 3
+
+
+@driver
+def cell_of(hashing, k, x):
+    """The cell of a state along the k-th hashed component, and how far into it the state is, in cells."""
+    if hashing[k, COMPONENT] < 0.0:
+        return 0, 0.5
+    u = (x[int(hashing[k, COMPONENT])] - hashing[k, LOW]) * hashing[k, SCALE]
+    i = min(max(int(u), 0), int(hashing[k, CELLS]) - 1)
+    return i, u - i
+
+
+@driver
+def insert(hashing, heads, chain, node, x):
+    """Chain a state into its cell."""
+    i, _ = cell_of(hashing, 0, x)
+    j, _ = cell_of(hashing, 1, x)
+    cell = j * int(hashing[0, CELLS]) + i
+    chain[node] = heads[cell]
+    heads[cell] = node
+
+
+@driver
+def nearest(codes, metric, hashing, cell_size, nodes, heads, chain, x, d):
+    """The state of a tree nearest to x in the metric, and its distance."""
+    columns, rows = int(hashing[0, CELLS]), int(hashing[1, CELLS])
+    i, u = cell_of(hashing, 0, x)
+    j, v = cell_of(hashing, 1, x)
+    border = min(min(u, 1.0 - u), min(v, 1.0 - v))
+    best, found = math.inf, -1
+    for ring in range(max(columns, rows)):
+        for row in range(max(j - ring, 0), min(j + ring, rows - 1) + 1):
+            whole = abs(row - j) == ring
+            column = i - ring
+            while column <= i + ring:
+                if 0 <= column < columns:
+                    node = heads[row * columns + column]
+                    while node >= 0:
+                        length = subtract(codes, metric, x, nodes[node], d)
+                        if length < best:
+                            best, found = length, node
+                        node = chain[node]
+                column += 1 if whole or ring == 0 else 2 * ring
+        if best <= (ring + border) * cell_size:
+            break
+    return found, best

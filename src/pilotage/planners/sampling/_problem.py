@@ -1,0 +1,207 @@
+"""A planning problem as the arrays and addresses that compiled planners take."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import PilotageError
+from ...core.problem import Problem
+from ...core.space import Space
+from ...core.task import Task
+from ...maps import FootprintConstraint
+from ...maps.collision import SLACK
+from ...models.trace import code_of, parameters
+from ...models.trace.callback import view
+from ...models.trace.machine import SIGNATURE
+from ._space import ROWS
+
+Array = NDArray[np.float64]
+CELL = 4
+"""In the array `settings`, after those of `_space`: side of a cell of the hash grid, in the metric."""
+MOST_CELLS = 64
+
+
+@dataclass(eq=False)
+class Compiled:
+    """A problem for compiled planners.
+
+    Attributes:
+        codes: addresses of ``(+)``, ``(-)`` and the constraint; 0 where the space is flat, and where all is allowed.
+        layout: tangent columns of x, y, yaw, and whether edges are checked exactly.
+        settings: step, resolution, slack, arm, side of a hash cell.
+        metric: ``(2, dim)`` weights, and a turn where a component is an angle.
+        p: parameters of the constraint.
+        count: how many values the constraint has.
+        hashing: ``(2, 4)``, see `_nearest`.
+        work: memory.
+        reserve: states that one sample may add at most.
+        cells: of the hash grid.
+        kept: what owns the machine code.
+        problem: what it was made from.
+    """
+
+    codes: NDArray[np.int64]
+    layout: NDArray[np.int64]
+    settings: Array
+    metric: Array
+    p: Array
+    count: int
+    hashing: Array
+    work: Array
+    reserve: int
+    cells: int
+    kept: tuple[Any, ...]
+    problem: Problem
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Arguments of drivers, in their order."""
+        named = self.codes, self.layout, self.settings, self.metric, self.p, self.count, self.hashing
+        return *named, self.work, self.reserve
+
+    def rooms_of(self, x: Array) -> float:
+        """How much the constraint leaves at a state ``(n,)``."""
+        values = self.problem.violations(x)
+        return float(-values.max()) if values.size else math.inf
+
+    def check(self) -> None:
+        """Raise what a user's function raised while a driver ran."""
+        for each in self.kept:
+            each.check()
+
+
+def compiled(problem: Problem, step: float | None) -> Compiled:
+    """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
+    space, kept = problem.space, list[Any]()
+    codes, layout = np.zeros(3, dtype=np.int64), np.array([0, 0, -1, 0], dtype=np.int64)
+    if not space.flat:
+        for k, name in enumerate(("plus", "minus")):
+            kept.append(code_of(space, name))
+            codes[k] = kept[-1].address
+    p, count, slack, arm = np.zeros(0), 0, 0.0, 0.0
+    code = _constraint(problem)
+    if code is not None:
+        kept.append(code)
+        codes[2], count = code.address, code.size
+    constraint = problem.constraint
+    if problem.whole_edges and isinstance(constraint, FootprintConstraint):
+        p, motion = parameters(constraint.task), constraint.motion
+        layout[:3], layout[3], arm = motion[:3], 1, motion[3]
+        slack = SLACK * constraint.obstacles.grid.resolution
+    elif isinstance(constraint, Task):
+        p = parameters(constraint)
+    weights = np.asarray(problem.weights)
+    turns = np.zeros(space.dim)
+    if space.flat:
+        turns[space.angles] = 2.0 * math.pi
+    diagonal = _diagonal(space, weights)
+    step = 0.1 * diagonal if step is None else float(step)
+    hashing, side = _hashing(space, weights, step)
+    width = max(space.size, space.dim, count, 32)
+    settings = np.array([step, problem.resolution, slack, arm, side])
+    work = np.zeros((ROWS, width))
+    return Compiled(
+        codes, layout, settings, np.array([weights, turns]), np.ascontiguousarray(p), count, hashing, work,
+        math.ceil(2.0 * diagonal / step) + 4, int(hashing[:, 3].prod()), tuple(kept), problem,
+    )  # fmt: skip
+
+
+def _constraint(problem: Problem) -> Any:
+    """Machine code of what is forbidden: of the traced constraint, or what calls the functions of the problem."""
+    constraint = problem.constraint
+    if problem.is_free is None:
+        if constraint is None:
+            return None
+        if isinstance(constraint, FootprintConstraint):
+            return code_of(constraint.task, "g")
+        if isinstance(constraint, Task) and hasattr(constraint, "code"):
+            return code_of(constraint, "g")
+    return _CalledBack(problem.space.size, problem.functions_allow)
+
+
+class _CalledBack:
+    """Machine code that asks a function of Python whether a state is allowed: one value, -1 or 1."""
+
+    size = 1
+
+    def __init__(self, components: int, allowed: Callable[[Array], Any]) -> None:
+        self._components, self._allowed, self._error = components, allowed, None
+        self._thunk = SIGNATURE(self._run)
+        self.address = ctypes.cast(self._thunk, ctypes.c_void_p).value or 0
+
+    def _run(self, a: int, b: int, c: int, p: int, out: int) -> None:
+        value = 1.0
+        if self._error is None:
+            try:
+                value = -1.0 if bool(self._allowed(view(a, self._components).copy())) else 1.0
+            except BaseException as error:  # also Ctrl-C: nothing passes through machine code
+                self._error = error
+        view(out, 1)[0] = value
+
+    def check(self) -> None:
+        """Raise what the function raised."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+
+class Trees:
+    """Two trees of states: flat arrays that grow together."""
+
+    def __init__(self, size: int, cells: int) -> None:
+        self.capacity, self.count = 1024, 0
+        self.nodes = np.empty((2, self.capacity, size))
+        self.rooms = np.empty((2, self.capacity))
+        self.parents = np.empty((2, self.capacity), dtype=np.int64)
+        self.chains = np.empty((2, self.capacity), dtype=np.int64)
+        self.heads = np.full((2, cells), -1, dtype=np.int64)
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Arguments of drivers, in their order."""
+        return self.nodes, self.rooms, self.parents, self.chains, self.heads
+
+    def grow(self) -> None:
+        """Make room for twice as many states."""
+        self.capacity *= 2
+        for name in ("nodes", "rooms", "parents", "chains"):
+            old = getattr(self, name)
+            setattr(self, name, np.concatenate((old, np.empty_like(old)), axis=1))
+
+
+def _diagonal(space: Space, weights: Array) -> float:
+    """Length of the diagonal of the bounds, in the metric; what turns counts half a turn."""
+    total = 0.0
+    for part, s, t in space.layout:
+        extent = np.full(part.dim, math.pi)
+        if part.size == part.dim and not part.periodic:
+            extent = space.high[s] - space.low[s]
+        if not np.isfinite(extent).all():
+            raise PilotageError(
+                f"{part.name} has no bounds, and states are drawn at random between them; give some, as in "
+                f"space.bounded({part.name}=(low, high))"
+            )
+        total += float(((weights[t] * extent) ** 2).sum())
+    return math.sqrt(total)
+
+
+def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
+    """The two bounded real components with the largest extents, for the hash grid, and the side of its cells."""
+    hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
+    wide: list[tuple[float, int, float]] = []
+    for part, s, t in space.layout:
+        if part.linear:
+            for i, j in zip(range(s.start, s.stop), range(t.start, t.stop), strict=True):
+                wide.append((float(weights[j] * (space.high[i] - space.low[i])), i, float(weights[j])))
+    wide.sort(reverse=True)
+    side = max(step, wide[0][0] / MOST_CELLS) if wide else math.inf
+    for k, (extent, component, weight) in enumerate(wide[:2]):
+        hashing[k] = component, space.low[component], weight / side, max(1, math.ceil(extent / side))
+    return hashing, side

@@ -1,0 +1,325 @@
+"""RRT-Connect: two trees that grow towards each other."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import PilotageError
+from ...core.plan import Plan, PlanStatus
+from ...core.problem import Problem
+from ...core.settings import number, positive, whole
+from ...core.streams import Rng, seeded
+from ...models.trace import driver
+from ._nearest import insert, nearest
+from ._problem import CELL, Trees, compiled
+from ._space import DIFFERENCE, SCALED, STEP, edge_room, move, subtract
+
+Array = NDArray[np.float64]
+
+# What `grow` returns.
+MET, MORE, FULL = 0, 1, 2
+# The array `state`: states in either tree, the tree that is next, samples drawn, where the trees met.
+COUNT, ACTIVE, DRAWN, MEETING = 0, 2, 3, 4
+REACHED = 6
+FIRST, LAST = 128, 4096
+"""Samples in the first and in later rounds; the clock is read in between."""
+
+
+@dataclass(frozen=True)
+class RRTConnect:
+    """Paths through any space, soon and without a claim to be short: two trees, from the start and from the goal.
+
+    ::
+
+        repeat  x_new = extend(T_a, random state)                   nearest state, a step towards the random one
+                extend(T_b, x_new) until it is blocked or there     then the trees have met
+                swap T_a and T_b
+
+    Edges are checked by the constraint of the problem. That of a footprint on a map (``grid.problem``) and that of a
+    traced task run as machine code; for other functions Python is called back. Edges of a footprint are checked without
+    gaps, all others at points ``problem.resolution`` apart.
+
+    Attributes:
+        step: longest edge, in the metric of the problem; None: a tenth of the diagonal of the space's bounds.
+        samples: random states after which it gives up.
+
+    Source: J. Kuffner, S. LaValle, RRT-Connect: an efficient approach to single-query path planning, 2000, figure 5.
+
+    Example:
+        >>> from pilotage.maps import Footprint, OccupancyGrid
+        >>> grid = OccupancyGrid.from_ascii(["........", "...##...", "........"])
+        >>> problem = grid.problem([1, 1.5, 0], [7, 1.5, 3], Footprint.rectangle(0.8, 0.3))
+        >>> plan = RRTConnect().plan(problem, rng=0)
+        >>> plan.ok, plan.space.names, bool(problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all())
+        (True, ('x', 'y', 'yaw'), True)
+    """
+
+    step: float | None = None
+    samples: int = 100_000
+
+    def __post_init__(self) -> None:
+        if self.step is not None:
+            positive(self.step, "step")
+        whole(self.samples, "samples")
+
+    def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
+        """Plan a path through the space of a problem.
+
+        Args:
+            problem: where from, where to, and what is forbidden. All real components need bounds, which a map gives.
+            rng: seed or generator.
+            budget: seconds after which it gives up.
+
+        Returns:
+            A plan whose `xs` ``(T+1, n)`` run from the start to a state of the goal, and whose `cost` is its length in
+            the metric of the problem. `stats` holds ``seconds``, ``samples`` and ``states``.
+
+        Raises:
+            PilotageError: on something that is no `Problem`, or has no bounds to draw from.
+        """
+        if not isinstance(problem, Problem):
+            raise PilotageError(
+                f"RRTConnect plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) "
+                "makes one"
+            )
+        _ = grow.compiled  # first: a budget is not spent on compiling
+        began = time.perf_counter()
+        deadline = math.inf if budget is None else began + number(budget, "the budget")
+        stream, seed = seeded(rng)
+        goals = problem.goals(rng=stream)
+        fine = goals[problem.allowed(goals)]
+        reason = problem.explain(problem.start, "start")
+        reason = reason or ("" if len(fine) else problem.explain(goals[0], "goal"))
+        if reason:
+            return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(began, 0, 0), seed=seed)
+        bound = float(problem.distance(problem.start, fine).min())
+        if bound == 0.0:
+            xs = problem.start[None]
+            return Plan(PlanStatus.SOLVED, problem.space, xs, cost=0.0, stats=_stats(began, 0, 0), seed=seed)
+        search = _Search(problem, fine, self.step)
+        met = search.run(stream, self.samples, deadline)
+        stats = _stats(began, search.drawn, search.trees.count)
+        lower = 0.0 if search.partial else bound
+        if met:
+            xs = search.path()
+            cost = float(problem.distance(xs[:-1], xs[1:]).sum())
+            return Plan(PlanStatus.SOLVED, problem.space, xs, cost=cost, lower_bound=lower, stats=stats, seed=seed)
+        return Plan(PlanStatus.BUDGET, lower_bound=lower, reason=search.reason(), stats=stats, seed=seed)
+
+
+class _Search:
+    """Two trees, and the arrays that the driver takes."""
+
+    def __init__(self, problem: Problem, goals: Array, step: float | None) -> None:
+        self.problem, self.world = problem, compiled(problem, step)
+        self.partial = len(goals) > 1 and problem.goal is not goals  # other states of a region may be nearer
+        self.trees = Trees(problem.space.size, self.world.cells)
+        self.state = np.zeros(7, dtype=np.int64)
+        self.gap = np.array([math.inf, 0.0])
+        for tree, roots in enumerate((problem.start[None], goals)):
+            for x in roots:
+                self._root(tree, np.array(x))
+
+    def _root(self, tree: int, x: Array) -> None:
+        while self.state[tree] + 1 >= self.trees.capacity:
+            self.trees.grow()
+        root(*self.trees.arrays, self.state, tree, x, self.world.rooms_of(x), self.world.hashing)
+
+    @property
+    def drawn(self) -> int:
+        """Samples drawn."""
+        return int(self.state[DRAWN])
+
+    def run(self, stream: np.random.Generator, most: int, deadline: float) -> bool:
+        """Grow the trees until they meet; False when samples or time are used up."""
+        world, size = self.world, FIRST
+        while self.drawn < most:
+            if time.perf_counter() > deadline:
+                return False
+            count = min(size, most - self.drawn)
+            samples = np.ascontiguousarray(self.problem.space.sample(count, rng=stream))
+            used = 0
+            while used < count:
+                before = self.drawn
+                outcome = grow.compiled(*self.trees.arrays, self.state, self.gap, samples[used:], *world.arrays)
+                world.check()
+                used += self.drawn - before
+                if outcome == MET:
+                    self.trees.count = int(self.state[:2].sum())
+                    return True
+                if outcome == FULL:
+                    self.trees.grow()
+            size = min(4 * size, LAST)
+            self.trees.count = int(self.state[:2].sum())
+        return False
+
+    def path(self) -> Array:
+        """States from the start to the goal."""
+        ways: list[list[int]] = []
+        for tree in range(2):
+            node, way = int(self.state[MEETING + tree]), list[int]()
+            while node >= 0:
+                way.append(node)
+                node = int(self.trees.parents[tree, node])
+            ways.append(way)
+        nodes = self.trees.nodes
+        # Both ways end in the state where the trees met.
+        return np.concatenate((nodes[0, ways[0][::-1]], nodes[1, ways[1][1:]]))
+
+    def reason(self) -> str:
+        """Why it gave up."""
+        a, b = (int(n) for n in self.state[:2])
+        x = self.trees.nodes[int(self.gap[1]) & 1, int(self.gap[1]) >> 1]
+        return (
+            f"the budget was spent after {self.drawn} samples: {a} states were reached from the start and {b} from the "
+            f"goal; the trees came within {self.gap[0]:.2f} of each other, at ({', '.join(f'{v:.2f}' for v in x)})"
+        )
+
+
+@driver("void(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8, f8[::1], f8, f8[:,::1])")
+def root(nodes, rooms, parents, chains, heads, state, tree, x, left, hashing):
+    """Put a root into a tree."""
+    node = state[COUNT + tree]
+    state[COUNT + tree] = node + 1
+    for k in range(x.shape[0]):
+        nodes[tree, node, k] = x[k]
+    rooms[tree, node], parents[tree, node] = left, -1
+    insert(hashing, heads[tree], chains[tree], node, x)
+
+
+@driver
+def extend(
+    nodes, rooms, parents, chains, heads, state, tree, near, x, codes, layout, settings, metric, p, count, hashing, work
+):
+    """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked."""
+    d = work[DIFFERENCE]
+    a = nodes[tree, near]
+    length = subtract(codes, metric, x, a, d)
+    state[REACHED] = 1
+    if length == 0.0:
+        return near
+    node = state[COUNT + tree]
+    b = nodes[tree, node]
+    if length > settings[STEP]:
+        state[REACHED] = 0
+        for k in range(metric.shape[1]):
+            d[k] *= settings[STEP] / length
+        length = settings[STEP]
+        move(codes, metric, a, 1.0, d, work[SCALED], b)
+    else:
+        for k in range(x.shape[0]):
+            b[k] = x[k]
+    left = edge_room(codes, metric, p, count, layout, settings, a, rooms[tree, near], d, length, b, work)
+    if left < 0.0:
+        return -1
+    state[COUNT + tree] = node + 1
+    rooms[tree, node], parents[tree, node] = left, near
+    insert(hashing, heads[tree], chains[tree], node, b)
+    return node
+
+
+@driver(
+    "i8(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], f8[::1], f8[:,::1],"
+    " i8[::1], i8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
+)
+def grow(
+    nodes,
+    rooms,
+    parents,
+    chains,
+    heads,
+    state,
+    gap,
+    samples,
+    codes,
+    layout,
+    settings,
+    metric,
+    p,
+    count,
+    hashing,
+    work,
+    reserve,
+):
+    """Grow two trees by samples, one after the other, until they meet.
+
+    Args:
+        nodes, rooms, parents, chains, heads: of `Trees`.
+        state: see the constants above; changed.
+        gap: how near the trees came, and the state there as ``2 node + tree``; changed.
+        samples: random states ``(M, n)``.
+        codes, layout, settings, metric, p, count, hashing, work: of `Compiled`.
+        reserve: states that one sample may add at most.
+
+    Returns:
+        MET, MORE (samples are needed) or FULL (call again with larger trees, and the samples that are left).
+    """
+    d = work[DIFFERENCE]
+    for k in range(samples.shape[0]):
+        if max(state[COUNT], state[COUNT + 1]) + reserve > nodes.shape[1]:
+            return FULL
+        state[DRAWN] += 1
+        tree = state[ACTIVE]
+        other = 1 - tree
+        state[ACTIVE] = other
+        near, _ = nearest(codes, metric, hashing, settings[CELL], nodes[tree], heads[tree], chains[tree], samples[k], d)
+        new = extend(
+            nodes,
+            rooms,
+            parents,
+            chains,
+            heads,
+            state,
+            tree,
+            near,
+            samples[k],
+            codes,
+            layout,
+            settings,
+            metric,
+            p,
+            count,
+            hashing,
+            work,
+        )
+        if new < 0:
+            continue
+        x = nodes[tree, new]
+        near, away = nearest(codes, metric, hashing, settings[CELL], nodes[other], heads[other], chains[other], x, d)
+        if away < gap[0]:
+            gap[0], gap[1] = away, 2 * new + tree
+        state[REACHED] = 0
+        while near >= 0 and state[REACHED] == 0:
+            near = extend(
+                nodes,
+                rooms,
+                parents,
+                chains,
+                heads,
+                state,
+                other,
+                near,
+                x,
+                codes,
+                layout,
+                settings,
+                metric,
+                p,
+                count,
+                hashing,
+                work,
+            )
+        if near >= 0:
+            state[MEETING + tree], state[MEETING + other] = new, near
+            return MET
+    return MORE
+
+
+def _stats(began: float, samples: int, states: int) -> dict[str, Any]:
+    return {"seconds": time.perf_counter() - began, "samples": samples, "states": states}

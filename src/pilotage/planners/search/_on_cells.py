@@ -1,0 +1,164 @@
+"""From a problem on a grid to cells, and from the cells that a search has found to a plan."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.arrays import numbers
+from pilotage.core.errors import PilotageError, ShapeError
+from pilotage.core.plan import Plan, PlanStatus
+from pilotage.core.problem import Problem
+from pilotage.core.settings import number
+from pilotage.core.space import Space
+from pilotage.maps import FootprintConstraint
+from pilotage.maps.cells import GridCells
+
+from .explain import explain_endpoint, explain_separation
+from .workspace import Workspace, borrow
+
+Array = NDArray[np.float64]
+Cells = NDArray[np.int64]
+POINT = Space("x y [m]")
+HIGHEST_COST = 65535.0
+
+
+class Found(NamedTuple):
+    """What a search on cells has found out; lengths in cells, times costs.
+
+    Attributes:
+        finished: False when its time was up.
+        path: cells (row, column) ``(K, 2)`` from start to goal; None when no path was found.
+        length: of the path.
+        bound: no path is shorter; infinity when there is none.
+        expansions: cells expanded.
+    """
+
+    finished: bool
+    path: Cells | None
+    length: float
+    bound: float
+    expansions: int
+
+
+Solve = Callable[[Workspace, "Array | None", int, int, "float | None"], Found]
+"""A search: workspace, costs ``(ny, nx)``, indices of start and goal in the workspace, deadline."""
+
+
+def answer(
+    problem: Problem | GridCells,
+    start: Any,
+    goal: Any,
+    costs: ArrayLike | None,
+    budget: float | None,
+    unknown: str,
+    solve: Solve,
+) -> Plan:
+    """The plan for a problem on cells that `solve` searches."""
+    began = time.perf_counter()
+    if budget is not None and not number(budget, "the budget") >= 0.0:
+        raise PilotageError(f"the budget is {budget}; expected seconds, 0 or more")
+    deadline = None if budget is None else began + budget
+    cells, ends, reason = _posed(problem, start, goal, unknown)
+    places = cells.world_to_cell(ends).tolist()
+    terrain = None if costs is None else check_costs(costs, cells)
+    for name, point, place in zip(("start", "goal"), ends, places, strict=True):
+        reason = reason or explain_endpoint(cells, point, place, name, unknown)
+    if reason:
+        return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(0, began))
+    with borrow(cells, unknown) as space:
+        first, last = (space.index(*place) for place in places)
+        found = solve(space, terrain, first, last, deadline)
+    bound, stats = found.bound * cells.resolution, _stats(found.expansions, began)
+    if not found.finished:
+        reason = f"the budget was spent after {found.expansions} expansions; no path costs less than {bound:.2f} m"
+        return Plan(PlanStatus.BUDGET, lower_bound=bound, reason=reason, stats=stats)
+    if found.path is None:
+        reason = explain_separation(cells, unknown, *ends)
+        return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats)
+    cost = found.length * cells.resolution
+    xs = cells.cell_to_world(found.path)
+    return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=min(bound, cost), stats=stats)
+
+
+def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
+    """Cells, start and goal ``(2, 2)``, and what is wrong with them at once."""
+    if isinstance(problem, GridCells):
+        return problem, np.stack((world_point(start, "start"), world_point(goal))), ""
+    if not isinstance(problem, Problem):
+        check_cells(problem)
+    if start is not None or goal is not None:
+        raise PilotageError("a Problem brings its start and goal; leave them out, or give a grid instead")
+    if not isinstance(problem.constraint, FootprintConstraint) or problem.is_free is not None:
+        raise PilotageError(
+            "a search on cells needs a problem on a grid; expected one of grid.problem(start, goal, footprint), or a "
+            "grid with start and goal"
+        )
+    goals = problem.goals(2, rng=0)[:, problem.constraint.pose[:2]]
+    if not (goals == goals[0]).all():
+        raise PilotageError("the goal is a region or several states; a search on cells needs one point (x, y)")
+    ends = np.stack((problem.start[problem.constraint.pose[:2]], goals[0]))
+    cells, reason = problem.constraint.cells, problem.explain(problem.start, "start")
+    return cells, ends, reason or problem.explain(problem.goals(1, rng=0)[0], "goal")
+
+
+def check_cells(grid: Any) -> GridCells:
+    """`grid`, when it is a grid of cells; else a sentence."""
+    if not isinstance(grid, GridCells):
+        raise ShapeError(
+            f"an OccupancyGrid is needed, not {type(grid).__name__}; "
+            "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
+        )
+    return grid
+
+
+def check_settings(connectivity: int, unknown: str) -> None:
+    """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
+    if connectivity not in (4, 8):
+        raise PilotageError(f"connectivity is {connectivity!r}; expected 4 or 8")
+    if unknown not in ("blocked", "free"):
+        raise PilotageError(f'unknown is {unknown!r}; expected "blocked" or "free"')
+
+
+def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
+    """Costs as float64 ``(ny, nx)``, or a sentence about what is wrong with them."""
+    terrain = numbers(costs, "costs")
+    if terrain.shape != grid.shape:
+        raise ShapeError(f"costs must have the shape of the grid, {grid.shape}, not {terrain.shape}")
+    fine = (terrain >= 1.0) & (terrain <= HIGHEST_COST)
+    if not bool(fine.all()):
+        row, column = np.argwhere(~fine)[0].tolist()
+        raise ShapeError(
+            f"costs must lie within [1, {HIGHEST_COST:g}] everywhere; {np.count_nonzero(~fine)} do not, the first is "
+            f"{terrain[row, column]:g} in cell ({row}, {column}); cells that must not be entered belong on the map, "
+            "as grid.with_occupied(mask)"
+        )
+    return terrain
+
+
+def world_point(end: Any, name: str = "goal") -> Array:
+    """World point of a start or goal: a belief's mean x and y, or the first two of two or three numbers."""
+    if end is None:
+        raise ShapeError(f"{name} is missing; give a world point (x, y), a pose (x, y, yaw) or a belief")
+    if hasattr(end, "moments"):
+        mean = end.moments()
+        point = np.array([mean.mean[..., mean.space.find(axis)] for axis in ("x", "y")])
+    else:
+        values = numbers(end, name)
+        if values.shape not in ((2,), (3,)):
+            raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
+        point = values[:2]
+    if point.shape != (2,) or not np.isfinite(point).all():
+        raise ShapeError(f"{name} must be one finite world point, not {point}")
+    return point
+
+
+def _stats(expansions: int, began: float) -> dict[str, float]:
+    seconds = time.perf_counter() - began
+    rate = expansions / seconds if seconds > 0.0 else 0.0
+    return {"expansions": expansions, "seconds": seconds, "expansions_per_second": rate}

@@ -1,0 +1,149 @@
+"""One search over the labels of a workspace."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.maps import OccupancyGrid
+
+from ._on_cells import Found
+from .kernel import (
+    BEST,
+    BUCKET,
+    DIAGONAL,
+    EXPANSIONS,
+    FREE,
+    NEVER,
+    PAUSED,
+    POOL_FULL,
+    STRAIGHT,
+    USED,
+    WAITING,
+    WEIGHT_BITS,
+    search,
+    trace_back,
+)
+from .workspace import Workspace, borrow
+
+Array = NDArray[np.float64]
+Cells = NDArray[np.int64]
+
+_CHUNK = 50_000
+"""Expansions between two looks at the clock, about a millisecond."""
+_WITHOUT_CLOCK = 5_000_000
+"""Expansions after which Python gets to handle an interrupt."""
+
+
+@cache
+def ready(costly: bool) -> None:
+    """Compile what a query calls, or load it, with costs or without: once a process, by a trivial query."""
+    with borrow(OccupancyGrid.from_ascii([".."]), "blocked") as space:
+        query = Query(space, np.ones((1, 2)) if costly else None, 1.0, True)
+        first, last = space.index(0, 0), space.index(0, 1)
+        query.run(first, last)
+        query.path(first, last)
+
+
+def best_first(
+    space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None, weight: float, diagonal: bool
+) -> Found:
+    """Search in order of ``g + weight h`` from one cell to another."""
+    query = Query(space, costs, weight, diagonal)
+    finished = query.run(first, last, deadline)
+    if not finished:
+        return Found(False, None, math.inf, query.lower_bound(), query.expansions)
+    if query.best == NEVER:
+        return Found(True, None, math.inf, math.inf, query.expansions)
+    path, length = query.path(first, last)
+    bound = length if weight <= 1.0 else max(query.lower_bound(), length / weight)
+    return Found(True, path, length, bound, query.expansions)
+
+
+class Query:
+    """One search in a borrowed workspace.
+
+    Args:
+        space: the workspace; its labels are those of this search until the next one begins.
+        costs: traversal costs ``(ny, nx)``, or None for 1 everywhere.
+        weight: of the heuristic; 0 for none.
+        diagonal: whether diagonal steps are allowed.
+    """
+
+    def __init__(self, space: Workspace, costs: Array | None, weight: float, diagonal: bool) -> None:
+        self.space, self.weight, self.diagonal = space, weight, diagonal
+        # Rounded down: a little less weight keeps the factor that was asked for.
+        self.scaled_weight = int(weight * (1 << WEIGHT_BITS))
+        self.costs = None if costs is None else space.framed(costs)
+        self.direct = 0
+        self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight)
+
+    def run(self, first: int, last: int, deadline: float | None = None) -> bool:
+        """Search from `first` to `last` (-1: to every cell); False when the deadline came first."""
+        space, state = self.space, self.space.state
+        self.direct = self._distance(first, last)
+        offset = ((self.direct * self.scaled_weight) >> WEIGHT_BITS) >> space.shift
+        space.cells[first] = self.round + 1
+        space.pool[0] = (first << 32) | 0xFFFFFFFF
+        space.heads[offset & (len(space.heads) - 1)] = 0
+        state[BUCKET], state[FREE], state[USED], state[WAITING] = offset, -1, 1, 1
+        state[BEST], state[EXPANSIONS] = (0 if first == last else NEVER), 0
+        while True:
+            limit = _WITHOUT_CLOCK if deadline is None else _CHUNK
+            outcome = search(
+                space.cells, space.width, self.costs, last, self.scaled_weight, self.diagonal,
+                self.round, space.heads, space.shift, space.pool, space.found, state, limit,
+            )  # fmt: skip
+            if outcome == POOL_FULL:
+                space.grow()
+            elif outcome != PAUSED:
+                return True
+            if deadline is not None and time.perf_counter() > deadline:
+                return False
+
+    def _distance(self, first: int, last: int) -> int:
+        """Length of the way from the start to the goal if nothing were in it; 0 without a goal."""
+        if last < 0:
+            return 0
+        dy, dx = np.abs(np.subtract(divmod(first, self.space.width), divmod(last, self.space.width))).tolist()
+        straight, both = max(dx, dy) * STRAIGHT, min(dx, dy) * (DIAGONAL - STRAIGHT)
+        return straight + both if self.diagonal else (dx + dy) * STRAIGHT
+
+    @property
+    def best(self) -> int:
+        """Length of the best path known, `NEVER` without one."""
+        return int(self.space.state[BEST])
+
+    @property
+    def expansions(self) -> int:
+        """Cells expanded."""
+        return int(self.space.state[EXPANSIONS])
+
+    def lower_bound(self) -> float:
+        """Length [cells] that no path undercuts: f of the lowest bucket left, over the weight, and the direct way."""
+        f = min(int(self.space.state[BUCKET]) << self.space.shift, self.best)
+        return max(f / max(self.weight, 1.0), self.direct) / STRAIGHT
+
+    def lengths(self) -> Array:
+        """Length [cells] of the way to each cell ``(ny, nx)``, infinity where the search has not been."""
+        return np.where(self.reached(), ((self._labels() - self.round) >> 1) / STRAIGHT, np.inf)
+
+    def reached(self) -> NDArray[np.bool_]:
+        """Cells ``(ny, nx)`` to which the search has found a way."""
+        label = self._labels()
+        return (label >= self.round) & (label < self.end)
+
+    def _labels(self) -> Cells:
+        return self.space.cells.reshape(-1, self.space.width)[1:-1, 1:-1]
+
+    def path(self, first: int, last: int) -> tuple[Cells, float]:
+        """Cells (row, column) ``(K, 2)`` of the best path, and its cost [cells]."""
+        space = self.space
+        path, cost = trace_back(space.cells, space.width, self.costs, first, last, self.diagonal, self.round)
+        if len(path) == 0:
+            raise RuntimeError("a path was found whose cells do not lead back to the start; please report this map")
+        return np.stack((path // space.width - 1, path % space.width - 1), axis=-1), float(cost)

@@ -1,0 +1,231 @@
+"""iLQR: the LQR of linear-quadratic problems, the optimum of others, within limits and constraints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.linalg import solve_discrete_are
+from scipy.optimize import lsq_linear
+
+from pilotage.control import ILQR, reach
+from pilotage.core import ActionStatus, ModelError, PlanStatus, Space
+from pilotage.models import discrete_dynamics, dynamics, quadrotor, task, unicycle
+from pilotage.testing import check_controller
+
+from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, rod, stop
+
+RNG = np.random.default_rng(7)
+A = np.eye(3) + 0.1 * RNG.normal(size=(3, 3))
+B = RNG.normal(size=(3, 2))
+Q, R = np.diag([1.0, 2.0, 0.5]), np.diag([0.3, 0.6])
+STATE = Space("a b c")
+
+
+def linear(low: float = -np.inf, high: float = np.inf) -> Any:
+    bounds = "" if np.isinf(low) else f" in [{low}, {high}]"
+
+    @discrete_dynamics(state=STATE, action=Space(f"v w{bounds}"))
+    def linear(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        return [sum(A[i, j] * x[j] for j in range(3)) + sum(B[i, j] * u[j] for j in range(2)) for i in range(3)]
+
+    return linear()
+
+
+def quadratic(P: np.ndarray) -> Any:
+    def end(x: Any, p: Any, m: Any) -> Any:
+        return sum(P[i, j] * x[i] * x[j] for i in range(3) for j in range(3))
+
+    @task(state=STATE, action=Space("v w"), terminal=end)
+    def quadratic(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return sum(Q[i, i] * x[i] * x[i] for i in range(3)) + sum(R[i, i] * u[i] * u[i] for i in range(2))
+
+    return quadratic()
+
+
+def dense(x0: np.ndarray, P: np.ndarray, T: int, limit: float) -> np.ndarray:
+    """The optimum as one bounded least-squares problem in all actions at once."""
+    Phi, Gamma = np.zeros((3 * T, 3)), np.zeros((3 * T, 2 * T))
+    for t in range(T):
+        Phi[3 * t : 3 * t + 3] = np.linalg.matrix_power(A, t + 1)
+        for k in range(t + 1):
+            Gamma[3 * t : 3 * t + 3, 2 * k : 2 * k + 2] = np.linalg.matrix_power(A, t - k) @ B
+    W = np.kron(np.eye(T), np.sqrt(Q))
+    W[-3:, -3:] = np.linalg.cholesky(P).T
+    M = np.vstack([W @ Gamma, np.kron(np.eye(T), np.sqrt(R))])
+    y = np.concatenate([-W @ Phi @ x0, np.zeros(2 * T)])
+    if np.isinf(limit):
+        return np.linalg.lstsq(M, y, rcond=None)[0].reshape(T, 2)
+    return lsq_linear(M, y, (-limit, limit), method="bvls", tol=1e-14).x.reshape(T, 2)
+
+
+def test_linear_quadratic_is_lqr() -> None:
+    P = solve_discrete_are(A, B, Q, R)
+    K = np.linalg.solve(R + B.T @ P @ B, B.T @ P @ A)
+    x0 = np.array([1.0, -2.0, 0.5])
+    found = ILQR(linear(), quadratic(P), horizon=20).solve(x0)
+    assert found.ok
+    assert found.stats["iterations"] == 2, "one to get there, one to see that nothing is left"
+    assert np.allclose(found.stats["gains"], -K, atol=1e-9)
+    assert np.allclose(found.cost, x0 @ P @ x0)
+    assert np.allclose(found.us, dense(x0, P, 20, np.inf), atol=1e-8)
+
+
+@pytest.mark.parametrize("limit", [0.05, 0.2, 0.6])
+def test_limits_are_those_of_the_bounded_problem(limit: float) -> None:
+    P = solve_discrete_are(A, B, Q, R)
+    x0 = np.array([1.0, -2.0, 0.5])
+    found = ILQR(linear(-limit, limit), quadratic(P), horizon=12, tolerance=1e-12).solve(x0)
+    assert found.ok
+    assert np.abs(found.us).max() <= limit
+    assert np.allclose(found.us, dense(x0, P, 12, limit), atol=1e-5)
+
+
+def objective(model: Any, errand: Any, x: np.ndarray, us: np.ndarray, dt: float) -> float:
+    xs = model.rollout(x, us, dt)
+    return float(errand.cost(xs[:-1], us).sum() + errand.terminal_cost(xs[-1]))
+
+
+@pytest.mark.parametrize("name", ["unicycle", "quadrotor", "rod"])
+def test_ends_where_the_cost_is_stationary(name: str) -> None:
+    """The gradient by differences of the plain numpy step is nought, on flat spaces and on others."""
+    model = {"unicycle": unicycle(), "quadrotor": quadrotor(), "rod": rod()}[name]
+    goal = model.state.plus(model.state.identity(), 0.5 * np.ones(model.state.dim))
+    errand, x, dt = reach(model, goal, effort=0.1), model.state.identity(), 0.05
+    drive = ILQR(model, errand, horizon=12, dt=dt, tolerance=1e-12, iterations=300)
+    found = drive.solve(x)
+    assert found.ok
+    mounted = drive.task
+    assert found.cost == pytest.approx(objective(model, mounted, x, found.us, dt), rel=1e-10)
+    low, high = drive.problem.action.low, drive.problem.action.high
+    h, scale = 1e-6, abs(found.cost)
+    for t in range(12):
+        for j in range(model.action.size):
+            e = np.zeros_like(found.us)
+            e[t, j] = h
+            slope = (
+                objective(model, mounted, x, found.us + e, dt) - objective(model, mounted, x, found.us - e, dt)
+            ) / (2 * h)
+            u = found.us[t, j]
+            if low[j] < u < high[j]:
+                assert abs(slope) < 1e-3 * scale
+            else:
+                assert slope * (1.0 if u == high[j] else -1.0) < 1e-3 * scale
+
+
+@task(
+    state=LINE,
+    action=PUSH,
+    params={"wall": 1.0},
+    terminal=lambda x, p, m: 50.0 * ((x[0] - 2.0) ** 2 + x[1] ** 2),
+    constraint=lambda x, u, p, m: (x[1] - p.wall, -0.5 - x[1]),
+)
+def hurry(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return (x[0] - 2.0) ** 2 + 0.01 * u[0] ** 2
+
+
+POLE = Space("x [m]", "speed [m/s]", "theta theta_rate [rad/s]")
+
+
+@dynamics(state=POLE, action=Space("force [N] in [-20, 20]"))
+def pole(x: Any, u: Any, p: Any, m: Any) -> Any:
+    """`pilotage.models.cart_pole` on the line of unwrapped angles, where a squared angle has no kink."""
+    _, speed, theta, rate = x
+    s, c = m.sin(theta), m.cos(theta)
+    f = (u[0] + 0.05 * rate * rate * s) / 1.1
+    turn = (9.8 * s - c * f) / (0.5 * (4.0 / 3.0 - 0.1 * c * c / 1.1))
+    return speed, f - 0.05 / 1.1 * turn * c, rate, turn
+
+
+@task(
+    state=POLE,
+    action=Space("force [N]"),
+    weights=(1.0, 0.1, 1.0, 0.1, 0.01),
+    terminal=lambda x, p, m: x,
+    terminal_weights=(10.0, 1.0, 10.0, 1.0),
+)
+def upright(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return [*x, *u]
+
+
+def test_swings_up_a_cart_pole_at_the_optimum() -> None:
+    """IPOPT, through CasADi 3.8 on the same Runge-Kutta steps by multiple shooting, ends at 192.9752637."""
+    hanging = np.array([0.0, 0.0, np.pi, 0.0])
+    drive = ILQR(pole(), upright(dt=0.05), horizon=50, iterations=200)
+    for seed in range(4):
+        found = drive.solve(hanging, us=np.random.default_rng(seed).normal(0.0, 3.0, (50, 1)))
+        assert found.ok
+        assert found.cost < 192.97527 * (1.0 + 1e-6)
+        assert np.abs(found.us).max() <= 20.0
+    x = hanging
+    for tick in range(120):
+        x = pole().step(x, drive.act(x, 0.05 * tick).u, 0.05)
+    assert np.abs(x).max() < 0.02, "and balances it, tick by tick"
+
+
+def test_constraints_are_kept() -> None:
+    free = ILQR(cart(), hurry(wall=50.0), horizon=30).solve([0.0, 0.0])
+    found = ILQR(cart(), hurry(wall=1.0), horizon=30).solve([0.0, 0.0])
+    assert free.xs[:, 1].max() > 1.5
+    assert found.ok
+    assert found.xs[1:, 1].max() <= 1.0 + 1e-4
+    assert found.xs[:, 1].max() > 0.99, "and made use of"
+    assert found.cost > free.cost
+    assert found.stats["violation"] <= 1e-4
+    assert hurry().constraint(found.xs[1:], found.us).max() == pytest.approx(found.stats["violation"])
+
+
+def test_a_constraint_that_cannot_be_kept_is_said() -> None:
+    drive = ILQR(cart(), hurry(wall=1.0), horizon=10)
+    assert drive.solve([0.0, 9.0]).status is PlanStatus.NO_PATH
+    action = drive.act([0.0, 9.0])
+    assert action.status is ActionStatus.FALLBACK
+    assert "constraint" in action.reason
+    assert "fell back to shift" in action.reason
+
+
+def test_a_plan_that_has_not_converged_is_said() -> None:
+    drive = ILQR(rod(), reach(rod(), [0.0, 0.0]), horizon=30, iterations=2, dt=0.05)
+    action = drive.act([np.pi, 0.0])
+    assert action.status is ActionStatus.IMPROVED
+    assert "2 iterations" in action.reason
+
+
+def test_a_state_without_finite_cost_falls_back() -> None:
+    @dynamics(state=LINE, action=PUSH)
+    def burst(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[1], m.exp(1000.0 * x[0])
+
+    action = ILQR(burst(), stop(), horizon=10).act([5.0, 0.0])
+    assert action.status is ActionStatus.FALLBACK
+    assert np.isfinite(action.u).all()
+
+
+def test_models_that_are_no_formula() -> None:
+    """Dynamics of which only the step is known give the same plan; their own errors come through."""
+    traced, plain = (ILQR(model, stop(), horizon=15).solve([1.0, 0.5]) for model in (cart(), PlainDynamics(cart())))
+    assert np.allclose(traced.us, plain.us, atol=1e-5)
+
+    class Broken(PlainDynamics):
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            raise KeyError("no engine")
+
+    with pytest.raises(KeyError, match="no engine"):
+        ILQR(Broken(cart()), stop(), horizon=5).solve([1.0, 0.5])
+    with pytest.raises(ModelError, match="derivatives"):
+        ILQR(cart(), PlainTask(stop(), LINE))
+
+
+def test_contract() -> None:
+    check_controller(ILQR(unicycle(), reach(unicycle(), [2.0, 1.0, 0.0]), horizon=20), unicycle())
+
+
+def test_gets_there_tick_by_tick() -> None:
+    drive, x = ILQR(unicycle(), reach(unicycle(), {"x": 2.0, "y": 1.0}, tolerance=0.05), horizon=25), np.zeros(3)
+    for tick in range(100):
+        action = drive.act(x, 0.1 * tick)
+        if action.status is ActionStatus.DONE:
+            break
+        x = unicycle().step(x, action.u, 0.1)
+    assert action.status is ActionStatus.DONE

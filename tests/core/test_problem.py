@@ -1,0 +1,71 @@
+"""Problems and plans: one check for states, edges and reasons; shapes that fit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pilotage.core import Gaussian, Plan, PlanStatus, Problem, ShapeError, Space
+
+PLANE = Space("x y [m] in [-3, 3]")
+
+
+def wall(x):
+    """Positive in a wall a centimetre thick, at x = 0 and below y = 2."""
+    return np.minimum(0.005 - abs(x[..., :1]), 2.0 - x[..., 1:])
+
+
+def test_edges_are_checked_at_points_that_are_resolution_apart() -> None:
+    a, b = np.array([[-1.0, 0.0], [-1.0, 2.5], [1.0, 0.0]]), np.array([[1.0, 0.01], [1.0, 2.5], [2.0, 1.0]])
+    fine = Problem(PLANE, [-2, 0], [2, 0], wall, resolution=0.005)
+    np.testing.assert_array_equal(fine.edges_allowed(a, b), [False, True, True])
+    assert not fine.whole_edges
+    # The metric counts, not metres: a tenth of the weight is a tenth of the points.
+    seen = []
+    heavy = Problem(
+        PLANE, [-2, 0], [2, 0], is_free=lambda x: seen.append(len(x)) or np.ones(len(x), bool), weights=[4, 1]
+    )
+    heavy.edges_allowed([0, 0], [1, 0])
+    assert seen == [4 / 0.05 + 1]
+
+
+def test_bounds_constraint_and_function_all_count() -> None:
+    problem = Problem(PLANE, [-2, 0], [2, 0], wall, is_free=lambda x: x[..., 1] < 2.7)
+    points = [[1, 1], [0, 1], [0, 2.5], [1, 2.8], [4, 0], [np.nan, 0]]
+    np.testing.assert_array_equal(problem.allowed(points), [True, False, True, False, False, False])
+    reasons = [problem.explain(np.array(p, dtype=float), "start") for p in points[:5]]
+    assert reasons[0] == reasons[2] == ""
+    assert "violates the constraint by 0.005" in reasons[1]
+    assert "is not free" in reasons[3]
+    assert "x is 4, not in [-3, 3]" in reasons[4]
+
+
+def test_the_metric_is_weighted_and_wraps() -> None:
+    space = Space("x [m]", "yaw: angle")
+    problem = Problem(space, [0, 3.0], [1, -3.0], weights=[1.0, 0.5])
+    turn = 2 * np.pi - 6.0
+    assert problem.distance(problem.start, problem.goal) == pytest.approx(np.hypot(1.0, 0.5 * turn))
+
+
+def test_starts_and_goals_are_states_beliefs_or_regions() -> None:
+    belief = Gaussian.of(Space("y x [m]", "speed"), [1.0, 2.0, 3.0], std=0.1)
+    problem = Problem(PLANE, belief, PLANE.bounded(x=(1, 2)))
+    np.testing.assert_array_equal(problem.start, [2.0, 1.0])
+    goals = problem.goals(50, rng=0)
+    assert goals.shape == (50, 2)
+    assert ((goals[:, 0] >= 1) & (goals[:, 0] <= 2)).all()
+    np.testing.assert_array_equal(problem.goals(50, rng=0), goals)
+    assert Problem(PLANE, [0, 0], [[1, 1], [2, 2]]).goals().shape == (2, 2)
+    with pytest.raises(ValueError, match="read-only"):
+        problem.start[0] = 1.0
+
+
+def test_plans_fit_their_space() -> None:
+    plan = Plan(PlanStatus.SOLVED, PLANE, [[0, 0], [1, 1]], us=np.zeros((1, 2)), ts=[0.0, 2.0])
+    assert plan.xs.dtype == np.float64
+    for wrong in ({"us": np.zeros((2, 2))}, {"ts": [0.0]}, {"xs": [[0, 0, 0]]}, {"xs": [0, 0]}, {"space": None}):
+        given = {"space": PLANE, "xs": [[0, 0], [1, 1]], **wrong}
+        with pytest.raises(ShapeError, match="plan"):
+            Plan(PlanStatus.SOLVED, **given)
+    with pytest.raises(ShapeError, match="space of a plan"):
+        Plan(PlanStatus.SOLVED, np.zeros((2, 2)))
