@@ -135,7 +135,11 @@ class Broken(Plain):
 @both
 @pytest.mark.parametrize(
     ("how", "error", "names"),
-    [("raises", OSError, "simulator is gone"), ("short", ModelError, r"Broken.step.*\(2,\)"), ("nan", ModelError, "Broken")],
+    [
+        ("raises", OSError, "simulator is gone"),
+        ("short", ModelError, r"Broken.step.*\(2,\)"),
+        ("nan", ModelError, "Broken"),
+    ],
 )
 def test_a_model_that_breaks(make: Any, how: str, error: Any, names: str) -> None:
     filter = make(Broken(how), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
@@ -245,33 +249,35 @@ def test_predictions_of_a_batch(make: Any) -> None:
 
 
 def test_at_the_start() -> None:
-    start = EKF(ROBOT, dt=0.1).start
+    start: Any = EKF(ROBOT, dt=0.1).start
+    make: Any = EKF
     for error, names, call in (
         (CovarianceError, "-1", lambda: start(mean=[0.0, 0.0, 0.0], cov=np.diag([1.0, 1.0, -1.0]))),
         (ShapeError, r"\(2, 2\)", lambda: start(mean=[0.0, 0.0, 0.0], cov=np.eye(2))),
         (ShapeError, "yaw", lambda: start(mean=[0.0, 0.0, np.nan], std=1.0)),
         (CovarianceError, "std", lambda: start(mean=[0.0, 0.0, 0.0])),
         (ModelError, "dynamics", lambda: EKF().start(mean=[0.0], std=1.0)),
-        (SettingError, "unicycle", lambda: EKF(unicycle)),
+        (SettingError, "unicycle", lambda: make(unicycle)),
         (ShapeError, r"\(5,\)", lambda: start(mean=np.zeros((5, 3)), std=1.0)),
         (SettingError, "99", lambda: EKF(ROBOT, gate=99)),
         (PilotageError, "noon", lambda: start(mean=[0.0, 0.0, 0.0], std=1.0, t="noon")),
         (PilotageError, "nan", lambda: start(mean=[0.0, 0.0, 0.0], std=1.0, t=np.nan)),
         (SettingError, "dt.* 0", lambda: EKF(ROBOT, dt=0)),
-        (SettingError, "soon", lambda: EKF(ROBOT, dt="soon")),
+        (SettingError, "soon", lambda: make(ROBOT, dt="soon")),
         (SettingError, "beta.*nan", lambda: UKF(beta=np.nan)),
         (PilotageError, "dt", lambda: EKF(ROBOT).start(mean=[0.0, 0.0, 0.0], std=1.0).predict()),
     ):
         with pytest.raises(error, match=names):
-            call()  # type: ignore[no-untyped-call]
+            call()
 
 
 def test_pure_functions() -> None:
     belief, zs = Gaussian.of(ROBOT.state, [0.0, 0.0, 0.0], std=1.0), np.zeros((2, 2))
-    run = lambda dt, zs=zs, **k: EKF().run(belief, ROBOT, None, zs, dt, **{"sensor": FIX, **k})
+    pure: Any = EKF()
+    run: Any = lambda dt, zs=zs, **k: EKF().run(belief, ROBOT, None, zs, dt, **{"sensor": FIX, **k})
     for error, names, call in (
         (PilotageError, "dt", lambda: EKF().predict(belief, ROBOT, [0.0, 0.0])),
-        (PilotageError, "soon", lambda: EKF().predict(belief, ROBOT, None, "soon")),
+        (PilotageError, "soon", lambda: pure.predict(belief, ROBOT, None, "soon")),
         (PilotageError, "-0.1", lambda: UKF().predict(belief, ROBOT, None, -0.1)),
         (ShapeError, "dt", lambda: run(["a", "b"])),
         (PilotageError, "-1.0", lambda: run([0.1, -1.0])),
@@ -281,7 +287,7 @@ def test_pure_functions() -> None:
         (ShapeError, "2 contexts", lambda: run(0.1, np.zeros((3, 2)), sensor=PlainSensor(FIX), contexts=["a", "b"])),
     ):
         with pytest.raises(error, match=names):
-            call()  # type: ignore[no-untyped-call]
+            call()
 
 
 @pytest.mark.parametrize("estimator", [EKF(), UKF()], ids=["EKF", "UKF"])
@@ -297,7 +303,7 @@ def test_batches_that_do_not_fit(estimator: Any) -> None:
         (SettingError, "None", lambda: estimator.update(three, None, [0.0, 0.0])),
     ):
         with pytest.raises(error, match=names):
-            call()  # type: ignore[no-untyped-call]
+            call()
 
 
 @pytest.mark.parametrize("estimator", [EKF(), UKF()], ids=["EKF", "UKF"])

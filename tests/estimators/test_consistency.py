@@ -159,7 +159,7 @@ def test_quaternions(make: Any) -> None:
     np.linalg.cholesky(filter.belief.cov)
     e = space.minus(x, filter.belief.mean)
     assert e @ np.linalg.solve(filter.belief.cov, e) < stats.chi2.ppf(0.9999, space.dim)
-    attitude = [i for i, name in enumerate(space.tangent_names) if not name.startswith("z")]
+    attitude = [i for i, name in enumerate(space.tangent.names) if not name.startswith("z")]
     assert np.sqrt(np.diag(filter.belief.cov)[attitude].max()) < before * 2.0
 
 

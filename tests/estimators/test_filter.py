@@ -173,7 +173,7 @@ def test_a_part_of_a_reading_is_a_smaller_sensor(make: Any) -> None:
 
 def test_more_sensors_than_are_remembered() -> None:
     """Models made anew for every reading are a waste of time, but no leak."""
-    filter = KF(constant_velocity(2), dt=0.1).start(std=1.0)
+    filter: Any = KF(constant_velocity(2), dt=0.1).start(std=1.0)
     for k in range(150):
         filter.step(position(2, std=1.0 + k), [0.0, 0.0])
         filter.update(velocity(2, std=1.0), [0.0, 0.0])
@@ -228,7 +228,7 @@ def test_any_belief_may_begin() -> None:
 
 def test_an_equal_sensor_is_the_same_link() -> None:
     """``ekf.update(gnss(std=1.5), ...)`` makes a sensor each time, and binds one."""
-    filter = started(EKF)
+    filter: Any = started(EKF)
     for k in range(5):
         filter.update(gnss(std=1.5), [0.1 * k, 0.0])
     assert len(filter._engine._links) == 1
@@ -286,8 +286,10 @@ def test_sensors_at_their_own_times(make: Any) -> None:
     whole, loop = started(make), started(make)
     run = whole.run(us, [Readings(FIX, z1, t1), Readings(needle, z2, t2)], ticks)
     beliefs = []
-    events = sorted([(t, 0, z) for t, z in zip(t1, z1)] + [(t, 1, z) for t, z in zip(t2, z2)] + [(t, 2, None) for t in ticks],
-                    key=lambda event: event[:2])  # fmt: skip
+    events: list[Any] = [
+        (t, j, z) for j, (ts, zs) in enumerate(((t1, z1), (t2, z2))) for t, z in zip(ts, zs, strict=True)
+    ]
+    events = sorted([*events, *((t, 2, None) for t in ticks)], key=lambda event: event[:2])
     for t, which, z in events:
         loop.predict(to=t, u=us[np.searchsorted(ticks, t)])
         if which < 2:

@@ -1,4 +1,4 @@
-"""Interacting models: mixing against beliefs carried and matched by hand, modes that switch with time alone, a manoeuvre."""
+"""Interacting models: mixing against beliefs carried by hand, modes that switch with time alone, a manoeuvre."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ FLY, TURN = constant_velocity(2, density=0.1), constant_turn(2, density=3.0, tur
 STAY = np.array([[0.9, 0.1], [0.3, 0.7]])
 
 
-def beliefs() -> Mixture:
+def beliefs() -> Any:
     rng = np.random.default_rng(0)
     parts = []
     for model in (FLY, TURN):
@@ -54,7 +54,7 @@ def by_hand(belief: Mixture, models: Any, T: Any, dt: float) -> tuple[list[Gauss
 
 def test_mixing_is_that_of_carried_beliefs() -> None:
     belief, imm = beliefs(), IMM((FLY, TURN), STAY, dt=DT)
-    predicted = imm.predict(belief)
+    predicted: Any = imm.predict(belief)
     modes, weights = by_hand(belief, imm.models, STAY, DT)
     close(predicted.weights, weights, 1e-14)
     for mine, other in zip(predicted.components, modes, strict=True):
@@ -85,7 +85,7 @@ def test_a_heading_is_mixed_around_half_a_turn() -> None:
         Gaussian.of(models[1].state, [2.0, 0.0, -3.1], std=0.1),
     ]
     belief, imm = Mixture(parts), IMM(models, 0.5, dt=DT)
-    predicted = imm.predict(belief)
+    predicted: Any = imm.predict(belief)
     modes, _ = by_hand(belief, models, np.full((2, 2), 0.5), DT)
     for mine, other in zip(predicted.components, modes, strict=True):
         close(mine.space.minus(mine.mean, other.mean), np.zeros(3), 1e-12)

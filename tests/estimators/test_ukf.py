@@ -123,7 +123,9 @@ def test_an_uncertain_heading_stays_uncertain(std: float) -> None:
     from pilotage.models.turning import ctrv
 
     target, needle = ctrv(), compass(std=0.05)
-    unscented, extended = (e.start(mean=[0] * 5, std=[1, 1, std, 0.1, 0.1]) for e in (UKF(target, dt=0.1), EKF(target, dt=0.1)))
+    unscented, extended = (
+        e.start(mean=[0] * 5, std=[1, 1, std, 0.1, 0.1]) for e in (UKF(target, dt=0.1), EKF(target, dt=0.1))
+    )
     for _ in range(3):
         for filter in (unscented, extended):
             filter.predict()
@@ -147,7 +149,9 @@ def test_an_uncertain_turn_rate_counts() -> None:
 
 def test_a_batch_with_one_uncertain_heading() -> None:
     robot = unicycle()
-    start = Gaussian(robot.state, np.zeros((40, 3)), np.stack([np.diag([0.1, 0.1, 3.0 if i == 7 else 0.01]) for i in range(40)]))
+    start = Gaussian(
+        robot.state, np.zeros((40, 3)), np.stack([np.diag([0.1, 0.1, 3.0 if i == 7 else 0.01]) for i in range(40)])
+    )
     many = UKF().predict(start, robot, [1.0, 0.1], 0.1)
     for i in (0, 7, 39):
         one = UKF().predict(start[i], robot, [1.0, 0.1], 0.1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,14 +146,15 @@ def same_belief(a: Any, b: Any) -> bool:
 def _same(a: Any, b: Any) -> bool:
     """Whether two fields of beliefs are equal."""
     if isinstance(a, np.ndarray):
-        return np.array_equal(a, b, equal_nan=True)
+        return bool(np.array_equal(cast(Any, a), b, equal_nan=True))
     if isinstance(a, Mapping):
-        return a.keys() == b.keys() and all(_same(a[k], b[k]) for k in a)
+        mine, theirs = cast("Mapping[str, Any]", a), cast("Mapping[str, Any]", b)
+        return mine.keys() == theirs.keys() and all(_same(mine[k], theirs[k]) for k in mine)
     if isinstance(a, tuple):
-        return len(a) == len(b) and all(
-            same_belief(x, y) if hasattr(x, "moments") else _same(x, y) for x, y in zip(a, b, strict=True)
-        )
-    return a == b
+        mine, theirs = cast("tuple[Any, ...]", a), cast("tuple[Any, ...]", b)
+        pairs = zip(mine, theirs, strict=True) if len(mine) == len(theirs) else [(None, False)]
+        return all(same_belief(x, y) if hasattr(x, "moments") else _same(x, y) for x, y in pairs)
+    return bool(a == b)
 
 
 class ActionStatus(enum.Enum):

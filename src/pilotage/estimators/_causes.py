@@ -20,7 +20,7 @@ ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
     FilterStatus.UNDEFINED_READING: (ModelError, "{model} expects a reading that is not finite at {x}"),
     FilterStatus.UNDEFINED_JACOBIAN: (
         ModelError,
-        "the Jacobian of {model} is undefined at {x}: its derivative is NaN or infinite there; start from another state",
+        "the Jacobian of {model} is undefined at {x}: NaN or infinite there; start from another state",
     ),
     FilterStatus.UNDEFINED_NOISE: (ModelError, "the noise of {model} is NaN or infinite at {x}; check its noise"),
     FilterStatus.IMPOSSIBLE_NOISE: (

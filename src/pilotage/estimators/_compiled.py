@@ -10,7 +10,7 @@ import numpy as np
 from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
 from ._causes import error_of, why_prediction, why_update
-from ._drivers import predict_one, step_one, update_one
+from ._drivers import predict_one, step_alone, step_one, update_one
 from ._jobs import Record, job, scratch
 from ._memory import JOB
 from ._timeline import Timeline
@@ -32,7 +32,7 @@ class CompiledEngine(Engine):
     """
 
     def __init__(self, estimator: GaussianEstimator, dynamics: Dynamics, belief: Gaussian) -> None:
-        self.estimator, self.dynamics = estimator, dynamics
+        self.estimator, self._dynamics = estimator, dynamics
         self._build(self._own(belief))
 
     def _build(self, belief: Gaussian) -> None:
@@ -56,15 +56,20 @@ class CompiledEngine(Engine):
         # Models that are called back see no action that was not checked.
         self._quick = ARRAY if self.dynamics.action.flat and not self._model.calls_back else None
         self._idle = np.zeros(self.dynamics.action.size)
+        self.job.point("idle", self._idle)
         self._kernel = predict_one.compiled
         self._plain = not (self._model.live or self._model.calls_back)
         self.belief = belief
+
+    @property
+    def dynamics(self) -> Dynamics:
+        return self._dynamics
 
     def __getstate__(self) -> dict[str, Any]:
         return {"estimator": self.estimator, "dynamics": self.dynamics, "belief": self.belief}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.estimator, self.dynamics = state["estimator"], state["dynamics"]
+        self.estimator, self._dynamics = state["estimator"], state["dynamics"]
         self._build(state["belief"])
 
     @property
@@ -194,7 +199,7 @@ class CompiledLink(Link):
         self.job.kept.append(engine.job)
         self.job.point("sensor", self.model)
         self._at = self.job.at
-        self._update, self._step = update_one.compiled, step_one.compiled
+        self._update, self._step, self._step_alone = update_one.compiled, step_one.compiled, step_alone.compiled
         self._quick = ARRAY if reading.flat else None
         context = self.sensor.context
         self.objects = context is None
@@ -221,12 +226,21 @@ class CompiledLink(Link):
         engine = self._engine
         if dt != engine._dt:
             engine.pace(dt)
+        if u is None and context is None and self.alone and self._plain and type(z) is self._quick:
+            try:
+                status = self._step_alone(self._at, z)
+            except TypeError:  # of another type, or read-only: machine code takes one kind of array
+                z = self.reading(z)
+                status = self._step_alone(self._at, z)
+            if status > 1:
+                self._fail(status, engine._idle, z, None)
+            return DeferredUpdate(self.results, engine._b.tobytes(), status)
+        if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
+            z = self.reading(z)
         if u is None:
             u = engine._idle
         elif type(u) is not engine._quick or u.dtype is not FLOAT or u.strides != FLAT or not u.flags.writeable:
             u = engine.action(u)
-        if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
-            z = self.reading(z)
         c = EMPTY if context is None and self.alone else self.context(context)
         if not self._plain:
             return self._careful_step(u, z, c, context)

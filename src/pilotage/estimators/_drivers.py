@@ -48,6 +48,18 @@ def update_one(at, z, context):
 @driver("i8(i8, f8[::1], f8[::1], f8[::1])")
 def step_one(at, u, z, context):
     """Predict and update, or neither; the status of the update, or that of a prediction that failed."""
+    return step(at, u, z, context)
+
+
+@driver("i8(i8, f8[::1])")
+def step_alone(at, z):
+    """`step_one` without context, and without an action: under that which is all zeros."""
+    f = model_at(job_at(at).dynamics)
+    return step(at, table(job_at(at).idle, 1, f.inputs)[0], z, table(0, 1, 0)[0])
+
+
+@driver
+def step(at, u, z, context):
     job = job_at(at)
     h = model_at(job.sensor)
     wrong = u.shape[0] != model_at(job.dynamics).inputs or z.shape[0] != space_at(h.space).size
@@ -92,8 +104,8 @@ def run_rows(one, block, sensors, rows, ps, dts, moves, us, which, zs, contexts,
     while i < rows.shape[0]:
         many = rows.shape[0] - i > FEW
         lanes, stop = (LANES, min(i + LANES, rows.shape[0])) if many else (1, i + 1)
-        run_block(block if many else one, sensors, lanes, i, stop, rows, ps, dts, moves, us, which, zs, contexts, before,
-                  after, found, status)  # fmt: skip
+        run_block(block if many else one, sensors, lanes, i, stop, rows, ps, dts, moves, us, which, zs, contexts,
+                  before, after, found, status)  # fmt: skip
         i = stop
 
 

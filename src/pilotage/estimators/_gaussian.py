@@ -128,7 +128,7 @@ class GaussianEstimator(ABC):
         flat, codes, _ = self._launch(belief, steps, batch)
         how = codes[:, 0] * (codes[:, 0] == PREDICTION_FAILED)
         for i in np.flatnonzero(how):
-            mean, ui = _row(belief, batch, i), rows(u, batch)[i]
+            mean, ui = _row(belief, batch, int(i)), rows(u, batch)[i]
             how[i] = why_prediction(dynamics, mean, ui, dt, self.jacobian)
             if not batch:
                 raise error_of(FilterStatus(how[i]), dynamics, mean, u=ui)
@@ -150,7 +150,7 @@ class GaussianEstimator(ABC):
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
         z = sensor.observe(belief.mean, None if sensor.context is not None and sensor.context.size == 0 else context)
-        flat, codes, found, batch = self._updated(belief, sensor, np.asarray(z, dtype=np.float64), context)
+        _, _, found, batch = self._updated(belief, sensor, np.asarray(z, dtype=np.float64), context)
         k, m = sensor.reading.size, sensor.reading.dim
         S = found[:, k + m : k + m + m * m].reshape(-1, m, m)
         return Gaussian.trusted(sensor.reading, unflat(found[:, :k].copy(), batch), unflat(S.copy(), batch))
@@ -165,7 +165,7 @@ class GaussianEstimator(ABC):
         k, m = sensor.reading.size, sensor.reading.dim
         how = np.array(codes)
         for i in np.flatnonzero(how == UPDATE_FAILED):
-            alone, zi = _row(belief, batch, i), rows(z, batch)[i]
+            alone, zi = _row(belief, batch, int(i)), rows(z, batch)[i]
             ci = context_of(context, sensor)
             ci = rows(ci, batch, what="context")[i] if sensor.context is not None else ci
             S = found[i, k + m : k + m + m * m].reshape(m, m)

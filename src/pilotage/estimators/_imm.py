@@ -35,7 +35,7 @@ class SwitchingEngine(Engine):
 
         models = self.estimator.models
         self._checked(belief)
-        parts = zip(models, belief.components, strict=True)
+        parts: Any = zip(models, belief.components, strict=True)
         self.engines = [CompiledEngine(self.estimator.filter, model, part) for model, part in parts]
         self.weights = np.array(belief.weights)
         spaces = [model.state for model in models]
@@ -189,7 +189,7 @@ class SwitchingLink(Link):
 
 
 def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
-    """Where the components of space j lie in space i, ``(M, M, size)``, and those of its tangent; -1 where they do not."""
+    """Where components of space j lie in space i, ``(M, M, size)``, and those of its tangent; -1 where they do not."""
     count = len(spaces)
     places = np.full((count, count, max(s.size for s in spaces)), -1, dtype=np.int64)
     tangents = np.full((count, count, max(s.dim for s in spaces)), -1, dtype=np.int64)

@@ -295,7 +295,8 @@ for _symbol, _method in (
 ):  # fmt: skip
     _arithmetic(_symbol, _method)
 for _symbol, _sign in (
-    (operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"), (operator.ge, ">="), (operator.eq, "=="), (operator.ne, "!="),
+    (operator.lt, "<"), (operator.le, "<="), (operator.gt, ">"),
+    (operator.ge, ">="), (operator.eq, "=="), (operator.ne, "!="),
 ):  # fmt: skip
     _comparison(_symbol, _sign)
 

@@ -13,7 +13,7 @@ from ._memory import JOB, MODEL, SPACE
 from .inputs import EMPTY
 
 ENOUGH = 40
-"""Square matrices of the largest dimension that fit into the scratch of an inner step; the unscented filter needs most."""
+"""Square matrices of the largest dimension that fit into the scratch of an inner step; the UKF needs most."""
 
 
 class Record:

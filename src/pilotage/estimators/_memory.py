@@ -1,7 +1,7 @@
 """How drivers of filters see memory: records of addresses and sizes, and vectors and matrices over lanes.
 
 A driver is one text for a single filter and for `LANES` filters side by side. Its last argument is `ONE` or `BLOCK`.
-With `ONE` an element ``A[i, j]`` of a matrix is a number; with `BLOCK` it is a number in each lane, on which arithmetic,
+With `ONE` an element ``A[i, j]`` of a matrix is a number; with `BLOCK` it is a number in each lane: arithmetic,
 comparisons and the functions below work lane by lane.
 
     x, at = vector(at, n, lanes)        # n numbers at the address `at`; then `at` is where they end
@@ -29,11 +29,23 @@ alone; length of the action or context; addresses of the `SPACE` of its values, 
 JOB = np.dtype(
     [
         (n, np.int64)
-        for n in ("predict", "update", "state", "dynamics", "sensor", "settings", "dt", "belief", "scratch", "status")
+        for n in (
+            "predict",
+            "update",
+            "state",
+            "dynamics",
+            "sensor",
+            "settings",
+            "dt",
+            "belief",
+            "scratch",
+            "status",
+            "idle",
+        )
     ]
 )
 """A filter at work: code of its inner steps; addresses of the state's `SPACE`, of two `MODEL`, of the estimator's
-settings, of the seconds of a step, of belief, scratch and status."""
+settings, of the seconds of a step, of belief, scratch and status, of an action of zeros."""
 
 _HERE = f"{__package__}._intrinsics"
 space_at = Intrinsic("space_at", _HERE)

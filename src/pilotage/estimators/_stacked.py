@@ -10,7 +10,7 @@ from ..core import Gaussian, Mixture, Particles
 
 
 def stacked(beliefs: list[Any]) -> Any:
-    """Beliefs one after another as one with a leading axis: mixtures and particles where shapes agree, else Gaussians."""
+    """Beliefs as one with a leading axis: mixtures and particles where shapes agree, else Gaussians."""
     first = beliefs[0]
     if all(isinstance(b, Mixture) and len(b.components) == len(first.components) for b in beliefs):
         components = [stacked([b.components[i] for b in beliefs]) for i in range(len(first.components))]

@@ -29,7 +29,7 @@ class Timeline:
         objects: for each sensor, contexts that are no numbers, or None; `contexts` then holds their places.
     """
 
-    dynamics: Dynamics
+    dynamics: Any
     sensors: tuple[Sensor, ...]
     ts: np.ndarray
     dts: np.ndarray

@@ -1,7 +1,8 @@
 """Small dense algebra in plain loops: the inner steps of Gaussian filters are written in it, for one lane or many.
 
 For matrices up to a dozen rows this beats calls into BLAS by a wide margin. n is the dimension of the state's tangent,
-m that of the reading's. What fails in one lane is false in the mask that is returned, and goes on with harmless numbers.
+m that of the reading's. What fails in one lane is false in the mask that is returned, and goes on with
+harmless numbers.
 """
 
 from __future__ import annotations

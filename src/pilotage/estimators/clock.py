@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,23 +28,30 @@ def wanted(dt: Any, usual: float | None) -> float:
     return float(seconds(usual if dt is None else dt))
 
 
-@dataclass
 class Clock:
     """Time of a belief, and how long a step takes when nobody says.
 
-    Steps are added with what rounding takes away from the sum (two-sum, Knuth, *The Art of Computer Programming*,
-    volume 2, 4.2.2), so the time after k steps is that of ``k dt`` to the last digit.
+    Usual steps are counted, others added with what rounding takes away from the sum (two-sum, Knuth, *The Art of
+    Computer Programming*, volume 2, 4.2.2): after k steps it is ``k dt`` to the last digit.
+
+    Args:
+        t: seconds at the start.
+        dt: seconds of the usual step, None for no such step.
+
+    Attributes:
+        ticks: usual steps since the last other one.
     """
 
-    t: float
-    dt: float | None
-    _start: float = field(init=False)
-    _rest: float = field(init=False, default=0.0)
+    def __init__(self, t: float, dt: float | None) -> None:
+        self._t = self._start = number(t, "t")
+        if not math.isfinite(self._t):
+            raise PilotageError(f"t is {t}; a filter starts at a finite time, in seconds")
+        self.dt, self._rest, self.ticks = dt, 0.0, 0
 
-    def __post_init__(self) -> None:
-        self.t = self._start = number(self.t, "t")
-        if not math.isfinite(self.t):
-            raise PilotageError(f"t is {self.t}; a filter starts at a finite time, in seconds")
+    @property
+    def t(self) -> float:
+        """Seconds."""
+        return self._t + (self._rest + self.ticks * (self.dt or 0.0)) if self.ticks else self._t
 
     @property
     def rounding(self) -> float:
@@ -53,7 +60,8 @@ class Clock:
         Who stamps readings may add up steps without compensation; that differs by some 1e-12 of the time that passed.
         Times since 1970 are no finer than 2.4e-7 s in floating point. Both are far below the period of any sensor.
         """
-        return min(1e-9 + 1e-11 * abs(self.t - self._start), 1e-5) + 4.0 * math.ulp(self.t)
+        t = self.t
+        return min(1e-9 + 1e-11 * abs(t - self._start), 1e-5) + 4.0 * math.ulp(t)
 
     def step(self, dt: float | None, to: float | None) -> float:
         """Seconds to move: `dt`, or up to time `to`, or the usual step."""
@@ -64,7 +72,8 @@ class Clock:
                 return self.dt
             if not isinstance(to, (int, float, np.number)):
                 raise PilotageError(f"a filter is moved to a time in seconds, not to {to!r}")
-            dt = (float(to) - self.t) - self._rest
+            self._fold()
+            dt = (float(to) - self._t) - self._rest
             if -self.rounding <= dt <= self.rounding:
                 return 0.0
         elif to is not None:
@@ -79,21 +88,33 @@ class Clock:
 
     def advance(self, dt: float, to: float | None = None) -> None:
         """Move on by a step that `step` gave for this `to`."""
-        if to is not None and dt > 0.0:
-            self.t, self._rest = float(to), 0.0
+        if to is None and dt == self.dt:
+            self.ticks += 1
             return
-        step = dt + self._rest
-        t = self.t + step
-        self._rest = step - (t - self.t) if abs(self.t) >= abs(step) else self.t - (t - step)
-        self.t = t
+        self._fold()
+        if to is None:
+            self._add(dt)
+        elif dt > 0.0:
+            self._t, self._rest = float(to), 0.0
+
+    def _fold(self) -> None:
+        """Add the usual steps that were counted."""
+        if self.ticks:
+            self._add(self.ticks * (self.dt or 0.0))
+            self.ticks = 0
+
+    def _add(self, dt: float) -> None:
+        began, step = self._t, dt + self._rest
+        self._t = t = began + step
+        gained = t - began
+        self._rest = (began - (t - gained)) + (step - gained)
 
     def steps(self, ts: Any, count: int) -> np.ndarray:
         """Seconds to each of the times `ts`, ``(count,)``, from the one before it; by the rule of `step`."""
         times = numbers(ts, "ts")
         if times.shape != (count,):
             raise ShapeError(f"ts has shape {times.shape}; {count} readings need {count} times")
-        clock, dts = Clock(self.t, self.dt), np.empty(count)
-        clock._start, clock._rest = self._start, self._rest
+        clock, dts = copy.copy(self), np.empty(count)
         for k, t in enumerate(times.tolist()):
             try:
                 dts[k] = clock.step(None, t)

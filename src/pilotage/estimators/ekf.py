@@ -117,21 +117,25 @@ def half_sum(S, R, m, lanes):
 
 @driver(INNER)
 def ekf_predict_one(at, b, u, dt, w):
+    """`ekf_predict` of one belief."""
     ekf_predict(at, b, u, dt, w, ONE)
 
 
 @driver(INNER)
 def ekf_predict_block(at, b, u, dt, w):
+    """`ekf_predict` of a block of lanes."""
     ekf_predict(at, b, u, dt, w, BLOCK)
 
 
 @driver(INNER)
 def ekf_update_one(at, b, z, context, w):
+    """`ekf_update` of one belief."""
     ekf_update(at, b, z, context, w, ONE)
 
 
 @driver(INNER)
 def ekf_update_block(at, b, z, context, w):
+    """`ekf_update` of a block of lanes."""
     ekf_update(at, b, z, context, w, BLOCK)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, FilterStatus, Rng, Sensor, ShapeError, Update, generator
+from ..core import FilterRun, FilterStatus, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
 from ._stacked import stacked
 from ._timeline import Timeline, sensor_of, timeline
@@ -37,13 +37,16 @@ class Engine(ABC):
 
     Attributes:
         estimator: the settings.
-        dynamics: how the state moves.
         belief: what is known; it may be set.
     """
 
     estimator: Any
-    dynamics: Dynamics
     belief: Any
+
+    @property
+    @abstractmethod
+    def dynamics(self) -> Any:
+        """How the state moves."""
 
     @abstractmethod
     def predict(self, u: Any, dt: float) -> None:
@@ -59,6 +62,7 @@ class Engine(ABC):
 
     def detach(self) -> None:
         """Let go of all sensors."""
+        return
 
     def save(self) -> Any:
         """The belief, for `restore`."""
@@ -80,8 +84,12 @@ class PureEngine(Engine):
     """
 
     def __init__(self, estimator: Any, dynamics: Any, belief: Any, rng: Rng = None) -> None:
-        self.estimator, self.dynamics, self.belief = estimator, dynamics, belief
+        self.estimator, self._dynamics, self.belief = estimator, dynamics, belief
         self.rng = generator(rng)
+
+    @property
+    def dynamics(self) -> Any:
+        return self._dynamics
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "rng": copy.deepcopy(self.rng)}
@@ -157,6 +165,22 @@ class Filter:
         self.seed = seed
         self._forget()
 
+    @classmethod
+    def of(
+        cls,
+        estimator: Any,
+        dynamics: Any,
+        belief: Any,
+        *,
+        t: float = 0.0,
+        dt: float | None = None,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+        seed: int | None = None,
+    ) -> Filter:
+        """A filter of any estimator, by its pure functions; `rng` is the random stream of those that draw."""
+        return cls(PureEngine(estimator, dynamics, belief, rng), t, dt, sensors, seed)
+
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
 
@@ -197,6 +221,10 @@ class Filter:
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
         """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
         clock = self._clock
+        if dt is None and to is None and clock.dt is not None:
+            self._engine.predict(u, clock.dt)
+            clock.ticks += 1
+            return
         dt = clock.step(dt, to)
         self._engine.predict(u, dt)
         clock.advance(dt, to)
@@ -218,6 +246,10 @@ class Filter:
         """Predict and update in one call, the fastest way through a tick."""
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
+        if dt is None and clock.dt is not None:
+            result = link.step(u, clock.dt, z, context)
+            clock.ticks += 1
+            return result
         dt = clock.step(dt, None)
         result = link.step(u, dt, z, context)
         clock.advance(dt)
@@ -228,13 +260,13 @@ class Filter:
     ) -> FilterRun:
         """A whole sequence in one call; the filter ends where the sequence ends.
 
-        Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several sensors: `Readings`
-        of each, at times of their own; action k then acts until time ``ts[k]``.
+        Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several:
+        `Readings` of each, at times of their own; action k then acts until time ``ts[k]``.
 
         Args:
             us: actions ``(T, m)``, or None for zero.
             readings: readings of `sensor`, or a list of `Readings`.
-            ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several sensors, the times
+            ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several, the times
                 at which the actions end.
             sensor: what reads them, where it is one.
             contexts: context of each reading, ``(T, c)``, where it is one sensor.

@@ -1,7 +1,7 @@
 """The interacting multiple model filter: a target that switches between ways to move, each with a filter of its own.
 
     predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(dt / step)
-              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      mixed, then matched by moments
+              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      matched by moments
               each filter predicts,   w_j = c_j
     update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
 
@@ -198,7 +198,8 @@ class IMM:
         T = np.ones((1, 1)) if count == 1 else T
         if T.shape != (count, count) or not ((T >= 0.0).all() and np.allclose(T.sum(1), 1.0, atol=1e-9)):
             raise SettingError(
-                f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or the probability of staying"
+                f"switching of IMM is {self.switching}; expected ({count}, {count}) whose rows sum to 1, or one "
+                "probability of staying"
             )
         object.__setattr__(self, "switching", tuple(map(tuple, T.tolist())))
 

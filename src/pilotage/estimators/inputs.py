@@ -86,7 +86,7 @@ def rows(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.n
     """`a` broadcast to the batch, batch axes flattened into one, the last `keep` axes kept; never read-only."""
     own, tail = a.shape[: a.ndim - keep], a.shape[a.ndim - keep :]
     try:
-        spread = np.broadcast_to(a, (*batch, *tail))
+        spread = a if own == batch else np.broadcast_to(a, (*batch, *tail))
     except ValueError:
         raise ShapeError(f"the {what} has the leading axes {own}, where {batch} were expected") from None
     flat = np.ascontiguousarray(spread).reshape(prod(batch), *tail)

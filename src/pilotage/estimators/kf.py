@@ -90,7 +90,7 @@ class KF(EKF):
         super().check_dynamics(dynamics)
         if not (dynamics.state.linear and dynamics.action.linear and depends_only(dynamics, "F B Q", {"dt", "p"})):
             raise ModelError(
-                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF, "
+                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF "
                 "or say linear = True in a class of your own"
             )
 
@@ -99,8 +99,8 @@ class KF(EKF):
         linear = sensor.state.linear and sensor.reading.linear
         if not (linear and depends_only(sensor, "H R", {"context", "p"})):
             raise ModelError(
-                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, or say "
-                "linear = True in a class of your own"
+                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, "
+                "or say linear = True in a class of your own"
             )
 
     def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
@@ -118,7 +118,9 @@ class KF(EKF):
             S = H @ P @ H.T + sensor.noise(x, context)
             K[t, :, :k], L[t, :k, :k] = np.linalg.solve(S, H @ P).T, np.linalg.inv(np.linalg.cholesky(S))
             logdets[t] = 0.5 * np.linalg.slogdet(2.0 * np.pi * S)[1]
-        models = [Model(s, s.reading, s.context.size, ("", "h", ""), False) for s in sensors]
+        models = [
+            Model(s, s.reading, 0 if s.context is None else s.context.size, ("", "h", ""), False) for s in sensors
+        ]
         f = Model(steps.dynamics, belief.space, steps.dynamics.action.size, ("", "y", ""), False)
         before, after, ys = (np.full((len(xs), count, n), np.nan) for n in (d, d, m))
         scores = np.zeros((len(xs), count, 2))

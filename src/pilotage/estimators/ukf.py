@@ -3,7 +3,8 @@
     points    X_0 = x,  X_i = x (+) d_i,  d_i = +-s L e_i,   P = L L',   s^2 = alpha^2 (d + kappa)
     weights   w_i = 1 / (2 s^2),   w_0 = 1 - d / s^2,   v_0 = w_0 + 1 - alpha^2 + beta,   v_i = w_i
     predict   x = mean of f(X_i) on the space,   P = sum v_i e_i e_i' + Q,   e_i = f(X_i) (-) x
-    update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   r_i = h(X_i) (-) z^,   C = sum w_i d_i r_i',   K = C S^-1
+    update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   r_i = h(X_i) (-) z^
+              C = sum w_i d_i r_i',   K = C S^-1
               x = x (+) K (z (-) z^),   P = (I - K H) P (I - K H)' + K (R + B) K',   H = C' P^-1
               B = sum v_i (r_i - H d_i) (r_i - H d_i)':   what the sensor bends between the points
 
@@ -13,8 +14,8 @@ unscented Kalman filter for nonlinear estimation", 2000; Sarkka, *Bayesian Filte
 on manifolds Brossard et al., "A code for unscented Kalman filtering on manifolds", ICRA 2020).
 
 Deviations of an angle may exceed half a turn, where a difference of two points tells them only up to whole turns: a
-heading of std 1.8 rad has points 4.4 rad away. They are then followed along the way to the point, ``f(x (+) t d_i)`` for
-t = 1/2^h, ..., 1/2, 1: each is taken next to twice the one before.
+heading of std 1.8 rad has points 4.4 rad away. They are then followed along the way to the point, ``f(x (+) t d_i)``
+for t = 1/2^h, ..., 1/2, 1: each is taken next to twice the one before.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def weights(settings):
 
 @driver
 def halvings(P, s, space, d):
-    """How often the way to a point is halved: not at all while no wrapped component goes further than a quarter turn."""
+    """How often the way to a point is halved: not while no wrapped component goes further than a quarter turn."""
     wraps, count = table(space.wraps, 1, d), 0
     for k in range(d):
         if wraps[0, k] > 0.0 and not everywhere(s * s * P[k, k] <= 4.0 * QUARTER * QUARTER):
@@ -310,21 +311,25 @@ def divide(T, L, H, d, m, lanes):
 
 @driver(INNER)
 def ukf_predict_one(at, b, u, dt, w):
+    """`ukf_predict` of one belief."""
     ukf_predict(at, b, u, dt, w, ONE)
 
 
 @driver(INNER)
 def ukf_predict_block(at, b, u, dt, w):
+    """`ukf_predict` of a block of lanes."""
     ukf_predict(at, b, u, dt, w, BLOCK)
 
 
 @driver(INNER)
 def ukf_update_one(at, b, z, context, w):
+    """`ukf_update` of one belief."""
     ukf_update(at, b, z, context, w, ONE)
 
 
 @driver(INNER)
 def ukf_update_block(at, b, z, context, w):
+    """`ukf_update` of a block of lanes."""
     ukf_update(at, b, z, context, w, BLOCK)
 
 
