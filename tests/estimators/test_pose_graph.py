@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from pilotage.core import ShapeError, Space, SpaceError
 from pilotage.core.errors import SettingError
@@ -21,6 +22,8 @@ from pilotage.estimators.slam import (
     pose_graph,
     spanning_tree,
 )
+from pilotage.estimators.slam._cholesky import Cholesky
+from pilotage.estimators.slam._pattern import pattern_of
 from pilotage.estimators.slam._system import System
 from pilotage.io import PoseGraph, read_g2o
 from pilotage.models import (
@@ -113,6 +116,30 @@ def test_gradient_of_the_graph(axes: int) -> None:
                 J[:, columns[v] : columns[v] + space.dim] = block
         H += J.T @ W @ J
     np.testing.assert_allclose(system.matrix.toarray(), H, rtol=1e-9, atol=1e-9 * abs(H).max())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sparse_factors_against_dense_ones(seed: int) -> None:
+    """Blocks of several sizes, tied at random, some held fixed, some parts not connected."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    dims, fixed = rng.integers(1, 7, n), rng.random(n) < 0.1
+    pairs = rng.integers(0, n, (int(rng.integers(0, 3 * n)), 2))
+    pattern = pattern_of(dims, fixed, pairs[pairs[:, 0] != pairs[:, 1]])
+    there = sparse.csc_matrix((np.ones(len(pattern.indices)), pattern.indices, pattern.indptr)).toarray() > 0.0
+    np.testing.assert_array_equal(there, there.T)
+    A = rng.standard_normal(there.shape) * there
+    H = A + A.T + np.diag(2.0 * abs(A + A.T).sum(axis=1) + 1.0)
+    data = H.T[there.T]
+    cholesky, right = Cholesky(pattern.dims, pattern.ties), rng.standard_normal(pattern.size)
+    for damping in (0.0, 0.5):
+        assert cholesky.factor(pattern.indptr, pattern.indices, data, damping)
+        wanted = np.linalg.solve(H + damping * np.diag(H.diagonal()), right)
+        np.testing.assert_allclose(cholesky.solve(right), wanted, rtol=1e-12, atol=1e-13)
+    assert np.all((cholesky.pivots > 0.0) & (cholesky.pivots <= 1.0 + 1e-12))
+    if pattern.size:
+        data[pattern.diagonal[-1]] = -1.0
+        assert not cholesky.factor(pattern.indptr, pattern.indices, data)
 
 
 @pytest.mark.parametrize("axes", [2, 3])
