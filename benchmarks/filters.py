@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Contest, absolute, row
-from pilotage.core import Gaussian
-from pilotage.estimators import EKF, KF, UKF
-from pilotage.models import bicycle, constant_velocity, position, range_bearing
+from benchmarks.harness import Contest, row
+from pilotage.core import Gaussian, Mixture, Space
+from pilotage.estimators import EKF, IMM, KF, UKF
+from pilotage.models import bicycle, constant_velocity, dynamics, position, range_bearing, sensor
 
 DT, WHEELBASE, STD = 0.1, 2.7, (0.3, 0.02)
 MARK_X, MARK_Y = 30.0, 20.0
@@ -185,7 +186,7 @@ def ukf_cycle(peer: Any, z: Any, u: Any) -> None:
 # -- one call from Python
 
 
-@row("kf_step", peer="filterpy", bar=8, needs=["filterpy"], note="predict + update, 4 states, 2 readings")
+@row("kf_step", peer="filterpy", bar=10, needs=["filterpy"], note="predict + update, 4 states, 2 readings")
 def kf_step(quick: bool) -> Contest:
     ours, peer, z = KF(TARGET, dt=DT).start(std=math.sqrt(10.0)), their_kf(), np.array([0.3, -0.2])
 
@@ -197,6 +198,23 @@ def kf_step(quick: bool) -> Contest:
         return agree(mine.belief.mean, other.x, "means") + agree(mine.belief.cov, other.P, ", covariances")
 
     return Contest(lambda: ours.step(TRACKER, z), lambda: kf_cycle(peer, z), check)
+
+
+@row("kf_step_cpp", peer="fast-kalman", bar=1, needs=["fast_kalman"], note="predict + update, 4 states, 2 readings")
+def kf_step_cpp(quick: bool) -> Contest:
+    from fast_kalman import KalmanFilter  # pyright: ignore[reportMissingImports]
+
+    nothing, x0 = np.zeros(0), np.zeros(4)
+    F, Q = TARGET.linearize(x0, nothing, DT)[0], TARGET.noise(x0, nothing, DT)
+    H = TRACKER.on(TARGET.state).linearize(x0)
+    peer = KalmanFilter(x0, np.eye(4) * 10.0, F, np.zeros((4, 1)), Q, H, np.eye(2) * 0.64)
+    ours, z, u = KF(TARGET, dt=DT).start(std=math.sqrt(10.0)), np.array([0.3, -0.2]), np.zeros(1)
+
+    def theirs() -> None:
+        peer.predict(u)
+        peer.update(z)
+
+    return Contest(lambda: ours.step(TRACKER, z), theirs)
 
 
 @row("ekf_step", peer="filterpy", bar=12, needs=["filterpy"], note="car with range and bearing, Euler's rule")
@@ -259,7 +277,7 @@ def kf_run(quick: bool) -> Contest:
     return runs(lambda: KF().run(start, TARGET, None, zs, DT, sensor=TRACKER), theirs, steps)
 
 
-@row("ekf_run", peer="filterpy", bar=40, needs=["filterpy"], note="per step of the same drive")
+@row("ekf_run", peer="filterpy", bar=45, needs=["filterpy"], note="per step of the same drive")
 def ekf_run(quick: bool) -> Contest:
     return car_run(EKF(), their_ekf, ekf_cycle, 200 if quick else 1000)
 
@@ -317,33 +335,172 @@ def kf_batch_gaps(quick: bool) -> Contest:
     return tracks(quick, 0.1)
 
 
+# -- many filters, several models, many states
+
+
+@row("bank_ekf", peer="filterpy", bar=100, needs=["filterpy"], note="10 000 cars with their own readings, a tenth missing")
+def bank_ekf(quick: bool) -> Contest:
+    """One prediction and one update of each; the peer, and a loop over our own filters, on a sample of them."""
+    count, some = (1000 if quick else 10_000), 50
+    rng = np.random.default_rng(5)
+    us, zs = rng.normal(size=(count, 2)) * 0.2, np.array([36.0, 0.6]) + rng.normal(size=(count, 2)) * STD
+    zs[rng.random(count) < 0.1] = np.nan
+    start = Gaussian(CAR.state, np.tile([0.0, 0.0, 0.0, 2.0], (count, 1)), np.diag([1.0, 1.0, 0.01, 0.25]))
+    peers, loops = [their_ekf() for _ in range(some)], [our_car(EKF(CAR, dt=DT)) for _ in range(some)]
+    read = [i for i in range(some) if not np.isnan(zs[i]).any()]
+
+    def ours() -> Any:
+        return EKF().update(EKF().predict(start, CAR, us, DT), CAMERA, zs, LANDMARK)
+
+    def theirs() -> None:
+        for _ in range(count // some):
+            for i, peer in enumerate(peers):
+                peer.predict(us[i])
+                if i in read:
+                    peer.update(zs[i], seen_jacobian, seen, residual=seen_difference)
+
+    def check() -> str:
+        mine, begun = ours(), time.perf_counter()
+        for i, peer in enumerate(peers):
+            loops[i].step(CAMERA, zs[i], us[i], context=LANDMARK)
+            ekf_cycle(peer, zs[i], us[i]) if i in read else peer.predict(us[i])
+        said = agree(mine.belief.mean[read], np.array([peers[i].x for i in read]), "means")
+        begun = time.perf_counter()
+        for _ in range(20):
+            for i, loop in enumerate(loops):
+                loop.predict(u=us[i])
+                loop.update(CAMERA, zs[i], context=LANDMARK)
+        loop_time = (time.perf_counter() - begun) / (20 * some)
+        begun = time.perf_counter()
+        ours()
+        return f"{said}; {loop_time / ((time.perf_counter() - begun) / count):.0f}x a loop over our own filters (bar 5)"
+
+    return Contest(ours, theirs, check, work=count)
+
+
+@row("imm_step", peer="filterpy", bar=25, needs=["filterpy"], note="two models of constant velocity, predict + update")
+def imm_step(quick: bool) -> Contest:
+    from filterpy.kalman import IMMEstimator  # pyright: ignore[reportMissingImports]
+
+    models = tuple(constant_velocity(2, density=d) for d in (0.5, 5.0))
+    switching = np.array([[0.97, 0.03], [0.05, 0.95]])
+
+    def their_imm() -> Any:
+        filters = []
+        for model in models:
+            peer = their_kf()
+            peer.Q = model.noise(np.zeros(4), np.zeros(0), DT)
+            filters.append(peer)
+        return IMMEstimator(filters, np.array([0.5, 0.5]), switching)
+
+    def our_imm() -> Any:
+        start = Gaussian.of(TARGET.state, std=math.sqrt(10.0))
+        return IMM(models, switching, dt=DT).start(belief=Mixture([start, start]))
+
+    ours, peer, z = our_imm(), their_imm(), np.array([0.3, -0.2])
+
+    def check() -> str:
+        # The peer mixes after an update and not before a prediction: its first mixing comes one step late.
+        mine, other = our_imm(), their_imm()
+        other.mu, other.cbar = np.array([0.5, 0.5]) @ switching, np.array([0.5, 0.5]) @ switching
+        for reading in flight(1, 100)[0]:
+            mine.step(TRACKER, reading)
+            kf_cycle(other, reading)
+        return agree(mine.belief.weights, other.mu, "weights")
+
+    return Contest(lambda: ours.step(TRACKER, z), lambda: kf_cycle(peer, z), check)
+
+
+@row("ekf_large", peer="filterpy", bar=3, needs=["filterpy"], note="24 states, 40 readings, predict + update")
+def ekf_large(quick: bool) -> Contest:
+    from filterpy.kalman import ExtendedKalmanFilter  # pyright: ignore[reportMissingImports]
+
+    rng, n, m = np.random.default_rng(6), 24, 40
+    A, H = -0.2 * np.eye(n) + 0.05 * rng.normal(size=(n, n)), rng.normal(size=(m, n))
+    names, reads = [f"x{i}" for i in range(n)], Space(" ".join(f"z{i}" for i in range(m)))
+
+    def system() -> Any:
+        """Fresh models: bent a little, so that Jacobians depend on the state."""
+
+        @dynamics(state=Space(" ".join(names)), action=Space(), noise=(0.1,) * n)
+        def web(x: Any, u: Any, p: Any, m: Any) -> Any:
+            bent = [m.sin(v) for v in x]
+            return [sum(float(A[i, j]) * bent[j] for j in range(n)) for i in range(n)]
+
+        @sensor(state=Space(" ".join(names)), reading=reads, std=0.3)
+        def many(x: Any, c: Any, p: Any, m: Any) -> Any:
+            return [sum(float(H[i, j]) * x[j] for j in range(n)) + 0.1 * m.sin(x[i % n]) for i in range(len(H))]
+
+        return web, many()
+
+    web, many = system()
+    begun = time.perf_counter()
+    ours = EKF(web(integrator="euler"), dt=0.05).start(std=1.0)
+    z = rng.normal(size=m)
+    ours.step(many, z)
+    first = time.perf_counter() - begun
+
+    class Web(ExtendedKalmanFilter):
+        def predict_x(self, u: Any = 0) -> None:
+            self.F = np.eye(n) + 0.05 * A * np.cos(self.x)
+            self.x = self.x + 0.05 * A @ np.sin(self.x)
+
+    peer = Web(dim_x=n, dim_z=m)
+    peer.Q, peer.R, peer.x = 0.01 * 0.05 * np.eye(n), 0.09 * np.eye(m), np.zeros(n)
+    rows = np.arange(m)
+
+    def jacobian(x: Any) -> Any:
+        J = H.copy()
+        J[rows, rows % n] += 0.1 * np.cos(x[rows % n])
+        return J
+
+    def theirs() -> None:
+        peer.predict()
+        peer.update(z, jacobian, lambda x: H @ x + 0.1 * np.sin(x[rows % n]))
+
+    def check() -> str:
+        theirs()
+        return agree(ours.belief.mean, peer.x, "means") + f"; the first result came after {first:.2f} s (bar 1)"
+
+    return Contest(lambda: ours.step(many, z), theirs, check)
+
+
 # -- a new process
 
 FIRST = """
 import time
-import numpy
+begun = time.perf_counter()
 from pilotage.estimators import EKF
 from pilotage.models import bicycle, gnss
-begun = time.perf_counter()
-import numba
-imported = time.perf_counter()
 ekf = EKF(bicycle(wheelbase=2.7), dt=0.05).start(mean=[0, 0, 0, 1], std=[1, 1, 0.1, 0.5])
 ekf.predict(u=[0.5, 0.02])
 ekf.update(gnss(std=1.5), z=[0.4, 0.1]).belief
-print(imported - begun, time.perf_counter() - imported)
+print(time.perf_counter() - begun)
+"""
+
+THEIR_FIRST = """
+import time
+begun = time.perf_counter()
+import numpy as np
+from filterpy.kalman import ExtendedKalmanFilter
+ekf = ExtendedKalmanFilter(dim_x=4, dim_z=2)
+ekf.x, ekf.P = np.array([0.0, 0.0, 0.0, 1.0]), np.diag([1.0, 1.0, 0.01, 0.25])
+ekf.F, ekf.Q, ekf.R = np.eye(4), np.eye(4) * 0.01, np.eye(2) * 2.25
+ekf.predict()
+ekf.update(np.array([0.4, 0.1]), lambda x: np.eye(2, 4), lambda x: x[:2])
+print(time.perf_counter() - begun)
 """
 
 
-@absolute("first_call", limit=0.4, note="a new process, compiled code on disk: from the imports to the first belief")
+@row("first_call", peer="filterpy", bar=1, unit="s", needs=["filterpy"], note="a new process: imports and a first belief")
 def first_call(quick: bool) -> Contest:
-    def process() -> tuple[float, float]:
-        """Seconds to import numba, and seconds after that."""
-        done = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True)
-        imports, rest = done.stdout.split()
-        return float(imports), float(rest)
+    def process(text: str) -> float:
+        """Seconds that a new process takes for it."""
+        done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+        return float(done.stdout)
 
-    def check() -> str:
-        process()  # fills the cache
-        return f"numba counts as an import, though pilotage puts it off to the first call: {process()[0]:.2f} s more"
+    def check() -> None:
+        process(FIRST)  # fills the cache
+        process(THEIR_FIRST)
 
-    return Contest(lambda: process()[1], check=check, timed=False)
+    return Contest(lambda: process(FIRST), lambda: process(THEIR_FIRST), check, timed=False)

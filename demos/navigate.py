@@ -52,8 +52,8 @@ class Robot:
             # Equal gains: how well scans fit varies from place to place here, and would look like being carried away.
             alpha_slow=0.1, alpha_fast=0.1, clearance=self.radius,
         )  # fmt: skip
-        idle = follow([[0.0, 0.0]], self.grid, dt=DT)
-        self.mppi = MPPI(self.body.model, idle, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
+        self.task = follow([[0.0, 0.0]], self.grid, dt=DT)
+        self.mppi = MPPI(self.body.model, self.task, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
         self.rehearse()
         self.spent: dict[str, list[float]] = {"perceive": [], "plan": [], "act": []}
         self.agent = Agent(self, self.plan, self.pursue, valid=self.valid, fallback=self.wander)
@@ -142,7 +142,7 @@ class Robot:
     def pursue(self, plan: Plan) -> Robot.Driver:
         margin = 0.2 if self.patient else 0.05
         settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15, "turn_rate": 1.0}
-        self.mppi.retarget(follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings))
+        self.task = follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings)
         return Robot.Driver(self)
 
     class Driver:
@@ -156,7 +156,7 @@ class Robot:
 
         def act(self, belief_or_state: Any, t: float | None = None) -> Action:
             began, mppi = time.perf_counter(), self.robot.mppi
-            mppi.retarget(mppi.task.replace(clearance=self.robot.near))
+            mppi.retarget(self.robot.task.replace(clearance=self.robot.near))
             action = mppi.act(belief_or_state.best, t)
             self.robot.spent["act"].append(time.perf_counter() - began)
             return action

@@ -49,11 +49,11 @@ HOMES = {
     "sympy": set[str](),
     "filterpy": set[str](),
 }
-# Protocols and abstract parts, of which there is nothing to run; what decorators make, which show it; and the end of
-# the compiled code on this machine.
+# Protocols and abstract parts, of which there is nothing to run; what decorators and `code_of` make, which show it.
 NOT_RUN = {
     *("Belief", "Controller", "Estimator", "Filter", "Mathematics", "Part", "Perception", "Planner", "WorldModel"),
-    *("TracedDynamics", "TracedSensor", "TracedTask", "clear_cache"),
+    *("Code", "Compiled", "Driver", "Function", "Intrinsic", "MachineCode"),
+    *("TracedDynamics", "TracedSensor", "TracedTask"),
 }
 # Rooms that meet through core's types and otherwise do not know each other.
 STRANGERS = [("control", "estimators"), ("estimators", "planners"), ("planners", "estimators"), ("planners", "control")]

@@ -55,7 +55,10 @@ class DeadReckoning:
             self.x = float(z[0])
         return Update(self.belief, np.zeros(1), np.eye(1), 0.0, 0.0, True)
 
-    def run(self, us, zs, ts=None, *, sensor, contexts=None):
+    def step(self, sensor, z, u=None, dt=None, context=None):
+        raise AssertionError("an agent predicts and updates")
+
+    def run(self, us, readings, ts=None, *, sensor=None, contexts=None):
         raise AssertionError("an agent steps")
 
 

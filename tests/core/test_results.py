@@ -18,6 +18,7 @@ from pilotage.core import (
     seeded,
 )
 from pilotage.core.results import DeferredUpdate
+from pilotage.core.status import FilterStatus
 
 
 def test_a_seed_replays_a_stream():
@@ -72,7 +73,7 @@ def test_an_update_is_built_once_and_late():
         built.append(1)
         return packed, np.zeros(1), np.eye(1), 0.5, -1.0
 
-    update = DeferredUpdate(make, "belief", True)
+    update = DeferredUpdate(make, "belief", FilterStatus.ACCEPTED)
     assert update.accepted
     assert built == []
     assert (update.belief, update.nis, update.log_likelihood) == ("belief", 0.5, -1.0)

@@ -1,4 +1,4 @@
-"""What is malformed is refused in a sentence, and belief and clock are what they were before."""
+"""What is malformed is refused in a sentence that names it, and belief and clock are what they were before."""
 
 from __future__ import annotations
 
@@ -7,62 +7,88 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import CovarianceError, Dynamics, Gaussian, ModelError, PilotageError, ShapeError, Space, SpaceError
+from pilotage.core import (
+    CovarianceError,
+    FilterStatus,
+    Gaussian,
+    ModelError,
+    PilotageError,
+    Readings,
+    SettingError,
+    ShapeError,
+    Space,
+    SpaceError,
+)
 from pilotage.estimators import EKF, KF, UKF
-from pilotage.models import LinearDynamics, LinearSensor, bicycle, compass, gnss, radar, range_bearing, unicycle
+from pilotage.models import (
+    LinearDynamics,
+    LinearSensor,
+    bicycle,
+    constant_velocity,
+    gnss,
+    radar,
+    range_bearing,
+    range_to,
+    sensor,
+    unicycle,
+)
 
 from .linear import Plain, PlainSensor
 
 ROBOT, SONAR, FIX, MARK = unicycle(), range_bearing(), gnss(std=0.5), [3.0, 4.0]
 both = pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
-lives = pytest.mark.parametrize("life", ["compiled", "plain"])
+lives = pytest.mark.parametrize("life", ["traced", "plain"])
 
 
-def started(make: Any, life: str = "compiled") -> Any:
-    robot = ROBOT if life == "compiled" else Plain(ROBOT)
+def started(make: Any, life: str = "traced") -> Any:
+    robot = ROBOT if life == "traced" else Plain(ROBOT)
     return make(robot, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
 
 
 # ruff: noqa: E501
 BAD_CALLS = {
-    "short action": (lambda f: f.predict(u=[1.0]), ShapeError, r"action has shape \(1,\); expected \(\.\.\., 2\)"),
-    "short action array": (lambda f: f.predict(u=np.zeros(1)), ShapeError, r"action has shape \(1,\)"),
-    "action of words": (lambda f: f.predict(u="go"), ShapeError, "action"),
-    "NaN action": (lambda f: f.predict(u=np.array([np.nan, 0.0])), ShapeError, "action holds NaN"),
-    "infinite action in a step": (lambda f: f.step(FIX, [0.0, 0.0], np.array([0.0, np.inf])), ShapeError, "action holds NaN or inf"),
-    "many actions": (lambda f: f.predict(u=np.zeros((3, 2))), ShapeError, "one action was expected"),
-    "long reading": (lambda f: f.update(FIX, np.zeros(3)), ShapeError, r"reading has shape \(3,\)"),
-    "long reading in a step": (lambda f: f.step(FIX, np.zeros(3)), ShapeError, r"reading has shape \(3,\)"),
-    "infinite reading": (lambda f: f.update(FIX, [np.inf, 0.0]), ShapeError, "reading of gnss.*holds infinity"),
-    "infinite reading in a step": (lambda f: f.step(FIX, [np.inf, 0.0]), ShapeError, "holds infinity"),
-    "many readings": (lambda f: f.update(FIX, np.zeros((2, 2))), ShapeError, "one reading was expected"),
-    "a context for none": (lambda f: f.update(FIX, [1.0, 0.0], context=[1.0]), ShapeError, "takes no context; one of shape"),
-    "a list for a sensor": (lambda f: f.update([1.0, 0.0], FIX), ModelError, r"needs a Sensor, not \[1.0, 0.0\] of type list$"),
-    "no context": (lambda f: f.update(SONAR, [1.0, 0.0]), ShapeError, "needs a context of 2 numbers"),
-    "long context": (lambda f: f.update(SONAR, [1.0, 0.0], context=[1.0, 2.0, 3.0]), ShapeError, "context of 2 numbers"),
-    "sensor of another state": (lambda f: f.update(radar(), [1.0, 0.0, 0.0]), SpaceError, "no component 'vx'"),
-    "a class for a sensor": (lambda f: f.update(gnss, [0.0, 0.0]), ModelError, r"needs a Sensor, not .*gnss.*; is \(\) missing\?"),
-    "step back": (lambda f: f.predict(-0.1), PilotageError, "goes back in time"),
-    "NaN step": (lambda f: f.predict(np.nan), PilotageError, "takes a finite number of seconds"),
-    "time before": (lambda f: f.update(FIX, [0.0, 0.0], t=-1.0), PilotageError, "goes back in time; readings must arrive"),
-    "dt and to": (lambda f: f.predict(0.1, to=0.2), PilotageError, "give dt or to, not both"),
-    "late reading is bad": (lambda f: f.update(FIX, [np.inf, 0.0], t=5.0), ShapeError, "holds infinity"),
-    "two times for three readings": (lambda f: f.run(None, np.zeros((3, 2)), [0.1, 0.2], sensor=FIX), ShapeError, "3 readings need 3 times"),
-    "times out of order": (lambda f: f.run(None, np.zeros((3, 2)), [0.1, 0.3, 0.2], sensor=FIX), PilotageError, r"ts\[2\]|back in time"),
-    "bad reading in a run": (lambda f: f.run(None, [[0.0, 0.0], [np.inf, 0.0]], sensor=FIX), ShapeError, "holds infinity.*at step 1"),
+    "short action": (lambda f: f.predict(u=[1.0]), ShapeError, r"\(1,\)"),
+    "short action array": (lambda f: f.predict(u=np.zeros(1)), ShapeError, r"\(1,\)"),
+    "action of words": (lambda f: f.predict(u="go"), ShapeError, "action.*text"),
+    "NaN action": (lambda f: f.predict(u=np.array([np.nan, 0.0])), ShapeError, "action.*NaN"),
+    "infinite action in a step": (lambda f: f.step(FIX, [0.0, 0.0], np.array([0.0, np.inf])), ShapeError, "action.*infinite"),
+    "masked action": (lambda f: f.predict(u=np.ma.masked_array([1.0, 2.0], [True, False])), ShapeError, "action"),
+    "many actions": (lambda f: f.predict(u=np.zeros((3, 2))), ShapeError, r"\(3,\)"),
+    "long reading": (lambda f: f.update(FIX, np.zeros(3)), ShapeError, r"reading.*\(3,\)"),
+    "long reading in a step": (lambda f: f.step(FIX, np.zeros(3)), ShapeError, r"reading.*\(3,\)"),
+    "infinite reading": (lambda f: f.update(FIX, [np.inf, 0.0]), ShapeError, "reading of gnss.*inf"),
+    "infinite reading in a step": (lambda f: f.step(FIX, [np.inf, 0.0]), ShapeError, "reading of gnss.*inf"),
+    "many readings": (lambda f: f.update(FIX, np.zeros((2, 2))), ShapeError, r"\(2,\)"),
+    "a context for none": (lambda f: f.update(FIX, [1.0, 0.0], context=[1.0]), ShapeError, "gnss.*no context"),
+    "a list for a sensor": (lambda f: f.update([1.0, 0.0], FIX), SettingError, r"\[1.0, 0.0\]"),
+    "no context": (lambda f: f.update(SONAR, [1.0, 0.0]), ShapeError, "context.*x, y"),
+    "long context": (lambda f: f.update(SONAR, [1.0, 0.0], context=[1.0, 2.0, 3.0]), ShapeError, r"context.*\(3,\)"),
+    "NaN context": (lambda f: f.update(SONAR, [1.0, 0.0], context=np.array([1.0, np.nan])), ShapeError, "context.*NaN"),
+    "sensor of another state": (lambda f: f.update(radar(), [1.0, 0.0, 0.0]), SpaceError, "'vx'"),
+    "a class for a sensor": (lambda f: f.update(gnss, [0.0, 0.0]), SettingError, "gnss"),
+    "step back": (lambda f: f.predict(-0.1), PilotageError, "-0.1"),
+    "NaN step": (lambda f: f.predict(np.nan), PilotageError, "nan"),
+    "time before": (lambda f: f.update(FIX, [0.0, 0.0], t=-1.0), PilotageError, "back in time"),
+    "dt and to": (lambda f: f.predict(0.1, to=0.2), PilotageError, "dt or to"),
+    "late reading is bad": (lambda f: f.update(FIX, [np.inf, 0.0], t=5.0), ShapeError, "inf"),
+    "two times for three readings": (lambda f: f.run(None, np.zeros((3, 2)), [0.1, 0.2], sensor=FIX), ShapeError, r"\(2,\)"),
+    "times out of order": (lambda f: f.run(None, np.zeros((3, 2)), [0.1, 0.3, 0.2], sensor=FIX), PilotageError, r"ts\[2\]|0\.2"),
+    "bad reading in a run": (lambda f: f.run(None, [[0.0, 0.0], [np.inf, 0.0]], sensor=FIX), ShapeError, "step 1"),
     "bad action in a run": (lambda f: f.run(np.full((2, 2), np.nan), np.zeros((2, 2)), sensor=FIX), ShapeError, "NaN"),
-    "time of words": (lambda f: f.update(FIX, [0.0, 0.0], t="noon"), PilotageError, "to a time in seconds, not to 'noon'"),
-    "no time": (lambda f: f.update(FIX, [0.0, 0.0], t=np.nan), PilotageError, "finite number of seconds"),
-    "times of words": (lambda f: f.run(None, np.zeros((2, 2)), ["a", "b"], sensor=FIX), ShapeError, "ts is not an array of numbers"),
-    "no end": (lambda f: f.run(None, np.zeros((2, 2)), [0.2, np.inf], sensor=FIX), PilotageError, "finite number of seconds"),
+    "time of words": (lambda f: f.update(FIX, [0.0, 0.0], t="noon"), PilotageError, "noon"),
+    "no time": (lambda f: f.update(FIX, [0.0, 0.0], t=np.nan), PilotageError, "nan"),
+    "times of words": (lambda f: f.run(None, np.zeros((2, 2)), ["a", "b"], sensor=FIX), ShapeError, "ts"),
+    "no end": (lambda f: f.run(None, np.zeros((2, 2)), [0.2, np.inf], sensor=FIX), PilotageError, "inf"),
     "a run of nothing": (lambda f: f.run(None, None, sensor=FIX), ShapeError, "readings"),
-    "a run of one number": (lambda f: f.run(None, 3.0, sensor=FIX), ShapeError, "readings"),
-    "runs": (lambda f: f.run(None, np.zeros((2, 4, 2)), sensor=FIX), ShapeError, "one sequence of readings"),
-    "too few contexts": (lambda f: f.run(None, np.zeros((3, 2)), sensor=SONAR, contexts=np.zeros((2, 2))), ShapeError, r"context has the leading axes \(2,\), where \(3,\)"),
-    "many contexts": (lambda f: f.update(SONAR, [1.0, 0.0], context=[MARK, MARK]), ShapeError, r"context has the leading axes \(2,\)"),
-    "context of words": (lambda f: f.update(SONAR, [1.0, 0.0], context="gate"), ShapeError, "a context of 2 numbers, not 'gate'"),
-    "no belief": (lambda f: setattr(f, "belief", 3), ModelError, "a belief was expected"),
-    "another belief": (lambda f: setattr(f, "belief", Gaussian.of(Space("x"), [0.0], std=1.0)), SpaceError, "the belief is over"),
+    "no sensor": (lambda f: f.run(None, np.zeros((2, 2))), ShapeError, "Readings"),
+    "readings without times": (lambda f: f.run(None, [Readings(FIX, np.zeros((2, 2)), [0.1])]), ShapeError, r"\(1,\)"),
+    "actions without times": (lambda f: f.run(np.zeros((1, 2)), [Readings(FIX, np.zeros((1, 2)), [0.1])]), ShapeError, "ts"),
+    "runs": (lambda f: f.run(None, np.zeros((2, 4, 2)), sensor=FIX), ShapeError, r"\(2,\)"),
+    "too few contexts": (lambda f: f.run(None, np.zeros((3, 2)), sensor=SONAR, contexts=np.zeros((2, 2))), ShapeError, "2 contexts"),
+    "many contexts": (lambda f: f.update(SONAR, [1.0, 0.0], context=[MARK, MARK]), ShapeError, r"\(2,\)"),
+    "context of words": (lambda f: f.update(SONAR, [1.0, 0.0], context="gate"), ShapeError, "context.*text"),
+    "no belief": (lambda f: setattr(f, "belief", 3), ModelError, "3"),
+    "another belief": (lambda f: setattr(f, "belief", Gaussian.of(Space("x"), [0.0], std=1.0)), SpaceError, "x"),
 }  # fmt: skip
 
 
@@ -70,16 +96,23 @@ BAD_CALLS = {
 @lives
 @pytest.mark.parametrize("case", BAD_CALLS)
 def test_refused(make: Any, life: str, case: str) -> None:
-    call, error, sentence = BAD_CALLS[case]
+    call, error, names = BAD_CALLS[case]
     filter = started(make, life)
     filter.predict(u=[1.0, 0.1])
     before, t = filter.belief, filter.t
-    with pytest.raises(error, match=sentence):
+    with pytest.raises(error, match=names):
         call(filter)
     np.testing.assert_array_equal(filter.belief.mean, before.mean)
     np.testing.assert_array_equal(filter.belief.cov, before.cov)
     assert filter.t == t
     assert filter.step(FIX, [0.1, 0.0], [1.0, 0.0]).accepted, "the filter is as good as before"
+
+
+def test_a_mask_is_not_measured() -> None:
+    masked, gap = (EKF(ROBOT).update(Gaussian.of(ROBOT.state, std=1.0), FIX, z) for z in (
+        np.ma.masked_array([1.0, 99.0], [False, True]), [1.0, np.nan]
+    ))  # fmt: skip
+    assert masked == gap
 
 
 class Broken(Plain):
@@ -101,17 +134,13 @@ class Broken(Plain):
 
 @both
 @pytest.mark.parametrize(
-    ("how", "error", "sentence"),
-    [
-        ("raises", OSError, "simulator is gone"),
-        ("short", ModelError, r"Broken.step returned an array of shape \(2,\); \(3,\) was expected"),
-        ("nan", (ModelError, CovarianceError), "not finite|not positive definite"),
-    ],
+    ("how", "error", "names"),
+    [("raises", OSError, "simulator is gone"), ("short", ModelError, r"Broken.step.*\(2,\)"), ("nan", ModelError, "Broken")],
 )
-def test_a_model_that_breaks(make: Any, how: str, error: Any, sentence: str) -> None:
+def test_a_model_that_breaks(make: Any, how: str, error: Any, names: str) -> None:
     filter = make(Broken(how), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
     before, t = filter.belief, filter.t
-    with pytest.raises(error, match=sentence):
+    with pytest.raises(error, match=names):
         for _ in range(60):
             before, t = filter.belief, filter.t
             filter.step(FIX, [0.0, 0.0])
@@ -121,101 +150,154 @@ def test_a_model_that_breaks(make: Any, how: str, error: Any, sentence: str) -> 
 
 
 @pytest.mark.parametrize("make", [KF, EKF, UKF], ids=["KF", "EKF", "UKF"])
-@lives
-def test_singular_innovation(make: Any, life: str) -> None:
+def test_singular_innovation(make: Any) -> None:
     """A reading without noise of something known without error: S is zero."""
-    model = LinearDynamics.discrete(np.eye(2))
-    sensor = LinearSensor([[1.0, 0.0]], 0.0)
-    filter = make(model if life == "compiled" else Plain(model), dt=1.0).start(
-        belief=Gaussian.trusted(model.state, np.zeros(2), np.diag([0.0, 1.0]))
-    )
-    sensor = sensor if life == "compiled" else PlainSensor(sensor)
+    model, exact = LinearDynamics.discrete(np.eye(2)), LinearSensor([[1.0, 0.0]], 0.0)
+    known = Gaussian.trusted(model.state, np.zeros(2), np.diag([0.0, 1.0]))
+    filter = make(model, dt=1.0).start(belief=known)
     for call in (filter.update, filter.step):
-        with pytest.raises(CovarianceError, match="innovation covariance.*not positive definite; check its noise"):
-            call(sensor, [0.0])
+        with pytest.raises(CovarianceError, match="innovation covariance.*LinearSensor"):
+            call(exact, [0.0])
     np.testing.assert_array_equal(filter.belief.cov, np.diag([0.0, 1.0]))
 
 
+@sensor(state=Space("x y [m]"), reading=Space("z [m]"), noise=lambda x, c, p, m: [m.sqrt(x[0])])
+def rooted(x, c, p, m):
+    return (x[0],)
+
+
+@sensor(state=Space("x y [m]"), reading=Space("z [m]"), noise=lambda x, c, p, m: [x[0]])
+def slanted(x, c, p, m):
+    return (x[0],)
+
+
+@sensor(state=Space("x y [m]"), reading=Space("z [m]"), std=0.1)
+def logarithm(x, c, p, m):
+    return (m.log(x[0]),)
+
+
+FLY = constant_velocity(2)
+CAUSES = {
+    "range from where it is": (range_to(), [1.0], [0.0, 0.0], FilterStatus.UNDEFINED_JACOBIAN, ModelError),
+    "radar at the origin": (radar(), [1.0, 0.0, 0.0], None, FilterStatus.UNDEFINED_READING, ModelError),
+    "noise that is NaN": (rooted(), [1.0], None, FilterStatus.UNDEFINED_NOISE, ModelError),
+    "noise that is negative": (slanted(), [1.0], None, FilterStatus.IMPOSSIBLE_NOISE, CovarianceError),
+    "a reading that is NaN": (logarithm(), [1.0], None, FilterStatus.UNDEFINED_READING, ModelError),
+    "infinite": (gnss(), [np.inf, 0.0], None, FilterStatus.NOT_FINITE_READING, ShapeError),
+}
+
+
+@pytest.mark.parametrize("case", CAUSES)
+def test_causes_are_found(case: str) -> None:
+    """Alone the cause raises, and names sensor and state; in a batch it is the row's status, and harms no other row."""
+    reads, z, context, status, error = CAUSES[case]
+    where = -1.0 if "that is" in case else 0.0
+    bad = Gaussian.of(FLY.state, [where, 0.0, 0.0, 0.0], std=0.1)
+    with pytest.raises(error):
+        EKF().update(bad, reads, z, context)
+    filter = EKF(FLY, dt=0.1).start(belief=bad)
+    with pytest.raises(error):
+        filter.update(reads, z, context=context)
+    np.testing.assert_array_equal(filter.belief.cov, bad.cov)
+    for count in (2, 40):
+        means = np.tile([5.0, 4.0, 1.0, 0.0], (count, 1))
+        zs = np.tile(np.nan_to_num(z, posinf=5.0), (count, 1))
+        means[1], zs[1] = bad.mean, z
+        many = EKF().update(Gaussian.of(FLY.state, means, std=0.1), reads, zs, context)
+        alone = EKF().update(Gaussian.of(FLY.state, means[0], std=0.1), reads, zs[0], context)
+        assert many.status[1] == status
+        assert not many.accepted[1]
+        np.testing.assert_array_equal(many.belief.mean[1], bad.mean)
+        np.testing.assert_array_equal(many.belief.cov[1], bad.cov)
+        for i in (0, count - 1):
+            assert i == 1 or many.status[i] == FilterStatus.ACCEPTED
+            if i != 1:
+                np.testing.assert_allclose(many.belief.mean[i], alone.belief.mean, rtol=1e-12)
+                np.testing.assert_allclose(many.nis[i], alone.nis, rtol=1e-9)
+
+
+@both
+def test_predictions_of_a_batch(make: Any) -> None:
+    """One action that is NaN: its row stays, has a status, and is warned of where nobody asks for statuses."""
+    belief = Gaussian.of(ROBOT.state, np.zeros((3, 3)), std=0.1)
+    us = np.ones((3, 2))
+    status = np.full(3, -1)
+    loud = lambda b, u, **k: make().predict(b, Loud(), u, 0.1, **k)
+
+    class Loud(Plain):
+        def __init__(self) -> None:
+            super().__init__(ROBOT)
+
+        def noise(self, x: Any, u: Any, dt: float) -> Any:
+            Q = np.asarray(self.inner.noise(x, u, dt)).copy()
+            Q[np.asarray(u)[..., 0] > 5.0] *= -1.0
+            return Q
+
+    us[1, 0] = 9.0
+    after = loud(belief, us, status=status)
+    assert status.tolist() == [FilterStatus.ACCEPTED, FilterStatus.IMPOSSIBLE_NOISE, FilterStatus.ACCEPTED]
+    np.testing.assert_array_equal(after.mean[1], belief.mean[1])
+    np.testing.assert_allclose(after.mean[0], make().predict(belief[0], ROBOT, us[0], 0.1).mean)
+    with pytest.warns(RuntimeWarning, match="1 of 3.*IMPOSSIBLE_NOISE"):
+        loud(belief, us)
+    with pytest.raises(CovarianceError, match="Loud"):
+        loud(belief[1], us[1])
+
+
 def test_at_the_start() -> None:
-    with pytest.raises(CovarianceError, match="not positive definite: its smallest eigenvalue is -1"):
-        EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], cov=np.diag([1.0, 1.0, -1.0]))
-    with pytest.raises(ShapeError, match=r"cov has shape \(2, 2\)"):
-        EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], cov=np.eye(2))
-    with pytest.raises(ShapeError, match="mean is NaN or infinite in yaw"):
-        EKF(ROBOT, dt=0.1).start(mean=[0.0, 0.0, np.nan], std=1.0)
-    for estimator in (EKF(ROBOT), UKF(ROBOT)):
-        with pytest.raises(CovarianceError, match="a mean and either std or cov, or from a belief"):
-            estimator.start(mean=[0.0, 0.0, 0.0])
-    with pytest.raises(ModelError, match="EKF has no dynamics yet; bind them"):
-        EKF().start(mean=[0.0], std=1.0)
-    with pytest.raises(
-        ModelError, match=r"EKF needs Dynamics, not .*unicycle.* of type DynamicsFamily; is \(\) missing"
+    start = EKF(ROBOT, dt=0.1).start
+    for error, names, call in (
+        (CovarianceError, "-1", lambda: start(mean=[0.0, 0.0, 0.0], cov=np.diag([1.0, 1.0, -1.0]))),
+        (ShapeError, r"\(2, 2\)", lambda: start(mean=[0.0, 0.0, 0.0], cov=np.eye(2))),
+        (ShapeError, "yaw", lambda: start(mean=[0.0, 0.0, np.nan], std=1.0)),
+        (CovarianceError, "std", lambda: start(mean=[0.0, 0.0, 0.0])),
+        (ModelError, "dynamics", lambda: EKF().start(mean=[0.0], std=1.0)),
+        (SettingError, "unicycle", lambda: EKF(unicycle)),
+        (ShapeError, r"\(5,\)", lambda: start(mean=np.zeros((5, 3)), std=1.0)),
+        (SettingError, "99", lambda: EKF(ROBOT, gate=99)),
+        (PilotageError, "noon", lambda: start(mean=[0.0, 0.0, 0.0], std=1.0, t="noon")),
+        (PilotageError, "nan", lambda: start(mean=[0.0, 0.0, 0.0], std=1.0, t=np.nan)),
+        (SettingError, "dt.* 0", lambda: EKF(ROBOT, dt=0)),
+        (SettingError, "soon", lambda: EKF(ROBOT, dt="soon")),
+        (SettingError, "beta.*nan", lambda: UKF(beta=np.nan)),
+        (PilotageError, "dt", lambda: EKF(ROBOT).start(mean=[0.0, 0.0, 0.0], std=1.0).predict()),
     ):
-        EKF(unicycle)  # type: ignore[arg-type]
-    with pytest.raises(ShapeError, match="a filter holds one belief"):
-        EKF(ROBOT, dt=0.1).start(mean=np.zeros((5, 3)), std=1.0)
-    with pytest.raises(ModelError, match=r"gate is 99.*probability"):
-        EKF(ROBOT, gate=99)
-    for t, sentence in (
-        ("noon", "t is 'noon'; expected one number"),
-        (np.nan, "t is nan; a filter starts at a finite"),
-    ):
-        for estimator in (EKF(ROBOT), UKF(ROBOT)):
-            with pytest.raises(PilotageError, match=sentence):
-                estimator.start(mean=[0.0, 0.0, 0.0], std=1.0, t=t)  # type: ignore[arg-type]
-    with pytest.raises(PilotageError, match="dt is 0"):
-        EKF(ROBOT, dt=0)
-    for dt in ("soon", np.nan, np.inf, -0.1, [0.1, 0.1]):
-        with pytest.raises(PilotageError, match="a finite number of seconds"):
-            EKF(ROBOT, dt=dt)  # type: ignore[arg-type]
-    with pytest.raises(ModelError, match="beta is nan"):
-        UKF(beta=np.nan)
-    with pytest.raises(PilotageError, match="how long is a step"):
-        EKF(ROBOT).start(mean=[0.0, 0.0, 0.0], std=1.0).predict()
-    with pytest.raises(PilotageError, match="how long is a step"):
-        EKF(ROBOT).start(mean=[0.0, 0.0, 0.0], std=1.0).step(FIX, [0.0, 0.0])
+        with pytest.raises(error, match=names):
+            call()  # type: ignore[no-untyped-call]
 
 
 def test_pure_functions() -> None:
-    belief = Gaussian.of(ROBOT.state, [0.0, 0.0, 0.0], std=1.0)
-    with pytest.raises(PilotageError, match="give dt"):
-        EKF().predict(belief, ROBOT, [0.0, 0.0])
-    for estimator in (EKF(), UKF()):
-        for dt in ("soon", np.nan, np.inf, -0.1):
-            with pytest.raises(PilotageError, match="a finite number of seconds"):
-                estimator.predict(belief, ROBOT, [0.0, 0.0], dt)  # type: ignore[arg-type]
-    for dt in (["a", "b"], [[0.1], [0.1, 0.2]]):
-        with pytest.raises(ShapeError, match="dt is not an array of numbers"):
-            EKF().run(belief, ROBOT, None, np.zeros((2, 2)), dt, sensor=FIX)
-    with pytest.raises(PilotageError, match=r"not negative; dt is -1.0"):
-        EKF().run(belief, ROBOT, None, np.zeros((2, 2)), [0.1, -1.0], sensor=FIX)
-    with pytest.raises(ShapeError, match="2 readings need one number or 2"):
-        EKF().run(belief, ROBOT, None, np.zeros((2, 2)), [0.1, 0.1, 0.1], sensor=FIX)
-    with pytest.raises(ShapeError, match=r"readings \(..., T, 2\)"):
-        EKF().run(belief, ROBOT, None, np.zeros(2), 0.1, sensor=FIX)
-    with pytest.raises(SpaceError, match="the belief is over"):
-        EKF().predict(belief, bicycle(), [0.0, 0.0], 0.1)
-    with pytest.raises(ShapeError, match="2 contexts were given for 3 readings"):
-        EKF().run(belief, ROBOT, None, np.zeros((3, 2)), 0.1, sensor=PlainSensor(FIX), contexts=["a", "b"])
+    belief, zs = Gaussian.of(ROBOT.state, [0.0, 0.0, 0.0], std=1.0), np.zeros((2, 2))
+    run = lambda dt, zs=zs, **k: EKF().run(belief, ROBOT, None, zs, dt, **{"sensor": FIX, **k})
+    for error, names, call in (
+        (PilotageError, "dt", lambda: EKF().predict(belief, ROBOT, [0.0, 0.0])),
+        (PilotageError, "soon", lambda: EKF().predict(belief, ROBOT, None, "soon")),
+        (PilotageError, "-0.1", lambda: UKF().predict(belief, ROBOT, None, -0.1)),
+        (ShapeError, "dt", lambda: run(["a", "b"])),
+        (PilotageError, "-1.0", lambda: run([0.1, -1.0])),
+        (ShapeError, r"\(3,\)", lambda: run([0.1, 0.1, 0.1])),
+        (ShapeError, r"\(2,\)", lambda: run(0.1, np.zeros(2))),
+        (SpaceError, "speed", lambda: EKF().predict(belief, bicycle(), [0.0, 0.0], 0.1)),
+        (ShapeError, "2 contexts", lambda: run(0.1, np.zeros((3, 2)), sensor=PlainSensor(FIX), contexts=["a", "b"])),
+    ):
+        with pytest.raises(error, match=names):
+            call()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("estimator", [EKF(), UKF()], ids=["EKF", "UKF"])
 def test_batches_that_do_not_fit(estimator: Any) -> None:
     three = Gaussian.of(ROBOT.state, np.zeros((3, 3)), std=1.0)
-    with pytest.raises(ShapeError, match=r"belief \(3,\), action \(2,\)"):
-        estimator.predict(three, ROBOT, np.zeros((2, 2)), 0.1)
-    with pytest.raises(ShapeError, match=r"belief \(3,\), reading \(2,\)"):
-        estimator.update(three, FIX, np.zeros((2, 2)))
-    with pytest.raises(ShapeError, match=r"belief \(3,\), reading \(3,\), context \(2,\)"):
-        estimator.update(three, SONAR, np.ones((3, 2)), np.ones((2, 2)))
-    with pytest.raises(ModelError, match="a belief was expected"):
-        estimator.predict([0.0, 0.0, 0.0], ROBOT, None, 0.1)
-    with pytest.raises(ModelError, match="a belief was expected"):
-        estimator.update(None, FIX, [0.0, 0.0])
-    with pytest.raises(ModelError, match="needs Dynamics, not None"):
-        estimator.predict(three, None, None, 0.1)
-    with pytest.raises(ModelError, match="needs a Sensor, not None"):
-        estimator.update(three, None, [0.0, 0.0])
+    for error, names, call in (
+        (ShapeError, r"belief \(3,\), action \(2,\)", lambda: estimator.predict(three, ROBOT, np.zeros((2, 2)), 0.1)),
+        (ShapeError, r"belief \(3,\), reading \(2,\)", lambda: estimator.update(three, FIX, np.zeros((2, 2)))),
+        (ShapeError, r"context \(2,\)", lambda: estimator.update(three, SONAR, np.ones((3, 2)), np.ones((2, 2)))),
+        (ModelError, r"\[0.0, 0.0, 0.0\]", lambda: estimator.predict([0.0, 0.0, 0.0], ROBOT, None, 0.1)),
+        (ModelError, "None", lambda: estimator.update(None, FIX, [0.0, 0.0])),
+        (SettingError, "None", lambda: estimator.predict(three, None, None, 0.1)),
+        (SettingError, "None", lambda: estimator.update(three, None, [0.0, 0.0])),
+    ):
+        with pytest.raises(error, match=names):
+            call()  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("estimator", [EKF(), UKF()], ids=["EKF", "UKF"])
@@ -225,11 +307,11 @@ def test_contexts_of_mounted_sensors(estimator: Any) -> None:
     class Beacon(PlainSensor):
         context = Space("x y [m]")
 
-    car, sensor = bicycle(), Beacon(SONAR)
+    car, reads = bicycle(), Beacon(SONAR)
     belief = Gaussian.of(car.state, [0.0, 0.0, 0.0, 1.0], std=0.3)
-    with pytest.raises(ShapeError, match="needs a context of 2 numbers"):
-        estimator.update(belief, sensor, [5.0, 0.9])
-    assert estimator.update(belief, sensor, [5.0, 0.9], [[3.0, 4.0], [3.1, 4.1]]).accepted.shape == (2,)
+    with pytest.raises(ShapeError, match="context.*x, y"):
+        estimator.update(belief, reads, [5.0, 0.9])
+    assert estimator.update(belief, reads, [5.0, 0.9], [[3.0, 4.0], [3.1, 4.1]]).accepted.shape == (2,)
 
 
 @pytest.mark.parametrize("axes", [(), (0,), (1,), (3, 1, 2)])
@@ -250,10 +332,9 @@ def test_leading_axes(estimator: Any, axes: Any) -> None:
         ]
         assert shapes == [axes, axes, axes, (*axes, 2), (*axes, 2, 2)]
         assert update.belief.moments().cov.shape == (*axes, 3, 3)
-    if True:
-        run = estimator.run(many, ROBOT, None, np.zeros((5, 2)), 0.1, sensor=FIX)
-        shapes = [np.shape(a) for a in (run.beliefs.mean, run.beliefs.cov, run.innovations, run.nis, run.accepted)]
-        assert shapes == [(*axes, 5, 3), (*axes, 5, 3, 3), (*axes, 5, 2), (*axes, 5), (*axes, 5)]
+    run = estimator.run(many, ROBOT, None, np.zeros((5, 2)), 0.1, sensor=FIX)
+    shapes = [np.shape(a) for a in (run.beliefs.mean, run.beliefs.cov, run.innovations, run.nis, run.accepted)]
+    assert shapes == [(*axes, 5, 3), (*axes, 5, 3, 3), (*axes, 5, 2), (*axes, 5), (*axes, 5)]
 
 
 @pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
@@ -279,12 +360,13 @@ def test_noise_that_is_no_covariance(make: Any) -> None:
     for bad in (np.diag([0.1, -0.1, 0.1]), np.diag([0.1, np.nan, 0.1]), 0.2 - 0.1 * np.eye(3)):
         model.Q = bad
         for call in (filter.predict, lambda: filter.step(sensor, [0.1, 0.0])):
-            with pytest.raises(CovarianceError, match="process noise of.*Odd.*no covariance"):
+            error = ModelError if np.isnan(bad).any() else CovarianceError  # two causes
+            with pytest.raises(error, match="noise of Odd"):
                 call()
     model.Q = np.zeros((3, 3))
     for bad in (np.diag([0.1, -0.1]), np.diag([0.1, np.nan]), np.array([[0.1, 0.2], [0.2, 0.1]])):
         sensor.R = bad
-        with pytest.raises(CovarianceError, match="check its noise"):
+        with pytest.raises(ModelError if np.isnan(bad).any() else CovarianceError, match="noise of OddSensor"):
             filter.update(sensor, [0.1, 0.0])
     np.testing.assert_array_equal(filter.belief.cov, before.cov)
 
@@ -299,13 +381,3 @@ def test_a_traced_model_of_the_wrong_length() -> None:
             return (x[0],)
 
         EKF().predict(Gaussian.of(Space("x y"), [0.0, 0.0], std=1.0), short(), dt=0.1)
-
-
-def test_protocol_is_what_is_asked() -> None:
-    class Nothing:
-        pass
-
-    with pytest.raises(ModelError, match="needs Dynamics, not .* of type Nothing"):
-        EKF(Nothing())  # type: ignore[arg-type]
-    assert issubclass(Plain, Dynamics)
-    assert compass(std=0.1).on(ROBOT.state).state == ROBOT.state

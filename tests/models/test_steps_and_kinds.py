@@ -105,7 +105,7 @@ def test_a_task_without_reference_takes_none() -> None:
         with pytest.raises(ModelError, match="be_still is a task without reference.*stage=Space"):
             call()
     with pytest.raises(ModelError, match="be_still is a task without reference"):
-        be_still(reference=lambda x, t, steps: np.zeros((steps + 1, 2)))
+        be_still(references=lambda x, t, steps: np.zeros((steps + 1, 2)))
     with pytest.raises(ModelError, match="stay_near needs 2 reference numbers per stage"):
         stay_near().cost([0, 0], [1, 1])
 

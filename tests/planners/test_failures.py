@@ -127,9 +127,9 @@ def test_a_spent_budget_gives_a_bound() -> None:
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.full(ROOM.shape, np.nan)), r"within \[1, 65535"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.where(ROOM.free, 1, np.inf)), "with_occupied"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=-1.0), "budget is -1"),
-        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget="long"), "budget is 'long'; expected one number"),
-        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=[1.0, 2.0]), "budget is .*; expected one number"),
-        (lambda: AStar(weight=[1.0, 2.0]), "weight is .*; expected one number"),  # type: ignore[arg-type]
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget="long"), "budget is 'long'"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=[1.0, 2.0]), "budget is .*"),
+        (lambda: AStar(weight=[1.0, 2.0]), "weight is .*"),  # type: ignore[arg-type]
         (lambda: AStar().plan(ROOM, "here", (1.5, 0.5)), "start is not an array of numbers"),
         (lambda: cost_to_go(ROOM.occupied, (0.5, 0.5)), "an OccupancyGrid is needed, not ndarray"),
         (lambda: AStar(connectivity=6), "connectivity is 6"),

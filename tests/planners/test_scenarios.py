@@ -64,7 +64,7 @@ def test_mismatches_are_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("settings", [{"every": 0}, {"tolerance": float("nan")}])
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, float], tmp_path: Path) -> None:
-    with pytest.raises(PilotageError, match="every is 0; expected a whole number|tolerance is nan; expected a finite"):
+    with pytest.raises(PilotageError, match="every is 0|tolerance is nan"):
         solve_scenario(tmp_path / "t.map.scen", **settings)  # type: ignore[arg-type]
 
 

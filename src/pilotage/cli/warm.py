@@ -24,9 +24,11 @@ def warm(*, quiet: bool = False) -> None:
     Args:
         quiet: Show no progress bar.
     """
+    from pilotage.models.trace._compiler import warm as warm_driver  # loads numba
+
     drivers, began = entries(), time.perf_counter()
     for each in _shown(drivers, quiet):
-        _ = each.compiled
+        warm_driver(each)
     print(f"{len(drivers)} drivers are ready after {time.perf_counter() - began:.0f} s")
 
 

@@ -98,7 +98,7 @@ class Samples:
 
 
 def _answer(value: Any, shape: tuple[int, ...], method: str, model: Any) -> Array:
-    """What a method of a user's model returned, if it has the right shape: one answer for each sample."""
+    """The answer of a user's method as an array of the right shape: one for each sample."""
     if value is None or np.shape(value) != shape:
         raise ModelError(f"{method}() of {called(model)} returned {returned(value)}; expected {shape}")
     return np.asarray(value, dtype=np.float64)

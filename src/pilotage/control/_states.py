@@ -1,4 +1,4 @@
-"""The state that a controller acts on, out of whatever it is handed."""
+"""The state that a controller acts on, from a belief or a state."""
 
 from __future__ import annotations
 

@@ -98,8 +98,8 @@ class Progress:
     The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
     A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
     that are as near as the nearest to within `alike` metres, so that a path that leads back to where it begins is not
-    taken for driven. The way out and the way back on one and the same line are not told apart: a path that turns round
-    on the spot is to be followed in two.
+    taken for driven. The way out and the way back on one line cannot be distinguished: follow a path that turns round
+    on the spot in two.
 
     Attributes:
         path: the path.

@@ -96,7 +96,7 @@ class PurePursuit:
         return f"PurePursuit({self.dynamics!r}, {self.path!r}, {self.speed:g} m/s)"
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is sent to another process, which makes its own command of the dynamics."""
+        """All but the command, which another process makes from the dynamics."""
         return {name: value for name, value in vars(self).items() if name != "_command"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -156,7 +156,7 @@ class PurePursuit:
 
 
 def commands(dynamics: Dynamics, gain: float) -> Command:
-    """What makes actions of speed and curvature for these dynamics, by the names of their actions.
+    """The command of these dynamics, from speed and curvature to an action, by the names of their actions.
 
     Raises:
         ModelError: when the names are not known, or the model has no parameter for a length that is needed.

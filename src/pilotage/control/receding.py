@@ -60,6 +60,10 @@ class Solution:
         reason: one sentence, empty when solved.
         xs: states ``(T + 1, n)``, or None when the solver does not know them.
         stats: what the solver counts.
+
+    Example:
+        >>> Solution(np.zeros((5, 2)), cost=3.5).status
+        <ActionStatus.SOLVED: 'solved'>
     """
 
     us: Array
@@ -113,6 +117,15 @@ class RecedingHorizon:
         plan: actions ``(T, m)`` that are to come, the first of them now.
         carry: what the task's references remember; see `pilotage.core.Task`.
         solution: of the last tick, or None.
+
+    Example:
+        >>> from pilotage.control import reach
+        >>> from pilotage.control.mppi import PathIntegral
+        >>> from pilotage.models import unicycle
+        >>> robot = unicycle()
+        >>> drive = RecedingHorizon(robot, reach(robot, [2.0, 1.0, 0.0]), PathIntegral(samples=100), horizon=20, rng=0)
+        >>> drive.act([0.0, 0.0, 0.0], t=0.0).plan.shape, drive.solve([0.0, 0.0, 0.0]).xs.shape
+        ((20, 2), (21, 3))
     """
 
     def __init__(
@@ -140,7 +153,7 @@ class RecedingHorizon:
         self.reset()
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is sent to another process, which compiles for itself."""
+        """All but the workspace, which another process makes for itself."""
         return {name: value for name, value in vars(self).items() if name != "_workspace"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

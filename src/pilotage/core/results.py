@@ -204,6 +204,12 @@ class Readings:
         z: readings ``(..., K, size)``; NaN where not measured.
         ts: times ``(K,)`` in seconds, in order.
         contexts: the context of each, ``(..., K, c)``, or a list of objects.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> fixes = Readings(gnss(std=1.5), [[0.1, 0.2], [0.4, 0.3]], [0.5, 1.0])
+        >>> len(fixes.ts)
+        2
     """
 
     sensor: Any

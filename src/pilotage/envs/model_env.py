@@ -181,7 +181,7 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:
-    """What the options of `reset` say about the first state; None when nothing."""
+    """The first state that the options of `reset` ask for, or None."""
     strange = sorted(set(options or {}) - {"state"})
     if strange:
         raise PilotageError(f"reset has no option {strange[0]!r}; it has state, the state to start in")
@@ -215,7 +215,7 @@ def observation_space(world: Simulation, single: bool, dtype: DTypeLike) -> gymn
 
 
 def observation(world: Simulation, x: Array, streams: Streams, single: bool, dtype: DTypeLike) -> Any:
-    """What is observed in states `x`, inside `observation_space`."""
+    """Observations in states `x`, inside `observation_space`."""
     readings = world.observe(x, streams)
     inside = {name: boxed(world.readings[name], z, dtype=dtype) for name, z in readings.items()}
     return next(iter(inside.values())) if single else inside

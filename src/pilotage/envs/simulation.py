@@ -29,7 +29,7 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a task makes of the states a step led to, each ``(...)`` of bool.
+    """The judgement of a task on the states a step led to, each ``(...)`` of bool.
 
     Attributes:
         done: the task is over.
@@ -151,7 +151,7 @@ class Simulation:
         return self._answer("terminal_cost", asked(self.task, "terminal_cost", x, *_staged(r)), x)
 
     def judge(self, x: Array, u: Array, r: Array) -> Verdict:
-        """What the task makes of states `x` that actions `u` led to. A constraint that is NaN is violated."""
+        """The verdict on states `x` that actions `u` led to. A constraint that is NaN is violated."""
         lost = ~np.isfinite(x).all(-1)
         with np.errstate(invalid="ignore"):
             kept = self._answer("constraint", asked(self.task, "constraint", x, u, *_staged(r)), x, "k") <= 0.0
@@ -159,7 +159,7 @@ class Simulation:
         return Verdict(np.asarray(done & ~lost), np.asarray(~kept.all(-1) | lost))
 
     def _answer(self, method: str, value: Any, x: Array, *more: str) -> Array:
-        """What the task says of states ``(..., n)``, one number of each, or `more`."""
+        """The answer of the task for states ``(..., n)``: one number each, or `more`."""
         batch = x.shape[:-1]
         found = np.empty(0) if value is None else np.asarray(value, dtype=np.float64)
         if value is None or found.ndim != len(batch) + len(more) or found.shape[: len(batch)] != batch:
@@ -178,7 +178,7 @@ def _staged(r: Array) -> tuple[Array, ...]:
 
 
 def _array(value: Any) -> Any:
-    """A list as an array; what is none of the two stays as it is, for a sentence about it."""
+    """A list as an array; other values as they are, for the error about them."""
     return np.asarray(value, dtype=np.float64) if isinstance(value, (list, tuple)) else value
 
 

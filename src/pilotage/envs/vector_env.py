@@ -117,7 +117,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def step(
         self, actions: ArrayLike
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """One tick of every episode; those that ended start anew."""
+        """One tick of every episode; those that ended start again."""
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._actions(actions)

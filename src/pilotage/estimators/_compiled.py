@@ -53,7 +53,8 @@ class CompiledEngine(Engine):
         self._links: list[CompiledLink] = []
         self._dt = float("nan")
         self._paced = bool(getattr(self.dynamics, "parameters_depend_on_dt", False))
-        self._quick = ARRAY if self.dynamics.action.flat else None
+        # Models that are called back see no action that was not checked.
+        self._quick = ARRAY if self.dynamics.action.flat and not self._model.calls_back else None
         self._idle = np.zeros(self.dynamics.action.size)
         self._kernel = predict_one.compiled
         self._plain = not (self._model.live or self._model.calls_back)

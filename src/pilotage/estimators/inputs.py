@@ -55,6 +55,8 @@ def context_of(context: Any, sensor: Sensor) -> Any:
         raise ShapeError(
             f"{sensor!r} needs a context of {space.size} numbers: {', '.join(space.names)}; none was given"
         )
+    if space.size == 0 and np.size(context):
+        raise ShapeError(f"{sensor!r} takes no context; {context!r} was given")
     return space.check(context, f"context of {sensor!r}")
 
 

@@ -18,10 +18,10 @@ def check_controller(
 ) -> None:
     """Check a controller against its contract, on the vehicle it is made for.
 
-    Actions have the shape of the action space, are finite and inside its bounds; a plan has one action a row; what
-    is no solution says why. After ``reset(seed=...)`` the same states give the same actions, so does a belief around
-    a state. A state of NaN leads to a fallback that says so, or is refused with a sentence; a state of the wrong length
-    is refused; the states handed in are not changed.
+    Actions have the shape of the action space, are finite and inside its bounds; a plan has one action a row; a status
+    other than SOLVED has its reason. After ``reset(seed=...)`` the same states give the same actions, so does a belief
+    around a state. A state of NaN leads to a fallback that says so, or is refused with a sentence; a state of the wrong
+    length is refused; the states handed in are not changed.
 
     Args:
         controller: what to check.
@@ -73,8 +73,10 @@ def _check_action(action: Any, dynamics: Dynamics) -> None:
     if action.plan is not None:
         assert np.ndim(action.plan) == 2, f"a plan has shape (T, {space.size}), not {np.shape(action.plan)}"
         assert np.shape(action.plan)[1] == space.size, f"a plan has a row per action, not {np.shape(action.plan)}"
-    if action.status is ActionStatus.FALLBACK:
-        assert action.reason, "a fallback must say in `reason` which policy it is, and why"
+    if action.status in (ActionStatus.FALLBACK, ActionStatus.IMPROVED):
+        assert action.reason, (
+            f"status {action.status.value} needs a `reason`: the policy and its cause, or what is missing"
+        )
     assert action.solve_time >= 0.0, f"solve_time is {action.solve_time}"
 
 

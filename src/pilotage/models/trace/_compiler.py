@@ -14,6 +14,7 @@ from .driver import Call, Driver, Intrinsic, uninterrupted
 with uninterrupted():
     from llvmlite import ir
     from numba import njit, types
+    from numba.core import sigutils
     from numba.core.caching import FunctionCache
     from numba.extending import intrinsic
 
@@ -51,10 +52,13 @@ class Cache(FunctionCache):
     def __init__(self, function: FunctionType, driver: Driver) -> None:
         super().__init__(function)
         self._cache_file._source_stamp = driver.stamp  # in place of that of one file
+        self._allowed = {sigutils.normalize_signature(signature)[0] for signature in driver.signatures}
         self._title = f"{driver.__name__} of {driver.__module__}"
         self._began = 0.0
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        if sigutils.normalize_signature(sig)[0] not in self._allowed:
+            raise TypeError(f"{self._title} takes {' or '.join(map(str, self._allowed))}; {sig} was given")
         try:
             found = super().load_overload(sig, target_context)
         except Exception:  # a damaged file may raise anything when it is unpickled
@@ -100,7 +104,7 @@ def dispatcher(driver: Driver) -> Any:
 
 
 def compiled(driver: Driver) -> Any:
-    """A driver, compiled for its signatures, or loaded from disk."""
+    """A driver, compiled or loaded from disk; one of several signatures compiles each when it is first called."""
     made = dispatcher(driver)
     if not driver.signatures:
         return made
@@ -108,10 +112,16 @@ def compiled(driver: Driver) -> Any:
         made._cache = Cache(made.py_func, driver)
     except RuntimeError:  # there is no folder to write to
         logger.info("compiled code of %s cannot be kept on disk", driver.__name__, exc_info=True)
-    for signature in driver.signatures:
-        made.compile(signature)
-    made.disable_compile()
+    if len(driver.signatures) == 1:
+        made.compile(driver.signatures[0])
+        made.disable_compile()
     return made
+
+
+def warm(driver: Driver) -> None:
+    """Compile a driver for all of its signatures."""
+    for signature in driver.signatures:
+        driver.compiled.compile(signature)
 
 
 def address(driver: Driver) -> int:

@@ -177,20 +177,18 @@ class Trees:
 
 
 def _diagonal(space: Space, weights: Array) -> float:
-    """Length of the diagonal of the bounds, in the metric; what has no bounds turns, by half a turn at most."""
+    """Length of the diagonal of the bounds, in the metric; what turns counts half a turn."""
     total = 0.0
     for part, s, t in space.layout:
-        low, high = space.low[s], space.high[s]
-        reals = [i for i in range(part.size) if np.isfinite(low[i]) and np.isfinite(high[i])]
-        if part.linear and not reals:
+        extent = np.full(part.dim, math.pi)
+        if part.size == part.dim and not part.periodic:
+            extent = space.high[s] - space.low[s]
+        if not np.isfinite(extent).all():
             raise PilotageError(
                 f"{part.name} has no bounds, and states are drawn at random between them; give some, as in "
                 f"space.bounded({part.name}=(low, high))"
             )
-        if part.size == part.dim and s.start not in space.angles:
-            total += sum((weights[t.start + i] * min(high[i] - low[i], 1e9)) ** 2 for i in reals)
-        else:
-            total += sum((w * math.pi) ** 2 for w in weights[t])
+        total += float(((weights[t] * extent) ** 2).sum())
     return math.sqrt(total)
 
 
@@ -199,9 +197,9 @@ def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
     hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
     wide: list[tuple[float, int, float]] = []
     for part, s, t in space.layout:
-        low, high = space.low[s.start], space.high[s.start]
-        if part.linear and np.isfinite(low) and np.isfinite(high) and high > low:
-            wide.append((float(weights[t.start] * (high - low)), s.start, float(weights[t.start])))
+        if part.linear:
+            for i, j in zip(range(s.start, s.stop), range(t.start, t.stop), strict=True):
+                wide.append((float(weights[j] * (space.high[i] - space.low[i])), i, float(weights[j])))
     wide.sort(reverse=True)
     side = max(step, wide[0][0] / MOST_CELLS) if wide else math.inf
     for k, (extent, component, weight) in enumerate(wide[:2]):
