@@ -253,6 +253,35 @@ def test_sensors_of_filters_hold_a_graph() -> None:
     )
 
 
+def test_what_was_not_measured_counts_for_nothing() -> None:
+    """A component that is NaN is left out of its reading's covariance; a pose with one is left out as a whole."""
+    A = np.random.default_rng(3).standard_normal((3, 3))
+    P = A @ A.T + np.eye(3)
+    places = {"place": Variables(Space("x y z [m]"), np.zeros((1, 3)))}
+    prior = Factors(position(3, std=2.0), [[0.0, 0.0, 0.0]], ("place", [0]))
+    z, seen = np.array([3.0, np.nan, 5.0]), [0, 2]
+    part = Factors(position(3), [z, [np.nan] * 3], ("place", [0, 0]), information=np.linalg.inv(P))
+    graph = FactorGraph(places, [prior, part])
+    H, S = np.eye(3)[seen], 4.0 * np.eye(2) + P[np.ix_(seen, seen)]
+    wanted = 4.0 * H.T @ np.linalg.solve(S, z[seen])
+    np.testing.assert_allclose(GaussNewton().solve(graph)["place"][0], wanted, rtol=1e-9)
+    assert graph.residuals == 5
+
+    edges = walk(2, 10, 4, 0.1)
+    first = GaussNewton().solve(pose_graph(edges, "tree"))
+    more = PoseGraph(
+        edges.ids,
+        None,
+        np.vstack([edges.edges, [[0, 9]]]),
+        np.vstack([edges.readings, [[1.0, np.nan, 2.0]]]),
+        np.concatenate([edges.information, np.eye(3)[None]]),
+    )
+    i, j = more.edges.T
+    step = Factors(relative_pose(), more.readings, ("pose", i), ("pose", j), more.information)
+    second = GaussNewton().solve(FactorGraph({"pose": Variables(POSE[2], spanning_tree(edges), fixed=[0])}, [step]))
+    np.testing.assert_allclose(second["pose"], first["pose"], atol=1e-6)
+
+
 def test_what_floats_is_named() -> None:
     edges = walk(2, 20, 9, 0.01)
     kept = (edges.edges.max(axis=1) < 8) | (edges.edges.min(axis=1) >= 8)
@@ -335,7 +364,7 @@ def test_graphs_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ShapeError, match="symmetric"):
         Factors(step, z, ("pose", [0]), ("pose", [1]), np.triu(np.ones((3, 3))))
     with pytest.raises(ShapeError, match="z"):
-        Factors(step, [[np.nan, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
+        Factors(step, [[np.inf, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
     with pytest.raises(ShapeError, match="edges only"):
         pose_graph(PoseGraph([0, 1], None, [[0, 1]], z, [np.eye(3)]), "given")
     with pytest.raises(ShapeError, match="1 of 3 poses"):
