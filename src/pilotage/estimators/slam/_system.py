@@ -173,7 +173,7 @@ def measured(factors: Factors, W: Array) -> tuple[Array, Array]:
     """Readings without NaN, and the information of what was measured: ``W_ss - W_sm W_mm^-1 W_ms``, the rest zero."""
     missing, reading = factors.missing, factors.sensor.reading
     rows = missing.any(axis=1)
-    z = np.where((missing if reading.flat else rows[:, None]), reading.identity(), factors.z)
+    z = np.where(missing if reading.flat else rows.reshape(-1, 1), reading.identity(), factors.z)
     for k in np.flatnonzero(rows):
         m, s = missing[k], ~missing[k]
         own = W[k][np.ix_(s, s)] - W[k][np.ix_(s, m)] @ np.linalg.pinv(W[k][np.ix_(m, m)]) @ W[k][np.ix_(m, s)]

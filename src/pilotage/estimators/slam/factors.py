@@ -99,6 +99,14 @@ class Factors:
                 raise ShapeError(f"information has shape {W.shape}; expected {wanted} or {wanted[1:]}")
             if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
                 raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
+            values = np.linalg.eigvalsh(W).reshape(-1, reading.dim)
+            negative = values[:, 0] < -1e-9 * abs(values[:, -1])
+            if negative.any():
+                k = int(np.argmax(negative))
+                raise ShapeError(
+                    f"information of reading {k} has the eigenvalue {values[k, 0]:.3g}; {negative.sum()} of "
+                    f"{len(values)} have a negative one; expected inverse covariances"
+                )
             object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted)))
 
     @property
