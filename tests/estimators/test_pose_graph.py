@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from pilotage.core import ShapeError, Space, SpaceError
 from pilotage.core.errors import SettingError
@@ -21,6 +22,8 @@ from pilotage.estimators.slam import (
     pose_graph,
     spanning_tree,
 )
+from pilotage.estimators.slam._cholesky import Cholesky
+from pilotage.estimators.slam._pattern import pattern_of
 from pilotage.estimators.slam._system import System
 from pilotage.io import PoseGraph, read_g2o
 from pilotage.models import (
@@ -113,6 +116,30 @@ def test_gradient_of_the_graph(axes: int) -> None:
                 J[:, columns[v] : columns[v] + space.dim] = block
         H += J.T @ W @ J
     np.testing.assert_allclose(system.matrix.toarray(), H, rtol=1e-9, atol=1e-9 * abs(H).max())
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sparse_factors_against_dense_ones(seed: int) -> None:
+    """Blocks of several sizes, tied at random, some held fixed, some parts not connected."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 60))
+    dims, fixed = rng.integers(1, 7, n), rng.random(n) < 0.1
+    pairs = rng.integers(0, n, (int(rng.integers(0, 3 * n)), 2))
+    pattern = pattern_of(dims, fixed, pairs[pairs[:, 0] != pairs[:, 1]])
+    there = sparse.csc_matrix((np.ones(len(pattern.indices)), pattern.indices, pattern.indptr)).toarray() > 0.0
+    np.testing.assert_array_equal(there, there.T)
+    A = rng.standard_normal(there.shape) * there
+    H = A + A.T + np.diag(2.0 * abs(A + A.T).sum(axis=1) + 1.0)
+    data = H.T[there.T]
+    cholesky, right = Cholesky(pattern.dims, pattern.ties), rng.standard_normal(pattern.size)
+    for damping in (0.0, 0.5):
+        assert cholesky.factor(pattern.indptr, pattern.indices, data, damping)
+        wanted = np.linalg.solve(H + damping * np.diag(H.diagonal()), right)
+        np.testing.assert_allclose(cholesky.solve(right), wanted, rtol=1e-12, atol=1e-13)
+    assert np.all((cholesky.pivots > 0.0) & (cholesky.pivots <= 1.0 + 1e-12))
+    if pattern.size:
+        data[pattern.diagonal[-1]] = -1.0
+        assert not cholesky.factor(pattern.indptr, pattern.indices, data)
 
 
 @pytest.mark.parametrize("axes", [2, 3])
@@ -226,6 +253,35 @@ def test_sensors_of_filters_hold_a_graph() -> None:
     )
 
 
+def test_what_was_not_measured_counts_for_nothing() -> None:
+    """A component that is NaN is left out of its reading's covariance; a pose with one is left out as a whole."""
+    A = np.random.default_rng(3).standard_normal((3, 3))
+    P = A @ A.T + np.eye(3)
+    places = {"place": Variables(Space("x y z [m]"), np.zeros((1, 3)))}
+    prior = Factors(position(3, std=2.0), [[0.0, 0.0, 0.0]], ("place", [0]))
+    z, seen = np.array([3.0, np.nan, 5.0]), [0, 2]
+    part = Factors(position(3), [z, [np.nan] * 3], ("place", [0, 0]), information=np.linalg.inv(P))
+    graph = FactorGraph(places, [prior, part])
+    H, S = np.eye(3)[seen], 4.0 * np.eye(2) + P[np.ix_(seen, seen)]
+    wanted = 4.0 * H.T @ np.linalg.solve(S, z[seen])
+    np.testing.assert_allclose(GaussNewton().solve(graph)["place"][0], wanted, rtol=1e-9)
+    assert graph.residuals == 5
+
+    edges = walk(2, 10, 4, 0.1)
+    first = GaussNewton().solve(pose_graph(edges, "tree"))
+    more = PoseGraph(
+        edges.ids,
+        None,
+        np.vstack([edges.edges, [[0, 9]]]),
+        np.vstack([edges.readings, [[1.0, np.nan, 2.0]]]),
+        np.concatenate([edges.information, np.eye(3)[None]]),
+    )
+    i, j = more.edges.T
+    step = Factors(relative_pose(), more.readings, ("pose", i), ("pose", j), more.information)
+    second = GaussNewton().solve(FactorGraph({"pose": Variables(POSE[2], spanning_tree(edges), fixed=[0])}, [step]))
+    np.testing.assert_allclose(second["pose"], first["pose"], atol=1e-6)
+
+
 def test_what_floats_is_named() -> None:
     edges = walk(2, 20, 9, 0.01)
     kept = (edges.edges.max(axis=1) < 8) | (edges.edges.min(axis=1) >= 8)
@@ -307,8 +363,10 @@ def test_graphs_that_do_not_fit_are_refused() -> None:
         Factors(step, z, ("pose", [0]), ("pose", [1]), np.eye(2))
     with pytest.raises(ShapeError, match="symmetric"):
         Factors(step, z, ("pose", [0]), ("pose", [1]), np.triu(np.ones((3, 3))))
+    with pytest.raises(ShapeError, match="eigenvalue -1"):
+        Factors(step, z, ("pose", [0]), ("pose", [1]), np.diag([1.0, -1.0, 2.0]))
     with pytest.raises(ShapeError, match="z"):
-        Factors(step, [[np.nan, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
+        Factors(step, [[np.inf, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
     with pytest.raises(ShapeError, match="edges only"):
         pose_graph(PoseGraph([0, 1], None, [[0, 1]], z, [np.eye(3)]), "given")
     with pytest.raises(ShapeError, match="1 of 3 poses"):

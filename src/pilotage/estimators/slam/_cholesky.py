@@ -7,7 +7,7 @@ Linear Systems" (2006), chapters 4 and 9.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,38 +21,49 @@ ZEROS = 0.25
 """Share of a supernode that may be zeros, for the sake of larger fronts."""
 
 
-def filled(n: int, ties: Indices) -> tuple[list[int], list[set[int]]]:
-    """The elimination tree of n variables, and which later ones each of them is tied to once those before it are gone.
+class Filled(NamedTuple):
+    """Which later variables each variable is tied to, once those before it are eliminated.
 
-    Returns:
-        The first of the later ones, or -1; and all of them.
+    Attributes:
+        parents: the first of them, or -1: a tree.
+        starts, later: all of them, in order; those of variable v are ``later[starts[v] : starts[v + 1]]``.
+    """
+
+    parents: Indices
+    starts: Indices
+    later: Indices
+
+
+def filled(n: int, ties: Indices) -> Filled:
+    """The fill of n variables, of which pairs are tied ``(K, 2)``.
 
     Example:
-        >>> filled(3, np.array([[0, 1], [0, 2]]))
-        ([1, 2, -1], [{1, 2}, {2}, set()])
+        >>> fill = filled(3, np.array([[0, 1], [0, 2]]))
+        >>> fill.parents.tolist(), fill.starts.tolist(), fill.later.tolist()
+        ([1, 2, -1], [0, 2, 3, 3], [1, 2, 2])
     """
-    later: list[set[int]] = [set() for _ in range(n)]
-    for a, b in np.sort(ties, axis=1).tolist():
-        later[a].add(b)
-    parents = [-1] * n
-    for v, others in enumerate(later):
-        if others:
-            parent = parents[v] = min(others)
-            later[parent] |= others
-            later[parent].discard(parent)
-    return parents, later
+    ends = np.sort(ties, axis=1)
+    ends = ends[np.argsort(ends[:, 1], kind="stable")]
+    before, indptr = np.ascontiguousarray(ends[:, 0]), np.searchsorted(ends[:, 1], np.arange(n + 1))
+    parents, seen, counts, starts = (np.empty(n + 1, dtype=np.int64) for _ in range(4))
+    later = np.empty(0, dtype=np.int64)
+    for _ in range(2):  # first they are counted, then there is room for them
+        _factorize.fill.compiled(indptr, before, parents, seen, counts, starts, later)
+        starts = np.concatenate([[0], np.cumsum(counts[:n])])
+        later = np.empty(starts[-1], dtype=np.int64) if len(later) == 0 else later
+    return Filled(parents[:n], starts, later)
 
 
-def postorder(parents: Sequence[int]) -> Indices:
+def postorder(parents: Indices) -> Indices:
     """Place of each variable in an order in which all below a variable come right before it.
 
     Example:
-        >>> postorder([2, 3, 3, -1]).tolist()
+        >>> postorder(np.array([2, 3, 3, -1])).tolist()
         [1, 0, 2, 3]
     """
     below: list[list[int]] = [[] for _ in parents]
     roots: list[int] = []
-    for v, parent in enumerate(parents):
+    for v, parent in enumerate(parents.tolist()):
         (below[parent] if parent >= 0 else roots).append(v)
     place, last = np.empty(len(parents), dtype=np.int64), len(parents)
     waiting = roots
@@ -89,22 +100,25 @@ class Cholesky:
 
     def __init__(self, dims: Indices, ties: Indices) -> None:
         n, ends = len(dims), np.concatenate([[0], np.cumsum(dims)])
-        parents, later = filled(n, ties)
-        nodes = _supernodes(parents, later)
-        of = np.repeat(np.arange(len(nodes)), [b - a for a, b in nodes])
-        blocks = [[*range(a, b), *sorted(later[b - 1])] for a, b in nodes]
-        flat = np.array([v for block in blocks for v in block], dtype=np.int64)
-        ranks = np.repeat(np.arange(len(nodes)), [len(block) for block in blocks])
-        heights = np.bincount(ranks, weights=dims[flat], minlength=len(nodes)).astype(np.int64)
-        widths = np.array([ends[b] - ends[a] for a, b in nodes], dtype=np.int64)
-        self._children = np.zeros(len(nodes), dtype=np.int64)
-        for _, b in nodes:
-            if parents[b - 1] >= 0:
-                self._children[of[parents[b - 1]]] += 1
+        fill = filled(n, ties)
+        first = _supernodes(fill.parents, np.diff(fill.starts))
+        last = np.append(first, n)[1:] - 1
+        # The variables of a front: its own, and those that the last of its own is tied to.
+        below = np.diff(fill.starts)[last]
+        own = last + 1 - first
+        counts = own + below
+        flat, at = np.empty(counts.sum(), dtype=np.int64), np.cumsum(counts) - counts
+        flat[spans(at, own)] = np.arange(n)
+        flat[spans(at + own, below)] = fill.later[spans(fill.starts[last], below)]
+        front = np.repeat(np.arange(len(first)), counts)
+        heights = np.bincount(front, weights=dims[flat], minlength=len(first)).astype(np.int64)
+        widths = ends[last + 1] - ends[first]
+        parents = fill.parents[last]
+        of = np.repeat(np.arange(len(first)), own)
+        self._children = np.bincount(of[parents[parents >= 0]], minlength=len(first))
         starts, places = (np.concatenate([[0], np.cumsum(each)]) for each in (heights, heights * widths))
-        firsts = np.array([*(ends[a] for a, _ in nodes), ends[-1]], dtype=np.int64)
-        self._structure = firsts, starts, spans(ends[flat], dims[flat]), places
-        self._where = np.zeros(int(ends[-1]) + len(nodes), dtype=np.int64)
+        self._structure = np.append(ends[first], ends[-1]), starts, spans(ends[flat], dims[flat]), places
+        self._where = np.zeros(int(ends[-1]) + len(first), dtype=np.int64)
         self._front = np.empty(int(heights.max(initial=0) ** 2))
         self._stack = np.empty(self._deepest(heights - widths))
         self._L = np.empty(int(places[-1]))
@@ -136,17 +150,17 @@ class Cholesky:
         return most
 
 
-def _supernodes(parents: Sequence[int], later: Sequence[set[int]]) -> list[tuple[int, int]]:
-    """Runs of variables that are eliminated in one front: their rows are the same, but for a few zeros."""
-    nodes: list[tuple[int, int]] = []
-    first, zeros, entries = 0, 0, 0
-    for v in range(len(parents)):
-        entries += 1 + len(later[v])
-        if parents[v] == v + 1:  # which then has all the rows of this one, and perhaps more
-            more = zeros + (v + 1 - first) * (1 + len(later[v + 1]) - len(later[v]))
-            if more <= ZEROS * (entries + 1 + len(later[v + 1]) + more):
+def _supernodes(parents: Indices, counts: Indices) -> Indices:
+    """First variables of the runs that are eliminated in one front: their rows are the same, but for a few zeros."""
+    starts, first, zeros, entries = [0], 0, 0, 0
+    tree, later = parents.tolist(), counts.tolist()
+    for v in range(len(tree) - 1):
+        entries += 1 + later[v]
+        if tree[v] == v + 1:  # which then has all the rows of this one, and perhaps more
+            more = zeros + (v + 1 - first) * (1 + later[v + 1] - later[v])
+            if more <= ZEROS * (entries + 1 + later[v + 1] + more):
                 zeros = more
                 continue
-        nodes.append((first, v + 1))
+        starts.append(v + 1)
         first, zeros, entries = v + 1, 0, 0
-    return nodes
+    return np.array(starts[: len(tree)], dtype=np.int64)

@@ -7,6 +7,36 @@ from typing import Any
 from pilotage.models.trace import driver
 
 
+@driver("void(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1])")
+def fill(indptr: Any, before: Any, parents: Any, seen: Any, counts: Any, starts: Any, later: Any) -> None:
+    """The elimination tree, and the later variables that each variable is tied to; see `_cholesky.Filled`.
+
+    Those tied to v are the ones on the way up the tree, from each that is tied to v in the matrix. Source: Davis,
+    "Direct Methods for Sparse Linear Systems" (2006), section 4.2.
+
+    Args:
+        indptr, before: earlier variables that each is tied to in the matrix.
+        parents, counts, starts, later: results; where `later` is empty they are only counted.
+        seen: memory.
+    """
+    n = len(indptr) - 1
+    for v in range(n):
+        parents[v] = seen[v] = -1
+        counts[v] = 0
+    for v in range(n):
+        seen[v] = v
+        for t in range(indptr[v], indptr[v + 1]):
+            u = before[t]
+            while seen[u] != v:
+                if parents[u] < 0:
+                    parents[u] = v
+                if len(later) > 0:
+                    later[starts[u] + counts[u]] = v
+                counts[u] += 1
+                seen[u] = v
+                u = parents[u]
+
+
 @driver(
     "i8(i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8,"
     " i8[::1], f8[::1], f8[::1], f8[::1], f8[::1])"

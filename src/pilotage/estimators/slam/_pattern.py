@@ -110,7 +110,7 @@ def _elimination(n: int, ties: Indices) -> Indices:
     graph.data[:] = 1.0
     graph = (graph + sparse.identity(n, format="csc") * (2.0 * n)).tocsc()
     order = np.asarray(factored(graph).perm_c, dtype=np.int64)
-    return postorder(filled(n, order[ties])[0])[order]
+    return postorder(filled(n, order[ties]).parents)[order]
 
 
 def factored(matrix: Any) -> Any:

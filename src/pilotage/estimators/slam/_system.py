@@ -54,7 +54,7 @@ class Group:
         dim, d = sensor.reading.dim, sensor.state.dim
         context = sensor.context.dim if factors.ties and sensor.context else 0
         self.dim = dim
-        self._fixed = own, other, factors.z, information_of(graph, factors), parameters(sensor)
+        self._fixed = own, other, *measured(factors, information_of(graph, factors)), parameters(sensor)
         self._dims = np.array([d, context], dtype=np.int64)
         rows = dim * (1 + d + context)
         self._out = np.empty(self._codes[1].size)
@@ -169,10 +169,23 @@ class System:
         return out
 
 
+def measured(factors: Factors, W: Array) -> tuple[Array, Array]:
+    """Readings without NaN, and the information of what was measured: ``W_ss - W_sm W_mm^-1 W_ms``, the rest zero."""
+    missing, reading = factors.missing, factors.sensor.reading
+    rows = missing.any(axis=1)
+    z = np.where(missing if reading.flat else rows.reshape(-1, 1), reading.identity(), factors.z)
+    for k in np.flatnonzero(rows):
+        m, s = missing[k], ~missing[k]
+        own = W[k][np.ix_(s, s)] - W[k][np.ix_(s, m)] @ np.linalg.pinv(W[k][np.ix_(m, m)]) @ W[k][np.ix_(m, s)]
+        W[k] = 0.0
+        W[k][np.ix_(s, s)] = own
+    return np.ascontiguousarray(reading.normalize(z)), W
+
+
 def information_of(graph: FactorGraph, factors: Factors) -> Array:
     """Information of each reading; by default the inverse of the sensor's noise at the guess."""
     if factors.information is not None:
-        return factors.information
+        return factors.information.copy()
     x = graph.variables[factors.x[0]].values[factors.x[1]]
     context = factors.context
     if factors.ties:

@@ -61,7 +61,8 @@ class Factors:
 
     Args:
         sensor: what was read; one with a context ties two variables together.
-        z: readings ``(K, size)``.
+        z: readings ``(K, size)``; NaN where something was not measured, which counts for the whole reading where it is
+            a rotation or a pose.
         x: the kind of the variables that are the sensor's state, and which one each reading belongs to ``(K,)``.
         context: the same for the sensor's context; or the contexts themselves ``(K, size)`` where they are known, such
             as the places of surveyed landmarks.
@@ -84,7 +85,9 @@ class Factors:
 
     def __post_init__(self) -> None:
         reading = instance(self.sensor, Sensor, "Factors").reading
-        z = np.array(reading.normalize(reading.check(self.z, "z")), ndmin=2)
+        z = np.array(reading.check(self.z, "z", finite=False), ndmin=2)
+        if np.isinf(z).any():
+            raise ShapeError("z holds infinity; expected finite numbers, or NaN for what was not measured")
         object.__setattr__(self, "z", z)
         object.__setattr__(self, "x", _named(self.x, len(z), "x"))
         if self.context is not None and _is_named(self.context):
@@ -96,12 +99,26 @@ class Factors:
                 raise ShapeError(f"information has shape {W.shape}; expected {wanted} or {wanted[1:]}")
             if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
                 raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
+            values = np.linalg.eigvalsh(W).reshape(-1, reading.dim)
+            negative = values[:, 0] < -1e-9 * abs(values[:, -1])
+            if negative.any():
+                k = int(np.argmax(negative))
+                raise ShapeError(
+                    f"information of reading {k} has the eigenvalue {values[k, 0]:.3g}; {negative.sum()} of "
+                    f"{len(values)} have a negative one; expected inverse covariances"
+                )
             object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted)))
 
     @property
     def count(self) -> int:
         """Number of readings."""
         return len(self.z)
+
+    @property
+    def missing(self) -> NDArray[np.bool_]:
+        """Which components of the residuals were not measured ``(K, dim)``."""
+        nan, reading = np.isnan(self.z), self.sensor.reading
+        return nan if reading.flat else np.repeat(nan.any(axis=1, keepdims=True), reading.dim, axis=1)
 
     @property
     def ties(self) -> bool:
@@ -157,8 +174,8 @@ class FactorGraph:
 
     @property
     def residuals(self) -> int:
-        """Number of components of all residuals; chi2 is about `residuals` - `unknowns` where the noise is as said."""
-        return sum(each.count * each.sensor.reading.dim for each in self.factors)
+        """Number of components measured; chi2 is about `residuals` - `unknowns` where the noise is as it was said."""
+        return sum(int((~each.missing).sum()) for each in self.factors)
 
     @cached_property
     def chi2(self) -> float:
