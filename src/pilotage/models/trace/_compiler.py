@@ -96,6 +96,8 @@ def dispatcher(driver: Driver) -> Any:
     options = driver.options
     settings: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
     settings |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
+    if not driver.signatures:  # only other drivers call it: the ways in from Python and C would be compiled for nothing
+        settings |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
     made: Any = njit(**settings, **({} if options["heap"] else {"_nrt": False}))(function)
     driver.__dict__["dispatcher"] = made
     return made
