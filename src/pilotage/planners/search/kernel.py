@@ -225,7 +225,7 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
     was passed on. The direction of the last step is tried first: fewer turns. The cost is computed afresh, from the
     number of diagonal steps or the costs as given, free of what rounding lengths to integers does.
     """
-    offsets = np.array([1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1])
+    offsets = (1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1)
     path = np.empty(64, np.int64)
     path[0] = goal
     count = 1
@@ -247,17 +247,21 @@ def trace_back(cells, width, costs, start, goal, diagonal, round_):
                 previous, last = m, i
                 break
         if previous < 0:
-            return path[:0].copy(), np.nan  # the caller reports it; cannot happen on cells that `search` labelled
+            return np.empty(0, np.int64), np.nan  # the caller reports it; cannot happen on cells that `search` labelled
         diagonals += last >= 4
         if costs is not None:
             cost += 0.5 * (costs[n] + costs[previous]) * (1.0 if last < 4 else np.sqrt(2.0))
         if count == path.shape[0]:
             grown = np.empty(2 * count, np.int64)
-            grown[:count] = path
+            for k in range(count):
+                grown[k] = path[k]
             path = grown
         path[count] = previous
         count += 1
         n = previous
     if costs is None:
         cost = (count - 1 - diagonals) + diagonals * np.sqrt(2.0)
-    return path[:count][::-1].copy(), cost
+    forward = np.empty(count, np.int64)
+    for k in range(count):
+        forward[k] = path[count - 1 - k]
+    return forward, cost
