@@ -56,15 +56,21 @@ def product_transposed(A, B, C, n, k, m, lanes):
 
 
 @driver
-def symmetric(A, B, N, C, n, k, lanes):
-    """C = A B' + N for a product that is symmetric, to the last bit; A and B are (n, k), N need not be symmetric."""
+def add_symmetric(S, N, n, lanes):
+    """S becomes S + N, symmetric to the last bit; neither needs to be."""
     for i in range(n):
         for j in range(i + 1):
-            a = 0.5 * (N[i, j] + N[j, i])
-            for r in range(k):
-                a += A[i, r] * B[j, r]
-            C[i, j] = a
-            C[j, i] = a
+            a = 0.5 * ((S[i, j] + S[j, i]) + (N[i, j] + N[j, i]))
+            S[i, j] = a
+            S[j, i] = a
+
+
+@driver
+def sandwich(F, P, Q, A, N, n, lanes):
+    """N = F P F' + Q, symmetric to the last bit; A (n, n) is scratch."""
+    product(F, P, A, n, n, n, lanes)
+    product_transposed(A, F, N, n, n, n, lanes)
+    add_symmetric(N, Q, n, lanes)
 
 
 @driver
@@ -128,22 +134,19 @@ def solve_rows(L, C, n, m, lanes):
 
 
 @driver
-def joseph(P, H, R, K, N, A, M, B, n, m, lanes):
-    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M and B (n, n) are scratch.
+def joseph(P, H, R, K, N, A, M, B, C, n, m, lanes):
+    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M, B and C (n, n) are scratch.
 
     M comes first and is not multiplied out, so that what a precise reading leaves of a vague P is no difference of
     large numbers.
     """
     product(K, R, A, n, m, m, lanes)
-    product_transposed(A, K, N, n, m, n, lanes)
+    product_transposed(A, K, B, n, m, n, lanes)
+    product(K, H, M, n, m, n, lanes)
     for i in range(n):
         for j in range(n):
-            a = fill(1.0 if i == j else 0.0, lanes)
-            for k in range(m):
-                a -= K[i, k] * H[k, j]
-            M[i, j] = a
-    product(M, P, B, n, n, n, lanes)
-    symmetric(B, M, N, N, n, n, lanes)
+            M[i, j] = (1.0 if i == j else 0.0) - M[i, j]
+    sandwich(M, P, B, C, N, n, lanes)
 
 
 @driver
