@@ -10,6 +10,7 @@ import numpy as np
 
 from ..core import Dynamics, PilotageError, Readings, Sensor, ShapeError
 from ..core.arrays import numbers
+from ..core.declared import called
 from ..core.seconds import seconds
 from ..core.settings import instance
 from .clock import Clock, wanted
@@ -113,8 +114,11 @@ def _of_several(
 ) -> Timeline:
     """Readings of several sensors, each at their own times, and actions that end at times `ts`."""
     sensors = tuple(_mounted(one.sensor, dynamics, names) for one in several)
-    zs = [s.reading.check(one.z, f"readings of {s!r}", finite=False) for s, one in zip(sensors, several, strict=True)]
-    stamps = [numbers(one.ts, f"times of {s!r}") for s, one in zip(sensors, several, strict=True)]
+    zs = [
+        s.reading.check(one.z, f"readings of {called(s)}", finite=False)
+        for s, one in zip(sensors, several, strict=True)
+    ]
+    stamps = [numbers(one.ts, f"times of {called(s)}") for s, one in zip(sensors, several, strict=True)]
     for s, z, t in zip(sensors, zs, stamps, strict=True):
         if z.ndim < 2 or t.shape != (z.shape[-2],):
             raise ShapeError(

@@ -16,8 +16,18 @@ LOG_TURN = 1.8378770664093453  # log 2 pi
 @driver
 def product(A, B, C, n, k, m, lanes):
     """C = A B, for A (n, k) and B (k, m)."""
+    fours = m - m % 4 if len(lanes) == 1 else 0
     for i in range(n):
-        for j in range(m):
+        for j in range(0, fours, 4):  # four sums at a time keep the processor busy; lanes do that by themselves
+            a, b, c, d = fill(0.0, lanes), fill(0.0, lanes), fill(0.0, lanes), fill(0.0, lanes)
+            for r in range(k):
+                f = A[i, r]
+                a += f * B[r, j]
+                b += f * B[r, j + 1]
+                c += f * B[r, j + 2]
+                d += f * B[r, j + 3]
+            C[i, j], C[i, j + 1], C[i, j + 2], C[i, j + 3] = a, b, c, d
+        for j in range(fours, m):
             a = fill(0.0, lanes)
             for r in range(k):
                 a += A[i, r] * B[r, j]
@@ -27,8 +37,18 @@ def product(A, B, C, n, k, m, lanes):
 @driver
 def product_transposed(A, B, C, n, k, m, lanes):
     """C = A B', for A (n, k) and B (m, k)."""
+    fours = m - m % 4 if len(lanes) == 1 else 0
     for i in range(n):
-        for j in range(m):
+        for j in range(0, fours, 4):  # four sums at a time keep the processor busy; lanes do that by themselves
+            a, b, c, d = fill(0.0, lanes), fill(0.0, lanes), fill(0.0, lanes), fill(0.0, lanes)
+            for r in range(k):
+                f = A[i, r]
+                a += f * B[j, r]
+                b += f * B[j + 1, r]
+                c += f * B[j + 2, r]
+                d += f * B[j + 3, r]
+            C[i, j], C[i, j + 1], C[i, j + 2], C[i, j + 3] = a, b, c, d
+        for j in range(fours, m):
             a = fill(0.0, lanes)
             for r in range(k):
                 a += A[i, r] * B[j, r]
@@ -36,15 +56,21 @@ def product_transposed(A, B, C, n, k, m, lanes):
 
 
 @driver
-def symmetric(A, B, N, C, n, k, lanes):
-    """C = A B' + N for a product that is symmetric, to the last bit; A and B are (n, k), N need not be symmetric."""
+def add_symmetric(S, N, n, lanes):
+    """S becomes S + N, symmetric to the last bit; neither needs to be."""
     for i in range(n):
         for j in range(i + 1):
-            a = 0.5 * (N[i, j] + N[j, i])
-            for r in range(k):
-                a += A[i, r] * B[j, r]
-            C[i, j] = a
-            C[j, i] = a
+            a = 0.5 * ((S[i, j] + S[j, i]) + (N[i, j] + N[j, i]))
+            S[i, j] = a
+            S[j, i] = a
+
+
+@driver
+def sandwich(F, P, Q, A, N, n, lanes):
+    """N = F P F' + Q, symmetric to the last bit; A (n, n) is scratch."""
+    product(F, P, A, n, n, n, lanes)
+    product_transposed(A, F, N, n, n, n, lanes)
+    add_symmetric(N, Q, n, lanes)
 
 
 @driver
@@ -108,22 +134,19 @@ def solve_rows(L, C, n, m, lanes):
 
 
 @driver
-def joseph(P, H, R, K, N, A, M, B, n, m, lanes):
-    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M and B (n, n) are scratch.
+def joseph(P, H, R, K, N, A, M, B, C, n, m, lanes):
+    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M, B and C (n, n) are scratch.
 
     M comes first and is not multiplied out, so that what a precise reading leaves of a vague P is no difference of
     large numbers.
     """
     product(K, R, A, n, m, m, lanes)
-    product_transposed(A, K, N, n, m, n, lanes)
+    product_transposed(A, K, B, n, m, n, lanes)
+    product(K, H, M, n, m, n, lanes)
     for i in range(n):
         for j in range(n):
-            a = fill(1.0 if i == j else 0.0, lanes)
-            for k in range(m):
-                a -= K[i, k] * H[k, j]
-            M[i, j] = a
-    product(M, P, B, n, n, n, lanes)
-    symmetric(B, M, N, N, n, n, lanes)
+            M[i, j] = (1.0 if i == j else 0.0) - M[i, j]
+    sandwich(M, P, B, C, N, n, lanes)
 
 
 @driver

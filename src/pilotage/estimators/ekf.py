@@ -29,6 +29,7 @@ from ._steps import (
     note_innovation,
 )
 from .algebra import (
+    add_symmetric,
     cholesky,
     finite,
     finite_matrix,
@@ -36,9 +37,9 @@ from .algebra import (
     plausible,
     product,
     product_transposed,
+    sandwich,
     score,
     solve_rows,
-    symmetric,
     times,
 )
 
@@ -56,8 +57,7 @@ def ekf_predict(at, b, u, dt, w, lanes):
     A, w = matrix(w, d, d, lanes)
     N, w = matrix(w, d, d, lanes)
     call(f.all, b, u, dt, f.parameters, address(y))
-    product(F, P, A, d, d, d, lanes)
-    symmetric(A, F, Q, N, d, d, lanes)
+    sandwich(F, P, Q, A, N, d, lanes)
     good = plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
     mark(job.status, opposite(good), PREDICTION_FAILED)
     commit(x, P, y, N, job.status, n, d, lanes)
@@ -83,6 +83,7 @@ def ekf_update(at, b, z, context, w, lanes):
     A, w = matrix(w, d, m, lanes)
     M, w = matrix(w, d, d, lanes)
     B, w = matrix(w, d, d, lanes)
+    C, w = matrix(w, d, d, lanes)
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
     v, w = vector(w, m, lanes)
@@ -92,27 +93,17 @@ def ekf_update(at, b, z, context, w, lanes):
     good = good & plausible(R, m, lanes)
     product_transposed(P, H, K, d, d, m, lanes)  # P H', which becomes the gain
     product(H, K, S, m, d, m, lanes)
-    half_sum(S, R, m, lanes)
+    add_symmetric(S, R, m, lanes)
     good = good & cholesky(S, L, m, lanes)
     score(L, e, v, measured, found, m, lanes)
     solve_rows(L, K, d, m, lanes)
-    joseph(P, H, R, K, N, A, M, B, d, m, lanes)
+    joseph(P, H, R, K, N, A, M, B, C, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
     good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & finite(found, 2, lanes)
     mark(job.status, opposite(good), UPDATE_FAILED)
     gate(h.gates, found[0], measured, job.status, m, lanes)
     commit(x, P, new, N, job.status, n, d, lanes)
-
-
-@driver
-def half_sum(S, R, m, lanes):
-    """S + R, symmetric to the last bit."""
-    for i in range(m):
-        for j in range(i + 1):
-            a = 0.5 * ((S[i, j] + S[j, i]) + (R[i, j] + R[j, i]))
-            S[i, j] = a
-            S[j, i] = a
 
 
 @driver(INNER)

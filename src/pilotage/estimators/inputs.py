@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import CovarianceError, Gaussian, ModelError, Sensor, ShapeError, Space, SpaceError
+from ..core.declared import called
 
 Axes = tuple[int, ...]
 EMPTY = np.zeros(0)
@@ -57,7 +58,7 @@ def context_of(context: Any, sensor: Sensor) -> Any:
         )
     if space.size == 0 and np.size(context):
         raise ShapeError(f"{sensor!r} takes no context; {context!r} was given")
-    return space.check(context, f"context of {sensor!r}")
+    return space.check(context, f"context of {called(sensor)}")
 
 
 def context_axes(context: Any, sensor: Sensor) -> Axes:
