@@ -38,7 +38,7 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
     """
     if isinstance(model, Space):
         return space_function(model).code(results, lanes)
-    if isinstance(model, Compiled):
+    if has_code(type(model)):
         return cast(Code, model.code(results, lanes))
     return called_back(model, results, lanes)
 
@@ -51,7 +51,13 @@ def parameters(model: Any, dt: float | None = None) -> np.ndarray:
         >>> parameters(gnss(std=1.5))
         array([1.5, 1.5])
     """
-    return model.vector(dt) if isinstance(model, Compiled) else EMPTY
+    return model.vector(dt) if has_code(type(model)) else EMPTY
+
+
+@lru_cache(maxsize=None)
+def has_code(kind: type) -> bool:
+    """Whether models of this class keep the contract `Compiled`."""
+    return issubclass(kind, Compiled)
 
 
 @lru_cache(maxsize=512)
