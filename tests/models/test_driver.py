@@ -70,6 +70,13 @@ def test_models_by_address() -> None:
         np.testing.assert_allclose(x, 2.0 * expected, rtol=1e-13)
 
 
+def test_helpers_can_be_called_from_python() -> None:
+    v = np.ones(3)
+    assert roll.compiled, "which compiles the helper for drivers"
+    twice(v)
+    assert v.tolist() == [2.0, 2.0, 2.0]
+
+
 def test_other_layouts_are_refused() -> None:
     with pytest.raises(TypeError):
         roll(0, np.zeros(4)[::2], np.zeros(2), np.zeros(1), np.zeros(1), 0)

@@ -93,21 +93,25 @@ def dispatcher(driver: Driver) -> Any:
             seen[name] = value.load()
     function = FunctionType(f.__code__, seen, f.__name__, f.__defaults__, f.__closure__)
     function.__qualname__, function.__module__, function.__doc__ = f.__qualname__, f.__module__, f.__doc__
-    options = driver.options
-    settings: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
-    settings |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
-    if not driver.signatures:  # only other drivers call it: the ways in from Python and C would be compiled for nothing
-        settings |= {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-    made: Any = njit(**settings, **({} if options["heap"] else {"_nrt": False}))(function)
+    made: Any = njit(**settings(driver, driver.signatures == ()))(function)
     driver.__dict__["dispatcher"] = made
     return made
+
+
+def settings(driver: Driver, helper: bool) -> dict[str, Any]:
+    """Options of numba; helpers, which only drivers call, get no ways in from Python and C."""
+    options = driver.options
+    chosen: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
+    chosen |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
+    chosen |= {} if options["heap"] else {"_nrt": False}
+    return chosen | ({"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if helper else {})
 
 
 def compiled(driver: Driver) -> Any:
     """A driver, compiled or loaded from disk; one of several signatures compiles each when it is first called."""
     made = dispatcher(driver)
-    if not driver.signatures:
-        return made
+    if not driver.signatures:  # of a helper, one that Python can call is compiled besides
+        return njit(**settings(driver, helper=False))(made.py_func)
     try:
         made._cache = Cache(made.py_func, driver)
     except RuntimeError:  # there is no folder to write to
