@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ pytest.importorskip("matplotlib")
 
 from pilotage.cli.main import main
 from pilotage.maps import OccupancyGrid
+from pilotage.models.trace.driver import ENTRIES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,14 +66,9 @@ def test_runs_replay() -> None:
 
 
 def kernels() -> dict[str, int]:
-    """Compiled kernels of the package, and for how many kinds of arguments."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("pilotage.")]
-    return {
-        f"{module.__name__}.{name}": len(value.signatures)
-        for module in modules
-        for name, value in vars(module).items()
-        if hasattr(value, "signatures") and hasattr(value, "py_func")
-    }
+    """Compiled drivers of the package, and for how many kinds of arguments."""
+    ready = [each for each in ENTRIES if "compiled" in vars(each)]
+    return {f"{each.__module__}.{each.__name__}": len(each.compiled.signatures) for each in ready}
 
 
 def test_all_is_compiled_before_time_counts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,9 @@ class Altered:
     def predict(self, belief: Gaussian, dynamics: Dynamics, u: Any, dt: float) -> Any:
         return EKF().predict(belief, dynamics, u, dt)
 
+    def expect(self, belief: Gaussian, sensor: Sensor, context: Any = None) -> Gaussian:
+        return EKF().expect(belief, sensor, context)
+
     def update(self, belief: Gaussian, sensor: Sensor, z: Any, context: Any = None) -> Update:
         return EKF().update(belief, sensor, z, context)
 

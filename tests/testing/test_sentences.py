@@ -45,7 +45,7 @@ class Broken:
     def fail(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("out of order")
 
-    predict = update = plan = act = fail
+    predict = expect = update = plan = act = fail
 
     def reset(self, *, seed: int | None = None) -> None: ...
 
@@ -73,7 +73,7 @@ def driving(controller: Any) -> None:
     (check_estimator, EKF, "EKF is a class"),
     (check_estimator, Broken(), "`predict` raised RuntimeError: out of order"),
     (check_planner, AStar, "AStar is a class"),
-    (check_planner, Broken(), r"`plan` from \(2.25, 2.25\) to .* raised RuntimeError: out of order"),
+    (check_planner, Broken(), r"`plan` from \[2.25 2.25\] to .* raised RuntimeError: out of order"),
     (driving, PurePursuit, "PurePursuit is a class"),
     (driving, Broken(), r"`act` in the state \[0.* raised RuntimeError: out of"),
     (driving, Touchy(), "`act` in a state of NaN raised ValueError: .*fall back"),

@@ -134,8 +134,7 @@ class Problem:
             return np.zeros((*x.shape[:-1], 0))
         if not isinstance(self.constraint, Task):
             return np.asarray(self.constraint(x))
-        action = self.constraint.action
-        return np.asarray(self.constraint.constraint(x, np.zeros(0 if action is None else action.size)))
+        return np.asarray(self.constraint.constraint(x, np.zeros(self.constraint.action.size)))
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.

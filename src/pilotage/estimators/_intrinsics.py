@@ -1,6 +1,6 @@
 """The types and intrinsics of `_memory`, in numba's terms."""
 
-# pyright: basic
+# pyright: basic, reportOptionalCall=false
 from __future__ import annotations
 
 import operator

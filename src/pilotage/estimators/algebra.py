@@ -56,21 +56,34 @@ def product_transposed(A, B, C, n, k, m, lanes):
 
 
 @driver
-def add_symmetric(S, N, n, lanes):
-    """S becomes S + N, symmetric to the last bit; neither needs to be."""
-    for i in range(n):
+def innovation_covariance(H, C, R, S, n, m, lanes):
+    """S = H C + R for C = P H' (n, m), symmetric to the last bit, whatever R is."""
+    for i in range(m):
         for j in range(i + 1):
-            a = 0.5 * ((S[i, j] + S[j, i]) + (N[i, j] + N[j, i]))
+            a = 0.5 * (R[i, j] + R[j, i])
+            for k in range(n):
+                a += H[i, k] * C[k, j]
             S[i, j] = a
             S[j, i] = a
+
+
+@driver
+def symmetric_product(A, B, Q, N, n, k, lanes):
+    """N = A B' + Q, for A and B (n, k) whose product is symmetric; symmetric to the last bit, whatever Q is."""
+    for i in range(n):
+        for j in range(i + 1):
+            a = 0.5 * (Q[i, j] + Q[j, i])
+            for r in range(k):
+                a += A[i, r] * B[j, r]
+            N[i, j] = a
+            N[j, i] = a
 
 
 @driver
 def sandwich(F, P, Q, A, N, n, lanes):
     """N = F P F' + Q, symmetric to the last bit; A (n, n) is scratch."""
     product(F, P, A, n, n, n, lanes)
-    product_transposed(A, F, N, n, n, n, lanes)
-    add_symmetric(N, Q, n, lanes)
+    symmetric_product(A, F, Q, N, n, n, lanes)
 
 
 @driver
@@ -142,10 +155,12 @@ def joseph(P, H, R, K, N, A, M, B, C, n, m, lanes):
     """
     product(K, R, A, n, m, m, lanes)
     product_transposed(A, K, B, n, m, n, lanes)
-    product(K, H, M, n, m, n, lanes)
     for i in range(n):
         for j in range(n):
-            M[i, j] = (1.0 if i == j else 0.0) - M[i, j]
+            a = fill(1.0 if i == j else 0.0, lanes)
+            for k in range(m):  # one after another from 1: the sum of K H would round where it is nearly 1
+                a -= K[i, k] * H[k, j]
+            M[i, j] = a
     sandwich(M, P, B, C, N, n, lanes)
 
 

@@ -29,13 +29,12 @@ from ._steps import (
     note_innovation,
 )
 from .algebra import (
-    add_symmetric,
     cholesky,
     finite,
     finite_matrix,
+    innovation_covariance,
     joseph,
     plausible,
-    product,
     product_transposed,
     sandwich,
     score,
@@ -92,8 +91,7 @@ def ekf_update(at, b, z, context, w, lanes):
     drop_unmeasured(y, H, R, d, m, lanes)
     good = good & plausible(R, m, lanes)
     product_transposed(P, H, K, d, d, m, lanes)  # P H', which becomes the gain
-    product(H, K, S, m, d, m, lanes)
-    add_symmetric(S, R, m, lanes)
+    innovation_covariance(H, K, R, S, d, m, lanes)
     good = good & cholesky(S, L, m, lanes)
     score(L, e, v, measured, found, m, lanes)
     solve_rows(L, K, d, m, lanes)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -38,7 +38,7 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
     """
     if isinstance(model, Space):
         return space_function(model).code(results, lanes)
-    if has_code(type(model)):
+    if has_code(model.__class__):
         return cast(Code, model.code(results, lanes))
     return called_back(model, results, lanes)
 
@@ -51,10 +51,10 @@ def parameters(model: Any, dt: float | None = None) -> np.ndarray:
         >>> parameters(gnss(std=1.5))
         array([1.5, 1.5])
     """
-    return model.vector(dt) if has_code(type(model)) else EMPTY
+    return model.vector(dt) if has_code(model.__class__) else EMPTY
 
 
-@lru_cache(maxsize=None)
+@cache
 def has_code(kind: type) -> bool:
     """Whether models of this class keep the contract `Compiled`."""
     return issubclass(kind, Compiled)

@@ -214,14 +214,17 @@ def _numbers(name: str, value: Any, attributes: list[str]) -> dict[str, Any]:
     """What is known of a value: itself if it is a number, the numbers among its attributes, nothing, or an object."""
     if isinstance(value, (*NUMBERS, str, bytes, type(None))):
         return {name: value} if _hashable(value) else {name: object()}
-    if isinstance(value, np.ndarray):
-        array: Any = value
-        return {name: (array.shape, array.tobytes())}
+    if type(value) is np.ndarray:
+        return _array(name, value)
     if isinstance(value, (list, dict, set)):
         return {name: repr(cast(Any, value))}
-    owned: dict[str, Any] = vars(value) if hasattr(value, "__dict__") else {}
+    owned = cast(dict[str, Any], getattr(value, "__dict__", {}))
     inside: dict[str, Any] = {f"{name}.{a}": owned[a] for a in attributes if a in owned}
     return {key: v for key, v in inside.items() if isinstance(v, NUMBERS) and _hashable(v)}
+
+
+def _array(name: str, value: Any) -> dict[str, Any]:
+    return {name: (value.shape, value.tobytes())}
 
 
 def _hashable(value: Any) -> bool:
