@@ -51,7 +51,7 @@ names: $(VENV)/dev  ## write down the public names after a deliberate change of 
 	$(BIN)/python -m tests.test_architecture
 
 clean:  ## remove everything that was made, the environment included
-	rm -rf $(VENV) .cache .pytest_cache .hypothesis .ruff_cache .import_linter_cache site dist build
+	rm -rf $(VENV) .pytest_cache .hypothesis .ruff_cache .import_linter_cache site dist build
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A system Python without ensurepip (Debian without python3-venv) can still make an environment with virtualenv or uv.

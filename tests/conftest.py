@@ -1,4 +1,4 @@
-"""What every test shares: a reproducible hypothesis, a kernel cache that survives the run, and the public data."""
+"""What every test shares: a reproducible hypothesis, and the public data."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A wait that spins would take the core from whoever shares it; read when the thread layer starts.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-# Compiled kernels outlive the run, beside the project and not in the user's own cache.
-os.environ.setdefault("PILOTAGE_CACHE_DIR", str(ROOT / ".cache" / "pilotage"))
 # No test opens a window.
 os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
 os.environ.setdefault("MPLBACKEND", "Agg")
