@@ -45,7 +45,7 @@ class Round:
     note="a query; MovingAI maps of every kind; true octile metric, while the peer (C++) charges diagonals as straight",
 )
 def astar(quick: bool) -> Contest:
-    import pyastar2d  # pyright: ignore[reportMissingImports]
+    import pyastar2d
 
     rounds = [load(file, EVERY_QUICK if quick else EVERY) for file in scenario_files()]
     ready = [(r, [r.ends(query) for query in r.queries]) for r in rounds]
@@ -138,7 +138,7 @@ def doors() -> Problem:
 
 def ompl_rrt_connect(problem: Problem) -> Any:
     """The same problem for OMPL: a seed to the seconds of the search and the length of the path."""
-    from ompl import base, geometric, util  # pyright: ignore[reportMissingImports]
+    from ompl import base, geometric, util
 
     util.setLogLevel(util.LogLevel.LOG_NONE)
     constraint: Any = problem.constraint
@@ -162,7 +162,7 @@ def ompl_rrt_connect(problem: Problem) -> Any:
         space.setBounds(bounds)
         setup = geometric.SimpleSetup(space)
         setup.setStateValidityChecker(valid)
-        ends = [space.allocState(), space.allocState()]
+        ends: list[Any] = [space.allocState(), space.allocState()]
         for state, (x, y, yaw) in zip(ends, (problem.start, problem.goal), strict=True):
             state.setX(x)
             state.setY(y)
