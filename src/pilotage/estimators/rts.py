@@ -33,7 +33,7 @@ def smooth(run: FilterRun) -> Gaussian:
         >>> from pilotage.estimators import KF
         >>> from pilotage.models import constant_velocity, position
         >>> run = KF(constant_velocity(1), dt=1.0).start(std=1.0).run(None, np.arange(4.0)[:, None], sensor=position(1))
-        >>> smooth(run).cov[0, 0, 0] < run.beliefs.cov[0, 0, 0]
+        >>> bool(smooth(run).cov[0, 0, 0] < run.beliefs.cov[0, 0, 0])
         True
     """
     instance(run, FilterRun, "smooth")
