@@ -29,19 +29,19 @@ class Obstacles:
 
     The sign convention of all clearances: **metres from the surface of the nearest obstacle, negative inside**.
 
-    Attributes:
-        grid: the map.
-        blocked: ``(ny + 2, nx + 2)`` of bool, with one ring of cells added, which stands for what is off the map.
-        depth: signed distance [cells] of the centre of each cell of `blocked` to the nearest surface, exact.
-        field: the same in metres as a `Raster` that never promises too much: between cell centres, interpolation stays
-            below the true distance, and is not above zero inside obstacles.
-
     ::
 
         field = d - e,   e = 0 along walls, 1.497 inside corners of obstacles, else min(0.115, 1 / (4 d))   [cells]
 
     because the distance to a set is semiconcave: along a line that stays d away from it, its second derivative is at
     most 1 / d, and a chord of length 1 lies at most 1 / (8 d) above it; bilinear interpolation is two chords.
+
+    Attributes:
+        grid: the map.
+        blocked: ``(ny + 2, nx + 2)`` of bool, with one ring of cells added, which stands for what is off the map.
+        depth: signed distance [cells] of the centre of each cell of `blocked` to the nearest surface, exact.
+        field: the same in metres as a `Raster` that never promises too much: between cell centres, interpolation stays
+            below the true distance, and is not above zero inside obstacles.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
