@@ -1,4 +1,4 @@
-"""What a command says while it works, on standard error, beside its results."""
+"""Messages of a command while it works, on standard error, beside its results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a product of named parts is made of: sizes, names, units, bounds, and where each part is stored."""
+"""The layout of a product of named parts: sizes, names, units, bounds, and where each part is stored."""
 
 from __future__ import annotations
 

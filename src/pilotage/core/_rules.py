@@ -1,4 +1,4 @@
-"""What a declared type expects of a setting, in words, and how a value is brought to it."""
+"""Rules for settings: the values that a declared type takes, in words, and the conversion to it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What beliefs share as values: read-only arrays, leading axes, words."""
+"""Common parts of beliefs as values: read-only arrays, leading axes, text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a state. Filters, smoothers, trackers, planners and controllers hand these values to each other."""
+"""The belief: a distribution over states that filters, smoothers, trackers, planners and controllers pass on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What declares its spaces as attributes."""
+"""Models that declare their spaces as attributes, and checks of what their methods return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a state moves."""
+"""The dynamics protocol: the motion of a state."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What algorithms return. A status is never hidden, and a failure says why."""
+"""Results of algorithms. A status is never hidden, and a failure says why."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long a step takes."""
+"""Checks of time steps in seconds."""
 
 from __future__ import annotations
 

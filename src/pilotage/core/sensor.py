@@ -1,4 +1,4 @@
-"""What a state looks like from outside."""
+"""The sensor protocol: readings of a state."""
 
 from __future__ import annotations
 

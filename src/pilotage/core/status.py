@@ -1,4 +1,4 @@
-"""How a step of a filter went, for each belief of a batch."""
+"""Statuses of a step of a filter, one for each belief of a batch."""
 
 from __future__ import annotations
 

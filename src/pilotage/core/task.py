@@ -1,4 +1,4 @@
-"""What is to be achieved."""
+"""The task: costs, constraint and end of an episode."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens in one tick of a world: dynamics move it, sensors see it, a task judges it.
+"""One tick of a simulated world: dynamics move it, sensors see it, a task judges it.
 
 Pure functions of states and random streams, for one world or a batch of them; environments are shells around these.
 """

@@ -1,4 +1,4 @@
-"""Why a step of a filter failed: found out from the model's own answers, after the fact, one belief at a time."""
+"""Causes of failed steps of a filter: found out from the model's own answers, after the fact, one belief at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What surrounds the inner steps of every filter: one call, and rows of beliefs through sequences, as drivers.
+"""Drivers around the inner steps of every filter: one call, and rows of beliefs through sequences.
 
 The inner steps of an estimator are machine code at addresses that a job knows, as those of models are, so these drivers
 serve every estimator. An inner step is ``predict(job, b, u, dt, w)`` or ``update(job, b, z, context, w)``, all of them

@@ -1,4 +1,4 @@
-"""What all filters with a `Gaussian` belief share: pure functions on beliefs, over batches and whole sequences."""
+"""The base of filters with a `Gaussian` belief: pure functions on beliefs, over batches and whole sequences."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class GaussianEstimator(ABC):
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.
-            sensors: sensors by the names under which `update` may be told of them.
+            sensors: sensors by the names under which `update` may name them.
         """
         if self.dynamics is None:
             name = type(self).__name__
@@ -138,7 +138,7 @@ class GaussianEstimator(ABC):
             i = int(np.flatnonzero(how)[0])
             warnings.warn(
                 f"{np.count_nonzero(how)} of {len(how)} predictions failed, the first because of "
-                f"{FilterStatus(how[i]).name}; their beliefs are unchanged (give status=... to be told of each)",
+                f"{FilterStatus(how[i]).name}; their beliefs are unchanged (give status=... to get each)",
                 RuntimeWarning,
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""How drivers of filters see memory: records of addresses and sizes, and vectors and matrices over lanes.
+"""The memory of drivers of filters: records of addresses and sizes, and vectors and matrices over lanes.
 
 A driver is one text for a single filter and for `LANES` filters side by side. Its last argument is `ONE` or `BLOCK`.
 With `ONE` an element ``A[i, j]`` of a matrix is a number; with `BLOCK` it is a number in each lane: arithmetic,

@@ -1,4 +1,4 @@
-"""What the inner steps of Gaussian filters share.
+"""Common parts of the inner steps of Gaussian filters.
 
 The belief of these filters at an address: mean (n), covariance (d, d), and behind it room for what an update finds:
 expected reading (k), innovation (m), its covariance S (m, m), NIS and log-likelihood (2). `status` is an address, too:

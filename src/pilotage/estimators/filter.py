@@ -139,7 +139,7 @@ class Filter:
         engine: what does the work.
         t: seconds at the start.
         dt: seconds of a step, where none is given.
-        sensors: sensors by the names under which `update` and `run` may be told of them.
+        sensors: sensors by the names under which `update` and `run` may name them.
         seed: what replays the filter, where it draws random numbers from a seed.
 
     Example:

@@ -225,7 +225,7 @@ class IMM:
             weights: probabilities of the modes; equal by default.
             belief: a mixture with a Gaussian component for each mode, instead.
             t: seconds.
-            sensors: sensors by the names under which `update` may be told of them.
+            sensors: sensors by the names under which `update` may name them.
         """
         if belief is None:
             components = [named(model.state, mean, std) for model in self.models]

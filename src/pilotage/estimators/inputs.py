@@ -1,4 +1,4 @@
-"""What estimators are handed, checked: beliefs, actions, readings, contexts."""
+"""Checks of the inputs of estimators: beliefs, actions, readings, contexts."""
 
 from __future__ import annotations
 

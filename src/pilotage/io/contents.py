@@ -1,4 +1,4 @@
-"""What is in a file, or a sentence about why it cannot be read."""
+"""Contents of a file, or a sentence about why it cannot be read."""
 
 from __future__ import annotations
 

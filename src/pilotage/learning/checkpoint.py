@@ -110,7 +110,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
     if name is None:
         raise FormatError(f"{folder / CONFIG} names no weights: its entry `weights` is {config.get('weights')!r}")
     if not (folder / name).is_file() and _weights_before(folder) not in (None, name):
-        return load(folder, kind, network)  # another process has just saved the model anew
+        return load(folder, kind, network)  # another process has just saved the model again
     try:
         state, action = space_from_json(config["state"]), space_from_json(config["action"])
         made = _network(config["network"], network, folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -96,14 +97,14 @@ class GridCells(GridFrame):
     """
 
     @cached_property
+    @abstractmethod
     def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
-        raise NotImplementedError
 
     @cached_property
+    @abstractmethod
     def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
-        raise NotImplementedError
 
     @cached_property
     def unknown(self) -> Mask:

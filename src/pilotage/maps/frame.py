@@ -1,8 +1,9 @@
-"""Where the cells of a grid lie in the world."""
+"""The frame of a grid: world coordinates of its cells."""
 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ Cells = NDArray[np.int64]
 _FAR = 2.0**31
 
 
-class GridFrame:
+class GridFrame(ABC):
     """World coordinates and cells of a grid whose lower-left corner has the pose `origin`.
 
     ::
@@ -41,9 +42,9 @@ class GridFrame:
         object.__setattr__(self, "origin", tuple(origin.tolist()))
 
     @property
+    @abstractmethod
     def shape(self) -> tuple[int, int]:
         """Number of rows and columns."""
-        raise NotImplementedError
 
     @property
     def size(self) -> tuple[float, float]:

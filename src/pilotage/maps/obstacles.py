@@ -1,4 +1,4 @@
-"""What a robot must not touch: blocked cells as squares, and signed distances to them."""
+"""Obstacles of a map: blocked cells as squares, and signed distances to them."""
 
 from __future__ import annotations
 

@@ -86,7 +86,8 @@ class OccupancyGrid(GridCells):
         return {item.name: getattr(self, item.name) for item in fields(self)}  # what is derived can be derived again
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        for name, value in state.items():
+            object.__setattr__(self, name, value)
         self.log_odds.setflags(write=False)  # a copy from another process comes writeable
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Which cells of a grid a shape covers."""
+"""Stamps: the cells of a grid that a shape covers."""
 
 from __future__ import annotations
 

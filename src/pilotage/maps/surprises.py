@@ -1,4 +1,4 @@
-"""What a lidar sees that no map shows: boxes, people, chairs."""
+"""Obstacles that a lidar sees and no map shows: boxes, people, chairs."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ is its chord, ``sin(k) / k`` times the arc with ``k`` half the angle turned, and
 """
 
 # pyright: reportConstantRedefinition=false
-# Q keeps the capital letter of the literature, and is reckoned in steps.
+# Q keeps the capital letter of the literature, and is computed in steps.
 
 from __future__ import annotations
 

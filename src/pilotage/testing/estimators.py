@@ -35,7 +35,7 @@ def check_estimator(
 
     Beliefs that are handed in stay as they are, beliefs that come out live on the state's space. A reading of NaN
     changes nothing, and of a reading that is NaN in part only the rest counts. Innovation, S, NIS and log-
-    likelihood fit each other. Innovation and S are those that `expect` foresees. A compass that reads just beyond
+    likelihood fit each other. Innovation and S are those that `expect` predicts. A compass that reads just beyond
     half a turn pulls the heading over it, not around. The same seed gives the same belief. On a linear model the
     result is that of the Kalman filter: exactly for a Gaussian belief, about for one of particles.
 

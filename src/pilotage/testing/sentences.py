@@ -1,4 +1,4 @@
-"""What a check says when the thing it checks cannot even be called."""
+"""Messages of checks about things that cannot be called."""
 
 from __future__ import annotations
 

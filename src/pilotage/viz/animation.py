@@ -1,4 +1,4 @@
-"""Films: what moves is drawn anew on a background that is drawn once, which makes a frame cost milliseconds."""
+"""Films: what moves is drawn again on a background that is drawn once, which makes a frame cost milliseconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a place: ellipses of equal probability, clouds of particles, mixtures of both."""
+"""Drawings of beliefs over places: ellipses of equal probability, clouds of particles, mixtures of both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where things are, were and shall be: paths, poses, goals, scans."""
+"""Drawings of paths, poses, goals and scans."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What poses in the plane and in space share.
+"""Common parts of poses in the plane and in space.
 
 Poses perturb on the right, ``plus(X, d) = X Exp(d)``, with tangents ordered [translation, rotation] (Sola, Deray,
 Atchuthan: *A micro Lie theory for state estimation in robotics*, 2018).

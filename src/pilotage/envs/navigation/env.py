@@ -109,7 +109,7 @@ class Navigation(ModelEnv):
             lidar. A map that is open at its edge gets a wall around it. Episodes start, and have their goals, in free
             cells.
         robot: "differential_drive", "bicycle", or a `Robot`.
-        obstacles: discs that are not on the map, placed anew in every episode.
+        obstacles: discs that are not on the map, placed again in every episode.
         goals: how many places are drawn to be visited in every episode, or the places ``(K, 2)`` themselves [m]; they
             can all be reached.
         start: where every episode starts, ``(x, y)`` or ``(x, y, yaw)``; what is not given is drawn.
@@ -249,5 +249,5 @@ def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
 
 @lru_cache(maxsize=8)
 def _loaded(path: Path, changed: int) -> OccupancyGrid:
-    """Environments in one process share what is reckoned from a map."""
+    """Environments in one process share what is computed from a map."""
     return OccupancyGrid.load(path)

@@ -1,4 +1,4 @@
-"""Where episodes begin: a start, goals and unmapped obstacles, drawn so that every goal can be reached."""
+"""Scenarios of episodes: a start, goals and unmapped obstacles, drawn so that every goal can be reached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the robot senses in the arena."""
+"""The sensors of the robot in the arena."""
 
 from __future__ import annotations
 

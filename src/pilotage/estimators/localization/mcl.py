@@ -146,7 +146,7 @@ class MonteCarloLocalization:
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.
-            sensors: sensors by the names under which the filter may be told of them.
+            sensors: sensors by the names under which the filter may name them.
             rng: seed or generator of all that the filter draws.
         """
         if self.dynamics is None:

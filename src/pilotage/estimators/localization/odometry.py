@@ -1,4 +1,4 @@
-"""How far to trust odometry: a motion model whose action is what the wheels say."""
+"""The odometry motion model: its action is the motion that the wheels measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far a robot has moved since a sensor last told it something: readings from one place are not independent.
+"""The travel of a robot since a sensor was last heard: readings from one place are not independent.
 
 A scan errs where the map is wrong, where somebody stands, where a surface is dark; another scan from the same place
 errs in the same way, and adds no evidence. With errors whose correlation falls off exponentially with the way between

@@ -1,4 +1,4 @@
-"""Where the blocks of a sparse symmetric matrix lie, and in which order its variables are eliminated."""
+"""The pattern of a sparse symmetric matrix: places of its blocks, and the order of elimination."""
 
 from __future__ import annotations
 

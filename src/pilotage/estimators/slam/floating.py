@@ -1,4 +1,4 @@
-"""Which variables of a graph float, in words: the readings do not say where they are.
+"""Floating variables of a graph, in words: the readings do not say where they are.
 
 A part of a graph that is tied to nothing known may be moved as a whole without any reading noticing. More subtle cases,
 such as a landmark of which only one range was measured, show as a pivot that vanishes.

@@ -48,7 +48,7 @@ def call_address(typing_context, address, a, b, c, p, out):
 
 
 class Cache(FunctionCache):
-    """What a driver compiled to, on disk. What cannot be read there is compiled anew, and that is announced."""
+    """What a driver compiled to, on disk. What cannot be read there is compiled again, and that is announced."""
 
     def __init__(self, function: FunctionType, driver: Driver) -> None:
         super().__init__(function)

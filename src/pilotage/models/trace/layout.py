@@ -1,4 +1,4 @@
-"""Where parameters lie in the flat vector that compiled code reads, and the other forms in which backends read them."""
+"""The layout of parameters in the flat vector that machine code reads, and in the forms that other backends read."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
 
+from ...core.errors import ModelError
 from .expression import Expr
 from .graph import reachable
 from .lower import lower
@@ -141,7 +142,7 @@ class Emitter:
         if op in LIBRARY or op == "rem":
             args = [self.operand(a, wide) for a in e.args]
             return self._each(op, args) if wide else self._emit(wide, self._scalar(op, args))
-        raise NotImplementedError(f"no machine code is known for {op}")  # a rule is missing in `lower`
+        raise ModelError(f"no machine code is known for the operation {op}; `lower` needs a rule for it")
 
     def _scalar(self, op: str, args: Sequence[str]) -> str:
         return f"frem double {args[0]}, {args[1]}" if op == "rem" else self._call(op, "double", args)

@@ -76,7 +76,7 @@ class Code:
         """Raise what a model's own method raised while a driver ran; traced models raise nothing."""
 
     def __reduce__(self) -> Any:
-        raise TypeError("machine code stays in its process; send the model, which makes it anew")
+        raise TypeError("machine code stays in its process; send the model, which compiles it again")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What traced dynamics, sensors and tasks share: one function, parameter values, machine code, ways to other processes.
+"""The base of traced dynamics, sensors and tasks: one function, parameter values, machine code, pickling.
 
 Models of one recipe share a trace, and with it all that is derived or compiled from it. A recipe holds the functions,
 the spaces, the layout of the parameters, and the numbers that the functions read from outside their arguments: a trace

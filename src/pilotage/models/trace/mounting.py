@@ -1,4 +1,4 @@
-"""Where a model finds the components it needs in a bigger state."""
+"""Mounting of a model on a bigger state: its components found by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why there is no path, in a sentence."""
+"""Explanations of searches that find no path, in a sentence."""
 
 from __future__ import annotations
 
