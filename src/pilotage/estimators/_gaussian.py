@@ -11,12 +11,13 @@ import numpy as np
 
 from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, ModelError, Rng, Sensor, Space, Update
 from ..core.settings import Interval, Positive, instance, settings
-from ..models.trace import Driver, parameters
+from ..models.trace import parameters
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import CompiledEngine
 from ._drivers import FEW, run_rows
 from ._jobs import Model, Record, job
 from ._memory import MODEL
+from ._steps import Inner
 from ._timeline import Timeline, timeline
 from .clock import Clock, wanted
 from .filter import Filter
@@ -55,7 +56,7 @@ class GaussianEstimator(ABC):
     dt: Positive | None = None
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
-    inner: ClassVar[tuple[Driver, Driver, Driver, Driver]]
+    inner: ClassVar[Inner]
     dynamics_results: ClassVar[tuple[str, str, str]]
     sensor_results: ClassVar[tuple[str, str, str]]
     jacobian: ClassVar[bool] = True

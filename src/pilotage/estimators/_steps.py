@@ -7,9 +7,12 @@ an integer for each lane, 0 while all is well.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..core.status import FilterStatus
-from ..models.trace import driver
-from ._memory import accepted, fill, mark, matrix, select, table, vector
+from ..models.trace import Driver, driver
+from ._drivers import INNER
+from ._memory import BLOCK, ONE, accepted, fill, mark, matrix, select, table, vector
 
 ACCEPTED = int(FilterStatus.ACCEPTED)
 GATED = int(FilterStatus.GATED)
@@ -94,3 +97,27 @@ def commit(x, P, new_x, new_P, status, n, d, lanes):
     for i in range(d):
         for j in range(d):
             P[i, j] = select(good, new_P[i, j], P[i, j])
+
+
+Inner = tuple[Driver, Driver, Driver, Driver]
+"""Entry points that predict and update one belief, and a block of lanes."""
+
+
+step: Any = None
+lanes: Any = None
+
+
+@driver
+def inner_step(at, b, first, second, w):
+    """A prediction (first and second are u and dt) or an update (z and context) of the job at `at`."""
+    step(at, b, first, second, w, lanes)  # two names that `inner_steps` fills
+
+
+def inner_steps(predict: Driver, update: Driver) -> Inner:
+    """The entry points of an estimator, from the text of its two steps over lanes."""
+    return (
+        inner_step.entry(f"{predict.__name__}_one", INNER, step=predict, lanes=ONE),
+        inner_step.entry(f"{update.__name__}_one", INNER, step=update, lanes=ONE),
+        inner_step.entry(f"{predict.__name__}_block", INNER, step=predict, lanes=BLOCK),
+        inner_step.entry(f"{update.__name__}_block", INNER, step=update, lanes=BLOCK),
+    )

@@ -14,18 +14,19 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..core.settings import settings
-from ..models.trace import Driver, call, driver
-from ._drivers import INNER
+from ..models.trace import call, driver
 from ._gaussian import GaussianEstimator
-from ._memory import BLOCK, ONE, address, job_at, mark, matrix, model_at, opposite, space_at, vector
+from ._memory import address, job_at, mark, matrix, model_at, opposite, space_at, vector
 from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
+    Inner,
     commit,
     drop_unmeasured,
     found_at,
     gate,
     gaussian_at,
+    inner_steps,
     note_innovation,
 )
 from .algebra import (
@@ -104,30 +105,6 @@ def ekf_update(at, b, z, context, w, lanes):
     commit(x, P, new, N, job.status, n, d, lanes)
 
 
-@driver(INNER)
-def ekf_predict_one(at, b, u, dt, w):
-    """`ekf_predict` of one belief."""
-    ekf_predict(at, b, u, dt, w, ONE)
-
-
-@driver(INNER)
-def ekf_predict_block(at, b, u, dt, w):
-    """`ekf_predict` of a block of lanes."""
-    ekf_predict(at, b, u, dt, w, BLOCK)
-
-
-@driver(INNER)
-def ekf_update_one(at, b, z, context, w):
-    """`ekf_update` of one belief."""
-    ekf_update(at, b, z, context, w, ONE)
-
-
-@driver(INNER)
-def ekf_update_block(at, b, z, context, w):
-    """`ekf_update` of a block of lanes."""
-    ekf_update(at, b, z, context, w, BLOCK)
-
-
 @settings
 class EKF(GaussianEstimator):
     """Extended Kalman filter for any dynamics and sensors; see the equations above.
@@ -146,11 +123,6 @@ class EKF(GaussianEstimator):
         True
     """
 
-    inner: ClassVar[tuple[Driver, Driver, Driver, Driver]] = (
-        ekf_predict_one,
-        ekf_update_one,
-        ekf_predict_block,
-        ekf_update_block,
-    )
+    inner: ClassVar[Inner] = inner_steps(ekf_predict, ekf_update)
     dynamics_results: ClassVar[tuple[str, str, str]] = ("y F Q", "", "")
     sensor_results: ClassVar[tuple[str, str, str]] = ("h e H R", "", "")

@@ -27,12 +27,9 @@ import numpy as np
 
 from ..core.errors import SettingError
 from ..core.settings import Finite, Interval, settings
-from ..models.trace import Driver, call, driver
-from ._drivers import INNER
+from ..models.trace import call, driver
 from ._gaussian import GaussianEstimator
 from ._memory import (
-    BLOCK,
-    ONE,
     address,
     everywhere,
     fill,
@@ -47,7 +44,18 @@ from ._memory import (
     table,
     vector,
 )
-from ._steps import PREDICTION_FAILED, UPDATE_FAILED, commit, drop_noise, found_at, gate, gaussian_at, note_innovation
+from ._steps import (
+    PREDICTION_FAILED,
+    UPDATE_FAILED,
+    Inner,
+    commit,
+    drop_noise,
+    found_at,
+    gate,
+    gaussian_at,
+    inner_steps,
+    note_innovation,
+)
 from .algebra import (
     cholesky,
     cholesky_semidefinite,
@@ -309,30 +317,6 @@ def divide(T, L, H, d, m, lanes):
             H[r, i] = select(some, a / select(some, L[i, i], 1.0), 0.0)
 
 
-@driver(INNER)
-def ukf_predict_one(at, b, u, dt, w):
-    """`ukf_predict` of one belief."""
-    ukf_predict(at, b, u, dt, w, ONE)
-
-
-@driver(INNER)
-def ukf_predict_block(at, b, u, dt, w):
-    """`ukf_predict` of a block of lanes."""
-    ukf_predict(at, b, u, dt, w, BLOCK)
-
-
-@driver(INNER)
-def ukf_update_one(at, b, z, context, w):
-    """`ukf_update` of one belief."""
-    ukf_update(at, b, z, context, w, ONE)
-
-
-@driver(INNER)
-def ukf_update_block(at, b, z, context, w):
-    """`ukf_update` of a block of lanes."""
-    ukf_update(at, b, z, context, w, BLOCK)
-
-
 @settings
 class UKF(GaussianEstimator):
     """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian. See the equations above.
@@ -357,12 +341,7 @@ class UKF(GaussianEstimator):
     beta: Finite = 2.0
     kappa: Finite = 1.0
 
-    inner: ClassVar[tuple[Driver, Driver, Driver, Driver]] = (
-        ukf_predict_one,
-        ukf_update_one,
-        ukf_predict_block,
-        ukf_update_block,
-    )
+    inner: ClassVar[Inner] = inner_steps(ukf_predict, ukf_update)
     dynamics_results: ClassVar[tuple[str, str, str]] = ("", "y", "Q")
     sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
     jacobian: ClassVar[bool] = False

@@ -84,15 +84,18 @@ def dispatcher(driver: Driver) -> Any:
     f = driver.function
     seen = dict(f.__globals__)
     for name in f.__code__.co_names:
-        value = seen.get(name)
+        value = driver.seen(name)
         if isinstance(value, Driver):
             seen[name] = dispatcher(value)
         elif isinstance(value, Call):
             seen[name] = call_address
         elif isinstance(value, Intrinsic):
             seen[name] = value.load()
-    function = FunctionType(f.__code__, seen, f.__name__, f.__defaults__, f.__closure__)
-    function.__qualname__, function.__module__, function.__doc__ = f.__qualname__, f.__module__, f.__doc__
+        elif value is not None:
+            seen[name] = value
+    function = FunctionType(f.__code__, seen, driver.__name__, f.__defaults__, f.__closure__)
+    function.__qualname__ = driver.__name__ if driver.filled else f.__qualname__  # by which numba names its files
+    function.__module__, function.__doc__ = f.__module__, f.__doc__
     made: Any = njit(**settings(driver, driver.signatures == ()))(function)
     driver.__dict__["dispatcher"] = made
     return made

@@ -39,19 +39,45 @@ class Driver:
     Attributes:
         function: what was written.
         signatures: of an entry point; none for what only other drivers call.
-        options: what numba is told.
+        options: settings of numba.
+        filled: names in the function that mean something else than in its module.
     """
 
-    def __init__(self, function: FunctionType, signatures: tuple[str, ...], options: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        function: FunctionType,
+        signatures: tuple[str, ...],
+        options: dict[str, Any],
+        name: str = "",
+        filled: dict[str, Any] | None = None,
+    ) -> None:
         functools.update_wrapper(self, function)
-        self.__name__ = function.__name__
-        self.function, self.signatures, self.options = function, signatures, options
+        self.__name__ = name or function.__name__
+        self.function, self.signatures, self.options, self.filled = function, signatures, options, filled or {}
+        if signatures:
+            ENTRIES.append(self)
 
     def __call__(self, *args: Any) -> Any:
         return self.compiled(*args)
 
     def __reduce__(self) -> str:
-        return self.function.__qualname__
+        return self.__name__ if self.filled else self.function.__qualname__
+
+    def seen(self, name: str) -> Any:
+        """The meaning of a global name in the function; None for names of Python's own."""
+        return self.filled.get(name, self.function.__globals__.get(name))
+
+    def entry(self, name: str, *signatures: str, **filled: Any) -> Driver:
+        """An entry point of that name, with the text of this driver and these meanings of names in it.
+
+        Example:
+            >>> @driver
+            ... def scaled(v):
+            ...     return gain * v
+            >>> scaled.entry("doubled", "f8(f8)", gain=2.0).__name__
+            'doubled'
+        """
+        return Driver(self.function, signatures, self.options, name, filled)
 
     @functools.cached_property
     def compiled(self) -> Any:
@@ -72,8 +98,7 @@ class Driver:
     @property
     def callees(self) -> list[Driver]:
         """The drivers that this one calls by name."""
-        names, seen = self.function.__code__.co_names, self.function.__globals__
-        return [seen[name] for name in names if isinstance(seen.get(name), Driver)]
+        return [each for name in self.function.__code__.co_names if isinstance(each := self.seen(name), Driver)]
 
     @functools.cached_property
     def stamp(self) -> str:
@@ -82,7 +107,7 @@ class Driver:
         for each in self._reached():
             files.add(inspect.getsourcefile(each.function) or "")
             files.update(each.intrinsics)
-            digest.update(repr((each.function.__name__, each.options, each.signatures, each.constants)).encode())
+            digest.update(repr((each.__name__, each.options, each.signatures, each.constants)).encode())
         for file in sorted(files):
             digest.update(_contents(file))
         return digest.hexdigest()
@@ -90,15 +115,13 @@ class Driver:
     @property
     def intrinsics(self) -> set[str]:
         """Files of the intrinsics that the function calls."""
-        names, seen = self.function.__code__.co_names, self.function.__globals__
-        return {seen[name].file for name in names if isinstance(seen.get(name), Intrinsic)}
+        return {each.file for name in self.function.__code__.co_names if isinstance(each := self.seen(name), Intrinsic)}
 
     @property
     def constants(self) -> list[tuple[str, Any]]:
         """The numbers that the function reads by name."""
-        seen = self.function.__globals__
         kept = (bool, int, float, tuple)
-        return [(name, seen[name]) for name in self.function.__code__.co_names if isinstance(seen.get(name), kept)]
+        return [(name, each) for name in self.function.__code__.co_names if isinstance(each := self.seen(name), kept)]
 
     def _reached(self) -> Iterator[Driver]:
         seen: dict[int, Driver] = {}
@@ -147,10 +170,7 @@ def driver(*given: Any, heap: bool = False, nogil: bool = False, fast: bool = Fa
         return Driver(given[0], (), options)
 
     def entry(function: FunctionType) -> Driver:
-        made = Driver(function, tuple(given), options)
-        if given:
-            ENTRIES.append(made)
-        return made
+        return Driver(function, given, options)
 
     return entry
 
