@@ -194,10 +194,19 @@ def root(nodes, rooms, parents, chains, heads, state, tree, x, left, hashing):
 
 
 @driver
-def extend(
-    nodes, rooms, parents, chains, heads, state, tree, near, x, codes, layout, settings, metric, p, count, hashing, work
-):
+def closest(trees, tree, x, world):
+    """The state of a tree that is nearest to x, and how far it is."""
+    nodes, _, _, chains, heads, _ = trees
+    codes, _, settings, metric, _, _, hashing, work = world
+    cell, d = settings[CELL], work[DIFFERENCE]
+    return nearest(codes, metric, hashing, cell, nodes[tree], heads[tree], chains[tree], x, d)
+
+
+@driver
+def extend(trees, tree, near, x, world):
     """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked."""
+    nodes, rooms, parents, chains, heads, state = trees
+    codes, layout, settings, metric, p, count, hashing, work = world
     d = work[DIFFERENCE]
     a = nodes[tree, near]
     length = subtract(codes, metric, x, a, d)
@@ -229,24 +238,9 @@ def extend(
     " i8[::1], i8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
 )
 def grow(
-    nodes,
-    rooms,
-    parents,
-    chains,
-    heads,
-    state,
-    gap,
-    samples,
-    codes,
-    layout,
-    settings,
-    metric,
-    p,
-    count,
-    hashing,
-    work,
+    nodes, rooms, parents, chains, heads, state, gap, samples, codes, layout, settings, metric, p, count, hashing, work,
     reserve,
-):
+):  # fmt: skip
     """Grow two trees by samples, one after the other, until they meet.
 
     Args:
@@ -260,7 +254,8 @@ def grow(
     Returns:
         MET, MORE (samples are needed) or FULL (call again with larger trees, and the samples that are left).
     """
-    d = work[DIFFERENCE]
+    trees = (nodes, rooms, parents, chains, heads, state)
+    world = (codes, layout, settings, metric, p, count, hashing, work)
     for k in range(samples.shape[0]):
         if max(state[COUNT], state[COUNT + 1]) + reserve > nodes.shape[1]:
             return FULL
@@ -268,53 +263,17 @@ def grow(
         tree = state[ACTIVE]
         other = 1 - tree
         state[ACTIVE] = other
-        near, _ = nearest(codes, metric, hashing, settings[CELL], nodes[tree], heads[tree], chains[tree], samples[k], d)
-        new = extend(
-            nodes,
-            rooms,
-            parents,
-            chains,
-            heads,
-            state,
-            tree,
-            near,
-            samples[k],
-            codes,
-            layout,
-            settings,
-            metric,
-            p,
-            count,
-            hashing,
-            work,
-        )
+        near, _ = closest(trees, tree, samples[k], world)
+        new = extend(trees, tree, near, samples[k], world)
         if new < 0:
             continue
         x = nodes[tree, new]
-        near, away = nearest(codes, metric, hashing, settings[CELL], nodes[other], heads[other], chains[other], x, d)
+        near, away = closest(trees, other, x, world)
         if away < gap[0]:
             gap[0], gap[1] = away, 2 * new + tree
         state[REACHED] = 0
         while near >= 0 and state[REACHED] == 0:
-            near = extend(
-                nodes,
-                rooms,
-                parents,
-                chains,
-                heads,
-                state,
-                other,
-                near,
-                x,
-                codes,
-                layout,
-                settings,
-                metric,
-                p,
-                count,
-                hashing,
-                work,
-            )
+            near = extend(trees, other, near, x, world)
         if near >= 0:
             state[MEETING + tree], state[MEETING + other] = new, near
             return MET
