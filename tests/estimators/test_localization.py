@@ -336,7 +336,7 @@ def test_sentences() -> None:
     grid = room()
     with pytest.raises(SpaceError, match="no component 'yaw'"):
         MonteCarloLocalization(grid, constant_velocity(2))
-    with pytest.raises(ModelError, match="no dynamics yet"):
+    with pytest.raises(ModelError, match="MonteCarloLocalization has no dynamics"):
         MonteCarloLocalization(grid).start()
     wrong: dict[str, tuple[Any, ...]] = {
         "kidnapped": (1.0,), "confidence": (0.4,), "candidates": (2.5, -1), "side": (0.0,), "angle": (-0.1,),

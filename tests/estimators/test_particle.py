@@ -388,7 +388,7 @@ def test_sentences() -> None:
         for value in values:
             with pytest.raises(SettingError, match=name):
                 ParticleFilter(**{name: value})
-    with pytest.raises(ModelError, match="bind them"):
+    with pytest.raises(ModelError, match="ParticleFilter has no dynamics"):
         ParticleFilter().start([0], 1)
     with pytest.raises(SpaceError, match="belief is over"):
         ParticleFilter().predict(Gaussian.of(LINE, [0.0], std=1.0), robot, None, 0.1)

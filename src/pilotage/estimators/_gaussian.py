@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from abc import ABC
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, ModelError, Rng, Sensor, Space, Update
+from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, Space, Update
 from ..core.settings import Interval, Positive, instance, settings
 from ..models.trace import parameters
 from ._causes import error_of, why_prediction, why_update
@@ -20,14 +19,13 @@ from ._memory import MODEL
 from ._steps import Inner
 from ._timeline import Timeline, timeline
 from .clock import Clock, wanted
-from .filter import Filter
+from .filter import Filter, Startable
 from .inputs import (
     EMPTY,
     action,
     check_belief,
     context_axes,
     context_of,
-    first_belief,
     gate_quantiles,
     once_or_rows,
     rows,
@@ -40,7 +38,7 @@ PREDICTION_FAILED, UPDATE_FAILED = int(FilterStatus.PREDICTION_FAILED), int(Filt
 
 
 @settings
-class GaussianEstimator(ABC):
+class GaussianEstimator(Startable):
     """Base of the filters whose belief is a `Gaussian`; subclasses give the inner steps and say what these need.
 
     A batch never fails as a whole: each row has its status, and the belief of one that fails stays what it was. A
@@ -77,31 +75,11 @@ class GaussianEstimator(ABC):
         """Numbers that the inner steps need of the settings, for states of this tangent dimension."""
         return EMPTY
 
-    def start(
-        self,
-        mean: Any = None,
-        std: Any = None,
-        *,
-        cov: Any = None,
-        belief: Any = None,
-        t: float = 0.0,
-        sensors: Mapping[str, Sensor] | None = None,
-    ) -> Filter:
-        """A `Filter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
-
-        Args:
-            mean: state ``(n,)``.
-            std: standard deviations in the tangent, a number or ``(d,)``.
-            cov: covariance ``(d, d)`` instead of `std`.
-            belief: any belief over the state instead of the three.
-            t: seconds.
-            sensors: sensors by the names under which `update` may name them.
-        """
-        if self.dynamics is None:
-            name = type(self).__name__
-            raise ModelError(f"{name} has no dynamics; give some, as in {name}(car, dt=0.05)")
-        belief = moments_on(first_belief(self.dynamics.state, mean, std, cov, belief), self.dynamics.state)
-        return Filter(CompiledEngine(self, self.dynamics, belief), t, self.dt, sensors)
+    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
+        """The filter that begins with a belief."""
+        assert self.dynamics is not None  # `start` has seen to it
+        engine = CompiledEngine(self, self.dynamics, moments_on(belief, self.dynamics.state))
+        return Filter(engine, t, self.dt, sensors)
 
     def predict(
         self,

@@ -5,16 +5,16 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, Rng, Sensor, ShapeError, Update, generator
+from ..core import FilterRun, FilterStatus, ModelError, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
 from ._stacked import stacked
 from ._timeline import Timeline, sensor_of, timeline
 from .clock import Clock
-from .inputs import action, check_belief
+from .inputs import action, check_belief, first_belief
 
 REMEMBERED = 64
 """Sensors that a filter keeps bound."""
@@ -342,3 +342,52 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, steps.dynamics,
         steps.sensors, steps.which,
     )  # fmt: skip
+
+
+class Startable(ABC):
+    """An estimator of one dynamics that filters start from; subclasses make the engine."""
+
+    if TYPE_CHECKING:
+        dynamics: Any
+        dt: float | None
+
+    def start(
+        self,
+        mean: Any = None,
+        std: Any = None,
+        *,
+        cov: Any = None,
+        belief: Any = None,
+        t: float = 0.0,
+        sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+    ) -> Filter:
+        """A `Filter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
+
+        Args:
+            mean: state ``(n,)``.
+            std: standard deviations in the tangent, a number or ``(d,)``.
+            cov: covariance ``(d, d)`` instead of `std`.
+            belief: any belief over the state instead of the three.
+            t: seconds.
+            sensors: sensors by the names under which `update` and `run` may name them.
+            rng: seed or generator of what the filter draws; Kalman filters draw nothing.
+
+        Raises:
+            ModelError: when the estimator has no dynamics.
+            CovarianceError: when nothing says how uncertain the mean is.
+        """
+        name = type(self).__name__
+        if self.dynamics is None:
+            raise ModelError(f"{name} has no dynamics; give some, as in {name}(dynamics=car, dt=0.05)")
+        known = any(value is not None for value in (mean, std, cov, belief))
+        if known or not self.starts_anywhere:
+            belief = first_belief(self.dynamics.state, mean, std, cov, belief)
+        return self.started(belief, t, sensors, rng)
+
+    starts_anywhere: ClassVar[bool] = False
+    """Whether a filter may begin without any belief."""
+
+    @abstractmethod
+    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
+        """The filter that begins with a belief; None where it may begin without."""

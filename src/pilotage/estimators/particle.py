@@ -21,7 +21,6 @@ import numpy as np
 from ..core import (
     Dynamics,
     Gaussian,
-    ModelError,
     Particles,
     Rng,
     Sensor,
@@ -34,13 +33,13 @@ from ..core.covariances import symmetric_root
 from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
 from .clock import wanted
 from .cloud import expected, kernel_width, propagate, weigh
-from .filter import Filter, PureEngine
-from .inputs import check_belief, first_belief
+from .filter import Filter, PureEngine, Startable
+from .inputs import check_belief
 from .resampling import Resampling, resample
 
 
 @settings
-class ParticleFilter:
+class ParticleFilter(Startable):
     """Particle filter for any dynamics and sensors; see the equations above.
 
     Args:
@@ -116,34 +115,11 @@ class ParticleFilter:
         cloud = self.cloud(belief, rng=rng)
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
-    def start(
-        self,
-        mean: Any = None,
-        std: Any = None,
-        *,
-        cov: Any = None,
-        belief: Any = None,
-        t: float = 0.0,
-        sensors: Mapping[str, Sensor] | None = None,
-        rng: Rng = None,
-    ) -> Filter:
-        """A filter that begins with this belief at time `t`: mean and std (or cov), or a whole belief or cloud.
-
-        Args:
-            mean: state ``(n,)``.
-            std: standard deviations in the tangent, a number or ``(d,)``.
-            cov: covariance ``(d, d)`` instead of `std`.
-            belief: any belief over the state instead of the three.
-            t: seconds.
-            sensors: sensors by the names under which the filter may name them.
-            rng: seed or generator of all that the filter draws.
-        """
-        if self.dynamics is None:
-            raise ModelError("ParticleFilter has no dynamics yet; bind them: ParticleFilter(car, dt=0.05)")
-        space = self.dynamics.state
-        belief = first_belief(space, mean, std, cov, belief)
+    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
+        """The filter that begins with a belief or a cloud."""
+        assert self.dynamics is not None  # `start` has seen to it
         draw, seed = seeded(rng)
-        engine = PureEngine(self, self.dynamics, self.cloud(belief, space, rng=draw), draw)
+        engine = PureEngine(self, self.dynamics, self.cloud(belief, self.dynamics.state, rng=draw), draw)
         return Filter(engine, t, self.dt, sensors, seed)
 
     def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:

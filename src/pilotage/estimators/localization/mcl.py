@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, partial
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 from ...core import (
     Dynamics,
     Gaussian,
-    ModelError,
     Particles,
     Rng,
     Sensor,
@@ -41,8 +40,8 @@ from ...core.status import FilterStatus
 from ...maps import OccupancyGrid
 from ..clock import wanted
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
-from ..filter import Filter, PureEngine
-from ..inputs import check_belief, context_axes, context_of, first_belief
+from ..filter import Filter, PureEngine, Startable
+from ..inputs import check_belief, context_axes, context_of
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins
@@ -63,7 +62,7 @@ ENOUGH = 256
 
 
 @settings(eq=False)
-class MonteCarloLocalization:
+class MonteCarloLocalization(Startable):
     """Monte Carlo localization on a map; see the equations above. The state has x, y and yaw among its components.
 
     Args:
@@ -119,6 +118,8 @@ class MonteCarloLocalization:
     alpha_fast: Fraction = 0.1
     clearance: NonNegative = 0.0
 
+    starts_anywhere: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         if self.particles[0] > self.particles[1]:
             raise SettingError(f"particles is {self.particles}; give the least and the largest number: (1000, 50000)")
@@ -127,35 +128,12 @@ class MonteCarloLocalization:
         if self.dynamics is not None:
             pose_indices(self.dynamics.state)
 
-    def start(
-        self,
-        mean: Any = None,
-        std: Any = None,
-        *,
-        cov: Any = None,
-        belief: Any = None,
-        t: float = 0.0,
-        sensors: Mapping[str, Sensor] | None = None,
-        rng: Rng = None,
-    ) -> Filter:
-        """A filter that begins at time `t` near a pose (mean, std or cov), with a belief, or else anywhere on the map.
-
-        Args:
-            mean: state ``(n,)``.
-            std: standard deviations in the tangent, a number or ``(d,)``.
-            cov: covariance ``(d, d)`` instead of `std`.
-            belief: any belief over the state instead of the three.
-            t: seconds.
-            sensors: sensors by the names under which the filter may name them.
-            rng: seed or generator of all that the filter draws.
-        """
-        if self.dynamics is None:
-            raise ModelError("MonteCarloLocalization has no dynamics yet: MonteCarloLocalization(grid, robot, dt=0.1)")
+    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
+        """The filter that begins with a belief, or else anywhere on the map."""
+        assert self.dynamics is not None  # `start` has seen to it
         space = self.dynamics.state
         draw, seed = seeded(rng)
-        if mean is None and std is None and cov is None and belief is None:
-            belief = self.anywhere(space, rng=draw)
-        belief = first_belief(space, mean, std, cov, belief)
+        belief = self.anywhere(space, rng=draw) if belief is None else belief
         engine = PureEngine(self, self.dynamics, self.localization(belief, space, rng=draw), draw)
         return Filter(engine, t, self.dt, sensors, seed)
 
