@@ -1,0 +1,62 @@
+"""The base of planners on the cells of a grid."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import ArrayLike
+
+from pilotage.core.plan import Plan
+from pilotage.core.problem import Problem
+from pilotage.core.streams import Rng
+from pilotage.maps.cells import GridCells
+
+from ._on_cells import Array, Found, answer
+from .query import ready
+from .workspace import Workspace
+
+
+class CellPlanner(ABC):
+    """A planner on the cells of a grid; subclasses give `unknown` and the search."""
+
+    if TYPE_CHECKING:
+        unknown: str
+
+    def plan(
+        self,
+        problem: Problem | GridCells,
+        start: Any = None,
+        goal: Any = None,
+        *,
+        costs: ArrayLike | None = None,
+        rng: Rng = None,
+        budget: float | None = None,
+    ) -> Plan:
+        """Plan a path over the cells of a grid.
+
+        Args:
+            problem: a grid (``grid.inflate(radius)`` for a robot with a radius), or the `Problem` of a round robot
+                that a grid has made and that brings start and goal.
+            start: world point (x, y), pose (x, y, yaw) or belief, whose mean components x and y count.
+            goal: the same.
+            costs: traversal cost of each cell ``(ny, nx)``, at least 1; a step costs its length times the mean of
+                its two cells. `grid.soft_costs` makes such costs.
+            rng: taken by every planner; this one draws nothing.
+            budget: seconds after which the search gives up with status BUDGET.
+
+        Returns:
+            A plan whose `xs` ``(T+1, 2)`` run through cell centres, from the start's cell to the goal's, and whose
+            `cost` is in metres (times `costs`). `lower_bound` says what no path can undercut; `reason` why there is
+            none; `stats` holds ``expansions``, ``seconds`` and ``expansions_per_second``.
+
+        Raises:
+            ShapeError: when start, goal or costs do not have the right shape or are not finite.
+            PilotageError: on a problem that is not one of a round robot on a grid.
+        """
+        ready(costs is not None)  # first: a budget is not spent on compiling
+        return answer(problem, start, goal, costs, budget, self.unknown, self._solve)
+
+    @abstractmethod
+    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
+        """Search a workspace from one index to another, under costs ``(ny, nx)``, until the deadline."""
