@@ -129,6 +129,7 @@ class Plain(Dynamics):
 
     def __init__(self, inner: Dynamics) -> None:
         self.inner, self.state, self.action = inner, inner.state, inner.action
+        self.linear = inner.linear
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         return self.inner.step(x, u, dt)
@@ -145,6 +146,7 @@ class PlainSensor(Sensor):
 
     def __init__(self, inner: Sensor) -> None:
         self.inner, self.state, self.reading = inner, inner.state, inner.reading
+        self.linear = inner.linear
 
     def observe(self, x: Any, context: Any = None) -> Any:
         return self.inner.observe(x, context)

@@ -11,7 +11,7 @@ from ..models.trace import call, driver
 from .backward import backward, clear
 
 CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED = 0, 1, 2, 3, 4
-"""How `solve` ended: see `pilotage.control.ilqr.STATUSES`."""
+"""Values of the status that `solve` returns, in this order."""
 LEAST_MU, MOST_MU = 1e-6, 1e10
 STEPS = 12
 """Halvings of the step in a line search."""

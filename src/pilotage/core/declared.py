@@ -28,6 +28,11 @@ class Declared:
         pilotage.core.errors.ModelError: Cart.state is 'x [m]', which is no Space; write state = Space('x [m]')
     """
 
+    parameters_depend_on_dt: bool = False
+    """Whether the parameters of machine code differ between time steps."""
+    live: bool = False
+    """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
+
     def __init_subclass__(cls, **settings: Any) -> None:
         super().__init_subclass__(**settings)
         for name in SPACES:

@@ -35,10 +35,8 @@ class Dynamics(Declared, ABC):
 
     state: Space
     action: Space
-    parameters_depend_on_dt: bool = False
-    """Whether the parameters of machine code differ between time steps."""
-    live: bool = False
-    """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
+    linear: bool = False
+    """Whether ``step = F x + B u`` with F, B and `noise` that depend on dt alone. Traced models know; others say so."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'state')}; {names_of(self, 'action')})"

@@ -43,8 +43,8 @@ class Sensor(Declared, ABC):
     context: Space | None = None
     """What a context holds; empty for sensors that take none, None where it may be any object."""
 
-    live: bool = False
-    """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
+    linear: bool = False
+    """Whether ``observe = H x + b`` with H and `noise` that do not depend on x. Traced models know; others say so."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'reading')} from {names_of(self, 'state')})"
@@ -123,6 +123,7 @@ class SelectedSensor(Sensor):
         self.context = inner.context
         self._index = np.array([space.find(name, self.name) for name in inner.state.names], dtype=np.intp)
         self._constant = self._selection()
+        self.linear = inner.linear
 
     def __repr__(self) -> str:
         return f"{self.inner!r} on {names_of(self, 'state')}"

@@ -323,22 +323,6 @@ class Space(Product):
         """`normalize`."""
         return [c for p, s, _ in self.layout for c in p.normalize(xs[s], m)]
 
-    def components_distance(
-        self, xs: Sequence[Component], ys: Sequence[Component], m: Mathematics, weights: Any = None
-    ) -> Component:
-        """`distance`; its derivative at distance 0 is 0."""
-        ds = self.components_minus(ys, xs, m)
-        ws = [1.0] * self.dim if weights is None else self._weights(weights).tolist()
-        total = sum((w * w) * (d * d) for w, d in zip(ws, ds, strict=True))
-        apart = total > 0.0
-        return m.where(apart, m.sqrt(m.where(apart, total, 1.0)), 0.0)
-
-    def components_interpolate(
-        self, xs: Sequence[Component], ys: Sequence[Component], t: Component, m: Mathematics
-    ) -> list[Component]:
-        """`interpolate`."""
-        return self.components_plus(xs, [t * d for d in self.components_minus(ys, xs, m)], m)
-
     def components_compose(self, xs: Sequence[Component], ys: Sequence[Component], m: Mathematics) -> list[Component]:
         """`compose`."""
         return [c for p, s, _ in self.layout for c in p.compose(xs[s], ys[s], m)]
@@ -346,13 +330,6 @@ class Space(Product):
     def components_inverse(self, xs: Sequence[Component], m: Mathematics) -> list[Component]:
         """`inverse`."""
         return [c for p, s, _ in self.layout for c in p.inverse(xs[s], m)]
-
-    def components_act(
-        self, xs: Sequence[Component], point: Sequence[Component], m: Mathematics, name: str | None = None
-    ) -> list[Component]:
-        """`act`."""
-        part, s, _ = self._mover(name)
-        return list(part.act(xs[s], point, m))
 
     def components_rate(
         self, xs: Sequence[Component], ds: Sequence[Component], vs: Sequence[Component], m: Mathematics

@@ -52,7 +52,7 @@ class CompiledEngine(Engine):
         self.job.point("scratch", self._w)
         self._links: list[CompiledLink] = []
         self._dt = float("nan")
-        self._paced = bool(getattr(self.dynamics, "parameters_depend_on_dt", False))
+        self._paced = self.dynamics.parameters_depend_on_dt
         # Models that are called back see no action that was not checked.
         self._quick = ARRAY if self.dynamics.action.flat and not self._model.calls_back else None
         self._idle = np.zeros(self.dynamics.action.size)

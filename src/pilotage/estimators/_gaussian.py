@@ -294,7 +294,7 @@ class GaussianEstimator(Startable):
         dynamics = steps.dynamics
         if dynamics is None:
             return np.zeros((1, 0))
-        if not getattr(dynamics, "parameters_depend_on_dt", False):
+        if not dynamics.parameters_depend_on_dt:
             return np.array(parameters(dynamics), dtype=np.float64)[None]
         moving = steps.dts[steps.moves > 0]
         if not len(moving):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Space
+from ..core.compiled import Compiled
 from ..models.trace import LANES, Code, Driver, code_of, parameters
 from ._memory import JOB, MODEL, SPACE
 from .inputs import EMPTY
@@ -92,9 +93,9 @@ class Model(Record):
                 self.point(name, self.codes[-1])
         self.point("space", space_record(space, lanes))
         self.point("gates", gates.copy())
-        self.calls_back = getattr(model, "code", None) is None
-        self.live = bool(getattr(model, "live", False))
-        self._set(parameters(model) if not getattr(model, "parameters_depend_on_dt", False) else EMPTY)
+        self.calls_back = not isinstance(model, Compiled)
+        self.live = model.live
+        self._set(parameters(model) if not model.parameters_depend_on_dt else EMPTY)
 
     def _set(self, vector: np.ndarray) -> None:
         self._parameters = np.array(vector, dtype=np.float64)

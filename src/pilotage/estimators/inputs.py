@@ -37,14 +37,6 @@ def action(u: Any, space: Space) -> np.ndarray:
     return np.zeros(space.size) if u is None else space.check(u, "action")
 
 
-def sequence(zs: Any, sensor: Sensor) -> np.ndarray:
-    """Checked readings ``(T, m)`` of a sensor."""
-    zs = sensor.reading.check(zs, "readings", finite=False)
-    if zs.ndim != 2:
-        raise ShapeError(f"one sequence of readings (T, {sensor.reading.size}) was expected; {zs.shape} was given")
-    return zs
-
-
 def context_of(context: Any, sensor: Sensor) -> Any:
     """A checked context: numbers ``(..., c)`` for a sensor that says what they are, else any object as it is."""
     space = sensor.context
@@ -104,12 +96,6 @@ def unflat(a: np.ndarray, batch: Axes) -> np.ndarray:
     if len(batch) == 1:
         return a
     return a[0] if not batch else a.reshape(*batch, *a.shape[1:])
-
-
-def check_gate(gate: Any) -> None:
-    """Refuse what is not a gate: None, or a probability between 0 and 1."""
-    if gate is not None and not (isinstance(gate, (int, float, np.number)) and 0.0 < gate < 1.0):
-        raise ModelError(f"gate is {gate!r}; it is the probability that a good reading passes, such as 0.99")
 
 
 @lru_cache(maxsize=64)

@@ -10,8 +10,6 @@ the readings, so sequences without gaps share one, and only the means differ.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
@@ -88,7 +86,7 @@ class KF(EKF):
 
     def check_dynamics(self, dynamics: Dynamics) -> None:
         super().check_dynamics(dynamics)
-        if not (dynamics.state.linear and dynamics.action.linear and depends_only(dynamics, "F B Q", {"dt", "p"})):
+        if not (dynamics.state.linear and dynamics.action.linear and dynamics.linear):
             raise ModelError(
                 f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF "
                 "or say linear = True in a class of your own"
@@ -96,8 +94,7 @@ class KF(EKF):
 
     def check_sensor(self, sensor: Sensor) -> None:
         super().check_sensor(sensor)
-        linear = sensor.state.linear and sensor.reading.linear
-        if not (linear and depends_only(sensor, "H R", {"context", "p"})):
+        if not (sensor.state.linear and sensor.reading.linear and sensor.linear):
             raise ModelError(
                 f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, "
                 "or say linear = True in a class of your own"
@@ -160,15 +157,6 @@ class KF(EKF):
         whole = all(np.isfinite(steps.zs[..., t, :k]).all() for t, k in zip(np.flatnonzero(read), sizes, strict=True))
         objects = any(o is not None for o in steps.objects)
         return bool((P[:1] == P).all() and whole and steps.contexts.ndim == 2 and not objects)
-
-
-def depends_only(model: Any, results: str, inputs: set[str]) -> bool:
-    """Whether these results of a model depend on no other inputs; models that are not traced must say so."""
-    known = getattr(model, "dependencies", None)
-    if known is None:
-        inner = getattr(model, "inner", None)  # of a sensor mounted on a larger state
-        return bool(getattr(model, "linear", False)) or (inner is not None and depends_only(inner, results, inputs))
-    return all(known(name) <= inputs for name in results.split())
 
 
 def _first(belief: Gaussian) -> Gaussian:

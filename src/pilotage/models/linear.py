@@ -90,7 +90,7 @@ class LinearDynamics(Dynamics):
         if self.action.size != self.B.shape[1]:
             raise ModelError(f"B has {self.B.shape[1]} columns, but the action has {self.action.size} components")
         self._steps: dict[float, TracedDynamics] = {}
-        self.parameters_depend_on_dt = True
+        self.parameters_depend_on_dt, self.linear = True, True
 
     @classmethod
     def discrete(

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Never, final
 
 import numpy as np
@@ -89,6 +90,11 @@ class TracedDynamics(Traced, Dynamics):
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = self._arrays(x, u)
         return self._function("F B", x, u, seconds(dt, backward=True), self._supply.listed(x))
+
+    @cached_property
+    def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether ``y = F x + B u`` with F, B and Q that depend on dt and parameters alone."""
+        return all(self.dependencies(name) <= {"dt", "p"} for name in ("F", "B", "Q"))
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         x, u = self._arrays(x, u)

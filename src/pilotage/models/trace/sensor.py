@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, Never, final
 
 import numpy as np
@@ -87,6 +88,11 @@ class TracedSensor(Traced, Sensor):
     def linearize(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
         return self._function("H", x, c, None, self._supply.listed(x))
+
+    @cached_property
+    def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Whether ``h = H x + b`` with H and R that depend on the context and parameters alone."""
+        return all(self.dependencies(name) <= {"context", "p"} for name in ("H", "R"))
 
     def noise(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
