@@ -54,6 +54,35 @@ def parameters(model: Any, dt: float | None = None) -> np.ndarray:
     return model.vector(dt) if has_code(model.__class__) else EMPTY
 
 
+class ParameterMemory:
+    """The parameter vector of a model in memory that stays where it is, for machine code that is called many times.
+
+    Args:
+        model: dynamics, a sensor or a task.
+        dt: seconds of a step, where the parameters depend on them.
+
+    Attributes:
+        vector: what machine code reads.
+        live: whether tensors among the parameters may change in place; `refresh` reads them again.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> memory = ParameterMemory(gnss(std=1.5))
+        >>> memory.vector, memory.live
+        (array([1.5, 1.5]), False)
+    """
+
+    def __init__(self, model: Any, dt: float | None = None) -> None:
+        self._model, self._dt = model, dt
+        self.vector = np.array(parameters(model, dt), dtype=np.float64)
+        self.live = model.live
+
+    def refresh(self) -> None:
+        """Read parameters that may have changed in place."""
+        if self.live:
+            self.vector[:] = parameters(self._model, self._dt)
+
+
 @cache
 def has_code(kind: type) -> bool:
     """Whether models of this class keep the contract `Compiled`."""

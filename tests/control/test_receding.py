@@ -1,0 +1,61 @@
+"""The shell of predictive controllers: what it hands its solver, and what a tick does not have to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.control import ILQR, MPPI, PurePursuit
+from pilotage.models import bicycle, differential_drive, dynamics, task
+
+from .worlds import LINE, PUSH, PlainDynamics
+
+CONTROLLERS: dict[str, Any] = {
+    "MPPI": lambda model, errand: MPPI(model, errand, horizon=8, samples=64, rng=1),
+    "MPPI, dynamics called back": lambda model, errand: MPPI(
+        PlainDynamics(model), errand, horizon=8, samples=64, rng=1
+    ),
+    "ILQR": lambda model, errand: ILQR(model, errand, horizon=8),
+    "ILQR, dynamics called back": lambda model, errand: ILQR(PlainDynamics(model), errand, horizon=8),
+}
+
+
+@pytest.mark.parametrize("make", CONTROLLERS.values(), ids=CONTROLLERS)
+def test_tensors_that_change_in_place_reach_a_running_controller(make: Any) -> None:
+    torch = pytest.importorskip("torch")
+    gain, weight = (torch.tensor(1.0, dtype=torch.float64) for _ in range(2))
+
+    @dynamics(state=LINE, action=PUSH, params={"gain": gain})
+    def cart(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[1], p.gain * u[0]
+
+    @task(state=LINE, action=PUSH, params={"weight": weight}, terminal=lambda x, p, m: p.weight * x[0] ** 2)
+    def stop(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return p.weight * x[0] ** 2 + 0.1 * u[0] ** 2
+
+    running, x = make(cart(), stop()), [1.0, 0.5]
+    before = running.act(x).cost
+    for tensor, value in ((gain, 0.3), (weight, 50.0)):
+        tensor.fill_(value)
+        running.reset()
+        now, fresh = running.act(x), make(cart(), stop()).act(x)
+        assert now.cost == fresh.cost
+        assert np.array_equal(now.u, fresh.u)
+        assert now.cost != pytest.approx(before, rel=1e-3)
+        before = now.cost
+
+
+@pytest.mark.parametrize(("vehicle", "name"), [
+    (bicycle, "wheelbase"), (differential_drive, "track"), (differential_drive, "wheel_radius"),
+])  # fmt: skip
+def test_lengths_that_change_in_place_reach_a_running_pursuit(vehicle: Any, name: str) -> None:
+    torch = pytest.importorskip("torch")
+    length = torch.tensor(1.0, dtype=torch.float64)
+    model = vehicle(**{name: length})
+    running, x = PurePursuit(model, [[0.0, 0.0], [5.0, 0.0]]), np.r_[0.0, 0.1, np.zeros(model.state.size - 2)]
+    before = running.act(x).u
+    length.fill_(0.5)
+    assert not np.allclose(running.act(x).u, before)
+    assert np.array_equal(running.act(x).u, PurePursuit(vehicle(**{name: 0.5}), [[0.0, 0.0], [5.0, 0.0]]).act(x).u)
