@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -10,10 +10,8 @@ import numpy as np
 from ...core.compiled import Compiled
 from ...core.space import Space
 from .callback import called_back
-from .function import SPACE, Function, Input, vector
-from .graph import Graph
 from .machine import Code
-from .tracer import SymbolicMath
+from .spaces import space_function
 
 EMPTY = np.zeros(0)
 
@@ -23,7 +21,7 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
 
     Args:
         model: dynamics (y F B Q), a sensor (h H R C e E G), a traced task (l lx lu lxx lxu luu g gx gu T Tx Txx), or a
-            space (plus minus). Of models that are no formula the methods are called; these have y F B Q and h H R e.
+            space (plus minus D). The methods of dynamics and sensors that are no formula are called for all of these.
         results: names of results, in the order in which they are to be written.
         lanes: for `LANES` states side by side.
 
@@ -87,15 +85,3 @@ class ParameterMemory:
 def has_code(kind: type) -> bool:
     """Whether models of this class keep the contract `Compiled`."""
     return issubclass(kind, Compiled)
-
-
-@lru_cache(maxsize=512)
-def space_function(space: Space) -> Function:
-    """``a (+) b`` and ``a (-) b`` of a space as a traced function."""
-    graph = Graph()
-    m: Any = SymbolicMath(graph)
-    a, b, d = graph.inputs("a", space.size), graph.inputs("b", space.size), graph.inputs("b", space.dim)
-    plus = [graph.lift(e) for e in space.components_plus(a, d, m)]
-    minus = [graph.lift(e) for e in space.components_minus(a, b, m)]
-    values = {"plus": vector(plus, space), "minus": vector(minus)}
-    return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)

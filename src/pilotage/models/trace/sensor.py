@@ -89,6 +89,10 @@ class TracedSensor(Traced, Sensor):
         x, c = self._arrays(x, context)
         return self._function("H", x, c, None, self._supply.listed(x))
 
+    def linearize_context(self, x: Any, context: Any = None) -> Any:
+        x, c = self._arrays(x, context)
+        return self._function("C", x, c, None, self._supply.listed(x))
+
     @cached_property
     def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
         """Whether ``h = H x + b`` with H and R that depend on the context and parameters alone."""
