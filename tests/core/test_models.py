@@ -141,6 +141,20 @@ def test_sensor_derivatives_broadcast(bx, bc, sensor):
     assert not H[..., 3:].any()
 
 
+def test_a_block_keeps_its_components_apart_on_a_bigger_state():
+    class Sum(Sensor):
+        state, reading = Space("z: float64[3]"), Space("sum")
+
+        def observe(self, x, context=None):
+            return x @ np.array([[1.0], [2.0], [3.0]])
+
+        def noise(self, x, context=None):
+            return np.eye(1)
+
+    H = Sum().on(Space("x", "z: float64[3]", "yaw: angle")).linearize(np.zeros(5))
+    np.testing.assert_allclose(H, [[0.0, 1.0, 2.0, 3.0, 0.0]], atol=1e-9)
+
+
 def test_rollout_is_repeated_steps():
     rover = Rover()
     x0, us = POSE.sample(rng=6), rover.action.sample((5, 7), rng=7)

@@ -161,7 +161,7 @@ class SelectedSensor(Sensor):
         """D, when it is the same everywhere: every picked component lies in a flat part."""
         D = np.zeros((self.inner.state.dim, self.state.dim))
         spot = {
-            i: j.start
+            i: j.start + i - s.start
             for part, s, j in self.state.layout
             if part.linear or part.periodic
             for i in range(s.start, s.stop)
