@@ -37,6 +37,8 @@ class Dynamics(Declared, ABC):
     action: Space
     linear: bool = False
     """Whether ``step = F x + B u`` with F, B and `noise` that depend on dt alone. Traced models know; others say so."""
+    takes_tensors: bool = False
+    """Whether `step` takes torch tensors and answers with tensors, through which gradients flow."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'state')}; {names_of(self, 'action')})"

@@ -160,12 +160,8 @@ class SelectedSensor(Sensor):
     def _selection(self) -> Array | None:
         """D, when it is the same everywhere: every picked component lies in a flat part."""
         D = np.zeros((self.inner.state.dim, self.state.dim))
-        spot = {
-            i: j.start + i - s.start
-            for part, s, j in self.state.layout
-            if part.linear or part.periodic
-            for i in range(s.start, s.stop)
-        }
+        flat = [(s, t) for part, s, t in self.state.layout if part.flat]
+        spot = {i: t.start + i - s.start for s, t in flat for i in range(s.start, s.stop)}
         if not self.inner.state.flat or any(int(i) not in spot for i in self._index):
             return None
         for row, i in enumerate(self._index):

@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Space
-from ..core.compiled import Compiled
+from ..core import Compiled, Space
 from ..models.trace import LANES, Code, Driver, ParameterMemory, code_of
 from ._memory import JOB, MODEL, SPACE
 from .inputs import EMPTY

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
+from pilotage.core import Compiled, Dynamics, Rng, Sensor, Space, generator, jacobian
 from pilotage.core.arrays import Array
 from pilotage.models import LANES, code_of, parameters
 
@@ -161,7 +161,7 @@ def _states(space: Space, draw: np.random.Generator) -> Array:
 
 
 def _traced(model: Any) -> bool:
-    return hasattr(model, "code")
+    return isinstance(model, Compiled)
 
 
 def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: Space, name: str) -> None:

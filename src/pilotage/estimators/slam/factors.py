@@ -192,14 +192,13 @@ class FactorGraph:
 
     def _mounted(self, given: Factors) -> Factors:
         space = self._space(given.x, given.sensor)
-        on = getattr(given.sensor, "on", None)
-        sensor = given.sensor if given.sensor.state == space or on is None else on(space)
+        sensor = given.sensor.on(space)
         if sensor.state != space:
             raise SpaceError(f"{given.sensor!r} reads {sensor.state}; its variables, {given.x[0]}, live in {space}")
         wanted = sensor.context or Space()
         if given.ties:
             found = self._space(given.context, sensor)
-            if found.dim != wanted.dim or [type(p) for p in found.parts] != [type(p) for p in wanted.parts]:
+            if not found.same_kinds(wanted):
                 raise SpaceError(f"the context of {sensor!r} is {wanted}; {given.context[0]} lives in {found}")
             if given.x[0] == given.context[0] and (same := given.x[1] == given.context[1]).any():
                 raise ShapeError(

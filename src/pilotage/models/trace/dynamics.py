@@ -58,6 +58,8 @@ class TracedDynamics(Traced, Dynamics):
         [0.1, 0.0]
     """
 
+    takes_tensors = True
+
     def __init__(
         self,
         body: Body,
