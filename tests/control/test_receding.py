@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from pilotage.control import ILQR, MPPI, PurePursuit
+from pilotage.control.receding import RecedingHorizon, Solution
+from pilotage.core import ActionStatus
 from pilotage.models import bicycle, differential_drive, dynamics, task
 
-from .worlds import LINE, PUSH, PlainDynamics
+from .worlds import LINE, PUSH, PlainDynamics, cart, stop
 
 CONTROLLERS: dict[str, Any] = {
     "MPPI": lambda model, errand: MPPI(model, errand, horizon=8, samples=64, rng=1),
@@ -45,6 +47,35 @@ def test_tensors_that_change_in_place_reach_a_running_controller(make: Any) -> N
         assert np.array_equal(now.u, fresh.u)
         assert now.cost != pytest.approx(before, rel=1e-3)
         before = now.cost
+
+
+class Noting:
+    """A solver that keeps the plan and notes what it is told; it fails where x is negative."""
+
+    def workspace(self, problem: Any) -> list[float]:
+        return []
+
+    def init(self, seed: int) -> tuple[float, ...]:
+        return ()
+
+    def step(self, workspace: Any, state: Any, x: Any, us: Any, rows: Any, passed: float) -> Any:
+        status = ActionStatus.FALLBACK if x[0] < 0.0 else ActionStatus.SOLVED
+        return (*state, passed), Solution(us, 0.0, status)
+
+
+def test_solvers_are_told_how_many_steps_have_passed_since_their_last() -> None:
+    """Their own last step, whether it failed or not; ticks that did not ask them count, too."""
+    drive = RecedingHorizon(cart(), stop(dt=0.1, done=lambda x: x[..., 0] > 9.0), Noting(), horizon=5)
+    good, failing, done, lost = [1.0, 0.0], [-1.0, 0.0], [10.0, 0.0], [np.nan, 0.0]
+    for x, t in ((good, 3.0), (good, 3.1), (failing, 3.25), (good, 3.45), (lost, 3.5), (done, 3.6), (good, 3.8),
+                 (good, 3.8), (good, 9.8), (good, 2.0), (good, None)):  # fmt: skip
+        drive.act(x, t)
+    np.testing.assert_allclose(drive._state, [0.0, 1.0, 1.5, 2.0, 3.5, 0.0, 60.0, 0.0, 1.0], atol=1e-9)
+    assert drive.solve(good).ok
+    assert len(drive._state) == 9, "an episode of its own"
+    drive.reset()
+    drive.act(good, 7.0)
+    assert drive._state == (0.0,)
 
 
 @pytest.mark.parametrize(("vehicle", "name"), [

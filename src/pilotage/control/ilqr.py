@@ -44,7 +44,9 @@ class DifferentialDynamicProgramming:
         """No state; nothing is random."""
         return
 
-    def step(self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array) -> tuple[Any, Solution]:
+    def step(
+        self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array, passed: float
+    ) -> tuple[Any, Solution]:
         """The local minimum near the plan `us`, or as near as `iterations` lead."""
         settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
         ended, report, solution = workspace.solve(x, us, rows, settings)
