@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import ILQR, MPPI, PurePursuit
+from pilotage.control import ILQR, MPPI, PurePursuit, follow
 from pilotage.control.receding import RecedingHorizon, Solution
-from pilotage.core import ActionStatus
-from pilotage.models import bicycle, differential_drive, dynamics, task
+from pilotage.core import ActionStatus, Space
+from pilotage.models import bicycle, differential_drive, dynamics, task, trace
+from pilotage.models.trace import Driver
 
-from .worlds import LINE, PUSH, PlainDynamics, cart, stop
+from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, stop
 
 CONTROLLERS: dict[str, Any] = {
     "MPPI": lambda model, errand: MPPI(model, errand, horizon=8, samples=64, rng=1),
@@ -47,6 +48,62 @@ def test_tensors_that_change_in_place_reach_a_running_controller(make: Any) -> N
         assert np.array_equal(now.u, fresh.u)
         assert now.cost != pytest.approx(before, rel=1e-3)
         before = now.cost
+
+
+TICKING: dict[str, Any] = {
+    **CONTROLLERS,
+    "MPPI, task called back": lambda model, errand: MPPI(model, PlainTask(errand, LINE), samples=64, rng=1),
+    "MPPI, two threads": lambda model, errand: MPPI(model, errand, samples=64, rng=1, threads=2),
+    "MPPI along a path": lambda model, errand: MPPI(car(), follow([[0, 0], [3, 1]]), samples=64, rng=1),
+    "ILQR along a path": lambda model, errand: ILQR(car(), follow([[0, 0], [3, 1]]), horizon=8),
+    "pure pursuit": lambda model, errand: PurePursuit(car(), [[0, 0], [3, 1]]),
+}
+
+
+def car() -> Any:
+    @dynamics(
+        state=Space("x y [m]", "yaw: angle"), action=Space("speed [m/s] in [0, 1]", "yaw_rate [rad/s] in [-1, 1]")
+    )
+    def car(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return u[0] * m.cos(x[2]), u[0] * m.sin(x[2]), u[1]
+
+    return car()
+
+
+@pytest.mark.parametrize("make", TICKING.values(), ids=TICKING)
+def test_the_first_act_compiles_as_little_as_the_tenth(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine code of the models is made, and every driver is used, when the controller is."""
+    made: list[str] = []
+    used: set[str] = set()
+    assemble, compiled = trace.function.assemble, vars(Driver)["compiled"]
+
+    def assembled(*args: Any) -> Any:
+        made.append(args[1])
+        return assemble(*args)
+
+    def compiled_driver(driver: Driver) -> Any:
+        used.add(driver.__name__)
+        return compiled.__get__(driver, Driver)
+
+    monkeypatch.setattr(trace.function, "assemble", assembled)
+    monkeypatch.setattr(Driver, "compiled", property(compiled_driver))
+
+    @dynamics(state=LINE, action=PUSH)
+    def cart(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[1], 1.1 * u[0]
+
+    @task(state=LINE, action=PUSH, terminal=lambda x, p, m: x[0] ** 2, constraint=lambda x, u, p, m: x[1] - 9.0)
+    def stop(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return 1.1 * x[0] ** 2 + 0.1 * u[0] ** 2
+
+    drive = make(cart(), stop())
+    begun = len(made), set(used)
+    assert used, "a driver is compiled, or loaded, when it is first used"
+    state = np.full(3 if isinstance(drive, PurePursuit) else drive.problem.dynamics.state.size, 0.1)
+    statuses = [drive.act(state, 0.1 * tick).status for tick in range(10)]
+    assert ActionStatus.FALLBACK not in statuses
+    assert drive.act(np.nan * state).status is ActionStatus.FALLBACK
+    assert (len(made), used) == begun
 
 
 class Noting:

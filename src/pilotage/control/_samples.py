@@ -50,6 +50,8 @@ class Samples:
             self._roll = split(roll.compiled, blocks, threads)
         else:
             self._draw = draw.compiled
+            if isinstance(dynamics, Compiled):  # its rollout is compiled here, and not in the first tick
+                dynamics.rollout(dynamics.state.identity(), np.zeros((1, problem.action.size)), problem.dt)
 
     @property
     def costs(self) -> Array:
