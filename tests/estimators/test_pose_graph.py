@@ -280,6 +280,36 @@ def test_sensors_that_users_write_lead_to_the_same_optimum(axes: int) -> None:
     np.testing.assert_allclose(written.belief("tree", 1).cov, wanted, rtol=1e-5, atol=1e-9)
 
 
+def test_one_context_and_one_noise_for_all_readings() -> None:
+    """The offset of one known place, in numbers: each position is where both sensors together say, by their weights."""
+
+    class Here(Sensor):
+        """A position, by a sensor that declares no context."""
+
+        state = reading = Space("x y [m]")
+
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return x
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return np.diag([0.25, 1.0])
+
+    class Away(Here):
+        context = Space("x y [m]")
+
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return context - x
+
+    here, away = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.0]]), np.array([[4.0, 4.0], [3.0, 1.0], [0.0, 4.0]])
+    readings = [
+        Factors(Here(), here, ("place", [0, 1, 2])),
+        Factors(Away(), away, ("place", [0, 1, 2]), [5.0, 5.0], np.diag([1.0, 3.0])),
+    ]
+    solution = GaussNewton().solve(FactorGraph({"place": Variables(Here.state, np.zeros((3, 2)))}, readings))
+    assert solution.status is SolveStatus.CONVERGED
+    np.testing.assert_allclose(solution["place"], (here * [4.0, 1.0] + (5.0 - away) * [1.0, 3.0]) / [5.0, 4.0])
+
+
 def test_sensors_of_filters_hold_a_graph() -> None:
     """gnss on poses: mounted by the names of components, and a tie to the world."""
     edges = walk(2, 10, 8, 0.02)

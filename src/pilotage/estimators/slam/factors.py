@@ -107,7 +107,7 @@ class Factors:
                     f"information of reading {k} has the eigenvalue {values[k, 0]:.3g}; {negative.sum()} of "
                     f"{len(values)} have a negative one; expected inverse covariances"
                 )
-            object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted)))
+            object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted), order="C"))
 
     @property
     def count(self) -> int:
@@ -212,7 +212,7 @@ class FactorGraph:
                     f"the context of {sensor!r} has shape {numbers.shape}; expected numbers {shape}, or the kind of "
                     f"variables and their indices, as in ('landmark', [0, 3])"
                 )
-            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(numbers, shape)))
+            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(numbers, shape), order="C"))
         elif given.context is not None:
             raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
         return replace(given, sensor=sensor)
