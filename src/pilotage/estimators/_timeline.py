@@ -46,6 +46,11 @@ class Timeline:
         """Leading axes of what is given."""
         return shared_axes(actions=self.us.shape[:-2], readings=self.zs.shape[:-2], contexts=self.contexts.shape[:-2])
 
+    def of(self, j: int) -> Any:
+        """Index of the steps with a reading of sensor j."""
+        mine = self.which == j
+        return slice(None) if mine.all() else np.flatnonzero(mine)
+
 
 def timeline(
     clock: Clock,
