@@ -169,6 +169,12 @@ def test_reach_is_reckoned_in_the_tangent() -> None:
     assert np.allclose(task.terminal_cost(model.state.plus(goal, d)), 20.0 * (d**2).sum(-1))
 
 
+def test_reach_needs_dynamics() -> None:
+    for wrong in (bicycle, [0.0, 0.0]):
+        with pytest.raises(SettingError, match="reach"):
+            reach(wrong, [0.0] * 4)  # type: ignore[arg-type]
+
+
 def test_reach_by_name_leaves_the_rest_free() -> None:
     model = unicycle()
     task = reach(model, {"yaw": np.pi}, tolerance=0.1)

@@ -344,3 +344,12 @@ def test_what_is_no_number_is_refused():
 def test_contains_refuses_other_lengths():
     with pytest.raises(ShapeError, match=r"expected \(\.\.\., 2\)"):
         Space("x y").contains([1.0])
+
+
+def test_arrays_whose_leading_axes_do_not_fit_are_refused_with_both() -> None:
+    space = Space("x y")
+    for f in (space.plus, space.minus, space.distance):
+        with pytest.raises(ShapeError, match=r"\([34],\).*\([34],\)"):
+            f(np.zeros((3, 2)), np.zeros((4, 2)))
+    with pytest.raises(ShapeError, match="'x'"):
+        space.check([{"x": 1.0}, 2.0], "state")
