@@ -19,6 +19,8 @@ from .task import Task
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+EVEN = 1e-9
+"""Share of a resolution by which rounding may lengthen an edge that is a whole number of them long."""
 
 
 @runtime_checkable
@@ -139,16 +141,23 @@ class Problem:
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
 
-        Exactly, where the constraint is an `EdgeConstraint`; otherwise at points `resolution` apart.
+        Exactly, where the constraint is an `EdgeConstraint`; otherwise at points `resolution` apart, and so are bounds
+        on a space that is not flat.
         """
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-        if self.whole_edges:
-            assert isinstance(self.constraint, EdgeConstraint)
-            return np.asarray(self.space.contains(a) & self.space.contains(b) & self.constraint.edges_allowed(a, b))
-        longest = float(np.max(self.distance(a, b), initial=0.0))
-        shares = np.linspace(0.0, 1.0, int(np.ceil(longest / self.resolution)) + 1 if longest > 0.0 else 1)
+        if not self.whole_edges:
+            return np.asarray(self.allowed(self._points(a, b)).all(-1))
+        assert isinstance(self.constraint, EdgeConstraint)
+        # Between two states in a box on a flat space all are.
+        inside = self.space.contains(np.stack((a, b), -2) if self.space.flat else self._points(a, b)).all(-1)
+        return np.asarray(inside & self.constraint.edges_allowed(a, b))
+
+    def _points(self, a: Array, b: Array) -> Array:
+        """Points ``(..., K, n)`` along edges, `resolution` apart on each, both ends among them."""
+        pieces = np.fmax(np.ceil(self.distance(a, b) / self.resolution - EVEN), 1.0)
+        shares = np.minimum(np.arange(int(pieces.max(initial=1.0)) + 1) / pieces[..., None], 1.0)
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
-        return np.asarray(self.allowed(points).all(-1))
+        return np.where(shares[..., None] < 1.0, points, b[..., None, :])  # a (+) (b (-) a) is b but for rounding
 
     @cached_property
     def whole_edges(self) -> bool:
