@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import numbers
-from .errors import ShapeError
+from .compiled import Compiled
+from .declared import called
+from .errors import ModelError, ShapeError
 from .settings import positive
 from .space import Space
 from .streams import Rng, generator
@@ -63,7 +65,9 @@ class Problem:
         goal: a state, a belief, states ``(K, n)`` any of which will do, or a region: a `Space` with bounds, all of
             whose states will do.
         constraint: a task, whose `constraint` counts, or a function of states ``(..., n)`` to values ``(..., k)``; what
-            is above zero, or NaN, is forbidden.
+            is above zero, or NaN, is forbidden. A task finds the components that it needs by name, and is asked for the
+            action 0; one with a `stage` will do where its constraint does not read the reference, as that of
+            `pilotage.control.follow` does not.
         is_free: states ``(..., n)`` to bools ``(...)``, for what is no formula.
         weights: of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, metres and radians
             alike.
@@ -73,6 +77,8 @@ class Problem:
 
     Raises:
         ShapeError: on a start or goal that is no state of the space, and on weights that are not positive.
+        SpaceError: when the space lacks a component that the task needs.
+        ModelError: on a task whose constraint reads the reference of a stage.
 
     Example:
         >>> plane = Space("x y [m] in [-3, 3]")
@@ -98,6 +104,8 @@ class Problem:
             )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
+        if isinstance(self.constraint, Task):
+            object.__setattr__(self, "constraint", _mounted(self.constraint, self.space))
         object.__setattr__(self, "start", state_of(self.start, self.space, "start"))
         goal = self.goal
         if isinstance(goal, Space):
@@ -136,7 +144,8 @@ class Problem:
             return np.zeros((*x.shape[:-1], 0))
         if not isinstance(self.constraint, Task):
             return np.asarray(self.constraint(x))
-        return np.asarray(self.constraint.constraint(x, np.zeros(self.constraint.action.size)))
+        u, r = np.zeros(self.constraint.action.size), np.zeros(self.constraint.stage.size)
+        return np.asarray(self.constraint.constraint(x, u, *([r] if r.size else [])))
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
@@ -179,6 +188,16 @@ class Problem:
         if self.constraint is not None and (worst := float(np.max(self.violations(x)))) > 0.0:
             return f"{place} violates the constraint by {worst:.3g}"
         return f"{place} is not free"
+
+
+def _mounted(task: Task, space: Space) -> Task:
+    """The task for states of a space; its constraint must be one of states, which need no reference of a stage."""
+    if task.stage.size and not (isinstance(task, Compiled) and "r" not in task.dependencies("g")):
+        raise ModelError(
+            f"the constraint of {called(task)} may depend on the reference of a stage, {', '.join(task.stage.names)}, "
+            "which a Problem does not have; give it a task whose constraint does not read r, or a function of x"
+        )
+    return task.on(space)
 
 
 def state_of(end: Any, space: Space, name: str) -> Array:
