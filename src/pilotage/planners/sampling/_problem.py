@@ -33,9 +33,9 @@ class Compiled:
 
     Attributes:
         codes: addresses of ``(+)``, ``(-)``, the constraint, and what tells of whole edges; 0 where there is none.
-        layout: tangent columns of x, y, yaw, and whether edges are checked exactly.
+        layout: tangent columns of x, y, yaw, whether edges are checked exactly, and whether the space is curved.
         settings: step, resolution, slack, arm, side of a hash cell.
-        metric: ``(2, dim)`` weights, and a turn where a component is an angle.
+        metric: weights ``(dim,)``.
         bounds: ``(2, n)``, of the states.
         p: parameters of the constraint.
         count: how many values the constraint has.
@@ -81,7 +81,7 @@ class Compiled:
 def compiled(problem: Problem, step: float | None) -> Compiled:
     """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
     space, constraint, kept = problem.space, problem.constraint, list[Code]()
-    codes, layout = np.zeros(4, dtype=np.int64), np.array([0, 0, -1, 0], dtype=np.int64)
+    codes, layout = np.zeros(4, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat], dtype=np.int64)
     p, count, slack, arm, others = np.zeros(0), 0, 0.0, 0.0, 0
 
     def keep(place: int, code: Code) -> int:
@@ -89,9 +89,8 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
         codes[place] = code.address
         return code.size
 
-    if not space.flat:
-        keep(PLUS, code_of(space, "plus"))
-        keep(MINUS, code_of(space, "minus"))
+    keep(PLUS, code_of(space, "plus"))
+    keep(MINUS, code_of(space, "minus"))
     on_map = isinstance(constraint, FootprintConstraint)
     task = constraint.task if on_map else constraint
     if problem.is_free is None and isinstance(task, Task) and isinstance(task, CompiledModel):
@@ -103,10 +102,7 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
         count = keep(CONSTRAINT, _asking(problem, problem.functions_allow, 1))
         if problem.whole_edges:
             keep(EDGE, _asking(problem, problem.edges_allowed, 2))
-    weights = np.asarray(problem.weights)
-    turns = np.zeros(space.dim)
-    if space.flat:
-        turns[space.angles] = 2.0 * math.pi
+    weights = np.ascontiguousarray(problem.weights)
     diagonal = _diagonal(space, weights)
     step = 0.1 * diagonal if step is None else float(step)
     hashing, side = _hashing(space, weights, step)
@@ -114,7 +110,7 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
     settings = np.array([step, problem.resolution, slack, arm, side])
     work = np.zeros((ROWS, width))
     return Compiled(
-        codes, layout, settings, np.array([weights, turns]), np.array([space.low, space.high]),
+        codes, layout, settings, weights, np.array([space.low, space.high]),
         np.ascontiguousarray(p), count, hashing, work,
         math.ceil(2.0 * diagonal / step) + 4, int(hashing[:, 3].prod()), tuple(kept), problem,
     )  # fmt: skip
@@ -157,30 +153,23 @@ class Trees:
 
 def _diagonal(space: Space, weights: Array) -> float:
     """Length of the diagonal of the bounds, in the metric; what turns counts half a turn."""
-    total = 0.0
-    for part, s, t in space.layout:
-        extent = np.full(part.dim, math.pi)
-        if part.size == part.dim and not part.periodic:
-            extent = space.high[s] - space.low[s]
-        if not np.isfinite(extent).all():
-            raise PilotageError(
-                f"{part.name} has no bounds, and states are drawn at random between them; give some, as in "
-                f"space.bounded({part.name}=(low, high))"
-            )
-        total += float(((weights[t] * extent) ** 2).sum())
-    return math.sqrt(total)
+    free = ~np.isfinite(space.high - space.low)
+    if free.any():
+        name = space.names[int(np.argmax(free))]
+        raise PilotageError(
+            f"{name} has no bounds, and states are drawn at random between them; give some, as in "
+            f'space.bounded({{"{name}": (low, high)}})'
+        )
+    return float(np.linalg.norm(weights * space.extents))
 
 
 def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
-    """The two bounded real components with the largest extents, for the hash grid, and the side of its cells."""
+    """The two real components with the largest extents, for the hash grid, and the side of its cells."""
     hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
-    wide: list[tuple[float, int, float]] = []
-    for part, s, t in space.layout:
-        if part.linear:
-            for i, j in zip(range(s.start, s.stop), range(t.start, t.stop), strict=True):
-                wide.append((float(weights[j] * (space.high[i] - space.low[i])), i, float(weights[j])))
-    wide.sort(reverse=True)
-    side = max(step, wide[0][0] / MOST_CELLS) if wide else math.inf
-    for k, (extent, component, weight) in enumerate(wide[:2]):
+    components, columns = space.reals
+    extents = weights[columns] * space.extents[columns]
+    side = max(step, float(extents.max()) / MOST_CELLS) if len(extents) else math.inf
+    for k, i in enumerate(np.argsort(-extents)[:2]):
+        component, weight, extent = components[i], weights[columns[i]], extents[i]
         hashing[k] = component, space.low[component], weight / side, max(1, math.ceil(extent / side))
     return hashing, side

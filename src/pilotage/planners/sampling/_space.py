@@ -7,15 +7,14 @@ import math
 from ...core.problem import EVEN
 from ...models.trace import call, driver
 
-# Addresses of machine code, in the array `codes`; 0 where the space is flat, where nothing is forbidden, and where
-# edges are checked by what the constraint says of states.
+# Addresses of machine code, in the array `codes`; 0 where nothing is forbidden, and where edges are checked by what the
+# constraint says of states.
 PLUS, MINUS, CONSTRAINT, EDGE = 0, 1, 2, 3
-# Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then the tree of the next sample.
-X, Y, YAW, EXACT = 0, 1, 2, 3
+# Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then whether edges are checked
+# exactly, and whether the space is curved, so that an edge between states in bounds may leave them.
+X, Y, YAW, EXACT, CURVED = 0, 1, 2, 3, 4
 # Numbers in the array `settings`.
 STEP, RESOLUTION, SLACK, ARM = 0, 1, 2, 3
-# Rows of the array `metric`, one number for each tangent component: its weight, and a turn where it is an angle.
-WEIGHT, TURN = 0, 1
 # Rows of the memory `work`.
 MOVED, DIFFERENCE, SCALED, VALUES, NOTHING = 0, 1, 2, 3, 4
 ROWS = 5
@@ -24,30 +23,19 @@ ROWS = 5
 @driver
 def subtract(codes, metric, b, a, d):
     """``d = b (-) a``; the length of d in the metric."""
-    if codes[MINUS] != 0:
-        call(codes[MINUS], b, a, 0, 0, d)
+    call(codes[MINUS], b, a, 0, 0, d)
     square = 0.0
-    for i in range(metric.shape[1]):
-        if codes[MINUS] == 0:
-            d[i] = b[i] - a[i]
-            if metric[TURN, i] > 0.0:
-                d[i] -= metric[TURN, i] * math.floor(d[i] / metric[TURN, i] + 0.5)
-        square += (metric[WEIGHT, i] * d[i]) ** 2
+    for i in range(metric.shape[0]):
+        square += (metric[i] * d[i]) ** 2
     return math.sqrt(square)
 
 
 @driver
 def move(codes, metric, a, share, d, scaled, b):
     """``b = a (+) share d``."""
-    for i in range(metric.shape[1]):
+    for i in range(metric.shape[0]):
         scaled[i] = share * d[i]
-    if codes[PLUS] != 0:
-        call(codes[PLUS], a, scaled, 0, 0, b)
-        return
-    for i in range(metric.shape[1]):
-        b[i] = a[i] + scaled[i]
-        if metric[TURN, i] > 0.0:
-            b[i] -= metric[TURN, i] * math.ceil(b[i] / metric[TURN, i] - 0.5)
+    call(codes[PLUS], a, scaled, 0, 0, b)
 
 
 @driver
@@ -86,7 +74,7 @@ def edge_allowed(world, a, room_a, b, room_b):
     """
     codes, layout, settings, metric, bounds, _, _, _, work = world
     x, d, scaled, nothing, values = work[MOVED], work[DIFFERENCE], work[SCALED], work[NOTHING], work[VALUES]
-    curved, exact = codes[PLUS] != 0, layout[EXACT] != 0
+    curved, exact = layout[CURVED] != 0, layout[EXACT] != 0
     if codes[EDGE] != 0:
         call(codes[EDGE], a, b, nothing, nothing, values)
         return values[0] <= 0.0

@@ -239,7 +239,7 @@ def extend(trees, tree, near, x, world):
 
 @driver(
     "i8(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], f8[::1], f8[:,::1],"
-    " i8[::1], i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
+    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
 )
 def grow(
     nodes, rooms, parents, chains, heads, state, gap, samples, codes, layout, settings, metric, bounds, p, count,
