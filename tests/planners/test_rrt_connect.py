@@ -232,8 +232,6 @@ def compiled_nearest(world, trees, x):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: RRTConnect(step=0.0), "step is 0"),
-        (lambda: RRTConnect(samples=0), "samples is 0"),
         (lambda: RRTConnect().plan(HALL), "not OccupancyGrid"),  # type: ignore[arg-type]
         (lambda: RRTConnect().plan(Problem(Space("x [m]"), [0.0], [1.0])), "x has no bounds"),
         (

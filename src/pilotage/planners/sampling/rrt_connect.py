@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import PilotageError
-from ...core.plan import Plan, PlanStatus
+from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import number, positive, whole
+from ...core.settings import Count, Positive, setting, settings
 from ...core.streams import Rng, seeded
 from ...models.trace import driver
 from ._nearest import insert, nearest
@@ -31,7 +30,7 @@ FIRST, LAST = 128, 4096
 """Samples in the first and in later rounds; the clock is read in between."""
 
 
-@dataclass(frozen=True)
+@settings
 class RRTConnect:
     """Paths through any space, soon and without a claim to be short: two trees, from the start and from the goal.
 
@@ -61,13 +60,8 @@ class RRTConnect:
         (True, ('x', 'y', 'yaw'), True)
     """
 
-    step: float | None = None
-    samples: int = 100_000
-
-    def __post_init__(self) -> None:
-        if self.step is not None:
-            positive(self.step, "step")
-        whole(self.samples, "samples")
+    step: Positive | None = None
+    samples: Count = 100_000
 
     def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """Plan a path through the space of a problem.
@@ -91,7 +85,7 @@ class RRTConnect:
             )
         _ = grow.compiled  # first: a budget is not spent on compiling
         began = time.perf_counter()
-        deadline = math.inf if budget is None else began + number(budget, "the budget")
+        deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         stream, seed = seeded(rng)
         goals = problem.goals(rng=stream)
         fine = goals[problem.allowed(goals)]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import PilotageError, ShapeError
-from pilotage.core.plan import Plan, PlanStatus
+from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import number
+from pilotage.core.settings import setting
 from pilotage.core.space import Space
 from pilotage.maps import FootprintConstraint
 from pilotage.maps.cells import GridCells
@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 POINT = Space("x y [m]")
 HIGHEST_COST = 65535.0
+Connectivity = Literal[4, 8]
 
 
 class Found(NamedTuple):
@@ -61,9 +62,7 @@ def answer(
 ) -> Plan:
     """The plan for a problem on cells that `solve` searches."""
     began = time.perf_counter()
-    if budget is not None and not number(budget, "the budget") >= 0.0:
-        raise PilotageError(f"the budget is {budget}; expected seconds, 0 or more")
-    deadline = None if budget is None else began + budget
+    deadline = None if budget is None else began + setting(budget, Budget, "the budget")
     cells, ends, reason = _posed(problem, start, goal, unknown)
     places = cells.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, cells)
@@ -115,14 +114,6 @@ def check_cells(grid: Any) -> GridCells:
             "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
         )
     return grid
-
-
-def check_settings(connectivity: int, unknown: str) -> None:
-    """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
-    if connectivity not in (4, 8):
-        raise PilotageError(f"connectivity is {connectivity!r}; expected 4 or 8")
-    if unknown not in ("blocked", "free"):
-        raise PilotageError(f'unknown is {unknown!r}; expected "blocked" or "free"')
 
 
 def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
