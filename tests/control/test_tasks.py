@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 import pilotage.envs
-from pilotage.control import MPPI, follow, reach
+from pilotage.control import MPPI, PurePursuit, follow, reach
 from pilotage.control.follow import TURNED
-from pilotage.core import ActionStatus, ModelError, Problem, SettingError, Space, SpaceError
+from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingError, Space, SpaceError
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.models.trace import code_of
@@ -278,6 +278,19 @@ def test_a_long_robot_follows_clear_of_obstacles(vehicle: str) -> None:
     xs, actions = drive_to_the_end(drive, model, starting(model, 1.0, 3.0, 0.0))
     assert actions[-1].status is ActionStatus.DONE
     assert GRID.clearance(xs[:, :3], footprint).min() > 0.0
+
+
+def test_a_belief_is_the_same_state_for_all() -> None:
+    """Planners, controllers and problems find the components that they need in a belief by name, in a pose, too."""
+    belief = Gaussian.of(Space("lamp", "pose: SE2"), [0.5, 1.0, 3.0, 0.2], std=0.1)
+    x, path = [1.0, 3.0, 0.2], [[1.0, 3.0], [7.0, 1.0]]
+    drives = [MPPI(unicycle(), follow(path), samples=64, rng=0) for _ in range(2)]
+    assert np.array_equal(drives[0].act(belief).u, drives[1].act(x).u)
+    pursuit = PurePursuit(unicycle(), path)
+    assert np.array_equal(pursuit.act(belief).u, pursuit.act(x).u)
+    assert np.array_equal(Problem(Space("yaw: angle", "x y [m]"), belief, [0, 1, 1]).start, [0.2, 1.0, 3.0])
+    plans = [AStar().plan(GRID, start, (6.8, 1.0)).xs for start in (belief, x, x[:2])]
+    assert np.array_equal(plans[0], plans[1]) and np.array_equal(plans[0], plans[2])
 
 
 def test_settings_that_make_no_task_are_sentences():

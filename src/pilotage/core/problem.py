@@ -10,12 +10,13 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import numbers
+from .arrays import frozen, numbers
 from .compiled import Compiled
 from .declared import called
 from .errors import ModelError, ShapeError
 from .settings import positive
 from .space import Space
+from .states import state_of
 from .streams import Rng, generator
 from .task import Task
 
@@ -106,16 +107,15 @@ class Problem:
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
         if isinstance(self.constraint, Task):
             object.__setattr__(self, "constraint", _mounted(self.constraint, self.space))
-        object.__setattr__(self, "start", state_of(self.start, self.space, "start"))
+        object.__setattr__(self, "start", frozen(state_of(self.start, self.space, "start")))
         goal = self.goal
         if isinstance(goal, Space):
             if goal.names != self.space.names:
                 raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
         elif np.ndim(goal) == 2:
-            goal = np.array(self.space.check(goal, "goal"))
-            goal.flags.writeable = False
+            goal = frozen(self.space.check(goal, "goal"))
         else:
-            goal = state_of(goal, self.space, "goal")
+            goal = frozen(state_of(goal, self.space, "goal"))
         object.__setattr__(self, "goal", goal)
 
     def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
@@ -198,27 +198,3 @@ def _mounted(task: Task, space: Space) -> Task:
             "which a Problem does not have; give it a task whose constraint does not read r, or a function of x"
         )
     return task.on(space)
-
-
-def state_of(end: Any, space: Space, name: str) -> Array:
-    """The state ``(n,)`` that a start or goal means: itself, or the mean of a belief over these components.
-
-    Raises:
-        ShapeError: when it is missing or no state.
-
-    Example:
-        >>> from pilotage.core import Gaussian
-        >>> belief = Gaussian.of(Space("x y [m]", "yaw: angle", "speed"), [1, 2, 3, 4], std=1.0)
-        >>> state_of(belief, Space("yaw: angle", "x [m]"), "start")
-        array([3., 1.])
-    """
-    if end is None:
-        raise ShapeError(f"{name} is missing; give a state of {space} or a belief")
-    if hasattr(end, "moments"):
-        mean = end.moments()
-        end = np.asarray(mean.mean)[..., [mean.space.find(axis) for axis in space.names]]
-    state = np.array(space.check(end, name))
-    if state.ndim != 1:
-        raise ShapeError(f"{name} has shape {state.shape}; expected one state ({space.size},)")
-    state.flags.writeable = False
-    return state

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from pilotage.core.arrays import alike, stack
 from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import math_for
-from pilotage.core.problem import Problem, state_of
+from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
 from pilotage.core.settings import positive
 from pilotage.core.space import Space
+from pilotage.core.states import state_of
 from pilotage.models import TracedTask, task
 from pilotage.models.trace.task import TaskFamily
 

@@ -16,6 +16,7 @@ from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.problem import Problem
 from pilotage.core.settings import setting
 from pilotage.core.space import Space
+from pilotage.core.states import state_of
 from pilotage.maps import FootprintConstraint
 from pilotage.maps.cells import GridCells
 
@@ -134,17 +135,13 @@ def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
 
 def world_point(end: Any, name: str = "goal") -> Array:
     """World point of a start or goal: a belief's mean x and y, or the first two of two or three numbers."""
-    if end is None:
-        raise ShapeError(f"{name} is missing; give a world point (x, y), a pose (x, y, yaw) or a belief")
-    if hasattr(end, "moments"):
-        mean = end.moments()
-        point = np.array([mean.mean[..., mean.space.find(axis)] for axis in ("x", "y")])
-    else:
+    if end is not None and not hasattr(end, "moments"):
         values = numbers(end, name)
         if values.shape not in ((2,), (3,)):
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
-        point = values[:2]
-    if point.shape != (2,) or not np.isfinite(point).all():
+        end = values[:2]
+    point = state_of(end, POINT, name, finite=False)
+    if not np.isfinite(point).all():
         raise ShapeError(f"{name} must be one finite world point, not {point}")
     return point
 
