@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import FormatError, PilotageError, ShapeError
+from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.settings import setting
 
 from .frame import GridFrame
 
 Mask = NDArray[np.bool_]
+Unknown = Literal["blocked", "free"]
+"""Meaning of cells of which nothing is known."""
 
 _EDGE = 0.001
 """Probabilities nearer to 0 or 1 than this count as certain, so that log-odds stay finite."""
@@ -115,11 +118,9 @@ class GridCells(GridFrame):
         """Cells that may be entered ``(ny, nx)``: the free ones, and where `unknown` is "free" the unknown ones too.
 
         Raises:
-            PilotageError: when `unknown` is neither "blocked" nor "free".
+            SettingError: when `unknown` is neither "blocked" nor "free".
         """
-        if unknown not in ("blocked", "free"):
-            raise PilotageError(f'unknown is {unknown!r}; expected "blocked" or "free"')
-        return self.free if unknown == "blocked" else ~self.occupied
+        return self.free if setting(unknown, Unknown, "unknown") == "blocked" else ~self.occupied
 
     def is_free(self, xy: ArrayLike) -> Mask:
         """Whether world points ``(..., 2)`` lie in free cells; False off the map."""
