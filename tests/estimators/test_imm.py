@@ -5,10 +5,13 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pilotage.core import Gaussian, Mixture, Readings, SettingError, Space, carry
 from pilotage.estimators import EKF, IMM, UKF
@@ -91,6 +94,69 @@ def test_a_heading_is_mixed_around_half_a_turn() -> None:
         close(mine.space.minus(mine.mean, other.mean), np.zeros(3), 1e-12)
         close(mine.cov, other.cov, 1e-12)
     assert abs(abs(predicted.components[0].mean[0]) - math.pi) < 1e-9
+
+
+WHOLE = Space(
+    "pose: SE3", "down: S2", "a: angle", "b: angle", "c: angle", "q: quaternion", "flat: SE2", "x [m]"
+)  # fmt: skip
+MODES = {
+    "poses": ("pose", "pose"),
+    "directions": ("down", "down", "down"),
+    "headings": ("a b x", "x b c a", "c b"),
+    "all": ("pose down a x", "a q flat down pose", "x pose b"),
+}
+
+
+@cache
+def at_rest(space: Space) -> Any:
+    """Dynamics that leave every state where it is, and shake it a little."""
+
+    @dynamics(state=space, action=Space(), noise=(0.1,) * space.dim)
+    def still(x, u, p, m):
+        return (0.0,) * space.dim
+
+    return still()
+
+
+@pytest.mark.parametrize("name", MODES)
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_mixing_is_that_of_carried_beliefs_on_every_space(name: str, seed: int) -> None:
+    """Machine code mixes as `carry` and `Mixture.moments` do, of beliefs up to a quarter turn apart or more."""
+    models, rng = tuple(at_rest(WHOLE.select(parts)) for parts in MODES[name]), np.random.default_rng(seed)
+    middle, count, parts = WHOLE.sample(rng=rng), len(models), []
+    for model in models:
+        space, A = model.state, rng.normal(size=(model.state.dim, model.state.dim))
+        x = space.plus(
+            middle[WHOLE.indices([part.name for part in space.parts])[0]], rng.uniform(-0.57, 0.57, space.dim)
+        )
+        parts.append(Gaussian(space, x, A @ A.T + 0.1 * np.eye(space.dim)))
+    T = rng.dirichlet(np.ones(count), size=count)
+    belief = Mixture(parts, rng.normal(size=count))
+    predicted: Any = IMM(models, T, dt=DT).predict(belief)
+    modes, weights = by_hand(belief, models, T, DT)
+    close(predicted.weights, weights, 1e-13)
+    for mine, other in zip(predicted.components, modes, strict=True):
+        close(mine.space.minus(mine.mean, other.mean), np.zeros(mine.space.dim), 1e-9)
+        close(mine.cov, other.cov, 1e-8)
+        assert np.array_equal(mine.cov, mine.cov.T)
+
+
+def test_a_mode_that_lost_its_heading_does_not_hold_the_mean_back() -> None:
+    """Two modes at half a turn, and one of no weight at zero: from there, half a turn lies as far left as right."""
+    model = at_rest(Space("yaw: angle"))
+    parts = [Gaussian.of(model.state, [yaw], std=0.1) for yaw in (0.0, 3.1, -3.1)]
+    belief = Mixture(parts, np.log([0.001, 0.5, 0.499]))
+    predicted: Any = IMM((model,) * 3, np.full((3, 3), 1 / 3), dt=DT).predict(belief)
+    assert abs(abs(predicted.components[0].mean[0]) - math.pi) < 0.01
+
+
+def test_many_modes_of_a_small_state() -> None:
+    """What mixing needs beside the beliefs does not grow with the count of modes."""
+    models = (at_rest(Space("x [m]")),) * 150
+    belief = Mixture([Gaussian.of(models[0].state, [float(i)], std=1.0) for i in range(150)])
+    predicted: Any = IMM(models, np.full((150, 150), 1 / 150), dt=DT).predict(belief)
+    close(predicted.components[7].mean, [74.5], 1e-12)
 
 
 def test_only_time_switches_modes() -> None:

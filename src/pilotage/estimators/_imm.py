@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
+from ..models.trace import code_of
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import CompiledEngine, CompiledLink
 from ._timeline import Timeline
@@ -42,6 +43,8 @@ class SwitchingEngine(Engine):
         self._kernel = imm_predict.compiled
         self._jobs = np.array([engine.job.at for engine in self.engines], dtype=np.int64)
         self._places, self._tangents = shared_places(spaces)
+        self._codes = [None if space.flat else code_of(space, "transport") for space in spaces]
+        self._transports = np.array([0 if code is None else code.address for code in self._codes], dtype=np.int64)
         self._mixed = np.zeros((len(models), max(s.size + s.dim**2 for s in spaces)))
         self._given = np.zeros(len(models))
         self._dt = float("nan")
@@ -94,7 +97,15 @@ class SwitchingEngine(Engine):
         for engine in self.engines:
             engine.refresh()
         status = self._kernel(
-            self._jobs, self._T, self.weights, self._given, self._places, self._tangents, self._mixed, u
+            self._jobs,
+            self._T,
+            self.weights,
+            self._given,
+            self._places,
+            self._tangents,
+            self._transports,
+            self._mixed,
+            u,
         )
         try:
             for engine in self.engines:

@@ -28,17 +28,19 @@ from ..models.trace import call, driver
 from ._drivers import ACCEPTED, WRONG_LENGTH
 from ._gaussian import GaussianEstimator
 from ._imm import SwitchingEngine
-from ._memory import ONE, address, integers, job_at, model_at, space_at, table, vector
+from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import GATED, gaussian_at
+from .algebra import product, product_transposed
 from .clock import wanted
 from .ekf import EKF
 from .filter import Filter
 
-ROUNDS = 6  # of the mean on spaces that are not flat
+ROUNDS = 200  # of the mean, at most: as many as `Space.mean` takes
+ROUNDING = 1e-14  # step at which it stands still, for coordinates of about 1
 
 
-@driver("i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], f8[:,::1], f8[::1])")
-def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
+@driver("i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], i8[::1], f8[:,::1], f8[::1])")
+def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u):
     """Mix the beliefs of the filters of `jobs` by switching probabilities T, and predict each; the first bad status.
 
     Args:
@@ -46,6 +48,7 @@ def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
         given: ``(M,)``, scratch.
         places, tangents: for target j and source i where each component of j lies in i, -1 where it does not,
             ``(M, M, size)`` and ``(M, M, dim)``.
+        transports: code of the transport on the space of each, ``(M,)``; 0 where it is flat.
         mixed: a row for each mixed belief.
         u: the action.
     """
@@ -56,7 +59,7 @@ def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
             total += T[i, j] * weights[i]
         given[j] = total
     for j in range(count):
-        mix(jobs, j, T, weights, given[j], places, tangents, mixed[j])
+        mix(jobs, j, T, weights, given[j], places, tangents, transports[j], mixed[j])
     for j in range(count):
         job = job_at(jobs[j])
         size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
@@ -75,37 +78,40 @@ def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
 
 
 @driver
-def mix(jobs, j, T, weights, total, places, tangents, mixed):
-    """`mixed` = moments of the beliefs of all filters, carried to the space of filter j."""
+def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
+    """`mixed` = moments of the beliefs of all filters, carried to the space of filter j; see `Mixture.moments`."""
     count, job = jobs.shape[0], job_at(jobs[j])
     space = space_at(job.state)
     n, d = space.size, space.dim
-    x, P, _ = gaussian_at(job.belief, n, d, ONE)
+    _, P, _ = gaussian_at(job.belief, n, d, ONE)
     y, N, _ = gaussian_at(mixed.ctypes.data, n, d, ONE)
-    w = job.scratch
-    D, w = table(w, count, d), w + 8 * count * d
-    X, w = table(w, count, n), w + 8 * count * n
-    step, w = vector(w, d, ONE)
+    x, w = vector(job.scratch, n, ONE)
     new, w = vector(w, n, ONE)
+    e, w = vector(w, d, ONE)
+    step, w = vector(w, d, ONE)
+    C, w = matrix(w, d, d, ONE)
+    G, w = matrix(w, d, d, ONE)
+    A, w = matrix(w, d, d, ONE)
+    heaviest = 0
     for i in range(count):
-        other = job_at(jobs[i])
-        source, _ = vector(other.belief, space_at(other.state).size, ONE)
-        for k in range(n):
-            X[i, k] = source[places[j, i, k]] if places[j, i, k] >= 0 else x[k]
-    for k in range(n):
-        y[k] = x[k]
+        if T[i, j] * weights[i] > T[heaviest, j] * weights[heaviest]:
+            heaviest = i
+    carried_mean(jobs, j, heaviest, places, y, n)
     for _ in range(ROUNDS):
-        largest = 0.0
-        for k in range(d):
-            step[k] = 0.0
+        largest, reach = 0.0, 1.0
+        for a in range(d):
+            step[a] = 0.0
         for i in range(count):
-            call(space.minus, X[i], address(y), 0, 0, D[i])
+            carried_mean(jobs, j, i, places, x, n)
+            call(space.minus, address(x), address(y), 0, 0, address(e))
             share = T[i, j] * weights[i] / total
-            for k in range(d):
-                step[k] += share * D[i, k]
-        for k in range(d):
-            largest = max(largest, abs(step[k]))
-        if largest < 1e-14:
+            for a in range(d):
+                step[a] = step[a] + share * e[a]
+            for k in range(n):
+                reach = max(reach, abs(x[k]))
+        for a in range(d):
+            largest = max(largest, abs(step[a]))
+        if largest <= ROUNDING * reach:
             break
         call(space.plus, address(y), address(step), 0, 0, address(new))
         for k in range(n):
@@ -114,16 +120,33 @@ def mix(jobs, j, T, weights, total, places, tangents, mixed):
         for b in range(d):
             N[a, b] = 0.0
     for i in range(count):
-        call(space.minus, X[i], address(y), 0, 0, D[i])
+        carried_mean(jobs, j, i, places, x, n)
+        call(space.minus, address(x), address(y), 0, 0, address(e))
         other = job_at(jobs[i])
-        m = space_at(other.state).dim
-        _, S, _ = gaussian_at(other.belief, space_at(other.state).size, m, ONE)
-        share = T[i, j] * weights[i] / total
+        _, S, _ = gaussian_at(other.belief, space_at(other.state).size, space_at(other.state).dim, ONE)
         for a in range(d):
             for b in range(d):
                 p, q = tangents[j, i, a], tangents[j, i, b]
-                c = S[p, q] if p >= 0 and q >= 0 else P[a, b] if p < 0 and q < 0 else 0.0
-                N[a, b] = N[a, b] + share * (c + D[i, a] * D[i, b])
+                C[a, b] = S[p, q] if p >= 0 and q >= 0 else P[a, b] if p < 0 and q < 0 else 0.0
+        if transport != 0:
+            call(transport, address(x), address(y), 0, 0, address(G))
+            product(G, C, A, d, d, d, ONE)
+            product_transposed(A, G, C, d, d, d, ONE)
+        share = T[i, j] * weights[i] / total
+        for a in range(d):
+            for b in range(a + 1):
+                N[a, b] = N[a, b] + share * (C[a, b] + e[a] * e[b])
+                N[b, a] = N[a, b]
+
+
+@driver
+def carried_mean(jobs, j, i, places, x, n):
+    """x = the mean of filter i in the space of filter j, which fills in what it lacks."""
+    own, _ = vector(job_at(jobs[j]).belief, n, ONE)
+    other = job_at(jobs[i])
+    source, _ = vector(other.belief, space_at(other.state).size, ONE)
+    for k in range(n):
+        x[k] = source[places[j, i, k]] if places[j, i, k] >= 0 else own[k]
 
 
 @driver("i8(i8[::1], f8[::1], i8[::1], f8[::1], f8[::1])")
