@@ -20,7 +20,8 @@ from pilotage.core import (
     ShapeError,
     Space,
 )
-from pilotage.estimators import EKF, KF, UKF
+from pilotage.core.results import same_belief
+from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
 from pilotage.estimators.clock import Clock
 from pilotage.models import compass, constant_velocity, dynamics, gnss, position, range_bearing, unicycle, velocity
 
@@ -33,6 +34,25 @@ every = pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
 
 def started(make: Any) -> Any:
     return make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
+
+
+def test_the_belief_of_a_step_is_taken_from_any_run() -> None:
+    """Gaussian, mixture, cloud: `run.beliefs[k]` is what the filter believes after step k."""
+    flat = constant_velocity(2)
+    start = {"mean": [0.0] * 4, "std": 1.0}
+    for make in (
+        lambda: EKF(flat, dt=0.1).start(**start),
+        lambda: ParticleFilter(flat, dt=0.1, n=50).start(**start, rng=3),
+        lambda: IMM((flat, constant_velocity(2, density=3.0)), 0.9, dt=0.1).start(std=1.0),
+    ):
+        zs = np.random.default_rng(0).normal(size=(5, 2))
+        whole, steps = make(), make()
+        run = whole.run(None, zs, sensor=position(2))
+        for z in zs[:3]:
+            steps.step(position(2), z)
+        assert type(run.beliefs[2]) is type(steps.belief)
+        assert same_belief(run.beliefs[2], steps.belief)
+        assert same_belief(run.beliefs[-1], whole.belief)
 
 
 def test_it_is_a_filter() -> None:
