@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.core import Gaussian, Mixture, Readings, SettingError, Space, carry
-from pilotage.estimators import EKF, IMM, UKF
+from pilotage.core import Gaussian, Mixture, ModelError, Readings, SettingError, ShapeError, Space, carry
+from pilotage.estimators import EKF, IMM, UKF, smooth
 from pilotage.models import (
     LinearDynamics,
     compass,
@@ -230,6 +230,29 @@ def test_copies_and_several_sensors() -> None:
     )
     assert run.accepted.all()
     assert run.beliefs.weights.shape == (3, 2)
+
+
+def test_a_start_names_what_modes_have() -> None:
+    imm = IMM((FLY, TURN), STAY, dt=DT)
+    with pytest.raises(ShapeError, match="mean gives 'xx', which no mode has; their states hold x, y, vx, vy"):
+        imm.start(mean={"x": 1.0, "xx": 5.0})
+    with pytest.raises(ShapeError, match="std gives 'yaw', which no mode has"):
+        imm.start(std={"yaw": 0.1})
+    with pytest.raises(ShapeError, match="give values by name"):
+        imm.start(mean=[0.0, 0.0, 1.0, 0.0])
+    started = imm.start(mean={"vx": 9.0, "yaw_rate": 0.1}, std={"yaw_rate": 0.2}).belief.components
+    assert [part.mean[part.space.index("vx")] for part in started] == [9.0, 9.0]
+    assert started[1].std.tolist() == [1.0, 1.0, 1.0, 1.0, 0.2]
+
+
+def test_a_run_holds_the_dynamics_of_every_mode() -> None:
+    """A smoother finds each mode's model beside each mode's beliefs; that of one Gaussian says that it cannot."""
+    filter = IMM((FLY, TURN), STAY, dt=DT).start(belief=beliefs())
+    run = filter.run(None, np.zeros((4, 2)), sensor=position(2))
+    assert run.dynamics == filter.dynamics == (FLY, TURN)
+    assert [part.space for part in run.predicted.components] == [model.state for model in run.dynamics]
+    with pytest.raises(ModelError, match="the run holds Mixture; a smoother needs the Gaussian beliefs"):
+        smooth(run)
 
 
 def test_settings_are_checked() -> None:

@@ -57,9 +57,12 @@ class SwitchingEngine(Engine):
         self._start(state["belief"])
 
     @property
-    def dynamics(self) -> Any:
-        """Of the first mode, whose action is that of all."""
-        return self.engines[0].dynamics
+    def dynamics(self) -> tuple[Any, ...]:
+        return self.estimator.models
+
+    @property
+    def first(self) -> Any:
+        return self.estimator.models[0]
 
     @property
     def belief(self) -> Mixture:

@@ -46,7 +46,12 @@ class Engine(ABC):
     @property
     @abstractmethod
     def dynamics(self) -> Any:
-        """How the state moves."""
+        """How the state moves; of several modes, the dynamics of each in a tuple."""
+
+    @property
+    def first(self) -> Any:
+        """Dynamics that have the state on which sensors of a run are mounted, and the action of all modes."""
+        return self.dynamics
 
     @abstractmethod
     def predict(self, u: Any, dt: float) -> None:
@@ -200,7 +205,7 @@ class Filter:
 
     @property
     def dynamics(self) -> Any:
-        """How the state moves."""
+        """How the state moves; of several modes, the dynamics of each in a tuple."""
         return self._engine.dynamics
 
     @property
@@ -272,7 +277,8 @@ class Filter:
             contexts: context of each reading, ``(T, c)``, where it is one sensor.
         """
         clock = copy.copy(self._clock)
-        steps = timeline(clock, self.dynamics, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors)
+        first = self._engine.first
+        steps = timeline(clock, first, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors)
         if steps.batch:
             raise ShapeError(f"sequences have leading axes {steps.batch}; a filter takes one, the estimator's run many")
         result = self._engine.run(steps)
@@ -339,7 +345,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         engine.restore(saved)
         raise
     return FilterRun(
-        stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, steps.dynamics,
+        stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, engine.dynamics,
         steps.sensors, steps.which,
     )  # fmt: skip
 

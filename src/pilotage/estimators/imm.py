@@ -249,9 +249,17 @@ class IMM:
             belief: a mixture with a Gaussian component for each mode, instead.
             t: seconds.
             sensors: sensors by the names under which `update` may name them.
+
+        Raises:
+            ShapeError: when the mean is not given by name, or no mode has a name.
         """
         if belief is None:
-            components = [named(model.state, mean, std) for model in self.models]
+            spaces = [model.state for model in self.models]
+            if mean is not None:
+                known(mean, "mean", *(space.names for space in spaces))
+            if isinstance(std, Mapping):
+                known(std, "std", *(space.tangent_names for space in spaces))
+            components = [named(space, mean, std) for space in spaces]
             belief = Mixture(components, None if weights is None else np.log(np.asarray(weights, dtype=np.float64)))
         return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
 
@@ -275,6 +283,16 @@ class IMM:
     def of(self, models: Sequence[Any]) -> IMM:
         """The same settings for other models."""
         return IMM(tuple(models), self.switching, self.dt, self.filter)
+
+
+def known(given: Any, what: str, *names: Sequence[str]) -> None:
+    """Refuse what is not given by name, and names that no mode has."""
+    if not isinstance(given, Mapping):
+        raise ShapeError(f"{what} is {given!r}; modes differ in their states, so give values by name: {{'x': 0.0}}")
+    every = dict.fromkeys(name for each in names for name in each)
+    for name in given:
+        if name not in every:
+            raise ShapeError(f"{what} gives {name!r}, which no mode has; their states hold {', '.join(every)}")
 
 
 def named(space: Space, mean: Any, std: Any) -> Gaussian:
