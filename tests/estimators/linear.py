@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
 from pilotage.core import Dynamics, Sensor, Space
-from pilotage.models import LinearDynamics, LinearSensor
+from pilotage.models import LinearDynamics, LinearSensor, dynamics
 
 DT = 0.5
 
@@ -122,6 +123,17 @@ def posterior_of_all(s: System) -> tuple[Any, Any, float]:
     gain = state @ prior @ A.T @ np.linalg.inv(S)
     likelihood = -0.5 * (y @ np.linalg.solve(S, y) + np.linalg.slogdet(2.0 * np.pi * S)[1])
     return state @ mean + offset + gain @ y, state @ prior @ state.T - gain @ A @ prior @ state.T, float(likelihood)
+
+
+@cache
+def at_rest(space: Space) -> Any:
+    """Dynamics that leave every state where it is, and shake it a little."""
+
+    @dynamics(state=space, action=Space(), noise=(0.1,) * space.dim)
+    def still(x, u, p, m):
+        return (0.0,) * space.dim
+
+    return still()
 
 
 class Plain(Dynamics):

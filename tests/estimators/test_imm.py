@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 import pickle
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -26,7 +25,7 @@ from pilotage.models import (
     unicycle,
 )
 
-from .linear import close
+from .linear import at_rest, close
 
 DT = 0.1
 FLY, TURN = constant_velocity(2, density=0.1), constant_turn(2, density=3.0, turn_density=0.02)
@@ -105,17 +104,6 @@ MODES = {
     "headings": ("a b x", "x b c a", "c b"),
     "all": ("pose down a x", "a q flat down pose", "x pose b"),
 }
-
-
-@cache
-def at_rest(space: Space) -> Any:
-    """Dynamics that leave every state where it is, and shake it a little."""
-
-    @dynamics(state=space, action=Space(), noise=(0.1,) * space.dim)
-    def still(x, u, p, m):
-        return (0.0,) * space.dim
-
-    return still()
 
 
 @pytest.mark.parametrize("name", MODES)

@@ -10,7 +10,7 @@ from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
 from ..models.trace import code_of
 from ._causes import error_of, why_prediction, why_update
-from ._compiled import CompiledEngine, CompiledLink
+from ._compiled import FLAT, FLOAT, CompiledEngine, CompiledLink
 from ._timeline import Timeline
 from .filter import Engine, Link, followed
 from .inputs import EMPTY
@@ -71,8 +71,13 @@ class SwitchingEngine(Engine):
     @belief.setter
     def belief(self, belief: Any) -> None:
         self._checked(belief)
-        for engine, part in zip(self.engines, belief.components, strict=True):
-            engine.belief = part
+        saved = self.save()
+        try:
+            for engine, part in zip(self.engines, belief.components, strict=True):
+                engine.belief = part
+        except BaseException:
+            self.restore(saved)
+            raise
         self.weights[:] = belief.weights
 
     def _checked(self, belief: Any) -> None:
@@ -146,7 +151,8 @@ class SwitchingLink(Link):
 
     def update(self, z: Any, context: Any) -> Update:
         engine, first = self._engine, self._links[0]
-        z = first.reading(z) if type(z) is not np.ndarray or not z.flags.carray or z.dtype != np.float64 else z
+        if type(z) is not first._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
+            z = first.reading(z)
         c = EMPTY if context is None and first.alone else first.context(context)
         saved = engine.save()
         for link in self._links:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, ModelError, Rng, Sensor, ShapeError, Update, generator
+from ..core import FilterRun, FilterStatus, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
 from ._stacked import stacked
 from ._timeline import Timeline, sensor_of, timeline
@@ -325,7 +325,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
     before, after = list[Any](), list[Any]()
     y = np.full((len(steps.dts), widest), np.nan)
     scores, how = np.zeros((len(steps.dts), 2)), np.full(len(steps.dts), FilterStatus.NO_READING, dtype=np.int64)
-    saved = engine.save()
+    saved, k = engine.save(), 0
     try:
         for k in range(len(steps.dts)):
             if steps.moves[k]:
@@ -341,8 +341,10 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
                 y[k, : sensor.reading.dim] = found.innovation
                 scores[k], how[k] = (found.nis, found.log_likelihood), int(found.status)
             after.append(engine.belief)
-    except BaseException:
+    except BaseException as error:
         engine.restore(saved)
+        if isinstance(error, PilotageError):
+            error.args = (f"{error} (at step {k})",)
         raise
     return FilterRun(
         stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, engine.dynamics,
