@@ -220,6 +220,21 @@ def test_copies_and_several_sensors() -> None:
     assert run.beliefs.weights.shape == (3, 2)
 
 
+def test_an_innovation_is_that_of_what_the_modes_expect() -> None:
+    """Innovations of modes that head either way of zero cancel, seen from behind; that of the mixture does not."""
+    model, needle = at_rest(Space("yaw: angle", "x [m]")), compass(std=0.3)
+    belief = Mixture([Gaussian.of(model.state, [yaw, 0.0], std=0.2) for yaw in (0.5, -0.4)], np.log([0.7, 0.3]))
+    imm = IMM((model, model), 0.9, dt=DT)
+    expected = imm.expect(belief, needle).moments()
+    for z in (0.1, 3.1, -3.1):
+        update = imm.update(belief, needle, [z])
+        y = needle.reading.minus([z], expected.mean)
+        close(update.innovation, y, 1e-12)
+        close(update.S, expected.cov, 1e-12)
+        close(update.nis, y @ np.linalg.solve(expected.cov, y), 1e-12)
+    assert abs(imm.update(belief, needle, [3.1]).innovation[0]) > 2.8
+
+
 def test_a_start_names_what_modes_have() -> None:
     imm = IMM((FLY, TURN), STAY, dt=DT)
     with pytest.raises(ShapeError, match="mean gives 'xx', which no mode has; their states hold x, y, vx, vy"):

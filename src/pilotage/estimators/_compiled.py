@@ -300,6 +300,11 @@ class CompiledLink(Link):
         """The belief, and what the last update found."""
         return self._engine.memory()
 
+    def expected(self, memory: bytes) -> np.ndarray:
+        """The reading that the last update expected, ``(k,)``, from what `memory` gave."""
+        first = self._engine._numbers
+        return np.frombuffer(memory)[first : first + self.sensor.reading.size]
+
     def _fail(self, status: int, u: Any, z: np.ndarray, context: Any) -> Never:
         """Raise what a step or an update failed of; the belief is what it was."""
         engine = self._engine

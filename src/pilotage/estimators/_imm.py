@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
-from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
+from ..core import FilterRun, Gaussian, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
 from ..models.trace import code_of
 from ._causes import error_of, why_prediction, why_update
@@ -168,7 +168,7 @@ class SwitchingLink(Link):
         except BaseException:
             engine.restore(saved)
             raise
-        memory = tuple(each.memory() for each in engine.engines), saved[1], engine.weights.copy()
+        memory = tuple(each.memory() for each in engine.engines), saved[1], engine.weights.copy(), z.copy()
         return DeferredUpdate(self._results, memory, status)
 
     def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
@@ -191,19 +191,24 @@ class SwitchingLink(Link):
         raise error_of(why_update(link.sensor, belief, z, c, S, link.jacobian), link.sensor, belief, z=z)
 
     def _results(self, memory: Any) -> tuple[Any, ...]:
-        """Fields of an update: the moments of what the modes expected, and of how well."""
-        tables, prior, weights = memory
+        """Fields of an update: the reading against the moments of what the modes expected, and how well they did."""
+        tables, prior, weights, z = memory
         parts = [link.results(each) for link, each in zip(self._links, tables, strict=True)]
         with np.errstate(divide="ignore"):
             belief = Mixture([part[0] for part in parts], np.log(weights))
-            logs = np.log(prior) + np.array([part[4] for part in parts])
+            before = np.log(prior)
+        logs = before + np.array([part[4] for part in parts])
         top = logs.max()
         log_likelihood = float(top + np.log(np.exp(logs - top).sum()))
-        ys, Ss = np.stack([part[1] for part in parts]), np.stack([part[2] for part in parts])
-        y = np.einsum("k,ki->i", prior, ys)
+        reading = self._links[0].sensor.reading
+        each = [
+            Gaussian.trusted(reading, link.expected(table), part[2])
+            for link, table, part in zip(self._links, tables, parts, strict=True)
+        ]
+        expected = Mixture(each, before).moments()
+        y = np.asarray(reading.minus(z, expected.mean))
         seen = ~np.isnan(y)
-        off = np.where(seen, ys - y, 0.0)
-        S = np.einsum("k,kij->ij", prior, Ss + off[:, :, None] * off[:, None, :])
+        S = np.where(seen[:, None] & seen, expected.cov, np.eye(reading.dim))
         nis = float(y[seen] @ np.linalg.solve(S[np.ix_(seen, seen)], y[seen])) if seen.any() else 0.0
         return belief, y, S, nis, log_likelihood
 
