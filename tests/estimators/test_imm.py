@@ -235,6 +235,21 @@ def test_an_innovation_is_that_of_what_the_modes_expect() -> None:
     assert abs(imm.update(belief, needle, [3.1]).innovation[0]) > 2.8
 
 
+def test_a_mode_that_cannot_be_stays_what_it_is() -> None:
+    """A mode to which none leads has no weight, and its belief moves alone."""
+    model = at_rest(Space("x [m]"))
+    parts = [Gaussian.of(model.state, [x], std=1.0) for x in (0.0, 7.0)]
+    imm = IMM((model, model), [[1.0, 0.0], [1.0, 0.0]], dt=DT)
+    assert imm.start(weights=[1.0, 0.0]).belief.weights.tolist() == [1.0, 0.0]
+    filter = imm.start(belief=Mixture(parts))
+    filter.predict()
+    assert filter.belief.weights.tolist() == [1.0, 0.0]
+    assert filter.belief.components[1].mean.tolist() == [7.0]
+    close(filter.belief.components[0].mean, [3.5], 1e-12)
+    assert filter.update(position(1, std=1.0).on(model.state), [3.0]).accepted
+    close(filter.belief.weights, [1.0, 0.0], 1e-12)
+
+
 def test_a_start_names_what_modes_have() -> None:
     imm = IMM((FLY, TURN), STAY, dt=DT)
     with pytest.raises(ShapeError, match="mean gives 'xx', which no mode has; their states hold x, y, vx, vy"):

@@ -66,7 +66,8 @@ class SwitchingEngine(Engine):
 
     @property
     def belief(self) -> Mixture:
-        return Mixture([engine.belief for engine in self.engines], np.log(self.weights))
+        with np.errstate(divide="ignore"):
+            return Mixture([engine.belief for engine in self.engines], np.log(self.weights))
 
     @belief.setter
     def belief(self, belief: Any) -> None:

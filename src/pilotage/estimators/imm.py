@@ -92,9 +92,9 @@ def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
     C, w = matrix(w, d, d, ONE)
     G, w = matrix(w, d, d, ONE)
     A, w = matrix(w, d, d, ONE)
-    heaviest = 0
+    heaviest = j
     for i in range(count):
-        if T[i, j] * weights[i] > T[heaviest, j] * weights[heaviest]:
+        if share(T, weights, total, i, j) > share(T, weights, total, heaviest, j):
             heaviest = i
     carried_mean(jobs, j, heaviest, places, y, n)
     for _ in range(ROUNDS):
@@ -104,9 +104,9 @@ def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
         for i in range(count):
             carried_mean(jobs, j, i, places, x, n)
             call(space.minus, address(x), address(y), 0, 0, address(e))
-            share = T[i, j] * weights[i] / total
+            m = share(T, weights, total, i, j)
             for a in range(d):
-                step[a] = step[a] + share * e[a]
+                step[a] = step[a] + m * e[a]
             for k in range(n):
                 reach = max(reach, abs(x[k]))
         for a in range(d):
@@ -132,11 +132,17 @@ def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
             call(transport, address(x), address(y), 0, 0, address(G))
             product(G, C, A, d, d, d, ONE)
             product_transposed(A, G, C, d, d, d, ONE)
-        share = T[i, j] * weights[i] / total
+        m = share(T, weights, total, i, j)
         for a in range(d):
             for b in range(a + 1):
-                N[a, b] = N[a, b] + share * (C[a, b] + e[a] * e[b])
+                N[a, b] = N[a, b] + m * (C[a, b] + e[a] * e[b])
                 N[b, a] = N[a, b]
+
+
+@driver
+def share(T, weights, total, i, j):
+    """The probability m_ij that mode j was mode i; a mode to which none leads was itself."""
+    return T[i, j] * weights[i] / total if total > 0.0 else 1.0 if i == j else 0.0
 
 
 @driver
@@ -260,7 +266,9 @@ class IMM:
             if isinstance(std, Mapping):
                 known(std, "std", *(space.tangent_names for space in spaces))
             components = [named(space, mean, std) for space in spaces]
-            belief = Mixture(components, None if weights is None else np.log(np.asarray(weights, dtype=np.float64)))
+            with np.errstate(divide="ignore"):
+                logs = None if weights is None else np.log(np.asarray(weights, dtype=np.float64))
+            belief = Mixture(components, logs)
         return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
 
     def predict(
