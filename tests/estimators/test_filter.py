@@ -55,6 +55,43 @@ def test_the_belief_of_a_step_is_taken_from_any_run() -> None:
         assert same_belief(run.beliefs[-1], whole.belief)
 
 
+class FromAfar(EKF):
+    """An EKF whose inner steps keep x as seen from a place 100 m along."""
+
+    def pack(self, belief: Gaussian) -> Any:
+        table = super().pack(belief)
+        table[..., 0] -= 100.0
+        return table
+
+    def unpack(self, space: Space, table: Any) -> Gaussian:
+        table = table.copy()
+        table[..., 0] += 100.0
+        return super().unpack(space, table)
+
+
+def test_the_estimator_alone_knows_how_its_steps_keep_a_belief() -> None:
+    """Readings seen from there, too, give the beliefs of the usual filter: in steps, runs, batches, and modes."""
+    model, fix, away = constant_velocity(2), position(2, std=0.5), np.array([100.0, 0.0])
+    zs = np.random.default_rng(1).normal(size=(3, 6, 2)) + away
+
+    def beliefs(make: Any, zs: Any) -> Any:
+        many = make(model, dt=0.1)
+        start = Gaussian.of(model.state, [[90.0, 1.0, 0.0, 0.0], [99.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]], std=2.0)
+        predicted = many.predict(start, model)
+        updated = many.update(predicted, fix, [zs[0, 0], [np.inf, 0.0], zs[2, 0]]).belief
+        run = many.run(start, model, None, zs, sensor=fix)
+        alone = many.start(belief=start[0])
+        step = alone.step(fix, zs[0, 0]).belief
+        after = alone.belief
+        modes = IMM((model, model), 0.9, dt=0.1, filter=make()).start(std=2.0)
+        mode = modes.step(fix, zs[0, 0]).belief.components[0]
+        return [predicted, updated, run.predicted, run.beliefs, step, after, mode, modes.belief.components[0]]
+
+    for mine, other in zip(beliefs(FromAfar, zs - away), beliefs(EKF, zs), strict=True):
+        np.testing.assert_allclose(mine.mean, other.mean, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(mine.cov, other.cov, rtol=0, atol=1e-9)
+
+
 def test_it_is_a_filter() -> None:
     assert isinstance(started(EKF), Filter)
 

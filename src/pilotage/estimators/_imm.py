@@ -45,7 +45,7 @@ class SwitchingEngine(Engine):
         self._places, self._tangents = shared_places(spaces)
         self._codes = [None if space.flat else code_of(space, "transport") for space in spaces]
         self._transports = np.array([0 if code is None else code.address for code in self._codes], dtype=np.int64)
-        self._mixed = np.zeros((len(models), max(s.size + s.dim**2 for s in spaces)))
+        self._mixed = np.zeros((len(models), max(self.estimator.filter.numbers(s) for s in spaces)))
         self._given = np.zeros(len(models))
         self._dt = float("nan")
 
