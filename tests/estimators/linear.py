@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from pilotage.core import Dynamics, Sensor, Space
+from pilotage.core import Dynamics, Gaussian, Mixture, Sensor, Space
+from pilotage.estimators import IMM
 from pilotage.models import LinearDynamics, LinearSensor, dynamics
 
 DT = 0.5
@@ -151,6 +152,17 @@ class Plain(Dynamics):
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         return self.inner.noise(x, u, dt)
+
+
+class Modes:
+    """IMM of two modes of one model, started as a filter of that model is."""
+
+    def __init__(self, model: Dynamics, dt: float) -> None:
+        self.model, self.imm = model, IMM((model, model), 0.9, dt=dt)
+
+    def start(self, mean: Any = None, std: Any = None, *, belief: Any = None, t: float = 0.0) -> Any:
+        one = Gaussian.of(self.model.state, mean, std=std) if belief is None else belief
+        return self.imm.start(belief=Mixture([one, one], np.log([0.7, 0.3])), t=t)
 
 
 class PlainSensor(Sensor):

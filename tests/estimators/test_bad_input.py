@@ -21,7 +21,7 @@ from pilotage.core import (
     SpaceError,
 )
 from pilotage.core.results import same_belief
-from pilotage.estimators import EKF, IMM, KF, UKF
+from pilotage.estimators import EKF, KF, UKF
 from pilotage.models import (
     LinearDynamics,
     LinearSensor,
@@ -36,10 +36,10 @@ from pilotage.models import (
     unicycle,
 )
 
-from .linear import Plain, PlainSensor, at_rest
+from .linear import Modes, Plain, PlainSensor, at_rest
 
 ROBOT, SONAR, FIX, MARK = unicycle(), range_bearing(), gnss(std=0.5), [3.0, 4.0]
-every = pytest.mark.parametrize("make", [EKF, UKF, IMM], ids=["EKF", "UKF", "IMM"])
+every = pytest.mark.parametrize("make", [EKF, UKF, Modes], ids=["EKF", "UKF", "IMM"])
 both = pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
 lives = pytest.mark.parametrize("life", ["traced", "plain"])
 
@@ -49,9 +49,6 @@ def started(make: Any, life: str = "traced") -> Any:
 
 
 def begun(make: Any, robot: Any) -> Any:
-    """A filter of a robot at zero; that of modes has two of them."""
-    if make is IMM:
-        return IMM((robot, robot), 0.9, dt=0.1).start(std={"x": 1.0, "y": 1.0, "yaw": 0.1})
     return make(robot, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
 
 
@@ -127,7 +124,7 @@ def test_refused(make: Any, life: str, case: str) -> None:
 def test_a_reading_on_a_curved_space_is_checked(make: Any) -> None:
     """Machine code takes arrays as they are, but not one that is no point of its space."""
     model, origin = at_rest(Space("pose: SE3")), np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
-    filter = IMM((model, model), 0.9, dt=0.1).start() if make is IMM else make(model, dt=0.1).start(origin, 1.0)
+    filter = make(model, dt=0.1).start(origin, 1.0)
     with pytest.raises(ShapeError, match="length 1"):
         filter.update(relative_pose(3), np.array([0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]), context=origin)
     assert filter.update(relative_pose(3), origin, context=origin).accepted
@@ -367,7 +364,7 @@ def test_leading_axes(estimator: Any, axes: Any) -> None:
     assert shapes == [(*axes, 5, 3), (*axes, 5, 3, 3), (*axes, 5, 2), (*axes, 5), (*axes, 5)]
 
 
-@pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+@every
 def test_noise_that_is_no_covariance(make: Any) -> None:
     """A negative variance or a correlation beyond 1 would pass where it hides behind that of the state."""
 
@@ -398,7 +395,7 @@ def test_noise_that_is_no_covariance(make: Any) -> None:
         sensor.R = bad
         with pytest.raises(ModelError if np.isnan(bad).any() else CovarianceError, match="noise of OddSensor"):
             filter.update(sensor, [0.1, 0.0])
-    np.testing.assert_array_equal(filter.belief.cov, before.cov)
+    assert same_belief(filter.belief, before)
 
 
 def test_a_traced_model_of_the_wrong_length() -> None:

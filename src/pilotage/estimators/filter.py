@@ -317,8 +317,6 @@ class Filter:
 
 def followed(engine: Engine, steps: Timeline) -> FilterRun:
     """An engine through the steps of a timeline, one at a time."""
-    if len(steps.dts) == 0:
-        raise ShapeError("there are no readings; give at least one")
     us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
     links = [engine.attach(sensor) for sensor in steps.sensors]
     widest = max((s.reading.dim for s in steps.sensors), default=0)
@@ -346,8 +344,9 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         if isinstance(error, PilotageError):
             error.args = (f"{error} (at step {k})",)
         raise
+    beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[:0] for each in (after, before))
     return FilterRun(
-        stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, engine.dynamics,
+        beliefs, predicted, y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, engine.dynamics,
         steps.sensors, steps.which,
     )  # fmt: skip
 
