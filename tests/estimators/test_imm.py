@@ -250,6 +250,14 @@ def test_a_mode_that_cannot_be_stays_what_it_is() -> None:
     close(filter.belief.weights, [1.0, 0.0], 1e-12)
 
 
+def test_weights_stay_of_sum_one() -> None:
+    """Rows of the switching matrix may be off by rounding, as those that are typed in are."""
+    filter = IMM((FLY, TURN), [[0.3333333333, 0.6666666667 + 5e-10], [0.1, 0.9]], dt=DT).start(std=1.0)
+    for _ in range(300):
+        filter.predict()
+    close(filter.belief.weights.sum(), 1.0, 1e-12)
+
+
 def test_a_start_names_what_modes_have() -> None:
     imm = IMM((FLY, TURN), STAY, dt=DT)
     with pytest.raises(ShapeError, match="mean gives 'xx', which no mode has; their states hold x, y, vx, vy"):

@@ -52,6 +52,13 @@ class Mixture:
         self.__dict__.update(components=given, log_weights=w)
         _ = self.joined
 
+    @classmethod
+    def trusted(cls, components: tuple[Belief, ...], log_weights: Array) -> Mixture:
+        """Mixture without copies or checks: components share a part, and the weights, of sum 1, nobody else keeps."""
+        new = object.__new__(cls)
+        new.__dict__.update(components=components, log_weights=freeze(log_weights))
+        return new
+
     @cached_property
     def joined(self) -> tuple[Belief, ...]:
         """The components on the parts that all of them have."""
@@ -124,9 +131,7 @@ class Mixture:
         """
         components = tuple(cast(Any, c)[index] for c in self.components)
         (w,) = at(index, (self._log_weights_over(self.components[0].moments().mean.shape[:-1]), 1))
-        new = object.__new__(Mixture)  # the weights are of sum 1 already
-        new.__dict__.update(components=components, log_weights=freeze(w))
-        return new
+        return Mixture.trusted(components, w)
 
     def _log_weights_over(self, axes: tuple[int, ...]) -> Array:
         """Log-weights ``(*axes, K)``, for components with these leading axes."""

@@ -67,7 +67,7 @@ class SwitchingEngine(Engine):
     @property
     def belief(self) -> Mixture:
         with np.errstate(divide="ignore"):
-            return Mixture([engine.belief for engine in self.engines], np.log(self.weights))
+            return Mixture.trusted(tuple(engine.belief for engine in self.engines), np.log(self.weights))
 
     @belief.setter
     def belief(self, belief: Any) -> None:
@@ -196,17 +196,17 @@ class SwitchingLink(Link):
         tables, prior, weights, z = memory
         parts = [link.results(each) for link, each in zip(self._links, tables, strict=True)]
         with np.errstate(divide="ignore"):
-            belief = Mixture([part[0] for part in parts], np.log(weights))
+            belief = Mixture.trusted(tuple(part[0] for part in parts), np.log(weights))
             before = np.log(prior)
         logs = before + np.array([part[4] for part in parts])
         top = logs.max()
         log_likelihood = float(top + np.log(np.exp(logs - top).sum()))
         reading = self._links[0].sensor.reading
-        each = [
+        each = tuple(
             Gaussian.trusted(reading, link.expected(table), part[2])
             for link, table, part in zip(self._links, tables, parts, strict=True)
-        ]
-        expected = Mixture(each, before).moments()
+        )
+        expected = Mixture.trusted(each, before).moments()
         y = np.asarray(reading.minus(z, expected.mean))
         seen = ~np.isnan(y)
         S = np.where(seen[:, None] & seen, expected.cov, np.eye(reading.dim))

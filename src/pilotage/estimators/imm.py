@@ -325,12 +325,13 @@ def power(switching: tuple[tuple[float, ...], ...], steps: float) -> np.ndarray:
     T = np.asarray(switching)
     near = round(steps)
     if abs(steps - near) < 1e-6 * max(1.0, steps):
-        return np.ascontiguousarray(np.linalg.matrix_power(T, near))
-    values, vectors = np.linalg.eig(T)
-    found = np.real_if_close(vectors @ np.diag(values.astype(complex) ** steps) @ np.linalg.inv(vectors), tol=1e6)
-    if np.iscomplexobj(found) or (found < -1e-9).any():
-        raise ShapeError(
-            f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer"
-        )
-    found = np.maximum(found, 0.0)
+        found = np.linalg.matrix_power(T, near)
+    else:
+        values, vectors = np.linalg.eig(T)
+        found = np.real_if_close(vectors @ np.diag(values.astype(complex) ** steps) @ np.linalg.inv(vectors), tol=1e6)
+        if np.iscomplexobj(found) or (found < -1e-9).any():
+            raise ShapeError(
+                f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer"
+            )
+        found = np.maximum(found, 0.0)
     return np.ascontiguousarray(found / found.sum(1, keepdims=True))
