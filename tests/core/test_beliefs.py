@@ -308,6 +308,30 @@ def test_an_ellipsis_counts_from_the_last_batch_axis():
     assert one.cov.shape == (3, 2, 2)
 
 
+def test_mixtures_and_clouds_are_indexed_as_gaussians_are():
+    draw = np.random.default_rng(40)
+    means, w = draw.standard_normal((2, 3, 4, 2)), draw.standard_normal((3, 4, 2))
+    for weights in (w, w[0], w[0, 0]):  # of each, of all along the first axis, of all
+        full = np.broadcast_to(weights, w.shape)
+        many = Mixture([Gaussian.of(PLANE, m, std=0.5) for m in means], weights)
+        for index in (1, (2, 3), (..., 1), (slice(0, 2), 0)):
+            where = (*index, slice(None)) if isinstance(index, tuple) else (index, ..., slice(None))
+            found, alone = many[index], [Gaussian.of(PLANE, m[where], std=0.5) for m in means]
+            expected = Mixture(alone, full[where])
+            np.testing.assert_allclose(found.moments().cov, expected.moments().cov, rtol=1e-14)
+            np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-14)
+            assert not found.log_weights.flags.writeable
+    clouds = Particles(PLANE, draw.standard_normal((3, 4, 5, 2)), draw.standard_normal((3, 4, 5)))
+    np.testing.assert_array_equal(clouds[..., 1].points, clouds.points[:, 1])
+    np.testing.assert_array_equal(clouds[2, 3].log_weights, clouds.log_weights[2, 3])
+    single = Gaussian.of(PLANE, std=1)
+    for belief in (Particles(PLANE, np.zeros((5, 2))), Mixture([single, single])):
+        with pytest.raises(ShapeError, match="no leading axes"):
+            belief[0]
+    with pytest.raises(ShapeError, match="give both the same"):
+        Mixture([Gaussian(PLANE, np.zeros((3, 2)), COV)] * 2, np.zeros((4, 2)))[0]
+
+
 def test_particles_are_brought_onto_the_space():
     cloud = Particles(Space("yaw: angle"), [[7.0]])
     np.testing.assert_allclose(cloud.points, [[7.0 - 2 * np.pi]])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-from pilotage.core import Dynamics, Sensor, Space
-from pilotage.models import LinearDynamics, LinearSensor
+from pilotage.core import Dynamics, Gaussian, Mixture, Sensor, Space
+from pilotage.estimators import IMM
+from pilotage.models import LinearDynamics, LinearSensor, dynamics
 
 DT = 0.5
 
@@ -124,6 +126,17 @@ def posterior_of_all(s: System) -> tuple[Any, Any, float]:
     return state @ mean + offset + gain @ y, state @ prior @ state.T - gain @ A @ prior @ state.T, float(likelihood)
 
 
+@cache
+def at_rest(space: Space) -> Any:
+    """Dynamics that leave every state where it is, and shake it a little."""
+
+    @dynamics(state=space, action=Space(), noise=(0.1,) * space.dim)
+    def still(x, u, p, m):
+        return (0.0,) * space.dim
+
+    return still()
+
+
 class Plain(Dynamics):
     """Dynamics that no tracer sees: everything passes through the protocol's methods, in Python."""
 
@@ -139,6 +152,17 @@ class Plain(Dynamics):
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         return self.inner.noise(x, u, dt)
+
+
+class Modes:
+    """IMM of two modes of one model, started as a filter of that model is."""
+
+    def __init__(self, model: Dynamics, dt: float) -> None:
+        self.model, self.imm = model, IMM((model, model), 0.9, dt=dt)
+
+    def start(self, mean: Any = None, std: Any = None, *, belief: Any = None, t: float = 0.0) -> Any:
+        one = Gaussian.of(self.model.state, mean, std=std) if belief is None else belief
+        return self.imm.start(belief=Mixture([one, one], np.log([0.7, 0.3])), t=t)
 
 
 class PlainSensor(Sensor):

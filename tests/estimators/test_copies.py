@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import Dynamics
-from pilotage.estimators import EKF, KF, UKF
+from pilotage.estimators import EKF, IMM, KF, UKF
 from pilotage.models import constant_velocity, gnss, unicycle
 
 
@@ -33,6 +33,7 @@ FILTERS: dict[str, Callable[[], Any]] = {
     "EKF": lambda: EKF(unicycle(), dt=0.1).start(mean=[0, 0, 0], std=0.3),
     "EKF of a plain model": lambda: EKF(Plain(), dt=0.1).start(mean=[0, 0, 0], std=0.3),
     "UKF": lambda: UKF(unicycle(), dt=0.1).start(mean=[0, 0, 0], std=0.3),
+    "IMM": lambda: IMM((unicycle(), unicycle(noise=0.5)), 0.9, dt=0.1).start(std=0.3),
     "KF": lambda: KF(constant_velocity(2), dt=0.1).start(mean=[0, 0, 1, 0], std=0.3),
 }
 WAYS: dict[str, Callable[[Any], Any]] = {
@@ -43,8 +44,13 @@ WAYS: dict[str, Callable[[Any], Any]] = {
 SENSOR = gnss(std=0.5)
 
 
+def push(filter: Any) -> None:
+    model = filter.dynamics[0] if isinstance(filter.dynamics, tuple) else filter.dynamics
+    filter.predict(u=np.full(model.action.size, 0.5))
+
+
 def drive(filter: Any, z: float) -> Any:
-    filter.predict(u=np.full(filter.dynamics.action.size, 0.5))
+    push(filter)
     filter.update(SENSOR, [z, 0.1])
     return filter.belief.moments()
 
@@ -54,7 +60,7 @@ def drive(filter: Any, z: float) -> Any:
 def test_a_copy_goes_on_alone(name: str, way: str) -> None:
     filter = FILTERS[name]()
     drive(filter, 0.2)
-    filter.predict(u=np.full(filter.dynamics.action.size, 0.5))
+    push(filter)
     before, t = filter.belief.moments(), filter.t
     other = WAYS[way](filter)
     ahead = drive(other, 0.4)

@@ -20,19 +20,76 @@ from pilotage.core import (
     ShapeError,
     Space,
 )
-from pilotage.estimators import EKF, KF, UKF
+from pilotage.core.results import same_belief
+from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
 from pilotage.estimators.clock import Clock
 from pilotage.models import compass, constant_velocity, dynamics, gnss, position, range_bearing, unicycle, velocity
 
-from .linear import Plain, PlainSensor, close
+from .linear import Modes, Plain, PlainSensor, close
 
 ROBOT, FIX, SONAR = unicycle(), gnss(std=0.5), range_bearing()
 MARK = np.array([4.0, 3.0])
-every = pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+every = pytest.mark.parametrize("make", [EKF, UKF, Modes], ids=["EKF", "UKF", "IMM"])
 
 
 def started(make: Any) -> Any:
     return make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
+
+
+def test_the_belief_of_a_step_is_taken_from_any_run() -> None:
+    """Gaussian, mixture, cloud: `run.beliefs[k]` is what the filter believes after step k."""
+    flat = constant_velocity(2)
+    start = {"mean": [0.0] * 4, "std": 1.0}
+    for make in (
+        lambda: EKF(flat, dt=0.1).start(**start),
+        lambda: ParticleFilter(flat, dt=0.1, n=50).start(**start, rng=3),
+        lambda: IMM((flat, constant_velocity(2, density=3.0)), 0.9, dt=0.1).start(std=1.0),
+    ):
+        zs = np.random.default_rng(0).normal(size=(5, 2))
+        whole, steps = make(), make()
+        run = whole.run(None, zs, sensor=position(2))
+        for z in zs[:3]:
+            steps.step(position(2), z)
+        assert type(run.beliefs[2]) is type(steps.belief)
+        assert same_belief(run.beliefs[2], steps.belief)
+        assert same_belief(run.beliefs[-1], whole.belief)
+
+
+class FromAfar(EKF):
+    """An EKF whose inner steps keep x as seen from a place 100 m along."""
+
+    def pack(self, belief: Gaussian) -> Any:
+        table = super().pack(belief)
+        table[..., 0] -= 100.0
+        return table
+
+    def unpack(self, space: Space, table: Any) -> Gaussian:
+        table = table.copy()
+        table[..., 0] += 100.0
+        return super().unpack(space, table)
+
+
+def test_the_estimator_alone_knows_how_its_steps_keep_a_belief() -> None:
+    """Readings seen from there, too, give the beliefs of the usual filter: in steps, runs, batches, and modes."""
+    model, fix, away = constant_velocity(2), position(2, std=0.5), np.array([100.0, 0.0])
+    zs = np.random.default_rng(1).normal(size=(3, 6, 2)) + away
+
+    def beliefs(make: Any, zs: Any) -> Any:
+        many = make(model, dt=0.1)
+        start = Gaussian.of(model.state, [[90.0, 1.0, 0.0, 0.0], [99.0, 0.0, 1.0, 0.0], [0.0, 0.0, 0.0, 0.0]], std=2.0)
+        predicted = many.predict(start, model)
+        updated = many.update(predicted, fix, [zs[0, 0], [np.inf, 0.0], zs[2, 0]]).belief
+        run = many.run(start, model, None, zs, sensor=fix)
+        alone = many.start(belief=start[0])
+        step = alone.step(fix, zs[0, 0]).belief
+        after = alone.belief
+        modes = IMM((model, model), 0.9, dt=0.1, filter=make()).start(std=2.0)
+        mode = modes.step(fix, zs[0, 0]).belief.components[0]
+        return [predicted, updated, run.predicted, run.beliefs, step, after, mode, modes.belief.components[0]]
+
+    for mine, other in zip(beliefs(FromAfar, zs - away), beliefs(EKF, zs), strict=True):
+        np.testing.assert_allclose(mine.mean, other.mean, rtol=0, atol=1e-9)
+        np.testing.assert_allclose(mine.cov, other.cov, rtol=0, atol=1e-9)
 
 
 def test_it_is_a_filter() -> None:
@@ -54,11 +111,12 @@ def test_clock(make: Any) -> None:
     assert filter.t == 102.0
     filter.run(None, np.zeros((3, 2)), [102.1, 102.1, 103.0], sensor=FIX)
     assert filter.t == 103.0
-    filter.run(None, np.zeros((0, 2)), sensor=FIX)
+    nothing = filter.run(None, np.zeros((0, 2)), sensor=FIX)
     assert filter.t == 103.0
+    assert nothing.beliefs.moments().mean.shape == nothing.predicted.moments().mean.shape == (0, 3)
 
 
-@pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
+@every
 @pytest.mark.parametrize("began", [0.0, 1.7e9], ids=["zero", "epoch"])
 def test_times_are_told_apart_but_for_rounding(make: Any, began: float) -> None:
     """The filter adds up steps, the user multiplies them: the times are the same, and a millisecond is not."""
@@ -85,8 +143,8 @@ def test_update_with_a_time_is_predict_and_update(make: Any) -> None:
     one, other = started(make), started(make)
     one.predict(to=0.7)
     first, second = one.update(FIX, [0.5, 0.1]), other.update(FIX, [0.5, 0.1], t=0.7)
-    np.testing.assert_array_equal(first.belief.mean, second.belief.mean)
-    np.testing.assert_array_equal(first.belief.cov, second.belief.cov)
+    np.testing.assert_array_equal(first.belief.moments().mean, second.belief.moments().mean)
+    np.testing.assert_array_equal(first.belief.moments().cov, second.belief.moments().cov)
 
 
 @every
@@ -113,8 +171,8 @@ def test_kinds_of_arrays(make: Any) -> None:
         filter.update(SONAR, kind, context=kind)
         results.append(filter.belief)
     for belief in results[1:]:
-        np.testing.assert_array_equal(belief.mean, results[0].mean)
-        np.testing.assert_array_equal(belief.cov, results[0].cov)
+        np.testing.assert_array_equal(belief.moments().mean, results[0].moments().mean)
+        np.testing.assert_array_equal(belief.moments().cov, results[0].moments().cov)
 
 
 @every
@@ -123,12 +181,19 @@ def test_an_update_stays_what_it_was(make: Any) -> None:
     late, early = started(make), started(make)
     kept = late.update(compass(std=0.1), [0.05])
     seen = early.update(compass(std=0.1), [0.05])
-    expected = (seen.belief.mean, seen.belief.cov, seen.innovation, seen.S, seen.nis, seen.log_likelihood)
+    expected = (
+        seen.belief.moments().mean,
+        seen.belief.moments().cov,
+        seen.innovation,
+        seen.S,
+        seen.nis,
+        seen.log_likelihood,
+    )
     for _ in range(3):
         late.step(SONAR, [4.9, 0.6], context=MARK)
     late.update(FIX, [0.1, 0.0])
     for mine, theirs in zip(
-        (kept.belief.mean, kept.belief.cov, kept.innovation, kept.S, kept.nis, kept.log_likelihood),
+        (kept.belief.moments().mean, kept.belief.moments().cov, kept.innovation, kept.S, kept.nis, kept.log_likelihood),
         expected,
         strict=True,
     ):
@@ -139,9 +204,9 @@ def test_an_update_stays_what_it_was(make: Any) -> None:
 def test_what_is_handed_out_is_the_callers(make: Any) -> None:
     filter = started(make)
     belief = filter.belief
-    before = belief.cov.copy()
+    before = belief.moments().cov.copy()
     filter.step(FIX, [0.1, 0.2])
-    np.testing.assert_array_equal(belief.cov, before)
+    np.testing.assert_array_equal(belief.moments().cov, before)
     z, u = np.array([0.1, 0.2]), np.array([1.0, 0.5])
     filter.step(FIX, z, u)
     np.testing.assert_array_equal(z, [0.1, 0.2])
@@ -154,8 +219,8 @@ def test_nothing_measured_changes_nothing(make: Any) -> None:
     filter.predict(u=[1.0, 0.2])
     before = filter.belief
     update = filter.update(SONAR, [np.nan, np.nan], context=MARK)
-    close(filter.belief.mean, before.mean, 1e-14)
-    close(filter.belief.cov, before.cov, 1e-14)
+    close(filter.belief.moments().mean, before.moments().mean, 1e-14)
+    close(filter.belief.moments().cov, before.moments().cov, 1e-14)
     assert (update.nis, update.log_likelihood, update.accepted) == (0.0, 0.0, True)
     assert np.isnan(update.innovation).all()
 
@@ -167,8 +232,8 @@ def test_a_part_of_a_reading_is_a_smaller_sensor(make: Any) -> None:
     filters = [make(target, dt=0.1).start(belief=start) for _ in range(2)]
     part = filters[0].update(position(2, std=(0.3, 0.4)), [np.nan, 0.7])
     alone = filters[1].update(position(1, std=0.4, reads="y"), [0.7])
-    close(part.belief.mean, alone.belief.mean)
-    close(part.belief.cov, alone.belief.cov)
+    close(part.belief.moments().mean, alone.belief.moments().mean)
+    close(part.belief.moments().cov, alone.belief.moments().cov)
     close([part.nis, part.log_likelihood], [alone.nis, alone.log_likelihood])
 
 
@@ -188,8 +253,8 @@ def test_parameters_are_read_not_compiled(make: Any) -> None:
     loud, quiet = (make(unicycle(noise=(s, s, s)), dt=0.1).start(mean=[0, 0, 0], std=0.1) for s in (1.0, 0.1))
     loud.predict()
     quiet.predict()
-    close(loud.belief.cov - 0.01 * np.eye(3), 0.1 * np.eye(3), 1e-9)
-    close(quiet.belief.cov - 0.01 * np.eye(3), 0.001 * np.eye(3), 1e-9)
+    close(loud.belief.moments().cov - 0.01 * np.eye(3), 0.1 * np.eye(3), 1e-9)
+    close(quiet.belief.moments().cov - 0.01 * np.eye(3), 0.001 * np.eye(3), 1e-9)
 
 
 def test_contexts_of_plain_sensors() -> None:
@@ -262,7 +327,7 @@ def test_an_update_is_a_value() -> None:
         first.S[0, 0] = 3.0
 
 
-@every
+@pytest.mark.parametrize("make", [EKF, UKF], ids=["EKF", "UKF"])
 def test_expected_reading(make: Any) -> None:
     """Mean and covariance of the next reading: what an update measures it by, and what sampling gives."""
     belief = Gaussian.of(ROBOT.state, [0.0, 0.0, 0.3], std=[0.01, 0.01, 0.02])
@@ -299,9 +364,9 @@ def test_sensors_at_their_own_times(make: Any) -> None:
     read = run.which < 2
     assert run.status[~read].tolist() == [FilterStatus.NO_READING] * 2
     for k, belief in zip(np.flatnonzero(read), beliefs, strict=True):
-        close(run.beliefs.mean[k], belief.mean, 1e-12)
-        close(run.beliefs.cov[k], belief.cov, 1e-12)
-    close(whole.belief.mean, loop.belief.mean, 1e-12)
+        close(run.beliefs.moments().mean[k], belief.moments().mean, 1e-12)
+        close(run.beliefs.moments().cov[k], belief.moments().cov, 1e-12)
+    close(whole.belief.moments().mean, loop.belief.moments().mean, 1e-12)
     assert whole.t == loop.t == 2.0
     with pytest.raises(ShapeError, match="after the last action"):
         started(make).run(us, [Readings(FIX, z1, t1 + 3.0)], ticks)

@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pilotage.core import Gaussian, Mixture, Readings, SettingError, Space, carry
-from pilotage.estimators import EKF, IMM, UKF
+from pilotage.core import Gaussian, Mixture, ModelError, Readings, SettingError, ShapeError, Space, carry
+from pilotage.estimators import EKF, IMM, UKF, smooth
 from pilotage.models import (
     LinearDynamics,
     compass,
@@ -23,7 +25,7 @@ from pilotage.models import (
     unicycle,
 )
 
-from .linear import close
+from .linear import at_rest, close
 
 DT = 0.1
 FLY, TURN = constant_velocity(2, density=0.1), constant_turn(2, density=3.0, turn_density=0.02)
@@ -91,6 +93,58 @@ def test_a_heading_is_mixed_around_half_a_turn() -> None:
         close(mine.space.minus(mine.mean, other.mean), np.zeros(3), 1e-12)
         close(mine.cov, other.cov, 1e-12)
     assert abs(abs(predicted.components[0].mean[0]) - math.pi) < 1e-9
+
+
+WHOLE = Space(
+    "pose: SE3", "down: S2", "a: angle", "b: angle", "c: angle", "q: quaternion", "flat: SE2", "x [m]"
+)  # fmt: skip
+MODES = {
+    "poses": ("pose", "pose"),
+    "directions": ("down", "down", "down"),
+    "headings": ("a b x", "x b c a", "c b"),
+    "all": ("pose down a x", "a q flat down pose", "x pose b"),
+}
+
+
+@pytest.mark.parametrize("name", MODES)
+@settings(max_examples=25)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_mixing_is_that_of_carried_beliefs_on_every_space(name: str, seed: int) -> None:
+    """Machine code mixes as `carry` and `Mixture.moments` do, of beliefs up to a quarter turn apart or more."""
+    models, rng = tuple(at_rest(WHOLE.select(parts)) for parts in MODES[name]), np.random.default_rng(seed)
+    middle, count, parts = WHOLE.sample(rng=rng), len(models), []
+    for model in models:
+        space, A = model.state, rng.normal(size=(model.state.dim, model.state.dim))
+        x = space.plus(
+            middle[WHOLE.indices([part.name for part in space.parts])[0]], rng.uniform(-0.57, 0.57, space.dim)
+        )
+        parts.append(Gaussian(space, x, A @ A.T + 0.1 * np.eye(space.dim)))
+    T = rng.dirichlet(np.ones(count), size=count)
+    belief = Mixture(parts, rng.normal(size=count))
+    predicted: Any = IMM(models, T, dt=DT).predict(belief)
+    modes, weights = by_hand(belief, models, T, DT)
+    close(predicted.weights, weights, 1e-13)
+    for mine, other in zip(predicted.components, modes, strict=True):
+        close(mine.space.minus(mine.mean, other.mean), np.zeros(mine.space.dim), 1e-9)
+        close(mine.cov, other.cov, 1e-8)
+        assert np.array_equal(mine.cov, mine.cov.T)
+
+
+def test_a_mode_that_lost_its_heading_does_not_hold_the_mean_back() -> None:
+    """Two modes at half a turn, and one of no weight at zero: from there, half a turn lies as far left as right."""
+    model = at_rest(Space("yaw: angle"))
+    parts = [Gaussian.of(model.state, [yaw], std=0.1) for yaw in (0.0, 3.1, -3.1)]
+    belief = Mixture(parts, np.log([0.001, 0.5, 0.499]))
+    predicted: Any = IMM((model,) * 3, np.full((3, 3), 1 / 3), dt=DT).predict(belief)
+    assert abs(abs(predicted.components[0].mean[0]) - math.pi) < 0.01
+
+
+def test_many_modes_of_a_small_state() -> None:
+    """What mixing needs beside the beliefs does not grow with the count of modes."""
+    models = (at_rest(Space("x [m]")),) * 150
+    belief = Mixture([Gaussian.of(models[0].state, [float(i)], std=1.0) for i in range(150)])
+    predicted: Any = IMM(models, np.full((150, 150), 1 / 150), dt=DT).predict(belief)
+    close(predicted.components[7].mean, [74.5], 1e-12)
 
 
 def test_only_time_switches_modes() -> None:
@@ -164,6 +218,67 @@ def test_copies_and_several_sensors() -> None:
     )
     assert run.accepted.all()
     assert run.beliefs.weights.shape == (3, 2)
+
+
+def test_an_innovation_is_that_of_what_the_modes_expect() -> None:
+    """Innovations of modes that head either way of zero cancel, seen from behind; that of the mixture does not."""
+    model, needle = at_rest(Space("yaw: angle", "x [m]")), compass(std=0.3)
+    belief = Mixture([Gaussian.of(model.state, [yaw, 0.0], std=0.2) for yaw in (0.5, -0.4)], np.log([0.7, 0.3]))
+    imm = IMM((model, model), 0.9, dt=DT)
+    expected = imm.expect(belief, needle).moments()
+    for z in (0.1, 3.1, -3.1):
+        update = imm.update(belief, needle, [z])
+        y = needle.reading.minus([z], expected.mean)
+        close(update.innovation, y, 1e-12)
+        close(update.S, expected.cov, 1e-12)
+        close(update.nis, y @ np.linalg.solve(expected.cov, y), 1e-12)
+    assert abs(imm.update(belief, needle, [3.1]).innovation[0]) > 2.8
+
+
+def test_a_mode_that_cannot_be_stays_what_it_is() -> None:
+    """A mode to which none leads has no weight, and its belief moves alone."""
+    model = at_rest(Space("x [m]"))
+    parts = [Gaussian.of(model.state, [x], std=1.0) for x in (0.0, 7.0)]
+    imm = IMM((model, model), [[1.0, 0.0], [1.0, 0.0]], dt=DT)
+    assert imm.start(weights=[1.0, 0.0]).belief.weights.tolist() == [1.0, 0.0]
+    filter = imm.start(belief=Mixture(parts))
+    filter.predict()
+    assert filter.belief.weights.tolist() == [1.0, 0.0]
+    assert filter.belief.components[1].mean.tolist() == [7.0]
+    close(filter.belief.components[0].mean, [3.5], 1e-12)
+    assert filter.update(position(1, std=1.0).on(model.state), [3.0]).accepted
+    close(filter.belief.weights, [1.0, 0.0], 1e-12)
+
+
+def test_weights_stay_of_sum_one() -> None:
+    """Rows of the switching matrix may be off by rounding, as those that are typed in are."""
+    filter = IMM((FLY, TURN), [[0.3333333333, 0.6666666667 + 5e-10], [0.1, 0.9]], dt=DT).start(std=1.0)
+    for _ in range(300):
+        filter.predict()
+    close(filter.belief.weights.sum(), 1.0, 1e-12)
+
+
+def test_a_start_names_what_modes_have() -> None:
+    imm = IMM((FLY, TURN), STAY, dt=DT)
+    with pytest.raises(ShapeError, match="mean gives 'xx', which no mode has; their states hold x, y, vx, vy"):
+        imm.start(mean={"x": 1.0, "xx": 5.0})
+    with pytest.raises(ShapeError, match="std gives 'yaw', which no mode has"):
+        imm.start(std={"yaw": 0.1})
+    with pytest.raises(ShapeError, match="give values by name"):
+        imm.start(mean=[0.0, 0.0, 1.0, 0.0])
+    started = imm.start(mean={"vx": 9.0, "yaw_rate": 0.1}, std={"yaw_rate": 0.2}).belief.components
+    assert [part.mean[part.space.index("vx")] for part in started] == [9.0, 9.0]
+    assert started[1].std.tolist() == [1.0, 1.0, 1.0, 1.0, 0.2]
+
+
+def test_a_run_holds_the_dynamics_of_every_mode() -> None:
+    """A smoother finds each mode's model beside each mode's beliefs; that of one Gaussian says that it cannot."""
+    filter = IMM((FLY, TURN), STAY, dt=DT).start(belief=beliefs())
+    run = filter.run(None, np.zeros((4, 2)), sensor=position(2))
+    assert run.dynamics == filter.dynamics == (FLY, TURN)
+    assert [part.space for part in run.predicted.components] == [model.state for model in run.dynamics]
+    with pytest.raises(ModelError, match="the run holds Mixture; a smoother needs the Gaussian beliefs"):
+        smooth(run)
 
 
 def test_settings_are_checked() -> None:

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import restored
+from ._values import at, freeze, restored
 from .arrays import Array
 from .belief import Belief
 from .errors import ShapeError, SpaceError
@@ -51,6 +51,13 @@ class Mixture:
         w = normalized_log_weights(log_weights, len(given), "components")
         self.__dict__.update(components=given, log_weights=w)
         _ = self.joined
+
+    @classmethod
+    def trusted(cls, components: tuple[Belief, ...], log_weights: Array) -> Mixture:
+        """Mixture without copies or checks: components share a part, and the weights, of sum 1, nobody else keeps."""
+        new = object.__new__(cls)
+        new.__dict__.update(components=components, log_weights=freeze(log_weights))
+        return new
 
     @cached_property
     def joined(self) -> tuple[Belief, ...]:
@@ -100,14 +107,8 @@ class Mixture:
         """`n` states ``(..., n, size)``."""
         draw = generator(rng)
         choices = np.stack([c.sample(n, rng=draw) for c in self.joined], axis=-2)
-        cumulative = np.cumsum(self.weights, axis=-1)[..., None, :]
-        try:
-            u = draw.random(choices.shape[:-2])[..., None] * np.broadcast_to(cumulative, choices.shape[:-1])[..., -1:]
-        except ValueError:
-            raise ShapeError(
-                f"log_weights has shape {self.log_weights.shape}, but the components have the leading axes "
-                f"{choices.shape[:-3]}; give both the same"
-            ) from None
+        cumulative = np.cumsum(np.exp(self._log_weights_over(choices.shape[:-3])), axis=-1)[..., None, :]
+        u = draw.random(choices.shape[:-2])[..., None] * cumulative[..., -1:]
         k = (cumulative <= u).sum(-1)
         return np.take_along_axis(choices, k[..., None, None], axis=-2)[..., 0, :]
 
@@ -119,6 +120,28 @@ class Mixture:
         """The mixture of some parts alone, in the order given."""
         names = names.split() if isinstance(names, str) else list(names)
         return Mixture([_marginal(c, names) for c in self.joined], self.log_weights)
+
+    def __getitem__(self, index: Any) -> Mixture:
+        """The mixture(s) at `index` of the leading axes: ``run.beliefs[-1]``.
+
+        Example:
+            >>> lines = Gaussian.of(Space("x [m]"), [[0.0], [1.0], [2.0]], std=1.0)
+            >>> print(Mixture([lines, lines])[2])
+            50%: x 2.0 +- 1.0 m; 50%: x 2.0 +- 1.0 m
+        """
+        components = tuple(cast(Any, c)[index] for c in self.components)
+        (w,) = at(index, (self._log_weights_over(self.components[0].moments().mean.shape[:-1]), 1))
+        return Mixture.trusted(components, w)
+
+    def _log_weights_over(self, axes: tuple[int, ...]) -> Array:
+        """Log-weights ``(*axes, K)``, for components with these leading axes."""
+        try:
+            return np.broadcast_to(self.log_weights, (*axes, len(self.components)))
+        except ValueError:
+            raise ShapeError(
+                f"log_weights has shape {self.log_weights.shape}, but the components have the leading axes {axes}; "
+                "give both the same"
+            ) from None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restored(self, state)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import restored, states
+from ._values import at, restored, states
 from .arrays import Array
 from .covariances import log_normal
 from .errors import CovarianceError, ShapeError
@@ -124,6 +124,15 @@ class Particles:
         names = names.split() if isinstance(names, str) else list(names)
         points = self.points[..., self.space.indices(names)[0]]
         return Particles.trusted(self.space.select(names), points, self.log_weights)
+
+    def __getitem__(self, index: Any) -> Particles:
+        """The cloud(s) at `index` of the leading axes: ``run.beliefs[-1]``.
+
+        Example:
+            >>> Particles(Space("x [m]"), [[[0.0], [2.0]], [[1.0], [5.0]]])[1].moments().mean
+            array([3.])
+        """
+        return Particles.trusted(self.space, *at(index, (self.points, 2), (self.log_weights, 1)))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restored(self, state)

@@ -236,7 +236,7 @@ class FilterRun:
     needs is all here.
 
     Attributes:
-        beliefs: beliefs with leading axes ``(..., T)``, after each step.
+        beliefs: beliefs with leading axes ``(..., T)``, after each step; ``beliefs[..., k]`` is that after step k.
         predicted: those before each update, ``(..., T)``.
         innovations: ``(..., T, dim)``, dim that of the largest reading; NaN where not measured.
         nis: ``(..., T)``.
@@ -245,7 +245,7 @@ class FilterRun:
         ts: times ``(T,)`` of the steps.
         dts: seconds of each prediction, ``(T,)``; 0 for a second reading of one instant.
         us: actions ``(..., T, m)``.
-        dynamics: what moved the belief.
+        dynamics: what moved the belief; of several modes, the dynamics of each in a tuple.
         sensors: those that read.
         which: their index in each step, ``(T,)``; as many as there are sensors for none.
 

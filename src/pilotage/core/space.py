@@ -6,7 +6,7 @@ tangent components), and how to add and subtract without ever tearing an angle.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from .parts import Part
 from .settings import whole
 from .streams import Rng, generator
 
-Column = Callable[[Part, slice, slice, list[float], Mathematics], Sequence[Any]]
+Column = Callable[[Part, slice, slice, list[float]], Sequence[Any]]
 
 
 class Space(Product):
@@ -147,8 +147,9 @@ class Space(Product):
         """
         d: Array = self.minus(y, x)
         base: Array = np.broadcast_to(np.asarray(x, dtype=self.floats), (*d.shape[:-1], self.size))
+        m = math_for(d)
 
-        def column(part: Part, s: slice, t: slice, unit: list[float], m: Mathematics) -> Sequence[Any]:
+        def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Any]:
             return part.transport(unstack(base[..., s]), unstack(d[..., t]), unit, m)
 
         return self._matrix(d, column)
@@ -208,8 +209,9 @@ class Space(Product):
             SpaceError: when a part is no group.
         """
         (x,) = self._arrays((x, self.size, "state"))
+        m = math_for(x)
 
-        def column(part: Part, s: slice, t: slice, unit: list[float], m: Mathematics) -> Sequence[Any]:
+        def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Any]:
             return part.adjoint(unstack(x[..., s]), unit, m)
 
         return self._matrix(x, column)
@@ -331,6 +333,20 @@ class Space(Product):
         """`inverse`."""
         return [c for p, s, _ in self.layout for c in p.inverse(xs[s], m)]
 
+    def components_transport(
+        self, ys: Sequence[Component], xs: Sequence[Component], m: Mathematics
+    ) -> list[list[Component]]:
+        """`transport`, as rows."""
+        ds = self.components_minus(ys, xs, m)
+        rows: list[list[Component]] = [[float(i == j) for j in range(self.dim)] for i in range(self.dim)]
+
+        def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Component]:
+            return part.transport(xs[s], ds[t], unit, m)
+
+        for i, j, value in self._blocks(column):
+            rows[i][j] = value
+        return rows
+
     def components_rate(
         self, xs: Sequence[Component], ds: Sequence[Component], vs: Sequence[Component], m: Mathematics
     ) -> list[Component]:
@@ -377,17 +393,25 @@ class Space(Product):
         return w
 
     def _matrix(self, like: Any, column: Column) -> Array:
-        """Matrices ``(..., dim, dim)``, block by block; `column` gives the image of a unit vector in a part."""
+        """Matrices ``(..., dim, dim)`` of `_blocks`, over the leading axes of `like`."""
         out = np.zeros((*like.shape[:-1], self.dim, self.dim), dtype=self.floats)
         out[..., np.arange(self.dim), np.arange(self.dim)] = 1.0
+        for i, j, value in self._blocks(column):
+            out[..., i, j] = value
+        return out
+
+    def _blocks(self, column: Column) -> Iterator[tuple[int, int, Any]]:
+        """Row, column and entry of the blocks of a matrix that is the identity on flat parts.
+
+        `column` gives the image of a unit vector in a part.
+        """
         for part, s, t in self.layout:
             if part.flat:
                 continue
             for j in range(part.dim):
                 unit = [float(i == j) for i in range(part.dim)]
-                for i, value in enumerate(column(part, s, t, unit, math_for(like))):
-                    out[..., t.start + i, t.start + j] = value
-        return out
+                for i, value in enumerate(column(part, s, t, unit)):
+                    yield t.start + i, t.start + j, value
 
 
 def _type_of(x: Any, kept: np.dtype[Any]) -> Any:

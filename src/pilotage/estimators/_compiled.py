@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Never
 
@@ -38,8 +39,8 @@ class CompiledEngine(Engine):
     def _build(self, belief: Gaussian) -> None:
         """Memory and machine code, for this belief."""
         estimator, space = self.estimator, self.dynamics.state
-        self._numbers = space.size + space.dim**2
-        self._settings = estimator.numbers(space.dim)
+        self._numbers = estimator.numbers(space)
+        self._settings = estimator.constants(space.dim)
         self._model = estimator.dynamics_model(self.dynamics)
         self.job = job(estimator.inner[:2], space, False, self._numbers, self._settings)
         self.job.point("dynamics", self._model)
@@ -74,15 +75,11 @@ class CompiledEngine(Engine):
 
     @property
     def belief(self) -> Gaussian:
-        n, d = self.dynamics.state.size, self.dynamics.state.dim
-        b = self._b[: self._numbers].copy()
-        return Gaussian.trusted(self.dynamics.state, b[:n], b[n:].reshape(d, d))
+        return self.estimator.unpack(self.dynamics.state, self._b[: self._numbers].copy())
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        belief = self._own(belief)
-        n = self.dynamics.state.size
-        self._b[:n], self._b[n : self._numbers] = belief.mean, belief.cov.ravel()
+        self._b[: self._numbers] = self.estimator.pack(self._own(belief))
 
     def check(self) -> None:
         """Raise what the model's own methods raised."""
@@ -205,7 +202,7 @@ class CompiledLink(Link):
         self.alone = context is not None and context.size == 0
         self._context_shape = None if context is None or not context.flat else (context.size,)
         self._plain = engine._plain and not (self.model.live or self.model.calls_back)
-        self.results = partial(results, space, reading)
+        self.results = partial(results, engine.estimator.unpack, engine._numbers, space, reading)
 
     def update(self, z: Any, context: Any) -> Update:
         if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
@@ -300,6 +297,11 @@ class CompiledLink(Link):
         """The belief, and what the last update found."""
         return self._engine.memory()
 
+    def expected(self, memory: bytes) -> np.ndarray:
+        """The reading that the last update expected, ``(k,)``, from what `memory` gave."""
+        first = self._engine._numbers
+        return np.frombuffer(memory)[first : first + self.sensor.reading.size]
+
     def _fail(self, status: int, u: Any, z: np.ndarray, context: Any) -> Never:
         """Raise what a step or an update failed of; the belief is what it was."""
         engine = self._engine
@@ -317,12 +319,12 @@ class CompiledLink(Link):
         raise error_of(why, self.sensor, belief, z=z)
 
 
-def results(space: Space, reading: Space, b: bytes) -> tuple[Any, ...]:
+def results(unpack: Callable[..., Gaussian], numbers: int, space: Space, reading: Space, b: bytes) -> tuple[Any, ...]:
     """Belief, innovation, S, NIS and log-likelihood from the memory of an engine."""
-    n, d, k, m = space.size, space.dim, reading.size, reading.dim
+    k, m = reading.size, reading.dim
     table = np.frombuffer(b)
-    belief = Gaussian.trusted(space, table[:n], table[n : n + d * d].reshape(d, d))
-    found = table[n + d * d + k :]
+    belief = unpack(space, table[:numbers])
+    found = table[numbers + k :]
     S = found[m : m + m * m].reshape(m, m)
     return belief, found[:m], S, float(found[m + m * m]), float(found[m + m * m + 1])
 

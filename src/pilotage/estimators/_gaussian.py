@@ -71,9 +71,23 @@ class GaussianEstimator(Startable):
         """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
         instance(sensor, Sensor, type(self).__name__)
 
-    def numbers(self, dim: int) -> np.ndarray:
+    def constants(self, dim: int) -> np.ndarray:
         """Numbers that the inner steps need of the settings, for states of this tangent dimension."""
         return EMPTY
+
+    def numbers(self, space: Space) -> int:
+        """Numbers that the inner steps keep of a belief over this space."""
+        return space.size + space.dim**2
+
+    def pack(self, belief: Gaussian) -> np.ndarray:
+        """Beliefs as the inner steps keep them, rows ``(..., numbers)``: mean and covariance."""
+        cov = belief.cov.reshape(*belief.cov.shape[:-2], belief.space.dim**2)
+        return np.concatenate([belief.mean, cov], axis=-1)
+
+    def unpack(self, space: Space, table: np.ndarray) -> Gaussian:
+        """Beliefs in rows ``(..., numbers)``, which nobody else changes: arrays may be views of them."""
+        n, d = space.size, space.dim
+        return Gaussian.trusted(space, table[..., :n], table[..., n:].reshape(*table.shape[:-1], d, d))
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
         """The filter that begins with a belief."""
@@ -107,7 +121,7 @@ class GaussianEstimator(Startable):
         flat, codes, _ = self._launch(belief, steps, batch)
         how = codes[:, 0] * (codes[:, 0] == PREDICTION_FAILED)
         for i in np.flatnonzero(how):
-            mean, ui = _row(belief, batch, int(i)), rows(u, batch)[i]
+            mean, ui = self.unpack(belief.space, self._rows(belief, batch)[i]), rows(u, batch)[i]
             how[i] = why_prediction(dynamics, mean, ui, dt, self.jacobian)
             if not batch:
                 raise error_of(FilterStatus(how[i]), dynamics, mean, u=ui)
@@ -121,7 +135,7 @@ class GaussianEstimator(Startable):
                 RuntimeWarning,
                 stacklevel=2,
             )
-        return gaussian(dynamics.state, unflat(flat, batch))
+        return self.unpack(dynamics.state, unflat(flat, batch))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
         """The reading that the belief leads to expect: its mean and innovation covariance S."""
@@ -144,7 +158,7 @@ class GaussianEstimator(Startable):
         k, m = sensor.reading.size, sensor.reading.dim
         how = np.array(codes)
         for i in np.flatnonzero(how == UPDATE_FAILED):
-            alone, zi = _row(belief, batch, int(i)), rows(z, batch)[i]
+            alone, zi = self.unpack(belief.space, self._rows(belief, batch)[i]), rows(z, batch)[i]
             ci = context_of(context, sensor)
             ci = rows(ci, batch, what="context")[i] if sensor.context is not None else ci
             S = found[i, k + m : k + m + m * m].reshape(m, m)
@@ -154,7 +168,7 @@ class GaussianEstimator(Startable):
             found[i] = np.nan
         y, S, scores = found[:, k : k + m], found[:, k + m : k + m + m * m].reshape(-1, m, m), found[:, k + m + m * m :]
         return Update(
-            gaussian(belief.space, unflat(flat, batch)),
+            self.unpack(belief.space, unflat(flat, batch)),
             unflat(y, batch),
             unflat(S, batch),
             _number(unflat(scores[:, 0], batch)),
@@ -215,7 +229,7 @@ class GaussianEstimator(Startable):
     def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
         """`follow` for these batch axes."""
         space, count = belief.space, len(steps.dts)
-        numbers = space.size + space.dim**2
+        numbers = self.numbers(space)
         total = int(np.prod(batch, dtype=int))
         before, after = (np.empty((total, count, numbers)) for _ in range(2))
         _, codes, found = self._launch(belief, steps, batch, before, after)
@@ -230,8 +244,8 @@ class GaussianEstimator(Startable):
         failed = codes > int(FilterStatus.NO_READING)
         y[failed], scores[failed] = np.nan, np.nan
         return FilterRun(
-            gaussian(space, unflat(after, batch)),
-            gaussian(space, unflat(before, batch)),
+            self.unpack(space, unflat(after, batch)),
+            self.unpack(space, unflat(before, batch)),
             unflat(y, batch),
             unflat(scores[..., 0], batch),
             unflat(scores[..., 1], batch),
@@ -244,19 +258,23 @@ class GaussianEstimator(Startable):
             steps.which,
         )
 
+    def _rows(self, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
+        """Beliefs of these batch axes, ``(B, numbers)``."""
+        return rows(self.pack(belief), batch, what="belief")
+
     def _launch(
         self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...], before: Any = None, after: Any = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows of beliefs at the end, codes ``(B, T)``, and what updates found ``(B, T, ...)``."""
         space, count = belief.space, len(steps.dts)
-        table = packed(belief, batch)
+        table = self._rows(belief, batch)
         total, numbers = table.shape
         largest = max((max(s.reading.size, s.reading.dim) for s in steps.sensors), default=0)
         found = np.empty((total, count, max((found_size(s.reading) for s in steps.sensors), default=0)))
         status = np.zeros((total, count), dtype=np.int64)
         nothing = np.empty((0, count, numbers))
         wide = total > FEW
-        constants = self.numbers(space.dim)
+        constants = self.constants(space.dim)
         jobs: list[Record] = []
         models: list[Model] = []
         places: list[list[int]] = []
@@ -318,8 +336,8 @@ class GaussianEstimator(Startable):
     def _explain(self, belief: Gaussian, steps: Timeline, batch: Any, after: Any, codes: Any, found: Any) -> None:
         """Put causes in place of failures; those of a single sequence raise."""
         for i, k in np.argwhere((codes == PREDICTION_FAILED) | (codes == UPDATE_FAILED)):
-            start = packed(belief, batch)[i] if k == 0 else after[i, k - 1]
-            alone = gaussian(belief.space, start.copy())
+            start = self._rows(belief, batch)[i] if k == 0 else after[i, k - 1]
+            alone = self.unpack(belief.space, start.copy())
             u, dt = _at(steps.us, batch, i)[k], float(steps.dts[k])
             model: Any = steps.dynamics
             z = None
@@ -345,11 +363,6 @@ def _at(a: np.ndarray, batch: tuple[int, ...], i: int) -> np.ndarray:
     return once_or_rows(a, batch, 2, "array")[i if a.ndim > 2 else 0]
 
 
-def _row(belief: Gaussian, batch: tuple[int, ...], i: int) -> Gaussian:
-    """Belief i of a batch."""
-    return gaussian(belief.space, packed(belief, batch)[i])
-
-
 def _number(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else value
 
@@ -357,18 +370,6 @@ def _number(value: Any) -> Any:
 def found_size(reading: Space) -> int:
     """Numbers that an update writes."""
     return reading.size + reading.dim + reading.dim**2 + 2
-
-
-def packed(belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
-    """Beliefs as rows: mean and covariance."""
-    cov = belief.cov.reshape(*belief.cov.shape[:-2], belief.space.dim**2)
-    return rows(np.concatenate([belief.mean, cov], axis=-1), batch, what="belief")
-
-
-def gaussian(space: Space, table: np.ndarray) -> Gaussian:
-    """The beliefs in rows ``(..., numbers)``; their arrays are views."""
-    n, d = space.size, space.dim
-    return Gaussian.trusted(space, table[..., :n], table[..., n : n + d * d].reshape(*table.shape[:-1], d, d))
 
 
 def moments_on(belief: Any, space: Space | None = None) -> Gaussian:

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
-from ..core import FilterRun, Mixture, Sensor, ShapeError, Space, Update
+from ..core import FilterRun, Gaussian, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
+from ..models.trace import code_of
 from ._causes import error_of, why_prediction, why_update
-from ._compiled import CompiledEngine, CompiledLink
+from ._compiled import FLAT, FLOAT, CompiledEngine, CompiledLink
 from ._timeline import Timeline
 from .filter import Engine, Link, followed
 from .inputs import EMPTY
@@ -42,7 +43,9 @@ class SwitchingEngine(Engine):
         self._kernel = imm_predict.compiled
         self._jobs = np.array([engine.job.at for engine in self.engines], dtype=np.int64)
         self._places, self._tangents = shared_places(spaces)
-        self._mixed = np.zeros((len(models), max(s.size + s.dim**2 for s in spaces)))
+        self._codes = [None if space.flat else code_of(space, "transport") for space in spaces]
+        self._transports = np.array([0 if code is None else code.address for code in self._codes], dtype=np.int64)
+        self._mixed = np.zeros((len(models), max(self.estimator.filter.numbers(s) for s in spaces)))
         self._given = np.zeros(len(models))
         self._dt = float("nan")
 
@@ -54,19 +57,28 @@ class SwitchingEngine(Engine):
         self._start(state["belief"])
 
     @property
-    def dynamics(self) -> Any:
-        """Of the first mode, whose action is that of all."""
-        return self.engines[0].dynamics
+    def dynamics(self) -> tuple[Any, ...]:
+        return self.estimator.models
+
+    @property
+    def first(self) -> Any:
+        return self.estimator.models[0]
 
     @property
     def belief(self) -> Mixture:
-        return Mixture([engine.belief for engine in self.engines], np.log(self.weights))
+        with np.errstate(divide="ignore"):
+            return Mixture.trusted(tuple(engine.belief for engine in self.engines), np.log(self.weights))
 
     @belief.setter
     def belief(self, belief: Any) -> None:
         self._checked(belief)
-        for engine, part in zip(self.engines, belief.components, strict=True):
-            engine.belief = part
+        saved = self.save()
+        try:
+            for engine, part in zip(self.engines, belief.components, strict=True):
+                engine.belief = part
+        except BaseException:
+            self.restore(saved)
+            raise
         self.weights[:] = belief.weights
 
     def _checked(self, belief: Any) -> None:
@@ -94,7 +106,15 @@ class SwitchingEngine(Engine):
         for engine in self.engines:
             engine.refresh()
         status = self._kernel(
-            self._jobs, self._T, self.weights, self._given, self._places, self._tangents, self._mixed, u
+            self._jobs,
+            self._T,
+            self.weights,
+            self._given,
+            self._places,
+            self._tangents,
+            self._transports,
+            self._mixed,
+            u,
         )
         try:
             for engine in self.engines:
@@ -132,7 +152,8 @@ class SwitchingLink(Link):
 
     def update(self, z: Any, context: Any) -> Update:
         engine, first = self._engine, self._links[0]
-        z = first.reading(z) if type(z) is not np.ndarray or not z.flags.carray or z.dtype != np.float64 else z
+        if type(z) is not first._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
+            z = first.reading(z)
         c = EMPTY if context is None and first.alone else first.context(context)
         saved = engine.save()
         for link in self._links:
@@ -148,7 +169,7 @@ class SwitchingLink(Link):
         except BaseException:
             engine.restore(saved)
             raise
-        memory = tuple(each.memory() for each in engine.engines), saved[1], engine.weights.copy()
+        memory = tuple(each.memory() for each in engine.engines), saved[1], engine.weights.copy(), z.copy()
         return DeferredUpdate(self._results, memory, status)
 
     def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
@@ -171,19 +192,24 @@ class SwitchingLink(Link):
         raise error_of(why_update(link.sensor, belief, z, c, S, link.jacobian), link.sensor, belief, z=z)
 
     def _results(self, memory: Any) -> tuple[Any, ...]:
-        """Fields of an update: the moments of what the modes expected, and of how well."""
-        tables, prior, weights = memory
+        """Fields of an update: the reading against the moments of what the modes expected, and how well they did."""
+        tables, prior, weights, z = memory
         parts = [link.results(each) for link, each in zip(self._links, tables, strict=True)]
         with np.errstate(divide="ignore"):
-            belief = Mixture([part[0] for part in parts], np.log(weights))
-            logs = np.log(prior) + np.array([part[4] for part in parts])
+            belief = Mixture.trusted(tuple(part[0] for part in parts), np.log(weights))
+            before = np.log(prior)
+        logs = before + np.array([part[4] for part in parts])
         top = logs.max()
         log_likelihood = float(top + np.log(np.exp(logs - top).sum()))
-        ys, Ss = np.stack([part[1] for part in parts]), np.stack([part[2] for part in parts])
-        y = np.einsum("k,ki->i", prior, ys)
+        reading = self._links[0].sensor.reading
+        each = tuple(
+            Gaussian.trusted(reading, link.expected(table), part[2])
+            for link, table, part in zip(self._links, tables, parts, strict=True)
+        )
+        expected = Mixture.trusted(each, before).moments()
+        y = np.asarray(reading.minus(z, expected.mean))
         seen = ~np.isnan(y)
-        off = np.where(seen, ys - y, 0.0)
-        S = np.einsum("k,kij->ij", prior, Ss + off[:, :, None] * off[:, None, :])
+        S = np.where(seen[:, None] & seen, expected.cov, np.eye(reading.dim))
         nis = float(y[seen] @ np.linalg.solve(S[np.ix_(seen, seen)], y[seen])) if seen.any() else 0.0
         return belief, y, S, nis, log_likelihood
 

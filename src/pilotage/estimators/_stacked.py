@@ -13,8 +13,8 @@ def stacked(beliefs: list[Any]) -> Any:
     """Beliefs as one with a leading axis: mixtures and particles where shapes agree, else Gaussians."""
     first = beliefs[0]
     if all(isinstance(b, Mixture) and len(b.components) == len(first.components) for b in beliefs):
-        components = [stacked([b.components[i] for b in beliefs]) for i in range(len(first.components))]
-        return Mixture(components, np.stack([b.log_weights for b in beliefs]))
+        components = tuple(stacked([b.components[i] for b in beliefs]) for i in range(len(first.components)))
+        return Mixture.trusted(components, np.stack([b.log_weights for b in beliefs]))
     if all(isinstance(b, Particles) and b.points.shape == first.points.shape for b in beliefs):
         points, weights = np.stack([b.points for b in beliefs]), np.stack([b.log_weights for b in beliefs])
         return Particles.trusted(first.space, points, weights)

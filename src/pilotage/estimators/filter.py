@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, ModelError, Rng, Sensor, ShapeError, Update, generator
+from ..core import FilterRun, FilterStatus, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
 from ._stacked import stacked
 from ._timeline import Timeline, sensor_of, timeline
@@ -46,7 +46,12 @@ class Engine(ABC):
     @property
     @abstractmethod
     def dynamics(self) -> Any:
-        """How the state moves."""
+        """How the state moves; of several modes, the dynamics of each in a tuple."""
+
+    @property
+    def first(self) -> Any:
+        """Dynamics that have the state on which sensors of a run are mounted, and the action of all modes."""
+        return self.dynamics
 
     @abstractmethod
     def predict(self, u: Any, dt: float) -> None:
@@ -200,7 +205,7 @@ class Filter:
 
     @property
     def dynamics(self) -> Any:
-        """How the state moves."""
+        """How the state moves; of several modes, the dynamics of each in a tuple."""
         return self._engine.dynamics
 
     @property
@@ -272,7 +277,8 @@ class Filter:
             contexts: context of each reading, ``(T, c)``, where it is one sensor.
         """
         clock = copy.copy(self._clock)
-        steps = timeline(clock, self.dynamics, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors)
+        first = self._engine.first
+        steps = timeline(clock, first, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors)
         if steps.batch:
             raise ShapeError(f"sequences have leading axes {steps.batch}; a filter takes one, the estimator's run many")
         result = self._engine.run(steps)
@@ -311,15 +317,13 @@ class Filter:
 
 def followed(engine: Engine, steps: Timeline) -> FilterRun:
     """An engine through the steps of a timeline, one at a time."""
-    if len(steps.dts) == 0:
-        raise ShapeError("there are no readings; give at least one")
     us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
     links = [engine.attach(sensor) for sensor in steps.sensors]
     widest = max((s.reading.dim for s in steps.sensors), default=0)
     before, after = list[Any](), list[Any]()
     y = np.full((len(steps.dts), widest), np.nan)
     scores, how = np.zeros((len(steps.dts), 2)), np.full(len(steps.dts), FilterStatus.NO_READING, dtype=np.int64)
-    saved = engine.save()
+    saved, k = engine.save(), 0
     try:
         for k in range(len(steps.dts)):
             if steps.moves[k]:
@@ -335,11 +339,14 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
                 y[k, : sensor.reading.dim] = found.innovation
                 scores[k], how[k] = (found.nis, found.log_likelihood), int(found.status)
             after.append(engine.belief)
-    except BaseException:
+    except BaseException as error:
         engine.restore(saved)
+        if isinstance(error, PilotageError):
+            error.args = (f"{error} (at step {k})",)
         raise
+    beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[:0] for each in (after, before))
     return FilterRun(
-        stacked(after), stacked(before), y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, steps.dynamics,
+        beliefs, predicted, y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, engine.dynamics,
         steps.sensors, steps.which,
     )  # fmt: skip
 

@@ -28,17 +28,19 @@ from ..models.trace import call, driver
 from ._drivers import ACCEPTED, WRONG_LENGTH
 from ._gaussian import GaussianEstimator
 from ._imm import SwitchingEngine
-from ._memory import ONE, address, integers, job_at, model_at, space_at, table, vector
+from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import GATED, gaussian_at
+from .algebra import product, product_transposed
 from .clock import wanted
 from .ekf import EKF
 from .filter import Filter
 
-ROUNDS = 6  # of the mean on spaces that are not flat
+ROUNDS = 200  # of the mean, at most: as many as `Space.mean` takes
+ROUNDING = 1e-14  # step at which it stands still, for coordinates of about 1
 
 
-@driver("i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], f8[:,::1], f8[::1])")
-def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
+@driver("i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], i8[::1], f8[:,::1], f8[::1])")
+def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u):
     """Mix the beliefs of the filters of `jobs` by switching probabilities T, and predict each; the first bad status.
 
     Args:
@@ -46,6 +48,7 @@ def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
         given: ``(M,)``, scratch.
         places, tangents: for target j and source i where each component of j lies in i, -1 where it does not,
             ``(M, M, size)`` and ``(M, M, dim)``.
+        transports: code of the transport on the space of each, ``(M,)``; 0 where it is flat.
         mixed: a row for each mixed belief.
         u: the action.
     """
@@ -56,7 +59,7 @@ def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
             total += T[i, j] * weights[i]
         given[j] = total
     for j in range(count):
-        mix(jobs, j, T, weights, given[j], places, tangents, mixed[j])
+        mix(jobs, j, T, weights, given[j], places, tangents, transports[j], mixed[j])
     for j in range(count):
         job = job_at(jobs[j])
         size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
@@ -75,37 +78,40 @@ def imm_predict(jobs, T, weights, given, places, tangents, mixed, u):
 
 
 @driver
-def mix(jobs, j, T, weights, total, places, tangents, mixed):
-    """`mixed` = moments of the beliefs of all filters, carried to the space of filter j."""
+def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
+    """`mixed` = moments of the beliefs of all filters, carried to the space of filter j; see `Mixture.moments`."""
     count, job = jobs.shape[0], job_at(jobs[j])
     space = space_at(job.state)
     n, d = space.size, space.dim
-    x, P, _ = gaussian_at(job.belief, n, d, ONE)
+    _, P, _ = gaussian_at(job.belief, n, d, ONE)
     y, N, _ = gaussian_at(mixed.ctypes.data, n, d, ONE)
-    w = job.scratch
-    D, w = table(w, count, d), w + 8 * count * d
-    X, w = table(w, count, n), w + 8 * count * n
-    step, w = vector(w, d, ONE)
+    x, w = vector(job.scratch, n, ONE)
     new, w = vector(w, n, ONE)
+    e, w = vector(w, d, ONE)
+    step, w = vector(w, d, ONE)
+    C, w = matrix(w, d, d, ONE)
+    G, w = matrix(w, d, d, ONE)
+    A, w = matrix(w, d, d, ONE)
+    heaviest = j
     for i in range(count):
-        other = job_at(jobs[i])
-        source, _ = vector(other.belief, space_at(other.state).size, ONE)
-        for k in range(n):
-            X[i, k] = source[places[j, i, k]] if places[j, i, k] >= 0 else x[k]
-    for k in range(n):
-        y[k] = x[k]
+        if share(T, weights, total, i, j) > share(T, weights, total, heaviest, j):
+            heaviest = i
+    carried_mean(jobs, j, heaviest, places, y, n)
     for _ in range(ROUNDS):
-        largest = 0.0
-        for k in range(d):
-            step[k] = 0.0
+        largest, reach = 0.0, 1.0
+        for a in range(d):
+            step[a] = 0.0
         for i in range(count):
-            call(space.minus, X[i], address(y), 0, 0, D[i])
-            share = T[i, j] * weights[i] / total
-            for k in range(d):
-                step[k] += share * D[i, k]
-        for k in range(d):
-            largest = max(largest, abs(step[k]))
-        if largest < 1e-14:
+            carried_mean(jobs, j, i, places, x, n)
+            call(space.minus, address(x), address(y), 0, 0, address(e))
+            m = share(T, weights, total, i, j)
+            for a in range(d):
+                step[a] = step[a] + m * e[a]
+            for k in range(n):
+                reach = max(reach, abs(x[k]))
+        for a in range(d):
+            largest = max(largest, abs(step[a]))
+        if largest <= ROUNDING * reach:
             break
         call(space.plus, address(y), address(step), 0, 0, address(new))
         for k in range(n):
@@ -114,16 +120,39 @@ def mix(jobs, j, T, weights, total, places, tangents, mixed):
         for b in range(d):
             N[a, b] = 0.0
     for i in range(count):
-        call(space.minus, X[i], address(y), 0, 0, D[i])
+        carried_mean(jobs, j, i, places, x, n)
+        call(space.minus, address(x), address(y), 0, 0, address(e))
         other = job_at(jobs[i])
-        m = space_at(other.state).dim
-        _, S, _ = gaussian_at(other.belief, space_at(other.state).size, m, ONE)
-        share = T[i, j] * weights[i] / total
+        _, S, _ = gaussian_at(other.belief, space_at(other.state).size, space_at(other.state).dim, ONE)
         for a in range(d):
             for b in range(d):
                 p, q = tangents[j, i, a], tangents[j, i, b]
-                c = S[p, q] if p >= 0 and q >= 0 else P[a, b] if p < 0 and q < 0 else 0.0
-                N[a, b] = N[a, b] + share * (c + D[i, a] * D[i, b])
+                C[a, b] = S[p, q] if p >= 0 and q >= 0 else P[a, b] if p < 0 and q < 0 else 0.0
+        if transport != 0:
+            call(transport, address(x), address(y), 0, 0, address(G))
+            product(G, C, A, d, d, d, ONE)
+            product_transposed(A, G, C, d, d, d, ONE)
+        m = share(T, weights, total, i, j)
+        for a in range(d):
+            for b in range(a + 1):
+                N[a, b] = N[a, b] + m * (C[a, b] + e[a] * e[b])
+                N[b, a] = N[a, b]
+
+
+@driver
+def share(T, weights, total, i, j):
+    """The probability m_ij that mode j was mode i; a mode to which none leads was itself."""
+    return T[i, j] * weights[i] / total if total > 0.0 else 1.0 if i == j else 0.0
+
+
+@driver
+def carried_mean(jobs, j, i, places, x, n):
+    """x = the mean of filter i in the space of filter j, which fills in what it lacks."""
+    own, _ = vector(job_at(jobs[j]).belief, n, ONE)
+    other = job_at(jobs[i])
+    source, _ = vector(other.belief, space_at(other.state).size, ONE)
+    for k in range(n):
+        x[k] = source[places[j, i, k]] if places[j, i, k] >= 0 else own[k]
 
 
 @driver("i8(i8[::1], f8[::1], i8[::1], f8[::1], f8[::1])")
@@ -226,10 +255,20 @@ class IMM:
             belief: a mixture with a Gaussian component for each mode, instead.
             t: seconds.
             sensors: sensors by the names under which `update` may name them.
+
+        Raises:
+            ShapeError: when the mean is not given by name, or no mode has a name.
         """
         if belief is None:
-            components = [named(model.state, mean, std) for model in self.models]
-            belief = Mixture(components, None if weights is None else np.log(np.asarray(weights, dtype=np.float64)))
+            spaces = [model.state for model in self.models]
+            if mean is not None:
+                known(mean, "mean", *(space.names for space in spaces))
+            if isinstance(std, Mapping):
+                known(std, "std", *(space.tangent_names for space in spaces))
+            components = [named(space, mean, std) for space in spaces]
+            with np.errstate(divide="ignore"):
+                logs = None if weights is None else np.log(np.asarray(weights, dtype=np.float64))
+            belief = Mixture(components, logs)
         return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
 
     def predict(
@@ -254,6 +293,16 @@ class IMM:
         return IMM(tuple(models), self.switching, self.dt, self.filter)
 
 
+def known(given: Any, what: str, *names: Sequence[str]) -> None:
+    """Refuse what is not given by name, and names that no mode has."""
+    if not isinstance(given, Mapping):
+        raise ShapeError(f"{what} is {given!r}; modes differ in their states, so give values by name: {{'x': 0.0}}")
+    every = dict.fromkeys(name for each in names for name in each)
+    for name in given:
+        if name not in every:
+            raise ShapeError(f"{what} gives {name!r}, which no mode has; their states hold {', '.join(every)}")
+
+
 def named(space: Space, mean: Any, std: Any) -> Gaussian:
     """A Gaussian from values by name: those that the space has."""
     given, spread = mean or {}, std
@@ -276,12 +325,13 @@ def power(switching: tuple[tuple[float, ...], ...], steps: float) -> np.ndarray:
     T = np.asarray(switching)
     near = round(steps)
     if abs(steps - near) < 1e-6 * max(1.0, steps):
-        return np.ascontiguousarray(np.linalg.matrix_power(T, near))
-    values, vectors = np.linalg.eig(T)
-    found = np.real_if_close(vectors @ np.diag(values.astype(complex) ** steps) @ np.linalg.inv(vectors), tol=1e6)
-    if np.iscomplexobj(found) or (found < -1e-9).any():
-        raise ShapeError(
-            f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer"
-        )
-    found = np.maximum(found, 0.0)
+        found = np.linalg.matrix_power(T, near)
+    else:
+        values, vectors = np.linalg.eig(T)
+        found = np.real_if_close(vectors @ np.diag(values.astype(complex) ** steps) @ np.linalg.inv(vectors), tol=1e6)
+        if np.iscomplexobj(found) or (found < -1e-9).any():
+            raise ShapeError(
+                f"switching has no transition over {steps:g} steps; take whole steps, or let modes stay longer"
+            )
+        found = np.maximum(found, 0.0)
     return np.ascontiguousarray(found / found.sum(1, keepdims=True))

@@ -346,7 +346,7 @@ class UKF(GaussianEstimator):
     sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
     jacobian: ClassVar[bool] = False
 
-    def numbers(self, dim: int) -> np.ndarray:
+    def constants(self, dim: int) -> np.ndarray:
         """s, w_0, v_0 and w_i."""
         scaled = self.alpha**2 * (dim + self.kappa)
         if not scaled > 0.0:

@@ -6,14 +6,14 @@ from functools import lru_cache
 from typing import Any
 
 from ...core.space import Space
-from .function import SPACE, Function, Input, vector
+from .function import SPACE, Function, Input, Value, matrix, vector
 from .graph import Graph
 from .tracer import SymbolicMath
 
 
 @lru_cache(maxsize=512)
 def space_function(space: Space) -> Function:
-    """``a (+) b``, ``a (-) b`` and its derivative by b, of a space.
+    """``a (+) b``, ``a (-) b`` and its derivative by b, and the transport from a to b, of a space.
 
     Example:
         >>> import numpy as np
@@ -25,5 +25,10 @@ def space_function(space: Space) -> Function:
     a, b, d = graph.inputs("a", space.size), graph.inputs("b", space.size), graph.inputs("b", space.dim)
     plus = [graph.lift(e) for e in space.components_plus(a, d, m)]
     minus = [graph.lift(e) for e in space.components_minus(a, b, m)]
-    values = {"plus": vector(plus, space), "minus": vector(minus)}
+
+    def transport(_: Function) -> Value:
+        rows = space.components_transport(a, b, m)
+        return matrix([[graph.lift(e) for e in row] for row in rows], space.dim)
+
+    values = {"plus": vector(plus, space), "minus": vector(minus), "transport": transport}
     return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)
