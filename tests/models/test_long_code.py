@@ -54,6 +54,12 @@ def made(model: Any, lanes: bool) -> Code:
     return assemble(*written(model, lanes), shapes, LANES if lanes else 0)
 
 
+def cut(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """Let a part have so many steps at most."""
+    monkeypatch.setattr(parts, "LENGTH", length)
+    monkeypatch.setattr(parts, "SINGLE", length)
+
+
 def lengths(text: str) -> list[int]:
     """Lines of each function."""
     return [body[: body.index("\n}")].count("\n") for body in text.split("\ndefine")[1:]]
@@ -76,7 +82,7 @@ def agree(got: np.ndarray, want: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("name", "length"), CUTS)
 def test_results_are_those_of_numpy(name: str, length: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts, "LENGTH", length)
+    cut(monkeypatch, length)
     model = MODELS[name]()
     assert min(len(lengths(written(model, lanes)[0])) for lanes in (False, True)) > 2
     one, side = made(model, False), made(model, True)
@@ -91,9 +97,11 @@ def test_results_are_those_of_numpy(name: str, length: int, monkeypatch: pytest.
 
 @pytest.mark.parametrize("lanes", [False, True])
 @pytest.mark.parametrize("name", ["net", "quadrotor", "ring"])
-def test_functions_are_short(name: str, lanes: bool) -> None:
+def test_functions_are_short(name: str, lanes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operation takes a line or two, and another where its operand is not at hand."""
-    assert max(lengths(written(MODELS[name](), lanes)[0])) < 4 * parts.LENGTH
+    longest = parts.LENGTH if lanes else 900
+    monkeypatch.setattr(parts, "SINGLE", longest)
+    assert max(lengths(written(MODELS[name](), lanes)[0])) < 3 * longest
 
 
 @pytest.mark.parametrize("lanes", [False, True])
@@ -106,7 +114,7 @@ def test_results_that_are_constants_or_parameters_take_few_instructions(lanes: b
 @pytest.mark.parametrize(("name", "length"), [("bicycle", parts.LENGTH), *CUTS])
 def test_results_may_overwrite_the_inputs(name: str, length: int, lanes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """State, action and time step lie inside the memory of the results."""
-    monkeypatch.setattr(parts, "LENGTH", length)
+    cut(monkeypatch, length)
     model = MODELS[name]()
     code, (x, u) = made(model, lanes), rows(model)
     wanted = code.run(*((x.T, u.T) if lanes else (x[0], u[0])), [DT], model.vector())

@@ -13,7 +13,9 @@ from .expression import Expr
 from .graph import reachable
 
 LENGTH = 900
-"""Steps of a part at most."""
+"""Steps of a part at most, for lanes."""
+SINGLE = 6000
+"""Steps of a part at most, for one state: LLVM is quicker there, and what crosses costs more of the running time."""
 SHORT = 2
 """Parts of short code for lanes at most."""
 BLOCK = 8
@@ -72,7 +74,7 @@ class Plan:
         done.update(e.index for e in rest)
         lanes: list[Step] = [e for e in read if e.index in self.wide]
         lanes += ordered([(row, e) for row, e in enumerate(outputs) if e.index in self.wide], done, at_hand)
-        self.shared, self.lanes = cut([*shared, *rest]), cut(lanes)
+        self.shared, self.lanes = cut([*shared, *rest], SINGLE), cut(lanes, LENGTH)
         self.width = widths[len(self.lanes) > SHORT]
         self.kept: dict[int, int] = {}
         self.size = 0
@@ -138,7 +140,7 @@ def uses(step: Step) -> Sequence[Expr]:
     return step.args if isinstance(step, Expr) else step.values
 
 
-def cut(steps: list[Step]) -> list[list[Step]]:
-    """Parts of equal length."""
-    count = -(-len(steps) // LENGTH)
+def cut(steps: list[Step], length: int) -> list[list[Step]]:
+    """Parts of equal length, none longer than `length`."""
+    count = -(-len(steps) // length)
     return [steps[k * len(steps) // count : (k + 1) * len(steps) // count] for k in range(count)]
