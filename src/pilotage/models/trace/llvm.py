@@ -2,8 +2,9 @@
 
 Every function has the signature ``void f(double* a, double* b, double* c, double* p, double* out)``. It reads a, b and
 c, then computes the results and writes them one after another, so that `out` may be the memory of an input, though not
-of the parameters p. With lanes it does so for `LANES` states side by side: arrays ``(rows, LANES)``, `WIDTH` lanes an
-instruction, and what all lanes share is computed once, before the loop.
+of the parameters p. With lanes it does so for `LANES` states side by side: arrays ``(rows, LANES)``, some lanes an
+instruction. What all lanes share is computed once, before the loop, and copied to the lanes after it. Long code is a
+series of functions; see `parts`.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
 
 from ...core.errors import ModelError
 from .expression import Expr
-from .graph import reachable
 from .lower import lower
+from .parts import Plan, Step
 
 LANES = 32
 """States side by side in code for lanes."""
-WIDTH = 8
-"""Lanes that one vector instruction of the intermediate representation works on."""
+WIDTHS = (8, 4)
+"""Lanes that one vector instruction of the intermediate representation works on, in short and in long code.
+
+Eight run a little faster where a register holds four. LLVM cuts them in two, which takes it twice as long.
+"""
 
 POINTERS = ("a", "b", "c", "p")
 INSTRUCTIONS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "rem": "frem"}
@@ -30,118 +35,152 @@ LIBRARY = {
     "sin", "cos", "tan", "exp", "log", "asin", "acos", "atan", "sinh", "cosh", "tanh", "atan2", "hypot", "pow",
 }  # fmt: skip
 """Functions of the C library, by their names there."""
-COPIED = 8
-"""Results that are copied as a block from so many on."""
 FLAGS = "contract nsz"
 """Liberties with floating point: fused multiply-add, and no care for the sign of zero."""
 
 
-class Emitter:
-    """Writes the body of one function.
+class Module:
+    """Text that the functions of a module share.
 
     Args:
+        plan: what they compute.
         places: for each input group of the graph, the pointer that holds it.
-        each: the groups of which each lane has its own values; None for code without lanes.
     """
 
-    def __init__(self, places: Mapping[str, str], each: frozenset[str] | None) -> None:
-        self.places, self.each = places, each
-        self.before: list[str] = []  # what is computed once
-        self.loop: list[str] = []  # what is computed for each vector of lanes
-        self.names: dict[int, str] = {}
-        self.wide: dict[int, bool] = {}
-        self.splats: dict[int, str] = {}
+    def __init__(self, plan: Plan, places: Mapping[str, str]) -> None:
+        self.plan, self.places = plan, places
         self.declared: set[str] = set()
         self.tables: list[str] = []
-        self._count = 0
+        self.registers = count()
 
-    def visit(self, e: Expr) -> None:
-        """Write the instructions of one node, whose arguments are written already."""
-        if e.op == "const":
-            self.wide[e.index] = False
-            return
-        lanes = self.each is not None
-        wide = lanes and (
-            e.value[0] in (self.each or ()) if e.op == "input" else any(self.wide[a.index] for a in e.args)
-        )
-        self.wide[e.index] = wide
-        self.names[e.index] = self._input(e, wide) if e.op == "input" else self._operation(e, wide)
+    def table(self, kind: str, values: Sequence[str]) -> str:
+        """A table of constants."""
+        name = f"@table{len(self.tables)}"
+        entries = ", ".join(f"{kind} {value}" for value in values)
+        self.tables.append(f"{name} = private constant [{len(values)} x {kind}] [{entries}]")
+        return name
 
-    def operand(self, e: Expr, wide: bool, condition: bool = False) -> str:
+
+class Part:
+    """Writes the instructions of one part of a plan.
+
+    Args:
+        module: where it is.
+        steps: of the part.
+        width: lanes that it computes for; 1 for one state, or for what all lanes share.
+        out: the pointer that results are written to.
+    """
+
+    def __init__(self, module: Module, steps: Sequence[Step], width: int, out: str) -> None:
+        self.module, self.plan, self.width, self.out = module, module.plan, width, out
+        self.lines: list[str] = []
+        self.names: dict[int, str] = {}
+        self.splats: dict[int, str] = {}
+        for step in steps:
+            if isinstance(step, Expr):
+                self._visit(step)
+            elif len(step.values) == 1:
+                self._store(step.values[0], step.place)
+            else:
+                self._copy(step.values, step.place)
+
+    def operand(self, e: Expr, width: int, condition: bool = False) -> str:
         """The text of an argument: a register or a constant, spread over the lanes where that is needed."""
         if e.op == "const":
-            return constant(e.value, wide, condition)
-        if wide and not self.wide[e.index]:
+            return constant(e.value, width, condition)
+        if e.index not in self.names:
+            self.names[e.index] = self._input(e) if self._at_hand(e) else self._fetched(e)
+        if width > self._lanes(e):
             if e.index not in self.splats:
-                scalar, vector = kind(e.condition, False), kind(e.condition, True)
-                one = self._emit(False, f"insertelement {vector} poison, {scalar} {self.names[e.index]}, i32 0")
-                self.splats[e.index] = self._emit(
-                    False, f"shufflevector {vector} {one}, {vector} poison, <{WIDTH} x i32> zeroinitializer"
-                )
+                self.splats[e.index] = self._splat(kind(e.condition, 1), self.names[e.index])
             return self.splats[e.index]
         return self.names[e.index]
 
-    def store(self, e: Expr, row: int) -> None:
-        """Write a result to its place."""
-        wide = self.each is not None
-        value = self.operand(e, wide)
-        pointer = self._address("out", row, wide)
-        self._line(wide, f"store {kind(False, wide)} {value}, ptr {pointer}, align 8")
+    def _visit(self, e: Expr) -> None:
+        self.names[e.index] = self._input(e) if e.op == "input" else self._operation(e, self.width)
+        if e.index in self.plan.kept:
+            value, t = self.names[e.index], kind(e.condition, self.width)
+            if e.condition:
+                value, t = self._emit(f"sext {t} {value} to {integers(self.width)}"), integers(self.width)
+            self._line(f"store {t} {value}, ptr {self._address('%scratch', self.plan.kept[e.index])}, align 8")
 
-    def copy(self, row: int, outputs: Sequence[Expr]) -> None:
+    def _fetched(self, e: Expr) -> str:
+        """A value that an earlier part has kept."""
+        width, pointer = self._lanes(e), self._address("%scratch", self.plan.kept[e.index])
+        if not e.condition:
+            return self._emit(f"load {kind(False, width)}, ptr {pointer}, align 8")
+        value = self._emit(f"load {integers(width)}, ptr {pointer}, align 8")
+        return self._emit(f"icmp slt {integers(width)} {value}, {integer(0, width)}")
+
+    def _at_hand(self, e: Expr) -> bool:
+        return e.op == "input" and self.module.places[e.value[0]] == "p"
+
+    def _lanes(self, e: Expr) -> int:
+        """Lanes that a value is computed for."""
+        return self.width if e.index in self.plan.wide else 1
+
+    def _splat(self, t: str, value: str) -> str:
+        vector = f"<{self.width} x {t}>"
+        one = self._emit(f"insertelement {vector} poison, {t} {value}, i32 0")
+        return self._emit(f"shufflevector {vector} {one}, {vector} poison, <{self.width} x i32> zeroinitializer")
+
+    def _store(self, e: Expr, place: int) -> None:
+        """Write a result to its place."""
+        value = self.operand(e, self.width)
+        pointer = self._address(self.out, place * LANES if self.width > 1 else place)
+        self._line(f"store {kind(False, self.width)} {value}, ptr {pointer}, align 8")
+
+    def _copy(self, values: Sequence[Expr], place: int) -> None:
         """Write results that are parameters one after another, or constants, at once."""
-        first = outputs[0]
-        if first.op == "const":
-            source = f"@table{len(self.tables)}"
-            values = ", ".join(f"double {constant(e.value, False, False)}" for e in outputs)
-            self.tables.append(f"{source} = private constant [{len(outputs)} x double] [{values}]")
+        if values[0].op == "const":
+            source = self.module.table("double", [constant(e.value, False, False) for e in values])
         else:
-            source = self._address(self.places[first.value[0]], first.value[1], False)
-        target = self._address("out", row, False)
-        self.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+            source = self._address("%p", values[0].value[1])
+        target = self._address(self.out, place)
+        self.module.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
         self._line(
-            False,
-            f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 {target}, ptr align 8 {source}, i64 {8 * len(outputs)}, "
+            f"call void @llvm.memcpy.p0.p0.i64(ptr align 8 {target}, ptr align 8 {source}, i64 {8 * len(values)}, "
             "i1 false)",
         )
 
-    def _input(self, e: Expr, wide: bool) -> str:
-        group, row = e.value
+    def _input(self, e: Expr) -> str:
+        (group, row), width = e.value, self._lanes(e)
+        pointer = f"%{self.module.places[group]}{'.lane' if width > 1 else ''}"
         return self._emit(
-            wide, f"load {kind(False, wide)}, ptr {self._address(self.places[group], row, wide)}, align 8"
+            f"load {kind(False, width)}, ptr {self._address(pointer, row * LANES if width > 1 else row)}, align 8"
         )
 
-    def _operation(self, e: Expr, wide: bool) -> str:
-        op, t = e.op, kind(False, wide)
-        if op in INSTRUCTIONS and not (op == "rem" and wide):
-            a, b = (self.operand(x, wide) for x in e.args)
-            return self._emit(wide, f"{INSTRUCTIONS[op]} {FLAGS} {t} {a}, {b}")
+    def _operation(self, e: Expr, width: int) -> str:
+        op, t = e.op, kind(False, width)
+        if op in INSTRUCTIONS and not (op == "rem" and width > 1):
+            a, b = (self.operand(x, width) for x in e.args)
+            return self._emit(f"{INSTRUCTIONS[op]} {FLAGS} {t} {a}, {b}")
         if op == "neg":
-            return self._emit(wide, f"fneg {FLAGS} {t} {self.operand(e.args[0], wide)}")
+            return self._emit(f"fneg {FLAGS} {t} {self.operand(e.args[0], width)}")
         if op in COMPARISONS:
             logical = any(a.condition for a in e.args)
-            a, b = (self.operand(x, wide, logical) for x in e.args)
+            a, b = (self.operand(x, width, logical) for x in e.args)
             compare = f"icmp {op}" if logical else f"fcmp {COMPARISONS[op]}"
-            return self._emit(wide, f"{compare} {kind(logical, wide)} {a}, {b}")
+            return self._emit(f"{compare} {kind(logical, width)} {a}, {b}")
         if op in ("and", "or", "not"):
-            a = self.operand(e.args[0], wide, True)
-            b = constant(1.0, wide, True) if op == "not" else self.operand(e.args[1], wide, True)
-            return self._emit(wide, f"{'xor' if op == 'not' else op} {kind(True, wide)} {a}, {b}")
+            a = self.operand(e.args[0], width, True)
+            b = constant(1.0, width, True) if op == "not" else self.operand(e.args[1], width, True)
+            return self._emit(f"{'xor' if op == 'not' else op} {kind(True, width)} {a}, {b}")
         if op == "where":
-            c = self.operand(e.args[0], wide, True)
-            a, b = (self.operand(x, wide, e.condition) for x in e.args[1:])
-            t = kind(e.condition, wide)
-            return self._emit(wide, f"select {kind(True, wide)} {c}, {t} {a}, {t} {b}")
+            c = self.operand(e.args[0], width, True)
+            a, b = (self.operand(x, width, e.condition) for x in e.args[1:])
+            t = kind(e.condition, width)
+            return self._emit(f"select {kind(True, width)} {c}, {t} {a}, {t} {b}")
         if op in INTRINSICS:
-            name = f"llvm.{INTRINSICS[op]}.{f'v{WIDTH}f64' if wide else 'f64'}"
-            return self._emit(wide, self._call(name, t, [self.operand(e.args[0], wide)]))
+            name = f"llvm.{INTRINSICS[op]}.{f'v{width}f64' if width > 1 else 'f64'}"
+            return self._emit(self._call(name, t, [self.operand(e.args[0], width)]))
         if op == "load":
-            return self._load(e, wide)
+            return self._load(e, width)
         if op in BITS:
-            return self._bits(e, wide)
+            return self._bits(e, width)
         if op in LIBRARY or op == "rem":
-            args = [self.operand(a, wide) for a in e.args]
-            return self._each(op, args) if wide else self._emit(wide, self._scalar(op, args))
+            args = [self.operand(a, width) for a in e.args]
+            return self._each(op, args) if width > 1 else self._emit(self._scalar(op, args))
         raise ModelError(f"no machine code is known for the operation {op}; `lower` needs a rule for it")
 
     def _scalar(self, op: str, args: Sequence[str]) -> str:
@@ -151,65 +190,59 @@ class Emitter:
         """A function of the C library, lane by lane."""
 
         def one(lane: int) -> str:
-            picked = [self._emit(True, f"extractelement {kind(False, True)} {a}, i32 {lane}") for a in args]
-            return self._emit(True, self._scalar(op, picked))
+            picked = [self._emit(f"extractelement {kind(False, self.width)} {a}, i32 {lane}") for a in args]
+            return self._emit(self._scalar(op, picked))
 
         return self._gathered(one)
 
     def _gathered(self, one: Callable[[int], str]) -> str:
         """A vector made of what `one` says for each lane."""
-        vector, t = "poison", kind(False, True)
-        for lane in range(WIDTH):
-            vector = self._emit(True, f"insertelement {t} {vector}, double {one(lane)}, i32 {lane}")
+        vector, t = "poison", kind(False, self.width)
+        for lane in range(self.width):
+            vector = self._emit(f"insertelement {t} {vector}, double {one(lane)}, i32 {lane}")
         return vector
 
-    def _load(self, e: Expr, wide: bool) -> str:
+    def _load(self, e: Expr, width: int) -> str:
         """The entry of a table at a computed place."""
-        place, table = self.operand(e.args[0], wide), self.places[e.value]
+        place, table = self.operand(e.args[0], width), self.module.places[e.value]
 
-        def one(index: str, loop: bool) -> str:
-            pointer = self._emit(loop, f"getelementptr inbounds double, ptr %{table}, i64 {index}")
-            return self._emit(loop, f"load double, ptr {pointer}, align 8")
+        def one(index: str) -> str:
+            pointer = self._emit(f"getelementptr inbounds double, ptr %{table}, i64 {index}")
+            return self._emit(f"load double, ptr {pointer}, align 8")
 
-        if not wide:
-            return one(self._emit(False, f"fptosi double {place} to i64"), False)
-        indices = self._emit(True, f"fptosi {kind(False, True)} {place} to <{WIDTH} x i32>")
+        if width == 1:
+            return one(self._emit(f"fptosi double {place} to i64"))
+        indices = self._emit(f"fptosi {kind(False, self.width)} {place} to <{self.width} x i32>")
 
         def lane(k: int) -> str:
-            index = self._emit(True, f"extractelement <{WIDTH} x i32> {indices}, i32 {k}")
-            return one(self._emit(True, f"zext i32 {index} to i64"), True)
+            index = self._emit(f"extractelement <{self.width} x i32> {indices}, i32 {k}")
+            return one(self._emit(f"zext i32 {index} to i64"))
 
         return self._gathered(lane)
 
-    def _bits(self, e: Expr, wide: bool) -> str:
+    def _bits(self, e: Expr, width: int) -> str:
         """Functions of the bits of a float: conversions between float and integer would not become SIMD."""
-        a, words = self.operand(e.args[0], wide), {"t": kind(False, wide), "i": f"<{WIDTH} x i64>" if wide else "i64"}
-        words |= {name: integer(value, wide) for name, value in INTEGERS.items()}
-        words |= {name: constant(value, wide, False) for name, value in REALS.items()}
+        a, words = self.operand(e.args[0], width), {"t": kind(False, width), "i": integers(width)}
+        words |= {name: integer(value, width) for name, value in INTEGERS.items()}
+        words |= {name: constant(value, width, False) for name, value in REALS.items()}
         for template in BITS[e.op]:
-            a = self._emit(wide, template.format(a=a, **words))
+            a = self._emit(template.format(a=a, **words))
         return a
 
     def _call(self, name: str, t: str, args: Sequence[str]) -> str:
-        self.declared.add(f"declare {t} @{name}({', '.join([t] * len(args))})")
+        self.module.declared.add(f"declare {t} @{name}({', '.join([t] * len(args))})")
         return f"call {t} @{name}({', '.join(f'{t} {a}' for a in args)})"
 
-    def _address(self, pointer: str, row: int, wide: bool) -> str:
-        if not wide:
-            offset = f"i64 {row}" if pointer != "out" or self.each is None else f"i64 {row * LANES}"
-            return (
-                self._emit(False, f"getelementptr inbounds double, ptr %{pointer}, {offset}") if row else f"%{pointer}"
-            )
-        index = self._emit(True, f"add i64 %lane, {row * LANES}") if row else "%lane"
-        return self._emit(True, f"getelementptr inbounds double, ptr %{pointer}, i64 {index}")
+    def _address(self, pointer: str, offset: int) -> str:
+        return self._emit(f"getelementptr inbounds double, ptr {pointer}, i64 {offset}") if offset else pointer
 
-    def _emit(self, wide: bool, instruction: str) -> str:
-        self._count += 1
-        self._line(wide, f"%t{self._count} = {instruction}")
-        return f"%t{self._count}"
+    def _emit(self, instruction: str) -> str:
+        name = f"%t{next(self.module.registers)}"
+        self._line(f"{name} = {instruction}")
+        return name
 
-    def _line(self, wide: bool, text: str) -> None:
-        (self.loop if wide else self.before).append(f"  {text}")
+    def _line(self, text: str) -> None:
+        self.lines.append(f"  {text}")
 
 
 INTEGERS = {"fraction": 52, "mask": 0x000FFFFFFFFFFFFF, "one": 0x3FF0000000000000, "large": 0x4330000000000000}
@@ -229,40 +262,30 @@ BITS = {
 """Functions of the bits of a float, an instruction a line; each works on the result of the one before."""
 
 
-def kind(condition: bool, wide: bool) -> str:
+def kind(condition: bool, width: int) -> str:
     """The type of a value."""
     scalar = "i1" if condition else "double"
-    return f"<{WIDTH} x {scalar}>" if wide else scalar
+    return f"<{width} x {scalar}>" if width > 1 else scalar
 
 
-def constant(value: float, wide: bool, condition: bool) -> str:
+def integers(width: int) -> str:
+    """The type of integers as long as a float."""
+    return f"<{width} x i64>" if width > 1 else "i64"
+
+
+def constant(value: float, width: int, condition: bool) -> str:
     """A number as an operand; the bits of it, for decimals would round."""
     if condition:
         text = "true" if value else "false"
     else:
         (bits,) = struct.unpack("<Q", struct.pack("<d", math.nan if value != value else value))
         text = f"0x{bits:016X}"
-    return f"<{', '.join([f'{kind(condition, False)} {text}'] * WIDTH)}>" if wide else text
+    return f"<{', '.join([f'{kind(condition, 1)} {text}'] * width)}>" if width > 1 else text
 
 
-def integer(value: int, wide: bool) -> str:
+def integer(value: int, width: int) -> str:
     """A whole number as an operand."""
-    return f"<{', '.join([f'i64 {value}'] * WIDTH)}>" if wide else str(value)
-
-
-def run(outputs: Sequence[Expr], row: int, places: Mapping[str, str]) -> int:
-    """How many results from `row` on are constants, or parameters that lie one after another."""
-    first, length = outputs[row], 1
-    if first.op == "const":
-        while row + length < len(outputs) and outputs[row + length].op == "const":
-            length += 1
-    elif first.op == "input" and places[first.value[0]] == "p":
-        group, index = first.value
-        while row + length < len(outputs) and outputs[row + length].op == "input":
-            if outputs[row + length].value != (group, index + length):
-                break
-            length += 1
-    return length
+    return f"<{', '.join([f'i64 {value}'] * width)}>" if width > 1 else str(value)
 
 
 def emit(name: str, outputs: Sequence[Expr], places: Mapping[str, str], each: frozenset[str] | None) -> str:
@@ -274,39 +297,68 @@ def emit(name: str, outputs: Sequence[Expr], places: Mapping[str, str], each: fr
         places: input groups, and the pointers (a, b, c, p) that hold them.
         each: groups of which each lane has its own values; None for code of one state.
     """
-    lowered = lower(outputs, each is not None)
-    emitter = Emitter(places, each)
-    nodes = lowered[0].graph.nodes if lowered else []
-    done: set[int] = set()
-    done_until = 0
-    # What `out` may overlap is read first; the rest is computed where it is needed, which keeps it in registers.
-    for i in reachable(lowered):
-        if nodes[i].op == "input" and places[nodes[i].value[0]] != "p":
-            emitter.visit(nodes[i])
-            done.add(i)
-    for row, e in enumerate(lowered):
-        if row < done_until:
-            continue
-        length = 0 if each is not None else run(lowered, row, places)
-        if length >= COPIED:
-            emitter.copy(row, lowered[row : row + length])
-            done_until = row + length
-            continue
-        e = e.graph.where(e, 1.0, 0.0) if e.condition else e
-        for i in reachable([e], done):
-            emitter.visit(nodes[i])
-            done.add(i)
-        emitter.store(e, row)
-    pointers = ("ptr %a", "ptr %b", "ptr %c", "ptr noalias readonly %p", "ptr %out")
-    head = f"define void @{name}({', '.join(pointers)}) nounwind {{"
-    if each is None:
-        body = ["entry:", *emitter.before, "  ret void"]
-    else:
-        body = [
-            "entry:", *emitter.before, "  br label %loop",
-            "loop:", "  %lane = phi i64 [ 0, %entry ], [ %next, %loop ]", *emitter.loop,
-            f"  %next = add i64 %lane, {WIDTH}", f"  %more = icmp ult i64 %next, {LANES}",
-            "  br i1 %more, label %loop, label %done",
-            "done:", "  ret void",
-        ]  # fmt: skip
-    return "\n".join([*emitter.tables, *sorted(emitter.declared), head, *body, "}", ""])
+    lanes = each is not None
+    lowered = [e.graph.where(e, 1.0, 0.0) if e.condition else e for e in lower(outputs, lanes)]
+    parameters = {group for group, pointer in places.items() if pointer == "p"}
+    plan = Plan(lowered, parameters, each or frozenset[str](), WIDTHS)
+    module = Module(plan, places)
+    functions: list[str] = []
+
+    def body(parts: Sequence[Sequence[Step]], width: int, out: str) -> list[str]:
+        """Lines that run these parts; those of several are functions of their own."""
+        written = [Part(module, steps, width, out).lines for steps in parts]
+        if len(written) == 1:
+            return written[0]
+        moved = ".lane" if width > 1 else ""
+        given = [f"%a{moved}", f"%b{moved}", f"%c{moved}", "%p", out, "%scratch"]
+        head = ", ".join(f"ptr {'noalias ' if x in ('%p', '%scratch') else ''}{x}" for x in given)
+        calls: list[str] = []
+        for lines in written:
+            part = f"@{name}.{len(functions)}"
+            functions.extend([f"define internal void {part}({head}) nounwind {{", *lines, "  ret void", "}"])
+            calls.append(f"  call void {part}({', '.join(f'ptr {x}' for x in given)})")
+        return calls
+
+    lines = body(plan.shared, 1, "%results" if lanes else "%out")
+    if plan.lanes:
+        moved = [f"  %{x}.lane = getelementptr inbounds double, ptr %{x}, i64 %lane" for x in ("a", "b", "c", "out")]
+        lines += repeated("lane", LANES, plan.width, [*moved, *body(plan.lanes, plan.width, "%out.lane")])
+    if lanes and plan.rows:
+        lines += repeated("shared", len(plan.rows), 1, spread(module.table("i64", [str(r * LANES) for r in plan.rows])))
+        lines.insert(0, f"  %results = alloca [{len(plan.rows)} x double], align 8")
+    if plan.size or functions:
+        lines.insert(0, f"  %scratch = alloca [{plan.size} x double], align 64")
+    head = f"define void @{name}(ptr %a, ptr %b, ptr %c, ptr noalias readonly %p, ptr %out) nounwind {{"
+    whole = [head, *lines, "  ret void", "}", ""]
+    return "\n".join([*module.tables, *sorted(module.declared), *functions, *whole])
+
+
+def repeated(index: str, end: int, step: int, lines: Sequence[str]) -> list[str]:
+    """Lines that run for values of %index from 0 on."""
+    return [
+        f"  br label %before.{index}", f"before.{index}:", f"  br label %each.{index}", f"each.{index}:",
+        f"  %{index} = phi i64 [ 0, %before.{index} ], [ %next.{index}, %each.{index} ]", *lines,
+        f"  %next.{index} = add i64 %{index}, {step}", f"  %more.{index} = icmp ult i64 %next.{index}, {end}",
+        f"  br i1 %more.{index}, label %each.{index}, label %after.{index}", f"after.{index}:",
+    ]  # fmt: skip
+
+
+def spread(rows: str) -> list[str]:
+    """Lines that copy the result %shared to all lanes of its row."""
+    width = WIDTHS[0]
+    vector = kind(False, width)
+    lines = [
+        "  %from = getelementptr inbounds double, ptr %results, i64 %shared",
+        "  %one = load double, ptr %from, align 8",
+        f"  %first = insertelement {vector} poison, double %one, i32 0",
+        f"  %all = shufflevector {vector} %first, {vector} poison, <{width} x i32> zeroinitializer",
+        f"  %entry.row = getelementptr inbounds i64, ptr {rows}, i64 %shared",
+        "  %row = load i64, ptr %entry.row, align 8",
+        "  %to = getelementptr inbounds double, ptr %out, i64 %row",
+    ]
+    for lane in range(0, LANES, width):
+        lines += [
+            f"  %to{lane} = getelementptr inbounds double, ptr %to, i64 {lane}",
+            f"  store {vector} %all, ptr %to{lane}, align 8",
+        ]
+    return lines

@@ -19,7 +19,7 @@ SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
 _lock = threading.Lock()
 _numbers = itertools.count()
 LARGE = 1_000
-"""Lines of a function above which LLVM schedules instructions less carefully, which halves its time."""
+"""Lines of a module above which LLVM schedules instructions less carefully, which halves its time."""
 
 
 class Code:
@@ -102,11 +102,6 @@ def assemble(text: str, name: str, shapes: Mapping[str, tuple[int, ...]], lanes:
             features=llvm.get_host_cpu_features().flatten(),
         )
         module = llvm.parse_assembly(text)
-        # The text is straight-line code without common subexpressions: there is little left to find in it.
-        options = llvm.create_pipeline_tuning_options(speed_level=1)
-        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
-        passes = llvm.create_pass_builder(machine, options)
-        passes.getModulePassManager().run(module, passes)
         engine = llvm.create_mcjit_compiler(module, machine)
         engine.finalize_object()
         return Code(engine.get_function_address(name), shapes, lanes, engine)
