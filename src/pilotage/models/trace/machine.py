@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from .driver import uninterrupted
+
 SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
 """``void f(double* a, double* b, double* c, double* p, double* out)``."""
 _lock = threading.Lock()
@@ -84,7 +86,8 @@ class Code:
 
 @cache
 def _target() -> Any:
-    import llvmlite.binding as llvm
+    with uninterrupted():
+        import llvmlite.binding as llvm
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
