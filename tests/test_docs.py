@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -18,10 +17,7 @@ WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Pages speak of depot.yaml as if it lay beside the reader.
-    for file in (ROOT / "src" / "pilotage" / "envs" / "maps").glob("depot.*"):
-        shutil.copy(file, tmp_path)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # a reader pastes a page in an empty folder
     text = page.read_text(encoding="utf-8")
     # Dataclasses and models look their module up by name.
     module = ModuleType("page")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from pilotage.core.errors import FormatError, PilotageError
+from pilotage.core.errors import FormatError, MissingFile, PilotageError
 from pilotage.core.space import Space
 from pilotage.io import read_ros_map
 from pilotage.maps import OccupancyGrid
@@ -232,6 +232,20 @@ def test_loading_a_movingai_map(tmp_path: Path) -> None:
     np.testing.assert_array_equal(grid.occupied, [[False, False], [True, False]])
     with pytest.raises(FormatError, match="give the yaml, not the image"):
         OccupancyGrid.load(tmp_path / "small.pgm")
+
+
+def test_maps_that_come_along_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "depot").mkdir()  # a folder is no map
+    for name in ("depot", "depot.yaml", "tb3_sandbox.yaml", "turtlebot3_world"):
+        assert OccupancyGrid.load(name).occupied.any()
+    OccupancyGrid.from_ascii(["..#"]).save(tmp_path / "depot.yaml")
+    assert OccupancyGrid.load("depot.yaml").shape == (1, 3), "a file comes first"
+    for name in ("maze.yaml", "away/depot.yaml", "maze"):
+        with pytest.raises(MissingFile, match=f"{name}.*depot.yaml, tb3_sandbox.yaml, turtlebot3_world.yaml"):
+            OccupancyGrid.load(name)
+    with pytest.raises(FormatError, match="a map is a ROS .yaml"):
+        OccupancyGrid.load(tmp_path)
 
 
 def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from .mapping import Evidence
 from .obstacles import Obstacles
 from .raycast import LANES, cast_rays
 from .stamps import disc_cells, rectangle_cells
+from .stock import find_map
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -124,23 +125,29 @@ class OccupancyGrid(GridCells):
     def load(cls, path: str | os.PathLike[str]) -> OccupancyGrid:
         """Read a ROS map (`.yaml` with its pgm or png) or a MovingAI map (`.map`, `.map.gz`; cells of 1 m).
 
+        Args:
+            path: the file, or the name of a map that comes with Pilotage: "depot", "tb3_sandbox", "turtlebot3_world",
+                with or without .yaml. A file of that name comes first.
+
         Raises:
-            MissingFile: when there is no such file.
+            MissingFile: when there is no such file, nor a map of that name.
             FormatError: naming the file and what is wrong in it.
+
+        Example:
+            >>> OccupancyGrid.load("depot.yaml")
+            OccupancyGrid(604 x 307 cells of 0.05 m, 100% known)
         """
-        name = path_of(path).name.lower().removesuffix(".gz")
-        if name.endswith(".map"):
-            return cls.from_occupied(~read_movingai_map(path)[::-1], resolution=1.0)
-        if name.endswith((".yaml", ".yml")):
-            found = read_ros_map(path)
-            return cls.from_probability(
-                found.occupancy,
-                found.resolution,
-                found.origin,
-                occupied_thresh=found.occupied_thresh,
-                free_thresh=found.free_thresh,
-            )
-        raise FormatError(f"{path}: a map is a ROS .yaml or a MovingAI .map[.gz] file; give the yaml, not the image")
+        file = find_map(path)
+        if file.name.lower().removesuffix(".gz").endswith(".map"):
+            return cls.from_occupied(~read_movingai_map(file)[::-1], resolution=1.0)
+        found = read_ros_map(file)
+        return cls.from_probability(
+            found.occupancy,
+            found.resolution,
+            found.origin,
+            occupied_thresh=found.occupied_thresh,
+            free_thresh=found.free_thresh,
+        )
 
     def save(self, path: str | os.PathLike[str], *, mode: str = "trinary", image: str | None = None) -> None:
         """Write a ROS map: the yaml file `path` and, beside it, its image.

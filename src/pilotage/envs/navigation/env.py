@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...core import MissingFile, PilotageError, Sensor, ShapeError
+from ...core import PilotageError, Sensor, ShapeError
 from ...core.arrays import Array, numbers
 from ...maps import Lidar, OccupancyGrid
+from ...maps.stock import find_map
 from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
 from .arena import Arena, Tour
@@ -22,8 +23,6 @@ from .robots import Robot, robot_of
 from .scenarios import Rooms
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
-
-MAPS = Path(__file__).parent.parent / "maps"
 
 
 class Setting:
@@ -229,10 +228,7 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
     """A map by path or by the name of one that comes along."""
     if isinstance(given, OccupancyGrid):
         return given
-    path = next((found for found in (Path(given), MAPS / given, MAPS / f"{given}.yaml") if found.is_file()), None)
-    if path is None:
-        known = ", ".join(sorted(found.name for found in MAPS.glob("*.yaml")))
-        raise MissingFile(f"there is no map {given}; give the path of a yaml file, or one of {known}")
+    path = find_map(given)
     return _loaded(path.resolve(), path.stat().st_mtime_ns)
 
 
