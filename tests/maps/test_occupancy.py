@@ -16,7 +16,7 @@ from PIL import Image
 from pilotage.core.errors import FormatError, MissingFile, PilotageError
 from pilotage.core.space import Space
 from pilotage.io import read_ros_map
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import ObstacleLayer, OccupancyGrid
 
 PROBABILITIES = arrays(
     np.float64,
@@ -281,6 +281,12 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid.from_ascii(["."]).free_component([[0.5, 0.5]]), "one world point"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_rectangles([[0.0, 0.0]], [1.0, 1.0]), r"shape \(K, 3\)"),
         (lambda: OccupancyGrid.from_ascii(["."]).world_to_cell(3.0), "must have shape"),
+        (lambda: OccupancyGrid.from_ascii([]), r"a drawn map is \[\]; expected a list of strings"),
+        (lambda: OccupancyGrid.from_ascii(3), "a drawn map is 3"),
+        (lambda: OccupancyGrid.from_occupied([[0, 1], [1]], 1.0), "occupied cells is not an array of numbers"),
+        (lambda: OccupancyGrid.from_ascii(["."]).with_occupied([[True], [True, False]]), "a mask is not an array"),
+        (lambda: OccupancyGrid.from_ascii(["."]).save("map.yaml", image=3), "3 is no path"),
+        (lambda: ObstacleLayer(OccupancyGrid), "needed, not the class OccupancyGrid"),
     ],
 )
 def test_what_makes_no_map_is_a_sentence(make: object, sentence: str) -> None:

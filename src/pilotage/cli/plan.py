@@ -37,7 +37,8 @@ def plan(
 
     Args:
         map: A ROS map (.yaml, with its image beside it), a MovingAI map (.map, .map.gz; cells of 1 m, y upwards), or
-            the name of a map that comes with Pilotage (depot, tb3_sandbox, turtlebot3_world). With --scen it may be left out when it lies beside the scenario.
+            the name of a stock map (depot, tb3_sandbox, turtlebot3_world). With --scen it may be left out when it lies
+            beside the scenario.
         start: Start x and y [m], in the frame of the map.
         goal: Goal x and y [m].
         scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, PilotageError, ShapeError
+from pilotage.core.settings import shown
 
 from .frame import GridFrame
 
@@ -81,13 +82,22 @@ def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
         array([[ 0.,  0.],
                [ 1., nan]])
     """
-    rows = rows.strip("\n").split("\n") if isinstance(rows, str) else rows
-    widths = {len(row) for row in rows}
+    given: Any = rows.strip("\n").split("\n") if isinstance(rows, str) else rows
+    lines: list[Any] = list(given) if isinstance(given, Iterable) else []
+    if not lines or not all(isinstance(line, str) for line in lines):
+        raise FormatError(f"a drawn map is {shown(given)}; expected a list of strings, or the lines of one")
+    widths = {len(line) for line in lines}
     if len(widths) != 1:
         raise ShapeError(f"the rows of a drawn map must be equally long, not {sorted(widths)} characters")
-    if strange := set("".join(rows)) - set(DRAWN):
+    if strange := set("".join(lines)) - set(DRAWN):
         raise FormatError(f"a drawn map knows {' '.join(DRAWN)}, not {sorted(strange)}")
-    return np.array([[DRAWN[c] for c in row] for row in reversed(rows)])
+    return np.array([[DRAWN[c] for c in line] for line in reversed(lines)])
+
+
+def check_unknown(unknown: str) -> None:
+    """Refuse what is no meaning of unknown cells."""
+    if unknown not in ("blocked", "free"):
+        raise PilotageError(f'unknown is {shown(unknown)}; expected "blocked" or "free"')
 
 
 class GridCells(GridFrame):
@@ -117,8 +127,7 @@ class GridCells(GridFrame):
         Raises:
             PilotageError: when `unknown` is neither "blocked" nor "free".
         """
-        if unknown not in ("blocked", "free"):
-            raise PilotageError(f'unknown is {unknown!r}; expected "blocked" or "free"')
+        check_unknown(unknown)
         return self.free if unknown == "blocked" else ~self.occupied
 
     def is_free(self, xy: ArrayLike) -> Mask:

@@ -14,7 +14,7 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import math_for
 from pilotage.core.problem import Problem, state_of
 from pilotage.core.raster import Raster
-from pilotage.core.settings import positive
+from pilotage.core.settings import instance, positive
 from pilotage.core.space import Space
 from pilotage.models import TracedTask, task
 from pilotage.models.trace.task import TaskFamily
@@ -65,6 +65,9 @@ class FootprintConstraint:
     space: Space
 
     def __post_init__(self) -> None:
+        instance(self.obstacles, Obstacles, "FootprintConstraint")
+        instance(self.footprint, Footprint, "FootprintConstraint")
+        instance(self.space, Space, "FootprintConstraint")
         _ = self.motion
 
     def __repr__(self) -> str:
@@ -212,7 +215,7 @@ def on_map(
     unknown: str,
 ) -> Problem:
     """See `OccupancyGrid.problem`."""
-    shape = Footprint.disc(0.0) if footprint is None else footprint
+    shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "OccupancyGrid.problem")
     if space is None:
         space = POSE if shape.turns else POINT
     constraint = FootprintConstraint(grid.obstacles(unknown), shape, space)

@@ -15,12 +15,12 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
-from pilotage.core.settings import number, positive, whole
+from pilotage.core.settings import instance, number, positive, whole
 from pilotage.core.space import Space
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 from pilotage.io.contents import path_of
 
-from .cells import GridCells, drawn, log_odds, odds_of_threshold, probabilities, read_only
+from .cells import GridCells, check_unknown, drawn, log_odds, odds_of_threshold, probabilities, read_only
 from .collision import on_map
 from .distance import clear_boxes, distance_transform
 from .footprint import Footprint
@@ -71,9 +71,12 @@ class OccupancyGrid(GridCells):
     def __post_init__(self) -> None:
         cells = np.array(numbers(self.log_odds, "log_odds", np.float32), order="C")
         if cells.ndim != 2 or cells.size == 0:
-            raise ShapeError(f"log_odds must have shape (ny, nx) with at least one cell, not {cells.shape}")
+            raise ShapeError(f"the cells of a grid must have shape (ny, nx) with at least one cell, not {cells.shape}")
         if np.isinf(cells).any():
-            raise ShapeError("log_odds must be finite or NaN (unknown), but hold an infinity; clip probabilities first")
+            raise ShapeError(
+                "the log-odds of cells must be finite or NaN (unknown), but hold an infinity; "
+                "OccupancyGrid.from_probability takes 0 and 1"
+            )
         free, occupied = number(self.free_thresh, "free_thresh"), number(self.occupied_thresh, "occupied_thresh")
         if not 0.0 <= free < occupied <= 1.0:
             raise FormatError(
@@ -197,7 +200,8 @@ class OccupancyGrid(GridCells):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        return cls.from_probability(np.asarray(occupied, dtype=np.bool_).astype(np.float64), resolution, origin)
+        solid = numbers(occupied, "a map of occupied cells") != 0.0
+        return cls.from_probability(solid.astype(np.float64), resolution, origin)
 
     @classmethod
     def from_ascii(
@@ -242,6 +246,7 @@ class OccupancyGrid(GridCells):
         Args:
             unknown: "blocked" or "free": what cells are of which nothing is known.
         """
+        check_unknown(unknown)
         kept = self._obstacles
         if unknown not in kept:
             kept[unknown] = Obstacles.of(self, unknown)
@@ -253,7 +258,8 @@ class OccupancyGrid(GridCells):
 
     def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
         """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`."""
-        return (Footprint.disc(0.0) if footprint is None else footprint).clearance(self.obstacles(unknown), where)
+        shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
+        return shape.clearance(self.obstacles(unknown), where)
 
     def problem(
         self,
@@ -360,9 +366,10 @@ class OccupancyGrid(GridCells):
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
-        if np.shape(mask) != self.shape:
-            raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {np.shape(mask)}")
-        return replace(self, log_odds=np.where(mask, log_odds(1.0), self.log_odds))
+        marked = numbers(mask, "a mask")
+        if marked.shape != self.shape:
+            raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {marked.shape}")
+        return replace(self, log_odds=np.where(marked != 0.0, log_odds(1.0), self.log_odds))
 
     # --- rays ---
 
@@ -411,5 +418,6 @@ def check_grid(grid: Any) -> OccupancyGrid:
             if isinstance(grid, InflatedGrid)
             else "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
         )
-        raise ShapeError(f"an OccupancyGrid is needed, not {type(grid).__name__}; {hint}")
+        given = f"the class {grid.__name__}" if isinstance(grid, type) else type(grid).__name__
+        raise ShapeError(f"an OccupancyGrid is needed, not {given}; {hint}")
     return grid

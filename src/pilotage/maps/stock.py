@@ -27,7 +27,7 @@ def find_map(path: str | os.PathLike[str]) -> Path:
     found = given if given.is_file() else stock.get(str(given), given if given.exists() else None)
     if found is None and given.suffix.lower() in ("", ".yaml", ".yml", ".map", ".gz"):
         names = ", ".join(sorted(file.name for file in set(stock.values())))
-        raise MissingFile(f"there is no map {given}; {missing(given)}, and the maps that come with Pilotage are {names}")
+        raise MissingFile(f"there is no map {given}; {missing(given)}, and the stock maps are {names}")
     if found is None or not found.name.lower().removesuffix(".gz").endswith((".yaml", ".yml", ".map")):
         raise FormatError(f"{path}: a map is a ROS .yaml or a MovingAI .map[.gz] file; give the yaml, not the image")
     return found
