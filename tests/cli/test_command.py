@@ -72,9 +72,7 @@ def test_errors_are_one_sentence(words: list[str], said: str, capsys: Capture) -
     assert caught.err.count("\n") == 1
 
 
-def test_plan_knows_the_maps_that_come_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
-) -> None:
+def test_plan_knows_the_maps_that_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "--map", "depot.yaml", "--start", "5", "1", "--goal", "12", "3.5"]) == 0
     assert "solved: " in capsys.readouterr().out
