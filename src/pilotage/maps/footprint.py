@@ -147,7 +147,7 @@ class Footprint:
 
         Distance between the robot and the surface of the nearest obstacle; negative where they overlap. The depth of a
         disc is how far it would have to move; that of a polygon is the depth of the discs that cover it. NaN where the
-        pose is not finite.
+        pose is not finite. All that is off the map is blocked, and unknown cells are what `obstacles` takes them for.
         """
         instance(obstacles, Obstacles, "clearance")
         poses = numbers(where, "poses")

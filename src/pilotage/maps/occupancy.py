@@ -218,7 +218,9 @@ class OccupancyGrid(GridCells):
     def distance_field(self) -> Raster:
         """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell, 0 in it; exact.
 
-        On a map without obstacles it holds the diagonal of the map. Of a robot with a size, `obstacles` tells more.
+        On a map without obstacles it holds the diagonal of the map. Unknown cells, and all that is off the map, are no
+        obstacles here; off the map, the value at the nearest cell of the border holds. For robots with a size use
+        `clearance`, which measures to the faces of cells.
 
         Example:
             >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
@@ -235,16 +237,23 @@ class OccupancyGrid(GridCells):
     def inflate(self, radius: float) -> InflatedGrid:
         """The cells in which the centre of a round robot may be: see `InflatedGrid`.
 
+        Only occupied cells are grown. Unknown cells stay unknown, and no distance is kept from them, nor from the edge
+        of the map. Distances are between cell centres, so at a free cell the robot may overlap an obstacle by up to 0.7
+        cells. For a path that `clearance` agrees with, plan for ``grid.problem(start, goal, Footprint.disc(radius))``;
+        or inflate by ``radius + 1.5 * grid.resolution``, which keeps it clear of occupied cells all along.
+
         Args:
             radius: of the robot [m], not negative.
         """
         return InflatedGrid(self, radius)
 
     def obstacles(self, unknown: str = "blocked") -> Obstacles:
-        """What a robot must not touch, with signed distances to it; computed once for each meaning of `unknown`.
+        """The cells that a robot must not touch, with signed distances; computed once for each meaning of `unknown`.
+
+        All that is off the map is blocked.
 
         Args:
-            unknown: "blocked" or "free": what cells are of which nothing is known.
+            unknown: the meaning of unknown cells, "blocked" or "free".
         """
         check_unknown(unknown)
         kept = self._obstacles
@@ -257,7 +266,24 @@ class OccupancyGrid(GridCells):
         return {}
 
     def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
-        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`."""
+        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`.
+
+        Exact, to the faces of cells. All that is off the map is blocked.
+
+        Args:
+            where: points, or poses x [m], y [m], yaw [rad].
+            footprint: of the robot; None is a point.
+            unknown: the meaning of unknown cells, "blocked" or "free".
+
+        Raises:
+            SettingError: when `footprint` is not a `Footprint`.
+            ShapeError: when `where` has another shape.
+
+        Example:
+            >>> room = OccupancyGrid.from_ascii(["....", "....", "...#"])
+            >>> room.clearance([[2.5, 0.5], [3.5, 0.5]]).tolist()
+            [0.5, -0.5]
+        """
         shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
         return shape.clearance(self.obstacles(unknown), where)
 
@@ -271,7 +297,28 @@ class OccupancyGrid(GridCells):
         turning: float | None = None,
         unknown: str = "blocked",
     ) -> Problem:
-        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`."""
+        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`.
+
+        A state that it allows has a `clearance` of 0 or more. The converse does not hold: where cells are larger than
+        half the robot, states and gaps with little room are refused; `refined` makes cells smaller.
+
+        Args:
+            start: a state, or a belief.
+            goal: a state, several, or a region; of a robot that turns also a point (x, y), in any heading.
+            footprint: of the robot; None is a point.
+            space: of the states; by default x and y, and yaw where the heading matters.
+            turning: length [m] that a turn of one radian counts as; by default the radius of the footprint.
+            unknown: the meaning of unknown cells, "blocked" or "free". All that is off the map is blocked.
+
+        Raises:
+            SettingError: when `footprint` is not a `Footprint`, or `turning` is not positive.
+            ShapeError: when start or goal do not fit the space.
+
+        Example:
+            >>> room = OccupancyGrid.from_ascii(["....", ".#..", "...."])
+            >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
+            True
+        """
         return on_map(self, start, goal, footprint, space, turning, unknown)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
@@ -279,7 +326,7 @@ class OccupancyGrid(GridCells):
 
         ::
 
-            c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle
+            c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle, `distance_field`
 
         Args:
             radius: distance at which obstacles cease to matter [m].
