@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
+from pilotage.estimators.localization import MonteCarloLocalization
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -26,6 +31,12 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         line = text.count("\n", 0, block.start(1))
         # Line numbers of a traceback are those of the page.
         exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
+
+
+@pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, smooth])
+def test_help_shows_the_equations(estimator: Any) -> None:
+    text = inspect.getdoc(estimator) or ""
+    assert "::" in text and " = " in text and "above" not in text
 
 
 def test_pages_have_code() -> None:
