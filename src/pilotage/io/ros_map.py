@@ -35,7 +35,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class RosMap:
-    """What a map_server file says, as plain values.
+    """The contents of a map_server file, as plain values.
 
     Attributes:
         occupancy: probability that a cell is occupied, ``(rows, columns)`` float32 in [0, 1], NaN where unknown;

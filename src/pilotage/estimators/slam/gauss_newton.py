@@ -74,7 +74,7 @@ class Solution:
         return len(self.chi2) - 1
 
     def belief(self, kind: str, index: int) -> Gaussian:
-        """What the readings say of one variable, all others being unknown: its block of ``H^-1``.
+        """The belief about one variable, all others being unknown: its block of ``H^-1``.
 
         Raises:
             ShapeError: when there is no such kind; for a variable that is held fixed, or not determined.

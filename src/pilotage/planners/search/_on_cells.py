@@ -29,7 +29,7 @@ HIGHEST_COST = 65535.0
 
 
 class Found(NamedTuple):
-    """What a search on cells has found out; lengths in cells, times costs.
+    """The result of a search on cells; lengths in cells, times costs.
 
     Attributes:
         finished: False when its time was up.
