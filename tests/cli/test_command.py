@@ -76,6 +76,8 @@ def test_plan_knows_the_maps_that_come_along(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     assert main(["plan", "--map", "depot.yaml", "--start", "5", "1", "--goal", "12", "3.5"]) == 0
     assert "solved: " in capsys.readouterr().out
+    assert main(["plan", "--map", "depot", "--start", "5", "1", "--goal", "5", "1"]) == 0
+    assert "0.00 m over 1 state (" in capsys.readouterr().out
 
 
 def test_plan_tells_the_path(room: Path, capsys: Capture) -> None:

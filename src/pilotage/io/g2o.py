@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.errors import FormatError, ShapeError, counted
 from pilotage.core.settings import instance
 
 from .atomic import write_atomic
@@ -85,7 +85,7 @@ class PoseGraph:
         for name, shape in (wanted if self.poses is None else wanted | {"poses": (n, size)}).items():
             if (given := getattr(self, name).shape) != shape:
                 raise ShapeError(
-                    f"{name} of a pose graph has shape {given}; expected {shape} for {n} poses and {count} edges"
+                    f"{name} of a pose graph has shape {given}; expected {shape} for {counted(n, 'pose')} and {counted(count, 'edge')}"
                 )
         for name in ("edges", "fixed"):
             places = getattr(self, name)
@@ -94,7 +94,7 @@ class PoseGraph:
 
     def __repr__(self) -> str:
         where = "in the plane" if self.axes == 2 else "in space"
-        return f"PoseGraph({len(self.ids)} poses {where}, {len(self.edges)} edges)"
+        return f"PoseGraph({counted(len(self.ids), 'pose')} {where}, {counted(len(self.edges), 'edge')})"
 
     @property
     def axes(self) -> int:

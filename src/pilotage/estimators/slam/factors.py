@@ -266,7 +266,7 @@ def _named(value: Any, count: int, name: str) -> tuple[str, NDArray[np.int64]]:
         raise ShapeError(f"{name} is {shown(value)}; expected a kind of variables and their indices, ('pose', [0, 1])")
     indices = np.asarray(value[1])
     if indices.shape != (count,):
-        raise ShapeError(f"{name} has indices of shape {indices.shape}; expected one for each of {count} readings")
+        raise ShapeError(f"{name} has indices of shape {indices.shape}; expected ({count},), one for each reading")
     return value[0], indices
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Gaussian, ShapeError
+from pilotage.core.errors import counted
 from pilotage.core.settings import Count, Positive, instance, settings, whole
 
 from ._system import System
@@ -160,7 +161,7 @@ class GaussNewton:
                 status = SolveStatus.CONVERGED
                 break
             system.linearize(x)
-        reason = f"{status.value} after {len(chi2) - 1} steps at chi2 {chi2[-1]:.6g}"
+        reason = f"{status.value} after {counted(len(chi2) - 1, 'step')} at chi2 {chi2[-1]:.6g}"
         if loose := weak(system):
             status, reason = SolveStatus.UNDETERMINED, loose
         values = dict(zip(graph.variables, x, strict=True))

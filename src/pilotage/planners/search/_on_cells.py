@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import PilotageError, ShapeError
+from pilotage.core.errors import PilotageError, ShapeError, counted
 from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.problem import Problem
 from pilotage.core.settings import number
@@ -76,7 +76,7 @@ def answer(
         found = solve(space, terrain, first, last, deadline)
     bound, stats = found.bound * cells.resolution, _stats(found.expansions, began)
     if not found.finished:
-        reason = f"the budget was spent after {found.expansions} expansions; no path costs less than {bound:.2f} m"
+        reason = f"the budget was spent after {counted(found.expansions, 'expansion')}; no path costs less than {bound:.2f} m"
         return Plan(PlanStatus.BUDGET, lower_bound=bound, reason=reason, stats=stats)
     if found.path is None:
         reason = explain_separation(cells, unknown, *ends)
