@@ -103,6 +103,58 @@ def test_dynamics_linearize_broadcasts(bx, bu):
     assert not rover.noise(x, u, 0.1).any()
 
 
+class Sighting(Sensor):
+    """A place in the frame of a pose."""
+
+    state, reading, context = Space("pose: SE2"), Space("forward left [m]"), Space("x y [m]")
+
+    def observe(self, x, context=None):
+        both = np.concatenate([x, context], -1)
+        c, s, dx, dy = (
+            np.cos(both[..., 2]),
+            np.sin(both[..., 2]),
+            both[..., 3] - both[..., 0],
+            both[..., 4] - both[..., 1],
+        )
+        return np.stack([c * dx + s * dy, c * dy - s * dx], -1)
+
+    def noise(self, x, context=None):
+        return np.eye(2)
+
+
+@pytest.mark.parametrize(("bx", "bc"), [((), ()), ((3,), ()), ((), (7,)), ((), (5,)), ((2, 1), (3,))])
+@pytest.mark.parametrize("sensor", [Sighting(), Sighting().on(POSE)], ids=["own state", "bigger state"])
+def test_sensor_derivatives_broadcast(bx, bc, sensor):
+    """Seven and five states in one call are those of all directions of a pose and a place: they must not pair up."""
+    x, c = sensor.state.sample(bx, rng=4), sensor.context.sample(bc, rng=5)
+    H, C = sensor.linearize(x, c), sensor.linearize_context(x, c)
+    batch = np.broadcast_shapes(bx, bc)
+    yaw = np.broadcast_to(x[..., 2], batch)
+    turned = np.moveaxis(np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]]), (0, 1), (-2, -1))
+    np.testing.assert_allclose(C, turned, atol=1e-9)
+    assert H.shape == (*batch, 2, sensor.state.dim)
+    z = np.einsum("...ij,...j", turned, c - x[..., :2])
+    wanted = np.concatenate(
+        [np.broadcast_to(-np.eye(2), (*batch, 2, 2)), np.stack([z[..., 1], -z[..., 0]], -1)[..., None]], -1
+    )
+    np.testing.assert_allclose(H[..., :3], wanted, atol=1e-8)
+    assert not H[..., 3:].any()
+
+
+def test_a_block_keeps_its_components_apart_on_a_bigger_state():
+    class Sum(Sensor):
+        state, reading = Space("z: float64[3]"), Space("sum")
+
+        def observe(self, x, context=None):
+            return x @ np.array([[1.0], [2.0], [3.0]])
+
+        def noise(self, x, context=None):
+            return np.eye(1)
+
+    H = Sum().on(Space("x", "z: float64[3]", "yaw: angle")).linearize(np.zeros(5))
+    np.testing.assert_allclose(H, [[0.0, 1.0, 2.0, 3.0, 0.0]], atol=1e-9)
+
+
 def test_rollout_is_repeated_steps():
     rover = Rover()
     x0, us = POSE.sample(rng=6), rover.action.sample((5, 7), rng=7)

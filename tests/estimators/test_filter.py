@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import (
+    Dynamics,
     Filter,
     FilterStatus,
     Gaussian,
@@ -339,6 +340,17 @@ def test_tensors_that_change_reach_a_running_filter() -> None:
     std.fill_(2.0)
     filter.predict(u=[1.0])
     assert filter.belief.mean[0] == pytest.approx(2.1)
+
+
+def test_a_model_that_is_called_sees_checked_actions_whatever_its_attributes() -> None:
+    class Named(Dynamics):
+        state, action, code = Space("x [m]"), Space("v [m/s]"), "cart-v1"
+
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return x + np.where(np.isfinite(u), u, 0.0)
+
+    with pytest.raises(ShapeError, match="action is NaN"):
+        EKF(Named(), dt=1.0).start(mean=[0.0], std=0.1).predict(u=np.array([np.nan]))
 
 
 @every

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from pilotage.core import FilterStatus, Gaussian, ModelError
+from pilotage.core import FilterStatus, Gaussian, ModelError, Space
 from pilotage.estimators import EKF, KF, UKF
-from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, position
+from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, dynamics, position, sensor
 
 from .linear import (
     DT,
@@ -239,3 +239,27 @@ def test_what_is_not_linear_is_refused() -> None:
         KF(unicycle(), dt=0.1)
     with pytest.raises(ModelError, match=r"range_to.*not linear.*use EKF"):
         KF(constant_velocity(2), dt=0.1).start(std=1.0).update(range_to(), [1.0], context=[0.0, 0.0])
+
+
+SATURATED: dict[str, Any] = {
+    "state": lambda x, u, p, m: (m.clip(x[0], -1e6, 1e6) + u[0],),
+    "action": lambda x, u, p, m: (x[0] + m.clip(u[0], -1e6, 1e6),),
+}
+LINE, PUSH = Space("x"), Space("u")
+
+
+@pytest.mark.parametrize("what", SATURATED)
+def test_what_is_linear_only_near_zero_is_refused(what: str) -> None:
+    """No number of points near zero tells such models from linear ones."""
+    with pytest.raises(ModelError, match="is not linear"):
+        KF(dynamics(state=LINE, action=PUSH)(SATURATED[what])(), dt=0.1)
+
+
+def test_a_sensor_that_is_linear_only_near_zero_is_refused() -> None:
+    @sensor(state=LINE, reading=Space("z"))
+    def saturated(x: Any, c: Any, p: Any, m: Any) -> Any:
+        return m.clip(x[0], -1e6, 1e6)
+
+    steady = dynamics(state=LINE, action=PUSH)(lambda x, u, p, m: u)
+    with pytest.raises(ModelError, match=r"saturated.*not linear"):
+        KF(steady(), dt=0.1).start(std=1.0).update(saturated(), [1.0])

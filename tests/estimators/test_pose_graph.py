@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from pilotage.core import ShapeError, Space, SpaceError
+from pilotage.core import Sensor, ShapeError, Space, SpaceError
 from pilotage.core.errors import SettingError
 from pilotage.estimators.slam import (
     FactorGraph,
@@ -232,6 +232,82 @@ def test_poses_and_landmarks_in_one_graph() -> None:
     np.testing.assert_allclose(solution["tree"], trees[2:], atol=1e-6)
     np.testing.assert_allclose(POSE[2].minus(solution["pose"], poses), 0.0, atol=1e-6)
     assert np.linalg.eigvalsh(solution.belief("tree", 0).cov)[0] > 0.0
+
+
+class Written(Sensor):
+    """The reading and the noise of a traced sensor, behind the methods that a user writes."""
+
+    def __init__(self, inner: Any) -> None:
+        self.inner, self.state, self.reading, self.context = inner, inner.state, inner.reading, inner.context
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return self.inner.observe(x, context)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return self.inner.noise(x, context)
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_sensors_that_users_write_lead_to_the_same_optimum(axes: int) -> None:
+    """A prior on a pose, steps between poses, and landmarks: every factor of a sensor with `observe` and `noise`."""
+    edges, rng = walk(axes, 12, 5, 0.1), np.random.default_rng(6)
+    assert edges.poses is not None
+    i, j = edges.edges.T
+    trees = rng.normal(0.0, 3.0, (3, axes))
+    pairs = np.array(list(itertools.product(range(12), range(3))))
+    see = relative_position(axes, std=0.2)
+    seen = see.observe(edges.poses[pairs[:, 0]], trees[pairs[:, 1]]) + 0.2 * rng.standard_normal((len(pairs), axes))
+    place = Space("x y z [m]" if axes == 3 else "x y [m]")
+
+    def optimum(kind: Any) -> Any:
+        variables = {
+            "pose": Variables(POSE[axes], spanning_tree(edges)),
+            "tree": Variables(place, trees + 0.1),
+        }
+        factors = [
+            Factors(kind(absolute_pose(axes)), edges.poses[:1], ("pose", [0])),
+            Factors(kind(relative_pose(axes)), edges.readings, ("pose", i), ("pose", j), edges.information),
+            Factors(kind(see), seen, ("pose", pairs[:, 0]), ("tree", pairs[:, 1])),
+        ]
+        return GaussNewton().solve(FactorGraph(variables, factors))
+
+    traced, written = optimum(lambda sensor: sensor), optimum(Written)
+    assert written.status is SolveStatus.CONVERGED
+    assert written.chi2[-1] == pytest.approx(traced.chi2[-1], rel=1e-9)
+    np.testing.assert_allclose(POSE[axes].minus(written["pose"], traced["pose"]), 0.0, atol=1e-6)
+    np.testing.assert_allclose(written["tree"], traced["tree"], atol=1e-6)
+    wanted = traced.belief("tree", 1).cov
+    np.testing.assert_allclose(written.belief("tree", 1).cov, wanted, rtol=1e-5, atol=1e-9)
+
+
+def test_one_context_and_one_noise_for_all_readings() -> None:
+    """The offset of one known place, in numbers: each position is where both sensors together say, by their weights."""
+
+    class Here(Sensor):
+        """A position, by a sensor that declares no context."""
+
+        state = reading = Space("x y [m]")
+
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return x
+
+        def noise(self, x: Any, context: Any = None) -> Any:
+            return np.diag([0.25, 1.0])
+
+    class Away(Here):
+        context = Space("x y [m]")
+
+        def observe(self, x: Any, context: Any = None) -> Any:
+            return context - x
+
+    here, away = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 0.0]]), np.array([[4.0, 4.0], [3.0, 1.0], [0.0, 4.0]])
+    readings = [
+        Factors(Here(), here, ("place", [0, 1, 2])),
+        Factors(Away(), away, ("place", [0, 1, 2]), [5.0, 5.0], np.diag([1.0, 3.0])),
+    ]
+    solution = GaussNewton().solve(FactorGraph({"place": Variables(Here.state, np.zeros((3, 2)))}, readings))
+    assert solution.status is SolveStatus.CONVERGED
+    np.testing.assert_allclose(solution["place"], (here * [4.0, 1.0] + (5.0 - away) * [1.0, 3.0]) / [5.0, 4.0])
 
 
 def test_sensors_of_filters_hold_a_graph() -> None:

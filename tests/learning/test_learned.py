@@ -120,6 +120,19 @@ def test_a_prior_need_not_know_torch():
     np.testing.assert_allclose(model.linearize(x, u, 0.1)[0], twin.linearize(x, u, 0.1)[0], atol=1e-7)
 
 
+def test_models_declare_whether_they_take_tensors():
+    """Nothing is concluded from other attributes that a model may have."""
+
+    class Named(Simulator):
+        code = "pendulum-v1"
+
+    model, us = awake(ResidualDynamics(Named())), np.zeros((3, 1))
+    assert model.rollout([0.1, 0.0], us, 0.1).shape == (4, 2)
+    assert not model.takes_tensors
+    assert all(make().takes_tensors for make in MODELS.values())
+    assert ResidualDynamics(model).takes_tensors is False
+
+
 def test_networks_may_be_of_any_kind_and_precision():
     network = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.GELU(), torch.nn.Linear(8, 2))
     model = ResidualDynamics(pendulum(), network, noise=(0.1, 0.2))

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from pilotage.core import Dynamics, ModelError, Sensor, Space
-from pilotage.models import LANES, bicycle, code_of, dynamics, parameters, range_bearing, sensor, unicycle
+from pilotage.models import (
+    LANES,
+    bicycle,
+    code_of,
+    dynamics,
+    parameters,
+    range_bearing,
+    relative_pose,
+    sensor,
+    unicycle,
+)
 
 from .machine import one_by_one, side_by_side
 from .test_driver import roll
@@ -58,6 +68,9 @@ class WrappedSensor(Sensor):
     def linearize(self, x: Any, context: Any = None) -> Any:
         return self.inner.linearize(x, context)
 
+    def linearize_context(self, x: Any, context: Any = None) -> Any:
+        return self.inner.linearize_context(x, context)
+
 
 @pytest.mark.parametrize("lanes", [False, True])
 @pytest.mark.parametrize("model", [bicycle(), tumble()], ids=["plane", "rotation"])
@@ -72,14 +85,20 @@ def test_dynamics_called_back_are_those_compiled(model: Any, lanes: bool) -> Non
 @pytest.mark.parametrize("lanes", [False, True])
 @pytest.mark.parametrize(
     ("reader", "context"),
-    [(range_bearing().on(bicycle().state), [4.0, 3.0]), (down().on(tumble().state), [])],
-    ids=["plane", "rotation"],
+    [
+        (range_bearing().on(bicycle().state), [4.0, 3.0]),
+        (down().on(tumble().state), []),
+        (relative_pose(), [4.0, 3.0, 1.0]),
+        (relative_pose(3), [4.0, 3.0, 1.0, 0.5, 0.5, -0.5, 0.5]),
+    ],
+    ids=["plane", "rotation", "pose", "pose in space"],
 )
 def test_sensors_called_back_are_those_compiled(reader: Any, context: Any, lanes: bool) -> None:
     x = reader.state.sample(5, rng=1)
     c, z = np.tile(context, (5, 1)).reshape(5, -1), reader.reading.sample(5, rng=2)
+    exact = [code_of(reader, "C E G").run(x[i], c[i], z[i], parameters(reader)) for i in range(5)]
     for each in (reader, WrappedSensor(reader)):
-        code = code_of(each, "e h H R", lanes)
+        code = code_of(each, "e h H R C E G", lanes)
         if lanes:
             rows = np.arange(LANES) % 5
             got = code.run(x[rows].T, c[rows].T, z[rows].T, parameters(each))
@@ -91,6 +110,8 @@ def test_sensors_called_back_are_those_compiled(reader: Any, context: Any, lanes
         np.testing.assert_allclose(got["h"], reader.observe(x, given), atol=1e-13)
         np.testing.assert_allclose(got["H"], reader.linearize(x, given), atol=1e-13)
         np.testing.assert_allclose(got["e"], reader.reading.minus(z, reader.observe(x, given)), atol=1e-13)
+        for name in ("C", "E", "G"):
+            np.testing.assert_allclose(got[name], [one[name] for one in exact], atol=1e-11, err_msg=name)
 
 
 class Careless(Wrapped):
@@ -168,6 +189,26 @@ def test_contexts_may_be_objects() -> None:
     code.objects = ["dock", "gate"]
     assert code.run([0.0, 0.0], [0.0])["h"].tolist() == [5.0]
     assert code.run([0.0, 0.0], [1.0])["h"].tolist() == [1.0]
+
+
+def test_derivatives_of_what_takes_objects() -> None:
+    """There are none by the context; those by the state are there."""
+    code = code_of(Places(), "e E G")
+    code.objects = ["dock"]
+    got = code.run([0.0, 0.0], [0.0], [5.5])
+    np.testing.assert_allclose(got["E"], [[0.6, 0.8]], atol=1e-9)
+    assert got["G"].shape == (1, 0)
+    with pytest.raises(ModelError, match="Places declares no space of its context"):
+        Places().linearize_context(np.zeros(2), "dock")
+
+
+def test_derivatives_of_the_wrong_shape_are_refused() -> None:
+    class Flat(WrappedSensor):
+        def linearize_context(self, x: Any, context: Any = None) -> Any:
+            return np.zeros(2)
+
+    with pytest.raises(ModelError, match=r"Flat.linearize_context returned .*\(2, 2\)"):
+        code_of(Flat(range_bearing()), "G").run(np.zeros(3), [1.0, 2.0], np.zeros(2))
 
 
 def test_results_that_a_model_does_not_have() -> None:

@@ -133,6 +133,24 @@ def test_broken_sensors(method: str, replacement: Any, sentence: str) -> None:
         check_sensor(type("Broken", (Anchor,), {method: replacement})())
 
 
+class Beacon(Sensor):
+    """Offset of a place that is known, in plain numpy."""
+
+    state = reading = context = Space("x y [m]")
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return context - x
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return 0.01 * np.eye(2)
+
+
+def test_derivatives_by_the_context_are_looked_at() -> None:
+    check_sensor(Beacon())
+    with pytest.raises(AssertionError, match="C of .*linearize_context differs from central differences"):
+        check_sensor(type("Broken", (Beacon,), {"linearize_context": lambda s, x, c: -np.tile(np.eye(2), (3, 1, 1))})())
+
+
 def test_missing_spaces() -> None:
     model: Any = type("Bare", (Plain,), {"action": None})()
     with pytest.raises(AssertionError, match=r"Bare\.action must be a Space; it is None"):

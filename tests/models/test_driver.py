@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import pilotage
+from pilotage.estimators._drivers import predict_one
 from pilotage.models import bicycle, code_of, unicycle
 from pilotage.models.trace import call, driver
 from pilotage.models.trace.driver import ENTRIES, uninterrupted
+from pilotage.models.trace.dynamics import rollout_batch
 
 GAIN = 2.0
 
@@ -39,10 +43,46 @@ USE = """
 import logging, sys
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 import numpy as np
-import {name}
+import scaling
 v = np.ones(2)
-{name}.scale(v)
+scaling.scale(v)
 print(v[0])
+"""
+
+INTERRUPTED = """
+import signal, sys, traceback
+import llvmlite.binding
+import numpy as np
+from pilotage.estimators._memory import absolute
+from pilotage.models.trace import driver
+
+@driver("void(f8[::1])")
+def scale(v):
+    v[0] *= absolute(-3.0)
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith(("numba", "llvmlite", "pilotage.estimators._intrinsics")):
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+v = np.ones(1)
+for _ in range(9):
+    try:
+        scale(v)
+    except KeyboardInterrupt as error:
+        cut_off = any("importlib" in frame.filename for frame in traceback.extract_tb(error.__traceback__))
+        print("an import was cut off" if cut_off else "imports were finished")
+    else:
+        print(v[0])
+        break
+"""
+
+STAMPS = """
+from pilotage.estimators._drivers import predict_one
+from pilotage.models.trace.dynamics import rollout_batch
+print(predict_one.stamp)
+print(rollout_batch.stamp)
 """
 
 
@@ -87,11 +127,11 @@ def test_entries_are_registered() -> None:
     assert twice not in ENTRIES
 
 
-def run(folder: Path, name: str, cache: Path) -> list[str]:
-    """What a fresh process says that uses the module `name`."""
+def run(folder: Path, text: str, cache: Path) -> list[str]:
+    """What a fresh process says that runs `text`, with the modules in `folder` before all others."""
     paths = os.pathsep.join([str(folder), *sys.path])
     environment = {**os.environ, "PYTHONPATH": paths, "NUMBA_CACHE_DIR": str(cache)}
-    command = [sys.executable, "-c", USE.format(name=name)]
+    command = [sys.executable, "-c", text]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment, cwd=folder)
     return done.stdout.split("\n")[:-1]
 
@@ -99,14 +139,33 @@ def run(folder: Path, name: str, cache: Path) -> list[str]:
 def test_compiled_code_is_kept_announced_and_never_stale(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     (tmp_path / "scaling.py").write_text(MODULE.format(factor=3.0))
-    first = run(tmp_path, "scaling", cache)
+    first = run(tmp_path, USE, cache)
     assert [line.split()[0] for line in first] == ["compiling", "compiled", "3.0"]
-    assert run(tmp_path, "scaling", cache) == ["3.0"], "the second process loads it, and says nothing"
+    assert run(tmp_path, USE, cache) == ["3.0"], "the second process loads it, and says nothing"
     (tmp_path / "scaling.py").write_text(MODULE.format(factor=5.0))
-    assert run(tmp_path, "scaling", cache)[-1] == "5.0", "a helper that was edited is compiled anew"
+    assert run(tmp_path, USE, cache)[-1] == "5.0", "a helper that was edited is compiled anew"
     for file in cache.rglob("*.nb?"):
         file.write_bytes(b"damaged")
-    assert run(tmp_path, "scaling", cache)[-1] == "5.0", "damaged files are compiled anew"
+    assert run(tmp_path, USE, cache)[-1] == "5.0", "damaged files are compiled anew"
+
+
+def test_a_stamp_covers_all_that_writes_the_code(tmp_path: Path) -> None:
+    """Layouts of records, intrinsics, lanes and the compiler's options; the stamp does not depend on the place."""
+    root = Path(pilotage.__file__).parent
+    shutil.copytree(root, tmp_path / "pilotage", ignore=shutil.ignore_patterns("__pycache__"))
+
+    def changed(file: str, old: str, new: str) -> tuple[bool, bool]:
+        """Whether the stamps of a driver with intrinsics and of one without change with a text in a file."""
+        copy, text = tmp_path / "pilotage" / file, (root / file).read_text()
+        assert text.count(old) == 1
+        copy.write_text(text.replace(old, new))
+        filtering, rollout = run(tmp_path, STAMPS, tmp_path)
+        copy.write_text(text)
+        return filtering != predict_one.stamp, rollout != rollout_batch.stamp
+
+    assert changed("estimators/_memory.py", '"predict",', '"unused", "predict",') == (True, False)
+    assert changed("models/trace/llvm.py", "LANES = 32", "LANES = 64") == (True, False)
+    assert changed("models/trace/_compiler.py", 'STRICT = {"contract", "nsz"}', 'STRICT = {"nsz"}') == (True, True)
 
 
 def test_ctrl_c_waits_for_an_import() -> None:
@@ -117,6 +176,11 @@ def test_ctrl_c_waits_for_an_import() -> None:
         time.sleep(0.01)
         reached = True
     assert reached
+
+
+def test_an_interrupted_first_use_can_be_repeated(tmp_path: Path) -> None:
+    """Ctrl-C at every import of numba and of intrinsics waits for the end of the import, and ends the use after it."""
+    assert run(tmp_path, INTERRUPTED, tmp_path) == ["imports were finished", "imports were finished", "3.0"]
 
 
 def test_other_peoples_kernels_are_not_announced(caplog: pytest.LogCaptureFixture) -> None:

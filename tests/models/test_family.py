@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import gc
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +26,7 @@ from pilotage.models import (
     task,
     unicycle,
 )
+from pilotage.models.trace.family import KEPT
 
 LINE, PUSH = Space("x [m]"), Space("u [m/s]")
 
@@ -195,6 +198,39 @@ def test_parameters_are_learnt() -> None:
     np.testing.assert_array_equal(arm.step(x, u, 0.02), found.step(x, u, 0.02))
     np.testing.assert_array_equal(arm.linearize(x, u, 0.02)[0], found.linearize(x, u, 0.02)[0])
     np.testing.assert_allclose(arm.step(states, actions, 0.02).detach(), found.step(x, u, 0.02), atol=1e-12)
+
+
+def test_equal_calls_give_one_member() -> None:
+    assert gnss(std=1.5) is gnss(std=1.5)
+    assert bicycle(limits={"steer": (-0.4, 0.4)}) is bicycle(limits={"steer": (-0.4, 0.4)})
+    assert repr(bicycle(wheelbase=2)) == "bicycle(wheelbase=2)"
+    assert repr(bicycle(wheelbase=2.0)) == "bicycle(wheelbase=2.0)"
+    lowest, highest = compass(declination=-0.0), compass(declination=0.0)
+    assert [np.signbit(each.vector()[0]) for each in (lowest, highest)] == [True, False]
+
+
+def test_a_call_after_a_change_gives_another_member() -> None:
+    gain, lengths = 2.0, [0.5, 0.4]
+
+    def driven(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return (gain * u[0],)
+
+    family = moves(driven)
+    before = family()
+    assert family() is before
+    gain = 3.0
+    assert (before.frozen, family().frozen) == ({"gain": 2.0}, {"gain": 3.0})
+    arm = planar_arm(2, lengths=lengths)
+    lengths[0] = 0.6
+    assert planar_arm(2, lengths=lengths).params["lengths"] != arm.params["lengths"]
+
+
+def test_a_family_keeps_few_members() -> None:
+    family = moves(lambda x, u, p, m: p.gain * u[0], params={"gain": 1.0})
+    kept = [weakref.ref(family(gain=float(gain))) for gain in range(KEPT + 10)]
+    gc.collect()
+    assert kept[9]() is None, "of the others than the first, which made the trace"
+    assert kept[-KEPT]() is not None
 
 
 def test_members_can_be_copied() -> None:

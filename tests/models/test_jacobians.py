@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import sympy
 
-from pilotage.core import Space
+from pilotage.core import Sensor, Space
 from pilotage.models.trace.integrators import integrator
 from pilotage.models.trace.params import Values
 
@@ -88,11 +88,15 @@ def test_steps_have_full_precision(name: str) -> None:
 def test_sensors_against_long_differences(name: str) -> None:
     sensor: Any = SENSORS[name]()
     x = sensor.state.sample(rng=seed_of(name))
-    c = 3.0 * np.random.default_rng(seed_of(name)).standard_normal(sensor.context.size)
+    c = sensor.context.normalize(3.0 * np.random.default_rng(seed_of(name)).standard_normal(sensor.context.size))
     p, m = values(sensor, mpmath.mpf), LongMath()
     exact = long_jacobian(lambda y: body_of(sensor)(y, long(c), p, m), x, sensor.state, sensor.reading)
-    H = sensor.linearize(x, c if len(c) else None)
-    np.testing.assert_allclose(H, exact, rtol=1e-12, atol=1e-12)
+    given = c if len(c) else None
+    np.testing.assert_allclose(sensor.linearize(x, given), exact, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(Sensor.linearize(sensor, x, given), exact, rtol=1e-7, atol=1e-7)
+    exact = long_jacobian(lambda d: body_of(sensor)(long(x), d, p, m), c, sensor.context, sensor.reading)
+    np.testing.assert_allclose(sensor.linearize_context(x, given), exact, rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(Sensor.linearize_context(sensor, x, given), exact, rtol=1e-7, atol=1e-7)
 
 
 def numeric(expressions: sympy.Matrix, symbols: list[Any], at: Any) -> np.ndarray:

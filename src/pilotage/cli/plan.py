@@ -132,8 +132,8 @@ def _difference(mismatch: Mismatch) -> dict[str, Any]:
 
 def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"{counted(facts['instances'], 'instance')}, {facts['mismatches']} mismatch{'' if facts['mismatches'] == 1 else 'es'} "
-        "with the published optima, "
+        f"{counted(facts['instances'], 'instance')}, "
+        f"{facts['mismatches']} mismatch{'' if facts['mismatches'] == 1 else 'es'} with the published optima, "
         f"{counted(facts['expansions'], 'expansion')} in {facts['seconds']:.3g} s "
         f"({facts['expansions_per_second']:,.0f} expansions/s)"
     )

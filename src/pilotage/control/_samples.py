@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.compiled import Compiled
 from ..core.declared import called, returned
 from ..core.errors import ModelError
-from ..models.trace import LANES, code_of, parameters
+from ..models.trace import LANES, ParameterMemory, code_of
 from .path_integral import draw, improve, roll
 from .receding import Horizon
 
@@ -46,10 +46,12 @@ class Samples:
             self._codes = codes  # whose machine code lives as long as they do
             self._addresses = np.array([*(code.address for code in codes), codes[2].size], dtype=np.int64)
             self._dt = np.array([problem.dt])
-            self._p, self._c = parameters(dynamics, problem.dt), parameters(task)
+            self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
             self._roll = split(roll.compiled, blocks, threads)
         else:
             self._draw = draw.compiled
+            if isinstance(dynamics, Compiled):  # its rollout is compiled here, and not in the first tick
+                dynamics.rollout(dynamics.state.identity(), np.zeros((1, problem.action.size)), problem.dt)
 
     @property
     def costs(self) -> Array:
@@ -64,8 +66,11 @@ class Samples:
     def roll(self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64]) -> None:
         """Draw samples around `plan` and add up what they cost from `x`."""
         if self._coded:
+            p, c = self._parameters
+            p.refresh()
+            c.refresh()
             self._roll(
-                self._addresses, x, plan, rows, self.limits, self._dt, self._settings, key, self._p, self._c,
+                self._addresses, x, plan, rows, self.limits, self._dt, self._settings, key, p.vector, c.vector,
                 self._costs, self._deviations,
             )  # fmt: skip
         else:

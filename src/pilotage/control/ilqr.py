@@ -13,7 +13,7 @@ from ..core.errors import ModelError
 from ..core.results import ActionStatus
 from ..core.settings import Count, Positive, settings
 from ..core.task import Task
-from ..models.trace import code_of, parameters
+from ..models.trace import ParameterMemory, code_of
 from .ddp import CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
@@ -44,7 +44,9 @@ class DifferentialDynamicProgramming:
         """No state; nothing is random."""
         return
 
-    def step(self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array) -> tuple[Any, Solution]:
+    def step(
+        self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array, passed: float
+    ) -> tuple[Any, Solution]:
         """The local minimum near the plan `us`, or as near as `iterations` lead."""
         settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
         ended, report, solution = workspace.solve(x, us, rows, settings)
@@ -78,7 +80,8 @@ class Sweeps:
             *(code_of(task, results) for results in ("T", "T Tx Txx")),
         ]
         addresses = np.array([code.address for code in self._codes], dtype=np.int64)
-        self._models = addresses, np.array([problem.dt]), parameters(dynamics, problem.dt), parameters(task)
+        self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
+        self._models = addresses, np.array([problem.dt]), *(each.vector for each in self._parameters)
         self._k = self._codes[4].size
         state = dynamics.state
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
@@ -89,6 +92,8 @@ class Sweeps:
         state, T, m = self.problem.dynamics.state, *us.shape
         xs, plan, K = np.tile(x, (T + 1, 1)), us.copy(), np.zeros((T, m, state.dim))
         multipliers, report = np.zeros((T, self._k)), np.zeros(4)
+        for each in self._parameters:
+            each.refresh()
         ended = self._solve(
             state.size, self._models, (xs, plan, K), rows, self._limits, multipliers, settings, report, *self._memory
         )

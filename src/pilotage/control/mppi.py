@@ -58,7 +58,9 @@ class PathIntegral:
         """The key at the start of an episode."""
         return np.array([*np.random.SeedSequence(seed).generate_state(2, np.uint32), 0], dtype=np.int64)
 
-    def step(self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array) -> tuple[Any, Solution]:
+    def step(
+        self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
+    ) -> tuple[Any, Solution]:
         """Move the plan to the weighted mean of samples around it."""
         plan, heat, cost = us.copy(), math.inf, math.inf
         for _ in range(self.iterations):

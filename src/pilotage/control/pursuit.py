@@ -177,7 +177,7 @@ def _steered(dynamics: Dynamics, gain: float) -> Command:
 
     def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
         u = np.zeros(dynamics.action.size)
-        u[order] = gain * (speed - x[at]), math.atan(wheelbase * kappa)
+        u[order] = gain * (speed - x[at]), math.atan(wheelbase() * kappa)
         return u
 
     return command
@@ -199,9 +199,10 @@ def _wheeled(dynamics: Dynamics, gain: float) -> Command:
     order = [dynamics.action.index(name) for name in ("left", "right")]
 
     def command(x: Array, speed: float, kappa: float, behind: bool) -> Array:
-        forward, half = 0.0 if behind else speed, 0.5 * track * speed * kappa
+        forward, half = 0.0 if behind else speed, 0.5 * track() * speed * kappa
         u = np.zeros(dynamics.action.size)
-        u[order] = (forward - half) / radius, (forward + half) / radius
+        r = radius()
+        u[order] = (forward - half) / r, (forward + half) / r
         return slower(u, dynamics.action)
 
     return command
@@ -222,8 +223,9 @@ def slower(u: Array, action: Space) -> Array:
     return share * u
 
 
-def _parameter(dynamics: Dynamics, name: str) -> float:
+def _parameter(dynamics: Dynamics, name: str) -> Callable[[], float]:
+    """A parameter as it is at each call: a tensor may change in place."""
     params = getattr(dynamics, "params", {})
     if name not in params:
         raise ModelError(f"{dynamics!r} has no parameter {name}, which pure pursuit needs; give command instead")
-    return float(params[name])
+    return lambda: float(params[name])

@@ -89,8 +89,19 @@ class Solver(Protocol):
         """The state of the solver at the start of an episode."""
         ...
 
-    def step(self, workspace: Any, state: Any, x: Array, us: Array, rows: Array) -> tuple[Any, Solution]:
-        """Improve the plan `us` ``(T, m)`` from state `x`; `rows` are the references ``(T + 1, nr)``."""
+    def step(self, workspace: Any, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
+        """Improve a plan; answer with the state for the next step, and the plan.
+
+        Args:
+            workspace: machine code and memory.
+            state: what the last step answered, or `init`.
+            x: where the plan starts ``(n,)``.
+            us: the plan so far ``(T, m)``, shifted to now.
+            rows: references ``(T + 1, nr)``.
+            passed: steps of the plan that have passed since the last step, whole or not; 0 at the first. A state that
+                belongs to times, such as multipliers of constraints, is shifted by so many; nothing of it is left
+                where it is T or more.
+        """
         ...
 
 
@@ -180,6 +191,7 @@ class RecedingHorizon:
         self._last = self.brake
         self._clock: float | None = None
         self._used = 0.0  # steps of the plan that have passed since it was last improved
+        self._passed = 0.0  # and since the solver last tried to
 
     def retarget(self, task: Task) -> None:
         """Go on with another task, from the plan and the carry at hand. Bounds of the action stay what they were.
@@ -209,7 +221,8 @@ class RecedingHorizon:
         if bool(self.task.done(x, rows[0]) if rows.shape[1] else self.task.done(x)):
             self._last = self.brake
             return Action(self.brake.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
-        self._state, found = self.solver.step(self._workspace, self._state, x, self.plan, rows)
+        self._state, found = self.solver.step(self._workspace, self._state, x, self.plan, rows, self._passed)
+        self._passed = 0.0
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
             return self._fall_back(found.reason, begun)
@@ -236,7 +249,7 @@ class RecedingHorizon:
             return Plan(PlanStatus.INVALID, reason=lost)
         rows, _ = references_of(self.task, x, t, problem.steps, None)
         begin = np.array(problem.action.clip(begin), order="C")
-        _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows)
+        _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows, 0.0)
         if found.status is ActionStatus.FALLBACK:
             return Plan(PlanStatus.NO_PATH, reason=found.reason, stats=found.stats)
         xs = problem.dynamics.rollout(x, found.us, problem.dt) if found.xs is None else found.xs
@@ -258,7 +271,7 @@ class RecedingHorizon:
         if now < self._clock:
             self.carry = None
         passed = max(now - self._clock, 0.0) / dt
-        self._clock, self._used = now, self._used + passed
+        self._clock, self._used, self._passed = now, self._used + passed, self._passed + passed
         ahead = round(passed)
         if passed >= steps:  # nothing of the plan is left
             self.plan = np.tile(self.brake, (steps, 1))

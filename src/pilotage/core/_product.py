@@ -71,7 +71,7 @@ class Product:
     @cached_property
     def flat(self) -> bool:
         """True when plus is addition, up to whole turns: storage and tangent have the same layout."""
-        return all(p.linear or p.periodic for p in self.parts)
+        return all(p.flat for p in self.parts)
 
     @cached_property
     def linear(self) -> bool:
@@ -171,6 +171,17 @@ class Product:
             Space('yaw: angle', 'x [m]')
         """
         return type(self)(*(self.parts[i] for i in self._places(names)))
+
+    def same_kinds(self, other: Product) -> bool:
+        """Whether another space has the geometry of this one, part by part, whatever names, units and bounds.
+
+        Example:
+            >>> from pilotage.core import Space
+            >>> Space("x y [m]", "yaw: angle").same_kinds(Space("east north", "heading: angle"))
+            True
+        """
+        pairs = zip(self.parts, other.parts, strict=False)
+        return len(self.parts) == len(other.parts) and all(a.same_kind(b) for a, b in pairs)
 
     def common(self, other: Product) -> list[str]:
         """Names of the parts, in the order of this space, that another space has too.

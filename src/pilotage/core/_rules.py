@@ -7,7 +7,7 @@ import operator
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
@@ -141,6 +141,7 @@ def _annotated(kind: Any, more: tuple[Any, ...]) -> Rule | None:
     return rule
 
 
+@lru_cache(maxsize=256)  # the rules of plain kinds are always the same objects
 def _within(interval: Interval, rule: Rule) -> Rule:
     def read(value: Any) -> Any:
         found = rule.read(value)

@@ -73,7 +73,7 @@ def runs_of(layout: Layout) -> tuple[Straight | Curved, ...]:
     runs: list[Straight | Curved] = []
     straight: list[tuple[Part, slice, slice]] = []
     for row in layout:
-        if row[0].linear or row[0].periodic:
+        if row[0].flat:
             straight.append(row)
             continue
         if straight:

@@ -99,6 +99,21 @@ def alike(*values: Any, dtype: Any = np.float64) -> tuple[Any, ...]:
     )
 
 
+def batched(x: Any, y: Any) -> tuple[Any, Any]:
+    """Both arrays, or both as tensors, with the batch axes of the two broadcast.
+
+    Example:
+        >>> [a.shape for a in batched(np.zeros((5, 3)), np.zeros(2))]
+        [(5, 3), (5, 2)]
+    """
+    x, y = alike(x, y)
+    batch = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(y.shape[:-1]))
+    shapes = (*batch, x.shape[-1]), (*batch, y.shape[-1])
+    if torch_if_tensor(x) is None:
+        return np.broadcast_to(x, shapes[0]), np.broadcast_to(y, shapes[1])
+    return x.expand(shapes[0]), y.expand(shapes[1])
+
+
 def unstack(x: Any) -> list[Any]:
     """The scalar components on the last axis."""
     return [x[..., i] for i in range(x.shape[-1])]

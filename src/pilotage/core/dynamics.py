@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import alike
+from .arrays import alike, batched
 from .declared import Declared, answered, asked, names_of
 from .errors import ShapeError
 from .linearize import jacobian
@@ -37,6 +37,8 @@ class Dynamics(Declared, ABC):
     action: Space
     linear: bool = False
     """Whether ``step = F x + B u`` with F, B and `noise` that depend on dt alone. Traced models know; others say so."""
+    takes_tensors: bool = False
+    """Whether `step` takes torch tensors and answers with tensors, through which gradients flow."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'state')}; {names_of(self, 'action')})"
@@ -59,10 +61,10 @@ class Dynamics(Declared, ABC):
 
         Default: central differences through the space. Traced models derive them exactly.
         """
-        x, u = _together(x, u)
+        x, u = batched(x, u)
 
         def following(y: Any, v: Any) -> Any:
-            return self._stepped(*_together(y, v), dt)
+            return self._stepped(*batched(y, v), dt)
 
         return (
             jacobian(lambda y: following(y, u), x, self.state, self.state),
@@ -96,13 +98,3 @@ class Dynamics(Declared, ABC):
     def _stepped(self, x: Any, u: Any, dt: float) -> Any:
         """What `step` answers, when it is one state for each it was asked for, or a sentence."""
         return answered(asked(self, "step", x, u, dt), self.state, self, "step")
-
-
-def _together(x: Any, u: Any) -> tuple[Any, Any]:
-    """Both arrays with the batch axes of the two broadcast."""
-    x, u = alike(x, u)
-    batch = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(u.shape[:-1]))
-    shapes = (*batch, x.shape[-1]), (*batch, u.shape[-1])
-    if torch_if_tensor(x) is None:
-        return np.broadcast_to(x, shapes[0]), np.broadcast_to(u, shapes[1])
-    return x.expand(shapes[0]), u.expand(shapes[1])

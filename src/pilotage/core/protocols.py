@@ -111,8 +111,13 @@ class WorldModel(Protocol):
         """How the latent state moves."""
         ...
 
-    def encode(self, observations: Any) -> Belief:
-        """The belief over latent states after a history of observations ``(..., T, o)``."""
+    def encode(self, observations: Any, us: Any = None) -> Belief:
+        """The belief over latent states after a history.
+
+        Args:
+            observations: ``(..., T, o)``, the last of them now.
+            us: the actions between them ``(..., T-1, m)``; None where they are not known, or were none.
+        """
         ...
 
     def decode(self, latent: Any) -> Any:

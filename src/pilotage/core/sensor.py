@@ -8,11 +8,12 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array, alike, numbers
+from .arrays import Array, alike, batched, numbers
 from .covariances import log_normal, scattered
 from .declared import Declared, answered, asked, called, covariance, names_of
-from .errors import ModelError
+from .errors import ModelError, ShapeError
 from .linearize import jacobian
+from .mathematics import torch_if_tensor
 from .space import Space
 from .streams import Rng, generator
 
@@ -62,7 +63,29 @@ class Sensor(Declared, ABC):
 
         Default: central differences through the spaces. Traced sensors derive it exactly.
         """
-        return jacobian(lambda y: self._expected(y, context), x, self.state, self.reading)
+        x, context = self._together(x, context)
+        return jacobian(lambda y: self._expected(*self._together(y, context)), x, self.state, self.reading)
+
+    def linearize_context(self, x: Any, context: Any = None) -> Any:
+        """Jacobian ``C = d z / d context`` in the tangents, ``(..., reading.dim, context.dim)``.
+
+        With it a sensor is a factor between two variables: a pose and the landmark it saw, or another pose.
+        Default: central differences through the spaces. Traced sensors derive it exactly.
+
+        Raises:
+            ModelError: when the sensor declares no space of its context.
+            ShapeError: when no context is given.
+        """
+        space, torch = self.context, torch_if_tensor(x)
+        if space is None:
+            raise ModelError(f"{called(self)} declares no space of its context; write context = Space(...)")
+        if not space.size:
+            shape = (*np.shape(x)[:-1], self.reading.dim, 0)
+            return np.zeros(shape) if torch is None else x.new_zeros(shape)
+        if context is None:
+            raise ShapeError(f"{called(self)} needs a context (..., {space.size}) of {space.listing}; none was given")
+        x, context = self._together(x, context)
+        return jacobian(lambda c: self._expected(*self._together(x, c)), context, space, self.reading)
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
         """``log p(z | x)`` of readings ``(..., reading.size)`` in states ``(..., state.size)``, shape ``(...)``.
@@ -89,6 +112,12 @@ class Sensor(Declared, ABC):
         z = np.asarray(self._expected(x, context), dtype=np.float64)
         e = generator(rng).standard_normal((*z.shape[:-1], self.reading.dim))
         return scattered(self.reading, z, self._spread(x, context), e)
+
+    def _together(self, x: Any, context: Any) -> tuple[Any, Any]:
+        """State and context with the batch axes of the two broadcast, where a context is an array."""
+        if context is None or self.context is None or not self.context.size:
+            return x, context
+        return batched(x, context)
 
     def _expected(self, x: Any, context: Any) -> Any:
         x = x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64)
@@ -131,12 +160,8 @@ class SelectedSensor(Sensor):
     def _selection(self) -> Array | None:
         """D, when it is the same everywhere: every picked component lies in a flat part."""
         D = np.zeros((self.inner.state.dim, self.state.dim))
-        spot = {
-            i: j.start
-            for part, s, j in self.state.layout
-            if part.linear or part.periodic
-            for i in range(s.start, s.stop)
-        }
+        flat = [(s, t) for part, s, t in self.state.layout if part.flat]
+        spot = {i: t.start + i - s.start for s, t in flat for i in range(s.start, s.stop)}
         if not self.inner.state.flat or any(int(i) not in spot for i in self._index):
             return None
         for row, i in enumerate(self._index):
@@ -166,6 +191,10 @@ class SelectedSensor(Sensor):
         D = jacobian(self._pick, x, self.state, self.inner.state) if constant is None else constant
         H, picked = alike(self.inner.linearize(self._pick(x), context), D)
         return H @ picked
+
+    def linearize_context(self, x: Any, context: Any = None) -> Any:
+        """That of the inner sensor."""
+        return self.inner.linearize_context(self._pick(x), context)
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
         """That of the inner sensor."""

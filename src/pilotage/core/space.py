@@ -379,7 +379,7 @@ class Space(Product):
         out = np.zeros((*like.shape[:-1], self.dim, self.dim), dtype=self.floats)
         out[..., np.arange(self.dim), np.arange(self.dim)] = 1.0
         for part, s, t in self.layout:
-            if part.linear or part.periodic:
+            if part.flat:
                 continue
             for j in range(part.dim):
                 unit = [float(i == j) for i in range(part.dim)]

@@ -239,7 +239,7 @@ def fitted(state: Space | None, own: Space) -> Space:
     if state is None:
         return own
     pairs = zip(state.parts, own.parts, strict=False)
-    same = all(type(a) is type(b) or (a.periodic and b.linear and a.size == b.size) for a, b in pairs)
+    same = all(a.same_kind(b) or (a.periodic and b.linear and a.size == b.size) for a, b in pairs)
     if not same or len(state.parts) != len(own.parts):
         raise SpaceError(f"{state} does not have the layout of the MuJoCo model, which is {own}")
     return state

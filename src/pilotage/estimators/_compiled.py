@@ -128,8 +128,7 @@ class CompiledEngine(Engine):
 
     def refresh(self) -> None:
         """Read parameters that may have changed in place."""
-        if self._model.live:
-            self._model.refresh(self._dt)
+        self._model.refresh()
 
     def action(self, u: Any) -> np.ndarray:
         """A checked action, in an array that machine code takes."""
@@ -276,8 +275,7 @@ class CompiledLink(Link):
 
     def refresh(self) -> None:
         """Read parameters that may have changed in place."""
-        if self.model.live:
-            self.model.refresh()
+        self.model.refresh()
 
     def check(self) -> None:
         """Raise what the sensor's own methods raised."""

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Space
-from ..core.compiled import Compiled
-from ..models.trace import LANES, Code, Driver, code_of, parameters
+from ..core import Compiled, Space
+from ..models.trace import LANES, Code, Driver, ParameterMemory, code_of
 from ._memory import JOB, MODEL, SPACE
 from .inputs import EMPTY
 
@@ -95,19 +94,17 @@ class Model(Record):
         self.point("gates", gates.copy())
         self.calls_back = not isinstance(model, Compiled)
         self.live = model.live
-        self._set(parameters(model) if not model.parameters_depend_on_dt else EMPTY)
+        if not model.parameters_depend_on_dt:  # else they are read when dt is known
+            self.pace(None)
 
-    def _set(self, vector: np.ndarray) -> None:
-        self._parameters = np.array(vector, dtype=np.float64)
-        self._memory["parameters"] = self._parameters.ctypes.data
-
-    def pace(self, dt: float) -> None:
+    def pace(self, dt: float | None) -> None:
         """Read the parameters for steps of so many seconds."""
-        self._set(parameters(self.model, dt))
+        self._parameters = ParameterMemory(self.model, dt)
+        self._memory["parameters"] = self._parameters.vector.ctypes.data
 
-    def refresh(self, dt: float | None = None) -> None:
-        """Read the parameters again: tensors may have been changed in place."""
-        self._parameters[:] = parameters(self.model, dt)
+    def refresh(self) -> None:
+        """Read parameters that may have changed in place."""
+        self._parameters.refresh()
 
     def tell(self, contexts: Any) -> None:
         """The contexts of a sensor that takes objects, of which machine code is handed the places."""

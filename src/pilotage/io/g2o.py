@@ -85,7 +85,8 @@ class PoseGraph:
         for name, shape in (wanted if self.poses is None else wanted | {"poses": (n, size)}).items():
             if (given := getattr(self, name).shape) != shape:
                 raise ShapeError(
-                    f"{name} of a pose graph has shape {given}; expected {shape} for {counted(n, 'pose')} and {counted(count, 'edge')}"
+                    f"{name} of a pose graph has shape {given}; expected {shape} for {counted(n, 'pose')} and "
+                    f"{counted(count, 'edge')}"
                 )
         for name in ("edges", "fixed"):
             places = getattr(self, name)

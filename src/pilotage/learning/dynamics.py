@@ -34,6 +34,8 @@ class LearnedDynamics(Dynamics):
         array([1. , 0.5])
     """
 
+    takes_tensors = True
+
     def __init__(
         self,
         state: Space,

@@ -49,7 +49,7 @@ class ResidualDynamics(Dynamics):
         noise: float | Sequence[float] | None = None,
     ) -> None:
         self.prior = instance(prior, Dynamics, "ResidualDynamics")
-        self.state, self.action = prior.state, prior.action
+        self.state, self.action, self.takes_tensors = prior.state, prior.action, prior.takes_tensors
         inputs = self.state.width + self.action.width
         self.network = MLP(inputs, self.state.dim) if network is None else network
         self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
@@ -72,7 +72,7 @@ class ResidualDynamics(Dynamics):
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
         """States ``(..., T+1, n)``. Arrays become tensors once, where the prior takes tensors."""
-        if is_tensor(x0, us) or not getattr(self.prior, "takes_tensors", hasattr(self.prior, "code")):
+        if is_tensor(x0, us) or not self.prior.takes_tensors:
             return super().rollout(x0, us, dt)
         x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
         with torch.no_grad():

@@ -62,6 +62,8 @@ class LinearDynamics(Dynamics):
         [[1.333, 2.0], [2.0, 4.0]]
     """
 
+    takes_tensors = True
+
     def __init__(
         self,
         A: Any,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.core import Dynamics, Rng, Sensor, Space, generator, jacobian
+from pilotage.core import Compiled, Dynamics, Rng, Sensor, Space, generator, jacobian
 from pilotage.core.arrays import Array
 from pilotage.models import LANES, code_of, parameters
 
@@ -104,12 +104,12 @@ def check_sensor(
         >>> from pilotage.models import range_bearing
         >>> check_sensor(range_bearing(), compiled=False)
     """
-    name = _described(sensor, ("observe", "noise", "linearize", "log_prob", "sample", "on"), ("state", "reading"))
+    methods = ("observe", "noise", "linearize", "linearize_context", "log_prob", "sample", "on")
+    name = _described(sensor, methods, ("state", "reading"))
     draw = generator(rng)
     x = _states(sensor.state, draw) if x is None else sensor.state.check(np.atleast_2d(x), "x")
-    size = 0 if sensor.context is None else sensor.context.size
-    if context is None and size:
-        context = 5.0 * draw.standard_normal((len(x), size))
+    if context is None and sensor.context is not None and (size := sensor.context.size):
+        context = sensor.context.normalize(5.0 * draw.standard_normal((len(x), size)))
     if isinstance(context, np.ndarray | list | tuple):
         context = np.broadcast_to(np.asarray(context, dtype=float), (len(x), np.shape(context)[-1])).copy()
         arguments: tuple[Any, ...] = (x, context)
@@ -119,6 +119,9 @@ def check_sensor(
     _check_function(read, arguments, sensor.reading, f"{name}.observe")
     with told(f"{name}.linearize", *arguments):
         _check_sensor_jacobian(sensor, x, context, tolerance, name)
+    if sensor.context is not None and sensor.context.size:
+        with told(f"{name}.linearize_context", *arguments):
+            _check_context_jacobian(sensor, sensor.context, x, context, tolerance, name)
     with told(f"{name}.noise", *arguments):
         noise = _bound(sensor.noise, context, arguments)
         _check_covariance(noise, arguments, sensor.reading.dim, f"{name}.noise", True)
@@ -158,7 +161,7 @@ def _states(space: Space, draw: np.random.Generator) -> Array:
 
 
 def _traced(model: Any) -> bool:
-    return hasattr(model, "code")
+    return isinstance(model, Compiled)
 
 
 def _check_function(f: Callable[..., Any], arguments: tuple[Array, ...], space: Space, name: str) -> None:
@@ -296,6 +299,14 @@ def _check_sensor_jacobian(sensor: Sensor, x: Array, context: Any, tolerance: fl
     _near(H, numeric, f"H of {name}.linearize", tolerance)
     one = sensor.linearize(x[0], context[0] if isinstance(context, np.ndarray) else context)
     _equal(one, H[0], f"H of {name}.linearize of a batch differs from one by one", tolerance)
+
+
+def _check_context_jacobian(sensor: Sensor, space: Space, x: Array, context: Any, tolerance: float, name: str) -> None:
+    C = sensor.linearize_context(x, context)
+    numeric = jacobian(lambda c: sensor.observe(x, c), context, space, sensor.reading)
+    _near(C, numeric, f"C of {name}.linearize_context", tolerance)
+    one = sensor.linearize_context(x[0], context[0])
+    _equal(one, C[0], f"C of {name}.linearize_context of a batch differs from one by one", tolerance)
 
 
 def _check_log_prob(sensor: Sensor, x: Array, context: Any, name: str) -> None:

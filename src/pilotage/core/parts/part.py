@@ -73,6 +73,11 @@ class Part(ABC):
         return len(self.moved)
 
     @property
+    def flat(self) -> bool:
+        """True where `plus` is addition, up to whole turns: storage and tangent have the same layout."""
+        return self.linear or self.periodic
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The type that numbers of this part are kept in."""
         return np.dtype(np.float64)
@@ -135,9 +140,13 @@ class Part(ABC):
 
         return tuple(Real(n, u) for n, u in zip(self.tangent_names, self.tangent_units, strict=True))
 
+    def same_kind(self, other: Part) -> bool:
+        """Whether the other part has the geometry of this one, whatever its name, unit and bounds."""
+        return type(self) is type(other) and self.size == other.size
+
     def alike(self, other: Part) -> bool:
         """Whether states of the other part mean the same as states of this one, whatever the bounds."""
-        same = type(self) is type(other) and self.name == other.name and self.shape == other.shape
+        same = self.same_kind(other) and self.name == other.name and self.shape == other.shape
         return same and self.units == other.units
 
     def bounded(self, component: str, low: float, high: float) -> Part:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 Values = Sequence[Array]
-NO_CONTEXT = np.zeros((1, 0))
+NO_CONTEXT = np.zeros((1, 1))  # a sensor that declares no context reads one number, as the place of an object
 
 
 class Group:
@@ -192,4 +192,4 @@ def information_of(graph: FactorGraph, factors: Factors) -> Array:
         context = graph.variables[context[0]].values[context[1]]
     R = np.asarray(factors.sensor.noise(x, context))
     shape = (factors.count, *R.shape[-2:])
-    return np.array(np.broadcast_to(np.linalg.inv(R), shape))
+    return np.array(np.broadcast_to(np.linalg.inv(R), shape), order="C")

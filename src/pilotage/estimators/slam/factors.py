@@ -111,7 +111,7 @@ class Factors:
                     f"information of reading {k} has the eigenvalue {values[k, 0]:.3g}; {negative.sum()} of "
                     f"{len(values)} have a negative one; expected inverse covariances"
                 )
-            object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted)))
+            object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted), order="C"))
 
     @property
     def count(self) -> int:
@@ -221,14 +221,13 @@ class FactorGraph:
 
     def _mounted(self, given: Factors) -> Factors:
         space = self._space(given.x, given.sensor)
-        on = getattr(given.sensor, "on", None)
-        sensor = given.sensor if given.sensor.state == space or on is None else on(space)
+        sensor = given.sensor.on(space)
         if sensor.state != space:
             raise SpaceError(f"{given.sensor!r} reads {sensor.state}; its variables, {given.x[0]}, live in {space}")
         wanted = sensor.context or Space()
         if given.ties:
             found = self._space(given.context, sensor)
-            if found.dim != wanted.dim or [type(p) for p in found.parts] != [type(p) for p in wanted.parts]:
+            if not found.same_kinds(wanted):
                 raise SpaceError(f"the context of {sensor!r} is {wanted}; {given.context[0]} lives in {found}")
             if given.x[0] == given.context[0] and (same := given.x[1] == given.context[1]).any():
                 raise ShapeError(
@@ -242,7 +241,7 @@ class FactorGraph:
                     f"the context of {sensor!r} has shape {known.shape}; expected numbers {shape}, or the kind of "
                     f"variables and their indices, as in ('landmark', [0, 3])"
                 )
-            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(known, shape)))
+            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(known, shape), order="C"))
         elif given.context is not None:
             raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
         return replace(given, sensor=sensor)

@@ -1,5 +1,6 @@
 """From a function of scalar components to batches, exact derivatives and machine code; and drivers that run it."""
 
+from ._access import ParameterMemory as ParameterMemory
 from ._access import code_of as code_of
 from ._access import parameters as parameters
 from .driver import Driver as Driver
@@ -10,4 +11,15 @@ from .function import Function as Function
 from .llvm import LANES as LANES
 from .machine import Code as Code
 
-__all__ = ["LANES", "Code", "Driver", "Function", "Intrinsic", "call", "code_of", "driver", "parameters"]
+__all__ = [
+    "LANES",
+    "Code",
+    "Driver",
+    "Function",
+    "Intrinsic",
+    "ParameterMemory",
+    "call",
+    "code_of",
+    "driver",
+    "parameters",
+]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
@@ -10,10 +10,8 @@ import numpy as np
 from ...core.compiled import Compiled
 from ...core.space import Space
 from .callback import called_back
-from .function import SPACE, Function, Input, vector
-from .graph import Graph
 from .machine import Code
-from .tracer import SymbolicMath
+from .spaces import space_function
 
 EMPTY = np.zeros(0)
 
@@ -23,7 +21,7 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
 
     Args:
         model: dynamics (y F B Q), a sensor (h H R C e E G), a traced task (l lx lu lxx lxu luu g gx gu T Tx Txx), or a
-            space (plus minus). Of models that are no formula the methods are called; these have y F B Q and h H R e.
+            space (plus minus D). The methods of dynamics and sensors that are no formula are called for all of these.
         results: names of results, in the order in which they are to be written.
         lanes: for `LANES` states side by side.
 
@@ -54,19 +52,36 @@ def parameters(model: Any, dt: float | None = None) -> np.ndarray:
     return model.vector(dt) if has_code(model.__class__) else EMPTY
 
 
+class ParameterMemory:
+    """The parameter vector of a model in memory that stays where it is, for machine code that is called many times.
+
+    Args:
+        model: dynamics, a sensor or a task.
+        dt: seconds of a step, where the parameters depend on them.
+
+    Attributes:
+        vector: what machine code reads.
+        live: whether tensors among the parameters may change in place; `refresh` reads them again.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> memory = ParameterMemory(gnss(std=1.5))
+        >>> memory.vector, memory.live
+        (array([1.5, 1.5]), False)
+    """
+
+    def __init__(self, model: Any, dt: float | None = None) -> None:
+        self._model, self._dt = model, dt
+        self.vector = np.array(parameters(model, dt), dtype=np.float64)
+        self.live = model.live
+
+    def refresh(self) -> None:
+        """Read parameters that may have changed in place."""
+        if self.live:
+            self.vector[:] = parameters(self._model, self._dt)
+
+
 @cache
 def has_code(kind: type) -> bool:
     """Whether models of this class keep the contract `Compiled`."""
     return issubclass(kind, Compiled)
-
-
-@lru_cache(maxsize=512)
-def space_function(space: Space) -> Function:
-    """``a (+) b`` and ``a (-) b`` of a space as a traced function."""
-    graph = Graph()
-    m: Any = SymbolicMath(graph)
-    a, b, d = graph.inputs("a", space.size), graph.inputs("b", space.size), graph.inputs("b", space.dim)
-    plus = [graph.lift(e) for e in space.components_plus(a, d, m)]
-    minus = [graph.lift(e) for e in space.components_minus(a, b, m)]
-    values = {"plus": vector(plus, space), "minus": vector(minus)}
-    return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)

@@ -10,14 +10,17 @@ import time
 from types import FunctionType
 from typing import Any
 
-from .driver import Call, Driver, Intrinsic, uninterrupted
+from llvmlite import ir
+from numba import njit, types
+from numba.core import boxing, sigutils  # noqa: F401  # boxing is imported late otherwise
+from numba.core.caching import FunctionCache
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
 
-with uninterrupted():
-    from llvmlite import ir
-    from numba import njit, types
-    from numba.core import sigutils
-    from numba.core.caching import FunctionCache
-    from numba.extending import intrinsic
+from .driver import Call, Driver, Intrinsic
+
+_target: Any = cpu_target.target_context
+_target.refresh()  # imports the rest of numba, as the first compilation does otherwise
 
 logger = logging.getLogger("pilotage")
 

@@ -20,6 +20,7 @@ from ...core import Dynamics, ModelError, Sensor
 from ...core.declared import called, returned
 from .llvm import LANES
 from .machine import SIGNATURE, Code
+from .spaces import space_function
 
 Double = ctypes.POINTER(ctypes.c_double)
 Shapes = dict[str, tuple[int, ...]]
@@ -90,19 +91,22 @@ class CalledBack(Code):
         out: dict[str, np.ndarray] = {}
         for (name, shape), one in zip(method.results.items(), values, strict=True):
             if name in self.shapes:
-                wanted = (self.lanes, *shape) if self.lanes else shape
-                out[name] = self._checked(method, one, wanted, shape)
+                out[name] = self.checked(method.name, one, shape)
         return out
 
-    def _checked(self, method: Method, value: Any, wanted: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+    def checked(self, method: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
+        """What a method of the model answered, as an array of a shape, for each lane where there are lanes.
+
+        Raises:
+            ModelError: for anything else.
+        """
+        wanted = (self.lanes, *shape) if self.lanes else shape
         try:
             array = None if value is None else np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError):
             array = None
         if array is None or array.shape not in (wanted, shape):
-            raise ModelError(
-                f"{called(self._model)}.{method.name} returned {returned(value)}; shape {wanted} was expected"
-            )
+            raise ModelError(f"{called(self._model)}.{method} returned {returned(value)}; shape {wanted} was expected")
         return np.broadcast_to(array, wanted)
 
 
@@ -125,9 +129,15 @@ def of_dynamics(model: Dynamics) -> tuple[list[Method], list[tuple[int, bool]]]:
 
 
 def of_sensor(model: Sensor) -> tuple[list[Method], list[tuple[int, bool]]]:
-    """Methods and inputs of a sensor; a context that is no vector is handed over by its place in `Code.objects`."""
+    """Methods and inputs of a sensor; a context that is no vector is handed over by its place in `Code.objects`.
+
+    ::
+
+        e = z (-) h,    E = D H,    G = D C          D: the derivative of z (-) h by h, of the space of readings
+    """
     n, d, k, e = model.state.size, model.state.dim, model.reading.size, model.reading.dim
     space = model.context
+    tied = 0 if space is None else space.dim
 
     def context(code: CalledBack, c: np.ndarray) -> Any:
         if space is not None:
@@ -139,13 +149,30 @@ def of_sensor(model: Sensor) -> tuple[list[Method], list[tuple[int, bool]]]:
             return code.objects[places.pop()]
         raise ModelError(f"{called(model)} takes contexts that are objects; readings of one batch must share theirs")
 
+    def expected(code: CalledBack, x: Any, c: Any, z: Any) -> np.ndarray:
+        return code.checked("observe", model.observe(x, context(code, c)), (k,))
+
+    def by_state(code: CalledBack, x: Any, c: Any, z: Any) -> np.ndarray:
+        return code.checked("linearize", model.linearize(x, context(code, c)), (e, d))
+
+    def by_context(code: CalledBack, x: Any, c: Any, z: Any) -> np.ndarray:
+        C = model.linearize_context(x, context(code, c)) if tied else np.zeros((e, 0))
+        return code.checked("linearize_context", C, (e, tied))
+
+    def residual(*given: Any) -> Any:
+        return model.reading.minus(given[-1], expected(*given))
+
+    def slope(*given: Any) -> Any:
+        return space_function(model.reading)("D", given[-1], expected(*given))
+
     methods = [
-        Method("observe", {"h": (k,)}, lambda code, x, c, z: model.observe(x, context(code, c))),
-        Method("linearize", {"H": (e, d)}, lambda code, x, c, z: model.linearize(x, context(code, c))),
+        Method("observe", {"h": (k,)}, expected),
+        Method("linearize", {"H": (e, d)}, by_state),
+        Method("linearize_context", {"C": (e, tied)}, by_context),
         Method("noise", {"R": (e, e)}, lambda code, x, c, z: model.noise(x, context(code, c))),
-        Method(
-            "observe", {"e": (e,)}, lambda code, x, c, z: model.reading.minus(z, model.observe(x, context(code, c)))
-        ),
+        Method("observe", {"e": (e,)}, residual),
+        Method("linearize", {"E": (e, d)}, lambda *given: slope(*given) @ by_state(*given)),
+        Method("linearize_context", {"G": (e, tied)}, lambda *given: slope(*given) @ by_context(*given)),
     ]
     return methods, [(n, True), (1 if space is None else space.size, True), (k, True)]
 

@@ -20,13 +20,13 @@ import hashlib
 import importlib
 import inspect
 import signal
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import FunctionType
 from typing import Any, overload
+
+from ._sources import NUMBERS, contents, sources
 
 ENTRIES: list[Driver] = []
 """All entry points whose modules are imported, in the order of their definition."""
@@ -83,17 +83,13 @@ class Driver:
     def compiled(self) -> Any:
         """The compiled function; call it where every nanosecond counts."""
         with _lock:
-            from ._compiler import compiled  # loads numba
-
-            return compiled(self)
+            return compiler().compiled(self)
 
     @functools.cached_property
     def address(self) -> int:
         """Where the machine code of an entry point begins: other drivers may `call` it there."""
         with _lock:
-            from ._compiler import address
-
-            return address(self)
+            return compiler().address(self)
 
     @property
     def callees(self) -> list[Driver]:
@@ -103,25 +99,30 @@ class Driver:
     @functools.cached_property
     def stamp(self) -> str:
         """Changes with the text of any file that the compiled code is made from, and with the constants it reads."""
-        digest, files = hashlib.sha256(), set[str]()
+        digest, files, modules = hashlib.sha256(), set[str](), {f"{__package__}._compiler"}
         for each in self._reached():
             files.add(inspect.getsourcefile(each.function) or "")
-            files.update(each.intrinsics)
+            modules.update(each.intrinsics)
             digest.update(repr((each.__name__, each.options, each.signatures, each.constants)).encode())
+        for module in sorted(modules):
+            found, numbers = sources(module)
+            files.update(found)
+            digest.update(repr(numbers).encode())
         for file in sorted(files):
-            digest.update(_contents(file))
+            digest.update(contents(file))
         return digest.hexdigest()
 
     @property
     def intrinsics(self) -> set[str]:
-        """Files of the intrinsics that the function calls."""
-        return {each.file for name in self.function.__code__.co_names if isinstance(each := self.seen(name), Intrinsic)}
+        """Modules of the intrinsics that the function calls."""
+        names = self.function.__code__.co_names
+        return {each.module for name in names if isinstance(each := self.seen(name), Intrinsic)}
 
     @property
     def constants(self) -> list[tuple[str, Any]]:
         """The numbers that the function reads by name."""
-        kept = (bool, int, float, tuple)
-        return [(name, each) for name in self.function.__code__.co_names if isinstance(each := self.seen(name), kept)]
+        names = self.function.__code__.co_names
+        return [(name, each) for name in names if isinstance(each := self.seen(name), NUMBERS)]
 
     def _reached(self) -> Iterator[Driver]:
         seen: dict[int, Driver] = {}
@@ -132,11 +133,6 @@ class Driver:
                 seen[id(one)] = one
                 waiting.extend(one.callees)
         return iter(seen.values())
-
-
-@functools.cache
-def _contents(file: str) -> bytes:
-    return hashlib.sha256(Path(file).read_bytes()).digest()
 
 
 @overload
@@ -205,14 +201,16 @@ class Intrinsic:
 
     def load(self) -> Any:
         """What numba knows under this name."""
-        return getattr(importlib.import_module(self.module), self.name)
+        with uninterrupted():
+            return getattr(importlib.import_module(self.module), self.name)
 
-    @property
-    def file(self) -> str:
-        """Where it is written."""
-        return str(
-            Path(sys.modules[self.module.rpartition(".")[0]].__path__[0]) / f"{self.module.rpartition('.')[2]}.py"
-        )
+
+def compiler() -> Any:
+    """The module that compiles drivers, and all that it needs of numba."""
+    with uninterrupted():
+        from . import _compiler
+
+        return _compiler
 
 
 @contextmanager

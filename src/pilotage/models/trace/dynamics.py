@@ -28,7 +28,7 @@ from ...core.seconds import seconds
 from ...core.space import Space
 from ._functions import Body, NoiseBody, Spread, counted, square, takes, told
 from .driver import call, driver
-from .family import Family, parenthesised
+from .family import Family, parenthesised, remembered
 from .function import DYNAMICS, Function, Input, Value, matrix, vector
 from .graph import Graph
 from .integrators import integrator
@@ -57,6 +57,8 @@ class TracedDynamics(Traced, Dynamics):
         >>> B[3].tolist()                                             # how the speed depends on (accel, steer)
         [0.1, 0.0]
     """
+
+    takes_tensors = True
 
     def __init__(
         self,
@@ -220,6 +222,7 @@ class DynamicsFamily(Family[TracedDynamics]):
     def functions(self) -> dict[str, Any]:
         return {"noise": self._noise if callable(self._noise) else None}
 
+    @remembered
     def __call__(
         self,
         *unnamed: Never,

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Never, ParamSpec, TypeVar
+from types import NoneType
+from typing import Any, ClassVar, Concatenate, Generic, Never, ParamSpec, TypeVar, cast
 
 from ...core.errors import ModelError
 from ...core.space import Space
 from ._functions import takes
+from ._outside import Reading, Unclear
 from .params import Parameters
 
 Member = TypeVar("Member")
 Settings = ParamSpec("Settings")
 Declares = TypeVar("Declares")
 COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
+PLAIN = (bool, int, float, str, NoneType)
+KEPT = 64
+"""Members that a family keeps, for the next call with the same values."""
 
 
 class Family(ABC, Generic[Member]):
@@ -48,6 +55,8 @@ class Family(ABC, Generic[Member]):
         takes(body, arguments, f"a {self.kind} function")
         functools.update_wrapper(self, body, assigned=COPIED, updated=())
         self.__wrapped__ = body
+        self._kept: OrderedDict[tuple[Any, str], Member] = OrderedDict()
+        self._kept_lock = threading.Lock()
         self.params = Parameters(params or {}, positive.split() if isinstance(positive, str) else positive)
         for role, space in spaces.items():
             if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -83,6 +92,49 @@ class Family(ABC, Generic[Member]):
     @abstractmethod
     def __call__(self, *unnamed: Never, **params: Any) -> Member:
         """The member with these parameter values."""
+
+
+def remembered(
+    make: Callable[Concatenate[Any, Settings], Member],
+) -> Callable[Concatenate[Any, Settings], Member]:
+    """`make`, the `__call__` of a family, which gives the member again that it made of the same plain values.
+
+    Members are values, so one is as good as another, while what their functions read from outside stays.
+
+    Example:
+        >>> from pilotage.models import bicycle
+        >>> bicycle(wheelbase=2.0) is bicycle(wheelbase=2.0)
+        True
+    """
+
+    @functools.wraps(make)
+    def called(self: Any, *unnamed: Settings.args, **given: Settings.kwargs) -> Member:
+        if unnamed or not _plain(given):
+            return make(self, *unnamed, **given)
+        spelt = repr(given)
+        now = Reading((self.__wrapped__, *self.functions.values())).key, spelt
+        with self._kept_lock:
+            if now in self._kept:
+                self._kept.move_to_end(now)
+                return self._kept[now]
+        made: Any = make(self, **given)  # pyright: ignore[reportCallIssue]
+        read = made._recipe.outside
+        if not isinstance(read, Unclear):
+            with self._kept_lock:
+                self._kept[read, spelt] = made
+                while len(self._kept) > KEPT:
+                    self._kept.popitem(last=False)
+        return made
+
+    return called
+
+
+def _plain(value: Any) -> bool:
+    """Whether a value does not change, or has no parts that do, and `repr` tells all of it."""
+    if type(value) is dict:
+        entries = cast(dict[Any, Any], value)
+        return all(type(name) is str and _plain(entry) for name, entry in entries.items())
+    return type(value) in PLAIN or (type(value) in (tuple, list) and all(map(_plain, value)))
 
 
 def parenthesised(declare: Callable[Settings, Declares]) -> Callable[Settings, Declares]:

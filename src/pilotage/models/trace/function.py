@@ -63,8 +63,8 @@ TASK = Kind(
     {"lxx": ("l", "x", "x"), "lxu": ("l", "x", "u"), "luu": ("l", "u", "u"), "Txx": ("T", "x", "x")},
 )
 """l: cost of a step; T: cost of the end; g: the constraint; and their gradients and Hessians."""
-SPACE = Kind("space", ("a", "b"), frozenset("ab"))
-"""plus: a (+) b; minus: a (-) b."""
+SPACE = Kind("space", ("a", "b"), frozenset("ab"), {"D": ("minus", "b")})
+"""plus: a (+) b; minus: a (-) b; D: the Jacobian of minus by the tangent of b."""
 
 
 class Input(NamedTuple):

@@ -1,8 +1,8 @@
 """The base of traced dynamics, sensors and tasks: one function, parameter values, machine code, pickling.
 
 Models of one recipe share a trace, and with it all that is derived or compiled from it. A recipe holds the functions,
-the spaces, the layout of the parameters, and the numbers that the functions read from outside their arguments: a trace
-keeps these as they were, so a model that is made after such a number changed gets a trace of its own.
+the spaces, the layout of the parameters, and what the functions read from outside their arguments: a trace keeps this
+as it was, so a model that is made after it changed gets a trace of its own. See `_outside`.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 
 from ...core.space import Space
+from ._outside import Reading, Unclear
 from .function import Function, lock
 from .layout import Supply
 from .machine import Code
 from .params import Parameters, settled, spelt
 from .portable import portable, restored
 
-NUMBERS = (bool, int, float, complex, np.generic, tuple)
 KEPT = 512
 """Recipes whose traces are kept for models yet to come."""
 
@@ -37,7 +37,7 @@ class Recipe:
     spaces: tuple[Space, ...]
     settings: tuple[Any, ...]
     layout: tuple[Any, ...]
-    outside: tuple[Any, ...]
+    outside: Any
 
 
 _kept: OrderedDict[Recipe, Function] = OrderedDict()
@@ -45,7 +45,7 @@ _kept_lock = threading.Lock()
 
 
 def shared(recipe: Recipe, make: Callable[[], Function]) -> Function:
-    """The trace of a recipe, made once.
+    """The trace of a recipe, made once; each time, where what the functions read is unclear.
 
     Example:
         >>> from pilotage.models import unicycle
@@ -59,6 +59,8 @@ def shared(recipe: Recipe, make: Callable[[], Function]) -> Function:
             return found
     with lock:
         made = make()
+    if isinstance(recipe.outside, Unclear):
+        return made
     with _kept_lock:
         found = _kept.setdefault(recipe, made)
         while len(_kept) > KEPT:
@@ -77,7 +79,8 @@ class Traced:
         name: the function's name.
         params: parameters by name.
         frozen: numbers that the function reads from outside its arguments, by name, as they were when the model was
-            made; all backends use these.
+            made, with collections and small arrays of numbers; all backends use these. An attribute goes by its dotted
+            name, ``config.tyre.stiffness``, and what a function of another module reads by that of its module.
     """
 
     def __init__(self, body: Callable[..., Any], **settings: Any) -> None:
@@ -98,12 +101,9 @@ class Traced:
         """Set what all backends need. What is wrong with a function shows here, and not in the first filter."""
         self._supply = Supply(values)
         self.live = self._supply.live
-        outside: dict[str, Any] = {}
-        for function in functions:
-            if not _ours(function):
-                read(function, outside)
-        self._recipe = Recipe(kind, functions, spaces, settings, self._supply.layout.key, tuple(outside.items()))
-        self.frozen: dict[str, Any] = {name: value for name, value in outside.items() if isinstance(value, NUMBERS)}
+        outside = Reading(functions)
+        self._recipe = Recipe(kind, functions, spaces, settings, self._supply.layout.key, outside.key)
+        self.frozen: dict[str, Any] = outside.frozen
         self._function = shared(self._recipe, make)
 
     def __repr__(self) -> str:
@@ -133,7 +133,10 @@ class Traced:
         return _again, (type(self), portable(self._body, *functions.values()), tuple(functions), rest)
 
     def replace(self, **params: Any) -> Self:
-        """The same model with other parameter values; nothing is traced or compiled again."""
+        """The same model with other parameter values.
+
+        Nothing is traced or compiled again, while what the function reads from outside is known and did not change.
+        """
         return self._with(params=self.params.replaced(params, self.name))
 
     def _with(self, **settings: Any) -> Self:
@@ -167,69 +170,3 @@ def _again(cls: type[Traced], sent: tuple[Any, ...], names: tuple[str, ...], res
     """A model that was pickled or copied."""
     body, *others = restored(sent)
     return cls(body, **rest, **dict(zip(names, others, strict=True)))
-
-
-def read(function: Any, into: dict[str, Any]) -> None:
-    """Add the numbers that a function reads from globals, closures and their attributes; an object for what is unclear.
-
-    Example:
-        >>> drag = 0.25
-        >>> found = {}
-        >>> read(lambda x: drag * x, found)
-        >>> found
-        {'drag': 0.25}
-    """
-    if not isinstance(function, FunctionType):
-        return
-    code = function.__code__
-    names = [*code.co_names]
-    for nested in code.co_consts:
-        if hasattr(nested, "co_names"):
-            names += nested.co_names
-    cells = zip(code.co_freevars, function.__closure__ or (), strict=True)
-    found: dict[str, Any] = {}
-    for name, cell in cells:
-        try:
-            found[name] = cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
-    found.update({name: function.__globals__[name] for name in names if name in function.__globals__})
-    for name, value in found.items():
-        if name in into:
-            continue
-        if isinstance(value, FunctionType):
-            if not _ours(value):
-                into[name] = value.__code__
-                read(value, into)
-        else:
-            into.update(_numbers(name, value, names))
-
-
-def _ours(function: Any) -> bool:
-    """Whether a function is of this package, whose constants do not change."""
-    return getattr(function, "__module__", "").split(".")[0] == "pilotage"
-
-
-def _numbers(name: str, value: Any, attributes: list[str]) -> dict[str, Any]:
-    """What is known of a value: itself if it is a number, the numbers among its attributes, nothing, or an object."""
-    if isinstance(value, (*NUMBERS, str, bytes, type(None))):
-        return {name: value} if _hashable(value) else {name: object()}
-    if type(value) is np.ndarray:
-        return _array(name, value)
-    if isinstance(value, (list, dict, set)):
-        return {name: repr(cast(Any, value))}
-    owned = cast(dict[str, Any], getattr(value, "__dict__", {}))
-    inside: dict[str, Any] = {f"{name}.{a}": owned[a] for a in attributes if a in owned}
-    return {key: v for key, v in inside.items() if isinstance(v, NUMBERS) and _hashable(v)}
-
-
-def _array(name: str, value: Any) -> dict[str, Any]:
-    return {name: (value.shape, value.tobytes())}
-
-
-def _hashable(value: Any) -> bool:
-    try:
-        hash(value)
-    except TypeError:
-        return False
-    return True

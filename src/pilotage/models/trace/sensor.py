@@ -13,7 +13,7 @@ from ...core.diffusion import densities
 from ...core.errors import ModelError, ShapeError
 from ...core.space import Space
 from ._functions import Body, NoiseBody, Spread, counted, square, takes, told
-from .family import Family, parenthesised
+from .family import Family, parenthesised, remembered
 from .function import SENSOR, Function, Input, matrix, vector
 from .graph import Graph
 from .model import Traced
@@ -88,6 +88,10 @@ class TracedSensor(Traced, Sensor):
     def linearize(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
         return self._function("H", x, c, None, self._supply.listed(x))
+
+    def linearize_context(self, x: Any, context: Any = None) -> Any:
+        x, c = self._arrays(x, context)
+        return self._function("C", x, c, None, self._supply.listed(x))
 
     @cached_property
     def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -171,6 +175,7 @@ class SensorFamily(Family[TracedSensor]):
     def functions(self) -> dict[str, Any]:
         return {"noise": self._noise if callable(self._noise) else None}
 
+    @remembered
     def __call__(
         self,
         *unnamed: Never,

@@ -76,7 +76,8 @@ def answer(
         found = solve(space, terrain, first, last, deadline)
     bound, stats = found.bound * cells.resolution, _stats(found.expansions, began)
     if not found.finished:
-        reason = f"the budget was spent after {counted(found.expansions, 'expansion')}; no path costs less than {bound:.2f} m"
+        effort = counted(found.expansions, "expansion")
+        reason = f"the budget was spent after {effort}; no path costs less than {bound:.2f} m"
         return Plan(PlanStatus.BUDGET, lower_bound=bound, reason=reason, stats=stats)
     if found.path is None:
         reason = explain_separation(cells, unknown, *ends)

@@ -1,0 +1,29 @@
+"""The geometry of spaces as traced functions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from ...core.space import Space
+from .function import SPACE, Function, Input, vector
+from .graph import Graph
+from .tracer import SymbolicMath
+
+
+@lru_cache(maxsize=512)
+def space_function(space: Space) -> Function:
+    """``a (+) b``, ``a (-) b`` and its derivative by b, of a space.
+
+    Example:
+        >>> import numpy as np
+        >>> space_function(Space("yaw: angle"))("minus D", np.array([3.0]), np.array([1.0]))
+        (array([2.]), array([[-1.]]))
+    """
+    graph = Graph()
+    m: Any = SymbolicMath(graph)
+    a, b, d = graph.inputs("a", space.size), graph.inputs("b", space.size), graph.inputs("b", space.dim)
+    plus = [graph.lift(e) for e in space.components_plus(a, d, m)]
+    minus = [graph.lift(e) for e in space.components_minus(a, b, m)]
+    values = {"plus": vector(plus, space), "minus": vector(minus)}
+    return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)
