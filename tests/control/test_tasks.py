@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 import pilotage.envs
-from pilotage.control import MPPI, follow, reach
+from pilotage.control import MPPI, PurePursuit, follow, reach
 from pilotage.control.follow import TURNED
-from pilotage.core import ActionStatus, ModelError, SettingError, Space, SpaceError
-from pilotage.maps import OccupancyGrid
+from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingError, Space, SpaceError
+from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.models.trace import code_of
-from pilotage.planners import AStar
+from pilotage.planners import AStar, RRTConnect
 
 ROOM = [
     "########################################",
@@ -169,6 +169,12 @@ def test_reach_is_reckoned_in_the_tangent() -> None:
     assert np.allclose(task.terminal_cost(model.state.plus(goal, d)), 20.0 * (d**2).sum(-1))
 
 
+def test_reach_needs_dynamics() -> None:
+    for wrong in (bicycle, [0.0, 0.0]):
+        with pytest.raises(SettingError, match="reach"):
+            reach(wrong, [0.0] * 4)  # type: ignore[arg-type]
+
+
 def test_reach_by_name_leaves_the_rest_free() -> None:
     model = unicycle()
     task = reach(model, {"yaw": np.pi}, tolerance=0.1)
@@ -230,6 +236,69 @@ def test_what_follow_forbids_is_written_once() -> None:
     assert np.allclose(g[:, 0], 0.25 - GRID.distance_field().at(x[:, :2]), rtol=0.0, atol=1e-12)
 
 
+@pytest.mark.parametrize("footprint", [Footprint.rectangle(1.1, 0.45, (0.2, 0.0)), Footprint.disc(0.25)])
+def test_planner_and_follower_forbid_the_same(footprint: Footprint) -> None:
+    """In value and in the cost of nearness; on the centre of the robot alone a car that is long would be clear."""
+    grid = OccupancyGrid.from_ascii(ROOM, resolution=0.2, origin=(1.0, -2.0, 0.4))
+    rng = np.random.default_rng(0)
+    ends = grid.grid_to_world([[5.0, 5.0], [30.0, 5.0]])
+    task = follow(ends, grid, footprint=footprint, margin=0.5)
+    space = Space("speed [m/s] in [-1, 1]", "pose: SE2")
+    problem = grid.problem([0.0, *ends[0], 0.0], [0.0, *ends[1], 0.0], footprint, space=space)
+    x = problem.space.sample(500, rng=rng)
+    planned = problem.violations(x)
+    r = task.references(x[0, 1:], 0.0, 0)[0][0]
+    g = task.constraint(x[:, 1:], np.zeros(0), r)
+    assert np.allclose(g, planned, rtol=0.0, atol=1e-12)
+    assert 0.05 < (planned <= 0.0).all(-1).mean() < 0.95
+    open_space = follow(ends, footprint=footprint, margin=0.5)
+    near = 40.0 * np.maximum(0.0, 1.0 + planned.max(-1) / 0.5) ** 2
+    u = np.zeros(0)
+    assert np.allclose(task.cost(x[:, 1:], u, r) - open_space.cost(x[:, 1:], u, r), near, rtol=1e-9, atol=1e-9)
+    with_task = Problem(problem.space, problem.start, problem.goal, task)
+    assert np.allclose(with_task.violations(x), planned, rtol=0.0, atol=1e-12)
+    assert np.array_equal(with_task.allowed(x), problem.allowed(x))
+    seen = grid.with_discs(x[:1, 1:3], 0.2)
+    assert (task.replace(clearance=seen.obstacles().field).constraint(x[0, 1:], u, r) > 0.0).any()
+
+
+def test_a_planner_keeps_what_follow_forbids() -> None:
+    """The task of the follower, as it is, on a space that is wider than that of the task."""
+    footprint = Footprint.rectangle(0.6, 0.3)
+    space = Space("yaw: angle", "x [m] in [0.5, 7.5]", "y [m] in [0.5, 3.5]", "lamp in [0, 1]")
+    task = follow([[1.0, 3.0], [7.0, 1.0]], GRID, footprint=footprint)
+    problem = Problem(space, [0.0, 1.0, 3.0, 0.0], [0.0, 7.0, 1.0, 1.0], task, resolution=0.05)
+    plan = RRTConnect().plan(problem, rng=0)
+    assert plan.ok and plan.xs is not None
+    assert problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
+    assert GRID.clearance(plan.xs[:, [1, 2, 0]], footprint).min() > 0.0
+    with pytest.raises(SpaceError, match="yaw"):
+        Problem(Space("x y [m]"), [0.0, 0.0], [1.0, 1.0], task)
+
+
+@pytest.mark.parametrize("vehicle", ["unicycle", "bicycle"])
+def test_a_long_robot_follows_clear_of_obstacles(vehicle: str) -> None:
+    model, footprint = VEHICLES[vehicle], Footprint.rectangle(0.6, 0.3)
+    plan = AStar().plan(GRID.inflate(0.45), (1.0, 3.0), (6.8, 1.0))
+    drive = MPPI(model, follow(plan, GRID, speed=0.8, footprint=footprint), samples=500, rng=1)
+    xs, actions = drive_to_the_end(drive, model, starting(model, 1.0, 3.0, 0.0))
+    assert actions[-1].status is ActionStatus.DONE
+    assert GRID.clearance(xs[:, :3], footprint).min() > 0.0
+
+
+def test_a_belief_is_the_same_state_for_all() -> None:
+    """Planners, controllers and problems find the components that they need in a belief by name, in a pose, too."""
+    belief = Gaussian.of(Space("lamp", "pose: SE2"), [0.5, 1.0, 3.0, 0.2], std=0.1)
+    x, path = [1.0, 3.0, 0.2], [[1.0, 3.0], [7.0, 1.0]]
+    drives = [MPPI(unicycle(), follow(path), samples=64, rng=0) for _ in range(2)]
+    assert np.array_equal(drives[0].act(belief).u, drives[1].act(x).u)
+    pursuit = PurePursuit(unicycle(), path)
+    assert np.array_equal(pursuit.act(belief).u, pursuit.act(x).u)
+    assert np.array_equal(Problem(Space("yaw: angle", "x y [m]"), belief, [0, 1, 1]).start, [0.2, 1.0, 3.0])
+    plans = [AStar().plan(GRID, start, (6.8, 1.0)).xs for start in (belief, x, x[:2])]
+    assert np.array_equal(plans[0], plans[1]) and np.array_equal(plans[0], plans[2])
+
+
 def test_settings_that_make_no_task_are_sentences():
     robot = unicycle()
     with pytest.raises(SettingError, match="effort has shape"):
@@ -244,6 +313,8 @@ def test_settings_that_make_no_task_are_sentences():
         follow([[0, 0], [5, 0]], radius=-0.1)
     with pytest.raises(SettingError, match=r"turn_rate is \[1, 2\]"):
         follow([[0, 0], [5, 0]], turn_rate=[1, 2])  # pyright: ignore[reportArgumentType]
+    with pytest.raises(SettingError, match=r"follow needs a Footprint, not 0\.3"):
+        follow([[0, 0], [5, 0]], GRID, footprint=0.3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="'depot' is no map; expected an OccupancyGrid"):
         follow([[0, 0], [5, 0]], "depot")
 

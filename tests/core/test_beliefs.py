@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -15,6 +17,7 @@ from pilotage.core import (
     Mixture,
     Particles,
     Point,
+    SettingError,
     ShapeError,
     Space,
     SpaceError,
@@ -453,3 +456,24 @@ def test_beliefs_that_were_copied_are_read_only_too():
             assert arrays
             assert not any(a.flags.writeable for a in arrays)
             np.testing.assert_allclose(twin.moments().mean, belief.moments().mean)
+
+
+BELIEFS: dict[str, Any] = {
+    "Gaussian": lambda space: Gaussian(space, [0.0, 0.0], np.eye(2)),
+    "Gaussian.of": lambda space: Gaussian.of(space, [0.0, 0.0], std=1.0),
+    "Gaussian.from_root": lambda space: Gaussian.from_root(space, [0.0, 0.0], np.eye(2)),
+    "Diagonal": lambda space: Diagonal(space, [0.0, 0.0], 1.0),
+    "Point": lambda space: Point(space, [0.0, 0.0]),
+    "Particles": lambda space: Particles(space, [[0.0, 0.0], [1.0, 1.0]]),
+}
+
+
+@pytest.mark.parametrize("make", BELIEFS.values(), ids=BELIEFS)
+def test_a_belief_needs_a_space_and_draws_a_whole_number_of_samples(make: Any) -> None:
+    with pytest.raises(SettingError, match=r"\[0, 0\]"):
+        make([0, 0])
+    belief = make(Space("x y"))
+    assert belief.sample(0).shape == (0, 2)
+    for n in (-1, 1.5, True):
+        with pytest.raises(SettingError, match=f"{n!r}"):
+            belief.sample(n)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pilotage.core import Gaussian, Plan, PlanStatus, Problem, ShapeError, Space
+from pilotage.core import Gaussian, ModelError, Plan, PlanStatus, Problem, ShapeError, Space, SpaceError, Task
+from pilotage.models import task
 
 PLANE = Space("x y [m] in [-3, 3]")
 
@@ -58,6 +59,41 @@ def test_starts_and_goals_are_states_beliefs_or_regions() -> None:
     assert Problem(PLANE, [0, 0], [[1, 1], [2, 2]]).goals().shape == (2, 2)
     with pytest.raises(ValueError, match="read-only"):
         problem.start[0] = 1.0
+
+
+def test_a_task_finds_its_components_in_a_wider_space() -> None:
+    @task(state=Space("x y [m]"), action=Space("ux uy"), constraint=lambda x, u, p, m: [x[0] - 1.0, u[0] + x[1]])
+    def left(x, u, p, m):
+        return 0.0
+
+    wide = Problem(Space("speed", "y [m]", "x [m]"), np.zeros(3), np.zeros(3), left())
+    np.testing.assert_array_equal(wide.violations(np.array([[5.0, 2.0, 3.0]])), [[2.0, 2.0]])
+    with pytest.raises(SpaceError, match="left"):
+        Problem(Space("speed", "x [m]"), np.zeros(2), np.zeros(2), left())
+
+
+def test_a_constraint_that_reads_a_reference_is_none_of_states() -> None:
+    def made(constraint):
+        @task(state=Space("x [m]"), action=Space(), stage=Space("moving"), constraint=constraint)
+        def tunnel(x, u, r, p, m):
+            return r[0] * x[0]
+
+        return tunnel()
+
+    line = Space("x in [-3, 3]")
+    still = Problem(line, [0.0], [1.0], made(lambda x, u, r, p, m: x[0] - 2.0))
+    np.testing.assert_array_equal(still.allowed([[1.0], [2.5]]), [True, False])
+    with pytest.raises(ModelError, match=r"constraint of tunnel.* reference of a stage, moving"):
+        Problem(line, [0.0], [1.0], made(lambda x, u, r, p, m: x[0] - r[0]))
+
+    class Unread(Task):
+        stage = Space("moving")
+
+        def cost(self, x, u, r=None):
+            return r[..., 0]
+
+    with pytest.raises(ModelError, match="Unread"):  # nothing tells what a class of one's own reads
+        Problem(line, [0.0], [1.0], Unread())
 
 
 def test_plans_fit_their_space() -> None:

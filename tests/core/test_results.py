@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -10,7 +13,9 @@ from pilotage.core import (
     MissingExtra,
     Plan,
     PlanStatus,
+    Readings,
     SettingError,
+    ShapeError,
     Space,
     Update,
     generator,
@@ -19,6 +24,7 @@ from pilotage.core import (
 )
 from pilotage.core.results import DeferredUpdate
 from pilotage.core.status import FilterStatus
+from pilotage.models import gnss
 
 
 def test_a_seed_replays_a_stream():
@@ -81,3 +87,11 @@ def test_an_update_is_built_once_and_late():
     assert update.innovation.shape == (1,)
     assert built == [1]
     assert repr(update) == repr(Update("belief", np.zeros(1), np.eye(1), 0.5, -1.0))
+
+
+@pytest.mark.parametrize(
+    ("z", "ts"), [(np.zeros((3, 2)), [0.0, 1.0]), (np.zeros(2), [0.0, 1.0]), (np.zeros((1, 2)), 0.0)]
+)
+def test_readings_and_their_times_are_of_one_number(z: Any, ts: Any) -> None:
+    with pytest.raises(ShapeError, match=re.escape(str(np.shape(z)))):
+        Readings(gnss(), z, ts)

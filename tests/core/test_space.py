@@ -344,3 +344,24 @@ def test_what_is_no_number_is_refused():
 def test_contains_refuses_other_lengths():
     with pytest.raises(ShapeError, match=r"expected \(\.\.\., 2\)"):
         Space("x y").contains([1.0])
+
+
+def test_arrays_whose_leading_axes_do_not_fit_are_refused_with_both() -> None:
+    space = Space("x y")
+    for f in (space.plus, space.minus, space.distance):
+        with pytest.raises(ShapeError, match=r"\([34],\).*\([34],\)"):
+            f(np.zeros((3, 2)), np.zeros((4, 2)))
+    with pytest.raises(ShapeError, match="'x'"):
+        space.check([{"x": 1.0}, 2.0], "state")
+
+
+def test_extents_are_the_longest_differences_of_states_in_bounds() -> None:
+    space = Space("x [m] in [-1, 4]", "yaw: angle", "q: quaternion", "b: uint8[2]", "n: S2", "free")
+    poses = Space("a: SE2", "c: SE3").bounded({"a.x": (0, 2), "a.y": (1, 2), "c.x": (0, 1), "c.y": (0, 3)})
+    turn = [np.pi] * 3
+    np.testing.assert_array_equal(space.extents, [5.0, np.pi, *turn, 255, 255, np.pi, np.pi, np.inf])
+    np.testing.assert_array_equal(poses.extents, [2.0, 1.0, np.pi, 1.0, 3.0, np.inf, *turn])
+    bounded = space.bounded(free=(0, 1))
+    x, y = bounded.sample((2, 500), rng=0)
+    assert (abs(bounded.minus(y, x)) <= bounded.extents).all()
+    np.testing.assert_array_equal(space.reals, [[0, 6, 7, 11], [0, 5, 6, 9]])

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core.errors import PilotageError
+from pilotage.core.errors import PilotageError, SettingError
 from pilotage.core.gaussian import Gaussian
 from pilotage.core.plan import PlanStatus
 from pilotage.core.space import Space
 from pilotage.maps import OccupancyGrid
-from pilotage.planners import AStar, Dijkstra, cost_to_go
+from pilotage.planners import AStar, Dijkstra, RRTConnect, cost_to_go
 from pilotage.planners.search import query as grid_search
 
 ROOM = OccupancyGrid.from_ascii(["..........", "..........", "....###...", "....###...", "....###...", ".........."])
@@ -126,23 +127,38 @@ def test_a_spent_budget_gives_a_bound() -> None:
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.zeros(ROOM.shape)), r"within \[1, 65535\]"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.full(ROOM.shape, np.nan)), r"within \[1, 65535"),
         (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), costs=np.where(ROOM.free, 1, np.inf)), "with_occupied"),
-        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=-1.0), "budget is -1"),
-        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget="long"), "budget is 'long'"),
-        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=[1.0, 2.0]), "budget is .*"),
-        (lambda: AStar(weight=[1.0, 2.0]), "weight is .*"),  # type: ignore[arg-type]
         (lambda: AStar().plan(ROOM, "here", (1.5, 0.5)), "start is not an array of numbers"),
         (lambda: cost_to_go(ROOM.occupied, (0.5, 0.5)), "an OccupancyGrid is needed, not ndarray"),
-        (lambda: AStar(connectivity=6), "connectivity is 6"),
-        (lambda: AStar(weight=0.5), "weight is 0.5"),
-        (lambda: AStar(weight=math.nan), "weight is nan"),
-        (lambda: AStar(weight=1e300), "weight is 1e"),
-        (lambda: Dijkstra(unknown="maybe"), "unknown is 'maybe'"),
         (lambda: cost_to_go(ROOM, (5.5, 2.5)), "goal .* is in collision"),
     ],
 )
 def test_what_is_no_query_is_a_sentence(call: object, sentence: str) -> None:
     with pytest.raises(PilotageError, match=sentence):
         call()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=-1.0), "budget is -1"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget="long"), "budget is 'long'"),
+        (lambda: AStar().plan(ROOM, (0.5, 0.5), (1.5, 0.5), budget=[1.0, 2.0]), "budget is .*"),
+        (lambda: RRTConnect().plan(ROOM.problem((0.5, 0.5), (1.5, 0.5)), budget=-1.0), "budget is -1"),
+        (lambda: AStar(weight=[1.0, 2.0]), "weight of AStar is .*"),
+        (lambda: AStar(weight=0.5), "weight of AStar is 0.5; expected a number from 1 to 1000"),
+        (lambda: AStar(weight=math.nan), "weight of AStar is nan"),
+        (lambda: AStar(weight=1e300), "weight of AStar is 1e"),
+        (lambda: AStar(connectivity=6), "connectivity of AStar is 6; expected 4 or 8"),
+        (lambda: Dijkstra(connectivity="all"), "connectivity of Dijkstra is 'all'"),
+        (lambda: Dijkstra(unknown="maybe"), "unknown of Dijkstra is 'maybe'; expected 'blocked' or 'free'"),
+        (lambda: RRTConnect(step=0.0), "step of RRTConnect is 0"),
+        (lambda: RRTConnect(samples=0), "samples of RRTConnect is 0"),
+        (lambda: ROOM.passable("maybe"), "unknown is 'maybe'"),
+    ],
+)
+def test_settings_of_planners_have_one_error(call: Any, sentence: str) -> None:
+    with pytest.raises(SettingError, match=sentence):
+        call()
 
 
 def test_a_belief_without_a_position_is_a_sentence() -> None:
@@ -153,9 +169,9 @@ def test_a_belief_without_a_position_is_a_sentence() -> None:
 
 def test_the_cost_to_go_has_the_settings_of_the_planners():
     grid = OccupancyGrid.from_ascii(["..."])
-    with pytest.raises(PilotageError, match="connectivity is 5"):
+    with pytest.raises(SettingError, match="connectivity is 5"):
         cost_to_go(grid, (0.5, 0.5), connectivity=5)
-    with pytest.raises(PilotageError, match="unknown is 'maybe'"):
+    with pytest.raises(SettingError, match="unknown is 'maybe'"):
         cost_to_go(grid, (0.5, 0.5), unknown="maybe")
 
 

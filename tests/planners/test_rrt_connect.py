@@ -35,6 +35,7 @@ HALL = OccupancyGrid.from_ascii(
     origin=(2.0, -1.0, 0.3),
 ).refined(4)
 CAR = Footprint.rectangle(1.1, 0.45, (0.2, 0.0))
+POSE3 = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
 PLANE = Space("x y [m] in [-3, 3]")
 
 
@@ -205,6 +206,13 @@ def test_the_nearest_state_is_brute_force(seed: int, space: str) -> None:
         assert away[found] == pytest.approx(away.min(), abs=1e-12)
 
 
+def test_one_pose_has_one_step_however_it_is_declared() -> None:
+    flat = Space("x y [m] in [0, 4]", "yaw: angle")
+    group = Space("pose: SE2").bounded({"pose.x": (0, 4), "pose.y": (0, 4)})
+    steps = [compiled(Problem(space, np.zeros(3), np.ones(3)), None).settings[0] for space in (flat, group)]
+    assert steps[0] == steps[1] == pytest.approx(0.1 * np.sqrt(16 + 16 + np.pi**2))
+
+
 def compiled_nearest(world, trees, x):
     """The search, which is no entry point of its own."""
     d = np.zeros(16)
@@ -224,10 +232,12 @@ def compiled_nearest(world, trees, x):
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda: RRTConnect(step=0.0), "step is 0"),
-        (lambda: RRTConnect(samples=0), "samples is 0"),
         (lambda: RRTConnect().plan(HALL), "not OccupancyGrid"),  # type: ignore[arg-type]
         (lambda: RRTConnect().plan(Problem(Space("x [m]"), [0.0], [1.0])), "x has no bounds"),
+        (
+            lambda: RRTConnect().plan(Problem(Space("p: SE3"), POSE3, POSE3 + [1, 0, 0, 0, 0, 0, 0])),
+            "p.x has no bounds",
+        ),
         (lambda: AStar().plan(ring()), "needs a problem on a grid"),
         (lambda: AStar().plan(HALL.problem(pose(3, 1), pose(5, 1), CAR)), "needs a round footprint"),
         (lambda: Problem(PLANE, None, [0, 0]), "start is missing"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.errors import SettingError
 from ..core.plan import Plan
 from ..core.raster import Raster
-from ..core.settings import positive
+from ..core.settings import instance, positive
 from ..core.space import Space
+from ..maps import Footprint, OccupancyGrid
+from ..maps.footprint import touching
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
@@ -37,6 +40,7 @@ def follow(
     speed: float = 1.0,
     decel: float = 1.0,
     radius: float = 0.2,
+    footprint: Footprint | None = None,
     margin: float = 0.3,
     tolerance: float = 0.2,
     turn_rate: float | None = None,
@@ -49,23 +53,26 @@ def follow(
 
         r_k       the point that the path reaches after k steps at the speed wanted, from where the robot is now
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
-                + near max(0, 1 - (c - radius) / margin)^2                                c = clearance(x, y)
+                + near max(0, 1 + max_j g_j / margin)^2
         terminal cost = final (along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r)))
-        constraint    = radius - c
+        constraint    = g_j = a_j - clearance((x, y) + R(yaw) c_j)       discs j of the robot: centre c_j, radius a_j
 
     Works on every state that has x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
     its references is how far along the path a robot has come, which never goes back.
 
-    New obstacles are a new parameter, ``drive.retarget(task.replace(clearance=grid.distance_field()))``: nothing is
-    compiled again, whatever the size of the new grid.
+    With a footprint the constraint is that of ``grid.problem(start, goal, footprint)``, and a planner is given the task
+    itself as ``Problem(space, start, goal, task)``. New obstacles are a new parameter,
+    ``drive.retarget(task.replace(clearance=grid.distance_field()))``, or ``grid.obstacles().field`` with a footprint:
+    nothing is compiled again, whatever the size of the new grid.
 
     Args:
         plan: a `Plan`, or its path ``(K, >= 2)``, x and y [m] first.
-        grid: an `OccupancyGrid` or a `Raster` of distances to the nearest obstacle [m]; None: open space. Of a grid
-            that was inflated for the planner the original obstacles count.
+        grid: an `OccupancyGrid` or a `Raster` of distances to the nearest obstacle [m]; None: open space.
         speed: along the path [m/s].
         decel: what the reference slows down with before the end [m/s^2].
-        radius: of the robot [m]; with its centre nearer to an obstacle it collides.
+        radius: of a round robot [m]; with its centre nearer to the centre of an occupied cell it collides, as on
+            ``grid.inflate(radius)``.
+        footprint: of the robot, in place of the radius; distances are those to the surfaces of obstacles.
         margin: within so much more, nearness costs [m].
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
             leads back to where it begins is driven.
@@ -89,24 +96,26 @@ def follow(
     given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
-    positive(radius, "radius", zero=True)
+    if footprint is not None:
+        instance(footprint, Footprint, "follow")
+    round_robot = {"radius": positive(radius, "radius", zero=True)} if footprint is None else {}
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
-        params |= {"radius": float(radius), "margin": float(margin), "clearance": clearance(grid)}
+        params |= {**round_robot, "margin": float(margin), "clearance": clearance(grid, footprint)}
     progress = Progress(path, ahead=max(2.0, speed))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
     done = Arrived(tuple(path.goal.tolist()), float(tolerance))
-    return _family(grid is not None)(references=references, done=done, **params, **settings)
+    return _family(grid is not None, footprint)(references=references, done=done, **params, **settings)
 
 
-def clearance(grid: Any) -> Raster:
-    """Distances to the nearest obstacle [m] out of a grid or a raster."""
+def clearance(grid: Any, footprint: Footprint | None = None) -> Raster:
+    """Distances to the nearest obstacle [m] out of a grid or a raster: to centres of cells, of a footprint to faces."""
     if isinstance(grid, Raster):
         return grid
-    if not hasattr(grid, "distance_field"):
+    if not isinstance(grid, OccupancyGrid):
         raise SettingError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
-    return grid.distance_field()
+    return grid.distance_field() if footprint is None else grid.obstacles().field
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,7 @@ class Arrived:
 
 
 @variants
-def _family(mapped: bool) -> TaskFamily:
+def _family(mapped: bool, footprint: Footprint | None) -> TaskFamily:
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
         px, py, yaw = x
         dx, dy, c, s, _ = px - r[0], py - r[1], *r[2:]
@@ -172,16 +181,18 @@ def _family(mapped: bool) -> TaskFamily:
     def follow(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
         if not mapped:
             return offset(x, r, p, m)
-        room = m.lookup(p.clearance, x[0], x[1]) - p.radius
-        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 - room / p.margin, 0.0)]
+        worst = functools.reduce(m.maximum, constraint(x, u, r, p, m))
+        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / p.margin, 0.0)]
 
-    def touching(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
-        return p.radius - m.lookup(p.clearance, x[0], x[1])
+    def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
+        discs, (px, py, yaw) = [(0.0, 0.0, p.radius)] if footprint is None else footprint.discs, x
+        return touching(discs, px, py, yaw, p.clearance, m)
 
     params: dict[str, Any] = dict(WEIGHTS)
     if mapped:
-        params |= {"radius": 0.0, "margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
+        params |= {"radius": 0.0} if footprint is None else {}
+        params |= {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
-        state=POSE, action=Space(), params=params, terminal=terminal, constraint=touching if mapped else None,
+        state=POSE, action=Space(), params=params, terminal=terminal, constraint=constraint if mapped else None,
         weights=(1.0,) * (5 if mapped else 4), terminal_weights=(1.0,) * 4, stage=STAGE,
     )(follow)  # fmt: skip

@@ -16,7 +16,8 @@ from ..core.plan import Plan
 from ..core.results import Action, ActionStatus
 from ..core.settings import Finite, positive, setting
 from ..core.space import Space
-from ._states import broken, state_of
+from ..core.states import state_of
+from ._states import broken
 from .path import Path, Progress, nearest, sighted
 
 Array = NDArray[np.float64]
@@ -117,7 +118,7 @@ class PurePursuit:
         """
         begun = time.perf_counter()
         t = None if t is None else setting(t, Finite, "t")
-        x = state_of(belief_or_state, self.dynamics.state)
+        x = state_of(belief_or_state, self.dynamics.state, finite=False)
         reason = broken(x, self.dynamics.state)
         if reason:
             u = self._bounded(np.nan_to_num(x, nan=0.0, posinf=0.0, neginf=0.0), 0.0, 0.0)

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core.dynamics import Dynamics
 from ..core.errors import SettingError
+from ..core.settings import instance
 from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
@@ -50,6 +51,7 @@ def reach(
         >>> float(hang.cost([-3.14, 0.0], [0.0])) < 1e-4
         True
     """
+    instance(dynamics, Dynamics, "reach")
     space, action = dynamics.state, dynamics.action
     w = _by_name(weights, space, 0.0, "weights")
     if isinstance(goal, Mapping):

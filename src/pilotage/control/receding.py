@@ -17,9 +17,10 @@ from ..core.plan import Plan, PlanStatus
 from ..core.results import Action, ActionStatus
 from ..core.settings import Finite, instance, positive, setting, whole
 from ..core.space import Space
+from ..core.states import state_of
 from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
-from ._states import broken, state_of
+from ._states import broken
 
 Array = NDArray[np.float64]
 Fallback = Literal["hold", "shift", "brake"]
@@ -212,7 +213,7 @@ class RecedingHorizon:
             SettingError: on a time that is not finite.
         """
         begun, space = time.perf_counter(), self.problem.dynamics.state
-        x = state_of(belief_or_state, space)
+        x = state_of(belief_or_state, space, finite=False)
         now = self._advance(t)
         lost = broken(x, space)
         if lost:
@@ -241,7 +242,7 @@ class RecedingHorizon:
             us: actions ``(T, m)`` to begin with; default: the action `brake`.
         """
         problem, space = self.problem, self.problem.dynamics.state
-        x = state_of(belief_or_state, space)
+        x = state_of(belief_or_state, space, finite=False)
         begin = np.tile(self.brake, (problem.steps, 1)) if us is None else problem.action.check(us, "us")
         if begin.shape != (problem.steps, problem.action.size):
             raise ShapeError(f"us has shape {begin.shape}; expected ({problem.steps}, {problem.action.size})")

@@ -69,6 +69,19 @@ class Product:
         return frozen(np.concatenate([np.zeros(0), *(np.asarray(p.high) for p in self.parts)]))
 
     @cached_property
+    def extents(self) -> Array:
+        """Largest difference of two states along each tangent component ``(dim,)``; inf where free.
+
+        Half a turn of what turns; of reals and of the axes of poses, the distance of the bounds.
+
+        Example:
+            >>> from pilotage.core import Space
+            >>> Space("x [m] in [0, 5]", "yaw: angle", "speed").extents.round(3)
+            array([5.   , 3.142,   inf])
+        """
+        return frozen(np.concatenate([np.zeros(0), *(p.extents for p in self.parts)]))
+
+    @cached_property
     def flat(self) -> bool:
         """True when plus is addition, up to whole turns: storage and tangent have the same layout."""
         return all(p.flat for p in self.parts)
@@ -77,6 +90,11 @@ class Product:
     def linear(self) -> bool:
         """True when plus is addition: all parts are reals or blocks."""
         return all(p.linear for p in self.parts)
+
+    @cached_property
+    def reals(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Storage and tangent indices of the parts on which plus is addition: reals and blocks."""
+        return self.indices([p.name for p in self.parts if p.linear])
 
     @cached_property
     def angles(self) -> NDArray[np.intp]:

@@ -8,7 +8,13 @@ import numpy as np
 
 from .arrays import Array
 from .errors import ShapeError
+from .settings import instance
 from .space import Space
+
+
+def states(space: Space, values: Any, name: str, belief: str) -> Array:
+    """States ``(..., size)`` of a belief on a space: checked, normalized, a copy."""
+    return np.array(instance(space, Space, belief).normalize(space.check(values, name)))
 
 
 def freeze(array: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,7 +49,14 @@ def numbers(values: Any, name: str, dtype: Any = np.float64, *, missing: bool = 
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ShapeError):
             raise
-        raise ShapeError(f"{name} is not an array of numbers: {error}") from error
+        raise ShapeError(f"{name} is not an array of numbers: {_said(values, error)}") from error
+
+
+def _said(values: Any, error: Exception) -> str:
+    """The words of numpy, or in place of those about `float()` what the values are."""
+    if "float()" in str(error) or "setting an array element" in str(error):
+        return f"{reprlib.repr(values)} was given"
+    return str(error)
 
 
 _OTHER = {"U": "text", "S": "text", "M": "dates", "m": "time spans; give seconds", "c": "complex numbers"}
@@ -99,6 +107,23 @@ def alike(*values: Any, dtype: Any = np.float64) -> tuple[Any, ...]:
     )
 
 
+def shared_axes(**axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The batch axes that all of these broadcast to.
+
+    Example:
+        >>> shared_axes(belief=(), reading=(4, 1), action=(3,))
+        (4, 3)
+    """
+    given = {name: shape for name, shape in axes.items() if shape}
+    if len(given) < 2:  # as a rule; numpy takes longer to say so
+        return next(iter(given.values()), ())
+    try:
+        return np.broadcast_shapes(*given.values())
+    except ValueError:
+        said = ", ".join(f"{name} {shape}" for name, shape in given.items())
+        raise ShapeError(f"leading axes do not fit each other: {said}; give equal axes, or axes of length 1") from None
+
+
 def batched(x: Any, y: Any) -> tuple[Any, Any]:
     """Both arrays, or both as tensors, with the batch axes of the two broadcast.
 
@@ -107,7 +132,7 @@ def batched(x: Any, y: Any) -> tuple[Any, Any]:
         [(5, 3), (5, 2)]
     """
     x, y = alike(x, y)
-    batch = np.broadcast_shapes(tuple(x.shape[:-1]), tuple(y.shape[:-1]))
+    batch = shared_axes(first=tuple(x.shape[:-1]), second=tuple(y.shape[:-1]))
     shapes = (*batch, x.shape[-1]), (*batch, y.shape[-1])
     if torch_if_tensor(x) is None:
         return np.broadcast_to(x, shapes[0]), np.broadcast_to(y, shapes[1])

@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import at, broadcast, described, restored
+from ._values import at, broadcast, described, restored, states
 from .arrays import Array, numbers
 from .covariances import log_normal_diagonal
 from .errors import CovarianceError, ShapeError
 from .gaussian import Gaussian
+from .settings import whole
 from .space import Space
 from .streams import Rng, generator
 
@@ -43,7 +44,7 @@ class Diagonal:
     var: Array
 
     def __init__(self, space: Space, mean: Any, var: Any) -> None:
-        x = np.array(space.normalize(space.check(mean, "mean")))
+        x = states(space, mean, "mean", "Diagonal")
         given = numbers(var, "var", space.floats)
         v = np.full(space.dim, given) if given.ndim == 0 else np.array(given)
         if v.shape[-1] != space.dim:
@@ -73,7 +74,8 @@ class Diagonal:
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(..., n, size)``."""
-        z = generator(rng).standard_normal((*self.mean.shape[:-1], n, self.space.dim), dtype=self.space.floats.type)
+        shape = (*self.mean.shape[:-1], whole(n, "n", 0), self.space.dim)
+        z = generator(rng).standard_normal(shape, dtype=self.space.floats.type)
         return cast(Array, self.space.plus(self.mean[..., None, :], self.std[..., None, :] * z))
 
     def log_prob(self, x: Any) -> Array:

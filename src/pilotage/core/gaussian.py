@@ -9,10 +9,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import at, broadcast, described, freeze, restored
+from ._values import at, broadcast, described, freeze, restored, states
 from .arrays import Array
 from .covariances import check_covariance, check_root, diagonal, log_normal, log_normal_root, root_of, triangular
 from .errors import CovarianceError
+from .settings import instance, whole
 from .space import Space
 from .streams import Rng, generator
 
@@ -43,7 +44,7 @@ class Gaussian:
     mean: Array
 
     def __init__(self, space: Space, mean: Any, cov: Any) -> None:
-        x = np.array(space.normalize(space.check(mean, "mean")))
+        x = states(space, mean, "mean", "Gaussian")
         x, P = broadcast(("mean", x, 1), ("cov", check_covariance(cov, space.dim), 2))
         self.__dict__.update(space=space, mean=x, cov=P)
 
@@ -65,7 +66,7 @@ class Gaussian:
             array([[ 9., 12.],
                    [12., 41.]])
         """
-        x = np.array(space.normalize(space.check(mean, "mean")))
+        x = states(space, mean, "mean", "Gaussian")
         x, L = broadcast(("mean", x, 1), ("root", check_root(root, space.dim), 2))
         return cls.trusted(space, x, root=L)
 
@@ -94,7 +95,7 @@ class Gaussian:
         if (std is None) == (cov is None):
             raise CovarianceError("give either std or cov, and not both")
         if cov is None:
-            cov = diagonal(std, space.dim)
+            cov = diagonal(std, instance(space, Space, "Gaussian").dim)
         return cls(space, space.identity() if mean is None else mean, cov)
 
     @cached_property
@@ -120,7 +121,7 @@ class Gaussian:
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(..., n, size)``."""
-        z = generator(rng).standard_normal((*self.mean.shape[:-1], n, self.space.dim))
+        z = generator(rng).standard_normal((*self.mean.shape[:-1], whole(n, "n", 0), self.space.dim))
         d = np.einsum("...ij,...nj->...ni", self.root, z)
         return cast(Array, self.space.plus(self.mean[..., None, :], d))
 

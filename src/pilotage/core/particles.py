@@ -8,11 +8,12 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import restored
+from ._values import restored, states
 from .arrays import Array
 from .covariances import log_normal
 from .errors import CovarianceError, ShapeError
 from .gaussian import Gaussian
+from .settings import whole
 from .space import Space
 from .streams import Rng, generator
 from .weights import log_sum_exp, normalized_log_weights
@@ -43,7 +44,7 @@ class Particles:
     log_weights: Array
 
     def __init__(self, space: Space, points: Any, log_weights: Any = None) -> None:
-        x = np.array(space.normalize(space.check(points, "points")))
+        x = states(space, points, "points", "Particles")
         if x.ndim < 2 or x.shape[-2] == 0:
             raise ShapeError(f"points has shape {x.shape}; expected (..., N, {space.size}) with N of at least 1")
         w = normalized_log_weights(log_weights, x.shape[-2], "particles")
@@ -90,7 +91,7 @@ class Particles:
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` particles drawn with replacement, ``(..., n, size)``."""
         cumulative = np.cumsum(self.weights, axis=-1)
-        u = generator(rng).random((*cumulative.shape[:-1], n)) * cumulative[..., -1:]
+        u = generator(rng).random((*cumulative.shape[:-1], whole(n, "n", 0))) * cumulative[..., -1:]
         if cumulative.ndim == 1:
             return self.points[np.searchsorted(cumulative, u, side="right")]
         i = (cumulative[..., None, :] <= u[..., None]).sum(-1)

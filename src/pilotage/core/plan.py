@@ -5,14 +5,17 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ShapeError, counted
+from .settings import Interval
 from .space import Space
 
+Budget = Annotated[float, Interval(0.0, ends="[]")]
+"""Seconds that a planner may spend."""
 Array = NDArray[np.float64]
 
 

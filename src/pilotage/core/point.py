@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ._values import at, described, freeze, restored
+from ._values import at, described, freeze, restored, states
 from .arrays import Array
 from .gaussian import Gaussian
+from .settings import whole
 from .space import Space
 from .streams import Rng
 
@@ -35,7 +36,7 @@ class Point:
     mean: Array
 
     def __init__(self, space: Space, mean: Any) -> None:
-        x = np.array(space.normalize(space.check(mean, "mean")))
+        x = states(space, mean, "mean", "Point")
         self.__dict__.update(space=space, mean=freeze(x))
 
     @property
@@ -49,7 +50,7 @@ class Point:
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """The state `n` times, ``(..., n, size)``."""
-        return np.repeat(self.mean[..., None, :], n, axis=-2)
+        return np.repeat(self.mean[..., None, :], whole(n, "n", 0), axis=-2)
 
     def log_prob(self, x: Any) -> Array:
         """Logarithm of a probability, for a point has no density: 0 where ``x = mean``, -inf elsewhere."""

@@ -10,15 +10,20 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import numbers
-from .errors import ShapeError
+from .arrays import frozen, numbers
+from .compiled import Compiled
+from .declared import called
+from .errors import ModelError, ShapeError
 from .settings import positive
 from .space import Space
+from .states import state_of
 from .streams import Rng, generator
 from .task import Task
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+EVEN = 1e-9
+"""Share of a resolution by which rounding may lengthen an edge that is a whole number of them long."""
 
 
 @runtime_checkable
@@ -61,7 +66,9 @@ class Problem:
         goal: a state, a belief, states ``(K, n)`` any of which will do, or a region: a `Space` with bounds, all of
             whose states will do.
         constraint: a task, whose `constraint` counts, or a function of states ``(..., n)`` to values ``(..., k)``; what
-            is above zero, or NaN, is forbidden.
+            is above zero, or NaN, is forbidden. A task finds the components that it needs by name, and is asked for the
+            action 0; one with a `stage` will do where its constraint does not read the reference, as that of
+            `pilotage.control.follow` does not.
         is_free: states ``(..., n)`` to bools ``(...)``, for what is no formula.
         weights: of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, metres and radians
             alike.
@@ -71,6 +78,8 @@ class Problem:
 
     Raises:
         ShapeError: on a start or goal that is no state of the space, and on weights that are not positive.
+        SpaceError: when the space lacks a component that the task needs.
+        ModelError: on a task whose constraint reads the reference of a stage.
 
     Example:
         >>> plane = Space("x y [m] in [-3, 3]")
@@ -96,16 +105,17 @@ class Problem:
             )
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
-        object.__setattr__(self, "start", state_of(self.start, self.space, "start"))
+        if isinstance(self.constraint, Task):
+            object.__setattr__(self, "constraint", _mounted(self.constraint, self.space))
+        object.__setattr__(self, "start", frozen(state_of(self.start, self.space, "start")))
         goal = self.goal
         if isinstance(goal, Space):
             if goal.names != self.space.names:
                 raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
         elif np.ndim(goal) == 2:
-            goal = np.array(self.space.check(goal, "goal"))
-            goal.flags.writeable = False
+            goal = frozen(self.space.check(goal, "goal"))
         else:
-            goal = state_of(goal, self.space, "goal")
+            goal = frozen(state_of(goal, self.space, "goal"))
         object.__setattr__(self, "goal", goal)
 
     def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
@@ -134,21 +144,29 @@ class Problem:
             return np.zeros((*x.shape[:-1], 0))
         if not isinstance(self.constraint, Task):
             return np.asarray(self.constraint(x))
-        return np.asarray(self.constraint.constraint(x, np.zeros(self.constraint.action.size)))
+        u, r = np.zeros(self.constraint.action.size), np.zeros(self.constraint.stage.size)
+        return np.asarray(self.constraint.constraint(x, u, *([r] if r.size else [])))
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
         """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
 
-        Exactly, where the constraint is an `EdgeConstraint`; otherwise at points `resolution` apart.
+        Exactly, where the constraint is an `EdgeConstraint`; otherwise at points `resolution` apart, and so are bounds
+        on a space that is not flat.
         """
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-        if self.whole_edges:
-            assert isinstance(self.constraint, EdgeConstraint)
-            return np.asarray(self.space.contains(a) & self.space.contains(b) & self.constraint.edges_allowed(a, b))
-        longest = float(np.max(self.distance(a, b), initial=0.0))
-        shares = np.linspace(0.0, 1.0, int(np.ceil(longest / self.resolution)) + 1 if longest > 0.0 else 1)
+        if not self.whole_edges:
+            return np.asarray(self.allowed(self._points(a, b)).all(-1))
+        assert isinstance(self.constraint, EdgeConstraint)
+        # Between two states in a box on a flat space all are.
+        inside = self.space.contains(np.stack((a, b), -2) if self.space.flat else self._points(a, b)).all(-1)
+        return np.asarray(inside & self.constraint.edges_allowed(a, b))
+
+    def _points(self, a: Array, b: Array) -> Array:
+        """Points ``(..., K, n)`` along edges, `resolution` apart on each, both ends among them."""
+        pieces = np.fmax(np.ceil(self.distance(a, b) / self.resolution - EVEN), 1.0)
+        shares = np.minimum(np.arange(int(pieces.max(initial=1.0)) + 1) / pieces[..., None], 1.0)
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
-        return np.asarray(self.allowed(points).all(-1))
+        return np.where(shares[..., None] < 1.0, points, b[..., None, :])  # a (+) (b (-) a) is b but for rounding
 
     @cached_property
     def whole_edges(self) -> bool:
@@ -172,25 +190,11 @@ class Problem:
         return f"{place} is not free"
 
 
-def state_of(end: Any, space: Space, name: str) -> Array:
-    """The state ``(n,)`` that a start or goal means: itself, or the mean of a belief over these components.
-
-    Raises:
-        ShapeError: when it is missing or no state.
-
-    Example:
-        >>> from pilotage.core import Gaussian
-        >>> belief = Gaussian.of(Space("x y [m]", "yaw: angle", "speed"), [1, 2, 3, 4], std=1.0)
-        >>> state_of(belief, Space("yaw: angle", "x [m]"), "start")
-        array([3., 1.])
-    """
-    if end is None:
-        raise ShapeError(f"{name} is missing; give a state of {space} or a belief")
-    if hasattr(end, "moments"):
-        mean = end.moments()
-        end = np.asarray(mean.mean)[..., [mean.space.find(axis) for axis in space.names]]
-    state = np.array(space.check(end, name))
-    if state.ndim != 1:
-        raise ShapeError(f"{name} has shape {state.shape}; expected one state ({space.size},)")
-    state.flags.writeable = False
-    return state
+def _mounted(task: Task, space: Space) -> Task:
+    """The task for states of a space; its constraint must be one of states, which need no reference of a stage."""
+    if task.stage.size and not (isinstance(task, Compiled) and "r" not in task.dependencies("g")):
+        raise ModelError(
+            f"the constraint of {called(task)} may depend on the reference of a stage, {', '.join(task.stage.names)}, "
+            "which a Problem does not have; give it a task whose constraint does not read r, or a function of x"
+        )
+    return task.on(space)

@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array
+from .arrays import Array, numbers
+from .errors import ShapeError
 from .status import FilterStatus
 
 ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
@@ -206,6 +207,9 @@ class Readings:
         ts: times ``(K,)`` in seconds, in order.
         contexts: the context of each, ``(..., K, c)``, or a list of objects.
 
+    Raises:
+        ShapeError: when there are not as many times as readings.
+
     Example:
         >>> from pilotage.models import gnss
         >>> fixes = Readings(gnss(std=1.5), [[0.1, 0.2], [0.4, 0.3]], [0.5, 1.0])
@@ -217,6 +221,11 @@ class Readings:
     z: Any
     ts: Any
     contexts: Any = None
+
+    def __post_init__(self) -> None:
+        z, ts = numbers(self.z, "readings", missing=True).shape, numbers(self.ts, "times of readings").shape
+        if len(z) < 2 or ts != (z[-2],):
+            raise ShapeError(f"readings have shape {z} and times {ts}; expected (..., K, n) and (K,)")
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ._product import Product
 from ._runs import Curved, Straight, assembled, runs_of
-from .arrays import Array, alike, numbers, stack, unstack
+from .arrays import Array, alike, numbers, shared_axes, stack, unstack
 from .errors import ShapeError, SpaceError
 from .mathematics import Component, Mathematics, math_for, torch_if_tensor
 from .means import weighted_mean
@@ -356,6 +356,8 @@ class Space(Product):
                 raise ShapeError(
                     f"a {what} of shape {tuple(value.shape)} was given to {self}; expected (..., {length})"
                 )
+        if len(values) > 1 and values[0].shape[:-1] != values[1].shape[:-1]:
+            shared_axes(first=tuple(values[0].shape[:-1]), second=tuple(values[1].shape[:-1]))
         return values
 
     def _weights(self, weights: Any) -> Array:

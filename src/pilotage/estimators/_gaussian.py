@@ -224,7 +224,7 @@ class GaussianEstimator(Startable):
         y = np.full((total, count, widest), np.nan)
         scores = np.zeros((total, count, 2))
         for j, s in enumerate(steps.sensors):
-            at, k, m = np.flatnonzero(steps.which == j), s.reading.size, s.reading.dim
+            at, k, m = steps.of(j), s.reading.size, s.reading.dim
             y[:, at, :m] = found[:, at, k : k + m]
             scores[:, at] = found[:, at, k + m + m * m : k + m + m * m + 2]
         failed = codes > int(FilterStatus.NO_READING)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Compiled, Space
+from ..core import Space
 from ..models.trace import LANES, Code, Driver, ParameterMemory, code_of
 from ._memory import JOB, MODEL, SPACE
 from .inputs import EMPTY
@@ -92,7 +92,7 @@ class Model(Record):
                 self.point(name, self.codes[-1])
         self.point("space", space_record(space, lanes))
         self.point("gates", gates.copy())
-        self.calls_back = not isinstance(model, Compiled)
+        self.calls_back = any(code.calls_back for code in self.codes)
         self.live = model.live
         if not model.parameters_depend_on_dt:  # else they are read when dt is known
             self.pace(None)

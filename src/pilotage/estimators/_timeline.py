@@ -46,6 +46,11 @@ class Timeline:
         """Leading axes of what is given."""
         return shared_axes(actions=self.us.shape[:-2], readings=self.zs.shape[:-2], contexts=self.contexts.shape[:-2])
 
+    def of(self, j: int) -> Any:
+        """Index of the steps with a reading of sensor j."""
+        mine = self.which == j
+        return slice(None) if mine.all() else np.flatnonzero(mine)
+
 
 def timeline(
     clock: Clock,
@@ -119,11 +124,6 @@ def _of_several(
         for s, one in zip(sensors, several, strict=True)
     ]
     stamps = [numbers(one.ts, f"times of {called(s)}") for s, one in zip(sensors, several, strict=True)]
-    for s, z, t in zip(sensors, zs, stamps, strict=True):
-        if z.ndim < 2 or t.shape != (z.shape[-2],):
-            raise ShapeError(
-                f"readings of {s!r} have shape {z.shape} and times {t.shape}; expected (..., K, n) and (K,)"
-            )
     ticks = EMPTY if ts is None else numbers(ts, "ts")
     if us is not None and ts is None:
         raise ShapeError("actions were given without times; give ts, the time at which each of them ends")

@@ -78,8 +78,10 @@ class Clock:
                 return 0.0
         elif to is not None:
             raise PilotageError("give dt or to, not both")
-        if not isinstance(dt, (int, float, np.number)) or not math.isfinite(dt):
-            raise PilotageError(f"a step takes a finite number of seconds, not {dt!r}; actions are given as u=...")
+        if not isinstance(dt, (int, float, np.number)):
+            raise PilotageError(f"a step takes a number of seconds, not {dt!r}; actions are given as u=...")
+        if not math.isfinite(dt):
+            raise PilotageError(f"a step takes a finite number of seconds, not {dt!r}")
         if not dt >= 0.0:
             raise PilotageError(
                 f"a step of {dt:g} s from t = {self.t:g} s goes back in time; readings must arrive in order of time"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import CovarianceError, Gaussian, ModelError, Sensor, ShapeError, Space, SpaceError
+from ..core.arrays import shared_axes as shared_axes
 from ..core.declared import called
 
 Axes = tuple[int, ...]
@@ -56,23 +57,6 @@ def context_of(context: Any, sensor: Sensor) -> Any:
 def context_axes(context: Any, sensor: Sensor) -> Axes:
     """Leading axes of a context that `context_of` checked; an object has none."""
     return () if sensor.context is None else context.shape[:-1]
-
-
-def shared_axes(**axes: Axes) -> Axes:
-    """The batch axes that all of these broadcast to.
-
-    Example:
-        >>> shared_axes(belief=(), reading=(4, 1), action=(3,))
-        (4, 3)
-    """
-    given = {name: shape for name, shape in axes.items() if shape}
-    if len(given) < 2:  # as a rule; numpy takes longer to say so
-        return next(iter(given.values()), ())
-    try:
-        return np.broadcast_shapes(*given.values())
-    except ValueError:
-        said = ", ".join(f"{name} {shape}" for name, shape in given.items())
-        raise ShapeError(f"leading axes do not fit each other: {said}; give equal axes, or axes of length 1") from None
 
 
 def rows(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.ndarray:

@@ -5,18 +5,20 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import FormatError, PilotageError, ShapeError
-from pilotage.core.settings import shown
+from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.settings import setting, shown
 
 from .frame import GridFrame
 
 Mask = NDArray[np.bool_]
+Unknown = Literal["blocked", "free"]
+"""Meaning of cells of which nothing is known."""
 
 _EDGE = 0.001
 """Probabilities nearer to 0 or 1 than this count as certain, so that log-odds stay finite."""
@@ -94,12 +96,6 @@ def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
     return np.array([[DRAWN[c] for c in line] for line in reversed(lines)])
 
 
-def check_unknown(unknown: str) -> None:
-    """Refuse what is no meaning of unknown cells."""
-    if unknown not in ("blocked", "free"):
-        raise PilotageError(f'unknown is {shown(unknown)}; expected "blocked" or "free"')
-
-
 class GridCells(GridFrame):
     """The cells of a grid, each either occupied, free or unknown: what planners on grids move through.
 
@@ -125,10 +121,9 @@ class GridCells(GridFrame):
         """Cells that may be entered ``(ny, nx)``: the free ones, and where `unknown` is "free" the unknown ones too.
 
         Raises:
-            PilotageError: when `unknown` is neither "blocked" nor "free".
+            SettingError: when `unknown` is neither "blocked" nor "free".
         """
-        check_unknown(unknown)
-        return self.free if unknown == "blocked" else ~self.occupied
+        return self.free if setting(unknown, Unknown, "unknown") == "blocked" else ~self.occupied
 
     def is_free(self, xy: ArrayLike) -> Mask:
         """Whether world points ``(..., 2)`` lie in free cells; False off the map."""

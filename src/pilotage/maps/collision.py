@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pilotage.core.arrays import alike, stack
 from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import math_for
-from pilotage.core.problem import Problem, state_of
+from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
 from pilotage.core.settings import instance, positive
 from pilotage.core.space import Space
+from pilotage.core.states import state_of
 from pilotage.models import TracedTask, task
 from pilotage.models.trace.task import TaskFamily
 
@@ -155,7 +156,7 @@ class FootprintConstraint:
 
     @cached_property
     def cells(self) -> DiscCells:
-        """The cells at whose centres a round robot is clear: what planners on grids move through.
+        """The cells at whose centres a round robot is clear and in bounds: what planners on grids move through.
 
         A straight step between two of them is clear all along, and so is a diagonal one that cuts no corner, because
         the field is interpolated between them.
@@ -188,7 +189,7 @@ def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> TaskFa
 
 @dataclass(frozen=True, eq=False)
 class DiscCells(GridCells):
-    """The cells at whose centres a round robot is clear; all others count as occupied."""
+    """The cells at whose centres a round robot is clear and inside the bounds; all others count as occupied."""
 
     constraint: FootprintConstraint
 
@@ -209,9 +210,17 @@ class DiscCells(GridCells):
 
     @cached_property
     def free(self) -> Mask:
-        """Cells at whose centre the robot is clear, ``(ny, nx)`` of bool."""
+        """Cells at whose centre the robot is clear and inside the bounds, ``(ny, nx)`` of bool."""
         room = self.constraint.obstacles.field.values[1:-1, 1:-1] - self.constraint.footprint.radius
-        return read_only(room > SLACK * self.resolution)
+        free, (rows, columns) = room > SLACK * self.resolution, self.shape
+        if not self._inside(np.array([[0, 0], [0, columns - 1], [rows - 1, 0], [rows - 1, columns - 1]])).all():
+            free &= self._inside(np.moveaxis(np.indices(self.shape), 0, -1))
+        return read_only(free)
+
+    def _inside(self, cells: NDArray[np.int64]) -> Mask:
+        """Whether the centres of cells ``(..., 2)`` lie inside the bounds, ``(...)``."""
+        xy, space, pose = self.cell_to_world(cells), self.constraint.space, self.constraint.pose[:2]
+        return np.asarray(((xy >= space.low[pose]) & (xy <= space.high[pose])).all(-1))
 
     @cached_property
     def occupied(self) -> Mask:

@@ -15,12 +15,12 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
-from pilotage.core.settings import instance, number, positive, whole
+from pilotage.core.settings import instance, number, positive, setting, whole
 from pilotage.core.space import Space
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 from pilotage.io.contents import path_of
 
-from .cells import GridCells, check_unknown, drawn, log_odds, odds_of_threshold, probabilities, read_only
+from .cells import GridCells, Unknown, drawn, log_odds, odds_of_threshold, probabilities, read_only
 from .collision import on_map
 from .distance import clear_boxes, distance_transform
 from .footprint import Footprint
@@ -255,7 +255,7 @@ class OccupancyGrid(GridCells):
         Args:
             unknown: the meaning of unknown cells, "blocked" or "free".
         """
-        check_unknown(unknown)
+        setting(unknown, Unknown, "unknown")
         kept = self._obstacles
         if unknown not in kept:
             kept[unknown] = Obstacles.of(self, unknown)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..errors import SpaceError
 from ..mathematics import Mathematics
 from .part import Components, Part, check_bounds
@@ -61,6 +62,11 @@ class Pose(Group):
     @property
     def high(self) -> tuple[float, ...]:
         return self.maximum + (self.limit,) * (self.size - self.axes)
+
+    @property
+    def extents(self) -> Array:
+        lengths = np.array(self.maximum) - np.array(self.minimum)
+        return np.concatenate((lengths, np.full(self.dim - self.axes, math.pi)))
 
     def bounded(self, component: str, low: float, high: float) -> Part:
         i = self.names.index(component) if component in self.names else self.axes

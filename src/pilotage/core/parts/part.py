@@ -134,6 +134,11 @@ class Part(ABC):
     def high(self) -> Sequence[float] | Array:
         """Upper bounds of the stored components, inf where free."""
 
+    @property
+    def extents(self) -> Array:
+        """Largest difference of two states along each tangent component: half a turn, or the distance of bounds."""
+        return np.asarray(self.high) - np.asarray(self.low) if self.linear else np.full(self.dim, math.pi)
+
     def tangent(self) -> tuple[Part, ...]:
         """Parts on which plus is addition, one for each tangent component."""
         from .real import Real

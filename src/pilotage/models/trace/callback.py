@@ -45,6 +45,8 @@ class CalledBack(Code):
         lanes: states side by side; 0 for one state.
     """
 
+    calls_back = True
+
     def __init__(
         self, model: Any, results: Shapes, methods: Sequence[Method], inputs: Sequence[tuple[int, bool]], lanes: int
     ) -> None:

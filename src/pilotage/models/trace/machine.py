@@ -31,7 +31,10 @@ class Code:
         shapes: shape of each result, ``()`` for one number.
         offsets: the first number of each result.
         lanes: states side by side; 0 for code of one state.
+        calls_back: whether it calls methods of a model that is no formula.
     """
+
+    calls_back = False
 
     def __init__(self, address: int, shapes: Mapping[str, tuple[int, ...]], lanes: int, owner: Any) -> None:
         self.address, self.lanes = address, lanes

@@ -11,6 +11,7 @@ import numpy as np
 from ...core import Sensor
 from ...core.diffusion import densities
 from ...core.errors import ModelError, ShapeError
+from ...core.sensor import mountable
 from ...core.space import Space
 from ._functions import Body, NoiseBody, Spread, counted, square, takes, told
 from .family import Family, parenthesised, remembered
@@ -77,7 +78,7 @@ class TracedSensor(Traced, Sensor):
         """The same sensor on a state that has the needed components among others, found by name."""
         if space == self.state:
             return self
-        if space not in self._mounted:
+        if mountable(space, self.name) not in self._mounted:
             self._mounted[space] = self._with(state=space)
         return self._mounted[space]
 

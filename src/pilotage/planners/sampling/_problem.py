@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,16 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.compiled import Compiled as CompiledModel
 from ...core.errors import PilotageError
 from ...core.problem import Problem
 from ...core.space import Space
 from ...core.task import Task
 from ...maps import FootprintConstraint
 from ...maps.collision import SLACK
-from ...models.trace import code_of, parameters
-from ...models.trace.callback import view
-from ...models.trace.machine import SIGNATURE
-from ._space import ROWS
+from ...models.trace import Code, code_of, parameters
+from ...models.trace.callback import CalledBack, Method
+from ._space import CONSTRAINT, EDGE, EXACT, MINUS, PLUS, ROWS
 
 Array = NDArray[np.float64]
 CELL = 4
@@ -33,10 +32,11 @@ class Compiled:
     """A problem for compiled planners.
 
     Attributes:
-        codes: addresses of ``(+)``, ``(-)`` and the constraint; 0 where the space is flat, and where all is allowed.
-        layout: tangent columns of x, y, yaw, and whether edges are checked exactly.
+        codes: addresses of ``(+)``, ``(-)``, the constraint, and what tells of whole edges; 0 where there is none.
+        layout: tangent columns of x, y, yaw, whether edges are checked exactly, and whether the space is curved.
         settings: step, resolution, slack, arm, side of a hash cell.
-        metric: ``(2, dim)`` weights, and a turn where a component is an angle.
+        metric: weights ``(dim,)``.
+        bounds: ``(2, n)``, of the states.
         p: parameters of the constraint.
         count: how many values the constraint has.
         hashing: ``(2, 4)``, see `_nearest`.
@@ -51,19 +51,20 @@ class Compiled:
     layout: NDArray[np.int64]
     settings: Array
     metric: Array
+    bounds: Array
     p: Array
     count: int
     hashing: Array
     work: Array
     reserve: int
     cells: int
-    kept: tuple[Any, ...]
+    kept: tuple[Code, ...]
     problem: Problem
 
     @property
     def arrays(self) -> tuple[Any, ...]:
         """Arguments of drivers, in their order."""
-        named = self.codes, self.layout, self.settings, self.metric, self.p, self.count, self.hashing
+        named = self.codes, self.layout, self.settings, self.metric, self.bounds, self.p, self.count, self.hashing
         return *named, self.work, self.reserve
 
     def rooms_of(self, x: Array) -> float:
@@ -79,77 +80,51 @@ class Compiled:
 
 def compiled(problem: Problem, step: float | None) -> Compiled:
     """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
-    space, kept = problem.space, list[Any]()
-    codes, layout = np.zeros(3, dtype=np.int64), np.array([0, 0, -1, 0], dtype=np.int64)
-    if not space.flat:
-        for k, name in enumerate(("plus", "minus")):
-            kept.append(code_of(space, name))
-            codes[k] = kept[-1].address
-    p, count, slack, arm = np.zeros(0), 0, 0.0, 0.0
-    code = _constraint(problem)
-    if code is not None:
+    space, constraint, kept = problem.space, problem.constraint, list[Code]()
+    codes, layout = np.zeros(4, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat], dtype=np.int64)
+    p, count, slack, arm, others = np.zeros(0), 0, 0.0, 0.0, 0
+
+    def keep(place: int, code: Code) -> int:
         kept.append(code)
-        codes[2], count = code.address, code.size
-    constraint = problem.constraint
-    if problem.whole_edges and isinstance(constraint, FootprintConstraint):
-        p, motion = parameters(constraint.task), constraint.motion
-        layout[:3], layout[3], arm = motion[:3], 1, motion[3]
-        slack = SLACK * constraint.obstacles.grid.resolution
-    elif isinstance(constraint, Task):
-        p = parameters(constraint)
-    weights = np.asarray(problem.weights)
-    turns = np.zeros(space.dim)
-    if space.flat:
-        turns[space.angles] = 2.0 * math.pi
+        codes[place] = code.address
+        return code.size
+
+    keep(PLUS, code_of(space, "plus"))
+    keep(MINUS, code_of(space, "minus"))
+    on_map = isinstance(constraint, FootprintConstraint)
+    task = constraint.task if on_map else constraint
+    if problem.is_free is None and isinstance(task, Task) and isinstance(task, CompiledModel):
+        count, p, others = keep(CONSTRAINT, code_of(task, "g")), parameters(task), task.action.size + task.stage.size
+        if on_map:
+            layout[:3], layout[EXACT], arm = constraint.motion[:3], 1, constraint.motion[3]
+            slack = SLACK * constraint.obstacles.grid.resolution
+    elif constraint is not None or problem.is_free is not None:
+        count = keep(CONSTRAINT, _asking(problem, problem.functions_allow, 1))
+        if problem.whole_edges:
+            keep(EDGE, _asking(problem, problem.edges_allowed, 2))
+    weights = np.ascontiguousarray(problem.weights)
     diagonal = _diagonal(space, weights)
     step = 0.1 * diagonal if step is None else float(step)
     hashing, side = _hashing(space, weights, step)
-    width = max(space.size, space.dim, count, 32)
+    width = max(space.size, space.dim, count, others, 32)
     settings = np.array([step, problem.resolution, slack, arm, side])
     work = np.zeros((ROWS, width))
     return Compiled(
-        codes, layout, settings, np.array([weights, turns]), np.ascontiguousarray(p), count, hashing, work,
+        codes, layout, settings, weights, np.array([space.low, space.high]),
+        np.ascontiguousarray(p), count, hashing, work,
         math.ceil(2.0 * diagonal / step) + 4, int(hashing[:, 3].prod()), tuple(kept), problem,
     )  # fmt: skip
 
 
-def _constraint(problem: Problem) -> Any:
-    """Machine code of what is forbidden: of the traced constraint, or what calls the functions of the problem."""
-    constraint = problem.constraint
-    if problem.is_free is None:
-        if constraint is None:
-            return None
-        if isinstance(constraint, FootprintConstraint):
-            return code_of(constraint.task, "g")
-        if isinstance(constraint, Task) and hasattr(constraint, "code"):
-            return code_of(constraint, "g")
-    return _CalledBack(problem.space.size, problem.functions_allow)
+def _asking(problem: Problem, allowed: Callable[..., Any], states: int) -> CalledBack:
+    """Machine code that asks a function of Python about a state, or two: one value, -1 where it allows them, else 1."""
+    n = problem.space.size
 
+    def ask(_: CalledBack, *given: Array) -> Array:
+        return np.array([-1.0 if bool(allowed(*given[:states])) else 1.0])
 
-class _CalledBack:
-    """Machine code that asks a function of Python whether a state is allowed: one value, -1 or 1."""
-
-    size = 1
-
-    def __init__(self, components: int, allowed: Callable[[Array], Any]) -> None:
-        self._components, self._allowed, self._error = components, allowed, None
-        self._thunk = SIGNATURE(self._run)
-        self.address = ctypes.cast(self._thunk, ctypes.c_void_p).value or 0
-
-    def _run(self, a: int, b: int, c: int, p: int, out: int) -> None:
-        value = 1.0
-        if self._error is None:
-            try:
-                value = -1.0 if bool(self._allowed(view(a, self._components).copy())) else 1.0
-            except BaseException as error:  # also Ctrl-C: nothing passes through machine code
-                self._error = error
-        view(out, 1)[0] = value
-
-    def check(self) -> None:
-        """Raise what the function raised."""
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+    inputs = [(n if k < states else 0, False) for k in range(3)]
+    return CalledBack(problem, {"g": (1,)}, [Method(allowed.__name__, {"g": (1,)}, ask)], inputs, 0)
 
 
 class Trees:
@@ -178,30 +153,23 @@ class Trees:
 
 def _diagonal(space: Space, weights: Array) -> float:
     """Length of the diagonal of the bounds, in the metric; what turns counts half a turn."""
-    total = 0.0
-    for part, s, t in space.layout:
-        extent = np.full(part.dim, math.pi)
-        if part.size == part.dim and not part.periodic:
-            extent = space.high[s] - space.low[s]
-        if not np.isfinite(extent).all():
-            raise PilotageError(
-                f"{part.name} has no bounds, and states are drawn at random between them; give some, as in "
-                f"space.bounded({part.name}=(low, high))"
-            )
-        total += float(((weights[t] * extent) ** 2).sum())
-    return math.sqrt(total)
+    free = ~np.isfinite(space.high - space.low)
+    if free.any():
+        name = space.names[int(np.argmax(free))]
+        raise PilotageError(
+            f"{name} has no bounds, and states are drawn at random between them; give some, as in "
+            f'space.bounded({{"{name}": (low, high)}})'
+        )
+    return float(np.linalg.norm(weights * space.extents))
 
 
 def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
-    """The two bounded real components with the largest extents, for the hash grid, and the side of its cells."""
+    """The two real components with the largest extents, for the hash grid, and the side of its cells."""
     hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
-    wide: list[tuple[float, int, float]] = []
-    for part, s, t in space.layout:
-        if part.linear:
-            for i, j in zip(range(s.start, s.stop), range(t.start, t.stop), strict=True):
-                wide.append((float(weights[j] * (space.high[i] - space.low[i])), i, float(weights[j])))
-    wide.sort(reverse=True)
-    side = max(step, wide[0][0] / MOST_CELLS) if wide else math.inf
-    for k, (extent, component, weight) in enumerate(wide[:2]):
+    components, columns = space.reals
+    extents = weights[columns] * space.extents[columns]
+    side = max(step, float(extents.max()) / MOST_CELLS) if len(extents) else math.inf
+    for k, i in enumerate(np.argsort(-extents)[:2]):
+        component, weight, extent = components[i], weights[columns[i]], extents[i]
         hashing[k] = component, space.low[component], weight / side, max(1, math.ceil(extent / side))
     return hashing, side

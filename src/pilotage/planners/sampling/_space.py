@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 
+from ...core.problem import EVEN
 from ...models.trace import call, driver
 
-# Addresses of machine code, in the array `codes`; 0 where the space is flat, and where nothing is forbidden.
-PLUS, MINUS, CONSTRAINT = 0, 1, 2
-# Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then the tree of the next sample.
-X, Y, YAW, EXACT = 0, 1, 2, 3
+# Addresses of machine code, in the array `codes`; 0 where nothing is forbidden, and where edges are checked by what the
+# constraint says of states.
+PLUS, MINUS, CONSTRAINT, EDGE = 0, 1, 2, 3
+# Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then whether edges are checked
+# exactly, and whether the space is curved, so that an edge between states in bounds may leave them.
+X, Y, YAW, EXACT, CURVED = 0, 1, 2, 3, 4
 # Numbers in the array `settings`.
 STEP, RESOLUTION, SLACK, ARM = 0, 1, 2, 3
-# Rows of the array `metric`, one number for each tangent component: its weight, and a turn where it is an angle.
-WEIGHT, TURN = 0, 1
 # Rows of the memory `work`.
 MOVED, DIFFERENCE, SCALED, VALUES, NOTHING = 0, 1, 2, 3, 4
 ROWS = 5
@@ -22,35 +23,36 @@ ROWS = 5
 @driver
 def subtract(codes, metric, b, a, d):
     """``d = b (-) a``; the length of d in the metric."""
-    if codes[MINUS] != 0:
-        call(codes[MINUS], b, a, 0, 0, d)
+    call(codes[MINUS], b, a, 0, 0, d)
     square = 0.0
-    for i in range(metric.shape[1]):
-        if codes[MINUS] == 0:
-            d[i] = b[i] - a[i]
-            if metric[TURN, i] > 0.0:
-                d[i] -= metric[TURN, i] * math.floor(d[i] / metric[TURN, i] + 0.5)
-        square += (metric[WEIGHT, i] * d[i]) ** 2
+    for i in range(metric.shape[0]):
+        square += (metric[i] * d[i]) ** 2
     return math.sqrt(square)
 
 
 @driver
 def move(codes, metric, a, share, d, scaled, b):
     """``b = a (+) share d``."""
-    for i in range(metric.shape[1]):
+    for i in range(metric.shape[0]):
         scaled[i] = share * d[i]
-    if codes[PLUS] != 0:
-        call(codes[PLUS], a, scaled, 0, 0, b)
-        return
-    for i in range(metric.shape[1]):
-        b[i] = a[i] + scaled[i]
-        if metric[TURN, i] > 0.0:
-            b[i] -= metric[TURN, i] * math.ceil(b[i] / metric[TURN, i] - 0.5)
+    call(codes[PLUS], a, scaled, 0, 0, b)
 
 
 @driver
-def room(codes, parameters, count, x, work):
-    """How much the constraint leaves at x: minus the largest of its values; negative where it is violated or NaN."""
+def inside(bounds, x):
+    """Whether x lies between the bounds ``(2, n)``."""
+    fine = True
+    for i in range(bounds.shape[1]):
+        fine = fine and bounds[0, i] <= x[i] and x[i] <= bounds[1, i]
+    return fine
+
+
+@driver
+def room(world, x):
+    """How much the constraint leaves at x; negative where it is violated or NaN, and out of bounds."""
+    codes, _, _, _, bounds, parameters, count, _, work = world
+    if not inside(bounds, x):
+        return -1.0
     if codes[CONSTRAINT] == 0:
         return math.inf
     values = work[VALUES]
@@ -64,29 +66,36 @@ def room(codes, parameters, count, x, work):
 
 
 @driver
-def edge_room(codes, metric, parameters, count, layout, settings, a, room_a, d, length, b, work):
-    """The room at b = a (+) d, when all of the edge from a is allowed; negative when it is not.
+def edge_allowed(world, a, room_a, b, room_b):
+    """Whether all of the edge from a to b is allowed, where its ends are: `Problem.edges_allowed`.
 
     With a footprint, in steps of the room that is left, which hide nothing: the docstring of `FootprintConstraint` has
-    the formula. Otherwise at points that are `RESOLUTION` apart.
+    the formula. Otherwise at points that are `RESOLUTION` apart, and so are bounds on a space that is not flat.
     """
-    room_b = room(codes, parameters, count, b, work)
-    if room_b < 0.0 or codes[CONSTRAINT] == 0:
-        return room_b
-    exact = layout[EXACT] != 0
+    codes, layout, settings, metric, bounds, _, _, _, work = world
+    x, d, scaled, nothing, values = work[MOVED], work[DIFFERENCE], work[SCALED], work[NOTHING], work[VALUES]
+    curved, exact = layout[CURVED] != 0, layout[EXACT] != 0
+    if codes[EDGE] != 0:
+        call(codes[EDGE], a, b, nothing, nothing, values)
+        return values[0] <= 0.0
+    if codes[CONSTRAINT] == 0 and not curved:
+        return True
+    length = subtract(codes, metric, b, a, d)
+    if curved or not exact:
+        pieces = max(math.ceil(length / settings[RESOLUTION] - EVEN), 1)
+        for k in range(1, pieces):
+            move(codes, metric, a, k / pieces, d, scaled, x)
+            if not inside(bounds, x) or (not exact and room(world, x) < 0.0):
+                return False
     if exact:
         length = math.hypot(d[layout[X]], d[layout[Y]])
         if layout[YAW] >= 0:
             length += settings[ARM] * abs(d[layout[YAW]])
-        t, end, pace = max(room_a, settings[SLACK]), length - room_b, 0.0
-    else:
-        pace = length / max(math.ceil(length / settings[RESOLUTION]), 1)
-        t, end = pace, length - 0.5 * pace
-    x = work[MOVED]
-    while t < end:
-        move(codes, metric, a, t / length, d, work[SCALED], x)
-        left = room(codes, parameters, count, x, work)
-        if left < 0.0 or (exact and left <= settings[SLACK]):
-            return -1.0
-        t += left if exact else pace
-    return room_b
+        t, end = max(room_a, settings[SLACK]), length - room_b
+        while t < end:
+            move(codes, metric, a, t / length, d, scaled, x)
+            left = room(world, x)
+            if left <= settings[SLACK]:
+                return False
+            t += left
+    return True

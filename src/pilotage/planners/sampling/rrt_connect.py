@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import PilotageError
-from ...core.plan import Plan, PlanStatus
+from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import number, positive, whole
+from ...core.settings import Count, Positive, setting, settings
 from ...core.streams import Rng, seeded
 from ...models.trace import driver
 from ._nearest import insert, nearest
 from ._problem import CELL, Trees, compiled
-from ._space import DIFFERENCE, SCALED, STEP, edge_room, move, subtract
+from ._space import DIFFERENCE, SCALED, STEP, edge_allowed, move, room, subtract
 
 Array = NDArray[np.float64]
 
@@ -31,7 +30,7 @@ FIRST, LAST = 128, 4096
 """Samples in the first and in later rounds; the clock is read in between."""
 
 
-@dataclass(frozen=True)
+@settings
 class RRTConnect:
     """Paths through any space, soon and without a claim to be short: two trees, from the start and from the goal.
 
@@ -42,8 +41,9 @@ class RRTConnect:
                 swap T_a and T_b
 
     Edges are checked by the constraint of the problem. That of a footprint on a map (``grid.problem``) and that of a
-    traced task run as machine code; for other functions Python is called back. Edges of a footprint are checked without
-    gaps, all others at points ``problem.resolution`` apart.
+    traced task run as machine code; for other functions Python is called back. Every edge is one that
+    `Problem.edges_allowed` allows: an `EdgeConstraint` checks it without gaps, all others are checked at points
+    ``problem.resolution`` apart.
 
     Attributes:
         step: longest edge, in the metric of the problem; None: a tenth of the diagonal of the space's bounds.
@@ -60,13 +60,8 @@ class RRTConnect:
         (True, ('x', 'y', 'yaw'), True)
     """
 
-    step: float | None = None
-    samples: int = 100_000
-
-    def __post_init__(self) -> None:
-        if self.step is not None:
-            positive(self.step, "step")
-        whole(self.samples, "samples")
+    step: Positive | None = None
+    samples: Count = 100_000
 
     def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """Plan a path through the space of a problem.
@@ -90,7 +85,7 @@ class RRTConnect:
             )
         _ = grow.compiled  # first: a budget is not spent on compiling
         began = time.perf_counter()
-        deadline = math.inf if budget is None else began + number(budget, "the budget")
+        deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         stream, seed = seeded(rng)
         goals = problem.goals(rng=stream)
         fine = goals[problem.allowed(goals)]
@@ -197,16 +192,19 @@ def root(nodes, rooms, parents, chains, heads, state, tree, x, left, hashing):
 def closest(trees, tree, x, world):
     """The state of a tree that is nearest to x, and how far it is."""
     nodes, _, _, chains, heads, _ = trees
-    codes, _, settings, metric, _, _, hashing, work = world
+    codes, _, settings, metric, _, _, _, hashing, work = world
     cell, d = settings[CELL], work[DIFFERENCE]
     return nearest(codes, metric, hashing, cell, nodes[tree], heads[tree], chains[tree], x, d)
 
 
 @driver
 def extend(trees, tree, near, x, world):
-    """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked."""
+    """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked.
+
+    Edges are checked in the direction in which the path runs: a constraint may tell the two apart.
+    """
     nodes, rooms, parents, chains, heads, state = trees
-    codes, layout, settings, metric, p, count, hashing, work = world
+    codes, _, settings, metric, _, _, _, hashing, work = world
     d = work[DIFFERENCE]
     a = nodes[tree, near]
     length = subtract(codes, metric, x, a, d)
@@ -217,15 +215,15 @@ def extend(trees, tree, near, x, world):
     b = nodes[tree, node]
     if length > settings[STEP]:
         state[REACHED] = 0
-        for k in range(metric.shape[1]):
-            d[k] *= settings[STEP] / length
-        length = settings[STEP]
-        move(codes, metric, a, 1.0, d, work[SCALED], b)
+        move(codes, metric, a, settings[STEP] / length, d, work[SCALED], b)
     else:
         for k in range(x.shape[0]):
             b[k] = x[k]
-    left = edge_room(codes, metric, p, count, layout, settings, a, rooms[tree, near], d, length, b, work)
+    here, left = rooms[tree, near], room(world, b)
     if left < 0.0:
+        return -1
+    fine = edge_allowed(world, a, here, b, left) if tree == 0 else edge_allowed(world, b, left, a, here)
+    if not fine:
         return -1
     state[COUNT + tree] = node + 1
     rooms[tree, node], parents[tree, node] = left, near
@@ -235,11 +233,11 @@ def extend(trees, tree, near, x, world):
 
 @driver(
     "i8(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], f8[::1], f8[:,::1],"
-    " i8[::1], i8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
+    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
 )
 def grow(
-    nodes, rooms, parents, chains, heads, state, gap, samples, codes, layout, settings, metric, p, count, hashing, work,
-    reserve,
+    nodes, rooms, parents, chains, heads, state, gap, samples, codes, layout, settings, metric, bounds, p, count,
+    hashing, work, reserve,
 ):  # fmt: skip
     """Grow two trees by samples, one after the other, until they meet.
 
@@ -248,14 +246,14 @@ def grow(
         state: see the constants above; changed.
         gap: how near the trees came, and the state there as ``2 node + tree``; changed.
         samples: random states ``(M, n)``.
-        codes, layout, settings, metric, p, count, hashing, work: of `Compiled`.
+        codes, layout, settings, metric, bounds, p, count, hashing, work: of `Compiled`.
         reserve: states that one sample may add at most.
 
     Returns:
         MET, MORE (samples are needed) or FULL (call again with larger trees, and the samples that are left).
     """
     trees = (nodes, rooms, parents, chains, heads, state)
-    world = (codes, layout, settings, metric, p, count, hashing, work)
+    world = (codes, layout, settings, metric, bounds, p, count, hashing, work)
     for k in range(samples.shape[0]):
         if max(state[COUNT], state[COUNT + 1]) + reserve > nodes.shape[1]:
             return FULL

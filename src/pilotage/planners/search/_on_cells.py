@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import PilotageError, ShapeError, counted
-from pilotage.core.plan import Plan, PlanStatus
+from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import number
+from pilotage.core.settings import setting
 from pilotage.core.space import Space
+from pilotage.core.states import state_of
 from pilotage.maps import FootprintConstraint
 from pilotage.maps.cells import GridCells
 
@@ -26,6 +27,7 @@ Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 POINT = Space("x y [m]")
 HIGHEST_COST = 65535.0
+Connectivity = Literal[4, 8]
 
 
 class Found(NamedTuple):
@@ -61,9 +63,7 @@ def answer(
 ) -> Plan:
     """The plan for a problem on cells that `solve` searches."""
     began = time.perf_counter()
-    if budget is not None and not number(budget, "the budget") >= 0.0:
-        raise PilotageError(f"the budget is {budget}; expected seconds, 0 or more")
-    deadline = None if budget is None else began + budget
+    deadline = None if budget is None else began + setting(budget, Budget, "the budget")
     cells, ends, reason = _posed(problem, start, goal, unknown)
     places = cells.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, cells)
@@ -118,14 +118,6 @@ def check_cells(grid: Any) -> GridCells:
     return grid
 
 
-def check_settings(connectivity: int, unknown: str) -> None:
-    """Refuse neighbourhoods and meanings of unknown cells that do not exist."""
-    if connectivity not in (4, 8):
-        raise PilotageError(f"connectivity is {connectivity!r}; expected 4 or 8")
-    if unknown not in ("blocked", "free"):
-        raise PilotageError(f'unknown is {unknown!r}; expected "blocked" or "free"')
-
-
 def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
     """Costs as float64 ``(ny, nx)``, or a sentence about what is wrong with them."""
     terrain = numbers(costs, "costs")
@@ -144,17 +136,13 @@ def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
 
 def world_point(end: Any, name: str = "goal") -> Array:
     """World point of a start or goal: a belief's mean x and y, or the first two of two or three numbers."""
-    if end is None:
-        raise ShapeError(f"{name} is missing; give a world point (x, y), a pose (x, y, yaw) or a belief")
-    if hasattr(end, "moments"):
-        mean = end.moments()
-        point = np.array([mean.mean[..., mean.space.find(axis)] for axis in ("x", "y")])
-    else:
+    if end is not None and not hasattr(end, "moments"):
         values = numbers(end, name)
         if values.shape not in ((2,), (3,)):
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
-        point = values[:2]
-    if point.shape != (2,) or not np.isfinite(point).all():
+        end = values[:2]
+    point = state_of(end, POINT, name, finite=False)
+    if not np.isfinite(point).all():
         raise ShapeError(f"{name} must be one finite world point, not {point}")
     return point
 

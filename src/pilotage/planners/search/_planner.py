@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from pilotage.core.plan import Plan
 from pilotage.core.problem import Problem
 from pilotage.core.streams import Rng
-from pilotage.maps.cells import GridCells
+from pilotage.maps.cells import GridCells, Unknown
 
 from ._on_cells import Array, Found, answer
 from .query import ready
@@ -21,7 +21,7 @@ class CellPlanner(ABC):
     """A planner on the cells of a grid; subclasses give `unknown` and the search."""
 
     if TYPE_CHECKING:
-        unknown: str
+        unknown: Unknown
 
     def plan(
         self,

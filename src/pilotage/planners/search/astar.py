@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
-from pilotage.core.errors import PilotageError
-from pilotage.core.settings import number
+from pilotage.core.settings import Interval, settings
+from pilotage.maps.cells import Unknown
 
-from ._on_cells import Array, Found, check_settings
+from ._on_cells import Array, Connectivity, Found
 from ._planner import CellPlanner
 from .query import best_first
 from .workspace import Workspace
@@ -15,7 +15,7 @@ from .workspace import Workspace
 HIGHEST_WEIGHT = 1000.0
 
 
-@dataclass(frozen=True)
+@settings
 class AStar(CellPlanner):
     """Shortest paths on an `OccupancyGrid`, exactly, or within a factor and sooner.
 
@@ -43,14 +43,9 @@ class AStar(CellPlanner):
         (4.0, 5)
     """
 
-    connectivity: int = 8
-    weight: float = 1.0
-    unknown: str = "blocked"
-
-    def __post_init__(self) -> None:
-        check_settings(self.connectivity, self.unknown)
-        if not 1.0 <= number(self.weight, "the weight") <= HIGHEST_WEIGHT:
-            raise PilotageError(f"the weight is {self.weight}; expected 1 to {HIGHEST_WEIGHT:g}")
+    connectivity: Connectivity = 8
+    weight: Annotated[float, Interval(1.0, HIGHEST_WEIGHT, "[]")] = 1.0
+    unknown: Unknown = "blocked"
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
-        return best_first(space, costs, first, last, deadline, float(self.weight), self.connectivity == 8)
+        return best_first(space, costs, first, last, deadline, self.weight, self.connectivity == 8)

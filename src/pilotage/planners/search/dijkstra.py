@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pilotage.core.settings import settings
+from pilotage.maps.cells import Unknown
 
-from ._on_cells import Array, Found, check_settings
+from ._on_cells import Array, Connectivity, Found
 from ._planner import CellPlanner
 from .query import best_first
 from .workspace import Workspace
 
 
-@dataclass(frozen=True)
+@settings
 class Dijkstra(CellPlanner):
     """Shortest paths without a heuristic: A* with ``h = 0``, the same result after more expansions.
 
@@ -27,11 +28,8 @@ class Dijkstra(CellPlanner):
         4.0
     """
 
-    connectivity: int = 8
-    unknown: str = "blocked"
-
-    def __post_init__(self) -> None:
-        check_settings(self.connectivity, self.unknown)
+    connectivity: Connectivity = 8
+    unknown: Unknown = "blocked"
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         return best_first(space, costs, first, last, deadline, 0.0, self.connectivity == 8)

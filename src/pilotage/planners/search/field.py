@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike
 
 from pilotage.core.errors import PilotageError
 from pilotage.core.raster import Raster
-from pilotage.maps.cells import GridCells
+from pilotage.core.settings import setting
+from pilotage.maps.cells import GridCells, Unknown
 
-from ._on_cells import check_cells, check_costs, check_settings, world_point
+from ._on_cells import Connectivity, check_cells, check_costs, world_point
 from .explain import explain_endpoint
 from .query import Query
 from .workspace import borrow
@@ -42,7 +43,8 @@ def cost_to_go(
             the map, which is worse than every cell with a path and still finite, so that it can be interpolated.
 
     Raises:
-        PilotageError: when the goal is off the map or not free, with the reason; on settings that do not exist.
+        PilotageError: when the goal is off the map or not free, with the reason.
+        SettingError: on a connectivity or a meaning of unknown cells that does not exist.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -50,7 +52,8 @@ def cost_to_go(
         array([[2., 1., 0.]])
     """
     check_cells(grid)
-    check_settings(connectivity, unknown)
+    setting(connectivity, Connectivity, "connectivity")
+    setting(unknown, Unknown, "unknown")
     point = world_point(goal)
     cell = grid.world_to_cell(point).tolist()
     if reason := explain_endpoint(grid, point, cell, "goal", unknown):
