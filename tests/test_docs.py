@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
+
+from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
+from pilotage.estimators.localization import MonteCarloLocalization
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -18,10 +22,7 @@ WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=lambda page: str(page.relative_to(ROOT)))
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Pages speak of depot.yaml as if it lay beside the reader.
-    for file in (ROOT / "src" / "pilotage" / "envs" / "maps").glob("depot.*"):
-        shutil.copy(file, tmp_path)
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)  # a reader pastes a page in an empty folder
     text = page.read_text(encoding="utf-8")
     # Dataclasses and models look their module up by name.
     module = ModuleType("page")
@@ -30,6 +31,12 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         line = text.count("\n", 0, block.start(1))
         # Line numbers of a traceback are those of the page.
         exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
+
+
+@pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, smooth])
+def test_help_shows_the_equations(estimator: Any) -> None:
+    text = inspect.getdoc(estimator) or ""
+    assert "::" in text and " = " in text and "above" not in text
 
 
 def test_pages_have_code() -> None:

@@ -72,6 +72,14 @@ def test_errors_are_one_sentence(words: list[str], said: str, capsys: Capture) -
     assert caught.err.count("\n") == 1
 
 
+def test_plan_knows_the_maps_that_come_along(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["plan", "--map", "depot.yaml", "--start", "5", "1", "--goal", "12", "3.5"]) == 0
+    assert "solved: " in capsys.readouterr().out
+    assert main(["plan", "--map", "depot", "--start", "5", "1", "--goal", "5", "1"]) == 0
+    assert "0.00 m over 1 state (" in capsys.readouterr().out
+
+
 def test_plan_tells_the_path(room: Path, capsys: Capture) -> None:
     assert main(["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "0.5", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)

@@ -134,7 +134,13 @@ def test_own_start_and_goals():
         ({"start": (0.0, np.nan)}, "expected finite numbers"),
         ({"goals": [1.0, 2.0]}, r"places \(K, 2\), not an array of shape \(2,\)"),
         ({"goals": [[1.0, 2.0], [3.0]]}, "goals is not an array of numbers"),
-        ({"goals": "many"}, "goals of Arena is 'many'; expected a whole number"),
+        ({"goals": "many"}, "goals is 'many'; expected a whole number"),
+        ({"goals": np.full((500, 2), np.nan)}, r"goals is list \[\[nan, nan\].{1,70}; expected finite numbers"),
+        ({"obstacles": 1.5}, "obstacles is 1.5; expected a whole number"),
+        ({"tolerance": {}}, "tolerance is {}; expected a positive number"),
+        ({"range_std": "low"}, "range_std is 'low'; expected a number, 0 or more"),
+        ({"slip": -1.0}, "slip is -1.0; expected a number, 0 or more"),
+        ({"localized": "yes"}, "localized is 'yes'; expected True or False"),
         ({"robot": ["bicycle"]}, r"there is no robot \['bicycle'\]"),
         ({"dt": 0.0}, "dt of the task is 0.0; expected a positive number"),
         ({"goals": np.zeros((0, 2))}, r"places \(K, 2\)"),
@@ -173,6 +179,20 @@ def test_what_is_solid_is_what_the_lidar_sees():
 
 def test_maps_that_come_along_go_by_name():
     assert Navigation("depot").grid is Navigation("depot.yaml").grid
+
+
+@pytest.mark.parametrize("given", [OccupancyGrid, ROOM.inflate(0.3), 3, None])
+def test_a_map_that_is_none(given):
+    with pytest.raises(PilotageError, match="an OccupancyGrid is needed, not"):
+        Navigation(given)
+
+
+def test_the_yaw_of_a_start_is_wrapped():
+    env = Navigation(ROOM, start=(0.0, 0.0, 10.0))
+    assert env.reset(seed=0)[1]["pose"].tolist() == pytest.approx([0.0, 0.0, 10.0 - 4 * np.pi])
+    state = env.reset(seed=0)[1]["state"].copy()
+    state[2] += 4 * np.pi
+    assert env.reset(options={"state": state})[1]["pose"][2] == pytest.approx(10.0 - 4 * np.pi)
 
 
 def test_a_room_that_is_too_small():

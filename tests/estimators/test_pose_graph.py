@@ -449,6 +449,48 @@ def test_graphs_that_do_not_fit_are_refused() -> None:
         chordal(PoseGraph([4, 5, 6], None, [[0, 1]], z, [np.eye(3)]))
 
 
+SQUARE = PoseGraph(range(4), None, [[0, 1], [1, 2], [2, 3], [3, 0]], [[1.0, 0.0, np.pi / 2]] * 4, [np.eye(3)] * 4)
+GRAPH = pose_graph(SQUARE)
+SOLUTION = GaussNewton().solve(GRAPH)
+POSES = Variables(Space("pose: SE2"), np.zeros((4, 3)))
+TIE = Factors(relative_pose(), [[1.0, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
+
+
+@pytest.mark.parametrize(("call", "sentence"), [
+    (lambda: SOLUTION["poses"], "no variables 'poses'; it has pose"),
+    (lambda: SOLUTION[0], "no variables 0; it has pose"),
+    (lambda: SOLUTION.belief("poses", 0), "no variables 'poses'; it has pose"),
+    (lambda: SOLUTION.belief("pose", 9), "the index of pose is 9; expected a whole number from 0 to 3"),
+    (lambda: SOLUTION.belief("pose", -1), "the index of pose is -1"),
+    (lambda: SOLUTION.belief("pose", "last"), "the index of pose is 'last'"),
+    (lambda: GRAPH.moved({"poses": np.zeros((4, 3))}), "no variables 'poses'; it has pose"),
+    (lambda: pose_graph(SQUARE, "odometry"), "initial is 'odometry'; expected 'chordal' or 'tree' or 'given'"),
+    (lambda: pose_graph("square.g2o"), "pose_graph needs a PoseGraph, not 'square.g2o'"),
+    (lambda: pose_graph("chordal", SQUARE), "pose_graph needs a PoseGraph, not 'chordal'"),
+    (lambda: pose_graph(PoseGraph), r"pose_graph needs a PoseGraph, .*is \(\) missing\?"),
+    (lambda: chordal("chordal"), "chordal needs a PoseGraph"),
+    (lambda: spanning_tree(GRAPH), r"spanning_tree needs a PoseGraph, not FactorGraph\(4 of pose; 9 unknowns"),
+    (lambda: chordal(SQUARE, 99), "anchor is 99; expected a whole number from 0 to 3"),
+    (lambda: spanning_tree(SQUARE, -1), "anchor is -1"),
+    (lambda: chordal(PoseGraph([0, 1], None, [[0, 1]], np.ones((1, 3)), np.zeros((1, 3, 3)))), "initial='tree'"),
+    (lambda: chordal(PoseGraph([0, 1], None, [[0, 1]], [[np.nan, 0, 0]], [np.eye(3)])), "the reading of edge 0 is NaN"),
+    (lambda: GaussNewton().solve(SQUARE), r"needs a FactorGraph, not PoseGraph\(4 poses in the plane, 4 edges\)"),
+    (lambda: Variables("x y", [[0, 0]]), "Variables needs a Space, not 'x y'"),
+    (lambda: Variables(Space("x"), [[0]], np.zeros((999, 2), int)), r"fixed is .{1,100}; expected whole"),
+    (lambda: Factors(relative_pose(), [[1, 0, 0]], ("pose", [0]), ("pose", [1]), "big"), "information is not an array"),
+    (lambda: Factors(relative_pose(), [[1, 0, 0]], ("pose", [0]), ("pose", [1]), np.full((3, 3), np.inf)), "infinity"),
+    (lambda: FactorGraph([POSES], [TIE]), "variables of a graph are .*; expected {name: "),
+    (lambda: FactorGraph({"pose": np.zeros((4, 3))}, [TIE]), "FactorGraph needs Variables"),
+    (lambda: FactorGraph({"pose": POSES}, TIE), "factors of a graph is Factors"),
+    (lambda: FactorGraph({}, [TIE]), "names variables 'pose'; the graph has none"),
+    (lambda: FactorGraph({"pose": POSES}, [Factors(range_to(), [[1.0]], ("pose", [0]), "here")]), "context is not"),
+])  # fmt: skip
+def test_misuse_is_answered_in_a_sentence(call: Any, sentence: str) -> None:
+    with pytest.raises((ShapeError, SettingError), match=sentence) as found:
+        call()
+    assert len(str(found.value)) < 400
+
+
 @pytest.mark.parametrize("name", ["intel", "MIT", "manhattan", "smallGrid3D", "sphere2500"])
 def test_published_graphs(name: str, data: Path) -> None:
     solution = GaussNewton().solve(pose_graph(read_g2o(data / "pose_graphs" / f"{name}.g2o.gz")))

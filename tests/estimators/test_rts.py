@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 
-from pilotage.core import Gaussian, Readings
-from pilotage.estimators import EKF, KF, UKF, smooth
-from pilotage.models import LinearDynamics, LinearSensor, compass, gnss, unicycle
+from pilotage.core import Gaussian, ModelError, Readings
+from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
+from pilotage.models import LinearDynamics, LinearSensor, compass, constant_velocity, gnss, position, unicycle
 
 from .linear import close
 
@@ -103,3 +104,10 @@ def test_one_sequence_of_a_batch_is_the_sequence_alone() -> None:
         one = smooth(KF().run(start[i], model, None, zs[i], 0.2, sensor=sensor))
         close(many.mean[i], one.mean, 1e-12)
         close(many.cov[i], one.cov, 1e-12)
+
+
+def test_runs_of_particles_are_refused() -> None:
+    particles = ParticleFilter(constant_velocity(1), dt=1.0, n=50).start(std=1.0, rng=0)
+    run = particles.run(None, np.zeros((3, 1)), sensor=position(1))
+    with pytest.raises(ModelError, match="are Particles; expected those of a KF, EKF or UKF"):
+        smooth(run)

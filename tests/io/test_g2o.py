@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pilotage.core import FormatError
+from pilotage.core import FormatError, PilotageError, ShapeError
 from pilotage.io import PoseGraph, read_g2o, write_g2o
 
 PLANE = """# a square
@@ -110,3 +110,34 @@ def test_places_of_values() -> None:
     graph = PoseGraph([0, 1], None, [[0, 1]], [[1.0, 0.0, 0.1]], [np.eye(3)])
     assert graph.information.dtype == np.float64
     assert graph.edges.dtype == np.intp
+
+
+@pytest.mark.parametrize(("changed", "sentence"), [
+    ({"edges": [[0, 1], [1, 9]]}, "edges of a pose graph names pose 9; expected places from 0 to 2"),
+    ({"edges": [[0, 1]]}, r"edges of a pose graph has shape \(1, 2\); expected \(2, 2\)"),
+    ({"edges": [[0, 1.5], [1, 2]]}, "edges of a pose graph holds numbers that are not whole"),
+    ({"edges": [["a", "b"]]}, "edges of a pose graph is not an array of numbers"),
+    ({"readings": [[1.0, 2.0]] * 2}, r"readings of a pose graph have shape \(2, 2\)"),
+    ({"readings": np.zeros((0, 3))}, "expected one or more rows"),
+    ({"readings": [[np.inf, 0.0, 0.0]] * 2}, "readings of a pose graph holds NaN or infinity"),
+    ({"poses": np.full((3, 3), np.nan)}, "poses of a pose graph holds NaN"),
+    ({"information": np.eye(3)}, r"information of a pose graph has shape \(3, 3\); expected \(2, 3, 3\)"),
+    ({"poses": np.zeros((2, 3))}, r"poses of a pose graph has shape \(2, 3\); expected \(3, 3\)"),
+    ({"fixed": [7]}, "fixed of a pose graph names pose 7"),
+])  # fmt: skip
+def test_arrays_that_do_not_fit_are_refused(changed: dict[str, object], sentence: str) -> None:
+    fits = {
+        "ids": [4, 5, 6], "poses": None, "edges": [[0, 1], [1, 2]],
+        "readings": [[1.0, 0.0, 0.1]] * 2, "information": [np.eye(3)] * 2, "fixed": [0],
+    }  # fmt: skip
+    assert repr(PoseGraph(**fits)) == "PoseGraph(3 poses in the plane, 2 edges)"  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match=sentence):
+        PoseGraph(**(fits | changed))  # type: ignore[arg-type]
+
+
+def test_only_a_pose_graph_is_written(tmp_path: Path) -> None:
+    graph = PoseGraph([0, 1], None, [[0, 1]], [[1.0, 0.0, 0.1]], [np.eye(3)])
+    for swapped in ((graph, tmp_path / "a.g2o"), (tmp_path / "a.g2o", PoseGraph), (tmp_path / "a.g2o", "graph")):
+        with pytest.raises(PilotageError, match="PoseGraph"):
+            write_g2o(*swapped)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

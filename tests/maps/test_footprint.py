@@ -228,6 +228,18 @@ def test_separating_axes_of_the_oracle() -> None:
         (lambda: FootprintConstraint(world(0)[0].obstacles(), SHAPES["car"], Space("x y [m]")), "no component 'yaw'"),
         (lambda: FootprintConstraint(world(0)[0].obstacles(), SHAPES["disc"], Space("p: SE3")), "no pose in the plane"),
         (lambda: FootprintConstraint(world(0)[0].obstacles(), SHAPES["car"], POSE).cells, "needs a round footprint"),
+        (lambda: FootprintConstraint(world(0)[0], SHAPES["disc"], POSE), "needs Obstacles, not OccupancyGrid"),
+        (lambda: FootprintConstraint(world(0)[0].obstacles(), 0.3, POSE), "needs a Footprint, not 0.3"),
+        (lambda: FootprintConstraint(world(0)[0].obstacles(), Footprint, POSE), r"is \(\) missing\?"),
+        (lambda: SHAPES["car"].clearance(world(0)[0], [0.0, 0.0, 0.0]), "needs Obstacles, not OccupancyGrid"),
+        (lambda: world(0)[0].clearance([0.0, 0.0, 0.0], 0.3), "needs a Footprint, not 0.3"),
+        (lambda: world(0)[0].problem((0, 0), (1, 1), 0.3), "needs a Footprint, not 0.3"),
+        (lambda: world(0)[0].problem((0, 0), (1, 1), space="x y"), "needs a Space, not 'x y'"),
+        (lambda: world(0)[0].obstacles(["free"]), r"unknown is \['free'\]"),
+        (lambda: SHAPES["car"].centers([0.0, 0.0]), r"expected \(\.\.\., 3\)"),
+        (lambda: Footprint.rectangle(1.0, 1.0, center=3), "center is 3; expected x and y"),
+        (lambda: Footprint(-np.ones((300, 3))), r"^.{1,160}$"),
+        (lambda: Footprint.polygon(np.random.default_rng(0).normal(size=(300, 2))), r"^.{1,200}$"),
     ],
 )
 def test_what_makes_no_footprint_is_a_sentence(make: object, sentence: str) -> None:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from pilotage.core.errors import FormatError, PilotageError
+from pilotage.core.errors import FormatError, MissingFile, PilotageError
 from pilotage.core.space import Space
 from pilotage.io import read_ros_map
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import ObstacleLayer, OccupancyGrid
 
 PROBABILITIES = arrays(
     np.float64,
@@ -234,6 +234,20 @@ def test_loading_a_movingai_map(tmp_path: Path) -> None:
         OccupancyGrid.load(tmp_path / "small.pgm")
 
 
+def test_maps_that_come_along_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "depot").mkdir()  # a folder is no map
+    for name in ("depot", "depot.yaml", "tb3_sandbox.yaml", "turtlebot3_world"):
+        assert OccupancyGrid.load(name).occupied.any()
+    OccupancyGrid.from_ascii(["..#"]).save(tmp_path / "depot.yaml")
+    assert OccupancyGrid.load("depot.yaml").shape == (1, 3), "a file comes first"
+    for name in ("maze.yaml", "away/depot.yaml", "maze"):
+        with pytest.raises(MissingFile, match=f"{name}.*depot.yaml, tb3_sandbox.yaml, turtlebot3_world.yaml"):
+            OccupancyGrid.load(name)
+    with pytest.raises(FormatError, match="a map is a ROS .yaml"):
+        OccupancyGrid.load(tmp_path)
+
+
 def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
     grid = OccupancyGrid.load(data / "ros_maps" / "turtlebot3_world" / "map.yaml")
     grid.save(tmp_path / "map.yaml")
@@ -267,6 +281,12 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid.from_ascii(["."]).free_component([[0.5, 0.5]]), "one world point"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_rectangles([[0.0, 0.0]], [1.0, 1.0]), r"shape \(K, 3\)"),
         (lambda: OccupancyGrid.from_ascii(["."]).world_to_cell(3.0), "must have shape"),
+        (lambda: OccupancyGrid.from_ascii([]), r"a drawn map is \[\]; expected a list of strings"),
+        (lambda: OccupancyGrid.from_ascii(3), "a drawn map is 3"),
+        (lambda: OccupancyGrid.from_occupied([[0, 1], [1]], 1.0), "occupied cells is not an array of numbers"),
+        (lambda: OccupancyGrid.from_ascii(["."]).with_occupied([[True], [True, False]]), "a mask is not an array"),
+        (lambda: OccupancyGrid.from_ascii(["."]).save("map.yaml", image=3), "3 is no path"),
+        (lambda: ObstacleLayer(OccupancyGrid), "needed, not the class OccupancyGrid"),
     ],
 )
 def test_what_makes_no_map_is_a_sentence(make: object, sentence: str) -> None:

@@ -15,7 +15,7 @@ from pilotage.core.belief import Belief
 from pilotage.core.gaussian import Gaussian
 from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.space import Space
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, cost_to_go
 
 
@@ -215,3 +215,20 @@ def test_long_corridors_are_exact_to_the_last_step() -> None:
     assert plan.cost == 400 + 200 * 200.0
     assert plan.xs is not None
     assert len(plan.xs) == 40_401
+
+
+def test_a_problem_on_large_cells_names_smaller_ones() -> None:
+    robot, hall = Footprint.disc(0.45), OccupancyGrid.from_ascii(["#####", ".....", "#####"])
+    ends = (0.5, 1.5), (4.5, 1.5)
+    halved = AStar().plan(hall.refined(2).problem(*ends, robot))
+    assert not halved.ok and "0.050 m from an obstacle" in halved.reason and "grid.refined(3)" in halved.reason
+    assert AStar().plan(hall.refined(20).problem(*ends, robot)).ok
+    room = OccupancyGrid.from_ascii(["......", "..#...", "......"]).refined(4)
+    beside = AStar().plan(room.problem((0.5, 0.6), (5.5, 0.5), Footprint.disc(0.4)))
+    assert beside.status is PlanStatus.INVALID and "collision" not in beside.reason
+    assert "middle of its cell of 0.25 m; grid.refined(2)" in beside.reason
+    walls = [".......", ".......", ".......", "###.###", ".......", ".......", "......."]
+    split, ends = OccupancyGrid.from_ascii(walls), ((3.5, 1.5), (3.5, 5.5))
+    apart = AStar().plan(split.problem(*ends, robot))
+    assert apart.status is PlanStatus.NO_PATH and "grid.refined(5)" in apart.reason
+    assert AStar().plan(split.refined(20).problem(*ends, robot)).ok

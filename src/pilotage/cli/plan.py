@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pilotage.core.errors import PilotageError
+from pilotage.core.errors import PilotageError, counted
 from pilotage.core.plan import Plan
 from pilotage.maps import OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, solve_scenario
@@ -36,8 +36,9 @@ def plan(
     """Plan a path on a map, or solve a benchmark scenario.
 
     Args:
-        map: A ROS map (.yaml, with its image beside it) or a MovingAI map (.map, .map.gz; cells of 1 m, y upwards).
-            With --scen it may be left out when it lies beside the scenario.
+        map: A ROS map (.yaml, with its image beside it), a MovingAI map (.map, .map.gz; cells of 1 m, y upwards), or
+            the name of a stock map (depot, tb3_sandbox, turtlebot3_world). With --scen it may be left out when it lies
+            beside the scenario.
         start: Start x and y [m], in the frame of the map.
         goal: Goal x and y [m].
         scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
@@ -84,11 +85,11 @@ def _plain(value: Any) -> Any:
 
 def _text(facts: dict[str, Any], out: Path | None) -> str:
     stats = facts["stats"]
-    effort = f"{stats['expansions']:,} expansions in {1e3 * stats['seconds']:.3g} ms"
+    effort = f"{counted(stats['expansions'], 'expansion')} in {1e3 * stats['seconds']:.3g} ms"
     if facts["xs"] is None:
         line = f"{facts['status']}: {facts['reason']} ({effort})"
     else:
-        line = f"{facts['status']}: {facts['cost']:.2f} m over {len(facts['xs'])} states ({effort})"
+        line = f"{facts['status']}: {facts['cost']:.2f} m over {counted(len(facts['xs']), 'state')} ({effort})"
     return line if out is None else f"{line}\n{out}"
 
 
@@ -131,9 +132,9 @@ def _difference(mismatch: Mismatch) -> dict[str, Any]:
 
 def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     yield (
-        f"{facts['instances']:,} instances, {facts['mismatches']} mismatch{'' if facts['mismatches'] == 1 else 'es'} "
-        "with the published optima, "
-        f"{facts['expansions']:,} expansions in {facts['seconds']:.3g} s "
+        f"{counted(facts['instances'], 'instance')}, "
+        f"{facts['mismatches']} mismatch{'' if facts['mismatches'] == 1 else 'es'} with the published optima, "
+        f"{counted(facts['expansions'], 'expansion')} in {facts['seconds']:.3g} s "
         f"({facts['expansions_per_second']:,.0f} expansions/s)"
     )
     for one in facts["differing"][:SHOWN]:

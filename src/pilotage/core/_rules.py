@@ -99,11 +99,17 @@ def brought(rule: Rule, value: Any, name: str) -> Any:
     try:
         return rule.read(value)
     except Misfit:
-        shown = repr(value)
-        if len(shown) > 100:
-            shown = f"{type(value).__name__} {shown[:60]} ..."
         hint = "; is () missing?" if callable(value) else ""
-        raise SettingError(f"{name} is {shown}; expected {rule.expected}{hint}") from None
+        raise SettingError(f"{name} is {shown(value)}; expected {rule.expected}{hint}") from None
+
+
+def shown(value: Any) -> str:
+    """`value` as a message shows it: in one line, cut where it is long."""
+    text = " ".join(repr(value).split())
+    if len(text) <= 100:
+        return text
+    kind = type(value).__name__
+    return f"{text[:60]} ..." if text.startswith(kind) else f"{kind} {text[:60]} ..."
 
 
 def rule_of(kind: Any) -> Rule | None:

@@ -42,6 +42,16 @@ class MissingExtra(PilotageError, ImportError):
     """An optional dependency that is not installed."""
 
 
+def counted(count: int, noun: str) -> str:
+    """A number of things, for messages.
+
+    Example:
+        >>> counted(1, "state"), counted(2048, "state")
+        ('1 state', '2,048 states')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def require(package: str, extra: str) -> ModuleType:
     """Import an optional `package`, or say in one sentence how to install it.
 

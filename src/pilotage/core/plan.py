@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .errors import ShapeError
+from .errors import ShapeError, counted
 from .settings import Interval
 from .space import Space
 
@@ -79,12 +79,14 @@ class Plan:
         for name, count in (("us", len(xs) - 1), ("ts", len(xs))):
             given = getattr(self, name)
             if given is not None and len(given) != count:
-                raise ShapeError(f"{name} of a plan has {len(given)} rows; {len(xs)} states need {count}")
+                raise ShapeError(
+                    f"{name} of a plan has {counted(len(given), 'row')}; {counted(len(xs), 'state')} need {count}"
+                )
 
     def __str__(self) -> str:
         if self.xs is None:
             return f"{self.status.value}: {self.reason}"
-        return f"{self.status.value}: cost {self.cost:.4g} over {len(self.xs)} states"
+        return f"{self.status.value}: cost {self.cost:.4g} over {counted(len(self.xs), 'state')}"
 
     @property
     def ok(self) -> bool:

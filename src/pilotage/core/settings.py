@@ -17,6 +17,7 @@ from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 from ._rules import Interval as Interval
 from ._rules import Numbers as Numbers
 from ._rules import Rule, article, brought, rule_of
+from ._rules import shown as shown
 from .errors import SettingError
 
 Kind = TypeVar("Kind")
@@ -165,4 +166,4 @@ def instance(value: Any, kind: type[Kind], who: str) -> Kind:
     if isinstance(value, kind):
         return value
     hint = "; is () missing?" if callable(value) else ""
-    raise SettingError(f"{who} needs {article(kind.__name__)}, not {value!r} of type {type(value).__name__}{hint}")
+    raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")

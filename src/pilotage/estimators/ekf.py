@@ -1,13 +1,4 @@
-"""The extended Kalman filter: the Kalman filter on the linearisation around the mean, on any space.
-
-    predict   x = f(x, u, dt)               P = F P F' + Q
-    update    y = z (-) h(x)                S = H P H' + R        K = P H' S^-1
-              x = x (+) K y                 P = (I - K H) P (I - K H)' + K R K'
-
-F and H are Jacobians in the tangent of the space, so angles and rotations need no care (Sarkka, *Bayesian Filtering
-and Smoothing*, 2013, section 5.2; Sola et al., *A micro Lie theory*, 2018, section IV; the covariance in Joseph's form,
-Bucy and Joseph, 1968).
-"""
+"""The extended Kalman filter: the Kalman filter on the linearisation around the mean, on any space."""
 
 from __future__ import annotations
 
@@ -107,7 +98,18 @@ def ekf_update(at, b, z, context, w, lanes):
 
 @settings
 class EKF(GaussianEstimator):
-    """Extended Kalman filter for any dynamics and sensors; see the equations above.
+    """Extended Kalman filter for any dynamics and sensors.
+
+    ::
+
+        predict   x = f(x, u, dt)               P = F P F' + Q
+        update    y = z (-) h(x)                S = H P H' + R        K = P H' S^-1
+                  x = x (+) K y                 P = (I - K H) P (I - K H)' + K R K'
+
+    F and H are Jacobians in the tangent of the space, so angles and rotations need no care.
+
+    Source: Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 5.2; Sola et al., *A micro Lie theory*, 2018,
+    section IV; the covariance in Joseph's form, Bucy and Joseph, 1968.
 
     Args:
         dynamics: the model that `start` uses; the pure functions take theirs as an argument.

@@ -1,11 +1,8 @@
 """The Kalman filter, for dynamics and sensors that are linear.
 
-    predict   x = F x + B u,   P = F P F' + Q
-    update    y = z - H x,   S = H P H' + R,   K = P H' S^-1,   x = x + K y,   P = (I - K H) P (I - K H)' + K R K'
-
-(Kalman 1960; Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 4.3.) Its inner steps are the EKF's, which on
-linear models say just this. What is its own is `run` for many sequences at once: covariances and gains do not depend on
-the readings, so sequences without gaps share one, and only the means differ.
+Its inner steps are those of the EKF, which are the same on linear models. Its own part is `run` for many sequences at
+once: covariances and gains do not depend on the readings, so sequences without gaps share one, and only the means
+differ.
 """
 
 from __future__ import annotations
@@ -68,7 +65,15 @@ def follow_means(
 
 @settings
 class KF(EKF):
-    """Kalman filter for linear dynamics and sensors; see the equations above.
+    """Kalman filter for linear dynamics and sensors.
+
+    ::
+
+        predict   x = F x + B u,   P = F P F' + Q
+        update    y = z - H x,     S = H P H' + R,   K = P H' S^-1
+                  x = x + K y,     P = (I - K H) P (I - K H)' + K R K'
+
+    Source: Kalman 1960; Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 4.3.
 
     Whether a traced model is linear is known exactly: F, B, Q, H and R must not depend on state or action. Models of
     other kinds say ``linear = True``.

@@ -1,10 +1,7 @@
 """The particle filter: a belief of any shape, as a cloud of weighted states.
 
-    predict   x_i = f(x_i, u, dt) (+) e_i,   e_i ~ N(0, Q)
-    update    log w_i += log p(z | x_i),     log p(z | past) = log sum_i w_i p(z | x_i)
-
-The bootstrap filter of Gordon, Salmond and Smith (1993). Traced models run as machine code; of all others it asks only
-the protocol's batched methods, so a simulator, a network or a table serves as well. Particles are resampled when their
+Traced models run as machine code; of all others it asks only the protocol's batched methods, so a simulator, a network
+or a table serves as well. Particles are resampled when their
 weights have become too unequal, at the start of a prediction: the belief after an update is still the weighted one,
 which describes the posterior better than any draw from it (Chopin and Papaspiliopoulos, *An Introduction to Sequential
 Monte Carlo*, 2020, algorithm 10.3).
@@ -40,7 +37,14 @@ from .resampling import Resampling, resample
 
 @settings
 class ParticleFilter(Startable):
-    """Particle filter for any dynamics and sensors; see the equations above.
+    """Particle filter for any dynamics and sensors.
+
+    ::
+
+        predict   x_i = f(x_i, u, dt) (+) e_i,   e_i ~ N(0, Q)
+        update    log w_i += log p(z | x_i),     log p(z | past) = log sum_i w_i p(z | x_i)
+
+    Source: the bootstrap filter of Gordon, Salmond and Smith (1993).
 
     Args:
         dynamics: the model, bound once for `start`; the pure functions take theirs as an argument.

@@ -1,13 +1,4 @@
-"""The smoother of Rauch, Tung and Striebel, on any space: what is known of each state after all readings are in.
-
-    G = P F' P-^-1                      P- and x- predict the next step from P and x
-    x = x (+) G (x' (-) x-)             x' and P' are smoothed of the next step
-    P = P + G (P' - P-) G'
-
-backwards through a run, F the Jacobian of the dynamics at the filtered state (Rauch, Tung and Striebel, "Maximum
-likelihood estimates of linear dynamic systems", AIAA Journal 3, 1965; Sarkka, *Bayesian Filtering and Smoothing*, 2013,
-sections 8.2 and 9.1). On linear models it gives the mean and covariance of each state given all readings, exactly.
-"""
+"""The smoother of Rauch, Tung and Striebel, on any space."""
 
 from __future__ import annotations
 
@@ -20,13 +11,24 @@ from ..core.settings import instance
 
 
 def smooth(run: FilterRun) -> Gaussian:
-    """The beliefs of a run given all its readings, ``(..., T)``.
+    """The beliefs of a run given all its readings, ``(..., T)``; exact on linear models.
+
+    ::
+
+        G = P F' P-^-1                      P- and x- predict the next step from P and x
+        x = x (+) G (x' (-) x-)             x' and P' are smoothed of the next step
+        P = P + G (P' - P-) G'
+
+    backwards through the run, F the Jacobian of the dynamics at the filtered state.
 
     Args:
-        run: of a filter with a Gaussian belief, over readings of any sensors.
+        run: of a `KF`, `EKF` or `UKF`, over readings of any sensors.
 
     Raises:
-        ModelError: when the beliefs of the run are not Gaussian.
+        ModelError: when the beliefs of the run are not Gaussian, as those of an `IMM` or a particle filter.
+
+    Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA Journal 3, 1965;
+    Sarkka, *Bayesian Filtering and Smoothing*, 2013, sections 8.2 and 9.1.
 
     Example:
         >>> import numpy as np
@@ -39,7 +41,9 @@ def smooth(run: FilterRun) -> Gaussian:
     instance(run, FilterRun, "smooth")
     after, before = run.beliefs, run.predicted
     if not (isinstance(after, Gaussian) and isinstance(before, Gaussian)):
-        raise ModelError(f"the run holds {type(after).__name__}; a smoother needs the Gaussian beliefs of a filter")
+        raise ModelError(
+            f"the beliefs of the run are {type(after).__name__}; expected those of a KF, EKF or UKF, which are Gaussian"
+        )
     space, steps = after.space, len(run.dts)
     x, P = np.array(after.mean), np.array(after.cov)
     for k in range(steps - 2, -1, -1):

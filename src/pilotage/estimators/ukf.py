@@ -1,17 +1,7 @@
 """The unscented Kalman filter on any space: 2d+1 sigma points carry mean and covariance through the models.
 
-    points    X_0 = x,  X_i = x (+) d_i,  d_i = +-s L e_i,   P = L L',   s^2 = alpha^2 (d + kappa)
-    weights   w_i = 1 / (2 s^2),   w_0 = 1 - d / s^2,   v_0 = w_0 + 1 - alpha^2 + beta,   v_i = w_i
-    predict   x = mean of f(X_i) on the space,   P = sum v_i e_i e_i' + Q,   e_i = f(X_i) (-) x
-    update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   r_i = h(X_i) (-) z^
-              C = sum w_i d_i r_i',   K = C S^-1
-              x = x (+) K (z (-) z^),   P = (I - K H) P (I - K H)' + K (R + B) K',   H = C' P^-1
-              B = sum v_i (r_i - H d_i) (r_i - H d_i)':   what the sensor bends between the points
-
-The weighted mean on the space is found by Newton's method, which holds with negative weights, too. The covariance is
-``P - K S K'`` in Joseph's form, which stays positive where that difference would not (Wan and van der Merwe, "The
-unscented Kalman filter for nonlinear estimation", 2000; Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 5.5;
-on manifolds Brossard et al., "A code for unscented Kalman filtering on manifolds", ICRA 2020).
+The weighted mean on the space is found by Newton's method, which works with negative weights, too. The covariance is
+``P - K S K'`` in Joseph's form, which stays positive where that difference would not.
 
 Deviations of an angle may exceed half a turn, where a difference of two points tells them only up to whole turns: a
 heading of std 1.8 rad has points 4.4 rad away. They are then followed along the way to the point, ``f(x (+) t d_i)``
@@ -319,7 +309,21 @@ def divide(T, L, H, d, m, lanes):
 
 @settings
 class UKF(GaussianEstimator):
-    """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian. See the equations above.
+    """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian.
+
+    ::
+
+        points    X_0 = x,  X_i = x (+) d_i,  d_i = +-s L e_i,   P = L L',   s^2 = alpha^2 (d + kappa)
+        weights   w_i = 1 / (2 s^2),   w_0 = 1 - d / s^2,   v_0 = w_0 + 1 - alpha^2 + beta,   v_i = w_i
+        predict   x = mean of f(X_i) on the space,   P = sum v_i e_i e_i' + Q,   e_i = f(X_i) (-) x
+        update    z^ = mean of h(X_i),   S = sum v_i r_i r_i' + R,   r_i = h(X_i) (-) z^
+                  C = sum w_i d_i r_i',   K = C S^-1
+                  x = x (+) K (z (-) z^),   P = (I - K H) P (I - K H)' + K (R + B) K',   H = C' P^-1
+                  B = sum v_i (r_i - H d_i) (r_i - H d_i)':   the curvature of the sensor between the points
+
+    Source: Wan and van der Merwe, "The unscented Kalman filter for nonlinear estimation", 2000; Sarkka, *Bayesian
+    Filtering and Smoothing*, 2013, section 5.5; on manifolds Brossard et al., "A code for unscented Kalman filtering on
+    manifolds", ICRA 2020.
 
     Args:
         dynamics, dt, gate: as for `EKF`.

@@ -27,7 +27,7 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     except IsADirectoryError:
         raise FormatError(f"{path} is a folder; the name of a file was expected") from None
     except (FileNotFoundError, NotADirectoryError):
-        raise MissingFile(_missing(file)) from None
+        raise MissingFile(missing(file)) from None
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
@@ -38,7 +38,8 @@ def path_of(path: str | os.PathLike[str]) -> Path:
         raise FormatError(f"{path!r} is no path of a file; give a string or a pathlib.Path") from None
 
 
-def _missing(file: Path) -> str:
+def missing(file: Path) -> str:
+    """A sentence about a file that is not there, with the name beside it that is closest."""
     folder = file.absolute().parent
     if not folder.is_dir():
         return f"there is no file {file}: its folder {folder} does not exist"

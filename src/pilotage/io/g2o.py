@@ -22,10 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core.errors import FormatError
+from pilotage.core.arrays import numbers
+from pilotage.core.errors import FormatError, ShapeError, counted
+from pilotage.core.settings import instance
 
 from .atomic import write_atomic
-from .contents import contents
+from .contents import contents, path_of
 
 Array = NDArray[np.float64]
 PathLike = str | os.PathLike[str]
@@ -37,7 +39,7 @@ TO_WXYZ = [0, 1, 2, 6, 3, 4, 5]
 TO_XYZW = [0, 1, 2, 4, 5, 6, 3]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PoseGraph:
     """Poses, and what was measured of one as seen from another; N poses, E edges.
 
@@ -46,10 +48,13 @@ class PoseGraph:
         poses: a guess of them, ``(N, 3)`` (x, y, yaw) or ``(N, 7)`` (x, y, z, qw, qx, qy, qz); None where the file has
             edges only.
         edges: from which pose to which, ``(E, 2)``.
-        readings: pose of the second as seen from the first, ``(E, 3)`` or ``(E, 7)``.
+        readings: pose of the second as seen from the first, ``(E, 3)`` or ``(E, 7)``; NaN where not measured.
         information: inverse covariances of the readings ``(E, 3, 3)`` or ``(E, 6, 6)``, in the tangent order
             [translation, rotation]. Those of some well-known files, cubicle among them, have negative eigenvalues.
-        fixed: places of the poses that the file holds fast ``(F,)``.
+        fixed: places of the poses that are held fixed ``(F,)``.
+
+    Raises:
+        ShapeError: when arrays do not fit each other, hold NaN or infinity, or name a pose that is not there.
 
     Example:
         >>> graph = PoseGraph([0, 1], None, [[0, 1]], [[1.0, 0.0, 0.1]], [np.eye(3)])
@@ -65,11 +70,32 @@ class PoseGraph:
     fixed: NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
 
     def __post_init__(self) -> None:
-        for name, kind in (("ids", np.intp), ("edges", np.intp), ("fixed", np.intp)):
-            object.__setattr__(self, name, np.asarray(getattr(self, name), dtype=kind))
+        for name in ("ids", "edges", "fixed"):
+            object.__setattr__(self, name, _whole(getattr(self, name), name))
         for name in ("poses", "readings", "information"):
-            given = getattr(self, name)
-            object.__setattr__(self, name, None if given is None else np.asarray(given, dtype=np.float64))
+            if name != "poses" or self.poses is not None:
+                object.__setattr__(self, name, _finite(getattr(self, name), name))
+        count, size = self.readings.shape if self.readings.ndim == 2 else (0, 0)
+        if count == 0 or size not in (3, 7):
+            raise ShapeError(
+                f"readings of a pose graph have shape {self.readings.shape}; expected one or more rows, (E, 3 or 7)"
+            )
+        dim, n = 3 if size == 3 else 6, len(np.atleast_1d(self.ids))
+        wanted = {"ids": (n,), "edges": (count, 2), "information": (count, dim, dim)}
+        for name, shape in (wanted if self.poses is None else wanted | {"poses": (n, size)}).items():
+            if (given := getattr(self, name).shape) != shape:
+                raise ShapeError(
+                    f"{name} of a pose graph has shape {given}; expected {shape} for {counted(n, 'pose')} and "
+                    f"{counted(count, 'edge')}"
+                )
+        for name in ("edges", "fixed"):
+            places = getattr(self, name)
+            if (wrong := places[(places < 0) | (places >= n)]).size:
+                raise ShapeError(f"{name} of a pose graph names pose {wrong[0]}; expected places from 0 to {n - 1}")
+
+    def __repr__(self) -> str:
+        where = "in the plane" if self.axes == 2 else "in space"
+        return f"PoseGraph({counted(len(self.ids), 'pose')} {where}, {counted(len(self.edges), 'edge')})"
 
     @property
     def axes(self) -> int:
@@ -122,8 +148,13 @@ def read_g2o(path: PathLike) -> PoseGraph:
 def write_g2o(path: PathLike, graph: PoseGraph) -> None:
     """Write a pose graph; numbers are kept to the last bit.
 
+    Args:
+        path: the file.
+        graph: what to write; of a solution, ``dataclasses.replace(graph, poses=solution["pose"])``.
+
     Raises:
         MissingFile: when the folder does not exist.
+        SettingError: when `graph` is not a `PoseGraph`.
 
     Example:
         >>> import tempfile, pathlib
@@ -132,7 +163,8 @@ def write_g2o(path: PathLike, graph: PoseGraph) -> None:
         >>> file.read_text()
         'EDGE_SE2 4 7 1.0 0.0 0.1 1.0 0.0 0.0 1.0 0.0 1.0\\n'
     """
-    vertex, edge = KINDS[graph.axes]
+    path = path_of(path)
+    vertex, edge = KINDS[instance(graph, PoseGraph, "write_g2o").axes]
     order = TO_XYZW if graph.axes == 3 else range(3)
     upper = np.triu_indices(graph.information.shape[-1])
     lines = [] if graph.poses is None else [[vertex, i, *x] for i, x in _rows(graph.ids, graph.poses[:, order])]
@@ -140,6 +172,22 @@ def write_g2o(path: PathLike, graph: PoseGraph) -> None:
     readings = np.hstack([graph.readings[:, order], graph.information[:, *upper]])
     lines += [[edge, *ends, *values] for ends, values in _rows(graph.ids[graph.edges], readings)]
     write_atomic(path, "".join(" ".join(map(str, line)) + "\n" for line in lines))
+
+
+def _whole(given: Any, name: str) -> NDArray[np.intp]:
+    found = numbers(given, f"{name} of a pose graph")
+    if not (np.isfinite(found).all() and (found == np.rint(found)).all()):
+        raise ShapeError(f"{name} of a pose graph holds numbers that are not whole; expected whole ones")
+    return np.asarray(given if found.size else found, dtype=np.intp)  # large ids would lose digits as floats
+
+
+def _finite(given: Any, name: str) -> Array:
+    """Finite numbers; a reading may be NaN, which was not measured."""
+    measured = name == "readings"
+    found = numbers(given, f"{name} of a pose graph", missing=measured)
+    if np.isinf(found).any() or (np.isnan(found).any() and not measured):
+        raise ShapeError(f"{name} of a pose graph holds NaN or infinity; expected finite numbers")
+    return found
 
 
 def _rows(names: NDArray[np.intp], values: Array) -> Iterator[tuple[list[int], list[float]]]:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, counted
 
 from .contents import contents
 
@@ -88,7 +88,9 @@ def _cells(lines: list[str], height: int, width: int, path: PathLike) -> NDArray
         raise FormatError(f"{path}: the header promises {height} rows, the file holds {len(rows)}: truncated")
     for number, row in enumerate(rows):
         if len(row) != width:
-            raise FormatError(f"{path}, line {number + 5}: {len(row)} cells, but the header promises {width}")
+            raise FormatError(
+                f"{path}, line {number + 5}: {counted(len(row), 'cell')}, but the header promises {width}"
+            )
         if strange := set(row) - set(PASSABLE + BLOCKED):
             raise FormatError(
                 f"{path}, line {number + 5}: unknown terrain {sorted(strange)}; "

@@ -26,7 +26,7 @@ from PIL import Image, UnidentifiedImageError
 from pilotage.core.errors import FormatError
 
 from .atomic import write_atomic
-from .contents import contents
+from .contents import contents, path_of
 from .pgm import encode_pgm, read_pgm
 
 MODES = ("trinary", "scale", "raw")
@@ -35,7 +35,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True)
 class RosMap:
-    """What a map_server file says, as plain values.
+    """The contents of a map_server file, as plain values.
 
     Attributes:
         occupancy: probability that a cell is occupied, ``(rows, columns)`` float32 in [0, 1], NaN where unknown;
@@ -113,10 +113,10 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
         >>> sorted(file.name for file in folder.iterdir())
         ['hall.pgm', 'hall.yaml']
     """
-    target = Path(path)
+    target = path_of(path)
     _check_writable(ros_map, target)
     name = image or target.with_suffix(".png" if ros_map.mode == "scale" else ".pgm").name
-    suffix = Path(name).suffix.lower()
+    suffix = path_of(name).suffix.lower()
     if suffix not in (".pgm", ".png") or Path(name).name != name:
         raise FormatError(f"{target}: a map image is a name without folders that ends in .pgm or .png, not {name!r}")
     pixels, alpha = _pixels(ros_map)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
-from pilotage.core.settings import setting
+from pilotage.core.settings import setting, shown
 
 from .frame import GridFrame
 
@@ -84,13 +84,16 @@ def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
         array([[ 0.,  0.],
                [ 1., nan]])
     """
-    rows = rows.strip("\n").split("\n") if isinstance(rows, str) else rows
-    widths = {len(row) for row in rows}
+    given: Any = rows.strip("\n").split("\n") if isinstance(rows, str) else rows
+    lines: list[Any] = list(given) if isinstance(given, Iterable) else []
+    if not lines or not all(isinstance(line, str) for line in lines):
+        raise FormatError(f"a drawn map is {shown(given)}; expected a list of strings, or the lines of one")
+    widths = {len(line) for line in lines}
     if len(widths) != 1:
         raise ShapeError(f"the rows of a drawn map must be equally long, not {sorted(widths)} characters")
-    if strange := set("".join(rows)) - set(DRAWN):
+    if strange := set("".join(lines)) - set(DRAWN):
         raise FormatError(f"a drawn map knows {' '.join(DRAWN)}, not {sorted(strange)}")
-    return np.array([[DRAWN[c] for c in row] for row in reversed(rows)])
+    return np.array([[DRAWN[c] for c in line] for line in reversed(lines)])
 
 
 class GridCells(GridFrame):

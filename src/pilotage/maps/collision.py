@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import math_for
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
-from pilotage.core.settings import positive
+from pilotage.core.settings import instance, positive
 from pilotage.core.space import Space
 from pilotage.core.states import state_of
 from pilotage.models import TracedTask, task
@@ -66,6 +67,9 @@ class FootprintConstraint:
     space: Space
 
     def __post_init__(self) -> None:
+        instance(self.obstacles, Obstacles, "FootprintConstraint")
+        instance(self.footprint, Footprint, "FootprintConstraint")
+        instance(self.space, Space, "FootprintConstraint")
         _ = self.motion
 
     def __repr__(self) -> str:
@@ -126,6 +130,15 @@ class FootprintConstraint:
         x = np.asarray(x, dtype=np.float64)
         return self.footprint.clearance(self.obstacles, x[..., self.pose])
 
+    @property
+    def refinement(self) -> int:
+        """Factor of `OccupancyGrid.refined` that makes cells of half the smallest disc's radius; 1: they are as small.
+
+        On larger cells the constraint is conservative: it refuses poses, and gaps, in which the robot has little room.
+        """
+        radius = min(r for _, _, r in self.footprint.discs)
+        return math.ceil(2.0 * self.obstacles.grid.resolution / radius - 1e-9) if radius > 0.0 else 1
+
     def describe(self, x: Any) -> str:
         """How deep in collision a state ``(n,)`` is, in words; empty when it is clear."""
         room = self._room(np.asarray(x, dtype=np.float64))
@@ -133,7 +146,11 @@ class FootprintConstraint:
             return ""
         exact = float(self.clearance(x))
         if exact >= 0.0:
-            return f"is {exact:.3f} m from an obstacle, which is too little to be sure on cells of this size"
+            cells = f"cells of {self.obstacles.grid.resolution:g} m"
+            return (
+                f"is {exact:.3f} m from an obstacle, which is too little to be sure on {cells}; "
+                f"grid.refined({max(self.refinement, 2)}) has smaller ones"
+            )
         depth = f"{-exact:.2f} m" if exact <= -0.005 else "less than 0.01 m"
         return f"is in collision by {depth}"
 
@@ -220,8 +237,8 @@ def on_map(
     turning: float | None,
     unknown: str,
 ) -> Problem:
-    """See `OccupancyGrid.problem`."""
-    shape = Footprint.disc(0.0) if footprint is None else footprint
+    """The problem that `OccupancyGrid.problem` describes."""
+    shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "OccupancyGrid.problem")
     if space is None:
         space = POSE if shape.turns else POINT
     constraint = FootprintConstraint(grid.obstacles(unknown), shape, space)

@@ -15,7 +15,7 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import Component, Mathematics
 from pilotage.core.raster import Raster
-from pilotage.core.settings import positive, whole
+from pilotage.core.settings import instance, positive, shown, whole
 
 from .clearance import clearances
 from .obstacles import Obstacles
@@ -60,9 +60,11 @@ class Footprint:
                 f"a footprint has discs of shape {discs.shape}; expected (K, 3): a row x, y, radius for each"
             )
         if not np.isfinite(discs).all() or (discs[:, 2] < 0.0).any():
-            raise ShapeError(f"the discs of a footprint are {discs.tolist()}; expected finite rows, radii 0 or more")
+            raise ShapeError(
+                f"the discs of a footprint are {shown(discs.tolist())}; expected finite rows, radii 0 or more"
+            )
         if hull.size and (hull.ndim != 2 or hull.shape[1] != 2 or not np.isfinite(hull).all()):
-            raise ShapeError(f"the hull of a footprint is {self.hull!r}; expected finite corners (V, 2)")
+            raise ShapeError(f"the hull of a footprint is {shown(self.hull)}; expected finite corners (V, 2)")
         object.__setattr__(self, "discs", tuple(map(tuple, discs.tolist())))
         object.__setattr__(self, "hull", tuple(map(tuple, hull.tolist())))
 
@@ -83,7 +85,10 @@ class Footprint:
             rows: see `polygon`.
         """
         a, b = 0.5 * positive(length, "length"), 0.5 * positive(width, "width")
-        x, y = numbers(center, "center")
+        middle = numbers(center, "center")
+        if middle.shape != (2,):
+            raise ShapeError(f"center is {shown(center)}; expected x and y")
+        x, y = middle
         return cls.polygon([[x - a, y - b], [x + a, y - b], [x + a, y + b], [x - a, y + b]], rows=rows)
 
     @classmethod
@@ -120,6 +125,8 @@ class Footprint:
     def centers(self, poses: Any) -> tuple[Array, Array]:
         """Centres ``(..., K, 2)`` and radii ``(K,)`` [m] of the discs at poses ``(..., 3)``."""
         poses, discs = numbers(poses, "poses"), np.array(self.discs)
+        if poses.shape[-1:] != (3,):
+            raise ShapeError(f"poses have shape {poses.shape}; expected (..., 3) for x, y, yaw")
         c, s = np.cos(poses[..., 2:3]), np.sin(poses[..., 2:3])
         x, y = discs[:, 0], discs[:, 1]
         return np.stack([poses[..., 0:1] + c * x - s * y, poses[..., 1:2] + s * x + c * y], -1), discs[:, 2]
@@ -139,8 +146,9 @@ class Footprint:
 
         Distance between the robot and the surface of the nearest obstacle; negative where they overlap. The depth of a
         disc is how far it would have to move; that of a polygon is the depth of the discs that cover it. NaN where the
-        pose is not finite.
+        pose is not finite. All that is off the map is blocked, and unknown cells are what `obstacles` takes them for.
         """
+        instance(obstacles, Obstacles, "clearance")
         poses = numbers(where, "poses")
         if poses.shape[-1:] == (2,) and not self.turns:
             poses = np.concatenate([poses, np.zeros((*poses.shape[:-1], 1))], -1)
@@ -178,7 +186,7 @@ def _convex(corners: ArrayLike) -> Array:
     whole_turn = abs(np.arctan2(turns, (sides * after).sum(-1)).sum())
     if not ((turns > 0.0).all() or (turns < 0.0).all()) or not math.isclose(whole_turn, 2 * math.pi, rel_tol=1e-6):
         raise ShapeError(
-            f"the corners {points.tolist()} are no convex polygon; expected corners in order that all turn one way"
+            f"the corners {shown(points.tolist())} are no convex polygon; expected corners in order that turn one way"
         )
     return points if turns[0] > 0.0 else points[::-1].copy()
 

@@ -27,8 +27,9 @@ class InflatedGrid(GridCells):
 
         occupied = |cell - nearest occupied cell of the map| <= radius        between cell centres, exact
 
-    A view of the map for planners: sensors, distances and saving are the map's. Footprints that are not round, and
-    clearances that count to the faces of cells, are `FootprintConstraint`.
+    A view of the map for planners: sensors, distances and saving are the map's. Unknown cells stay unknown; neither
+    they nor the edge of the map are grown. Footprints that are not round, and clearances to the faces of cells, are
+    `FootprintConstraint`.
 
     Attributes:
         grid: the map.

@@ -19,7 +19,7 @@ from .frame import GridFrame, local_rays
 
 @dataclass(frozen=True)
 class Evidence:
-    """What one beam says about a cell, and how much of it a cell takes.
+    """The evidence of one beam about a cell, and how much of it a cell takes.
 
     ::
 

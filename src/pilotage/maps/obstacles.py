@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .occupancy import OccupancyGrid
 
 CORNER, AWAY = 1.497, 0.115
-"""What is taken from the distances at the centres of four cells [cells], so that interpolation between them never
+"""The lengths taken from the distances at the centres of four cells [cells], so that interpolation between them never
 exceeds the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a
 corner of an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks
 for the largest excess over all positions."""
@@ -68,7 +68,7 @@ class Obstacles:
 
 
 def _excess(blocked: NDArray[np.bool_], depth: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What bilinear interpolation of `depth` may exceed the true distance by, around each cell [cells]."""
+    """The most by which bilinear interpolation of `depth` exceeds the true distance, around each cell [cells]."""
     count = sum(each.astype(np.int8) for each in _corners(blocked))
     farthest = np.max(_corners(depth), axis=0) - np.sqrt(2.0)
     away = np.where(count < 2, np.minimum(AWAY, 0.25 / np.maximum(farthest, 1.0)), 0.0)

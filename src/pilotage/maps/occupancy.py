@@ -15,12 +15,12 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
-from pilotage.core.settings import number, positive, whole
+from pilotage.core.settings import instance, number, positive, setting, whole
 from pilotage.core.space import Space
 from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
 from pilotage.io.contents import path_of
 
-from .cells import GridCells, drawn, log_odds, odds_of_threshold, probabilities, read_only
+from .cells import GridCells, Unknown, drawn, log_odds, odds_of_threshold, probabilities, read_only
 from .collision import on_map
 from .distance import clear_boxes, distance_transform
 from .footprint import Footprint
@@ -30,6 +30,7 @@ from .mapping import Evidence
 from .obstacles import Obstacles
 from .raycast import LANES, cast_rays
 from .stamps import disc_cells, rectangle_cells
+from .stock import find_map
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -70,9 +71,12 @@ class OccupancyGrid(GridCells):
     def __post_init__(self) -> None:
         cells = np.array(numbers(self.log_odds, "log_odds", np.float32), order="C")
         if cells.ndim != 2 or cells.size == 0:
-            raise ShapeError(f"log_odds must have shape (ny, nx) with at least one cell, not {cells.shape}")
+            raise ShapeError(f"the cells of a grid must have shape (ny, nx) with at least one cell, not {cells.shape}")
         if np.isinf(cells).any():
-            raise ShapeError("log_odds must be finite or NaN (unknown), but hold an infinity; clip probabilities first")
+            raise ShapeError(
+                "the log-odds of cells must be finite or NaN (unknown), but hold an infinity; "
+                "OccupancyGrid.from_probability takes 0 and 1"
+            )
         free, occupied = number(self.free_thresh, "free_thresh"), number(self.occupied_thresh, "occupied_thresh")
         if not 0.0 <= free < occupied <= 1.0:
             raise FormatError(
@@ -124,23 +128,29 @@ class OccupancyGrid(GridCells):
     def load(cls, path: str | os.PathLike[str]) -> OccupancyGrid:
         """Read a ROS map (`.yaml` with its pgm or png) or a MovingAI map (`.map`, `.map.gz`; cells of 1 m).
 
+        Args:
+            path: the file, or the name of a map that comes with Pilotage: "depot", "tb3_sandbox", "turtlebot3_world",
+                with or without .yaml. A file of that name comes first.
+
         Raises:
-            MissingFile: when there is no such file.
+            MissingFile: when there is no such file, nor a map of that name.
             FormatError: naming the file and what is wrong in it.
+
+        Example:
+            >>> OccupancyGrid.load("depot.yaml")
+            OccupancyGrid(604 x 307 cells of 0.05 m, 100% known)
         """
-        name = path_of(path).name.lower().removesuffix(".gz")
-        if name.endswith(".map"):
-            return cls.from_occupied(~read_movingai_map(path)[::-1], resolution=1.0)
-        if name.endswith((".yaml", ".yml")):
-            found = read_ros_map(path)
-            return cls.from_probability(
-                found.occupancy,
-                found.resolution,
-                found.origin,
-                occupied_thresh=found.occupied_thresh,
-                free_thresh=found.free_thresh,
-            )
-        raise FormatError(f"{path}: a map is a ROS .yaml or a MovingAI .map[.gz] file; give the yaml, not the image")
+        file = find_map(path)
+        if file.name.lower().removesuffix(".gz").endswith(".map"):
+            return cls.from_occupied(~read_movingai_map(file)[::-1], resolution=1.0)
+        found = read_ros_map(file)
+        return cls.from_probability(
+            found.occupancy,
+            found.resolution,
+            found.origin,
+            occupied_thresh=found.occupied_thresh,
+            free_thresh=found.free_thresh,
+        )
 
     def save(self, path: str | os.PathLike[str], *, mode: str = "trinary", image: str | None = None) -> None:
         """Write a ROS map: the yaml file `path` and, beside it, its image.
@@ -190,7 +200,8 @@ class OccupancyGrid(GridCells):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        return cls.from_probability(np.asarray(occupied, dtype=np.bool_).astype(np.float64), resolution, origin)
+        solid = numbers(occupied, "a map of occupied cells") != 0.0
+        return cls.from_probability(solid.astype(np.float64), resolution, origin)
 
     @classmethod
     def from_ascii(
@@ -207,7 +218,9 @@ class OccupancyGrid(GridCells):
     def distance_field(self) -> Raster:
         """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell, 0 in it; exact.
 
-        On a map without obstacles it holds the diagonal of the map. Of a robot with a size, `obstacles` tells more.
+        On a map without obstacles it holds the diagonal of the map. Unknown cells, and all that is off the map, are no
+        obstacles here; off the map, the value at the nearest cell of the border holds. For robots with a size use
+        `clearance`, which measures to the faces of cells.
 
         Example:
             >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
@@ -224,17 +237,25 @@ class OccupancyGrid(GridCells):
     def inflate(self, radius: float) -> InflatedGrid:
         """The cells in which the centre of a round robot may be: see `InflatedGrid`.
 
+        Only occupied cells are grown. Unknown cells stay unknown, and no distance is kept from them, nor from the edge
+        of the map. Distances are between cell centres, so at a free cell the robot may overlap an obstacle by up to 0.7
+        cells. For a path that `clearance` agrees with, plan for ``grid.problem(start, goal, Footprint.disc(radius))``;
+        or inflate by ``radius + 1.5 * grid.resolution``, which keeps it clear of occupied cells all along.
+
         Args:
             radius: of the robot [m], not negative.
         """
         return InflatedGrid(self, radius)
 
     def obstacles(self, unknown: str = "blocked") -> Obstacles:
-        """What a robot must not touch, with signed distances to it; computed once for each meaning of `unknown`.
+        """The cells that a robot must not touch, with signed distances; computed once for each meaning of `unknown`.
+
+        All that is off the map is blocked.
 
         Args:
-            unknown: "blocked" or "free": what cells are of which nothing is known.
+            unknown: the meaning of unknown cells, "blocked" or "free".
         """
+        setting(unknown, Unknown, "unknown")
         kept = self._obstacles
         if unknown not in kept:
             kept[unknown] = Obstacles.of(self, unknown)
@@ -245,8 +266,26 @@ class OccupancyGrid(GridCells):
         return {}
 
     def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
-        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`."""
-        return (Footprint.disc(0.0) if footprint is None else footprint).clearance(self.obstacles(unknown), where)
+        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`.
+
+        Exact, to the faces of cells. All that is off the map is blocked.
+
+        Args:
+            where: points, or poses x [m], y [m], yaw [rad].
+            footprint: of the robot; None is a point.
+            unknown: the meaning of unknown cells, "blocked" or "free".
+
+        Raises:
+            SettingError: when `footprint` is not a `Footprint`.
+            ShapeError: when `where` has another shape.
+
+        Example:
+            >>> room = OccupancyGrid.from_ascii(["....", "....", "...#"])
+            >>> room.clearance([[2.5, 0.5], [3.5, 0.5]]).tolist()
+            [0.5, -0.5]
+        """
+        shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
+        return shape.clearance(self.obstacles(unknown), where)
 
     def problem(
         self,
@@ -258,7 +297,28 @@ class OccupancyGrid(GridCells):
         turning: float | None = None,
         unknown: str = "blocked",
     ) -> Problem:
-        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`."""
+        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`.
+
+        A state that it allows has a `clearance` of 0 or more. The converse does not hold: where cells are larger than
+        half the robot, states and gaps with little room are refused; `refined` makes cells smaller.
+
+        Args:
+            start: a state, or a belief.
+            goal: a state, several, or a region; of a robot that turns also a point (x, y), in any heading.
+            footprint: of the robot; None is a point.
+            space: of the states; by default x and y, and yaw where the heading matters.
+            turning: length [m] that a turn of one radian counts as; by default the radius of the footprint.
+            unknown: the meaning of unknown cells, "blocked" or "free". All that is off the map is blocked.
+
+        Raises:
+            SettingError: when `footprint` is not a `Footprint`, or `turning` is not positive.
+            ShapeError: when start or goal do not fit the space.
+
+        Example:
+            >>> room = OccupancyGrid.from_ascii(["....", ".#..", "...."])
+            >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
+            True
+        """
         return on_map(self, start, goal, footprint, space, turning, unknown)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
@@ -266,7 +326,7 @@ class OccupancyGrid(GridCells):
 
         ::
 
-            c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle
+            c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle, `distance_field`
 
         Args:
             radius: distance at which obstacles cease to matter [m].
@@ -353,9 +413,10 @@ class OccupancyGrid(GridCells):
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
-        if np.shape(mask) != self.shape:
-            raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {np.shape(mask)}")
-        return replace(self, log_odds=np.where(mask, log_odds(1.0), self.log_odds))
+        marked = numbers(mask, "a mask")
+        if marked.shape != self.shape:
+            raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {marked.shape}")
+        return replace(self, log_odds=np.where(marked != 0.0, log_odds(1.0), self.log_odds))
 
     # --- rays ---
 
@@ -404,5 +465,6 @@ def check_grid(grid: Any) -> OccupancyGrid:
             if isinstance(grid, InflatedGrid)
             else "OccupancyGrid.load(path) reads one, OccupancyGrid.from_occupied(array, resolution) makes one"
         )
-        raise ShapeError(f"an OccupancyGrid is needed, not {type(grid).__name__}; {hint}")
+        given = f"the class {grid.__name__}" if isinstance(grid, type) else type(grid).__name__
+        raise ShapeError(f"an OccupancyGrid is needed, not {given}; {hint}")
     return grid

@@ -90,7 +90,7 @@ def _check_solved(plan: Plan, problem: Problem, tolerance: float) -> None:
     assert plan.lower_bound <= plan.cost + slack, f"the lower bound {plan.lower_bound} exceeds the cost {plan.cost}"
     xs = plan.xs
     assert set(problem.space.names) <= set(plan.space.names), (
-        f"the plan is in {plan.space}, which has not all of the components {problem.space.names}"
+        f"the plan is in {plan.space}, which lacks some of the components {problem.space.names}"
     )
     xs = xs[:, [plan.space.index(name) for name in problem.space.names]]
     _check_ends(xs, problem)

@@ -154,7 +154,7 @@ def _check_mean(space: Space, x: Array, d: Array, where: Place) -> None:
     points = space.plus(x[..., None, :], spread)
     weights = np.full(len(spread), 1.0 / space.dim)
     weights[0] = -1.0
-    _zero(space.minus(space.mean(points, weights), x), "the mean bears negative weights", where, 1e-11)
+    _zero(space.minus(space.mean(points, weights), x), "the mean with a negative weight is exact", where, 1e-11)
     uneven = np.stack([x, space.plus(x, 0.3 * d), space.plus(x, 0.3 * np.roll(d, 1, axis=-1))], axis=0)
     w = np.array([0.5, 0.3, 0.2])
     mean = space.mean(uneven, w, axis=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from ...core import Belief, Dynamics, Particles, Space, Task
 from ...core.arrays import Array
-from ...core.settings import Count, Natural, NonNegative, Positive, settings
 from ...maps import FootprintConstraint, OccupancyGrid
 from .robots import Robot
 from .scenarios import Rooms
@@ -19,7 +19,7 @@ from .scenarios import Rooms
 POSE = Space("pose: SE2")
 
 
-@settings(eq=False)
+@dataclass(frozen=True, eq=False)
 class Arena(Dynamics):
     """The true world: the state of the robot, the slip of its wheels, what they measured, obstacles and goals.
 
@@ -47,11 +47,11 @@ class Arena(Dynamics):
 
     grid: OccupancyGrid
     robot: Robot
-    obstacles: Natural = 6
-    goals: Count = 5
-    slip: NonNegative = 0.05
-    lasting: Positive = 2.0
-    tolerance: Positive = 0.35
+    obstacles: int = 6
+    goals: int = 5
+    slip: float = 0.05
+    lasting: float = 2.0
+    tolerance: float = 0.35
     begin: Array | None = None
     tour: Array | None = None
 
@@ -70,7 +70,7 @@ class Arena(Dynamics):
 
     @cached_property
     def action(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """What the robot is told."""
+        """The commands of the robot."""
         return self.robot.model.action
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
@@ -185,7 +185,7 @@ class Arena(Dynamics):
 
 
 class Tour(Task):
-    """Visit the goals in their order, soon and without touching anything.
+    """Visit the goals in their order, quickly and without touching anything.
 
     ::
 

@@ -12,18 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...core import MissingFile, PilotageError, Sensor, ShapeError
+from ...core import PilotageError, Sensor, ShapeError
 from ...core.arrays import Array, numbers
+from ...core.settings import positive, shown, whole
+from ...core.settings import setting as setting_of
 from ...maps import Lidar, OccupancyGrid
+from ...maps.occupancy import check_grid
+from ...maps.stock import find_map
 from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
-from .arena import Arena, Tour
+from .arena import POSE, Arena, Tour
 from .robots import Robot, robot_of
 from .scenarios import Rooms
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
-
-MAPS = Path(__file__).parent.parent / "maps"
 
 
 class Setting:
@@ -45,16 +47,17 @@ class Setting:
         localized: bool = False,
         dt: float = 0.1,
     ) -> None:
-        robot = robot_of(robot, slip)
+        robot = robot_of(robot, positive(slip, "slip", zero=True))
         tour, begin = points(goals), pose(start)
-        count: Any = goals if tour is None else len(tour)
+        count = whole(goals if tour is None else len(tour), "goals")
+        noise = positive(range_std, "range_std", zero=True)
         self.arena = Arena(
             walled(grid_of(map), robot.footprint.radius),
             robot,
-            obstacles,
+            whole(obstacles, "obstacles", 0),
             count,
-            slip,
-            tolerance=tolerance,
+            float(slip),
+            tolerance=positive(tolerance, "tolerance"),
             begin=begin,
             tour=tour,
         )
@@ -67,17 +70,17 @@ class Setting:
         self.lidar = Lidar(self.arena.grid, beams, max_range, inset=0.5 * self.arena.grid.resolution)
         angles = np.asarray(self.lidar.angles, dtype=np.float64)
         self.sensors: dict[str, Sensor] = {
-            "lidar": Scanner(self.arena, angles, max_range, range_std),
+            "lidar": Scanner(self.arena, angles, self.lidar.max_range, noise),
             "odometry": WheelOdometry(self.arena),
             "goal": Order(self.arena),
         }
-        if localized:
+        if setting_of(localized, bool, "localized"):
             self.sensors["pose"] = TruePose(self.arena)
         _ = self.arena.rooms  # a map without room for the robot is refused here, not in the first episode
         self.view = View(self.arena, angles, max_range)
 
     def inform(self, x: Array) -> dict[str, Any]:
-        """What `info` says besides the state."""
+        """The entries of `info` besides the state."""
         arena = self.arena
         clearance = arena.clearance(x)
         return {
@@ -94,7 +97,7 @@ class Navigation(ModelEnv):
 
     Observation, a dictionary: "lidar" ranges ``(beams,)`` [m], `max_range` where nothing is seen; "odometry" speed
     [m/s] and yaw rate [rad/s] as the wheels measured them; "goal" x and y [m] in the frame of the map; with
-    `localized` also "pose". Where the robot is it has to find out: ``info`` tells "pose", "clearance" [m],
+    `localized` also "pose". The robot has to find out where it is; ``info`` holds the truth: "pose", "clearance" [m],
     "collision", "goal", "reached" and the whole "state".
 
     Action: of the robot, in SI units: speed and yaw rate for "differential_drive", acceleration and steering angle for
@@ -104,7 +107,7 @@ class Navigation(ModelEnv):
     which ends the episode. It terminates when all goals were reached, and is truncated after 2000 ticks.
 
     Args:
-        map: path of a ROS map (yaml) or MovingAI map, the name of a map that comes along ("turtlebot3_world.yaml",
+        map: path of a ROS map (yaml) or MovingAI map, the name of a stock map ("turtlebot3_world.yaml",
             "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Occupied cells are solid, for the robot as for its
             lidar. A map that is open at its edge gets a wall around it. Episodes start, and have their goals, in free
             cells.
@@ -112,7 +115,7 @@ class Navigation(ModelEnv):
         obstacles: discs that are not on the map, placed again in every episode.
         goals: how many places are drawn to be visited in every episode, or the places ``(K, 2)`` themselves [m]; they
             can all be reached.
-        start: where every episode starts, ``(x, y)`` or ``(x, y, yaw)``; what is not given is drawn.
+        start: pose in which every episode starts, ``(x, y)`` or ``(x, y, yaw)``; a yaw that is not given is drawn.
         slip: standard deviation of the wheels' slip, as a share of speed and turn; it lasts for two seconds.
         beams: a number of beams around the full circle, or their angles [rad].
         max_range, range_std: of the lidar [m].
@@ -208,31 +211,28 @@ def points(goals: int | ArrayLike) -> Array | None:
 
 
 def pose(start: ArrayLike | None) -> Array | None:
-    """Where to start, x, y and perhaps yaw."""
+    """The start of every episode, x, y and perhaps yaw, which is brought into (-pi, pi]."""
     if start is None:
         return None
     found = finite(start, "start")
     if found.shape not in ((2,), (3,)):
         raise ShapeError(f"start is x, y or x, y, yaw, not an array of shape {found.shape}")
-    return found
+    return found if len(found) == 2 else POSE.normalize(found)
 
 
 def finite(given: ArrayLike, name: str) -> Array:
     """An array of finite numbers."""
     found = numbers(given, name)
     if not np.isfinite(found).all():
-        raise ShapeError(f"{name} is {found.tolist()}; expected finite numbers")
+        raise ShapeError(f"{name} is {shown(found.tolist())}; expected finite numbers")
     return found
 
 
 def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
-    """A map by path or by the name of one that comes along."""
-    if isinstance(given, OccupancyGrid):
-        return given
-    path = next((found for found in (Path(given), MAPS / given, MAPS / f"{given}.yaml") if found.is_file()), None)
-    if path is None:
-        known = ", ".join(sorted(found.name for found in MAPS.glob("*.yaml")))
-        raise MissingFile(f"there is no map {given}; give the path of a yaml file, or one of {known}")
+    """The map itself, or the file of that path or name."""
+    if not isinstance(given, (str, os.PathLike)):
+        return check_grid(given)
+    path = find_map(given)
     return _loaded(path.resolve(), path.stat().st_mtime_ns)
 
 

@@ -1,4 +1,4 @@
-"""The robots of the navigation environment: what they are told to do, how they move, how large they are."""
+"""The robots of the navigation environment: their commands, how they move, how large they are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ...core import Dynamics, PilotageError, Space
-from ...core.settings import positive
 from ...maps import Footprint
 from ...models import bicycle, dynamics, unicycle
 
@@ -62,13 +61,13 @@ _ride = dynamics(state=_CAR, action=_PEDALS, params={"wheelbase": 0.33}, noise=(
 
 
 def differential_drive(slip: float = 0.05) -> Robot:
-    """A round robot, 35 cm across, that is told speed and yaw rate, as ROS robots are (``cmd_vel``)."""
+    """A round robot, 35 cm across, driven by speed and yaw rate, as ROS robots are (``cmd_vel``)."""
     noisy = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
     return Robot(noisy, noisy, Footprint.disc(0.175))
 
 
 def car(slip: float = 0.05) -> Robot:
-    """A small car, wheelbase 33 cm, that is told acceleration and steering angle; a bicycle model."""
+    """A small car, wheelbase 33 cm, driven by acceleration and steering angle; a bicycle model."""
     odometry = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
     return Robot(_ride(), odometry, Footprint([[0.0, 0.0, 0.16], [0.165, 0.0, 0.16], [0.33, 0.0, 0.16]]))
 
@@ -93,5 +92,4 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
         raise PilotageError(
             f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot(model, odometry, footprint)"
         )
-    positive(slip, "slip", zero=True)
     return ROBOTS[given](slip)

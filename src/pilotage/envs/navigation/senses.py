@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from ...core import PilotageError, Sensor, Space
+from ...core import Sensor, Space
 from ...core.arrays import Array
 from .arena import Arena
 
@@ -25,8 +24,6 @@ class Scanner(Sensor):
     """
 
     def __init__(self, arena: Arena, angles: Array, max_range: float, std: float) -> None:
-        if not 0.0 <= std < math.inf:
-            raise PilotageError(f"the standard deviation of a range is 0 or more [m], not {std}")
         self.arena, self.angles, self.max_range, self.std = arena, angles, max_range, std
         self.state = arena.state
         names = " ".join(f"range_{i}" for i in range(len(angles)))

@@ -1,14 +1,7 @@
 """Monte Carlo localization: a particle filter for the pose on a map, from anywhere, and back after being carried away.
 
-    predict   resample as many particles as the belief is wide (KLD-sampling), when weights have become unequal
-              x_i = f(x_i, u, dt) (+) e_i
-    update    w_i = (1 - k) w_i  p(z | x_i)^(power share)      for the particles
-              w_j = k / M        p(z | x_j)^(power share)      for M poses x_j drawn from the free space of the map
-
-The second line of the update is the belief that the robot was carried away since the last reading, see `recovery`.
-`share` is how much a reading adds to the one before it: nothing while the robot stands, see `travel`. Readings that say
-far more than the particles know are weighed in stages, see `annealing`. Particles are resampled so that no hypothesis
-is lost by chance before it is refuted, see `survival`, and copies are moved apart, see `roughening`.
+Readings that say far more than the particles know are weighed in stages, see `annealing`. Particles are resampled so
+that no hypothesis is lost by chance before it is refuted, see `survival`, and copies are moved apart, see `roughening`.
 """
 
 from __future__ import annotations
@@ -63,7 +56,17 @@ ENOUGH = 256
 
 @settings(eq=False)
 class MonteCarloLocalization(Startable):
-    """Monte Carlo localization on a map; see the equations above. The state has x, y and yaw among its components.
+    """Monte Carlo localization on a map. The state has x, y and yaw among its components.
+
+    ::
+
+        predict   resample as many particles as the belief is wide (KLD-sampling), when weights have become unequal
+                  x_i = f(x_i, u, dt) (+) e_i
+        update    w_i = (1 - k) w_i  p(z | x_i)^(power share)    for the particles
+                  w_j = k / M        p(z | x_j)^(power share)    for M poses x_j drawn from the free space of the map
+
+    The second line of the update is the belief that the robot was carried away since the last reading. `share` is how
+    much a reading adds to the one before it: nothing while the robot stands.
 
     Args:
         grid: the map, whose free space is where the robot may be.

@@ -40,7 +40,7 @@ class Pattern:
     _rank: Indices
 
     def slots(self, i: Indices, j: Indices) -> Indices:
-        """What `_drivers.linearize` needs of factors between the variables i and j (-1: none), ``(K, 8)``.
+        """The places that `_drivers.linearize` needs of factors between the variables i and j (-1: none), ``(K, 8)``.
 
         Columns of i and j; entries from one column of a block to the next, in the columns of i and j; and the first
         entries of the blocks (i, i), (j, i), (i, j) and (j, j). -1 where there is no block.

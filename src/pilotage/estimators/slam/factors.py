@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Sensor, ShapeError, Space, SpaceError
-from pilotage.core.settings import instance
+from pilotage.core.arrays import numbers
+from pilotage.core.settings import instance, setting, shown
 
 Array = NDArray[np.float64]
 
@@ -38,7 +39,8 @@ class Variables:
     fixed: Any = ()
 
     def __post_init__(self) -> None:
-        values = np.array(self.space.normalize(self.space.check(self.values, "values")), ndmin=2)
+        space = instance(self.space, Space, "Variables")
+        values = np.array(space.normalize(space.check(self.values, "values")), ndmin=2)
         if values.ndim != 2:
             raise ShapeError(f"values have shape {values.shape}; expected one row a variable, (N, {self.space.size})")
         given = np.asarray(self.fixed)
@@ -93,10 +95,12 @@ class Factors:
         if self.context is not None and _is_named(self.context):
             object.__setattr__(self, "context", _named(self.context, len(z), "context"))
         if self.information is not None:
-            W = np.asarray(self.information, dtype=np.float64)
+            W = numbers(self.information, "information")
             wanted = (len(z), reading.dim, reading.dim)
             if W.shape not in (wanted, wanted[1:]):
                 raise ShapeError(f"information has shape {W.shape}; expected {wanted} or {wanted[1:]}")
+            if not np.isfinite(W).all():
+                raise ShapeError("information holds NaN or infinity; expected inverse covariances of the readings")
             if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
                 raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
             values = np.linalg.eigvalsh(W).reshape(-1, reading.dim)
@@ -126,7 +130,7 @@ class Factors:
         return self.context is not None and _is_named(self.context)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FactorGraph:
     """Unknown variables by kind, and the readings that they have to explain.
 
@@ -164,8 +168,16 @@ class FactorGraph:
     factors: Sequence[Factors]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "variables", dict(self.variables))
-        object.__setattr__(self, "factors", tuple(self._mounted(each) for each in self.factors))
+        if not isinstance(self.variables, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"variables of a graph are {shown(self.variables)}; expected {{name: Variables(...)}}")
+        variables = {k: instance(v, Variables, "FactorGraph") for k, v in self.variables.items()}
+        object.__setattr__(self, "variables", variables)
+        factors = setting(self.factors, tuple[Factors, ...], "factors of a graph")
+        object.__setattr__(self, "factors", tuple(map(self._mounted, factors)))
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{len(v.values)} of {kind}" for kind, v in self.variables.items())
+        return f"FactorGraph({kinds}; {self.unknowns} unknowns, {self.residuals} residuals)"
 
     @property
     def unknowns(self) -> int:
@@ -186,9 +198,26 @@ class FactorGraph:
         return system.cost(system.start)
 
     def moved(self, values: Mapping[str, Array]) -> FactorGraph:
-        """The same graph with other values of some variables."""
+        """The same graph with other values of some variables.
+
+        Raises:
+            ShapeError: when there are no variables of that name, or the values do not fit them.
+        """
+        for kind in values:
+            self.of_kind(kind)
         variables = {k: replace(v, values=values[k]) if k in values else v for k, v in self.variables.items()}
         return replace(self, variables=variables)
+
+    def of_kind(self, kind: str) -> Variables:
+        """The variables of a kind.
+
+        Raises:
+            ShapeError: when there are none; the sentence lists those of the graph.
+        """
+        if not isinstance(kind, str) or kind not in self.variables:  # pyright: ignore[reportUnnecessaryIsInstance]
+            known = f"it has {', '.join(self.variables)}" if self.variables else "it has none at all"
+            raise ShapeError(f"the graph has no variables {shown(kind)}; {known}")
+        return self.variables[kind]
 
     def _mounted(self, given: Factors) -> Factors:
         space = self._space(given.x, given.sensor)
@@ -206,13 +235,13 @@ class FactorGraph:
                 )
         elif wanted.size:
             shape = (given.count, wanted.size)
-            numbers = np.array(np.zeros((0, 0)) if given.context is None else given.context, dtype=np.float64)
-            if numbers.shape not in (shape, shape[1:]):
+            known = numbers(np.zeros((0, 0)) if given.context is None else given.context, "context")
+            if known.shape not in (shape, shape[1:]):
                 raise ShapeError(
-                    f"the context of {sensor!r} has shape {numbers.shape}; expected numbers {shape}, or the kind of "
+                    f"the context of {sensor!r} has shape {known.shape}; expected numbers {shape}, or the kind of "
                     f"variables and their indices, as in ('landmark', [0, 3])"
                 )
-            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(numbers, shape), order="C"))
+            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(known, shape), order="C"))
         elif given.context is not None:
             raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
         return replace(given, sensor=sensor)
@@ -221,7 +250,8 @@ class FactorGraph:
         """The space of variables that a factor names."""
         kind, indices = named
         if kind not in self.variables:
-            raise ShapeError(f"{sensor!r} names variables {kind!r}; expected one of {', '.join(self.variables)}")
+            known = f"expected one of {', '.join(self.variables)}" if self.variables else "the graph has none"
+            raise ShapeError(f"{sensor!r} names variables {kind!r}; {known}")
         _indices(indices, len(self.variables[kind].values), f"indices of {kind}")
         return self.variables[kind].space
 
@@ -232,10 +262,10 @@ def _is_named(value: Any) -> bool:
 
 def _named(value: Any, count: int, name: str) -> tuple[str, NDArray[np.int64]]:
     if not _is_named(value):
-        raise ShapeError(f"{name} is {value!r}; expected the kind of variables and their indices, ('pose', [0, 1])")
+        raise ShapeError(f"{name} is {shown(value)}; expected a kind of variables and their indices, ('pose', [0, 1])")
     indices = np.asarray(value[1])
     if indices.shape != (count,):
-        raise ShapeError(f"{name} has indices of shape {indices.shape}; expected one for each of {count} readings")
+        raise ShapeError(f"{name} has indices of shape {indices.shape}; expected ({count},), one for each reading")
     return value[0], indices
 
 
@@ -245,7 +275,7 @@ def _indices(value: Any, count: int, name: str) -> NDArray[np.int64]:
     if found.size == 0:
         return np.zeros(0, dtype=np.int64)
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise ShapeError(f"{name} is {value!r}; expected whole numbers, one a row")
+        raise ShapeError(f"{name} is {shown(value)}; expected whole numbers, one a row")
     if found.min() < 0 or found.max() >= count:
         wrong = found[(found < 0) | (found >= count)][0]
         raise ShapeError(f"{name} has {wrong}; expected indices from 0 to {count - 1}")

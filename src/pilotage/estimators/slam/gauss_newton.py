@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core import Gaussian, ShapeError
-from pilotage.core.settings import Count, Positive, instance, settings
+from pilotage.core.errors import counted
+from pilotage.core.settings import Count, Positive, instance, settings, whole
 
 from ._system import System
 from .factors import FactorGraph
@@ -34,7 +35,7 @@ class SolveStatus(enum.Enum):
     NOT_FINITE = "not finite"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Solution:
     """Values of all variables that explain the readings best, or why there are none.
 
@@ -61,9 +62,12 @@ class Solution:
     chi2: tuple[float, ...]
     _system: System = field(repr=False)
 
+    def __repr__(self) -> str:
+        return f"Solution({self.reason}; {self.graph!r})"
+
     def __getitem__(self, kind: str) -> Array:
-        """Values of all variables of a kind ``(N, size)``."""
-        return self.graph.variables[kind].values
+        """Values of all variables of a kind ``(N, size)``; a `ShapeError` where there is no such kind."""
+        return self.graph.of_kind(kind).values
 
     @property
     def iterations(self) -> int:
@@ -71,12 +75,14 @@ class Solution:
         return len(self.chi2) - 1
 
     def belief(self, kind: str, index: int) -> Gaussian:
-        """What the readings say of one variable, all others being unknown: its block of ``H^-1``.
+        """The belief about one variable, all others being unknown: its block of ``H^-1``.
 
         Raises:
-            ShapeError: for a variable that is held fixed, or one that the readings do not determine.
+            ShapeError: when there is no such kind; for a variable that is held fixed, or not determined.
+            SettingError: when the index is not from 0 to the number of variables less one.
         """
-        variables, system = self.graph.variables[kind], self._system
+        variables, system = self.graph.of_kind(kind), self._system
+        index = whole(index, f"the index of {kind}", 0, len(variables.values) - 1)
         column = int(system.pattern.columns[system.first[kind] + index])
         if column < 0 or not self._factored:
             raise ShapeError(
@@ -155,7 +161,7 @@ class GaussNewton:
                 status = SolveStatus.CONVERGED
                 break
             system.linearize(x)
-        reason = f"{status.value} after {len(chi2) - 1} steps at chi2 {chi2[-1]:.6g}"
+        reason = f"{status.value} after {counted(len(chi2) - 1, 'step')} at chi2 {chi2[-1]:.6g}"
         if loose := weak(system):
             status, reason = SolveStatus.UNDETERMINED, loose
         values = dict(zip(graph.variables, x, strict=True))

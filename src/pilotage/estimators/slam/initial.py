@@ -10,11 +10,17 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from pilotage.core import ShapeError, Space
+from pilotage.core.settings import instance, whole
 
 if TYPE_CHECKING:
     from pilotage.io import PoseGraph
 
 Array = NDArray[np.float64]
+
+SINGULAR = (
+    "the information of some edges is singular, and their weights are not known; expected positive definite matrices, "
+    "or another guess, which needs no weights: initial='tree'"
+)
 
 
 def spanning_tree(graph: PoseGraph, anchor: int = 0) -> Array:
@@ -44,7 +50,7 @@ def spanning_tree(graph: PoseGraph, anchor: int = 0) -> Array:
         >>> spanning_tree(edges).round(6).tolist()
         [[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 0.0]]
     """
-    space, n = space_of(graph), len(graph.ids)
+    space, n, anchor = space_of(checked(graph, "spanning_tree")), len(graph.ids), _anchor(graph, anchor)
     order, before, edge = _tree(graph, n, anchor)
     forwards = graph.edges[edge, 1] == np.arange(n)
     step = np.where(forwards[:, None], graph.readings[edge], space.inverse(graph.readings[edge]))
@@ -91,7 +97,8 @@ def chordal(graph: PoseGraph, anchor: int = 0) -> Array:
         >>> chordal(edges).round(6).tolist()
         [[0.0, 0.0, 0.0], [1.0, 2.0, 0.5]]
     """
-    space, n, k = space_of(graph), len(graph.ids), graph.axes
+    space, n, k = space_of(checked(graph, "chordal")), len(graph.ids), graph.axes
+    anchor = _anchor(graph, anchor)
     _tree(graph, n, anchor)
     (i, j), (kappa, tau) = graph.edges.T, _weights(graph.information, k)
     R, t = _matrices(space, graph.readings, k), graph.readings[:, :k]
@@ -105,6 +112,23 @@ def chordal(graph: PoseGraph, anchor: int = 0) -> Array:
     ahead = np.einsum("eab,eb->ea", near[i], t)[:, None, :]
     places = _solved(n, i, j, -one, one, tau, ahead, anchor, np.zeros((1, k)))[:, 0]
     return _poses(space, near, places)
+
+
+def checked(graph: PoseGraph, who: str) -> PoseGraph:
+    """The graph, or a sentence about what is none."""
+    from pilotage.io import PoseGraph  # loads the readers of images
+
+    return instance(graph, PoseGraph, who)
+
+
+def _anchor(graph: PoseGraph, anchor: int) -> int:
+    """The anchor of a guess, which needs all readings."""
+    if (missing := np.isnan(graph.readings).any(axis=1)).any():
+        raise ShapeError(
+            f"the reading of edge {int(np.argmax(missing))} is NaN; a guess needs all readings, or give the poses: "
+            "initial='given'"
+        )
+    return whole(anchor, "anchor", 0, len(graph.ids) - 1)
 
 
 def space_of(graph: PoseGraph) -> Space:
@@ -136,8 +160,11 @@ def _tree(graph: PoseGraph, n: int, anchor: int) -> tuple[Any, Any, Any]:
 def _weights(information: Array, k: int) -> tuple[Array, Array]:
     """Isotropic precisions of rotation and translation of each edge."""
     place, turn = information[:, :k, :k], information[:, k:, k:]
-    tau = k / np.trace(np.linalg.inv(place), axis1=1, axis2=2)
-    kappa = turn[:, 0, 0] if k == 2 else 1.5 / np.trace(np.linalg.inv(turn), axis1=1, axis2=2)
+    try:
+        tau = k / np.trace(np.linalg.inv(place), axis1=1, axis2=2)
+        kappa = turn[:, 0, 0] if k == 2 else 1.5 / np.trace(np.linalg.inv(turn), axis1=1, axis2=2)
+    except np.linalg.LinAlgError:
+        raise ShapeError(SINGULAR) from None
     return kappa, tau
 
 
@@ -161,7 +188,11 @@ def _solved(
     right = root * right
     for v, block in ((i, A), (j, B)):
         right = right - np.where((v == anchor)[:, None, None], root * (block @ value), 0.0)
-    free = factored((J.T @ J).tocsc()).solve(J.T @ right.reshape(len(i) * m, -1))
+    try:
+        factors = factored((J.T @ J).tocsc())
+    except RuntimeError:
+        raise ShapeError(SINGULAR) from None
+    free = factors.solve(J.T @ right.reshape(len(i) * m, -1))
     return np.insert(free.reshape(n - 1, m, -1), anchor, value, axis=0)
 
 

@@ -7,16 +7,20 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from pilotage.core import ShapeError
+from pilotage.core.settings import setting
 from pilotage.models import relative_pose
 
 from .factors import FactorGraph, Factors, Variables
-from .initial import chordal, spanning_tree
+from .initial import checked, chordal, spanning_tree
 
 if TYPE_CHECKING:
     from pilotage.io import PoseGraph
 
 
-def pose_graph(edges: PoseGraph, initial: Literal["chordal", "tree", "given"] = "chordal") -> FactorGraph:
+Guess = Literal["chordal", "tree", "given"]
+
+
+def pose_graph(edges: PoseGraph, initial: Guess = "chordal") -> FactorGraph:
     """The factor graph of a pose graph: variables "pose", tied by `relative_pose` with the information of the edges.
 
     ::
@@ -30,6 +34,7 @@ def pose_graph(edges: PoseGraph, initial: Literal["chordal", "tree", "given"] = 
         initial: the guess: `chordal` relaxation, a spanning "tree", or the poses that are "given".
 
     Raises:
+        SettingError: when `edges` is not a `PoseGraph`, or there is no such guess.
         ShapeError: when a guess is to be given and none is, or poses are not tied to the first.
 
     Example:
@@ -42,7 +47,7 @@ def pose_graph(edges: PoseGraph, initial: Literal["chordal", "tree", "given"] = 
         >>> solution["pose"][2].round(3).tolist(), solution.chi2[-1] < 1e-12
         ([1.0, 1.0, 3.142], True)
     """
-    sensor = relative_pose(edges.axes)
+    sensor, initial = relative_pose(checked(edges, "pose_graph").axes), setting(initial, Guess, "initial")
     fixed = edges.fixed if len(edges.fixed) else np.array([0])
     if initial == "given":
         if edges.poses is None:

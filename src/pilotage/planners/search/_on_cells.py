@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import PilotageError, ShapeError
+from pilotage.core.errors import PilotageError, ShapeError, counted
 from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.problem import Problem
 from pilotage.core.settings import setting
@@ -31,7 +31,7 @@ Connectivity = Literal[4, 8]
 
 
 class Found(NamedTuple):
-    """What a search on cells has found out; lengths in cells, times costs.
+    """The result of a search on cells; lengths in cells, times costs.
 
     Attributes:
         finished: False when its time was up.
@@ -76,7 +76,8 @@ def answer(
         found = solve(space, terrain, first, last, deadline)
     bound, stats = found.bound * cells.resolution, _stats(found.expansions, began)
     if not found.finished:
-        reason = f"the budget was spent after {found.expansions} expansions; no path costs less than {bound:.2f} m"
+        effort = counted(found.expansions, "expansion")
+        reason = f"the budget was spent after {effort}; no path costs less than {bound:.2f} m"
         return Plan(PlanStatus.BUDGET, lower_bound=bound, reason=reason, stats=stats)
     if found.path is None:
         reason = explain_separation(cells, unknown, *ends)

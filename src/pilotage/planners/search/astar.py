@@ -30,7 +30,7 @@ class AStar(CellPlanner):
     Attributes:
         connectivity: 8 or 4 neighbours.
         weight: of the heuristic, 1 to 1000.
-        unknown: "blocked" or "free": what cells are of which nothing is known.
+        unknown: the meaning of unknown cells, "blocked" or "free".
 
     Source: P. Hart, N. Nilsson, B. Raphael, A formal basis for the heuristic determination of minimum cost paths,
     1968; I. Pohl, Heuristic search viewed as path finding in a graph, 1970, for the weight.

@@ -17,7 +17,7 @@ class Dijkstra(CellPlanner):
 
     Attributes:
         connectivity: 8 or 4 neighbours.
-        unknown: "blocked" or "free": what cells are of which nothing is known.
+        unknown: the meaning of unknown cells, "blocked" or "free".
 
     Source: E. Dijkstra, A note on two problems in connexion with graphs, 1959.
 

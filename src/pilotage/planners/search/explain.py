@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pilotage.maps import InflatedGrid
 from pilotage.maps.cells import GridCells
+from pilotage.maps.collision import DiscCells
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -16,7 +17,7 @@ Mask = NDArray[np.bool_]
 
 
 def explain_endpoint(grid: GridCells, point: Array, cell: Sequence[int], name: str, unknown: str) -> str:
-    """What is wrong with a start or goal in a cell (row, column), or nothing ("") when a path may begin there.
+    """A sentence about a start or goal in a cell (row, column) that is no end of a path; empty when it is one.
 
     The depth of a collision is how far the point would have to move to be in a cell that can be passed.
     """
@@ -25,6 +26,16 @@ def explain_endpoint(grid: GridCells, point: Array, cell: Sequence[int], name: s
     ny, nx = grid.shape
     if not (0 <= row < ny and 0 <= column < nx):
         return f"{place} is {_distance_off(grid, point):.2f} m off the map"
+    if isinstance(grid, DiscCells):
+        factor = max(grid.constraint.refinement, 2)
+        return (
+            ""
+            if grid.free[row, column]
+            else (
+                f"{place} is clear, but the robot does not fit at the middle of its cell of {grid.resolution:g} m; "
+                f"grid.refined({factor}) has smaller cells"
+            )
+        )
     if grid.occupied[row, column]:
         found = _nearest(grid.free if unknown == "blocked" else ~grid.occupied, grid.world_to_grid(point))
         if found is None:
@@ -87,10 +98,14 @@ def explain_separation(grid: GridCells, unknown: str, start: Array, goal: Array)
     assert found is not None  # the start itself can be reached
     nearest = grid.cell_to_world(found[0])
     gap = float(np.hypot(*(nearest - goal)))
+    hint = ""
+    if isinstance(grid, DiscCells) and grid.constraint.refinement > 1:
+        finer = f"grid.refined({grid.constraint.refinement}) has smaller ones"
+        hint = f"; cells of {grid.resolution:g} m hide narrow gaps from this robot, {finer}"
     return (
         f"goal ({goal[0]:.2f}, {goal[1]:.2f}) is in another component: {here.sum() * area:.2f} m^2 can be reached from "
         f"the start, {there.sum() * area:.2f} m^2 from the goal; the nearest reachable point to the goal is "
-        f"({nearest[0]:.2f}, {nearest[1]:.2f}), {gap:.2f} m from it"
+        f"({nearest[0]:.2f}, {nearest[1]:.2f}), {gap:.2f} m from it{hint}"
     )
 
 
