@@ -273,7 +273,7 @@ def runs(ours: Callable[[], Any], theirs: Callable[[], tuple[Any, Any]], steps: 
 
 
 def one_by_one(make: Callable[[], Any], step: Callable[[Any, Any, Any], None], us: Any, zs: Any) -> Any:
-    """What a user of the peer writes: a loop that keeps every mean and covariance."""
+    """The loop that a user of the peer writes; it keeps every mean and covariance."""
 
     def whole() -> tuple[Any, Any]:
         peer, xs, Ps = make(), [], []

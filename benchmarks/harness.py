@@ -1,4 +1,4 @@
-"""How a row is measured: both sides in turn, in one process, one thread each, the median of all rounds."""
+"""The measurement of a row: both sides in turn, in one process, one thread each, the median of all rounds."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured: times in the row's unit, of the round whose ratio is the median; `spread` is its quartiles."""
+    """A measured row: times in the row's unit, of the round whose ratio is the median; `spread` is its quartiles."""
 
     row: Row
     ours: float

@@ -1,4 +1,4 @@
-"""What a particle filter asks of a map at every scan: rays, and the likelihood of the scan."""
+"""Map queries of a particle filter at every scan: rays, and the likelihood of the scan."""
 
 from __future__ import annotations
 

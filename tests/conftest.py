@@ -1,4 +1,4 @@
-"""What every test shares: a reproducible hypothesis, and the public data."""
+"""Fixtures of every test: a reproducible hypothesis, and the public data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds between the rooms: what they export, what they import, and what an import costs.
+"""Laws between the rooms: their exports, their imports, and the cost of an import.
 
 Run as a script (`python -m tests.test_architecture`) it writes the pinned names anew, to be read in the diff.
 """

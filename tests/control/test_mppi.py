@@ -433,7 +433,7 @@ def optimum(seeds: int) -> float:
 
 
 def start(seed: int) -> np.ndarray:
-    """Where Gymnasium's Pendulum-v1 starts."""
+    """The start of Gymnasium's Pendulum-v1."""
     return np.random.default_rng(seed).uniform([-np.pi, -1.0], [np.pi, 1.0])
 
 

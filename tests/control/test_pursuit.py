@@ -209,7 +209,7 @@ def test_a_preview_that_is_no_time_is_refused():
 @pytest.mark.parametrize("lookahead", [0.4, 1.2])
 @pytest.mark.parametrize(("turn", "share"), [(45.0, 0.15), (90.0, 0.27)])
 def test_corners_are_cut_by_a_share_of_the_lookahead(lookahead: float, turn: float, share: float) -> None:
-    """What the documentation tells planners to leave."""
+    """The clearance that the documentation tells planners to leave."""
     way = np.deg2rad(turn)
     path = np.array([[0.0, 0.0], [4.0, 0.0], [4.0 + 4.0 * np.cos(way), 4.0 * np.sin(way)]])
     robot, line, x, cut = unicycle(), Path(path), np.zeros(3), 0.0

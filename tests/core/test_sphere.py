@@ -129,7 +129,7 @@ KIND_NAMES = {kind.__name__ for kind in KINDS.values()}
 
 
 def knows_kinds(source: Path) -> list[str]:
-    """Where a file asks what kind a part is: isinstance or type() with a kind's name, ``part.kind``, an import."""
+    """Places where a file asks for the kind of a part: isinstance or type() with its name, ``part.kind``, an import."""
     found: list[str] = []
     for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
         if (

@@ -1,4 +1,4 @@
-"""What is malformed is refused in a sentence that names it, and belief and clock are what they were before."""
+"""Malformed input is refused in a sentence that names it, and belief and clock stay as they were."""
 
 from __future__ import annotations
 
@@ -329,7 +329,7 @@ def test_batches_that_do_not_fit(estimator: Any) -> None:
 
 @pytest.mark.parametrize("estimator", [EKF(), UKF()], ids=["EKF", "UKF"])
 def test_contexts_of_mounted_sensors(estimator: Any) -> None:
-    """What a sensor written in Python says of its context counts on a bigger state, too."""
+    """The derivative by the context of a sensor written in Python counts on a bigger state, too."""
 
     class Beacon(PlainSensor):
         context = Space("x y [m]")

@@ -1,4 +1,4 @@
-"""What the filters claim to know is what they know: NEES, NIS, gates; and covariances that bear a million steps."""
+"""Consistency of the filters: NEES, NIS, gates; and covariances that bear a million steps."""
 
 from __future__ import annotations
 

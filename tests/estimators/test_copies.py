@@ -75,7 +75,7 @@ def test_a_copy_goes_on_alone(name: str, way: str) -> None:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", FILTERS)
 def test_updates_travel(name: str, way: str) -> None:
-    """What an update reckons when it is asked for, it can reckon elsewhere."""
+    """A result that an update computes on demand can be computed in another process."""
     update = FILTERS[name]().update(SENSOR, [0.2, 0.1])
     again = WAYS[way](update)
     assert (again.nis, again.log_likelihood, again.accepted) == (update.nis, update.log_likelihood, update.accepted)

@@ -140,7 +140,7 @@ def test_a_mode_that_lost_its_heading_does_not_hold_the_mean_back() -> None:
 
 
 def test_many_modes_of_a_small_state() -> None:
-    """What mixing needs beside the beliefs does not grow with the count of modes."""
+    """The memory of mixing beside the beliefs does not grow with the count of modes."""
     models = (at_rest(Space("x [m]")),) * 150
     belief = Mixture([Gaussian.of(models[0].state, [float(i)], std=1.0) for i in range(150)])
     predicted: Any = IMM(models, np.full((150, 150), 1 / 150), dt=DT).predict(belief)

@@ -189,7 +189,7 @@ def test_half_measured_counts_half() -> None:
 
 
 class Wall(Sensor):
-    """What lies left of zero cannot be."""
+    """States left of zero are impossible."""
 
     state, reading = LINE, Space("z")
 

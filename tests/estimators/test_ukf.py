@@ -138,7 +138,7 @@ def test_an_uncertain_heading_stays_uncertain(std: float) -> None:
 
 
 def test_an_uncertain_turn_rate_counts() -> None:
-    """Where it is the motion that leads beyond half a turn, too."""
+    """The motion leads beyond half a turn, too."""
     from pilotage.models.turning import ctrv
 
     for rate in (5.0, 17.0):

@@ -1,4 +1,4 @@
-"""What was saved before survives a failed write."""
+"""An earlier file survives a failed write."""
 
 from __future__ import annotations
 

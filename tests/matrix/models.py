@@ -35,7 +35,7 @@ def swing(x, u, dt, p, m):
 
 
 def network() -> torch.nn.Module:
-    """What damping does, from the features cos theta, sin theta, rate, torque to the velocity in the tangent."""
+    """The effect of damping, from the features cos theta, sin theta, rate, torque to the velocity in the tangent."""
     linear = torch.nn.Linear(4, 2, dtype=torch.float64)
     with torch.no_grad():
         linear.weight.zero_()
@@ -52,7 +52,7 @@ XML = f"""<mujoco>
 
 
 class Plain(Dynamics):
-    """What a user writes who has a function and no more."""
+    """A model that a user writes who has a function and no more."""
 
     state, action = STATE, ACTION
 

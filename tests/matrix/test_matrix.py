@@ -53,7 +53,7 @@ def test_models_are_one_pendulum(model: str) -> None:
     "file", ["core", "estimators", "control", "envs/model_env.py", "envs/vector_env.py", "envs/simulation.py"]
 )
 def test_no_consumer_knows_the_kinds(file: str) -> None:
-    """What takes dynamics names none of their kinds, in code."""
+    """Code that takes dynamics names none of their kinds."""
     root = Path(pilotage.__file__).parent / file
     for source in [root] if root.is_file() else sorted(root.glob("*.py")):
         tree = ast.parse(source.read_text(encoding="utf-8"))

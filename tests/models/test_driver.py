@@ -129,7 +129,7 @@ def test_entries_are_registered() -> None:
 
 
 def run(folder: Path, text: str, cache: Path) -> list[str]:
-    """What a fresh process says that runs `text`, with the modules in `folder` before all others."""
+    """The output of a fresh process that runs `text`, with the modules in `folder` before all others."""
     paths = os.pathsep.join([str(folder), *sys.path])
     environment = {**os.environ, "PYTHONPATH": paths, "NUMBA_CACHE_DIR": str(cache)}
     command = [sys.executable, "-c", text]

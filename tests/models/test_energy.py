@@ -1,4 +1,4 @@
-"""What is conserved stays conserved: an oracle for mass matrices, Coriolis forces and gravity at once."""
+"""Conserved quantities stay conserved: an oracle for mass matrices, Coriolis forces and gravity at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a decorator makes of a function: misfits are sentences, members keep what they were given."""
+"""Families made by decorators: misfits raise clear errors, members keep what they were given."""
 
 from __future__ import annotations
 

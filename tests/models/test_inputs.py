@@ -1,4 +1,4 @@
-"""What does not fit a model is a sentence, from every kind of model."""
+"""Inputs that do not fit a model raise a clear error, from every kind of model."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def traced() -> tuple[list[Any], list[list[Any]]]:
 
 @pytest.fixture(scope="module")
 def expected() -> np.ndarray:
-    """What numpy says, ``(N, K)``."""
+    """The values of numpy, ``(N, K)``."""
     a, b = PAIRS.T
     with np.errstate(all="ignore"):
         return np.stack([f(numpy_math, a, b) for f in FUNCTIONS.values()], -1)

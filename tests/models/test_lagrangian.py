@@ -109,7 +109,7 @@ CASES: dict[str, Callable[[], tuple[Any, Callable[..., Any]]]] = {
     **{f"planar_arm {n}": lambda n=n: arm_case(n) for n in (1, 2, 3)},  # type: ignore[misc]
 }
 PLACES = {"cart_pole": ([0, 2], [1, 3])}
-"""Where coordinates and rates are in the state, when not one after the other."""
+"""Indices of coordinates and rates in the state, when not one after the other."""
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -49,7 +49,7 @@ def test_compiled_sensor(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*DYNAMICS, *SENSORS])
 def test_units_and_sources(name: str) -> None:
-    """What a reader must find: an equation, its source, and the units of every component that has one."""
+    """A reader must find an equation, its source, and the units of every component that has one."""
     model = (DYNAMICS.get(name) or SENSORS[name])()
     spaces = [getattr(model, s) for s in ("state", "action", "reading") if hasattr(model, s)]
     if "Linear" not in name:
@@ -105,6 +105,6 @@ def test_sensors_read_other_names() -> None:
 
 
 def test_signatures_show_the_parameters() -> None:
-    """What `help` and editors show is what one may write."""
+    """The signature that `help` and editors show is the one that users may write."""
     assert str(inspect.signature(models.tricycle)).startswith("(*, wheelbase=1.2, integrator:")
     assert list(inspect.signature(models.compass).parameters) == ["declination", "std", "noise", "reads"]

@@ -25,7 +25,7 @@ def velocity(rate: np.ndarray, turn: Any, yaw: Any, ahead: float, left: float = 
 
 
 def rolling(v: np.ndarray, heading: Any) -> tuple[np.ndarray, np.ndarray]:
-    """How fast a wheel rolls, and how fast it slides sideways."""
+    """The speed at which a wheel rolls, and the speed at which it slides sideways."""
     c, s = np.cos(heading), np.sin(heading)
     return c * v[..., 0] + s * v[..., 1], c * v[..., 1] - s * v[..., 0]
 

@@ -1,4 +1,4 @@
-"""What a step may take: seconds that are some, and arrays or tensors, also mixed."""
+"""Arguments of a step: positive seconds, and arrays or tensors, also mixed."""
 
 from __future__ import annotations
 

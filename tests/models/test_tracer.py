@@ -105,7 +105,7 @@ def test_conditions_are_one_or_zero_among_numbers() -> None:
 
 
 def test_extremes_of_folding() -> None:
-    """What has no value is NaN, as it is in numpy; nothing a constant does stops a trace."""
+    """An undefined value is NaN, as it is in numpy; no constant stops a trace."""
     graph, m, (a, _, _, _) = symbols()
     assert math.isnan(m.sin(math.inf).value)
     assert math.isnan(m.log(-1.0).value)

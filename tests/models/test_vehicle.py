@@ -40,7 +40,7 @@ def test_inverse_round_trip(family: Any, inverse: Any, dt: float) -> None:
 
 @pytest.mark.parametrize("inverse", [bicycle_inverse, tricycle_inverse])
 def test_inverse_at_standstill(inverse: Any) -> None:
-    """Who did not move could have steered anyhow."""
+    """A robot that did not move could have steered in any way."""
     assert inverse([1.0, 2.0, 3.0, 0.0], [1.0, 2.0, 3.0, 0.0], 0.1).tolist() == [0.0, 0.0]
     with pytest.raises(ShapeError, match="x1 has shape"):
         inverse([1.0, 2.0, 3.0, 0.0], [1.0, 2.0, 3.0], 0.1)

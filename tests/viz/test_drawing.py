@@ -1,4 +1,4 @@
-"""What is drawn is what was given: artists hold the data, in metres."""
+"""Drawings show the given data: artists hold it, in metres."""
 
 from __future__ import annotations
 

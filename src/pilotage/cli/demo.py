@@ -21,7 +21,7 @@ PACKAGE = "pilotage.demos"
 
 
 def demos_folder() -> Path | None:
-    """Where the demos are; None when this installation came without them."""
+    """The folder of the demos; None when this installation came without them."""
     package = Path(pilotage.__file__).parent
     folders = (package / "demos", package.parents[1] / "demos")
     return next((folder for folder in folders if folder.is_dir()), None)

@@ -128,7 +128,7 @@ class Along:
 
 @dataclass(frozen=True)
 class Pace:
-    """Where the robot should be during the coming steps: rows of `STAGE`."""
+    """References of the coming steps: rows of `STAGE`."""
 
     progress: Progress
     speed: float

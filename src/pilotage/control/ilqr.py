@@ -88,7 +88,7 @@ class Sweeps:
         self._solve = solve.compiled
 
     def solve(self, x: Array, us: Array, rows: Array, settings: Array) -> tuple[int, Array, dict[str, Array]]:
-        """How the driver ended, its report, and the plan with its gains."""
+        """The status of the driver, its report, and the plan with its gains."""
         state, T, m = self.problem.dynamics.state, *us.shape
         xs, plan, K = np.tile(x, (T + 1, 1)), us.copy(), np.zeros((T, m, state.dim))
         multipliers, report = np.zeros((T, self._k)), np.zeros(4)

@@ -93,7 +93,7 @@ class Path:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far along a path a robot is, from how far it was; it never goes back, unless the robot is put elsewhere.
+    """A robot's arc length along a path, from its last one; it never goes back, unless the robot is put elsewhere.
 
     The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
     A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
@@ -229,7 +229,7 @@ def sighted(points: Any, s: Any, begin: float, x: float, y: float, distance: flo
 
 @driver
 def crossing(ax: float, ay: float, dx: float, dy: float, x: float, y: float, distance: float) -> Any:
-    """Where the ray from a, inside the circle around (x, y), in the direction d leaves it."""
+    """The point where the ray from a, inside the circle around (x, y), in the direction d leaves it."""
     size = math.sqrt(dx * dx + dy * dy)
     dx /= size
     dy /= size

@@ -83,7 +83,7 @@ class Solver(Protocol):
     """
 
     def workspace(self, problem: Horizon) -> Any:
-        """What steps on this problem work with: everything is compiled when it returns."""
+        """A solver's working memory for this problem: everything is compiled when it returns."""
         ...
 
     def init(self, seed: int) -> Any:

@@ -141,7 +141,7 @@ class Product:
     # -- components and parts by name
 
     def index(self, name: str) -> int:
-        """Where the stored component `name` lies on the last axis.
+        """The index of the stored component `name` on the last axis.
 
         Example:
             >>> from pilotage.core import Space

@@ -21,7 +21,7 @@ class Misfit(Exception):
 
 
 class Rule(NamedTuple):
-    """What is expected, in words, and a function that brings a value to it or raises."""
+    """An expectation in words, and a function that brings a value to it or raises."""
 
     expected: str
     read: Callable[[Any], Any]
@@ -48,7 +48,7 @@ class Interval:
         return above and (value <= self.high if self.ends[1] == "]" else value < self.high)
 
     def expected(self, number: str) -> str:
-        """What a value is to be: ``"a number in (0, 3]"``."""
+        """The expectation of a value: ``"a number in (0, 3]"``."""
         if self.low == -math.inf and self.high == math.inf:
             return number if self.ends == "[]" else number.replace("a ", "a finite ", 1)
         if self.high == math.inf and self.low == 0.0 and self.ends == "()":
@@ -77,7 +77,7 @@ class Numbers:
 
     @property
     def expected(self) -> str:
-        """What a value is to be, in words."""
+        """The expectation of a value, in words."""
         axes = ", ".join("N" if n is None else str(n) for n in self.shape)
         return f"finite numbers of shape ({axes}{',' if len(self.shape) == 1 else ''})"
 

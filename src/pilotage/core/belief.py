@@ -20,7 +20,7 @@ class Belief(Protocol):
 
     @property
     def space(self) -> Space:
-        """Where the states live."""
+        """The space of the states."""
         ...
 
     def moments(self) -> Gaussian:

@@ -86,7 +86,7 @@ def _prior(fill: Fill | None, missing: Space) -> Belief:
 
 
 def _order(kept: Space, prior: Space | None, space: Space) -> tuple[Any, Any]:
-    """Where the components of `space`, stored and tangent, lie in kept and filled ones side by side."""
+    """Places of the components of `space`, stored and tangent, in kept and filled ones side by side."""
     both = kept if prior is None else kept.join(prior)
     return both.indices([part.name for part in space.parts])
 

@@ -20,9 +20,9 @@ class MachineCode(Protocol):
     """
 
     address: int
-    """Where it begins; valid while this object lives."""
+    """The address where it begins; valid while this object lives."""
     size: int
-    """How many numbers it writes, or rows of lanes."""
+    """The number of values that it writes, or rows of lanes."""
     offsets: dict[str, int]
     """The first number of each result."""
     shapes: dict[str, tuple[int, ...]]

@@ -58,7 +58,7 @@ class Declared:
 
 
 def called(model: Any) -> str:
-    """What errors call a model: its `name`, else that of its class.
+    """The name of a model in errors: its `name`, else that of its class.
 
     Example:
         >>> called(3.0)
@@ -68,7 +68,7 @@ def called(model: Any) -> str:
 
 
 def answered(value: Any, space: Space, model: Any, method: str) -> Any:
-    """What a model's method answered, when it is an array ``(..., space.size)``; else a sentence that names it.
+    """The answer of a model's method, when it is an array ``(..., space.size)``; else an error that names it.
 
     Raises:
         ModelError: for anything else.
@@ -87,7 +87,7 @@ def answered(value: Any, space: Space, model: Any, method: str) -> Any:
 
 
 def covariance(value: Any, d: int, model: Any) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """What the `noise` of a model answered, as float64 ``(..., d, d)``; else a sentence that names it.
+    """The answer of a model's `noise`, as float64 ``(..., d, d)``; else an error that names it.
 
     Raises:
         ModelError: for anything else.
@@ -103,7 +103,7 @@ def covariance(value: Any, d: int, model: Any) -> np.ndarray[Any, np.dtype[np.fl
 
 
 def returned(value: Any) -> str:
-    """What a method returned, for a sentence.
+    """A returned value in words, for an error.
 
     Example:
         >>> returned(None), returned([1.0, 2.0]), returned(np.zeros(3))
@@ -144,7 +144,7 @@ def asked(model: Any, method: str, x: Any, *rest: Any) -> Any:
 
 
 def a_batch(n: int) -> str:
-    """How states arrive at a model, for a sentence."""
+    """The shape of the states that arrive at a model in words, for an error."""
     return f"states arrive as a batch (..., {n}), whose components are x[..., 0]{', x[..., 1]' if n > 1 else ''}"
 
 

@@ -96,5 +96,5 @@ class Dynamics(Declared, ABC):
         return (np if torch is None else torch).stack(xs, -2)
 
     def _stepped(self, x: Any, u: Any, dt: float) -> Any:
-        """What `step` answers, when it is one state for each it was asked for, or a sentence."""
+        """The answer of `step`, when it is one state for each it was asked for; an error otherwise."""
         return answered(asked(self, "step", x, u, dt), self.state, self, "step")

@@ -108,7 +108,7 @@ class NumpyMathematics:
 
 
 def _raster(given: Any) -> Any:
-    """What `lookup` was given, when it is a `Raster`, or a sentence."""
+    """The raster that `lookup` was given; an error when it is none."""
     if not hasattr(given, "cells"):
         hint = "; its distances are one: grid.distance_field()" if hasattr(given, "distance_field") else ""
         raise ModelError(f"m.lookup and m.lookup_slope read a Raster, not {given!r}{hint}")

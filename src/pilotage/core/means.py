@@ -16,7 +16,7 @@ _MOST_STEPS = 200
 
 
 class Manifold(Protocol):
-    """What the mean needs of a space."""
+    """The methods of a space that the mean needs."""
 
     @property
     def size(self) -> int: ...
@@ -111,7 +111,7 @@ def _descend(space: Manifold, xs: Any, w: Any) -> Any:
 
 
 def _rounding(xs: Any, w: Any) -> float:
-    """What the weighted sum of differences cannot be brought below: large coordinates and weights that cancel count."""
+    """The rounding limit of the weighted sum of differences: large coordinates and weights that cancel count."""
     torch = torch_if_tensor(xs)
     epsilon = 2.3e-16 if torch is None else float(torch.finfo(xs.dtype).eps)
     reach = (np if torch is None else torch).nan_to_num(abs(xs)).max()

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 class PlanStatus(enum.Enum):
-    """How a planning query ended."""
+    """The end of a planning query."""
 
     SOLVED = "solved"
     NO_PATH = "no path"

@@ -46,7 +46,7 @@ class EdgeConstraint(Protocol):
         ...
 
     def describe(self, x: Any) -> str:
-        """What is wrong with a state ``(n,)``, as the end of a sentence; empty when it is allowed."""
+        """The fault of a state ``(n,)``, as the end of a sentence; empty when it is allowed."""
         ...
 
 
@@ -174,7 +174,7 @@ class Problem:
         return self.is_free is None and isinstance(self.constraint, EdgeConstraint)
 
     def explain(self, x: Array, name: str) -> str:
-        """What is wrong with a state ``(n,)``, in a sentence; empty when it is allowed."""
+        """The fault of a state ``(n,)``, in a sentence; empty when it is allowed."""
         if bool(self.allowed(x)):
             return ""
         place = f"{name} ({', '.join(f'{value:.2f}' for value in x)})"

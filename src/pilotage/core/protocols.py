@@ -41,7 +41,7 @@ class Filter(Protocol):
 
     @property
     def belief(self) -> Belief:
-        """What is known now."""
+        """The present belief."""
         ...
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> Any:
@@ -108,7 +108,7 @@ class WorldModel(Protocol):
 
     @property
     def dynamics(self) -> Dynamics:
-        """How the latent state moves."""
+        """The dynamics of the latent state."""
         ...
 
     def encode(self, observations: Any, us: Any = None) -> Belief:

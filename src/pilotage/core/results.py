@@ -18,7 +18,7 @@ ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
 
 
 class Update:
-    """What one measurement did to a belief, or to each belief of a batch; a frozen value.
+    """The result of one measurement for a belief, or for each belief of a batch; a frozen value.
 
     Args:
         belief: the belief after the measurement (the one before it where the measurement was not accepted).
@@ -83,7 +83,7 @@ class Update:
 
     @property
     def status(self) -> Any:
-        """How it went: a `FilterStatus`, or an array of their values for a batch."""
+        """The outcome: a `FilterStatus`, or an array of their values for a batch."""
         return self._status if np.ndim(self._status) else FilterStatus(self._status)
 
     @property
@@ -159,7 +159,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 class ActionStatus(enum.Enum):
-    """How the action came about."""
+    """The origin of an action."""
 
     SOLVED = "solved"
     IMPROVED = "improved"
@@ -169,7 +169,7 @@ class ActionStatus(enum.Enum):
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """What a controller wants done now.
+    """The action that a controller wants now.
 
     Attributes:
         u: the action, shape ``(m,)``, inside the bounds of the action space.
@@ -274,7 +274,7 @@ class FilterRun:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """Which readings were taken in, ``(..., T)``."""
+        """Whether readings were taken in, ``(..., T)``."""
         return self.status == ACCEPTED
 
     def __repr__(self) -> str:

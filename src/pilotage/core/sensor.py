@@ -42,7 +42,7 @@ class Sensor(Declared, ABC):
     state: Space
     reading: Space
     context: Space | None = None
-    """What a context holds; empty for sensors that take none, None where it may be any object."""
+    """The space of a context; empty for sensors that take none, None where it may be any object."""
 
     linear: bool = False
     """Whether ``observe = H x + b`` with H and `noise` that do not depend on x. Traced models know; others say so."""
@@ -193,11 +193,11 @@ class SelectedSensor(Sensor):
         return H @ picked
 
     def linearize_context(self, x: Any, context: Any = None) -> Any:
-        """That of the inner sensor."""
+        """The derivative by the context of the inner sensor."""
         return self.inner.linearize_context(self._pick(x), context)
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
-        """That of the inner sensor."""
+        """Log-density of the reading under the inner sensor."""
         return self.inner.log_prob(z, self._pick(x), context)
 
     def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
@@ -223,7 +223,7 @@ def mountable(space: Any, owner: str) -> Space:
 
 
 def measured(reading: Space, z: Any) -> NDArray[np.bool_]:
-    """Which tangent components of readings ``(..., size)`` were measured, ``(..., dim)``.
+    """The mask of the tangent components of readings ``(..., size)`` that were measured, ``(..., dim)``.
 
     A NaN hides its own component; inside a rotation or pose it hides the components it is mixed with.
     """

@@ -308,7 +308,7 @@ class Space(Product):
 
     @cached_property
     def width(self) -> int:
-        """How many features a state has."""
+        """The number of features of a state."""
         return sum(p.width for p in self.parts)
 
     # -- on sequences of scalar components

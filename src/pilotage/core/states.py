@@ -44,7 +44,7 @@ def state_of(given: Any, space: Space, name: str = "state", *, finite: bool = Tr
 
 
 def _places(space: Space, wider: Space) -> list[int]:
-    """Where the components of a space are in the space that a belief is about."""
+    """The places of the components of a space in the space that a belief is about."""
     missing = [name for name in space.names if not any(f".{known}".endswith(f".{name}") for known in wider.names)]
     if missing:
         raise SpaceError(

@@ -6,7 +6,7 @@ import enum
 
 
 class FilterStatus(enum.IntEnum):
-    """How a prediction or an update went. Unless it is ACCEPTED, the belief is what it was before.
+    """The outcome of a prediction or an update. Unless it is ACCEPTED, the belief is the same as before.
 
     Example:
         >>> from pilotage.estimators import EKF

@@ -9,7 +9,7 @@ import numpy as np
 from .errors import SettingError
 
 Rng: TypeAlias = int | np.random.Generator | None
-"""What every `rng` argument takes: a seed, a generator that is continued, or None for a fresh seed."""
+"""The type of every `rng` argument: a seed, a generator that is continued, or None for a fresh seed."""
 
 
 def generator(rng: Rng = None) -> np.random.Generator:

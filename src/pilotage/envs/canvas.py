@@ -155,7 +155,7 @@ class Canvas:
 
 
 class _Layer:
-    """What a shape is drawn on: the picture itself, or a layer of its own when its color is transparent."""
+    """The image that a shape is drawn on: the picture itself, or a layer of its own when its color is transparent."""
 
     def __init__(self, canvas: Canvas, *, transparent: bool) -> None:
         self._canvas, self._transparent = canvas, transparent

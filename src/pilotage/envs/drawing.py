@@ -16,7 +16,7 @@ from .canvas import BLUE, GRID, INK, ORANGE, Canvas
 
 @dataclass
 class Scene:
-    """What there is to draw of an episode.
+    """An episode as it is drawn.
 
     Attributes:
         space: of the states.
@@ -58,7 +58,7 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
 
 
 def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.uint8]:
-    """Where the state is and was, seen from above; the window keeps `reach` metres around the present."""
+    """The present and past positions, seen from above; the window keeps `reach` metres around the present."""
     here = path[-1]
     canvas = Canvas(here - reach, here + reach, size=480)
     for k in np.arange(np.floor(canvas.low.min()), np.ceil(canvas.high.max()) + 1):

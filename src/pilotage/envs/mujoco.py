@@ -123,7 +123,7 @@ class MujocoDynamics(Dynamics):
     # -- simulation
 
     def _substeps(self, dt: float) -> int:
-        """How many steps make `dt`; the model's timestep is set to fit."""
+        """The number of steps that make `dt`; the model's timestep is set to fit."""
         if not seconds(dt, backward=True) > 0.0:
             raise ModelError(f"dt is {dt}; a simulator steps forward, by a positive number of seconds")
         steps = max(1, math.ceil(dt / self._timestep - 1e-9))
@@ -184,7 +184,7 @@ class MujocoDynamics(Dynamics):
         return [mj.MjData(self.model) for _ in range(self.threads)]
 
     def __getstate__(self) -> dict[str, Any]:
-        """What is sent to another process: the model, without scratch memory and threads."""
+        """The state that is sent to another process: the model, without scratch memory and threads."""
         scratch = {"_data", "_lone", "_lock", "_pool", "_pool_data"}
         return {name: value for name, value in self.__dict__.items() if name not in scratch}
 
@@ -252,7 +252,7 @@ def identifier(name: str) -> str:
 
 
 def _sound(x: Array) -> NDArray[np.bool_]:
-    """Which states ``(..., n)`` a simulation can go on from."""
+    """Whether a simulation can go on from states ``(..., n)``."""
     return np.asarray((np.abs(x) <= HUGE).all(-1))
 
 

@@ -123,7 +123,7 @@ class Simulation:
         return shaken(state, y, covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics), streams)
 
     def observe(self, x: Array, streams: Streams) -> dict[str, Array]:
-        """What the sensors read in states ``(..., n)``, noise included."""
+        """Readings of the sensors in states ``(..., n)``, noise included."""
         if not self.sensors:
             return {"state": x}
         return {name: sensor.draw(x, streams) for name, sensor in self.sensors.items()}

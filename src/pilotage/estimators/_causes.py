@@ -95,7 +95,7 @@ def _finite(*arrays: Any) -> bool:
 
 
 def _why_noise(R: Any) -> FilterStatus | None:
-    """What is wrong with a noise covariance, if anything."""
+    """The fault of a noise covariance, if it has one."""
     R = np.asarray(R, dtype=np.float64)
     if not _finite(R):
         return FilterStatus.UNDEFINED_NOISE

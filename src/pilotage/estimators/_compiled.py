@@ -285,7 +285,7 @@ class CompiledLink(Link):
 
     @property
     def belief(self) -> Gaussian:
-        """That of the engine."""
+        """The present belief of the engine."""
         return self._engine.belief
 
     @property

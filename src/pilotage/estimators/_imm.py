@@ -215,7 +215,7 @@ class SwitchingLink(Link):
 
 
 def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
-    """Where components of space j lie in space i, ``(M, M, size)``, and those of its tangent; -1 where they do not."""
+    """Places of the components of space j in space i, ``(M, M, size)``, and those of its tangent; -1 for none."""
     count = len(spaces)
     places = np.full((count, count, max(s.size for s in spaces)), -1, dtype=np.int64)
     tangents = np.full((count, count, max(s.dim for s in spaces)), -1, dtype=np.int64)

@@ -150,7 +150,7 @@ def row(typing_context, A, i):
 
 @intrinsic
 def address(typing_context, v):
-    """Where a vector or matrix begins."""
+    """The address where a vector or matrix begins."""
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         pointer = args[0] if isinstance(v, Vector) else builder.extract_value(args[0], 0)
@@ -387,7 +387,7 @@ def everywhere(typing_context, mask):
 
 @intrinsic
 def accepted(typing_context, status, lanes):
-    """Where the status at an address is 0."""
+    """Whether the status at an address is 0."""
     many = len(lanes) > 1
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:

@@ -30,7 +30,7 @@ def gaussian_at(b, n, d, lanes):
 
 @driver
 def found_at(at, k, m, lanes):
-    """Where an update writes what it found: expected reading, innovation, S, and NIS with log-likelihood."""
+    """The memory of an update's results: expected reading, innovation, S, and NIS with log-likelihood."""
     expected, at = vector(at, k, lanes)
     y, at = vector(at, m, lanes)
     S, at = matrix(at, m, m, lanes)

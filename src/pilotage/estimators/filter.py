@@ -33,7 +33,7 @@ class Link(ABC):
 
 
 class Engine(ABC):
-    """What a filter does the work with; after an error the belief is what it was before.
+    """The worker behind a `Filter`; after an error the belief is the same as before.
 
     Attributes:
         estimator: the settings.
@@ -46,7 +46,7 @@ class Engine(ABC):
     @property
     @abstractmethod
     def dynamics(self) -> Any:
-        """How the state moves; of several modes, the dynamics of each in a tuple."""
+        """The dynamics; of several modes, those of each in a tuple."""
 
     @property
     def first(self) -> Any:
@@ -205,12 +205,12 @@ class Filter:
 
     @property
     def dynamics(self) -> Any:
-        """How the state moves; of several modes, the dynamics of each in a tuple."""
+        """The dynamics; of several modes, those of each in a tuple."""
         return self._engine.dynamics
 
     @property
     def belief(self) -> Any:
-        """What is known now; it may be set."""
+        """The present belief; it may be set."""
         return self._engine.belief
 
     @belief.setter

@@ -157,7 +157,7 @@ def carried_mean(jobs, j, i, places, x, n):
 
 @driver("i8(i8[::1], f8[::1], i8[::1], f8[::1], f8[::1])")
 def imm_update(jobs, weights, places, z, context):
-    """Update each filter with a reading, and the weights by how well each foresaw it; the first bad status.
+    """Update each filter with a reading, and the weights by its likelihood under each; the first bad status.
 
     `places` is where the log-likelihood of each lies in its memory. Where a filter fails, or all refuse the reading,
     the weights stay.
@@ -188,7 +188,9 @@ def imm_update(jobs, weights, places, z, context):
 
 @settings
 class IMM:
-    """Interacting multiple model filter; see the equations above. The belief is a `Mixture`, one component a mode.
+    """Interacting multiple model filter; the module gives the equations.
+
+    The belief is a `Mixture`, one component a mode.
 
     Args:
         models: dynamics of each mode, whose actions are alike.

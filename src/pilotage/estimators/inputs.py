@@ -25,7 +25,7 @@ def check_belief(belief: Any, space: Space | None = None) -> None:
 
 
 def first_belief(space: Space, mean: Any, std: Any, cov: Any, belief: Any) -> Any:
-    """What a filter starts from: `belief`, or else the Gaussian of a mean and std or cov."""
+    """The belief that a filter starts from: `belief`, or else the Gaussian of a mean and std or cov."""
     if belief is not None:
         return belief
     if std is None and cov is None:

@@ -86,7 +86,7 @@ def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _complaint(w: NDArray[np.float64]) -> str:
-    """What is wrong with weights that a kernel refused."""
+    """The fault of weights that a kernel refused."""
     if np.isnan(w).any() or np.isinf(w).any():
         return f"{int((~np.isfinite(w)).sum())} of {w.size} weights are NaN or infinite; give finite weights"
     if (w < 0.0).any():

@@ -73,7 +73,7 @@ def weights(settings):
 
 @driver
 def halvings(P, s, space, d):
-    """How often the way to a point is halved: not while no wrapped component goes further than a quarter turn."""
+    """The number of halvings of the way to a point, until no wrapped component goes further than a quarter turn."""
     wraps, count = table(space.wraps, 1, d), 0
     for k in range(d):
         if wraps[0, k] > 0.0 and not everywhere(s * s * P[k, k] <= 4.0 * QUARTER * QUARTER):

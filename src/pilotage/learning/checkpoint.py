@@ -29,7 +29,7 @@ NAME = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 
 @dataclass(frozen=True)
 class Kept:
-    """What a folder holds."""
+    """The contents of a folder."""
 
     state: Space
     action: Space

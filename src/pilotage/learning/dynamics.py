@@ -54,7 +54,7 @@ class LearnedDynamics(Dynamics):
 
     @property
     def prior(self) -> Dynamics:
-        """What is known beforehand: nothing moves."""
+        """The prior: nothing moves."""
         return self._model.prior
 
     @property
@@ -104,7 +104,7 @@ class LearnedDynamics(Dynamics):
 
     @classmethod
     def load(cls, folder: str | Path, network: torch.nn.Module | None = None) -> LearnedDynamics:
-        """What `save` wrote.
+        """The model that `save` wrote.
 
         Args:
             folder: where it was saved.

@@ -23,7 +23,7 @@ Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
 
 @dataclass(frozen=True)
 class Epoch:
-    """How far training has come.
+    """The progress of training.
 
     Attributes:
         number, of: epochs done, epochs in all.

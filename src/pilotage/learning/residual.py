@@ -152,7 +152,7 @@ class ResidualDynamics(Dynamics):
 
     @classmethod
     def load(cls, folder: str | Path, prior: Dynamics, network: torch.nn.Module | None = None) -> ResidualDynamics:
-        """What `save` wrote, on a prior that moves the same state.
+        """The model that `save` wrote, on a prior that moves the same state.
 
         Args:
             folder: where it was saved.

@@ -27,7 +27,7 @@ class Scaling:
 
     @property
     def widths(self) -> tuple[int, int]:
-        """How many features and outputs it is for."""
+        """The number of features and outputs."""
         return self.mean.shape[-1], self.scale.shape[-1]
 
     @classmethod

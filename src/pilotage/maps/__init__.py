@@ -1,4 +1,4 @@
-"""Where things are: occupancy grids, footprints on them, and what a lidar sees of them.
+"""Maps: occupancy grids, footprints on them, and what a lidar sees of them.
 
 - `OccupancyGrid`: free, occupied and unknown cells; distances, exact ray casting, mapping with known poses
 - `InflatedGrid`: the cells in which a round robot may be, for planners on grids

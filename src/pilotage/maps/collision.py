@@ -77,7 +77,7 @@ class FootprintConstraint:
 
     @cached_property
     def pose(self) -> list[int]:
-        """Where x, y and, if the heading matters, yaw are in a state."""
+        """Indices of x, y and, if the heading matters, yaw in a state."""
         names = ("x", "y", "yaw") if self.footprint.turns else ("x", "y")
         return [self.space.find(name, "the footprint") for name in names]
 
@@ -140,7 +140,7 @@ class FootprintConstraint:
         return math.ceil(2.0 * self.obstacles.grid.resolution / radius - 1e-9) if radius > 0.0 else 1
 
     def describe(self, x: Any) -> str:
-        """How deep in collision a state ``(n,)`` is, in words; empty when it is clear."""
+        """A sentence on how deep in collision a state ``(n,)`` is; empty when it is clear."""
         room = self._room(np.asarray(x, dtype=np.float64))
         if room >= 0.0:
             return ""

@@ -197,7 +197,7 @@ class Lidar(Sensor):
 
     @cached_property
     def _used(self) -> NDArray[np.intp]:
-        """Which beams `log_prob` looks at."""
+        """Indices of the beams that `log_prob` looks at."""
         count = len(self._angles)
         used = count if self.beams is None else int(self.beams)
         return np.arange(used) * count // used

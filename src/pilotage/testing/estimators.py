@@ -17,7 +17,7 @@ from .sentences import made, told
 
 DT, STEPS = 0.1, 8
 EXACT = 1e-9
-"""How far a filter with a Gaussian belief may be from the Kalman filter on a linear model."""
+"""The largest distance of a filter with a Gaussian belief from the Kalman filter on a linear model."""
 CLOUD = 0.15
 """The same for filters that draw, in standard deviations of the belief; loose, for a thousand particles."""
 
@@ -149,7 +149,7 @@ def _check_update(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> None
 
 
 def _check_expect(estimator: Any, belief: Any, sensor: Sensor, rng: int) -> None:
-    """What is expected of the next reading is what an update measures the reading by."""
+    """The reading that `expect` foretells is the one that an update measures the reading by."""
     with told("`expect`"):
         expected = estimator.expect(belief, sensor).moments()
     assert expected.space == sensor.reading, f"`expect` gave a belief over {expected.space}, not over {sensor.reading}"

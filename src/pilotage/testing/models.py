@@ -277,7 +277,7 @@ def _check_rollout(dynamics: Dynamics, x: Array, u: Array, dt: float, name: str)
 
 
 def _check_drivers(dynamics: Dynamics, x: Array, u: Array, dt: float, name: str) -> None:
-    """What machine code computes, or what drivers get of a model that calls Python."""
+    """Results of machine code, or of a model that calls Python, as drivers get them."""
     code, lanes, p = code_of(dynamics, "y F Q"), code_of(dynamics, "y", lanes=True), parameters(dynamics, dt)
     y, F, Q = dynamics.step(x, u, dt), dynamics.linearize(x, u, dt)[0], dynamics.noise(x, u, dt)
     for i in range(len(x)):

@@ -68,7 +68,7 @@ def tangents(space: Space, batch: tuple[int, ...], regime: str, draw: np.random.
 
 
 class Place(NamedTuple):
-    """Where a law is checked, in words, and how many times the usual rounding is allowed there."""
+    """A place where a law is checked, in words, and how many times the usual rounding is allowed there."""
 
     text: str
     slack: float

@@ -30,7 +30,7 @@ from .paths import arrow, beams, draw_goals, draw_path, draw_pose
 
 @dataclass(frozen=True, eq=False)
 class NavigationRun:
-    """What happened, tick by tick.
+    """The history of an episode, tick by tick.
 
     Attributes:
         grid: the map the robot has.
@@ -137,7 +137,7 @@ def navigation_picture(run: NavigationRun, *, title: str = "", width: float = 8.
 
 
 def draw_world(ax: Axes, run: NavigationRun) -> None:
-    """What stands still: the map, and what is not on it."""
+    """The scene that stands still: the map, and obstacles that are not on it."""
     ax.set_facecolor(FOG)
     draw_grid(ax, run.grid)
     draw_discs(ax, run.obstacles[:, :2], run.obstacles[:, 2])

@@ -121,7 +121,7 @@ class Part(ABC):
         return ", ".join(self.names)
 
     def spots(self, where: Any) -> list[str]:
-        """What a sentence calls the stored components at which `where` ``(size,)`` is True."""
+        """Names, for an error, of the stored components at which `where` ``(size,)`` is True."""
         return [name for name, here in zip(self.names, where, strict=True) if here]
 
     @property
@@ -245,7 +245,7 @@ class Part(ABC):
         return np.where(low & high, lo + uniform * (hi - lo), free)
 
     def misfit(self, x: Array, state: str) -> str | None:
-        """What is wrong with finite numbers ``(..., size)`` as a state, in a sentence."""
+        """The fault of finite numbers ``(..., size)`` as a state, in a sentence."""
         return None
 
     def scale(self, x: NDArray[Any]) -> Any:
@@ -253,12 +253,12 @@ class Part(ABC):
         return np.maximum(1.0, np.abs(x)) if self.size == self.dim else np.ones((*x.shape[:-1], self.dim))
 
     def features(self, x: Components, m: Mathematics) -> Components:
-        """What a network sees: numbers without seams, the same for all that is stored for one state."""
+        """Features for a network: numbers without seams, the same for all that is stored for one state."""
         return x
 
     @property
     def width(self) -> int:
-        """How many features there are."""
+        """The number of features."""
         return self.size
 
     def describe(self, mean: Array, std: Array) -> str:

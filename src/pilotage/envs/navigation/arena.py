@@ -136,7 +136,7 @@ class Arena(Dynamics):
         return x[..., -1 - 2 * self.goals : -1].reshape(*x.shape[:-1], self.goals, 2)
 
     def reached(self, x: Any) -> NDArray[np.int64]:
-        """How many goals were reached ``(...)``."""
+        """The number of goals reached ``(...)``."""
         return np.rint(x[..., -1]).astype(np.int64)
 
     def goal(self, x: Any) -> Array:
@@ -153,7 +153,7 @@ class Arena(Dynamics):
 
     @cached_property
     def rooms(self) -> Rooms:
-        """Where the robot fits."""
+        """The cells in which the robot fits."""
         return Rooms(self.grid, self.robot.footprint.radius)
 
     def clearance(self, x: Any) -> Array:
@@ -165,7 +165,7 @@ class Arena(Dynamics):
         return np.concatenate((self.walls(self.robot_state(x)), self._overlaps(x)), -1)
 
     def _overlaps(self, x: Any) -> Array:
-        """How far each disc of the footprint is inside each of the round obstacles ``(..., k)`` [m]."""
+        """Depth of each disc of the footprint in each of the round obstacles ``(..., k)`` [m]."""
         centers, radii = self.robot.footprint.centers(self.pose(x))
         round_ones = self.obstacles_of(x)
         apart = np.linalg.norm(centers[..., :, None, :] - round_ones[..., None, :, :2], axis=-1)

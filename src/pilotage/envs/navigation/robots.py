@@ -44,7 +44,7 @@ class Robot:
 
     @cached_property
     def pose_index(self) -> list[int]:
-        """Where x, y and yaw are in the state."""
+        """Indices of x, y and yaw in the state."""
         return [self.model.state.find(name) for name in ("x", "y", "yaw")]
 
 

@@ -19,7 +19,7 @@ RADII = (0.12, 0.25)
 """Of unmapped obstacles [m]."""
 ATTEMPTS = 100
 AWAY = 1000.0
-"""Where obstacles go for which there is no room [m]."""
+"""The place of obstacles for which there is no room [m]."""
 
 
 class Rooms:

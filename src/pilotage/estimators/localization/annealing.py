@@ -58,7 +58,7 @@ class Scored:
 
 @dataclass(frozen=True, eq=False)
 class Annealing:
-    """How particles are weighed in stages.
+    """A schedule that weighs particles in stages.
 
     Attributes:
         score: log-likelihoods ``(N,)`` of states ``(N, size)``.

@@ -61,14 +61,14 @@ def count_bins(poses: Any, side: float, angle: float) -> Bins:
 
 
 def connect_bins(bins: Bins, kept: NDArray[np.bool_]) -> Labels:
-    """Which connected group each bin belongs to ``(B,)``, -1 for bins that are not `kept`; 26 neighbours, yaw wraps."""
+    """The connected group of each bin ``(B,)``, -1 for bins that are not `kept`; 26 neighbours, yaw wraps."""
     groups = np.full(len(bins.places), -1, np.int64)
     _connect.compiled(bins.places, kept, bins.turns, _table(bins), np.empty(len(groups), np.int64), groups)
     return groups
 
 
 def cluster_bins(bins: Bins, masses: Array, shadow: float) -> Labels:
-    """Which cluster each bin belongs to ``(B,)``.
+    """The cluster of each bin ``(B,)``.
 
     Bins with a share of at least `shadow` of the heaviest one are connected to their 26 neighbours; a fainter bin that
     touches one of them joins it; the other faint bins are connected among themselves.
@@ -89,7 +89,7 @@ def _table(bins: Bins) -> Labels:
 
 @driver
 def _slot(column, row, turn, places, table):
-    """Where the bin at this place is, or should be, in the table of bins (open addressing, size a power of two)."""
+    """The slot of the bin at this place in the table, or the free one for it (open addressing, size a power of 2)."""
     mask = table.shape[0] - 1
     key = (((column + _OFFSET) << 24) + row + _OFFSET) * 4099 + turn
     slot = ((key * _GOLDEN) >> 29) & mask

@@ -26,7 +26,7 @@ DEVIATIONS = 8.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Localization:
-    """Where the robot may be: a cloud of particles, and its clusters as hypotheses.
+    """The robot's possible poses: a cloud of particles, and its clusters as hypotheses.
 
     As a belief it is the whole cloud: `moments`, `sample` and `log_prob` are those of `particles`. The mean of two
     poses is a pose where the robot is not, so what acts takes `best`, the leading hypothesis, once it has `converged`.
@@ -69,7 +69,7 @@ class Localization:
 
     @property
     def space(self) -> Space:
-        """Where the particles live."""
+        """The space of the particles."""
         return self.particles.space
 
     @cached_property
@@ -114,7 +114,7 @@ class Localization:
 
     @property
     def doubt(self) -> float:
-        """How much worse readings are explained than they used to be, between 0 and 1."""
+        """The share, between 0 and 1, by which readings are explained worse than before."""
         return 1.0 - self.fast / self.slow if self.slow > 0.0 else 0.0
 
     @cached_property

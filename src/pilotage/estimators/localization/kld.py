@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 
 def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
-    """How many particles suffice when they fall into `bins` bins.
+    """The number of particles that suffice when they fall into `bins` bins.
 
     ::
 
@@ -47,7 +47,7 @@ def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
 
 
 def expected_bins(masses: Array, n: float) -> float:
-    """How many bins of these masses `n` draws fall into, on average: ``sum_b 1 - (1 - p_b)^n``."""
+    """The average number of bins of these masses that `n` draws fall into: ``sum_b 1 - (1 - p_b)^n``."""
     with np.errstate(divide="ignore"):
         return float(-np.expm1(n * np.log1p(-np.minimum(masses, 1.0))).sum())
 

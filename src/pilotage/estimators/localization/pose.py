@@ -15,7 +15,7 @@ from ...maps import OccupancyGrid
 
 @lru_cache(maxsize=64)
 def pose_indices(space: Space, *, tangent: bool = False) -> NDArray[np.intp]:
-    """Where x, y and yaw lie in states of this space (or in their tangent vectors).
+    """Indices of x, y and yaw in states of this space (or in their tangent vectors).
 
     Raises:
         SpaceError: when the space has no x, y and yaw.

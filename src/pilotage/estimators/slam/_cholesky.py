@@ -22,7 +22,7 @@ ZEROS = 0.25
 
 
 class Filled(NamedTuple):
-    """Which later variables each variable is tied to, once those before it are eliminated.
+    """The later variables that each variable is tied to, once those before it are eliminated.
 
     Attributes:
         parents: the first of them, or -1: a tree.

@@ -104,7 +104,7 @@ class System:
 
     @cached_property
     def pattern(self) -> Pattern:
-        """Where the entries of H lie."""
+        """The pattern of the entries of H."""
         pairs = [np.stack([g.i, g.j], axis=1) for g in self.groups if (g.j >= 0).all()]
         pattern = pattern_of(self.dims, self.fixed, np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs]))
         for group in self.groups:

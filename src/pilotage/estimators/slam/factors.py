@@ -120,7 +120,7 @@ class Factors:
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """Which components of the residuals were not measured ``(K, dim)``."""
+        """Whether components of the residuals were not measured ``(K, dim)``."""
         nan, reading = np.isnan(self.z), self.sensor.reading
         return nan if reading.flat else np.repeat(nan.any(axis=1, keepdims=True), reading.dim, axis=1)
 

@@ -26,7 +26,7 @@ LARGEST = 1e8
 
 
 class SolveStatus(enum.Enum):
-    """How the solution of a factor graph ended."""
+    """The end of the solution of a factor graph."""
 
     CONVERGED = "converged"
     LIMIT = "limit of iterations"

@@ -51,7 +51,7 @@ def call_address(typing_context, address, a, b, c, p, out):
 
 
 class Cache(FunctionCache):
-    """What a driver compiled to, on disk. What cannot be read there is compiled again, and that is announced."""
+    """The compiled form of a driver, on disk. A file that cannot be read is announced and compiled again."""
 
     def __init__(self, function: FunctionType, driver: Driver) -> None:
         super().__init__(function)
@@ -148,7 +148,7 @@ def warm(driver: Driver, made: Any = None) -> None:
 
 
 def address(driver: Driver) -> int:
-    """Where the machine code of an entry point begins."""
+    """The address of an entry point's machine code."""
     made = driver.compiled
     found = made.overloads[made.nopython_signatures[0].args]
     return int(found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name))

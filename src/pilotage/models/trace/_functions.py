@@ -59,7 +59,7 @@ def told(model: str, **inputs: Sequence[str]) -> Generator[None]:
 
 
 def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
-    """What a model returned, as a list of the expected length, or a sentence."""
+    """The answer of a model, as a list of the expected length; an error otherwise."""
     component = expected == 1 and hasattr(values, "shape")  # of a batch
     if is_no_number(values) and not component and not isinstance(values, (tuple, list)):
         raise ModelError(
@@ -77,7 +77,7 @@ def is_no_number(value: Any) -> bool:
 
 
 def one(value: Any, name: str) -> Any:
-    """What a cost returned, or a sentence when it is not one number."""
+    """The answer of a cost; an error when it is not one number."""
     if is_no_number(value) and not hasattr(value, "shape"):  # costs of a batch are an array
         raise ModelError(f"{name} returned {returned(value)}; a cost is one number")
     return value

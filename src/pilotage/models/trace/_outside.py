@@ -229,7 +229,7 @@ class Reading:
         return self._content(kind), self._content([*BASES[base](value)]) if base in BASES else None, inside
 
     def _class(self, cls: type) -> Any:
-        """What a class and those that it extends hold."""
+        """The contents of a class and of those that it extends."""
         if type(cls) not in (type, ABCMeta) and not constant(type(cls).__module__):
             return self._unclear()
         found: list[Any] = [cls]

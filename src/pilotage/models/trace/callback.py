@@ -87,7 +87,7 @@ class CalledBack(Code):
         return view(pointer, n).copy()
 
     def _asked(self, method: Method, given: Sequence[Any]) -> dict[str, np.ndarray]:
-        """What a method answers, as arrays of the shapes that are wanted."""
+        """The answers of a method, as arrays of the shapes that are wanted."""
         value = method.ask(self, *given)
         values: Any = value if len(method.results) > 1 else (value,)
         out: dict[str, np.ndarray] = {}
@@ -97,7 +97,7 @@ class CalledBack(Code):
         return out
 
     def checked(self, method: str, value: Any, shape: tuple[int, ...]) -> np.ndarray:
-        """What a method of the model answered, as an array of a shape, for each lane where there are lanes.
+        """The answer of a method of the model, as an array of a shape, for each lane where there are lanes.
 
         Raises:
             ModelError: for anything else.

@@ -87,7 +87,7 @@ class Driver:
 
     @functools.cached_property
     def address(self) -> int:
-        """Where the machine code of an entry point begins: other drivers may `call` it there."""
+        """The address of an entry point's machine code: other drivers may `call` it there."""
         with _lock:
             return compiler().address(self)
 
@@ -200,7 +200,7 @@ class Intrinsic:
         raise TypeError(f"{self.name} works inside drivers only")
 
     def load(self) -> Any:
-        """What numba knows under this name."""
+        """numba's object of this name."""
         with uninterrupted():
             return getattr(importlib.import_module(self.module), self.name)
 

@@ -42,7 +42,7 @@ class Family(ABC, Generic[Member]):
 
     kind: ClassVar[str]
     origin: tuple[Callable[..., Any], tuple[Any, ...]] | None = None
-    """What makes this family, and from what; None for one that has a name of its own. See `portable.variants`."""
+    """The function that makes this family, with its arguments; None for a family with a name (`portable.variants`)."""
 
     def __init__(
         self,

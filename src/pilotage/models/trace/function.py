@@ -29,7 +29,7 @@ lock = threading.RLock()
 
 @dataclass(frozen=True)
 class Kind:
-    """What functions of one use take and give.
+    """Inputs and results of the functions of one use.
 
     Args:
         name: what models of this kind are called.
@@ -224,7 +224,7 @@ class Function:
         raise ModelError(f"{self.name} has no result {name!r}; it has {', '.join(self.names)}")
 
     def _directions(self, by: str) -> Seeds:
-        """How the components of an input move along each direction of its tangent."""
+        """Derivatives of the components of an input along each direction of its tangent."""
         if by not in self._seeds:
             space, components = self.inputs[by]
             if space is None or not components:

@@ -41,7 +41,7 @@ FOLD: dict[str, Callable[..., Any]] = {
     "eq": operator.eq,
     "ne": operator.ne,
 }
-"""What is computed while tracing, when all arguments are constants."""
+"""Operations that are computed while tracing, when all arguments are constants."""
 
 
 class Graph:

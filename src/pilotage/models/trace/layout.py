@@ -18,7 +18,7 @@ HEADER = 8  # numbers that describe a raster, see `lower.read`
 
 
 class Layout:
-    """Where each parameter lies in the flat vector: numbers first, then raster headers, then raster values."""
+    """The place of each parameter in the flat vector: numbers first, then raster headers, then raster values."""
 
     def __init__(self, params: Mapping[str, Any]) -> None:
         self.shapes: dict[str, tuple[int, ...] | None] = {}
@@ -98,11 +98,11 @@ class Supply:
         self.live = any(hasattr(value, "detach") for value in self.values.values())
 
     def listed(self, like: Any) -> list[Any]:
-        """What the components dialect indexes, on arrays or tensors as `like` is."""
+        """The values that formulas index, on arrays or tensors as `like` is."""
         return self.layout.listed(self._alike(like)) if self.live else self._listed
 
     def vector(self) -> np.ndarray:
-        """What compiled code reads."""
+        """The vector that compiled code reads."""
         return self.layout.vector(self.values) if self.live else self._vector
 
     @property

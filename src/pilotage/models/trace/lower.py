@@ -66,7 +66,7 @@ def extreme(g: Graph, e: Expr, a: Expr, b: Expr) -> Expr:
 
 
 def floored(g: Graph, a: Expr, b: Expr) -> Expr:
-    """What `a` leaves when divided by `b`, with the sign of `b`."""
+    """The remainder of `a` divided by `b`, with the sign of `b`."""
     r = g.raw("rem", a, b)
     return g.where((r != 0.0) & ((r < 0.0) != (b < 0.0)), r + b, r)
 

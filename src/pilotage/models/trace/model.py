@@ -30,7 +30,7 @@ KEPT = 512
 
 @dataclass(frozen=True)
 class Recipe:
-    """What determines a trace."""
+    """Everything that determines a trace."""
 
     kind: str
     functions: tuple[Callable[..., Any] | None, ...]

@@ -67,7 +67,7 @@ class Parameters(Mapping[str, Any]):
 
 
 class Values:
-    """What a model sees as `p`: its parameters by name."""
+    """Parameters by name, as a model sees them in `p`."""
 
     def __init__(self, entries: Mapping[str, Any]) -> None:
         self.__dict__.update(entries)

@@ -54,7 +54,7 @@ def portable(body: Callable[..., Any], *others: Any) -> tuple[Any, ...]:
 
 
 def restored(sent: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What `portable` was given."""
+    """The object that `portable` was given."""
     family, *others = sent
     if not isinstance(family, Family):
         return sent

@@ -24,7 +24,7 @@ INLINE = 60  # an expression longer than this gets a line of its own
 
 @dataclass
 class Signature:
-    """What a generated function is called and takes.
+    """The name and arguments of a generated function.
 
     `arguments` are the names in order. `scalars` are those that are one number (`dt`) and not an array. `labels` name
     the entries of an array, for readable source: ``{"x": ("x", "y", "yaw")}``.

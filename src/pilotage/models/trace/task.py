@@ -126,7 +126,7 @@ class TracedTask(Traced, Task):
         return self._function("g", x, u, r, self._supply.listed(x))
 
     def done(self, x: Any, r: Any = None) -> Any:
-        """Where the task is over, ``(...)`` of bool."""
+        """Whether the task is over, ``(...)`` of bool."""
         if self._done is None:
             return np.zeros(np.shape(x)[:-1], dtype=bool)
         return self._done(self._needed(x), self._stage_data(r)) if self.stage.size else self._done(self._needed(x))

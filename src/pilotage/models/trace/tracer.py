@@ -47,7 +47,7 @@ class SymbolicMath:
         if name.startswith("__"):
             raise AttributeError(name)  # what copying and inspecting ask for is no function of a model
         known = ", ".join(sorted([*UNARY, *BINARY, *OTHERS]))
-        raise ModelError(f"{where_called()} calls m.{name}, which the mathematics of models has not; it has {known}")
+        raise ModelError(f"{where_called()} calls m.{name}, which is no function of models; there are {known}")
 
     def clip(self, x: Any, low: Any, high: Any) -> Expr:
         return self.graph.node("min", self.graph.node("max", x, low), high)

@@ -68,7 +68,7 @@ class Compiled:
         return *named, self.work, self.reserve
 
     def rooms_of(self, x: Array) -> float:
-        """How much the constraint leaves at a state ``(n,)``."""
+        """The slack of the constraint at a state ``(n,)``."""
         values = self.problem.violations(x)
         return float(-values.max()) if values.size else math.inf
 

@@ -49,7 +49,7 @@ def inside(bounds, x):
 
 @driver
 def room(world, x):
-    """How much the constraint leaves at x; negative where it is violated or NaN, and out of bounds."""
+    """The margin that the constraint leaves at x; negative where it is violated or NaN, and out of bounds."""
     codes, _, _, _, bounds, parameters, count, _, work = world
     if not inside(bounds, x):
         return -1.0

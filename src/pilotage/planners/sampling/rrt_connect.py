@@ -32,7 +32,7 @@ FIRST, LAST = 128, 4096
 
 @settings
 class RRTConnect:
-    """Paths through any space, soon and without a claim to be short: two trees, from the start and from the goal.
+    """Feasible paths through any space, found quickly and not optimised: two trees, from the start and from the goal.
 
     ::
 
@@ -168,13 +168,13 @@ class _Search:
         return np.concatenate((nodes[0, ways[0][::-1]], nodes[1, ways[1][1:]]))
 
     def reason(self) -> str:
-        """Why it gave up."""
+        """The reason for giving up."""
         a, b = (int(n) for n in self.state[:2])
         x = self.trees.nodes[int(self.gap[1]) & 1, int(self.gap[1]) >> 1]
-        return (
-            f"the budget was spent after {self.drawn} samples: {a} states were reached from the start and {b} from the "
-            f"goal; the trees came within {self.gap[0]:.2f} of each other, at ({', '.join(f'{v:.2f}' for v in x)})"
-        )
+        said = f"the budget was spent after {self.drawn} samples; the trees hold {a} and {b} states"
+        if not math.isfinite(self.gap[0]):
+            return said
+        return f"{said} and are {self.gap[0]:.2f} apart, at ({', '.join(f'{v:.2f}' for v in x)})"
 
 
 @driver("void(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8, f8[::1], f8, f8[:,::1])")

@@ -79,7 +79,10 @@ def _depth(metres: float) -> str:
 
 
 def _radius(grid: GridCells, point: Array, cell: Sequence[int]) -> str:
-    """How far the nearest obstacle is. Cells are blocked by their middle, which may be nearer to it than `point`."""
+    """A sentence with the distance of the nearest obstacle.
+
+    Cells are blocked by their middle, which may be nearer to it than `point`.
+    """
     if not isinstance(grid, InflatedGrid):
         return ""
     distance = grid.grid.distance_field()

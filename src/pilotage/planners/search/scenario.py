@@ -41,7 +41,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class ScenarioReport:
-    """How a planner did on a scenario file.
+    """A planner's results on a scenario file.
 
     Attributes:
         instances: queries solved or tried.
