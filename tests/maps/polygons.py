@@ -24,7 +24,7 @@ def squares(grid: OccupancyGrid, unknown: str = "blocked", margin: int = 8) -> A
 
 
 def overlapping(polygon: Array, others: Array, slack: float = 1e-9) -> Array:
-    """Whether a convex polygon overlaps each of the convex `others` ``(M, 4, 2)`` by more than `slack`, by separating axes."""
+    """Whether a convex polygon overlaps each of the convex `others` ``(M, 4, 2)`` by more than `slack`."""
     apart = np.zeros(len(others), dtype=bool)
     for shape in (polygon[None], others):
         sides = np.roll(shape, -1, axis=1) - shape
