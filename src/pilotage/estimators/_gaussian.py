@@ -233,7 +233,9 @@ class GaussianEstimator(Startable):
         total = int(np.prod(batch, dtype=int))
         before, after = (np.empty((total, count, numbers)) for _ in range(2))
         _, codes, found = self._launch(belief, steps, batch, before, after)
-        self._explain(belief, steps, batch, after, codes, found)
+        failed = codes > int(FilterStatus.NO_READING)
+        if failed.any():
+            self._explain(belief, steps, batch, after, codes, found)
         widest = max((s.reading.dim for s in steps.sensors), default=0)
         y = np.full((total, count, widest), np.nan)
         scores = np.zeros((total, count, 2))
@@ -241,7 +243,6 @@ class GaussianEstimator(Startable):
             at, k, m = steps.of(j), s.reading.size, s.reading.dim
             y[:, at, :m] = found[:, at, k : k + m]
             scores[:, at] = found[:, at, k + m + m * m : k + m + m * m + 2]
-        failed = codes > int(FilterStatus.NO_READING)
         y[failed], scores[failed] = np.nan, np.nan
         return FilterRun(
             self.unpack(space, unflat(after, batch)),

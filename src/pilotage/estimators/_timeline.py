@@ -168,7 +168,12 @@ def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
     us = np.atleast_2d(action(us, dynamics.action))
     if us.shape[-2] not in (1, count):
         raise ShapeError(f"there are {us.shape[-2]} actions for {count} steps; give one for each, or one for all")
-    return np.broadcast_to(us, (*us.shape[:-2], count, us.shape[-1]))
+    return _spread(us, count)
+
+
+def _spread(a: np.ndarray, count: int) -> np.ndarray:
+    """Rows ``(..., T, n)``, of one for all or of each."""
+    return a if a.shape[-2] == count else np.broadcast_to(a, (*a.shape[:-2], count, a.shape[-1]))
 
 
 def _contexts(contexts: Any, sensor: Sensor, count: int) -> tuple[np.ndarray, Any]:
@@ -177,7 +182,7 @@ def _contexts(contexts: Any, sensor: Sensor, count: int) -> tuple[np.ndarray, An
         cs = np.atleast_2d(context_of(contexts, sensor))
         if cs.shape[-2] not in (1, count):
             raise ShapeError(f"there are {cs.shape[-2]} contexts for {count} readings of {sensor!r}; give one for each")
-        return np.broadcast_to(cs, (*cs.shape[:-2], count, cs.shape[-1])), None
+        return _spread(cs, count), None
     if contexts is None:
         return np.zeros((count, 1)), [None]
     if not hasattr(contexts, "__len__") or len(contexts) != count:

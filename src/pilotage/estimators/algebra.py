@@ -133,7 +133,29 @@ def cholesky_semidefinite(P, L, n, lanes):
 @driver
 def solve_rows(L, C, n, m, lanes):
     """Each of the n rows of C becomes (L L')^-1 times that row; L is (m, m)."""
-    for r in range(n):
+    fours = n - n % 4 if len(lanes) == 1 else 0
+    for r in range(0, fours, 4):
+        for i in range(m):
+            a, b, c, d = C[r, i], C[r + 1, i], C[r + 2, i], C[r + 3, i]
+            for k in range(i):
+                f = L[i, k]
+                a -= f * C[r, k]
+                b -= f * C[r + 1, k]
+                c -= f * C[r + 2, k]
+                d -= f * C[r + 3, k]
+            f = L[i, i]
+            C[r, i], C[r + 1, i], C[r + 2, i], C[r + 3, i] = a / f, b / f, c / f, d / f
+        for i in range(m - 1, -1, -1):
+            a, b, c, d = C[r, i], C[r + 1, i], C[r + 2, i], C[r + 3, i]
+            for k in range(i + 1, m):
+                f = L[k, i]
+                a -= f * C[r, k]
+                b -= f * C[r + 1, k]
+                c -= f * C[r + 2, k]
+                d -= f * C[r + 3, k]
+            f = L[i, i]
+            C[r, i], C[r + 1, i], C[r + 2, i], C[r + 3, i] = a / f, b / f, c / f, d / f
+    for r in range(fours, n):
         for i in range(m):
             a = C[r, i]
             for k in range(i):
@@ -147,21 +169,40 @@ def solve_rows(L, C, n, m, lanes):
 
 
 @driver
-def joseph(P, H, R, K, N, A, M, B, C, n, m, lanes):
-    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M, B and C (n, n) are scratch.
+def joseph(P, H, R, K, N, A, M, B, n, m, lanes):
+    """N = M P M' + K R K' with M = I - K H, symmetric to the last bit; A (n, m), M and B (n, n) are scratch.
 
     M comes first and is not multiplied out, so that what a precise reading leaves of a vague P is no difference of
-    large numbers.
+    large numbers. Its sums begin with 1 and 0: that of K H alone would round where it is nearly 1.
     """
-    product(K, R, A, n, m, m, lanes)
-    product_transposed(A, K, B, n, m, n, lanes)
+    fours, zero, one = n - n % 4 if len(lanes) == 1 else 0, fill(0.0, lanes), fill(1.0, lanes)
     for i in range(n):
-        for j in range(n):
-            a = fill(1.0 if i == j else 0.0, lanes)
-            for k in range(m):  # one after another from 1: the sum of K H would round where it is nearly 1
+        for j in range(0, fours, 4):
+            a, b = one if i == j else zero, one if i == j + 1 else zero
+            c, d = one if i == j + 2 else zero, one if i == j + 3 else zero
+            for k in range(m):
+                f = K[i, k]
+                a -= f * H[k, j]
+                b -= f * H[k, j + 1]
+                c -= f * H[k, j + 2]
+                d -= f * H[k, j + 3]
+            M[i, j], M[i, j + 1], M[i, j + 2], M[i, j + 3] = a, b, c, d
+        for j in range(fours, n):
+            a = one if i == j else zero
+            for k in range(m):
                 a -= K[i, k] * H[k, j]
             M[i, j] = a
-    sandwich(M, P, B, C, N, n, lanes)
+    product(M, P, B, n, n, n, lanes)
+    product(K, R, A, n, m, m, lanes)
+    for i in range(n):
+        for j in range(i + 1):
+            a = zero
+            for k in range(m):
+                a += A[i, k] * K[j, k]
+            for k in range(n):
+                a += B[i, k] * M[j, k]
+            N[i, j] = a
+            N[j, i] = a
 
 
 @driver

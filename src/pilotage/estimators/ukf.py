@@ -258,7 +258,7 @@ def ukf_update(at, b, z, context, w, lanes):
     bending(G, T, s, v0, wi, R, d, m)
     divide(T, L, H, d, m, lanes)
     solve_rows(root, K, d, m, lanes)
-    joseph(P, H, R, K, N, A, M, B, L, d, m, lanes)
+    joseph(P, H, R, K, N, A, M, B, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
     good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & finite(found, 2, lanes)
