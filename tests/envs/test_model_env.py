@@ -11,9 +11,15 @@ from pilotage.core import Dynamics, Gaussian, ModelError, PilotageError, Sensor,
 from pilotage.envs import ModelEnv, ModelVectorEnv
 from pilotage.models import range_to
 
-from .worlds import LIDAR, SENSORS, START, STATE, compass, fix, going_home, rover
+from .worlds import LIDAR, SENSORS, START, STATE, Camera, compass, fix, going_home, rover
 
-OBSERVED = {"state": None, "one": fix(), "several": SENSORS}
+OBSERVED = {
+    "state": None,
+    "one": fix(),
+    "several": SENSORS,
+    "image": Camera(),
+    "image and fix": {"camera": Camera(), "fix": fix()},
+}
 
 
 @pytest.fixture
@@ -46,6 +52,20 @@ def test_observations_stay_in_their_space(sensors):
         assert env.observation_space.contains(observation)
         observation, *_ = env.step(env.action_space.sample())
     assert not STATE.contains(env.state), "the state was meant to leave its bounds"
+
+
+def test_an_image_is_observed_as_it_is_seen():
+    """The shape and type of the block reach the agent, from one environment and from several side by side."""
+    env, many = ModelEnv(rover(), Camera(), going_home()), ModelVectorEnv(rover(), Camera(), going_home(), num_envs=5)
+    assert env.observation_space == gymnasium.spaces.Box(0, 255, (64, 64), np.uint8)
+    env.reset(seed=0)
+    many.reset(seed=0)
+    for u in np.random.default_rng(0).uniform(-1, 1, (3, 5, 2)).astype(np.float32):
+        image, _, _, _, info = env.step(u[0])
+        images, _, _, _, infos = many.step(u)
+        np.testing.assert_array_equal(image, Camera().observe(info["state"]).reshape(64, 64))
+        np.testing.assert_array_equal(images, Camera().observe(infos["state"]).reshape(5, 64, 64))
+        assert image.dtype == images.dtype == np.uint8 and image.max() > 200
 
 
 def test_without_noise_an_episode_is_a_rollout():

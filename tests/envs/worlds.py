@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from pilotage.core import Gaussian, Space
+from pilotage.core import Gaussian, Sensor, Space
 from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.models import dynamics, sensor, task
 
@@ -69,4 +71,24 @@ def going_home(**settings):
 
 WALLS = OccupancyGrid.from_ascii(["#" * 42, *["#" + "." * 40 + "#"] * 40, "#" * 42], origin=(-21, -21, 0))
 LIDAR = Lidar(WALLS, 8, 15.0)
+
+
+class Camera(Sensor):
+    """A picture of 64 x 64 grey levels from above, with a bright spot at the robot."""
+
+    state, reading, context = STATE, Space("camera: uint8[64, 64]"), Space()
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        x = np.asarray(x)
+        rows, columns = np.mgrid[:64, :64]
+        away = (columns - 31.5 - x[..., 0, None, None]) ** 2 + (rows - 31.5 + x[..., 1, None, None]) ** 2
+        return np.rint(255.0 * np.exp(-away / 8.0)).astype(np.uint8).reshape(*x.shape[:-1], -1)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return np.broadcast_to(0.0, (4096, 4096))
+
+    def sample(self, x: Any, context: Any = None, *, rng: Any = None) -> Any:
+        return self.observe(x)
+
+
 SENSORS = {"fix": fix(), "compass": compass(), "beacon": (beacon(), [4.0, 1.0])}

@@ -218,7 +218,7 @@ def test_too_few_names_for_a_state() -> None:
 
 
 def test_unknown_function_lists_those_there_are() -> None:
-    with pytest.raises(ModelError, match=r"calls m\.arcsin, which the mathematics of models has not; it has .*asin"):
+    with pytest.raises(ModelError, match=r"m\.arcsin.*asin"):
         made(lambda x, u, dt, p, m: (m.arcsin(x[0]), x[1], x[2], x[3]))
 
 
