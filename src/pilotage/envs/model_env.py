@@ -10,7 +10,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
-from ..core import Dynamics, PilotageError, Sensor, ShapeError, Space, Task
+from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
 from .boxes import box, boxed, boxes
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
@@ -204,7 +204,7 @@ def frames(world: Simulation) -> int:
 def checked_mode(mode: str | None, about: Mapping[str, Any]) -> str | None:
     """A render mode that exists."""
     if mode is not None and mode not in about["render_modes"]:
-        raise PilotageError(f"render_mode is {mode!r}; it can be None, {', '.join(map(repr, about['render_modes']))}")
+        raise SettingError(f"render_mode is {mode!r}; it can be None, {', '.join(map(repr, about['render_modes']))}")
     return mode
 
 

@@ -43,7 +43,7 @@ def where(target: Any) -> int:
     """The address of an array, a record or machine code."""
     if isinstance(target, np.ndarray):
         if target.size and target.flags.writeable:
-            return addressof(c_char.from_buffer(target))  # a fifth of the time that `ctypes.data` takes
+            return addressof(c_char.from_buffer(target.data))  # a fifth of the time that `ctypes.data` takes
         return int(target.ctypes.data)
     return int(target.at if isinstance(target, Record) else target.address)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import PilotageError, ShapeError
+from ..core import PilotageError, SettingError, ShapeError
 from ..core.arrays import numbers
 from ..core.seconds import seconds
 from ..core.settings import number
@@ -18,7 +18,7 @@ def usual(dt: Any) -> float | None:
     """The step that an estimator takes when nobody says, or None for no such step; a sentence where it is no time."""
     if dt is None or seconds(dt) > 0.0:
         return dt
-    raise PilotageError(f"dt is {dt}; the usual step must take more than 0 s")
+    raise SettingError(f"dt is {dt}; the usual step must take more than 0 s")
 
 
 def wanted(dt: Any, usual: float | None) -> float:
@@ -45,7 +45,7 @@ class Clock:
     def __init__(self, t: float, dt: float | None) -> None:
         self._t = self._start = number(t, "t")
         if not math.isfinite(self._t):
-            raise PilotageError(f"t is {t}; a filter starts at a finite time, in seconds")
+            raise SettingError(f"t is {t}; a filter starts at a finite time, in seconds")
         self.dt, self._rest, self.ticks = dt, 0.0, 0
 
     @property

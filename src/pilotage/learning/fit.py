@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from ..core import PilotageError, Rng, ShapeError, seeded
+from ..core import PilotageError, Rng, SettingError, ShapeError, seeded
 from ..core.settings import positive, whole
 from .border import array, tensor
 from .dynamics import LearnedDynamics
@@ -114,7 +114,7 @@ def fit(
     dt, rate = positive(dt, "dt"), positive(rate, "rate")
     epochs, batch = whole(epochs, "epochs"), whole(batch, "batch")
     if not 0.0 < held_out < 1.0:
-        raise PilotageError(f"held_out is {held_out}; a share between 0 and 1 of the transitions is held out")
+        raise SettingError(f"held_out is {held_out}; a share between 0 and 1 of the transitions is held out")
     x, u, v = transitions(model, states, actions, dt)
     generator, seed = seeded(rng)
     order = generator.permutation(len(x))

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..core import PilotageError
+from ..core import SettingError
 
 ACTIVATIONS = {"tanh": torch.nn.Tanh, "silu": torch.nn.SiLU, "relu": torch.nn.ReLU, "mish": torch.nn.Mish}
 
@@ -32,7 +32,7 @@ class MLP(torch.nn.Module):
     ) -> None:
         super().__init__()
         if activation not in ACTIVATIONS:
-            raise PilotageError(f"there is no activation {activation!r}; there are {', '.join(ACTIVATIONS)}")
+            raise SettingError(f"there is no activation {activation!r}; there are {', '.join(ACTIVATIONS)}")
         self.settings: dict[str, Any] = {
             "inputs": inputs, "outputs": outputs, "hidden": list(hidden), "activation": activation, "seed": seed,
         }  # fmt: skip

@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from ..core import PilotageError
+from ..core import PilotageError, SettingError
 
 COLORS = 96
 """In the palette of a GIF; plenty for drawings, and the file stays small."""
@@ -57,9 +57,9 @@ def write_animation(
     if path.suffix not in (".gif", ".mp4"):
         raise PilotageError(f"{path.name} is no name for a film; it ends in .gif or .mp4")
     if frames < 1:
-        raise PilotageError(f"a film has at least one frame, not {frames}")
+        raise SettingError(f"a film has at least one frame, not {frames}")
     if not fps > 0.0:
-        raise PilotageError(f"fps is {fps}; a film shows more than 0 frames a second")
+        raise SettingError(f"fps is {fps}; a film shows more than 0 frames a second")
     pictures = (picture for picture in _pictures(figure, moving, update, frames))
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...core import PilotageError, Sensor, ShapeError
+from ...core import Sensor, SettingError, ShapeError
 from ...core.arrays import Array, numbers
 from ...core.settings import positive, shown, whole
 from ...core.settings import setting as setting_of
@@ -196,7 +196,7 @@ def setting(map: Any, robot: Any, settings: dict[str, Any]) -> Setting:
     known = [name for name in inspect.signature(Setting).parameters if name not in ("map", "robot")]
     strange = sorted(set(settings) - set(known))
     if strange:
-        raise PilotageError(f"Navigation has no setting {strange[0]!r}; it has {', '.join(known)}")
+        raise SettingError(f"Navigation has no setting {strange[0]!r}; it has {', '.join(known)}")
     return Setting(map, robot, **settings)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...core import Dynamics, PilotageError, Space
+from ...core import Dynamics, SettingError, Space
 from ...maps import Footprint
 from ...models import bicycle, dynamics, unicycle
 
@@ -32,14 +32,14 @@ class Robot:
     def __post_init__(self) -> None:
         for role in ("model", "odometry"):
             if not isinstance(getattr(self, role), Dynamics):
-                raise PilotageError(f"the {role} of a robot is {getattr(self, role)!r}; expected Dynamics")
+                raise SettingError(f"the {role} of a robot is {getattr(self, role)!r}; expected Dynamics")
         if not isinstance(self.footprint, Footprint):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise PilotageError(
+            raise SettingError(
                 f"the footprint of a robot is {self.footprint!r}; expected a Footprint, such as Footprint.disc(0.2)"
             )
         if self.odometry.action.size != 2:
             names = ", ".join(self.odometry.action.names)
-            raise PilotageError(f"the odometry of a robot is driven by speed and yaw rate, not by {names}")
+            raise SettingError(f"the odometry of a robot is driven by speed and yaw rate, not by {names}")
         _ = self.pose_index
 
     @cached_property
@@ -89,7 +89,7 @@ def robot_of(given: str | Robot, slip: float) -> Robot:
     if isinstance(given, Robot):
         return given
     if not (isinstance(given, str) and given in ROBOTS):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise PilotageError(
+        raise SettingError(
             f"there is no robot {given!r}; there are {', '.join(ROBOTS)}, or pass a Robot(model, odometry, footprint)"
         )
     return ROBOTS[given](slip)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ...core import PilotageError
+from ...core import SettingError
 
 Array = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
         749.4
     """
     if not (error > 0.0 and 0.0 < confidence < 1.0):
-        raise PilotageError(f"error is {error} and confidence {confidence}; one is above 0, the other between 0 and 1")
+        raise SettingError(f"error is {error} and confidence {confidence}; one is above 0, the other between 0 and 1")
     k = np.maximum(np.asarray(bins, dtype=np.float64) - 1.0, 1e-9)
     a = 2.0 / (9.0 * k)
     n = k / (2.0 * error) * np.maximum(1.0 - a + np.sqrt(a) * ndtri(confidence), 0.0) ** 3
