@@ -22,8 +22,11 @@ from pilotage.core import (
 )
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
+from pilotage.estimators._memory import fill, job_at, mark, space_at, vector
+from pilotage.estimators._steps import UPDATE_FAILED, gaussian_at, inner_steps
 from pilotage.estimators.clock import Clock
 from pilotage.models import compass, constant_velocity, dynamics, gnss, position, range_bearing, unicycle, velocity
+from pilotage.models.trace import driver
 
 from .linear import Modes, Plain, PlainSensor, close
 
@@ -90,6 +93,47 @@ def test_the_estimator_alone_knows_how_its_steps_keep_a_belief() -> None:
     for mine, other in zip(beliefs(FromAfar, zs - away), beliefs(EKF, zs), strict=True):
         np.testing.assert_allclose(mine.mean, other.mean, rtol=0, atol=1e-9)
         np.testing.assert_allclose(mine.cov, other.cov, rtol=0, atol=1e-9)
+
+
+@driver
+def count_predict(at, b, u, dt, w, lanes):
+    """Count the predictions in the number behind the covariance."""
+    space = space_at(job_at(at).state)
+    _, _, behind = gaussian_at(b, space.size, space.dim, lanes)
+    counted, _ = vector(behind, 1, lanes)
+    counted[0] += 1.0
+
+
+@driver
+def count_update(at, b, z, context, w, lanes):
+    """Refuse every reading."""
+    mark(job_at(at).status, fill(0.0, lanes) == 0.0, UPDATE_FAILED)
+
+
+class Counting(EKF):
+    """An estimator whose belief has one number more."""
+
+    inner = inner_steps(count_predict, count_update)
+
+    def numbers(self, space: Space) -> int:
+        return super().numbers(space) + 1
+
+    def pack(self, belief: Gaussian) -> Any:
+        table = super().pack(belief)
+        return np.concatenate([table, np.zeros_like(table[..., :1])], axis=-1)
+
+    def unpack(self, space: Space, table: Any) -> Gaussian:
+        return super().unpack(space, table[..., :-1])
+
+
+def test_a_step_that_fails_leaves_all_numbers_of_a_belief() -> None:
+    filter = Counting(constant_velocity(1), dt=0.1).start(std=1.0)
+    filter.predict()
+    before = filter._engine._b.copy()  # type: ignore[attr-defined]
+    assert before[6] == 1.0
+    with pytest.raises(PilotageError):
+        filter.step(position(1), [0.0])
+    np.testing.assert_array_equal(filter._engine._b[:7], before[:7])  # type: ignore[attr-defined]
 
 
 def test_it_is_a_filter() -> None:

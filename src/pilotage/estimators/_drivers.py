@@ -67,7 +67,7 @@ def step(at, u, z, context):
         return WRONG_LENGTH
     status = integers(job.status, 1)
     status[0] = ACCEPTED
-    size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
+    size = job.numbers
     b, before = table(job.belief, 1, size), table(job.scratch, 1, size)
     for i in range(size):
         before[0, i] = b[0, i]

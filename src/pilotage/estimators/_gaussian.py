@@ -282,7 +282,7 @@ class GaussianEstimator(Startable):
         inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
         for lanes in (False, True) if wide else (False,):
             inner = self.inner[2:] if lanes else self.inner[:2]
-            work = job(inner, space, lanes, numbers + found.shape[2], constants, max(largest, inputs))
+            work = job(inner, space, lanes, numbers, constants, max(largest, inputs), found.shape[2])
             if steps.dynamics is not None:
                 models.append(self.dynamics_model(steps.dynamics, lanes))
                 work.point("dynamics", models[-1])

@@ -121,7 +121,13 @@ class Model(Record):
 
 
 def job(
-    inner: tuple[Driver, Driver], state: Space, lanes: bool, numbers: int, settings: np.ndarray, largest: int = 0
+    inner: tuple[Driver, Driver],
+    state: Space,
+    lanes: bool,
+    numbers: int,
+    settings: np.ndarray,
+    largest: int = 0,
+    found: int = 0,
 ) -> Record:
     """A `JOB` with memory of its own.
 
@@ -129,24 +135,25 @@ def job(
         inner: how it predicts and updates.
         state: the space of its beliefs.
         lanes: for a block of lanes.
-        numbers: of a belief and what an update finds.
+        numbers: of a belief.
         settings: those of the estimator.
         largest: size of the largest reading.
+        found: numbers that an update finds.
     """
     width = LANES if lanes else 1
-    record = Record(JOB)
+    record = Record(JOB, numbers=numbers)
     record.point("predict", inner[0])
     record.point("update", inner[1])
     record.point("state", space_record(state, lanes))
     record.point("settings", settings)
     record.point("dt", np.zeros(1))
     record.point("status", np.zeros(width, dtype=np.int64))
-    resize(record, numbers, state, largest, width)
+    resize(record, numbers + found, state, largest, width)
     return record
 
 
 def resize(record: Record, numbers: int, state: Space, largest: int, width: int = 1) -> None:
-    """Give a job fresh memory for beliefs of so many numbers and readings of this size."""
+    """Give a job fresh memory for so many numbers of beliefs with what updates find, and for readings of this size."""
     record.point("belief", np.zeros((numbers, width)))
     record.point("scratch", scratch(state, largest, width))
 

@@ -41,11 +41,13 @@ JOB = np.dtype(
             "scratch",
             "status",
             "idle",
+            "numbers",
         )
     ]
 )
 """A filter at work: code of its inner steps; addresses of the state's `SPACE`, of two `MODEL`, of the estimator's
-settings, of the seconds of a step, of belief, scratch and status, of an action of zeros."""
+settings, of the seconds of a step, of belief, scratch and status, of an action of zeros; how many numbers a belief
+has."""
 
 _HERE = f"{__package__}._intrinsics"
 space_at = Intrinsic("space_at", _HERE)

@@ -62,7 +62,7 @@ def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u)
         mix(jobs, j, T, weights, given[j], places, tangents, transports[j], mixed[j])
     for j in range(count):
         job = job_at(jobs[j])
-        size = space_at(job.state).size + space_at(job.state).dim * space_at(job.state).dim
+        size = job.numbers
         b, status = table(job.belief, 1, size), integers(job.status, 1)
         for i in range(size):
             b[0, i] = mixed[j, i]
