@@ -441,6 +441,8 @@ def test_graphs_that_do_not_fit_are_refused() -> None:
         Factors(step, z, ("pose", [0]), ("pose", [1]), np.triu(np.ones((3, 3))))
     with pytest.raises(ShapeError, match="eigenvalue -1"):
         Factors(step, z, ("pose", [0]), ("pose", [1]), np.diag([1.0, -1.0, 2.0]))
+    with pytest.raises(ShapeError, match="eigenvalue -1"):
+        chordal(PoseGraph([0, 1], None, [[0, 1]], z, [np.diag([1.0, -1.0, 1.0])]))
     with pytest.raises(ShapeError, match="z"):
         Factors(step, [[np.inf, 0.0, 0.0]], ("pose", [0]), ("pose", [1]))
     with pytest.raises(ShapeError, match="edges only"):

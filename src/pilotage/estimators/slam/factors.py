@@ -17,6 +17,18 @@ from pilotage.core.settings import instance, setting, shown
 Array = NDArray[np.float64]
 
 
+def refuse_indefinite(information: NDArray[np.float64]) -> None:
+    """Refuse information matrices ``(K, d, d)`` with a negative eigenvalue, but for rounding."""
+    values = np.linalg.eigvalsh(information)
+    negative = values[:, 0] < -1e-9 * abs(values[:, -1])
+    if negative.any():
+        k = int(np.argmax(negative))
+        raise ShapeError(
+            f"information of reading {k} has the eigenvalue {values[k, 0]:.3g}; {negative.sum()} of {len(values)} have "
+            "a negative one; expected inverse covariances"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class Variables:
     """Unknowns of one kind: poses, landmarks, velocities.
@@ -103,14 +115,7 @@ class Factors:
                 raise ShapeError("information holds NaN or infinity; expected inverse covariances of the readings")
             if not np.allclose(W, np.swapaxes(W, -1, -2), rtol=1e-8, atol=0.0):
                 raise ShapeError("information is not symmetric; expected inverse covariances of the readings")
-            values = np.linalg.eigvalsh(W).reshape(-1, reading.dim)
-            negative = values[:, 0] < -1e-9 * abs(values[:, -1])
-            if negative.any():
-                k = int(np.argmax(negative))
-                raise ShapeError(
-                    f"information of reading {k} has the eigenvalue {values[k, 0]:.3g}; {negative.sum()} of "
-                    f"{len(values)} have a negative one; expected inverse covariances"
-                )
+            refuse_indefinite(W.reshape(-1, *wanted[1:]))
             object.__setattr__(self, "information", np.array(np.broadcast_to(W, wanted), order="C"))
 
     @property

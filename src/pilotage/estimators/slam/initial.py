@@ -12,6 +12,8 @@ from scipy.sparse import csgraph
 from pilotage.core import ShapeError, Space
 from pilotage.core.settings import instance, whole
 
+from .factors import refuse_indefinite
+
 if TYPE_CHECKING:
     from pilotage.io import PoseGraph
 
@@ -159,6 +161,7 @@ def _tree(graph: PoseGraph, n: int, anchor: int) -> tuple[Any, Any, Any]:
 
 def _weights(information: Array, k: int) -> tuple[Array, Array]:
     """Isotropic precisions of rotation and translation of each edge."""
+    refuse_indefinite(information)
     place, turn = information[:, :k, :k], information[:, k:, k:]
     try:
         tau = k / np.trace(np.linalg.inv(place), axis1=1, axis2=2)
