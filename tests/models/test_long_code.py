@@ -58,6 +58,7 @@ def cut(monkeypatch: pytest.MonkeyPatch, length: int) -> None:
     """Let a part have so many steps at most."""
     monkeypatch.setattr(parts, "LENGTH", length)
     monkeypatch.setattr(parts, "SINGLE", length)
+    monkeypatch.setattr(parts, "UNCUT", length)
 
 
 def lengths(text: str) -> list[int]:
@@ -99,8 +100,8 @@ def test_results_are_those_of_numpy(name: str, length: int, monkeypatch: pytest.
 @pytest.mark.parametrize("name", ["net", "quadrotor", "ring"])
 def test_functions_are_short(name: str, lanes: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """An operation takes a line or two, and another where its operand is not at hand."""
-    longest = parts.LENGTH if lanes else 900
-    monkeypatch.setattr(parts, "SINGLE", longest)
+    longest = parts.LENGTH if lanes else parts.SINGLE
+    monkeypatch.setattr(parts, "UNCUT", parts.SINGLE)
     assert max(lengths(written(MODELS[name](), lanes)[0])) < 3 * longest
 
 

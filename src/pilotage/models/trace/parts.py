@@ -14,8 +14,10 @@ from .graph import reachable
 
 LENGTH = 900
 """Steps of a part at most, for lanes."""
-SINGLE = 6000
-"""Steps of a part at most, for one state: LLVM is quicker there, and what crosses costs more of the running time."""
+SINGLE = 1000
+"""Steps of a part at most of long code for one state; see `UNCUT`."""
+UNCUT = 3000
+"""Steps of code for one state that stay one part: what crosses from part to part costs running time."""
 SHORT = 2
 """Parts of short code for lanes at most."""
 BLOCK = 8
@@ -74,7 +76,9 @@ class Plan:
         done.update(e.index for e in rest)
         lanes: list[Step] = [e for e in read if e.index in self.wide]
         lanes += ordered([(row, e) for row, e in enumerate(outputs) if e.index in self.wide], done, at_hand)
-        self.shared, self.lanes = cut([*shared, *rest], SINGLE), cut(lanes, LENGTH)
+        shared += rest
+        self.shared = cut(shared, SINGLE if len(shared) > UNCUT else UNCUT)
+        self.lanes = cut(lanes, LENGTH)
         self.width = widths[len(self.lanes) > SHORT]
         self.kept: dict[int, int] = {}
         self.size = 0
