@@ -53,6 +53,7 @@ from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
 from .results import Readings as Readings
 from .results import Update as Update
+from .scans import Scans as Scans
 from .sensor import Sensor as Sensor
 from .space import Space as Space
 from .status import FilterStatus as FilterStatus
@@ -103,6 +104,7 @@ __all__ = [
     "Readings",
     "Real",
     "Rng",
+    "Scans",
     "Sensor",
     "SettingError",
     "ShapeError",

@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, Space, Update
+from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, ShapeError, Space, Update
+from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
 from ..models.trace import parameters
 from ._causes import error_of, why_prediction, why_update
@@ -221,6 +222,12 @@ class GaussianEstimator(Startable):
 
     def follow(self, belief: Gaussian, steps: Timeline) -> FilterRun:
         """The belief through the steps of a timeline."""
+        for j in steps.scans:
+            name = type(self).__name__
+            raise ShapeError(
+                f"{called(steps.sensors[j])} gives scans, and {name} takes one reading at a time; PDA(filter={name}()) "
+                "of pilotage.estimators.tracking takes scans"
+            )
         for sensor in steps.sensors:
             self.check_sensor(sensor)
         batch = shared_axes(belief=belief.mean.shape[:-1], given=steps.batch)
