@@ -21,6 +21,8 @@ from .errors import ShapeError as ShapeError
 from .errors import SpaceError as SpaceError
 from .errors import require as require
 from .gaussian import Gaussian as Gaussian
+from .joint import augment as augment
+from .joint import condition as condition
 from .linearize import jacobian as jacobian
 from .mathematics import Mathematics as Mathematics
 from .mathematics import math_for as math_for
@@ -114,7 +116,9 @@ __all__ = [
     "Task",
     "Update",
     "WorldModel",
+    "augment",
     "carry",
+    "condition",
     "generator",
     "jacobian",
     "math_for",
