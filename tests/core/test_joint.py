@@ -106,6 +106,7 @@ def test_batches(rooted: bool) -> None:
         close(found.belief.mean[i], single.belief.mean)
         close(found.belief.cov[i], single.belief.cov)
         close(found.log_likelihood[i], single.log_likelihood)
+    assert condition(many, ys[0], Hs[0], Q, of="x y").innovation.shape == (4, 2)
     spread = condition(one, ys, Hs[0], Q, of="x y")  # one belief, four readings
     assert spread.belief.cov.shape == (4, 3, 3)
     close(spread.belief.mean[2], condition(one, ys[2], Hs[0], Q, of="x y").belief.mean)

@@ -163,7 +163,7 @@ def test_rows_of_a_batch() -> None:
     tracks = Gaussian(TARGET.state, TRACK.mean + np.arange(5)[:, None] * [0.2, 0.0, 0.0, 0.0], TRACK.cov)
     scans = np.full((5, 4, 2), np.nan)
     scans[0], scans[1, :2], scans[3, 1:3] = SCAN, SCAN[1:3], SCAN[:2]
-    scans[4, 0] = [np.inf, 0.0]
+    scans[4, :2] = [[np.inf, 0.0], SCAN[0]]
     found = pda.update(tracks, RADAR, scans)
     assert found.status.tolist() == [0, 0, FilterStatus.NO_READING, 0, FilterStatus.NOT_FINITE_READING]
     for i in range(4):
@@ -171,12 +171,25 @@ def test_rows_of_a_batch() -> None:
         close(found.belief.mean[i], alone.belief.mean, 1e-12)
         close(found.belief.cov[i], alone.belief.cov, 1e-12)
         close(found.log_likelihood[i], alone.log_likelihood, 1e-12)
+    close(found.belief.mean[4], tracks.mean[4], 0.0)
     close(found.belief.cov[4], tracks.cov[4], 0.0)
     assert np.isnan(found.log_likelihood[4]) and np.isnan(found.innovation[4]).all()
     with pytest.raises(ShapeError, match="inf"):
         pda.update(TRACK, RADAR, scans[4])
     shared = pda.update(tracks, RADAR, SCAN)  # one scan for all tracks
     close(shared.belief.mean[1], pda.update(tracks[1], RADAR, SCAN).belief.mean, 1e-12)
+
+
+def test_a_context_belongs_to_a_whole_scan() -> None:
+    """Also where each row of a batch has its own."""
+    _, belief, sonar, _ = CASES["EKF"]
+    pda, marks = PDA(clutter=0.05), np.array([MARK, [3.0, -2.0], [1.0, 4.0]])
+    scans = np.stack([scan_of(belief, sonar, mark, 3) for mark in marks])
+    found = pda.update(belief, sonar, scans, marks)
+    for i in range(3):
+        alone = pda.update(belief, sonar, scans[i], marks[i])
+        close(found.belief.mean[i], alone.belief.mean, 1e-12)
+        close(found.log_likelihood[i], alone.log_likelihood, 1e-12)
 
 
 def drives(clutter: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -245,7 +258,7 @@ def test_scans_and_readings_in_order_of_time() -> None:
     close(run.beliefs.mean[read], [each.belief.mean for each in seen], 1e-12)
     close(run.beliefs.cov[read], [each.belief.cov for each in seen], 1e-12)
     close(run.log_likelihood[read], [each.log_likelihood for each in seen], 1e-12)
-    alone = pda.start([0, 0, 0], std=0.5).run(None, Scans(sonar, [[], []], [0.1, 0.2]))
+    alone = pda.start([0, 0, 0], std=0.5, sensors={"sonar": sonar}).run(None, Scans("sonar", [[], []], [0.1, 0.2]))
     assert alone.status.tolist() == [FilterStatus.NO_READING] * 2
 
 
