@@ -287,6 +287,8 @@ def test_filters_of_one_reading_refuse_scans() -> None:
         KF(TARGET).start(belief=TRACK).run(None, [Scans(RADAR, [SCAN], [0.1])])
     with pytest.raises(ShapeError, match="in part"):
         PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, np.nan]])
+    with pytest.raises(ShapeError, match="scan is not an array"):
+        PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, 2.0], [3.0]])
     with pytest.raises(ShapeError, match="expected"):
         PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, 2.0, 3.0]])
     with pytest.raises(SettingError, match="detection of PDA is 1.5"):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Dynamics, FilterStatus, Gaussian, Rng, Sensor, Update
-from ...core.arrays import Array
+from ...core.arrays import Array, numbers
 from ...core.mixture import merged
 from ...core.scans import detections
 from ...core.settings import Fraction, NonNegative, Positive, settings
@@ -98,7 +98,8 @@ class PDA(Startable):
         whole scan without the factor exp(-lambda V), which does not depend on the belief. Status is NO_READING for an
         empty scan, GATED where the gate refuses all detections.
         """
-        if np.ndim(z) == 1 and np.size(z):
+        z = numbers(z, "scan", missing=True)
+        if z.ndim == 1 and z.size:
             return self.filter.update(belief, sensor, z, context)
         prior = moments_on(belief)
         sensor = sensor.on(prior.space)
