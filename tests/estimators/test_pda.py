@@ -262,6 +262,24 @@ def test_scans_and_readings_in_order_of_time() -> None:
     assert alone.status.tolist() == [FilterStatus.NO_READING] * 2
 
 
+def test_scans_of_one_sure_detection_are_readings() -> None:
+    """In a run, each with a context of its own."""
+    robot, sonar, rng = unicycle(noise=0.05), range_bearing(std=(0.3, 0.2)), np.random.default_rng(8)
+    ts, marks = np.array([0.2, 0.7, 0.8]), rng.uniform(3.0, 6.0, size=(3, 2))
+    zs = sonar.observe(rng.normal(size=(3, 3)) * 0.1, marks)
+    start = {"mean": [0.0, 0.0, 0.0], "std": 0.3}
+    one = EKF(robot).start(**start).run(None, [Readings(sonar, zs, ts, marks)])
+    sure = PDA(robot, filter=EKF(), detection=1.0, clutter=0.0).start(**start)
+    other = sure.run(None, Scans(sonar, zs[:, None], ts, marks))
+    close(other.beliefs.mean, one.beliefs.mean, 1e-12)
+    close(other.beliefs.cov, one.beliefs.cov, 1e-12)
+    close(other.innovations, one.innovations, 1e-12)
+    close(other.log_likelihood, one.log_likelihood, 1e-11)
+    assert sure.t == 0.8
+    with pytest.raises(ShapeError, match="2 contexts for 3"):
+        sure.run(None, Scans(sonar, zs[:, None], ts + 1.0, marks[:2]))
+
+
 class Tracks:
     """One track a detection: an estimator whose beliefs have ever more leading axes."""
 
