@@ -23,6 +23,8 @@ from .results import Update
 from .space import Space
 
 Names = str | Iterable[str]
+Places = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
+"""Tangent places in x of what y depends on and of what stays; in the joint belief of what stays and of y."""
 
 
 def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, *, of: Names | None = None) -> Gaussian:
@@ -67,19 +69,10 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
     batch = np.broadcast_shapes(belief.mean.shape[:-1], y.shape[:-1], g.shape[:-2], Q.shape[:-2])
     x = np.empty((*batch, space.size))
     x[..., here], x[..., at_y] = belief.mean[..., source], y
+    places, shape = (j, rest, there, t), (*batch, space.dim)
     if "cov" in belief.__dict__:
-        C = g @ belief.cov[..., j, :]
-        P = np.empty((*batch, space.dim, space.dim))
-        P[..., there[:, None], there] = belief.cov[..., rest[:, None], rest]
-        P[..., t[:, None], there] = C[..., rest]
-        P[..., there[:, None], t] = _turned(C[..., rest])
-        P[..., t[:, None], t] = _even(C[..., j] @ _turned(g) + Q)
-        return Gaussian.trusted(space, x, P)
-    A = np.zeros((*batch, space.dim, belief.space.dim + parts.dim))
-    A[..., there, : belief.space.dim] = belief.root[..., rest, :]
-    A[..., t, : belief.space.dim] = g @ belief.root[..., j, :]
-    A[..., t, belief.space.dim :] = root_of(Q)
-    return Gaussian.trusted(space, x, root=triangular(A))
+        return Gaussian.trusted(space, x, _joint_cov(belief.cov, g, Q, places, shape))
+    return Gaussian.trusted(space, x, root=_joint_root(belief.root, g, Q, places, shape))
 
 
 def _grown(space: Space, parts: Space) -> tuple[Space, list[str]]:
@@ -130,6 +123,26 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
     nis, missing = np.square(v[..., 0]).sum(-1)[()], (~seen).sum(-1)
     log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * missing
     return Update(after, y, L @ _turned(L), nis, log_likelihood[()])
+
+
+def _joint_cov(P: Array, g: Array, Q: Array, places: Places, shape: tuple[int, ...]) -> Array:
+    """Covariance of what stays and of y, each in its place."""
+    j, rest, there, t = places
+    C, out = g @ P[..., j, :], np.empty((*shape, shape[-1]))
+    out[..., there[:, None], there] = P[..., rest[:, None], rest]
+    out[..., t[:, None], there] = C[..., rest]
+    out[..., there[:, None], t] = _turned(C[..., rest])
+    out[..., t[:, None], t] = _even(C[..., j] @ _turned(g) + Q)
+    return out
+
+
+def _joint_root(A: Array, g: Array, Q: Array, places: Places, shape: tuple[int, ...]) -> Array:
+    """Its root: rows of that of x, those of y with a root of Q behind them, as a lower triangle."""
+    j, rest, there, t = places
+    d = A.shape[-1]
+    out = np.zeros((*shape, d + len(t)))
+    out[..., there, :d], out[..., t, :d], out[..., t, d:] = A[..., rest, :], g @ A[..., j, :], root_of(Q)
+    return triangular(out)
 
 
 def _plain(P: Array, H: Array, R: Array, j: NDArray[np.intp]) -> tuple[Array, Array, Array]:
