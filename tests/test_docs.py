@@ -13,6 +13,7 @@ import pytest
 
 from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
 from pilotage.estimators.localization import MonteCarloLocalization
+from pilotage.estimators.tracking import PDA
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -33,7 +34,7 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
 
 
-@pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, smooth])
+@pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, PDA, smooth])
 def test_help_shows_the_equations(estimator: Any) -> None:
     text = inspect.getdoc(estimator) or ""
     assert "::" in text and " = " in text and "above" not in text

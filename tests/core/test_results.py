@@ -14,6 +14,7 @@ from pilotage.core import (
     Plan,
     PlanStatus,
     Readings,
+    Scans,
     SettingError,
     ShapeError,
     Space,
@@ -95,3 +96,39 @@ def test_an_update_is_built_once_and_late():
 def test_readings_and_their_times_are_of_one_number(z: Any, ts: Any) -> None:
     with pytest.raises(ShapeError, match=re.escape(str(np.shape(z)))):
         Readings(gnss(), z, ts)
+
+
+SCANS = [[[1.0, 2.0], [3.0, 4.0]], [], [[5.0, 6.0]]]
+
+
+def test_scans_are_kept_side_by_side() -> None:
+    scans = Scans(gnss(), SCANS, [0.0, 1.0, 2.0])
+    assert scans.offsets.tolist() == [0, 2, 2, 3]
+    np.testing.assert_array_equal(scans.z, [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    for i, scan in enumerate(SCANS):
+        np.testing.assert_array_equal(scans[i], np.reshape(scan, (-1, 2)))
+    padded = np.full((3, 2, 2), np.nan)
+    padded[0], padded[2, 1] = SCANS[0], SCANS[2][0]
+    again = Scans("fix", padded, [0.0, 1.0, 2.0])
+    np.testing.assert_array_equal(again.z, scans.z)
+    np.testing.assert_array_equal(again.offsets, scans.offsets)
+    assert Scans(gnss(), [[], []], [0.0, 1.0])[1].shape == (0, 2)
+    assert len(Scans(gnss(), [], [])) == 0
+    with pytest.raises(ValueError, match="read-only"):
+        scans.z[0] = 0.0
+
+
+@pytest.mark.parametrize(
+    ("scans", "ts"),
+    [
+        (SCANS, [0.0, 1.0]),
+        (SCANS, 0.0),
+        ([[1.0, 2.0]], [0.0]),
+        ([[[1.0, 2.0]], [[1.0]]], [0.0, 1.0]),
+        ([[[1.0, float("nan")]]], [0.0]),
+        ([["far"]], [0.0]),
+    ],
+)
+def test_scans_that_do_not_fit_are_refused(scans: Any, ts: Any) -> None:
+    with pytest.raises(ShapeError, match="scan"):
+        Scans(gnss(), scans, ts)

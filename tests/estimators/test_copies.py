@@ -14,6 +14,7 @@ import pytest
 
 from pilotage.core import Dynamics
 from pilotage.estimators import EKF, IMM, KF, UKF
+from pilotage.estimators.tracking import PDA
 from pilotage.models import constant_velocity, gnss, unicycle
 
 
@@ -34,6 +35,7 @@ FILTERS: dict[str, Callable[[], Any]] = {
     "EKF of a plain model": lambda: EKF(Plain(), dt=0.1).start(mean=[0, 0, 0], std=0.3),
     "UKF": lambda: UKF(unicycle(), dt=0.1).start(mean=[0, 0, 0], std=0.3),
     "IMM": lambda: IMM((unicycle(), unicycle(noise=0.5)), 0.9, dt=0.1).start(std=0.3),
+    "PDA": lambda: PDA(unicycle(), dt=0.1, clutter=0.1).start(mean=[0, 0, 0], std=0.3),
     "KF": lambda: KF(constant_velocity(2), dt=0.1).start(mean=[0, 0, 1, 0], std=0.3),
 }
 WAYS: dict[str, Callable[[Any], Any]] = {

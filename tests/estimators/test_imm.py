@@ -14,6 +14,10 @@ from hypothesis import strategies as st
 
 from pilotage.core import Gaussian, Mixture, ModelError, Readings, SettingError, ShapeError, Space, carry
 from pilotage.estimators import EKF, IMM, UKF, smooth
+from pilotage.estimators._drivers import INNER
+from pilotage.estimators._memory import ONE, job_at, mark, matrix, opposite, space_at
+from pilotage.estimators._steps import PREDICTION_FAILED, gaussian_at, inner_steps, read_moments, write_moments
+from pilotage.estimators.algebra import cholesky, product_transposed
 from pilotage.models import (
     LinearDynamics,
     compass,
@@ -24,6 +28,7 @@ from pilotage.models import (
     position,
     unicycle,
 )
+from pilotage.models.trace import driver
 
 from .linear import at_rest, close
 
@@ -52,6 +57,50 @@ def by_hand(belief: Mixture, models: Any, T: Any, dt: float) -> tuple[list[Gauss
         mixed = Mixture(carried, np.log(T[:, j] * w / after[j])).moments()
         modes.append(EKF().predict(mixed, model, None, dt))
     return modes, after
+
+
+@driver
+def product_in_place(P, L, d):
+    """P = L L' of the lower triangle that is kept in P."""
+    for i in range(d):
+        for j in range(d):
+            L[i, j] = P[i, j] if j <= i else 0.0
+    product_transposed(L, L, P, d, d, d, ONE)
+
+
+@driver
+def root_in_place(P, L, d, status):
+    """P = the lower triangle L with ``L L' = P``."""
+    for i in range(d):
+        for j in range(d):
+            L[i, j] = 0.0
+    mark(status, opposite(cholesky(P, L, d, ONE)), PREDICTION_FAILED)
+    for i in range(d):
+        for j in range(d):
+            P[i, j] = L[i, j]
+
+
+@driver
+def rest(at, b, first, second, w, lanes):
+    """Leave the belief as it is."""
+
+
+@driver(INNER)
+def read_root(at, b, moments, nothing, w):
+    space = space_at(job_at(at).state)
+    read_moments(at, b, moments, nothing, w)
+    _, P, _ = gaussian_at(moments, space.size, space.dim, ONE)
+    L, w = matrix(w, space.dim, space.dim, ONE)
+    product_in_place(P, L, space.dim)
+
+
+@driver(INNER)
+def write_root(at, b, moments, nothing, w):
+    space = space_at(job_at(at).state)
+    write_moments(at, b, moments, nothing, w)
+    _, P, _ = gaussian_at(b, space.size, space.dim, ONE)
+    L, w = matrix(w, space.dim, space.dim, ONE)
+    root_in_place(P, L, space.dim, job_at(at).status)
 
 
 def test_mixing_is_that_of_carried_beliefs() -> None:
@@ -128,6 +177,38 @@ def test_mixing_is_that_of_carried_beliefs_on_every_space(name: str, seed: int) 
         close(mine.space.minus(mine.mean, other.mean), np.zeros(mine.space.dim), 1e-9)
         close(mine.cov, other.cov, 1e-8)
         assert np.array_equal(mine.cov, mine.cov.T)
+
+
+class Rooted(EKF):
+    """A filter of what rests, which keeps a root of the covariance in its place."""
+
+    inner = inner_steps(rest, rest)
+    layout = (read_root, write_root)
+
+    def pack(self, belief: Gaussian) -> Any:
+        return super().pack(Gaussian.trusted(belief.space, belief.mean, np.linalg.cholesky(belief.cov)))
+
+    def unpack(self, space: Space, table: Any) -> Gaussian:
+        kept = super().unpack(space, table)
+        return Gaussian.trusted(space, kept.mean, root=kept.cov)
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_modes_keep_their_beliefs_as_they_like(name: str) -> None:
+    """A filter that keeps roots mixes to the beliefs of one that keeps covariances."""
+    models, rng = tuple(at_rest(WHOLE.select(parts)) for parts in MODES[name]), np.random.default_rng(0)
+    parts = []
+    for model in models:
+        A = rng.normal(size=(model.state.dim, model.state.dim))
+        x = model.state.plus(model.state.identity(), rng.uniform(-0.5, 0.5, model.state.dim))
+        parts.append(Gaussian(model.state, x, A @ A.T + 0.1 * np.eye(len(A))))
+    T, belief = rng.dirichlet(np.ones(len(models)), size=len(models)), Mixture(parts)
+    covariances, roots = (IMM(models, T, dt=DT, filter=make()).predict(belief) for make in (EKF, Rooted))
+    close(covariances.weights, roots.weights, 1e-14)
+    for model, mine, other in zip(models, covariances.components, roots.components, strict=True):
+        assert "root" in other.__dict__
+        close(mine.space.minus(mine.mean, other.mean), np.zeros(mine.space.dim), 1e-12)
+        close(mine.cov, other.cov + model.noise(other.mean, [], DT), 1e-11)
 
 
 def test_a_mode_that_lost_its_heading_does_not_hold_the_mean_back() -> None:

@@ -20,6 +20,7 @@ from pilotage.core import Controller, Mixture, Planner
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
 from pilotage.estimators.localization import MonteCarloLocalization
+from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
 from pilotage.models import bicycle, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
@@ -55,6 +56,17 @@ class EqualModes:
         return imm.update(modes, sensor, z, context)
 
 
+class SureDetections:
+    """PDA whose scans hold the target's detection and nothing else: then it is the filter within."""
+
+    def __init__(self, filter: Any) -> None:
+        self.pda = PDA(filter=filter, detection=1.0, clutter=0.0)
+        self.predict, self.expect = self.pda.predict, self.pda.expect
+
+    def update(self, belief: Any, sensor: Any, z: Any, context: Any = None) -> Any:
+        return self.pda.update(belief, sensor, np.asarray(z)[..., None, :], context)
+
+
 CAR = bicycle(wheelbase=2.0)
 FIELD = OccupancyGrid.from_occupied(np.pad(np.zeros((398, 398)), 1, constant_values=1), 0.1, (-20.0, -20.0, 0.0))
 ESTIMATORS: dict[str, Callable[[], Any]] = {
@@ -67,6 +79,9 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "ParticleFilter, multinomial": lambda: ParticleFilter(n=20_000, resampling="multinomial"),
     "IMM of EKFs": lambda: EqualModes(EKF()),
     "IMM of UKFs": lambda: EqualModes(UKF()),
+    "PDA of KFs": lambda: SureDetections(KF()),
+    "PDA of EKFs": lambda: SureDetections(EKF()),
+    "PDA of UKFs": lambda: SureDetections(UKF()),
     # Without what makes it differ on purpose: trust in readings, independence of readings, and recovery.
     "MonteCarloLocalization": lambda: MonteCarloLocalization(
         FIELD, particles=(20_000, 20_000), power=1.0, independent=(0.0, 0.0), kidnapped=0.0
@@ -135,7 +150,9 @@ def test_estimators(name: str) -> None:
         special = {"batch": False, "beside": ("y [m]", "yaw: angle")}
     elif name.startswith("IMM"):  # its driver mixes the modes of one belief
         special = {"batch": False}
-    check_estimator(ESTIMATORS[name](), angles=not name.startswith("KF"), **special)
+    elif name.startswith("PDA"):
+        special = {"missing": False}
+    check_estimator(ESTIMATORS[name](), angles=not name.startswith(("KF", "PDA of KFs")), **special)
 
 
 @pytest.mark.parametrize("name", PLANNERS)

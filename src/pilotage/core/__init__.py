@@ -21,6 +21,8 @@ from .errors import ShapeError as ShapeError
 from .errors import SpaceError as SpaceError
 from .errors import require as require
 from .gaussian import Gaussian as Gaussian
+from .joint import augment as augment
+from .joint import condition as condition
 from .linearize import jacobian as jacobian
 from .mathematics import Mathematics as Mathematics
 from .mathematics import math_for as math_for
@@ -53,6 +55,7 @@ from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
 from .results import Readings as Readings
 from .results import Update as Update
+from .scans import Scans as Scans
 from .sensor import Sensor as Sensor
 from .space import Space as Space
 from .status import FilterStatus as FilterStatus
@@ -103,6 +106,7 @@ __all__ = [
     "Readings",
     "Real",
     "Rng",
+    "Scans",
     "Sensor",
     "SettingError",
     "ShapeError",
@@ -112,7 +116,9 @@ __all__ = [
     "Task",
     "Update",
     "WorldModel",
+    "augment",
     "carry",
+    "condition",
     "generator",
     "jacobian",
     "math_for",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -222,7 +223,7 @@ class Product:
 
     def _places(self, names: str | Iterable[str]) -> list[int]:
         wanted = names.split() if isinstance(names, str) else list(names)
-        known = {p.name: i for i, p in enumerate(self.parts)}
+        known = self._known
         for name in wanted:
             if name in known:
                 continue
@@ -231,6 +232,11 @@ class Product:
                 raise SpaceError(f"{name} is one component of {part}; select {part.name} as a whole")
             raise SpaceError(f"there is no part {name!r}; this space has {', '.join(known)}")
         return [known[name] for name in wanted]
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        """Places of the parts by name."""
+        return {p.name: i for i, p in enumerate(self.parts)}
 
     # -- new spaces from this one
 
@@ -250,6 +256,16 @@ class Product:
                 raise SpaceError(f"there is no component {name!r}; this space has {self.listing}")
             parts[i] = parts[i].bounded(name, low, high)
         return type(self)(*parts)
+
+    def prefixed(self, name: str) -> Self:
+        """This space under a name, for one of many things in a joint state.
+
+        Example:
+            >>> from pilotage.core import Space
+            >>> Space("pose: SE2") * Space("x y [m]").prefixed("tree7")
+            Space('pose: SE2', 'tree7.x tree7.y [m]')
+        """
+        return type(self)(*(replace(part, name=f"{name}.{part.name}") for part in self.parts))
 
     def join(self, *others: Self) -> Self:
         """The product of this space and others, in that order; the same as ``self * other``."""

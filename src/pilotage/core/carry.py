@@ -27,9 +27,10 @@ _Moments = TypeVar("_Moments", Gaussian, Diagonal, Point)
 def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = None) -> Any:
     """A belief on another space: parts of the same name are kept, the others are dropped or filled in.
 
-    What is kept is the exact marginal; what is new is independent of it. Gaussians stay Gaussians (with a root, where
-    they hold one), diagonal beliefs and points stay such where `fill` is one too, particles draw what is new, and of a
-    mixture each component is carried for itself. Other beliefs become the Gaussian of their moments.
+    What is kept is the exact marginal; what is new is independent of it (`augment` adds what is not). Gaussians stay
+    Gaussians (with a root, where they hold one), diagonal beliefs and points stay such where `fill` is one too,
+    particles draw what is new, and of a mixture each component is carried for itself. Other beliefs become the Gaussian
+    of their moments.
 
     Args:
         belief: what is known.

@@ -90,18 +90,10 @@ class Mixture:
 
         G_k carries the covariance from the tangent at m_k to that at the mean (`Space.transport`).
         """
-        space, w = self.space, self.weights
         gaussians = [c.moments() for c in self.joined]
         means = np.stack([g.mean for g in gaussians], axis=-2)
         covs = np.stack([g.cov for g in gaussians], axis=-3)
-        mean = cast(Array, space.mean(means, w))
-        base = mean[..., None, :]
-        d = cast(Array, space.minus(means, base))
-        if not space.flat:
-            G = space.transport(means, base)
-            covs = G @ covs @ np.swapaxes(G, -1, -2)
-        spread = covs + d[..., :, None] * d[..., None, :]
-        return Gaussian.trusted(space, mean, np.einsum("...k,...kij->...ij", w, spread))
+        return merged(self.space, means, covs, self.weights)
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(..., n, size)``."""
@@ -153,6 +145,23 @@ class Mixture:
 
     def __repr__(self) -> str:
         return f"Mixture({self})"
+
+
+def merged(space: Space, means: Array, covs: Array, weights: Array) -> Gaussian:
+    """The Gaussian of the moments of Gaussians ``(..., K)`` on one space; see `Mixture.moments`.
+
+    Example:
+        >>> print(merged(Space("x [m]"), np.array([[0.0], [4.0]]), np.ones((2, 1, 1)), np.array([0.5, 0.5])))
+        x 2.0 +- 2.2 m
+    """
+    mean = cast(Array, space.mean(means, weights))
+    base = mean[..., None, :]
+    d = cast(Array, space.minus(means, base))
+    if not space.flat:
+        G = space.transport(means, base)
+        covs = G @ covs @ np.swapaxes(G, -1, -2)
+    spread = covs + d[..., :, None] * d[..., None, :]
+    return Gaussian.trusted(space, mean, np.einsum("...k,...kij->...ij", weights, spread))
 
 
 def _marginal(belief: Any, names: list[str]) -> Belief:

@@ -31,7 +31,7 @@ class Estimator(Protocol):
         ...
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The belief after a reading `z`, and what the reading did to it."""
+        """The belief after a reading `z`, and what the reading did to it; trackers take a scan ``(K, n)`` as `z`."""
         ...
 
 
@@ -57,7 +57,7 @@ class Filter(Protocol):
         ...
 
     def run(self, us: Any, readings: Any, ts: Any = None, *, sensor: Any = None, contexts: Any = None) -> FilterRun:
-        """A whole sequence in one go: readings of one sensor, or `Readings` of several at times of their own."""
+        """A whole sequence in one go: readings of one sensor, or `Readings` and `Scans` at times of their own."""
         ...
 
 

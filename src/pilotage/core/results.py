@@ -236,7 +236,8 @@ class FilterRun:
     needs is all here.
 
     Attributes:
-        beliefs: beliefs with leading axes ``(..., T)``, after each step; ``beliefs[..., k]`` is that after step k.
+        beliefs: beliefs with leading axes ``(..., T)``, after each step; ``beliefs[..., k]`` is that after step k. A
+            tuple of T where their number or space changes.
         predicted: those before each update, ``(..., T)``.
         innovations: ``(..., T, dim)``, dim that of the largest reading; NaN where not measured.
         nis: ``(..., T)``.

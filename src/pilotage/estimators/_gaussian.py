@@ -8,15 +8,16 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, Space, Update
+from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, ShapeError, Space, Update
+from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
-from ..models.trace import parameters
+from ..models.trace import Driver, parameters
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import CompiledEngine
 from ._drivers import FEW, run_rows
 from ._jobs import Model, Record, job
 from ._memory import MODEL
-from ._steps import Inner
+from ._steps import Inner, read_moments, write_moments
 from ._timeline import Timeline, timeline
 from .clock import Clock, wanted
 from .filter import Filter, Startable
@@ -46,6 +47,8 @@ class GaussianEstimator(Startable):
 
     Attributes:
         inner: drivers that predict and update one belief, and a block of lanes.
+        layout: drivers that take mean and covariance from one belief as the inner steps keep it, and make one of them;
+            in compiled code what `unpack` and `pack` are outside.
         dynamics_results, sensor_results: what is asked of models: all at once, the value alone, the noise alone.
         jacobian: whether models need derivatives.
     """
@@ -55,6 +58,7 @@ class GaussianEstimator(Startable):
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     inner: ClassVar[Inner]
+    layout: ClassVar[tuple[Driver, Driver]] = (read_moments, write_moments)
     dynamics_results: ClassVar[tuple[str, str, str]]
     sensor_results: ClassVar[tuple[str, str, str]]
     jacobian: ClassVar[bool] = True
@@ -221,6 +225,12 @@ class GaussianEstimator(Startable):
 
     def follow(self, belief: Gaussian, steps: Timeline) -> FilterRun:
         """The belief through the steps of a timeline."""
+        for j in steps.scans:
+            name = type(self).__name__
+            raise ShapeError(
+                f"{called(steps.sensors[j])} gives scans, and {name} takes one reading at a time; PDA(filter={name}()) "
+                "of pilotage.estimators.tracking takes scans"
+            )
         for sensor in steps.sensors:
             self.check_sensor(sensor)
         batch = shared_axes(belief=belief.mean.shape[:-1], given=steps.batch)

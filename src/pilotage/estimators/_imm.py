@@ -45,7 +45,8 @@ class SwitchingEngine(Engine):
         self._places, self._tangents = shared_places(spaces)
         self._codes = [None if space.flat else code_of(space, "transport") for space in spaces]
         self._transports = np.array([0 if code is None else code.address for code in self._codes], dtype=np.int64)
-        self._mixed = np.zeros((len(models), max(self.estimator.filter.numbers(s) for s in spaces)))
+        self._layout = np.array([driver.address for driver in self.estimator.filter.layout], dtype=np.int64)
+        self._moments, self._mixed = np.zeros((2, len(models), max(s.size + s.dim**2 for s in spaces)))
         self._given = np.zeros(len(models))
         self._dt = float("nan")
 
@@ -113,6 +114,8 @@ class SwitchingEngine(Engine):
             self._places,
             self._tangents,
             self._transports,
+            self._layout,
+            self._moments,
             self._mixed,
             u,
         )

@@ -10,7 +10,10 @@ from ..core import Gaussian, Mixture, Particles
 
 
 def stacked(beliefs: list[Any]) -> Any:
-    """Beliefs as one with a leading axis: mixtures and particles where shapes agree, else Gaussians."""
+    """Beliefs as one with a leading axis: mixtures and particles where shapes agree, else Gaussians.
+
+    A tuple of them where spaces or leading axes change: tracks that begin and end, a map that grows.
+    """
     first = beliefs[0]
     if all(isinstance(b, Mixture) and len(b.components) == len(first.components) for b in beliefs):
         components = tuple(stacked([b.components[i] for b in beliefs]) for i in range(len(first.components)))
@@ -20,4 +23,6 @@ def stacked(beliefs: list[Any]) -> Any:
         return Particles.trusted(first.space, points, weights)
     moments = [b.moments() for b in beliefs]
     space = moments[0].space
+    if any(g.space != space or g.mean.shape != moments[0].mean.shape for g in moments):
+        return tuple(beliefs)
     return Gaussian.trusted(space, np.stack([g.mean for g in moments]), np.stack([g.cov for g in moments]))

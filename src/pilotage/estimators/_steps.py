@@ -12,7 +12,7 @@ from typing import Any
 from ..core.status import FilterStatus
 from ..models.trace import Driver, driver
 from ._drivers import INNER
-from ._memory import BLOCK, ONE, accepted, fill, mark, matrix, select, table, vector
+from ._memory import BLOCK, ONE, accepted, fill, job_at, mark, matrix, select, space_at, table, vector
 
 ACCEPTED = int(FilterStatus.ACCEPTED)
 GATED = int(FilterStatus.GATED)
@@ -121,3 +121,19 @@ def inner_steps(predict: Driver, update: Driver) -> Inner:
         inner_step.entry(f"{predict.__name__}_block", INNER, step=predict, lanes=BLOCK),
         inner_step.entry(f"{update.__name__}_block", INNER, step=update, lanes=BLOCK),
     )
+
+
+@driver(INNER)
+def read_moments(at, b, moments, nothing, w):
+    """Write mean and covariance of the belief at address b to the address `moments`; `nothing` keeps the signature."""
+    space = space_at(job_at(at).state)
+    count = space.size + space.dim * space.dim
+    given, found = table(b, 1, count), table(moments, 1, count)
+    for i in range(count):
+        found[0, i] = given[0, i]
+
+
+@driver(INNER)
+def write_moments(at, b, moments, nothing, w):
+    """The belief at address b = that of the mean and covariance at the address `moments`."""
+    read_moments(at, moments, b, nothing, w)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, PilotageError, Readings, Sensor, ShapeError
+from ..core import Dynamics, PilotageError, Readings, Scans, Sensor, ShapeError
 from ..core.arrays import numbers
 from ..core.declared import called
 from ..core.seconds import seconds
@@ -28,6 +28,7 @@ class Timeline:
         us: ``(..., T, m)``.
         zs, contexts: ``(..., T, k)`` and ``(..., T, c)``, wide enough for all sensors.
         objects: for each sensor, contexts that are no numbers, or None; `contexts` then holds their places.
+        scans: by sensor, the scans of a detector; `zs` then holds their places.
     """
 
     dynamics: Any
@@ -40,6 +41,7 @@ class Timeline:
     zs: np.ndarray
     contexts: np.ndarray
     objects: list[Any]
+    scans: dict[int, Scans] = field(default_factory=dict)
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -50,6 +52,15 @@ class Timeline:
         """Index of the steps with a reading of sensor j."""
         mine = self.which == j
         return slice(None) if mine.all() else np.flatnonzero(mine)
+
+    def given(self, k: int) -> tuple[Any, Any]:
+        """Reading or scan, and context, of step k of a single sequence."""
+        j, c = int(self.which[k]), self.contexts[k]
+        sensor, z = self.sensors[j], self.zs[k, : self.sensors[j].reading.size].copy()
+        z = self.scans[j][int(z[0])] if j in self.scans else z
+        if sensor.context is None:
+            return z, self.objects[j][int(c[0])]
+        return z, c[: sensor.context.size] if sensor.context.size else None
 
 
 def timeline(
@@ -68,15 +79,16 @@ def timeline(
     known = names or {}
     if sensor is not None:
         return _of_one(clock, dynamics, us, _mounted(sensor, dynamics, known), readings, ts, dt, contexts)
-    given = [readings] if isinstance(readings, Readings) else readings
+    given = [readings] if isinstance(readings, Readings | Scans) else readings
     if isinstance(given, np.ndarray) or not isinstance(given, Iterable):
         raise ShapeError(
             f"readings are {type(readings).__name__}; expected an array with sensor=..., or Readings(sensor, z, ts) of "
-            "each sensor"
+            "each sensor, Scans(sensor, scans, ts) of a detector"
         )
     several = list(given)
     for one in several:
-        instance(one, Readings, "a run over several sensors")
+        if not isinstance(one, Scans):
+            instance(one, Readings, "a run over several sensors")
     return _of_several(clock, dynamics, us, several, ts, known)
 
 
@@ -115,14 +127,12 @@ def _of_one(
 
 
 def _of_several(
-    clock: Clock, dynamics: Dynamics, us: Any, several: Sequence[Readings], ts: Any, names: Mapping[str, Sensor]
+    clock: Clock, dynamics: Dynamics, us: Any, several: Sequence[Readings | Scans], ts: Any, names: Mapping[str, Sensor]
 ) -> Timeline:
-    """Readings of several sensors, each at their own times, and actions that end at times `ts`."""
+    """Readings and scans of several sensors, each at their own times, and actions that end at times `ts`."""
     sensors = tuple(_mounted(one.sensor, dynamics, names) for one in several)
-    zs = [
-        s.reading.check(one.z, f"readings of {called(s)}", finite=False)
-        for s, one in zip(sensors, several, strict=True)
-    ]
+    zs = [_table(one, s) for s, one in zip(sensors, several, strict=True)]
+    scans = {j: one for j, one in enumerate(several) if isinstance(one, Scans)}
     stamps = [numbers(one.ts, f"times of {called(s)}") for s, one in zip(sensors, several, strict=True)]
     ticks = EMPTY if ts is None else numbers(ts, "ts")
     if us is not None and ts is None:
@@ -149,7 +159,16 @@ def _of_several(
         ]
     held = _held(us, dynamics, ticks, times, clock.rounding)
     moves = np.array(dts > 0.0, dtype=np.int64)
-    return Timeline(dynamics, sensors, times, dts, moves, which, held, table, cs, [objects for _, objects in given])
+    objects = [each for _, each in given]
+    return Timeline(dynamics, sensors, times, dts, moves, which, held, table, cs, objects, scans)
+
+
+def _table(one: Readings | Scans, sensor: Sensor) -> np.ndarray:
+    """Readings ``(..., K, n)`` as a timeline keeps them; of scans their places ``(K, 1)``."""
+    if isinstance(one, Scans) and not one.z.size:
+        return np.arange(len(one), dtype=np.float64)[:, None]
+    z = sensor.reading.check(one.z, f"readings of {called(sensor)}", finite=False)
+    return np.arange(len(one), dtype=np.float64)[:, None] if isinstance(one, Scans) else z
 
 
 def _held(us: Any, dynamics: Dynamics, ticks: np.ndarray, times: np.ndarray, slack: float) -> np.ndarray:

@@ -266,11 +266,11 @@ class Filter:
         """A whole sequence in one call; the filter ends where the sequence ends.
 
         Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several:
-        `Readings` of each, at times of their own; action k then acts until time ``ts[k]``.
+        `Readings` of each (`Scans` of detectors), at times of their own; action k then acts until time ``ts[k]``.
 
         Args:
             us: actions ``(T, m)``, or None for zero.
-            readings: readings of `sensor`, or a list of `Readings`.
+            readings: readings of `sensor`, or a list of `Readings` and `Scans`.
             ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several, the times
                 at which the actions end.
             sensor: what reads them, where it is one.
@@ -331,12 +331,8 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
             before.append(engine.belief)
             j = int(steps.which[k])
             if j < len(links):
-                sensor = steps.sensors[j]
-                c = steps.contexts[k]
-                context = c[: sensor.context.size] if sensor.context is not None else steps.objects[j][int(c[0])]
-                context = None if sensor.context is not None and sensor.context.size == 0 else context
-                found = links[j].update(steps.zs[k, : sensor.reading.size].copy(), context)
-                y[k, : sensor.reading.dim] = found.innovation
+                found = links[j].update(*steps.given(k))
+                y[k, : steps.sensors[j].reading.dim] = found.innovation
                 scores[k], how[k] = (found.nis, found.log_likelihood), int(found.status)
             after.append(engine.belief)
     except BaseException as error:

@@ -39,8 +39,11 @@ ROUNDS = 200  # of the mean, at most: as many as `Space.mean` takes
 ROUNDING = 1e-14  # step at which it stands still, for coordinates of about 1
 
 
-@driver("i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], i8[::1], f8[:,::1], f8[::1])")
-def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u):
+@driver(
+    "i8(i8[::1], f8[:,::1], f8[::1], f8[::1], i8[:,:,::1], i8[:,:,::1], i8[::1], i8[::1], f8[:,::1], f8[:,::1], "
+    "f8[::1])"
+)
+def imm_predict(jobs, T, weights, given, places, tangents, transports, layout, moments, mixed, u):
     """Mix the beliefs of the filters of `jobs` by switching probabilities T, and predict each; the first bad status.
 
     Args:
@@ -49,7 +52,8 @@ def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u)
         places, tangents: for target j and source i where each component of j lies in i, -1 where it does not,
             ``(M, M, size)`` and ``(M, M, dim)``.
         transports: code of the transport on the space of each, ``(M,)``; 0 where it is flat.
-        mixed: a row for each mixed belief.
+        layout: code that takes mean and covariance from a belief, and that makes a belief of them.
+        moments, mixed: a row for mean and covariance of each belief, and of each mixed one.
         u: the action.
     """
     count = jobs.shape[0]
@@ -59,16 +63,17 @@ def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u)
             total += T[i, j] * weights[i]
         given[j] = total
     for j in range(count):
-        mix(jobs, j, T, weights, given[j], places, tangents, transports[j], mixed[j])
+        job = job_at(jobs[j])
+        call(layout[0], jobs[j], job.belief, moments[j], job.dt, job.scratch)
+    for j in range(count):
+        mix(jobs, j, T, weights, given[j], places, tangents, transports[j], moments, mixed[j])
     for j in range(count):
         job = job_at(jobs[j])
-        size = job.numbers
-        b, status = table(job.belief, 1, size), integers(job.status, 1)
-        for i in range(size):
-            b[0, i] = mixed[j, i]
         if u.shape[0] != model_at(job.dynamics).inputs:
             return WRONG_LENGTH
+        status = integers(job.status, 1)
         status[0] = ACCEPTED
+        call(layout[1], jobs[j], job.belief, mixed[j], job.dt, job.scratch)
         call(job.predict, jobs[j], job.belief, u, job.dt, job.scratch)
         if status[0] != ACCEPTED:
             return status[0]
@@ -78,12 +83,12 @@ def imm_predict(jobs, T, weights, given, places, tangents, transports, mixed, u)
 
 
 @driver
-def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
+def mix(jobs, j, T, weights, total, places, tangents, transport, moments, mixed):
     """`mixed` = moments of the beliefs of all filters, carried to the space of filter j; see `Mixture.moments`."""
     count, job = jobs.shape[0], job_at(jobs[j])
     space = space_at(job.state)
     n, d = space.size, space.dim
-    _, P, _ = gaussian_at(job.belief, n, d, ONE)
+    _, P, _ = gaussian_at(moments[j].ctypes.data, n, d, ONE)
     y, N, _ = gaussian_at(mixed.ctypes.data, n, d, ONE)
     x, w = vector(job.scratch, n, ONE)
     new, w = vector(w, n, ONE)
@@ -96,13 +101,13 @@ def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
     for i in range(count):
         if share(T, weights, total, i, j) > share(T, weights, total, heaviest, j):
             heaviest = i
-    carried_mean(jobs, j, heaviest, places, y, n)
+    carried_mean(moments, j, heaviest, places, y, n)
     for _ in range(ROUNDS):
         largest, reach = 0.0, 1.0
         for a in range(d):
             step[a] = 0.0
         for i in range(count):
-            carried_mean(jobs, j, i, places, x, n)
+            carried_mean(moments, j, i, places, x, n)
             call(space.minus, address(x), address(y), 0, 0, address(e))
             m = share(T, weights, total, i, j)
             for a in range(d):
@@ -120,10 +125,10 @@ def mix(jobs, j, T, weights, total, places, tangents, transport, mixed):
         for b in range(d):
             N[a, b] = 0.0
     for i in range(count):
-        carried_mean(jobs, j, i, places, x, n)
+        carried_mean(moments, j, i, places, x, n)
         call(space.minus, address(x), address(y), 0, 0, address(e))
-        other = job_at(jobs[i])
-        _, S, _ = gaussian_at(other.belief, space_at(other.state).size, space_at(other.state).dim, ONE)
+        source = space_at(job_at(jobs[i]).state)
+        _, S, _ = gaussian_at(moments[i].ctypes.data, source.size, source.dim, ONE)
         for a in range(d):
             for b in range(d):
                 p, q = tangents[j, i, a], tangents[j, i, b]
@@ -146,13 +151,10 @@ def share(T, weights, total, i, j):
 
 
 @driver
-def carried_mean(jobs, j, i, places, x, n):
+def carried_mean(moments, j, i, places, x, n):
     """x = the mean of filter i in the space of filter j, which fills in what it lacks."""
-    own, _ = vector(job_at(jobs[j]).belief, n, ONE)
-    other = job_at(jobs[i])
-    source, _ = vector(other.belief, space_at(other.state).size, ONE)
     for k in range(n):
-        x[k] = source[places[j, i, k]] if places[j, i, k] >= 0 else own[k]
+        x[k] = moments[i, places[j, i, k]] if places[j, i, k] >= 0 else moments[j, k]
 
 
 @driver("i8(i8[::1], f8[::1], i8[::1], f8[::1], f8[::1])")

@@ -28,6 +28,7 @@ def check_estimator(
     kalman: bool = True,
     batch: bool = True,
     angles: bool = True,
+    missing: bool = True,
     beside: Sequence[str] = (),
     rng: int = 0,
 ) -> None:
@@ -44,6 +45,7 @@ def check_estimator(
         kalman: set False for estimators that mean to differ from the Kalman filter on linear models.
         batch: set False for estimators that take one belief at a time.
         angles: set False for estimators that are for linear models only.
+        missing: set False for trackers, to which a scan without a detection is information.
         beside: parts that a state must have for this estimator, such as ``("y [m]", "yaw: angle")`` beside x and vx.
             They do not move, and nothing is read of them.
         rng: seed for estimators that draw.
@@ -61,7 +63,8 @@ def check_estimator(
     predicted = _predict(estimator, start, cart, [0.3], rng)
     _check_update(estimator, predicted, tape, rng)
     _check_expect(estimator, predicted, tape, rng)
-    _check_missing(estimator, predicted, tape, rng)
+    if missing:
+        _check_missing(estimator, predicted, tape, rng)
     _check_repeats(estimator, start, cart, tape, rng)
     if kalman:
         _check_kalman(estimator, start, cart, tape, rng)

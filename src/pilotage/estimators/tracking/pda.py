@@ -1,0 +1,176 @@
+"""The probabilistic data association filter: one target among detections that may all be false."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any
+
+import numpy as np
+
+from ...core import Dynamics, FilterStatus, Gaussian, Rng, Sensor, Update
+from ...core.arrays import Array, numbers
+from ...core.mixture import merged
+from ...core.scans import detections
+from ...core.settings import Fraction, NonNegative, Positive, settings
+from ...core.weights import log_sum_exp
+from .._causes import error_of
+from .._gaussian import GaussianEstimator, moments_on
+from ..clock import wanted
+from ..ekf import EKF
+from ..filter import Filter, PureEngine, Startable
+
+
+@settings
+class PDA(Startable):
+    """Probabilistic data association filter, around any filter with a Gaussian belief.
+
+    A target is detected with probability P_D, its detection lies in the gate with probability P_G, and false ones are
+    uniform and Poisson, lambda per unit of the reading. At most one detection z_i of a scan is the target's::
+
+        beta_i  ~  P_D N(z_i (-) h(x); 0, S)     for each detection in the gate
+        beta_0  ~  lambda (1 - P_D P_G)          for none of them,         sum beta = 1
+        x, P    =  moments of the mixture of the prediction (beta_0) and its update with each detection (beta_i)
+
+    For a Kalman filter this is ``x + K y``, ``P - (1 - beta_0) K S K' + K (sum beta_i y_i y_i' - y y') K'`` with the
+    combined innovation ``y = sum beta_i y_i``; on curved spaces deviations and covariances are taken in the tangent at
+    the mean. An empty scan, or one with nothing in the gate, leaves the prediction.
+
+    Source: Bar-Shalom, Daum and Huang, "The probabilistic data association filter", IEEE Control Systems Magazine 29,
+    2009, equations 38 to 46, in the parametric form.
+
+    Args:
+        dynamics: the model that `start` uses; the pure functions take theirs as an argument.
+        dt: seconds of a step, where none is given.
+        filter: what updates the belief with each detection, an `EKF`, `UKF` or `KF`; its gate is the gate, and P_G.
+        detection: P_D.
+        clutter: lambda, in false detections per unit of the reading, such as 1/m^2 or 1/(m rad).
+
+    Example:
+        >>> from pilotage.models import constant_velocity, position
+        >>> radar = position(std=0.5)
+        >>> target = PDA(constant_velocity(), dt=1.0, clutter=0.01).start(mean=[0, 0, 1, 0], std=1.0)
+        >>> target.predict()
+        >>> target.update(radar, [[1.3, 0.2], [2.5, -1.0], [40.0, 7.0]]).accepted
+        True
+        >>> print(target.belief)
+        x 1.65 +- 0.72 m, y -0.20 +- 0.72 m, vx 1.4 +- 1.1 m/s, vy -0.1 +- 1.1 m/s
+    """
+
+    dynamics: Dynamics | None = None
+    dt: Positive | None = None
+    filter: GaussianEstimator = EKF(gate=0.99)
+    detection: Fraction = 0.9
+    clutter: NonNegative = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.dynamics is not None:
+            self.filter.check_dynamics(self.dynamics)
+
+    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
+        """The filter that begins with a belief."""
+        assert self.dynamics is not None  # `start` has seen to it
+        engine = PureEngine(self, self.dynamics, moments_on(belief, self.dynamics.state), rng)
+        return Filter(engine, t, self.dt, sensors)
+
+    def predict(
+        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    ) -> Gaussian:
+        """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch."""
+        return self.filter.predict(belief, dynamics, u, wanted(dt, self.dt))
+
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
+        """The target's detection that the belief leads to expect: its mean and innovation covariance S."""
+        return self.filter.expect(belief, sensor, context)
+
+    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
+        """The belief after a scan; leading axes are a batch, in which a row that fails keeps its belief.
+
+        Args:
+            belief: the target's.
+            sensor: what detects.
+            z: the scan ``(..., K, n)``, in which rows of NaN are no detections; or one reading ``(n,)`` of a sensor
+                that reads the target alone, for a plain update.
+            context: of the scan.
+            rng: not used.
+
+        The innovation is the combined one, NaN where no detection is in the gate; the log-likelihood is that of the
+        whole scan without the factor exp(-lambda V), which does not depend on the belief. Status is NO_READING for an
+        empty scan, GATED where the gate refuses all detections.
+        """
+        z = numbers(z, "scan", missing=True)
+        if z.ndim == 1 and z.size:
+            return self.filter.update(belief, sensor, z, context)
+        prior = moments_on(belief)
+        sensor = sensor.on(prior.space)
+        z = _scan(z, sensor)
+        each = self._each(prior, sensor, z, context)
+        seen = np.broadcast_to(~np.isnan(z).any(-1), each.status.shape)
+        inside = seen & each.accepted
+        status = _status(each.status, seen)
+        if status.ndim == 0 and FilterStatus(status[()]).failed:
+            raise error_of(FilterStatus(status[()]), sensor, prior, z=z[np.argmax(each.status)])
+        beta, log_likelihood = self.association(each.log_likelihood, inside, seen)
+        taken = status == FilterStatus.ACCEPTED
+        S = np.where(taken[..., None, None], self.expect(prior, sensor, context).cov, np.eye(sensor.reading.dim))
+        y = np.einsum("...k,...ki->...i", beta[..., 1:], np.where(inside[..., None], each.innovation, 0.0))
+        nis = np.einsum("...i,...i", y, np.linalg.solve(S, y[..., None])[..., 0])
+        return Update(
+            _posterior(prior, each.belief, beta, taken),
+            np.where(taken[..., None], y, np.nan),
+            S,
+            np.where(taken, nis, 0.0)[()],
+            np.where(status > FilterStatus.NO_READING, np.nan, log_likelihood)[()],
+            status=status if status.ndim else FilterStatus(status[()]),
+        )
+
+    def _each(self, prior: Gaussian, sensor: Sensor, z: Array, context: Any) -> Update:
+        """The filter's update with each detection alone, ``(..., K)``."""
+        one = Gaussian.trusted(prior.space, prior.mean[..., None, :], prior.cov[..., None, :, :])
+        if context is not None and sensor.context is not None:
+            context = np.asarray(context, dtype=np.float64)[..., None, :]
+        return self.filter.update(one, sensor, z, context)
+
+    def association(self, logs: Array, inside: Any, seen: Any) -> tuple[Array, Array]:
+        """Probabilities ``(..., K + 1)`` that none and that each detection is the target's; log-density of the scan.
+
+        Args:
+            logs: log-density ``(..., K)`` of each detection, as the target's.
+            inside: whether it is in the gate.
+            seen: whether it is a detection at all.
+        """
+        with np.errstate(divide="ignore", invalid="ignore"):
+            clutter, target = np.log(self.clutter), np.log(self.detection)
+            missed = np.log1p(-self.detection * (1.0 if self.filter.gate is None else self.filter.gate))
+            count = seen.sum(-1)
+            first = np.full((*count.shape, 1), clutter + missed)
+            w = np.concatenate([first, np.where(inside, target + logs, -np.inf)], axis=-1)
+            total = log_sum_exp(w)
+            others = np.where(count == 1, 0.0, (count - 1) * clutter)
+            beta = np.where(inside.any(-1)[..., None], np.exp(w - total[..., None]), np.eye(1, w.shape[-1])[0])
+            return beta, np.where(count == 0, missed, total + others)
+
+
+def _scan(z: Any, sensor: Sensor) -> Array:
+    """A checked scan ``(..., K, n)``."""
+    z = detections(z)
+    return sensor.reading.check(z, "scan", finite=False) if z.size else np.zeros((*z.shape[:-1], sensor.reading.size))
+
+
+def _status(each: Any, seen: Any) -> Any:
+    """The outcome of scans from those of their detections ``(..., K)``: a failure, else the best."""
+    worst = each.max(-1, initial=0)
+    best = np.where(seen, each, FilterStatus.NO_READING).min(-1, initial=FilterStatus.NO_READING)
+    return np.where(worst > FilterStatus.NO_READING, worst, best)
+
+
+def _posterior(prior: Gaussian, each: Gaussian, beta: Array, taken: Any) -> Gaussian:
+    """Moments of the mixture of the prediction and its updates ``(..., K)``, where a detection was taken."""
+    batch, n, d = taken.shape, prior.space.size, prior.space.dim
+    mean, cov = np.broadcast_to(prior.mean, (*batch, n)), np.broadcast_to(prior.cov, (*batch, d, d))
+    means = np.concatenate([mean[..., None, :], each.mean], axis=-2)
+    covs = np.concatenate([cov[..., None, :, :], each.cov], axis=-3)
+    after = merged(prior.space, means, covs, beta)
+    return Gaussian.trusted(
+        prior.space, np.where(taken[..., None], after.mean, mean), np.where(taken[..., None, None], after.cov, cov)
+    )
