@@ -68,6 +68,7 @@ def test_factors_are_sensors() -> None:
 
 
 @pytest.mark.parametrize(("declare", "sentence"), [
+    (lambda: factor(pixel), r"@factor needs parentheses .* @factor\(variables=..., reading=..."),
     (lambda: factor(variables=[POSE], reading=PIXEL), "variables of a factor"),
     (lambda: factor(variables={"a": "x"}, reading=PIXEL), "variables of a factor"),
     (lambda: factor(variables={"a": POSE}, reading=PIXEL)(pixel), "a factor function takes"),
