@@ -97,19 +97,20 @@ def test_gradient_of_the_graph(axes: int) -> None:
     edges = walk(axes, 8, 2, 0.3)
     graph = pose_graph(edges, "tree")
     system, space = System(graph), POSE[axes]
-    x = graph.variables["pose"].values.copy()
-    system.linearize([x])
+    x = system.vector(graph)
+    system.linearize(x)
     g, d = np.zeros(system.pattern.size), np.zeros(system.pattern.size)
     for k in range(len(d)):
         d[k] = 1e-6
-        g[k] = (system.cost(system.moved([x], d)) - system.cost(system.moved([x], -d))) / 4e-6
+        g[k] = (system.cost(system.moved(x, d)) - system.cost(system.moved(x, -d))) / 4e-6
         d[k] = 0.0
     np.testing.assert_allclose(system.g, g, atol=1e-5 * abs(g).max())
 
     code, columns = code_of(relative_pose(axes), "e E G"), system.pattern.columns
     H = np.zeros((len(d), len(d)))
+    poses = graph.variables["pose"].values
     for (i, j), z, W in zip(edges.edges, edges.readings, edges.information, strict=True):
-        out = code.run(x[i], x[j], z, parameters(relative_pose(axes)))
+        out = code.run(poses[i], poses[j], z, parameters(relative_pose(axes)))
         J = np.zeros((space.dim, len(d)))
         for v, block in ((i, out["E"]), (j, out["G"])):
             if columns[v] >= 0:

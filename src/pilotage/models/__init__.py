@@ -37,6 +37,7 @@ from .trace import parameters as parameters
 from .trace.dynamics import TracedDynamics as TracedDynamics
 from .trace.dynamics import discrete_dynamics as discrete_dynamics
 from .trace.dynamics import dynamics as dynamics
+from .trace.factor import factor as factor
 from .trace.sensor import TracedSensor as TracedSensor
 from .trace.sensor import sensor as sensor
 from .trace.task import TracedTask as TracedTask
@@ -84,6 +85,7 @@ __all__ = [
     "double_integrator",
     "dynamic_bicycle",
     "dynamics",
+    "factor",
     "gnss",
     "gyroscope",
     "hitch_angle",

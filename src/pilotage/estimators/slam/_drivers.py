@@ -1,11 +1,11 @@
 """The drivers of least squares on graphs: gather by factor, linearise, add up; and move every variable.
 
-A factor k weighs the residual ``e = z (-) h(x, context)`` of a variable, and of another that is its context, by an
-information matrix W. The cost is ``chi2 = sum e' W e``, and a step solves ``H d = -g`` with
+A factor k weighs the residual ``e = z (-) h(x, context)`` by an information matrix W; the variables that it ties
+together make up x and the context. The cost is ``chi2 = sum e' W e``, and a step solves ``H d = -g`` with
 
     J = [E G],    H = sum J' W J,    g = sum J' W e
 
-where E and G are the derivatives of e by the two variables.
+where E and G are the derivatives of e by x and the context, and so have a block of columns for each variable.
 """
 
 from __future__ import annotations
@@ -15,21 +15,34 @@ from typing import Any
 from pilotage.models.trace import LANES, call, driver
 
 
-@driver("f8(i8, f8[:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1], f8[:,:,::1], f8[::1], f8[::1])")
-def cost(address: Any, xs: Any, cs: Any, i: Any, j: Any, z: Any, W: Any, p: Any, e: Any) -> float:
+@driver
+def gather(x: Any, places: Any, sizes: Any, v: Any) -> None:
+    """Copy the variables of a factor into v, one after another."""
+    at = 0
+    for n in range(len(sizes)):
+        for t in range(sizes[n]):
+            v[at + t] = x[places[n] + t]
+        at += sizes[n]
+
+
+@driver("f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[:,:,::1], f8[::1], f8[::1], f8[::1])")
+def cost(address: Any, x: Any, places: Any, sizes: Any, size: Any, z: Any, W: Any, p: Any, v: Any, e: Any) -> float:
     """``sum e' W e`` over the factors of one sensor.
 
     Args:
         address: machine code of "e".
-        xs, cs: all variables of the kinds that are states and contexts ``(N, size)``.
-        i, j: which of them each factor ties together ``(K,)``.
+        x: all variables, and known contexts.
+        places: where the variables of each factor begin in x ``(K, n)``, those of the state before the context.
+        sizes: numbers of each of them ``(n,)``.
+        size: numbers of the state.
         z, W: readings ``(K, size)`` and information ``(K, dim, dim)``.
         p: parameters of the sensor.
-        e: memory for a residual.
+        v, e: memory for the variables and the residual of a factor.
     """
     total = 0.0
-    for k in range(len(i)):
-        call(address, xs[i[k]], cs[j[k]], z[k], p, e)
+    for k in range(len(z)):
+        gather(x, places[k], sizes, v)
+        call(address, v, v[size:], z[k], p, e)
         for r in range(W.shape[1]):
             s = 0.0
             for q in range(W.shape[1]):
@@ -39,20 +52,22 @@ def cost(address: Any, xs: Any, cs: Any, i: Any, j: Any, z: Any, W: Any, p: Any,
 
 
 @driver(
-    "f8(i8, f8[:,::1], f8[:,::1], i8[::1], i8[::1], f8[:,::1], f8[:,:,::1], f8[::1],"
-    " i8[:,::1], i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1])"
+    "f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[:,:,::1], f8[::1], f8[::1],"
+    " i8[:,::1], i8[::1], i8, f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1])"
 )
 def linearize(
     address: Any,
-    xs: Any,
-    cs: Any,
-    i: Any,
-    j: Any,
+    x: Any,
+    places: Any,
+    sizes: Any,
+    size: Any,
     z: Any,
     W: Any,
     p: Any,
+    v: Any,
     slots: Any,
-    dims: Any,
+    ends: Any,
+    d: Any,
     out: Any,
     R: Any,
     V: Any,
@@ -64,27 +79,29 @@ def linearize(
 
     Args:
         address: machine code of "e E G".
-        xs, cs, i, j, z, W, p: as in `cost`.
-        slots: where the blocks of each factor are added ``(K, 8)``; see `Pattern.slots`.
-        dims: tangent dimensions of state and context.
+        x, places, sizes, size, z, W, p, v: as in `cost`.
+        slots: where the blocks of each factor are added; see `Pattern.slots`.
+        ends: columns of J before each variable, and of all ``(n + 1,)``.
+        d: columns of E.
         out: memory for "e E G".
         R, V, WR: memory for [e J], W and their product, of the lanes ``(rows, LANES)``.
         g: gradient.
         H: entries of the matrix, column by column.
     """
-    m, d, n = W.shape[1], dims[0], dims[0] + dims[1]
+    m, n = W.shape[1], ends[len(ends) - 1]
     total = 0.0
-    for first in range(0, len(i), LANES):
-        count = min(LANES, len(i) - first)
+    for first in range(0, len(z), LANES):
+        count = min(LANES, len(z) - first)
         for lane in range(count):
             k = first + lane
-            call(address, xs[i[k]], cs[j[k]], z[k], p, out)
+            gather(x, places[k], sizes, v)
+            call(address, v, v[size:], z[k], p, out)
             residual(out, W[k], m, d, n, lane, R, V)
         for r in range(m):
             for c in range(n + 1):
                 product(V, r * m, 1, R, c, n + 1, m, WR[r * (n + 1) + c])
-        total += gradient(R, WR, m, d, n, slots, first, count, V[0], g)
-        blocks(R, WR, m, d, n, slots, first, count, V[0], H)
+        total += gradient(R, WR, m, ends, slots, first, count, V[0], g)
+        blocks(R, WR, m, ends, slots, first, count, V[0], H)
     return total
 
 
@@ -113,39 +130,36 @@ def product(A: Any, a: Any, da: Any, B: Any, b: Any, db: Any, count: Any, s: Any
 
 
 @driver
-def gradient(R: Any, WR: Any, m: Any, d: Any, n: Any, slots: Any, first: Any, count: Any, s: Any, g: Any) -> float:
+def gradient(R: Any, WR: Any, m: Any, ends: Any, slots: Any, first: Any, count: Any, s: Any, g: Any) -> float:
     """``sum e' W e``, with ``J' W e`` added to g."""
-    product(R, 0, n + 1, WR, 0, n + 1, m, s)
+    width = ends[len(ends) - 1] + 1
+    product(R, 0, width, WR, 0, width, m, s)
     total = 0.0
     for lane in range(count):
         total += s[lane]
-    for c in range(n):
-        product(R, c + 1, n + 1, WR, 0, n + 1, m, s)
-        variable, place = (0, c) if c < d else (1, c - d)
-        for lane in range(count):
-            at = slots[first + lane, variable]
-            if at >= 0:  # not held fixed
-                g[at + place] += s[lane]
+    for v in range(len(ends) - 1):
+        for c in range(ends[v], ends[v + 1]):
+            product(R, c + 1, width, WR, 0, width, m, s)
+            for lane in range(count):
+                at = slots[first + lane, v]
+                if at >= 0:  # not held fixed
+                    g[at + c - ends[v]] += s[lane]
     return total
 
 
 @driver
-def blocks(R: Any, WR: Any, m: Any, d: Any, n: Any, slots: Any, first: Any, count: Any, s: Any, H: Any) -> None:
-    """Add ``J' W J`` to H: entries (r, c) and (c, r) of the blocks of both variables."""
-    for c in range(n):
-        for r in range(c + 1):
-            product(R, r + 1, n + 1, WR, c + 1, n + 1, m, s)
-            if c < d:
-                scatter(slots, first, count, 4, 2, r, c, s, H)
-                if r < c:
-                    scatter(slots, first, count, 4, 2, c, r, s, H)
-            elif r >= d:
-                scatter(slots, first, count, 7, 3, r - d, c - d, s, H)
-                if r < c:
-                    scatter(slots, first, count, 7, 3, c - d, r - d, s, H)
-            else:
-                scatter(slots, first, count, 6, 3, r, c - d, s, H)
-                scatter(slots, first, count, 5, 2, c - d, r, s, H)
+def blocks(R: Any, WR: Any, m: Any, ends: Any, slots: Any, first: Any, count: Any, s: Any, H: Any) -> None:
+    """Add ``J' W J`` to H: entries (r, c) and (c, r) of the blocks of all pairs of variables (u, v)."""
+    n, width = len(ends) - 1, ends[len(ends) - 1] + 1
+    for v in range(n):
+        for u in range(v + 1):
+            above, below = 2 * n + v * n + u, 2 * n + u * n + v
+            for c in range(ends[v], ends[v + 1]):
+                for r in range(ends[u], min(ends[u + 1], c + 1)):
+                    product(R, r + 1, width, WR, c + 1, width, m, s)
+                    scatter(slots, first, count, above, n + v, r - ends[u], c - ends[v], s, H)
+                    if r < c:
+                        scatter(slots, first, count, below, n + u, c - ends[v], r - ends[u], s, H)
 
 
 @driver
@@ -159,7 +173,7 @@ def scatter(slots: Any, first: Any, count: Any, block: Any, stride: Any, r: Any,
 
 @driver("void(i8, f8[:,::1], i8[::1], i8, f8[::1], f8[:,::1])")
 def retract(address: Any, xs: Any, columns: Any, dim: Any, d: Any, out: Any) -> None:
-    """``x (+) d`` of all variables of a kind; those held fixed have column -1 and stay.
+    """``x (+) d`` of all variables of a kind but those held fixed, which have column -1.
 
     Args:
         address: machine code of "plus".
@@ -173,6 +187,3 @@ def retract(address: Any, xs: Any, columns: Any, dim: Any, d: Any, out: Any) -> 
         if columns[v] >= 0:
             step = d[columns[v] : columns[v] + dim]
             call(address, xs[v], step, step, step, out[v])
-        else:
-            for k in range(xs.shape[1]):
-                out[v, k] = xs[v, k]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -39,24 +40,23 @@ class Pattern:
     _stride: Indices
     _rank: Indices
 
-    def slots(self, i: Indices, j: Indices) -> Indices:
-        """The places that `_drivers.linearize` needs of factors between the variables i and j (-1: none), ``(K, 8)``.
+    def slots(self, variables: Indices) -> Indices:
+        """The places that `_drivers.linearize` needs of factors of n variables ``(K, n)``, as ``(K, n + n + n * n)``.
 
-        Columns of i and j; entries from one column of a block to the next, in the columns of i and j; and the first
-        entries of the blocks (i, i), (j, i), (i, j) and (j, j). -1 where there is no block.
+        Columns of each variable; entries from one column of its blocks to the next; and the first entries of the blocks
+        (0, 0), (1, 0) to (n - 1, n - 1), column by column. -1 where there is no block.
         """
         if not len(self._keys):
-            return np.full((len(i), 8), -1, dtype=np.int64)
-        blocks = [self._entry(row, column) for row, column in ((i, i), (j, i), (i, j), (j, j))]
-        columns = [np.where(v < 0, -1, self.columns[v]) for v in (i, j)]
-        strides = [self._stride[self._rank[v]] for v in (i, j)]
-        return np.ascontiguousarray(np.stack([*columns, *strides, *blocks], axis=1), dtype=np.int64)
+            return np.full((len(variables), variables.shape[1] * (variables.shape[1] + 2)), -1, dtype=np.int64)
+        blocks = [self._entry(row, column) for column in variables.T for row in variables.T]
+        columns, strides = self.columns[variables], self._stride[self._rank[variables]]
+        return np.ascontiguousarray(np.hstack([columns, strides, np.stack(blocks, axis=1)]))
 
     def _entry(self, row: Indices, column: Indices) -> Indices:
-        r, c = (np.where(v < 0, -1, self._rank[v]) for v in (row, column))
+        r, c = self._rank[row], self._rank[column]
         there = (r >= 0) & (c >= 0)
         found = np.searchsorted(self._keys, np.where(there, c * len(self._stride) + r, 0))
-        return np.where(there, self._first[np.minimum(found, len(self._first) - 1)], -1)
+        return np.where(there, self._first[found], -1)
 
 
 def pattern_of(dims: Indices, fixed: NDArray[np.bool_], pairs: Indices) -> Pattern:
@@ -87,7 +87,7 @@ def pattern_of(dims: Indices, fixed: NDArray[np.bool_], pairs: Indices) -> Patte
     first = start[column] + above - above[np.searchsorted(column, each)][column]
     starts = np.cumsum(d) - d
     indices = np.empty(start[-1], dtype=np.int64)
-    for a, b in np.unique(np.stack([d[row], d[column]], axis=1), axis=0).tolist():
+    for a, b in product(np.unique(d).tolist(), repeat=2):
         chosen = np.flatnonzero((d[row] == a) & (d[column] == b))
         where = first[chosen][:, None, None] + np.arange(b)[None, :, None] * stride[column[chosen]][:, None, None]
         indices[where + np.arange(a)] = starts[row[chosen]][:, None, None] + np.arange(a)

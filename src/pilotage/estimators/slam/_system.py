@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,62 +20,49 @@ if TYPE_CHECKING:
     from .factors import FactorGraph, Factors
 
 Array = NDArray[np.float64]
-Values = Sequence[Array]
-NO_CONTEXT = np.zeros((1, 1))  # a sensor that declares no context reads one number, as the place of an object
+Indices = NDArray[np.int64]
 
 
 class Group:
     """The factors of one sensor, ready for the drivers.
 
     Attributes:
-        i, j: the variables that each of them ties together, numbered over all kinds; -1 for no second variable.
+        variables: those that each of them ties together, numbered over all kinds ``(K, n)``.
     """
 
-    def __init__(self, graph: FactorGraph, factors: Factors, first: dict[str, int]) -> None:
-        sensor, count = factors.sensor, factors.count
-        kinds = list(graph.variables)
-        self._kind = kinds.index(factors.x[0])
-        own = np.ascontiguousarray(factors.x[1], dtype=np.int64)
-        self.i = own + first[factors.x[0]]
-        self.j = np.full(count, -1, dtype=np.int64)
-        self._numbers: Array | None = None
-        self._second = -1
-        if factors.ties:
-            name, other = factors.context
-            self._second = kinds.index(name)
-            other = np.ascontiguousarray(other, dtype=np.int64)
-            self.j = other + first[name]
-        elif factors.context is None:
-            self._numbers, other = NO_CONTEXT, np.zeros(count, dtype=np.int64)
-        else:
-            self._numbers, other = factors.context, np.arange(count)
-        self._codes = code_of(sensor, "e"), code_of(sensor, "e E G")
-        dim, d = sensor.reading.dim, sensor.state.dim
-        context = sensor.context.dim if factors.ties and sensor.context else 0
-        self.dim = dim
-        self._fixed = own, other, *measured(factors, information_of(graph, factors)), parameters(sensor)
-        self._dims = np.array([d, context], dtype=np.int64)
-        rows = dim * (1 + d + context)
+    def __init__(self, graph: FactorGraph, factors: Factors, first: dict[str, int], starts: Indices, end: int) -> None:
+        sensor, dim = factors.sensor, factors.sensor.reading.dim
+        spaces = [graph.variables[kind].space for kind, _ in factors.variables]
+        self.variables = np.stack([first[kind] + i.astype(np.int64) for kind, i in factors.variables], axis=1)
+        places, sizes = starts[self.variables], [space.size for space in spaces]
+        if factors.known is not None:
+            known = end + np.arange(factors.known.size).reshape(factors.known.shape)
+            places, sizes = np.hstack([places, known[:, :1]]), [*sizes, known.shape[1]]
+        tied = " G" if len(spaces) > len(factors.x) else ""
+        self._codes = code_of(sensor, "e"), code_of(sensor, f"e E{tied}")
+        memory = np.zeros(sum(sizes) + 1)  # one more, which is read as the context where a sensor declares none
+        z, W = measured(factors, information_of(graph, factors))
+        places, sizes = np.ascontiguousarray(places), np.array(sizes)
+        self._fixed = places, sizes, sensor.state.size, z, W, parameters(sensor), memory
+        self._ends = np.cumsum([0, *(space.dim for space in spaces)])
+        rows = dim * (1 + int(self._ends[-1]))
         self._out = np.empty(self._codes[1].size)
         self._lanes = np.zeros((rows, LANES)), np.zeros((dim * dim + 1, LANES)), np.zeros((rows, LANES))
-        self.slots = np.zeros((count, 8), dtype=np.int64)
+        self._d = sensor.state.dim
+        self.slots = np.zeros((0, 0), dtype=np.int64)
 
-    def cost(self, values: Values) -> float:
+    def cost(self, x: Array) -> float:
         code = self._codes[0]
-        total = _drivers.cost.compiled(code.address, *self._variables(values), *self._fixed, self._out)
+        total = _drivers.cost.compiled(code.address, x, *self._fixed, self._out)
         code.check()
         return total
 
-    def linearize(self, values: Values, g: Array, H: Array) -> float:
+    def linearize(self, x: Array, g: Array, H: Array) -> float:
         code = self._codes[1]
-        total = _drivers.linearize.compiled(
-            code.address, *self._variables(values), *self._fixed, self.slots, self._dims, self._out, *self._lanes, g, H
-        )
+        memory = self.slots, self._ends, self._d, self._out, *self._lanes
+        total = _drivers.linearize.compiled(code.address, x, *self._fixed, *memory, g, H)
         code.check()
         return total
-
-    def _variables(self, values: Values) -> tuple[Array, Array]:
-        return values[self._kind], values[self._second] if self._numbers is None else self._numbers
 
 
 class System:
@@ -94,21 +80,35 @@ class System:
         self.first = dict(zip(kinds, (np.cumsum(counts) - counts).tolist(), strict=True))
         self.dims = np.repeat([v.space.dim for v in kinds.values()], counts).astype(np.int64)
         self.fixed = np.concatenate([v.fixed for v in kinds.values()])
-        self.groups = [Group(graph, each, self.first) for each in graph.factors if each.count]
+        sizes = np.repeat([v.space.size for v in kinds.values()], counts).astype(np.int64)
+        starts, end = np.cumsum(sizes) - sizes, int(sizes.sum())
+        self.groups, self._known = list[Group](), list[Array]()
+        for each in graph.factors:
+            if each.count:
+                self.groups.append(Group(graph, each, self.first, starts, end))
+                if each.known is not None:
+                    self._known.append(each.known.ravel())
+                    end += each.known.size
         self._factored: tuple[float, bool] | None = None
 
-    @property
-    def start(self) -> list[Array]:
-        """The values of the graph, to be moved."""
-        return [v.values.copy() for v in self.graph.variables.values()]
+    def vector(self, graph: FactorGraph) -> Array:
+        """The values of all variables of a graph, and then the known contexts."""
+        values = (v.values.ravel() for v in graph.variables.values())
+        return np.concatenate([*values, *self._known], dtype=np.float64)
+
+    def split(self, x: Array) -> dict[str, Array]:
+        """The values in such a vector by kind ``(N, size)``."""
+        variables = self.graph.variables
+        parts = np.split(x, np.cumsum([v.values.size for v in variables.values()]))
+        return {kind: part.reshape(v.values.shape) for (kind, v), part in zip(variables.items(), parts, strict=False)}
 
     @cached_property
     def pattern(self) -> Pattern:
         """The pattern of the entries of H."""
-        pairs = [np.stack([g.i, g.j], axis=1) for g in self.groups if (g.j >= 0).all()]
+        pairs = [g.variables[:, pair] for g in self.groups for pair in combinations(range(g.variables.shape[1]), 2)]
         pattern = pattern_of(self.dims, self.fixed, np.concatenate([np.zeros((0, 2), dtype=np.int64), *pairs]))
         for group in self.groups:
-            group.slots = pattern.slots(group.i, group.j)
+            group.slots = pattern.slots(group.variables)
         return pattern
 
     @cached_property
@@ -133,15 +133,15 @@ class System:
         columns = [np.ascontiguousarray(self.pattern.columns[a:b]) for a, b in pairwise(ends)]
         return [(code_of(s, "plus"), c, s.dim) for s, c in zip(spaces, columns, strict=True)]
 
-    def cost(self, values: Values) -> float:
+    def cost(self, x: Array) -> float:
         """chi2 at other values."""
-        return sum(group.cost(values) for group in self.groups)
+        return sum(group.cost(x) for group in self.groups)
 
-    def linearize(self, values: Values) -> float:
+    def linearize(self, x: Array) -> float:
         """chi2, and H and g at these values."""
         self.g[:] = self._H[:] = 0.0
         self._factored = None
-        return sum(group.linearize(values, self.g, self._H) for group in self.groups)
+        return sum(group.linearize(x, self.g, self._H) for group in self.groups)
 
     @property
     def diagonal(self) -> Array:
@@ -161,11 +161,13 @@ class System:
             self._factored = damping, self.cholesky.factor(indptr, indices, self._H, damping)
         return self._factored[1]
 
-    def moved(self, values: Values, step: Array) -> list[Array]:
+    def moved(self, x: Array, step: Array) -> Array:
         """Values moved along a step."""
-        out = [np.empty_like(v) for v in values]
-        for (plus, columns, dim), x, y in zip(self._plus, values, out, strict=True):
-            _drivers.retract.compiled(plus.address, x, columns, dim, step, y)
+        out = x.copy()
+        for (plus, columns, dim), a, b in zip(
+            self._plus, self.split(x).values(), self.split(out).values(), strict=True
+        ):
+            _drivers.retract.compiled(plus.address, a, columns, dim, step, b)
         return out
 
 
@@ -186,10 +188,8 @@ def information_of(graph: FactorGraph, factors: Factors) -> Array:
     """Information of each reading; by default the inverse of the sensor's noise at the guess."""
     if factors.information is not None:
         return factors.information.copy()
-    x = graph.variables[factors.x[0]].values[factors.x[1]]
-    context = factors.context
-    if factors.ties:
-        context = graph.variables[context[0]].values[context[1]]
-    R = np.asarray(factors.sensor.noise(x, context))
+    given = [graph.variables[kind].values[indices] for kind, indices in factors.variables]
+    x, tied = np.hstack(given[: len(factors.x)]), given[len(factors.x) :]
+    R = np.asarray(factors.sensor.noise(x, np.hstack(tied) if tied else factors.known))
     shape = (factors.count, *R.shape[-2:])
     return np.array(np.broadcast_to(np.linalg.inv(R), shape), order="C")

@@ -1,20 +1,23 @@
-"""Factor graphs: variables on any spaces, and readings of sensors that tie them together."""
+"""Factor graphs: variables on any spaces, and readings that tie any number of them together."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core import Sensor, ShapeError, Space, SpaceError
+from pilotage.core import Part, Sensor, ShapeError, Space, SpaceError
 from pilotage.core.arrays import numbers
 from pilotage.core.settings import instance, setting, shown
 
 Array = NDArray[np.float64]
+Named = tuple[str, Any]
+"""Variables by their kind and indices: ``("pose", [0, 1])``."""
 
 
 def refuse_indefinite(information: NDArray[np.float64]) -> None:
@@ -67,17 +70,21 @@ class Variables:
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Readings of one sensor: of variables alone, or of one variable as seen from another.
+    """Readings of one sensor, each of one variable or of several.
 
     ::
 
         e = z (-) h(x, context)          chi2 = e' W e
 
+    The state x of the sensor is one variable, or several one after another; so is its context. A residual r(x) that
+    reads nothing is the reading z = 0.
+
     Args:
-        sensor: what was read; one with a context ties two variables together.
+        sensor: what was read; `pilotage.models.factor` declares one of several variables.
         z: readings ``(K, size)``; NaN where something was not measured, which counts for the whole reading where it is
             a rotation or a pose.
-        x: the kind of the variables that are the sensor's state, and which one each reading belongs to ``(K,)``.
+        x: the variables that make up the sensor's state: their kind, and which one each reading belongs to ``(K,)``, or
+            one index for all readings; indices ``(K, n)`` are n variables of a kind, and a list names several kinds.
         context: the same for the sensor's context; or the contexts themselves ``(K, size)`` where they are known, such
             as the places of surveyed landmarks.
         information: W, ``(K, dim, dim)`` or one for all; default: the inverse of the sensor's own noise at the guess.
@@ -93,7 +100,7 @@ class Factors:
 
     sensor: Sensor
     z: Array
-    x: tuple[str, Any]
+    x: Named | Sequence[Named]
     context: Any = None
     information: Any = None
 
@@ -104,7 +111,7 @@ class Factors:
             raise ShapeError("z holds infinity; expected finite numbers, or NaN for what was not measured")
         object.__setattr__(self, "z", z)
         object.__setattr__(self, "x", _named(self.x, len(z), "x"))
-        if self.context is not None and _is_named(self.context):
+        if _is_named(self.context):
             object.__setattr__(self, "context", _named(self.context, len(z), "context"))
         if self.information is not None:
             W = numbers(self.information, "information")
@@ -130,9 +137,15 @@ class Factors:
         return nan if reading.flat else np.repeat(nan.any(axis=1, keepdims=True), reading.dim, axis=1)
 
     @property
-    def ties(self) -> bool:
-        """Whether each reading ties two variables together."""
-        return self.context is not None and _is_named(self.context)
+    def variables(self) -> tuple[tuple[str, NDArray[np.int64]], ...]:
+        """Kind and indices ``(K,)`` of each variable of a reading: those of the state, then those of the context."""
+        x: Any = self.x
+        return (*x, *self.context) if _is_named(self.context) else x
+
+    @property
+    def known(self) -> Array | None:
+        """The contexts where they are numbers ``(K, size)``; None where they are variables, or there are none."""
+        return None if _is_named(self.context) else self.context
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -200,7 +213,7 @@ class FactorGraph:
         from ._system import System  # loads the sparse solver
 
         system = System(self)
-        return system.cost(system.start)
+        return system.cost(system.vector(self))
 
     def moved(self, values: Mapping[str, Array]) -> FactorGraph:
         """The same graph with other values of some variables.
@@ -225,53 +238,81 @@ class FactorGraph:
         return self.variables[kind]
 
     def _mounted(self, given: Factors) -> Factors:
-        space = self._space(given.x, given.sensor)
-        sensor = given.sensor.on(space)
-        if sensor.state != space:
-            raise SpaceError(f"{given.sensor!r} reads {sensor.state}; its variables, {given.x[0]}, live in {space}")
-        wanted = sensor.context or Space()
-        if given.ties:
-            found = self._space(given.context, sensor)
-            if not found.same_kinds(wanted):
-                raise SpaceError(f"the context of {sensor!r} is {wanted}; {given.context[0]} lives in {found}")
-            if given.x[0] == given.context[0] and (same := given.x[1] == given.context[1]).any():
-                raise ShapeError(
-                    f"{sensor!r} ties {given.x[0]} {given.x[1][same][0]} to itself; expected two variables"
-                )
+        sensor, (first, *more) = given.sensor, self._spaces(given.sensor, given.x)
+        if not more:
+            sensor = sensor.on(first)
+        self._fits(sensor, "state", sensor.state, given.x)
+        wanted, context = sensor.context or Space(), given.context
+        if _is_named(context):
+            self._fits(sensor, "context", wanted, context)
         elif wanted.size:
-            shape = (given.count, wanted.size)
-            known = numbers(np.zeros((0, 0)) if given.context is None else given.context, "context")
-            if known.shape not in (shape, shape[1:]):
-                raise ShapeError(
-                    f"the context of {sensor!r} has shape {known.shape}; expected numbers {shape}, or the kind of "
-                    f"variables and their indices, as in ('landmark', [0, 3])"
-                )
-            return replace(given, sensor=sensor, context=np.array(np.broadcast_to(known, shape), order="C"))
-        elif given.context is not None:
+            context = _known(context, (given.count, wanted.size), sensor)
+        elif context is not None:
             raise ShapeError(f"{sensor!r} takes no context, but one was given; leave it out")
-        return replace(given, sensor=sensor)
+        for (kind, i), (other, j) in combinations(given.variables, 2):
+            if kind == other and (same := i == j).any():
+                raise ShapeError(f"{sensor!r} ties {kind} {i[same][0]} to itself; expected different variables")
+        done = sensor is given.sensor and context is given.context
+        return given if done else replace(given, sensor=sensor, context=context)
 
-    def _space(self, named: tuple[str, Any], sensor: Any) -> Space:
-        """The space of variables that a factor names."""
-        kind, indices = named
-        if kind not in self.variables:
-            known = f"expected one of {', '.join(self.variables)}" if self.variables else "the graph has none"
-            raise ShapeError(f"{sensor!r} names variables {kind!r}; {known}")
-        _indices(indices, len(self.variables[kind].values), f"indices of {kind}")
-        return self.variables[kind].space
+    def _fits(self, sensor: Sensor, role: str, wanted: Space, named: Any) -> None:
+        """Refuse variables that do not make up what a sensor takes."""
+        spaces = self._spaces(sensor, named)
+        parts = [part for space in spaces for part in space.parts]
+        if len(parts) != len(wanted.parts) or not all(map(_agree, parts, wanted.parts)):
+            kinds, live = ", ".join(kind for kind, _ in named), ", ".join(map(str, spaces))
+            raise SpaceError(f"the {role} of {sensor!r} is {wanted}; its variables, {kinds}, live in {live}")
+
+    def _spaces(self, sensor: Sensor, named: Any) -> list[Space]:
+        """The spaces of the variables that a factor names."""
+        for kind, indices in named:
+            if kind not in self.variables:
+                known = f"expected one of {', '.join(self.variables)}" if self.variables else "the graph has none"
+                raise ShapeError(f"{sensor!r} names variables {kind!r}; {known}")
+            _indices(indices, len(self.variables[kind].values), f"indices of {kind}")
+        return [self.variables[kind].space for kind, _ in named]
 
 
-def _is_named(value: Any) -> bool:
+def _agree(a: Part, b: Part) -> bool:
+    """Whether two parts have the same geometry and, where both have units, the same ones."""
+    return a.same_kind(b) and (a.units == b.units or not any(a.units) or not any(b.units))
+
+
+def _known(given: Any, shape: tuple[int, int], sensor: Sensor) -> Array:
+    """The contexts of a sensor as numbers ``(K, size)``."""
+    known = numbers(np.zeros((0, 0)) if given is None else given, "context")
+    if known.shape not in (shape, shape[1:]):
+        raise ShapeError(
+            f"the context of {sensor!r} has shape {known.shape}; expected numbers {shape}, or the kind of variables "
+            "and their indices, as in ('landmark', [0, 3])"
+        )
+    return np.array(np.broadcast_to(known, shape))
+
+
+def _is_pair(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
 
 
-def _named(value: Any, count: int, name: str) -> tuple[str, NDArray[np.int64]]:
+def _is_named(value: Any) -> bool:
+    """Whether a value names variables: by a pair of kind and indices, or by several."""
+    return _is_pair(value) or (isinstance(value, (list, tuple)) and len(value) > 0 and all(map(_is_pair, value)))
+
+
+def _named(value: Any, count: int, name: str) -> tuple[tuple[str, NDArray[np.int64]], ...]:
+    """The kind and the indices ``(count,)`` of each of the variables of a reading."""
     if not _is_named(value):
         raise ShapeError(f"{name} is {shown(value)}; expected a kind of variables and their indices, ('pose', [0, 1])")
-    indices = np.asarray(value[1])
-    if indices.shape != (count,):
-        raise ShapeError(f"{name} has indices of shape {indices.shape}; expected ({count},), one for each reading")
-    return value[0], indices
+    found: list[tuple[str, NDArray[np.int64]]] = []
+    for kind, given in [value] if _is_pair(value) else value:
+        indices = np.asarray(given)
+        indices = np.full(count, given) if indices.ndim == 0 else indices
+        if len(indices) != count or indices.ndim > 2 or 0 in indices.shape[1:]:
+            raise ShapeError(
+                f"{name} has indices of shape {indices.shape}; expected ({count},), one for each reading, or "
+                f"({count}, n) for n variables"
+            )
+        found += [(kind, column) for column in np.atleast_2d(indices.T)]
+    return tuple(found)
 
 
 def _indices(value: Any, count: int, name: str) -> NDArray[np.int64]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 PIVOT = 1e-14
 """Share of its information below which a variable is undetermined, once the others are unknown: that of rounding."""
+SOUND = 1e-9
+"""The same far above the rounding of a large graph."""
 
 
 def floating(system: System) -> str:
@@ -38,22 +40,20 @@ def floating(system: System) -> str:
     """
     n, fixed = len(system.fixed), system.fixed
     known = fixed.copy()
-    rows, columns = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    ends = [np.zeros((0, 2), dtype=np.int64)]
     for group in system.groups:
-        alone = group.j < 0
-        known[group.i[alone]] = True
-        rows.append(group.i[~alone])
-        columns.append(group.j[~alone])
-    i, j = np.concatenate(rows), np.concatenate(columns)
-    known[i[fixed[j]]] = known[j[fixed[i]]] = True
-    both = ~fixed[i] & ~fixed[j]
-    ties: Any = sparse.coo_matrix((np.ones(both.sum()), (i[both], j[both])), shape=(n, n))
+        v = group.variables
+        held = fixed[v].any(axis=1) | (v.shape[1] == 1)
+        known[v[held]] = True
+        ends += [v[~held][:, [0, k]] for k in range(1, v.shape[1])]
+    i, j = np.concatenate(ends).T
+    ties: Any = sparse.coo_matrix((np.ones(len(i)), (i, j)), shape=(n, n))
     parts, part = csgraph.connected_components(ties, directed=False)
-    held = np.zeros(parts, dtype=bool)
-    held[part[known]] = True
-    loose = np.flatnonzero(~held[part])
-    if len(loose) == 0:
-        return ""
+    tied = np.zeros(parts, dtype=bool)
+    tied[part[known]] = True
+    loose = np.flatnonzero(~tied[part])
+    if len(loose) == 0 or (system.factor() and (system.cholesky.pivots > SOUND).all()):
+        return ""  # readings such as a sum and a difference of two variables say where both are
     return (
         f"{_spelt(system, loose)} float: no reading ties them to a fixed variable or to the world; "
         "fix one, or add a prior"

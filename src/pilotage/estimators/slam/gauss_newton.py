@@ -101,7 +101,7 @@ class Solution:
     def _factored(self) -> bool:
         if self.status in (SolveStatus.UNDETERMINED, SolveStatus.NOT_FINITE):
             return False
-        self._system.linearize([v.values.copy() for v in self.graph.variables.values()])
+        self._system.linearize(self._system.vector(self.graph))
         return self._system.factor()
 
 
@@ -144,7 +144,7 @@ class GaussNewton:
     def solve(self, graph: FactorGraph) -> Solution:
         """The values that explain the readings best, searched from those of the graph."""
         system = System(instance(graph, FactorGraph, "GaussNewton"))
-        x, damping, status = system.start, 0.0, SolveStatus.LIMIT
+        x, damping, status = system.vector(graph), 0.0, SolveStatus.LIMIT
         chi2 = [system.linearize(x)]
         if loose := floating(system):
             return Solution(graph, SolveStatus.UNDETERMINED, loose, tuple(chi2), system)
@@ -164,12 +164,9 @@ class GaussNewton:
         reason = f"{status.value} after {counted(len(chi2) - 1, 'step')} at chi2 {chi2[-1]:.6g}"
         if loose := weak(system):
             status, reason = SolveStatus.UNDETERMINED, loose
-        values = dict(zip(graph.variables, x, strict=True))
-        return Solution(graph.moved(values), status, reason, tuple(chi2), system)
+        return Solution(graph.moved(system.split(x)), status, reason, tuple(chi2), system)
 
-    def _step(
-        self, system: System, x: list[Array], damping: float, chi2: float
-    ) -> tuple[list[Array], float, float, float]:
+    def _step(self, system: System, x: Array, damping: float, chi2: float) -> tuple[Array, float, float, float]:
         """The next values, with their damping, the decrease that was expected of the step, and chi2."""
         while damping <= LARGEST:
             if system.factor(damping):
