@@ -20,14 +20,15 @@ from ..maps.footprint import touching
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
-from .path import Path, Progress, nearest, paced
+from ._polyline import nearest, paced
+from .path import Path, Progress
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 STAGE = Space("rx ry [m]", "cos sin", "left [m]")
-"""Of a stage: the point to be at, the direction of the path there, and how much of it is left."""
+"""Of a stage: the point to be at, the heading there, and how much of the path is left."""
 CHORD_SECONDS = 1.0
-"""The direction of the path is that of a chord which takes so long to drive, as paths on grids are all corners."""
+"""The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
 TURNED = math.radians(15.0)
 """A robot that faces so near to the direction of the path drives and turns at once."""
 WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "final": 4.0}
@@ -51,7 +52,8 @@ def follow(
 
     ::
 
-        r_k       the point that the path reaches after k steps at the speed wanted, from where the robot is now
+        r_k       the point that the leg reaches after k steps at the speed wanted, from where the robot is now
+        yaw_r     the direction of the path there; the heading of the plan, where it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
                 + near max(0, 1 + max_j g_j / margin)^2
         terminal cost = final (along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r)))
@@ -59,6 +61,10 @@ def follow(
 
     Works on every state that has x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
     its references is how far along the path a robot has come, which never goes back.
+
+    A plan whose states have a heading is driven as they say, forwards or backwards, one leg after the other: the
+    references of a leg slow down and stand still at its end, a cusp or a turn on the spot, and those of the next leg
+    begin when the robot has come there, to within `tolerance`. A plan of points is one leg, driven forwards.
 
     With a footprint the constraint is that of ``grid.problem(start, goal, footprint)``, and a planner is given the task
     itself as ``Problem(space, start, goal, task)``. New obstacles are a new parameter,
@@ -75,7 +81,7 @@ def follow(
         footprint: of the robot, in place of the radius; distances are those to the surfaces of obstacles.
         margin: within so much more, nearness costs [m].
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
-            leads back to where it begins is driven.
+            leads back to where it begins is driven. A leg before the last is done so close to its end, along the path.
         turn_rate: how fast the robot turns on the spot [rad/s]. A robot that faces elsewhere is given the time to turn
             before it is expected on its way; without, the point that it should have come to by now may draw it
             straight towards what the path leads around. None for robots that cannot.
@@ -102,7 +108,7 @@ def follow(
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
         params |= {**round_robot, "margin": float(margin), "clearance": clearance(grid, footprint)}
-    progress = Progress(path, ahead=max(2.0, speed))
+    progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
     done = Arrived(tuple(path.goal.tolist()), float(tolerance))
@@ -140,7 +146,9 @@ class Pace:
         path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))
         known = isinstance(carry, Along) and carry.path == path  # the carry of another path says nothing about this one
         begin = self.progress.advance(carry.s if known else None, x[:2])
-        paced(path.points, path.s, begin, self.speed, self.decel, self.dt, self.speed * CHORD_SECONDS, rows)
+        leg, chord = path.leg(begin), self.speed * CHORD_SECONDS
+        paced(leg.points, leg.s, leg.headings, begin, self.speed, self.decel, self.dt, chord, rows)
+        rows[:, 4] += path.length - leg.end
         if self.turn_rate is not None:
             turning = self._turning(float(x[2]), rows[0, 2], rows[0, 3], self.turn_rate)
             rows = rows[np.maximum(np.arange(steps + 1) - turning, 0)]
