@@ -194,7 +194,8 @@ def _family(footprint: Footprint | None) -> TaskFamily:
         return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / p.margin, 0.0)]
 
     def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
-        return [] if footprint is None else footprint.constraint(*x, p.clearance, m)
+        px, py, yaw = x
+        return [] if footprint is None else footprint.constraint(px, py, yaw, p.clearance, m)
 
     mapped = {} if footprint is None else {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
