@@ -73,8 +73,9 @@ def follow(
 
     Args:
         plan: a `Plan`, or its path ``(K, >= 2)``, x and y [m] first.
-        grid: an `OccupancyGrid`, or a `Raster` of distances to the nearest obstacle [m], as ``grid.obstacles().field``
-            is one; None: open space.
+        grid: an `OccupancyGrid`; or a `Raster` of distances to the nearest obstacle [m], such as
+            ``grid.obstacles().field``, that are taken as they are: between centres of cells, as those of
+            `ObstacleLayer.clearance`, they are larger than to faces by up to 0.7 cells; None: open space.
         speed: along the path [m/s].
         decel: what the reference slows down with before the end [m/s^2].
         radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``.

@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.errors import SpaceError
 from ..core.space import Space
 
 Array = NDArray[np.float64]
@@ -51,10 +52,11 @@ def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: 
     ::
 
         e_i = (cos yaw_i, sin yaw_i)           d_i = (x, y)_{i+1} - (x, y)_i
-        direction_i = sign(speed_i + speed_{i+1}), or sign(d_i . (e_i + e_{i+1})) where there is no speed
+        direction_i = sign(d_i . (e_i + e_{i+1}))
 
-    The chord of an arc points in the mean of the headings at its ends, so this is exact for what drives where it looks.
-    A plan whose steps do not lead that way, of a robot that moves sideways, is a path of points.
+    The chord of an arc points in the mean of the headings at its ends, or against it, so this is exact for what drives
+    where it looks; a speed in the plan says the same. A plan whose steps lead elsewhere, of a robot that moves
+    sideways, is a path of points.
 
     Args:
         points: of the path, those that repeat dropped ``(K, 2)``.
@@ -63,16 +65,14 @@ def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: 
         space: of the states; None for an array.
         moved: whether the robot moves from a state to the next, ``(N-1,)``.
     """
-    yaw, speed = _component(states, space, "yaw"), _component(states, space, "speed")
     whole = Leg(points, s, np.empty((0, 2)))
-    if yaw is None or not moved.any():
+    e, begin = _headings(states, space), np.flatnonzero(moved)
+    if e is None or not len(begin):
         return (whole,)
-    begin, e = np.flatnonzero(moved), np.stack([np.cos(yaw), np.sin(yaw)], -1)
     before, after = e[begin], e[begin + 1]
     along = (np.diff(points, axis=0) * (before + after)).sum(-1) / np.linalg.norm(before + after, axis=-1).clip(1e-9)
-    told = along if speed is None else speed[begin] + speed[begin + 1]
-    direction = np.where(np.where(told == 0.0, along, told) < 0.0, -1.0, 1.0)
-    if (direction * along).sum() < ALIGNED * s[-1]:
+    direction = np.where(along < 0.0, -1.0, 1.0)
+    if abs(along).sum() < ALIGNED * s[-1]:
         return (whole,)
     stops = (np.diff(direction) != 0.0) | ((after[:-1] * before[1:]).sum(-1) < TURN)
     return tuple(
@@ -81,7 +81,10 @@ def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: 
     )
 
 
-def _component(states: Array, space: Space | None, name: str) -> Array | None:
-    """A component of the states ``(N,)`` by its name; None where the space has none of that name."""
-    found = [] if space is None else [i for i, each in enumerate(space.names) if f".{each}".endswith(f".{name}")]
-    return states[:, found[0]] if len(found) == 1 else None
+def _headings(states: Array, space: Space | None) -> Array | None:
+    """Cosine and sine of the yaw of states ``(N, 2)``; None where they have none, or several."""
+    try:
+        yaw = None if space is None else states[:, space.find("yaw")]
+    except SpaceError:
+        return None
+    return None if yaw is None else np.stack([np.cos(yaw), np.sin(yaw)], -1)
