@@ -37,6 +37,8 @@ SURE = 15
 """Ticks in a row that the belief must have converged for: one scan is easily mistaken in a symmetric hall."""
 WEIGHTS = {"along": 4.0, "across": 8.0, "heading": 5.0, "near": 20.0}
 """Of `follow`: forwards rather than backwards, and not too shy for a narrow gap."""
+KEPT = 0.03
+"""What the robot keeps between itself and obstacles [m]."""
 GAPS = (0.10, 0.05, 0.03)
 """What a plan leaves between robot and obstacles [m]; the first one that leads to the goal is taken."""
 
@@ -52,7 +54,7 @@ class Robot:
             # Equal gains: how well scans fit varies from place to place here, and would look like being carried away.
             alpha_slow=0.1, alpha_fast=0.1, clearance=self.radius,
         )  # fmt: skip
-        self.task = follow([[0.0, 0.0]], self.grid, dt=DT)
+        self.task = follow([[0.0, 0.0]], self.grid, radius=self.radius + KEPT, dt=DT)
         self.mppi = MPPI(self.body.model, self.task, horizon=30, samples=512, std=(0.3, 0.6), rng=seed)
         self.rehearse()
         self.spent: dict[str, list[float]] = {"perceive": [], "plan": [], "act": []}
@@ -141,7 +143,7 @@ class Robot:
 
     def pursue(self, plan: Plan) -> Robot.Driver:
         margin = 0.2 if self.patient else 0.05
-        settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + 0.03, "tolerance": 0.15, "turn_rate": 1.0}
+        settings: dict[str, Any] = {"speed": SPEED, "radius": self.radius + KEPT, "tolerance": 0.15, "turn_rate": 1.0}
         self.task = follow(plan, self.near, margin=margin, weights=WEIGHTS, dt=DT, **settings)
         return Robot.Driver(self)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.control import Path, Progress
-from pilotage.control.path import paced, sighted
+from pilotage.control._polyline import paced, sighted
 from pilotage.core import Plan, PlanStatus, ShapeError, Space
 
 number = st.floats(-20.0, 20.0)
@@ -115,7 +115,7 @@ def test_states_are_kept_whole() -> None:
 def test_pace_is_monotone_and_ends_at_the_goal(points: list[tuple[float, float]], share: float, speed: float) -> None:
     path = Path(points)
     rows = np.empty((400, 5))
-    paced(path.points, path.s, share * path.length, speed, 1.0, 0.1, speed, rows)
+    paced(path.points, path.s, path.legs[0].headings, share * path.length, speed, 1.0, 0.1, speed, rows)
     moved = np.hypot(*np.diff(rows[:, :2], axis=0).T)
     assert (moved <= speed * 0.1 + 1e-9).all()
     assert np.allclose(np.hypot(rows[:, 2], rows[:, 3]), 1.0)
@@ -128,7 +128,7 @@ def test_pace_is_monotone_and_ends_at_the_goal(points: list[tuple[float, float]]
 def test_pace_on_a_line() -> None:
     path = Path([[0.0, 0.0], [2.0, 0.0]])
     rows = np.empty((100, 5))
-    paced(path.points, path.s, 0.0, 0.5, 1.0, 0.1, 0.5, rows)
+    paced(path.points, path.s, path.legs[0].headings, 0.0, 0.5, 1.0, 0.1, 0.5, rows)
     assert np.allclose(rows[:30, 0], 0.05 * np.arange(30))
     assert np.allclose(rows[:, 1:4], [0.0, 1.0, 0.0])
     assert np.allclose(rows[:, 4], 2.0 - rows[:, 0])

@@ -12,7 +12,7 @@ import pilotage.envs
 from pilotage.control import MPPI, PurePursuit, follow, reach
 from pilotage.control.follow import TURNED
 from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingError, Space, SpaceError
-from pilotage.maps import Footprint, OccupancyGrid
+from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.models.trace import code_of
 from pilotage.planners import AStar, RRTConnect
@@ -71,12 +71,12 @@ def test_follows_a_plan_to_its_end_without_collision(name: str) -> None:
 @pytest.mark.parametrize("name", ["unicycle", "bicycle"])
 def test_evades_what_the_plan_did_not_know(name: str) -> None:
     model, radius, path = VEHICLES[name], 0.2, np.array([[0.8, 1.0], [7.0, 1.0]])
-    seen = GRID.with_discs([[3.0, 1.0], [5.0, 0.7]], 0.25)
+    seen = GRID.refined(2).with_discs([[3.0, 1.0], [5.0, 0.7]], 0.25)  # in cells of half the radius, for narrow gaps
     task = follow(path, GRID, speed=0.8, radius=radius)
     drive = MPPI(model, task, samples=800, rng=3)
     x = starting(model, 0.8, 1.0, 0.0)
     drive.act(x, 0.0)
-    drive.retarget(task.replace(clearance=seen.distance_field()))
+    drive.retarget(task.replace(clearance=seen.obstacles().field))
     xs, actions = drive_to_the_end(drive, model, x)
     assert actions[-1].status is ActionStatus.DONE
     assert seen.clearance(xs[:, :2]).min() > radius
@@ -87,7 +87,7 @@ def test_a_new_map_of_another_shape_compiles_nothing() -> None:
     drive = MPPI(robot, task, samples=64, rng=0)
     first = drive.act([1.0, 1.0, 0.0]).u
     other = OccupancyGrid.from_occupied(np.zeros((7, 9), dtype=bool), 3.0, (-2.0, -2.0, 0.3))
-    wider = task.replace(clearance=other.distance_field()).on(robot.state, robot.action)
+    wider = task.replace(clearance=other.obstacles().field).on(robot.state, robot.action)
     assert code_of(wider, "l", lanes=True).address == code_of(drive.task, "l", lanes=True).address
     drive.retarget(wider)
     drive.act([1.0, 1.0, 0.0])
@@ -126,8 +126,8 @@ def test_reference_keeps_up_with_a_fast_car() -> None:
 
 def test_cost_is_least_on_the_reference() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], GRID)
-    r = np.array([2.0, 2.0, np.cos(0.7), np.sin(0.7), 3.0])
-    on = np.array([2.0, 2.0, 0.7])
+    r = np.array([1.4, 2.0, np.cos(0.7), np.sin(0.7), 3.0])
+    on = np.array([1.4, 2.0, 0.7])
     assert abs(task.cost(on, np.zeros(0), r)) < 1e-12
     rng = np.random.default_rng(0)
     assert (task.cost(on + rng.normal(0.0, 0.2, (50, 3)), np.zeros(0), r) > 0.0).all()
@@ -229,11 +229,15 @@ def test_follow_is_done_at_the_end_only() -> None:
 
 
 def test_what_follow_forbids_is_written_once() -> None:
-    task = follow([[0.8, 1.0], [7.0, 1.0]], GRID, radius=0.25)
-    x = np.column_stack([np.random.default_rng(0).uniform([0.3, 0.3], [7.7, 3.7], (200, 2)), np.zeros(200)])
-    g = task.constraint(x, np.zeros((200, 0)), task.references(x[0], 0.0, 0)[0][0])
+    path, shape = [[0.8, 1.0], [7.0, 1.0]], Footprint.disc(0.25)
+    task, same = follow(path, GRID, radius=0.25), follow(path, GRID, footprint=shape)
+    x = np.column_stack([np.random.default_rng(0).uniform([-0.3, -0.3], [8.3, 4.3], (200, 2)), np.zeros(200)])
+    u, r = np.zeros((200, 0)), task.references(x[0], 0.0, 0)[0][0]
+    g = task.constraint(x, u, r)
     assert g.shape == (200, 1)
-    assert np.allclose(g[:, 0], 0.25 - GRID.distance_field().at(x[:, :2]), rtol=0.0, atol=1e-12)
+    assert np.array_equal(g, FootprintConstraint(GRID.obstacles(), shape, Space("x y [m]", "yaw: angle"))(x))
+    assert np.array_equal(task.cost(x, u, r), same.cost(x, u, r))
+    assert (GRID.clearance(x, shape)[g[:, 0] <= 0.0] >= 0.0).all(), "what it allows touches nothing"
 
 
 @pytest.mark.parametrize("footprint", [Footprint.rectangle(1.1, 0.45, (0.2, 0.0)), Footprint.disc(0.25)])

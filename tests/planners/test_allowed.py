@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.core import Planner, Problem, Space
-from pilotage.maps import Footprint, OccupancyGrid
+from pilotage.core import ModelError, PilotageError, Planner, Problem, Space
+from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
 from pilotage.models import task
 from pilotage.planners import AStar, Dijkstra, RRTConnect
 
@@ -121,6 +121,41 @@ def test_an_edge_constraint_is_asked_about_edges() -> None:
         Problem(SPACES["plane"], [-2, 0], [2, 0], Fence(SPACES["plane"], np.inf)), rng=0
     )
     assert not shut.ok
+
+
+def test_a_footprint_constraint_is_held_not_inherited() -> None:
+    """Compiled planners would run the code of the parent; what holds one is asked, on a map, too."""
+    with pytest.raises(ModelError, match="OneWay is a subclass of FootprintConstraint, which is final"):
+
+        class OneWay(FootprintConstraint):  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+            pass
+
+    class Westward:
+        """Clear of obstacles, and no edge that leads east above y = 2."""
+
+        def __init__(self, clear: FootprintConstraint) -> None:
+            self.clear = clear
+
+        def __call__(self, x: Any) -> Any:
+            return self.clear(x)
+
+        def edges_allowed(self, a: Any, b: Any) -> Any:
+            a, b = np.asarray(a), np.asarray(b)
+            east = (b[..., 0] > a[..., 0]) & (np.maximum(a[..., 1], b[..., 1]) > 2.0)
+            return self.clear.edges_allowed(a, b) & ~east
+
+        def describe(self, x: Any) -> str:
+            return self.clear.describe(x)
+
+    grid = OccupancyGrid.from_ascii(["........"] * 2 + ["...##..."] + ["........"] * 2).refined(4)
+    on_map = grid.problem([1.1, 1.2], [7.1, 1.2], Footprint.disc(0.2))
+    assert isinstance(on_map.constraint, FootprintConstraint)
+    constraint = Westward(on_map.constraint)
+    asked = dataclasses.replace(on_map, constraint=constraint)
+    xs = [RRTConnect().plan(asked, rng=seed).xs for seed in range(5)]
+    assert all(x is not None and constraint.edges_allowed(x[:-1], x[1:]).all() for x in xs)
+    with pytest.raises(PilotageError, match="a search on cells needs a problem on a grid"):
+        AStar().plan(asked)
 
 
 def test_what_an_edge_constraint_raises_arrives() -> None:

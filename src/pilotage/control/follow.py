@@ -16,18 +16,18 @@ from ..core.raster import Raster
 from ..core.settings import instance, positive
 from ..core.space import Space
 from ..maps import Footprint, OccupancyGrid
-from ..maps.footprint import touching
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
-from .path import Path, Progress, nearest, paced
+from ._polyline import nearest, paced
+from .path import Path, Progress
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 STAGE = Space("rx ry [m]", "cos sin", "left [m]")
-"""Of a stage: the point to be at, the direction of the path there, and how much of it is left."""
+"""Of a stage: the point to be at, the heading there, and how much of the path is left."""
 CHORD_SECONDS = 1.0
-"""The direction of the path is that of a chord which takes so long to drive, as paths on grids are all corners."""
+"""The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
 TURNED = math.radians(15.0)
 """A robot that faces so near to the direction of the path drives and turns at once."""
 WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "final": 4.0}
@@ -51,7 +51,8 @@ def follow(
 
     ::
 
-        r_k       the point that the path reaches after k steps at the speed wanted, from where the robot is now
+        r_k       the point that the leg reaches after k steps at the speed wanted, from where the robot is now
+        yaw_r     the direction of the path there; the heading of the plan, where it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
                 + near max(0, 1 + max_j g_j / margin)^2
         terminal cost = final (along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r)))
@@ -60,22 +61,28 @@ def follow(
     Works on every state that has x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
     its references is how far along the path a robot has come, which never goes back.
 
-    With a footprint the constraint is that of ``grid.problem(start, goal, footprint)``, and a planner is given the task
-    itself as ``Problem(space, start, goal, task)``. New obstacles are a new parameter,
-    ``drive.retarget(task.replace(clearance=grid.distance_field()))``, or ``grid.obstacles().field`` with a footprint:
-    nothing is compiled again, whatever the size of the new grid.
+    A plan whose states have a heading is driven as they say, forwards or backwards, one leg after the other: the
+    references of a leg slow down and stand still at its end, a cusp or a turn on the spot, and those of the next leg
+    begin when the robot has come there, to within `tolerance`. A plan of points is one leg, driven forwards.
+
+    The constraint is that of ``grid.problem(start, goal, footprint)``: distances are those to the faces of cells, and
+    unknown cells and all that is off the map are blocked. A planner is given the task itself as
+    ``Problem(space, start, goal, task)``. New obstacles are a new parameter,
+    ``drive.retarget(task.replace(clearance=grid.obstacles().field))``: nothing is compiled again, whatever the size of
+    the new grid.
 
     Args:
         plan: a `Plan`, or its path ``(K, >= 2)``, x and y [m] first.
-        grid: an `OccupancyGrid` or a `Raster` of distances to the nearest obstacle [m]; None: open space.
+        grid: an `OccupancyGrid`; or a `Raster` of distances to the nearest obstacle [m], such as
+            ``grid.obstacles().field``, that are taken as they are: between centres of cells, as those of
+            `ObstacleLayer.clearance`, they are larger than to faces by up to 0.7 cells; None: open space.
         speed: along the path [m/s].
         decel: what the reference slows down with before the end [m/s^2].
-        radius: of a round robot [m]; with its centre nearer to the centre of an occupied cell it collides, as on
-            ``grid.inflate(radius)``.
-        footprint: of the robot, in place of the radius; distances are those to the surfaces of obstacles.
+        radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``.
+        footprint: of the robot, in place of the radius.
         margin: within so much more, nearness costs [m].
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
-            leads back to where it begins is driven.
+            leads back to where it begins is driven. A leg before the last is done so close to its end, along the path.
         turn_rate: how fast the robot turns on the spot [rad/s]. A robot that faces elsewhere is given the time to turn
             before it is expected on its way; without, the point that it should have come to by now may draw it
             straight towards what the path leads around. None for robots that cannot.
@@ -96,26 +103,25 @@ def follow(
     given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
-    if footprint is not None:
-        instance(footprint, Footprint, "follow")
-    round_robot = {"radius": positive(radius, "radius", zero=True)} if footprint is None else {}
+    disc = Footprint.disc(positive(radius, "radius", zero=True))
+    shape = disc if footprint is None else instance(footprint, Footprint, "follow")
     params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
     if grid is not None:
-        params |= {**round_robot, "margin": float(margin), "clearance": clearance(grid, footprint)}
-    progress = Progress(path, ahead=max(2.0, speed))
+        params |= {"margin": float(margin), "clearance": clearance(grid)}
+    progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
     done = Arrived(tuple(path.goal.tolist()), float(tolerance))
-    return _family(grid is not None, footprint)(references=references, done=done, **params, **settings)
+    return _family(None if grid is None else shape)(references=references, done=done, **params, **settings)
 
 
-def clearance(grid: Any, footprint: Footprint | None = None) -> Raster:
-    """Distances to the nearest obstacle [m] out of a grid or a raster: to centres of cells, of a footprint to faces."""
+def clearance(grid: Any) -> Raster:
+    """Distances to the nearest obstacle [m], out of a grid or a raster."""
     if isinstance(grid, Raster):
         return grid
     if not isinstance(grid, OccupancyGrid):
         raise SettingError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
-    return grid.distance_field() if footprint is None else grid.obstacles().field
+    return grid.obstacles().field
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,9 @@ class Pace:
         path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))
         known = isinstance(carry, Along) and carry.path == path  # the carry of another path says nothing about this one
         begin = self.progress.advance(carry.s if known else None, x[:2])
-        paced(path.points, path.s, begin, self.speed, self.decel, self.dt, self.speed * CHORD_SECONDS, rows)
+        leg, chord = path.leg(begin), self.speed * CHORD_SECONDS
+        paced(leg.points, leg.s, leg.headings, begin, self.speed, self.decel, self.dt, chord, rows)
+        rows[:, 4] += path.length - leg.end
         if self.turn_rate is not None:
             turning = self._turning(float(x[2]), rows[0, 2], rows[0, 3], self.turn_rate)
             rows = rows[np.maximum(np.arange(steps + 1) - turning, 0)]
@@ -165,7 +173,9 @@ class Arrived:
 
 
 @variants
-def _family(mapped: bool, footprint: Footprint | None) -> TaskFamily:
+def _family(footprint: Footprint | None) -> TaskFamily:
+    """The tasks of robots of that footprint on maps; in open space, where there is none."""
+
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
         px, py, yaw = x
         dx, dy, c, s, _ = px - r[0], py - r[1], *r[2:]
@@ -179,20 +189,17 @@ def _family(mapped: bool, footprint: Footprint | None) -> TaskFamily:
         return [m.sqrt(p.final) * e for e in offset(x, r, p, m)]
 
     def follow(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
-        if not mapped:
+        if footprint is None:
             return offset(x, r, p, m)
         worst = functools.reduce(m.maximum, constraint(x, u, r, p, m))
         return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / p.margin, 0.0)]
 
     def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
-        discs, (px, py, yaw) = [(0.0, 0.0, p.radius)] if footprint is None else footprint.discs, x
-        return touching(discs, px, py, yaw, p.clearance, m)
+        px, py, yaw = x
+        return [] if footprint is None else footprint.constraint(px, py, yaw, p.clearance, m)
 
-    params: dict[str, Any] = dict(WEIGHTS)
-    if mapped:
-        params |= {"radius": 0.0} if footprint is None else {}
-        params |= {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
+    mapped = {} if footprint is None else {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
-        state=POSE, action=Space(), params=params, terminal=terminal, constraint=constraint if mapped else None,
+        state=POSE, action=Space(), params={**WEIGHTS, **mapped}, terminal=terminal, constraint=constraint,
         weights=(1.0,) * (5 if mapped else 4), terminal_weights=(1.0,) * 4, stage=STAGE,
     )(follow)  # fmt: skip

@@ -1,8 +1,9 @@
-"""A path in the plane by arc length, and how far along it a robot has come."""
+"""A path in the plane by arc length, the legs it is driven in, and how far along it a robot has come."""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,13 +14,17 @@ from ..core.arrays import numbers
 from ..core.errors import ShapeError
 from ..core.plan import Plan
 from ..core.space import Space
-from ..models.trace import driver
+from ._polyline import nearest
+from .legs import Leg, legs_of
 
 Array = NDArray[np.float64]
 
 
 class Path:
-    """A polyline that is read at arc lengths. Paths of the same points are equal.
+    """A polyline that is read at arc lengths, in legs. Paths of the same points and legs are equal.
+
+    A plan whose states have a heading says how it is driven: backwards where it moves against its heading. Its legs end
+    where the direction changes (cusps) and where it turns on the spot. An array, or a plan of points, is one leg.
 
     Args:
         points: a `Plan`, whose states have x and y [m] by name, or an array ``(K, >= 2)`` that begins with them.
@@ -30,6 +35,8 @@ class Path:
         states: all states that were given, whole ``(N, n)``.
         along: arc length at the states [m], ``(N,)``; equal where a robot turns on the spot.
         space: of the states; None for an array.
+        legs: the parts of the path between its stops, in order.
+        stops: arc lengths at which the robot comes to a stand [m], between the legs.
 
     Raises:
         ShapeError: when there is no path, or it holds NaN.
@@ -46,7 +53,7 @@ class Path:
             if points.xs is None:
                 raise ShapeError(f"the plan has no path to follow: {points.reason or points.status.value}")
             self.space = points.space
-            columns = [0, 1] if self.space is None else [self.space.index(name) for name in ("x", "y")]
+            columns = [0, 1] if self.space is None else [self.space.find(name) for name in ("x", "y")]
             points = points.xs
         self.states: Array = numbers(points, "a path")
         xy = self.states[:, columns] if self.states.ndim == 2 and self.states.shape[1] > 1 else np.empty(0)
@@ -58,15 +65,19 @@ class Path:
         self.along: Array = np.concatenate([[0.0], np.cumsum(steps)])
         self.points: Array = np.ascontiguousarray(xy[keep])
         self.s: Array = self.along[keep]
+        self.legs: tuple[Leg, ...] = legs_of(self.points, self.s, self.states, self.space, keep[1:])
+        self.stops: list[float] = [leg.start for leg in self.legs[1:]]
+        self._key = self.points.tobytes(), *((leg.direction, leg.headings.tobytes()) for leg in self.legs)
 
     def __repr__(self) -> str:
-        return f"Path({len(self.points)} points, {self.length:.3g} m)"
+        legs = f" in {len(self.legs)} legs" if self.stops else ""
+        return f"Path({len(self.points)} points, {self.length:.3g} m{legs})"
 
     def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, Path) and np.array_equal(self.points, other.points))
+        return self is other or (isinstance(other, Path) and self._key == other._key)
 
     def __hash__(self) -> int:
-        return hash(self.points.tobytes())
+        return hash(self._key)
 
     @property
     def length(self) -> float:
@@ -77,6 +88,10 @@ class Path:
     def goal(self) -> Array:
         """Its last point, ``(2,)``."""
         return self.points[-1]
+
+    def leg(self, s: float) -> Leg:
+        """The leg on which arc length `s` [m] lies: at a stop, the one that begins there."""
+        return self.legs[bisect_right(self.stops, s)]
 
     def at(self, s: Any) -> Array:
         """Points ``(..., 2)`` at arc lengths ``(...)`` [m]; the ends beyond them."""
@@ -95,15 +110,19 @@ class Path:
 class Progress:
     """A robot's arc length along a path, from its last one; it never goes back, unless the robot is put elsewhere.
 
-    The path is searched around the last place only, so a path that comes near itself does not pull the robot across.
+    The path is searched around the last place only, and on its leg, so a path that comes near itself does not pull the
+    robot across. The next leg begins when the robot has come to within `reached` metres of the end of its leg: so it
+    drives to each cusp before it turns back, although the next leg may run beside it all along.
+
     A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
     that are as near as the nearest to within `alike` metres, so that a path that leads back to where it begins is not
-    taken for driven. The way out and the way back on one line cannot be distinguished: follow a path that turns round
-    on the spot in two.
+    taken for driven. On a path without headings, the way out and the way back on one line cannot be distinguished:
+    follow a path of points that turns round on the spot in two.
 
     Attributes:
         path: the path.
         behind, ahead: the search reaches so far back and forward from the last place, along the path [m].
+        reached: distance along the path from the end of a leg at which the next one begins [m].
         lost: distance from the path around the last place beyond which that is given up [m].
         alike: differences of distance that do not tell places apart [m].
 
@@ -113,6 +132,8 @@ class Progress:
         ...     s = progress.advance(s, [x, 0.2])
         >>> s
         2.0
+
+    Source: the stop before the next leg is that of the Nav2 MPPI controller (`enforce_path_inversion`).
     """
 
     path: Path
@@ -120,13 +141,16 @@ class Progress:
     ahead: float = 2.0
     lost: float = 2.0
     alike: float = 0.5
+    reached: float = 0.2
 
     def advance(self, s: float | None, xy: ArrayLike) -> float:
         """Arc length [m] reached at `xy` ``(2,)`` by a robot that was at `s`; None when nothing is known of it."""
         if s is not None:
-            found = self.path.project(xy, s - self.behind, s + self.ahead)
+            found = self._on_leg(xy, s, s - self.behind)
             if math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64)) <= self.lost:
-                return max(found, s)
+                end = self.path.leg(s).end
+                stops = end < self.path.length and end - max(found, s) <= self.reached
+                return end if stops else max(found, s)
         return self.find(xy)
 
     def find(self, xy: ArrayLike) -> float:
@@ -137,103 +161,9 @@ class Progress:
         away = np.hypot(*(point - path.points[:-1] - (along / lengths)[:, None] * steps).T)
         near = np.flatnonzero(away <= away.min(initial=math.inf) + self.alike)
         first = path.s[near[0]] + along[near[0]] if len(near) else 0.0
-        return path.project(point, first, first + self.ahead)
+        return self._on_leg(point, float(first), float(first))
 
-
-@driver("f8(f8[:,::1], f8[::1], f8, f8, f8, f8)")
-def nearest(points: Any, s: Any, x: float, y: float, low: float, high: float) -> float:
-    """Arc length of the point of the polyline nearest to (x, y), among those between `low` and `high`."""
-    last = points.shape[0] - 1
-    best = math.inf
-    found = min(max(low, 0.0), s[last])
-    for i in range(max(last, 1)):
-        j = min(i + 1, last)
-        length = s[j] - s[i]
-        if s[j] < low or s[i] > high:
-            continue
-        dx = points[j, 0] - points[i, 0]
-        dy = points[j, 1] - points[i, 1]
-        along = (dx * (x - points[i, 0]) + dy * (y - points[i, 1])) / length if length > 0.0 else 0.0
-        along = min(max(along, max(low - s[i], 0.0)), min(high - s[i], length))
-        share = along / length if length > 0.0 else 0.0
-        d = (points[i, 0] + share * dx - x) ** 2 + (points[i, 1] + share * dy - y) ** 2
-        if d < best:
-            best = d
-            found = s[i] + along
-    return found
-
-
-@driver
-def place(points: Any, s: Any, at: float, i: int) -> Any:
-    """Point of the polyline at arc length `at`, and the segment it lies on, sought from segment `i` on."""
-    last = points.shape[0] - 1
-    while i < last - 1 and s[i + 1] < at:
-        i += 1
-    if last == 0:
-        return points[0, 0], points[0, 1], 0
-    share = min(max((at - s[i]) / (s[i + 1] - s[i]), 0.0), 1.0)
-    return (
-        points[i, 0] + share * (points[i + 1, 0] - points[i, 0]),
-        points[i, 1] + share * (points[i + 1, 1] - points[i, 1]),
-        i,
-    )
-
-
-@driver("void(f8[:,::1], f8[::1], f8, f8, f8, f8, f8, f8[:,::1])")
-def paced(
-    points: Any, s: Any, begin: float, speed: float, decel: float, dt: float, chord: float, rows: Any
-) -> None:  # fmt: skip
-    """Fill rows (x, y, cos yaw, sin yaw, metres left), one each `dt` from arc length `begin` on.
-
-    The speed falls towards the end. The direction is that of the chord of the given length around the point.
-    """
-    length = s[-1]
-    half = min(0.5 * chord, 0.5 * length)
-    at = begin
-    i = 0
-    back = 0
-    front = 0
-    for k in range(rows.shape[0]):
-        rows[k, 0], rows[k, 1], i = place(points, s, at, i)
-        middle = min(max(at, half), length - half)
-        ax, ay, back = place(points, s, middle - half, back)
-        bx, by, front = place(points, s, middle + half, front)
-        size = math.sqrt((bx - ax) ** 2 + (by - ay) ** 2)
-        rows[k, 2] = (bx - ax) / size if size > 0.0 else 1.0
-        rows[k, 3] = (by - ay) / size if size > 0.0 else 0.0
-        left = length - at
-        rows[k, 4] = left
-        at += min(speed * dt, math.sqrt(2.0 * decel * left) * dt, left)
-
-
-@driver("UniTuple(f8, 2)(f8[:,::1], f8[::1], f8, f8, f8, f8)")
-def sighted(points: Any, s: Any, begin: float, x: float, y: float, distance: float) -> Any:
-    """First point of the path after arc length `begin` that is `distance` away from (x, y).
-
-    The path goes on straight beyond its end, so that the last metres are driven like all others.
-    """
-    last = points.shape[0] - 1
-    ax, ay, i = place(points, s, begin, 0)
-    if (ax - x) ** 2 + (ay - y) ** 2 >= distance * distance:
-        return ax, ay  # too far off the path to see past its nearest point
-    while i < last:
-        bx = points[i + 1, 0]
-        by = points[i + 1, 1]
-        if (bx - x) ** 2 + (by - y) ** 2 >= distance * distance or i == last - 1:
-            return crossing(ax, ay, bx - points[i, 0], by - points[i, 1], x, y, distance)
-        ax = bx
-        ay = by
-        i += 1
-    return ax, ay
-
-
-@driver
-def crossing(ax: float, ay: float, dx: float, dy: float, x: float, y: float, distance: float) -> Any:
-    """The point where the ray from a, inside the circle around (x, y), in the direction d leaves it."""
-    size = math.sqrt(dx * dx + dy * dy)
-    dx /= size
-    dy /= size
-    middle = dx * (x - ax) + dy * (y - ay)
-    away = (x - ax - middle * dx) ** 2 + (y - ay - middle * dy) ** 2
-    t = middle + math.sqrt(max(distance * distance - away, 0.0))
-    return ax + t * dx, ay + t * dy
+    def _on_leg(self, xy: ArrayLike, s: float, low: float) -> float:
+        """Arc length of the point nearest to `xy` on the leg of `s`, between `low` and as far ahead as is searched."""
+        leg = self.path.leg(s)
+        return self.path.project(xy, max(low, leg.start), min(s + self.ahead, leg.end))

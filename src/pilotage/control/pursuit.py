@@ -17,12 +17,14 @@ from ..core.results import Action, ActionStatus
 from ..core.settings import Finite, positive, setting
 from ..core.space import Space
 from ..core.states import state_of
+from ._polyline import nearest, sighted
 from ._states import broken
-from .path import Path, Progress, nearest, sighted
+from .legs import Leg
+from .path import Path, Progress
 
 Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]
-"""From a state, a speed [m/s], a curvature [1/m] and whether the path lies behind, to an action."""
+"""From a state, a speed [m/s], negative backwards, a curvature [1/m] and whether the path lies behind, to an action."""
 
 
 class PurePursuit:
@@ -33,12 +35,13 @@ class PurePursuit:
         L      = max(lookahead, preview v)                   distance to the target, v the speed of the robot
         (a, b) = target - (x, y) in the frame of the robot   the first point of the path that is L away
         kappa  = 2 b / (a^2 + b^2)                           the arc through both, tangent to the heading
-        speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the path
+        speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the leg
 
     A bicycle or tricycle steers ``atan(wheelbase kappa)`` and accelerates towards the speed; a unicycle or differential
     drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where these two would leave their
     bounds, they go slower and keep the curvature. A path of one point is driven to; one that leads back to where it
-    begins is driven round.
+    begins is driven round. A plan whose states have a heading is driven leg after leg, each to its end, as `follow`
+    does; on a leg that runs backwards the speed is negative.
 
     It sees no obstacles, and cuts corners: by 0.27 L where the path turns by a right angle, by 0.15 L at 45 degrees.
     The planner has to leave that much beside the radius of the robot; `follow` and `MPPI` keep clear by themselves.
@@ -51,7 +54,8 @@ class PurePursuit:
         decel: for slowing down before the end [m/s^2].
         lookahead: shortest distance to the target [m].
         preview: the target is so many seconds ahead [s].
-        tolerance: the path is done so close to its end [m], with at most twice as much of it ahead.
+        tolerance: the path is done so close to its end [m], with at most twice as much of it ahead; a leg before the
+            last so close to its end, along the path.
         gain: of the acceleration towards the speed wanted [1/s].
         command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
 
@@ -89,7 +93,7 @@ class PurePursuit:
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
-        self._progress = Progress(self.path, ahead=max(2.0, self.speed))
+        self._progress = Progress(self.path, ahead=max(2.0, self.speed), reached=self.tolerance)
         _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
         self.reset()
 
@@ -133,18 +137,20 @@ class PurePursuit:
         if left <= 0.0:
             reason = f"the end of the path was passed {gap:.2g} m beside it"
             return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
-        kappa, behind = self._arc(px, py, yaw, s, self.speed if self._speed is None else abs(x[self._speed]))
-        speed = min(self.speed, math.sqrt(2.0 * self.decel * left))
+        leg = self.path.leg(s)
+        v = self.speed if self._speed is None else abs(x[self._speed])
+        kappa, behind = self._arc(leg, px, py, yaw, s, max(self.lookahead, self.preview * v))
+        left -= self.path.length - leg.end
+        speed = leg.direction * min(self.speed, math.sqrt(2.0 * self.decel * left))
         return self._action(self._bounded(x, speed, kappa, behind), ActionStatus.SOLVED, "", begun)
 
-    def _arc(self, px: float, py: float, yaw: float, s: float, v: float) -> tuple[float, bool]:
-        """Curvature of the arc to the target, and whether that lies behind."""
-        reach = max(self.lookahead, self.preview * v)
-        tx, ty = sighted(self.path.points, self.path.s, s, px, py, reach)
+    def _arc(self, leg: Leg, px: float, py: float, yaw: float, s: float, reach: float) -> tuple[float, bool]:
+        """Curvature of the arc to the target, and whether that lies behind, seen in the direction of the leg."""
+        tx, ty = sighted(leg.points, leg.s, s, px, py, reach)
         dx, dy, cos, sin = tx - px, ty - py, math.cos(yaw), math.sin(yaw)
         a, b = cos * dx + sin * dy, cos * dy - sin * dx
         size = max(math.hypot(a, b), 1e-6)
-        if a < 0.0:
+        if a * leg.direction < 0.0:
             return math.copysign(2.0 / size, b), True  # the tightest arc, not the long way round
         return 2.0 * b / (size * size), False
 

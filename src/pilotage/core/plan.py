@@ -37,7 +37,8 @@ class Plan:
     Attributes:
         status: how the query ended.
         space: the space of `xs`; None without a path.
-        xs: states from start to goal ``(T+1, n)``, or None. Between two of them the path is `Space.interpolate`.
+        xs: states from start to goal ``(T+1, n)``, or None. Between two of them the path is `Space.interpolate`. Of a
+            vehicle whose states have a yaw, steps against the heading are driven backwards.
         us: controls between them ``(T, m)``, where the planner steers a model; None for a geometric path.
         ts: times of the states ``(T+1,)`` [s], from 0; None where the planner does not know them.
         cost: cost of the path; infinity when there is none.

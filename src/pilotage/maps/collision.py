@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core.arrays import alike, stack
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import ModelError, ShapeError
 from pilotage.core.mathematics import math_for
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
@@ -37,6 +37,7 @@ SLACK = 1e-3
 finite."""
 
 
+@final
 @dataclass(frozen=True, eq=False, repr=False)
 class FootprintConstraint:
     """The constraint that a robot of a footprint touches nothing on a map.
@@ -47,12 +48,17 @@ class FootprintConstraint:
         L = |d_xy| + arm |d_yaw|                     no point of a disc moves farther from x to x (+) d
 
     Nothing is nearer than ``c = -max_k g_k``, so nothing is hit before the discs have moved by c, at ``t = c / L``.
-    Whole edges are checked in such steps: there is no gap in which a wall could hide.
+    Whole edges are checked in such steps: there is no gap in which a wall could hide. Planners run this as machine code
+    of their own, so the class is final: a constraint that forbids more is an `EdgeConstraint` that holds one and asks
+    it.
 
     Attributes:
         obstacles: of the map.
         footprint: of the robot.
         space: of its states, with components x, y and, unless the robot is round, yaw.
+
+    Raises:
+        ModelError: on a subclass.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -71,6 +77,11 @@ class FootprintConstraint:
         instance(self.footprint, Footprint, "FootprintConstraint")
         instance(self.space, Space, "FootprintConstraint")
         _ = self.motion
+
+    def __init_subclass__(cls) -> Never:
+        raise ModelError(
+            f"{cls.__name__} is a subclass of FootprintConstraint, which is final; hold one in an EdgeConstraint"
+        )
 
     def __repr__(self) -> str:
         return f"FootprintConstraint({self.footprint!r}, {self.obstacles!r})"

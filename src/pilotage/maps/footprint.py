@@ -139,7 +139,8 @@ class Footprint:
             field: of `Obstacles`, or a parameter of a traced task that holds it.
             m: the mathematics: numpy's, torch's or the tracer's.
         """
-        return touching(self.discs, x, y, yaw, field, m)
+        c, s = (m.cos(yaw), m.sin(yaw)) if self.turns else (1.0, 0.0)
+        return [r - m.lookup(field, x + c * a - s * b, y + s * a + c * b) for a, b, r in self.discs]
 
     def clearance(self, obstacles: Obstacles, where: ArrayLike) -> Array:
         """Clearance [m] at poses ``(..., 3)`` or, of a round robot, points ``(..., 2)``: exact.
@@ -162,15 +163,6 @@ class Footprint:
             obstacles.blocked, obstacles.depth, np.array(self.discs) * scale, hull, local, np.empty_like(hull), out
         )
         return out.reshape(poses.shape[:-1]) * obstacles.grid.resolution
-
-
-def touching(
-    discs: Sequence[Sequence[Component]], x: Component, y: Component, yaw: Component, field: Raster, m: Mathematics
-) -> list[Component]:
-    """Values `Footprint.constraint` of discs whose radii may be parameters of a traced task."""
-    turns = any(a != 0.0 or b != 0.0 for a, b, _ in discs)
-    c, s = (m.cos(yaw), m.sin(yaw)) if turns else (1.0, 0.0)
-    return [r - m.lookup(field, x + c * a - s * b, y + s * a + c * b) for a, b, r in discs]
 
 
 def _convex(corners: ArrayLike) -> Array:

@@ -1,0 +1,90 @@
+"""The legs of a path: its parts between two stops, each driven in one direction."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.errors import SpaceError
+from ..core.space import Space
+
+Array = NDArray[np.float64]
+ALIGNED = 0.9
+"""Share of its way that a plan moves along its own headings, at least, where these say how it is driven."""
+TURN = math.cos(math.radians(15.0))
+"""Cosine of the turn on the spot that a robot has to stop for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Leg:
+    """A part of a path that is driven in one direction, from one stop to the next.
+
+    Attributes:
+        points: x and y ``(K, 2)`` [m].
+        s: arc length of the path at the points [m], ``(K,)``.
+        headings: cosine and sine of the yaw at the points ``(K, 2)``; ``(0, 2)`` where the path does not tell.
+        direction: 1 forwards, -1 backwards.
+    """
+
+    points: Array
+    s: Array
+    headings: Array
+    direction: float = 1.0
+
+    @property
+    def start(self) -> float:
+        """Arc length where it begins [m]."""
+        return float(self.s[0])
+
+    @property
+    def end(self) -> float:
+        """Arc length where it ends [m]."""
+        return float(self.s[-1])
+
+
+def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: NDArray[np.bool_]) -> tuple[Leg, ...]:
+    """The legs of a path, cut at its cusps and where it turns on the spot; one, forwards, where no heading is told.
+
+    ::
+
+        e_i = (cos yaw_i, sin yaw_i)           d_i = (x, y)_{i+1} - (x, y)_i
+        direction_i = sign(d_i . (e_i + e_{i+1}))
+
+    The chord of an arc points in the mean of the headings at its ends, or against it, so this is exact for what drives
+    where it looks; a speed in the plan says the same. A plan whose steps lead elsewhere, of a robot that moves
+    sideways, is a path of points.
+
+    Args:
+        points: of the path, those that repeat dropped ``(K, 2)``.
+        s: arc length at the points ``(K,)``.
+        states: of which the points are x and y ``(N, n)``.
+        space: of the states; None for an array.
+        moved: whether the robot moves from a state to the next, ``(N-1,)``.
+    """
+    whole = Leg(points, s, np.empty((0, 2)))
+    e, begin = _headings(states, space), np.flatnonzero(moved)
+    if e is None or not len(begin):
+        return (whole,)
+    before, after = e[begin], e[begin + 1]
+    along = (np.diff(points, axis=0) * (before + after)).sum(-1) / np.linalg.norm(before + after, axis=-1).clip(1e-9)
+    direction = np.where(along < 0.0, -1.0, 1.0)
+    if abs(along).sum() < ALIGNED * s[-1]:
+        return (whole,)
+    stops = (np.diff(direction) != 0.0) | ((after[:-1] * before[1:]).sum(-1) < TURN)
+    return tuple(
+        Leg(points[a : b + 1], s[a : b + 1], np.concatenate([before[a : a + 1], after[a:b]]), float(direction[a]))
+        for a, b in pairwise([0, *(np.flatnonzero(stops) + 1).tolist(), len(begin)])
+    )
+
+
+def _headings(states: Array, space: Space | None) -> Array | None:
+    """Cosine and sine of the yaw of states ``(N, 2)``; None where they have none, or several."""
+    try:
+        yaw = None if space is None else states[:, space.find("yaw")]
+    except SpaceError:
+        return None
+    return None if yaw is None else np.stack([np.cos(yaw), np.sin(yaw)], -1)

@@ -1,0 +1,231 @@
+"""Plans that drive forwards and backwards: their legs, progress along them, and controllers that follow them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotage.control import ILQR, MPPI, Path, Progress, PurePursuit, follow
+from pilotage.core import ActionStatus, Plan, PlanStatus, Space
+from pilotage.maps import Footprint, OccupancyGrid
+from pilotage.models import bicycle, differential_drive, unicycle
+
+POSE = Space("x y [m]", "yaw: angle")
+BODY, TOLERANCE, SPEED, DT = Footprint.rectangle(0.7, 0.36, (0.2, 0.0)), 0.1, 0.5, 0.1
+VEHICLES: dict[str, Any] = {
+    "bicycle": bicycle(wheelbase=0.5),
+    "unicycle": unicycle(),
+    "differential drive": differential_drive(wheel_radius=0.1, track=0.4),
+}
+STD = {"bicycle": (1.0, 0.3), "unicycle": (0.3, 0.6), "differential drive": (3.0, 3.0)}
+
+
+def poses(start: Any, arcs: Any, step: float = 0.1) -> np.ndarray:
+    """Poses along arcs of (signed length, curvature), each the exact motion of a bicycle that holds its wheel."""
+    xs = [np.array(start, dtype=float)]
+    for length, curvature in arcs:
+        x, y, yaw = xs[-1]
+        for d in np.linspace(0.0, length, int(np.ceil(abs(length) / step)) + 1)[1:]:
+            half, chord = 0.5 * curvature * d, d * np.sinc(0.5 * curvature * d / np.pi)
+            xs.append(np.array([x + chord * np.cos(yaw + half), y + chord * np.sin(yaw + half), yaw + 2.0 * half]))
+    return POSE.normalize(np.array(xs))
+
+
+def planned(xs: np.ndarray, space: Space = POSE) -> Plan:
+    return Plan(PlanStatus.SOLVED, space, xs, cost=0.0)
+
+
+def cleared(*boxes: tuple[float, float, float, float]) -> OccupancyGrid:
+    """A map that is solid but for boxes x0, x1, y0, y1 [m]."""
+    solid = np.ones((64, 80), dtype=bool)
+    for x0, x1, y0, y1 in boxes:
+        solid[round(20 * y0) : round(20 * y1), round(20 * x0) : round(20 * x1)] = False
+    return OccupancyGrid.from_occupied(solid, 0.05)
+
+
+THIRD = np.pi / 3.0
+MANOEUVRES = {
+    "three-point turn": (
+        planned(poses([1.0, 1.4, 0.0], [(0.3, 0.0), (THIRD, 1.0), (-THIRD, -1.0), (THIRD, 1.0), (0.3, 0.0)])),
+        cleared((0.2, 3.2, 0.4, 2.8)),
+    ),
+    "parallel parking": (
+        planned(poses([0.8, 1.6, 0.0], [(1.9, 0.0), (-0.8, -1.0), (-0.8, 1.0), (0.3, 0.0)])),
+        cleared((0.2, 3.8, 1.15, 2.4), (0.85, 2.6, 0.65, 1.2)),
+    ),
+}
+
+
+def controller(kind: str, name: str, plan: Plan, grid: OccupancyGrid) -> Any:
+    if kind == "PurePursuit":
+        return PurePursuit(VEHICLES[name], plan, speed=SPEED, tolerance=TOLERANCE, lookahead=0.3, preview=0.3)
+    # The manoeuvre is worth more than distance from the obstacles that it leads close by.
+    weights = {"along": 20.0, "across": 20.0, "heading": 5.0, "near": 10.0}
+    task = follow(plan, grid, speed=SPEED, tolerance=TOLERANCE, footprint=BODY, margin=0.05, weights=weights)
+    if kind == "ILQR":
+        return ILQR(VEHICLES[name], task, horizon=20, iterations=20)
+    return MPPI(VEHICLES[name], task, horizon=20, samples=500, std=STD[name], rng=1)
+
+
+def driven(drive: Any, model: Any, pose: Any, ticks: int = 150) -> tuple[np.ndarray, np.ndarray, ActionStatus]:
+    """States ``(N + 1, n)`` of a closed loop, arc lengths ``(N,)`` at them, and the last status."""
+    x = model.state.identity()
+    x[:3] = pose
+    xs, reached, status = [x], list[Any](), ActionStatus.SOLVED
+    for tick in range(ticks):
+        action = drive.act(xs[-1], DT * tick)
+        status = action.status
+        if status is ActionStatus.DONE:
+            break
+        reached.append(drive._s if isinstance(drive, PurePursuit) else drive.carry.s)
+        xs.append(model.step(xs[-1], action.u, DT))
+    return np.array(xs), np.array(reached), status
+
+
+def advances(xs: np.ndarray) -> np.ndarray:
+    """Metres that the robot moved along its heading in each step ``(N,)``."""
+    e = np.stack([np.cos(xs[:, 2]), np.sin(xs[:, 2])], -1)
+    return 0.5 * (np.diff(xs[:, :2], axis=0) * (e[:-1] + e[1:])).sum(-1)
+
+
+@pytest.mark.parametrize("kind", ["MPPI", "ILQR", "PurePursuit"])
+@pytest.mark.parametrize("name", VEHICLES)
+@pytest.mark.parametrize("manoeuvre", MANOEUVRES)
+@pytest.mark.parametrize("offset", [(0.0, 0.0, 0.0), (0.05, 0.08, -0.1), (-0.1, -0.06, 0.15)])
+def test_a_manoeuvre_is_driven_in_its_gears(manoeuvre: str, name: str, kind: str, offset: Any) -> None:
+    (plan, grid), model = MANOEUVRES[manoeuvre], VEHICLES[name]
+    assert plan.xs is not None
+    path = Path(plan)
+    xs, reached, status = driven(controller(kind, name, plan, grid), model, plan.xs[0] + offset)
+    assert status is ActionStatus.DONE
+    assert np.hypot(*(xs[-1, :2] - plan.xs[-1, :2])) < TOLERANCE
+    assert abs(POSE.minus(xs[-1, :3], plan.xs[-1])[2]) < np.deg2rad(10.0)
+    assert grid.clearance(xs[:, :3], BODY).min() > 0.0
+    cross = [np.hypot(*(path.at(path.project(xy)) - xy)) for xy in xs[:, :2]]
+    assert max(cross) < max(0.1, np.hypot(*offset[:2]) + 0.01)
+    leg = np.array([path.legs.index(path.leg(s)) for s in reached])
+    assert leg[0] == 0 and leg[-1] == 2 and np.isin(np.diff(leg), [0, 1]).all(), "no leg is left out"
+    for k, at in enumerate(path.stops):
+        turned_back = xs[np.flatnonzero(leg == k)[-1] + 1, :2]
+        assert np.hypot(*(turned_back - path.at(at))) < 1.5 * TOLERANCE, "it has come to the cusp before it turns back"
+    for k, each in enumerate(path.legs):
+        moved = advances(xs)[leg == k] * each.direction
+        assert moved.sum() > 0.7 * (each.end - each.start) - 2.0 * TOLERANCE
+        assert moved.clip(max=0.0).sum() > -TOLERANCE, "against its direction it moves only while it brakes"
+
+
+@pytest.mark.parametrize("manoeuvre", MANOEUVRES)
+def test_references_stop_at_the_cusp(manoeuvre: str) -> None:
+    plan, _ = MANOEUVRES[manoeuvre]
+    assert plan.xs is not None
+    path, task, carry = Path(plan), follow(plan, speed=SPEED, tolerance=TOLERANCE), None
+    for leg in path.legs:
+        rows, carry = task.references(np.array([*path.at(leg.start), 0.0]), 0.0, 200, carry)
+        assert np.allclose(rows[-1, :2], path.at(leg.end), atol=1e-3), "they do not go on beyond the end of the leg"
+        assert np.allclose(rows[[0, -1], 4], path.length - np.array([leg.start, leg.end]), atol=1e-3)
+        assert (np.diff(rows[:, 4]) <= 0.0).all(), "metres left are those of the whole path"
+        own = plan.xs[(path.along >= leg.start - 1e-9) & (path.along <= leg.end + 1e-9)]
+        nearest = own[np.hypot(*(own[:, None, :2] - rows[:, :2]).T).argmin(-1)]
+        faced = np.column_stack([rows[:, :2], np.arctan2(rows[:, 3], rows[:, 2])])
+        assert np.abs(POSE.minus(faced, nearest)[:, 2]).max() < 0.06, "half a step of the plan turns by 0.05"
+        _, carry = task.references(np.array([*path.at(leg.end), 0.0]), 0.0, 1, carry)
+
+
+arcs = st.lists(st.tuples(st.floats(0.3, 3.0), st.floats(-1.0, 1.0)), min_size=1, max_size=6)
+
+
+@given(arcs, st.sampled_from([1.0, -1.0]), st.floats(-3.0, 3.0), st.booleans())
+def test_legs_of_arcs_driven_in_turn_forwards_and_backwards(
+    given_arcs: list[tuple[float, float]], gear: float, yaw: float, paired: bool
+) -> None:
+    """Each leg is one arc, or two in the same gear; a plan that is run backwards has them in the opposite order."""
+    gears = [gear * (-1.0) ** (k // 2 if paired else k) for k in range(len(given_arcs))]
+    xs = poses([1.0, -2.0, yaw], [(g * d, k) for g, (d, k) in zip(gears, given_arcs, strict=True)])
+    path, back = Path(planned(xs)), Path(planned(xs[::-1].copy()))
+    changes = [k for k in range(1, len(gears)) if gears[k] != gears[k - 1]]
+    assert [leg.direction for leg in path.legs] == [gears[0], *(gears[k] for k in changes)]
+    assert [leg.direction for leg in back.legs] == [-leg.direction for leg in path.legs[::-1]]
+    assert np.allclose(path.stops, np.cumsum([d for d, _ in given_arcs])[[k - 1 for k in changes]], rtol=2e-3)
+    assert path.legs[0].start == 0.0 and path.legs[-1].end == path.length
+    for leg in path.legs:
+        assert np.allclose(np.hypot(*leg.headings.T), 1.0)
+        assert len(leg.points) == len(leg.s) == len(leg.headings)
+        assert path.leg(leg.start) is leg and path.leg(0.5 * (leg.start + leg.end)) is leg
+    assert np.array_equal(np.concatenate([leg.points[1:] for leg in path.legs]), path.points[1:])
+
+
+@given(st.lists(st.tuples(st.floats(-2.0, 2.0), st.floats(-0.6, 0.6)), min_size=2, max_size=8))
+def test_directions_are_the_signs_of_the_speed(holds: list[tuple[float, float]]) -> None:
+    """Of whatever a car drives, its state in another order, too."""
+    car = VEHICLES["bicycle"]
+    xs = car.rollout(np.array([0.0, 0.0, 0.3, 1.0]), np.repeat(holds, 10, axis=0), DT)
+    for space, order in ((car.state, [0, 1, 2, 3]), (Space("speed [m/s]", "pose: SE2"), [3, 0, 1, 2])):
+        path = Path(planned(xs[:, order], space))
+        speed = 0.5 * (xs[:-1, 3] + xs[1:, 3])
+        told = [path.leg(s).direction for s in 0.5 * (path.along[:-1] + path.along[1:])]
+        assert np.array_equal(np.sign(speed)[abs(speed) > 0.1], np.array(told)[abs(speed) > 0.1])
+
+
+def test_plans_that_tell_no_direction_are_paths_of_points() -> None:
+    xs = poses([0.0, 0.0, 0.0], [(2.0, 0.0), (-1.0, 0.5)])
+    sideways = xs + [0.0, 0.0, 0.5 * np.pi]
+    for path in (Path(xs), Path(planned(xs[:, :2], Space("x y [m]"))), Path(planned(sideways))):
+        assert len(path.legs) == 1 and not path.stops and not len(path.legs[0].headings)
+        assert np.array_equal(path.legs[0].points, path.points)
+    rng = np.random.default_rng(0)
+    crab = planned(np.column_stack([np.linspace(0.0, 9.0, 40), np.zeros(40), rng.uniform(-np.pi, np.pi, 40)]))
+    rows, _ = follow(crab).references(np.array([1.0, 0.2, 2.0]), 0.0, 20)
+    assert np.array_equal(rows, follow(Path(crab).states).references(np.array([1.0, 0.2, 2.0]), 0.0, 20)[0])
+    assert Path(planned(xs)) != Path(planned(xs[:, :2], Space("x y [m]")))
+    assert Path(planned(xs)) == Path(planned(xs.copy())) and len({Path(planned(xs)), Path(planned(xs))}) == 1
+
+
+def test_the_way_back_on_the_same_line_is_not_taken_for_driven() -> None:
+    """Forwards to x = 3 and backwards again, over the same points."""
+    progress, s = Progress(Path(planned(poses([0.0, 0.0, 0.0], [(3.0, 0.0), (-3.0, 0.0)])))), None
+    for x in np.arange(0.0, 2.75, 0.1):
+        s = progress.advance(s, [x, 0.3])
+        assert s == pytest.approx(x)
+    s = progress.advance(s, [2.85, 0.3])
+    assert s == 3.0, "so near to the cusp, the next leg begins"
+    for x in (2.9, 2.85, 2.5, 1.0, 1.2, 0.0):
+        before, s = s, progress.advance(s, [x, 0.3])
+        assert s >= before
+    assert s == pytest.approx(6.0)
+
+
+def test_a_robot_waits_at_no_cusp_that_it_has_not_come_to() -> None:
+    """However far the search reaches, and even where the next leg is the nearer one."""
+    hairpin = planned(poses([0.0, 0.0, 0.0], [(3.0, 0.0), (-1.0, 1.0), (-2.0, 0.0)]))
+    progress = Progress(Path(hairpin), ahead=50.0)
+    s = progress.advance(None, [0.0, 0.0])
+    for x in np.linspace(0.5, 2.7, 12):
+        s = progress.advance(s, [x, -0.2])
+        assert s <= x + 1e-9
+
+
+def there_and_back() -> Plan:
+    """Forwards to x = 2, round on the spot, and forwards to where it began."""
+    out = poses([0.0, 0.0, 0.0], [(2.0, 0.0)])
+    spin = np.column_stack([np.full(9, 2.0), np.zeros(9), np.linspace(0.0, np.pi, 9)])
+    return planned(np.concatenate([out, spin, poses([2.0, 0.0, np.pi], [(2.0, 0.0)])]))
+
+
+@pytest.mark.parametrize("kind", ["MPPI", "PurePursuit"])
+def test_a_turn_on_the_spot_ends_a_leg(kind: str) -> None:
+    plan, robot = there_and_back(), VEHICLES["unicycle"]
+    path = Path(plan)
+    assert [leg.direction for leg in path.legs] == [1.0, 1.0] and path.stops == [2.0]
+    assert np.allclose(path.legs[0].headings, [1.0, 0.0]) and np.allclose(path.legs[1].headings, [-1.0, 0.0])
+    if kind == "MPPI":
+        drive: Any = MPPI(robot, follow(plan, speed=SPEED, turn_rate=1.0), samples=500, std=(0.3, 0.6), rng=1)
+    else:
+        drive = PurePursuit(robot, plan, speed=SPEED)
+    xs, _, status = driven(drive, robot, (0.0, 0.1, 0.0), ticks=250)
+    assert status is ActionStatus.DONE
+    assert np.hypot(*xs[-1, :2]) < 0.2 and abs(abs(xs[-1, 2]) - np.pi) < 0.3
+    assert xs[:, 0].max() > 1.8
