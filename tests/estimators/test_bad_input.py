@@ -130,6 +130,30 @@ def test_a_reading_on_a_curved_space_is_checked(make: Any) -> None:
     assert filter.update(relative_pose(3), origin, context=origin).accepted
 
 
+GAP = np.nan
+
+
+@every
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(None, [GAP, GAP]), ([None, 1.0], [GAP, 1.0]), (np.array([1.0, None]), [1.0, GAP]), ([None, None], [GAP, GAP])],
+    ids=["a reading", "the first", "the last", "both"],
+)
+def test_none_is_not_measured(make: Any, given: Any, meant: Any) -> None:
+    """In one reading, in a step, in a run over one sensor and over several."""
+    calls = [
+        (lambda f, z: f.update(FIX, z)),
+        (lambda f, z: f.step(FIX, z, [1.0, 0.1])),
+        (lambda f, z: f.run(None, [z, [1.0, 0.5]], sensor=FIX)),
+        (lambda f, z: f.run(None, [Readings(FIX, [[1.0, 0.5], z], [0.1, 0.2])])),
+    ]
+    for call in calls:
+        one, other = started(make), started(make)
+        call(one, given)
+        call(other, meant)
+        assert same_belief(one.belief, other.belief)
+
+
 def test_a_mask_is_not_measured() -> None:
     masked, gap = (EKF(ROBOT).update(Gaussian.of(ROBOT.state, std=1.0), FIX, z) for z in (
         np.ma.masked_array([1.0, 99.0], [False, True]), [1.0, np.nan]

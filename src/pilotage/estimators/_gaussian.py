@@ -28,6 +28,7 @@ from .inputs import (
     context_of,
     gate_quantiles,
     once_or_rows,
+    reading_of,
     rows,
     shared_axes,
     unflat,
@@ -153,7 +154,7 @@ class GaussianEstimator(Startable):
         self.check_sensor(sensor)
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
-        z = sensor.reading.check(z, "reading", finite=False)
+        z = reading_of(z, sensor)
         flat, codes, found, batch = self._updated(belief, sensor, z, context)
         k, m = sensor.reading.size, sensor.reading.dim
         how = np.array(codes)

@@ -235,7 +235,7 @@ class Filter:
         clock.advance(dt, to)
 
     def update(self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
+        """Take in reading `z`, NaN or None where not measured; with `t`, predict up to that time first.
 
         Readings come in order of time, several at one instant in any order: one from before `t` of the filter is
         refused, and nothing changes.

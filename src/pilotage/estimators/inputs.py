@@ -38,6 +38,12 @@ def action(u: Any, space: Space) -> np.ndarray:
     return np.zeros(space.size) if u is None else space.check(u, "action")
 
 
+def reading_of(z: Any, sensor: Sensor, name: str = "reading") -> np.ndarray:
+    """Checked readings ``(..., size)``, NaN where not measured; None is a reading of which nothing was."""
+    reading = sensor.reading
+    return reading.check(np.full(reading.size, np.nan) if z is None else z, name, finite=False)
+
+
 def context_of(context: Any, sensor: Sensor) -> Any:
     """A checked context: numbers ``(..., c)`` for a sensor that says what they are, else any object as it is."""
     space = sensor.context

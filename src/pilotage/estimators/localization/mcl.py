@@ -34,7 +34,7 @@ from ...maps import OccupancyGrid
 from ..clock import wanted
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter, PureEngine, Startable
-from ..inputs import check_belief, context_axes, context_of
+from ..inputs import check_belief, context_axes, context_of, reading_of
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins
@@ -207,7 +207,7 @@ class MonteCarloLocalization(Startable):
         instance(sensor, Sensor, "MonteCarloLocalization")
         known = self.localization(belief, rng=draw)
         cloud, source, sensor = known.particles, (sensor, context), sensor.on(known.space)
-        z = sensor.reading.check(z, "reading", finite=False)
+        z = reading_of(z, sensor)
         if z.ndim != 1:
             raise ShapeError(f"one reading was expected, of shape ({sensor.reading.size},); this one has {z.shape}")
         if axes := context_axes(context_of(context, sensor), sensor):
