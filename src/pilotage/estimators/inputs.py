@@ -28,6 +28,8 @@ def first_belief(space: Space, mean: Any, std: Any, cov: Any, belief: Any) -> An
     """The belief that a filter starts from: `belief`, or else the Gaussian of a mean and std or cov."""
     if belief is not None:
         return belief
+    if hasattr(mean, "moments"):
+        raise ModelError(f"the mean is a belief, {mean}; give it by name: start(belief=...)")
     if std is None and cov is None:
         raise CovarianceError("a filter starts from a mean and either std or cov, or from a belief: start(mean, std)")
     return Gaussian.of(space, mean, std=std, cov=cov)

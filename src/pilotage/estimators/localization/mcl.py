@@ -30,6 +30,7 @@ from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Positive, instance, settings
 from ...core.status import FilterStatus
+from ...core.streams import checked
 from ...maps import OccupancyGrid
 from ..clock import wanted
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
@@ -186,7 +187,7 @@ class MonteCarloLocalization(Startable):
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
         instance(sensor, Sensor, "MonteCarloLocalization")
-        cloud = self.localization(belief, rng=rng).particles
+        cloud = self.localization(belief, rng=checked(rng)).particles
         return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
