@@ -9,7 +9,7 @@ import pytest
 
 from pilotage.control import ILQR, MPPI, PurePursuit, follow
 from pilotage.control.receding import RecedingHorizon, Solution
-from pilotage.core import ActionStatus, Space
+from pilotage.core import ActionStatus, SettingError, Space
 from pilotage.models import bicycle, differential_drive, dynamics, task, trace
 from pilotage.models.trace import Driver
 
@@ -118,6 +118,18 @@ class Noting:
     def step(self, workspace: Any, state: Any, x: Any, us: Any, rows: Any, passed: float) -> Any:
         status = ActionStatus.FALLBACK if x[0] < 0.0 else ActionStatus.SOLVED
         return (*state, passed), Solution(us, 0.0, status)
+
+
+@pytest.mark.parametrize("make", [MPPI, ILQR])
+def test_a_first_guess_goes_by_name(make: Any) -> None:
+    drive = make(cart(), stop(), horizon=5)
+    us = np.zeros((5, 1))
+    for given in (us, us.tolist(), us[:1]):
+        with pytest.raises(SettingError, match="us="):
+            drive.solve([1.0, 0.5], given)
+    with pytest.raises(SettingError, match="t is 'noon'"):
+        drive.solve([1.0, 0.5], "noon")
+    assert drive.solve([1.0, 0.5], 2.0, us=us).ts[0] == 2.0
 
 
 def test_solvers_are_told_how_many_steps_have_passed_since_their_last() -> None:

@@ -11,7 +11,7 @@ import pytest
 import pilotage.envs
 from pilotage.control import MPPI, PurePursuit, follow, reach
 from pilotage.control.follow import TURNED
-from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingError, Space, SpaceError
+from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingError, ShapeError, Space, SpaceError
 from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.models.trace import code_of
@@ -375,3 +375,23 @@ def test_follow_goes_by_its_name() -> None:
         follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
     with pytest.raises(ModelError, match="dt of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)
+
+
+def test_what_is_no_number_is_told_by_the_name_of_its_argument() -> None:
+    car = unicycle()
+    for name, value in (("weights", "a"), ("weights", [None, 1.0, 1.0]), ("effort", {"a": 1}), ("tolerance", "a")):
+        with pytest.raises(ShapeError, match=f"{name} is not an array of numbers"):
+            reach(car, np.zeros(3), **{name: value})
+    for wrong in ({"final": None}, {"final": [1.0]}):
+        with pytest.raises(SettingError, match="final is .*; expected a number"):
+            reach(car, np.zeros(3), **wrong)
+    with pytest.raises(SettingError, match="goal of x is 'far'; expected a number"):
+        reach(car, {"x": "far"})
+    for weights in ("along", 3, [1.0, 2.0]):
+        with pytest.raises(SettingError, match="weights are .*; expected weights by name, of along"):
+            follow([[0.0, 0.0], [1.0, 0.0]], weights=weights)
+    with pytest.raises(ShapeError, match="std is not an array of numbers"):
+        MPPI(car, reach(car, np.zeros(3)), std="wide")
+    for dynamics in (None, 3, unicycle):
+        with pytest.raises(SettingError, match="PurePursuit needs Dynamics"):
+            PurePursuit(dynamics, [[0.0, 0.0], [1.0, 0.0]])

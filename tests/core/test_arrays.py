@@ -45,6 +45,11 @@ class Quantity:
         [[1.0], [1.0, 2.0]],
         [10**400],
         {},
+        None,
+        [None, 1.0],
+        [[None, 1.0], [2.0, 3.0]],
+        [None, [2.0, 3.0]],
+        np.array([None, 1.0]),
     ],
 )
 def test_what_is_more_or_less_than_numbers_is_refused(values):

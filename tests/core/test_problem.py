@@ -5,7 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pilotage.core import Gaussian, ModelError, Plan, PlanStatus, Problem, ShapeError, Space, SpaceError, Task
+from pilotage.core import (
+    Gaussian,
+    ModelError,
+    Plan,
+    PlanStatus,
+    Problem,
+    SettingError,
+    ShapeError,
+    Space,
+    SpaceError,
+    Task,
+)
 from pilotage.models import task
 
 PLANE = Space("x y [m] in [-3, 3]")
@@ -46,6 +57,28 @@ def test_the_metric_is_weighted_and_wraps() -> None:
     problem = Problem(space, [0, 3.0], [1, -3.0], weights=[1.0, 0.5])
     turn = 2 * np.pi - 6.0
     assert problem.distance(problem.start, problem.goal) == pytest.approx(np.hypot(1.0, 0.5 * turn))
+
+
+def test_headings_of_starts_and_goals_are_wrapped_and_bounds_hold() -> None:
+    space = Space("x [m] in [0, 4]", "yaw: angle")
+    problem = Problem(space, [1.0, 4.0], [2.0, -7.0])
+    one_of = Problem(space, [1.0, 4.0], [[2.0, -7.0], [3.0, 9.0]])
+    first, second = one_of.goals()
+    for given, kept in ((4.0, problem.start), (-7.0, problem.goal), (-7.0, first), (9.0, second)):
+        assert -np.pi < kept[1] <= np.pi
+        assert np.exp(1j * kept[1]) == pytest.approx(np.exp(1j * given))
+    assert problem.explain(problem.start, "start") == problem.explain(problem.goal, "goal") == ""
+    assert "x is 5, not in [0, 4]" in problem.explain(Problem(space, [5.0, 4.0], [1.0, 0.0]).start, "start")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("space", "x"), ("space", None), ("constraint", 3), ("is_free", [1]), ("resolution", "fine")],
+)
+def test_what_is_no_part_of_a_problem_is_refused(name: str, value: object) -> None:
+    given = {"space": PLANE, "start": [0, 0], "goal": [1, 1], name: value}
+    with pytest.raises(SettingError, match=f"{name} of Problem is "):
+        Problem(**given)
 
 
 def test_starts_and_goals_are_states_beliefs_or_regions() -> None:

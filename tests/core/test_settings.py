@@ -46,6 +46,7 @@ class Search:
     gate: Fraction | None = None
     model: Dynamics | None = None
     metric: Callable[[Any], float] | None = None
+    several: tuple[Any, ...] = ()
     scale: Decimal | None = None
     discs: Annotated[np.ndarray, Numbers(None, 3)] = ((0.0, 0.0, 1.0),)  # type: ignore[assignment]
 
@@ -86,6 +87,8 @@ def test_values_are_brought_to_their_types() -> None:
         *(("gate", value) for value in (1.5, "no")),
         *(("model", value) for value in (LinearDynamics, 3)),
         *(("discs", value) for value in ([0, 0, 1], np.zeros((2, 2)), [[0, 0, np.nan]])),
+        *(("metric", value) for value in ("far", 3, [abs])),
+        *(("several", value) for value in (3, None, LinearDynamics)),
         *(("low", value) for value in (np.nan, "0", 1.0 + 2.0j)),
     ],
 )

@@ -307,6 +307,40 @@ def test_what_does_not_fit_one_environment_is_refused():
         ModelEnv(rover(), None, _Timeless())
 
 
+@pytest.mark.parametrize("count", [None, 3])
+def test_options_and_functions_that_are_none_are_refused(count):
+    def make(**settings):
+        if count is None:
+            return ModelEnv(rover(), None, going_home(), **settings)
+        return ModelVectorEnv(rover(), None, going_home(), num_envs=count, **settings)
+
+    env = make()
+    for options in (3, "state", [1.0], np.zeros(4)):
+        with pytest.raises(SettingError, match="options are .*; expected a mapping"):
+            env.reset(options=options)
+    for options in ({"sate": np.zeros(4)}, {1: 2, "state": None}):
+        with pytest.raises(SettingError, match="reset has no option"):
+            env.reset(options=options)
+    for state in ("home", {"x": 1.0}, [None] * 4):
+        with pytest.raises(ShapeError, match="state is not an array of numbers"):
+            env.reset(options={"state": state})
+    for name in ("start", "inform", "drawing"):
+        with pytest.raises(SettingError, match=f"{name} is 3; expected a function"):
+            make(**{name: 3})
+
+
+def test_seeds_of_several_environments_are_whole_numbers():
+    envs = ModelVectorEnv(rover(), None, going_home(), num_envs=3)
+    for seed in ("a", 2.5, -1, {"a": 1}, [1, 2, "b"]):
+        with pytest.raises(SettingError, match="seed is "):
+            envs.reset(seed=seed)
+    with pytest.raises(ShapeError, match="2 seeds were given for 3"):
+        envs.reset(seed=[1, 2])
+    states = [envs.reset(seed=seed)[1]["state"] for seed in (4, np.int64(4), [4, 5, 6])]
+    assert np.array_equal(states[0], states[1])
+    assert np.array_equal(states[0], states[2])
+
+
 class _Timeless(Task):
     initial, dt, horizon = START, 0.0, 10
 

@@ -89,6 +89,7 @@ BAD_CALLS = {
     "bad reading in a run": (lambda f: f.run(None, [[0.0, 0.0], [np.inf, 0.0]], sensor=FIX), ShapeError, "step 1"),
     "bad action in a run": (lambda f: f.run(np.full((2, 2), np.nan), np.zeros((2, 2)), sensor=FIX), ShapeError, "NaN"),
     "time of words": (lambda f: f.update(FIX, [0.0, 0.0], t="noon"), PilotageError, "noon"),
+    "times for a time": (lambda f: f.update(FIX, [0.0, 0.0], t=np.zeros((2, 2))), PilotageError, "seconds"),
     "no time": (lambda f: f.update(FIX, [0.0, 0.0], t=np.nan), PilotageError, "nan"),
     "times of words": (lambda f: f.run(None, np.zeros((2, 2)), ["a", "b"], sensor=FIX), ShapeError, "ts"),
     "no end": (lambda f: f.run(None, np.zeros((2, 2)), [0.2, np.inf], sensor=FIX), PilotageError, "inf"),
@@ -128,6 +129,40 @@ def test_a_reading_on_a_curved_space_is_checked(make: Any) -> None:
     with pytest.raises(ShapeError, match="length 1"):
         filter.update(relative_pose(3), np.array([0.0, 0.0, 0.0, 2.0, 0.0, 0.0, 0.0]), context=origin)
     assert filter.update(relative_pose(3), origin, context=origin).accepted
+
+
+@both
+def test_beliefs_and_sensors_go_by_name(make: Any) -> None:
+    estimator, belief = make(ROBOT, dt=0.1), Gaussian.of(ROBOT.state, std=1.0)
+    with pytest.raises(ModelError, match="the mean is a belief"):
+        estimator.start(belief)
+    for sensors in ([FIX], FIX, "fix", {"fix": 3}, {"fix": gnss}):
+        with pytest.raises(SettingError, match="sensors are|'fix' needs a Sensor"):
+            estimator.start(belief=belief, sensors=sensors)
+
+
+GAP = np.nan
+
+
+@every
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(None, [GAP, GAP]), ([None, 1.0], [GAP, 1.0]), (np.array([1.0, None]), [1.0, GAP]), ([None, None], [GAP, GAP])],
+    ids=["a reading", "the first", "the last", "both"],
+)
+def test_none_is_not_measured(make: Any, given: Any, meant: Any) -> None:
+    """In one reading, in a step, in a run over one sensor and over several."""
+    calls = [
+        (lambda f, z: f.update(FIX, z)),
+        (lambda f, z: f.step(FIX, z, [1.0, 0.1])),
+        (lambda f, z: f.run(None, [z, [1.0, 0.5]], sensor=FIX)),
+        (lambda f, z: f.run(None, [Readings(FIX, [[1.0, 0.5], z], [0.1, 0.2])])),
+    ]
+    for call in calls:
+        one, other = started(make), started(make)
+        call(one, given)
+        call(other, meant)
+        assert same_belief(one.belief, other.belief)
 
 
 def test_a_mask_is_not_measured() -> None:

@@ -362,8 +362,34 @@ def test_a_run_holds_the_dynamics_of_every_mode() -> None:
         smooth(run)
 
 
+def test_what_is_no_belief_of_modes_is_refused() -> None:
+    imm = IMM((FLY, TURN), STAY, dt=DT)
+    for mean in ([0.0, 1.0], "here", Gaussian.of(FLY.state, std=1.0)):
+        with pytest.raises(ShapeError, match="values by name"):
+            imm.start(mean, std=1.0)
+    for wrong in ({"mean": {"x": "far"}}, {"mean": {"x": 0.0}, "std": {"x": "wide"}}):
+        with pytest.raises(SettingError, match=r"of x is .*; expected a number"):
+            imm.start(**wrong)
+    with pytest.raises(ShapeError, match="weights"):
+        imm.start(std=1.0, weights="even")
+    for belief in (3, "here", [0.0, 1.0], Gaussian.of(FLY.state, std=1.0)):
+        for call in (
+            lambda belief: imm.start(belief=belief),
+            lambda belief: imm.predict(belief),
+            lambda belief: imm.update(belief, position(2), [0.0, 0.0]),
+            lambda belief: imm.expect(belief, position(2)),
+        ):
+            with pytest.raises(ShapeError, match="expected a Mixture of 2 components"):
+                call(belief)
+    for models in (FLY, 3, None):
+        with pytest.raises(SettingError, match="models of IMM is"):
+            IMM(models, STAY, dt=DT)
+    with pytest.raises(SettingError, match="models of IMM is"):
+        imm.predict(beliefs(), FLY)
+
+
 def test_settings_are_checked() -> None:
-    for bad in ([[0.5, 0.6], [0.5, 0.5]], np.eye(3), 1.5):
+    for bad in ([[0.5, 0.6], [0.5, 0.5]], np.eye(3), 1.5, "stay", None, [0.5, 0.5]):
         with pytest.raises(SettingError, match="switching"):
             IMM((FLY, TURN), bad, dt=DT)
     with pytest.raises(SettingError, match="actions"):

@@ -74,6 +74,17 @@ def test_a_car_drives_through_a_door(kind: str) -> None:
         assert 0 < plan.stats["samples"] < 50_000
 
 
+@pytest.mark.parametrize("kind", ["flat", "group"])
+def test_a_goal_a_turn_away_is_the_same_goal(kind: str) -> None:
+    space = Space("x y [m]", "yaw: angle") if kind == "flat" else Space("pose: SE2")
+    turn = np.array([0.0, 0.0, 2.0 * np.pi])
+    start, goal = pose(3, 1), pose(19, 4.5, -2.0)
+    one, other = (HALL.problem(start + k * turn, goal - k * turn, CAR, space=space) for k in (0, 1))
+    plans = [RRTConnect().plan(problem, rng=0) for problem in (one, other)]
+    assert [plan.ok for plan in plans] == [True, True]
+    np.testing.assert_allclose(plans[1].xs, plans[0].xs, atol=1e-9)
+
+
 @settings(max_examples=15)
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(["disc", "discs", "triangle"]))
 def test_paths_through_random_worlds(seed: int, name: str) -> None:

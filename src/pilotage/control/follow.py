@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.errors import SettingError
 from ..core.plan import Plan
 from ..core.raster import Raster
-from ..core.settings import instance, positive
+from ..core.settings import instance, positive, shown
 from ..core.space import Space
 from ..maps import Footprint, OccupancyGrid
 from ..models import TracedTask, task
@@ -97,7 +97,9 @@ def follow(
         (2,)
     """
     path = Path(plan)
-    strange = sorted(set(weights or {}) - set(WEIGHTS))
+    if weights is not None and not isinstance(weights, dict):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"weights are {shown(weights)}; expected weights by name, of {', '.join(WEIGHTS)}")
+    strange = [name for name in weights or {} if name not in WEIGHTS]
     if strange:
         raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
     given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance}

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.arrays import numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError
 from ..core.results import ActionStatus
@@ -168,7 +169,7 @@ def spread(std: ArrayLike | None, action: Space) -> Array:
         if free:
             raise SettingError(f"the action {', '.join(free)} has no bounds to take the noise from; give std")
         return (action.high - action.low) / 4.0
-    given = np.asarray(std, dtype=np.float64)
+    given = numbers(std, "std")
     if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
         raise SettingError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
     return np.broadcast_to(given, (action.size,)).copy()

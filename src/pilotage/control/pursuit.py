@@ -14,9 +14,10 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.plan import Plan
 from ..core.results import Action, ActionStatus
-from ..core.settings import Finite, positive, setting
+from ..core.settings import Finite, instance, positive, setting
 from ..core.space import Space
 from ..core.states import state_of
+from ..core.streams import checked
 from ._polyline import nearest, sighted
 from ._states import broken
 from .legs import Leg
@@ -86,7 +87,7 @@ class PurePursuit:
         for name, value in given.items():
             positive(value, name)
         positive(preview, "preview", zero=True)
-        self.dynamics, self.path = dynamics, Path(path)
+        self.dynamics, self.path = instance(dynamics, Dynamics, "PurePursuit"), Path(path)
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
         self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)
         self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
@@ -110,6 +111,7 @@ class PurePursuit:
 
     def reset(self, *, seed: int | None = None) -> None:
         """Look for the robot on the whole path again; nothing here is random."""
+        checked(seed)
         self._s: float | None = None
         self._t = -math.inf
 

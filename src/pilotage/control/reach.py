@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.arrays import numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import SettingError
-from ..core.settings import instance
+from ..core.settings import instance, number
 from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
@@ -63,7 +64,7 @@ def reach(
     limit = None if tolerance is None else _spread(tolerance, space.dim, "tolerance")
 
     done = None if limit is None else _There(space, target, np.where(w > 0.0, limit, np.inf))
-    running, ending = (*w.tolist(), *price.tolist()), tuple((float(final) * w).tolist())
+    running, ending = (*w.tolist(), *price.tolist()), tuple((number(final, "final") * w).tolist())
     return _family(space, action)(
         goal=tuple(target.tolist()), weights=running, final=ending, done=done, **settings
     )  # fmt: skip
@@ -101,7 +102,7 @@ def _by_name(given: Any, space: Space, default: float, what: str) -> Array:
 
 
 def _spread(given: ArrayLike, size: int, what: str) -> Array:
-    array = np.asarray(given, dtype=np.float64)
+    array = numbers(given, what)
     if array.shape not in ((), (size,)):
         raise SettingError(f"{what} has shape {array.shape}; expected a number or ({size},)")
     return np.broadcast_to(array, (size,)).copy()
@@ -112,4 +113,4 @@ def _named(given: Mapping[str, float], space: Space, what: str) -> dict[str, flo
         raise SettingError(f"{what} by name needs a space of reals and angles; give an array for {space}")
     for name in given:
         space.index(name)
-    return {name: float(value) for name, value in given.items()}
+    return {name: number(value, f"{what} of {name}") for name, value in given.items()}

@@ -242,6 +242,9 @@ class RecedingHorizon:
             us: actions ``(T, m)`` to begin with; default: the action `brake`.
         """
         problem, space = self.problem, self.problem.dynamics.state
+        if np.ndim(t):
+            raise SettingError(f"t has shape {np.shape(t)}; expected a time. Give actions by name: solve(x, us=...)")
+        t = setting(t, Finite, "t")
         x = state_of(belief_or_state, space, finite=False)
         begin = np.tile(self.brake, (problem.steps, 1)) if us is None else problem.action.check(us, "us")
         if begin.shape != (problem.steps, problem.action.size):

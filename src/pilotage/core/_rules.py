@@ -123,6 +123,8 @@ def rule_of(kind: Any) -> Rule | None:
         return Rule(" or ".join(map(repr, args)), partial(_one_of, args))
     if origin is tuple:
         return _several(args)
+    if origin is Callable:
+        return Rule("a function", _called)
     if kind in _PLAIN:
         return _PLAIN[kind]
     vague = kind is Any or (getattr(kind, "_is_protocol", False) and not getattr(kind, "_is_runtime_protocol", False))
@@ -164,13 +166,10 @@ def _either(rules: list[Rule | None]) -> Rule | None:
     return Rule(" or ".join(rule.expected for rule in known), read) if len(known) == len(rules) else None
 
 
-def _several(args: tuple[Any, ...]) -> Rule | None:
+def _several(args: tuple[Any, ...]) -> Rule:
     """Sequences: ``tuple[X, ...]`` of any length, ``tuple[X, Y]`` of two."""
     open_ended = len(args) == 2 and args[1] is Ellipsis
-    rules = [rule_of(k) for k in (args[:1] if open_ended else args)]
-    known = [rule for rule in rules if rule is not None]
-    if len(known) < len(rules):
-        return None
+    known = [rule_of(k) or _ANYTHING for k in (args[:1] if open_ended else args)]
 
     def read(value: Any) -> tuple[Any, ...]:
         _kept(value, issubclass(type(value), (list, tuple)) or (issubclass(type(value), np.ndarray) and np.ndim(value)))
@@ -191,6 +190,10 @@ def _kept(value: Any, fits: Any) -> Any:
 
 def _instance(kind: Any, value: Any) -> Any:
     return _kept(value, isinstance(value, kind))
+
+
+def _called(value: Any) -> Any:
+    return _kept(value, callable(value))
 
 
 def article(noun: str) -> str:
@@ -228,6 +231,7 @@ def _bool(value: Any) -> bool:
     return bool(_kept(value, isinstance(value, (bool, np.bool_))))
 
 
+_ANYTHING = Rule("of any kind", partial(_instance, object))
 _FLOAT = Rule("a number", _float)
 _PLAIN: dict[Any, Rule] = {
     float: _FLOAT,

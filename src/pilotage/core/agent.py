@@ -13,6 +13,7 @@ from .plan import Plan
 from .protocols import Controller, Filter, Perception
 from .results import Action, ActionStatus
 from .sensor import Sensor
+from .streams import checked
 
 
 class Filtered:
@@ -136,6 +137,7 @@ class Agent:
 
     def reset(self, *, seed: int | None = None) -> None:
         """Start an episode; `seed` replays the random choices of perception and controller."""
+        checked(seed)
         self._streams = np.random.SeedSequence(seed)
         self.belief: Belief | None = None
         self.plan: Plan | None = None

@@ -26,8 +26,8 @@ def numbers(values: Any, name: str, dtype: Any = np.float64, *, missing: bool = 
     """`values` as an array of floats, or a sentence that says why they are none.
 
     The border that arrays of users cross. Whatever an array says beyond its numbers would be lost inside, so a mask, a
-    unit, text, a date or an imaginary part is refused. Where numbers may be `missing`, as in readings, masked ones
-    become NaN.
+    unit, text, a date or an imaginary part is refused. Where numbers may be `missing`, as in readings, masked ones and
+    None become NaN.
 
     Raises:
         ShapeError: when they are text, ragged, no numbers at all, or more than numbers.
@@ -45,6 +45,8 @@ def numbers(values: Any, name: str, dtype: Any = np.float64, *, missing: bool = 
         found = np.asarray(_plain(values, name, missing))
         if found.dtype.kind in _OTHER:
             raise ValueError(f"it holds {_OTHER[found.dtype.kind]}")
+        if found.dtype.kind == "O" and not missing and any(value is None for value in found.flat):
+            raise ValueError("it holds None")
         return found.astype(dtype, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ShapeError):
@@ -69,8 +71,10 @@ def _plain(values: Any, name: str, missing: bool) -> Any:
     """`values` without masks, which become NaN, as do those of arrays inside lists."""
     kind: Any = values.__class__
     if issubclass(kind, (list, tuple)):
-        plain = all(isinstance(value, (float, int)) for value in values)
-        return values if plain else [_plain(value, name, missing) for value in values]
+        if all(isinstance(value, (float, int)) for value in values):
+            return values
+        items = [_plain(value, name, missing) for value in values]
+        return _filled(items) if missing and any(item is None for item in items) else items
     if issubclass(kind, np.ma.MaskedArray):
         if not np.ma.is_masked(values):
             return values.data
@@ -86,6 +90,12 @@ def _plain(values: Any, name: str, missing: bool) -> Any:
     if hasattr(kind, "magnitude") and hasattr(kind, "units"):
         raise ShapeError(f"{name} is {values!r}, which has a unit; convert it to SI units and give the number")
     return values
+
+
+def _filled(items: list[Any]) -> list[Any]:
+    """`items` with NaN in place of None, in the shape of the others."""
+    shape = next((np.shape(item) for item in items if item is not None), ())
+    return [np.full(shape, np.nan) if item is None else item for item in items]
 
 
 def alike(*values: Any, dtype: Any = np.float64) -> tuple[Any, ...]:

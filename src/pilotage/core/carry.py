@@ -17,7 +17,7 @@ from .mixture import Mixture
 from .particles import Particles
 from .point import Point
 from .space import Space
-from .streams import Rng, generator
+from .streams import Rng, checked, generator
 
 Fill = Belief | Mapping[str, tuple[Any, Any]]
 
@@ -47,6 +47,7 @@ def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = 
         >>> print(carry(here, Space("x [m]", "yaw: angle"), {"yaw": (0.0, 0.2)}))
         x 3.00 +- 0.50 m, yaw 0 +- 11 deg
     """
+    checked(rng)
     if isinstance(belief, Mixture):
         draw = generator(rng)
         return Mixture([carry(c, space, fill, rng=draw) for c in belief.components], belief.log_weights)

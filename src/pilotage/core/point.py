@@ -13,7 +13,7 @@ from .arrays import Array
 from .gaussian import Gaussian
 from .settings import whole
 from .space import Space
-from .streams import Rng
+from .streams import Rng, checked
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -50,6 +50,7 @@ class Point:
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """The state `n` times, ``(..., n, size)``."""
+        checked(rng)
         return np.repeat(self.mean[..., None, :], whole(n, "n", 0), axis=-2)
 
     def log_prob(self, x: Any) -> Array:

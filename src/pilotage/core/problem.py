@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,10 +13,10 @@ from .arrays import frozen, numbers
 from .compiled import Compiled
 from .declared import called
 from .errors import ModelError, ShapeError
-from .settings import positive
+from .settings import positive, settings
 from .space import Space
 from .states import state_of
-from .streams import Rng, generator
+from .streams import Rng, checked, generator
 from .task import Task
 
 Array = NDArray[np.float64]
@@ -50,7 +49,7 @@ class EdgeConstraint(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
+@settings(eq=False)
 class Problem:
     """A start, a goal and what lies between: what a planner is given.
 
@@ -62,7 +61,7 @@ class Problem:
 
     Attributes:
         space: where the path runs; its bounds hold everywhere on it.
-        start: a state ``(n,)``, or a belief, whose mean counts.
+        start: a state ``(n,)``, or a belief, whose mean counts; angles are wrapped, as everywhere.
         goal: a state, a belief, states ``(K, n)`` any of which will do, or a region: a `Space` with bounds, all of
             whose states will do.
         constraint: a task, whose `constraint` counts, or a function of states ``(..., n)`` to values ``(..., k)``; what
@@ -107,21 +106,22 @@ class Problem:
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
         if isinstance(self.constraint, Task):
             object.__setattr__(self, "constraint", _mounted(self.constraint, self.space))
-        object.__setattr__(self, "start", frozen(state_of(self.start, self.space, "start")))
+        object.__setattr__(self, "start", frozen(self.space.normalize(state_of(self.start, self.space, "start"))))
         goal = self.goal
         if isinstance(goal, Space):
             if goal.names != self.space.names:
                 raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
         elif np.ndim(goal) == 2:
-            goal = frozen(self.space.check(goal, "goal"))
+            goal = frozen(self.space.normalize(self.space.check(goal, "goal")))
         else:
-            goal = frozen(state_of(goal, self.space, "goal"))
+            goal = frozen(self.space.normalize(state_of(goal, self.space, "goal")))
         object.__setattr__(self, "goal", goal)
 
     def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
         """States of the goal ``(K, n)``: all of them where they are listed, or `count` drawn from a region."""
         if isinstance(self.goal, Space):
             return self.goal.sample(count, rng=generator(rng))
+        checked(rng)
         return np.atleast_2d(self.goal)
 
     def distance(self, a: Any, b: Any) -> Array:

@@ -203,7 +203,7 @@ class Readings:
 
     Args:
         sensor: what reads them, or its name in a filter that knows it by one.
-        z: readings ``(..., K, size)``; NaN where not measured.
+        z: readings ``(..., K, size)``; NaN or None where not measured.
         ts: times ``(K,)`` in seconds, in order.
         contexts: the context of each, ``(..., K, c)``, or a list of objects.
 

@@ -51,9 +51,10 @@ def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
     | ``tuple[Positive, ...]``, ``tuple[int, int]`` | a sequence or array of such values | tuple |
     | ``Annotated[Array, Numbers(None, 3)]`` | finite numbers of that shape | read-only copy |
     | a class, such as `Dynamics` | its instances | |
+    | ``Callable[..., Any]`` | what can be called | |
     | ``X | None`` | None or X | |
 
-    Other types, such as ``Any``, callables and protocols that cannot be asked at run time, are not checked, nor are
+    Other types, such as ``Any`` and protocols that cannot be asked at run time, are not checked, nor are
     names that are imported under ``TYPE_CHECKING``. Subclasses inherit the checks if they are settings themselves. A
     `__post_init__` runs after the checks.
 

@@ -22,6 +22,24 @@ def generator(rng: Rng = None) -> np.random.Generator:
     return seeded(rng)[0]
 
 
+def checked(rng: Rng) -> Rng:
+    """`rng`, when it is a seed, a generator or None: what does not draw from it asks here, so that all refuse alike.
+
+    Raises:
+        SettingError: when it is neither.
+
+    Example:
+        >>> checked("a")
+        Traceback (most recent call last):
+        pilotage.core.errors.SettingError: rng is 'a'; expected a seed, which is a whole number, 0 or more, ...
+    """
+    if rng is None or isinstance(rng, np.random.Generator):
+        return rng
+    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"rng is {rng!r}; expected a seed, which is a whole number, 0 or more, a Generator or None")
+    return int(rng)
+
+
 def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
     """The generator for `rng`, and the seed that replays it (None when a running generator was handed in).
 
@@ -34,10 +52,9 @@ def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
         >>> gen.random() == replay.random()
         True
     """
+    rng = checked(rng)
     if isinstance(rng, np.random.Generator):
         return rng, None
     if rng is None:
         rng = int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-    elif isinstance(rng, bool) or not isinstance(rng, (int, np.integer)) or rng < 0:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise SettingError(f"rng is {rng!r}; expected a seed, which is a whole number, 0 or more, a Generator or None")
-    return np.random.default_rng(int(rng)), int(rng)
+    return np.random.default_rng(rng), rng

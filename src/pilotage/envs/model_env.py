@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
+from ..core.settings import setting, shown
 from .boxes import box, boxed, boxes
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
@@ -77,7 +78,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self.action_space = box(dynamics.action, dtype=dtype)
         self.scene = Scene(dynamics.state, self.world.dt)
         self._horizon = task.horizon if truncate else None
-        self._inform, self._drawing, self._dtype = inform or no_more, drawing, dtype
+        self._inform = setting(inform, Inform | None, "inform") or no_more
+        self._drawing, self._dtype = setting(drawing, Drawing, "drawing"), dtype
         self._window: Window | None = None
         self._x: Array | None = None
         self._r: Array = np.zeros(0)  # the task's reference of this tick
@@ -182,9 +184,11 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:
     """The first state that the options of `reset` ask for, or None."""
-    strange = sorted(set(options or {}) - {"state"})
-    if strange:
-        raise PilotageError(f"reset has no option {strange[0]!r}; it has state, the state to start in")
+    if options is not None and not isinstance(options, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"options are {shown(options)}; expected a mapping, as in {{'state': [0.0, 0.0]}}")
+    for name in options or {}:
+        if name != "state":
+            raise SettingError(f"reset has no option {name!r}; it has state, the state to start in")
     return (options or {}).get("state")
 
 

@@ -16,7 +16,7 @@ from ..core import Dynamics, PilotageError, Sensor, Space, Task
 from ..core.arrays import Array
 from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
-from ..core.settings import instance, positive, whole
+from ..core.settings import instance, positive, setting, whole
 from ..core.task import references_of
 
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
@@ -87,7 +87,7 @@ class Simulation:
         task: Task,
         start: Start | None = None,
     ) -> None:
-        self._start = start
+        self._start = setting(start, Start | None, "start")
         self.dynamics = instance(dynamics, Dynamics, "an environment")
         self.task = instance(task, Task, "an environment").on(dynamics.state, dynamics.action)
         self.dt = positive(task.dt, "dt of the task")

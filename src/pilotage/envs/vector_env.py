@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, ShapeError, Task
-from ..core.settings import whole
+from ..core.settings import Natural, setting, whole
 from .boxes import box
 from .drawing import Drawing, Scene, draw
 from .model_env import (
@@ -27,6 +27,8 @@ from .model_env import (
     state_option,
 )
 from .simulation import Array, Start
+
+Seeds = Natural | None | tuple[Natural | None, ...]
 
 
 class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
@@ -88,7 +90,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._horizon = task.horizon if truncate else None
         self._limit = max_episode_steps
-        self._inform, self._drawing, self._dtype = inform or no_more, drawing, dtype
+        self._inform = setting(inform, Inform | None, "inform") or no_more
+        self._drawing, self._dtype = setting(drawing, Drawing, "drawing"), dtype
         self._streams: list[np.random.Generator] = []
         self._x: Array = np.empty((0, dynamics.state.size))
         self._r: Array = np.zeros((num_envs, 0))  # the task's references of this tick, and what they remember
@@ -181,15 +184,15 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
                 self._carries[i] = carry
 
     def _seed(self, seed: int | Sequence[int | None] | None) -> None:
-        seeds = [None] * self.num_envs if seed is None else seed
-        if isinstance(seeds, (int, np.integer)):
-            seeds = [int(seeds) + i for i in range(self.num_envs)]
+        given: Any = setting(seed, Seeds, "seed")
+        seeds = (
+            given if isinstance(given, tuple) else [None if given is None else given + i for i in range(self.num_envs)]
+        )
         if len(seeds) != self.num_envs:
             raise ShapeError(f"{len(seeds)} seeds were given for {self.num_envs} environments; give one each")
         fresh = not self._streams
         self._streams = [
-            seeding.np_random(None if s is None else int(s))[0] if fresh or s is not None else self._streams[i]
-            for i, s in enumerate(seeds)
+            seeding.np_random(s)[0] if fresh or s is not None else self._streams[i] for i, s in enumerate(seeds)
         ]
 
     def _states(self, given: ArrayLike) -> Array:

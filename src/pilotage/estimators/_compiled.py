@@ -16,7 +16,7 @@ from ._jobs import Record, job, scratch
 from ._memory import JOB
 from ._timeline import Timeline
 from .filter import Engine, Link
-from .inputs import EMPTY, action, check_belief, context_of
+from .inputs import EMPTY, action, check_belief, context_of, reading_of
 
 if TYPE_CHECKING:
     from ._gaussian import GaussianEstimator
@@ -259,7 +259,7 @@ class CompiledLink(Link):
 
     def reading(self, z: Any) -> np.ndarray:
         """A checked reading, in an array that machine code takes."""
-        return single(self.sensor.reading.check(z, "reading", finite=False), "reading")
+        return single(reading_of(z, self.sensor), "reading")
 
     def context(self, context: Any) -> np.ndarray:
         """A context as machine code takes it."""

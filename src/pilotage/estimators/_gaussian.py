@@ -11,6 +11,7 @@ import numpy as np
 from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, ShapeError, Space, Update
 from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
+from ..core.streams import checked
 from ..models.trace import Driver, parameters
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import CompiledEngine
@@ -29,6 +30,7 @@ from .inputs import (
     context_of,
     gate_quantiles,
     once_or_rows,
+    reading_of,
     rows,
     shared_axes,
     unflat,
@@ -114,6 +116,7 @@ class GaussianEstimator(Startable):
         Rows of a batch that fail stay what they were. How each went is written into `status`, integers ``(...)``,
         where it is given, and warned of otherwise.
         """
+        checked(rng)
         self.check_dynamics(dynamics)
         dt = wanted(dt, self.dt)
         belief, u = moments_on(belief, dynamics.state), action(u, dynamics.action)
@@ -154,10 +157,11 @@ class GaussianEstimator(Startable):
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The belief after reading `z` (NaN where not measured) and what it did; leading axes are a batch."""
+        checked(rng)
         self.check_sensor(sensor)
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
-        z = sensor.reading.check(z, "reading", finite=False)
+        z = reading_of(z, sensor)
         flat, codes, found, batch = self._updated(belief, sensor, z, context)
         k, m = sensor.reading.size, sensor.reading.dim
         how = np.array(codes)

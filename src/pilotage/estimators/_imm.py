@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from .imm import IMM
 
 
+def check_mixture(belief: Any, count: int) -> None:
+    """Refuse what is no mixture of a component for each mode."""
+    if not isinstance(belief, Mixture) or len(belief.components) != count or belief.log_weights.ndim != 1:
+        raise ShapeError(f"the belief is {belief!r}; expected a Mixture of {count} components, one for each mode")
+
+
 class SwitchingEngine(Engine):
     """Filters of several models, mixed before each prediction.
 
@@ -35,7 +41,7 @@ class SwitchingEngine(Engine):
         from .imm import imm_predict
 
         models = self.estimator.models
-        self._checked(belief)
+        check_mixture(belief, len(models))
         parts: Any = zip(models, belief.components, strict=True)
         self.engines = [CompiledEngine(self.estimator.filter, model, part) for model, part in parts]
         self.weights = np.array(belief.weights)
@@ -72,7 +78,7 @@ class SwitchingEngine(Engine):
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        self._checked(belief)
+        check_mixture(belief, len(self.engines))
         saved = self.save()
         try:
             for engine, part in zip(self.engines, belief.components, strict=True):
@@ -81,12 +87,6 @@ class SwitchingEngine(Engine):
             self.restore(saved)
             raise
         self.weights[:] = belief.weights
-
-    def _checked(self, belief: Any) -> None:
-        """Refuse what is no mixture of a component for each mode."""
-        count = len(self.estimator.models)
-        if not isinstance(belief, Mixture) or len(belief.components) != count or belief.log_weights.ndim != 1:
-            raise ShapeError(f"the belief is {belief!r}; expected a Mixture of {count} components, one for each mode")
 
     def save(self) -> Any:
         return [engine.save() for engine in self.engines], self.weights.copy()

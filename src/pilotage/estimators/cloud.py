@@ -21,7 +21,7 @@ from ..core.weights import log_sum_exp
 from ..models.trace import LANES, code_of, parameters
 from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced
-from .inputs import Axes, action, context_axes, context_of, gate_quantiles, rows, shared_axes
+from .inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
 
 
 def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:
@@ -70,7 +70,7 @@ def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: f
 
     A reading that no particle can explain, or that the gate refuses, changes nothing.
     """
-    z = sensor.reading.check(z, "reading", finite=False)
+    z = reading_of(z, sensor)
     w = cloud.log_weights + likelihoods(cloud.points, sensor, z, context)
     total: Any = log_sum_exp(w)
     status: Any = np.where(total > -np.inf, FilterStatus.ACCEPTED, FilterStatus.GATED)

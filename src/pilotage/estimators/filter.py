@@ -9,8 +9,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
-from ..core.settings import instance
+from ..core import (
+    FilterRun,
+    FilterStatus,
+    ModelError,
+    PilotageError,
+    Rng,
+    Sensor,
+    SettingError,
+    ShapeError,
+    Update,
+    generator,
+)
+from ..core.settings import instance, shown
+from ..core.streams import checked
 from ._stacked import stacked
 from ._timeline import Timeline, sensor_of, timeline
 from .clock import Clock
@@ -166,7 +178,7 @@ class Filter:
     ) -> None:
         self._engine = engine
         self._clock = Clock(t, dt)
-        self.sensors = dict(sensors or {})
+        self.sensors = _by_name(sensors)
         self.seed = seed
         self._forget()
 
@@ -235,13 +247,13 @@ class Filter:
         clock.advance(dt, to)
 
     def update(self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Take in reading `z`, NaN where not measured; with `t`, predict up to that time first.
+        """Take in reading `z`, NaN or None where not measured; with `t`, predict up to that time first.
 
         Readings come in order of time, several at one instant in any order: one from before `t` of the filter is
         refused, and nothing changes.
         """
         link = self._near.get(id(sensor)) or self._attached(sensor)
-        if t is None or t == self._clock.t or (dt := self._clock.step(None, t)) == 0.0:
+        if t is None or (dt := self._clock.step(None, t)) == 0.0:
             return link.update(z, context)
         result = link.step(None, dt, z, context)
         self._clock.advance(dt, t)
@@ -315,6 +327,13 @@ class Filter:
         self._held: list[Any] = []
 
 
+def _by_name(sensors: Any) -> dict[str, Sensor]:
+    """Sensors by their names, or a sentence."""
+    if sensors is not None and not isinstance(sensors, Mapping):
+        raise SettingError(f"sensors are {shown(sensors)}; expected sensors by name, as in {{'fix': gnss(std=1.5)}}")
+    return {name: instance(sensor, Sensor, f"the name {name!r}") for name, sensor in (sensors or {}).items()}
+
+
 def followed(engine: Engine, steps: Timeline) -> FilterRun:
     """An engine through the steps of a timeline, one at a time."""
     us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
@@ -386,7 +405,7 @@ class Startable(ABC):
         known = any(value is not None for value in (mean, std, cov, belief))
         if known or not self.starts_anywhere:
             belief = first_belief(self.dynamics.state, mean, std, cov, belief)
-        return self.started(belief, t, sensors, rng)
+        return self.started(belief, t, sensors, checked(rng))
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""

@@ -17,17 +17,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from ..core import Gaussian, Mixture, Rng, Sensor, Space, Update
+from ..core.arrays import numbers
 from ..core.errors import SettingError, ShapeError
-from ..core.settings import Positive, settings
+from ..core.settings import Numbers, Positive, number, setting, settings
+from ..core.streams import checked
 from ..models.trace import call, driver
 from ._drivers import ACCEPTED, WRONG_LENGTH
 from ._gaussian import GaussianEstimator
-from ._imm import SwitchingEngine
+from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import GATED, gaussian_at
 from .algebra import product, product_transposed
@@ -225,7 +227,7 @@ class IMM:
                 raise SettingError(
                     f"models of IMM have the actions {self.models[0].action} and {model.action}; expected one"
                 )
-        T = np.asarray(self.switching, dtype=np.float64)
+        T = np.asarray(setting(self.switching, float | Annotated[Any, Numbers(None, None)], "switching of IMM"))
         if T.ndim == 0 and count > 1:
             T = np.full((count, count), (1.0 - T) / (count - 1)) + np.eye(count) * (T - (1.0 - T) / (count - 1))
         T = np.ones((1, 1)) if count == 1 else T
@@ -271,7 +273,7 @@ class IMM:
                 known(std, "std", *(space.tangent_names for space in spaces))
             components = [named(space, mean, std) for space in spaces]
             with np.errstate(divide="ignore"):
-                logs = None if weights is None else np.log(np.asarray(weights, dtype=np.float64))
+                logs = None if weights is None else np.log(numbers(weights, "weights"))
             belief = Mixture(components, logs)
         return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
 
@@ -279,22 +281,25 @@ class IMM:
         self, belief: Mixture, dynamics: Any = None, u: Any = None, dt: float | None = None, *, rng: Rng = None
     ) -> Mixture:
         """The mixture `dt` seconds later under action `u`; `dynamics` are the models, where given."""
+        checked(rng)
         engine = SwitchingEngine(self if dynamics is None else self.of(dynamics), belief)
         engine.predict(u, wanted(dt, self.dt))
         return engine.belief
 
     def expect(self, belief: Mixture, sensor: Sensor, context: Any = None) -> Mixture:
         """The reading that the belief leads to expect, of each mode."""
+        check_mixture(belief, len(self.models))
         expected = [self.filter.expect(c, sensor, context) for c in belief.components]
         return Mixture(expected, belief.log_weights)
 
     def update(self, belief: Mixture, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The mixture after a reading; innovation and S are those of the mixture's expectation."""
+        checked(rng)
         return SwitchingEngine(self, belief).attach(sensor).update(z, context)
 
-    def of(self, models: Sequence[Any]) -> IMM:
+    def of(self, models: Any) -> IMM:
         """The same settings for other models."""
-        return IMM(tuple(models), self.switching, self.dt, self.filter)
+        return IMM(models, self.switching, self.dt, self.filter)
 
 
 def known(given: Any, what: str, *names: Sequence[str]) -> None:
@@ -313,9 +318,9 @@ def named(space: Space, mean: Any, std: Any) -> Gaussian:
     x = space.identity()
     for name, value in given.items():
         if name in space.names:
-            x[space.index(name)] = value
+            x[space.index(name)] = number(value, f"mean of {name}")
     if isinstance(spread, Mapping):
-        spread = [float(spread.get(name, 1.0)) for name in space.tangent.names]
+        spread = [number(spread.get(name, 1.0), f"std of {name}") for name in space.tangent.names]
     return Gaussian.of(space, x, std=1.0 if spread is None else spread)
 
 

@@ -28,6 +28,8 @@ def first_belief(space: Space, mean: Any, std: Any, cov: Any, belief: Any) -> An
     """The belief that a filter starts from: `belief`, or else the Gaussian of a mean and std or cov."""
     if belief is not None:
         return belief
+    if hasattr(mean, "moments"):
+        raise ModelError(f"the mean is a belief, {mean}; give it by name: start(belief=...)")
     if std is None and cov is None:
         raise CovarianceError("a filter starts from a mean and either std or cov, or from a belief: start(mean, std)")
     return Gaussian.of(space, mean, std=std, cov=cov)
@@ -36,6 +38,12 @@ def first_belief(space: Space, mean: Any, std: Any, cov: Any, belief: Any) -> An
 def action(u: Any, space: Space) -> np.ndarray:
     """Checked actions ``(..., m)``; None is zero."""
     return np.zeros(space.size) if u is None else space.check(u, "action")
+
+
+def reading_of(z: Any, sensor: Sensor, name: str = "reading") -> np.ndarray:
+    """Checked readings ``(..., size)``, NaN where not measured; None is a reading of which nothing was."""
+    reading = sensor.reading
+    return reading.check(np.full(reading.size, np.nan) if z is None else z, name, finite=False)
 
 
 def context_of(context: Any, sensor: Sensor) -> Any:

@@ -28,6 +28,7 @@ from ..core import (
 )
 from ..core.covariances import symmetric_root
 from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
+from ..core.streams import checked
 from .clock import wanted
 from .cloud import expected, kernel_width, propagate, weigh
 from .filter import Filter, PureEngine, Startable
@@ -98,7 +99,7 @@ class ParticleFilter(Startable):
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
         instance(sensor, Sensor, "ParticleFilter")
-        cloud = self.cloud(belief, rng=rng)
+        cloud = self.cloud(belief, rng=checked(rng))
         return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
@@ -116,7 +117,7 @@ class ParticleFilter(Startable):
             rng: seed or generator, for a belief that has no particles yet.
         """
         instance(sensor, Sensor, "ParticleFilter")
-        cloud = self.cloud(belief, rng=rng)
+        cloud = self.cloud(belief, rng=checked(rng))
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:

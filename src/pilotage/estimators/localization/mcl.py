@@ -30,11 +30,12 @@ from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Positive, instance, settings
 from ...core.status import FilterStatus
+from ...core.streams import checked
 from ...maps import OccupancyGrid
 from ..clock import wanted
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter, PureEngine, Startable
-from ..inputs import check_belief, context_axes, context_of
+from ..inputs import check_belief, context_axes, context_of, reading_of
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins
@@ -186,7 +187,7 @@ class MonteCarloLocalization(Startable):
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
         instance(sensor, Sensor, "MonteCarloLocalization")
-        cloud = self.localization(belief, rng=rng).particles
+        cloud = self.localization(belief, rng=checked(rng)).particles
         return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
@@ -207,7 +208,7 @@ class MonteCarloLocalization(Startable):
         instance(sensor, Sensor, "MonteCarloLocalization")
         known = self.localization(belief, rng=draw)
         cloud, source, sensor = known.particles, (sensor, context), sensor.on(known.space)
-        z = sensor.reading.check(z, "reading", finite=False)
+        z = reading_of(z, sensor)
         if z.ndim != 1:
             raise ShapeError(f"one reading was expected, of shape ({sensor.reading.size},); this one has {z.shape}")
         if axes := context_axes(context_of(context, sensor), sensor):

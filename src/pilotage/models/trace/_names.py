@@ -14,7 +14,7 @@ DYNAMIC = {"globals", "locals", "vars", "eval", "exec", "open", "input", "__impo
 """Names of Python's own that lead to values which the code does not name."""
 WORLD = {"datetime", "gc", "importlib", "inspect", "io", "os", "pathlib", "random", "secrets", "sys", "time", "uuid"}
 """Modules of Python's own that read what changes."""
-WORLDLY = DYNAMIC | {"random", "load", "loadtxt", "genfromtxt", "fromfile", "memmap"}
+WORLDLY = DYNAMIC | {"random", "rvs", "load", "loadtxt", "genfromtxt", "fromfile", "memmap"}
 """Names in other modules that do."""
 SCOPES = {
     "LOAD_GLOBAL": "global",

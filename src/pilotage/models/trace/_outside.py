@@ -32,6 +32,7 @@ from typing import Any
 import numpy as np
 
 from ...core.space import Space
+from ._chance import home, reached, stream
 from ._names import DYNAMIC, WORLDLY, constant, paths
 
 EXACT = (bool, int, str, bytes, NoneType, EllipsisType, range)
@@ -79,6 +80,7 @@ class Reading:
     Attributes:
         key: equal for equal values.
         frozen: numbers, collections and small arrays among the values, by dotted name.
+        streams: random streams among the values, and None for clocks and the like, by the names that lead there.
 
     Example:
         >>> gain, names = 0.25, {"__name__": "robot", "drag": 0.5}
@@ -93,7 +95,8 @@ class Reading:
 
     def __init__(self, functions: Iterable[Any]) -> None:
         self.frozen: dict[str, Any] = {}
-        self._clear, self._depth = True, 0
+        self.streams: dict[str, list[Any]] = {}
+        self._clear, self._depth, self._where = True, 0, ""
         self._home: Any = None
         self._seen: dict[int, tuple[int, Any]] = {}  # with the values, so that none of them is freed and its id reused
         key = tuple(self._content(function) for function in functions)
@@ -129,7 +132,13 @@ class Reading:
         finally:
             self._depth -= 1
 
+    def _reach(self, streams: list[Any]) -> None:
+        """Note random streams and clocks under the name that is followed."""
+        if streams:
+            self.streams.setdefault(self._where, []).extend(streams)
+
     def _inside(self, value: Any, name: str) -> Any:
+        self._reach(stream(value) or reached(home(value).split(".")))
         if isinstance(value, type):
             return self._class(value)
         kind = type(value)
@@ -161,7 +170,7 @@ class Reading:
 
     def _function(self, function: FunctionType) -> Any:
         """Code, defaults and what is read; of functions that do not change, what they enclose."""
-        code = function.__code__
+        code, where = function.__code__, self._where
         if constant(function.__globals__.get("__name__")):
             return function, tuple(self._cell(function, name, (), "") for name in code.co_freevars)
         if self._home is None:
@@ -172,8 +181,14 @@ class Reading:
         defaults = [*zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False)]
         defaults += (function.__kwdefaults__ or {}).items()
         shown = self._depth == 1  # of a model's function, not of all that a class holds
-        found = [(name, self._content(value, name if shown else "")) for name, value in defaults]
-        found += [(path, self._path(function, path, prefix)) for path in paths(code)]
+        found = []
+        for name, value in defaults:
+            self._where = f"{name} of {function.__name__}"
+            found.append((name, self._content(value, name if shown else "")))
+        for path in paths(code):
+            self._where = f"{'.'.join(path[1:])} in {function.__name__}"
+            found.append((path, self._path(function, path, prefix)))
+        self._where = where
         return code, tuple(found), self._content(function.__dict__) if function.__dict__ else None
 
     def _cell(self, function: FunctionType, name: str, attributes: tuple[str, ...], shown: str) -> Any:
@@ -188,6 +203,7 @@ class Reading:
         """A key of what a function reads under a name and attributes of it."""
         scope, name, *attributes = path
         if scope == "import":
+            self._reach(reached([*name.split("."), "random"]))
             return None if constant(name) else self._unclear()
         if scope == "closure":
             known = name in function.__code__.co_freevars  # others belong to a function around a nested one
@@ -198,8 +214,10 @@ class Reading:
 
     def _follow(self, value: Any, attributes: tuple[str, ...], name: str) -> Any:
         """A key of an attribute of an attribute of a value; where it is no plain one, of the value it is asked of."""
-        if isinstance(value, ModuleType) and constant(value.__name__):
-            return (value, attributes) if WORLDLY.isdisjoint(attributes) else self._unclear()
+        names = [*value.__name__.split("."), *attributes] if isinstance(value, ModuleType) else []
+        self._reach(reached(names) if names else [])
+        if names and constant(value.__name__):
+            return (value, attributes) if WORLDLY.isdisjoint(names) else self._unclear()
         if not attributes or type(value) in (*EXACT, *INEXACT, *COLLECTIONS, np.ndarray):
             return self._content(value, name)
         first, rest = attributes[0], attributes[1:]

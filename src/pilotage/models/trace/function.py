@@ -128,6 +128,11 @@ class Function:
         derived = {**self.kind.first, **self.kind.second}
         return (*self._values, *(name for name, (value, *_) in derived.items() if value in self._values))
 
+    @property
+    def text(self) -> str:
+        """Readable Python that computes all results but derivatives."""
+        return self.source(" ".join(self._values))
+
     def value(self, name: str) -> Value:
         """The expressions of a result; derived when it is first asked for."""
         found = self._values.get(name)

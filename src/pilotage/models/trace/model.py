@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 
 from ...core.space import Space
+from ._chance import certain
 from ._outside import Reading, Unclear
 from .function import Function, lock
 from .layout import Supply
@@ -104,7 +105,8 @@ class Traced:
         outside = Reading(functions)
         self._recipe = Recipe(kind, functions, spaces, settings, self._supply.layout.key, outside.key)
         self.frozen: dict[str, Any] = outside.frozen
-        self._function = shared(self._recipe, make)
+        streams = outside.streams
+        self._function = shared(self._recipe, (lambda: certain(make, streams, self.name)) if streams else make)
 
     def __repr__(self) -> str:
         return f"{self.name}({spelt(self.params)})"

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from pilotage.core.plan import Plan
 from pilotage.core.problem import Problem
-from pilotage.core.streams import Rng
+from pilotage.core.streams import Rng, checked
 from pilotage.maps.cells import GridCells, Unknown
 
 from ._on_cells import Array, Found, answer
@@ -54,6 +54,7 @@ class CellPlanner(ABC):
             ShapeError: when start, goal or costs do not have the right shape or are not finite.
             PilotageError: on a problem that is not one of a round robot on a grid.
         """
+        checked(rng)
         ready(costs is not None)  # first: a budget is not spent on compiling
         return answer(problem, start, goal, costs, budget, self.unknown, self._solve)
 
