@@ -70,7 +70,8 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
 
 NO_MODELS = {
     "Code", "LANES", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "code_of", "discrete_dynamics",
-    "dynamics", "hitch_angle", "jackknifed", "parameters", "sensor", "task", "trailer_rear", "tricycle_inverse",
+    "dynamics", "factor", "hitch_angle", "jackknifed", "parameters", "sensor", "task", "trailer_rear",
+    "tricycle_inverse",
 }  # fmt: skip
 """Public names of `pilotage.models` that are not families of models."""
 

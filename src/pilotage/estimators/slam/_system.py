@@ -37,7 +37,7 @@ class Group:
         places, sizes = starts[self.variables], [space.size for space in spaces]
         if factors.known is not None:
             known = end + np.arange(factors.known.size).reshape(factors.known.shape)
-            places, sizes = np.hstack([places, known[:, :1]]), [*sizes, known.shape[1]]
+            places, sizes = np.hstack([places, known[:, :1]]), [*sizes, factors.known.shape[1]]
         tied = " G" if len(spaces) > len(factors.x) else ""
         self._codes = code_of(sensor, "e"), code_of(sensor, f"e E{tied}")
         memory = np.zeros(sum(sizes) + 1)  # one more, which is read as the context where a sensor declares none
