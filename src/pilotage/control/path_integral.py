@@ -12,7 +12,7 @@ import numpy as np
 
 from ..models.trace import LANES, call, driver
 from ._lane_math import lane_exp
-from .noise import coloured, normals
+from ._noise import coloured, normals
 
 ROLL = (
     "void(i8, i8, i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], f8[::1], "
