@@ -13,6 +13,7 @@ from pilotage.core import (
     Gaussian,
     ModelError,
     Particles,
+    PlanStatus,
     SettingError,
     ShapeError,
     Space,
@@ -372,6 +373,7 @@ def test_a_violated_constraint_is_charged_for() -> None:
             ours.act([x0, 1.0])
             plain.act([x0, 1.0])
         assert np.allclose(ours.costs, plain.costs, rtol=1e-9)
+        assert ours.solution.stats["violation"] == pytest.approx(plain.solution.stats["violation"], rel=1e-9)
         charged += int((ours.costs > 50.0).sum())
     assert charged > 64
     drive, x = MPPI(cart(), forward(), horizon=20, samples=500, rng=1), np.zeros(2)
@@ -379,6 +381,29 @@ def test_a_violated_constraint_is_charged_for() -> None:
         x = cart().step(x, drive.act(x, 0.1 * tick).u, 0.1)
         assert x[0] < 1.0
     assert x[0] > 0.7, "it goes as far as it may"
+
+
+@pytest.mark.parametrize("kind", [lambda task: task, lambda task: PlainTask(task, LINE)], ids=["traced", "plain"])
+@pytest.mark.parametrize(("policy", "expected"), [("hold", "last"), ("shift", "next"), ("brake", "brake")])
+def test_a_constraint_that_every_sample_violates_is_said(kind: Any, policy: Any, expected: str) -> None:
+    """At 3 m/s half a metre before the wall nothing helps: braking with all its might the cart stops beyond it."""
+    drive = MPPI(cart(), kind(forward(dt=0.1)), horizon=9, samples=64, rng=1, fallback=policy, brake=[-4.0])
+    sound = drive.act([-5.0, 3.0])
+    assert sound.status is ActionStatus.SOLVED
+    assert sound.plan is not None
+    action = drive.act([0.5, 3.0])
+    assert action.status is ActionStatus.FALLBACK
+    assert "all 64 samples violate the constraint" in action.reason
+    assert action.reason.endswith(f"fell back to {policy}")
+    least = cart().rollout([0.5, 3.0], np.full((9, 1), -4.0), 0.1)[1:, 0].max() - 1.0
+    assert drive.solution is not None
+    assert least <= drive.solution.stats["violation"] < least + 1.0
+    wanted = {"last": sound.u, "next": sound.plan[1], "brake": np.array([-4.0])}[expected]
+    assert np.array_equal(action.u, wanted)
+    with np.errstate(invalid="ignore"):
+        assert drive.solve([6.0, 0.0]).reason.endswith("at inf in the best"), "a constraint that is NaN is violated"
+    assert drive.solve([0.5, 3.0]).status is PlanStatus.NO_PATH
+    assert drive.solve([-5.0, 3.0]).status is PlanStatus.SOLVED
 
 
 def optimum(seeds: int) -> float:

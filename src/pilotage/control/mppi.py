@@ -68,8 +68,12 @@ class PathIntegral:
             workspace.roll(x, plan, rows, state)
             heat, cost = workspace.improve(plan, self.temperature or 0.0, self.effective)
         stats = {"costs": workspace.costs.copy(), "weights": workspace.weights.copy(), "temperature": heat}
+        stats["violation"] = workspace.violation
         if heat == math.inf:
             why = f"none of {self.samples} samples has a finite cost"
+            return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
+        if workspace.violation > 0.0:
+            why = f"all {self.samples} samples violate the constraint, which is at {workspace.violation:.2g} in the best"
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         return state, Solution(plan, cost, stats=stats)
 
@@ -88,7 +92,7 @@ class MPPI(RecedingHorizon):
     Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
     any `Dynamics` and `Task`: traced models run as machine code, 32 samples side by side; others roll out all samples
     in one call of `Dynamics.rollout` and are charged in one call of `Task.cost` a tick. Both draw the same random
-    numbers.
+    numbers. Where every sample violates the constraint, none is acted on: the status is FALLBACK.
 
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.

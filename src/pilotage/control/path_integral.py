@@ -16,14 +16,14 @@ from ._noise import coloured, normals
 
 ROLL = (
     "void(i8, i8, i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], f8[::1], "
-    "f8[:,::1], f8[:,:,::1])"
+    "f8[:,::1], f8[:,::1], f8[:,:,::1])"
 )
 
 
 @driver(ROLL, heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, plan: Any, rows: Any, limits: Any, dt: Any, settings: Any, key: Any,
-    p: Any, c: Any, costs: Any, deviations: Any,
+    p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
@@ -40,6 +40,8 @@ def roll(
         key: see `normals`.
         p, c: parameters of dynamics and task.
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
+        violations: largest value of the constraint along each sample, infinite where that or the cost is not finite
+            (blocks, LANES).
         deviations: from the plan, as the limits left them (blocks, T m rounded up to a multiple of four, LANES).
     """
     T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
@@ -47,6 +49,7 @@ def roll(
     u = np.empty((m, LANES))
     out = np.empty((max(1, k), LANES))
     total = np.empty((1, LANES))
+    worst = np.empty((1, LANES))
     e = np.empty((deviations.shape[1], LANES))
     price = np.empty((T, m))
     charge(plan, limits, settings, price)
@@ -54,6 +57,7 @@ def roll(
         draw_block(b, m, settings[0], key, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
+            worst[0, lane] = -math.inf
             for i in range(n):
                 x[i, lane] = x0[i]
         for t in range(T):
@@ -64,11 +68,12 @@ def roll(
             call(code[0], x, u, dt, p, x)
             if k > 0:
                 call(code[2], x, u, rows[t + 1], c, out)
-                fine(k, settings[1], out, total)
+                fine(k, settings[1], out, total, worst)
         call(code[3], x, u, rows[T], c, out)
         for lane in range(LANES):
             s = total[0, lane] + out[0, lane]
             costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
+            violations[b, lane] = worst[0, lane] if math.fabs(s) < math.inf else math.inf
         for row in range(e.shape[0]):
             for lane in range(LANES):
                 deviations[b, row, lane] = e[row, lane]
@@ -141,14 +146,16 @@ def act(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) 
 
 
 @driver
-def fine(k: int, penalty: float, g: Any, total: Any) -> None:
-    """total += penalty (1 + g) for each constraint that is violated; NaN is, and counts as 0."""
+def fine(k: int, penalty: float, g: Any, total: Any, worst: Any) -> None:
+    """total += penalty (1 + g) for each constraint that is violated; NaN is, and is charged as 0. worst becomes max g."""
     for i in range(k):
         for lane in range(LANES):
             v = g[i, lane]
             charged = penalty * (1.0 + v)
             charged = 0.0 if v <= 0.0 else charged
             total[0, lane] += charged if charged == charged else penalty
+            v = v if v == v else math.inf
+            worst[0, lane] = v if v > worst[0, lane] else worst[0, lane]
 
 
 IMPROVE = "UniTuple(f8, 2)(f8[:,::1], f8[:,::1], f8, f8, i8, f8[:,::1], f8[:,:,::1], f8[:,::1])"
