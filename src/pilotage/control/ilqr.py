@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..core.arrays import Array
 from ..core.compiled import Compiled
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
@@ -16,8 +17,6 @@ from ..core.task import Task
 from ..models.trace import ParameterMemory, code_of
 from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
-
-Array = NDArray[np.float64]
 
 
 @settings

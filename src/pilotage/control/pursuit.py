@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.plan import Plan
@@ -20,7 +21,6 @@ from ..core.states import state_of
 from ._states import broken
 from .path import Path, Progress, nearest, sighted
 
-Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]
 """From a state, a speed [m/s], a curvature [1/m] and whether the path lies behind, to an action."""
 
