@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_are
-from scipy.optimize import lsq_linear
+from scipy.optimize import lsq_linear, minimize
 
 from pilotage.control import ILQR, reach
 from pilotage.core import ActionStatus, ModelError, PlanStatus, Space
 from pilotage.models import discrete_dynamics, dynamics, quadrotor, task, unicycle
 from pilotage.testing import check_controller
 
-from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, rod, stop
+from .worlds import FLAT, LINE, PUSH, TURN, PlainDynamics, PlainTask, cart, glider, past, rod, roller, stop
 
 RNG = np.random.default_rng(7)
 A = np.eye(3) + 0.1 * RNG.normal(size=(3, 3))
@@ -164,6 +164,46 @@ def test_swings_up_a_cart_pole_at_the_optimum() -> None:
     assert np.abs(x).max() < 0.02, "and balances it, tick by tick"
 
 
+@pytest.mark.parametrize(("discs", "best"), [
+    ([(2.0, 0.03, 0.5)], 234.6519206),
+    ([(1.3, 0.2, 0.4), (2.7, -0.2, 0.4)], 231.3374994),
+    ([(1.0, 0.2, 0.3), (2.0, -0.2, 0.3), (3.0, 0.15, 0.3)], 229.7843055),
+])  # fmt: skip
+def test_passes_round_obstacles_at_the_optimum(discs: Any, best: float) -> None:
+    """IPOPT, through CasADi 3.8 on the same Runge-Kutta steps, ends at `best` when it begins with the plan of iLQR."""
+    found = ILQR(roller(), past(FLAT, TURN, discs), horizon=60).solve(np.zeros(3))
+    assert found.status is PlanStatus.SOLVED, found.reason
+    assert found.stats["violation"] <= 1e-4
+    assert found.cost == pytest.approx(best, rel=1e-5)
+
+
+@pytest.mark.parametrize("across", [0.3, 0.1, -0.2])
+def test_equals_sequential_quadratic_programming_past_an_obstacle(across: float) -> None:
+    model, errand, x, T = glider(), past(glider().state, glider().action, [(1.0, across, 0.4)]), np.zeros(4), 15
+    found = ILQR(model, errand, horizon=T, dt=0.2).solve(x)
+    assert found.status is PlanStatus.SOLVED, found.reason
+    begin = found.us + np.random.default_rng(1).normal(0.0, 0.05, found.us.shape)
+    best = minimize(
+        lambda us: objective(model, errand, x, us.reshape(T, 2), 0.2), begin.ravel(), method="SLSQP",
+        bounds=[(-2.0, 2.0)] * (2 * T), options={"maxiter": 200, "ftol": 1e-10},
+        constraints={
+            "type": "ineq",
+            "fun": lambda us: -errand.constraint(model.rollout(x, us.reshape(T, 2), 0.2)[1:], us.reshape(T, 2))[:, 0],
+        },
+    )  # fmt: skip
+    assert best.success
+    assert found.cost == pytest.approx(best.fun, rel=1e-5)
+
+
+@pytest.mark.parametrize("steps", [40, 50, 60])
+def test_leaves_the_line_of_symmetry_of_an_obstacle(steps: int) -> None:
+    """A plan straight at the middle of an obstacle passes it at nearly the cost of one that is a millimetre off."""
+    found, beside = (ILQR(roller(), past(FLAT, TURN, [(2.0, across, 0.5)]), horizon=steps).solve(np.zeros(3))
+                     for across in (0.0, -1e-3))  # fmt: skip
+    assert found.status is PlanStatus.SOLVED, found.reason
+    assert found.cost == pytest.approx(beside.cost, rel=5e-4)
+
+
 def test_constraints_are_kept() -> None:
     free = ILQR(cart(), hurry(wall=50.0), horizon=30).solve([0.0, 0.0])
     found = ILQR(cart(), hurry(wall=1.0), horizon=30).solve([0.0, 0.0])
@@ -182,7 +222,13 @@ def test_a_constraint_that_cannot_be_kept_is_said() -> None:
     action = drive.act([0.0, 9.0])
     assert action.status is ActionStatus.FALLBACK
     assert "constraint" in action.reason
+    assert "no small change" in action.reason
+    assert "another plan (us)" in action.reason
     assert "fell back to shift" in action.reason
+    short = ILQR(roller(), past(FLAT, TURN, [(2.0, 0.1, 0.5)]), horizon=60, iterations=8).solve(np.zeros(3))
+    assert short.status is PlanStatus.NO_PATH
+    assert "8 iterations" in short.reason
+    assert "more iterations" in short.reason
 
 
 def test_a_plan_that_has_not_converged_is_said() -> None:

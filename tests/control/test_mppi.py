@@ -13,13 +13,14 @@ from pilotage.core import (
     Gaussian,
     ModelError,
     Particles,
+    PlanStatus,
     SettingError,
     ShapeError,
     Space,
     SpaceError,
     Task,
 )
-from pilotage.models import bicycle, task, unicycle
+from pilotage.models import bicycle, dynamics, task, unicycle
 from pilotage.models.trace import code_of
 from pilotage.testing import check_controller
 
@@ -57,8 +58,8 @@ def test_compiled_and_plain_lives_agree(kind: str, more: dict[str, Any]) -> None
 
 def oracle(noise: np.ndarray, x: np.ndarray, plan: np.ndarray, std: float, temperature: float, dt: float) -> np.ndarray:
     """Williams' update on the cart, written again with nothing but numpy."""
-    u = np.clip(plan + std * noise, -4.0, 4.0)
-    e = u - plan
+    e = std * noise
+    u = np.clip(plan + e, -4.0, 4.0)
     xs = np.broadcast_to(x, (len(u), 2)).copy()
     S = np.zeros(len(u))
     for t in range(plan.shape[0]):
@@ -66,7 +67,7 @@ def oracle(noise: np.ndarray, x: np.ndarray, plan: np.ndarray, std: float, tempe
         S += temperature * plan[t, 0] * e[:, t, 0] / std**2
         xs = np.stack([xs[:, 0] + dt * xs[:, 1] + 0.5 * dt * dt * u[:, t, 0], xs[:, 1] + dt * u[:, t, 0]], -1)
     w = np.exp(-(S - S.min()) / temperature)
-    return plan + np.einsum("k,ktj->tj", w / w.sum(), e)
+    return np.clip(plan + np.einsum("k,ktj->tj", w / w.sum(), e), -4.0, 4.0)
 
 
 def test_update_is_that_of_the_paper() -> None:
@@ -112,6 +113,24 @@ def test_limits_hold(correlation: float) -> None:
         assert action.plan is not None
         assert bool(PUSH.contains(action.plan).all())
         assert action.u[0] * position < 0.0
+
+
+@pytest.mark.parametrize("kind", [lambda model: model, PlainDynamics], ids=["traced", "plain"])
+def test_a_flat_cost_moves_nothing(kind: Any) -> None:
+    """But by the error of a mean of samples, with limits that cut off most of the noise on one side."""
+    samples, ticks, std = 4000, 10, 0.275
+
+    @dynamics(state=LINE, action=Space("a [m/s^2] in [-0.1, 1.0]"))
+    def creep(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[1], u[0]
+
+    @task(state=LINE, action=Space("a [m/s^2]"))
+    def flat(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return 0.0 * x[0]
+
+    drive = MPPI(kind(creep()), flat(), horizon=8, samples=samples, std=std, rng=3)
+    plans = np.array([drive.act([0.0, 0.0]).plan for _ in range(ticks)])
+    assert np.abs(plans.mean()) < 4.0 * std * np.sqrt(ticks / samples)
 
 
 def test_seeds_replay() -> None:
@@ -372,6 +391,7 @@ def test_a_violated_constraint_is_charged_for() -> None:
             ours.act([x0, 1.0])
             plain.act([x0, 1.0])
         assert np.allclose(ours.costs, plain.costs, rtol=1e-9)
+        assert ours.solution.stats["violation"] == pytest.approx(plain.solution.stats["violation"], rel=1e-9)
         charged += int((ours.costs > 50.0).sum())
     assert charged > 64
     drive, x = MPPI(cart(), forward(), horizon=20, samples=500, rng=1), np.zeros(2)
@@ -379,6 +399,29 @@ def test_a_violated_constraint_is_charged_for() -> None:
         x = cart().step(x, drive.act(x, 0.1 * tick).u, 0.1)
         assert x[0] < 1.0
     assert x[0] > 0.7, "it goes as far as it may"
+
+
+@pytest.mark.parametrize("kind", [lambda task: task, lambda task: PlainTask(task, LINE)], ids=["traced", "plain"])
+@pytest.mark.parametrize(("policy", "expected"), [("hold", "last"), ("shift", "next"), ("brake", "brake")])
+def test_a_constraint_that_every_sample_violates_is_said(kind: Any, policy: Any, expected: str) -> None:
+    """At 3 m/s half a metre before the wall nothing helps: braking with all its might the cart stops beyond it."""
+    drive = MPPI(cart(), kind(forward(dt=0.1)), horizon=9, samples=64, rng=1, fallback=policy, brake=[-4.0])
+    sound = drive.act([-5.0, 3.0])
+    assert sound.status is ActionStatus.SOLVED
+    assert sound.plan is not None
+    action = drive.act([0.5, 3.0])
+    assert action.status is ActionStatus.FALLBACK
+    assert "all 64 samples violate the constraint" in action.reason
+    assert action.reason.endswith(f"fell back to {policy}")
+    least = cart().rollout([0.5, 3.0], np.full((9, 1), -4.0), 0.1)[1:, 0].max() - 1.0
+    assert drive.solution is not None
+    assert least <= drive.solution.stats["violation"] < least + 1.0
+    wanted = {"last": sound.u, "next": sound.plan[1], "brake": np.array([-4.0])}[expected]
+    assert np.array_equal(action.u, wanted)
+    with np.errstate(invalid="ignore"):
+        assert drive.solve([6.0, 0.0]).reason.endswith("at inf in the best"), "a constraint that is NaN is violated"
+    assert drive.solve([0.5, 3.0]).status is PlanStatus.NO_PATH
+    assert drive.solve([-5.0, 3.0]).status is PlanStatus.SOLVED
 
 
 def optimum(seeds: int) -> float:

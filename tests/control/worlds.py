@@ -37,6 +37,38 @@ def swing_up(x: Any, u: Any, p: Any, m: Any) -> Any:
     return x[0] ** 2 + 0.1 * x[1] ** 2 + 0.001 * u[0] ** 2
 
 
+FLAT, TURN = Space("x y [m]", "yaw [rad]"), Space("v [m/s] in [-1, 1]", "w [rad/s] in [-2, 2]")
+
+
+@dynamics(state=FLAT, action=TURN)
+def roller(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return u[0] * m.cos(x[2]), u[0] * m.sin(x[2]), u[1]
+
+
+@dynamics(state=Space("x y [m]", "vx vy [m/s]"), action=Space("ax ay [m/s^2] in [-2, 2]"))
+def glider(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[2], x[3], u[0], u[1]
+
+
+def past(state: Space, action: Space, discs: Any) -> Any:
+    """From the origin to (4, 0) in the plane, past discs (x, y, radius)."""
+
+    @task(
+        state=state,
+        action=action,
+        weights=(1.0, 1.0, 0.1, 0.1),
+        terminal=lambda x, p, m: (x[0] - 4.0, x[1]),
+        terminal_weights=(20.0, 20.0),
+        constraint=lambda x, u, p, m: [
+            r - m.sqrt((x[0] - a) * (x[0] - a) + (x[1] - b) * (x[1] - b) + 1e-12) for a, b, r in discs
+        ],
+    )
+    def past(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return x[0] - 4.0, x[1], u[0], u[1]
+
+    return past()
+
+
 class PlainDynamics(Dynamics):
     """Dynamics of which only the step is known."""
 

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.arrays import Array
 from ..core.compiled import Compiled
 from ..core.declared import called, returned
 from ..core.errors import ModelError
 from ..models.trace import LANES, ParameterMemory, code_of
 from .path_integral import draw, improve, roll
 from .receding import Horizon
-
-Array = NDArray[np.float64]
 
 
 class Samples:
@@ -37,6 +36,7 @@ class Samples:
         self.problem, self.count, self.limits, self._settings = problem, count, limits, settings
         blocks, numbers = -(-count // LANES), problem.steps * problem.action.size
         self._costs, self._weights = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
+        self._violations = np.full((blocks, LANES), -np.inf)
         self._deviations = np.zeros((blocks, -(-numbers // 4) * 4, LANES))
         self._improve = improve.compiled
         dynamics, task = problem.dynamics, problem.task
@@ -63,6 +63,11 @@ class Samples:
         """Weight of each sample, ``(K,)``; their sum is 1."""
         return self._weights.ravel()[: self.count]
 
+    @property
+    def violation(self) -> float:
+        """Least of what the samples violate the constraint by: its largest value along the best of them in that."""
+        return float(self._violations.ravel()[: self.count].min())
+
     def roll(self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64]) -> None:
         """Draw samples around `plan` and add up what they cost from `x`."""
         if self._coded:
@@ -71,12 +76,13 @@ class Samples:
             c.refresh()
             self._roll(
                 self._addresses, x, plan, rows, self.limits, self._dt, self._settings, key, p.vector, c.vector,
-                self._costs, self._deviations,
+                self._costs, self._violations, self._deviations,
             )  # fmt: skip
         else:
             self._draw(plan, self.limits, self._settings, key, self._costs, self._deviations)
             self.costs[:] += self._charged(x, plan, rows)
             self._costs[~np.isfinite(self._costs)] = np.inf
+            self._violations[np.isinf(self._costs)] = np.inf
 
     def improve(self, plan: Array, temperature: float, effective: float) -> tuple[float, float]:
         """Move `plan` to the weighted mean: temperature and mean cost; see `path_integral.improve`."""
@@ -97,6 +103,7 @@ class Samples:
             total = _answer(task.cost(xs[:, :-1], us, *r), (K, T), "cost", task).sum(-1)
             g = np.asarray(task.constraint(xs[:, 1:], us, *after), dtype=np.float64)
             g = _answer(g, (K, T, g.shape[-1] if g.ndim else 0), "constraint", task)
+            self._violations.ravel()[:K] = np.where(np.isnan(g), np.inf, g).max((-2, -1), initial=-np.inf)
             fine = self._settings[1] * (1.0 + np.where(g > 0.0, g, 0.0))
             total = total + np.where(g <= 0.0, 0.0, fine).sum((-1, -2))
             return total + _answer(task.terminal_cost(xs[:, -1], *last), (K,), "terminal_cost", task)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..core.arrays import Array
 from ..core.space import Space
-
-Array = NDArray[np.float64]
 
 
 def broken(x: Array, space: Space) -> str:

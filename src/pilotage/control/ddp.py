@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from ..models.trace import call, driver
-from .backward import backward, clear
+from ._backward import backward, clear
+from ._lagrangian import augmented, nudge, pressed, violation
 
-CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED = 0, 1, 2, 3, 4
+CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED, BLOCKED = 0, 1, 2, 3, 4, 5
 """Values of the status that `solve` returns, in this order."""
 LEAST_MU, MOST_MU = 1e-6, 1e10
+LOOSE, MOST_WEIGHT = 0.03, 1e9
+"""Tolerance of the first solve while a constraint presses, and largest weight of a constraint."""
 STEPS = 12
 """Halvings of the step in a line search."""
 
@@ -23,20 +26,6 @@ def copy(a: Any, b: Any) -> None:
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
             a[i, j] = b[i, j]
-
-
-@driver
-def augmented(g: Any, multipliers: Any, weight: float) -> float:
-    """``sum (max(0, lambda + w g)^2 - lambda^2) / 2w``: the share of a constraint in an augmented Lagrangian.
-
-    Source: Nocedal and Wright, "Numerical optimization" (2006), equation 17.65.
-    """
-    total = 0.0
-    for i in range(len(multipliers)):
-        a = multipliers[i] + weight * g[i]
-        a = 0.0 if a < 0.0 else a  # NaN stays
-        total += (a * a - multipliers[i] * multipliers[i]) / (2.0 * weight)
-    return total
 
 
 @driver
@@ -82,11 +71,13 @@ def expand(models: Any, rows: Any, xs: Any, us: Any, derivatives: Any) -> None:
 
 @driver
 def descend(
-    n: int, most: int, tolerance: float, models: Any, stages: Any, plan: Any, derivatives: Any, memory: Any
-) -> Any:
+    n: int, most: int, tolerance: float, loose: float, models: Any, stages: Any, plan: Any, derivatives: Any,
+    memory: Any,
+) -> Any:  # fmt: skip
     """Sweep backward and forward until no gain is left; status, cost, number of sweeps and expected gain.
 
-    The regularisation mu grows where Quu is not positive definite or no step leads down, and shrinks where one does.
+    The tolerance is `loose` while a constraint presses. The regularisation mu grows where Quu is not positive definite
+    or no step leads down, and shrinks where one does.
     """
     xs, us, K = plan
     ys, vs, k, gain, w, scratch = memory
@@ -97,13 +88,14 @@ def descend(
     copy(us, vs)
     if not math.fabs(cost) < math.inf:
         return DIVERGED, cost, 0, math.nan
-    mu, factor, fresh, left = 0.0, 1.0, True, math.nan
+    mu, factor, fresh, left, wanted = 0.0, 1.0, True, math.nan, tolerance
     for sweep in range(most):
         if fresh:
             expand(models, rows, xs, us, derivatives)
+            wanted = loose if pressed(derivatives[2], stages[2], stages[3]) else tolerance
         good = backward(n, us, derivatives, stages, mu, k, K, gain, scratch)
         left = -(gain[0] + gain[1])
-        done = good and left <= tolerance * math.fabs(cost)
+        done = good and left <= wanted * math.fabs(cost)
         if done and mu <= LEAST_MU:
             return CONVERGED, cost, sweep + 1, left
         new = math.inf
@@ -151,23 +143,6 @@ def copy_states(ys: Any, xs: Any) -> None:
             xs[t, i] = xs[0, i]
 
 
-@driver
-def violation(models: Any, rows: Any, xs: Any, us: Any, multipliers: Any, weight: float, w: Any) -> Any:
-    """Largest value of the constraint along a plan, and its cost; the multipliers become ``max(0, lambda + w g)``."""
-    code, _, _, c = models
-    worst, T = -math.inf, len(us)
-    call(code[7], xs[T], us[T - 1], rows[T], c, w)
-    cost = w[0]
-    for t in range(T):
-        call(code[2], xs[t], us[t], rows[t], c, w)
-        cost += w[0]
-        call(code[4], xs[t + 1], us[t], rows[t + 1], c, w)
-        for i in range(multipliers.shape[1]):
-            worst = w[i] if not w[i] <= worst else worst
-            multipliers[t, i] = max(0.0, multipliers[t, i] + weight * w[i])
-    return worst, cost
-
-
 MODELS = "Tuple((i8[::1], f8[::1], f8[::1], f8[::1]))"
 PLAN = "Tuple((f8[:,::1], f8[:,::1], f8[:,:,::1]))"
 DERIVATIVES = "Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1]))"
@@ -212,27 +187,44 @@ def solve(
         report: becomes cost, sweeps, largest violation, expected decrease.
         derivatives, memory: see `memory_for`.
 
+    Each solve of the augmented Lagrangian starts from the last, to a tolerance ten times tighter. Its weight grows when
+    the multipliers have not come four times nearer. A plan that violates the constraint at the largest weight is nudged
+    once, and solved from there.
+
     Returns:
-        CONVERGED, UNFINISHED, STUCK, DIVERGED or VIOLATED.
+        CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED (sweeps are used up) or BLOCKED (no small change of the plan
+        brings the constraint down).
     """
     xs, us, K = plan
-    weight, spent, before = settings[3], 0, math.inf
+    tolerance, feasible = settings[1], settings[2]
+    weight, loose, before, spent, nudged = settings[3], max(LOOSE, tolerance), math.inf, 0, False
+    report[2] = math.nan
     while True:
         stages = rows, limits, multipliers, weight
         most = int(settings[0]) - spent
         clear(memory[2])
         for t in range(len(us)):
             clear(K[t])
-        status, cost, sweeps, left = descend(n, most, settings[1], models, stages, plan, derivatives, memory)
+        status, cost, sweeps, left = descend(n, most, tolerance, loose, models, stages, plan, derivatives, memory)
         spent += sweeps
-        report[0], report[1], report[2], report[3] = cost, spent, math.nan, left
-        if multipliers.shape[1] == 0 or status == DIVERGED:
+        report[0], report[1], report[3] = cost, spent, left
+        if status == DIVERGED:
+            return BLOCKED if nudged else DIVERGED
+        if multipliers.shape[1] == 0:
             return status
-        report[2], report[0] = violation(models, rows, xs, us, multipliers, weight, memory[4][0])
-        if report[2] <= settings[2]:
+        report[2], report[0], gap = violation(models, rows, xs, us, multipliers, weight, memory[4][0])
+        if gap <= feasible and (loose <= tolerance or left <= tolerance * math.fabs(cost)):
             return status
-        if spent >= settings[0] or weight > 1e8:
-            return VIOLATED
-        if report[2] > 0.25 * before:
-            weight *= 10.0
-        before = report[2]
+        if spent >= settings[0]:
+            return UNFINISHED if report[2] <= feasible else VIOLATED
+        loose = tolerance if gap <= feasible else max(tolerance, 0.1 * loose)
+        if gap <= max(feasible, 0.25 * before):
+            before = gap
+        elif weight < MOST_WEIGHT:
+            weight, before = 10.0 * weight, gap
+        elif nudged:
+            return BLOCKED
+        else:
+            nudge(us, limits)
+            clear(multipliers)
+            weight, loose, before, nudged = settings[3], max(LOOSE, tolerance), math.inf, True

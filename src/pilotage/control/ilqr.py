@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..core.arrays import Array
 from ..core.compiled import Compiled
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
@@ -14,10 +15,8 @@ from ..core.results import ActionStatus
 from ..core.settings import Count, Positive, settings
 from ..core.task import Task
 from ..models.trace import ParameterMemory, code_of
-from .ddp import CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
+from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
-
-Array = NDArray[np.float64]
 
 
 @settings
@@ -57,7 +56,16 @@ class DifferentialDynamicProgramming:
             status, reason = ActionStatus.FALLBACK, "the plan to begin with has no finite cost"
         elif ended == VIOLATED:
             status = ActionStatus.FALLBACK
-            reason = f"no plan that keeps the constraint was found in {int(spent)} iterations; it is at {worst:.2g}"
+            reason = (
+                f"no plan that keeps the constraint was found in {int(spent)} iterations; it is at {worst:.2g}; "
+                "allow more iterations, or begin with another plan (us)"
+            )
+        elif ended == BLOCKED:
+            status = ActionStatus.FALLBACK
+            reason = (
+                f"the constraint is at {worst:.2g}, and no small change of the plan lowers it: it cannot be kept from "
+                "here, or the plan lies on a line of symmetry; begin with another plan (us)"
+            )
         elif ended != CONVERGED:
             status = ActionStatus.IMPROVED
             why = "no step leads down any more" if ended == STUCK else f"stopped after {int(spent)} iterations"
@@ -118,11 +126,14 @@ class ILQR(RecedingHorizon):
     ``solve(x).stats["gains"]`` are the gains ``(T, m, d)`` that keep to it.
 
     Finds a local minimum, the one that the first plan leads to. With a quadratic cost and linear dynamics it is LQR,
-    after one iteration.
+    after one iteration. Where an angle of a quadratic cost is half a turn from its goal, the cost has a kink, and a
+    plan across it may not converge; an angle that is not wrapped, or ``1 - cos``, has none. A plan through the
+    middle of an obstacle, where neither side is nearer, is nudged off the line of symmetry once.
 
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task is a traced one.
-        iterations: most sweeps a tick. A plan that has not converged by then is used, and its status is IMPROVED.
+        iterations: most sweeps a tick, all solves of the augmented Lagrangian together. A plan that has not converged
+            by then is used, and its status is IMPROVED.
         tolerance: of the cost, relative.
         feasible: largest value of the constraint that is taken for kept; a plan that violates it is not used.
         weight: of violated constraints at first.

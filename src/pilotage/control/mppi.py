@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.arrays import numbers
+from ..core.arrays import Array, numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError
 from ..core.results import ActionStatus
@@ -19,7 +19,6 @@ from ..core.task import Task
 from ._samples import Samples
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
-Array = NDArray[np.float64]
 DRAWN = np.array([0, 0, 1])
 
 
@@ -68,9 +67,14 @@ class PathIntegral:
             state = state + DRAWN
             workspace.roll(x, plan, rows, state)
             heat, cost = workspace.improve(plan, self.temperature or 0.0, self.effective)
-        stats = {"costs": workspace.costs.copy(), "weights": workspace.weights.copy(), "temperature": heat}
+        least = workspace.violation
+        stats = {"costs": workspace.costs.copy(), "weights": workspace.weights.copy()}
+        stats = {**stats, "temperature": heat, "violation": least}
         if heat == math.inf:
             why = f"none of {self.samples} samples has a finite cost"
+            return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
+        if least > 0.0:
+            why = f"all {self.samples} samples violate the constraint, which is at {least:.2g} in the best"
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         return state, Solution(plan, cost, stats=stats)
 
@@ -84,12 +88,13 @@ class MPPI(RecedingHorizon):
         S_k = sum_t cost(x_t, u_t) + penalty sum_i [g_i > 0] (1 + g_i) + pull temperature plan_t e_t / std^2
               + terminal_cost(x_T)                                         g = constraint(x_{t+1}, u_t)
         w_k = exp(-(S_k - min S) / temperature) / sum
-        plan <- plan + sum_k w_k e_k                                       e_k as the limits left it
+        plan <- clip(plan + sum_k w_k e_k)
 
+    The limits are part of the dynamics, and the mean is that of the noise as drawn, so that a flat cost moves nothing.
     Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
     any `Dynamics` and `Task`: traced models run as machine code, 32 samples side by side; others roll out all samples
     in one call of `Dynamics.rollout` and are charged in one call of `Task.cost` a tick. Both draw the same random
-    numbers.
+    numbers. Where every sample violates the constraint, none is acted on: the status is FALLBACK.
 
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.

@@ -12,18 +12,18 @@ import numpy as np
 
 from ..models.trace import LANES, call, driver
 from ._lane_math import lane_exp
-from .noise import coloured, normals
+from ._noise import coloured, normals
 
 ROLL = (
     "void(i8, i8, i8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], i8[::1], f8[::1], f8[::1], "
-    "f8[:,::1], f8[:,:,::1])"
+    "f8[:,::1], f8[:,::1], f8[:,:,::1])"
 )
 
 
 @driver(ROLL, heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, plan: Any, rows: Any, limits: Any, dt: Any, settings: Any, key: Any,
-    p: Any, c: Any, costs: Any, deviations: Any,
+    p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
@@ -40,13 +40,16 @@ def roll(
         key: see `normals`.
         p, c: parameters of dynamics and task.
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
-        deviations: from the plan, as the limits left them (blocks, T m rounded up to a multiple of four, LANES).
+        violations: largest value of the constraint along each sample, infinite where that or the cost is not finite
+            (blocks, LANES).
+        deviations: from the plan, as drawn (blocks, T m rounded up to a multiple of four, LANES).
     """
     T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
     x = np.empty((n, LANES))
     u = np.empty((m, LANES))
     out = np.empty((max(1, k), LANES))
     total = np.empty((1, LANES))
+    worst = np.empty((1, LANES))
     e = np.empty((deviations.shape[1], LANES))
     price = np.empty((T, m))
     charge(plan, limits, settings, price)
@@ -54,6 +57,7 @@ def roll(
         draw_block(b, m, settings[0], key, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
+            worst[0, lane] = -math.inf
             for i in range(n):
                 x[i, lane] = x0[i]
         for t in range(T):
@@ -64,11 +68,12 @@ def roll(
             call(code[0], x, u, dt, p, x)
             if k > 0:
                 call(code[2], x, u, rows[t + 1], c, out)
-                fine(k, settings[1], out, total)
+                fine(k, settings[1], out, total, worst)
         call(code[3], x, u, rows[T], c, out)
         for lane in range(LANES):
             s = total[0, lane] + out[0, lane]
             costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
+            violations[b, lane] = worst[0, lane] if math.fabs(s) < math.inf else math.inf
         for row in range(e.shape[0]):
             for lane in range(LANES):
                 deviations[b, row, lane] = e[row, lane]
@@ -122,7 +127,10 @@ def draw_block(b: int, m: int, correlation: float, key: Any, e: Any) -> None:
 
 @driver(fast=True)
 def act(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
-    """u = plan + std e within the limits; e becomes what the limits left of the deviation, and is charged for."""
+    """u = plan + std e within the limits; e becomes the deviation std e, and is charged for.
+
+    The limits are part of the dynamics: what they cut off is not taken from e, whose mean would no longer be 0.
+    """
     m = plan.shape[1]
     for j in range(m):
         mean = plan[t, j]
@@ -132,23 +140,26 @@ def act(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) 
         charge = price[t, j]
         row = t * m + j
         for lane in range(LANES):
-            v = mean + std * e[row, lane]
+            moved = std * e[row, lane]
+            v = mean + moved
             v = low if v < low else v
             v = high if v > high else v
             u[j, lane] = v
-            e[row, lane] = v - mean
-            total[0, lane] += charge * (v - mean)
+            e[row, lane] = moved
+            total[0, lane] += charge * moved
 
 
 @driver
-def fine(k: int, penalty: float, g: Any, total: Any) -> None:
-    """total += penalty (1 + g) for each constraint that is violated; NaN is, and counts as 0."""
+def fine(k: int, penalty: float, g: Any, total: Any, worst: Any) -> None:
+    """total += penalty (1 + g) for each constraint that is violated; NaN is, and counts as 0. worst becomes max g."""
     for i in range(k):
         for lane in range(LANES):
             v = g[i, lane]
             charged = penalty * (1.0 + v)
             charged = 0.0 if v <= 0.0 else charged
             total[0, lane] += charged if charged == charged else penalty
+            v = v if v == v else math.inf
+            worst[0, lane] = v if v > worst[0, lane] else worst[0, lane]
 
 
 IMPROVE = "UniTuple(f8, 2)(f8[:,::1], f8[:,::1], f8, f8, i8, f8[:,::1], f8[:,:,::1], f8[:,::1])"

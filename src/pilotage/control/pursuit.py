@@ -8,8 +8,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.plan import Plan
@@ -23,7 +24,6 @@ from ._states import broken
 from .legs import Leg
 from .path import Path, Progress
 
-Array = NDArray[np.float64]
 Command = Callable[[Array, float, float, bool], ArrayLike]
 """From a state, a speed [m/s], negative backwards, a curvature [1/m] and whether the path lies behind, to an action."""
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ..core.arrays import numbers
+from ..core.arrays import Array, numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import SettingError
 from ..core.settings import instance, number
@@ -16,8 +16,6 @@ from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
-
-Array = NDArray[np.float64]
 
 
 def reach(

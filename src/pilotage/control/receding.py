@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from ..core.arrays import Array
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError, ShapeError
 from ..core.plan import Plan, PlanStatus
@@ -22,7 +23,6 @@ from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
 from ._states import broken
 
-Array = NDArray[np.float64]
 Fallback = Literal["hold", "shift", "brake"]
 
 
@@ -156,7 +156,7 @@ class RecedingHorizon:
         mounted = _mounted(task, dynamics, who)
         if fallback not in ("hold", "shift", "brake"):
             raise SettingError(f"fallback is {fallback!r}; expected hold, shift or brake")
-        action = limited(dynamics.action, task.action)
+        action = _narrowed(dynamics.action, task.action)
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
         self.solver, self.fallback = solver, fallback
         self.brake = braking(brake, action)
@@ -318,7 +318,7 @@ def _step_of(task: Task, dt: float | None) -> float:
     return step
 
 
-def limited(action: Space, wanted: Space) -> Space:
+def _narrowed(action: Space, wanted: Space) -> Space:
     """An action space within the bounds of another one, too, where that has components of the same names."""
     if wanted.names != action.names:
         return action

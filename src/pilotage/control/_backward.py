@@ -10,6 +10,7 @@ import math
 from typing import Any
 
 from ..models.trace import driver
+from ._lagrangian import charge
 from .boxqp import box_qp, cholesky_solve
 
 
@@ -19,31 +20,6 @@ def clear(a: Any) -> None:
     for i in range(a.shape[0]):
         for j in range(a.shape[1]):
             a[i, j] = 0.0
-
-
-@driver
-def charge(bound: Any, multipliers: Any, weight: float, Vx: Any, Vxx: Any, Qu: Any, Quu: Any, Qux: Any) -> None:
-    """Add the expansion of `augmented` by the next state to V, and by the action to Q.
-
-    ::
-
-        Vx += gx' a,   Vxx += w gx' gx,   Qu += gu' a,   Quu += w gu' gu,   Qux += w gu' gx       a = lambda + w g > 0
-    """
-    k, d, m = len(multipliers), len(Vx), len(Qu)
-    gx, gu = bound[k : k + k * d].reshape(k, d), bound[k + k * d :].reshape(k, m)
-    for i in range(k):
-        a = multipliers[i] + weight * bound[i]
-        if a > 0.0:
-            for j in range(d):
-                Vx[j] += gx[i, j] * a
-                for l in range(d):
-                    Vxx[j, l] += weight * gx[i, j] * gx[i, l]
-            for j in range(m):
-                Qu[j] += gu[i, j] * a
-                for l in range(m):
-                    Quu[j, l] += weight * gu[i, j] * gu[i, l]
-                for l in range(d):
-                    Qux[j, l] += weight * gu[i, j] * gx[i, l]
 
 
 @driver
