@@ -20,7 +20,7 @@ from pilotage.core import (
     SpaceError,
     Task,
 )
-from pilotage.models import bicycle, dynamics, task, unicycle
+from pilotage.models import bicycle, task, unicycle
 from pilotage.models.trace import code_of
 from pilotage.testing import check_controller
 
@@ -58,8 +58,8 @@ def test_compiled_and_plain_lives_agree(kind: str, more: dict[str, Any]) -> None
 
 def oracle(noise: np.ndarray, x: np.ndarray, plan: np.ndarray, std: float, temperature: float, dt: float) -> np.ndarray:
     """Williams' update on the cart, written again with nothing but numpy."""
-    e = std * noise
-    u = np.clip(plan + e, -4.0, 4.0)
+    u = np.clip(plan + std * noise, -4.0, 4.0)
+    e = u - plan
     xs = np.broadcast_to(x, (len(u), 2)).copy()
     S = np.zeros(len(u))
     for t in range(plan.shape[0]):
@@ -67,7 +67,7 @@ def oracle(noise: np.ndarray, x: np.ndarray, plan: np.ndarray, std: float, tempe
         S += temperature * plan[t, 0] * e[:, t, 0] / std**2
         xs = np.stack([xs[:, 0] + dt * xs[:, 1] + 0.5 * dt * dt * u[:, t, 0], xs[:, 1] + dt * u[:, t, 0]], -1)
     w = np.exp(-(S - S.min()) / temperature)
-    return np.clip(plan + np.einsum("k,ktj->tj", w / w.sum(), e), -4.0, 4.0)
+    return plan + np.einsum("k,ktj->tj", w / w.sum(), e)
 
 
 def test_update_is_that_of_the_paper() -> None:
@@ -113,24 +113,6 @@ def test_limits_hold(correlation: float) -> None:
         assert action.plan is not None
         assert bool(PUSH.contains(action.plan).all())
         assert action.u[0] * position < 0.0
-
-
-@pytest.mark.parametrize("kind", [lambda model: model, PlainDynamics], ids=["traced", "plain"])
-def test_a_flat_cost_moves_nothing(kind: Any) -> None:
-    """But by the error of a mean of samples, with limits that cut off most of the noise on one side."""
-    samples, ticks, std = 4000, 10, 0.275
-
-    @dynamics(state=LINE, action=Space("a [m/s^2] in [-0.1, 1.0]"))
-    def creep(x: Any, u: Any, p: Any, m: Any) -> Any:
-        return x[1], u[0]
-
-    @task(state=LINE, action=Space("a [m/s^2]"))
-    def flat(x: Any, u: Any, p: Any, m: Any) -> Any:
-        return 0.0 * x[0]
-
-    drive = MPPI(kind(creep()), flat(), horizon=8, samples=samples, std=std, rng=3)
-    plans = np.array([drive.act([0.0, 0.0]).plan for _ in range(ticks)])
-    assert np.abs(plans.mean()) < 4.0 * std * np.sqrt(ticks / samples)
 
 
 def test_seeds_replay() -> None:

@@ -88,9 +88,9 @@ class MPPI(RecedingHorizon):
         S_k = sum_t cost(x_t, u_t) + penalty sum_i [g_i > 0] (1 + g_i) + pull temperature plan_t e_t / std^2
               + terminal_cost(x_T)                                         g = constraint(x_{t+1}, u_t)
         w_k = exp(-(S_k - min S) / temperature) / sum
-        plan <- clip(plan + sum_k w_k e_k)
+        plan <- plan + sum_k w_k e_k                                       e_k as the limits left it
 
-    The limits are part of the dynamics, and the mean is that of the noise as drawn, so that a flat cost moves nothing.
+    Noise that the limits have cut off on one side has a mean: where the cost is flat, the plan drifts to their middle.
     Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
     any `Dynamics` and `Task`: traced models run as machine code, 32 samples side by side; others roll out all samples
     in one call of `Dynamics.rollout` and are charged in one call of `Task.cost` a tick. Both draw the same random

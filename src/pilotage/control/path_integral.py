@@ -42,7 +42,7 @@ def roll(
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
         violations: largest value of the constraint along each sample, infinite where that or the cost is not finite
             (blocks, LANES).
-        deviations: from the plan, as drawn (blocks, T m rounded up to a multiple of four, LANES).
+        deviations: from the plan, as the limits left them (blocks, T m rounded up to a multiple of four, LANES).
     """
     T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
     x = np.empty((n, LANES))
@@ -127,10 +127,7 @@ def draw_block(b: int, m: int, correlation: float, key: Any, e: Any) -> None:
 
 @driver(fast=True)
 def act(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
-    """u = plan + std e within the limits; e becomes the deviation std e, and is charged for.
-
-    The limits are part of the dynamics: what they cut off is not taken from e, whose mean would no longer be 0.
-    """
+    """u = plan + std e within the limits; e becomes what the limits left of the deviation, and is charged for."""
     m = plan.shape[1]
     for j in range(m):
         mean = plan[t, j]
@@ -140,13 +137,12 @@ def act(t: int, plan: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) 
         charge = price[t, j]
         row = t * m + j
         for lane in range(LANES):
-            moved = std * e[row, lane]
-            v = mean + moved
+            v = mean + std * e[row, lane]
             v = low if v < low else v
             v = high if v > high else v
             u[j, lane] = v
-            e[row, lane] = moved
-            total[0, lane] += charge * moved
+            e[row, lane] = v - mean
+            total[0, lane] += charge * (v - mean)
 
 
 @driver
