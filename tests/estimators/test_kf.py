@@ -21,7 +21,9 @@ from .linear import (
     posterior_of_all,
     seeds,
     shapes,
+    spd,
     system,
+    textbook_predict,
     textbook_run,
     textbook_update,
 )
@@ -54,6 +56,28 @@ def test_textbook(estimator: Any, seed: int, shape: Any) -> None:
     for mine, theirs in ((result.beliefs.mean, x), (result.beliefs.cov, P), (result.nis, nis)):
         close(mine, theirs, tolerance(estimator))
     close(result.log_likelihood, log_likelihood, tolerance(estimator))
+
+
+@pytest.mark.parametrize("estimator", [EKF(), UKF()], ids=["EKF", "UKF"])
+@pytest.mark.parametrize(("n", "m"), [(2, 5), (4, 3), (5, 4), (7, 9), (8, 8), (13, 10)])
+def test_any_size_alone_and_among_others(estimator: Any, n: int, m: int) -> None:
+    """Tiles and parts of them, in one lane and in many, hold the textbook's matrices, symmetric to the last bit."""
+    rng, s = np.random.default_rng(n), system(m, n, m, 1)
+    covs = np.array([spd(rng, n) for _ in range(20)])
+    beliefs = Gaussian(s.dynamics.state, rng.normal(size=(20, n)), covs)
+    step = lambda b: estimator.update(estimator.predict(b, s.dynamics, s.us[0], DT), s.sensor, s.zs[0])
+    block = step(beliefs)
+    for i in (0, 19):
+        alone = step(beliefs[i])
+        x, P, nis, _ = textbook_update(
+            s.H, s.R, *textbook_predict(s, beliefs.mean[i], beliefs.cov[i], s.us[0]), s.zs[0]
+        )
+        for mine, theirs in ((alone.belief.mean, x), (alone.belief.cov, P), (alone.nis, nis)):
+            close(mine, theirs, 1e-10)
+        for mine, theirs in ((alone.belief.mean, block.belief.mean[i]), (alone.belief.cov, block.belief.cov[i])):
+            close(mine, theirs, 1e-12)
+        np.testing.assert_array_equal(alone.belief.cov, alone.belief.cov.T)
+        np.testing.assert_array_equal(alone.S, alone.S.T)
 
 
 @every_filter

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.codegen import CPUCodeLibrary
 
 import pilotage
 from pilotage.estimators._drivers import predict_one
@@ -94,6 +95,19 @@ def twice(v):
         v[i] *= GAIN
 
 
+@driver
+def again(v):
+    for i in range(v.shape[0]):
+        v[i] *= 2.0
+
+
+@driver
+def double(v):
+    again(v)
+    for i in range(v.shape[0]):
+        v[i] *= GAIN
+
+
 @driver("void(i8, f8[::1], f8[::1], f8[::1], f8[::1], i8)")
 def roll(step, x, u, dt, p, T):
     """x after T steps, doubled."""
@@ -117,6 +131,18 @@ def test_helpers_can_be_called_from_python() -> None:
     assert roll.compiled, "which compiles the helper for drivers"
     twice(v)
     assert v.tolist() == [2.0, 2.0, 2.0]
+
+
+def test_a_helper_is_optimised_within_what_calls_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    optimised: list[str] = []
+    whole = CPUCodeLibrary._optimize_final_module
+    monkeypatch.setattr(
+        CPUCodeLibrary, "_optimize_final_module", lambda self: (optimised.append(self.name), whole(self))
+    )
+    v = np.ones(2)
+    double.entry("double_again", "void(f8[::1])", GAIN=3.0)(v)
+    assert v.tolist() == [6.0, 6.0]
+    assert [name for name in optimised if "again" in name] == ["double_again"]
 
 
 def test_other_layouts_are_refused() -> None:

@@ -13,17 +13,18 @@ from numba.extending import intrinsic, lower_builtin, models, register_model
 from numba.np.numpy_support import from_dtype
 
 from ..models.trace import LANES
-from ._memory import JOB, MODEL, SPACE
+from ._memory import JOB, MODEL, SIDE, SPACE
 
 DOUBLE, WORD, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 FLAGS = ("contract", "nsz")
 
 
 class Numbers(types.Type):
-    """A number in each lane."""
+    """A number in each lane, or in each place of a tile."""
 
-    def __init__(self) -> None:
-        super().__init__("Numbers")
+    def __init__(self, count: int) -> None:
+        self.count = count
+        super().__init__(f"Numbers({count})")
 
 
 class Mask(types.Type):
@@ -49,13 +50,21 @@ class Matrix(types.Type):
         super().__init__(f"Matrix({value})")
 
 
-NUMBERS, MASK = Numbers(), Mask()
+class Factor(types.Type):
+    """A matrix or its transpose, as a factor of a product: the steps down a column and along a row are known."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        super().__init__(f"Factor({value})")
+
+
+NUMBERS, TILE, MASK = Numbers(LANES), Numbers(SIDE * SIDE), Mask()
 
 
 @register_model(Numbers)
 class NumbersModel(models.PrimitiveModel):
     def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.VectorType(DOUBLE, LANES))
+        super().__init__(manager, kind, ir.VectorType(DOUBLE, kind.count))
 
 
 @register_model(Mask)
@@ -74,6 +83,13 @@ class VectorModel(models.PrimitiveModel):
 class MatrixModel(models.StructModel):
     def __init__(self, manager: Any, kind: Any) -> None:
         super().__init__(manager, kind, [("data", types.CPointer(types.float64)), ("columns", types.intp)])
+
+
+@register_model(Factor)
+class FactorModel(models.StructModel):
+    def __init__(self, manager: Any, kind: Any) -> None:
+        steps = [("down", types.intp), ("along", types.intp)]
+        super().__init__(manager, kind, [("data", types.CPointer(types.float64)), *steps])
 
 
 def _value(lanes: Any) -> Any:
@@ -159,6 +175,162 @@ def address(typing_context, v):
     return types.intp(v), generate
 
 
+# -- products, in tiles of SIDE rows and columns where there is one lane
+
+
+def _factor(turned: bool) -> Any:
+    @intrinsic
+    def factor(typing_context, A):
+        kind = Factor(A.value)
+
+        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+            columns = builder.extract_value(args[0], 1)
+            steps = (_word(1), columns) if turned else (columns, _word(1))
+            made = ir.Constant(context.get_value_type(kind), ir.Undefined)
+            for place, part in enumerate((builder.extract_value(args[0], 0), *steps)):
+                made = builder.insert_value(made, part, place)
+            return made
+
+        return kind(A), generate
+
+    return factor
+
+
+plain, transposed = _factor(False), _factor(True)
+
+
+@intrinsic
+def part(typing_context, A, i, j):
+    """The part of a matrix that begins with element (i, j)."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        data, columns = (builder.extract_value(args[0], place) for place in (0, 1))
+        index = builder.add(builder.mul(args[1], columns), args[2])
+        return builder.insert_value(args[0], builder.gep(data, [builder.mul(index, _word(_count(A.value)))]), 0)
+
+    return A(A, types.intp, types.intp), generate
+
+
+def _element(context: Any, builder: Any, kind: Any, held: Any, row: Any, column: Any) -> Any:
+    """Pointer to an element of a matrix or factor."""
+    data, down = (builder.extract_value(held, place) for place in (0, 1))
+    along = builder.extract_value(held, 2) if isinstance(kind, Factor) else _word(1)
+    index = builder.add(builder.mul(row, down), builder.mul(column, along))
+    pointer = builder.gep(data, [builder.mul(index, _word(_count(kind.value)))])
+    return builder.bitcast(pointer, context.get_value_type(kind.value).as_pointer())
+
+
+def _within(builder: Any, first: Any, offset: int, count: Any) -> Any:
+    """The index first + offset, or the last one where that is beyond."""
+    index, last = builder.add(first, _word(offset)), builder.sub(count, _word(1))
+    return builder.select(builder.icmp_signed("<", index, last), index, last)
+
+
+def _load(builder: Any, pointer: Any) -> Any:
+    load = builder.load(pointer)
+    load.align = 8
+    return load
+
+
+def _packed(builder: Any, values: list[Any], places: list[int]) -> Any:
+    """A vector of the values in these places."""
+    few = ir.Constant(ir.VectorType(DOUBLE, len(values)), ir.Undefined)
+    for place, value in enumerate(values):
+        few = builder.insert_element(few, value, ir.Constant(ir.IntType(32), place))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
+    return builder.shuffle_vector(few, ir.Constant(few.type, ir.Undefined), mask)
+
+
+def _tile_value(lanes: Any) -> Any:
+    return TILE if len(lanes) == 1 else NUMBERS
+
+
+@intrinsic
+def nothing(typing_context, lanes):
+    """A tile of zeros."""
+    value = _tile_value(lanes)
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        return ir.Constant(context.get_value_type(value), [0.0] * value.count)
+
+    return value(lanes), generate
+
+
+@intrinsic
+def down(typing_context, A, i, r, n, lanes):
+    """SIDE elements of column r from row i on, each of them along a row of a tile; those beyond n repeat the last."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        held, i, r, n, _ = args
+        if len(lanes) > 1:
+            return _load(builder, _element(context, builder, A, held, i, r))
+        rows = [_within(builder, i, p, n) for p in range(SIDE)]
+        values = [_load(builder, _element(context, builder, A, held, row, r)) for row in rows]
+        return _packed(builder, values, [p for p in range(SIDE) for _ in range(SIDE)])
+
+    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes), generate
+
+
+@intrinsic
+def along(typing_context, A, r, j, m, lanes):
+    """SIDE elements of row r from column j on, each of them down a column of a tile; those beyond m repeat the last."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        held, r, j, m, _ = args
+        if len(lanes) > 1:
+            return _load(builder, _element(context, builder, A, held, r, j))
+        columns = [_within(builder, j, q, m) for q in range(SIDE)]
+        values = [_load(builder, _element(context, builder, A, held, r, column)) for column in columns]
+        return _packed(builder, values, list(range(SIDE)) * SIDE)
+
+    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes), generate
+
+
+@intrinsic
+def tile(typing_context, A, i, j, n, m, lanes):
+    """The tile of A from row i and column j on; rows and columns beyond n and m repeat the last."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        held, i, j, n, m, _ = args
+        if len(lanes) > 1:
+            return _load(builder, _element(context, builder, A, held, i, j))
+        rows = [_within(builder, i, p, n) for p in range(SIDE)]
+        columns = [_within(builder, j, q, m) for q in range(SIDE)]
+        values = [_load(builder, _element(context, builder, A, held, row, c)) for row in rows for c in columns]
+        return _packed(builder, values, list(range(SIDE * SIDE)))
+
+    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, types.intp, lanes), generate
+
+
+@intrinsic
+def put_tile(typing_context, A, i, j, n, m, a, lanes):
+    """A from row i and column j on = a tile, but for rows and columns beyond n and m."""
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        held, i, j, n, m, a, _ = args
+        if len(lanes) > 1:
+            builder.store(a, _element(context, builder, A, held, i, j), align=8)
+            return context.get_dummy_value()
+        for p in range(SIDE):
+            row = builder.add(i, _word(p))
+            places = [ir.Constant(ir.IntType(32), SIDE * p + q) for q in range(SIDE)]
+            with builder.if_then(builder.icmp_signed("<", row, n)):
+                pointer = _element(context, builder, A, held, row, j)
+                with builder.if_else(builder.icmp_signed("<=", builder.add(j, _word(SIDE)), m)) as (whole, some):
+                    with whole:
+                        mask = ir.Constant(ir.VectorType(ir.IntType(32), SIDE), places)
+                        values = builder.shuffle_vector(a, ir.Constant(a.type, ir.Undefined), mask)
+                        builder.store(values, builder.bitcast(pointer, values.type.as_pointer()), align=8)
+                    with some:
+                        for q in range(SIDE - 1):
+                            with builder.if_then(builder.icmp_signed("<", builder.add(j, _word(q)), m)):
+                                value = builder.extract_element(a, places[q])
+                                builder.store(value, builder.gep(pointer, [_word(q)]), align=8)
+        return context.get_dummy_value()
+
+    return types.none(A, types.intp, types.intp, types.intp, types.intp, _tile_value(lanes), lanes), generate
+
+
 def _array(dtype: Any, axes: int) -> Any:
     kind = types.Array(dtype, axes, "C")
 
@@ -191,11 +363,9 @@ def integers(typing_context, address, n):
 
 def _place(context: Any, builder: Any, kind: Any, held: Any, indices: list[Any]) -> Any:
     """Pointer to an element."""
-    pointer, index = held, indices[0]
-    if isinstance(kind, Matrix):
-        pointer = builder.extract_value(held, 0)
-        index = builder.add(builder.mul(index, builder.extract_value(held, 1)), indices[1])
-    pointer = builder.gep(pointer, [builder.mul(index, _word(_count(kind.value)))])
+    if not isinstance(kind, Vector):
+        return _element(context, builder, kind, held, *indices)
+    pointer = builder.gep(held, [builder.mul(indices[0], _word(_count(kind.value)))])
     return builder.bitcast(pointer, context.get_value_type(kind.value).as_pointer())
 
 
@@ -224,9 +394,7 @@ class SetItem(AbstractTemplate):
 
 
 def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    load = builder.load(_place(context, builder, sig.args[0], args[0], _indices(builder, sig.args[0], args[1])))
-    load.align = 8
-    return load
+    return _load(builder, _place(context, builder, sig.args[0], args[0], _indices(builder, sig.args[0], args[1])))
 
 
 def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -244,31 +412,32 @@ lower_builtin(operator.setitem, Matrix, types.UniTuple, types.Any)(_set)
 # -- arithmetic over lanes
 
 
-def _spread(builder: Any, kind: Any, value: Any) -> Any:
+def _spread(builder: Any, kind: Any, value: Any, count: int = LANES) -> Any:
     """A number as the same number in each lane."""
     if isinstance(kind, Numbers):
         return value
-    wide = ir.VectorType(DOUBLE, LANES)
+    wide = ir.VectorType(value.type, count)
     one = builder.insert_element(ir.Constant(wide, ir.Undefined), value, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), _zeros32())
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), count), [0] * count)
+    return builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
 
 
-def _zeros32() -> Any:
-    return ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES)
-
-
-def _numbers(args: Any) -> bool:
-    return any(isinstance(a, Numbers) for a in args) and all(isinstance(a, (Numbers, types.Float)) for a in args)
+def _numbers(args: Any) -> Any:
+    """The type of numbers in lanes or tiles among two arguments, where the other is that, too, or a single number."""
+    found = {a for a in args if isinstance(a, Numbers)}
+    fits = len(args) == 2 and len(found) == 1 and all(isinstance(a, (Numbers, types.Float)) for a in args)
+    return found.pop() if fits else None
 
 
 def _arithmetic(symbol: Any, method: str) -> None:
     @infer_global(symbol)
     class Binary(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            return signature(NUMBERS, *args) if len(args) == 2 and _numbers(args) else None
+            kind = _numbers(args)
+            return None if kind is None else signature(kind, *args)
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        a, b = (_spread(builder, k, v) for k, v in zip(sig.args, args, strict=True))
+        a, b = (_spread(builder, k, v, sig.return_type.count) for k, v in zip(sig.args, args, strict=True))
         return getattr(builder, method)(a, b, flags=FLAGS)
 
     for kinds in ((Numbers, Numbers), (Numbers, types.Float), (types.Float, Numbers)):
@@ -279,7 +448,7 @@ def _comparison(symbol: Any, sign: str) -> None:
     @infer_global(symbol)
     class Compare(AbstractTemplate):
         def generic(self, args: Any, kws: Any) -> Any:
-            return signature(MASK, *args) if len(args) == 2 and _numbers(args) else None
+            return signature(MASK, *args) if _numbers(args) == NUMBERS else None
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         a, b = (_spread(builder, k, v) for k, v in zip(sig.args, args, strict=True))
@@ -411,8 +580,7 @@ def mark(typing_context, status, mask, code):
         load.align = 8
         new = args[2]
         if many:
-            new = builder.insert_element(ir.Constant(kind, ir.Undefined), new, ir.Constant(ir.IntType(32), 0))
-            new = builder.shuffle_vector(new, ir.Constant(kind, ir.Undefined), _zeros32())
+            new = _spread(builder, types.int64, new)
         free = builder.icmp_signed("==", load, ir.Constant(kind, [0] * LANES if many else 0))
         builder.store(builder.select(builder.and_(free, args[1]), new, load), pointer, align=8)
         return context.get_dummy_value()

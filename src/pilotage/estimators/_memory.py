@@ -9,6 +9,8 @@ comparisons and the functions below work lane by lane.
     a = fill(0.0, lanes)
     a += P[i, j] * x[j]
     root = sqrt(select(a > 0.0, a, 1.0))
+
+A factor of a product is ``plain(P)`` or ``transposed(P)``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import numpy as np
 from ..models.trace import Intrinsic
 
 ONE, BLOCK = (0,), (0, 0)
+SIDE = 4
+"""Rows and columns of a tile, which is what `gemm` adds up at once with `ONE`; with `BLOCK` it is one element."""
 
 SPACE = np.dtype([(name, np.int64) for name in ("size", "dim", "plus", "minus", "wraps")])
 """A space: length of a point and of a tangent vector, code of plus and minus, address of what wraps (see `ukf`)."""
@@ -56,6 +60,14 @@ job_at = Intrinsic("job_at", _HERE)
 vector = Intrinsic("vector", _HERE)
 matrix = Intrinsic("matrix", _HERE)
 row = Intrinsic("row", _HERE)
+part = Intrinsic("part", _HERE)
+plain = Intrinsic("plain", _HERE)
+transposed = Intrinsic("transposed", _HERE)
+nothing = Intrinsic("nothing", _HERE)
+down = Intrinsic("down", _HERE)
+along = Intrinsic("along", _HERE)
+tile = Intrinsic("tile", _HERE)
+put_tile = Intrinsic("put_tile", _HERE)
 address = Intrinsic("address", _HERE)
 table = Intrinsic("table", _HERE)
 integers = Intrinsic("integers", _HERE)

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ..core.settings import settings
 from ..models.trace import call, driver
 from ._gaussian import GaussianEstimator
-from ._memory import address, job_at, mark, matrix, model_at, opposite, space_at, vector
+from ._memory import address, job_at, mark, matrix, model_at, opposite, plain, space_at, transposed, vector
 from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
@@ -24,13 +24,14 @@ from .algebra import (
     cholesky,
     finite,
     finite_matrix,
-    innovation_covariance,
+    gemm,
     joseph,
+    mirror,
     plausible,
-    product_transposed,
     sandwich,
     score,
-    solve_rows,
+    solve,
+    symmetrize,
     times,
 )
 
@@ -68,10 +69,10 @@ def ekf_update(at, b, z, context, w, lanes):
     e, w = vector(w, m, lanes)
     H, w = matrix(w, m, d, lanes)
     R, w = matrix(w, m, m, lanes)
-    K, w = matrix(w, d, m, lanes)
+    K, w = matrix(w, m, d, lanes)
     L, w = matrix(w, m, m, lanes)
     N, w = matrix(w, d, d, lanes)
-    A, w = matrix(w, d, m, lanes)
+    A, w = matrix(w, m, d, lanes)
     M, w = matrix(w, d, d, lanes)
     B, w = matrix(w, d, d, lanes)
     dx, w = vector(w, d, lanes)
@@ -81,15 +82,17 @@ def ekf_update(at, b, z, context, w, lanes):
     measured, good = note_innovation(e, predicted, y, expected, given, k, m, lanes)
     drop_unmeasured(y, H, R, d, m, lanes)
     good = good & plausible(R, m, lanes)
-    product_transposed(P, H, K, d, d, m, lanes)  # P H', which becomes the gain
-    innovation_covariance(H, K, R, S, d, m, lanes)
+    symmetrize(R, m)
+    gemm(1.0, plain(H), plain(P), 0.0, K, K, m, d, d, d, lanes)  # H P, which becomes the gain's transpose
+    gemm(1.0, plain(K), transposed(H), 1.0, R, S, m, d, m, 0, lanes)
+    mirror(S, m)
     good = good & cholesky(S, L, m, lanes)
     score(L, e, v, measured, found, m, lanes)
-    solve_rows(L, K, d, m, lanes)
+    solve(L, K, m, d, lanes)
     joseph(P, H, R, K, N, A, M, B, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & finite(found, 2, lanes)
+    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
     mark(job.status, opposite(good), UPDATE_FAILED)
     gate(h.gates, found[0], measured, job.status, m, lanes)
     commit(x, P, new, N, job.status, n, d, lanes)

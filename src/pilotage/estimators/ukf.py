@@ -32,6 +32,7 @@ from ._memory import (
     select,
     space_at,
     table,
+    transposed,
     vector,
 )
 from ._steps import (
@@ -51,11 +52,11 @@ from .algebra import (
     cholesky_semidefinite,
     finite,
     finite_matrix,
+    gemm,
     joseph,
     plausible,
-    product,
     score,
-    solve_rows,
+    solve,
     times,
 )
 
@@ -228,10 +229,10 @@ def ukf_update(at, b, z, context, w, lanes):
     R, w = matrix(w, m, m, lanes)
     T, w = matrix(w, d, m, lanes)
     H, w = matrix(w, m, d, lanes)
-    K, w = matrix(w, d, m, lanes)
+    K, w = matrix(w, m, d, lanes)
     root, w = matrix(w, m, m, lanes)
     N, w = matrix(w, d, d, lanes)
-    A, w = matrix(w, d, m, lanes)
+    A, w = matrix(w, m, d, lanes)
     M, w = matrix(w, d, d, lanes)
     B, w = matrix(w, d, d, lanes)
     mean, w = vector(w, k, lanes)
@@ -254,14 +255,14 @@ def ukf_update(at, b, z, context, w, lanes):
     spread_of(G, v0, wi, R, S, d, m, lanes)
     good = good & cholesky(S, root, m, lanes)
     score(root, e, v, measured, found, m, lanes)
-    product(L, T, K, d, d, m, lanes)  # C, which becomes the gain
+    gemm(1.0, transposed(T), transposed(L), 0.0, K, K, m, d, d, d, lanes)  # C', which becomes that of the gain
     bending(G, T, s, v0, wi, R, d, m)
     divide(T, L, H, d, m, lanes)
-    solve_rows(root, K, d, m, lanes)
+    solve(root, K, m, d, lanes)
     joseph(P, H, R, K, N, A, M, B, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & finite(found, 2, lanes)
+    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
     mark(job.status, opposite(good), UPDATE_FAILED)
     gate(h.gates, found[0], measured, job.status, m, lanes)
     commit(x, P, new, N, job.status, n, d, lanes)

@@ -14,6 +14,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.core import boxing, sigutils  # noqa: F401  # boxing is imported late otherwise
 from numba.core.caching import FunctionCache
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
@@ -80,6 +82,34 @@ class Cache(FunctionCache):
             logger.info("compiled code of %s could not be kept on disk", self._title, exc_info=True)
 
 
+class Part(JITCodeLibrary):
+    """Code of a helper. The entry point that it is linked into optimises it and makes machine code of it, once."""
+
+    def _optimize_final_module(self) -> None:
+        """Leave it as it is."""
+
+    def _finalize_final_module(self) -> None:
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        return 0  # there is no machine code
+
+    @property
+    def codegen(self) -> Any:
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """Leave it out: no driver reads its environment, the Python objects of a function."""
+
+
+class PartCompiler(Compiler):
+    """The compiler of helpers."""
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.library = Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
 def dispatcher(driver: Driver) -> Any:
     """The numba function of a driver, with the drivers that it calls in place of their names; nothing is compiled."""
     if "dispatcher" in driver.__dict__:
@@ -110,7 +140,8 @@ def settings(driver: Driver, helper: bool) -> dict[str, Any]:
     chosen: dict[str, Any] = {"error_model": "numpy", "fastmath": FAST if options["fast"] else STRICT}
     chosen |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
     chosen |= {} if options["heap"] else {"_nrt": False}
-    return chosen | ({"no_cpython_wrapper": True, "no_cfunc_wrapper": True} if helper else {})
+    inner = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": PartCompiler}
+    return chosen | (inner if helper else {})
 
 
 def compiled(driver: Driver) -> Any:
