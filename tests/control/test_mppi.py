@@ -406,6 +406,19 @@ def test_a_constraint_that_every_sample_violates_is_said(kind: Any, policy: Any,
     assert drive.solve([-5.0, 3.0]).status is PlanStatus.SOLVED
 
 
+@pytest.mark.parametrize("kind", [lambda task: task, lambda task: PlainTask(task, LINE)], ids=["traced", "plain"])
+def test_a_state_that_violates_the_constraint_is_left(kind: Any) -> None:
+    """Nothing that is done for a second helps 3 m beyond the wall; the plan leads back all the same."""
+    homing = task(state=LINE, action=PUSH, constraint=lambda x, u, p, m: x[0] - 1.0)(lambda x, u, p, m: x[0] * x[0])
+    drive, x = MPPI(cart(), kind(homing(dt=0.1)), horizon=9, samples=64, rng=1), np.array([4.0, 0.0])
+    first = drive.act(x)
+    assert first.status is ActionStatus.IMPROVED
+    assert "in the state itself" in first.reason
+    for tick in range(60):
+        x = cart().step(x, drive.act(x, 0.1 * tick).u, 0.1)
+    assert x[0] < 1.0
+
+
 def optimum(seeds: int) -> float:
     """Mean return of the best policy on the pendulum, by dynamic programming on a grid."""
     from numba import njit

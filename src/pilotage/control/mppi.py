@@ -75,6 +75,8 @@ class PathIntegral:
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         if least > 0.0:
             why = f"all {self.samples} samples violate the constraint, which is at {least:.2g} in the best"
+            if 0.0 < workspace.constraint(x, plan, rows) < math.inf:
+                return state, Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         return state, Solution(plan, cost, stats=stats)
 
@@ -94,7 +96,8 @@ class MPPI(RecedingHorizon):
     Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
     any `Dynamics` and `Task`: traced models run as machine code, 32 samples side by side; others roll out all samples
     in one call of `Dynamics.rollout` and are charged in one call of `Task.cost` a tick. Both draw the same random
-    numbers. Where every sample violates the constraint, none is acted on: the status is FALLBACK.
+    numbers. Where every sample violates the constraint, none is acted on: the status is FALLBACK. Where the state does
+    so already, the plan leads out of it, and the status is IMPROVED.
 
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
