@@ -216,10 +216,21 @@ def test_constraints_are_kept() -> None:
     assert hurry().constraint(found.xs[1:], found.us).max() == pytest.approx(found.stats["violation"])
 
 
+@dynamics(state=Space("x [m]", "speed [m/s]"), action=Space("accel in [-2, 2]"))
+def trolley(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[1], u[0]
+
+
+@task(state=trolley().state, action=trolley().action, constraint=lambda x, u, p, m: x[0] - 1.0)
+def walled(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[1] ** 2
+
+
 def test_a_constraint_that_cannot_be_kept_is_said() -> None:
-    drive = ILQR(cart(), hurry(wall=1.0), horizon=10)
-    assert drive.solve([0.0, 9.0]).status is PlanStatus.NO_PATH
-    action = drive.act([0.0, 9.0])
+    assert ILQR(cart(), hurry(wall=1.0), horizon=10).solve([0.0, 9.0]).status is PlanStatus.NO_PATH
+    drive = ILQR(trolley(), walled(dt=0.1), horizon=10)  # it cannot stop within half a metre
+    assert drive.solve([0.5, 3.0]).status is PlanStatus.NO_PATH
+    action = drive.act([0.5, 3.0])
     assert action.status is ActionStatus.FALLBACK
     assert "constraint" in action.reason
     assert "no small change" in action.reason
@@ -275,3 +286,53 @@ def test_gets_there_tick_by_tick() -> None:
             break
         x = unicycle().step(x, action.u, 0.1)
     assert action.status is ActionStatus.DONE
+
+
+@task(
+    state=trolley().state, action=trolley().action, constraint=lambda x, u, p, m: x[1] - 1.5,
+    terminal=lambda x, p, m: 10.0 * ((x[0] - 6.0) ** 2 + x[1] ** 2),
+)  # fmt: skip
+def slowly(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return (x[0] - 6.0) ** 2 + 0.05 * u[0] ** 2
+
+
+@pytest.mark.parametrize("speed", [1.8, 2.5])
+def test_a_state_that_violates_the_constraint_is_left(speed: float) -> None:
+    """The robot is too fast at first, which no action changes within a step; it brakes, then drives on to the goal."""
+    drive, x = ILQR(trolley(), slowly(dt=0.1), horizon=30), np.array([0.0, speed])
+    first = drive.act(x)
+    assert first.status is ActionStatus.IMPROVED
+    assert "the state itself violates the constraint" in first.reason
+    for tick in range(60):
+        x = trolley().step(x, drive.act(x, 0.1 * tick).u, 0.1)
+        assert tick < 10 or x[1] < 1.5 + 1e-3
+    assert abs(x[0] - 6.0) < 0.05
+
+
+@dynamics(state=Space("x y [m]", "vx vy [m/s]"), action=Space("ax ay [m/s^2] in [-2, 2]"))
+def puck(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[2], x[3], u[0] - 0.1 * x[2], u[1] - 0.1 * x[3]
+
+
+def past_a_post(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return 1.0 - m.sqrt((x[0] - 3.0) ** 2 + (x[1] - 0.1) ** 2), x[2] ** 2 + x[3] ** 2 - 1.5**2
+
+
+@task(
+    state=puck().state, action=puck().action, constraint=past_a_post,
+    terminal=lambda x, p, m: 30.0 * ((x[0] - 6.0) ** 2 + x[1] ** 2 + x[2] ** 2 + x[3] ** 2),
+)  # fmt: skip
+def slide(x: Any, u: Any, p: Any, m: Any) -> Any:
+    near = (x[0] - 6.0) ** 2 + x[1] ** 2
+    return near + 0.1 * (x[2] ** 2 + x[3] ** 2) + 0.05 * (u[0] ** 2 + u[1] ** 2)
+
+
+@pytest.mark.parametrize("horizon", [30, 40, 50, 60])
+def test_two_constraints_at_once_are_kept_by_default(horizon: int) -> None:
+    """A speed limit and a post near the straight line: the default number of iterations is enough."""
+    plan = ILQR(puck(), slide(dt=0.1), horizon=horizon).solve([0.0, 0.0, 0.0, 0.0])
+    assert plan.status is PlanStatus.SOLVED
+    assert plan.xs is not None
+    xs = plan.xs[1:]
+    assert (1.0 - np.hypot(xs[:, 0] - 3.0, xs[:, 1] - 0.1)).max() < 1e-3
+    assert np.hypot(xs[:, 2], xs[:, 3]).max() < 1.5 + 1e-3

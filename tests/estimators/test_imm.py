@@ -71,13 +71,10 @@ def product_in_place(P, L, d):
 @driver
 def root_in_place(P, L, d, status):
     """P = the lower triangle L with ``L L' = P``."""
-    for i in range(d):
-        for j in range(d):
-            L[i, j] = 0.0
     mark(status, opposite(cholesky(P, L, d, ONE)), PREDICTION_FAILED)
     for i in range(d):
         for j in range(d):
-            P[i, j] = L[i, j]
+            P[i, j] = L[i, j] if j <= i else 0.0
 
 
 @driver

@@ -68,12 +68,6 @@ class Samples:
         """Least of what the samples violate the constraint by: its largest value along the best of them in that."""
         return float(self._violations.ravel()[: self.count].min())
 
-    def constraint(self, x: Array, plan: Array, rows: Array) -> float:
-        """Largest value of the constraint in the state itself; -inf where there is none."""
-        staged = (rows[0],) if rows.shape[1] else ()
-        with np.errstate(invalid="ignore", over="ignore"):
-            return float(np.max(self.problem.task.constraint(x, plan[0], *staged), initial=-np.inf))
-
     def roll(self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64]) -> None:
         """Draw samples around `plan` and add up what they cost from `x`."""
         if self._coded:

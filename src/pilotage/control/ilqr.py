@@ -18,6 +18,13 @@ from ..models.trace import ParameterMemory, code_of
 from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
+WHY = {
+    VIOLATED: "no plan that keeps the constraint was found in {spent} iterations; it is at {worst:.2g}; allow more "
+    "iterations, or begin with another plan (us)",
+    BLOCKED: "the constraint is at {worst:.2g}, and no small change of the plan lowers it: it cannot be kept from "
+    "here, or the plan lies on a line of symmetry; begin with another plan (us)",
+}
+
 
 @settings
 class DifferentialDynamicProgramming:
@@ -30,7 +37,7 @@ class DifferentialDynamicProgramming:
         1e-08
     """
 
-    iterations: Count = 100
+    iterations: Count = 200
     tolerance: Positive = 1e-8
     feasible: Positive = 1e-4
     weight: Positive = 10.0
@@ -54,18 +61,10 @@ class DifferentialDynamicProgramming:
         status, reason = ActionStatus.SOLVED, ""
         if ended == DIVERGED:
             status, reason = ActionStatus.FALLBACK, "the plan to begin with has no finite cost"
-        elif ended == VIOLATED:
-            status = ActionStatus.FALLBACK
-            reason = (
-                f"no plan that keeps the constraint was found in {int(spent)} iterations; it is at {worst:.2g}; "
-                "allow more iterations, or begin with another plan (us)"
-            )
-        elif ended == BLOCKED:
-            status = ActionStatus.FALLBACK
-            reason = (
-                f"the constraint is at {worst:.2g}, and no small change of the plan lowers it: it cannot be kept from "
-                "here, or the plan lies on a line of symmetry; begin with another plan (us)"
-            )
+        elif ended in (VIOLATED, BLOCKED):
+            status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
+            if workspace.problem.violated(x, solution["us"][0], rows, self.feasible):
+                status, reason = ActionStatus.IMPROVED, f"the state itself violates the constraint; {reason}"
         elif ended != CONVERGED:
             status = ActionStatus.IMPROVED
             why = "no step leads down any more" if ended == STUCK else f"stopped after {int(spent)} iterations"
@@ -135,7 +134,8 @@ class ILQR(RecedingHorizon):
         iterations: most sweeps a tick, all solves of the augmented Lagrangian together. A plan that has not converged
             by then is used, and its status is IMPROVED.
         tolerance: of the cost, relative.
-        feasible: largest value of the constraint that is taken for kept; a plan that violates it is not used.
+        feasible: largest value of the constraint that is taken for kept; a plan that violates it is not used, unless
+            the state itself does so and the plan leads out: the status is IMPROVED then.
         weight: of violated constraints at first.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
@@ -156,7 +156,7 @@ class ILQR(RecedingHorizon):
         task: Task,
         *,
         horizon: int = 30,
-        iterations: int = 100,
+        iterations: int = 200,
         tolerance: float = 1e-8,
         feasible: float = 1e-4,
         weight: float = 10.0,

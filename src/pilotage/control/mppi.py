@@ -75,7 +75,7 @@ class PathIntegral:
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         if least > 0.0:
             why = f"all {self.samples} samples violate the constraint, which is at {least:.2g} in the best"
-            if 0.0 < workspace.constraint(x, plan, rows) < math.inf:
+            if workspace.problem.violated(x, plan[0], rows):
                 return state, Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         return state, Solution(plan, cost, stats=stats)

@@ -49,6 +49,12 @@ class Horizon:
         """Lowest and highest action, ``(2, m)``."""
         return np.stack([self.action.low, self.action.high])
 
+    def violated(self, x: Array, u: Array, rows: Array, feasible: float = 0.0) -> bool:
+        """Whether the state itself violates the constraint: it cannot be kept then, but a plan may lead out of it."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            g = np.asarray(self.task.constraint(x, u, *((rows[0],) if rows.shape[1] else ())))
+        return bool(feasible < np.max(g, initial=-np.inf) < np.inf)
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -254,10 +260,11 @@ class RecedingHorizon:
         rows, _ = references_of(self.task, x, t, problem.steps, None)
         begin = np.array(problem.action.clip(begin), order="C")
         _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows, 0.0)
-        if found.status is ActionStatus.FALLBACK:
+        solved, lost = found.status is ActionStatus.SOLVED, found.status is ActionStatus.FALLBACK
+        if lost or (not solved and problem.violated(x, found.us[0], rows)):
             return Plan(PlanStatus.NO_PATH, reason=found.reason, stats=found.stats)
         xs = problem.dynamics.rollout(x, found.us, problem.dt) if found.xs is None else found.xs
-        status = PlanStatus.SOLVED if found.status is ActionStatus.SOLVED else PlanStatus.BUDGET
+        status = PlanStatus.SOLVED if solved else PlanStatus.BUDGET
         ts = t + problem.dt * np.arange(problem.steps + 1, dtype=np.float64)
         return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
 

@@ -88,7 +88,7 @@ def sandwich(F, P, Q, A, N, n, lanes):
 def cholesky(S, L, n, lanes):
     """L L' = S for symmetric positive definite S; false where it is not, and pivots are 1 there.
 
-    Some columns at a time: products take the earlier ones off them.
+    Some columns at a time: products take the earlier ones off them. The upper triangle of L holds other numbers.
     """
     good = fill(0.0, lanes) == 0.0
     few = SIDE if len(lanes) == 1 else n
