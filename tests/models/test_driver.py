@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core import config
 from numba.core.codegen import CPUCodeLibrary
 
 import pilotage
@@ -133,7 +134,8 @@ def test_helpers_can_be_called_from_python() -> None:
     assert v.tolist() == [2.0, 2.0, 2.0]
 
 
-def test_a_helper_is_optimised_within_what_calls_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_helper_is_optimised_within_what_calls_it_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))  # empty, so that all is compiled
     optimised: list[str] = []
     whole = CPUCodeLibrary._optimize_final_module
     monkeypatch.setattr(

@@ -1,4 +1,4 @@
-"""The types and intrinsics of `_memory`, in numba's terms."""
+"""The intrinsics of `_memory`, in numba's terms."""
 
 # pyright: basic, reportOptionalCall=false
 from __future__ import annotations
@@ -9,95 +9,28 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic, lower_builtin
 from numba.np.numpy_support import from_dtype
 
 from ..models.trace import LANES
-from ._memory import JOB, MODEL, SIDE, SPACE
+from ._memory import JOB, MODEL, SPACE
+from ._types import (
+    DOUBLE,
+    MASK,
+    NUMBERS,
+    WORD,
+    Mask,
+    Matrix,
+    Numbers,
+    Vector,
+    element,
+    lanes_of,
+    loaded,
+    value_type,
+    word,
+)
 
-DOUBLE, WORD, BIT = ir.DoubleType(), ir.IntType(64), ir.IntType(1)
 FLAGS = ("contract", "nsz")
-
-
-class Numbers(types.Type):
-    """A number in each lane, or in each place of a tile."""
-
-    def __init__(self, count: int) -> None:
-        self.count = count
-        super().__init__(f"Numbers({count})")
-
-
-class Mask(types.Type):
-    """A truth in each lane."""
-
-    def __init__(self) -> None:
-        super().__init__("Mask")
-
-
-class Vector(types.Type):
-    """``v[i]`` is a number, or a number in each lane."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        super().__init__(f"Vector({value})")
-
-
-class Matrix(types.Type):
-    """``A[i, j]`` is a number, or a number in each lane."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        super().__init__(f"Matrix({value})")
-
-
-class Factor(types.Type):
-    """A matrix or its transpose, as a factor of a product: the steps down a column and along a row are known."""
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        super().__init__(f"Factor({value})")
-
-
-NUMBERS, TILE, MASK = Numbers(LANES), Numbers(SIDE * SIDE), Mask()
-
-
-@register_model(Numbers)
-class NumbersModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.VectorType(DOUBLE, kind.count))
-
-
-@register_model(Mask)
-class MaskModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, ir.VectorType(BIT, LANES))
-
-
-@register_model(Vector)
-class VectorModel(models.PrimitiveModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, DOUBLE.as_pointer())
-
-
-@register_model(Matrix)
-class MatrixModel(models.StructModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        super().__init__(manager, kind, [("data", types.CPointer(types.float64)), ("columns", types.intp)])
-
-
-@register_model(Factor)
-class FactorModel(models.StructModel):
-    def __init__(self, manager: Any, kind: Any) -> None:
-        steps = [("down", types.intp), ("along", types.intp)]
-        super().__init__(manager, kind, [("data", types.CPointer(types.float64)), *steps])
-
-
-def _value(lanes: Any) -> Any:
-    return types.float64 if len(lanes) == 1 else NUMBERS
-
-
-def _count(value: Any) -> int:
-    return LANES if isinstance(value, Numbers) else 1
 
 
 # -- memory
@@ -119,17 +52,13 @@ def _record(dtype: Any) -> Any:
 space_at, model_at, job_at = _record(SPACE), _record(MODEL), _record(JOB)
 
 
-def _word(n: int) -> Any:
-    return ir.Constant(WORD, n)
-
-
 @intrinsic
 def vector(typing_context, address, n, lanes):
     """A vector of n at an address, and the address behind it."""
-    value = _value(lanes)
+    value = value_type(lanes)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        behind = builder.add(args[0], builder.mul(args[1], _word(8 * _count(value))))
+        behind = builder.add(args[0], builder.mul(args[1], word(8 * lanes_of(value))))
         view = builder.inttoptr(args[0], DOUBLE.as_pointer())
         return context.make_tuple(builder, sig.return_type, (view, behind))
 
@@ -139,11 +68,11 @@ def vector(typing_context, address, n, lanes):
 @intrinsic
 def matrix(typing_context, address, n, m, lanes):
     """A matrix (n, m) at an address, and the address behind it."""
-    value = _value(lanes)
+    value = value_type(lanes)
     kind = Matrix(value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        behind = builder.add(args[0], builder.mul(builder.mul(args[1], args[2]), _word(8 * _count(value))))
+        behind = builder.add(args[0], builder.mul(builder.mul(args[1], args[2]), word(8 * lanes_of(value))))
         pair = ir.Constant(context.get_value_type(kind), ir.Undefined)
         pair = builder.insert_value(pair, builder.inttoptr(args[0], DOUBLE.as_pointer()), 0)
         pair = builder.insert_value(pair, args[2], 1)
@@ -158,7 +87,7 @@ def row(typing_context, A, i):
     kind = Vector(A.value)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        index = builder.mul(args[1], builder.mul(builder.extract_value(args[0], 1), _word(_count(A.value))))
+        index = builder.mul(args[1], builder.mul(builder.extract_value(args[0], 1), word(lanes_of(A.value))))
         return builder.gep(builder.extract_value(args[0], 0), [index])
 
     return kind(A, types.intp), generate
@@ -175,168 +104,12 @@ def address(typing_context, v):
     return types.intp(v), generate
 
 
-# -- products, in tiles of SIDE rows and columns where there is one lane
-
-
-def _factor(turned: bool) -> Any:
-    @intrinsic
-    def factor(typing_context, A):
-        kind = Factor(A.value)
-
-        def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-            columns = builder.extract_value(args[0], 1)
-            steps = (_word(1), columns) if turned else (columns, _word(1))
-            made = ir.Constant(context.get_value_type(kind), ir.Undefined)
-            for place, part in enumerate((builder.extract_value(args[0], 0), *steps)):
-                made = builder.insert_value(made, part, place)
-            return made
-
-        return kind(A), generate
-
-    return factor
-
-
-plain, transposed = _factor(False), _factor(True)
-
-
-@intrinsic
-def part(typing_context, A, i, j):
-    """The part of a matrix that begins with element (i, j)."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        data, columns = (builder.extract_value(args[0], place) for place in (0, 1))
-        index = builder.add(builder.mul(args[1], columns), args[2])
-        return builder.insert_value(args[0], builder.gep(data, [builder.mul(index, _word(_count(A.value)))]), 0)
-
-    return A(A, types.intp, types.intp), generate
-
-
-def _element(context: Any, builder: Any, kind: Any, held: Any, row: Any, column: Any) -> Any:
-    """Pointer to an element of a matrix or factor."""
-    data, down = (builder.extract_value(held, place) for place in (0, 1))
-    along = builder.extract_value(held, 2) if isinstance(kind, Factor) else _word(1)
-    index = builder.add(builder.mul(row, down), builder.mul(column, along))
-    pointer = builder.gep(data, [builder.mul(index, _word(_count(kind.value)))])
-    return builder.bitcast(pointer, context.get_value_type(kind.value).as_pointer())
-
-
-def _within(builder: Any, first: Any, offset: int, count: Any) -> Any:
-    """The index first + offset, or the last one where that is beyond."""
-    index, last = builder.add(first, _word(offset)), builder.sub(count, _word(1))
-    return builder.select(builder.icmp_signed("<", index, last), index, last)
-
-
-def _load(builder: Any, pointer: Any) -> Any:
-    load = builder.load(pointer)
-    load.align = 8
-    return load
-
-
-def _packed(builder: Any, values: list[Any], places: list[int]) -> Any:
-    """A vector of the values in these places."""
-    few = ir.Constant(ir.VectorType(DOUBLE, len(values)), ir.Undefined)
-    for place, value in enumerate(values):
-        few = builder.insert_element(few, value, ir.Constant(ir.IntType(32), place))
-    mask = ir.Constant(ir.VectorType(ir.IntType(32), len(places)), places)
-    return builder.shuffle_vector(few, ir.Constant(few.type, ir.Undefined), mask)
-
-
-def _tile_value(lanes: Any) -> Any:
-    return TILE if len(lanes) == 1 else NUMBERS
-
-
-@intrinsic
-def nothing(typing_context, lanes):
-    """A tile of zeros."""
-    value = _tile_value(lanes)
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        return ir.Constant(context.get_value_type(value), [0.0] * value.count)
-
-    return value(lanes), generate
-
-
-@intrinsic
-def down(typing_context, A, i, r, n, lanes):
-    """SIDE elements of column r from row i on, each of them along a row of a tile; those beyond n repeat the last."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, i, r, n, _ = args
-        if len(lanes) > 1:
-            return _load(builder, _element(context, builder, A, held, i, r))
-        rows = [_within(builder, i, p, n) for p in range(SIDE)]
-        values = [_load(builder, _element(context, builder, A, held, row, r)) for row in rows]
-        return _packed(builder, values, [p for p in range(SIDE) for _ in range(SIDE)])
-
-    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes), generate
-
-
-@intrinsic
-def along(typing_context, A, r, j, m, lanes):
-    """SIDE elements of row r from column j on, each of them down a column of a tile; those beyond m repeat the last."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, r, j, m, _ = args
-        if len(lanes) > 1:
-            return _load(builder, _element(context, builder, A, held, r, j))
-        columns = [_within(builder, j, q, m) for q in range(SIDE)]
-        values = [_load(builder, _element(context, builder, A, held, r, column)) for column in columns]
-        return _packed(builder, values, list(range(SIDE)) * SIDE)
-
-    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes), generate
-
-
-@intrinsic
-def tile(typing_context, A, i, j, n, m, lanes):
-    """The tile of A from row i and column j on; rows and columns beyond n and m repeat the last."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, i, j, n, m, _ = args
-        if len(lanes) > 1:
-            return _load(builder, _element(context, builder, A, held, i, j))
-        rows = [_within(builder, i, p, n) for p in range(SIDE)]
-        columns = [_within(builder, j, q, m) for q in range(SIDE)]
-        values = [_load(builder, _element(context, builder, A, held, row, c)) for row in rows for c in columns]
-        return _packed(builder, values, list(range(SIDE * SIDE)))
-
-    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, types.intp, lanes), generate
-
-
-@intrinsic
-def put_tile(typing_context, A, i, j, n, m, a, lanes):
-    """A from row i and column j on = a tile, but for rows and columns beyond n and m."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, i, j, n, m, a, _ = args
-        if len(lanes) > 1:
-            builder.store(a, _element(context, builder, A, held, i, j), align=8)
-            return context.get_dummy_value()
-        for p in range(SIDE):
-            row = builder.add(i, _word(p))
-            places = [ir.Constant(ir.IntType(32), SIDE * p + q) for q in range(SIDE)]
-            with builder.if_then(builder.icmp_signed("<", row, n)):
-                pointer = _element(context, builder, A, held, row, j)
-                with builder.if_else(builder.icmp_signed("<=", builder.add(j, _word(SIDE)), m)) as (whole, some):
-                    with whole:
-                        mask = ir.Constant(ir.VectorType(ir.IntType(32), SIDE), places)
-                        values = builder.shuffle_vector(a, ir.Constant(a.type, ir.Undefined), mask)
-                        builder.store(values, builder.bitcast(pointer, values.type.as_pointer()), align=8)
-                    with some:
-                        for q in range(SIDE - 1):
-                            with builder.if_then(builder.icmp_signed("<", builder.add(j, _word(q)), m)):
-                                value = builder.extract_element(a, places[q])
-                                builder.store(value, builder.gep(pointer, [_word(q)]), align=8)
-        return context.get_dummy_value()
-
-    return types.none(A, types.intp, types.intp, types.intp, types.intp, _tile_value(lanes), lanes), generate
-
-
 def _array(dtype: Any, axes: int) -> Any:
     kind = types.Array(dtype, axes, "C")
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         array = context.make_array(kind)(context, builder)
-        shape, item = list(args[1:]), _word(8)
+        shape, item = list(args[1:]), word(8)
         strides = [item]
         for length in reversed(shape[1:]):
             strides.insert(0, builder.mul(strides[0], length))
@@ -364,8 +137,8 @@ def integers(typing_context, address, n):
 def _place(context: Any, builder: Any, kind: Any, held: Any, indices: list[Any]) -> Any:
     """Pointer to an element."""
     if not isinstance(kind, Vector):
-        return _element(context, builder, kind, held, *indices)
-    pointer = builder.gep(held, [builder.mul(indices[0], _word(_count(kind.value)))])
+        return element(context, builder, kind, held, *indices)
+    pointer = builder.gep(held, [builder.mul(indices[0], word(lanes_of(kind.value)))])
     return builder.bitcast(pointer, context.get_value_type(kind.value).as_pointer())
 
 
@@ -394,7 +167,7 @@ class SetItem(AbstractTemplate):
 
 
 def _get(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-    return _load(builder, _place(context, builder, sig.args[0], args[0], _indices(builder, sig.args[0], args[1])))
+    return loaded(builder, _place(context, builder, sig.args[0], args[0], _indices(builder, sig.args[0], args[1])))
 
 
 def _set(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -489,7 +262,7 @@ _logic(operator.or_, "or_")
 @intrinsic
 def fill(typing_context, number, lanes):
     """The number in each lane."""
-    value = _value(lanes)
+    value = value_type(lanes)
 
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return args[0] if value == types.float64 else _spread(builder, types.float64, args[0])

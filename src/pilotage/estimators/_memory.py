@@ -53,21 +53,21 @@ JOB = np.dtype(
 settings, of the seconds of a step, of belief, scratch and status, of an action of zeros; how many numbers a belief
 has."""
 
-_HERE = f"{__package__}._intrinsics"
+_HERE, _TILES = f"{__package__}._intrinsics", f"{__package__}._tiles"
 space_at = Intrinsic("space_at", _HERE)
 model_at = Intrinsic("model_at", _HERE)
 job_at = Intrinsic("job_at", _HERE)
 vector = Intrinsic("vector", _HERE)
 matrix = Intrinsic("matrix", _HERE)
 row = Intrinsic("row", _HERE)
-part = Intrinsic("part", _HERE)
-plain = Intrinsic("plain", _HERE)
-transposed = Intrinsic("transposed", _HERE)
-nothing = Intrinsic("nothing", _HERE)
-down = Intrinsic("down", _HERE)
-along = Intrinsic("along", _HERE)
-tile = Intrinsic("tile", _HERE)
-put_tile = Intrinsic("put_tile", _HERE)
+part = Intrinsic("part", _TILES)
+plain = Intrinsic("plain", _TILES)
+transposed = Intrinsic("transposed", _TILES)
+nothing = Intrinsic("nothing", _TILES)
+down = Intrinsic("down", _TILES)
+along = Intrinsic("along", _TILES)
+tile = Intrinsic("tile", _TILES)
+put_tile = Intrinsic("put_tile", _TILES)
 address = Intrinsic("address", _HERE)
 table = Intrinsic("table", _HERE)
 integers = Intrinsic("integers", _HERE)

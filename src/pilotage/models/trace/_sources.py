@@ -34,7 +34,7 @@ def sources(module: str) -> tuple[list[str], list[tuple[str, Any]]]:
     Example:
         >>> files, numbers = sources("pilotage.estimators._intrinsics")
         >>> [Path(file).name for file in files], [name for name, _ in numbers]
-        (['_intrinsics.py', '_memory.py'], ['pilotage.models.trace.LANES'])
+        (['_intrinsics.py', '_types.py', '_memory.py'], ['pilotage.models.trace.LANES'])
     """
     files: dict[str, str] = {}
     numbers: dict[str, Any] = {}
