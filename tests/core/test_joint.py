@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pilotage.core import CovarianceError, Gaussian, ShapeError, Space, SpaceError, augment, carry, condition
+from pilotage.core import CovarianceError, Gaussian, ShapeError, Space, SpaceError, Update, augment, carry, condition
 from pilotage.estimators import EKF, KF
+from pilotage.estimators._stacked import stacked
 from pilotage.models import LinearSensor, relative_position, sensor
 
 STATE, NEW = Space("x y [m]", "v [m/s]"), Space("a b [m]")
@@ -181,6 +184,27 @@ def test_growth_traces_nothing() -> None:
     assert joint.space.dim == 27
     assert joint.space.names[-1] == "l11.y"
     assert counts[0] == counts[-1] > 0
+
+
+def test_a_root_is_used_whether_the_covariance_was_seen_or_not() -> None:
+    """Deviations of 1e-9 behind ones of 1 are in the root, and lost in the covariance."""
+    space, parts = Space("x y"), Space("w")
+    fresh, seen = (Gaussian.from_root(space, [0.0, 0.0], [[1.0, 0.0], [1.0, 1e-9]]) for _ in range(2))
+    assert seen.cov.shape == (2, 2)
+    for g in (fresh, seen, pickle.loads(pickle.dumps(seen)), copy.copy(seen)):
+        found = condition(g, [1.0], [[1.0, -1.0]], [[1e-18]])
+        close(found.belief.mean, [0.0, -0.5], 1e-6)
+        np.testing.assert_allclose(found.S, [[2e-18]], rtol=1e-6)
+        np.testing.assert_allclose(g.log_prob([0.0, 1e-9]), np.log(1e9 / (2.0 * np.pi)) - 0.5, rtol=1e-6)
+        more = (g.marginal("y x"), augment(g, parts, [0.0], [[1.0, 1.0]], [[1.0]]))
+        assert all(each.rooted for each in (g, found.belief, *more, carry(g, Space("y"))))
+        np.testing.assert_array_equal(more[0].std, fresh.marginal("y x").std)
+        assert pickle.dumps(g) == pickle.dumps(fresh)
+        assert Update(g, g.mean, g.mean, 0.0, 0.0) == Update(fresh, g.mean, g.mean, 0.0, 0.0)
+    run = stacked([fresh, seen])
+    assert run.rooted
+    np.testing.assert_array_equal(run[1].root, fresh.root)
+    assert not pickle.loads(pickle.dumps(belief(False))).rooted
 
 
 def test_what_does_not_fit_is_a_sentence() -> None:

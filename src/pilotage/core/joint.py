@@ -70,9 +70,8 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
     x = np.empty((*batch, space.size))
     x[..., here], x[..., at_y] = belief.mean[..., source], y
     places, shape = (j, rest, there, t), (*batch, space.dim)
-    if "cov" in belief.__dict__:
-        return Gaussian.trusted(space, x, _joint_cov(belief.cov, g, Q, places, shape))
-    return Gaussian.trusted(space, x, root=_joint_root(belief.root, g, Q, places, shape))
+    joint = _joint_root if belief.rooted else _joint_cov
+    return belief.holding(space, x, joint(belief.held, g, Q, places, shape))
 
 
 def _grown(space: Space, parts: Space) -> tuple[Space, list[str]]:
@@ -109,17 +108,17 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
         x 1.40 +- 0.45 m, wall 6.40 +- 0.49 m
     """
     y = numbers(y, "y", missing=True)
-    j, m, rooted = _tangent(belief, of), y.shape[-1], "cov" not in belief.__dict__
+    j, m = _tangent(belief, of), y.shape[-1]
     h, r = _matrix(H, (m, len(j)), "H"), _matrix(R, (m, m), "R")
     batch = np.broadcast_shapes(belief.mean.shape[:-1], y.shape[:-1], h.shape[:-2], r.shape[:-2])
     y = np.broadcast_to(y, (*batch, m))
     seen = ~np.isnan(y)
     h, r = np.where(seen[..., None], h, 0.0), np.where(seen[..., None] & seen[..., None, :], r, np.eye(m))
-    L, V, left = _rooted(belief.root, h, r, j) if rooted else _plain(belief.cov, h, r, j)
+    L, V, left = (_rooted if belief.rooted else _plain)(belief.held, h, r, j)
     e = np.where(seen, y, 0.0)
     v = cast(Array, np.linalg.solve(L, e[..., None]))
     x = belief.space.plus(belief.mean, (V @ v)[..., 0])
-    after = Gaussian.trusted(belief.space, x, **{"root" if rooted else "cov": left})
+    after = belief.holding(belief.space, x, left)
     nis, missing = np.square(v[..., 0]).sum(-1)[()], (~seen).sum(-1)
     log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * missing
     return Update(after, y, L @ _turned(L), nis, log_likelihood[()])
