@@ -207,6 +207,15 @@ def test_a_root_is_used_whether_the_covariance_was_seen_or_not() -> None:
     assert not pickle.loads(pickle.dumps(belief(False))).rooted
 
 
+def test_parts_that_move_keep_their_bounds() -> None:
+    """The space of a belief stays that of the belief: the same one, where nothing is new."""
+    g = Gaussian.of(Space("x [m] in [0, 1]", "v [m/s]"), [0.5, 0.0], std=0.1)
+    moved = augment(g, Space("x [m]"), [0.6], [[1.0]], of="x")
+    assert moved.space is g.space
+    grown = augment(g, Space("x [m]", "w in [2, 3]"), [0.6, 2.5], [[1.0], [0.0]], np.eye(2), of="x")
+    assert grown.space == g.space * Space("w in [2, 3]")
+
+
 def test_what_does_not_fit_is_a_sentence() -> None:
     g = belief(False)
     with pytest.raises(ShapeError, match=r"G has shape \(2, 2\)"):

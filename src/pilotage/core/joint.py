@@ -23,8 +23,7 @@ from .results import Update
 from .space import Space
 
 Names = str | Iterable[str]
-Places = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
-"""Tangent places in x of what y depends on and of what stays; in the joint belief of what stays and of y."""
+Places = NDArray[np.intp]
 
 
 def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, *, of: Names | None = None) -> Gaussian:
@@ -35,8 +34,9 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
         y = mean (+) (G e + w),   w ~ N(0, Q)         [ P      P G'       ]
         e: deviation of the parts `of`                [ G P    G P G' + Q ]
 
-    Parts that the belief has already are replaced, as the pose of a robot is when it moves; new ones come last, as a
-    landmark does when it is seen for the first time. A belief that holds a root keeps one.
+    Parts that the belief has already are replaced, as the pose of a robot is when it moves, and keep the bounds they
+    have there; new ones come last, as a landmark does when it is seen for the first time. A belief that holds a root
+    keeps one.
 
     Args:
         belief: of x; leading axes are a batch.
@@ -63,22 +63,21 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
     j = _tangent(belief, of)
     g = _matrix(G, (parts.dim, len(j)), "G")
     Q = _matrix(np.zeros((parts.dim, parts.dim)) if cov is None else cov, (parts.dim, parts.dim), "cov")
-    space, kept = _grown(belief.space, parts)
-    (source, rest), (here, there) = belief.space.indices(kept), space.indices(kept)
-    at_y, t = space.indices([part.name for part in parts.parts])
+    space = _grown(belief.space, parts)
+    i, t = space.indices([part.name for part in parts.parts])
     batch = np.broadcast_shapes(belief.mean.shape[:-1], y.shape[:-1], g.shape[:-2], Q.shape[:-2])
     x = np.empty((*batch, space.size))
-    x[..., here], x[..., at_y] = belief.mean[..., source], y
-    places, shape = (j, rest, there, t), (*batch, space.dim)
+    x[..., : belief.space.size] = belief.mean
+    x[..., i] = y
     joint = _joint_root if belief.rooted else _joint_cov
-    return belief.holding(space, x, joint(belief.held, g, Q, places, shape))
+    return belief.holding(space, x, joint(belief.held, g, Q, j, t, (*batch, space.dim)))
 
 
-def _grown(space: Space, parts: Space) -> tuple[Space, list[str]]:
-    """The space with these parts, in place of those of the same name or behind the others; and names of the rest."""
-    shared, own = space.common(parts), {part.name: part for part in parts.parts}
-    kept = [part.name for part in space.parts if part.name not in shared]
-    return Space(*(own.pop(part.name, part) for part in space.parts), *own.values()), kept
+def _grown(space: Space, parts: Space) -> Space:
+    """The space with those of the parts that it lacks behind its own."""
+    shared = parts.common(space)
+    new = [part for part in parts.parts if part.name not in shared]
+    return Space(*space.parts, *new) if new else space
 
 
 def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = None) -> Update:
@@ -124,23 +123,22 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
     return Update(after, y, L @ _turned(L), nis, log_likelihood[()])
 
 
-def _joint_cov(P: Array, g: Array, Q: Array, places: Places, shape: tuple[int, ...]) -> Array:
-    """Covariance of what stays and of y, each in its place."""
-    j, rest, there, t = places
-    C, out = g @ P[..., j, :], np.empty((*shape, shape[-1]))
-    out[..., there[:, None], there] = P[..., rest[:, None], rest]
-    out[..., t[:, None], there] = C[..., rest]
-    out[..., there[:, None], t] = _turned(C[..., rest])
+def _joint_cov(P: Array, g: Array, Q: Array, j: Places, t: Places, shape: tuple[int, ...]) -> Array:
+    """Covariance of x with y in the places t."""
+    d, C, out = P.shape[-1], g @ P[..., j, :], np.empty((*shape, shape[-1]))
+    out[..., :d, :d] = P
+    out[..., t, :d] = C
+    out[..., :d, t] = _turned(C)
     out[..., t[:, None], t] = _even(C[..., j] @ _turned(g) + Q)
     return out
 
 
-def _joint_root(A: Array, g: Array, Q: Array, places: Places, shape: tuple[int, ...]) -> Array:
+def _joint_root(A: Array, g: Array, Q: Array, j: Places, t: Places, shape: tuple[int, ...]) -> Array:
     """Its root: rows of that of x, those of y with a root of Q behind them, as a lower triangle."""
-    j, rest, there, t = places
     d = A.shape[-1]
     out = np.zeros((*shape, d + len(t)))
-    out[..., there, :d], out[..., t, :d], out[..., t, d:] = A[..., rest, :], g @ A[..., j, :], root_of(Q)
+    out[..., :d, :d] = A
+    out[..., t, :d], out[..., t, d:] = g @ A[..., j, :], root_of(Q)
     return triangular(out)
 
 
