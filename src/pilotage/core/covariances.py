@@ -34,7 +34,7 @@ def check_covariance(cov: Any, dim: int, name: str = "cov") -> Array:
 
 
 def check_semidefinite(cov: Any, dim: int, name: str = "cov") -> Array:
-    """The same of a covariance that may be singular.
+    """`cov` as a symmetric positive semidefinite float64 copy ``(..., dim, dim)``, or a sentence that says why not.
 
     Raises:
         ShapeError: when it is of another shape or not finite.
@@ -197,7 +197,7 @@ def log_normal_diagonal(d: Array, var: Array) -> Array:
     return -0.5 * (d * d / var + np.log(var) + _LOG_TURN).sum(-1, dtype=np.float64)
 
 
-def _negative(values: Array) -> NDArray[np.bool_]:
+def _negative(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Whether eigenvalues ``(..., d)`` are negative beyond rounding."""
     return np.asarray((values < -1e-9 * np.abs(values).max(-1, keepdims=True)).any(-1))
 
