@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pilotage.core import CovarianceError, Gaussian, ShapeError, Space, SpaceError, augment, carry, condition
+from pilotage.core import (
+    CovarianceError,
+    FilterStatus,
+    Gaussian,
+    ShapeError,
+    Space,
+    SpaceError,
+    Update,
+    augment,
+    carry,
+    condition,
+)
 from pilotage.estimators import EKF, KF
+from pilotage.estimators._stacked import stacked
 from pilotage.models import LinearSensor, relative_position, sensor
 
 STATE, NEW = Space("x y [m]", "v [m/s]"), Space("a b [m]")
@@ -183,12 +197,90 @@ def test_growth_traces_nothing() -> None:
     assert counts[0] == counts[-1] > 0
 
 
+def test_a_root_is_used_whether_the_covariance_was_seen_or_not() -> None:
+    """Deviations of 1e-9 behind ones of 1 are in the root, and lost in the covariance."""
+    space, parts = Space("x y"), Space("w")
+    fresh, seen = (Gaussian.from_root(space, [0.0, 0.0], [[1.0, 0.0], [1.0, 1e-9]]) for _ in range(2))
+    assert seen.cov.shape == (2, 2)
+    for g in (fresh, seen, pickle.loads(pickle.dumps(seen)), copy.copy(seen)):
+        found = condition(g, [1.0], [[1.0, -1.0]], [[1e-18]])
+        close(found.belief.mean, [0.0, -0.5], 1e-6)
+        np.testing.assert_allclose(found.S, [[2e-18]], rtol=1e-6)
+        np.testing.assert_allclose(g.log_prob([0.0, 1e-9]), np.log(1e9 / (2.0 * np.pi)) - 0.5, rtol=1e-6)
+        more = (g.marginal("y x"), augment(g, parts, [0.0], [[1.0, 1.0]], [[1.0]]))
+        assert all(each.rooted for each in (g, found.belief, *more, carry(g, Space("y"))))
+        np.testing.assert_array_equal(more[0].std, fresh.marginal("y x").std)
+        assert pickle.dumps(g) == pickle.dumps(fresh)
+        assert Update(g, g.mean, g.mean, 0.0, 0.0) == Update(fresh, g.mean, g.mean, 0.0, 0.0)
+    run = stacked([fresh, seen])
+    assert run.rooted
+    np.testing.assert_array_equal(run[1].root, fresh.root)
+    assert not pickle.loads(pickle.dumps(belief(False))).rooted
+
+
+@kinds
+def test_no_covariance_is_refused(rooted: bool) -> None:
+    """Noise that is singular is fine, noise that is indefinite or not symmetric is not."""
+    g = belief(rooted)
+    close(augment(g, NEW, [0.0, 0.0], 0.0 * G, np.ones((2, 2))).cov[3:, 3:], np.ones((2, 2)))
+    for wrong, why in (([[-3.0, 0.0], [0.0, 1.0]], "indefinite"), ([[1.0, 5.0], [0.0, 1.0]], "not symmetric")):
+        with pytest.raises(CovarianceError, match=f"cov is {why}"):
+            augment(g, NEW, [0.0, 0.0], G, wrong)
+        with pytest.raises(CovarianceError, match="R is no covariance"):
+            condition(g, [0.0, 0.0], G, wrong)
+    exact = condition(g, [0.5, 0.0], np.eye(2), np.zeros((2, 2)), of="x y").belief
+    close(exact.mean[:2], MEAN[:2] + [0.5, 0.0])
+    close(exact.cov[:2], 0.0)
+
+
+@kinds
+def test_rows_that_fail_keep_their_belief(rooted: bool) -> None:
+    """All others are what they are alone."""
+    one, H, R = belief(rooted), np.eye(2, 3), np.broadcast_to(np.eye(2), (6, 2, 2)).copy()
+    y = np.ones((6, 2))
+    R[1], R[2, 0, 1], H = -2.0 * R[1], 5.0, np.stack([H] * 6)
+    y[3] = np.inf, 0.0
+    R[4], H[4] = 0.0, 0.0
+    y[5, 0] = np.nan
+    found = condition(one, y, H, R)
+    S = FilterStatus
+    bad = [S.IMPOSSIBLE_NOISE, S.IMPOSSIBLE_NOISE, S.NOT_FINITE_READING, S.SINGULAR_INNOVATION]
+    assert list(found.status) == [S.ACCEPTED, *bad, S.ACCEPTED]
+    for i in (0, 5):
+        alone = condition(one, y[i], H[i], R[i])
+        assert alone.status is S.ACCEPTED
+        close(found.belief.mean[i], alone.belief.mean)
+        close(found.belief.cov[i], alone.belief.cov)
+        close([found.nis[i], found.log_likelihood[i]], [alone.nis, alone.log_likelihood])
+    for i in (1, 2, 3, 4):
+        np.testing.assert_array_equal(found.belief.mean[i], one.mean)
+        np.testing.assert_array_equal(found.belief.held[i], one.held)
+        assert np.isnan([*found.innovation[i], *found.S[i].ravel(), found.nis[i], found.log_likelihood[i]]).all()
+        with pytest.raises(ShapeError if i == 3 else CovarianceError, match="the belief is unchanged"):
+            condition(one, y[i], H[i], R[i])
+    lost = Gaussian.trusted(STATE, np.array([MEAN, np.full(3, np.nan)]), belief(False).cov[None].repeat(2, 0))
+    assert list(condition(lost, y[0], H[0], R[0]).status) == [S.ACCEPTED, S.NOT_FINITE_BELIEF]
+
+
+def test_parts_that_move_keep_their_bounds() -> None:
+    """The space of a belief stays that of the belief: the same one, where nothing is new."""
+    g = Gaussian.of(Space("x [m] in [0, 1]", "v [m/s]"), [0.5, 0.0], std=0.1)
+    moved = augment(g, Space("x [m]"), [0.6], [[1.0]], of="x")
+    assert moved.space is g.space
+    grown = augment(g, Space("x [m]", "w in [2, 3]"), [0.6, 2.5], [[1.0], [0.0]], np.eye(2), of="x")
+    assert grown.space == g.space * Space("w in [2, 3]")
+
+
 def test_what_does_not_fit_is_a_sentence() -> None:
     g = belief(False)
     with pytest.raises(ShapeError, match=r"G has shape \(2, 2\)"):
         augment(g, NEW, [0.0, 0.0], np.eye(2))
     with pytest.raises(ShapeError, match="cov has shape"):
         augment(g, NEW, [0.0, 0.0], G, np.eye(3))
+    with pytest.raises(ShapeError, match="y is a number"):
+        condition(g, 1.0, G, Q)
+    with pytest.raises(ShapeError, match=r"y \(4,\), H \(3,\)"):
+        condition(g, np.zeros((4, 2)), np.stack([G] * 3), Q)
     with pytest.raises(SpaceError, match="no part 'w'"):
         augment(g, NEW, [0.0, 0.0], G, of="w")
     with pytest.raises(SpaceError, match="v: angle"):

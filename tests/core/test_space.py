@@ -111,6 +111,19 @@ def test_new_spaces_from_old():
         Space("a: SE2", "b: SE2").find("yaw")
 
 
+def test_a_bare_name_means_the_part_under_the_fewest_names():
+    """The robot, not the things under names of their own, in whatever order they stand."""
+    land = Space("x y [m]", "yaw: angle")
+    robots = [(Space("pose: SE2"), "pose.x"), (land, "x"), (Space("pose: SE2").prefixed("car"), "car.pose.x")]
+    for robot, name in robots:
+        for space in (robot * land.prefixed("map.tree7"), land.prefixed("map.tree7") * robot):
+            assert space.names[space.find("x")] == name
+            assert space.names[space.find("tree7.x")] == "map.tree7.x"
+    assert land.prefixed("tree7").find("yaw") == 2
+    with pytest.raises(SpaceError, match=r"any of a\.pose\.x, b\.x; name"):
+        (Space("pose: SE2").prefixed("a") * land.prefixed("b") * land.prefixed("c.d")).find("x")
+
+
 def test_check_tells_what_is_wrong():
     space = Space("x [m]", "yaw: angle", "q: quaternion")
     good = [1, 2, 1, 0, 0, 0]

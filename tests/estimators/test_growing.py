@@ -7,8 +7,12 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from pilotage.core import Gaussian, Space, augment, condition
-from pilotage.models import range_bearing, sensor, unicycle
+from pilotage.control import MPPI, reach
+from pilotage.core import Gaussian, Space, augment, carry, condition
+from pilotage.estimators import EKF
+from pilotage.maps import OccupancyGrid
+from pilotage.models import gnss, range_bearing, sensor, unicycle
+from pilotage.planners import AStar
 
 ROBOT, LAND, DT = unicycle(noise=(0.02, 0.02, 0.01)), Space("x y [m]"), 0.5
 SONAR, REACH = range_bearing(std=(0.1, 0.02)), 7.0
@@ -74,3 +78,25 @@ def test_a_map_that_grows_is_consistent() -> None:
     belief, _ = drives[0]
     assert belief.std[:2].max() < 0.15
     assert belief.marginal("l3.x l3.y").space == LAND.prefixed("l3")
+
+
+def test_a_pose_among_landmarks_is_the_robot() -> None:
+    """Components by bare names are those of the pose, for sensors, planners and controllers alike."""
+    space = LAND.prefixed("tree7") * Space("pose: SE2")
+    A = np.random.default_rng(3).normal(size=(5, 5))
+    belief = Gaussian(space, [5.0, 5.0, 1.0, 2.0, 0.3], A @ A.T + np.eye(5))
+    fixed = EKF().update(belief, gnss(std=0.5), [1.4, 2.3]).belief
+    named = EKF().update(belief, gnss(std=0.5, reads="pose.x pose.y"), [1.4, 2.3]).belief
+    np.testing.assert_array_equal(fixed.mean, named.mean)
+    np.testing.assert_array_equal(fixed.cov, named.cov)
+    assert np.abs(fixed.mean - belief.mean)[:4].min() > 1e-3
+    pose = carry(fixed, Space("pose: SE2"))
+    np.testing.assert_array_equal(pose.mean, fixed.mean[2:])
+    np.testing.assert_array_equal(pose.cov, fixed.cov[2:, 2:])
+    grid = OccupancyGrid.from_occupied(np.zeros((20, 20), dtype=bool), resolution=0.5)
+    plans = [AStar().plan(grid, start, (8.0, 8.0)) for start in (fixed, pose.mean)]
+    assert plans[0].xs is not None
+    np.testing.assert_array_equal(plans[0].xs, plans[1].xs)
+    task = reach(ROBOT, [8.0, 8.0, 0.0])
+    u, same = (MPPI(ROBOT, task, samples=32, rng=0).act(x).u for x in (fixed, pose.mean))
+    np.testing.assert_array_equal(u, same)

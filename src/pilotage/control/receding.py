@@ -117,6 +117,8 @@ class RecedingHorizon:
 
     It owns what all predictive controllers need: the clock, the plan and its shift by the time that has passed, the
     carry of the task's references, and the policy for a failed solve. `MPPI` and `ILQR` are made of it and a solver.
+    It keeps the bounds of actions and the task's `constraint`. Bounds of the state space are for planners, sampling and
+    environments: where a plan must stay within them, the task's constraint says so.
 
     Args:
         dynamics: how the state moves; the bounds of its action space are kept.

@@ -157,6 +157,9 @@ class Product:
     def find(self, name: str, reader: str = "") -> int:
         """Index of the stored component called `name`, or of the only one called ``something.name``.
 
+        A part under a name, as `prefixed` makes them, is something beside the robot: its components are meant only
+        where no part under fewer names has one so called.
+
         Args:
             name: a component, ``"yaw"`` or ``"pose.yaw"``.
             reader: who needs it, for the sentence of the error.
@@ -168,10 +171,13 @@ class Product:
             >>> from pilotage.core import Space
             >>> Space("pose: SE2", "speed").find("yaw")
             2
+            >>> (Space("pose: SE2") * Space("x y [m]").prefixed("tree7")).find("x")
+            0
         """
         if name in self.names:
             return self.index(name)
-        hits = [i for i, candidate in enumerate(self.names) if candidate.endswith(f".{name}")]
+        called = [i for i, candidate in enumerate(self.names) if candidate.endswith(f".{name}")]
+        hits = [i for i in called if self._depths[i] == min(self._depths[k] for k in called)]
         if len(hits) == 1:
             return hits[0]
         if not hits:
@@ -180,6 +186,11 @@ class Product:
         several = ", ".join(self.names[i] for i in hits)
         why = f", which {reader} reads," if reader else ""
         raise SpaceError(f"{name!r}{why} could be any of {several}; name the component in full")
+
+    @cached_property
+    def _depths(self) -> tuple[int, ...]:
+        """The number of names that each stored component's part is under."""
+        return tuple(p.name.count(".") for p in self.parts for _ in range(p.size))
 
     def select(self, names: str | Iterable[str]) -> Self:
         """The space of some parts, in the order given. A rotation or pose is selected whole, by its part's name.

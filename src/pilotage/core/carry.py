@@ -104,16 +104,13 @@ def _beside(a: Array, b: Array | None) -> Array:
 def _gaussian(kept: Gaussian, prior: Gaussian | None, space: Space) -> Gaussian:
     i, j = _order(kept.space, prior.space if prior else None, space)
     mean = _beside(kept.mean, prior.mean if prior else None)[..., i]
-    rooted = "cov" not in kept.__dict__
-    own = kept.root if rooted else kept.cov
-    other = np.zeros((0, 0)) if prior is None else prior.root if rooted else prior.cov
+    own = kept.held
+    other = np.zeros((0, 0)) if prior is None else prior.root if kept.rooted else prior.cov
     n, d = own.shape[-1], space.dim
     both = np.zeros((*np.broadcast_shapes(own.shape[:-2], other.shape[:-2]), d, d))
     both[..., :n, :n] = own
     both[..., n:, n:] = other
-    if rooted:
-        return Gaussian.trusted(space, mean, root=triangular(both[..., j, :]))
-    return Gaussian.trusted(space, mean, both[..., j[:, None], j])
+    return kept.holding(space, mean, triangular(both[..., j, :]) if kept.rooted else both[..., j[:, None], j])
 
 
 def _independent(kept: Diagonal | Point, prior: Any, space: Space) -> Diagonal | Point:

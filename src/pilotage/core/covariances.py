@@ -6,6 +6,7 @@ import math
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Array, numbers
 from .errors import CovarianceError, ShapeError
@@ -21,12 +22,7 @@ def check_covariance(cov: Any, dim: int, name: str = "cov") -> Array:
         ShapeError: when it is of another shape or not finite.
         CovarianceError: when it is not symmetric to 1e-8 of its largest entry, or not positive definite.
     """
-    given = _matrices(cov, dim, name)
-    turned = np.swapaxes(given, -1, -2)
-    skew = np.abs(given - turned)
-    if (skew > 1e-8 * np.abs(given).max((-1, -2), initial=0.0, keepdims=True)).any():
-        raise CovarianceError(f"{name} is not symmetric: entries differ from their mirror by up to {skew.max():.3g}")
-    given = 0.5 * given + 0.5 * turned
+    given = _symmetric(_matrices(cov, dim, name), name)
     try:
         np.linalg.cholesky(given)
     except np.linalg.LinAlgError:
@@ -35,6 +31,30 @@ def check_covariance(cov: Any, dim: int, name: str = "cov") -> Array:
             f"{name} is not positive definite: its smallest eigenvalue is {least:.3g}; every direction needs variance"
         ) from None
     return given
+
+
+def check_semidefinite(cov: Any, dim: int, name: str = "cov") -> Array:
+    """`cov` as a symmetric positive semidefinite float64 copy ``(..., dim, dim)``, or a sentence that says why not.
+
+    Raises:
+        ShapeError: when it is of another shape or not finite.
+        CovarianceError: when it is not symmetric to 1e-8 of its largest entry, or indefinite.
+    """
+    given = _symmetric(_matrices(cov, dim, name), name)
+    bad = indefinite(given)
+    if bad.any():
+        least = float(np.linalg.eigvalsh(given[bad]).min())
+        raise CovarianceError(f"{name} is indefinite: its smallest eigenvalue is {least:.3g}; no variance is negative")
+    return given
+
+
+def indefinite(cov: Array) -> NDArray[np.bool_]:
+    """Whether matrices ``(..., d, d)`` are no covariances, ``(...)``: not symmetric, or with a negative eigenvalue."""
+    try:
+        np.linalg.cholesky(cov)
+    except np.linalg.LinAlgError:
+        return _skewed(cov) | _negative(np.linalg.eigvalsh(cov))
+    return _skewed(cov)
 
 
 def check_root(root: Any, dim: int) -> Array:
@@ -100,7 +120,7 @@ def root_of(cov: Array) -> Array:
         return cast(Array, np.linalg.cholesky(cov))
     except np.linalg.LinAlgError:
         values = np.linalg.eigvalsh(cov)
-        if (values < -1e-9 * np.abs(values).max(-1, keepdims=True)).any():
+        if _negative(values).any():
             raise CovarianceError(
                 f"a covariance is indefinite: its smallest eigenvalue is {float(values.min()):.3g}"
             ) from None
@@ -175,6 +195,25 @@ def log_normal_root(d: Array, root: Array) -> Array:
 def log_normal_diagonal(d: Array, var: Array) -> Array:
     """``log N(d; 0, diag(var))`` for vectors and variances ``(..., k)``."""
     return -0.5 * (d * d / var + np.log(var) + _LOG_TURN).sum(-1, dtype=np.float64)
+
+
+def _negative(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Whether eigenvalues ``(..., d)`` are negative beyond rounding."""
+    return np.asarray((values < -1e-9 * np.abs(values).max(-1, keepdims=True)).any(-1))
+
+
+def _skewed(cov: Array) -> NDArray[np.bool_]:
+    """Whether entries differ from their mirror by more than 1e-8 of the largest."""
+    skew = np.abs(cov - np.swapaxes(cov, -1, -2)).max((-1, -2), initial=0.0)
+    return np.asarray(skew > 1e-8 * np.abs(cov).max((-1, -2), initial=0.0))
+
+
+def _symmetric(cov: Array, name: str) -> Array:
+    turned = np.swapaxes(cov, -1, -2)
+    if _skewed(cov).any():
+        most = np.abs(cov - turned).max()
+        raise CovarianceError(f"{name} is not symmetric: entries differ from their mirror by up to {most:.3g}")
+    return 0.5 * cov + 0.5 * turned
 
 
 def _matrices(given: Any, dim: int, name: str) -> Array:

@@ -28,8 +28,9 @@ class Gaussian:
         cov: ``(..., dim, dim)``, symmetric to 1e-8 of its largest entry, positive definite. A single matrix serves
             all means.
 
-    A Gaussian holds its covariance or a root of it (`from_root`); the other is derived when it is asked for. Arrays are
-    read-only copies. Equality is identity: compare the arrays.
+    A Gaussian holds its covariance or a root of it (`from_root`); the other is derived when it is asked for, and
+    `rooted` says which is held: all that is computed from the belief works on that one. Arrays are read-only copies.
+    Equality is identity: compare the arrays.
 
     Raises:
         ShapeError: when mean or covariance do not fit the space or hold NaN.
@@ -42,11 +43,12 @@ class Gaussian:
 
     space: Space
     mean: Array
+    rooted: bool
 
     def __init__(self, space: Space, mean: Any, cov: Any) -> None:
         x = states(space, mean, "mean", "Gaussian")
         x, P = broadcast(("mean", x, 1), ("cov", check_covariance(cov, space.dim), 2))
-        self.__dict__.update(space=space, mean=x, cov=P)
+        self.__dict__.update(space=space, mean=x, rooted=False, cov=P)
 
     @classmethod
     def from_root(cls, space: Space, mean: Any, root: Any) -> Gaussian:
@@ -76,12 +78,22 @@ class Gaussian:
 
         `cov` may be semidefinite; a `root` in its place is lower triangular.
         """
-        name, matrix = ("cov", cov) if root is None else ("root", root)
+        rooted = root is not None
+        matrix = cast(Array, root if rooted else cov)
         mean.setflags(write=False)
-        cast(Array, matrix).setflags(write=False)
+        matrix.setflags(write=False)
         new = object.__new__(cls)
-        new.__dict__.update({"space": space, "mean": mean, name: matrix})
+        new.__dict__.update({"space": space, "mean": mean, "rooted": rooted, "root" if rooted else "cov": matrix})
         return new
+
+    def holding(self, space: Space, mean: Array, matrix: Array) -> Gaussian:
+        """Another one, `trusted`, whose matrix is what this one holds: a root or a covariance."""
+        return Gaussian.trusted(space, mean, **{"root" if self.rooted else "cov": matrix})
+
+    @property
+    def held(self) -> Array:
+        """The root or the covariance, whichever is held."""
+        return self.root if self.rooted else self.cov
 
     @classmethod
     def of(cls, space: Space, mean: Any = None, *, std: Any = None, cov: Any = None) -> Gaussian:
@@ -111,9 +123,9 @@ class Gaussian:
     @property
     def std(self) -> Array:
         """Standard deviations of the tangent components, ``(..., dim)``."""
-        if "cov" in self.__dict__:
-            return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
-        return np.sqrt(np.square(self.root).sum(-1))
+        if self.rooted:
+            return np.sqrt(np.square(self.root).sum(-1))
+        return np.sqrt(np.diagonal(self.cov, axis1=-2, axis2=-1))
 
     def moments(self) -> Gaussian:
         """The Gaussian itself."""
@@ -132,7 +144,7 @@ class Gaussian:
             CovarianceError: when the covariance is singular; there is no density then.
         """
         d = self.space.minus(x, self.mean)
-        return log_normal(d, self.cov) if "cov" in self.__dict__ else log_normal_root(d, self.root)
+        return log_normal_root(d, self.root) if self.rooted else log_normal(d, self.cov)
 
     def marginal(self, names: str | Iterable[str]) -> Gaussian:
         """The Gaussian of some parts alone, in the order given.
@@ -143,16 +155,17 @@ class Gaussian:
         """
         names = names.split() if isinstance(names, str) else list(names)
         i, j = self.space.indices(names)
-        space, mean = self.space.select(names), self.mean[..., i]
-        if "cov" in self.__dict__:
-            return Gaussian.trusted(space, mean, self.cov[..., j[:, None], j])
-        return Gaussian.trusted(space, mean, root=triangular(self.root[..., j, :]))
+        matrix = triangular(self.root[..., j, :]) if self.rooted else self.cov[..., j[:, None], j]
+        return self.holding(self.space.select(names), self.mean[..., i], matrix)
 
     def __getitem__(self, index: Any) -> Gaussian:
         """The Gaussian(s) at `index` of the leading axes: ``run.beliefs[-1]``."""
-        name = "cov" if "cov" in self.__dict__ else "root"
-        mean, matrix = at(index, (self.mean, 1), (self.__dict__[name], 2))
-        return Gaussian.trusted(self.space, mean, **{name: matrix})
+        return self.holding(self.space, *at(index, (self.mean, 1), (self.held, 2)))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Its value: all but what is derived."""
+        held = "root" if self.rooted else "cov"
+        return {name: self.__dict__[name] for name in ("space", "mean", "rooted", held)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restored(self, state)

@@ -15,16 +15,23 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array, numbers
-from .covariances import log_normal_root, root_of, triangular
-from .errors import CovarianceError, ShapeError
+from .arrays import Array, numbers, shared_axes
+from .covariances import check_semidefinite, indefinite, log_normal_root, root_of, triangular
+from .errors import CovarianceError, PilotageError, ShapeError
 from .gaussian import Gaussian
 from .results import Update
 from .space import Space
+from .status import FilterStatus
 
 Names = str | Iterable[str]
-Places = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp]]
-"""Tangent places in x of what y depends on and of what stays; in the joint belief of what stays and of y."""
+Places = NDArray[np.intp]
+
+_ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
+    FilterStatus.NOT_FINITE_BELIEF: (ShapeError, "the belief holds NaN or infinity; start from finite numbers"),
+    FilterStatus.NOT_FINITE_READING: (ShapeError, "y holds infinity; give finite numbers, or NaN where not measured"),
+    FilterStatus.IMPOSSIBLE_NOISE: (CovarianceError, "R is no covariance: it is not symmetric, or indefinite"),
+    FilterStatus.SINGULAR_INNOVATION: (CovarianceError, "the innovation covariance is not positive definite; check R"),
+}
 
 
 def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, *, of: Names | None = None) -> Gaussian:
@@ -35,8 +42,9 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
         y = mean (+) (G e + w),   w ~ N(0, Q)         [ P      P G'       ]
         e: deviation of the parts `of`                [ G P    G P G' + Q ]
 
-    Parts that the belief has already are replaced, as the pose of a robot is when it moves; new ones come last, as a
-    landmark does when it is seen for the first time. A belief that holds a root keeps one.
+    Parts that the belief has already are replaced, as the pose of a robot is when it moves, and keep the bounds they
+    have there; new ones come last, as a landmark does when it is seen for the first time. A belief that holds a root
+    keeps one.
 
     Args:
         belief: of x; leading axes are a batch.
@@ -49,6 +57,7 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
     Raises:
         ShapeError: when mean, G or cov do not fit.
         SpaceError: when a part is missing, or of another kind in each space.
+        CovarianceError: when cov is not symmetric, or indefinite.
 
     Source: Sola, "Simultaneous localization and mapping with the extended Kalman filter", 2014, section 3.
 
@@ -62,24 +71,22 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
     y = np.asarray(parts.normalize(parts.check(mean, "mean")))
     j = _tangent(belief, of)
     g = _matrix(G, (parts.dim, len(j)), "G")
-    Q = _matrix(np.zeros((parts.dim, parts.dim)) if cov is None else cov, (parts.dim, parts.dim), "cov")
-    space, kept = _grown(belief.space, parts)
-    (source, rest), (here, there) = belief.space.indices(kept), space.indices(kept)
-    at_y, t = space.indices([part.name for part in parts.parts])
-    batch = np.broadcast_shapes(belief.mean.shape[:-1], y.shape[:-1], g.shape[:-2], Q.shape[:-2])
+    Q = check_semidefinite(np.zeros((parts.dim, parts.dim)) if cov is None else cov, parts.dim)
+    space = _grown(belief.space, parts)
+    i, t = space.indices([part.name for part in parts.parts])
+    batch = shared_axes(belief=belief.mean.shape[:-1], mean=y.shape[:-1], G=g.shape[:-2], cov=Q.shape[:-2])
     x = np.empty((*batch, space.size))
-    x[..., here], x[..., at_y] = belief.mean[..., source], y
-    places, shape = (j, rest, there, t), (*batch, space.dim)
-    if "cov" in belief.__dict__:
-        return Gaussian.trusted(space, x, _joint_cov(belief.cov, g, Q, places, shape))
-    return Gaussian.trusted(space, x, root=_joint_root(belief.root, g, Q, places, shape))
+    x[..., : belief.space.size] = belief.mean
+    x[..., i] = y
+    joint = _joint_root if belief.rooted else _joint_cov
+    return belief.holding(space, x, joint(belief.held, g, Q, j, t, (*batch, space.dim)))
 
 
-def _grown(space: Space, parts: Space) -> tuple[Space, list[str]]:
-    """The space with these parts, in place of those of the same name or behind the others; and names of the rest."""
-    shared, own = space.common(parts), {part.name: part for part in parts.parts}
-    kept = [part.name for part in space.parts if part.name not in shared]
-    return Space(*(own.pop(part.name, part) for part in space.parts), *own.values()), kept
+def _grown(space: Space, parts: Space) -> Space:
+    """The space with those of the parts that it lacks behind its own."""
+    shared = parts.common(space)
+    new = [part for part in parts.parts if part.name not in shared]
+    return Space(*space.parts, *new) if new else space
 
 
 def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = None) -> Update:
@@ -90,7 +97,8 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
         S = H P_ee H' + R,   K = P_xe H' S^-1,   x = x (+) K y,   P = P - K S K'
 
     e is the deviation of the parts `of`; all others follow by their correlations. The work is d^2 times the number of
-    components of y.
+    components of y. Rows of a batch that fail keep their belief and have the `FilterStatus` that filters give them; the
+    others are done.
 
     Args:
         belief: of x; leading axes are a batch.
@@ -100,79 +108,131 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
         of: names of the parts that are read, in the order of the columns of H; None for all.
 
     Raises:
-        ShapeError: when y, H or R do not fit.
-        CovarianceError: when S is not positive definite.
+        ShapeError: when y, H or R do not fit; of a single belief, when it or y is not finite.
+        CovarianceError: of a single belief, when R is not symmetric or indefinite, or S is not positive definite.
 
     Example:
         >>> both = augment(Gaussian.of(Space("x [m]"), [1.0], std=1.0), Space("wall [m]"), [6.0], [[1.0]], [[0.04]])
         >>> print(condition(both, [0.5], H=[[1.0]], R=[[0.25]], of="x").belief)
         x 1.40 +- 0.45 m, wall 6.40 +- 0.49 m
     """
-    y = numbers(y, "y", missing=True)
-    j, m, rooted = _tangent(belief, of), y.shape[-1], "cov" not in belief.__dict__
+    j, y = _tangent(belief, of), _innovation(y)
+    m = y.shape[-1]
     h, r = _matrix(H, (m, len(j)), "H"), _matrix(R, (m, m), "R")
-    batch = np.broadcast_shapes(belief.mean.shape[:-1], y.shape[:-1], h.shape[:-2], r.shape[:-2])
+    batch = shared_axes(belief=belief.mean.shape[:-1], y=y.shape[:-1], H=h.shape[:-2], R=r.shape[:-2])
     y = np.broadcast_to(y, (*batch, m))
-    seen = ~np.isnan(y)
-    h, r = np.where(seen[..., None], h, 0.0), np.where(seen[..., None] & seen[..., None, :], r, np.eye(m))
-    L, V, left = _rooted(belief.root, h, r, j) if rooted else _plain(belief.cov, h, r, j)
-    e = np.where(seen, y, 0.0)
+    seen, h, r = _measured(y, h, r)
+    how = _faults(belief, y, r)
+    r, e = np.where(how[..., None, None] > 0, np.eye(m), r), np.where(seen & (how[..., None] == 0), y, 0.0)
+    factor, V, left = (_rooted if belief.rooted else _plain)(belief.held, h, r, j)
+    L, how = _regular(factor, how)
+    if not batch and how:
+        kind, sentence = _ERRORS[FilterStatus(int(how))]
+        raise kind(f"{sentence}; the belief is unchanged")
     v = cast(Array, np.linalg.solve(L, e[..., None]))
-    x = belief.space.plus(belief.mean, (V @ v)[..., 0])
-    after = Gaussian.trusted(belief.space, x, **{"root" if rooted else "cov": left})
-    nis, missing = np.square(v[..., 0]).sum(-1)[()], (~seen).sum(-1)
-    log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * missing
-    return Update(after, y, L @ _turned(L), nis, log_likelihood[()])
+    after, nis = _taken(belief, (V @ v)[..., 0], left, how > 0), np.square(v[..., 0]).sum(-1)
+    log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * (~seen).sum(-1)
+    y, S, nis, log_likelihood = (_void(a, how > 0) for a in (y, L @ _turned(L), nis, log_likelihood))
+    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus.ACCEPTED)
 
 
-def _joint_cov(P: Array, g: Array, Q: Array, places: Places, shape: tuple[int, ...]) -> Array:
-    """Covariance of what stays and of y, each in its place."""
-    j, rest, there, t = places
-    C, out = g @ P[..., j, :], np.empty((*shape, shape[-1]))
-    out[..., there[:, None], there] = P[..., rest[:, None], rest]
-    out[..., t[:, None], there] = C[..., rest]
-    out[..., there[:, None], t] = _turned(C[..., rest])
+def _measured(y: Array, H: Array, R: Array) -> tuple[NDArray[np.bool_], Array, Array]:
+    """Components that are measured, H with zeros for the others, and R with the identity there."""
+    seen = ~np.isnan(y)
+    both = seen[..., None] & seen[..., None, :]
+    return seen, np.where(seen[..., None], H, 0.0), np.where(both, R, np.eye(y.shape[-1]))
+
+
+def _faults(belief: Gaussian, y: Array, R: Array) -> NDArray[np.int64]:
+    """The status ``(...)`` of each row of a batch, as far as it can be seen before S."""
+    lost = ~np.isfinite(belief.mean).all(-1) | ~np.isfinite(belief.held).all((-1, -2))
+    causes = (
+        (lost, FilterStatus.NOT_FINITE_BELIEF),
+        (np.isinf(y).any(-1), FilterStatus.NOT_FINITE_READING),
+        (indefinite(R), FilterStatus.IMPOSSIBLE_NOISE),
+    )
+    how = np.zeros(y.shape[:-1], np.int64)
+    for where, cause in causes:
+        how = np.where((how == 0) & where, int(cause), how)
+    return how
+
+
+def _regular(L: Array, how: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
+    """L with the identity in place of roots that are singular or belong to rows that failed, and every status."""
+    singular = ~(np.diagonal(L, axis1=-2, axis2=-1) > 0.0).all(-1)
+    how = np.where((how == 0) & singular, int(FilterStatus.SINGULAR_INNOVATION), how)
+    return np.where((how > 0)[..., None, None], np.eye(L.shape[-1]), L), how
+
+
+def _taken(belief: Gaussian, d: Array, left: Array, failed: NDArray[np.bool_]) -> Gaussian:
+    """The belief moved by d with the matrix that is left, and as it was where that failed."""
+    space, mean, lost = belief.space, belief.mean, failed[..., None]
+    if not failed.any():
+        return belief.holding(space, np.asarray(space.plus(mean, d)), left)
+    x = np.where(lost, mean, space.plus(mean, np.where(lost, 0.0, d)))
+    return belief.holding(space, x, np.where(lost[..., None], belief.held, left))
+
+
+def _joint_cov(P: Array, g: Array, Q: Array, j: Places, t: Places, shape: tuple[int, ...]) -> Array:
+    """Covariance of x with y in the places t."""
+    d, C, out = P.shape[-1], g @ P[..., j, :], np.empty((*shape, shape[-1]))
+    out[..., :d, :d] = P
+    out[..., t, :d] = C
+    out[..., :d, t] = _turned(C)
     out[..., t[:, None], t] = _even(C[..., j] @ _turned(g) + Q)
     return out
 
 
-def _joint_root(A: Array, g: Array, Q: Array, places: Places, shape: tuple[int, ...]) -> Array:
+def _joint_root(A: Array, g: Array, Q: Array, j: Places, t: Places, shape: tuple[int, ...]) -> Array:
     """Its root: rows of that of x, those of y with a root of Q behind them, as a lower triangle."""
-    j, rest, there, t = places
     d = A.shape[-1]
     out = np.zeros((*shape, d + len(t)))
-    out[..., there, :d], out[..., t, :d], out[..., t, d:] = A[..., rest, :], g @ A[..., j, :], root_of(Q)
+    out[..., :d, :d] = A
+    out[..., t, :d], out[..., t, d:] = g @ A[..., j, :], root_of(Q)
     return triangular(out)
 
 
-def _plain(P: Array, H: Array, R: Array, j: NDArray[np.intp]) -> tuple[Array, Array, Array]:
-    """L with ``L L' = S``, ``V = K L``, and the covariance that is left."""
+def _plain(P: Array, H: Array, R: Array, j: Places) -> tuple[Array, Array, Array]:
+    """L with ``L L' = S``, ``V = K L``, and the covariance that is left; NaN where S is not positive definite."""
     C = H @ P[..., j, :]
-    S = C[..., j] @ _turned(H) + R
-    try:
-        L = cast(Array, np.linalg.cholesky(_even(S)))
-    except np.linalg.LinAlgError:
-        raise CovarianceError("the innovation covariance is not positive definite; check R and the belief") from None
+    L = _factors(_even(C[..., j] @ _turned(H) + R))
     Vt = cast(Array, np.linalg.solve(L, C))
     return L, _turned(Vt), P - _turned(Vt) @ Vt
 
 
-def _rooted(A: Array, H: Array, R: Array, j: NDArray[np.intp]) -> tuple[Array, Array, Array]:
+def _factors(S: Array) -> Array:
+    """Cholesky factors of a batch of matrices, NaN where there is none."""
+    try:
+        return cast(Array, np.linalg.cholesky(S))
+    except np.linalg.LinAlgError:
+        return np.stack([_factors(row) for row in S]) if S.ndim > 2 else np.full_like(S, np.nan)
+
+
+def _rooted(A: Array, H: Array, R: Array, j: Places) -> tuple[Array, Array, Array]:
     """The same with roots: ``[[R^1/2, H A], [0, A]]`` as a lower triangle is ``[[L, 0], [V, what is left]]``."""
     m, d = H.shape[-2], A.shape[-1]
     batch = np.broadcast_shapes(A.shape[:-2], H.shape[:-2], R.shape[:-2])
     both = np.zeros((*batch, m + d, m + d))
     both[..., :m, :m], both[..., :m, m:], both[..., m:, m:] = root_of(R), H @ A[..., j, :], A
     T = triangular(both)
-    L = T[..., :m, :m]
-    if not (np.diagonal(L, axis1=-2, axis2=-1) > 0.0).all():
-        raise CovarianceError("the innovation covariance is not positive definite; check R and the belief")
-    return L, T[..., m:, :m], T[..., m:, m:]
+    return T[..., :m, :m], T[..., m:, :m], T[..., m:, m:]
 
 
 def _tangent(belief: Gaussian, of: Names | None) -> NDArray[np.intp]:
     """Tangent places of parts by name."""
     return np.arange(belief.space.dim) if of is None else belief.space.indices(of)[1]
+
+
+def _innovation(given: Any) -> Array:
+    y = numbers(given, "y", missing=True)
+    if y.ndim == 0:
+        raise ShapeError(f"y is a number, {y}; expected an innovation (..., m), as in [{y}]")
+    return y
+
+
+def _void(a: Array, failed: NDArray[np.bool_]) -> Array:
+    """NaN in place of what rows that failed have no answer for."""
+    return np.where(failed.reshape(failed.shape + (1,) * (a.ndim - failed.ndim)), np.nan, a)
 
 
 def _matrix(given: Any, shape: tuple[int, int], name: str) -> Array:

@@ -141,7 +141,7 @@ def same_belief(a: Any, b: Any) -> bool:
         return True
     if type(a) is not type(b) or a.space != b.space:
         return False
-    return _same(vars(a), vars(b))
+    return _same(a.__getstate__(), b.__getstate__())
 
 
 def _same(a: Any, b: Any) -> bool:

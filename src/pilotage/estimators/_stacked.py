@@ -25,4 +25,7 @@ def stacked(beliefs: list[Any]) -> Any:
     space = moments[0].space
     if any(g.space != space or g.mean.shape != moments[0].mean.shape for g in moments):
         return tuple(beliefs)
-    return Gaussian.trusted(space, np.stack([g.mean for g in moments]), np.stack([g.cov for g in moments]))
+    means = np.stack([g.mean for g in moments])
+    if all(g.rooted for g in moments):
+        return Gaussian.trusted(space, means, root=np.stack([g.root for g in moments]))
+    return Gaussian.trusted(space, means, np.stack([g.cov for g in moments]))
