@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.control import ILQR, MPPI, Path, Progress, PurePursuit, follow
-from pilotage.core import ActionStatus, Plan, PlanStatus, Space
+from pilotage.core import ActionStatus, Plan, PlanStatus, ShapeError, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, unicycle
 
@@ -168,6 +169,56 @@ def test_directions_are_the_signs_of_the_speed(holds: list[tuple[float, float]])
         speed = 0.5 * (xs[:-1, 3] + xs[1:, 3])
         told = [path.leg(s).direction for s in 0.5 * (path.along[:-1] + path.along[1:])]
         assert np.array_equal(np.sign(speed)[abs(speed) > 0.1], np.array(told)[abs(speed) > 0.1])
+
+
+@given(arcs, st.sampled_from([1.0, -1.0]), st.floats(-3.0, 3.0))
+def test_a_plan_of_poses_is_driven_along_their_arcs(
+    given_arcs: list[tuple[float, float]], gear: float, yaw: float
+) -> None:
+    """Poses at the ends of arcs make the path that the arcs make when they are sampled."""
+    signed = [(gear * (-1.0) ** k * d, curvature) for k, (d, curvature) in enumerate(given_arcs)]
+    fine = Path(planned(poses([1.0, -2.0, yaw], signed, step=0.02)))
+    path = Path(planned(poses([1.0, -2.0, yaw], signed, step=10.0), Space("pose: SE2")))
+    assert [leg.direction for leg in path.legs] == [leg.direction for leg in fine.legs]
+    assert np.allclose(path.stops, fine.stops, rtol=5e-3)
+    assert path.length == pytest.approx(sum(d for d, _ in given_arcs), rel=5e-3)
+    off = [np.hypot(*(path.at(path.project(xy)) - xy)) for xy in fine.points[::4]]
+    assert max(off) < 1.1e-3
+
+
+@pytest.mark.parametrize("space", [Space("pose: SE2"), Space("speed [m/s]", "pose: SE2"), Space("pose: SE3")], ids=str)
+def test_a_path_lies_on_the_interpolation_of_its_space(space: Space) -> None:
+    """Half a turn about a horizontal axis, too, that is an S seen from above."""
+    xs = space.sample(12, rng=0)
+    if "pose.qw" in space.names:
+        xs = np.concatenate([xs, [[0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0], [3.0, -1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]])
+    columns = [space.find("x"), space.find("y")]
+    for a, b in pairwise(xs):
+        path = Path(planned(np.array([a, b]), space))
+        curve = space.interpolate(a, b, np.linspace(0.0, 1.0, 201))[:, columns]
+        assert max(np.hypot(*(path.at(path.project(xy)) - xy)) for xy in curve) < 2e-3
+        assert path.length == pytest.approx(np.hypot(*np.diff(curve, axis=0).T).sum(), rel=5e-3)
+
+
+def test_a_flat_space_is_not_sampled() -> None:
+    assert len(Path(planned(np.array([[0.0, 0.0, 0.0], [2.0, 2.0, 1.5], [4.0, 2.0, 0.0]]))).points) == 3
+
+
+@pytest.mark.parametrize("gear", [1.0, -1.0])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_step_sideways_goes_on_in_the_direction_of_the_plan(gear: float, at: int) -> None:
+    """Whether it leads a little forwards or a little backwards, at the start, between, or at the end."""
+    for drift in (-0.01, 0.01):
+        steps = np.array([[gear * 10.0, 0.0]] * 2)
+        xy = np.concatenate([[[0.0, 0.0]], np.cumsum(np.insert(steps, at, [drift, 0.5], axis=0), axis=0)])
+        path = Path(planned(np.column_stack([xy, np.zeros(4)])))
+        assert [leg.direction for leg in path.legs] == [gear] and not path.stops
+
+
+def test_a_plan_with_a_heading_that_is_no_number_is_refused() -> None:
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ShapeError, match="finite"):
+            Path(planned(np.array([[0.0, 0.0, wrong], [1.0, 0.0, 0.0]])))
 
 
 def test_plans_that_tell_no_direction_are_paths_of_points() -> None:
