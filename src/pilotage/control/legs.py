@@ -31,11 +31,13 @@ A heuristic. A robot that drives on through a turn of 15 degrees cuts the corner
 class Leg:
     """A part of a path that is driven in one direction, from one stop to the next.
 
+    A turn on the spot at the end of a path is a leg of one point, with the heading to turn to.
+
     Attributes:
         points: x and y ``(K, 2)`` [m].
         s: arc length of the path at the points [m], ``(K,)``.
         headings: cosine and sine of the yaw at the points ``(K, 2)``; ``(0, 2)`` where the path does not tell.
-        direction: 1 forwards, -1 backwards.
+        direction: 1 forwards, -1 backwards; of a turn at the end, that of the leg before.
     """
 
     points: Array
@@ -55,7 +57,7 @@ class Leg:
 
 
 def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: NDArray[np.bool_]) -> tuple[Leg, ...]:
-    """The legs of a path, cut at its cusps and where it turns on the spot; one, forwards, where no heading is told.
+    """The legs of a path, cut at its cusps and where it turns on the spot; one, forwards, where it has no headings.
 
     ::
 
@@ -76,19 +78,27 @@ def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: 
     """
     whole = Leg(points, s, np.empty((0, 2)))
     e, begin = _headings(states, space), np.flatnonzero(moved)
-    if e is None or not len(begin):
+    if e is None:
         return (whole,)
     before, after = e[begin], e[begin + 1]
     along = (np.diff(points, axis=0) * (before + after)).sum(-1) / np.linalg.norm(before + after, axis=-1).clip(1e-9)
     if abs(along).sum() < ALIGNED * s[-1]:
         return (whole,)
+    legs = _driven(points, s, before, after, along) if len(begin) else ()
+    if np.allclose(e[-1], after[-1] if legs else e[0]):
+        return legs or (whole,)
+    return (*legs, Leg(points[-1:], s[-1:], e[-1:], legs[-1].direction if legs else 1.0))
+
+
+def _driven(points: Array, s: Array, before: Array, after: Array, along: Array) -> tuple[Leg, ...]:
+    """The legs of steps that lead so far `along` the headings `before` and `after` them."""
     aligned = abs(along) >= ALIGNED * np.diff(s)
     told = np.maximum.accumulate(np.where(aligned, np.arange(len(along)), aligned.argmax()))
     direction = np.where(along[told] < 0.0, -1.0, 1.0)
     stops = (np.diff(direction) != 0.0) | ((after[:-1] * before[1:]).sum(-1) < TURN)
     return tuple(
         Leg(points[a : b + 1], s[a : b + 1], np.concatenate([before[a : a + 1], after[a:b]]), float(direction[a]))
-        for a, b in pairwise([0, *(np.flatnonzero(stops) + 1).tolist(), len(begin)])
+        for a, b in pairwise([0, *(np.flatnonzero(stops) + 1).tolist(), len(along)])
     )
 
 

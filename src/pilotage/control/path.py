@@ -18,6 +18,8 @@ from ._polyline import nearest
 from .legs import Leg, legs_of
 
 Array = NDArray[np.float64]
+YAW_TOLERANCE = math.radians(5.0)
+"""A last turn on the spot is done so close to its heading [rad], unless it is set otherwise."""
 CHORD = 1e-3
 """Largest distance of a chord of a path from the curve that it replaces [m]."""
 
@@ -26,7 +28,8 @@ class Path:
     """A polyline that is read at arc lengths, in legs. Paths of the same points and legs are equal.
 
     A plan whose states have a heading says how it is driven: backwards where it moves against its heading. Its legs end
-    where the direction changes (cusps) and where it turns on the spot. An array, or a plan of points, is one leg.
+    where the direction changes (cusps) and where it turns on the spot; a turn at the end is a leg of no length. An
+    array, or a plan of points, is one leg.
 
     Between two states of a plan the path is that of its space, `Space.interpolate`: an arc between poses in SE(2). On
     spaces that are not flat it is sampled so finely that the chords lie within a millimetre of it.
@@ -96,6 +99,12 @@ class Path:
     def goal(self) -> Array:
         """Its last point, ``(2,)``."""
         return self.points[-1]
+
+    @property
+    def turn(self) -> Array | None:
+        """Cosine and sine ``(2,)`` of the heading that it turns to on the spot at its end; None where it does not."""
+        leg = self.legs[-1]
+        return leg.headings[-1] if leg.start == leg.end and len(leg.headings) else None
 
     def leg(self, s: float) -> Leg:
         """The leg on which arc length `s` [m] lies: at a stop, the one that begins there."""
@@ -173,9 +182,9 @@ class Progress:
         if s is not None:
             found = self._on_leg(xy, s, s - self.behind)
             if math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64)) <= self.lost:
-                end = self.path.leg(s).end
-                stops = end < self.path.length and end - max(found, s) <= self.reached
-                return end if stops else max(found, s)
+                leg, found = self.path.leg(s), max(found, s)
+                stops = leg is not self.path.legs[-1] and leg.end - found <= self.reached
+                return leg.end if stops else found
         return self.find(xy)
 
     def find(self, xy: ArrayLike) -> float:
