@@ -333,6 +333,9 @@ def test_a_robot_that_cannot_turn_on_the_spot_says_how_far_off_it_is() -> None:
     plan, car = turning_at_the_end(np.pi / 2.0), VEHICLES["bicycle"]
     action = PurePursuit(car, plan).act([2.0, 0.0, np.deg2rad(20.0), 0.0])
     assert action.status is ActionStatus.DONE and "70 degrees" in action.reason
+    tank = differential_drive(wheel_radius=0.1, track=0.4, limits={"left": (0.0, 5.0), "right": (0.0, 5.0)})
+    action = PurePursuit(tank, plan).act([2.0, 0.0, 0.0])
+    assert action.status is ActionStatus.DONE and "90 degrees" in action.reason, "its wheels do not turn backwards"
     assert not PurePursuit(car, plan).act([2.0, 0.0, np.deg2rad(88.0), 0.0]).reason
     assert MPPI(car, follow(plan), samples=64, rng=0).act([2.0, 0.0, 0.0, 0.0]).status is ActionStatus.DONE
     with pytest.raises(SettingError, match="yaw_tolerance is -1"):

@@ -63,6 +63,10 @@ class PurePursuit:
         gain: of the acceleration towards the speed wanted, and of the rate of a last turn towards its heading [1/s].
         command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
 
+    Raises:
+        ModelError: when it does not know how to drive the vehicle and no command is given, or the bounds of the speed,
+            or of the wheels, rule out the direction of a leg.
+
     Source: Coulter, "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01, 1992; the lookahead
     that grows with speed is that of the Autoware and Nav2 controllers.
 
@@ -100,7 +104,9 @@ class PurePursuit:
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
-        self._turns = command is None and "steer" not in dynamics.action.names
+        self._turns = command is None and self._turns_on_the_spot()
+        if command is None:
+            _refuse_standstill(self.path, dynamics)
         self._progress = Progress(self.path, ahead=max(2.0, self.speed), reached=self.tolerance)
         _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
         self.reset()
@@ -153,6 +159,11 @@ class PurePursuit:
         speed = leg.direction * min(self.speed, math.sqrt(2.0 * self.decel * left))
         return self._action(self._bounded(x, speed, kappa, behind), ActionStatus.SOLVED, "", begun)
 
+    def _turns_on_the_spot(self) -> bool:
+        """Whether the vehicle does so to both sides, within its bounds."""
+        x, steered = self.dynamics.state.identity(), "steer" in self.dynamics.action.names
+        return not steered and all(self._bounded(x, 1.0, kappa, behind=True).any() for kappa in (1.0, -1.0))
+
     def _at_the_end(self, x: Array, yaw: float, begun: float) -> Action:
         """The turn to the last heading, where there is one and the robot turns on the spot; else DONE."""
         turn, reason = self.path.turn, ""
@@ -197,6 +208,18 @@ def commands(dynamics: Dynamics, gain: float) -> Command:
         f"pure pursuit does not know how to drive with the actions {', '.join(dynamics.action.names)}; "
         "give command, a function of (x, speed, curvature, behind)"
     )
+
+
+def _refuse_standstill(path: Path, dynamics: Dynamics) -> None:
+    """An error when the robot would stand still for ever, because its bounds rule out the direction of a leg."""
+    for space in (dynamics.state, dynamics.action):
+        for name, low, high in zip(space.names, space.low, space.high, strict=True):
+            for leg in path.legs if name in ("speed", "left", "right") else ():
+                if leg.direction * (high if leg.direction > 0.0 else low) <= 0.0:
+                    raise ModelError(
+                        f"the path is driven {'forwards' if leg.direction > 0.0 else 'backwards'} from {leg.start:.3g} "
+                        f"m to {leg.end:.3g} m, but {name} of {dynamics!r} is in [{low:g}, {high:g}]"
+                    )
 
 
 def _steered(dynamics: Dynamics, gain: float) -> Command:
