@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.control import ILQR, MPPI, Path, Progress, PurePursuit, follow
-from pilotage.core import ActionStatus, Plan, PlanStatus, Space
+from pilotage.core import ActionStatus, Plan, PlanStatus, SettingError, ShapeError, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, unicycle
 
@@ -170,6 +171,56 @@ def test_directions_are_the_signs_of_the_speed(holds: list[tuple[float, float]])
         assert np.array_equal(np.sign(speed)[abs(speed) > 0.1], np.array(told)[abs(speed) > 0.1])
 
 
+@given(arcs, st.sampled_from([1.0, -1.0]), st.floats(-3.0, 3.0))
+def test_a_plan_of_poses_is_driven_along_their_arcs(
+    given_arcs: list[tuple[float, float]], gear: float, yaw: float
+) -> None:
+    """Poses at the ends of arcs make the path that the arcs make when they are sampled."""
+    signed = [(gear * (-1.0) ** k * d, curvature) for k, (d, curvature) in enumerate(given_arcs)]
+    fine = Path(planned(poses([1.0, -2.0, yaw], signed, step=0.02)))
+    path = Path(planned(poses([1.0, -2.0, yaw], signed, step=10.0), Space("pose: SE2")))
+    assert [leg.direction for leg in path.legs] == [leg.direction for leg in fine.legs]
+    assert np.allclose(path.stops, fine.stops, rtol=5e-3)
+    assert path.length == pytest.approx(sum(d for d, _ in given_arcs), rel=5e-3)
+    off = [np.hypot(*(path.at(path.project(xy)) - xy)) for xy in fine.points[::4]]
+    assert max(off) < 1.1e-3
+
+
+@pytest.mark.parametrize("space", [Space("pose: SE2"), Space("speed [m/s]", "pose: SE2"), Space("pose: SE3")], ids=str)
+def test_a_path_lies_on_the_interpolation_of_its_space(space: Space) -> None:
+    """Half a turn about a horizontal axis, too, that is an S seen from above."""
+    xs = space.sample(12, rng=0)
+    if "pose.qw" in space.names:
+        xs = np.concatenate([xs, [[0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0], [3.0, -1.0, 0.0, 0.0, 1.0, 0.0, 0.0]]])
+    columns = [space.find("x"), space.find("y")]
+    for a, b in pairwise(xs):
+        path = Path(planned(np.array([a, b]), space))
+        curve = space.interpolate(a, b, np.linspace(0.0, 1.0, 201))[:, columns]
+        assert max(np.hypot(*(path.at(path.project(xy)) - xy)) for xy in curve) < 2e-3
+        assert path.length == pytest.approx(np.hypot(*np.diff(curve, axis=0).T).sum(), rel=5e-3)
+
+
+def test_a_flat_space_is_not_sampled() -> None:
+    assert len(Path(planned(np.array([[0.0, 0.0, 0.0], [2.0, 2.0, 1.5], [4.0, 2.0, 0.0]]))).points) == 3
+
+
+@pytest.mark.parametrize("gear", [1.0, -1.0])
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_step_sideways_goes_on_in_the_direction_of_the_plan(gear: float, at: int) -> None:
+    """Whether it leads a little forwards or a little backwards, at the start, between, or at the end."""
+    for drift in (-0.01, 0.01):
+        steps = np.array([[gear * 10.0, 0.0]] * 2)
+        xy = np.concatenate([[[0.0, 0.0]], np.cumsum(np.insert(steps, at, [drift, 0.5], axis=0), axis=0)])
+        path = Path(planned(np.column_stack([xy, np.zeros(4)])))
+        assert [leg.direction for leg in path.legs] == [gear] and not path.stops
+
+
+def test_a_plan_with_a_heading_that_is_no_number_is_refused() -> None:
+    for wrong in (np.nan, np.inf):
+        with pytest.raises(ShapeError, match="finite"):
+            Path(planned(np.array([[0.0, 0.0, wrong], [1.0, 0.0, 0.0]])))
+
+
 def test_plans_that_tell_no_direction_are_paths_of_points() -> None:
     xs = poses([0.0, 0.0, 0.0], [(2.0, 0.0), (-1.0, 0.5)])
     sideways = xs + [0.0, 0.0, 0.5 * np.pi]
@@ -229,3 +280,65 @@ def test_a_turn_on_the_spot_ends_a_leg(kind: str) -> None:
     assert status is ActionStatus.DONE
     assert np.hypot(*xs[-1, :2]) < 0.2 and abs(abs(xs[-1, 2]) - np.pi) < 0.3
     assert xs[:, 0].max() > 1.8
+
+
+def turning_at_the_end(turn: float, length: float = 2.0) -> Plan:
+    """Forwards, if at all, and a turn on the spot at the end."""
+    out = poses([0.0, 0.0, 0.0], [(length, 0.0)]) if length else np.zeros((1, 3))
+    spin = np.column_stack([np.full(8, length), np.zeros(8), np.linspace(0.0, turn, 9)[1:]])
+    return planned(np.concatenate([out, spin]))
+
+
+@given(arcs, st.floats(0.05, 3.0), st.sampled_from([1.0, -1.0]), st.sampled_from(["", "pose: SE2"]))
+def test_a_turn_at_the_end_is_a_leg_of_no_length(
+    given_arcs: list[tuple[float, float]], turn: float, side: float, space: str
+) -> None:
+    xs = poses([1.0, -2.0, 0.3], given_arcs)
+    spun = np.concatenate([xs, xs[-1] + np.outer(np.linspace(0.0, side * turn, 5)[1:], [0.0, 0.0, 1.0])])
+    path, straight = (Path(planned(each, Space(space) if space else POSE)) for each in (spun, xs))
+    assert straight.turn is None and path.turn is not None
+    assert np.allclose(path.turn, [np.cos(spun[-1, 2]), np.sin(spun[-1, 2])])
+    assert len(path.legs) == len(straight.legs) + 1 and path.stops == [*straight.stops, path.length]
+    assert path.length == straight.length and path != straight
+    assert path.leg(path.length) is path.legs[-1] and path.leg(path.length - 1e-6) is path.legs[-2]
+
+
+@pytest.mark.parametrize("length", [2.0, 0.0])
+@pytest.mark.parametrize("turn", [np.pi / 2.0, -2.5, 0.2])
+@pytest.mark.parametrize("kind", ["MPPI", "PurePursuit"])
+@pytest.mark.parametrize("name", ["unicycle", "differential drive"])
+def test_a_turn_at_the_end_is_driven(name: str, kind: str, turn: float, length: float) -> None:
+    plan, robot, tolerance = turning_at_the_end(turn, length), VEHICLES[name], np.deg2rad(4.0)
+    if kind == "MPPI":
+        task = follow(plan, speed=SPEED, turn_rate=1.0, yaw_tolerance=tolerance)
+        drive: Any = MPPI(robot, task, samples=500, std=STD[name], rng=1)
+    else:
+        drive = PurePursuit(robot, plan, speed=SPEED, yaw_tolerance=tolerance)
+    xs, _, status = driven(drive, robot, (0.0, 0.1, 0.0))
+    assert status is ActionStatus.DONE
+    assert np.hypot(*(xs[-1, :2] - [length, 0.0])) < 0.2
+    assert abs(POSE.minus(xs[-1, :3], [length, 0.0, turn])[2]) <= tolerance
+
+
+def test_a_robot_that_leaves_the_goal_while_it_turns_comes_back() -> None:
+    robot = VEHICLES["unicycle"]
+    drive = PurePursuit(robot, turning_at_the_end(np.pi / 2.0), speed=SPEED)
+    assert drive.act([2.0, 0.0, 0.0], 0.0).status is ActionStatus.SOLVED
+    xs, _, status = driven(drive, robot, (2.3, 0.4, 0.5))
+    assert status is ActionStatus.DONE
+    assert np.hypot(*(xs[-1, :2] - [2.0, 0.0])) < 0.2 and xs[-1, 2] == pytest.approx(np.pi / 2.0, abs=0.09)
+
+
+def test_a_robot_that_cannot_turn_on_the_spot_says_how_far_off_it_is() -> None:
+    plan, car = turning_at_the_end(np.pi / 2.0), VEHICLES["bicycle"]
+    action = PurePursuit(car, plan).act([2.0, 0.0, np.deg2rad(20.0), 0.0])
+    assert action.status is ActionStatus.DONE and "70 degrees" in action.reason
+    tank = differential_drive(wheel_radius=0.1, track=0.4, limits={"left": (0.0, 5.0), "right": (0.0, 5.0)})
+    action = PurePursuit(tank, plan).act([2.0, 0.0, 0.0])
+    assert action.status is ActionStatus.DONE and "90 degrees" in action.reason, "its wheels do not turn backwards"
+    assert not PurePursuit(car, plan).act([2.0, 0.0, np.deg2rad(88.0), 0.0]).reason
+    assert MPPI(car, follow(plan), samples=64, rng=0).act([2.0, 0.0, 0.0, 0.0]).status is ActionStatus.DONE
+    with pytest.raises(SettingError, match="yaw_tolerance is -1"):
+        PurePursuit(car, plan, yaw_tolerance=-1)
+    with pytest.raises(SettingError, match="yaw_tolerance is 0"):
+        follow(plan, yaw_tolerance=0)

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from pilotage.control import Path, PurePursuit
 from pilotage.control.pursuit import slower
-from pilotage.core import ActionStatus, Dynamics, Gaussian, ModelError, SettingError, ShapeError, Space, SpaceError
+from pilotage.core import (
+    ActionStatus,
+    Dynamics,
+    Gaussian,
+    ModelError,
+    Plan,
+    PlanStatus,
+    SettingError,
+    ShapeError,
+    Space,
+    SpaceError,
+)
 from pilotage.models import bicycle, differential_drive, pendulum, tricycle, unicycle
 from pilotage.testing import check_controller
 
@@ -223,3 +234,45 @@ def test_corners_are_cut_by_a_share_of_the_lookahead(lookahead: float, turn: flo
 def test_it_has_a_name_to_show() -> None:
     drive = PurePursuit(unicycle(), [[0.0, 0.0], [3.0, 4.0]], speed=0.5)
     assert repr(drive) == "PurePursuit(unicycle(), Path(2 points, 5 m), 0.5 m/s)"
+
+
+ONE_WAY: dict[str, Any] = {
+    "unicycle": lambda low, high: unicycle(limits={"speed": (low, high)}),
+    "differential drive": lambda low, high: differential_drive(
+        wheel_radius=0.1, track=0.4, limits={"left": (low, high), "right": (low, high)}
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ONE_WAY)
+@pytest.mark.parametrize("gear", [1.0, -1.0])
+def test_a_leg_that_the_bounds_rule_out_is_refused(name: str, gear: float) -> None:
+    """In place of standing still at the stop before it for ever; within the other bounds it is driven."""
+    xs = np.column_stack([gear * np.linspace(0.0, 2.0, 5), np.zeros((5, 2))])
+    plan = Plan(PlanStatus.SOLVED, unicycle().state, xs)
+    wrong, right = (0.0, 1.0), (-1.0, 0.0)
+    if gear > 0.0:
+        wrong, right = right, wrong
+    with pytest.raises(ModelError, match=f"driven {'forwards' if gear > 0.0 else 'backwards'} from 0 m to 2 m"):
+        PurePursuit(ONE_WAY[name](*wrong), plan)
+    model = ONE_WAY[name](*right)
+    _, actions = driven(PurePursuit(model, plan), model, (0.0, 0.0, 0.0), 900)
+    assert actions[-1].status is ActionStatus.DONE
+
+
+def test_a_car_that_has_no_reverse_gear_is_refused_a_reverse_leg() -> None:
+    plan = Plan(PlanStatus.SOLVED, unicycle().state, np.array([[0.0, 0.0, 0.0], [2.0, 0.0, 0.0], [1.0, 0.0, 0.0]]))
+
+    class Forwards(Dynamics):
+        """A car whose speed is bounded in its state."""
+
+        state, action = bicycle().state.bounded(speed=(0.0, 3.0)), bicycle().action
+        params: ClassVar = {"wheelbase": 2.7}
+
+        def step(self, x: Any, u: Any, dt: float) -> Any:
+            return self.state.clip(bicycle().step(x, u, dt))
+
+    with pytest.raises(ModelError, match="backwards from 2 m to 3 m"):
+        PurePursuit(Forwards(), plan)
+    PurePursuit(Forwards(), [[0.0, 0.0], [2.0, 0.0]])
+    PurePursuit(Forwards(), plan, command=lambda x, speed, kappa, behind: (speed, kappa))

@@ -20,7 +20,7 @@ from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
 from ._polyline import nearest, paced
-from .path import Path, Progress
+from .path import YAW_TOLERANCE, Path, Progress
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
@@ -44,6 +44,7 @@ def follow(
     margin: float = 0.3,
     tolerance: float = 0.2,
     turn_rate: float | None = None,
+    yaw_tolerance: float = YAW_TOLERANCE,
     weights: dict[str, float] | None = None,
     **settings: Any,
 ) -> TracedTask:
@@ -63,7 +64,9 @@ def follow(
 
     A plan whose states have a heading is driven as they say, forwards or backwards, one leg after the other: the
     references of a leg slow down and stand still at its end, a cusp or a turn on the spot, and those of the next leg
-    begin when the robot has come there, to within `tolerance`. A plan of points is one leg, driven forwards.
+    begin when the robot has come there, to within `tolerance`. A plan of points is one leg, driven forwards. Where a
+    plan ends with a turn on the spot, a robot with a `turn_rate` is done when it faces the last heading, too, to within
+    `yaw_tolerance`; one without is done at the end of the path, whatever its heading.
 
     The constraint is that of ``grid.problem(start, goal, footprint)``: distances are those to the faces of cells, and
     unknown cells and all that is off the map are blocked. A planner is given the task itself as
@@ -85,7 +88,8 @@ def follow(
             leads back to where it begins is driven. A leg before the last is done so close to its end, along the path.
         turn_rate: how fast the robot turns on the spot [rad/s]. A robot that faces elsewhere is given the time to turn
             before it is expected on its way; without, the point that it should have come to by now may draw it
-            straight towards what the path leads around. None for robots that cannot.
+            straight towards what the path leads around. None for robots that cannot turn on the spot.
+        yaw_tolerance: a last turn on the spot is done so close to its heading [rad].
         weights: by the names above; what is not given keeps its default.
         settings: `initial`, `dt` and `horizon` of the task.
 
@@ -102,7 +106,7 @@ def follow(
     strange = [name for name in weights or {} if name not in WEIGHTS]
     if strange:
         raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
-    given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance}
+    given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
     disc = Footprint.disc(positive(radius, "radius", zero=True))
@@ -113,7 +117,8 @@ def follow(
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
-    done = Arrived(tuple(path.goal.tolist()), float(tolerance))
+    turn = None if path.turn is None or turn_rate is None else tuple(path.turn.tolist())
+    done = Arrived(tuple(path.goal.tolist()), float(tolerance), turn, float(yaw_tolerance))
     return _family(None if grid is None else shape)(references=references, done=done, **params, **settings)
 
 
@@ -164,14 +169,20 @@ class Pace:
 
 @dataclass(frozen=True)
 class Arrived:
-    """Whether the robot is at the end of the path, and has come along it."""
+    """Whether the robot is at the end of the path, has come along it, and faces the heading of a last turn, if any."""
 
     goal: tuple[float, ...]
     tolerance: float
+    turn: tuple[float, ...] | None
+    yaw_tolerance: float
 
     def __call__(self, x: Array, r: Array) -> Any:
         near = np.hypot(x[..., 0] - self.goal[0], x[..., 1] - self.goal[1]) < self.tolerance
-        return near & (np.asarray(r)[..., 4] <= 2.0 * self.tolerance)
+        there = near & (np.asarray(r)[..., 4] <= 2.0 * self.tolerance)
+        if self.turn is None:
+            return there
+        c, s = self.turn
+        return there & (c * np.cos(x[..., 2]) + s * np.sin(x[..., 2]) >= math.cos(self.yaw_tolerance))
 
 
 @variants

@@ -18,13 +18,21 @@ from ._polyline import nearest
 from .legs import Leg, legs_of
 
 Array = NDArray[np.float64]
+YAW_TOLERANCE = math.radians(5.0)
+"""A last turn on the spot is done so close to its heading [rad], unless it is set otherwise."""
+CHORD = 1e-3
+"""Largest distance of a chord of a path from the curve that it replaces [m]."""
 
 
 class Path:
     """A polyline that is read at arc lengths, in legs. Paths of the same points and legs are equal.
 
     A plan whose states have a heading says how it is driven: backwards where it moves against its heading. Its legs end
-    where the direction changes (cusps) and where it turns on the spot. An array, or a plan of points, is one leg.
+    where the direction changes (cusps) and where it turns on the spot; a turn at the end is a leg of no length. An
+    array, or a plan of points, is one leg.
+
+    Between two states of a plan the path is that of its space, `Space.interpolate`: an arc between poses in SE(2). On
+    spaces that are not flat it is sampled so finely that the chords lie within a millimetre of it.
 
     Args:
         points: a `Plan`, whose states have x and y [m] by name, or an array ``(K, >= 2)`` that begins with them.
@@ -36,10 +44,10 @@ class Path:
         along: arc length at the states [m], ``(N,)``; equal where a robot turns on the spot.
         space: of the states; None for an array.
         legs: the parts of the path between its stops, in order.
-        stops: arc lengths at which the robot comes to a stand [m], between the legs.
+        stops: arc lengths at which the robot stops [m], between the legs.
 
     Raises:
-        ShapeError: when there is no path, or it holds NaN.
+        ShapeError: when there is no path, or a state of it is NaN or infinite.
 
     Example:
         >>> Path([[0, 0], [3, 0], [3, 4]]).at(5.0).round(3).tolist()
@@ -56,16 +64,19 @@ class Path:
             columns = [0, 1] if self.space is None else [self.space.find(name) for name in ("x", "y")]
             points = points.xs
         self.states: Array = numbers(points, "a path")
-        xy = self.states[:, columns] if self.states.ndim == 2 and self.states.shape[1] > 1 else np.empty(0)
-        if xy.size == 0 or not np.isfinite(xy).all():
-            raise ShapeError(f"a path is an array (K, 2) of finite points; one of shape {self.states.shape} was given")
+        shape = self.states.shape
+        if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or not np.isfinite(self.states).all():
+            raise ShapeError(f"a path is an array (K, >= 2) of finite numbers; one of shape {shape} was given")
+        states, own = _sampled(self.states, self.space, columns)
+        xy = states[:, columns]
         steps = np.linalg.norm(np.diff(xy, axis=0), axis=-1)
         steps = np.where(steps > 1e-9, steps, 0.0)
         keep = np.concatenate([[True], steps > 0.0])
-        self.along: Array = np.concatenate([[0.0], np.cumsum(steps)])
+        along = np.concatenate([[0.0], np.cumsum(steps)])
+        self.along: Array = along[own]
         self.points: Array = np.ascontiguousarray(xy[keep])
-        self.s: Array = self.along[keep]
-        self.legs: tuple[Leg, ...] = legs_of(self.points, self.s, self.states, self.space, keep[1:])
+        self.s: Array = along[keep]
+        self.legs: tuple[Leg, ...] = legs_of(self.points, self.s, states, self.space, keep[1:])
         self.stops: list[float] = [leg.start for leg in self.legs[1:]]
         self._key = self.points.tobytes(), *((leg.direction, leg.headings.tobytes()) for leg in self.legs)
 
@@ -89,6 +100,12 @@ class Path:
         """Its last point, ``(2,)``."""
         return self.points[-1]
 
+    @property
+    def turn(self) -> Array | None:
+        """Cosine and sine ``(2,)`` of the heading that it turns to on the spot at its end; None where it does not."""
+        leg = self.legs[-1]
+        return leg.headings[-1] if leg.start == leg.end and len(leg.headings) else None
+
     def leg(self, s: float) -> Leg:
         """The leg on which arc length `s` [m] lies: at a stop, the one that begins there."""
         return self.legs[bisect_right(self.stops, s)]
@@ -106,6 +123,23 @@ class Path:
         return nearest(self.points, self.s, float(x), float(y), float(low), float(high))
 
 
+def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array, NDArray[np.bool_]]:
+    """States so close together that chords of x and y stay within `CHORD` of the path between them; which were given.
+
+    The chord is compared with the path at a quarter and in the middle, where a path like an S crosses it.
+    """
+    own = np.ones(len(xs), dtype=bool)
+    while space is not None and not space.flat and len(xs) > 1:
+        a, b, t = xs[:-1, None], xs[1:, None], np.array([0.25, 0.5])
+        between: Array = space.interpolate(a, b, t)
+        off = (between - a - t[:, None] * (b - a))[..., columns]
+        bent = np.flatnonzero(np.linalg.norm(off, axis=-1).max(-1) > CHORD)
+        if not len(bent):
+            break
+        xs, own = np.insert(xs, bent + 1, between[bent, 1], axis=0), np.insert(own, bent + 1, False)
+    return xs, own
+
+
 @dataclass(frozen=True)
 class Progress:
     """A robot's arc length along a path, from its last one; it never goes back, unless the robot is put elsewhere.
@@ -115,9 +149,9 @@ class Progress:
     drives to each cusp before it turns back, although the next leg may run beside it all along.
 
     A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
-    that are as near as the nearest to within `alike` metres, so that a path that leads back to where it begins is not
-    taken for driven. On a path without headings, the way out and the way back on one line cannot be distinguished:
-    follow a path of points that turns round on the spot in two.
+    that are as near as the nearest to within `alike` metres, so that the robot begins a path that leads back to its
+    start, instead of being at its end. On a path without headings, the way out and the way back on one line cannot be
+    distinguished: follow a path of points that turns round on the spot in two.
 
     Attributes:
         path: the path.
@@ -148,9 +182,9 @@ class Progress:
         if s is not None:
             found = self._on_leg(xy, s, s - self.behind)
             if math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64)) <= self.lost:
-                end = self.path.leg(s).end
-                stops = end < self.path.length and end - max(found, s) <= self.reached
-                return end if stops else max(found, s)
+                leg, found = self.path.leg(s), max(found, s)
+                stops = leg is not self.path.legs[-1] and leg.end - found <= self.reached
+                return leg.end if stops else found
         return self.find(xy)
 
     def find(self, xy: ArrayLike) -> float:

@@ -22,7 +22,7 @@ from ..core.streams import checked
 from ._polyline import nearest, sighted
 from ._states import broken
 from .legs import Leg
-from .path import Path, Progress
+from .path import YAW_TOLERANCE, Path, Progress
 
 Command = Callable[[Array, float, float, bool], ArrayLike]
 """From a state, a speed [m/s], negative backwards, a curvature [1/m] and whether the path lies behind, to an action."""
@@ -42,7 +42,9 @@ class PurePursuit:
     drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where these two would leave their
     bounds, they go slower and keep the curvature. A path of one point is driven to; one that leads back to where it
     begins is driven round. A plan whose states have a heading is driven leg after leg, each to its end, as `follow`
-    does; on a leg that runs backwards the speed is negative.
+    does; on a leg that runs backwards the speed is negative. Where the plan ends with a turn on the spot, a unicycle or
+    differential drive turns there to the last heading; other vehicles are DONE with a reason that says how far off it
+    they are.
 
     It sees no obstacles, and cuts corners: by 0.27 L where the path turns by a right angle, by 0.15 L at 45 degrees.
     The planner has to leave that much beside the radius of the robot; `follow` and `MPPI` keep clear by themselves.
@@ -57,8 +59,13 @@ class PurePursuit:
         preview: the target is so many seconds ahead [s].
         tolerance: the path is done so close to its end [m], with at most twice as much of it ahead; a leg before the
             last so close to its end, along the path.
-        gain: of the acceleration towards the speed wanted [1/s].
+        yaw_tolerance: a last turn on the spot is done so close to its heading [rad].
+        gain: of the acceleration towards the speed wanted, and of the rate of a last turn towards its heading [1/s].
         command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
+
+    Raises:
+        ModelError: when it does not know how to drive the vehicle and no command is given, or the bounds of the speed,
+            or of the wheels, rule out the direction of a leg.
 
     Source: Coulter, "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01, 1992; the lookahead
     that grows with speed is that of the Autoware and Nav2 controllers.
@@ -80,20 +87,26 @@ class PurePursuit:
         lookahead: float = 0.6,
         preview: float = 0.8,
         tolerance: float = 0.2,
+        yaw_tolerance: float = YAW_TOLERANCE,
         gain: float = 2.0,
         command: Command | None = None,
     ) -> None:
         given = {"speed": speed, "decel": decel, "lookahead": lookahead, "tolerance": tolerance, "gain": gain}
+        given["yaw_tolerance"] = yaw_tolerance
         for name, value in given.items():
             positive(value, name)
         positive(preview, "preview", zero=True)
         self.dynamics, self.path = instance(dynamics, Dynamics, "PurePursuit"), Path(path)
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
-        self.lookahead, self.preview, self.tolerance = float(lookahead), float(preview), float(tolerance)
+        self.lookahead, self.preview = float(lookahead), float(preview)
+        self.tolerance, self.yaw_tolerance = float(tolerance), float(yaw_tolerance)
         self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
+        self._turns = command is None and self._turns_on_the_spot()
+        if command is None:
+            _refuse_standstill(self.path, dynamics)
         self._progress = Progress(self.path, ahead=max(2.0, self.speed), reached=self.tolerance)
         _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
         self.reset()
@@ -132,19 +145,36 @@ class PurePursuit:
         px, py, yaw = x[self._pose]
         s = self._s = self._progress.advance(self._s if t is None or t >= self._t else None, (px, py))
         self._t = self._t if t is None else t
-        gap = math.dist(self.path.goal, (px, py))
-        left = self.path.length - s if self.path.length > 0.0 else gap
+        leg, gap = self.path.leg(s), math.dist(self.path.goal, (px, py))
+        to_a_point = self.path.length == 0.0 or (self._turns and leg.start == leg.end)
+        left = gap if to_a_point else self.path.length - s
         if gap <= self.tolerance and left <= 2.0 * self.tolerance:
-            return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, "", begun)
+            return self._at_the_end(x, yaw, begun)
         if left <= 0.0:
             reason = f"the end of the path was passed {gap:.2g} m beside it"
             return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
-        leg = self.path.leg(s)
         v = self.speed if self._speed is None else abs(x[self._speed])
         kappa, behind = self._arc(leg, px, py, yaw, s, max(self.lookahead, self.preview * v))
         left -= self.path.length - leg.end
         speed = leg.direction * min(self.speed, math.sqrt(2.0 * self.decel * left))
         return self._action(self._bounded(x, speed, kappa, behind), ActionStatus.SOLVED, "", begun)
+
+    def _turns_on_the_spot(self) -> bool:
+        """Whether the vehicle does so to both sides, within its bounds."""
+        x, steered = self.dynamics.state.identity(), "steer" in self.dynamics.action.names
+        return not steered and all(self._bounded(x, 1.0, kappa, behind=True).any() for kappa in (1.0, -1.0))
+
+    def _at_the_end(self, x: Array, yaw: float, begun: float) -> Action:
+        """The turn to the last heading, where there is one and the robot turns on the spot; else DONE."""
+        turn, reason = self.path.turn, ""
+        off = 0.0 if turn is None else math.remainder(math.atan2(turn[1], turn[0]) - yaw, math.tau)
+        if abs(off) > self.yaw_tolerance:
+            if self._turns:
+                kappa = math.copysign(2.0 / self.lookahead, off)
+                u = self._bounded(x, min(self.speed, self.gain * off / kappa), kappa, behind=True)
+                return self._action(u, ActionStatus.SOLVED, "", begun)
+            reason = f"this vehicle cannot turn on the spot by the last {math.degrees(abs(off)):.0f} degrees"
+        return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
 
     def _arc(self, leg: Leg, px: float, py: float, yaw: float, s: float, reach: float) -> tuple[float, bool]:
         """Curvature of the arc to the target, and whether that lies behind, seen in the direction of the leg."""
@@ -178,6 +208,18 @@ def commands(dynamics: Dynamics, gain: float) -> Command:
         f"pure pursuit does not know how to drive with the actions {', '.join(dynamics.action.names)}; "
         "give command, a function of (x, speed, curvature, behind)"
     )
+
+
+def _refuse_standstill(path: Path, dynamics: Dynamics) -> None:
+    """An error when the robot would stand still for ever, because its bounds rule out the direction of a leg."""
+    for space in (dynamics.state, dynamics.action):
+        for name, low, high in zip(space.names, space.low, space.high, strict=True):
+            for leg in path.legs if name in ("speed", "left", "right") else ():
+                if leg.direction * (high if leg.direction > 0.0 else low) <= 0.0:
+                    raise ModelError(
+                        f"the path is driven {'forwards' if leg.direction > 0.0 else 'backwards'} from {leg.start:.3g} "
+                        f"m to {leg.end:.3g} m, but {name} of {dynamics!r} is in [{low:g}, {high:g}]"
+                    )
 
 
 def _steered(dynamics: Dynamics, gain: float) -> Command:
