@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from pilotage.core.errors import FormatError, MissingFile, PilotageError
+from pilotage.core.errors import FormatError, MissingFile, PilotageError, ShapeError
 from pilotage.core.space import Space
 from pilotage.io import read_ros_map
 from pilotage.maps import ObstacleLayer, OccupancyGrid
@@ -298,3 +298,9 @@ def test_what_makes_no_map_is_a_sentence(make: object, sentence: str) -> None:
 def test_soft_costs_want_a_radius_and_a_peak(settings):
     with pytest.raises(PilotageError, match="radius is .*|peak is .*"):
         OccupancyGrid.from_ascii(["..#"]).soft_costs(*settings)
+
+
+@pytest.mark.parametrize("cells", [[[255, 0]], [[0.05, 0.95]]])
+def test_pixels_and_probabilities_are_no_occupied_cells(cells: list[list[float]]) -> None:
+    with pytest.raises(ShapeError, match="from_probability"):
+        OccupancyGrid.from_occupied(cells, resolution=0.1)

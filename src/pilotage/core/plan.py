@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import ShapeError, counted
-from .settings import Interval
+from .settings import Interval, shown
 from .space import Space
 
 Budget = Annotated[float, Interval(0.0, ends="[]")]
@@ -69,8 +69,10 @@ class Plan:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        if not isinstance(self.status, PlanStatus):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"the status of a plan is {shown(self.status)}; expected one, such as PlanStatus.SOLVED")
         if self.space is not None and not isinstance(self.space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ShapeError(f"the space of a plan is {self.space!r}; expected a Space, or None without a path")
+            raise ShapeError(f"the space of a plan is {shown(self.space)}; expected a Space, or None without a path")
         if self.xs is None:
             return
         xs = np.asarray(self.xs, dtype=np.float64)

@@ -194,13 +194,23 @@ class OccupancyGrid(GridCells):
     def from_occupied(
         cls, occupied: ArrayLike, resolution: float, origin: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> OccupancyGrid:
-        """A grid from a boolean array ``(ny, nx)``: True is occupied, all others are free.
+        """A grid from a boolean array ``(ny, nx)``: True is occupied, all others are free; row 0 is the lowest y.
+
+        Pixels of an image are no such thing, see `load`; probabilities go to `from_probability`.
+
+        Raises:
+            ShapeError: when numbers other than 0 and 1 are given.
 
         Example:
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        solid = numbers(occupied, "a map of occupied cells") != 0.0
+        solid = numbers(occupied, "a map of occupied cells")
+        if not ((solid == 0.0) | (solid == 1.0)).all():
+            raise ShapeError(
+                "a map of occupied cells holds other numbers than 0 and 1; give booleans, from_probability takes "
+                "probabilities, and load reads images"
+            )
         return cls.from_probability(solid.astype(np.float64), resolution, origin)
 
     @classmethod
