@@ -412,7 +412,9 @@ def test_status_when_steps_run_out_or_numbers_do() -> None:
     range_of_itself = FactorGraph({"tree": on_it}, [Factors(range_to(), [[1.0]], ("tree", [0]), [0.0, 0.0])])
     assert GaussNewton().solve(range_of_itself).status is SolveStatus.NOT_FINITE
     known = FactorGraph({"tree": Variables(PLACE, [[0.0, 1.0]], fixed=[0])}, [])
-    assert GaussNewton().solve(known).status is SolveStatus.CONVERGED
+    for nothing in (known, FactorGraph({}, []), FactorGraph({"tree": Variables(PLACE, np.zeros((0, 2)))}, [])):
+        assert GaussNewton().solve(nothing).status is SolveStatus.CONVERGED
+        assert nothing.chi2 == 0.0 and isinstance(nothing.chi2, float)
 
 
 @pytest.mark.parametrize("wrong", [{"iterations": 0}, {"iterations": 2.5}, {"tolerance": -1.0}])

@@ -76,11 +76,11 @@ class System:
 
     def __init__(self, graph: FactorGraph) -> None:
         self.graph, kinds = graph, graph.variables
-        counts = [len(v.values) for v in kinds.values()]
+        counts = np.array([len(v.values) for v in kinds.values()], dtype=np.int64)
         self.first = dict(zip(kinds, (np.cumsum(counts) - counts).tolist(), strict=True))
-        self.dims = np.repeat([v.space.dim for v in kinds.values()], counts).astype(np.int64)
-        self.fixed = np.concatenate([v.fixed for v in kinds.values()])
-        sizes = np.repeat([v.space.size for v in kinds.values()], counts).astype(np.int64)
+        self.dims = np.repeat(np.array([v.space.dim for v in kinds.values()], dtype=np.int64), counts)
+        self.fixed = np.concatenate([np.zeros(0, dtype=bool), *(v.fixed for v in kinds.values())])
+        sizes = np.repeat(np.array([v.space.size for v in kinds.values()], dtype=np.int64), counts)
         starts, end = np.cumsum(sizes) - sizes, int(sizes.sum())
         self.groups, self._known = list[Group](), list[Array]()
         for each in graph.factors:
@@ -94,7 +94,7 @@ class System:
     def vector(self, graph: FactorGraph) -> Array:
         """The values of all variables of a graph, and then the known contexts."""
         values = (v.values.ravel() for v in graph.variables.values())
-        return np.concatenate([*values, *self._known], dtype=np.float64)
+        return np.concatenate([np.zeros(0), *values, *self._known], dtype=np.float64)
 
     def split(self, x: Array) -> dict[str, Array]:
         """The values in such a vector by kind ``(N, size)``."""
@@ -135,13 +135,13 @@ class System:
 
     def cost(self, x: Array) -> float:
         """chi2 at other values."""
-        return sum(group.cost(x) for group in self.groups)
+        return sum((group.cost(x) for group in self.groups), 0.0)
 
     def linearize(self, x: Array) -> float:
         """chi2, and H and g at these values."""
         self.g[:] = self._H[:] = 0.0
         self._factored = None
-        return sum(group.linearize(x, self.g, self._H) for group in self.groups)
+        return sum((group.linearize(x, self.g, self._H) for group in self.groups), 0.0)
 
     @property
     def diagonal(self) -> Array:
