@@ -10,10 +10,10 @@ import pytest
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from pilotage.core import Sensor, ShapeError, Space, SpaceError
+from pilotage.core import CovarianceError, Sensor, ShapeError, Space, SpaceError
 from pilotage.estimators.slam import FactorGraph, Factors, GaussNewton, SolveStatus, Variables
 from pilotage.estimators.slam._system import System
-from pilotage.models import code_of, factor, parameters, relative_pose, sensor
+from pilotage.models import code_of, factor, parameters, position, relative_pose, sensor
 from tests.models.factors import BIAS, KINDS, LENS, PIXEL, PLACE, POSE, VECTOR, pixel
 
 reproject = factor(variables=KINDS["three"][1], reading=PIXEL, std=1.0)(pixel)
@@ -227,6 +227,27 @@ def test_a_free_gauge_is_named() -> None:
     assert "free to move together" in scale.reason
     with pytest.raises(ShapeError, match="point 3 has no covariance"):
         scale.belief("point", 3)
+
+
+@factor(variables={"a": PLACE, "b": PLACE}, reading=PLACE, std=0.0)
+def exact_step(a: Any, b: Any, c: Any, p: Any, m: Any) -> Any:
+    return [b[k] - a[k] for k in range(3)]
+
+
+@pytest.mark.parametrize(("sensor", "ends", "name"), [
+    (position(3, std=0.0), ("point", [0]), "position"),
+    (position(3, std=(1.0, 0.0, 1.0)), ("point", [0]), "position"),
+    (exact_step(), ("point", [[0, 1]]), "exact_step"),
+])  # fmt: skip
+def test_sensors_without_noise(sensor: Any, ends: Any, name: str) -> None:
+    """No inverse of its noise can weigh a reading; information does."""
+    variables = {"point": Variables(PLACE, np.zeros((2, 3)), [1])}
+    graph = FactorGraph(variables, [Factors(sensor, [[1.0, 2.0, 3.0]], ends)])
+    for use in (GaussNewton().solve, lambda graph: graph.chi2):
+        with pytest.raises(CovarianceError, match=rf"noise of {name}\(.*information="):
+            use(graph)
+    weighed = Factors(sensor, [[1.0, 2.0, 3.0]], ends, information=np.eye(3))
+    assert GaussNewton().solve(FactorGraph(variables, [weighed])).status is SolveStatus.CONVERGED
 
 
 def test_parts_that_are_not_connected_are_named() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pilotage.core import CovarianceError
 from pilotage.models.trace import LANES, code_of, parameters
 
 from . import _drivers
@@ -191,5 +192,12 @@ def information_of(graph: FactorGraph, factors: Factors) -> Array:
     given = [graph.variables[kind].values[indices] for kind, indices in factors.variables]
     x, tied = np.hstack(given[: len(factors.x)]), given[len(factors.x) :]
     R = np.asarray(factors.sensor.noise(x, np.hstack(tied) if tied else factors.known))
+    try:
+        np.linalg.cholesky(R)
+    except np.linalg.LinAlgError:
+        raise CovarianceError(
+            f"the noise of {factors.sensor!r} has no inverse, by which its readings are weighted; give each component "
+            "a std above 0, or the factors their weights: information="
+        ) from None
     shape = (factors.count, *R.shape[-2:])
     return np.array(np.broadcast_to(np.linalg.inv(R), shape), order="C")

@@ -142,7 +142,11 @@ class GaussNewton:
     tolerance: Positive = 1e-9
 
     def solve(self, graph: FactorGraph) -> Solution:
-        """The values that explain the readings best, searched from those of the graph."""
+        """The values that explain the readings best, searched from those of the graph.
+
+        Raises:
+            CovarianceError: when a sensor without noise reads, and no information is given.
+        """
         system = System(instance(graph, FactorGraph, "GaussNewton"))
         x, damping, status = system.vector(graph), 0.0, SolveStatus.LIMIT
         chi2 = [system.linearize(x)]
