@@ -58,10 +58,10 @@ class Group:
         code.check()
         return total
 
-    def linearize(self, x: Array, g: Array, H: Array) -> float:
+    def linearize(self, x: Array, step: Array, g: Array, H: Array) -> float:
         code = self._codes[1]
         memory = self.slots, self._ends, self._d, self._out, *self._lanes
-        total = _drivers.linearize.compiled(code.address, x, *self._fixed, *memory, g, H)
+        total = _drivers.linearize.compiled(code.address, x, *self._fixed, *memory, step, g, H)
         code.check()
         return total
 
@@ -73,6 +73,7 @@ class System:
         first: number of the first variable of each kind.
         fixed: which variables are held fixed.
         groups: the factors by sensor.
+        x: the values last linearised.
     """
 
     def __init__(self, graph: FactorGraph) -> None:
@@ -91,6 +92,7 @@ class System:
                     self._known.append(each.known.ravel())
                     end += each.known.size
         self._factored: tuple[float, bool] | None = None
+        self.x = self.vector(graph)
 
     def vector(self, graph: FactorGraph) -> Array:
         """The values of all variables of a graph, and then the known contexts."""
@@ -141,8 +143,13 @@ class System:
     def linearize(self, x: Array) -> float:
         """chi2, and H and g at these values."""
         self.g[:] = self._H[:] = 0.0
-        self._factored = None
-        return sum((group.linearize(x, self.g, self._H) for group in self.groups), 0.0)
+        self.x, self._factored = x, None
+        return sum((group.linearize(x, np.empty(0), self.g, self._H) for group in self.groups), 0.0)
+
+    def noticed(self, step: Array) -> float:
+        """``d' H d`` of a step d, by way of J d: no rounding of H hides what J leaves free."""
+        scratch = np.empty_like(step)
+        return sum((group.linearize(self.x, step, scratch, self._H) for group in self.groups), 0.0)
 
     @property
     def diagonal(self) -> Array:
