@@ -10,10 +10,10 @@ import pytest
 from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
-from pilotage.core import Sensor, ShapeError, Space, SpaceError
+from pilotage.core import CovarianceError, Sensor, ShapeError, Space, SpaceError
 from pilotage.estimators.slam import FactorGraph, Factors, GaussNewton, SolveStatus, Variables
 from pilotage.estimators.slam._system import System
-from pilotage.models import code_of, factor, parameters, relative_pose, sensor
+from pilotage.models import code_of, factor, parameters, position, relative_pose, sensor
 from tests.models.factors import BIAS, KINDS, LENS, PIXEL, PLACE, POSE, VECTOR, pixel
 
 reproject = factor(variables=KINDS["three"][1], reading=PIXEL, std=1.0)(pixel)
@@ -227,6 +227,114 @@ def test_a_free_gauge_is_named() -> None:
     assert "free to move together" in scale.reason
     with pytest.raises(ShapeError, match="point 3 has no covariance"):
         scale.belief("point", 3)
+
+
+@factor(variables={"pose": Space("pose: SE2"), "tree": Space("x y [m]")}, reading=Space("bearing: angle"), std=0.01)
+def bearing(pose: Any, tree: Any, c: Any, p: Any, m: Any) -> Any:
+    return [m.atan2(tree[1] - pose[1], tree[0] - pose[0]) - pose[2]]
+
+
+def bearings_only(seed: int, sensor: Any, *more: Factors) -> FactorGraph:
+    """Six poses that see fifteen trees; the first one is held."""
+    rng, (i, j) = np.random.default_rng(seed), (k.ravel() for k in np.indices((6, 15)))
+    poses = np.stack([np.arange(6.0), 0.3 * rng.standard_normal(6), 0.1 * rng.standard_normal(6)], axis=1)
+    trees = rng.uniform([0.0, 3.0], [6.0, 6.0], (15, 2))
+    z = bearing().observe(np.hstack([poses[i], trees[j]])) + 0.01 * rng.standard_normal((90, 1))
+    variables = {"pose": Variables(Space("pose: SE2"), poses, [0]), "tree": Variables(Space("x y [m]"), trees)}
+    return FactorGraph(variables, [Factors(sensor, z, [("pose", i), ("tree", j)]), *more])
+
+
+class Differenced(Sensor):
+    """Bearings whose derivatives are differences."""
+
+    state, reading, context = bearing().state, bearing().reading, Space()
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        return bearing().observe(x)
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return bearing().noise(x)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_bearings_say_nothing_of_the_scale(seed: int) -> None:
+    """Whatever the rounding makes of H; one known place, however vague, makes it known."""
+    solution = GaussNewton().solve(bearings_only(seed, bearing()))
+    assert solution.status is SolveStatus.UNDETERMINED
+    assert "leave the scale, and with it pose 1" in solution.reason
+    with pytest.raises(ShapeError, match="tree 0 has no covariance: the readings leave the scale"):
+        solution.belief("tree", 0)
+    place = Factors(position(std=100.0), [[3.0, 0.3]], ("pose", [3]))
+    known = GaussNewton().solve(bearings_only(seed, bearing(), place))
+    assert known.status is SolveStatus.CONVERGED
+    assert 10.0 < known.belief("tree", 0).std.max() < 2000.0
+
+
+def test_the_scale_of_sensors_that_users_write() -> None:
+    assert "leave the scale" in GaussNewton().solve(bearings_only(5, Differenced())).reason
+
+
+@pytest.mark.parametrize("fixed", [[], [0]])
+@pytest.mark.parametrize("seed", range(4))
+def test_pixels_say_nothing_of_the_scale(seed: int, fixed: Any) -> None:
+    """Six cameras whose lens distorts, which is known or not; a known distance makes all known."""
+    rng, (i, j) = np.random.default_rng(seed), (k.ravel() for k in np.indices((6, 40)))
+    lens = Space("f k")
+
+    @factor(variables={"camera": POSE, "point": PLACE, "lens": lens}, reading=PIXEL)
+    def distorted(camera: Any, point: Any, lens: Any, c: Any, p: Any, m: Any) -> Any:
+        u, v = pixel(camera, point, [1.0], c, p, m)
+        return [lens[0] * (1.0 + lens[1] * (u * u + v * v)) * w for w in (u, v)]
+
+    truth = np.array([500.0, -0.1])
+    seen = distorted().observe(np.hstack([POSES[i], POINTS[j], np.tile(truth, (240, 1))]))
+    away = 0.02 * rng.standard_normal((6, 6)) * (np.arange(6) > 0)[:, None]
+    variables = {
+        "camera": Variables(POSE, POSE.plus(POSES, away), [0]),
+        "point": Variables(PLACE, POINTS + 0.02 * rng.standard_normal(POINTS.shape)),
+        "lens": Variables(lens, [truth], fixed),
+    }
+    ends = [("camera", i), ("point", j), ("lens", 0)]
+    pixels = Factors(distorted(), seen + rng.standard_normal(seen.shape), ends)
+    free = GaussNewton().solve(FactorGraph(variables, [pixels]))
+    assert free.status is SolveStatus.UNDETERMINED
+    assert "leave the scale, and with it camera 1" in free.reason
+    assert GaussNewton().solve(FactorGraph(variables, [pixels, RIG])).status is SolveStatus.CONVERGED
+
+
+def test_values_without_a_covariance() -> None:
+    """A step that ends where the reading does not change: the sentence names it, not the end of the iteration."""
+
+    @factor(variables={"x": Space("x")}, reading=Space("z"))
+    def bent(x: Any, c: Any, p: Any, m: Any) -> Any:
+        return [(x[0] - 1.0) ** 2]
+
+    graph = FactorGraph({"x": Variables(Space("x"), [[0.0]])}, [Factors(bent(), [[-1.0]], ("x", [0]))])
+    solution = GaussNewton(tolerance=100.0).solve(graph)
+    assert solution.status is SolveStatus.CONVERGED and solution["x"] == [[1.0]]
+    with pytest.raises(ShapeError, match=r"x 0 has no covariance: the readings leave x 0 \(x\) free"):
+        solution.belief("x", 0)
+
+
+@factor(variables={"a": PLACE, "b": PLACE}, reading=PLACE, std=0.0)
+def exact_step(a: Any, b: Any, c: Any, p: Any, m: Any) -> Any:
+    return [b[k] - a[k] for k in range(3)]
+
+
+@pytest.mark.parametrize(("sensor", "ends", "name"), [
+    (position(3, std=0.0), ("point", [0]), "position"),
+    (position(3, std=(1.0, 0.0, 1.0)), ("point", [0]), "position"),
+    (exact_step(), ("point", [[0, 1]]), "exact_step"),
+])  # fmt: skip
+def test_sensors_without_noise(sensor: Any, ends: Any, name: str) -> None:
+    """No inverse of its noise can weigh a reading; information does."""
+    variables = {"point": Variables(PLACE, np.zeros((2, 3)), [1])}
+    graph = FactorGraph(variables, [Factors(sensor, [[1.0, 2.0, 3.0]], ends)])
+    for use in (GaussNewton().solve, lambda graph: graph.chi2):
+        with pytest.raises(CovarianceError, match=rf"noise of {name}\(.*information="):
+            use(graph)
+    weighed = Factors(sensor, [[1.0, 2.0, 3.0]], ends, information=np.eye(3))
+    assert GaussNewton().solve(FactorGraph(variables, [weighed])).status is SolveStatus.CONVERGED
 
 
 def test_parts_that_are_not_connected_are_named() -> None:

@@ -374,6 +374,19 @@ def test_what_floats_is_named() -> None:
     assert "pose 0-19" in free.reason
 
 
+def test_a_long_chain_is_determined() -> None:
+    """Ten thousand steps of odometry: H is as singular as rounding allows, yet the last pose has a covariance."""
+    n, (along, across, turn) = 10_000, (0.1, 0.1, 0.02)
+    poses, k = np.zeros((n + 1, 3)), np.arange(n)
+    poses[:, 0] = np.arange(n + 1)
+    step = relative_pose(std=(along, across, turn))
+    driven = Factors(step, np.tile([1.0, 0.0, 0.0], (n, 1)), ("pose", k), ("pose", k + 1))
+    solution = GaussNewton().solve(FactorGraph({"pose": Variables(POSE[2], poses, fixed=[0])}, [driven]))
+    assert solution.status is SolveStatus.CONVERGED
+    wanted = np.sqrt([n * along**2, n * across**2 + turn**2 * (k.astype(float) ** 2).sum(), n * turn**2])
+    np.testing.assert_allclose(np.sqrt(np.diag(solution.belief("pose", n).cov)), wanted, rtol=0.01)
+
+
 def test_what_readings_leave_free_is_named() -> None:
     """Every variable is tied to the world, but one by a range only: it may go round."""
     see = range_to(std=0.1)
@@ -384,7 +397,7 @@ def test_what_readings_leave_free_is_named() -> None:
     solution = GaussNewton().solve(graph)
     assert solution.status is SolveStatus.UNDETERMINED
     assert "tree 1" in solution.reason
-    assert "tree 0" not in solution.reason
+    assert "tree 0" not in solution.reason and "scale" not in solution.reason
     turned = FactorGraph({"pose": Variables(POSE[2], [[0.0, 0, 0]])}, [Factors(gnss(), [[0.0, 0.0]], ("pose", [0]))])
     assert "omega" in GaussNewton().solve(turned).reason
 
@@ -412,7 +425,9 @@ def test_status_when_steps_run_out_or_numbers_do() -> None:
     range_of_itself = FactorGraph({"tree": on_it}, [Factors(range_to(), [[1.0]], ("tree", [0]), [0.0, 0.0])])
     assert GaussNewton().solve(range_of_itself).status is SolveStatus.NOT_FINITE
     known = FactorGraph({"tree": Variables(PLACE, [[0.0, 1.0]], fixed=[0])}, [])
-    assert GaussNewton().solve(known).status is SolveStatus.CONVERGED
+    for nothing in (known, FactorGraph({}, []), FactorGraph({"tree": Variables(PLACE, np.zeros((0, 2)))}, [])):
+        assert GaussNewton().solve(nothing).status is SolveStatus.CONVERGED
+        assert nothing.chi2 == 0.0 and isinstance(nothing.chi2, float)
 
 
 @pytest.mark.parametrize("wrong", [{"iterations": 0}, {"iterations": 2.5}, {"tolerance": -1.0}])

@@ -53,7 +53,7 @@ def cost(address: Any, x: Any, places: Any, sizes: Any, size: Any, z: Any, W: An
 
 @driver(
     "f8(i8, f8[::1], i8[:,::1], i8[::1], i8, f8[:,::1], f8[:,:,::1], f8[::1], f8[::1],"
-    " i8[:,::1], i8[::1], i8, f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1])"
+    " i8[:,::1], i8[::1], i8, f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])"
 )
 def linearize(
     address: Any,
@@ -72,6 +72,7 @@ def linearize(
     R: Any,
     V: Any,
     WR: Any,
+    step: Any,
     g: Any,
     H: Any,
 ) -> float:
@@ -85,6 +86,7 @@ def linearize(
         d: columns of E.
         out: memory for "e E G".
         R, V, WR: memory for [e J], W and their product, of the lanes ``(rows, LANES)``.
+        step: where it is not empty, J step takes the place of e, and H stays as it is.
         g: gradient.
         H: entries of the matrix, column by column.
     """
@@ -97,11 +99,14 @@ def linearize(
             gather(x, places[k], sizes, v)
             call(address, v, v[size:], z[k], p, out)
             residual(out, W[k], m, d, n, lane, R, V)
+            if len(step) > 0:
+                advance(R, m, ends, slots[k], lane, step)
         for r in range(m):
             for c in range(n + 1):
                 product(V, r * m, 1, R, c, n + 1, m, WR[r * (n + 1) + c])
         total += gradient(R, WR, m, ends, slots, first, count, V[0], g)
-        blocks(R, WR, m, ends, slots, first, count, V[0], H)
+        if len(step) == 0:
+            blocks(R, WR, m, ends, slots, first, count, V[0], H)
     return total
 
 
@@ -117,6 +122,19 @@ def residual(out: Any, W: Any, m: Any, d: Any, n: Any, lane: Any, R: Any, V: Any
             R[row + 1 + d + c, lane] = out[m + m * d + r * (n - d) + c]
         for c in range(m):
             V[r * m + c, lane] = W[r, c]
+
+
+@driver
+def advance(R: Any, m: Any, ends: Any, slots: Any, lane: Any, step: Any) -> None:
+    """Put J step in the place of e."""
+    width = ends[len(ends) - 1] + 1
+    for r in range(m):
+        total = 0.0
+        for v in range(len(ends) - 1):
+            for c in range(ends[v], ends[v + 1]):
+                if slots[v] >= 0:  # not held fixed
+                    total += R[r * width + 1 + c, lane] * step[slots[v] + c - ends[v]]
+        R[r * width, lane] = total
 
 
 @driver

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from pilotage.core import CovarianceError
 from pilotage.models.trace import LANES, code_of, parameters
 
 from . import _drivers
@@ -57,10 +58,10 @@ class Group:
         code.check()
         return total
 
-    def linearize(self, x: Array, g: Array, H: Array) -> float:
+    def linearize(self, x: Array, step: Array, g: Array, H: Array) -> float:
         code = self._codes[1]
         memory = self.slots, self._ends, self._d, self._out, *self._lanes
-        total = _drivers.linearize.compiled(code.address, x, *self._fixed, *memory, g, H)
+        total = _drivers.linearize.compiled(code.address, x, *self._fixed, *memory, step, g, H)
         code.check()
         return total
 
@@ -72,15 +73,16 @@ class System:
         first: number of the first variable of each kind.
         fixed: which variables are held fixed.
         groups: the factors by sensor.
+        x: the values last linearised.
     """
 
     def __init__(self, graph: FactorGraph) -> None:
         self.graph, kinds = graph, graph.variables
-        counts = [len(v.values) for v in kinds.values()]
+        counts = np.array([len(v.values) for v in kinds.values()], dtype=np.int64)
         self.first = dict(zip(kinds, (np.cumsum(counts) - counts).tolist(), strict=True))
-        self.dims = np.repeat([v.space.dim for v in kinds.values()], counts).astype(np.int64)
-        self.fixed = np.concatenate([v.fixed for v in kinds.values()])
-        sizes = np.repeat([v.space.size for v in kinds.values()], counts).astype(np.int64)
+        self.dims = np.repeat(np.array([v.space.dim for v in kinds.values()], dtype=np.int64), counts)
+        self.fixed = np.concatenate([np.zeros(0, dtype=bool), *(v.fixed for v in kinds.values())])
+        sizes = np.repeat(np.array([v.space.size for v in kinds.values()], dtype=np.int64), counts)
         starts, end = np.cumsum(sizes) - sizes, int(sizes.sum())
         self.groups, self._known = list[Group](), list[Array]()
         for each in graph.factors:
@@ -90,11 +92,12 @@ class System:
                     self._known.append(each.known.ravel())
                     end += each.known.size
         self._factored: tuple[float, bool] | None = None
+        self.x = self.vector(graph)
 
     def vector(self, graph: FactorGraph) -> Array:
         """The values of all variables of a graph, and then the known contexts."""
         values = (v.values.ravel() for v in graph.variables.values())
-        return np.concatenate([*values, *self._known], dtype=np.float64)
+        return np.concatenate([np.zeros(0), *values, *self._known], dtype=np.float64)
 
     def split(self, x: Array) -> dict[str, Array]:
         """The values in such a vector by kind ``(N, size)``."""
@@ -135,13 +138,18 @@ class System:
 
     def cost(self, x: Array) -> float:
         """chi2 at other values."""
-        return sum(group.cost(x) for group in self.groups)
+        return sum((group.cost(x) for group in self.groups), 0.0)
 
     def linearize(self, x: Array) -> float:
         """chi2, and H and g at these values."""
         self.g[:] = self._H[:] = 0.0
-        self._factored = None
-        return sum(group.linearize(x, self.g, self._H) for group in self.groups)
+        self.x, self._factored = x, None
+        return sum((group.linearize(x, np.empty(0), self.g, self._H) for group in self.groups), 0.0)
+
+    def noticed(self, step: Array) -> float:
+        """``d' H d`` of a step d, by way of J d: no rounding of H hides what J leaves free."""
+        scratch = np.empty_like(step)
+        return sum((group.linearize(self.x, step, scratch, self._H) for group in self.groups), 0.0)
 
     @property
     def diagonal(self) -> Array:
@@ -191,5 +199,12 @@ def information_of(graph: FactorGraph, factors: Factors) -> Array:
     given = [graph.variables[kind].values[indices] for kind, indices in factors.variables]
     x, tied = np.hstack(given[: len(factors.x)]), given[len(factors.x) :]
     R = np.asarray(factors.sensor.noise(x, np.hstack(tied) if tied else factors.known))
+    try:
+        np.linalg.cholesky(R)
+    except np.linalg.LinAlgError:
+        raise CovarianceError(
+            f"the noise of {factors.sensor!r} has no inverse, by which its readings are weighted; give each component "
+            "a std above 0, or the factors their weights: information="
+        ) from None
     shape = (factors.count, *R.shape[-2:])
     return np.array(np.broadcast_to(np.linalg.inv(R), shape), order="C")

@@ -209,7 +209,11 @@ class FactorGraph:
 
     @cached_property
     def chi2(self) -> float:
-        """Sum of the weighted squares of all residuals."""
+        """Sum of the weighted squares of all residuals.
+
+        Raises:
+            CovarianceError: when a sensor without noise reads, and no information is given.
+        """
         from ._system import System  # loads the sparse solver
 
         system = System(self)

@@ -1,7 +1,8 @@
 """Floating variables of a graph, in words: the readings do not say where they are.
 
 A part of a graph that is tied to nothing known may be moved as a whole without any reading noticing. More subtle cases,
-such as a landmark of which only one range was measured, show as a pivot that vanishes.
+such as a landmark of which only one range was measured, or the scale of a map made of bearings alone, show as a step
+that changes no residual to first order.
 """
 
 from __future__ import annotations
@@ -12,15 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
-from scipy.sparse import csgraph, linalg
+from scipy.sparse import csgraph
 
 if TYPE_CHECKING:
     from ._system import System
 
-PIVOT = 1e-14
-"""Share of its information below which a variable is undetermined, once the others are unknown: that of rounding."""
-SOUND = 1e-9
-"""The same far above the rounding of a large graph."""
+Array = NDArray[np.float64]
+
+PIVOT = 1e-7
+"""Share of its information that each variable keeps, the others unknown, above which no step can be free: a free one
+leaves a share of about the square root of rounding at most."""
+AGREED = 2.0
+"""Ratio up to which H and J agree on how much readings notice a step."""
+ALIKE = 1e-6
+"""Share of a growth to which positions follow it."""
+DAMPING = 1e-10
+"""That of a matrix which is singular but for rounding."""
 
 
 def floating(system: System) -> str:
@@ -52,7 +60,7 @@ def floating(system: System) -> str:
     tied = np.zeros(parts, dtype=bool)
     tied[part[known]] = True
     loose = np.flatnonzero(~tied[part])
-    if len(loose) == 0 or (system.factor() and (system.cholesky.pivots > SOUND).all()):
+    if len(loose) == 0 or _free_direction(system) is None:
         return ""  # readings such as a sum and a difference of two variables say where both are
     return (
         f"{_spelt(system, loose)} float: no reading ties them to a fixed variable or to the world; "
@@ -62,25 +70,60 @@ def floating(system: System) -> str:
 
 def weak(system: System) -> str:
     """A sentence on variables that the readings leave free to move, at the values last linearised; empty for none."""
-    if system.factor() and (system.cholesky.pivots > PIVOT).all():
+    direction = _free_direction(system)
+    if direction is None:
         return ""
-    direction = _free_direction(system, system.diagonal)
-    moves = [f"{name} ({', '.join(axes)})" for name, axes in _largest(system, direction)]
+    scale = "the scale, and with it " if _grows(system, direction) else ""
+    share = direction * np.sqrt(np.where(system.diagonal > 0.0, system.diagonal, 1.0))
+    moves = [f"{name} ({', '.join(axes)})" for name, axes in _largest(system, share / abs(share).max())]
     more = f" and {len(moves) - 5} more" if len(moves) > 5 else ""
-    return f"the readings leave {', '.join(moves[:5])}{more} free to move together; add readings or a prior"
+    return f"the readings leave {scale}{', '.join(moves[:5])}{more} free to move together; add readings or a prior"
 
 
-def _free_direction(system: System, diagonal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A step that no reading notices, by inverse iteration; components in units of their own information."""
-    scale = np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-    unit = sparse.diags(1.0 / scale)
-    matrix = (unit @ system.matrix @ unit + 1e-10 * sparse.identity(len(scale))).tocsc()
-    factors = linalg.splu(matrix)
-    d = np.random.default_rng(0).standard_normal(len(scale))
+def _free_direction(system: System) -> Array | None:
+    """A step that no reading notices, at the values last linearised; None where there is none.
+
+    The rounding of H hides whether the step that is noticed least is noticed at all: the end of a long chain of poses
+    looks as free as a scale. That of J is far smaller: a step is free where J does not confirm what the factors say.
+    """
+    sound = system.factor()
+    if sound and (system.cholesky.pivots > PIVOT).all():
+        return None
+    unread = system.diagonal == 0.0
+    if unread.any():
+        return unread.astype(float)
+    if not sound:
+        system.factor(DAMPING)
+    step, noticed = _least_noticed(system)
+    return None if sound and noticed / AGREED < system.noticed(step) < noticed * AGREED else step
+
+
+def _least_noticed(system: System) -> tuple[Array, float]:
+    """The step d that lowers ``d' H d / d' diag(H) d`` most, and that ratio, by inverse iteration with the factors."""
+    information = system.diagonal
+    d, growth = np.random.default_rng(0).standard_normal(len(information)), 1.0
     for _ in range(4):
-        d = factors.solve(d)
-        d /= abs(d).max()
-    return d
+        d = system.cholesky.solve(information * d)
+        growth = float(np.sqrt(d @ (information * d)))
+        d /= growth
+    return d, 1.0 / growth
+
+
+def _grows(system: System, step: Array) -> bool:
+    """Whether a step moves all positions away from one point, in proportion to their distance, and nothing else."""
+    before, after = system.split(system.x), system.split(system.moved(system.x, step))
+    moves: dict[str, list[Array]] = {"": [np.zeros((2, 1))]}
+    for kind, variables in system.graph.variables.items():
+        space, free = variables.space, ~variables.fixed
+        if not free.any():
+            continue
+        for name, unit, x, y in zip(space.names, space.units, before[kind][free].T, after[kind][free].T, strict=True):
+            axis = name.split(".")[-1]
+            moves.setdefault(axis if unit == "m" and axis in ("x", "y", "z") else "", []).append(np.stack([x, y - x]))
+    still, *each = (np.hstack(moved) for moved in moves.values())
+    p, d = np.hstack([np.zeros((2, 1)), *(moved - moved.mean(axis=1, keepdims=True) for moved in each)])
+    growth = (p @ d) / max(p @ p, np.finfo(float).tiny) * p
+    return bool(abs(np.append(d - growth, still[1])).max() < ALIKE * abs(growth).max())
 
 
 def _largest(system: System, d: NDArray[np.float64]) -> Iterable[tuple[str, list[str]]]:

@@ -84,10 +84,9 @@ class Solution:
         variables, system = self.graph.of_kind(kind), self._system
         index = whole(index, f"the index of {kind}", 0, len(variables.values) - 1)
         column = int(system.pattern.columns[system.first[kind] + index])
-        if column < 0 or not self._factored:
+        if unknown := "it is held fixed" if column < 0 else self._undetermined:
             raise ShapeError(
-                f"{kind} {index} has no covariance: {'it is held fixed' if column < 0 else self.reason}; "
-                "expected a variable that the readings determine"
+                f"{kind} {index} has no covariance: {unknown}; expected a variable that the readings determine"
             )
         dim = variables.space.dim
         cov = np.empty((dim, dim))
@@ -98,11 +97,12 @@ class Solution:
         return Gaussian(variables.space, variables.values[index], 0.5 * (cov + cov.T))
 
     @cached_property
-    def _factored(self) -> bool:
+    def _undetermined(self) -> str:
+        """Why there are no covariances; empty where there are, and H is factored at the solution."""
         if self.status in (SolveStatus.UNDETERMINED, SolveStatus.NOT_FINITE):
-            return False
+            return self.reason
         self._system.linearize(self._system.vector(self.graph))
-        return self._system.factor()
+        return weak(self._system)
 
 
 @settings
@@ -142,7 +142,11 @@ class GaussNewton:
     tolerance: Positive = 1e-9
 
     def solve(self, graph: FactorGraph) -> Solution:
-        """The values that explain the readings best, searched from those of the graph."""
+        """The values that explain the readings best, searched from those of the graph.
+
+        Raises:
+            CovarianceError: when a sensor without noise reads, and no information is given.
+        """
         system = System(instance(graph, FactorGraph, "GaussNewton"))
         x, damping, status = system.vector(graph), 0.0, SolveStatus.LIMIT
         chi2 = [system.linearize(x)]

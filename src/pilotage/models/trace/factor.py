@@ -27,7 +27,7 @@ def factor(
 
     ::
 
-        e = z (-) h(a, b, ..., c),    E = [de/da  de/db  ...]        in the tangents of the variables
+        e = z (-) h(a, b, ..., c),    H = [dh/da  dh/db  ...]        in the tangents of the variables
 
     It is a sensor whose state is the product of the variables, and so runs in filters as well. Where there are several,
     the component "x" of the variable "tree" is called "tree.x".
