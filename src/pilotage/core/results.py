@@ -10,8 +10,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array, numbers
-from .errors import ShapeError
+from .arrays import Array
 from .status import FilterStatus
 
 ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
@@ -195,37 +194,6 @@ class Action:
     def __str__(self) -> str:
         u = ", ".join(f"{v:.4g}" for v in np.ravel(self.u))
         return f"{self.status.value}: u = [{u}]" + (f" ({self.reason})" if self.reason else "")
-
-
-@dataclass(frozen=True, eq=False)
-class Readings:
-    """Readings of one sensor and their times.
-
-    Args:
-        sensor: what reads them, or its name in a filter that knows it by one.
-        z: readings ``(..., K, size)``; NaN or None where not measured.
-        ts: times ``(K,)`` in seconds, in order.
-        contexts: the context of each, ``(..., K, c)``, or a list of objects.
-
-    Raises:
-        ShapeError: when there are not as many times as readings.
-
-    Example:
-        >>> from pilotage.models import gnss
-        >>> fixes = Readings(gnss(std=1.5), [[0.1, 0.2], [0.4, 0.3]], [0.5, 1.0])
-        >>> len(fixes.ts)
-        2
-    """
-
-    sensor: Any
-    z: Any
-    ts: Any
-    contexts: Any = None
-
-    def __post_init__(self) -> None:
-        z, ts = numbers(self.z, "readings", missing=True).shape, numbers(self.ts, "times of readings").shape
-        if len(z) < 2 or ts != (z[-2],):
-            raise ShapeError(f"readings have shape {z} and times {ts}; expected (..., K, n) and (K,)")
 
 
 @dataclass(frozen=True, eq=False)
