@@ -309,5 +309,7 @@ def test_filters_of_one_reading_refuse_scans() -> None:
         PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, 2.0], [3.0]])
     with pytest.raises(ShapeError, match="expected"):
         PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, 2.0, 3.0]])
+    with pytest.raises(SettingError, match="expected an EKF or a UKF or a KF"):
+        PDA(clutter=0.1, filter=PDA(clutter=0.1))  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="detection of PDA is 1.5"):
         PDA(clutter=0.1, detection=1.5)

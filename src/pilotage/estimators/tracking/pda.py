@@ -15,10 +15,12 @@ from ...core.scans import detections
 from ...core.settings import Fraction, NonNegative, Positive, settings
 from ...core.weights import log_sum_exp
 from .._causes import error_of
-from .._gaussian import GaussianEstimator, moments_on
+from .._gaussian import moments_on
 from ..clock import wanted
 from ..ekf import EKF
 from ..filter import Filter, PureEngine, Startable
+from ..kf import KF
+from ..ukf import UKF
 
 
 @settings
@@ -59,7 +61,7 @@ class PDA(Startable):
 
     dynamics: Dynamics | None = None
     dt: Positive | None = None
-    filter: GaussianEstimator = EKF(gate=0.99)
+    filter: EKF | UKF | KF = EKF(gate=0.99)
     detection: Fraction = 0.9
     clutter: NonNegative = field(kw_only=True)
 
