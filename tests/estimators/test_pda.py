@@ -283,6 +283,8 @@ def test_scans_of_one_sure_detection_are_readings() -> None:
 class Tracks:
     """One track a detection: an estimator whose beliefs have ever more leading axes."""
 
+    own_contexts = False
+
     def predict(self, belief: Any, dynamics: Any, u: Any, dt: float, *, rng: Any = None) -> Any:
         return KF().predict(belief, dynamics, u, dt)
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -217,6 +217,7 @@ class IMM:
     switching: Any
     dt: Positive
     filter: EKF | UKF | KF = EKF()
+    own_contexts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         count = len(self.models)
