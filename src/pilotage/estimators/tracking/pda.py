@@ -114,7 +114,9 @@ class PDA(Startable):
             raise error_of(FilterStatus(status[()]), sensor, prior, z=z[np.argmax(each.status)])
         beta, log_likelihood = self.association(each.log_likelihood, inside, seen)
         taken = status == FilterStatus.ACCEPTED
-        S = np.where(taken[..., None, None], self.expect(prior, sensor, context).cov, np.eye(sensor.reading.dim))
+        first = inside & (np.cumsum(inside, axis=-1) == 1)  # S is that of any detection in the gate
+        S = np.where(first[..., None, None], each.S, 0.0).sum(-3)
+        S = np.where(taken[..., None, None], S, np.eye(sensor.reading.dim))
         y = np.einsum("...k,...ki->...i", beta[..., 1:], np.where(inside[..., None], each.innovation, 0.0))
         nis = np.einsum("...i,...i", y, np.linalg.solve(S, y[..., None])[..., 0])
         return Update(
