@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from pilotage.core import (
 )
 from pilotage.core.results import DeferredUpdate
 from pilotage.core.status import FilterStatus
-from pilotage.models import gnss
+from pilotage.models import compass, gnss
 
 
 def test_a_seed_replays_a_stream():
@@ -132,3 +133,39 @@ def test_scans_are_kept_side_by_side() -> None:
 def test_scans_that_do_not_fit_are_refused(scans: Any, ts: Any) -> None:
     with pytest.raises(ShapeError, match="scan"):
         Scans(gnss(), scans, ts)
+
+
+def test_scans_are_indexed_as_lists_are() -> None:
+    scans = Scans(gnss(), SCANS, [0.0, 1.0, 2.0], contexts=["a", "b", "c"])
+    for i in range(-3, 3):
+        np.testing.assert_array_equal(scans[i], np.reshape(SCANS[i], (-1, 2)))
+    assert [len(scan) for scan in scans] == [2, 0, 1]
+    for i in (3, -4):
+        with pytest.raises(IndexError):
+            scans[i]
+    for part in (slice(1, None), slice(0, 2), slice(None, None, 2), slice(-1, None), slice(3, None)):
+        some = scans[part]
+        assert isinstance(some, Scans)
+        assert (some.ts.tolist(), some.contexts) == ([0.0, 1.0, 2.0][part], ["a", "b", "c"][part])
+        assert [scan.tolist() for scan in some] == SCANS[part]
+    assert Scans(gnss(), SCANS, [0.0, 1.0, 2.0])[1:].contexts is None
+
+
+ONE_BY_ONE = [[[0.0, 1.0]], [[2.0, 3.0]], [[4.0, 5.0]]]
+LOGS: dict[str, Callable[[Any, Any, Any], Any]] = {
+    "readings": lambda sensor, z, ts: Readings(sensor, np.concatenate(z), ts),
+    "scans": Scans,
+}
+
+
+@pytest.mark.parametrize("what", LOGS)
+def test_a_log_is_in_order_of_time_and_fits_its_sensor(what: str) -> None:
+    """One rule for readings and for scans, whose messages name the sensor."""
+    log = LOGS[what]
+    assert log(gnss(), ONE_BY_ONE, [0.5, 0.5, 1.0]).ts[1] == 0.5
+    for ts, said in (([0.0, 2.0, 1.0], r"ts\[2\] = 1 s comes after 2 s"), ([0.0, np.nan, 1.0], r"ts\[1\] = nan")):
+        for sensor, name in ((gnss(), "gnss"), ("fix", "fix")):
+            with pytest.raises(ShapeError, match=f"times of {what} of {name} .*{said}"):
+                log(sensor, ONE_BY_ONE, ts)
+    with pytest.raises(ShapeError, match=f"{what} of compass .*expected .*1"):
+        log(compass(), ONE_BY_ONE, [0.0, 1.0, 2.0])

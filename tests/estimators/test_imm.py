@@ -378,6 +378,16 @@ def test_what_is_no_belief_of_modes_is_refused() -> None:
         ):
             with pytest.raises(ShapeError, match="expected a Mixture of 2 components"):
                 call(belief)
+    one = beliefs()
+    many = Mixture([Gaussian(c.space, np.tile(c.mean, (3, 1)), c.cov) for c in one.components], one.log_weights)
+    for call in (
+        lambda: imm.start(belief=many),
+        lambda: imm.predict(many),
+        lambda: imm.update(many, position(2), [0.0, 0.0]),
+        lambda: imm.expect(many, position(2)),
+    ):
+        with pytest.raises(ShapeError, match=r"leading axes \(3,\); an IMM takes one belief at a time"):
+            call()
     for models in (FLY, 3, None):
         with pytest.raises(SettingError, match="models of IMM is"):
             IMM(models, STAY, dt=DT)
@@ -389,6 +399,8 @@ def test_settings_are_checked() -> None:
     for bad in ([[0.5, 0.6], [0.5, 0.5]], np.eye(3), 1.5, "stay", None, [0.5, 0.5]):
         with pytest.raises(SettingError, match="switching"):
             IMM((FLY, TURN), bad, dt=DT)
+    with pytest.raises(SettingError, match="expected an EKF or a UKF or a KF"):
+        IMM((FLY, TURN), STAY, dt=DT, filter=3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="actions"):
         IMM((FLY, unicycle()), 0.9, dt=DT)
     with pytest.raises(Exception, match="no component 'yaw'"):

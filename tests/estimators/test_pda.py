@@ -283,6 +283,8 @@ def test_scans_of_one_sure_detection_are_readings() -> None:
 class Tracks:
     """One track a detection: an estimator whose beliefs have ever more leading axes."""
 
+    own_contexts = False
+
     def predict(self, belief: Any, dynamics: Any, u: Any, dt: float, *, rng: Any = None) -> Any:
         return KF().predict(belief, dynamics, u, dt)
 
@@ -309,5 +311,7 @@ def test_filters_of_one_reading_refuse_scans() -> None:
         PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, 2.0], [3.0]])
     with pytest.raises(ShapeError, match="expected"):
         PDA(clutter=0.1).update(TRACK, RADAR, [[1.0, 2.0, 3.0]])
+    with pytest.raises(SettingError, match="expected an EKF or a UKF or a KF"):
+        PDA(clutter=0.1, filter=PDA(clutter=0.1))  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="detection of PDA is 1.5"):
         PDA(clutter=0.1, detection=1.5)

@@ -35,6 +35,8 @@ from ..models.registry import DYNAMICS, SENSORS
 class EqualModes:
     """IMM whose two modes move by the dynamics that the contract gives: then it is the filter of each."""
 
+    own_contexts = False
+
     def __init__(self, filter: Any) -> None:
         self.filter = filter
 
@@ -58,6 +60,8 @@ class EqualModes:
 
 class SureDetections:
     """PDA whose scans hold the target's detection and nothing else: then it is the filter within."""
+
+    own_contexts = False
 
     def __init__(self, filter: Any) -> None:
         self.pda = PDA(filter=filter, detection=1.0, clutter=0.0)

@@ -29,6 +29,8 @@ def test_particles_pass() -> None:
 class Altered:
     """The EKF with one thing done wrong."""
 
+    own_contexts: Any = False
+
     def predict(self, belief: Gaussian, dynamics: Dynamics, u: Any, dt: float) -> Any:
         return EKF().predict(belief, dynamics, u, dt)
 
@@ -37,6 +39,10 @@ class Altered:
 
     def update(self, belief: Gaussian, sensor: Sensor, z: Any, context: Any = None) -> Update:
         return EKF().update(belief, sensor, z, context)
+
+
+class NoContexts(Altered):
+    own_contexts = None
 
 
 class NoProcessNoise(Altered):
@@ -91,6 +97,7 @@ class OneAtATime(Altered):
 @pytest.mark.parametrize(
     ("estimator", "sentence"),
     [
+        (NoContexts(), "own_contexts is None"),
         (NoProcessNoise(), "on a linear model the mean, against the Kalman filter"),
         (RawAngles(), "is it wrapped"),
         (ZeroForMissing(), "after a reading of NaN the mean"),

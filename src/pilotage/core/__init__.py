@@ -53,8 +53,8 @@ from .raster import Raster as Raster
 from .results import Action as Action
 from .results import ActionStatus as ActionStatus
 from .results import FilterRun as FilterRun
-from .results import Readings as Readings
 from .results import Update as Update
+from .scans import Readings as Readings
 from .scans import Scans as Scans
 from .sensor import Sensor as Sensor
 from .space import Space as Space

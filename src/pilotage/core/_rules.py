@@ -197,7 +197,8 @@ def _called(value: Any) -> Any:
 
 
 def article(noun: str) -> str:
-    return noun if noun.endswith("s") else f"{'an' if noun[0] in 'AEIOU' else 'a'} {noun}"
+    vowels = "AEFHILMNORSX" if noun.isupper() else "AEIOU"  # of letters that are spelled: an MPPI, a UKF
+    return noun if noun.endswith("s") else f"{'an' if noun[0] in vowels else 'a'} {noun}"
 
 
 def _one_of(choices: tuple[Any, ...], value: Any) -> Any:

@@ -22,6 +22,14 @@ from .task import Task as Task
 class Estimator(Protocol):
     """Belief in, belief out; holds settings and no state. Those that draw random numbers take them from `rng`."""
 
+    @property
+    def own_contexts(self) -> bool:
+        """Whether the estimator says what a context is, in place of the sensor: of a map, the names of landmarks.
+
+        A run then hands each context over as it is, also None where none was given. A class attribute will do.
+        """
+        return False
+
     def predict(self, belief: Any, dynamics: Any, u: Any, dt: float, *, rng: Rng = None) -> Any:
         """The belief `dt` seconds later, under action `u`."""
         ...

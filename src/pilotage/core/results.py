@@ -10,10 +10,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Array, numbers
-from .errors import ShapeError
+from .arrays import Array
 from .status import FilterStatus
 
+EMPTY = np.zeros(0)
 ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
 
 
@@ -198,46 +198,17 @@ class Action:
 
 
 @dataclass(frozen=True, eq=False)
-class Readings:
-    """Readings of one sensor and their times.
-
-    Args:
-        sensor: what reads them, or its name in a filter that knows it by one.
-        z: readings ``(..., K, size)``; NaN or None where not measured.
-        ts: times ``(K,)`` in seconds, in order.
-        contexts: the context of each, ``(..., K, c)``, or a list of objects.
-
-    Raises:
-        ShapeError: when there are not as many times as readings.
-
-    Example:
-        >>> from pilotage.models import gnss
-        >>> fixes = Readings(gnss(std=1.5), [[0.1, 0.2], [0.4, 0.3]], [0.5, 1.0])
-        >>> len(fixes.ts)
-        2
-    """
-
-    sensor: Any
-    z: Any
-    ts: Any
-    contexts: Any = None
-
-    def __post_init__(self) -> None:
-        z, ts = numbers(self.z, "readings", missing=True).shape, numbers(self.ts, "times of readings").shape
-        if len(z) < 2 or ts != (z[-2],):
-            raise ShapeError(f"readings have shape {z} and times {ts}; expected (..., K, n) and (K,)")
-
-
-@dataclass(frozen=True, eq=False)
 class FilterRun:
     """Whole sequences filtered in one go; time T comes first after the axes of a batch, if there are any.
 
     A step is a prediction over `dts` under `us`, and an update with a reading, unless there is none. What a smoother
-    needs is all here.
+    needs is all here, but for the switching of an `IMM`: its smoother would take the IMM as well.
+
+    Several targets of one estimator are a batch. Where their number changes, or the space of a map that grows, beliefs
+    are a tuple of T; so are innovations, nis, log_likelihood, status and accepted where their own shape changes.
 
     Attributes:
-        beliefs: beliefs with leading axes ``(..., T)``, after each step; ``beliefs[..., k]`` is that after step k. A
-            tuple of T where their number or space changes.
+        beliefs: beliefs with leading axes ``(..., T)``, after each step; ``beliefs[..., k]`` is that after step k.
         predicted: those before each update, ``(..., T)``.
         innovations: ``(..., T, dim)``, dim that of the largest reading; NaN where not measured.
         nis: ``(..., T)``.
@@ -275,10 +246,11 @@ class FilterRun:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """Whether readings were taken in, ``(..., T)``."""
-        return self.status == ACCEPTED
+        """Whether readings were taken in, ``(..., T)``; a tuple of T where the status is."""
+        changes = isinstance(cast(Any, self.status), tuple)
+        return cast(Any, tuple(s == ACCEPTED for s in self.status)) if changes else self.status == ACCEPTED
 
     def __repr__(self) -> str:
-        taken, of = int(np.sum(self.accepted)), int(np.sum(self.status != FilterStatus.NO_READING))
-        total = float(np.nansum(self.log_likelihood))
+        status, logs = (np.concatenate([EMPTY, *map(np.ravel, each)]) for each in (self.status, self.log_likelihood))
+        taken, of, total = np.sum(status == ACCEPTED), np.sum(status != FilterStatus.NO_READING), np.nansum(logs)
         return f"FilterRun({taken} of {of} readings accepted, log-likelihood {total:.4g})"

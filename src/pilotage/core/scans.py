@@ -1,28 +1,63 @@
-"""Scans of a detector: at each time any number of detections, of which nobody says what caused them."""
+"""Readings of sensors, one a time, and scans of detectors, any number of detections a time, with their times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Array, frozen, numbers
+from .declared import called
 from .errors import ShapeError
+from .sensor import Sensor
+
+
+@dataclass(frozen=True, eq=False)
+class Readings:
+    """Readings of one sensor and their times.
+
+    Args:
+        sensor: what reads them, or its name in a filter that knows it by one.
+        z: readings ``(..., K, size)``; NaN or None where not measured.
+        ts: times ``(K,)`` in seconds, each no earlier than the one before it.
+        contexts: the context of each, ``(..., K, c)``, or a list of objects.
+
+    Raises:
+        ShapeError: when there are not as many times as readings, times are not finite or not in order, or readings do
+            not fit the sensor.
+
+    Example:
+        >>> from pilotage.models import gnss
+        >>> fixes = Readings(gnss(std=1.5), [[0.1, 0.2], [0.4, 0.3]], [0.5, 1.0])
+        >>> len(fixes.ts)
+        2
+    """
+
+    sensor: Any
+    z: Any
+    ts: Any
+    contexts: Any = None
+
+    def __post_init__(self) -> None:
+        z, ts = numbers(self.z, "readings", missing=True), numbers(self.ts, "times of readings")
+        if z.ndim < 2 or ts.shape != (z.shape[-2],):
+            raise ShapeError(f"readings have shape {z.shape} and times {ts.shape}; expected (..., K, n) and (K,)")
+        _check(self.sensor, z, ts, "readings")
 
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Scans:
-    """Scans of one detector and their times; the counterpart of `Readings`, which holds one reading a time.
+    """Scans of one detector and their times: at each time any number of detections, whose causes nobody says.
 
     An empty scan is information: the detector looked, and saw nothing.
 
     Args:
         sensor: what detects, or its name in a filter that knows it by one.
         scans: detections ``(K_i, size)`` of each time, also none; or ``(T, K, size)``, in which rows of NaN are none.
-        ts: times ``(T,)`` in seconds, in order.
+        ts: times ``(T,)`` in seconds, each no earlier than the one before it.
         contexts: the context of each scan, ``(T, c)``, or a list of objects.
 
     Attributes:
@@ -30,15 +65,16 @@ class Scans:
         offsets: ``(T + 1,)``; scan i is ``z[offsets[i]:offsets[i + 1]]``, and so is ``scans[i]``.
 
     Raises:
-        ShapeError: when there are not as many times as scans, or a detection is NaN in part.
+        ShapeError: when there are not as many times as scans, times are not finite or not in order, detections do not
+            fit the sensor, or a detection is NaN in part.
 
     Example:
         >>> from pilotage.models import position
         >>> radar = Scans(position(std=0.5), [[[0.1, 0.2], [9.0, 4.0]], [], [[0.4, 0.3]]], ts=[0.5, 1.0, 1.5])
         >>> radar
         Scans(3 detections in 3 scans)
-        >>> radar[0].shape, radar[1].shape
-        ((2, 2), (0, 2))
+        >>> radar[0].shape, radar[1].shape, radar[1:]
+        ((2, 2), (0, 2), Scans(1 detections in 2 scans))
     """
 
     sensor: Any
@@ -57,19 +93,43 @@ class Scans:
         seen = [scan[~np.isnan(scan).any(-1)] for scan in given]
         offsets = np.cumsum([0, *map(len, seen)], dtype=np.int64)
         offsets.setflags(write=False)
-        width = widths.pop() if widths else sensor.reading.size if hasattr(sensor, "reading") else 0
+        width = widths.pop() if widths else sensor.reading.size if isinstance(sensor, Sensor) else 0
         z = frozen(np.concatenate([np.zeros((0, width)), *(scan for scan in seen if scan.size)]))
+        _check(sensor, z, times, "scans")
         self.__dict__.update(sensor=sensor, z=z, offsets=offsets, ts=frozen(times), contexts=contexts)
 
     def __len__(self) -> int:
         return len(self.ts)
 
-    def __getitem__(self, i: int) -> Array:
-        """Detections of scan i, ``(K_i, size)``."""
-        return self.z[self.offsets[i] : self.offsets[i + 1]]
+    @overload
+    def __getitem__(self, i: SupportsIndex) -> Array: ...
+    @overload
+    def __getitem__(self, i: slice) -> Scans: ...
+    def __getitem__(self, i: SupportsIndex | slice) -> Array | Scans:
+        """Detections of scan i, ``(K_i, size)``; of a slice, its `Scans`."""
+        if isinstance(i, slice):
+            contexts = None if self.contexts is None else self.contexts[i]
+            return Scans(self.sensor, [self[k] for k in range(len(self))[i]], self.ts[i], contexts)
+        k = range(len(self))[i]
+        return self.z[self.offsets[k] : self.offsets[k + 1]]
 
     def __repr__(self) -> str:
         return f"Scans({len(self.z)} detections in {len(self)} scans)"
+
+
+def _check(sensor: Any, z: Array, ts: Array, what: str) -> None:
+    """Refuse times that are not finite or not in order, and readings that do not fit a sensor."""
+    of = f"{what} of {sensor if isinstance(sensor, str) else called(sensor)}"
+    if not np.isfinite(ts).all():
+        k = int(np.argmin(np.isfinite(ts)))
+        raise ShapeError(f"times of {of} are not finite: ts[{k}] = {ts[k]}; give seconds")
+    if (ts[1:] < ts[:-1]).any():
+        k = int(np.argmax(ts[1:] < ts[:-1])) + 1
+        raise ShapeError(
+            f"times of {of} are not in order: ts[{k}] = {ts[k]:g} s comes after {ts[k - 1]:g} s; sort them"
+        )
+    if isinstance(sensor, Sensor):
+        sensor.reading.check(z, of, finite=False)
 
 
 def detections(scan: Any, name: str = "scan") -> Array:

@@ -20,9 +20,12 @@ if TYPE_CHECKING:
 
 
 def check_mixture(belief: Any, count: int) -> None:
-    """Refuse what is no mixture of a component for each mode."""
-    if not isinstance(belief, Mixture) or len(belief.components) != count or belief.log_weights.ndim != 1:
+    """Refuse what is no mixture of a component for each mode, and a batch."""
+    if not isinstance(belief, Mixture) or len(belief.components) != count:
         raise ShapeError(f"the belief is {belief!r}; expected a Mixture of {count} components, one for each mode")
+    given = belief.log_weights.shape[:-1], *(part.moments().mean.shape[:-1] for part in belief.components)
+    if axes := next(filter(None, given), ()):
+        raise ShapeError(f"the belief has leading axes {axes}; an IMM takes one belief at a time")
 
 
 class SwitchingEngine(Engine):

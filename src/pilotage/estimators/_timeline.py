@@ -27,7 +27,7 @@ class Timeline:
         ts, dts, moves, which: ``(T,)``; `which` is the number of sensors for no reading.
         us: ``(..., T, m)``.
         zs, contexts: ``(..., T, k)`` and ``(..., T, c)``, wide enough for all sensors.
-        objects: for each sensor, contexts that are no numbers, or None; `contexts` then holds their places.
+        objects: for each sensor, contexts that it does not check as numbers, or None; `contexts` holds their places.
         scans: by sensor, the scans of a detector; `zs` then holds their places.
     """
 
@@ -58,7 +58,7 @@ class Timeline:
         j, c = int(self.which[k]), self.contexts[k]
         sensor, z = self.sensors[j], self.zs[k, : self.sensors[j].reading.size].copy()
         z = self.scans[j][int(z[0])] if j in self.scans else z
-        if sensor.context is None:
+        if sensor.context is None or self.objects[j] is not None:
             return z, self.objects[j][int(c[0])]
         return z, c[: sensor.context.size] if sensor.context.size else None
 
@@ -74,11 +74,12 @@ def timeline(
     sensor: Any = None,
     contexts: Any = None,
     names: Mapping[str, Sensor] | None = None,
+    own: bool = False,
 ) -> Timeline:
-    """The steps of a run; see `Filter.run`."""
+    """The steps of a run, in which contexts are the estimator's `own` or the sensors'; see `Filter.run`."""
     known = names or {}
     if sensor is not None:
-        return _of_one(clock, dynamics, us, _mounted(sensor, dynamics, known), readings, ts, dt, contexts)
+        return _of_one(clock, dynamics, us, _mounted(sensor, dynamics, known), readings, ts, dt, contexts, own)
     given = [readings] if isinstance(readings, Readings | Scans) else readings
     if isinstance(given, np.ndarray) or not isinstance(given, Iterable):
         raise ShapeError(
@@ -89,7 +90,7 @@ def timeline(
     for one in several:
         if not isinstance(one, Scans):
             instance(one, Readings, "a run over several sensors")
-    return _of_several(clock, dynamics, us, several, ts, known)
+    return _of_several(clock, dynamics, us, several, ts, known, own)
 
 
 def sensor_of(sensor: Any, names: Mapping[str, Sensor]) -> Any:
@@ -108,7 +109,7 @@ def _mounted(sensor: Any, dynamics: Dynamics, names: Mapping[str, Sensor]) -> Se
 
 
 def _of_one(
-    clock: Clock, dynamics: Dynamics, us: Any, sensor: Sensor, zs: Any, ts: Any, dt: Any, contexts: Any
+    clock: Clock, dynamics: Dynamics, us: Any, sensor: Sensor, zs: Any, ts: Any, dt: Any, contexts: Any, own: bool
 ) -> Timeline:
     """A prediction before each reading of one sensor."""
     zs = sensor.reading.check(zs, "readings", finite=False)
@@ -121,13 +122,19 @@ def _of_one(
     else:
         dts = clock.steps(ts, count)
         times, moves = numbers(ts, "ts"), np.array(dts > 0.0, dtype=np.int64)
-    cs, objects = _contexts(contexts, sensor, count)
+    cs, objects = _contexts(contexts, sensor, count, own)
     which = np.zeros(count, dtype=np.int64)
     return Timeline(dynamics, (sensor,), times, dts, moves, which, _actions(us, dynamics, count), zs, cs, [objects])
 
 
 def _of_several(
-    clock: Clock, dynamics: Dynamics, us: Any, several: Sequence[Readings | Scans], ts: Any, names: Mapping[str, Sensor]
+    clock: Clock,
+    dynamics: Dynamics,
+    us: Any,
+    several: Sequence[Readings | Scans],
+    ts: Any,
+    names: Mapping[str, Sensor],
+    own: bool,
 ) -> Timeline:
     """Readings and scans of several sensors, each at their own times, and actions that end at times `ts`."""
     sensors = tuple(_mounted(one.sensor, dynamics, names) for one in several)
@@ -149,7 +156,7 @@ def _of_several(
     batch = shared_axes(**{f"readings {j}": z.shape[:-2] for j, z in enumerate(zs)})
     widest = max((z.shape[-1] for z in zs), default=0)
     table = np.full((*batch, len(times), widest), np.nan)
-    given = [_contexts(one.contexts, s, z.shape[-2]) for one, s, z in zip(several, sensors, zs, strict=True)]
+    given = [_contexts(one.contexts, s, z.shape[-2], own) for one, s, z in zip(several, sensors, zs, strict=True)]
     cs = np.zeros((len(times), max((c.shape[-1] for c, _ in given), default=0)))
     for j, z in enumerate(zs):
         steps = np.flatnonzero(which == j)
@@ -195,9 +202,9 @@ def _spread(a: np.ndarray, count: int) -> np.ndarray:
     return a if a.shape[-2] == count else np.broadcast_to(a, (*a.shape[:-2], count, a.shape[-1]))
 
 
-def _contexts(contexts: Any, sensor: Sensor, count: int) -> tuple[np.ndarray, Any]:
+def _contexts(contexts: Any, sensor: Sensor, count: int, own: bool) -> tuple[np.ndarray, Any]:
     """Contexts as numbers ``(..., T, c)``, and the objects to which these point where they are none."""
-    if sensor.context is not None:
+    if sensor.context is not None and not own:
         cs = np.atleast_2d(context_of(contexts, sensor))
         if cs.shape[-2] not in (1, count):
             raise ShapeError(f"there are {cs.shape[-2]} contexts for {count} readings of {sensor!r}; give one for each")

@@ -11,7 +11,6 @@ import numpy as np
 
 from ..core import (
     FilterRun,
-    FilterStatus,
     ModelError,
     PilotageError,
     Rng,
@@ -23,7 +22,7 @@ from ..core import (
 )
 from ..core.settings import instance, shown
 from ..core.streams import checked
-from ._stacked import stacked
+from ._stacked import stacked, stacked_updates
 from ._timeline import Timeline, sensor_of, timeline
 from .clock import Clock
 from .inputs import action, check_belief, first_belief
@@ -50,10 +49,12 @@ class Engine(ABC):
     Attributes:
         estimator: the settings.
         belief: what is known; it may be set.
+        own_contexts: whether the estimator says what a context is, see `pilotage.core.Estimator`.
     """
 
     estimator: Any
     belief: Any
+    own_contexts: bool = False
 
     @property
     @abstractmethod
@@ -94,7 +95,7 @@ class PureEngine(Engine):
     """An engine of any estimator, by its pure functions; with a random stream for those that draw.
 
     Args:
-        estimator: has `predict` and `update` (see `pilotage.core.Estimator`).
+        estimator: has `predict`, `update` and `own_contexts` (see `pilotage.core.Estimator`).
         dynamics: how the state moves.
         belief: what is known at first.
         rng: seed or generator.
@@ -102,6 +103,7 @@ class PureEngine(Engine):
 
     def __init__(self, estimator: Any, dynamics: Any, belief: Any, rng: Rng = None) -> None:
         self.estimator, self._dynamics, self.belief = estimator, dynamics, belief
+        self.own_contexts = estimator.own_contexts
         self.rng = generator(rng)
 
     @property
@@ -131,7 +133,8 @@ class PureLink(Link):
     def update(self, z: Any, context: Any) -> Update:
         engine = self._engine
         result = engine.estimator.update(engine.belief, self._sensor, z, context, rng=engine.rng)
-        if np.ndim(result.accepted) > 0:
+        axes = np.ndim(result.accepted)
+        if axes and axes >= engine.belief.moments().mean.ndim:  # no axes of targets, which the belief has as well
             raise ShapeError(f"readings have leading axes {np.shape(result.accepted)}; a filter takes one at a time")
         engine.belief = result.belief
         return result
@@ -286,11 +289,11 @@ class Filter:
             ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several, the times
                 at which the actions end.
             sensor: what reads them, where it is one.
-            contexts: context of each reading, ``(T, c)``, where it is one sensor.
+            contexts: context of each reading where it is one sensor, ``(T, c)`` or a list of objects.
         """
         clock = copy.copy(self._clock)
-        first = self._engine.first
-        steps = timeline(clock, first, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors)
+        first, own = self._engine.first, self._engine.own_contexts
+        steps = timeline(clock, first, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors, own=own)
         if steps.batch:
             raise ShapeError(f"sequences have leading axes {steps.batch}; a filter takes one, the estimator's run many")
         result = self._engine.run(steps)
@@ -339,9 +342,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
     us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
     links = [engine.attach(sensor) for sensor in steps.sensors]
     widest = max((s.reading.dim for s in steps.sensors), default=0)
-    before, after = list[Any](), list[Any]()
-    y = np.full((len(steps.dts), widest), np.nan)
-    scores, how = np.zeros((len(steps.dts), 2)), np.full(len(steps.dts), FilterStatus.NO_READING, dtype=np.int64)
+    before, after, updates = list[Any](), list[Any](), list[Update | None]()
     saved, k = engine.save(), 0
     try:
         for k in range(len(steps.dts)):
@@ -349,21 +350,16 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
                 engine.predict(us[k], float(steps.dts[k]))
             before.append(engine.belief)
             j = int(steps.which[k])
-            if j < len(links):
-                found = links[j].update(*steps.given(k))
-                y[k, : steps.sensors[j].reading.dim] = found.innovation
-                scores[k], how[k] = (found.nis, found.log_likelihood), int(found.status)
+            updates.append(links[j].update(*steps.given(k)) if j < len(links) else None)
             after.append(engine.belief)
     except BaseException as error:
         engine.restore(saved)
         if isinstance(error, PilotageError):
             error.args = (f"{error} (at step {k})",)
         raise
-    beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[:0] for each in (after, before))
-    return FilterRun(
-        beliefs, predicted, y, scores[:, 0], scores[:, 1], how, steps.ts, steps.dts, us, engine.dynamics,
-        steps.sensors, steps.which,
-    )  # fmt: skip
+    beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[..., :0] for each in (after, before))
+    found = stacked_updates(updates, widest)
+    return FilterRun(beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which)
 
 
 class Startable(ABC):
@@ -409,6 +405,8 @@ class Startable(ABC):
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""
+    own_contexts: ClassVar[bool] = False
+    """Whether the estimator says what a context is; here the sensor does."""
 
     @abstractmethod
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:

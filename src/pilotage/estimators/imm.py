@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -28,7 +28,6 @@ from ..core.settings import Numbers, Positive, number, setting, settings
 from ..core.streams import checked
 from ..models.trace import call, driver
 from ._drivers import ACCEPTED, WRONG_LENGTH
-from ._gaussian import GaussianEstimator
 from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import GATED, gaussian_at
@@ -36,6 +35,8 @@ from .algebra import product, product_transposed
 from .clock import wanted
 from .ekf import EKF
 from .filter import Filter
+from .kf import KF
+from .ukf import UKF
 
 ROUNDS = 200  # of the mean, at most: as many as `Space.mean` takes
 ROUNDING = 1e-14  # step at which it stands still, for coordinates of about 1
@@ -194,7 +195,7 @@ def imm_update(jobs, weights, places, z, context):
 class IMM:
     """Interacting multiple model filter; the module gives the equations.
 
-    The belief is a `Mixture`, one component a mode.
+    The belief is a `Mixture`, one component a mode; the IMM takes one belief at a time, without leading axes.
 
     Args:
         models: dynamics of each mode, whose actions are alike.
@@ -215,7 +216,8 @@ class IMM:
     models: tuple[Any, ...]
     switching: Any
     dt: Positive
-    filter: GaussianEstimator = EKF()
+    filter: EKF | UKF | KF = EKF()
+    own_contexts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         count = len(self.models)

@@ -57,7 +57,11 @@ def check_estimator(
         >>> from pilotage.estimators import EKF
         >>> check_estimator(EKF())
     """
-    made(estimator, "predict", "expect", "update")
+    name = made(estimator, "predict", "expect", "update")
+    own = getattr(estimator, "own_contexts", None)
+    assert isinstance(own, bool), (
+        f"{name}.own_contexts is {own}; write own_contexts = False, if sensors say what one is"
+    )
     cart, tape = _cart(beside)
     start = _start(cart.state, [0.5, -1.0])
     predicted = _predict(estimator, start, cart, [0.3], rng)

@@ -10,15 +10,16 @@ import numpy as np
 
 from ...core import Dynamics, FilterStatus, Gaussian, Rng, Sensor, Update
 from ...core.arrays import Array, numbers
-from ...core.mixture import merged
-from ...core.scans import detections
 from ...core.settings import Fraction, NonNegative, Positive, settings
 from ...core.weights import log_sum_exp
 from .._causes import error_of
-from .._gaussian import GaussianEstimator, moments_on
+from .._gaussian import moments_on
 from ..clock import wanted
 from ..ekf import EKF
 from ..filter import Filter, PureEngine, Startable
+from ..kf import KF
+from ..ukf import UKF
+from ._association import mixed, outcome, scan_of, updates
 
 
 @settings
@@ -59,7 +60,7 @@ class PDA(Startable):
 
     dynamics: Dynamics | None = None
     dt: Positive | None = None
-    filter: GaussianEstimator = EKF(gate=0.99)
+    filter: EKF | UKF | KF = EKF(gate=0.99)
     detection: Fraction = 0.9
     clutter: NonNegative = field(kw_only=True)
 
@@ -103,33 +104,28 @@ class PDA(Startable):
             return self.filter.update(belief, sensor, z, context)
         prior = moments_on(belief)
         sensor = sensor.on(prior.space)
-        z = _scan(z, sensor)
-        each = self._each(prior, sensor, z, context)
+        z = scan_of(z, sensor)
+        each = updates(self.filter, prior, sensor, z, context)
         seen = np.broadcast_to(~np.isnan(z).any(-1), each.status.shape)
         inside = seen & each.accepted
-        status = _status(each.status, seen)
+        status = outcome(each.status, seen)
         if status.ndim == 0 and FilterStatus(status[()]).failed:
             raise error_of(FilterStatus(status[()]), sensor, prior, z=z[np.argmax(each.status)])
         beta, log_likelihood = self.association(each.log_likelihood, inside, seen)
         taken = status == FilterStatus.ACCEPTED
-        S = np.where(taken[..., None, None], self.expect(prior, sensor, context).cov, np.eye(sensor.reading.dim))
+        first = inside & (np.cumsum(inside, axis=-1) == 1)  # S is that of any detection in the gate
+        S = np.where(first[..., None, None], each.S, 0.0).sum(-3)
+        S = np.where(taken[..., None, None], S, np.eye(sensor.reading.dim))
         y = np.einsum("...k,...ki->...i", beta[..., 1:], np.where(inside[..., None], each.innovation, 0.0))
         nis = np.einsum("...i,...i", y, np.linalg.solve(S, y[..., None])[..., 0])
         return Update(
-            _posterior(prior, each.belief, beta, taken),
+            mixed(prior, each.belief, beta, taken),
             np.where(taken[..., None], y, np.nan),
             S,
             np.where(taken, nis, 0.0)[()],
             np.where(status > FilterStatus.NO_READING, np.nan, log_likelihood)[()],
             status=status if status.ndim else FilterStatus(status[()]),
         )
-
-    def _each(self, prior: Gaussian, sensor: Sensor, z: Array, context: Any) -> Update:
-        """The filter's update with each detection alone, ``(..., K)``."""
-        one = Gaussian.trusted(prior.space, prior.mean[..., None, :], prior.cov[..., None, :, :])
-        if context is not None and sensor.context is not None:
-            context = np.asarray(context, dtype=np.float64)[..., None, :]
-        return self.filter.update(one, sensor, z, context)
 
     def association(self, logs: Array, inside: Any, seen: Any) -> tuple[Array, Array]:
         """Probabilities ``(..., K + 1)`` that none and that each detection is the target's; log-density of the scan.
@@ -149,28 +145,3 @@ class PDA(Startable):
             others = np.where(count == 1, 0.0, (count - 1) * clutter)
             beta = np.where(inside.any(-1)[..., None], np.exp(w - total[..., None]), np.eye(1, w.shape[-1])[0])
             return beta, np.where(count == 0, missed, total + others)
-
-
-def _scan(z: Any, sensor: Sensor) -> Array:
-    """A checked scan ``(..., K, n)``."""
-    z = detections(z)
-    return sensor.reading.check(z, "scan", finite=False) if z.size else np.zeros((*z.shape[:-1], sensor.reading.size))
-
-
-def _status(each: Any, seen: Any) -> Any:
-    """The outcome of scans from those of their detections ``(..., K)``: a failure, else the best."""
-    worst = each.max(-1, initial=0)
-    best = np.where(seen, each, FilterStatus.NO_READING).min(-1, initial=FilterStatus.NO_READING)
-    return np.where(worst > FilterStatus.NO_READING, worst, best)
-
-
-def _posterior(prior: Gaussian, each: Gaussian, beta: Array, taken: Any) -> Gaussian:
-    """Moments of the mixture of the prediction and its updates ``(..., K)``, where a detection was taken."""
-    batch, n, d = taken.shape, prior.space.size, prior.space.dim
-    mean, cov = np.broadcast_to(prior.mean, (*batch, n)), np.broadcast_to(prior.cov, (*batch, d, d))
-    means = np.concatenate([mean[..., None, :], each.mean], axis=-2)
-    covs = np.concatenate([cov[..., None, :, :], each.cov], axis=-3)
-    after = merged(prior.space, means, covs, beta)
-    return Gaussian.trusted(
-        prior.space, np.where(taken[..., None], after.mean, mean), np.where(taken[..., None, None], after.cov, cov)
-    )
