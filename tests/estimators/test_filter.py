@@ -22,9 +22,9 @@ from pilotage.core import (
 )
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
+from pilotage.estimators._clock import Clock
 from pilotage.estimators._memory import fill, job_at, mark, space_at, vector
 from pilotage.estimators._steps import UPDATE_FAILED, gaussian_at, inner_steps
-from pilotage.estimators.clock import Clock
 from pilotage.models import compass, constant_velocity, dynamics, gnss, position, range_bearing, unicycle, velocity
 from pilotage.models.trace import driver
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from pilotage.core import Gaussian, Mixture, ModelError, Readings, SettingError, ShapeError, Space, carry
 from pilotage.estimators import EKF, IMM, UKF, smooth
+from pilotage.estimators._algebra import cholesky, product_transposed
 from pilotage.estimators._drivers import INNER
 from pilotage.estimators._memory import ONE, job_at, mark, matrix, opposite, space_at
 from pilotage.estimators._steps import PREDICTION_FAILED, gaussian_at, inner_steps, read_moments, write_moments
-from pilotage.estimators.algebra import cholesky, product_transposed
 from pilotage.models import (
     LinearDynamics,
     compass,

@@ -14,8 +14,8 @@ from ..core.arrays import numbers
 from ..core.errors import ShapeError
 from ..core.plan import Plan
 from ..core.space import Space
+from ._legs import Leg, legs_of
 from ._polyline import nearest
-from .legs import Leg, legs_of
 
 Array = NDArray[np.float64]
 YAW_TOLERANCE = math.radians(5.0)

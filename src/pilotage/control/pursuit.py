@@ -19,9 +19,9 @@ from ..core.settings import Finite, instance, positive, setting
 from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import checked
+from ._legs import Leg
 from ._polyline import nearest, sighted
 from ._states import broken
-from .legs import Leg
 from .path import YAW_TOLERANCE, Path, Progress
 
 Command = Callable[[Array, float, float, bool], ArrayLike]

@@ -9,9 +9,9 @@ went wrong, or -1.
 from __future__ import annotations
 
 from ..models.trace import LANES, call, driver
+from ._algebra import cholesky, cholesky_semidefinite, finite, score
 from ._memory import BLOCK, everywhere, fill, matrix, select, table, vector
 from ._steps import drop_noise
-from .algebra import cholesky, cholesky_semidefinite, finite, score
 
 
 @driver("i8(i8, i8, i8, f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1])")

@@ -14,15 +14,10 @@ from ..core.settings import Interval, Positive, instance, settings
 from ..core.streams import checked
 from ..models.trace import Driver, parameters
 from ._causes import error_of, why_prediction, why_update
+from ._clock import Clock, wanted
 from ._compiled import CompiledEngine
 from ._drivers import FEW, run_rows
-from ._jobs import Model, Record, job
-from ._memory import MODEL
-from ._steps import Inner, read_moments, write_moments
-from ._timeline import Timeline, timeline
-from .clock import Clock, wanted
-from .filter import Filter, Startable
-from .inputs import (
+from ._inputs import (
     EMPTY,
     action,
     check_belief,
@@ -35,6 +30,11 @@ from .inputs import (
     shared_axes,
     unflat,
 )
+from ._jobs import Model, Record, job
+from ._memory import MODEL
+from ._steps import Inner, read_moments, write_moments
+from ._timeline import Timeline, timeline
+from .filter import Filter, Startable
 
 ACCEPTED = int(FilterStatus.ACCEPTED)
 PREDICTION_FAILED, UPDATE_FAILED = int(FilterStatus.PREDICTION_FAILED), int(FilterStatus.UPDATE_FAILED)

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..core import Space
 from ..models.trace import LANES, Code, Driver, ParameterMemory, code_of
+from ._inputs import EMPTY
 from ._memory import JOB, MODEL, SPACE
-from .inputs import EMPTY
 
 ENOUGH = 40
 """Square matrices of the largest dimension that fit into the scratch of an inner step; the UKF needs most."""

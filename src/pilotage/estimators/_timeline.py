@@ -13,8 +13,8 @@ from ..core.arrays import numbers
 from ..core.declared import called
 from ..core.seconds import seconds
 from ..core.settings import instance
-from .clock import Clock, wanted
-from .inputs import EMPTY, action, context_of, shared_axes
+from ._clock import Clock, wanted
+from ._inputs import EMPTY, action, context_of, shared_axes
 
 
 @dataclass

@@ -21,7 +21,7 @@ from ..core.weights import log_sum_exp
 from ..models.trace import LANES, code_of, parameters
 from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced
-from .inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
+from ._inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
 
 
 def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:

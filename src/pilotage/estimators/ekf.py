@@ -6,6 +6,20 @@ from typing import ClassVar
 
 from ..core.settings import settings
 from ..models.trace import call, driver
+from ._algebra import (
+    cholesky,
+    finite,
+    finite_matrix,
+    gemm,
+    joseph,
+    mirror,
+    plausible,
+    sandwich,
+    score,
+    solve,
+    symmetrize,
+    times,
+)
 from ._gaussian import GaussianEstimator
 from ._memory import address, job_at, mark, matrix, model_at, opposite, plain, space_at, transposed, vector
 from ._steps import (
@@ -19,20 +33,6 @@ from ._steps import (
     gaussian_at,
     inner_steps,
     note_innovation,
-)
-from .algebra import (
-    cholesky,
-    finite,
-    finite_matrix,
-    gemm,
-    joseph,
-    mirror,
-    plausible,
-    sandwich,
-    score,
-    solve,
-    symmetrize,
-    times,
 )
 
 

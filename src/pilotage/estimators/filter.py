@@ -22,10 +22,10 @@ from ..core import (
 )
 from ..core.settings import instance, shown
 from ..core.streams import checked
+from ._clock import Clock
+from ._inputs import action, check_belief, first_belief
 from ._stacked import stacked, stacked_updates
 from ._timeline import Timeline, sensor_of, timeline
-from .clock import Clock
-from .inputs import action, check_belief, first_belief
 
 REMEMBERED = 64
 """Sensors that a filter keeps bound."""

@@ -27,12 +27,12 @@ from ..core.errors import SettingError, ShapeError
 from ..core.settings import Numbers, Positive, number, setting, settings
 from ..core.streams import checked
 from ..models.trace import call, driver
+from ._algebra import product, product_transposed
+from ._clock import wanted
 from ._drivers import ACCEPTED, WRONG_LENGTH
 from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import GATED, gaussian_at
-from .algebra import product, product_transposed
-from .clock import wanted
 from .ekf import EKF
 from .filter import Filter
 from .kf import KF

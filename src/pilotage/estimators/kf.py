@@ -12,11 +12,11 @@ import numpy as np
 from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
 from ..core.settings import settings
 from ..models.trace import call, driver
+from ._inputs import once_or_rows, rows, unflat
 from ._jobs import Model
 from ._memory import model_at, space_at
 from ._timeline import Timeline
 from .ekf import EKF
-from .inputs import once_or_rows, rows, unflat
 
 MANY = 64
 """Sequences from which on sharing gains pays."""

@@ -29,10 +29,10 @@ from ..core import (
 from ..core.covariances import symmetric_root
 from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
 from ..core.streams import checked
-from .clock import wanted
+from ._clock import wanted
+from ._inputs import check_belief
 from .cloud import expected, kernel_width, propagate, weigh
 from .filter import Filter, PureEngine, Startable
-from .inputs import check_belief
 from .resampling import Resampling, resample
 
 

@@ -18,6 +18,18 @@ import numpy as np
 from ..core.errors import SettingError
 from ..core.settings import Finite, Interval, settings
 from ..models.trace import call, driver
+from ._algebra import (
+    cholesky,
+    cholesky_semidefinite,
+    finite,
+    finite_matrix,
+    gemm,
+    joseph,
+    plausible,
+    score,
+    solve,
+    times,
+)
 from ._gaussian import GaussianEstimator
 from ._memory import (
     address,
@@ -46,18 +58,6 @@ from ._steps import (
     gaussian_at,
     inner_steps,
     note_innovation,
-)
-from .algebra import (
-    cholesky,
-    cholesky_semidefinite,
-    finite,
-    finite_matrix,
-    gemm,
-    joseph,
-    plausible,
-    score,
-    solve,
-    times,
 )
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still

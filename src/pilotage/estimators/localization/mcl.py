@@ -32,10 +32,10 @@ from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Po
 from ...core.status import FilterStatus
 from ...core.streams import checked
 from ...maps import OccupancyGrid
-from ..clock import wanted
+from .._clock import wanted
+from .._inputs import check_belief, context_axes, context_of, reading_of
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter, PureEngine, Startable
-from ..inputs import check_belief, context_axes, context_of, reading_of
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins

@@ -13,8 +13,8 @@ from ...core.arrays import Array, numbers
 from ...core.settings import Fraction, NonNegative, Positive, settings
 from ...core.weights import log_sum_exp
 from .._causes import error_of
+from .._clock import wanted
 from .._gaussian import moments_on
-from ..clock import wanted
 from ..ekf import EKF
 from ..filter import Filter, PureEngine, Startable
 from ..kf import KF
