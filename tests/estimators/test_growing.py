@@ -9,7 +9,19 @@ import pytest
 from scipy import stats
 
 from pilotage.control import MPPI, reach
-from pilotage.core import FilterStatus, Gaussian, Readings, Scans, ShapeError, Space, Update, augment, carry, condition
+from pilotage.core import (
+    FilterStatus,
+    Gaussian,
+    ModelError,
+    Readings,
+    Scans,
+    ShapeError,
+    Space,
+    Update,
+    augment,
+    carry,
+    condition,
+)
 from pilotage.estimators import EKF, Filter
 from pilotage.maps import OccupancyGrid
 from pilotage.models import gnss, range_bearing, sensor, unicycle
@@ -171,3 +183,12 @@ def test_ids_of_readings_are_contexts_of_the_estimator_alone() -> None:
     np.testing.assert_allclose(run.innovations[-1], last.innovation, rtol=0.0, atol=1e-12)
     with pytest.raises(ShapeError, match="context"):
         EKF(ROBOT).start(belief=start).run(None, [readings])
+
+
+def test_an_estimator_says_whose_the_contexts_are() -> None:
+    class Silent:
+        def predict(self, belief: Any, dynamics: Any, u: Any, dt: float, *, rng: Any = None) -> Any:
+            return belief
+
+    with pytest.raises(ModelError, match="own_contexts"):
+        Filter.of(Silent(), ROBOT, Gaussian.of(ROBOT.state, std=1.0))

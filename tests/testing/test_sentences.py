@@ -42,6 +42,8 @@ class Tape(Sensor):
 class Broken:
     """Everything it is asked for fails."""
 
+    own_contexts = False
+
     def fail(self, *args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("out of order")
 

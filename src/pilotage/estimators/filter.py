@@ -99,11 +99,20 @@ class PureEngine(Engine):
         dynamics: how the state moves.
         belief: what is known at first.
         rng: seed or generator.
+
+    Raises:
+        ModelError: when the estimator has no `own_contexts`.
     """
 
     def __init__(self, estimator: Any, dynamics: Any, belief: Any, rng: Rng = None) -> None:
         self.estimator, self._dynamics, self.belief = estimator, dynamics, belief
-        self.own_contexts = estimator.own_contexts
+        try:
+            self.own_contexts = estimator.own_contexts
+        except AttributeError:
+            raise ModelError(
+                f"{type(estimator).__name__} does not say whether contexts are its own; write own_contexts = False in "
+                "the class where sensors say what a context is"
+            ) from None
         self.rng = generator(rng)
 
     @property

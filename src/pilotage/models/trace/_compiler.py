@@ -102,12 +102,33 @@ class Part(JITCodeLibrary):
         """Leave it out: no driver reads its environment, the Python objects of a function."""
 
 
-class PartCompiler(Compiler):
-    """The compiler of helpers."""
+class Whole(JITCodeLibrary):
+    """Code of an entry point and its helpers, optimised twice: the second time, what is small by then is inlined."""
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.enable_object_caching()
+
+    def _optimize_final_module(self) -> None:
+        super()._optimize_final_module()
+        manager, builder = self._codegen._module_pass_manager()
+        manager.run(self._final_module, builder)
+
+
+class WholeCompiler(Compiler):
+    """The compiler of entry points."""
+
+    library: type[JITCodeLibrary] = Whole
 
     def define_pipelines(self) -> list[Any]:
-        self.state.library = Part(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        self.state.library = self.library(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
         return super().define_pipelines()
+
+
+class PartCompiler(WholeCompiler):
+    """The compiler of helpers."""
+
+    library = Part
 
 
 def dispatcher(driver: Driver) -> Any:
@@ -141,7 +162,7 @@ def settings(driver: Driver, helper: bool) -> dict[str, Any]:
     chosen |= {"nogil": options["nogil"], "inline": "always" if options["inline"] else "never"}
     chosen |= {} if options["heap"] else {"_nrt": False}
     inner = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "pipeline_class": PartCompiler}
-    return chosen | (inner if helper else {})
+    return chosen | (inner if helper else {"pipeline_class": WholeCompiler})
 
 
 def compiled(driver: Driver) -> Any:
