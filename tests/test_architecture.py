@@ -1,6 +1,6 @@
 """Laws between the rooms: their exports, their imports, and the cost of an import.
 
-Run as a script (`python -m tests.test_architecture`) it writes the pinned names anew, to be read in the diff.
+Run as a script (`python -m tests.test_architecture`) it rewrites the pinned names, to be read in the diff.
 """
 
 from __future__ import annotations

@@ -282,7 +282,7 @@ def test_a_part_of_a_reading_is_a_smaller_sensor(make: Any) -> None:
 
 
 def test_more_sensors_than_are_remembered() -> None:
-    """Models made anew for every reading are a waste of time, but no leak."""
+    """New models for every reading are a waste of time, but no leak."""
     filter: Any = KF(constant_velocity(2), dt=0.1).start(std=1.0)
     for k in range(150):
         filter.step(position(2, std=1.0 + k), [0.0, 0.0])

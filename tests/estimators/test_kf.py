@@ -178,7 +178,7 @@ def test_many_tracks_share_gains() -> None:
 
 @every_filter
 def test_steps_of_unequal_length(estimator: Any) -> None:
-    """A continuous model discretised anew for each step, in `run`, in `step` and by hand."""
+    """A continuous model discretised for each step, in `run`, in `step` and by hand."""
     state = [[0.0, 1.0], [0.0, -0.3]]
     model = LinearDynamics(state, [[0.0], [1.0]], Qc=np.diag([0.1, 0.4]))
     sensor = LinearSensor([[1.0, 0.0]], 0.2)

@@ -173,10 +173,10 @@ def test_compiled_code_is_kept_announced_and_never_stale(tmp_path: Path) -> None
     assert [line.split()[0] for line in first] == ["compiling", "compiled", "3.0"]
     assert run(tmp_path, USE, cache) == ["3.0"], "the second process loads it, and says nothing"
     (tmp_path / "scaling.py").write_text(MODULE.format(factor=5.0))
-    assert run(tmp_path, USE, cache)[-1] == "5.0", "a helper that was edited is compiled anew"
+    assert run(tmp_path, USE, cache)[-1] == "5.0", "a helper that was edited is compiled again"
     for file in cache.rglob("*.nb?"):
         file.write_bytes(b"damaged")
-    assert run(tmp_path, USE, cache)[-1] == "5.0", "damaged files are compiled anew"
+    assert run(tmp_path, USE, cache)[-1] == "5.0", "damaged files are compiled again"
 
 
 def test_a_stamp_covers_all_that_writes_the_code(tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ def test_models_are_values() -> None:
 
 
 def test_numbers_from_outside_are_frozen_and_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All backends of one model use the value that was read when it was made; a new model reads it anew."""
+    """All backends of one model use the value that was read when it was made; a new model reads it again."""
 
     @dynamics(state=Space("v [m/s]"), action=Space())
     def sliding(x: Any, u: Any, p: Any, m: Any) -> Any:

@@ -48,7 +48,7 @@ def follow(
     weights: dict[str, float] | None = None,
     **settings: Any,
 ) -> TracedTask:
-    """Drive along a path to its end and stop there, clear of what the map shows.
+    """The task of driving along a path to its end and stopping there, clear of what the map shows.
 
     ::
 

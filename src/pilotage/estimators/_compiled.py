@@ -12,11 +12,11 @@ from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Sensor, ShapeErr
 from ..core.results import DeferredUpdate
 from ._causes import error_of, why_prediction, why_update
 from ._drivers import predict_one, step_alone, step_one, update_one
+from ._engine import Engine, Link
 from ._inputs import EMPTY, action, check_belief, context_of, reading_of
 from ._jobs import Record, job, scratch
 from ._memory import JOB
 from ._timeline import Timeline
-from .filter import Engine, Link
 
 if TYPE_CHECKING:
     from ._gaussian import GaussianEstimator

@@ -248,7 +248,7 @@ class GaussianEstimator(Startable):
         before, after = (np.empty((total, count, numbers)) for _ in range(2))
         _, codes, found = self._launch(belief, steps, batch, before, after)
         failed = codes > int(FilterStatus.NO_READING)
-        if failed.any():
+        if some := failed.any():
             self._explain(belief, steps, batch, after, codes, found)
         widest = max((s.reading.dim for s in steps.sensors), default=0)
         y = np.full((total, count, widest), np.nan)
@@ -257,7 +257,8 @@ class GaussianEstimator(Startable):
             at, k, m = steps.of(j), s.reading.size, s.reading.dim
             y[:, at, :m] = found[:, at, k : k + m]
             scores[:, at] = found[:, at, k + m + m * m : k + m + m * m + 2]
-        y[failed], scores[failed] = np.nan, np.nan
+        if some:
+            y[failed], scores[failed] = np.nan, np.nan
         return FilterRun(
             self.unpack(space, unflat(after, batch)),
             self.unpack(space, unflat(before, batch)),

@@ -11,9 +11,9 @@ from ..core.results import DeferredUpdate
 from ..models.trace import code_of
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import FLAT, FLOAT, CompiledEngine, CompiledLink
+from ._engine import Engine, Link, followed
 from ._inputs import EMPTY
 from ._timeline import Timeline
-from .filter import Engine, Link, followed
 
 if TYPE_CHECKING:
     from .imm import IMM

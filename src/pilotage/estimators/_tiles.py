@@ -76,50 +76,45 @@ def nothing(typing_context, lanes):
     return value(lanes), generate
 
 
+def _elements(A: Any, lanes: Any, down: bool, along: bool, places: list[int]) -> Any:
+    """Code for a tile of elements of A from (i, j) on, SIDE of them down the column and along the row where that is so.
+
+    With many lanes it is the one element (i, j). `places` says where in the tile each goes. The arguments are A, i and
+    j, the count of rows or columns of A where several are taken, and the lanes.
+    """
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        held, i, j, *ends = args[:-1]
+        if len(lanes) > 1:
+            return loaded(builder, element(context, builder, A, held, i, j))
+        rows = [_within(builder, i, p, ends[0]) for p in range(SIDE)] if down else [i]
+        columns = [_within(builder, j, q, ends[-1]) for q in range(SIDE)] if along else [j]
+        values = [loaded(builder, element(context, builder, A, held, r, c)) for r in rows for c in columns]
+        return _packed(builder, values, places)
+
+    return generate
+
+
 @intrinsic
 def down(typing_context, A, i, r, n, lanes):
     """SIDE elements of column r from row i on, each of them along a row of a tile; those beyond n repeat the last."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, i, r, n, _ = args
-        if len(lanes) > 1:
-            return loaded(builder, element(context, builder, A, held, i, r))
-        rows = [_within(builder, i, p, n) for p in range(SIDE)]
-        values = [loaded(builder, element(context, builder, A, held, row, r)) for row in rows]
-        return _packed(builder, values, [p for p in range(SIDE) for _ in range(SIDE)])
-
-    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes), generate
+    places = [p for p in range(SIDE) for _ in range(SIDE)]
+    signature = _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes)
+    return signature, _elements(A, lanes, True, False, places)
 
 
 @intrinsic
 def along(typing_context, A, r, j, m, lanes):
     """SIDE elements of row r from column j on, each of them down a column of a tile; those beyond m repeat the last."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, r, j, m, _ = args
-        if len(lanes) > 1:
-            return loaded(builder, element(context, builder, A, held, r, j))
-        columns = [_within(builder, j, q, m) for q in range(SIDE)]
-        values = [loaded(builder, element(context, builder, A, held, r, column)) for column in columns]
-        return _packed(builder, values, list(range(SIDE)) * SIDE)
-
-    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes), generate
+    signature = _tile_value(lanes)(A, types.intp, types.intp, types.intp, lanes)
+    return signature, _elements(A, lanes, False, True, list(range(SIDE)) * SIDE)
 
 
 @intrinsic
 def tile(typing_context, A, i, j, n, m, lanes):
     """The tile of A from row i and column j on; rows and columns beyond n and m repeat the last."""
-
-    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        held, i, j, n, m, _ = args
-        if len(lanes) > 1:
-            return loaded(builder, element(context, builder, A, held, i, j))
-        rows = [_within(builder, i, p, n) for p in range(SIDE)]
-        columns = [_within(builder, j, q, m) for q in range(SIDE)]
-        values = [loaded(builder, element(context, builder, A, held, row, c)) for row in rows for c in columns]
-        return _packed(builder, values, list(range(SIDE * SIDE)))
-
-    return _tile_value(lanes)(A, types.intp, types.intp, types.intp, types.intp, lanes), generate
+    signature = _tile_value(lanes)(A, types.intp, types.intp, types.intp, types.intp, lanes)
+    return signature, _elements(A, lanes, True, True, list(range(SIDE * SIDE)))
 
 
 @intrinsic

@@ -7,155 +7,24 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
 from ..core import (
     FilterRun,
     ModelError,
-    PilotageError,
     Rng,
     Sensor,
     SettingError,
     ShapeError,
     Update,
-    generator,
 )
 from ..core.settings import instance, shown
 from ..core.streams import checked
 from ._clock import Clock
-from ._inputs import action, check_belief, first_belief
-from ._stacked import stacked, stacked_updates
-from ._timeline import Timeline, sensor_of, timeline
+from ._engine import Engine, Link, PureEngine
+from ._inputs import check_belief, first_belief
+from ._timeline import sensor_of, timeline
 
 REMEMBERED = 64
 """Sensors that a filter keeps bound."""
-
-
-class Link(ABC):
-    """A sensor bound to an engine."""
-
-    @abstractmethod
-    def update(self, z: Any, context: Any) -> Update:
-        """Take in a reading."""
-
-    @abstractmethod
-    def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
-        """Predict and take in a reading, or neither."""
-
-
-class Engine(ABC):
-    """The worker behind a `Filter`; after an error the belief is the same as before.
-
-    Attributes:
-        estimator: the settings.
-        belief: what is known; it may be set.
-        own_contexts: whether the estimator says what a context is, see `pilotage.core.Estimator`.
-    """
-
-    estimator: Any
-    belief: Any
-    own_contexts: bool = False
-
-    @property
-    @abstractmethod
-    def dynamics(self) -> Any:
-        """The dynamics; of several modes, those of each in a tuple."""
-
-    @property
-    def first(self) -> Any:
-        """Dynamics that have the state on which sensors of a run are mounted, and the action of all modes."""
-        return self.dynamics
-
-    @abstractmethod
-    def predict(self, u: Any, dt: float) -> None:
-        """Move the belief by `dt` seconds under an action, None for zero."""
-
-    @abstractmethod
-    def attach(self, sensor: Sensor) -> Link:
-        """Bind a sensor."""
-
-    @abstractmethod
-    def run(self, steps: Timeline) -> FilterRun:
-        """All steps of a timeline."""
-
-    def detach(self) -> None:
-        """Let go of all sensors."""
-        return
-
-    def save(self) -> Any:
-        """The belief, for `restore`."""
-        return self.belief
-
-    def restore(self, saved: Any) -> None:
-        """The belief as it was saved."""
-        self.belief = saved
-
-
-class PureEngine(Engine):
-    """An engine of any estimator, by its pure functions; with a random stream for those that draw.
-
-    Args:
-        estimator: has `predict`, `update` and `own_contexts` (see `pilotage.core.Estimator`).
-        dynamics: how the state moves.
-        belief: what is known at first.
-        rng: seed or generator.
-
-    Raises:
-        ModelError: when the estimator has no `own_contexts`.
-    """
-
-    def __init__(self, estimator: Any, dynamics: Any, belief: Any, rng: Rng = None) -> None:
-        self.estimator, self._dynamics, self.belief = estimator, dynamics, belief
-        try:
-            self.own_contexts = estimator.own_contexts
-        except AttributeError:
-            raise ModelError(
-                f"{type(estimator).__name__} does not say whether contexts are its own; write own_contexts = False in "
-                "the class where sensors say what a context is"
-            ) from None
-        self.rng = generator(rng)
-
-    @property
-    def dynamics(self) -> Any:
-        return self._dynamics
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**vars(self), "rng": copy.deepcopy(self.rng)}
-
-    def predict(self, u: Any, dt: float) -> None:
-        self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self.rng)
-
-    def attach(self, sensor: Sensor) -> Link:
-        return PureLink(self, sensor)
-
-    def run(self, steps: Timeline) -> FilterRun:
-        return followed(self, steps)
-
-
-class PureLink(Link):
-    """A sensor of a `PureEngine`."""
-
-    def __init__(self, engine: PureEngine, sensor: Sensor) -> None:
-        instance(sensor, Sensor, type(engine.estimator).__name__)
-        self._engine, self._sensor = engine, sensor
-
-    def update(self, z: Any, context: Any) -> Update:
-        engine = self._engine
-        result = engine.estimator.update(engine.belief, self._sensor, z, context, rng=engine.rng)
-        axes = np.ndim(result.accepted)
-        if axes and axes >= engine.belief.moments().mean.ndim:  # no axes of targets, which the belief has as well
-            raise ShapeError(f"readings have leading axes {np.shape(result.accepted)}; a filter takes one at a time")
-        engine.belief = result.belief
-        return result
-
-    def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
-        before = self._engine.belief
-        try:
-            self._engine.predict(u, dt)
-            return self.update(z, context)
-        except BaseException:
-            self._engine.belief = before
-            raise
 
 
 class Filter:
@@ -344,31 +213,6 @@ def _by_name(sensors: Any) -> dict[str, Sensor]:
     if sensors is not None and not isinstance(sensors, Mapping):
         raise SettingError(f"sensors are {shown(sensors)}; expected sensors by name, as in {{'fix': gnss(std=1.5)}}")
     return {name: instance(sensor, Sensor, f"the name {name!r}") for name, sensor in (sensors or {}).items()}
-
-
-def followed(engine: Engine, steps: Timeline) -> FilterRun:
-    """An engine through the steps of a timeline, one at a time."""
-    us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
-    links = [engine.attach(sensor) for sensor in steps.sensors]
-    widest = max((s.reading.dim for s in steps.sensors), default=0)
-    before, after, updates = list[Any](), list[Any](), list[Update | None]()
-    saved, k = engine.save(), 0
-    try:
-        for k in range(len(steps.dts)):
-            if steps.moves[k]:
-                engine.predict(us[k], float(steps.dts[k]))
-            before.append(engine.belief)
-            j = int(steps.which[k])
-            updates.append(links[j].update(*steps.given(k)) if j < len(links) else None)
-            after.append(engine.belief)
-    except BaseException as error:
-        engine.restore(saved)
-        if isinstance(error, PilotageError):
-            error.args = (f"{error} (at step {k})",)
-        raise
-    beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[..., :0] for each in (after, before))
-    found = stacked_updates(updates, widest)
-    return FilterRun(beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which)
 
 
 class Startable(ABC):

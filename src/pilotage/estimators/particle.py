@@ -30,9 +30,10 @@ from ..core.covariances import symmetric_root
 from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
 from ..core.streams import checked
 from ._clock import wanted
+from ._engine import PureEngine
 from ._inputs import check_belief
 from .cloud import expected, kernel_width, propagate, weigh
-from .filter import Filter, PureEngine, Startable
+from .filter import Filter, Startable
 from .resampling import Resampling, resample
 
 

@@ -33,9 +33,10 @@ from ...core.status import FilterStatus
 from ...core.streams import checked
 from ...maps import OccupancyGrid
 from .._clock import wanted
+from .._engine import PureEngine
 from .._inputs import check_belief, context_axes, context_of, reading_of
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
-from ..filter import Filter, PureEngine, Startable
+from ..filter import Filter, Startable
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins

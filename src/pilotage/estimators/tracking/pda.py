@@ -14,9 +14,10 @@ from ...core.settings import Fraction, NonNegative, Positive, settings
 from ...core.weights import log_sum_exp
 from .._causes import error_of
 from .._clock import wanted
+from .._engine import PureEngine
 from .._gaussian import moments_on
 from ..ekf import EKF
-from ..filter import Filter, PureEngine, Startable
+from ..filter import Filter, Startable
 from ..kf import KF
 from ..ukf import UKF
 from ._association import mixed, outcome, scan_of, updates
