@@ -1,6 +1,7 @@
 """Laws between the rooms: their exports, their imports, and the cost of an import.
 
-Run as a script (`python -m tests.test_architecture`) it rewrites the pinned names, to be read in the diff.
+Run as a script (`python -m tests.test_architecture`) it rewrites the pinned names and the tables of the API pages; read
+the diff.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import pytest
 
 import pilotage
 from pilotage.core.errors import MissingExtra
+
+from . import api_pages
 
 SOURCE = Path(pilotage.__file__).parent
 PINNED = Path(__file__).parent / "public_names.txt"
@@ -169,3 +172,4 @@ def test_one_version() -> None:
 
 if __name__ == "__main__":
     PINNED.write_text("".join(f"{room}.{name}\n" for room in OPEN for name in sorted(exported(room))))
+    api_pages.write(OPEN)

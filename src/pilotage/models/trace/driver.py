@@ -183,6 +183,7 @@ class Call:
 
 
 call = Call()
+"""``call(address, a, b, c, p, out)``: runs machine code of a model, inside a driver."""
 
 
 class Intrinsic:
