@@ -1,4 +1,4 @@
-"""Models written once: a function of scalar components, from which every backend is derived."""
+"""Models of robots and sensors, each written once as a function of scalar components."""
 
 from __future__ import annotations
 
