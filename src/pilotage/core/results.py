@@ -159,7 +159,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 class ActionStatus(enum.Enum):
-    """The origin of an action."""
+    """The outcome of a controller's computation."""
 
     SOLVED = "solved"
     IMPROVED = "improved"

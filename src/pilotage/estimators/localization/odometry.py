@@ -62,7 +62,7 @@ def odometry_motion(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
 
 
 def odometry_move(before: Any, after: Any) -> Array:
-    """The action ``(..., 3)`` of `odometry_motion` between two poses ``(..., 3)`` of the odometry's own frame.
+    """The action ``(..., 3)`` of `odometry_motion` between two odometry poses ``(..., 3)``.
 
     Example:
         >>> odometry_move([0.0, 0.0, 0.0], [0.0, 2.0, 0.0]).round(4).tolist()
