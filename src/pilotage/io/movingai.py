@@ -36,7 +36,7 @@ class Scenario:
         map_name: the map as the file names it.
         width, height: size of the map the scenario was made for [cells].
         start, goal: cells (x, y).
-        optimal_length: published length of the shortest path [cells].
+        optimal_length: published length of the shortest path [cells]; 0 between different cells where there is none.
         bucket: difficulty class, the length divided by 4.
 
     Example:
@@ -51,6 +51,11 @@ class Scenario:
     goal: tuple[int, int]
     optimal_length: float
     bucket: int = 0
+
+    @property
+    def solvable(self) -> bool:
+        """Whether a path leads from start to goal, by the published length."""
+        return self.optimal_length > 0.0 or self.start == self.goal
 
 
 def read_movingai_map(path: PathLike) -> NDArray[np.bool_]:
