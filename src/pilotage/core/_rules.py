@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import reprlib
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,9 +104,24 @@ def brought(rule: Rule, value: Any, name: str) -> Any:
         raise SettingError(f"{name} is {shown(value)}; expected {rule.expected}{hint}") from None
 
 
+class _Printer(reprlib.Repr):
+    """Writes out no more than a message shows: lists of lists of lists, from a file perhaps, may be without end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxtuple = self.maxlist = self.maxarray = self.maxdict = 30
+        self.maxset = self.maxfrozenset = self.maxdeque = 30
+        self.maxstring = self.maxlong = self.maxother = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write out thousands of digits."""
+        return repr(x) if x.bit_length() < 1000 else f"a whole number of {x.bit_length()} bits"
+
+
 def shown(value: Any) -> str:
-    """`value` as a message shows it: in one line, cut where it is long."""
-    text = " ".join(repr(value).split())
+    """`value` as a message shows it: in one line, cut where it is long; what is cut off is not written out at all."""
+    text = " ".join(_Printer().repr(value).split())
     if len(text) <= 100:
         return text
     kind = type(value).__name__
