@@ -145,8 +145,8 @@ class Expr:
 
     def __bool__(self) -> bool:
         raise ModelError(
-            f"{where_called()} decides with `if`, `and`, `or`, `not`, `max` or `min` on a value that is only known when "
-            "the model runs; write m.where(condition, a, b), m.maximum or m.minimum (and & | ~ between conditions)"
+            f"{where_called()} decides with `if`, `and`, `or`, `not`, `max` or `min` on a value that is only known "
+            "when the model runs; write m.where(condition, a, b), m.maximum or m.minimum (and & | ~ between conditions)"
         )
 
     def __floordiv__(self, other: Any) -> Expr:
