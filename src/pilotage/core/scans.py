@@ -13,6 +13,7 @@ from .arrays import Array, frozen, numbers
 from .declared import called
 from .errors import ShapeError
 from .sensor import Sensor
+from .settings import instance
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Readings:
     Raises:
         ShapeError: when there are not as many times as readings, times are not finite or not in order, or readings do
             not fit the sensor.
+        SettingError: when `sensor` is neither a sensor nor a name.
 
     Example:
         >>> from pilotage.models import gnss
@@ -67,6 +69,7 @@ class Scans:
     Raises:
         ShapeError: when there are not as many times as scans, times are not finite or not in order, detections do not
             fit the sensor, or a detection is NaN in part.
+        SettingError: when `sensor` is neither a sensor nor a name.
 
     Example:
         >>> from pilotage.models import position
@@ -119,6 +122,8 @@ class Scans:
 
 def _check(sensor: Any, z: Array, ts: Array, what: str) -> None:
     """Refuse times that are not finite or not in order, and readings that do not fit a sensor."""
+    if not isinstance(sensor, str):
+        instance(sensor, Sensor, what.capitalize())
     of = f"{what} of {sensor if isinstance(sensor, str) else called(sensor)}"
     if not np.isfinite(ts).all():
         k = int(np.argmin(np.isfinite(ts)))
