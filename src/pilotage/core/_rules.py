@@ -101,6 +101,7 @@ def brought(rule: Rule, value: Any, name: str) -> Any:
         return rule.read(value)
     except Misfit:
         hint = "; is () missing?" if callable(value) else ""
+        hint = "; beliefs are given to methods, as in start(belief=...)" if hasattr(value, "moments") else hint
         raise SettingError(f"{name} is {shown(value)}; expected {rule.expected}{hint}") from None
 
 
@@ -194,7 +195,7 @@ def _several(args: tuple[Any, ...]) -> Rule:
         return tuple(rule.read(item) for rule, item in zip(each, value, strict=True))
 
     words = dict.fromkeys(rule.expected for rule in known)
-    count = "values" if open_ended else f"{len(known)} values"
+    count = "a list of values" if open_ended else f"{len(known)} values"
     return Rule(f"{count}, each {next(iter(words))}" if len(words) == 1 else f"{count}: {', '.join(words)}", read)
 
 
