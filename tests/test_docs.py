@@ -1,11 +1,17 @@
-"""Every Python block of the documentation runs, page by page, and the API pages show every public name."""
+"""Every Python block of the documentation runs, page by page, and the API pages show every public name.
+
+A block of text right below one is what it prints, but for line breaks; "..." stands for anything.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
+import io
 import re
 import sys
+from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, OutputChecker
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +27,7 @@ from .test_architecture import OPEN, ROOMS, exported
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
 
 
@@ -34,8 +40,15 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, module.__name__, module)
     for block in BLOCK.finditer(text):
         line = text.count("\n", 0, block.start(1))
-        # Line numbers of a traceback are those of the page.
-        exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            # Line numbers of a traceback are those of the page.
+            exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
+        assert block[2] is None or said(block[2], printed.getvalue()), f"{page.name}, line {line}: {printed.getvalue()}"
+
+
+def said(wanted: str, printed: str) -> bool:
+    """Whether a program printed the text that its page shows."""
+    return OutputChecker().check_output(wanted, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
 
 
 @pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, PDA, smooth])

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import at, broadcast, described, freeze, restored, states
+from ._values import at, broadcast, by_name, described, freeze, restored, states
 from .arrays import Array
 from .covariances import check_covariance, check_root, diagonal, log_normal, log_normal_root, root_of, triangular
 from .errors import CovarianceError
@@ -99,16 +99,22 @@ class Gaussian:
     def of(cls, space: Space, mean: Any = None, *, std: Any = None, cov: Any = None) -> Gaussian:
         """A Gaussian with standard deviations (a number or ``(..., dim)``) or a covariance; default mean: identity.
 
+        Numbers may be given by name, ``{"x": 1.0}``: all standard deviations, and those of the mean that differ from
+        identity.
+
         Example:
             >>> Gaussian.of(Space("x y [m]"), [1, 2], std=0.5).cov
             array([[0.25, 0.  ],
                    [0.  , 0.25]])
+            >>> print(Gaussian.of(Space("x y [m]"), {"y": 2.0}, std={"x": 0.1, "y": 0.5}))
+            x 0.00 +- 0.10 m, y 2.00 +- 0.50 m
         """
         if (std is None) == (cov is None):
             raise CovarianceError("give either std or cov, and not both")
-        if cov is None:
-            cov = diagonal(std, instance(space, Space, "Gaussian").dim)
-        return cls(space, space.identity() if mean is None else mean, cov)
+        start = instance(space, Space, "Gaussian").identity()
+        mean = start if mean is None else by_name(mean, start, space.names, "mean")
+        std = by_name(std, np.full(space.dim, np.nan), space.tangent_names, "std")
+        return cls(space, mean, diagonal(std, space.dim) if cov is None else cov)
 
     @cached_property
     def cov(self) -> Array:

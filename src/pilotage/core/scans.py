@@ -13,6 +13,7 @@ from .arrays import Array, frozen, numbers
 from .declared import called
 from .errors import ShapeError
 from .sensor import Sensor
+from .settings import instance
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,7 @@ class Readings:
     Raises:
         ShapeError: if the numbers of times and readings differ, times are not finite or not in order, or readings do
             not fit the sensor.
+        SettingError: if `sensor` is neither a sensor nor a name.
 
     Example:
         >>> from pilotage.models import gnss
@@ -67,6 +69,7 @@ class Scans:
     Raises:
         ShapeError: if the numbers of times and scans differ, times are not finite or not in order, detections do not
             fit the sensor, or only some components of a detection are NaN.
+        SettingError: if `sensor` is neither a sensor nor a name.
 
     Example:
         >>> from pilotage.models import position
@@ -119,6 +122,8 @@ class Scans:
 
 def _check(sensor: Any, z: Array, ts: Array, what: str) -> None:
     """Refuse times that are not finite or not in order, and readings that do not fit a sensor."""
+    if not isinstance(sensor, str):
+        instance(sensor, Sensor, what.capitalize())
     of = f"{what} of {sensor if isinstance(sensor, str) else called(sensor)}"
     if not np.isfinite(ts).all():
         k = int(np.argmin(np.isfinite(ts)))

@@ -236,8 +236,8 @@ class Startable(ABC):
         """A `Filter` that starts at time `t` with a mean and std (or cov), or with a belief.
 
         Args:
-            mean: state ``(n,)``.
-            std: standard deviations in the tangent space, a number or ``(d,)``.
+            mean: state ``(n,)``, or numbers by name, ``{"x": 1.0}``, as for `Gaussian.of`.
+            std: standard deviations in the tangent space: a number, ``(d,)``, or by name.
             cov: covariance ``(d, d)``, instead of `std`.
             belief: any belief over the state, instead of the other three.
             t: start time [s].

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.arrays import numbers
 from ..core.settings import Interval, setting
-from .palette import ESTIMATE, PARTICLE
+from .palette import ESTIMATE, PARTICLE, styled
 from .paths import draw_pose, rows
 
 MOST = 3000
@@ -72,7 +72,7 @@ def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: floa
         >>> round(draw_ellipse(ax, [2, 1], [[0.04, 0], [0, 0.01]]).width, 2)
         0.49
     """
-    given = {"facecolor": "none", "edgecolor": ESTIMATE, "linewidth": 1.2, "zorder": 6, **style}
+    given = styled(Ellipse, style, facecolor="none", edgecolor=ESTIMATE, linewidth=1.2, zorder=6)
     patch = Ellipse((0.0, 0.0), 1.0, 1.0, **given)
     shape_ellipse(patch, mean, cov, probability)
     ax.add_patch(patch)
@@ -109,8 +109,8 @@ def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> Path
     else:
         xy = rows(cloud, "particles")
     shown = xy[:: -(-len(xy) // MOST) or 1]
-    given = {"s": 3.0, "color": PARTICLE, "linewidth": 0.0, "alpha": 0.55, "zorder": 3, **style}
-    return ax.scatter(shown[:, 0], shown[:, 1], **given)
+    given = styled(PathCollection, style, s=3.0, facecolor=PARTICLE, linewidth=0.0, alpha=0.55, zorder=3)
+    return ax.scatter(*shown.T, **given)
 
 
 def position(known: Gaussian) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

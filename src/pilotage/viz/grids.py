@@ -17,7 +17,7 @@ from ..core import Raster, ShapeError
 from ..core.arrays import numbers
 from ..maps import InflatedGrid
 from ..maps.cells import GridCells
-from .palette import FOG, INK, PAPER, SHADE, SURPRISE
+from .palette import FOG, INK, PAPER, SHADE, SURPRISE, styled
 from .paths import rows
 
 
@@ -79,7 +79,7 @@ def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> 
     if spread.shape not in ((), (len(points),)):
         raise ShapeError(f"radii have shape {spread.shape}; expected one of them, or ({len(points)},) for the centers")
     spread = np.broadcast_to(spread, (len(points),))
-    given = {"facecolor": SURPRISE, "edgecolor": "none", "alpha": 0.85, "zorder": 2, **style}
+    given = styled(PatchCollection, style, facecolor=SURPRISE, edgecolor="none", alpha=0.85, zorder=2)
     found = PatchCollection(
         [Circle((x, y), r) for (x, y), r in zip(points.tolist(), spread.tolist(), strict=True)], **given
     )
@@ -94,7 +94,8 @@ def _image(
     rows, columns = values.shape[:2]
     x, y, yaw = origin
     limits = ax.get_xlim(), ax.get_ylim()
-    image = ax.imshow(values, origin="lower", extent=(0, columns, 0, rows), interpolation="nearest", **style)
+    given = {"interpolation": "nearest", **style}
+    image = ax.imshow(values, origin="lower", extent=(0, columns, 0, rows), **given)
     image.set_transform(Affine2D().scale(resolution).rotate(yaw).translate(x, y) + ax.transData)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import ShapeError
 from ..core.arrays import numbers
-from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH
+from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH, styled
 
 ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
 """Outline of an arrowhead that looks along x, in units of its size."""
@@ -40,8 +40,8 @@ def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
         (3, 2)
     """
     points = rows(path, "path")
-    given = {"color": TRUTH, "linewidth": 1.4, "solid_capstyle": "round", "solid_joinstyle": "round", "zorder": 4}
-    return ax.plot(points[:, 0], points[:, 1], **{**given, **style})[0]
+    usual: dict[str, Any] = {"solid_capstyle": "round", "solid_joinstyle": "round", "zorder": 4}
+    return ax.plot(*points.T, **styled(Line2D, style, color=TRUTH, linewidth=1.4, **usual))[0]
 
 
 def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Polygon:
@@ -53,7 +53,8 @@ def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Pol
         >>> draw_pose(ax, [1.0, 2.0, 0.0], size=0.5).get_xy()[0].tolist()  # its tip
         [1.5, 2.0]
     """
-    patch = Polygon(arrow(pose, size), closed=True, **{"facecolor": INK, "edgecolor": "none", "zorder": 7, **style})
+    given = styled(Polygon, style, facecolor=INK, edgecolor="none", zorder=7)
+    patch = Polygon(arrow(pose, size), closed=True, **given)
     ax.add_patch(patch)
     return patch
 
@@ -84,7 +85,7 @@ def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) 
         ['1', '2']
     """
     points = rows(goals, "goals")
-    given = {"s": 95, "facecolor": PLAN, "edgecolor": PAPER, "linewidth": 1.0, "zorder": 6, **style}
+    given = styled(PathCollection, style, s=95, facecolor=PLAN, edgecolor=PAPER, linewidth=1.0, zorder=6)
     dots = ax.scatter(points[:, 0], points[:, 1], **given)
     label = {"color": PAPER, "fontsize": 7, "weight": "bold", "ha": "center", "va": "center_baseline"}
     texts = [ax.text(x, y, str(i + 1), zorder=given["zorder"], **label) for i, (x, y) in enumerate(points) if names]
@@ -104,7 +105,7 @@ def draw_scan(
         >>> len(draw_scan(ax, [1, 1, 0], [2.0, 9.0], [0.0, 1.0], max_range=8.0).get_segments())
         1
     """
-    given = {"color": SURPRISE, "linewidth": 0.4, "alpha": 0.4, **style}
+    given = styled(LineCollection, style, color=SURPRISE, linewidth=0.4, alpha=0.4)
     lines = LineCollection(list(beams(pose, ranges, angles, max_range)), **given)
     ax.add_collection(lines, autolim=False)
     return lines
