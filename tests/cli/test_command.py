@@ -12,6 +12,7 @@ import pytest
 import pilotage
 from pilotage.cli.demo import demo_lines
 from pilotage.cli.main import main
+from pilotage.models.trace import driver
 
 Capture = pytest.CaptureFixture[str]
 
@@ -151,6 +152,27 @@ def test_info(capsys: Capture) -> None:
     assert 0 <= facts["warm"] <= facts["drivers"]
     assert main(["info"]) == 0
     assert "drivers" in capsys.readouterr().out
+
+
+def test_info_names_each_package_once(capsys: Capture) -> None:
+    assert main(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("matplotlib" in line for line in lines if not line.startswith("[demo]")) == 1
+
+
+def double(x: float) -> float:
+    return 2 * x
+
+
+@pytest.mark.parametrize("signatures", [["f8(f8)"], ["f8(f8)", "i8(i8)"]])
+def test_warm_compiles_once(signatures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    one = driver(*signatures)(double)
+    monkeypatch.setattr("pilotage.cli.warm.entries", lambda: [one])
+    for _ in range(2):
+        assert main(["warm", "--quiet"]) == 0
+        assert capsys.readouterr().out.startswith("1 driver ready after ")
+    assert len(one.compiled.overloads) == len(signatures)
+    assert one(1.5) == 3.0
 
 
 def test_demos_are_listed(capsys: Capture) -> None:
