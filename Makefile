@@ -47,7 +47,7 @@ format: $(VENV)/dev  ## rewrite the code in the project's style
 docs: $(VENV)/docs  ## the documentation site, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-names: $(VENV)/dev  ## write down the public names after a deliberate change of them
+names: $(VENV)/dev  ## update the list of public names and the tables of the API pages after a deliberate change
 	$(BIN)/python -m tests.test_architecture
 
 clean:  ## remove everything that was made, the environment included

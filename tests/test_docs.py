@@ -1,4 +1,4 @@
-"""Every Python block of the README and of the documentation runs, page by page, in the order of the page.
+"""Every Python block of the documentation runs, page by page, and the API pages show every public name.
 
 A block of text right below one is what it prints, but for line breaks; "..." stands for anything.
 """
@@ -6,6 +6,7 @@ A block of text right below one is what it prints, but for line breaks; "..." st
 from __future__ import annotations
 
 import contextlib
+import importlib
 import inspect
 import io
 import re
@@ -20,6 +21,9 @@ import pytest
 from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
+
+from . import api_pages
+from .test_architecture import OPEN, ROOMS, exported
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -55,3 +59,37 @@ def test_help_shows_the_equations(estimator: Any) -> None:
 
 def test_pages_have_code() -> None:
     assert ROOT / "README.md" in WITH_CODE
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_api_page_is_current(room: str) -> None:
+    for inner in OPEN:
+        if inner == room or inner.startswith(f"{room}."):
+            exported(inner)  # skips without the extra that the subpackage needs
+    written = (api_pages.FOLDER / f"{room}.md").read_text(encoding="utf-8")
+    assert written == api_pages.page(room, OPEN), "run: make names"
+
+
+@pytest.fixture(scope="module")
+def site() -> Any:
+    """The package as the site shows it: read by griffe, with the extensions of the site."""
+    griffe = pytest.importorskip("griffe", reason="griffelib is not installed; it is in the test group")
+    loader = griffe.GriffeLoader(
+        extensions=griffe.load_extensions(str(ROOT / "docs/docstrings.py")), search_paths=[str(ROOT / "src")]
+    )
+    package = loader.load("pilotage")
+    loader.resolve_aliases()
+    return package
+
+
+@pytest.mark.parametrize("room", OPEN)
+def test_site_shows_every_public_name(site: Any, room: str) -> None:
+    module = importlib.import_module(f"pilotage.{room}") if exported(room) else None
+    for name in exported(room):
+        shown = [member for member in site[room].members.values() if member.name == name and not member.is_module]
+        assert len(shown) == 1, f"pilotage.{room}.{name} has {len(shown)} entries"
+        assert shown[0].has_docstring, f"pilotage.{room}.{name} has no docstring, so the site leaves it out"
+        value = getattr(module, name)
+        if api_pages.called(value) and not shown[0].is_attribute:
+            listed = [parameter.name for parameter in shown[0].parameters if parameter.name != "self"]
+            assert listed == list(inspect.signature(value).parameters), f"pilotage.{room}.{name}"

@@ -62,7 +62,9 @@ __all__ = [
 def __getattr__(name: str) -> ModuleType:
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"pilotage has no room named {name!r}; its rooms are {', '.join(__all__[1:])}")
+    from .core.names import absent
+
+    return absent(__name__)(name)
 
 
 def __dir__() -> list[str]:

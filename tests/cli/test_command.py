@@ -135,6 +135,13 @@ def test_scenario_with_a_wrong_optimum(room: Path, capsys: Capture) -> None:
     assert "made for the map" not in said
 
 
+def test_scenario_without_a_path(room: Path, capsys: Capture) -> None:
+    scen = Path(f"{room}.scen")
+    scen.write_text(scen.read_text().replace("4.0", "0"))
+    assert main(["plan", "--map", str(room), "--scen", str(scen)]) == 1
+    assert "published no path, found 4.0000" in capsys.readouterr().out
+
+
 def test_scenario_on_another_map(room: Path, tmp_path: Path, capsys: Capture) -> None:
     other = tmp_path / "other.map"
     lines = room.read_text().splitlines()

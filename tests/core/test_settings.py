@@ -27,6 +27,7 @@ from pilotage.core.settings import (
     positive,
     setting,
     settings,
+    shown,
     whole,
 )
 from pilotage.models import LinearDynamics
@@ -129,6 +130,15 @@ def test_intervals(value: float, low: float, high: float, ends: Any) -> None:
 def test_numbers_of_every_kind(value: Any) -> None:
     assert number(value, "speed") == positive(value, "speed") == setting(value, NonNegative, "speed") == 2.0
     assert type(positive(value, "speed")) is float
+
+
+def test_a_message_writes_out_no_more_than_it_shows() -> None:
+    """Twelve lists of nine lists each would be gigabytes."""
+    nested: Any = "lol"
+    for _ in range(12):
+        nested = [nested] * 9
+    for value in (nested, {"a": nested}, 9 * 10**6000, "x" * 10**6, np.zeros(10**6)):
+        assert len(shown(value)) < 100
 
 
 def test_zero_and_whole_numbers() -> None:

@@ -8,9 +8,23 @@ import numpy as np
 import pytest
 
 from pilotage.control import PurePursuit
-from pilotage.core import Action, Dynamics, Sensor, Space
-from pilotage.estimators import EKF
-from pilotage.models import bicycle, gnss, unicycle
+from pilotage.core import (
+    Action,
+    CovarianceError,
+    Dynamics,
+    Gaussian,
+    ModelError,
+    Readings,
+    Scans,
+    Sensor,
+    SettingError,
+    ShapeError,
+    Space,
+)
+from pilotage.estimators import EKF, IMM, UKF
+from pilotage.estimators.slam import Factors, GaussNewton, pose_graph
+from pilotage.io import PoseGraph
+from pilotage.models import LinearSensor, bicycle, constant_velocity, gnss, relative_pose, unicycle
 from pilotage.planners import AStar
 from pilotage.testing import (
     check_controller,
@@ -84,3 +98,46 @@ def driving(controller: Any) -> None:
 def test_a_sentence_says_what_cannot_be_called(check: Any, given: Any, sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
         check(given)
+
+
+CAR, START, P = bicycle(), [0.0, 0.0, 0.0, 1.0], np.eye(4) + 0.1
+GRAPH: Any = PoseGraph
+TIE: Any = Factors
+EDGES = GRAPH(range(2), None, [[0, 1]], [[1.0, 0.0, 0.0]], [np.eye(3)])
+ONE = ("pose", [0])
+
+
+def start(**given: Any) -> Any:
+    return EKF(CAR, dt=0.1).start(**{"mean": START, "std": 1.0, **given})
+
+
+@pytest.mark.parametrize(("mistake", "error", "sentence"), [
+    (lambda: IMM(constant_velocity(), 0.9, dt=0.1), SettingError, r"models of IMM is constant_velocity.*a list of"),  # pyright: ignore[reportArgumentType]
+    (lambda: EKF(Gaussian.of(CAR.state, std=1.0)), SettingError, r"dynamics of EKF is Gaussian.*start\(belief=\.\.\."),  # pyright: ignore[reportArgumentType]
+    (lambda: EKF(bicycle, dt=0.1), SettingError, r"dynamics of EKF is .*bicycle.*; is \(\) missing\?"),  # pyright: ignore[reportArgumentType]
+    (lambda: start(mean={"z": 1.0}), ShapeError, "mean gives 'z'; the names are x, y, yaw, speed"),
+    (lambda: start(std={"x": 1.0}), ShapeError, "std gives nothing for y; give all of x, y, yaw, speed"),
+    (lambda: start(mean={"x": "far"}), SettingError, "mean of x is 'far'; expected a number"),
+    (lambda: start(std=P), CovarianceError, "std is a symmetric matrix; .* cov="),
+    (lambda: start(std=np.eye(4)), CovarianceError, "std is a symmetric matrix; .* cov="),
+    (lambda: gnss(std=np.eye(2)), ModelError, r"std of gnss must be 2 .*; of correlated ones, noise="),  # pyright: ignore[reportArgumentType]
+    (lambda: Readings(gnss, [[0.0, 0.0]], [0.0]), SettingError, r"Readings needs a Sensor, .*gnss.*is \(\) missing\?"),
+    (lambda: Readings(LinearSensor, [[0.0]], [0.0]), SettingError, "Readings needs a Sensor, .*LinearSensor"),
+    (lambda: Scans(gnss, [[[0.0, 0.0]]], [0.0]), SettingError, r"Scans needs a Sensor, .*gnss.*is \(\) missing\?"),
+    (lambda: TIE(relative_pose(), [[0.0, 0.0, 0.0]], ONE, ONE, ONE), ShapeError, r"information is \('pose'"),
+    (lambda: GaussNewton().solve(EDGES), SettingError, r"a FactorGraph, not PoseGraph.*; pose_graph\("),  # pyright: ignore[reportArgumentType]
+    (lambda: pose_graph("a.g2o"), SettingError, r"a PoseGraph, not 'a\.g2o'.*; read_g2o\("),  # pyright: ignore[reportArgumentType]
+])  # fmt: skip
+def test_first_mistakes_end_in_a_sentence(mistake: Any, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        mistake()
+
+
+def test_numbers_by_name_are_those_in_order() -> None:
+    std = {"speed": 0.5, "x": 1.0, "yaw": 0.1, "y": 2.0}
+    for make in (EKF, UKF):
+        named = make(CAR, dt=0.1).start(mean={"speed": 1.0}, std=std).belief
+        listed = make(CAR, dt=0.1).start(mean=START, std=[1.0, 2.0, 0.1, 0.5]).belief
+        np.testing.assert_array_equal(named.mean, listed.mean)
+        np.testing.assert_array_equal(named.cov, listed.cov)
+    assert Gaussian.of(CAR.state, std=np.ones((4, 4))).mean.shape == (4, 4)  # a batch, of equal deviations

@@ -124,7 +124,7 @@ def _difference(mismatch: Mismatch) -> dict[str, Any]:
         "instance": mismatch.number,
         "start": mismatch.scenario.start,
         "goal": mismatch.scenario.goal,
-        "published": mismatch.scenario.optimal_length,
+        "published": mismatch.scenario.optimal_length if mismatch.scenario.solvable else None,
         "found": mismatch.plan.cost if mismatch.plan.ok else None,
         "reason": mismatch.plan.reason,
     }
@@ -139,7 +139,8 @@ def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     )
     for one in facts["differing"][:SHOWN]:
         found = one["reason"] if one["found"] is None else f"found {one['found']:.4f}"
-        yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {one['published']}, {found}"
+        published = "no path" if one["published"] is None else one["published"]
+        yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {published}, {found}"
     if facts["mismatches"] > SHOWN:
         yield f"  and {facts['mismatches'] - SHOWN} more; --json lists all"
     if facts["other_map"] is not None:

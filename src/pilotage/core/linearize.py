@@ -1,4 +1,4 @@
-"""Numeric Jacobians in the tangent: the default wherever a model does not bring its own."""
+"""Numeric Jacobians in the tangent space, for models that do not provide their own."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .space import Space
 def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> Any:
     """``J = d f(x (+) d) (-) f(x) / d d`` at d = 0, by central differences, shape ``(..., target.dim, source.dim)``.
 
-    All perturbed points go to `f` in one call, on a new leading axis. The step balances truncation against rounding
-    for functions that vary on a scale of one unit; expect eight to ten correct digits.
+    `f` is called once, with all perturbed points on a new leading axis. The step size balances truncation and rounding
+    errors for functions that vary on a scale of one unit. Expect eight to ten correct digits.
 
     Args:
         f: batched function from states ``(..., source.size)`` to states ``(..., target.size)``.
-        x: where, ``(..., source.size)``; numpy array or torch tensor.
+        x: points ``(..., source.size)``; a numpy array or a torch tensor.
         source: space of `x`.
         target: space of ``f(x)``.
 

@@ -151,8 +151,10 @@ def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
     return setting(value, Annotated[int, Interval(least, most, "[)" if most == math.inf else "[]")], name)
 
 
-def instance(value: Any, kind: type[Kind], who: str) -> Kind:
+def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
     """`value`, when it is of the class that `who` needs; a class in the place of a model was most often not called.
+
+    `hint` ends the sentence in other cases.
 
     Raises:
         SettingError: for anything else.
@@ -166,5 +168,5 @@ def instance(value: Any, kind: type[Kind], who: str) -> Kind:
     """
     if isinstance(value, kind):
         return value
-    hint = "; is () missing?" if callable(value) else ""
+    hint = "; is () missing?" if callable(value) else hint
     raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")

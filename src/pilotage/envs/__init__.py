@@ -6,10 +6,10 @@ imported before, in a configuration file say, the name ``"pilotage.envs:pilotage
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core import require
+from ..core.names import absent
 
 require("gymnasium", extra="envs")
 
@@ -52,10 +52,8 @@ _LAZY = {
 register_all()
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"pilotage.envs has no {name!r}; it has {', '.join(__all__)}")
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__, _LAZY)
 
 
 def __dir__() -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..core.names import absent
 from .ekf import EKF as EKF
 from .filter import Filter as Filter
 from .imm import IMM as IMM
@@ -19,13 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["EKF", "IMM", "KF", "UKF", "Filter", "ParticleFilter", "resample", "smooth"]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
-_LATER = {"ParticleFilter": "particle", "resample": "resampling"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    raise AttributeError(f"pilotage.estimators has no {name!r}; it has {', '.join(__all__)}")
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__, {"ParticleFilter": "particle", "resample": "resampling"})
 
 
 def __dir__() -> list[str]:

@@ -236,8 +236,8 @@ class Startable(ABC):
         """A `Filter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
 
         Args:
-            mean: state ``(n,)``.
-            std: standard deviations in the tangent, a number or ``(d,)``.
+            mean: state ``(n,)``, or numbers by name: ``{"x": 1.0}``, as `Gaussian.of` takes them.
+            std: standard deviations in the tangent, a number or ``(d,)``, or by name.
             cov: covariance ``(d, d)`` instead of `std`.
             belief: any belief over the state instead of the three.
             t: seconds.

@@ -21,10 +21,10 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..core import Gaussian, Mixture, Rng, Sensor, Space, Update
+from ..core import Dynamics, Gaussian, Mixture, Rng, Sensor, Space, Update
 from ..core.arrays import numbers
 from ..core.errors import SettingError, ShapeError
-from ..core.settings import Numbers, Positive, number, setting, settings
+from ..core.settings import Numbers, Positive, setting, settings
 from ..core.streams import checked
 from ..models.trace import call, driver
 from ._algebra import product, product_transposed
@@ -213,7 +213,7 @@ class IMM:
         True
     """
 
-    models: tuple[Any, ...]
+    models: tuple[Dynamics, ...]
     switching: Any
     dt: Positive
     filter: EKF | UKF | KF = EKF()
@@ -316,14 +316,10 @@ def known(given: Any, what: str, *names: Sequence[str]) -> None:
 
 def named(space: Space, mean: Any, std: Any) -> Gaussian:
     """A Gaussian from values by name: those that the space has."""
-    given, spread = mean or {}, std
-    x = space.identity()
-    for name, value in given.items():
-        if name in space.names:
-            x[space.index(name)] = number(value, f"mean of {name}")
-    if isinstance(spread, Mapping):
-        spread = [number(spread.get(name, 1.0), f"std of {name}") for name in space.tangent.names]
-    return Gaussian.of(space, x, std=1.0 if spread is None else spread)
+    own = {name: value for name, value in (mean or {}).items() if name in space.names}
+    if isinstance(std, Mapping):
+        std = {name: std.get(name, 1.0) for name in space.tangent_names}
+    return Gaussian.of(space, own, std=1.0 if std is None else std)
 
 
 @lru_cache(maxsize=64)

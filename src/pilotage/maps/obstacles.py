@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core.raster import Raster
 
-from .cells import read_only
+from .cells import GridCells, read_only
 from .distance import surface_distance
-
-if TYPE_CHECKING:
-    from .occupancy import OccupancyGrid
 
 CORNER, AWAY = 1.497, 0.115
 """The lengths taken from the distances at the centres of four cells [cells], so that interpolation between them never
@@ -49,13 +46,13 @@ class Obstacles:
         array([-0.5,  0.5,  0.5,  0.5, -0.5,  0.5, -0.5])
     """
 
-    grid: OccupancyGrid
+    grid: GridCells
     blocked: NDArray[np.bool_]
     depth: NDArray[np.float64]
     field: Raster
 
     @classmethod
-    def of(cls, grid: OccupancyGrid, unknown: str) -> Obstacles:
+    def of(cls, grid: GridCells, unknown: str) -> Obstacles:
         """The obstacles of a map, where unknown cells are "blocked" or "free"."""
         blocked = np.pad(~grid.passable(unknown), 1, constant_values=True)
         depth = surface_distance(blocked) - surface_distance(~blocked)

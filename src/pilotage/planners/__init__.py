@@ -6,6 +6,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .sampling import RRTConnect as RRTConnect
 from .search import AStar as AStar
 from .search import Dijkstra as Dijkstra
@@ -14,3 +17,6 @@ from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
 
 __all__ = ["AStar", "Dijkstra", "RRTConnect", "ScenarioReport", "cost_to_go", "solve_scenario"]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

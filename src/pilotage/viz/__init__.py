@@ -13,7 +13,10 @@ its global state, so pictures can be made without a screen and in any thread.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..core import require
+from ..core.names import absent
 
 require("matplotlib", extra="viz")
 
@@ -54,3 +57,6 @@ __all__ = [
     "scale_bar",
     "write_animation",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

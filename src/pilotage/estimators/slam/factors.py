@@ -113,6 +113,11 @@ class Factors:
         object.__setattr__(self, "x", _named(self.x, len(z), "x"))
         if _is_named(self.context):
             object.__setattr__(self, "context", _named(self.context, len(z), "context"))
+        if _is_named(self.information):
+            raise ShapeError(
+                f"information is {shown(self.information)}, which names variables; list those of the sensor's state: "
+                "Factors(sensor, z, [('pose', i), ('pose', j)])"
+            )
         if self.information is not None:
             W = numbers(self.information, "information")
             wanted = (len(z), reading.dim, reading.dim)

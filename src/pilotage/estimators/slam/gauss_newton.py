@@ -147,7 +147,7 @@ class GaussNewton:
         Raises:
             CovarianceError: when a sensor without noise reads, and no information is given.
         """
-        system = System(instance(graph, FactorGraph, "GaussNewton"))
+        system = System(instance(graph, FactorGraph, "GaussNewton", "; pose_graph(...) makes one of a file's"))
         x, damping, status = system.vector(graph), 0.0, SolveStatus.LIMIT
         chi2 = [system.linearize(x)]
         if loose := floating(system):

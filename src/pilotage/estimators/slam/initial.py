@@ -120,7 +120,7 @@ def checked(graph: PoseGraph, who: str) -> PoseGraph:
     """The graph, or a sentence about what is none."""
     from pilotage.io import PoseGraph  # loads the readers of images
 
-    return instance(graph, PoseGraph, who)
+    return instance(graph, PoseGraph, who, "; read_g2o(...) of pilotage.io reads one from a file")
 
 
 def _anchor(graph: PoseGraph, anchor: int) -> int:

@@ -93,16 +93,16 @@ def matrix(rows: Sequence[Sequence[Expr]], columns: int) -> Value:
 
 
 class Function:
-    """A traced function.
+    """A traced function: a graph with named inputs and results.
 
     Args:
-        kind: what it takes and gives.
-        name: what it is called.
+        kind: the kind of function, with its inputs and results.
+        name: the name of the function.
         graph: the trace.
-        inputs: by name.
-        values: results by name, or what makes them of this function when they are first asked for.
+        inputs: inputs by name.
+        values: results by name, or functions that derive them on first use.
         squares: for results that are sums of squares ``sum w r^2``, the residuals r and weights w; their second
-            derivatives are those of Gauss and Newton, ``2 sum w dr dr'``.
+            derivatives are those of Gauss-Newton, ``2 sum w dr dr'``.
     """
 
     def __init__(
@@ -189,9 +189,9 @@ class Function:
         """Results for batches of numpy arrays or tensors: one array ``(..., *shape)``, or a tuple of several.
 
         Args:
-            results: their names.
-            *inputs: in the order of ``kind.inputs``; None for one that is not needed. Those of a space are arrays
-                ``(..., size)``; dt is a number, and p the list of parameters.
+            results: names of the results.
+            *inputs: inputs in the order of ``kind.inputs``; None for one that is not needed. Inputs from a space are
+                arrays ``(..., size)``; dt is a number, and p the list of parameters.
         """
         with lock:
             values = [self.value(name) for name in results.split()]

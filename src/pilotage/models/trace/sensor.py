@@ -1,4 +1,4 @@
-"""Sensors written once: reading, residual, Jacobians and noise derived from one function of scalar components."""
+"""Sensors as one function of scalar components, from which residual, Jacobians and noise are derived."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class TracedSensor(Traced, Sensor):
     """A sensor derived from one function of scalar components; made by `sensor`.
 
     Attributes:
-        name: the function's name.
-        state: the space it reads from; `on` moves it to a larger one.
-        reading: the space of its readings.
-        context: the space of what comes with each reading (a landmark's place, say); empty for none.
-        params: its parameters by name.
+        name: the name of the function.
+        state: the space that it reads; `on` moves the sensor to a larger one.
+        reading: the space of the readings.
+        context: the space of the context of each reading (for example, the position of a landmark); empty for none.
+        params: the parameters by name.
 
     Example:
         >>> from pilotage.models import compass
@@ -75,7 +75,7 @@ class TracedSensor(Traced, Sensor):
         return f"{self.name}({spelt({('std' if k == STD else k): v for k, v in self._supply.values.items()})})"
 
     def on(self, space: Space) -> TracedSensor:
-        """The same sensor on a state that has the needed components among others, found by name."""
+        """The same sensor on a larger state, where it finds its components by name."""
         if space == self.state:
             return self
         if mountable(space, self.name) not in self._mounted:
@@ -96,7 +96,7 @@ class TracedSensor(Traced, Sensor):
 
     @cached_property
     def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether ``h = H x + b`` with H and R that depend on the context and parameters alone."""
+        """Whether ``h = H x + b``, with H and R that depend only on the context and the parameters."""
         return all(self.dependencies(name) <= {"context", "p"} for name in ("H", "R"))
 
     def noise(self, x: Any, context: Any = None) -> Any:
@@ -148,8 +148,8 @@ class TracedSensor(Traced, Sensor):
 class SensorFamily(Family[TracedSensor]):
     """All sensors that share one function; made by `sensor`.
 
-    Keyword arguments beside the parameters: `std` or `noise` (see `sensor`), and `reads`, other names for the needed
-    components: ``compass(reads="theta")``.
+    Calls take the parameters, `std` or `noise` (see `sensor`), and `reads`, which sets other names for the components:
+    ``compass(reads="theta")``.
     """
 
     kind: ClassVar[str] = "sensor"
@@ -208,19 +208,19 @@ def sensor(
     std: Spread = 1.0,
     noise: NoiseBody | None = None,
 ) -> Callable[[Body], SensorFamily]:
-    """Declare a sensor by what it reads: ``h(x, c, p, m) -> z``, one value per stored component of the reading.
+    """Decorator for a sensor: ``h(x, c, p, m) -> z``, one value per stored component of the reading.
 
     Args:
-        state: the components it needs; on a larger state they are found by name.
+        state: the components that the sensor needs; in a larger state, it finds them by name.
         reading: the space of readings.
-        params: parameters and their default values.
-        context: the space of what comes with each reading, such as the place of the landmark it belongs to; derivatives
-            by it make the sensor a factor between two variables. Default: nothing.
+        params: parameters with their default values.
+        context: the space of the context of each reading, such as the position of a landmark; derivatives with respect
+            to it make the sensor a factor between two variables. Default: no context.
         std: standard deviation of the noise, one number or one per tangent component of the reading; default 1, in
             the units of the reading.
         noise: a function ``(x, c, p, m)`` that returns variances or rows of a covariance, instead of `std`.
 
-    The family takes `std` or `noise`, the parameters, and `reads`: other names for the needed components.
+    Calls of the result take the parameters, `std` or `noise`, and `reads`, which sets other names for the components.
 
     Example:
         >>> from pilotage.core import Space

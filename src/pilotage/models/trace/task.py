@@ -1,4 +1,4 @@
-"""Tasks written once: cost and constraint as functions of scalar components, with gradients and Hessians derived."""
+"""Tasks as functions of scalar components for cost and constraint, from which derivatives are derived."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ class TracedTask(Traced, Task):
     """A task derived from functions of scalar components; made by `task`.
 
     Attributes:
-        name: the cost function's name.
+        name: the name of the cost function.
         state, action: the spaces; `on` moves the task to a larger state.
-        stage: the space of what the costs take as reference in each stage; empty for none.
-        constraints: how many values the constraint has.
-        params: its parameters by name.
-        initial: belief a run starts from, or None.
-        dt, horizon: seconds a step, steps a run.
+        stage: the space of the reference of each stage; empty for none.
+        constraints: the number of values of the constraint.
+        params: the parameters by name.
+        initial: the belief at the start of an episode, or None.
+        dt, horizon: seconds per step, and steps per episode.
 
     Example:
         >>> from pilotage.models import task, unicycle
@@ -100,7 +100,7 @@ class TracedTask(Traced, Task):
         return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self.initial))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
-        """The same task on a state that has the needed components among others, found by name; actions are the same."""
+        """The same task on a larger state, where it finds its components by name; the actions are the same."""
         if action is not None and self.action.size and action.names != self.action.names:
             raise SpaceError(
                 f"{self.name} is a task for the actions {', '.join(self.action.names)}, not {', '.join(action.names)}"
@@ -116,7 +116,7 @@ class TracedTask(Traced, Task):
         return self._function("l", x, u, r, self._supply.listed(x))
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
-        """Cost of ending in x, ``(...)``."""
+        """Cost ``(...)`` of ending in states x."""
         x, r = together(array_of(x, self.state, f"state for {self.name}"), self._stage_data(r))
         return self._function("T", x, None, r, self._supply.listed(x))
 
@@ -135,7 +135,7 @@ class TracedTask(Traced, Task):
         """References of the coming stages, ``(steps + 1, stage.size)``, and the next carry; see `pilotage.core.Task`.
 
         Raises:
-            ModelError: when the costs take references, and the task was made without a function that gives them.
+            ModelError: if the costs take references, and the task has no function that returns them.
         """
         if self._references is not None:
             return self._references(self._needed(x), t, steps, carry)
@@ -209,7 +209,7 @@ def _key(weights: Weights) -> Any:
 class TaskFamily(Family[TracedTask]):
     """All tasks that share their functions; made by `task`.
 
-    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `references`, `reads`; see `task`.
+    Calls take the parameters, `initial`, `dt`, `horizon`, `done`, `references` and `reads`; see `task`.
     """
 
     kind: ClassVar[str] = "task"
@@ -259,28 +259,28 @@ def task(
     terminal_weights: Weights = None,
     stage: Space = NOTHING,
 ) -> Callable[[Cost], TaskFamily]:
-    """Declare a task by its cost: ``l(x, u, p, m) -> cost of a step``, or ``l(x, u, r, p, m)`` with a reference.
+    """Decorator for a task given by its cost per step, ``l(x, u, p, m)``, or ``l(x, u, r, p, m)`` with a reference.
 
     Args:
-        state: the components it needs; on a larger state they are found by name.
-        action: the actions.
-        params: parameters and their default values; rasters are read with ``m.lookup(p.name, x, y)``.
+        state: the components that the task needs; in a larger state, it finds them by name.
+        action: the space of actions.
+        params: parameters with their default values; read a raster with ``m.lookup(p.name, x, y)``.
         terminal: ``(x, p, m)`` or ``(x, r, p, m)``: the cost of the last state.
-        constraint: ``(x, u, p, m)`` or ``(x, u, r, p, m)``: one value or several that must not be positive. Planners,
-            controllers and environments all ask this one function.
-        weights: the cost function returns residuals, and the cost is ``sum w r^2``: one weight per residual, or the
-            name of the parameter that holds them. Solvers then take the Hessian of Gauss and Newton.
+        constraint: ``(x, u, p, m)`` or ``(x, u, r, p, m)``: one or more values that must not be positive. Planners,
+            controllers and environments all use this function.
+        weights: with weights, the cost function returns residuals r, and the cost is ``sum w r^2``: one weight per
+            residual, or the name of the parameter with the weights. Solvers then use the Gauss-Newton Hessian.
         terminal_weights: the same for the terminal cost.
-        stage: the space of the reference that each stage brings along, such as the point to be at by then.
+        stage: the space of the reference of each stage, such as the position to reach at that time.
 
-    The family makes tasks with parameter values and these settings:
+    Call the result with parameter values and these settings to get a task:
 
-    - `initial`, a belief: where an episode starts; `dt` [s]; `horizon`, decisions in an episode;
-    - ``done(x) -> bool``, or ``done(x, r)`` where there is a stage: where the episode is over; it is handed arrays
-      ``(..., n)`` of the components in `state`;
-    - ``references(x, t, steps, carry) -> (rows, carry)``: ``(steps + 1, stage.size)`` of the stages that come, seen
-      from a state at time t, and what to remember until the next call; see `pilotage.core.Task`;
-    - `reads`: other names for the components needed.
+    - `initial`, the belief at the start of an episode; `dt` [s]; `horizon`, the number of decisions in an episode;
+    - ``done(x) -> bool``, or ``done(x, r)`` with a stage: whether the episode is over, for arrays ``(..., n)`` of the
+      components in `state`;
+    - ``references(x, t, steps, carry) -> (rows, carry)``: the references ``(steps + 1, stage.size)`` of the coming
+      stages, from a state at time t, and the carry for the next call; see `pilotage.core.Task`;
+    - `reads`: other names for the components.
 
     Example:
         >>> from pilotage.core import Space
