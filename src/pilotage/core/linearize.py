@@ -13,7 +13,7 @@ from .space import Space
 
 
 def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> Any:
-    """``J = d f(x (+) d) (-) f(x) / d d`` at d = 0, by central differences, shape ``(..., target.dim, source.dim)``.
+    """The Jacobian ``d f(x (+) d) (-) f(x) / d d`` at d = 0, by central differences, ``(..., target.dim, source.dim)``.
 
     `f` is called once, with all perturbed points on a new leading axis. The step size balances truncation and rounding
     errors for functions that vary on a scale of one unit. Expect eight to ten correct digits.

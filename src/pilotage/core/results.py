@@ -26,10 +26,10 @@ class Update:
         S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``; the identity where not measured.
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
         log_likelihood: ``log p(z | past)`` over the measured components; 0 if nothing was measured.
-            accepted: whether the measurement was used; False if a gate rejected it.
-            status: a `FilterStatus`, or an array ``(...)`` of them, instead of `accepted`.
+        accepted: whether the measurement was used; False if a gate rejected it.
+        status: a `FilterStatus`, or an array ``(...)`` of them, instead of `accepted`.
 
-        Updates are equal if their numbers are equal.
+    Updates are equal if their numbers are equal.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -159,7 +159,7 @@ def _same(a: Any, b: Any) -> bool:
 
 
 class ActionStatus(enum.Enum):
-    """The origin of an action."""
+    """The outcome of a controller's computation."""
 
     SOLVED = "solved"
     IMPROVED = "improved"

@@ -74,7 +74,7 @@ class Sensor(Declared, ABC):
 
         Raises:
             ModelError: if the sensor does not declare the space of its context.
-                ShapeError: if no context is given.
+            ShapeError: if no context is given.
         """
         space, torch = self.context, torch_if_tensor(x)
         if space is None:

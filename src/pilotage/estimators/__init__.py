@@ -1,4 +1,4 @@
-"""Belief in, belief out: Kalman filters, particle filters and what is built on them."""
+"""Estimators: Kalman filters, particle filters, smoothers, localization, tracking and pose graphs."""
 
 from __future__ import annotations
 

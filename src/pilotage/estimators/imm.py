@@ -1,15 +1,10 @@
-"""The interacting multiple model filter: a target that switches between ways to move, each with a filter of its own.
+"""The interacting multiple model filter, for targets that switch between several motion models.
 
-    predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(dt / step)
-              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      matched by moments
-              each filter predicts,   w_j = c_j
-    update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
-
-Models may have states of different spaces: what model j does not share with model i by name it keeps to itself. Modes
-switch with time, so T belongs to the prediction alone: a second sensor at the same instant switches nothing (Blom and
-Bar-Shalom, "The interacting multiple model algorithm for systems with Markovian switching coefficients", IEEE Trans.
-Automatic Control 33, 1988; Granstrom, Willett and Bar-Shalom, "Systematic approach to IMM mixing for unequal dimension
-states", IEEE Trans. Aerospace and Electronic Systems 51, 2015).
+Models may have different states; components that model j does not share with model i by name come from model j
+itself. Modes switch over time, so only the prediction uses T, and a second sensor at the same time switches nothing
+(Blom and Bar-Shalom, "The interacting multiple model algorithm for systems with Markovian switching coefficients", IEEE
+Trans. Automatic Control 33, 1988; Granstrom, Willett and Bar-Shalom, "Systematic approach to IMM mixing for unequal
+dimension states", IEEE Trans. Aerospace and Electronic Systems 51, 2015).
 """
 
 from __future__ import annotations
@@ -193,16 +188,24 @@ def imm_update(jobs, weights, places, z, context):
 
 @settings
 class IMM:
-    """Interacting multiple model filter; the module gives the equations.
+    """Interacting multiple model filter, for a target that switches between several motion models.
 
-    The belief is a `Mixture`, one component a mode; the IMM takes one belief at a time, without leading axes.
+    ::
+
+        predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(t / dt)
+                  belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      matched by moments
+                  each filter predicts,   w_j = c_j
+        update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
+
+    t is the duration of the prediction. The belief is a `Mixture` with one component for each mode; the IMM takes one
+    belief at a time, without leading axes.
 
     Args:
-        models: dynamics of each mode, whose actions are alike.
-        switching: ``(M, M)`` probabilities, row i those of going from mode i to each in a step of `dt`; or one number,
-            that of staying.
-        dt: seconds of a step.
-        filter: what filters each mode, an `EKF`, `UKF` or `KF` with its gate.
+        models: dynamics of each mode; all must have the same action.
+        switching: probabilities T ``(M, M)`` for a step of `dt`, with row i those of going from mode i to each mode; or
+            one number, the probability of staying in the same mode.
+        dt: step [s].
+        filter: the filter of each mode: an `EKF`, `UKF` or `KF`, with its gate.
 
     Example:
         >>> from pilotage.models import constant_turn, constant_velocity, position
@@ -241,7 +244,7 @@ class IMM:
         object.__setattr__(self, "switching", tuple(map(tuple, T.tolist())))
 
     def transition(self, dt: float) -> np.ndarray:
-        """Probabilities of going from mode to mode in `dt` seconds, ``(M, M)``; the identity for none."""
+        """Probabilities of switching between modes in `dt` seconds, ``(M, M)``; the identity for `dt` 0."""
         return power(self.switching, dt / self.dt)
 
     def start(
@@ -254,18 +257,18 @@ class IMM:
         t: float = 0.0,
         sensors: Mapping[str, Sensor] | None = None,
     ) -> Filter:
-        """A `Filter` that begins with this belief at time `t`.
+        """A `Filter` that starts with this belief at time `t`.
 
         Args:
-            mean: values of components by name, for all modes that have them; 0 elsewhere.
-            std: standard deviations, one number or by name (1 elsewhere).
+            mean: values of components by name, for all modes that have them; 0 for others.
+            std: standard deviations: one number, or by name (1 for others).
             weights: probabilities of the modes; equal by default.
-            belief: a mixture with a Gaussian component for each mode, instead.
-            t: seconds.
-            sensors: sensors by the names under which `update` may name them.
+            belief: a mixture with a Gaussian component for each mode, instead of mean, std and weights.
+            t: start time [s].
+            sensors: sensors by name; `update` accepts these names.
 
         Raises:
-            ShapeError: when the mean is not given by name, or no mode has a name.
+            ShapeError: if the mean is not given by name, or no mode has a component of that name.
         """
         if belief is None:
             spaces = [model.state for model in self.models]
@@ -282,20 +285,20 @@ class IMM:
     def predict(
         self, belief: Mixture, dynamics: Any = None, u: Any = None, dt: float | None = None, *, rng: Rng = None
     ) -> Mixture:
-        """The mixture `dt` seconds later under action `u`; `dynamics` are the models, where given."""
+        """The mixture `dt` seconds later under action `u`; `dynamics` replaces the models, if given."""
         checked(rng)
         engine = SwitchingEngine(self if dynamics is None else self.of(dynamics), belief)
         engine.predict(u, wanted(dt, self.dt))
         return engine.belief
 
     def expect(self, belief: Mixture, sensor: Sensor, context: Any = None) -> Mixture:
-        """The reading that the belief leads to expect, of each mode."""
+        """The expected reading of each mode."""
         check_mixture(belief, len(self.models))
         expected = [self.filter.expect(c, sensor, context) for c in belief.components]
         return Mixture(expected, belief.log_weights)
 
     def update(self, belief: Mixture, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The mixture after a reading; innovation and S are those of the mixture's expectation."""
+        """The mixture after a reading; innovation and S are those of the mixture's expected reading."""
         checked(rng)
         return SwitchingEngine(self, belief).attach(sensor).update(z, context)
 

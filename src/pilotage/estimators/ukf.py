@@ -310,7 +310,7 @@ def divide(T, L, H, d, m, lanes):
 
 @settings
 class UKF(GaussianEstimator):
-    """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian.
+    """Unscented Kalman filter for any dynamics and sensors; it needs no Jacobians.
 
     ::
 
@@ -329,10 +329,10 @@ class UKF(GaussianEstimator):
     Args:
         dynamics, dt, gate: as for `EKF`.
         alpha: spread of the sigma points, in (0, 1].
-        beta: what is known of the distribution beyond its covariance; 2 is right for Gaussians.
-        kappa: second spread; weights are positive when ``alpha^2 (d + kappa) > d``.
+        beta: prior knowledge of the distribution beyond its covariance; 2 is optimal for Gaussians.
+        kappa: second spread; all weights are positive if ``alpha^2 (d + kappa) > d``.
 
-    Points are drawn again from the prediction before an update, so that they see the process noise.
+    Before an update, the points are drawn again from the prediction, so that they include the process noise.
 
     Example:
         >>> from pilotage.models import range_bearing, unicycle

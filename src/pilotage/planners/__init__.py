@@ -1,7 +1,7 @@
-"""From a start to a goal: a path, or the reason why there is none.
+"""Planners: a path from a start to a goal, or the reason why there is none.
 
 - `search`: shortest paths on grids (`AStar`, `Dijkstra`), the cost to go, benchmark scenarios
-- `sampling`: paths through any space, found by drawing states at random (`RRTConnect`)
+- `sampling`: paths through any space, found with random samples (`RRTConnect`)
 """
 
 from __future__ import annotations

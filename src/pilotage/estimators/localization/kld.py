@@ -1,7 +1,7 @@
-"""KLD-sampling: as many particles as the belief is wide.
+"""KLD-sampling: adapts the number of particles to the spread of the belief.
 
-So many that, with probability `confidence`, the Kullback-Leibler divergence between the drawn cloud and the belief
-behind it is below `error`, both counted in bins (D. Fox, *Adapting the sample size in particle filters through
+With this number, the Kullback-Leibler divergence between the drawn cloud and the belief is below `error` with
+probability `confidence`, both counted in bins (D. Fox, *Adapting the sample size in particle filters through
 KLD-sampling*, International Journal of Robotics Research 22(12), 2003, equation 7).
 """
 
@@ -19,18 +19,18 @@ Array = NDArray[np.float64]
 
 
 def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
-    """The number of particles that suffice when they fall into `bins` bins.
+    """The number of particles that is sufficient if they fall into `bins` bins.
 
     ::
 
         n = chi2_{k-1, confidence} / (2 error)
           = (k-1) / (2 error)  (1 - 2 / (9 (k-1)) + sqrt(2 / (9 (k-1))) z)^3         (Wilson and Hilferty)
 
-    z is the `confidence` quantile of the normal distribution: 2.33 for 0.99. (AMCL puts the probability 0.99 itself in
-    its place, which makes the promise hold with 84 % only.)
+    z is the `confidence` quantile of the normal distribution: 2.33 for 0.99. (AMCL uses the probability 0.99 itself
+    instead, so that the bound holds with a probability of only 84 %.)
 
     Args:
-        bins: number k, an array or a number, whole or not.
+        bins: number of bins k: an array or a number, not necessarily an integer.
         error: bound on the divergence.
         confidence: probability with which it holds.
 

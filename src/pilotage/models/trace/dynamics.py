@@ -42,7 +42,7 @@ NOISE, ACTION_NOISE = "noise density", "action noise"  # no parameter of a model
 
 
 class TracedDynamics(Traced, Dynamics):
-    """Dynamics derived from one function of scalar components; made by `dynamics` and `discrete_dynamics`.
+    """Dynamics derived from a function of scalar components; `dynamics` and `discrete_dynamics` create them.
 
     Attributes:
         name: the name of the function.

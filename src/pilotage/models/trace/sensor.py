@@ -28,7 +28,7 @@ NOTHING = Space()
 
 
 class TracedSensor(Traced, Sensor):
-    """A sensor derived from one function of scalar components; made by `sensor`.
+    """A sensor derived from a function of scalar components; `sensor` creates it.
 
     Attributes:
         name: the name of the function.

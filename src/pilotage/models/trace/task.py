@@ -32,7 +32,7 @@ NO_STAGE = "is a task without reference: its cost takes (x, u, p, m), unless it 
 
 
 class TracedTask(Traced, Task):
-    """A task derived from functions of scalar components; made by `task`.
+    """A task derived from functions of scalar components; `task` creates it.
 
     Attributes:
         name: the name of the cost function.
