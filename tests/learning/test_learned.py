@@ -453,8 +453,7 @@ def test_large_batches_and_tensors_keep_their_threads(counting, monkeypatch):
     x, u = np.zeros((100, 2)), np.zeros(1)
     counting.network.seen.clear()
     counting.step(torch.tensor(x), torch.tensor(u), 0.1)
-    weights = sum(w.numel() for w in counting.network.parameters())
-    monkeypatch.setattr(_threads, "SMALL", 100 * weights - 1)
+    monkeypatch.setattr(_threads, "SMALL", 100 * _threads.weights(counting.network) - 1)
     counting.step(x, u, 0.1)
     counting.rollout(x, np.zeros((5, 1)), 0.1)
     assert counting.network.seen == {2}
@@ -465,7 +464,7 @@ def test_large_batches_and_tensors_keep_their_threads(counting, monkeypatch):
 def test_threads_come_back_after_an_error_and_others_keep_theirs(counting):
     with ThreadPoolExecutor(1) as other:
         other.submit(torch.get_num_threads).result()
-        with pytest.raises(KeyError), _threads.threads_for(counting.network, 1):
+        with pytest.raises(KeyError), _threads.threads_for(1):
             assert (torch.get_num_threads(), other.submit(torch.get_num_threads).result()) == (1, 2)
             raise KeyError
         assert (torch.get_num_threads(), other.submit(torch.get_num_threads).result()) == (2, 2)

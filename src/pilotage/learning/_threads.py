@@ -12,8 +12,8 @@ SMALL = 2**26
 
 
 @contextmanager
-def threads_for(network: torch.nn.Module, rows: int) -> Iterator[None]:
-    """One thread of torch for the calling thread, while `rows` times the weights of the network is small.
+def threads_for(multiplications: int) -> Iterator[None]:
+    """One thread of torch for the calling thread, where the work ahead is small.
 
     Threads of OpenMP spin while they wait for each other. Where other programs use the cores, a batch of a tenth of a
     millisecond then takes a hundred. The former number of threads comes back at the end. It belongs to each thread of
@@ -24,14 +24,14 @@ def threads_for(network: torch.nn.Module, rows: int) -> Iterator[None]:
 
     Example:
         >>> before = torch.get_num_threads()
-        >>> with threads_for(torch.nn.Linear(8, 8), 100):
+        >>> with threads_for(100):
         ...     torch.get_num_threads()
         1
         >>> torch.get_num_threads() == before
         True
     """
     before = torch.get_num_threads()
-    if before == 1 or rows * sum(weights.numel() for weights in network.parameters()) > SMALL:
+    if before == 1 or multiplications > SMALL:
         yield
         return
     torch.set_num_threads(1)
@@ -39,3 +39,13 @@ def threads_for(network: torch.nn.Module, rows: int) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def weights(network: torch.nn.Module) -> int:
+    """The number of weights, which is that of multiplications for each row.
+
+    Example:
+        >>> weights(torch.nn.Linear(8, 4))
+        36
+    """
+    return sum(values.numel() for values in network.parameters())

@@ -14,7 +14,7 @@ from ..core import Dynamics, ModelError, ShapeError
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ..core.settings import instance
-from ._threads import threads_for
+from ._threads import threads_for, weights
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
 from .networks import MLP
@@ -55,6 +55,7 @@ class ResidualDynamics(Dynamics):
         self.state, self.action, self.takes_tensors = prior.state, prior.action, prior.takes_tensors
         inputs = self.state.width + self.action.width
         self.network = MLP(inputs, self.state.dim) if network is None else network
+        self._weights = weights(self.network)
         self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
         if self.scaling.widths != (inputs, self.state.dim):
             raise ModelError(
@@ -100,7 +101,7 @@ class ResidualDynamics(Dynamics):
         """Threads that suit batches of arrays; callers with tensors choose their own."""
         if is_tensor(*values):
             return nullcontext()
-        return threads_for(self.network, max(math.prod(value.shape[:-1]) for value in values))
+        return threads_for(self._weights * max(math.prod(value.shape[:-1]) for value in values))
 
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         """``g(phi(x, u))``: what the network adds to the velocity, ``(..., dim)`` per second."""
