@@ -20,17 +20,29 @@ from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
 from ._polyline import nearest, paced
-from .path import YAW_TOLERANCE, Path, Progress
+from .path import YAW_TOLERANCE, Path, Progress, standing
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
+MOVING = Space("speed lateral_speed vx vy [m/s]")
+"""Components of a speed, of which the task reads those that the state has."""
 STAGE = Space("rx ry [m]", "cos sin", "left [m]")
 """Of a stage: the point to be at, the heading there, and how much of the path is left."""
 CHORD_SECONDS = 1.0
 """The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
 TURNED = math.radians(15.0)
 """A robot that faces so near to the direction of the path drives and turns at once."""
-WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "final": 4.0}
+DRAWN_AFTER, DRAWN_BY = 1.0, 1.0
+"""Where a robot has made no way for so long [s], the references run ahead of it, by so many seconds of driving at most.
+
+A heuristic. References that begin at the place nearest to the robot may be followed best by standing still, as before a
+corner: what is planned is to drive on later, and in the next tick it is later still.
+"""
+WAY = 0.1
+"""A robot makes way when it comes along by so many seconds of driving."""
+OPPOSITE = math.radians(170.0)
+"""The reference faces no farther away from the robot: from its back, no side is the nearer one to turn to."""
+WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "final": 4.0}
 
 
 def follow(
@@ -55,8 +67,9 @@ def follow(
         r_k       the point that the leg reaches after k steps at the speed wanted, from where the robot is now
         yaw_r     the direction of the path there; the heading of the plan, where it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
+                + stop v^2 max(0, 1 - left / tolerance)^2                v the speed, left of the path at r_k [m]
                 + near max(0, 1 + max_j g_j / margin)^2
-        terminal cost = final (along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r)))
+        terminal cost = final times all of this but the last line
         constraint    = g_j = a_j - clearance((x, y) + R(yaw) c_j)       discs j of the robot: centre c_j, radius a_j
 
     Works on every state that has x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
@@ -64,9 +77,13 @@ def follow(
 
     A plan whose states have a heading is driven as they say, forwards or backwards, one leg after the other: the
     references of a leg slow down and stand still at its end, a cusp or a turn on the spot, and those of the next leg
-    begin when the robot has come there, to within `tolerance`. A plan of points is one leg, driven forwards. Where a
-    plan ends with a turn on the spot, a robot with a `turn_rate` is done when it faces the last heading, too, to within
-    `yaw_tolerance`; one without is done at the end of the path, whatever its heading.
+    begin when the robot has come there, to within `tolerance`. A plan of points is driven forwards, and cut into legs
+    where it turns back by 120 degrees or more. References that a robot makes no way along for a second run ahead of it,
+    by a second of driving at most: where the best plan is to drive on later, as before a corner, they draw it on. The
+    speed of a robot that has one in its state (`speed`, `lateral_speed`, `vx`, `vy`) costs where the reference is about
+    to stand at the end of the path, and such a robot is done when it stands there. Where a plan ends with a turn on the
+    spot, a robot with a `turn_rate` is done when it faces the last heading, too, to within `yaw_tolerance`; one without
+    is done at the end of the path, whatever its heading.
 
     The constraint is that of ``grid.problem(start, goal, footprint)``: distances are those to the faces of cells, and
     unknown cells and all that is off the map are blocked. A planner is given the task itself as
@@ -85,7 +102,8 @@ def follow(
         footprint: of the robot, in place of the radius.
         margin: within so much more, nearness costs [m].
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
-            leads back to where it begins is driven. A leg before the last is done so close to its end, along the path.
+            leads back to where it begins is driven. A robot stands at a speed from which it brakes, with `decel`,
+            within a fortieth of it. A leg before the last is done so close to its end, along the path.
         turn_rate: how fast the robot turns on the spot [rad/s]. A robot that faces elsewhere is given the time to turn
             before it is expected on its way; without, the point that it should have come to by now may draw it
             straight towards what the path leads around. None for robots that cannot turn on the spot.
@@ -111,14 +129,14 @@ def follow(
         positive(value, name)
     disc = Footprint.disc(positive(radius, "radius", zero=True))
     shape = disc if footprint is None else instance(footprint, Footprint, "follow")
-    params: dict[str, Any] = {**WEIGHTS, **(weights or {})}
+    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance)}
     if grid is not None:
         params |= {"margin": float(margin), "clearance": clearance(grid)}
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
     turn = None if path.turn is None or turn_rate is None else tuple(path.turn.tolist())
-    done = Arrived(tuple(path.goal.tolist()), float(tolerance), turn, float(yaw_tolerance))
+    done = Arrived(tuple(path.goal.tolist()), float(tolerance), standing(decel, tolerance), turn, float(yaw_tolerance))
     return _family(None if grid is None else shape)(references=references, done=done, **params, **settings)
 
 
@@ -133,10 +151,20 @@ def clearance(grid: Any) -> Raster:
 
 @dataclass(frozen=True)
 class Along:
-    """The carry of `follow`: a robot has come `s` metres along this path."""
+    """The carry of `follow`: a robot has come `s` metres along this path.
+
+    Attributes:
+        path: the path.
+        s: arc length reached [m].
+        begin: arc length at which the references begin [m].
+        mark, since: arc length and time at which the robot last made way [m, s].
+    """
 
     path: Path
     s: float
+    begin: float
+    mark: float
+    since: float
 
 
 @dataclass(frozen=True)
@@ -152,33 +180,51 @@ class Pace:
     def __call__(self, x: Array, t: float, steps: int, carry: Any = None) -> tuple[Array, Along]:
         path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))
         known = isinstance(carry, Along) and carry.path == path  # the carry of another path says nothing about this one
-        begin = self.progress.advance(carry.s if known else None, x[:2])
-        leg, chord = path.leg(begin), self.speed * CHORD_SECONDS
-        paced(leg.points, leg.s, leg.headings, begin, self.speed, self.decel, self.dt, chord, rows)
+        along = self._along(x, t, carry if known else None)
+        leg, chord = path.leg(along.s), self.speed * CHORD_SECONDS
+        paced(leg.points, leg.s, leg.headings, along.begin, self.speed, self.decel, self.dt, chord, rows)
         rows[:, 4] += path.length - leg.end
-        if self.turn_rate is not None:
-            turning = self._turning(float(x[2]), rows[0, 2], rows[0, 3], self.turn_rate)
-            rows = rows[np.maximum(np.arange(steps + 1) - turning, 0)]
-        return rows, Along(path, begin)
+        return self._turning(float(x[2]), rows), along
 
-    def _turning(self, yaw: float, c: float, s: float, turn_rate: float) -> int:
-        """Steps that it takes to turn from `yaw` to the direction (c, s), or near enough to drive on."""
-        off = abs(math.atan2(s * math.cos(yaw) - c * math.sin(yaw), c * math.cos(yaw) + s * math.sin(yaw)))
-        return math.ceil(max(off - TURNED, 0.0) / (turn_rate * self.dt))
+    def _along(self, x: Array, t: float, last: Along | None) -> Along:
+        """The place of a robot on the path, and where its references begin: at that place, or ahead, to draw it on."""
+        path, s = self.progress.path, self.progress.advance(None if last is None else last.s, x[:2])
+        if last is None or t < last.since or abs(s - last.mark) >= WAY * self.speed:
+            mark, since = s, t
+        else:
+            mark, since = last.mark, last.since
+        drawn = max(s + self.speed * (t - since - DRAWN_AFTER), s if last is None else last.begin)
+        return Along(path, s, min(max(drawn, s), s + self.speed * DRAWN_BY, path.leg(s).end), mark, since)
+
+    def _turning(self, yaw: float, rows: Array) -> Array:
+        """References that wait while the robot turns, if it does so on the spot, and are nowhere behind its back."""
+        off = np.arctan2(rows[:, 3], rows[:, 2]) - yaw
+        off = np.arctan2(np.sin(off), np.cos(off))
+        far, k = (abs(off) > OPPOSITE) & (abs(off[0]) > OPPOSITE), np.arange(len(rows))
+        if self.turn_rate is not None and abs(off[0]) > TURNED:
+            turn = self.turn_rate * self.dt
+            waits = math.ceil((abs(off[0]) - TURNED) / turn)
+            rows, off = rows[np.maximum(k - waits, 0)], off[np.maximum(k - waits, 0)]
+            far, off = k <= waits, np.where(k <= waits, np.sign(off) * np.minimum(abs(off), k * turn), off)
+        yaws = yaw + np.clip(off[far], -OPPOSITE, OPPOSITE)
+        rows[far, 2], rows[far, 3] = np.cos(yaws), np.sin(yaws)
+        return rows
 
 
 @dataclass(frozen=True)
 class Arrived:
-    """Whether the robot is at the end of the path, has come along it, and faces the heading of a last turn, if any."""
+    """Whether the robot stands at the end of the path, has come along it, and faces the heading of a last turn."""
 
     goal: tuple[float, ...]
     tolerance: float
+    standing: float
     turn: tuple[float, ...] | None
     yaw_tolerance: float
 
     def __call__(self, x: Array, r: Array) -> Any:
         near = np.hypot(x[..., 0] - self.goal[0], x[..., 1] - self.goal[1]) < self.tolerance
         there = near & (np.asarray(r)[..., 4] <= 2.0 * self.tolerance)
+        there &= np.linalg.norm(x[..., 3:], axis=-1) <= self.standing
         if self.turn is None:
             return there
         c, s = self.turn
@@ -190,12 +236,13 @@ def _family(footprint: Footprint | None) -> TaskFamily:
     """The tasks of robots of that footprint on maps; in open space, where there is none."""
 
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
-        px, py, yaw = x
-        dx, dy, c, s, _ = px - r[0], py - r[1], *r[2:]
+        px, py, yaw, *v = x
+        dx, dy, c, s, left = px - r[0], py - r[1], *r[2:]
+        stopped = m.sqrt(p.stop) * m.maximum(1.0 - left / p.tolerance, 0.0)
         turned = m.sqrt(0.5 * p.heading)  # (cos yaw - c)^2 + (sin yaw - s)^2 = 2 (1 - cos(yaw - yaw_r))
         return [
             m.sqrt(p.along) * (c * dx + s * dy), m.sqrt(p.across) * (c * dy - s * dx),
-            turned * (m.cos(yaw) - c), turned * (m.sin(yaw) - s),
+            turned * (m.cos(yaw) - c), turned * (m.sin(yaw) - s), *(stopped * each for each in v),
         ]  # fmt: skip
 
     def terminal(x: Any, r: Any, p: Any, m: Any) -> Any:
@@ -208,11 +255,12 @@ def _family(footprint: Footprint | None) -> TaskFamily:
         return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / p.margin, 0.0)]
 
     def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
-        px, py, yaw = x
+        px, py, yaw, *_ = x
         return [] if footprint is None else footprint.constraint(px, py, yaw, p.clearance, m)
 
     mapped = {} if footprint is None else {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
-        state=POSE, action=Space(), params={**WEIGHTS, **mapped}, terminal=terminal, constraint=constraint,
-        weights=(1.0,) * (5 if mapped else 4), terminal_weights=(1.0,) * 4, stage=STAGE,
+        state=POSE, action=Space(), params={**WEIGHTS, "tolerance": 1.0, **mapped}, terminal=terminal,
+        constraint=constraint, weights=(1.0,) * (9 if mapped else 8), terminal_weights=(1.0,) * 8, stage=STAGE,
+        optional=MOVING,
     )(follow)  # fmt: skip

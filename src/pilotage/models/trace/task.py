@@ -64,6 +64,7 @@ class TracedTask(Traced, Task):
         weights: Weights = None,
         terminal_weights: Weights = None,
         stage: Space = NOTHING,
+        optional: Space = NOTHING,
         reads: tuple[str, ...] | None = None,
         state: Space | None = None,
         references: References | None = None,
@@ -74,13 +75,14 @@ class TracedTask(Traced, Task):
     ) -> None:
         super().__init__(
             body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
-            terminal_weights=terminal_weights, stage=stage, reads=reads, state=state, references=references, done=done,
-            initial=initial, dt=dt, horizon=horizon,
+            terminal_weights=terminal_weights, stage=stage, optional=optional, reads=reads, state=state,
+            references=references, done=done, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
         self.needs, self.action, self.stage = needs, action, stage
         self.state = needs if state is None else state
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
+        self._optional = tuple(self.state.names.index(n) if n in self.state.names else None for n in optional.names)
         self.initial, self.dt = initial, seconds(dt)
         if not self.dt > 0.0:
             raise ModelError(f"dt of {self.name} is {dt}; decisions are a positive number of seconds apart")
@@ -91,7 +93,7 @@ class TracedTask(Traced, Task):
         if references is not None and not stage.size:
             raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
         self._references, self._done = references, done
-        settings = (self._taken, _key(weights), _key(terminal_weights))
+        settings = (self._taken, self._optional, _key(weights), _key(terminal_weights))
         functions, spaces = (body, terminal, constraint), (self.state, action, stage)
         self._trace("task", self.params, functions, spaces, settings, self._traced)
         self.constraints = self._function.value("g").shape[0]
@@ -144,8 +146,11 @@ class TracedTask(Traced, Task):
         return None, None
 
     def _needed(self, x: Any) -> Any:
-        """The components of `x` that the task was written for."""
+        """The components of `x` that the task was written for; optional ones that the state lacks are 0."""
         x = array_of(x, self.state, f"state for {self.name}")
+        if self._optional:
+            lacking, own = np.zeros(x.shape[:-1]), (*self._taken, *self._optional)
+            return np.stack([lacking if i is None else x[..., i] for i in own], -1)
         return x if self._taken == tuple(range(x.shape[-1])) else x[..., list(self._taken)]
 
     def _arrays(self, x: Any, u: Any, r: Any) -> tuple[Any, ...]:
@@ -169,10 +174,12 @@ class TracedTask(Traced, Task):
         m: Any = SymbolicMath(graph)
         x, u = graph.inputs("x", self.state.size), graph.inputs("u", self.action.size)
         r, p = graph.inputs("r", self.stage.size), self._supply.layout.symbols(graph, "p")
-        picked, more = [x[i] for i in self._taken], ((r, p, m) if self.stage.size else (p, m))
+        read = (*self._taken, *self._optional)
+        picked, more = [graph.zero if i is None else x[i] for i in read], ((r, p, m) if self.stage.size else (p, m))
         settings, squares = self._settings, dict[str, tuple[Sequence[Expr], Sequence[Expr]]]()
         terminal, constraint = settings["terminal"], settings["constraint"]
-        with told(self.name, x=[self.state.names[i] for i in self._taken], u=self.action.names):
+        names = [*(self.state.names[i] for i in self._taken), *settings["optional"].names]
+        with told(self.name, x=names, u=self.action.names):
             stage = self._body(picked, u, *more)
             end = 0.0 if terminal is None else terminal(picked, *more)
             kept: Any = [] if constraint is None else constraint(picked, u, *more)
@@ -258,6 +265,7 @@ def task(
     weights: Weights = None,
     terminal_weights: Weights = None,
     stage: Space = NOTHING,
+    optional: Space = NOTHING,
 ) -> Callable[[Cost], TaskFamily]:
     """Declare a task by its cost: ``l(x, u, p, m) -> cost of a step``, or ``l(x, u, r, p, m)`` with a reference.
 
@@ -272,6 +280,7 @@ def task(
             name of the parameter that holds them. Solvers then take the Hessian of Gauss and Newton.
         terminal_weights: the same for the terminal cost.
         stage: the space of the reference that each stage brings along, such as the point to be at by then.
+        optional: components that the functions are handed after those of `state`: 0 where the state lacks them.
 
     The family makes tasks with parameter values and these settings:
 
@@ -295,5 +304,5 @@ def task(
     """
     return lambda body: TaskFamily(
         body, params, state=state, action=action, terminal=terminal, constraint=constraint, weights=weights,
-        terminal_weights=terminal_weights, stage=stage,
+        terminal_weights=terminal_weights, stage=stage, optional=optional,
     )  # fmt: skip
