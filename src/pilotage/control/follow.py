@@ -3,48 +3,36 @@
 from __future__ import annotations
 
 import functools
-import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..core.belief import Belief
 from ..core.errors import SettingError
 from ..core.plan import Plan
 from ..core.raster import Raster
-from ..core.settings import instance, positive, shown
+from ..core.settings import by_name, instance, positive, shown
 from ..core.space import Space
 from ..maps import Footprint, OccupancyGrid
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
+from ._pace import STAGE, Pace
+from ._pace import TURNED as TURNED
 from ._polyline import nearest, paced
+from ._verdicts import Arrived, headway
 from .path import YAW_TOLERANCE, Path, Progress, standing
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """Components of a speed, of which the task reads those that the state has."""
-STAGE = Space("rx ry [m]", "cos sin", "left [m]")
-"""Of a stage: the point to be at, the heading there, and how much of the path is left."""
-CHORD_SECONDS = 1.0
-"""The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
-TURNED = math.radians(15.0)
-"""A robot that faces so near to the direction of the path drives and turns at once."""
-DRAWN_AFTER, DRAWN_BY = 1.0, 1.0
-"""Where a robot has made no way for so long [s], the references run ahead of it, by so many seconds of driving at most.
-
-A heuristic. References that begin at the place nearest to the robot may be followed best by standing still, as before a
-corner: what is planned is to drive on later, and in the next tick it is later still.
-"""
-WAY = 0.1
-"""A robot makes way when it comes along by so many seconds of driving."""
-OPPOSITE = math.radians(170.0)
-"""The reference faces no farther away from the robot: from its back, no side is the nearer one to turn to."""
 WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "final": 4.0}
 
 
+@by_name
 def follow(
     plan: Plan | ArrayLike,
     grid: Any = None,
@@ -58,7 +46,10 @@ def follow(
     turn_rate: float | None = None,
     yaw_tolerance: float = YAW_TOLERANCE,
     weights: dict[str, float] | None = None,
-    **settings: Any,
+    initial: Belief | None = None,
+    dt: float = 0.1,
+    horizon: int = 200,
+    reads: str | Sequence[str] | None = None,
 ) -> TracedTask:
     """The task of driving along a path to its end and stopping there, clear of what the map shows.
 
@@ -85,6 +76,9 @@ def follow(
     spot, a robot with a `turn_rate` is done when it faces the last heading, too, to within `yaw_tolerance`; one without
     is done at the end of the path, whatever its heading.
 
+    A robot that comes along by less than a twentieth of its speed for 5 s, and the time for half a turn, is STUCK:
+    the controller goes on, and the reason says where it is, and what is near.
+
     The constraint is that of ``grid.problem(start, goal, footprint)``: distances are those to the faces of cells, and
     unknown cells and all that is off the map are blocked. A planner is given the task itself as
     ``Problem(space, start, goal, task)``. New obstacles are a new parameter,
@@ -109,7 +103,8 @@ def follow(
             straight towards what the path leads around. None for robots that cannot turn on the spot.
         yaw_tolerance: a last turn on the spot is done so close to its heading [rad].
         weights: by the names above; what is not given keeps its default.
-        settings: `initial`, `dt` and `horizon` of the task.
+        initial, dt, horizon, reads: settings of every task: where an episode starts, seconds between decisions, their
+            number in an episode, other names for x, y and yaw in the state.
 
     Example:
         >>> from pilotage.control import MPPI
@@ -134,10 +129,13 @@ def follow(
         params |= {"margin": float(margin), "clearance": clearance(grid)}
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
-    references = Pace(progress, float(speed), float(decel), float(settings.get("dt", 0.1)), turn_rate)
+    references = Pace(progress, float(speed), float(decel), float(dt), turn_rate)
     turn = None if path.turn is None or turn_rate is None else tuple(path.turn.tolist())
     done = Arrived(tuple(path.goal.tolist()), float(tolerance), standing(decel, tolerance), turn, float(yaw_tolerance))
-    return _family(None if grid is None else shape)(references=references, done=done, **params, **settings)
+    gauge, made = headway(speed, float(tolerance), turn_rate), _family(None if grid is None else shape)
+    return made(
+        references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, reads=reads, **params
+    )
 
 
 def clearance(grid: Any) -> Raster:
@@ -147,88 +145,6 @@ def clearance(grid: Any) -> Raster:
     if not isinstance(grid, OccupancyGrid):
         raise SettingError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
     return grid.obstacles().field
-
-
-@dataclass(frozen=True)
-class Along:
-    """The carry of `follow`: a robot has come `s` metres along this path.
-
-    Attributes:
-        path: the path.
-        s: arc length reached [m].
-        begin: arc length at which the references begin [m].
-        mark, since: arc length and time at which the robot last made way [m, s].
-    """
-
-    path: Path
-    s: float
-    begin: float
-    mark: float
-    since: float
-
-
-@dataclass(frozen=True)
-class Pace:
-    """References of the coming steps: rows of `STAGE`."""
-
-    progress: Progress
-    speed: float
-    decel: float
-    dt: float
-    turn_rate: float | None
-
-    def __call__(self, x: Array, t: float, steps: int, carry: Any = None) -> tuple[Array, Along]:
-        path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))
-        known = isinstance(carry, Along) and carry.path == path  # the carry of another path says nothing about this one
-        along = self._along(x, t, carry if known else None)
-        leg, chord = path.leg(along.s), self.speed * CHORD_SECONDS
-        paced(leg.points, leg.s, leg.headings, along.begin, self.speed, self.decel, self.dt, chord, rows)
-        rows[:, 4] += path.length - leg.end
-        return self._turning(float(x[2]), rows), along
-
-    def _along(self, x: Array, t: float, last: Along | None) -> Along:
-        """The place of a robot on the path, and where its references begin: at that place, or ahead, to draw it on."""
-        path, s = self.progress.path, self.progress.advance(None if last is None else last.s, x[:2])
-        if last is None or t < last.since or abs(s - last.mark) >= WAY * self.speed:
-            mark, since = s, t
-        else:
-            mark, since = last.mark, last.since
-        drawn = max(s + self.speed * (t - since - DRAWN_AFTER), s if last is None else last.begin)
-        return Along(path, s, min(max(drawn, s), s + self.speed * DRAWN_BY, path.leg(s).end), mark, since)
-
-    def _turning(self, yaw: float, rows: Array) -> Array:
-        """References that wait while the robot turns, if it does so on the spot, and are nowhere behind its back."""
-        off = np.arctan2(rows[:, 3], rows[:, 2]) - yaw
-        off = np.arctan2(np.sin(off), np.cos(off))
-        far, k = (abs(off) > OPPOSITE) & (abs(off[0]) > OPPOSITE), np.arange(len(rows))
-        if self.turn_rate is not None and abs(off[0]) > TURNED:
-            turn = self.turn_rate * self.dt
-            waits = math.ceil((abs(off[0]) - TURNED) / turn)
-            rows, off = rows[np.maximum(k - waits, 0)], off[np.maximum(k - waits, 0)]
-            far, off = k <= waits, np.where(k <= waits, np.sign(off) * np.minimum(abs(off), k * turn), off)
-        yaws = yaw + np.clip(off[far], -OPPOSITE, OPPOSITE)
-        rows[far, 2], rows[far, 3] = np.cos(yaws), np.sin(yaws)
-        return rows
-
-
-@dataclass(frozen=True)
-class Arrived:
-    """Whether the robot stands at the end of the path, has come along it, and faces the heading of a last turn."""
-
-    goal: tuple[float, ...]
-    tolerance: float
-    standing: float
-    turn: tuple[float, ...] | None
-    yaw_tolerance: float
-
-    def __call__(self, x: Array, r: Array) -> Any:
-        near = np.hypot(x[..., 0] - self.goal[0], x[..., 1] - self.goal[1]) < self.tolerance
-        there = near & (np.asarray(r)[..., 4] <= 2.0 * self.tolerance)
-        there &= np.linalg.norm(x[..., 3:], axis=-1) <= self.standing
-        if self.turn is None:
-            return there
-        c, s = self.turn
-        return there & (c * np.cos(x[..., 2]) + s * np.sin(x[..., 2]) >= math.cos(self.yaw_tolerance))
 
 
 @variants

@@ -12,7 +12,7 @@ from ..core.arrays import Array, numbers
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError
 from ..core.results import ActionStatus
-from ..core.settings import Count, Interval, NonNegative, Positive, settings
+from ..core.settings import Count, Interval, NonNegative, Positive, by_name, settings
 from ..core.space import Space
 from ..core.streams import Rng
 from ..core.task import Task
@@ -128,6 +128,7 @@ class MPPI(RecedingHorizon):
         <ActionStatus.SOLVED: 'solved'>
     """
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,

@@ -15,13 +15,14 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.plan import Plan
 from ..core.results import Action, ActionStatus
-from ..core.settings import Finite, instance, positive, setting
+from ..core.settings import Finite, by_name, instance, positive, setting
 from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import checked
 from ._legs import Leg
 from ._polyline import nearest, sighted
 from ._states import broken
+from ._verdicts import headway
 from .path import YAW_TOLERANCE, Path, Progress, standing
 
 Command = Callable[[Array, float, float, bool], ArrayLike]
@@ -79,6 +80,7 @@ class PurePursuit:
         [0.5, -0.556]
     """
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,
@@ -102,6 +104,7 @@ class PurePursuit:
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
         self.lookahead, self.preview = float(lookahead), float(preview)
         self.tolerance, self.yaw_tolerance = float(tolerance), float(yaw_tolerance)
+        self._headway = headway(self.speed, self.tolerance, 2.0 * self.speed / self.lookahead)
         self._standing = standing(self.decel, self.tolerance)
         self._lag = 1.0 / self.gain if command is None and "accel" in dynamics.action.names else 0.0
         self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
@@ -131,9 +134,12 @@ class PurePursuit:
         checked(seed)
         self._s: float | None = None
         self._t = -math.inf
+        self._mark: tuple[float, Array, Array] | None = None  # time, pose and place on the path when it last got on
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
+
+        It is STUCK, and goes on, where the times tell that the vehicle has not come along the path for some seconds.
 
         Raises:
             ShapeError: on a state of the wrong length.
@@ -160,7 +166,22 @@ class PurePursuit:
         kappa, behind = self._arc(leg, px, py, yaw, s, max(self.lookahead, self.preview * v))
         left = max(left - (self.path.length - leg.end) - self._lag * v, 0.0)
         speed = leg.direction * min(self.speed, math.sqrt(2.0 * self.decel * left))
-        return self._action(self._bounded(x, speed, kappa, behind), ActionStatus.SOLVED, "", begun)
+        stuck = "" if t is None else self._stuck(x[self._pose], s, t)
+        status = ActionStatus.STUCK if stuck else ActionStatus.SOLVED
+        return self._action(self._bounded(x, speed, kappa, behind), status, stuck, begun)
+
+    def _stuck(self, pose: Array, s: float, t: float) -> str:
+        """One sentence on a robot that has not come along the path for some seconds; else empty."""
+        tangent = self.path.at(s + 1e-3) - self.path.at(s - 1e-3)
+        r = np.array([*self.path.at(s), *tangent, self.path.length - s])
+        mark, self._mark = self._mark, (t, pose, r)
+        if mark is None or t < mark[0] or self._headway.advanced(pose, r, *mark[1:]):
+            return ""
+        self._mark, waited = mark, t - mark[0]
+        if waited <= self._headway.patience:
+            return ""
+        why = self._headway.explain(pose, r[None], lambda xs, rows: np.zeros((len(xs), 0)), {})
+        return f"the robot has got nowhere for {waited:.0f} s: {why}"
 
     def _turns_on_the_spot(self) -> bool:
         """Whether the vehicle does so to both sides, within its bounds."""

@@ -16,7 +16,7 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError, ShapeError
 from ..core.plan import Plan, PlanStatus
 from ..core.results import Action, ActionStatus
-from ..core.settings import Finite, instance, positive, setting, whole
+from ..core.settings import Finite, by_name, instance, positive, setting, whole
 from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import Rng, seeded
@@ -118,7 +118,8 @@ class RecedingHorizon:
     It owns what all predictive controllers need: the clock, the plan and its shift by the time that has passed, the
     carry of the task's references, and the policy for a failed solve. `MPPI` and `ILQR` are made of it and a solver.
     It keeps the bounds of actions and the task's `constraint`. Bounds of the state space are for planners, sampling and
-    environments: where a plan must stay within them, the task's constraint says so.
+    environments: where a plan must stay within them, the task's constraint says so. Where a robot has not `advanced` in
+    its task for the `patience` of that, the status is STUCK, with the reason; actions go on to be those of the plan.
 
     Args:
         dynamics: how the state moves; the bounds of its action space are kept.
@@ -150,6 +151,7 @@ class RecedingHorizon:
         ((20, 2), (21, 3))
     """
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,
@@ -198,6 +200,7 @@ class RecedingHorizon:
             self.seed = _seed(seed)
         self.plan: Array = np.tile(self.brake, (self.problem.steps, 1))
         self.carry: Any = None
+        self._mark: tuple[float, Array, Array] | None = None  # time, state and reference when it last got on
         self.solution: Solution | None = None
         self._state = self.solver.init(self.seed)
         self._last = self.brake
@@ -237,10 +240,14 @@ class RecedingHorizon:
         self._passed = 0.0
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
-            return self._fall_back(found.reason, x, begun)
+            why = "; ".join(filter(None, (self._stuck(x, rows, now), found.reason)))
+            return self._fall_back(why, x, begun)
         self.plan, self._used, self._last = found.us, 0.0, found.us[0].copy()
+        status, reason, stuck = found.status, found.reason, self._stuck(x, rows, now)
+        if stuck:
+            status, reason = ActionStatus.STUCK, "; ".join(filter(None, (stuck, reason)))
         spent = time.perf_counter() - begun
-        return Action(self._last.copy(), found.status, found.us.copy(), found.cost, spent, found.reason)
+        return Action(self._last.copy(), status, found.us.copy(), found.cost, spent, reason)
 
     def solve(self, belief_or_state: Any, t: float = 0.0, us: ArrayLike | None = None) -> Plan:
         """The plan from a state, as an episode of its own that leaves the controller as it is.
@@ -299,6 +306,17 @@ class RecedingHorizon:
             self.plan = np.stack([np.interp(index + passed, index, u) for u in self.plan.T], -1)
         return now
 
+    def _stuck(self, x: Array, rows: Array, now: float) -> str:
+        """One sentence on a robot that has got nowhere for longer than the task has patience; else empty."""
+        mark, self._mark = self._mark, (now, x, rows[0])
+        if mark is None or now < mark[0] or self.task.advanced(x, rows[0], *mark[1:]):
+            return ""
+        self._mark, waited = mark, now - mark[0]
+        if waited <= self.task.patience:
+            return ""
+        why = self.task.obstruction(x, rows)
+        return f"the robot has got nowhere for {waited:.0f} s{': ' if why else ''}{why}"
+
     def _stopping(self, x: Array) -> Array:
         """The action that stops the vehicle in the state `x` ``(n,)``; what is not known of it counts as zero.
 
@@ -312,10 +330,13 @@ class RecedingHorizon:
         space, h = p.dynamics.state, 1e-3
         x = space.normalize(np.where(np.isfinite(x), x, space.identity()))
         tried = rest + np.vstack([np.zeros(rest.size), h * np.eye(rest.size)])
-        xs = p.dynamics.step(np.tile(x, (len(tried), 1)), tried, p.dt)
-        d = space.minus(p.dynamics.step(xs, np.tile(rest, (len(tried), 1)), p.dt), xs)
+        with np.errstate(all="ignore"):
+            xs = p.dynamics.step(np.tile(x, (len(tried), 1)), tried, p.dt)
+            d = space.minus(p.dynamics.step(xs, np.tile(rest, (len(tried), 1)), p.dt), xs)
+        if not np.isfinite(d).all():
+            return rest
         change = np.linalg.pinv((d[1:] - d[0]).T / h, rcond=1e-6) @ d[0]
-        return p.action.clip(rest - change) if np.isfinite(change).all() else rest
+        return p.action.clip(rest - change)
 
     def _fall_back(self, why: str, x: Array, begun: float) -> Action:
         policy: str = self.fallback

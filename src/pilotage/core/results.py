@@ -164,6 +164,7 @@ class ActionStatus(enum.Enum):
     SOLVED = "solved"
     IMPROVED = "improved"
     FALLBACK = "fallback"
+    STUCK = "stuck"
     DONE = "done"
 
 
@@ -174,7 +175,8 @@ class Action:
     Attributes:
         u: the action, shape ``(m,)``, inside the bounds of the action space.
         status: SOLVED, IMPROVED (of a plan that has not converged; `reason` says by how much), FALLBACK (the named
-            policy in `reason` chose `u`) or DONE (nothing left to do).
+            policy in `reason` chose `u`), STUCK (the controller goes on, but the robot gets nowhere; `reason` says
+            where and why) or DONE (nothing left to do).
         plan: what the controller expects to do next, actions ``(T, m)``, or None.
         cost: cost of that plan as the controller sees it; NaN when it has none.
         solve_time: seconds spent.

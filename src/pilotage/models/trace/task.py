@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Never, final
+from typing import Any, ClassVar, Never, Protocol, final
 
 import numpy as np
 
@@ -29,6 +30,21 @@ Cost = Callable[..., Any]
 References = Callable[[Any, float, int, Any], tuple[Any, Any]]
 Weights = str | Sequence[float] | None
 NO_STAGE = "is a task without reference: its cost takes (x, u, p, m), unless it is declared with stage=Space(...)"
+
+
+class Gauge(Protocol):
+    """How a task tells that a robot gets nowhere, and why; states hold the components that the task needs.
+
+    `advanced` and `patience` are those of `pilotage.core.Task`. `explain` is given a state, the references ahead, the
+    constraint of states and references, and the parameters of the task, and answers with a sentence.
+    """
+
+    @property
+    def patience(self) -> float: ...
+
+    def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool: ...
+
+    def explain(self, x: Any, rows: Any, constraint: Callable[[Any, Any], Any], params: Any) -> str: ...
 
 
 class TracedTask(Traced, Task):
@@ -69,6 +85,7 @@ class TracedTask(Traced, Task):
         state: Space | None = None,
         references: References | None = None,
         done: Callable[..., Any] | None = None,
+        gauge: Gauge | None = None,
         initial: Belief | None = None,
         dt: float = 0.1,
         horizon: int = 200,
@@ -76,7 +93,7 @@ class TracedTask(Traced, Task):
         super().__init__(
             body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
             terminal_weights=terminal_weights, stage=stage, optional=optional, reads=reads, state=state,
-            references=references, done=done, initial=initial, dt=dt, horizon=horizon,
+            references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
         self.needs, self.action, self.stage = needs, action, stage
         self.state = needs if state is None else state
@@ -92,14 +109,15 @@ class TracedTask(Traced, Task):
                 raise ModelError(f"{role} of {self.name} must be a function, not {function!r}")
         if references is not None and not stage.size:
             raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
-        self._references, self._done = references, done
+        self._references, self._done, self._gauge = references, done, gauge
+        self.patience = math.inf if gauge is None else gauge.patience
         settings = (self._taken, self._optional, _key(weights), _key(terminal_weights))
         functions, spaces = (body, terminal, constraint), (self.state, action, stage)
         self._trace("task", self.params, functions, spaces, settings, self._traced)
         self.constraints = self._function.value("g").shape[0]
 
     def _extras(self) -> tuple[Any, ...]:
-        return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self.initial))
+        return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self._gauge, self.initial))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
         """The same task on a state that has the needed components among others, found by name; actions are the same."""
@@ -132,6 +150,22 @@ class TracedTask(Traced, Task):
         if self._done is None:
             return np.zeros(np.shape(x)[:-1], dtype=bool)
         return self._done(self._needed(x), self._stage_data(r)) if self.stage.size else self._done(self._needed(x))
+
+    def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool:
+        """Whether a robot has come nearer to the end; see `pilotage.core.Task`."""
+        return self._gauge is None or self._gauge.advanced(self._needed(x), r, self._needed(x0), r0)
+
+    def obstruction(self, x: Any, rows: Any) -> str:
+        """What keeps a robot from the references ahead; see `pilotage.core.Task`."""
+        if self._gauge is None:
+            return ""
+
+        def constraint(placed: Any, rows: Any) -> Any:
+            xs = np.tile(x, (len(placed), 1))
+            xs[:, list(self._taken)] = placed
+            return self.constraint(xs, np.zeros((len(xs), self.action.size)), rows)
+
+        return self._gauge.explain(self._needed(x), rows, constraint, self.params)
 
     def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
         """References of the coming stages, ``(steps + 1, stage.size)``, and the next carry; see `pilotage.core.Task`.
@@ -216,7 +250,8 @@ def _key(weights: Weights) -> Any:
 class TaskFamily(Family[TracedTask]):
     """All tasks that share their functions; made by `task`.
 
-    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `references`, `reads`; see `task`.
+    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `references`, `gauge` and `reads`; see
+    `task`.
     """
 
     kind: ClassVar[str] = "task"
@@ -244,13 +279,14 @@ class TaskFamily(Family[TracedTask]):
         horizon: int = 200,
         done: Callable[..., Any] | None = None,
         references: References | None = None,
+        gauge: Gauge | None = None,
         reads: str | Sequence[str] | None = None,
         **params: Any,
     ) -> TracedTask:
         settings: dict[str, Any] = {**self._declared, "needs": self._declared["state"], "state": None}
         return TracedTask(
             self.__wrapped__, **settings, params=self.values(params, unnamed), reads=names_read(reads),
-            references=references, done=done, initial=initial, dt=dt, horizon=horizon,
+            references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
 
 
@@ -289,6 +325,7 @@ def task(
       ``(..., n)`` of the components in `state`;
     - ``references(x, t, steps, carry) -> (rows, carry)``: ``(steps + 1, stage.size)`` of the stages that come, seen
       from a state at time t, and what to remember until the next call; see `pilotage.core.Task`;
+    - `gauge`: how it is told that a robot gets nowhere, a `Gauge`;
     - `reads`: other names for the components needed.
 
     Example:
