@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from ..core.belief import Belief
 from ..core.errors import SettingError
 from ..core.plan import Plan
+from ..core.problem import Problem
 from ..core.raster import Raster
 from ..core.settings import by_name, instance, positive, shown
 from ..core.space import Space
-from ..maps import Footprint, OccupancyGrid
+from ..maps import Footprint, FootprintConstraint, OccupancyGrid
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
@@ -39,7 +40,7 @@ def follow(
     *,
     speed: float = 1.0,
     decel: float = 1.0,
-    radius: float = 0.2,
+    radius: float | None = None,
     footprint: Footprint | None = None,
     margin: float = 0.3,
     tolerance: float = 0.2,
@@ -89,10 +90,13 @@ def follow(
         plan: a `Plan`, or its path ``(K, >= 2)``, x and y [m] first.
         grid: an `OccupancyGrid`; or a `Raster` of distances to the nearest obstacle [m], such as
             ``grid.obstacles().field``, that are taken as they are: between centres of cells, as those of
-            `ObstacleLayer.clearance`, they are larger than to faces by up to 0.7 cells; None: open space.
+            `ObstacleLayer.clearance`, they are larger than to faces by up to 0.7 cells; None: open space. Or the
+            `Problem` that was planned for, ``grid.problem(start, goal, footprint)``, whose footprint and obstacles are
+            those of the task.
         speed: along the path [m/s].
         decel: what the reference slows down with before the end [m/s^2].
-        radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``.
+        radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``; default: 0.2 m, whatever
+            the dynamics are, and a car is larger. How far a map was inflated for the planner does not count.
         footprint: of the robot, in place of the radius.
         margin: within so much more, nearness costs [m].
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
@@ -122,11 +126,10 @@ def follow(
     given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
-    disc = Footprint.disc(positive(radius, "radius", zero=True))
-    shape = disc if footprint is None else instance(footprint, Footprint, "follow")
+    grid, shape = _surroundings(grid, radius, footprint)
     params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance)}
     if grid is not None:
-        params |= {"margin": float(margin), "clearance": clearance(grid)}
+        params |= {"margin": float(margin), "clearance": grid}
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(dt), turn_rate)
@@ -138,13 +141,22 @@ def follow(
     )
 
 
-def clearance(grid: Any) -> Raster:
-    """Distances to the nearest obstacle [m], out of a grid or a raster."""
-    if isinstance(grid, Raster):
-        return grid
-    if not isinstance(grid, OccupancyGrid):
-        raise SettingError(f"{grid!r} is no map; expected an OccupancyGrid, or a Raster of distances [m]")
-    return grid.obstacles().field
+def _surroundings(grid: Any, radius: float | None, footprint: Footprint | None) -> tuple[Raster | None, Footprint]:
+    """Distances to the nearest obstacle [m], out of a grid, a raster or a problem, and the footprint of the robot."""
+    disc = Footprint.disc(0.2 if radius is None else positive(radius, "radius", zero=True))
+    shape = disc if footprint is None else instance(footprint, Footprint, "follow")
+    if grid is None or isinstance(grid, Raster):
+        return grid, shape
+    if isinstance(grid, OccupancyGrid):
+        return grid.obstacles().field, shape
+    kept = grid.constraint if isinstance(grid, Problem) else None
+    if not isinstance(kept, FootprintConstraint):
+        raise SettingError(
+            f"{grid!r} is no map; expected an OccupancyGrid, a Raster of distances [m], or a Problem that a map made"
+        )
+    if (radius is not None or footprint is not None) and shape != kept.footprint:
+        raise SettingError(f"the footprint is {shape!r}, but the problem was planned for {kept.footprint!r}")
+    return kept.obstacles.field, kept.footprint
 
 
 @variants
