@@ -133,7 +133,8 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
     after, nis = _taken(belief, (V @ v)[..., 0], left, how > 0), np.square(v[..., 0]).sum(-1)
     log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * (~seen).sum(-1)
     y, S, nis, log_likelihood = (_void(a, how > 0) for a in (y, L @ _turned(L), nis, log_likelihood))
-    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus.ACCEPTED)
+    how = np.where((how == 0) & ~seen.any(-1), int(FilterStatus.NO_READING), how)
+    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus(int(how)))
 
 
 def _measured(y: Array, H: Array, R: Array) -> tuple[NDArray[np.bool_], Array, Array]:

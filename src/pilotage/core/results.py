@@ -26,7 +26,7 @@ class Update:
         S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``; the identity where not measured.
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
         log_likelihood: ``log p(z | past)`` over the measured components; 0 when nothing was measured.
-        accepted: whether the measurement was taken in; False where a gate refused it.
+        accepted: whether the measurement was taken in; False where a gate refused it, or nothing was measured.
         status: `FilterStatus` instead of `accepted`, one or an array ``(...)`` of them.
 
     Equal updates hold equal numbers.
@@ -213,7 +213,8 @@ class FilterRun:
         innovations: ``(..., T, dim)``, dim that of the largest reading; NaN where not measured.
         nis: ``(..., T)``.
         log_likelihood: ``(..., T)``; its sum over time is the log-likelihood of the sequence.
-        status: how each step went, values of `FilterStatus`, ``(..., T)``; NO_READING for a prediction alone.
+        status: how each step went, values of `FilterStatus`, ``(..., T)``; NO_READING for a prediction alone, also
+            where all of a reading is NaN.
         ts: times ``(T,)`` of the steps.
         dts: seconds of each prediction, ``(T,)``; 0 for a second reading of one instant.
         us: actions ``(..., T, m)``.

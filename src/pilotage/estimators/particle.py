@@ -107,8 +107,9 @@ class ParticleFilter(Startable):
         """The belief after reading `z`, NaN where nothing was measured.
 
         Innovation, S and NIS are those of the cloud of expected readings; they are computed when asked for. When no
-        particle can explain the reading (all likelihoods are zero), the belief stays what it was, `accepted` is False
-        and the log-likelihood is -inf. The belief stays what it was behind a gate that refuses, too.
+        particle can explain the reading (its likelihood for each component is below the least number above zero, which
+        is 39 standard deviations from all particles), the belief stays what it was and the status is GATED; so it is
+        behind a gate that refuses.
 
         Args:
             belief: particles; from any other belief `n` are drawn.
