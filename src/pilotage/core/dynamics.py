@@ -37,6 +37,8 @@ class Dynamics(Declared, ABC):
     action: Space
     linear: bool = False
     """Whether ``step = F x + B u`` with F, B and `noise` that depend on dt alone. Traced models know; others say so."""
+    continuous: bool = False
+    """Whether a step integrates rates, so that several short ones are one long one, and more exact; u acts in each."""
     takes_tensors: bool = False
     """Whether `step` takes torch tensors and answers with tensors, through which gradients flow."""
 
