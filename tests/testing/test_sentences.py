@@ -115,6 +115,10 @@ def start(**given: Any) -> Any:
     (lambda: IMM(constant_velocity(), 0.9, dt=0.1), SettingError, r"models of IMM is constant_velocity.*a list of"),  # pyright: ignore[reportArgumentType]
     (lambda: EKF(Gaussian.of(CAR.state, std=1.0)), SettingError, r"dynamics of EKF is Gaussian.*start\(belief=\.\.\."),  # pyright: ignore[reportArgumentType]
     (lambda: EKF(bicycle, dt=0.1), SettingError, r"dynamics of EKF is .*bicycle.*; is \(\) missing\?"),  # pyright: ignore[reportArgumentType]
+    (lambda: GaussNewton.solve(EDGES), SettingError, r"GaussNewton\.solve is called on the class; .*GaussNewton\("),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: AStar.plan(np.zeros(2), START, START), SettingError, r"AStar\.plan is called on the class"),  # pyright: ignore[reportArgumentType]
+    (lambda: EKF.start(mean=START, std=1.0), SettingError, r"EKF\.start is called on the class; .*EKF\("),  # pyright: ignore[reportCallIssue]
+    (lambda: UKF.predict(Gaussian.of(CAR.state, std=1.0), CAR), SettingError, r"UKF\.predict is called on the class"),  # pyright: ignore[reportArgumentType, reportCallIssue]
     (lambda: start(mean={"z": 1.0}), ShapeError, "mean gives 'z'; the names are x, y, yaw, speed"),
     (lambda: start(std={"x": 1.0}), ShapeError, "std gives nothing for y; give all of x, y, yaw, speed"),
     (lambda: start(mean={"x": "far"}), SettingError, "mean of x is 'far'; expected a number"),

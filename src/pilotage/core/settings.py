@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 
+from ._bound import bound
 from ._rules import Interval as Interval
 from ._rules import Numbers as Numbers
 from ._rules import Rule, article, brought, rule_of
@@ -75,7 +76,7 @@ def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
         inherited = getattr(cls, "__post_init__", None)
         if "__post_init__" in cls.__dict__ or not hasattr(inherited, "checked"):
             setattr(cls, "__post_init__", _checking(inherited))  # noqa: B010
-        return dataclass(frozen=True, **options)(cls)
+        return bound(dataclass(frozen=True, **options)(cls))
 
     return made if cls is None else made(cls)
 
