@@ -196,7 +196,7 @@ def test_update_with_a_time_is_predict_and_update(make: Any) -> None:
 
 @pytest.mark.parametrize("make", [EKF, UKF, Modes, ParticleFilter])
 def test_the_way_to_a_time_is_cut_into_usual_steps(make: Any) -> None:
-    u, given = [1.0, 2.0], {"mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 0.1]}
+    u, given = [1.0, 2.0], dict[str, Any](mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
     given |= {"rng": 3} if make is ParticleFilter else {}
     away, back, steps = (make(ROBOT, dt=0.1).start(**given) for _ in range(3))
     for _ in range(10):

@@ -20,6 +20,7 @@ from .covariances import check_semidefinite, indefinite, log_normal_root, root_o
 from .errors import CovarianceError, PilotageError, ShapeError
 from .gaussian import Gaussian
 from .results import Update
+from .settings import instance
 from .space import Space
 from .status import FilterStatus
 
@@ -68,7 +69,7 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
         array([[1.  , 1.  ],
                [1.  , 1.04]])
     """
-    y = np.asarray(parts.normalize(parts.check(mean, "mean")))
+    y = np.asarray(instance(parts, Space, "augment").normalize(parts.check(mean, "mean")))
     j = _tangent(belief, of)
     g = _matrix(G, (parts.dim, len(j)), "G")
     Q = check_semidefinite(np.zeros((parts.dim, parts.dim)) if cov is None else cov, parts.dim)
@@ -221,6 +222,7 @@ def _rooted(A: Array, H: Array, R: Array, j: Places) -> tuple[Array, Array, Arra
 
 def _tangent(belief: Gaussian, of: Names | None) -> NDArray[np.intp]:
     """Tangent places of parts by name."""
+    instance(belief, Gaussian, "a joint belief")
     return np.arange(belief.space.dim) if of is None else belief.space.indices(of)[1]
 
 

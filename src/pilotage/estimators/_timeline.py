@@ -142,6 +142,8 @@ def _of_several(
     scans = {j: one for j, one in enumerate(several) if isinstance(one, Scans)}
     stamps = [numbers(one.ts, f"times of {called(s)}") for s, one in zip(sensors, several, strict=True)]
     ticks = EMPTY if ts is None else numbers(ts, "ts")
+    if ticks.ndim != 1:
+        raise ShapeError(f"ts has shape {ticks.shape}; expected the times (T,) at which the actions end")
     if us is not None and ts is None:
         raise ShapeError("actions were given without times; give ts, the time at which each of them ends")
     events = [*stamps, np.concatenate([ticks, _cuts(clock, np.sort(np.concatenate([*stamps, ticks])))])]
