@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, ParamSpec, TypeVar, dataclass_transform, overload
 
+from ._bound import bound
 from ._rules import Interval as Interval
 from ._rules import Numbers as Numbers
 from ._rules import Rule, article, brought, rule_of
@@ -80,7 +81,7 @@ def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
             setattr(cls, "__post_init__", _checking(inherited))  # noqa: B010
         cls = dataclass(frozen=True, **options)(cls)
         setattr(cls, "__init__", by_name(cls.__init__))  # noqa: B010
-        return cls
+        return bound(cls)
 
     return made if cls is None else made(cls)
 
