@@ -16,6 +16,7 @@ from .gaussian import Gaussian
 from .mixture import Mixture
 from .particles import Particles
 from .point import Point
+from .settings import instance
 from .space import Space
 from .streams import Rng, checked, generator
 
@@ -48,6 +49,8 @@ def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = 
         x 3.00 +- 0.50 m, yaw 0 +- 11 deg
     """
     checked(rng)
+    instance(belief, Belief, "carry")
+    instance(space, Space, "carry")
     if isinstance(belief, Mixture):
         draw = generator(rng)
         return Mixture([carry(c, space, fill, rng=draw) for c in belief.components], belief.log_weights)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-CHUNK = 1 << 18
+CHUNK = 1 << 16
 """Numbers in a chunk; a few arrays of that size fit a processor's cache."""
 
 

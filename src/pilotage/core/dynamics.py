@@ -37,6 +37,8 @@ class Dynamics(Declared, ABC):
     action: Space
     linear: bool = False
     """Whether ``step = F x + B u``, with F, B and `noise` that depend only on dt. Models that are not traced set it."""
+    continuous: bool = False
+    """Whether a step integrates rates, so that several short steps equal one long one, with u acting in each."""
     takes_tensors: bool = False
     """Whether `step` accepts torch tensors and returns tensors that gradients flow through."""
 

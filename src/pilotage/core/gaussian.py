@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ._product import listed
 from ._values import at, broadcast, by_name, described, freeze, restored, states
 from .arrays import Array
 from .covariances import check_covariance, check_root, diagonal, log_normal, log_normal_root, root_of, triangular
@@ -159,7 +160,7 @@ class Gaussian:
             >>> Gaussian.of(Space("x y z"), [1, 2, 3], std=1).marginal("z x").mean
             array([3., 1.])
         """
-        names = names.split() if isinstance(names, str) else list(names)
+        names = listed(names)
         i, j = self.space.indices(names)
         matrix = triangular(self.root[..., j, :]) if self.rooted else self.cov[..., j[:, None], j]
         return self.holding(self.space.select(names), self.mean[..., i], matrix)

@@ -20,6 +20,7 @@ from .covariances import check_semidefinite, indefinite, log_normal_root, root_o
 from .errors import CovarianceError, PilotageError, ShapeError
 from .gaussian import Gaussian
 from .results import Update
+from .settings import instance
 from .space import Space
 from .status import FilterStatus
 
@@ -67,7 +68,7 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
         array([[1.  , 1.  ],
                [1.  , 1.04]])
     """
-    y = np.asarray(parts.normalize(parts.check(mean, "mean")))
+    y = np.asarray(instance(parts, Space, "augment").normalize(parts.check(mean, "mean")))
     j = _tangent(belief, of)
     g = _matrix(G, (parts.dim, len(j)), "G")
     Q = check_semidefinite(np.zeros((parts.dim, parts.dim)) if cov is None else cov, parts.dim)
@@ -132,7 +133,8 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
     after, nis = _taken(belief, (V @ v)[..., 0], left, how > 0), np.square(v[..., 0]).sum(-1)
     log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * (~seen).sum(-1)
     y, S, nis, log_likelihood = (_void(a, how > 0) for a in (y, L @ _turned(L), nis, log_likelihood))
-    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus.ACCEPTED)
+    how = np.where((how == 0) & ~seen.any(-1), int(FilterStatus.NO_READING), how)
+    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus(int(how)))
 
 
 def _measured(y: Array, H: Array, R: Array) -> tuple[NDArray[np.bool_], Array, Array]:
@@ -219,6 +221,7 @@ def _rooted(A: Array, H: Array, R: Array, j: Places) -> tuple[Array, Array, Arra
 
 def _tangent(belief: Gaussian, of: Names | None) -> NDArray[np.intp]:
     """Tangent places of parts by name."""
+    instance(belief, Gaussian, "a joint belief")
     return np.arange(belief.space.dim) if of is None else belief.space.indices(of)[1]
 
 

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import numbers
+from .errors import ShapeError
 from .mathematics import torch_if_tensor
+from .settings import instance, setting
 from .space import Space
 
 
@@ -29,9 +32,14 @@ def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> A
         >>> jacobian(lambda x: x[..., :1] * x[..., 1:], [2.0, 3.0], plane, Space("product")).round(6)
         array([[3., 2.]])
     """
+    setting(f, Callable[..., Any], "the function of jacobian")
+    for space in (source, target):
+        instance(space, Space, "jacobian")
     torch = torch_if_tensor(x)
     if torch is None:
-        x = np.asarray(x, dtype=np.float64)
+        x = numbers(x, "x")
+        if x.shape[-1:] != (source.size,):
+            raise ShapeError(f"x has shape {x.shape}; expected (..., {source.size}) holding {source.listing}")
         h = _steps(x, source, 2.3e-16)
     else:
         h = _steps(x.detach().cpu().numpy(), source, torch.finfo(x.dtype).eps)

@@ -14,6 +14,7 @@ from .arrays import Array
 from .belief import Belief
 from .errors import ShapeError, SpaceError
 from .gaussian import Gaussian
+from .settings import instance
 from .space import Space
 from .streams import Rng, generator
 from .weights import log_sum_exp, normalized_log_weights
@@ -45,7 +46,8 @@ class Mixture:
     log_weights: Array
 
     def __init__(self, components: Iterable[Belief], log_weights: Any = None) -> None:
-        given = tuple(components)
+        several: Any = components if hasattr(components, "__iter__") else (components,)
+        given = tuple(instance(each, Belief, "Mixture") for each in several)
         if not given:
             raise ShapeError("a mixture has no components; give at least one")
         w = normalized_log_weights(log_weights, len(given), "components")

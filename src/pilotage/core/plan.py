@@ -28,7 +28,20 @@ class PlanStatus(enum.Enum):
     BUDGET = "budget spent"
 
 
-@dataclass(frozen=True, eq=False)
+class Stats(dict[str, Any]):
+    """Counts and arrays by name, of which arrays are shown by their shape.
+
+    Example:
+        >>> Stats(iterations=3, gains=np.zeros((40, 2, 3)))
+        {'iterations': 3, 'gains': <array (40, 2, 3)>}
+    """
+
+    def __repr__(self) -> str:
+        shown = (f"<array {v.shape}>" if isinstance(v, np.ndarray) and v.ndim else repr(v) for v in self.values())
+        return f"{{{', '.join(f'{name!r}: {value}' for name, value in zip(self, shown, strict=True))}}}"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Plan:
     """A path, with controls and times if the planner knows them, or the reason why there is none.
 
@@ -73,6 +86,7 @@ class Plan:
             raise ShapeError(f"the status of a plan is {shown(self.status)}; expected one, such as PlanStatus.SOLVED")
         if self.space is not None and not isinstance(self.space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ShapeError(f"the space of a plan is {shown(self.space)}; expected a Space, or None without a path")
+        object.__setattr__(self, "stats", Stats(self.stats))
         if self.xs is None:
             return
         xs = np.asarray(self.xs, dtype=np.float64)
@@ -85,6 +99,9 @@ class Plan:
                 raise ShapeError(
                     f"{name} of a plan has {counted(len(given), 'row')}; {counted(len(xs), 'state')} need {count}"
                 )
+
+    def __repr__(self) -> str:
+        return f"Plan({self})"
 
     def __str__(self) -> str:
         if self.xs is None:

@@ -111,7 +111,7 @@ class Problem:
         if isinstance(goal, Space):
             if goal.names != self.space.names:
                 raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
-        elif np.ndim(goal) == 2:
+        elif not hasattr(goal, "moments") and numbers(goal, "goal").ndim == 2:
             goal = frozen(self.space.normalize(self.space.check(goal, "goal")))
         else:
             goal = frozen(self.space.normalize(state_of(goal, self.space, "goal")))

@@ -53,11 +53,11 @@ class Filter(Protocol):
         ...
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> Any:
-        """Move the belief by `dt` seconds or up to time `to`, under action `u`."""
+        """Move the belief by `dt` seconds, or up to time `to` in steps of the usual length, under action `u`."""
         ...
 
-    def update(self, sensor: Any, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Update the belief with a reading; `t` is its time, if it is not the current one."""
+    def update(self, sensor: Any, z: Any, t: float | None = None, context: Any = None, *, u: Any = None) -> Update:
+        """Update the belief with a reading; `t` is its time, if it is not the current one, and `u` acts until then."""
         ...
 
     def step(self, sensor: Any, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:

@@ -39,7 +39,9 @@ class Raster:
     _tensors: dict[Any, Any] = field(default_factory=lambda: {}, init=False)
 
     def __post_init__(self) -> None:
-        values = np.array(numbers(self.values, "a raster"), order="C")
+        values = np.asarray(numbers(self.values, "a raster"), order="C")
+        if values.flags.writeable or values.base is not None:  # what nobody can change is not copied once more
+            values = values.copy()
         if values.ndim != 2 or values.size == 0:
             raise ShapeError(f"raster values have shape {values.shape}; expected (ny, nx) with at least one cell")
         if not np.isfinite(values).all():

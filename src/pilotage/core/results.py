@@ -26,7 +26,7 @@ class Update:
         S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``; the identity where not measured.
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
         log_likelihood: ``log p(z | past)`` over the measured components; 0 if nothing was measured.
-        accepted: whether the measurement was used; False if a gate rejected it.
+        accepted: whether the measurement was used; False if a gate rejected it, or nothing was measured.
         status: a `FilterStatus`, or an array ``(...)`` of them, instead of `accepted`.
 
     Updates are equal if their numbers are equal.
@@ -164,6 +164,7 @@ class ActionStatus(enum.Enum):
     SOLVED = "solved"
     IMPROVED = "improved"
     FALLBACK = "fallback"
+    STUCK = "stuck"
     DONE = "done"
 
 
@@ -174,7 +175,8 @@ class Action:
     Attributes:
         u: the action, shape ``(m,)``, within the bounds of the action space.
         status: SOLVED, IMPROVED (the plan has not converged; `reason` tells by how much), FALLBACK (`u` comes from the
-            policy named in `reason`) or DONE (nothing left to do).
+            policy named in `reason`), STUCK (the controller goes on, but the robot makes no headway; `reason` says where
+            and why) or DONE (nothing left to do).
         plan: the actions ``(T, m)`` that the controller plans to take next, or None.
         cost: cost of that plan, as the controller computes it; NaN if there is none.
         solve_time: computing time [s].
@@ -214,7 +216,8 @@ class FilterRun:
         innovations: ``(..., T, dim)``, with dim of the largest reading; NaN where not measured.
         nis: ``(..., T)``.
         log_likelihood: ``(..., T)``; its sum over time is the log-likelihood of the sequence.
-        status: outcome of each step, values of `FilterStatus`, ``(..., T)``; NO_READING for a step without a reading.
+        status: outcome of each step, values of `FilterStatus`, ``(..., T)``; NO_READING for a step without a reading,
+            or with one that is NaN throughout.
         ts: times ``(T,)`` of the steps.
         dts: duration of each prediction [s], ``(T,)``; 0 for a second reading at the same time.
         us: actions ``(..., T, m)``.

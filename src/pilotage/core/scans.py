@@ -87,6 +87,8 @@ class Scans:
     contexts: Any
 
     def __init__(self, sensor: Any, scans: Iterable[Any], ts: Any, contexts: Any = None) -> None:
+        if not isinstance(scans, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"scans are {scans!r}; expected the detections (K_i, n) of each time, one after another")
         given = [detections(scan, f"scan {i}") for i, scan in enumerate(scans)]
         widths = {scan.shape[-1] for scan in given if scan.size}
         times = numbers(ts, "times of scans")
@@ -151,6 +153,8 @@ def detections(scan: Any, name: str = "scan") -> Array:
     z = numbers(scan, name, missing=True)
     if z.shape == (0,):
         return z.reshape(0, 0)
+    if z.ndim == 0:
+        raise ShapeError(f"{name} is {scan!r}; expected detections (K, n), one a row")
     lost = np.asarray(np.isnan(z))
     if (lost.any(-1) != lost.all(-1)).any():
         raise ShapeError(

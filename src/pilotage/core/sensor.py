@@ -120,7 +120,7 @@ class Sensor(Declared, ABC):
         return batched(x, context)
 
     def _expected(self, x: Any, context: Any) -> Any:
-        x = x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64)
+        x = x if hasattr(x, "shape") else numbers(x, "a state")
         return answered(asked(self, "observe", x, context), self.reading, self, "observe")
 
     def _spread(self, x: Any, context: Any) -> Array:
@@ -175,7 +175,7 @@ class SelectedSensor(Sensor):
         return hash((id(self.inner), self.state))
 
     def _pick(self, x: Any) -> Any:
-        return (x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64))[..., self._index]
+        return (x if hasattr(x, "shape") else numbers(x, "a state"))[..., self._index]
 
     def observe(self, x: Any, context: Any = None) -> Any:
         """The reading of the inner sensor."""

@@ -8,6 +8,8 @@ import enum
 class FilterStatus(enum.IntEnum):
     """The outcome of a prediction or an update. Unless it is ACCEPTED, the belief has not changed.
 
+    A reading all of whose components are NaN is NO_READING, as is a step of a run without one.
+
     Example:
         >>> from pilotage.estimators import EKF
         >>> from pilotage.models import gnss, unicycle

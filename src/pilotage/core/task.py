@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -57,6 +58,8 @@ class Task(ABC):
     initial: Belief | None = None
     dt: float = 0.1
     horizon: int = 200
+    patience: float = math.inf
+    """Seconds after which a robot that has not `advanced` is stuck."""
     live: bool = False
     """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 
@@ -85,6 +88,17 @@ class Task(ABC):
     def done(self, x: Any, r: Any = None) -> Any:
         """Whether the episode is over at states ``(..., n)``, bools ``(...)``. Default: never."""
         return np.zeros(np.shape(x)[:-1], dtype=bool)
+
+    def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool:
+        """Whether a robot in the state `x` ``(n,)`` has come nearer to the end than in `x0` before. Default: it has.
+
+        `r` and `r0` are the references of these stages. Controllers say STUCK where it has not for `patience` seconds.
+        """
+        return True
+
+    def obstruction(self, x: Any, rows: Any) -> str:
+        """What keeps a robot in the state `x` ``(n,)`` from the references ahead ``(steps + 1, nr)``; may be empty."""
+        return ""
 
     def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
         """References ``(steps + 1, nr)`` of the coming stages from state `x` at time `t`, and the next carry.

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import PilotageError, SettingError, ShapeError
+from ..core import Dynamics, PilotageError, SettingError, ShapeError
 from ..core.arrays import numbers
 from ..core.seconds import seconds
 from ..core.settings import number
@@ -37,16 +37,20 @@ class Clock:
     Args:
         t: seconds at the start.
         dt: seconds of the usual step, None for no such step.
+        dynamics: those moved by the clock; where all are continuous, a way to a time is cut into usual steps.
 
     Attributes:
         ticks: usual steps since the last other one.
+        longest: seconds of a step on the way to a time, at most.
     """
 
-    def __init__(self, t: float, dt: float | None) -> None:
+    def __init__(self, t: float, dt: float | None, *dynamics: Dynamics) -> None:
         self._t = self._start = number(t, "t")
         if not math.isfinite(self._t):
             raise SettingError(f"t is {t}; a filter starts at a finite time, in seconds")
         self.dt, self._rest, self.ticks = dt, 0.0, 0
+        cut = dt is not None and dynamics and all(each.continuous for each in dynamics)
+        self.longest = float(dt) if cut and dt is not None else math.inf
 
     @property
     def t(self) -> float:

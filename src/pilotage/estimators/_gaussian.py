@@ -224,7 +224,7 @@ class GaussianEstimator(Startable):
         """
         self.check_dynamics(dynamics)
         belief = moments_on(belief, dynamics.state)
-        steps = timeline(Clock(t, self.dt), dynamics, us, readings, ts, dt, sensor=sensor, contexts=contexts)
+        steps = timeline(Clock(t, self.dt, dynamics), dynamics, us, readings, ts, dt, sensor=sensor, contexts=contexts)
         return self.follow(belief, steps)
 
     def follow(self, belief: Gaussian, steps: Timeline) -> FilterRun:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import (
     FilterRun,
     ModelError,
+    PilotageError,
     Rng,
     Sensor,
     SettingError,
@@ -58,7 +59,7 @@ class Filter:
         seed: int | None = None,
     ) -> None:
         self._engine = engine
-        self._clock = Clock(t, dt)
+        self._clock = Clock(t, dt, *engine.modes)
         self.sensors = _by_name(sensors)
         self.seed = seed
         self._forget()
@@ -117,7 +118,14 @@ class Filter:
         return self._clock.t
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
-        """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
+        """Move the belief by `dt` seconds in one step, or up to time `to`, under action `u` (default: zero).
+
+        With dynamics that integrate rates, the way to `to` is cut into usual steps and a shorter last one, for one long
+        step of an integrator is coarse. It is one step where there is no usual one, or where a step is more than an
+        integral (`Dynamics.continuous`), as that of an odometer, which moves by all of `u`.
+        """
+        if to is not None and dt is None:
+            return self._until(to, u, self._engine.predict)
         clock = self._clock
         if dt is None and to is None and clock.dt is not None:
             self._engine.predict(u, clock.dt)
@@ -125,20 +133,22 @@ class Filter:
             return
         dt = clock.step(dt, to)
         self._engine.predict(u, dt)
-        clock.advance(dt, to)
+        clock.advance(dt)
 
-    def update(self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Update with reading `z` (NaN or None where not measured); with `t`, predict up to that time first.
+    def update(
+        self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None, *, u: Any = None
+    ) -> Update:
+        """Update with reading `z` (NaN or None where not measured); with `t`, predict up to that time first, under `u`.
 
         Readings must come in order of time; those at the same time may come in any order. A reading from before the
         filter's time raises an error, and nothing changes.
         """
         link = self._near.get(id(sensor)) or self._attached(sensor)
-        if t is None or (dt := self._clock.step(None, t)) == 0.0:
-            return link.update(z, context)
-        result = link.step(None, dt, z, context)
-        self._clock.advance(dt, t)
-        return result
+        if t is not None:
+            return self._until(t, u, lambda u, dt: link.step(u, dt, z, context) if dt else link.update(z, context))
+        if u is not None:
+            raise PilotageError(f"u = {u!r} acts until a time; give t=..., or both steps at once: step(sensor, z, u)")
+        return link.update(z, context)
 
     def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call, which is the fastest way to process a tick."""
@@ -158,8 +168,9 @@ class Filter:
     ) -> FilterRun:
         """Process a whole sequence in one call; the filter ends up at the end of the sequence.
 
-        For one sensor, pass its readings ``(T, k)``; an action ``(m,)`` acts before each of them. For several sensors,
-        pass the `Readings` of each (`Scans` for detectors), with their own times; action k then acts until ``ts[k]``.
+        For one sensor, pass its readings ``(T, k)``; an action ``(m,)`` acts before each of them, and each is one step.
+        For several sensors, pass the `Readings` of each (`Scans` for detectors), with their own times; action k then
+        acts until ``ts[k]``, and gaps between these are cut as in `predict`, into steps without a reading.
 
         Args:
             us: actions ``(T, m)``, or None for zero.
@@ -178,6 +189,24 @@ class Filter:
         for dt, t in zip(steps.dts.tolist(), steps.ts.tolist(), strict=True):
             self._clock.advance(dt, None if ts is None and sensor is not None else t)
         return result
+
+    def _until(self, to: float, u: Any, last: Callable[[Any, float], Any]) -> Any:
+        """Predict in the longest steps while more than one is left, and take the `last` step up to time `to`."""
+        clock, dt = self._clock, self._clock.step(None, to)
+        if dt <= (longest := clock.longest + clock.rounding):
+            result = last(u, dt)
+            clock.advance(dt, to)
+            return result
+        saved, began = self._engine.save(), copy.copy(clock)
+        try:
+            while clock.step(None, to) > longest:
+                self._engine.predict(u, clock.longest)
+                clock.ticks += 1
+            return self._until(to, u, last)
+        except BaseException:
+            self._engine.restore(saved)
+            self._clock = began
+            raise
 
     def _attached(self, sensor: Any) -> Link:
         """The link of a sensor that is not known by identity: of an equal one, of one known by name, or a new one."""

@@ -24,10 +24,10 @@ from ..core.streams import checked
 from ..models.trace import call, driver
 from ._algebra import product, product_transposed
 from ._clock import wanted
-from ._drivers import ACCEPTED, WRONG_LENGTH
+from ._drivers import ACCEPTED, NO_READING, WRONG_LENGTH
 from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
-from ._steps import GATED, gaussian_at
+from ._steps import gaussian_at
 from .ekf import EKF
 from .filter import Filter
 from .kf import KF
@@ -159,10 +159,10 @@ def carried_mean(moments, j, i, places, x, n):
 def imm_update(jobs, weights, places, z, context):
     """Update each filter with a reading, and the weights by its likelihood under each; the first bad status.
 
-    `places` is where the log-likelihood of each lies in its memory. Where a filter fails, or all refuse the reading,
-    the weights stay.
+    `places` is where the log-likelihood of each lies in its memory. Where a filter fails, all refuse the reading or
+    nothing was measured, the weights stay.
     """
-    count, top, refused = jobs.shape[0], -math.inf, 0
+    count, top, refused, last = jobs.shape[0], -math.inf, 0, 0
     for j in range(count):
         job = job_at(jobs[j])
         h, status = model_at(job.sensor), integers(job.status, 1)
@@ -170,12 +170,13 @@ def imm_update(jobs, weights, places, z, context):
             return WRONG_LENGTH
         status[0] = ACCEPTED
         call(job.update, jobs[j], job.belief, z, context, job.scratch)
-        if status[0] > GATED:
+        if status[0] > NO_READING:
             return status[0]
-        refused += status[0]
+        if status[0] != ACCEPTED:
+            refused, last = refused + 1, status[0]
         top = max(top, table(job.belief, 1, places[j] + 1)[0, places[j]] + math.log(weights[j]))
     if refused == count:
-        return GATED
+        return last
     total = 0.0
     for j in range(count):
         seen = table(job_at(jobs[j]).belief, 1, places[j] + 1)[0, places[j]]

@@ -106,8 +106,9 @@ class ParticleFilter(Startable):
         """The result of reading `z` (NaN where not measured), with the new belief.
 
         Innovation, S and NIS are those of the cloud of expected readings, and are computed on demand. If no particle
-        can explain the reading (all likelihoods are zero), the belief stays the same, `accepted` is False and the
-        log-likelihood is -inf. The belief also stays the same if the gate rejects the reading.
+        can explain the reading (for each of them, the likelihood of a component is below the smallest positive number,
+        39 standard deviations away), the belief stays the same and the status is GATED. The same happens if the gate
+        rejects the reading.
 
         Args:
             belief: particles; from any other belief, `n` are drawn.

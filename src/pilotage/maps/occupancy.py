@@ -210,13 +210,14 @@ class OccupancyGrid(MapQueries):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        solid = numbers(occupied, "a map of occupied cells")
-        if not ((solid == 0.0) | (solid == 1.0)).all():
+        kind = np.bool_ if getattr(occupied, "dtype", None) == np.bool_ else np.float64
+        solid = numbers(occupied, "a map of occupied cells", kind)
+        if kind is np.float64 and not ((solid == 0.0) | (solid == 1.0)).all():
             raise ShapeError(
                 "a map of occupied cells holds other numbers than 0 and 1; give booleans, from_probability takes "
                 "probabilities, and load reads images"
             )
-        return cls.from_probability(solid.astype(np.float64), resolution, origin)
+        return cls.from_probability(solid.astype(np.float32), resolution, origin)
 
     @classmethod
     def from_ascii(
@@ -315,7 +316,7 @@ class OccupancyGrid(MapQueries):
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
-        marked = numbers(mask, "a mask")
+        marked = numbers(mask, "a mask", np.bool_ if getattr(mask, "dtype", None) == np.bool_ else np.float64)
         if marked.shape != self.shape:
             raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {marked.shape}")
         return replace(self, log_odds=read_only(np.where(marked != 0.0, log_odds(1.0), self.log_odds)))

@@ -13,7 +13,7 @@ from pilotage.core.raster import Raster
 from pilotage.core.settings import instance, positive, setting
 from pilotage.core.space import Space
 
-from .cells import GridCells, Unknown
+from .cells import GridCells, Unknown, read_only
 from .collision import on_map
 from .distance import clear_boxes, distance_transform
 from .footprint import Footprint
@@ -45,7 +45,7 @@ class MapQueries(GridCells):
     def _distance(self) -> Raster:
         d = distance_transform(self.occupied)
         d *= self.resolution
-        return Raster(d, self.resolution, self.origin)
+        return Raster(read_only(d), self.resolution, self.origin)
 
     def obstacles(self, unknown: str = "blocked") -> Obstacles:
         """The cells that a robot must not touch, with signed distances; computed once for each meaning of `unknown`.

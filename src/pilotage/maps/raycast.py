@@ -17,6 +17,7 @@ import numpy as np
 
 from ..models.trace import driver
 
+
 def entered(ranges: Any) -> Any:
     """Ranges [cells] pushed a little beyond the surface that they end on.
 

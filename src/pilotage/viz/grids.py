@@ -1,4 +1,4 @@
-"""Maps and fields."""
+"""Drawings of maps, scalar fields and round obstacles."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .paths import rows
 
 
 def draw_grid(ax: Axes, grid: GridCells, **style: Any) -> AxesImage:
-    """A map: walls in ink, free space white, unknown grey; what inflation added is shaded.
+    """A map: walls dark, free space white, unknown cells light grey, cells added by inflation grey.
 
     Args:
-        ax: where to draw; its limits stay as they are.
-        grid: the map, wherever its origin lies and however it is turned.
-        **style: for `imshow`.
+        ax: the axes to draw on; their limits do not change.
+        grid: the map, with any origin and yaw.
+        **style: settings of `imshow`.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -52,7 +52,7 @@ def grid_colors(grid: GridCells) -> NDArray[np.uint8]:
 
 
 def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
-    """A scalar field as colours; `cmap`, `vmin`, `vmax` and the like are those of `imshow`.
+    """A scalar field as colours; `cmap`, `vmin`, `vmax` and other settings are those of `imshow`.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -66,7 +66,7 @@ def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
 
 
 def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> PatchCollection:
-    """Obstacles that are discs: centres ``(K, 2)`` and radii ``(K,)``, or one for all [m].
+    """Round obstacles: centers ``(K, 2)`` [m] and radii ``(K,)`` [m], or one radius for all.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -90,7 +90,7 @@ def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> 
 def _image(
     ax: Axes, values: NDArray[Any], resolution: float, origin: tuple[float, float, float], **style: Any
 ) -> AxesImage:
-    """Cells in the world: scaled, turned and moved by the pose of their lower-left corner."""
+    """An image of cells in the world, placed by the pose of its lower-left corner."""
     rows, columns = values.shape[:2]
     x, y, yaw = origin
     limits = ax.get_xlim(), ax.get_ylim()

@@ -1,4 +1,4 @@
-"""The colours of every picture: ink on paper, one colour for each kind of thing, and a user's own in their place."""
+"""The colours of all pictures, one for each kind of thing, and the settings that replace them."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ PAPER = "#ffffff"
 FOG = "#e6e8ea"
 """Unknown space."""
 SHADE = "#c6cdd2"
-"""The margin that inflation added; quiet lines."""
+"""Cells added by inflation; frames."""
 MUTED = "#6b7780"
 """Labels."""
 
 TRUTH = "#2166ac"
-"""The truth."""
+"""True positions."""
 ESTIMATE = "#e66101"
-"""The robot's belief."""
+"""Estimates."""
 PARTICLE = "#8073ac"
-"""Single guesses."""
+"""Particles."""
 PLAN = "#1b9e77"
-"""Intentions: plans and goals."""
+"""Plans and goals."""
 SURPRISE = "#c0392b"
-"""Surprises that no map shows: unknown obstacles, collisions."""
+"""Obstacles that are not on the map; scans."""
 
 
 def styled(kind: type[Artist], given: dict[str, Any], **usual: Any) -> dict[str, Any]:
-    """Settings of an artist: those given, by any of matplotlib's names for them, in place of the usual ones.
+    """Settings of an artist: the usual ones, replaced by those that are given under any of their matplotlib names.
 
-    `color` replaces every usual colour that is seen, and `c`, the colours of single dots, replaces that of faces.
+    `color` replaces all usual colours except "none", and `c`, the colours of single points, replaces the face colour.
 
     Example:
         >>> from matplotlib.patches import Ellipse

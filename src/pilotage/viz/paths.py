@@ -17,11 +17,11 @@ from ..core.arrays import numbers
 from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH, styled
 
 ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
-"""Outline of an arrowhead that looks along x, in units of its size."""
+"""Outline of an arrowhead that points along x, in units of its size."""
 
 
 def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Places ``(K, 2)`` out of ``(..., 2)`` or more columns, x and y [m] the first two of them; none out of nothing."""
+    """Points ``(K, 2)`` from an array ``(..., 2)`` or more columns, x and y [m] first; an empty array gives none."""
     points = numbers(given, name)
     if points.size == 0:
         return np.zeros((0, 2))
@@ -31,7 +31,7 @@ def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
-    """A path ``(K, 2)`` or more columns, the first two of them x and y [m]; NaN interrupts it.
+    """A path ``(K, 2)`` or more columns, x and y [m] first; NaN interrupts the line.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -67,7 +67,7 @@ def arrow(pose: ArrayLike, size: float) -> NDArray[np.float64]:
 
 
 def posed(pose: ArrayLike) -> NDArray[np.float64]:
-    """x, y and yaw of one pose, whatever comes after them."""
+    """x, y and yaw of one pose; further components are ignored."""
     given = numbers(pose, "a pose")
     if given.ndim != 1 or len(given) < 3:
         raise ShapeError(f"a pose has shape {given.shape}; expected (3,): x [m], y [m], yaw [rad]")
@@ -75,7 +75,7 @@ def posed(pose: ArrayLike) -> NDArray[np.float64]:
 
 
 def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) -> tuple[PathCollection, list[Text]]:
-    """Goals ``(K, 2)`` or more columns [m], numbered in their order unless `names` is off.
+    """Goals ``(K, 2)`` or more columns [m] as dots, numbered in order unless `names` is False.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -95,9 +95,9 @@ def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) 
 def draw_scan(
     ax: Axes, pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float = np.inf, **style: Any
 ) -> LineCollection:
-    """A lidar scan from the pose of the sensor: beams ``(B,)`` [m] at angles ``(B,)`` [rad].
+    """A lidar scan as lines from the pose of the sensor: ranges ``(B,)`` [m] at angles ``(B,)`` [rad].
 
-    Beams of `max_range` and more saw nothing; they and NaN are left out.
+    Ranges of `max_range` or more, which hit nothing, and NaN are left out.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -112,7 +112,7 @@ def draw_scan(
 
 
 def beams(pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float = np.inf) -> NDArray[np.float64]:
-    """Start and end of every beam that hit something, ``(K, 2, 2)``."""
+    """Start and end points ``(K, 2, 2)`` of the beams that hit something."""
     x, y, yaw = posed(pose)
     z, a = numbers(ranges, "ranges"), numbers(angles, "angles") + yaw
     if z.ndim != 1 or z.shape != a.shape:

@@ -7,13 +7,14 @@ KLD-sampling*, International Journal of Robotics Research 22(12), 2003, equation
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ...core import SettingError
+from ...core.arrays import numbers
+from ...core.settings import Interval, positive, setting
 
 Array = NDArray[np.float64]
 
@@ -38,12 +39,15 @@ def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
         >>> float(kld_bound(50).round(1))
         749.4
     """
-    if not (error > 0.0 and 0.0 < confidence < 1.0):
-        raise SettingError(f"error is {error} and confidence {confidence}; one is above 0, the other between 0 and 1")
-    k = np.maximum(np.asarray(bins, dtype=np.float64) - 1.0, 1e-9)
+    error, confidence = (
+        positive(error, "error"),
+        setting(confidence, Annotated[float, Interval(0.0, 1.0)], "confidence"),
+    )
+    bins = numbers(bins, "bins")
+    k = np.maximum(bins - 1.0, 1e-9)
     a = 2.0 / (9.0 * k)
     n = k / (2.0 * error) * np.maximum(1.0 - a + np.sqrt(a) * ndtri(confidence), 0.0) ** 3
-    return np.where(np.asarray(bins) > 1, n, 1.0)
+    return np.where(bins > 1, n, 1.0)
 
 
 def expected_bins(masses: Array, n: float) -> float:

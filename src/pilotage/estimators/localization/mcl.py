@@ -220,7 +220,7 @@ class MonteCarloLocalization(Startable):
         last = last_heard(known.heard, source)
         share = 1.0 if last is None else known.travel.share(last, *self.independent)
         if measured == 0 or share < STANDING:
-            return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED)
+            return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED if measured else FilterStatus.NO_READING)
 
         def score(points: Array) -> Array:
             return likelihoods(points, sensor, z, context)

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import Dynamics, FilterStatus, Gaussian, Rng, Sensor, Update
 from ...core.arrays import Array, numbers
-from ...core.settings import Fraction, NonNegative, Positive, settings
+from ...core.settings import Fraction, NonNegative, Positive, instance, settings
 from ...core.weights import log_sum_exp
 from .._causes import error_of
 from .._clock import wanted
@@ -105,7 +105,7 @@ class PDA(Startable):
         if z.ndim == 1 and z.size:
             return self.filter.update(belief, sensor, z, context)
         prior = moments_on(belief)
-        sensor = sensor.on(prior.space)
+        sensor = instance(sensor, Sensor, "PDA").on(prior.space)
         z = scan_of(z, sensor)
         each = updates(self.filter, prior, sensor, z, context)
         seen = np.broadcast_to(~np.isnan(z).any(-1), each.status.shape)

@@ -74,7 +74,7 @@ class TracedDynamics(Traced, Dynamics):
         super().__init__(
             body, state=state, action=action, params=params, rule=rule, noise=noise, action_noise=action_noise
         )
-        self.state, self.action, self.integrator = state, action, rule
+        self.state, self.action, self.integrator, self.continuous = state, action, rule, rule != "step"
         if rule != "step":
             integrator(rule)
         values = dict(self.params)
