@@ -43,11 +43,10 @@ def broken(codes, y, u, w):
 
 @driver
 def broken_between(codes, judged, resolution, x, y, u, w, d, p):
-    """Whether the constraint is broken at y, or at points `resolution` apart on the way there; see `Simulation`."""
+    """Whether the constraint is broken at y, or at points `resolution` apart on the way there; y becomes the first."""
     if codes[2, 2] == 0:
         return False
-    if broken(codes, y, u, w):
-        return True
+    at_end = broken(codes, y, u, w)
     call(codes[4, 0], y, x, w, w, d)
     length = 0.0
     for k in judged:
@@ -58,8 +57,10 @@ def broken_between(codes, judged, resolution, x, y, u, w, d, p):
             w[k] = d[k] * (j / pieces)
         call(codes[3, 0], x, w, w, w, p)
         if broken(codes, p, u, w):
+            for k in range(y.shape[0]):
+                y[k] = p[k]
             return True
-    return False
+    return at_end
 
 
 @driver(
@@ -67,7 +68,7 @@ def broken_between(codes, judged, resolution, x, y, u, w, d, p):
     " f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])"
 )
 def move_rows(codes, judged, root, numbers, w, d, p, xs, us, zs, ys, found):
-    """y = step(x, u) (+) root z for each row, with its cost and whether the constraint holds.
+    """y = step(x, u) (+) root z for each row, or where the constraint breaks on the way there, and the cost of the tick.
 
     Args:
         codes: code and parameters of step, cost, constraint and how many it has, of (+) and (-).

@@ -32,7 +32,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     told again that the episode is over.
 
     Constraints hold between ticks, too: they are judged at states no more than `resolution` apart on the shortest way
-    (`Space.interpolate`) from one state to the next, measured in the components that the constraint reads.
+    (`Space.interpolate`) from one state to the next, measured in the components that the constraint reads. The first
+    state that violates one is where the episode ends.
 
     Args:
         dynamics: how the true state moves.
@@ -121,9 +122,10 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         cost, y = float(moved.cost), moved.states
         self._ticks += 1
         if not moved.lost:  # what cannot be observed is shown as it last was
-            self._x = y
             self._r, self._carry = world.refer(y, self.time, self._carry)
         verdict = world.judge(x, moved, u, self._r)
+        if not moved.lost:
+            self._x = verdict.states
         ended = self._terminated or self._truncated
         self._terminated = self._terminated or bool(verdict.over)
         self._truncated = self._truncated or (not self._terminated and self._ticks == self._horizon)

@@ -5,6 +5,7 @@ Pure functions of states and random streams, for one world or a batch of them; e
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
@@ -29,16 +30,22 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 """Draws the state in which an episode starts."""
 
 
+FEW = 8
+"""States up to which one at a time is as fast as a batch."""
+
+
 class Verdict(NamedTuple):
     """The judgement of a task on the states a step led to, each ``(...)`` of bool.
 
     Attributes:
         done: the task is over.
         violated: a constraint does not hold, or the state is not finite.
+        states: where the tick ends: what it led to ``(..., n)``, or where a constraint broke on the way there.
     """
 
     done: Any
     violated: Any
+    states: Array
 
     @property
     def over(self) -> Any:
@@ -106,7 +113,8 @@ class Simulation(Late):
     """``x' ~ step(x, u) (+) N(0, Q)``, readings as the sensors draw them, reward ``-cost(x, u)``.
 
     The constraint is judged in x', and at states on the shortest way there, `Space.interpolate`, which are no more than
-    `resolution` apart in the components that the constraint reads. Where dynamics, task and noise have machine code,
+    `resolution` apart in the components that the constraint reads; the first that breaks it is where the tick ends.
+    Where dynamics, task and noise have machine code,
     that runs; the numbers are the same.
 
     Args:
@@ -231,34 +239,43 @@ class Simulation(Late):
         """The verdict on a tick from states `x` under actions `u`. A constraint or an end that is NaN is violated."""
         y, lost, violated = moved.states, moved.lost, moved.violated
         if violated is None:
-            violated = lost | self._broken(x, y, u, r, lost)
+            violated, y = self._broken(x, y, u, r, lost)
         if not self.ends:
-            return Verdict(False, violated)
+            return Verdict(False, violated, y)
         with np.errstate(invalid="ignore"):
             done = self._answer("done", asked(self.task, "done", y, *_staged(r)), y)
         unknown = lost | np.isnan(done)
-        return Verdict(done.astype(bool) & ~unknown, violated | unknown)
+        return Verdict(done.astype(bool) & ~unknown, violated | unknown, y)
 
-    def _broken(self, x: Array, y: Array, u: Array, r: Array, lost: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Whether a constraint is broken in states `y`, or on the way there from `x`."""
+    def _broken(
+        self, x: Array, y: Array, u: Array, r: Array, lost: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], Array]:
+        """Whether states `y` are lost or break a constraint, there or on the way from `x`; and where it breaks first."""
         values = self._constraint(y, u, r)
-        bad = np.asarray(~(values <= 0.0).all(-1))
+        bad = np.asarray(lost | ~(values <= 0.0).all(-1))
         if values.shape[-1] == 0:
-            return bad
+            return bad, y
         d = self.dynamics.state.minus(np.where(lost[..., None], x, y), x)
         length = np.sqrt((d[..., self.judged] ** 2).sum(-1))
-        pieces = np.where(bad, 1, np.minimum(np.ceil(length / self.resolution - EVEN), MOST)).astype(np.int64)
+        pieces = np.minimum(np.ceil(length / self.resolution - EVEN), MOST).astype(np.int64)
         if (pieces <= 1).all():
-            return bad
+            return bad, y
         which, share = points_between(pieces.ravel())
         states = self.dynamics.state.plus(rows_of(x)[which], share[:, None] * rows_of(d)[which])
-        if x.ndim == 1:  # of one world, models need not take batches
-            between = [self._constraint(each, u, r) for each in states]
-        else:
-            between = self._constraint(states, u[which], r[which])
-        bad = bad.reshape(-1).copy()
-        bad[which[~(np.asarray(between) <= 0.0).all(-1)]] = True
-        return bad.reshape(x.shape[:-1])
+        values = self._along(states, u, r) if x.ndim == 1 else self._constraint(states, u[which], r[which])
+        wrong = np.flatnonzero(~(values <= 0.0).all(-1))
+        rows, first = np.unique(which[wrong], return_index=True)
+        ends, found = rows_of(y).copy(), bad.reshape(-1).copy()
+        ends[rows], found[rows] = states[wrong[first]], True
+        return found.reshape(bad.shape), ends.reshape(y.shape)
+
+    def _along(self, states: Array, u: Array, r: Array) -> Array:
+        """The values of the constraint ``(K, k)`` at states of one world, whose task need not take batches."""
+        if len(states) > FEW:
+            us, rs = (np.broadcast_to(each, (len(states), each.size)) for each in (u, r))
+            with contextlib.suppress(PilotageError):
+                return self._constraint(states, us, rs)
+        return np.array([self._constraint(each, u, r) for each in states])
 
     def _constraint(self, x: Array, u: Array, r: Array) -> Array:
         """The values of the constraint ``(..., k)``."""

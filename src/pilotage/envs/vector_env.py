@@ -174,6 +174,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._x[which] = shown
         self._refer(which)
         verdict, ticks, costs = world.judge(xs, moved, us, self._r[which]), self._ticks[which], moved.cost
+        if moved.violated is None and verdict.states is not moved.states:
+            self._x[which] = shown = np.where(moved.lost[:, None], xs, verdict.states)
         over, spent = verdict.over, ticks == (self._horizon or -1)
         ending = over | spent
         if world.charges and ending.any():
