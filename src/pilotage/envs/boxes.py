@@ -59,7 +59,8 @@ class Controls:
         self.space, self._shape = space, (*batch, space.size)
         self._name = "actions" if batch else "action"
         self._low, self._high, self._flat = space.low, space.high, space.flat
-        self._middle, self._reach = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
+        with np.errstate(invalid="ignore"):  # without bounds there is no middle
+            self._middle, self._reach = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
         self._normalized = setting(normalized, bool, "normalized")
         if normalized and not (np.isfinite(self._reach).all() and space.flat):
             raise SettingError(f"normalized actions need bounds, as in Space('force [N] in [-10, 10]'); these are {space}")

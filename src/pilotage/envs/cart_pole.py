@@ -43,27 +43,30 @@ class CartPole(ModelEnv):
     """A pole to be kept upright by pushing its cart: ``gymnasium.make("pilotage/CartPole-v0")``.
 
     Equations, constants, start, reward and ends are those of Gymnasium's CartPole-v1: +1 a tick until the pole leans by
-    12 degrees or the cart is 2.4 m away from the middle, 500 ticks of 0.02 s at most. The action is the force on the
-    cart [N] in [-10, 10], where Gymnasium's is one of -10 and 10.
+    12 degrees or the cart is 2.4 m away from the middle, 500 ticks of 0.02 s at most. The action in [-1, 1] is the force
+    on the cart, in units of 10 N; Gymnasium's pushes are -1 and 1.
 
     Args:
-        settings: `render_mode`, `normalized` and the like, as for `ModelEnv`.
+        normalized: False for actions in N, in [-10, 10].
+        settings: `render_mode` and the like, as for `ModelEnv`.
 
     Example:
         >>> import gymnasium, pilotage.envs
         >>> env = gymnasium.make("pilotage/CartPole-v0")
         >>> observation, info = env.reset(seed=1)
-        >>> observation, reward, terminated, truncated, info = env.step([10.0])
+        >>> observation, reward, terminated, truncated, info = env.step([1.0])
         >>> reward, terminated
         (1.0, False)
     """
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(CART, None, STAY_UP, truncate=False, start=start, **settings)
+    def __init__(self, *, normalized: bool = True, **settings: Any) -> None:
+        super().__init__(CART, None, STAY_UP, truncate=False, start=start, normalized=normalized, **settings)
 
 
 class CartPoleVector(ModelVectorEnv):
     """Many `CartPole` environments as one: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
 
-    def __init__(self, num_envs: int, **settings: Any) -> None:
-        super().__init__(CART, None, STAY_UP, num_envs=num_envs, truncate=False, start=start, **settings)
+    def __init__(self, num_envs: int, *, normalized: bool = True, **settings: Any) -> None:
+        super().__init__(
+            CART, None, STAY_UP, num_envs=num_envs, truncate=False, start=start, normalized=normalized, **settings
+        )

@@ -6,7 +6,7 @@ import gymnasium
 
 
 def register_all() -> None:
-    """Register every environment of this room, once."""
+    """Register every environment of this subpackage, once."""
     for name, module, entry, steps in (
         ("pilotage/Navigation-v0", "navigation", "Navigation", 2000),
         ("pilotage/CartPole-v0", "cart_pole", "CartPole", 500),
