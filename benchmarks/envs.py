@@ -38,7 +38,7 @@ def env_step(quick: bool) -> Contest:
                 env.reset()
 
     def check() -> str:
-        start, _ = peer.reset(seed=3)
+        peer.reset(seed=3)
         ours.reset(seed=3, options={"state": peer.unwrapped.state})  # pyright: ignore[reportAttributeAccessIssue]
         for force, choice in zip(forces, choices.tolist(), strict=True):
             mine, theirs = ours.step(force), peer.step(choice)

@@ -196,9 +196,9 @@ def test_a_formula_that_is_nan_is_violated():
 def test_the_end_of_an_episode_stays_its_end():
     space, action = Space("x [m]"), Space("v [m/s] in [-3, 3]")
     line = dynamics(state=space, action=action)(lambda x, u, p, m: u[0])()
-    fence = task(
-        state=space, action=action, constraint=lambda x, u, p, m: x[0] - 1.0, terminal=lambda x, p, m: 7.0
-    )(lambda x, u, p, m: 1.0)(initial=Gaussian.of(space, [0.0], std=1e-9), dt=1.0, horizon=3)
+    fence = task(state=space, action=action, constraint=lambda x, u, p, m: x[0] - 1.0, terminal=lambda x, p, m: 7.0)(
+        lambda x, u, p, m: 1.0
+    )(initial=Gaussian.of(space, [0.0], std=1e-9), dt=1.0, horizon=3)
     env = ModelEnv(line, None, fence)
     env.reset(seed=0)
     steps = [env.step([0.0]) for _ in range(6)]

@@ -12,7 +12,8 @@ from pilotage.core import Dynamics, Gaussian, Sensor, Space, Task
 from pilotage.envs import ModelEnv, ModelVectorEnv
 from pilotage.models import cart_pole, compass, constant_velocity, gnss, quadrotor, radar, task, unicycle
 
-from .worlds import SENSORS, compass as heading, fix, going_home, rover  # noqa: I001
+from .worlds import SENSORS, fix, going_home, rover
+from .worlds import compass as heading
 
 
 class Hidden:

@@ -58,7 +58,10 @@ def test_normalized_actions_stand_for_the_bounds():
     push = dynamics(state=Space("x y [m]"), action=space)(lambda x, u, p, m: (u[0], u[1]))()
     calm = task(state=Space("x y [m]"), action=space)(lambda x, u, p, m: u[0] + 100.0 * u[1])
     goal = calm(initial=Gaussian.of(push.state, [0, 0], std=1.0))
-    one, many = ModelEnv(push, None, goal, normalized=True), ModelVectorEnv(push, None, goal, num_envs=3, normalized=True)
+    one, many = (
+        ModelEnv(push, None, goal, normalized=True),
+        ModelVectorEnv(push, None, goal, num_envs=3, normalized=True),
+    )
     assert one.action_space == gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
     assert many.single_action_space == one.action_space
     one.reset(seed=0)

@@ -72,7 +72,9 @@ def test_a_cost_of_one_state_is_that_of_a_batch():
     rng = np.random.default_rng(1)
     x, u = STATE.sample(4, rng=rng), rng.standard_normal((4, 2))
     np.testing.assert_allclose([one.cost(a, b) for a, b in zip(x, u, strict=True)], one.cost(x, u), **CLOSE)
-    np.testing.assert_allclose([one.constraint(*each) for each in zip(x, u, strict=True)], one.constraint(x, u), **CLOSE)
+    np.testing.assert_allclose(
+        [one.constraint(*each) for each in zip(x, u, strict=True)], one.constraint(x, u), **CLOSE
+    )
     np.testing.assert_allclose([one.terminal_cost(a) for a in x], one.terminal_cost(x), **CLOSE)
     assert np.shape(one.cost(x[0], u[0])) == ()
 

@@ -35,10 +35,10 @@ def scatter(plus, y, root, z, e):
 def broken(codes, y, u, w):
     """Whether a value of the constraint at (y, u) is positive or NaN."""
     call(codes[2, 0], y, u, w, codes[2, 1], w)
+    kept = True
     for k in range(codes[2, 2]):
-        if not w[k] <= 0.0:
-            return True
-    return False
+        kept = kept and w[k] <= 0.0
+    return not kept
 
 
 @driver
@@ -68,7 +68,7 @@ def broken_between(codes, judged, resolution, x, y, u, w, d, p):
     " f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])"
 )
 def move_rows(codes, judged, root, numbers, w, d, p, xs, us, zs, ys, found):
-    """y = step(x, u) (+) root z for each row, or where the constraint breaks on the way there, and the cost of the tick.
+    """y = step(x, u) (+) root z for each row, or where a constraint breaks on the way, and the cost of the tick.
 
     Args:
         codes: code and parameters of step, cost, constraint and how many it has, of (+) and (-).
@@ -158,9 +158,7 @@ class Sight:
         return readings
 
 
-def moves_of(
-    dynamics: Dynamics, task: Task, dt: float, judged: NDArray[np.int64], resolution: float
-) -> Moves | None:
+def moves_of(dynamics: Dynamics, task: Task, dt: float, judged: NDArray[np.int64], resolution: float) -> Moves | None:
     """Machine code of a tick; None where a model has none, or noise or costs that change from tick to tick."""
     known = compiled(dynamics, "Q", {"dt", "p"}) and compiled(task, "", set()) and not task.stage.size
     fits = known and plain(dynamics.state) and plain(dynamics.action)
@@ -170,9 +168,9 @@ def moves_of(
 def sight_of(sensor: Sensor, context: Any) -> Sight | None:
     """Machine code of a sensor; None where it has none, or noise that changes with the state."""
     known = compiled(sensor, "R", {"context", "p"}) and normal(sensor)
-    if not known or not plain(sensor.reading):
-        return None
-    return Sight(sensor, context) if np.shape(context) in ((sensor.context.size,), ()) else None
+    size = sensor.context.size if sensor.context is not None else 0
+    given = np.shape([] if context is None else context) == (size,)
+    return Sight(sensor, context) if known and given and plain(sensor.reading) else None
 
 
 def normal(sensor: Sensor) -> bool:
@@ -182,10 +180,11 @@ def normal(sensor: Sensor) -> bool:
 
 def compiled(model: Any, noise: str, causes: set[str]) -> bool:
     """Whether a model has machine code with parameters that stay, and noise of these causes alone."""
-    return isinstance(model, Compiled) and not model.live and (not noise or model.dependencies(noise) <= causes)
+    if not isinstance(model, Compiled) or getattr(model, "live", False):
+        return False
+    return not noise or model.dependencies(noise) <= causes
 
 
 def plain(space: Space) -> bool:
     """Whether points of a space are numbers of float64, not images."""
     return space.dtype == np.float64
-

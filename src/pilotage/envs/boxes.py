@@ -63,7 +63,9 @@ class Controls:
             self._middle, self._reach = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
         self._normalized = setting(normalized, bool, "normalized")
         if normalized and not (np.isfinite(self._reach).all() and space.flat):
-            raise SettingError(f"normalized actions need bounds, as in Space('force [N] in [-10, 10]'); these are {space}")
+            raise SettingError(
+                f"normalized actions need bounds, as in Space('force [N] in [-10, 10]'); these are {space}"
+            )
         self.box = spaces.Box(-1.0, 1.0, space.shape, np.dtype(dtype).type) if normalized else box(space, dtype=dtype)
 
     def __call__(self, given: Any) -> Array:

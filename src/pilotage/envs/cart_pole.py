@@ -43,8 +43,8 @@ class CartPole(ModelEnv):
     """A pole to be kept upright by pushing its cart: ``gymnasium.make("pilotage/CartPole-v0")``.
 
     Equations, constants, start, reward and ends are those of Gymnasium's CartPole-v1: +1 a tick until the pole leans by
-    12 degrees or the cart is 2.4 m away from the middle, 500 ticks of 0.02 s at most. The action in [-1, 1] is the force
-    on the cart, in units of 10 N; Gymnasium's pushes are -1 and 1.
+    12 degrees or the cart is 2.4 m away from the middle, 500 ticks of 0.02 s at most. The action in [-1, 1] is the
+    force on the cart, in units of 10 N; Gymnasium's pushes are -1 and 1.
 
     Args:
         normalized: False for actions in N, in [-10, 10].

@@ -90,7 +90,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self.observation_space = observation_space(self.world, self.single, dtype)
         self._controls = Controls(dynamics.action, dtype=dtype, normalized=normalized)
         self.action_space = self._controls.box
-        self.scene = Scene(dynamics.state, self.world.dt)
+        self.scene = Scene(dynamics.state, self.world.dt, model=dynamics)
         self._horizon = task.horizon if truncate else None
         self._inform = setting(inform, Inform | None, "inform")
         self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
@@ -166,6 +166,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
 
     def _seen(self) -> Any:
         """The observation of the present state, shown on the screen where there is one."""
+        assert self._x is not None
         z = self._look(self._x, self.np_random)
         self.scene.observation = z
         if self.render_mode == "human":
@@ -186,9 +187,7 @@ def plain(value: Any) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
-def simulation(
-    dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float
-) -> Simulation:
+def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float) -> Simulation:
     """The world of these models; a single sensor goes by the name "reading"."""
     named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]

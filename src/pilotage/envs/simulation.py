@@ -141,7 +141,7 @@ class Simulation(Late):
         whole(task.horizon, "horizon of the task")
         if start is None and task.initial is not None and not isinstance(task.initial, Belief):
             raise SettingError(
-                f"initial of the task is {shown(task.initial)}; expected a belief, such as Gaussian.of(space, mean, std)"
+                f"initial of the task is {shown(task.initial)}; expected a belief, as Gaussian.of(space, mean, std)"
             )
         self.resolution = positive(resolution, "resolution")
         self.judged = judged_components(self.task, dynamics.state)
@@ -250,7 +250,7 @@ class Simulation(Late):
     def _broken(
         self, x: Array, y: Array, u: Array, r: Array, lost: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], Array]:
-        """Whether states `y` are lost or break a constraint, there or on the way from `x`; and where it breaks first."""
+        """Whether states `y` are lost or break a constraint, there or on the way from `x`; and where they first do."""
         values = self._constraint(y, u, r)
         bad = np.asarray(lost | ~(values <= 0.0).all(-1))
         if values.shape[-1] == 0:

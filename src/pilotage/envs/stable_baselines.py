@@ -14,7 +14,7 @@ from ..core import SettingError, require
 
 require("stable_baselines3", extra="train")
 
-from stable_baselines3.common.vec_env import VecEnv  # noqa: E402
+from stable_baselines3.common.vec_env import VecEnv  # noqa: E402  # pyright: ignore[reportMissingImports]
 
 Indices = int | Iterable[int] | None
 
@@ -50,7 +50,8 @@ class SB3VecEnv(VecEnv):
         """Start all episodes, with the seeds and the state that `seed` and `set_options` have laid down."""
         given = [option["state"] for option in self._options if "state" in option]
         options = {"state": np.array(given)} if len(given) == self.num_envs else None
-        z, info = self.envs.reset(seed=[*self._seeds], options=options)
+        seeds: Any = [*self._seeds]
+        z, info = self.envs.reset(seed=seeds, options=options)
         self._reset_seeds()
         self._reset_options()
         self.reset_infos = [self._row(info, i) for i in range(self.num_envs)]
@@ -61,10 +62,10 @@ class SB3VecEnv(VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
-        """Observations, rewards, ends and infos of a step; the last observation is in the info of an episode that ended."""
+        """Observations, rewards, ends and infos of a step; the last observation is in the info of an end."""
         z, rewards, terminated, truncated, info = self.envs.step(self._actions)
         done, infos = terminated | truncated, [self._row(info, i) for i in range(self.num_envs)]
-        for i in np.flatnonzero(done):
+        for i in np.flatnonzero(done).tolist():
             self.reset_infos[i] = infos[i]
             infos[i] = self._row(info["final_info"], i) | {"terminal_observation": info["final_obs"][i]}
         for i, one in enumerate(infos):

@@ -102,11 +102,13 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._streams: list[np.random.Generator] = []
         self._x: Array = np.empty((0, dynamics.state.size))
-        self._r: Array = np.zeros((num_envs, self.world.task.stage.size))  # the task's references of this tick, and what they remember
+        self._r: Array = np.zeros(
+            (num_envs, self.world.task.stage.size)
+        )  # the task's references of this tick, and what they remember
         self._carries: list[Any] = [None] * num_envs
         self._ticks = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.zeros(num_envs, dtype=bool)
-        self.scenes = [Scene(dynamics.state, self.world.dt) for _ in range(num_envs)]
+        self.scenes = [Scene(dynamics.state, self.world.dt, model=dynamics) for _ in range(num_envs)]
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -255,7 +257,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """Observations of all worlds, or of some, in the order of the worlds."""
         xs, streams, scenes = self._x, self._streams, self.scenes
         if which is not None:
-            xs, streams, scenes = xs[which], *([each[i] for i in np.flatnonzero(which)] for each in (streams, scenes))
+            some = np.flatnonzero(which)
+            xs, streams, scenes = xs[some], [streams[i] for i in some], [scenes[i] for i in some]
         z = self._look(xs, streams)
         if self.render_mode is not None:
             for i, scene in enumerate(scenes):

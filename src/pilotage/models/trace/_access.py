@@ -20,9 +20,9 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
     """Machine code of a model that writes these results, one after another; for traced models, and all others.
 
     Args:
-        model: dynamics (y F B Q), a sensor (h w H R C e E G), a traced task (l lx lu lxx lxu luu g gx gu T Tx Txx), or a
-            space (plus minus D transport). The methods of dynamics and sensors that are no formula are called for all
-            of these.
+        model: dynamics (y F B Q), a sensor (h H R C e E G; a traced one w, too), a traced task (l lx lu lxx lxu luu g
+            gx gu T Tx Txx), or a space (plus minus D transport). The methods of dynamics and sensors that are no
+            formula are called for all of these.
         results: names of results, in the order in which they are to be written.
         lanes: for `LANES` states side by side.
 

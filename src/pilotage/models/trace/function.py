@@ -55,7 +55,8 @@ SENSOR = Kind(
     frozenset(("x", "context", "z")),
     {"H": ("h", "x"), "C": ("h", "context"), "E": ("e", "x"), "G": ("e", "context")},
 )
-"""h: the reading; w: the reading h (+) z with an error z; e: the residual z (-) h; H, C, E, G: their Jacobians by state and context; R: covariance of noise."""
+"""h: the reading; w: the reading h (+) z with an error z; e: the residual z (-) h; H, C, E, G: Jacobians of h and e by
+state and context; R: covariance of noise."""
 TASK = Kind(
     "task",
     ("x", "u", "r", "p"),
