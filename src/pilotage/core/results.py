@@ -175,8 +175,8 @@ class Action:
     Attributes:
         u: the action, shape ``(m,)``, within the bounds of the action space.
         status: SOLVED, IMPROVED (the plan has not converged; `reason` tells by how much), FALLBACK (`u` comes from the
-            policy named in `reason`), STUCK (the controller goes on, but the robot makes no headway; `reason` says where
-            and why) or DONE (nothing left to do).
+            policy named in `reason`), STUCK (the controller goes on, but the robot makes no headway; `reason` says
+            where and why) or DONE (nothing left to do).
         plan: the actions ``(T, m)`` that the controller plans to take next, or None.
         cost: cost of that plan, as the controller computes it; NaN if there is none.
         solve_time: computing time [s].
