@@ -27,6 +27,7 @@ from .test_architecture import OPEN, ROOMS, exported
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NEEDS = re.compile(r"^<!-- needs (\w+) -->$", re.MULTILINE)
 BLOCK = re.compile(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf-8"))]
@@ -36,6 +37,8 @@ WITH_CODE = [page for page in PAGES if BLOCK.search(page.read_text(encoding="utf
 def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)  # a reader pastes a page in an empty folder
     text = page.read_text(encoding="utf-8")
+    for package in NEEDS.findall(text):
+        pytest.importorskip(package, reason=f"{page.name} needs {package}, which is not installed")
     # Dataclasses and models look their module up by name.
     module = ModuleType("page")
     monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -1,6 +1,6 @@
 """Gymnasium environments built from models, and simulators as models.
 
-Importing this room registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. Where nothing can be
+Importing this subpackage registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. Where nothing can be
 imported before, in a configuration file say, the name ``"pilotage.envs:pilotage/Navigation-v0"`` does both.
 """
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
+    from .stable_baselines import SB3VecEnv as SB3VecEnv
 
 __all__ = [
     "BulletDynamics",
@@ -36,6 +37,7 @@ __all__ = [
     "Navigation",
     "NavigationVector",
     "Robot",
+    "SB3VecEnv",
     "Scene",
     "box",
 ]
@@ -47,6 +49,7 @@ _LAZY = {
     "Navigation": "navigation",
     "NavigationVector": "navigation",
     "Robot": "navigation",
+    "SB3VecEnv": "stable_baselines",
 }
 
 register_all()

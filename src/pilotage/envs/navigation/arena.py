@@ -17,6 +17,8 @@ from .robots import Robot
 from .scenarios import Rooms
 
 POSE = Space("pose: SE2")
+PLACE = Space("x y [m]", "yaw: angle")
+"""The components by which a robot touches something."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +162,10 @@ class Arena(Dynamics):
         """Exact gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""
         return np.minimum(self.walls.clearance(self.robot_state(x)), -self._overlaps(x).max(-1, initial=-np.inf))
 
+    def touches(self, x: Any) -> NDArray[np.bool_]:
+        """Whether the robot touches something, or is where nobody knows ``(...)``."""
+        return np.asarray(~(self.constraint(x) <= 0.0).all(-1))
+
     def constraint(self, x: Any) -> Array:
         """Values ``(..., k)`` [m], above zero where the robot touches something: see `FootprintConstraint`."""
         return np.concatenate((self.walls(self.robot_state(x)), self._overlaps(x)), -1)
@@ -195,6 +201,7 @@ class Tour(Task):
 
     def __init__(self, arena: Arena, dt: float, *, effort: float = 0.01, penalty: float = 1000.0) -> None:
         self.arena = arena
+        self.state = PLACE
         self.dt = dt
         self.horizon = 2000
         self.effort, self.penalty = effort, penalty
@@ -211,7 +218,7 @@ class Tour(Task):
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """The penalty, where the robot touches something."""
-        return self.penalty * (self.arena.constraint(x) > 0.0).any(-1)
+        return self.penalty * self.arena.touches(x)
 
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """Positive where the robot touches something [m]."""

@@ -20,8 +20,9 @@ def code_of(model: Any, results: str, lanes: bool = False) -> Code:
     """Machine code that writes the given results of a model one after another.
 
     Args:
-        model: dynamics (y F B Q), a sensor (h H R C e E G), a traced task (l lx lu lxx lxu luu g gx gu T Tx Txx), or a
-            space (plus minus D transport). For dynamics and sensors that are not traced, the code calls their methods.
+        model: dynamics (y F B Q), a sensor (h H R C e E G; a traced one w, too), a traced task (l lx lu lxx lxu luu g
+            gx gu T Tx Txx), or a space (plus minus D transport). For dynamics and sensors that are not traced, the code
+            calls their methods.
         results: names of the results, in the order in which they are written.
         lanes: whether the code processes `LANES` states side by side.
 

@@ -87,7 +87,7 @@ class TracedDynamics(Traced, Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = self._arrays(x, u)
-        return self._function("y", x, u, seconds(dt, backward=True), self._supply.listed(x))
+        return self._results("y", x, u, seconds(dt, backward=True))
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = self._arrays(x, u)
@@ -100,7 +100,7 @@ class TracedDynamics(Traced, Dynamics):
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         x, u = self._arrays(x, u)
-        return self._function("Q", x, u, seconds(dt), self._supply.listed(x))
+        return self._results("Q", x, u, seconds(dt))
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
         if torch_if_tensor(x0, us) is not None:

@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Never, final
 import numpy as np
 
 from ...core import Sensor
+from ...core.covariances import symmetric_root
 from ...core.diffusion import densities
 from ...core.errors import ModelError, ShapeError
 from ...core.sensor import mountable
 from ...core.space import Space
+from ...core.streams import Rng, generator
 from ._functions import Body, NoiseBody, Spread, counted, square, takes, told
 from .family import Family, parenthesised, remembered
 from .function import SENSOR, Function, Input, matrix, vector
@@ -25,6 +27,7 @@ from .vectorized import array_of, common_batch, numbers_of, together
 
 STD = "std of the reading"  # no parameter of a model can be called that
 NOTHING = Space()
+NO_CONTEXT = np.zeros(0)
 
 
 class TracedSensor(Traced, Sensor):
@@ -84,7 +87,7 @@ class TracedSensor(Traced, Sensor):
 
     def observe(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        return self._function("h", x, c, None, self._supply.listed(x))
+        return self._results("h", x, c, None)
 
     def linearize(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
@@ -101,10 +104,28 @@ class TracedSensor(Traced, Sensor):
 
     def noise(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        return self._function("R", x, c, None, self._supply.listed(x))
+        return self._results("R", x, c, None)
+
+    def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> np.ndarray:
+        x, c = self._arrays(x, context)
+        if self._root is None or type(x) is not np.ndarray:
+            return super().sample(x, context, rng=rng)
+        batch = common_batch(x.shape[:-1], c.shape[:-1], f"state and context of {self.name}")
+        e = generator(rng).standard_normal((*batch, self.reading.dim))
+        return self._results("w", x, c, e.dot(self._root))
+
+    @cached_property
+    def _root(self) -> np.ndarray | None:
+        """The symmetric root of R ``(dim, dim)``, where it is the same everywhere, and columns of 0 up to the size."""
+        if self.live or self.dependencies("R") - {"p"}:
+            return None
+        root = symmetric_root(self.noise(self.state.identity(), np.zeros(self.context.size)))
+        return np.pad(root, ((0, 0), (0, self.reading.size - self.reading.dim)))
 
     def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:
         x = array_of(x, self.state, f"state for {self.name}", "; mount it on a bigger state by .on(space)")
+        if context is None and not self.context.size:
+            return together(x, NO_CONTEXT)
         c = np.zeros(0) if context is None else numbers_of(context, f"context for {self.name}")
         if c.ndim == 0 or c.shape[-1] != self.context.size:
             raise ShapeError(
@@ -118,7 +139,7 @@ class TracedSensor(Traced, Sensor):
         graph = Graph()
         m: Any = SymbolicMath(graph)
         x, c = graph.inputs("x", self.state.size), graph.inputs("context", self.context.size)
-        z, p = graph.inputs("z", self.reading.size), self._supply.layout.symbols(graph, "p")
+        z, d, p = graph.inputs("z", self.reading.size), self.reading.dim, self._supply.layout.symbols(graph, "p")
         picked = [x[i] for i in self._taken]
         with told(self.name, x=[self.state.names[i] for i in self._taken]):
             h = counted(self._body(picked, c, p, m), self.reading.size, self.name, "components of a reading")
@@ -133,6 +154,7 @@ class TracedSensor(Traced, Sensor):
                 "h": vector(h, self.reading),
                 "R": matrix(R, self.reading.dim),
                 "e": lambda _: vector([graph.lift(e) for e in self.reading.components_minus(z, h, m)]),
+                "w": lambda _: vector([graph.lift(e) for e in self.reading.components_plus(h, z[:d], m)], self.reading),
             },
         )
 

@@ -133,17 +133,22 @@ class TracedTask(Traced, Task):
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
         x, u, r = self._arrays(x, u, r)
-        return self._function("l", x, u, r, self._supply.listed(x))
+        return self._results("l", x, u, r)
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost ``(...)`` of ending in states x."""
         x, r = together(array_of(x, self.state, f"state for {self.name}"), self._stage_data(r))
-        return self._function("T", x, None, r, self._supply.listed(x))
+        return self._results("T", x, None, r)
 
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """Values that must not be positive, ``(..., k)``; k may be 0."""
         x, u, r = self._arrays(x, u, r)
-        return self._function("g", x, u, r, self._supply.listed(x))
+        return self._results("g", x, u, r)
+
+    @property
+    def ends(self) -> bool:
+        """Whether there is a function that says when the task is over."""
+        return self._done is not None
 
     def done(self, x: Any, r: Any = None) -> Any:
         """Whether the task is over, ``(...)`` of bool."""
