@@ -209,6 +209,8 @@ def test_simulators_that_are_not_installed():
 
     with pytest.raises(MissingExtra, match=r"pip install 'pilotage\[envs\]'"):
         _ = Late("a_simulator_that_nobody_has").MjModel
+    with pytest.raises(MissingExtra, match=r"pip install 'pilotage\[envs\]' \(on Python 3.11\)"):
+        _ = Late("a_simulator_that_nobody_has", only="on Python 3.11").loadURDF
 
 
 def test_a_broken_installation_is_explained(tmp_path, monkeypatch):

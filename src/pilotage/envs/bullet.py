@@ -21,7 +21,7 @@ from ._names import clipped, distinct, listed
 from ._urdf import Inertial, described
 from .late import Late
 
-bullet: Any = Late("pybullet")
+bullet: Any = Late("pybullet", only="on Python 3.11; PyBullet publishes no wheels for later versions")
 
 TIMESTEP = 1.0 / 240.0
 """Bullet's own default, the longest step its solver is tuned for [s]."""

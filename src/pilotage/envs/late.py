@@ -17,6 +17,7 @@ class Late:
     Args:
         module: its name.
         parts: the packages that bring it, for a sentence about how to install it again.
+        only: where the extra brings it, if not everywhere.
 
     Raises:
         MissingExtra: when something is asked of a module that is not installed or cannot be imported.
@@ -27,14 +28,14 @@ class Late:
         2.0
     """
 
-    def __init__(self, module: str, parts: str = "") -> None:
-        self._module, self._parts = module, parts or module
+    def __init__(self, module: str, parts: str = "", only: str = "") -> None:
+        self._module, self._parts, self._only = module, parts or module, only
 
     def __getattr__(self, name: str) -> Any:
         try:
             module = require(self._module, extra="envs")
-        except MissingExtra:
-            raise
+        except MissingExtra as error:
+            raise MissingExtra(f"{error} ({self._only})" if self._only else str(error)) from None
         except ImportError as error:
             raise MissingExtra(
                 f"{self._module} is installed, but cannot be imported; install it again: "
