@@ -4,5 +4,8 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-FILES = {"pybullet": "src/pilotage/envs/bullet.py", "stable_baselines3": "src/pilotage/envs/stable_baselines.py"}
-collect_ignore = [file for package, file in FILES.items() if not find_spec(package)]
+FILES = {
+    "pybullet": ["src/pilotage/envs/bullet.py"],
+    "stable_baselines3": ["src/pilotage/envs/stable_baselines.py", "src/pilotage/envs/_sb3.py"],
+}
+collect_ignore = [file for package, files in FILES.items() if not find_spec(package) for file in files]

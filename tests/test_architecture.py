@@ -47,6 +47,7 @@ HOMES = {
     "pygame": {"envs"},
     "mujoco": {"envs"},
     "pybullet": {"envs"},
+    "stable_baselines3": {"envs"},
     "matplotlib": {"viz"},
     "rerun": {"viz"},
     "cyclopts": {"cli"},

@@ -8,15 +8,13 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from pilotage.core import SettingError
-from pilotage.envs import ModelEnv, ModelVectorEnv
+from pilotage.envs import ModelEnv, ModelVectorEnv, sb3_vec_env
 
 from .worlds import SENSORS, going_home, rover
 
 sb3 = pytest.importorskip("stable_baselines3", reason="Stable-Baselines3 is not installed")
 
 from stable_baselines3.common.vec_env import DummyVecEnv  # noqa: E402
-
-from pilotage.envs import SB3VecEnv  # noqa: E402
 
 SAME = AutoresetMode.SAME_STEP
 
@@ -26,7 +24,7 @@ def test_it_is_what_stable_baselines_makes_of_single_environments(sensors):
     def single():
         return gymnasium.wrappers.TimeLimit(ModelEnv(rover(), sensors, going_home()), 25)
 
-    ours = SB3VecEnv(
+    ours = sb3_vec_env(
         ModelVectorEnv(rover(), sensors, going_home(), num_envs=4, max_episode_steps=25, autoreset_mode=SAME)
     )
     theirs = DummyVecEnv([single] * 4)
@@ -60,11 +58,11 @@ def equal(a, b):
 
 def test_a_learner_takes_it():
     envs = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=4, autoreset_mode=SAME)
-    learner = sb3.PPO("MlpPolicy", SB3VecEnv(envs), n_steps=32, batch_size=64, n_epochs=1, seed=0, device="cpu")
+    learner = sb3.PPO("MlpPolicy", sb3_vec_env(envs), n_steps=32, batch_size=64, n_epochs=1, seed=0, device="cpu")
     learner.learn(128)
     assert learner.num_timesteps == 128
 
 
 def test_it_says_which_mode_it_needs():
     with pytest.raises(SettingError, match="SAME_STEP"):
-        SB3VecEnv(ModelVectorEnv(rover(), None, going_home(), num_envs=2))
+        sb3_vec_env(ModelVectorEnv(rover(), None, going_home(), num_envs=2))

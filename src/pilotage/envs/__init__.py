@@ -18,6 +18,7 @@ from .canvas import Canvas as Canvas  # noqa: E402
 from .drawing import Scene as Scene  # noqa: E402
 from .model_env import ModelEnv as ModelEnv  # noqa: E402
 from .registry import register_all  # noqa: E402
+from .stable_baselines import sb3_vec_env as sb3_vec_env  # noqa: E402
 from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
-    from .stable_baselines import SB3VecEnv as SB3VecEnv
 
 __all__ = [
     "BulletDynamics",
@@ -37,9 +37,9 @@ __all__ = [
     "Navigation",
     "NavigationVector",
     "Robot",
-    "SB3VecEnv",
     "Scene",
     "box",
+    "sb3_vec_env",
 ]
 
 # Simulators and maps load when they are asked for.
@@ -49,7 +49,6 @@ _LAZY = {
     "Navigation": "navigation",
     "NavigationVector": "navigation",
     "Robot": "navigation",
-    "SB3VecEnv": "stable_baselines",
 }
 
 register_all()

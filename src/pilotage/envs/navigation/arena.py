@@ -14,7 +14,7 @@ from ...core import Belief, Dynamics, Particles, Space, Task
 from ...core.arrays import Array
 from ...maps import FootprintConstraint, OccupancyGrid
 from .robots import Robot
-from .scenarios import Rooms
+from .scenarios import Rooms, rooms_of
 
 POSE = Space("pose: SE2")
 PLACE = Space("x y [m]", "yaw: angle")
@@ -156,7 +156,7 @@ class Arena(Dynamics):
     @cached_property
     def rooms(self) -> Rooms:
         """The cells in which the robot fits."""
-        return Rooms(self.grid, self.robot.footprint.radius)
+        return rooms_of(self.grid, self.robot.footprint.radius)
 
     def clearance(self, x: Any) -> Array:
         """Exact gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""

@@ -23,7 +23,7 @@ from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
 from .arena import POSE, Arena, Tour
 from .robots import Robot, robot_of
-from .scenarios import Rooms
+from .scenarios import rooms_of
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
 
@@ -242,7 +242,7 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
 
 def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
     """The map with a wall around it, one cell thick, where a robot of that radius gets to its edge; else the map."""
-    if not Rooms(grid, radius).reach_the_edge():
+    if not rooms_of(grid, radius).reach_the_edge():
         return grid
     ring = np.pad(np.zeros(grid.shape, dtype=bool), 1, constant_values=True)
     x, y = grid.grid_to_world([-1.0, -1.0])
