@@ -37,8 +37,12 @@ class Stats(dict[str, Any]):
     """
 
     def __repr__(self) -> str:
-        shown = (f"<array {v.shape}>" if isinstance(v, np.ndarray) and v.ndim else repr(v) for v in self.values())
-        return f"{{{', '.join(f'{name!r}: {value}' for name, value in zip(self, shown, strict=True))}}}"
+        return f"{{{', '.join(f'{name!r}: {_brief(value)}' for name, value in self.items())}}}"
+
+
+def _brief(value: Any) -> str:
+    shape: tuple[int, ...] = getattr(value, "shape", ())
+    return f"<array {shape}>" if shape else repr(value)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
