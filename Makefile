@@ -2,7 +2,7 @@
 # that has nothing but Python 3.11 to 3.13, git and make. The environment is .venv; delete it to start over.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint format docs names clean
+.PHONY: help demo test test-slow test-install bench lint format docs names clean
 
 SHELL := /bin/bash
 # The first interpreter that fits; say `make PYTHON=python3.12 ...` to choose.
@@ -30,6 +30,9 @@ test: $(VENV)/dev  ## the tests, without the slow ones
 
 test-slow: $(VENV)/dev  ## all tests
 	$(PYTEST) -m "slow or not slow" $(ARGS)
+
+test-install: $(VENV)/dev  ## the wheel in clean environments, e.g. make test-install ARGS="--python python3.13 --extras envs"
+	$(BIN)/python -m tests.installation $(ARGS)
 
 bench: $(VENV)/dev  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -72,7 +75,7 @@ $(VENV)/demo: $(VENV)/made $(FROM)
 
 $(VENV)/dev: $(VENV)/made $(FROM)
 	@echo "Installing what tests and checks need into $(VENV) ..."
-	@$(PIP) --editable '.[demo,envs,learning,peers]' --group dev
+	@$(PIP) --editable '.[demo,envs,learning,train,peers]' --group dev
 	@touch $@
 
 $(VENV)/docs: $(VENV)/made $(FROM)
