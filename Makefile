@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 export OMP_WAIT_POLICY := passive
 
 help:  ## this list
-	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo  ## the main demo: a robot finds out where it is, plans, drives to its goals (under two minutes)
 	$(BIN)/pilotage demo navigate $(ARGS)
