@@ -80,12 +80,15 @@ class Pace:
 
     def _turning(self, yaw: float, rows: Array) -> Array:
         """References that wait while the robot turns, if it does so on the spot, and are nowhere behind its back."""
+        first = abs(math.remainder(math.atan2(rows[0, 3], rows[0, 2]) - yaw, math.tau))
+        if first <= (OPPOSITE if self.turn_rate is None else TURNED):
+            return rows
         off = np.arctan2(rows[:, 3], rows[:, 2]) - yaw
         off = np.arctan2(np.sin(off), np.cos(off))
-        far, k = (abs(off) > OPPOSITE) & (abs(off[0]) > OPPOSITE), np.arange(len(rows))
-        if self.turn_rate is not None and abs(off[0]) > TURNED:
+        far, k = abs(off) > OPPOSITE, np.arange(len(rows))
+        if self.turn_rate is not None:
             turn = self.turn_rate * self.dt
-            waits = math.ceil((abs(off[0]) - TURNED) / turn)
+            waits = math.ceil((first - TURNED) / turn)
             rows, off = rows[np.maximum(k - waits, 0)], off[np.maximum(k - waits, 0)]
             far, off = k <= waits, np.where(k <= waits, np.sign(off) * np.minimum(abs(off), k * turn), off)
         yaws = yaw + np.clip(off[far], -OPPOSITE, OPPOSITE)

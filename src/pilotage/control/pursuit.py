@@ -172,8 +172,7 @@ class PurePursuit:
 
     def _stuck(self, pose: Array, s: float, t: float) -> str:
         """One sentence on a robot that has not come along the path for some seconds; else empty."""
-        tangent = self.path.at(s + 1e-3) - self.path.at(s - 1e-3)
-        r = np.array([*self.path.at(s), *tangent, self.path.length - s])
+        r = np.array([*self.path.at(s), 1.0, 0.0, self.path.length - s])
         mark, self._mark = self._mark, (t, pose, r)
         if mark is None or t < mark[0] or self._headway.advanced(pose, r, *mark[1:]):
             return ""
