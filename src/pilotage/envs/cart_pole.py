@@ -19,6 +19,8 @@ CART = cart_pole(
 """Gymnasium steps by Euler, without noise."""
 TRACK, TILT = 2.4, math.radians(12.0)
 """Where an episode ends [m, rad]."""
+AT_TICKS = 10.0
+"""A resolution so coarse that the ends are judged at ticks alone, as by Gymnasium."""
 
 
 def _limits(x: Any, u: Any, p: Any, m: Any) -> Any:
@@ -60,13 +62,13 @@ class CartPole(ModelEnv):
     """
 
     def __init__(self, *, normalized: bool = True, **settings: Any) -> None:
-        super().__init__(CART, None, STAY_UP, truncate=False, start=start, normalized=normalized, **settings)
+        made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}
+        super().__init__(CART, None, STAY_UP, **made)
 
 
 class CartPoleVector(ModelVectorEnv):
     """Many `CartPole` environments as one: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
 
     def __init__(self, num_envs: int, *, normalized: bool = True, **settings: Any) -> None:
-        super().__init__(
-            CART, None, STAY_UP, num_envs=num_envs, truncate=False, start=start, normalized=normalized, **settings
-        )
+        made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}
+        super().__init__(CART, None, STAY_UP, num_envs=num_envs, **made)
