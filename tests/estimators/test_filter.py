@@ -549,3 +549,14 @@ def test_a_discrete_model_of_any_step(make: Any) -> None:
     model = LinearDynamics.discrete([[1.0, 0.3], [0.0, 1.0]], Q=0.1 * np.eye(2), dt=0.3)
     filter = make(model, dt=0.3).start(std=1.0)
     assert filter.step(LinearSensor([[1.0, 0.0]], 0.1), [0.2]).accepted
+
+
+def test_a_reading_from_another_clock_is_soon_reached() -> None:
+    """A filter that starts at 0 s, and a reading stamped with the seconds since 1970: no more than 1000 steps."""
+    stamp = 1.8e9
+    alone = EKF(ROBOT, dt=0.1).start(mean=[0, 0, 0], std=0.1)
+    alone.update(gnss(std=1.0), [0.1, 0.0], t=stamp)
+    several = EKF(ROBOT, dt=0.1).start(mean=[0, 0, 0], std=0.1)
+    run = several.run(None, [Readings(gnss(std=1.0), [[0.1, 0.0]], [stamp])])
+    assert alone.t == several.t == stamp and len(run.ts) == 1000
+    close(alone.belief.cov, several.belief.cov, 1e-9 * float(np.abs(alone.belief.cov).max()))

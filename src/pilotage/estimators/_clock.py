@@ -14,6 +14,10 @@ from ..core.seconds import seconds
 from ..core.settings import number
 
 
+MOST = 1000
+"""Steps into which the way to a time is cut at most; longer ways have longer steps."""
+
+
 def usual(dt: Any) -> float | None:
     """The step that an estimator takes when nobody says, or None for no such step; a sentence where it is no time."""
     if dt is None or seconds(dt) > 0.0:
@@ -41,7 +45,7 @@ class Clock:
 
     Attributes:
         ticks: usual steps since the last other one.
-        longest: seconds of a step on the way to a time, at most.
+        longest: seconds of a step on the way to a time, at most, unless there would be more than `MOST` steps.
     """
 
     def __init__(self, t: float, dt: float | None, *dynamics: Dynamics) -> None:
@@ -66,6 +70,11 @@ class Clock:
         """
         t = self.t
         return min(1e-9 + 1e-11 * abs(t - self._start), 1e-5) + 4.0 * math.ulp(t)
+
+    def cut(self, gaps: Any) -> tuple[Any, Any]:
+        """How many steps of equal length, and of how many seconds, come before the last one on ways of `gaps` seconds."""
+        length = np.maximum(self.longest, np.asarray(gaps) / MOST)
+        return np.maximum(np.ceil((gaps - self.rounding) / length) - 1.0, 0.0).astype(np.int64), length
 
     def step(self, dt: float | None, to: float | None) -> float:
         """Seconds to move: `dt`, or up to time `to`, or the usual step."""

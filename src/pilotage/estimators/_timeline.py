@@ -178,9 +178,9 @@ def _cuts(clock: Clock, times: np.ndarray) -> np.ndarray:
     if clock.longest == np.inf or not np.isfinite(times).all():
         return EMPTY
     gaps = np.diff(times, prepend=clock.t)
-    counts = np.maximum(np.ceil((gaps - clock.rounding) / clock.longest) - 1.0, 0.0).astype(np.int64)
-    ends = np.repeat(times - gaps, counts)
-    return ends + clock.longest * (np.arange(len(ends)) - np.repeat(np.cumsum(counts) - counts, counts) + 1.0)
+    counts, lengths = clock.cut(gaps)
+    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1.0
+    return np.repeat(times - gaps, counts) + np.repeat(lengths, counts) * place
 
 
 def _table(one: Readings | Scans, sensor: Sensor) -> np.ndarray:

@@ -120,9 +120,9 @@ class Filter:
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
         """Move the belief by `dt` seconds in one step, or up to time `to`, under action `u` (default: zero).
 
-        With dynamics that integrate rates, the way to `to` is cut into usual steps and a shorter last one, for one long
-        step of an integrator is coarse. It is one step where there is no usual one, or where a step is more than an
-        integral (`Dynamics.continuous`), as that of an odometer, which moves by all of `u`.
+        One long step of an integrator is coarse. If the dynamics integrate rates (`Dynamics.continuous`), the way to
+        `to` is therefore cut into steps of `dt` and a shorter last one, or into 1000 equal steps if it is longer than
+        1000 `dt`. Other dynamics, such as those of an odometer, move by all of `u` in each step, and take a single one.
         """
         if to is not None and dt is None:
             return self._until(to, u, self._engine.predict)
@@ -191,18 +191,22 @@ class Filter:
         return result
 
     def _until(self, to: float, u: Any, last: Callable[[Any, float], Any]) -> Any:
-        """Predict in the longest steps while more than one is left, and take the `last` step up to time `to`."""
+        """Predict in steps of the usual length while more than one is left, and take the `last` step up to time `to`."""
         clock, dt = self._clock, self._clock.step(None, to)
-        if dt <= (longest := clock.longest + clock.rounding):
+        if dt <= clock.longest + clock.rounding:
             result = last(u, dt)
             clock.advance(dt, to)
             return result
         saved, began = self._engine.save(), copy.copy(clock)
         try:
-            while clock.step(None, to) > longest:
-                self._engine.predict(u, clock.longest)
-                clock.ticks += 1
-            return self._until(to, u, last)
+            steps, length = clock.cut(dt)
+            for _ in range(steps):
+                self._engine.predict(u, float(length))
+                clock.advance(float(length))
+            dt = clock.step(None, to)
+            result = last(u, dt)
+            clock.advance(dt, to)
+            return result
         except BaseException:
             self._engine.restore(saved)
             self._clock = began
