@@ -13,7 +13,6 @@ from ..core.arrays import numbers
 from ..core.seconds import seconds
 from ..core.settings import number
 
-
 MOST = 1000
 """Steps into which the way to a time is cut at most; longer ways have longer steps."""
 
@@ -72,7 +71,7 @@ class Clock:
         return min(1e-9 + 1e-11 * abs(t - self._start), 1e-5) + 4.0 * math.ulp(t)
 
     def cut(self, gaps: Any) -> tuple[Any, Any]:
-        """How many steps of equal length, and of how many seconds, come before the last one on ways of `gaps` seconds."""
+        """On ways of `gaps` seconds: the number of equal steps before the last one, and their seconds."""
         length = np.maximum(self.longest, np.asarray(gaps) / MOST)
         return np.maximum(np.ceil((gaps - self.rounding) / length) - 1.0, 0.0).astype(np.int64), length
 

@@ -191,7 +191,7 @@ class Filter:
         return result
 
     def _until(self, to: float, u: Any, last: Callable[[Any, float], Any]) -> Any:
-        """Predict in steps of the usual length while more than one is left, and take the `last` step up to time `to`."""
+        """Predict in usual steps while more than one is left, and take the `last` step up to time `to`."""
         clock, dt = self._clock, self._clock.step(None, to)
         if dt <= clock.longest + clock.rounding:
             result = last(u, dt)
