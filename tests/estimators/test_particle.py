@@ -464,3 +464,14 @@ def test_several_readings_at_one_instant() -> None:
         robot.predict(to=t)
         robot.update(gnss(), [0.0, 0.0], t=t)
         assert robot.t == t
+
+
+def test_a_failed_way_to_a_time_leaves_the_random_stream() -> None:
+    tried, fresh = (ParticleFilter(unicycle(), dt=0.1, n=30).start(mean=[0, 0, 0], std=0.1, rng=0) for _ in range(2))
+    with pytest.raises(ShapeError, match="infinity"):
+        tried.update(gnss(std=0.1), [np.inf, 0.0], t=1.0)
+    with pytest.raises(ShapeError, match="infinity"):
+        tried.step(gnss(std=0.1), [np.inf, 0.0])
+    for one in (tried, fresh):
+        one.predict(to=0.5)
+    np.testing.assert_array_equal(tried.belief.points, fresh.belief.points)

@@ -371,3 +371,30 @@ def test_soft_costs_want_a_radius_and_a_peak(settings):
 def test_pixels_and_probabilities_are_no_occupied_cells(cells: list[list[float]]) -> None:
     with pytest.raises(ShapeError, match="from_probability"):
         OccupancyGrid.from_occupied(cells, resolution=0.1)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_p_at_a_threshold_counts_in_both_precisions(kind: Any) -> None:
+    for k in range(1, 100):
+        at = k / 100
+        low = OccupancyGrid.from_probability(np.array([[at]], dtype=kind), 1.0, occupied_thresh=1.0, free_thresh=at)
+        high = OccupancyGrid.from_probability(np.array([[at]], dtype=kind), 1.0, occupied_thresh=at, free_thresh=0.0)
+        assert low.free.all() and high.occupied.all(), k
+
+
+@pytest.mark.parametrize(("free", "occupied"), [(0.2, 0.6), (0.196, 0.65), (0.0, 1.0), (0.29, 0.58), (0.5, 0.505)])
+@pytest.mark.parametrize("mode", ["trinary", "scale", "raw"])
+def test_saving_keeps_the_class_of_every_cell(tmp_path: Any, mode: str, free: float, occupied: float) -> None:
+    p = np.linspace(0.0, 1.0, 1021).astype(np.float32)[None]
+    grid = OccupancyGrid.from_probability(p, 0.1, occupied_thresh=occupied, free_thresh=free)
+    grid.save(tmp_path / "m.yaml", mode=mode)
+    back = OccupancyGrid.load(tmp_path / "m.yaml")
+    np.testing.assert_array_equal(back.occupied, grid.occupied)
+    np.testing.assert_array_equal(back.free, grid.free)
+
+
+def test_a_path_is_not_the_name_of_a_stock_map(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert OccupancyGrid.load("depot.yaml").shape == OccupancyGrid.load("depot").shape
+    with pytest.raises(MissingFile):
+        OccupancyGrid.load("./depot.yaml")

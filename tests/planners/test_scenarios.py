@@ -61,11 +61,12 @@ def test_a_length_of_zero_between_cells_says_that_there_is_no_path(planner: ASta
         "0 t.map 5 1 0 0 0 0 0",
         "0 t.map 5 1 0 0 1 0 0",
         "0 t.map 5 1 2 0 4 0 0",
+        "0 t.map 5 1 0 0 9 0 0",
     ]
     (tmp_path / "t.map.scen").write_text("\n".join(lines))
     queries = read_movingai_scenarios(tmp_path / "t.map.scen")
-    assert [query.solvable for query in queries] == [False, True, False, False]
-    assert [miss.number for miss in solve_scenario(tmp_path / "t.map.scen", planner).mismatches] == [2]
+    assert [query.solvable for query in queries] == [False, True, False, False, False]
+    assert [miss.number for miss in solve_scenario(tmp_path / "t.map.scen", planner).mismatches] == [2, 4]
 
 
 def test_mismatches_are_reported(tmp_path: Path) -> None:

@@ -73,11 +73,11 @@ class Engine(ABC):
         return
 
     def save(self) -> Any:
-        """The belief, for `restore`."""
+        """The belief, and the random stream if there is one, for `restore`."""
         return self.belief
 
     def restore(self, saved: Any) -> None:
-        """The belief as it was saved."""
+        """Belief and random stream as they were saved."""
         self.belief = saved
 
 
@@ -121,6 +121,14 @@ class PureEngine(Engine):
     def run(self, steps: Timeline) -> FilterRun:
         return followed(self, steps)
 
+    def save(self) -> Any:
+        return self.belief, None if self.rng is None else self.rng.bit_generator.state
+
+    def restore(self, saved: Any) -> None:
+        self.belief, state = saved
+        if self.rng is not None:
+            self.rng.bit_generator.state = state
+
 
 class PureLink(Link):
     """A sensor of a `PureEngine`."""
@@ -139,12 +147,12 @@ class PureLink(Link):
         return result
 
     def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
-        before = self._engine.belief
+        before = self._engine.save()
         try:
             self._engine.predict(u, dt)
             return self.update(z, context)
         except BaseException:
-            self._engine.belief = before
+            self._engine.restore(before)
             raise
 
 

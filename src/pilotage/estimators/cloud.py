@@ -12,7 +12,18 @@ from typing import Any, cast
 
 import numpy as np
 
-from ..core import CovarianceError, Dynamics, Gaussian, ModelError, Particles, Rng, Sensor, Update, generator
+from ..core import (
+    CovarianceError,
+    Dynamics,
+    Gaussian,
+    ModelError,
+    Particles,
+    Rng,
+    Sensor,
+    ShapeError,
+    Update,
+    generator,
+)
 from ..core.arrays import Array
 from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
@@ -108,6 +119,11 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
     if np.isnan(z).all():
         return np.zeros(logs_shape)
     if isinstance(sensor, Traced):
+        if np.isinf(z).any():
+            raise ShapeError(
+                f"the reading of {called(sensor)} holds infinity: {z}; give finite numbers, or NaN where nothing was "
+                "measured"
+            )
         return _gaussian(points, sensor, z, context, axes, own).reshape(logs_shape)
     readings = z[..., None, :] if z.ndim > 1 else z
     logs = sensor.log_prob(readings, points, context)

@@ -113,8 +113,17 @@ def levels_of(p: NDArray[Any], mode: str, negate: bool, occupied: float, free: f
     return np.subtract(255, out, out=out) if negate and mode != "raw" else out
 
 
+_TINY = 1e-9
+"""Percents nearer than this to a whole number are that number."""
+
+
 def _raw_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDArray[np.float64]:
-    return np.where(np.isnan(p), 255, np.rint(p * 100))
+    """Percents, on the side of the thresholds on which p is; unknown where there is no whole percent between them."""
+    low, high = np.floor(100.0 * free + _TINY), np.ceil(100.0 * occupied - _TINY)
+    percent = np.rint(p * 100)
+    between = np.clip(percent, low + 1, high - 1) if low + 1 <= high - 1 else 255
+    sure = np.where(p >= occupied, np.maximum(percent, high), np.minimum(percent, low))
+    return np.where(np.isnan(p), 255, np.where((p >= occupied) | (p <= free), sure, between))
 
 
 def _scale_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDArray[np.float64]:

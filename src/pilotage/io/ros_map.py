@@ -298,6 +298,8 @@ def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
     folder = Path(path).parent
     if os.path.isfile(folder / name):
         return folder / name
+    if os.path.isdir(folder / name):
+        raise FormatError(f"{path}: `image` must be a file name, not {shown(name)}, which is a folder")
     bare = re.split(r"[\\/]", name)[-1]  # of a path of any system
     if os.path.isfile(folder / bare):
         hint = f"; a file of that name lies beside the yaml file, which should say `image: {bare}`"

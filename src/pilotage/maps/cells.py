@@ -49,6 +49,11 @@ def _log_odds(p: NDArray[Any]) -> NDArray[np.float64]:
     return np.log(p) - np.log1p(-p)
 
 
+def odds_at(threshold: float) -> NDArray[np.float32]:
+    """Log-odds of a threshold ``(2,)``, taken in double and in single precision: cells come from both."""
+    return np.concatenate([log_odds(np.array([threshold], dtype=kind)) for kind in (np.float64, np.float32)])
+
+
 _NEVER, _SURELY = log_odds([0.0, 1.0])
 
 

@@ -14,7 +14,7 @@ from pilotage.io import RosMap, read_movingai_map, read_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server, read_map_image
 
-from .cells import log_odds, probabilities, read_only
+from .cells import log_odds, odds_at, probabilities, read_only
 from .stock import find_map, kind_of
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def ros_map(grid: OccupancyGrid, mode: str) -> RosMap:
     """What map_server is to make of a grid, in the classes that its cells have."""
     free, occupied = grid.free_thresh, grid.occupied_thresh
     if mode == "raw":
-        p = probabilities(grid.log_odds, np.float32)
+        p = in_chunks(lambda l: _kept(l, grid), grid.log_odds, np.float32)
     elif mode == "scale":
         p = in_chunks(lambda l: _scaled(l, free, occupied), grid.log_odds, np.float32)
     else:
@@ -90,6 +90,17 @@ def ros_map(grid: OccupancyGrid, mode: str) -> RosMap:
     if mode != "raw":
         p[grid.occupied], p[grid.free] = 1.0, 0.0
     return RosMap(p, grid.resolution, grid.origin, occupied, free, mode)
+
+
+def _kept(l: NDArray[np.float32], grid: OccupancyGrid) -> NDArray[Any]:
+    """Probabilities on the side of the thresholds on which their cells are, as exact numbers."""
+    free, occupied, p = grid.free_thresh, grid.occupied_thresh, probabilities(l)
+    between = np.clip(p, free + CERTAIN, occupied - CERTAIN)
+    low, high = odds_at(free).max(), odds_at(occupied).min()
+    p = np.where(
+        l >= high, np.maximum(p, occupied + CERTAIN), np.where(l <= low, np.minimum(p, free - CERTAIN), between)
+    )
+    return np.clip(p, 0.0, 1.0)
 
 
 def _scaled(l: NDArray[np.float32], free: float, occupied: float) -> NDArray[Any]:

@@ -18,7 +18,7 @@ from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
 
-from .cells import drawn, log_odds, probabilities, read_only
+from .cells import drawn, log_odds, odds_at, probabilities, read_only
 from .inflated import InflatedGrid
 from .loading import load, ros_map
 from .mapping import Evidence
@@ -109,12 +109,12 @@ class OccupancyGrid(MapQueries):
     @cached_property
     def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
-        return read_only(self.log_odds >= log_odds(self.occupied_thresh))
+        return read_only(self.log_odds >= odds_at(self.occupied_thresh).min())
 
     @cached_property
     def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
-        return read_only(self.log_odds <= log_odds(self.free_thresh))
+        return read_only(self.log_odds <= odds_at(self.free_thresh).max())
 
     # --- making one ---
 

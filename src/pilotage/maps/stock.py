@@ -21,7 +21,7 @@ ENDINGS: dict[str, Literal["ros", "movingai", "image"]] = {
 
 
 def find_map(path: str | os.PathLike[str]) -> Path:
-    """The file of a map: that of the path where there is one, else the stock map of that name, with or without .yaml.
+    """The file at a path or, for a bare name of which there is no file, the stock map of that name, with or without .yaml.
 
     Raises:
         MissingFile: when there is neither; the sentence lists the stock maps.
@@ -33,7 +33,7 @@ def find_map(path: str | os.PathLike[str]) -> Path:
     """
     given = path_of(path)
     stock = {name: file for file in STOCK.glob("*.yaml") for name in (file.name, file.stem)}
-    found = given if os.path.isfile(given) else stock.get(str(given), given if os.path.exists(given) else None)
+    found = given if os.path.isfile(given) else stock.get(os.fspath(path), given if os.path.exists(given) else None)
     if found is None:
         names, said = ", ".join(sorted(file.name for file in set(stock.values()))), missing(given)
         raise MissingFile(f"{said}{' The' if said.endswith('?') else '; the'} stock maps are {names}")

@@ -117,7 +117,9 @@ def solve_scenario(
 def _agrees(plan: Plan, scenario: Scenario, tolerance: float) -> bool:
     """Whether a plan is as long as the published one, or there is no path where none was published."""
     if not scenario.solvable:
-        return plan.status in (PlanStatus.NO_PATH, PlanStatus.INVALID)  # in pieces of the map, or in a wall
+        on_map = all(0 <= x < scenario.width and 0 <= y < scenario.height for x, y in (scenario.start, scenario.goal))
+        in_wall = plan.status is PlanStatus.INVALID and on_map
+        return plan.status is PlanStatus.NO_PATH or in_wall
     return abs(plan.cost - scenario.optimal_length) <= tolerance
 
 
