@@ -42,7 +42,7 @@ def test_options():
 
 
 def test_episodes_end_by_themselves_after_2000_ticks():
-    env = gymnasium.make(NAME, map=ROOM)
+    env = gymnasium.make(NAME, map=ROOM, beams=1, obstacles=0, goals=1, disable_env_checker=True)
     env.reset(seed=0)
     ticks, truncated = 0, False
     while not truncated:

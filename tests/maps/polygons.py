@@ -54,7 +54,7 @@ def depth(polygon: Array, others: Array) -> float:
 
 
 def point_to_polygons(p: Array, others: Array) -> Array:
-    """Distance of a point to convex polygons ``(M, V, 2)``, 0 inside."""
+    """Distance of a point, or of each of ``(N, 1, 1, 2)``, to convex polygons ``(M, V, 2)``, 0 inside."""
     a, d = others, np.roll(others, -1, axis=1) - others
     t = np.clip(((p - a) * d).sum(-1) / (d * d).sum(-1), 0.0, 1.0)
     away = np.linalg.norm(a + t[..., None] * d - p, axis=-1).min(-1)
@@ -70,6 +70,5 @@ def gap(footprint: Footprint, pose: Array, others: Array) -> float:
     polygon = placed(np.array(footprint.hull), pose)
     if overlapping(polygon, others).any():
         return 0.0
-    near = [point_to_polygons(v, others).min() for v in polygon]
-    near += [point_to_polygons(v, polygon[None])[0] for v in others.reshape(-1, 2)]
-    return float(min(near))
+    out = point_to_polygons(polygon[:, None, None], others).min()
+    return min(float(out), float(point_to_polygons(others.reshape(-1, 1, 1, 2), polygon[None]).min()))

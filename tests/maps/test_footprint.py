@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pilotage.core import PilotageError, Raster, ShapeError, Space, torch_math
 from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
-from pilotage.maps.distance import surface_distance
+from pilotage.maps.distance import signed_distance
 from pilotage.maps.obstacles import AWAY, CORNER
 
 from .polygons import depth, gap, overlapping, placed, point_to_polygons, squares
@@ -148,11 +148,17 @@ def test_the_excess_of_interpolation_over_distances_to_squares() -> None:
 @given(seed=st.integers(0, 10_000), rows=st.integers(1, 9), columns=st.integers(1, 9))
 def test_distances_to_squares_are_brute_force(seed: int, rows: int, columns: int) -> None:
     mask = np.random.default_rng(seed).random((rows, columns)) < 0.2
-    found = surface_distance(mask)
+    found = signed_distance(mask)
     for y in range(rows):
         for x in range(columns):
-            away = [math.hypot(max(abs(y - u) - 0.5, 0), max(abs(x - v) - 0.5, 0)) for u, v in np.argwhere(mask)]
-            assert found[y, x] == pytest.approx(min(away, default=math.hypot(rows, columns)), abs=1e-12)
+            out, into = (
+                min(
+                    (math.hypot(max(abs(y - u) - 0.5, 0), max(abs(x - v) - 0.5, 0)) for u, v in np.argwhere(cells)),
+                    default=math.hypot(rows, columns),
+                )
+                for cells in (mask, ~mask)
+            )
+            assert found[y, x] == pytest.approx(out - into, abs=1e-12)
 
 
 @settings(max_examples=25)

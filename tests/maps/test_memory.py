@@ -34,8 +34,8 @@ def walls() -> np.ndarray:
 
 @pytest.mark.parametrize(
     ("name", "bound"),
-    # Kept: 4 bytes of log-odds, 8 of distances; of obstacles 17, a mask and two fields. The rest is in between.
-    [("distance_field", 16.0), ("obstacles", 34.0), ("occupied", 2.0), ("unknown", 6.0), ("probability", 12.0)],
+    # Kept: 4 bytes of log-odds, 8 of distances; of obstacles 9, a mask and a field. The rest is in between.
+    [("distance_field", 16.0), ("obstacles", 22.0), ("occupied", 2.0), ("unknown", 6.0), ("probability", 12.0)],
 )
 def test_what_is_derived(name: str, bound: float, walls: np.ndarray) -> None:
     def derive(grid: OccupancyGrid) -> object:

@@ -7,15 +7,19 @@ import math
 import numpy as np
 
 from ..models.trace import driver
+from .obstacles import AWAY
 
 
-@driver("void(Array(b1, 2, 'C', True), Array(f8, 2, 'C', True), f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
-def clearances(blocked, depth, discs, hull, poses, corners, out):
+@driver(
+    "void(Array(b1, 2, 'C', True), Array(f8, 2, 'C', True), f8, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])"
+)
+def clearances(blocked, field, scale, discs, hull, poses, corners, out):
     """Signed distance [cells] of a footprint to the nearest blocked square at each pose, negative where they overlap.
 
     Args:
         blocked: ``(ny + 2, nx + 2)`` of bool, with its ring.
-        depth: signed distance of the cell centres to the surfaces, of the same shape; bounds the search.
+        field: of `Obstacles`, of the same shape; bounds the search.
+        scale: cells a metre.
         discs: ``(K, 3)`` x, y, radius in the frame of the robot.
         hull: corners ``(V, 2)`` of a convex polygon, counter-clockwise; none where the discs are the robot.
         poses: ``(N, 3)`` in cells from the corner of the map's cell [0, 0], heading in the axes of the map.
@@ -32,25 +36,25 @@ def clearances(blocked, depth, discs, hull, poses, corners, out):
             corners[v, 0] = x + c * hull[v, 0] - s * hull[v, 1]
             corners[v, 1] = y + s * hull[v, 0] + c * hull[v, 1]
         if hull.shape[0] > 0:
-            out[n] = _hull_distance(blocked, depth, corners)
+            out[n] = _hull_distance(blocked, field, scale, corners)
             continue
         nearest = np.inf
         for k in range(discs.shape[0]):
             px = x + c * discs[k, 0] - s * discs[k, 1]
             py = y + s * discs[k, 0] + c * discs[k, 1]
-            nearest = min(nearest, point_distance(blocked, depth, px, py) - discs[k, 2])
+            nearest = min(nearest, point_distance(blocked, field, scale, px, py) - discs[k, 2])
         out[n] = nearest
 
 
 @driver
-def point_distance(blocked, depth, x, y):
+def point_distance(blocked, field, scale, x, y):
     """Signed distance [cells] of a point to the nearest surface; off the map, its distance to the map is added."""
     rows, columns = blocked.shape
     px, py = min(max(x, 0.0), columns - 1e-9), min(max(y, 0.0), rows - 1e-9)
     i, j = int(px), int(py)
     inside = blocked[j, i]
-    # The surface is no farther than from the centre of the cell, and the way there.
-    best = abs(depth[j, i]) + math.hypot(px - i - 0.5, py - j - 0.5)
+    # The surface is no farther than from the centre of the cell, and the way there. The field may be AWAY too small.
+    best = abs(field[j, i]) * scale + (0.0 if inside else AWAY) + math.hypot(px - i - 0.5, py - j - 0.5)
     for row in range(j, rows):
         if row - py >= best:
             break
@@ -73,13 +77,13 @@ def _nearest_in_row(blocked, row, x, dy, wanted, best):
 
 
 @driver
-def _hull_distance(blocked, depth, corners):
+def _hull_distance(blocked, field, scale, corners):
     """Signed distance [cells] of a convex polygon to the blocked square that is nearest, or overlaps it the most."""
     rows, columns = blocked.shape
     low_x, high_x, low_y, high_y = _box(corners)
     best = min(low_x - 1.0, low_y - 1.0, columns - 1.0 - high_x, rows - 1.0 - high_y)  # to the edges of the map
     for v in range(corners.shape[0]):
-        best = min(best, max(point_distance(blocked, depth, corners[v, 0], corners[v, 1]), 0.0))
+        best = min(best, max(point_distance(blocked, field, scale, corners[v, 0], corners[v, 1]), 0.0))
     reach = max(best, 0.0)
     for row in range(max(int(low_y - reach), 0), min(int(high_y + reach), rows - 1) + 1):
         for column in range(max(int(low_x - reach), 0), min(int(high_x + reach), columns - 1) + 1):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..models.trace import driver
+
+Bands = Iterator[tuple[slice, NDArray[np.float64]]]
+"""Rows of a grid, and their distances."""
 
 
 def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -31,14 +34,15 @@ def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         >>> distance_transform(np.array([[True, False, False]]))
         array([[0., 1., 2.]])
     """
-    grid = np.ascontiguousarray(mask, dtype=np.bool_)
-    if not grid.any():
-        return np.full(grid.shape, float(np.hypot(*grid.shape)))
-    # Half the memory, unless the square of the longest distance takes more.
-    squares = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 46_000 else np.int64)
-    _column_distances(grid, squares)
-    _row_envelopes(squares, np.empty((3, mask.shape[1]), dtype=np.int64))
-    return np.sqrt(squares)
+    out = np.empty(mask.shape)
+    for rows, distances in distance_bands(mask):
+        out[rows] = distances
+    return out
+
+
+def distance_bands(mask: NDArray[np.bool_]) -> Bands:
+    """`distance_transform` of some rows after the other, so that there is little beside the map in memory at a time."""
+    return _bands(mask, 46_000, _centres)
 
 
 @driver("void(Array(b1, 2, 'C', True), i4[:,::1])", "void(Array(b1, 2, 'C', True), i8[:,::1])")
@@ -116,12 +120,13 @@ def _clear_boxes(blocked, k):
                 k[y, x] = min(near + 1, k[y, x])
 
 
-def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Euclidean distance from each cell centre to the nearest point of the squares of True cells, in cells; exact.
+def signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance from each cell centre to the surface of the squares of True cells, negative in them, in cells; exact.
 
     ::
 
-        d = min over True cells (u, v) of hypot(max(|y - u| - 1/2, 0), max(|x - v| - 1/2, 0))
+        d(A) = min over cells (u, v) in A of hypot(max(|y - u| - 1/2, 0), max(|x - v| - 1/2, 0))
+        signed distance = d(True cells) - d(False cells)
 
     The two scans of `distance_transform` in half cells: along a row, a square is its middle and its two sides.
 
@@ -129,36 +134,48 @@ def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         mask: ``(ny, nx)`` of bool.
 
     Returns:
-        ``(ny, nx)`` float64, 0 in True cells; where there are none, the diagonal of the grid.
+        ``(ny, nx)`` float64; where all cells are True or none is, the diagonal of the grid, with that sign.
 
     Example:
-        >>> surface_distance(np.array([[True, False, False]]))
-        array([[0. , 0.5, 1.5]])
+        >>> signed_distance(np.array([[True, False, False]]))
+        array([[-0.5,  0.5,  1.5]])
     """
     out = np.empty(mask.shape)
-    for rows, distances in surface_bands(mask):
-        out[rows] = distances
+    both = (_bands(cells, 23_000, _surfaces) for cells in (mask, ~mask))
+    for (rows, outside), (_, inside) in zip(*both, strict=True):
+        out[rows] = outside - inside
     return out
 
 
-def surface_bands(mask: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """`surface_distance` of some rows after the other, so that there is little beside the map in memory at a time."""
-    grid = np.ascontiguousarray(mask, dtype=np.bool_)
-    if not grid.any():
-        yield slice(None), np.full(grid.shape, float(np.hypot(*grid.shape)))
+def _bands(mask: NDArray[np.bool_], limit: int, distances: Callable[[NDArray[Any]], NDArray[np.float64]]) -> Bands:
+    """Both scans, the second one a band of rows at a time; the diagonal of the grid where `mask` has no True."""
+    if not mask.any():
+        diagonal = float(np.hypot(*mask.shape))
+        yield from ((rows, np.full((rows.stop - rows.start, mask.shape[1]), diagonal)) for rows in bands(mask.shape))
         return
-    g = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 23_000 else np.int64)
-    _column_distances(grid, g)
-    work = np.empty((3, 2 * grid.shape[1] + 1), dtype=np.int64)
-    for rows in bands(grid.shape):
-        halves = _in_halves(np.maximum(2 * g[rows] - 1, 0))
-        _row_envelopes(halves, work)
-        yield rows, 0.5 * np.sqrt(halves[:, 1::2])
+    # Half the memory, unless the square of the longest distance takes more.
+    g: NDArray[Any] = np.empty(mask.shape, dtype=np.int32 if sum(mask.shape) < limit else np.int64)
+    _column_distances(np.ascontiguousarray(mask, dtype=np.bool_), g)
+    del mask
+    yield from ((rows, distances(g[rows])) for rows in bands(g.shape))
+
+
+def _centres(g: NDArray[Any]) -> NDArray[np.float64]:
+    """Second scan from centres to centres, in place."""
+    _row_envelopes(g, np.empty((3, g.shape[1]), dtype=np.int64))
+    return np.sqrt(g)
+
+
+def _surfaces(g: NDArray[Any]) -> NDArray[np.float64]:
+    """Second scan from centres to surfaces, in half cells."""
+    halves = _in_halves(np.maximum(2 * g - 1, 0))
+    _row_envelopes(halves, np.empty((3, halves.shape[1]), dtype=np.int64))
+    return 0.5 * np.sqrt(halves[:, 1::2])
 
 
 def bands(shape: tuple[int, int]) -> Iterator[slice]:
-    """Slices of rows that together are a grid of that shape, of some 200 000 cells each."""
-    count = max(1, 200_000 // shape[1])
+    """Slices of rows that together are a grid of that shape, of some 50 000 cells each."""
+    count = max(1, 50_000 // shape[1])
     return (slice(first, min(first + count, shape[0])) for first in range(0, shape[0], count))
 
 

@@ -168,8 +168,9 @@ class Footprint:
         hull = np.array(self.hull, dtype=np.float64).reshape(-1, 2) * scale
         out = np.empty(len(local))
         clearances(
-            obstacles.blocked, obstacles.depth, np.array(self.discs) * scale, hull, local, np.empty_like(hull), out
-        )
+            obstacles.blocked, obstacles.field.values, scale, np.array(self.discs) * scale, hull, local,
+            np.empty_like(hull), out,
+        )  # fmt: skip
         return out.reshape(poses.shape[:-1]) * obstacles.grid.resolution
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pilotage.core.raster import Raster
 
 from .cells import GridCells, read_only
-from .distance import bands, surface_bands, surface_distance
+from .distance import bands, signed_distance
 
 CORNER, AWAY = 1.497, 0.115
 """The lengths taken from the distances at the centres of four cells [cells], so that interpolation between them never
@@ -36,8 +36,7 @@ class Obstacles:
     Attributes:
         grid: the map.
         blocked: ``(ny + 2, nx + 2)`` of bool, with one ring of cells added, which stands for what is off the map.
-        depth: signed distance [cells] of the centre of each cell of `blocked` to the nearest surface, exact.
-        field: the same in metres as a `Raster` that never promises too much: between cell centres, interpolation stays
+        field: `depth` in metres as a `Raster` that never promises too much: between cell centres, interpolation stays
             below the true distance, and is not above zero inside obstacles.
 
     Example:
@@ -48,24 +47,28 @@ class Obstacles:
 
     grid: GridCells
     blocked: NDArray[np.bool_]
-    depth: NDArray[np.float64]
     field: Raster
 
     @classmethod
     def of(cls, grid: GridCells, unknown: str) -> Obstacles:
         """The obstacles of a map, where unknown cells are "blocked" or "free"."""
         blocked = np.pad(~grid.passable(unknown), 1, constant_values=True)
-        depth = surface_distance(blocked)
-        for rows, inside in surface_bands(~blocked):
-            depth[rows] -= inside
-        corner = (*grid.grid_to_world([-1.0, -1.0]).tolist(), grid.origin[2])
-        values = np.empty(depth.shape)
-        for rows in bands(depth.shape):
+        values = signed_distance(blocked)
+        before = values[:0]
+        for rows in bands(values.shape):
             # The excess at a cell depends on its neighbours: one row more on each side.
-            first, last = max(rows.start - 1, 0), rows.stop + 1
-            excess = _excess(blocked[first:last], depth[first:last])[rows.start - first : rows.stop - first]
-            values[rows] = (depth[rows] - excess) * grid.resolution
-        return cls(grid, read_only(blocked), read_only(depth), Raster(read_only(values), grid.resolution, corner))
+            first, last = rows.start - len(before), rows.stop + 1
+            depth = np.concatenate((before, values[rows.start : last]))
+            own = slice(len(before), len(before) + rows.stop - rows.start)
+            before = values[rows.stop - 1 : rows.stop].copy()
+            values[rows] = (depth - _excess(blocked[first:last], depth))[own] * grid.resolution
+        corner = (*grid.grid_to_world([-1.0, -1.0]).tolist(), grid.origin[2])
+        return cls(grid, read_only(blocked), Raster(read_only(values), grid.resolution, corner))
+
+    @property
+    def depth(self) -> NDArray[np.float64]:
+        """Signed distance [cells] of the centre of each cell of `blocked` to the nearest surface, exact; not kept."""
+        return signed_distance(self.blocked)
 
     def __repr__(self) -> str:
         return f"Obstacles({int(self.blocked[1:-1, 1:-1].sum())} blocked cells of {self.grid!r})"

@@ -159,7 +159,8 @@ class MapQueries(GridCells):
             >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
             array([1.25, 5.  ])
         """
-        boxes = self._boxes_of_occupied if self.passable(unknown) is not self.free else self._boxes_of_not_free
+        through = setting(unknown, Unknown, "unknown") == "free"
+        boxes = self._boxes_of_occupied if through else self._boxes_of_not_free
         reach = positive(max_range, "max_range")
         local, directions = local_rays(self, poses, angles)
         found = np.empty((len(local), len(directions)))

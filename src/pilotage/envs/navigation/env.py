@@ -17,6 +17,7 @@ from ...core.arrays import Array, numbers
 from ...core.settings import positive, shown, whole
 from ...core.settings import setting as setting_of
 from ...maps import Lidar, OccupancyGrid
+from ...maps.cells import log_odds, read_only
 from ...maps.occupancy import check_grid
 from ...maps.stock import find_map
 from ..model_env import ModelEnv
@@ -240,15 +241,14 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
     return _loaded(path.resolve(), path.stat().st_mtime_ns)
 
 
+@lru_cache(maxsize=4)
 def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
     """The map with a wall around it, one cell thick, where a robot of that radius gets to its edge; else the map."""
     if not rooms_of(grid, radius).reach_the_edge():
         return grid
-    ring = np.pad(np.zeros(grid.shape, dtype=bool), 1, constant_values=True)
     x, y = grid.grid_to_world([-1.0, -1.0])
-    cells = np.pad(grid.log_odds, 1, constant_values=np.nan)
-    wider = OccupancyGrid(cells, grid.resolution, (x, y, grid.origin[2]), grid.occupied_thresh, grid.free_thresh)
-    return wider.with_occupied(ring)
+    cells = read_only(np.pad(grid.log_odds, 1, constant_values=log_odds(1.0)))
+    return OccupancyGrid(cells, grid.resolution, (x, y, grid.origin[2]), grid.occupied_thresh, grid.free_thresh)
 
 
 @lru_cache(maxsize=8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from ...core import PilotageError
 from ...core.arrays import Array
 from ...maps import OccupancyGrid
-from ...maps.distance import distance_transform
+from ...maps.distance import bands, distance_bands
 
 Mask = NDArray[np.bool_]
+Window = tuple[slice, slice]
 MARGIN = 0.15
 """Gap that a start or a goal keeps to walls, and that the robot has on its way [m]."""
 RADII = (0.12, 0.25)
@@ -43,28 +44,29 @@ class Rooms:
     def __init__(self, grid: OccupancyGrid, radius: float) -> None:
         self.grid = grid
         self.reach = radius + MARGIN
-        blocked = np.pad(~grid.free, 1, constant_values=True)
-        distance = distance_transform(blocked)
-        distance *= grid.resolution
-        self.distance = distance[1:-1, 1:-1]
-        self.open = self._largest(self.distance > self.reach)
-        self._places = np.flatnonzero(self.open)
-        if len(self._places) == 0:
+        self.open = _largest(self._wide())
+        self._before = np.cumsum([0, *np.count_nonzero(self.open, axis=1)])
+        if self._before[-1] == 0:
             raise PilotageError(
                 f"{grid!r} has no room for a robot of radius {radius:.2f} m; its free space is too narrow"
             )
 
     def reach_the_edge(self) -> bool:
         """Whether there are places from which the edge of the map is nearer than anything that is on it."""
-        from scipy import ndimage
-
-        free = np.pad(self.grid.free, 1)
-        if not (free[[1, -2]].any() or free[:, [1, -2]].any()):
+        free = self.grid.free
+        if not (free[[0, -1]].any() or free[:, [0, -1]].any()):
             return False
-        nearest: Any = ndimage.distance_transform_edt(free, return_distances=False, return_indices=True)
-        i, j = nearest[:, 1:-1, 1:-1]
-        beyond = (i == 0) | (i == len(free) - 1) | (j == 0) | (j == free.shape[1] - 1)
-        return bool(beyond[self.open].any())
+        i, j = (np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)) for n in free.shape)
+        near = ((np.minimum(i[rows, None], j) < d) & self.open[rows] for rows, d in distance_bands(~free))
+        return any(each.any() for each in near)
+
+    def _wide(self) -> Mask:
+        """Cells that are farther from all that is not free than the robot reaches."""
+        blocked = np.pad(~self.grid.free, 1, constant_values=True)
+        wide = np.empty(blocked.shape, dtype=np.bool_)
+        for rows, distances in distance_bands(blocked):
+            wide[rows] = distances * self.grid.resolution > self.reach
+        return wide[1:-1, 1:-1]
 
     def scenario(
         self,
@@ -86,29 +88,30 @@ class Rooms:
             start[: len(begin)] = begin
         if tour is not None:
             places[1:] = tour
-        placed, open_cells = [], self.open
-        for _ in range(obstacles):
-            obstacle, open_cells = self._obstacle(open_cells, places, rng)
-            placed.append(obstacle)
+        open_cells = self.open.copy()
+        placed = [self._obstacle(open_cells, places, rng) for _ in range(obstacles)]
         return start, np.array(placed).reshape(-1, 3), places[1:]
 
     def places(self, count: int, rng: np.random.Generator, first: Array | None = None) -> Array:
         """Points ``(count, 2)``, each far from the one before where the map allows it; `first` is given, or drawn."""
-        # A quarter of the extent of the free space apart, so that there is a way to go.
-        extent = max(np.ptp(np.flatnonzero(self.open.any(axis))) for axis in (0, 1))
-        apart = 0.25 * self.grid.resolution * float(extent)
         chosen = [self._anywhere(rng) if first is None else first[:2]]
         for _ in range(count - 1):
             drawn = (self._anywhere(rng) for _ in range(20))
-            chosen.append(next((p for p in drawn if np.linalg.norm(p - chosen[-1]) > apart), self._anywhere(rng)))
+            chosen.append(next((p for p in drawn if np.linalg.norm(p - chosen[-1]) > self._apart), self._anywhere(rng)))
         return np.array(chosen)
+
+    @cached_property
+    def _apart(self) -> float:
+        """A quarter of the extent of the free space, so that there is a way to go [m]."""
+        extent = max(np.ptp(np.flatnonzero(self.open.any(axis))) for axis in (0, 1))
+        return 0.25 * self.grid.resolution * float(extent)
 
     def check(self, point: Array, name: str) -> None:
         """Refuse a place where the robot does not fit, or that it cannot reach."""
         where, cell = f"{name} ({point[0]:.2f}, {point[1]:.2f})", self.grid.world_to_cell(point[:2])
         if not self.grid.contains_cell(cell):
             raise PilotageError(f"{where} is off the map")
-        if (room := self.distance[tuple(cell)]) <= self.reach:
+        if (room := self._room(cell)) <= self.reach:
             raise PilotageError(
                 f"{where} is {room:.2f} m from what is not free; the robot needs {self.reach:.2f} m, a gap of "
                 f"{MARGIN} m included"
@@ -116,43 +119,74 @@ class Rooms:
         if not self.open[tuple(cell)]:
             raise PilotageError(f"{where} lies in a part of the map that is cut off for a robot of this size")
 
-    def _anywhere(self, rng: np.random.Generator) -> Array:
-        place = self._places[rng.integers(len(self._places))]
-        return self.grid.cell_to_world(np.stack(np.unravel_index(place, self.open.shape), -1))
+    def _room(self, cell: Any) -> float:
+        """Distance between the centres of a cell and the nearest that is not free [m]; infinite out of reach."""
+        k = int(self.reach / self.grid.resolution) + 1
+        around = np.moveaxis(np.indices((2 * k + 1, 2 * k + 1)), 0, -1) - k
+        blocked = around[~self.grid.is_free(self.grid.cell_to_world(cell + around))]
+        return self.grid.resolution * float(np.sqrt((blocked**2).sum(-1)).min(initial=np.inf))
 
-    def _obstacle(self, open_cells: Mask, places: Array, rng: np.random.Generator) -> tuple[Array, Mask]:
-        """An obstacle that leaves ways from place to place, and the cells that stay open."""
+    def _anywhere(self, rng: np.random.Generator) -> Array:
+        """The centre of an open cell."""
+        place = rng.integers(int(self._before[-1]))
+        row = int(np.searchsorted(self._before, place, side="right")) - 1
+        column = np.flatnonzero(self.open[row])[place - self._before[row]]
+        return self.grid.cell_to_world(np.array([row, column]))
+
+    def _obstacle(self, open_cells: Mask, places: Array, rng: np.random.Generator) -> Array:
+        """An obstacle that leaves ways from place to place; the cells that it takes are open no longer."""
         for _ in range(ATTEMPTS):
             x, y = self._anywhere(rng)
             r = rng.uniform(*RADII)
             if (np.hypot(places[:, 0] - x, places[:, 1] - y) > r + 2.0 * self.reach).all():
-                left = open_cells & ~self._disc(x, y, r + self.reach)
-                if self._connected(left, places):
-                    return np.array([x, y, r]), left
-        return np.array([*np.subtract(self.grid.origin[:2], AWAY), RADII[0]]), open_cells
+                window, disc = self._disc(x, y, r + self.reach)
+                before = open_cells[window].copy()
+                open_cells[window] &= ~disc
+                if self._connected(open_cells, places, window, before & disc):
+                    return np.array([x, y, r])
+                open_cells[window] = before
+        return np.array([*np.subtract(self.grid.origin[:2], AWAY), RADII[0]])
 
-    def _disc(self, x: float, y: float, radius: float) -> Mask:
-        """Cells whose centre lies within `radius` of a point."""
+    def _disc(self, x: float, y: float, radius: float) -> tuple[Window, Mask]:
+        """A part of the map around a point, and the cells of it whose centre lies within `radius` of the point."""
         column, row = self.grid.world_to_grid([x, y]) - 0.5
-        rows, columns = np.ogrid[: self.grid.shape[0], : self.grid.shape[1]]
-        return (rows - row) ** 2 + (columns - column) ** 2 <= (radius / self.grid.resolution) ** 2
+        reach = radius / self.grid.resolution
+        rows, columns = (
+            np.arange(max(int(at - 2.0 * reach) - 1, 0), min(int(at + 2.0 * reach) + 2, n))
+            for at, n in zip((row, column), self.grid.shape, strict=True)
+        )
+        window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        return window, (rows[:, None] - row) ** 2 + (columns - column) ** 2 <= reach**2
 
-    def _connected(self, open_cells: Mask, places: Array) -> bool:
-        labels, _ = self._labelled(open_cells)
-        i, j = np.moveaxis(self.grid.world_to_cell(places), -1, 0)
-        return bool(labels[i[0], j[0]] > 0 and (labels[i, j] == labels[i[0], j[0]]).all())
+    def _connected(self, open_cells: Mask, places: Array, window: Window, taken: Mask) -> bool:
+        """Whether ways from place to place are left after cells of a window were taken.
 
-    def _largest(self, mask: Mask) -> Mask:
-        labels, count = self._labelled(mask)
-        if count == 0:
-            return mask
-        return np.asarray(labels == 1 + int(np.argmax(np.bincount(np.ravel(labels))[1:])))
-
-    @staticmethod
-    def _labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
-        """Connected regions, numbered from 1."""
+        They are where the neighbours of these cells are connected within the window; else the whole map is searched.
+        """
         from scipy import ndimage
 
-        labels = np.empty(mask.shape, dtype=np.int32)
-        count: Any = ndimage.label(mask, output=labels)
-        return labels, int(count)
+        i, j = np.moveaxis(self.grid.world_to_cell(places), -1, 0)
+        if not open_cells[i, j].all():
+            return False
+        around: Any = ndimage.binary_dilation(taken)
+        beside = _labelled(open_cells[window])[0][around]
+        if len(np.unique(beside[beside > 0])) <= 1:
+            return True
+        labels, _ = _labelled(open_cells)
+        return bool((labels[i, j] == labels[i[0], j[0]]).all())
+
+
+def _largest(mask: Mask) -> Mask:
+    """The largest connected region."""
+    labels, count = _labelled(mask)
+    sizes = sum(np.bincount(labels[rows].ravel(), minlength=count + 1) for rows in bands(mask.shape))
+    return labels == 1 + int(np.argmax(np.asarray(sizes)[1:])) if count else mask
+
+
+def _labelled(mask: Mask) -> tuple[NDArray[np.int32], int]:
+    """Connected regions, numbered from 1."""
+    from scipy import ndimage
+
+    labels = np.empty(mask.shape, dtype=np.int32)
+    count: Any = ndimage.label(mask, output=labels)
+    return labels, int(count)

@@ -29,7 +29,6 @@ class View:
 
     def __init__(self, arena: Arena, angles: Array, max_range: float, *, size: int = 720) -> None:
         self.arena, self.angles, self.max_range, self.size = arena, angles, max_range, size
-        self.low, self.high = self._extent()
 
     @cached_property
     def _background(self) -> Canvas:
@@ -52,8 +51,18 @@ class View:
         first, last = np.stack(spans, -1)
         return first, last + 1
 
-    def _extent(self) -> tuple[Array, Array]:
-        """Corners of the picture in the world."""
+    @property
+    def low(self) -> Array:
+        """Lower left corner of the picture in the world."""
+        return self._corners[0]
+
+    @property
+    def high(self) -> Array:
+        """Upper right corner of the picture in the world."""
+        return self._corners[1]
+
+    @cached_property
+    def _corners(self) -> tuple[Array, Array]:
         (i0, j0), (i1, j1) = self._known
         corners = np.array([[j0, i0], [j1, i0], [j0, i1], [j1, i1]], dtype=np.float64)
         world = self.arena.grid.grid_to_world(corners)
