@@ -21,7 +21,7 @@ ENDINGS: dict[str, Literal["ros", "movingai", "image"]] = {
 
 
 def find_map(path: str | os.PathLike[str]) -> Path:
-    """The file at a path or, for a bare name of which there is no file, the stock map of that name, with or without .yaml.
+    """The file at a path or, if a bare name is no file, the stock map of that name, with or without .yaml.
 
     Raises:
         MissingFile: when there is neither; the sentence lists the stock maps.
