@@ -17,7 +17,7 @@ def clearances(blocked, depth, discs, hull, poses, corners, out):
         blocked: ``(ny + 2, nx + 2)`` of bool, with its ring.
         depth: signed distance of the cell centres to the surfaces, of the same shape; bounds the search.
         discs: ``(K, 3)`` x, y, radius in the frame of the robot.
-        hull: corners ``(V, 2)`` of a convex polygon, counter-clockwise; none where the discs are the robot.
+        hull: corners ``(V, 2)`` of a convex polygon, counter-clockwise; none if the robot consists of the discs.
         poses: ``(N, 3)`` in cells from the corner of the map's cell [0, 0], heading in the axes of the map.
         corners: memory, of the shape of `hull`.
         out: ``(N,)``, overwritten; NaN where a pose is not finite.
@@ -49,7 +49,7 @@ def point_distance(blocked, depth, x, y):
     px, py = min(max(x, 0.0), columns - 1e-9), min(max(y, 0.0), rows - 1e-9)
     i, j = int(px), int(py)
     inside = blocked[j, i]
-    # The surface is no farther than from the centre of the cell, and the way there.
+    # An upper bound: the distance from the centre of the cell plus the distance to that centre.
     best = abs(depth[j, i]) + math.hypot(px - i - 0.5, py - j - 0.5)
     for row in range(j, rows):
         if row - py >= best:
@@ -64,7 +64,7 @@ def point_distance(blocked, depth, x, y):
 
 @driver
 def _nearest_in_row(blocked, row, x, dy, wanted, best):
-    """The smaller of `best` and the distance to the squares of a row that are `dy` away from the point vertically."""
+    """The minimum of `best` and the distance to the squares of a row at the vertical distance `dy` from the point."""
     reach = math.sqrt(best * best - dy * dy)
     for column in range(max(int(x - reach), 0), min(int(x + reach), blocked.shape[1] - 1) + 1):
         if blocked[row, column] == wanted:
@@ -74,7 +74,7 @@ def _nearest_in_row(blocked, row, x, dy, wanted, best):
 
 @driver
 def _hull_distance(blocked, depth, corners):
-    """Signed distance [cells] of a convex polygon to the blocked square that is nearest, or overlaps it the most."""
+    """Signed distance [cells] of a convex polygon to the blocked square that is nearest or overlaps it most."""
     rows, columns = blocked.shape
     low_x, high_x, low_y, high_y = _box(corners)
     best = min(low_x - 1.0, low_y - 1.0, columns - 1.0 - high_x, rows - 1.0 - high_y)  # to the edges of the map
@@ -95,8 +95,8 @@ def _hull_distance(blocked, depth, corners):
 def _square_distance(corners, left, low):
     """Signed distance of a convex polygon to the unit square at (left, low).
 
-    Two convex polygons that do not overlap are nearest at a corner of one and a side of the other. Where they overlap,
-    the shortest way out is across one of the sides (separating axes).
+    The distance of two convex polygons that do not overlap is between a corner of one and a side of the other. If they
+    overlap, the shortest separating translation is across one of the sides (separating axes).
     """
     count = corners.shape[0]
     low_x, high_x, low_y, high_y = _box(corners)

@@ -12,20 +12,20 @@ from ..models.trace import driver
 
 
 def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Euclidean distance from each cell centre to the nearest centre of a True cell, in cells; exact.
+    """The exact Euclidean distance from each cell centre to the nearest centre of a True cell, in cells.
 
     ::
 
         d(y, x)^2 = min over rows u of (y - u)^2 + g(u, x)^2,   g(u, x) = distance to the nearest True in row u
 
     Args:
-        mask: ``(ny, nx)`` of bool.
+        mask: bools ``(ny, nx)``.
 
     Returns:
-        ``(ny, nx)`` float64; where `mask` has no True at all, the diagonal of the grid.
+        Distances ``(ny, nx)``, float64; the diagonal of the grid if `mask` has no True cell.
 
     Source: A. Meijster, J. Roerdink, W. Hesselink, A general algorithm for computing distance transforms in linear
-    time, 2000; the scans run along memory, which is why rows and columns are swapped against the paper.
+    time, 2000; rows and columns are swapped compared to the paper, so that the scans run along memory.
 
     Example:
         >>> distance_transform(np.array([[True, False, False]]))
@@ -34,7 +34,7 @@ def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     grid = np.ascontiguousarray(mask, dtype=np.bool_)
     if not grid.any():
         return np.full(grid.shape, float(np.hypot(*grid.shape)))
-    # Half the memory, unless the square of the longest distance takes more.
+    # int32 halves the memory, but must hold the square of the longest distance.
     squares = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 46_000 else np.int64)
     _column_distances(grid, squares)
     _row_envelopes(squares, np.empty((3, mask.shape[1]), dtype=np.int64))
@@ -43,7 +43,7 @@ def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 @driver("void(Array(b1, 2, 'C', True), i4[:,::1])", "void(Array(b1, 2, 'C', True), i8[:,::1])")
 def _column_distances(mask, g):
-    """First scan: distance along the column to the nearest True, far above any real one where there is none."""
+    """First scan: distance along the column to the nearest True cell, a huge value if there is none."""
     rows, columns = mask.shape
     far = rows + columns
     for x in range(columns):
@@ -91,10 +91,10 @@ def _row_envelopes(g, work):
 
 
 def clear_boxes(blocked: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Half width of the largest blocked-free square around each cell, on a grid with one ring of cells added.
+    """The half width of the largest unblocked square around each cell, on a grid with one ring of cells added.
 
-    A value k > 0 says that all cells closer than k in both directions are neither blocked nor in the ring;
-    0 marks the ring and the blocked cells themselves. This is the chessboard distance to either, at most 255.
+    A value k > 0 means that all cells closer than k in both directions are neither blocked nor in the ring; 0 marks
+    the ring and the blocked cells. It is the chessboard distance to these cells, at most 255.
     """
     k = np.zeros((blocked.shape[0] + 2, blocked.shape[1] + 2), np.uint8)
     _clear_boxes(np.ascontiguousarray(blocked), k)
@@ -117,19 +117,19 @@ def _clear_boxes(blocked, k):
 
 
 def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Euclidean distance from each cell centre to the nearest point of the squares of True cells, in cells; exact.
+    """The exact Euclidean distance from each cell centre to the nearest square of a True cell, in cells.
 
     ::
 
         d = min over True cells (u, v) of hypot(max(|y - u| - 1/2, 0), max(|x - v| - 1/2, 0))
 
-    The two scans of `distance_transform` in half cells: along a row, a square is its middle and its two sides.
+    It uses the two scans of `distance_transform` in half cells: in a row, a square is its middle and its two sides.
 
     Args:
-        mask: ``(ny, nx)`` of bool.
+        mask: bools ``(ny, nx)``.
 
     Returns:
-        ``(ny, nx)`` float64, 0 in True cells; where there are none, the diagonal of the grid.
+        Distances ``(ny, nx)``, float64, 0 in True cells; the diagonal of the grid if there are none.
 
     Example:
         >>> surface_distance(np.array([[True, False, False]]))
@@ -142,7 +142,7 @@ def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def surface_bands(mask: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
-    """`surface_distance` of some rows after the other, so that there is little beside the map in memory at a time."""
+    """`surface_distance` in bands of rows, which saves memory."""
     grid = np.ascontiguousarray(mask, dtype=np.bool_)
     if not grid.any():
         yield slice(None), np.full(grid.shape, float(np.hypot(*grid.shape)))
@@ -157,13 +157,13 @@ def surface_bands(mask: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.f
 
 
 def bands(shape: tuple[int, int]) -> Iterator[slice]:
-    """Slices of rows that together are a grid of that shape, of some 200 000 cells each."""
+    """Slices of rows that cover a grid of that shape, with about 200 000 cells each."""
     count = max(1, 200_000 // shape[1])
     return (slice(first, min(first + count, shape[0])) for first in range(0, shape[0], count))
 
 
 def _in_halves(g: NDArray[Any]) -> NDArray[Any]:
-    """Distances along the columns at the middles of cells and, the smaller one, at the sides between them."""
+    """Distances along the columns at the middles of cells, and at the sides between them (the smaller of the two)."""
     halves = np.empty((len(g), 2 * g.shape[1] + 1), dtype=g.dtype)
     halves[:, 1::2] = g
     halves[:, 0], halves[:, -1] = g[:, 0], g[:, -1]
