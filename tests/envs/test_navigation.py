@@ -129,7 +129,7 @@ def test_own_start_and_goals():
             r"goal 2 \(3.70, 0.00\) is 0.20 m from what is not free; the robot needs 0.3",
         ),
         ({"start": (-3.7, 0.0, 0.0)}, "start .* from what is not free"),
-        ({"start": (0.0,)}, r"start is x, y or x, y, yaw, not an array of shape \(1,\)"),
+        ({"start": (0.0,)}, r"start must be x, y or x, y, yaw, not an array of shape \(1,\)"),
         ({"start": "left"}, "start is not an array of numbers"),
         ({"start": (0.0, np.nan)}, "expected finite numbers"),
         ({"goals": [1.0, 2.0]}, r"places \(K, 2\), not an array of shape \(2,\)"),
