@@ -132,7 +132,7 @@ def test_own_start_and_goals():
         ({"start": (0.0,)}, r"start must be x, y or x, y, yaw, not an array of shape \(1,\)"),
         ({"start": "left"}, "start is not an array of numbers"),
         ({"start": (0.0, np.nan)}, "expected finite numbers"),
-        ({"goals": [1.0, 2.0]}, r"places \(K, 2\), not an array of shape \(2,\)"),
+        ({"goals": [1.0, 2.0]}, r"points \(K, 2\), not an array of shape \(2,\)"),
         ({"goals": [[1.0, 2.0], [3.0]]}, "goals is not an array of numbers"),
         ({"goals": "many"}, "goals is 'many'; expected a whole number"),
         ({"goals": np.full((500, 2), np.nan)}, r"goals is list \[\[nan, nan\].{1,70}; expected finite numbers"),
@@ -143,7 +143,7 @@ def test_own_start_and_goals():
         ({"localized": "yes"}, "localized is 'yes'; expected True or False"),
         ({"robot": ["bicycle"]}, r"there is no robot \['bicycle'\]"),
         ({"dt": 0.0}, "dt of the task is 0.0; expected a positive number"),
-        ({"goals": np.zeros((0, 2))}, r"places \(K, 2\)"),
+        ({"goals": np.zeros((0, 2))}, r"points \(K, 2\)"),
         ({"goal": 3}, "Navigation has no setting 'goal'; it has obstacles, goals, start"),
     ],
 )
