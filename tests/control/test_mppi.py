@@ -285,7 +285,7 @@ class Unbounded(PlainDynamics):
     ({"temperature": -1.0}, "temperature of PathIntegral is -1.0"),
     ({"correlation": 1.0}, "correlation of PathIntegral is 1.0"),
     ({"effective": 0.0}, "effective of PathIntegral is 0.0"),
-    ({"pull": 1.0}, "pull is measured in temperatures"),
+    ({"pull": 1.0}, "pull is relative to the temperature"),
     ({"fallback": "pray"}, "fallback is 'pray'; expected hold, shift or brake"),
     ({"std": [1.0, 2.0]}, "expected a positive number, or one for each of a"),
     ({"dt": 0.0}, "dt is 0.0"),

@@ -34,5 +34,5 @@ def test_a_missing_file_is_a_sentence(read: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("read", [*READERS, OccupancyGrid.from_ascii(["."]).save], ids=lambda read: read.__qualname__)
 def test_what_is_no_path(read: Any) -> None:
-    with pytest.raises(FormatError, match=r"3.5 is no path of a file"):
+    with pytest.raises(FormatError, match=r"3.5 is not the path of a file"):
         read(3.5)

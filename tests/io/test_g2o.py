@@ -116,7 +116,7 @@ def test_places_of_values() -> None:
 
 
 @pytest.mark.parametrize(("changed", "sentence"), [
-    ({"edges": [[0, 1], [1, 9]]}, "edges of a pose graph names pose 9; expected places from 0 to 2"),
+    ({"edges": [[0, 1], [1, 9]]}, "edges of a pose graph refers to pose 9; expected indices 0 to 2"),
     ({"edges": [[0, 1]]}, r"edges of a pose graph has shape \(1, 2\); expected \(2, 2\)"),
     ({"edges": [[0, 1.5], [1, 2]]}, "edges of a pose graph holds numbers that are not whole"),
     ({"edges": [["a", "b"]]}, "edges of a pose graph is not an array of numbers"),
@@ -126,7 +126,7 @@ def test_places_of_values() -> None:
     ({"poses": np.full((3, 3), np.nan)}, "poses of a pose graph holds NaN"),
     ({"information": np.eye(3)}, r"information of a pose graph has shape \(3, 3\); expected \(2, 3, 3\)"),
     ({"poses": np.zeros((2, 3))}, r"poses of a pose graph has shape \(2, 3\); expected \(3, 3\)"),
-    ({"fixed": [7]}, "fixed of a pose graph names pose 7"),
+    ({"fixed": [7]}, "fixed of a pose graph refers to pose 7"),
 ])  # fmt: skip
 def test_arrays_that_do_not_fit_are_refused(changed: dict[str, object], sentence: str) -> None:
     fits = {

@@ -34,7 +34,7 @@ def test_scenarios_with_tabs_and_blanks(tmp_path: Path) -> None:
 
 def test_the_map_of_a_scenario(tmp_path: Path) -> None:
     (tmp_path / "small.map.scen").write_text(SCEN)
-    with pytest.raises(FormatError, match="its map is not beside it: there is no .*; name the map"):
+    with pytest.raises(FormatError, match="its map was not found: there is no .*; give the path of the map"):
         find_movingai_map(tmp_path / "small.map.scen")
     (tmp_path / "small.map.gz").write_bytes(gzip.compress(MAP.encode()))
     assert find_movingai_map(tmp_path / "small.map.scen").name == "small.map.gz"
@@ -96,7 +96,7 @@ def test_damaged_scenarios(change: tuple[str, str], sentence: str, tmp_path: Pat
 
 def test_a_map_with_an_endless_name_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "other.scen").write_text(SCEN.replace("small.map", 9000 * "m"))
-    with pytest.raises(FormatError, match="its map is not beside it") as caught:
+    with pytest.raises(FormatError, match="its map was not found") as caught:
         find_movingai_map(tmp_path / "other.scen")
     assert len(str(caught.value)) < 1000
 

@@ -74,7 +74,7 @@ def test_line_ends_of_windows(tmp_path: Path) -> None:
         (b"P2 2 1 255 7 x", "not a number"),
         (b"P2 2 1 255 7 " + 9000 * b"x", "not a number"),
         (b"P2 2 1 255 7 " + 9000 * b"9", "not a number"),
-        (b"P2 2 1 255 7 -8", "the least is 0"),
+        (b"P2 2 1 255 7 -8", "the smallest allowed is 0"),
         (b"P2 2 1 100 7 101", "the header says at most 100"),
     ],
 )

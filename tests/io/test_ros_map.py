@@ -144,7 +144,9 @@ def test_an_image_of_another_computer_lies_beside_the_yaml(tmp_path: Path) -> No
     (tmp_path / "map.pgm").write_bytes(b"P2 1 1 255  0")
     for away in ("/home/someone/maps/map.pgm", "C:\\maps\\map.pgm"):
         (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", away))
-        with pytest.raises(FormatError, match=r"does not exist; a file of that name lies beside .* `image: map\.pgm`"):
+        with pytest.raises(
+            FormatError, match=r"does not exist; a file of that name is in the folder of .* `image: map\.pgm`"
+        ):
             read_ros_map(tmp_path / "map.yaml")
 
 
@@ -203,7 +205,7 @@ def test_modes_in_any_case(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("image", ["sub/map.pgm", "../map.png", "/map.pgm"])
 def test_images_are_written_beside_the_yaml(image: str, tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="a name without folders"):
+    with pytest.raises(FormatError, match="a bare file name"):
         write_ros_map(tmp_path / "map.yaml", RosMap(np.zeros((1, 1), dtype=np.float32), 0.1), image)
 
 
@@ -243,8 +245,8 @@ def test_real_maps(name: str, shape: tuple[int, int], counts: tuple[int, int], d
         (("map.pgm", "[1]"), "must be a file name"),
         (("map.pgm", "broken.png"), "cannot be read as an image"),
         (("map.pgm", "short.pgm"), "truncated"),
-        ((YAML, "- a list"), "holds fields"),
-        ((YAML, ""), "holds fields"),
+        ((YAML, "- a list"), "must hold fields"),
+        ((YAML, ""), "must hold fields"),
         ((YAML, "image: [1\n"), "line 2: not valid yaml"),
     ],
 )
@@ -260,7 +262,7 @@ def test_damage_is_a_sentence(change: tuple[str, str], sentence: str, tmp_path: 
 
 def test_what_cannot_be_written_is_refused(tmp_path: Path) -> None:
     half = RosMap(np.full((2, 2), np.nan, dtype=np.float32), 0.1, mode="scale")
-    with pytest.raises(FormatError, match=r"has none, use \.png"):
+    with pytest.raises(FormatError, match=r"which .pgm lacks; use \.png"):
         write_ros_map(tmp_path / "map.yaml", half, "map.pgm")
     with pytest.raises(FormatError, match=r"ends in \.pgm or \.png"):
         write_ros_map(tmp_path / "map.yaml", half, "map.bmp")

@@ -288,7 +288,7 @@ def test_files_that_are_no_models(tmp_path):
     weights = file.read_bytes()
     for other in (weights[: len(weights) // 2], b"", weights[:-1] + b"!"):
         file.write_bytes(other)
-        with pytest.raises(FormatError, match=r"model-.*\.safetensors is damaged: its content is not"):
+        with pytest.raises(FormatError, match=r"model-.*\.safetensors is damaged: its content does not match"):
             LearnedDynamics.load(tmp_path)
     file.unlink()
     with pytest.raises(MissingFile, match=r"model-.*\.safetensors is missing"):

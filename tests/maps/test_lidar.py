@@ -188,7 +188,7 @@ def test_poses_that_are_not_finite_have_no_likelihood(room: OccupancyGrid, model
         ({"hit": 1.2, "short": -0.35}, "must add up to 1"),
         ({"sigma": 0.0}, "sigma is .*"),
         ({"max_range": math.inf}, "max_range is .*"),
-        ({"beams": 99}, "beams must lie within"),
+        ({"beams": 99}, "beams must be a whole number from 1"),
         ({"angles": [0.0, math.nan]}, "angles must be finite"),
         ({"angles": 0}, "positive integer"),
         ({"angles": 2.5}, "positive integer"),

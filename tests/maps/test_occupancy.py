@@ -335,8 +335,8 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, free_thresh=0.7), "thresholds must satisfy"),
         (lambda: OccupancyGrid(np.zeros((1, 1)), 0.1, free_thresh="low"), "free_thresh is 'low'"),  # type: ignore[arg-type]
         (lambda: OccupancyGrid.from_probability([[1.5]], 0.1), r"must lie within \[0, 1\]"),
-        (lambda: OccupancyGrid.from_ascii(["..", "."]), "equally long"),
-        (lambda: OccupancyGrid.from_ascii([".x"]), "a drawn map knows"),
+        (lambda: OccupancyGrid.from_ascii(["..", "."]), "the same length"),
+        (lambda: OccupancyGrid.from_ascii([".x"]), "a drawn map may hold"),
         (lambda: OccupancyGrid.from_ascii(["."]).save("map.png"), "map.png: a ROS map is a .yaml file"),
         (lambda: OccupancyGrid.from_ascii(["."]).inflate(-1.0), "inflation radius"),
         (lambda: OccupancyGrid.from_ascii(["."], 1.0, (0.0, 0.0)), "origin must be three finite"),
@@ -353,7 +353,7 @@ def test_real_map_round_trip(data: Path, tmp_path: Path) -> None:
         (lambda: OccupancyGrid.from_ascii(3), "a drawn map is 3"),
         (lambda: OccupancyGrid.from_occupied([[0, 1], [1]], 1.0), "occupied cells is not an array of numbers"),
         (lambda: OccupancyGrid.from_ascii(["."]).with_occupied([[True], [True, False]]), "a mask is not an array"),
-        (lambda: OccupancyGrid.from_ascii(["."]).save("map.yaml", image=3), "3 is no path"),
+        (lambda: OccupancyGrid.from_ascii(["."]).save("map.yaml", image=3), "3 is not the path"),
         (lambda: ObstacleLayer(OccupancyGrid), "needed, not the class OccupancyGrid"),
     ],
 )

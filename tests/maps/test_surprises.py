@@ -72,7 +72,7 @@ def test_bad_scans_and_settings_are_refused() -> None:
         ObstacleLayer(HALL, reach=0.0)
     with pytest.raises(PilotageError, match="evidence asks for"):
         ObstacleLayer(HALL, hit=0.3)
-    with pytest.raises(PilotageError, match="nothing would ever count"):
+    with pytest.raises(PilotageError, match="or no cell counts"):
         ObstacleLayer(HALL, sure=0.98)
     with pytest.raises(PilotageError, match="center must be one finite"):
         ObstacleLayer(HALL).clearance([np.nan, 0.0], 1.0)

@@ -1,12 +1,12 @@
-"""From a belief to an action, every tick.
+"""Controllers, which turn a belief into an action at every tick.
 
-- `RecedingHorizon`: what predictive controllers share: clock, plan, fallback; made with a solver, whose steps return a
-  `Solution`
-- `MPPI`: the mean of random plans, weighted by how well they do; any dynamics, any task
-- `ILQR`: a linear-quadratic problem around the plan, solved again and again; limits and constraints
-- `PurePursuit`: the arc to a point ahead on the path
-- `follow`, `reach`: tasks: along a path clear of obstacles, to a goal
-- `Path`, `Progress`: a path by arc length, and how far along it a robot has come
+- `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
+  returns a `Solution`
+- `MPPI`: model predictive path integral control, for any dynamics and any task
+- `ILQR`: iterative linear-quadratic regulator with action limits and constraints
+- `PurePursuit`: steering along the arc to a point ahead on the path
+- `follow`, `reach`: the tasks of following a path clear of obstacles and of reaching a goal
+- `Path`, `Progress`: a path parametrised by arc length, and the progress of a robot along it
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ from .path import YAW_TOLERANCE, Path, Progress, standing
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
-"""Components of a speed, of which the task reads those that the state has."""
+"""The components of a speed; the task uses those that the state has."""
 WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "final": 4.0}
 
 
@@ -52,63 +52,61 @@ def follow(
     horizon: int = 200,
     reads: str | Sequence[str] | None = None,
 ) -> TracedTask:
-    """The task of driving along a path to its end and stopping there, clear of what the map shows.
+    """The task of driving along a path to its end and stopping there, clear of the obstacles of a map.
 
     ::
 
-        r_k       the point that the leg reaches after k steps at the speed wanted, from where the robot is now
-        yaw_r     the direction of the path there; the heading of the plan, where it has one
+        r_k       the point of the leg after k steps at the desired speed, from the current position of the robot
+        yaw_r     the direction of the path there, or the heading of the plan if it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
                 + stop v^2 max(0, 1 - left / tolerance)^2                v the speed, left of the path at r_k [m]
                 + near max(0, 1 + max_j g_j / margin)^2
-        terminal cost = final times all of this but the last line
+        terminal cost = final times all of this except the last line
         constraint    = g_j = a_j - clearance((x, y) + R(yaw) c_j)       discs j of the robot: centre c_j, radius a_j
 
-    Works on every state that has x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
-    its references is how far along the path a robot has come, which never goes back.
+    It works for every state with x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
+    its references is the progress of the robot along the path, which never decreases.
 
-    A plan whose states have a heading is driven as they say, forwards or backwards, one leg after the other: the
-    references of a leg slow down and stand still at its end, a cusp or a turn on the spot, and those of the next leg
-    begin when the robot has come there, to within `tolerance`. A plan of points is driven forwards, and cut into legs
-    where it turns back by 120 degrees or more. References that a robot makes no way along for a second run ahead of it,
-    by a second of driving at most: where the best plan is to drive on later, as before a corner, they draw it on. The
-    speed of a robot that has one in its state (`speed`, `lateral_speed`, `vx`, `vy`) costs where the reference is about
-    to stand at the end of the path, and such a robot is done when it stands there. Where a plan ends with a turn on the
-    spot, a robot with a `turn_rate` is done when it faces the last heading, too, to within `yaw_tolerance`; one without
-    is done at the end of the path, whatever its heading.
+    A plan whose states have a heading is driven accordingly, forwards or backwards, leg by leg: the references of a leg
+    slow down and stop at its end, which is a cusp or a turn on the spot, and those of the next leg begin once the robot
+    is there to within `tolerance`. A plan of points is driven forwards, and divided into legs where it turns back by
+    120 degrees or more. If a robot makes no progress for a second, its references move ahead by at most a second of
+    driving. This resolves situations in which waiting is always the best plan, as before a corner. A robot with a speed
+    in its state (`speed`, `lateral_speed`, `vx`, `vy`) pays for it near the end of the path, and is done only once it
+    stands there. If a plan ends with a turn on the spot, a robot with a `turn_rate` is done once it also faces the
+    final heading to within `yaw_tolerance`; other robots are done at the end of the path with any heading.
 
-    A robot that comes along by less than a twentieth of its speed for 5 s, and the time for half a turn, is STUCK:
-    the controller goes on, and the reason says where it is, and what is near.
+    A robot is STUCK if it progresses at less than a twentieth of its speed for 5 s plus the time for half a turn. The
+    controller continues, and its reason gives the position and nearby obstacles.
 
-    The constraint is that of ``grid.problem(start, goal, footprint)``: distances are those to the faces of cells, and
-    unknown cells and all that is off the map are blocked. A planner is given the task itself as
+    The constraint equals that of ``grid.problem(start, goal, footprint)``: distances are measured to the faces of
+    cells, and unknown cells and everything off the map are blocked. To plan with the task itself, use
     ``Problem(space, start, goal, task)``. New obstacles are a new parameter,
-    ``drive.retarget(task.replace(clearance=grid.obstacles().field))``: nothing is compiled again, whatever the size of
-    the new grid.
+    ``drive.retarget(task.replace(clearance=grid.obstacles().field))``; nothing is compiled again, even if the new grid
+    has another size.
 
     Args:
-        plan: a `Plan`, or its path ``(K, >= 2)``, x and y [m] first.
-        grid: an `OccupancyGrid`; or a `Raster` of distances to the nearest obstacle [m], such as
-            ``grid.obstacles().field``, that are taken as they are: between centres of cells, as those of
-            `ObstacleLayer.clearance`, they are larger than to faces by up to 0.7 cells; None: open space. Or the
-            `Problem` that was planned for, ``grid.problem(start, goal, footprint)``, whose footprint and obstacles are
-            those of the task.
-        speed: along the path [m/s].
-        decel: what the reference slows down with before the end [m/s^2].
-        radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``; default: 0.2 m, whatever
-            the dynamics are, and a car is larger. How far a map was inflated for the planner does not count.
-        footprint: of the robot, in place of the radius.
-        margin: within so much more, nearness costs [m].
-        tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
-            leads back to where it begins is driven. A robot stands at a speed from which it brakes, with `decel`,
-            within a fortieth of it. A leg before the last is done so close to its end, along the path.
-        turn_rate: how fast the robot turns on the spot [rad/s]. A robot that faces elsewhere is given the time to turn
-            before it is expected on its way; without, the point that it should have come to by now may draw it
-            straight towards what the path leads around. None for robots that cannot turn on the spot.
-        yaw_tolerance: a last turn on the spot is done so close to its heading [rad].
-        weights: by the names above; what is not given keeps its default.
-        initial, dt, horizon, reads: settings of every task: where an episode starts, seconds between decisions, their
-            number in an episode, other names for x, y and yaw in the state.
+        plan: a `Plan`, or its path ``(K, >= 2)`` that begins with x and y [m].
+        grid: an `OccupancyGrid`; a `Raster` of distances to the nearest obstacle [m], such as
+            ``grid.obstacles().field``; the `Problem` of the plan, ``grid.problem(start, goal, footprint)``, with its
+            footprint and obstacles; or None for open space. The values of a raster are used unchanged: distances
+            between the centres of cells, as in `ObstacleLayer.clearance`, exceed those to faces by up to 0.7 cells.
+        speed: speed along the path [m/s].
+        decel: deceleration of the reference before the end [m/s^2].
+        radius: radius of a round robot [m], short for ``footprint=Footprint.disc(radius)``. The default is 0.2 m for
+            all dynamics; a car is larger. The inflation of the planner's map has no effect here.
+        footprint: outline of the robot, instead of the radius.
+        margin: additional distance to obstacles within which nearness costs [m].
+        tolerance: distance to the end of the path at which the task is done [m], with at most twice as much of the path
+            ahead, so that a path that returns to its start is driven. It is also the distance along the path at which
+            an earlier leg is done. A robot stands if it can stop with `decel` within a fortieth of it.
+        turn_rate: rate at which the robot turns on the spot [rad/s]; None if it cannot. If the robot faces another
+            direction, its references wait while it turns. Otherwise they move on, and may draw it straight towards an
+            obstacle that the path avoids.
+        yaw_tolerance: tolerance of the heading at the end of a final turn on the spot [rad].
+        weights: weights by the names above; others keep their defaults.
+        initial, dt, horizon, reads: settings of every task: the initial belief of an episode, the seconds between
+            decisions, the number of decisions in an episode, and other names for x, y and yaw in the state.
 
     Example:
         >>> from pilotage.control import MPPI
@@ -131,7 +129,7 @@ def follow(
     if grid is not None:
         params |= {"margin": float(margin), "clearance": grid}
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
-    _ = paced.compiled, nearest.compiled  # here, and not in the first tick
+    _ = paced.compiled, nearest.compiled  # compiles them now rather than in the first tick
     references = Pace(progress, float(speed), float(decel), float(dt), turn_rate)
     turn = None if path.turn is None or turn_rate is None else tuple(path.turn.tolist())
     done = Arrived(tuple(path.goal.tolist()), float(tolerance), standing(decel, tolerance), turn, float(yaw_tolerance))
@@ -142,7 +140,7 @@ def follow(
 
 
 def _surroundings(grid: Any, radius: float | None, footprint: Footprint | None) -> tuple[Raster | None, Footprint]:
-    """Distances to the nearest obstacle [m], out of a grid, a raster or a problem, and the footprint of the robot."""
+    """The distances to the nearest obstacle [m] from a grid, raster or problem, and the footprint of the robot."""
     disc = Footprint.disc(0.2 if radius is None else positive(radius, "radius", zero=True))
     shape = disc if footprint is None else instance(footprint, Footprint, "follow")
     if grid is None or isinstance(grid, Raster):
@@ -161,7 +159,7 @@ def _surroundings(grid: Any, radius: float | None, footprint: Footprint | None) 
 
 @variants
 def _family(footprint: Footprint | None) -> TaskFamily:
-    """The tasks of robots of that footprint on maps; in open space, where there is none."""
+    """The task family for robots of a footprint on maps, or for open space if there is none."""
 
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
         px, py, yaw, *v = x

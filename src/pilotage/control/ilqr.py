@@ -1,4 +1,4 @@
-"""Iterative LQR: solve a linear-quadratic problem around the plan, follow its solution, repeat."""
+"""Iterative LQR: linearise along the plan, solve the linear-quadratic problem, update the plan, repeat."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ WHY = {
 
 @settings
 class DifferentialDynamicProgramming:
-    """The solver of `ILQR`: settings, and a step that improves a plan until it is a local minimum.
+    """The solver of `ILQR`: its settings, and a step that improves a plan until it is a local minimum.
 
-    It has no state: what is worth keeping from one tick to the next is the plan.
+    It has no state, since only the plan is kept from one tick to the next.
 
     Example:
         >>> DifferentialDynamicProgramming(iterations=5).tolerance
@@ -43,24 +43,24 @@ class DifferentialDynamicProgramming:
     weight: Positive = 10.0
 
     def workspace(self, problem: Horizon) -> Sweeps:
-        """Machine code for sweeps on a problem."""
+        """The machine code of the sweeps for a problem."""
         return Sweeps(problem)
 
     def init(self, seed: int) -> None:
-        """No state; nothing is random."""
+        """None: the solver has no state and no randomness."""
         return
 
     def step(
         self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
-        """The local minimum near the plan `us`, or as near as `iterations` lead."""
+        """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
         settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
         ended, report, solution = workspace.solve(x, us, rows, settings)
         cost, spent, worst, expected = report.tolist()
         stats = {**solution, "iterations": int(spent), "violation": worst, "expected": expected}
         status, reason = ActionStatus.SOLVED, ""
         if ended == DIVERGED:
-            status, reason = ActionStatus.FALLBACK, "the plan to begin with has no finite cost"
+            status, reason = ActionStatus.FALLBACK, "the initial plan has no finite cost"
         elif ended in (VIOLATED, BLOCKED):
             status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
             if workspace.problem.violated(x, solution["us"][0], rows, self.feasible):
@@ -110,7 +110,7 @@ class Sweeps:
 
 
 class ILQR(RecedingHorizon):
-    """Iterative linear quadratic regulator with limits of the actions and constraints.
+    """Iterative linear quadratic regulator (iLQR) with action limits and constraints.
 
     ::
 
@@ -119,24 +119,24 @@ class ILQR(RecedingHorizon):
         k       = argmin_{low <= u + du <= high} Q(0, du),   K dx          a quadratic program with bounds
         u_t    <- clip(u_t + a k_t + K_t (x_t (-) x_t old))                a by line search
 
-    From the end of the plan to its beginning for the gains, forward for the new plan, until the cost is expected to
-    fall by no more than `tolerance` of itself. Works on every space: deviations are taken in its tangent. The task's
-    constraint is kept by an augmented Lagrangian. `act` starts from the last plan; `solve` plans a whole manoeuvre, and
-    ``solve(x).stats["gains"]`` are the gains ``(T, m, d)`` that keep to it.
+    A backward sweep along the plan computes the gains, a forward sweep the new plan, until the expected relative
+    decrease of the cost is at most `tolerance`. It works on every space, with deviations in the tangent. The constraint
+    of the task is handled by an augmented Lagrangian. `act` starts from the last plan; `solve` plans a whole manoeuvre,
+    and ``solve(x).stats["gains"]`` holds the feedback gains ``(T, m, d)`` to track it.
 
-    Finds a local minimum, the one that the first plan leads to. With a quadratic cost and linear dynamics it is LQR,
-    after one iteration. Where an angle of a quadratic cost is half a turn from its goal, the cost has a kink, and a
-    plan across it may not converge; an angle that is not wrapped, or ``1 - cos``, has none. A plan through the
-    middle of an obstacle, where neither side is nearer, is nudged off the line of symmetry once.
+    The result is a local minimum that depends on the initial plan. With a quadratic cost and linear dynamics, one
+    iteration gives the LQR solution. If an angle in a quadratic cost is half a turn from its goal, the cost has a kink,
+    and a plan across it may not converge; use an unwrapped angle or ``1 - cos`` instead. A plan through the middle of
+    an obstacle, where neither side is nearer, is nudged off the line of symmetry once.
 
     Args:
-        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task is a traced one.
-        iterations: most sweeps a tick, all solves of the augmented Lagrangian together. A plan that has not converged
-            by then is used, and its status is IMPROVED.
-        tolerance: of the cost, relative.
-        feasible: largest value of the constraint that is taken for kept; a plan that violates it is not used, unless
-            the state itself does so and the plan leads out: the status is IMPROVED then.
-        weight: of violated constraints at first.
+        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        iterations: largest number of sweeps per tick, over all solves of the augmented Lagrangian. A plan that has not
+            converged by then is used with status IMPROVED.
+        tolerance: relative tolerance of the cost.
+        feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
+            the state itself violates it and the plan leads out; the status is then IMPROVED.
+        weight: initial weight of violated constraints.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
     Lagrangian as in Howell, Jackson and Manchester, "ALTRO", IROS 2019, section III.

@@ -1,4 +1,4 @@
-"""Model predictive path integral control: act on the mean of random plans, weighted by how well they do."""
+"""Model predictive path integral control: the mean of random plans, weighted by their costs."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ DRAWN = np.array([0, 0, 1])
 
 @settings
 class PathIntegral:
-    """The solver of `MPPI`: settings, and a step that improves a plan by random samples around it.
+    """The solver of `MPPI`: its settings, and a step that improves a plan by random samples around it.
 
-    Its state is the key of the random numbers: two words of the seed, and how many times they were drawn.
+    Its state is the key of the random numbers: two words of the seed, and the number of draws so far.
 
     Example:
         >>> PathIntegral(samples=100).init(0).tolist()
@@ -45,10 +45,10 @@ class PathIntegral:
 
     def __post_init__(self) -> None:
         if self.temperature is None and self.pull != 0.0:
-            raise SettingError("pull is measured in temperatures; give a temperature with it")
+            raise SettingError("pull is relative to the temperature; give a temperature with it")
 
     def workspace(self, problem: Horizon) -> Samples:
-        """Machine code and memory for rollouts on a problem."""
+        """The machine code and memory for rollouts of a problem."""
         limits = np.stack([spread(self.std, problem.action), problem.action.low, problem.action.high])
         pull = self.pull * self.temperature if self.temperature is not None else 0.0
         settings = np.array([self.correlation, self.penalty, pull], dtype=np.float64)
@@ -82,7 +82,7 @@ class PathIntegral:
 
 
 class MPPI(RecedingHorizon):
-    """Information-theoretic model predictive control by random rollouts.
+    """Model predictive path integral control (MPPI), by random rollouts.
 
     ::
 
@@ -90,35 +90,37 @@ class MPPI(RecedingHorizon):
         S_k = sum_t cost(x_t, u_t) + penalty sum_i [g_i > 0] (1 + g_i) + pull temperature plan_t e_t / std^2
               + terminal_cost(x_T)                                         g = constraint(x_{t+1}, u_t)
         w_k = exp(-(S_k - min S) / temperature) / sum
-        plan <- plan + sum_k w_k e_k                                       e_k as the limits left it
+        plan <- plan + sum_k w_k e_k                                       e_k after clipping
 
-    Noise that the limits have cut off on one side has a mean: where the cost is flat, the plan drifts to their middle.
-    Every call of `act` shifts the plan by the time that has passed and improves it from the state at hand. Works with
-    any `Dynamics` and `Task`: traced models run as machine code, 32 samples side by side; others roll out all samples
-    in one call of `Dynamics.rollout` and are charged in one call of `Task.cost` a tick. Both draw the same random
-    numbers. Where every sample violates the constraint, none is acted on: the status is FALLBACK. Where the state does
-    so already, the plan leads out of it, and the status is IMPROVED.
+    Noise that is clipped on one side has a nonzero mean, so if the cost is flat, the plan drifts towards the middle of
+    the limits. Every call of `act` shifts the plan by the elapsed time and improves it from the current state.
+
+    It works with any `Dynamics` and `Task`. Traced models run as machine code, 32 samples side by side; for others, all
+    samples of a tick are rolled out in one call of `Dynamics.rollout` and evaluated in one call of `Task.cost`. Both
+    use the same random numbers. If every sample violates the constraint, none is used, and the status is FALLBACK. If
+    the state itself violates it, the plan leads out of the violation, and the status is IMPROVED.
 
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
-        samples: plans tried each tick, K. The first is the plan as it stands.
-        temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen every
+        samples: number of plans tried at each tick, K. The first is the current plan without noise.
+        temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen at every
             tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
-        effective: that share.
+        effective: effective share of the samples.
         std: standard deviation of the noise, one number or one per action component; default: a quarter of the range
-            between the bounds. That explores; it is rough for bounds that are far wider than what the task needs. A car
-            with bounds of 5 m/s^2 and 0.6 rad comes nearer to its goal with (1.0, 0.2).
-        correlation: of the noise from one step to the next in [0, 1): smooth plans that reach far; 0 is white noise.
-        pull: share of the control cost of Williams et al., which draws actions towards zero; 1 is their original, 0
+            between the bounds. This explores well, but is coarse if the bounds are much wider than the task needs. For
+            example, a car with bounds of 5 m/s^2 and 0.6 rad comes closer to its goal with (1.0, 0.2).
+        correlation: correlation of the noise between consecutive steps, in [0, 1). High values give smooth plans that
+            reach far; 0 is white noise.
+        pull: weight of the control cost of Williams et al., which pulls actions towards zero; 1 is their original, 0
             leaves the cost to the task.
-        penalty: cost of each step on which the task's constraint is violated, and as much again for each unit of it. A
-            heuristic: large against the costs of a good plan.
-        iterations: improvements each tick.
-        threads: machine code is run in so many.
+        penalty: cost of each step that violates the task's constraint, plus the same for each unit of the violation. A
+            heuristic: it should be large compared to the cost of a good plan.
+        iterations: number of improvements per tick.
+        threads: number of threads for machine code.
         rng: seed or generator of the random numbers.
 
     Source: Williams, Drews, Goldfain, Rehg and Theodorou, "Information-theoretic model predictive control", T-RO 34(6),
-    2018, algorithm 2; the noise correlated in time is that of a first-order process, with its own density in S.
+    2018, algorithm 2; the correlated noise is a first-order process, whose own density enters S.
 
     Example:
         >>> from pilotage.control import reach
@@ -157,22 +159,22 @@ class MPPI(RecedingHorizon):
 
     @property
     def costs(self) -> Array:
-        """Cost of each sample of the last tick, ``(K,)``, infinite where it was not finite."""
+        """The cost of each sample of the last tick, ``(K,)``; infinity if it was not finite."""
         return self._last_stats()["costs"]
 
     @property
     def weights(self) -> Array:
-        """Weight of each sample of the last tick, ``(K,)``; their sum is 1."""
+        """The weight of each sample of the last tick, ``(K,)``; their sum is 1."""
         return self._last_stats()["weights"]
 
     def _last_stats(self) -> Any:
         if self.solution is None:
-            raise ModelError("there are no samples before the first act")
+            raise ModelError("there are no samples before the first call of act")
         return self.solution.stats
 
 
 def spread(std: ArrayLike | None, action: Space) -> Array:
-    """Standard deviation of the noise per component, ``(m,)``."""
+    """The standard deviation of the noise per component, ``(m,)``."""
     if std is None:
         free = [name for name, low, high in zip(action.names, action.low, action.high, strict=True)
                 if not np.isfinite(high - low)]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A path in the plane by arc length, the legs it is driven in, and how far along it a robot has come."""
+"""A path in the plane by arc length, the legs in which it is driven, and the progress of a robot along it."""
 
 from __future__ import annotations
 
@@ -20,43 +20,44 @@ from ._polyline import nearest
 
 Array = NDArray[np.float64]
 YAW_TOLERANCE = math.radians(5.0)
-"""A last turn on the spot is done so close to its heading [rad], unless it is set otherwise."""
+"""Default tolerance of the heading at the end of a final turn on the spot [rad]."""
 STANDING = 0.025
-"""A robot stands when its braking distance is below this share of the tolerance: at 0.1 m/s for 1 m/s^2 and 0.2 m."""
+"""A robot stands if its braking distance is below this share of the tolerance: at 0.1 m/s for 1 m/s^2 and 0.2 m."""
 BACK, ARM = math.cos(math.radians(120.0)), 0.5
 """Cosine of the smallest angle at which a path turns back, at a point and between chords of that length [m] there.
 
-A heuristic. Beyond such a point a path leads along beside itself, and the nearest place may be on either side of it.
+A heuristic. Beyond such a point a path runs next to itself, and the nearest point may be before or after it.
 """
 CHORD = 1e-3
 """Largest distance of a chord of a path from the curve that it replaces [m]."""
 
 
 class Path:
-    """A polyline that is read at arc lengths, in legs. Paths of the same points and legs are equal.
+    """A polyline with arc length, divided into legs. Paths with the same points and legs are equal.
 
-    A plan whose states have a heading says how it is driven: backwards where it moves against its heading. Its legs end
-    where the direction changes (cusps) and where it turns on the spot; a turn at the end is a leg of no length. An
-    array, or a plan of points, is one leg, in several parts where it turns back.
+    If the states of a plan have a heading, it determines the direction: the path is driven backwards if it moves
+    against the heading. Legs end where the direction changes (cusps) and where the path turns on the spot; a turn at
+    the end is a leg of zero length. An array, or a plan of points, is a single leg, with several parts if it turns
+    back.
 
-    Between two states of a plan the path is that of its space, `Space.interpolate`: an arc between poses in SE(2). On
-    spaces that are not flat it is sampled so finely that the chords lie within a millimetre of it.
+    Between two states of a plan, the path is the interpolation of its space, `Space.interpolate`: an arc between poses
+    in SE(2). On spaces that are not flat it is sampled so that the chords stay within a millimetre of it.
 
     Args:
-        points: a `Plan`, whose states have x and y [m] by name, or an array ``(K, >= 2)`` that begins with them.
+        points: a `Plan` whose states have components x and y [m], or an array ``(K, >= 2)`` that begins with them.
 
     Attributes:
-        points: x and y ``(K, 2)``; points that repeat are dropped.
+        points: x and y ``(K, 2)``, without repeated points.
         s: arc length at the points [m], ``(K,)``.
-        states: all states that were given, whole ``(N, n)``.
-        along: arc length at the states [m], ``(N,)``; equal where a robot turns on the spot.
-        space: of the states; None for an array.
+        states: all given states, with all components ``(N, n)``.
+        along: arc length at the states [m], ``(N,)``; constant during a turn on the spot.
+        space: space of the states; None for an array.
         legs: the parts of the path between its stops, in order.
-        stops: arc lengths at which the robot stops [m], between the legs.
-        parts: the legs; a path without headings is cut where it turns back, too, and driven part after part.
+        stops: arc lengths between the legs, at which the robot stops [m].
+        parts: the legs; a path without headings is also cut where it turns back, and is driven part by part.
 
     Raises:
-        ShapeError: when there is no path, or a state of it is NaN or infinite.
+        ShapeError: if there is no path, or one of its states is NaN or infinite.
 
     Example:
         >>> Path([[0, 0], [3, 0], [3, 4]]).at(5.0).round(3).tolist()
@@ -103,26 +104,26 @@ class Path:
 
     @property
     def length(self) -> float:
-        """Length of the path [m]."""
+        """The length of the path [m]."""
         return float(self.s[-1])
 
     @property
     def goal(self) -> Array:
-        """Its last point, ``(2,)``."""
+        """The last point of the path, ``(2,)``."""
         return self.points[-1]
 
     @property
     def turn(self) -> Array | None:
-        """Cosine and sine ``(2,)`` of the heading that it turns to on the spot at its end; None where it does not."""
+        """The cosine and sine ``(2,)`` of the heading of a final turn on the spot; None if there is no such turn."""
         leg = self.legs[-1]
         return leg.headings[-1] if leg.start == leg.end and len(leg.headings) else None
 
     def leg(self, s: float) -> Leg:
-        """The part on which arc length `s` [m] lies: at the end of one, the part that begins there."""
+        """The part that contains arc length `s` [m]; at the end of a part, the next one."""
         return self.parts[bisect_right(self._cuts, s)]
 
     def _parts(self) -> tuple[Leg, ...]:
-        """A path without headings, cut where it turns back."""
+        """The parts of a path without headings, cut where it turns back."""
         s, here = self.s[1:-1], self.points[1:-1]
         steps = np.diff(self.points, axis=0)
         chords = here - self.at(s - ARM), self.at(s + ARM) - here
@@ -135,11 +136,11 @@ class Path:
         return tuple(Leg(self.points[a : b + 1], self.s[a : b + 1], none) for a, b in pairwise(cuts))
 
     def at(self, s: Any) -> Array:
-        """Points ``(..., 2)`` at arc lengths ``(...)`` [m]; the ends beyond them."""
+        """The points ``(..., 2)`` at arc lengths ``(...)`` [m]; beyond the ends, the first or the last point."""
         return np.stack([np.interp(s, self.s, self.points[:, i]) for i in range(2)], -1)
 
     def project(self, xy: ArrayLike, low: float = 0.0, high: float = math.inf) -> float:
-        """Arc length of the point nearest to `xy` ``(2,)`` among those between the arc lengths `low` and `high`."""
+        """The arc length of the point nearest to `xy` ``(2,)``, between the arc lengths `low` and `high`."""
         point = numbers(xy, "a point")
         if point.shape != (2,):
             raise ShapeError(f"a point of shape {point.shape} was given; expected (2,): x and y")
@@ -148,7 +149,7 @@ class Path:
 
 
 def standing(decel: float, tolerance: float) -> float:
-    """The speed [m/s] up to which a robot stands that brakes with `decel` [m/s^2] and stops to within `tolerance` [m].
+    """The speed [m/s] below which a robot counts as standing, given its braking `decel` [m/s^2] and `tolerance` [m].
 
     Example:
         >>> round(standing(1.0, 0.2), 3)
@@ -158,9 +159,9 @@ def standing(decel: float, tolerance: float) -> float:
 
 
 def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array, NDArray[np.bool_]]:
-    """States so close together that chords of x and y stay within `CHORD` of the path between them; which were given.
+    """States so dense that chords of x and y stay within `CHORD` of the path, and which of them were given.
 
-    The chord is compared with the path at a quarter and in the middle, where a path like an S crosses it.
+    Chord and path are compared in the middle and also at a quarter, because an S-shaped path crosses its chord.
     """
     own = np.ones(len(xs), dtype=bool)
     while space is not None and not space.flat and len(xs) > 1:
@@ -176,23 +177,23 @@ def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array,
 
 @dataclass(frozen=True)
 class Progress:
-    """A robot's arc length along a path, from its last one; it never goes back, unless the robot is put elsewhere.
+    """The progress of a robot along a path as arc length; it never decreases, unless the robot is moved elsewhere.
 
-    The path is searched around the last place only, and on its leg, so a path that comes near itself does not pull the
-    robot across. The next leg begins when the robot has come to within `reached` metres of the end of its leg: so it
-    drives to each cusp before it turns back, although the next leg may run beside it all along.
+    The search covers only the current leg around the last position, so that the robot does not jump across where the
+    path comes near itself. The next leg begins once the robot is within `reached` metres of the end of the current one.
+    Hence it drives to each cusp before it turns back, even if the next leg runs next to the current one.
 
-    A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
-    that are as near as the nearest to within `alike` metres, so that the robot begins a path that leads back to its
-    start, instead of being at its end. A point where a path without headings turns back is passed as the end of a leg
-    is: the way out and the way back on one line are distinguished by the last place.
+    If the robot is farther than `lost` metres from this part of the path, the whole path is searched. Points whose
+    distances differ by less than `alike` metres from the smallest count as equally near, and the first of them is
+    used, so that a path that returns to its start begins at its start and not at its end. A point where a path without
+    headings turns back is passed like the end of a leg: the last position tells the way out from the way back.
 
     Attributes:
         path: the path.
-        behind, ahead: the search reaches so far back and forward from the last place, along the path [m].
-        reached: distance along the path from the end of a leg at which the next one begins [m].
-        lost: distance from the path around the last place beyond which that is given up [m].
-        alike: differences of distance that do not tell places apart [m].
+        behind, ahead: range of the search along the path, backward and forward from the last position [m].
+        reached: distance along the path to the end of a leg at which the next leg begins [m].
+        lost: distance from the part of the path around the last position beyond which the whole path is searched [m].
+        alike: difference of distances below which points count as equally near [m].
 
     Example:
         >>> progress, s = Progress(Path([[0, 0], [5, 0], [5, 0.5], [0, 0.5]])), None
@@ -201,7 +202,7 @@ class Progress:
         >>> s
         2.0
 
-    Source: the stop before the next leg is that of the Nav2 MPPI controller (`enforce_path_inversion`).
+    Source: the stop before the next leg follows the Nav2 MPPI controller (`enforce_path_inversion`).
     """
 
     path: Path
@@ -212,7 +213,7 @@ class Progress:
     reached: float = 0.2
 
     def advance(self, s: float | None, xy: ArrayLike) -> float:
-        """Arc length [m] reached at `xy` ``(2,)`` by a robot that was at `s`; None when nothing is known of it."""
+        """The arc length [m] at `xy` ``(2,)`` of a robot that was at `s`, or None if its position is unknown."""
         if s is not None:
             found = self._on_leg(xy, s, s - self.behind)
             if math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64)) <= self.lost:
@@ -222,7 +223,7 @@ class Progress:
         return self.find(xy)
 
     def find(self, xy: ArrayLike) -> float:
-        """Arc length [m] at `xy` ``(2,)`` of a robot of which nothing is known yet."""
+        """The arc length [m] at `xy` ``(2,)`` of a robot whose position on the path is unknown."""
         path, point = self.path, np.asarray(xy, dtype=np.float64)
         steps, lengths = np.diff(path.points, axis=0), np.diff(path.s)
         along = np.clip(((point - path.points[:-1]) * steps).sum(-1) / lengths, 0.0, lengths)
@@ -232,6 +233,6 @@ class Progress:
         return self._on_leg(point, float(first), float(first))
 
     def _on_leg(self, xy: ArrayLike, s: float, low: float) -> float:
-        """Arc length of the point nearest to `xy` on the leg of `s`, between `low` and as far ahead as is searched."""
+        """The arc length of the point nearest to `xy` on the leg of `s`, between `low` and the end of the search."""
         leg = self.path.leg(s)
         return self.path.project(xy, max(low, leg.start), min(s + self.ahead, leg.end))

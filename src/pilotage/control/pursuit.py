@@ -26,11 +26,12 @@ from ._verdicts import headway
 from .path import YAW_TOLERANCE, Path, Progress, standing
 
 Command = Callable[[Array, float, float, bool], ArrayLike]
-"""From a state, a speed [m/s], negative backwards, a curvature [1/m] and whether the path lies behind, to an action."""
+"""A function from a state, a speed [m/s] (negative backwards), a curvature [1/m] and whether the path lies behind the
+robot, to an action."""
 
 
 class PurePursuit:
-    """Geometric path tracking for everything that drives where it looks.
+    """Pure pursuit: geometric path tracking for vehicles that drive along their heading.
 
     ::
 
@@ -40,38 +41,38 @@ class PurePursuit:
         speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the leg, less v / gain for
                                                              vehicles driven by acceleration, which lag so much behind
 
-    A bicycle or tricycle steers ``atan(wheelbase kappa)`` and accelerates towards the speed; a unicycle or differential
-    drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where these two would leave their
-    bounds, they go slower and keep the curvature. A path of one point is driven to; one that leads back to where it
-    begins is driven round. A plan whose states have a heading is driven leg after leg, each to its end, as `follow`
-    does; on a leg that runs backwards the speed is negative. Where the plan ends with a turn on the spot, a unicycle or
-    differential drive turns there to the last heading; other vehicles are DONE with a reason that says how far off it
-    they are.
+    A bicycle or tricycle steers ``atan(wheelbase kappa)`` and accelerates towards the speed. A unicycle or differential
+    drive turns at ``speed kappa``, and turns on the spot if the path lies behind it; if its action would leave the
+    bounds, it slows down and keeps the curvature. If the path has only one point, the vehicle drives to it; if the path
+    returns to its start, the vehicle drives the whole loop. A plan whose states have a heading is driven leg by leg,
+    each to its end, as `follow` does; on a backward leg the speed is negative. If the plan ends with a turn on the
+    spot, a unicycle or differential drive turns to the final heading; for other vehicles the status is DONE, with a
+    reason that gives the heading error.
 
-    It sees no obstacles, and cuts corners: by 0.27 L where the path turns by a right angle, by 0.15 L at 45 degrees.
-    The planner has to leave that much beside the radius of the robot; `follow` and `MPPI` keep clear by themselves.
+    Pure pursuit ignores obstacles and cuts corners: by 0.27 L at right angles, by 0.15 L at 45 degrees. The planner has
+    to keep this distance in addition to the radius of the robot; `follow` with `MPPI` avoids obstacles itself.
 
     Args:
-        dynamics: what is driven; its state has x, y and yaw. Known by the names of the actions: accel and steer, speed
-            and yaw_rate, left and right.
+        dynamics: model of the vehicle, with x, y and yaw in its state. Supported are actions with the names accel and
+            steer, speed and yaw_rate, or left and right.
         path: a `Plan` or its path ``(K, >= 2)``.
-        speed: along the path [m/s].
-        decel: for slowing down before the end [m/s^2].
+        speed: speed along the path [m/s].
+        decel: deceleration before the end [m/s^2].
         lookahead: shortest distance to the target [m].
-        preview: the target is so many seconds ahead [s].
-        tolerance: the path is done so close to its end [m], with at most twice as much of it ahead; a leg before the
-            last so close to its end, along the path. A vehicle with a speed in its state is done when it stands: when
-            it brakes, with `decel`, within a fortieth of the tolerance.
-        yaw_tolerance: a last turn on the spot is done so close to its heading [rad].
-        gain: of the acceleration towards the speed wanted, and of the rate of a last turn towards its heading [1/s].
-        command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
+        preview: time to reach the target at the current speed [s].
+        tolerance: distance to the end of the path at which it is done [m], with at most twice as much of the path
+            ahead; also the distance along the path at which an earlier leg is done. A vehicle with a speed in its state
+            must also stand, that is, be able to stop with `decel` within a fortieth of the tolerance.
+        yaw_tolerance: tolerance of the heading at the end of a final turn on the spot [rad].
+        gain: gain of the acceleration towards the desired speed, and of the rate of a final turn [1/s].
+        command: a function from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
 
     Raises:
-        ModelError: when it does not know how to drive the vehicle and no command is given, or the bounds of the speed,
-            or of the wheels, rule out the direction of a leg.
+        ModelError: if the vehicle is not supported and no command is given, or the bounds of the speed or of the wheels
+            exclude the direction of a leg.
 
-    Source: Coulter, "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01, 1992; the lookahead
-    that grows with speed is that of the Autoware and Nav2 controllers.
+    Source: Coulter, "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01, 1992; a lookahead
+    that grows with speed is used in the Autoware and Nav2 controllers.
 
     Example:
         >>> from pilotage.models import unicycle
@@ -115,14 +116,14 @@ class PurePursuit:
         if command is None:
             _refuse_standstill(self.path, dynamics)
         self._progress = Progress(self.path, ahead=max(2.0, self.speed), reached=self.tolerance)
-        _ = nearest.compiled, sighted.compiled  # here, and not in the first tick
+        _ = nearest.compiled, sighted.compiled  # compiles them now rather than in the first tick
         self.reset()
 
     def __repr__(self) -> str:
         return f"PurePursuit({self.dynamics!r}, {self.path!r}, {self.speed:g} m/s)"
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the command, which another process makes from the dynamics."""
+        """All attributes but the command, which another process creates from the dynamics."""
         return {name: value for name, value in vars(self).items() if name != "_command"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -130,20 +131,20 @@ class PurePursuit:
         self._command = commands(self.dynamics, self.gain) if self._own is None else self._own
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Look for the robot on the whole path again; nothing here is random."""
+        """Search the whole path for the robot again; nothing here is random."""
         checked(seed)
         self._s: float | None = None
         self._t = -math.inf
-        self._mark: tuple[float, Array, Array] | None = None  # time, pose and place on the path when it last got on
+        self._mark: tuple[float, Array, Array] | None = None  # time, pose and arc length of the last progress
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
+        """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) if the state is NaN.
 
-        It is STUCK, and goes on, where the times tell that the vehicle has not come along the path for some seconds.
+        If times are given and the vehicle makes no progress for some seconds, the status is STUCK; it keeps driving.
 
         Raises:
-            ShapeError: on a state of the wrong length.
-            SettingError: on a time that is not finite.
+            ShapeError: if the state has the wrong length.
+            SettingError: if the time is not finite.
         """
         begun = time.perf_counter()
         t = None if t is None else setting(t, Finite, "t")
@@ -180,15 +181,15 @@ class PurePursuit:
         if waited <= self._headway.patience:
             return ""
         why = self._headway.explain(pose, r[None], lambda xs, rows: np.zeros((len(xs), 0)), {})
-        return f"the robot has got nowhere for {waited:.0f} s: {why}"
+        return f"the robot has made no progress for {waited:.0f} s: {why}"
 
     def _turns_on_the_spot(self) -> bool:
-        """Whether the vehicle does so to both sides, within its bounds."""
+        """Whether the vehicle can turn on the spot to both sides, within its bounds."""
         x, steered = self.dynamics.state.identity(), "steer" in self.dynamics.action.names
         return not steered and all(self._bounded(x, 1.0, kappa, behind=True).any() for kappa in (1.0, -1.0))
 
     def _at_the_end(self, x: Array, yaw: float, begun: float) -> Action:
-        """The turn to the last heading, where there is one and the robot turns on the spot; else DONE."""
+        """The turn to the final heading, if there is one and the robot can turn on the spot; else DONE."""
         turn, reason = self.path.turn, ""
         off = 0.0 if turn is None else math.remainder(math.atan2(turn[1], turn[0]) - yaw, math.tau)
         if abs(off) > self.yaw_tolerance:
@@ -207,7 +208,7 @@ class PurePursuit:
         return self._action(u, ActionStatus.DONE, reason, begun)
 
     def _arc(self, leg: Leg, px: float, py: float, yaw: float, s: float, reach: float) -> tuple[float, bool]:
-        """Curvature of the arc to the target, and whether that lies behind, seen in the direction of the leg."""
+        """The curvature of the arc to the target, and whether the target lies behind, in the direction of the leg."""
         tx, ty = sighted(leg.points, leg.s, s, px, py, reach)
         dx, dy, cos, sin = tx - px, ty - py, math.cos(yaw), math.sin(yaw)
         a, b = cos * dx + sin * dy, cos * dy - sin * dx
@@ -225,10 +226,10 @@ class PurePursuit:
 
 
 def commands(dynamics: Dynamics, gain: float) -> Command:
-    """The command of these dynamics, from speed and curvature to an action, by the names of their actions.
+    """The command for dynamics, from speed and curvature to an action, by the names of their actions.
 
     Raises:
-        ModelError: when the names are not known, or the model has no parameter for a length that is needed.
+        ModelError: if the names are not supported, or the model lacks the parameter of a length that is needed.
     """
     makers = {("accel", "steer"): _steered, ("speed", "yaw_rate"): _turned, ("left", "right"): _wheeled}
     for needed, make in makers.items():
@@ -241,7 +242,7 @@ def commands(dynamics: Dynamics, gain: float) -> Command:
 
 
 def _refuse_standstill(path: Path, dynamics: Dynamics) -> None:
-    """An error when the robot would stand still for ever, because its bounds rule out the direction of a leg."""
+    """Raise an error if the bounds exclude the direction of a leg, so that the robot would never move."""
     for space in (dynamics.state, dynamics.action):
         for name, low, high in zip(space.names, space.low, space.high, strict=True):
             for leg in path.legs if name in ("speed", "left", "right") else ():
@@ -290,7 +291,7 @@ def _wheeled(dynamics: Dynamics, gain: float) -> Command:
 
 
 def slower(u: Array, action: Space) -> Array:
-    """The largest share of the action `u` that lies within its bounds: all components in proportion.
+    """The action `u` scaled down to its bounds, with all components in proportion.
 
     Example:
         >>> slower(np.array([4.0, -1.0]), Space("speed in [-1, 2]", "yaw_rate in [-0.2, 1]"))
@@ -305,7 +306,7 @@ def slower(u: Array, action: Space) -> Array:
 
 
 def _parameter(dynamics: Dynamics, name: str) -> Callable[[], float]:
-    """A parameter as it is at each call: a tensor may change in place."""
+    """A function that returns the current value of a parameter, since a tensor may change in place."""
     params = getattr(dynamics, "params", {})
     if name not in params:
         raise ModelError(f"{dynamics!r} has no parameter {name}, which pure pursuit needs; give command instead")

@@ -1,4 +1,4 @@
-"""The task of being somewhere: quadratic costs around a goal, on any space."""
+"""The task of reaching a goal, with quadratic costs on any space."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def reach(
     dt: float = 0.1,
     horizon: int = 200,
 ) -> TracedTask:
-    """Come to a goal and stay there.
+    """The task of reaching a goal and staying there.
 
     ::
 
@@ -40,15 +40,15 @@ def reach(
         cost = sum_i weights_i d_i^2 + sum_j effort_j u_j^2,      terminal cost = final sum_i weights_i d_i^2
 
     Args:
-        dynamics: what is to get there; the cost is taken in the tangent of its state space, so angles are right.
-        goal: a state ``(n,)``, or values by component name; what is not named is free (for spaces of reals and angles).
-        weights: per tangent component, one number or ``(d,)`` or by name.
-        effort: per action component, one number or ``(m,)``.
-        final: how much more the end of the horizon weighs than a step.
-        tolerance: the task is done when every weighted ``|d_i|`` is below it; default: it is never done. A robot that
-            moves by less for 5 s elsewhere is STUCK.
-        initial, dt, horizon: settings of every task: where an episode starts, seconds between decisions, their number
-            in an episode.
+        dynamics: model of the robot; the cost uses the tangent of its state space, so that angles wrap correctly.
+        goal: a state ``(n,)``, or values by component name; other components are free (for spaces of reals and angles).
+        weights: one number, ``(d,)`` for the tangent components, or by name.
+        effort: one number, or ``(m,)`` for the action components.
+        final: weight of the end of the horizon relative to a step.
+        tolerance: the task is done once every weighted ``|d_i|`` is below it; default: it is never done. A robot that
+            moves by less than this in 5 s elsewhere is STUCK.
+        initial, dt, horizon: settings of every task: the initial belief of an episode, the seconds between decisions,
+            and the number of decisions in an episode.
 
     Example:
         >>> from pilotage.models import pendulum
@@ -76,7 +76,7 @@ def reach(
 
 
 class There:
-    """Whether every component of ``x (-) goal`` is within its limit; a robot outside that does not move is stuck."""
+    """Whether every component of ``x (-) goal`` is within its limit; a robot outside is stuck if it does not move."""
 
     patience = 5.0
 

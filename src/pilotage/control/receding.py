@@ -1,4 +1,4 @@
-"""Receding horizon control: plan some steps ahead, do the first one, plan again."""
+"""Receding horizon control: plan several steps ahead, execute the first one, plan again."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ Fallback = Literal["hold", "shift", "brake"]
 
 @dataclass(frozen=True, eq=False)
 class Horizon:
-    """An optimal control problem of some steps, as solvers are given it.
+    """An optimal control problem with a finite horizon, the input of a solver.
 
     Attributes:
-        dynamics: how the state moves.
-        task: what is to be achieved, mounted on the state of the dynamics.
-        steps: decisions ahead, T.
-        dt: seconds a step.
-        action: the action space, within the bounds that dynamics and task set.
+        dynamics: model of the motion.
+        task: costs and constraints, mounted on the state of the dynamics.
+        steps: number of steps T.
+        dt: duration of a step [s].
+        action: the action space, with the bounds of dynamics and task.
     """
 
     dynamics: Dynamics
@@ -46,11 +46,11 @@ class Horizon:
 
     @property
     def limits(self) -> Array:
-        """Lowest and highest action, ``(2, m)``."""
+        """The lowest and the highest action, ``(2, m)``."""
         return np.stack([self.action.low, self.action.high])
 
     def violated(self, x: Array, u: Array, rows: Array, feasible: float = 0.0) -> bool:
-        """Whether the state itself violates the constraint: it cannot be kept then, but a plan may lead out of it."""
+        """Whether the state itself violates the constraint; no plan satisfies it then, but a plan may lead out."""
         with np.errstate(invalid="ignore", over="ignore"):
             g = np.asarray(self.task.constraint(x, u, *((rows[0],) if rows.shape[1] else ())))
         return bool(feasible < np.max(g, initial=-np.inf) < np.inf)
@@ -58,15 +58,15 @@ class Horizon:
 
 @dataclass(frozen=True, eq=False)
 class Solution:
-    """A plan as a solver leaves it.
+    """The plan that a solver returns.
 
     Attributes:
         us: actions ``(T, m)``.
-        cost: cost of the plan as the solver sees it.
+        cost: cost of the plan according to the solver.
         status: SOLVED, IMPROVED (usable, but the solver has not converged) or FALLBACK (not usable).
-        reason: one sentence, empty when solved.
-        xs: states ``(T + 1, n)``, or None when the solver does not know them.
-        stats: what the solver counts.
+        reason: a sentence, empty if solved.
+        xs: states ``(T + 1, n)``, or None if the solver does not compute them.
+        stats: statistics of the solver.
 
     Example:
         >>> Solution(np.zeros((5, 2)), cost=3.5).status
@@ -82,14 +82,14 @@ class Solution:
 
 
 class Solver(Protocol):
-    """Settings of an algorithm that improves plans; a frozen dataclass.
+    """The interface of an algorithm that improves plans; a frozen dataclass of its settings.
 
-    `workspace` holds the machine code of a problem's models and memory, and nothing that lasts from one step to the
-    next; `init` and `step` are pure.
+    The workspace holds compiled models and scratch memory, but no state that lasts from one step to the next; `init`
+    and `step` are pure functions.
     """
 
     def workspace(self, problem: Horizon) -> Any:
-        """A solver's working memory for this problem: everything is compiled when it returns."""
+        """The workspace of the solver for a problem; everything is compiled before it returns."""
         ...
 
     def init(self, seed: int) -> Any:
@@ -97,49 +97,51 @@ class Solver(Protocol):
         ...
 
     def step(self, workspace: Any, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
-        """Improve a plan; answer with the state for the next step, and the plan.
+        """Improve a plan; returns the state for the next step, and the plan.
 
         Args:
-            workspace: machine code and memory.
-            state: what the last step answered, or `init`.
-            x: where the plan starts ``(n,)``.
-            us: the plan so far ``(T, m)``, shifted to now.
+            workspace: compiled models and memory, from `workspace`.
+            state: state from the last step, or from `init`.
+            x: state of the robot at which the plan starts ``(n,)``.
+            us: the current plan ``(T, m)``, shifted to now.
             rows: references ``(T + 1, nr)``.
-            passed: steps of the plan that have passed since the last step, whole or not; 0 at the first. A state that
-                belongs to times, such as multipliers of constraints, is shifted by so many; nothing of it is left
-                where it is T or more.
+            passed: number of plan steps that have passed since the last call, not necessarily whole; 0 at first. A
+                solver state that depends on time, such as multipliers of constraints, must be shifted by this number;
+                none of it is left if `passed` is T or more.
         """
         ...
 
 
 class RecedingHorizon:
-    """A controller that improves a plan every tick and does its first action.
+    """A controller that improves a plan at every tick and executes its first action.
 
-    It owns what all predictive controllers need: the clock, the plan and its shift by the time that has passed, the
-    carry of the task's references, and the policy for a failed solve. `MPPI` and `ILQR` are made of it and a solver.
-    It keeps the bounds of actions and the task's `constraint`. Bounds of the state space are for planners, sampling and
-    environments: where a plan must stay within them, the task's constraint says so. Where a robot has not `advanced` in
-    its task for the `patience` of that, the status is STUCK, with the reason; actions go on to be those of the plan.
+    It contains everything that predictive controllers share: the clock, the plan and its shift by the elapsed time, the
+    carry of the task's references, and the fallback after a failed solve. `MPPI` and `ILQR` combine it with a solver.
+
+    It respects the bounds of the actions and the `constraint` of the task, but not the bounds of the state space, which
+    are for planners, sampling and environments; if a plan must stay within them, add them to the task's constraint. If
+    the robot has not `advanced` in its task for the task's `patience`, the status is STUCK with a reason, and the
+    controller continues with the plan.
 
     Args:
-        dynamics: how the state moves; the bounds of its action space are kept.
-        task: what is to be achieved; a traced task is mounted on the state by the names it needs. Bounds of its action
-            space are kept, too: a task may ask for gentler driving than the vehicle could do.
-        solver: improves the plan.
-        horizon: steps of a plan, T.
-        dt: seconds a step; default: that of the task.
-        fallback: what is done when the solver fails or the state is NaN: "shift" goes on with the last plan while it
-            lasts and then brakes, "hold" repeats the last action, "brake" takes the action `brake`.
-        brake: the action that stops the vehicle, within its bounds; default: of all actions for one step, that after
-            which the action of zeros, or what is nearest to it within the bounds, leaves the state most nearly where it
-            is. It brakes a vehicle that is driven by acceleration until it stands, and is zero for one that stands.
+        dynamics: model of the motion; the bounds of its action space are respected.
+        task: costs and constraints; a traced task is mounted on the state by the names of the components it needs. The
+            bounds of its action space are respected as well, so a task may limit the actions further.
+        solver: the algorithm that improves the plan.
+        horizon: number of steps of a plan, T.
+        dt: duration of a step [s]; default: that of the task.
+        fallback: policy if the solver fails or the state is NaN: "shift" continues the last plan while it lasts and
+            then brakes, "hold" repeats the last action, "brake" uses the action `brake`.
+        brake: the action that stops the vehicle, within its bounds. Default: the action after whose step the zero
+            action (or the nearest within the bounds) keeps the state as constant as possible. This brakes a vehicle
+            controlled by acceleration until it stands, and is zero for one that stands.
         rng: seed or generator of the solver's random numbers.
 
     Attributes:
-        seed: replays the controller, as `rng` or through `reset`.
-        plan: actions ``(T, m)`` that are to come, the first of them now.
-        carry: what the task's references remember; see `pilotage.core.Task`.
-        solution: of the last tick, or None.
+        seed: seed that replays the controller, as `rng` or through `reset`.
+        plan: actions ``(T, m)`` from now on.
+        carry: memory of the task's references; see `pilotage.core.Task`.
+        solution: solution of the last tick, or None.
 
     Example:
         >>> from pilotage.control import reach
@@ -174,11 +176,11 @@ class RecedingHorizon:
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
-        self._stopping(dynamics.state.identity())  # compiled here, and not when it is needed
+        self._stopping(dynamics.state.identity())  # compiles it now rather than in a tick
         self.reset()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but the workspace, which another process makes for itself."""
+        """All attributes but the workspace, which another process creates anew."""
         return {name: value for name, value in vars(self).items() if name != "_workspace"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -195,12 +197,12 @@ class RecedingHorizon:
         return self.problem.task
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Forget the plan and restart the random numbers: from `seed`, or so that the last episode is replayed."""
+        """Discard the plan and restart the random numbers from `seed`; by default, the last episode is replayed."""
         if seed is not None:
             self.seed = _seed(seed)
         self.plan: Array = np.tile(self.brake, (self.problem.steps, 1))
         self.carry: Any = None
-        self._mark: tuple[float, Array, Array] | None = None  # time, state and reference when it last got on
+        self._mark: tuple[float, Array, Array] | None = None  # time, state and reference of the last progress
         self.solution: Solution | None = None
         self._state = self.solver.init(self.seed)
         self._last = self.brake
@@ -209,10 +211,10 @@ class RecedingHorizon:
         self._passed = 0.0  # and since the solver last tried to
 
     def retarget(self, task: Task) -> None:
-        """Go on with another task, from the plan and the carry at hand. Bounds of the action stay what they were.
+        """Continue with another task, from the current plan and carry. The bounds of the actions do not change.
 
         Raises:
-            ModelError: when its references are of another dt, or it cannot be put to these dynamics.
+            ModelError: if the references of the task have another dt, or it does not fit the dynamics.
         """
         p = self.problem
         mounted = _mounted(task, p.dynamics, type(self).__name__)
@@ -220,11 +222,11 @@ class RecedingHorizon:
         self._workspace, self.problem = self.solver.workspace(problem), problem
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The action at time `t` [s]; default: one step after the last call. Of a belief it takes the mean.
+        """The action at time `t` [s]; default: one step after the last call. A belief is replaced by its mean.
 
         Raises:
-            ShapeError: on a state of the wrong length; one that is NaN leads to the fallback.
-            SettingError: on a time that is not finite.
+            ShapeError: if the state has the wrong length; if it is NaN, the fallback is used instead.
+            SettingError: if the time is not finite.
         """
         begun, space = time.perf_counter(), self.problem.dynamics.state
         x = state_of(belief_or_state, space, finite=False)
@@ -250,14 +252,14 @@ class RecedingHorizon:
         return Action(self._last.copy(), status, found.us.copy(), found.cost, spent, reason)
 
     def solve(self, belief_or_state: Any, t: float = 0.0, us: ArrayLike | None = None) -> Plan:
-        """The plan from a state, as an episode of its own that leaves the controller as it is.
+        """The plan from a state, as a separate episode that does not change the controller.
 
-        Its status is SOLVED, BUDGET (usable, but the solver has not converged) or NO_PATH; `reason` says why.
+        Its status is SOLVED, BUDGET (usable, but the solver has not converged) or NO_PATH, with a `reason`.
 
         Args:
-            belief_or_state: where it starts.
-            t: when, for references that depend on it [s].
-            us: actions ``(T, m)`` to begin with; default: the action `brake`.
+            belief_or_state: initial state.
+            t: initial time [s], for references that depend on it.
+            us: initial guess of the actions ``(T, m)``; default: the action `brake`.
         """
         problem, space = self.problem, self.problem.dynamics.state
         if np.ndim(t):
@@ -281,9 +283,9 @@ class RecedingHorizon:
         return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
 
     def _advance(self, t: float | None) -> float:
-        """The time now; the plan is shifted to it, between steps by interpolation, and goes on with its last action.
+        """Shift the plan to the time `t`, with interpolation and its last action at the end; returns the time.
 
-        A clock that goes back begins another episode of the references.
+        If the clock goes back, another episode of the references begins.
         """
         t = None if t is None else setting(t, Finite, "t")
         dt, steps = self.problem.dt, self.problem.steps
@@ -307,7 +309,7 @@ class RecedingHorizon:
         return now
 
     def _stuck(self, x: Array, rows: Array, now: float) -> str:
-        """One sentence on a robot that has got nowhere for longer than the task has patience; else empty."""
+        """A sentence if the robot has made no progress for the patience of the task; else empty."""
         mark, self._mark = self._mark, (now, x, rows[0])
         if mark is None or now < mark[0] or self.task.advanced(x, rows[0], *mark[1:]):
             return ""
@@ -315,10 +317,10 @@ class RecedingHorizon:
         if waited <= self.task.patience:
             return ""
         why = self.task.obstruction(x, rows)
-        return f"the robot has got nowhere for {waited:.0f} s{': ' if why else ''}{why}"
+        return f"the robot has made no progress for {waited:.0f} s{': ' if why else ''}{why}"
 
     def _stopping(self, x: Array) -> Array:
-        """The action that stops the vehicle in the state `x` ``(n,)``; what is not known of it counts as zero.
+        """The action that stops the vehicle in the state `x` ``(n,)``; NaN in it counts as zero.
 
         ::
 
@@ -362,7 +364,7 @@ def _mounted(task: Any, dynamics: Any, who: str) -> Task:
 
 
 def _step_of(task: Task, dt: float | None) -> float:
-    """Seconds a step, which are the task's own where its references are so far apart."""
+    """The duration of a step; it must be that of the task if its references have one."""
     step = positive(task.dt if dt is None else dt, "dt")
     if step != task.dt and task.stage.size:
         raise ModelError(f"dt is {step}, but the references of the task are {task.dt} s apart; set its dt")
@@ -370,7 +372,7 @@ def _step_of(task: Task, dt: float | None) -> float:
 
 
 def _narrowed(action: Space, wanted: Space) -> Space:
-    """An action space within the bounds of another one, too, where that has components of the same names."""
+    """An action space with the additional bounds of another one, for components of the same names."""
     if wanted.names != action.names:
         return action
     low, high = np.maximum(action.low, wanted.low), np.minimum(action.high, wanted.high)
@@ -384,7 +386,7 @@ def _narrowed(action: Space, wanted: Space) -> Space:
 
 
 def braking(brake: ArrayLike | None, action: Space) -> Array:
-    """The action that stops the vehicle ``(m,)``; one that was given lies within the bounds, or is refused."""
+    """The action that stops the vehicle ``(m,)``; raises an error if it is given outside the bounds."""
     if brake is None:
         return action.clip(np.zeros(action.size))
     given = action.check(brake, "brake")

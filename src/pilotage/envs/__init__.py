@@ -1,7 +1,7 @@
 """Gymnasium environments built from models, and simulators as models.
 
-Importing this subpackage registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. Where nothing can be
-imported before, in a configuration file say, the name ``"pilotage.envs:pilotage/Navigation-v0"`` does both.
+Importing this subpackage registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. If an import is not
+possible, as in a configuration file, the name ``"pilotage.envs:pilotage/Navigation-v0"`` includes it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ __all__ = [
     "sb3_vec_env",
 ]
 
-# Simulators and maps load when they are asked for.
+# Simulators and maps are loaded on first access.
 _LAZY = {
     "BulletDynamics": "bullet",
     "MujocoDynamics": "mujoco",

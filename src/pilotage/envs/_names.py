@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 
 
 def identifier(name: str) -> str:
-    """A name with the characters that a space's names may have.
+    """A name with only the characters that are allowed in the names of a space.
 
     Example:
         >>> identifier("hip-left"), identifier("3rd")
@@ -20,7 +20,7 @@ def identifier(name: str) -> str:
 def distinct(names: Sequence[str], spare: str, taken: Collection[str] = ()) -> list[str]:
     """Identifiers that all differ; names that are empty become `spare` and their index.
 
-    Where two would be the same, the later one gets an underscore, and a name that a file gives goes before a spare one.
+    If two are equal, the later one gets an underscore; names from the file have precedence over spare ones.
 
     Example:
         >>> distinct(["", "joint0", "hip-left", "hip_left"], "joint")

@@ -25,7 +25,7 @@ def described(text: str, *, fixed: bool) -> dict[str, Inertial | None]:
     """Masses of the links in the text of a URDF file; None for a link without ``<inertial>``, which weighs nothing.
 
     Raises:
-        ModelError: when it is no URDF, has a joint that is no hinge, slide or fixed, or a part that moves and weighs
+        ModelError: if it is no URDF, has a joint that is no hinge, slide or fixed, or a part that moves and weighs
             nothing.
 
     Example:

@@ -1,4 +1,4 @@
-"""Spaces as Gymnasium knows them."""
+"""The conversion of spaces to those of Gymnasium."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..core.settings import setting, shown
 
 
 def box(space: Space, *, dtype: DTypeLike = np.float32) -> spaces.Box:
-    """A space as a `Box` of its `shape`, with the bounds that it declares.
+    """A space as a `Box` of its `shape`, with its bounds.
 
-    A block alone, such as an image, is a box of its own shape and type; all else is a vector ``(size,)`` of `dtype`.
-    Angles are bounded by -pi and pi, quaternions by -1 and 1. Components without bounds are free in the box too;
-    Gymnasium's `check_env` advises against that, so declare bounds where there are some.
+    A single block, such as an image, becomes a box of its own shape and type; any other space becomes a vector
+    ``(size,)`` of `dtype`. Angles are bounded by -pi and pi, quaternions by -1 and 1. Components without bounds are
+    also unbounded in the box; Gymnasium's `check_env` warns about this, so declare bounds if possible.
 
     Example:
         >>> box(Space("x [m] in [0, 9]", "yaw: angle"))
@@ -34,19 +34,19 @@ def box(space: Space, *, dtype: DTypeLike = np.float32) -> spaces.Box:
 
 
 class Controls:
-    """Actions of an agent as actions of dynamics: checked, inside their bounds, in SI units.
+    """The conversion of an agent's actions to those of the dynamics: checked, clipped to their bounds, in SI units.
 
     Args:
-        space: the actions of the dynamics.
-        dtype: of the box.
-        normalized: the agent's actions are in [-1, 1], which stands for the bounds of the space.
+        space: action space of the dynamics.
+        dtype: type of the box.
+        normalized: True if the agent's actions are in [-1, 1], scaled to the bounds of the space.
         batch: leading axes; () for one action.
 
     Attributes:
-        box: of one action of the agent.
+        box: the box of one action of the agent.
 
     Raises:
-        SettingError: for normalized actions without bounds.
+        SettingError: if actions are normalized but have no bounds.
 
     Example:
         >>> Controls(Space("force [N] in [-10, 10]"), normalized=True)([0.5])
@@ -69,10 +69,10 @@ class Controls:
         self.box = spaces.Box(-1.0, 1.0, space.shape, np.dtype(dtype).type) if normalized else box(space, dtype=dtype)
 
     def __call__(self, given: Any) -> Array:
-        """Actions ``(*batch, m)``.
+        """The actions ``(*batch, m)`` of the dynamics.
 
         Raises:
-            ShapeError: for another shape, and for NaN and infinity.
+            ShapeError: if the shape is wrong, or a number is NaN or infinite.
         """
         u = given.astype(np.float64) if type(given) is np.ndarray and given.dtype.kind == "f" else given
         if type(u) is not np.ndarray or u.shape != self._shape or not math.isfinite(np.vdot(u, u)):
@@ -86,7 +86,7 @@ class Controls:
 
 
 def float_type(dtype: DTypeLike) -> np.dtype[Any]:
-    """The type of observations and actions.
+    """The data type of observations and actions.
 
     Example:
         >>> float_type("int")
@@ -103,14 +103,14 @@ def float_type(dtype: DTypeLike) -> np.dtype[Any]:
 
 
 def boxes(readings: Mapping[str, Space], *, dtype: DTypeLike = np.float32) -> spaces.Dict:
-    """One box for each name, as a `Dict`."""
+    """The boxes of all readings, as a `Dict`."""
     return spaces.Dict({name: box(space, dtype=dtype) for name, space in readings.items()})
 
 
 class Shown:
-    """States ``(..., size)`` as observations ``(..., *shape)`` that lie inside `box`: clipped, rounded to its type.
+    """The conversion of states ``(..., size)`` to observations ``(..., *shape)`` in `box`: clipped and rounded.
 
-    Rounding keeps order, so what is inside the bounds stays inside the rounded bounds.
+    Rounding is monotonic, so clipped values stay within the rounded bounds.
 
     Example:
         >>> Shown(Space("x [m] in [0, 9]"))(np.array([9.5]))
@@ -122,13 +122,13 @@ class Shown:
         self._shape, self._whole = space.shape, self._kept.kind in "iu"
 
     def __call__(self, x: Array) -> NDArray[Any]:
-        inside = np.minimum(np.maximum(x, self._low), self._high)  # half the time of np.clip
+        inside = np.minimum(np.maximum(x, self._low), self._high)  # takes half the time of np.clip
         inside = (np.rint(inside) if self._whole else inside).astype(self._kept)
         return inside if len(self._shape) == 1 else inside.reshape(*inside.shape[:-1], *self._shape)
 
 
 def _kept(space: Space, dtype: DTypeLike) -> np.dtype[Any]:
-    """The type of the box: that of the blocks where there is nothing else."""
+    """The type of the box: that of the blocks if there are no other parts."""
     return np.dtype(dtype) if space.dtype == np.float64 else space.dtype
 
 

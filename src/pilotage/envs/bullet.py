@@ -1,4 +1,4 @@
-"""A PyBullet robot as dynamics."""
+"""PyBullet robots as dynamics."""
 
 from __future__ import annotations
 
@@ -27,42 +27,43 @@ TIMESTEP = 1.0 / 240.0
 """Bullet's own default, the longest step its solver is tuned for [s]."""
 
 UNLIMITED = 1e12
-"""Speed, and force of a joint's stop, that no robot comes near; Bullet's own are 100 rad/s (m/s) and 100 N s a step."""
+"""A practically unlimited speed and stop force of a joint; Bullet's limits are 100 rad/s (m/s) and 100 N s a step."""
 
 WEIGHTLESS = 1e-12
 """Mass [kg] of a free base without ``<inertial>``; with none Bullet would fix it to the world."""
 
 
 class BulletDynamics(Dynamics):
-    """One robot from a URDF file: ``x' = stepSimulation^k(x, u)`` with ``k = ceil(240 dt)`` steps of ``dt / k``.
+    """A robot from a URDF file: ``x' = stepSimulation^k(x, u)`` with ``k = ceil(240 dt)`` steps of ``dt / k``.
 
-    State: joint positions, then joint velocities ``JOINT.rate``; with a free base, place and quaternion of its link
-    (wxyz as everywhere here, xyzw inside Bullet) and in front of the joint velocities its velocity and turn rate in the
-    world. Action: torque [N m] or force [N] on each joint, bounded by the efforts of the URDF. Every instance has a
-    physics server of its own, without a window, and gives its client id with every call.
+    The state holds the joint positions, then the joint velocities ``JOINT.rate``. If the base is free, the state begins
+    with the position and quaternion of its link (wxyz as everywhere in Pilotage, xyzw inside Bullet), and has its
+    velocity and angular rate in the world before the joint velocities. The actions are the torque [N m] or force [N] on
+    each joint, with the efforts of the URDF as bounds. Every instance has its own physics server, without a window, and
+    passes its client id in every call.
 
-    The robot is the one that the file describes, whatever Bullet assumes: inertia tensors come from the file, a link
-    without ``<inertial>`` weighs nothing (Bullet prints that it weighs 1 kg), joints have the ``damping`` and
-    ``friction`` of ``<dynamics>`` and stops as hard as needed, and there is no other damping and no limit of speed.
-    Links of the robot do not collide with each other, and the ``velocity`` of a ``<limit>`` is not enforced.
+    The robot follows the file instead of Bullet's assumptions: inertia tensors come from the file, a link without
+    ``<inertial>`` has no mass (Bullet prints that it has 1 kg), joints have the ``damping`` and ``friction`` of
+    ``<dynamics>`` and rigid stops, and there is no other damping and no speed limit. Links of the robot do not collide
+    with each other, and the ``velocity`` of a ``<limit>`` is not enforced.
 
-    A step depends on state and action alone: state is set before and read after it, warm starts are off, contacts of
-    the last call are forgotten. There is no floor; obstacles that do not move can be loaded into `client`, and are not
-    copied to other processes. Batches are loops; for large ones prefer MuJoCo, whose rollouts run in threads. Threads
-    that share an instance wait for each other.
+    A step depends only on state and action: the state is set before and read after it, warm starts are off, and
+    contacts of the previous call are discarded. There is no floor; static obstacles can be loaded into `client`, but
+    are not copied to other processes. Batches are loops; for large ones prefer MuJoCo, whose rollouts run in threads.
+    Threads that share an instance wait for each other.
 
     Args:
         urdf: path of a URDF file, or its text.
         fixed: whether the base is fixed to the world.
-        joints: names of the driven joints; default: all that move.
+        joints: names of the actuated joints; default: all movable joints.
         state: a space of the same layout, for other names or for joints that are angles.
-        gravity: [m/s^2].
+        gravity: acceleration of gravity [m/s^2].
         noise: standard deviation per square root of a second of each tangent component, or one for all.
 
     Raises:
-        ModelError: for a file that is not there, is no URDF or asks for what Bullet does not do (inertia that no body
-            has, ``<mimic>``, joints that are no hinge or slide); for a link that moves and has no mass; for a joint
-            that is not there.
+        ModelError: if the file is missing, is not a URDF, or uses features that Bullet does not support (impossible
+            inertia, ``<mimic>``, joints other than hinges and slides), if a moving link has no mass, or if a joint does
+            not exist.
 
     Example:
         >>> swing = '''<robot name="swing"><link name="world"/><link name="rod"><inertial><origin xyz="0 0 -1"/>
@@ -107,19 +108,19 @@ class BulletDynamics(Dynamics):
         return f"BulletDynamics({self.state!r}, {self.action!r})"
 
     def __reduce__(self) -> Any:
-        """Another process makes its own physics server."""
+        """The constructor call, since another process needs its own physics server."""
         return _remade, self._made_with
 
     def close(self) -> None:
-        """Disconnect from the physics server; garbage collection does it too."""
+        """Disconnect from the physics server; garbage collection does this as well."""
         self._server.close()
 
     def start(self) -> Array:
-        """The state in which the robot is loaded ``(n,)``: at rest, joints at zero or the limit next to it."""
+        """The initial state ``(n,)``: at rest, with joints at zero or the nearest limit."""
         return self.state.clip(self.state.identity())
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The state `dt` seconds later; NaN after a state or action that is not finite."""
+        """The state after `dt` seconds; NaN if the state or the action is not finite."""
         x, u = self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         x, u = np.broadcast_to(x, (*batch, x.shape[-1])), np.broadcast_to(u, (*batch, u.shape[-1]))
@@ -132,7 +133,7 @@ class BulletDynamics(Dynamics):
         return self.state.normalize(out)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """``diag(noise^2) dt``."""
+        """The covariance ``diag(noise^2) dt``."""
         return diffusion(self.noise_density, x, u, dt)
 
     # -- simulation
@@ -211,7 +212,7 @@ class BulletDynamics(Dynamics):
         return body
 
     def _weigh(self, body: int, link: int, name: str, inertial: Inertial | None) -> None:
-        """Take the mass of the file: Bullet gives 1 kg to a link without any, and no inertia to a strange one."""
+        """Set the mass of the file, since Bullet gives 1 kg to a link without mass, and no inertia to unusual ones."""
         base = link < 0
         if inertial is None:
             mass = WEIGHTLESS if base and not self.fixed else 0.0
@@ -240,11 +241,11 @@ class BulletDynamics(Dynamics):
         return self._joints if names is None else [known[name] for name in names]
 
     def _free_joints(self) -> None:
-        """Undo what Bullet adds: motors that hold joints, damping of links, a limit of speed, stops that give way."""
+        """Remove what Bullet adds: motors that hold joints, damping of links, a speed limit, and soft stops."""
         for link in range(-1, self._server.getNumJoints(self.body)):
             self._server.changeDynamics(self.body, link, linearDamping=0.0, angularDamping=0.0)
             self._server.changeDynamics(self.body, link, maxJointVelocity=UNLIMITED)
-            self._server.changeDynamics(self.body, link, jointLimitForce=UNLIMITED)  # alone, or it is passed over
+            self._server.changeDynamics(self.body, link, jointLimitForce=UNLIMITED)  # ignored in a joint call
         for joint in self._joints:
             friction = self._about(joint)[7]  # a motor that brakes with at most this is Coulomb's friction
             self._server.setJointMotorControl2(self.body, joint, bullet.VELOCITY_CONTROL, force=friction)
@@ -279,7 +280,7 @@ class BulletDynamics(Dynamics):
 
 
 class Server:
-    """A physics server without a window, with the functions of `pybullet` that go to it."""
+    """A physics server without a window, with the functions of `pybullet` bound to it."""
 
     def __init__(self) -> None:
         self.client: int = bullet.connect(bullet.DIRECT)

@@ -1,4 +1,4 @@
-"""Drawing in metres, on the drawing library that Gymnasium's own environments use."""
+"""Drawing in metres with pygame, as in Gymnasium's own environments."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ GREEN: Color = (46, 158, 91)
 RED: Color = (211, 62, 62)
 
 SMOOTH = 2
-"""Pixels drawn for each pixel shown, along each axis; averaging them makes smooth edges."""
+"""Number of drawn pixels per shown pixel along each axis; averaging them gives smooth edges."""
 
 
 def pygame() -> Any:
-    """The pygame module, without its greeting.
+    """The pygame module, imported without its greeting.
 
     Raises:
         MissingExtra: when it is not installed.
@@ -41,7 +41,7 @@ class Canvas:
     Args:
         low, high: corners of the rectangle [m].
         size: longest side of the picture [pixels].
-        paper: what it is drawn on.
+        paper: background.
 
     Example:
         >>> canvas = Canvas((0.0, 0.0), (4.0, 2.0), size=200)
@@ -56,13 +56,13 @@ class Canvas:
         self.high = np.asarray(high, dtype=np.float64)
         extent = np.maximum(self.high - self.low, 1e-9)
         self.scale = SMOOTH * size / float(extent.max())
-        # Even sizes, which video encoders want.
+        # Video encoders need even sizes.
         self.shape = tuple(int(2 * max(1, round(side * self.scale / SMOOTH / 2))) for side in extent)
         self._surface: Any = self._pygame.Surface((self.shape[0] * SMOOTH, self.shape[1] * SMOOTH))
         self._surface.fill(paper)
 
     def copy(self) -> Canvas:
-        """The same picture once more, to draw on."""
+        """A copy of the picture."""
         twin = copy.copy(self)
         twin._surface = self._surface.copy()
         return twin
@@ -71,10 +71,10 @@ class Canvas:
         """Pixel coordinates ``(..., 2)`` of points in the world."""
         p = (np.asarray(xy, dtype=np.float64) - self.low) * self.scale
         p[..., 1] = self._surface.get_height() - p[..., 1]
-        return np.clip(np.nan_to_num(p, nan=-1e5), -1e5, 1e5)  # what pygame's integers hold
+        return np.clip(np.nan_to_num(p, nan=-1e5), -1e5, 1e5)  # the range of pygame's integers
 
     def image(self, colors: NDArray[np.uint8], low: ArrayLike, width: float, yaw: float = 0.0) -> None:
-        """An image ``(rows, columns, 3)``, row 0 lowest, `width` metres wide, its lower left corner at `low`."""
+        """Draw an image ``(rows, columns, 3)``, row 0 lowest, `width` metres wide, lower left corner at `low`."""
         pg = self._pygame
         rows, columns = colors.shape[:2]
         picture = pg.surfarray.make_surface(np.ascontiguousarray(colors[::-1].swapaxes(0, 1)))
@@ -91,29 +91,29 @@ class Canvas:
         self._surface.blit(picture, tuple(np.round(corners.min(0)).astype(int)))
 
     def disc(self, center: ArrayLike, radius: float, color: Color) -> None:
-        """A filled circle of `radius` metres."""
+        """Draw a filled circle of `radius` metres."""
         x, y = self.place(center)
         with self._paint(color) as surface:
             self._pygame.draw.circle(surface, color, (float(x), float(y)), max(1.0, radius * self.scale))
 
     def ring(self, center: ArrayLike, radius: float, color: Color, width: float = 1.5) -> None:
-        """The rim of a circle of `radius` metres, `width` pixels wide."""
+        """Draw the outline of a circle of `radius` metres, `width` pixels wide."""
         x, y = self.place(center)
         with self._paint(color) as surface:
             r = max(1.0, radius * self.scale)
             self._pygame.draw.circle(surface, color, (float(x), float(y)), r, max(1, round(width * SMOOTH)))
 
     def dot(self, center: ArrayLike, color: Color, width: float = 4.0) -> None:
-        """A disc `width` pixels wide, whatever the scale."""
+        """Draw a disc `width` pixels wide, regardless of the scale."""
         self.disc(center, 0.5 * width * SMOOTH / self.scale, color)
 
     def polygon(self, points: ArrayLike, color: Color) -> None:
-        """A filled polygon ``(K, 2)``."""
+        """Draw a filled polygon ``(K, 2)``."""
         with self._paint(color) as surface:
             self._pygame.draw.polygon(surface, color, self.place(points))
 
     def line(self, points: ArrayLike, color: Color, width: float = 2.0) -> None:
-        """A polyline ``(K, 2)``, `width` pixels wide, with round joints."""
+        """Draw a polyline ``(K, 2)``, `width` pixels wide, with round joints."""
         placed = self.place(points)
         if len(placed) < 2:
             return
@@ -125,14 +125,14 @@ class Canvas:
                     self._pygame.draw.circle(surface, color, (float(x), float(y)), thick / 2)
 
     def rays(self, start: ArrayLike, ends: ArrayLike, color: Color, width: float = 1.0) -> None:
-        """Lines from one point to many ``(K, 2)``."""
+        """Draw lines from one point to many ``(K, 2)``."""
         origin, thick = self.place(start), max(1, round(width * SMOOTH / 2))
         with self._paint(color) as surface:
             for end in self.place(ends):
                 self._pygame.draw.line(surface, color, origin, end, thick)
 
     def text(self, words: str, at: ArrayLike, color: Color = INK, size: int = 14) -> None:
-        """Words with their upper left corner at a point of the world."""
+        """Draw text with its upper left corner at a point of the world."""
         pg = self._pygame
         pg.font.init()
         picture = pg.font.Font(None, round(1.4 * size * SMOOTH)).render(words, True, color)
@@ -150,12 +150,12 @@ class Canvas:
         return _Layer(self, transparent=len(color) == 4)
 
     def blend(self, layer: Any) -> None:
-        """Put a transparent layer on the picture."""
+        """Draw a transparent layer over the picture."""
         self._surface.blit(layer, (0, 0))
 
 
 class _Layer:
-    """The image that a shape is drawn on: the picture itself, or a layer of its own when its color is transparent."""
+    """The surface to draw a shape on: the picture itself, or a separate layer if its color is transparent."""
 
     def __init__(self, canvas: Canvas, *, transparent: bool) -> None:
         self._canvas, self._transparent = canvas, transparent
@@ -179,7 +179,7 @@ class Window:
         self._clock: Any = None
 
     def show(self, pixels: NDArray[np.uint8], fps: float) -> None:
-        """Show a picture, and wait until it is due."""
+        """Show a picture, after waiting until it is due."""
         pg = self._pygame
         size = (pixels.shape[1], pixels.shape[0])
         if self._screen is None:

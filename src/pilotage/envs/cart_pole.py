@@ -1,4 +1,4 @@
-"""The cart-pole as an environment: the world of Gymnasium's CartPole-v1, made of a model and a task."""
+"""The cart-pole environment: the world of Gymnasium's CartPole-v1 from a model and a task."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CART = cart_pole(
     noise=0.0,
     limits={"x": (-4.8, 4.8), "speed": (-10.0, 10.0), "theta_rate": (-20.0, 20.0)},
 )
-"""Gymnasium steps by Euler, without noise."""
+"""The model of Gymnasium: Euler steps without noise."""
 TRACK, TILT = 2.4, math.radians(12.0)
 """Where an episode ends [m, rad]."""
 AT_TICKS = 10.0
@@ -37,20 +37,20 @@ STAY_UP = stay_up(initial=Gaussian.of(CART.state, [0.0] * 4, std=0.03), dt=0.02,
 
 
 def start(stream: Any) -> Array:
-    """Every component between -0.05 and 0.05."""
+    """An initial state with every component between -0.05 and 0.05."""
     return stream.uniform(-0.05, 0.05, 4)
 
 
 class CartPole(ModelEnv):
-    """A pole to be kept upright by pushing its cart: ``gymnasium.make("pilotage/CartPole-v0")``.
+    """The cart-pole, balancing a pole by pushing its cart: ``gymnasium.make("pilotage/CartPole-v0")``.
 
-    Equations, constants, start, reward and ends are those of Gymnasium's CartPole-v1: +1 a tick until the pole leans by
-    12 degrees or the cart is 2.4 m away from the middle, 500 ticks of 0.02 s at most. The action in [-1, 1] is the
-    force on the cart, in units of 10 N; Gymnasium's pushes are -1 and 1.
+    Equations, constants, initial states, reward and termination are those of Gymnasium's CartPole-v1: +1 per tick until
+    the pole leans by 12 degrees or the cart is 2.4 m from the middle, for at most 500 ticks of 0.02 s. The action in
+    [-1, 1] is the force on the cart in units of 10 N; Gymnasium's actions correspond to -1 and 1.
 
     Args:
-        normalized: False for actions in N, in [-10, 10].
-        settings: `render_mode` and the like, as for `ModelEnv`.
+        normalized: False for actions in newtons, in [-10, 10].
+        settings: other settings of `ModelEnv`, such as `render_mode`.
 
     Example:
         >>> import gymnasium, pilotage.envs
@@ -67,7 +67,7 @@ class CartPole(ModelEnv):
 
 
 class CartPoleVector(ModelVectorEnv):
-    """Many `CartPole` environments as one: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
+    """A vector environment of `CartPole`: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
 
     def __init__(self, num_envs: int, *, normalized: bool = True, **settings: Any) -> None:
         made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}

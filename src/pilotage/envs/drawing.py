@@ -1,4 +1,4 @@
-"""Pictures of states: the figure of the model, a plan view where a state has a place, else curves over time."""
+"""Pictures of states: the figure of the model, a plan view if the state has x and y, or curves over time."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .figures import Figure, figure_of, put
 
 @dataclass
 class Scene:
-    """An episode as it is drawn.
+    """The data of an episode for drawing.
 
     Attributes:
-        space: of the states.
+        space: space of the states.
         dt: seconds between states.
-        states: the true states so far, the last one now.
-        observation: what was observed last.
-        extras: whatever else a drawing wants to know.
+        states: the true states so far, up to the current one.
+        observation: the last observation.
+        extras: additional data for a drawing.
         model: the dynamics, whose figure is drawn.
 
     Example:
@@ -41,7 +41,7 @@ class Scene:
     model: Any = None
 
     def component(self, name: str) -> Array | None:
-        """The course of one component ``(T,)``, or None when the state has none of that name."""
+        """The values of a component over time ``(T,)``, or None if the state has no component of that name."""
         try:
             return np.array([x[self.space.find(name)] for x in self.states])
         except SpaceError:
@@ -49,16 +49,16 @@ class Scene:
 
     @property
     def present(self) -> dict[str, float]:
-        """The components of the present state by name."""
+        """The components of the current state by name."""
         return dict(zip(self.space.names, self.states[-1].tolist(), strict=True))
 
 
 Drawing: TypeAlias = Callable[[Scene], NDArray[np.uint8]]
-"""From a scene to a picture ``(height, width, 3)``."""
+"""A function from a scene to a picture ``(height, width, 3)``."""
 
 
 def draw(scene: Scene) -> NDArray[np.uint8]:
-    """The figure of a model of the library; for others a plan view, or curves of states without x and y."""
+    """The picture of a scene: the figure of a library model, else a plan view, or curves for states without x and y."""
     figure = figure_of(scene.model, scene.space.names)
     if figure is not None and figure.window is not None:
         return portrait(scene, figure)
@@ -69,7 +69,7 @@ def draw(scene: Scene) -> NDArray[np.uint8]:
 
 
 def portrait(scene: Scene, figure: Figure) -> NDArray[np.uint8]:
-    """The present state as a figure."""
+    """The current state as a figure."""
     assert figure.window is not None
     x = scene.present
     middle, reach = figure.window(x, scene.model.params)
@@ -80,14 +80,14 @@ def portrait(scene: Scene, figure: Figure) -> NDArray[np.uint8]:
 
 
 def seconds(canvas: Canvas, scene: Scene) -> None:
-    """The time of a scene in the upper left corner."""
+    """Draw the time of a scene in the upper left corner."""
     inset = 0.015 * (canvas.high - canvas.low)
     words = f"t {scene.dt * (len(scene.states) - 1):.1f} s"
     canvas.text(words, (canvas.low[0] + inset[0], canvas.high[1] - inset[1]))
 
 
 def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.uint8]:
-    """The present and past positions, seen from above; the window keeps `reach` metres around the present."""
+    """The current and past positions from above, in a window of `reach` metres around the current one."""
     here = path[-1]
     canvas = Canvas(here - reach, here + reach, size=480)
     for k in np.arange(np.floor(canvas.low.min()), np.ceil(canvas.high.max()) + 1):
@@ -106,7 +106,7 @@ def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.u
 
 
 def curves(scene: Scene, *, seconds: float = 10.0) -> NDArray[np.uint8]:
-    """The course of each component over the last `seconds`, each on its own scale, labelled with its present value."""
+    """The curves of all components over the last `seconds`, each on its own scale, with its current value."""
     shown = np.array(scene.states[-max(2, round(seconds / scene.dt)) :])
     rows = scene.space.size
     canvas = Canvas((0.0, 0.0), (6.0, float(max(rows, 2))), size=480)
@@ -119,7 +119,7 @@ def curves(scene: Scene, *, seconds: float = 10.0) -> NDArray[np.uint8]:
         base = rows - 1 - i
         canvas.line([(0.1, base + 0.08), (5.9, base + 0.08)], GRID, 1)
         curve = np.stack([t, base + 0.1 + 0.6 * (shown[:, i] - low) / (high - low)], -1)
-        # Where an angle wraps it does not cross the picture.
+        # The curve of an angle is interrupted where it wraps.
         turns = np.flatnonzero(np.abs(np.diff(shown[:, i])) > np.pi) + 1 if i in scene.space.angles else []
         for piece in np.split(curve, turns):
             canvas.line(piece, BLUE, 2)
@@ -130,12 +130,12 @@ def curves(scene: Scene, *, seconds: float = 10.0) -> NDArray[np.uint8]:
 
 
 def arrow(at: Array, yaw: float, length: float) -> Array:
-    """Corners of an arrowhead that points along `yaw`, ``(4, 2)``."""
+    """The corners of an arrowhead that points along `yaw`, ``(4, 2)``."""
     shape = length * np.array([[0.6, 0.0], [-0.4, 0.38], [-0.2, 0.0], [-0.4, -0.38]])
     return shape @ rotation(yaw).T + at
 
 
 def rotation(yaw: float) -> Array:
-    """Turns vectors of the plane by `yaw`: ``v' = R v``."""
+    """The rotation matrix R of `yaw` in the plane: ``v' = R v``."""
     c, s = np.cos(yaw), np.sin(yaw)
     return np.array([[c, -s], [s, c]])

@@ -1,4 +1,4 @@
-"""Figures of the models of the library: what a state looks like, as lines and polygons in metres."""
+"""Figures of the models of the library: drawings of states as lines and polygons in metres."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ State: TypeAlias = Mapping[str, float]
 
 
 class Stroke(NamedTuple):
-    """A polyline ``(K, 2)``, or a filled polygon where `width` is 0; a point is a dot `width` pixels wide."""
+    """A polyline ``(K, 2)``, or a filled polygon if `width` is 0; a single point is a dot `width` pixels wide."""
 
     points: Any
     color: Color = INK
@@ -24,12 +24,12 @@ class Stroke(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """How states of a model are drawn.
+    """The drawing of a model's states.
 
     Attributes:
-        needs: components of the state.
-        strokes: of a state and the parameters of the model.
-        window: middle and half side of the picture [m], for those whose place in it is fixed; None for plan views.
+        needs: components of the state that it needs.
+        strokes: a function from a state and the parameters of the model to strokes.
+        window: middle and half side of a fixed picture [m]; None for plan views.
     """
 
     needs: tuple[str, ...]
@@ -50,7 +50,7 @@ def figure_of(model: Any, names: tuple[str, ...]) -> Figure | None:
 
 
 def put(canvas: Canvas, strokes: list[Stroke]) -> None:
-    """Draw strokes, the first one lowest."""
+    """Draw strokes, the first one at the bottom."""
     for points, color, width in strokes:
         if np.ndim(points) == 1:
             canvas.dot(points, color, width)
@@ -61,7 +61,7 @@ def put(canvas: Canvas, strokes: list[Stroke]) -> None:
 
 
 def box_at(place: Any, yaw: float, low: tuple[float, float], high: tuple[float, float]) -> Array:
-    """Corners ``(4, 2)`` of the rectangle from `low` to `high` in a frame at `place` that is turned by `yaw`."""
+    """The corners ``(4, 2)`` of the rectangle from `low` to `high` in a frame at `place` that is rotated by `yaw`."""
     corners = np.array([low, (high[0], low[1]), high, (low[0], high[1])])
     c, s = np.cos(yaw), np.sin(yaw)
     return corners @ np.array([[c, s], [-s, c]]) + np.asarray(place)
@@ -180,4 +180,4 @@ FIGURES: dict[str, Figure] = {
     "tricycle": Figure(CAR, _bicycle, None),
     "dynamic_bicycle": Figure(CAR, _dynamic_bicycle, None),
 }
-"""By the name of the model."""
+"""The figures by the name of the model."""

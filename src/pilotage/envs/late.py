@@ -1,4 +1,4 @@
-"""Modules that are imported when they are first used."""
+"""Modules that are imported on first use."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from ._names import clipped
 
 
 class Late:
-    """A module that need not be installed before something is asked of it.
+    """A module that is imported on first access to one of its attributes.
 
-    So that a room can name all it has: the class that wraps a simulator exists without the simulator, and says in one
-    sentence what to install when it is used.
+    The class that wraps a simulator can thus be imported without the simulator; if it is used, the error says what to
+    install.
 
     Args:
-        module: its name.
-        parts: the packages that bring it, for a sentence about how to install it again.
-        only: where the extra brings it, if not everywhere.
+        module: name of the module.
+        parts: the packages that provide it, for a message on how to reinstall it.
+        only: condition under which the extra provides it, if not always.
 
     Raises:
-        MissingExtra: when something is asked of a module that is not installed or cannot be imported.
+        MissingExtra: if an attribute is accessed and the module is not installed or cannot be imported.
 
     Example:
         >>> late = Late("math")
@@ -42,5 +42,5 @@ class Late:
                 f"pip uninstall -y {self._parts}; pip install 'pilotage[envs]' ({clipped(error)})"
             ) from error
         found = getattr(module, name)
-        setattr(self, name, found)  # the next time it is found without coming here
+        setattr(self, name, found)  # later accesses do not come here
         return found

@@ -1,4 +1,4 @@
-"""Any dynamics, sensors and task as a Gymnasium environment."""
+"""A Gymnasium environment from dynamics, sensors and a task."""
 
 from __future__ import annotations
 
@@ -21,36 +21,38 @@ Inform: TypeAlias = Callable[[Array], dict[str, Any]]
 
 
 class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
-    """A world made of models: ``x' = step(x, u) (+) w``, observation ``observe(x') (+) v``, reward ``-cost(x, u)``.
+    """An environment of models: ``x' = step(x, u) (+) w``, observation ``observe(x') (+) v``, reward ``-cost(x, u)``.
 
-    Actions are in the units of the dynamics, and clipped to the bounds of their space. Observations are float32 and
-    never NaN. They are clipped to the bounds of the reading's space, as an instrument saturates; so is the state that
-    is observed without a sensor. The true state, in float64 in ``info["state"]``, knows no bounds: what must not be
-    exceeded is a constraint of the task. An episode terminates when the task is done, a constraint is violated or the
-    state is no longer finite (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is
-    charged when it ends, so that the sum of rewards is minus the objective of the task. Who steps on after the end is
-    told again that the episode is over.
+    Actions are in the units of the dynamics, and are clipped to the bounds of their space. Observations are float32 and
+    never NaN. They are clipped to the bounds of the reading's space, like a saturating instrument; so is the state if
+    it is observed without a sensor. The true state, float64 in ``info["state"]``, is not bounded; to limit it, add a
+    constraint to the task. An episode terminates if the task is done, a constraint is violated or the state is not
+    finite (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is charged at its end,
+    so that the sum of rewards is minus the objective of the task. Further steps after the end return that the episode
+    is over.
 
-    Constraints hold between ticks, too: they are judged at states no more than `resolution` apart on the shortest way
-    (`Space.interpolate`) from one state to the next, measured in the components that the constraint reads. The first
-    state that violates one is where the episode ends.
+    Constraints are also checked between ticks, at states at most `resolution` apart on the shortest way
+    (`Space.interpolate`) from one state to the next, measured in the components that the constraint reads. The episode
+    ends at the first state that violates a constraint.
 
     Args:
-        dynamics: how the true state moves.
-        sensors: one sensor (the observation is a `Box`), sensors by name (a `Dict`), or None: the state itself. A
-            sensor that needs a context comes as a pair ``(sensor, context)``.
-        task: where an episode starts, what a tick costs, when it is over, and how long a tick takes.
+        dynamics: model of the true state.
+        sensors: one sensor (the observation is a `Box`), sensors by name (a `Dict`), or None for the state itself. Give
+            a sensor that needs a context as a pair ``(sensor, context)``.
+        task: initial belief, costs and end of an episode, and the duration of a tick.
         render_mode: "human", "rgb_array" or None.
-        truncate: False leaves the length of an episode to a `TimeLimit`.
-        start: draws the state in which an episode starts from a random stream; the default draws from `task.initial`.
-        inform: from the true states ``(..., n)`` to more entries of `info`, each an array ``(...)`` or ``(..., k)``.
-        drawing: from a `Scene` to a picture; the default draws states from above or as curves.
-        dtype: of observations and actions.
-        normalized: actions are in [-1, 1], which stands for the bounds of the action space, as learners prefer.
-        resolution: of the constraint between ticks, in the units of the state; thinner obstacles may be missed.
+        truncate: False if a `TimeLimit` determines the length of an episode.
+        start: a function that draws the initial state from a random stream; the default draws from `task.initial`.
+        inform: a function from true states ``(..., n)`` to additional entries of `info`, each ``(...)`` or
+            ``(..., k)``.
+        drawing: a function from a `Scene` to a picture; the default draws states from above or as curves.
+        dtype: type of observations and actions.
+        normalized: True if actions are in [-1, 1], scaled to the bounds of the action space, as learners prefer.
+        resolution: distance of constraint checks between ticks, in the units of the state; thinner obstacles may be
+            missed.
 
     Raises:
-        SettingError: for settings that do not fit, and for an initial belief of the task that is none.
+        SettingError: if settings do not match, or the initial belief of the task is not a belief.
 
     Example:
         >>> from pilotage.core import Gaussian, Space
@@ -96,7 +98,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._window: Window | None = None
         self._x: Array | None = None
-        self._r: Array = np.zeros(0)  # the task's reference of this tick
+        self._r: Array = np.zeros(0)  # the reference of the task at this tick
         self._carry: Any = None
         self._ticks = 0
         self._terminated = self._truncated = False
@@ -113,7 +115,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         return self._seen(), self._info(False)
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
-        """One tick of `task.dt` seconds under `action`."""
+        """The result of a tick of `task.dt` seconds under `action`."""
         if self._x is None:
             raise PilotageError("step was called before the first reset; call reset() to start an episode")
         world, x = self.world, self._x
@@ -121,7 +123,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         moved = world.move(x, u, self._r, self.np_random)
         cost, y = float(moved.cost), moved.states
         self._ticks += 1
-        if not moved.lost:  # what cannot be observed is shown as it last was
+        if not moved.lost:  # a lost state cannot be observed; the last one is shown
             self._r, self._carry = world.refer(y, self.time, self._carry)
         verdict = world.judge(x, moved, u, self._r)
         if not moved.lost:
@@ -151,7 +153,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         return self._ticks * self.world.dt
 
     def render(self) -> Any:
-        """The picture ``(height, width, 3)`` in mode "rgb_array"; in mode "human" the window draws itself."""
+        """The picture ``(height, width, 3)`` in mode "rgb_array"; in mode "human" the window updates by itself."""
         if self.render_mode != "rgb_array":
             return None
         if self._x is None:
@@ -165,7 +167,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
             self._window = None
 
     def _seen(self) -> Any:
-        """The observation of the present state, shown on the screen where there is one."""
+        """The observation of the current state, which is also shown in the window, if there is one."""
         assert self._x is not None
         z = self._look(self._x, self.np_random)
         self.scene.observation = z
@@ -182,13 +184,13 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
 
 
 def plain(value: Any) -> Any:
-    """An array, or the Python number that an array without axes holds."""
+    """An array, or the Python number of an array without axes."""
     array = np.array(value)
     return array.item() if array.ndim == 0 else array
 
 
 def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float) -> Simulation:
-    """The world of these models; a single sensor goes by the name "reading"."""
+    """The simulation of these models; a single sensor has the name "reading"."""
     named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PilotageError(
@@ -199,7 +201,7 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:
-    """The first state that the options of `reset` ask for, or None."""
+    """The initial state in the options of `reset`, or None."""
     if options is not None and not isinstance(options, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise SettingError(f"options are {shown(options)}; expected a mapping, as in {{'state': [0.0, 0.0]}}")
     for name in options or {}:
@@ -209,7 +211,7 @@ def state_option(options: Mapping[str, Any] | None) -> Any:
 
 
 def vector(space: Space, value: Any, name: str) -> Array:
-    """One state or action ``(size,)`` as a copy, or a sentence that says why it is none."""
+    """A copy of one state or action ``(size,)``; raises an error if it is not valid."""
     given = space.check(value, name)
     if given.ndim != 1:
         raise ShapeError(f"{name} has shape {given.shape}; one environment takes ({space.size},)")
@@ -217,12 +219,12 @@ def vector(space: Space, value: Any, name: str) -> Array:
 
 
 def frames(world: Simulation) -> int:
-    """Frames per second that show a world at its own pace."""
+    """The frames per second that show a world in real time."""
     return max(1, round(1.0 / world.dt))
 
 
 def checked_mode(mode: str | None, about: Mapping[str, Any]) -> str | None:
-    """A render mode that exists."""
+    """`mode`, if it is a valid render mode."""
     if mode is not None and mode not in about["render_modes"]:
         raise SettingError(f"render_mode is {mode!r}; it can be None, {', '.join(map(repr, about['render_modes']))}")
     return mode
@@ -238,9 +240,9 @@ class Look:
     """Observations inside `observation_space`, for one world or several.
 
     Args:
-        world: what is observed.
-        single: whether there is one reading, which goes without its name.
-        dtype: of floats.
+        world: the world to observe.
+        single: whether there is a single reading, which is returned without its name.
+        dtype: type of floats.
     """
 
     def __init__(self, world: Simulation, single: bool, dtype: DTypeLike) -> None:
@@ -249,7 +251,7 @@ class Look:
         self._only = next(iter(self._shown)) if single else None
 
     def __call__(self, x: Array, streams: Streams) -> Any:
-        """What is seen of states `x`."""
+        """The observation of states `x`."""
         readings = self._world.observe(x, streams)
         if self._only is not None:
             return self._shown[self._only](readings[self._only])

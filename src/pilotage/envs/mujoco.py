@@ -1,4 +1,4 @@
-"""A MuJoCo model as dynamics: the simulator's own step, derivatives and threaded rollouts."""
+"""MuJoCo models as dynamics, with the simulator's own step, derivatives and threaded rollouts."""
 
 from __future__ import annotations
 
@@ -24,37 +24,37 @@ mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
 threaded: Any = Late("mujoco.rollout", "mujoco mujoco-core mujoco-studio")
 
 HUGE = 1e10
-"""MuJoCo's own bound (mjMAXVAL) beyond which a simulation counts as lost."""
+"""The bound of MuJoCo (mjMAXVAL) beyond which a simulation counts as lost."""
 
 
 class MujocoDynamics(Dynamics):
-    """``x = (qpos, qvel, act)``, ``x' = mj_step^k(x, u)`` with ``k = ceil(dt / timestep)`` steps of ``dt / k``.
+    """A MuJoCo model: ``x = (qpos, qvel, act)``, ``x' = mj_step^k(x, u)``, ``k = ceil(dt / timestep)`` of ``dt / k``.
 
-    The spaces come from the model. A hinge or slide joint is a real, bounded where the joint is limited; an unlimited
-    hinge is a real too, because the simulator counts its turns. A ball joint is a quaternion; a free joint three reals
-    and a quaternion, whose tangent (velocity in the world, rotation in the body) is MuJoCo's own. Hence `size` is
-    nq + nv + na and `dim` 2 nv + na. Velocities are named ``JOINT.rate``, or ``JOINT.vx`` and so on where there are
-    several. Actions are the controls, bounded where they are limited.
+    The spaces come from the model. A hinge or slide joint is a real, with bounds if the joint is limited; an unlimited
+    hinge is also a real, because the simulator counts its turns. A ball joint is a quaternion, and a free joint is
+    three reals and a quaternion with MuJoCo's tangent (velocity in the world, rotation in the body). Hence `size` is
+    nq + nv + na and `dim` is 2 nv + na. Velocities have the names ``JOINT.rate``, or ``JOINT.vx`` and so on if there
+    are several. Actions are the controls, with bounds if they are limited.
 
-    Names come from the model; where two would be the same, or one is missing, they are told apart by a number or an
-    underscore. `start` is the model's own initial state; ``state.identity()`` may lie in the floor.
+    Names come from the model; a number or an underscore is added if two are equal or one is missing. `start` is the
+    initial state of the model; in ``state.identity()`` the robot may be in the floor.
 
-    A step depends on state and action alone: warm starts of the constraint solver, automatic resets and sleeping are
-    off. A state in which the simulation is lost (not finite, or beyond 1e10) leads to NaN. Threads that share an
-    instance wait for each other, because the simulator's memory and timestep belong to it; batches are what runs in
-    parallel.
+    A step depends only on state and action: warm starts of the constraint solver, automatic resets and sleeping are
+    off. If the simulation of a state is lost (not finite, or beyond 1e10), the result is NaN. Threads that share an
+    instance wait for each other, because they share the memory and the timestep of the simulator; to run in parallel,
+    use batches.
 
     Args:
         model: path of an MJCF or URDF file, XML text, or an ``mujoco.MjModel`` (which is copied).
         state: a space of the same layout, for other names or for hinges that are angles:
             ``Space("theta: angle", "rate [rad/s]")``.
         noise: standard deviation per square root of a second of each tangent component, or one for all:
-            ``Q = diag(noise^2) dt``. With the default of 0 a filter takes the simulator for the truth, and its belief
-            becomes too narrow.
-        threads: of batched steps and rollouts; 0 runs them on the calling thread.
+            ``Q = diag(noise^2) dt``. With the default of 0, a filter assumes that the simulator is exact, and its
+            belief becomes too narrow.
+        threads: number of threads of batched steps and rollouts; 0 runs them on the calling thread.
 
     Raises:
-        ModelError: for a file that is no model, or a model with state besides positions, velocities and activations.
+        ModelError: if the file is not a model, or its state has more than positions, velocities and activations.
 
     Example:
         >>> swing = '''<mujoco><worldbody><body><joint name="hinge"/><geom size="0.1" pos="1 0 0"/></body></worldbody>
@@ -78,7 +78,7 @@ class MujocoDynamics(Dynamics):
         self._timestep = float(self.model.opt.timestep)
         flags = mj.mjtDisableBit
         self.model.opt.disableflags |= int(flags.mjDSBL_WARMSTART) | int(flags.mjDSBL_AUTORESET)
-        # Whether a body sleeps is no part of the state; old versions know no sleep.
+        # Sleeping is not part of the state; old versions do not have it.
         self.model.opt.enableflags &= ~int(getattr(mj.mjtEnableBit, "mjENBL_SLEEP", 0))
         check_state(self.model)
         self.state = fitted(state, state_space(self.model))
@@ -91,10 +91,10 @@ class MujocoDynamics(Dynamics):
         return f"MujocoDynamics({self.state!r}, {self.action!r})"
 
     def start(self, keyframe: str | int | None = None) -> Array:
-        """The state ``(n,)`` in which the model starts: ``qpos0`` at rest, or one of its keyframes.
+        """The initial state ``(n,)`` of the model: ``qpos0`` at rest, or one of its keyframes.
 
         Raises:
-            ModelError: when there is no such keyframe.
+            ModelError: if the keyframe does not exist.
         """
         m = self.model
         if keyframe is None:
@@ -106,14 +106,14 @@ class MujocoDynamics(Dynamics):
         return self.state.normalize(np.concatenate([m.key_qpos[i], m.key_qvel[i], m.key_act[i]]))
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The state `dt` seconds later; batches run in the thread pool."""
+        """The state after `dt` seconds; batches run in the thread pool."""
         x, u = self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         us = np.broadcast_to(u, (*batch, self.action.size))[..., None, :]
         return self._advance(np.broadcast_to(x, (*batch, self.state.size)), us, dt)[..., 0, :]
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """States ``(..., T+1, n)``, simulated without coming back to Python in between."""
+        """The states ``(..., T+1, n)``, simulated without returning to Python in between."""
         x0, us = self.state.check(x0, "initial state", finite=False), self.action.check(us, "actions", finite=False)
         batch = np.broadcast_shapes(x0.shape[:-1], us.shape[:-2])
         x0 = np.broadcast_to(x0, (*batch, self.state.size))
@@ -121,9 +121,9 @@ class MujocoDynamics(Dynamics):
         return np.concatenate([x0[..., None, :], self._advance(x0, us, dt)], axis=-2)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
-        """``F = A_k ... A_1`` and ``B = sum_i A_k ... A_{i+1} B_i``, from MuJoCo's finite differences of each step.
+        """The Jacobians ``F = A_k ... A_1`` and ``B = sum_i A_k ... A_{i+1} B_i``, from MuJoCo's finite differences.
 
-        Models on its RK4 integrator, which it does not differentiate, are differenced through the space.
+        MuJoCo does not differentiate its RK4 integrator; for such models, the differences are taken on the space.
         """
         if self.model.opt.integrator == mj.mjtIntegrator.mjINT_RK4:
             return super().linearize(x, u, dt)
@@ -139,7 +139,7 @@ class MujocoDynamics(Dynamics):
         return F, B
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """``diag(noise^2) dt``."""
+        """The covariance ``diag(noise^2) dt``."""
         return diffusion(self.noise_density, x, u, dt)
 
     # -- simulation
@@ -215,7 +215,7 @@ class MujocoDynamics(Dynamics):
 
 
 def loaded(model: Any) -> Any:
-    """An ``MjModel`` of one's own, from a path, XML text or an ``MjModel``."""
+    """A new ``MjModel`` from a path, XML text or an ``MjModel``."""
     if isinstance(model, mj.MjModel):
         return copy.deepcopy(model)
     text = str(model)
@@ -231,7 +231,7 @@ def loaded(model: Any) -> Any:
 
 
 def check_state(model: Any) -> None:
-    """Refuse models whose state is more than positions, velocities and activations."""
+    """Raise an error if the state of a model has more than positions, velocities and activations."""
     kept = 1 + model.nq + model.nv + model.na
     full = mj.mj_stateSize(model, int(mj.mjtState.mjSTATE_FULLPHYSICS))
     if full != kept:
@@ -260,7 +260,7 @@ def action_space(model: Any) -> Space:
 
 
 def fitted(state: Space | None, own: Space) -> Space:
-    """The space a user gave, if it is laid out as the model's own; only hinges may be angles instead."""
+    """The given space, if it has the layout of the model's own; hinges may also be angles."""
     if state is None:
         return own
     pairs = zip(state.parts, own.parts, strict=False)
@@ -271,12 +271,12 @@ def fitted(state: Space | None, own: Space) -> Space:
 
 
 def _sound(x: Array) -> NDArray[np.bool_]:
-    """Whether a simulation can go on from states ``(..., n)``."""
+    """Whether a simulation can continue from states ``(..., n)``."""
     return np.asarray((np.abs(x) <= HUGE).all(-1))
 
 
 class Joint:
-    """One joint of a model, as parts of a space."""
+    """A joint of a model, as parts of a space."""
 
     def __init__(self, model: Any, index: int, name: str) -> None:
         self.name = name

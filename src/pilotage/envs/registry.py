@@ -1,4 +1,4 @@
-"""The environments that Gymnasium knows by name. Entry points are strings, so that nothing loads before it is made."""
+"""The registration of the environments with Gymnasium. Entry points are strings, so that modules load on first use."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One tick of a simulated world: dynamics move it, sensors see it, a task judges it.
+"""The tick of a simulated world: dynamics move it, sensors read it, and a task evaluates it.
 
-Pure functions of states and random streams, for one world or a batch of them; environments are shells around these.
+These are pure functions of states and random streams, for one world or a batch; environments are built on top of them.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 
 
 Start: TypeAlias = Callable[[np.random.Generator], Array]
-"""Draws the state in which an episode starts."""
+"""A function that draws the initial state of an episode."""
 
 
 FEW = 8
-"""States up to which one at a time is as fast as a batch."""
+"""Number of states up to which single calls are as fast as a batch."""
 
 
 class Verdict(NamedTuple):
-    """The judgement of a task on the states a step led to, each ``(...)`` of bool.
+    """The evaluation of the states after a step by a task, each ``(...)``.
 
     Attributes:
-        done: the task is over.
-        violated: a constraint does not hold, or the state is not finite.
-        states: where the tick ends: what it led to ``(..., n)``, or where a constraint broke on the way there.
+        done: whether the task is done.
+        violated: whether a constraint is violated, or the state is not finite.
+        states: states at the end of the tick ``(..., n)``, or the first on the way that violate a constraint.
     """
 
     done: Any
@@ -49,18 +49,18 @@ class Verdict(NamedTuple):
 
     @property
     def over(self) -> Any:
-        """True where the episode ends."""
+        """Whether the episode ends."""
         return self.done | self.violated
 
 
 class Moved(NamedTuple):
-    """States a tick later, before they are judged.
+    """The states after a tick, before the task evaluates them.
 
     Attributes:
-        states: ``(..., n)``.
-        cost: of the tick ``(...)``.
+        states: states ``(..., n)``.
+        cost: cost of the tick ``(...)``.
         lost: whether a state is not finite ``(...)``.
-        violated: whether it is lost, or a constraint does not hold ``(...)``; None where `Simulation.judge` has to ask.
+        violated: whether it is lost, or violates a constraint ``(...)``; None if `Simulation.judge` must check it.
     """
 
     states: Array
@@ -70,17 +70,17 @@ class Moved(NamedTuple):
 
 
 class Late:
-    """An object that holds machine code, which is made when it is first needed and stays in its process."""
+    """An object with machine code that is compiled on first use and not sent to other processes."""
 
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "machine"}
 
 
 class Mounted(Late):
-    """A sensor on a larger state, with its context, that draws readings.
+    """A sensor mounted on a larger state, with its context, that draws readings ``z ~ sensor.sample(x)``.
 
-    ``z ~ sensor.sample(x)``, each state with a random stream of its own: one call a state, or a single one for all of
-    them where the sensor keeps the default, ``observe(x) (+) N(0, R)``, which gives the same numbers.
+    Each state has its own random stream. There is one call per state, or a single call for all if the sensor does not
+    override `sample`, ``observe(x) (+) N(0, R)``; the numbers are the same.
     """
 
     def __init__(self, sensor: Sensor, context: Any, state: Space) -> None:
@@ -90,11 +90,11 @@ class Mounted(Late):
 
     @cached_property
     def machine(self) -> Sight | None:
-        """The sensor as machine code, where it has some."""
+        """The sensor as machine code, if it can be compiled."""
         return sight_of(self.sensor, self.context)
 
     def draw(self, x: Array, streams: Streams) -> Array:
-        """Readings in states ``(..., n)``."""
+        """Random readings in states ``(..., n)``."""
         if self.machine is not None:
             rows = rows_of(x)
             z = self.machine(rows, normals(streams, len(rows), self.reading.dim))
@@ -110,20 +110,19 @@ class Mounted(Late):
 
 
 class Simulation(Late):
-    """``x' ~ step(x, u) (+) N(0, Q)``, readings as the sensors draw them, reward ``-cost(x, u)``.
+    """A simulated world: ``x' ~ step(x, u) (+) N(0, Q)``, random readings of the sensors, and reward ``-cost(x, u)``.
 
-    The constraint is judged in x', and at states on the shortest way there, `Space.interpolate`, which are no more than
-    `resolution` apart in the components that the constraint reads; the first that breaks it is where the tick ends.
-    Where dynamics, task and noise have machine code,
-    that runs; the numbers are the same.
+    The constraint is checked in x' and at states on the shortest way there, `Space.interpolate`, at most `resolution`
+    apart in the components that the constraint reads; the tick ends at the first state that violates it. Compiled code
+    runs if dynamics, task and noise have it; the numbers are the same.
 
     Args:
-        dynamics: how the true state moves.
-        sensors: what is seen of it, by name; a sensor, or a pair of a sensor and its context. They are mounted on the
-            state with `Sensor.on`. None: the state itself, without noise, under the name "state".
-        task: what an episode costs, when it is over; mounted on the state with `Task.on`.
-        start: draws the state ``(n,)`` in which an episode starts; None draws from `task.initial`.
-        resolution: distance between states on the way at which the constraint is judged.
+        dynamics: model of the true state.
+        sensors: sensors by name; each a sensor, or a pair of a sensor and its context. They are mounted on the state
+            with `Sensor.on`. None: the state itself, without noise, under the name "state".
+        task: costs and end of an episode; mounted on the state with `Task.on`.
+        start: a function that draws the initial state ``(n,)`` of an episode; None draws from `task.initial`.
+        resolution: distance between the states on the way at which the constraint is checked.
     """
 
     def __init__(
@@ -160,7 +159,7 @@ class Simulation(Late):
         return {name: sensor.reading for name, sensor in self.sensors.items()}
 
     def start(self, stream: np.random.Generator) -> Array:
-        """A state ``(n,)`` to begin with."""
+        """A random initial state ``(n,)``."""
         if self._start is not None:
             return self._start(stream)
         belief = self.task.initial
@@ -172,12 +171,12 @@ class Simulation(Late):
 
     @cached_property
     def noisy(self) -> bool:
-        """Whether a tick may draw process noise."""
+        """Whether the dynamics may have process noise."""
         return self.machine is None or self.machine.noise > 0
 
     @cached_property
     def charges(self) -> bool:
-        """Whether the end of an episode may cost something."""
+        """Whether the task may have a terminal cost."""
         task = self.task
         if not isinstance(task, TracedTask) or task.live or task.dependencies("T"):
             return True
@@ -185,11 +184,11 @@ class Simulation(Late):
 
     @cached_property
     def machine(self) -> Moves | None:
-        """A tick as machine code, where all models have some."""
+        """The tick as machine code, if all models can be compiled."""
         return moves_of(self.dynamics, self.task, self.dt, self.judged, self.resolution)
 
     def move(self, x: Array, u: Array, r: Array, streams: Streams) -> Moved:
-        """A tick, process noise included; where the noise has no covariance, nothing is drawn."""
+        """The result of a tick with process noise; nothing is drawn if there is no covariance."""
         machine = self.machine
         if machine is None:
             cost, y = self.cost(x, u, r), self.advance(x, u, streams)
@@ -202,22 +201,22 @@ class Simulation(Late):
         return Moved(y, found[:, 0], found[:, 2] > 0.0, found[:, 1] > 0.0)
 
     def advance(self, x: Array, u: Array, streams: Streams) -> Array:
-        """The states a tick later, by the methods of the models."""
+        """The states after a tick, by the methods of the models."""
         dynamics, state = self.dynamics, self.dynamics.state
         y = answered(_array(asked(dynamics, "step", x, u, self.dt)), state, dynamics, "step")
         Q = covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics)
         return shaken(state, y, Q, streams) if Q.any() else np.asarray(y, dtype=np.float64)
 
     def observe(self, x: Array, streams: Streams) -> dict[str, Array]:
-        """Readings of the sensors in states ``(..., n)``, noise included."""
+        """The readings of the sensors in states ``(..., n)``, with noise."""
         if not self.sensors:
             return {"state": x}
         return {name: sensor.draw(x, streams) for name, sensor in self.sensors.items()}
 
     def refer(self, x: Array, t: Any, carry: Any) -> tuple[Array, Any]:
-        """References ``(..., nr)`` of states ``(..., n)`` at times ``(...)``, nr = 0 for none, and the next carries.
+        """The references ``(..., nr)`` of states ``(..., n)`` at times ``(...)``, nr may be 0, and the next carries.
 
-        A batch of states has a list of carries, one each; all are None when an episode starts.
+        A batch of states has a list of carries, one for each state; they are None at the start of an episode.
         """
         if not self.task.stage.size:
             return np.zeros((*x.shape[:-1], 0)), carry
@@ -228,15 +227,15 @@ class Simulation(Late):
         return np.reshape([r for r, _ in pairs], (len(x), self.task.stage.size)), [each for _, each in pairs]
 
     def cost(self, x: Array, u: Array, r: Array) -> Array:
-        """Cost ``(...)`` of the tick that starts in `x`."""
+        """The cost ``(...)`` of the tick that starts in `x`."""
         return self._answer("cost", asked(self.task, "cost", x, u, *_staged(r)), x)
 
     def terminal_cost(self, x: Array, r: Array) -> Array:
-        """Cost ``(...)`` of ending in `x`."""
+        """The terminal cost ``(...)`` of `x`."""
         return self._answer("terminal_cost", asked(self.task, "terminal_cost", x, *_staged(r)), x)
 
     def judge(self, x: Array, moved: Moved, u: Array, r: Array) -> Verdict:
-        """The verdict on a tick from states `x` under actions `u`. A constraint or an end that is NaN is violated."""
+        """The verdict on a tick from states `x` under actions `u`. NaN in a constraint or an end counts as violated."""
         y, lost, violated = moved.states, moved.lost, moved.violated
         if violated is None:
             violated, y = self._broken(x, y, u, r, lost)
@@ -250,7 +249,7 @@ class Simulation(Late):
     def _broken(
         self, x: Array, y: Array, u: Array, r: Array, lost: NDArray[np.bool_]
     ) -> tuple[NDArray[np.bool_], Array]:
-        """Whether states `y` are lost or break a constraint, there or on the way from `x`; and where they first do."""
+        """Whether states `y` are lost or violate a constraint, also on the way from `x`, and the first such states."""
         values = self._constraint(y, u, r)
         bad = np.asarray(lost | ~(values <= 0.0).all(-1))
         if values.shape[-1] == 0:

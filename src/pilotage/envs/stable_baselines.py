@@ -1,4 +1,4 @@
-"""Vector environments as Stable-Baselines3 takes them."""
+"""Vector environments for Stable-Baselines3."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from gymnasium.vector import VectorEnv
 
 
 def sb3_vec_env(envs: VectorEnv[Any, Any, Any]) -> Any:
-    """A vector environment as a `VecEnv` of Stable-Baselines3, so that its learners take the batch as it is.
+    """A vector environment as a `VecEnv` of Stable-Baselines3, so that its learners use the batch directly.
 
     Args:
         envs: a `ModelVectorEnv`, or another vector environment, with `AutoresetMode.SAME_STEP`.
 
     Raises:
         MissingExtra: when Stable-Baselines3 is not installed.
-        SettingError: for another mode; episodes start again in the step that ends them, as Stable-Baselines3 expects.
+        SettingError: if the mode differs; Stable-Baselines3 expects episodes to restart in the step that ends them.
 
     Example:
         >>> import gymnasium, pilotage.envs

@@ -1,4 +1,4 @@
-"""Many worlds of the same models, moved together."""
+"""A vector environment: many worlds of the same models, simulated together."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ Seeds = Natural | None | tuple[Natural | None, ...]
 
 
 class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
-    """`num_envs` copies of `ModelEnv` whose states are one array, moved by one call of the models a tick.
+    """`num_envs` copies of `ModelEnv` with their states in one array, simulated by one call of the models per tick.
 
-    Seeded with s it behaves as `ModelEnv`s seeded with s, s + 1, ..., each with a random stream of its own. An
-    episode that ended starts again in the next tick, whose action is ignored (`AutoresetMode.NEXT_STEP`); or in the
-    tick that ends it (`AutoresetMode.SAME_STEP`), when what was observed last is in ``infos["final_obs"]`` and
+    With seed s it behaves like `ModelEnv`s with seeds s, s + 1, ..., each with its own random stream. An episode that
+    has ended restarts in the next tick, whose action is ignored (`AutoresetMode.NEXT_STEP`), or in the tick that ends
+    it (`AutoresetMode.SAME_STEP`); then the last observation is in ``infos["final_obs"]``, with
     ``infos["final_info"]``.
 
     Args:
         dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution: as for `ModelEnv`.
-        num_envs: how many.
+        num_envs: number of environments.
         render_mode: "rgb_array" (`render` gives a tuple of pictures) or None.
-        truncate: False lets episodes run on past `task.horizon`.
-        max_episode_steps: ticks after which an episode is truncated without terminal cost, as by a `TimeLimit`.
+        truncate: False if episodes continue beyond `task.horizon`.
+        max_episode_steps: ticks after which an episode is truncated without terminal cost, like a `TimeLimit`.
         autoreset_mode: `AutoresetMode.NEXT_STEP` or `AutoresetMode.SAME_STEP`.
 
     Example:
@@ -104,7 +104,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._x: Array = np.empty((0, dynamics.state.size))
         self._r: Array = np.zeros(
             (num_envs, self.world.task.stage.size)
-        )  # the task's references of this tick, and what they remember
+        )  # the references of the task at this tick, and their carries
         self._carries: list[Any] = [None] * num_envs
         self._ticks = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.zeros(num_envs, dtype=bool)
@@ -131,7 +131,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def step(
         self, actions: ArrayLike
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """One tick of every episode; those that ended start again."""
+        """The result of a tick of all episodes; those that ended restart."""
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._controls(actions)
@@ -149,7 +149,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return self._x.copy()
 
     def render(self) -> tuple[Any, ...] | None:
-        """A picture of each world in mode "rgb_array"."""
+        """The pictures of all worlds in mode "rgb_array"."""
         if self.render_mode != "rgb_array":
             return None
         if not len(self._x):
@@ -168,7 +168,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return found
 
     def _moved(self, which: Any, us: Array) -> tuple[NDArray[Any], ...]:
-        """A tick of some worlds: an array of their numbers, or a slice of all."""
+        """The result of a tick of some worlds, given by an array of indices or a slice."""
         world, xs, rs = self.world, np.array(self._x[which]), self._r[which]
         moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [])
         self._ticks[which] += 1
@@ -183,7 +183,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if world.charges and ending.any():
             costs = np.array(costs)
             costs[ending] += world.terminal_cost(shown[ending], self._r[which][ending])
-        # A step limit truncates beside a termination too, as Gymnasium's TimeLimit does.
+        # A step limit also truncates an episode that terminates, as in Gymnasium's TimeLimit.
         truncated = (spent & ~over) | (ticks >= (self._limit or np.inf))
         if self.render_mode is not None:
             for scene, x in zip(np.array(self.scenes)[which], shown, strict=True):
@@ -194,7 +194,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return self._streams if isinstance(which, slice) else [self._streams[i] for i in which]
 
     def _begun_again(self, observations: Any, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-        """First observations of new episodes in place of the last ones, which are in the info, of those that ended."""
+        """The observations with the first ones of restarted episodes, whose last observations are in the info."""
         ended = self._ended
         final = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(ended):
@@ -223,7 +223,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
                 self.scenes[i].states = [self._x[i].copy()]
 
     def _refer(self, which: Any) -> None:
-        """Take the references of some worlds at their states and times, and what they remember for the next tick."""
+        """Update the references of some worlds at their states and times, and their carries."""
         if self._r.shape[-1]:
             which = np.arange(self.num_envs)[which]
             carries = [self._carries[i] for i in which]
@@ -254,7 +254,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
 
     def _observation(self, which: NDArray[np.bool_] | None = None) -> Any:
-        """Observations of all worlds, or of some, in the order of the worlds."""
+        """The observations of all worlds, or of some, in the order of the worlds."""
         xs, streams, scenes = self._x, self._streams, self.scenes
         if which is not None:
             some = np.flatnonzero(which)
@@ -276,14 +276,14 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
 
 def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
-    """A mode that this vector environment has."""
+    """`mode`, if this vector environment supports it."""
     if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
         raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
     return mode
 
 
 def _merged(all_of: Any, some: Any, which: NDArray[np.bool_]) -> Any:
-    """Observations with those of some worlds in their places."""
+    """The observations of all worlds with those of some worlds replaced."""
     if isinstance(all_of, dict):
         return {name: _merged(each, some[name], which) for name, each in all_of.items()}
     merged = all_of.copy()

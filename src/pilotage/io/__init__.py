@@ -1,6 +1,6 @@
-"""File formats and nothing else: plain values in, plain values out.
+"""Readers and writers of file formats, which take and return plain values.
 
-- `read_ros_map`, `write_ros_map`: maps of ROS's map_server (yaml with pgm or png)
+- `read_ros_map`, `write_ros_map`: maps of the ROS map_server (yaml with pgm or png)
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
 - `read_g2o`, `write_g2o`: pose graphs
 - `read_pgm`: grey images

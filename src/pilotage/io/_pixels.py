@@ -1,4 +1,4 @@
-"""Pixels of map images and the occupancies that they stand for; `ros_map` holds the table of modes."""
+"""The conversion between pixels of map images and occupancies; `ros_map` holds the table of modes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .pgm import read_pgm
 Levels = NDArray[np.unsignedinteger[Any]]
 
 LUMA = np.array([0.212656, 0.715158, 0.072186], dtype=np.float32)
-"""Shares of red, green and blue in the brightness of a colour (ITU-R BT.709), as ImageMagick takes them."""
+"""Weights of red, green and blue in the brightness of a colour (ITU-R BT.709), as in ImageMagick."""
 
 
 class Picture(NamedTuple):
@@ -35,7 +35,7 @@ def read_picture(path: Path) -> Picture:
     """The pixels of an image.
 
     Raises:
-        FormatError: naming the file, when it is no image, or has pixels of another depth than 1, 8 or 16 bits.
+        FormatError: if the file is not an image with pixels of 1, 8 or 16 bits.
     """
     with open(path, "rb") as file:
         magic = file.read(2)
@@ -63,10 +63,10 @@ def _pixels_of(image: Image.Image, path: Path) -> Picture:
 
 
 def _deep_pixels(image: Image.Image, path: Path) -> NDArray[np.uint16]:
-    """Grey of 16 bits; Pillow calls it "I;16", in a png of older versions "I"."""
+    """Grey pixels of 16 bits; Pillow calls them "I;16", and older versions "I" in a png."""
     if not image.mode.startswith("I;16") and (image.mode, image.format) != ("I", "PNG"):
         kind = shown(image.mode)
-        raise FormatError(f"{path}: a map image has 1, 8 or 16 bits a channel, not pixels of the kind {kind}")
+        raise FormatError(f"{path}: a map image must have 1, 8 or 16 bits per channel, not pixels of the kind {kind}")
     return np.asarray(image).astype(np.uint16)
 
 
@@ -81,7 +81,7 @@ def grey(picture: Picture) -> NDArray[np.uint8]:
 
 
 def mean_grey(picture: Picture, with_alpha: bool) -> tuple[Levels, int]:
-    """Sum of the channels of every pixel, opacity among them if so wished, and the sum of white."""
+    """The sum of the channels of every pixel, with the opacity if `with_alpha`, and the sum for white."""
     levels = picture.levels
     if levels.ndim == 2:
         return levels, picture.white
@@ -94,7 +94,7 @@ def mean_grey(picture: Picture, with_alpha: bool) -> tuple[Levels, int]:
 def occupancies(
     white: int, mode: str, negate: bool, occupied: float, free: float, strict: bool = False
 ) -> NDArray[np.float32]:
-    """Occupancy for each brightness from 0 to `white`; where `strict`, what lies on a threshold is unknown."""
+    """Occupancy for each brightness from 0 to `white`; if `strict`, a value equal to a threshold is unknown."""
     level = np.arange(white + 1)
     if mode == "raw":
         percent = np.rint(level * (255 / white))
@@ -107,7 +107,7 @@ def occupancies(
 
 
 def levels_of(p: NDArray[Any], mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.uint8]:
-    """Pixels that read back as the occupancies `p`, whatever its shape; the inverse of `occupancies`."""
+    """The pixels for the occupancies `p` of any shape; the inverse of `occupancies`."""
     encode = {"trinary": _trinary_levels, "scale": _scale_levels, "raw": _raw_levels}[mode]
     out = in_chunks(lambda part: encode(part.astype(np.float64), occupied, free), p, np.uint8)
     return np.subtract(255, out, out=out) if negate and mode != "raw" else out
@@ -128,7 +128,7 @@ def _raw_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDArray
 
 def _scale_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDArray[np.float64]:
     dark = np.rint(255 * (free + p * (occupied - free)))
-    # What is not certain stays strictly between the thresholds.
+    # Values that are not certain stay strictly between the thresholds.
     dark = np.clip(dark, np.floor(255 * free) + 1, np.ceil(255 * occupied) - 1)
     return 255 - np.where(p >= 1.0, 255, np.where(p <= 0.0, 0, np.nan_to_num(dark)))
 
@@ -139,12 +139,12 @@ def _trinary_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDA
 
 
 def _unknown_dark(free: float, occupied: float) -> float:
-    """Darkness that reads as unknown: of the customary grey 205, or the middle where the thresholds exclude it."""
+    """A darkness that means unknown: the usual grey 205, or the middle between the thresholds if they exclude it."""
     return 50 if free < 50 / 255 < occupied else np.rint(255 * (free + occupied) / 2)
 
 
 def encode_png(pixels: NDArray[np.uint8], transparent: NDArray[np.bool_] | None = None) -> bytes:
-    """A grey image as a png file; `transparent` marks pixels that cannot be seen."""
+    """A grey image as a png file; `transparent` marks the transparent pixels."""
     image = Image.fromarray(pixels)
     if transparent is not None:
         image.putalpha(Image.fromarray(np.where(transparent, np.uint8(0), np.uint8(255))))

@@ -1,4 +1,4 @@
-"""Files are written beside their target and renamed over it, so that a crash never costs what was saved before."""
+"""Atomic writes: a new file is written next to its target and renamed, so that a crash never loses the old content."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from .contents import path_of
 
 
 def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
-    """Replace the file `path` by `content` in one step: readers see the old file or the new one, never half of it.
+    """Replace the content of a file in one step: readers see either the old or the new content.
 
     Args:
-        path: file to write; its folder must exist. Permissions are those of the old file, else the usual ones.
-        content: bytes, or text that is written as UTF-8.
+        path: the file to write; its folder must exist. An existing file keeps its permissions.
+        content: bytes, or text, which is written as UTF-8.
 
     Raises:
-        MissingFile: when the folder does not exist.
-        OSError: when it cannot be written; the old file is untouched then.
+        MissingFile: if the folder does not exist.
+        OSError: if the file cannot be written; the old file then stays unchanged.
 
     Example:
         >>> import tempfile, pathlib
@@ -29,11 +29,11 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
         >>> target.read_text()
         'kept'
     """
-    target = Path(os.path.realpath(path_of(path)))  # behind a link, so that the link goes on pointing to the file
+    target = Path(os.path.realpath(path_of(path)))  # follow links, so that a link is kept
     data = content.encode("utf-8") if isinstance(content, str) else content
     if not target.parent.is_dir():
         raise MissingFile(f"{path} cannot be written: its folder {target.parent} does not exist")
-    # Names have 255 bytes at most; 60 characters take up to 240.
+    # A name has at most 255 bytes; 60 characters take up to 240.
     beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}")
     try:
         with open(beside, "xb") as file:

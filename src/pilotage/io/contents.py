@@ -1,4 +1,4 @@
-"""Contents of a file, or a sentence about why it cannot be read."""
+"""Contents of a file, or an error that says why it cannot be read."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     """All bytes of the file.
 
     Raises:
-        MissingFile: naming the file and, where there is one, a file beside it whose name is close.
-        FormatError: for a folder, or what is no path.
+        MissingFile: if the file does not exist; the message suggests a file with a similar name, if there is one.
+        FormatError: if `path` is a folder or not a path.
 
     Example:
         >>> contents("depott.yaml")
@@ -25,21 +25,21 @@ def contents(path: str | os.PathLike[str]) -> bytes:
     try:
         return file.read_bytes()
     except IsADirectoryError:
-        raise FormatError(f"{path} is a folder; the name of a file was expected") from None
+        raise FormatError(f"{path} is a folder; expected a file") from None
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFile(missing(file)) from None
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
-    """A path as a `Path`, or a sentence about what is none."""
+    """A path as a `Path`; raises an error if it is not a path."""
     try:
         return Path(path)
     except TypeError:
-        raise FormatError(f"{path!r} is no path of a file; give a string or a pathlib.Path") from None
+        raise FormatError(f"{path!r} is not the path of a file; give a string or a pathlib.Path") from None
 
 
 def missing(file: Path) -> str:
-    """A sentence about a file that is not there, with the name beside it that is closest."""
+    """The message for a missing file, with the most similar name in its folder."""
     folder = file.absolute().parent
     if not folder.is_dir():
         return f"there is no file {file}: its folder {folder} does not exist"

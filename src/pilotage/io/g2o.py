@@ -1,13 +1,13 @@
-"""Pose graphs in the plane and in space as g2o writes them: `.g2o` files, plain or gzipped.
+"""Pose graphs in the plane and in space in the format of g2o: `.g2o` files, plain or gzipped.
 
 Format: Kümmerle, Grisetti, Strasdat, Konolige and Burgard, "g2o: A General Framework for Graph Optimization", 2011,
-https://github.com/RainerKuemmerle/g2o/wiki/File-Format. A line is one of
+https://github.com/RainerKuemmerle/g2o/wiki/File-Format. The lines are
 
     VERTEX_SE2 id x y yaw               EDGE_SE2 i j x y yaw I11 I12 I13 I22 I23 I33
     VERTEX_SE3:QUAT id x y z q          EDGE_SE3:QUAT i j x y z q I11 I12 ... I16 I22 ... I66
     FIX id ...                          # comment
 
-with q = qx qy qz qw. Information matrices are ordered [translation, rotation]; their upper triangle is written.
+with q = qx qy qz qw. Information matrices have the order [translation, rotation]; the file holds the upper triangle.
 """
 
 from __future__ import annotations
@@ -41,20 +41,20 @@ TO_XYZW = [0, 1, 2, 4, 5, 6, 3]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PoseGraph:
-    """Poses, and what was measured of one as seen from another; N poses, E edges.
+    """A pose graph: N poses, and E edges with measurements of one pose relative to another.
 
     Attributes:
-        ids: names of the poses in the file ``(N,)``; all else names a pose by its place in this array.
-        poses: a guess of them, ``(N, 3)`` (x, y, yaw) or ``(N, 7)`` (x, y, z, qw, qx, qy, qz); None where the file has
-            edges only.
-        edges: from which pose to which, ``(E, 2)``.
-        readings: pose of the second as seen from the first, ``(E, 3)`` or ``(E, 7)``; NaN where not measured.
+        ids: ids of the poses in the file ``(N,)``; the other arrays refer to poses by their index in this array.
+        poses: initial guess of the poses, ``(N, 3)`` (x, y, yaw) or ``(N, 7)`` (x, y, z, qw, qx, qy, qz); None if the
+            file has only edges.
+        edges: indices of the first and the second pose of each edge, ``(E, 2)``.
+        readings: pose of the second relative to the first, ``(E, 3)`` or ``(E, 7)``; NaN if not measured.
         information: inverse covariances of the readings ``(E, 3, 3)`` or ``(E, 6, 6)``, in the tangent order
-            [translation, rotation]. Those of some well-known files, cubicle among them, have negative eigenvalues.
-        fixed: places of the poses that are held fixed ``(F,)``.
+            [translation, rotation]. Some well-known files, such as cubicle, have negative eigenvalues here.
+        fixed: indices of the poses that are held fixed ``(F,)``.
 
     Raises:
-        ShapeError: when arrays do not fit each other, hold NaN or infinity, or name a pose that is not there.
+        ShapeError: if the arrays do not match, hold NaN or infinity, or refer to a pose that does not exist.
 
     Example:
         >>> graph = PoseGraph([0, 1], None, [[0, 1]], [[1.0, 0.0, 0.1]], [np.eye(3)])
@@ -91,7 +91,7 @@ class PoseGraph:
         for name in ("edges", "fixed"):
             places = getattr(self, name)
             if (wrong := places[(places < 0) | (places >= n)]).size:
-                raise ShapeError(f"{name} of a pose graph names pose {wrong[0]}; expected places from 0 to {n - 1}")
+                raise ShapeError(f"{name} of a pose graph refers to pose {wrong[0]}; expected indices 0 to {n - 1}")
 
     def __repr__(self) -> str:
         where = "in the plane" if self.axes == 2 else "in space"
@@ -104,10 +104,10 @@ class PoseGraph:
 
 
 def read_g2o(path: PathLike) -> PoseGraph:
-    """The pose graph of a file. Poses come in the order of their vertices; without vertices, in that of their ids.
+    """The pose graph of a file, with the poses in the order of the vertices or, without vertices, of their ids.
 
     Raises:
-        FormatError: naming the file and the line that is wrong.
+        FormatError: if the file is not valid; the message names the wrong line.
 
     Example:
         >>> import tempfile, pathlib
@@ -131,30 +131,30 @@ def read_g2o(path: PathLike) -> PoseGraph:
             raise FormatError(f"{place}: unknown element {tag[:40]!r}; known are {', '.join((*AXES, 'FIX'))}")
         axes = axes or AXES[tag]
         if AXES[tag] != axes:
-            raise FormatError(f"{place}: {tag} among elements of {KINDS[axes][0]}; a graph has one kind of pose")
+            raise FormatError(f"{place}: {tag} among elements of {KINDS[axes][0]}; a graph must have one kind of pose")
         if tag.startswith("VERTEX"):
             name = _vertex(words, axes, place)
             if name in vertices:
-                raise FormatError(f"{place}: pose {name} is there twice; ids must differ")
+                raise FormatError(f"{place}: pose {name} occurs twice; ids must be unique")
             vertices[name] = _numbers(words[2:], place)
         else:
             edges.append((place, *_ends(words, axes, place)))
             numbers.append(_numbers(words[3:], place))
     if not edges:
-        raise FormatError(f"{path}: there are no edges; expected lines of {KINDS[2][1]} or {KINDS[3][1]}")
+        raise FormatError(f"{path}: the file has no edges; expected lines with {KINDS[2][1]} or {KINDS[3][1]}")
     return _graph(vertices, edges, numbers, fixed, axes)
 
 
 def write_g2o(path: PathLike, graph: PoseGraph) -> None:
-    """Write a pose graph; numbers are kept to the last bit.
+    """Write a pose graph, without rounding the numbers.
 
     Args:
         path: the file.
-        graph: what to write; of a solution, ``dataclasses.replace(graph, poses=solution["pose"])``.
+        graph: the pose graph; for a solution, ``dataclasses.replace(graph, poses=solution["pose"])``.
 
     Raises:
-        MissingFile: when the folder does not exist.
-        SettingError: when `graph` is not a `PoseGraph`.
+        MissingFile: if the folder does not exist.
+        SettingError: if `graph` is not a `PoseGraph`.
 
     Example:
         >>> import tempfile, pathlib
@@ -177,12 +177,12 @@ def write_g2o(path: PathLike, graph: PoseGraph) -> None:
 def _whole(given: Any, name: str) -> NDArray[np.intp]:
     found = numbers(given, f"{name} of a pose graph")
     if not (np.isfinite(found).all() and (found == np.rint(found)).all()):
-        raise ShapeError(f"{name} of a pose graph holds numbers that are not whole; expected whole ones")
+        raise ShapeError(f"{name} of a pose graph holds numbers that are not whole; expected whole numbers")
     return np.asarray(given if found.size else found, dtype=np.intp)  # large ids would lose digits as floats
 
 
 def _finite(given: Any, name: str) -> Array:
-    """Finite numbers; a reading may be NaN, which was not measured."""
+    """Finite numbers; a reading may be NaN if it was not measured."""
     measured = name == "readings"
     found = numbers(given, f"{name} of a pose graph", missing=measured)
     if np.isinf(found).any() or (np.isnan(found).any() and not measured):
@@ -195,7 +195,7 @@ def _rows(names: NDArray[np.intp], values: Array) -> Iterator[tuple[list[int], l
 
 
 def _lines(path: PathLike) -> Iterator[tuple[str, list[str]]]:
-    """The words of each line that has some, and where it stands."""
+    """The position and the words of each line that is not empty."""
     data = contents(path)
     try:
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
@@ -228,7 +228,7 @@ def _id(word: str, place: str) -> int:
     try:
         return int(np.int64(word))
     except (ValueError, OverflowError):
-        raise FormatError(f"{place}: {word[:40]!r} is no id; expected a whole number of 64 bits") from None
+        raise FormatError(f"{place}: {word[:40]!r} is not an id; expected a 64-bit integer") from None
 
 
 def _numbers(words: Sequence[str], place: str) -> list[float]:
@@ -249,7 +249,7 @@ def _graph(
     where = {name: i for i, name in enumerate(ids)}
     for place, *ends in (*edges, *fixed):
         if missing := [i for i in ends if i not in where]:
-            raise FormatError(f"{place}: there is no vertex {missing[0]}; expected one of the {len(ids)} of the file")
+            raise FormatError(f"{place}: vertex {missing[0]} does not exist; expected one of the file's {len(ids)}")
     places = [place for place, *_ in edges]
     size = 3 if axes == 2 else 7
     values = np.array(numbers)
@@ -264,7 +264,7 @@ def _graph(
 
 
 def _poses(values: Array, places: Sequence[str]) -> Array:
-    """Poses with quaternions wxyz of length 1; what files print to few digits is off by little."""
+    """Poses with quaternions wxyz normalised to length 1; files with few digits are slightly off."""
     _refuse(~np.isfinite(values).all(axis=-1), places, "a number is NaN or infinite; expected finite numbers")
     if values.shape[-1] == 3:
         return values

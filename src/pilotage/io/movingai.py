@@ -1,7 +1,7 @@
 """Grid-planning benchmarks of MovingAI: `.map` and `.scen` files, plain or gzipped.
 
 Format: Sturtevant, Benchmarks for Grid-Based Pathfinding, 2012, https://movingai.com/benchmarks/formats.html.
-Moves are octile, and diagonal only where both orthogonal neighbours are free.
+Moves are octile; a diagonal move requires both orthogonal neighbours to be free.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ _COUNT = re.compile("[1-9][0-9]{0,8}")
 
 @dataclass(frozen=True)
 class Scenario:
-    """One query of a scenario file; cells are (column, row) with row 0 at the top, as in the file.
+    """A query of a scenario file; cells are (column, row) with row 0 at the top, as in the file.
 
     Attributes:
-        map_name: the map as the file names it.
-        width, height: size of the map the scenario was made for [cells].
+        map_name: name of the map in the file.
+        width, height: size of the map that the scenario belongs to [cells].
         start, goal: cells (x, y).
-        optimal_length: published length of the shortest path [cells]; 0 between different cells where there is none.
+        optimal_length: published length of the shortest path [cells]; 0 between different cells means no path.
         bucket: difficulty class, the length divided by 4.
 
     Example:
@@ -54,15 +54,15 @@ class Scenario:
 
     @property
     def solvable(self) -> bool:
-        """Whether a path leads from start to goal, by the published length."""
+        """Whether a path from start to goal exists, according to the published length."""
         return self.optimal_length > 0.0 or self.start == self.goal
 
 
 def read_movingai_map(path: PathLike) -> NDArray[np.bool_]:
-    """Cells that can be passed, ``(height, width)`` of bool, row 0 at the top as in the file.
+    """The passable cells of a map, bools ``(height, width)``, row 0 at the top as in the file.
 
     Raises:
-        FormatError: naming the file and the line that is wrong.
+        FormatError: if the file is not valid; the message names the wrong line.
 
     Example:
         >>> import tempfile, pathlib
@@ -106,10 +106,10 @@ def _cells(lines: list[str], height: int, width: int, path: PathLike) -> NDArray
 
 
 def read_movingai_scenarios(path: PathLike) -> list[Scenario]:
-    """The queries of a `.scen` file, in its order.
+    """The queries of a `.scen` file, in the order of the file.
 
     Raises:
-        FormatError: naming the file and the line that is wrong.
+        FormatError: if the file is not valid; the message names the wrong line.
 
     Example:
         >>> import tempfile, pathlib
@@ -119,7 +119,7 @@ def read_movingai_scenarios(path: PathLike) -> list[Scenario]:
         (2, 0)
     """
     lines = _lines(path)
-    # Files of the benchmark say `version 1`, some `version 1.0`.
+    # Most files of the benchmark begin with `version 1`, some with `version 1.0`.
     if not lines or lines[0].split() not in (["version", "1"], ["version", "1.0"]):
         raise FormatError(f"{path}, line 1: a scenario file starts with `version 1`, not {_shown(lines, 0)}")
     return [_scenario(line, f"{path}, line {n + 2}") for n, line in enumerate(lines[1:]) if line.strip()]
@@ -142,10 +142,10 @@ def _scenario(line: str, place: str) -> Scenario:
 
 
 def find_movingai_map(scenarios: PathLike) -> Path:
-    """The map a scenario file belongs to: `NAME.map[.gz]` beside `NAME.map.scen[.gz]`, else the map its lines name.
+    """The map of a scenario file: `NAME.map[.gz]` next to `NAME.map.scen[.gz]`, or else the map named in its lines.
 
     Raises:
-        FormatError: when neither exists.
+        FormatError: if neither file exists.
 
     Example:
         >>> import tempfile
@@ -164,7 +164,7 @@ def find_movingai_map(scenarios: PathLike) -> Path:
             return candidate
     known = " nor ".join(dict.fromkeys((f"{own}[.gz]", f"{named[:255]}[.gz]")))
     raise FormatError(
-        f"{path}: its map is not beside it: there is no {known} in {path.parent.absolute()}; name the map"
+        f"{path}: its map was not found: there is no {known} in {path.parent.absolute()}; give the path of the map"
     )
 
 

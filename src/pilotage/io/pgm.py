@@ -18,17 +18,17 @@ from .contents import contents
 
 _TOKEN = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])*([^\s#]+)")
 _MAX_PIXELS = 1 << 30
-"""A map of a billion cells is a damaged header, not a map."""
+"""The largest accepted number of pixels; a larger one means that the header is damaged."""
 
 
 def read_pgm(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
-    """Pixels ``(rows, columns)`` of a PGM file, top row first, scaled so that 255 is white.
+    """The pixels ``(rows, columns)`` of a PGM file, top row first, scaled so that 255 is white.
 
     Args:
         path: a P5 (binary, 8 or 16 bit) or P2 (text) file.
 
     Raises:
-        FormatError: naming the file and the field that is wrong, or how many pixels are missing.
+        FormatError: if the file is not valid; the message names the wrong field or the number of missing pixels.
 
     Example:
         >>> import tempfile, pathlib
@@ -75,7 +75,7 @@ def _header(data: bytes, path: str | os.PathLike[str]) -> tuple[bytes, tuple[int
 
 
 def _binary_pixels(data: bytes, start: int, count: int, peak: int, path: str | os.PathLike[str]) -> NDArray[Any]:
-    """`count` samples after the single white space that ends the header; two bytes each, high first, above 255."""
+    """`count` samples after the single white space that ends the header; two bytes each, high first, if peak > 255."""
     kind = np.dtype(np.uint8) if peak < 256 else np.dtype(">u2")
     held = len(data) - start - 1
     if data[start : start + 2] == b"\r\n" and held == count * kind.itemsize + 1:
@@ -98,12 +98,12 @@ def _text_pixels(data: bytes, start: int, count: int, path: str | os.PathLike[st
     except (ValueError, OverflowError) as error:
         raise FormatError(f"{path}: a pixel is not a number: {str(error)[:100]}") from None
     if int(values.min()) < 0:
-        raise FormatError(f"{path}: a pixel has the value {int(values.min())}, but the least is 0")
+        raise FormatError(f"{path}: a pixel has the value {int(values.min())}, but the smallest allowed is 0")
     return values
 
 
 def encode_pgm(pixels: NDArray[np.uint8], comment: str = "") -> bytes:
-    """A P5 file as bytes.
+    """The bytes of a P5 file.
 
     Args:
         pixels: ``(rows, columns)`` uint8, top row first.

@@ -1,16 +1,17 @@
-"""Maps of ROS's map_server: a yaml file beside an image (pgm or png), or such an image alone.
+"""Maps of the ROS map_server: a yaml file with an image (pgm or png), or such an image alone.
 
 With the brightness of a pixel in [0, 1] and its occupancy ``p = 1 - brightness`` (``p = brightness`` when `negate`)::
 
     trinary   occupied (1) if p >= occupied_thresh,  free (0) if p <= free_thresh,  else unknown (NaN)
-    scale     the same at both ends, between them (p - free_thresh) / (occupied_thresh - free_thresh)
-    raw       the byte of the pixel is the occupancy in percent; above 100 unknown
+    scale     the same beyond the thresholds, and between them (p - free_thresh) / (occupied_thresh - free_thresh)
+    raw       the byte of the pixel is the occupancy in percent; above 100 means unknown
 
-Colours count by their luma, in 8 bits. In the modes trinary and scale a pixel that is not wholly opaque is unknown.
+Colours are converted to their luma, in 8 bits. In the modes trinary and scale, a pixel that is not fully opaque is
+unknown.
 
-Up to ROS 2 Humble a file meant something else, and ``server="humble"`` still reads it so: p on a threshold was unknown,
-colours counted by the mean of their channels, in trinary opacity was one of these, and transparency made cells unknown
-in scale only.
+Up to ROS 2 Humble, map_server interpreted files differently, as ``server="humble"`` still does: p equal to a threshold
+is unknown, a colour is the mean of its channels (in trinary including its opacity), and only in scale does transparency
+make a cell unknown.
 
 Source: nav2_map_server/src/map_io.cpp of Nav2's branch main, since pull request 5071 (2025).
 """
@@ -39,7 +40,7 @@ from .pgm import encode_pgm
 MODES = ("trinary", "scale", "raw")
 PathLike = str | os.PathLike[str]
 Server = Literal["main", "humble"]
-"""The map_server whose reading of an image is followed: that of Nav2's branch main, or of ROS 2 Humble and before."""
+"""The version of map_server to follow in reading an image: Nav2's branch main, or ROS 2 Humble and earlier."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,14 @@ class RosMap:
     """The contents of a map_server file, as plain values.
 
     Attributes:
-        occupancy: what map_server makes of the image, ``(rows, columns)`` float32: 1 where occupied, 0 where free, NaN
-            where unknown, in between in the modes "scale" and "raw"; row 0 is the lowest y (the bottom of the image).
+        occupancy: occupancy of the cells as map_server reads it, ``(rows, columns)`` float32: 1 if occupied, 0 if free,
+            NaN if unknown, in between in the modes "scale" and "raw"; row 0 is the lowest y (bottom of the image).
         resolution: side of a cell [m].
         origin: x [m], y [m], yaw [rad] of the lower-left corner of cell [0, 0] in the map frame.
-        occupied_thresh: from it on, a pixel means an occupied cell.
-        free_thresh: up to it, a pixel means a free cell.
-        mode: how pixels are read and written: "trinary", "scale" or "raw".
-        negate: white is occupied instead of black.
+        occupied_thresh: lowest p of an occupied cell.
+        free_thresh: highest p of a free cell.
+        mode: the meaning of pixels: "trinary", "scale" or "raw".
+        negate: True if white pixels are occupied instead of black ones.
 
     Example:
         >>> RosMap(np.zeros((2, 3), dtype=np.float32), resolution=0.05).occupied_thresh
@@ -74,13 +75,13 @@ def read_ros_map(path: PathLike, *, server: Server = "main") -> RosMap:
     """Read a map_server yaml file and its image.
 
     Args:
-        path: the yaml file; its `image` is looked up relative to it.
-        server: the map_server whose reading is followed: "main", or "humble" and before; the top of this file says how
-            they differ.
+        path: the yaml file; its `image` is relative to its folder.
+        server: the version of map_server to follow: "main", or "humble" for Humble and earlier. Humble treats p equal
+            to a threshold, colours and transparency differently; the module docstring has the details.
 
     Raises:
-        MissingFile: when the yaml file does not exist.
-        FormatError: naming the file and the field that is missing or wrong, or what is wrong with the image.
+        MissingFile: if the yaml file does not exist.
+        FormatError: if a field or the image is missing or not valid; the message names it.
 
     Example:
         >>> import tempfile, pathlib
@@ -98,12 +99,13 @@ def read_map_image(path: PathLike, fields: dict[str, Any], *, server: Server = "
 
     Args:
         path: the image, pgm or png.
-        fields: what a yaml file would say: `resolution`, and where they differ from `RosMap` the other fields.
+        fields: the fields that a yaml file would have: `resolution`, and others that differ from the defaults of
+            `RosMap`.
         server: see `read_ros_map`.
 
     Raises:
-        MissingFile: when there is no such image.
-        FormatError: naming the file and the field that is wrong, or what is wrong with the image.
+        MissingFile: if the image does not exist.
+        FormatError: if a field or the image is not valid; the message names it.
 
     Example:
         >>> import tempfile, pathlib
@@ -121,7 +123,7 @@ def read_map_image(path: PathLike, fields: dict[str, Any], *, server: Server = "
 
 
 def _read_image(image: Path, fields: dict[str, Any], path: PathLike, server: Server) -> RosMap:
-    """The map of an image and of the fields beside it, which `path` holds."""
+    """The map of an image and of the fields in the file `path`."""
     setting(server, Server, "server")
     resolution = _number(fields, "resolution", path)
     if resolution <= 0:
@@ -155,14 +157,14 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
 
     Args:
         path: the yaml file.
-        ros_map: what to write. Reading it back gives the same cells: exactly for "trinary" (cells between the
-            thresholds become unknown), to one grey level for "scale", to one percent for "raw".
-        image: name of the image, which is written beside the yaml file; its ending (.pgm or .png) chooses the format.
-            Default: the yaml's name with .pgm, or .png for "scale", which needs transparency for unknown cells.
+        ros_map: the map to write. Reading the file returns the same cells: exactly for "trinary" (cells between the
+            thresholds become unknown), to one grey level for "scale", and to one percent for "raw".
+        image: name of the image, in the folder of the yaml file; its extension (.pgm or .png) selects the format.
+            Default: the name of the yaml file with .pgm, or with .png for "scale", where unknown cells are transparent.
 
     Raises:
-        FormatError: for an occupancy, resolution, origin, mode, threshold or image format that cannot be written.
-        OSError: when the folder cannot be written.
+        FormatError: if the occupancy, resolution, origin, mode, thresholds or image name cannot be written.
+        OSError: if the folder is not writable.
 
     Example:
         >>> import tempfile, pathlib
@@ -189,16 +191,16 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
 
 
 def _encoded(ros_map: RosMap, name: str, path: Path) -> bytes:
-    """The image as a file of the format that its name chooses."""
+    """The bytes of the image, in the format that its name selects."""
     suffix = path_of(name).suffix.lower()
     if suffix not in (".pgm", ".png") or Path(name).name != name:
-        raise FormatError(f"{path}: a map image is a name without folders that ends in .pgm or .png, not {shown(name)}")
+        raise FormatError(f"{path}: image must be a bare file name that ends in .pgm or .png, not {shown(name)}")
     p = np.asarray(ros_map.occupancy)[::-1]
     transparent = np.isnan(p) if ros_map.mode == "scale" else None
     if transparent is not None and not transparent.any():
         transparent = None
     if suffix == ".pgm" and transparent is not None:
-        raise FormatError(f"{path}: mode 'scale' marks unknown cells by transparency; a .pgm has none, use .png")
+        raise FormatError(f"{path}: mode 'scale' marks unknown cells by transparency, which .pgm lacks; use .png")
     pixels = levels_of(p, ros_map.mode, ros_map.negate, ros_map.occupied_thresh, ros_map.free_thresh)
     if suffix == ".png":
         return encode_png(pixels, transparent)
@@ -211,7 +213,7 @@ def _check_writable(ros_map: RosMap, path: Path) -> None:
     p = np.asarray(ros_map.occupancy)
     if p.ndim != 2 or p.size == 0 or ((p < 0.0) | (p > 1.0)).any():
         raise FormatError(
-            f"{path}: occupancy must be (rows, columns) of probabilities or NaN; shape {p.shape} was given"
+            f"{path}: occupancy must be an array (rows, columns) of probabilities or NaN, not of shape {p.shape}"
         )
     origin = [_finite(part, "origin", path) for part in ros_map.origin]
     if not (_finite(ros_map.resolution, "resolution", path) > 0.0 and len(origin) == 3):
@@ -228,14 +230,14 @@ def _check_writable(ros_map: RosMap, path: Path) -> None:
 def _read_yaml(path: PathLike) -> dict[str, Any]:
     try:
         fields = yaml.safe_load(contents(path))
-    # Brackets within brackets without end, dates that are none, numbers of thousands of digits.
+    # RecursionError for deeply nested brackets, ValueError for impossible dates and numbers of thousands of digits.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
         problem = str(getattr(error, "problem", None) or error)[:200]
         raise FormatError(f"{path}{place}: not valid yaml: {problem}") from None
     if not isinstance(fields, dict):
-        raise FormatError(f"{path}: a map file holds fields such as `image:` and `resolution:`, this one does not")
+        raise FormatError(f"{path}: a map file must hold fields such as `image:` and `resolution:`; this one does not")
     return fields
 
 
@@ -286,7 +288,7 @@ def _thresholds(fields: dict[str, Any], path: PathLike) -> tuple[float, float]:
 
 def _mode(fields: dict[str, Any], path: PathLike) -> str:
     mode = fields.get("mode", "trinary")
-    if not isinstance(mode, str) or mode.lower() not in MODES:  # map_server takes them in any case
+    if not isinstance(mode, str) or mode.lower() not in MODES:  # map_server accepts upper and lower case
         raise FormatError(f"{path}: `mode` must be one of {', '.join(MODES)}, not {shown(mode)}")
     return mode.lower()
 
@@ -302,7 +304,7 @@ def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
         raise FormatError(f"{path}: `image` must be a file name, not {shown(name)}, which is a folder")
     bare = re.split(r"[\\/]", name)[-1]  # of a path of any system
     if os.path.isfile(folder / bare):
-        hint = f"; a file of that name lies beside the yaml file, which should say `image: {bare}`"
+        hint = f"; a file of that name is in the folder of the yaml file, which should say `image: {bare}`"
     else:
         hint = "" if len(name) > 255 else f" (looked for {folder / name})"
     raise FormatError(f"{path}: its `image` {shown(name)} does not exist{hint}")

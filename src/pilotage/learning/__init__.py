@@ -1,4 +1,4 @@
-"""Dynamics that networks learn, for every estimator, controller and environment; the only room that imports torch."""
+"""Learned dynamics for estimators, controllers and environments; the only subpackage that imports torch."""
 
 from __future__ import annotations
 

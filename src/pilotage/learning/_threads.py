@@ -8,17 +8,17 @@ from contextlib import contextmanager
 import torch
 
 SMALL = 2**26
-"""Multiplications that one thread does in about 20 ms; below, waking the others may take longer than the work."""
+"""Multiplications that one thread does in about 20 ms; for less, waking the others may take longer than the work."""
 
 
 @contextmanager
 def threads_for(multiplications: int) -> Iterator[None]:
-    """One thread of torch for the calling thread, where the work ahead is small.
+    """A context in which torch uses one thread, if the work is small.
 
-    Threads of OpenMP spin while they wait for each other. Where other programs use the cores, a batch of a tenth of a
-    millisecond then takes a hundred. The former number of threads comes back at the end. It belongs to each thread of
-    Python, so others are not slowed, except one that calls torch for the first time meanwhile: it keeps the one thread
-    until it sets a number of its own.
+    OpenMP threads spin while they wait for each other; if other programs use the cores, a batch of a tenth of a
+    millisecond may take a hundred milliseconds. The previous number of threads is restored at the end. The setting
+    belongs to the calling Python thread, so others are not slowed, except one that first calls torch meanwhile: it
+    keeps a single thread until it sets its own number.
 
     Source: OpenMP 5.2, section 2.4, on ``nthreads-var``; torch's ParallelOpenMP.cpp.
 
@@ -42,7 +42,7 @@ def threads_for(multiplications: int) -> Iterator[None]:
 
 
 def weights(network: torch.nn.Module) -> int:
-    """The number of weights, which is that of multiplications for each row.
+    """The number of weights, which equals the multiplications per row.
 
     Example:
         >>> weights(torch.nn.Linear(8, 4))

@@ -1,4 +1,4 @@
-"""The one place where numpy arrays become tensors and tensors numpy arrays."""
+"""The conversion between numpy arrays and tensors, which is only done here."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import torch
 
 
 def is_tensor(*values: Any) -> bool:
-    """True when one of the values is a tensor: the caller lives on torch's side."""
+    """Whether one of the values is a tensor."""
     return any(isinstance(value, torch.Tensor) for value in values)
 
 
 def tensor(value: Any, like: torch.Tensor | None = None) -> torch.Tensor:
-    """`value` as a tensor of the dtype and on the device of `like`; float64 on the CPU without it.
+    """`value` as a tensor with the dtype and device of `like`; by default float64 on the CPU.
 
     Gradients flow through.
     """
@@ -27,12 +27,12 @@ def tensor(value: Any, like: torch.Tensor | None = None) -> torch.Tensor:
 
 
 def array(value: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float64]]:
-    """A tensor as a float64 array, cut off from its gradients."""
+    """A tensor as a float64 array, without gradients."""
     return value.detach().cpu().numpy().astype(np.float64)
 
 
 def across(function: Callable[..., Any], *values: Any) -> Any:
-    """`function` of tensors, called from either side: arrays in, arrays out and no gradients; tensors in, tensors out.
+    """The result of a `function` of tensors, as an array without gradients for arrays, as a tensor for tensors.
 
     Example:
         >>> across(lambda a, b: a + b, [1.0], [2.0])

@@ -1,8 +1,8 @@
-"""Learned models on disk: a folder with ``config.json`` and the weights it names, never a pickle.
+"""Learned models on disk: a folder with ``config.json`` and the weights that it names, without pickles.
 
-Weights are written to ``model-HASH.safetensors``, HASH of their content, before ``config.json`` takes the place of the
-old one in one step, and the old weights go last. Whenever a process is killed, the folder holds a whole model, the old
-one or the new, and weights that are not those the settings were saved with are noticed.
+The weights are first written to ``model-HASH.safetensors``, where HASH is that of their content; then ``config.json``
+is replaced in one step, and finally the old weights are removed. If the process is killed at any time, the folder still
+holds a complete model, old or new. Weights that do not belong to the settings are detected.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = re.compile(r"model-[0-9a-f]{16}\.safetensors")
 
 @dataclass(frozen=True)
 class Kept:
-    """The contents of a folder."""
+    """The contents of a model's folder."""
 
     state: Space
     action: Space
@@ -39,7 +39,7 @@ class Kept:
 
 
 def save(model: Any, kind: str, folder: str | Path) -> None:
-    """Write a learned model; it takes the place of an older one whole."""
+    """Write a learned model; an older one is replaced atomically."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = _packed(model)
@@ -60,7 +60,7 @@ def save(model: Any, kind: str, folder: str | Path) -> None:
 
 
 def weights_name(weights: bytes) -> str:
-    """Name of the file for these bytes.
+    """The file name for weights, given as bytes.
 
     Example:
         >>> weights_name(b"")
@@ -70,7 +70,7 @@ def weights_name(weights: bytes) -> str:
 
 
 def _packed(model: Any) -> bytes:
-    """Network and scaling of a model."""
+    """The network and the scaling of a model as bytes."""
     tensors = {f"network.{name}": value for name, value in model.network.state_dict().items()}
     for name in ("mean", "std", "scale"):
         tensors[f"scaling.{name}"] = getattr(model.scaling, name)
@@ -79,13 +79,13 @@ def _packed(model: Any) -> bytes:
 
 
 def _weights_of(config: Mapping[str, Any]) -> str | None:
-    """The weights that settings name; None when it is none of the names that are given here."""
+    """The file name of the weights in the settings; None if it does not have the format of `weights_name`."""
     name = config.get("weights")
     return name if isinstance(name, str) and NAME.fullmatch(name) else None
 
 
 def _weights_before(folder: Path) -> str | None:
-    """The weights of the model that a folder holds already, if there is one."""
+    """The file name of the weights of the model that a folder already holds, if any."""
     try:
         return _weights_of(_config(folder / CONFIG))
     except (FormatError, MissingFile):
@@ -93,11 +93,11 @@ def _weights_before(folder: Path) -> str | None:
 
 
 def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) -> Kept:
-    """Read what `save` wrote.
+    """Read a model that `save` wrote.
 
     Raises:
-        MissingFile: when there is no model in the folder.
-        FormatError: when a file is damaged, of another kind, or does not fit the network.
+        MissingFile: if there is no model in the folder.
+        FormatError: if a file is damaged or does not match the network, or the model is of another kind.
     """
     folder = Path(folder)
     config = _config(folder / CONFIG)
@@ -126,7 +126,7 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
 
 
 def space_to_json(space: Space) -> dict[str, Any]:
-    """A space as JSON: its parts as strings, and the bounds that the strings do not say."""
+    """A space as JSON: its parts as strings, and the bounds that the strings do not contain."""
     limits = {name: list(pair) for part in space.parts for name, pair in part.limits().items()}
     return {"parts": [str(part) for part in space.parts], "bounds": limits}
 
@@ -158,7 +158,7 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
     if given is not None:
         return given
     if settings is None:
-        raise FormatError(f"the network in {folder} is not an MLP; pass a module of its kind as `network` to be filled")
+        raise FormatError(f"the network in {folder} is not an MLP; pass a module of its class as `network`")
     return MLP(**settings)
 
 
@@ -168,10 +168,10 @@ def _tensors(path: Path) -> dict[str, torch.Tensor]:
         raise MissingFile(f"there is no learned model in {path.parent}: {path.name} is missing")
     weights = path.read_bytes()
     if weights_name(weights) != path.name:
-        raise FormatError(f"{path} is damaged: its content is not what its name was made from")
+        raise FormatError(f"{path} is damaged: its content does not match the hash in its name")
     try:
         return safetensors.load(weights)
     except Exception as error:
-        if type(error).__name__ == "SafetensorError":  # the class lives in a compiled module
+        if type(error).__name__ == "SafetensorError":  # the class is in a compiled module
             raise FormatError(f"{path} is damaged: {error}") from error
         raise

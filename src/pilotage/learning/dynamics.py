@@ -1,4 +1,4 @@
-"""Dynamics that are learned altogether."""
+"""Dynamics that are learned without a prior model."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from .scaling import Scaling
 
 
 class LearnedDynamics(Dynamics):
-    """``x' = x (+) dt g(phi(x, u))``: a network gives the velocity in the tangent.
+    """Learned dynamics ``x' = x (+) dt g(phi(x, u))``: a network predicts the velocity in the tangent.
 
-    Estimators, controllers and environments take it as they take any other dynamics. Arrays in, arrays out; tensors
-    in, tensors out with gradients.
+    Estimators, controllers and environments use them like any other dynamics. Arrays give arrays; tensors give tensors
+    with gradients.
 
     Args:
         state, action: the spaces.
-        network: from ``state.width + action.width`` features to `state.dim` numbers; None for an `MLP`.
-        scaling: of features and outputs; `fit` finds one.
-        noise: standard deviation per square root of a second of each tangent component; `fit` measures it.
+        network: network from ``state.width + action.width`` features to `state.dim` numbers; None for an `MLP`.
+        scaling: scaling of features and outputs; `fit` computes it.
+        noise: standard deviation per square root of a second of each tangent component; `fit` estimates it.
 
     Example:
         >>> still = LearnedDynamics(Space("x [m]", "yaw: angle"), Space("speed [m/s]"), noise=0.1)
@@ -54,7 +54,7 @@ class LearnedDynamics(Dynamics):
 
     @property
     def prior(self) -> Dynamics:
-        """The prior: nothing moves."""
+        """The prior, in which the state does not change."""
         return self._model.prior
 
     @property
@@ -64,42 +64,42 @@ class LearnedDynamics(Dynamics):
 
     @property
     def scaling(self) -> Scaling:
-        """Scaling of its features and outputs."""
+        """The scaling of features and outputs."""
         return self._model.scaling
 
     @property
     def noise_density(self) -> np.ndarray[Any, Any] | None:
-        """Standard deviations of the process noise per square root of a second, or None."""
+        """The standard deviations of the process noise per square root of a second, or None."""
         return self._model.noise_density
 
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-        """The velocity ``(..., dim)``."""
+        """The velocity ``(..., dim)`` per second."""
         return self._model.correction(x, u)
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The state `dt` seconds later."""
+        """The state after `dt` seconds."""
         return self._model.step(x, u, dt)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """States ``(..., T+1, n)``; arrays become tensors once, not every step."""
+        """The states ``(..., T+1, n)``; arrays are converted to tensors once, not at every step."""
         return self._model.rollout(x0, us, dt)
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
-        """Exact Jacobians, by automatic differentiation."""
+        """The exact Jacobians, by automatic differentiation."""
         return self._model.linearize(x, u, dt)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """``diag(noise^2) dt``."""
+        """The covariance ``diag(noise^2) dt``."""
         return self._model.noise(x, u, dt)
 
     def refined(
         self, network: torch.nn.Module, scaling: Scaling, noise: float | Sequence[float] | None
     ) -> LearnedDynamics:
-        """The same spaces with another network; what training returns."""
+        """A model with the same spaces and another network, as training returns it."""
         return LearnedDynamics(self.state, self.action, network, scaling=scaling, noise=noise)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced whole."""
+        """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced atomically."""
         save(self, "learned", folder)
 
     @classmethod
@@ -107,19 +107,19 @@ class LearnedDynamics(Dynamics):
         """The model that `save` wrote.
 
         Args:
-            folder: where it was saved.
-            network: a module to fill, for networks that are not an `MLP`.
+            folder: folder of the model.
+            network: a module for the weights, if the network is not an `MLP`.
 
         Raises:
-            MissingFile: when there is no model in the folder.
-            FormatError: when it is no such model.
+            MissingFile: if there is no model in the folder.
+            FormatError: if the model is damaged or of another kind.
         """
         kept = load(folder, "learned", network)
         return cls(kept.state, kept.action, kept.network, scaling=kept.scaling, noise=kept.noise)
 
 
 class Still(Dynamics):
-    """Nothing moves: ``x' = x``."""
+    """Dynamics without motion, ``x' = x``."""
 
     takes_tensors = True
 

@@ -1,4 +1,4 @@
-"""Training the network of a learned model on what was seen to happen."""
+"""Training of the network of a learned model on observed transitions."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Learned = TypeVar("Learned", ResidualDynamics, LearnedDynamics)
 
 @dataclass(frozen=True)
 class Epoch:
-    """The progress of training.
+    """The progress of training after an epoch.
 
     Attributes:
-        number, of: epochs done, epochs in all.
-        loss, validation: mean squared error of the scaled velocity, on what is trained on and on what is held out.
+        number, of: number of this epoch, and of all epochs.
+        loss, validation: mean squared error of the scaled velocity, on the training and the held-out transitions.
 
     Example:
         >>> Epoch(3, 200, loss=0.5, validation=0.6)
@@ -43,12 +43,12 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit(Generic[Learned]):
-    """A trained model and how it came about.
+    """The result of training: the trained model and the history.
 
     Attributes:
-        model: the model with the network of the best validation error; the one given is unchanged.
-        epochs: the course of training.
-        seed: replays it; None when a running generator was given.
+        model: the model with the network of the smallest validation error; the given model is unchanged.
+        epochs: history of the training.
+        seed: seed that replays the training; None if a running generator was given.
 
     Example:
         >>> from pilotage.models import pendulum
@@ -64,7 +64,7 @@ class Fit(Generic[Learned]):
 
     @property
     def best(self) -> Epoch:
-        """The epoch whose network was kept."""
+        """The epoch of the network that was kept."""
         return min(self.epochs, key=lambda epoch: math.inf if math.isnan(epoch.validation) else epoch.validation)
 
 
@@ -81,27 +81,27 @@ def fit(
     rng: Rng = None,
     progress: Callable[[Epoch], None] | None = None,
 ) -> Fit[Learned]:
-    """Fit the network to transitions: least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``, by Adam.
+    """Fit the network of a model to transitions, by least squares on ``v = (x' (-) prior.step(x, u, dt)) / dt``.
 
-    Inputs and outputs are scaled to size one, the learning rate decays along a cosine, and the network with the best
-    error on the held-out transitions is kept. The noise of the model becomes what the network could not explain there:
-    ``noise = std(v - g) sqrt(dt)``.
+    The optimiser is Adam. Inputs and outputs are scaled to unit size, the learning rate decays along a cosine, and the
+    network with the smallest error on the held-out transitions is kept. The noise of the model is set to the residual
+    of the network on these transitions: ``noise = std(v - g) sqrt(dt)``.
 
     Args:
-        model: what to train; it is not changed.
-        states: ``(..., T+1, n)``, visited every `dt` seconds.
-        actions: ``(..., T, m)``.
-        dt: seconds.
-        epochs: passes over the data.
-        batch: transitions a step.
-        rate: the first learning rate.
+        model: the model to train; it is not changed.
+        states: states ``(..., T+1, n)``, `dt` seconds apart.
+        actions: actions ``(..., T, m)``.
+        dt: duration of a transition [s].
+        epochs: number of passes over the data.
+        batch: number of transitions per gradient step.
+        rate: initial learning rate.
         held_out: share of the transitions for validation.
         rng: seed or generator for the split and the batches.
-        progress: called after every epoch.
+        progress: a function that is called after every epoch.
 
     Raises:
-        ShapeError: when states and actions do not fit the model or each other, or are too few.
-        PilotageError: for a setting out of its range, or when training diverges.
+        ShapeError: if states and actions do not match the model or each other, or are too few.
+        PilotageError: if a setting is out of its range, or training diverges.
 
     Example:
         >>> from pilotage.core import Space
@@ -115,7 +115,7 @@ def fit(
     dt, rate = positive(dt, "dt"), positive(rate, "rate")
     epochs, batch = whole(epochs, "epochs"), whole(batch, "batch")
     if not 0.0 < held_out < 1.0:
-        raise SettingError(f"held_out is {held_out}; a share between 0 and 1 of the transitions is held out")
+        raise SettingError(f"held_out is {held_out}; expected a share of the transitions, between 0 and 1")
     x, u, v = transitions(model, states, actions, dt)
     generator, seed = seeded(rng)
     order = generator.permutation(len(x))
@@ -141,7 +141,7 @@ def fit(
 def transitions(
     model: ResidualDynamics | LearnedDynamics, states: Any, actions: Any, dt: float
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """States ``(N, n)``, actions ``(N, m)`` and the velocities ``(N, d)`` that the prior leaves unexplained."""
+    """The states ``(N, n)``, the actions ``(N, m)`` and the velocities ``(N, d)`` that the prior does not explain."""
     xs, us = model.state.check(states, "states"), model.action.check(actions, "actions")
     if xs.ndim < 2 or xs.shape[:-2] != us.shape[:-2] or xs.shape[-2] != us.shape[-2] + 1:
         raise ShapeError(
@@ -158,7 +158,7 @@ def _train(
     network: torch.nn.Module, scaling: Scaling, phi: torch.Tensor, v: torch.Tensor, kept: Any, held: Any,
     epochs: int, batch: int, rate: float, generator: np.random.Generator, progress: Callable[[Epoch], None] | None,
 ) -> tuple[list[Epoch], dict[str, Any]]:  # fmt: skip
-    """The course of training, and the weights that did best on what was held out."""
+    """The history of training, and the weights with the smallest error on the held-out transitions."""
     kind = next(network.parameters())
     inputs, targets = scaling.inward(phi).to(kind), (v / scaling.scale).to(kind)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)

@@ -1,4 +1,4 @@
-"""Networks that are made from a few settings, and can be made again from them."""
+"""Networks that a few settings define, so that they can be rebuilt from these."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ ACTIVATIONS = {"tanh": torch.nn.Tanh, "silu": torch.nn.SiLU, "relu": torch.nn.Re
 
 
 class MLP(torch.nn.Module):
-    """A multilayer perceptron whose last layer starts at zero, so that a residual starts as no correction at all.
+    """A multilayer perceptron whose last layer is initially zero, so that a residual starts without a correction.
 
     Args:
-        inputs, outputs: numbers in and out.
+        inputs, outputs: number of inputs and outputs.
         hidden: width of each hidden layer.
         activation: "tanh", "silu", "relu" or "mish".
-        seed: of the first weights.
+        seed: seed of the initial weights.
 
     Example:
         >>> MLP(3, 2, hidden=(8,))(torch.ones(5, 3, dtype=torch.float64)).shape
@@ -38,7 +38,7 @@ class MLP(torch.nn.Module):
         }  # fmt: skip
         widths = [inputs, *hidden]
         layers: list[torch.nn.Module] = []
-        # The caller's random stream stays where it was.
+        # The caller's random stream does not change.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             for a, b in itertools.pairwise(widths):
@@ -49,5 +49,5 @@ class MLP(torch.nn.Module):
         self.layers = torch.nn.Sequential(*layers, last)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """From features ``(..., inputs)`` to ``(..., outputs)``."""
+        """The outputs ``(..., outputs)`` for features ``(..., inputs)``."""
         return self.layers(features)

@@ -1,4 +1,4 @@
-"""A known model, and a network for what it does not know."""
+"""A prior model with a network that corrects it."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from .scaling import Scaling
 
 
 class ResidualDynamics(Dynamics):
-    """``x' = prior.step(x, u, dt) (+) dt g(phi(x, u))``: a network corrects the velocity in the tangent.
+    """Residual dynamics ``x' = prior.step(x, u, dt) (+) dt g(phi(x, u))``: a network corrects the velocity of a model.
 
-    phi are the seamless features of state and action, scaled to size one; g's outputs are scaled by `scaling` too. The
-    prior may be any `Dynamics`, a simulator too. Arrays in, arrays out; tensors in, tensors out with gradients (as far
-    as the prior takes tensors).
+    The features phi are the continuous features of state and action, scaled to unit size; `scaling` also scales the
+    outputs of g, which is in the tangent. The prior may be any `Dynamics`, such as a simulator. Arrays give arrays;
+    tensors give tensors with gradients, if the prior supports tensors.
 
     Args:
-        prior: what is known.
+        prior: the model to correct.
         network: a `torch.nn.Module` from ``state.width + action.width`` features to `state.dim` numbers; None for
             an `MLP`. Its parameters may be float32 or float64, on any device.
-        scaling: of features and outputs; None for none.
+        scaling: scaling of features and outputs; None for none.
         noise: standard deviation per square root of a second of each tangent component; None for the prior's noise.
 
     Example:
@@ -59,7 +59,7 @@ class ResidualDynamics(Dynamics):
         self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
         if self.scaling.widths != (inputs, self.state.dim):
             raise ModelError(
-                f"the scaling is for (features, outputs) {self.scaling.widths}; {(inputs, self.state.dim)} was expected"
+                f"the scaling is for (features, outputs) {self.scaling.widths}; expected {(inputs, self.state.dim)}"
             )
         self.noise_density = None if noise is None else densities(noise, self.state)
         self._check_network(inputs)
@@ -68,7 +68,7 @@ class ResidualDynamics(Dynamics):
         return f"{type(self).__name__}({self.prior!r}, {type(self.network).__name__})"
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The prior's step, corrected."""
+        """The corrected step of the prior."""
         x, u = self._given(x, u)
         with self._threads(x, u):
             y = self.prior.step(x, u, seconds(dt, backward=True))
@@ -76,7 +76,7 @@ class ResidualDynamics(Dynamics):
             return self.state.plus(y, d)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """States ``(..., T+1, n)``. Arrays become tensors once, where the prior takes tensors."""
+        """The states ``(..., T+1, n)``; arrays are converted to tensors once if the prior supports tensors."""
         if is_tensor(x0, us) or not self.prior.takes_tensors:
             return super().rollout(x0, us, dt)
         x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
@@ -84,7 +84,7 @@ class ResidualDynamics(Dynamics):
             return array(super().rollout(tensor(x0), tensor(us), dt))
 
     def _given(self, x: Any, u: Any) -> tuple[Any, Any]:
-        """Both as arrays, or both as tensors, of the right length."""
+        """State and action, both as arrays or both as tensors, with the right lengths."""
         if not is_tensor(x, u):
             return self.state.check(x, finite=False), self.action.check(u, "action", finite=False)
         like = x if isinstance(x, torch.Tensor) else u
@@ -98,13 +98,13 @@ class ResidualDynamics(Dynamics):
         return x, u
 
     def _threads(self, *values: Any) -> AbstractContextManager[None]:
-        """Threads that suit batches of arrays; callers with tensors choose their own."""
+        """A suitable number of threads for arrays; callers with tensors choose their own."""
         if is_tensor(*values):
             return nullcontext()
         return threads_for(self._weights * max(math.prod(value.shape[:-1]) for value in values))
 
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
-        """``g(phi(x, u))``: what the network adds to the velocity, ``(..., dim)`` per second."""
+        """The correction of the velocity, ``g(phi(x, u))``, ``(..., dim)`` per second."""
         batch = torch.broadcast_shapes(x.shape[:-1], u.shape[:-1])
         x, u = x.expand(*batch, x.shape[-1]), u.expand(*batch, u.shape[-1])
         phi = torch.cat([self.state.features(x), self.action.features(u)], -1)
@@ -113,9 +113,9 @@ class ResidualDynamics(Dynamics):
         return self.scaling.outward(out.to(x))
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
-        """The chain rule: the prior's own Jacobians, and those of ``y (+) dt g(x, u)`` by y, x and u from autograd.
+        """The Jacobians ``F = J_y F_prior + J_x`` and ``B = J_y B_prior + J_u``, by the chain rule.
 
-        ``F = J_y F_prior + J_x``, ``B = J_y B_prior + J_u``.
+        The prior computes its own Jacobians; autograd computes those of ``y (+) dt g(x, u)`` by y, x and u.
         """
         inside = is_tensor(x, u)
         x, u = self._given(x, u)
@@ -135,7 +135,7 @@ class ResidualDynamics(Dynamics):
         return (F.to(dtype), B.to(dtype)) if inside else (array(F), array(B))
 
     def _partials(self, y: torch.Tensor, x: torch.Tensor, u: torch.Tensor, dt: float, *, graph: bool) -> torch.Tensor:
-        """Jacobian of ``y (+) dt g(x, u)`` by tangents at y, x and u side by side, one backward pass a row."""
+        """The Jacobians of ``y (+) dt g(x, u)`` by tangents at y, x and u side by side, one backward pass per row."""
         space, d = self.state, self.state.dim
         e = x.new_zeros((*x.shape[:-1], 2 * d + self.action.dim)).requires_grad_()
         e_y, e_x, e_u = e.split((d, d, self.action.dim), -1)
@@ -146,7 +146,7 @@ class ResidualDynamics(Dynamics):
         return torch.stack(rows, -2)
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """``diag(noise^2) dt``, or the prior's."""
+        """The covariance ``diag(noise^2) dt``, or that of the prior."""
         if self.noise_density is None:
             return self.prior.noise(x, u, dt)
         Q = diffusion(self.noise_density, x, u, dt)
@@ -155,29 +155,29 @@ class ResidualDynamics(Dynamics):
     def refined(
         self, network: torch.nn.Module, scaling: Scaling, noise: float | Sequence[float] | None
     ) -> ResidualDynamics:
-        """The same prior with another network; what training returns."""
+        """A model with the same prior and another network, as training returns it."""
         return ResidualDynamics(self.prior, network, scaling=scaling, noise=noise)
 
     def save(self, folder: str | Path) -> None:
-        """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced whole.
+        """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced atomically.
 
-        The prior is code, and is not saved.
+        The prior is code and is not saved.
         """
         save(self, "residual", folder)
 
     @classmethod
     def load(cls, folder: str | Path, prior: Dynamics, network: torch.nn.Module | None = None) -> ResidualDynamics:
-        """The model that `save` wrote, on a prior that moves the same state.
+        """The model that `save` wrote, with a prior of the same state and action.
 
         Args:
-            folder: where it was saved.
-            prior: the model it corrects.
-            network: a module to fill, for networks that are not an `MLP`.
+            folder: folder of the model.
+            prior: the model to correct.
+            network: a module for the weights, if the network is not an `MLP`.
 
         Raises:
-            MissingFile: when there is no model in the folder.
-            FormatError: when it is no such model.
-            ModelError: when the prior does not fit it.
+            MissingFile: if there is no model in the folder.
+            FormatError: if the model is damaged or of another kind.
+            ModelError: if the prior does not match the model.
         """
         kept = load(folder, "residual", network)
         if (prior.state, prior.action) != (kept.state, kept.action):

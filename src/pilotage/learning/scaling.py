@@ -1,4 +1,4 @@
-"""Numbers of size one for a network, whatever the units."""
+"""The scaling of a network's inputs and outputs to unit size."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """``phi = (raw - mean) / std`` on the way in, ``velocity = out * scale`` on the way out.
+    """The scaling ``phi = (raw - mean) / std`` of the features, and ``velocity = out * scale`` of the outputs.
 
     Attributes:
-        mean, std: of the features ``(k,)``.
-        scale: of the outputs ``(d,)``.
+        mean, std: mean and standard deviation of the features ``(k,)``.
+        scale: scale of the outputs ``(d,)``.
 
     Example:
         >>> scaling = Scaling.of(torch.tensor([[1.0], [3.0]]), torch.tensor([[10.0], [-10.0]]))
@@ -32,21 +32,21 @@ class Scaling:
 
     @classmethod
     def none(cls, inputs: int, outputs: int) -> Scaling:
-        """No scaling."""
+        """The identity scaling."""
         ones = torch.ones(max(inputs, outputs), dtype=torch.float64)
         return cls(torch.zeros(inputs, dtype=torch.float64), ones[:inputs], ones[:outputs])
 
     @classmethod
     def of(cls, features: torch.Tensor, velocities: torch.Tensor) -> Scaling:
-        """From features ``(N, k)`` and the velocities ``(N, d)`` to be learned; constant columns keep their scale."""
+        """The scaling for features ``(N, k)`` and velocities ``(N, d)``; constant columns keep their scale."""
         std, scale = features.std(0, correction=0), velocities.pow(2).mean(0).sqrt()
         one = std.new_ones(())
         return cls(features.mean(0), torch.where(std > 1e-9, std, one), torch.where(scale > 1e-12, scale, one))
 
     def inward(self, features: torch.Tensor) -> torch.Tensor:
-        """Raw features as the network sees them."""
+        """The scaled features, for raw features."""
         return (features - self.mean.to(features)) / self.std.to(features)
 
     def outward(self, out: torch.Tensor) -> torch.Tensor:
-        """The network's outputs as velocities."""
+        """The velocities, for outputs of the network."""
         return out * self.scale.to(out)

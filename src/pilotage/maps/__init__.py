@@ -1,12 +1,12 @@
-"""Maps: occupancy grids, footprints on them, and what a lidar sees of them.
+"""Occupancy grids, collision checks of footprints, and lidars.
 
 - `OccupancyGrid`: free, occupied and unknown cells; distances, exact ray casting, mapping with known poses
-- `InflatedGrid`: the cells in which a round robot may be, for planners on grids
-- `Footprint`: the outline of a robot: a disc, several discs, a convex polygon
+- `InflatedGrid`: the map grown by the radius of a round robot, for grid planners
+- `Footprint`: the outline of a robot: a disc, several discs, or a convex polygon
 - `Obstacles`: blocked cells as solid squares, with signed distances to them
-- `FootprintConstraint`: that a robot touches nothing, for planners, controllers and environments alike
-- `Lidar`: a lidar on such a map, as a sensor with two likelihoods
-- `ObstacleLayer`: what a lidar sees that is not on the map
+- `FootprintConstraint`: the collision constraint of planners, controllers and environments
+- `Lidar`: a lidar on a map, as a sensor with two likelihood models
+- `ObstacleLayer`: obstacles seen by a lidar that are not on the map
 """
 
 from __future__ import annotations

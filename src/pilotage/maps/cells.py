@@ -19,19 +19,19 @@ from .frame import GridFrame
 
 Mask = NDArray[np.bool_]
 Unknown = Literal["blocked", "free"]
-"""Meaning of cells of which nothing is known."""
+"""The meaning of unknown cells."""
 
 _EDGE = 0.001
-"""Probabilities nearer to 0 or 1 than this count as certain, so that log-odds stay finite."""
+"""Probabilities closer to 0 or 1 than this count as certain, so that log-odds stay finite."""
 
 DRAWN = {"#": 1.0, "@": 1.0, ".": 0.0, " ": 0.0, "?": np.nan}
 
 
 def log_odds(p: ArrayLike) -> NDArray[np.float32]:
-    """``log(p / (1 - p))`` of probabilities in [0, 1], within +-6.91; NaN stays NaN.
+    """The log-odds ``log(p / (1 - p))`` of probabilities in [0, 1], clipped to +-6.91; NaN stays NaN.
 
     Raises:
-        ShapeError: when a value lies outside [0, 1].
+        ShapeError: if a value lies outside [0, 1].
 
     Example:
         >>> log_odds([0.5, 1.0, np.nan]).round(2)
@@ -40,7 +40,7 @@ def log_odds(p: ArrayLike) -> NDArray[np.float32]:
     kind = np.float32 if getattr(p, "dtype", None) == np.float32 else np.float64  # a large map is not copied
     values = numbers(p, "a map of probabilities", kind)
     if bool(((values < 0) | (values > 1)).any()):
-        raise ShapeError("probabilities must lie within [0, 1], with NaN for unknown cells; these do not")
+        raise ShapeError("probabilities must lie within [0, 1], with NaN for unknown cells, but some do not")
     return in_chunks(_log_odds, values, np.float32)
 
 
@@ -58,7 +58,7 @@ _NEVER, _SURELY = log_odds([0.0, 1.0])
 
 
 def probabilities(l: NDArray[np.float32], dtype: Any = np.float64) -> NDArray[Any]:
-    """Inverse of `log_odds`: what is certain comes back as 0 and 1.
+    """The probabilities of log-odds, the inverse of `log_odds`; certain values become exactly 0 and 1.
 
     Example:
         >>> probabilities(log_odds([0.0, 0.25, 1.0, np.nan])).round(6)
@@ -74,7 +74,7 @@ def _probabilities(l: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
-    """Probabilities ``(ny, nx)`` of a map drawn as text, top row first; `DRAWN` holds the meaning of characters.
+    """Probabilities ``(ny, nx)`` of a map drawn as text, top row first; `DRAWN` defines the characters.
 
     Example:
         >>> drawn(["#?", ".."])
@@ -87,38 +87,38 @@ def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
         raise FormatError(f"a drawn map is {shown(given)}; expected a list of strings, or the lines of one")
     widths = {len(line) for line in lines}
     if len(widths) != 1:
-        raise ShapeError(f"the rows of a drawn map must be equally long, not {sorted(widths)} characters")
+        raise ShapeError(f"the rows of a drawn map must have the same length, not {sorted(widths)} characters")
     if strange := set("".join(lines)) - set(DRAWN):
-        raise FormatError(f"a drawn map knows {' '.join(DRAWN)}, not {sorted(strange)}")
+        raise FormatError(f"a drawn map may hold {' '.join(DRAWN)}, not {sorted(strange)}")
     return np.array([[DRAWN[c] for c in line] for line in reversed(lines)])
 
 
 class GridCells(GridFrame):
-    """The cells of a grid, each either occupied, free or unknown: what planners on grids move through.
+    """The cells of a grid, each occupied, free or unknown: the interface that grid planners use.
 
-    An `OccupancyGrid` is one, and so is an `InflatedGrid`.
+    `OccupancyGrid` and `InflatedGrid` are subclasses.
     """
 
     @cached_property
     @abstractmethod
     def occupied(self) -> Mask:
-        """Cells that are occupied, ``(ny, nx)`` of bool."""
+        """The occupied cells, bools ``(ny, nx)``."""
 
     @cached_property
     @abstractmethod
     def free(self) -> Mask:
-        """Cells that are free, ``(ny, nx)`` of bool."""
+        """The free cells, bools ``(ny, nx)``."""
 
     @cached_property
     def unknown(self) -> Mask:
-        """Cells that are neither occupied nor free, ``(ny, nx)`` of bool."""
+        """The cells that are neither occupied nor free, bools ``(ny, nx)``."""
         return read_only(~(self.occupied | self.free))
 
     def passable(self, unknown: str) -> Mask:
-        """Cells that may be entered ``(ny, nx)``: the free ones, and where `unknown` is "free" the unknown ones too.
+        """The passable cells ``(ny, nx)``: the free ones, and also the unknown ones if `unknown` is "free".
 
         Raises:
-            SettingError: when `unknown` is neither "blocked" nor "free".
+            SettingError: if `unknown` is neither "blocked" nor "free".
         """
         return self.free if setting(unknown, Unknown, "unknown") == "blocked" else ~self.occupied
 
@@ -135,14 +135,14 @@ class GridCells(GridFrame):
         return self._classify(xy, self.unknown, outside=True)
 
     def free_component(self, xy: ArrayLike) -> Mask:
-        """The free cells ``(ny, nx)`` that can be reached from the world point `xy` ``(2,)``; none if it is not free.
+        """The free cells ``(ny, nx)`` reachable from the world point `xy` ``(2,)``; none if the point is not free.
 
-        Moves are to the four neighbours. Diagonal moves that cut no corner reach the same cells.
+        Moves lead to the four neighbours. Diagonal moves that do not cut corners reach the same cells.
         """
-        from scipy import ndimage  # heavy, and only this needs it
+        from scipy import ndimage  # a heavy import that only this method needs
 
         if np.shape(xy) not in ((2,), (3,)):
-            raise ShapeError(f"a component is that of one world point (x, y), not of shape {np.shape(xy)}")
+            raise ShapeError(f"xy must be one world point (x, y), not of shape {np.shape(xy)}")
         if not bool(self.is_free(xy)):
             return np.zeros(self.shape, dtype=np.bool_)
         labels = np.empty(self.shape, dtype=np.int32)
@@ -158,6 +158,6 @@ class GridCells(GridFrame):
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """`array`, which cannot be changed any more."""
+    """`array`, marked as read-only."""
     array.setflags(write=False)
     return array

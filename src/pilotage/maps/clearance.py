@@ -21,7 +21,7 @@ def clearances(blocked, field, scale, discs, hull, poses, corners, out):
         field: of `Obstacles`, of the same shape; bounds the search.
         scale: cells a metre.
         discs: ``(K, 3)`` x, y, radius in the frame of the robot.
-        hull: corners ``(V, 2)`` of a convex polygon, counter-clockwise; none where the discs are the robot.
+        hull: corners ``(V, 2)`` of a convex polygon, counter-clockwise; none if the robot consists of the discs.
         poses: ``(N, 3)`` in cells from the corner of the map's cell [0, 0], heading in the axes of the map.
         corners: memory, of the shape of `hull`.
         out: ``(N,)``, overwritten; NaN where a pose is not finite.
@@ -68,7 +68,7 @@ def point_distance(blocked, field, scale, x, y):
 
 @driver
 def _nearest_in_row(blocked, row, x, dy, wanted, best):
-    """The smaller of `best` and the distance to the squares of a row that are `dy` away from the point vertically."""
+    """The minimum of `best` and the distance to the squares of a row at the vertical distance `dy` from the point."""
     reach = math.sqrt(best * best - dy * dy)
     for column in range(max(int(x - reach), 0), min(int(x + reach), blocked.shape[1] - 1) + 1):
         if blocked[row, column] == wanted:
@@ -99,8 +99,8 @@ def _hull_distance(blocked, field, scale, corners):
 def _square_distance(corners, left, low):
     """Signed distance of a convex polygon to the unit square at (left, low).
 
-    Two convex polygons that do not overlap are nearest at a corner of one and a side of the other. Where they overlap,
-    the shortest way out is across one of the sides (separating axes).
+    The distance of two convex polygons that do not overlap is between a corner of one and a side of the other. If they
+    overlap, the shortest separating translation is across one of the sides (separating axes).
     """
     count = corners.shape[0]
     low_x, high_x, low_y, high_y = _box(corners)

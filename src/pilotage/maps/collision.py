@@ -1,4 +1,4 @@
-"""The collision constraint of a robot on a map, and the planning problem that it makes."""
+"""The collision constraint of a robot on a map, and the planning problem with it."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ Mask = NDArray[np.bool_]
 POINT = Space("x y [m]")
 POSE = Space("x y [m]", "yaw: angle")
 SLACK = 1e-3
-"""Share of a cell: room that is smaller than this counts as none on the way along an edge, so that its steps stay
+"""A share of a cell: clearance below this counts as zero in the check of an edge, so that the number of steps stays
 finite."""
 
 
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class FootprintConstraint:
-    """The constraint that a robot of a footprint touches nothing on a map.
+    """The constraint that the footprint of a robot touches no obstacle of a map.
 
     ::
 
         g_k(x) = r_k - field(c_k(x)) <= 0            `Footprint.constraint`, for each disc k
         L = |d_xy| + arm |d_yaw|                     no point of a disc moves farther from x to x (+) d
 
-    Nothing is nearer than ``c = -max_k g_k``, so nothing is hit before the discs have moved by c, at ``t = c / L``.
-    Whole edges are checked in such steps: there is no gap in which a wall could hide. Planners run this as machine code
-    of their own, so the class is final: a constraint that forbids more is an `EdgeConstraint` that holds one and asks
-    it.
+    No obstacle is nearer than ``c = -max_k g_k``, so the robot hits none before its discs have moved by c, at
+    ``t = c / L``. Edges are checked in such steps, which cannot miss a wall, however thin. Planners run this check as
+    compiled code, so the class is final: to add further conditions, write an `EdgeConstraint` that holds this one and
+    calls it.
 
     Attributes:
-        obstacles: of the map.
-        footprint: of the robot.
-        space: of its states, with components x, y and, unless the robot is round, yaw.
+        obstacles: obstacles of the map.
+        footprint: outline of the robot.
+        space: space of the states, with components x, y and, unless the robot is round, yaw.
 
     Raises:
-        ModelError: on a subclass.
+        ModelError: if the class is subclassed.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -88,23 +88,23 @@ class FootprintConstraint:
 
     @cached_property
     def pose(self) -> list[int]:
-        """Indices of x, y and, if the heading matters, yaw in a state."""
+        """The indices of x, y and, if the heading matters, yaw in a state."""
         names = ("x", "y", "yaw") if self.footprint.turns else ("x", "y")
         return [self.space.find(name, "the footprint") for name in names]
 
     @cached_property
     def motion(self) -> Array:
-        """Columns of the tangent that move x, y and yaw (-1: none), and how far a radian moves a disc [m]: ``(4,)``."""
+        """The tangent columns of x, y and yaw (-1: none), and how far one radian moves a disc [m], ``(4,)``."""
         columns = [-1.0, -1.0, -1.0]
         for k, i in enumerate(self.pose):
             part, s, t = next(row for row in self.space.layout if row[1].start <= i < row[1].stop)
             if part.size != part.dim:
-                raise ShapeError(f"{part} is no pose in the plane; a footprint needs x, y and yaw, such as {POSE!r}")
+                raise ShapeError(f"{part} is not a pose in the plane; a footprint needs x, y and yaw, such as {POSE!r}")
             columns[k] = float(t.start + i - s.start)
         return np.array([*columns, self.footprint.arm])
 
     def __call__(self, x: Any) -> Any:
-        """Values ``(..., K)`` [m] at states ``(..., n)``; the robot is clear where none is above zero."""
+        """Values ``(..., K)`` [m] at states ``(..., n)``; the robot is clear if none is positive."""
         (x,) = alike(x)
         pose = [x[..., i] for i in self.pose]
         yaw = pose[2] if self.footprint.turns else 0.0
@@ -112,11 +112,11 @@ class FootprintConstraint:
 
     @cached_property
     def task(self) -> TracedTask:
-        """The constraint as a traced task without cost: what compiled planners run."""
+        """The constraint as a traced task without cost, for compiled planners."""
         return _family(self.footprint, self.space, tuple(self.pose))(field=self.obstacles.field)
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
-        """Whether the robot is clear all along `Space.interpolate` from states ``(..., n)`` to states ``(..., n)``."""
+        """Whether the robot is clear along the whole interpolation from states ``(..., n)`` to states ``(..., n)``."""
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
         batch, a, b = a.shape[:-1], a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
         d = self.space.minus(b, a)
@@ -137,21 +137,21 @@ class FootprintConstraint:
         return -np.asarray(self(x)).max(-1)
 
     def clearance(self, x: Any) -> Array:
-        """Exact clearance [m] at states ``(..., n)``."""
+        """The exact clearance [m] at states ``(..., n)``."""
         x = np.asarray(x, dtype=np.float64)
         return self.footprint.clearance(self.obstacles, x[..., self.pose])
 
     @property
     def refinement(self) -> int:
-        """Factor of `OccupancyGrid.refined` that makes cells of half the smallest disc's radius; 1: they are as small.
+        """The factor of `OccupancyGrid.refined` for cells of half the smallest disc's radius; 1 if none is needed.
 
-        On larger cells the constraint is conservative: it refuses poses, and gaps, in which the robot has little room.
+        On larger cells the constraint is conservative: it rejects poses and gaps in which the robot has little room.
         """
         radius = min(r for _, _, r in self.footprint.discs)
         return math.ceil(2.0 * self.obstacles.grid.resolution / radius - 1e-9) if radius > 0.0 else 1
 
     def describe(self, x: Any) -> str:
-        """A sentence on how deep in collision a state ``(n,)`` is; empty when it is clear."""
+        """A sentence on the depth of the collision at a state ``(n,)``; empty if it is clear."""
         room = self._room(np.asarray(x, dtype=np.float64))
         if room >= 0.0:
             return ""
@@ -159,7 +159,7 @@ class FootprintConstraint:
         if exact >= 0.0:
             cells = f"cells of {self.obstacles.grid.resolution:g} m"
             return (
-                f"is {exact:.3f} m from an obstacle, which is too little to be sure on {cells}; "
+                f"is {exact:.3f} m from an obstacle, too close to be certainly clear on {cells}; "
                 f"grid.refined({max(self.refinement, 2)}) has smaller ones"
             )
         depth = f"{-exact:.2f} m" if exact <= -0.005 else "less than 0.01 m"
@@ -167,13 +167,13 @@ class FootprintConstraint:
 
     @cached_property
     def cells(self) -> DiscCells:
-        """The cells at whose centres a round robot is clear and in bounds: what planners on grids move through.
+        """The cells where a round robot at the centre is clear and within the bounds, for grid planners.
 
-        A straight step between two of them is clear all along, and so is a diagonal one that cuts no corner, because
-        the field is interpolated between them.
+        A straight step between two such cells is clear along its whole length, and so is a diagonal step that cuts no
+        corner, because the field is interpolated between the centres.
 
         Raises:
-            ShapeError: when the heading of the footprint matters.
+            ShapeError: if the footprint is not round, so that its heading matters.
         """
         if self.footprint.turns:
             raise ShapeError(
@@ -185,7 +185,7 @@ class FootprintConstraint:
 
 @cache
 def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> TaskFamily:
-    """The tasks of a footprint; one trace serves all maps."""
+    """The task family of a footprint; all maps share one trace."""
 
     def clear_of_obstacles(x: Any, u: Any, p: Any, m: Any) -> Any:
         yaw = x[pose[2]] if footprint.turns else 0.0
@@ -200,28 +200,28 @@ def _family(footprint: Footprint, space: Space, pose: tuple[int, ...]) -> TaskFa
 
 @dataclass(frozen=True, eq=False)
 class DiscCells(GridCells):
-    """The cells at whose centres a round robot is clear and inside the bounds; all others count as occupied."""
+    """The cells where a round robot at the centre is clear and within the bounds; all others count as occupied."""
 
     constraint: FootprintConstraint
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
+        """The number of rows and columns."""
         return self.constraint.obstacles.grid.shape
 
     @property
     def resolution(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Side of a cell [m]."""
+        """The side of a cell [m]."""
         return self.constraint.obstacles.grid.resolution
 
     @property
     def origin(self) -> tuple[float, float, float]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Pose of the lower-left corner of the map."""
+        """The pose of the lower-left corner of the map."""
         return self.constraint.obstacles.grid.origin
 
     @cached_property
     def free(self) -> Mask:
-        """Cells at whose centre the robot is clear and inside the bounds, ``(ny, nx)`` of bool."""
+        """The cells where the robot at the centre is clear and within the bounds, bools ``(ny, nx)``."""
         room = self.constraint.obstacles.field.values[1:-1, 1:-1] - self.constraint.footprint.radius
         free, (rows, columns) = room > SLACK * self.resolution, self.shape
         if not self._inside(np.array([[0, 0], [0, columns - 1], [rows - 1, 0], [rows - 1, columns - 1]])).all():
@@ -229,13 +229,13 @@ class DiscCells(GridCells):
         return read_only(free)
 
     def _inside(self, cells: NDArray[np.int64]) -> Mask:
-        """Whether the centres of cells ``(..., 2)`` lie inside the bounds, ``(...)``."""
+        """Whether the centres of cells ``(..., 2)`` lie within the bounds, ``(...)``."""
         xy, space, pose = self.cell_to_world(cells), self.constraint.space, self.constraint.pose[:2]
         return np.asarray(((xy >= space.low[pose]) & (xy <= space.high[pose])).all(-1))
 
     @cached_property
     def occupied(self) -> Mask:
-        """All other cells, ``(ny, nx)`` of bool."""
+        """All other cells, bools ``(ny, nx)``."""
         return read_only(~self.free)
 
 
@@ -266,7 +266,7 @@ def on_map(
 
 
 def _bounded(space: Space, constraint: FootprintConstraint, grid: GridCells) -> Space:
-    """The space with x and y inside the box around the map, where they have no bounds of their own."""
+    """The space with x and y bounded by the box around the map, unless they have bounds already."""
     nx, ny = grid.shape[::-1]
     corners = grid.grid_to_world([[0.0, 0.0], [nx, 0.0], [0.0, ny], [nx, ny]])
     limits: dict[str, tuple[float, float]] = {}

@@ -15,20 +15,20 @@ Bands = Iterator[tuple[slice, NDArray[np.float64]]]
 
 
 def distance_transform(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Euclidean distance from each cell centre to the nearest centre of a True cell, in cells; exact.
+    """The exact Euclidean distance from each cell centre to the nearest centre of a True cell, in cells.
 
     ::
 
         d(y, x)^2 = min over rows u of (y - u)^2 + g(u, x)^2,   g(u, x) = distance to the nearest True in row u
 
     Args:
-        mask: ``(ny, nx)`` of bool.
+        mask: bools ``(ny, nx)``.
 
     Returns:
-        ``(ny, nx)`` float64; where `mask` has no True at all, the diagonal of the grid.
+        Distances ``(ny, nx)``, float64; the diagonal of the grid if `mask` has no True cell.
 
     Source: A. Meijster, J. Roerdink, W. Hesselink, A general algorithm for computing distance transforms in linear
-    time, 2000; the scans run along memory, which is why rows and columns are swapped against the paper.
+    time, 2000; rows and columns are swapped compared to the paper, so that the scans run along memory.
 
     Example:
         >>> distance_transform(np.array([[True, False, False]]))
@@ -47,7 +47,7 @@ def distance_bands(mask: NDArray[np.bool_]) -> Bands:
 
 @driver("void(Array(b1, 2, 'C', True), i4[:,::1])", "void(Array(b1, 2, 'C', True), i8[:,::1])")
 def _column_distances(mask, g):
-    """First scan: distance along the column to the nearest True, far above any real one where there is none."""
+    """First scan: distance along the column to the nearest True cell, a huge value if there is none."""
     rows, columns = mask.shape
     far = rows + columns
     for x in range(columns):
@@ -95,10 +95,10 @@ def _row_envelopes(g, work):
 
 
 def clear_boxes(blocked: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Half width of the largest blocked-free square around each cell, on a grid with one ring of cells added.
+    """The half width of the largest unblocked square around each cell, on a grid with one ring of cells added.
 
-    A value k > 0 says that all cells closer than k in both directions are neither blocked nor in the ring;
-    0 marks the ring and the blocked cells themselves. This is the chessboard distance to either, at most 255.
+    A value k > 0 means that all cells closer than k in both directions are neither blocked nor in the ring; 0 marks
+    the ring and the blocked cells. It is the chessboard distance to these cells, at most 255.
     """
     k = np.zeros((blocked.shape[0] + 2, blocked.shape[1] + 2), np.uint8)
     _clear_boxes(np.ascontiguousarray(blocked), k)
@@ -128,10 +128,10 @@ def signed_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         d(A) = min over cells (u, v) in A of hypot(max(|y - u| - 1/2, 0), max(|x - v| - 1/2, 0))
         signed distance = d(True cells) - d(False cells)
 
-    The two scans of `distance_transform` in half cells: along a row, a square is its middle and its two sides.
+    It uses the two scans of `distance_transform` in half cells: in a row, a square is its middle and its two sides.
 
     Args:
-        mask: ``(ny, nx)`` of bool.
+        mask: bools ``(ny, nx)``.
 
     Returns:
         ``(ny, nx)`` float64; where all cells are True or none is, the diagonal of the grid, with that sign.
@@ -180,7 +180,7 @@ def bands(shape: tuple[int, int]) -> Iterator[slice]:
 
 
 def _in_halves(g: NDArray[Any]) -> NDArray[Any]:
-    """Distances along the columns at the middles of cells and, the smaller one, at the sides between them."""
+    """Distances along the columns at the middles of cells, and at the sides between them (the smaller of the two)."""
     halves = np.empty((len(g), 2 * g.shape[1] + 1), dtype=g.dtype)
     halves[:, 1::2] = g
     halves[:, 0], halves[:, -1] = g[:, 0], g[:, -1]

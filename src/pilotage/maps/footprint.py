@@ -25,22 +25,22 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Footprint:
-    """The outline of a robot in its own frame: discs that cover it, and its hull where it is a polygon.
+    """The outline of a robot in its own frame: discs that cover it, and its hull if it is a polygon.
 
     ::
 
         g_k(x, y, yaw) = r_k - field(x + R(yaw) c_k),   k over the discs;   the robot is clear where all g_k <= 0
 
-    `constraint` is this formula, for numbers, arrays, tensors and traces alike: the planner's collision check, the
-    constraint of a controller, the penalty of a sampler and the verdict of an environment. It never calls a robot clear
-    that is not. `clearance` is exact.
+    `constraint` is this formula for numbers, arrays, tensors and traces. Planners, controllers, samplers and
+    environments all check collisions with it. It is conservative: if it is satisfied, the robot is clear. `clearance`
+    is exact.
 
     Attributes:
-        discs: x [m], y [m], radius [m] of each; they cover the robot.
-        hull: corners x [m], y [m] of a convex polygon, counter-clockwise; empty where the discs are the robot itself.
+        discs: x [m], y [m], radius [m] of each disc; together they cover the robot.
+        hull: corners x [m], y [m] of a convex polygon, counter-clockwise; empty if the robot consists of the discs.
 
     Raises:
-        ShapeError: when discs are missing or not finite, or a polygon is not convex.
+        ShapeError: if discs are missing or not finite, or the polygon is not convex.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -70,7 +70,7 @@ class Footprint:
 
     @classmethod
     def disc(cls, radius: float) -> Footprint:
-        """A round robot around its own origin [m]."""
+        """A round robot with its origin at the centre [m]."""
         return cls(((0.0, 0.0, positive(radius, "the radius of a footprint", zero=True)),))
 
     @classmethod
@@ -80,8 +80,9 @@ class Footprint:
         """A rectangle along the robot's x axis [m].
 
         Args:
-            length, width: along x and y.
-            center: of the rectangle in the frame of the robot: ahead of the origin for a car at its rear axle.
+            length, width: size along x and y.
+            center: centre of the rectangle in the frame of the robot; ahead of the origin for a car whose origin is its
+                rear axle.
             rows: see `polygon`.
         """
         a, b = 0.5 * positive(length, "length"), 0.5 * positive(width, "width")
@@ -96,9 +97,9 @@ class Footprint:
         """A convex polygon.
 
         Args:
-            corners: ``(V, 2)`` in the frame of the robot [m], in order, either way round.
-            rows: the polygon is cut into so many rows along its longer side, and the rows into squares; a disc covers
-                each. The discs of a rectangle reach at most 0.31 / rows of its width beyond it, 0.21 at its long sides.
+            corners: ``(V, 2)`` in the frame of the robot [m], in clockwise or counter-clockwise order.
+            rows: number of rows along the longer side; each row is cut into squares, and a disc covers each square. The
+                discs of a rectangle exceed it by at most 0.31 / rows of its width, 0.21 / rows at its long sides.
 
         Example:
             >>> len(Footprint.polygon([[0, 0], [4, 0], [4, 2], [0, 2]], rows=1).discs)
@@ -115,21 +116,21 @@ class Footprint:
 
     @property
     def radius(self) -> float:
-        """Radius of the disc around the robot's origin that covers its discs [m]."""
+        """The radius of the disc around the robot's origin that covers all its discs [m]."""
         return max(math.hypot(x, y) + r for x, y, r in self.discs)
 
     @property
     def arm(self) -> float:
-        """Distance of the farthest centre of a disc from the robot's origin [m]: what a turn moves it by, a radian."""
+        """The distance of the farthest disc centre from the robot's origin [m]: how far one radian moves it."""
         return max(math.hypot(x, y) for x, y, _ in self.discs)
 
     @property
     def turns(self) -> bool:
-        """Whether the heading matters: not for a disc around the origin."""
+        """Whether the heading matters; False for a disc around the origin."""
         return self.arm > 0.0
 
     def centers(self, poses: Any) -> tuple[Array, Array]:
-        """Centres ``(..., K, 2)`` and radii ``(K,)`` [m] of the discs at poses ``(..., 3)``."""
+        """The centres ``(..., K, 2)`` and radii ``(K,)`` [m] of the discs at poses ``(..., 3)``."""
         poses, discs = numbers(poses, "poses"), np.array(self.discs)
         if poses.shape[-1:] != (3,):
             raise ShapeError(f"poses have shape {poses.shape}; expected (..., 3) for x, y, yaw")
@@ -138,24 +139,24 @@ class Footprint:
         return np.stack([poses[..., 0:1] + c * x - s * y, poses[..., 1:2] + s * x + c * y], -1), discs[:, 2]
 
     def constraint(self, x: Component, y: Component, yaw: Component, field: Raster, m: Mathematics) -> list[Component]:
-        """Values ``g_k`` [m], one for each disc: none is above zero where the robot is clear.
+        """The values ``g_k`` [m], one for each disc; the robot is clear if none is positive.
 
         Args:
-            x, y, yaw: of the robot, as `m` takes them.
-            field: of `Obstacles`, or a parameter of a traced task that holds it.
-            m: the mathematics: numpy's, torch's or the tracer's.
+            x, y, yaw: components of the robot's pose, of a type that `m` supports.
+            field: the field of `Obstacles`, or the parameter of a traced task that holds it.
+            m: the mathematics of numpy, torch or the tracer.
         """
         c, s = (m.cos(yaw), m.sin(yaw)) if self.turns else (1.0, 0.0)
         return [r - m.lookup(field, x + c * a - s * b, y + s * a + c * b) for a, b, r in self.discs]
 
     def clearance(self, obstacles: Obstacles, where: ArrayLike) -> Array:
-        """Clearance [m] at poses ``(..., 3)`` or, of a round robot, points ``(..., 2)``: exact.
+        """The exact clearance [m] at poses ``(..., 3)`` or, for a round robot, points ``(..., 2)``.
 
-        Distance between the robot, a polygon itself and not the discs that cover it, and the surface of the nearest
-        obstacle. Where they overlap it is negative: how far a disc would have to move to be clear of all obstacles, and
-        a polygon to be clear of the cell that it overlaps the most. Both change by no more than the robot moves. NaN
-        where the pose is not finite. All that is off the map is blocked, and unknown cells are what `obstacles` takes
-        them for.
+        It is the distance between the robot (the polygon itself if there is one, not the discs that cover it) and the
+        surface of the nearest obstacle. If they overlap, it is negative: how far a disc would have to move to be clear
+        of all obstacles, or a polygon to be clear of the cell that it overlaps most. The clearance never changes by
+        more than the robot moves. It is NaN if the pose is not finite. Everything off the map is blocked; `obstacles`
+        determines whether unknown cells are.
         """
         instance(obstacles, Obstacles, "clearance")
         poses = numbers(where, "poses")
@@ -187,7 +188,7 @@ def _convex(corners: ArrayLike) -> Array:
     whole_turn = abs(np.arctan2(turns, (sides * after).sum(-1)).sum())
     if not ((turns > 0.0).all() or (turns < 0.0).all()) or not math.isclose(whole_turn, 2 * math.pi, rel_tol=1e-6):
         raise ShapeError(
-            f"the corners {shown(points.tolist())} are no convex polygon; expected corners in order that turn one way"
+            f"the corners {shown(points.tolist())} are not a convex polygon; expected corners that turn one way"
         )
     return points if turns[0] > 0.0 else points[::-1].copy()
 
@@ -205,7 +206,7 @@ def _cover(hull: Array, rows: int) -> tuple[tuple[float, float, float], ...]:
 
 
 def _slices(hull: Array, axis: Array, count: int) -> list[Array]:
-    """A polygon cut across `axis` into slices of one thickness."""
+    """A polygon cut across `axis` into slices of equal thickness."""
     along = hull @ axis
     cuts = np.linspace(along.min(), along.max(), count + 1)
     cuts[0], cuts[-1] = -np.inf, np.inf
@@ -213,7 +214,7 @@ def _slices(hull: Array, axis: Array, count: int) -> list[Array]:
 
 
 def _between(hull: Array, axis: Array, low: float, high: float) -> Array:
-    """Corners of the part of a polygon between two lines across `axis`."""
+    """The corners of the part of a polygon between two lines across `axis`."""
     for sign, bound in ((1.0, high), (-1.0, -low)):
         if bound == np.inf:
             continue
@@ -229,7 +230,7 @@ def _between(hull: Array, axis: Array, low: float, high: float) -> Array:
 
 
 def _enclosing(points: Array) -> tuple[float, float, float]:
-    """The smallest disc around a few points: the smallest of those through two or three of them that holds all."""
+    """The smallest disc around a few points: the smallest one through two or three of them that contains all."""
     best = (0.0, 0.0, math.inf)
     for group in itertools.chain(itertools.combinations(points, 2), itertools.combinations(points, 3)):
         center = _circumcenter(np.array(group))

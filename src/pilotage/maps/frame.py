@@ -20,20 +20,20 @@ _FAR = 2.0**31
 
 
 class GridFrame(ABC):
-    """World coordinates and cells of a grid whose lower-left corner has the pose `origin`.
+    """The conversion between world coordinates and cells of a grid; its lower-left corner has the pose `origin`.
 
     ::
 
         world = (x0, y0) + R(yaw0) (column + 1/2, row + 1/2) resolution        # centre of cell (row, column)
 
-    Cells are ``(row, column)``, the order in which arrays are indexed; row 0 is at the lowest y of the grid's frame.
+    Cells are ``(row, column)``, the index order of arrays; row 0 has the lowest y in the frame of the grid.
     """
 
     resolution: float
     origin: tuple[float, float, float]
 
     def _check_frame(self) -> None:
-        """Make plain floats of resolution and origin, or say what is wrong with them."""
+        """Check resolution and origin, and convert them to plain floats."""
         resolution = positive(self.resolution, "resolution")
         origin = numbers(self.origin, "origin")
         if origin.shape != (3,) or not np.isfinite(origin).all():
@@ -44,7 +44,7 @@ class GridFrame(ABC):
     @property
     @abstractmethod
     def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
+        """The number of rows and columns."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -53,9 +53,9 @@ class GridFrame(ABC):
         return nx * self.resolution, ny * self.resolution
 
     def world_to_grid(self, points: ArrayLike) -> Array:
-        """Points ``(..., 2)`` or poses ``(..., 3)`` of the world in the grid's frame, lengths in cells.
+        """World points ``(..., 2)`` or poses ``(..., 3)`` in the frame of the grid, with lengths in cells.
 
-        The origin is the lower-left corner of cell [0, 0]; yaw is measured from the grid's x axis.
+        The origin of that frame is the lower-left corner of cell [0, 0]; yaw is measured from its x axis.
         """
         p = _points(points)
         x0, y0, yaw0 = self.origin
@@ -69,7 +69,7 @@ class GridFrame(ABC):
         return out
 
     def grid_to_world(self, points: ArrayLike) -> Array:
-        """World points ``(..., 2)`` or poses ``(..., 3)`` of what is given in the grid's frame: back from there."""
+        """World points ``(..., 2)`` or poses ``(..., 3)`` from the frame of the grid; inverse of `world_to_grid`."""
         p = _points(points)
         x0, y0, yaw0 = self.origin
         c, s = math.cos(yaw0) * self.resolution, math.sin(yaw0) * self.resolution
@@ -81,16 +81,16 @@ class GridFrame(ABC):
         return out
 
     def world_to_cell(self, xy: ArrayLike) -> Cells:
-        """Cells (row, column) ``(..., 2)`` that hold world points ``(..., 2)``; they may lie off the map.
+        """The cells (row, column) ``(..., 2)`` of world points ``(..., 2)``; they may lie off the map.
 
-        Points that are not finite lie off every map.
+        Points that are not finite always lie off the map.
         """
         p = self.world_to_grid(xy)[..., 1::-1]
-        # Far away stays far away: a conversion beyond the range of integers would be undefined. NaN goes there too.
+        # Clipped, because a conversion beyond the range of integers is undefined. NaN becomes a cell off the map.
         return np.floor(np.fmax(np.fmin(p, _FAR), -_FAR)).astype(np.int64)
 
     def cell_to_world(self, cells: ArrayLike) -> Array:
-        """World points ``(..., 2)`` of the centres of cells (row, column) ``(..., 2)``."""
+        """The centres ``(..., 2)`` of cells (row, column) ``(..., 2)`` in world coordinates."""
         return self.grid_to_world(_cells(cells)[..., ::-1] + 0.5)
 
     def contains_cell(self, cells: ArrayLike) -> NDArray[np.bool_]:
@@ -101,10 +101,10 @@ class GridFrame(ABC):
 
 
 def local_rays(frame: GridFrame, poses: ArrayLike, angles: ArrayLike) -> tuple[Array, Array]:
-    """Poses ``(..., 3)`` as ``(N, 3)`` in cells and the axes of the grid, and angles ``(B,)``: what kernels take.
+    """Poses ``(..., 3)`` as ``(N, 3)`` in the frame of the grid, and angles ``(B,)``, as the kernels need them.
 
     Raises:
-        ShapeError: when poses or angles have another shape, or an angle is not finite.
+        ShapeError: if poses or angles have the wrong shape, or an angle is not finite.
     """
     starts, directions = numbers(poses, "poses"), numbers(angles, "angles")
     if starts.shape[-1:] != (3,):

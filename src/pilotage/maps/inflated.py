@@ -21,19 +21,19 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class InflatedGrid(GridCells):
-    """Cells in which the centre of a round robot may be: the obstacles of a map grown by its radius.
+    """A map with its obstacles grown by the radius of a round robot; its centre may be in every free cell.
 
     ::
 
         occupied = |cell - nearest occupied cell of the map| <= radius        between cell centres, exact
 
-    A view of the map for planners: sensors, distances and saving are the map's. Unknown cells stay unknown; neither
-    they nor the edge of the map are grown. Footprints that are not round, and clearances to the faces of cells, are
-    `FootprintConstraint`.
+    This is a view of the map for planners; for sensors, distances and saving, use the map. Unknown cells stay unknown;
+    neither they nor the edge of the map are grown. For footprints that are not round, and for clearances to the faces
+    of cells, use `FootprintConstraint`.
 
     Attributes:
         grid: the map.
-        radius: of the robot [m], not negative.
+        radius: radius of the robot [m], not negative.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -57,31 +57,31 @@ class InflatedGrid(GridCells):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
+        """The number of rows and columns."""
         return self.grid.shape
 
     @property
     def resolution(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Side of a cell [m]."""
+        """The side of a cell [m]."""
         return self.grid.resolution
 
     @property
     def origin(self) -> tuple[float, float, float]:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Pose of the lower-left corner of the map."""
+        """The pose of the lower-left corner of the map."""
         return self.grid.origin
 
     @cached_property
     def occupied(self) -> Mask:
-        """Cells within `radius` of an occupied cell, ``(ny, nx)`` of bool."""
-        # Distances are roots of integers times the resolution: the slack keeps a radius of 3 cells at 3 cells.
+        """The cells within `radius` of an occupied cell, bools ``(ny, nx)``."""
+        # Distances are roots of integers times the resolution; the slack keeps a radius of 3 cells at 3 cells.
         grown = self.grid.distance_field().values <= self.radius * (1 + 1e-12)
         return read_only(grown | self.grid.occupied)
 
     @cached_property
     def free(self) -> Mask:
-        """Free cells of the map that are not within `radius` of an occupied one, ``(ny, nx)`` of bool."""
+        """The free cells of the map that are not within `radius` of an occupied cell, bools ``(ny, nx)``."""
         return read_only(self.grid.free & ~self.occupied)
 
     def inflate(self, radius: float) -> InflatedGrid:
-        """The view of the same map for a robot whose radius is larger by `radius` [m]."""
+        """The same map, inflated by `radius` [m] more."""
         return InflatedGrid(self.grid, self.radius + positive(radius, "the inflation radius", zero=True))

@@ -1,4 +1,4 @@
-"""The lidar as a sensor on a map."""
+"""The lidar: a sensor of ranges on a map."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ MODELS = ("likelihood_field", "beam")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Lidar(Sensor):
-    """Ranges along fixed directions on an `OccupancyGrid`, and how likely a scan is from a pose.
+    """A lidar on an `OccupancyGrid`: expected ranges along fixed directions, and the likelihood of a scan at a pose.
 
-    What a beam reads is a mixture of four things, z* being the range that the map gives::
+    The range of a beam has a mixture density of four terms, where z* is the range expected from the map::
 
         p(z | x) =   hit     N(z; z*, sigma^2)                        the obstacle on the map
-                   + short   decay exp(-decay z) for z <= z*          something in front of it
+                   + short   decay exp(-decay z) for z <= z*          an obstacle in front of it
                    + missed  [z = max_range]                          nothing seen
-                   + random  1 / max_range                            anything
+                   + random  1 / max_range                            any other reading
 
-    Hit and short are truncated to what can be read and normalised. With ``model="beam"`` that is what `log_prob`
-    sums over beams; z* is found by exact ray casting. With ``model="likelihood_field"`` the hit is scored where
-    the beam ends, by the distance d from there to the nearest obstacle, ``hit N(d; 0, sigma^2)``; that is faster,
-    smooth in the pose, and blind to what lies between. There `short` counts as random. An end in an unknown cell
-    says nothing: ``1 / max_range`` at least.
+    Hit and short are truncated to the range of readings and normalised. With ``model="beam"``, `log_prob` sums the
+    logarithm of this density over the beams, with z* from exact ray casting. With ``model="likelihood_field"``, the hit
+    term uses the distance d from the end of the beam to the nearest obstacle, ``hit N(d; 0, sigma^2)``; this is faster
+    and smooth in the pose, but ignores obstacles along the beam. Here `short` is added to `random`. A beam that ends in
+    an unknown cell carries no information and counts at least ``1 / max_range``.
 
-    A scan's beams are no independent witnesses: what one does not know about the map, the next does not either. Their
-    product is overconfident. `power` < 1 raises it to that power, a heuristic (Thrun et al., section 6.3.4).
+    The beams of a scan are not independent, because they share the errors of the map, so their product is
+    overconfident. With `power` < 1 it is raised to that power, a heuristic (Thrun et al., section 6.3.4).
 
     Attributes:
         grid: the map.
-        angles: directions of the beams relative to the sensor's x axis ``(B,)`` [rad], or a number of beams spread
+        angles: directions of the beams relative to the x axis of the sensor ``(B,)`` [rad], or a number of beams spread
             evenly over the full circle, the first one backwards.
-        max_range: largest range [m]; a reading of that or more (infinity too) means that nothing was seen.
+        max_range: largest range [m]; a reading of this or more (also infinity) means that nothing was seen.
         model: "likelihood_field" or "beam".
         sigma: standard deviation of a hit [m].
-        hit, short, missed, random: shares of the mixture; they add up to 1.
-        decay: of the short readings [1/m].
-        power: exponent on the likelihood of a scan.
+        hit, short, missed, random: weights of the mixture; they add up to 1.
+        decay: decay rate of the short readings [1/m].
+        power: exponent of the likelihood of a scan.
         mount: x [m], y [m], yaw [rad] of the sensor on the robot.
-        beams: how many of a scan's beams `log_prob` uses, evenly spread; None for all of them.
-        unknown: whether rays pass through unknown cells ("free") or end there ("blocked").
-        inset: how far behind its end a beam is looked up in the likelihood field [m]. A map made from scans has
-            surfaces all over its cells, so 0; where the world is the squares of the map, as in simulation, beams end
-            on their faces, and half a cell takes out a bias of that size. A beam that ends on a face ends in the cell
-            behind it, as in `OccupancyGrid.update`.
+        beams: number of beams of a scan that `log_prob` uses, evenly spread; None for all.
+        unknown: "free" if rays pass through unknown cells, "blocked" if they end there.
+        inset: distance behind its end at which a beam is looked up in the likelihood field [m]. Use 0 for a map made
+            from scans, whose surfaces lie anywhere in its cells. If the world consists of the squares of the map, as in
+            simulation, beams end on their faces, and half a cell removes a bias of that size. A beam that ends on a
+            face ends in the cell behind it, as in `OccupancyGrid.update`.
 
     Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
 
@@ -97,7 +97,7 @@ class Lidar(Sensor):
 
     def __post_init__(self) -> None:
         check_grid(self.grid)
-        angles = np.array(numbers(self.angles, "angles"))  # a copy: it is made read-only
+        angles = np.array(numbers(self.angles, "angles"))  # a copy, because it becomes read-only
         if angles.ndim == 0:
             angles = _full_circle(float(angles))
         if angles.ndim != 1 or len(angles) == 0 or not np.isfinite(angles).all():
@@ -108,9 +108,7 @@ class Lidar(Sensor):
         self._check_mixture()
         positive(self.inset, "inset", zero=True)
         if self.beams is not None and self.beams not in range(1, len(angles) + 1):
-            raise ModelError(
-                f"beams must lie within 1 and the {len(angles)} of a scan, a whole number, not {self.beams}"
-            )
+            raise ModelError(f"beams must be a whole number from 1 to the {len(angles)} of a scan, not {self.beams}")
         angles.setflags(write=False)
         object.__setattr__(self, "angles", angles)
         object.__setattr__(self, "state", Space("x y [m]", "yaw: angle"))
@@ -133,18 +131,18 @@ class Lidar(Sensor):
     # --- the protocol of a sensor ---
 
     def observe(self, x: Any, context: Any = None) -> Array:
-        """Ranges ``(..., B)`` that the map gives at poses ``(..., 3)``; `max_range` where nothing is in reach."""
+        """The expected ranges ``(..., B)`` at poses ``(..., 3)``; `max_range` if nothing is within it."""
         poses = self.state.check(x)
         return self._ranges_on_map(poses, self._angles)
 
     def noise(self, x: Any, context: Any = None) -> Array:
-        """Covariance ``sigma^2 I`` of hits, ``(B, B)``: what a filter that believes in Gaussians needs."""
+        """The covariance ``sigma^2 I`` of hits, ``(B, B)``, for Gaussian filters."""
         return np.eye(len(self._angles)) * self.sigma**2
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Array:
-        """Log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
+        """The log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
 
-        NaN and negative ranges were not measured and do not count.
+        NaN and negative ranges count as not measured and are ignored.
         """
         poses, scans = numbers(x, "poses"), numbers(z, "scans")
         if poses.shape[-1:] != (3,):
@@ -168,30 +166,30 @@ class Lidar(Sensor):
         return self.power * score(scans, poses).reshape(batch)
 
     def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
-        """Readings ``(..., B)`` drawn from the beam mixture at poses ``(..., 3)``, whatever the `model`.
+        """Random readings ``(..., B)`` from the beam mixture at poses ``(..., 3)``, for either `model`.
 
         Args:
             x: poses.
-            context: not used.
+            context: unused.
             rng: seed or generator.
         """
-        from scipy.special import ndtr, ndtri  # heavy, and only this needs it
+        from scipy.special import ndtr, ndtri  # a heavy import that only this method needs
 
         stream = generator(rng)
         expected = self.observe(x)
         seen = expected < self.max_range
-        # Hits and shorts by the inverse of their distribution functions, cut off at what can be read.
+        # Hits and shorts are drawn by the inverse of their truncated distribution functions.
         low, high = ndtr(-expected / self.sigma), ndtr((self.max_range - expected) / self.sigma)
         u, v, w = stream.random((3, *expected.shape))
         hits = np.where(seen, expected + self.sigma * ndtri(low + u * (high - low)), np.inf)
         anything = w * self.max_range
-        near = self.decay * expected < 1e-9  # no room in front of it; `beam_density` calls that share random, too
+        near = self.decay * expected < 1e-9  # no room in front of it; as in `beam_density`, this share is random
         shorts = np.where(near, anything, -np.log1p(v * np.expm1(-self.decay * expected)) / self.decay)
         kind = stream.choice(4, size=expected.shape, p=[self.hit, self.short, self.missed, self.random])
         drawn = np.select([kind == 0, kind == 1, kind == 2], [hits, shorts, np.inf], anything)
         return np.clip(drawn, 0.0, self.max_range)
 
-    # --- how it is computed ---
+    # --- computation ---
 
     @property
     def _angles(self) -> Array:
@@ -199,7 +197,7 @@ class Lidar(Sensor):
 
     @cached_property
     def _used(self) -> NDArray[np.intp]:
-        """Indices of the beams that `log_prob` looks at."""
+        """Indices of the beams that `log_prob` uses."""
         count = len(self._angles)
         used = count if self.beams is None else int(self.beams)
         return np.arange(used) * count // used
@@ -225,12 +223,12 @@ class Lidar(Sensor):
         return out
 
     def _score_field(self, scans: Array, poses: Array) -> Array:
-        """A beam that was not measured or saw nothing is sent to the ring and what that adds is taken back."""
+        """Scores by the likelihood field; beams without a hit are looked up in the ring, and corrected afterwards."""
         angles = self._angles[self._used]
         scale = 1.0 / self.grid.resolution
         nothing = scans >= self.max_range
         if len(scans) == 1:
-            # One scan for all poses, the usual case: leave the beams out that do not end anywhere.
+            # One scan for all poses, the usual case: leave out the beams without an end.
             ends = ~(nothing | np.isnan(scans))[0]
             reach, angles = entered((scans[:, ends] + self.inset) * scale), angles[ends]
             constant = nothing.sum(axis=-1) * _log(self.missed)
@@ -250,7 +248,7 @@ class Lidar(Sensor):
 
     @cached_property
     def _table(self) -> NDArray[np.float32]:
-        """Log-likelihood of a beam that ends in each cell, with a ring for what lies off the map."""
+        """The log-likelihood of a beam that ends in each cell, with a ring for everything off the map."""
         grid = self.grid
         d = grid.distance_field().values
         density = self.hit * np.exp(-0.5 * (d / self.sigma) ** 2) / (self.sigma * math.sqrt(2.0 * math.pi))
@@ -261,7 +259,7 @@ class Lidar(Sensor):
 
 
 _FAR = 1e12
-"""Cells; a beam that ends there ends off any map."""
+"""A distance in cells that lies off every map."""
 
 
 def _log(p: float) -> float:

@@ -1,4 +1,4 @@
-"""Cells of an occupancy grid from map files, and back."""
+"""The conversion between map files and the cells of an occupancy grid."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .occupancy import OccupancyGrid
 
 CERTAIN = 1e-6
-"""Share of the way between two thresholds that keeps a cell from counting as beyond one of them."""
+"""Share of the interval between two thresholds by which a cell stays away from them."""
 
 
 class Loaded(NamedTuple):
@@ -39,17 +39,17 @@ def load(path: str | os.PathLike[str], server: Server, image: dict[str, Any]) ->
 
     Args:
         path: the file, or the name of a stock map.
-        server: the map_server whose reading of images is followed.
-        image: fields of a yaml file, for an image without one; empty for all other files.
+        server: the version of map_server to follow in reading images.
+        image: the fields of a yaml file, for an image without one; empty for all other files.
 
     Raises:
-        MissingFile: when there is no such file, nor a map of that name.
-        FormatError: naming the file and what is wrong in it, or that fields are missing or too many.
+        MissingFile: if neither a file nor a map of that name exists.
+        FormatError: if the file is not valid, or fields are missing or not allowed.
     """
     if kind_of(path_of(path)) == "image" and "resolution" not in image:
         raise FormatError(
             f"{path}: an image does not say how large its pixels are; give their side, resolution= [m], "
-            "or where a yaml file goes with it, give the yaml, not the image"
+            "or, if it has a yaml file, give the yaml, not the image"
         )
     file = find_map(path)
     kind = kind_of(file)
@@ -63,9 +63,9 @@ def load(path: str | os.PathLike[str], server: Server, image: dict[str, Any]) ->
 
 
 def _from_ros(found: RosMap) -> Loaded:
-    """Cells in the classes that the file says.
+    """The cells of a ROS map, in the classes of the file.
 
-    In the mode scale, occupancy runs from 0 at one threshold to 1 at the other; the cells of a grid hold the p between.
+    In the mode scale, occupancy runs from 0 at one threshold to 1 at the other; the grid stores the p in between.
     """
     p, free, occupied = found.occupancy, found.free_thresh, found.occupied_thresh
     if found.mode == "scale":
@@ -79,7 +79,7 @@ def _unscaled(s: NDArray[np.float32], free: float, occupied: float) -> NDArray[A
 
 
 def ros_map(grid: OccupancyGrid, mode: str) -> RosMap:
-    """What map_server is to make of a grid, in the classes that its cells have."""
+    """The ROS map of a grid, with its cells in the same classes."""
     free, occupied = grid.free_thresh, grid.occupied_thresh
     if mode == "raw":
         p = in_chunks(lambda l: _kept(l, grid), grid.log_odds, np.float32)

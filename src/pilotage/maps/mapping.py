@@ -1,4 +1,4 @@
-"""Mapping with known poses: scans change the log-odds of the cells they cross, compiled."""
+"""Mapping with known poses: scans update the log-odds of the cells that they cross, compiled."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from .raycast import entered
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence of one beam about a cell, and how much of it a cell takes. A beam ends in the cell that it enters.
+    """The evidence of one beam about a cell, and its limits. A beam ends in the cell that it enters.
 
     ::
 
         l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
 
     Attributes:
-        hit, miss: probabilities of being occupied that one beam speaks for.
-        clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
+        hit, miss: probabilities of occupancy given that one beam ends in the cell or passes it.
+        clamp: lowest and highest probability that evidence can reach, so that the map can still change.
 
     Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
     """
@@ -41,7 +41,7 @@ class Evidence:
         hit, miss, clamp = number(self.hit, "hit"), number(self.miss, "miss"), numbers(self.clamp, "clamp")
         if not (0 < miss <= 0.5 <= hit < 1 and clamp.shape == (2,) and 0 <= clamp[0] < 0.5 < clamp[1] <= 1):
             raise ShapeError(
-                "evidence asks for 0 < miss <= 0.5 <= hit < 1 and a clamp (low, high) on both sides of 0.5, "
+                "evidence asks for 0 < miss <= 0.5 <= hit < 1 and a clamp (low, high) around 0.5, "
                 f"not {self.miss}, {self.hit} and {self.clamp}"
             )
 
@@ -54,15 +54,15 @@ class Evidence:
         angles: ArrayLike,
         max_range: float,
     ) -> NDArray[np.float32]:
-        """Log-odds `cells` ``(ny, nx)`` of a grid and lidar scans, as a new array that is read-only.
+        """The log-odds ``(ny, nx)`` of a grid after lidar scans, as a new read-only array.
 
         Args:
-            cells: NaN where nothing is known.
-            frame: of the grid.
-            poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; one that is not finite says nothing.
-            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (infinity too) saw nothing.
+            cells: log-odds before the scans; NaN if unknown.
+            frame: frame of the grid.
+            poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; poses that are not finite are ignored.
+            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (also infinity) means nothing was seen.
             angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: of the sensor [m].
+            max_range: largest range of the sensor [m].
         """
         local, directions = local_rays(frame, poses, angles)
         reach = positive(max_range, "max_range") / frame.resolution
@@ -89,12 +89,12 @@ class Evidence:
 
 @driver("void(f4[:,::1], i4[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8, f8, f8, f8, f8)")
 def add_scans(log_odds, changed, poses, beam_cos, beam_sin, ranges, reach, hit, miss, low, high):
-    """Add scans to a grid, one after the other, in place.
+    """Add scans to a grid one by one, in place.
 
-    In each scan a cell changes once: by `hit` when a beam ends in it, else by `miss` when one crosses it.
+    Each scan changes a cell once: by `hit` if a beam ends in it, else by `miss` if one crosses it.
 
     Args:
-        log_odds: ``(ny, nx)`` float32, NaN where nothing is known; changed.
+        log_odds: ``(ny, nx)`` float32, NaN if unknown; updated.
         changed: memory, ``(ny, nx)`` int32 of zeros.
         poses: ``(T, 3)`` x, y in cells from the corner of cell [0, 0], heading in the axes of the grid.
         beam_cos, beam_sin: of the beam angles, ``(B,)``.
@@ -128,10 +128,10 @@ def add_scans(log_odds, changed, poses, beam_cos, beam_sin, ranges, reach, hit, 
 
 @driver
 def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
-    """Free the cells from a start up to the cell of the end, which is left alone (Amanatides and Woo, 1987)."""
+    """Lower the cells from a start up to, but not including, the cell of the end (Amanatides and Woo, 1987)."""
     rows, columns = log_odds.shape
     dx, dy = end_x - x, end_y - y
-    # Only what lies on the map, or a cell beside it, is walked: a beam may be longer than anyone would wait.
+    # The beam is clipped to the map with a margin of one cell, because it may be extremely long.
     begin, finish = 0.0, 1.0
     for p, d, beyond in ((x, dx, columns + 1.0), (y, dy, rows + 1.0)):
         if d != 0.0:
@@ -151,7 +151,7 @@ def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
     next_x = ((i + (1 if dx > 0 else 0)) - x) / dx if dx != 0.0 else np.inf
     next_y = ((j + (1 if dy > 0 else 0)) - y) / dy if dy != 0.0 else np.inf
     per_x, per_y = (abs(1.0 / dx) if dx != 0.0 else np.inf), (abs(1.0 / dy) if dy != 0.0 else np.inf)
-    # Counting the steps, instead of watching for the end, ends in the right cell whatever rounding does.
+    # The number of steps is counted, so that the beam ends in the right cell regardless of rounding.
     for _ in range(abs(int(math.floor(end_x)) - i) + abs(int(math.floor(end_y)) - j)):
         if 0 <= i < columns and 0 <= j < rows and changed[j, i] != stamp:
             changed[j, i] = stamp
@@ -166,7 +166,7 @@ def _cross(log_odds, changed, stamp, x, y, end_x, end_y, miss, low, high):
 
 @driver
 def _added(old, change, low, high):
-    """Log-odds after a change; what was not known counts as even."""
+    """The log-odds after a change; unknown cells start from 0."""
     if math.isnan(old):
         old = np.float32(0.0)
     return np.float32(max(min(old + change, max(old, high)), min(old, low)))

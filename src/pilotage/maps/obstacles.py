@@ -1,4 +1,4 @@
-"""Obstacles of a map: blocked cells as squares, and signed distances to them."""
+"""The obstacles of a map: blocked cells as squares, and signed distances to them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from .cells import GridCells, read_only
 from .distance import bands, signed_distance
 
 CORNER, AWAY = 1.497, 0.115
-"""The lengths taken from the distances at the centres of four cells [cells], so that interpolation between them never
-exceeds the true distance: 0.115 at cells of which none is blocked; where one of them is, 1.497 at that one, which is a
-corner of an obstacle. Where two or more are blocked, interpolation is no more than the distance as it is. A test looks
-for the largest excess over all positions."""
+"""Lengths subtracted from the distances at the centres of four cells [cells], so that interpolation between them never
+exceeds the true distance: 0.115 if none of the cells is blocked; 1.497 at the blocked cell if exactly one is, since it
+is a corner of an obstacle. If two or more are blocked, interpolation does not exceed the distance anyway. A test
+searches for the largest excess over all positions."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Obstacles:
-    """The blocked cells of a map as solid squares, with everything off the map around them.
+    """The blocked cells of a map as solid squares; everything off the map is blocked as well.
 
-    The sign convention of all clearances: **metres from the surface of the nearest obstacle, negative inside**.
+    All clearances have this sign convention: **metres from the surface of the nearest obstacle, negative inside**.
 
     ::
 
         field = d - e,   e = 0 along walls, 1.497 inside corners of obstacles, else min(0.115, 1 / (4 d))   [cells]
 
-    because the distance to a set is semiconcave: along a line that stays d away from it, its second derivative is at
-    most 1 / d, and a chord of length 1 lies at most 1 / (8 d) above it; bilinear interpolation is two chords.
+    The term e bounds the interpolation error, because the distance to a set is semiconcave: along a line that stays d
+    away from the set, its second derivative is at most 1 / d, so a chord of length 1 lies at most 1 / (8 d) above it,
+    and bilinear interpolation uses two chords.
 
     Attributes:
         grid: the map.
@@ -51,7 +52,7 @@ class Obstacles:
 
     @classmethod
     def of(cls, grid: GridCells, unknown: str) -> Obstacles:
-        """The obstacles of a map, where unknown cells are "blocked" or "free"."""
+        """The obstacles of a map, with unknown cells "blocked" or "free"."""
         blocked = np.pad(~grid.passable(unknown), 1, constant_values=True)
         values = signed_distance(blocked)
         before = values[:0]
@@ -85,10 +86,10 @@ def _excess(blocked: NDArray[np.bool_], depth: NDArray[np.float64]) -> NDArray[n
 
 
 def _beside_walls(depth: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Places where four cells meet between which the distance is a plane: it falls by 1 towards a wall, and not across.
+    """The places where four cells meet next to a wall: the distance falls by 1 towards the wall, and is constant along.
 
-    The wall then covers both columns of cells, and no other square is nearer to a point between the four centres than
-    it is to one of them. Interpolation is exact.
+    The wall then covers both columns of cells, and is the nearest obstacle of all points between the four centres.
+    There the distance is a plane, so interpolation is exact.
     """
     a, b, c, d = _corners(depth)
 

@@ -31,17 +31,17 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class OccupancyGrid(MapQueries):
-    """Cells that are free, occupied or unknown, as log-odds of being occupied.
+    """An occupancy grid: free, occupied and unknown cells, stored as log-odds of occupancy.
 
     ::
 
         l = log(p / (1 - p)),   occupied where p >= occupied_thresh,   free where p <= free_thresh,   else unknown
 
-    A frozen value: methods that change cells return a new grid. What is derived (masks, distances) is computed once
-    and kept.
+    Grids are immutable: methods that change cells return a new grid. Derived arrays (masks, distances) are computed
+    once and cached.
 
     Attributes:
-        log_odds: ``(ny, nx)`` float32, row 0 at the lowest y, NaN where nothing is known; read-only.
+        log_odds: ``(ny, nx)`` float32, row 0 at the lowest y, NaN if unknown; read-only.
         resolution: side of a cell [m].
         origin: x [m], y [m], yaw [rad] of the lower-left corner of cell [0, 0] in the world.
         occupied_thresh, free_thresh: probabilities that separate the three classes (map_server's defaults).
@@ -75,18 +75,18 @@ class OccupancyGrid(MapQueries):
             raise FormatError(
                 f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not {free} and {occupied}"
             )
-        if cells.flags.writeable or cells.base is not None:  # what nobody can change is not copied once more
+        if cells.flags.writeable or cells.base is not None:  # arrays that cannot change need no copy
             cells = read_only(cells.copy())
         object.__setattr__(self, "log_odds", cells)
         self._check_frame()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self)}  # what is derived can be derived again
+        return {item.name: getattr(self, item.name) for item in fields(self)}  # cached arrays can be computed again
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         for name, value in state.items():
             object.__setattr__(self, name, value)
-        self.log_odds.setflags(write=False)  # a copy from another process comes writeable
+        self.log_odds.setflags(write=False)  # unpickled arrays are writeable
 
     def __repr__(self) -> str:
         ny, nx = self.shape
@@ -97,13 +97,13 @@ class OccupancyGrid(MapQueries):
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Number of rows and columns."""
+        """The number of rows and columns."""
         ny, nx = self.log_odds.shape
         return ny, nx
 
     @cached_property
     def probability(self) -> Array:
-        """Probability of being occupied, ``(ny, nx)``, 0 and 1 where certain, NaN where nothing is known."""
+        """The probability of occupancy, ``(ny, nx)``: 0 and 1 if certain, NaN if unknown."""
         return read_only(probabilities(self.log_odds))
 
     @cached_property
@@ -116,7 +116,7 @@ class OccupancyGrid(MapQueries):
         """Cells that are free, ``(ny, nx)`` of bool."""
         return read_only(self.log_odds <= odds_at(self.free_thresh).max())
 
-    # --- making one ---
+    # --- constructors ---
 
     @classmethod
     def load(
@@ -133,22 +133,22 @@ class OccupancyGrid(MapQueries):
     ) -> OccupancyGrid:
         """Read a ROS map (`.yaml` with its pgm or png), such an image alone, or a MovingAI map (`.map`, `.map.gz`).
 
-        Cells are in the classes that the file and its thresholds put them into. Cells of a MovingAI map have 1 m.
+        Cells are free, occupied or unknown according to the file and its thresholds. MovingAI cells have a side of 1 m.
 
         Args:
             path: the file, or the name of a map that comes with Pilotage: "depot", "tb3_sandbox", "turtlebot3_world",
-                with or without .yaml. A file of that name comes first.
-            server: the map_server whose reading of images is followed, "main" or "humble": see
+                with or without .yaml. A file of that name takes precedence.
+            server: the version of map_server to follow in reading images, "main" or "humble"; see
                 `pilotage.io.read_ros_map`.
-            resolution: side of a pixel [m], of an image alone, which needs it; the rest is for such an image too.
+            resolution: side of a pixel [m]; required for an image alone. The remaining arguments are also for images.
             origin: x [m], y [m], yaw [rad] of the lower-left corner of the image; by default zeros.
             mode: "trinary", "scale" or "raw"; by default "trinary".
-            negate: white is occupied instead of black.
+            negate: True if white pixels are occupied instead of black ones.
             occupied_thresh, free_thresh: by default 0.65 and 0.196.
 
         Raises:
-            MissingFile: when there is no such file, nor a map of that name.
-            FormatError: naming the file and what is wrong in it; for an image without a resolution.
+            MissingFile: if neither a file nor a map of that name exists.
+            FormatError: if the file is not valid, or an image is given without a resolution.
 
         Example:
             >>> OccupancyGrid.load("depot.yaml")
@@ -165,20 +165,20 @@ class OccupancyGrid(MapQueries):
         return cls(*load(path, server, {name: value for name, value in given.items() if value is not None}))
 
     def save(self, path: str | os.PathLike[str], *, mode: str = "trinary", image: str | None = None) -> None:
-        """Write a ROS map: the yaml file `path` and, beside it, its image.
+        """Write a ROS map: a yaml file and an image in the same folder.
 
         Args:
             path: the yaml file.
-            mode: "trinary" keeps free, occupied and unknown; "scale" keeps the probabilities between the thresholds as
-                well, to a grey level; "raw" keeps all probabilities, to a percent.
-            image: name of the image; its ending chooses pgm or png.
+            mode: "trinary" keeps free, occupied and unknown; "scale" also keeps the probabilities between the
+                thresholds, to one grey level; "raw" keeps all probabilities, to one percent.
+            image: name of the image; its extension selects pgm or png.
 
         Raises:
-            FormatError: when the name does not end in .yaml or .yml, or the image's not in .pgm or .png.
-            MissingFile: when there is no such folder.
+            FormatError: if `path` does not end in .yaml or .yml, or `image` does not end in .pgm or .png.
+            MissingFile: if the folder does not exist.
         """
         if path_of(path).suffix.lower() not in (".yaml", ".yml"):
-            raise FormatError(f"{path}: a ROS map is a .yaml file; its image is named by image=")
+            raise FormatError(f"{path}: a ROS map is a .yaml file; give the name of its image as image=")
         write_ros_map(path, ros_map(self, mode), image)
 
     @classmethod
@@ -191,7 +191,7 @@ class OccupancyGrid(MapQueries):
         occupied_thresh: float = 0.65,
         free_thresh: float = 0.196,
     ) -> OccupancyGrid:
-        """A grid from probabilities ``(ny, nx)`` of being occupied in [0, 1], NaN where unknown."""
+        """A grid from probabilities of occupancy ``(ny, nx)`` in [0, 1], NaN if unknown."""
         place = cast("tuple[float, float, float]", origin)  # checked with the rest
         return cls(read_only(log_odds(p)), resolution, place, occupied_thresh, free_thresh)
 
@@ -199,12 +199,12 @@ class OccupancyGrid(MapQueries):
     def from_occupied(
         cls, occupied: ArrayLike, resolution: float, origin: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> OccupancyGrid:
-        """A grid from a boolean array ``(ny, nx)``: True is occupied, all others are free; row 0 is the lowest y.
+        """A grid from a boolean array ``(ny, nx)``: True is occupied, False is free; row 0 has the lowest y.
 
-        Pixels of an image are no such thing, see `load`; probabilities go to `from_probability`.
+        For images use `load`, for probabilities `from_probability`.
 
         Raises:
-            ShapeError: when numbers other than 0 and 1 are given.
+            ShapeError: if the array holds numbers other than 0 and 1.
 
         Example:
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
@@ -214,7 +214,7 @@ class OccupancyGrid(MapQueries):
         solid = numbers(occupied, "a map of occupied cells", kind)
         if kind is np.float64 and not ((solid == 0.0) | (solid == 1.0)).all():
             raise ShapeError(
-                "a map of occupied cells holds other numbers than 0 and 1; give booleans, from_probability takes "
+                "a map of occupied cells holds numbers other than 0 and 1; give booleans; from_probability takes "
                 "probabilities, and load reads images"
             )
         return cls.from_probability(solid.astype(np.float32), resolution, origin)
@@ -223,29 +223,30 @@ class OccupancyGrid(MapQueries):
     def from_ascii(
         cls, rows: str | Sequence[str], resolution: float = 1.0, origin: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> OccupancyGrid:
-        """A grid drawn as text, top row first: ``#`` or ``@`` occupied, ``.`` or a blank free, ``?`` unknown.
+        """A grid drawn as text, top row first: ``#`` or ``@`` is occupied, ``.`` or a blank free, ``?`` unknown.
 
-        Rows are a list of strings, or the lines of one.
+        The rows are a list of strings, or one string with several lines.
         """
         return cls.from_probability(drawn(rows), resolution, origin)
 
     # --- changed copies, and a view ---
 
     def inflate(self, radius: float) -> InflatedGrid:
-        """The cells in which the centre of a round robot may be: see `InflatedGrid`.
+        """The map with obstacles grown by the radius of a round robot; see `InflatedGrid`.
 
-        Only occupied cells are grown. Unknown cells stay unknown, and no distance is kept from them, nor from the edge
-        of the map. Distances are between cell centres, so at a free cell the robot may overlap an obstacle by up to 0.7
-        cells. For a path that `clearance` agrees with, plan for ``grid.problem(start, goal, Footprint.disc(radius))``;
-        or inflate by ``radius + 1.5 * grid.resolution``, which keeps it clear of occupied cells all along.
+        Only occupied cells are grown. Unknown cells stay unknown, and the robot keeps no distance from them or from the
+        edge of the map. Distances are between cell centres, so in a free cell the robot may overlap an obstacle by up
+        to 0.7 cells. For a path that is clear according to `clearance`, plan for
+        ``grid.problem(start, goal, Footprint.disc(radius))``, or inflate by ``radius + 1.5 * grid.resolution``, which
+        keeps the whole path clear of occupied cells.
 
         Args:
-            radius: of the robot [m], not negative.
+            radius: radius of the robot [m], not negative.
         """
         return InflatedGrid(self, radius)
 
     def with_discs(self, centers: ArrayLike, radii: ArrayLike) -> OccupancyGrid:
-        """A copy with discs marked as occupied: every cell whose centre they cover, and the cells of their centres.
+        """A copy with discs marked as occupied: all cells whose centre they cover, and the cells of their own centres.
 
         Args:
             centers: ``(K, 2)`` world points [m].
@@ -254,7 +255,7 @@ class OccupancyGrid(MapQueries):
         return self.with_occupied(disc_cells(self, centers, radii))
 
     def with_rectangles(self, poses: ArrayLike, sizes: ArrayLike) -> OccupancyGrid:
-        """A copy with rectangles marked as occupied: every cell whose centre they cover, and those of their centres.
+        """A copy with rectangles marked as occupied: all cells whose centre they cover, and the cells of their centres.
 
         Args:
             poses: ``(K, 3)`` x [m], y [m], yaw [rad] of their centres.
@@ -263,10 +264,10 @@ class OccupancyGrid(MapQueries):
         return self.with_occupied(rectangle_cells(self, poses, sizes))
 
     def refined(self, factor: int) -> OccupancyGrid:
-        """The same map in cells of a `factor`-th of the side: each is cut into ``factor^2``.
+        """The same map with smaller cells: each is divided into ``factor^2`` cells.
 
-        Distances are those between cell centres: where cells are larger than a robot, they say little about the room
-        that it has.
+        Distances are between cell centres, so they become more accurate. If cells are larger than a robot, distances
+        say little about the room that it has.
 
         Example:
             >>> OccupancyGrid.from_ascii(["#."], resolution=1.0).refined(2).occupied.astype(int)
@@ -288,21 +289,21 @@ class OccupancyGrid(MapQueries):
         miss: float = 0.4,
         clamp: tuple[float, float] = (0.12, 0.97),
     ) -> OccupancyGrid:
-        """A copy to which lidar scans from known poses have been added.
+        """A copy updated with lidar scans from known poses.
 
         ::
 
             l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
 
-        In each scan a cell changes once, and an end outweighs a passage.
+        Each scan changes a cell at most once: by `hit` if any beam ends in it, else by `miss` if any passes through.
 
         Args:
-            poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
-            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (infinity too) saw nothing.
+            poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
+            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (also infinity) means nothing was seen.
             angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: of the sensor [m].
-            hit, miss: probabilities of being occupied that one beam speaks for.
-            clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
+            max_range: largest range of the sensor [m].
+            hit, miss: probabilities of occupancy given that one beam ends in the cell or passes through it.
+            clamp: lowest and highest probability that evidence can reach, so that the map can still change.
 
         Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
 
@@ -323,7 +324,7 @@ class OccupancyGrid(MapQueries):
 
 
 def check_grid(grid: Any) -> OccupancyGrid:
-    """`grid`, when it is an `OccupancyGrid`; else a sentence."""
+    """`grid`, if it is an `OccupancyGrid`; raises an error otherwise."""
     if not isinstance(grid, OccupancyGrid):
         hint = (
             "an InflatedGrid is for planners, its map is .grid"

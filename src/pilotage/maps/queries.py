@@ -1,4 +1,4 @@
-"""Questions that a map answers: distances, clearances, rays, costs, and problems for planners."""
+"""Queries of a map: distances, clearances, rays, costs, and planning problems."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ Array = NDArray[np.float64]
 
 
 class MapQueries(GridCells):
-    """Questions to the cells of a map; what is derived for the answers is computed once and kept."""
+    """Queries of the cells of a map; derived arrays are computed once and cached."""
 
     def distance_field(self) -> Raster:
-        """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell, 0 in it; exact.
+        """The exact Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell.
 
-        On a map without obstacles it holds the diagonal of the map. Unknown cells, and all that is off the map, are no
-        obstacles here; off the map, the value at the nearest cell of the border holds. For robots with a size use
-        `clearance`, which measures to the faces of cells.
+        It is 0 in occupied cells, and the diagonal of the map if there are no obstacles. Unknown cells and everything
+        off the map do not count as obstacles here; points off the map get the value of the nearest border cell. For
+        robots with a size use `clearance`, which measures to the faces of cells.
 
         Example:
             >>> from pilotage.maps import OccupancyGrid
@@ -48,12 +48,12 @@ class MapQueries(GridCells):
         return Raster(read_only(d), self.resolution, self.origin)
 
     def obstacles(self, unknown: str = "blocked") -> Obstacles:
-        """The cells that a robot must not touch, with signed distances; computed once for each meaning of `unknown`.
+        """The blocked cells with signed distances to them; computed once for each value of `unknown`.
 
-        All that is off the map is blocked.
+        Everything off the map is blocked.
 
         Args:
-            unknown: the meaning of unknown cells, "blocked" or "free".
+            unknown: whether unknown cells are "blocked" or "free".
         """
         setting(unknown, Unknown, "unknown")
         kept = self._obstacles
@@ -66,18 +66,18 @@ class MapQueries(GridCells):
         return {}
 
     def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
-        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`.
+        """The clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``; see `Footprint.clearance`.
 
-        Exact, to the faces of cells. All that is off the map is blocked.
+        It is exact, and measured to the faces of cells. Everything off the map is blocked.
 
         Args:
             where: points, or poses x [m], y [m], yaw [rad].
-            footprint: of the robot; None is a point.
-            unknown: the meaning of unknown cells, "blocked" or "free".
+            footprint: outline of the robot; None for a point.
+            unknown: whether unknown cells are "blocked" or "free".
 
         Raises:
-            SettingError: when `footprint` is not a `Footprint`.
-            ShapeError: when `where` has another shape.
+            SettingError: if `footprint` is not a `Footprint`.
+            ShapeError: if `where` has the wrong shape.
 
         Example:
             >>> from pilotage.maps import OccupancyGrid
@@ -98,22 +98,22 @@ class MapQueries(GridCells):
         turning: float | None = None,
         unknown: str = "blocked",
     ) -> Problem:
-        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`.
+        """The planning problem of a robot on this map; see `pilotage.maps.FootprintConstraint`.
 
-        A state that it allows has a `clearance` of 0 or more. The converse does not hold: where cells are larger than
-        half the robot, states and gaps with little room are refused; `refined` makes cells smaller.
+        Every allowed state has a `clearance` of 0 or more. The converse does not hold: if cells are larger than half
+        the robot, states and gaps with little room are rejected; `refined` gives smaller cells.
 
         Args:
             start: a state, or a belief.
-            goal: a state, several, or a region; of a robot that turns also a point (x, y), in any heading.
-            footprint: of the robot; None is a point.
-            space: of the states; by default x and y, and yaw where the heading matters.
-            turning: length [m] that a turn of one radian counts as; by default the radius of the footprint.
-            unknown: the meaning of unknown cells, "blocked" or "free". All that is off the map is blocked.
+            goal: a state, several states, or a region. If the heading matters, also a point (x, y) for any heading.
+            footprint: outline of the robot; None for a point.
+            space: space of the states; by default x and y, and yaw if the heading matters.
+            turning: length [m] that a turn of one radian is worth; by default the radius of the footprint.
+            unknown: whether unknown cells are "blocked" or "free". Everything off the map is blocked.
 
         Raises:
-            SettingError: when `footprint` is not a `Footprint`, or `turning` is not positive.
-            ShapeError: when start or goal do not fit the space.
+            SettingError: if `footprint` is not a `Footprint`, or `turning` is not positive.
+            ShapeError: if start or goal do not fit the space.
 
         Example:
             >>> from pilotage.maps import OccupancyGrid
@@ -131,8 +131,8 @@ class MapQueries(GridCells):
             c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle, `distance_field`
 
         Args:
-            radius: distance at which obstacles cease to matter [m].
-            peak: what a cell at an obstacle costs more than an open one; not negative.
+            radius: distance beyond which obstacles have no effect [m].
+            peak: additional cost of a cell at an obstacle; not negative.
 
         Returns:
             Costs >= 1, for the `costs` argument of `AStar.plan`.
@@ -142,16 +142,16 @@ class MapQueries(GridCells):
         return 1.0 + height * np.clip(1.0 - d / reach, 0.0, 1.0) ** 2
 
     def raycast(self, poses: ArrayLike, angles: ArrayLike, max_range: float, *, unknown: str = "free") -> Array:
-        """Distance to the first obstacle along rays: exact traversal of the grid, compiled.
+        """The distance to the first obstacle along rays, by an exact compiled traversal of the grid.
 
         Args:
             poses: ``(..., 3)`` x [m], y [m], yaw [rad] in the world.
             angles: ``(B,)`` directions of the rays relative to the yaw [rad].
-            max_range: ranges end here [m]; also the result where nothing is hit. The world off the map is free.
-            unknown: "free" lets rays pass through unknown cells, "blocked" stops them there.
+            max_range: maximum range [m]; also the result if a ray hits nothing. Everything off the map is free.
+            unknown: "free" if rays pass through unknown cells, "blocked" if they end there.
 
         Returns:
-            Ranges ``(..., B)`` [m]; 0 when the pose is inside an obstacle, NaN where it is not finite.
+            Ranges ``(..., B)`` [m]; 0 if the pose is inside an obstacle, NaN if it is not finite.
 
         Example:
             >>> from pilotage.maps import OccupancyGrid

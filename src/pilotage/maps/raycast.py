@@ -1,11 +1,11 @@
 """Exact ray casting through a grid, compiled.
 
-A ray visits the cells of Amanatides and Woo (A fast voxel traversal algorithm for ray tracing, 1987), but where a
-whole square around the current cell is free it leaves the square in one step. Squares come from
-`distance.clear_boxes`; with k = 1 everywhere the loop is the plain traversal, so the result is the same.
+A ray visits cells as in Amanatides and Woo (A fast voxel traversal algorithm for ray tracing, 1987), but if a whole
+square around the current cell is free, it leaves the square in one step. The squares come from `distance.clear_boxes`;
+with k = 1 everywhere the loop is the plain traversal, so the result is the same.
 
-One ray is a chain of dependent operations, which leaves a processor idle. So the rays of a pose advance side by side
-in lanes, in a loop without branches that the compiler turns into vector instructions; lanes that have arrived wait.
+A single ray is a chain of dependent operations, which uses a processor poorly. Therefore the rays of a pose advance
+side by side in lanes, in a loop without branches that the compiler vectorises; lanes that have arrived wait.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from ..models.trace import driver
 
 
 def entered(ranges: Any) -> Any:
-    """Ranges [cells] pushed a little beyond the surface that they end on.
+    """Ranges [cells] extended slightly beyond the surface where they end.
 
-    A surface is the face of an occupied cell, and a ray ends on it exactly. What a beam hits is the cell that it enters
-    there, whichever way it comes, so its end is looked up behind the face: by as much as ranges in single precision are
-    rounded.
+    A surface is the face of an occupied cell, and a ray ends exactly on it. The beam hits the cell behind the face,
+    from whichever side it comes, so its end is looked up behind the face, by the rounding of ranges in single
+    precision.
     """
     return ranges * (1.0 + 1e-7) + 1e-9
 
 
 LANES = 32
-"""Measured best of 8 to 64, with 4 and with 8 numbers to a vector register."""
+"""The fastest measured of 8 to 64, with 4 and with 8 numbers per vector register."""
 
 _NEVER = 1e30
 """1 / 0 for a ray along an axis, but finite, so that no infinity times zero becomes NaN."""
@@ -43,11 +43,11 @@ def cast_rays(boxes, flat, poses, beam_cos, beam_sin, reach, ranges, lanes, cell
     """Distance to the first blocked cell along every beam from every pose, in cells, written to `ranges`.
 
     Args:
-        boxes, flat: `clear_boxes` of the blocked cells, with their ring, ``(ny + 2, nx + 2)`` uint8; and the same flat.
+        boxes, flat: `clear_boxes` of the blocked cells with the ring, ``(ny + 2, nx + 2)`` uint8; and flattened.
         poses: ``(N, 3)`` x, y in cells from the corner of cell [0, 0], heading in the axes of the grid.
         beam_cos, beam_sin: of the beam angles relative to the heading, ``(B,)``.
-        reach: ranges end here [cells]; also the result where nothing is hit or the ray leaves the grid.
-        ranges: ``(N, B)``, overwritten. NaN where the pose is not finite.
+        reach: maximum range [cells]; also the result if a ray hits nothing or leaves the grid.
+        ranges: ``(N, B)``, overwritten; NaN if the pose is not finite.
         lanes, cell: memory, ``(8, LANES)`` and ``(LANES,)``.
     """
     rows, columns = boxes.shape
@@ -89,7 +89,7 @@ def _send_off(lanes, first, used, c, s, beam_cos, beam_sin, i, j, k):
 
 @driver(inline=True)
 def _leave_squares(lanes, cell, px, py, reach, width):
-    """Each ray leaves the free square around its cell, through the side that it meets first; `cell` is where it is."""
+    """Move each ray out of the free square around its cell, through the side that it meets first, and update `cell`."""
     for lane in range(LANES):
         dx, dy, t = lanes[_DX, lane], lanes[_DY, lane], lanes[_T, lane]
         i, j, k = lanes[_I, lane], lanes[_J, lane], lanes[_K, lane]
@@ -98,9 +98,9 @@ def _leave_squares(lanes, cell, px, py, reach, width):
         ty = (j + (k if dy >= 0.0 else 1.0 - k) - py) * lanes[_INV_Y, lane]
         through_x = tx < ty
         t_out = tx if through_x else ty
-        # A ray that runs along the edge of cells crosses it at no particular time; never earlier than now.
+        # A ray along an edge of cells crosses it at no definite time, but not earlier than now.
         t_out = t_out if t_out > t else t
-        # Along the side it cannot have left the square, whatever rounding says.
+        # Parallel to that side it cannot have left the square, despite rounding.
         x, low, high = np.floor(px + t_out * dx), i - k + 1.0, i + k - 1.0
         x = x if x > low else low
         x = x if x < high else high
@@ -119,7 +119,7 @@ def _leave_squares(lanes, cell, px, py, reach, width):
 
 @driver(inline=True)
 def _look_around(lanes, cell, flat, reach):
-    """Half widths of the free squares around the new cells; whether any ray goes on."""
+    """Look up the half widths of the free squares around the new cells; returns whether any ray continues."""
     room = 0.0
     for lane in range(LANES):
         k = float(flat[cell[lane]])
@@ -139,7 +139,7 @@ def _arrive(lanes, ranges, n, first, used, reach, columns, rows):
 
 @driver
 def _enter(lanes, px, py, reach, boxes):
-    """Move rays from outside to where they enter the grid; those that pass it by stay in the ring. Any in it?"""
+    """Move rays from outside to their entry into the grid; returns whether any is in it. Others stay in the ring."""
     rows, columns = boxes.shape
     moving = False
     for lane in range(LANES):
@@ -156,7 +156,7 @@ def _enter(lanes, px, py, reach, boxes):
 
 @driver
 def _entry(px, py, dx, dy, right, top):
-    """Parameter at which a ray from outside enters ``[1, right) x [1, top)``; infinity when it passes by."""
+    """The parameter at which a ray from outside enters ``[1, right) x [1, top)``; infinity if it misses it."""
     near, far = 0.0, np.inf
     for p, d, low, high in ((px, dx, 1.0, right), (py, dy, 1.0, top)):
         if d == 0.0:

@@ -17,10 +17,10 @@ _SQRT_TURN = math.sqrt(2.0 * math.pi)
     fast=True,
 )
 def score_field(table, columns, poses, origin, resolution, ends_x, ends_y, turns, cells, out):
-    """Sum of a table's values in the cells where the beams of a scan end.
+    """The sum of a table's values in the cells where the beams of a scan end.
 
-    The cells of a pose are all computed before the first value is read: that loop becomes vector instructions, the
-    reading of single values does not, and one would hold up the other.
+    All cells of a pose are computed before the first value is read: that loop becomes vector instructions, while
+    reading single values does not.
 
     Args:
         table: log-likelihood of ending in each cell, with a ring for everything off the map, flat.

@@ -1,4 +1,4 @@
-"""Stamps: the cells of a grid that a shape covers."""
+"""The cells of a grid that discs and rectangles cover."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Mask = NDArray[np.bool_]
 
 
 def disc_cells(frame: GridFrame, centers: ArrayLike, radii: ArrayLike) -> Mask:
-    """Cells ``(ny, nx)`` whose centre lies in one of the discs, and the cells that hold the discs' centres.
+    """The cells ``(ny, nx)`` whose centre lies in one of the discs, and the cells of the discs' own centres.
 
     Args:
-        frame: of the grid.
+        frame: frame of the grid.
         centers: ``(K, 2)`` world points [m].
         radii: ``(K,)`` or one for all [m].
     """
@@ -35,10 +35,10 @@ def disc_cells(frame: GridFrame, centers: ArrayLike, radii: ArrayLike) -> Mask:
 
 
 def rectangle_cells(frame: GridFrame, poses: ArrayLike, sizes: ArrayLike) -> Mask:
-    """Cells ``(ny, nx)`` whose centre lies in one of the rectangles, and the cells that hold their centres.
+    """The cells ``(ny, nx)`` whose centre lies in one of the rectangles, and the cells of the rectangles' own centres.
 
     Args:
-        frame: of the grid.
+        frame: frame of the grid.
         poses: ``(K, 3)`` x [m], y [m], yaw [rad] of the centres.
         sizes: ``(K, 2)`` or one pair for all: length along the yaw, width [m].
     """
@@ -81,7 +81,7 @@ def _cells_of(frame: GridFrame, points: Array) -> Mask:
 
 
 def _window(frame: GridFrame, point: Array, radius: float) -> Iterator[tuple[tuple[slice, slice], Array]]:
-    """The part of the grid that a disc may touch, and the offsets of its cell centres from `point` [m]; or nothing."""
+    """The part of the grid that a disc may touch, with the offsets of its cell centres from `point` [m], if any."""
     row, column = frame.world_to_cell(point).tolist()
     reach = math.ceil(radius / frame.resolution) + 1
     ny, nx = frame.shape

@@ -1,4 +1,4 @@
-"""Map files by path, or by the name of a map that comes with the package."""
+"""Map files by path, or by the name of a stock map, which comes with the package."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def find_map(path: str | os.PathLike[str]) -> Path:
     """The file at a path or, if a bare name is no file, the stock map of that name, with or without .yaml.
 
     Raises:
-        MissingFile: when there is neither; the sentence lists the stock maps.
-        FormatError: when what is there is no map.
+        MissingFile: if neither exists; the message lists the stock maps.
+        FormatError: if the file is not a map.
 
     Example:
         >>> find_map("depot").name
@@ -43,5 +43,5 @@ def find_map(path: str | os.PathLike[str]) -> Path:
 
 
 def kind_of(file: Path) -> Literal["ros", "movingai", "image"] | None:
-    """The kind of a map file by the ending of its name; None for other files."""
+    """The kind of a map file by its extension; None for other files."""
     return next((kind for ending, kind in ENDINGS.items() if file.name.lower().endswith(ending)), None)

@@ -1,4 +1,4 @@
-"""Obstacles that a lidar sees and no map shows: boxes, people, chairs."""
+"""Obstacles that a lidar sees but the map does not show, such as boxes, people and chairs."""
 
 from __future__ import annotations
 
@@ -25,24 +25,25 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ObstacleLayer:
-    """Obstacles that are not on a map, seen by a lidar from poses that are known well.
+    """A layer of obstacles that are not on the map, seen by a lidar from accurately known poses.
 
     ::
 
         l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
         occupied = l > log(sure / (1 - sure)), farther than `tolerance` from every obstacle of the map
 
-    A frozen value beside the map, which stays as it was; a scan makes a new one. An obstacle that has gone is forgotten
-    as soon as beams pass through where it stood.
+    The layer is immutable and leaves the map unchanged; each scan returns a new layer. An obstacle that has gone is
+    removed as soon as beams pass through its former place.
 
     Attributes:
         grid: the map.
-        reach: what is farther than this is left for later [m]: a small error of the heading is a large one there.
-        tolerance: obstacles so close to those of the map are taken for them [m]; covers the errors of pose and map.
-        hit, miss: probabilities of being occupied that one beam speaks for.
-        sure: probability from which on a cell counts as occupied; as it is, two hits make it so.
-        clamp: probabilities beyond which evidence is not piled up.
-        evidence: log-odds ``(ny, nx)``; 0 where nothing was seen. Copied and read-only.
+        reach: largest range that is used [m]; farther away, a small error of the heading has a large effect.
+        tolerance: obstacles closer than this to those of the map count as the same [m]; it covers the errors of pose
+            and map.
+        hit, miss: probabilities of occupancy given that one beam ends in the cell or passes through it.
+        sure: probability above which a cell counts as occupied; with the default, after two hits.
+        clamp: lowest and highest probability that evidence can reach.
+        evidence: log-odds ``(ny, nx)``; 0 if nothing was seen. Copied and read-only.
 
     Example:
         >>> hall = OccupancyGrid.from_ascii(["." * 8] * 5, resolution=0.5)
@@ -69,16 +70,16 @@ class ObstacleLayer:
         if self.reach != math.inf:
             positive(self.reach, "reach")
         positive(self.tolerance, "tolerance", zero=True)
-        # The limits of the evidence are checked where they are kept; these two decide what is an obstacle.
+        # `Evidence` checks the limits of the evidence; these two decide which cells are obstacles.
         if not self._rule.hit <= self.sure < self.clamp[1]:
             raise ShapeError(
-                f"hit <= sure < the upper clamp, or nothing would ever count; not {self.hit}, {self.sure}, {self.clamp}"
+                f"hit <= sure < upper clamp must hold, or no cell counts; not {self.hit}, {self.sure}, {self.clamp}"
             )
         given = np.zeros(self.grid.shape) if self.evidence is None else self.evidence
         kept = numbers(given, "evidence", np.float32)
         if kept.shape != self.grid.shape:
             raise ShapeError(f"evidence must have the shape of the map, {self.grid.shape}, not {kept.shape}")
-        if kept.flags.writeable:  # what `seen` made is not copied once more
+        if kept.flags.writeable:  # arrays from `seen` need no copy
             kept = kept.copy()
             kept.setflags(write=False)
         object.__setattr__(self, "evidence", kept)
@@ -90,37 +91,37 @@ class ObstacleLayer:
         """The layer after a scan.
 
         Args:
-            pose: of the sensor ``(3,)`` x [m], y [m], yaw [rad].
-            ranges: ``(B,)`` [m]; NaN was not measured, `max_range` or more saw nothing.
+            pose: pose of the sensor ``(3,)``: x [m], y [m], yaw [rad].
+            ranges: ``(B,)`` [m]; NaN was not measured, `max_range` or more means nothing was seen.
             angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: of the sensor [m].
+            max_range: largest range of the sensor [m].
         """
         reach = min(self.reach, positive(max_range, "max_range"))
         return replace(self, evidence=self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach))
 
     def cleared(self) -> ObstacleLayer:
-        """The layer before the first scan: for a robot that finds it was elsewhere."""
+        """The layer without scans, for a robot whose pose turned out to be wrong."""
         return replace(self, evidence=None)
 
     @cached_property
     def occupied(self) -> Mask:
-        """Cells of obstacles that are not on the map, ``(ny, nx)`` of bool."""
+        """The cells of obstacles that are not on the map, bools ``(ny, nx)``."""
         return (self._evidence > float(log_odds(self.sure))) & (self._mapped > self.tolerance)
 
     @cached_property
     def merged(self) -> OccupancyGrid:
-        """The map with these obstacles on it, for a planner."""
+        """The map with these obstacles added, for planners."""
         return self.grid.with_occupied(self.occupied)
 
     def clearance(self, center: ArrayLike, reach: float) -> Raster:
-        """Distance [m] to the nearest obstacle, on the map or not, in a square window: for a controller, every tick.
+        """The distance [m] to the nearest obstacle, on the map or not, in a square window, for controllers.
 
-        Measured between cell centres, as `OccupancyGrid.distance_field` is. Obstacles of the layer outside the window
-        are not seen; the nearest value holds there.
+        It is measured between cell centres, like `OccupancyGrid.distance_field`. Obstacles of the layer outside the
+        window are ignored; points outside get the nearest value.
 
         Args:
             center: middle of the window, a world point ``(2,)`` [m] or a pose ``(3,)``.
-            reach: from there to its sides [m].
+            reach: distance from the middle to the sides of the window [m].
         """
         rows, columns = self._window(center, reach)
         mask = self._evidence[rows, columns] > float(log_odds(self.sure))
@@ -132,7 +133,7 @@ class ObstacleLayer:
         return Raster(d, self.grid.resolution, (*corner.tolist(), self.grid.origin[2]))
 
     def _window(self, center: ArrayLike, reach: float) -> tuple[slice, slice]:
-        """Rows and columns of the window, at least one cell of the map."""
+        """The rows and columns of the window, at least one cell of the map."""
         point = numbers(center, "center")
         if point.shape not in ((2,), (3,)) or not np.isfinite(point).all():
             raise ShapeError(f"center must be one finite world point (x, y) or pose, not {center!r}")

@@ -1,4 +1,4 @@
-"""Contract checks for what people write themselves: each tells in a sentence what is still wrong."""
+"""Contract checks for your own models, estimators, planners and controllers; a failure is described in a sentence."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The contract of a controller: what it hands back, every tick, whatever it is given."""
+"""The contract of a controller: valid actions at every tick, for any input."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ TICKS = 5
 def check_controller(
     controller: Controller, dynamics: Dynamics, x: Any = None, dt: float = 0.1, *, seed: int = 0
 ) -> None:
-    """Check a controller against its contract, on the vehicle it is made for.
+    """Check a controller against its contract, on the vehicle that it controls.
 
-    Actions have the shape of the action space, are finite and inside its bounds; a plan has one action a row; a status
-    other than SOLVED has its reason. After ``reset(seed=...)`` the same states give the same actions, so does a belief
-    around a state. A state of NaN leads to a fallback that says so, or is refused with a sentence; a state of the wrong
-    length is refused; the states handed in are not changed.
+    Actions have the shape of the action space, are finite and lie within its bounds; a plan has one action per row; a
+    status other than SOLVED has a reason. After ``reset(seed=...)`` the same states give the same actions, and a belief
+    gives the same action as its mean. A state of NaN results in a fallback with a reason, or in an error; a state of
+    the wrong length results in an error. The given states are not changed.
 
     Args:
-        controller: what to check.
-        dynamics: what it drives.
-        x: a state to start from, ``(n,)``; default: the neutral element of the state space.
+        controller: the controller to check.
+        dynamics: the vehicle that it controls.
+        x: initial state ``(n,)``; default: the neutral element of the state space.
         dt: seconds between ticks.
-        seed: for `reset`.
+        seed: seed for `reset`.
 
     Raises:
-        AssertionError: with a sentence that says what is wrong.
+        AssertionError: if a check fails; the message describes the failure.
 
     Example:
         >>> from pilotage.control import PurePursuit

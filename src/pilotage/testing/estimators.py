@@ -1,4 +1,4 @@
-"""The contract of an estimator: what it may do to a belief, and what its `Update` must hold."""
+"""The contract of an estimator: its effect on a belief, and the contents of its `Update`."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .sentences import made, told
 
 DT, STEPS = 0.1, 8
 EXACT = 1e-9
-"""The largest distance of a filter with a Gaussian belief from the Kalman filter on a linear model."""
+"""The largest difference of a filter with a Gaussian belief from the Kalman filter on a linear model."""
 CLOUD = 0.15
-"""The same for filters that draw, in standard deviations of the belief; loose, for a thousand particles."""
+"""The same for random filters, in standard deviations of the belief; wide enough for a thousand particles."""
 
 
 def check_estimator(
@@ -34,24 +34,24 @@ def check_estimator(
 ) -> None:
     """Check an estimator against the contract.
 
-    Beliefs that are handed in stay as they are, beliefs that come out live on the state's space. A reading of NaN
-    changes nothing, and of a reading that is NaN in part only the rest counts. Innovation, S, NIS and log-
-    likelihood fit each other. Innovation and S are those that `expect` predicts. A compass that reads just beyond
-    half a turn pulls the heading over it, not around. The same seed gives the same belief. On a linear model the
-    result is that of the Kalman filter: exactly for a Gaussian belief, about for one of particles.
+    The given beliefs are not changed, and the returned ones are over the state space. A reading of NaN has no effect;
+    if only a part of a reading is NaN, the rest is used. Innovation, S, NIS and log-likelihood are consistent, and
+    `expect` predicts innovation and S. A compass reading just beyond half a turn moves the heading across it, not
+    around. The same seed gives the same belief. On a linear model the result is that of the Kalman filter: exactly for
+    a Gaussian belief, approximately for particles.
 
     Args:
-        estimator: what to check; its `predict` and `update` are used, with `rng` when they take one.
-        kalman: set False for estimators that mean to differ from the Kalman filter on linear models.
-        batch: set False for estimators that take one belief at a time.
-        angles: set False for estimators that are for linear models only.
-        missing: set False for trackers, to which a scan without a detection is information.
-        beside: parts that a state must have for this estimator, such as ``("y [m]", "yaw: angle")`` beside x and vx.
-            They do not move, and nothing is read of them.
-        rng: seed for estimators that draw.
+        estimator: the estimator to check; its `predict` and `update` are called, with `rng` if they accept it.
+        kalman: False for estimators that intentionally differ from the Kalman filter on linear models.
+        batch: False for estimators that support only one belief at a time.
+        angles: False for estimators that support only linear models.
+        missing: False for trackers, which use a scan without a detection as information.
+        beside: additional parts that the estimator needs in the state, such as ``("y [m]", "yaw: angle")`` next to x
+            and vx. They do not move, and no sensor reads them.
+        rng: seed for random estimators.
 
     Raises:
-        AssertionError: with a sentence that says what is wrong.
+        AssertionError: if a check fails; the message describes the failure.
 
     Example:
         >>> from pilotage.estimators import EKF

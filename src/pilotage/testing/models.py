@@ -1,4 +1,4 @@
-"""The contract of dynamics and sensors: what every model must keep, traced or not."""
+"""The contract of dynamics and sensors, for traced models and others."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ def check_dynamics(
     tensors: bool | None = None,
     tolerance: float = 1e-6,
 ) -> None:
-    """Check dynamics, of any kind, against their contract, and say in a sentence what is wrong.
+    """Check dynamics of any kind against their contract.
 
-    Shapes and batch axes broadcast, batches equal loops, results are finite and lie on the space, inputs are left
-    alone, arrays stay arrays and tensors tensors; `linearize` agrees with central differences, `noise` is symmetric
-    positive semidefinite, `rollout` is a loop of `step`; numpy, torch and compiled code agree to 1e-10.
+    Shapes and batch axes broadcast, batches equal loops, results are finite and lie in the space, inputs are not
+    changed, arrays give arrays and tensors give tensors. `linearize` agrees with central differences, `noise` is
+    symmetric positive semidefinite, `rollout` equals a loop of `step`. Numpy, torch and compiled code agree to 1e-10.
 
     Args:
-        dynamics: what to check.
+        dynamics: the dynamics to check.
         x: states ``(N, n)`` to check at; default: three samples of the space, two with their angles at half a turn.
         u: actions ``(N, m)``; default: samples of the space.
-        dt: seconds a step.
+        dt: duration of a step [s].
         rng: seed of the samples.
-        compiled: whether to compile traced dynamics too, which takes seconds the first time.
-        tensors: whether torch must work; None: for traced dynamics, when torch is loaded.
-        tolerance: of `linearize`, relative to its largest entry.
+        compiled: whether to also compile traced dynamics, which takes seconds the first time.
+        tensors: whether to check tensors; None: only for traced dynamics, and if torch is loaded.
+        tolerance: tolerance of `linearize`, relative to its largest entry.
 
     Raises:
-        AssertionError: with the sentence.
+        AssertionError: if a check fails; the message describes the failure.
 
     Example:
         >>> from pilotage.models import bicycle
@@ -81,24 +81,24 @@ def check_sensor(
     tensors: bool | None = None,
     tolerance: float = 1e-6,
 ) -> None:
-    """Check a sensor, of any kind, against its contract, and say in a sentence what is wrong.
+    """Check a sensor of any kind against its contract.
 
-    As `check_dynamics`, for `observe`; besides, a sensor moved to a bigger state by `on` reads the same, `log_prob` is
-    finite and largest, for noise that has no zero variance, at the expected reading, and `sample` draws the same for
-    the same seed.
+    The checks are those of `check_dynamics`, for `observe`. In addition, a sensor moved to a larger state by `on` reads
+    the same, `log_prob` is finite and, unless the noise has a zero variance, largest at the expected reading, and
+    `sample` draws the same readings for the same seed.
 
     Args:
-        sensor: what to check.
+        sensor: the sensor to check.
         x: states ``(N, n)`` to check at; default: three samples of the space, two with their angles at half a turn.
-        context: what the readings depend on besides ``(N, c)``; default: normal numbers where the sensor says
-            what a context holds, else None.
+        context: additional inputs of the readings ``(N, c)``; default: normal numbers if the sensor declares its
+            context, else None.
         rng: seed of the samples.
-        compiled: whether to compile a traced sensor too, which takes seconds the first time.
-        tensors: whether torch must work; None: for traced sensors, when torch is loaded.
-        tolerance: of `linearize`, relative to its largest entry.
+        compiled: whether to also compile a traced sensor, which takes seconds the first time.
+        tensors: whether to check tensors; None: only for traced sensors, and if torch is loaded.
+        tolerance: tolerance of `linearize`, relative to its largest entry.
 
     Raises:
-        AssertionError: with the sentence.
+        AssertionError: if a check fails; the message describes the failure.
 
     Example:
         >>> from pilotage.models import range_bearing
@@ -137,7 +137,7 @@ def check_sensor(
         _check_tensors(read, arguments, f"{name}.observe")
 
 
-# What both share
+# Common to both
 
 
 def _described(model: Any, methods: tuple[str, ...], spaces: tuple[str, ...]) -> str:
@@ -151,7 +151,7 @@ def _described(model: Any, methods: tuple[str, ...], spaces: tuple[str, ...]) ->
 def _states(space: Space, draw: np.random.Generator) -> Array:
     """Three states ``(3, n)``, the last two with every angle just below pi and just above -pi.
 
-    Whichever way it turns, a model that forgets to wrap leaves its space from one of them.
+    A model that does not wrap its angles leaves its space from one of them, in whichever direction it turns.
     """
     x = space.sample(3, rng=draw)
     for part, s, t in space.layout:

@@ -1,4 +1,4 @@
-"""The contract of a planner: what a plan must hold, and what a planner must say when there is none."""
+"""The contract of a planner: the properties of a valid plan, and the status if there is none."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ START, GOAL, WALL, CHAMBER, OUTSIDE = (0.75, 0.75), (6.25, 0.75), (2.25, 2.25), 
 def check_planner(planner: Planner, problem: Problem | None = None, *, rng: Rng = 0, tolerance: float = 1e-6) -> None:
     """Check a planner against the contract.
 
-    A solved plan leads from start to goal through what the problem allows, costs no less than its lower bound and its
-    own length, and is found again from the same seed and from a belief around the start. A plan that is not solved has
-    no states, infinite cost and a reason. A start in an obstacle, a goal off the
-    map, a goal in a closed chamber and a budget of nothing are answered by a status, never by a wrong path.
+    A solved plan leads from start to goal through allowed states, and its cost is at least its lower bound and its
+    length. The same seed, and a belief around the start, give the same plan. A plan that is not solved has no states,
+    infinite cost and a reason. A start in an obstacle, a goal off the map, a goal in a closed chamber and a budget of
+    zero result in a status, never in a wrong path.
 
     Args:
-        planner: what to check.
-        problem: a `Problem` with a solution; default that of a point in a small room, which has a closed chamber.
-        rng: seed for planners that draw.
-        tolerance: on lengths and costs, relative to the cost.
+        planner: the planner to check.
+        problem: a `Problem` with a solution; default: a point in a small room with a closed chamber.
+        rng: seed for random planners.
+        tolerance: tolerance of lengths and costs, relative to the cost.
 
     Raises:
-        AssertionError: with a sentence that says what is wrong.
+        AssertionError: if a check fails; the message describes the failure.
 
     Example:
         >>> from pilotage.planners import AStar

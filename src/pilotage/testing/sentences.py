@@ -1,4 +1,4 @@
-"""Messages of checks about things that cannot be called."""
+"""Messages of checks for calls that fail."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @contextmanager
 def told(what: str, *arguments: Any) -> Iterator[None]:
-    """Turns an exception inside into an AssertionError that says what was called, with arrays of which shapes.
+    """A context that turns an exception into an AssertionError with the name of the call and the shapes of its arrays.
 
     Example:
         >>> with told("Cart.step", np.zeros((3, 2))):
@@ -30,10 +30,10 @@ def told(what: str, *arguments: Any) -> Iterator[None]:
 
 
 def made(given: Any, *methods: str) -> str:
-    """Name of a thing that is to be checked, once it is clear that it is one and has the methods it needs.
+    """The name of an object to check, after a check that it is an instance with the required methods.
 
     Raises:
-        AssertionError: for a class, or for a model that was not called yet.
+        AssertionError: if the object is a class, or a model that must be called first.
     """
     name = str(getattr(given, "name", None) or getattr(given, "__name__", None) or type(given).__name__)
     if isinstance(given, type):

@@ -1,4 +1,4 @@
-"""The laws of a space: what `plus`, `minus` and `mean` must satisfy on every manifold."""
+"""The laws of a space: properties of `plus`, `minus` and `mean` on every manifold."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ TOLERANCE = 1e-12
 
 
 def check_space(space: Space, *, rng: Rng = 0) -> None:
-    """Check a space against the laws of its kind, for several batch shapes, near zero and near half a turn.
+    """Check a space against its laws, for several batch shapes, near zero and near half a turn.
 
-    ``x (+) 0 = x``, ``x (+) (y (-) x) = y``, ``(x (+) d) (-) x = d`` inside the injectivity radius, batches equal
-    loops, arrays equal scalar components, the mean annuls the weighted residuals, `distance` is symmetric,
-    `interpolate` meets its ends, `transport` is the derivative it stands for, `rate` agrees with it for short steps,
-    groups are groups, features have no seams, samples lie inside the bounds; and, when torch is loaded, tensors equal
-    arrays. Spaces that compute in float32 are held to the rounding of that.
+    The laws are: ``x (+) 0 = x``, ``x (+) (y (-) x) = y``, ``(x (+) d) (-) x = d`` inside the injectivity radius;
+    batches equal loops; arrays equal scalar components; the weighted residuals of the mean add up to zero; `distance`
+    is symmetric; `interpolate` starts and ends at its arguments; `transport` is the derivative that it is defined as,
+    and `rate` agrees with it for short steps; groups satisfy the group axioms; features are continuous; samples lie
+    within the bounds. If torch is loaded, tensors equal arrays. Tolerances for spaces in float32 are those of float32.
 
     Raises:
-        AssertionError: with a sentence that names the law, the error and the regime.
+        AssertionError: if a law fails; the message gives the law, the error and the regime.
 
     Example:
         >>> check_space(Space("x y [m]", "yaw: angle"))
@@ -68,7 +68,7 @@ def tangents(space: Space, batch: tuple[int, ...], regime: str, draw: np.random.
 
 
 class Place(NamedTuple):
-    """A place where a law is checked, in words, and how many times the usual rounding is allowed there."""
+    """The description of a case in which a law is checked, and the factor of its tolerance."""
 
     text: str
     slack: float

@@ -1,4 +1,4 @@
-"""A robot with a lidar finds its way through a building."""
+"""The navigation environment: a robot with a lidar in a mapped building."""
 
 from __future__ import annotations
 

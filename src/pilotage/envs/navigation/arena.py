@@ -1,4 +1,4 @@
-"""A mapped building with obstacles that are on no map, a robot whose wheels slip in it, and goals to visit."""
+"""The world of the navigation environment: a mapped building with unmapped obstacles, a slipping robot, and goals."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from .scenarios import Rooms, rooms_of
 
 POSE = Space("pose: SE2")
 PLACE = Space("x y [m]", "yaw: angle")
-"""The components by which a robot touches something."""
+"""The components on which a collision depends."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arena(Dynamics):
-    """The true world: the state of the robot, the slip of its wheels, what they measured, obstacles and goals.
+    """The true world: the robot, the slip of its wheels, their measurements, obstacles and goals.
 
     ::
 
         (s, phi)   the arc and the turn of one nominal tick, robot.step(x, u)
         pose'      = pose Exp(((1 - a) s, 0, (1 - b) phi))            a, b: slip of speed and turn
         a', b'     = e^(-dt/lasting) a, b (+) noise                   Ornstein-Uhlenbeck, standard deviation `slip`
-        wheels'    = (s, phi) / dt                                    what the encoders see
-        reached'   = reached + [the goal at hand is nearer than `tolerance`]
+        wheels'    = (s, phi) / dt                                    measured by the encoders
+        reached'   = reached + [the current goal is nearer than `tolerance`]
 
-    Obstacles and goals are constants of an episode and belong to the state, so that sensing, collisions and success
-    are functions of the state alone and batches of worlds are arrays.
+    Obstacles and goals are constant during an episode and part of the state, so that sensing, collisions and success
+    are functions of the state alone, and batches of worlds are arrays.
 
     Attributes:
         grid: the map.
         robot: the robot.
-        obstacles, goals: how many.
+        obstacles, goals: number of obstacles and goals.
         slip: standard deviation of the slip.
-        lasting: its correlation time [s].
-        tolerance: a goal counts as reached so close to it [m].
-        begin: where every episode starts, x, y and, unless it is drawn, yaw; None: drawn.
-        tour: the goals of every episode ``(goals, 2)``; None: drawn.
+        lasting: correlation time of the slip [s].
+        tolerance: distance at which a goal counts as reached [m].
+        begin: start of every episode: x, y and optionally yaw; None or a missing yaw: random.
+        tour: the goals of every episode ``(goals, 2)``; None: random.
     """
 
     grid: OccupancyGrid
@@ -59,7 +59,7 @@ class Arena(Dynamics):
 
     @cached_property
     def state(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Robot, slip, wheels, obstacles, goals, number of goals reached."""
+        """The space of robot, slip, wheels, obstacles, goals, and the number of goals reached."""
         return Space(
             *self.robot.model.state.parts,
             "slip_speed slip_turn",
@@ -72,11 +72,11 @@ class Arena(Dynamics):
 
     @cached_property
     def action(self) -> Space:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The commands of the robot."""
+        """The space of the robot's commands."""
         return self.robot.model.action
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The world `dt` seconds later."""
+        """The world after `dt` seconds."""
         u = np.asarray(u, dtype=np.float64)
         x = np.asarray(x, dtype=np.float64)
         batch = np.broadcast_shapes(x.shape[:-1], u.shape[:-1])
@@ -96,7 +96,7 @@ class Arena(Dynamics):
         return y
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """Fresh slip; everything else follows from it."""
+        """The covariance of the slip; all other components have none."""
         batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
         Q = np.zeros((*batch, self.state.dim, self.state.dim))
         fresh = self.slip**2 * (1.0 - math.exp(-2.0 * dt / self.lasting))
@@ -104,7 +104,7 @@ class Arena(Dynamics):
         Q[..., first, first] = Q[..., first + 1, first + 1] = fresh
         return Q
 
-    # -- what a state holds
+    # -- components of a state
 
     @cached_property
     def _slips(self) -> slice:
@@ -117,7 +117,7 @@ class Arena(Dynamics):
         return slice(n + 2, n + 4)
 
     def robot_state(self, x: Any) -> Array:
-        """The robot's own state."""
+        """The state of the robot."""
         return x[..., : self.robot.model.state.size]
 
     def pose(self, x: Any) -> Array:
@@ -142,15 +142,15 @@ class Arena(Dynamics):
         return np.rint(x[..., -1]).astype(np.int64)
 
     def goal(self, x: Any) -> Array:
-        """The goal at hand ``(..., 2)``; the last one after all were reached."""
+        """The current goal ``(..., 2)``; the last one after all were reached."""
         i = np.minimum(self.reached(x), self.goals - 1)
         return np.take_along_axis(self.goals_of(x), i[..., None, None], axis=-2)[..., 0, :]
 
-    # -- space that is left
+    # -- collisions and free space
 
     @cached_property
     def walls(self) -> FootprintConstraint:
-        """The robot touches nothing on the map. Unknown cells are free, as for the lidar; the map ends in walls."""
+        """The collision constraint of the map. Unknown cells are free, as for the lidar; off the map is blocked."""
         return FootprintConstraint(self.grid.obstacles("free"), self.robot.footprint, self.robot.model.state)
 
     @cached_property
@@ -159,19 +159,19 @@ class Arena(Dynamics):
         return rooms_of(self.grid, self.robot.footprint.radius)
 
     def clearance(self, x: Any) -> Array:
-        """Exact gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""
+        """The exact clearance to the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""
         return np.minimum(self.walls.clearance(self.robot_state(x)), -self._overlaps(x).max(-1, initial=-np.inf))
 
     def touches(self, x: Any) -> NDArray[np.bool_]:
-        """Whether the robot touches something, or is where nobody knows ``(...)``."""
+        """Whether the robot is in collision, or its state is NaN ``(...)``."""
         return np.asarray(~(self.constraint(x) <= 0.0).all(-1))
 
     def constraint(self, x: Any) -> Array:
-        """Values ``(..., k)`` [m], above zero where the robot touches something: see `FootprintConstraint`."""
+        """The values ``(..., k)`` [m], positive if the robot is in collision; see `FootprintConstraint`."""
         return np.concatenate((self.walls(self.robot_state(x)), self._overlaps(x)), -1)
 
     def _overlaps(self, x: Any) -> Array:
-        """Depth of each disc of the footprint in each of the round obstacles ``(..., k)`` [m]."""
+        """The depth of each disc of the footprint in each of the round obstacles ``(..., k)`` [m]."""
         centers, radii = self.robot.footprint.centers(self.pose(x))
         round_ones = self.obstacles_of(x)
         apart = np.linalg.norm(centers[..., :, None, :] - round_ones[..., None, :, :2], axis=-1)
@@ -179,7 +179,7 @@ class Arena(Dynamics):
         return inside.reshape(*inside.shape[:-2], -1)
 
     def start(self, stream: np.random.Generator) -> Array:
-        """A new episode: the robot at rest in a free place, obstacles and goals around it, all of them in reach."""
+        """The state of a new episode: the robot at rest in free space, with obstacles, and goals that are reachable."""
         pose, obstacles, goals = self.rooms.scenario(self.obstacles, self.goals, stream, self.begin, self.tour)
         x = self.state.identity()
         x[self.robot.pose_index] = pose
@@ -191,11 +191,11 @@ class Arena(Dynamics):
 
 
 class Tour(Task):
-    """Visit the goals in their order, quickly and without touching anything.
+    """The task of visiting the goals in order, quickly and without collisions.
 
     ::
 
-        cost     = dt (way left / 10 m) + effort |u|^2 dt,    way left: straight to the goal at hand, then goal to goal
+        cost     = dt (way left / 10 m) + effort |u|^2 dt,    way left: straight to the current goal, then goal to goal
         terminal cost = penalty after a collision
     """
 
@@ -208,28 +208,28 @@ class Tour(Task):
 
     @cached_property
     def initial(self) -> Belief:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Some episodes to begin with; environments draw a new one each time."""
+        """A belief of several random episodes; environments draw a new one each time."""
         stream = np.random.default_rng(0)
         return Particles(self.arena.state, [self.arena.start(stream) for _ in range(16)])
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
-        """Cost of a tick."""
+        """The cost of a tick."""
         return self.dt * (0.1 * self.way_left(x) + self.effort * (np.asarray(u) ** 2).sum(-1))
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
-        """The penalty, where the robot touches something."""
+        """The penalty if the robot is in collision."""
         return self.penalty * self.arena.touches(x)
 
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
-        """Positive where the robot touches something [m]."""
+        """The values of the collision constraint [m], positive in collision."""
         return self.arena.constraint(x)
 
     def done(self, x: Any, r: Any = None) -> Any:
-        """All goals were reached."""
+        """Whether all goals were reached."""
         return self.arena.reached(x) >= self.arena.goals
 
     def way_left(self, x: Any) -> Array:
-        """Straight-line way to the goal at hand and on to those after it ``(...)`` [m]."""
+        """The length of the straight lines to the current goal and on through the later ones ``(...)`` [m]."""
         goals, reached = self.arena.goals_of(x), self.arena.reached(x)
         legs = np.linalg.norm(np.diff(goals, axis=-2), axis=-1)
         later = np.where(np.arange(self.arena.goals - 1) >= reached[..., None], legs, 0.0).sum(-1)

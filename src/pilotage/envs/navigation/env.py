@@ -1,4 +1,4 @@
-"""The environments `pilotage/Navigation-v0`, single and in numbers."""
+"""The environment `pilotage/Navigation-v0` and its vector environment."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Setting:
         for i, goal in enumerate([] if tour is None else tour):
             self.arena.rooms.check(goal, f"goal {i + 1}")
         self.task = Tour(self.arena, dt)
-        # What the robot knows of its lidar: obstacles are news to it, and surfaces are the faces of the map's cells.
+        # The robot's model of its lidar: obstacles are unknown, and surfaces are the faces of the map's cells.
         self.lidar = Lidar(self.arena.grid, beams, max_range, inset=0.5 * self.arena.grid.resolution)
         angles = np.asarray(self.lidar.angles, dtype=np.float64)
         self.sensors: dict[str, Sensor] = {
@@ -77,14 +77,14 @@ class Setting:
         }
         if setting_of(localized, bool, "localized"):
             self.sensors["pose"] = TruePose(self.arena)
-        _ = self.arena.rooms  # a map without room for the robot is refused here, not in the first episode
-        # Half of what the robot and a wall of one cell take up, so that none is passed between two ticks.
+        _ = self.arena.rooms  # raises an error for a map without room now rather than in the first episode
+        # Half the width of the robot plus a wall of one cell, so that no wall is missed between two ticks.
         slim = min(r for _, _, r in robot.footprint.discs)
         self.resolution = min(0.05, 0.5 * self.arena.grid.resolution + slim)
         self.view = View(self.arena, angles, max_range)
 
     def inform(self, x: Array) -> dict[str, Any]:
-        """The entries of `info` besides the state."""
+        """The additional entries of `info`."""
         arena = self.arena
         clearance = arena.clearance(x)
         return {
@@ -99,39 +99,39 @@ class Setting:
 class Navigation(ModelEnv):
     """A robot with lidar and slipping odometry visits goals on a ROS map, among obstacles that are not on the map.
 
-    Observation, a dictionary: "lidar" ranges ``(beams,)`` [m], `max_range` where nothing is seen; "odometry" speed
-    [m/s] and yaw rate [rad/s] as the wheels measured them; "goal" x and y [m] in the frame of the map; with
-    `localized` also "pose". The robot has to find out where it is; ``info`` holds the truth: "pose", "clearance" [m],
+    The observation is a dictionary: "lidar" ranges ``(beams,)`` [m], `max_range` if nothing is seen; "odometry" speed
+    [m/s] and yaw rate [rad/s] as measured by the wheels; "goal" x and y [m] in the frame of the map; with `localized`
+    also "pose". Otherwise the robot has to localize itself; ``info`` holds the truth: "pose", "clearance" [m],
     "collision", "goal", "reached" and the whole "state".
 
-    Action: of the robot, in SI units: speed and yaw rate for "differential_drive", acceleration and steering angle for
-    "bicycle".
+    The actions are those of the robot, in SI units: speed and yaw rate for "differential_drive", acceleration and
+    steering angle for "bicycle".
 
-    Reward: minus the way left to the last goal, ``-dt (way / 10 m)``, a little for effort, and -1000 for a collision,
-    which ends the episode. It terminates when all goals were reached, and is truncated after 2000 ticks.
+    The reward is minus the remaining way to the last goal, ``-dt (way / 10 m)``, minus a small cost of effort, and
+    -1000 for a collision, which ends the episode. The episode terminates once all goals are reached, and is truncated
+    after 2000 ticks.
 
     Args:
         map: path of a ROS map (yaml) or MovingAI map, the name of a stock map ("turtlebot3_world.yaml",
-            "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Occupied cells are solid, for the robot as for its
-            lidar. A map that is open at its edge gets a wall around it. Episodes start, and have their goals, in free
-            cells.
+            "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Occupied cells are solid for the robot and its
+            lidar. A map with an open edge is surrounded by a wall. Starts and goals lie in free cells.
         robot: "differential_drive", "bicycle", or a `Robot`.
-        obstacles: discs that are not on the map, placed again in every episode.
-        goals: how many places are drawn to be visited in every episode, or the places ``(K, 2)`` themselves [m]; they
-            can all be reached.
-        start: pose in which every episode starts, ``(x, y)`` or ``(x, y, yaw)``; a yaw that is not given is drawn.
-        slip: standard deviation of the wheels' slip, as a share of speed and turn; it lasts for two seconds.
-        beams: a number of beams around the full circle, or their angles [rad].
-        max_range, range_std: of the lidar [m].
-        tolerance: a goal counts as reached so close to it [m].
-        localized: observe the true pose as well.
-        dt: seconds a tick.
-        render_mode: "human", "rgb_array" or None. What lies in ``env.unwrapped.scene.extras`` under "path",
-            "particles" and "estimate" is drawn too.
+        obstacles: number of discs that are not on the map, placed anew in every episode.
+        goals: number of random goals per episode, or the goals ``(K, 2)`` themselves [m]; all goals are reachable.
+        start: initial pose of every episode, ``(x, y)`` or ``(x, y, yaw)``; by default random, as is a missing yaw.
+        slip: standard deviation of the wheel slip, as a share of speed and turn, with a correlation time of two
+            seconds.
+        beams: number of beams around the full circle, or their angles [rad].
+        max_range, range_std: largest range of the lidar, and standard deviation of a range [m].
+        tolerance: distance at which a goal counts as reached [m].
+        localized: whether to observe the true pose as well.
+        dt: duration of a tick [s].
+        render_mode: "human", "rgb_array" or None. The entries "path", "particles" and "estimate" of
+            ``env.unwrapped.scene.extras`` are also drawn.
 
     Attributes:
         grid: the map.
-        robot: the robot's models of itself, and its footprint.
+        robot: models of the robot and its footprint.
         lidar: the lidar as a sensor on the map, for localization.
 
     Example:
@@ -167,7 +167,7 @@ class Navigation(ModelEnv):
 
 
 class NavigationVector(ModelVectorEnv):
-    """Many `Navigation` environments as one; the arguments are the same, and `num_envs`.
+    """A vector environment of `Navigation`; its arguments are the same, and `num_envs`.
 
     Example:
         >>> import gymnasium, pilotage.envs
@@ -197,7 +197,7 @@ class NavigationVector(ModelVectorEnv):
 
 
 def setting(map: Any, robot: Any, settings: dict[str, Any]) -> Setting:
-    """The parts of an environment, or a sentence about a setting that there is not."""
+    """The parts of an environment; raises an error for a setting that does not exist."""
     known = [name for name in inspect.signature(Setting).parameters if name not in ("map", "robot")]
     strange = sorted(set(settings) - set(known))
     if strange:
@@ -206,22 +206,22 @@ def setting(map: Any, robot: Any, settings: dict[str, Any]) -> Setting:
 
 
 def points(goals: int | ArrayLike) -> Array | None:
-    """The goals ``(K, 2)`` that are given; None where a number of them is."""
+    """The given goals ``(K, 2)``; None if only their number is given."""
     if isinstance(goals, str) or numbers(goals, "goals").ndim == 0:
         return None
     found = finite(goals, "goals")
     if found.ndim != 2 or found.shape[1] != 2 or len(found) == 0:
-        raise ShapeError(f"goals are a number of them, or places (K, 2), not an array of shape {found.shape}")
+        raise ShapeError(f"goals must be a number of goals, or points (K, 2), not an array of shape {found.shape}")
     return found
 
 
 def pose(start: ArrayLike | None) -> Array | None:
-    """The start of every episode, x, y and perhaps yaw, which is brought into (-pi, pi]."""
+    """The start of every episode: x, y and optionally yaw, which is wrapped to (-pi, pi]."""
     if start is None:
         return None
     found = finite(start, "start")
     if found.shape not in ((2,), (3,)):
-        raise ShapeError(f"start is x, y or x, y, yaw, not an array of shape {found.shape}")
+        raise ShapeError(f"start must be x, y or x, y, yaw, not an array of shape {found.shape}")
     return found if len(found) == 2 else POSE.normalize(found)
 
 
@@ -234,7 +234,7 @@ def finite(given: ArrayLike, name: str) -> Array:
 
 
 def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
-    """The map itself, or the file of that path or name."""
+    """The given map, or the map of a path or name."""
     if not isinstance(given, (str, os.PathLike)):
         return check_grid(given)
     path = find_map(given)
@@ -243,7 +243,7 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
 
 @lru_cache(maxsize=4)
 def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
-    """The map with a wall around it, one cell thick, where a robot of that radius gets to its edge; else the map."""
+    """The map, surrounded by a wall of one cell if a robot of that radius can reach its edge."""
     if not rooms_of(grid, radius).reach_the_edge():
         return grid
     x, y = grid.grid_to_world([-1.0, -1.0])
@@ -253,5 +253,5 @@ def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
 
 @lru_cache(maxsize=8)
 def _loaded(path: Path, changed: int) -> OccupancyGrid:
-    """Environments in one process share what is computed from a map."""
+    """The loaded map, which environments in one process share with all that is computed from it."""
     return OccupancyGrid.load(path)

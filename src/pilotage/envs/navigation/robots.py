@@ -1,4 +1,4 @@
-"""The robots of the navigation environment: their commands, how they move, how large they are."""
+"""The robots of the navigation environment: their commands, motion and size."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from ...models import bicycle, dynamics, unicycle
 
 @dataclass(frozen=True, eq=False)
 class Robot:
-    """A robot as it knows itself.
+    """The models of a robot that planners, controllers and filters use.
 
     Attributes:
-        model: its dynamics, for planning and control; the state has x, y and yaw.
-        odometry: the same motion driven by what its wheels measure, speed [m/s] and yaw rate [rad/s]; for filters.
-        footprint: its outline on the ground.
+        model: dynamics for planning and control; the state has x, y and yaw.
+        odometry: the same motion with the measurements of the wheels as actions, speed [m/s] and yaw rate [rad/s]; for
+            filters.
+        footprint: outline of the robot on the ground.
 
     Example:
         >>> long = Robot(unicycle(), unicycle(), Footprint([[0.3, 0.0, 0.25], [-0.3, 0.0, 0.25]]))
@@ -44,7 +45,7 @@ class Robot:
 
     @cached_property
     def pose_index(self) -> list[int]:
-        """Indices of x, y and yaw in the state."""
+        """The indices of x, y and yaw in the state."""
         return [self.model.state.find(name) for name in ("x", "y", "yaw")]
 
 
@@ -61,22 +62,22 @@ _ride = dynamics(state=_CAR, action=_PEDALS, params={"wheelbase": 0.33}, noise=(
 
 
 def differential_drive(slip: float = 0.05) -> Robot:
-    """A round robot, 35 cm across, driven by speed and yaw rate, as ROS robots are (``cmd_vel``)."""
+    """A round robot, 35 cm in diameter, controlled by speed and yaw rate, like ROS robots (``cmd_vel``)."""
     noisy = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
     return Robot(noisy, noisy, Footprint.disc(0.175))
 
 
 def car(slip: float = 0.05) -> Robot:
-    """A small car, wheelbase 33 cm, driven by acceleration and steering angle; a bicycle model."""
+    """A small car with a wheelbase of 33 cm, controlled by acceleration and steering angle; a bicycle model."""
     odometry = _drive(action_noise=(_held(slip, 0.5), _held(slip, 0.5)))
     return Robot(_ride(), odometry, Footprint([[0.0, 0.0, 0.16], [0.165, 0.0, 0.16], [0.33, 0.0, 0.16]]))
 
 
 def _held(slip: float, speed: float) -> float:
-    """Error of a speed under slip, for a filter that takes errors of consecutive ticks for independent.
+    """The error of a speed due to slip, for a filter that assumes independent errors of consecutive ticks.
 
-    Slip lasts longer than a tick, which adds up to more than independent errors of its size would; a factor of three
-    makes up for that over the seconds for which it lasts.
+    Slip lasts longer than a tick, so its effect exceeds that of independent errors; a factor of three compensates this
+    over the correlation time.
     """
     return 3.0 * slip * speed
 
@@ -85,7 +86,7 @@ ROBOTS = {"differential_drive": differential_drive, "bicycle": car}
 
 
 def robot_of(given: str | Robot, slip: float) -> Robot:
-    """A robot by its name, or one of the user's own."""
+    """The robot of a name, or the given robot."""
     if isinstance(given, Robot):
         return given
     if not (isinstance(given, str) and given in ROBOTS):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -1,4 +1,4 @@
-"""Scenarios of episodes: a start, goals and unmapped obstacles, drawn so that every goal can be reached."""
+"""Random scenarios of episodes: a start, unmapped obstacles, and goals that are reachable."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ...maps.distance import bands, distance_bands
 Mask = NDArray[np.bool_]
 Window = tuple[slice, slice]
 MARGIN = 0.15
-"""Gap that a start or a goal keeps to walls, and that the robot has on its way [m]."""
+"""Smallest gap between the robot and walls at starts and goals and on the way [m]."""
 RADII = (0.12, 0.25)
 """Of unmapped obstacles [m]."""
 ATTEMPTS = 100
 AWAY = 1000.0
-"""The place of obstacles for which there is no room [m]."""
+"""The position of obstacles for which there is no room [m]."""
 
 
 @lru_cache(maxsize=4)
@@ -31,14 +31,14 @@ def rooms_of(grid: OccupancyGrid, radius: float) -> Rooms:
 
 
 class Rooms:
-    """The places of a map where a robot fits: the largest region in which a disc of its radius can move.
+    """The free space of a map for a robot: the largest region in which a disc of its radius can move.
 
     Args:
-        grid: the map; unknown cells and what lies off the map count as blocked.
-        radius: of the robot [m].
+        grid: the map; unknown cells and everything off the map count as blocked.
+        radius: radius of the robot [m].
 
     Raises:
-        PilotageError: when the map has no room for the robot.
+        PilotageError: if the map has no room for the robot.
     """
 
     def __init__(self, grid: OccupancyGrid, radius: float) -> None:
@@ -76,11 +76,11 @@ class Rooms:
         begin: Array | None = None,
         tour: Array | None = None,
     ) -> tuple[Array, Array, Array]:
-        """Start pose ``(3,)``, obstacles ``(obstacles, 3)`` x, y, radius, and goals ``(goals, 2)``.
+        """A start pose ``(3,)``, obstacles ``(obstacles, 3)`` (x, y, radius), and goals ``(goals, 2)``.
 
-        Every goal can be reached. An obstacle that would cut one off, or stand on a start or goal, is drawn again; one
-        for which there is no room is put far off the map. `begin` ``(2,)`` or ``(3,)`` is the start and `tour` are the
-        goals, where these are given.
+        Every goal is reachable. An obstacle that would block a goal or cover a start or goal is drawn again; if there
+        is no room for it, it is placed far off the map. If given, `begin` ``(2,)`` or ``(3,)`` is the start, and `tour`
+        are the goals.
         """
         places = self.places(goals + 1, rng, begin)
         start = np.array([*places[0], rng.uniform(-np.pi, np.pi)])
@@ -107,7 +107,7 @@ class Rooms:
         return 0.25 * self.grid.resolution * float(extent)
 
     def check(self, point: Array, name: str) -> None:
-        """Refuse a place where the robot does not fit, or that it cannot reach."""
+        """Raise an error for a place where the robot does not fit, or that it cannot reach."""
         where, cell = f"{name} ({point[0]:.2f}, {point[1]:.2f})", self.grid.world_to_cell(point[:2])
         if not self.grid.contains_cell(cell):
             raise PilotageError(f"{where} is off the map")

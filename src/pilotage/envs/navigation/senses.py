@@ -12,15 +12,15 @@ from .arena import Arena
 
 
 class Scanner(Sensor):
-    """A lidar that sees walls and obstacles: the nearer of the exact ray through the grid and the rays to discs.
+    """A lidar that sees walls and obstacles: the minimum of the exact range on the grid and the range to the discs.
 
-    Infinite where nothing is in reach, as in ROS; an environment shows that as `max_range`.
+    Ranges are infinite if nothing is within `max_range`, as in ROS; environments show this as `max_range`.
 
     Args:
         arena: the world.
-        angles: directions of the beams from the robot's heading ``(B,)`` [rad].
-        max_range: [m].
-        std: of a range [m].
+        angles: directions of the beams relative to the robot's heading ``(B,)`` [rad].
+        max_range: largest range [m].
+        std: standard deviation of a range [m].
     """
 
     def __init__(self, arena: Arena, angles: Array, max_range: float, std: float) -> None:
@@ -31,7 +31,7 @@ class Scanner(Sensor):
         self._R = np.eye(len(angles)) * std**2
 
     def observe(self, x: Any, context: Any = None) -> Any:
-        """Ranges ``(..., B)``."""
+        """The ranges ``(..., B)``."""
         pose = self.arena.pose(np.asarray(x, dtype=np.float64))
         wall = self.arena.grid.raycast(pose, self.angles, self.max_range)
         ranges = np.where(wall < self.max_range, wall, np.inf)
@@ -40,30 +40,30 @@ class Scanner(Sensor):
         return np.where(ranges < self.max_range, ranges, np.inf)
 
     def noise(self, x: Any, context: Any = None) -> Any:
-        """The same for every beam."""
+        """The covariance, the same for every beam."""
         return self._R
 
 
 class WheelOdometry(Sensor):
-    """Speed and yaw rate as the wheels measured them over the last tick; they do not notice slip."""
+    """Wheel odometry: speed and yaw rate measured by the wheels over the last tick; it does not include slip."""
 
     def __init__(self, arena: Arena, std: float = 0.005) -> None:
         self.arena, self.std = arena, std
         self.state = arena.state
-        # Encoders count further than a robot drives on purpose.
+        # The range of the encoders exceeds the limits of the robot.
         self.reading = Space("speed [m/s] in [-5, 5]", "yaw_rate [rad/s] in [-10, 10]")
 
     def observe(self, x: Any, context: Any = None) -> Any:
-        """Speed and yaw rate ``(..., 2)``."""
+        """The speed and the yaw rate ``(..., 2)``."""
         return self.arena.wheels(x)
 
     def noise(self, x: Any, context: Any = None) -> Any:
-        """The same for both."""
+        """The covariance, with the same variance for both."""
         return np.eye(2) * self.std**2
 
 
 class Order(Sensor):
-    """The goal at hand, in the world; known without error."""
+    """The current goal in the world, without noise."""
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
@@ -72,16 +72,16 @@ class Order(Sensor):
         self.reading = Space(f"x [m] in [{x0}, {x1}]", f"y [m] in [{y0}, {y1}]")
 
     def observe(self, x: Any, context: Any = None) -> Any:
-        """x and y ``(..., 2)``."""
+        """The position x, y ``(..., 2)``."""
         return self.arena.goal(x)
 
     def noise(self, x: Any, context: Any = None) -> Any:
-        """None."""
+        """The covariance, which is zero."""
         return np.zeros((2, 2))
 
 
 class TruePose(Sensor):
-    """x, y and yaw of the robot, for learners that leave localization to others; known without error."""
+    """The true pose x, y, yaw of the robot without noise, for learners that do not localize the robot."""
 
     def __init__(self, arena: Arena) -> None:
         self.arena = arena
@@ -94,12 +94,12 @@ class TruePose(Sensor):
         return self.arena.pose(x)
 
     def noise(self, x: Any, context: Any = None) -> Any:
-        """None."""
+        """The covariance, which is zero."""
         return np.zeros((3, 3))
 
 
 def extent(arena: Arena) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Corners of the rectangle along the axes of the world that holds the map [m]."""
+    """The corners of the rectangle along the axes of the world that contains the map [m]."""
     rows, columns = arena.grid.shape
     corners = arena.grid.grid_to_world([[0, 0], [columns, 0], [0, rows], [columns, rows]])
     (x0, y0), (x1, y1) = corners.min(0).tolist(), corners.max(0).tolist()
@@ -107,7 +107,7 @@ def extent(arena: Arena) -> tuple[tuple[float, float], tuple[float, float]]:
 
 
 def disc_ranges(pose: Array, angles: Array, discs: Array) -> Array:
-    """Ranges ``(..., B)`` to the nearest of discs ``(..., K, 3)``; infinite past them, 0 inside one."""
+    """The ranges ``(..., B)`` to the nearest of discs ``(..., K, 3)``; infinite if all are missed, 0 inside one."""
     heading = pose[..., 2:3] + angles
     away = discs[..., :2] - pose[..., None, :2]
     along = np.cos(heading)[..., None] * away[..., None, :, 0] + np.sin(heading)[..., None] * away[..., None, :, 1]

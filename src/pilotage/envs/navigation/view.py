@@ -17,13 +17,13 @@ FREE, WALL, UNKNOWN = (250, 250, 248), (55, 62, 70), (214, 218, 221)
 OBSTACLE = (186, 120, 72)
 BEAMS = (211, 62, 62, 40)
 MARGIN = 0.03
-"""Around what is known of the map, as a share of its extent; twice that at the top, for the words."""
+"""Margin around the known part of the map, as a share of its extent; doubled at the top for the text."""
 
 
 class View:
-    """Draws a scene of an arena: map, obstacles, goals, the way so far, the scan, the robot.
+    """The drawing of an arena: map, obstacles, goals, trajectory, scan and robot.
 
-    What lies in ``scene.extras`` is drawn over it: "path" ``(K, 2)``, "particles" ``(N, 2 or 3)``, "estimate"
+    The entries of ``scene.extras`` are drawn on top: "path" ``(K, 2)``, "particles" ``(N, 2 or 3)``, "estimate"
     ``(3,)``.
     """
 
@@ -122,7 +122,7 @@ class View:
         pixel, own = (self.high - self.low).max() / self.size, self.arena.robot.footprint.radius
         for center, r in zip(centers, radii, strict=True):
             canvas.disc(center, max(r, 2.0 * pixel), color)
-        # On a large map the robot is too small to show where it looks: an arrow that is larger than it does.
+        # On a large map the robot is too small to show its heading, so a larger arrow is added.
         small = own < 8.0 * pixel
         length, fill = (16.0 * pixel, color) if small else (1.25 * own, (255, 255, 255))
         canvas.polygon(arrow(pose[:2], float(pose[2]), length), fill)
