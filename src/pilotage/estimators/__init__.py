@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .ekf import EKF as EKF
 from .filter import Filter as Filter
+from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
 from .kf import KF as KF
 from .rts import smooth as smooth
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from .particle import ParticleFilter as ParticleFilter
     from .resampling import resample as resample
 
-__all__ = ["EKF", "IMM", "KF", "UKF", "Filter", "ParticleFilter", "resample", "smooth"]
+__all__ = ["EKF", "IEKF", "IMM", "KF", "UKF", "Filter", "ParticleFilter", "resample", "smooth"]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
 _LATER = {"ParticleFilter": "particle", "resample": "resampling"}

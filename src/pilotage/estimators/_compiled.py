@@ -40,9 +40,11 @@ class CompiledEngine(Engine):
         """Memory and machine code, for this belief."""
         estimator, space = self.estimator, self.dynamics.state
         self._numbers = estimator.numbers(space)
-        self._settings = estimator.constants(space.dim)
+        self._settings = estimator.constants(space)
         self._model = estimator.dynamics_model(self.dynamics)
-        self.job = job(estimator.inner[:2], space, False, self._numbers, self._settings)
+        self.job = job(
+            estimator.inner[:2], space, False, self._numbers, self._settings, transports=estimator.transports
+        )
         self.job.point("dynamics", self._model)
         self._steps, self._status = np.zeros(1), np.zeros(1, dtype=np.int64)
         self.job.point("status", self._status)
@@ -289,9 +291,9 @@ class CompiledLink(Link):
         return self._engine.belief
 
     @property
-    def jacobian(self) -> bool:
-        """Whether the filter needs derivatives."""
-        return self._engine.estimator.jacobian
+    def estimator(self) -> GaussianEstimator:
+        """The settings."""
+        return self._engine.estimator
 
     def memory(self) -> bytes:
         """The belief, and what the last update found."""
@@ -315,7 +317,7 @@ class CompiledLink(Link):
         if u is not None:
             belief = engine.estimator.predict(belief, engine.dynamics, u, engine._dt)
         S = self.results(engine._b.tobytes())[2]
-        why = why_update(self.sensor, belief, z, c, S, engine.estimator.jacobian)
+        why = why_update(self.sensor, belief, z, c, S, engine.estimator)
         raise error_of(why, self.sensor, belief, z=z)
 
 

@@ -128,6 +128,7 @@ def job(
     settings: np.ndarray,
     largest: int = 0,
     found: int = 0,
+    transports: bool = False,
 ) -> Record:
     """A `JOB` with memory of its own.
 
@@ -139,6 +140,7 @@ def job(
         settings: those of the estimator.
         largest: size of the largest reading.
         found: numbers that an update finds.
+        transports: whether it needs the transport on that space.
     """
     width = LANES if lanes else 1
     record = Record(JOB, numbers=numbers)
@@ -146,6 +148,8 @@ def job(
     record.point("update", inner[1])
     record.point("state", space_record(state, lanes))
     record.point("settings", settings)
+    if transports and not state.flat:
+        record.point("transport", code_of(state, "transport", lanes))
     record.point("dt", np.zeros(1))
     record.point("status", np.zeros(width, dtype=np.int64))
     resize(record, numbers + found, state, largest, width)

@@ -30,13 +30,12 @@ from ..models.trace import call, driver
 from ._algebra import product, product_transposed
 from ._clock import wanted
 from ._drivers import ACCEPTED, WRONG_LENGTH
+from ._gaussian import GaussianEstimator
 from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import GATED, gaussian_at
 from .ekf import EKF
 from .filter import Filter
-from .kf import KF
-from .ukf import UKF
 
 ROUNDS = 200  # of the mean, at most: as many as `Space.mean` takes
 ROUNDING = 1e-14  # step at which it stands still, for coordinates of about 1
@@ -202,7 +201,7 @@ class IMM:
         switching: ``(M, M)`` probabilities, row i those of going from mode i to each in a step of `dt`; or one number,
             that of staying.
         dt: seconds of a step.
-        filter: what filters each mode, an `EKF`, `UKF` or `KF` with its gate.
+        filter: what filters each mode, any of the Kalman filters, with its gate.
 
     Example:
         >>> from pilotage.models import constant_turn, constant_velocity, position
@@ -216,7 +215,7 @@ class IMM:
     models: tuple[Any, ...]
     switching: Any
     dt: Positive
-    filter: EKF | UKF | KF = EKF()
+    filter: GaussianEstimator = EKF()
     own_contexts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

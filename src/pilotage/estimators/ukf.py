@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
+from ..core import Space
 from ..core.errors import SettingError
 from ..core.settings import Finite, Interval, settings
 from ..models.trace import call, driver
@@ -351,8 +352,9 @@ class UKF(GaussianEstimator):
     sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
     jacobian: ClassVar[bool] = False
 
-    def constants(self, dim: int) -> np.ndarray:
+    def constants(self, space: Space) -> np.ndarray:
         """s, w_0, v_0 and w_i."""
+        dim = space.dim
         scaled = self.alpha**2 * (dim + self.kappa)
         if not scaled > 0.0:
             raise SettingError(f"kappa is {self.kappa}; for {dim} dimensions it must be more than {-dim}")

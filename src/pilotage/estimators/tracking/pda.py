@@ -15,11 +15,9 @@ from ...core.weights import log_sum_exp
 from .._causes import error_of
 from .._clock import wanted
 from .._engine import PureEngine
-from .._gaussian import moments_on
+from .._gaussian import GaussianEstimator, moments_on
 from ..ekf import EKF
 from ..filter import Filter, Startable
-from ..kf import KF
-from ..ukf import UKF
 from ._association import mixed, outcome, scan_of, updates
 
 
@@ -44,7 +42,7 @@ class PDA(Startable):
     Args:
         dynamics: the model that `start` uses; the pure functions take theirs as an argument.
         dt: seconds of a step, where none is given.
-        filter: what updates the belief with each detection, an `EKF`, `UKF` or `KF`; its gate is the gate, and P_G.
+        filter: what updates the belief with each detection, any of the Kalman filters; its gate is the gate, and P_G.
         detection: P_D.
         clutter: lambda, in false detections per unit of the reading, such as 1/m^2 or 1/(m rad).
 
@@ -61,7 +59,7 @@ class PDA(Startable):
 
     dynamics: Dynamics | None = None
     dt: Positive | None = None
-    filter: EKF | UKF | KF = EKF(gate=0.99)
+    filter: GaussianEstimator = EKF(gate=0.99)
     detection: Fraction = 0.9
     clutter: NonNegative = field(kw_only=True)
 
