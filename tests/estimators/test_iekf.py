@@ -151,7 +151,7 @@ def test_what_does_not_converge_says_so() -> None:
 
 
 def test_less_error_than_the_ekf() -> None:
-    """A precise range and bearing of a mark that is near: the EKF's covariance is too small, the iterated one's fits."""
+    """Range and bearing of a mark that is near: the EKF's covariance is too small, the iterated one's fits."""
     rng, n = np.random.default_rng(3), 2000
     belief = Gaussian.of(ROBOT.state, [0.0, 0.0, 0.0], std=[0.5, 0.5, 0.1])
     truth = belief.sample(n, rng=rng)

@@ -18,7 +18,7 @@ from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
 from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner
 from pilotage.core.errors import MissingExtra
-from pilotage.estimators import EKF, IEKF, IMM, KF, UKF, ParticleFilter
+from pilotage.estimators import CKF, EKF, GHKF, IEKF, IMM, KF, UKF, ParticleFilter, SimplexPoints
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
@@ -79,6 +79,9 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "EKF": EKF,
     "IEKF": IEKF,
     "UKF": UKF,
+    "UKF with a simplex": lambda: UKF(points=SimplexPoints()),
+    "CKF": CKF,
+    "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
     "ParticleFilter, multinomial": lambda: ParticleFilter(n=20_000, resampling="multinomial"),

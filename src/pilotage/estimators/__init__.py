@@ -5,19 +5,43 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from .ckf import CKF as CKF
 from .ekf import EKF as EKF
 from .filter import Filter as Filter
+from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
 from .kf import KF as KF
 from .rts import smooth as smooth
+from .sigma_points import CubaturePoints as CubaturePoints
+from .sigma_points import GaussHermitePoints as GaussHermitePoints
+from .sigma_points import JulierPoints as JulierPoints
+from .sigma_points import MerwePoints as MerwePoints
+from .sigma_points import SimplexPoints as SimplexPoints
 from .ukf import UKF as UKF
 
 if TYPE_CHECKING:
     from .particle import ParticleFilter as ParticleFilter
     from .resampling import resample as resample
 
-__all__ = ["EKF", "IEKF", "IMM", "KF", "UKF", "Filter", "ParticleFilter", "resample", "smooth"]
+__all__ = [
+    "CKF",
+    "EKF",
+    "GHKF",
+    "IEKF",
+    "IMM",
+    "KF",
+    "UKF",
+    "CubaturePoints",
+    "Filter",
+    "GaussHermitePoints",
+    "JulierPoints",
+    "MerwePoints",
+    "ParticleFilter",
+    "SimplexPoints",
+    "resample",
+    "smooth",
+]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
 _LATER = {"ParticleFilter": "particle", "resample": "resampling"}

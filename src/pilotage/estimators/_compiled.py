@@ -40,7 +40,7 @@ class CompiledEngine(Engine):
         """Memory and machine code, for this belief."""
         estimator, space = self.estimator, self.dynamics.state
         self._numbers = estimator.numbers(space)
-        self._settings = estimator.constants(space)
+        self._settings, self._vectors = estimator.constants(space), estimator.vectors(space)
         self._model = estimator.dynamics_model(self.dynamics)
         self.job = job(
             estimator.inner[:2], space, False, self._numbers, self._settings, transports=estimator.transports
@@ -50,7 +50,7 @@ class CompiledEngine(Engine):
         self.job.point("status", self._status)
         self.job.point("dt", self._steps)
         self._b, self._largest = np.zeros(self._numbers), 0
-        self._w = scratch(space, 0, 1)
+        self._w = scratch(space, 0, 1, self._vectors)
         self.job.point("belief", self._b)
         self.job.point("scratch", self._w)
         self._links: list[CompiledLink] = []
@@ -148,7 +148,7 @@ class CompiledEngine(Engine):
             grown = np.zeros(max(link.numbers, len(self._b)))
             grown[: self._numbers] = self._b[: self._numbers]
             self._b, self._largest = grown, largest
-            self._w = scratch(self.dynamics.state, largest, 1)
+            self._w = scratch(self.dynamics.state, largest, 1, self._vectors)
             for record in (self.job, *(each.job for each in self._links)):
                 record.point("belief", self._b)
                 record.point("scratch", self._w)

@@ -85,6 +85,10 @@ class GaussianEstimator(Startable):
         """Numbers that the inner steps need of the settings, for states on this space."""
         return EMPTY
 
+    def vectors(self, space: Space) -> int:
+        """Vectors of scratch that the inner steps need beside matrices of a few."""
+        return 0
+
     def numbers(self, space: Space) -> int:
         """Numbers that the inner steps keep of a belief over this space."""
         return space.size + space.dim**2
@@ -301,7 +305,17 @@ class GaussianEstimator(Startable):
         inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
         for lanes in (False, True) if wide else (False,):
             inner = self.inner[2:] if lanes else self.inner[:2]
-            work = job(inner, space, lanes, numbers, constants, max(largest, inputs), found.shape[2], self.transports)
+            work = job(
+                inner,
+                space,
+                lanes,
+                numbers,
+                constants,
+                max(largest, inputs),
+                found.shape[2],
+                self.transports,
+                self.vectors(space),
+            )
             if steps.dynamics is not None:
                 models.append(self.dynamics_model(steps.dynamics, lanes))
                 work.point("dynamics", models[-1])
