@@ -80,7 +80,7 @@ PROBLEMS: dict[str, tuple[Any, Any, Any, Any]] = {
 def test_most_likely_state(problem: str) -> None:
     belief, reads, z, context = PROBLEMS[problem]
     x, P = most_likely(belief, reads, np.array(z), context)
-    mine, first = (e.update(belief, reads, z, context) for e in (IEKF(), EKF()))
+    mine, first = (e.update(belief, reads, z, context) for e in (IEKF(tolerance=1e-7), EKF()))
     close(belief.space.minus(mine.belief.mean, x), np.zeros(3), 1e-6)
     close(mine.belief.cov, P, 1e-5 * np.abs(P).max())
     assert np.abs(belief.space.minus(first.belief.mean, x)).max() > 0.01, "the EKF was to end elsewhere"
@@ -97,12 +97,12 @@ def test_steps_that_would_go_back_and_forth() -> None:
     """No state explains the reading -3 of a square: its curvature counts sevenfold, and whole steps never end."""
     belief = Gaussian.of(LINE, [1.0], std=1.0)
     x, _ = most_likely(belief, square(), np.array([-3.0]))
-    close(IEKF().update(belief, square(), [-3.0]).belief.mean, x, 1e-5)
+    close(IEKF(tolerance=1e-7).update(belief, square(), [-3.0]).belief.mean, x, 1e-5)
 
 
 def test_partly_measured() -> None:
     belief, reads, z, context = PROBLEMS["unicycle"]
-    half = IEKF().update(belief, reads, [z[0], np.nan], context)
+    half = IEKF(tolerance=1e-7).update(belief, reads, [z[0], np.nan], context)
 
     @sensor(state=ROBOT.state, reading=Space("range"), std=0.02)
     def ranged(x: Any, c: Any, p: Any, m: Any) -> Any:

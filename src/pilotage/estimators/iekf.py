@@ -26,20 +26,21 @@ class IEKF(GaussianEstimator):
                   P = (I - G K H) G P G' (I - G K H)' + G K R K' G'
 
     The prior x, P stays what it is while d moves, so a reading counts once. The first round is the update of the `EKF`,
-    whose innovation, S, NIS and log-likelihood the update reports. Where a step is no shorter than the one before, all
-    that follow are halved: that changes the way, but not where it ends.
+    whose innovation, S, NIS and log-likelihood the update reports. A step is halved until it lets the sum above fall as
+    its slope foretells (Armijo's rule).
 
     It pays where a reading is precise and bends over the width of the belief: ranges and bearings to what is near.
 
     Source: Bell and Cathey, "The iterated Kalman filter update as a Gauss-Newton method", IEEE Trans. Automatic Control
-    38, 1993; on manifolds Bourmaud et al., "Continuous-discrete extended Kalman filter on matrix Lie groups using
-    concentrated Gaussian distributions", J. Mathematical Imaging and Vision 51, 2015, section 5.
+    38, 1993; the length of steps Skoglund, Hendeby and Axehill, "Extended Kalman filter modifications based on an
+    optimization view point", FUSION 2015; on manifolds Bourmaud et al., "Continuous-discrete extended Kalman filter on
+    matrix Lie groups using concentrated Gaussian distributions", J. Mathematical Imaging and Vision 51, 2015.
 
     Args:
         dynamics, dt, gate: as for `EKF`.
         iterations: rounds at most. An update that has not converged by then has the status `NOT_CONVERGED`, and the
             belief is the same as before; a single one raises `ModelError`.
-        tolerance: length of the last step, in standard deviations of each component before the update.
+        tolerance: length of the last step, in standard deviations of the result.
 
     Example:
         >>> from pilotage.models import range_bearing, unicycle
@@ -50,7 +51,7 @@ class IEKF(GaussianEstimator):
     """
 
     iterations: Annotated[int, Interval(2, ends="[)")] = 50
-    tolerance: Positive = 1e-6
+    tolerance: Positive = 1e-4
 
     inner: ClassVar[Inner] = EKF.inner
     dynamics_results: ClassVar[tuple[str, str, str]] = EKF.dynamics_results
