@@ -18,7 +18,7 @@ from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
 from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner
 from pilotage.core.errors import MissingExtra
-from pilotage.estimators import CKF, EKF, GHKF, IEKF, IMM, KF, UKF, ParticleFilter, SimplexPoints
+from pilotage.estimators import CKF, EKF, GHKF, IEKF, IMM, KF, UKF, ParticleFilter, SimplexPoints, SquareRootUKF
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
@@ -81,12 +81,14 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "UKF": UKF,
     "UKF with a simplex": lambda: UKF(points=SimplexPoints()),
     "CKF": CKF,
+    "SquareRootUKF": SquareRootUKF,
     "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
     "ParticleFilter, multinomial": lambda: ParticleFilter(n=20_000, resampling="multinomial"),
     "IMM of EKFs": lambda: EqualModes(EKF()),
     "IMM of IEKFs": lambda: EqualModes(IEKF()),
+    "IMM of SquareRootUKFs": lambda: EqualModes(SquareRootUKF()),
     "IMM of UKFs": lambda: EqualModes(UKF()),
     "PDA of KFs": lambda: SureDetections(KF()),
     "PDA of EKFs": lambda: SureDetections(EKF()),
