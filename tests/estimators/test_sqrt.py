@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 from pilotage.core import Gaussian, SettingError
-from pilotage.estimators import IMM, UKF, JulierPoints, SimplexPoints, SquareRootUKF, smooth
+from pilotage.estimators import EKF, IMM, UKF, JulierPoints, SimplexPoints, SquareRootEKF, SquareRootUKF, smooth
 from pilotage.models import LinearDynamics, LinearSensor, gyroscope, quadrotor
 
 from .linear import DT, close, spd, system
 from .test_ukf import CAMERA, CAR, LANDMARK, START
 
 PAIRS = {
+    "EKF": (SquareRootEKF, EKF, {}),
     "UKF": (SquareRootUKF, UKF, {}),
     "UKF, Julier": (SquareRootUKF, UKF, {"points": JulierPoints(0.5)}),
     "UKF, simplex": (SquareRootUKF, UKF, {"points": SimplexPoints()}),

@@ -18,7 +18,19 @@ from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
 from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner
 from pilotage.core.errors import MissingExtra
-from pilotage.estimators import CKF, EKF, GHKF, IEKF, IMM, KF, UKF, ParticleFilter, SimplexPoints, SquareRootUKF
+from pilotage.estimators import (
+    CKF,
+    EKF,
+    GHKF,
+    IEKF,
+    IMM,
+    KF,
+    UKF,
+    ParticleFilter,
+    SimplexPoints,
+    SquareRootEKF,
+    SquareRootUKF,
+)
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
@@ -81,6 +93,7 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "UKF": UKF,
     "UKF with a simplex": lambda: UKF(points=SimplexPoints()),
     "CKF": CKF,
+    "SquareRootEKF": SquareRootEKF,
     "SquareRootUKF": SquareRootUKF,
     "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),

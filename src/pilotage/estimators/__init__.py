@@ -18,6 +18,7 @@ from .sigma_points import GaussHermitePoints as GaussHermitePoints
 from .sigma_points import JulierPoints as JulierPoints
 from .sigma_points import MerwePoints as MerwePoints
 from .sigma_points import SimplexPoints as SimplexPoints
+from .sqrt_ekf import SquareRootEKF as SquareRootEKF
 from .sqrt_ukf import SquareRootUKF as SquareRootUKF
 from .ukf import UKF as UKF
 
@@ -40,6 +41,7 @@ __all__ = [
     "MerwePoints",
     "ParticleFilter",
     "SimplexPoints",
+    "SquareRootEKF",
     "SquareRootUKF",
     "resample",
     "smooth",

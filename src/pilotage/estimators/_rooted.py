@@ -60,6 +60,44 @@ def triangularize(A, n, m, v, lanes):
             A[i, k] = fill(0.0, lanes)
 
 
+@driver
+def reduce_array(A, L, e, S, N, v, dx, s, m, d, first, lanes):
+    """The array A whose upper m rows are [E, T'], S = E E' + T' T, with [0, L] below them; E has `first` columns.
+
+    ``A U = [S^1/2 0; K_s N]`` gives S, N the root of the belief afterwards, and ``dx = K_s S^-1/2 e``. False where S is
+    singular; v (m) and s are scratch.
+    """
+    for i in range(d):
+        for k in range(first):
+            A[m + i, k] = fill(0.0, lanes)
+        for j in range(d):
+            A[m + i, first + j] = L[i, j]
+    triangularize(A, m + d, first + d, s, lanes)
+    good = fill(0.0, lanes) == 0.0
+    for i in range(m):
+        some = A[i, i] > 0.0
+        good = good & some
+        A[i, i] = select(some, A[i, i], 1.0)
+        a = e[i]
+        for j in range(i + 1):
+            c = fill(0.0, lanes)
+            for r in range(j + 1):
+                c += A[i, r] * A[j, r]
+            S[i, j] = c
+            S[j, i] = c
+        for j in range(i):
+            a -= A[i, j] * v[j]
+        v[i] = a / A[i, i]
+    for i in range(d):
+        a = fill(0.0, lanes)
+        for j in range(m):
+            a += A[m + i, j] * v[j]
+        dx[i] = a
+        for j in range(d):
+            N[i, j] = A[m + i, m + j]
+    return good
+
+
 @driver(INNER)
 def read_rooted(at, b, moments, nothing, w):
     """Write mean and covariance of the rooted belief at address b to the address `moments`."""

@@ -12,7 +12,7 @@ from ..core.settings import settings
 from ..models.trace import call, driver
 from ._algebra import cholesky_semidefinite, finite, finite_matrix, plausible, score, symmetrize
 from ._memory import address, fill, job_at, mark, matrix, model_at, opposite, space_at, sqrt, vector
-from ._rooted import Rooted, triangularize
+from ._rooted import Rooted, reduce_array, triangularize
 from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
@@ -118,24 +118,9 @@ def sqrt_ukf_update(at, b, z, context, w, lanes):
     symmetrize(R, m)
     good = good & plausible(R, m, lanes)
     cholesky_semidefinite(R, root, m, lanes)
-    stack(A, G, root, T, L, points, d, m, lanes)
-    triangularize(A, m + d, count + m + d, s, lanes)
-    for i in range(m):
-        good = good & (A[i, i] > 0.0)
-        for j in range(i + 1):
-            a = fill(0.0, lanes)
-            for r in range(j + 1):
-                a += A[i, r] * A[j, r]
-            S[i, j] = a
-            S[j, i] = a
+    beside(A, G, root, T, points, d, m)
+    good = good & reduce_array(A, L, e, S, N, v, dx, s, m, d, count + m, lanes)
     score(A, e, v, measured, found, m, lanes)
-    for i in range(d):
-        a = fill(0.0, lanes)
-        for j in range(m):
-            a += A[m + i, j] * v[j]
-        dx[i] = a
-        for j in range(d):
-            N[i, j] = A[m + i, m + j]
     call(space.plus, b, address(dx), 0, 0, address(new))
     good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
     mark(job.status, opposite(good), UPDATE_FAILED)
@@ -144,8 +129,8 @@ def sqrt_ukf_update(at, b, z, context, w, lanes):
 
 
 @driver
-def stack(A, G, root, T, L, points, d, m, lanes):
-    """The array of the update: beside T' the curvature and the noise of the reading, and L below T'."""
+def beside(A, G, root, T, points, d, m):
+    """The upper rows of the update's array: the curvature and the noise of the reading beside T'."""
     count = points.shape[0]
     for i in range(m):
         for k in range(count):
@@ -157,11 +142,6 @@ def stack(A, G, root, T, L, points, d, m, lanes):
             A[i, count + j] = root[i, j]
         for j in range(d):
             A[i, count + m + j] = T[j, i]
-    for i in range(d):
-        for k in range(count + m):
-            A[m + i, k] = fill(0.0, lanes)
-        for j in range(d):
-            A[m + i, count + m + j] = L[i, j]
 
 
 @settings
