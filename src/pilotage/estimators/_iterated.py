@@ -20,7 +20,7 @@ from ._memory import (
 from ._steps import drop_unmeasured
 
 FIRST = 3  # settings before the gains
-ROUNDING = 1e-14  # of the cost
+ROUNDING = 1e-12  # of the cost
 
 
 @driver
@@ -72,7 +72,7 @@ def iterate(job, h, b, context, z, y, P, H, R, L, K, N, dx, new, predicted, e, r
         now = half_square(root, e, v, m, lanes)
         for j in range(d):
             now += 0.5 * dx[j] * q[j]
-        better = now <= cost - 0.25 * part * slope + ROUNDING * cost
+        better = now <= cost - 0.25 * part * slope + ROUNDING * (1.0 + cost)
         part = select(better, select(part < 0.5, 2.0 * part, 1.0), 0.5 * part)
         cost = select(better, now, cost)
         for i in range(m):
@@ -99,7 +99,7 @@ def iterate(job, h, b, context, z, y, P, H, R, L, K, N, dx, new, predicted, e, r
                 a += A[i, j] * at[2, j]
             e[i] = a
         slope = select(better, along + 2.0 * half_square(root, e, v, m, lanes), slope)
-        near = better & (slope <= tolerance * tolerance + 10.0 * ROUNDING * cost)
+        near = better & (slope <= tolerance * tolerance)
         part = select(near, 1.0, part)
         for j in range(d):
             dx[j] = select(done, dx[j], at[0, j] + part * at[2, j])

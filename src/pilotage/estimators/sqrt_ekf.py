@@ -114,8 +114,8 @@ class SquareRootEKF(Rooted, GaussianEstimator):
     which only the root is kept. That holds twice the digits: where the smallest standard deviation is 1e-9 of the
     largest, it is still right. Beliefs are `Gaussian` with a root (`Gaussian.rooted`).
 
-    Source: Kailath, Sayed and Hassibi, *Linear Estimation*, 2000, section 12.1; Maybeck, *Stochastic Models, Estimation,
-    and Control* 1, 1979, chapter 7.
+    Source: Kailath, Sayed and Hassibi, *Linear Estimation*, 2000, section 12.1; Maybeck, *Stochastic Models,
+    Estimation, and Control* 1, 1979, chapter 7.
 
     Args:
         dynamics, dt, gate: as for `EKF`.
