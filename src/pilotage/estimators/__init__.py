@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from .ckf import CKF as CKF
 from .ekf import EKF as EKF
+from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
 from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
 from .kf import KF as KF
 from .rts import smooth as smooth
+from .schmidt import SchmidtEKF as SchmidtEKF
 from .sigma_points import CubaturePoints as CubaturePoints
 from .sigma_points import GaussHermitePoints as GaussHermitePoints
 from .sigma_points import JulierPoints as JulierPoints
@@ -35,11 +37,13 @@ __all__ = [
     "KF",
     "UKF",
     "CubaturePoints",
+    "FadingEKF",
     "Filter",
     "GaussHermitePoints",
     "JulierPoints",
     "MerwePoints",
     "ParticleFilter",
+    "SchmidtEKF",
     "SimplexPoints",
     "SquareRootEKF",
     "SquareRootUKF",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -115,6 +115,13 @@ def steps_of(settings, d):
     return int(given[0, 0]), given[0, 1], table(settings + 8 * FIRST, 1, d)
 
 
+def extended(
+    space: Space, rounds: int = 1, tolerance: float = 0.0, fading: float = 1.0, gains: Any = 1.0
+) -> np.ndarray:
+    """What the inner steps need of the settings; `gains` is the share that is taken of the gain of each component."""
+    return np.array([float(rounds), tolerance, fading, *np.broadcast_to(gains, space.dim)])
+
+
 @settings
 class EKF(GaussianEstimator):
     """Extended Kalman filter for any dynamics and sensors.
@@ -149,5 +156,4 @@ class EKF(GaussianEstimator):
     sensor_results: ClassVar[tuple[str, str, str]] = ("h e H R", "", "")
 
     def constants(self, space: Space) -> np.ndarray:
-        """Rounds, tolerance, fading, and the share of the gain of each component."""
-        return np.array([1.0, 0.0, 1.0, *np.ones(space.dim)])
+        return extended(space)

@@ -10,7 +10,7 @@ from ..core import FilterStatus, Space
 from ..core.settings import Interval, Positive, settings
 from ._gaussian import GaussianEstimator
 from ._steps import Inner
-from .ekf import EKF
+from .ekf import EKF, extended
 
 
 @settings
@@ -60,5 +60,4 @@ class IEKF(GaussianEstimator):
     unexplained: ClassVar[FilterStatus] = FilterStatus.NOT_CONVERGED
 
     def constants(self, space: Space) -> np.ndarray:
-        """Rounds, tolerance, fading, and the share of the gain of each component."""
-        return np.array([self.iterations, self.tolerance, 1.0, *np.ones(space.dim)])
+        return extended(space, self.iterations, self.tolerance)
