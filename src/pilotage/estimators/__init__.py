@@ -25,6 +25,7 @@ from .sqrt_ukf import SquareRootUKF as SquareRootUKF
 from .ukf import UKF as UKF
 
 if TYPE_CHECKING:
+    from .ensemble import EnsembleKF as EnsembleKF
     from .particle import ParticleFilter as ParticleFilter
     from .resampling import resample as resample
 
@@ -37,6 +38,7 @@ __all__ = [
     "KF",
     "UKF",
     "CubaturePoints",
+    "EnsembleKF",
     "FadingEKF",
     "Filter",
     "GaussHermitePoints",
@@ -52,7 +54,7 @@ __all__ = [
 ]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
-_LATER = {"ParticleFilter": "particle", "resample": "resampling"}
+_LATER = {"EnsembleKF": "ensemble", "ParticleFilter": "particle", "resample": "resampling"}
 
 
 def __getattr__(name: str) -> Any:
