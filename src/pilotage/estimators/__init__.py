@@ -22,6 +22,7 @@ from .sigma_points import MerwePoints as MerwePoints
 from .sigma_points import SimplexPoints as SimplexPoints
 from .sqrt_ekf import SquareRootEKF as SquareRootEKF
 from .sqrt_ukf import SquareRootUKF as SquareRootUKF
+from .steady import steady_state as steady_state
 from .ukf import UKF as UKF
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ __all__ = [
     "SquareRootUKF",
     "resample",
     "smooth",
+    "steady_state",
 ]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
