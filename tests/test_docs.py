@@ -11,7 +11,22 @@ from typing import Any
 
 import pytest
 
-from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
+from pilotage.estimators import (
+    CKF,
+    EKF,
+    GHKF,
+    IEKF,
+    KF,
+    UKF,
+    EnsembleKF,
+    FadingEKF,
+    ParticleFilter,
+    SchmidtEKF,
+    SquareRootEKF,
+    SquareRootUKF,
+    smooth,
+    steady_state,
+)
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 
@@ -34,7 +49,10 @@ def test_page_runs(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         exec(compile("\n" * line + block[1], str(page), "exec"), module.__dict__)
 
 
-@pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, PDA, smooth])
+KALMAN = [KF, EKF, IEKF, UKF, CKF, GHKF, SquareRootEKF, SquareRootUKF, FadingEKF, SchmidtEKF, EnsembleKF, steady_state]
+
+
+@pytest.mark.parametrize("estimator", [*KALMAN, ParticleFilter, MonteCarloLocalization, PDA, smooth])
 def test_help_shows_the_equations(estimator: Any) -> None:
     text = inspect.getdoc(estimator) or ""
     assert "::" in text and " = " in text and "above" not in text

@@ -113,14 +113,15 @@ def test_partly_measured() -> None:
     close(half.belief.cov, P, 1e-5)
 
 
-def test_a_batch_is_a_loop() -> None:
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_a_batch_is_a_loop(problem: str) -> None:
     rng = np.random.default_rng(0)
-    belief, reads, z, context = PROBLEMS["unicycle"]
-    means = belief.mean + 0.3 * rng.normal(size=(30, 3))
-    zs = np.array(z) + 0.1 * rng.normal(size=(30, 2))
-    many = IEKF().update(Gaussian(ROBOT.state, means, POSE), reads, zs, context)
+    belief, reads, z, context = PROBLEMS[problem]
+    means = belief.space.plus(belief.mean, 0.3 * rng.normal(size=(30, 3)))
+    zs = np.array(z) + 0.1 * rng.normal(size=(30, len(z)))
+    many = IEKF().update(Gaussian(belief.space, means, POSE), reads, zs, context)
     for i in range(30):
-        one = IEKF().update(Gaussian(ROBOT.state, means[i], POSE), reads, zs[i], context)
+        one = IEKF().update(Gaussian(belief.space, means[i], POSE), reads, zs[i], context)
         close(many.belief.mean[i], one.belief.mean)
         close(many.belief.cov[i], one.belief.cov)
 

@@ -68,7 +68,7 @@ def test_roots_are_lower_triangles(pair: str) -> None:
     mine, other = pair_of(pair)
     beliefs = [e.predict(Gaussian.trusted(s.dynamics.state, s.x0.copy(), P.copy()), s.dynamics, s.us[0], DT)
                for e in (mine, other)]  # fmt: skip
-    agree(*beliefs, 1e-7)  # a root of rounding is 1e-8
+    agree(*beliefs, slack=1e-7)  # a root of rounding is 1e-8
     np.testing.assert_array_equal(np.triu(beliefs[0].root, 1), np.zeros((3, 3)))
     assert (np.diagonal(beliefs[0].root) >= 0.0).all()
 

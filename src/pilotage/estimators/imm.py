@@ -36,6 +36,8 @@ from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at,
 from ._steps import GATED, gaussian_at
 from .ekf import EKF
 from .filter import Filter
+from .kf import KF
+from .ukf import UKF
 
 ROUNDS = 200  # of the mean, at most: as many as `Space.mean` takes
 ROUNDING = 1e-14  # step at which it stands still, for coordinates of about 1
@@ -215,7 +217,7 @@ class IMM:
     models: tuple[Any, ...]
     switching: Any
     dt: Positive
-    filter: GaussianEstimator = EKF()
+    filter: EKF | UKF | KF | GaussianEstimator = EKF()  # the first are for the sentence that refuses others
     own_contexts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

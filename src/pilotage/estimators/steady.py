@@ -69,4 +69,4 @@ def steady_state(dynamics: Dynamics, sensor: Sensor, dt: float) -> SteadyState:
     S = H @ before @ H.T + R
     K = np.linalg.solve(S, H @ before).T
     M = np.eye(len(F)) - K @ H
-    return SteadyState(M @ before @ M.T + K @ R @ K.T, before, K)
+    return SteadyState(*(np.asarray(A, dtype=np.float64) for A in (M @ before @ M.T + K @ R @ K.T, before, K)))

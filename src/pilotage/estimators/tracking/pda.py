@@ -18,6 +18,8 @@ from .._engine import PureEngine
 from .._gaussian import GaussianEstimator, moments_on
 from ..ekf import EKF
 from ..filter import Filter, Startable
+from ..kf import KF
+from ..ukf import UKF
 from ._association import mixed, outcome, scan_of, updates
 
 
@@ -59,7 +61,7 @@ class PDA(Startable):
 
     dynamics: Dynamics | None = None
     dt: Positive | None = None
-    filter: GaussianEstimator = EKF(gate=0.99)
+    filter: EKF | UKF | KF | GaussianEstimator = EKF(gate=0.99)  # the first are for the sentence that refuses others
     detection: Fraction = 0.9
     clutter: NonNegative = field(kw_only=True)
 
