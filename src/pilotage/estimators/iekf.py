@@ -26,8 +26,8 @@ class IEKF(GaussianEstimator):
                   P = (I - G K H) G P G' (I - G K H)' + G K R K' G'
 
     The prior x, P stays what it is while d moves, so a reading counts once. The first round is the update of the `EKF`,
-    whose innovation, S, NIS and log-likelihood the update reports. A step is halved until it lets the sum above fall as
-    its slope foretells (Armijo's rule).
+    whose innovation, S, NIS and log-likelihood the update reports. A step is halved until the cost falls as its
+    slope foretells (Armijo's rule).
 
     It pays where a reading is precise and bends over the width of the belief: ranges and bearings to what is near.
 

@@ -42,8 +42,8 @@ def smooth(run: FilterRun) -> Gaussian:
     after, before = run.beliefs, run.predicted
     if not (isinstance(after, Gaussian) and isinstance(before, Gaussian)):
         raise ModelError(
-            f"the beliefs of the run are {type(after).__name__}; expected those of a KF, EKF or UKF, or of another Kalman "
-            "filter, which are Gaussian"
+            f"the beliefs of the run are {type(after).__name__}; expected those of a KF, EKF or UKF, or of another "
+            "Kalman filter, which are Gaussian"
         )
     space, steps = after.space, len(run.dts)
     x, P = np.array(after.mean), np.array(after.cov)
