@@ -60,6 +60,8 @@ def iterate(job, h, b, context, z, y, P, H, R, L, K, N, dx, new, predicted, e, r
     done = opposite(accepted(job.status, lanes))  # a gate refused the reading, or the first round failed
     part, cost, slope = fill(0.5, lanes), fill(1e300, lanes), fill(0.0, lanes)
     for j in range(d):
+        for i in range(d):
+            G[i, j] = fill(1.0 if i == j else 0.0, lanes)
         q[j] = fill(0.0, lanes)
         dx[j] = select(done, dx[j], 0.0)
     call(space.plus, b, address(dx), 0, 0, address(new))
@@ -138,10 +140,11 @@ def relinearize(transport, h, new, b, context, z, y, H, R, A, G, W, predicted, e
         e[i] = select(y[i] == y[i], e[i], 0.0)
     drop_unmeasured(y, H, R, d, m, lanes)
     symmetrize(R, m)
-    for i in range(d):
-        for j in range(d):
-            W[i, j] = fill(1.0 if i == j else 0.0, lanes)
-    if transport != 0:
+    if transport == 0:  # one tangent serves all, and G stays the identity
+        for i in range(m):
+            for j in range(d):
+                A[i, j] = H[i, j]
+    else:
         call(transport, address(new), b, 0, 0, address(W))
-    invert(W, G, d, lanes)
-    gemm(1.0, plain(H), plain(G), 0.0, A, A, m, d, d, d, lanes)
+        invert(W, G, d, lanes)
+        gemm(1.0, plain(H), plain(G), 0.0, A, A, m, d, d, d, lanes)
