@@ -18,7 +18,22 @@ from typing import Any
 
 import pytest
 
-from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
+from pilotage.estimators import (
+    CKF,
+    EKF,
+    GHKF,
+    IEKF,
+    KF,
+    UKF,
+    EnsembleKF,
+    FadingEKF,
+    ParticleFilter,
+    SchmidtEKF,
+    SquareRootEKF,
+    SquareRootUKF,
+    smooth,
+    steady_state,
+)
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 
@@ -55,7 +70,10 @@ def said(wanted: str, printed: str) -> bool:
     return OutputChecker().check_output(wanted, printed, ELLIPSIS | NORMALIZE_WHITESPACE)
 
 
-@pytest.mark.parametrize("estimator", [KF, EKF, UKF, ParticleFilter, MonteCarloLocalization, PDA, smooth])
+KALMAN = [KF, EKF, IEKF, UKF, CKF, GHKF, SquareRootEKF, SquareRootUKF, FadingEKF, SchmidtEKF, EnsembleKF, steady_state]
+
+
+@pytest.mark.parametrize("estimator", [*KALMAN, ParticleFilter, MonteCarloLocalization, PDA, smooth])
 def test_help_shows_the_equations(estimator: Any) -> None:
     text = inspect.getdoc(estimator) or ""
     assert "::" in text and " = " in text and "above" not in text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from pilotage.core import FilterStatus, Gaussian, ModelError, Space
-from pilotage.estimators import EKF, KF, UKF
+from pilotage.estimators import EKF, IEKF, KF, UKF
 from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, dynamics, position, sensor
 
 from .linear import (
@@ -28,8 +28,8 @@ from .linear import (
     textbook_update,
 )
 
-FILTERS = [KF(), EKF(), UKF(), UKF(alpha=0.1, kappa=0.0)]
-NAMES = ["KF", "EKF", "UKF", "UKF with a negative weight"]
+FILTERS = [KF(), EKF(), IEKF(), UKF(), UKF(alpha=0.1, kappa=0.0)]
+NAMES = ["KF", "EKF", "IEKF", "UKF", "UKF with a negative weight"]
 every_filter = pytest.mark.parametrize("estimator", FILTERS, ids=NAMES)
 
 

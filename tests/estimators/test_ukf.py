@@ -19,9 +19,12 @@ CAMERA = range_bearing(std=(0.3, 0.05))
 LANDMARK = np.array([-6.0, 1.0])
 
 
-def points(estimator: UKF, belief: Gaussian) -> tuple[Any, Any, Any]:
-    """Sigma points by their definition, with their weights for means and covariances."""
+def points(estimator: Any, belief: Gaussian) -> tuple[Any, Any, Any]:
+    """Sigma points by their definition, with their weights for means and covariances; those of a set are its own."""
     d = belief.space.dim
+    if not (isinstance(estimator, UKF) and estimator.points is None):
+        xi, w, v = estimator.sigma_points().unit(d)
+        return belief.space.plus(belief.mean, xi @ np.linalg.cholesky(belief.cov).T), w, v
     spread = estimator.alpha**2 * (d + estimator.kappa)
     L = np.linalg.cholesky(belief.cov) * np.sqrt(spread)
     X = belief.space.plus(belief.mean, np.concatenate([np.zeros((1, d)), L.T, -L.T]))
@@ -32,7 +35,7 @@ def points(estimator: UKF, belief: Gaussian) -> tuple[Any, Any, Any]:
     return X, w, v
 
 
-def by_definition(estimator: UKF, belief: Gaussian, u: Any, dt: float, z: Any) -> Gaussian:
+def by_definition(estimator: Any, belief: Gaussian, u: Any, dt: float, z: Any) -> Gaussian:
     """A whole step, by the textbook's formulas: ``P - K S K'``."""
     space, reads = CAR.state, CAMERA.on(CAR.state)
     X, w, v = points(estimator, belief)

@@ -18,7 +18,22 @@ from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
 from pilotage.control.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner
 from pilotage.core.errors import MissingExtra
-from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
+from pilotage.estimators import (
+    CKF,
+    EKF,
+    GHKF,
+    IEKF,
+    IMM,
+    KF,
+    UKF,
+    EnsembleKF,
+    FadingEKF,
+    ParticleFilter,
+    SchmidtEKF,
+    SimplexPoints,
+    SquareRootEKF,
+    SquareRootUKF,
+)
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
@@ -77,14 +92,26 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "KF": KF,
     "KF with a gate": lambda: KF(gate=0.9999),
     "EKF": EKF,
+    "IEKF": IEKF,
+    "FadingEKF": lambda: FadingEKF(alpha=1.0),
+    "SchmidtEKF": SchmidtEKF,
     "UKF": UKF,
+    "UKF with a simplex": lambda: UKF(points=SimplexPoints()),
+    "CKF": CKF,
+    "SquareRootEKF": SquareRootEKF,
+    "SquareRootUKF": SquareRootUKF,
+    "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
+    "EnsembleKF": lambda: EnsembleKF(n=20_000),
     "ParticleFilter, multinomial": lambda: ParticleFilter(n=20_000, resampling="multinomial"),
     "IMM of EKFs": lambda: EqualModes(EKF()),
+    "IMM of IEKFs": lambda: EqualModes(IEKF()),
+    "IMM of SquareRootUKFs": lambda: EqualModes(SquareRootUKF()),
     "IMM of UKFs": lambda: EqualModes(UKF()),
     "PDA of KFs": lambda: SureDetections(KF()),
     "PDA of EKFs": lambda: SureDetections(EKF()),
+    "PDA of IEKFs": lambda: SureDetections(IEKF()),
     "PDA of UKFs": lambda: SureDetections(UKF()),
     # Without what makes it differ on purpose: trust in readings, independence of readings, and recovery.
     "MonteCarloLocalization": lambda: MonteCarloLocalization(

@@ -10,7 +10,7 @@ import pytest
 
 from pilotage.control import ILQR, MPPI, PurePursuit, reach
 from pilotage.core import Agent, Gaussian, Particles, Point, Problem, SettingError, Space, carry
-from pilotage.estimators import EKF, IMM, ParticleFilter
+from pilotage.estimators import EKF, IMM, EnsembleKF, ParticleFilter
 from pilotage.maps import OccupancyGrid
 from pilotage.models import constant_turn, constant_velocity, gnss, position, unicycle
 from pilotage.planners import AStar, Dijkstra, RRTConnect
@@ -44,6 +44,10 @@ TAKES: dict[str, Callable[[Any], Any]] = {
     "EKF.update": lambda rng: EKF().update(HERE, FIX, [0.0, 0.0], rng=rng),
     "IMM.predict": lambda rng: MODES.predict(KNOWN, rng=rng),
     "IMM.update": lambda rng: MODES.update(KNOWN, position(2), [0.0, 0.0], rng=rng),
+    "EnsembleKF.start": lambda rng: EnsembleKF(CAR, dt=0.1).start(belief=HERE, rng=rng),
+    "EnsembleKF.predict": lambda rng: EnsembleKF().predict(HERE, CAR, None, 0.1, rng=rng),
+    "EnsembleKF.update": lambda rng: EnsembleKF().update(HERE, FIX, [0.0, 0.0], rng=rng),
+    "EnsembleKF.expect": lambda rng: EnsembleKF().expect(HERE, FIX, rng=rng),
     "ParticleFilter.start": lambda rng: ParticleFilter(CAR, dt=0.1).start(belief=CLOUD, rng=rng),
     "ParticleFilter.predict": lambda rng: ParticleFilter().predict(CLOUD, CAR, None, 0.1, rng=rng),
     "ParticleFilter.update": lambda rng: ParticleFilter().update(CLOUD, FIX, [0.0, 0.0], rng=rng),

@@ -36,6 +36,7 @@ class FilterStatus(enum.IntEnum):
     SINGULAR_INNOVATION = 15
     INDEFINITE_BELIEF = 16
     OVERFLOW = 17
+    NOT_CONVERGED = 18
 
     @property
     def failed(self) -> bool:

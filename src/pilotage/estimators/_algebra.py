@@ -190,6 +190,25 @@ def joseph(P, H, R, K, N, A, M, B, n, m, lanes):
 
 
 @driver
+def invert(A, G, n, lanes):
+    """G = A^-1, for A whose symmetric part is positive definite, which needs no pivots; A becomes the identity."""
+    for i in range(n):
+        for j in range(n):
+            G[i, j] = fill(1.0 if i == j else 0.0, lanes)
+    for k in range(n):
+        pivot = 1.0 / A[k, k]
+        for j in range(n):
+            A[k, j] = A[k, j] * pivot
+            G[k, j] = G[k, j] * pivot
+        for i in range(n):
+            a = A[i, k]
+            if i != k:
+                for j in range(n):
+                    A[i, j] = A[i, j] - a * A[k, j]
+                    G[i, j] = G[i, j] - a * G[k, j]
+
+
+@driver
 def times(K, e, d, n, m, lanes):
     """d = K e, for K given as its transpose (m, n)."""
     for i in range(n):

@@ -36,6 +36,10 @@ ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
         "the covariance of the belief is not positive definite, so it has no sigma points",
     ),
     FilterStatus.OVERFLOW: (ModelError, "{model} led to a belief that is not finite from {x}; it diverges"),
+    FilterStatus.NOT_CONVERGED: (
+        ModelError,
+        "the update with {model} did not converge from {x} on the reading {z}; allow more iterations, or gate readings",
+    ),
 }
 
 
@@ -61,8 +65,9 @@ def why_prediction(dynamics: Dynamics, belief: Gaussian, u: Any, dt: float, jaco
     return found or _why_belief(belief)
 
 
-def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, jacobian: bool) -> FilterStatus:
+def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, estimator: Any) -> FilterStatus:
     """The cause of an update that failed, of one belief; S is the innovation covariance that it found."""
+    jacobian = estimator.jacobian
     if not _finite(belief.mean, belief.cov):
         return FilterStatus.NOT_FINITE_BELIEF
     if np.isinf(z).any():
@@ -87,7 +92,7 @@ def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, j
         np.linalg.cholesky(S)
     except np.linalg.LinAlgError:
         return FilterStatus.SINGULAR_INNOVATION
-    return FilterStatus.OVERFLOW if _finite(S) else FilterStatus.UNDEFINED_READING
+    return estimator.unexplained if _finite(S) else FilterStatus.UNDEFINED_READING
 
 
 def _finite(*arrays: Any) -> bool:

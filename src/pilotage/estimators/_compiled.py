@@ -40,15 +40,17 @@ class CompiledEngine(Engine):
         """Memory and machine code, for this belief."""
         estimator, space = self.estimator, self.dynamics.state
         self._numbers = estimator.numbers(space)
-        self._settings = estimator.constants(space.dim)
+        self._settings, self._vectors = estimator.constants(space), estimator.vectors(space)
         self._model = estimator.dynamics_model(self.dynamics)
-        self.job = job(estimator.inner[:2], space, False, self._numbers, self._settings)
+        self.job = job(
+            estimator.inner[:2], space, False, self._numbers, self._settings, transports=estimator.transports
+        )
         self.job.point("dynamics", self._model)
         self._steps, self._status = np.zeros(1), np.zeros(1, dtype=np.int64)
         self.job.point("status", self._status)
         self.job.point("dt", self._steps)
         self._b, self._largest = np.zeros(self._numbers), 0
-        self._w = scratch(space, 0, 1)
+        self._w = scratch(space, 0, 1, self._vectors)
         self.job.point("belief", self._b)
         self.job.point("scratch", self._w)
         self._links: list[CompiledLink] = []
@@ -146,7 +148,7 @@ class CompiledEngine(Engine):
             grown = np.zeros(max(link.numbers, len(self._b)))
             grown[: self._numbers] = self._b[: self._numbers]
             self._b, self._largest = grown, largest
-            self._w = scratch(self.dynamics.state, largest, 1)
+            self._w = scratch(self.dynamics.state, largest, 1, self._vectors)
             for record in (self.job, *(each.job for each in self._links)):
                 record.point("belief", self._b)
                 record.point("scratch", self._w)
@@ -289,9 +291,9 @@ class CompiledLink(Link):
         return self._engine.belief
 
     @property
-    def jacobian(self) -> bool:
-        """Whether the filter needs derivatives."""
-        return self._engine.estimator.jacobian
+    def estimator(self) -> GaussianEstimator:
+        """The settings."""
+        return self._engine.estimator
 
     def memory(self) -> bytes:
         """The belief, and what the last update found."""
@@ -315,7 +317,7 @@ class CompiledLink(Link):
         if u is not None:
             belief = engine.estimator.predict(belief, engine.dynamics, u, engine._dt)
         S = self.results(engine._b.tobytes())[2]
-        why = why_update(self.sensor, belief, z, c, S, engine.estimator.jacobian)
+        why = why_update(self.sensor, belief, z, c, S, engine.estimator)
         raise error_of(why, self.sensor, belief, z=z)
 
 

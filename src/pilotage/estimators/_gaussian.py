@@ -53,6 +53,8 @@ class GaussianEstimator(Startable):
             in compiled code what `unpack` and `pack` are outside.
         dynamics_results, sensor_results: what is asked of models: all at once, the value alone, the noise alone.
         jacobian: whether models need derivatives.
+        transports: whether updates carry covariances from tangent to tangent.
+        unexplained: the status of an update that failed although model and belief are sound.
     """
 
     dynamics: Dynamics | None = None
@@ -64,6 +66,8 @@ class GaussianEstimator(Startable):
     dynamics_results: ClassVar[tuple[str, str, str]]
     sensor_results: ClassVar[tuple[str, str, str]]
     jacobian: ClassVar[bool] = True
+    transports: ClassVar[bool] = False
+    unexplained: ClassVar[FilterStatus] = FilterStatus.OVERFLOW
 
     def __post_init__(self) -> None:
         if self.dynamics is not None:
@@ -77,9 +81,13 @@ class GaussianEstimator(Startable):
         """Refuse sensors that this filter is not for. Any will do unless a filter says otherwise."""
         instance(sensor, Sensor, type(self).__name__)
 
-    def constants(self, dim: int) -> np.ndarray:
-        """Numbers that the inner steps need of the settings, for states of this tangent dimension."""
+    def constants(self, space: Space) -> np.ndarray:
+        """Numbers that the inner steps need of the settings, for states on this space."""
         return EMPTY
+
+    def vectors(self, space: Space) -> int:
+        """Vectors of scratch that the inner steps need beside matrices of a few."""
+        return 0
 
     def numbers(self, space: Space) -> int:
         """Numbers that the inner steps keep of a belief over this space."""
@@ -170,7 +178,7 @@ class GaussianEstimator(Startable):
             ci = context_of(context, sensor)
             ci = rows(ci, batch, what="context")[i] if sensor.context is not None else ci
             S = found[i, k + m : k + m + m * m].reshape(m, m)
-            how[i] = why_update(sensor, alone, zi, ci, S, self.jacobian)
+            how[i] = why_update(sensor, alone, zi, ci, S, self)
             if not batch:
                 raise error_of(FilterStatus(how[i]), sensor, alone, z=zi)
             found[i] = np.nan
@@ -290,14 +298,24 @@ class GaussianEstimator(Startable):
         status = np.zeros((total, count), dtype=np.int64)
         nothing = np.empty((0, count, numbers))
         wide = total > FEW
-        constants = self.constants(space.dim)
+        constants = self.constants(space)
         jobs: list[Record] = []
         models: list[Model] = []
         places: list[list[int]] = []
         inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
         for lanes in (False, True) if wide else (False,):
             inner = self.inner[2:] if lanes else self.inner[:2]
-            work = job(inner, space, lanes, numbers, constants, max(largest, inputs), found.shape[2])
+            work = job(
+                inner,
+                space,
+                lanes,
+                numbers,
+                constants,
+                max(largest, inputs),
+                found.shape[2],
+                self.transports,
+                self.vectors(space),
+            )
             if steps.dynamics is not None:
                 models.append(self.dynamics_model(steps.dynamics, lanes))
                 work.point("dynamics", models[-1])
@@ -369,7 +387,7 @@ class GaussianEstimator(Startable):
                 c: Any = _at(steps.contexts, batch, i)[k]
                 c = c[: model.context.size] if model.context is not None else steps.objects[j][int(c[0])]
                 S = found[i, k, n + m : n + m + m * m].reshape(m, m)
-                codes[i, k] = why_update(model, alone, z, c, S, self.jacobian)
+                codes[i, k] = why_update(model, alone, z, c, S, self)
             if not batch:
                 raise error_of(FilterStatus(codes[i, k]), model, alone, f"step {k}", u=u, z=z)
 

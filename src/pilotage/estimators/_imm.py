@@ -195,7 +195,7 @@ class SwitchingLink(Link):
         c = context if link.objects else (EMPTY if context is None else first.context(context))
         belief = link.belief
         S = link.results(link.memory())[2]
-        raise error_of(why_update(link.sensor, belief, z, c, S, link.jacobian), link.sensor, belief, z=z)
+        raise error_of(why_update(link.sensor, belief, z, c, S, link.estimator), link.sensor, belief, z=z)
 
     def _results(self, memory: Any) -> tuple[Any, ...]:
         """Fields of an update: the reading against the moments of what the modes expected, and how well they did."""

@@ -14,7 +14,7 @@ from ._inputs import EMPTY
 from ._memory import JOB, MODEL, SPACE
 
 ENOUGH = 40
-"""Square matrices of the largest dimension that fit into the scratch of an inner step; the UKF needs most."""
+"""Square matrices of the largest dimension that fit into the scratch of an inner step."""
 
 
 class Record:
@@ -128,6 +128,8 @@ def job(
     settings: np.ndarray,
     largest: int = 0,
     found: int = 0,
+    transports: bool = False,
+    vectors: int = 0,
 ) -> Record:
     """A `JOB` with memory of its own.
 
@@ -139,6 +141,8 @@ def job(
         settings: those of the estimator.
         largest: size of the largest reading.
         found: numbers that an update finds.
+        transports: whether it needs the transport on that space.
+        vectors: that its inner steps need beside matrices.
     """
     width = LANES if lanes else 1
     record = Record(JOB, numbers=numbers)
@@ -146,19 +150,16 @@ def job(
     record.point("update", inner[1])
     record.point("state", space_record(state, lanes))
     record.point("settings", settings)
+    if transports and not state.flat:
+        record.point("transport", code_of(state, "transport", lanes))
     record.point("dt", np.zeros(1))
     record.point("status", np.zeros(width, dtype=np.int64))
-    resize(record, numbers + found, state, largest, width)
+    record.point("belief", np.zeros((numbers + found, width)))
+    record.point("scratch", scratch(state, largest, width, vectors))
     return record
 
 
-def resize(record: Record, numbers: int, state: Space, largest: int, width: int = 1) -> None:
-    """Give a job fresh memory for so many numbers of beliefs with what updates find, and for readings of this size."""
-    record.point("belief", np.zeros((numbers, width)))
-    record.point("scratch", scratch(state, largest, width))
-
-
-def scratch(state: Space, largest: int, width: int) -> np.ndarray:
+def scratch(state: Space, largest: int, width: int, vectors: int) -> np.ndarray:
     """Memory for an inner step, and for what it is given."""
     side = max(state.size, state.dim, largest) + 1
-    return np.empty((ENOUGH * side * side + ENOUGH * side, width))
+    return np.empty(((ENOUGH * (side + 1) + vectors) * side, width))

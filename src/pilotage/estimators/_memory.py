@@ -46,12 +46,13 @@ JOB = np.dtype(
             "status",
             "idle",
             "numbers",
+            "transport",
         )
     ]
 )
 """A filter at work: code of its inner steps; addresses of the state's `SPACE`, of two `MODEL`, of the estimator's
 settings, of the seconds of a step, of belief, scratch and status, of an action of zeros; how many numbers a belief
-has."""
+has; code of the transport on the state's space, 0 where the steps need none."""
 
 _HERE, _TILES = f"{__package__}._intrinsics", f"{__package__}._tiles"
 space_at = Intrinsic("space_at", _HERE)

@@ -152,11 +152,16 @@ def _gaussian(points: Array, sensor: Any, z: Array, context: Any, axes: Axes, ow
 
 
 def expected(cloud: Particles, sensor: Sensor, context: Any = None) -> Gaussian:
-    """Mean and covariance of the reading that comes next, from the cloud of expected readings.
+    """Mean and covariance of the reading that comes next, from the cloud of expected readings; see `foretold`."""
+    return foretold(cloud, sensor, context)[0]
+
+
+def foretold(cloud: Particles, sensor: Sensor, context: Any = None) -> tuple[Gaussian, Array, Array]:
+    """The reading that comes next, how far those of all particles lie from its mean, and the mean of their noise.
 
     ::
 
-        S = sum_i w_i (d_i d_i' + R_i),  d_i = h(x_i) (-) mean
+        S = sum_i w_i d_i d_i' + R,  d_i = h(x_i) (-) mean,  R = sum_i w_i R_i
     """
     space, (context, own) = sensor.reading, _each(context, sensor)
     w = np.broadcast_to(cloud.weights, (*np.broadcast_shapes(cloud.weights.shape[:-1], own), cloud.weights.shape[-1]))
@@ -165,7 +170,7 @@ def expected(cloud: Particles, sensor: Sensor, context: Any = None) -> Gaussian:
     d = cast(Array, space.minus(h, mean[..., None, :]))
     R = covariance(sensor.noise(cloud.points, context), space.dim, sensor)
     R = np.einsum("...n,...nij->...ij", w, np.broadcast_to(R, (*w.shape, space.dim, space.dim)))
-    return Gaussian.trusted(space, mean, np.einsum("...n,...ni,...nj->...ij", w, d, d) + R)
+    return Gaussian.trusted(space, mean, np.einsum("...n,...ni,...nj->...ij", w, d, d) + R), d, R
 
 
 def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+
+from ..core import Space
 from ..core.settings import settings
 from ..models.trace import call, driver
 from ._algebra import (
-    cholesky,
     finite,
     finite_matrix,
-    gemm,
     joseph,
-    mirror,
     plausible,
     sandwich,
     score,
-    solve,
     symmetrize,
     times,
 )
 from ._gaussian import GaussianEstimator
-from ._memory import address, job_at, mark, matrix, model_at, opposite, plain, space_at, transposed, vector
+from ._iterated import FIRST, gain, iterate
+from ._memory import address, job_at, mark, matrix, model_at, opposite, space_at, table, vector
 from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
@@ -49,6 +49,11 @@ def ekf_predict(at, b, u, dt, w, lanes):
     A, w = matrix(w, d, d, lanes)
     N, w = matrix(w, d, d, lanes)
     call(f.all, b, u, dt, f.parameters, address(y))
+    fading = table(job.settings, 1, FIRST)[0, 2]
+    if fading != 1.0:
+        for i in range(d):
+            for j in range(d):
+                F[i, j] = fading * F[i, j]
     sandwich(F, P, Q, A, N, d, lanes)
     good = plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
     mark(job.status, opposite(good), PREDICTION_FAILED)
@@ -62,6 +67,7 @@ def ekf_update(at, b, z, context, w, lanes):
     h, space = model_at(job.sensor), space_at(job.state)
     reading = space_at(h.space)
     n, d, k, m = space.size, space.dim, reading.size, reading.dim
+    rounds, tolerance, keep = steps_of(job.settings, d)
     x, P, behind = gaussian_at(b, n, d, lanes)
     expected, y, S, found = found_at(behind, k, m, lanes)
     given, _ = vector(z, k, lanes)
@@ -75,6 +81,7 @@ def ekf_update(at, b, z, context, w, lanes):
     A, w = matrix(w, m, d, lanes)
     M, w = matrix(w, d, d, lanes)
     B, w = matrix(w, d, d, lanes)
+    C, w = matrix(w, d, d, lanes)
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
     v, w = vector(w, m, lanes)
@@ -83,19 +90,36 @@ def ekf_update(at, b, z, context, w, lanes):
     drop_unmeasured(y, H, R, d, m, lanes)
     good = good & plausible(R, m, lanes)
     symmetrize(R, m)
-    gemm(1.0, plain(H), plain(P), 0.0, K, K, m, d, d, d, lanes)  # H P, which becomes the gain's transpose
-    gemm(1.0, plain(K), transposed(H), 1.0, R, S, m, d, m, 0, lanes)
-    mirror(S, m)
-    good = good & cholesky(S, L, m, lanes)
+    good = good & gain(H, P, R, S, L, K, keep, d, m, lanes)
     score(L, e, v, measured, found, m, lanes)
-    solve(L, K, m, d, lanes)
-    joseph(P, H, R, K, N, A, M, B, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
-    mark(job.status, opposite(good), UPDATE_FAILED)
+    mark(job.status, opposite(good & (found[1] - found[1] == 0.0)), UPDATE_FAILED)
     gate(h.gates, found[0], measured, job.status, m, lanes)
+    good, prior = measured >= 0.0, P
+    if rounds > 1:
+        prior = C  # P, where the rounds end
+        good = iterate(
+            job, h, b, context, z, y, P, H, R, L, K, C, dx, new, predicted, e, rounds, tolerance, keep, w, lanes
+        )
+    joseph(prior, H, R, K, N, A, M, B, d, m, lanes)
+    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes)
+    mark(job.status, opposite(good), UPDATE_FAILED)
     commit(x, P, new, N, job.status, n, d, lanes)
+
+
+@driver
+def steps_of(settings, d):
+    """Rounds, tolerance, and what becomes of the gain of each component."""
+    given = table(settings, 1, FIRST)
+    return int(given[0, 0]), given[0, 1], table(settings + 8 * FIRST, 1, d)
+
+
+def extended(
+    space: Space, rounds: int = 1, tolerance: float = 0.0, fading: float = 1.0, gains: Any = 1.0
+) -> np.ndarray:
+    """What the inner steps need of the settings; `gains` is the share that is taken of the gain of each component."""
+    return np.array([float(rounds), tolerance, fading, *np.broadcast_to(gains, space.dim)])
 
 
 @settings
@@ -130,3 +154,6 @@ class EKF(GaussianEstimator):
     inner: ClassVar[Inner] = inner_steps(ekf_predict, ekf_update)
     dynamics_results: ClassVar[tuple[str, str, str]] = ("y F Q", "", "")
     sensor_results: ClassVar[tuple[str, str, str]] = ("h e H R", "", "")
+
+    def constants(self, space: Space) -> np.ndarray:
+        return extended(space)

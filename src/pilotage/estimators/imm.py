@@ -25,6 +25,7 @@ from ..models.trace import call, driver
 from ._algebra import product, product_transposed
 from ._clock import wanted
 from ._drivers import ACCEPTED, NO_READING, WRONG_LENGTH
+from ._gaussian import GaussianEstimator
 from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
 from ._steps import gaussian_at
@@ -206,7 +207,7 @@ class IMM:
         switching: probabilities T ``(M, M)`` for a step of `dt`, with row i those of going from mode i to each mode; or
             one number, the probability of staying in the same mode.
         dt: step [s].
-        filter: the filter of each mode: an `EKF`, `UKF` or `KF`, with its gate.
+        filter: the filter of each mode: any Kalman filter, with its gate.
 
     Example:
         >>> from pilotage.models import constant_turn, constant_velocity, position
@@ -220,7 +221,7 @@ class IMM:
     models: tuple[Dynamics, ...]
     switching: Any
     dt: Positive
-    filter: EKF | UKF | KF = EKF()
+    filter: EKF | UKF | KF | GaussianEstimator = EKF()  # the first are for the sentence that refuses others
     own_contexts: ClassVar[bool] = False
 
     def __post_init__(self) -> None:

@@ -22,7 +22,7 @@ def smooth(run: FilterRun) -> Gaussian:
     The recursion runs backwards through the run. F is the Jacobian of the dynamics at the filtered state.
 
     Args:
-        run: run of a `KF`, `EKF` or `UKF`, over readings of any sensors.
+        run: run of any Kalman filter, over readings of any sensors.
 
     Raises:
         ModelError: if the beliefs of the run are not Gaussian, like those of an `IMM` or a particle filter.
@@ -42,7 +42,8 @@ def smooth(run: FilterRun) -> Gaussian:
     after, before = run.beliefs, run.predicted
     if not (isinstance(after, Gaussian) and isinstance(before, Gaussian)):
         raise ModelError(
-            f"the beliefs of the run are {type(after).__name__}; expected those of a KF, EKF or UKF, which are Gaussian"
+            f"the beliefs of the run are {type(after).__name__}; expected those of a KF, EKF or UKF, or of another "
+            "Kalman filter, which are Gaussian"
         )
     space, steps = after.space, len(run.dts)
     x, P = np.array(after.mean), np.array(after.cov)

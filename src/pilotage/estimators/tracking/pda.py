@@ -15,7 +15,7 @@ from ...core.weights import log_sum_exp
 from .._causes import error_of
 from .._clock import wanted
 from .._engine import PureEngine
-from .._gaussian import moments_on
+from .._gaussian import GaussianEstimator, moments_on
 from ..ekf import EKF
 from ..filter import Filter, Startable
 from ..kf import KF
@@ -45,7 +45,7 @@ class PDA(Startable):
     Args:
         dynamics: the dynamics for `start`; `predict`, `update` and `run` take them as an argument.
         dt: default step [s].
-        filter: the filter that updates the belief with each detection: an `EKF`, `UKF` or `KF`. Its `gate` is P_G.
+        filter: the filter that updates the belief with each detection: any Kalman filter. Its `gate` is P_G.
         detection: P_D.
         clutter: lambda, in false detections per unit of the reading, such as 1/m^2 or 1/(m rad).
 
@@ -62,7 +62,7 @@ class PDA(Startable):
 
     dynamics: Dynamics | None = None
     dt: Positive | None = None
-    filter: EKF | UKF | KF = EKF(gate=0.99)
+    filter: EKF | UKF | KF | GaussianEstimator = EKF(gate=0.99)  # the first are for the sentence that refuses others
     detection: Fraction = 0.9
     clutter: NonNegative = field(kw_only=True)
 

@@ -1,0 +1,340 @@
+"""The inner steps of sigma-point filters on any space: points carry mean and covariance through the models.
+
+The weighted mean on the space is found by Newton's method, which works with negative weights, too. The covariance is
+``P - K S K'`` in Joseph's form, which stays positive where that difference would not.
+
+Deviations of an angle may exceed half a turn, where a difference of two points tells them only up to whole turns: a
+heading of std 1.8 rad has points 4.4 rad away. They are then followed along the way to the point, ``f(x (+) t d_i)``
+for t = 1/2^h, ..., 1/2, 1: each is taken next to twice the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import ClassVar
+
+import numpy as np
+
+from ..core import Space
+from ..core.settings import settings
+from ..models.trace import call, driver
+from ._algebra import (
+    cholesky,
+    cholesky_semidefinite,
+    finite,
+    finite_matrix,
+    gemm,
+    joseph,
+    plausible,
+    score,
+    solve,
+    times,
+)
+from ._gaussian import GaussianEstimator
+from ._memory import (
+    address,
+    everywhere,
+    fill,
+    job_at,
+    mark,
+    matrix,
+    model_at,
+    opposite,
+    row,
+    select,
+    space_at,
+    table,
+    transposed,
+    vector,
+)
+from ._steps import (
+    PREDICTION_FAILED,
+    UPDATE_FAILED,
+    Inner,
+    commit,
+    drop_noise,
+    found_at,
+    gate,
+    gaussian_at,
+    inner_steps,
+    note_innovation,
+)
+from .sigma_points import SigmaPoints
+
+ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
+QUARTER = 0.25 * math.pi
+FINEST = 24  # halvings of the way to a point, at most
+
+
+@driver
+def points_of(settings, d):
+    """How far points lie from the middle, how many there are, and of each w_i, v_i and xi_i, the middle first."""
+    given = table(settings, 1, 2)
+    count = int(given[0, 1])
+    return given[0, 0], count, table(settings + 16, count, 2 + d)
+
+
+@driver
+def halvings(P, s, space, d):
+    """The number of halvings of the way to a point, until no wrapped component goes further than a quarter turn."""
+    wraps, count = table(space.wraps, 1, d), 0
+    for k in range(d):
+        if wraps[0, k] > 0.0 and not everywhere(s * s * P[k, k] <= 4.0 * QUARTER * QUARTER):
+            far = QUARTER
+            steps = 0
+            while steps < FINEST and not everywhere(s * s * P[k, k] <= far * far):
+                far *= 2.0
+                steps += 1
+            count = max(count, steps)
+    return count
+
+
+@driver
+def beyond(D, rows, space, m):
+    """Whether some deviation of a wrapped component is more than a quarter turn, and may be one of more than a half."""
+    wraps = table(space.wraps, 1, m)
+    for k in range(m):
+        if wraps[0, k] > 0.0:
+            for i in range(rows):
+                if not everywhere(D[i, k] * D[i, k] <= 4.0 * QUARTER * QUARTER):
+                    return True
+    return False
+
+
+@driver
+def propagate(model, second, third, b, state, L, points, n, d, Y, D, halved, w, lanes):
+    """Y_i = f(x (+) L xi_i), and D_i = Y_i (-) Y_0 along the way there, for the state at b and a model's values."""
+    space = space_at(model.space)
+    k, m = space.size, space.dim
+    v, w = vector(w, d, lanes)
+    X, w = vector(w, n, lanes)
+    near, w = vector(w, m, lanes)
+    there, w = vector(w, k, lanes)
+    off, w = vector(w, m, lanes)
+    call(model.value, b, second, third, model.parameters, address(Y))
+    for j in range(m):
+        D[0, j] = fill(0.0, lanes)
+    for i in range(1, points.shape[0]):
+        y, e = row(Y, i), row(D, i)
+        reach = 0.5**halved
+        for step in range(halved + 1):
+            for j in range(d):
+                v[j] = fill(0.0, lanes)
+            for k in range(d):
+                a = reach * points[i, 2 + k]
+                if a != 0.0:
+                    for j in range(k, d):
+                        v[j] = v[j] + a * L[j, k]
+            call(state.plus, b, address(v), 0, 0, address(X))
+            call(model.value, address(X), second, third, model.parameters, address(y))
+            if step == 0:
+                call(space.minus, address(y), address(Y), 0, 0, address(e))
+            else:
+                for j in range(m):
+                    near[j] = 2.0 * e[j]
+                close_to(space, address(Y), y, e, near, there, off, m)
+            reach *= 2.0
+
+
+@driver
+def close_to(space, base, y, e, near, there, off, m):
+    """e = y (-) base, of all the deviations that lead to y the one next to `near`."""
+    call(space.plus, base, address(near), 0, 0, address(there))
+    call(space.minus, address(y), address(there), 0, 0, address(off))
+    for j in range(m):
+        e[j] = near[j] + off[j]
+
+
+@driver
+def centred(space, Y, D, y, points, halved, w, lanes):
+    """y = weighted mean of the points Y, D = their deviations from it; at first they are those from Y_0."""
+    k, m = space.size, space.dim
+    mean, w = vector(w, m, lanes)
+    near, w = vector(w, m, lanes)
+    there, w = vector(w, k, lanes)
+    off, w = vector(w, m, lanes)
+    moved, w = vector(w, k, lanes)
+    for j in range(k):
+        y[j] = Y[0, j]
+    for _ in range(ROUNDS):
+        still = True
+        for j in range(m):
+            a, spread = points[0, 0] * D[0, j], D[0, j] * D[0, j]
+            for i in range(1, points.shape[0]):
+                a += points[i, 0] * D[i, j]
+                spread += D[i, j] * D[i, j]
+            mean[j] = a
+            still = still and everywhere(a * a <= 1e-26 * spread)  # rounding beside what it was made of
+        if still:
+            return
+        call(space.plus, address(y), address(mean), 0, 0, address(moved))
+        for j in range(k):
+            y[j] = moved[j]
+        for i in range(points.shape[0]):
+            if halved == 0:
+                call(space.minus, address(row(Y, i)), address(y), 0, 0, address(row(D, i)))
+            else:
+                for j in range(m):
+                    near[j] = D[i, j] - mean[j]
+                close_to(space, address(y), row(Y, i), row(D, i), near, there, off, m)
+
+
+@driver
+def spread_of(D, points, N, S, m):
+    """S = sum v_i D_i D_i' + N, symmetric to the last bit."""
+    for i in range(m):
+        for j in range(i + 1):
+            a = 0.5 * (N[i, j] + N[j, i])
+            for k in range(points.shape[0]):
+                a += points[k, 1] * (D[k, i] * D[k, j])
+            S[i, j] = a
+            S[j, i] = a
+
+
+@driver(inline=True)
+def ukf_predict(at, b, u, dt, w, lanes):
+    """Predict the belief at address b by the action at u and the seconds at dt, for the job at `at`; w is scratch."""
+    job = job_at(at)
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    reach, count, points = points_of(job.settings, d)
+    x, P, _ = gaussian_at(b, n, d, lanes)
+    L, w = matrix(w, d, d, lanes)
+    Y, w = matrix(w, count, n, lanes)
+    D, w = matrix(w, count, d, lanes)
+    Q, w = matrix(w, d, d, lanes)
+    N, w = matrix(w, d, d, lanes)
+    y, w = vector(w, n, lanes)
+    good = cholesky_semidefinite(P, L, d, lanes)
+    halved = halvings(P, reach, space, d)
+    propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
+    if halved == 0 and beyond(D, count, space, d):
+        halved = 3
+        propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
+    centred(space, Y, D, y, points, halved, w, lanes)
+    call(f.noise, b, u, dt, f.parameters, address(Q))
+    spread_of(D, points, Q, N, d)
+    good = good & plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
+    mark(job.status, opposite(good), PREDICTION_FAILED)
+    commit(x, P, y, N, job.status, n, d, lanes)
+
+
+@driver(inline=True)
+def ukf_update(at, b, z, context, w, lanes):
+    """Update the belief at address b with the reading at z and its context, for the job at `at`; w is scratch."""
+    job = job_at(at)
+    h, space = model_at(job.sensor), space_at(job.state)
+    reading = space_at(h.space)
+    n, d, k, m = space.size, space.dim, reading.size, reading.dim
+    reach, count, points = points_of(job.settings, d)
+    x, P, behind = gaussian_at(b, n, d, lanes)
+    expected, y, S, found = found_at(behind, k, m, lanes)
+    given, _ = vector(z, k, lanes)
+    L, w = matrix(w, d, d, lanes)
+    Z, w = matrix(w, count, k, lanes)
+    G, w = matrix(w, count, m, lanes)
+    R, w = matrix(w, m, m, lanes)
+    T, w = matrix(w, d, m, lanes)
+    H, w = matrix(w, m, d, lanes)
+    K, w = matrix(w, m, d, lanes)
+    root, w = matrix(w, m, m, lanes)
+    N, w = matrix(w, d, d, lanes)
+    A, w = matrix(w, m, d, lanes)
+    M, w = matrix(w, d, d, lanes)
+    B, w = matrix(w, d, d, lanes)
+    mean, w = vector(w, k, lanes)
+    e, w = vector(w, m, lanes)
+    v, w = vector(w, m, lanes)
+    dx, w = vector(w, d, lanes)
+    new, w = vector(w, n, lanes)
+    good = cholesky_semidefinite(P, L, d, lanes)
+    halved = halvings(P, reach, space, d)
+    propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
+    if halved == 0 and beyond(G, count, reading, m):
+        halved = 3
+        propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
+    centred(reading, Z, G, mean, points, halved, w, lanes)
+    call(h.noise, b, context, z, h.parameters, address(R))
+    call(reading.minus, z, address(mean), 0, 0, address(e))
+    measured, defined = note_innovation(e, mean, y, expected, given, k, m, lanes)
+    slopes(y, G, R, T, points, d, m, lanes)
+    good = good & defined & plausible(R, m, lanes)
+    spread_of(G, points, R, S, m)
+    good = good & cholesky(S, root, m, lanes)
+    score(root, e, v, measured, found, m, lanes)
+    gemm(1.0, transposed(T), transposed(L), 0.0, K, K, m, d, d, d, lanes)  # C', which becomes that of the gain
+    bending(G, T, points, R, d, m)
+    divide(T, L, H, d, m, lanes)
+    solve(root, K, m, d, lanes)
+    joseph(P, H, R, K, N, A, M, B, d, m, lanes)
+    times(K, e, dx, d, m, lanes)
+    call(space.plus, b, address(dx), 0, 0, address(new))
+    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
+    mark(job.status, opposite(good), UPDATE_FAILED)
+    gate(h.gates, found[0], measured, job.status, m, lanes)
+    commit(x, P, new, N, job.status, n, d, lanes)
+
+
+@driver
+def slopes(y, G, R, T, points, d, m, lanes):
+    """``T = sum w_k xi_k G_k'``, so that C = L T and H L = T'; what was not measured does not deviate."""
+    for r in range(m):
+        seen = y[r] == y[r]
+        for k in range(points.shape[0]):
+            G[k, r] = select(seen, G[k, r], 0.0)
+        drop_noise(seen, R, r, m)
+        for i in range(d):
+            T[i, r] = fill(0.0, lanes)
+            for k in range(1, points.shape[0]):
+                a = points[k, 0] * points[k, 2 + i]
+                if a != 0.0:
+                    T[i, r] = T[i, r] + a * G[k, r]
+
+
+@driver
+def bending(G, T, points, R, d, m):
+    """R += B, by G_k - H d_k, which takes the place of G."""
+    for k in range(1, points.shape[0]):
+        for i in range(d):
+            a = points[k, 2 + i]
+            if a != 0.0:
+                for r in range(m):
+                    G[k, r] = G[k, r] - a * T[i, r]
+    spread_of(G, points, R, R, m)
+
+
+@driver
+def divide(T, L, H, d, m, lanes):
+    """H (m, d) with H L = T'; a direction without variance takes no part."""
+    for r in range(m):
+        for i in range(d - 1, -1, -1):
+            a = T[i, r]
+            for k in range(i + 1, d):
+                a -= L[k, i] * H[r, k]
+            some = L[i, i] > 0.0
+            H[r, i] = select(some, a / select(some, L[i, i], 1.0), 0.0)
+
+
+@settings
+class SigmaPointFilter(GaussianEstimator):
+    """Base of the filters that move sigma points; subclasses say which."""
+
+    inner: ClassVar[Inner] = inner_steps(ukf_predict, ukf_update)
+    dynamics_results: ClassVar[tuple[str, str, str]] = ("", "y", "Q")
+    sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
+    jacobian: ClassVar[bool] = False
+
+    @abstractmethod
+    def sigma_points(self) -> SigmaPoints:
+        """The points of a standard normal distribution."""
+
+    def constants(self, space: Space) -> np.ndarray:
+        """How far points lie from the middle, how many there are, and weights and place of each."""
+        xi, w, v = self.sigma_points().unit(space.dim)
+        reach = math.sqrt(float((xi**2).sum(-1).max(initial=0.0)))
+        return np.array([reach, len(xi), *np.column_stack([w, v, xi]).ravel()])
+
+    def vectors(self, space: Space) -> int:
+        """Vectors of scratch beside the matrices."""
+        return 2 * len(self.sigma_points().unit(space.dim)[0])

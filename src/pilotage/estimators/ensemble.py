@@ -1,0 +1,154 @@
+"""The ensemble Kalman filter: a cloud of equal states moves through the models, and each is corrected by one gain."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, cast
+
+import numpy as np
+
+from ..core import (
+    Dynamics,
+    FilterStatus,
+    Gaussian,
+    Particles,
+    Rng,
+    Sensor,
+    ShapeError,
+    Space,
+    Update,
+    generator,
+    seeded,
+)
+from ..core.arrays import Array
+from ..core.covariances import log_normal, symmetric_root
+from ..core.sensor import measured
+from ..core.settings import Interval, Positive, instance, settings
+from ..core.streams import checked
+from ._algebra import LOG_TURN
+from ._clock import wanted
+from ._engine import PureEngine
+from ._inputs import check_belief, gate_quantiles, reading_of
+from ._steps import ACCEPTED, GATED
+from .cloud import expected, foretold, propagate
+from .filter import Filter, Startable
+
+
+@settings
+class EnsembleKF(Startable):
+    """Ensemble Kalman filter for any dynamics and sensors; needs no Jacobian, and no covariance of the state.
+
+    ::
+
+        predict   x_i = f(x_i, u, dt) (+) e_i,   e_i ~ N(0, Q)
+        update    d_i = x_i (-) x,   r_i = h(x_i) (-) z^,    x and z^ the means of members and of their readings
+                  S = mean of r_i r_i' + R,   C = mean of d_i r_i',   K = C S^-1
+                  x_i = x (+) (d_i - C (S + R^1/2 S^1/2)^-1 r_i + K (z (-) z^))
+
+    with symmetric roots: the square-root form, whose update draws nothing, and gives members the covariance
+    ``P - K S K'``. They are `Particles` of equal weight. It serves simulators and states of many dimensions, of which a
+    few dozen members say where the uncertainty lies; the gain keeps to what they span.
+
+    Source: Evensen, "Sequential data assimilation with a nonlinear quasi-geostrophic model using Monte Carlo methods",
+    J. Geophysical Research 99, 1994; the update without drawing, Whitaker and Hamill, "Ensemble data assimilation
+    without perturbed observations", Monthly Weather Review 130, 2002, equation 10; inflation, Anderson and Anderson,
+    ibid. 127, 1999.
+
+    Args:
+        dynamics: the model that `start` uses; the pure functions take theirs as an argument.
+        dt: seconds of a step, where none is given.
+        n: members that stand for a belief that has none yet, at least 2.
+        inflation: factor by which predicted members move apart, at least 1: a small ensemble thinks itself too sure.
+        gate: as for `EKF`.
+
+    Example:
+        >>> from pilotage.models import bicycle, gnss
+        >>> car = EnsembleKF(bicycle(wheelbase=2.7), dt=0.05).start(mean=[0, 0, 0, 1], std=[1, 1, 0.1, 0.5], rng=1)
+        >>> car.predict(u=[0.5, 0.02])
+        >>> car.update(gnss(std=1.5), z=[0.4, 0.1]).accepted
+        True
+    """
+
+    dynamics: Dynamics | None = None
+    dt: Positive | None = None
+    n: Annotated[int, Interval(2, ends="[)")] = 100
+    inflation: Annotated[float, Interval(1.0, ends="[)")] = 1.0
+    gate: Annotated[float, Interval(0.0, 1.0)] | None = None
+
+    def predict(
+        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    ) -> Particles:
+        """The ensemble `dt` seconds later under action `u`; leading axes of the belief are a batch."""
+        instance(dynamics, Dynamics, "EnsembleKF")
+        draw = generator(rng)
+        after = propagate(self.cloud(belief, dynamics.state, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
+        if self.inflation == 1.0:
+            return after
+        mean, d = deviations(after)
+        return Particles.trusted(after.space, np.asarray(after.space.plus(mean, self.inflation * d)), after.log_weights)
+
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
+        """The reading that comes next: mean and covariance S of the readings of all members, noise included."""
+        instance(sensor, Sensor, "EnsembleKF")
+        cloud = self.cloud(belief, rng=checked(rng))
+        return expected(cloud, sensor.on(cloud.space), context)
+
+    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
+        """The ensemble after reading `z`, NaN where nothing was measured; leading axes are a batch.
+
+        Raises:
+            ShapeError: when a single reading holds infinity; in a batch it has a status.
+        """
+        instance(sensor, Sensor, "EnsembleKF")
+        cloud = self.cloud(belief, rng=checked(rng))
+        sensor = sensor.on(cloud.space)
+        z = reading_of(z, sensor)
+        known, r, R = foretold(cloud, sensor, context)
+        y, seen = cast(Array, sensor.reading.minus(z, known.mean)), measured(sensor.reading, z)
+        S = np.where(seen[..., :, None] & seen[..., None, :], known.cov, np.eye(y.shape[-1]))
+        off = np.where(seen & np.isfinite(y), y, 0.0)
+        logs, unseen = log_normal(off, S), (~seen).sum(-1)
+        nis = 2.0 * (log_normal(0.0 * off, S) - logs)
+        status: Any = np.where(nis > gate_quantiles(self.gate, y.shape[-1])[seen.sum(-1)], GATED, ACCEPTED)
+        status = np.where(np.isinf(z).any(-1), FilterStatus.NOT_FINITE_READING, status)
+        if status.ndim == 0 and status == FilterStatus.NOT_FINITE_READING:
+            raise ShapeError(f"the reading of {sensor!r} holds infinity: {z}; give finite numbers, or NaN")
+        R = np.where(seen[..., :, None] & seen[..., None, :], R, np.eye(y.shape[-1]))
+        after = corrected(cloud, off, np.where(seen[..., None, :], r, 0.0), S, R, status == ACCEPTED)
+        log_likelihood = logs + 0.5 * LOG_TURN * unseen
+        if status.ndim == 0:
+            return Update(after, y, S, float(nis), float(log_likelihood), status=FilterStatus(int(status)))
+        return Update(after, y, S, nis, log_likelihood, status=status)
+
+    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
+        """The filter that begins with a belief or an ensemble."""
+        assert self.dynamics is not None  # `start` has seen to it
+        draw, seed = seeded(rng)
+        engine = PureEngine(self, self.dynamics, self.cloud(belief, self.dynamics.state, rng=draw), draw)
+        return Filter(engine, t, self.dt, sensors, seed)
+
+    def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:
+        """`belief` as members of equal weight, on `space` if that is given: itself, or draws."""
+        check_belief(belief, space)
+        if isinstance(belief, Particles) and np.ptp(belief.log_weights, axis=-1).max() < 1e-9:
+            return belief
+        n = belief.points.shape[-2] if isinstance(belief, Particles) else self.n
+        return Particles(belief.space, belief.sample(n, rng=rng))
+
+
+def deviations(cloud: Particles) -> tuple[Array, Array]:
+    """The mean of a cloud of equal weights, with an axis for members, and how far each lies from it."""
+    mean = np.asarray(cloud.space.mean(cloud.points, cloud.weights))[..., None, :]
+    return mean, np.asarray(cloud.space.minus(cloud.points, mean))
+
+
+def corrected(cloud: Particles, y: Array, r: Array, S: Array, R: Array, taken: Any) -> Particles:
+    """The members after an innovation y where it is taken, as before elsewhere; r are the deviations of readings."""
+    mean, d = deviations(cloud)
+    C = np.swapaxes(d, -1, -2) @ r / d.shape[-2]
+    K = np.swapaxes(np.linalg.solve(S, np.swapaxes(C, -1, -2)), -1, -2)
+    shrink = np.linalg.solve(S + symmetric_root(R) @ symmetric_root(S), np.swapaxes(r, -1, -2))
+    moved = d - np.swapaxes(C @ shrink, -1, -2) + (K @ y[..., None])[..., None, :, 0]
+    after = np.asarray(cloud.space.plus(mean, moved))
+    after = np.where(np.asarray(taken)[..., None, None], after, np.broadcast_to(cloud.points, after.shape))
+    return Particles.trusted(cloud.space, after, np.broadcast_to(cloud.log_weights, after.shape[:-1]))
