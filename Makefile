@@ -2,7 +2,7 @@
 # that has nothing but Python 3.11 to 3.13, git and make. The environment is .venv; delete it to start over.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint format docs names clean
+.PHONY: help demo test test-slow test-install bench lint format docs names clean
 
 SHELL := /bin/bash
 # The first interpreter that fits; say `make PYTHON=python3.12 ...` to choose.
@@ -20,7 +20,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
 export OMP_WAIT_POLICY := passive
 
 help:  ## this list
-	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ":.*  ## " '/^[a-z-]+:.*  ## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/demo  ## the main demo: a robot finds out where it is, plans, drives to its goals (under two minutes)
 	$(BIN)/pilotage demo navigate $(ARGS)
@@ -30,6 +30,9 @@ test: $(VENV)/dev  ## the tests, without the slow ones
 
 test-slow: $(VENV)/dev  ## all tests
 	$(PYTEST) -m "slow or not slow" $(ARGS)
+
+test-install: $(VENV)/dev  ## the wheel in clean environments, e.g. make test-install ARGS="--python python3.13 --extras envs"
+	$(BIN)/python -m tests.installation $(ARGS)
 
 bench: $(VENV)/dev  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -47,7 +50,7 @@ format: $(VENV)/dev  ## rewrite the code in the project's style
 docs: $(VENV)/docs  ## the documentation site, into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-names: $(VENV)/dev  ## write down the public names after a deliberate change of them
+names: $(VENV)/dev  ## update the list of public names and the tables of the API pages after a deliberate change
 	$(BIN)/python -m tests.test_architecture
 
 clean:  ## remove everything that was made, the environment included
@@ -72,7 +75,7 @@ $(VENV)/demo: $(VENV)/made $(FROM)
 
 $(VENV)/dev: $(VENV)/made $(FROM)
 	@echo "Installing what tests and checks need into $(VENV) ..."
-	@$(PIP) --editable '.[demo,envs,learning,peers]' --group dev
+	@$(PIP) --editable '.[demo,envs,learning,train,peers]' --group dev
 	@touch $@
 
 $(VENV)/docs: $(VENV)/made $(FROM)

@@ -1,7 +1,11 @@
-"""Examples of simulators that are not installed are left out: PyBullet has no wheels for every Python."""
+"""Examples of packages that are not installed are left out: PyBullet has no wheels for every Python."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("pybullet") else ["src/pilotage/envs/bullet.py"]
+FILES = {
+    "pybullet": ["src/pilotage/envs/bullet.py"],
+    "stable_baselines3": ["src/pilotage/envs/stable_baselines.py", "src/pilotage/envs/_sb3.py"],
+}
+collect_ignore = [file for package, files in FILES.items() if not find_spec(package) for file in files]

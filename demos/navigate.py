@@ -272,12 +272,12 @@ def main(
     """Localize, plan and drive on real maps; ends with a table, a picture and an animation.
 
     Args:
-        map: A ROS map (yaml), or a map that comes along; may be given several times. Default: the depot and the
-            TurtleBot3 world.
-        seed: Of start, goals, unmapped obstacles, noise and all that the robot draws.
-        goals: How many.
-        out: Folder for pictures and animations.
-        no_animation: Leave the animations out.
+        map: A ROS map (.yaml) or the name of a stock map (depot, tb3_sandbox, turtlebot3_world). Repeat the option for
+            several maps. Default: depot and turtlebot3_world.
+        seed: Seed of everything random: start, goals, unmapped obstacles, noise, and the robot's own draws.
+        goals: Number of goals.
+        out: Folder for the pictures and animations.
+        no_animation: Write pictures only.
     """
     missed: list[str] = []
     for name in map or MAPS:

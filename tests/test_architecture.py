@@ -1,6 +1,7 @@
 """Laws between the rooms: their exports, their imports, and the cost of an import.
 
-Run as a script (`python -m tests.test_architecture`) it rewrites the pinned names, to be read in the diff.
+Run as a script (`python -m tests.test_architecture`) it rewrites the pinned names and the tables of the API pages; read
+the diff.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ import pytest
 
 import pilotage
 from pilotage.core.errors import MissingExtra
+from pilotage.core.names import ELSEWHERE
+
+from . import api_pages
 
 SOURCE = Path(pilotage.__file__).parent
 PINNED = Path(__file__).parent / "public_names.txt"
@@ -43,6 +47,7 @@ HOMES = {
     "pygame": {"envs"},
     "mujoco": {"envs"},
     "pybullet": {"envs"},
+    "stable_baselines3": {"envs"},
     "matplotlib": {"viz"},
     "rerun": {"viz"},
     "cyclopts": {"cli"},
@@ -151,8 +156,41 @@ def test_import_of_a_filter_is_light() -> None:
 
 def test_lazy_rooms() -> None:
     assert "pilotage" in loaded_by("import pilotage; pilotage.core.Space; assert 'maps' in dir(pilotage)")
-    with pytest.raises(AttributeError, match="no room named 'kitchen'"):
+    with pytest.raises(AttributeError, match="pilotage has no 'kitchen'; it has .*core"):
         pilotage.__getattr__("kitchen")
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "meant"),
+    [
+        ("estimators", "KalmanFilter", "estimators.KF"),
+        ("estimators", "PDA", "estimators.tracking.PDA"),
+        ("planners", "RRTStar", "planners.RRTConnect"),
+        ("planners", "a_star", "planners.AStar"),
+        ("maps", "Costmap", "maps.OccupancyGrid"),
+        ("models", "gps", "models.gnss"),
+        ("models", "Bicycle", "models.bicycle"),
+        ("control", "iLQR", "control.ILQR"),
+        ("core", "EKF", "estimators.EKF"),
+        ("", "EKF", "estimators.EKF"),
+    ],
+)
+def test_names_of_the_field_lead_to_those_of_pilotage(room: str, name: str, meant: str) -> None:
+    with pytest.raises(ImportError, match=rf"has no {name}; there is pilotage\.{meant}$"):
+        exec(f"from pilotage{room and '.'}{room} import {name}")
+
+
+@pytest.mark.parametrize("where", ELSEWHERE)
+def test_names_that_are_pointed_to_exist(where: str) -> None:
+    room, _, name = where.rpartition(".")
+    assert name in exported(room)
+    assert not hasattr(importlib.import_module(f"pilotage.{room}"), "no_such_name")
+
+
+def test_modules_that_are_not_loaded_are_still_found() -> None:
+    code = "from pilotage.envs import navigation; from pilotage.estimators import particle; print(navigation.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "pilotage.envs.navigation"
 
 
 def test_typed() -> None:
@@ -169,3 +207,4 @@ def test_one_version() -> None:
 
 if __name__ == "__main__":
     PINNED.write_text("".join(f"{room}.{name}\n" for room in OPEN for name in sorted(exported(room))))
+    api_pages.write(OPEN)

@@ -1,19 +1,19 @@
 """Pilotage: estimate where things are, plan where to go, drive there, and learn the models that do it.
 
-A model is written once; every room works with that one model. Rooms load when they are first touched, so
-`import pilotage` costs nothing:
+You write a model once, and all subpackages use it. Each subpackage loads when you first use it, so `import pilotage` is
+fast:
 
-- `pilotage.core`: the shared language: spaces, beliefs, protocols, results, errors, random streams
-- `pilotage.models`: models of robots and sensors, and what turns a function into one
-- `pilotage.maps`: where things are: occupancy grids, distance fields, lidar on a map
-- `pilotage.estimators`: belief in, belief out: Kalman filters, particle filters, localization
-- `pilotage.planners`: from a start to a goal: a path, or the reason why there is none
-- `pilotage.control`: from a belief to an action, every tick
+- `pilotage.core`: the shared types: spaces, beliefs, protocols, results, errors, random streams
+- `pilotage.models`: models of robots and sensors, and the decorators that turn a function into a model
+- `pilotage.maps`: occupancy grids, distance fields, lidar on a map
+- `pilotage.estimators`: Kalman filters, particle filters, localization, tracking, pose graphs
+- `pilotage.planners`: a path from a start to a goal, or the reason why there is none
+- `pilotage.control`: from a belief to an action, at every tick
 - `pilotage.learning`: learned models (needs torch)
 - `pilotage.envs`: Gymnasium environments built from models
 - `pilotage.io`: file formats
-- `pilotage.viz`: drawing (needs matplotlib)
-- `pilotage.testing`: checks for your own models, sensors, estimators, planners and controllers
+- `pilotage.viz`: drawings (needs matplotlib)
+- `pilotage.testing`: contract checks for your own models, sensors, estimators, planners and controllers
 
 Example:
     >>> import pilotage
@@ -62,7 +62,9 @@ __all__ = [
 def __getattr__(name: str) -> ModuleType:
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
-    raise AttributeError(f"pilotage has no room named {name!r}; its rooms are {', '.join(__all__[1:])}")
+    from .core.names import absent
+
+    return absent(__name__)(name)
 
 
 def __dir__() -> list[str]:

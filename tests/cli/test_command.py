@@ -7,11 +7,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pilotage
 from pilotage.cli.demo import demo_lines
 from pilotage.cli.main import main
+from pilotage.cli.picture import BOTTOM, FREE, GOAL, LEFT, OCCUPIED, RIGHT, START, TOP, Frame, save_picture
+from pilotage.maps import OccupancyGrid
+from pilotage.models.trace import driver
 
 Capture = pytest.CaptureFixture[str]
 
@@ -80,6 +84,17 @@ def test_plan_knows_the_maps_that_come_along(tmp_path: Path, monkeypatch: pytest
     assert "0.00 m over 1 state (" in capsys.readouterr().out
 
 
+def test_plan_on_an_image_alone(tmp_path: Path, capsys: Capture) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.full((4, 8), 254, dtype=np.uint8)).save(tmp_path / "floor.png")
+    words = ["plan", "--map", str(tmp_path / "floor.png"), "--start", "0.1", "0.1", "--goal", "1.5", "0.1"]
+    assert main(words) == 2
+    assert "resolution" in capsys.readouterr().err
+    assert main([*words, "--resolution", "0.2"]) == 0
+    assert "solved: 1.40 m" in capsys.readouterr().out
+
+
 def test_plan_tells_the_path(room: Path, capsys: Capture) -> None:
     assert main(["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "0.5", "--json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -98,9 +113,37 @@ def test_plan_draws(room: Path, tmp_path: Path, capsys: Capture) -> None:
     assert main(words) == 0
     assert "solved: 6.83 m" in capsys.readouterr().out
     with Image.open(picture) as image:
-        assert image.size == (1000, 600)
-        assert image.getpixel((500, 100)) == (38, 50, 56), "the wall between the rooms is dark"
-        assert image.getpixel((500, 500)) == (21, 101, 192), "the path leads through the door"
+        assert image.size == (LEFT + 1000 + RIGHT, TOP + 600 + BOTTOM)
+        assert image.getpixel((LEFT + 500, TOP + 100)) == (38, 50, 56), "the wall between the rooms is dark"
+        assert image.getpixel((LEFT + 500, TOP + 500)) == (21, 101, 192), "the path leads through the door"
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.6, -2.0])
+@pytest.mark.parametrize("shape", [(30, 50), (1500, 900), (3, 400)])
+def test_a_picture_has_a_size_of_its_own_and_the_frame_of_the_map(
+    shape: tuple[int, int], yaw: float, tmp_path: Path
+) -> None:
+    """Every cell is found where the world says, and what is smaller than a pixel does not vanish."""
+    from PIL import Image
+
+    walls = np.zeros(shape, dtype=bool)
+    walls[:, [0, -1]] = walls[[0, -1]] = True
+    walls[1, shape[1] // 3] = True  # a pole
+    grid = OccupancyGrid.from_occupied(walls, 0.05, (-7.0, 4.0, yaw))
+    ends = grid.cell_to_world([[1, 1], [1, shape[1] - 2]])
+    save_picture(grid, None, ends, tmp_path / "map.png")
+    frame = Frame.around(grid, ends)
+    with Image.open(tmp_path / "map.png") as image:
+        assert max(image.size) <= 1100
+        assert min(image.size) >= 120
+        pixels = np.asarray(image)
+    for cell, colour in (((1, shape[1] // 3), OCCUPIED), ((shape[0] // 2, shape[1] // 2), FREE)):
+        ((x, y),) = frame.pixels(grid.cell_to_world([cell]))
+        near = pixels[int(y) - 1 : int(y) + 2, int(x) - 1 : int(x) + 2].reshape(-1, 3)
+        assert (near == colour).all(-1).any()
+    (start, goal) = frame.pixels(ends)
+    for (x, y), colour in ((start, START), (goal, GOAL)):
+        assert tuple(pixels[int(y), int(x)]) == colour
 
 
 def test_no_path_is_a_no(room: Path, capsys: Capture) -> None:
@@ -134,6 +177,13 @@ def test_scenario_with_a_wrong_optimum(room: Path, capsys: Capture) -> None:
     assert "made for the map" not in said
 
 
+def test_scenario_without_a_path(room: Path, capsys: Capture) -> None:
+    scen = Path(f"{room}.scen")
+    scen.write_text(scen.read_text().replace("4.0", "0"))
+    assert main(["plan", "--map", str(room), "--scen", str(scen)]) == 1
+    assert "published no path, found 4.0000" in capsys.readouterr().out
+
+
 def test_scenario_on_another_map(room: Path, tmp_path: Path, capsys: Capture) -> None:
     other = tmp_path / "other.map"
     lines = room.read_text().splitlines()
@@ -151,6 +201,27 @@ def test_info(capsys: Capture) -> None:
     assert 0 <= facts["warm"] <= facts["drivers"]
     assert main(["info"]) == 0
     assert "drivers" in capsys.readouterr().out
+
+
+def test_info_names_each_package_once(capsys: Capture) -> None:
+    assert main(["info"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert sum("matplotlib" in line for line in lines if not line.startswith("[demo]")) == 1
+
+
+def double(x: float) -> float:
+    return 2 * x
+
+
+@pytest.mark.parametrize("signatures", [["f8(f8)"], ["f8(f8)", "i8(i8)"]])
+def test_warm_compiles_once(signatures: list[str], monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    one = driver(*signatures)(double)
+    monkeypatch.setattr("pilotage.cli.warm.entries", lambda: [one])
+    for _ in range(2):
+        assert main(["warm", "--quiet"]) == 0
+        assert capsys.readouterr().out.startswith("1 driver ready after ")
+    assert len(one.compiled.overloads) == len(signatures)
+    assert one(1.5) == 3.0
 
 
 def test_demos_are_listed(capsys: Capture) -> None:

@@ -266,6 +266,23 @@ def test_planner_and_follower_forbid_the_same(footprint: Footprint) -> None:
     assert (task.replace(clearance=seen.obstacles().field).constraint(x[0, 1:], u, r) > 0.0).any()
 
 
+def test_the_footprint_is_that_of_the_problem() -> None:
+    """A plan is followed with the footprint and the obstacles that it was made for."""
+    footprint = Footprint.rectangle(0.6, 0.3)
+    problem = GRID.problem([1.0, 3.0, 0.0], [6.8, 1.0, 0.0], footprint)
+    plan = RRTConnect().plan(problem, rng=0)
+    task, same = follow(plan, problem, margin=0.1), follow(plan, GRID, footprint=footprint, margin=0.1)
+    x, u = problem.space.sample(200, rng=0), np.zeros(0)
+    r = task.references(x[0], 0.0, 0)[0][0]
+    assert np.array_equal(task.constraint(x, u, r), same.constraint(x, u, r))
+    assert np.allclose(task.constraint(x, u, r), problem.violations(x), rtol=0.0, atol=1e-12)
+    assert np.array_equal(follow(plan, problem, footprint=footprint).constraint(x, u, r), task.constraint(x, u, r))
+    with pytest.raises(SettingError, match="planned for"):
+        follow(plan, problem, radius=0.2)
+    with pytest.raises(SettingError, match="is no map"):
+        follow(plan, Problem(problem.space, [1.0, 3.0, 0.0], [6.8, 1.0, 0.0]))
+
+
 def test_a_planner_keeps_what_follow_forbids() -> None:
     """The task of the follower, as it is, on a space that is wider than that of the task."""
     footprint = Footprint.rectangle(0.6, 0.3)

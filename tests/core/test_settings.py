@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import pickle
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core import Dynamics, SettingError
+from pilotage.core import Dynamics, PilotageError, SettingError
 from pilotage.core.settings import (
     Count,
     Finite,
@@ -22,11 +24,13 @@ from pilotage.core.settings import (
     NonNegative,
     Numbers,
     Positive,
+    by_name,
     instance,
     number,
     positive,
     setting,
     settings,
+    shown,
     whole,
 )
 from pilotage.models import LinearDynamics
@@ -131,6 +135,15 @@ def test_numbers_of_every_kind(value: Any) -> None:
     assert type(positive(value, "speed")) is float
 
 
+def test_a_message_writes_out_no_more_than_it_shows() -> None:
+    """Twelve lists of nine lists each would be gigabytes."""
+    nested: Any = "lol"
+    for _ in range(12):
+        nested = [nested] * 9
+    for value in (nested, {"a": nested}, 9 * 10**6000, "x" * 10**6, np.zeros(10**6)):
+        assert len(shown(value)) < 100
+
+
 def test_zero_and_whole_numbers() -> None:
     assert positive(0, "radius", zero=True) == 0.0
     assert setting(0, Natural, "n") == 0
@@ -138,3 +151,59 @@ def test_zero_and_whole_numbers() -> None:
     for call in (lambda: positive(0, "r"), lambda: whole(4, "r", 1, 3), lambda: setting(-1, Natural, "r")):
         with pytest.raises(SettingError, match="^r is "):
             call()
+
+
+def test_a_wrong_name_is_refused_with_the_names_that_there_are() -> None:
+    @settings
+    class Base:
+        samples: Count = 3
+
+    @settings
+    class Derived(Base):
+        goal_radius: Positive = 1.0
+        found: int = field(default=0, init=False)
+
+    class Plain:
+        @by_name
+        def __init__(self, size: int, *, tolerance: float = 0.1) -> None:
+            self.size, self.tolerance = size, tolerance
+
+    assert Plain(3, tolerance=0.2).tolerance == 0.2
+    assert list(inspect.signature(Plain).parameters) == ["size", "tolerance"]
+    with pytest.raises(SettingError, match="Plain has no setting goal_tolerance; did you mean tolerance"):
+        Plain(3, goal_tolerance=0.2)  # type: ignore[call-arg]
+    with pytest.raises(SettingError, match="Derived .* sample; did you mean samples.* samples, goal_radius$"):
+        Derived(sample=4)  # type: ignore[call-arg]
+    with pytest.raises(SettingError, match="Base has no setting zzz; it has samples"):
+        Base(zzz=1)  # type: ignore[call-arg]
+    with pytest.raises(SettingError, match="Derived has no setting found"):
+        Derived(found=1)  # type: ignore[call-arg]
+    assert pickle.loads(pickle.dumps(Bounded())).samples == Bounded().samples
+    for wrong in (lambda: Plain(), lambda: Plain(1, 2), lambda: Plain(1, size=2)):  # type: ignore[call-arg, misc]
+        with pytest.raises(TypeError):
+            wrong()
+
+
+def test_an_error_inside_is_not_taken_for_a_wrong_name() -> None:
+    @by_name
+    def failing(**given: int) -> None:
+        raise TypeError("inside")
+
+    with pytest.raises(TypeError, match="inside"):
+        failing(anything=1)
+
+
+SETTLED = {"estimators": 5, "planners": 3, "control": 0}
+
+
+@pytest.mark.parametrize("room", SETTLED)
+def test_all_that_has_settings_names_them(room: str) -> None:
+    """Every class that is declared by `settings`, and every controller and task."""
+    module = importlib.import_module(f"pilotage.{room}")
+    found = [made for made in (getattr(module, name) for name in module.__all__) if hasattr(made, "__post_init__")]
+    assert len(found) >= SETTLED[room]
+    if room == "control":
+        found += [getattr(module, name) for name in ("MPPI", "ILQR", "PurePursuit", "follow", "reach")]
+    for made in found:
+        with pytest.raises(PilotageError, match="no setting goal_tolerans"):
+            made(goal_tolerans=1.0)

@@ -209,6 +209,21 @@ def test_simulators_that_are_not_installed():
 
     with pytest.raises(MissingExtra, match=r"pip install 'pilotage\[envs\]'"):
         _ = Late("a_simulator_that_nobody_has").MjModel
+    with pytest.raises(MissingExtra, match=r"pip install 'pilotage\[envs\]' \(on Python 3.11\)"):
+        _ = Late("a_simulator_that_nobody_has", only="on Python 3.11").loadURDF
+
+
+def test_a_broken_installation_is_explained(tmp_path, monkeypatch):
+    """As after an upgrade in place from MuJoCo 3 to 4, whose parts take files from each other."""
+    from pilotage.core import MissingExtra
+    from pilotage.envs.late import Late
+
+    (tmp_path / "half_a_simulator.py").write_text("raise ImportError('core bindings ' + 'are missing ' * 100)")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(MissingExtra, match="pip uninstall -y half_a_simulator its_core; pip install") as error:
+        _ = Late("half_a_simulator", "half_a_simulator its_core").MjModel
+    assert "core bindings" in str(error.value)
+    assert len(str(error.value)) < 400
 
 
 def test_sentences(tmp_path):
@@ -226,6 +241,60 @@ def test_sentences(tmp_path):
         MujocoDynamics(PENDULUM, noise=(1, 2, 3))
     with pytest.raises(ModelError, match="dt is -"):
         MujocoDynamics(PENDULUM).step([0, 0], [0], -0.1)
+
+
+def nested(*names):
+    """Bodies that hang on each other by hinges."""
+    bodies = "".join(f'<body><joint{f" name={name!r}" if name else ""}/><geom size="0.1"/>' for name in names)
+    return f"<mujoco><worldbody>{bodies}{'</body>' * len(names)}</worldbody>{{}}</mujoco>"
+
+
+def test_names_never_meet():
+    model = MujocoDynamics(nested("", "joint0", "hip-left", "hip_left", "act0").format(
+        """<actuator><general joint="act0" dyntype="filter" dynprm="0.1"/><motor name="u0" joint="act0"/>
+        <motor name="knee-1" joint="act0"/><motor name="knee.1" joint="act0"/></actuator>"""
+    ))  # fmt: skip
+    assert model.state.names[:5] == ("joint0_", "joint0", "hip_left", "hip_left_", "act0")
+    assert model.state.names[-1] == "act0_"
+    assert model.action.names == ("u0_", "u0", "knee_1", "knee_1_")
+
+
+def test_start_is_the_models_own():
+    home = ZOO.replace("</mujoco>", """<keyframe><key/><key name="home" qpos="1 2 3 1 0 0 0 0 1 0 0 0.2 0.05"
+    qvel="1 2 3 4 5 6 7 8 9 10 11" act="0.5"/></keyframe></mujoco>""")  # fmt: skip
+    model = MujocoDynamics(home)
+    m = model.model
+    np.testing.assert_array_equal(model.start(), np.concatenate([m.qpos0, np.zeros(m.nv + m.na)]))
+    assert model.start()[2] == 0.4  # above the floor, as the model says
+    expected = np.concatenate([m.key_qpos[1], m.key_qvel[1], m.key_act[1]])
+    np.testing.assert_array_equal(model.start("home"), expected)
+    np.testing.assert_array_equal(model.start(1), expected)
+    for wrong in ("away", 2, -1):
+        with pytest.raises(ModelError, match=f"no keyframe {wrong!r}; there are .*home"):
+            model.start(wrong)
+    with pytest.raises(ModelError, match="there are none"):
+        zoo().start("home")
+    angle = MujocoDynamics(PENDULUM.replace('name="theta"', 'name="theta" ref="200"'), state=Space("theta: angle", "w"))
+    assert angle.start()[0] == pytest.approx(np.deg2rad(-160))
+
+
+@pytest.mark.skipif(not hasattr(mujoco.mjtEnableBit, "mjENBL_SLEEP"), reason="this MuJoCo lets nothing sleep")
+def test_nothing_sleeps():
+    """A body that sleeps would move otherwise in a rollout than step by step."""
+    model = MujocoDynamics(
+        """<mujoco><option timestep="0.002"><flag sleep="enable"/></option><worldbody><geom type="plane" size="5 5 1"/>
+        <body pos="0 0 0.0998"><freejoint/><geom size="0.1" mass="1"/></body></worldbody></mujoco>"""
+    )
+    xs = model.rollout(model.start(), np.zeros((1500, 0)), 0.002)
+    ys = np.stack([model.step(x, [], 0.002) for x in xs[:-1:100]])
+    np.testing.assert_allclose(xs[1::100], ys, atol=1e-12)
+
+
+def test_messages_are_short():
+    for wrong in ("nowhere/" * 200, f"<mujoco><{'nonsense' * 100}/></mujoco>"):
+        with pytest.raises(ModelError) as error:
+            MujocoDynamics(wrong)
+        assert len(str(error.value)) < 300
 
 
 def test_samplers_simulate_all_samples_in_one_call(monkeypatch):

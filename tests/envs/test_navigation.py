@@ -364,7 +364,7 @@ def test_pictures_show_what_lies_over_them():
 
 
 def test_sentences():
-    with pytest.raises(MissingFile, match="there is no map nowhere; .* depot"):
+    with pytest.raises(MissingFile, match="there is no file nowhere in .* depot"):
         Navigation(map="nowhere")
     with pytest.raises(PilotageError, match="there is no robot 'tank'; there are differential_drive, bicycle"):
         Navigation(map=ROOM, robot="tank")

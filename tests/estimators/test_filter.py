@@ -19,12 +19,15 @@ from pilotage.core import (
     Readings,
     ShapeError,
     Space,
+    condition,
 )
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter
 from pilotage.estimators._clock import Clock
 from pilotage.estimators._memory import fill, job_at, mark, space_at, vector
 from pilotage.estimators._steps import UPDATE_FAILED, gaussian_at, inner_steps
+from pilotage.estimators.localization import odometry_motion, odometry_move
+from pilotage.estimators.tracking import PDA
 from pilotage.models import compass, constant_velocity, dynamics, gnss, position, range_bearing, unicycle, velocity
 from pilotage.models.trace import driver
 
@@ -191,6 +194,59 @@ def test_update_with_a_time_is_predict_and_update(make: Any) -> None:
     np.testing.assert_array_equal(first.belief.moments().cov, second.belief.moments().cov)
 
 
+@pytest.mark.parametrize("make", [EKF, UKF, Modes, ParticleFilter])
+def test_the_way_to_a_time_is_cut_into_usual_steps(make: Any) -> None:
+    u, given = [1.0, 2.0], dict[str, Any](mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
+    given |= {"rng": 3} if make is ParticleFilter else {}
+    away, back, steps = (make(ROBOT, dt=0.1).start(**given) for _ in range(3))
+    for _ in range(10):
+        steps.predict(u=u)
+    steps.predict(0.05, u=u)
+    away.predict(to=1.05, u=u)
+    close(away.belief.moments().mean, steps.belief.moments().mean, 1e-12)
+    close(away.belief.moments().cov, steps.belief.moments().cov, 1e-12)
+    close(
+        back.update(FIX, [0.4, 0.2], t=1.05, u=u).belief.moments().mean,
+        steps.update(FIX, [0.4, 0.2]).belief.moments().mean,
+    )
+    assert away.t == back.t == 1.05
+    one, long = (make(ROBOT).start(**given) for _ in range(2)) if make is not Modes else (away, away)
+    one.predict(to=away.t + 1.0, u=u)
+    if long is not one:
+        long.predict(2.05, u=u)
+        close(one.belief.moments().mean, long.belief.moments().mean, 1e-12)
+    with pytest.raises(PilotageError, match=r"u = .* acts until a time; give t="):
+        away.update(FIX, [0.0, 0.0], u=u)
+
+
+def test_a_step_that_is_more_than_an_integral_is_not_cut() -> None:
+    """An odometer's action is a move, and the way to a time makes it once."""
+    robot = EKF(odometry_motion(), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.1)
+    u = odometry_move([0.0, 0.0, 0.0], [1.0, 0.0, 0.0])
+    robot.predict(to=1.0, u=u)
+    assert robot.belief.mean[0] == pytest.approx(1.0)
+    again = EKF(odometry_motion(), dt=0.1).start(mean=[0.0, 0.0, 0.0], std=0.1)
+    run = again.run(u[None], [Readings(FIX, [[1.0, 0.0]], [1.0])], [1.0])
+    assert run.ts.tolist() == [1.0]
+
+
+def test_a_way_that_cannot_be_finished_is_not_begun() -> None:
+    @dynamics(state=Space("x [m]"), action=Space("u"))
+    def candle(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return -m.sqrt(x[0])
+
+    burning = EKF(candle(), dt=0.1).start(mean=[1.0], std=0.01)
+    burning.predict(to=0.25)
+    x = burning.belief.mean
+    for move in (lambda: burning.predict(to=9.0), lambda: burning.update(position(1), [0.0], t=9.0)):
+        with pytest.raises(PilotageError, match="candle"):
+            move()
+        assert burning.t == 0.25
+        np.testing.assert_array_equal(burning.belief.mean, x)
+    burning.predict()
+    assert burning.t == pytest.approx(0.35)
+
+
 @every
 def test_kinds_of_arrays(make: Any) -> None:
     """Lists, integers, single precision, read-only, strided and unordered arrays are all the same reading."""
@@ -265,8 +321,30 @@ def test_nothing_measured_changes_nothing(make: Any) -> None:
     update = filter.update(SONAR, [np.nan, np.nan], context=MARK)
     close(filter.belief.moments().mean, before.moments().mean, 1e-14)
     close(filter.belief.moments().cov, before.moments().cov, 1e-14)
-    assert (update.nis, update.log_likelihood, update.accepted) == (0.0, 0.0, True)
+    assert (update.nis, update.log_likelihood, update.status) == (0.0, 0.0, FilterStatus.NO_READING)
     assert np.isnan(update.innovation).all()
+    assert filter.update(SONAR, [np.nan, 0.1], context=MARK).accepted
+
+
+def test_a_reading_of_nothing_is_none() -> None:
+    """For every filter, alone, in a run and in a batch: NO_READING, and the belief stays."""
+    model, fix = constant_velocity(1), position(1, std=0.5)
+    zs, statuses = [[0.3], [np.nan], [0.1]], [FilterStatus.ACCEPTED, FilterStatus.NO_READING, FilterStatus.ACCEPTED]
+    filters: list[Any] = [make(model, dt=0.1).start(std=1.0) for make in (EKF, UKF, KF)]
+    filters.append(ParticleFilter(model, dt=0.1, n=50).start(std=1.0, rng=0))
+    filters.append(PDA(model, dt=0.1, clutter=0.1).start(std=1.0))
+    filters.append(IMM((model, constant_velocity(1, density=3.0)), 0.9, dt=0.1).start(std=1.0))
+    for filter in filters:
+        run = copy.deepcopy(filter).run(None, zs, sensor=fix)
+        assert run.status.tolist() == statuses
+        assert "2 of 2 readings accepted" in repr(run)
+        filter.predict()
+        before = filter.belief
+        assert filter.update(fix, [np.nan]).status is FilterStatus.NO_READING
+        assert same_belief(filter.belief, before)
+    many = EKF().update(Gaussian.of(model.state, np.zeros((3, 2)), std=1.0), fix, zs)
+    assert many.status.tolist() == statuses
+    assert condition(Gaussian.of(model.state, std=1.0), [np.nan], [[1.0]], [[1.0]], of="x").status == 2
 
 
 @every
@@ -406,7 +484,9 @@ def test_sensors_at_their_own_times(make: Any) -> None:
             loop.update((FIX, needle)[which], z)
             beliefs.append(loop.belief)
     read = run.which < 2
-    assert run.status[~read].tolist() == [FilterStatus.NO_READING] * 2
+    assert set(run.status[~read]) == {FilterStatus.NO_READING}
+    assert {0.9, 1.0, 1.3, 1.6, 2.0} < set(run.ts)
+    assert run.dts.max() == pytest.approx(0.1), "gaps are cut as those of the loop are"
     for k, belief in zip(np.flatnonzero(read), beliefs, strict=True):
         close(run.beliefs.moments().mean[k], belief.moments().mean, 1e-12)
         close(run.beliefs.moments().cov[k], belief.moments().cov, 1e-12)
@@ -469,3 +549,14 @@ def test_a_discrete_model_of_any_step(make: Any) -> None:
     model = LinearDynamics.discrete([[1.0, 0.3], [0.0, 1.0]], Q=0.1 * np.eye(2), dt=0.3)
     filter = make(model, dt=0.3).start(std=1.0)
     assert filter.step(LinearSensor([[1.0, 0.0]], 0.1), [0.2]).accepted
+
+
+def test_a_reading_from_another_clock_is_soon_reached() -> None:
+    """A filter that starts at 0 s, and a reading stamped with the seconds since 1970: no more than 1000 steps."""
+    stamp = 1.8e9
+    alone = EKF(ROBOT, dt=0.1).start(mean=[0, 0, 0], std=0.1)
+    alone.update(gnss(std=1.0), [0.1, 0.0], t=stamp)
+    several = EKF(ROBOT, dt=0.1).start(mean=[0, 0, 0], std=0.1)
+    run = several.run(None, [Readings(gnss(std=1.0), [[0.1, 0.0]], [stamp])])
+    assert alone.t == several.t == stamp and len(run.ts) == 1000
+    close(alone.belief.cov, several.belief.cov, 1e-9 * float(np.abs(alone.belief.cov).max()))

@@ -354,7 +354,7 @@ def test_sentences() -> None:
     batch = Particles(POSE, np.zeros((2, 30, 3)))
     with pytest.raises(ShapeError, match="one cloud, not a batch"):
         MonteCarloLocalization(grid).update(batch, gnss(), [0.0, 0.0])
-    with pytest.raises(PilotageError, match="one is above 0"):
+    with pytest.raises(PilotageError, match="error is 0.0; expected a positive"):
         kld_bound(50, error=0.0)
     with pytest.raises(ModelError, match="no free cell"):
         free_poses(OccupancyGrid.from_ascii(["##"], resolution=1.0), 1)

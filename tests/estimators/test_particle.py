@@ -10,6 +10,7 @@ import pytest
 from pilotage.core import (
     CovarianceError,
     Dynamics,
+    FilterStatus,
     Gaussian,
     ModelError,
     Particles,
@@ -173,7 +174,7 @@ def test_unmeasured_changes_nothing() -> None:
     cloud = Particles(gnss().state, np.random.default_rng(1).normal(size=(50, 2)))
     found = ParticleFilter().update(cloud, gnss(), [np.nan, np.nan])
     np.testing.assert_array_equal(found.belief.log_weights, cloud.log_weights)
-    assert found.accepted
+    assert found.status is FilterStatus.NO_READING
     assert found.log_likelihood == pytest.approx(0.0, abs=1e-12)
     assert np.isnan(found.innovation).all()
     assert found.nis == 0.0
@@ -217,6 +218,8 @@ def test_sensor_that_only_weighs() -> None:
     np.testing.assert_allclose(found.belief.weights, [0.0, 0.5, 0.5, 0.0])
     assert found.log_likelihood == pytest.approx(np.log(0.5))
     assert np.isnan(found.innovation).all()
+    gated = ParticleFilter(gate=0.99).update(both, Wall(), [1.0])
+    assert gated.status is FilterStatus.GATED, "a NIS that is not known is within no gate"
 
 
 def test_replay() -> None:
@@ -289,9 +292,10 @@ def test_gate_refuses_what_is_too_far_off() -> None:
     ours = cloud.update(points, reads, zs)
     near = np.abs(nis - limit) < 0.3
     assert 20 < (nis > limit).sum() < 180, "both outcomes are to be seen"
-    np.testing.assert_array_equal(ours.accepted[~near], (nis <= limit)[~near])
-    assert ours.accepted[::50].all(), "a reading that is missing passes"
-    refused = int(np.flatnonzero(~ours.accepted)[0])
+    missing = np.isnan(zs).all(-1)
+    np.testing.assert_array_equal(ours.accepted[~near & ~missing], (nis <= limit)[~near & ~missing])
+    assert (ours.status[missing] == FilterStatus.NO_READING).all(), "what is missing is not refused"
+    refused = int(np.flatnonzero(ours.status == FilterStatus.GATED)[0])
     np.testing.assert_array_equal(ours.belief.log_weights[refused], points.log_weights)
     assert not cloud.update(points, reads, zs[refused]).accepted
     assert ParticleFilter().update(points, reads, zs[refused]).accepted
@@ -321,6 +325,30 @@ class PlainSensor(Sensor):
 
     def noise(self, x: Any, context: Any = None) -> Any:
         return self.inner.noise(x, context)
+
+
+class Patient(PlainSensor):
+    """A position with errors of Cauchy, which explain a reading from anywhere."""
+
+    def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
+        return -np.log1p((np.asarray(z) - x)[..., 0] ** 2)
+
+
+def test_a_reading_that_no_particle_explains_starves_no_cloud() -> None:
+    """10 km off at 0.1 m: all likelihoods are zero in floating point; one particle would be left."""
+    line, rng = Particles(LINE, np.random.default_rng(0).normal(size=(200, 1))), np.random.default_rng(1)
+    fix, far = position(1, std=0.1), [10_000.0]
+    for sensor in (fix, PlainSensor(fix)):
+        found = ParticleFilter().update(line, sensor, far)
+        assert found.status is FilterStatus.GATED
+        np.testing.assert_array_equal(found.belief.log_weights, line.log_weights)
+        assert ParticleFilter().update(line, sensor, [4.0]).accepted, "20 deviations from the nearest is an outlier"
+        both = ParticleFilter().update(line, sensor, [far, [0.2], [np.nan]])
+        assert both.status.tolist() == [FilterStatus.GATED, FilterStatus.ACCEPTED, FilterStatus.NO_READING]
+    assert ParticleFilter().update(line, Patient(fix), far).accepted
+    many = position(3, std=0.1)
+    cloud = Particles(many.state, rng.normal(size=(200, 3)))
+    assert ParticleFilter().update(cloud, many, [0.1, 0.1, 0.1]).accepted
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 100])

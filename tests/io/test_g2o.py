@@ -84,6 +84,8 @@ def test_edges_only(tmp_path: Path) -> None:
         ((" 33\n", " 33 1\n"), "line 5"),
         ((" 33\n", " nan\n"), "line 5"),
         (("0.5", "half"), "line 5"),
+        (("0.5", "half" * 9000), "line 5"),
+        (("VERTEX_SE2 3", "VERTEX_SE2 " + 30 * "3"), "line 3"),
         (("VERTEX_SE2 3", "VERTEX_SE2 7"), "line 3"),
         (("-2 0.25", "-2"), "line 3"),
         (("FIX 3", "FIX 4"), "line 4"),
@@ -99,6 +101,7 @@ def test_damage(change: tuple[str, str], line: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=line) as caught:
         read_g2o(file)
     assert "graph.g2o" in str(caught.value)
+    assert len(str(caught.value)) < 1000
 
 
 def test_a_quaternion_that_is_none(tmp_path: Path) -> None:

@@ -80,6 +80,8 @@ def test_damaged_gzip(tmp_path: Path) -> None:
         (("\t12.5", ""), "line 2: expected"),
         (("\t12.5", "\tlong"), "line 2: could not convert"),
         (("\t12.5", "\tnan"), "line 2: the optimal length"),
+        (("\t12.5", "\t-1" + 9000 * "0"), "line 2: the optimal length"),
+        (("\t12.5", "\t1x" + 9000 * "0"), "line 2: could not convert"),
         (("\t12.5", "\t-1"), "line 2: the optimal length"),
         (("\t3\t1\t", "\t3.5\t1\t"), "line 2: invalid literal"),
     ],
@@ -87,8 +89,16 @@ def test_damaged_gzip(tmp_path: Path) -> None:
 def test_damaged_scenarios(change: tuple[str, str], sentence: str, tmp_path: Path) -> None:
     file = tmp_path / "small.map.scen"
     file.write_text(SCEN.replace(*change))
-    with pytest.raises(FormatError, match=sentence):
+    with pytest.raises(FormatError, match=sentence) as caught:
         read_movingai_scenarios(file)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_map_with_an_endless_name_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "other.scen").write_text(SCEN.replace("small.map", 9000 * "m"))
+    with pytest.raises(FormatError, match="its map is not beside it") as caught:
+        find_movingai_map(tmp_path / "other.scen")
+    assert len(str(caught.value)) < 1000
 
 
 def test_scenarios_of_another_version(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, SettingError
 from pilotage.io import RosMap, read_ros_map, write_ros_map
+from pilotage.io.pgm import encode_pgm
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 LEVELS = arrays(np.float32, SHAPES, elements=st.sampled_from([0.0, 1.0, np.nan]))
@@ -34,15 +35,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(
     p=LEVELS,
     negate=st.booleans(),
-    thresholds=st.sampled_from([(0.65, 0.196), (0.65, 0.25), (0.9, 0.8), (0.3, 0.1), (1.0, 0.5)]),
+    thresholds=st.sampled_from([(0.65, 0.196), (0.65, 0.25), (0.9, 0.8), (0.3, 0.1), (1.0, 0.5), (1.0, 0.0)]),
     image=st.sampled_from([None, "other.pgm", "other.png"]),
 )
 def test_trinary_round_trip(
     p: np.ndarray, negate: bool, thresholds: tuple[float, float], image: str | None,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:  # fmt: skip
-    if thresholds[0] == 1.0:
-        p = np.where(p == 1.0, np.float32(0.0), p)  # nothing lies above a threshold of 1
     file = tmp_path_factory.mktemp("maps") / "map.yaml"
     written = RosMap(p, 0.05, (1.0, -2.0, 0.25), *thresholds, "trinary", negate)
     write_ros_map(file, written, image)
@@ -100,9 +99,77 @@ def test_transparency(tmp_path: Path) -> None:
     Image.fromarray(pixels, mode=None).save(tmp_path / "map.png")
     (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png") + "mode: scale\n")
     np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, np.nan, 0.0]]))
-    # Trinary averages alpha in with the colours: (0 + 0 + 0 + 255) / 4 is a dark grey, still occupied.
     (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png"))
-    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, 1.0, 0.0]]))
+    np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, np.nan, 0.0]]))
+    # Up to Humble, trinary averages alpha in with the colours: (0 + 0 + 0 + 255) / 4 is a dark grey, still occupied.
+    found = read_ros_map(tmp_path / "map.yaml", server="humble").occupancy
+    np.testing.assert_array_equal(found, np.float32([[1.0, 1.0, 0.0]]))
+    with pytest.raises(SettingError, match="server is 'foxy'"):
+        read_ros_map(tmp_path / "map.yaml", server="foxy")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("negate", [0, 1])
+@pytest.mark.parametrize("mode", ["trinary", "scale"])
+def test_what_lies_on_a_threshold_counts(mode: str, negate: int, tmp_path: Path) -> None:
+    """Levels of 0.6 and 0.2 and their neighbours; up to Humble a threshold belonged to neither class."""
+    dark = np.array([[0, 50, 51, 52, 152, 153, 154, 255]], dtype=np.uint8)
+    (tmp_path / "map.pgm").write_bytes(encode_pgm(dark if negate else 255 - dark))
+    fields = YAML.replace("0.65", "0.6").replace("0.196", "0.2").replace("negate: 0", f"negate: {negate}")
+    (tmp_path / "map.yaml").write_text(f"{fields}mode: {mode}\n")
+    found = read_ros_map(tmp_path / "map.yaml").occupancy[0]
+    np.testing.assert_array_equal(found == 0.0, dark[0] <= 51)
+    np.testing.assert_array_equal(found == 1.0, dark[0] >= 153)
+    older = read_ros_map(tmp_path / "map.yaml", server="humble").occupancy[0]
+    if mode == "trinary":
+        np.testing.assert_array_equal(older == 0.0, dark[0] < 51)
+        np.testing.assert_array_equal(older == 1.0, dark[0] > 153)
+
+
+def test_colours_count_by_their_luma(tmp_path: Path) -> None:
+    """Pure green is bright (p 0.28), blue is dark (p 0.93); the mean of the channels takes them for the same."""
+    pixels = np.array([[[0, 255, 0], [0, 0, 255], [255, 0, 0]]], dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "map.png")
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png"))
+    found = read_ros_map(tmp_path / "map.yaml").occupancy
+    np.testing.assert_array_equal(found, np.float32([[np.nan, 1.0, 1.0]]))
+    (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", "map.png") + "mode: scale\n")
+    p = 1.0 - np.rint(255 * np.array([0.715158, 0.072186, 0.212656])) / 255
+    expected = np.clip((p - 0.196) / (0.65 - 0.196), 0.0, 1.0)
+    np.testing.assert_allclose(read_ros_map(tmp_path / "map.yaml").occupancy[0], expected, atol=1e-6)
+    older = read_ros_map(tmp_path / "map.yaml", server="humble").occupancy
+    np.testing.assert_array_equal(older, np.float32([[1.0, 1.0, 1.0]]))
+
+
+def test_an_image_of_another_computer_lies_beside_the_yaml(tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 1 1 255  0")
+    for away in ("/home/someone/maps/map.pgm", "C:\\maps\\map.pgm"):
+        (tmp_path / "map.yaml").write_text(YAML.replace("map.pgm", away))
+        with pytest.raises(FormatError, match=r"does not exist; a file of that name lies beside .* `image: map\.pgm`"):
+            read_ros_map(tmp_path / "map.yaml")
+
+
+NESTED = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}' if i else 'lol'] * 9)}]\n" for i in range(9))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *((f"{name}: ", f"{name}: *a8 #") for name in ("origin", "resolution", "negate", "image", "free_thresh")),
+        ("negate: 0", "mode: *a8"),
+        ("resolution: 0.05", f"resolution: {'9' * 400}"),
+        ("resolution: 0.05", f"resolution: {'9' * 9000}"),
+        ("resolution: 0.05", f"resolution: {'x' * 9000}"),
+        ("resolution: 0.05", f"resolution: *{'x' * 9000}"),
+        ("resolution: 0.05", "resolution: 2001-13-45"),
+        ("map.pgm", "m" * 9000),
+    ],
+)
+def test_what_a_message_shows_has_a_limit(change: tuple[str, str], tmp_path: Path) -> None:
+    """Nine lists of nine lists of nine ...: a few hundred bytes of yaml that would be gigabytes written out."""
+    (tmp_path / "map.yaml").write_text(NESTED + YAML.replace(*change))
+    with pytest.raises(FormatError) as caught:
+        read_ros_map(tmp_path / "map.yaml")
+    assert len(str(caught.value)) < 1000
 
 
 @pytest.mark.parametrize("name", ["deep.png", "deep.tif"])

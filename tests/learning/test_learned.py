@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -19,8 +20,9 @@ from pilotage.core import (
     Space,
     jacobian,
 )
+from pilotage.estimators import EKF
 from pilotage.io import write_atomic
-from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, checkpoint, fit
+from pilotage.learning import MLP, Epoch, Fit, LearnedDynamics, ResidualDynamics, Scaling, _threads, checkpoint, fit
 from pilotage.models import pendulum, quadrotor, unicycle
 from pilotage.testing import check_dynamics
 
@@ -406,3 +408,64 @@ def test_samplers_roll_a_network_out_in_torch(monkeypatch):
     monkeypatch.setattr(inner, "step", lambda x, u, dt: (seen.append((type(x), tuple(x.shape))), step(x, u, dt))[1])
     assert drive.act([0.5, 0.5]).status is ActionStatus.SOLVED
     assert seen == [(torch.Tensor, (30, 2))] * 6, "one call a step, for all samples"
+
+
+class Counting(MLP):
+    """A network that notes how many threads torch has when it runs."""
+
+    def forward(self, features):
+        self.seen.add(torch.get_num_threads())
+        return super().forward(features)
+
+
+@pytest.fixture
+def counting():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    network = Counting(4, 2)
+    network.seen = set()
+    yield LearnedDynamics(Space("yaw: angle", "rate"), Space("push"), network, noise=0.1)
+    torch.set_num_threads(before)
+
+
+USES = {
+    "step": lambda model: model.step(np.zeros((100, 2)), np.zeros(1), 0.1),
+    "rollout": lambda model: model.rollout(np.zeros(2), np.zeros((100, 5, 1)), 0.1),
+    "no rollout": lambda model: model.rollout(np.zeros((3, 2)), np.zeros((0, 1)), 0.1),
+    "linearize": lambda model: model.linearize(np.zeros(2), np.zeros(1), 0.1),
+    "fit": lambda model: fit(model, np.zeros((9, 3, 2)), np.zeros((9, 2, 1)), 0.1, epochs=1, rng=0),
+    "filter": lambda model: EKF(model, dt=0.1).start(mean=[0.0, 0.0], std=[1.0, 1.0]).predict(u=[0.0]),
+    "sampler": lambda model: MPPI(model, reach(model, [0.0, 0.0]), horizon=3, samples=20, std=1.0, rng=0).act(
+        [0.1, 0.0]
+    ),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_small_batches_run_on_one_thread(counting, use):
+    counting.network.seen.clear()  # of the check of its shape
+    use(counting)
+    assert counting.network.seen <= {1}
+    assert torch.get_num_threads() == 2
+
+
+def test_large_batches_and_tensors_keep_their_threads(counting, monkeypatch):
+    x, u = np.zeros((100, 2)), np.zeros(1)
+    counting.network.seen.clear()
+    counting.step(torch.tensor(x), torch.tensor(u), 0.1)
+    monkeypatch.setattr(_threads, "SMALL", 100 * _threads.weights(counting.network) - 1)
+    counting.step(x, u, 0.1)
+    counting.rollout(x, np.zeros((5, 1)), 0.1)
+    assert counting.network.seen == {2}
+    counting.step(x[1:], u, 0.1)
+    assert counting.network.seen == {1, 2}
+
+
+def test_threads_come_back_after_an_error_and_others_keep_theirs(counting):
+    with ThreadPoolExecutor(1) as other:
+        other.submit(torch.get_num_threads).result()
+        with pytest.raises(KeyError), _threads.threads_for(1):
+            assert (torch.get_num_threads(), other.submit(torch.get_num_threads).result()) == (1, 2)
+            raise KeyError
+        assert (torch.get_num_threads(), other.submit(torch.get_num_threads).result()) == (2, 2)
+        assert ThreadPoolExecutor(1).submit(torch.get_num_threads).result() == 2

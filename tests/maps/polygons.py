@@ -38,6 +38,21 @@ def overlapping(polygon: Array, others: Array, slack: float = 1e-9) -> Array:
     return ~apart
 
 
+def depth(polygon: Array, others: Array) -> float:
+    """The way out of the one of the convex `others` ``(M, 4, 2)`` that a convex polygon overlaps the most; 0: none."""
+    out = np.full(len(others), np.inf)
+    for shape in (polygon[None], others):
+        sides = np.roll(shape, -1, axis=1) - shape
+        normals = np.stack([-sides[..., 1], sides[..., 0]], -1)
+        normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+        for k in range(normals.shape[1]):
+            n = np.broadcast_to(normals[:, k], (len(others), 2))
+            mine, theirs = n @ polygon.T, np.einsum("mc,mvc->mv", n, others)
+            ways = np.minimum(mine.max(-1) - theirs.min(-1), theirs.max(-1) - mine.min(-1))
+            out = np.minimum(out, ways)
+    return max(float(out.max()), 0.0)
+
+
 def point_to_polygons(p: Array, others: Array) -> Array:
     """Distance of a point to convex polygons ``(M, V, 2)``, 0 inside."""
     a, d = others, np.roll(others, -1, axis=1) - others

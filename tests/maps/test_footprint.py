@@ -15,7 +15,7 @@ from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
 from pilotage.maps.distance import surface_distance
 from pilotage.maps.obstacles import AWAY, CORNER
 
-from .polygons import gap, overlapping, placed, point_to_polygons, squares
+from .polygons import depth, gap, overlapping, placed, point_to_polygons, squares
 
 POSE = Space("x y [m]", "yaw: angle")
 SHAPES = {
@@ -52,6 +52,39 @@ def test_clearance_is_brute_force(seed: int, name: str, unknown: str) -> None:
             assert clearance > 0.0
     batch = shape.clearance(grid.obstacles(unknown), poses.reshape(3, 4, 3))
     np.testing.assert_array_equal(batch, found.reshape(3, 4))
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10_000), name=st.sampled_from(["car", "triangle", "clockwise"]))
+def test_depth_of_a_polygon_is_its_way_out_of_a_cell(seed: int, name: str) -> None:
+    grid, rng = world(seed)
+    shape, others = SHAPES[name], squares(grid, margin=0)
+    reach = shape.radius / grid.resolution
+    ny, nx = grid.shape
+    xy = grid.grid_to_world(rng.uniform((reach, reach), (nx - reach, ny - reach), (12, 2)))
+    poses = np.column_stack((xy, rng.uniform(-np.pi, np.pi, 12)))
+    for pose, clearance in zip(poses, grid.clearance(poses, shape), strict=True):
+        assert max(-clearance, 0.0) == pytest.approx(depth(placed(np.array(shape.hull), pose), others), abs=1e-9)
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10_000), name=st.sampled_from([*SHAPES]))
+def test_clearance_changes_by_no_more_than_the_robot_moves(seed: int, name: str) -> None:
+    """At contact as elsewhere."""
+    grid, rng = world(seed)
+    shape, poses = SHAPES[name], poses_on(grid, rng, 200)
+    steps = rng.normal(size=(200, 2)) * 10.0 ** rng.uniform(-4, 0, (200, 1))
+    moved = np.column_stack((poses[:, :2] + steps, poses[:, 2]))
+    change = grid.clearance(moved, shape) - grid.clearance(poses, shape)
+    centers = np.concatenate([shape.centers(poses)[0], shape.centers(moved)[0]], axis=1)
+    on_map = grid.contains_cell(grid.world_to_cell(centers)).all(-1)
+    assert (abs(change) <= np.linalg.norm(steps, axis=-1) + 1e-9)[on_map].all()
+
+
+def test_a_footprint_is_short_in_messages() -> None:
+    gon = Footprint.polygon([[np.cos(a), np.sin(a)] for a in np.linspace(0, 6, 30)], rows=6)
+    assert repr(gon) == "Footprint(polygon of 30 corners, 2 x 2 m)"
+    assert repr(Footprint.disc(0.25)) == "Footprint(1 disc, radius 0.25 m)"
 
 
 @settings(max_examples=25)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pilotage.core.errors import ShapeError
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.maps.cells import log_odds
 
 
@@ -64,12 +64,37 @@ def test_scans_of_a_real_map_rebuild_it(data: Path) -> None:
     inside = np.argwhere(truth.free_component((-2.0, -0.5)))
     poses = np.column_stack((truth.cell_to_world(inside[rng.integers(0, len(inside), 300)]), rng.uniform(-3, 3, 300)))
     angles = np.linspace(-np.pi, np.pi, 180, endpoint=False)
-    # Ends are pushed a little into the wall: an exact range ends on its face, between two cells.
-    ranges = truth.raycast(poses, angles, max_range=8.0) + 0.1 * truth.resolution
+    ranges = truth.raycast(poses, angles, max_range=8.0)
     built = unseen(truth.shape, truth.resolution, truth.origin).update(poses, ranges, angles, max_range=8.0)
     assert (built.free & truth.free).sum() > 0.98 * truth.free_component((-2.0, -0.5)).sum()
     seen = built.occupied
-    assert (seen & truth.occupied).sum() > 0.9 * seen.sum()
+    assert (seen & truth.occupied).sum() > 0.99 * seen.sum()
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32])
+@pytest.mark.parametrize("yaw", [0.0, 0.7])
+def test_what_our_own_lidar_hits_is_occupied(kind: type, yaw: float) -> None:
+    """Exact ranges end on faces: a hit belongs to the cell behind, whichever way the beam came."""
+    rows = ["#" * 24, *["#" + "." * 22 + "#"] * 6, "#......##..#...........#", *["#" + "." * 22 + "#"] * 5, "#" * 24]
+    room = OccupancyGrid.from_ascii(rows, 0.05, (-1.3, 0.7, yaw))
+    rng = np.random.default_rng(4)
+    inside = np.argwhere(room.free)
+    poses = np.column_stack((room.cell_to_world(inside[rng.integers(0, len(inside), 400)]), rng.uniform(-3, 3, 400)))
+    poses[:, :2] += rng.uniform(-0.02, 0.02, (400, 2))
+    poses[::4, :2] = room.cell_to_world(inside[rng.integers(0, len(inside), 100)])
+    poses[::8, 2] = yaw  # beams along the axes of the grid
+    lidar = Lidar(room, 180, 5.0)
+    hit = unseen(room.shape, 0.05, room.origin).update(
+        poses, lidar.observe(poses).astype(kind), lidar.angles, 5.0, hit=0.999, miss=0.5, clamp=(0.0, 1.0)
+    )
+    assert not (hit.occupied & ~room.occupied).any()
+    corners = np.zeros(room.shape, dtype=bool)
+    corners[np.ix_([0, -1], [0, -1])] = True
+    assert (hit.occupied | corners)[room.occupied].all(), "every face was seen"
+    # The likelihood of such a scan, which is looked up without an inset, is that of hits all around.
+    field = Lidar(room, 180, 5.0, hit=1.0, short=0.0, missed=0.0, random=0.0)
+    best = -180 * np.log(field.sigma * np.sqrt(2.0 * np.pi))
+    np.testing.assert_allclose(field.log_prob(field.observe(poses).astype(kind), poses), best, atol=1e-3)
 
 
 def test_beams_from_off_the_map_and_beams_without_end() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pilotage.core.errors import FormatError, MissingFile, PilotageError, ShapeE
 from pilotage.core.space import Space
 from pilotage.io import read_ros_map
 from pilotage.maps import ObstacleLayer, OccupancyGrid
+from pilotage.planners import AStar
 
 PROBABILITIES = arrays(
     np.float64,
@@ -48,15 +50,19 @@ def test_probabilities_survive_log_odds(p: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("thresholds", [(0.65, 0.196), (0.65, 0.0005), (0.9995, 0.25), (1.0, 0.0)])
-def test_what_is_certain_lies_beyond_every_threshold_but_the_ends(thresholds: tuple[float, float]) -> None:
+def test_what_is_certain_lies_beyond_every_threshold(thresholds: tuple[float, float]) -> None:
     occupied, free = thresholds
     grid = OccupancyGrid.from_probability([[0.0, 1.0]], 1.0, occupied_thresh=occupied, free_thresh=free)
-    np.testing.assert_array_equal(grid.occupied, [[False, occupied < 1.0]])
-    np.testing.assert_array_equal(grid.free, [[free > 0.0, False]])
+    np.testing.assert_array_equal(grid.occupied, [[False, True]])
+    np.testing.assert_array_equal(grid.free, [[True, False]])
 
 
-def test_what_lies_on_a_threshold_is_unknown() -> None:
-    assert OccupancyGrid.from_probability([[0.65, 0.196]], 1.0).unknown.all()
+@given(free=st.floats(0.0, 0.4), occupied=st.floats(0.41, 1.0))
+def test_what_lies_on_a_threshold_counts(free: float, occupied: float) -> None:
+    p = [[free, occupied]]
+    grid = OccupancyGrid.from_probability(p, 1.0, occupied_thresh=occupied, free_thresh=free)
+    np.testing.assert_array_equal(grid.occupied, [[False, True]])
+    np.testing.assert_array_equal(grid.free, [[True, False]])
 
 
 @given(origin=ORIGINS, resolution=st.floats(0.01, 3.0), seed=st.integers(0, 9))
@@ -226,6 +232,64 @@ def test_certain_cells_are_saved_as_certain(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml").occupancy, np.float32([[1.0, 0.0, np.nan]]))
 
 
+def test_a_mask_in_scale_that_is_certain_everywhere(tmp_path: Path) -> None:
+    """A keep-out mask: thresholds 1 and 0, white is forbidden."""
+    mask = np.zeros((4, 6), dtype=np.uint8)
+    mask[:, 2] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    (tmp_path / "mask.yaml").write_text(
+        "image: mask.png\nmode: scale\nresolution: 0.5\norigin: [0.0, 0.0, 0.0]\nnegate: 1\n"
+        "occupied_thresh: 1.0\nfree_thresh: 0.0\n"
+    )
+    found = OccupancyGrid.load(tmp_path / "mask.yaml")
+    np.testing.assert_array_equal(found.occupied, mask[::-1] == 255)
+    np.testing.assert_array_equal(found.free, mask[::-1] == 0)
+    hall = OccupancyGrid.from_ascii(["." * 6] * 4, 0.5).with_occupied(found.occupied)
+    assert not AStar().plan(hall, (0.25, 0.25), (2.75, 0.25)).ok
+
+
+@pytest.mark.parametrize("thresholds", [(0.65, 0.196), (0.6, 0.2), (0.9, 0.8), (1.0, 0.0), (0.5, 50 / 255)])
+def test_a_file_alone_decides_on_classes(thresholds: tuple[float, float], tmp_path: Path) -> None:
+    """Every grey level in the mode scale, and the same again after the grid was saved."""
+    occupied, free = thresholds
+    level = np.arange(256, dtype=np.uint8)
+    p = (255 - level) / 255
+    Image.fromarray(level[None]).save(tmp_path / "all.png")
+    (tmp_path / "all.yaml").write_text(
+        f"image: all.png\nmode: scale\nresolution: 0.5\norigin: [0.0, 0.0, 0.0]\nnegate: 0\n"
+        f"occupied_thresh: {occupied}\nfree_thresh: {free}\n"
+    )
+    for _ in range(2):
+        grid = OccupancyGrid.load(tmp_path / "all.yaml")
+        np.testing.assert_array_equal(grid.occupied[0], p >= occupied)
+        np.testing.assert_array_equal(grid.free[0], p <= free)
+        between = (p > free) & (p < occupied)
+        np.testing.assert_allclose(grid.probability[0, between], p[between], atol=1e-5)
+        grid.save(tmp_path / "all.yaml", mode="scale")
+
+
+@pytest.mark.parametrize("name", ["floor.pgm", "floor.png"])
+def test_an_image_without_a_yaml(name: str, tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 205], [254, 100]], dtype=np.uint8)).save(tmp_path / name)
+    with pytest.raises(FormatError, match=r"give their side, resolution= \[m\]"):
+        OccupancyGrid.load(tmp_path / name)
+    grid = OccupancyGrid.load(tmp_path / name, resolution=0.05)
+    np.testing.assert_array_equal(grid.occupied, [[False, False], [True, False]])
+    np.testing.assert_array_equal(grid.free, [[True, False], [False, False]])
+    assert (grid.resolution, grid.origin) == (0.05, (0.0, 0.0, 0.0))
+    other = OccupancyGrid.load(
+        tmp_path / name, resolution=2, origin=(1, 2, 0.5), negate=True, occupied_thresh=0.39, free_thresh=0.1
+    )
+    np.testing.assert_array_equal(other.occupied, [[True, True], [False, True]])
+    assert (other.resolution, other.origin, other.free_thresh) == (2.0, (1.0, 2.0, 0.5), 0.1)
+    with pytest.raises(FormatError, match="resolution must be positive"):
+        OccupancyGrid.load(tmp_path / name, resolution=0.0)
+    with pytest.raises(FormatError, match="resolution, negate go with an image alone"):
+        OccupancyGrid.load("depot.yaml", resolution=0.05, negate=True)
+    with pytest.raises(MissingFile, match="no file other.png in"):
+        OccupancyGrid.load(tmp_path / "other.png", resolution=0.05)
+
+
 def test_loading_a_movingai_map(tmp_path: Path) -> None:
     (tmp_path / "small.map").write_text("type octile\nheight 2\nwidth 2\nmap\n@.\n..\n")
     grid = OccupancyGrid.load(tmp_path / "small.map")
@@ -244,6 +308,9 @@ def test_maps_that_come_along_are_found_by_name(tmp_path: Path, monkeypatch: pyt
     for name in ("maze.yaml", "away/depot.yaml", "maze"):
         with pytest.raises(MissingFile, match=f"{name}.*depot.yaml, tb3_sandbox.yaml, turtlebot3_world.yaml"):
             OccupancyGrid.load(name)
+    with pytest.raises(MissingFile) as caught:
+        OccupancyGrid.load(str(tmp_path / "depott.yaml"))
+    assert re.fullmatch("there is no file .*; did you mean depot.yaml[?] The stock maps are .*", str(caught.value))
     with pytest.raises(FormatError, match="a map is a ROS .yaml"):
         OccupancyGrid.load(tmp_path)
 

@@ -163,8 +163,15 @@ def test_every_decision_is_seen(decide: Any) -> None:
         (lambda x: np.arctan2(x[0], 1.0), r"calls np\.arctan2 on a model value; use m\.atan2"),
         (lambda x: np.array([x[0], x[1]]), "takes a model value for a list or an array"),
         (lambda x: x[0].item(), r"asks \.item of a model value; each is a single number"),
-        (lambda x: np.clip(x[0], 0.0, 1.0), r"^.*test_tracer\.py, line .* takes a model value for a list"),
-        (lambda x: np.where(x[0] > 0.0, 1.0, 2.0), r"^.*test_tracer\.py, line .* takes a model value for a list"),
+        (lambda x: np.clip(x[0], 0.0, 1.0), r"^.*test_tracer\.py, line .* calls np\.clip on .*; use m\.clip"),
+        (lambda x: np.where(x[0] > 0.0, 1.0, 2.0), r"^.*test_tracer\.py, line .* calls np\.where on .*; use m\.where"),
+        (lambda x: np.fmax(x[0], 0.0), r"calls np\.fmax on a model value; use m\.maximum"),
+        (lambda x: max(x[0], 0.0), r"`max` or `min` on a value .* write m\.where\(condition, a, b\), m\.maximum"),
+        (lambda x: x[0] ^ 2, r"uses \^, .* write a \*\* b"),
+        (lambda x: 2 ^ x[0], r"uses \^, .* write a \*\* b"),
+        (lambda x: [x[0], x[1]], "returned a list among its components of the next state; each is one number"),
+        (lambda x: "fast", "returned a str among its components of the next state"),
+        (lambda x: None, r"returned None \(is its `return` missing\?\) among"),
         (lambda x: np.linalg.norm([x[0], x[1]]), r"^.*test_tracer\.py, line .* takes a model value for a list"),
         (lambda x: x[0][0], "takes a model value for a list or an array"),
         (lambda x: [1.0, 2.0][x[0]], "turns a model value into a plain number"),
@@ -215,6 +222,22 @@ def test_too_few_names_for_a_state() -> None:
 
     with pytest.raises(ModelError, match=r"`return u\[1\]`\) .*u is a list of push"):
         effort()
+
+
+@pytest.mark.parametrize(
+    ("misuse", "sentence"),
+    [
+        (lambda x, p, m: p["gain"] * x[0], r"reads p\['gain'\]; parameters are attributes: p\.gain"),
+        (lambda x, p, m: m.max(x[0], 0.0), r"calls m\.max, .*; write m\.maximum"),
+        (lambda x, p, m: m.arctan2(x[0], x[1]), r"calls m\.arctan2, .*; write m\.atan2"),
+        (lambda x, p, m: m.sin(x[0], x[1]), r"test_tracer\.py, line .* gives m\.sin 2 values; it takes 1"),
+        (lambda x, p, m: m.maximum(x[0]), r"gives m\.maximum 1 values; it takes 2"),
+        (lambda x, p, m: m.sqrt(), r"gives m\.sqrt 0 values; it takes 1"),
+    ],
+)
+def test_misuse_of_parameters_and_functions_is_a_sentence(misuse: Any, sentence: str) -> None:
+    with pytest.raises(ModelError, match=sentence):
+        made(lambda x, u, dt, p, m: (misuse(x, p, m), x[1], x[2], x[3]), gain=2.0)
 
 
 def test_unknown_function_lists_those_there_are() -> None:

@@ -51,6 +51,23 @@ def test_every_published_optimum(data: Path) -> None:
         assert report.mismatches == (), file
 
 
+@pytest.mark.parametrize("planner", [AStar(), Dijkstra()])
+def test_a_length_of_zero_between_cells_says_that_there_is_no_path(planner: AStar, tmp_path: Path) -> None:
+    """As ten instances of hrt000d do; where there is a path after all, that is a mismatch."""
+    (tmp_path / "t.map").write_text("type octile\nheight 1\nwidth 5\nmap\n..@..\n")
+    lines = [
+        "version 1",
+        "0 t.map 5 1 0 0 4 0 0",
+        "0 t.map 5 1 0 0 0 0 0",
+        "0 t.map 5 1 0 0 1 0 0",
+        "0 t.map 5 1 2 0 4 0 0",
+    ]
+    (tmp_path / "t.map.scen").write_text("\n".join(lines))
+    queries = read_movingai_scenarios(tmp_path / "t.map.scen")
+    assert [query.solvable for query in queries] == [False, True, False, False]
+    assert [miss.number for miss in solve_scenario(tmp_path / "t.map.scen", planner).mismatches] == [2]
+
+
 def test_mismatches_are_reported(tmp_path: Path) -> None:
     (tmp_path / "t.map").write_text("type octile\nheight 2\nwidth 3\nmap\n...\n.@.\n")
     lines = ["version 1", "0 t.map 3 2 0 1 2 1 4.0", "0 t.map 3 2 0 0 2 0 2.5", "0 t.map 3 2 1 1 2 0 1.0"]

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import numpy as np
 import pytest
 
 from pilotage.control import PurePursuit
-from pilotage.core import Action, Dynamics, Sensor, Space
-from pilotage.estimators import EKF
-from pilotage.models import bicycle, gnss, unicycle
+from pilotage.core import (
+    Action,
+    CovarianceError,
+    Dynamics,
+    Gaussian,
+    Mixture,
+    ModelError,
+    Particles,
+    PilotageError,
+    Problem,
+    Readings,
+    Scans,
+    Sensor,
+    SettingError,
+    ShapeError,
+    Space,
+    augment,
+    carry,
+    condition,
+    jacobian,
+)
+from pilotage.estimators import EKF, IMM, UKF
+from pilotage.estimators.localization import free_poses, kld_bound
+from pilotage.estimators.slam import Factors, GaussNewton, pose_graph
+from pilotage.estimators.tracking import PDA
+from pilotage.io import PoseGraph
+from pilotage.maps import OccupancyGrid
+from pilotage.models import LinearSensor, bicycle, constant_velocity, gnss, position, relative_pose, unicycle
 from pilotage.planners import AStar
 from pilotage.testing import (
     check_controller,
@@ -84,3 +110,99 @@ def driving(controller: Any) -> None:
 def test_a_sentence_says_what_cannot_be_called(check: Any, given: Any, sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
         check(given)
+
+
+CAR, START, P = bicycle(), [0.0, 0.0, 0.0, 1.0], np.eye(4) + 0.1
+GRAPH: Any = PoseGraph
+TIE: Any = Factors
+EDGES = GRAPH(range(2), None, [[0, 1]], [[1.0, 0.0, 0.0]], [np.eye(3)])
+ONE = ("pose", [0])
+
+
+def start(**given: Any) -> Any:
+    return EKF(CAR, dt=0.1).start(**{"mean": START, "std": 1.0, **given})
+
+
+@pytest.mark.parametrize(("mistake", "error", "sentence"), [
+    (lambda: IMM(constant_velocity(), 0.9, dt=0.1), SettingError, r"models of IMM is constant_velocity.*a list of"),  # pyright: ignore[reportArgumentType]
+    (lambda: EKF(Gaussian.of(CAR.state, std=1.0)), SettingError, r"dynamics of EKF is Gaussian.*start\(belief=\.\.\."),  # pyright: ignore[reportArgumentType]
+    (lambda: EKF(bicycle, dt=0.1), SettingError, r"dynamics of EKF is .*bicycle.*; is \(\) missing\?"),  # pyright: ignore[reportArgumentType]
+    (lambda: GaussNewton.solve(EDGES), SettingError, r"GaussNewton\.solve is called on the class; .*GaussNewton\("),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: AStar.plan(np.zeros(2), START, START), SettingError, r"AStar\.plan is called on the class"),  # pyright: ignore[reportArgumentType]
+    (lambda: EKF.start(mean=START, std=1.0), SettingError, r"EKF\.start is called on the class; .*EKF\("),  # pyright: ignore[reportCallIssue]
+    (lambda: UKF.predict(Gaussian.of(CAR.state, std=1.0), CAR), SettingError, r"UKF\.predict is called on the class"),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: start(mean={"z": 1.0}), ShapeError, "mean gives 'z'; the names are x, y, yaw, speed"),
+    (lambda: start(std={"x": 1.0}), ShapeError, "std gives nothing for y; give all of x, y, yaw, speed"),
+    (lambda: start(mean={"x": "far"}), SettingError, "mean of x is 'far'; expected a number"),
+    (lambda: start(std=P), CovarianceError, "std is a symmetric matrix; .* cov="),
+    (lambda: start(std=np.eye(4)), CovarianceError, "std is a symmetric matrix; .* cov="),
+    (lambda: gnss(std=np.eye(2)), ModelError, r"std of gnss must be 2 .*; of correlated ones, noise="),  # pyright: ignore[reportArgumentType]
+    (lambda: Readings(gnss, [[0.0, 0.0]], [0.0]), SettingError, r"Readings needs a Sensor, .*gnss.*is \(\) missing\?"),
+    (lambda: Readings(LinearSensor, [[0.0]], [0.0]), SettingError, "Readings needs a Sensor, .*LinearSensor"),
+    (lambda: Scans(gnss, [[[0.0, 0.0]]], [0.0]), SettingError, r"Scans needs a Sensor, .*gnss.*is \(\) missing\?"),
+    (lambda: TIE(relative_pose(), [[0.0, 0.0, 0.0]], ONE, ONE, ONE), ShapeError, r"information is \('pose'"),
+    (lambda: GaussNewton().solve(EDGES), SettingError, r"a FactorGraph, not PoseGraph.*; pose_graph\("),  # pyright: ignore[reportArgumentType]
+    (lambda: pose_graph("a.g2o"), SettingError, r"a PoseGraph, not 'a\.g2o'.*; read_g2o\("),  # pyright: ignore[reportArgumentType]
+])  # fmt: skip
+def test_first_mistakes_end_in_a_sentence(mistake: Any, error: type[Exception], sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        mistake()
+
+
+WRONG: list[Any] = [
+    None, "text", -1, 2.5, True, [], [[1.0], [2.0, 3.0]], np.zeros((2, 3, 4)), object(), [float("nan")] * 2, {"x": 1.0},
+    EKF, round, [None, None], np.array(["a", "b"]), float("nan"), 1j, {1, 2},
+]  # fmt: skip
+LINE, TAPE = constant_velocity(1), position(1)
+TRACK = Gaussian.of(LINE.state, [0.0, 0.0], std=1.0)
+HALL = OccupancyGrid.from_ascii("....")
+FAMILIES: dict[str, tuple[Any, list[Any]]] = {
+    "Gaussian": (Gaussian, [LINE.state, [0.0, 0.0], np.eye(2)]),
+    "marginal": (TRACK.marginal, ["x"]),
+    "Mixture": (Mixture, [[TRACK, TRACK], [0.0, 0.0]]),
+    "Particles": (Particles, [LINE.state, np.zeros((5, 2)), np.zeros(5)]),
+    "carry": (carry, [TRACK, LINE.state, None]),
+    "augment": (augment, [TRACK, Space("w"), [0.0], [[1.0, 0.0]], [[1.0]]]),
+    "condition": (lambda *given: condition(*given[:4], of=given[4]), [TRACK, [0.0], [[1.0]], [[1.0]], "x"]),
+    "select": (LINE.state.select, ["x"]),
+    "jacobian": (lambda x, source, target: jacobian(abs, x, source, target), [np.zeros(2), LINE.state, LINE.state]),
+    "Readings": (Readings, [TAPE, [[0.0]], [0.0]]),
+    "Scans": (Scans, [TAPE, [[[0.0]]], [0.0]]),
+    "Problem": (Problem, [Space("x y in [0, 3]"), [0.0, 0.0], [1.0, 1.0]]),
+    "start": (lambda mean, std, t: EKF(LINE, dt=0.1).start(mean, std, t=t), [[0.0, 0.0], 1.0, 0.0]),
+    "predict": (EKF(dt=0.1).predict, [TRACK, LINE, None, 0.1]),
+    "update": (EKF().update, [TRACK, TAPE, [0.0], None]),
+    "PDA.update": (PDA(clutter=0.1).update, [TRACK, TAPE, [[0.0]], None]),
+    "run": (
+        lambda *given: EKF(LINE, dt=0.1).start(std=1.0).run(None, *given[:2], sensor=given[2]),
+        [[[0.0]], [0.1], TAPE],
+    ),
+    "run of several": (lambda ts: EKF(LINE).start(std=1.0).run(None, [Readings(TAPE, [[0.0]], [0.0])], ts), [[0.1]]),
+    "free_poses": (lambda grid, n, clearance: free_poses(grid, n, clearance=clearance), [HALL, 2, 0.0]),
+    "kld_bound": (kld_bound, [3, 0.05, 0.99]),
+    "observe": (gnss().observe, [[0.0, 0.0], None]),
+    "log_prob": (gnss().log_prob, [[0.0, 0.0], [0.0, 0.0], None]),
+    "bicycle": (lambda rule, length: bicycle(integrator=rule, wheelbase=length), ["rk4", 2.7]),
+    "step": (CAR.step, [START, [0.0, 0.0], 0.1]),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_whatever_is_given_nothing_breaks_inside(name: str) -> None:
+    """Anything in the place of anything is taken, or refused by an error of Pilotage."""
+    call, given = FAMILIES[name]
+    call(*given)
+    for i in range(len(given)):
+        for wrong in WRONG:
+            with contextlib.suppress(PilotageError):
+                call(*given[:i], wrong, *given[i + 1 :])
+
+
+def test_numbers_by_name_are_those_in_order() -> None:
+    std = {"speed": 0.5, "x": 1.0, "yaw": 0.1, "y": 2.0}
+    for make in (EKF, UKF):
+        named = make(CAR, dt=0.1).start(mean={"speed": 1.0}, std=std).belief
+        listed = make(CAR, dt=0.1).start(mean=START, std=[1.0, 2.0, 0.1, 0.5]).belief
+        np.testing.assert_array_equal(named.mean, listed.mean)
+        np.testing.assert_array_equal(named.cov, listed.cov)
+    assert Gaussian.of(CAR.state, std=np.ones((4, 4))).mean.shape == (4, 4)  # a batch, of equal deviations

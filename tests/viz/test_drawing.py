@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.artist import Artist, ArtistInspector
+from matplotlib.colors import to_rgba
 from PIL import Image
 from scipy import stats
 
@@ -176,6 +180,67 @@ def test_nothing_is_drawn_of_nothing() -> None:
     assert len(draw_scan(ax, [0, 0, 0], [], []).get_segments()) == 0
 
 
+Draw = Callable[..., Any]
+DRAWN: dict[str, Draw] = {
+    "path": lambda ax, **style: draw_path(ax, [[0, 0], [1, 1]], **style),
+    "pose": lambda ax, **style: draw_pose(ax, [1, 1, 0], **style),
+    "goals": lambda ax, **style: draw_goals(ax, [[1, 1]], **style)[0],
+    "scan": lambda ax, **style: draw_scan(ax, [1, 1, 0], [1.0], [0.0], **style),
+    "ellipse": lambda ax, **style: draw_ellipse(ax, [1, 1], np.eye(2), **style),
+    "particles": lambda ax, **style: draw_particles(ax, [[1, 1]], **style),
+    "discs": lambda ax, **style: draw_discs(ax, [[1, 1]], 0.5, **style),
+}
+ALTERED = {
+    "color": "red",
+    "facecolor": "red",
+    "edgecolor": "red",
+    "linewidth": 3.0,
+    "linestyle": "-",
+    "antialiased": True,
+}
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+@pytest.mark.filterwarnings("error")
+def test_settings_have_all_of_their_names(draw: Draw) -> None:
+    """Matplotlib itself lists the names; drawn by any of them, the artist has what was asked for."""
+    _, ax = map_figure([[0, 0], [4, 3]])
+    names = ArtistInspector(draw(ax)).aliasd
+    asked = [(name, alias) for name in ALTERED.keys() & names for alias in {name, *names[name]}]
+    assert {("linewidth", "lw"), ("linestyle", "ls")} <= set(asked)
+    for name, alias in asked:
+        drawn, same = draw(ax, **{alias: ALTERED[name]}), draw(ax)
+        same.set(**{name: ALTERED[name], "alpha": drawn.get_alpha()})
+        assert np.array_equal(getattr(drawn, f"get_{name}")(), getattr(same, f"get_{name}")())
+    with pytest.raises(TypeError, match="aliases of one another"):
+        draw(ax, lw=1.0, linewidth=2.0)
+
+
+@pytest.mark.parametrize("draw", DRAWN.values(), ids=DRAWN)
+@pytest.mark.filterwarnings("error")
+def test_one_colour_replaces_all_that_are_seen(draw: Draw) -> None:
+    def seen(artist: Artist) -> set[tuple[float, ...]]:
+        found = [
+            getattr(artist, get)() for get in ("get_color", "get_facecolor", "get_edgecolor") if hasattr(artist, get)
+        ]
+        rows = [
+            tuple(row) for color in found for row in np.atleast_2d(to_rgba(color) if isinstance(color, str) else color)
+        ]
+        return {row[:3] for row in rows if len(row) == 4 and row[3] > 0.0}
+
+    _, ax = map_figure([[0, 0], [4, 3]])
+    assert seen(draw(ax, color="lime")) == {to_rgba("lime")[:3]} != seen(draw(ax))
+
+
+def test_dots_take_a_colour_each_and_fields_an_interpolation() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    np.testing.assert_array_equal(
+        draw_particles(ax, [[1, 1], [2, 2]], c=[0.1, 0.9], cmap="viridis").get_array(), [0.1, 0.9]
+    )
+    np.testing.assert_array_equal(draw_goals(ax, [[1, 1], [2, 2]], c=[0.1, 0.9])[0].get_array(), [0.1, 0.9])
+    assert draw_raster(ax, Raster(np.eye(2), 1.0), interpolation="bilinear").get_interpolation() == "bilinear"
+
+
 def run_of(ticks: int) -> NavigationRun:
     truth = np.stack([np.linspace(2.5, 3.5, ticks), np.full(ticks, 0.1), np.zeros(ticks)], -1)
     known = np.arange(ticks) >= ticks // 2
@@ -225,7 +290,7 @@ def test_films_of_no_kind_are_refused(tmp_path: Path) -> None:
 
 def test_runs_that_do_not_fit_are_refused() -> None:
     good = run_of(4)
-    with pytest.raises(ShapeError, match="mean of a run of 4 ticks"):
+    with pytest.raises(ShapeError, match=r"mean has shape \(3, 3\); expected \(4, 3\)"):
         NavigationRun(GRID, good.times, good.truth, good.mean[:3], good.cov, good.known)
-    with pytest.raises(ShapeError, match="as many clouds"):
+    with pytest.raises(ShapeError, match="clouds has 1 entries; expected 4"):
         NavigationRun(GRID, good.times, good.truth, good.mean, good.cov, good.known, clouds=[good.truth])

@@ -1,1 +1,1 @@
-"""The `pilotage` command, one file a verb: `demo`, `info`, `plan`."""
+"""The `pilotage` command, one file for each subcommand: `demo`, `info`, `plan`, `warm`."""

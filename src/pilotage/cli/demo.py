@@ -1,8 +1,8 @@
 """`pilotage demo [NAME]`: run a demo, or list them.
 
-A demo is a file in `demos/`: the first line of its docstring says what it shows, and its function `main` runs it.
-The parameters of `main`, all with defaults, are the options of the command; its docstring explains them; what it
-returns is the exit code (None is 0). The folder stands beside `src` in a checkout and inside the package in a wheel.
+A demo is a file in `demos/`. The first line of its docstring says what it shows, and its function `main` runs it. The
+parameters of `main` all have defaults and become the options of the command; its docstring explains them. Its result is
+the exit code (None is 0). The folder `demos` lies beside `src` in a checkout, and inside the package in a wheel.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ def demos_folder() -> Path | None:
 
 
 def demo_lines() -> dict[str, str]:
-    """Name of each demo, and the first line of its docstring; no demo is imported for that."""
+    """The name of each demo and the first line of its docstring, without importing it."""
     folder = demos_folder()
     files = [] if folder is None else sorted(folder.glob("*.py"))
     return {file.stem: _first_line(file) for file in files if not file.stem.startswith("_")}
 
 
 def demos_app() -> App:
-    """The verb `demo`, with one sub-command a demo, each imported only when it is run."""
-    app = App(name="demo", help="Run a demo; without a name, list them.", help_epilogue="", default_command=_list)
+    """The subcommand `demo`, with one subcommand for each demo, which is imported only when it is run."""
+    app = App(name="demo", help="Run a demo, or list the demos.", help_epilogue="", default_command=_list)
     if PACKAGE not in sys.modules:
         home = ModuleType(PACKAGE)
         home.__path__ = [str(demos_folder() or "")]
@@ -50,18 +50,20 @@ def _list(name: str | None = None, /) -> None:
     """List the demos.
 
     Args:
-        name: The demo to run; without it, the demos are listed.
+        name: The demo to run. Without a name, the demos are listed.
     """
     lines = demo_lines()
     if not lines:
-        raise PilotageError("this installation came without demos; reinstall pilotage, or run in a checkout of it")
+        raise PilotageError(
+            "this installation came without demos; reinstall pilotage, or run the command in a checkout"
+        )
     if name is not None:
         known = ", ".join(line.replace("_", "-") for line in lines)
         raise PilotageError(f"there is no demo named {name!r}; the demos are: {known}")
     width = max(map(len, lines))
     for name, line in lines.items():
         print(f"{name.replace('_', '-'):{width}}  {line}")
-    print("\nRun one with: pilotage demo NAME, and see its options with: pilotage demo NAME --help")
+    print("\nRun one:          pilotage demo NAME\nSee its options:  pilotage demo NAME --help")
 
 
 def _first_line(file: Path) -> str:

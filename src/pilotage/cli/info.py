@@ -1,4 +1,4 @@
-"""`pilotage info`: what is installed here, and what it runs with."""
+"""`pilotage info`: installed versions and compiled code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 
 def info(*, json: bool = False) -> None:
-    """Show versions, installed extras, compiled drivers and threads.
+    """Show what is installed: versions, extras, compiled code.
 
     Args:
         json: Print one JSON object instead of text.
@@ -22,9 +22,7 @@ def info(*, json: bool = False) -> None:
 
 
 def gather() -> dict[str, Any]:
-    """Everything `pilotage info` tells, as plain values."""
-    import numba
-
+    """Everything that `pilotage info` shows, as plain values."""
     from pilotage.models.trace._compiler import on_disk
 
     from .warm import entries
@@ -41,13 +39,11 @@ def gather() -> dict[str, Any]:
         "drivers": len(drivers),
         "warm": sum(map(on_disk, drivers)),
         "cores": os.cpu_count(),
-        "threads": numba.get_num_threads(),
-        "threading_layer": os.environ.get("NUMBA_THREADING_LAYER", "default"),
     }
 
 
 def requirements() -> tuple[dict[str, str | None], dict[str, dict[str, str | None]]]:
-    """Versions of the core dependencies, and of those each extra brings; None where not installed."""
+    """Versions of the core dependencies and of those of each extra; None where a package is not installed."""
     core: dict[str, str | None] = {}
     extras: dict[str, dict[str, str | None]] = {}
     for line in importlib.metadata.requires("pilotage") or []:
@@ -74,19 +70,21 @@ def _text(facts: dict[str, Any]) -> str:
         ("pilotage", facts["pilotage"]),
         ("python", f"{facts['python']} ({facts['executable']})"),
         ("platform", facts["platform"]),
-        ("core", ", ".join(f"{name} {version}" for name, version in facts["core"].items())),
+        ("cores", facts["cores"]),
+        ("packages", ", ".join(f"{name} {version}" for name, version in facts["core"].items())),
         ("drivers", _drivers(facts["warm"], facts["drivers"])),
-        ("threads", f"{facts['threads']} of {facts['cores']} cores, layer {facts['threading_layer']}"),
     ]
     for extra, packages in facts["extras"].items():
+        if extra == "all":  # the others, again
+            continue
         missing = [name for name, version in packages.items() if version is None]
         found = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-        cure = f"missing {', '.join(missing)}: pip install 'pilotage[{extra}]'" if missing else ""
+        cure = f"not installed: {', '.join(missing)} (pip install 'pilotage[{extra}]')" if missing else ""
         rows.append((f"[{extra}]", "; ".join(part for part in (found, cure) if part)))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
 
 
 def _drivers(warm: int, count: int) -> str:
-    cure = "" if warm == count else "; run `pilotage warm` to compile the others before they are needed"
-    return f"{warm} of {count} compiled on disk{cure}"
+    rest = "" if warm == count else "; the others are compiled when they are first used, or now by `pilotage warm`"
+    return f"{warm} of {count} compiled{rest}"

@@ -1,4 +1,4 @@
-"""The `pilotage` command: finds the verb, and turns errors into one sentence and an exit code."""
+"""The `pilotage` command: runs its subcommands, and turns errors into one sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from .progress import progress
 
 EXAMPLES = """
 ```
-pilotage demo                            list the demos
-pilotage demo navigate --seed 3          localize, plan and drive on a real map
+pilotage demo                       list the demos
+pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
-pilotage plan --map arena.map --scen arena.map.scen --json
-pilotage info                            versions, extras, compiled drivers, threads
-pilotage warm                            compile the drivers once, for programs that may not wait
-pilotage VERB --help                     everything a verb can do
+pilotage info                       what is installed and what is compiled
+pilotage warm                       compile everything now instead of later
+pilotage COMMAND --help             the options of a command
 ```
 
-Exit codes: 0 done; 1 the answer is no (no path, a demo that missed its goal); 2 the request could not be carried out.
+Exit codes: 0 success; 1 no path was found, or the demo missed its goal; 2 wrong usage or an error.
 """
 
 PLAN_EXAMPLES = """
 ```
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5
-pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --inflate 0.25 --out path.png
-pilotage plan --map arena.map --scen arena.map.scen
+pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --inflate 0.25
+pilotage plan --map my_map.yaml --start 0 0 --goal 5 2 --out path.png
+pilotage plan --scen my_map.map.scen
 ```
 """
 
 
 def application() -> App:
-    """The command line as an object; a verb's own file is imported when the verb is used."""
+    """The command line as an object; the file of a subcommand is imported when it is used."""
     app = App(
         name="pilotage",
         help="Estimate, plan, control and learn with one model of the robot, written once.",
@@ -56,23 +56,23 @@ def application() -> App:
     app.command(
         "pilotage.cli.info:info",
         name="info",
-        help="Show versions, installed extras, compiled drivers and threads.",
+        help="Show what is installed: versions, extras, compiled code.",
         help_epilogue="",
     )
     app.command(
         "pilotage.cli.warm:warm",
         name="warm",
-        help="Compile the drivers of all algorithms, once per machine.",
+        help="Compile all algorithms now, so that no first call is slow.",
         help_epilogue="",
     )
     app.register_install_completion_command(
-        help="Install completion for the shell in use (bash, zsh, fish).", help_epilogue=""
+        help="Make the shell (bash, zsh or fish) complete commands and options.", help_epilogue=""
     )
     return app
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command with `arguments` (None: those of the process); returns the exit code.
+    """Run the command with `arguments` (None: those of the process) and return the exit code: see `pilotage --help`.
 
     Example:
         >>> main(["--version"])
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"pilotage: {_sentence(error)}", file=sys.stderr)
         return 2
     except ImportError as error:
-        # A verb that could not be imported: an extra that is missing is the user's to install, all else is a defect.
+        # A missing extra is the user's to install; any other import that fails is a defect.
         if not isinstance(error.__cause__, MissingExtra):
             raise
         print(f"pilotage: {_sentence(error.__cause__)}", file=sys.stderr)

@@ -30,22 +30,24 @@ def plan(
     scen: Path | None = None,
     algorithm: Algorithm = "astar",
     inflate: float = 0.0,
+    resolution: float | None = None,
     json: bool = False,
     out: Path | None = None,
 ) -> int:
     """Plan a path on a map, or solve a benchmark scenario.
 
     Args:
-        map: A ROS map (.yaml, with its image beside it), a MovingAI map (.map, .map.gz; cells of 1 m, y upwards), or
-            the name of a stock map (depot, tb3_sandbox, turtlebot3_world). With --scen it may be left out when it lies
-            beside the scenario.
+        map: A ROS map (.yaml, with its image beside it), such an image alone (.pgm, .png, with --resolution), a
+            MovingAI map (.map, .map.gz; cells of 1 m, y upwards), or the name of a stock map (depot, tb3_sandbox,
+            turtlebot3_world). With --scen it may be left out when it lies beside the scenario.
         start: Start x and y [m], in the frame of the map.
         goal: Goal x and y [m].
         scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
         algorithm: Both find the shortest path; astar expands fewer cells.
         inflate: Distance to keep from obstacles [m], for instance the radius of the robot.
+        resolution: Side of a pixel [m], of a map that is an image without a yaml file.
         json: Print one JSON object instead of text.
-        out: Draw map and path into this image.
+        out: Draw map and path into this image, with axes in metres in the frame of the map.
     """
     if scen is not None:
         if start is not None or goal is not None or out is not None or inflate:
@@ -53,7 +55,7 @@ def plan(
         return _scenario(map, scen, algorithm, json)
     if map is None or start is None or goal is None:
         raise PilotageError("say where to plan: --map FILE with --start X Y and --goal X Y, or --scen FILE")
-    grid = OccupancyGrid.load(map)
+    grid = OccupancyGrid.load(map, resolution=resolution)
     grid = grid.inflate(inflate) if inflate else grid
     found = ALGORITHMS[algorithm]().plan(grid, start=start, goal=goal)
     if out is not None:
@@ -124,7 +126,7 @@ def _difference(mismatch: Mismatch) -> dict[str, Any]:
         "instance": mismatch.number,
         "start": mismatch.scenario.start,
         "goal": mismatch.scenario.goal,
-        "published": mismatch.scenario.optimal_length,
+        "published": mismatch.scenario.optimal_length if mismatch.scenario.solvable else None,
         "found": mismatch.plan.cost if mismatch.plan.ok else None,
         "reason": mismatch.plan.reason,
     }
@@ -139,7 +141,8 @@ def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     )
     for one in facts["differing"][:SHOWN]:
         found = one["reason"] if one["found"] is None else f"found {one['found']:.4f}"
-        yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {one['published']}, {found}"
+        published = "no path" if one["published"] is None else one["published"]
+        yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {published}, {found}"
     if facts["mismatches"] > SHOWN:
         yield f"  and {facts['mismatches'] - SHOWN} more; --json lists all"
     if facts["other_map"] is not None:

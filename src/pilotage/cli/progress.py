@@ -1,4 +1,4 @@
-"""Messages of a command while it works, on standard error, beside its results."""
+"""Progress messages of a command, on standard error."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 BACK = "\r\x1b[K"
-"""Takes a terminal back to the beginning of an empty line."""
+"""Clears the current line of a terminal."""
 
 
 class Passing(logging.StreamHandler):  # pyright: ignore[reportMissingTypeArgument]
-    """Lines; but on a terminal, what has a `stage` is shown while it lasts, and then the line is free again."""
+    """A handler that prints lines. On a terminal, a record with a `stage` is shown only until its stage ends."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Show `record`."""
+        """Print `record`."""
         stage = getattr(record, "stage", None) if self.stream.isatty() else None
         if stage is None:
             super().emit(record)

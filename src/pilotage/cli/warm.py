@@ -1,4 +1,4 @@
-"""`pilotage warm`: compile what is compiled once per machine."""
+"""`pilotage warm`: compiles everything that is compiled once per machine."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from collections.abc import Iterator, Sequence
 from tqdm import tqdm
 
 import pilotage
+from pilotage.core.errors import counted
 from pilotage.models.trace.driver import ENTRIES, Driver
 
-ROOMS = ("models", "maps", "estimators", "planners", "control")
+SUBPACKAGES = ("models", "maps", "estimators", "planners", "control")
 
 
 def warm(*, quiet: bool = False) -> None:
-    """Compile the drivers of all algorithms, so that nothing waits for a compiler afterwards.
+    """Compile all algorithms now, so that no first call is slow.
 
-    Models need no warming: their code is made in milliseconds when they are used. Compiled drivers stay on disk until
-    Pilotage, numba or Python change; `pilotage info` shows how many there are.
+    This takes minutes, once per machine. The result stays on disk until Pilotage, numba or Python change, and
+    `pilotage info` shows how much there is. Models need none of it: they are compiled in milliseconds when used.
 
     Args:
         quiet: Show no progress bar.
@@ -29,13 +30,13 @@ def warm(*, quiet: bool = False) -> None:
     drivers, began = entries(), time.perf_counter()
     for each in _shown(drivers, quiet):
         warm_driver(each)
-    print(f"{len(drivers)} drivers are ready after {time.perf_counter() - began:.0f} s")
+    print(f"{counted(len(drivers), 'driver')} ready after {time.perf_counter() - began:.0f} s")
 
 
 def entries() -> Sequence[Driver]:
-    """The entry points of all rooms."""
-    for room in ROOMS:
-        package = importlib.import_module(f"{pilotage.__name__}.{room}")
+    """The entry points of all subpackages."""
+    for name in SUBPACKAGES:
+        package = importlib.import_module(f"{pilotage.__name__}.{name}")
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             importlib.import_module(module.name)
     return [each for each in ENTRIES if each.__module__.startswith(f"{pilotage.__name__}.")]

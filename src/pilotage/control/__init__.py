@@ -11,6 +11,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .follow import follow as follow
 from .ilqr import ILQR as ILQR
 from .mppi import MPPI as MPPI
@@ -22,3 +25,6 @@ from .receding import RecedingHorizon as RecedingHorizon
 from .receding import Solution as Solution
 
 __all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

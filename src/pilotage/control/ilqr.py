@@ -12,7 +12,7 @@ from ..core.compiled import Compiled
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.results import ActionStatus
-from ..core.settings import Count, Positive, settings
+from ..core.settings import Count, Positive, by_name, settings
 from ..core.task import Task
 from ..models.trace import ParameterMemory, code_of
 from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
@@ -150,6 +150,7 @@ class ILQR(RecedingHorizon):
         (True, True)
     """
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,

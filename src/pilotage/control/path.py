@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,13 @@ from ._polyline import nearest
 Array = NDArray[np.float64]
 YAW_TOLERANCE = math.radians(5.0)
 """A last turn on the spot is done so close to its heading [rad], unless it is set otherwise."""
+STANDING = 0.025
+"""A robot stands when its braking distance is below this share of the tolerance: at 0.1 m/s for 1 m/s^2 and 0.2 m."""
+BACK, ARM = math.cos(math.radians(120.0)), 0.5
+"""Cosine of the smallest angle at which a path turns back, at a point and between chords of that length [m] there.
+
+A heuristic. Beyond such a point a path leads along beside itself, and the nearest place may be on either side of it.
+"""
 CHORD = 1e-3
 """Largest distance of a chord of a path from the curve that it replaces [m]."""
 
@@ -29,7 +37,7 @@ class Path:
 
     A plan whose states have a heading says how it is driven: backwards where it moves against its heading. Its legs end
     where the direction changes (cusps) and where it turns on the spot; a turn at the end is a leg of no length. An
-    array, or a plan of points, is one leg.
+    array, or a plan of points, is one leg, in several parts where it turns back.
 
     Between two states of a plan the path is that of its space, `Space.interpolate`: an arc between poses in SE(2). On
     spaces that are not flat it is sampled so finely that the chords lie within a millimetre of it.
@@ -45,6 +53,7 @@ class Path:
         space: of the states; None for an array.
         legs: the parts of the path between its stops, in order.
         stops: arc lengths at which the robot stops [m], between the legs.
+        parts: the legs; a path without headings is cut where it turns back, too, and driven part after part.
 
     Raises:
         ShapeError: when there is no path, or a state of it is NaN or infinite.
@@ -78,6 +87,8 @@ class Path:
         self.s: Array = along[keep]
         self.legs: tuple[Leg, ...] = legs_of(self.points, self.s, states, self.space, keep[1:])
         self.stops: list[float] = [leg.start for leg in self.legs[1:]]
+        self.parts: tuple[Leg, ...] = self.legs if len(self.legs[0].headings) else self._parts()
+        self._cuts = [part.start for part in self.parts[1:]]
         self._key = self.points.tobytes(), *((leg.direction, leg.headings.tobytes()) for leg in self.legs)
 
     def __repr__(self) -> str:
@@ -107,8 +118,21 @@ class Path:
         return leg.headings[-1] if leg.start == leg.end and len(leg.headings) else None
 
     def leg(self, s: float) -> Leg:
-        """The leg on which arc length `s` [m] lies: at a stop, the one that begins there."""
-        return self.legs[bisect_right(self.stops, s)]
+        """The part on which arc length `s` [m] lies: at the end of one, the part that begins there."""
+        return self.parts[bisect_right(self._cuts, s)]
+
+    def _parts(self) -> tuple[Leg, ...]:
+        """A path without headings, cut where it turns back."""
+        s, here = self.s[1:-1], self.points[1:-1]
+        steps = np.diff(self.points, axis=0)
+        chords = here - self.at(s - ARM), self.at(s + ARM) - here
+        turned = [
+            (a * b).sum(-1) < BACK * np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
+            for a, b in ((steps[:-1], steps[1:]), chords)
+        ]
+        cuts = [0, *(np.flatnonzero(turned[0] & turned[1]) + 1).tolist(), len(self.s) - 1]
+        none = np.empty((0, 2))
+        return tuple(Leg(self.points[a : b + 1], self.s[a : b + 1], none) for a, b in pairwise(cuts))
 
     def at(self, s: Any) -> Array:
         """Points ``(..., 2)`` at arc lengths ``(...)`` [m]; the ends beyond them."""
@@ -121,6 +145,16 @@ class Path:
             raise ShapeError(f"a point of shape {point.shape} was given; expected (2,): x and y")
         x, y = point
         return nearest(self.points, self.s, float(x), float(y), float(low), float(high))
+
+
+def standing(decel: float, tolerance: float) -> float:
+    """The speed [m/s] up to which a robot stands that brakes with `decel` [m/s^2] and stops to within `tolerance` [m].
+
+    Example:
+        >>> round(standing(1.0, 0.2), 3)
+        0.1
+    """
+    return math.sqrt(2.0 * decel * STANDING * tolerance)
 
 
 def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array, NDArray[np.bool_]]:
@@ -150,8 +184,8 @@ class Progress:
 
     A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
     that are as near as the nearest to within `alike` metres, so that the robot begins a path that leads back to its
-    start, instead of being at its end. On a path without headings, the way out and the way back on one line cannot be
-    distinguished: follow a path of points that turns round on the spot in two.
+    start, instead of being at its end. A point where a path without headings turns back is passed as the end of a leg
+    is: the way out and the way back on one line are distinguished by the last place.
 
     Attributes:
         path: the path.
@@ -183,7 +217,7 @@ class Progress:
             found = self._on_leg(xy, s, s - self.behind)
             if math.dist(self.path.at(found), np.asarray(xy, dtype=np.float64)) <= self.lost:
                 leg, found = self.path.leg(s), max(found, s)
-                stops = leg is not self.path.legs[-1] and leg.end - found <= self.reached
+                stops = leg is not self.path.parts[-1] and leg.end - found <= self.reached
                 return leg.end if stops else found
         return self.find(xy)
 

@@ -15,14 +15,15 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ModelError
 from ..core.plan import Plan
 from ..core.results import Action, ActionStatus
-from ..core.settings import Finite, instance, positive, setting
+from ..core.settings import Finite, by_name, instance, positive, setting
 from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import checked
 from ._legs import Leg
 from ._polyline import nearest, sighted
 from ._states import broken
-from .path import YAW_TOLERANCE, Path, Progress
+from ._verdicts import headway
+from .path import YAW_TOLERANCE, Path, Progress, standing
 
 Command = Callable[[Array, float, float, bool], ArrayLike]
 """From a state, a speed [m/s], negative backwards, a curvature [1/m] and whether the path lies behind, to an action."""
@@ -36,7 +37,8 @@ class PurePursuit:
         L      = max(lookahead, preview v)                   distance to the target, v the speed of the robot
         (a, b) = target - (x, y) in the frame of the robot   the first point of the path that is L away
         kappa  = 2 b / (a^2 + b^2)                           the arc through both, tangent to the heading
-        speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the leg
+        speed  = min(speed, sqrt(2 decel left))              left: metres to the end of the leg, less v / gain for
+                                                             vehicles driven by acceleration, which lag so much behind
 
     A bicycle or tricycle steers ``atan(wheelbase kappa)`` and accelerates towards the speed; a unicycle or differential
     drive turns at ``speed kappa``, and on the spot when the path lies behind it. Where these two would leave their
@@ -58,7 +60,8 @@ class PurePursuit:
         lookahead: shortest distance to the target [m].
         preview: the target is so many seconds ahead [s].
         tolerance: the path is done so close to its end [m], with at most twice as much of it ahead; a leg before the
-            last so close to its end, along the path.
+            last so close to its end, along the path. A vehicle with a speed in its state is done when it stands: when
+            it brakes, with `decel`, within a fortieth of the tolerance.
         yaw_tolerance: a last turn on the spot is done so close to its heading [rad].
         gain: of the acceleration towards the speed wanted, and of the rate of a last turn towards its heading [1/s].
         command: from ``(x, speed, curvature, behind)`` to an action, for other vehicles.
@@ -77,6 +80,7 @@ class PurePursuit:
         [0.5, -0.556]
     """
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,
@@ -100,6 +104,9 @@ class PurePursuit:
         self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
         self.lookahead, self.preview = float(lookahead), float(preview)
         self.tolerance, self.yaw_tolerance = float(tolerance), float(yaw_tolerance)
+        self._headway = headway(self.speed, self.tolerance, 2.0 * self.speed / self.lookahead)
+        self._standing = standing(self.decel, self.tolerance)
+        self._lag = 1.0 / self.gain if command is None and "accel" in dynamics.action.names else 0.0
         self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
         self._speed = dynamics.state.names.index("speed") if "speed" in dynamics.state.names else None
         self._own = command
@@ -127,9 +134,12 @@ class PurePursuit:
         checked(seed)
         self._s: float | None = None
         self._t = -math.inf
+        self._mark: tuple[float, Array, Array] | None = None  # time, pose and place on the path when it last got on
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]: DONE at the end of the path, FALLBACK (brake) when the state is NaN.
+
+        It is STUCK, and goes on, where the times tell that the vehicle has not come along the path for some seconds.
 
         Raises:
             ShapeError: on a state of the wrong length.
@@ -151,13 +161,26 @@ class PurePursuit:
         if gap <= self.tolerance and left <= 2.0 * self.tolerance:
             return self._at_the_end(x, yaw, begun)
         if left <= 0.0:
-            reason = f"the end of the path was passed {gap:.2g} m beside it"
-            return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
+            return self._stop(x, f"the end of the path was passed {gap:.2g} m beside it", begun)
         v = self.speed if self._speed is None else abs(x[self._speed])
         kappa, behind = self._arc(leg, px, py, yaw, s, max(self.lookahead, self.preview * v))
-        left -= self.path.length - leg.end
+        left = max(left - (self.path.length - leg.end) - self._lag * v, 0.0)
         speed = leg.direction * min(self.speed, math.sqrt(2.0 * self.decel * left))
-        return self._action(self._bounded(x, speed, kappa, behind), ActionStatus.SOLVED, "", begun)
+        stuck = "" if t is None else self._stuck(x[self._pose], s, t)
+        status = ActionStatus.STUCK if stuck else ActionStatus.SOLVED
+        return self._action(self._bounded(x, speed, kappa, behind), status, stuck, begun)
+
+    def _stuck(self, pose: Array, s: float, t: float) -> str:
+        """One sentence on a robot that has not come along the path for some seconds; else empty."""
+        r = np.array([*self.path.at(s), 1.0, 0.0, self.path.length - s])
+        mark, self._mark = self._mark, (t, pose, r)
+        if mark is None or t < mark[0] or self._headway.advanced(pose, r, *mark[1:]):
+            return ""
+        self._mark, waited = mark, t - mark[0]
+        if waited <= self._headway.patience:
+            return ""
+        why = self._headway.explain(pose, r[None], lambda xs, rows: np.zeros((len(xs), 0)), {})
+        return f"the robot has got nowhere for {waited:.0f} s: {why}"
 
     def _turns_on_the_spot(self) -> bool:
         """Whether the vehicle does so to both sides, within its bounds."""
@@ -174,7 +197,14 @@ class PurePursuit:
                 u = self._bounded(x, min(self.speed, self.gain * off / kappa), kappa, behind=True)
                 return self._action(u, ActionStatus.SOLVED, "", begun)
             reason = f"this vehicle cannot turn on the spot by the last {math.degrees(abs(off)):.0f} degrees"
-        return self._action(self._bounded(x, 0.0, 0.0), ActionStatus.DONE, reason, begun)
+        return self._stop(x, reason, begun)
+
+    def _stop(self, x: Array, reason: str, begun: float) -> Action:
+        """The action that brakes: SOLVED while the vehicle rolls, then DONE with the reason."""
+        u = self._bounded(x, 0.0, 0.0)
+        if self._speed is not None and abs(x[self._speed]) > self._standing:
+            return self._action(u, ActionStatus.SOLVED, "", begun)
+        return self._action(u, ActionStatus.DONE, reason, begun)
 
     def _arc(self, leg: Leg, px: float, py: float, yaw: float, s: float, reach: float) -> tuple[float, bool]:
         """Curvature of the arc to the target, and whether that lies behind, seen in the direction of the leg."""

@@ -9,15 +9,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.arrays import Array, numbers
+from ..core.belief import Belief
 from ..core.dynamics import Dynamics
 from ..core.errors import SettingError
-from ..core.settings import instance, number
+from ..core.settings import by_name, instance, number
 from ..core.space import Space
 from ..models import TracedTask, task
 from ..models.trace.portable import variants
 from ..models.trace.task import TaskFamily
 
 
+@by_name
 def reach(
     dynamics: Dynamics,
     goal: ArrayLike | Mapping[str, float],
@@ -26,7 +28,9 @@ def reach(
     effort: ArrayLike = 0.01,
     final: float = 10.0,
     tolerance: ArrayLike | None = None,
-    **settings: Any,
+    initial: Belief | None = None,
+    dt: float = 0.1,
+    horizon: int = 200,
 ) -> TracedTask:
     """Come to a goal and stay there.
 
@@ -41,8 +45,10 @@ def reach(
         weights: per tangent component, one number or ``(d,)`` or by name.
         effort: per action component, one number or ``(m,)``.
         final: how much more the end of the horizon weighs than a step.
-        tolerance: the task is done when every weighted ``|d_i|`` is below it; default: it is never done.
-        settings: `initial`, `dt` and `horizon` of the task.
+        tolerance: the task is done when every weighted ``|d_i|`` is below it; default: it is never done. A robot that
+            moves by less for 5 s elsewhere is STUCK.
+        initial, dt, horizon: settings of every task: where an episode starts, seconds between decisions, their number
+            in an episode.
 
     Example:
         >>> from pilotage.models import pendulum
@@ -61,21 +67,34 @@ def reach(
     price = _spread(effort, action.size, "effort")
     limit = None if tolerance is None else _spread(tolerance, space.dim, "tolerance")
 
-    done = None if limit is None else _There(space, target, np.where(w > 0.0, limit, np.inf))
+    done = None if limit is None else There(space, target, np.where(w > 0.0, limit, np.inf))
     running, ending = (*w.tolist(), *price.tolist()), tuple((number(final, "final") * w).tolist())
     return _family(space, action)(
-        goal=tuple(target.tolist()), weights=running, final=ending, done=done, **settings
+        goal=tuple(target.tolist()), weights=running, final=ending, done=done, gauge=done, initial=initial, dt=dt,
+        horizon=horizon,
     )  # fmt: skip
 
 
-class _There:
-    """Whether every component of ``x (-) goal`` is within its limit."""
+class There:
+    """Whether every component of ``x (-) goal`` is within its limit; a robot outside that does not move is stuck."""
+
+    patience = 5.0
 
     def __init__(self, space: Space, goal: Array, limit: Array) -> None:
         self.space, self.goal, self.limit = space, goal, limit
 
     def __call__(self, x: Array, r: Any = None) -> Any:
         return (np.abs(self.space.minus(x, self.goal)) <= self.limit).all(-1)
+
+    def advanced(self, x: Array, r: Any, x0: Array, r0: Any) -> bool:
+        """Whether the robot has moved by more than the tolerance."""
+        return bool((np.abs(self.space.minus(x, x0)) > np.minimum(self.limit, 1e3)).any())
+
+    def explain(self, x: Array, rows: Any, constraint: Any, params: Any) -> str:
+        """The components that are too far from the goal."""
+        off = np.abs(self.space.minus(x, self.goal))
+        far = [f"{n} is {d:.2g} from the goal" for n, d, l in zip(self.space.tangent_names, off, self.limit) if d > l]
+        return f"{', '.join(far)}, and it does not move"
 
 
 @variants

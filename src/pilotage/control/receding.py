@@ -16,7 +16,7 @@ from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError, ShapeError
 from ..core.plan import Plan, PlanStatus
 from ..core.results import Action, ActionStatus
-from ..core.settings import Finite, instance, positive, setting, whole
+from ..core.settings import Finite, by_name, instance, positive, setting, whole
 from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import Rng, seeded
@@ -118,7 +118,8 @@ class RecedingHorizon:
     It owns what all predictive controllers need: the clock, the plan and its shift by the time that has passed, the
     carry of the task's references, and the policy for a failed solve. `MPPI` and `ILQR` are made of it and a solver.
     It keeps the bounds of actions and the task's `constraint`. Bounds of the state space are for planners, sampling and
-    environments: where a plan must stay within them, the task's constraint says so.
+    environments: where a plan must stay within them, the task's constraint says so. Where a robot has not `advanced` in
+    its task for the `patience` of that, the status is STUCK, with the reason; actions go on to be those of the plan.
 
     Args:
         dynamics: how the state moves; the bounds of its action space are kept.
@@ -129,7 +130,9 @@ class RecedingHorizon:
         dt: seconds a step; default: that of the task.
         fallback: what is done when the solver fails or the state is NaN: "shift" goes on with the last plan while it
             lasts and then brakes, "hold" repeats the last action, "brake" takes the action `brake`.
-        brake: the action that stops the vehicle, within its bounds; default: zeros, or what is nearest to them there.
+        brake: the action that stops the vehicle, within its bounds; default: of all actions for one step, that after
+            which the action of zeros, or what is nearest to it within the bounds, leaves the state most nearly where it
+            is. It brakes a vehicle that is driven by acceleration until it stands, and is zero for one that stands.
         rng: seed or generator of the solver's random numbers.
 
     Attributes:
@@ -148,6 +151,7 @@ class RecedingHorizon:
         ((20, 2), (21, 3))
     """
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,
@@ -167,9 +171,10 @@ class RecedingHorizon:
         action = _narrowed(dynamics.action, task.action)
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
         self.solver, self.fallback = solver, fallback
-        self.brake = braking(brake, action)
+        self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
+        self._stopping(dynamics.state.identity())  # compiled here, and not when it is needed
         self.reset()
 
     def __getstate__(self) -> dict[str, Any]:
@@ -195,6 +200,7 @@ class RecedingHorizon:
             self.seed = _seed(seed)
         self.plan: Array = np.tile(self.brake, (self.problem.steps, 1))
         self.carry: Any = None
+        self._mark: tuple[float, Array, Array] | None = None  # time, state and reference when it last got on
         self.solution: Solution | None = None
         self._state = self.solver.init(self.seed)
         self._last = self.brake
@@ -225,19 +231,23 @@ class RecedingHorizon:
         now = self._advance(t)
         lost = broken(x, space)
         if lost:
-            return self._fall_back(lost, begun)
+            return self._fall_back(lost, x, begun)
         rows, self.carry = references_of(self.task, x, now, self.problem.steps, self.carry)
         if bool(self.task.done(x, rows[0]) if rows.shape[1] else self.task.done(x)):
-            self._last = self.brake
-            return Action(self.brake.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
+            self._last = self._stopping(x)
+            return Action(self._last.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
         self._state, found = self.solver.step(self._workspace, self._state, x, self.plan, rows, self._passed)
         self._passed = 0.0
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
-            return self._fall_back(found.reason, begun)
+            why = "; ".join(filter(None, (self._stuck(x, rows, now), found.reason)))
+            return self._fall_back(why, x, begun)
         self.plan, self._used, self._last = found.us, 0.0, found.us[0].copy()
+        status, reason, stuck = found.status, found.reason, self._stuck(x, rows, now)
+        if stuck:
+            status, reason = ActionStatus.STUCK, "; ".join(filter(None, (stuck, reason)))
         spent = time.perf_counter() - begun
-        return Action(self._last.copy(), found.status, found.us.copy(), found.cost, spent, found.reason)
+        return Action(self._last.copy(), status, found.us.copy(), found.cost, spent, reason)
 
     def solve(self, belief_or_state: Any, t: float = 0.0, us: ArrayLike | None = None) -> Plan:
         """The plan from a state, as an episode of its own that leaves the controller as it is.
@@ -296,11 +306,43 @@ class RecedingHorizon:
             self.plan = np.stack([np.interp(index + passed, index, u) for u in self.plan.T], -1)
         return now
 
-    def _fall_back(self, why: str, begun: float) -> Action:
+    def _stuck(self, x: Array, rows: Array, now: float) -> str:
+        """One sentence on a robot that has got nowhere for longer than the task has patience; else empty."""
+        mark, self._mark = self._mark, (now, x, rows[0])
+        if mark is None or now < mark[0] or self.task.advanced(x, rows[0], *mark[1:]):
+            return ""
+        self._mark, waited = mark, now - mark[0]
+        if waited <= self.task.patience:
+            return ""
+        why = self.task.obstruction(x, rows)
+        return f"the robot has got nowhere for {waited:.0f} s{': ' if why else ''}{why}"
+
+    def _stopping(self, x: Array) -> Array:
+        """The action that stops the vehicle in the state `x` ``(n,)``; what is not known of it counts as zero.
+
+        ::
+
+            d(u) = f(f(x, u), rest) (-) f(x, u),    u = clip(rest - D^+ d(rest)),    D = the differences of d by u
+        """
+        p, rest = self.problem, self.brake
+        if not self._brakes:
+            return rest
+        space, h = p.dynamics.state, 1e-3
+        x = space.normalize(np.where(np.isfinite(x), x, space.identity()))
+        tried = rest + np.vstack([np.zeros(rest.size), h * np.eye(rest.size)])
+        with np.errstate(all="ignore"):
+            xs = p.dynamics.step(np.tile(x, (len(tried), 1)), tried, p.dt)
+            d = space.minus(p.dynamics.step(xs, np.tile(rest, (len(tried), 1)), p.dt), xs)
+        if not np.isfinite(d).all():
+            return rest
+        change = np.linalg.pinv((d[1:] - d[0]).T / h, rcond=1e-6) @ d[0]
+        return p.action.clip(rest - change)
+
+    def _fall_back(self, why: str, x: Array, begun: float) -> Action:
         policy: str = self.fallback
         if policy == "shift" and self._used > len(self.plan) - 1e-6:
             policy, why = "brake", f"{why}; the last plan is used up"
-        self._last = {"hold": self._last, "shift": self.plan[0], "brake": self.brake}[policy].copy()
+        self._last = {"hold": self._last, "shift": self.plan[0], "brake": self._stopping(x)}[policy].copy()
         plan = self.plan.copy() if policy == "shift" else None
         spent = time.perf_counter() - begun
         reason = f"{why}; fell back to {policy}"

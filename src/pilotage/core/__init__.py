@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .agent import Agent as Agent
 from .agent import Filtered as Filtered
 from .belief import Belief as Belief
@@ -29,6 +31,7 @@ from .mathematics import math_for as math_for
 from .mathematics import numpy_math as numpy_math
 from .mathematics import torch_math as torch_math
 from .mixture import Mixture as Mixture
+from .names import absent
 from .particles import Particles as Particles
 from .parts import SE2 as SE2
 from .parts import SE3 as SE3
@@ -127,3 +130,6 @@ __all__ = [
     "seeded",
     "torch_math",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

@@ -16,6 +16,20 @@ from .parts import Part
 from .parts.grammar import parse, spell
 
 
+def listed(names: Any) -> list[str]:
+    """Names of parts as a list: of one text, or of several.
+
+    Example:
+        >>> listed("x yaw")
+        ['x', 'yaw']
+    """
+    given = names.split() if isinstance(names, str) else names
+    found: list[Any] = list(given) if hasattr(given, "__iter__") else [given]
+    if not all(isinstance(name, str) for name in found):
+        raise SpaceError(f"parts are chosen by name, as in 'x yaw' or ['x', 'yaw'], not by {names!r}")
+    return found
+
+
 class Product:
     """The description of `Space`, which adds the geometry."""
 
@@ -233,8 +247,7 @@ class Product:
         return np.array(storage, dtype=np.intp), np.array(tangent, dtype=np.intp)
 
     def _places(self, names: str | Iterable[str]) -> list[int]:
-        wanted = names.split() if isinstance(names, str) else list(names)
-        known = self._known
+        wanted, known = listed(names), self._known
         for name in wanted:
             if name in known:
                 continue

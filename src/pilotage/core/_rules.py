@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import reprlib
 import types
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,12 +101,28 @@ def brought(rule: Rule, value: Any, name: str) -> Any:
         return rule.read(value)
     except Misfit:
         hint = "; is () missing?" if callable(value) else ""
+        hint = "; beliefs are given to methods, as in start(belief=...)" if hasattr(value, "moments") else hint
         raise SettingError(f"{name} is {shown(value)}; expected {rule.expected}{hint}") from None
 
 
+class _Printer(reprlib.Repr):
+    """Writes out no more than a message shows: lists of lists of lists, from a file perhaps, may be without end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxlevel = 3
+        self.maxtuple = self.maxlist = self.maxarray = self.maxdict = 30
+        self.maxset = self.maxfrozenset = self.maxdeque = 30
+        self.maxstring = self.maxlong = self.maxother = 200
+
+    def repr_int(self, x: int, level: int) -> str:
+        """Python refuses to write out thousands of digits."""
+        return repr(x) if x.bit_length() < 1000 else f"a whole number of {x.bit_length()} bits"
+
+
 def shown(value: Any) -> str:
-    """`value` as a message shows it: in one line, cut where it is long."""
-    text = " ".join(repr(value).split())
+    """`value` as a message shows it: in one line, cut where it is long; what is cut off is not written out at all."""
+    text = " ".join(_Printer().repr(value).split())
     if len(text) <= 100:
         return text
     kind = type(value).__name__
@@ -178,7 +195,7 @@ def _several(args: tuple[Any, ...]) -> Rule:
         return tuple(rule.read(item) for rule, item in zip(each, value, strict=True))
 
     words = dict.fromkeys(rule.expected for rule in known)
-    count = "values" if open_ended else f"{len(known)} values"
+    count = "a list of values" if open_ended else f"{len(known)} values"
     return Rule(f"{count}, each {next(iter(words))}" if len(words) == 1 else f"{count}: {', '.join(words)}", read)
 
 

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 
 from .arrays import Array
 from .errors import ShapeError
-from .settings import instance
+from .settings import instance, number
 from .space import Space
 
 
 def states(space: Space, values: Any, name: str, belief: str) -> Array:
     """States ``(..., size)`` of a belief on a space: checked, normalized, a copy."""
     return np.array(instance(space, Space, belief).normalize(space.check(values, name)))
+
+
+def by_name(values: Any, rest: Array, names: Sequence[str], what: str) -> Any:
+    """Numbers that are given by name, in the places of `names`; `rest` elsewhere (NaN: none). Others as they are."""
+    if not isinstance(values, Mapping):
+        return values
+    given, found = cast("Mapping[str, Any]", values), rest.copy()
+    for name in given:
+        if name not in names:
+            raise ShapeError(f"{what} gives {name!r}; the names are {', '.join(names)}")
+    for i, name in enumerate(names):
+        found[i] = number(given[name], f"{what} of {name}") if name in given else rest[i]
+        if np.isnan(found[i]):
+            raise ShapeError(f"{what} gives nothing for {name}; give all of {', '.join(names)}")
+    return found
 
 
 def freeze(array: Array) -> Array:

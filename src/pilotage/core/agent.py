@@ -1,4 +1,4 @@
-"""Perceive, plan, act: the loop that an environment or a robot runs."""
+"""The loop of perceiving, planning and acting that an environment or a robot runs."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from .streams import checked
 
 
 class Filtered:
-    """Perception by a filter: predict to the time of the observation, then update with every reading in it.
+    """Perception with a filter: predict to the time of an observation, then update with all its readings.
 
     Args:
-        start: makes the filter of a new episode, from the seed of the episode.
-        sensors: one sensor when the observation is its reading, or sensors by the names under which a mapping of
-            readings arrives. A sensor that is not in the mapping saw nothing; NaN means not measured.
+        start: function that takes the seed of an episode and returns the filter for it.
+        sensors: one sensor, if the observation is its reading; or a mapping from names to sensors, if the observation
+            is a mapping from these names to readings. A sensor missing from the observation was not read; NaN means
+            not measured.
 
     Example:
         >>> from pilotage.estimators import EKF
@@ -79,16 +80,17 @@ class Filtered:
 
 
 class Agent:
-    """Observation in, action out: perceive, plan where there is no valid plan, act.
+    """An agent that turns observations into actions: it perceives, plans if it has no valid plan, and acts.
 
     Args:
-        perceive: turns observations into a belief (`Filtered` wraps a filter).
-        plan: from a belief to a `Plan`; None for controllers that need none.
-        act: a controller, or, with `plan`, a function that makes the controller following a plan.
-        valid: whether a plan still holds under a belief; asked before every action. Default: it does.
-        fallback: the action when no plan is found. Default: raise.
+        perceive: perception that turns observations into a belief (`Filtered` wraps a filter).
+        plan: function from a belief to a `Plan`; None for controllers that need no plan.
+        act: a controller, or, with `plan`, a function that returns a controller for a plan.
+        valid: function that tells whether a plan is still valid for a belief, called before every action. Default: a
+            plan stays valid.
+        fallback: function that returns the action if no plan is found. Default: raise an error.
 
-    A new plan is made at the start, when `valid` says no, and after the controller reported DONE.
+    The agent makes a new plan at the start, when `valid` returns False, and after the controller reported DONE.
 
     Example:
         >>> from pilotage.core import Gaussian, Space
@@ -136,7 +138,7 @@ class Agent:
         return f"Agent({', '.join(f'{role}={_named(part)}' for role, part in parts.items() if part is not None)})"
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Start an episode; `seed` replays the random choices of perception and controller."""
+        """Start an episode; the same `seed` gives the same random choices of perception and controller."""
         checked(seed)
         self._streams = np.random.SeedSequence(seed)
         self.belief: Belief | None = None
@@ -152,7 +154,7 @@ class Agent:
         """The action at time `t` [s] after `observation`.
 
         Raises:
-            PilotageError: when no plan is found and there is no fallback; the message holds the planner's reason.
+            PilotageError: if no plan is found and there is no fallback; the message contains the planner's reason.
         """
         u = None if self.action is None else self.action.u
         self.belief = self._perceive.perceive(observation, u, t)

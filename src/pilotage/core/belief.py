@@ -1,4 +1,4 @@
-"""The belief: a distribution over states that filters, smoothers, trackers, planners and controllers pass on."""
+"""The belief: a distribution over states, shared by filters, smoothers, trackers, planners and controllers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from .streams import Rng
 
 @runtime_checkable
 class Belief(Protocol):
-    """A distribution over the states of a space; a frozen value, whose members all tell of the same distribution.
+    """A distribution over the states of a space: an immutable value.
 
-    `Gaussian`, `Diagonal`, `Point`, `Particles` and `Mixture` are the beliefs of this library; anything with these
-    members is one too.
+    The library's beliefs are `Gaussian`, `Diagonal`, `Point`, `Particles` and `Mixture`. Any object with these members
+    is a belief too.
     """
 
     @property
@@ -24,7 +24,7 @@ class Belief(Protocol):
         ...
 
     def moments(self) -> Gaussian:
-        """The Gaussian of the same mean and covariance."""
+        """The Gaussian with the same mean and covariance."""
         ...
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:

@@ -1,4 +1,4 @@
-"""Beliefs taken from one space to another."""
+"""Conversion of beliefs from one space to another."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from .gaussian import Gaussian
 from .mixture import Mixture
 from .particles import Particles
 from .point import Point
+from .settings import instance
 from .space import Space
 from .streams import Rng, checked, generator
 
@@ -25,22 +26,22 @@ _Moments = TypeVar("_Moments", Gaussian, Diagonal, Point)
 
 
 def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = None) -> Any:
-    """A belief on another space: parts of the same name are kept, the others are dropped or filled in.
+    """A belief converted to another space: keep parts of the same name, drop or fill in the others.
 
-    What is kept is the exact marginal; what is new is independent of it (`augment` adds what is not). Gaussians stay
-    Gaussians (with a root, where they hold one), diagonal beliefs and points stay such where `fill` is one too,
-    particles draw what is new, and of a mixture each component is carried for itself. Other beliefs become the Gaussian
-    of their moments.
+    The parts that stay keep their exact marginal. New parts are independent of them; use `augment` to add parts that
+    are not. A Gaussian stays a Gaussian (and keeps its root, if it holds one). A diagonal belief or a point keeps its
+    type if `fill` has the same type. Particles draw their new parts at random. Each component of a mixture is converted
+    separately. Any other belief becomes the Gaussian of its moments.
 
     Args:
-        belief: what is known.
-        space: where it is needed.
-        fill: prior of the parts that `belief` lacks: a belief whose space has them, or a mapping of their names to
-            ``(mean, std)``. None where nothing is lacking.
+        belief: the belief to convert.
+        space: the new space.
+        fill: prior of the parts that `belief` lacks: a belief whose space has them, or a mapping from their names to
+            ``(mean, std)``. None if it lacks none.
         rng: seed or generator, for particles.
 
     Raises:
-        SpaceError: when a part is lacking in both, or is of another kind or unit.
+        SpaceError: if neither has a part, or a part has a different kind or unit.
 
     Example:
         >>> here = Gaussian.of(Space("x [m]", "speed [m/s]"), [3, 1], std=[0.5, 0.1])
@@ -48,6 +49,8 @@ def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = 
         x 3.00 +- 0.50 m, yaw 0 +- 11 deg
     """
     checked(rng)
+    instance(belief, Belief, "carry")
+    instance(space, Space, "carry")
     if isinstance(belief, Mixture):
         draw = generator(rng)
         return Mixture([carry(c, space, fill, rng=draw) for c in belief.components], belief.log_weights)

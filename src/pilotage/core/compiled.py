@@ -1,6 +1,6 @@
-"""The contract of compiled code: the part of a model that machine code is made from, and what it needs to run.
+"""The contract between models and compiled code.
 
-Traced models (`pilotage.models`) keep it. Models that are no formula need not: algorithms call their methods.
+Traced models (`pilotage.models`) fulfil it. Other models need not: algorithms call their methods instead.
 """
 
 from __future__ import annotations
@@ -11,38 +11,38 @@ from .arrays import Array
 
 
 class MachineCode(Protocol):
-    """Machine code that writes results one after another.
+    """Machine code that writes several results one after another.
 
     Its signature is ``void f(double* a, double* b, double* c, double* p, double* out)``. Dynamics take a = x, b = u,
-    c = dt; sensors a = x, b = context, c = z; tasks a = x, b = u, c = r; spaces a and b. p are the parameters
-    (`Compiled.vector`). Code for lanes takes and writes arrays ``(rows, LANES)``, but for dt, r and p, which all lanes
-    share. It may write over a, b and c.
+    c = dt; sensors a = x, b = context, c = z; tasks a = x, b = u, c = r; spaces a and b. p holds the parameters
+    (`Compiled.vector`). Code for lanes takes and writes arrays ``(rows, LANES)``, except for dt, r and p, which all
+    lanes share. The code may overwrite a, b and c.
     """
 
     address: int
-    """The address where it begins; valid while this object lives."""
+    """The address of the code, valid as long as this object exists."""
     size: int
-    """The number of values that it writes, or rows of lanes."""
+    """The number of values that it writes, or of rows for lanes."""
     offsets: dict[str, int]
-    """The first number of each result."""
+    """The index of the first number of each result."""
     shapes: dict[str, tuple[int, ...]]
     """Shape of each result."""
 
     def check(self) -> None:
-        """Raise what a model's own method raised while machine code called it."""
+        """Raise the error that a model's own method raised while machine code called it."""
         ...
 
 
 @runtime_checkable
 class Compiled(Protocol):
-    """A model that has machine code."""
+    """A model that can be compiled to machine code."""
 
     def code(self, results: str, lanes: bool = False) -> MachineCode:
-        """Code that writes these results, such as ``"y F Q"``, for one state or for lanes."""
+        """Machine code that writes these results, such as ``"y F Q"``, for one state or for lanes."""
         ...
 
     def vector(self, dt: float | None = None) -> Array:
-        """The parameters that the code reads. `dt` matters where `parameters_depend_on_dt` is true."""
+        """The parameters that the code reads. They depend on `dt` if `parameters_depend_on_dt` is true."""
         ...
 
     def dependencies(self, result: str) -> frozenset[str]:

@@ -98,13 +98,15 @@ def deviations(std: Any, dim: int, dtype: Any = np.float64) -> Array:
 
     Raises:
         ShapeError: when there are too few or too many.
-        CovarianceError: when one is not positive.
+        CovarianceError: when one is not positive, or they are a covariance.
     """
     given = numbers(std, "std", dtype)
     if given.ndim == 0:
         given = np.full(dim, given)
     if given.shape[-1] != dim:
         raise ShapeError(f"std has shape {given.shape}; expected a number or (..., {dim})")
+    if given.shape == (dim, dim) and dim > 1 and np.array_equal(given, given.T) and (given != given[0]).any():
+        raise CovarianceError("std is a symmetric matrix; give standard deviations, or a covariance as cov=...")
     if not (given > 0.0).all():
         raise CovarianceError(f"std holds {np.min(given):.3g}; standard deviations must be positive")
     return given

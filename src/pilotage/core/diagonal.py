@@ -1,4 +1,4 @@
-"""Beliefs about states of many components: independent ones, and a state that is known."""
+"""The normal distribution with independent components, for states with many components."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from .streams import Rng, generator
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Diagonal:
-    """``x = mean (+) e``, ``e_i ~ N(0, var_i)`` independent: a Gaussian for latents and images.
+    """A Gaussian with independent components, for latents and images: ``x = mean (+) e``, ``e_i ~ N(0, var_i)``.
 
     Args:
-        space: where the states live.
-        mean: ``(..., size)``; kept in the type of the space, so that a float32 latent stays float32.
+        space: the space of the states.
+        mean: ``(..., size)``, stored with the dtype of the space, so that a float32 latent stays float32.
         var: variances of the tangent components, ``(..., dim)`` or one number; positive.
 
     Arrays are read-only copies.
 
     Raises:
-        ShapeError: when an array does not fit the space or holds NaN.
-        CovarianceError: when a variance is not positive.
+        ShapeError: if an array does not fit the space or contains NaN.
+        CovarianceError: if a variance is not positive.
 
     Example:
         >>> z = Diagonal(Space("latent: float32[256]"), np.zeros(256), 0.25)
@@ -56,7 +56,7 @@ class Diagonal:
 
     @classmethod
     def trusted(cls, space: Space, mean: Array, var: Array) -> Diagonal:
-        """Without copies or checks, for arrays that nobody else keeps: read-only from now on."""
+        """A belief made without copies or checks; the arrays become read-only and must not be used elsewhere."""
         mean.setflags(write=False)
         var.setflags(write=False)
         new = object.__new__(cls)
@@ -69,7 +69,7 @@ class Diagonal:
         return np.sqrt(self.var)
 
     def moments(self) -> Gaussian:
-        """The same as a `Gaussian`, whose root takes memory for ``dim^2`` numbers."""
+        """The same belief as a `Gaussian`, which needs memory for ``dim^2`` numbers."""
         return Gaussian.trusted(self.space, self.mean, root=self.std[..., None] * np.eye(self.space.dim))
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
@@ -83,7 +83,7 @@ class Diagonal:
         return log_normal_diagonal(self.space.minus(x, self.mean), self.var)
 
     def marginal(self, names: str | Iterable[str]) -> Diagonal:
-        """The belief of some parts alone, in the order given."""
+        """The marginal belief of the named parts, in the order given."""
         names = names.split() if isinstance(names, str) else list(names)
         i, j = self.space.indices(names)
         return Diagonal.trusted(self.space.select(names), self.mean[..., i], self.var[..., j])

@@ -9,6 +9,7 @@ import numpy as np
 from .arrays import Array
 from .errors import ModelError
 from .seconds import seconds
+from .settings import shown
 from .space import Space
 
 
@@ -29,8 +30,11 @@ def densities(noise: Any, space: Space, what: str = "noise") -> Array:
     if given.size == 1 and given.ndim < 2:
         given = np.full(space.dim, given.item())
     if given.shape != (space.dim,) or not ((given >= 0.0) & np.isfinite(given)).all():
-        names = ", ".join(space.tangent_names)
-        raise ModelError(f"{what} must be {space.dim} standard deviations, for {names}; {noise!r} was given")
+        names, hint = ", ".join(space.tangent_names), "; of correlated ones, noise=... takes a function"
+        raise ModelError(
+            f"{what} must be {space.dim} standard deviations, for {names}; {shown(noise)} was given"
+            f"{hint if given.ndim > 1 else ''}"
+        )
     return given
 
 

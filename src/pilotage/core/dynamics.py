@@ -1,4 +1,4 @@
-"""The dynamics protocol: the motion of a state."""
+"""The dynamics protocol: how a state moves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .space import Space
 
 
 class Dynamics(Declared, ABC):
-    """``x' = step(x, u, dt) (+) e``, ``e ~ N(0, noise(x, u, dt))`` in the tangent.
+    """The motion of a state: ``x' = step(x, u, dt) (+) e``, ``e ~ N(0, noise(x, u, dt))`` in the tangent space.
 
-    Subclasses set `state` and `action` and write `step`; everything else has a default. Models written as functions
-    of scalar components (`pilotage.models.dynamics`) get exact Jacobians and machine code besides.
+    Subclasses set `state` and `action` and implement `step`; everything else has a default. Models written as functions
+    of scalar components (`pilotage.models.dynamics`) also get exact Jacobians and machine code.
 
     Example:
         >>> class Cart(Dynamics):
@@ -36,16 +36,18 @@ class Dynamics(Declared, ABC):
     state: Space
     action: Space
     linear: bool = False
-    """Whether ``step = F x + B u`` with F, B and `noise` that depend on dt alone. Traced models know; others say so."""
+    """Whether ``step = F x + B u``, with F, B and `noise` that depend only on dt. Models that are not traced set it."""
+    continuous: bool = False
+    """Whether a step integrates rates, so that several short steps equal one long one, with u acting in each."""
     takes_tensors: bool = False
-    """Whether `step` takes torch tensors and answers with tensors, through which gradients flow."""
+    """Whether `step` accepts torch tensors and returns tensors that gradients flow through."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'state')}; {names_of(self, 'action')})"
 
     @abstractmethod
     def step(self, x: Any, u: Any, dt: float) -> Any:
-        """The state one step of `dt` seconds later.
+        """The state after one step of `dt` seconds.
 
         Args:
             x: states ``(..., n)``.
@@ -57,7 +59,7 @@ class Dynamics(Declared, ABC):
         """
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
-        """Jacobians ``F = d x' / d x`` and ``B = d x' / d u`` in the tangent, ``(..., d, d)`` and ``(..., d, m)``.
+        """Jacobians ``F = d x' / d x`` ``(..., d, d)`` and ``B = d x' / d u`` ``(..., d, m)`` in the tangent space.
 
         Default: central differences through the space. Traced models derive them exactly.
         """
@@ -72,16 +74,16 @@ class Dynamics(Declared, ABC):
         )
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
-        """Covariance of the process noise over `dt` in the tangent, ``(..., d, d)``. Default: none."""
+        """Covariance of the process noise over `dt` in the tangent space, ``(..., d, d)``. Default: zero."""
         batch = np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1])
         torch = torch_if_tensor(x)
         shape = (*batch, self.state.dim, self.state.dim)
         return np.zeros(shape) if torch is None else x.new_zeros(shape)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
-        """States ``(..., T+1, n)`` visited from `x0` ``(..., n)`` under actions `us` ``(..., T, m)``.
+        """The states ``(..., T+1, n)`` that follow from `x0` ``(..., n)`` under actions `us` ``(..., T, m)``.
 
-        Default: loops `step`. Simulators and compiled models override it for speed.
+        Default: a loop over `step`. Simulators and compiled models override it for speed.
         """
         torch, dt = torch_if_tensor(x0, us), seconds(dt, backward=True)
         x, us = alike(x0, us)

@@ -1,4 +1,4 @@
-"""The errors Pilotage raises. Every message says what was given, what was expected and what to do."""
+"""The errors that Pilotage raises. Each message says what was given, what was expected and what to do."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from types import ModuleType
 
 
 class PilotageError(Exception):
-    """Base of every error that Pilotage raises on purpose."""
+    """The base class of all errors that Pilotage raises."""
 
 
 class ShapeError(PilotageError, ValueError):
-    """An array whose shape or content (NaN, infinity) does not fit the space it is meant for."""
+    """An array whose shape or content (NaN, infinity) does not fit its space."""
 
 
 class SettingError(PilotageError, ValueError):
-    """A setting that is not of its kind or outside its range: a negative radius, 2.5 samples, a class for a model."""
+    """A setting of the wrong type or out of range: a negative radius, 2.5 samples, a class instead of a model."""
 
 
 class SpaceError(PilotageError, ValueError):
-    """A space that is declared wrongly, or two spaces that do not fit each other."""
+    """A malformed declaration of a space, or two spaces that do not match."""
 
 
 class ModelError(PilotageError, ValueError):
-    """A model that breaks its contract: wrong number of outputs, unknown parameter, data-dependent `if`."""
+    """A model that violates its contract: wrong number of outputs, unknown parameter, data-dependent `if`."""
 
 
 class CovarianceError(PilotageError, ValueError):
-    """A covariance that is not symmetric positive definite where it must be."""
+    """A covariance that is not symmetric positive definite."""
 
 
 class FormatError(PilotageError, ValueError):
-    """A file that does not hold what its format promises."""
+    """A file that does not follow its format."""
 
 
 class MissingFile(PilotageError, FileNotFoundError):
-    """A file that is not there, or a folder to write one into."""
+    """A file to read, or a folder to write to, that does not exist."""
 
 
 class MissingExtra(PilotageError, ImportError):
@@ -53,14 +53,14 @@ def counted(count: int, noun: str) -> str:
 
 
 def require(package: str, extra: str) -> ModuleType:
-    """Import an optional `package`, or say in one sentence how to install it.
+    """Import an optional `package`, or raise an error that says how to install it.
 
     Args:
         package: name to import, e.g. ``"gymnasium"``.
-        extra: the extra of Pilotage that brings it, e.g. ``"envs"``.
+        extra: the extra of Pilotage that contains it, e.g. ``"envs"``.
 
     Raises:
-        MissingExtra: when the package cannot be found.
+        MissingExtra: if the package is not installed.
 
     Example:
         >>> require("math", extra="all").__name__

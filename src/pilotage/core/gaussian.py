@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import at, broadcast, described, freeze, restored, states
+from ._product import listed
+from ._values import at, broadcast, by_name, described, freeze, restored, states
 from .arrays import Array
 from .covariances import check_covariance, check_root, diagonal, log_normal, log_normal_root, root_of, triangular
 from .errors import CovarianceError
@@ -20,21 +21,21 @@ from .streams import Rng, generator
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Gaussian:
-    """``x = mean (+) e``, ``e ~ N(0, cov)``: normal in the tangent at the mean.
+    """A Gaussian on a space: ``x = mean (+) e``, ``e ~ N(0, cov)``, normal in the tangent space at the mean.
 
     Args:
-        space: where the states live.
-        mean: ``(..., size)``; angles are wrapped and quaternions scaled.
-        cov: ``(..., dim, dim)``, symmetric to 1e-8 of its largest entry, positive definite. A single matrix serves
-            all means.
+        space: the space of the states.
+        mean: ``(..., size)``; angles are wrapped and quaternions normalised.
+        cov: ``(..., dim, dim)``, symmetric to 1e-8 of its largest entry and positive definite. A single matrix applies
+            to all means.
 
-    A Gaussian holds its covariance or a root of it (`from_root`); the other is derived when it is asked for, and
-    `rooted` says which is held: all that is computed from the belief works on that one. Arrays are read-only copies.
-    Equality is identity: compare the arrays.
+    A Gaussian stores either its covariance or a root of it (`from_root`), and computes the other on demand. `rooted`
+    tells which one it stores; all computations use that one. Arrays are read-only copies. Two Gaussians are equal only
+    if they are the same object; to compare values, compare the arrays.
 
     Raises:
-        ShapeError: when mean or covariance do not fit the space or hold NaN.
-        CovarianceError: when the covariance is not symmetric positive definite.
+        ShapeError: if mean or covariance do not fit the space or contain NaN.
+        CovarianceError: if the covariance is not symmetric positive definite.
 
     Example:
         >>> print(Gaussian(Space("x [m]", "yaw: angle"), [0.31, 0.02], [[0.1764, 0], [0, 0.0029]]))
@@ -52,16 +53,16 @@ class Gaussian:
 
     @classmethod
     def from_root(cls, space: Space, mean: Any, root: Any) -> Gaussian:
-        """The Gaussian of covariance ``A A'``, as square-root filters have it.
+        """The Gaussian with covariance ``A A'``, for square-root filters.
 
         Args:
-            space: where the states live.
+            space: the space of the states.
             mean: ``(..., size)``.
-            root: A, ``(..., dim, dim)`` or with more columns; kept as a lower triangle L with ``L L' = A A'``.
+            root: A, ``(..., dim, dim)`` or with more columns; stored as a lower triangular L with ``L L' = A A'``.
 
         Raises:
-            ShapeError: when mean or root do not fit the space or hold NaN.
-            CovarianceError: when the root is singular.
+            ShapeError: if mean or root do not fit the space or contain NaN.
+            CovarianceError: if the root is singular.
 
         Example:
             >>> Gaussian.from_root(Space("x y"), [0, 0], [[3.0, 0.0], [4.0, 5.0]]).cov
@@ -74,9 +75,9 @@ class Gaussian:
 
     @classmethod
     def trusted(cls, space: Space, mean: Array, cov: Array | None = None, *, root: Array | None = None) -> Gaussian:
-        """Without copies or checks, for arrays that a kernel made and nobody else keeps: read-only from now on.
+        """A Gaussian made without copies or checks; the arrays become read-only and must not be used elsewhere.
 
-        `cov` may be semidefinite; a `root` in its place is lower triangular.
+        `cov` may be semidefinite; a `root`, given instead, is lower triangular.
         """
         rooted = root is not None
         matrix = cast(Array, root if rooted else cov)
@@ -97,27 +98,33 @@ class Gaussian:
 
     @classmethod
     def of(cls, space: Space, mean: Any = None, *, std: Any = None, cov: Any = None) -> Gaussian:
-        """From standard deviations, a number or ``(..., dim)``, or from a covariance; the mean defaults to identity.
+        """A Gaussian with standard deviations (a number or ``(..., dim)``) or a covariance; default mean: identity.
+
+        Numbers may be given by name, ``{"x": 1.0}``: all standard deviations, and those of the mean that differ from
+        identity.
 
         Example:
             >>> Gaussian.of(Space("x y [m]"), [1, 2], std=0.5).cov
             array([[0.25, 0.  ],
                    [0.  , 0.25]])
+            >>> print(Gaussian.of(Space("x y [m]"), {"y": 2.0}, std={"x": 0.1, "y": 0.5}))
+            x 0.00 +- 0.10 m, y 2.00 +- 0.50 m
         """
         if (std is None) == (cov is None):
             raise CovarianceError("give either std or cov, and not both")
-        if cov is None:
-            cov = diagonal(std, instance(space, Space, "Gaussian").dim)
-        return cls(space, space.identity() if mean is None else mean, cov)
+        start = instance(space, Space, "Gaussian").identity()
+        mean = start if mean is None else by_name(mean, start, space.names, "mean")
+        std = by_name(std, np.full(space.dim, np.nan), space.tangent_names, "std")
+        return cls(space, mean, diagonal(std, space.dim) if cov is None else cov)
 
     @cached_property
     def cov(self) -> Array:
-        """Covariance in the tangent at the mean, ``(..., dim, dim)``."""
+        """Covariance in the tangent space at the mean, ``(..., dim, dim)``."""
         return freeze(self.root @ np.swapaxes(self.root, -1, -2))
 
     @cached_property
     def root(self) -> Array:
-        """A matrix A with ``A A' = cov``: lower triangular where the covariance is positive definite."""
+        """A matrix A with ``A A' = cov``; lower triangular if the covariance is positive definite."""
         return freeze(root_of(self.cov))
 
     @property
@@ -141,19 +148,19 @@ class Gaussian:
         """``log N(x (-) mean; 0, cov)`` at states ``(..., size)`` that broadcast against the mean.
 
         Raises:
-            CovarianceError: when the covariance is singular; there is no density then.
+            CovarianceError: if the covariance is singular, so that there is no density.
         """
         d = self.space.minus(x, self.mean)
         return log_normal_root(d, self.root) if self.rooted else log_normal(d, self.cov)
 
     def marginal(self, names: str | Iterable[str]) -> Gaussian:
-        """The Gaussian of some parts alone, in the order given.
+        """The marginal Gaussian of the named parts, in the order given.
 
         Example:
             >>> Gaussian.of(Space("x y z"), [1, 2, 3], std=1).marginal("z x").mean
             array([3., 1.])
         """
-        names = names.split() if isinstance(names, str) else list(names)
+        names = listed(names)
         i, j = self.space.indices(names)
         matrix = triangular(self.root[..., j, :]) if self.rooted else self.cov[..., j[:, None], j]
         return self.holding(self.space.select(names), self.mean[..., i], matrix)

@@ -1,9 +1,9 @@
-"""Joint Gaussians that grow: parts that depend on others, and readings of a few parts.
+"""Joint Gaussians that grow: adding parts that depend on others, and updating with readings of a few parts.
 
-With `Gaussian.marginal`, which takes parts out, these are the operations of a belief over a robot and ever more
-landmarks. They take derivatives by the parts that take part alone, so a model is traced once, whatever the size of the
-belief: of a sensor that reads a landmark from a pose, ``linearize`` is the derivative by the one and
-``linearize_context`` that by the other.
+Together with `Gaussian.marginal`, which removes parts, these functions handle a belief over a robot and a growing
+number of landmarks. They only need derivatives with respect to the parts involved, so a model is traced once, whatever
+the size of the belief. For a sensor that observes a landmark from a pose, ``linearize`` is the derivative with respect
+to the pose, and ``linearize_context`` the one with respect to the landmark.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from .covariances import check_semidefinite, indefinite, log_normal_root, root_o
 from .errors import CovarianceError, PilotageError, ShapeError
 from .gaussian import Gaussian
 from .results import Update
+from .settings import instance
 from .space import Space
 from .status import FilterStatus
 
@@ -35,29 +36,28 @@ _ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
 
 
 def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, *, of: Names | None = None) -> Gaussian:
-    """The joint Gaussian of a belief and parts that depend on it.
+    """The joint Gaussian of a belief and of new parts that depend on it.
 
     ::
 
         y = mean (+) (G e + w),   w ~ N(0, Q)         [ P      P G'       ]
         e: deviation of the parts `of`                [ G P    G P G' + Q ]
 
-    Parts that the belief has already are replaced, as the pose of a robot is when it moves, and keep the bounds they
-    have there; new ones come last, as a landmark does when it is seen for the first time. A belief that holds a root
-    keeps one.
+    Parts that the belief already has are replaced and keep their bounds, as when a robot moves. New parts come last, as
+    when the robot sees a landmark for the first time. A belief that stores a root keeps one.
 
     Args:
-        belief: of x; leading axes are a batch.
+        belief: the belief over x; leading axes are a batch.
         parts: the space of y.
-        mean: of y, ``(..., size)``.
-        G: derivative of y by the parts `of` in the tangents, ``(..., dim, k)``.
-        cov: Q ``(..., dim, dim)``, of what y depends on besides; it may be singular. None for zero.
+        mean: mean of y, ``(..., size)``.
+        G: derivative of y with respect to the parts `of`, in the tangent spaces, ``(..., dim, k)``.
+        cov: covariance Q of the noise w, ``(..., dim, dim)``; it may be singular. None for zero.
         of: names of the parts of x on which y depends, in the order of the columns of G; None for all.
 
     Raises:
-        ShapeError: when mean, G or cov do not fit.
-        SpaceError: when a part is missing, or of another kind in each space.
-        CovarianceError: when cov is not symmetric, or indefinite.
+        ShapeError: if mean, G or cov do not fit.
+        SpaceError: if a part is missing, or has different kinds in the two spaces.
+        CovarianceError: if cov is not symmetric, or indefinite.
 
     Source: Sola, "Simultaneous localization and mapping with the extended Kalman filter", 2014, section 3.
 
@@ -68,7 +68,7 @@ def augment(belief: Gaussian, parts: Space, mean: Any, G: Any, cov: Any = None, 
         array([[1.  , 1.  ],
                [1.  , 1.04]])
     """
-    y = np.asarray(parts.normalize(parts.check(mean, "mean")))
+    y = np.asarray(instance(parts, Space, "augment").normalize(parts.check(mean, "mean")))
     j = _tangent(belief, of)
     g = _matrix(G, (parts.dim, len(j)), "G")
     Q = check_semidefinite(np.zeros((parts.dim, parts.dim)) if cov is None else cov, parts.dim)
@@ -90,26 +90,26 @@ def _grown(space: Space, parts: Space) -> Space:
 
 
 def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = None) -> Update:
-    """The belief after a reading of a few parts, linear in the tangent: ``y = H e + v``, ``v ~ N(0, R)``.
+    """The belief after a reading of a few parts, linear in the tangent space: ``y = H e + v``, ``v ~ N(0, R)``.
 
     ::
 
         S = H P_ee H' + R,   K = P_xe H' S^-1,   x = x (+) K y,   P = P - K S K'
 
-    e is the deviation of the parts `of`; all others follow by their correlations. The work is d^2 times the number of
-    components of y. Rows of a batch that fail keep their belief and have the `FilterStatus` that filters give them; the
-    others are done.
+    e is the deviation of the parts `of`; their correlations update all other parts. The cost is proportional to d^2
+    times the number of components of y. In a batch, a row that fails keeps its belief and gets the corresponding
+    `FilterStatus`; the other rows are updated.
 
     Args:
-        belief: of x; leading axes are a batch.
+        belief: the belief over x; leading axes are a batch.
         y: innovation ``z (-) h(x)``, ``(..., m)``; NaN where not measured.
-        H: derivative of h by the parts `of` in the tangents, ``(..., m, k)``.
+        H: derivative of h with respect to the parts `of`, in the tangent spaces, ``(..., m, k)``.
         R: covariance of the reading, ``(..., m, m)``.
-        of: names of the parts that are read, in the order of the columns of H; None for all.
+        of: names of the measured parts, in the order of the columns of H; None for all.
 
     Raises:
-        ShapeError: when y, H or R do not fit; of a single belief, when it or y is not finite.
-        CovarianceError: of a single belief, when R is not symmetric or indefinite, or S is not positive definite.
+        ShapeError: if y, H or R do not fit; for a single belief, also if the belief or y is not finite.
+        CovarianceError: for a single belief, if R is not symmetric or is indefinite, or S is not positive definite.
 
     Example:
         >>> both = augment(Gaussian.of(Space("x [m]"), [1.0], std=1.0), Space("wall [m]"), [6.0], [[1.0]], [[0.04]])
@@ -133,7 +133,8 @@ def condition(belief: Gaussian, y: Any, H: Any, R: Any, *, of: Names | None = No
     after, nis = _taken(belief, (V @ v)[..., 0], left, how > 0), np.square(v[..., 0]).sum(-1)
     log_likelihood = log_normal_root(e, L) + 0.5 * math.log(2.0 * math.pi) * (~seen).sum(-1)
     y, S, nis, log_likelihood = (_void(a, how > 0) for a in (y, L @ _turned(L), nis, log_likelihood))
-    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus.ACCEPTED)
+    how = np.where((how == 0) & ~seen.any(-1), int(FilterStatus.NO_READING), how)
+    return Update(after, y, S, nis[()], log_likelihood[()], status=how if batch else FilterStatus(int(how)))
 
 
 def _measured(y: Array, H: Array, R: Array) -> tuple[NDArray[np.bool_], Array, Array]:
@@ -220,6 +221,7 @@ def _rooted(A: Array, H: Array, R: Array, j: Places) -> tuple[Array, Array, Arra
 
 def _tangent(belief: Gaussian, of: Names | None) -> NDArray[np.intp]:
     """Tangent places of parts by name."""
+    instance(belief, Gaussian, "a joint belief")
     return np.arange(belief.space.dim) if of is None else belief.space.indices(of)[1]
 
 

@@ -1,4 +1,4 @@
-"""Numeric Jacobians in the tangent: the default wherever a model does not bring its own."""
+"""Numeric Jacobians in the tangent space, for models that do not provide their own."""
 
 from __future__ import annotations
 
@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import numbers
+from .errors import ShapeError
 from .mathematics import torch_if_tensor
+from .settings import instance, setting
 from .space import Space
 
 
 def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> Any:
-    """``J = d f(x (+) d) (-) f(x) / d d`` at d = 0, by central differences, shape ``(..., target.dim, source.dim)``.
+    """The Jacobian ``d f(x (+) d) (-) f(x) / d d`` at d = 0, by central differences, ``(..., target.dim, source.dim)``.
 
-    All perturbed points go to `f` in one call, on a new leading axis. The step balances truncation against rounding
-    for functions that vary on a scale of one unit; expect eight to ten correct digits.
+    `f` is called once, with all perturbed points on a new leading axis. The step size balances truncation and rounding
+    errors for functions that vary on a scale of one unit. Expect eight to ten correct digits.
 
     Args:
         f: batched function from states ``(..., source.size)`` to states ``(..., target.size)``.
-        x: where, ``(..., source.size)``; numpy array or torch tensor.
+        x: points ``(..., source.size)``; a numpy array or a torch tensor.
         source: space of `x`.
         target: space of ``f(x)``.
 
@@ -29,9 +32,14 @@ def jacobian(f: Callable[[Any], Any], x: Any, source: Space, target: Space) -> A
         >>> jacobian(lambda x: x[..., :1] * x[..., 1:], [2.0, 3.0], plane, Space("product")).round(6)
         array([[3., 2.]])
     """
+    setting(f, Callable[..., Any], "the function of jacobian")
+    for space in (source, target):
+        instance(space, Space, "jacobian")
     torch = torch_if_tensor(x)
     if torch is None:
-        x = np.asarray(x, dtype=np.float64)
+        x = numbers(x, "x")
+        if x.shape[-1:] != (source.size,):
+            raise ShapeError(f"x has shape {x.shape}; expected (..., {source.size}) holding {source.listing}")
         h = _steps(x, source, 2.3e-16)
     else:
         h = _steps(x.detach().cpu().numpy(), source, torch.finfo(x.dtype).eps)

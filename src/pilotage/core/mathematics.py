@@ -1,8 +1,8 @@
-"""The namespace of mathematics that models and manifolds are written against.
+"""The namespace of mathematical functions that models and manifolds use.
 
-A model is a function of *scalar components* and a namespace `m`. A component is whatever `m` understands: a float, a
-numpy array of the batch shape, a torch tensor, or a symbol of the tracer. The body calls `m.sin`, `m.where` and the
-operators of Python, so one body serves every kind of number.
+A model is a function of *scalar components* and a namespace `m`. A component can be anything that `m` supports: a
+float, a numpy array of the batch shape, a torch tensor, or a symbol of the tracer. The body uses `m.sin`, `m.where` and
+Python's operators, so the same body works for all of them.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ _TURN = 2.0 * math.pi
 
 
 class Mathematics(Protocol):
-    """The functions a model may call on scalar components; implement them all to add a kind of number.
+    """The functions that a model may call on scalar components. To add a kind of number, implement all of them.
 
     `wrap` maps an angle to (-pi, pi]; its derivative is 1 everywhere. `lookup` reads a `Raster` at world coordinates
-    by bilinear interpolation, `lookup_slope` its derivative along world x (axis 0) or y (axis 1), one-sided at cell
-    centres and 0 outside. `where(c, a, b)` evaluates both branches: guard divisions in the branch not taken.
+    by bilinear interpolation. `lookup_slope` gives its derivative along world x (axis 0) or y (axis 1), one-sided at
+    cell centres and 0 outside. `where(c, a, b)` evaluates both branches, so guard divisions in the branch not taken.
     """
 
     pi: float
@@ -285,10 +285,10 @@ def torch_if_tensor(*values: Any) -> Any:
 
 
 def torch_math() -> TorchMathematics:
-    """The namespace for torch tensors. Torch must be loaded already: nothing here imports it.
+    """The namespace for torch tensors. The caller must have imported torch; this module never does.
 
     Raises:
-        RuntimeError: when torch has not been imported.
+        RuntimeError: if torch has not been imported.
 
     Example:
         >>> import torch
@@ -307,7 +307,7 @@ def _torch_math(torch: ModuleType) -> TorchMathematics:
 
 
 def math_for(*values: Any) -> Mathematics:
-    """The namespace for these arrays: torch's when one of them is a tensor, else numpy's.
+    """The namespace for these arrays: torch's if one of them is a tensor, else numpy's.
 
     Example:
         >>> math_for(np.zeros(3)) is numpy_math

@@ -14,6 +14,7 @@ from .arrays import Array
 from .belief import Belief
 from .errors import ShapeError, SpaceError
 from .gaussian import Gaussian
+from .settings import instance
 from .space import Space
 from .streams import Rng, generator
 from .weights import log_sum_exp, normalized_log_weights
@@ -21,19 +22,19 @@ from .weights import log_sum_exp, normalized_log_weights
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Mixture:
-    """``p(x) = sum_k w_k p_k(x)``: hypotheses, modes of a manoeuvring target, humps of a posterior.
+    """A weighted sum of beliefs, such as hypotheses or modes of a target: ``p(x) = sum_k w_k p_k(x)``.
 
-    Components may live on different spaces, as the models of a manoeuvring target do. The mixture is then the
-    distribution of the parts that all of them have, in the order of the first: `space`, `moments`, `sample` and
-    `log_prob` are over these, and each component takes part with its marginal. `components` are as they were given.
+    Components may have different spaces, like the models of a manoeuvring target. The mixture is then a distribution
+    over the parts that all of them share, in the order of the first component: `space`, `moments`, `sample` and
+    `log_prob` use the marginals of the components over these parts. `components` returns the components as given.
 
     Args:
         components: beliefs, at least one.
-        log_weights: ``(K,)``, or ``(..., K)`` when the components have leading axes; of any sum; None for equal.
+        log_weights: ``(K,)``, or ``(..., K)`` if the components have leading axes, with any sum; None for equal ones.
 
     Raises:
-        SpaceError: when the components share no part, or one that is of another kind in each.
-        ShapeError: when there are no components or the weights do not fit.
+        SpaceError: if the components share no part, or a shared part has different kinds.
+        ShapeError: if there are no components or the weights do not fit.
 
     Example:
         >>> still, moving = Space("x [m]"), Space("x [m]", "speed [m/s]")
@@ -45,7 +46,8 @@ class Mixture:
     log_weights: Array
 
     def __init__(self, components: Iterable[Belief], log_weights: Any = None) -> None:
-        given = tuple(components)
+        several: Any = components if hasattr(components, "__iter__") else (components,)
+        given = tuple(instance(each, Belief, "Mixture") for each in several)
         if not given:
             raise ShapeError("a mixture has no components; give at least one")
         w = normalized_log_weights(log_weights, len(given), "components")
@@ -54,14 +56,14 @@ class Mixture:
 
     @classmethod
     def trusted(cls, components: tuple[Belief, ...], log_weights: Array) -> Mixture:
-        """Mixture without copies or checks: components share a part, and the weights, of sum 1, nobody else keeps."""
+        """A mixture made without copies or checks, of components that share a part and of weights with sum 1."""
         new = object.__new__(cls)
         new.__dict__.update(components=components, log_weights=freeze(log_weights))
         return new
 
     @cached_property
     def joined(self) -> tuple[Belief, ...]:
-        """The components on the parts that all of them have."""
+        """The marginals of the components over the parts that all of them share."""
         first = self.components[0].space
         if all(c.space == first for c in self.components):
             return self.components
@@ -77,18 +79,18 @@ class Mixture:
 
     @property
     def space(self) -> Space:
-        """The parts that all components have."""
+        """The space of the parts that all components share."""
         return self.joined[0].space
 
     @property
     def weights(self) -> Array:
-        """``(..., K)``, of sum 1."""
+        """The weights ``(..., K)``, with sum 1."""
         return np.exp(self.log_weights)
 
     def moments(self) -> Gaussian:
-        """Moment matching: ``P = sum w_k (G_k P_k G_k' + d_k d_k')``, ``d_k = m_k (-) mean``.
+        """The Gaussian with matched moments: ``P = sum w_k (G_k P_k G_k' + d_k d_k')``, ``d_k = m_k (-) mean``.
 
-        G_k carries the covariance from the tangent at m_k to that at the mean (`Space.transport`).
+        G_k moves the covariance from the tangent space at m_k to the one at the mean (`Space.transport`).
         """
         gaussians = [c.moments() for c in self.joined]
         means = np.stack([g.mean for g in gaussians], axis=-2)
@@ -109,7 +111,7 @@ class Mixture:
         return log_sum_exp(np.stack([c.log_prob(x) for c in self.joined], axis=-1) + self.log_weights)
 
     def marginal(self, names: str | Iterable[str]) -> Mixture:
-        """The mixture of some parts alone, in the order given."""
+        """The marginal mixture of the named parts, in the order given."""
         names = names.split() if isinstance(names, str) else list(names)
         return Mixture([_marginal(c, names) for c in self.joined], self.log_weights)
 

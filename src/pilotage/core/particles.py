@@ -21,17 +21,17 @@ from .weights import log_sum_exp, normalized_log_weights
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Particles:
-    """``p(x) = sum_i w_i delta(x - x_i)``: states with weights, log-weights normalised so that ``sum w_i = 1``.
+    """Weighted states ``p(x) = sum_i w_i delta(x - x_i)``, with log-weights normalised so that ``sum w_i = 1``.
 
     Args:
-        space: where the states live.
-        points: ``(..., N, size)``; angles are wrapped and quaternions scaled.
-        log_weights: ``(..., N)``, of any sum, -inf for weight zero; None for equal weights.
+        space: the space of the states.
+        points: ``(..., N, size)``; angles are wrapped and quaternions normalised.
+        log_weights: ``(..., N)``, with any sum, -inf for weight zero; None for equal weights.
 
-    Arrays are copied and read-only.
+    Arrays are read-only copies.
 
     Raises:
-        ShapeError: when the arrays do not fit the space or each other, hold NaN, or all weights are zero.
+        ShapeError: if the arrays do not fit the space or each other, contain NaN, or all weights are zero.
 
     Example:
         >>> cloud = Particles(Space("x [m]"), [[0.0], [2.0]])
@@ -59,7 +59,7 @@ class Particles:
 
     @classmethod
     def trusted(cls, space: Space, points: Array, log_weights: Array) -> Particles:
-        """Without copies or checks, for arrays that nobody else keeps: read-only from now on.
+        """Particles made without copies or checks; the arrays become read-only and must not be used elsewhere.
 
         Log-weights must be normalised.
         """
@@ -71,12 +71,12 @@ class Particles:
 
     @property
     def weights(self) -> Array:
-        """``(..., N)``, of sum 1."""
+        """The weights ``(..., N)``, with sum 1."""
         return np.exp(self.log_weights)
 
     @property
     def effective_size(self) -> Any:
-        """``1 / sum w_i^2``: between 1 and N (Kong, Liu, Wong 1994); a float, or ``(...)`` for batches."""
+        """The effective number of particles ``1 / sum w_i^2``, 1 to N (Kong, Liu, Wong 1994); ``(...)`` for batches."""
         size = np.exp(-log_sum_exp(2.0 * self.log_weights))
         return float(size) if size.ndim == 0 else size
 
@@ -100,11 +100,11 @@ class Particles:
     def log_prob(self, x: Any) -> Array:
         """Kernel estimate of the log-density at states ``(..., size)``.
 
-        A Gaussian kernel on every particle, with ``h^2`` times the covariance of the cloud,
+        Each particle has a Gaussian kernel with ``h^2`` times the covariance of the cloud,
         ``h = (4 / ((d + 2) N_eff))^(1 / (d + 4))`` (Silverman 1986, eq. 4.14).
 
         Raises:
-            CovarianceError: when the particles span no volume.
+            CovarianceError: if the particles span no volume.
         """
         d = self.space.dim
         cov = self.moments().cov
@@ -120,7 +120,7 @@ class Particles:
         return log_sum_exp(kernels + self.log_weights)
 
     def marginal(self, names: str | Iterable[str]) -> Particles:
-        """The cloud of some parts alone, in the order given."""
+        """The marginal cloud of the named parts, in the order given."""
         names = names.split() if isinstance(names, str) else list(names)
         points = self.points[..., self.space.indices(names)[0]]
         return Particles.trusted(self.space.select(names), points, self.log_weights)

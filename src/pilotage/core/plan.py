@@ -1,4 +1,4 @@
-"""The answer of a planner: a path, or the reason why there is none."""
+"""The result of a planner: a path, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 
 class PlanStatus(enum.Enum):
-    """The end of a planning query."""
+    """The outcome of a planning query."""
 
     SOLVED = "solved"
     NO_PATH = "no path"
@@ -28,27 +28,44 @@ class PlanStatus(enum.Enum):
     BUDGET = "budget spent"
 
 
-@dataclass(frozen=True, eq=False)
-class Plan:
-    """A path through a space, with controls and times where the planner knows them, or the reason why there is none.
+class Stats(dict[str, Any]):
+    """Counts and arrays by name, of which arrays are shown by their shape.
 
-    A plan is true where it is solved: ``if plan: ...`` asks what ``plan.ok`` does.
+    Example:
+        >>> Stats(iterations=3, gains=np.zeros((40, 2, 3)))
+        {'iterations': 3, 'gains': <array (40, 2, 3)>}
+    """
+
+    def __repr__(self) -> str:
+        return f"{{{', '.join(f'{name!r}: {_brief(value)}' for name, value in self.items())}}}"
+
+
+def _brief(value: Any) -> str:
+    shape: tuple[int, ...] = getattr(value, "shape", ())
+    return f"<array {shape}>" if shape else repr(value)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Plan:
+    """A path, with controls and times if the planner knows them, or the reason why there is none.
+
+    A plan is true if it is solved: ``if plan: ...`` means ``if plan.ok: ...``.
 
     Attributes:
-        status: how the query ended.
+        status: the outcome of the query.
         space: the space of `xs`; None without a path.
-        xs: states from start to goal ``(T+1, n)``, or None. Between two of them the path is `Space.interpolate`. Of a
-            vehicle whose states have a yaw, steps against the heading are driven backwards.
-        us: controls between them ``(T, m)``, where the planner steers a model; None for a geometric path.
-        ts: times of the states ``(T+1,)`` [s], from 0; None where the planner does not know them.
-        cost: cost of the path; infinity when there is none.
-        lower_bound: no path can be cheaper than this.
-        reason: one sentence, empty when solved ("start is in collision by 0.12 m").
-        stats: effort: ``seconds``, ``expansions`` and whatever else the planner counts.
-        seed: the seed that replays the query; None for deterministic planners and running generators.
+        xs: states from start to goal ``(T+1, n)``, or None. The path between two of them is `Space.interpolate`. If the
+            states have a yaw, a vehicle drives steps against its heading in reverse.
+        us: controls between the states ``(T, m)``, if the planner uses a model; None for a geometric path.
+        ts: times of the states ``(T+1,)`` [s], from 0; None if the planner does not know them.
+        cost: cost of the path; infinity if there is none.
+        lower_bound: lower bound of the cost of any path.
+        reason: one sentence, empty if solved ("start is in collision by 0.12 m").
+        stats: effort: ``seconds``, ``expansions`` and other numbers that the planner counts.
+        seed: the seed that repeats the query; None for deterministic planners and for generators passed as `rng`.
 
     Raises:
-        ShapeError: when `xs`, `us` and `ts` do not fit the space or each other.
+        ShapeError: if `xs`, `us` and `ts` do not fit the space or each other.
 
     Example:
         >>> print(Plan(PlanStatus.NO_PATH, reason="the goal is in another component"))
@@ -73,6 +90,7 @@ class Plan:
             raise ShapeError(f"the status of a plan is {shown(self.status)}; expected one, such as PlanStatus.SOLVED")
         if self.space is not None and not isinstance(self.space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ShapeError(f"the space of a plan is {shown(self.space)}; expected a Space, or None without a path")
+        object.__setattr__(self, "stats", Stats(self.stats))
         if self.xs is None:
             return
         xs = np.asarray(self.xs, dtype=np.float64)
@@ -86,6 +104,9 @@ class Plan:
                     f"{name} of a plan has {counted(len(given), 'row')}; {counted(len(xs), 'state')} need {count}"
                 )
 
+    def __repr__(self) -> str:
+        return f"Plan({self})"
+
     def __str__(self) -> str:
         if self.xs is None:
             return f"{self.status.value}: {self.reason}"
@@ -93,7 +114,7 @@ class Plan:
 
     @property
     def ok(self) -> bool:
-        """True when `xs` leads from the start to the goal."""
+        """True if `xs` leads from the start to the goal."""
         return self.status is PlanStatus.SOLVED
 
     def __bool__(self) -> bool:

@@ -1,4 +1,4 @@
-"""A state that is known."""
+"""A belief without uncertainty."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .streams import Rng, checked
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
 class Point:
-    """``x = mean``, without doubt: the belief of a simulator, or of whoever ignores the uncertainty.
+    """A belief without uncertainty, ``x = mean``: that of a simulator, or of code that ignores the uncertainty.
 
     Args:
-        space: where the state lives.
-        mean: ``(..., size)``, a read-only copy in the type of the space.
+        space: the space of the state.
+        mean: ``(..., size)``; stored as a read-only copy with the dtype of the space.
 
     Raises:
-        ShapeError: when it does not fit the space or holds NaN.
+        ShapeError: if the mean does not fit the space or contains NaN.
 
     Example:
         >>> print(Point(Space("x [m]", "yaw: angle"), [3.0, 0.5]))
@@ -45,7 +45,7 @@ class Point:
         return np.zeros((*self.mean.shape[:-1], self.space.dim), dtype=self.space.floats)
 
     def moments(self) -> Gaussian:
-        """The same as a `Gaussian` of covariance zero, which takes memory for ``dim^2`` numbers."""
+        """The same belief as a `Gaussian` with covariance zero, which needs memory for ``dim^2`` numbers."""
         return Gaussian.trusted(self.space, self.mean, np.zeros((*self.mean.shape[:-1], *(self.space.dim,) * 2)))
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
@@ -54,11 +54,11 @@ class Point:
         return np.repeat(self.mean[..., None, :], whole(n, "n", 0), axis=-2)
 
     def log_prob(self, x: Any) -> Array:
-        """Logarithm of a probability, for a point has no density: 0 where ``x = mean``, -inf elsewhere."""
+        """Log-probability (a point has no density): 0 where ``x = mean``, -inf elsewhere."""
         return np.where((self.space.minus(x, self.mean) == 0.0).all(-1), 0.0, -np.inf)
 
     def marginal(self, names: str | Iterable[str]) -> Point:
-        """The state of some parts alone, in the order given."""
+        """The state of the named parts, in the order given."""
         names = names.split() if isinstance(names, str) else list(names)
         return Point(self.space.select(names), self.mean[..., self.space.indices(names)[0]])
 

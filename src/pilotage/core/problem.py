@@ -1,4 +1,4 @@
-"""The planning problem: from a start to a goal, through what a constraint allows."""
+"""The planning problem: a path from a start to a goal that satisfies a constraint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ EVEN = 1e-9
 
 @runtime_checkable
 class EdgeConstraint(Protocol):
-    """A constraint that can tell of a whole edge, without gaps between samples, whether it is allowed.
+    """A constraint that can check a whole edge, without gaps between samples.
 
     Example:
         >>> from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
@@ -37,7 +37,7 @@ class EdgeConstraint(Protocol):
     """
 
     def __call__(self, x: Any) -> Any:
-        """Values ``(..., k)`` at states ``(..., n)``; none above zero is allowed."""
+        """Values ``(..., k)`` at states ``(..., n)``; a positive value is forbidden."""
         ...
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
@@ -45,40 +45,40 @@ class EdgeConstraint(Protocol):
         ...
 
     def describe(self, x: Any) -> str:
-        """The fault of a state ``(n,)``, as the end of a sentence; empty when it is allowed."""
+        """The reason why a state ``(n,)`` is forbidden, as the end of a sentence; empty if it is allowed."""
         ...
 
 
 @settings(eq=False)
 class Problem:
-    """A start, a goal and what lies between: what a planner is given.
+    """The input of a planner: a start, a goal, and the states that are allowed in between.
 
     ::
 
         find x: [0, 1] -> space  with  x(0) = start, x(1) in goal,  constraint(x(s)) <= 0 and is_free(x(s)) for all s
 
-    A map makes one: ``grid.problem(start, goal, footprint)``. The constraint may be that of a task.
+    A map can create a problem: ``grid.problem(start, goal, footprint)``. The constraint can be that of a task.
 
     Attributes:
-        space: where the path runs; its bounds hold everywhere on it.
-        start: a state ``(n,)``, or a belief, whose mean counts; angles are wrapped, as everywhere.
-        goal: a state, a belief, states ``(K, n)`` any of which will do, or a region: a `Space` with bounds, all of
-            whose states will do.
-        constraint: a task, whose `constraint` counts, or a function of states ``(..., n)`` to values ``(..., k)``; what
-            is above zero, or NaN, is forbidden. A task finds the components that it needs by name, and is asked for the
-            action 0; one with a `stage` will do where its constraint does not read the reference, as that of
-            `pilotage.control.follow` does not.
-        is_free: states ``(..., n)`` to bools ``(...)``, for what is no formula.
-        weights: of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, metres and radians
-            alike.
-        resolution: length in that metric between two checks along an edge, where the constraint is no
-            `EdgeConstraint`: obstacles thinner than that may be missed.
-        world: the map that the problem was made from, for planners that search maps.
+        space: the space of the path; all states of the path must lie within its bounds.
+        start: a state ``(n,)``, or a belief, of which the mean is used; angles are wrapped.
+        goal: a state, a belief, states ``(K, n)`` of which any one is acceptable, or a region: a `Space` with bounds,
+            in which any state is acceptable.
+        constraint: a task, of which the `constraint` is used, or a function from states ``(..., n)`` to values
+            ``(..., k)``; positive values and NaN are forbidden. A task finds its components by name, and its constraint
+            is evaluated with action 0. A task with a `stage` is accepted if its constraint does not read the reference,
+            as in `pilotage.control.follow`.
+        is_free: function from states ``(..., n)`` to bools ``(...)``, for constraints that are not a formula.
+        weights: weights w of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, so that a
+            metre counts as much as a radian.
+        resolution: distance in that metric between two checks along an edge, if the constraint is not an
+            `EdgeConstraint`; thinner obstacles may be missed.
+        world: the map that the problem was created from, for planners that search maps.
 
     Raises:
-        ShapeError: on a start or goal that is no state of the space, and on weights that are not positive.
-        SpaceError: when the space lacks a component that the task needs.
-        ModelError: on a task whose constraint reads the reference of a stage.
+        ShapeError: if start or goal is not a state of the space, or weights are not positive.
+        SpaceError: if the space lacks a component that the task needs.
+        ModelError: if the constraint of the task reads the reference of a stage.
 
     Example:
         >>> plane = Space("x y [m] in [-3, 3]")
@@ -111,35 +111,35 @@ class Problem:
         if isinstance(goal, Space):
             if goal.names != self.space.names:
                 raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
-        elif np.ndim(goal) == 2:
+        elif not hasattr(goal, "moments") and numbers(goal, "goal").ndim == 2:
             goal = frozen(self.space.normalize(self.space.check(goal, "goal")))
         else:
             goal = frozen(self.space.normalize(state_of(goal, self.space, "goal")))
         object.__setattr__(self, "goal", goal)
 
     def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
-        """States of the goal ``(K, n)``: all of them where they are listed, or `count` drawn from a region."""
+        """Goal states ``(K, n)``: all that were given, or `count` states drawn from a region."""
         if isinstance(self.goal, Space):
             return self.goal.sample(count, rng=generator(rng))
         checked(rng)
         return np.atleast_2d(self.goal)
 
     def distance(self, a: Any, b: Any) -> Array:
-        """Length ``(...)`` of edges in the metric of the problem."""
+        """Lengths ``(...)`` of edges in the metric of the problem."""
         return np.sqrt(((self.weights * self.space.minus(b, a)) ** 2).sum(-1))
 
     def allowed(self, x: Any) -> Mask:
-        """Whether states ``(..., n)`` lie inside the bounds and what the constraint allows, ``(...)``."""
+        """Whether states ``(..., n)`` lie within the bounds and satisfy the constraint, ``(...)``."""
         x = np.asarray(x, dtype=np.float64)
         return np.asarray(self.space.contains(x)) & self.functions_allow(x)
 
     def functions_allow(self, x: Array) -> Mask:
-        """Whether the constraint and `is_free` allow states ``(..., n)``, ``(...)``; bounds are left out."""
+        """Whether the constraint and `is_free` allow states ``(..., n)``, ``(...)``; bounds are not checked."""
         fine = np.asarray((self.violations(x) <= 0.0).all(-1))  # NaN is not
         return fine if self.is_free is None else np.asarray(fine & np.asarray(self.is_free(x), dtype=np.bool_))
 
     def violations(self, x: Array) -> Array:
-        """Values ``(..., k)`` of the constraint at states ``(..., n)``; k = 0 without one."""
+        """Values ``(..., k)`` of the constraint at states ``(..., n)``; k = 0 without a constraint."""
         if self.constraint is None:
             return np.zeros((*x.shape[:-1], 0))
         if not isinstance(self.constraint, Task):
@@ -148,10 +148,10 @@ class Problem:
         return np.asarray(self.constraint.constraint(x, u, *([r] if r.size else [])))
 
     def edges_allowed(self, a: Any, b: Any) -> Mask:
-        """Whether edges from states ``(..., n)`` to states ``(..., n)`` are allowed all along, ``(...)``.
+        """Whether whole edges from states ``(..., n)`` to states ``(..., n)`` are allowed, ``(...)``.
 
-        Exactly, where the constraint is an `EdgeConstraint`; otherwise at points `resolution` apart, and so are bounds
-        on a space that is not flat.
+        The check is exact if the constraint is an `EdgeConstraint`, and otherwise at points `resolution` apart. On a
+        space that is not flat, bounds are checked at such points too.
         """
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
         if not self.whole_edges:
@@ -174,7 +174,7 @@ class Problem:
         return self.is_free is None and isinstance(self.constraint, EdgeConstraint)
 
     def explain(self, x: Array, name: str) -> str:
-        """The fault of a state ``(n,)``, in a sentence; empty when it is allowed."""
+        """The reason why a state ``(n,)`` is forbidden, in a sentence; empty if it is allowed."""
         if bool(self.allowed(x)):
             return ""
         place = f"{name} ({', '.join(f'{value:.2f}' for value in x)})"

@@ -1,7 +1,7 @@
-"""The signatures everything in Pilotage agrees on.
+"""The protocols that all parts of Pilotage share.
 
-`Dynamics`, `Sensor` and `Task` are abstract classes because they carry defaults; what consumes them is a `Protocol`,
-so that code from elsewhere fits without inheriting.
+`Dynamics`, `Sensor` and `Task` are abstract classes because they have defaults. Everything that uses them is a
+`Protocol`, so that other code fits without inheritance.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .task import Task as Task
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Belief in, belief out; holds settings and no state. Those that draw random numbers take them from `rng`."""
+    """An estimator: belief in, belief out. It has settings but no state, and draws random numbers from `rng`."""
 
     @property
     def own_contexts(self) -> bool:
-        """Whether the estimator says what a context is, in place of the sensor: of a map, the names of landmarks.
+        """Whether the estimator interprets contexts itself, for example as the names of landmarks on its map.
 
-        A run then hands each context over as it is, also None where none was given. A class attribute will do.
+        A run then passes each context unchanged, or None if there is none. This can be a class attribute.
         """
         return False
 
@@ -35,84 +35,84 @@ class Estimator(Protocol):
         ...
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Any:
-        """The belief over the reading that comes next: its mean and covariance are z^ and S."""
+        """The belief over the next reading, with mean z^ and covariance S."""
         ...
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The belief after a reading `z`, and what the reading did to it; trackers take a scan ``(K, n)`` as `z`."""
+        """The result of a reading `z`, with the new belief; trackers take a scan ``(K, n)`` as `z`."""
         ...
 
 
 @runtime_checkable
 class Filter(Protocol):
-    """The stateful shell that robot code holds: an estimator at work, with the belief and the clock."""
+    """The object that robot code uses: an estimator with its current belief and clock."""
 
     @property
     def belief(self) -> Belief:
-        """The present belief."""
+        """The current belief."""
         ...
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> Any:
-        """Move the belief by `dt` seconds or up to time `to`, under action `u`."""
+        """Move the belief by `dt` seconds, or up to time `to` in steps of the usual length, under action `u`."""
         ...
 
-    def update(self, sensor: Any, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Take in a reading, of time `t` where it is not of now."""
+    def update(self, sensor: Any, z: Any, t: float | None = None, context: Any = None, *, u: Any = None) -> Update:
+        """Update the belief with a reading; `t` is its time, if it is not the current one, and `u` acts until then."""
         ...
 
     def step(self, sensor: Any, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
-        """Predict and take in a reading."""
+        """Predict, then update with a reading."""
         ...
 
     def run(self, us: Any, readings: Any, ts: Any = None, *, sensor: Any = None, contexts: Any = None) -> FilterRun:
-        """A whole sequence in one go: readings of one sensor, or `Readings` and `Scans` at times of their own."""
+        """Process a whole sequence: readings of one sensor, or `Readings` and `Scans` with their own times."""
         ...
 
 
 @runtime_checkable
 class Perception(Protocol):
-    """Observations in, belief out."""
+    """Perception: observations in, belief out."""
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Start an episode, knowing what is known beforehand."""
+        """Start an episode with the prior belief."""
         ...
 
     def perceive(self, observation: Any, u: Any, t: float) -> Belief:
-        """The belief after `observation` at time `t`; `u` acted since the last one, None at the first."""
+        """The belief after `observation` at time `t`; `u` is the action since the last one, None for the first."""
         ...
 
 
 @runtime_checkable
 class Planner(Protocol):
-    """From a start to a goal."""
+    """A planner: finds a path from a start to a goal."""
 
     def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """A path, or the reason why there is none.
 
         Args:
-            problem: where from, where to, and what is forbidden in between.
+            problem: start, goal and constraints.
             rng: seed or generator.
-            budget: seconds the planner may spend; None for its own limit.
+            budget: seconds that the planner may take; None for its own limit.
         """
         ...
 
 
 @runtime_checkable
 class Controller(Protocol):
-    """From a belief to an action, every tick."""
+    """A controller: turns a belief into an action, at every tick."""
 
     def reset(self, *, seed: int | None = None) -> None:
-        """Forget the last episode; `seed` replays the random choices of the next."""
+        """Start a new episode; the same `seed` gives the same random choices."""
         ...
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The action to take at time `t` (default: one step after the last), and how it came about."""
+        """The action at time `t` (default: one step after the last), with its status."""
         ...
 
 
 @runtime_checkable
 class WorldModel(Protocol):
-    """A learned model of the world: observations in, a latent state that moves, and what it costs."""
+    """A learned model of the world: an encoder of observations, dynamics of a latent state, and a cost."""
 
     @property
     def dynamics(self) -> Dynamics:
@@ -123,13 +123,13 @@ class WorldModel(Protocol):
         """The belief over latent states after a history.
 
         Args:
-            observations: ``(..., T, o)``, the last of them now.
-            us: the actions between them ``(..., T-1, m)``; None where they are not known, or were none.
+            observations: ``(..., T, o)``, the last of which is the current one.
+            us: the actions between them ``(..., T-1, m)``; None if there were none or they are unknown.
         """
         ...
 
     def decode(self, latent: Any) -> Any:
-        """The observation a latent state ``(..., n)`` stands for, or None when the model has no decoder."""
+        """The observation of a latent state ``(..., n)``, or None if the model has no decoder."""
         ...
 
     def cost(self, latent: Any, u: Any) -> Any:

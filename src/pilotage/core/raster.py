@@ -17,15 +17,15 @@ from .mathematics import Component, math_for, torch_if_tensor
 class Raster:
     """Values on a grid of square cells, read by bilinear interpolation between cell centres.
 
-    Outside, the value of the nearest border cell holds, and the derivative is zero in that direction.
+    Outside the grid, the value is that of the nearest border cell, and the derivative in that direction is zero.
 
     Args:
         values: ``(ny, nx)``, indexed [iy, ix]; row 0 is the lowest y.
-        resolution: side of a cell [m].
+        resolution: side length of a cell [m].
         origin: (x, y, yaw) of the lower-left corner of cell [0, 0] in the world [m, m, rad].
 
     Raises:
-        ShapeError: when values are not a finite matrix, or resolution is not positive.
+        ShapeError: if values are not a finite matrix, or resolution is not positive.
 
     Example:
         >>> slope = Raster([[0.0, 1.0], [0.0, 1.0]], resolution=2.0)
@@ -39,7 +39,9 @@ class Raster:
     _tensors: dict[Any, Any] = field(default_factory=lambda: {}, init=False)
 
     def __post_init__(self) -> None:
-        values = np.array(numbers(self.values, "a raster"), order="C")
+        values = np.asarray(numbers(self.values, "a raster"), order="C")
+        if values.flags.writeable or values.base is not None:  # what nobody can change is not copied once more
+            values = values.copy()
         if values.ndim != 2 or values.size == 0:
             raise ShapeError(f"raster values have shape {values.shape}; expected (ny, nx) with at least one cell")
         if not np.isfinite(values).all():
@@ -60,7 +62,7 @@ class Raster:
         return self.values.shape[0], self.values.shape[1]
 
     def cells(self, x: Component, y: Component) -> tuple[Component, Component]:
-        """Column and row, as real numbers that are whole at cell centres, of the world point (x, y) [m]."""
+        """Column and row of the world point (x, y) [m], as real numbers that are integers at cell centres."""
         ox, oy, yaw = self.origin
         c, s = math.cos(yaw) / self.resolution, math.sin(yaw) / self.resolution
         dx, dy = x - ox, y - oy
@@ -75,7 +77,7 @@ class Raster:
         return math_for(xy).lookup(self, xy[..., 0], xy[..., 1])
 
     def tensor(self, torch: Any, like: Any) -> Any:
-        """The values as a tensor of the type and device of `like`; kept for the next call."""
+        """The values as a tensor with the dtype and device of `like`; cached for the next call."""
         key = (like.dtype, like.device)
         if key not in self._tensors:
             self._tensors[key] = torch.tensor(np.array(self.values), dtype=like.dtype, device=like.device)

@@ -1,4 +1,4 @@
-"""Results of algorithms. A status is never hidden, and a failure says why."""
+"""Results of algorithms. Each has a status, and a failure has a reason."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ ACCEPTED, GATED = int(FilterStatus.ACCEPTED), int(FilterStatus.GATED)
 
 
 class Update:
-    """The result of one measurement for a belief, or for each belief of a batch; a frozen value.
+    """The result of an update with one measurement, for one belief or for each belief of a batch.
 
     Args:
-        belief: the belief after the measurement (the one before it where the measurement was not accepted).
-        innovation: ``z (-) h(x)`` in the tangent of the reading, shape ``(..., dim)``; NaN where not measured.
+        belief: the belief after the measurement (unchanged if the measurement was not accepted).
+        innovation: ``z (-) h(x)`` in the tangent space of the reading, shape ``(..., dim)``; NaN where not measured.
         S: innovation covariance ``H P H' + R``, shape ``(..., dim, dim)``; the identity where not measured.
         nis: normalised innovation squared ``y' S^-1 y`` over the measured components.
-        log_likelihood: ``log p(z | past)`` over the measured components; 0 when nothing was measured.
-        accepted: whether the measurement was taken in; False where a gate refused it.
-        status: `FilterStatus` instead of `accepted`, one or an array ``(...)`` of them.
+        log_likelihood: ``log p(z | past)`` over the measured components; 0 if nothing was measured.
+        accepted: whether the measurement was used; False if a gate rejected it, or nothing was measured.
+        status: a `FilterStatus`, or an array ``(...)`` of them, instead of `accepted`.
 
-    Equal updates hold equal numbers.
+    Updates are equal if their numbers are equal.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -88,7 +88,7 @@ class Update:
 
     @property
     def accepted(self) -> Any:
-        """Whether the measurement was taken in, one bool or an array of them."""
+        """Whether the measurement was used: one bool, or an array of them."""
         return self._status == ACCEPTED
 
     def __eq__(self, other: object) -> bool:
@@ -159,26 +159,28 @@ def _same(a: Any, b: Any) -> bool:
 
 
 class ActionStatus(enum.Enum):
-    """The origin of an action."""
+    """The outcome of a controller's computation."""
 
     SOLVED = "solved"
     IMPROVED = "improved"
     FALLBACK = "fallback"
+    STUCK = "stuck"
     DONE = "done"
 
 
 @dataclass(frozen=True, eq=False)
 class Action:
-    """The action that a controller wants now.
+    """The action that a controller chose.
 
     Attributes:
-        u: the action, shape ``(m,)``, inside the bounds of the action space.
-        status: SOLVED, IMPROVED (of a plan that has not converged; `reason` says by how much), FALLBACK (the named
-            policy in `reason` chose `u`) or DONE (nothing left to do).
-        plan: what the controller expects to do next, actions ``(T, m)``, or None.
-        cost: cost of that plan as the controller sees it; NaN when it has none.
-        solve_time: seconds spent.
-        reason: one sentence, empty when solved.
+        u: the action, shape ``(m,)``, within the bounds of the action space.
+        status: SOLVED, IMPROVED (the plan has not converged; `reason` tells by how much), FALLBACK (`u` comes from the
+            policy named in `reason`), STUCK (the controller continues, but the robot makes no progress; `reason` says
+            where and why) or DONE (nothing left to do).
+        plan: the actions ``(T, m)`` that the controller plans to take next, or None.
+        cost: cost of that plan, as the controller computes it; NaN if there is none.
+        solve_time: computing time [s].
+        reason: one sentence, empty if solved.
 
     Example:
         >>> print(Action(np.array([0.5, -0.1])))
@@ -199,27 +201,29 @@ class Action:
 
 @dataclass(frozen=True, eq=False)
 class FilterRun:
-    """Whole sequences filtered in one go; time T comes first after the axes of a batch, if there are any.
+    """The result of filtering whole sequences; the time axis T follows the batch axes.
 
-    A step is a prediction over `dts` under `us`, and an update with a reading, unless there is none. What a smoother
-    needs is all here, but for the switching of an `IMM`: its smoother would take the IMM as well.
+    Each step is a prediction over `dts` with actions `us`, followed by an update if there is a reading. A run contains
+    everything that a smoother needs, except the switching of an `IMM`.
 
-    Several targets of one estimator are a batch. Where their number changes, or the space of a map that grows, beliefs
-    are a tuple of T; so are innovations, nis, log_likelihood, status and accepted where their own shape changes.
+    If an estimator tracks several targets, they form a batch. If the number of targets changes, or the space of a map
+    grows, beliefs are a tuple of length T. So are innovations, nis, log_likelihood, status and accepted if their shapes
+    change.
 
     Attributes:
-        beliefs: beliefs with leading axes ``(..., T)``, after each step; ``beliefs[..., k]`` is that after step k.
-        predicted: those before each update, ``(..., T)``.
-        innovations: ``(..., T, dim)``, dim that of the largest reading; NaN where not measured.
+        beliefs: beliefs after each step, with leading axes ``(..., T)``; ``beliefs[..., k]`` is the one after step k.
+        predicted: beliefs before each update, ``(..., T)``.
+        innovations: ``(..., T, dim)``, with dim of the largest reading; NaN where not measured.
         nis: ``(..., T)``.
         log_likelihood: ``(..., T)``; its sum over time is the log-likelihood of the sequence.
-        status: how each step went, values of `FilterStatus`, ``(..., T)``; NO_READING for a prediction alone.
+        status: outcome of each step, values of `FilterStatus`, ``(..., T)``; NO_READING for a step without a reading,
+            or with one that is NaN throughout.
         ts: times ``(T,)`` of the steps.
-        dts: seconds of each prediction, ``(T,)``; 0 for a second reading of one instant.
+        dts: duration of each prediction [s], ``(T,)``; 0 for a second reading at the same time.
         us: actions ``(..., T, m)``.
-        dynamics: what moved the belief; of several modes, the dynamics of each in a tuple.
-        sensors: those that read.
-        which: their index in each step, ``(T,)``; as many as there are sensors for none.
+        dynamics: the dynamics of the predictions; a tuple if there are several modes.
+        sensors: the sensors of the readings.
+        which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -246,7 +250,7 @@ class FilterRun:
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
-        """Whether readings were taken in, ``(..., T)``; a tuple of T where the status is."""
+        """Whether each reading was used, ``(..., T)``; a tuple of length T if the status is one."""
         changes = isinstance(cast(Any, self.status), tuple)
         return cast(Any, tuple(s == ACCEPTED for s in self.status)) if changes else self.status == ACCEPTED
 

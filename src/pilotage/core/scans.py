@@ -1,4 +1,4 @@
-"""Readings of sensors, one a time, and scans of detectors, any number of detections a time, with their times."""
+"""Readings of a sensor, one at each time, and scans of a detector, with any number of detections at each time."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from .arrays import Array, frozen, numbers
 from .declared import called
 from .errors import ShapeError
 from .sensor import Sensor
+from .settings import instance
 
 
 @dataclass(frozen=True, eq=False)
 class Readings:
-    """Readings of one sensor and their times.
+    """Readings of one sensor, with their times.
 
     Args:
-        sensor: what reads them, or its name in a filter that knows it by one.
+        sensor: the sensor, or its name in the filter.
         z: readings ``(..., K, size)``; NaN or None where not measured.
-        ts: times ``(K,)`` in seconds, each no earlier than the one before it.
-        contexts: the context of each, ``(..., K, c)``, or a list of objects.
+        ts: times ``(K,)`` in seconds, in ascending order; times may repeat.
+        contexts: the context of each reading, ``(..., K, c)``, or a list of objects.
 
     Raises:
-        ShapeError: when there are not as many times as readings, times are not finite or not in order, or readings do
+        ShapeError: if the numbers of times and readings differ, times are not finite or not in order, or readings do
             not fit the sensor.
+        SettingError: if `sensor` is neither a sensor nor a name.
 
     Example:
         >>> from pilotage.models import gnss
@@ -50,23 +52,24 @@ class Readings:
 
 @dataclass(frozen=True, eq=False, init=False, repr=False)
 class Scans:
-    """Scans of one detector and their times: at each time any number of detections, whose causes nobody says.
+    """Scans of one detector, with their times: any number of detections of unknown origin at each time.
 
-    An empty scan is information: the detector looked, and saw nothing.
+    An empty scan is informative too: the detector looked, and saw nothing.
 
     Args:
-        sensor: what detects, or its name in a filter that knows it by one.
-        scans: detections ``(K_i, size)`` of each time, also none; or ``(T, K, size)``, in which rows of NaN are none.
-        ts: times ``(T,)`` in seconds, each no earlier than the one before it.
+        sensor: the detector, or its name in the filter.
+        scans: detections ``(K_i, size)`` at each time, K_i may be 0; or ``(T, K, size)``, padded with rows of NaN.
+        ts: times ``(T,)`` in seconds, in ascending order; times may repeat.
         contexts: the context of each scan, ``(T, c)``, or a list of objects.
 
     Attributes:
-        z: all detections ``(N, size)``, those of one time beside each other.
-        offsets: ``(T + 1,)``; scan i is ``z[offsets[i]:offsets[i + 1]]``, and so is ``scans[i]``.
+        z: all detections ``(N, size)``, ordered by time.
+        offsets: ``(T + 1,)``; scan i is ``z[offsets[i]:offsets[i + 1]]``, also available as ``scans[i]``.
 
     Raises:
-        ShapeError: when there are not as many times as scans, times are not finite or not in order, detections do not
-            fit the sensor, or a detection is NaN in part.
+        ShapeError: if the numbers of times and scans differ, times are not finite or not in order, detections do not
+            fit the sensor, or only some components of a detection are NaN.
+        SettingError: if `sensor` is neither a sensor nor a name.
 
     Example:
         >>> from pilotage.models import position
@@ -84,6 +87,8 @@ class Scans:
     contexts: Any
 
     def __init__(self, sensor: Any, scans: Iterable[Any], ts: Any, contexts: Any = None) -> None:
+        if not isinstance(scans, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShapeError(f"scans are {scans!r}; expected the detections (K_i, n) of each time, one after another")
         given = [detections(scan, f"scan {i}") for i, scan in enumerate(scans)]
         widths = {scan.shape[-1] for scan in given if scan.size}
         times = numbers(ts, "times of scans")
@@ -119,6 +124,8 @@ class Scans:
 
 def _check(sensor: Any, z: Array, ts: Array, what: str) -> None:
     """Refuse times that are not finite or not in order, and readings that do not fit a sensor."""
+    if not isinstance(sensor, str):
+        instance(sensor, Sensor, what.capitalize())
     of = f"{what} of {sensor if isinstance(sensor, str) else called(sensor)}"
     if not np.isfinite(ts).all():
         k = int(np.argmin(np.isfinite(ts)))
@@ -146,6 +153,8 @@ def detections(scan: Any, name: str = "scan") -> Array:
     z = numbers(scan, name, missing=True)
     if z.shape == (0,):
         return z.reshape(0, 0)
+    if z.ndim == 0:
+        raise ShapeError(f"{name} is {scan!r}; expected detections (K, n), one a row")
     lost = np.asarray(np.isnan(z))
     if (lost.any(-1) != lost.all(-1)).any():
         raise ShapeError(

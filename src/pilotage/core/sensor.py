@@ -1,4 +1,4 @@
-"""The sensor protocol: readings of a state."""
+"""The sensor protocol: how a reading depends on a state."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .streams import Rng, generator
 
 
 class Sensor(Declared, ABC):
-    """``z = observe(x) (+) e``, ``e ~ N(0, noise(x))`` in the tangent of the reading.
+    """A reading of a state: ``z = observe(x) (+) e``, ``e ~ N(0, noise(x))`` in the tangent space of the reading.
 
-    Subclasses set `state` and `reading` and write `observe` and `noise`; everything else has a default. The `context`
-    is what a reading depends on besides the state: the landmark that was seen, the pose of the antenna.
+    Subclasses set `state` and `reading` and implement `observe` and `noise`; everything else has a default. The
+    `context` is anything else that a reading depends on, such as the position of a landmark or the pose of the antenna.
     NaN in a reading means "not measured".
 
     Example:
@@ -42,24 +42,24 @@ class Sensor(Declared, ABC):
     state: Space
     reading: Space
     context: Space | None = None
-    """The space of a context; empty for sensors that take none, None where it may be any object."""
+    """The space of a context; empty for sensors without one, None if it may be any object."""
 
     linear: bool = False
-    """Whether ``observe = H x + b`` with H and `noise` that do not depend on x. Traced models know; others say so."""
+    """Whether ``observe = H x + b``, with H and `noise` that do not depend on x. Sensors that are not traced set it."""
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({names_of(self, 'reading')} from {names_of(self, 'state')})"
 
     @abstractmethod
     def observe(self, x: Any, context: Any = None) -> Any:
-        """The reading ``(..., reading.size)`` expected in states ``(..., state.size)``, of the same array kind."""
+        """The expected reading ``(..., reading.size)`` at states ``(..., state.size)``, as the same kind of array."""
 
     @abstractmethod
     def noise(self, x: Any, context: Any = None) -> Any:
-        """Covariance of the reading in its tangent, ``(..., d, d)`` or ``(d, d)`` for all states."""
+        """Covariance of the reading in its tangent space, ``(..., d, d)``, or ``(d, d)`` for all states."""
 
     def linearize(self, x: Any, context: Any = None) -> Any:
-        """Jacobian ``H = d z / d x`` in the tangents, ``(..., reading.dim, state.dim)``.
+        """Jacobian ``H = d z / d x`` in the tangent spaces, ``(..., reading.dim, state.dim)``.
 
         Default: central differences through the spaces. Traced sensors derive it exactly.
         """
@@ -67,14 +67,14 @@ class Sensor(Declared, ABC):
         return jacobian(lambda y: self._expected(*self._together(y, context)), x, self.state, self.reading)
 
     def linearize_context(self, x: Any, context: Any = None) -> Any:
-        """Jacobian ``C = d z / d context`` in the tangents, ``(..., reading.dim, context.dim)``.
+        """Jacobian ``C = d z / d context`` in the tangent spaces, ``(..., reading.dim, context.dim)``.
 
-        With it a sensor is a factor between two variables: a pose and the landmark it saw, or another pose.
+        It makes the sensor a factor between two variables, such as a pose and a landmark, or two poses.
         Default: central differences through the spaces. Traced sensors derive it exactly.
 
         Raises:
-            ModelError: when the sensor declares no space of its context.
-            ShapeError: when no context is given.
+            ModelError: if the sensor does not declare the space of its context.
+            ShapeError: if no context is given.
         """
         space, torch = self.context, torch_if_tensor(x)
         if space is None:
@@ -88,10 +88,10 @@ class Sensor(Declared, ABC):
         return jacobian(lambda c: self._expected(*self._together(x, c)), context, space, self.reading)
 
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
-        """``log p(z | x)`` of readings ``(..., reading.size)`` in states ``(..., state.size)``, shape ``(...)``.
+        """``log p(z | x)`` of readings ``(..., reading.size)`` at states ``(..., state.size)``, shape ``(...)``.
 
-        Default: the Gaussian of `noise` over the measured components; 0 where nothing was measured. Sensors whose
-        errors are not Gaussian (a lidar beam, a detection) override it.
+        Default: the Gaussian of `noise` over the measured components; 0 where nothing was measured. Sensors with
+        errors that are not Gaussian (a lidar beam, a detection) override it.
         """
         seen = measured(self.reading, z)
         d = cast(Array, self.reading.minus(z, self._expected(x, context)))
@@ -104,10 +104,10 @@ class Sensor(Declared, ABC):
         return log_normal(np.where(seen, d, 0.0), R) + 0.5 * np.log(2.0 * np.pi) * (~seen).sum(-1)
 
     def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
-        """Readings ``(..., reading.size)`` drawn at random in states ``(..., state.size)``, numpy arrays.
+        """Random readings ``(..., reading.size)`` at states ``(..., state.size)``, as numpy arrays.
 
-        Default: ``observe(x) (+) e``, ``e ~ N(0, noise(x))``. Sensors whose errors are not Gaussian override it, as
-        they do `log_prob`.
+        Default: ``observe(x) (+) e``, ``e ~ N(0, noise(x))``. Sensors with errors that are not Gaussian override it,
+        like `log_prob`.
         """
         z = np.asarray(self._expected(x, context), dtype=np.float64)
         e = generator(rng).standard_normal((*z.shape[:-1], self.reading.dim))
@@ -120,19 +120,19 @@ class Sensor(Declared, ABC):
         return batched(x, context)
 
     def _expected(self, x: Any, context: Any) -> Any:
-        x = x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64)
+        x = x if hasattr(x, "shape") else numbers(x, "a state")
         return answered(asked(self, "observe", x, context), self.reading, self, "observe")
 
     def _spread(self, x: Any, context: Any) -> Array:
         return covariance(self.noise(x, context), self.reading.dim, self)
 
     def on(self, space: Space) -> Sensor:
-        """This sensor reading its components by name from states of a bigger space.
+        """This sensor on a larger space, where it finds its components by name.
 
-        A component is found under its own name, else under the only name that ends in ``.name``.
+        A component is found under its own name, or else under the only name that ends in ``.name``.
 
         Raises:
-            SpaceError: when a component is missing or could be several.
+            SpaceError: if a component is missing or ambiguous.
         """
         return self if space == self.state else SelectedSensor(self, space)
 
@@ -175,7 +175,7 @@ class SelectedSensor(Sensor):
         return hash((id(self.inner), self.state))
 
     def _pick(self, x: Any) -> Any:
-        return (x if hasattr(x, "shape") else np.asarray(x, dtype=np.float64))[..., self._index]
+        return (x if hasattr(x, "shape") else numbers(x, "a state"))[..., self._index]
 
     def observe(self, x: Any, context: Any = None) -> Any:
         """The reading of the inner sensor."""

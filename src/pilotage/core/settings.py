@@ -6,14 +6,17 @@ was expected. Only relations between fields are left for a `__post_init__`, whic
 
 from __future__ import annotations
 
+import difflib
+import functools
 import inspect
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Annotated, Any, TypeVar, dataclass_transform, overload
+from typing import Annotated, Any, ParamSpec, TypeVar, dataclass_transform, overload
 
+from ._bound import bound
 from ._rules import Interval as Interval
 from ._rules import Numbers as Numbers
 from ._rules import Rule, article, brought, rule_of
@@ -21,6 +24,7 @@ from ._rules import shown as shown
 from .errors import SettingError
 
 Kind = TypeVar("Kind")
+Given = ParamSpec("Given")
 
 Finite = Annotated[float, Interval()]
 Positive = Annotated[float, Interval(0.0)]
@@ -56,7 +60,7 @@ def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
 
     Other types, such as ``Any`` and protocols that cannot be asked at run time, are not checked, nor are
     names that are imported under ``TYPE_CHECKING``. Subclasses inherit the checks if they are settings themselves. A
-    `__post_init__` runs after the checks.
+    `__post_init__` runs after the checks. Wrong names are refused as by `by_name`.
 
     Raises:
         SettingError: when a value does not fit its type; the names of class and field, and the value, are in it.
@@ -75,9 +79,52 @@ def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
         inherited = getattr(cls, "__post_init__", None)
         if "__post_init__" in cls.__dict__ or not hasattr(inherited, "checked"):
             setattr(cls, "__post_init__", _checking(inherited))  # noqa: B010
-        return dataclass(frozen=True, **options)(cls)
+        cls = dataclass(frozen=True, **options)(cls)
+        setattr(cls, "__init__", by_name(cls.__init__))  # noqa: B010
+        return bound(cls)
 
     return made if cls is None else made(cls)
+
+
+def by_name(function: Callable[Given, Kind]) -> Callable[Given, Kind]:
+    """`function`, or an `__init__`, which names the settings that there are when it is given one of a wrong name.
+
+    Raises:
+        SettingError: with the name, the nearest one, and the list.
+
+    Example:
+        >>> @by_name
+        ... def drive(speed=1.0, *, radius=0.2): ...
+        >>> drive(raduis=0.3)
+        Traceback (most recent call last):
+        pilotage.core.errors.SettingError: drive has no setting raduis; did you mean radius? It has speed, radius
+    """
+
+    @functools.wraps(function)
+    def called(*args: Given.args, **given: Given.kwargs) -> Kind:
+        try:
+            return function(*args, **given)
+        except TypeError:
+            wrong = _misnamed(function, given)
+            if not wrong:
+                raise
+            raise SettingError(wrong) from None
+
+    return called
+
+
+def _misnamed(function: Callable[..., Any], given: dict[str, Any]) -> str:
+    """One sentence on the first of the names given that `function` does not take; empty when it takes all."""
+    taken = inspect.signature(function).parameters.values()
+    known = [p.name for p in taken if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"]
+    strange = [name for name in given if name not in known]
+    if not strange or any(p.kind is p.VAR_KEYWORD for p in taken):
+        return ""
+    *_, owner, name = ("", *function.__qualname__.split("."))
+    parts = sorted((name for name in known if name in strange[0]), key=len)
+    near = parts[-1:] or difflib.get_close_matches(strange[0], known, n=1)
+    hint = f"did you mean {near[0]}? It has" if near else "it has"
+    return f"{owner if name == '__init__' else name} has no setting {strange[0]}; {hint} {', '.join(known)}"
 
 
 def _checking(relations: Any) -> Any:
@@ -151,8 +198,10 @@ def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
     return setting(value, Annotated[int, Interval(least, most, "[)" if most == math.inf else "[]")], name)
 
 
-def instance(value: Any, kind: type[Kind], who: str) -> Kind:
+def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
     """`value`, when it is of the class that `who` needs; a class in the place of a model was most often not called.
+
+    `hint` ends the sentence in other cases.
 
     Raises:
         SettingError: for anything else.
@@ -166,5 +215,5 @@ def instance(value: Any, kind: type[Kind], who: str) -> Kind:
     """
     if isinstance(value, kind):
         return value
-    hint = "; is () missing?" if callable(value) else ""
+    hint = "; is () missing?" if callable(value) else hint
     raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")

@@ -1,7 +1,7 @@
-"""Spaces: the only place that knows what an angle is.
+"""Spaces: the only place in the library that knows which components are angles.
 
-A space is a product of named parts. It tells how states are stored (`size` components), how they differ (`dim`
-tangent components), and how to add and subtract without ever tearing an angle.
+A space is a product of named parts. It defines how states are stored (`size` components), how they differ (`dim`
+tangent components), and how to add and subtract them with angles that wrap correctly.
 """
 
 from __future__ import annotations
@@ -27,20 +27,21 @@ Column = Callable[[Part, slice, slice, list[float]], Sequence[Any]]
 
 
 class Space(Product):
-    """A product of named parts, on which states are added, subtracted, averaged and drawn.
+    """A space of states: a product of named parts, with addition, subtraction, averages and random samples.
 
     Args:
         *parts: strings or `Part` objects. ``"x y [m]"`` declares reals that share unit and bounds,
-            ``"speed [m/s] in [-2, 10]"`` bounds them, and ``"yaw: angle"`` gives one name a kind: angle, quaternion,
-            SE2, SE3, S2 (a direction), or a block of numbers, ``"camera: uint8[3, 64, 64]"``. A quaternion q is stored
-            q.w q.x q.y q.z; a pose p in SE2 p.x p.y p.yaw, in SE3 p.x p.y p.z p.qw p.qx p.qy p.qz; a block row by row.
+            ``"speed [m/s] in [-2, 10]"`` adds bounds, and ``"yaw: angle"`` gives a name a kind: angle, quaternion, SE2,
+            SE3, S2 (a direction), or a block of numbers, ``"camera: uint8[3, 64, 64]"``. A quaternion q is stored as
+            q.w q.x q.y q.z, a pose p in SE2 as p.x p.y p.yaw, a pose in SE3 as p.x p.y p.z p.qw p.qx p.qy p.qz, and a
+            block row by row.
 
-    All methods take numpy arrays or torch tensors with the vector on the last axis and return the same kind; leading
-    axes broadcast. Spaces are frozen, compare by their parts, and hash. Methods called ``components_...`` do the same
-    on sequences of scalar components, with the mathematics `m` of these; the tracer runs them.
+    All methods take numpy arrays or torch tensors with the vector on the last axis, and return the same kind of array.
+    Leading axes broadcast. Spaces are immutable and hashable, and are equal if their parts are. The methods
+    ``components_...`` do the same for sequences of scalar components with their mathematics `m`; the tracer uses them.
 
     Raises:
-        SpaceError: on a malformed string or a name used twice.
+        SpaceError: if a string is malformed or a name occurs twice.
 
     Example:
         >>> space = Space("x y [m]", "yaw: angle", "speed [m/s] in [-2, 10]")
@@ -50,12 +51,12 @@ class Space(Product):
 
     @cached_property
     def tangent(self) -> Space:
-        """The tangent vectors as a space on which plus is addition."""
+        """The space of the tangent vectors, where plus is addition."""
         return Space(*(t for p in self.parts for t in p.tangent()))
 
     @cached_property
     def curved(self) -> tuple[Space, NDArray[np.intp]]:
-        """The space of the parts on which plus is not addition, and where they are stored."""
+        """The space of the parts where plus is not addition, and their storage indices."""
         names = [p.name for p in self.parts if not p.linear]
         return self.select(names), self.indices(names)[0]
 
@@ -75,7 +76,7 @@ class Space(Product):
         return assembled([run.plus(x[..., run.x], d[..., run.d]) for run in runs])
 
     def minus(self, y: Any, x: Any) -> Any:
-        """``y (-) x``: the tangent vectors ``(..., dim)`` at `x` that lead to `y`, by the short way.
+        """``y (-) x``: the shortest tangent vectors ``(..., dim)`` at `x` that lead to `y`.
 
         ``plus(x, minus(y, x)) == y``; a quaternion and its negative count as equal.
         """
@@ -86,7 +87,7 @@ class Space(Product):
         return assembled([run.minus(y[..., run.x], x[..., run.x]) for run in runs])
 
     def normalize(self, x: Any) -> Any:
-        """`x` with angles wrapped to (-pi, pi], quaternions and directions of length 1."""
+        """`x` with angles wrapped to (-pi, pi], and quaternions and directions scaled to length 1."""
         (x,) = self._arrays((x, self.size, "state"))
         runs = self._runs
         if len(runs) == 1:
@@ -99,8 +100,8 @@ class Space(Product):
         Args:
             x: states ``(..., size)``.
             y: states ``(..., size)``.
-            weights: what a unit of each component counts: one for each tangent component, one for each part, or a
-                mapping from names of parts, in which parts that are left out count 1. None: metres and radians alike.
+            weights: weights W: one for each tangent component, one for each part, or a mapping from names of parts,
+                with 1 for parts that are left out. None: 1 for all, so that a metre counts as much as a radian.
 
         Example:
             >>> float(Space("x y [m]", "yaw: angle").distance([0, 0, 0], [3, 0, 2], weights={"yaw": 2.0}))
@@ -118,18 +119,19 @@ class Space(Product):
         return self.plus(x, t[..., None] * d)
 
     def mean(self, xs: Any, weights: Any = None, axis: int = -2) -> Any:
-        """Weighted mean along `axis`: the point with ``sum_i w_i (x_i (-) mean) = 0``.
+        """The weighted mean along `axis`: the point with ``sum_i w_i (x_i (-) mean) = 0``.
 
-        Reals in closed form; rotations and poses by Gauss-Newton, which bears the negative weights of sigma points.
-        Unique when the samples lie within a quarter turn of the mean; scattered more widely, one of several points.
+        Reals are averaged in closed form, rotations and poses by Gauss-Newton, which supports the negative weights of
+        sigma points. The mean is unique if the samples lie within a quarter turn of it, and otherwise one of several.
 
         Args:
             xs: states ``(..., N, n)``.
-            weights: ``(N,)`` or ``(..., N)``; they are divided by their sum, which must be positive. None: equal.
-            axis: the axis that is averaged; not the last.
+            weights: ``(N,)`` or ``(..., N)``; they are divided by their sum, which must be positive. None: equal
+                weights.
+            axis: the axis to average over; not the last.
 
         Raises:
-            ShapeError: when axes or weights do not fit, or widely scattered poses have no mean under negative weights.
+            ShapeError: if axes or weights do not fit, or widely scattered poses with negative weights have no mean.
 
         Example:
             >>> Space("yaw: angle").mean([[3.0], [-3.0]]).round(3)
@@ -140,10 +142,10 @@ class Space(Product):
         return weighted_mean(space, *cast("tuple[Any, Any]", self.curved), xs, weights, axis)
 
     def transport(self, y: Any, x: Any) -> Array:
-        """The matrices ``(..., dim, dim)`` that carry tangent vectors at `y` to the tangent at `x`.
+        """The matrices ``(..., dim, dim)`` that move tangent vectors at `y` to the tangent space at `x`.
 
-        ``d ((y (+) e) (-) x) / d e`` at e = 0, in closed form; the identity where plus is addition. A covariance P at y
-        is ``G P G'`` at x.
+        They are ``G = d ((y (+) e) (-) x) / d e`` at e = 0, in closed form, and the identity where plus is addition. A
+        covariance P at y is ``G P G'`` at x.
         """
         d: Array = self.minus(y, x)
         base: Array = np.broadcast_to(np.asarray(x, dtype=self.floats), (*d.shape[:-1], self.size))
@@ -157,7 +159,7 @@ class Space(Product):
     # -- groups
 
     def identity(self) -> Array:
-        """The neutral element ``(size,)``: zeros, and rotations that turn nothing."""
+        """The neutral element ``(size,)``: zeros and identity rotations."""
         return np.concatenate([np.zeros(0), *(np.asarray(p.identity()) for p in self.parts)]).astype(self.dtype)
 
     def compose(self, x: Any, y: Any) -> Any:
@@ -183,15 +185,15 @@ class Space(Product):
         return stack(self.components_inverse(unstack(x), math_for(x)), x)
 
     def act(self, x: Any, points: Any, name: str | None = None) -> Any:
-        """Points ``(..., k)`` given in the frames of states ``(..., size)``, in the frame that these are given in.
+        """Points ``(..., k)``, moved from the frames of states ``(..., size)`` to the frame of these states.
 
         Args:
             x: states with a pose, a quaternion or an angle.
             points: k = 2 in the plane, 3 in space.
-            name: the part that moves them, where there are several.
+            name: the part that moves the points, if there are several candidates.
 
         Raises:
-            SpaceError: when no part moves points, or which one is left open.
+            SpaceError: if no part moves points, or several do and `name` is missing.
 
         Example:
             >>> Space("pose: SE2", "speed").act([1, 0, np.pi / 2, 9.0], [2, 0]).round(3)
@@ -228,11 +230,11 @@ class Space(Product):
     # -- random states, bounds, checks
 
     def sample(self, n: int | tuple[int, ...] | None = None, *, rng: Rng = None) -> Array:
-        """Random states: uniform between finite bounds and over rotations, standard normal where free.
+        """Random states: uniform between finite bounds and over rotations, standard normal where unbounded.
 
         Args:
-            n: None for one state ``(size,)``, or a count or shape of batch axes in front.
-            rng: seed or generator. A half-open bound is kept by mirroring the normal at it.
+            n: None for one state ``(size,)``, or the number or shape of the leading axes.
+            rng: seed or generator. With a single bound, the normal distribution is mirrored at it.
         """
         draw = generator(rng)
         batch = () if n is None else n if isinstance(n, (tuple, list)) else (n,)
@@ -242,7 +244,7 @@ class Space(Product):
         return cast(Array, self.normalize(np.concatenate([uniform[..., :0], *pieces], axis=-1)).astype(self.dtype))
 
     def clip(self, x: Any) -> Any:
-        """`x` normalised and moved inside the bounds, numpy arrays in the type of the space."""
+        """`x` normalised and clipped to the bounds, as numpy arrays with the dtype of the space."""
         x = self.normalize(x)
         x = math_for(x).clip(x, *alike(self.low, self.high, x)[:2])
         if torch_if_tensor(x) is not None:
@@ -250,24 +252,24 @@ class Space(Product):
         return (np.rint(x) if self.dtype.kind in "iu" else x).astype(self.dtype, copy=False)
 
     def contains(self, x: Any) -> Any:
-        """Whether each state ``(..., size)`` lies inside the bounds, shape ``(...)`` of bool; one of NaN does not."""
+        """Whether each state ``(..., size)`` lies within the bounds, bools ``(...)``; False for NaN."""
         (x,) = self._arrays((x, self.size, "state"))
         low, high, _ = alike(self.low, self.high, x)
         return ((x >= low) & (x <= high)).all(-1)
 
     def check(self, x: Any, name: str = "state", *, finite: bool = True) -> Array:
-        """`x` as an array ``(..., size)`` of the `dtype` of the space, or a sentence that says what is wrong with it.
+        """`x` as an array ``(..., size)`` with the `dtype` of the space; raises an error if it is not valid.
 
-        Arrays of the `shape` of the space, such as images, are laid out flat.
+        Arrays with the `shape` of the space, such as images, are flattened.
 
         Args:
-            x: what a user gave.
-            name: what the sentence calls it.
-            finite: False where numbers may be missing, as in readings: NaN passes, and masked numbers become NaN.
+            x: the value to check.
+            name: the name of the value in the error.
+            finite: False if numbers may be missing, as in readings: NaN passes, and masked numbers become NaN.
 
         Raises:
-            ShapeError: when `x` is not numeric, its last axis has the wrong length, it is masked or has a unit, a
-                quaternion is not of length 1 to 1e-3, or (unless `finite` is False) something is NaN or infinite.
+            ShapeError: if `x` is not numeric, its last axis has the wrong length, it is masked or has a unit, a
+                quaternion does not have length 1 to 1e-3, or (unless `finite` is False) a number is NaN or infinite.
 
         Example:
             >>> Space("x y [m]").check([1, 2])
@@ -292,8 +294,10 @@ class Space(Product):
     # -- what networks see
 
     def features(self, x: Any) -> Any:
-        """States ``(..., size)`` as features ``(..., width)`` without seams: an angle as cosine and sine, a rotation as
-        its matrix. A network fed with these is continuous where an angle wraps, and gives q and -q the same answer.
+        """States ``(..., size)`` as continuous features ``(..., width)`` for a network.
+
+        An angle becomes its cosine and sine, a rotation its matrix. A network of these features is continuous where an
+        angle wraps, and treats q and -q alike.
 
         Example:
             >>> Space("x [m]", "yaw: angle").features([2.0, 0.0])

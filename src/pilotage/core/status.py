@@ -1,4 +1,4 @@
-"""Statuses of a step of a filter, one for each belief of a batch."""
+"""Status of a step of a filter, one for each belief of a batch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import enum
 
 
 class FilterStatus(enum.IntEnum):
-    """The outcome of a prediction or an update. Unless it is ACCEPTED, the belief is the same as before.
+    """The outcome of a prediction or an update. Unless it is ACCEPTED, the belief has not changed.
+
+    A reading all of whose components are NaN is NO_READING, as is a step of a run without one.
 
     Example:
         >>> from pilotage.estimators import EKF
@@ -38,5 +40,5 @@ class FilterStatus(enum.IntEnum):
 
     @property
     def failed(self) -> bool:
-        """Whether something went wrong, other than that a gate did its work or nothing came."""
+        """Whether the step failed; a reading that is gated or missing is not a failure."""
         return self > FilterStatus.NO_READING

@@ -1,4 +1,4 @@
-"""Random streams. A stream is an argument, never module state, and its seed ends up in the result."""
+"""Random streams. A stream is an argument, never module state, and the result contains its seed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from .errors import SettingError
 
 Rng: TypeAlias = int | np.random.Generator | None
-"""The type of every `rng` argument: a seed, a generator that is continued, or None for a fresh seed."""
+"""The type of every `rng` argument: a seed, a generator (which is advanced), or None for a fresh seed."""
 
 
 def generator(rng: Rng = None) -> np.random.Generator:
-    """Turn an `rng` argument into a generator: a seed starts one, a generator is used as it is.
+    """The generator for an `rng` argument: a new one for a seed, or the given generator itself.
 
     Example:
         >>> generator(3).random() == generator(3).random()
@@ -41,10 +41,10 @@ def checked(rng: Rng) -> Rng:
 
 
 def seeded(rng: Rng = None) -> tuple[np.random.Generator, int | None]:
-    """The generator for `rng`, and the seed that replays it (None when a running generator was handed in).
+    """The generator for `rng`, and the seed that reproduces it (None if `rng` is a generator).
 
     Raises:
-        SettingError: when `rng` is neither a seed nor a generator.
+        SettingError: if `rng` is neither a seed nor a generator.
 
     Example:
         >>> gen, seed = seeded(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -16,29 +17,30 @@ from .space import Space
 class Task(ABC):
     """Minimise ``sum_t cost(x_t, u_t, r_t) + terminal_cost(x_T, r_T)`` subject to ``constraint(x_{t+1}, u_t) <= 0``.
 
-    Subclasses write `cost`, and set `initial`, `dt` and `horizon` where the defaults do not fit. Costs know nothing of
-    the dynamics, so that one task can be put to several robots. Methods are handed `r` only where there is a `stage`.
+    Subclasses implement `cost`, and set `initial`, `dt` and `horizon` if the defaults do not fit. Costs do not depend
+    on the dynamics, so one task can be used for several robots. Methods receive `r` only if the task has a `stage`.
 
-    What a task forbids is written once, as its `constraint` of a state and the action that led there. Environments end
-    an episode where it is positive or NaN, samplers charge for it, optimisers keep it, planners check edges with it.
+    A task defines once what is forbidden: the `constraint` of a state and the action that led there. Environments end
+    an episode when it is positive or NaN, samplers penalise it, optimisers enforce it, and planners check edges.
 
-    Costs that vary in time declare a `stage` and take a reference `r` of it. References come from `references`, which
-    is a pure function: what it has to remember from one decision to the next (how far along a path a robot has come) is
-    a value, the carry. The caller keeps it for one robot and one episode, starts with None, and hands it on::
+    A cost that varies in time declares a `stage`, the space of its reference `r`. The pure function `references`
+    returns the references. Anything it has to remember from one decision to the next, such as the robot's progress
+    along a path, is a value called the carry. The caller keeps it for one robot and one episode, starts with None, and
+    passes it on::
 
         carry = None                                            # at the start of an episode
-        rows, carry = task.references(x, t, steps, carry)       # once a decision; rows[k] is for time t + k dt
+        rows, carry = task.references(x, t, steps, carry)       # at each decision; rows[k] is for time t + k dt
         over = task.done(x, rows[0])
 
-    So one task serves any number of robots. A controller that is given another task hands on the carry, too: a carry
-    that could be mistaken should say what it belongs to, as that of `pilotage.control.follow` holds its path.
+    One task therefore serves any number of robots. A controller that gets a new task passes the old carry on to it, so
+    a carry should contain what it belongs to, as the carry of `pilotage.control.follow` contains its path.
 
     Attributes:
-        state, action: the spaces it is written for; empty for a task that takes any.
-        stage: the space of the reference that each stage brings along; empty for costs that do not vary.
-        initial: where an episode starts; None leaves it to whoever runs it.
+        state, action: the spaces of the task; empty for a task that accepts any.
+        stage: the space of the reference of each stage; empty for costs that do not vary.
+        initial: the belief at the start of an episode; None leaves it to the caller.
         dt: seconds between decisions; default 0.1.
-        horizon: decisions in an episode; default 200.
+        horizon: number of decisions in an episode; default 200.
 
     Example:
         >>> class Hover(Task):
@@ -56,11 +58,13 @@ class Task(ABC):
     initial: Belief | None = None
     dt: float = 0.1
     horizon: int = 200
+    patience: float = math.inf
+    """Seconds after which a robot that has not `advanced` is stuck."""
     live: bool = False
     """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 
     def on(self, state: Space, action: Space | None = None) -> Task:
-        """This task for a robot of that state and action. Default: itself.
+        """This task for a robot with the given state and action. Default: itself.
 
         Tasks that read some components by name (`pilotage.models.task`) find them in larger spaces.
         """
@@ -68,33 +72,44 @@ class Task(ABC):
 
     @abstractmethod
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
-        """Cost ``(...)`` of a step from states ``(..., n)`` under actions ``(..., m)``; reference ``(..., nr)``."""
+        """Cost ``(...)`` of a step from states ``(..., n)`` with actions ``(..., m)`` and references ``(..., nr)``."""
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """Cost ``(...)`` of ending in states ``(..., n)``. Default: 0."""
         return np.zeros(np.shape(x)[:-1])
 
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
-        """Values ``(..., k)`` that must not be positive where actions `u` lead to states `x`. Default: none, k = 0.
+        """Values ``(..., k)`` that must not be positive when actions `u` lead to states `x`. Default: none, k = 0.
 
         NaN counts as violated.
         """
         return np.zeros((*np.broadcast_shapes(np.shape(x)[:-1], np.shape(u)[:-1]), 0))
 
     def done(self, x: Any, r: Any = None) -> Any:
-        """Whether the episode is over in states ``(..., n)``, shape ``(...)`` of bool. Default: never."""
+        """Whether the episode is over at states ``(..., n)``, bools ``(...)``. Default: never."""
         return np.zeros(np.shape(x)[:-1], dtype=bool)
 
-    def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
-        """References ``(steps + 1, nr)`` of the coming stages seen from state `x` at time `t`, and the next carry.
+    def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool:
+        """Whether a robot in the state `x` ``(n,)`` has come nearer to the end than in `x0` before. Default: it has.
 
-        Default: ``(None, None)``, the cost does not vary.
+        `r` and `r0` are the references of these stages. Controllers say STUCK where it has not for `patience` seconds.
+        """
+        return True
+
+    def obstruction(self, x: Any, rows: Any) -> str:
+        """What keeps a robot in the state `x` ``(n,)`` from the references ahead ``(steps + 1, nr)``; may be empty."""
+        return ""
+
+    def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
+        """References ``(steps + 1, nr)`` of the coming stages from state `x` at time `t`, and the next carry.
+
+        Default: ``(None, None)``, for a cost that does not vary.
 
         Args:
             x: one state ``(n,)``.
             t: seconds.
-            steps: the row k is handed to the costs as `r` at time ``t + k dt``.
-            carry: what the last call of this episode returned; None at its start.
+            steps: number of steps; row k is the reference `r` at time ``t + k dt``.
+            carry: the carry that the last call of this episode returned; None at its start.
         """
         return None, None
 

@@ -1,15 +1,15 @@
 """Gymnasium environments built from models, and simulators as models.
 
-Importing this room registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. Where nothing can be
+Importing this subpackage registers its environments: ``gymnasium.make("pilotage/Navigation-v0")``. Where nothing can be
 imported before, in a configuration file say, the name ``"pilotage.envs:pilotage/Navigation-v0"`` does both.
 """
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..core import require
+from ..core.names import absent
 
 require("gymnasium", extra="envs")
 
@@ -18,6 +18,7 @@ from .canvas import Canvas as Canvas  # noqa: E402
 from .drawing import Scene as Scene  # noqa: E402
 from .model_env import ModelEnv as ModelEnv  # noqa: E402
 from .registry import register_all  # noqa: E402
+from .stable_baselines import sb3_vec_env as sb3_vec_env  # noqa: E402
 from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ __all__ = [
     "Robot",
     "Scene",
     "box",
+    "sb3_vec_env",
 ]
 
 # Simulators and maps load when they are asked for.
@@ -52,10 +54,8 @@ _LAZY = {
 register_all()
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"pilotage.envs has no {name!r}; it has {', '.join(__all__)}")
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__, _LAZY)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +10,9 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import DTypeLike, NDArray
 
-from ..core import Space
+from ..core import SettingError, ShapeError, Space
+from ..core.arrays import Array
+from ..core.settings import setting, shown
 
 
 def box(space: Space, *, dtype: DTypeLike = np.float32) -> spaces.Box:
@@ -30,20 +33,98 @@ def box(space: Space, *, dtype: DTypeLike = np.float32) -> spaces.Box:
     return spaces.Box(low, high, dtype=kept.type)
 
 
+class Controls:
+    """Actions of an agent as actions of dynamics: checked, inside their bounds, in SI units.
+
+    Args:
+        space: the actions of the dynamics.
+        dtype: of the box.
+        normalized: the agent's actions are in [-1, 1], which stands for the bounds of the space.
+        batch: leading axes; () for one action.
+
+    Attributes:
+        box: of one action of the agent.
+
+    Raises:
+        SettingError: for normalized actions without bounds.
+
+    Example:
+        >>> Controls(Space("force [N] in [-10, 10]"), normalized=True)([0.5])
+        array([5.])
+    """
+
+    def __init__(
+        self, space: Space, *, dtype: DTypeLike = np.float32, normalized: bool = False, batch: tuple[int, ...] = ()
+    ) -> None:
+        self.space, self._shape = space, (*batch, space.size)
+        self._name = "actions" if batch else "action"
+        self._low, self._high, self._flat = space.low, space.high, space.flat
+        with np.errstate(invalid="ignore"):  # without bounds there is no middle
+            self._middle, self._reach = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
+        self._normalized = setting(normalized, bool, "normalized")
+        if normalized and not (np.isfinite(self._reach).all() and space.flat):
+            raise SettingError(
+                f"normalized actions need bounds, as in Space('force [N] in [-10, 10]'); these are {space}"
+            )
+        self.box = spaces.Box(-1.0, 1.0, space.shape, np.dtype(dtype).type) if normalized else box(space, dtype=dtype)
+
+    def __call__(self, given: Any) -> Array:
+        """Actions ``(*batch, m)``.
+
+        Raises:
+            ShapeError: for another shape, and for NaN and infinity.
+        """
+        u = given.astype(np.float64) if type(given) is np.ndarray and given.dtype.kind == "f" else given
+        if type(u) is not np.ndarray or u.shape != self._shape or not math.isfinite(np.vdot(u, u)):
+            u = self.space.check(given, self._name).astype(np.float64)
+            if u.shape != self._shape:
+                one = "one environment takes" if len(self._shape) == 1 else "expected"
+                raise ShapeError(f"{self._name} has shape {u.shape}; {one} {self._shape}")
+        if self._normalized:
+            u = self._middle + self._reach * u
+        return np.minimum(np.maximum(u, self._low), self._high) if self._flat else self.space.clip(u)
+
+
+def float_type(dtype: DTypeLike) -> np.dtype[Any]:
+    """The type of observations and actions.
+
+    Example:
+        >>> float_type("int")
+        Traceback (most recent call last):
+        pilotage.core.errors.SettingError: dtype is 'int'; expected a type of floats, such as numpy.float32
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind != "f":
+        raise SettingError(f"dtype is {shown(dtype)}; expected a type of floats, such as numpy.float32")
+    return found
+
+
 def boxes(readings: Mapping[str, Space], *, dtype: DTypeLike = np.float32) -> spaces.Dict:
     """One box for each name, as a `Dict`."""
     return spaces.Dict({name: box(space, dtype=dtype) for name, space in readings.items()})
 
 
-def boxed(space: Space, x: Any, *, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+class Shown:
     """States ``(..., size)`` as observations ``(..., *shape)`` that lie inside `box`: clipped, rounded to its type.
 
     Rounding keeps order, so what is inside the bounds stays inside the rounded bounds.
+
+    Example:
+        >>> Shown(Space("x [m] in [0, 9]"))(np.array([9.5]))
+        array([9.], dtype=float32)
     """
-    kept = _kept(space, dtype)
-    inside = np.clip(x, space.low, space.high)
-    inside = np.rint(inside) if kept.kind in "iu" else inside
-    return inside.astype(kept).reshape(*inside.shape[:-1], *space.shape)
+
+    def __init__(self, space: Space, *, dtype: DTypeLike = np.float32) -> None:
+        self._low, self._high, self._kept = space.low, space.high, _kept(space, dtype)
+        self._shape, self._whole = space.shape, self._kept.kind in "iu"
+
+    def __call__(self, x: Array) -> NDArray[Any]:
+        inside = np.minimum(np.maximum(x, self._low), self._high)  # half the time of np.clip
+        inside = (np.rint(inside) if self._whole else inside).astype(self._kept)
+        return inside if len(self._shape) == 1 else inside.reshape(*inside.shape[:-1], *self._shape)
 
 
 def _kept(space: Space, dtype: DTypeLike) -> np.dtype[Any]:

@@ -7,6 +7,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,39 @@ from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceErr
 from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
+from ._names import clipped, distinct, listed
+from ._urdf import Inertial, described
 from .late import Late
 
-bullet: Any = Late("pybullet")
+bullet: Any = Late("pybullet", only="on Python 3.11; PyBullet publishes no wheels for later versions")
 
 TIMESTEP = 1.0 / 240.0
 """Bullet's own default, the longest step its solver is tuned for [s]."""
+
+UNLIMITED = 1e12
+"""Speed, and force of a joint's stop, that no robot comes near; Bullet's own are 100 rad/s (m/s) and 100 N s a step."""
+
+WEIGHTLESS = 1e-12
+"""Mass [kg] of a free base without ``<inertial>``; with none Bullet would fix it to the world."""
 
 
 class BulletDynamics(Dynamics):
     """One robot from a URDF file: ``x' = stepSimulation^k(x, u)`` with ``k = ceil(240 dt)`` steps of ``dt / k``.
 
-    State: joint positions, then joint velocities ``JOINT.rate``; with a free base, its place, its quaternion (wxyz as
-    everywhere here, xyzw inside Bullet) and in front of the joint velocities its velocity and turn rate in the world.
-    Action: torque [N m] or force [N] on each joint, bounded by the efforts of the URDF. Every instance has a physics
-    server of its own, without a window, and gives its client id with every call.
+    State: joint positions, then joint velocities ``JOINT.rate``; with a free base, place and quaternion of its link
+    (wxyz as everywhere here, xyzw inside Bullet) and in front of the joint velocities its velocity and turn rate in the
+    world. Action: torque [N m] or force [N] on each joint, bounded by the efforts of the URDF. Every instance has a
+    physics server of its own, without a window, and gives its client id with every call.
 
-    A step depends on state and action alone: state is set before and read after it, warm starts are off. Batches are
-    loops; for large ones prefer MuJoCo, whose rollouts run in threads. Threads that share an instance wait for each
-    other.
+    The robot is the one that the file describes, whatever Bullet assumes: inertia tensors come from the file, a link
+    without ``<inertial>`` weighs nothing (Bullet prints that it weighs 1 kg), joints have the ``damping`` and
+    ``friction`` of ``<dynamics>`` and stops as hard as needed, and there is no other damping and no limit of speed.
+    Links of the robot do not collide with each other, and the ``velocity`` of a ``<limit>`` is not enforced.
+
+    A step depends on state and action alone: state is set before and read after it, warm starts are off, contacts of
+    the last call are forgotten. There is no floor; obstacles that do not move can be loaded into `client`, and are not
+    copied to other processes. Batches are loops; for large ones prefer MuJoCo, whose rollouts run in threads. Threads
+    that share an instance wait for each other.
 
     Args:
         urdf: path of a URDF file, or its text.
@@ -45,7 +60,9 @@ class BulletDynamics(Dynamics):
         noise: standard deviation per square root of a second of each tangent component, or one for all.
 
     Raises:
-        ModelError: for a file that Bullet cannot load, or a joint that is not there.
+        ModelError: for a file that is not there, is no URDF or asks for what Bullet does not do (inertia that no body
+            has, ``<mimic>``, joints that are no hinge or slide); for a link that moves and has no mass; for a joint
+            that is not there.
 
     Example:
         >>> swing = '''<robot name="swing"><link name="world"/><link name="rod"><inertial><origin xyz="0 0 -1"/>
@@ -71,17 +88,17 @@ class BulletDynamics(Dynamics):
     ) -> None:
         self._made_with = (urdf, fixed, joints, state, tuple(gravity), noise)
         self._lock = threading.Lock()
-        self.client: int = bullet.connect(bullet.DIRECT)
-        self._closed = weakref.finalize(self, _disconnect, self.client)
-        bullet.setGravity(*gravity, physicsClientId=self.client)
-        bullet.setPhysicsEngineParameter(
-            warmStartingFactor=0.0, deterministicOverlappingPairs=1, physicsClientId=self.client
-        )
+        self._server = Server()
+        self.client: int = self._server.client
+        self._server.setGravity(*gravity)
+        self._server.setPhysicsEngineParameter(warmStartingFactor=0.0, deterministicOverlappingPairs=1)
         self.fixed = fixed
         self.body = self._loaded(urdf)
         self._joints = self._moving()
+        self._named = dict(zip(self._joints, distinct([self._about(j)[1].decode() for j in self._joints], "joint")))
         self._driven = self._chosen(joints)
-        self._let_go()
+        self._free_joints()
+        self._frame = self._server.getDynamicsInfo(self.body, -1)[3:5]
         self.state = self._fitted(state, self._space())
         self.action = self._efforts()
         self.noise_density = densities(noise, self.state)
@@ -95,7 +112,11 @@ class BulletDynamics(Dynamics):
 
     def close(self) -> None:
         """Disconnect from the physics server; garbage collection does it too."""
-        self._closed()
+        self._server.close()
+
+    def start(self) -> Array:
+        """The state in which the robot is loaded ``(n,)``: at rest, joints at zero or the limit next to it."""
+        return self.state.clip(self.state.identity())
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The state `dt` seconds later; NaN after a state or action that is not finite."""
@@ -120,37 +141,47 @@ class BulletDynamics(Dynamics):
         if not seconds(dt, backward=True) > 0.0:
             raise ModelError(f"dt is {dt}; a simulator steps forward, by a positive number of seconds")
         steps = max(1, math.ceil(dt / TIMESTEP - 1e-9))
-        bullet.setTimeStep(dt / steps, physicsClientId=self.client)
+        self._server.setTimeStep(dt / steps)
         return steps
 
     def _simulated(self, x: Array, u: Array, steps: int) -> Array:
+        self._forget_contacts()
         self._put(x)
         for _ in range(steps):
-            for joint, effort in zip(self._driven, u.tolist(), strict=True):
-                bullet.setJointMotorControl2(
-                    self.body, joint, bullet.TORQUE_CONTROL, force=effort, physicsClientId=self.client
-                )
-            bullet.stepSimulation(physicsClientId=self.client)
+            self._server.setJointMotorControlArray(self.body, self._driven, bullet.TORQUE_CONTROL, forces=u.tolist())
+            self._server.stepSimulation()
         return self._got()
+
+    def _forget_contacts(self) -> None:
+        """Move the robot out of reach and look for contacts; Bullet would start from those of the last step."""
+        if self._server.getContactPoints(self.body):
+            place, turn = self._server.getBasePositionAndOrientation(self.body)
+            self._server.resetBasePositionAndOrientation(self.body, (0.0, 0.0, 1e9), turn)
+            self._server.performCollisionDetection()
+            self._server.resetBasePositionAndOrientation(self.body, place, turn)
 
     def _put(self, x: Array) -> None:
         n, base = len(self._joints), 0 if self.fixed else 7
         moving = x[base + n :]
         if not self.fixed:
             w, i, j, k = x[3:7]
-            bullet.resetBasePositionAndOrientation(self.body, x[:3], (i, j, k, w), physicsClientId=self.client)
-            bullet.resetBaseVelocity(self.body, moving[:3], moving[3:6], physicsClientId=self.client)
+            place, turn = bullet.multiplyTransforms(x[:3], (i, j, k, w), *self._frame)
+            velocity = moving[:3] + np.cross(moving[3:6], place - x[:3])
+            self._server.resetBasePositionAndOrientation(self.body, place, turn)
+            self._server.resetBaseVelocity(self.body, velocity, moving[3:6])
             moving = moving[6:]
         for joint, position, rate in zip(self._joints, x[base : base + n].tolist(), moving.tolist(), strict=True):
-            bullet.resetJointState(self.body, joint, position, rate, physicsClientId=self.client)
+            self._server.resetJointState(self.body, joint, position, rate)
 
     def _got(self) -> Array:
-        found = bullet.getJointStates(self.body, self._joints, physicsClientId=self.client)
-        positions, rates = [joint[0] for joint in found], [joint[1] for joint in found]
+        joints = [self._server.getJointState(self.body, joint) for joint in self._joints]
+        positions, rates = [joint[0] for joint in joints], [joint[1] for joint in joints]
         if self.fixed:
             return np.array([*positions, *rates])
-        place, (i, j, k, w) = bullet.getBasePositionAndOrientation(self.body, physicsClientId=self.client)
-        velocity, turning = bullet.getBaseVelocity(self.body, physicsClientId=self.client)
+        found = self._server.getBasePositionAndOrientation(self.body)
+        place, (i, j, k, w) = bullet.multiplyTransforms(*found, *bullet.invertTransform(*self._frame))
+        velocity, turning = self._server.getBaseVelocity(self.body)
+        velocity += np.cross(turning, np.subtract(place, found[0]))  # Bullet's own is that of the centre of mass
         return np.array([*place, w, i, j, k, *positions, *velocity, *turning, *rates])
 
     # -- the robot
@@ -163,51 +194,68 @@ class BulletDynamics(Dynamics):
                 path = Path(folder) / "robot.urdf"
                 path.write_text(text, encoding="utf-8")
             elif not path.is_file():
-                raise ModelError(f"there is no URDF at {text}; give the path of a file, or its XML text")
+                raise ModelError(f"there is no URDF at {clipped(text)}; give the path of a file, or its XML text")
+            links = described(path.read_text(encoding="utf-8"), fixed=self.fixed)
             try:
-                return bullet.loadURDF(str(path), useFixedBase=self.fixed, physicsClientId=self.client)
+                body = self._server.loadURDF(
+                    str(path), useFixedBase=self.fixed, flags=bullet.URDF_USE_INERTIA_FROM_FILE
+                )
             except bullet.error as error:
-                raise ModelError(f"Bullet cannot load the URDF: {error}") from error
+                raise ModelError(
+                    "Bullet cannot load the URDF, and has printed why: a mesh that is not where the file says, maybe"
+                ) from error
+        names = [self._server.getBodyInfo(body)[0]]
+        names += [self._server.getJointInfo(body, joint)[12] for joint in range(self._server.getNumJoints(body))]
+        for link, name in enumerate(names, -1):
+            self._weigh(body, link, name.decode(), links[name.decode()])
+        return body
+
+    def _weigh(self, body: int, link: int, name: str, inertial: Inertial | None) -> None:
+        """Take the mass of the file: Bullet gives 1 kg to a link without any, and no inertia to a strange one."""
+        base = link < 0
+        if inertial is None:
+            mass = WEIGHTLESS if base and not self.fixed else 0.0
+            self._server.changeDynamics(body, link, mass=mass, localInertiaDiagonal=(0.0, 0.0, 0.0))
+        elif not (base and self.fixed):
+            given, found = inertial.moments, sorted(self._server.getDynamicsInfo(body, link)[2])
+            if not np.allclose(given, found, 1e-6, 1e-6 * max(map(abs, given))):
+                raise ModelError(
+                    f"the inertia of link {name!r} is that of no body: of its principal moments "
+                    f"{', '.join(f'{moment:.4g}' for moment in given)} kg m^2, one is more than the other two together"
+                )
 
     def _about(self, joint: int) -> Any:
-        return bullet.getJointInfo(self.body, joint, physicsClientId=self.client)
+        return self._server.getJointInfo(self.body, joint)
 
     def _moving(self) -> list[int]:
-        count = bullet.getNumJoints(self.body, physicsClientId=self.client)
+        count = self._server.getNumJoints(self.body)
         kinds = {joint: self._about(joint)[2] for joint in range(count)}
-        strange = [joint for joint, kind in kinds.items() if kind in (bullet.JOINT_SPHERICAL, bullet.JOINT_PLANAR)]
-        if strange:
-            raise ModelError(
-                f"the joint {self._name(strange[0])} is spherical or planar; only hinges and slides are known"
-            )
         return [joint for joint, kind in kinds.items() if kind in (bullet.JOINT_REVOLUTE, bullet.JOINT_PRISMATIC)]
 
     def _chosen(self, names: Sequence[str] | None) -> list[int]:
-        known = {self._name(joint): joint for joint in self._joints}
+        known = {self._about(joint)[1].decode(): joint for joint in self._joints}
         for name in names or ():
             if name not in known:
-                raise ModelError(f"there is no moving joint {name!r}; there are {', '.join(known)}")
+                raise ModelError(f"there is no moving joint {clipped(repr(name))}; there are {listed(known)}")
         return self._joints if names is None else [known[name] for name in names]
 
-    def _let_go(self) -> None:
-        """Switch off the motors that hold joints by default, and the damping that Bullet adds to every link."""
-        for joint in range(-1, bullet.getNumJoints(self.body, physicsClientId=self.client)):
-            bullet.changeDynamics(self.body, joint, linearDamping=0.0, angularDamping=0.0, physicsClientId=self.client)
+    def _free_joints(self) -> None:
+        """Undo what Bullet adds: motors that hold joints, damping of links, a limit of speed, stops that give way."""
+        for link in range(-1, self._server.getNumJoints(self.body)):
+            self._server.changeDynamics(self.body, link, linearDamping=0.0, angularDamping=0.0)
+            self._server.changeDynamics(self.body, link, maxJointVelocity=UNLIMITED)
+            self._server.changeDynamics(self.body, link, jointLimitForce=UNLIMITED)  # alone, or it is passed over
         for joint in self._joints:
-            bullet.setJointMotorControl2(
-                self.body, joint, bullet.VELOCITY_CONTROL, force=0.0, physicsClientId=self.client
-            )
-
-    def _name(self, joint: int) -> str:
-        return self._about(joint)[1].decode()
+            friction = self._about(joint)[7]  # a motor that brakes with at most this is Coulomb's friction
+            self._server.setJointMotorControl2(self.body, joint, bullet.VELOCITY_CONTROL, force=friction)
 
     def _space(self) -> Space:
         places: list[Part] = [] if self.fixed else [*(Real(f"base.{a}", "m") for a in "xyz"), Quaternion("base.q")]
         speeds: list[Part] = []
         if not self.fixed:
             speeds = [*(Real(f"base.v{a}", "m/s") for a in "xyz"), *(Real(f"base.w{a}", "rad/s") for a in "xyz")]
-        for joint in self._joints:
-            info, name = self._about(joint), self._name(joint)
+        for joint, name in self._named.items():
+            info = self._about(joint)
             unit = "rad" if info[2] == bullet.JOINT_REVOLUTE else "m"
             low, high = (info[8], info[9]) if info[8] < info[9] else (-math.inf, math.inf)
             places.append(Real(name, unit, low, high))
@@ -219,7 +267,7 @@ class BulletDynamics(Dynamics):
         for joint in self._driven:
             info = self._about(joint)
             limit = info[10] if info[10] > 0.0 else math.inf
-            parts.append(Real(self._name(joint), "N m" if info[2] == bullet.JOINT_REVOLUTE else "N", -limit, limit))
+            parts.append(Real(self._named[joint], "N m" if info[2] == bullet.JOINT_REVOLUTE else "N", -limit, limit))
         return Space(*parts)
 
     def _fitted(self, state: Space | None, own: Space) -> Space:
@@ -228,6 +276,19 @@ class BulletDynamics(Dynamics):
         if [part.size for part in state.parts] != [part.size for part in own.parts] or state.dim != own.dim:
             raise SpaceError(f"{state} does not have the layout of the robot, which is {own}")
         return state
+
+
+class Server:
+    """A physics server without a window, with the functions of `pybullet` that go to it."""
+
+    def __init__(self) -> None:
+        self.client: int = bullet.connect(bullet.DIRECT)
+        self.close = weakref.finalize(self, _disconnect, self.client)
+
+    def __getattr__(self, name: str) -> Any:
+        found = partial(getattr(bullet, name), physicsClientId=self.client)
+        setattr(self, name, found)
+        return found
 
 
 def _disconnect(client: int) -> None:

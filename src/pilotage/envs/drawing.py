@@ -1,4 +1,4 @@
-"""Pictures of states: a plan view where a state has a place, curves over time where it has none."""
+"""Pictures of states: the figure of the model, a plan view where a state has a place, else curves over time."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ..core import Space, SpaceError
 from ..core.arrays import Array
 from .canvas import BLUE, GRID, INK, ORANGE, Canvas
+from .figures import Figure, figure_of, put
 
 
 @dataclass
@@ -24,6 +25,7 @@ class Scene:
         states: the true states so far, the last one now.
         observation: what was observed last.
         extras: whatever else a drawing wants to know.
+        model: the dynamics, whose figure is drawn.
 
     Example:
         >>> scene = Scene(Space("x y [m]"), dt=0.1, states=[np.array([0.0, 1.0]), np.array([0.5, 1.0])])
@@ -36,6 +38,7 @@ class Scene:
     states: list[Array] = field(default_factory=list)
     observation: Any = None
     extras: dict[str, Any] = field(default_factory=dict)
+    model: Any = None
 
     def component(self, name: str) -> Array | None:
         """The course of one component ``(T,)``, or None when the state has none of that name."""
@@ -44,17 +47,43 @@ class Scene:
         except SpaceError:
             return None
 
+    @property
+    def present(self) -> dict[str, float]:
+        """The components of the present state by name."""
+        return dict(zip(self.space.names, self.states[-1].tolist(), strict=True))
+
 
 Drawing: TypeAlias = Callable[[Scene], NDArray[np.uint8]]
 """From a scene to a picture ``(height, width, 3)``."""
 
 
 def draw(scene: Scene) -> NDArray[np.uint8]:
-    """The plan view of states with x and y, curves over time of all others."""
+    """The figure of a model of the library; for others a plan view, or curves of states without x and y."""
+    figure = figure_of(scene.model, scene.space.names)
+    if figure is not None and figure.window is not None:
+        return portrait(scene, figure)
     xs, ys = scene.component("x"), scene.component("y")
     if xs is None or ys is None:
         return curves(scene)
     return plan_view(scene, np.stack([xs, ys], -1))
+
+
+def portrait(scene: Scene, figure: Figure) -> NDArray[np.uint8]:
+    """The present state as a figure."""
+    assert figure.window is not None
+    x = scene.present
+    middle, reach = figure.window(x, scene.model.params)
+    canvas = Canvas(np.subtract(middle, reach), np.add(middle, reach), size=480)
+    put(canvas, figure.strokes(x, scene.model.params))
+    seconds(canvas, scene)
+    return canvas.pixels()
+
+
+def seconds(canvas: Canvas, scene: Scene) -> None:
+    """The time of a scene in the upper left corner."""
+    inset = 0.015 * (canvas.high - canvas.low)
+    words = f"t {scene.dt * (len(scene.states) - 1):.1f} s"
+    canvas.text(words, (canvas.low[0] + inset[0], canvas.high[1] - inset[1]))
 
 
 def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.uint8]:
@@ -65,12 +94,14 @@ def plan_view(scene: Scene, path: Array, *, reach: float = 10.0) -> NDArray[np.u
         canvas.line([(k, canvas.low[1]), (k, canvas.high[1])], GRID, 1)
         canvas.line([(canvas.low[0], k), (canvas.high[0], k)], GRID, 1)
     canvas.line(path, BLUE, 2)
-    yaw = scene.component("yaw")
-    if yaw is None:
+    yaw, figure = scene.component("yaw"), figure_of(scene.model, scene.space.names)
+    if figure is not None:
+        put(canvas, figure.strokes(scene.present, scene.model.params))
+    elif yaw is None:
         canvas.dot(here, INK, 12)
     else:
         canvas.polygon(arrow(here, float(yaw[-1]), 0.9), INK)
-    canvas.text(f"t {scene.dt * (len(path) - 1):.1f} s", (canvas.low[0] + 0.3, canvas.high[1] - 0.3))
+    seconds(canvas, scene)
     return canvas.pixels()
 
 

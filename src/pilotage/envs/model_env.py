@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -12,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
 from ..core.settings import setting, shown
-from .boxes import box, boxed, boxes
+from .boxes import Controls, Shown, box, boxes, float_type
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
 from .simulation import Array, Simulation, Start, Streams
@@ -24,11 +23,17 @@ Inform: TypeAlias = Callable[[Array], dict[str, Any]]
 class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
     """A world made of models: ``x' = step(x, u) (+) w``, observation ``observe(x') (+) v``, reward ``-cost(x, u)``.
 
-    Actions are in the units of the dynamics, and clipped to the bounds of their space. Observations are float32,
-    clipped to the bounds of the reading's space, with NaN never among them; ``info["state"]`` is the true state in
-    float64. An episode terminates when the task is done, a constraint is violated or the state is no longer finite
-    (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is charged when it ends, so
-    that the sum of rewards is minus the objective of the task.
+    Actions are in the units of the dynamics, and clipped to the bounds of their space. Observations are float32 and
+    never NaN. They are clipped to the bounds of the reading's space, as an instrument saturates; so is the state that
+    is observed without a sensor. The true state, in float64 in ``info["state"]``, knows no bounds: what must not be
+    exceeded is a constraint of the task. An episode terminates when the task is done, a constraint is violated or the
+    state is no longer finite (``info["violated"]``); it is truncated after `task.horizon` ticks. The terminal cost is
+    charged when it ends, so that the sum of rewards is minus the objective of the task. Who steps on after the end is
+    told again that the episode is over.
+
+    Constraints hold between ticks, too: they are judged at states no more than `resolution` apart on the shortest way
+    (`Space.interpolate`) from one state to the next, measured in the components that the constraint reads. The first
+    state that violates one is where the episode ends.
 
     Args:
         dynamics: how the true state moves.
@@ -41,6 +46,11 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         inform: from the true states ``(..., n)`` to more entries of `info`, each an array ``(...)`` or ``(..., k)``.
         drawing: from a `Scene` to a picture; the default draws states from above or as curves.
         dtype: of observations and actions.
+        normalized: actions are in [-1, 1], which stands for the bounds of the action space, as learners prefer.
+        resolution: of the constraint between ticks, in the units of the state; thinner obstacles may be missed.
+
+    Raises:
+        SettingError: for settings that do not fit, and for an initial belief of the task that is none.
 
     Example:
         >>> from pilotage.core import Gaussian, Space
@@ -69,22 +79,27 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         inform: Inform | None = None,
         drawing: Drawing = draw,
         dtype: DTypeLike = np.float32,
+        normalized: bool = False,
+        resolution: float = 0.05,
     ) -> None:
-        self.world = simulation(dynamics, sensors, task, start)
+        dtype = float_type(dtype)
+        self.world = simulation(dynamics, sensors, task, start, resolution)
         self.single = not isinstance(sensors, Mapping)
         self.metadata = {**self.metadata, "render_fps": frames(self.world)}
         self.render_mode = checked_mode(render_mode, self.metadata)
         self.observation_space = observation_space(self.world, self.single, dtype)
-        self.action_space = box(dynamics.action, dtype=dtype)
-        self.scene = Scene(dynamics.state, self.world.dt)
+        self._controls = Controls(dynamics.action, dtype=dtype, normalized=normalized)
+        self.action_space = self._controls.box
+        self.scene = Scene(dynamics.state, self.world.dt, model=dynamics)
         self._horizon = task.horizon if truncate else None
-        self._inform = setting(inform, Inform | None, "inform") or no_more
-        self._drawing, self._dtype = setting(drawing, Drawing, "drawing"), dtype
+        self._inform = setting(inform, Inform | None, "inform")
+        self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._window: Window | None = None
         self._x: Array | None = None
         self._r: Array = np.zeros(0)  # the task's reference of this tick
         self._carry: Any = None
         self._ticks = 0
+        self._terminated = self._truncated = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Start an episode, in a state drawn from `task.initial` or in ``options["state"]``, its only option."""
@@ -92,6 +107,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         given, space = state_option(options), self.world.dynamics.state
         x = self.world.start(self.np_random) if given is None else space.normalize(vector(space, given, "state"))
         self._x, self._ticks = x, 0
+        self._terminated = self._truncated = False
         self._r, self._carry = self.world.refer(x, 0.0, None)
         self.scene.states = [x]
         return self._seen(), self._info(False)
@@ -101,21 +117,23 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         if self._x is None:
             raise PilotageError("step was called before the first reset; call reset() to start an episode")
         world, x = self.world, self._x
-        u = world.dynamics.action.clip(vector(world.dynamics.action, action, "action"))
-        cost = float(world.cost(x, u, self._r))
-        y = world.advance(x, u, self.np_random)
+        u = self._controls(action)
+        moved = world.move(x, u, self._r, self.np_random)
+        cost, y = float(moved.cost), moved.states
         self._ticks += 1
-        if np.isfinite(y).all():  # what cannot be observed is shown as it last was
-            self._x = y
+        if not moved.lost:  # what cannot be observed is shown as it last was
             self._r, self._carry = world.refer(y, self.time, self._carry)
-        verdict = world.judge(y, u, self._r)
-        terminated = bool(verdict.over)
-        truncated = not terminated and self._ticks == self._horizon
-        if terminated or truncated:
+        verdict = world.judge(x, moved, u, self._r)
+        if not moved.lost:
+            self._x = verdict.states
+        ended = self._terminated or self._truncated
+        self._terminated = self._terminated or bool(verdict.over)
+        self._truncated = self._truncated or (not self._terminated and self._ticks == self._horizon)
+        if world.charges and not ended and (self._terminated or self._truncated):
             cost += float(world.terminal_cost(self._x, self._r))
         if self.render_mode is not None:
             self.scene.states.append(self._x)
-        return self._seen(), -cost, terminated, truncated, self._info(bool(verdict.violated))
+        return self._seen(), -cost, self._terminated, self._truncated, self._info(bool(verdict.violated))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.world.dynamics!r}, {self.world.task!r})"
@@ -148,21 +166,19 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
 
     def _seen(self) -> Any:
         """The observation of the present state, shown on the screen where there is one."""
-        z = observation(self.world, self.state, self.np_random, self.single, self._dtype)
+        assert self._x is not None
+        z = self._look(self._x, self.np_random)
         self.scene.observation = z
         if self.render_mode == "human":
             self._window = self._window or Window("Pilotage")
             self._window.show(self._drawing(self.scene), self.metadata["render_fps"])
-        return copy.deepcopy(z)
+        return {name: each.copy() for name, each in z.items()} if isinstance(z, dict) else z.copy()
 
     def _info(self, violated: bool) -> dict[str, Any]:
-        more = {name: plain(value) for name, value in self._inform(self.state).items()}
-        return {"state": self.state, "time": self.time, "violated": violated, **more}
-
-
-def no_more(x: Array) -> dict[str, Any]:
-    """No more entries of `info`."""
-    return {}
+        info: dict[str, Any] = {"state": self.state, "time": self.time, "violated": violated}
+        if self._inform is not None:
+            info.update((name, plain(value)) for name, value in self._inform(self.state).items())
+        return info
 
 
 def plain(value: Any) -> Any:
@@ -171,7 +187,7 @@ def plain(value: Any) -> Any:
     return array.item() if array.ndim == 0 else array
 
 
-def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None) -> Simulation:
+def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | None, resolution: float) -> Simulation:
     """The world of these models; a single sensor goes by the name "reading"."""
     named = {"reading": sensors} if isinstance(sensors, (Sensor, tuple)) else sensors
     if named is not None and not (isinstance(named, Mapping) and named):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -179,7 +195,7 @@ def simulation(dynamics: Dynamics, sensors: Sensors, task: Task, start: Start | 
             f"sensors are {sensors!r}; expected one sensor, sensors by name in a mapping, or None to see the state; "
             "a sensor with its context is a pair (sensor, context)"
         )
-    return Simulation(dynamics, named, task, start)
+    return Simulation(dynamics, named, task, start, resolution)
 
 
 def state_option(options: Mapping[str, Any] | None) -> Any:
@@ -218,8 +234,23 @@ def observation_space(world: Simulation, single: bool, dtype: DTypeLike) -> gymn
     return box(next(iter(readings.values())), dtype=dtype) if single else boxes(readings, dtype=dtype)
 
 
-def observation(world: Simulation, x: Array, streams: Streams, single: bool, dtype: DTypeLike) -> Any:
-    """Observations in states `x`, inside `observation_space`."""
-    readings = world.observe(x, streams)
-    inside = {name: boxed(world.readings[name], z, dtype=dtype) for name, z in readings.items()}
-    return next(iter(inside.values())) if single else inside
+class Look:
+    """Observations inside `observation_space`, for one world or several.
+
+    Args:
+        world: what is observed.
+        single: whether there is one reading, which goes without its name.
+        dtype: of floats.
+    """
+
+    def __init__(self, world: Simulation, single: bool, dtype: DTypeLike) -> None:
+        self._world = world
+        self._shown = {name: Shown(space, dtype=dtype) for name, space in world.readings.items()}
+        self._only = next(iter(self._shown)) if single else None
+
+    def __call__(self, x: Array, streams: Streams) -> Any:
+        """What is seen of states `x`."""
+        readings = self._world.observe(x, streams)
+        if self._only is not None:
+            return self._shown[self._only](readings[self._only])
+        return {name: self._shown[name](z) for name, z in readings.items()}

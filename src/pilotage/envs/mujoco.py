@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import re
 import threading
 from collections.abc import Sequence
 from functools import cached_property
@@ -18,10 +17,11 @@ from ..core import Dynamics, ModelError, Part, Quaternion, Real, Space, SpaceErr
 from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
+from ._names import clipped, distinct, listed
 from .late import Late
 
-mj: Any = Late("mujoco")
-threaded: Any = Late("mujoco.rollout")
+mj: Any = Late("mujoco", "mujoco mujoco-core mujoco-studio")
+threaded: Any = Late("mujoco.rollout", "mujoco mujoco-core mujoco-studio")
 
 HUGE = 1e10
 """MuJoCo's own bound (mjMAXVAL) beyond which a simulation counts as lost."""
@@ -36,16 +36,21 @@ class MujocoDynamics(Dynamics):
     nq + nv + na and `dim` 2 nv + na. Velocities are named ``JOINT.rate``, or ``JOINT.vx`` and so on where there are
     several. Actions are the controls, bounded where they are limited.
 
-    A step depends on state and action alone: warm starts of the constraint solver and automatic resets are off. A
-    state in which the simulation is lost (not finite, or beyond 1e10) leads to NaN. Threads that share an instance
-    wait for each other, because the simulator's memory and timestep belong to it; batches are what runs in parallel.
+    Names come from the model; where two would be the same, or one is missing, they are told apart by a number or an
+    underscore. `start` is the model's own initial state; ``state.identity()`` may lie in the floor.
+
+    A step depends on state and action alone: warm starts of the constraint solver, automatic resets and sleeping are
+    off. A state in which the simulation is lost (not finite, or beyond 1e10) leads to NaN. Threads that share an
+    instance wait for each other, because the simulator's memory and timestep belong to it; batches are what runs in
+    parallel.
 
     Args:
         model: path of an MJCF or URDF file, XML text, or an ``mujoco.MjModel`` (which is copied).
         state: a space of the same layout, for other names or for hinges that are angles:
             ``Space("theta: angle", "rate [rad/s]")``.
         noise: standard deviation per square root of a second of each tangent component, or one for all:
-            ``Q = diag(noise^2) dt``.
+            ``Q = diag(noise^2) dt``. With the default of 0 a filter takes the simulator for the truth, and its belief
+            becomes too narrow.
         threads: of batched steps and rollouts; 0 runs them on the calling thread.
 
     Raises:
@@ -73,6 +78,8 @@ class MujocoDynamics(Dynamics):
         self._timestep = float(self.model.opt.timestep)
         flags = mj.mjtDisableBit
         self.model.opt.disableflags |= int(flags.mjDSBL_WARMSTART) | int(flags.mjDSBL_AUTORESET)
+        # Whether a body sleeps is no part of the state; old versions know no sleep.
+        self.model.opt.enableflags &= ~int(getattr(mj.mjtEnableBit, "mjENBL_SLEEP", 0))
         check_state(self.model)
         self.state = fitted(state, state_space(self.model))
         self.action = action_space(self.model)
@@ -82,6 +89,21 @@ class MujocoDynamics(Dynamics):
 
     def __repr__(self) -> str:
         return f"MujocoDynamics({self.state!r}, {self.action!r})"
+
+    def start(self, keyframe: str | int | None = None) -> Array:
+        """The state ``(n,)`` in which the model starts: ``qpos0`` at rest, or one of its keyframes.
+
+        Raises:
+            ModelError: when there is no such keyframe.
+        """
+        m = self.model
+        if keyframe is None:
+            return self.state.normalize(self._rest[1:])
+        names = [m.key(i).name for i in range(m.nkey)]
+        if keyframe not in (*names, *range(m.nkey)):
+            raise ModelError(f"there is no keyframe {clipped(repr(keyframe))}; there are {listed(names)}")
+        i = keyframe if isinstance(keyframe, int) else names.index(keyframe)
+        return self.state.normalize(np.concatenate([m.key_qpos[i], m.key_qvel[i], m.key_act[i]]))
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The state `dt` seconds later; batches run in the thread pool."""
@@ -199,11 +221,13 @@ def loaded(model: Any) -> Any:
     text = str(model)
     is_text = text.lstrip().startswith("<")
     if not is_text and not Path(text).is_file():
-        raise ModelError(f"there is no MuJoCo model at {text}; give the path of an MJCF or URDF file, or its XML text")
+        raise ModelError(
+            f"there is no MuJoCo model at {clipped(text)}; give the path of an MJCF or URDF file, or its XML text"
+        )
     try:
         return mj.MjModel.from_xml_string(text) if is_text else mj.MjModel.from_xml_path(text)
     except ValueError as error:
-        raise ModelError(f"MuJoCo cannot read the model: {' '.join(str(error).split())}") from error
+        raise ModelError(f"MuJoCo cannot read the model: {clipped(error)}") from error
 
 
 def check_state(model: Any) -> None:
@@ -219,18 +243,19 @@ def check_state(model: Any) -> None:
 
 def state_space(model: Any) -> Space:
     """The space of ``(qpos, qvel, act)``."""
-    joints = [Joint(model, i) for i in range(model.njnt)]
+    names = distinct([model.joint(i).name for i in range(model.njnt)], "joint")
+    joints = [Joint(model, i, name) for i, name in enumerate(names)]
     positions = [part for joint in joints for part in joint.positions()]
     velocities = [part for joint in joints for part in joint.velocities()]
-    return Space(*positions, *velocities, *(Real(f"act{i}") for i in range(model.na)))
+    return Space(*positions, *velocities, *map(Real, distinct([""] * model.na, "act", names)))
 
 
 def action_space(model: Any) -> Space:
     """The space of ``ctrl``."""
     parts: list[Part] = []
-    for i in range(model.nu):
+    for i, name in enumerate(distinct([model.actuator(i).name for i in range(model.nu)], "u")):
         low, high = model.actuator_ctrlrange[i] if model.actuator_ctrllimited[i] else (-math.inf, math.inf)
-        parts.append(Real(identifier(model.actuator(i).name) or f"u{i}", "", float(low), float(high)))
+        parts.append(Real(name, "", float(low), float(high)))
     return Space(*parts)
 
 
@@ -245,12 +270,6 @@ def fitted(state: Space | None, own: Space) -> Space:
     return state
 
 
-def identifier(name: str) -> str:
-    """A MuJoCo name with the characters that a space's names may have."""
-    plain = re.sub(r"\W", "_", name)
-    return f"_{plain}" if plain[:1].isdigit() else plain
-
-
 def _sound(x: Array) -> NDArray[np.bool_]:
     """Whether a simulation can go on from states ``(..., n)``."""
     return np.asarray((np.abs(x) <= HUGE).all(-1))
@@ -259,8 +278,8 @@ def _sound(x: Array) -> NDArray[np.bool_]:
 class Joint:
     """One joint of a model, as parts of a space."""
 
-    def __init__(self, model: Any, index: int) -> None:
-        self.name = identifier(model.joint(index).name) or f"joint{index}"
+    def __init__(self, model: Any, index: int, name: str) -> None:
+        self.name = name
         self.kind = mj.mjtJoint(model.jnt_type[index])
         limited = bool(model.jnt_limited[index])
         self.low, self.high = map(float, model.jnt_range[index]) if limited else (-math.inf, math.inf)

@@ -6,11 +6,15 @@ import gymnasium
 
 
 def register_all() -> None:
-    """Register every environment of this room, once."""
-    if "pilotage/Navigation-v0" not in gymnasium.registry:
-        gymnasium.register(
-            "pilotage/Navigation-v0",
-            entry_point="pilotage.envs.navigation:Navigation",
-            vector_entry_point="pilotage.envs.navigation:NavigationVector",
-            max_episode_steps=2000,
-        )
+    """Register every environment of this subpackage, once."""
+    for name, module, entry, steps in (
+        ("pilotage/Navigation-v0", "navigation", "Navigation", 2000),
+        ("pilotage/CartPole-v0", "cart_pole", "CartPole", 500),
+    ):
+        if name not in gymnasium.registry:
+            gymnasium.register(
+                name,
+                entry_point=f"pilotage.envs.{module}:{entry}",
+                vector_entry_point=f"pilotage.envs.{module}:{entry}Vector",
+                max_episode_steps=steps,
+            )

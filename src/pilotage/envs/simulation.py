@@ -5,19 +5,22 @@ Pure functions of states and random streams, for one world or a batch of them; e
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import Dynamics, PilotageError, Sensor, Space, Task
+from ..core import Belief, Dynamics, PilotageError, Sensor, SettingError, Space, Task
 from ..core.arrays import Array
 from ..core.covariances import scattered
 from ..core.declared import answered, asked, covariance
-from ..core.settings import instance, positive, setting, whole
+from ..core.settings import instance, positive, setting, shown, whole
 from ..core.task import references_of
+from ..models import TracedTask
+from ._compiled import EVEN, MOST, Moves, Sight, moves_of, normal, sight_of
 
 Streams: TypeAlias = np.random.Generator | Sequence[np.random.Generator]
 """One stream for states ``(n,)``, or one for each of the states ``(N, n)``."""
@@ -27,25 +30,53 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 """Draws the state in which an episode starts."""
 
 
-@dataclass(frozen=True)
-class Verdict:
+FEW = 8
+"""States up to which one at a time is as fast as a batch."""
+
+
+class Verdict(NamedTuple):
     """The judgement of a task on the states a step led to, each ``(...)`` of bool.
 
     Attributes:
         done: the task is over.
         violated: a constraint does not hold, or the state is not finite.
+        states: where the tick ends: what it led to ``(..., n)``, or where a constraint broke on the way there.
     """
 
-    done: NDArray[np.bool_]
-    violated: NDArray[np.bool_]
+    done: Any
+    violated: Any
+    states: Array
 
     @property
-    def over(self) -> NDArray[np.bool_]:
+    def over(self) -> Any:
         """True where the episode ends."""
         return self.done | self.violated
 
 
-class Mounted:
+class Moved(NamedTuple):
+    """States a tick later, before they are judged.
+
+    Attributes:
+        states: ``(..., n)``.
+        cost: of the tick ``(...)``.
+        lost: whether a state is not finite ``(...)``.
+        violated: whether it is lost, or a constraint does not hold ``(...)``; None where `Simulation.judge` has to ask.
+    """
+
+    states: Array
+    cost: Any
+    lost: Any
+    violated: Any
+
+
+class Late:
+    """An object that holds machine code, which is made when it is first needed and stays in its process."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "machine"}
+
+
+class Mounted(Late):
     """A sensor on a larger state, with its context, that draws readings.
 
     ``z ~ sensor.sample(x)``, each state with a random stream of its own: one call a state, or a single one for all of
@@ -55,10 +86,19 @@ class Mounted:
     def __init__(self, sensor: Sensor, context: Any, state: Space) -> None:
         self.sensor, self.context = sensor.on(state), context
         self.reading = sensor.reading
-        self._default = type(sensor).sample is Sensor.sample
+        self._default = normal(sensor)
+
+    @cached_property
+    def machine(self) -> Sight | None:
+        """The sensor as machine code, where it has some."""
+        return sight_of(self.sensor, self.context)
 
     def draw(self, x: Array, streams: Streams) -> Array:
         """Readings in states ``(..., n)``."""
+        if self.machine is not None:
+            rows = rows_of(x)
+            z = self.machine(rows, normals(streams, len(rows), self.reading.dim))
+            return z[0] if x.ndim == 1 else z
         if self._default:
             z = answered(_array(asked(self.sensor, "observe", x, self.context)), self.reading, self.sensor, "observe")
             R = covariance(self.sensor.noise(x, self.context), self.reading.dim, self.sensor)
@@ -69,8 +109,13 @@ class Mounted:
         return np.stack([self.draw(one, stream) for one, stream in zip(x, streams, strict=True)])
 
 
-class Simulation:
+class Simulation(Late):
     """``x' ~ step(x, u) (+) N(0, Q)``, readings as the sensors draw them, reward ``-cost(x, u)``.
+
+    The constraint is judged in x', and at states on the shortest way there, `Space.interpolate`, which are no more than
+    `resolution` apart in the components that the constraint reads; the first that breaks it is where the tick ends.
+    Where dynamics, task and noise have machine code,
+    that runs; the numbers are the same.
 
     Args:
         dynamics: how the true state moves.
@@ -78,6 +123,7 @@ class Simulation:
             state with `Sensor.on`. None: the state itself, without noise, under the name "state".
         task: what an episode costs, when it is over; mounted on the state with `Task.on`.
         start: draws the state ``(n,)`` in which an episode starts; None draws from `task.initial`.
+        resolution: distance between states on the way at which the constraint is judged.
     """
 
     def __init__(
@@ -86,12 +132,20 @@ class Simulation:
         sensors: Mapping[str, Sensor | tuple[Sensor, Any]] | None,
         task: Task,
         start: Start | None = None,
+        resolution: float = 0.05,
     ) -> None:
         self._start = setting(start, Start | None, "start")
         self.dynamics = instance(dynamics, Dynamics, "an environment")
         self.task = instance(task, Task, "an environment").on(dynamics.state, dynamics.action)
         self.dt = positive(task.dt, "dt of the task")
         whole(task.horizon, "horizon of the task")
+        if start is None and task.initial is not None and not isinstance(task.initial, Belief):
+            raise SettingError(
+                f"initial of the task is {shown(task.initial)}; expected a belief, as Gaussian.of(space, mean, std)"
+            )
+        self.resolution = positive(resolution, "resolution")
+        self.judged = judged_components(self.task, dynamics.state)
+        self.ends = not isinstance(self.task, TracedTask) or self.task.ends
         self.sensors: dict[str, Mounted] = {}
         for name, given in (sensors or {}).items():
             sensor, context = given if isinstance(given, tuple) else (given, None)
@@ -116,11 +170,43 @@ class Simulation:
             raise PilotageError(f"the task starts in {belief.space}, but the dynamics move {self.dynamics.state}")
         return belief.sample(1, rng=stream)[0]
 
+    @cached_property
+    def noisy(self) -> bool:
+        """Whether a tick may draw process noise."""
+        return self.machine is None or self.machine.noise > 0
+
+    @cached_property
+    def charges(self) -> bool:
+        """Whether the end of an episode may cost something."""
+        task = self.task
+        if not isinstance(task, TracedTask) or task.live or task.dependencies("T"):
+            return True
+        return bool(task.terminal_cost(self.dynamics.state.identity(), np.zeros(task.stage.size)) != 0.0)
+
+    @cached_property
+    def machine(self) -> Moves | None:
+        """A tick as machine code, where all models have some."""
+        return moves_of(self.dynamics, self.task, self.dt, self.judged, self.resolution)
+
+    def move(self, x: Array, u: Array, r: Array, streams: Streams) -> Moved:
+        """A tick, process noise included; where the noise has no covariance, nothing is drawn."""
+        machine = self.machine
+        if machine is None:
+            cost, y = self.cost(x, u, r), self.advance(x, u, streams)
+            return Moved(y, cost, ~np.isfinite(y).all(-1), None)
+        if x.ndim == 1:
+            y, found = machine(x[None], u[None], normals(streams, 1, machine.noise))
+            cost, violated, lost = found[0].tolist()
+            return Moved(y[0], cost, lost > 0.0, violated > 0.0)
+        y, found = machine(np.ascontiguousarray(x), np.ascontiguousarray(u), normals(streams, len(x), machine.noise))
+        return Moved(y, found[:, 0], found[:, 2] > 0.0, found[:, 1] > 0.0)
+
     def advance(self, x: Array, u: Array, streams: Streams) -> Array:
-        """The states a tick later, process noise included."""
+        """The states a tick later, by the methods of the models."""
         dynamics, state = self.dynamics, self.dynamics.state
         y = answered(_array(asked(dynamics, "step", x, u, self.dt)), state, dynamics, "step")
-        return shaken(state, y, covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics), streams)
+        Q = covariance(dynamics.noise(x, u, self.dt), state.dim, dynamics)
+        return shaken(state, y, Q, streams) if Q.any() else np.asarray(y, dtype=np.float64)
 
     def observe(self, x: Array, streams: Streams) -> dict[str, Array]:
         """Readings of the sensors in states ``(..., n)``, noise included."""
@@ -133,14 +219,13 @@ class Simulation:
 
         A batch of states has a list of carries, one each; all are None when an episode starts.
         """
+        if not self.task.stage.size:
+            return np.zeros((*x.shape[:-1], 0)), carry
         if x.ndim == 1:
             rows, carry = references_of(self.task, x, float(t), 0, carry)
             return rows[0], carry
-        size = self.task.stage.size
-        if not size:
-            return np.zeros((len(x), 0)), carry
         pairs = [self.refer(one, when, each) for one, when, each in zip(x, t, carry, strict=True)]
-        return np.reshape([r for r, _ in pairs], (len(x), size)), [each for _, each in pairs]
+        return np.reshape([r for r, _ in pairs], (len(x), self.task.stage.size)), [each for _, each in pairs]
 
     def cost(self, x: Array, u: Array, r: Array) -> Array:
         """Cost ``(...)`` of the tick that starts in `x`."""
@@ -150,13 +235,52 @@ class Simulation:
         """Cost ``(...)`` of ending in `x`."""
         return self._answer("terminal_cost", asked(self.task, "terminal_cost", x, *_staged(r)), x)
 
-    def judge(self, x: Array, u: Array, r: Array) -> Verdict:
-        """The verdict on states `x` that actions `u` led to. A constraint that is NaN is violated."""
-        lost = ~np.isfinite(x).all(-1)
+    def judge(self, x: Array, moved: Moved, u: Array, r: Array) -> Verdict:
+        """The verdict on a tick from states `x` under actions `u`. A constraint or an end that is NaN is violated."""
+        y, lost, violated = moved.states, moved.lost, moved.violated
+        if violated is None:
+            violated, y = self._broken(x, y, u, r, lost)
+        if not self.ends:
+            return Verdict(False, violated, y)
         with np.errstate(invalid="ignore"):
-            kept = self._answer("constraint", asked(self.task, "constraint", x, u, *_staged(r)), x, "k") <= 0.0
-            done = self._answer("done", asked(self.task, "done", x, *_staged(r)), x).astype(bool)
-        return Verdict(np.asarray(done & ~lost), np.asarray(~kept.all(-1) | lost))
+            done = self._answer("done", asked(self.task, "done", y, *_staged(r)), y)
+        unknown = lost | np.isnan(done)
+        return Verdict(done.astype(bool) & ~unknown, violated | unknown, y)
+
+    def _broken(
+        self, x: Array, y: Array, u: Array, r: Array, lost: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.bool_], Array]:
+        """Whether states `y` are lost or break a constraint, there or on the way from `x`; and where they first do."""
+        values = self._constraint(y, u, r)
+        bad = np.asarray(lost | ~(values <= 0.0).all(-1))
+        if values.shape[-1] == 0:
+            return bad, y
+        d = self.dynamics.state.minus(np.where(lost[..., None], x, y), x)
+        length = np.sqrt((d[..., self.judged] ** 2).sum(-1))
+        pieces = np.minimum(np.ceil(length / self.resolution - EVEN), MOST).astype(np.int64)
+        if (pieces <= 1).all():
+            return bad, y
+        which, share = points_between(pieces.ravel())
+        states = self.dynamics.state.plus(rows_of(x)[which], share[:, None] * rows_of(d)[which])
+        values = self._along(states, u, r) if x.ndim == 1 else self._constraint(states, u[which], r[which])
+        wrong = np.flatnonzero(~(values <= 0.0).all(-1))
+        rows, first = np.unique(which[wrong], return_index=True)
+        ends, found = rows_of(y).copy(), bad.reshape(-1).copy()
+        ends[rows], found[rows] = states[wrong[first]], True
+        return found.reshape(bad.shape), ends.reshape(y.shape)
+
+    def _along(self, states: Array, u: Array, r: Array) -> Array:
+        """The values of the constraint ``(K, k)`` at states of one world, whose task need not take batches."""
+        if len(states) > FEW:
+            us, rs = (np.broadcast_to(each, (len(states), each.size)) for each in (u, r))
+            with contextlib.suppress(PilotageError):
+                return self._constraint(states, us, rs)
+        return np.array([self._constraint(each, u, r) for each in states])
+
+    def _constraint(self, x: Array, u: Array, r: Array) -> Array:
+        """The values of the constraint ``(..., k)``."""
+        with np.errstate(invalid="ignore"):
+            return self._answer("constraint", asked(self.task, "constraint", x, u, *_staged(r)), x, "k")
 
     def _answer(self, method: str, value: Any, x: Array, *more: str) -> Array:
         """The answer of the task for states ``(..., n)``: one number each, or `more`."""
@@ -183,8 +307,50 @@ def _array(value: Any) -> Any:
 
 
 def shaken(space: Space, x: Any, cov: Any, streams: Streams) -> Array:
-    """`x` (+) noise of covariance `cov` ``(..., dim, dim)``; a stream is used alike whether or not there is noise."""
+    """`x` (+) noise of covariance `cov` ``(..., dim, dim)``."""
     if isinstance(streams, np.random.Generator):
-        return scattered(space, x, cov, streams.standard_normal(space.dim))
-    z = np.array([stream.standard_normal(space.dim) for stream in streams]).reshape(-1, space.dim)
-    return scattered(space, x, cov, z)
+        return scattered(space, x, cov, normals(streams, 1, space.dim)[0])
+    return scattered(space, x, cov, normals(streams, len(streams), space.dim))
+
+
+def normals(streams: Streams, count: int, dim: int) -> Array:
+    """Standard normal numbers ``(count, dim)``, a row of each stream."""
+    z = np.empty((count, dim))
+    if dim:
+        for stream, row in zip([streams] if isinstance(streams, np.random.Generator) else streams, z, strict=True):
+            stream.standard_normal(out=row)
+    return z
+
+
+def rows_of(x: Array) -> Array:
+    """States ``(..., n)`` as a contiguous array ``(N, n)``."""
+    return np.ascontiguousarray(x).reshape(-1, x.shape[-1])
+
+
+def points_between(pieces: NDArray[np.int64]) -> tuple[NDArray[np.int64], Array]:
+    """The inner points of ways ``(N,)`` cut into equal pieces: whose way each lies on, and at which share of it.
+
+    Example:
+        >>> which, share = points_between(np.array([1, 2, 4]))
+        >>> which.tolist(), share.tolist()
+        ([1, 2, 2, 2], [0.5, 0.25, 0.5, 0.75])
+    """
+    inner = np.maximum(pieces - 1, 0)
+    which = np.repeat(np.arange(len(pieces)), inner)
+    place = 1 + np.arange(len(which)) - np.repeat(np.cumsum(inner) - inner, inner)
+    return which, place / pieces[which]
+
+
+def judged_components(task: Task, state: Space) -> NDArray[np.int64]:
+    """Components of the tangent of `state` that the constraint of a task reads: all, where that is not known."""
+    if isinstance(task, TracedTask):
+        read = task.components("g", "x")
+    else:
+        read = {state.find(name) for name in task.state.names} if task.state.size else set(range(state.size))
+    found: list[int] = []
+    for part, s, t in state.layout:
+        if part.size == part.dim:
+            found += [t.start + i for i in range(part.size) if s.start + i in read]
+        elif read & {*range(s.start, s.stop)}:
+            found += range(t.start, t.stop)
+    return np.array(found, dtype=np.int64)

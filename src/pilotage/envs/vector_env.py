@@ -11,17 +11,16 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ..core import Dynamics, PilotageError, ShapeError, Task
+from ..core import Dynamics, PilotageError, SettingError, ShapeError, Task
 from ..core.settings import Natural, setting, whole
-from .boxes import box
+from .boxes import Controls, float_type
 from .drawing import Drawing, Scene, draw
 from .model_env import (
     Inform,
+    Look,
     Sensors,
     checked_mode,
     frames,
-    no_more,
-    observation,
     observation_space,
     simulation,
     state_option,
@@ -35,14 +34,17 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     """`num_envs` copies of `ModelEnv` whose states are one array, moved by one call of the models a tick.
 
     Seeded with s it behaves as `ModelEnv`s seeded with s, s + 1, ..., each with a random stream of its own. An
-    episode that ended starts again in the next tick (`AutoresetMode.NEXT_STEP`), whose action is ignored.
+    episode that ended starts again in the next tick, whose action is ignored (`AutoresetMode.NEXT_STEP`); or in the
+    tick that ends it (`AutoresetMode.SAME_STEP`), when what was observed last is in ``infos["final_obs"]`` and
+    ``infos["final_info"]``.
 
     Args:
-        dynamics, sensors, task, start, inform, drawing, dtype: as for `ModelEnv`.
+        dynamics, sensors, task, start, inform, drawing, dtype, normalized, resolution: as for `ModelEnv`.
         num_envs: how many.
         render_mode: "rgb_array" (`render` gives a tuple of pictures) or None.
         truncate: False lets episodes run on past `task.horizon`.
         max_episode_steps: ticks after which an episode is truncated without terminal cost, as by a `TimeLimit`.
+        autoreset_mode: `AutoresetMode.NEXT_STEP` or `AutoresetMode.SAME_STEP`.
 
     Example:
         >>> from pilotage.core import Gaussian, Space
@@ -76,29 +78,37 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         inform: Inform | None = None,
         drawing: Drawing = draw,
         dtype: DTypeLike = np.float32,
+        normalized: bool = False,
+        resolution: float = 0.05,
+        autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,
     ) -> None:
+        dtype = float_type(dtype)
         self.num_envs = whole(num_envs, "num_envs")
         if max_episode_steps is not None:
             max_episode_steps = whole(max_episode_steps, "max_episode_steps")
-        self.world = simulation(dynamics, sensors, task, start)
+        self.world = simulation(dynamics, sensors, task, start, resolution)
         self.single = not isinstance(sensors, Mapping)
-        self.metadata = {**self.metadata, "render_fps": frames(self.world)}
+        self._same_step = checked_autoreset(autoreset_mode) is AutoresetMode.SAME_STEP
+        self.metadata = {**self.metadata, "render_fps": frames(self.world), "autoreset_mode": autoreset_mode}
         self.render_mode = checked_mode(render_mode, self.metadata)
         self.single_observation_space = observation_space(self.world, self.single, dtype)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.single_action_space = box(dynamics.action, dtype=dtype)
+        self._controls = Controls(dynamics.action, dtype=dtype, normalized=normalized, batch=(num_envs,))
+        self.single_action_space = self._controls.box
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._horizon = task.horizon if truncate else None
         self._limit = max_episode_steps
-        self._inform = setting(inform, Inform | None, "inform") or no_more
-        self._drawing, self._dtype = setting(drawing, Drawing, "drawing"), dtype
+        self._inform = setting(inform, Inform | None, "inform")
+        self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._streams: list[np.random.Generator] = []
         self._x: Array = np.empty((0, dynamics.state.size))
-        self._r: Array = np.zeros((num_envs, 0))  # the task's references of this tick, and what they remember
+        self._r: Array = np.zeros(
+            (num_envs, self.world.task.stage.size)
+        )  # the task's references of this tick, and what they remember
         self._carries: list[Any] = [None] * num_envs
         self._ticks = np.zeros(num_envs, dtype=np.int64)
         self._ended = np.zeros(num_envs, dtype=bool)
-        self.scenes = [Scene(dynamics.state, self.world.dt) for _ in range(num_envs)]
+        self.scenes = [Scene(dynamics.state, self.world.dt, model=dynamics) for _ in range(num_envs)]
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -111,7 +121,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         else:
             self._x = self._states(given)
         self._ticks[:] = 0
-        self._r, self._carries = self.world.refer(self._x, self._times(), [None] * self.num_envs)
+        self._carries = [None] * self.num_envs
+        self._refer(slice(None))
         self._ended[:] = False
         for scene, x in zip(self.scenes, self._x, strict=True):
             scene.states = [x]
@@ -123,15 +134,14 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """One tick of every episode; those that ended start again."""
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
-        us = self._actions(actions)
-        rewards, violated = np.zeros(self.num_envs), np.zeros(self.num_envs, dtype=bool)
-        terminated, truncated = violated.copy(), violated.copy()
-        live = np.flatnonzero(~self._ended)
+        us = self._controls(actions)
         self._restart(np.flatnonzero(self._ended))
-        if len(live):
-            rewards[live], terminated[live], truncated[live], violated[live] = self._tick(live, us[live])
+        rewards, terminated, truncated, violated = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
-        return self._observation(), rewards, terminated, truncated, self._info(violated)
+        observations, info = self._observation(), self._info(violated)
+        if self._same_step and self._ended.any():
+            observations, info = self._begun_again(observations, info)
+        return observations, rewards, terminated, truncated, info
 
     @property
     def states(self) -> Array:
@@ -146,40 +156,78 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             raise PilotageError("there is nothing to draw before the first reset; call reset() to start the episodes")
         return tuple(self._drawing(scene) for scene in self.scenes)
 
-    def _tick(self, live: NDArray[np.intp], us: Array) -> tuple[NDArray[Any], ...]:
-        world, xs = self.world, self._x[live]
-        costs = world.cost(xs, us, self._r[live])
-        ys = world.advance(xs, us, [self._streams[i] for i in live])
-        self._ticks[live] += 1
-        xs = np.where(np.isfinite(ys).all(-1, keepdims=True), ys, xs)
-        self._x[live] = xs
-        self._refer(live)
-        verdict = world.judge(ys, us, self._r[live])
-        spent = np.zeros(len(live), dtype=bool) if self._horizon is None else self._ticks[live] == self._horizon
-        ending = verdict.over | spent
-        if ending.any():
-            costs[ending] += world.terminal_cost(xs[ending], self._r[live][ending])
-        limit = np.zeros(len(live), dtype=bool) if self._limit is None else self._ticks[live] >= self._limit
+    def _tick(self, us: Array, live: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
+        """Rewards, terminations, truncations and violations ``(N,)`` of the episodes that are `live`; 0 of others."""
+        if live.all():
+            return self._moved(slice(None), us)
+        found = np.zeros(self.num_envs), *np.zeros((3, self.num_envs), dtype=bool)
+        if live.any():
+            which = np.flatnonzero(live)
+            for one, some in zip(found, self._moved(which, us[which]), strict=True):
+                one[which] = some
+        return found
+
+    def _moved(self, which: Any, us: Array) -> tuple[NDArray[Any], ...]:
+        """A tick of some worlds: an array of their numbers, or a slice of all."""
+        world, xs, rs = self.world, np.array(self._x[which]), self._r[which]
+        moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [])
+        self._ticks[which] += 1
+        shown = np.where(moved.lost[:, None], xs, moved.states) if moved.lost.any() else moved.states
+        self._x[which] = shown
+        self._refer(which)
+        verdict, ticks, costs = world.judge(xs, moved, us, self._r[which]), self._ticks[which], moved.cost
+        if moved.violated is None and verdict.states is not moved.states:
+            self._x[which] = shown = np.where(moved.lost[:, None], xs, verdict.states)
+        over, spent = verdict.over, ticks == (self._horizon or -1)
+        ending = over | spent
+        if world.charges and ending.any():
+            costs = np.array(costs)
+            costs[ending] += world.terminal_cost(shown[ending], self._r[which][ending])
         # A step limit truncates beside a termination too, as Gymnasium's TimeLimit does.
-        truncated = (spent & ~verdict.over) | limit
+        truncated = (spent & ~over) | (ticks >= (self._limit or np.inf))
         if self.render_mode is not None:
-            for i in live:
-                self.scenes[i].states.append(self._x[i].copy())
-        return -costs, verdict.over, truncated, verdict.violated
+            for scene, x in zip(np.array(self.scenes)[which], shown, strict=True):
+                scene.states.append(x.copy())
+        return -costs, over, truncated, verdict.violated
+
+    def _some_streams(self, which: Any) -> list[np.random.Generator]:
+        return self._streams if isinstance(which, slice) else [self._streams[i] for i in which]
+
+    def _begun_again(self, observations: Any, info: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+        """First observations of new episodes in place of the last ones, which are in the info, of those that ended."""
+        ended = self._ended
+        final = np.full(self.num_envs, None, dtype=object)
+        for i in np.flatnonzero(ended):
+            final[i] = {k: v[i] for k, v in observations.items()} if isinstance(observations, dict) else observations[i]
+        self._restart(np.flatnonzero(ended))
+        began = self._observation(ended)
+        last = {name: value for name, value in info.items() if not name.startswith("_")}
+        final_info: dict[str, Any] = {}
+        for name, value in last.items():
+            kept = np.zeros_like(value)
+            kept[ended] = value[ended]
+            final_info[name], final_info[f"_{name}"] = kept, ended.copy()
+        info = self._info(info["violated"] & ~ended)
+        info.update(final_obs=final, _final_obs=ended.copy(), final_info=final_info, _final_info=ended.copy())
+        self._ended = np.zeros(self.num_envs, dtype=bool)
+        return _merged(observations, began, ended), info
 
     def _restart(self, ended: NDArray[np.intp]) -> None:
         for i in ended:
             self._x[i] = self.world.start(self._streams[i])
-            self.scenes[i].states = [self._x[i].copy()]
             self._carries[i] = None
         self._ticks[ended] = 0
         self._refer(ended)
+        if self.render_mode is not None:
+            for i in ended:
+                self.scenes[i].states = [self._x[i].copy()]
 
-    def _refer(self, which: NDArray[np.intp]) -> None:
+    def _refer(self, which: Any) -> None:
         """Take the references of some worlds at their states and times, and what they remember for the next tick."""
-        r, carries = self.world.refer(self._x[which], self._times()[which], [self._carries[i] for i in which])
-        if r.shape[-1]:
-            self._r[which] = r
+        if self._r.shape[-1]:
+            which = np.arange(self.num_envs)[which]
+            carries = [self._carries[i] for i in which]
+            self._r[which], carries = self.world.refer(self._x[which], self._times()[which], carries)
             for i, carry in zip(which, carries, strict=True):
                 self._carries[i] = carry
 
@@ -202,26 +250,42 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             raise ShapeError(f"state has shape {xs.shape}; expected {shape}, or {shape[1:]} for all environments")
         return np.broadcast_to(space.normalize(xs), shape).copy()
 
-    def _actions(self, actions: ArrayLike) -> Array:
-        space = self.world.dynamics.action
-        us = space.check(actions, "actions")
-        if us.shape != (self.num_envs, space.size):
-            raise ShapeError(f"actions has shape {us.shape}; expected ({self.num_envs}, {space.size})")
-        return space.clip(us)
-
     def _times(self) -> Array:
         return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
 
-    def _observation(self) -> Any:
-        z = observation(self.world, self._x, self._streams, self.single, self._dtype)
+    def _observation(self, which: NDArray[np.bool_] | None = None) -> Any:
+        """Observations of all worlds, or of some, in the order of the worlds."""
+        xs, streams, scenes = self._x, self._streams, self.scenes
+        if which is not None:
+            some = np.flatnonzero(which)
+            xs, streams, scenes = xs[some], [streams[i] for i in some], [scenes[i] for i in some]
+        z = self._look(xs, streams)
         if self.render_mode is not None:
-            for i, scene in enumerate(self.scenes):
+            for i, scene in enumerate(scenes):
                 scene.observation = z[i] if self.single else {name: each[i] for name, each in z.items()}
         return z
 
     def _info(self, violated: NDArray[np.bool_]) -> dict[str, Any]:
-        values = {"state": self.states, "time": self._times(), "violated": violated, **self._inform(self.states)}
+        values = {"state": self.states, "time": self._times(), "violated": violated}
+        if self._inform is not None:
+            values |= self._inform(self.states)
         info: dict[str, Any] = {}
         for name, value in values.items():
             info[name], info[f"_{name}"] = value, np.ones(self.num_envs, dtype=bool)
         return info
+
+
+def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
+    """A mode that this vector environment has."""
+    if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
+        raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
+    return mode
+
+
+def _merged(all_of: Any, some: Any, which: NDArray[np.bool_]) -> Any:
+    """Observations with those of some worlds in their places."""
+    if isinstance(all_of, dict):
+        return {name: _merged(each, some[name], which) for name, each in all_of.items()}
+    merged = all_of.copy()
+    merged[which] = some
+    return merged

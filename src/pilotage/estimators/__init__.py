@@ -1,10 +1,10 @@
-"""Belief in, belief out: Kalman filters, particle filters and what is built on them."""
+"""Estimators: Kalman filters, particle filters, smoothers, localization, tracking and pose graphs."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from ..core.names import absent
 from .ckf import CKF as CKF
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
@@ -56,13 +56,8 @@ __all__ = [
 ]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
-_LATER = {"EnsembleKF": "ensemble", "ParticleFilter": "particle", "resample": "resampling"}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _LATER:
-        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
-    raise AttributeError(f"pilotage.estimators has no {name!r}; it has {', '.join(__all__)}")
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__, {"EnsembleKF": "ensemble", "ParticleFilter": "particle", "resample": "resampling"})
 
 
 def __dir__() -> list[str]:

@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import PilotageError, SettingError, ShapeError
+from ..core import Dynamics, PilotageError, SettingError, ShapeError
 from ..core.arrays import numbers
 from ..core.seconds import seconds
 from ..core.settings import number
+
+MOST = 1000
+"""Steps into which the way to a time is cut at most; longer ways have longer steps."""
 
 
 def usual(dt: Any) -> float | None:
@@ -37,16 +40,20 @@ class Clock:
     Args:
         t: seconds at the start.
         dt: seconds of the usual step, None for no such step.
+        dynamics: those moved by the clock; where all are continuous, a way to a time is cut into usual steps.
 
     Attributes:
         ticks: usual steps since the last other one.
+        longest: seconds of a step on the way to a time, at most, unless there would be more than `MOST` steps.
     """
 
-    def __init__(self, t: float, dt: float | None) -> None:
+    def __init__(self, t: float, dt: float | None, *dynamics: Dynamics) -> None:
         self._t = self._start = number(t, "t")
         if not math.isfinite(self._t):
             raise SettingError(f"t is {t}; a filter starts at a finite time, in seconds")
         self.dt, self._rest, self.ticks = dt, 0.0, 0
+        cut = dt is not None and dynamics and all(each.continuous for each in dynamics)
+        self.longest = float(dt) if cut and dt is not None else math.inf
 
     @property
     def t(self) -> float:
@@ -62,6 +69,11 @@ class Clock:
         """
         t = self.t
         return min(1e-9 + 1e-11 * abs(t - self._start), 1e-5) + 4.0 * math.ulp(t)
+
+    def cut(self, gaps: Any) -> tuple[Any, Any]:
+        """On ways of `gaps` seconds: the number of equal steps before the last one, and their seconds."""
+        length = np.maximum(self.longest, np.asarray(gaps) / MOST)
+        return np.maximum(np.ceil((gaps - self.rounding) / length) - 1.0, 0.0).astype(np.int64), length
 
     def step(self, dt: float | None, to: float | None) -> float:
         """Seconds to move: `dt`, or up to time `to`, or the usual step."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._gaussian import GaussianEstimator
 
 ARRAY, FLOAT, FLAT = np.ndarray, np.dtype(np.float64), (8,)
-UPDATE_FAILED = int(FilterStatus.UPDATE_FAILED)
+UPDATE_FAILED, NO_READING = int(FilterStatus.UPDATE_FAILED), int(FilterStatus.NO_READING)
 
 
 class CompiledEngine(Engine):
@@ -90,7 +90,7 @@ class CompiledEngine(Engine):
     @property
     def failed(self) -> bool:
         """Whether the last step failed."""
-        return bool(self._status[0] > 1)
+        return bool(self._status[0] > NO_READING)
 
     def memory(self) -> bytes:
         """The belief, and what the last update found."""
@@ -216,7 +216,7 @@ class CompiledLink(Link):
             self.refresh()
             status = self._update(self._at, z, c)
             self.model.check()
-        if status > 1:
+        if status > NO_READING:
             self._fail(status, None, z, context)
         return DeferredUpdate(self.results, self._engine._b.tobytes(), status)
 
@@ -230,7 +230,7 @@ class CompiledLink(Link):
             except TypeError:  # of another type, or read-only: machine code takes one kind of array
                 z = self.reading(z)
                 status = self._step_alone(self._at, z)
-            if status > 1:
+            if status > NO_READING:
                 self._fail(status, engine._idle, z, None)
             return DeferredUpdate(self.results, engine._b.tobytes(), status)
         if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
@@ -243,7 +243,7 @@ class CompiledLink(Link):
         if not self._plain:
             return self._careful_step(u, z, c, context)
         status = self._step(self._at, u, z, c)
-        if status > 1:
+        if status > NO_READING:
             self._fail(status, u, z, context)
         return DeferredUpdate(self.results, engine._b.tobytes(), status)
 
@@ -255,7 +255,7 @@ class CompiledLink(Link):
         status = self._step(self._at, u, z, c)
         engine._model.check()
         self.model.check()
-        if status > 1:
+        if status > NO_READING:
             self._fail(status, u, z, context)
         return DeferredUpdate(self.results, engine._b.tobytes(), status)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import FilterRun, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
+from ..core import Dynamics, FilterRun, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
 from ._inputs import action
 from ._stacked import stacked, stacked_updates
@@ -44,6 +44,12 @@ class Engine(ABC):
     @abstractmethod
     def dynamics(self) -> Any:
         """The dynamics; of several modes, those of each in a tuple."""
+
+    @property
+    def modes(self) -> tuple[Any, ...]:
+        """The dynamics of all modes; of none, where dynamics are not those of the library."""
+        given = self.dynamics if isinstance(self.dynamics, tuple) else (self.dynamics,)
+        return given if all(isinstance(each, Dynamics) for each in given) else ()
 
     @property
     def first(self) -> Any:

@@ -121,8 +121,8 @@ class GaussianEstimator(Startable):
     ) -> Gaussian:
         """The belief `dt` seconds later under action `u` (default: zero); leading axes of the belief are a batch.
 
-        Rows of a batch that fail stay what they were. How each went is written into `status`, integers ``(...)``,
-        where it is given, and warned of otherwise.
+        Rows of a batch that fail stay the same. The status of each row is written to `status`, integers ``(...)``, if
+        it is given; otherwise failures give a warning.
         """
         checked(rng)
         self.check_dynamics(dynamics)
@@ -153,7 +153,7 @@ class GaussianEstimator(Startable):
         return self.unpack(dynamics.state, unflat(flat, batch))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
-        """The reading that the belief leads to expect: its mean and innovation covariance S."""
+        """The expected reading: its mean and innovation covariance S."""
         self.check_sensor(sensor)
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
@@ -164,7 +164,7 @@ class GaussianEstimator(Startable):
         return Gaussian.trusted(sensor.reading, unflat(found[:, :k].copy(), batch), unflat(S.copy(), batch))
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The belief after reading `z` (NaN where not measured) and what it did; leading axes are a batch."""
+        """The result of reading `z` (NaN where not measured), with the new belief; leading axes are a batch."""
         checked(rng)
         self.check_sensor(sensor)
         belief = moments_on(belief)
@@ -217,22 +217,22 @@ class GaussianEstimator(Startable):
         ts: Any = None,
         t: float = 0.0,
     ) -> FilterRun:
-        """A whole sequence: predict and update for each reading, of one sensor or several.
+        """Process a whole sequence: predict and update for each reading, of one sensor or several.
 
         Args:
-            belief: what is known before the first prediction, at time `t`; leading axes are a batch.
-            dynamics: how the state moves.
+            belief: the belief before the first prediction, at time `t`; leading axes are a batch.
+            dynamics: the dynamics.
             us: actions ``(..., T, m)``, or None for zero.
             readings: readings ``(..., T, k)`` of `sensor`, or `Readings` of each of several sensors.
-            dt: seconds before each reading of one sensor, a number or ``(T,)``; by default the usual step.
-            sensor: what reads them, where it is one.
-            contexts: context of each, ``(T, c)``.
-            ts: times ``(T,)``: of the readings of one sensor, or those at which the actions end.
-            t: seconds at the start.
+            dt: seconds before each reading of a single sensor, a number or ``(T,)``; default: the default step.
+            sensor: the sensor of the readings, if there is only one.
+            contexts: the context of each reading, ``(T, c)``.
+            ts: times ``(T,)`` of the readings of a single sensor, or at which the actions end.
+            t: start time [s].
         """
         self.check_dynamics(dynamics)
         belief = moments_on(belief, dynamics.state)
-        steps = timeline(Clock(t, self.dt), dynamics, us, readings, ts, dt, sensor=sensor, contexts=contexts)
+        steps = timeline(Clock(t, self.dt, dynamics), dynamics, us, readings, ts, dt, sensor=sensor, contexts=contexts)
         return self.follow(belief, steps)
 
     def follow(self, belief: Gaussian, steps: Timeline) -> FilterRun:

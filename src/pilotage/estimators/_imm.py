@@ -10,7 +10,7 @@ from ..core import FilterRun, Gaussian, Mixture, Sensor, ShapeError, Space, Upda
 from ..core.results import DeferredUpdate
 from ..models.trace import code_of
 from ._causes import error_of, why_prediction, why_update
-from ._compiled import FLAT, FLOAT, CompiledEngine, CompiledLink
+from ._compiled import FLAT, FLOAT, NO_READING, CompiledEngine, CompiledLink
 from ._engine import Engine, Link, followed
 from ._inputs import EMPTY
 from ._timeline import Timeline
@@ -170,7 +170,7 @@ class SwitchingLink(Link):
         try:
             for link in self._links:
                 link.check()
-            if status > 1:
+            if status > NO_READING:
                 self._refuse(z, context, saved)
         except BaseException:
             engine.restore(saved)

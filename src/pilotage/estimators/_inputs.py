@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import CovarianceError, Gaussian, ModelError, Sensor, ShapeError, Space, SpaceError
+from ..core.arrays import numbers
 from ..core.arrays import shared_axes as shared_axes
 from ..core.declared import called
 
@@ -57,7 +58,8 @@ def context_of(context: Any, sensor: Sensor) -> Any:
         raise ShapeError(
             f"{sensor!r} needs a context of {space.size} numbers: {', '.join(space.names)}; none was given"
         )
-    if space.size == 0 and np.size(context):
+    context = numbers(context, f"context of {called(sensor)}")
+    if space.size == 0 and context.size:
         raise ShapeError(f"{sensor!r} takes no context; {context!r} was given")
     return space.check(context, f"context of {called(sensor)}")
 

@@ -15,7 +15,7 @@ from ._drivers import INNER
 from ._memory import BLOCK, ONE, accepted, fill, job_at, mark, matrix, select, space_at, table, vector
 
 ACCEPTED = int(FilterStatus.ACCEPTED)
-GATED = int(FilterStatus.GATED)
+GATED, NO_READING = int(FilterStatus.GATED), int(FilterStatus.NO_READING)
 PREDICTION_FAILED = int(FilterStatus.PREDICTION_FAILED)
 UPDATE_FAILED = int(FilterStatus.UPDATE_FAILED)
 
@@ -81,11 +81,15 @@ def drop_noise(seen, R, i, m):
 
 @driver
 def gate(gates, nis, measured, status, m, lanes):
-    """GATED where the NIS is above the gate for so many measured components; gates are m + 1 numbers at an address."""
+    """GATED where the NIS is above the gate for so many measured components, NO_READING where none was measured.
+
+    Gates are m + 1 numbers at an address.
+    """
     known, limit = table(gates, 1, m + 1), fill(0.0, lanes)
     for i in range(m + 1):
         limit = select(measured == float(i), fill(known[0, i], lanes), limit)
     mark(status, nis > limit, GATED)
+    mark(status, measured == 0.0, NO_READING)
 
 
 @driver

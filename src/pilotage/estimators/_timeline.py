@@ -142,11 +142,14 @@ def _of_several(
     scans = {j: one for j, one in enumerate(several) if isinstance(one, Scans)}
     stamps = [numbers(one.ts, f"times of {called(s)}") for s, one in zip(sensors, several, strict=True)]
     ticks = EMPTY if ts is None else numbers(ts, "ts")
+    if ticks.ndim != 1:
+        raise ShapeError(f"ts has shape {ticks.shape}; expected the times (T,) at which the actions end")
     if us is not None and ts is None:
         raise ShapeError("actions were given without times; give ts, the time at which each of them ends")
-    times = np.concatenate([*stamps, ticks])
-    which = np.concatenate([*(np.full(len(t), j) for j, t in enumerate([*stamps, ticks]))]).astype(np.int64)
-    place = np.concatenate([np.arange(len(t)) for t in (*stamps, ticks)]).astype(np.int64)
+    events = [*stamps, np.concatenate([ticks, _cuts(clock, np.sort(np.concatenate([*stamps, ticks])))])]
+    times = np.concatenate(events)
+    which = np.concatenate([np.full(len(t), j) for j, t in enumerate(events)]).astype(np.int64)
+    place = np.concatenate([np.arange(len(t)) for t in events]).astype(np.int64)
     order = np.argsort(times, kind="stable")
     times, which, place = times[order], which[order], place[order]
     dts = clock.steps(times, len(times))
@@ -168,6 +171,16 @@ def _of_several(
     moves = np.array(dts > 0.0, dtype=np.int64)
     objects = [each for _, each in given]
     return Timeline(dynamics, sensors, times, dts, moves, which, held, table, cs, objects, scans)
+
+
+def _cuts(clock: Clock, times: np.ndarray) -> np.ndarray:
+    """Times that cut the gaps between those given, in order, into the longest steps and shorter last ones."""
+    if clock.longest == np.inf or not np.isfinite(times).all():
+        return EMPTY
+    gaps = np.diff(times, prepend=clock.t)
+    counts, lengths = clock.cut(gaps)
+    place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + 1.0
+    return np.repeat(times - gaps, counts) + np.repeat(lengths, counts) * place
 
 
 def _table(one: Readings | Scans, sensor: Sensor) -> np.ndarray:

@@ -5,6 +5,7 @@ Traced models run as machine code, `LANES` particles at a time; all others are a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
@@ -22,6 +23,12 @@ from ..models.trace import LANES, code_of, parameters
 from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced
 from ._inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
+
+IMPOSSIBLE = math.log(math.ulp(0.0))
+"""Log-likelihood below which a reading has none, for each of its components: that of the least number above zero.
+
+A reading 39 standard deviations from all particles would leave but the nearest one of them.
+"""
 
 
 def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:
@@ -68,18 +75,20 @@ def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rn
 def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: float | None = None) -> Update:
     """Particles weighed by a reading: ``log w_i += log p(z | x_i)``; the sensor reads from the particles' own space.
 
-    A reading that no particle can explain, or that the gate refuses, changes nothing.
+    A reading that no particle can explain, whose likelihood is `IMPOSSIBLE`, or that the gate refuses, changes nothing.
     """
     z = reading_of(z, sensor)
     w = cloud.log_weights + likelihoods(cloud.points, sensor, z, context)
     total: Any = log_sum_exp(w)
-    status: Any = np.where(total > -np.inf, FilterStatus.ACCEPTED, FilterStatus.GATED)
+    seen = measured(sensor.reading, z).sum(-1)
+    status: Any = np.where(total >= IMPOSSIBLE * np.maximum(seen, 1), FilterStatus.ACCEPTED, FilterStatus.GATED)
     compute = partial(innovation, cloud, sensor, z, context)
     if gate is not None:
         found = compute()
-        limit = gate_quantiles(gate, sensor.reading.dim)[measured(sensor.reading, z).sum(-1)]
-        status = np.where(np.asarray(found[2] > limit), FilterStatus.GATED, status)
+        within = np.asarray(found[2] <= gate_quantiles(gate, sensor.reading.dim)[seen])
+        status = np.where(within, status, FilterStatus.GATED)
         compute = partial(tuple, found)
+    status = np.where(seen == 0, FilterStatus.NO_READING, status)
     taken = status == FilterStatus.ACCEPTED
     log_weights = np.where(taken[..., None], w - np.where(taken, total, 0.0)[..., None], cloud.log_weights)
     after = Particles.trusted(cloud.space, np.broadcast_to(cloud.points, (*w.shape, cloud.space.size)), log_weights)

@@ -132,16 +132,16 @@ class EKF(GaussianEstimator):
         update    y = z (-) h(x)                S = H P H' + R        K = P H' S^-1
                   x = x (+) K y                 P = (I - K H) P (I - K H)' + K R K'
 
-    F and H are Jacobians in the tangent of the space, so angles and rotations need no care.
+    F and H are Jacobians in the tangent spaces, so angles and rotations are handled correctly.
 
     Source: Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 5.2; Sola et al., *A micro Lie theory*, 2018,
-    section IV; the covariance in Joseph's form, Bucy and Joseph, 1968.
+    section IV; covariance update in Joseph's form, Bucy and Joseph, 1968.
 
     Args:
-        dynamics: the model that `start` uses; the pure functions take theirs as an argument.
-        dt: seconds of a step, where none is given.
-        gate: probability with which a good reading passes, e.g. 0.99: readings whose NIS exceeds that chi-square
-            quantile change nothing. None accepts everything.
+        dynamics: the dynamics for `start`; `predict`, `update` and `run` take them as an argument.
+        dt: default step [s].
+        gate: probability that a good reading passes, e.g. 0.99. A reading whose NIS exceeds this quantile of the
+            chi-square distribution is rejected, and the belief stays the same. None accepts all readings.
 
     Example:
         >>> from pilotage.models import bicycle, gnss

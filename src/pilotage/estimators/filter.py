@@ -1,15 +1,16 @@
-"""The filter that robot code holds: an estimator at work, with belief, clock and sensors."""
+"""The filter for robot code: an estimator with its current belief, clock and sensors."""
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..core import (
     FilterRun,
     ModelError,
+    PilotageError,
     Rng,
     Sensor,
     SettingError,
@@ -28,17 +29,17 @@ REMEMBERED = 64
 
 
 class Filter:
-    """An estimator at work: belief, clock and sensors. Estimators make it by their `start`.
+    """An estimator with its current belief, clock and sensors; the `start` method of an estimator returns one.
 
-    After an error (a NaN action, a singular innovation covariance) belief and clock are what they were before. Filters
-    may be copied and sent to other processes.
+    An error (a NaN action, a singular innovation covariance) leaves belief and clock unchanged. Filters can be copied
+    and sent to other processes.
 
     Args:
-        engine: what does the work.
-        t: seconds at the start.
-        dt: seconds of a step, where none is given.
-        sensors: sensors by the names under which `update` and `run` may name them.
-        seed: what replays the filter, where it draws random numbers from a seed.
+        engine: the engine that computes predictions and updates.
+        t: start time [s].
+        dt: default step [s].
+        sensors: sensors by name; `update` and `run` accept these names.
+        seed: the seed that reproduces the filter, if it draws random numbers from a seed.
 
     Example:
         >>> from pilotage.estimators import EKF
@@ -58,7 +59,7 @@ class Filter:
         seed: int | None = None,
     ) -> None:
         self._engine = engine
-        self._clock = Clock(t, dt)
+        self._clock = Clock(t, dt, *engine.modes)
         self.sensors = _by_name(sensors)
         self.seed = seed
         self._forget()
@@ -76,7 +77,7 @@ class Filter:
         rng: Rng = None,
         seed: int | None = None,
     ) -> Filter:
-        """A filter of any estimator, by its pure functions; `rng` is the random stream of those that draw."""
+        """A filter for any estimator; `rng` is the random stream of estimators that draw random numbers."""
         return cls(PureEngine(estimator, dynamics, belief, rng), t, dt, sensors, seed)
 
     def __repr__(self) -> str:
@@ -98,12 +99,12 @@ class Filter:
 
     @property
     def dynamics(self) -> Any:
-        """The dynamics; of several modes, those of each in a tuple."""
+        """The dynamics; a tuple if there are several modes."""
         return self._engine.dynamics
 
     @property
     def belief(self) -> Any:
-        """The present belief; it may be set."""
+        """The current belief; it can be set."""
         return self._engine.belief
 
     @belief.setter
@@ -117,7 +118,14 @@ class Filter:
         return self._clock.t
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
-        """Move the belief by `dt` seconds, or up to time `to`, under action `u` (default: zero)."""
+        """Move the belief by `dt` seconds in one step, or up to time `to`, under action `u` (default: zero).
+
+        One long step of an integrator is coarse. If the dynamics integrate rates (`Dynamics.continuous`), the way to
+        `to` is therefore cut into steps of `dt` and a shorter last one, or into 1000 equal steps if it is longer than
+        1000 `dt`. Other dynamics, such as those of an odometer, move by all of `u` in each step, and take a single one.
+        """
+        if to is not None and dt is None:
+            return self._until(to, u, self._engine.predict)
         clock = self._clock
         if dt is None and to is None and clock.dt is not None:
             self._engine.predict(u, clock.dt)
@@ -125,23 +133,25 @@ class Filter:
             return
         dt = clock.step(dt, to)
         self._engine.predict(u, dt)
-        clock.advance(dt, to)
+        clock.advance(dt)
 
-    def update(self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None) -> Update:
-        """Take in reading `z`, NaN or None where not measured; with `t`, predict up to that time first.
+    def update(
+        self, sensor: Sensor | str, z: Any, t: float | None = None, context: Any = None, *, u: Any = None
+    ) -> Update:
+        """Update with reading `z` (NaN or None where not measured); with `t`, predict up to that time first, under `u`.
 
-        Readings come in order of time, several at one instant in any order: one from before `t` of the filter is
-        refused, and nothing changes.
+        Readings must come in order of time; those at the same time may come in any order. A reading from before the
+        filter's time raises an error, and nothing changes.
         """
         link = self._near.get(id(sensor)) or self._attached(sensor)
-        if t is None or (dt := self._clock.step(None, t)) == 0.0:
-            return link.update(z, context)
-        result = link.step(None, dt, z, context)
-        self._clock.advance(dt, t)
-        return result
+        if t is not None:
+            return self._until(t, u, lambda u, dt: link.step(u, dt, z, context) if dt else link.update(z, context))
+        if u is not None:
+            raise PilotageError(f"u = {u!r} acts until a time; give t=..., or both steps at once: step(sensor, z, u)")
+        return link.update(z, context)
 
     def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
-        """Predict and update in one call, the fastest way through a tick."""
+        """Predict and update in one call, which is the fastest way to process a tick."""
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
         if dt is None and clock.dt is not None:
@@ -156,18 +166,19 @@ class Filter:
     def run(
         self, us: Any, readings: Any, ts: Any = None, *, sensor: Sensor | str | None = None, contexts: Any = None
     ) -> FilterRun:
-        """A whole sequence in one call; the filter ends where the sequence ends.
+        """Process a whole sequence in one call; the filter ends up at the end of the sequence.
 
-        Of one sensor: its readings ``(T, k)``, before each of which action ``(m,)`` acts. Of several:
-        `Readings` of each (`Scans` of detectors), at times of their own; action k then acts until time ``ts[k]``.
+        For one sensor, pass its readings ``(T, k)``; an action ``(m,)`` acts before each of them, and each is one step.
+        For several sensors, pass the `Readings` of each (`Scans` for detectors), with their own times; action k then
+        acts until ``ts[k]``, and gaps between these are cut as in `predict`, into steps without a reading.
 
         Args:
             us: actions ``(T, m)``, or None for zero.
             readings: readings of `sensor`, or a list of `Readings` and `Scans`.
-            ts: times ``(T,)`` of the readings of one sensor, by default a usual step apart; of several, the times
-                at which the actions end.
-            sensor: what reads them, where it is one.
-            contexts: context of each reading where it is one sensor, ``(T, c)`` or a list of objects.
+            ts: for one sensor, the times ``(T,)`` of its readings (default: one step `dt` apart); for several sensors,
+                the times at which the actions end.
+            sensor: the sensor of the readings, if there is only one.
+            contexts: the contexts of the readings of a single sensor, ``(T, c)`` or a list of objects.
         """
         clock = copy.copy(self._clock)
         first, own = self._engine.first, self._engine.own_contexts
@@ -178,6 +189,28 @@ class Filter:
         for dt, t in zip(steps.dts.tolist(), steps.ts.tolist(), strict=True):
             self._clock.advance(dt, None if ts is None and sensor is not None else t)
         return result
+
+    def _until(self, to: float, u: Any, last: Callable[[Any, float], Any]) -> Any:
+        """Predict in usual steps while more than one is left, and take the `last` step up to time `to`."""
+        clock, dt = self._clock, self._clock.step(None, to)
+        if dt <= clock.longest + clock.rounding:
+            result = last(u, dt)
+            clock.advance(dt, to)
+            return result
+        saved, began = self._engine.save(), copy.copy(clock)
+        try:
+            steps, length = clock.cut(dt)
+            for _ in range(steps):
+                self._engine.predict(u, float(length))
+                clock.advance(float(length))
+            dt = clock.step(None, to)
+            result = last(u, dt)
+            clock.advance(dt, to)
+            return result
+        except BaseException:
+            self._engine.restore(saved)
+            self._clock = began
+            raise
 
     def _attached(self, sensor: Any) -> Link:
         """The link of a sensor that is not known by identity: of an equal one, of one known by name, or a new one."""
@@ -216,7 +249,7 @@ def _by_name(sensors: Any) -> dict[str, Sensor]:
 
 
 class Startable(ABC):
-    """An estimator of one dynamics that filters start from; subclasses make the engine."""
+    """Base of estimators that a filter can start from; subclasses create the engine."""
 
     if TYPE_CHECKING:
         dynamics: Any
@@ -233,20 +266,20 @@ class Startable(ABC):
         sensors: Mapping[str, Sensor] | None = None,
         rng: Rng = None,
     ) -> Filter:
-        """A `Filter` that begins with this belief at time `t`: mean and std (or cov), or a whole belief.
+        """A `Filter` that starts at time `t` with a mean and std (or cov), or with a belief.
 
         Args:
-            mean: state ``(n,)``.
-            std: standard deviations in the tangent, a number or ``(d,)``.
-            cov: covariance ``(d, d)`` instead of `std`.
-            belief: any belief over the state instead of the three.
-            t: seconds.
-            sensors: sensors by the names under which `update` and `run` may name them.
-            rng: seed or generator of what the filter draws; Kalman filters draw nothing.
+            mean: state ``(n,)``, or numbers by name, ``{"x": 1.0}``, as for `Gaussian.of`.
+            std: standard deviations in the tangent space: a number, ``(d,)``, or by name.
+            cov: covariance ``(d, d)``, instead of `std`.
+            belief: any belief over the state, instead of the other three.
+            t: start time [s].
+            sensors: sensors by name; `update` and `run` accept these names.
+            rng: seed or generator of the filter's random numbers; Kalman filters draw none.
 
         Raises:
-            ModelError: when the estimator has no dynamics.
-            CovarianceError: when nothing says how uncertain the mean is.
+            ModelError: if the estimator has no dynamics.
+            CovarianceError: if neither `std`, `cov` nor `belief` is given.
         """
         name = type(self).__name__
         if self.dynamics is None:

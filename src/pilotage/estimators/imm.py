@@ -1,15 +1,10 @@
-"""The interacting multiple model filter: a target that switches between ways to move, each with a filter of its own.
+"""The interacting multiple model filter, for targets that switch between several motion models.
 
-    predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(dt / step)
-              belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      matched by moments
-              each filter predicts,   w_j = c_j
-    update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
-
-Models may have states of different spaces: what model j does not share with model i by name it keeps to itself. Modes
-switch with time, so T belongs to the prediction alone: a second sensor at the same instant switches nothing (Blom and
-Bar-Shalom, "The interacting multiple model algorithm for systems with Markovian switching coefficients", IEEE Trans.
-Automatic Control 33, 1988; Granstrom, Willett and Bar-Shalom, "Systematic approach to IMM mixing for unequal dimension
-states", IEEE Trans. Aerospace and Electronic Systems 51, 2015).
+Models may have different states; components that model j does not share with model i by name come from model j
+itself. Modes switch over time, so only the prediction uses T, and a second sensor at the same time switches nothing
+(Blom and Bar-Shalom, "The interacting multiple model algorithm for systems with Markovian switching coefficients", IEEE
+Trans. Automatic Control 33, 1988; Granstrom, Willett and Bar-Shalom, "Systematic approach to IMM mixing for unequal
+dimension states", IEEE Trans. Aerospace and Electronic Systems 51, 2015).
 """
 
 from __future__ import annotations
@@ -21,19 +16,19 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from ..core import Gaussian, Mixture, Rng, Sensor, Space, Update
+from ..core import Dynamics, Gaussian, Mixture, Rng, Sensor, Space, Update
 from ..core.arrays import numbers
 from ..core.errors import SettingError, ShapeError
-from ..core.settings import Numbers, Positive, number, setting, settings
+from ..core.settings import Numbers, Positive, setting, settings
 from ..core.streams import checked
 from ..models.trace import call, driver
 from ._algebra import product, product_transposed
 from ._clock import wanted
-from ._drivers import ACCEPTED, WRONG_LENGTH
+from ._drivers import ACCEPTED, NO_READING, WRONG_LENGTH
 from ._gaussian import GaussianEstimator
 from ._imm import SwitchingEngine, check_mixture
 from ._memory import ONE, address, integers, job_at, matrix, model_at, space_at, table, vector
-from ._steps import GATED, gaussian_at
+from ._steps import gaussian_at
 from .ekf import EKF
 from .filter import Filter
 from .kf import KF
@@ -165,10 +160,10 @@ def carried_mean(moments, j, i, places, x, n):
 def imm_update(jobs, weights, places, z, context):
     """Update each filter with a reading, and the weights by its likelihood under each; the first bad status.
 
-    `places` is where the log-likelihood of each lies in its memory. Where a filter fails, or all refuse the reading,
-    the weights stay.
+    `places` is where the log-likelihood of each lies in its memory. Where a filter fails, all refuse the reading or
+    nothing was measured, the weights stay.
     """
-    count, top, refused = jobs.shape[0], -math.inf, 0
+    count, top, refused, last = jobs.shape[0], -math.inf, 0, 0
     for j in range(count):
         job = job_at(jobs[j])
         h, status = model_at(job.sensor), integers(job.status, 1)
@@ -176,12 +171,13 @@ def imm_update(jobs, weights, places, z, context):
             return WRONG_LENGTH
         status[0] = ACCEPTED
         call(job.update, jobs[j], job.belief, z, context, job.scratch)
-        if status[0] > GATED:
+        if status[0] > NO_READING:
             return status[0]
-        refused += status[0]
+        if status[0] != ACCEPTED:
+            refused, last = refused + 1, status[0]
         top = max(top, table(job.belief, 1, places[j] + 1)[0, places[j]] + math.log(weights[j]))
     if refused == count:
-        return GATED
+        return last
     total = 0.0
     for j in range(count):
         seen = table(job_at(jobs[j]).belief, 1, places[j] + 1)[0, places[j]]
@@ -194,16 +190,24 @@ def imm_update(jobs, weights, places, z, context):
 
 @settings
 class IMM:
-    """Interacting multiple model filter; the module gives the equations.
+    """Interacting multiple model filter, for a target that switches between several motion models.
 
-    The belief is a `Mixture`, one component a mode; the IMM takes one belief at a time, without leading axes.
+    ::
+
+        predict   c_j = sum_i T_ij w_i,   m_ij = T_ij w_i / c_j                    T = switching^(t / dt)
+                  belief of filter j = sum_i m_ij carry(belief_i, space_j, fill=belief_j)      matched by moments
+                  each filter predicts,   w_j = c_j
+        update    each filter updates with log-likelihood l_j,   w_j = w_j exp(l_j) / sum
+
+    t is the duration of the prediction. The belief is a `Mixture` with one component for each mode; the IMM takes one
+    belief at a time, without leading axes.
 
     Args:
-        models: dynamics of each mode, whose actions are alike.
-        switching: ``(M, M)`` probabilities, row i those of going from mode i to each in a step of `dt`; or one number,
-            that of staying.
-        dt: seconds of a step.
-        filter: what filters each mode, any of the Kalman filters, with its gate.
+        models: dynamics of each mode; all must have the same action.
+        switching: probabilities T ``(M, M)`` for a step of `dt`, with row i those of going from mode i to each mode; or
+            one number, the probability of staying in the same mode.
+        dt: step [s].
+        filter: the filter of each mode, any Kalman filter, with its gate.
 
     Example:
         >>> from pilotage.models import constant_turn, constant_velocity, position
@@ -214,7 +218,7 @@ class IMM:
         True
     """
 
-    models: tuple[Any, ...]
+    models: tuple[Dynamics, ...]
     switching: Any
     dt: Positive
     filter: EKF | UKF | KF | GaussianEstimator = EKF()  # the first are for the sentence that refuses others
@@ -242,7 +246,7 @@ class IMM:
         object.__setattr__(self, "switching", tuple(map(tuple, T.tolist())))
 
     def transition(self, dt: float) -> np.ndarray:
-        """Probabilities of going from mode to mode in `dt` seconds, ``(M, M)``; the identity for none."""
+        """Probabilities of switching between modes in `dt` seconds, ``(M, M)``; the identity for `dt` 0."""
         return power(self.switching, dt / self.dt)
 
     def start(
@@ -255,18 +259,18 @@ class IMM:
         t: float = 0.0,
         sensors: Mapping[str, Sensor] | None = None,
     ) -> Filter:
-        """A `Filter` that begins with this belief at time `t`.
+        """A `Filter` that starts with this belief at time `t`.
 
         Args:
-            mean: values of components by name, for all modes that have them; 0 elsewhere.
-            std: standard deviations, one number or by name (1 elsewhere).
+            mean: values of components by name, for all modes that have them; 0 for others.
+            std: standard deviations: one number, or by name (1 for others).
             weights: probabilities of the modes; equal by default.
-            belief: a mixture with a Gaussian component for each mode, instead.
-            t: seconds.
-            sensors: sensors by the names under which `update` may name them.
+            belief: a mixture with a Gaussian component for each mode, instead of mean, std and weights.
+            t: start time [s].
+            sensors: sensors by name; `update` accepts these names.
 
         Raises:
-            ShapeError: when the mean is not given by name, or no mode has a name.
+            ShapeError: if the mean is not given by name, or no mode has a component of that name.
         """
         if belief is None:
             spaces = [model.state for model in self.models]
@@ -283,20 +287,20 @@ class IMM:
     def predict(
         self, belief: Mixture, dynamics: Any = None, u: Any = None, dt: float | None = None, *, rng: Rng = None
     ) -> Mixture:
-        """The mixture `dt` seconds later under action `u`; `dynamics` are the models, where given."""
+        """The mixture `dt` seconds later under action `u`; `dynamics` replaces the models, if given."""
         checked(rng)
         engine = SwitchingEngine(self if dynamics is None else self.of(dynamics), belief)
         engine.predict(u, wanted(dt, self.dt))
         return engine.belief
 
     def expect(self, belief: Mixture, sensor: Sensor, context: Any = None) -> Mixture:
-        """The reading that the belief leads to expect, of each mode."""
+        """The expected reading of each mode."""
         check_mixture(belief, len(self.models))
         expected = [self.filter.expect(c, sensor, context) for c in belief.components]
         return Mixture(expected, belief.log_weights)
 
     def update(self, belief: Mixture, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The mixture after a reading; innovation and S are those of the mixture's expectation."""
+        """The mixture after a reading; innovation and S are those of the mixture's expected reading."""
         checked(rng)
         return SwitchingEngine(self, belief).attach(sensor).update(z, context)
 
@@ -317,14 +321,10 @@ def known(given: Any, what: str, *names: Sequence[str]) -> None:
 
 def named(space: Space, mean: Any, std: Any) -> Gaussian:
     """A Gaussian from values by name: those that the space has."""
-    given, spread = mean or {}, std
-    x = space.identity()
-    for name, value in given.items():
-        if name in space.names:
-            x[space.index(name)] = number(value, f"mean of {name}")
-    if isinstance(spread, Mapping):
-        spread = [number(spread.get(name, 1.0), f"std of {name}") for name in space.tangent.names]
-    return Gaussian.of(space, x, std=1.0 if spread is None else spread)
+    own = {name: value for name, value in (mean or {}).items() if name in space.names}
+    if isinstance(std, Mapping):
+        std = {name: std.get(name, 1.0) for name in space.tangent_names}
+    return Gaussian.of(space, own, std=1.0 if std is None else std)
 
 
 @lru_cache(maxsize=64)

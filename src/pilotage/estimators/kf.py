@@ -1,8 +1,7 @@
-"""The Kalman filter, for dynamics and sensors that are linear.
+"""The Kalman filter, for linear dynamics and sensors.
 
-Its inner steps are those of the EKF, which are the same on linear models. Its own part is `run` for many sequences at
-once: covariances and gains do not depend on the readings, so sequences without gaps share one, and only the means
-differ.
+Its inner steps are those of the EKF, which are the same for linear models. Only `run` for many sequences differs:
+covariances and gains do not depend on the readings, so sequences without gaps share them and differ in their means.
 """
 
 from __future__ import annotations
@@ -75,11 +74,11 @@ class KF(EKF):
 
     Source: Kalman 1960; Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 4.3.
 
-    Whether a traced model is linear is known exactly: F, B, Q, H and R must not depend on state or action. Models of
-    other kinds say ``linear = True``.
+    The filter knows exactly whether a traced model is linear: F, B, Q, H and R must not depend on state or action.
+    Other models declare it with ``linear = True``.
 
     Args:
-        dynamics, dt, gate: as for `EKF`. Dynamics and sensors that are not linear are refused.
+        dynamics, dt, gate: as for `EKF`. Nonlinear dynamics and sensors raise an error.
 
     Example:
         >>> from pilotage.models import constant_velocity, position

@@ -1,10 +1,9 @@
-"""The particle filter: a belief of any shape, as a cloud of weighted states.
+"""The particle filter: a belief of any shape, represented by a cloud of weighted states.
 
-Traced models run as machine code; of all others it asks only the protocol's batched methods, so a simulator, a network
-or a table serves as well. Particles are resampled when their
-weights have become too unequal, at the start of a prediction: the belief after an update is still the weighted one,
-which describes the posterior better than any draw from it (Chopin and Papaspiliopoulos, *An Introduction to Sequential
-Monte Carlo*, 2020, algorithm 10.3).
+Traced models run as machine code. Other models only need the batched methods of the protocol, so a simulator, a network
+or a table works as well. The filter resamples at the start of a prediction, if the weights have become too unequal. The
+belief after an update therefore keeps its weights, and describes the posterior better than any sample of it (Chopin
+and Papaspiliopoulos, *An Introduction to Sequential Monte Carlo*, 2020, algorithm 10.3).
 """
 
 from __future__ import annotations
@@ -49,20 +48,20 @@ class ParticleFilter(Startable):
     Source: the bootstrap filter of Gordon, Salmond and Smith (1993).
 
     Args:
-        dynamics: the model, bound once for `start`; the pure functions take theirs as an argument.
-        dt: seconds of a step, where none is given.
-        n: how many particles stand for a belief that has none yet.
+        dynamics: the dynamics for `start`; `predict` takes them as an argument.
+        dt: default step [s].
+        n: number of particles that are drawn from a belief of another kind.
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
-        threshold: particles are resampled when their effective number is below this share of their number; 0 is
-            never, 1 always.
-        smoothing: width of the kernel by which resampled particles are spread, in units of the best width for a
-            normal density (Silverman 1986; Musso, Oudjane and Le Gland 2001); 0 leaves copies equal. Meant for
-            dynamics with little noise: it widens the covariance by ``1 + h^2``.
-        gate: probability with which a good reading passes, as for `EKF`: readings whose NIS exceeds that chi-square
-            quantile change nothing. The NIS is that of the mean and covariance of the expected readings, so a cloud
-            of several clusters lets more pass; it costs a second look at every particle. None accepts everything that
-            some particle can explain. The alternative, which weighs outliers instead of refusing them, is a sensor
-            whose `log_prob` has heavy tails.
+        threshold: resample when the effective number of particles is below this share of their number; 0 means never, 1
+            always.
+        smoothing: width of the kernel that spreads resampled particles, in units of the best width for a normal density
+            (Silverman 1986; Musso, Oudjane and Le Gland 2001); 0 leaves copies equal. Use it for dynamics with little
+            noise; it multiplies the covariance by ``1 + h^2``.
+        gate: probability that a good reading passes, as for `EKF`. A reading whose NIS exceeds this quantile of the
+            chi-square distribution is rejected. The NIS uses the mean and covariance of the expected readings, so a
+            cloud of several clusters lets more readings pass. The gate costs a second pass over all particles. None
+            accepts all readings that some particle can explain. To weigh outliers instead of rejecting them, use a
+            sensor whose `log_prob` has heavy tails.
 
     Example:
         >>> from pilotage.models import bicycle, gnss
@@ -86,10 +85,10 @@ class ParticleFilter(Startable):
         """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch.
 
         Args:
-            belief: particles; from any other belief `n` are drawn.
-            dynamics: how the state moves.
+            belief: particles; from any other belief, `n` are drawn.
+            dynamics: the dynamics.
             u: action ``(m,)``, or ``(..., m)`` for a batch; None for zero.
-            dt: seconds; None for the usual step.
+            dt: step [s]; None for the default.
             rng: seed or generator.
         """
         instance(dynamics, Dynamics, "ParticleFilter")
@@ -98,23 +97,24 @@ class ParticleFilter(Startable):
         return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
-        """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
+        """The next reading: mean and covariance S of the cloud of expected readings, including noise."""
         instance(sensor, Sensor, "ParticleFilter")
         cloud = self.cloud(belief, rng=checked(rng))
         return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The belief after reading `z`, NaN where nothing was measured.
+        """The result of reading `z` (NaN where not measured), with the new belief.
 
-        Innovation, S and NIS are those of the cloud of expected readings; they are computed when asked for. When no
-        particle can explain the reading (all likelihoods are zero), the belief stays what it was, `accepted` is False
-        and the log-likelihood is -inf. The belief stays what it was behind a gate that refuses, too.
+        Innovation, S and NIS are those of the cloud of expected readings, and are computed on demand. If no particle
+        can explain the reading (for each of them, the likelihood of a component is below the smallest positive number,
+        39 standard deviations away), the belief stays the same and the status is GATED. The same happens if the gate
+        rejects the reading.
 
         Args:
-            belief: particles; from any other belief `n` are drawn.
-            sensor: what was read.
+            belief: particles; from any other belief, `n` are drawn.
+            sensor: the sensor of the reading.
             z: reading ``(size,)``, or ``(..., size)`` for a batch.
-            context: what the reading depends on besides the state.
+            context: the context of the reading, if the sensor has one.
             rng: seed or generator, for a belief that has no particles yet.
         """
         instance(sensor, Sensor, "ParticleFilter")
@@ -122,7 +122,7 @@ class ParticleFilter(Startable):
         return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief or a cloud."""
+        """The filter that starts with a belief."""
         assert self.dynamics is not None  # `start` has seen to it
         draw, seed = seeded(rng)
         engine = PureEngine(self, self.dynamics, self.cloud(belief, self.dynamics.state, rng=draw), draw)
@@ -134,7 +134,7 @@ class ParticleFilter(Startable):
         return belief if isinstance(belief, Particles) else Particles(belief.space, belief.sample(self.n, rng=rng))
 
     def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
-        """Equal particles drawn from `cloud` where their effective number is below the threshold; else `cloud`."""
+        """Resampled particles if their effective number is below the threshold; else `cloud`."""
         count = cloud.points.shape[-2]
         # Equal weights have an effective number of N up to rounding only, and need no new draw at threshold 1.
         due = np.asarray(cloud.effective_size) < self.threshold * count * (1.0 - 1e-9)

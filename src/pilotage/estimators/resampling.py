@@ -1,8 +1,8 @@
-"""Resampling: equal particles out of weighted ones, so that none is wasted on what is impossible.
+"""Resampling: draws equally weighted particles from weighted ones.
 
-Every method draws particle i on average ``n w_i`` times. They differ in how far the number of its copies strays from
-that: systematic by less than 1, stratified by less than 2, residual never below ``floor(n w_i)``, multinomial as far as
-independent draws do (Douc, Cappe, Moulines, *Comparison of resampling schemes for particle filtering*, 2005).
+Each method draws particle i ``n w_i`` times on average. They differ in how far the number of copies deviates from this:
+systematic by less than 1, stratified by less than 2, residual never below ``floor(n w_i)``, and multinomial as much as
+independent draws (Douc, Cappe, Moulines, *Comparison of resampling schemes for particle filtering*, 2005).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Indices = NDArray[np.int64]
 
 
 def resample(weights: Any, n: int | None = None, method: Resampling = "systematic", rng: Rng = None) -> Indices:
-    """Indices ``(n,)`` of the particles that are drawn; index i comes ``n w_i / sum w`` times on average. O(N + n).
+    """Indices ``(n,)`` of drawn particles; index i occurs ``n w_i / sum w`` times on average. O(N + n).
 
     ==============  ======================================  ==================
     method          position of draw i on the unit interval  random numbers
@@ -39,14 +39,14 @@ def resample(weights: Any, n: int | None = None, method: Resampling = "systemati
     ==============  ======================================  ==================
 
     Args:
-        weights: ``(N,)``, not negative; any positive sum, so rounding does no harm.
-        n: how many to draw; None for N.
+        weights: ``(N,)``, not negative, with any positive sum.
+        n: number of draws; None for N.
         method: one of the above (Kitagawa 1996; Liu and Chen 1998).
         rng: seed or generator.
 
     Raises:
-        ShapeError: when weights are NaN, infinite, negative or all zero.
-        SettingError: for a method that there is not, or a number that is none.
+        ShapeError: if weights are NaN, infinite, negative or all zero.
+        SettingError: if the method does not exist, or n is not a number of draws.
 
     Example:
         >>> resample([0.5, 0.0, 0.25, 0.25], rng=1)

@@ -1,4 +1,4 @@
-"""The smoother of Rauch, Tung and Striebel, on any space."""
+"""The Rauch-Tung-Striebel smoother, on any space."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from ..core.settings import instance
 
 
 def smooth(run: FilterRun) -> Gaussian:
-    """The beliefs of a run given all its readings, ``(..., T)``; exact on linear models.
+    """The beliefs of a run given all its readings, past and future, ``(..., T)``; exact for linear models.
 
     ::
 
-        G = P F' P-^-1                      P- and x- predict the next step from P and x
-        x = x (+) G (x' (-) x-)             x' and P' are smoothed of the next step
+        G = P F' P-^-1                      P- and x- are predicted for the next step from P and x
+        x = x (+) G (x' (-) x-)             x' and P' are smoothed at the next step
         P = P + G (P' - P-) G'
 
-    backwards through the run, F the Jacobian of the dynamics at the filtered state.
+    The recursion runs backwards through the run. F is the Jacobian of the dynamics at the filtered state.
 
     Args:
-        run: of any Kalman filter, over readings of any sensors.
+        run: run of any Kalman filter, over readings of any sensors.
 
     Raises:
-        ModelError: when the beliefs of the run are not Gaussian, as those of an `IMM` or a particle filter.
+        ModelError: if the beliefs of the run are not Gaussian, like those of an `IMM` or a particle filter.
 
     Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA Journal 3, 1965;
     Sarkka, *Bayesian Filtering and Smoothing*, 2013, sections 8.2 and 9.1.

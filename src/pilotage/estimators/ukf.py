@@ -12,7 +12,7 @@ from .sigma_points import MerwePoints, SigmaPoints
 
 @settings
 class UKF(SigmaPointFilter):
-    """Unscented Kalman filter for any dynamics and sensors; needs no Jacobian.
+    """Unscented Kalman filter for any dynamics and sensors; it needs no Jacobians.
 
     ::
 
@@ -31,12 +31,12 @@ class UKF(SigmaPointFilter):
     Args:
         dynamics, dt, gate: as for `EKF`.
         alpha: spread of the sigma points, in (0, 1].
-        beta: what is known of the distribution beyond its covariance; 2 is right for Gaussians.
-        kappa: second spread; weights are positive when ``alpha^2 (d + kappa) > d``.
+        beta: prior knowledge of the distribution beyond its covariance; 2 is optimal for Gaussians.
+        kappa: second spread; all weights are positive if ``alpha^2 (d + kappa) > d``.
         points: another set of points, such as `JulierPoints` or `SimplexPoints`; None for Merwe's, which alpha, beta
             and kappa describe.
 
-    Points are drawn again from the prediction before an update, so that they see the process noise.
+    Before an update, the points are drawn again from the prediction, so that they include the process noise.
 
     Example:
         >>> from pilotage.models import range_bearing, unicycle

@@ -9,6 +9,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .atomic import write_atomic as write_atomic
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
@@ -36,3 +39,6 @@ __all__ = [
     "write_g2o",
     "write_ros_map",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

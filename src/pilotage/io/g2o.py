@@ -226,16 +226,16 @@ def _ends(words: list[str], axes: int, place: str) -> tuple[int, int]:
 
 def _id(word: str, place: str) -> int:
     try:
-        return int(word)
-    except ValueError:
-        raise FormatError(f"{place}: {word[:40]!r} is no id; expected a whole number") from None
+        return int(np.int64(word))
+    except (ValueError, OverflowError):
+        raise FormatError(f"{place}: {word[:40]!r} is no id; expected a whole number of 64 bits") from None
 
 
 def _numbers(words: Sequence[str], place: str) -> list[float]:
     try:
         return [float(word) for word in words]
     except ValueError as error:
-        raise FormatError(f"{place}: {error}") from None
+        raise FormatError(f"{place}: {str(error)[:100]}") from None
 
 
 def _graph(

@@ -36,7 +36,7 @@ class Scenario:
         map_name: the map as the file names it.
         width, height: size of the map the scenario was made for [cells].
         start, goal: cells (x, y).
-        optimal_length: published length of the shortest path [cells].
+        optimal_length: published length of the shortest path [cells]; 0 between different cells where there is none.
         bucket: difficulty class, the length divided by 4.
 
     Example:
@@ -51,6 +51,11 @@ class Scenario:
     goal: tuple[int, int]
     optimal_length: float
     bucket: int = 0
+
+    @property
+    def solvable(self) -> bool:
+        """Whether a path leads from start to goal, by the published length."""
+        return self.optimal_length > 0.0 or self.start == self.goal
 
 
 def read_movingai_map(path: PathLike) -> NDArray[np.bool_]:
@@ -130,9 +135,9 @@ def _scenario(line: str, place: str) -> Scenario:
         bucket, width, height, sx, sy, gx, gy = (int(words[i]) for i in (0, 2, 3, 4, 5, 6, 7))
         length = float(words[8])
     except ValueError as error:
-        raise FormatError(f"{place}: {error}") from None
+        raise FormatError(f"{place}: {str(error)[:100]}") from None
     if not math.isfinite(length) or length < 0:
-        raise FormatError(f"{place}: the optimal length must be a finite number of cells, not {words[8]}")
+        raise FormatError(f"{place}: the optimal length must be a finite number of cells, not {words[8][:40]}")
     return Scenario(words[1], width, height, (sx, sy), (gx, gy), length, bucket)
 
 
@@ -155,9 +160,9 @@ def find_movingai_map(scenarios: PathLike) -> Path:
     named = Path(next(iter(read_movingai_scenarios(path)), Scenario(own, 0, 0, (0, 0), (0, 0), 0.0)).map_name).name
     for name in (own, f"{own}.gz", named, f"{named}.gz"):
         candidate = path.parent / name
-        if name and candidate.is_file() and candidate != path:
+        if name and os.path.isfile(candidate) and candidate != path:
             return candidate
-    known = " nor ".join(dict.fromkeys((f"{own}[.gz]", f"{named}[.gz]")))
+    known = " nor ".join(dict.fromkeys((f"{own}[.gz]", f"{named[:255]}[.gz]")))
     raise FormatError(
         f"{path}: its map is not beside it: there is no {known} in {path.parent.absolute()}; name the map"
     )

@@ -96,7 +96,7 @@ def _text_pixels(data: bytes, start: int, count: int, path: str | os.PathLike[st
     try:
         values = np.array([int(token) for token in tokens[:count]], dtype=np.int64)
     except (ValueError, OverflowError) as error:
-        raise FormatError(f"{path}: a pixel is not a number: {error}") from None
+        raise FormatError(f"{path}: a pixel is not a number: {str(error)[:100]}") from None
     if int(values.min()) < 0:
         raise FormatError(f"{path}: a pixel has the value {int(values.min())}, but the least is 0")
     return values
@@ -115,4 +115,5 @@ def encode_pgm(pixels: NDArray[np.uint8], comment: str = "") -> bytes:
     """
     remark = "".join(f"# {line}\n" for line in comment.splitlines())
     height, width = pixels.shape
-    return f"P5\n{remark}{width} {height}\n255\n".encode() + np.ascontiguousarray(pixels, dtype=np.uint8).tobytes()
+    head = f"P5\n{remark}{width} {height}\n255\n".encode()
+    return b"".join((head, np.ascontiguousarray(pixels, dtype=np.uint8).data))

@@ -1,36 +1,45 @@
-"""Maps of ROS's map_server: a yaml file beside an image (pgm or png).
+"""Maps of ROS's map_server: a yaml file beside an image (pgm or png), or such an image alone.
 
-Meaning of pixels, thresholds and modes as in nav2_map_server/src/map_io.cpp: with the shade of a pixel in [0, 1]
-and its occupancy ``p = 1 - shade`` (``p = shade`` when `negate`)::
+With the brightness of a pixel in [0, 1] and its occupancy ``p = 1 - brightness`` (``p = brightness`` when `negate`)::
 
-    trinary   occupied (1) if p > occupied_thresh,  free (0) if p < free_thresh,  else unknown (NaN)
-    scale     the same at both ends, between them (p - free_thresh) / (occupied_thresh - free_thresh);
-              unknown where the image is transparent
+    trinary   occupied (1) if p >= occupied_thresh,  free (0) if p <= free_thresh,  else unknown (NaN)
+    scale     the same at both ends, between them (p - free_thresh) / (occupied_thresh - free_thresh)
     raw       the byte of the pixel is the occupancy in percent; above 100 unknown
+
+Colours count by their luma, in 8 bits. In the modes trinary and scale a pixel that is not wholly opaque is unknown.
+
+Up to ROS 2 Humble a file meant something else, and ``server="humble"`` still reads it so: p on a threshold was unknown,
+colours counted by the mean of their channels, in trinary opacity was one of these, and transparency made cells unknown
+in scale only.
+
+Source: nav2_map_server/src/map_io.cpp of Nav2's branch main, since pull request 5071 (2025).
 """
 
 from __future__ import annotations
 
-import io
 import math
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from pilotage.core.errors import FormatError
+from pilotage.core.settings import setting, shown
 
+from ._pixels import Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture
 from .atomic import write_atomic
 from .contents import contents, path_of
-from .pgm import encode_pgm, read_pgm
+from .pgm import encode_pgm
 
 MODES = ("trinary", "scale", "raw")
 PathLike = str | os.PathLike[str]
+Server = Literal["main", "humble"]
+"""The map_server whose reading of an image is followed: that of Nav2's branch main, or of ROS 2 Humble and before."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +47,12 @@ class RosMap:
     """The contents of a map_server file, as plain values.
 
     Attributes:
-        occupancy: probability that a cell is occupied, ``(rows, columns)`` float32 in [0, 1], NaN where unknown;
-            row 0 is the lowest y (the bottom of the image).
+        occupancy: what map_server makes of the image, ``(rows, columns)`` float32: 1 where occupied, 0 where free, NaN
+            where unknown, in between in the modes "scale" and "raw"; row 0 is the lowest y (the bottom of the image).
         resolution: side of a cell [m].
         origin: x [m], y [m], yaw [rad] of the lower-left corner of cell [0, 0] in the map frame.
-        occupied_thresh: above it, a cell counts as occupied.
-        free_thresh: below it, a cell counts as free.
+        occupied_thresh: from it on, a pixel means an occupied cell.
+        free_thresh: up to it, a pixel means a free cell.
         mode: how pixels are read and written: "trinary", "scale" or "raw".
         negate: white is occupied instead of black.
 
@@ -61,11 +70,13 @@ class RosMap:
     negate: bool = False
 
 
-def read_ros_map(path: PathLike) -> RosMap:
+def read_ros_map(path: PathLike, *, server: Server = "main") -> RosMap:
     """Read a map_server yaml file and its image.
 
     Args:
         path: the yaml file; its `image` is looked up relative to it.
+        server: the map_server whose reading is followed: "main", or "humble" and before; the top of this file says how
+            they differ.
 
     Raises:
         MissingFile: when the yaml file does not exist.
@@ -79,17 +90,64 @@ def read_ros_map(path: PathLike) -> RosMap:
         array([[ 0.,  1., nan]], dtype=float32)
     """
     fields = _read_yaml(path)
+    return _read_image(_image_path(fields, path), fields, path, server)
+
+
+def read_map_image(path: PathLike, fields: dict[str, Any], *, server: Server = "main") -> RosMap:
+    """Read an image without its yaml file.
+
+    Args:
+        path: the image, pgm or png.
+        fields: what a yaml file would say: `resolution`, and where they differ from `RosMap` the other fields.
+        server: see `read_ros_map`.
+
+    Raises:
+        MissingFile: when there is no such image.
+        FormatError: naming the file and the field that is wrong, or what is wrong with the image.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "floor.pgm"
+        >>> _ = file.write_bytes(b"P2 3 1 255  254 0 205")
+        >>> read_map_image(file, {"resolution": 0.05}).occupancy
+        array([[ 0.,  1., nan]], dtype=float32)
+    """
+    usual = {
+        "origin": list(RosMap.origin),
+        "occupied_thresh": RosMap.occupied_thresh,
+        "free_thresh": RosMap.free_thresh,
+    }
+    return _read_image(path_of(path), usual | fields, path, server)
+
+
+def _read_image(image: Path, fields: dict[str, Any], path: PathLike, server: Server) -> RosMap:
+    """The map of an image and of the fields beside it, which `path` holds."""
+    setting(server, Server, "server")
     resolution = _number(fields, "resolution", path)
     if resolution <= 0:
         raise FormatError(f"{path}: resolution must be positive [m/cell], not {resolution}")
     occupied, free = _thresholds(fields, path)
     mode = _mode(fields, path)
     negate = _flag(fields, "negate", path)
-    levels, white, opaque = _read_image(_image_path(fields, path), average_alpha=mode == "trinary")
-    occupancy = _occupancies(white, mode, negate, occupied, free)[levels[::-1]]
-    if mode == "scale" and opaque is not None:
-        occupancy[~opaque[::-1]] = np.nan
-    return RosMap(occupancy, resolution, _origin(fields, path), occupied, free, mode, negate)
+    origin = _origin(fields, path)
+    read = _as_main if server == "main" else _as_humble
+    occupancy = read(read_picture(image), mode, negate, occupied, free)
+    return RosMap(occupancy, resolution, origin, occupied, free, mode, negate)
+
+
+def _as_main(picture: Picture, mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.float32]:
+    occupancy = occupancies(255, mode, negate, occupied, free)[grey(picture)[::-1]]
+    if mode != "raw" and picture.alpha is not None:
+        occupancy[picture.alpha[::-1] < 255] = np.nan
+    return occupancy
+
+
+def _as_humble(picture: Picture, mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.float32]:
+    levels, white = mean_grey(picture, with_alpha=mode == "trinary")
+    occupancy = occupancies(white, mode, negate, occupied, free, strict=True)[levels[::-1]]
+    if mode == "scale" and picture.alpha is not None:
+        occupancy[picture.alpha[::-1] < 255] = np.nan
+    return occupancy
 
 
 def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> None:
@@ -116,16 +174,7 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     target = path_of(path)
     _check_writable(ros_map, target)
     name = image or target.with_suffix(".png" if ros_map.mode == "scale" else ".pgm").name
-    suffix = path_of(name).suffix.lower()
-    if suffix not in (".pgm", ".png") or Path(name).name != name:
-        raise FormatError(f"{target}: a map image is a name without folders that ends in .pgm or .png, not {name!r}")
-    pixels, alpha = _pixels(ros_map)
-    if suffix == ".pgm":
-        if not alpha.all():
-            raise FormatError(f"{target}: mode 'scale' marks unknown cells by transparency; a .pgm has none, use .png")
-        data = encode_pgm(pixels[::-1], comment=f"resolution {ros_map.resolution} m/cell")
-    else:
-        data = _encode_png(pixels[::-1], alpha[::-1])
+    data = _encoded(ros_map, name, target)
     fields = {
         "image": name,
         "mode": ros_map.mode,
@@ -139,16 +188,52 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     write_atomic(target, yaml.safe_dump(fields, sort_keys=False, default_flow_style=None))
 
 
+def _encoded(ros_map: RosMap, name: str, path: Path) -> bytes:
+    """The image as a file of the format that its name chooses."""
+    suffix = path_of(name).suffix.lower()
+    if suffix not in (".pgm", ".png") or Path(name).name != name:
+        raise FormatError(f"{path}: a map image is a name without folders that ends in .pgm or .png, not {shown(name)}")
+    p = np.asarray(ros_map.occupancy)[::-1]
+    transparent = np.isnan(p) if ros_map.mode == "scale" else None
+    if transparent is not None and not transparent.any():
+        transparent = None
+    if suffix == ".pgm" and transparent is not None:
+        raise FormatError(f"{path}: mode 'scale' marks unknown cells by transparency; a .pgm has none, use .png")
+    pixels = levels_of(p, ros_map.mode, ros_map.negate, ros_map.occupied_thresh, ros_map.free_thresh)
+    if suffix == ".png":
+        return encode_png(pixels, transparent)
+    return encode_pgm(pixels, comment=f"resolution {ros_map.resolution} m/cell")
+
+
+def _check_writable(ros_map: RosMap, path: Path) -> None:
+    if ros_map.mode not in MODES:
+        raise FormatError(f"{path}: mode must be one of {', '.join(MODES)}, not {shown(ros_map.mode)}")
+    p = np.asarray(ros_map.occupancy)
+    if p.ndim != 2 or p.size == 0 or ((p < 0.0) | (p > 1.0)).any():
+        raise FormatError(
+            f"{path}: occupancy must be (rows, columns) of probabilities or NaN; shape {p.shape} was given"
+        )
+    origin = [_finite(part, "origin", path) for part in ros_map.origin]
+    if not (_finite(ros_map.resolution, "resolution", path) > 0.0 and len(origin) == 3):
+        raise FormatError(
+            f"{path}: a map needs a positive resolution and an origin (x, y, yaw), "
+            f"not {shown(ros_map.resolution)} and {shown(ros_map.origin)}"
+        )
+    _thresholds(vars(ros_map), path)
+
+
 # --- fields of the yaml file ---
 
 
 def _read_yaml(path: PathLike) -> dict[str, Any]:
     try:
         fields = yaml.safe_load(contents(path))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:  # brackets within brackets, without end
+    # Brackets within brackets without end, dates that are none, numbers of thousands of digits.
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark is not None else ""
-        raise FormatError(f"{path}{place}: not valid yaml: {getattr(error, 'problem', None) or error}") from None
+        problem = str(getattr(error, "problem", None) or error)[:200]
+        raise FormatError(f"{path}{place}: not valid yaml: {problem}") from None
     if not isinstance(fields, dict):
         raise FormatError(f"{path}: a map file holds fields such as `image:` and `resolution:`, this one does not")
     return fields
@@ -167,24 +252,24 @@ def _number(fields: dict[str, Any], name: str, path: PathLike) -> float:
 def _finite(value: Any, name: str, path: PathLike) -> float:
     try:
         number = float("nan") if isinstance(value, bool) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = float("nan")
     if not math.isfinite(number):
-        raise FormatError(f"{path}: `{name}` must be a finite number, not {value!r}")
+        raise FormatError(f"{path}: `{name}` must be a finite number, not {shown(value)}")
     return number
 
 
 def _flag(fields: dict[str, Any], name: str, path: PathLike) -> bool:
     value = fields.get(name, 0)
     if value not in (0, 1):
-        raise FormatError(f"{path}: `{name}` must be 0 or 1, not {value!r}")
+        raise FormatError(f"{path}: `{name}` must be 0 or 1, not {shown(value)}")
     return bool(value)
 
 
 def _origin(fields: dict[str, Any], path: PathLike) -> tuple[float, float, float]:
     value = _field(fields, "origin", path)
     if not isinstance(value, list) or len(value) != 3:
-        raise FormatError(f"{path}: `origin` must be [x, y, yaw] in m, m, rad, not {value!r}")
+        raise FormatError(f"{path}: `origin` must be [x, y, yaw] in m, m, rad, not {shown(value)}")
     x, y, yaw = (_finite(part, "origin", path) for part in value)
     return x, y, yaw
 
@@ -201,115 +286,21 @@ def _thresholds(fields: dict[str, Any], path: PathLike) -> tuple[float, float]:
 
 def _mode(fields: dict[str, Any], path: PathLike) -> str:
     mode = fields.get("mode", "trinary")
-    if str(mode).lower() not in MODES:  # map_server takes them in any case
-        raise FormatError(f"{path}: `mode` must be one of {', '.join(MODES)}, not {mode!r}")
-    return str(mode).lower()
+    if not isinstance(mode, str) or mode.lower() not in MODES:  # map_server takes them in any case
+        raise FormatError(f"{path}: `mode` must be one of {', '.join(MODES)}, not {shown(mode)}")
+    return mode.lower()
 
 
 def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
     name = _field(fields, "image", path)
     if not isinstance(name, str):
-        raise FormatError(f"{path}: `image` must be a file name, not {name!r}")
-    image = Path(path).parent / name
-    if not image.is_file():
-        raise FormatError(f"{path}: its `image` {name!r} does not exist (looked for {image})")
-    return image
-
-
-# --- pixels ---
-
-
-def _read_image(
-    path: Path, average_alpha: bool
-) -> tuple[NDArray[np.unsignedinteger[Any]], int, NDArray[np.bool_] | None]:
-    """Brightness of every pixel as a whole number, top row first; that of white; opacity, None without alpha."""
-    with open(path, "rb") as file:
-        magic = file.read(2)
-    if magic in (b"P5", b"P2") or path.suffix.lower() == ".pgm":
-        return read_pgm(path), 255, None
-    try:
-        with Image.open(path) as picture:
-            if picture.mode[0] in "IF":
-                return _deep_pixels(picture, path), 65535, None
-            has_alpha = "A" in picture.getbands() or "transparency" in picture.info
-            if picture.mode in ("1", "L") and not has_alpha:
-                return np.asarray(picture.convert("L")), 255, None
-            pixels = np.asarray(picture.convert("RGBA"))
-    except FormatError:
-        raise
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise FormatError(f"{path}: cannot be read as an image: {error}") from None
-    # map_server averages alpha in with the colours in trinary mode; kept, so that the same file means the same map.
-    channels = 4 if average_alpha and has_alpha else 3
-    return pixels[..., :channels].sum(axis=-1, dtype=np.uint16), 255 * channels, pixels[..., 3] == 255
-
-
-def _deep_pixels(picture: Image.Image, path: Path) -> NDArray[np.uint16]:
-    """Grey of 16 bits; Pillow calls it "I;16", in a png of older versions "I"."""
-    if not picture.mode.startswith("I;16") and (picture.mode, picture.format) != ("I", "PNG"):
-        raise FormatError(f"{path}: a map image has 1, 8 or 16 bits a channel, not pixels of the kind {picture.mode!r}")
-    return np.asarray(picture).astype(np.uint16)
-
-
-def _occupancies(white: int, mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.float32]:
-    """Probability for each brightness 0 to `white`; see the table at the top of this file."""
-    shade = np.arange(white + 1) / white
-    if mode == "raw":
-        percent = np.rint(shade * 255)
-        return np.where(percent <= 100, percent / 100, np.nan).astype(np.float32)
-    p = shade if negate else 1.0 - shade
-    between = (p - free) / (occupied - free) if mode == "scale" else np.nan
-    return np.where(p > occupied, 1.0, np.where(p < free, 0.0, between)).astype(np.float32)
-
-
-def _check_writable(ros_map: RosMap, path: Path) -> None:
-    if ros_map.mode not in MODES:
-        raise FormatError(f"{path}: mode must be one of {', '.join(MODES)}, not {ros_map.mode!r}")
-    p = np.asarray(ros_map.occupancy)
-    if p.ndim != 2 or p.size == 0 or ((p < 0.0) | (p > 1.0)).any():
-        raise FormatError(
-            f"{path}: occupancy must be (rows, columns) of probabilities or NaN; shape {p.shape} was given"
-        )
-    origin = [_finite(part, "origin", path) for part in ros_map.origin]
-    if not (_finite(ros_map.resolution, "resolution", path) > 0.0 and len(origin) == 3):
-        raise FormatError(
-            f"{path}: a map needs a positive resolution and an origin (x, y, yaw), "
-            f"not {ros_map.resolution} and {ros_map.origin}"
-        )
-    if not 0.0 <= ros_map.free_thresh < ros_map.occupied_thresh <= 1.0:
-        raise FormatError(
-            f"{path}: thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, "
-            f"not {ros_map.free_thresh} and {ros_map.occupied_thresh}"
-        )
-
-
-def _pixels(ros_map: RosMap) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Pixels and opacity that read back as `ros_map.occupancy`."""
-    p = np.asarray(ros_map.occupancy, dtype=np.float64)
-    unknown = np.isnan(p)
-    free, occupied = ros_map.free_thresh, ros_map.occupied_thresh
-    opaque = np.ones(p.shape, dtype=np.bool_)
-    if ros_map.mode == "raw":
-        return np.where(unknown, 255, np.rint(p * 100)).astype(np.uint8), opaque
-    if ros_map.mode == "scale":
-        shown = np.where(p >= 1.0, 1.0, np.where(p <= 0.0, 0.0, free + p * (occupied - free)))
-        opaque = ~unknown
+        raise FormatError(f"{path}: `image` must be a file name, not {shown(name)}")
+    folder = Path(path).parent
+    if os.path.isfile(folder / name):
+        return folder / name
+    bare = re.split(r"[\\/]", name)[-1]  # of a path of any system
+    if os.path.isfile(folder / bare):
+        hint = f"; a file of that name lies beside the yaml file, which should say `image: {bare}`"
     else:
-        shown = np.where(p > occupied, 1.0, np.where(p < free, 1 / 255, _unknown_level(free, occupied)))
-    shade = np.where(unknown & opaque, 1.0 - _unknown_level(free, occupied), 1.0 - np.nan_to_num(shown))
-    return np.rint(255 * (1.0 - shade if ros_map.negate else shade)).astype(np.uint8), opaque
-
-
-def _unknown_level(free: float, occupied: float) -> float:
-    """Occupancy that reads as unknown: the customary grey 205, or the middle where the thresholds exclude that."""
-    customary = 50 / 255
-    return customary if free <= customary <= occupied else (free + occupied) / 2
-
-
-def _encode_png(pixels: NDArray[np.uint8], alpha: NDArray[np.bool_]) -> bytes:
-    buffer = io.BytesIO()
-    layers = [pixels] if alpha.all() else [pixels, np.where(alpha, 255, 0).astype(np.uint8)]
-    Image.merge("L" if len(layers) == 1 else "LA", [Image.fromarray(np.ascontiguousarray(a)) for a in layers]).save(
-        buffer, format="PNG"
-    )
-    return buffer.getvalue()
+        hint = "" if len(name) > 255 else f" (looked for {folder / name})"
+    raise FormatError(f"{path}: its `image` {shown(name)} does not exist{hint}")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..core import require
+from ..core.names import absent
 
 require("torch", extra="learning")
 
@@ -15,3 +18,6 @@ from .residual import ResidualDynamics as ResidualDynamics  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
 
 __all__ = ["MLP", "Epoch", "Fit", "LearnedDynamics", "ResidualDynamics", "Scaling", "fit"]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

@@ -13,6 +13,7 @@ import torch
 
 from ..core import PilotageError, Rng, SettingError, ShapeError, seeded
 from ..core.settings import positive, whole
+from ._threads import threads_for, weights
 from .border import array, tensor
 from .dynamics import LearnedDynamics
 from .residual import ResidualDynamics
@@ -125,7 +126,8 @@ def fit(
     phi = torch.cat([model.state.features(x), model.action.features(u)], -1)
     scaling = Scaling.of(phi[kept], v[kept])
     network = copy.deepcopy(model.network)
-    course, best = _train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
+    with threads_for(batch * weights(network)):
+        course, best = _train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
     if not any(math.isfinite(epoch.validation) for epoch in course):
         raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
     network.load_state_dict(best)

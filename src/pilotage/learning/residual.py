@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from ..core import Dynamics, ModelError, ShapeError
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ..core.settings import instance
+from ._threads import threads_for, weights
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
 from .networks import MLP
@@ -52,6 +55,7 @@ class ResidualDynamics(Dynamics):
         self.state, self.action, self.takes_tensors = prior.state, prior.action, prior.takes_tensors
         inputs = self.state.width + self.action.width
         self.network = MLP(inputs, self.state.dim) if network is None else network
+        self._weights = weights(self.network)
         self.scaling = Scaling.none(inputs, self.state.dim) if scaling is None else scaling
         if self.scaling.widths != (inputs, self.state.dim):
             raise ModelError(
@@ -66,16 +70,17 @@ class ResidualDynamics(Dynamics):
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The prior's step, corrected."""
         x, u = self._given(x, u)
-        y = self.prior.step(x, u, seconds(dt, backward=True))
-        d = across(lambda a, b: dt * self.correction(a, b), x, u)
-        return self.state.plus(y, d)
+        with self._threads(x, u):
+            y = self.prior.step(x, u, seconds(dt, backward=True))
+            d = across(lambda a, b: dt * self.correction(a, b), x, u)
+            return self.state.plus(y, d)
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
         """States ``(..., T+1, n)``. Arrays become tensors once, where the prior takes tensors."""
         if is_tensor(x0, us) or not self.prior.takes_tensors:
             return super().rollout(x0, us, dt)
         x0, us = self.state.check(x0, "initial state"), self.action.check(us, "actions")
-        with torch.no_grad():
+        with torch.no_grad(), self._threads(x0, us[..., :1, :]):
             return array(super().rollout(tensor(x0), tensor(us), dt))
 
     def _given(self, x: Any, u: Any) -> tuple[Any, Any]:
@@ -91,6 +96,12 @@ class ResidualDynamics(Dynamics):
                     f"holding {', '.join(space.names)}"
                 )
         return x, u
+
+    def _threads(self, *values: Any) -> AbstractContextManager[None]:
+        """Threads that suit batches of arrays; callers with tensors choose their own."""
+        if is_tensor(*values):
+            return nullcontext()
+        return threads_for(self._weights * max(math.prod(value.shape[:-1]) for value in values))
 
     def correction(self, x: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
         """``g(phi(x, u))``: what the network adds to the velocity, ``(..., dim)`` per second."""
@@ -108,6 +119,10 @@ class ResidualDynamics(Dynamics):
         """
         inside = is_tensor(x, u)
         x, u = self._given(x, u)
+        with self._threads(x, u):
+            return self._linearized(x, u, dt, inside=inside)
+
+    def _linearized(self, x: Any, u: Any, dt: float, *, inside: bool) -> tuple[Any, Any]:
         dtype, dt = x.dtype if inside else torch.float64, seconds(dt, backward=True)
         F, B = (tensor(J) for J in self.prior.linearize(x, u, dt))
         y, x, u = tensor(self.prior.step(x, u, dt)), tensor(x), tensor(u)

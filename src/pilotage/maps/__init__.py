@@ -11,6 +11,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .collision import FootprintConstraint as FootprintConstraint
 from .footprint import Footprint as Footprint
 from .inflated import InflatedGrid as InflatedGrid
@@ -28,3 +31,6 @@ __all__ = [
     "Obstacles",
     "OccupancyGrid",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
+from pilotage.core.chunks import in_chunks
 from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.settings import setting, shown
 
@@ -36,44 +37,35 @@ def log_odds(p: ArrayLike) -> NDArray[np.float32]:
         >>> log_odds([0.5, 1.0, np.nan]).round(2)
         array([0.  , 6.91,  nan], dtype=float32)
     """
-    values = numbers(p, "a map of probabilities")
+    kind = np.float32 if getattr(p, "dtype", None) == np.float32 else np.float64  # a large map is not copied
+    values = numbers(p, "a map of probabilities", kind)
     if bool(((values < 0) | (values > 1)).any()):
         raise ShapeError("probabilities must lie within [0, 1], with NaN for unknown cells; these do not")
-    rest = np.array(values)  # worked on in place: a map may hold a hundred million cells
-    np.clip(rest, _EDGE, 1.0 - _EDGE, out=rest)
-    odds = np.log(rest)
-    odds -= np.log1p(np.negative(rest, out=rest), out=rest)
-    return odds.astype(np.float32)
+    return in_chunks(_log_odds, values, np.float32)
+
+
+def _log_odds(p: NDArray[Any]) -> NDArray[np.float64]:
+    p = np.clip(p.astype(np.float64), _EDGE, 1.0 - _EDGE)
+    return np.log(p) - np.log1p(-p)
 
 
 _NEVER, _SURELY = log_odds([0.0, 1.0])
 
 
-def probabilities(l: NDArray[np.float32]) -> NDArray[np.float64]:
+def probabilities(l: NDArray[np.float32], dtype: Any = np.float64) -> NDArray[Any]:
     """Inverse of `log_odds`: what is certain comes back as 0 and 1.
 
     Example:
         >>> probabilities(log_odds([0.0, 0.25, 1.0, np.nan])).round(6)
         array([0.  , 0.25, 1.  ,  nan])
     """
+    return in_chunks(_probabilities, l, dtype)
+
+
+def _probabilities(l: NDArray[np.float32]) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         p = 1.0 / (1.0 + np.exp(-l.astype(np.float64)))
-    p[l >= _SURELY] = 1.0
-    p[l <= _NEVER] = 0.0
-    return p
-
-
-def odds_of_threshold(p: float) -> np.float32:
-    """Log-odds to compare cells with instead of probabilities with `p`; certain cells lie beyond all but 0 and 1.
-
-    Example:
-        >>> bool(log_odds(1.0) > odds_of_threshold(0.9999)), bool(log_odds(1.0) > odds_of_threshold(1.0))
-        (True, False)
-    """
-    if p <= 0.0 or p >= 1.0:
-        return np.float32(-np.inf if p <= 0.0 else np.inf)
-    inmost = np.nextafter(_SURELY, np.float32(0.0))
-    return np.float32(np.clip(np.log(p) - np.log1p(-p), -inmost, inmost))
+    return np.where(l >= _SURELY, 1.0, np.where(l <= _NEVER, 0.0, p))
 
 
 def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from ..models.trace import driver
 
 @driver("void(Array(b1, 2, 'C', True), Array(f8, 2, 'C', True), f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
 def clearances(blocked, depth, discs, hull, poses, corners, out):
-    """Distance [cells] of a footprint to the nearest blocked square at each pose, negative where they overlap.
+    """Signed distance [cells] of a footprint to the nearest blocked square at each pose, negative where they overlap.
 
     Args:
         blocked: ``(ny + 2, nx + 2)`` of bool, with its ring.
@@ -33,14 +33,13 @@ def clearances(blocked, depth, discs, hull, poses, corners, out):
             corners[v, 1] = y + s * hull[v, 0] + c * hull[v, 1]
         if hull.shape[0] > 0:
             out[n] = _hull_distance(blocked, depth, corners)
-            if out[n] > 0.0:
-                continue
+            continue
         nearest = np.inf
         for k in range(discs.shape[0]):
             px = x + c * discs[k, 0] - s * discs[k, 1]
             py = y + s * discs[k, 0] + c * discs[k, 1]
             nearest = min(nearest, point_distance(blocked, depth, px, py) - discs[k, 2])
-        out[n] = nearest if hull.shape[0] == 0 else min(nearest, 0.0)
+        out[n] = nearest
 
 
 @driver
@@ -75,50 +74,46 @@ def _nearest_in_row(blocked, row, x, dy, wanted, best):
 
 @driver
 def _hull_distance(blocked, depth, corners):
-    """Distance [cells] of a convex polygon to the nearest blocked square; 0 where they touch."""
+    """Signed distance [cells] of a convex polygon to the blocked square that is nearest, or overlaps it the most."""
     rows, columns = blocked.shape
     low_x, high_x, low_y, high_y = _box(corners)
-    if low_x < 1.0 or low_y < 1.0 or high_x > columns - 1.0 or high_y > rows - 1.0:
-        return 0.0  # partly off the map
-    best = np.inf
+    best = min(low_x - 1.0, low_y - 1.0, columns - 1.0 - high_x, rows - 1.0 - high_y)  # to the edges of the map
     for v in range(corners.shape[0]):
-        best = min(best, point_distance(blocked, depth, corners[v, 0], corners[v, 1]))
-    for row in range(max(int(low_y - best), 0), min(int(high_y + best), rows - 1) + 1):
-        for column in range(max(int(low_x - best), 0), min(int(high_x + best), columns - 1) + 1):
-            if best <= 0.0:
-                return 0.0
+        best = min(best, max(point_distance(blocked, depth, corners[v, 0], corners[v, 1]), 0.0))
+    reach = max(best, 0.0)
+    for row in range(max(int(low_y - reach), 0), min(int(high_y + reach), rows - 1) + 1):
+        for column in range(max(int(low_x - reach), 0), min(int(high_x + reach), columns - 1) + 1):
             if blocked[row, column]:
                 dx = max(column - high_x, low_x - column - 1.0, 0.0)
                 dy = max(row - high_y, low_y - row - 1.0, 0.0)
-                if dx * dx + dy * dy < best * best:
+                if best <= 0.0 or dx * dx + dy * dy < best * best:
                     best = min(best, _square_distance(corners, float(column), float(row)))
     return best
 
 
 @driver
 def _square_distance(corners, left, low):
-    """Distance of a convex polygon to the unit square at (left, low), 0 where they overlap.
+    """Signed distance of a convex polygon to the unit square at (left, low).
 
-    Two convex polygons that do not overlap are nearest at a corner of one and a side of the other.
+    Two convex polygons that do not overlap are nearest at a corner of one and a side of the other. Where they overlap,
+    the shortest way out is across one of the sides (separating axes).
     """
     count = corners.shape[0]
-    best = np.inf
-    apart = False
+    low_x, high_x, low_y, high_y = _box(corners)
+    best, out = np.inf, min(left + 1.0 - low_x, high_x - left, low + 1.0 - low_y, high_y - low)
     for v in range(count):
         ax, ay = corners[v, 0], corners[v, 1]
         bx, by = corners[(v + 1) % count, 0], corners[(v + 1) % count, 1]
         dx, dy = bx - ax, by - ay
-        beyond = True
+        within = -np.inf
         for k in range(4):
             px, py = left + (k & 1) - ax, low + (k >> 1) - ay
-            beyond &= dx * py - dy * px < 0.0
+            within = max(within, dx * py - dy * px)
             t = min(max((px * dx + py * dy) / (dx * dx + dy * dy), 0.0), 1.0)
             best = min(best, math.hypot(px - t * dx, py - t * dy))
-        apart |= beyond
+        out = min(out, within / math.hypot(dx, dy))
         best = min(best, math.hypot(max(left - ax, ax - left - 1.0, 0.0), max(low - ay, ay - low - 1.0, 0.0)))
-    low_x, high_x, low_y, high_y = _box(corners)
-    apart |= low_x > left + 1.0 or high_x < left or low_y > low + 1.0 or high_y < low
-    return best if apart else 0.0
+    return -out if out >= 0.0 else best
 
 
 @driver

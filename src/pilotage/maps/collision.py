@@ -26,7 +26,7 @@ from .footprint import Footprint
 from .obstacles import Obstacles
 
 if TYPE_CHECKING:
-    from .occupancy import OccupancyGrid
+    from .queries import MapQueries
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -240,7 +240,7 @@ class DiscCells(GridCells):
 
 
 def on_map(
-    grid: OccupancyGrid,
+    grid: MapQueries,
     start: Any,
     goal: Any,
     footprint: Footprint | None,
@@ -265,7 +265,7 @@ def on_map(
     return Problem(space, start, goal, constraint, weights=weights, resolution=grid.resolution, world=grid)
 
 
-def _bounded(space: Space, constraint: FootprintConstraint, grid: OccupancyGrid) -> Space:
+def _bounded(space: Space, constraint: FootprintConstraint, grid: GridCells) -> Space:
     """The space with x and y inside the box around the map, where they have no bounds of their own."""
     nx, ny = grid.shape[::-1]
     corners = grid.grid_to_world([[0.0, 0.0], [nx, 0.0], [0.0, ny], [nx, ny]])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -132,16 +135,37 @@ def surface_distance(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
         >>> surface_distance(np.array([[True, False, False]]))
         array([[0. , 0.5, 1.5]])
     """
+    out = np.empty(mask.shape)
+    for rows, distances in surface_bands(mask):
+        out[rows] = distances
+    return out
+
+
+def surface_bands(mask: NDArray[np.bool_]) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+    """`surface_distance` of some rows after the other, so that there is little beside the map in memory at a time."""
     grid = np.ascontiguousarray(mask, dtype=np.bool_)
     if not grid.any():
-        return np.full(grid.shape, float(np.hypot(*grid.shape)))
-    rows, columns = mask.shape
+        yield slice(None), np.full(grid.shape, float(np.hypot(*grid.shape)))
+        return
     g = np.empty(grid.shape, dtype=np.int32 if sum(grid.shape) < 23_000 else np.int64)
     _column_distances(grid, g)
-    g = np.maximum(2 * g - 1, 0)
-    halves = np.empty((rows, 2 * columns + 1), dtype=g.dtype)
+    work = np.empty((3, 2 * grid.shape[1] + 1), dtype=np.int64)
+    for rows in bands(grid.shape):
+        halves = _in_halves(np.maximum(2 * g[rows] - 1, 0))
+        _row_envelopes(halves, work)
+        yield rows, 0.5 * np.sqrt(halves[:, 1::2])
+
+
+def bands(shape: tuple[int, int]) -> Iterator[slice]:
+    """Slices of rows that together are a grid of that shape, of some 200 000 cells each."""
+    count = max(1, 200_000 // shape[1])
+    return (slice(first, min(first + count, shape[0])) for first in range(0, shape[0], count))
+
+
+def _in_halves(g: NDArray[Any]) -> NDArray[Any]:
+    """Distances along the columns at the middles of cells and, the smaller one, at the sides between them."""
+    halves = np.empty((len(g), 2 * g.shape[1] + 1), dtype=g.dtype)
     halves[:, 1::2] = g
     halves[:, 0], halves[:, -1] = g[:, 0], g[:, -1]
     halves[:, 2:-1:2] = np.minimum(g[:, :-1], g[:, 1:])
-    _row_envelopes(halves, np.empty((3, halves.shape[1]), dtype=np.int64))
-    return 0.5 * np.sqrt(halves[:, 1::2])
+    return halves

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import ShapeError, counted
 from pilotage.core.mathematics import Component, Mathematics
 from pilotage.core.raster import Raster
 from pilotage.core.settings import instance, positive, shown, whole
@@ -107,6 +107,12 @@ class Footprint:
         hull = _convex(corners)
         return cls(_cover(hull, whole(rows, "rows")), tuple(map(tuple, hull.tolist())))
 
+    def __repr__(self) -> str:
+        if self.hull:
+            length, width = np.ptp(np.array(self.hull), axis=0)
+            return f"Footprint(polygon of {len(self.hull)} corners, {length:.3g} x {width:.3g} m)"
+        return f"Footprint({counted(len(self.discs), 'disc')}, radius {self.radius:.3g} m)"
+
     @property
     def radius(self) -> float:
         """Radius of the disc around the robot's origin that covers its discs [m]."""
@@ -145,9 +151,11 @@ class Footprint:
     def clearance(self, obstacles: Obstacles, where: ArrayLike) -> Array:
         """Clearance [m] at poses ``(..., 3)`` or, of a round robot, points ``(..., 2)``: exact.
 
-        Distance between the robot and the surface of the nearest obstacle; negative where they overlap. The depth of a
-        disc is how far it would have to move; that of a polygon is the depth of the discs that cover it. NaN where the
-        pose is not finite. All that is off the map is blocked, and unknown cells are what `obstacles` takes them for.
+        Distance between the robot, a polygon itself and not the discs that cover it, and the surface of the nearest
+        obstacle. Where they overlap it is negative: how far a disc would have to move to be clear of all obstacles, and
+        a polygon to be clear of the cell that it overlaps the most. Both change by no more than the robot moves. NaN
+        where the pose is not finite. All that is off the map is blocked, and unknown cells are what `obstacles` takes
+        them for.
         """
         instance(obstacles, Obstacles, "clearance")
         poses = numbers(where, "poses")

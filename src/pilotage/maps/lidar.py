@@ -19,6 +19,7 @@ from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
 from .occupancy import OccupancyGrid, check_grid
+from .raycast import entered
 from .scan_kernels import score_beams, score_field
 
 Array = NDArray[np.float64]
@@ -61,7 +62,8 @@ class Lidar(Sensor):
         unknown: whether rays pass through unknown cells ("free") or end there ("blocked").
         inset: how far behind its end a beam is looked up in the likelihood field [m]. A map made from scans has
             surfaces all over its cells, so 0; where the world is the squares of the map, as in simulation, beams end
-            on their faces, and half a cell takes out a bias of that size.
+            on their faces, and half a cell takes out a bias of that size. A beam that ends on a face ends in the cell
+            behind it, as in `OccupancyGrid.update`.
 
     Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
 
@@ -230,11 +232,11 @@ class Lidar(Sensor):
         if len(scans) == 1:
             # One scan for all poses, the usual case: leave the beams out that do not end anywhere.
             ends = ~(nothing | np.isnan(scans))[0]
-            reach, angles = (scans[:, ends] + self.inset) * scale, angles[ends]
+            reach, angles = entered((scans[:, ends] + self.inset) * scale), angles[ends]
             constant = nothing.sum(axis=-1) * _log(self.missed)
         else:
             idle = nothing | np.isnan(scans)
-            reach = np.where(idle, _FAR, (scans + self.inset) * scale)
+            reach = np.where(idle, _FAR, entered((scans + self.inset) * scale))
             off_map = float(self._table[0, 0])
             constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
         ends_x, ends_y = (np.ascontiguousarray(reach * turned(angles)) for turned in (np.cos, np.sin))

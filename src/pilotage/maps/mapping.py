@@ -15,11 +15,12 @@ from pilotage.models.trace import driver
 
 from .cells import log_odds
 from .frame import GridFrame, local_rays
+from .raycast import entered
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """The evidence of one beam about a cell, and how much of it a cell takes.
+    """The evidence of one beam about a cell, and how much of it a cell takes. A beam ends in the cell that it enters.
 
     ::
 
@@ -70,7 +71,7 @@ class Evidence:
         if scans.shape != expected:
             raise ShapeError(f"ranges have shape {scans.shape}; {expected} was expected, a scan for each pose")
         out = np.array(cells, order="C")
-        scans = np.ascontiguousarray(scans.reshape(len(local), len(directions)) / frame.resolution)
+        scans = np.ascontiguousarray(entered(scans.reshape(len(local), len(directions)) / frame.resolution))
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
         add_scans(
             out,
@@ -79,7 +80,7 @@ class Evidence:
             np.cos(directions),
             np.sin(directions),
             scans,
-            reach,
+            entered(reach),
             *change,
         )
         out.setflags(write=False)

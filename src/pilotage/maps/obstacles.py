@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pilotage.core.raster import Raster
 
-from .cells import read_only
-from .distance import surface_distance
-
-if TYPE_CHECKING:
-    from .occupancy import OccupancyGrid
+from .cells import GridCells, read_only
+from .distance import bands, surface_bands, surface_distance
 
 CORNER, AWAY = 1.497, 0.115
 """The lengths taken from the distances at the centres of four cells [cells], so that interpolation between them never
@@ -49,19 +46,26 @@ class Obstacles:
         array([-0.5,  0.5,  0.5,  0.5, -0.5,  0.5, -0.5])
     """
 
-    grid: OccupancyGrid
+    grid: GridCells
     blocked: NDArray[np.bool_]
     depth: NDArray[np.float64]
     field: Raster
 
     @classmethod
-    def of(cls, grid: OccupancyGrid, unknown: str) -> Obstacles:
+    def of(cls, grid: GridCells, unknown: str) -> Obstacles:
         """The obstacles of a map, where unknown cells are "blocked" or "free"."""
         blocked = np.pad(~grid.passable(unknown), 1, constant_values=True)
-        depth = surface_distance(blocked) - surface_distance(~blocked)
+        depth = surface_distance(blocked)
+        for rows, inside in surface_bands(~blocked):
+            depth[rows] -= inside
         corner = (*grid.grid_to_world([-1.0, -1.0]).tolist(), grid.origin[2])
-        values = (depth - _excess(blocked, depth)) * grid.resolution
-        return cls(grid, read_only(blocked), read_only(depth), Raster(values, grid.resolution, corner))
+        values = np.empty(depth.shape)
+        for rows in bands(depth.shape):
+            # The excess at a cell depends on its neighbours: one row more on each side.
+            first, last = max(rows.start - 1, 0), rows.stop + 1
+            excess = _excess(blocked[first:last], depth[first:last])[rows.start - first : rows.stop - first]
+            values[rows] = (depth[rows] - excess) * grid.resolution
+        return cls(grid, read_only(blocked), read_only(depth), Raster(read_only(values), grid.resolution, corner))
 
     def __repr__(self) -> str:
         return f"Obstacles({int(self.blocked[1:-1, 1:-1].sum())} blocked cells of {self.grid!r})"

@@ -13,36 +13,29 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
-from pilotage.core.problem import Problem
-from pilotage.core.raster import Raster
-from pilotage.core.settings import instance, number, positive, setting, whole
-from pilotage.core.space import Space
-from pilotage.io import RosMap, read_movingai_map, read_ros_map, write_ros_map
+from pilotage.core.settings import number, whole
+from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
+from pilotage.io.ros_map import Server
 
-from .cells import GridCells, Unknown, drawn, log_odds, odds_of_threshold, probabilities, read_only
-from .collision import on_map
-from .distance import clear_boxes, distance_transform
-from .footprint import Footprint
-from .frame import local_rays
+from .cells import drawn, log_odds, probabilities, read_only
 from .inflated import InflatedGrid
+from .loading import load, ros_map
 from .mapping import Evidence
-from .obstacles import Obstacles
-from .raycast import LANES, cast_rays
+from .queries import MapQueries
 from .stamps import disc_cells, rectangle_cells
-from .stock import find_map
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
-class OccupancyGrid(GridCells):
+class OccupancyGrid(MapQueries):
     """Cells that are free, occupied or unknown, as log-odds of being occupied.
 
     ::
 
-        l = log(p / (1 - p)),   occupied where p > occupied_thresh,   free where p < free_thresh,   else unknown
+        l = log(p / (1 - p)),   occupied where p >= occupied_thresh,   free where p <= free_thresh,   else unknown
 
     A frozen value: methods that change cells return a new grid. What is derived (masks, distances) is computed once
     and kept.
@@ -69,7 +62,7 @@ class OccupancyGrid(GridCells):
     free_thresh: float = 0.196
 
     def __post_init__(self) -> None:
-        cells = np.array(numbers(self.log_odds, "log_odds", np.float32), order="C")
+        cells = np.asarray(numbers(self.log_odds, "log_odds", np.float32), order="C")
         if cells.ndim != 2 or cells.size == 0:
             raise ShapeError(f"the cells of a grid must have shape (ny, nx) with at least one cell, not {cells.shape}")
         if np.isinf(cells).any():
@@ -82,7 +75,8 @@ class OccupancyGrid(GridCells):
             raise FormatError(
                 f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not {free} and {occupied}"
             )
-        cells.setflags(write=False)
+        if cells.flags.writeable or cells.base is not None:  # what nobody can change is not copied once more
+            cells = read_only(cells.copy())
         object.__setattr__(self, "log_odds", cells)
         self._check_frame()
 
@@ -115,49 +109,68 @@ class OccupancyGrid(GridCells):
     @cached_property
     def occupied(self) -> Mask:
         """Cells that are occupied, ``(ny, nx)`` of bool."""
-        return read_only(self.log_odds > odds_of_threshold(self.occupied_thresh))
+        return read_only(self.log_odds >= log_odds(self.occupied_thresh))
 
     @cached_property
     def free(self) -> Mask:
         """Cells that are free, ``(ny, nx)`` of bool."""
-        return read_only(self.log_odds < odds_of_threshold(self.free_thresh))
+        return read_only(self.log_odds <= log_odds(self.free_thresh))
 
     # --- making one ---
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> OccupancyGrid:
-        """Read a ROS map (`.yaml` with its pgm or png) or a MovingAI map (`.map`, `.map.gz`; cells of 1 m).
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        server: Server = "main",
+        resolution: float | None = None,
+        origin: Sequence[float] | None = None,
+        mode: str | None = None,
+        negate: bool | None = None,
+        occupied_thresh: float | None = None,
+        free_thresh: float | None = None,
+    ) -> OccupancyGrid:
+        """Read a ROS map (`.yaml` with its pgm or png), such an image alone, or a MovingAI map (`.map`, `.map.gz`).
+
+        Cells are in the classes that the file and its thresholds put them into. Cells of a MovingAI map have 1 m.
 
         Args:
             path: the file, or the name of a map that comes with Pilotage: "depot", "tb3_sandbox", "turtlebot3_world",
                 with or without .yaml. A file of that name comes first.
+            server: the map_server whose reading of images is followed, "main" or "humble": see
+                `pilotage.io.read_ros_map`.
+            resolution: side of a pixel [m], of an image alone, which needs it; the rest is for such an image too.
+            origin: x [m], y [m], yaw [rad] of the lower-left corner of the image; by default zeros.
+            mode: "trinary", "scale" or "raw"; by default "trinary".
+            negate: white is occupied instead of black.
+            occupied_thresh, free_thresh: by default 0.65 and 0.196.
 
         Raises:
             MissingFile: when there is no such file, nor a map of that name.
-            FormatError: naming the file and what is wrong in it.
+            FormatError: naming the file and what is wrong in it; for an image without a resolution.
 
         Example:
             >>> OccupancyGrid.load("depot.yaml")
             OccupancyGrid(604 x 307 cells of 0.05 m, 100% known)
         """
-        file = find_map(path)
-        if file.name.lower().removesuffix(".gz").endswith(".map"):
-            return cls.from_occupied(~read_movingai_map(file)[::-1], resolution=1.0)
-        found = read_ros_map(file)
-        return cls.from_probability(
-            found.occupancy,
-            found.resolution,
-            found.origin,
-            occupied_thresh=found.occupied_thresh,
-            free_thresh=found.free_thresh,
-        )
+        given = {
+            "resolution": resolution,
+            "origin": None if origin is None else list(origin),
+            "mode": mode,
+            "negate": negate,
+            "occupied_thresh": occupied_thresh,
+            "free_thresh": free_thresh,
+        }
+        return cls(*load(path, server, {name: value for name, value in given.items() if value is not None}))
 
     def save(self, path: str | os.PathLike[str], *, mode: str = "trinary", image: str | None = None) -> None:
         """Write a ROS map: the yaml file `path` and, beside it, its image.
 
         Args:
             path: the yaml file.
-            mode: "trinary" keeps free, occupied and unknown; "scale" and "raw" keep probabilities as well.
+            mode: "trinary" keeps free, occupied and unknown; "scale" keeps the probabilities between the thresholds as
+                well, to a grey level; "raw" keeps all probabilities, to a percent.
             image: name of the image; its ending chooses pgm or png.
 
         Raises:
@@ -166,15 +179,7 @@ class OccupancyGrid(GridCells):
         """
         if path_of(path).suffix.lower() not in (".yaml", ".yml"):
             raise FormatError(f"{path}: a ROS map is a .yaml file; its image is named by image=")
-        ros_map = RosMap(
-            self.probability.astype(np.float32),
-            self.resolution,
-            self.origin,
-            self.occupied_thresh,
-            self.free_thresh,
-            mode,
-        )
-        write_ros_map(path, ros_map, image)
+        write_ros_map(path, ros_map(self, mode), image)
 
     @classmethod
     def from_probability(
@@ -188,7 +193,7 @@ class OccupancyGrid(GridCells):
     ) -> OccupancyGrid:
         """A grid from probabilities ``(ny, nx)`` of being occupied in [0, 1], NaN where unknown."""
         place = cast("tuple[float, float, float]", origin)  # checked with the rest
-        return cls(log_odds(p), resolution, place, occupied_thresh, free_thresh)
+        return cls(read_only(log_odds(p)), resolution, place, occupied_thresh, free_thresh)
 
     @classmethod
     def from_occupied(
@@ -205,13 +210,14 @@ class OccupancyGrid(GridCells):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        solid = numbers(occupied, "a map of occupied cells")
-        if not ((solid == 0.0) | (solid == 1.0)).all():
+        kind = np.bool_ if getattr(occupied, "dtype", None) == np.bool_ else np.float64
+        solid = numbers(occupied, "a map of occupied cells", kind)
+        if kind is np.float64 and not ((solid == 0.0) | (solid == 1.0)).all():
             raise ShapeError(
                 "a map of occupied cells holds other numbers than 0 and 1; give booleans, from_probability takes "
                 "probabilities, and load reads images"
             )
-        return cls.from_probability(solid.astype(np.float64), resolution, origin)
+        return cls.from_probability(solid.astype(np.float32), resolution, origin)
 
     @classmethod
     def from_ascii(
@@ -223,26 +229,7 @@ class OccupancyGrid(GridCells):
         """
         return cls.from_probability(drawn(rows), resolution, origin)
 
-    # --- distances ---
-
-    def distance_field(self) -> Raster:
-        """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell, 0 in it; exact.
-
-        On a map without obstacles it holds the diagonal of the map. Unknown cells, and all that is off the map, are no
-        obstacles here; off the map, the value at the nearest cell of the border holds. For robots with a size use
-        `clearance`, which measures to the faces of cells.
-
-        Example:
-            >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
-            1.5
-        """
-        return self._distance
-
-    @cached_property
-    def _distance(self) -> Raster:
-        d = distance_transform(self.occupied)
-        d *= self.resolution
-        return Raster(d, self.resolution, self.origin)
+    # --- changed copies, and a view ---
 
     def inflate(self, radius: float) -> InflatedGrid:
         """The cells in which the centre of a round robot may be: see `InflatedGrid`.
@@ -256,100 +243,6 @@ class OccupancyGrid(GridCells):
             radius: of the robot [m], not negative.
         """
         return InflatedGrid(self, radius)
-
-    def obstacles(self, unknown: str = "blocked") -> Obstacles:
-        """The cells that a robot must not touch, with signed distances; computed once for each meaning of `unknown`.
-
-        All that is off the map is blocked.
-
-        Args:
-            unknown: the meaning of unknown cells, "blocked" or "free".
-        """
-        setting(unknown, Unknown, "unknown")
-        kept = self._obstacles
-        if unknown not in kept:
-            kept[unknown] = Obstacles.of(self, unknown)
-        return kept[unknown]
-
-    @cached_property
-    def _obstacles(self) -> dict[str, Obstacles]:
-        return {}
-
-    def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
-        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`.
-
-        Exact, to the faces of cells. All that is off the map is blocked.
-
-        Args:
-            where: points, or poses x [m], y [m], yaw [rad].
-            footprint: of the robot; None is a point.
-            unknown: the meaning of unknown cells, "blocked" or "free".
-
-        Raises:
-            SettingError: when `footprint` is not a `Footprint`.
-            ShapeError: when `where` has another shape.
-
-        Example:
-            >>> room = OccupancyGrid.from_ascii(["....", "....", "...#"])
-            >>> room.clearance([[2.5, 0.5], [3.5, 0.5]]).tolist()
-            [0.5, -0.5]
-        """
-        shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
-        return shape.clearance(self.obstacles(unknown), where)
-
-    def problem(
-        self,
-        start: Any,
-        goal: Any,
-        footprint: Footprint | None = None,
-        *,
-        space: Space | None = None,
-        turning: float | None = None,
-        unknown: str = "blocked",
-    ) -> Problem:
-        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`.
-
-        A state that it allows has a `clearance` of 0 or more. The converse does not hold: where cells are larger than
-        half the robot, states and gaps with little room are refused; `refined` makes cells smaller.
-
-        Args:
-            start: a state, or a belief.
-            goal: a state, several, or a region; of a robot that turns also a point (x, y), in any heading.
-            footprint: of the robot; None is a point.
-            space: of the states; by default x and y, and yaw where the heading matters.
-            turning: length [m] that a turn of one radian counts as; by default the radius of the footprint.
-            unknown: the meaning of unknown cells, "blocked" or "free". All that is off the map is blocked.
-
-        Raises:
-            SettingError: when `footprint` is not a `Footprint`, or `turning` is not positive.
-            ShapeError: when start or goal do not fit the space.
-
-        Example:
-            >>> room = OccupancyGrid.from_ascii(["....", ".#..", "...."])
-            >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
-            True
-        """
-        return on_map(self, start, goal, footprint, space, turning, unknown)
-
-    def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
-        """Traversal costs ``(ny, nx)`` that make planners prefer the middle of free space.
-
-        ::
-
-            c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle, `distance_field`
-
-        Args:
-            radius: distance at which obstacles cease to matter [m].
-            peak: what a cell at an obstacle costs more than an open one; not negative.
-
-        Returns:
-            Costs >= 1, for the `costs` argument of `AStar.plan`.
-        """
-        reach, height = positive(radius, "radius"), positive(peak, "peak", zero=True)
-        d = self._distance.values
-        return 1.0 + height * np.clip(1.0 - d / reach, 0.0, 1.0) ** 2
-
-    # --- changed copies ---
 
     def with_discs(self, centers: ArrayLike, radii: ArrayLike) -> OccupancyGrid:
         """A copy with discs marked as occupied: every cell whose centre they cover, and the cells of their centres.
@@ -382,7 +275,7 @@ class OccupancyGrid(GridCells):
         """
         n = whole(factor, "the factor of a refined grid")
         cells = self.log_odds.repeat(n, axis=0).repeat(n, axis=1)
-        return replace(self, log_odds=cells, resolution=self.resolution / n)
+        return replace(self, log_odds=read_only(cells), resolution=self.resolution / n)
 
     def update(
         self,
@@ -423,48 +316,10 @@ class OccupancyGrid(GridCells):
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
-        marked = numbers(mask, "a mask")
+        marked = numbers(mask, "a mask", np.bool_ if getattr(mask, "dtype", None) == np.bool_ else np.float64)
         if marked.shape != self.shape:
             raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {marked.shape}")
-        return replace(self, log_odds=np.where(marked != 0.0, log_odds(1.0), self.log_odds))
-
-    # --- rays ---
-
-    def raycast(self, poses: ArrayLike, angles: ArrayLike, max_range: float, *, unknown: str = "free") -> Array:
-        """Distance to the first obstacle along rays: exact traversal of the grid, compiled.
-
-        Args:
-            poses: ``(..., 3)`` x [m], y [m], yaw [rad] in the world.
-            angles: ``(B,)`` directions of the rays relative to the yaw [rad].
-            max_range: ranges end here [m]; also the result where nothing is hit. The world off the map is free.
-            unknown: "free" lets rays pass through unknown cells, "blocked" stops them there.
-
-        Returns:
-            Ranges ``(..., B)`` [m]; 0 when the pose is inside an obstacle, NaN where it is not finite.
-
-        Example:
-            >>> grid = OccupancyGrid.from_ascii(["...#"], resolution=0.5)
-            >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
-            array([1.25, 5.  ])
-        """
-        boxes = self._boxes_of_occupied if self.passable(unknown) is not self.free else self._boxes_of_not_free
-        reach = positive(max_range, "max_range")
-        local, directions = local_rays(self, poses, angles)
-        found = np.empty((len(local), len(directions)))
-        memory = np.empty((8, LANES)), np.empty(LANES, dtype=np.int64)
-        cast_rays(
-            boxes, boxes.ravel(), local, np.cos(directions), np.sin(directions), reach / self.resolution, found, *memory
-        )
-        found *= self.resolution
-        return np.minimum(found, reach, out=found).reshape(*np.shape(poses)[:-1], len(directions))
-
-    @cached_property
-    def _boxes_of_occupied(self) -> NDArray[np.uint8]:
-        return clear_boxes(self.occupied)
-
-    @cached_property
-    def _boxes_of_not_free(self) -> NDArray[np.uint8]:
-        return clear_boxes(~self.free)
+        return replace(self, log_odds=read_only(np.where(marked != 0.0, log_odds(1.0), self.log_odds)))
 
 
 def check_grid(grid: Any) -> OccupancyGrid:

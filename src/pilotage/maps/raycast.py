@@ -11,10 +11,22 @@ in lanes, in a loop without branches that the compiler turns into vector instruc
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
 from ..models.trace import driver
+
+
+def entered(ranges: Any) -> Any:
+    """Ranges [cells] pushed a little beyond the surface that they end on.
+
+    A surface is the face of an occupied cell, and a ray ends on it exactly. What a beam hits is the cell that it enters
+    there, whichever way it comes, so its end is looked up behind the face: by as much as ranges in single precision are
+    rounded.
+    """
+    return ranges * (1.0 + 1e-7) + 1e-9
+
 
 LANES = 32
 """Measured best of 8 to 64, with 4 and with 8 numbers to a vector register."""

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 from pilotage.core.errors import FormatError, MissingFile
 from pilotage.io.contents import missing, path_of
 
 STOCK = Path(__file__).parents[1] / "envs" / "maps"
+ENDINGS: dict[str, Literal["ros", "movingai", "image"]] = {
+    ".yaml": "ros",
+    ".yml": "ros",
+    ".map": "movingai",
+    ".map.gz": "movingai",
+    ".pgm": "image",
+    ".png": "image",
+}
 
 
 def find_map(path: str | os.PathLike[str]) -> Path:
@@ -16,7 +25,7 @@ def find_map(path: str | os.PathLike[str]) -> Path:
 
     Raises:
         MissingFile: when there is neither; the sentence lists the stock maps.
-        FormatError: when the name is not that of a map, such as that of its image.
+        FormatError: when what is there is no map.
 
     Example:
         >>> find_map("depot").name
@@ -24,10 +33,15 @@ def find_map(path: str | os.PathLike[str]) -> Path:
     """
     given = path_of(path)
     stock = {name: file for file in STOCK.glob("*.yaml") for name in (file.name, file.stem)}
-    found = given if given.is_file() else stock.get(str(given), given if given.exists() else None)
-    if found is None and given.suffix.lower() in ("", ".yaml", ".yml", ".map", ".gz"):
-        names = ", ".join(sorted(file.name for file in set(stock.values())))
-        raise MissingFile(f"there is no map {given}; {missing(given)}, and the stock maps are {names}")
-    if found is None or not found.name.lower().removesuffix(".gz").endswith((".yaml", ".yml", ".map")):
-        raise FormatError(f"{path}: a map is a ROS .yaml or a MovingAI .map[.gz] file; give the yaml, not the image")
+    found = given if os.path.isfile(given) else stock.get(str(given), given if os.path.exists(given) else None)
+    if found is None:
+        names, said = ", ".join(sorted(file.name for file in set(stock.values()))), missing(given)
+        raise MissingFile(f"{said}{' The' if said.endswith('?') else '; the'} stock maps are {names}")
+    if kind_of(found) is None:
+        raise FormatError(f"{path}: a map is a ROS .yaml, a MovingAI .map[.gz], or a .pgm or .png with resolution=")
     return found
+
+
+def kind_of(file: Path) -> Literal["ros", "movingai", "image"] | None:
+    """The kind of a map file by the ending of its name; None for other files."""
+    return next((kind for ending, kind in ENDINGS.items() if file.name.lower().endswith(ending)), None)

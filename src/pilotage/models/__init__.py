@@ -1,7 +1,10 @@
-"""Models written once: a function of scalar components, from which every backend is derived."""
+"""Models of robots and sensors, each written once as a function of scalar components."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .arm import planar_arm as planar_arm
 from .inertial import accelerometer as accelerometer
 from .inertial import gyroscope as gyroscope
@@ -113,3 +116,6 @@ __all__ = [
     "unicycle",
     "velocity",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

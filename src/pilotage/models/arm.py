@@ -17,7 +17,7 @@ from .trace.portable import variants
 
 
 def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
-    """An arm of rods in a vertical plane with a motor at every joint.
+    """A robot arm in a vertical plane, with a motor at every joint.
 
     ::
 
@@ -33,13 +33,13 @@ def planar_arm(links: int = 2, **settings: Any) -> TracedDynamics:
     H_ij = H_ji = L_i L_j (m_j / 2 + mass beyond j) for i < j, and G_i = gravity L_i (m_i / 2 + mass beyond i). The
     system of equations is solved by Cholesky's method, written out.
 
-    State ``(joint1, ..., rate1, ...)`` [rad, rad/s], joints relative to the link before; action
+    State ``(joint1, ..., rate1, ...)`` [rad, rad/s], with joint angles relative to the previous link; action
     ``(torque1, ...)`` [N m]. Parameters: `masses` [kg] and `lengths` [m], one per link, `gravity` [m/s^2], `damping` of
     every joint [N m s/rad]. Default noise: a random walk that reaches 1 mrad and 0.01 rad/s after a second.
 
     Args:
         links: 1 to 8.
-        settings: parameters, `noise`, `action_noise`, `integrator`, `limits` as all dynamics take them.
+        settings: parameters, `noise`, `action_noise`, `integrator`, `limits`, as for all dynamics.
 
     Source: Siciliano, Sciavicco, Villani and Oriolo, "Robotics: Modelling, Planning and Control" (2009), section 7.3,
     in absolute link angles.

@@ -1,4 +1,4 @@
-"""Inertial sensors: what a body feels of its own motion."""
+"""Inertial sensors: a body's measurements of its own motion."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .trace.sensor import sensor
     std=(0.1, 0.1, 0.01),
 )
 def imu(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """Accelerometers and a gyroscope in a level vehicle that does not slide.
+    """An inertial measurement unit in a level vehicle that does not slide: two accelerometers and a gyroscope.
 
     ::
 
@@ -25,7 +25,7 @@ def imu(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
                (o)-> ax               ay = speed yaw_rate    + bias_2      [m/s^2]
                                       yaw_rate               + bias_3      [rad/s]
 
-    Parameter: `bias`, constant errors of the three readings [m/s^2, m/s^2, rad/s]. Default noise: 0.1 m/s^2 and
+    Parameter: `bias`, the constant errors of the three readings [m/s^2, m/s^2, rad/s]. Default noise: 0.1 m/s^2 and
     0.01 rad/s.
 
     Source: Titterton and Weston, "Strapdown Inertial Navigation Technology" (2nd ed. 2004), chapter 3, in the plane:
@@ -46,7 +46,7 @@ def imu(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
     std=0.01,
 )
 def gyroscope(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """Turn rates about the axes of the body.
+    """A gyroscope: the turn rates about the axes of the body.
 
     ::
 
@@ -70,15 +70,15 @@ def gyroscope(x: Components, c: Components, p: Values, m: Mathematics) -> Compon
     std=0.1,
 )
 def accelerometer(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """The specific force in the body: at rest it reads gravity, upwards.
+    """An accelerometer: the specific force in the body; at rest, it reads gravity, pointing upwards.
 
     ::
 
               ^ fz                   z = R(q)' (a + (0, 0, gravity)) + bias       [m/s^2]
               |
-            [ + ]-> fx               R(q) turns body axes into the world, where a is the acceleration
+            [ + ]-> fx               R(q) rotates from the body to the world; a is the acceleration in the world
 
-    Parameters: `gravity` [m/s^2], `bias` [m/s^2]. For a state without accelerations, `tilt` takes them as noise.
+    Parameters: `gravity` [m/s^2], `bias` [m/s^2]. For a state without accelerations, use `tilt`.
     Default noise: 0.1 m/s^2.
 
     Source: Titterton and Weston, "Strapdown Inertial Navigation Technology" (2nd ed. 2004), chapter 3.
@@ -98,14 +98,14 @@ def accelerometer(x: Components, c: Components, p: Values, m: Mathematics) -> Co
     std=0.5,
 )
 def tilt(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """Accelerometers used as a plumb line: gravity in the body, the vehicle's own acceleration counted as noise.
+    """Accelerometers that measure the tilt: gravity in the body, with the vehicle's own acceleration as noise.
 
     ::
 
         z = R(q)' (0, 0, gravity) + bias          [m/s^2]
 
-    Parameters: `gravity` [m/s^2], `bias` [m/s^2]. Nothing is learnt about the heading. Default noise: 0.5 m/s^2, for
-    the vehicle's own acceleration more than for the instrument.
+    Parameters: `gravity` [m/s^2], `bias` [m/s^2]. The reading does not depend on the heading. Default noise:
+    0.5 m/s^2, most of which is the vehicle's own acceleration.
 
     Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
     section 5.6, on levelling.

@@ -1,7 +1,6 @@
 """Linear models given by matrices: dynamics in continuous or discrete time, and sensors.
 
-They are traced models: the matrices are parameters of one function, so that a new matrix, or a new time step, compiles
-nothing.
+They are traced models with the matrices as parameters, so a new matrix or a new time step compiles nothing.
 """
 
 # pyright: reportConstantRedefinition=false
@@ -31,28 +30,28 @@ KEPT = 64  # time steps whose matrices are kept, until that many others have com
 
 
 class LinearDynamics(Dynamics):
-    """``x' = A x + B u + G w`` in continuous time, `w` white with spectral density `Qc`; exact for any time step.
+    """Linear dynamics ``dx/dt = A x + B u + G w``, w white noise of spectral density `Qc`; exact for any time step.
 
     ::
 
         x(t + dt) = F x(t) + Bd u + e,    F = exp(A dt),   Bd = int_0^dt exp(A s) ds B,   e ~ N(0, Q)
         Q = int_0^dt exp(A s) G Qc G' exp(A s)' ds
 
-    The action is held over the step. States ``(..., n)``, actions ``(..., m)``, numpy or torch.
+    The action is constant during the step. States ``(..., n)``, actions ``(..., m)``, numpy or torch.
 
     Args:
         A: ``(n, n)`` [1/s].
         B: ``(n, m)``; None for no action.
-        G: ``(n, k)``, where noise enters; None for the identity.
+        G: ``(n, k)``, how the noise enters; None for the identity.
         Qc: ``(k, k)`` spectral density, symmetric positive semidefinite; None for no noise.
-        state: the space of states, of reals and angles; default x1, x2, ... without units.
+        state: the space of states, made of reals and angles; default x1, x2, ... without units.
         action: the space of actions; default u1, u2, ...
 
     Source: Van Loan, "Computing integrals involving the matrix exponential", IEEE Trans. Automatic Control 23 (1978),
-    on a step halved until it is short, then doubled, so that fast and stable modes do not overflow.
+    on a step that is halved until it is short and then doubled, so that fast stable modes do not overflow.
 
     Raises:
-        ModelError: when the shapes do not fit each other, or the state has rotations.
+        ModelError: if the shapes do not match, or the state has rotations.
 
     Example:
         >>> cart = LinearDynamics([[0, 1], [0, 0]], [[0], [1]], G=[[0], [1]], Qc=[[4.0]])
@@ -105,13 +104,13 @@ class LinearDynamics(Dynamics):
         state: Space | None = None,
         action: Space | None = None,
     ) -> LinearDynamics:
-        """The model ``x(t + dt) = F x + B u + e``, ``e ~ N(0, Q)``, given for one time step.
+        """Linear dynamics in discrete time: ``x(t + dt) = F x + B u + e``, ``e ~ N(0, Q)``.
 
         Args:
             F: ``(n, n)``.
             B: ``(n, m)``; None for no action.
             Q: ``(n, n)``; None for no noise.
-            dt: the time step it holds for [s]; another is then refused. None: it is never asked.
+            dt: the time step of F, B and Q [s]; any other step raises an error. None: the step is not checked.
             state: the space of states.
             action: the space of actions.
 
@@ -172,7 +171,7 @@ class LinearDynamics(Dynamics):
         return self._at(dt).rollout(x0, us, dt)
 
     def vector(self, dt: float | None = None) -> Array:
-        """The matrices of a step of `dt` seconds, as compiled code reads them."""
+        """The matrices of a step of `dt` seconds, in the order that compiled code reads them."""
         if dt is None and self._fixed is not None:
             return self._any.vector()
         if dt is None:
@@ -221,16 +220,16 @@ def _given_noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematic
 
 
 class LinearSensor(TracedSensor):
-    """``z = H x + e``, ``e ~ N(0, R)``.
+    """A linear sensor: ``z = H x + e``, ``e ~ N(0, R)``.
 
     Args:
         H: ``(k, n)``.
         R: covariance ``(k, k)``, symmetric positive semidefinite; a vector ``(k,)`` of variances, or one variance.
-        state: the space it reads, of n reals or angles; default x1, x2, ... On a larger state they are found by name.
+        state: the space of x, made of n reals or angles; default x1, x2, ... In a larger state, they are found by name.
         reading: the space of readings; default z1, z2, ...
 
     Raises:
-        ModelError: when the shapes do not fit each other.
+        ModelError: if the shapes do not match.
 
     Example:
         >>> LinearSensor([[1.0, 0.0]], R=0.04, state=Space("x [m]", "v [m/s]")).observe([3.0, 1.0]).tolist()

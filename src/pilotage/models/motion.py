@@ -1,4 +1,4 @@
-"""Motion of things nobody steers: targets whose velocity, acceleration or turn changes only by chance.
+"""Motion models of targets with unknown control: velocity or acceleration changes at random.
 
 All steps are closed forms, exact for any time step; positions come first, then velocities, then accelerations.
 """
@@ -24,7 +24,7 @@ Matrix = list[list[Any]]
 
 
 def constant_velocity(axes: int = 2, *, density: float = 1.0, **settings: Any) -> TracedDynamics:
-    """A target that keeps its velocity but for white-noise acceleration, along one to three axes.
+    """A target with constant velocity, up to white-noise acceleration, along one to three axes.
 
     ::
 
@@ -63,7 +63,7 @@ def _constant_velocity(axes: int) -> DynamicsFamily:
 
 
 def constant_acceleration(axes: int = 2, *, density: float = 1.0, **settings: Any) -> TracedDynamics:
-    """A target that keeps its acceleration but for white-noise jerk, along one to three axes.
+    """A target with constant acceleration, up to white-noise jerk, along one to three axes.
 
     ::
 
@@ -106,7 +106,7 @@ def _constant_acceleration(axes: int) -> DynamicsFamily:
 
 
 def singer(axes: int = 2, *, tau: float = 20.0, accel_std: float = 1.0, **settings: Any) -> TracedDynamics:
-    """A target whose manoeuvres last for a while: acceleration is noise with memory (a Gauss-Markov process).
+    """A target with manoeuvres of limited duration: its acceleration is a first-order Gauss-Markov process.
 
     ::
 
@@ -116,12 +116,12 @@ def singer(axes: int = 2, *, tau: float = 20.0, accel_std: float = 1.0, **settin
                                    [0, 1,  tau (1 - e^-h)      ],
                                    [0, 0,  e^-h                ]]   for each axis
 
-    Between constant velocity (`tau` short) and constant acceleration (`tau` long). State ``(x, y, vx, vy, ax, ay)``
-    for two axes [m, m/s, m/s^2], no action.
+    The model lies between constant velocity (short `tau`) and constant acceleration (long `tau`). State ``(x, y, vx,
+    vy, ax, ay)`` for two axes [m, m/s, m/s^2], no action.
 
     Args:
         axes: 1, 2 or 3.
-        tau: how long a manoeuvre lasts [s]: about 60 for a lazy turn, 20 for evasion, 1 for turbulence.
+        tau: typical duration of a manoeuvre [s]: about 60 for a slow turn, 20 for evasion, 1 for turbulence.
         accel_std: standard deviation of the acceleration of manoeuvres [m/s^2].
         settings: `noise`, to replace the default noise.
 

@@ -1,4 +1,4 @@
-"""Pendulums and carts: the small systems on which controllers are learnt. Constants are those of Gymnasium."""
+"""Pendulums and carts: small benchmark systems for controllers, with the constants of Gymnasium."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .trace.portable import variants
     noise=(1e-3, 1e-2),
 )
 def pendulum(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    r"""A rod that turns about its end; too little torque to lift it at once.
+    r"""A pendulum: a rod that turns about its end, with too little torque to swing up directly.
 
     ::
 
@@ -36,8 +36,8 @@ def pendulum(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
     `gravity` [m/s^2], `damping` [N m s/rad]. Default noise: a random walk that reaches 1 mrad and 0.01 rad/s after a
     second.
 
-    Source: Gymnasium's Pendulum-v1, whose equation and constants these are (it integrates by semi-implicit Euler and
-    clips the rate; here neither is done).
+    Source: Gymnasium's Pendulum-v1, with the same equation and constants (it uses semi-implicit Euler and clips the
+    rate; this model does neither).
 
     Example:
         >>> pendulum().step([0.0, 0.0], [0.0], 0.05).tolist()         # upright, it stays there
@@ -56,7 +56,7 @@ def pendulum(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
     noise=(1e-3, 1e-2, 1e-3, 1e-2),
 )
 def cart_pole(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A pole on a cart, to be kept upright by pushing the cart.
+    """A pole on a cart, kept upright by pushing the cart.
 
     ::
 
@@ -71,7 +71,7 @@ def cart_pole(x: Components, u: Components, p: Values, m: Mathematics) -> Compon
     Default noise: a random walk that reaches 1 mm, 1 cm/s, 1 mrad and 0.01 rad/s after a second.
 
     Source: Barto, Sutton and Anderson, IEEE Trans. SMC-13 (1983); Florian, "Correct equations for the dynamics of the
-    cart-pole system" (2007), without friction; Gymnasium's CartPole-v1, which steps it by Euler with dt = 0.02.
+    cart-pole system" (2007), without friction; Gymnasium's CartPole-v1, which uses Euler steps with dt = 0.02.
 
     Example:
         >>> cart_pole(integrator="euler").step([0.0, 0.0, 0.0, 0.0], [10.0], 0.02).round(4).tolist()
@@ -119,7 +119,7 @@ def acrobot(x: Components, u: Components, p: Values, m: Mathematics) -> Componen
     reaches 1 mrad and 0.01 rad/s after a second.
 
     Source: Sutton and Barto, "Reinforcement Learning" (1st ed. 1998), section 11.3: Gymnasium's Acrobot-v1 with
-    ``book_or_nips = "book"``, which steps it by Runge-Kutta 4 with dt = 0.2 and then clips the rates.
+    ``book_or_nips = "book"``, which uses Runge-Kutta 4 with dt = 0.2 and then clips the rates.
 
     Example:
         >>> acrobot().step([0.0, 0.0, 0.0, 0.0], [0.0], 0.2).round(12).tolist()       # hanging, it stays there
@@ -140,7 +140,7 @@ def acrobot(x: Components, u: Components, p: Values, m: Mathematics) -> Componen
 
 
 def double_integrator(axes: int = 2, **settings: Any) -> TracedDynamics:
-    """A point that is pushed: ``p'' = a`` along one to three axes.
+    """A point with commanded acceleration, ``p'' = a``, along one to three axes.
 
     ::
 
@@ -152,7 +152,7 @@ def double_integrator(axes: int = 2, **settings: Any) -> TracedDynamics:
 
     Args:
         axes: 1, 2 or 3.
-        settings: `noise`, `action_noise`, `integrator`, `limits` as all dynamics take them.
+        settings: `noise`, `action_noise`, `integrator`, `limits`, as for all dynamics.
 
     Source: LaValle, "Planning Algorithms" (2006), section 13.2.
 

@@ -1,4 +1,4 @@
-"""A quadrotor: a rigid body in the air, its attitude a quaternion."""
+"""A quadrotor as a rigid body, with its attitude as a quaternion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOISE = (0.01,) * 6 + (0.1,) * 6
 
 
 def quadrotor(*, rotors: bool = False, **settings: Any) -> TracedDynamics:
-    r"""A rigid body lifted by four rotors.
+    r"""A quadrotor: a rigid body with four rotors.
 
     ::
 
@@ -33,18 +33,18 @@ def quadrotor(*, rotors: bool = False, **settings: Any) -> TracedDynamics:
 
     State ``(x y z, q, vx vy vz, wx wy wz)``: position and velocity in the world [m, m/s], attitude as unit quaternion
     wxyz, turn rates in the body [rad/s]; the tangent has 12 components. Action: ``(thrust, tx, ty, tz)`` [N, N m], or
-    with `rotors` the thrusts ``(f1, f2, f3, f4)`` [N] of the rotors front left, rear left, rear right, front right;
-    those marked (x) turn clockwise and push the body counter-clockwise. Parameters: `mass` [kg], principal moments of
-    `inertia` [kg m^2], `gravity` [m/s^2], linear `drag` [N s/m], and with `rotors` `arm`, centre to rotor [m], and
-    `moment`, drag torque per thrust [m]. Default noise: a random walk that reaches 1 cm, 0.01 rad, 0.1 m/s and
-    0.1 rad/s after a second.
+    with `rotors`, the thrusts ``(f1, f2, f3, f4)`` [N] of the rotors front left, rear left, rear right, front right;
+    those marked (x) turn clockwise, and their torque on the body is counter-clockwise. Parameters: `mass` [kg],
+    principal moments of `inertia` [kg m^2], `gravity` [m/s^2], linear `drag` [N s/m], and with `rotors` `arm`, centre
+    to rotor [m], and `moment`, drag torque per thrust [m]. Default noise: a random walk that reaches 1 cm, 0.01 rad,
+    0.1 m/s and 0.1 rad/s after a second.
 
     Args:
-        rotors: whether actions are the thrusts of the rotors.
-        settings: parameters, `noise`, `action_noise`, `integrator`, `limits` as all dynamics take them.
+        rotors: whether the actions are the thrusts of the rotors.
+        settings: parameters, `noise`, `action_noise`, `integrator`, `limits`, as for all dynamics.
 
     Source: Mahony, Kumar and Corke, "Multirotor aerial vehicles", IEEE Robotics & Automation Magazine 19 (2012),
-    eq. 1 to 7, in axes x forward, y left, z up.
+    eq. 1 to 7, with axes x forward, y left, z up.
 
     Example:
         >>> drone = quadrotor(mass=0.5)

@@ -1,7 +1,7 @@
 """Sensors of whole poses: factors between two poses, between a pose and a landmark, and on one pose.
 
-The other pose or the landmark is the context, so that derivatives by it are there as those by the state are: with
-``code_of(sensor, "e E G")`` each of them is a factor of a graph.
+The other pose or the landmark is the context. Derivatives with respect to it are derived too, so each of these sensors
+can be a factor of a graph (``code_of(sensor, "e E G")``).
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ POSES = {2: Space("pose: SE2"), 3: Space("pose: SE3")}
 
 
 def relative_pose(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
-    """The pose of something as seen from the robot, as odometry between two instants or a matched scan gives it.
+    """A pose relative to the robot's, as measured by odometry between two times or by scan matching.
 
     ::
 
            pose ----z----> context          z = pose^-1 context
 
-    The context is the other pose: ``(x, y, yaw)``, or ``(x, y, z, qw, qx, qy, qz)``; so is the reading.
+    The context is the other pose: ``(x, y, yaw)``, or ``(x, y, z, qw, qx, qy, qz)``. The reading has the same form.
 
     Args:
         axes: 2 for poses in the plane, 3 in space.
-        std: of the noise in the tangent of the reading [m, rad]; default 0.1 m and 0.02 rad.
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise in the tangent space [m, rad]; default 0.1 m and 0.02 rad.
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Grisetti, Kümmerle, Stachniss and Burgard, "A Tutorial on Graph-Based SLAM" (2010), eq. 30; with the
-    logarithm of the group as its residual, as in Sola, Deray and Atchuthan (2018), section V.
+    logarithm of the group as the residual, as in Sola, Deray and Atchuthan (2018), section V.
 
     Example:
         >>> import numpy as np
@@ -56,7 +56,7 @@ def _relative_pose(axes: int) -> SensorFamily:
 
 
 def relative_position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
-    """The place of a landmark as seen from the robot, as a camera with depth or a matched feature of a scan gives it.
+    """The position of a landmark relative to the robot, as measured by a depth camera or a scan feature.
 
     ::
 
@@ -66,8 +66,8 @@ def relative_position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> Trac
 
     Args:
         axes: 2 or 3.
-        std: of the noise [m]; one number, or one per axis.
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise [m]; one number, or one per axis.
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), section 6.6.
 
@@ -91,7 +91,7 @@ def _relative_position(axes: int) -> SensorFamily:
 
 
 def absolute_pose(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
-    """The whole pose in the world, as motion capture or a surveyed start gives it; as a factor, a prior on a pose.
+    """The pose in the world, as measured by motion capture; as a factor, a prior on a pose.
 
     ::
 
@@ -99,8 +99,8 @@ def absolute_pose(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedS
 
     Args:
         axes: 2 for poses in the plane, 3 in space.
-        std: of the noise in the tangent of the reading [m, rad]; default 0.1 m and 0.02 rad.
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise in the tangent space [m, rad]; default 0.1 m and 0.02 rad.
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Dellaert and Kaess, "Factor Graphs for Robot Perception" (2017), section 2.
 

@@ -1,7 +1,7 @@
-"""Sensors. Each reads the components it needs from any state that has them, found by name.
+"""Sensors. Each works on any state with the components it needs, and finds them by name.
 
-`std` is the standard deviation of the noise: one number, or one per component of the reading. `reads` gives other
-names: ``compass(reads="theta")``.
+`std` is the standard deviation of the noise: one number, or one per component of the reading. `reads` sets other names
+for the components: ``compass(reads="theta")``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLACE = Space("x y [m]")
 
 
 def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
-    """A satellite receiver: the position in the plane or in space.
+    """A GNSS receiver: the position in the plane or in space.
 
     ::
 
@@ -29,11 +29,11 @@ def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
 
     Args:
         axes: 2 or 3.
-        std: of the noise [m]; default 1.5 m, and 3 m upwards.
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise [m]; default 1.5 m, and 3 m upwards.
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
-    chapter 8; the default is that of open sky without corrections.
+    chapter 8; the default noise is that under open sky, without corrections.
 
     Example:
         >>> gnss(std=1.5).observe([3.0, 4.0]).tolist()
@@ -44,7 +44,7 @@ def gnss(axes: int = 2, *, std: Any = None, **settings: Any) -> TracedSensor:
 
 
 def position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
-    """The position along one to three axes, as a tracking system or a total station gives it.
+    """The position along one to three axes, as measured by a tracking system or a total station.
 
     ::
 
@@ -52,8 +52,8 @@ def position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
 
     Args:
         axes: 1, 2 or 3.
-        std: of the noise [m]; one number, or one per axis.
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise [m]; one number, or one per axis.
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), chapter 6.
 
@@ -66,7 +66,7 @@ def position(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
 
 
 def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
-    """The velocity in the world along one to three axes, as Doppler shifts of satellites give it.
+    """The velocity in the world along one to three axes, as measured by GNSS Doppler shifts.
 
     ::
 
@@ -74,8 +74,8 @@ def velocity(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
 
     Args:
         axes: 1, 2 or 3.
-        std: of the noise [m/s]; one number, or one per axis.
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise [m/s]; one number, or one per axis.
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Groves (2013), chapter 9.
 
@@ -100,20 +100,20 @@ def _coordinates(name: str, axes: int, order: int) -> SensorFamily:
 
 
 def range_to(axes: int = 2, *, std: Any = 0.1, **settings: Any) -> TracedSensor:
-    """The distance to a known place, as an ultra-wideband anchor or an echo sounder gives it.
+    """The distance to a known position, as measured by an ultra-wideband anchor or an echo sounder.
 
     ::
 
         o - - - - - - * context          z = |context - position|     [m]
         (x, y)    z
 
-    The context is the landmark's position ``(2,)`` or ``(3,)`` [m]. The direction, and with it the Jacobian, is
-    undefined on the landmark itself.
+    The context is the landmark's position ``(2,)`` or ``(3,)`` [m]. At the landmark itself, the direction is undefined,
+    and so is the Jacobian.
 
     Args:
         axes: 2 or 3.
-        std: of the noise [m].
-        settings: `reads`, `noise` as all sensors take them.
+        std: standard deviation of the noise [m].
+        settings: `reads`, `noise`, as for all sensors.
 
     Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), section 6.6.
 
@@ -135,7 +135,7 @@ def _range_to(axes: int) -> SensorFamily:
 
 @sensor(state=POSE, reading=Space("bearing: angle"), context=PLACE, std=0.02)
 def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """The direction of a known place seen from the robot, counter-clockwise from straight ahead.
+    """The bearing of a known position from the robot, counter-clockwise from straight ahead.
 
     ::
 
@@ -144,7 +144,7 @@ def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Compo
              /  z
            (o)-----> yaw
 
-    The context is the landmark's position ``(2,)`` [m]; on the landmark itself the direction is undefined. Default
+    The context is the landmark's position ``(2,)`` [m]; at the landmark itself, the direction is undefined. Default
     noise: 0.02 rad.
 
     Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), eq. 6.40.
@@ -158,7 +158,7 @@ def bearing_to(x: Components, c: Components, p: Values, m: Mathematics) -> Compo
 
 @sensor(state=POSE, reading=Space("range [m]", "bearing: angle"), context=PLACE, std=(0.1, 0.02))
 def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """Distance and direction of a known place seen from the robot.
+    """The range and bearing of a known position from the robot.
 
     ::
 
@@ -167,7 +167,7 @@ def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Co
              /  bearing        bearing = atan2(cy - y, cx - x) - yaw      [rad]
            (o)-----> yaw
 
-    The context is the landmark's position ``(2,)`` [m]; on the landmark itself the direction is undefined. Default
+    The context is the landmark's position ``(2,)`` [m]; at the landmark itself, the direction is undefined. Default
     noise: 0.1 m and 0.02 rad.
 
     Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), eq. 6.40.
@@ -181,7 +181,7 @@ def range_bearing(x: Components, c: Components, p: Values, m: Mathematics) -> Co
 
 
 def radar(*, along_heading: bool = False, std: Any = (10.0, 0.01, 0.5), **settings: Any) -> TracedSensor:
-    """Range, azimuth and range rate of a target seen from a radar that stands still.
+    """Range, azimuth and range rate of a target, measured by a stationary radar.
 
     ::
 
@@ -190,13 +190,13 @@ def radar(*, along_heading: bool = False, std: Any = (10.0, 0.01, 0.5), **settin
             range /  azimuth            range_rate = (dx vx + dy vy) / |d|            [m/s]
               [place]-----> yaw
 
-    Reads ``(x, y, vx, vy)``, or ``(x, y, yaw, speed)`` of a target that moves where it looks. At the place of the radar
-    itself azimuth and range rate are undefined.
+    It reads ``(x, y, vx, vy)``, or ``(x, y, yaw, speed)`` for a target that moves along its heading. At the position of
+    the radar itself, azimuth and range rate are undefined.
 
     Args:
         along_heading: whether the target's velocity is its speed along its yaw, as in `ctrv`.
-        std: of the three readings [m, rad, m/s].
-        settings: `place` [m] and `yaw` [rad], where the radar stands and looks; `reads`, `noise`.
+        std: standard deviations of the three readings [m, rad, m/s].
+        settings: `place` [m] and `yaw` [rad], the position and orientation of the radar; `reads`, `noise`.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
     10.4; the range rate is the derivative of the range.
@@ -228,7 +228,7 @@ def _radar(along_heading: bool) -> SensorFamily:
     std=(0.05, 0.02),
 )
 def odometry(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """Forward speed and turn rate in the body, as wheel encoders give them.
+    """Forward speed and turn rate, as measured by wheel encoders.
 
     ::
 
@@ -252,7 +252,7 @@ def odometry(x: Components, c: Components, p: Values, m: Mathematics) -> Compone
     std=0.05,
 )
 def body_velocity(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
-    """The velocity seen from the body, as optical flow or a Doppler log gives it for a state that moves in the world.
+    """The velocity in the body frame, as measured by optical flow or a Doppler log.
 
     ::
 
@@ -281,9 +281,9 @@ def compass(x: Components, c: Components, p: Values, m: Mathematics) -> Componen
                  / yaw
                (o)-----> east          z = yaw + declination          [rad]
 
-    Parameter: `declination`, by how much the instrument reads too far counter-clockwise [rad]: the angle at which
-    magnetic north lies east of true north. Instruments that count clockwise from north give ``pi / 2 - z``. Default
-    noise: 0.05 rad.
+    Parameter: `declination`, the angle by which magnetic north lies east of true north [rad]. The instrument reads too
+    far counter-clockwise by this angle. For an instrument that counts clockwise from north, pass ``pi / 2`` minus its
+    reading. Default noise: 0.05 rad.
 
     Source: Groves, "Principles of GNSS, Inertial, and Multisensor Integrated Navigation Systems" (2nd ed. 2013),
     section 6.1.

@@ -1,4 +1,4 @@
-"""A truck that backs its trailer up to a dock."""
+"""A truck with a trailer that backs up to a dock."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ARTICULATED = Space("x y [m]", "yaw: angle", "trailer_yaw: angle")
     noise=(0.01, 0.01, 0.01, 0.01),
 )
 def truck(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A cab that steers and a trailer that follows, hitched to the middle of the cab's rear axle.
+    """A truck with a trailer that is hitched to the middle of the cab's rear axle.
 
     ::
 
@@ -56,9 +56,9 @@ def truck(x: Components, u: Components, p: Values, m: Mathematics) -> Components
 
 
 def hitch_angle(x: Any) -> Any:
-    """Angle of the cab against its trailer ``(...)`` [rad], ``wrap(yaw - trailer_yaw)``, for truck states ``(..., 4)``.
+    """Angle between cab and trailer ``(...)`` [rad], ``wrap(yaw - trailer_yaw)``, for truck states ``(..., 4)``.
 
-    Numpy or torch, as what is given.
+    Returns numpy for numpy and torch for torch.
 
     Example:
         >>> float(hitch_angle([0.0, 0.0, 0.5, 0.2]).round(3))
@@ -69,7 +69,7 @@ def hitch_angle(x: Any) -> Any:
 
 
 def jackknifed(x: Any, limit: float = 0.5 * math.pi) -> Any:
-    """Whether cab and trailer have folded together beyond `limit` [rad], for truck states ``(..., 4)``; bool ``(...)``.
+    """Whether the hitch angle exceeds `limit` [rad], for truck states ``(..., 4)``; bools ``(...)``.
 
     Example:
         >>> jackknifed([[0.0, 0.0, 3.0, -3.0], [0.0, 0.0, 1.0, -1.0]]).tolist()
@@ -80,7 +80,7 @@ def jackknifed(x: Any, limit: float = 0.5 * math.pi) -> Any:
 
 
 def trailer_rear(x: Any, trailer_length: float = 4.0) -> Any:
-    """Middle of the trailer's axle ``(..., 2)`` [m], for truck states ``(..., 4)``: what has to meet the dock.
+    """Middle of the trailer's axle ``(..., 2)`` [m], which has to reach the dock, for truck states ``(..., 4)``.
 
     It is `trailer_length` [m] behind the hitch: ``(x, y) - trailer_length (cos, sin)(trailer_yaw)``.
 

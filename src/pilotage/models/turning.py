@@ -1,4 +1,4 @@
-"""Targets that turn: a turn rate that changes only by chance, with the velocity in the world or along the heading.
+"""Motion models of turning targets: the turn rate changes at random.
 
 All steps are closed forms, exact for any time step and smooth through a turn rate of zero: a displacement along an arc
 is its chord, ``sin(k) / k`` times the arc with ``k`` half the angle turned, and points half the turn ahead.
@@ -25,7 +25,7 @@ TURNING = ("x y [m]", "yaw: angle", "speed [m/s]", "yaw_rate [rad/s]")
 
 
 def constant_turn(axes: int = 2, *, density: float = 1.0, turn_density: float = 0.1, **settings: Any) -> TracedDynamics:
-    """The coordinated turn: a target that flies circles of constant speed, its velocity given in the world.
+    """The coordinated turn: constant speed and turn rate, with the velocity in the world frame.
 
     ::
 
@@ -38,9 +38,9 @@ def constant_turn(axes: int = 2, *, density: float = 1.0, turn_density: float = 
 
     Args:
         axes: 2 or 3.
-        density: root of the spectral density of the acceleration [m/s^2/sqrt(Hz)]; its effect on place and velocity
+        density: root of the spectral density of the acceleration [m/s^2/sqrt(Hz)]; its effect on position and velocity
             is that of `constant_velocity`, exact for straight flight.
-        turn_density: the same of the turn rate's change [rad/s^2/sqrt(Hz)].
+        turn_density: root of the spectral density of the change of the turn rate [rad/s^2/sqrt(Hz)].
         settings: `noise`, to replace the default noise.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), ch. 11;
@@ -108,7 +108,7 @@ def _turning_noise(x: Components, u: Components, dt: Any, p: Values, m: Mathemat
     state=Space(*TURNING), action=NOTHING, params={"density": 1.0, "turn_density": 0.1}, noise=_turning_noise
 )
 def ctrv(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
-    """A vehicle that keeps speed and turn rate and drives where it looks (constant turn rate and velocity, CTRV).
+    """Constant turn rate and velocity (CTRV): a vehicle that drives along its heading.
 
     ::
 
@@ -141,7 +141,7 @@ def ctrv(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Co
     noise=_turning_noise,
 )
 def ctra(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
-    """A vehicle that keeps acceleration and turn rate and drives where it looks (CTRA).
+    """Constant turn rate and acceleration (CTRA): a vehicle that drives along its heading.
 
     ::
 
@@ -156,7 +156,7 @@ def ctra(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Co
     root of the spectral density of the jerk [m/s^3/sqrt(Hz)], and `turn_density`, that of the turn rate's change
     [rad/s^2/sqrt(Hz)]. The noise is exact for straight motion along the heading at half the step.
 
-    Source: Schubert, Richter and Wanielik, FUSION 2008, section III. The integral is taken about the middle of the
+    Source: Schubert, Richter and Wanielik, FUSION 2008, section III. The integral is taken around the middle of the
     step, which needs no special case for straight motion.
 
     Example:

@@ -1,4 +1,4 @@
-"""Wheeled vehicles in the plane, and the actions that led from one state to the next."""
+"""Wheeled vehicles in the plane, and the actions that lead from one state to another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DRIVEN = ("accel [m/s^2] in [-5, 5]", "steer [rad] in [-0.6, 0.6]")
     noise=(0.02, 0.02, 0.02),
 )
 def unicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A vehicle that drives where it looks and turns at will.
+    """A vehicle that drives along its heading and turns at any rate.
 
     ::
 
@@ -55,7 +55,7 @@ def unicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
     noise=(0.01, 0.01, 0.02),
 )
 def differential_drive(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A robot on two wheels of their own speeds.
+    """A robot with two independently driven wheels.
 
     ::
 
@@ -90,7 +90,7 @@ def differential_drive(x: Components, u: Components, p: Values, m: Mathematics) 
     noise=(0.05, 0.05, 0.02, 0.2),
 )
 def bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A car whose wheels roll without slipping, its axles each drawn together into one wheel.
+    """The kinematic bicycle: a car without slip, with the wheels of each axle merged into one.
 
     ::
 
@@ -102,7 +102,7 @@ def bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Componen
 
     State ``(x, y, yaw, speed)`` [m, m, rad, m/s] of the middle of the rear axle, action ``(accel, steer)``
     [m/s^2, rad]. Parameter: `wheelbase` [m]. Default noise: a random walk that reaches 5 cm, 0.02 rad and 0.2 m/s
-    after a second. Good while lateral acceleration stays under about half of what the tyres hold.
+    after a second. The model is good while the lateral acceleration is below about half the limit of the tyres.
 
     Source: Kong, Pfeiffer, Schildbach and Borrelli, "Kinematic and dynamic vehicle models for autonomous driving
     control design", IV 2015; LaValle, "Planning Algorithms" (2006), eq. 13.15.
@@ -125,7 +125,7 @@ def bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Componen
     noise=(0.02, 0.02, 0.02, 0.1),
 )
 def tricycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A fork-lift: the front wheel both steers and drives, so it can turn on the spot.
+    """A forklift: the front wheel steers and drives, so the vehicle can turn on the spot.
 
     ::
 
@@ -167,7 +167,7 @@ def tricycle(x: Components, u: Components, p: Values, m: Mathematics) -> Compone
     noise=(0.05, 0.05, 0.02, 0.2, 0.2, 0.1),
 )
 def dynamic_bicycle(x: Components, u: Components, p: Values, m: Mathematics) -> Components:
-    """A car with mass on tyres that yield: the side force of each axle grows with the angle at which it slips.
+    """A car with mass and slipping tyres: the lateral force of each axle grows with its slip angle.
 
     ::
 
@@ -222,14 +222,14 @@ def bicycle_inverse(x0: Any, x1: Any, dt: float, wheelbase: float = 2.7) -> Any:
     """The constant action ``(accel, steer)`` that takes a `bicycle` from `x0` to `x1`.
 
     ``accel = (v1 - v0) / dt``, ``tan steer = wheelbase (yaw1 - yaw0) / s`` with the distance ``s = dt (v0 + v1) / 2``;
-    exact for states that a bicycle produced. Only speeds and headings are used, which two states always determine;
-    where the vehicle did not move the steering cannot be known and 0 is returned.
+    exact for states of a bicycle model. It uses only speeds and headings. If the vehicle did not move, the steering
+    angle cannot be determined, and is 0.
 
     Args:
         x0: states ``(..., 4)``, numpy or torch.
         x1: states `dt` seconds later; batch axes broadcast.
-        dt: seconds, more than 0; the heading may change by at most half a turn in it.
-        wheelbase: of the bicycle [m].
+        dt: seconds, more than 0; the heading may change by at most half a turn in this time.
+        wheelbase: wheelbase of the bicycle [m].
 
     Returns:
         Actions ``(..., 2)``.
@@ -249,8 +249,8 @@ def bicycle_inverse(x0: Any, x1: Any, dt: float, wheelbase: float = 2.7) -> Any:
 def tricycle_inverse(x0: Any, x1: Any, dt: float, wheelbase: float = 1.2) -> Any:
     """The constant action ``(accel, steer)`` that takes a `tricycle` from `x0` to `x1`; see `bicycle_inverse`.
 
-    ``sin steer = wheelbase (yaw1 - yaw0) / s``, for steering within a quarter turn; a turn that is too tight for the
-    distance gives a quarter turn. Arguments, shapes and exactness are those of `bicycle_inverse`.
+    ``sin steer = wheelbase (yaw1 - yaw0) / s``, for steering angles up to a quarter turn; a turn that is too tight for
+    the distance gives a quarter turn. Arguments, shapes and accuracy are as for `bicycle_inverse`.
 
     Example:
         >>> lift = tricycle(wheelbase=1.2)

@@ -1,11 +1,14 @@
-"""From a start to a goal: a path, or the reason why there is none.
+"""Planners: a path from a start to a goal, or the reason why there is none.
 
 - `search`: shortest paths on grids (`AStar`, `Dijkstra`), the cost to go, benchmark scenarios
-- `sampling`: paths through any space, found by drawing states at random (`RRTConnect`)
+- `sampling`: paths through any space, found with random samples (`RRTConnect`)
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .sampling import RRTConnect as RRTConnect
 from .search import AStar as AStar
 from .search import Dijkstra as Dijkstra
@@ -14,3 +17,6 @@ from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
 
 __all__ = ["AStar", "Dijkstra", "RRTConnect", "ScenarioReport", "cost_to_go", "solve_scenario"]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from ..core.names import absent
 from .controllers import check_controller as check_controller
 from .estimators import check_estimator as check_estimator
 from .models import check_dynamics as check_dynamics
@@ -17,3 +20,6 @@ __all__ = [
     "check_sensor",
     "check_space",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

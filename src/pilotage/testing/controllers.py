@@ -73,7 +73,7 @@ def _check_action(action: Any, dynamics: Dynamics) -> None:
     if action.plan is not None:
         assert np.ndim(action.plan) == 2, f"a plan has shape (T, {space.size}), not {np.shape(action.plan)}"
         assert np.shape(action.plan)[1] == space.size, f"a plan has a row per action, not {np.shape(action.plan)}"
-    if action.status in (ActionStatus.FALLBACK, ActionStatus.IMPROVED):
+    if action.status in (ActionStatus.FALLBACK, ActionStatus.IMPROVED, ActionStatus.STUCK):
         assert action.reason, (
             f"status {action.status.value} needs a `reason`: the policy and its cause, or what is missing"
         )

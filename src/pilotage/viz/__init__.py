@@ -1,19 +1,23 @@
-"""Drawing: maps, paths, poses, beliefs, scans; the picture and the animation of a run.
+"""Plotting with matplotlib: maps, paths, poses, beliefs, scans, and animations.
 
-Functions draw on a matplotlib `Axes` that they are given, and return what they drew. Nothing here touches pyplot or
-its global state, so pictures can be made without a screen and in any thread.
+Each function draws on the `Axes` that it is given and returns the artists. Settings of an artist may have any of their
+matplotlib names, such as ``linewidth`` or ``lw``. Nothing here uses pyplot or its global state, so plots work without a
+screen and in any thread.
 
-- `map_figure`, `fit_axes`, `scale_bar`: a figure with axes in metres
+- `map_figure`, `fit_axes`, `scale_bar`: figures with axes in metres
 - `draw_grid`, `draw_raster`, `draw_discs`: maps, fields, obstacles
-- `draw_path`, `draw_pose`, `draw_goals`, `draw_scan`: where things are and were
-- `draw_belief`, `draw_ellipse`, `draw_particles`: what is known
-- `NavigationRun`, `navigation_picture`, `navigation_animation`: a robot that finds its way
-- `write_animation`: a film from any figure
+- `draw_path`, `draw_pose`, `draw_goals`, `draw_scan`: paths, robots, goals, lidar scans
+- `draw_belief`, `draw_ellipse`, `draw_particles`: beliefs
+- `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
+- `write_animation`: an animation of any figure
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..core import require
+from ..core.names import absent
 
 require("matplotlib", extra="viz")
 
@@ -54,3 +58,6 @@ __all__ = [
     "scale_bar",
     "write_animation",
 ]
+
+if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
+    __getattr__ = absent(__name__)

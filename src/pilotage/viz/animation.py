@@ -1,4 +1,4 @@
-"""Films: what moves is drawn again on a background that is drawn once, which makes a frame cost milliseconds."""
+"""Animations: the background is drawn once and only moving artists are redrawn, so a frame takes milliseconds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from PIL import Image
 from ..core import PilotageError, SettingError
 
 COLORS = 96
-"""In the palette of a GIF; plenty for drawings, and the file stays small."""
+"""Number of colours in the palette of a GIF: enough for drawings, and the file stays small."""
 
 
 def write_animation(
@@ -33,16 +33,19 @@ def write_animation(
     *,
     fps: float = 15.0,
 ) -> Path:
-    """Write a film of a figure: a GIF, or an mp4 where ffmpeg is installed.
+    """Write an animation of a figure: a GIF, or an mp4 if ffmpeg is installed.
 
     Args:
-        file: ends in ``.gif`` or ``.mp4``; written beside and renamed.
-        figure: what to film.
-        moving: the artists that `update` changes, in the order in which they are to be drawn. All others are drawn
-            once.
-        update: changes the artists for frame ``i``.
-        frames: how many.
-        fps: frames a second.
+        file: path that ends in ``.gif`` or ``.mp4``; an existing file is replaced when the new one is complete.
+        figure: the figure to animate.
+        moving: the artists that `update` changes, in drawing order. All others are drawn once.
+        update: function that changes the artists for frame ``i``.
+        frames: number of frames, 1 or more.
+        fps: frames per second.
+
+    Raises:
+        PilotageError: if the file ends otherwise, or ffmpeg is missing or fails.
+        SettingError: if `frames` or `fps` is not positive.
 
     Example:
         >>> import tempfile
@@ -55,11 +58,11 @@ def write_animation(
     """
     path = Path(file)
     if path.suffix not in (".gif", ".mp4"):
-        raise PilotageError(f"{path.name} is no name for a film; it ends in .gif or .mp4")
+        raise PilotageError(f"{path.name} is no name for an animation; expected one that ends in .gif or .mp4")
     if frames < 1:
-        raise SettingError(f"a film has at least one frame, not {frames}")
+        raise SettingError(f"frames is {frames}; an animation has at least one frame")
     if not fps > 0.0:
-        raise SettingError(f"fps is {fps}; a film shows more than 0 frames a second")
+        raise SettingError(f"fps is {fps}; expected more than 0 frames per second")
     pictures = (picture for picture in _pictures(figure, moving, update, frames))
     beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
@@ -71,7 +74,7 @@ def write_animation(
 
 
 def _pictures(figure: Figure, moving: Sequence[Artist], update: Callable[[int], object], frames: int) -> Any:
-    """Every frame ``(height, width, 3)``."""
+    """The frames, ``(height, width, 3)`` each."""
     canvas = figure.canvas if isinstance(figure.canvas, FigureCanvasAgg) else FigureCanvasAgg(figure)
     for artist in moving:
         artist.set_animated(True)  # left out of the background
@@ -104,7 +107,7 @@ def _write_gif(path: Path, pictures: Any, fps: float) -> None:
 
 
 def _palette(sample: Image.Image) -> Image.Image:
-    """The commonest colours exactly, the rest by colours that cover them all: rare ones matter in a drawing."""
+    """A palette with the most frequent colours exactly and colours that cover the rest: rare colours matter too."""
     pixels, counts = np.unique(np.asarray(sample).reshape(-1, 3), axis=0, return_counts=True)
     common = pixels[np.argsort(-counts)[: COLORS // 4]].tolist()
     covering = sample.quantize(COLORS - len(common), method=Image.Quantize.MAXCOVERAGE).getpalette() or []
@@ -125,7 +128,7 @@ def _write_mp4(path: Path, pictures: Any, fps: float) -> None:
     command += ["-r", f"{fps:g}", "-i", "-", "-pix_fmt", "yuv420p", str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdin is not None
-        with suppress(BrokenPipeError):  # ffmpeg has given up, and its error tells why
+        with suppress(BrokenPipeError):  # ffmpeg has stopped; its own error says why
             for picture in chain((first,), pictures):
                 process.stdin.write(np.ascontiguousarray(picture[:height, :width]).tobytes())
         _, error = process.communicate()

@@ -1,4 +1,4 @@
-"""Drawings of beliefs over places: ellipses of equal probability, clouds of particles, mixtures of both."""
+"""Drawings of beliefs: ellipses of Gaussians, particles, and mixtures of both."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from numpy.typing import ArrayLike, NDArray
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.arrays import numbers
 from ..core.settings import Interval, setting
-from .palette import ESTIMATE, PARTICLE
+from .palette import ESTIMATE, PARTICLE, styled
 from .paths import draw_pose, rows
 
 MOST = 3000
-"""Particles drawn of a cloud; more only make it slow."""
+"""Largest number of particles drawn; more would only be slow."""
 PLANE = Space("x y [m]")
 
 
 def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: float = 0.15) -> list[Artist]:
-    """A belief over a space that has x and y: particles as dots, Gaussians as ellipses, a mixture as all of its parts.
+    """A belief over a space with x and y: particles as dots, Gaussians as ellipses, a mixture as all of its components.
 
     Args:
-        ax: where to draw.
-        belief: `Gaussian`, `Particles`, `Mixture`, or what holds `particles`, such as a `Localization`.
-        probability: how much of a Gaussian its ellipse encloses.
-        size: of the arrow that shows the mean yaw [m], where there is one.
+        ax: the axes to draw on.
+        belief: a `Gaussian`, `Particles`, `Mixture`, or a belief with `particles`, such as a `Localization`.
+        probability: probability mass inside the ellipse of a Gaussian.
+        size: length of the arrow that shows the mean yaw [m], if the space has a yaw.
+
+    Raises:
+        ShapeError: if a Gaussian has leading axes; draw ``belief[i]``.
+        SpaceError: if the space has no x and y.
 
     Example:
         >>> from pilotage.core import Space
@@ -52,7 +56,7 @@ def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: fl
 
 
 def draw_gaussian(ax: Axes, known: Gaussian, *, probability: float = 0.95, size: float = 0.15) -> list[Artist]:
-    """Mean and ellipse of one Gaussian; an arrow when it has a yaw."""
+    """The ellipse of one Gaussian, and an arrow at its mean if it has a yaw."""
     mean, cov = position(known)
     drawn: list[Artist] = [draw_ellipse(ax, mean, cov, probability=probability)]
     if "yaw" in {name.rpartition(".")[2] for name in known.space.names}:
@@ -64,7 +68,7 @@ def draw_gaussian(ax: Axes, known: Gaussian, *, probability: float = 0.95, size:
 def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: float = 0.95, **style: Any) -> Ellipse:
     """The ellipse that holds `probability` of the normal density of mean ``(2,)`` and covariance ``(2, 2)``.
 
-    Its half axes are ``sqrt(-2 log(1 - probability) lambda)``, lambda the eigenvalues of the covariance.
+    Its half axes are ``sqrt(-2 log(1 - probability) lambda)`` with the eigenvalues lambda of the covariance.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -72,7 +76,7 @@ def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: floa
         >>> round(draw_ellipse(ax, [2, 1], [[0.04, 0], [0, 0.01]]).width, 2)
         0.49
     """
-    given = {"facecolor": "none", "edgecolor": ESTIMATE, "linewidth": 1.2, "zorder": 6, **style}
+    given = styled(Ellipse, style, facecolor="none", edgecolor=ESTIMATE, linewidth=1.2, zorder=6)
     patch = Ellipse((0.0, 0.0), 1.0, 1.0, **given)
     shape_ellipse(patch, mean, cov, probability)
     ax.add_patch(patch)
@@ -80,7 +84,7 @@ def draw_ellipse(ax: Axes, mean: ArrayLike, cov: ArrayLike, *, probability: floa
 
 
 def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: float = 0.95) -> None:
-    """Give an ellipse the place and the axes of a density."""
+    """Set center, axes and angle of an ellipse to those of a normal density."""
     P, at = numbers(cov, "a covariance"), numbers(mean, "a mean")
     if P.shape != (2, 2) or at.shape != (2,) or not np.isfinite(P).all():
         raise ShapeError(
@@ -96,7 +100,7 @@ def shape_ellipse(patch: Ellipse, mean: ArrayLike, cov: ArrayLike, probability: 
 
 
 def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> PathCollection:
-    """Particles, or points ``(N, 2)`` or wider, as dots; of a large cloud every so-and-so-many-th.
+    """Particles, or points ``(N, 2)`` or more columns, as dots. Of more than 3000, an even selection is drawn.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -109,14 +113,14 @@ def draw_particles(ax: Axes, cloud: Particles | ArrayLike, **style: Any) -> Path
     else:
         xy = rows(cloud, "particles")
     shown = xy[:: -(-len(xy) // MOST) or 1]
-    given = {"s": 3.0, "color": PARTICLE, "linewidth": 0.0, "alpha": 0.55, "zorder": 3, **style}
-    return ax.scatter(shown[:, 0], shown[:, 1], **given)
+    given = styled(PathCollection, style, s=3.0, facecolor=PARTICLE, linewidth=0.0, alpha=0.55, zorder=3)
+    return ax.scatter(*shown.T, **given)
 
 
 def position(known: Gaussian) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Mean ``(2,)`` and covariance ``D P D'`` ``(2, 2)`` of x and y in the world, P in the tangent of the space.
 
-    D, the Jacobian of picking x and y, turns the tangent of a pose, which is that of its own frame.
+    D is the Jacobian of (x, y). It rotates the tangent of an SE(2) or SE(3) pose, which is in the body frame.
     """
     if known.mean.ndim != 1:
         raise ShapeError(f"Gaussians of shape {known.mean.shape[:-1]} were given; one is drawn at a time, as belief[i]")

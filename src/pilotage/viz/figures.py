@@ -1,4 +1,4 @@
-"""Figures with axes in metres: the same length is as long in both directions, and labels stay quiet."""
+"""Figures with axes in metres, equally scaled in x and y."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 def map_figure(
     what: OccupancyGrid | ArrayLike, *, width: float = 7.0, strip: float = 0.0, dpi: int = 150
 ) -> tuple[Figure, Axes]:
-    """A figure just as high as a map asks for, and axes that show the map's known part.
+    """A figure whose height fits a map, with axes that show the known part of the map.
 
     Args:
-        what: a map, or the lower left and upper right corner ``(2, 2)`` [m] of what is to be seen.
-        width: of the figure [inches].
-        strip: height left free below the axes, for further ones [inches].
-        dpi: pixels an inch.
+        what: a map, or the lower left and upper right corner ``(2, 2)`` of the area to show [m].
+        width: width of the figure [inches].
+        strip: height to leave free below the axes, for more axes [inches].
+        dpi: pixels per inch.
+
+    Raises:
+        ShapeError: if `what` is neither a map nor two corners.
 
     Example:
         >>> figure, ax = map_figure(OccupancyGrid.from_ascii(["....", "...."]), width=4.0)
@@ -51,7 +54,7 @@ def map_figure(
 
 
 def corners(what: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower left and upper right corner of a rectangle, or a sentence that says why it is none."""
+    """The lower left and upper right corner of a rectangle, checked."""
     given = numbers(what, "the corners of a map")
     if given.shape != (2, 2) or not (given[0] < given[1]).all() or not np.isfinite(given).all():
         raise ShapeError(
@@ -61,7 +64,7 @@ def corners(what: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 
 def known_corners(grid: OccupancyGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower left and upper right corner [m] of what a map knows, in the world; of all of it when it knows nothing."""
+    """Lower left and upper right corner of the known cells in the world [m]; of all cells if none is known."""
     known = ~grid.unknown
     if not known.any():
         known = np.ones(grid.shape, dtype=bool)
@@ -72,7 +75,7 @@ def known_corners(grid: OccupancyGrid) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def fit_axes(ax: Axes, low: ArrayLike, high: ArrayLike, *, labels: bool = True) -> None:
-    """Show the rectangle of the world between two corners [m], equally scaled, with or without labels in metres.
+    """Set axes to the rectangle between two corners [m], equally scaled, with or without labels in metres.
 
     Example:
         >>> from matplotlib.figure import Figure
@@ -95,7 +98,7 @@ def fit_axes(ax: Axes, low: ArrayLike, high: ArrayLike, *, labels: bool = True) 
 
 
 def quiet(ax: Axes) -> None:
-    """Thin grey frame, small grey labels."""
+    """Give axes a thin grey frame and small grey labels."""
     ax.tick_params(length=3, width=0.6, color=SHADE, labelcolor=MUTED, labelsize=8)
     for axis in (ax.xaxis, ax.yaxis):
         axis.label.set_fontsize(8)
@@ -106,7 +109,7 @@ def quiet(ax: Axes) -> None:
 
 
 def scale_bar(ax: Axes, length: float | None = None) -> Any:
-    """A bar of a round length in the lower left corner, labelled in metres; by default about a fifth of the width.
+    """A scale bar in the lower left corner, labelled in metres. Its default length is a round fifth of the width.
 
     Example:
         >>> figure, ax = map_figure([[0, 0], [40, 30]])
@@ -117,7 +120,7 @@ def scale_bar(ax: Axes, length: float | None = None) -> Any:
     span = x1 - x0
     size = max((s for s in STEPS if s <= 0.22 * span), default=STEPS[0]) if length is None else length
     x, y = x0 + 0.02 * span, y0 + 0.02 * span
-    # A rim of paper, so that it can be read on walls too.
+    # A white rim, so that it can be read on walls too.
     style: dict[str, Any] = {"zorder": 9, "path_effects": [withStroke(linewidth=4.5, foreground=PAPER)]}
     (bar,) = ax.plot([x, x + size], [y, y], color=INK, linewidth=1.8, solid_capstyle="butt", **style)
     style["path_effects"] = [withStroke(linewidth=2.5, foreground=PAPER)]

@@ -1,4 +1,4 @@
-"""Maps and fields."""
+"""Drawings of maps, scalar fields and round obstacles."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from ..core import Raster, ShapeError
 from ..core.arrays import numbers
 from ..maps import InflatedGrid
 from ..maps.cells import GridCells
-from .palette import FOG, INK, PAPER, SHADE, SURPRISE
+from .palette import FOG, INK, PAPER, SHADE, SURPRISE, styled
 from .paths import rows
 
 
 def draw_grid(ax: Axes, grid: GridCells, **style: Any) -> AxesImage:
-    """A map: walls in ink, free space white, unknown grey; what inflation added is shaded.
+    """A map: walls dark, free space white, unknown cells light grey, cells added by inflation grey.
 
     Args:
-        ax: where to draw; its limits stay as they are.
-        grid: the map, wherever its origin lies and however it is turned.
-        **style: for `imshow`.
+        ax: the axes to draw on; their limits do not change.
+        grid: the map, with any origin and yaw.
+        **style: settings of `imshow`.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -52,7 +52,7 @@ def grid_colors(grid: GridCells) -> NDArray[np.uint8]:
 
 
 def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
-    """A scalar field as colours; `cmap`, `vmin`, `vmax` and the like are those of `imshow`.
+    """A scalar field as colours; `cmap`, `vmin`, `vmax` and other settings are those of `imshow`.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -66,7 +66,7 @@ def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
 
 
 def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> PatchCollection:
-    """Obstacles that are discs: centres ``(K, 2)`` and radii ``(K,)``, or one for all [m].
+    """Round obstacles: centers ``(K, 2)`` [m] and radii ``(K,)`` [m], or one radius for all.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -79,7 +79,7 @@ def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> 
     if spread.shape not in ((), (len(points),)):
         raise ShapeError(f"radii have shape {spread.shape}; expected one of them, or ({len(points)},) for the centers")
     spread = np.broadcast_to(spread, (len(points),))
-    given = {"facecolor": SURPRISE, "edgecolor": "none", "alpha": 0.85, "zorder": 2, **style}
+    given = styled(PatchCollection, style, facecolor=SURPRISE, edgecolor="none", alpha=0.85, zorder=2)
     found = PatchCollection(
         [Circle((x, y), r) for (x, y), r in zip(points.tolist(), spread.tolist(), strict=True)], **given
     )
@@ -90,11 +90,12 @@ def draw_discs(ax: Axes, centers: ArrayLike, radii: ArrayLike, **style: Any) -> 
 def _image(
     ax: Axes, values: NDArray[Any], resolution: float, origin: tuple[float, float, float], **style: Any
 ) -> AxesImage:
-    """Cells in the world: scaled, turned and moved by the pose of their lower-left corner."""
+    """An image of cells in the world, placed by the pose of its lower-left corner."""
     rows, columns = values.shape[:2]
     x, y, yaw = origin
     limits = ax.get_xlim(), ax.get_ylim()
-    image = ax.imshow(values, origin="lower", extent=(0, columns, 0, rows), interpolation="nearest", **style)
+    given = {"interpolation": "nearest", **style}
+    image = ax.imshow(values, origin="lower", extent=(0, columns, 0, rows), **given)
     image.set_transform(Affine2D().scale(resolution).rotate(yaw).translate(x, y) + ax.transData)
     ax.set_xlim(limits[0])
     ax.set_ylim(limits[1])

@@ -1,4 +1,4 @@
-"""The picture and the film of a robot that finds out where it is and drives to its goals."""
+"""A picture and an animation of a robot that localizes itself and drives to its goals."""
 
 from __future__ import annotations
 
@@ -30,23 +30,26 @@ from .paths import arrow, beams, draw_goals, draw_path, draw_pose
 
 @dataclass(frozen=True, eq=False)
 class NavigationRun:
-    """The history of an episode, tick by tick.
+    """The history of one run of a robot on a map, with one entry for each of T time steps.
 
     Attributes:
-        grid: the map the robot has.
-        times: ``(T,)`` [s].
-        truth: poses of the robot ``(T, 3)``: x [m], y [m], yaw [rad].
-        mean, cov: what it believed, ``(T, 3)`` and ``(T, 3, 3)``.
-        known: whether it knew where it was, ``(T,)`` of bool.
-        clouds: particles of each tick, ``(N, >= 2)``, of any number; none for other estimators.
-        plans: path it was following at each tick, ``(K, >= 2)`` or None.
-        scans: ranges ``(T, B)`` [m] of a lidar in the middle of the robot; or None.
-        angles: ``(B,)`` directions of the beams [rad].
-        max_range: of the lidar [m].
-        goals: ``(G, 2)`` [m].
-        reached: when each was reached, ``(G,)`` [s]; NaN when it was not.
-        obstacles: centres and radii of what is not on the map, ``(M, 3)`` [m].
-        radius: of the robot [m].
+        grid: the map that the robot has.
+        times: times ``(T,)`` [s].
+        truth: true poses ``(T, 3)``: x [m], y [m], yaw [rad].
+        mean, cov: estimated poses ``(T, 3)`` and their covariances ``(T, 3, 3)``.
+        known: whether the robot was localized, bools ``(T,)``.
+        clouds: particles ``(N, >= 2)`` of each step, in any number; empty for other estimators.
+        plans: the path ``(K, >= 2)`` at each step, or None.
+        scans: lidar ranges ``(T, B)`` [m], measured from the center of the robot; or None.
+        angles: directions of the beams ``(B,)`` [rad].
+        max_range: largest range of the lidar [m].
+        goals: positions of the goals ``(G, 2)`` [m].
+        reached: times at which the goals were reached ``(G,)`` [s]; NaN for those that were not.
+        obstacles: x, y and radius of obstacles that are not on the map ``(M, 3)`` [m].
+        radius: radius of the robot [m].
+
+    Raises:
+        ShapeError: if the arrays do not fit each other.
 
     Example:
         >>> grid, still = OccupancyGrid.from_ascii(["....", "...."]), np.tile([1.0, 1.0, 0.0], (5, 1))
@@ -78,33 +81,35 @@ class NavigationRun:
         for name, shape in shapes.items():
             if np.shape(getattr(self, name)) != shape:
                 raise ShapeError(
-                    f"{name} of a run of {ticks} ticks has shape {shape}, not {np.shape(getattr(self, name))}"
+                    f"{name} has shape {np.shape(getattr(self, name))}; expected {shape} for a run of {ticks} steps"
                 )
         for name in ("clouds", "plans", "scans"):
             given = getattr(self, name)
             if given is not None and len(given) not in (0, ticks):
-                raise ShapeError(f"a run of {ticks} ticks has as many {name}, or none, not {len(given)}")
-        if ticks == 0 or len(self.goals) != len(self.reached):
-            raise ShapeError(f"a run has ticks, and a time for each of its {len(self.goals)} goals")
+                raise ShapeError(f"{name} has {len(given)} entries; expected {ticks}, one for each step, or none")
+        if ticks == 0:
+            raise ShapeError("times is empty; expected a run of at least one step")
+        if len(self.goals) != len(self.reached):
+            raise ShapeError(f"reached has {len(self.reached)} times; expected one for each of {len(self.goals)} goals")
 
     @property
     def error(self) -> Array:
-        """Distance between belief and truth, ``(T,)`` [m]."""
+        """Distance between estimated and true position, ``(T,)`` [m]."""
         return np.hypot(*(self.mean[:, :2] - self.truth[:, :2]).T)
 
     @property
     def found(self) -> int:
-        """The first tick at which the robot knew where it was; the last one if it never did."""
+        """Index of the first step at which the robot was localized; of the last step if it never was."""
         return int(np.argmax(self.known)) if self.known.any() else len(self.times) - 1
 
 
 def navigation_picture(run: NavigationRun, *, title: str = "", width: float = 8.0) -> Figure:
-    """Map, true path, estimate, particles and goals; below them, how far the belief was from the truth.
+    """A figure of a run: map, true path, estimate, particles and goals; below, the position error over time.
 
     Args:
-        run: what happened.
-        title: above the picture.
-        width: [inches].
+        run: the run to draw.
+        title: title of the figure.
+        width: width of the figure [inches].
 
     Example:
         >>> grid, still = OccupancyGrid.from_ascii(["....", "...."]), np.tile([1.0, 1.0, 0.0], (5, 1))
@@ -137,14 +142,14 @@ def navigation_picture(run: NavigationRun, *, title: str = "", width: float = 8.
 
 
 def draw_world(ax: Axes, run: NavigationRun) -> None:
-    """The scene that stands still: the map, and obstacles that are not on it."""
+    """The static scene: the map, and obstacles that are not on it."""
     ax.set_facecolor(FOG)
     draw_grid(ax, run.grid)
     draw_discs(ax, run.obstacles[:, :2], run.obstacles[:, 2])
 
 
 def draw_error(ax: Axes, run: NavigationRun) -> None:
-    """Distance between belief and truth over time, with the 95 % bound that the belief itself gives."""
+    """Position error over time, with the 95 % bound of the belief."""
     t, floor = run.times, 1e-3
     # Half axis of the 95 % circle of a density as wide as the mean variance.
     bound = np.sqrt(5.99 * 0.5 * np.trace(run.cov[:, :2, :2], axis1=1, axis2=2))
@@ -169,13 +174,13 @@ def draw_error(ax: Axes, run: NavigationRun) -> None:
 
 
 def symbol(ax: Axes, radius: float) -> float:
-    """Size of an arrow that stands for a robot: its radius, but large enough to be seen [m]."""
+    """Size of the arrow that shows a robot [m]: its radius, or larger so that it can be seen."""
     x0, x1 = ax.get_xlim()
     return max(radius, 0.011 * (x1 - x0))
 
 
 def _legend(figure: Figure, ax: Axes, run: NavigationRun, title: str) -> None:
-    """One line above the map; the title above that."""
+    """A legend in one line above the map, and the title above it."""
     entries: list[Any] = [
         Line2D([], [], color=TRUTH, linewidth=2.0, label="true path"),
         Line2D([], [], color=ESTIMATE, linewidth=1.2, linestyle=(0, (3, 1.6)), label="estimate"),
@@ -195,14 +200,14 @@ def _legend(figure: Figure, ax: Axes, run: NavigationRun, title: str) -> None:
 def navigation_animation(
     file: str | os.PathLike[str], run: NavigationRun, *, frames: int = 150, fps: float = 15.0, width: float = 6.4
 ) -> Path:
-    """Write the run as a film: the belief as it narrows, the scan, the plan, the drive.
+    """Write an animation of a run: particles, scan, plan, estimate and robot.
 
     Args:
-        file: ends in ``.gif`` or ``.mp4``.
-        run: what happened.
-        frames: at most; ticks are left out evenly.
-        fps: frames a second.
-        width: [inches] of 100 pixels.
+        file: path that ends in ``.gif`` or ``.mp4``.
+        run: the run to draw.
+        frames: largest number of frames; steps are left out evenly.
+        fps: frames per second.
+        width: width of the animation [inches], at 100 pixels per inch.
 
     Example:
         >>> import tempfile
@@ -229,7 +234,7 @@ def navigation_animation(
 
 
 class _Film:
-    """The artists that move, and what they show at a tick."""
+    """The moving artists of an animation, and what they show at each step."""
 
     def __init__(self, ax: Axes, run: NavigationRun) -> None:
         self.run, self.size = run, 1.3 * symbol(ax, run.radius)
@@ -256,7 +261,7 @@ class _Film:
         ]  # fmt: skip
 
     def show(self, k: int) -> None:
-        """Tick `k`."""
+        """Show step `k`."""
         run = self.run
         self.cloud.set_offsets(np.asarray(run.clouds[k])[:3000, :2] if len(run.clouds) else np.zeros((0, 2)))
         if run.scans is not None and len(run.scans):

@@ -1,6 +1,11 @@
-"""The colours of every picture: ink on paper, and one colour for each kind of thing."""
+"""The colours of all pictures, one for each kind of thing, and the settings that replace them."""
 
 from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.artist import Artist
+from matplotlib.cbook import normalize_kwargs
 
 INK = "#263238"
 """Walls, text, the robot."""
@@ -9,17 +14,37 @@ PAPER = "#ffffff"
 FOG = "#e6e8ea"
 """Unknown space."""
 SHADE = "#c6cdd2"
-"""The margin that inflation added; quiet lines."""
+"""Cells added by inflation; frames."""
 MUTED = "#6b7780"
 """Labels."""
 
 TRUTH = "#2166ac"
-"""The truth."""
+"""True positions."""
 ESTIMATE = "#e66101"
-"""The robot's belief."""
+"""Estimates."""
 PARTICLE = "#8073ac"
-"""Single guesses."""
+"""Particles."""
 PLAN = "#1b9e77"
-"""Intentions: plans and goals."""
+"""Plans and goals."""
 SURPRISE = "#c0392b"
-"""Surprises that no map shows: unknown obstacles, collisions."""
+"""Obstacles that are not on the map; scans."""
+
+
+def styled(kind: type[Artist], given: dict[str, Any], **usual: Any) -> dict[str, Any]:
+    """Settings of an artist: the usual ones, replaced by those that are given under any of their matplotlib names.
+
+    `color` replaces all usual colours except "none", and `c`, the colours of single points, replaces the face colour.
+
+    Example:
+        >>> from matplotlib.patches import Ellipse
+        >>> styled(Ellipse, {"lw": 3.0, "color": "red"}, facecolor="none", edgecolor="blue", linewidth=1.2)
+        {'facecolor': 'none', 'edgecolor': 'red', 'linewidth': 3.0}
+    """
+    given = normalize_kwargs(given, kind)
+    if "color" in given:
+        color = given.pop("color")
+        seen = [name for name in ("color", "facecolor", "edgecolor") if usual.get(name, "none") != "none"]
+        given = {**dict.fromkeys(seen, color), **given}
+    if "c" in given:
+        usual.pop("facecolor", None)
+    return {**usual, **given}

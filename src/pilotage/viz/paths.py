@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import ShapeError
 from ..core.arrays import numbers
-from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH
+from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH, styled
 
 ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
-"""Outline of an arrowhead that looks along x, in units of its size."""
+"""Outline of an arrowhead that points along x, in units of its size."""
 
 
 def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Places ``(K, 2)`` out of ``(..., 2)`` or more columns, x and y [m] the first two of them; none out of nothing."""
+    """Points ``(K, 2)`` from an array ``(..., 2)`` or more columns, x and y [m] first; an empty array gives none."""
     points = numbers(given, name)
     if points.size == 0:
         return np.zeros((0, 2))
@@ -31,7 +31,7 @@ def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
 
 
 def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
-    """A path ``(K, 2)`` or more columns, the first two of them x and y [m]; NaN interrupts it.
+    """A path ``(K, 2)`` or more columns, x and y [m] first; NaN interrupts the line.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -40,8 +40,8 @@ def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
         (3, 2)
     """
     points = rows(path, "path")
-    given = {"color": TRUTH, "linewidth": 1.4, "solid_capstyle": "round", "solid_joinstyle": "round", "zorder": 4}
-    return ax.plot(points[:, 0], points[:, 1], **{**given, **style})[0]
+    usual: dict[str, Any] = {"solid_capstyle": "round", "solid_joinstyle": "round", "zorder": 4}
+    return ax.plot(*points.T, **styled(Line2D, style, color=TRUTH, linewidth=1.4, **usual))[0]
 
 
 def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Polygon:
@@ -53,7 +53,8 @@ def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Pol
         >>> draw_pose(ax, [1.0, 2.0, 0.0], size=0.5).get_xy()[0].tolist()  # its tip
         [1.5, 2.0]
     """
-    patch = Polygon(arrow(pose, size), closed=True, **{"facecolor": INK, "edgecolor": "none", "zorder": 7, **style})
+    given = styled(Polygon, style, facecolor=INK, edgecolor="none", zorder=7)
+    patch = Polygon(arrow(pose, size), closed=True, **given)
     ax.add_patch(patch)
     return patch
 
@@ -66,7 +67,7 @@ def arrow(pose: ArrayLike, size: float) -> NDArray[np.float64]:
 
 
 def posed(pose: ArrayLike) -> NDArray[np.float64]:
-    """x, y and yaw of one pose, whatever comes after them."""
+    """x, y and yaw of one pose; further components are ignored."""
     given = numbers(pose, "a pose")
     if given.ndim != 1 or len(given) < 3:
         raise ShapeError(f"a pose has shape {given.shape}; expected (3,): x [m], y [m], yaw [rad]")
@@ -74,7 +75,7 @@ def posed(pose: ArrayLike) -> NDArray[np.float64]:
 
 
 def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) -> tuple[PathCollection, list[Text]]:
-    """Goals ``(K, 2)`` or more columns [m], numbered in their order unless `names` is off.
+    """Goals ``(K, 2)`` or more columns [m] as dots, numbered in order unless `names` is False.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -84,7 +85,7 @@ def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) 
         ['1', '2']
     """
     points = rows(goals, "goals")
-    given = {"s": 95, "facecolor": PLAN, "edgecolor": PAPER, "linewidth": 1.0, "zorder": 6, **style}
+    given = styled(PathCollection, style, s=95, facecolor=PLAN, edgecolor=PAPER, linewidth=1.0, zorder=6)
     dots = ax.scatter(points[:, 0], points[:, 1], **given)
     label = {"color": PAPER, "fontsize": 7, "weight": "bold", "ha": "center", "va": "center_baseline"}
     texts = [ax.text(x, y, str(i + 1), zorder=given["zorder"], **label) for i, (x, y) in enumerate(points) if names]
@@ -94,9 +95,9 @@ def draw_goals(ax: Axes, goals: ArrayLike, *, names: bool = True, **style: Any) 
 def draw_scan(
     ax: Axes, pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float = np.inf, **style: Any
 ) -> LineCollection:
-    """A lidar scan from the pose of the sensor: beams ``(B,)`` [m] at angles ``(B,)`` [rad].
+    """A lidar scan as lines from the pose of the sensor: ranges ``(B,)`` [m] at angles ``(B,)`` [rad].
 
-    Beams of `max_range` and more saw nothing; they and NaN are left out.
+    Ranges of `max_range` or more, which hit nothing, and NaN are left out.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -104,14 +105,14 @@ def draw_scan(
         >>> len(draw_scan(ax, [1, 1, 0], [2.0, 9.0], [0.0, 1.0], max_range=8.0).get_segments())
         1
     """
-    given = {"color": SURPRISE, "linewidth": 0.4, "alpha": 0.4, **style}
+    given = styled(LineCollection, style, color=SURPRISE, linewidth=0.4, alpha=0.4)
     lines = LineCollection(list(beams(pose, ranges, angles, max_range)), **given)
     ax.add_collection(lines, autolim=False)
     return lines
 
 
 def beams(pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float = np.inf) -> NDArray[np.float64]:
-    """Start and end of every beam that hit something, ``(K, 2, 2)``."""
+    """Start and end points ``(K, 2, 2)`` of the beams that hit something."""
     x, y, yaw = posed(pose)
     z, a = numbers(ranges, "ranges"), numbers(angles, "angles") + yaw
     if z.ndim != 1 or z.shape != a.shape:

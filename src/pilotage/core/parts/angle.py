@@ -13,7 +13,7 @@ from .part import Components, Part
 
 @dataclass(frozen=True)
 class Angle(Part):
-    """An angle in radians, kept in (-pi, pi]: ``plus = wrap(x + d)``. It turns points of the plane.
+    """An angle in radians, in (-pi, pi]: ``plus = wrap(x + d)``. It rotates points in the plane.
 
     Example:
         >>> from pilotage.core import numpy_math as m

@@ -24,16 +24,16 @@ _REST = re.compile(r"\[\s*(\d+(?:\s*,\s*\d+)*)\s*,?\s*\](?:\s+in\s*\[\s*([^\s,]+
 
 @dataclass(frozen=True)
 class Block(Part):
-    """Numbers of one shape and type under one name, stored row by row: ``plus = x + d``.
+    """An array of numbers under one name, such as an image, stored row by row: ``plus = x + d``.
 
-    Whole numbers are bounded by what their type holds. The names of the single numbers, ``camera[0,31,7]``, are made
-    when they are asked for only.
+    The bounds of integers are those of their type. The names of the single numbers, such as ``camera[0,31,7]``, are
+    created only on demand.
 
     Args:
         name: name of the block.
-        shape: one axis or more, each at least 1 long.
-        numbers: the type, one of float64, float32, float16 and the whole numbers from 8 to 64 bits.
-        minimum, maximum: bounds of all numbers; None for what the type holds.
+        shape: one or more axes, each of length 1 or more.
+        numbers: the dtype: float64, float32, float16, or an integer of 8 to 64 bits.
+        minimum, maximum: bounds of all numbers; None for those of the type.
 
     Example:
         >>> Block("camera", (3, 64, 64), "uint8").size

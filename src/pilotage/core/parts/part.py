@@ -1,8 +1,8 @@
-"""The abstract part: one named factor of a space, with its whole geometry.
+"""The abstract part: one named factor of a space, with its geometry.
 
-A kind of part is one file in this folder and one line in its register (`parts/__init__.py`). Its geometry is written as
-functions of scalar components and a namespace `m` of mathematics, and so runs on floats, numpy arrays, torch tensors
-and the symbols of the tracer.
+Each kind of part has a file in this folder and a line in the register (`parts/__init__.py`). Its geometry consists of
+functions of scalar components and a mathematics namespace `m`, so it works with floats, numpy arrays, torch tensors and
+the symbols of the tracer.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ NAME = r"[^\W\d]\w*(?:\.[^\W\d]\w*)*"
 class Part(ABC):
     """One named factor of a space.
 
-    A new kind sets `kind`, `stored` and `moved`, and writes `identity`, `plus`, `minus`, `low` and `high`; the rest has
-    a default that fits kinds on which plus is addition.
+    A new kind sets `kind`, `stored` and `moved`, and implements `identity`, `plus`, `minus`, `low` and `high`. All
+    other methods have defaults that suit kinds where plus is addition.
 
     Attributes:
-        name: identifier, dots allowed (``"car.yaw"``).
-        kind: the word that declares it, ``"yaw: angle"``.
-        stored, moved: suffix and unit of every stored component and of every tangent component.
+        name: identifier, which may contain dots (``"car.yaw"``).
+        kind: the word that declares it, as in ``"yaw: angle"``.
+        stored, moved: suffix and unit of each stored component and of each tangent component.
         linear: True where `plus` is addition.
         periodic: True where `plus` is addition up to whole turns.
         turning: the tangent components whose joint length is an angle.
@@ -79,12 +79,12 @@ class Part(ABC):
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The type that numbers of this part are kept in."""
+        """The dtype of the numbers of this part."""
         return np.dtype(np.float64)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape in which people see the stored components."""
+        """Shape in which users see the stored components."""
         return (self.size,)
 
     @property

@@ -17,10 +17,10 @@ from .part import Components
 
 @dataclass(frozen=True)
 class Quaternion(Group):
-    """A rotation as unit quaternion (w, x, y, z): ``plus = q * Exp(d)``, d a rotation vector in the body frame.
+    """A rotation as a unit quaternion (w, x, y, z): ``plus = q * Exp(d)``, d a rotation vector in the body frame.
 
-    q and -q are the same rotation; `minus` goes the short way, by at most pi. Source: Sola, "Quaternion kinematics for
-    the error-state Kalman filter", 2017.
+    q and -q are the same rotation; `minus` takes the shorter way, by at most pi. Source: Sola, "Quaternion kinematics
+    for the error-state Kalman filter", 2017.
 
     Example:
         >>> from pilotage.core import numpy_math as m

@@ -15,7 +15,7 @@ from .part import Components
 
 @dataclass(frozen=True)
 class SE2(Pose):
-    """A pose in the plane, stored (x, y, yaw), tangent (vx, vy, omega) in the body frame: ``plus = X Exp(d)``.
+    """A pose in the plane, stored as (x, y, yaw), with tangent (vx, vy, omega) in the body frame: ``plus = X Exp(d)``.
 
     ``Exp([v, w]) = (V(w) v, w)``, ``V(w) = [[sin w, cos w - 1], [1 - cos w, sin w]] / w``: a circular arc.
 

@@ -29,7 +29,7 @@ from .quaternion import aligned, not_unit
 
 @dataclass(frozen=True)
 class SE3(Pose):
-    """A pose in space, stored (x, y, z, qw, qx, qy, qz), tangent [v, w] in the body frame: ``plus = X Exp(d)``.
+    """A pose in space, stored as (x, y, z, qw, qx, qy, qz), with tangent [v, w] in the body frame: ``X Exp(d)``.
 
     ``Exp([v, w]) = (V(w) v, Exp(w))``, ``V = I + (1 - cos t)/t^2 [w] + (t - sin t)/t^3 [w]^2``, ``t = |w|``
     (Sola et al. 2018, eq. 172 to 174).

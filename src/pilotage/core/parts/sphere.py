@@ -16,11 +16,12 @@ from .quaternion import not_unit
 
 @dataclass(frozen=True)
 class Sphere(Part):
-    """A direction in space, a unit vector (x, y, z) on the sphere S2: ``plus`` walks along a great circle.
+    """A direction in space, a unit vector (x, y, z) on the sphere S2; ``plus`` moves along a great circle.
 
-    ``x (+) d = cos t x + (sin t / t) B(x) d``, ``t = |d|``; the columns of B(x) are two unit vectors across x. No such
-    pair is continuous on the whole sphere; this one jumps at the equator z = 0 (Duff et al., "Building an orthonormal
-    basis, revisited", 2017). The direction opposite to x has no shortest way; `minus` chooses one.
+    ``x (+) d = cos t x + (sin t / t) B(x) d``, ``t = |d|``; the columns of B(x) are two unit vectors orthogonal to x.
+    No such pair is continuous on the whole sphere; this one jumps at the equator z = 0 (Duff et al., "Building an
+    orthonormal basis, revisited", 2017). To the direction opposite to x there are many shortest ways; `minus` takes
+    one.
 
     Example:
         >>> from pilotage.core import numpy_math as m

@@ -14,9 +14,11 @@ from ...core import Belief, Dynamics, Particles, Space, Task
 from ...core.arrays import Array
 from ...maps import FootprintConstraint, OccupancyGrid
 from .robots import Robot
-from .scenarios import Rooms
+from .scenarios import Rooms, rooms_of
 
 POSE = Space("pose: SE2")
+PLACE = Space("x y [m]", "yaw: angle")
+"""The components by which a robot touches something."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,11 +156,15 @@ class Arena(Dynamics):
     @cached_property
     def rooms(self) -> Rooms:
         """The cells in which the robot fits."""
-        return Rooms(self.grid, self.robot.footprint.radius)
+        return rooms_of(self.grid, self.robot.footprint.radius)
 
     def clearance(self, x: Any) -> Array:
         """Exact gap between the robot and the nearest obstacle, on the map or not ``(...)`` [m]; negative inside."""
         return np.minimum(self.walls.clearance(self.robot_state(x)), -self._overlaps(x).max(-1, initial=-np.inf))
+
+    def touches(self, x: Any) -> NDArray[np.bool_]:
+        """Whether the robot touches something, or is where nobody knows ``(...)``."""
+        return np.asarray(~(self.constraint(x) <= 0.0).all(-1))
 
     def constraint(self, x: Any) -> Array:
         """Values ``(..., k)`` [m], above zero where the robot touches something: see `FootprintConstraint`."""
@@ -195,6 +201,7 @@ class Tour(Task):
 
     def __init__(self, arena: Arena, dt: float, *, effort: float = 0.01, penalty: float = 1000.0) -> None:
         self.arena = arena
+        self.state = PLACE
         self.dt = dt
         self.horizon = 2000
         self.effort, self.penalty = effort, penalty
@@ -211,7 +218,7 @@ class Tour(Task):
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
         """The penalty, where the robot touches something."""
-        return self.penalty * (self.arena.constraint(x) > 0.0).any(-1)
+        return self.penalty * self.arena.touches(x)
 
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """Positive where the robot touches something [m]."""

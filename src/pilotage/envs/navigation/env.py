@@ -23,7 +23,7 @@ from ..model_env import ModelEnv
 from ..vector_env import ModelVectorEnv
 from .arena import POSE, Arena, Tour
 from .robots import Robot, robot_of
-from .scenarios import Rooms
+from .scenarios import rooms_of
 from .senses import Order, Scanner, TruePose, WheelOdometry
 from .view import View
 
@@ -77,6 +77,9 @@ class Setting:
         if setting_of(localized, bool, "localized"):
             self.sensors["pose"] = TruePose(self.arena)
         _ = self.arena.rooms  # a map without room for the robot is refused here, not in the first episode
+        # Half of what the robot and a wall of one cell take up, so that none is passed between two ticks.
+        slim = min(r for _, _, r in robot.footprint.discs)
+        self.resolution = min(0.05, 0.5 * self.arena.grid.resolution + slim)
         self.view = View(self.arena, angles, max_range)
 
     def inform(self, x: Array) -> dict[str, Any]:
@@ -88,7 +91,7 @@ class Setting:
             "goal": arena.goal(x),
             "reached": arena.reached(x),
             "clearance": clearance,
-            "collision": (arena.constraint(x) > 0.0).any(-1),
+            "collision": arena.touches(x),
         }
 
 
@@ -152,7 +155,7 @@ class Navigation(ModelEnv):
         made = setting(map, robot, settings)
         super().__init__(
             made.arena, made.sensors, made.task, render_mode=render_mode, truncate=False,
-            start=made.arena.start, inform=made.inform, drawing=made.view,
+            start=made.arena.start, inform=made.inform, drawing=made.view, resolution=made.resolution,
         )  # fmt: skip
         self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
         self._arena = made.arena
@@ -187,6 +190,7 @@ class NavigationVector(ModelVectorEnv):
         super().__init__(
             made.arena, made.sensors, made.task, num_envs=num_envs, render_mode=render_mode, truncate=False,
             max_episode_steps=max_episode_steps, start=made.arena.start, inform=made.inform, drawing=made.view,
+            resolution=made.resolution,
         )  # fmt: skip
         self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
 
@@ -238,7 +242,7 @@ def grid_of(given: str | os.PathLike[str] | OccupancyGrid) -> OccupancyGrid:
 
 def walled(grid: OccupancyGrid, radius: float) -> OccupancyGrid:
     """The map with a wall around it, one cell thick, where a robot of that radius gets to its edge; else the map."""
-    if not Rooms(grid, radius).reach_the_edge():
+    if not rooms_of(grid, radius).reach_the_edge():
         return grid
     ring = np.pad(np.zeros(grid.shape, dtype=bool), 1, constant_values=True)
     x, y = grid.grid_to_world([-1.0, -1.0])

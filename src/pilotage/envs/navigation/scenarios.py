@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,12 @@ AWAY = 1000.0
 """The place of obstacles for which there is no room [m]."""
 
 
+@lru_cache(maxsize=4)
+def rooms_of(grid: OccupancyGrid, radius: float) -> Rooms:
+    """The rooms of a map, which environments in one process share."""
+    return Rooms(grid, radius)
+
+
 class Rooms:
     """The places of a map where a robot fits: the largest region in which a disc of its radius can move.
 
@@ -37,10 +44,12 @@ class Rooms:
         self.grid = grid
         self.reach = radius + MARGIN
         blocked = np.pad(~grid.free, 1, constant_values=True)
-        self.distance = distance_transform(blocked)[1:-1, 1:-1] * grid.resolution
+        distance = distance_transform(blocked)
+        distance *= grid.resolution
+        self.distance = distance[1:-1, 1:-1]
         self.open = self._largest(self.distance > self.reach)
-        self.cells = np.argwhere(self.open)
-        if len(self.cells) == 0:
+        self._places = np.flatnonzero(self.open)
+        if len(self._places) == 0:
             raise PilotageError(
                 f"{grid!r} has no room for a robot of radius {radius:.2f} m; its free space is too narrow"
             )
@@ -86,7 +95,8 @@ class Rooms:
     def places(self, count: int, rng: np.random.Generator, first: Array | None = None) -> Array:
         """Points ``(count, 2)``, each far from the one before where the map allows it; `first` is given, or drawn."""
         # A quarter of the extent of the free space apart, so that there is a way to go.
-        apart = 0.25 * self.grid.resolution * float(np.ptp(self.cells, axis=0).max())
+        extent = max(np.ptp(np.flatnonzero(self.open.any(axis))) for axis in (0, 1))
+        apart = 0.25 * self.grid.resolution * float(extent)
         chosen = [self._anywhere(rng) if first is None else first[:2]]
         for _ in range(count - 1):
             drawn = (self._anywhere(rng) for _ in range(20))
@@ -107,7 +117,8 @@ class Rooms:
             raise PilotageError(f"{where} lies in a part of the map that is cut off for a robot of this size")
 
     def _anywhere(self, rng: np.random.Generator) -> Array:
-        return self.grid.cell_to_world(self.cells[rng.integers(len(self.cells))])
+        place = self._places[rng.integers(len(self._places))]
+        return self.grid.cell_to_world(np.stack(np.unravel_index(place, self.open.shape), -1))
 
     def _obstacle(self, open_cells: Mask, places: Array, rng: np.random.Generator) -> tuple[Array, Mask]:
         """An obstacle that leaves ways from place to place, and the cells that stay open."""

@@ -47,8 +47,10 @@ class View:
     @cached_property
     def _known(self) -> tuple[Array, Array]:
         """First and past-the-last row and column of what is known of the map."""
-        cells = np.argwhere(~self.arena.grid.unknown)
-        return cells.min(0), cells.max(0) + 1
+        known = ~self.arena.grid.unknown
+        spans = [np.flatnonzero(known.any(axis))[[0, -1]] for axis in (1, 0)]
+        first, last = np.stack(spans, -1)
+        return first, last + 1
 
     def _extent(self) -> tuple[Array, Array]:
         """Corners of the picture in the world."""

@@ -1,4 +1,4 @@
-"""Localization on a map: Monte Carlo localization with lidar or any other sensor of the pose."""
+"""Localization on a map: Monte Carlo localization, with lidar or any other sensor that depends on the pose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The belief of a robot that localizes itself: a cloud of particles, and its clusters as hypotheses."""
+"""The belief of Monte Carlo localization: a cloud of particles, with its clusters as hypotheses."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ DEVIATIONS = 8.0
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Localization:
-    """The robot's possible poses: a cloud of particles, and its clusters as hypotheses.
+    """A belief over the pose of a robot: a cloud of particles, with its clusters as hypotheses.
 
-    As a belief it is the whole cloud: `moments`, `sample` and `log_prob` are those of `particles`. The mean of two
-    poses is a pose where the robot is not, so what acts takes `best`, the leading hypothesis, once it has `converged`.
+    `moments`, `sample` and `log_prob` are those of the whole cloud, `particles`. The mean of two possible poses is not
+    a possible pose, so planners and controllers should use `best`, the most likely hypothesis, once it has `converged`.
 
     Attributes:
-        particles: the cloud, on a space that has x, y and yaw among its components.
-        ancestors: which particle of some readings ago each one comes from ``(N,)``.
-        slow, fast: running means of how well readings were explained; see `MonteCarloLocalization`.
-        updates: how many readings they are means of.
-        side, angle: size of the bins that are clustered [m], [rad].
-        travel: how far the robot has come.
+        particles: the cloud, on a space with components x, y and yaw.
+        ancestors: index of the ancestor of each particle, some readings ago ``(N,)``.
+        slow, fast: running means of how well readings are explained; see `MonteCarloLocalization`.
+        updates: number of readings in these means.
+        side, angle: size of the bins for clustering [m], [rad].
+        travel: the distance and rotation that the robot has travelled.
         heard: sensors (with contexts), and the travel at the last reading of each.
-        sampling_variance: variance of the log-odds of the leading hypothesis that drawing particles has added since
-            the robot last knew where it was; see `converged`.
-        variance_before: of it, what came before the ancestors.
-        resolved: whether it has known since then, with a leading hypothesis of 95 % and more all the time.
+        sampling_variance: variance of the log-odds of the leading hypothesis that resampling has added since the robot
+            last knew its pose; see `converged`.
+        variance_before: the part of it from before the ancestors.
+        resolved: whether the robot has known its pose since then, with a leading hypothesis of 95 % or more throughout.
 
     Example:
         >>> import numpy as np
@@ -79,10 +79,10 @@ class Localization:
 
     @cached_property
     def clusters(self) -> tuple[NDArray[np.int64], Array]:
-        """The cluster of each particle ``(N,)``, and the weight of each cluster; 0 is the heaviest.
+        """The cluster of each particle ``(N,)``, and the weight of each cluster; cluster 0 has the largest weight.
 
-        A cluster is a set of bins that touch each other, each with at least a hundredth of the heaviest bin's weight,
-        and the fainter bins that touch it.
+        A cluster is a set of adjacent bins, each with at least a hundredth of the weight of the heaviest bin, together
+        with the lighter bins that touch it.
         """
         masses = self.bins.masses(self.particles.weights)
         groups = cluster_bins(self.bins, masses, SHADOW)
@@ -94,7 +94,7 @@ class Localization:
 
     @cached_property
     def hypotheses(self) -> tuple[tuple[float, Particles], ...]:
-        """Clusters of particles with their weights, the heaviest first."""
+        """Clusters of particles with their weights, in descending order of weight."""
         return tuple((float(w), self._cluster(g)) for g, w in enumerate(self.clusters[1]) if w > 0.0)
 
     def _cluster(self, rank: int) -> Particles:
@@ -103,7 +103,7 @@ class Localization:
         return Particles.trusted(self.space, self.particles.points[mine], log_weights)
 
     def parts(self, most: int = 16) -> list[tuple[float, Particles]]:
-        """The heaviest hypotheses with their weights, and all others as one."""
+        """The heaviest hypotheses with their weights, and all others combined into one."""
         cluster, weights = self.clusters
         found = [(float(w), self._cluster(g)) for g, w in enumerate(weights[:most]) if w > 0.0]
         rest, left = cluster >= most, float(weights[most:].sum())
@@ -114,7 +114,7 @@ class Localization:
 
     @property
     def doubt(self) -> float:
-        """The share, between 0 and 1, by which readings are explained worse than before."""
+        """How much worse readings are explained than before, between 0 and 1."""
         return 1.0 - self.fast / self.slow if self.slow > 0.0 else 0.0
 
     @cached_property
@@ -129,7 +129,7 @@ class Localization:
 
     @property
     def narrow(self) -> bool:
-        """Whether the leading hypothesis is within half a metre and 15 degrees, as standard deviations go."""
+        """Whether the standard deviations of the leading hypothesis are below half a metre and 15 degrees."""
         i = pose_indices(self.space, tangent=True)
         P = self.best.cov
         across = float(np.linalg.eigvalsh(P[np.ix_(i[:2], i[:2])])[-1])
@@ -137,12 +137,13 @@ class Localization:
 
     @cached_property
     def converged(self) -> bool:
-        """Whether the robot knows where it is: one hypothesis, narrow, of 95 % and more.
+        """Whether the robot knows its pose: a single narrow hypothesis with a weight of 95 % or more.
 
-        Weights of hypotheses are estimates from particles; between equal hypotheses they wander, and sooner or later
-        one of them has it all. So the log-odds of the leading one must exceed those of 95 % by eight standard
-        deviations of that random walk. (Its steps are heavier in their tails than normal ones; eight is a heuristic: in
-        an empty rectangle, twins strayed by up to six in 20 runs of 100 scans.) ::
+        Weights of hypotheses are estimated from particles. Between equal hypotheses they drift at random, until one of
+        them has all the weight. The log-odds of the leading hypothesis must therefore exceed those of 95 % by eight
+        standard deviations of this random walk. Eight is a heuristic, because the steps have heavier tails than a
+        normal
+        distribution: in an empty rectangle, equal hypotheses drifted by up to six in 20 runs of 100 scans. ::
 
             log(w / (1 - w)) >= log(0.95 / 0.05) + 8 sqrt(sampling_variance)
         """

@@ -1,36 +1,37 @@
-"""KLD-sampling: as many particles as the belief is wide.
+"""KLD-sampling: adapts the number of particles to the spread of the belief.
 
-So many that, with probability `confidence`, the Kullback-Leibler divergence between the drawn cloud and the belief
-behind it is below `error`, both counted in bins (D. Fox, *Adapting the sample size in particle filters through
+With this number, the Kullback-Leibler divergence between the drawn cloud and the belief is below `error` with
+probability `confidence`, both counted in bins (D. Fox, *Adapting the sample size in particle filters through
 KLD-sampling*, International Journal of Robotics Research 22(12), 2003, equation 7).
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ...core import SettingError
+from ...core.arrays import numbers
+from ...core.settings import Interval, positive, setting
 
 Array = NDArray[np.float64]
 
 
 def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
-    """The number of particles that suffice when they fall into `bins` bins.
+    """The number of particles that is sufficient if they fall into `bins` bins.
 
     ::
 
         n = chi2_{k-1, confidence} / (2 error)
           = (k-1) / (2 error)  (1 - 2 / (9 (k-1)) + sqrt(2 / (9 (k-1))) z)^3         (Wilson and Hilferty)
 
-    z is the `confidence` quantile of the normal distribution: 2.33 for 0.99. (AMCL puts the probability 0.99 itself in
-    its place, which makes the promise hold with 84 % only.)
+    z is the `confidence` quantile of the normal distribution: 2.33 for 0.99. (AMCL uses the probability 0.99 itself
+    instead, so that the bound holds with a probability of only 84 %.)
 
     Args:
-        bins: number k, an array or a number, whole or not.
+        bins: number of bins k: an array or a number, not necessarily an integer.
         error: bound on the divergence.
         confidence: probability with which it holds.
 
@@ -38,12 +39,15 @@ def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
         >>> float(kld_bound(50).round(1))
         749.4
     """
-    if not (error > 0.0 and 0.0 < confidence < 1.0):
-        raise SettingError(f"error is {error} and confidence {confidence}; one is above 0, the other between 0 and 1")
-    k = np.maximum(np.asarray(bins, dtype=np.float64) - 1.0, 1e-9)
+    error, confidence = (
+        positive(error, "error"),
+        setting(confidence, Annotated[float, Interval(0.0, 1.0)], "confidence"),
+    )
+    bins = numbers(bins, "bins")
+    k = np.maximum(bins - 1.0, 1e-9)
     a = 2.0 / (9.0 * k)
     n = k / (2.0 * error) * np.maximum(1.0 - a + np.sqrt(a) * ndtri(confidence), 0.0) ** 3
-    return np.where(np.asarray(bins) > 1, n, 1.0)
+    return np.where(bins > 1, n, 1.0)
 
 
 def expected_bins(masses: Array, n: float) -> float:

@@ -1,7 +1,8 @@
-"""Monte Carlo localization: a particle filter for the pose on a map, from anywhere, and back after being carried away.
+"""Monte Carlo localization: a particle filter for the pose on a map.
 
-Readings that say far more than the particles know are weighed in stages, see `annealing`. Particles are resampled so
-that no hypothesis is lost by chance before it is refuted, see `survival`, and copies are moved apart, see `roughening`.
+It can start anywhere on the map, and recovers if somebody carries the robot away. Readings that are much more precise
+than the belief are weighed in stages, see `annealing`. Resampling loses no hypothesis by chance before it is refuted,
+see `survival`, and moves copies apart, see `roughening`.
 """
 
 from __future__ import annotations
@@ -58,38 +59,38 @@ ENOUGH = 256
 
 @settings(eq=False)
 class MonteCarloLocalization(Startable):
-    """Monte Carlo localization on a map. The state has x, y and yaw among its components.
+    """Monte Carlo localization on a map, for states with components x, y and yaw.
 
     ::
 
-        predict   resample as many particles as the belief is wide (KLD-sampling), when weights have become unequal
+        predict   if weights have become unequal, resample, with the number of particles from KLD-sampling
                   x_i = f(x_i, u, dt) (+) e_i
         update    w_i = (1 - k) w_i  p(z | x_i)^(power share)    for the particles
                   w_j = k / M        p(z | x_j)^(power share)    for M poses x_j drawn from the free space of the map
 
-    The second line of the update is the belief that the robot was carried away since the last reading. `share` is how
-    much a reading adds to the one before it: nothing while the robot stands.
+    The second line of the update covers the case that somebody carried the robot away since the last reading. `share`
+    is the share of new information in a reading, which is 0 while the robot stands still.
 
     Args:
-        grid: the map, whose free space is where the robot may be.
-        dynamics: how the robot moves, bound once for `start`; `odometry_motion` where only odometry is known.
-        dt: seconds of a step, where none is given.
-        particles: least and largest number of particles. A start from anywhere takes the largest.
-        power: exponent on the likelihood of a reading. Beams of a scan err together, where the map is wrong or
-            somebody stands; taken as independent they make the robot far too sure (a heuristic: *Probabilistic
-            Robotics*, section 6.3.4). With 0.2, errors of a `Lidar` of 60 beams come out a little smaller than the
-            covariance says. It multiplies with a power that the sensor has of its own.
-        independent: way [m] and turn [rad] after which a reading of the same sensor counts in full, see `travel`. A
-            robot that stands learns nothing more, and one that is carried away notices it when it moves; with (0, 0)
-            every reading counts.
-        error, confidence: of KLD-sampling, see `kld_bound`.
-        side, angle: size of its bins [m], [rad].
+        grid: the map; the robot is in its free space.
+        dynamics: the dynamics for `start`; use `odometry_motion` if only odometry is known.
+        dt: default step [s].
+        particles: smallest and largest number of particles. A start with unknown pose uses the largest.
+        power: exponent of the likelihood of a reading. The errors of the beams of a scan are correlated, for example
+            where the map is wrong or people stand; if they counted as independent, the filter would be overconfident
+            (a heuristic: *Probabilistic Robotics*, section 6.3.4). With 0.2 and a `Lidar` of 60 beams, errors are a
+            little smaller than the covariance claims. It multiplies with the power of the sensor, if that has one.
+        independent: distance [m] and rotation [rad] after which a reading of the same sensor counts fully, see
+            `travel`. A robot that stands still learns nothing more, and one that was carried away notices it once it
+            moves. With (0, 0), every reading counts fully.
+        error, confidence: settings of KLD-sampling, see `kld_bound`.
+        side, angle: size of the bins of KLD-sampling [m], [rad].
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
-        threshold: particles are resampled when their effective number is below this share of their number.
-        kidnapped: probability that the robot was carried away between two readings; 0 switches recovery off.
-        candidates: how many poses are drawn from free space for each reading, when nothing points to that.
-        alpha_slow, alpha_fast: gains of the running means that tell when to draw more.
-        clearance: free space is that far from obstacles at least [m]; the radius of the robot, say.
+        threshold: resample when the effective number of particles is below this share of their number.
+        kidnapped: probability that the robot was carried away between two readings; 0 turns recovery off.
+        candidates: number of poses drawn from free space for each reading while readings are explained well.
+        alpha_slow, alpha_fast: gains of the running means that decide when to draw more poses.
+        clearance: minimum distance of free poses from obstacles [m], for example the radius of the robot.
 
     Example:
         >>> from pilotage.maps import Lidar
@@ -134,7 +135,7 @@ class MonteCarloLocalization(Startable):
             pose_indices(self.dynamics.state)
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief, or else anywhere on the map."""
+        """The filter that starts with a belief, or anywhere on the map."""
         assert self.dynamics is not None  # `start` has seen to it
         space = self.dynamics.state
         draw, seed = seeded(rng)
@@ -143,14 +144,14 @@ class MonteCarloLocalization(Startable):
         return Filter(engine, t, self.dt, sensors, seed)
 
     def anywhere(self, space: Space, *, rng: Rng = None) -> Particles:
-        """Particles uniform over free space, any heading; what the state holds besides the pose is at its identity."""
+        """Particles uniform over free space with any heading; other parts of the state are at their identity."""
         high = self.particles[1]
         points = np.tile(space.clip(space.identity()), (high, 1))
         points[:, pose_indices(space)] = free_poses(self.grid, high, clearance=self.clearance, rng=rng)
         return Particles(space, points)
 
     def localization(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Localization:
-        """`belief` as a `Localization`, on `space` if given: itself, its particles, or as many draws as it is wide."""
+        """`belief` as a `Localization`, on `space` if given; other beliefs than particles are sampled."""
         check_belief(belief, space)
         if isinstance(belief, Localization):
             known = len(belief.ancestors) == len(belief.particles.points)
@@ -170,9 +171,9 @@ class MonteCarloLocalization(Startable):
 
         Args:
             belief: a `Localization`, or any other belief.
-            dynamics: how the state moves.
+            dynamics: the dynamics.
             u: action ``(m,)``; None for zero.
-            dt: seconds; None for the usual step.
+            dt: step [s]; None for the default.
             rng: seed or generator.
         """
         instance(dynamics, Dynamics, "MonteCarloLocalization")
@@ -186,23 +187,23 @@ class MonteCarloLocalization(Startable):
         return replace(known, particles=after, travel=travel)
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
-        """The reading that comes next: mean and covariance S of the cloud of expected readings, noise included."""
+        """The next reading: mean and covariance S of the cloud of expected readings, including noise."""
         instance(sensor, Sensor, "MonteCarloLocalization")
         cloud = self.localization(belief, rng=checked(rng)).particles
         return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
-        """The belief after reading `z`, NaN where nothing was measured.
+        """The result of reading `z` (NaN where not measured), with the new belief.
 
-        A reading of a sensor that has hardly moved since its last one changes nothing, see `independent`. When neither
-        particles nor poses drawn from free space can explain the reading, the particles stay what they were, `accepted`
-        is False and the log-likelihood is -inf. Innovation, S and NIS are computed when asked for.
+        A reading changes nothing if the sensor has hardly moved since its last one, see `independent`. If neither
+        particles nor poses drawn from free space can explain the reading, the particles stay the same, `accepted` is
+        False and the log-likelihood is -inf. Innovation, S and NIS are computed on demand.
 
         Args:
             belief: a `Localization`, or any other belief.
-            sensor: what was read, a `pilotage.maps.Lidar` say.
+            sensor: the sensor of the reading, for example a `pilotage.maps.Lidar`.
             z: reading ``(size,)``.
-            context: what the reading depends on besides the state.
+            context: the context of the reading, if the sensor has one.
             rng: seed or generator.
         """
         draw = generator(rng)
@@ -219,7 +220,7 @@ class MonteCarloLocalization(Startable):
         last = last_heard(known.heard, source)
         share = 1.0 if last is None else known.travel.share(last, *self.independent)
         if measured == 0 or share < STANDING:
-            return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED)
+            return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED if measured else FilterStatus.NO_READING)
 
         def score(points: Array) -> Array:
             return likelihoods(points, sensor, z, context)
@@ -236,7 +237,7 @@ class MonteCarloLocalization(Startable):
         return CloudUpdate(self._weighed(known, after), compute, total, FilterStatus.ACCEPTED)
 
     def renewed(self, known: Localization, *, rng: Rng = None) -> Localization:
-        """The belief with as many particles as it is wide, when their effective number is low; else as it is."""
+        """The resampled belief if the effective number of particles is low; else the same belief."""
         cloud, space = known.particles, known.space
         count = len(cloud.points)
         if cloud.effective_size >= self.threshold * count * (1.0 - 1e-9) and count <= self.particles[1]:

@@ -1,4 +1,4 @@
-"""The odometry motion model: its action is the motion that the wheels measured."""
+"""The odometry motion model, whose action is the motion that the wheels measured."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _noise(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     noise=_noise,
 )
 def odometry_motion(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
-    """A robot that turns, drives straight on and turns again, as odometry says it did since the last step.
+    """The odometry motion model: the robot turns, drives straight and turns again, as odometry measured it.
 
     ::
 
@@ -45,9 +45,9 @@ def odometry_motion(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
         y'   = y + advance sin(yaw + turn_out)        var advance  = alpha3 advance^2 + alpha4 (turn_out^2 + turn_in^2)
         yaw' = yaw + turn_out + turn_in               var turn_in  = alpha1 turn_in^2 + alpha2 advance^2
 
-    State ``(x, y, yaw)`` [m, m, rad], action ``(turn_out, advance, turn_in)`` [rad, m, rad], made of two poses of the
-    odometry by `odometry_move`. The variances are those of the book, brought into the pose to first order; a robot that
-    stands still gains none.
+    State ``(x, y, yaw)`` [m, m, rad], action ``(turn_out, advance, turn_in)`` [rad, m, rad]. `odometry_move` computes
+    the action from two poses of the odometry. The variances are those of the book, propagated to the pose to first
+    order; they are zero for a robot that stands still.
 
     Source: Thrun, Burgard and Fox, "Probabilistic Robotics" (2005), section 5.4, tables 5.5 and 5.6.
 
@@ -62,7 +62,7 @@ def odometry_motion(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
 
 
 def odometry_move(before: Any, after: Any) -> Array:
-    """The action ``(..., 3)`` of `odometry_motion` between two poses ``(..., 3)`` of the odometry's own frame.
+    """The action ``(..., 3)`` of `odometry_motion` between two odometry poses ``(..., 3)``.
 
     Example:
         >>> odometry_move([0.0, 0.0, 0.0], [0.0, 2.0, 0.0]).round(4).tolist()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ...core import ModelError, Rng, Space, SpaceError, generator
 from ...core.arrays import Array
+from ...core.settings import instance, positive, whole
 from ...maps import OccupancyGrid
 
 
@@ -60,6 +61,8 @@ def free_poses(grid: OccupancyGrid, n: int, *, clearance: float = 0.0, rng: Rng 
         array([[1.6, 0.3],
                [1. , 0. ]])
     """
+    instance(grid, OccupancyGrid, "free_poses")
+    n, clearance = whole(n, "n", 0), positive(clearance, "clearance", zero=True)
     cells = _free_cells(grid, clearance)
     draw = generator(rng)
     chosen = cells[draw.integers(len(cells), size=n)]

@@ -1,9 +1,9 @@
-"""Smoothing and mapping: variables on any spaces, tied by readings, as one least-squares problem.
+"""Smoothing and mapping: variables on any spaces and the readings between them, as one least-squares problem.
 
-- `FactorGraph`, `Variables`, `Factors`: what is unknown, and what was read
-- `GaussNewton`, `Solution`, `SolveStatus`: its solution, or why there is none
-- `pose_graph`: the graph of a g2o file
-- `chordal`, `spanning_tree`: a first guess of its poses
+- `FactorGraph`, `Variables`, `Factors`: the unknowns and the readings
+- `GaussNewton`, `Solution`, `SolveStatus`: the solver, and its solution or the reason why there is none
+- `pose_graph`: the factor graph of a g2o file
+- `chordal`, `spanning_tree`: initial guesses of the poses
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Factor graphs: variables on any spaces, and readings that tie any number of them together."""
+"""Factor graphs: variables on any spaces, and readings that connect any number of them."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ def refuse_indefinite(information: NDArray[np.float64]) -> None:
 
 @dataclass(frozen=True, eq=False)
 class Variables:
-    """Unknowns of one kind: poses, landmarks, velocities.
+    """Variables of one kind, such as poses, landmarks or velocities.
 
     Args:
-        space: where each of them lives.
-        values: a guess of them ``(N, size)``.
-        fixed: indices of those that are known and held fixed, or a mask ``(N,)``.
+        space: the space of each variable.
+        values: initial guess ``(N, size)``.
+        fixed: indices of the variables that are known and stay fixed, or a mask ``(N,)``.
 
     Raises:
-        ShapeError: when values or indices do not fit.
+        ShapeError: if values or indices do not fit.
 
     Example:
         >>> Variables(Space("x y [m]"), [[0.0, 0.0], [1.0, 2.0]], fixed=[0]).fixed.tolist()
@@ -70,27 +70,28 @@ class Variables:
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """Readings of one sensor, each of one variable or of several.
+    """Factors: readings of one sensor, each depending on one or more variables.
 
     ::
 
         e = z (-) h(x, context)          chi2 = e' W e
 
-    The state x of the sensor is one variable, or several one after another; so is its context. A residual r(x) that
-    reads nothing is the reading z = 0.
+    The state x of the sensor consists of one or more variables, and so does its context. For a residual r(x) without a
+    sensor, use the reading z = 0.
 
     Args:
-        sensor: what was read; `pilotage.models.factor` declares one of several variables.
-        z: readings ``(K, size)``; NaN where something was not measured, which counts for the whole reading where it is
-            a rotation or a pose.
-        x: the variables that make up the sensor's state: their kind, and which one each reading belongs to ``(K,)``, or
-            one index for all readings; indices ``(K, n)`` are n variables of a kind, and a list names several kinds.
-        context: the same for the sensor's context; or the contexts themselves ``(K, size)`` where they are known, such
-            as the places of surveyed landmarks.
-        information: W, ``(K, dim, dim)`` or one for all; default: the inverse of the sensor's own noise at the guess.
+        sensor: the sensor; `pilotage.models.factor` declares one with several variables.
+        z: readings ``(K, size)``; NaN where not measured. In a rotation or pose, one NaN makes the whole reading
+            missing.
+        x: the variables that make up the sensor's state: their kind, with the index of the variable for each reading
+            ``(K,)``, or one index for all readings. Indices ``(K, n)`` select n variables of a kind, and a list names
+            several kinds.
+        context: the same for the sensor's context; or the contexts themselves ``(K, size)`` if they are known, such as
+            the positions of surveyed landmarks.
+        information: W, ``(K, dim, dim)`` or one for all; default: the inverse of the sensor's noise at the guess.
 
     Raises:
-        ShapeError: when arrays do not fit.
+        ShapeError: if arrays do not fit.
 
     Example:
         >>> from pilotage.models import relative_pose
@@ -113,6 +114,11 @@ class Factors:
         object.__setattr__(self, "x", _named(self.x, len(z), "x"))
         if _is_named(self.context):
             object.__setattr__(self, "context", _named(self.context, len(z), "context"))
+        if _is_named(self.information):
+            raise ShapeError(
+                f"information is {shown(self.information)}, which names variables; list those of the sensor's state: "
+                "Factors(sensor, z, [('pose', i), ('pose', j)])"
+            )
         if self.information is not None:
             W = numbers(self.information, "information")
             wanted = (len(z), reading.dim, reading.dim)
@@ -132,37 +138,37 @@ class Factors:
 
     @property
     def missing(self) -> NDArray[np.bool_]:
-        """Whether components of the residuals were not measured ``(K, dim)``."""
+        """Whether each component of the residuals is missing ``(K, dim)``."""
         nan, reading = np.isnan(self.z), self.sensor.reading
         return nan if reading.flat else np.repeat(nan.any(axis=1, keepdims=True), reading.dim, axis=1)
 
     @property
     def variables(self) -> tuple[tuple[str, NDArray[np.int64]], ...]:
-        """Kind and indices ``(K,)`` of each variable of a reading: those of the state, then those of the context."""
+        """Kind and indices ``(K,)`` of each variable of a reading: first those of the state, then of the context."""
         x: Any = self.x
         return (*x, *self.context) if _is_named(self.context) else x
 
     @property
     def known(self) -> Array | None:
-        """The contexts where they are numbers ``(K, size)``; None where they are variables, or there are none."""
+        """The contexts if they are known numbers ``(K, size)``; None if they are variables, or there are none."""
         return None if _is_named(self.context) else self.context
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FactorGraph:
-    """Unknown variables by kind, and the readings that they have to explain.
+    """A factor graph: unknown variables by kind, and the readings that they have to explain.
 
     ::
 
         chi2 = sum over factors of e' W e,     e = z (-) h(x, context)
 
     Args:
-        variables: by kind.
-        factors: readings; sensors are mounted on the spaces of their variables by the names of components.
+        variables: variables by kind.
+        factors: readings; sensors find the components of their variables by name.
 
     Raises:
-        ShapeError: when factors name variables that are not there.
-        SpaceError: when a sensor or its context does not fit the space of its variables.
+        ShapeError: if factors refer to variables that do not exist.
+        SpaceError: if a sensor or its context does not fit the space of its variables.
 
     Source: Dellaert and Kaess, "Factor Graphs for Robot Perception" (2017).
 
@@ -199,12 +205,12 @@ class FactorGraph:
 
     @property
     def unknowns(self) -> int:
-        """Number of tangent components of all variables that are not held fixed."""
+        """Number of tangent components of all variables that are not fixed."""
         return sum(v.space.dim * int((~v.fixed).sum()) for v in self.variables.values())
 
     @property
     def residuals(self) -> int:
-        """Number of components measured; chi2 is about `residuals` - `unknowns` where the noise is as it was said."""
+        """Number of measured components; chi2 is about `residuals` - `unknowns` if the noise model is right."""
         return sum(int((~each.missing).sum()) for each in self.factors)
 
     @cached_property
@@ -212,7 +218,7 @@ class FactorGraph:
         """Sum of the weighted squares of all residuals.
 
         Raises:
-            CovarianceError: when a sensor without noise reads, and no information is given.
+            CovarianceError: if a sensor has no noise, and no information is given.
         """
         from ._system import System  # loads the sparse solver
 
@@ -223,7 +229,7 @@ class FactorGraph:
         """The same graph with other values of some variables.
 
         Raises:
-            ShapeError: when there are no variables of that name, or the values do not fit them.
+            ShapeError: if there are no variables of that name, or the values do not fit.
         """
         for kind in values:
             self.of_kind(kind)
@@ -234,7 +240,7 @@ class FactorGraph:
         """The variables of a kind.
 
         Raises:
-            ShapeError: when there are none; the sentence lists those of the graph.
+            ShapeError: if there are none; the error lists the kinds in the graph.
         """
         if not isinstance(kind, str) or kind not in self.variables:  # pyright: ignore[reportUnnecessaryIsInstance]
             known = f"it has {', '.join(self.variables)}" if self.variables else "it has none at all"

@@ -1,4 +1,4 @@
-"""Gauss-Newton on factor graphs, with the damping of Levenberg and Marquardt where a step would raise the cost."""
+"""Gauss-Newton on factor graphs, with Levenberg-Marquardt damping when a step would increase the cost."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LARGEST = 1e8
 
 
 class SolveStatus(enum.Enum):
-    """The end of the solution of a factor graph."""
+    """The outcome of solving a factor graph."""
 
     CONVERGED = "converged"
     LIMIT = "limit of iterations"
@@ -37,13 +37,13 @@ class SolveStatus(enum.Enum):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solution:
-    """Values of all variables that explain the readings best, or why there are none.
+    """The values of all variables that explain the readings best, or the reason why there are none.
 
     Attributes:
-        graph: the graph with the values that were reached; those it was given where parts of it float.
-        status: how it ended.
-        reason: the same in words.
-        chi2: of each iteration, that of the guess first; ``chi2[-1]`` is that of the solution.
+        graph: the graph with the final values; with the given values if parts of it are not determined.
+        status: the outcome.
+        reason: the outcome in words.
+        chi2: chi2 of the guess and after each iteration; ``chi2[-1]`` is that of the solution.
 
     Example:
         >>> from pilotage.core import Space
@@ -71,15 +71,15 @@ class Solution:
 
     @property
     def iterations(self) -> int:
-        """Number of steps taken."""
+        """Number of iterations."""
         return len(self.chi2) - 1
 
     def belief(self, kind: str, index: int) -> Gaussian:
-        """The belief about one variable, all others being unknown: its block of ``H^-1``.
+        """The marginal belief of one variable: its block of ``H^-1``.
 
         Raises:
-            ShapeError: when there is no such kind; for a variable that is held fixed, or not determined.
-            SettingError: when the index is not from 0 to the number of variables less one.
+            ShapeError: if there is no such kind, or the variable is fixed or not determined.
+            SettingError: if the index is not between 0 and the number of variables minus one.
         """
         variables, system = self.graph.of_kind(kind), self._system
         index = whole(index, f"the index of {kind}", 0, len(variables.values) - 1)
@@ -107,21 +107,21 @@ class Solution:
 
 @settings
 class GaussNewton:
-    """Nonlinear least squares on spaces: every variable is moved by its own retraction.
+    """A Gauss-Newton solver for nonlinear least squares on spaces, with Levenberg-Marquardt damping.
 
     ::
 
         minimise chi2(x) = sum e' W e:    (H + damping diag H) d = -g,    x <- x (+) d
 
-    The damping is zero while steps lower the cost, which then converges quadratically where residuals are small; it is
-    tenfold after each step that does not.
+    The damping is zero as long as steps decrease the cost, so that convergence is quadratic if residuals are small.
+    Each step that does not decrease the cost increases the damping tenfold.
 
     Args:
-        iterations: most steps.
-        tolerance: a solution has converged when a step is expected to lower chi2 by less than ``tolerance (1 + chi2)``.
+        iterations: maximum number of iterations.
+        tolerance: the solver has converged when a step would decrease chi2 by less than ``tolerance (1 + chi2)``.
 
     Raises:
-        SettingError: when a setting is no positive number.
+        SettingError: if a setting is not a positive number.
 
     Source: Dellaert and Kaess, "Factor Graphs for Robot Perception" (2017), sections 2.4 and 2.5; Kümmerle et al.,
     "g2o: A General Framework for Graph Optimization" (2011).
@@ -142,12 +142,12 @@ class GaussNewton:
     tolerance: Positive = 1e-9
 
     def solve(self, graph: FactorGraph) -> Solution:
-        """The values that explain the readings best, searched from those of the graph.
+        """The values that explain the readings best, starting from those of the graph.
 
         Raises:
-            CovarianceError: when a sensor without noise reads, and no information is given.
+            CovarianceError: if a sensor has no noise, and no information is given.
         """
-        system = System(instance(graph, FactorGraph, "GaussNewton"))
+        system = System(instance(graph, FactorGraph, "GaussNewton", "; pose_graph(...) makes one of a file's"))
         x, damping, status = system.vector(graph), 0.0, SolveStatus.LIMIT
         chi2 = [system.linearize(x)]
         if loose := floating(system):

@@ -1,4 +1,4 @@
-"""A first guess of the poses of a graph: along a spanning tree, or by relaxing rotations to matrices."""
+"""Initial guesses of the poses of a graph: along a spanning tree, or by relaxing rotations to matrices."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ SINGULAR = (
 
 
 def spanning_tree(graph: PoseGraph, anchor: int = 0) -> Array:
-    """Poses along a breadth-first tree of edges from the anchor, which is the origin.
+    """An initial guess along a breadth-first tree of edges from the anchor, which is the origin.
 
     ::
 
         x_j = x_i z_ij
 
-    Errors add up along the tree, so that long loops do not close; `chordal` is the better guess, at the cost of a
-    sparse solution.
+    Errors accumulate along the tree, so long loops do not close. `chordal` is a better guess, at the cost of solving a
+    sparse linear system.
 
     Args:
         graph: N poses and their edges.
-        anchor: the pose that is the origin.
+        anchor: index of the pose at the origin.
 
     Returns:
         ``(N, 3)`` or ``(N, 7)``.
 
     Raises:
-        ShapeError: when some poses are not tied to the anchor.
+        ShapeError: if some poses are not connected to the anchor.
 
     Example:
         >>> import numpy as np
@@ -67,7 +67,7 @@ def spanning_tree(graph: PoseGraph, anchor: int = 0) -> Array:
 
 
 def chordal(graph: PoseGraph, anchor: int = 0) -> Array:
-    """Poses whose rotations solve a linear least-squares problem on matrices, and then their places another.
+    """An initial guess by chordal relaxation: linear least squares for the rotations, then for the positions.
 
     ::
 
@@ -75,18 +75,18 @@ def chordal(graph: PoseGraph, anchor: int = 0) -> Array:
         minimise sum tau |t_j - t_i - R_i t_ij|^2,  t_anchor = 0
 
     with kappa and tau as in Rosen et al.: ``tau = k / tr(I_t^-1)``, ``kappa = I_yaw`` in the plane and
-    ``3 / (2 tr(I_r^-1))`` in space. A guess from which Gauss-Newton finds the optimum of most graphs, however bad the
-    odometry.
+    ``3 / (2 tr(I_r^-1))`` in space. From this guess, Gauss-Newton finds the optimum of most graphs, even if the
+    odometry is bad.
 
     Args:
         graph: N poses and their edges.
-        anchor: the pose that is the origin.
+        anchor: index of the pose at the origin.
 
     Returns:
         ``(N, 3)`` or ``(N, 7)``.
 
     Raises:
-        ShapeError: when some poses are not tied to the anchor.
+        ShapeError: if some poses are not connected to the anchor.
 
     Source: Carlone, Tron, Daniilidis and Dellaert, "Initialization Techniques for 3D SLAM" (2015), section III.B;
     Martinec and Pajdla, "Robust Rotation and Translation Estimation in Multiview Reconstruction" (2007).
@@ -120,7 +120,7 @@ def checked(graph: PoseGraph, who: str) -> PoseGraph:
     """The graph, or a sentence about what is none."""
     from pilotage.io import PoseGraph  # loads the readers of images
 
-    return instance(graph, PoseGraph, who)
+    return instance(graph, PoseGraph, who, "; read_g2o(...) of pilotage.io reads one from a file")
 
 
 def _anchor(graph: PoseGraph, anchor: int) -> int:

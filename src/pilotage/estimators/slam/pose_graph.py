@@ -1,4 +1,4 @@
-"""Pose graphs of files as factor graphs."""
+"""Factor graphs of pose graphs from files."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ Guess = Literal["chordal", "tree", "given"]
 
 
 def pose_graph(edges: PoseGraph, initial: Guess = "chordal") -> FactorGraph:
-    """The factor graph of a pose graph: variables "pose", tied by `relative_pose` with the information of the edges.
+    """The factor graph of a pose graph: variables "pose", connected by `relative_pose` factors.
 
     ::
 
         chi2 = sum Log(h^-1 z)' I Log(h^-1 z),     h = x_i^-1 x_j
 
-    The poses that the file fixes are held, else the first.
+    I is the information of an edge. The poses that the file fixes stay fixed; if there are none, the first one does.
 
     Args:
-        edges: as `pilotage.io.read_g2o` gives it.
-        initial: the guess: `chordal` relaxation, a spanning "tree", or the poses that are "given".
+        edges: the pose graph, as returned by `pilotage.io.read_g2o`.
+        initial: the initial guess: "chordal" relaxation, a spanning "tree", or the "given" poses.
 
     Raises:
-        SettingError: when `edges` is not a `PoseGraph`, or there is no such guess.
-        ShapeError: when a guess is to be given and none is, or poses are not tied to the first.
+        SettingError: if `edges` is not a `PoseGraph`, or there is no such guess.
+        ShapeError: if "given" poses are missing, or some poses are not connected to the first.
 
     Example:
         >>> import numpy as np

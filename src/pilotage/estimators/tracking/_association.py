@@ -11,6 +11,7 @@ from ...core.arrays import Array
 from ...core.mixture import merged
 from ...core.scans import detections
 from .._gaussian import GaussianEstimator
+from .._inputs import context_of
 
 
 def scan_of(z: Any, sensor: Sensor) -> Array:
@@ -23,7 +24,7 @@ def updates(filter: GaussianEstimator, prior: Gaussian, sensor: Sensor, z: Array
     """The filter's update with each detection alone, ``(..., K)``."""
     one = Gaussian.trusted(prior.space, prior.mean[..., None, :], prior.cov[..., None, :, :])
     if context is not None and sensor.context is not None:
-        context = np.asarray(context, dtype=np.float64)[..., None, :]
+        context = context_of(context, sensor)[..., None, :]
     return filter.update(one, sensor, z, context)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core import Dynamics, FilterStatus, Gaussian, Rng, Sensor, Update
 from ...core.arrays import Array, numbers
-from ...core.settings import Fraction, NonNegative, Positive, settings
+from ...core.settings import Fraction, NonNegative, Positive, instance, settings
 from ...core.weights import log_sum_exp
 from .._causes import error_of
 from .._clock import wanted
@@ -25,26 +25,27 @@ from ._association import mixed, outcome, scan_of, updates
 
 @settings
 class PDA(Startable):
-    """Probabilistic data association filter, around any filter with a Gaussian belief.
+    """Probabilistic data association filter, which wraps any filter with a Gaussian belief.
 
-    A target is detected with probability P_D, its detection lies in the gate with probability P_G, and false ones are
-    uniform and Poisson, lambda per unit of the reading. At most one detection z_i of a scan is the target's::
+    The target is detected with probability P_D, and its detection lies in the gate with probability P_G. False
+    detections are uniform and Poisson, lambda per unit of the reading. At most one detection z_i of a scan is the
+    target's::
 
         beta_i  ~  P_D N(z_i (-) h(x); 0, S)     for each detection in the gate
         beta_0  ~  lambda (1 - P_D P_G)          for none of them,         sum beta = 1
         x, P    =  moments of the mixture of the prediction (beta_0) and its update with each detection (beta_i)
 
     For a Kalman filter this is ``x + K y``, ``P - (1 - beta_0) K S K' + K (sum beta_i y_i y_i' - y y') K'`` with the
-    combined innovation ``y = sum beta_i y_i``; on curved spaces deviations and covariances are taken in the tangent at
-    the mean. An empty scan, or one with nothing in the gate, leaves the prediction.
+    combined innovation ``y = sum beta_i y_i``; on curved spaces, deviations and covariances are in the tangent space at
+    the mean. An empty scan, or one with nothing in the gate, leaves the prediction unchanged.
 
     Source: Bar-Shalom, Daum and Huang, "The probabilistic data association filter", IEEE Control Systems Magazine 29,
     2009, equations 38 to 46, in the parametric form.
 
     Args:
-        dynamics: the model that `start` uses; the pure functions take theirs as an argument.
-        dt: seconds of a step, where none is given.
-        filter: what updates the belief with each detection, any of the Kalman filters; its gate is the gate, and P_G.
+        dynamics: the dynamics for `start`; `predict`, `update` and `run` take them as an argument.
+        dt: default step [s].
+        filter: the filter that updates the belief with each detection, any Kalman filter. Its `gate` is P_G.
         detection: P_D.
         clutter: lambda, in false detections per unit of the reading, such as 1/m^2 or 1/(m rad).
 
@@ -82,29 +83,29 @@ class PDA(Startable):
         return self.filter.predict(belief, dynamics, u, wanted(dt, self.dt))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
-        """The target's detection that the belief leads to expect: its mean and innovation covariance S."""
+        """The expected detection of the target: its mean and innovation covariance S."""
         return self.filter.expect(belief, sensor, context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The belief after a scan; leading axes are a batch, in which a row that fails keeps its belief.
+        """The result of a scan, with the new belief; in a batch, a row that fails keeps its belief.
 
         Args:
-            belief: the target's.
-            sensor: what detects.
-            z: the scan ``(..., K, n)``, in which rows of NaN are no detections; or one reading ``(n,)`` of a sensor
-                that reads the target alone, for a plain update.
-            context: of the scan.
+            belief: the belief of the target.
+            sensor: the detector.
+            z: the scan ``(..., K, n)``, padded with rows of NaN; or one reading ``(n,)`` of a sensor that reads only
+                the target, for a plain update.
+            context: the context of the scan.
             rng: not used.
 
-        The innovation is the combined one, NaN where no detection is in the gate; the log-likelihood is that of the
-        whole scan without the factor exp(-lambda V), which does not depend on the belief. Status is NO_READING for an
-        empty scan, GATED where the gate refuses all detections.
+        The innovation is the combined one, or NaN if no detection is in the gate. The log-likelihood is that of the
+        whole scan, without the factor exp(-lambda V), which does not depend on the belief. The status is NO_READING for
+        an empty scan, and GATED if the gate rejects all detections.
         """
         z = numbers(z, "scan", missing=True)
         if z.ndim == 1 and z.size:
             return self.filter.update(belief, sensor, z, context)
         prior = moments_on(belief)
-        sensor = sensor.on(prior.space)
+        sensor = instance(sensor, Sensor, "PDA").on(prior.space)
         z = scan_of(z, sensor)
         each = updates(self.filter, prior, sensor, z, context)
         seen = np.broadcast_to(~np.isnan(z).any(-1), each.status.shape)

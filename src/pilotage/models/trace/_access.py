@@ -17,17 +17,17 @@ EMPTY = np.zeros(0)
 
 
 def code_of(model: Any, results: str, lanes: bool = False) -> Code:
-    """Machine code of a model that writes these results, one after another; for traced models, and all others.
+    """Machine code that writes the given results of a model one after another.
 
     Args:
-        model: dynamics (y F B Q), a sensor (h H R C e E G), a traced task (l lx lu lxx lxu luu g gx gu T Tx Txx), or a
-            space (plus minus D transport). The methods of dynamics and sensors that are no formula are called for all
-            of these.
-        results: names of results, in the order in which they are to be written.
-        lanes: for `LANES` states side by side.
+        model: dynamics (y F B Q), a sensor (h H R C e E G; a traced one w, too), a traced task (l lx lu lxx lxu luu g
+            gx gu T Tx Txx), or a space (plus minus D transport). For dynamics and sensors that are not traced, the code
+            calls their methods.
+        results: names of the results, in the order in which they are written.
+        lanes: whether the code processes `LANES` states side by side.
 
     Raises:
-        ModelError: for a result that the model does not have.
+        ModelError: if the model has no such result.
 
     Example:
         >>> from pilotage.models import bicycle
@@ -54,14 +54,14 @@ def parameters(model: Any, dt: float | None = None) -> np.ndarray:
 
 
 class ParameterMemory:
-    """The parameter vector of a model in memory that stays where it is, for machine code that is called many times.
+    """The parameter vector of a model at a fixed address, for machine code that is called many times.
 
     Args:
         model: dynamics, a sensor or a task.
-        dt: seconds of a step, where the parameters depend on them.
+        dt: seconds of a step, if the parameters depend on it.
 
     Attributes:
-        vector: what machine code reads.
+        vector: the numbers that machine code reads.
         live: whether tensors among the parameters may change in place; `refresh` reads them again.
 
     Example:

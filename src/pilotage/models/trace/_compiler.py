@@ -194,9 +194,10 @@ def _called(driver: Driver, made: Any, *arguments: Any) -> Any:
 def warm(driver: Driver, made: Any = None) -> None:
     """Compile a driver for all of its signatures."""
     made = driver.compiled if made is None else made
-    for signature in driver.signatures:
-        made.compile(signature)
-    made.disable_compile()
+    if len(made.overloads) < len(driver.signatures):  # else all are there
+        for signature in driver.signatures:
+            made.compile(signature)
+        made.disable_compile()
 
 
 def address(driver: Driver) -> int:

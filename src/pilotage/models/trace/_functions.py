@@ -68,6 +68,9 @@ def counted(values: Any, expected: int, name: str, what: str) -> list[Any]:
     given: list[Any] = [*values] if isinstance(values, (tuple, list)) else [values]
     if len(given) != expected:
         raise ModelError(f"{name} returned {len(given)} values; {expected} {what} were expected, one per component")
+    for value in given:
+        if is_no_number(value) and not hasattr(value, "shape"):
+            raise ModelError(f"{name} returned {returned(value)} among its {what}; each is one number")
     return given
 
 

@@ -34,13 +34,13 @@ _lock = threading.RLock()
 
 
 class Driver:
-    """A function that numba compiles when it is first needed.
+    """A function that numba compiles on first use.
 
     Attributes:
-        function: what was written.
-        signatures: of an entry point; none for what only other drivers call.
+        function: the original function.
+        signatures: signatures of an entry point; none for a driver that only other drivers call.
         options: settings of numba.
-        filled: names in the function that mean something else than in its module.
+        filled: names in the function with a different meaning than in its module.
     """
 
     def __init__(
@@ -144,14 +144,14 @@ def driver(
 
 
 def driver(*given: Any, heap: bool = False, nogil: bool = False, fast: bool = False, inline: bool = False) -> Any:
-    """Make a driver of a function.
+    """Decorator that makes a driver of a function.
 
     Args:
         *given: numba signatures of an entry point, such as ``"void(f8[:,::1], i8)"``; none for a helper.
-        heap: whether the function itself makes arrays. Without, views are not counted, which halves the time of a call
+        heap: whether the function creates arrays. If not, numba counts no references, which halves the time of a call
             of a microsecond.
-        nogil: let other threads run meanwhile; worth it for calls of a hundred microseconds and more.
-        fast: sums may be reordered, and divisions become products; NaN and infinity keep their meaning.
+        nogil: let other threads run during a call; worthwhile for calls of a hundred microseconds or more.
+        fast: allow sums to be reordered and divisions to become products; NaN and infinity keep their meaning.
         inline: copy a helper into its caller before types are known.
 
     Example:
@@ -174,8 +174,7 @@ def driver(*given: Any, heap: bool = False, nogil: bool = False, fast: bool = Fa
 class Call:
     """``call(address, a, b, c, p, out)``: machine code of a model, inside a driver; see `code_of`.
 
-    Each argument is a C-contiguous array of float64, of which the address of the first number is handed over, or an
-    address.
+    Each argument is an address, or a C-contiguous array of float64, which is passed by the address of its first number.
     """
 
     def __call__(self, *_: Any) -> None:
@@ -183,13 +182,14 @@ class Call:
 
 
 call = Call()
+"""``call(address, a, b, c, p, out)``: runs machine code of a model, inside a driver."""
 
 
 class Intrinsic:
-    """A numba intrinsic that drivers call by this name; numba is imported with the first driver that does.
+    """A numba intrinsic that drivers call by name; numba is only imported when one of them is compiled.
 
     Args:
-        name: its name in the module.
+        name: the name of the intrinsic in its module.
         module: the module, which imports numba.
     """
 

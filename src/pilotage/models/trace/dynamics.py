@@ -1,4 +1,4 @@
-"""Dynamics written once: a function of scalar components from which everything else is derived.
+"""Dynamics as one function of scalar components, from which everything else is derived.
 
 >>> from pilotage.core import Space
 >>> from pilotage.models import dynamics
@@ -42,13 +42,13 @@ NOISE, ACTION_NOISE = "noise density", "action noise"  # no parameter of a model
 
 
 class TracedDynamics(Traced, Dynamics):
-    """Dynamics derived from one function of scalar components; made by `dynamics` and `discrete_dynamics`.
+    """Dynamics derived from a function of scalar components; `dynamics` and `discrete_dynamics` create them.
 
     Attributes:
-        name: the function's name.
+        name: the name of the function.
         state, action: the spaces.
-        params: its parameters by name.
-        integrator: "euler", "midpoint", "rk4", or "step" where the function gives the next state itself.
+        params: the parameters by name.
+        integrator: "euler", "midpoint", "rk4", or "step" if the function returns the next state itself.
 
     Example:
         >>> from pilotage.models import bicycle
@@ -74,7 +74,7 @@ class TracedDynamics(Traced, Dynamics):
         super().__init__(
             body, state=state, action=action, params=params, rule=rule, noise=noise, action_noise=action_noise
         )
-        self.state, self.action, self.integrator = state, action, rule
+        self.state, self.action, self.integrator, self.continuous = state, action, rule, rule != "step"
         if rule != "step":
             integrator(rule)
         values = dict(self.params)
@@ -87,7 +87,7 @@ class TracedDynamics(Traced, Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = self._arrays(x, u)
-        return self._function("y", x, u, seconds(dt, backward=True), self._supply.listed(x))
+        return self._results("y", x, u, seconds(dt, backward=True))
 
     def linearize(self, x: Any, u: Any, dt: float) -> tuple[Any, Any]:
         x, u = self._arrays(x, u)
@@ -95,12 +95,12 @@ class TracedDynamics(Traced, Dynamics):
 
     @cached_property
     def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether ``y = F x + B u`` with F, B and Q that depend on dt and parameters alone."""
+        """Whether ``y = F x + B u``, with F, B and Q that depend only on dt and the parameters."""
         return all(self.dependencies(name) <= {"dt", "p"} for name in ("F", "B", "Q"))
 
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         x, u = self._arrays(x, u)
-        return self._function("Q", x, u, seconds(dt), self._supply.listed(x))
+        return self._results("Q", x, u, seconds(dt))
 
     def rollout(self, x0: Any, us: Any, dt: float) -> Any:
         if torch_if_tensor(x0, us) is not None:
@@ -192,8 +192,8 @@ def limited(state: Space, action: Space, limits: Mapping[str, tuple[float, float
 class DynamicsFamily(Family[TracedDynamics]):
     """All dynamics that share one function; made by `dynamics` and `discrete_dynamics`.
 
-    Keyword arguments beside the parameters: `integrator`, `noise` (see `dynamics`), `action_noise`, and `limits`,
-    bounds of states and actions by name: ``bicycle(wheelbase=2.9, limits={"steer": (-0.4, 0.4)})``.
+    Calls take the parameters, `integrator`, `noise` (see `dynamics`), `action_noise`, and `limits`, which sets bounds
+    of states and actions by name: ``bicycle(wheelbase=2.9, limits={"steer": (-0.4, 0.4)})``.
     """
 
     kind: ClassVar[str] = "dynamics"
@@ -259,16 +259,16 @@ def dynamics(
     action_noise: Spread | None = None,
     positive: str | Sequence[str] = (),
 ) -> Callable[[Body], DynamicsFamily]:
-    """Declare dynamics by their rates: ``f(x, u, p, m) -> dx/dt``, one rate per tangent component.
+    """Decorator for dynamics given by their rates: ``f(x, u, p, m) -> dx/dt``, one rate per tangent component.
 
     Args:
         state, action: the spaces.
-        params: parameters and their default values: numbers, vectors, matrices, rasters.
+        params: parameters with their default values: numbers, vectors, matrices or rasters.
         integrator: "euler", "midpoint" or "rk4".
-        noise: standard deviations per square root of a second, one for all or one per tangent component:
+        noise: standard deviations per square root of a second, one for all or one per tangent component, so that
             ``Q = diag(noise^2) dt``; or a function ``(x, u, dt, p, m)`` that returns variances or rows of a covariance.
-        action_noise: standard deviations of the action, held over a step: adds ``B diag(action_noise^2) B'``.
-        positive: names of parameters that must be greater than 0, such as lengths and masses.
+        action_noise: standard deviations of the action, constant during a step: adds ``B diag(action_noise^2) B'``.
+        positive: names of the parameters that must be greater than 0, such as lengths and masses.
 
     Example:
         >>> from pilotage.core import Space
@@ -301,9 +301,9 @@ def discrete_dynamics(
     action_noise: Spread | None = None,
     positive: str | Sequence[str] = (),
 ) -> Callable[[Body], DynamicsFamily]:
-    """Declare dynamics by their step: ``f(x, u, dt, p, m) -> x'``, one value per stored component.
+    """Decorator for dynamics given by their step: ``f(x, u, dt, p, m) -> x'``, one value per stored component.
 
-    The arguments are those of `dynamics`, without an integrator.
+    The arguments are those of `dynamics`, without `integrator`.
 
     Example:
         >>> from pilotage.core import Space

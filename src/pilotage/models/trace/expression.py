@@ -6,7 +6,7 @@ import linecache
 import operator
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
@@ -32,8 +32,11 @@ UFUNCS: dict[str, Callable[[Any, Any], Any]] = {
     "bitwise_or": lambda a, b: a | b,
 }
 """Arithmetic that numpy numbers begin, as in ``np.float64(2.0) * x``."""
-OURS = {"arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "absolute": "abs", "fabs": "abs"}
-"""Functions that the mathematics of models calls by another name than numpy."""
+OURS = {
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arctan2": "atan2", "absolute": "abs", "fabs": "abs",
+    "max": "maximum", "min": "minimum", "fmax": "maximum", "fmin": "minimum", "if_else": "where",
+}  # fmt: skip
+"""Functions that the mathematics of models calls by another name than numpy or other toolkits."""
 CONDITIONS = {"lt", "le", "eq", "ne", "and", "or", "not"}
 TRACER = {f"{__package__}.{name}" for name in ("expression", "graph", "tracer")}
 
@@ -142,14 +145,17 @@ class Expr:
 
     def __bool__(self) -> bool:
         raise ModelError(
-            f"{where_called()} decides with `if`, `and`, `or` or `not` on a value that is only known when the model "
-            "runs; write m.where(condition, a, b) instead (and & | ~ between conditions)"
+            f"{where_called()} decides with `if`, `and`, `or`, `not`, `max` or `min` on a value that is only known "
+            "when the model runs; write m.where(condition, a, b), m.maximum or m.minimum (and & | ~ between conditions)"
         )
 
     def __floordiv__(self, other: Any) -> Expr:
         raise ModelError(f"{where_called()} uses //, which torch cannot differentiate; write m.floor(a / b)")
 
-    __rfloordiv__ = __floordiv__
+    def __xor__(self, other: Any) -> Expr:
+        raise ModelError(f"{where_called()} uses ^, which is no power in Python; write a ** b")
+
+    __rfloordiv__, __rxor__ = __floordiv__, __xor__
 
     def _no_number(self, *_: Any) -> Any:
         raise ModelError(
@@ -176,11 +182,18 @@ class Expr:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         plain = UFUNCS.get(ufunc.__name__)
         if method != "__call__" or plain is None or any(np.ndim(a) for a in inputs if not isinstance(a, Expr)):
-            name = OURS.get(str(ufunc.__name__), str(ufunc.__name__))
-            hint = f"m.{name}" if self.graph.knows(name) else "the functions of the namespace m, and numbers one by one"
-            raise ModelError(f"{where_called()} calls np.{ufunc.__name__} on a model value; use {hint}")
+            self._refuse(str(ufunc.__name__))
         a, b = (self.graph.lift(v) for v in inputs)
         return plain(a, b)
+
+    def __array_function__(self, function: Any, *_: Any) -> Any:
+        self._refuse(function.__name__)
+
+    def _refuse(self, name: str) -> Never:
+        """Name the function to call in place of one of numpy's."""
+        ours = OURS.get(name, name)
+        hint = f"m.{ours}" if self.graph.knows(ours) else "the functions of the namespace m, and numbers one by one"
+        raise ModelError(f"{where_called()} calls np.{name} on a model value; use {hint}")
 
     def __repr__(self) -> str:
         return self._text(3)

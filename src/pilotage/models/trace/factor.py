@@ -1,4 +1,4 @@
-"""Factors written once: readings of several variables, with the derivative by each of them."""
+"""Factors: readings of several variables, with the derivative with respect to each of them."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ def factor(
     context: Space = NOTHING,
     std: Spread = 1.0,
 ) -> Callable[[Body], SensorFamily]:
-    """Declare a factor by what it reads: ``h(a, b, ..., c, p, m) -> z``, a list of components for each variable.
+    """Decorator for a factor: ``h(a, b, ..., c, p, m) -> z``, with a list of components for each variable.
 
     ::
 
-        e = z (-) h(a, b, ..., c),    H = [dh/da  dh/db  ...]        in the tangents of the variables
+        e = z (-) h(a, b, ..., c),    H = [dh/da  dh/db  ...]        in the tangent spaces of the variables
 
-    It is a sensor whose state is the product of the variables, and so runs in filters as well. Where there are several,
-    the component "x" of the variable "tree" is called "tree.x".
+    The result is a sensor whose state is the product of the variables, so filters can use it as well. If there are
+    several variables, the component "x" of the variable "tree" is called "tree.x".
 
     Args:
         variables: spaces by name, in the order of the arguments.
-        reading: the space of readings; a residual that reads nothing has plain numbers here, and its readings are 0.
-        params: parameters and their default values.
-        context: the space of known numbers that come with each reading, such as a duration. Default: nothing.
+        reading: the space of readings; for a residual without a sensor, use plain numbers, and readings of 0.
+        params: parameters with their default values.
+        context: the space of known numbers that come with each reading, such as a duration. Default: none.
         std: standard deviation of the noise, one number or one per tangent component of the reading; default 1, in
             the units of the reading.
 
     Raises:
-        ModelError: when the function takes other arguments, or a variable has no space.
+        ModelError: if the function takes other arguments, or a variable has no space.
 
     Source: Dellaert and Kaess, "Factor Graphs for Robot Perception" (2017), chapter 1.
 

@@ -18,6 +18,7 @@ from .expression import Expr
 from .graph import Graph, reachable
 from .llvm import LANES, POINTERS, emit
 from .machine import Code, assemble, unique
+from .single import Single
 from .source import Signature, in_place
 from .tangent import Seeds, seeds, tangent_jacobian
 from .tracer import SymbolicMath
@@ -54,7 +55,8 @@ SENSOR = Kind(
     frozenset(("x", "context", "z")),
     {"H": ("h", "x"), "C": ("h", "context"), "E": ("e", "x"), "G": ("e", "context")},
 )
-"""h: the reading; e: the residual z (-) h; H, C, E, G: their Jacobians by state and context; R: covariance of noise."""
+"""h: the reading; w: the reading h (+) z with an error z; e: the residual z (-) h; H, C, E, G: Jacobians of h and e by
+state and context; R: covariance of noise."""
 TASK = Kind(
     "task",
     ("x", "u", "r", "p"),
@@ -93,16 +95,16 @@ def matrix(rows: Sequence[Sequence[Expr]], columns: int) -> Value:
 
 
 class Function:
-    """A traced function.
+    """A traced function: a graph with named inputs and results.
 
     Args:
-        kind: what it takes and gives.
-        name: what it is called.
+        kind: the kind of function, with its inputs and results.
+        name: the name of the function.
         graph: the trace.
-        inputs: by name.
-        values: results by name, or what makes them of this function when they are first asked for.
+        inputs: inputs by name.
+        values: results by name, or functions that derive them on first use.
         squares: for results that are sums of squares ``sum w r^2``, the residuals r and weights w; their second
-            derivatives are those of Gauss and Newton, ``2 sum w dr dr'``.
+            derivatives are those of Gauss-Newton, ``2 sum w dr dr'``.
     """
 
     def __init__(
@@ -160,6 +162,17 @@ class Function:
         needed = (self.graph.nodes[i] for i in reachable(self.value(name).components))
         return frozenset(e.value[0] for e in needed if e.op in ("input", "lookup"))
 
+    def components(self, name: str, of: str) -> set[int]:
+        """Components of an input that a result depends on.
+
+        Example:
+            >>> from pilotage.models import unicycle
+            >>> sorted(unicycle().components("B", "x"))
+            [2]
+        """
+        needed = {*reachable(self.value(name).components)}
+        return {i for i, e in enumerate(self.inputs[of].components) if e.index in needed}
+
     def code(self, results: str, lanes: bool = False) -> Code:
         """Machine code that writes these results one after another; see `llvm` for its signature."""
         found = self._codes.get((results, lanes))
@@ -169,6 +182,16 @@ class Function:
                 if found is None:
                     found = self._codes[results, lanes] = self._compiled(results, lanes)
         return found
+
+    def length(self, results: str) -> int:
+        """How many expressions these results need."""
+        with lock:
+            return len(reachable([e for name in results.split() for e in self.value(name).components]))
+
+    def single(self, results: str, parameters: Any) -> Single:
+        """These results for one state as a function of the first three inputs, with these parameters."""
+        a, b, c = (len(self.inputs[name].components) for name in self.kind.inputs[:3])
+        return Single(self.code(results), (a, b, c), parameters)
 
     def source(self, results: str) -> str:
         """Readable Python that computes these results; it is what the machine code was made from.
@@ -189,9 +212,9 @@ class Function:
         """Results for batches of numpy arrays or tensors: one array ``(..., *shape)``, or a tuple of several.
 
         Args:
-            results: their names.
-            *inputs: in the order of ``kind.inputs``; None for one that is not needed. Those of a space are arrays
-                ``(..., size)``; dt is a number, and p the list of parameters.
+            results: names of the results.
+            *inputs: inputs in the order of ``kind.inputs``; None for one that is not needed. Inputs from a space are
+                arrays ``(..., size)``; dt is a number, and p the list of parameters.
         """
         with lock:
             values = [self.value(name) for name in results.split()]

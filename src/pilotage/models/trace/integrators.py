@@ -48,7 +48,7 @@ INTEGRATORS: dict[str, Callable[..., Sequence[Any]]] = {"euler": euler, "midpoin
 
 def integrator(name: str) -> Callable[..., Sequence[Any]]:
     """The rule of that name."""
-    if name not in INTEGRATORS:
+    if not isinstance(name, str) or name not in INTEGRATORS:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise ModelError(f"there is no integrator {name!r}; choose one of {', '.join(INTEGRATORS)}")
     return INTEGRATORS[name]
 

@@ -20,7 +20,7 @@ from .lower import lower
 from .parts import Plan, Step
 
 LANES = 32
-"""States side by side in code for lanes."""
+"""The number of states that code for lanes processes side by side."""
 WIDTHS = (8, 4)
 """Lanes that one vector instruction of the intermediate representation works on, in short and in long code.
 

@@ -33,12 +33,12 @@ class Code:
     """Machine code that writes named results one after another: ``void f(a, b, c, p, out)``.
 
     Attributes:
-        address: where it begins. It is valid while this object lives.
-        size: how many numbers it writes (a row of lanes each, where it is code for lanes).
+        address: the address of the code, valid as long as this object exists.
+        size: the number of values that it writes (of rows, if it is code for lanes).
         shapes: shape of each result, ``()`` for one number.
-        offsets: the first number of each result.
-        lanes: states side by side; 0 for code of one state.
-        calls_back: whether it calls methods of a model that is no formula.
+        offsets: index of the first number of each result.
+        lanes: number of states side by side; 0 for code for one state.
+        calls_back: whether it calls the methods of a model that is not traced.
     """
 
     calls_back = False

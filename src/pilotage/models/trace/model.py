@@ -23,7 +23,9 @@ from .function import Function, lock
 from .layout import Supply
 from .machine import Code
 from .params import Parameters, settled, spelt
+from .parts import UNCUT
 from .portable import portable, restored
+from .single import Single
 
 KEPT = 512
 """Recipes whose traces are kept for models yet to come."""
@@ -102,11 +104,27 @@ class Traced:
         """Set what all backends need. What is wrong with a function shows here, and not in the first filter."""
         self._supply = Supply(values)
         self.live = self._supply.live
+        self._singles: dict[str, Single | None] = {}
         outside = Reading(functions)
         self._recipe = Recipe(kind, functions, spaces, settings, self._supply.layout.key, outside.key)
         self.frozen: dict[str, Any] = outside.frozen
         streams = outside.streams
         self._function = shared(self._recipe, (lambda: certain(make, streams, self.name)) if streams else make)
+
+    def _results(self, results: str, a: Any, b: Any, c: Any) -> Any:
+        """Results for batches of arrays or tensors by `Function`; for one state by machine code, if it is not long."""
+        if a.ndim == 1 and type(a) is np.ndarray and (b is None or b.ndim == 1) and getattr(c, "ndim", 0) < 2:
+            single = self._singles.get(results) or self._single(results)
+            if single is not None:
+                return single(a, b, c)
+        return self._function(results, a, b, c, self._supply.listed(a))
+
+    def _single(self, results: str) -> Single | None:
+        """The machine code of one state; None where it takes long to compile, or parameters may change in place."""
+        if results not in self._singles:
+            short = not self.live and self._function.length(results) <= UNCUT
+            self._singles[results] = self._function.single(results, self.vector()) if short else None
+        return self._singles[results]
 
     def __repr__(self) -> str:
         return f"{self.name}({spelt(self.params)})"
@@ -162,6 +180,10 @@ class Traced:
             ...
         """
         return self._function.source(results)
+
+    def components(self, result: str, name: str) -> set[int]:
+        """Components of an input that a result depends on; see `Function.components`."""
+        return self._function.components(result, name)
 
     def dependencies(self, result: str) -> frozenset[str]:
         """Names of the inputs that a result depends on; see `Function.dependencies`."""

@@ -78,6 +78,9 @@ class Values:
         known = _listed(n for n in self.__dict__ if n.isidentifier())  # others are numbers of the noise
         raise ModelError(f"the model reads p.{name}, but its parameters are {known}")
 
+    def __getitem__(self, name: Any) -> Any:
+        raise ModelError(f"the model reads p[{name!r}]; parameters are attributes: p.{name}")
+
 
 def spelt(params: Mapping[str, Any]) -> str:
     """Parameters as they are written in a call, but for large ones, in which the others would drown.

@@ -1,4 +1,4 @@
-"""Sensors written once: reading, residual, Jacobians and noise derived from one function of scalar components."""
+"""Sensors as one function of scalar components, from which residual, Jacobians and noise are derived."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import Any, ClassVar, Never, final
 import numpy as np
 
 from ...core import Sensor
+from ...core.covariances import symmetric_root
 from ...core.diffusion import densities
 from ...core.errors import ModelError, ShapeError
 from ...core.sensor import mountable
 from ...core.space import Space
+from ...core.streams import Rng, generator
 from ._functions import Body, NoiseBody, Spread, counted, square, takes, told
 from .family import Family, parenthesised, remembered
 from .function import SENSOR, Function, Input, matrix, vector
@@ -25,17 +27,18 @@ from .vectorized import array_of, common_batch, numbers_of, together
 
 STD = "std of the reading"  # no parameter of a model can be called that
 NOTHING = Space()
+NO_CONTEXT = np.zeros(0)
 
 
 class TracedSensor(Traced, Sensor):
-    """A sensor derived from one function of scalar components; made by `sensor`.
+    """A sensor derived from a function of scalar components; `sensor` creates it.
 
     Attributes:
-        name: the function's name.
-        state: the space it reads from; `on` moves it to a larger one.
-        reading: the space of its readings.
-        context: the space of what comes with each reading (a landmark's place, say); empty for none.
-        params: its parameters by name.
+        name: the name of the function.
+        state: the space that it reads; `on` moves the sensor to a larger one.
+        reading: the space of the readings.
+        context: the space of the context of each reading (for example, the position of a landmark); empty for none.
+        params: the parameters by name.
 
     Example:
         >>> from pilotage.models import compass
@@ -75,7 +78,7 @@ class TracedSensor(Traced, Sensor):
         return f"{self.name}({spelt({('std' if k == STD else k): v for k, v in self._supply.values.items()})})"
 
     def on(self, space: Space) -> TracedSensor:
-        """The same sensor on a state that has the needed components among others, found by name."""
+        """The same sensor on a larger state, where it finds its components by name."""
         if space == self.state:
             return self
         if mountable(space, self.name) not in self._mounted:
@@ -84,7 +87,7 @@ class TracedSensor(Traced, Sensor):
 
     def observe(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        return self._function("h", x, c, None, self._supply.listed(x))
+        return self._results("h", x, c, None)
 
     def linearize(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
@@ -96,15 +99,33 @@ class TracedSensor(Traced, Sensor):
 
     @cached_property
     def linear(self) -> bool:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """Whether ``h = H x + b`` with H and R that depend on the context and parameters alone."""
+        """Whether ``h = H x + b``, with H and R that depend only on the context and the parameters."""
         return all(self.dependencies(name) <= {"context", "p"} for name in ("H", "R"))
 
     def noise(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
-        return self._function("R", x, c, None, self._supply.listed(x))
+        return self._results("R", x, c, None)
+
+    def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> np.ndarray:
+        x, c = self._arrays(x, context)
+        if self._root is None or type(x) is not np.ndarray:
+            return super().sample(x, context, rng=rng)
+        batch = common_batch(x.shape[:-1], c.shape[:-1], f"state and context of {self.name}")
+        e = generator(rng).standard_normal((*batch, self.reading.dim))
+        return self._results("w", x, c, e.dot(self._root))
+
+    @cached_property
+    def _root(self) -> np.ndarray | None:
+        """The symmetric root of R ``(dim, dim)``, where it is the same everywhere, and columns of 0 up to the size."""
+        if self.live or self.dependencies("R") - {"p"}:
+            return None
+        root = symmetric_root(self.noise(self.state.identity(), np.zeros(self.context.size)))
+        return np.pad(root, ((0, 0), (0, self.reading.size - self.reading.dim)))
 
     def _arrays(self, x: Any, context: Any) -> tuple[Any, Any]:
         x = array_of(x, self.state, f"state for {self.name}", "; mount it on a bigger state by .on(space)")
+        if context is None and not self.context.size:
+            return together(x, NO_CONTEXT)
         c = np.zeros(0) if context is None else numbers_of(context, f"context for {self.name}")
         if c.ndim == 0 or c.shape[-1] != self.context.size:
             raise ShapeError(
@@ -118,7 +139,7 @@ class TracedSensor(Traced, Sensor):
         graph = Graph()
         m: Any = SymbolicMath(graph)
         x, c = graph.inputs("x", self.state.size), graph.inputs("context", self.context.size)
-        z, p = graph.inputs("z", self.reading.size), self._supply.layout.symbols(graph, "p")
+        z, d, p = graph.inputs("z", self.reading.size), self.reading.dim, self._supply.layout.symbols(graph, "p")
         picked = [x[i] for i in self._taken]
         with told(self.name, x=[self.state.names[i] for i in self._taken]):
             h = counted(self._body(picked, c, p, m), self.reading.size, self.name, "components of a reading")
@@ -133,6 +154,7 @@ class TracedSensor(Traced, Sensor):
                 "h": vector(h, self.reading),
                 "R": matrix(R, self.reading.dim),
                 "e": lambda _: vector([graph.lift(e) for e in self.reading.components_minus(z, h, m)]),
+                "w": lambda _: vector([graph.lift(e) for e in self.reading.components_plus(h, z[:d], m)], self.reading),
             },
         )
 
@@ -148,8 +170,8 @@ class TracedSensor(Traced, Sensor):
 class SensorFamily(Family[TracedSensor]):
     """All sensors that share one function; made by `sensor`.
 
-    Keyword arguments beside the parameters: `std` or `noise` (see `sensor`), and `reads`, other names for the needed
-    components: ``compass(reads="theta")``.
+    Calls take the parameters, `std` or `noise` (see `sensor`), and `reads`, which sets other names for the components:
+    ``compass(reads="theta")``.
     """
 
     kind: ClassVar[str] = "sensor"
@@ -208,19 +230,19 @@ def sensor(
     std: Spread = 1.0,
     noise: NoiseBody | None = None,
 ) -> Callable[[Body], SensorFamily]:
-    """Declare a sensor by what it reads: ``h(x, c, p, m) -> z``, one value per stored component of the reading.
+    """Decorator for a sensor: ``h(x, c, p, m) -> z``, one value per stored component of the reading.
 
     Args:
-        state: the components it needs; on a larger state they are found by name.
+        state: the components that the sensor needs; in a larger state, it finds them by name.
         reading: the space of readings.
-        params: parameters and their default values.
-        context: the space of what comes with each reading, such as the place of the landmark it belongs to; derivatives
-            by it make the sensor a factor between two variables. Default: nothing.
+        params: parameters with their default values.
+        context: the space of the context of each reading, such as the position of a landmark; derivatives with respect
+            to it make the sensor a factor between two variables. Default: no context.
         std: standard deviation of the noise, one number or one per tangent component of the reading; default 1, in
             the units of the reading.
         noise: a function ``(x, c, p, m)`` that returns variances or rows of a covariance, instead of `std`.
 
-    The family takes `std` or `noise`, the parameters, and `reads`: other names for the needed components.
+    Calls of the result take the parameters, `std` or `noise`, and `reads`, which sets other names for the components.
 
     Example:
         >>> from pilotage.core import Space

@@ -1,9 +1,10 @@
-"""Tasks written once: cost and constraint as functions of scalar components, with gradients and Hessians derived."""
+"""Tasks as functions of scalar components for cost and constraint, from which derivatives are derived."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Never, final
+from typing import Any, ClassVar, Never, Protocol, final
 
 import numpy as np
 
@@ -31,17 +32,32 @@ Weights = str | Sequence[float] | None
 NO_STAGE = "is a task without reference: its cost takes (x, u, p, m), unless it is declared with stage=Space(...)"
 
 
+class Gauge(Protocol):
+    """How a task tells that a robot gets nowhere, and why; states hold the components that the task needs.
+
+    `advanced` and `patience` are those of `pilotage.core.Task`. `explain` is given a state, the references ahead, the
+    constraint of states and references, and the parameters of the task, and answers with a sentence.
+    """
+
+    @property
+    def patience(self) -> float: ...
+
+    def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool: ...
+
+    def explain(self, x: Any, rows: Any, constraint: Callable[[Any, Any], Any], params: Any) -> str: ...
+
+
 class TracedTask(Traced, Task):
-    """A task derived from functions of scalar components; made by `task`.
+    """A task derived from functions of scalar components; `task` creates it.
 
     Attributes:
-        name: the cost function's name.
+        name: the name of the cost function.
         state, action: the spaces; `on` moves the task to a larger state.
-        stage: the space of what the costs take as reference in each stage; empty for none.
-        constraints: how many values the constraint has.
-        params: its parameters by name.
-        initial: belief a run starts from, or None.
-        dt, horizon: seconds a step, steps a run.
+        stage: the space of the reference of each stage; empty for none.
+        constraints: the number of values of the constraint.
+        params: the parameters by name.
+        initial: the belief at the start of an episode, or None.
+        dt, horizon: seconds per step, and steps per episode.
 
     Example:
         >>> from pilotage.models import task, unicycle
@@ -64,23 +80,26 @@ class TracedTask(Traced, Task):
         weights: Weights = None,
         terminal_weights: Weights = None,
         stage: Space = NOTHING,
+        optional: Space = NOTHING,
         reads: tuple[str, ...] | None = None,
         state: Space | None = None,
         references: References | None = None,
         done: Callable[..., Any] | None = None,
+        gauge: Gauge | None = None,
         initial: Belief | None = None,
         dt: float = 0.1,
         horizon: int = 200,
     ) -> None:
         super().__init__(
             body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
-            terminal_weights=terminal_weights, stage=stage, reads=reads, state=state, references=references, done=done,
-            initial=initial, dt=dt, horizon=horizon,
+            terminal_weights=terminal_weights, stage=stage, optional=optional, reads=reads, state=state,
+            references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
         self.needs, self.action, self.stage = needs, action, stage
         self.state = needs if state is None else state
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
+        self._optional = tuple(self.state.names.index(n) if n in self.state.names else None for n in optional.names)
         self.initial, self.dt = initial, seconds(dt)
         if not self.dt > 0.0:
             raise ModelError(f"dt of {self.name} is {dt}; decisions are a positive number of seconds apart")
@@ -90,17 +109,18 @@ class TracedTask(Traced, Task):
                 raise ModelError(f"{role} of {self.name} must be a function, not {function!r}")
         if references is not None and not stage.size:
             raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
-        self._references, self._done = references, done
-        settings = (self._taken, _key(weights), _key(terminal_weights))
+        self._references, self._done, self._gauge = references, done, gauge
+        self.patience = math.inf if gauge is None else gauge.patience
+        settings = (self._taken, self._optional, _key(weights), _key(terminal_weights))
         functions, spaces = (body, terminal, constraint), (self.state, action, stage)
         self._trace("task", self.params, functions, spaces, settings, self._traced)
         self.constraints = self._function.value("g").shape[0]
 
     def _extras(self) -> tuple[Any, ...]:
-        return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self.initial))
+        return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self._gauge, self.initial))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
-        """The same task on a state that has the needed components among others, found by name; actions are the same."""
+        """The same task on a larger state, where it finds its components by name; the actions are the same."""
         if action is not None and self.action.size and action.names != self.action.names:
             raise SpaceError(
                 f"{self.name} is a task for the actions {', '.join(self.action.names)}, not {', '.join(action.names)}"
@@ -113,17 +133,22 @@ class TracedTask(Traced, Task):
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
         x, u, r = self._arrays(x, u, r)
-        return self._function("l", x, u, r, self._supply.listed(x))
+        return self._results("l", x, u, r)
 
     def terminal_cost(self, x: Any, r: Any = None) -> Any:
-        """Cost of ending in x, ``(...)``."""
+        """Cost ``(...)`` of ending in states x."""
         x, r = together(array_of(x, self.state, f"state for {self.name}"), self._stage_data(r))
-        return self._function("T", x, None, r, self._supply.listed(x))
+        return self._results("T", x, None, r)
 
     def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
         """Values that must not be positive, ``(..., k)``; k may be 0."""
         x, u, r = self._arrays(x, u, r)
-        return self._function("g", x, u, r, self._supply.listed(x))
+        return self._results("g", x, u, r)
+
+    @property
+    def ends(self) -> bool:
+        """Whether there is a function that says when the task is over."""
+        return self._done is not None
 
     def done(self, x: Any, r: Any = None) -> Any:
         """Whether the task is over, ``(...)`` of bool."""
@@ -131,11 +156,27 @@ class TracedTask(Traced, Task):
             return np.zeros(np.shape(x)[:-1], dtype=bool)
         return self._done(self._needed(x), self._stage_data(r)) if self.stage.size else self._done(self._needed(x))
 
+    def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool:
+        """Whether a robot has come nearer to the end; see `pilotage.core.Task`."""
+        return self._gauge is None or self._gauge.advanced(self._needed(x), r, self._needed(x0), r0)
+
+    def obstruction(self, x: Any, rows: Any) -> str:
+        """What keeps a robot from the references ahead; see `pilotage.core.Task`."""
+        if self._gauge is None:
+            return ""
+
+        def constraint(placed: Any, rows: Any) -> Any:
+            xs = np.tile(x, (len(placed), 1))
+            xs[:, list(self._taken)] = placed
+            return self.constraint(xs, np.zeros((len(xs), self.action.size)), rows)
+
+        return self._gauge.explain(self._needed(x), rows, constraint, self.params)
+
     def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
         """References of the coming stages, ``(steps + 1, stage.size)``, and the next carry; see `pilotage.core.Task`.
 
         Raises:
-            ModelError: when the costs take references, and the task was made without a function that gives them.
+            ModelError: if the costs take references, and the task has no function that returns them.
         """
         if self._references is not None:
             return self._references(self._needed(x), t, steps, carry)
@@ -144,8 +185,11 @@ class TracedTask(Traced, Task):
         return None, None
 
     def _needed(self, x: Any) -> Any:
-        """The components of `x` that the task was written for."""
+        """The components of `x` that the task was written for; optional ones that the state lacks are 0."""
         x = array_of(x, self.state, f"state for {self.name}")
+        if self._optional:
+            lacking, own = np.zeros(x.shape[:-1]), (*self._taken, *self._optional)
+            return np.stack([lacking if i is None else x[..., i] for i in own], -1)
         return x if self._taken == tuple(range(x.shape[-1])) else x[..., list(self._taken)]
 
     def _arrays(self, x: Any, u: Any, r: Any) -> tuple[Any, ...]:
@@ -169,10 +213,12 @@ class TracedTask(Traced, Task):
         m: Any = SymbolicMath(graph)
         x, u = graph.inputs("x", self.state.size), graph.inputs("u", self.action.size)
         r, p = graph.inputs("r", self.stage.size), self._supply.layout.symbols(graph, "p")
-        picked, more = [x[i] for i in self._taken], ((r, p, m) if self.stage.size else (p, m))
+        read = (*self._taken, *self._optional)
+        picked, more = [graph.zero if i is None else x[i] for i in read], ((r, p, m) if self.stage.size else (p, m))
         settings, squares = self._settings, dict[str, tuple[Sequence[Expr], Sequence[Expr]]]()
         terminal, constraint = settings["terminal"], settings["constraint"]
-        with told(self.name, x=[self.state.names[i] for i in self._taken], u=self.action.names):
+        names = [*(self.state.names[i] for i in self._taken), *settings["optional"].names]
+        with told(self.name, x=names, u=self.action.names):
             stage = self._body(picked, u, *more)
             end = 0.0 if terminal is None else terminal(picked, *more)
             kept: Any = [] if constraint is None else constraint(picked, u, *more)
@@ -209,7 +255,7 @@ def _key(weights: Weights) -> Any:
 class TaskFamily(Family[TracedTask]):
     """All tasks that share their functions; made by `task`.
 
-    Keyword arguments beside the parameters: `initial`, `dt`, `horizon`, `done`, `references`, `reads`; see `task`.
+    Calls take the parameters, `initial`, `dt`, `horizon`, `done`, `references`, `gauge` and `reads`; see `task`.
     """
 
     kind: ClassVar[str] = "task"
@@ -237,13 +283,14 @@ class TaskFamily(Family[TracedTask]):
         horizon: int = 200,
         done: Callable[..., Any] | None = None,
         references: References | None = None,
+        gauge: Gauge | None = None,
         reads: str | Sequence[str] | None = None,
         **params: Any,
     ) -> TracedTask:
         settings: dict[str, Any] = {**self._declared, "needs": self._declared["state"], "state": None}
         return TracedTask(
             self.__wrapped__, **settings, params=self.values(params, unnamed), reads=names_read(reads),
-            references=references, done=done, initial=initial, dt=dt, horizon=horizon,
+            references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon,
         )  # fmt: skip
 
 
@@ -258,29 +305,32 @@ def task(
     weights: Weights = None,
     terminal_weights: Weights = None,
     stage: Space = NOTHING,
+    optional: Space = NOTHING,
 ) -> Callable[[Cost], TaskFamily]:
-    """Declare a task by its cost: ``l(x, u, p, m) -> cost of a step``, or ``l(x, u, r, p, m)`` with a reference.
+    """Decorator for a task given by its cost per step, ``l(x, u, p, m)``, or ``l(x, u, r, p, m)`` with a reference.
 
     Args:
-        state: the components it needs; on a larger state they are found by name.
-        action: the actions.
-        params: parameters and their default values; rasters are read with ``m.lookup(p.name, x, y)``.
+        state: the components that the task needs; in a larger state, it finds them by name.
+        action: the space of actions.
+        params: parameters with their default values; read a raster with ``m.lookup(p.name, x, y)``.
         terminal: ``(x, p, m)`` or ``(x, r, p, m)``: the cost of the last state.
-        constraint: ``(x, u, p, m)`` or ``(x, u, r, p, m)``: one value or several that must not be positive. Planners,
-            controllers and environments all ask this one function.
-        weights: the cost function returns residuals, and the cost is ``sum w r^2``: one weight per residual, or the
-            name of the parameter that holds them. Solvers then take the Hessian of Gauss and Newton.
+        constraint: ``(x, u, p, m)`` or ``(x, u, r, p, m)``: one or more values that must not be positive. Planners,
+            controllers and environments all use this function.
+        weights: with weights, the cost function returns residuals r, and the cost is ``sum w r^2``: one weight per
+            residual, or the name of the parameter with the weights. Solvers then use the Gauss-Newton Hessian.
         terminal_weights: the same for the terminal cost.
-        stage: the space of the reference that each stage brings along, such as the point to be at by then.
+        stage: the space of the reference of each stage, such as the position to reach at that time.
+        optional: components that the functions receive after those of `state`; 0 if the state lacks them.
 
-    The family makes tasks with parameter values and these settings:
+    Call the result with parameter values and these settings to get a task:
 
-    - `initial`, a belief: where an episode starts; `dt` [s]; `horizon`, decisions in an episode;
-    - ``done(x) -> bool``, or ``done(x, r)`` where there is a stage: where the episode is over; it is handed arrays
-      ``(..., n)`` of the components in `state`;
-    - ``references(x, t, steps, carry) -> (rows, carry)``: ``(steps + 1, stage.size)`` of the stages that come, seen
-      from a state at time t, and what to remember until the next call; see `pilotage.core.Task`;
-    - `reads`: other names for the components needed.
+    - `initial`, the belief at the start of an episode; `dt` [s]; `horizon`, the number of decisions in an episode;
+    - ``done(x) -> bool``, or ``done(x, r)`` with a stage: whether the episode is over, for arrays ``(..., n)`` of the
+      components in `state`;
+    - ``references(x, t, steps, carry) -> (rows, carry)``: the references ``(steps + 1, stage.size)`` of the coming
+      stages, from a state at time t, and the carry for the next call; see `pilotage.core.Task`;
+    - `gauge`: how to tell that a robot makes no headway, a `Gauge`;
+    - `reads`: other names for the components.
 
     Example:
         >>> from pilotage.core import Space
@@ -295,5 +345,5 @@ def task(
     """
     return lambda body: TaskFamily(
         body, params, state=state, action=action, terminal=terminal, constraint=constraint, weights=weights,
-        terminal_weights=terminal_weights, stage=stage,
+        terminal_weights=terminal_weights, stage=stage, optional=optional,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from ...core.errors import ModelError
-from .expression import Expr, where_called
+from .expression import OURS, Expr, where_called
 from .graph import BINARY, OTHERS, UNARY, Graph
 
 
@@ -43,11 +43,18 @@ class SymbolicMath:
 
     def __getattr__(self, name: str) -> Callable[..., Expr]:
         if name in UNARY or name in BINARY:
-            return partial(self.graph.node, BINARY.get(name, name))
+            return partial(self._made, name)
         if name.startswith("__"):
             raise AttributeError(name)  # what copying and inspecting ask for is no function of a model
         known = ", ".join(sorted([*UNARY, *BINARY, *OTHERS]))
-        raise ModelError(f"{where_called()} calls m.{name}, which is no function of models; there are {known}")
+        hint = f"; write m.{OURS[name]}" if name in OURS else ""
+        raise ModelError(f"{where_called()} calls m.{name}, which is no function of models; there are {known}{hint}")
+
+    def _made(self, name: str, *args: Any) -> Expr:
+        count = 1 if name in UNARY else 2
+        if len(args) != count:
+            raise ModelError(f"{where_called()} gives m.{name} {len(args)} values; it takes {count}")
+        return self.graph.node(BINARY.get(name, name), *args)
 
     def clip(self, x: Any, low: Any, high: Any) -> Expr:
         return self.graph.node("min", self.graph.node("max", x, low), high)

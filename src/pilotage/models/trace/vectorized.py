@@ -49,6 +49,8 @@ def together(*values: Any) -> tuple[Any, ...]:
 
 def common_batch(first: tuple[int, ...], second: tuple[int, ...], what: str) -> tuple[int, ...]:
     """The batch axes that two inputs broadcast to, or a sentence."""
+    if not first or not second:  # as a rule; numpy takes longer to say so
+        return tuple(first or second)
     try:
         return np.broadcast_shapes(tuple(first), tuple(second))
     except ValueError:

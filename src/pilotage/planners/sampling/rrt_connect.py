@@ -32,7 +32,7 @@ FIRST, LAST = 128, 4096
 
 @settings
 class RRTConnect:
-    """Feasible paths through any space, found quickly and not optimised: two trees, from the start and from the goal.
+    """RRT-Connect: finds a feasible path through any space with two trees that grow towards each other.
 
     ::
 
@@ -40,14 +40,14 @@ class RRTConnect:
                 extend(T_b, x_new) until it is blocked or there     then the trees have met
                 swap T_a and T_b
 
-    Edges are checked by the constraint of the problem. That of a footprint on a map (``grid.problem``) and that of a
-    traced task run as machine code; for other functions Python is called back. Every edge is one that
-    `Problem.edges_allowed` allows: an `EdgeConstraint` checks it without gaps, all others are checked at points
+    The path is not optimised. Edges are checked with the constraint of the problem. The constraint of a footprint on a
+    map (``grid.problem``) and that of a traced task run as machine code; other functions are called in Python. Every
+    edge satisfies `Problem.edges_allowed`: an `EdgeConstraint` checks it without gaps, any other constraint at points
     ``problem.resolution`` apart.
 
     Attributes:
-        step: longest edge, in the metric of the problem; None: a tenth of the diagonal of the space's bounds.
-        samples: random states after which it gives up.
+        step: length of the longest edge, in the metric of the problem; None: a tenth of the diagonal of the bounds.
+        samples: maximum number of random states.
 
     Source: J. Kuffner, S. LaValle, RRT-Connect: an efficient approach to single-query path planning, 2000, figure 5.
 
@@ -67,16 +67,16 @@ class RRTConnect:
         """Plan a path through the space of a problem.
 
         Args:
-            problem: where from, where to, and what is forbidden. All real components need bounds, which a map gives.
+            problem: the problem. All real components of its space need bounds; a map provides them.
             rng: seed or generator.
-            budget: seconds after which it gives up.
+            budget: maximum planning time [s].
 
         Returns:
-            A plan whose `xs` ``(T+1, n)`` run from the start to a state of the goal, and whose `cost` is its length in
-            the metric of the problem. `stats` holds ``seconds``, ``samples`` and ``states``.
+            A plan whose `xs` ``(T+1, n)`` lead from the start to a goal state, and whose `cost` is its length in the
+            metric of the problem. `stats` contains ``seconds``, ``samples`` and ``states``.
 
         Raises:
-            PilotageError: on something that is no `Problem`, or has no bounds to draw from.
+            PilotageError: if `problem` is not a `Problem`, or has no bounds to draw samples from.
         """
         if not isinstance(problem, Problem):
             raise PilotageError(

@@ -36,23 +36,23 @@ class CellPlanner(ABC):
         """Plan a path over the cells of a grid.
 
         Args:
-            problem: a grid (``grid.inflate(radius)`` for a robot with a radius), or the `Problem` of a round robot
-                that a grid has made and that brings start and goal.
-            start: world point (x, y), pose (x, y, yaw) or belief, whose mean components x and y count.
+            problem: a grid (``grid.inflate(radius)`` for a robot with a radius), or a `Problem` that a grid created for
+                a round robot, with its start and goal.
+            start: point (x, y), pose (x, y, yaw) or belief, of which the mean x and y are used.
             goal: the same.
             costs: traversal cost of each cell ``(ny, nx)``, at least 1; a step costs its length times the mean of
-                its two cells. `grid.soft_costs` makes such costs.
-            rng: taken by every planner; this one draws nothing.
-            budget: seconds after which the search gives up with status BUDGET.
+                its two cells. `grid.soft_costs` returns such costs.
+            rng: accepted by every planner; this one draws no random numbers.
+            budget: seconds after which the search stops with status BUDGET.
 
         Returns:
-            A plan whose `xs` ``(T+1, 2)`` run through cell centres, from the start's cell to the goal's, and whose
-            `cost` is in metres (times `costs`). `lower_bound` says what no path can undercut; `reason` why there is
-            none; `stats` holds ``expansions``, ``seconds`` and ``expansions_per_second``.
+            A plan whose `xs` ``(T+1, 2)`` are cell centres, from the cell of the start to that of the goal, and whose
+            `cost` is in metres (times `costs`). `lower_bound` is a cost that no path can undercut, `reason` says why
+            there is no path, and `stats` contains ``expansions``, ``seconds`` and ``expansions_per_second``.
 
         Raises:
-            ShapeError: when start, goal or costs do not have the right shape or are not finite.
-            PilotageError: on a problem that is not one of a round robot on a grid.
+            ShapeError: if start, goal or costs have the wrong shape or are not finite.
+            PilotageError: if the problem is not that of a round robot on a grid.
         """
         checked(rng)
         ready(costs is not None)  # first: a budget is not spent on compiling

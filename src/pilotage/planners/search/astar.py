@@ -17,20 +17,20 @@ HIGHEST_WEIGHT = 1000.0
 
 @settings
 class AStar(CellPlanner):
-    """Shortest paths on an `OccupancyGrid`, exactly, or within a factor and sooner.
+    """A* and weighted A*: shortest paths on an `OccupancyGrid`, or faster searches with a bounded cost.
 
     ::
 
         f(n) = g(n) + w h(n),   h octile (8 neighbours) or Manhattan (4)
 
-    The metric is octile: a straight step costs 1 cell, a diagonal one sqrt(2), and a diagonal step needs both cells
-    beside it passable (no corner is cut). With weight 1 the path is a shortest one; with weight w its cost is at most
-    w times that, and far fewer cells are expanded.
+    The metric is octile: a straight step costs 1 cell and a diagonal step sqrt(2). A diagonal step requires that both
+    cells beside it are free, so no corner is cut. With weight 1, the path is a shortest one. With weight w, its cost is
+    at most w times the optimum, and the search expands far fewer cells.
 
     Attributes:
         connectivity: 8 or 4 neighbours.
-        weight: of the heuristic, 1 to 1000.
-        unknown: the meaning of unknown cells, "blocked" or "free".
+        weight: weight w of the heuristic, 1 to 1000.
+        unknown: how to treat unknown cells, "blocked" or "free".
 
     Source: P. Hart, N. Nilsson, B. Raphael, A formal basis for the heuristic determination of minimum cost paths,
     1968; I. Pohl, Heuristic search viewed as path finding in a graph, 1970, for the weight.

@@ -13,11 +13,11 @@ from .workspace import Workspace
 
 @settings
 class Dijkstra(CellPlanner):
-    """Shortest paths without a heuristic: A* with ``h = 0``, the same result after more expansions.
+    """Dijkstra's algorithm: A* with ``h = 0``, with the same result after more expansions.
 
     Attributes:
         connectivity: 8 or 4 neighbours.
-        unknown: the meaning of unknown cells, "blocked" or "free".
+        unknown: how to treat unknown cells, "blocked" or "free".
 
     Source: E. Dijkstra, A note on two problems in connexion with graphs, 1959.
 

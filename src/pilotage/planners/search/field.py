@@ -1,4 +1,4 @@
-"""The cost to go: what it takes from every cell to a goal."""
+"""The cost to go from every cell to a goal."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ def cost_to_go(
     unknown: str = "blocked",
     unreachable: float | None = None,
 ) -> Raster:
-    """Cost [m] of the best path from each cell to `goal`, by Dijkstra's search outwards from it.
+    """Cost [m] of the best path from each cell to `goal`, computed by Dijkstra's algorithm from the goal.
 
     ::
 
         V(n) = min over neighbours m of V(m) + |n - m| (c(n) + c(m)) / 2,   V(goal) = 0
 
     Args:
-        grid: the map; `grid.inflate(radius)` for a robot with a radius.
-        goal: world point, pose or belief.
+        grid: the map; use `grid.inflate(radius)` for a robot with a radius.
+        goal: point in the world, pose or belief.
         costs: traversal costs ``(ny, nx)`` as for `AStar.plan`.
         connectivity: 8 or 4 neighbours.
-        unknown: "blocked" or "free".
-        unreachable: value where no path leads to the goal. Default: the largest cost to go plus the diagonal of
-            the map, which is worse than every cell with a path and still finite, so that it can be interpolated.
+        unknown: how to treat unknown cells, "blocked" or "free".
+        unreachable: value of cells without a path to the goal. Default: the largest cost to go plus the diagonal of the
+            map, which is larger than any cost with a path, but still finite, so that it can be interpolated.
 
     Raises:
-        PilotageError: when the goal is off the map or not free, with the reason.
-        SettingError: on a connectivity or a meaning of unknown cells that does not exist.
+        PilotageError: if the goal is off the map or not free, with the reason.
+        SettingError: if `connectivity` or `unknown` has another value.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid

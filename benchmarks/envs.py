@@ -1,0 +1,75 @@
+"""Environments: a tick of the cart-pole, beside Gymnasium's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.harness import Contest, row
+
+STEPS = 200
+MANY = 256
+
+
+def pushes(shape: tuple[int, ...]) -> np.ndarray:
+    """Pushes to the left (0) and to the right (1), at random."""
+    return np.random.default_rng(0).integers(0, 2, shape)
+
+
+@row(
+    "env_step", peer="gymnasium", bar=0.5, needs=["gymnasium"],
+    note="a step of the cart-pole made by gymnasium.make, resets included, against CartPole-v1",
+)  # fmt: skip
+def env_step(quick: bool) -> Contest:
+    import gymnasium
+
+    import pilotage.envs  # noqa: F401
+
+    ours, peer = gymnasium.make("pilotage/CartPole-v0"), gymnasium.make("CartPole-v1")
+    choices = pushes((STEPS,))
+    forces: Any = [np.array([force], dtype=np.float32) for force in 2.0 * choices - 1.0]
+
+    def episode(env: Any, actions: Any) -> None:
+        env.reset(seed=0)
+        for action in actions:
+            _, _, terminated, truncated, _ = env.step(action)
+            if terminated or truncated:
+                env.reset()
+
+    def check() -> str:
+        peer.reset(seed=3)
+        ours.reset(seed=3, options={"state": peer.unwrapped.state})  # pyright: ignore[reportAttributeAccessIssue]
+        for force, choice in zip(forces, choices.tolist(), strict=True):
+            mine, theirs = ours.step(force), peer.step(choice)
+            assert np.abs(mine[0] - theirs[0]).max() < 1e-5, "states differ"
+            assert mine[1:4] == theirs[1:4], "rewards or ends differ"
+            if mine[2]:
+                return "the same states, rewards and ends"
+        raise AssertionError("the pole did not fall")
+
+    plain = [*map(int, choices)]
+    return Contest(lambda: episode(ours, forces), lambda: episode(peer, plain), check, work=STEPS)
+
+
+@row(
+    "env_vector", peer="gymnasium", bar=0.5, needs=["gymnasium"],
+    note=f"a step of {MANY} cart-poles made by gymnasium.make_vec with a vector entry point, against CartPole-v1",
+)  # fmt: skip
+def env_vector(quick: bool) -> Contest:
+    import gymnasium
+
+    import pilotage.envs  # noqa: F401
+
+    names, mode = ("pilotage/CartPole-v0", "CartPole-v1"), "vector_entry_point"
+    ours, peer = (gymnasium.make_vec(name, num_envs=MANY, vectorization_mode=mode) for name in names)
+    choices = pushes((STEPS, MANY))
+    forces = (2.0 * choices[..., None] - 1.0).astype(np.float32)
+    for envs in (ours, peer):
+        envs.reset(seed=0)
+
+    def steps(envs: Any, actions: Any) -> None:
+        for action in actions:
+            envs.step(action)
+
+    return Contest(lambda: steps(ours, forces), lambda: steps(peer, choices), None, work=STEPS)

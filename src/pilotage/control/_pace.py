@@ -1,0 +1,96 @@
+"""The references of `follow`: where the robot should be by when, and the carry that tells how far it has come."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Array
+from ..core.space import Space
+from ._polyline import paced
+from .path import Path, Progress
+
+STAGE = Space("rx ry [m]", "cos sin", "left [m]")
+"""Of a stage: the point to be at, the heading there, and how much of the path is left."""
+CHORD_SECONDS = 1.0
+"""The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
+TURNED = math.radians(15.0)
+"""A robot that faces so near to the direction of the path drives and turns at once."""
+DRAWN_AFTER, DRAWN_BY = 1.0, 1.0
+"""Where a robot has made no way for so long [s], the references run ahead of it, by so many seconds of driving at most.
+
+A heuristic. References that begin at the place nearest to the robot may be followed best by standing still, as before a
+corner: what is planned is to drive on later, and in the next tick it is later still.
+"""
+WAY = 0.1
+"""A robot makes way when it comes along by so many seconds of driving."""
+OPPOSITE = math.radians(170.0)
+"""The reference faces no farther away from the robot: from its back, no side is the nearer one to turn to."""
+
+
+@dataclass(frozen=True)
+class Along:
+    """The carry of `follow`: a robot has come `s` metres along this path.
+
+    Attributes:
+        path: the path.
+        s: arc length reached [m].
+        begin: arc length at which the references begin [m].
+        mark, since: arc length and time at which the robot last made way [m, s].
+    """
+
+    path: Path
+    s: float
+    begin: float
+    mark: float
+    since: float
+
+
+@dataclass(frozen=True)
+class Pace:
+    """References of the coming steps: rows of `STAGE`."""
+
+    progress: Progress
+    speed: float
+    decel: float
+    dt: float
+    turn_rate: float | None
+
+    def __call__(self, x: Array, t: float, steps: int, carry: Any = None) -> tuple[Array, Along]:
+        path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))
+        known = isinstance(carry, Along) and carry.path == path  # the carry of another path says nothing about this one
+        along = self._along(x, t, carry if known else None)
+        leg, chord = path.leg(along.s), self.speed * CHORD_SECONDS
+        paced(leg.points, leg.s, leg.headings, along.begin, self.speed, self.decel, self.dt, chord, rows)
+        rows[:, 4] += path.length - leg.end
+        return self._turning(float(x[2]), rows), along
+
+    def _along(self, x: Array, t: float, last: Along | None) -> Along:
+        """The place of a robot on the path, and where its references begin: at that place, or ahead, to draw it on."""
+        path, s = self.progress.path, self.progress.advance(None if last is None else last.s, x[:2])
+        if last is None or t < last.since or abs(s - last.mark) >= WAY * self.speed:
+            mark, since = s, t
+        else:
+            mark, since = last.mark, last.since
+        drawn = max(s + self.speed * (t - since - DRAWN_AFTER), s if last is None else last.begin)
+        return Along(path, s, min(max(drawn, s), s + self.speed * DRAWN_BY, path.leg(s).end), mark, since)
+
+    def _turning(self, yaw: float, rows: Array) -> Array:
+        """References that wait while the robot turns, if it does so on the spot, and are nowhere behind its back."""
+        first = abs(math.remainder(math.atan2(rows[0, 3], rows[0, 2]) - yaw, math.tau))
+        if first <= (OPPOSITE if self.turn_rate is None else TURNED):
+            return rows
+        off = np.arctan2(rows[:, 3], rows[:, 2]) - yaw
+        off = np.arctan2(np.sin(off), np.cos(off))
+        far, k = abs(off) > OPPOSITE, np.arange(len(rows))
+        if self.turn_rate is not None:
+            turn = self.turn_rate * self.dt
+            waits = math.ceil((first - TURNED) / turn)
+            rows, off = rows[np.maximum(k - waits, 0)], off[np.maximum(k - waits, 0)]
+            far, off = k <= waits, np.where(k <= waits, np.sign(off) * np.minimum(abs(off), k * turn), off)
+        yaws = yaw + np.clip(off[far], -OPPOSITE, OPPOSITE)
+        rows[far, 2], rows[far, 3] = np.cos(yaws), np.sin(yaws)
+        return rows

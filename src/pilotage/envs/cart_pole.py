@@ -1,0 +1,74 @@
+"""The cart-pole as an environment: the world of Gymnasium's CartPole-v1, made of a model and a task."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..core import Gaussian
+from ..core.arrays import Array
+from ..models import cart_pole, task
+from .model_env import ModelEnv
+from .vector_env import ModelVectorEnv
+
+CART = cart_pole(
+    integrator="euler",
+    noise=0.0,
+    limits={"x": (-4.8, 4.8), "speed": (-10.0, 10.0), "theta_rate": (-20.0, 20.0)},
+)
+"""Gymnasium steps by Euler, without noise."""
+TRACK, TILT = 2.4, math.radians(12.0)
+"""Where an episode ends [m, rad]."""
+AT_TICKS = 10.0
+"""A resolution so coarse that the ends are judged at ticks alone, as by Gymnasium."""
+
+
+def _limits(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return m.abs(x[0]) - TRACK, m.abs(x[2]) - TILT
+
+
+@task(state=CART.state, action=CART.action, constraint=_limits)
+def stay_up(x: Any, u: Any, p: Any, m: Any) -> Any:
+    """A reward of 1 for every tick."""
+    return -1.0
+
+
+STAY_UP = stay_up(initial=Gaussian.of(CART.state, [0.0] * 4, std=0.03), dt=0.02, horizon=500)
+
+
+def start(stream: Any) -> Array:
+    """Every component between -0.05 and 0.05."""
+    return stream.uniform(-0.05, 0.05, 4)
+
+
+class CartPole(ModelEnv):
+    """A pole to be kept upright by pushing its cart: ``gymnasium.make("pilotage/CartPole-v0")``.
+
+    Equations, constants, start, reward and ends are those of Gymnasium's CartPole-v1: +1 a tick until the pole leans by
+    12 degrees or the cart is 2.4 m away from the middle, 500 ticks of 0.02 s at most. The action in [-1, 1] is the
+    force on the cart, in units of 10 N; Gymnasium's pushes are -1 and 1.
+
+    Args:
+        normalized: False for actions in N, in [-10, 10].
+        settings: `render_mode` and the like, as for `ModelEnv`.
+
+    Example:
+        >>> import gymnasium, pilotage.envs
+        >>> env = gymnasium.make("pilotage/CartPole-v0")
+        >>> observation, info = env.reset(seed=1)
+        >>> observation, reward, terminated, truncated, info = env.step([1.0])
+        >>> reward, terminated
+        (1.0, False)
+    """
+
+    def __init__(self, *, normalized: bool = True, **settings: Any) -> None:
+        made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}
+        super().__init__(CART, None, STAY_UP, **made)
+
+
+class CartPoleVector(ModelVectorEnv):
+    """Many `CartPole` environments as one: ``gymnasium.make_vec("pilotage/CartPole-v0", num_envs=256)``."""
+
+    def __init__(self, num_envs: int, *, normalized: bool = True, **settings: Any) -> None:
+        made = {"truncate": False, "start": start, "normalized": normalized, "resolution": AT_TICKS, **settings}
+        super().__init__(CART, None, STAY_UP, num_envs=num_envs, **made)

@@ -1,0 +1,179 @@
+"""Questions that a map answers: distances, clearances, rays, costs, and problems for planners."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.problem import Problem
+from pilotage.core.raster import Raster
+from pilotage.core.settings import instance, positive, setting
+from pilotage.core.space import Space
+
+from .cells import GridCells, Unknown, read_only
+from .collision import on_map
+from .distance import clear_boxes, distance_transform
+from .footprint import Footprint
+from .frame import local_rays
+from .obstacles import Obstacles
+from .raycast import LANES, cast_rays
+
+Array = NDArray[np.float64]
+
+
+class MapQueries(GridCells):
+    """Questions to the cells of a map; what is derived for the answers is computed once and kept."""
+
+    def distance_field(self) -> Raster:
+        """Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell, 0 in it; exact.
+
+        On a map without obstacles it holds the diagonal of the map. Unknown cells, and all that is off the map, are no
+        obstacles here; off the map, the value at the nearest cell of the border holds. For robots with a size use
+        `clearance`, which measures to the faces of cells.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
+            1.5
+        """
+        return self._distance
+
+    @cached_property
+    def _distance(self) -> Raster:
+        d = distance_transform(self.occupied)
+        d *= self.resolution
+        return Raster(read_only(d), self.resolution, self.origin)
+
+    def obstacles(self, unknown: str = "blocked") -> Obstacles:
+        """The cells that a robot must not touch, with signed distances; computed once for each meaning of `unknown`.
+
+        All that is off the map is blocked.
+
+        Args:
+            unknown: the meaning of unknown cells, "blocked" or "free".
+        """
+        setting(unknown, Unknown, "unknown")
+        kept = self._obstacles
+        if unknown not in kept:
+            kept[unknown] = Obstacles.of(self, unknown)
+        return kept[unknown]
+
+    @cached_property
+    def _obstacles(self) -> dict[str, Obstacles]:
+        return {}
+
+    def clearance(self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked") -> Array:
+        """Clearance [m] of points ``(..., 2)`` or of a footprint at poses ``(..., 3)``: see `Footprint.clearance`.
+
+        Exact, to the faces of cells. All that is off the map is blocked.
+
+        Args:
+            where: points, or poses x [m], y [m], yaw [rad].
+            footprint: of the robot; None is a point.
+            unknown: the meaning of unknown cells, "blocked" or "free".
+
+        Raises:
+            SettingError: when `footprint` is not a `Footprint`.
+            ShapeError: when `where` has another shape.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> room = OccupancyGrid.from_ascii(["....", "....", "...#"])
+            >>> room.clearance([[2.5, 0.5], [3.5, 0.5]]).tolist()
+            [0.5, -0.5]
+        """
+        shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
+        return shape.clearance(self.obstacles(unknown), where)
+
+    def problem(
+        self,
+        start: Any,
+        goal: Any,
+        footprint: Footprint | None = None,
+        *,
+        space: Space | None = None,
+        turning: float | None = None,
+        unknown: str = "blocked",
+    ) -> Problem:
+        """The planning problem of a robot on this map: see `pilotage.maps.FootprintConstraint`.
+
+        A state that it allows has a `clearance` of 0 or more. The converse does not hold: where cells are larger than
+        half the robot, states and gaps with little room are refused; `refined` makes cells smaller.
+
+        Args:
+            start: a state, or a belief.
+            goal: a state, several, or a region; of a robot that turns also a point (x, y), in any heading.
+            footprint: of the robot; None is a point.
+            space: of the states; by default x and y, and yaw where the heading matters.
+            turning: length [m] that a turn of one radian counts as; by default the radius of the footprint.
+            unknown: the meaning of unknown cells, "blocked" or "free". All that is off the map is blocked.
+
+        Raises:
+            SettingError: when `footprint` is not a `Footprint`, or `turning` is not positive.
+            ShapeError: when start or goal do not fit the space.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> room = OccupancyGrid.from_ascii(["....", ".#..", "...."])
+            >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
+            True
+        """
+        return on_map(self, start, goal, footprint, space, turning, unknown)
+
+    def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
+        """Traversal costs ``(ny, nx)`` that make planners prefer the middle of free space.
+
+        ::
+
+            c = 1 + peak max(0, 1 - d / radius)^2,   d = distance to the nearest obstacle, `distance_field`
+
+        Args:
+            radius: distance at which obstacles cease to matter [m].
+            peak: what a cell at an obstacle costs more than an open one; not negative.
+
+        Returns:
+            Costs >= 1, for the `costs` argument of `AStar.plan`.
+        """
+        reach, height = positive(radius, "radius"), positive(peak, "peak", zero=True)
+        d = self._distance.values
+        return 1.0 + height * np.clip(1.0 - d / reach, 0.0, 1.0) ** 2
+
+    def raycast(self, poses: ArrayLike, angles: ArrayLike, max_range: float, *, unknown: str = "free") -> Array:
+        """Distance to the first obstacle along rays: exact traversal of the grid, compiled.
+
+        Args:
+            poses: ``(..., 3)`` x [m], y [m], yaw [rad] in the world.
+            angles: ``(B,)`` directions of the rays relative to the yaw [rad].
+            max_range: ranges end here [m]; also the result where nothing is hit. The world off the map is free.
+            unknown: "free" lets rays pass through unknown cells, "blocked" stops them there.
+
+        Returns:
+            Ranges ``(..., B)`` [m]; 0 when the pose is inside an obstacle, NaN where it is not finite.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> grid = OccupancyGrid.from_ascii(["...#"], resolution=0.5)
+            >>> grid.raycast([0.25, 0.25, 0.0], [0.0, np.pi], max_range=5.0)
+            array([1.25, 5.  ])
+        """
+        boxes = self._boxes_of_occupied if self.passable(unknown) is not self.free else self._boxes_of_not_free
+        reach = positive(max_range, "max_range")
+        local, directions = local_rays(self, poses, angles)
+        found = np.empty((len(local), len(directions)))
+        memory = np.empty((8, LANES)), np.empty(LANES, dtype=np.int64)
+        cast_rays(
+            boxes, boxes.ravel(), local, np.cos(directions), np.sin(directions), reach / self.resolution, found, *memory
+        )
+        found *= self.resolution
+        return np.minimum(found, reach, out=found).reshape(*np.shape(poses)[:-1], len(directions))
+
+    @cached_property
+    def _boxes_of_occupied(self) -> NDArray[np.uint8]:
+        return clear_boxes(self.occupied)
+
+    @cached_property
+    def _boxes_of_not_free(self) -> NDArray[np.uint8]:
+        return clear_boxes(~self.free)
