@@ -56,7 +56,7 @@ def test_batches_gates_and_infinity() -> None:
     cloud = EnsembleKF(n=500).predict(many, TARGET, None, 0.1, rng=1)
     zs = np.array([[0.1, 0.0], [np.inf, 0.0], [90.0, 0.0], [np.nan, np.nan]])
     update = EnsembleKF(gate=0.99).update(cloud, FIX, zs, rng=2)
-    kept = FilterStatus.ACCEPTED, FilterStatus.NOT_FINITE_READING, FilterStatus.GATED, FilterStatus.ACCEPTED
+    kept = FilterStatus.ACCEPTED, FilterStatus.NOT_FINITE_READING, FilterStatus.GATED, FilterStatus.NO_READING
     assert tuple(update.status) == kept
     for i in (1, 2):
         np.testing.assert_array_equal(update.belief.points[i], cloud.points[i])

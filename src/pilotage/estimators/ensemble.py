@@ -29,7 +29,7 @@ from ._algebra import LOG_TURN
 from ._clock import wanted
 from ._engine import PureEngine
 from ._inputs import check_belief, gate_quantiles, reading_of
-from ._steps import ACCEPTED, GATED
+from ._steps import ACCEPTED, GATED, NO_READING
 from .cloud import expected, foretold, propagate
 from .filter import Filter, Startable
 
@@ -110,6 +110,7 @@ class EnsembleKF(Startable):
         logs, unseen = log_normal(off, S), (~seen).sum(-1)
         nis = 2.0 * (log_normal(0.0 * off, S) - logs)
         status: Any = np.where(nis > gate_quantiles(self.gate, y.shape[-1])[seen.sum(-1)], GATED, ACCEPTED)
+        status = np.where(unseen == y.shape[-1], NO_READING, status)
         status = np.where(np.isinf(z).any(-1), FilterStatus.NOT_FINITE_READING, status)
         if status.ndim == 0 and status == FilterStatus.NOT_FINITE_READING:
             raise ShapeError(f"the reading of {sensor!r} holds infinity: {z}; give finite numbers, or NaN")
