@@ -28,6 +28,12 @@ BACK, ARM = math.cos(math.radians(120.0)), 0.5
 
 A heuristic. Beyond such a point a path leads along beside itself, and the nearest place may be on either side of it.
 """
+DETOUR = 2.0
+"""A robot so far from its last place has come along the path by so many times that distance at most.
+
+The two sides of a corner of 120 degrees, beyond which a path turns back, are together twice as long as the way straight
+across. Places that lie farther ahead, such as those beyond a loop or on the next of several lanes, are not reached yet.
+"""
 CHORD = 1e-3
 """Largest distance of a chord of a path from the curve that it replaces [m]."""
 
@@ -178,9 +184,10 @@ def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array,
 class Progress:
     """A robot's arc length along a path, from its last one; it never goes back, unless the robot is put elsewhere.
 
-    The path is searched around the last place only, and on its leg, so a path that comes near itself does not pull the
-    robot across. The next leg begins when the robot has come to within `reached` metres of the end of its leg: so it
-    drives to each cusp before it turns back, although the next leg may run beside it all along.
+    The path is searched around the last place only, on its leg, and ahead by no more than twice the distance of the
+    robot from that place: a path that crosses itself or comes near itself does not pull the robot across. The next leg
+    begins when the robot has come to within `reached` metres of the end of its leg: so it drives to each cusp before it
+    turns back, although the next leg may run beside it all along.
 
     A robot that is farther than `lost` metres from there is looked for everywhere: it is at the first of the places
     that are as near as the nearest to within `alike` metres, so that the robot begins a path that leads back to its
@@ -189,7 +196,7 @@ class Progress:
 
     Attributes:
         path: the path.
-        behind, ahead: the search reaches so far back and forward from the last place, along the path [m].
+        behind, ahead: the search reaches so far back, and forward at most, from the last place, along the path [m].
         reached: distance along the path from the end of a leg at which the next one begins [m].
         lost: distance from the path around the last place beyond which that is given up [m].
         alike: differences of distance that do not tell places apart [m].
@@ -233,5 +240,5 @@ class Progress:
 
     def _on_leg(self, xy: ArrayLike, s: float, low: float) -> float:
         """Arc length of the point nearest to `xy` on the leg of `s`, between `low` and as far ahead as is searched."""
-        leg = self.path.leg(s)
-        return self.path.project(xy, max(low, leg.start), min(s + self.ahead, leg.end))
+        leg, gone = self.path.leg(s), math.dist(self.path.at(s), np.asarray(xy, dtype=np.float64))
+        return self.path.project(xy, max(low, leg.start), min(s + min(DETOUR * gone, self.ahead), leg.end))
