@@ -94,7 +94,7 @@ def follow(
             `Problem` that was planned for, ``grid.problem(start, goal, footprint)``, whose footprint and obstacles are
             those of the task.
         speed: along the path [m/s].
-        decel: what the reference slows down with before the end [m/s^2].
+        decel: what the reference slows down with before the end [m/s^2]; less on a vehicle whose `accel` is bounded so.
         radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``; default: 0.2 m, whatever
             the dynamics are, and a car is larger. How far a map was inflated for the planner does not count.
         footprint: of the robot, in place of the radius.
