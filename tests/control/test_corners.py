@@ -60,6 +60,21 @@ def test_pursuit_drives_on_after_a_corner(name: str, model: Any) -> None:
     arrives(PurePursuit(model, PATHS[name], speed=0.5), model, PATHS[name])
 
 
+@pytest.mark.parametrize("kind", ["MPPI", "PurePursuit"])
+def test_a_small_loop_is_driven_round(kind: str) -> None:
+    circle = np.linspace(0.0, 2.0 * np.pi, 60)
+    loop = [1.0, 0.3] + 0.3 * np.stack([np.sin(circle), -np.cos(circle)], -1)
+    path = np.concatenate([[[0.0, 0.0]], loop, [[2.0, 0.0]]])
+    if kind == "MPPI":
+        drive: Any = MPPI(ROBOT, follow(path, speed=0.4, tolerance=0.1), samples=256, rng=1)
+    else:
+        drive = PurePursuit(ROBOT, path, speed=0.4, lookahead=0.2, preview=0.0)
+    xs, action = driven(drive, ROBOT, 200)
+    assert action.status is ActionStatus.DONE
+    assert np.unwrap(xs[:, 2])[-1] == pytest.approx(2.0 * np.pi, abs=0.5)
+    assert xs[:, 1].max() == pytest.approx(0.6, abs=0.1)
+
+
 @pytest.mark.parametrize("yaw", [0.0, 0.4, -2.0])
 def test_ilqr_turns_about_on_the_spot(yaw: float) -> None:
     """By exactly half a turn, where the cost of the heading has no gradient."""

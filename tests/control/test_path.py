@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -81,6 +83,57 @@ def test_progress_does_not_jump_to_a_near_part_of_the_path() -> None:
     hairpin = Path([[0.0, 0.0], [10.0, 0.0], [10.0, 0.4], [0.0, 0.4]])
     s = reached(Progress(hairpin), [[0.0, 0.0], *([0.1 * k, 0.3] for k in range(1, 40))])
     assert np.allclose(s, 0.1 * np.arange(40), atol=0.5)
+
+
+def loops(rng: np.random.Generator) -> np.ndarray:
+    """Circles on a line, to both sides."""
+    circle, x, points = np.linspace(0.0, 2.0 * np.pi, 40), 0.0, [np.zeros((1, 2))]
+    for side in rng.choice([-1.0, 1.0], 4):
+        x += rng.uniform(0.3, 1.0)
+        points.append([x, 0.0] + rng.uniform(0.12, 0.6) * np.stack([np.sin(circle), side * (1 - np.cos(circle))], -1))
+    return np.concatenate([*points, [[x + 1.0, 0.0]]])
+
+
+def serpentine(rng: np.random.Generator) -> np.ndarray:
+    """Lanes that are driven to and fro."""
+    k = np.arange(12)
+    return np.stack([rng.uniform(0.5, 3.0) * ((k + 1) // 2 % 2), rng.uniform(0.13, 0.4) * (k // 2)], -1)
+
+
+def wandering(rng: np.random.Generator) -> np.ndarray:
+    """Arcs of radii from 0.25 m on, which cross one another."""
+    yaw = np.cumsum(np.repeat(rng.uniform(-0.2, 0.2, 12), 20))
+    return np.cumsum(0.05 * np.stack([np.cos(yaw), np.sin(yaw)], -1), axis=0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.03])
+@pytest.mark.parametrize("kind", [loops, serpentine, wandering])
+@pytest.mark.parametrize("seed", range(8))
+def test_progress_on_a_path_that_comes_near_itself_is_that_of_the_robot(kind: Any, noise: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    path = Path(kind(rng))
+    driven = np.arange(0.0, path.length, 0.04)
+    s = reached(Progress(path), path.at(driven) + noise * rng.normal(size=(len(driven), 2)))
+    assert abs(s - driven).max() < (0.25 if noise else 1e-6)
+
+
+@pytest.mark.parametrize("push", [0.04, 0.08, 0.12])
+@pytest.mark.parametrize("length", [0.8, 5.0])
+def test_a_robot_pushed_towards_the_next_lane_leaves_out_no_more_than_its_end(length: float, push: float) -> None:
+    k = np.arange(8)
+    path = Path(np.stack([length * ((k + 1) // 2 % 2), 0.13 * (k // 2)], -1))
+    driven = np.arange(0.0, path.length, 0.01)
+    s = np.array(reached(Progress(path), path.at(driven) + [0.0, push]))
+    assert (s - driven).max() < 3.5 * push
+
+
+def test_progress_keeps_up_on_a_path_that_jitters() -> None:
+    """Its arc length is four times the distance that a robot moves."""
+    points = np.column_stack([np.linspace(0.0, 9.0, 900), np.zeros(900)])
+    path = Path(points + np.random.default_rng(0).normal(0.0, 0.02, (900, 2)))
+    x = np.arange(0.0, 9.0, 0.05)
+    s = reached(Progress(path), np.column_stack([x, 0.0 * x]))
+    assert abs(path.at(s)[:, 0] - x).max() < 0.3
 
 
 def test_a_robot_of_which_nothing_is_known_is_at_the_first_of_places_alike() -> None:

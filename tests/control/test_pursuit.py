@@ -185,6 +185,7 @@ def test_a_missed_end_is_reported() -> None:
     action = drive.act(Gaussian.of(unicycle().state, [3.1, 0.5, 0.0], std=0.01))
     assert action.status is ActionStatus.DONE
     assert "passed 0.51 m beside it" in action.reason
+    assert "passed 0.64 m beyond it" in drive.act([3.5, -0.4, 0.0]).reason
     assert action.u.tolist() == [0.0, 0.0]
 
 

@@ -102,8 +102,21 @@ def test_the_first_act_compiles_as_little_as_the_tenth(make: Any, monkeypatch: p
     state = np.full(3 if isinstance(drive, PurePursuit) else drive.problem.dynamics.state.size, 0.1)
     statuses = [drive.act(state, 0.1 * tick).status for tick in range(10)]
     assert ActionStatus.FALLBACK not in statuses
+    drive.act(100.0 * state)  # the cart is too fast there
     assert drive.act(np.nan * state).status is ActionStatus.FALLBACK
     assert (len(made), used) == begun
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.2])
+@pytest.mark.parametrize("kept", [-np.inf, 0.1])
+def test_a_constraint_that_is_not_known_is_violated(bad: float, kept: float) -> None:
+    class Guarded(PlainTask):
+        def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
+            return np.array([x[0], x[1]])
+
+    problem = RecedingHorizon(cart(), Guarded(stop(), LINE), Noting(), horizon=5).problem
+    for x, expected in (([kept, bad], True), ([bad, kept], True), ([kept, 0.1], False)):
+        assert problem.violated(np.array(x), np.zeros(1), np.zeros((6, 0)), feasible=0.1) is expected
 
 
 class Noting:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pilotage.control import ILQR, MPPI, PurePursuit, follow, reach
 from pilotage.control.path import standing
-from pilotage.core import ActionStatus, Space
+from pilotage.core import ActionStatus, Plan, PlanStatus, Space
 from pilotage.models import bicycle, dynamics, task, tricycle, unicycle
 
 from .worlds import cart, glider, roller
@@ -117,6 +119,39 @@ def test_braking_stops_what_can_be_stopped_in_a_step(model: Any) -> None:
             np.testing.assert_allclose(after[moving], 0.0, atol=1e-6)
         for i in moving:
             assert abs(after[i]) <= max(abs(x[i]) - 1.9 * DT, 1e-6)
+
+
+@pytest.mark.parametrize("gear", [1.0, -1.0])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_car_with_weak_brakes_begins_to_brake_in_time(kind: str, gear: float) -> None:
+    """From 2 m/s, with 0.4 m/s^2 at most to stop with, and more to speed up with."""
+    bounds = sorted([2.0 * gear, -0.4 * gear])
+    car = bicycle(wheelbase=0.33, limits={"accel": (bounds[0], bounds[1])})
+    poses = np.column_stack([gear * np.linspace(0.0, 9.0, 10), np.zeros((10, 2))])
+    plan = Plan(PlanStatus.SOLVED, Space("x y [m]", "yaw: angle"), poses)
+    if kind == "PurePursuit":
+        drive: Any = PurePursuit(car, plan, speed=2.0)
+    elif kind == "ILQR":
+        drive = ILQR(car, follow(plan, speed=2.0), iterations=20)
+    else:
+        drive = MPPI(car, follow(plan, speed=2.0), samples=256, std=(0.5, 0.2), rng=0)
+    x, farthest, action = car.state.identity(), 0.0, None
+    for tick in range(140):
+        action = drive.act(x, DT * tick)
+        x = car.step(x, action.u, DT)
+        farthest = max(farthest, gear * x[0])
+    assert action is not None and action.status is ActionStatus.DONE
+    assert farthest < 9.2
+
+
+@given(st.floats(0.1, 3.0), st.floats(0.1, 3.0), st.floats(0.1, 3.0))
+def test_references_slow_down_with_what_the_vehicle_can_do(decel: float, low: float, high: float) -> None:
+    car = bicycle(limits={"accel": (-low, high)})
+    path = [[0.0, 0.0], [3.0, 0.0]]
+    ours = follow(path, decel=decel).on(car.state, car.action)
+    plain = follow(path, decel=min(decel, low))
+    rows, wanted = (one.references(np.zeros(n), 0.0, 99)[0] for one, n in ((ours, 4), (plain, 3)))
+    assert np.array_equal(rows, wanted)
 
 
 def test_a_state_that_is_not_known_is_braked_by_what_is_known_of_it() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -54,6 +55,21 @@ class Leg:
     def end(self) -> float:
         """Arc length where it ends [m]."""
         return float(self.s[-1])
+
+
+def slowing(legs: Iterable[Leg], decel: float, action: Space) -> float:
+    """What a vehicle slows down with on all of these legs [m/s^2]: `decel`, or less where its `accel` is bounded so.
+
+    Example:
+        >>> leg = Leg(np.array([[0.0, 0.0], [5.0, 0.0]]), np.array([0.0, 5.0]), np.empty((0, 2)))
+        >>> slowing([leg], 1.0, Space("accel [m/s^2] in [-0.4, 2]"))
+        0.4
+    """
+    if "accel" not in action.names:
+        return decel
+    low, high = (float(bound[action.index("accel")]) for bound in (action.low, action.high))
+    most = [-low if leg.direction > 0.0 else high for leg in legs]
+    return min([decel, *(a for a in most if a > 0.0)])  # what only drag brakes is left to the caller
 
 
 def legs_of(points: Array, s: Array, states: Array, space: Space | None, moved: NDArray[np.bool_]) -> tuple[Leg, ...]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ..core.arrays import Array
 from ..core.space import Space
+from ._legs import slowing
 from ._polyline import paced
 from .path import Path, Progress
 
@@ -58,6 +59,11 @@ class Pace:
     decel: float
     dt: float
     turn_rate: float | None
+
+    def on(self, action: Space) -> Pace:
+        """These references for a vehicle with these actions: they slow down with no more than its `accel` can do."""
+        decel = slowing(self.progress.path.legs, self.decel, action)
+        return self if decel == self.decel else replace(self, decel=decel)
 
     def __call__(self, x: Array, t: float, steps: int, carry: Any = None) -> tuple[Array, Along]:
         path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))

@@ -92,7 +92,8 @@ def follow(
             footprint and obstacles; or None for open space. The values of a raster are used unchanged: distances
             between the centres of cells, as in `ObstacleLayer.clearance`, exceed those to faces by up to 0.7 cells.
         speed: speed along the path [m/s].
-        decel: deceleration of the reference before the end [m/s^2].
+        decel: deceleration of the reference before the end [m/s^2]; less if the bounds of the action `accel` allow
+            only less.
         radius: radius of a round robot [m], short for ``footprint=Footprint.disc(radius)``. The default is 0.2 m for
             all dynamics; a car is larger. The inflation of the planner's map has no effect here.
         footprint: outline of the robot, instead of the radius.

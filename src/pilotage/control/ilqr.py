@@ -91,6 +91,8 @@ class Sweeps:
         self._models = addresses, np.array([problem.dt]), *(each.vector for each in self._parameters)
         self._k = self._codes[4].size
         state = dynamics.state
+        rest = problem.action.clip(np.zeros(problem.action.size))
+        dynamics.step(state.identity(), rest, problem.dt)  # what dynamics that are called back call is compiled here
         self._memory = memory_for(problem.steps, state.size, state.dim, problem.action.size, self._k)
         self._solve = solve.compiled
 

@@ -28,6 +28,12 @@ BACK, ARM = math.cos(math.radians(120.0)), 0.5
 
 A heuristic. Beyond such a point a path runs next to itself, and the nearest point may be before or after it.
 """
+DETOUR = 2.0
+"""A robot so far from its last place has come along the path by so many times that distance at most.
+
+The two sides of a corner of 120 degrees, beyond which a path turns back, are together twice as long as the way straight
+across. Places that lie farther ahead, such as those beyond a loop or on the next of several lanes, are not reached yet.
+"""
 CHORD = 1e-3
 """Largest distance of a chord of a path from the curve that it replaces [m]."""
 
@@ -179,7 +185,8 @@ def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array,
 class Progress:
     """The progress of a robot along a path as arc length; it never decreases, unless the robot is moved elsewhere.
 
-    The search covers only the current leg around the last position, so that the robot does not jump across where the
+    The search covers only the current leg around the last position, and
+    reaches ahead by no more than twice the distance of the robot from it, so that the robot does not jump across where the
     path comes near itself. The next leg begins once the robot is within `reached` metres of the end of the current one.
     Hence it drives to each cusp before it turns back, even if the next leg runs next to the current one.
 
@@ -190,7 +197,7 @@ class Progress:
 
     Attributes:
         path: the path.
-        behind, ahead: range of the search along the path, backward and forward from the last position [m].
+        behind, ahead: range of the search along the path, backward and, at most, forward from the last position [m].
         reached: distance along the path to the end of a leg at which the next leg begins [m].
         lost: distance from the part of the path around the last position beyond which the whole path is searched [m].
         alike: difference of distances below which points count as equally near [m].
@@ -234,5 +241,5 @@ class Progress:
 
     def _on_leg(self, xy: ArrayLike, s: float, low: float) -> float:
         """The arc length of the point nearest to `xy` on the leg of `s`, between `low` and the end of the search."""
-        leg = self.path.leg(s)
-        return self.path.project(xy, max(low, leg.start), min(s + self.ahead, leg.end))
+        leg, gone = self.path.leg(s), math.dist(self.path.at(s), np.asarray(xy, dtype=np.float64))
+        return self.path.project(xy, max(low, leg.start), min(s + min(DETOUR * gone, self.ahead), leg.end))

@@ -19,7 +19,7 @@ from ..core.settings import Finite, by_name, instance, positive, setting
 from ..core.space import Space
 from ..core.states import state_of
 from ..core.streams import checked
-from ._legs import Leg
+from ._legs import Leg, slowing
 from ._polyline import nearest, sighted
 from ._states import broken
 from ._verdicts import headway
@@ -57,7 +57,7 @@ class PurePursuit:
             steer, speed and yaw_rate, or left and right.
         path: a `Plan` or its path ``(K, >= 2)``.
         speed: speed along the path [m/s].
-        decel: deceleration before the end [m/s^2].
+        decel: deceleration before the end [m/s^2]; less if the bounds of the action `accel` allow only less.
         lookahead: shortest distance to the target [m].
         preview: time to reach the target at the current speed [s].
         tolerance: distance to the end of the path at which it is done [m], with at most twice as much of the path
@@ -102,7 +102,8 @@ class PurePursuit:
             positive(value, name)
         positive(preview, "preview", zero=True)
         self.dynamics, self.path = instance(dynamics, Dynamics, "PurePursuit"), Path(path)
-        self.speed, self.decel, self.gain = float(speed), float(decel), float(gain)
+        self.decel = slowing(self.path.legs, float(decel), dynamics.action)
+        self.speed, self.gain = float(speed), float(gain)
         self.lookahead, self.preview = float(lookahead), float(preview)
         self.tolerance, self.yaw_tolerance = float(tolerance), float(yaw_tolerance)
         self._headway = headway(self.speed, self.tolerance, 2.0 * self.speed / self.lookahead)
@@ -162,7 +163,9 @@ class PurePursuit:
         if gap <= self.tolerance and left <= 2.0 * self.tolerance:
             return self._at_the_end(x, yaw, begun)
         if left <= 0.0:
-            return self._stop(x, f"the end of the path was passed {gap:.2g} m beside it", begun)
+            way, off = np.diff(self.path.points[-2:], axis=0)[0], np.array([px, py]) - self.path.goal
+            where = "beyond" if way @ off > math.sqrt(0.5) * gap * math.hypot(*way) else "beside"
+            return self._stop(x, f"the end of the path was passed {gap:.2g} m {where} it", begun)
         v = self.speed if self._speed is None else abs(x[self._speed])
         kappa, behind = self._arc(leg, px, py, yaw, s, max(self.lookahead, self.preview * v))
         left = max(left - (self.path.length - leg.end) - self._lag * v, 0.0)

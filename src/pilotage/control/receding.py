@@ -50,10 +50,10 @@ class Horizon:
         return np.stack([self.action.low, self.action.high])
 
     def violated(self, x: Array, u: Array, rows: Array, feasible: float = 0.0) -> bool:
-        """Whether the state itself violates the constraint; no plan satisfies it then, but a plan may lead out."""
+        """Whether the state itself violates the constraint, or that is NaN; a plan may still lead out."""
         with np.errstate(invalid="ignore", over="ignore"):
             g = np.asarray(self.task.constraint(x, u, *((rows[0],) if rows.shape[1] else ())))
-        return bool(feasible < np.max(g, initial=-np.inf) < np.inf)
+        return not np.max(g, initial=-np.inf) <= feasible
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,7 +176,9 @@ class RecedingHorizon:
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
-        self._stopping(dynamics.state.identity())  # compiles it now rather than in a tick
+        anywhere = dynamics.state.identity()  # compiles what these two call now rather than in a tick
+        self._stopping(anywhere)
+        self.problem.violated(anywhere, self.brake, np.zeros((1, mounted.stage.size)))
         self.reset()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -120,7 +120,11 @@ class TracedTask(Traced, Task):
         return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self._gauge, self.initial))
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
-        """The same task on a larger state, where it finds its components by name; the actions are the same."""
+        """The same task on a larger state, where it finds its components by name; the actions are the same.
+
+        References that depend on the bounds of the actions are an object with a method ``on(action)``, which returns
+        those for these actions.
+        """
         if action is not None and self.action.size and action.names != self.action.names:
             raise SpaceError(
                 f"{self.name} is a task for the actions {', '.join(self.action.names)}, not {', '.join(action.names)}"
@@ -128,7 +132,8 @@ class TracedTask(Traced, Task):
         action = self.action if action is None else action
         if state == self.state and action == self.action:
             return self
-        return self._with(state=state, action=action)
+        on = getattr(self._references, "on", None)
+        return self._with(state=state, action=action, references=self._references if on is None else on(action))
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
