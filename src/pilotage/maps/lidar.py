@@ -19,7 +19,7 @@ from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
 from .occupancy import OccupancyGrid, check_grid
-from .raycast import entered
+from .raycast import entered, measured
 from .scan_kernels import score_beams, score_field
 
 Array = NDArray[np.float64]
@@ -64,6 +64,8 @@ class Lidar(Sensor):
             surfaces all over its cells, so 0; where the world is the squares of the map, as in simulation, beams end
             on their faces, and half a cell takes out a bias of that size. A beam that ends on a face ends in the cell
             behind it, as in `OccupancyGrid.update`.
+        min_range: smallest range [m]; a reading below it, or of 0, was not measured: `log_prob` leaves it out, and
+            `sample` gives NaN in its place.
 
     Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
 
@@ -92,6 +94,7 @@ class Lidar(Sensor):
     beams: int | None = None
     unknown: str = "free"
     inset: float = 0.0
+    min_range: float = 0.0
     state: Space = field(init=False)
     reading: Space = field(init=False)
 
@@ -106,7 +109,8 @@ class Lidar(Sensor):
         if mount.shape != (3,) or not np.isfinite(mount).all():
             raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
         self._check_mixture()
-        positive(self.inset, "inset", zero=True)
+        for name in ("inset", "min_range"):
+            positive(getattr(self, name), name, zero=True)
         if self.beams is not None and self.beams not in range(1, len(angles) + 1):
             raise ModelError(
                 f"beams must lie within 1 and the {len(angles)} of a scan, a whole number, not {self.beams}"
@@ -144,7 +148,7 @@ class Lidar(Sensor):
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Array:
         """Log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
 
-        NaN and negative ranges were not measured and do not count.
+        NaN, 0 and ranges below `min_range` were not measured and do not count.
         """
         poses, scans = numbers(x, "poses"), numbers(z, "scans")
         if poses.shape[-1:] != (3,):
@@ -162,8 +166,7 @@ class Lidar(Sensor):
         if scans.ndim > 1:
             scans = np.broadcast_to(scans, (*batch, scans.shape[-1]))
         scans = scans.reshape(-1, scans.shape[-1])
-        with np.errstate(invalid="ignore"):
-            scans = np.where(scans >= 0.0, np.minimum(scans, self.max_range), np.nan)
+        scans = np.minimum(measured(scans, self.min_range), self.max_range)
         score = self._score_beams if self.model == "beam" else self._score_field
         return self.power * score(scans, poses).reshape(batch)
 
@@ -189,7 +192,7 @@ class Lidar(Sensor):
         shorts = np.where(near, anything, -np.log1p(v * np.expm1(-self.decay * expected)) / self.decay)
         kind = stream.choice(4, size=expected.shape, p=[self.hit, self.short, self.missed, self.random])
         drawn = np.select([kind == 0, kind == 1, kind == 2], [hits, shorts, np.inf], anything)
-        return np.clip(drawn, 0.0, self.max_range)
+        return measured(np.clip(drawn, 0.0, self.max_range), self.min_range)
 
     # --- how it is computed ---
 

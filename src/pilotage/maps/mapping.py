@@ -15,7 +15,7 @@ from pilotage.models.trace import driver
 
 from .cells import log_odds
 from .frame import GridFrame, local_rays
-from .raycast import entered
+from .raycast import entered, measured
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Evidence:
         ranges: ArrayLike,
         angles: ArrayLike,
         max_range: float,
+        min_range: float,
     ) -> NDArray[np.float32]:
         """Log-odds `cells` ``(ny, nx)`` of a grid and lidar scans, as a new array that is read-only.
 
@@ -60,9 +61,10 @@ class Evidence:
             cells: NaN where nothing is known.
             frame: of the grid.
             poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; one that is not finite says nothing.
-            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (infinity too) saw nothing.
+            ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more (infinity
+                too) saw nothing.
             angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: of the sensor [m].
+            max_range, min_range: of the sensor [m].
         """
         local, directions = local_rays(frame, poses, angles)
         reach = positive(max_range, "max_range") / frame.resolution
@@ -71,7 +73,7 @@ class Evidence:
         if scans.shape != expected:
             raise ShapeError(f"ranges have shape {scans.shape}; {expected} was expected, a scan for each pose")
         out = np.array(cells, order="C")
-        scans = np.ascontiguousarray(entered(scans.reshape(len(local), len(directions)) / frame.resolution))
+        scans = entered(measured(scans, min_range).reshape(len(local), len(directions)) / frame.resolution)
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
         add_scans(
             out,
@@ -79,7 +81,7 @@ class Evidence:
             local,
             np.cos(directions),
             np.sin(directions),
-            scans,
+            np.ascontiguousarray(scans),
             entered(reach),
             *change,
         )

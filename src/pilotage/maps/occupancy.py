@@ -284,6 +284,7 @@ class OccupancyGrid(MapQueries):
         angles: ArrayLike,
         max_range: float,
         *,
+        min_range: float = 0.0,
         hit: float = 0.7,
         miss: float = 0.4,
         clamp: tuple[float, float] = (0.12, 0.97),
@@ -298,9 +299,10 @@ class OccupancyGrid(MapQueries):
 
         Args:
             poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
-            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (infinity too) saw nothing.
+            ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more (infinity
+                too) saw nothing.
             angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: of the sensor [m].
+            max_range, min_range: of the sensor [m].
             hit, miss: probabilities of being occupied that one beam speaks for.
             clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
 
@@ -312,7 +314,7 @@ class OccupancyGrid(MapQueries):
             array([[0.4, 0.4, 0.7, nan]])
         """
         rule = Evidence(hit, miss, clamp)
-        return replace(self, log_odds=rule.add(self.log_odds, self, poses, ranges, angles, max_range))
+        return replace(self, log_odds=rule.add(self.log_odds, self, poses, ranges, angles, max_range, min_range))
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
