@@ -201,6 +201,19 @@ def test_modes_in_any_case(tmp_path: Path) -> None:
     assert read_ros_map(tmp_path / "map.yaml").occupancy[0, 0] == np.float32(0.7)
 
 
+@pytest.mark.parametrize(
+    ("text", "negate"),
+    [("'0'", False), ('"1"', True), ('"true"', True), ("'No'", False), ("off", False), ("1", True)],
+)
+def test_values_in_quotation_marks_are_those_without(text: str, negate: bool, tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 2 1 255  0 254")
+    fields = YAML.replace("negate: 0", f"negate: {text}").replace("0.05", '"0.050000"').replace("0.196", "'0.196'")
+    (tmp_path / "map.yaml").write_text(fields.replace("2.0", "'2.0'"))
+    found = read_ros_map(tmp_path / "map.yaml")
+    assert (found.negate, found.resolution, found.origin, found.free_thresh) == (negate, 0.05, (-1.0, 2.0, 0.5), 0.196)
+    np.testing.assert_array_equal(found.occupancy[0] == 1.0, [not negate, negate])
+
+
 @pytest.mark.parametrize("image", ["sub/map.pgm", "../map.png", "/map.pgm"])
 def test_images_are_written_beside_the_yaml(image: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="a name without folders"):

@@ -31,9 +31,9 @@ def contents(path: str | os.PathLike[str]) -> bytes:
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
-    """A path as a `Path`, or a sentence about what is none."""
+    """A path as a `Path`, a leading ``~`` being the home folder; or a sentence about what is none."""
     try:
-        return Path(path)
+        return Path(os.path.expanduser(path))
     except TypeError:
         raise FormatError(f"{path!r} is no path of a file; give a string or a pathlib.Path") from None
 

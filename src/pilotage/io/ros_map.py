@@ -261,9 +261,14 @@ def _finite(value: Any, name: str, path: PathLike) -> float:
 
 def _flag(fields: dict[str, Any], name: str, path: PathLike) -> bool:
     value = fields.get(name, 0)
-    if value not in (0, 1):
+    flag = _QUOTED.get(value.lower()) if isinstance(value, str) else value
+    if flag not in (0, 1):
         raise FormatError(f"{path}: `{name}` must be 0 or 1, not {shown(value)}")
-    return bool(value)
+    return bool(flag)
+
+
+_QUOTED = {"0": 0, "false": 0, "no": 0, "off": 0, "1": 1, "true": 1, "yes": 1, "on": 1}
+"""Flags between quotation marks, which map_server reads like those without."""
 
 
 def _origin(fields: dict[str, Any], path: PathLike) -> tuple[float, float, float]:
@@ -295,12 +300,13 @@ def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
     name = _field(fields, "image", path)
     if not isinstance(name, str):
         raise FormatError(f"{path}: `image` must be a file name, not {shown(name)}")
-    folder = Path(path).parent
-    if os.path.isfile(folder / name):
-        return folder / name
+    folder = path_of(path).parent
+    file = folder / path_of(name)
+    if os.path.isfile(file):
+        return file
     bare = re.split(r"[\\/]", name)[-1]  # of a path of any system
     if os.path.isfile(folder / bare):
         hint = f"; a file of that name lies beside the yaml file, which should say `image: {bare}`"
     else:
-        hint = "" if len(name) > 255 else f" (looked for {folder / name})"
+        hint = "" if len(name) > 255 else f" (looked for {file})"
     raise FormatError(f"{path}: its `image` {shown(name)} does not exist{hint}")
