@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -28,10 +29,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, FormatWarning, counted
 from pilotage.core.settings import setting, shown
 
-from ._pixels import Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture
+from ._pixels import UNKNOWN, Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture
 from .atomic import write_atomic
 from .contents import contents, path_of
 from .pgm import encode_pgm
@@ -77,6 +78,9 @@ def read_ros_map(path: PathLike, *, server: Server = "main") -> RosMap:
         path: the yaml file; its `image` is looked up relative to it.
         server: the map_server whose reading is followed: "main", or "humble" and before; the top of this file says how
             they differ.
+
+    Warns:
+        FormatWarning: when the grey that stands for unmapped pixels, 205, reads as free.
 
     Raises:
         MissingFile: when the yaml file does not exist.
@@ -130,9 +134,23 @@ def _read_image(image: Path, fields: dict[str, Any], path: PathLike, server: Ser
     mode = _mode(fields, path)
     negate = _flag(fields, "negate", path)
     origin = _origin(fields, path)
-    read = _as_main if server == "main" else _as_humble
-    occupancy = read(read_picture(image), mode, negate, occupied, free)
+    read, picture = _as_main if server == "main" else _as_humble, read_picture(image)
+    if mode == "trinary" and not negate:
+        _warn_of_grey(picture, free, path)
+    occupancy = read(picture, mode, negate, occupied, free)
     return RosMap(occupancy, resolution, origin, occupied, free, mode, negate)
+
+
+def _warn_of_grey(picture: Picture, free: float, path: PathLike) -> None:
+    """Tell that the grey of unmapped pixels reads as free: Nav2's own maps said 0.25 until its pull request 5138."""
+    count = int((grey(picture) == UNKNOWN).sum()) if free >= (255 - UNKNOWN) / 255 else 0
+    if count:
+        warnings.warn(
+            f"{path}: {counted(count, 'pixel')} of grey {UNKNOWN}, which map_saver writes for unknown, read as free, "
+            f"for free_thresh is {free}; {RosMap.free_thresh} would keep them unknown",
+            FormatWarning,
+            stacklevel=2,
+        )
 
 
 def _as_main(picture: Picture, mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.float32]:

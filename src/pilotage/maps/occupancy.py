@@ -152,7 +152,7 @@ class OccupancyGrid(MapQueries):
 
         Example:
             >>> OccupancyGrid.load("depot.yaml")
-            OccupancyGrid(604 x 307 cells of 0.05 m, 100% known)
+            OccupancyGrid(604 x 307 cells of 0.05 m, 95% known)
         """
         given = {
             "resolution": resolution,
