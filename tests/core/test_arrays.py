@@ -15,6 +15,19 @@ PLANE = Space("x y [m]")
 HIDDEN = np.ma.array([1.0, 9e9], mask=[False, True])
 
 
+def doubled(values: list, times: int) -> list[list]:
+    """Lists that each hold the one before twice: 60 of them stand for 10^18 numbers, in little memory."""
+    found = [values]
+    for _ in range(times):
+        found.append([found[-1], found[-1]])
+    return found
+
+
+DOUBLED, EMPTIES = doubled([1.0], 60), doubled([], 60)
+ENDLESS: list = [1.0]
+ENDLESS.append(ENDLESS)
+
+
 class Metres(np.ndarray):
     """An array with a unit, as astropy's and unyt's are."""
 
@@ -50,6 +63,10 @@ class Quantity:
         [[None, 1.0], [2.0, 3.0]],
         [None, [2.0, 3.0]],
         np.array([None, 1.0]),
+        DOUBLED[60],
+        [1.0, DOUBLED[60]],
+        EMPTIES[60],
+        ENDLESS,
     ],
 )
 def test_what_is_more_or_less_than_numbers_is_refused(values):
@@ -72,6 +89,13 @@ def test_masked_readings_are_not_measured(z, mask):
     found = PLANE.check(np.ma.array(z, mask=mask), "reading", finite=False)
     np.testing.assert_array_equal(found, np.where(mask, np.nan, z))
     assert type(found) is np.ndarray
+
+
+def test_lists_may_share_rows():
+    row = [1.0, np.float32(2.0)]
+    np.testing.assert_array_equal(numbers([row, row, [row[0], 3]], "x"), [[1, 2], [1, 2], [1, 3]])
+    np.testing.assert_array_equal(numbers([[None, row], [row, None]], "z", missing=True)[[0, 1], [1, 0]], [[1, 2]] * 2)
+    assert numbers(DOUBLED[12], "x").shape == (2,) * 12 + (1,)
 
 
 def test_a_mask_that_hides_nothing_is_no_harm():

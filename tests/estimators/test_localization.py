@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from pilotage.core import Gaussian, ModelError, Particles, PilotageError, ShapeError, Space, SpaceError
-from pilotage.core.errors import SettingError
+from pilotage.core.errors import FormatWarning, SettingError
 from pilotage.estimators.localization import (
     Localization,
     MonteCarloLocalization,
@@ -39,7 +39,8 @@ POSE = Space("x y [m]", "yaw: angle")
 
 @pytest.fixture(scope="module")
 def depot(data: Path) -> OccupancyGrid:
-    return OccupancyGrid.load(data / "ros_maps/nav2/depot.yaml")
+    with pytest.warns(FormatWarning, match="grey 205"):  # all of it is free, as its yaml file says
+        return OccupancyGrid.load(data / "ros_maps/nav2/depot.yaml")
 
 
 @pytest.fixture(scope="module")

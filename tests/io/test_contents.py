@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pilotage.core import FormatError, MissingFile
-from pilotage.io import read_movingai_map, read_movingai_scenarios, read_pgm, read_ros_map
+from pilotage.io import find_movingai_map, read_movingai_map, read_movingai_scenarios, read_pgm, read_ros_map
 from pilotage.maps import OccupancyGrid
 
 READERS = [read_movingai_map, read_movingai_scenarios, read_pgm, read_ros_map, OccupancyGrid.load]
@@ -36,3 +37,26 @@ def test_a_missing_file_is_a_sentence(read: Any, tmp_path: Path) -> None:
 def test_what_is_no_path(read: Any) -> None:
     with pytest.raises(FormatError, match=r"3.5 is not the path of a file"):
         read(3.5)
+
+
+def test_a_tilde_is_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    (home / "maps").mkdir(parents=True)
+    for variable in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(variable, str(home))
+    monkeypatch.chdir(tmp_path)
+    grid = OccupancyGrid.from_ascii([".#", "?."], resolution=0.5)
+    grid.save("~/maps/room.yaml")
+    assert sorted(file.name for file in (home / "maps").iterdir()) == ["room.pgm", "room.yaml"]
+    fields = (home / "maps/room.yaml").read_text()
+    (tmp_path / "here.yaml").write_text(fields.replace("room.pgm", "~/maps/room.pgm"))
+    (tmp_path / "~stranger.yaml").write_text(fields.replace("room.pgm", "home/maps/room.pgm"))
+    for name in ("~/maps/room.yaml", Path("~/maps/room.yaml"), "here.yaml", "~stranger.yaml"):
+        np.testing.assert_array_equal(OccupancyGrid.load(name).log_odds, grid.log_odds)
+    assert OccupancyGrid.load("~/maps/room.pgm", resolution=0.5).shape == (2, 2)
+    assert read_pgm("~/maps/room.pgm").shape == (2, 2)
+    for name, text in (("door.map", "type octile\nheight 1\nwidth 2\nmap\n.@\n"), ("door.map.scen", "version 1\n")):
+        (home / name).write_text(text)
+    assert read_movingai_map(find_movingai_map("~/door.map.scen")).shape == (1, 2)
+    with pytest.raises(MissingFile, match=r"there is no file rooom.yaml in .*home.maps; did you mean room.yaml\?"):
+        OccupancyGrid.load("~/maps/rooom.yaml")

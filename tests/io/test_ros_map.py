@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from pilotage.core.errors import FormatError, SettingError
+from pilotage.core.errors import FormatError, FormatWarning, SettingError
 from pilotage.io import RosMap, read_ros_map, write_ros_map
 from pilotage.io.pgm import encode_pgm
+from pilotage.io.ros_map import Server
+from pilotage.maps.stock import STOCK
 
 SHAPES = st.tuples(st.integers(1, 6), st.integers(1, 6))
 LEVELS = arrays(np.float32, SHAPES, elements=st.sampled_from([0.0, 1.0, np.nan]))
@@ -108,6 +110,7 @@ def test_transparency(tmp_path: Path) -> None:
         read_ros_map(tmp_path / "map.yaml", server="foxy")  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore::pilotage.core.errors.FormatWarning")  # one of these levels is that grey
 @pytest.mark.parametrize("negate", [0, 1])
 @pytest.mark.parametrize("mode", ["trinary", "scale"])
 def test_what_lies_on_a_threshold_counts(mode: str, negate: int, tmp_path: Path) -> None:
@@ -203,6 +206,36 @@ def test_modes_in_any_case(tmp_path: Path) -> None:
     assert read_ros_map(tmp_path / "map.yaml").occupancy[0, 0] == np.float32(0.7)
 
 
+@pytest.mark.parametrize(
+    ("text", "negate"),
+    [("'0'", False), ('"1"', True), ('"true"', True), ("'No'", False), ("off", False), ("1", True)],
+)
+def test_values_in_quotation_marks_are_those_without(text: str, negate: bool, tmp_path: Path) -> None:
+    (tmp_path / "map.pgm").write_bytes(b"P2 2 1 255  0 254")
+    fields = YAML.replace("negate: 0", f"negate: {text}").replace("0.05", '"0.050000"').replace("0.196", "'0.196'")
+    (tmp_path / "map.yaml").write_text(fields.replace("2.0", "'2.0'"))
+    found = read_ros_map(tmp_path / "map.yaml")
+    assert (found.negate, found.resolution, found.origin, found.free_thresh) == (negate, 0.05, (-1.0, 2.0, 0.5), 0.196)
+    np.testing.assert_array_equal(found.occupancy[0] == 1.0, [not negate, negate])
+
+
+@pytest.mark.parametrize("server", ["main", "humble"])
+def test_grey_that_reads_as_free_is_told(server: Server, tmp_path: Path) -> None:
+    """Nav2's own maps said 0.25 for years, and so do maps made after them; no warning is an error here."""
+    (tmp_path / "map.pgm").write_bytes(b"P2 4 1 255  0 205 254 205")
+    (tmp_path / "map.yaml").write_text(YAML)
+    assert np.isnan(read_ros_map(tmp_path / "map.yaml", server=server).occupancy[0, [1, 3]]).all()
+    (tmp_path / "map.yaml").write_text(YAML.replace("0.196", "0.25"))
+    with pytest.warns(FormatWarning, match=r"map.yaml: 2 pixels of grey 205, .* read as free, for free_thresh is 0.25"):
+        np.testing.assert_array_equal(read_ros_map(tmp_path / "map.yaml", server=server).occupancy, [[1, 0, 0, 0]])
+    for other in ("negate: 1", "negate: 0\nmode: scale", "negate: 0\nmode: raw"):  # map_saver writes no such grey there
+        (tmp_path / "map.yaml").write_text(YAML.replace("0.196", "0.25").replace("negate: 0", other))
+        read_ros_map(tmp_path / "map.yaml", server=server)
+    (tmp_path / "map.pgm").write_bytes(b"P2 4 1 255  0 204 254 206")
+    (tmp_path / "map.yaml").write_text(YAML.replace("0.196", "0.25"))
+    read_ros_map(tmp_path / "map.yaml", server=server)
+
+
 @pytest.mark.parametrize("image", ["sub/map.pgm", "../map.png", "/map.pgm"])
 def test_images_are_written_beside_the_yaml(image: str, tmp_path: Path) -> None:
     with pytest.raises(FormatError, match="a bare file name"):
@@ -212,8 +245,6 @@ def test_images_are_written_beside_the_yaml(image: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "counts"),
     [
-        # free_thresh 0.25 makes the customary grey (205, occupancy 0.196) free on the depot: the file says so.
-        ("nav2/depot.yaml", (307, 604), (5947, 307 * 604 - 5947)),
         ("nav2/tb3_sandbox.yaml", (384, 384), (870, 7903)),
         ("turtlebot3_world/map.yaml", (384, 384), (795, 7939)),
     ],
@@ -222,6 +253,26 @@ def test_real_maps(name: str, shape: tuple[int, int], counts: tuple[int, int], d
     found = read_ros_map(data / "ros_maps" / name).occupancy
     assert found.shape == shape
     assert (int((found == 1).sum()), int((found == 0).sum())) == counts
+
+
+def test_the_depot_of_older_days(data: Path) -> None:
+    """free_thresh 0.25 makes the customary grey (205, occupancy 0.196) free there: the file says so, and we pass it on.
+
+    The depot that comes with the package is the same but for that.
+    """
+    with pytest.warns(FormatWarning, match="8,894 pixels of grey 205"):
+        older = read_ros_map(data / "ros_maps/nav2/depot.yaml").occupancy
+    assert older.shape == (307, 604)
+    assert (int((older == 1).sum()), int((older == 0).sum())) == (5947, 307 * 604 - 5947)
+    ours = read_ros_map(STOCK / "depot.yaml").occupancy
+    assert int(np.isnan(ours).sum()) == 8894
+    np.testing.assert_array_equal(older[~np.isnan(ours)], ours[~np.isnan(ours)])
+
+
+@pytest.mark.parametrize("file", sorted(STOCK.glob("*.yaml")), ids=lambda file: file.stem)
+def test_no_unmapped_pixel_of_a_stock_map_is_free(file: Path) -> None:
+    pixels = np.asarray(Image.open(file.with_suffix(".pgm")))[::-1]
+    np.testing.assert_array_equal(np.isnan(read_ros_map(file).occupancy), pixels == 205)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def field_reference(lidar: Lidar, z: np.ndarray, x: np.ndarray) -> np.ndarray:
     sy = x[:, 1] + np.sin(x[:, 2]) * mx + np.cos(x[:, 2]) * my
     total = np.zeros(len(x))
     for reading, angle in zip(z, angles, strict=True):
-        if np.isnan(reading) or reading < 0:
+        if not (reading > 0 and reading >= lidar.min_range):
             continue
         if reading >= lidar.max_range:
             total += math.log(lidar.missed)
@@ -106,6 +106,34 @@ def test_beam_model_is_plain_scipy(room: OccupancyGrid) -> None:
     expected = lidar.observe(x)
     reference = [sum(math.log(beam_reference(lidar, r, e)) for r, e in zip(z, row) if r == r) for row in expected]
     np.testing.assert_allclose(lidar.log_prob(z, x), reference, rtol=1e-9)
+
+
+@pytest.mark.parametrize("model", ["likelihood_field", "beam"])
+@pytest.mark.parametrize("least", [0.0, 0.4])
+def test_what_no_surface_returned_says_nothing(room: OccupancyGrid, model: str, least: float) -> None:
+    """Ranges of 0, which many drivers write, and those below `min_range` count as NaN does, for one scan and many."""
+    lidar = Lidar(room, 24, 4.0, model=model, min_range=least)
+    x = poses_in(room, 60)
+    z = np.maximum(lidar.observe(x), 0.5)
+    lost = np.arange(24) % 3 == 0
+    nothing = np.where(lost, np.nan, z)
+    for given in (0.0, 0.3999, 1e-9) if least else (0.0, -0.0, -2.0):
+        scans = np.where(lost, given, z)
+        np.testing.assert_array_equal(lidar.log_prob(scans, x), lidar.log_prob(nothing, x))
+        np.testing.assert_array_equal(lidar.log_prob(scans[0], x), lidar.log_prob(nothing[0], x))
+    near = np.where(lost, 0.45, z)
+    assert (lidar.log_prob(near, x) != lidar.log_prob(nothing, x)).all(), "those above count"
+    assert (lidar.log_prob(np.zeros(24), x) == 0.0).all()
+
+
+def test_samples_below_the_least_range_are_not_measured() -> None:
+    grid = OccupancyGrid.from_ascii(["." * 20 + "#"], resolution=0.1)
+    all_of_them, lidar = (Lidar(grid, [0.0], 3.0, min_range=least, **SHARES) for least in (0.0, 0.5))
+    x = np.tile([1.4, 0.05, 0.0], (50_000, 1))
+    whole, z = all_of_them.sample(x, rng=0)[:, 0], lidar.sample(x, rng=0)[:, 0]
+    np.testing.assert_array_equal(z, np.where(whole < 0.5, np.nan, whole))
+    share = integrate.quad(lambda r: beam_density(r, 0.6, 3.0, 0.1, *SHARES.values(), 0.5), 0.0, 0.5)[0]
+    assert np.isnan(z).mean() == pytest.approx(share, abs=0.01)
 
 
 @pytest.mark.parametrize("e", [0.0, 0.05, 1.7, 3.95, 4.0])
@@ -194,6 +222,8 @@ def test_poses_that_are_not_finite_have_no_likelihood(room: OccupancyGrid, model
         ({"angles": 2.5}, "positive integer"),
         ({"mount": (0.0, 0.0)}, "mount must be three"),
         ({"inset": -0.1}, "inset is .* 0 or more"),
+        ({"min_range": -0.1}, "min_range is .* 0 or more"),
+        ({"min_range": math.inf}, "min_range is .*"),
         ({"short": "few"}, "short is 'few'"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pilotage.core.errors import ShapeError
+from pilotage.core.errors import SettingError, ShapeError
 from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.maps.cells import log_odds
 
@@ -30,6 +30,35 @@ def test_a_beam_that_saw_nothing_only_frees() -> None:
 def test_what_was_not_measured_changes_nothing() -> None:
     grid = unseen((1, 6)).update([[0.5, 0.5, 0.0], [np.nan, 0.5, 0.0]], [[np.nan], [2.0]], [0.0], max_range=4.0)
     assert np.isnan(grid.log_odds).all()
+
+
+def test_what_no_surface_returned_changes_nothing() -> None:
+    """Many drivers write 0 for it, and what is nearer than a lidar can measure is its own housing."""
+    pose, fan = [2.5, 0.5, 0.0], [0.0, np.pi, 0.0, 0.0]
+    grid = unseen((1, 9))
+    for scan, least in (([0.0, -0.0, -1.0, np.nan], 0.0), ([0.0, 0.3, 0.999, 1e-9], 1.0)):
+        assert np.isnan(grid.update(pose, scan, fan, max_range=4.0, min_range=least).log_odds).all()
+        mixed = np.array([*scan, 1.0, 3.2, np.inf])
+        alone, angles = mixed[4:], [0.0, 0.0, np.pi]
+        np.testing.assert_array_equal(
+            grid.update(pose, mixed, [*fan, *angles], max_range=4.0, min_range=least).log_odds,
+            grid.update(pose, alone, angles, max_range=4.0).log_odds,
+        )
+    assert grid.update(pose, [0.3], [0.0], max_range=4.0).occupied[0, 2], "measured, where nothing says otherwise"
+    for least in (-0.1, np.nan, np.inf, "near"):
+        with pytest.raises(SettingError, match="min_range is"):
+            grid.update(pose, [1.0], [0.0], max_range=4.0, min_range=least)  # type: ignore[arg-type]
+
+
+def test_a_robot_leaves_no_trail_of_beams_that_came_back_as_zero() -> None:
+    hall = OccupancyGrid.from_ascii(["#" * 60, *["#" + "." * 58 + "#"] * 28, "#" * 60], 0.1)
+    poses = np.column_stack((np.linspace(1.5, 4.5, 8), np.full(8, 1.5), np.zeros(8)))
+    angles = np.linspace(-np.pi, np.pi, 90, endpoint=False)
+    ranges = hall.raycast(poses, angles, max_range=1.45)
+    assert (ranges >= 1.45).mean() > 0.5
+    lost = np.where(ranges < 1.45, ranges, 0.0)
+    built = unseen(hall.shape, 0.1).update(np.tile(poses, (3, 1)), np.tile(lost, (3, 1)), angles, 1.45)
+    assert not (built.occupied & ~hall.occupied).any()
 
 
 def test_a_cell_changes_once_a_scan_and_an_end_outweighs_a_passage() -> None:
@@ -93,8 +122,9 @@ def test_what_our_own_lidar_hits_is_occupied(kind: type, yaw: float) -> None:
     assert (hit.occupied | corners)[room.occupied].all(), "every face was seen"
     # The likelihood of such a scan, which is looked up without an inset, is that of hits all around.
     field = Lidar(room, 180, 5.0, hit=1.0, short=0.0, missed=0.0, random=0.0)
-    best = -180 * np.log(field.sigma * np.sqrt(2.0 * np.pi))
-    np.testing.assert_allclose(field.log_prob(field.observe(poses).astype(kind), poses), best, atol=1e-3)
+    scans = field.observe(poses).astype(kind)
+    best = -(scans > 0.0).sum(-1) * np.log(field.sigma * np.sqrt(2.0 * np.pi))  # 0 is read inside a wall
+    np.testing.assert_allclose(field.log_prob(scans, poses), best, atol=1e-3)
 
 
 def test_beams_from_off_the_map_and_beams_without_end() -> None:

@@ -38,6 +38,15 @@ def test_an_obstacle_appears_where_its_face_is_and_goes_with_it() -> None:
     assert not layer.cleared().occupied.any()
 
 
+def test_a_beam_that_came_back_as_zero_is_no_obstacle() -> None:
+    layer = ObstacleLayer(HALL)
+    for scan, least in ((np.zeros(180), 0.0), (np.full(180, 0.25), 0.3)):
+        for _ in range(5):
+            layer = layer.seen(POSE, scan, ANGLES, 8.0, min_range=least)
+    assert layer.clearance(POSE, 1.0).at(POSE[:2]) > 1.0
+    assert not layer.occupied.any()
+
+
 def test_what_is_far_or_seen_once_does_not_count() -> None:
     world = HALL.with_discs(BOX, 0.3)
     assert not scanned(world, ObstacleLayer(HALL), 1).occupied.any()

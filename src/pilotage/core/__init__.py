@@ -14,6 +14,7 @@ from .diagonal import Diagonal as Diagonal
 from .dynamics import Dynamics as Dynamics
 from .errors import CovarianceError as CovarianceError
 from .errors import FormatError as FormatError
+from .errors import FormatWarning as FormatWarning
 from .errors import MissingExtra as MissingExtra
 from .errors import MissingFile as MissingFile
 from .errors import ModelError as ModelError
@@ -88,6 +89,7 @@ __all__ = [
     "FilterStatus",
     "Filtered",
     "FormatError",
+    "FormatWarning",
     "Gaussian",
     "MachineCode",
     "Mathematics",

@@ -48,7 +48,7 @@ def numbers(values: Any, name: str, dtype: Any = np.float64, *, missing: bool = 
         if found.dtype.kind == "O" and not missing and any(value is None for value in found.flat):
             raise ValueError("it holds None")
         return found.astype(dtype, copy=False)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         if isinstance(error, ShapeError):
             raise
         raise ShapeError(f"{name} is not an array of numbers: {_said(values, error)}") from error
@@ -71,10 +71,8 @@ def _plain(values: Any, name: str, missing: bool) -> Any:
     """`values` without masks, which become NaN, as do those of arrays inside lists."""
     kind: Any = values.__class__
     if issubclass(kind, (list, tuple)):
-        if all(isinstance(value, (float, int)) for value in values):
-            return values
-        items = [_plain(value, name, missing) for value in values]
-        return _filled(items) if missing and any(item is None for item in items) else items
+        flat = all(isinstance(value, (float, int)) for value in values)
+        return values if flat else _plain_list(values, name, missing, {})[0]
     if issubclass(kind, np.ma.MaskedArray):
         if not np.ma.is_masked(values):
             return values.data
@@ -90,6 +88,30 @@ def _plain(values: Any, name: str, missing: bool) -> Any:
     if hasattr(kind, "magnitude") and hasattr(kind, "units"):
         raise ShapeError(f"{name} is {values!r}, which has a unit; convert it to SI units and give the number")
     return values
+
+
+MOST = 10_000_000
+"""Numbers in lists of lists. A few bytes of a file whose lists refer to each other stand for more than memory holds."""
+
+
+def _plain_list(values: Any, name: str, missing: bool, known: dict[int, tuple[Any, int]]) -> tuple[Any, int]:
+    """A list made plain, and the number of values in it; one that occurs again is counted again, but looked at once."""
+    if id(values) in known:
+        return known[id(values)]
+    items, count = values, 1 + len(values)
+    if not all(isinstance(value, (float, int)) for value in values):
+        inner = [
+            _plain_list(value, name, missing, known)
+            if isinstance(value, (list, tuple))
+            else (_plain(value, name, missing), 1)
+            for value in values
+        ]
+        items, count = [item for item, _ in inner], 1 + sum(size for _, size in inner)
+        if count > MOST:
+            raise ValueError(f"its lists hold more than {MOST:,} numbers; give an array")
+        items = _filled(items) if missing and any(item is None for item in items) else items
+    known[id(values)] = items, count
+    return items, count
 
 
 def _filled(items: list[Any]) -> list[Any]:

@@ -34,6 +34,10 @@ class FormatError(PilotageError, ValueError):
     """A file that does not follow its format."""
 
 
+class FormatWarning(UserWarning):
+    """A file that follows its format, but hardly says what its writer meant."""
+
+
 class MissingFile(PilotageError, FileNotFoundError):
     """A file to read, or a folder to write to, that does not exist."""
 

@@ -21,6 +21,9 @@ Levels = NDArray[np.unsignedinteger[Any]]
 LUMA = np.array([0.212656, 0.715158, 0.072186], dtype=np.float32)
 """Weights of red, green and blue in the brightness of a colour (ITU-R BT.709), as in ImageMagick."""
 
+UNKNOWN = 205
+"""Grey that map_saver writes for unknown cells."""
+
 
 class Picture(NamedTuple):
     """Brightness of pixels ``(rows, columns)`` or of their colours ``(rows, columns, 3)``, top row first; the number
@@ -139,8 +142,9 @@ def _trinary_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDA
 
 
 def _unknown_dark(free: float, occupied: float) -> float:
-    """A darkness that means unknown: the usual grey 205, or the middle between the thresholds if they exclude it."""
-    return 50 if free < 50 / 255 < occupied else np.rint(255 * (free + occupied) / 2)
+    """A darkness that means unknown: the usual grey, or the middle between the thresholds if they exclude it."""
+    dark = 255 - UNKNOWN
+    return dark if free < dark / 255 < occupied else np.rint(255 * (free + occupied) / 2)
 
 
 def encode_png(pixels: NDArray[np.uint8], transparent: NDArray[np.bool_] | None = None) -> bytes:

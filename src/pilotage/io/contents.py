@@ -31,9 +31,9 @@ def contents(path: str | os.PathLike[str]) -> bytes:
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:
-    """A path as a `Path`; raises an error if it is not a path."""
+    """A path as a `Path`, with a leading ``~`` as the home folder; raises an error if it is not a path."""
     try:
-        return Path(path)
+        return Path(os.path.expanduser(path))
     except TypeError:
         raise FormatError(f"{path!r} is not the path of a file; give a string or a pathlib.Path") from None
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError, counted
 
-from .contents import contents
+from .contents import contents, path_of
 
 PASSABLE = ".GS"
 BLOCKED = "@OTW"
@@ -155,7 +155,7 @@ def find_movingai_map(scenarios: PathLike) -> Path:
         >>> find_movingai_map(folder / "arena.map.scen").name
         'arena.map'
     """
-    path = Path(scenarios)
+    path = path_of(scenarios)
     own = path.name.removesuffix(".gz").removesuffix(".scen")
     named = Path(next(iter(read_movingai_scenarios(path)), Scenario(own, 0, 0, (0, 0), (0, 0), 0.0)).map_name).name
     for name in (own, f"{own}.gz", named, f"{named}.gz"):

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -29,10 +30,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from pilotage.core.errors import FormatError
+from pilotage.core.errors import FormatError, FormatWarning, counted
 from pilotage.core.settings import setting, shown
 
-from ._pixels import Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture
+from ._pixels import UNKNOWN, Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture
 from .atomic import write_atomic
 from .contents import contents, path_of
 from .pgm import encode_pgm
@@ -78,6 +79,9 @@ def read_ros_map(path: PathLike, *, server: Server = "main") -> RosMap:
         path: the yaml file; its `image` is relative to its folder.
         server: the version of map_server to follow: "main", or "humble" for Humble and earlier. Humble treats p equal
             to a threshold, colours and transparency differently; the module docstring has the details.
+
+    Warns:
+        FormatWarning: when the grey that stands for unmapped pixels, 205, reads as free.
 
     Raises:
         MissingFile: if the yaml file does not exist.
@@ -132,9 +136,23 @@ def _read_image(image: Path, fields: dict[str, Any], path: PathLike, server: Ser
     mode = _mode(fields, path)
     negate = _flag(fields, "negate", path)
     origin = _origin(fields, path)
-    read = _as_main if server == "main" else _as_humble
-    occupancy = read(read_picture(image), mode, negate, occupied, free)
+    read, picture = _as_main if server == "main" else _as_humble, read_picture(image)
+    if mode == "trinary" and not negate:
+        _warn_of_grey(picture, free, path)
+    occupancy = read(picture, mode, negate, occupied, free)
     return RosMap(occupancy, resolution, origin, occupied, free, mode, negate)
+
+
+def _warn_of_grey(picture: Picture, free: float, path: PathLike) -> None:
+    """Tell that the grey of unmapped pixels reads as free: Nav2's own maps said 0.25 until its pull request 5138."""
+    count = int((grey(picture) == UNKNOWN).sum()) if free >= (255 - UNKNOWN) / 255 else 0
+    if count:
+        warnings.warn(
+            f"{path}: {counted(count, 'pixel')} of grey {UNKNOWN}, which map_saver writes for unknown, read as free, "
+            f"for free_thresh is {free}; {RosMap.free_thresh} would keep them unknown",
+            FormatWarning,
+            stacklevel=2,
+        )
 
 
 def _as_main(picture: Picture, mode: str, negate: bool, occupied: float, free: float) -> NDArray[np.float32]:
@@ -263,9 +281,14 @@ def _finite(value: Any, name: str, path: PathLike) -> float:
 
 def _flag(fields: dict[str, Any], name: str, path: PathLike) -> bool:
     value = fields.get(name, 0)
-    if value not in (0, 1):
+    flag = _QUOTED.get(value.lower()) if isinstance(value, str) else value
+    if flag not in (0, 1):
         raise FormatError(f"{path}: `{name}` must be 0 or 1, not {shown(value)}")
-    return bool(value)
+    return bool(flag)
+
+
+_QUOTED = {"0": 0, "false": 0, "no": 0, "off": 0, "1": 1, "true": 1, "yes": 1, "on": 1}
+"""Flags between quotation marks, which map_server reads like those without."""
 
 
 def _origin(fields: dict[str, Any], path: PathLike) -> tuple[float, float, float]:
@@ -297,14 +320,15 @@ def _image_path(fields: dict[str, Any], path: PathLike) -> Path:
     name = _field(fields, "image", path)
     if not isinstance(name, str):
         raise FormatError(f"{path}: `image` must be a file name, not {shown(name)}")
-    folder = Path(path).parent
-    if os.path.isfile(folder / name):
-        return folder / name
-    if os.path.isdir(folder / name):
+    folder = path_of(path).parent
+    file = folder / path_of(name)
+    if os.path.isfile(file):
+        return file
+    if os.path.isdir(file):
         raise FormatError(f"{path}: `image` must be a file name, not {shown(name)}, which is a folder")
     bare = re.split(r"[\\/]", name)[-1]  # of a path of any system
     if os.path.isfile(folder / bare):
         hint = f"; a file of that name is in the folder of the yaml file, which should say `image: {bare}`"
     else:
-        hint = "" if len(name) > 255 else f" (looked for {folder / name})"
+        hint = "" if len(name) > 255 else f" (looked for {file})"
     raise FormatError(f"{path}: its `image` {shown(name)} does not exist{hint}")

@@ -19,7 +19,7 @@ from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
 from .occupancy import OccupancyGrid, check_grid
-from .raycast import entered
+from .raycast import entered, measured
 from .scan_kernels import score_beams, score_field
 
 Array = NDArray[np.float64]
@@ -31,50 +31,61 @@ MODELS = ("likelihood_field", "beam")
 class Lidar(Sensor):
     """A lidar on an `OccupancyGrid`: expected ranges along fixed directions, and the likelihood of a scan at a pose.
 
-    The range of a beam has a mixture density of four terms, where z* is the range expected from the map::
+        The range of a beam has a mixture density of four terms, where z* is the range expected from the map::
 
-        p(z | x) =   hit     N(z; z*, sigma^2)                        the obstacle on the map
-                   + short   decay exp(-decay z) for z <= z*          an obstacle in front of it
-                   + missed  [z = max_range]                          nothing seen
-                   + random  1 / max_range                            any other reading
+            p(z | x) =   hit     N(z; z*, sigma^2)                        the obstacle on the map
+                       + short   decay exp(-decay z) for z <= z*          an obstacle in front of it
+                       + missed  [z = max_range]                          nothing seen
+                       + random  1 / max_range                            any other reading
 
-    Hit and short are truncated to the range of readings and normalised. With ``model="beam"``, `log_prob` sums the
-    logarithm of this density over the beams, with z* from exact ray casting. With ``model="likelihood_field"``, the hit
-    term uses the distance d from the end of the beam to the nearest obstacle, ``hit N(d; 0, sigma^2)``; this is faster
-    and smooth in the pose, but ignores obstacles along the beam. Here `short` is added to `random`. A beam that ends in
-    an unknown cell carries no information and counts at least ``1 / max_range``.
+        Hit and short are truncated to the range of readings and normalised. With ``model="beam"``, `log_prob` sums the
+        logarithm of this density over the beams, with z* from exact ray casting. With ``model="likelihood_field"``, the hit
+        term uses the distance d from the end of the beam to the nearest obstacle, ``hit N(d; 0, sigma^2)``; this is faster
+        and smooth in the pose, but ignores obstacles along the beam. Here `short` is added to `random`. A beam that ends in
+        an unknown cell carries no information and counts at least ``1 / max_range``.
 
-    The beams of a scan are not independent, because they share the errors of the map, so their product is
-    overconfident. With `power` < 1 it is raised to that power, a heuristic (Thrun et al., section 6.3.4).
+        The beams of a scan are not independent, because they share the errors of the map, so their product is
+        overconfident. With `power` < 1 it is raised to that power, a heuristic (Thrun et al., section 6.3.4).
 
-    Attributes:
-        grid: the map.
-        angles: directions of the beams relative to the x axis of the sensor ``(B,)`` [rad], or a number of beams spread
-            evenly over the full circle, the first one backwards.
-        max_range: largest range [m]; a reading of this or more (also infinity) means that nothing was seen.
-        model: "likelihood_field" or "beam".
-        sigma: standard deviation of a hit [m].
-        hit, short, missed, random: weights of the mixture; they add up to 1.
-        decay: decay rate of the short readings [1/m].
-        power: exponent of the likelihood of a scan.
-        mount: x [m], y [m], yaw [rad] of the sensor on the robot.
-        beams: number of beams of a scan that `log_prob` uses, evenly spread; None for all.
-        unknown: "free" if rays pass through unknown cells, "blocked" if they end there.
-        inset: distance behind its end at which a beam is looked up in the likelihood field [m]. Use 0 for a map made
-            from scans, whose surfaces lie anywhere in its cells. If the world consists of the squares of the map, as in
-            simulation, beams end on their faces, and half a cell removes a bias of that size. A beam that ends on a
-            face ends in the cell behind it, as in `OccupancyGrid.update`.
+        Attributes:
+            grid: the map.
+            angles: directions of the beams relative to the x axis of the sensor ``(B,)`` [rad], or a number of beams spread
+                evenly over the full circle, the first one backwards.
+            max_range: largest range [m]; a reading of this or more (also infinity) means that nothing was seen.
+            model: "likelihood_field" or "beam".
+            sigma: standard deviation of a hit [m].
+            hit, short, missed, random: weights of the mixture; they add up to 1.
+            decay: decay rate of the short readings [1/m].
+            power: exponent of the likelihood of a scan.
+            mount: x [m], y [m], yaw [rad] of the sensor on the robot.
+    <<<<<<< HEAD
+            beams: number of beams of a scan that `log_prob` uses, evenly spread; None for all.
+            unknown: "free" if rays pass through unknown cells, "blocked" if they end there.
+            inset: distance behind its end at which a beam is looked up in the likelihood field [m]. Use 0 for a map made
+                from scans, whose surfaces lie anywhere in its cells. If the world consists of the squares of the map, as in
+                simulation, beams end on their faces, and half a cell removes a bias of that size. A beam that ends on a
+                face ends in the cell behind it, as in `OccupancyGrid.update`.
+    =======
+            beams: how many of a scan's beams `log_prob` uses, evenly spread; None for all of them.
+            unknown: whether rays pass through unknown cells ("free") or end there ("blocked").
+            inset: how far behind its end a beam is looked up in the likelihood field [m]. A map made from scans has
+                surfaces all over its cells, so 0; where the world is the squares of the map, as in simulation, beams end
+                on their faces, and half a cell takes out a bias of that size. A beam that ends on a face ends in the cell
+                behind it, as in `OccupancyGrid.update`.
+            min_range: smallest range [m]; a reading below it, or of 0, was not measured: `log_prob` leaves it out, and
+                `sample` gives NaN in its place.
+    >>>>>>> fix-wmaps
 
-    Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
+        Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
 
-    Example:
-        >>> grid = OccupancyGrid.from_ascii(["...#", "...#"], resolution=0.5)
-        >>> lidar = Lidar(grid, angles=[0.0, np.pi], max_range=5.0)
-        >>> lidar.observe([0.25, 0.25, 0.0])
-        array([1.25, 5.  ])
-        >>> here, there = lidar.log_prob([1.25, np.inf], [[0.25, 0.25, 0.0], [0.75, 0.25, 0.0]])
-        >>> bool(here > there)
-        True
+        Example:
+            >>> grid = OccupancyGrid.from_ascii(["...#", "...#"], resolution=0.5)
+            >>> lidar = Lidar(grid, angles=[0.0, np.pi], max_range=5.0)
+            >>> lidar.observe([0.25, 0.25, 0.0])
+            array([1.25, 5.  ])
+            >>> here, there = lidar.log_prob([1.25, np.inf], [[0.25, 0.25, 0.0], [0.75, 0.25, 0.0]])
+            >>> bool(here > there)
+            True
     """
 
     grid: OccupancyGrid
@@ -92,6 +103,7 @@ class Lidar(Sensor):
     beams: int | None = None
     unknown: str = "free"
     inset: float = 0.0
+    min_range: float = 0.0
     state: Space = field(init=False)
     reading: Space = field(init=False)
 
@@ -106,7 +118,8 @@ class Lidar(Sensor):
         if mount.shape != (3,) or not np.isfinite(mount).all():
             raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
         self._check_mixture()
-        positive(self.inset, "inset", zero=True)
+        for name in ("inset", "min_range"):
+            positive(getattr(self, name), name, zero=True)
         if self.beams is not None and self.beams not in range(1, len(angles) + 1):
             raise ModelError(f"beams must be a whole number from 1 to the {len(angles)} of a scan, not {self.beams}")
         angles.setflags(write=False)
@@ -142,7 +155,11 @@ class Lidar(Sensor):
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Array:
         """The log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
 
-        NaN and negative ranges count as not measured and are ignored.
+        <<<<<<< HEAD
+                NaN and negative ranges count as not measured and are ignored.
+        =======
+                NaN, 0 and ranges below `min_range` were not measured and do not count.
+        >>>>>>> fix-wmaps
         """
         poses, scans = numbers(x, "poses"), numbers(z, "scans")
         if poses.shape[-1:] != (3,):
@@ -160,8 +177,7 @@ class Lidar(Sensor):
         if scans.ndim > 1:
             scans = np.broadcast_to(scans, (*batch, scans.shape[-1]))
         scans = scans.reshape(-1, scans.shape[-1])
-        with np.errstate(invalid="ignore"):
-            scans = np.where(scans >= 0.0, np.minimum(scans, self.max_range), np.nan)
+        scans = np.minimum(measured(scans, self.min_range), self.max_range)
         score = self._score_beams if self.model == "beam" else self._score_field
         return self.power * score(scans, poses).reshape(batch)
 
@@ -187,7 +203,7 @@ class Lidar(Sensor):
         shorts = np.where(near, anything, -np.log1p(v * np.expm1(-self.decay * expected)) / self.decay)
         kind = stream.choice(4, size=expected.shape, p=[self.hit, self.short, self.missed, self.random])
         drawn = np.select([kind == 0, kind == 1, kind == 2], [hits, shorts, np.inf], anything)
-        return np.clip(drawn, 0.0, self.max_range)
+        return measured(np.clip(drawn, 0.0, self.max_range), self.min_range)
 
     # --- computation ---
 

@@ -15,7 +15,7 @@ from pilotage.models.trace import driver
 
 from .cells import log_odds
 from .frame import GridFrame, local_rays
-from .raycast import entered
+from .raycast import entered, measured
 
 
 @dataclass(frozen=True)
@@ -53,16 +53,27 @@ class Evidence:
         ranges: ArrayLike,
         angles: ArrayLike,
         max_range: float,
+        min_range: float,
     ) -> NDArray[np.float32]:
         """The log-odds ``(ny, nx)`` of a grid after lidar scans, as a new read-only array.
 
-        Args:
-            cells: log-odds before the scans; NaN if unknown.
-            frame: frame of the grid.
-            poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; poses that are not finite are ignored.
-            ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (also infinity) means nothing was seen.
-            angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: largest range of the sensor [m].
+                Args:
+        <<<<<<< HEAD
+                    cells: log-odds before the scans; NaN if unknown.
+                    frame: frame of the grid.
+                    poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; poses that are not finite are ignored.
+                    ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (also infinity) means nothing was seen.
+                    angles: ``(B,)`` of the beams relative to the yaw [rad].
+                    max_range: largest range of the sensor [m].
+        =======
+                    cells: NaN where nothing is known.
+                    frame: of the grid.
+                    poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; one that is not finite says nothing.
+                    ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more (infinity
+                        too) saw nothing.
+                    angles: ``(B,)`` of the beams relative to the yaw [rad].
+                    max_range, min_range: of the sensor [m].
+        >>>>>>> fix-wmaps
         """
         local, directions = local_rays(frame, poses, angles)
         reach = positive(max_range, "max_range") / frame.resolution
@@ -71,7 +82,7 @@ class Evidence:
         if scans.shape != expected:
             raise ShapeError(f"ranges have shape {scans.shape}; {expected} was expected, a scan for each pose")
         out = np.array(cells, order="C")
-        scans = np.ascontiguousarray(entered(scans.reshape(len(local), len(directions)) / frame.resolution))
+        scans = entered(measured(scans, min_range).reshape(len(local), len(directions)) / frame.resolution)
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
         add_scans(
             out,
@@ -79,7 +90,7 @@ class Evidence:
             local,
             np.cos(directions),
             np.sin(directions),
-            scans,
+            np.ascontiguousarray(scans),
             entered(reach),
             *change,
         )

@@ -14,6 +14,9 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.core.settings import positive
 
 from ..models.trace import driver
 
@@ -26,6 +29,17 @@ def entered(ranges: Any) -> Any:
     precision.
     """
     return ranges * (1.0 + 1e-7) + 1e-9
+
+
+def measured(ranges: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Ranges, NaN in place of those that no surface returned: below `least`, negative, or 0, which many drivers write.
+
+    Raises:
+        SettingError: when `least`, the setting `min_range`, is negative or not finite.
+    """
+    least = positive(least, "min_range", zero=True)
+    with np.errstate(invalid="ignore"):
+        return np.where((ranges > 0.0) & (ranges >= least), ranges, np.nan)
 
 
 LANES = 32

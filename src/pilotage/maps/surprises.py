@@ -87,17 +87,27 @@ class ObstacleLayer:
     def __repr__(self) -> str:
         return f"ObstacleLayer({int(self.occupied.sum())} cells not on {self.grid!r})"
 
-    def seen(self, pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float) -> ObstacleLayer:
+    def seen(
+        self, pose: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float, *, min_range: float = 0.0
+    ) -> ObstacleLayer:
         """The layer after a scan.
 
-        Args:
-            pose: pose of the sensor ``(3,)``: x [m], y [m], yaw [rad].
-            ranges: ``(B,)`` [m]; NaN was not measured, `max_range` or more means nothing was seen.
-            angles: ``(B,)`` of the beams relative to the yaw [rad].
-            max_range: largest range of the sensor [m].
+                Args:
+        <<<<<<< HEAD
+                    pose: pose of the sensor ``(3,)``: x [m], y [m], yaw [rad].
+                    ranges: ``(B,)`` [m]; NaN was not measured, `max_range` or more means nothing was seen.
+                    angles: ``(B,)`` of the beams relative to the yaw [rad].
+                    max_range: largest range of the sensor [m].
+        =======
+                    pose: of the sensor ``(3,)`` x [m], y [m], yaw [rad].
+                    ranges: ``(B,)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more saw nothing.
+                    angles: ``(B,)`` of the beams relative to the yaw [rad].
+                    max_range, min_range: of the sensor [m].
+        >>>>>>> fix-wmaps
         """
         reach = min(self.reach, positive(max_range, "max_range"))
-        return replace(self, evidence=self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach))
+        evidence = self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach, min_range)
+        return replace(self, evidence=evidence)
 
     def cleared(self) -> ObstacleLayer:
         """The layer without scans, for a robot whose pose turned out to be wrong."""
