@@ -24,8 +24,17 @@ from .model_env import (
     observation_space,
     simulation,
     state_option,
+    vector,
 )
 from .simulation import Array, Start
+
+EACH = {name: name for name in ("np_random", "np_random_seed")} | {
+    "scene": "scenes",
+    "state": "states",
+    "time": "times",
+}
+"""What each environment has of its own: the name in `ModelEnv`, and that of all together here."""
+SHARED = {name: f"single_{name}" for name in ("action_space", "observation_space")}
 
 Seeds = Natural | None | tuple[Natural | None, ...]
 
@@ -101,6 +110,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._inform = setting(inform, Inform | None, "inform")
         self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
         self._streams: list[np.random.Generator] = []
+        self._seeds: list[int] = []
         self._x: Array = np.empty((0, dynamics.state.size))
         self._r: Array = np.zeros(
             (num_envs, self.world.task.stage.size)
@@ -113,13 +123,12 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Start all episodes, in states drawn from `task.initial` or in ``options["state"]`` ``(N, n)`` or ``(n,)``."""
+        """Start all episodes, in states drawn from `task.initial` or in ``options["state"]``, the only option.
+
+        It is a state ``(n,)`` for all, or one for each: ``(N, n)``, or a list of N in which None is to be drawn.
+        """
         self._seed(seed)
-        given = state_option(options)
-        if given is None:
-            self._x = np.array([self.world.start(stream) for stream in self._streams])
-        else:
-            self._x = self._states(given)
+        self._x = self._first_states(state_option(options))
         self._ticks[:] = 0
         self._carries = [None] * self.num_envs
         self._refer(slice(None))
@@ -147,6 +156,48 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def states(self) -> Array:
         """The true states ``(num_envs, n)``."""
         return self._x.copy()
+
+    @property
+    def times(self) -> Array:
+        """Seconds since each episode began ``(num_envs,)``."""
+        return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
+
+    @property
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The random stream of each environment. Set it to one for each, or to a single one that is split into them."""
+        if not self._streams:
+            self._seed(None)
+        return tuple(self._streams)
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator | Sequence[np.random.Generator]) -> None:
+        streams = value.spawn(self.num_envs) if isinstance(value, np.random.Generator) else [*value]
+        if len(streams) != self.num_envs:
+            raise ShapeError(
+                f"{len(streams)} random streams were given for {self.num_envs} environments; give one each"
+            )
+        self._streams, self._seeds = streams, [-1] * self.num_envs
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The seed of each random stream; -1 for a stream that was set."""
+        return tuple(self._seeds) if self.np_random else ()
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """What `ModelEnv` calls `name`, of each environment; an attribute that all share, once for each.
+
+        Example:
+            >>> import gymnasium, pilotage.envs
+            >>> envs = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=3)
+            >>> envs.get_attr("time"), envs.get_attr("render_mode")
+            ((0.0, 0.0, 0.0), (None, None, None))
+        """
+        if name == "state" and not len(self._x):
+            raise PilotageError("there are no states before the first reset; call reset() to start the episodes")
+        if name in EACH:
+            values = getattr(self, EACH[name])
+            return (*(values.tolist() if name == "time" else values),)
+        return (getattr(self, SHARED.get(name, name)),) * self.num_envs
 
     def render(self) -> tuple[Any, ...] | None:
         """A picture of each world in mode "rgb_array"."""
@@ -227,7 +278,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self._r.shape[-1]:
             which = np.arange(self.num_envs)[which]
             carries = [self._carries[i] for i in which]
-            self._r[which], carries = self.world.refer(self._x[which], self._times()[which], carries)
+            self._r[which], carries = self.world.refer(self._x[which], self.times[which], carries)
             for i, carry in zip(which, carries, strict=True):
                 self._carries[i] = carry
 
@@ -238,10 +289,25 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         )
         if len(seeds) != self.num_envs:
             raise ShapeError(f"{len(seeds)} seeds were given for {self.num_envs} environments; give one each")
-        fresh = not self._streams
-        self._streams = [
-            seeding.np_random(s)[0] if fresh or s is not None else self._streams[i] for i, s in enumerate(seeds)
-        ]
+        kept = zip(self._streams, self._seeds, strict=True) if self._streams else [None] * self.num_envs
+        pairs = [old if old and s is None else seeding.np_random(s) for s, old in zip(seeds, kept, strict=True)]
+        self._streams, self._seeds = [stream for stream, _ in pairs], [s for _, s in pairs]
+
+    def _first_states(self, given: Any) -> Array:
+        """States ``(N, n)`` to begin with, drawn where none is given."""
+        if given is None:
+            given = [None] * self.num_envs
+        if not isinstance(given, (list, tuple)) or all(one is not None for one in given):
+            return self._states(given)
+        if len(given) != self.num_envs:
+            raise ShapeError(f"{len(given)} states were given for {self.num_envs} environments; give one or None each")
+        space = self.world.dynamics.state
+        return np.array(
+            [
+                self.world.start(stream) if one is None else space.normalize(vector(space, one, "state"))
+                for one, stream in zip(given, self._streams, strict=True)
+            ]
+        )
 
     def _states(self, given: ArrayLike) -> Array:
         space = self.world.dynamics.state
@@ -249,9 +315,6 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if xs.shape not in (shape, shape[1:]):
             raise ShapeError(f"state has shape {xs.shape}; expected {shape}, or {shape[1:]} for all environments")
         return np.broadcast_to(space.normalize(xs), shape).copy()
-
-    def _times(self) -> Array:
-        return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
 
     def _observation(self, which: NDArray[np.bool_] | None = None) -> Any:
         """Observations of all worlds, or of some, in the order of the worlds."""
@@ -266,7 +329,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return z
 
     def _info(self, violated: NDArray[np.bool_]) -> dict[str, Any]:
-        values = {"state": self.states, "time": self._times(), "violated": violated}
+        values = {"state": self.states, "time": self.times, "violated": violated}
         if self._inform is not None:
             values |= self._inform(self.states)
         info: dict[str, Any] = {}
