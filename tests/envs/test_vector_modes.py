@@ -169,6 +169,9 @@ def test_a_state_may_be_given_to_some(form):
     _, info = ours.reset(seed=3, options={"state": form([None, x, None])})
     np.testing.assert_allclose(info["state"], [drawn[0], x, drawn[2]], atol=1e-12)
     np.testing.assert_array_equal(ours.reset(seed=3, options={"state": form([None] * 3)})[1]["state"], drawn)
-    for bad, sentence in (([None, x], "2 states were given for 3"), ([None, x[:2], None], "state")):
+    for bad, sentence in (
+        ([None, x], "not an array of numbers"),
+        ([None, x[:2], None], r"state has 2|has shape \(2,\)"),
+    ):
         with pytest.raises(ShapeError, match=sentence):
             ours.reset(options={"state": bad})

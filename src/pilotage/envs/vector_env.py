@@ -297,10 +297,9 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """States ``(N, n)`` to begin with, drawn where none is given."""
         if given is None:
             given = [None] * self.num_envs
-        if not isinstance(given, (list, tuple)) or all(one is not None for one in given):
+        each = isinstance(given, (list, tuple)) and len(given) == self.num_envs
+        if not each or all(one is not None for one in given):
             return self._states(given)
-        if len(given) != self.num_envs:
-            raise ShapeError(f"{len(given)} states were given for {self.num_envs} environments; give one or None each")
         space = self.world.dynamics.state
         return np.array(
             [
