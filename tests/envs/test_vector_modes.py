@@ -175,3 +175,19 @@ def test_a_state_may_be_given_to_some(form):
     ):
         with pytest.raises(ShapeError, match=sentence):
             ours.reset(options={"state": bad})
+
+
+def test_many_cart_poles_are_single_ones():
+    """To the last digit, where they start again too."""
+    ours = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=5, vectorization_mode="vector_entry_point")
+    many = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=5, vectorization_mode="sync")
+    assert data_equivalence(ours.reset(seed=2), many.reset(seed=2))
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(60):
+        us = rng.uniform(-1.5, 1.5, (5, 1)).astype(np.float32)
+        a, b = ours.step(us), many.step(us)
+        assert data_equivalence(a[0], b[0])
+        for mine, theirs in zip(a[1:4], b[1:4], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        ends += a[2].sum()
+    assert ends > 5

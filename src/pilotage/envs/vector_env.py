@@ -108,7 +108,8 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._horizon = task.horizon if truncate else None
         self._limit = max_episode_steps
         self._inform = setting(inform, Inform | None, "inform")
-        self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
+        self._drawing = setting(drawing, Drawing, "drawing")
+        self._look = Look(self.world, self.single, dtype, (num_envs,))
         self._streams: list[np.random.Generator] = []
         self._seeds: list[int] = []
         self._x: Array = np.empty((0, dynamics.state.size))
@@ -117,7 +118,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         )  # the task's references of this tick, and what they remember
         self._carries: list[Any] = [None] * num_envs
         self._ticks = np.zeros(num_envs, dtype=np.int64)
-        self._ended = np.zeros(num_envs, dtype=bool)
+        self._ended, self._all = np.zeros(num_envs, dtype=bool), np.ones(num_envs, dtype=bool)
         self.scenes = [Scene(dynamics.state, self.world.dt, model=dynamics) for _ in range(num_envs)]
 
     def reset(
@@ -144,7 +145,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._controls(actions)
-        self._restart(np.flatnonzero(self._ended))
+        self._restart(self._ended.nonzero()[0])
         rewards, terminated, truncated, violated = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
         observations, info = self._observation(), self._info(violated)
@@ -209,33 +210,32 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
     def _tick(self, us: Array, live: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
         """Rewards, terminations, truncations and violations ``(N,)`` of the episodes that are `live`; 0 of others."""
-        if live.all():
+        which = live.nonzero()[0]
+        if len(which) == self.num_envs:
             return self._moved(slice(None), us)
         found = np.zeros(self.num_envs), *np.zeros((3, self.num_envs), dtype=bool)
-        if live.any():
-            which = np.flatnonzero(live)
-            for one, some in zip(found, self._moved(which, us[which]), strict=True):
+        if len(which):
+            for one, some in zip(found, self._moved(which, chosen(us, which)), strict=True):
                 one[which] = some
         return found
 
     def _moved(self, which: Any, us: Array) -> tuple[NDArray[Any], ...]:
         """A tick of some worlds: an array of their numbers, or a slice of all."""
-        world, xs, rs = self.world, np.array(self._x[which]), self._r[which]
+        world, xs, rs = self.world, chosen(self._x, which), chosen(self._r, which)
         moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [])
-        self._ticks[which] += 1
+        self._ticks[which] = ticks = chosen(self._ticks, which) + 1
         shown = np.where(moved.lost[:, None], xs, moved.states) if moved.lost.any() else moved.states
         self._x[which] = shown
         self._refer(which)
-        verdict, ticks, costs = world.judge(xs, moved, us, self._r[which]), self._ticks[which], moved.cost
+        verdict, costs = world.judge(xs, moved, us, chosen(self._r, which)), moved.cost
         if moved.violated is None and verdict.states is not moved.states:
             self._x[which] = shown = np.where(moved.lost[:, None], xs, verdict.states)
         over, spent = verdict.over, ticks == (self._horizon or -1)
-        ending = over | spent
-        if world.charges and ending.any():
+        if world.charges and (ending := over | spent).any():
             costs = np.array(costs)
             costs[ending] += world.terminal_cost(shown[ending], self._r[which][ending])
         # A step limit truncates beside a termination too, as Gymnasium's TimeLimit does.
-        truncated = (spent & ~over) | (ticks >= (self._limit or np.inf))
+        truncated = spent & ~over if self._limit is None else (spent & ~over) | (ticks >= self._limit)
         if self.render_mode is not None:
             for scene, x in zip(np.array(self.scenes)[which], shown, strict=True):
                 scene.states.append(x.copy())
@@ -250,7 +250,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         final = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(ended):
             final[i] = {k: v[i] for k, v in observations.items()} if isinstance(observations, dict) else observations[i]
-        self._restart(np.flatnonzero(ended))
+        self._restart(ended.nonzero()[0])
         began = self._observation(ended)
         last = {name: value for name, value in info.items() if not name.startswith("_")}
         final_info: dict[str, Any] = {}
@@ -264,8 +264,10 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return _merged(observations, began, ended), info
 
     def _restart(self, ended: NDArray[np.intp]) -> None:
-        for i in ended:
-            self._x[i] = self.world.start(self._streams[i])
+        if not len(ended):
+            return
+        self._x[ended] = self.world.starts(self._some_streams(ended.tolist()))
+        for i in ended.tolist():
             self._carries[i] = None
         self._ticks[ended] = 0
         self._refer(ended)
@@ -296,7 +298,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
     def _first_states(self, given: Any) -> Array:
         """States ``(N, n)`` to begin with, drawn where none is given."""
         if given is None:
-            given = [None] * self.num_envs
+            return self.world.starts(self._streams)
         each = isinstance(given, (list, tuple)) and len(given) == self.num_envs
         if not each or all(one is not None for one in given):
             return self._states(given)
@@ -333,7 +335,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
             values |= self._inform(self.states)
         info: dict[str, Any] = {}
         for name, value in values.items():
-            info[name], info[f"_{name}"] = value, np.ones(self.num_envs, dtype=bool)
+            info[name], info[f"_{name}"] = value, self._all.copy()
         return info
 
 
@@ -342,6 +344,11 @@ def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
     if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
         raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
     return mode
+
+
+def chosen(rows: NDArray[Any], which: Any) -> NDArray[Any]:
+    """A copy of some rows: those of an array of numbers, for which `take` is fastest, or of a slice of all."""
+    return rows.copy() if isinstance(which, slice) else rows.take(which, axis=0)
 
 
 def _merged(all_of: Any, some: Any, which: NDArray[np.bool_]) -> Any:
