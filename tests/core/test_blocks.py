@@ -77,11 +77,11 @@ def test_beliefs_about_images_are_diagonal():
 def test_boxes_have_the_shape_and_type_of_the_block():
     pytest.importorskip("gymnasium")
     from pilotage.envs import box
-    from pilotage.envs.boxes import boxed
+    from pilotage.envs.boxes import Shown
 
     found = box(IMAGE)
     assert (found.shape, found.dtype) == ((3, 64, 64), np.uint8)
-    image = boxed(IMAGE, IMAGE.sample(rng=4) + 0.3)
+    image = Shown(IMAGE)(IMAGE.sample(rng=4) + 0.3)
     assert found.contains(image)
     assert box(Space("z: float32[4]")).dtype == np.float32
     assert box(Space("z: float32[4]", "x [m]"), dtype=np.float64).dtype == np.float64

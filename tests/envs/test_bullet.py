@@ -363,6 +363,39 @@ def test_what_bullet_does_not_do_is_refused(inside, message):
         rod(links, inside)
 
 
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        ("revolute", "joint 'belt' is revolute and has no <limit>; .* lower and upper, or make it continuous"),
+        ("prismatic", "joint 'belt' is prismatic and has no <limit>; .* lower and upper$"),
+    ],
+)
+def test_a_joint_with_an_end_needs_a_limit(kind, message):
+    tip = link("tip", inertial(1, (1, 1, 1, 0, 0, 0)))
+    with pytest.raises(ModelError, match=message):
+        rod(tip, joint("belt", "rod", "tip", kind))
+    assert rod(tip, joint("belt", "rod", "tip", kind, inside=LIMIT)).state.size == 4
+    assert rod(tip, joint("belt", "rod", "tip")).state.size == 4
+
+
+@pytest.mark.parametrize("scheme", ["", "package://", "model://"])
+@pytest.mark.parametrize("use", ["visual", "collision"])
+def test_a_mesh_that_is_missing_is_named(tmp_path, scheme, use):
+    meshes = "".join(
+        f'<{use}><geometry><mesh filename="{scheme}my/{name}.obj"/></geometry></{use}>' for name in ("rod", "tip")
+    )
+    (tmp_path / "my").mkdir()
+    (tmp_path / "urdf").mkdir()
+    path = tmp_path / "urdf" / "robot.urdf"
+    path.write_text(f'<robot name="r">{link("rod", inertial(1, ROD) + meshes)}</robot>')
+    triangle = "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"
+    (tmp_path / "my" / "rod.obj").write_text(triangle)
+    with pytest.raises(ModelError, match=f"not where the file says: {scheme}my/tip.obj$"):
+        BulletDynamics(path)
+    (tmp_path / "my" / "tip.obj").write_text(triangle)
+    assert BulletDynamics(path, fixed=False).state.size == 13
+
+
 @pytest.mark.parametrize("moments", [(1, 1, 5, 0, 0, 0), (-1, 1, 1, 0, 0, 0), (1, 1, 1, 2, 0, 0)])
 def test_inertia_of_no_body_is_refused(moments):
     with pytest.raises(ModelError, match="inertia of link 'rod' is that of no body"):

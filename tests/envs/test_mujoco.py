@@ -278,6 +278,49 @@ def test_start_is_the_models_own():
     assert angle.start()[0] == pytest.approx(np.deg2rad(-160))
 
 
+SERVO = """<mujoco><worldbody><body name="aim" mocap="true" pos="0 0 1" quat="-1 2 0 0"/>
+<body><joint name="j" axis="0 1 0" damping="2"/><geom type="capsule" fromto="0 0 0 .5 0 0" size=".03" mass="1"/></body>
+</worldbody><actuator><position name="servo" joint="j" kp="200"/></actuator><keyframe>
+<key name="home" qpos="-1.2" ctrl="-1.2"/><key name="same" mpos="0 0 1" mquat="2 -4 0 0" ctrl="1"/>
+<key name="far" mpos="0.5 0 1"/><key name="turned" mquat="1 0 0 0"/></keyframe></mujoco>"""
+
+
+def test_the_command_of_a_keyframe_holds_it():
+    arm = MujocoDynamics(SERVO)
+    x = arm.start("home")
+    end = arm.rollout(x, np.tile(arm.command("home"), (200, 1)), 0.02)[-1]
+    np.testing.assert_allclose(end, x, atol=0.02)  # the arm sags a little
+    away = arm.rollout(x, np.zeros((200, 1)), 0.02)[-1]
+    assert abs(away[0]) < 0.1
+    assert [arm.command(i).tolist() for i in range(2)] == [[-1.2], [1.0]]
+    arm.command("home")[:] = 0.0
+    assert arm.command("home").tolist() == [-1.2]
+    with pytest.raises(ModelError, match="no keyframe 'away'; there are home, same, far"):
+        arm.command("away")
+
+
+def test_keyframes_that_move_mocap_bodies_are_refused():
+    """What the state leaves out cannot differ from the model."""
+    arm = MujocoDynamics(SERVO)
+    data = mujoco.MjData(arm.model)
+    for name in ("home", "same", "far", "turned"):
+        mujoco.mj_resetData(arm.model, data)
+        own = data.mocap_pos.copy(), turn(data.mocap_quat[0])
+        mujoco.mj_resetDataKeyframe(arm.model, data, arm.model.key(name).id)
+        if np.allclose(own[0], data.mocap_pos) and np.allclose(own[1], turn(data.mocap_quat[0])):
+            assert arm.start(name)[0] == data.qpos[0]
+        else:
+            with pytest.raises(ModelError, match=f"keyframe '{name}' moves the mocap body aim"):
+                arm.start(name)
+            assert name in ("far", "turned")
+
+
+def turn(q):
+    matrix = np.empty(9)
+    mujoco.mju_quat2Mat(matrix, q / np.linalg.norm(q))
+    return matrix
+
+
 @pytest.mark.skipif(not hasattr(mujoco.mjtEnableBit, "mjENBL_SLEEP"), reason="this MuJoCo lets nothing sleep")
 def test_nothing_sleeps():
     """A body that sleeps would move otherwise in a rollout than step by step."""

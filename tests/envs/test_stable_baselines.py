@@ -63,6 +63,67 @@ def test_a_learner_takes_it():
     assert learner.num_timesteps == 128
 
 
+def pair(sensors=None):
+    """Three environments as one, and as Stable-Baselines3 makes them of single ones."""
+    ours = ModelVectorEnv(rover(), sensors, going_home(), num_envs=3, autoreset_mode=SAME)
+    return sb3_vec_env(ours), DummyVecEnv([lambda: ModelEnv(rover(), sensors, going_home())] * 3)
+
+
+@pytest.mark.parametrize("options", [
+    [{"state": [9.0, 0.0, 0.0, 1.0]}, {}, {}],
+    [{}, {"state": np.array([9.0, 0.0, 0.0, 1.0])}, {"state": None}],
+    [{"state": [float(i), 0.0, 0.0, 1.0]} for i in range(3)],
+    {"state": [9.0, 0.0, 0.0, 1.0]},
+    {},
+])  # fmt: skip
+def test_options_are_those_of_each_environment(options):
+    starts = []
+    for envs in pair():
+        envs.seed(3)
+        envs.set_options(options)
+        starts.append(envs.reset())
+    np.testing.assert_array_equal(*starts)
+
+
+@pytest.mark.parametrize("options", [{"stat": [9.0, 0.0, 0.0, 1.0]}, [{}, {"stat": None}, {}]])
+def test_options_that_are_none_are_refused(options):
+    for envs in pair():
+        envs.set_options(options)
+        with pytest.raises(SettingError, match="no option 'stat'"):
+            envs.reset()
+
+
+@pytest.mark.parametrize("indices", [None, 1, [2, 0]])
+def test_attributes_are_those_of_each_environment(indices):
+    ours, theirs = pair()
+    for envs in (ours, theirs):
+        envs.seed(3)
+        envs.reset()
+        envs.step(np.zeros((3, 2), dtype=np.float32))
+    for name in ("state", "time", "np_random_seed", "render_mode", "action_space", "observation_space"):
+        for mine, other in zip(ours.get_attr(name, indices), theirs.get_attr(name, indices), strict=True):
+            if name == "state":
+                np.testing.assert_allclose(mine, other, atol=1e-9)
+            else:
+                assert mine == other
+    assert ours.has_attr("state")
+    assert not ours.has_attr("nonsense")
+
+
+def test_what_is_for_some_environments_is_not_done_to_all():
+    ours, _ = pair()
+    with pytest.raises(SettingError, match=r"set_attr is for environments \[1\], but all 3 are one object"):
+        ours.set_attr("mood", "good", 1)
+    assert not ours.has_attr("mood")
+    for everyone in (None, [0, 1, 2]):
+        ours.set_attr("mood", "good", everyone)
+        assert ours.get_attr("mood") == ["good"] * 3
+    ours.reset()
+    with pytest.raises(SettingError, match="env_method is for environments"):
+        ours.env_method("reset", indices=[0, 2])
+    assert len(ours.env_method("render")) == 3
+
+
 def test_it_says_which_mode_it_needs():
     with pytest.raises(SettingError, match="SAME_STEP"):
         sb3_vec_env(ModelVectorEnv(rover(), None, going_home(), num_envs=2))

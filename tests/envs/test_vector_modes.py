@@ -123,3 +123,71 @@ def test_many_cart_poles_are_those_of_one():
         np.testing.assert_array_equal(first[i], gymnasium.make("pilotage/CartPole-v0").reset(seed=4 + i)[0])
     rewards = [many.step(np.zeros((3, 1)))[1] for _ in range(600)]
     assert set(np.ravel(rewards)) == {0.0, 1.0}
+
+
+def several(count=3):
+    """Our vector environment beside Gymnasium's, of the same single ones."""
+    ours = ModelVectorEnv(rover(), SENSORS, going_home(), num_envs=count)
+    return ours, SyncVectorEnv([lambda: ModelEnv(rover(), SENSORS, going_home())] * count)
+
+
+def test_seeds_and_streams_are_those_of_single_environments():
+    ours, many = several()
+    for seed in (3, 4, [7, 8, 9], [None, 5, None], None):
+        ours.reset(seed=seed)
+        many.reset(seed=seed)
+        assert ours.np_random_seed == many.np_random_seed
+        states = [[stream.bit_generator.state for stream in envs.np_random] for envs in (ours, many)]
+        assert states[0] == states[1]
+    fresh, _ = several()
+    assert len({*fresh.np_random_seed}) == 3
+    assert fresh.np_random_seed == fresh.np_random_seed
+
+
+def test_streams_that_are_set_are_drawn_from():
+    ours, many = several()
+    ours.np_random = [np.random.default_rng(i) for i in (3, 1, 4)]
+    for env, i in zip(many.envs, (3, 1, 4), strict=True):
+        env.unwrapped.np_random = np.random.default_rng(i)
+    assert data_equivalence(ours.reset()[0], many.reset()[0])
+    assert ours.np_random_seed == many.np_random_seed == (-1, -1, -1)
+    seen = []
+    for seed in (7, 7, 8):
+        ours.np_random = np.random.default_rng(seed)
+        seen.append(ours.reset()[1]["state"])
+    np.testing.assert_array_equal(seen[0], seen[1])
+    assert len(np.unique(np.concatenate([seen[0], seen[2]]), axis=0)) == 6
+    with pytest.raises(ShapeError, match="2 random streams were given for 3"):
+        ours.np_random = [np.random.default_rng(0)] * 2
+
+
+@pytest.mark.parametrize("form", [list, tuple])
+def test_a_state_may_be_given_to_some(form):
+    ours, many = several()
+    x = np.array([1.0, 2.0, 0.3, 0.4])
+    drawn = many.reset(seed=3)[1]["state"]
+    _, info = ours.reset(seed=3, options={"state": form([None, x, None])})
+    np.testing.assert_allclose(info["state"], [drawn[0], x, drawn[2]], atol=1e-12)
+    np.testing.assert_array_equal(ours.reset(seed=3, options={"state": form([None] * 3)})[1]["state"], drawn)
+    for bad, sentence in (
+        ([None, x], "not an array of numbers"),
+        ([None, x[:2], None], r"state has 2|has shape \(2,\)"),
+    ):
+        with pytest.raises(ShapeError, match=sentence):
+            ours.reset(options={"state": bad})
+
+
+def test_many_cart_poles_are_single_ones():
+    """To the last digit, where they start again too."""
+    ours = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=5, vectorization_mode="vector_entry_point")
+    many = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=5, vectorization_mode="sync")
+    assert data_equivalence(ours.reset(seed=2), many.reset(seed=2))
+    rng, ends = np.random.default_rng(0), 0
+    for _ in range(60):
+        us = rng.uniform(-1.5, 1.5, (5, 1)).astype(np.float32)
+        a, b = ours.step(us), many.step(us)
+        assert data_equivalence(a[0], b[0])
+        for mine, theirs in zip(a[1:4], b[1:4], strict=True):
+            np.testing.assert_array_equal(mine, theirs)
+        ends += a[2].sum()
+    assert ends > 5

@@ -185,9 +185,9 @@ def _sampled(xs: Array, space: Space | None, columns: list[int]) -> tuple[Array,
 class Progress:
     """The progress of a robot along a path as arc length; it never decreases, unless the robot is moved elsewhere.
 
-    The search covers only the current leg around the last position, and
-    reaches ahead by no more than twice the distance of the robot from it, so that the robot does not jump across where the
-    path comes near itself. The next leg begins once the robot is within `reached` metres of the end of the current one.
+    The search covers only the current leg around the last position, and reaches ahead by no more than twice the
+    distance of the robot from it, so that the robot does not jump across where the path comes near itself. The next leg
+    begins once the robot is within `reached` metres of the end of the current one.
     Hence it drives to each cusp before it turns back, even if the next leg runs next to the current one.
 
     If the robot is farther than `lost` metres from this part of the path, the whole path is searched. Points whose

@@ -34,8 +34,8 @@ class SB3VecEnv(VecEnv):
 
     def reset(self) -> Any:
         """Start all episodes, with the seeds and the state that `seed` and `set_options` have laid down."""
-        given = [option["state"] for option in self._options if "state" in option]
-        options = {"state": np.array(given)} if len(given) == self.num_envs else None
+        named = {name for option in self._options for name in option}
+        options = {name: [option.get(name) for option in self._options] for name in named} or None
         seeds: Any = [*self._seeds]
         z, info = self.envs.reset(seed=seeds, options=options)
         self._reset_seeds()
@@ -63,17 +63,20 @@ class SB3VecEnv(VecEnv):
         self.envs.close()
 
     def get_attr(self, attr_name: str, indices: Indices = None) -> list[Any]:
-        """An attribute, which all environments share."""
-        return [getattr(self.envs, attr_name) for _ in self._get_indices(indices)]
+        """An attribute of each environment, as `ModelVectorEnv.get_attr` has it; or one that all share."""
+        each: Any = getattr(self.envs, "get_attr", None)
+        values = each(attr_name) if each else (getattr(self.envs, attr_name),) * self.num_envs
+        return [values[i] for i in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Indices = None) -> None:
         """Set an attribute of all environments."""
+        self._for_all(indices, "set_attr")
         setattr(self.envs, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Indices = None, **settings: Any) -> list[Any]:
         """The answer of a method of the vector environment, once for each index."""
-        answer = getattr(self.envs, method_name)(*args, **settings)
-        return [answer for _ in self._get_indices(indices)]
+        count = self._for_all(indices, "env_method")
+        return [getattr(self.envs, method_name)(*args, **settings)] * count
 
     def env_is_wrapped(self, wrapper_class: Any, indices: Indices = None) -> list[bool]:
         """No environment is wrapped on its own."""
@@ -82,6 +85,16 @@ class SB3VecEnv(VecEnv):
     def get_images(self) -> list[Any]:
         """Pictures of all environments."""
         return [*(self.envs.render() or ())]
+
+    def _for_all(self, indices: Indices, asked: str) -> int:
+        """The number of environments, which are one object: what is done to some would be done to all."""
+        chosen = [*self._get_indices(indices)]
+        if {i % self.num_envs for i in chosen} != {*range(self.num_envs)}:
+            raise SettingError(
+                f"{asked} is for environments {chosen}, but all {self.num_envs} are one object; leave out the indices, "
+                "or use DummyVecEnv"
+            )
+        return len(chosen)
 
     @staticmethod
     def _row(info: dict[str, Any], i: int) -> dict[str, Any]:

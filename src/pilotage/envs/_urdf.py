@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -47,6 +49,15 @@ def described(text: str, *, fixed: bool) -> dict[str, Inertial | None]:
     return links
 
 
+def missing_meshes(path: Path) -> list[str]:
+    """Meshes of a URDF file that are in no folder where Bullet looks: those above the file, the working one, two up."""
+    robot = _parsed(path.read_text(encoding="utf-8"))
+    names = dict.fromkeys(mesh.get("filename", "") for mesh in robot.iter("mesh"))
+    folders = [*path.resolve().parents, Path(), Path(".."), Path("../..")]
+    plain = {name: re.sub(r"^(package|model|file)://", "", name) for name in names}
+    return [name for name in names if not any((folder / plain[name]).is_file() for folder in folders)]
+
+
 def _parsed(text: str) -> ET.Element:
     try:
         robot = ET.fromstring(text)
@@ -61,6 +72,9 @@ def _check_joint(joint: ET.Element, links: Mapping[str, object]) -> None:
     kind, name = joint.get("type"), _named(joint)
     if kind not in KINDS:
         raise ModelError(f"joint {name!r} is {kind}; Bullet is given {', '.join(KINDS)} joints only")
+    if kind in ("revolute", "prismatic") and joint.find("limit") is None:
+        other = ", or make it continuous" if kind == "revolute" else ""
+        raise ModelError(f"joint {name!r} is {kind} and has no <limit>; give it one, with lower and upper{other}")
     if joint.find("mimic") is not None:
         raise ModelError(f"joint {name!r} mimics another, which Bullet does not do; remove <mimic>, or fix the joint")
     for end in ("parent", "child"):

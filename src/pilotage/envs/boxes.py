@@ -14,6 +14,9 @@ from ..core import SettingError, ShapeError, Space
 from ..core.arrays import Array
 from ..core.settings import setting, shown
 
+SHORT = 32
+"""Numbers of a row below which an operation with each row costs more than one with a whole array."""
+
 
 def box(space: Space, *, dtype: DTypeLike = np.float32) -> spaces.Box:
     """A space as a `Box` of its `shape`, with its bounds.
@@ -58,9 +61,9 @@ class Controls:
     ) -> None:
         self.space, self._shape = space, (*batch, space.size)
         self._name = "actions" if batch else "action"
-        self._low, self._high, self._flat = space.low, space.high, space.flat
+        self._low, self._high, self._flat = repeated(space.low, batch), repeated(space.high, batch), space.flat
         with np.errstate(invalid="ignore"):  # without bounds there is no middle
-            self._middle, self._reach = 0.5 * (space.low + space.high), 0.5 * (space.high - space.low)
+            self._middle, self._reach = 0.5 * (self._low + self._high), 0.5 * (self._high - self._low)
         self._normalized = setting(normalized, bool, "normalized")
         if normalized and not (np.isfinite(self._reach).all() and space.flat):
             raise SettingError(
@@ -110,21 +113,30 @@ def boxes(readings: Mapping[str, Space], *, dtype: DTypeLike = np.float32) -> sp
 class Shown:
     """The conversion of states ``(..., size)`` to observations ``(..., *shape)`` in `box`: clipped and rounded.
 
-    Rounding is monotonic, so clipped values stay within the rounded bounds.
+    Rounding is monotonic, so clipped values stay within the rounded bounds. With `batch` ``(N,)``, it takes up to N
+    states at once.
 
     Example:
         >>> Shown(Space("x [m] in [0, 9]"))(np.array([9.5]))
         array([9.], dtype=float32)
     """
 
-    def __init__(self, space: Space, *, dtype: DTypeLike = np.float32) -> None:
-        self._low, self._high, self._kept = space.low, space.high, _kept(space, dtype)
+    def __init__(self, space: Space, *, dtype: DTypeLike = np.float32, batch: tuple[int, ...] = ()) -> None:
+        self._low, self._high = repeated(space.low, batch), repeated(space.high, batch)
+        self._many, self._kept = bool(batch), _kept(space, dtype)
         self._shape, self._whole = space.shape, self._kept.kind in "iu"
 
     def __call__(self, x: Array) -> NDArray[Any]:
-        inside = np.minimum(np.maximum(x, self._low), self._high)  # takes half the time of np.clip
+        low, high = (self._low[: len(x)], self._high[: len(x)]) if self._many else (self._low, self._high)
+        inside = np.minimum(np.maximum(x, low), high)  # half the time of np.clip
         inside = (np.rint(inside) if self._whole else inside).astype(self._kept)
         return inside if len(self._shape) == 1 else inside.reshape(*inside.shape[:-1], *self._shape)
+
+
+def repeated(bounds: Array, batch: tuple[int, ...]) -> Array:
+    """Bounds ``(n,)`` of a batch ``(*batch, n)``, written out where rows are short, which is faster there."""
+    whole = np.broadcast_to(bounds, (*batch, *bounds.shape))
+    return whole.copy() if len(bounds) < SHORT else whole
 
 
 def _kept(space: Space, dtype: DTypeLike) -> np.dtype[Any]:

@@ -18,7 +18,7 @@ from ..core.arrays import Array
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ._names import clipped, distinct, listed
-from ._urdf import Inertial, described
+from ._urdf import Inertial, described, missing_meshes
 from .late import Late
 
 bullet: Any = Late("pybullet", only="on Python 3.11; PyBullet publishes no wheels for later versions")
@@ -202,8 +202,10 @@ class BulletDynamics(Dynamics):
                     str(path), useFixedBase=self.fixed, flags=bullet.URDF_USE_INERTIA_FROM_FILE
                 )
             except bullet.error as error:
+                missing = missing_meshes(path)
                 raise ModelError(
-                    "Bullet cannot load the URDF, and has printed why: a mesh that is not where the file says, maybe"
+                    "Bullet cannot load the URDF, and has printed why: a mesh that is not where the file says"
+                    + (f": {clipped(listed(missing))}" if missing else ", maybe")
                 ) from error
         names = [self._server.getBodyInfo(body)[0]]
         names += [self._server.getJointInfo(body, joint)[12] for joint in range(self._server.getNumJoints(body))]

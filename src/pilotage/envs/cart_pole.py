@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from ..core import Gaussian
 from ..core.arrays import Array
@@ -36,9 +39,31 @@ def stay_up(x: Any, u: Any, p: Any, m: Any) -> Any:
 STAY_UP = stay_up(initial=Gaussian.of(CART.state, [0.0] * 4, std=0.03), dt=0.02, horizon=500)
 
 
-def start(stream: Any) -> Array:
-    """An initial state with every component between -0.05 and 0.05."""
-    return stream.uniform(-0.05, 0.05, 4)
+class Around:
+    """Draws states of `size` components, each evenly between -reach and reach.
+
+    Example:
+        >>> draw = Around(0.05, 4)
+        >>> draw(np.random.default_rng(0)).round(3).tolist()
+        [0.014, -0.023, -0.046, -0.048]
+    """
+
+    def __init__(self, reach: float, size: int) -> None:
+        self.reach, self.size = reach, size
+
+    def __call__(self, stream: np.random.Generator) -> Array:
+        """A state ``(size,)``."""
+        return stream.uniform(-self.reach, self.reach, self.size)
+
+    def many(self, streams: Sequence[np.random.Generator]) -> Array:
+        """States ``(N, size)``, one of each stream."""
+        z = np.empty((len(streams), self.size))
+        for stream, row in zip(streams, z, strict=True):
+            stream.random(out=row)
+        return 2.0 * self.reach * z - self.reach
+
+
+start = Around(0.05, 4)
 
 
 class CartPole(ModelEnv):

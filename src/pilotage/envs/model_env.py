@@ -123,10 +123,10 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         moved = world.move(x, u, self._r, self.np_random)
         cost, y = float(moved.cost), moved.states
         self._ticks += 1
-        if not moved.lost:  # a lost state cannot be observed; the last one is shown
+        if self._r.size and not moved.lost:  # a lost state cannot be observed; the last one is shown
             self._r, self._carry = world.refer(y, self.time, self._carry)
         verdict = world.judge(x, moved, u, self._r)
-        if not moved.lost:
+        if not moved.lost:  # what cannot be observed is shown as it last was
             self._x = verdict.states
         ended = self._terminated or self._truncated
         self._terminated = self._terminated or bool(verdict.over)
@@ -243,11 +243,12 @@ class Look:
         world: the world to observe.
         single: whether there is a single reading, which is returned without its name.
         dtype: type of floats.
+        batch: ``(N,)`` for up to N worlds at once.
     """
 
-    def __init__(self, world: Simulation, single: bool, dtype: DTypeLike) -> None:
+    def __init__(self, world: Simulation, single: bool, dtype: DTypeLike, batch: tuple[int, ...] = ()) -> None:
         self._world = world
-        self._shown = {name: Shown(space, dtype=dtype) for name, space in world.readings.items()}
+        self._shown = {name: Shown(space, dtype=dtype, batch=batch) for name, space in world.readings.items()}
         self._only = next(iter(self._shown)) if single else None
 
     def __call__(self, x: Array, streams: Streams) -> Any:

@@ -94,16 +94,26 @@ class MujocoDynamics(Dynamics):
         """The initial state ``(n,)`` of the model: ``qpos0`` at rest, or one of its keyframes.
 
         Raises:
-            ModelError: if the keyframe does not exist.
+            ModelError: if the keyframe does not exist, or moves mocap bodies, whose poses are not part of the state.
         """
         m = self.model
         if keyframe is None:
             return self.state.normalize(self._rest[1:])
-        names = [m.key(i).name for i in range(m.nkey)]
-        if keyframe not in (*names, *range(m.nkey)):
-            raise ModelError(f"there is no keyframe {clipped(repr(keyframe))}; there are {listed(names)}")
-        i = keyframe if isinstance(keyframe, int) else names.index(keyframe)
+        i = self._key(keyframe)
+        if moved := moved_targets(m, i):
+            raise ModelError(
+                f"keyframe {clipped(repr(keyframe))} moves the mocap body {listed(moved)}, whose pose is no part of "
+                "the state; write the pose as pos and quat of the body, or take mpos and mquat off the keyframe"
+            )
         return self.state.normalize(np.concatenate([m.key_qpos[i], m.key_qvel[i], m.key_act[i]]))
+
+    def command(self, keyframe: str | int) -> Array:
+        """The action ``(m,)`` of a keyframe: its ``ctrl``, which for position servos holds the robot there.
+
+        Raises:
+            ModelError: when there is no such keyframe.
+        """
+        return np.array(self.model.key_ctrl[self._key(keyframe)])
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         """The state after `dt` seconds; batches run in the thread pool."""
@@ -141,6 +151,13 @@ class MujocoDynamics(Dynamics):
     def noise(self, x: Any, u: Any, dt: float) -> Any:
         """The covariance ``diag(noise^2) dt``."""
         return diffusion(self.noise_density, x, u, dt)
+
+    def _key(self, keyframe: str | int) -> int:
+        """The number of a keyframe."""
+        names = [self.model.key(i).name for i in range(self.model.nkey)]
+        if keyframe not in (*names, *range(self.model.nkey)):
+            raise ModelError(f"there is no keyframe {clipped(repr(keyframe))}; there are {listed(names)}")
+        return keyframe if isinstance(keyframe, int) else names.index(keyframe)
 
     # -- simulation
 
@@ -239,6 +256,20 @@ def check_state(model: Any) -> None:
             f"the MuJoCo model keeps {full - kept} numbers of state besides positions, velocities and activations "
             "(plugins, delays); only models without these can be dynamics"
         )
+
+
+def moved_targets(model: Any, key: int) -> list[str]:
+    """Names of the mocap bodies that a keyframe puts where the model does not."""
+    bodies = [int(body) for body in np.flatnonzero(model.body_mocapid >= 0)]
+    mocap = model.body_mocapid[bodies]
+    places, turns = model.key_mpos[key].reshape(-1, 3)[mocap], model.key_mquat[key].reshape(-1, 4)[mocap]
+    same = np.isclose(places, model.body_pos[bodies], atol=1e-9).all(-1)
+    along = np.abs((turns * model.body_quat[bodies]).sum(-1)) / np.linalg.norm(turns, axis=-1)  # q and -q are one turn
+    return [
+        model.body(body).name or f"{body}"
+        for body, good in zip(bodies, same & (along > 1.0 - 1e-12), strict=True)
+        if not good
+    ]
 
 
 def state_space(model: Any) -> Space:

@@ -169,6 +169,11 @@ class Simulation(Late):
             raise PilotageError(f"the task starts in {belief.space}, but the dynamics move {self.dynamics.state}")
         return belief.sample(1, rng=stream)[0]
 
+    def starts(self, streams: Sequence[np.random.Generator]) -> Array:
+        """States ``(N, n)`` to begin with, one of each stream; a start that is `many` draws them in one call."""
+        many = getattr(self._start, "many", None)
+        return np.array([self.start(stream) for stream in streams]) if many is None else many(streams)
+
     @cached_property
     def noisy(self) -> bool:
         """Whether the dynamics may have process noise."""

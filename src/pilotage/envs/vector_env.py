@@ -24,8 +24,17 @@ from .model_env import (
     observation_space,
     simulation,
     state_option,
+    vector,
 )
 from .simulation import Array, Start
+
+EACH = {name: name for name in ("np_random", "np_random_seed")} | {
+    "scene": "scenes",
+    "state": "states",
+    "time": "times",
+}
+"""What each environment has of its own: the name in `ModelEnv`, and that of all together here."""
+SHARED = {name: f"single_{name}" for name in ("action_space", "observation_space")}
 
 Seeds = Natural | None | tuple[Natural | None, ...]
 
@@ -99,27 +108,28 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         self._horizon = task.horizon if truncate else None
         self._limit = max_episode_steps
         self._inform = setting(inform, Inform | None, "inform")
-        self._drawing, self._look = setting(drawing, Drawing, "drawing"), Look(self.world, self.single, dtype)
+        self._drawing = setting(drawing, Drawing, "drawing")
+        self._look = Look(self.world, self.single, dtype, (num_envs,))
         self._streams: list[np.random.Generator] = []
+        self._seeds: list[int] = []
         self._x: Array = np.empty((0, dynamics.state.size))
         self._r: Array = np.zeros(
             (num_envs, self.world.task.stage.size)
         )  # the references of the task at this tick, and their carries
         self._carries: list[Any] = [None] * num_envs
         self._ticks = np.zeros(num_envs, dtype=np.int64)
-        self._ended = np.zeros(num_envs, dtype=bool)
+        self._ended, self._all = np.zeros(num_envs, dtype=bool), np.ones(num_envs, dtype=bool)
         self.scenes = [Scene(dynamics.state, self.world.dt, model=dynamics) for _ in range(num_envs)]
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, dict[str, Any]]:
-        """Start all episodes, in states drawn from `task.initial` or in ``options["state"]`` ``(N, n)`` or ``(n,)``."""
+        """Start all episodes, in states drawn from `task.initial` or in ``options["state"]``, the only option.
+
+        It is a state ``(n,)`` for all, or one for each: ``(N, n)``, or a list of N in which None is to be drawn.
+        """
         self._seed(seed)
-        given = state_option(options)
-        if given is None:
-            self._x = np.array([self.world.start(stream) for stream in self._streams])
-        else:
-            self._x = self._states(given)
+        self._x = self._first_states(state_option(options))
         self._ticks[:] = 0
         self._carries = [None] * self.num_envs
         self._refer(slice(None))
@@ -135,7 +145,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if not len(self._x):
             raise PilotageError("step was called before the first reset; call reset() to start the episodes")
         us = self._controls(actions)
-        self._restart(np.flatnonzero(self._ended))
+        self._restart(self._ended.nonzero()[0])
         rewards, terminated, truncated, violated = self._tick(us, ~self._ended)
         self._ended = terminated | truncated
         observations, info = self._observation(), self._info(violated)
@@ -148,6 +158,48 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         """The true states ``(num_envs, n)``."""
         return self._x.copy()
 
+    @property
+    def times(self) -> Array:
+        """Seconds since each episode began ``(num_envs,)``."""
+        return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
+
+    @property
+    def np_random(self) -> tuple[np.random.Generator, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The random stream of each environment. Set it to one for each, or to a single one that is split into them."""
+        if not self._streams:
+            self._seed(None)
+        return tuple(self._streams)
+
+    @np_random.setter
+    def np_random(self, value: np.random.Generator | Sequence[np.random.Generator]) -> None:
+        streams = value.spawn(self.num_envs) if isinstance(value, np.random.Generator) else [*value]
+        if len(streams) != self.num_envs:
+            raise ShapeError(
+                f"{len(streams)} random streams were given for {self.num_envs} environments; give one each"
+            )
+        self._streams, self._seeds = streams, [-1] * self.num_envs
+
+    @property
+    def np_random_seed(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The seed of each random stream; -1 for a stream that was set."""
+        return tuple(self._seeds) if self.np_random else ()
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """What `ModelEnv` calls `name`, of each environment; an attribute that all share, once for each.
+
+        Example:
+            >>> import gymnasium, pilotage.envs
+            >>> envs = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=3)
+            >>> envs.get_attr("time"), envs.get_attr("render_mode")
+            ((0.0, 0.0, 0.0), (None, None, None))
+        """
+        if name == "state" and not len(self._x):
+            raise PilotageError("there are no states before the first reset; call reset() to start the episodes")
+        if name in EACH:
+            values = getattr(self, EACH[name])
+            return (*(values.tolist() if name == "time" else values),)
+        return (getattr(self, SHARED.get(name, name)),) * self.num_envs
+
     def render(self) -> tuple[Any, ...] | None:
         """The pictures of all worlds in mode "rgb_array"."""
         if self.render_mode != "rgb_array":
@@ -158,33 +210,32 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
 
     def _tick(self, us: Array, live: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
         """Rewards, terminations, truncations and violations ``(N,)`` of the episodes that are `live`; 0 of others."""
-        if live.all():
+        which = live.nonzero()[0]
+        if len(which) == self.num_envs:
             return self._moved(slice(None), us)
         found = np.zeros(self.num_envs), *np.zeros((3, self.num_envs), dtype=bool)
-        if live.any():
-            which = np.flatnonzero(live)
-            for one, some in zip(found, self._moved(which, us[which]), strict=True):
+        if len(which):
+            for one, some in zip(found, self._moved(which, chosen(us, which)), strict=True):
                 one[which] = some
         return found
 
     def _moved(self, which: Any, us: Array) -> tuple[NDArray[Any], ...]:
         """The result of a tick of some worlds, given by an array of indices or a slice."""
-        world, xs, rs = self.world, np.array(self._x[which]), self._r[which]
+        world, xs, rs = self.world, chosen(self._x, which), chosen(self._r, which)
         moved = world.move(xs, us, rs, self._some_streams(which) if world.noisy else [])
-        self._ticks[which] += 1
+        self._ticks[which] = ticks = chosen(self._ticks, which) + 1
         shown = np.where(moved.lost[:, None], xs, moved.states) if moved.lost.any() else moved.states
         self._x[which] = shown
         self._refer(which)
-        verdict, ticks, costs = world.judge(xs, moved, us, self._r[which]), self._ticks[which], moved.cost
+        verdict, costs = world.judge(xs, moved, us, chosen(self._r, which)), moved.cost
         if moved.violated is None and verdict.states is not moved.states:
             self._x[which] = shown = np.where(moved.lost[:, None], xs, verdict.states)
         over, spent = verdict.over, ticks == (self._horizon or -1)
-        ending = over | spent
-        if world.charges and ending.any():
+        if world.charges and (ending := over | spent).any():
             costs = np.array(costs)
             costs[ending] += world.terminal_cost(shown[ending], self._r[which][ending])
         # A step limit also truncates an episode that terminates, as in Gymnasium's TimeLimit.
-        truncated = (spent & ~over) | (ticks >= (self._limit or np.inf))
+        truncated = spent & ~over if self._limit is None else (spent & ~over) | (ticks >= self._limit)
         if self.render_mode is not None:
             for scene, x in zip(np.array(self.scenes)[which], shown, strict=True):
                 scene.states.append(x.copy())
@@ -199,7 +250,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         final = np.full(self.num_envs, None, dtype=object)
         for i in np.flatnonzero(ended):
             final[i] = {k: v[i] for k, v in observations.items()} if isinstance(observations, dict) else observations[i]
-        self._restart(np.flatnonzero(ended))
+        self._restart(ended.nonzero()[0])
         began = self._observation(ended)
         last = {name: value for name, value in info.items() if not name.startswith("_")}
         final_info: dict[str, Any] = {}
@@ -213,8 +264,10 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return _merged(observations, began, ended), info
 
     def _restart(self, ended: NDArray[np.intp]) -> None:
-        for i in ended:
-            self._x[i] = self.world.start(self._streams[i])
+        if not len(ended):
+            return
+        self._x[ended] = self.world.starts(self._some_streams(ended.tolist()))
+        for i in ended.tolist():
             self._carries[i] = None
         self._ticks[ended] = 0
         self._refer(ended)
@@ -227,7 +280,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if self._r.shape[-1]:
             which = np.arange(self.num_envs)[which]
             carries = [self._carries[i] for i in which]
-            self._r[which], carries = self.world.refer(self._x[which], self._times()[which], carries)
+            self._r[which], carries = self.world.refer(self._x[which], self.times[which], carries)
             for i, carry in zip(which, carries, strict=True):
                 self._carries[i] = carry
 
@@ -238,10 +291,24 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         )
         if len(seeds) != self.num_envs:
             raise ShapeError(f"{len(seeds)} seeds were given for {self.num_envs} environments; give one each")
-        fresh = not self._streams
-        self._streams = [
-            seeding.np_random(s)[0] if fresh or s is not None else self._streams[i] for i, s in enumerate(seeds)
-        ]
+        kept = zip(self._streams, self._seeds, strict=True) if self._streams else [None] * self.num_envs
+        pairs = [old if old and s is None else seeding.np_random(s) for s, old in zip(seeds, kept, strict=True)]
+        self._streams, self._seeds = [stream for stream, _ in pairs], [s for _, s in pairs]
+
+    def _first_states(self, given: Any) -> Array:
+        """States ``(N, n)`` to begin with, drawn where none is given."""
+        if given is None:
+            return self.world.starts(self._streams)
+        each = isinstance(given, (list, tuple)) and len(given) == self.num_envs
+        if not each or all(one is not None for one in given):
+            return self._states(given)
+        space = self.world.dynamics.state
+        return np.array(
+            [
+                self.world.start(stream) if one is None else space.normalize(vector(space, one, "state"))
+                for one, stream in zip(given, self._streams, strict=True)
+            ]
+        )
 
     def _states(self, given: ArrayLike) -> Array:
         space = self.world.dynamics.state
@@ -249,9 +316,6 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         if xs.shape not in (shape, shape[1:]):
             raise ShapeError(f"state has shape {xs.shape}; expected {shape}, or {shape[1:]} for all environments")
         return np.broadcast_to(space.normalize(xs), shape).copy()
-
-    def _times(self) -> Array:
-        return np.asarray(self._ticks * self.world.dt, dtype=np.float64)
 
     def _observation(self, which: NDArray[np.bool_] | None = None) -> Any:
         """The observations of all worlds, or of some, in the order of the worlds."""
@@ -266,12 +330,12 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         return z
 
     def _info(self, violated: NDArray[np.bool_]) -> dict[str, Any]:
-        values = {"state": self.states, "time": self._times(), "violated": violated}
+        values = {"state": self.states, "time": self.times, "violated": violated}
         if self._inform is not None:
             values |= self._inform(self.states)
         info: dict[str, Any] = {}
         for name, value in values.items():
-            info[name], info[f"_{name}"] = value, np.ones(self.num_envs, dtype=bool)
+            info[name], info[f"_{name}"] = value, self._all.copy()
         return info
 
 
@@ -280,6 +344,11 @@ def checked_autoreset(mode: AutoresetMode) -> AutoresetMode:
     if mode not in (AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP):
         raise SettingError(f"autoreset_mode is {mode!r}; expected AutoresetMode.NEXT_STEP or AutoresetMode.SAME_STEP")
     return mode
+
+
+def chosen(rows: NDArray[Any], which: Any) -> NDArray[Any]:
+    """A copy of some rows: those of an array of numbers, for which `take` is fastest, or of a slice of all."""
+    return rows.copy() if isinstance(which, slice) else rows.take(which, axis=0)
 
 
 def _merged(all_of: Any, some: Any, which: NDArray[np.bool_]) -> Any:

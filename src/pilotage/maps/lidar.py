@@ -31,61 +31,52 @@ MODELS = ("likelihood_field", "beam")
 class Lidar(Sensor):
     """A lidar on an `OccupancyGrid`: expected ranges along fixed directions, and the likelihood of a scan at a pose.
 
-        The range of a beam has a mixture density of four terms, where z* is the range expected from the map::
+    The range of a beam has a mixture density of four terms, where z* is the range expected from the map::
 
-            p(z | x) =   hit     N(z; z*, sigma^2)                        the obstacle on the map
-                       + short   decay exp(-decay z) for z <= z*          an obstacle in front of it
-                       + missed  [z = max_range]                          nothing seen
-                       + random  1 / max_range                            any other reading
+        p(z | x) =   hit     N(z; z*, sigma^2)                        the obstacle on the map
+                   + short   decay exp(-decay z) for z <= z*          an obstacle in front of it
+                   + missed  [z = max_range]                          nothing seen
+                   + random  1 / max_range                            any other reading
 
-        Hit and short are truncated to the range of readings and normalised. With ``model="beam"``, `log_prob` sums the
-        logarithm of this density over the beams, with z* from exact ray casting. With ``model="likelihood_field"``, the hit
-        term uses the distance d from the end of the beam to the nearest obstacle, ``hit N(d; 0, sigma^2)``; this is faster
-        and smooth in the pose, but ignores obstacles along the beam. Here `short` is added to `random`. A beam that ends in
-        an unknown cell carries no information and counts at least ``1 / max_range``.
+    Hit and short are truncated to the range of readings and normalised. With ``model="beam"``, `log_prob` sums the
+    logarithm of this density over the beams, with z* from exact ray casting. With ``model="likelihood_field"``, the hit
+    term uses the distance d from the end of the beam to the nearest obstacle, ``hit N(d; 0, sigma^2)``; this is faster
+    and smooth in the pose, but ignores obstacles along the beam. Here `short` is added to `random`. A beam that ends in
+    an unknown cell carries no information and counts at least ``1 / max_range``.
 
-        The beams of a scan are not independent, because they share the errors of the map, so their product is
-        overconfident. With `power` < 1 it is raised to that power, a heuristic (Thrun et al., section 6.3.4).
+    The beams of a scan are not independent, because they share the errors of the map, so their product is
+    overconfident. With `power` < 1 it is raised to that power, a heuristic (Thrun et al., section 6.3.4).
 
-        Attributes:
-            grid: the map.
-            angles: directions of the beams relative to the x axis of the sensor ``(B,)`` [rad], or a number of beams spread
-                evenly over the full circle, the first one backwards.
-            max_range: largest range [m]; a reading of this or more (also infinity) means that nothing was seen.
-            model: "likelihood_field" or "beam".
-            sigma: standard deviation of a hit [m].
-            hit, short, missed, random: weights of the mixture; they add up to 1.
-            decay: decay rate of the short readings [1/m].
-            power: exponent of the likelihood of a scan.
-            mount: x [m], y [m], yaw [rad] of the sensor on the robot.
-    <<<<<<< HEAD
-            beams: number of beams of a scan that `log_prob` uses, evenly spread; None for all.
-            unknown: "free" if rays pass through unknown cells, "blocked" if they end there.
-            inset: distance behind its end at which a beam is looked up in the likelihood field [m]. Use 0 for a map made
-                from scans, whose surfaces lie anywhere in its cells. If the world consists of the squares of the map, as in
-                simulation, beams end on their faces, and half a cell removes a bias of that size. A beam that ends on a
-                face ends in the cell behind it, as in `OccupancyGrid.update`.
-    =======
-            beams: how many of a scan's beams `log_prob` uses, evenly spread; None for all of them.
-            unknown: whether rays pass through unknown cells ("free") or end there ("blocked").
-            inset: how far behind its end a beam is looked up in the likelihood field [m]. A map made from scans has
-                surfaces all over its cells, so 0; where the world is the squares of the map, as in simulation, beams end
-                on their faces, and half a cell takes out a bias of that size. A beam that ends on a face ends in the cell
-                behind it, as in `OccupancyGrid.update`.
-            min_range: smallest range [m]; a reading below it, or of 0, was not measured: `log_prob` leaves it out, and
-                `sample` gives NaN in its place.
-    >>>>>>> fix-wmaps
+    Attributes:
+        grid: the map.
+        angles: directions of the beams relative to the x axis of the sensor ``(B,)`` [rad], or a number of beams spread
+            evenly over the full circle, the first one backwards.
+        max_range: largest range [m]; a reading of this or more (also infinity) means that nothing was seen.
+        model: "likelihood_field" or "beam".
+        sigma: standard deviation of a hit [m].
+        hit, short, missed, random: weights of the mixture; they add up to 1.
+        decay: decay rate of the short readings [1/m].
+        power: exponent of the likelihood of a scan.
+        mount: x [m], y [m], yaw [rad] of the sensor on the robot.
+        beams: number of beams of a scan that `log_prob` uses, evenly spread; None for all.
+        unknown: "free" if rays pass through unknown cells, "blocked" if they end there.
+        inset: distance behind its end at which a beam is looked up in the likelihood field [m]. Use 0 for a map made
+            from scans, whose surfaces lie anywhere in its cells. If the world consists of the squares of the map, as in
+            simulation, beams end on their faces, and half a cell removes a bias of that size. A beam that ends on a
+            face ends in the cell behind it, as in `OccupancyGrid.update`.
+        min_range: smallest range [m]; a reading below it, or of 0, was not measured: `log_prob` ignores it, and
+            `sample` returns NaN for it.
 
-        Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
+    Source: S. Thrun, W. Burgard, D. Fox, Probabilistic Robotics, 2005, tables 6.1 (beam) and 6.3 (likelihood field).
 
-        Example:
-            >>> grid = OccupancyGrid.from_ascii(["...#", "...#"], resolution=0.5)
-            >>> lidar = Lidar(grid, angles=[0.0, np.pi], max_range=5.0)
-            >>> lidar.observe([0.25, 0.25, 0.0])
-            array([1.25, 5.  ])
-            >>> here, there = lidar.log_prob([1.25, np.inf], [[0.25, 0.25, 0.0], [0.75, 0.25, 0.0]])
-            >>> bool(here > there)
-            True
+    Example:
+        >>> grid = OccupancyGrid.from_ascii(["...#", "...#"], resolution=0.5)
+        >>> lidar = Lidar(grid, angles=[0.0, np.pi], max_range=5.0)
+        >>> lidar.observe([0.25, 0.25, 0.0])
+        array([1.25, 5.  ])
+        >>> here, there = lidar.log_prob([1.25, np.inf], [[0.25, 0.25, 0.0], [0.75, 0.25, 0.0]])
+        >>> bool(here > there)
+        True
     """
 
     grid: OccupancyGrid
@@ -155,11 +146,7 @@ class Lidar(Sensor):
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Array:
         """The log-likelihood ``(...)`` of scans ``(..., B)`` at poses ``(..., 3)``; leading axes broadcast.
 
-        <<<<<<< HEAD
-                NaN and negative ranges count as not measured and are ignored.
-        =======
-                NaN, 0 and ranges below `min_range` were not measured and do not count.
-        >>>>>>> fix-wmaps
+        NaN, 0 and ranges below `min_range` count as not measured and are ignored.
         """
         poses, scans = numbers(x, "poses"), numbers(z, "scans")
         if poses.shape[-1:] != (3,):

@@ -57,23 +57,14 @@ class Evidence:
     ) -> NDArray[np.float32]:
         """The log-odds ``(ny, nx)`` of a grid after lidar scans, as a new read-only array.
 
-                Args:
-        <<<<<<< HEAD
-                    cells: log-odds before the scans; NaN if unknown.
-                    frame: frame of the grid.
-                    poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; poses that are not finite are ignored.
-                    ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (also infinity) means nothing was seen.
-                    angles: ``(B,)`` of the beams relative to the yaw [rad].
-                    max_range: largest range of the sensor [m].
-        =======
-                    cells: NaN where nothing is known.
-                    frame: of the grid.
-                    poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; one that is not finite says nothing.
-                    ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more (infinity
-                        too) saw nothing.
-                    angles: ``(B,)`` of the beams relative to the yaw [rad].
-                    max_range, min_range: of the sensor [m].
-        >>>>>>> fix-wmaps
+        Args:
+            cells: log-odds before the scans; NaN if unknown.
+            frame: frame of the grid.
+            poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad]; poses that are not finite are ignored.
+            ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` mean not measured; `max_range` or more (also
+                infinity) means nothing was seen.
+            angles: ``(B,)`` of the beams relative to the yaw [rad].
+            max_range, min_range: largest and smallest range of the sensor [m].
         """
         local, directions = local_rays(frame, poses, angles)
         reach = positive(max_range, "max_range") / frame.resolution

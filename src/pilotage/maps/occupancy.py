@@ -292,36 +292,27 @@ class OccupancyGrid(MapQueries):
     ) -> OccupancyGrid:
         """A copy updated with lidar scans from known poses.
 
-                ::
+        ::
 
-                    l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
+            l(cell) <- clip(l(cell) + log(p / (1 - p)), clamp),   p = hit where a beam ends, miss where it passes
 
-                Each scan changes a cell at most once: by `hit` if any beam ends in it, else by `miss` if any passes through.
+        Each scan changes a cell at most once: by `hit` if any beam ends in it, else by `miss` if any passes through.
 
-                Args:
-        <<<<<<< HEAD
-                    poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
-                    ranges: ``(..., B)`` [m]; NaN was not measured, `max_range` or more (also infinity) means nothing was seen.
-                    angles: ``(B,)`` of the beams relative to the yaw [rad].
-                    max_range: largest range of the sensor [m].
-                    hit, miss: probabilities of occupancy given that one beam ends in the cell or passes through it.
-                    clamp: lowest and highest probability that evidence can reach, so that the map can still change.
-        =======
-                    poses: of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
-                    ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more (infinity
-                        too) saw nothing.
-                    angles: ``(B,)`` of the beams relative to the yaw [rad].
-                    max_range, min_range: of the sensor [m].
-                    hit, miss: probabilities of being occupied that one beam speaks for.
-                    clamp: probabilities beyond which evidence is not piled up, so that the map can still change.
-        >>>>>>> fix-wmaps
+        Args:
+            poses: poses of the sensor, ``(..., 3)`` x [m], y [m], yaw [rad].
+            ranges: ``(..., B)`` [m]; NaN, 0 and less than `min_range` mean not measured; `max_range` or more (also
+                infinity) means nothing was seen.
+            angles: ``(B,)`` of the beams relative to the yaw [rad].
+            max_range, min_range: largest and smallest range of the sensor [m].
+            hit, miss: probabilities of occupancy given that one beam ends in the cell or passes through it.
+            clamp: lowest and highest probability that evidence can reach, so that the map can still change.
 
-                Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
+        Source: A. Hornung et al., OctoMap, 2013, equations 2 and 4, with its default values.
 
-                Example:
-                    >>> unseen = OccupancyGrid.from_probability([[np.nan] * 4], resolution=1.0)
-                    >>> unseen.update([0.5, 0.5, 0.0], [2.0], [0.0], max_range=5.0).probability.round(2)
-                    array([[0.4, 0.4, 0.7, nan]])
+        Example:
+            >>> unseen = OccupancyGrid.from_probability([[np.nan] * 4], resolution=1.0)
+            >>> unseen.update([0.5, 0.5, 0.0], [2.0], [0.0], max_range=5.0).probability.round(2)
+            array([[0.4, 0.4, 0.7, nan]])
         """
         rule = Evidence(hit, miss, clamp)
         return replace(self, log_odds=rule.add(self.log_odds, self, poses, ranges, angles, max_range, min_range))

@@ -92,18 +92,12 @@ class ObstacleLayer:
     ) -> ObstacleLayer:
         """The layer after a scan.
 
-                Args:
-        <<<<<<< HEAD
-                    pose: pose of the sensor ``(3,)``: x [m], y [m], yaw [rad].
-                    ranges: ``(B,)`` [m]; NaN was not measured, `max_range` or more means nothing was seen.
-                    angles: ``(B,)`` of the beams relative to the yaw [rad].
-                    max_range: largest range of the sensor [m].
-        =======
-                    pose: of the sensor ``(3,)`` x [m], y [m], yaw [rad].
-                    ranges: ``(B,)`` [m]; NaN, 0 and less than `min_range` were not measured, `max_range` or more saw nothing.
-                    angles: ``(B,)`` of the beams relative to the yaw [rad].
-                    max_range, min_range: of the sensor [m].
-        >>>>>>> fix-wmaps
+        Args:
+            pose: pose of the sensor ``(3,)``: x [m], y [m], yaw [rad].
+            ranges: ``(B,)`` [m]; NaN, 0 and less than `min_range` mean not measured; `max_range` or more means nothing
+                was seen.
+            angles: ``(B,)`` of the beams relative to the yaw [rad].
+            max_range, min_range: largest and smallest range of the sensor [m].
         """
         reach = min(self.reach, positive(max_range, "max_range"))
         evidence = self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach, min_range)
