@@ -212,7 +212,7 @@ def test_a_model_that_breaks(make: Any, how: str, error: Any, names: str) -> Non
 @pytest.mark.parametrize("make", [KF, EKF, UKF], ids=["KF", "EKF", "UKF"])
 def test_singular_innovation(make: Any) -> None:
     """A reading without noise of something known without error: S is zero."""
-    model, exact = LinearDynamics.discrete(np.eye(2)), LinearSensor([[1.0, 0.0]], 0.0)
+    model, exact = LinearDynamics.discrete(np.eye(2), Q=0.0), LinearSensor([[1.0, 0.0]], 0.0)
     known = Gaussian.trusted(model.state, np.zeros(2), np.diag([0.0, 1.0]))
     filter = make(model, dt=1.0).start(belief=known)
     for call in (filter.update, filter.step):

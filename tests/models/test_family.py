@@ -16,6 +16,8 @@ from pilotage.maps import OccupancyGrid
 from pilotage.models import (
     bicycle,
     compass,
+    constant_turn,
+    constant_velocity,
     discrete_dynamics,
     dynamics,
     gnss,
@@ -120,6 +122,15 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "text in a parameter": (lambda: planar_arm(2, masses=("1", "2")), "parameter masses is .* finite numbers"),
     "an unknown integrator": (lambda: moves(still, integrator="rk5"), "there is no integrator 'rk5'; choose one of"),
     "a step as an integrator": (lambda: moves(still)(integrator="step"), "there is no integrator 'step'"),
+    "a negative density": (lambda: constant_velocity(1, density=-1.0), "density is -1.0; it must be 0 or more"),
+    "a negative turn": (lambda: constant_turn(turn_density=-1), "turn_density is -1; it must be 0 or more"),
+    "a negative acceleration": (lambda: singer(1).replace(accel_std=-1.0), "accel_std is -1.0; it must be 0 or more"),
+    "a negative noise": (lambda: gnss(std=-1), "std of gnss .*, none of them negative; -1 was given"),
+    "a place in space": (
+        lambda: radar(place=(1.0, 2.0, 3.0)),
+        r"parameter place of radar is \(1.0, 2.0, 3.0\); it has 2 numbers",
+    ),
+    "a place in space, as an array": (lambda: radar().replace(place=np.zeros(3)), "place of radar is .* 2 numbers"),
     "no wheelbase": (
         lambda: bicycle().replace(wheelbase=-1.0),
         "parameter wheelbase is -1.0; it must be greater than 0",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.integrate
@@ -116,8 +118,13 @@ def test_discrete_models_hold_for_their_step_only() -> None:
         (lambda: LinearDynamics([[800.0]]).step([1.0], [], 1.0), r"exp\(A dt\) overflows: .* a step of 1.0 s"),
         (lambda: LinearDynamics(A, B).step("now", [0.0], 0.1), "state of linear_dynamics is not an array of numbers"),
         (lambda: LinearDynamics([["a"]]), "A must be a matrix of numbers"),
-        (lambda: LinearDynamics.discrete([[1.0]], dt="now"), "a step takes a finite number of seconds"),
+        (lambda: LinearDynamics.discrete([[1.0]], Q=0.0, dt="now"), "a step takes a finite number of seconds"),
         (lambda: LinearSensor([[1.0]], R="small"), "R is not an array of numbers"),
+        (lambda: LinearDynamics.discrete(np.eye(2)), "Q is not given; .* Q=0 for no noise"),
+        (lambda: LinearDynamics.discrete(np.eye(2), np.eye(2)), "Q is not given; .* the matrix after F is B"),
+        (lambda: LinearDynamics.discrete(np.eye(2), Q=[1.0, 2.0, 3.0]), r"Q has shape \(3,\); a matrix"),
+        (lambda: LinearDynamics.discrete(np.eye(2), Q=-1.0), "Q has the negative eigenvalue -1"),
+        (lambda: LinearSensor(np.eye(3), R=[1.0, 2.0]), r"R has shape \(2,\); a matrix"),
         (lambda: LinearDynamics([[np.nan]]), "A has entries that are NaN or infinite"),
         (lambda: LinearSensor([[1.0, 0.0]], [[1.0, 0.0]]), r"R has shape \(1, 2\); \(1, 1\) was expected"),
         (lambda: LinearSensor([[1.0, 0.0]], -1.0), "R has the negative eigenvalue"),
@@ -127,6 +134,13 @@ def test_discrete_models_hold_for_their_step_only() -> None:
 def test_wrong_matrices_are_sentences(make: object, sentence: str) -> None:
     with pytest.raises(PilotageError, match=sentence):
         make()  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(("Q", "matrix"), [(0.0, np.zeros((2, 2))), (0.1, 0.1 * np.eye(2)), ([1, 2], np.diag([1, 2]))])
+def test_variances_are_the_diagonal_of_a_covariance(Q: Any, matrix: Any) -> None:
+    model = LinearDynamics.discrete(np.eye(2), Q=Q)
+    assert np.array_equal(model.noise(np.zeros(2), [], 1.0), matrix)
+    assert np.array_equal(LinearSensor(np.eye(2), Q).noise(np.zeros(2)), matrix)
 
 
 def test_linear_sensor_on_a_bigger_state() -> None:

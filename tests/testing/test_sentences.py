@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import PurePursuit
+from pilotage.control import MPPI, PurePursuit
 from pilotage.core import (
     Action,
     CovarianceError,
@@ -36,7 +36,16 @@ from pilotage.estimators.slam import Factors, GaussNewton, pose_graph
 from pilotage.estimators.tracking import PDA
 from pilotage.io import PoseGraph
 from pilotage.maps import OccupancyGrid
-from pilotage.models import LinearSensor, bicycle, constant_velocity, gnss, position, relative_pose, unicycle
+from pilotage.models import (
+    LinearDynamics,
+    LinearSensor,
+    bicycle,
+    constant_velocity,
+    gnss,
+    position,
+    relative_pose,
+    unicycle,
+)
 from pilotage.planners import AStar
 from pilotage.testing import (
     check_controller,
@@ -53,6 +62,11 @@ class Cart(Dynamics):
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         return [x[0] + dt * u[0]] if np.ndim(x) == 1 else x[:, 7]
+
+
+class Trailer(Cart):
+    def __init__(self, length: float = 1.0) -> None:
+        self.length = length
 
 
 class Tape(Sensor):
@@ -131,6 +145,18 @@ def start(**given: Any) -> Any:
     (lambda: AStar.plan(np.zeros(2), START, START), SettingError, r"AStar\.plan is called on the class"),  # pyright: ignore[reportArgumentType]
     (lambda: EKF.start(mean=START, std=1.0), SettingError, r"EKF\.start is called on the class; .*EKF\("),  # pyright: ignore[reportCallIssue]
     (lambda: UKF.predict(Gaussian.of(CAR.state, std=1.0), CAR), SettingError, r"UKF\.predict is called on the class"),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: AStar().plan(HALL, start=(0, 0), gaol=(1, 0)), SettingError, r"AStar\.plan .* gaol; did you mean goal\?"),  # pyright: ignore[reportCallIssue]
+    (lambda: start(men=START), SettingError, r"EKF\.start .* men; did you mean mean\?"),
+    (lambda: EKF(CAR, dt=0.1).start(x=START, P=P), TypeError, r"EKF\.start .* x; did you mean mean\?"),  # pyright: ignore[reportCallIssue]
+    (lambda: UKF(CAR).update(measurement=[0.0]), SettingError, r"UKF\.update .* measurement; did you mean z\?"),  # pyright: ignore[reportCallIssue]
+    (lambda: start().run(None, zs=[[0.0]]), SettingError, r"Filter\.run .* zs; did you mean readings\?"),
+    (lambda: EKF(CAR, dt=0.1).predict(u=[0.0, 0.0]), SettingError, r"EKF\.predict needs belief and .* \.start\("),  # pyright: ignore[reportCallIssue]
+    (lambda: IMM([CAR, CAR], 0.9), SettingError, "IMM needs dt; it has models"),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: Gaussian.of(CAR.state, sigma=1.0), SettingError, r"Gaussian\.of .* sigma; did you mean std\?"),  # pyright: ignore[reportCallIssue]
+    (lambda: Gaussian(CAR.state, START, std=1.0), SettingError, r"; Gaussian\.of takes std"),  # pyright: ignore[reportCallIssue]
+    (lambda: LinearDynamics(F=P, Q=P), SettingError, r"; LinearDynamics\.discrete takes F, Q"),  # pyright: ignore[reportCallIssue]
+    (lambda: Trailer(lenght=2.0), SettingError, r"Trailer has no setting lenght; did you mean length\?"),  # pyright: ignore[reportCallIssue]
+    (lambda: MPPI(CAR, HALL, seed=0), SettingError, r"MPPI .* seed; did you mean rng\?"),  # pyright: ignore[reportArgumentType, reportCallIssue]
     (lambda: start(mean={"z": 1.0}), ShapeError, "mean gives 'z'; the names are x, y, yaw, speed"),
     (lambda: start(std={"x": 1.0}), ShapeError, "std gives nothing for y; give all of x, y, yaw, speed"),
     (lambda: start(mean={"x": "far"}), SettingError, "mean of x is 'far'; expected a number"),

@@ -1,24 +1,123 @@
-"""Methods of settings that are called on the class: ``EKF.start(mean)``, where ``()`` is missing."""
+"""Calls that do not fit a signature: unknown names, missing arguments, methods called on the class."""
 
 from __future__ import annotations
 
+import difflib
 import functools
 import inspect
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from .errors import SettingError
+from .errors import ArgumentError, SettingError
+
+Kind = TypeVar("Kind")
+Given = ParamSpec("Given")
+
+USUAL = {
+    "x": "mean",
+    "x0": "mean",
+    "P": "cov",
+    "seed": "rng",
+    "sigma": "std",
+    "range_max": "max_range",
+    "n_envs": "num_envs",
+    "end": "goal",
+    "radius": "footprint",
+    "measurement": "z",
+    "measurements": "readings",
+    "zs": "readings",
+}
+"""Names that other libraries give to arguments, and those of Pilotage."""
+
+
+def by_name(function: Callable[Given, Kind]) -> Callable[Given, Kind]:
+    """`function`, or an `__init__`, which names the settings that there are when it is given one of a wrong name.
+
+    Raises:
+        SettingError: with the name, the nearest one, and the list.
+
+    Example:
+        >>> @by_name
+        ... def drive(speed=1.0, *, radius=0.2): ...
+        >>> drive(raduis=0.3)
+        Traceback (most recent call last):
+        pilotage.core.errors.ArgumentError: drive has no setting raduis; did you mean radius? It has speed, radius
+    """
+
+    @functools.wraps(function)
+    def called(*args: Given.args, **given: Given.kwargs) -> Kind:
+        try:
+            return function(*args, **given)
+        except TypeError:
+            made = type(args[0]) if function.__name__ == "__init__" and args else None
+            who = made.__name__ if made else function.__qualname__.rpartition("<locals>.")[2]
+            wrong = misfit(function, args, given, who, made)
+            if not wrong:
+                raise
+            raise ArgumentError(wrong) from None
+
+    return called
+
+
+def misfit(
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    given: dict[str, Any],
+    who: str,
+    made: type[Any] | None = None,
+) -> str:
+    """One sentence on the first name that `function` does not take, or on what it lacks; empty when the call fits.
+
+    `made` is the class of which an object is made; one of its class methods may take the name.
+    """
+    signature = inspect.signature(function)
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    takes = [p for p in signature.parameters.values() if p.kind in named and p.name not in ("self", "cls")]
+    known = [p.name for p in takes]
+    strange = [name for name in given if name not in known]
+    if strange and not any(p.kind is p.VAR_KEYWORD for p in signature.parameters.values()):
+        near = _nearest(strange[0], known)
+        hint = f"did you mean {near}? It has" if near else "it has"
+        return f"{who} has no setting {strange[0]}; {hint} {', '.join(known)}{_maker(made, strange)}"
+    try:
+        there = signature.bind_partial(*args, **given).arguments
+    except TypeError:  # too many, or one twice: Python's own words will do
+        return ""
+    missing = [p.name for p in takes if p.default is p.empty and p.name not in there]
+    return f"{who} needs {' and '.join(missing)}; it has {', '.join(known)}" if missing else ""
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """The one of the known names that is most likely meant; empty when none is near."""
+    if USUAL.get(name) in known:
+        return USUAL[name]
+    parts = sorted((other for other in known if len(other) > 2 and other in name), key=len)
+    return next(iter(parts[-1:] or difflib.get_close_matches(name, known, n=1)), "")
+
+
+def _maker(made: type[Any] | None, names: list[str]) -> str:
+    """The class method that takes the names which `__init__` does not, as the end of a sentence."""
+    if made is None:
+        return ""
+    public = [name for name in dir(made) if name[0] != "_" and isinstance(vars(made).get(name), classmethod)]
+    takes = [name for name in public if {*names} <= {*inspect.signature(getattr(made, name)).parameters}]
+    return f"; {made.__name__}.{takes[0]} takes {', '.join(names)}" if takes else ""
 
 
 def bound(cls: type[Any]) -> type[Any]:
-    """`cls`, whose public methods say so when they fail because they were called on the class.
+    """`cls`, whose public methods explain calls that do not fit: on the class, by wrong names, or with too little.
+
+    Where something is missing, a `when_missing` of the class ends the sentence.
 
     Example:
         >>> from pilotage.planners import AStar
         >>> AStar.plan("map", (0, 0), (1, 1))
         Traceback (most recent call last):
         pilotage.core.errors.SettingError: AStar.plan is called on the class; make one first: AStar(...).plan(...)
+        >>> AStar().plan("map", start=(0, 0), gaol=(1, 1))
+        Traceback (most recent call last):
+        pilotage.core.errors.ArgumentError: AStar.plan has no setting gaol; did you mean goal? It has problem, ...
     """
     for name in dir(cls):
         method = inspect.getattr_static(cls, name)
@@ -34,7 +133,12 @@ def _told(method: Callable[..., Any], cls: type[Any]) -> Callable[..., Any]:
             return method(*args, **named)
         except (TypeError, AttributeError) as error:
             if args and isinstance(args[0], cls):
-                raise
+                who = f"{type(args[0]).__name__}.{method.__name__}"
+                wrong = misfit(method, args, named, who) if isinstance(error, TypeError) else ""
+                if not wrong:
+                    raise
+                hint = getattr(cls, "when_missing", "") if " needs " in wrong else ""
+                raise ArgumentError(wrong + hint) from None
             name = f"{cls.__name__}.{method.__name__}"
             raise SettingError(
                 f"{name} is called on the class; make one first: {cls.__name__}(...).{method.__name__}(...)"

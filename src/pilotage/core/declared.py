@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._bound import by_name
 from .errors import ModelError, PilotageError
 from .space import Space
 
@@ -20,6 +21,8 @@ class MissingSpace(ModelError, AttributeError):
 
 class Declared:
     """Base of `Dynamics` and `Sensor`: a space that is missing, or is none, is answered in a sentence.
+
+    So are names that its ``__init__`` does not take, and what it lacks.
 
     Example:
         >>> class Cart(Declared):
@@ -41,6 +44,8 @@ class Declared:
             if isinstance(value, PLAIN):
                 hint = f"write {name} = Space({value!r})" if isinstance(value, str) else "give it a Space"
                 raise ModelError(f"{cls.__name__}.{name} is {value!r}, which is no Space; {hint}")
+        if "__init__" in cls.__dict__:
+            setattr(cls, "__init__", by_name(cls.__init__))  # noqa: B010
 
     if not TYPE_CHECKING:  # to a type checker, every attribute would seem to exist
 

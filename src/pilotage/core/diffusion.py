@@ -31,6 +31,7 @@ def densities(noise: Any, space: Space, what: str = "noise") -> Array:
         given = np.full(space.dim, given.item())
     if given.shape != (space.dim,) or not ((given >= 0.0) & np.isfinite(given)).all():
         names, hint = ", ".join(space.tangent_names), "; of correlated ones, noise=... takes a function"
+        names += ", none of them negative" if (given < 0.0).any() else ""
         raise ModelError(
             f"{what} must be {space.dim} standard deviations, for {names}; {shown(noise)} was given"
             f"{hint if given.ndim > 1 else ''}"

@@ -18,6 +18,10 @@ class SettingError(PilotageError, ValueError):
     """A setting of the wrong type or out of range: a negative radius, 2.5 samples, a class instead of a model."""
 
 
+class ArgumentError(SettingError, TypeError):
+    """An argument that a function does not have, or one that it needs; a `TypeError`, too, as Python's own."""
+
+
 class SpaceError(PilotageError, ValueError):
     """A malformed declaration of a space, or two spaces that do not match."""
 

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ._bound import by_name as explained
 from ._product import listed
 from ._values import at, broadcast, by_name, described, freeze, restored, states
 from .arrays import Array
@@ -46,6 +47,7 @@ class Gaussian:
     mean: Array
     rooted: bool
 
+    @explained
     def __init__(self, space: Space, mean: Any, cov: Any) -> None:
         x = states(space, mean, "mean", "Gaussian")
         x, P = broadcast(("mean", x, 1), ("cov", check_covariance(cov, space.dim), 2))
@@ -97,6 +99,7 @@ class Gaussian:
         return self.root if self.rooted else self.cov
 
     @classmethod
+    @explained
     def of(cls, space: Space, mean: Any = None, *, std: Any = None, cov: Any = None) -> Gaussian:
         """A Gaussian with standard deviations (a number or ``(..., dim)``) or a covariance; default mean: identity.
 

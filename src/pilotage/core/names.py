@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
@@ -52,7 +53,8 @@ class NoSuchName(PilotageError, ImportError):
 def absent(room: str, later: Mapping[str, str] | None = None) -> Callable[[str], Any]:
     """The ``__getattr__`` of a room: loads names `later`, from the modules given, and says of others where they are.
 
-    What is found elsewhere is an `ImportError`, for ``from room import name`` hides the words of an `AttributeError`.
+    A name that is absent is an `AttributeError`, as `hasattr` expects. ``from room import name`` would hide its words,
+    so there, what is found elsewhere is a `NoSuchName`.
 
     Example:
         >>> from pilotage.estimators import KalmanFilter
@@ -69,10 +71,19 @@ def absent(room: str, later: Mapping[str, str] | None = None) -> Callable[[str],
             (folded(other), f"pilotage.{ours}") for ours, others in ELSEWHERE.items() for other in others.split()
         )
         if name[0] != "_" and folded(name) in near and find_spec(f"{room}.{name}") is None:
-            raise NoSuchName(f"{room} has no {name}; there is {near[folded(name)]}")
+            error = NoSuchName if _imports() else AttributeError
+            raise error(f"{room} has no {name}; there is {near[folded(name)]}")
         raise AttributeError(f"{room} has no {name!r}; it has {', '.join(known)}")
 
     return __getattr__
+
+
+def _imports() -> bool:
+    """Whether a module's ``__getattr__`` was called by ``from module import name``, not by `getattr` or a dot."""
+    frame = sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
+    while frame.f_code.co_name == "__getattr__" and frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_lasti >= 0 and frame.f_code.co_code[frame.f_lasti] == dis.opmap["IMPORT_FROM"]
 
 
 def folded(name: str) -> str:

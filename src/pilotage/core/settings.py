@@ -6,17 +6,16 @@ was expected. Only relations between fields are left for a `__post_init__`, whic
 
 from __future__ import annotations
 
-import difflib
-import functools
 import inspect
 import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from functools import cache
-from typing import Annotated, Any, ParamSpec, TypeVar, dataclass_transform, overload
+from typing import Annotated, Any, TypeVar, dataclass_transform, overload
 
 from ._bound import bound
+from ._bound import by_name as by_name
 from ._rules import Interval as Interval
 from ._rules import Numbers as Numbers
 from ._rules import Rule, article, brought, rule_of
@@ -24,7 +23,6 @@ from ._rules import shown as shown
 from .errors import SettingError
 
 Kind = TypeVar("Kind")
-Given = ParamSpec("Given")
 
 Finite = Annotated[float, Interval()]
 Positive = Annotated[float, Interval(0.0)]
@@ -84,47 +82,6 @@ def settings(cls: type[Any] | None = None, /, **options: Any) -> Any:
         return bound(cls)
 
     return made if cls is None else made(cls)
-
-
-def by_name(function: Callable[Given, Kind]) -> Callable[Given, Kind]:
-    """`function`, or an `__init__`, which names the settings that there are when it is given one of a wrong name.
-
-    Raises:
-        SettingError: with the name, the nearest one, and the list.
-
-    Example:
-        >>> @by_name
-        ... def drive(speed=1.0, *, radius=0.2): ...
-        >>> drive(raduis=0.3)
-        Traceback (most recent call last):
-        pilotage.core.errors.SettingError: drive has no setting raduis; did you mean radius? It has speed, radius
-    """
-
-    @functools.wraps(function)
-    def called(*args: Given.args, **given: Given.kwargs) -> Kind:
-        try:
-            return function(*args, **given)
-        except TypeError:
-            wrong = _misnamed(function, given)
-            if not wrong:
-                raise
-            raise SettingError(wrong) from None
-
-    return called
-
-
-def _misnamed(function: Callable[..., Any], given: dict[str, Any]) -> str:
-    """One sentence on the first of the names given that `function` does not take; empty when it takes all."""
-    taken = inspect.signature(function).parameters.values()
-    known = [p.name for p in taken if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name != "self"]
-    strange = [name for name in given if name not in known]
-    if not strange or any(p.kind is p.VAR_KEYWORD for p in taken):
-        return ""
-    *_, owner, name = ("", *function.__qualname__.split("."))
-    parts = sorted((name for name in known if name in strange[0]), key=len)
-    near = parts[-1:] or difflib.get_close_matches(strange[0], known, n=1)
-    hint = f"did you mean {near[0]}? It has" if near else "it has"
-    return f"{owner if name == '__init__' else name} has no setting {strange[0]}; {hint} {', '.join(known)}"
 
 
 def _checking(relations: Any) -> Any:

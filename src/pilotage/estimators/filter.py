@@ -17,7 +17,7 @@ from ..core import (
     ShapeError,
     Update,
 )
-from ..core.settings import instance, shown
+from ..core.settings import by_name, instance, shown
 from ..core.streams import checked
 from ._clock import Clock
 from ._engine import Engine, Link, PureEngine
@@ -163,6 +163,7 @@ class Filter:
         clock.advance(dt)
         return result
 
+    @by_name
     def run(
         self, us: Any, readings: Any, ts: Any = None, *, sensor: Sensor | str | None = None, contexts: Any = None
     ) -> FilterRun:
@@ -291,6 +292,7 @@ class Startable(ABC):
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""
+    when_missing: ClassVar[str] = "; for a filter that holds its belief, call .start(...) first"
     own_contexts: ClassVar[bool] = False
     """Whether the estimator says what a context is; here the sensor does."""
 

@@ -43,7 +43,8 @@ class LinearDynamics(Dynamics):
         A: ``(n, n)`` [1/s].
         B: ``(n, m)``; None for no action.
         G: ``(n, k)``, how the noise enters; None for the identity.
-        Qc: ``(k, k)`` spectral density, symmetric positive semidefinite; None for no noise.
+        Qc: ``(k, k)`` spectral density, symmetric positive semidefinite; a vector ``(k,)`` is its diagonal, and a
+            number the same for all; None for no noise.
         state: the space of states, made of reals and angles; default x1, x2, ... without units.
         action: the space of actions; default u1, u2, ...
 
@@ -109,10 +110,13 @@ class LinearDynamics(Dynamics):
         Args:
             F: ``(n, n)``.
             B: ``(n, m)``; None for no action.
-            Q: ``(n, n)``; None for no noise.
+            Q: covariance ``(n, n)`` of the noise; a vector ``(n,)`` of variances, or one variance; 0 for no noise.
             dt: the time step of F, B and Q [s]; any other step raises an error. None: the step is not checked.
             state: the space of states.
             action: the space of actions.
+
+        Raises:
+            ModelError: if the shapes do not match, or Q is not given.
 
         Example:
             >>> LinearDynamics.discrete([[0.5]], Q=[[0.1]]).step([4.0], [], 1.0).tolist()
@@ -122,8 +126,10 @@ class LinearDynamics(Dynamics):
         F = matrix(F, "F")
         n = F.shape[0]
         fit(F, (n, n), "F")
+        if Q is None:
+            raise ModelError("Q is not given; write discrete(F, Q=Q), and Q=0 for no noise: the matrix after F is B")
         self._settle(n, B, state, action)
-        Q = covariance(np.zeros((n, n)) if Q is None else Q, "Q", n)
+        Q = covariance(Q, "Q", n)
         self.parameters_depend_on_dt = False
         self._fixed, self._dt = (F, self.B, Q), None if dt is None else float(seconds(dt))
         return self
@@ -239,8 +245,7 @@ class LinearSensor(TracedSensor):
     def __init__(self, H: Any, R: Any, *, state: Space | None = None, reading: Space | None = None) -> None:
         H = matrix(H, "H")
         k, n = H.shape
-        R = numbers(R, "R")
-        R = covariance(np.eye(k) * R if R.ndim < 2 else R, "R", k)
+        R = covariance(R, "R", k)
         state = _space("x", n) if state is None else state
         reading = _space("z", k) if reading is None else reading
         for space, size, what in ((state, n, "state"), (reading, k, "reading")):
@@ -314,8 +319,11 @@ def matrix(value: Any, name: str, rows: int | None = None) -> Array:
 
 
 def covariance(value: Any, name: str, size: int) -> Array:
-    """`value` as a symmetric positive semidefinite matrix, or a sentence."""
-    array = fit(matrix(value, name), (size, size), name)
+    """`value` as a symmetric positive semidefinite matrix, or a sentence; one variance, or a vector, is a diagonal."""
+    given = numbers(value, name)
+    if given.ndim == 0 or given.shape == (size,):
+        given = np.diag(np.broadcast_to(given, size))
+    array = fit(matrix(given, name), (size, size), name)
     scale = max(1e-300, float(np.abs(array).max(initial=0.0)))
     if np.abs(array - array.T).max(initial=0.0) > 1e-9 * scale:
         raise ModelError(f"{name} is not symmetric; a covariance was expected")

@@ -55,7 +55,9 @@ def _constant_velocity(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, [row[1:] for row in white(dt, p.density)[1:]])
 
-    @discrete_dynamics(state=cartesian(axes, 2), action=NOTHING, params={"density": 1.0}, noise=noise)
+    @discrete_dynamics(
+        state=cartesian(axes, 2), action=NOTHING, params={"density": 1.0}, noise=noise, nonnegative="density"
+    )
     def constant_velocity(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
         return [*(x[i] + x[axes + i] * dt for i in range(axes)), *x[axes:]]
 
@@ -93,7 +95,9 @@ def _constant_acceleration(axes: int) -> DynamicsFamily:
     def noise(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Matrix:
         return _per_axis(axes, white(dt, p.density))
 
-    @discrete_dynamics(state=cartesian(axes, 3), action=NOTHING, params={"density": 1.0}, noise=noise)
+    @discrete_dynamics(
+        state=cartesian(axes, 3), action=NOTHING, params={"density": 1.0}, noise=noise, nonnegative="density"
+    )
     def constant_acceleration(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
         where, v, a = x[:axes], x[axes : 2 * axes], x[2 * axes :]
         return [
@@ -142,7 +146,9 @@ def _singer(axes: int) -> DynamicsFamily:
 
     params = {"tau": 20.0, "accel_std": 1.0}
 
-    @discrete_dynamics(state=cartesian(axes, 3), action=NOTHING, params=params, positive="tau", noise=noise)
+    @discrete_dynamics(
+        state=cartesian(axes, 3), action=NOTHING, params=params, positive="tau", nonnegative="accel_std", noise=noise
+    )
     def singer(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
         where, v, a = x[:axes], x[axes : 2 * axes], x[2 * axes :]
         h = dt / p.tau

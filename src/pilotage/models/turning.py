@@ -21,6 +21,7 @@ from .trace.dynamics import DynamicsFamily, TracedDynamics, discrete_dynamics
 from .trace.params import Values
 from .trace.portable import variants
 
+DENSITIES = {"density": 1.0, "turn_density": 0.1}
 TURNING = ("x y [m]", "yaw: angle", "speed [m/s]", "yaw_rate [rad/s]")
 
 
@@ -72,7 +73,7 @@ def _constant_turn(axes: int) -> DynamicsFamily:
             Q = added(Q, carried(pushed, [row[1:] for row in white(dt, p.density)[1:]]))
         return Q
 
-    @discrete_dynamics(state=state, action=NOTHING, params={"density": 1.0, "turn_density": 0.1}, noise=noise)
+    @discrete_dynamics(state=state, action=NOTHING, params=DENSITIES, nonnegative=[*DENSITIES], noise=noise)
     def constant_turn(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
         vx, vy, w = x[axes], x[axes + 1], x[-1]
         k = 0.5 * w * dt
@@ -105,7 +106,7 @@ def _turning_noise(x: Components, u: Components, dt: Any, p: Values, m: Mathemat
 
 
 @discrete_dynamics(
-    state=Space(*TURNING), action=NOTHING, params={"density": 1.0, "turn_density": 0.1}, noise=_turning_noise
+    state=Space(*TURNING), action=NOTHING, params=DENSITIES, nonnegative=[*DENSITIES], noise=_turning_noise
 )
 def ctrv(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:
     """Constant turn rate and velocity (CTRV): a vehicle that drives along its heading.
@@ -137,7 +138,8 @@ def ctrv(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Co
 @discrete_dynamics(
     state=Space(*TURNING, "accel [m/s^2]"),
     action=NOTHING,
-    params={"density": 1.0, "turn_density": 0.1},
+    params=DENSITIES,
+    nonnegative=[*DENSITIES],
     noise=_turning_noise,
 )
 def ctra(x: Components, u: Components, dt: Any, p: Values, m: Mathematics) -> Components:

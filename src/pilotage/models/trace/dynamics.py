@@ -209,9 +209,10 @@ class DynamicsFamily(Family[TracedDynamics]):
         noise: Spread | NoiseBody | None,
         action_noise: Spread | None,
         positive: str | Sequence[str],
+        nonnegative: str | Sequence[str],
     ) -> None:
         arguments = ("x", "u", "dt", "p", "m") if rule == "step" else ("x", "u", "p", "m")
-        super().__init__(body, arguments, params, positive, state=state, action=action)
+        super().__init__(body, arguments, params, positive, nonnegative, state=state, action=action)
         self.state = state
         self.action = action
         self._rule = rule
@@ -258,6 +259,7 @@ def dynamics(
     noise: Spread | NoiseBody | None = None,
     action_noise: Spread | None = None,
     positive: str | Sequence[str] = (),
+    nonnegative: str | Sequence[str] = (),
 ) -> Callable[[Body], DynamicsFamily]:
     """Decorator for dynamics given by their rates: ``f(x, u, p, m) -> dx/dt``, one rate per tangent component.
 
@@ -269,6 +271,7 @@ def dynamics(
             ``Q = diag(noise^2) dt``; or a function ``(x, u, dt, p, m)`` that returns variances or rows of a covariance.
         action_noise: standard deviations of the action, constant during a step: adds ``B diag(action_noise^2) B'``.
         positive: names of the parameters that must be greater than 0, such as lengths and masses.
+        nonnegative: names of those that must be 0 or more, such as the intensity of a noise.
 
     Example:
         >>> from pilotage.core import Space
@@ -288,6 +291,7 @@ def dynamics(
         noise=noise,
         action_noise=action_noise,
         positive=positive,
+        nonnegative=nonnegative,
     )
 
 
@@ -300,6 +304,7 @@ def discrete_dynamics(
     noise: Spread | NoiseBody | None = None,
     action_noise: Spread | None = None,
     positive: str | Sequence[str] = (),
+    nonnegative: str | Sequence[str] = (),
 ) -> Callable[[Body], DynamicsFamily]:
     """Decorator for dynamics given by their step: ``f(x, u, dt, p, m) -> x'``, one value per stored component.
 
@@ -314,5 +319,13 @@ def discrete_dynamics(
         [2.0]
     """
     return lambda body: DynamicsFamily(
-        body, params, state=state, action=action, rule="step", noise=noise, action_noise=action_noise, positive=positive
+        body,
+        params,
+        state=state,
+        action=action,
+        rule="step",
+        noise=noise,
+        action_noise=action_noise,
+        positive=positive,
+        nonnegative=nonnegative,
     )

@@ -50,6 +50,7 @@ class Family(ABC, Generic[Member]):
         arguments: Sequence[str],
         params: Mapping[str, Any] | None,
         positive: str | Sequence[str] = (),
+        nonnegative: str | Sequence[str] = (),
         **spaces: Space,
     ) -> None:
         takes(body, arguments, f"a {self.kind} function")
@@ -57,7 +58,8 @@ class Family(ABC, Generic[Member]):
         self.__wrapped__ = body
         self._kept: OrderedDict[tuple[Any, str], Member] = OrderedDict()
         self._kept_lock = threading.Lock()
-        self.params = Parameters(params or {}, positive.split() if isinstance(positive, str) else positive)
+        signs = (names.split() if isinstance(names, str) else names for names in (positive, nonnegative))
+        self.params = Parameters(params or {}, *signs)
         for role, space in spaces.items():
             if not isinstance(space, Space):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise ModelError(f"the {role} of {body.__name__} must be a Space, not {space!r}")

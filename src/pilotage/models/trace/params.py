@@ -18,7 +18,7 @@ class Parameters(Mapping[str, Any]):
     """Parameter values by name, as they were when the model was made: arrays are copied and read-only.
 
     Tensors are kept as they are, so that gradients reach them and an optimiser may change them in place. Those named
-    in `positive` must be greater than 0.
+    in `positive` must be greater than 0, and those in `nonnegative` 0 or more.
 
     Example:
         >>> from pilotage.models import bicycle
@@ -26,16 +26,20 @@ class Parameters(Mapping[str, Any]):
         {'wheelbase': 2.5}
     """
 
-    def __init__(self, entries: Mapping[str, Any], positive: Sequence[str] = ()) -> None:
+    def __init__(
+        self, entries: Mapping[str, Any], positive: Sequence[str] = (), nonnegative: Sequence[str] = ()
+    ) -> None:
         if not isinstance(entries, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ModelError(f"params are values by name, as in dict(wheelbase=2.7), not {entries!r}")
         self._entries = {name: settled(value) for name, value in entries.items()}
-        self._positive = tuple(positive)
-        for name in self._positive:
+        self._positive, self._nonnegative = tuple(positive), tuple(nonnegative)
+        for name in (*self._positive, *self._nonnegative):
             if name not in self._entries:
                 raise ModelError(f"there is no parameter {name!r} that could be positive; there is {_listed(entries)}")
-            if not _above_zero(self._entries[name]):
-                raise ModelError(f"parameter {name} is {entries[name]!r}; it must be greater than 0")
+            zero = name in self._nonnegative
+            if not _above_zero(self._entries[name], zero):
+                least = "0 or more" if zero else "greater than 0"
+                raise ModelError(f"parameter {name} is {entries[name]!r}; it must be {least}")
 
     def replaced(self, given: Mapping[str, Any], owner: str, settings: Sequence[str] = ()) -> Parameters:
         """These parameters, with values that were given; a name that is not among them is refused with the nearest.
@@ -48,7 +52,11 @@ class Parameters(Mapping[str, Any]):
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise ModelError(f"{owner} has no parameter {name!r}; it has {_listed(known)}{hint}")
-        return Parameters({**self._entries, **given}, self._positive) if given else self
+            declared = self._entries[name]
+            count = _length(declared) if type(declared) is tuple else None
+            if count and _length(given[name]) not in (count, None):
+                raise ModelError(f"parameter {name} of {owner} is {given[name]!r}; it has {count} numbers")
+        return Parameters({**self._entries, **given}, self._positive, self._nonnegative) if given else self
 
     def __getitem__(self, name: str) -> Any:
         return self._entries[name]
@@ -97,14 +105,22 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names) or "none"
 
 
-def _above_zero(value: Any) -> bool:
-    """Whether all of `value` is; what is no number at all is refused elsewhere."""
+def _above_zero(value: Any, zero: bool) -> bool:
+    """Whether all of `value` is, or is `zero` where that is allowed; what is no number at all is refused elsewhere."""
     if type(value) is float:
-        return value > 0.0
+        return value > 0.0 or (zero and value == 0.0)
     try:
-        return bool(np.all(np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float) > 0.0))
+        given = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value, dtype=float)
     except (TypeError, ValueError):
         return True
+    return bool(np.all(given >= 0.0 if zero else given > 0.0))
+
+
+def _length(value: Any) -> int | None:
+    """The number of numbers in a tuple or list of such; None for all else, whose shape the model alone knows."""
+    given: Any = value.tolist() if isinstance(value, np.ndarray) else value
+    flat = isinstance(given, (tuple, list)) and all(isinstance(v, (int, float)) for v in given)
+    return len(given) if flat else None
 
 
 def settled(value: Any) -> Any:
