@@ -177,6 +177,17 @@ def test_a_state_may_be_given_to_some(form):
             ours.reset(options={"state": bad})
 
 
+@pytest.mark.parametrize("x", [[1, 2, 0, 3], np.array([1, 2, 0, 3]), (1.0, 2.0, 0.0, 3.0)])
+def test_a_start_may_be_any_numbers(x):
+    one = ModelEnv(rover(), None, going_home(), start=lambda stream: x)
+    many = ModelVectorEnv(rover(), None, going_home(), num_envs=2, start=lambda stream: x)
+    assert one.reset(seed=0)[0].tolist() == [1.0, 2.0, 0.0, 3.0]
+    assert many.reset(seed=0)[0].tolist() == [[1.0, 2.0, 0.0, 3.0]] * 2
+    one.step(np.zeros(2))
+    many.step(np.zeros((2, 2)))
+    np.testing.assert_allclose(one.state, many.states[0], atol=1e-12)
+
+
 def test_many_cart_poles_are_single_ones():
     """To the last digit, where they start again too."""
     ours = gymnasium.make_vec("pilotage/CartPole-v0", num_envs=5, vectorization_mode="vector_entry_point")

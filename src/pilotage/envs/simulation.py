@@ -161,7 +161,7 @@ class Simulation(Late):
     def start(self, stream: np.random.Generator) -> Array:
         """A random initial state ``(n,)``."""
         if self._start is not None:
-            return self._start(stream)
+            return self.dynamics.state.check(self._start(stream), "start")
         belief = self.task.initial
         if belief is None:
             raise PilotageError("the task has no initial belief to start from; give it one, or reset with a state")
