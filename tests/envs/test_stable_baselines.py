@@ -127,3 +127,21 @@ def test_what_is_for_some_environments_is_not_done_to_all():
 def test_it_says_which_mode_it_needs():
     with pytest.raises(SettingError, match="SAME_STEP"):
         sb3_vec_env(ModelVectorEnv(rover(), None, going_home(), num_envs=2))
+
+
+def test_navigation_is_trained_on_as_any_other():
+    made = gymnasium.make_vec(
+        "pilotage/Navigation-v0",
+        num_envs=2,
+        vectorization_mode="vector_entry_point",
+        map="turtlebot3_world",
+        normalized=True,
+        autoreset_mode=SAME,
+        beams=8,
+    )
+    envs = sb3_vec_env(made.unwrapped)
+    assert envs.action_space.low.tolist() == [-1.0, -1.0]
+    first = envs.reset()
+    assert first["lidar"].shape == (2, 8)
+    observations, rewards, _, _ = envs.step(np.ones((2, 2), dtype=np.float32))
+    assert observations["odometry"].shape == (2, 2) and np.isfinite(rewards).all()

@@ -17,8 +17,8 @@ from ..models.trace import ParameterMemory, call, code_of, driver
 NOTHING = np.zeros(1)
 EVEN = 1e-9
 """Share of a resolution by which rounding may lengthen a way that is a whole number of them long."""
-MOST = 100_000
-"""Pieces of the way of a tick at most."""
+MOST = 10_000
+"""The largest number of pieces of the way of a tick."""
 
 
 @driver

@@ -49,7 +49,8 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
         dtype: type of observations and actions.
         normalized: True if actions are in [-1, 1], scaled to the bounds of the action space, as learners prefer.
         resolution: distance of constraint checks between ticks, in the units of the state; thinner obstacles may be
-            missed.
+            missed. The default is for metres; give more if the units are millimetres, say. A tick has at most 10 000
+            checks.
 
     Raises:
         SettingError: if settings do not match, or the initial belief of the task is not a belief.

@@ -30,6 +30,8 @@ Start: TypeAlias = Callable[[np.random.Generator], Array]
 """A function that draws the initial state of an episode."""
 
 
+TOGETHER = 1 << 15
+"""The number of states on the way whose constraint is judged in one call, to save memory."""
 FEW = 8
 """Number of states up to which single calls are as fast as a batch."""
 
@@ -265,13 +267,15 @@ class Simulation(Late):
         if (pieces <= 1).all():
             return bad, y
         which, share = points_between(pieces.ravel())
-        states = self.dynamics.state.plus(rows_of(x)[which], share[:, None] * rows_of(d)[which])
-        values = self._along(states, u, r) if x.ndim == 1 else self._constraint(states, u[which], r[which])
-        wrong = np.flatnonzero(~(values <= 0.0).all(-1))
-        rows, first = np.unique(which[wrong], return_index=True)
-        ends, found = rows_of(y).copy(), bad.reshape(-1).copy()
-        ends[rows], found[rows] = states[wrong[first]], True
-        return found.reshape(bad.shape), ends.reshape(y.shape)
+        ends, inside = rows_of(y).copy(), np.zeros(bad.size, dtype=np.bool_)
+        for k in range(0, len(which), TOGETHER):
+            rows, part = which[k : k + TOGETHER], share[k : k + TOGETHER, None]
+            states = self.dynamics.state.plus(rows_of(x)[rows], part * rows_of(d)[rows])
+            values = self._along(states, u, r) if x.ndim == 1 else self._constraint(states, u[rows], r[rows])
+            wrong = np.flatnonzero(~(values <= 0.0).all(-1) & ~inside[rows])
+            broken, first = np.unique(rows[wrong], return_index=True)
+            ends[broken], inside[broken] = states[wrong[first]], True
+        return bad | inside.reshape(bad.shape), ends.reshape(y.shape)
 
     def _along(self, states: Array, u: Array, r: Array) -> Array:
         """The values of the constraint ``(K, k)`` at states of one world, whose task need not take batches."""

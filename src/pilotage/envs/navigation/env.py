@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike
 
 from ...core import Sensor, SettingError, ShapeError
@@ -126,6 +127,7 @@ class Navigation(ModelEnv):
         tolerance: distance at which a goal counts as reached [m].
         localized: whether to observe the true pose as well.
         dt: duration of a tick [s].
+        normalized: whether actions are in [-1, 1], scaled to the bounds of the robot's actions.
         render_mode: "human", "rgb_array" or None. The entries "path", "particles" and "estimate" of
             ``env.unwrapped.scene.extras`` are also drawn.
 
@@ -151,12 +153,14 @@ class Navigation(ModelEnv):
         robot: str | Robot = "differential_drive",
         *,
         render_mode: str | None = None,
+        normalized: bool = False,
         **settings: Any,
     ) -> None:
         made = setting(map, robot, settings)
         super().__init__(
             made.arena, made.sensors, made.task, render_mode=render_mode, truncate=False,
-            start=made.arena.start, inform=made.inform, drawing=made.view, resolution=made.resolution,
+            start=made.arena.start, inform=made.inform, drawing=made.view, normalized=normalized,
+            resolution=made.resolution,
         )  # fmt: skip
         self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
         self._arena = made.arena
@@ -167,7 +171,7 @@ class Navigation(ModelEnv):
 
 
 class NavigationVector(ModelVectorEnv):
-    """A vector environment of `Navigation`; its arguments are the same, and `num_envs`.
+    """A vector environment of `Navigation`, with the same arguments, and `num_envs` and `autoreset_mode`.
 
     Example:
         >>> import gymnasium, pilotage.envs
@@ -185,13 +189,15 @@ class NavigationVector(ModelVectorEnv):
         *,
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
+        normalized: bool = False,
+        autoreset_mode: AutoresetMode = AutoresetMode.NEXT_STEP,
         **settings: Any,
     ) -> None:
         made = setting(map, robot, settings)
         super().__init__(
             made.arena, made.sensors, made.task, num_envs=num_envs, render_mode=render_mode, truncate=False,
             max_episode_steps=max_episode_steps, start=made.arena.start, inform=made.inform, drawing=made.view,
-            resolution=made.resolution,
+            normalized=normalized, resolution=made.resolution, autoreset_mode=autoreset_mode,
         )  # fmt: skip
         self.grid, self.robot, self.lidar = made.arena.grid, made.arena.robot, made.lidar
 
