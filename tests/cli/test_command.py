@@ -54,6 +54,9 @@ def test_every_verb_has_help(verb: str, capsys: Capture) -> None:
     ("words", "said"),
     [
         (["plan"], "say where to plan"),
+        (["plan", "--map", "depot", "--start", "5", "1"], "missing: --goal X Y (or"),
+        (["plan", "--map", "depot", "--goal", "5", "1"], "missing: --start X Y (or"),
+        (["plan", "--map", "depot", "--start", "0,3", "--goal", "1", "1"], "Separate numbers by a space, not a comma."),
         (
             ["plan", "--map", "nowhere.yaml", "--start", "0", "0", "--goal", "1", "1"],
             "there is no file nowhere.yaml in",

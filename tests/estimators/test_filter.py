@@ -42,6 +42,15 @@ def started(make: Any) -> Any:
     return make(ROBOT, dt=0.1).start(mean=[0.0, 0.0, 0.0], std=[1.0, 1.0, 0.1])
 
 
+def test_a_number_is_a_reading_of_one_component() -> None:
+    readings = [0.3, np.float32(0.3), [0.3], np.array([0.3])]
+    filters = [KF(constant_velocity(1), dt=0.1).start(mean=[0.0, 0.0], std=1.0) for _ in readings]
+    means = [filter.update(position(1), z).belief.mean for filter, z in zip(filters, readings, strict=True)]
+    assert all(np.allclose(mean, means[2], atol=1e-7) for mean in means)
+    with pytest.raises(ShapeError, match=r"reading has shape \(\)"):
+        KF(constant_velocity(2), dt=0.1).start(mean=np.zeros(4), std=1.0).update(position(2), 0.3)
+
+
 def test_the_belief_of_a_step_is_taken_from_any_run() -> None:
     """Gaussian, mixture, cloud: `run.beliefs[k]` is what the filter believes after step k."""
     flat = constant_velocity(2)

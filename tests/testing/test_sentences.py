@@ -18,6 +18,8 @@ from pilotage.core import (
     ModelError,
     Particles,
     PilotageError,
+    Plan,
+    PlanStatus,
     Problem,
     Readings,
     Scans,
@@ -46,7 +48,7 @@ from pilotage.models import (
     relative_pose,
     unicycle,
 )
-from pilotage.planners import AStar
+from pilotage.planners import AStar, RRTConnect
 from pilotage.testing import (
     check_controller,
     check_dynamics,
@@ -156,6 +158,12 @@ def start(**given: Any) -> Any:
     (lambda: Gaussian(CAR.state, START, std=1.0), SettingError, r"; Gaussian\.of takes std"),  # pyright: ignore[reportCallIssue]
     (lambda: LinearDynamics(F=P, Q=P), SettingError, r"; LinearDynamics\.discrete takes F, Q"),  # pyright: ignore[reportCallIssue]
     (lambda: Trailer(lenght=2.0), SettingError, r"Trailer has no setting lenght; did you mean length\?"),  # pyright: ignore[reportCallIssue]
+    (lambda: start().x, AttributeError, r"no attribute 'x'; see belief\.mean, belief\.cov"),
+    (lambda: start().P, AttributeError, r"no attribute 'P'; see belief\.mean, belief\.cov"),
+    (lambda: start().nothing, AttributeError, r"no attribute 'nothing'$"),
+    (lambda: RRTConnect().plan(HALL, START, START), SettingError, r"takes 1 .*, not 3.*grid\.problem\("),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: MPPI(CAR, Plan(PlanStatus.BUDGET)), SettingError, r"MPPI needs a Task, not Plan.*follow\(path, grid\)"),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    (lambda: Problem(CAR.state, start(), START), ShapeError, r"start is <EKF .*, which has a belief; .*\.belief"),
     (lambda: MPPI(CAR, HALL, seed=0), SettingError, r"MPPI .* seed; did you mean rng\?"),  # pyright: ignore[reportArgumentType, reportCallIssue]
     (lambda: start(mean={"z": 1.0}), ShapeError, "mean gives 'z'; the names are x, y, yaw, speed"),
     (lambda: start(std={"x": 1.0}), ShapeError, "std gives nothing for y; give all of x, y, yaw, speed"),

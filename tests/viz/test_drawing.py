@@ -13,8 +13,21 @@ from matplotlib.colors import to_rgba
 from PIL import Image
 from scipy import stats
 
-from pilotage.core import Gaussian, Mixture, Particles, PilotageError, Raster, SettingError, ShapeError, Space
+from pilotage.core import (
+    Gaussian,
+    Mixture,
+    Particles,
+    PilotageError,
+    Plan,
+    PlanStatus,
+    Raster,
+    SettingError,
+    ShapeError,
+    Space,
+)
+from pilotage.estimators import EKF
 from pilotage.maps import OccupancyGrid
+from pilotage.models import unicycle
 from pilotage.viz import (
     NavigationRun,
     draw_belief,
@@ -85,6 +98,33 @@ def test_raster_path_discs_and_goals_hold_their_numbers() -> None:
     np.testing.assert_array_equal(dots.get_offsets(), [[1, 2], [3, 1]])
     assert [text.get_text() for text in texts] == ["1", "2"]
     assert draw_goals(ax, [[1, 2]], names=False)[1] == [] and len(ax.texts) == 2
+
+
+def test_plans_and_beliefs_are_paths_in_colours_of_their_own() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    xs = np.array([[0.5, 1.0, 2.0], [0.5, 3.0, 1.0]])
+    plan = Plan(PlanStatus.SOLVED, POSE, xs, cost=1.0)
+    beliefs = Gaussian.of(Space("yaw: angle", "x y [m]"), xs, std=1.0)
+    lines = [draw_path(ax, xs), draw_path(ax, plan), draw_path(ax, beliefs), draw_path(ax, xs, color="red")]
+    assert np.array_equal(lines[1].get_xydata(), xs[:, :2]) and np.array_equal(lines[2].get_xydata(), xs[:, 1:])
+    assert len({line.get_color() for line in lines}) == 4 and lines[3].get_color() == "red"
+    with pytest.raises(ShapeError, match="the plan has no path to draw: .*out of time"):
+        draw_path(ax, Plan(PlanStatus.BUDGET, reason="out of time"))
+
+
+def test_a_belief_takes_a_style() -> None:
+    _, ax = map_figure([[0, 0], [4, 3]])
+    known = Gaussian.of(POSE, [1, 1, 0.5], std=0.1)
+    for belief in (known, Mixture([known, known], np.log([0.8, 0.2]))):
+        ellipse, arrow = draw_belief(ax, belief, lw=3.0, color="lime")[:2]
+        assert ellipse.get_linewidth() == 3.0  # pyright: ignore[reportAttributeAccessIssue]
+        assert ellipse.get_edgecolor()[:3] == arrow.get_facecolor()[:3] == to_rgba("lime")[:3]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_map_leaves_little_above() -> None:
+    for given, head in (({}, 0.36), ({"head": 1.0}, 1.0)):
+        figure, ax = map_figure([[0, 0], [4, 3]], **given)
+        assert (1.0 - ax.get_position().y1) * figure.get_figheight() == pytest.approx(head)
 
 
 def test_a_pose_points_along_its_yaw() -> None:
@@ -166,6 +206,16 @@ def test_what_cannot_be_drawn_is_refused() -> None:
             draw(ax, "here")
     with pytest.raises(ShapeError, match=r"Gaussians of shape \(3,\) were given; one is drawn at a time"):
         draw_belief(ax, Gaussian.of(POSE, np.zeros((3, 3)), std=1.0))
+    robot = EKF(unicycle(), dt=0.1).start(mean=[0, 0, 0], std=1.0)
+    for draw, wrong, sentence in (
+        (draw_grid, np.zeros((2, 2)), r"draw_grid needs .*from_occupied\("),
+        (draw_raster, GRID, r"draw_raster needs .*distance_field\("),
+        (draw_belief, robot, r"draw_belief needs .*\.belief"),
+    ):
+        with pytest.raises(SettingError, match=sentence):
+            draw(ax, wrong)
+    with pytest.raises(SettingError, match="did you mean color"):
+        draw_path(ax, [[0, 0]], colour="red")
     for bad in ([[0, 0]], [[1, 1], [0, 0]], [[0, 0], [1, 0]], [[0, 0], [1, np.inf]]):
         with pytest.raises(ShapeError, match="are no corners; expected the lower left and the upper right one"):
             map_figure(bad)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, MissingArgumentError, Parameter
 
 import pilotage
 from pilotage.core.errors import MissingExtra, PilotageError
@@ -84,22 +84,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with progress():
             code = application()(words, exit_on_error=False, print_error=False, result_action="return_value")
     except (CycloptsError, PilotageError, OSError) as error:
-        print(f"pilotage: {_sentence(error)}", file=sys.stderr)
+        print(f"pilotage: {_sentence(error, words)}", file=sys.stderr)
         return 2
     except ImportError as error:
         # A missing extra is the user's to install; any other import that fails is a defect.
         if not isinstance(error.__cause__, MissingExtra):
             raise
-        print(f"pilotage: {_sentence(error.__cause__)}", file=sys.stderr)
+        print(f"pilotage: {_sentence(error.__cause__, words)}", file=sys.stderr)
         return 2
     return code if isinstance(code, int) else 0
 
 
-def _sentence(error: Exception) -> str:
-    """The error in one line."""
+def _sentence(error: Exception, words: Sequence[str]) -> str:
+    """The error in one line, for the words of the command."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, CycloptsError):
         error.verbose = False
-        return f"{' '.join(str(error).split())} See: {' '.join(['pilotage', *(error.command_chain or ())])} --help"
+        comma = isinstance(error, MissingArgumentError) and any("," in word for word in words)
+        apart = " Separate numbers by a space, not a comma." if comma else ""
+        return (
+            f"{' '.join(str(error).split())}{apart} See: {' '.join(['pilotage', *(error.command_chain or ())])} --help"
+        )
     return " ".join(str(error).split())

@@ -54,7 +54,9 @@ def plan(
             raise PilotageError("--scen brings its own starts and goals: leave out --start, --goal, --inflate, --out")
         return _scenario(map, scen, algorithm, json)
     if map is None or start is None or goal is None:
-        raise PilotageError("say where to plan: --map FILE with --start X Y and --goal X Y, or --scen FILE")
+        needed = {"--map FILE": map, "--start X Y": start, "--goal X Y": goal}
+        missing = ", ".join(option for option, value in needed.items() if value is None)
+        raise PilotageError(f"say where to plan; missing: {missing} (or give --scen FILE)")
     grid = OccupancyGrid.load(map, resolution=resolution)
     grid = grid.inflate(inflate) if inflate else grid
     found = ALGORITHMS[algorithm]().plan(grid, start=start, goal=goal)

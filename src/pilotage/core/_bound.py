@@ -67,7 +67,7 @@ def misfit(
     who: str,
     made: type[Any] | None = None,
 ) -> str:
-    """One sentence on the first name that `function` does not take, or on what it lacks; empty when the call fits.
+    """One sentence on the first name that `function` does not take, or on too few or too many; empty when it fits.
 
     `made` is the class of which an object is made; one of its class methods may take the name.
     """
@@ -82,8 +82,14 @@ def misfit(
         return f"{who} has no setting {strange[0]}; {hint} {', '.join(known)}{_maker(made, strange)}"
     try:
         there = signature.bind_partial(*args, **given).arguments
-    except TypeError:  # too many, or one twice: Python's own words will do
-        return ""
+    except TypeError:  # too many, or one twice
+        places = [p.name for p in takes if p.kind is p.POSITIONAL_OR_KEYWORD]
+        count = len(args) - (next(iter(signature.parameters), "") in ("self", "cls"))
+        if count <= len(places):
+            return ""
+        rest = [name for name in known if name not in places]
+        by_name_only = f"; by name: {', '.join(rest)}" if rest else ""
+        return f"{who} takes {len(places)} without a name ({', '.join(places)}), not {count}{by_name_only}"
     missing = [p.name for p in takes if p.default is p.empty and p.name not in there]
     return f"{who} needs {' and '.join(missing)}; it has {', '.join(known)}" if missing else ""
 
@@ -108,7 +114,7 @@ def _maker(made: type[Any] | None, names: list[str]) -> str:
 def bound(cls: type[Any]) -> type[Any]:
     """`cls`, whose public methods explain calls that do not fit: on the class, by wrong names, or with too little.
 
-    Where something is missing, a `when_missing` of the class ends the sentence.
+    Where there is too little or too much, `misused` of the class ends the sentence.
 
     Example:
         >>> from pilotage.planners import AStar
@@ -137,8 +143,8 @@ def _told(method: Callable[..., Any], cls: type[Any]) -> Callable[..., Any]:
                 wrong = misfit(method, args, named, who) if isinstance(error, TypeError) else ""
                 if not wrong:
                     raise
-                hint = getattr(cls, "when_missing", "") if " needs " in wrong else ""
-                raise ArgumentError(wrong + hint) from None
+                hint = "" if " has no setting " in wrong else getattr(cls, "misused", "")
+                raise ArgumentError(wrong if method.__name__ in hint else wrong + hint) from None
             name = f"{cls.__name__}.{method.__name__}"
             raise SettingError(
                 f"{name} is called on the class; make one first: {cls.__name__}(...).{method.__name__}(...)"

@@ -158,7 +158,7 @@ def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
 def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
     """`value`, when it is of the class that `who` needs; a class in the place of a model was most often not called.
 
-    `hint` ends the sentence in other cases.
+    `hint`, or `instead` of the class, ends the sentence in other cases.
 
     Raises:
         SettingError: for anything else.
@@ -172,5 +172,5 @@ def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
     """
     if isinstance(value, kind):
         return value
-    hint = "; is () missing?" if callable(value) else hint
+    hint = "; is () missing?" if callable(value) else hint or getattr(kind, "instead", "")
     raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")

@@ -34,6 +34,8 @@ def state_of(given: Any, space: Space, name: str = "state", *, finite: bool = Tr
     """
     if given is None:
         raise ShapeError(f"{name} is missing; give a state of {space} or a belief")
+    if hasattr(given, "belief") and not hasattr(given, "moments"):
+        raise ShapeError(f"{name} is {given!r}, which has a belief; give that: .belief")
     if hasattr(given, "moments"):  # a Belief; asking the protocol itself takes ten times as long
         mean = given.moments()
         given = mean.mean if mean.space == space else np.asarray(mean.mean)[..., _places(space, mean.space)]

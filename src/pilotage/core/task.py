@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -60,6 +60,8 @@ class Task(ABC):
     horizon: int = 200
     patience: float = math.inf
     """Seconds after which a robot that has not `advanced` is stuck."""
+    instead: ClassVar[str] = "; follow(path, grid) and reach(dynamics, goal) make one"
+    """End of the sentence that refuses what is no task."""
     live: bool = False
     """Whether the parameters of machine code may change in place, as tensors under an optimiser do."""
 

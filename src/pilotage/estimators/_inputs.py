@@ -42,8 +42,13 @@ def action(u: Any, space: Space) -> np.ndarray:
 
 
 def reading_of(z: Any, sensor: Sensor, name: str = "reading") -> np.ndarray:
-    """Checked readings ``(..., size)``, NaN where not measured; None is a reading of which nothing was."""
+    """Checked readings ``(..., size)``, NaN where not measured; None is a reading of which nothing was.
+
+    A number is a reading of one component.
+    """
     reading = sensor.reading
+    if reading.size == 1 and isinstance(z, (int, float, np.number)):
+        z = [z]
     return reading.check(np.full(reading.size, np.nan) if z is None else z, name, finite=False)
 
 

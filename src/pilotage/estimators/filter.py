@@ -83,6 +83,12 @@ class Filter:
     def __repr__(self) -> str:
         return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
 
+    if not TYPE_CHECKING:  # to a type checker, every attribute would seem to exist
+
+        def __getattr__(self, name: str) -> Any:
+            hint = "; see belief.mean, belief.cov" if name in ("x", "P", "mean", "cov", "std") else ""
+            raise AttributeError(f"a Filter has no attribute {name!r}{hint}", name=name, obj=self)
+
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: all but the links, which are made again."""
         own = {name: value for name, value in vars(self).items() if name not in ("_near", "_links", "_held")}
@@ -140,8 +146,8 @@ class Filter:
     ) -> Update:
         """Update with reading `z` (NaN or None where not measured); with `t`, predict up to that time first, under `u`.
 
-        Readings must come in order of time; those at the same time may come in any order. A reading from before the
-        filter's time raises an error, and nothing changes.
+        A reading of one component may be a number. Readings must come in order of time; those at the same time may come
+        in any order. A reading from before the filter's time raises an error, and nothing changes.
         """
         link = self._near.get(id(sensor)) or self._attached(sensor)
         if t is not None:
@@ -292,7 +298,7 @@ class Startable(ABC):
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""
-    when_missing: ClassVar[str] = "; for a filter that holds its belief, call .start(...) first"
+    misused: ClassVar[str] = "; for a filter that holds its belief, call .start(...) first"
     own_contexts: ClassVar[bool] = False
     """Whether the estimator says what a context is; here the sensor does."""
 

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import Belief, Gaussian, Mixture, Particles, ShapeError, Space, jacobian
 from ..core.arrays import numbers
-from ..core.settings import Interval, setting
+from ..core.settings import Interval, instance, setting
 from .palette import ESTIMATE, PARTICLE, styled
 from .paths import draw_pose, rows
 
@@ -22,7 +22,9 @@ MOST = 3000
 PLANE = Space("x y [m]")
 
 
-def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: float = 0.15) -> list[Artist]:
+def draw_belief(
+    ax: Axes, belief: Belief, *, probability: float = 0.95, size: float = 0.15, **style: Any
+) -> list[Artist]:
     """A belief over a space with x and y: particles as dots, Gaussians as ellipses, a mixture as all of its components.
 
     Args:
@@ -30,8 +32,10 @@ def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: fl
         belief: a `Gaussian`, `Particles`, `Mixture`, or a belief with `particles`, such as a `Localization`.
         probability: probability mass inside the ellipse of a Gaussian.
         size: length of the arrow that shows the mean yaw [m], if the space has a yaw.
+        **style: settings of the ellipses; the arrow takes their colour.
 
     Raises:
+        SettingError: if `belief` is none.
         ShapeError: if a Gaussian has leading axes; draw ``belief[i]``.
         SpaceError: if the space has no x and y.
 
@@ -42,26 +46,32 @@ def draw_belief(ax: Axes, belief: Belief, *, probability: float = 0.95, size: fl
         >>> len(draw_belief(ax, Gaussian.of(Space("x y [m]", "yaw: angle"), [1, 1, 0.5], std=0.2)))
         2
     """
+    instance(belief, Belief, "draw_belief", "; a filter has one: .belief")
     if isinstance(belief, Mixture):
         parts = zip(belief.components, np.exp(belief.log_weights), strict=True)
         drawn = [
-            (artist, w) for part, w in parts for artist in draw_belief(ax, part, probability=probability, size=size)
+            (artist, w)
+            for part, w in parts
+            for artist in draw_belief(ax, part, probability=probability, size=size, **style)
         ]
         for artist, w in drawn:
             artist.set_alpha(0.15 + 0.85 * float(w))
         return [artist for artist, _ in drawn]
     cloud = belief if isinstance(belief, Particles) else getattr(belief, "particles", None)
     dots: list[Artist] = [] if cloud is None else [draw_particles(ax, cloud)]
-    return dots + draw_gaussian(ax, belief.moments(), probability=probability, size=size)
+    return dots + draw_gaussian(ax, belief.moments(), probability=probability, size=size, **style)
 
 
-def draw_gaussian(ax: Axes, known: Gaussian, *, probability: float = 0.95, size: float = 0.15) -> list[Artist]:
+def draw_gaussian(
+    ax: Axes, known: Gaussian, *, probability: float = 0.95, size: float = 0.15, **style: Any
+) -> list[Artist]:
     """The ellipse of one Gaussian, and an arrow at its mean if it has a yaw."""
     mean, cov = position(known)
-    drawn: list[Artist] = [draw_ellipse(ax, mean, cov, probability=probability)]
+    ellipse = draw_ellipse(ax, mean, cov, probability=probability, **style)
+    drawn: list[Artist] = [ellipse]
     if "yaw" in {name.rpartition(".")[2] for name in known.space.names}:
         yaw = known.mean[known.space.find("yaw")]
-        drawn.append(draw_pose(ax, (*mean, yaw), size, facecolor=ESTIMATE))
+        drawn.append(draw_pose(ax, (*mean, yaw), size, facecolor=ellipse.get_edgecolor()))
     return drawn
 
 

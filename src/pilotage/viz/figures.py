@@ -14,14 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from ..core import ShapeError
 from ..core.arrays import numbers
 from ..maps import OccupancyGrid
-from .palette import INK, MUTED, PAPER, SHADE
+from .palette import CYCLE, INK, MUTED, PAPER, SHADE
 
 STEPS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
 """Lengths of scale bars [m]."""
 
 
 def map_figure(
-    what: OccupancyGrid | ArrayLike, *, width: float = 7.0, strip: float = 0.0, dpi: int = 150
+    what: OccupancyGrid | ArrayLike, *, width: float = 7.0, strip: float = 0.0, head: float = 0.36, dpi: int = 150
 ) -> tuple[Figure, Axes]:
     """A figure whose height fits a map, with axes that show the known part of the map.
 
@@ -29,6 +29,7 @@ def map_figure(
         what: a map, or the lower left and upper right corner ``(2, 2)`` of the area to show [m].
         width: width of the figure [inches].
         strip: height to leave free below the axes, for more axes [inches].
+        head: height to leave free above the axes, for a title [inches].
         dpi: pixels per inch.
 
     Raises:
@@ -42,14 +43,15 @@ def map_figure(
     low, high = known_corners(what) if isinstance(what, OccupancyGrid) else corners(what)
     margin = 0.03 * float(np.max(high - low))
     low, high = low - margin, high + margin
-    left, right, bottom, top = 0.62, 0.18, 0.55, 0.62
+    left, right, bottom = 0.62, 0.18, 0.55
     inner = width - left - right
     tall = min(inner * float((high - low)[1] / (high - low)[0]), 1.05 * width)
-    height = tall + bottom + top + strip
+    height = tall + bottom + head + strip
     figure = Figure(figsize=(width, height), dpi=dpi, facecolor=PAPER)
     FigureCanvasAgg(figure)
     ax = figure.add_axes((left / width, (bottom + strip) / height, inner / width, tall / height))
     fit_axes(ax, low, high)
+    ax.set_prop_cycle(color=CYCLE)
     return figure, ax
 
 

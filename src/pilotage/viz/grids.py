@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..core import Raster, ShapeError
 from ..core.arrays import numbers
+from ..core.settings import instance
 from ..maps import InflatedGrid
 from ..maps.cells import GridCells
 from .palette import FOG, INK, PAPER, SHADE, SURPRISE, styled
@@ -37,6 +38,7 @@ def draw_grid(ax: Axes, grid: GridCells, **style: Any) -> AxesImage:
         >>> draw_grid(ax, grid).get_array().shape
         (2, 2, 3)
     """
+    instance(grid, GridCells, "draw_grid", "; OccupancyGrid.from_occupied(array, resolution) makes a map")
     return _image(ax, grid_colors(grid), grid.resolution, grid.origin, **{"zorder": 0, **style})
 
 
@@ -62,6 +64,7 @@ def draw_raster(ax: Axes, raster: Raster, **style: Any) -> AxesImage:
         >>> draw_raster(ax, grid.distance_field(), vmax=2.0).get_array().shape
         (2, 3)
     """
+    instance(raster, Raster, "draw_raster", "; draw_grid draws a map, and grid.distance_field() is a raster")
     return _image(ax, raster.values, raster.resolution, raster.origin, **{"cmap": "cividis", "zorder": 0, **style})
 
 

@@ -121,13 +121,13 @@ def navigation_picture(run: NavigationRun, *, title: str = "", width: float = 8.
     low, high = known_corners(run.grid)
     # A map that is as high as it is wide would fill more than a page.
     width = min(width, 0.8 + 0.75 * width * float((high - low)[0] / (high - low)[1]))
-    figure, ax = map_figure(run.grid, width=width, strip=1.45)
+    figure, ax = map_figure(run.grid, width=width, strip=1.45, head=0.62)
     draw_world(ax, run)
     i = run.found
     for k in sorted({0, i // 3, i - 1}) if len(run.clouds) and i > 0 else []:
         draw_particles(ax, np.asarray(run.clouds[k]), s=2.5, alpha=0.5, zorder=2)
     draw_path(ax, run.truth[: i + 1], color=TRUTH, alpha=0.45, linewidth=1.1)
-    draw_path(ax, run.truth[i:], linewidth=2.0)
+    draw_path(ax, run.truth[i:], color=TRUTH, linewidth=2.0)
     draw_path(ax, run.mean[i:], color=ESTIMATE, linewidth=1.0, linestyle=(0, (3, 1.6)), zorder=5)
     size = symbol(ax, run.radius)
     draw_pose(ax, run.truth[0], size, facecolor=PAPER, edgecolor=TRUTH, linewidth=1.2)
@@ -217,7 +217,7 @@ def navigation_animation(
         >>> navigation_animation(tempfile.mkdtemp() + "/run.gif", run, width=2.0).name
         'run.gif'
     """
-    figure, ax = map_figure(run.grid, width=width, dpi=100)
+    figure, ax = map_figure(run.grid, width=width, head=0.62, dpi=100)
     low, high = known_corners(run.grid)
     margin = 0.02 * float(np.max(high - low))
     fit_axes(ax, low - margin, high + margin, labels=False)
@@ -242,7 +242,7 @@ class _Film:
         self.scan = LineCollection([], color=SURPRISE, linewidth=0.5, alpha=0.25, zorder=3)
         ax.add_collection(self.scan, autolim=False)
         self.plan = draw_path(ax, np.zeros((0, 2)), color=PLAN, linewidth=1.4, linestyle=(0, (1, 1.2)))
-        self.trail = draw_path(ax, np.zeros((0, 2)), linewidth=1.6)
+        self.trail = draw_path(ax, np.zeros((0, 2)), color=TRUTH, linewidth=1.6)
         self.ellipse = draw_ellipse(ax, run.mean[0, :2], np.eye(2))
         self.goals, self.names = draw_goals(ax, run.goals)
         self.body = Circle((0.0, 0.0), run.radius, facecolor=INK, alpha=0.25, linewidth=0.0, zorder=6)

@@ -7,6 +7,8 @@ from typing import Any
 from matplotlib.artist import Artist
 from matplotlib.cbook import normalize_kwargs
 
+from ..core import SettingError
+
 INK = "#263238"
 """Walls, text, the robot."""
 PAPER = "#ffffff"
@@ -28,6 +30,8 @@ PLAN = "#1b9e77"
 """Plans and goals."""
 SURPRISE = "#c0392b"
 """Obstacles that are not on the map; scans."""
+CYCLE = (TRUTH, ESTIMATE, PLAN, PARTICLE, SURPRISE)
+"""Colours of one path after another."""
 
 
 def styled(kind: type[Artist], given: dict[str, Any], **usual: Any) -> dict[str, Any]:
@@ -40,6 +44,8 @@ def styled(kind: type[Artist], given: dict[str, Any], **usual: Any) -> dict[str,
         >>> styled(Ellipse, {"lw": 3.0, "color": "red"}, facecolor="none", edgecolor="blue", linewidth=1.2)
         {'facecolor': 'none', 'edgecolor': 'red', 'linewidth': 3.0}
     """
+    if "colour" in given:
+        raise SettingError("there is no setting colour; did you mean color?")
     given = normalize_kwargs(given, kind)
     if "color" in given:
         color = given.pop("color")

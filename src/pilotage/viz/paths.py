@@ -12,9 +12,9 @@ from matplotlib.patches import Polygon
 from matplotlib.text import Text
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import ShapeError
+from ..core import Belief, Plan, ShapeError
 from ..core.arrays import numbers
-from .palette import INK, PAPER, PLAN, SURPRISE, TRUTH, styled
+from .palette import INK, PAPER, PLAN, SURPRISE, styled
 
 ARROW = np.array([[1.0, 0.0], [-0.7, 0.72], [-0.35, 0.0], [-0.7, -0.72]])
 """Outline of an arrowhead that points along x, in units of its size."""
@@ -30,8 +30,10 @@ def rows(given: ArrayLike, name: str) -> NDArray[np.float64]:
     return points.reshape(-1, points.shape[-1])[:, :2]
 
 
-def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
-    """A path ``(K, 2)`` or more columns, x and y [m] first; NaN interrupts the line.
+def draw_path(ax: Axes, path: ArrayLike | Plan | Belief, **style: Any) -> Line2D:
+    """A path ``(K, 2)`` or more columns, x and y [m] first; a `Plan`; or the means of beliefs. NaN interrupts the line.
+
+    Without a `color`, each path takes the next one of the axes.
 
     Example:
         >>> from pilotage.viz import map_figure
@@ -39,9 +41,25 @@ def draw_path(ax: Axes, path: ArrayLike, **style: Any) -> Line2D:
         >>> draw_path(ax, [[0, 0], [4, 0], [4, 3]], color="black").get_xydata().shape
         (3, 2)
     """
-    points = rows(path, "path")
+    points = rows(_means(path) if isinstance(path, Belief) else _states(path), "path")
     usual: dict[str, Any] = {"solid_capstyle": "round", "solid_joinstyle": "round", "zorder": 4}
-    return ax.plot(*points.T, **styled(Line2D, style, color=TRUTH, linewidth=1.4, **usual))[0]
+    given = styled(Line2D, style, color=None, linewidth=1.4, **usual)
+    return ax.plot(*points.T, **given)[0]
+
+
+def _states(path: Any) -> Any:
+    """The states of a plan; all else as it is."""
+    if isinstance(path, Plan):
+        if path.xs is None:
+            raise ShapeError(f"the plan has no path to draw: {path}")
+        return path.xs
+    return path
+
+
+def _means(beliefs: Belief) -> NDArray[np.float64]:
+    """The mean x and y of beliefs, ``(..., 2)``."""
+    known = beliefs.moments()
+    return known.mean[..., [known.space.find("x"), known.space.find("y")]]
 
 
 def draw_pose(ax: Axes, pose: ArrayLike, size: float = 0.2, **style: Any) -> Polygon:

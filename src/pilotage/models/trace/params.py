@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -119,8 +119,10 @@ def _above_zero(value: Any, zero: bool) -> bool:
 def _length(value: Any) -> int | None:
     """The number of numbers in a tuple or list of such; None for all else, whose shape the model alone knows."""
     given: Any = value.tolist() if isinstance(value, np.ndarray) else value
-    flat = isinstance(given, (tuple, list)) and all(isinstance(v, (int, float)) for v in given)
-    return len(given) if flat else None
+    if isinstance(given, (tuple, list)):
+        entries = cast("Sequence[Any]", given)
+        return len(entries) if all(isinstance(v, (int, float)) for v in entries) else None
+    return None
 
 
 def settled(value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,8 @@ class RRTConnect:
         >>> plan.ok, plan.space.names, bool(problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all())
         (True, ('x', 'y', 'yaw'), True)
     """
+
+    misused: ClassVar[str] = "; grid.problem(start, goal, footprint) makes a problem"
 
     step: Positive | None = None
     samples: Count = 100_000
