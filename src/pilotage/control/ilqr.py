@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ class DifferentialDynamicProgramming:
             status, reason = ActionStatus.FALLBACK, "the plan to begin with has no finite cost"
         elif ended in (VIOLATED, BLOCKED):
             status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
-            if workspace.problem.violated(x, solution["us"][0], rows, self.feasible):
+            own = workspace.problem.worst(x[None], solution["us"][:1], rows[:1])
+            if max(worst, self.feasible) <= own < math.inf:
                 status, reason = ActionStatus.IMPROVED, f"the state itself violates the constraint; {reason}"
         elif ended != CONVERGED:
             status = ActionStatus.IMPROVED
@@ -135,7 +137,7 @@ class ILQR(RecedingHorizon):
             by then is used, and its status is IMPROVED.
         tolerance: of the cost, relative.
         feasible: largest value of the constraint that is taken for kept; a plan that violates it is not used, unless
-            the state itself does so and the plan leads out: the status is IMPROVED then.
+            the state itself does so, and more than the plan, which leads out: the status is IMPROVED then.
         weight: of violated constraints at first.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
