@@ -30,7 +30,10 @@ Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """Components of a speed, of which the task reads those that the state has."""
-WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "final": 4.0}
+WEIGHTS = {
+    "along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "pace": 0.5, "limit": 4.0,
+    "forward": 15.0, "final": 4.0,
+}  # fmt: skip
 
 
 @by_name
@@ -60,8 +63,11 @@ def follow(
         yaw_r     the direction of the path there; the heading of the plan, where it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
                 + stop v^2 max(0, 1 - left / tolerance)^2                v the speed, left of the path at r_k [m]
+                + pace (v - v_r)^2                                       v_r the speed of the reference
+                + limit max(0, |v| - speed)^2
+                + forward max(0, -w v)^2 min(1, left / tolerance)^2      w = 1 on a path of points, else 0
                 + near max(0, 1 + max_j g_j / margin)^2
-        terminal cost = final times all of this but the last line
+        terminal cost = final times all of this but nearness
         constraint    = g_j = a_j - clearance((x, y) + R(yaw) c_j)       discs j of the robot: centre c_j, radius a_j
 
     Works on every state that has x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
@@ -93,12 +99,12 @@ def follow(
             `ObstacleLayer.clearance`, they are larger than to faces by up to 0.7 cells; None: open space. Or the
             `Problem` that was planned for, ``grid.problem(start, goal, footprint)``, whose footprint and obstacles are
             those of the task.
-        speed: along the path [m/s].
+        speed: along the path [m/s]; more costs a robot that has a speed in its state, but is not ruled out.
         decel: what the reference slows down with before the end [m/s^2].
         radius: of a round robot [m], which is short for ``footprint=Footprint.disc(radius)``; default: 0.2 m, whatever
             the dynamics are, and a car is larger. How far a map was inflated for the planner does not count.
-        footprint: of the robot, in place of the radius.
-        margin: within so much more, nearness costs [m].
+        footprint: of the robot, in place of the radius; not both.
+        margin: within so much more, nearness costs [m]; 0 for a cost of none.
         tolerance: the task is done so close to the end [m], with at most twice as much of the path ahead: a path that
             leads back to where it begins is driven. A robot stands at a speed from which it brakes, with `decel`,
             within a fortieth of it. A leg before the last is done so close to its end, along the path.
@@ -123,19 +129,21 @@ def follow(
     strange = [name for name in weights or {} if name not in WEIGHTS]
     if strange:
         raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
-    given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
+    positive(margin, "margin", zero=True)
+    given = {"speed": speed, "decel": decel, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
     grid, shape = _surroundings(grid, radius, footprint)
-    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance)}
+    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance), "speed": float(speed)}
     if grid is not None:
         params |= {"margin": float(margin), "clearance": grid}
+        params["near"] *= float(margin > 0.0)
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # here, and not in the first tick
     references = Pace(progress, float(speed), float(decel), float(dt), turn_rate)
     turn = None if path.turn is None or turn_rate is None else tuple(path.turn.tolist())
     done = Arrived(tuple(path.goal.tolist()), float(tolerance), standing(decel, tolerance), turn, float(yaw_tolerance))
-    gauge, made = headway(speed, float(tolerance), turn_rate), _family(None if grid is None else shape)
+    gauge, made = headway(speed, float(tolerance), turn_rate, references), _family(None if grid is None else shape)
     return made(
         references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, reads=reads, **params
     )
@@ -143,6 +151,8 @@ def follow(
 
 def _surroundings(grid: Any, radius: float | None, footprint: Footprint | None) -> tuple[Raster | None, Footprint]:
     """Distances to the nearest obstacle [m], out of a grid, a raster or a problem, and the footprint of the robot."""
+    if radius is not None and footprint is not None:
+        raise SettingError("radius and footprint are two shapes of one robot; give one of them")
     disc = Footprint.disc(0.2 if radius is None else positive(radius, "radius", zero=True))
     shape = disc if footprint is None else instance(footprint, Footprint, "follow")
     if grid is None or isinstance(grid, Raster):
@@ -165,12 +175,17 @@ def _family(footprint: Footprint | None) -> TaskFamily:
 
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
         px, py, yaw, *v = x
-        dx, dy, c, s, left = px - r[0], py - r[1], *r[2:]
+        dx, dy, c, s, left, pace, way, _ = px - r[0], py - r[1], *r[2:]
         stopped = m.sqrt(p.stop) * m.maximum(1.0 - left / p.tolerance, 0.0)
+        driven = v[0]
+        lag = 0.0 if isinstance(driven, float) else driven - pace  # a number where there is no such component
+        over = functools.reduce(m.maximum, (m.abs(each) for each in v)) - p.speed
         turned = m.sqrt(0.5 * p.heading)  # (cos yaw - c)^2 + (sin yaw - s)^2 = 2 (1 - cos(yaw - yaw_r))
         return [
             m.sqrt(p.along) * (c * dx + s * dy), m.sqrt(p.across) * (c * dy - s * dx),
             turned * (m.cos(yaw) - c), turned * (m.sin(yaw) - s), *(stopped * each for each in v),
+            m.sqrt(p.pace) * lag, m.sqrt(p.limit) * m.maximum(over, 0.0),
+            m.sqrt(p.forward) * m.minimum(left / p.tolerance, 1.0) * m.maximum(-way * driven, 0.0),
         ]  # fmt: skip
 
     def terminal(x: Any, r: Any, p: Any, m: Any) -> Any:
@@ -180,7 +195,7 @@ def _family(footprint: Footprint | None) -> TaskFamily:
         if footprint is None:
             return offset(x, r, p, m)
         worst = functools.reduce(m.maximum, constraint(x, u, r, p, m))
-        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / p.margin, 0.0)]
+        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / m.maximum(p.margin, 1e-9), 0.0)]
 
     def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
         px, py, yaw, *_ = x
@@ -188,7 +203,7 @@ def _family(footprint: Footprint | None) -> TaskFamily:
 
     mapped = {} if footprint is None else {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
-        state=POSE, action=Space(), params={**WEIGHTS, "tolerance": 1.0, **mapped}, terminal=terminal,
-        constraint=constraint, weights=(1.0,) * (9 if mapped else 8), terminal_weights=(1.0,) * 8, stage=STAGE,
+        state=POSE, action=Space(), params={**WEIGHTS, "tolerance": 1.0, "speed": 1.0, **mapped}, terminal=terminal,
+        constraint=constraint, weights=(1.0,) * (12 if mapped else 11), terminal_weights=(1.0,) * 11, stage=STAGE,
         optional=MOVING,
     )(follow)  # fmt: skip
