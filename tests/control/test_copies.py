@@ -51,5 +51,5 @@ def test_a_task_is_the_same_elsewhere(make: Callable[[], Any]) -> None:
     r = task.references(x[0], 0.0, 0)[0][0] if task.stage.size else None
     np.testing.assert_array_equal(twin.cost(x, u, r), task.cost(x, u, r))
     ends = np.array([[6.0, 3.0, 0.0], [1.0, 1.0, 0.0]])
-    more = () if r is None else ([[*r[:4], 0.0], [*r[:4], 7.0]],)
+    more = () if r is None else ([[*r[:4], 0.0, *r[5:]], [*r[:4], 7.0, *r[5:]]],)
     assert twin.done(ends, *more).tolist() == task.done(ends, *more).tolist() == [True, False]

@@ -384,8 +384,8 @@ def test_a_violated_constraint_is_charged_for() -> None:
 
 
 @pytest.mark.parametrize("kind", [lambda task: task, lambda task: PlainTask(task, LINE)], ids=["traced", "plain"])
-@pytest.mark.parametrize(("policy", "expected"), [("hold", "last"), ("shift", "next"), ("brake", "brake")])
-def test_a_constraint_that_every_sample_violates_is_said(kind: Any, policy: Any, expected: str) -> None:
+@pytest.mark.parametrize("policy", ["hold", "shift", "brake"])
+def test_a_constraint_that_every_sample_violates_is_said(kind: Any, policy: Any) -> None:
     """At 3 m/s half a metre before the wall nothing helps: braking with all its might the cart stops beyond it."""
     drive = MPPI(cart(), kind(forward(dt=0.1)), horizon=9, samples=64, rng=1, fallback=policy, brake=[-4.0])
     sound = drive.act([-5.0, 3.0])
@@ -394,12 +394,11 @@ def test_a_constraint_that_every_sample_violates_is_said(kind: Any, policy: Any,
     action = drive.act([0.5, 3.0])
     assert action.status is ActionStatus.FALLBACK
     assert "all 64 samples violate the constraint" in action.reason
-    assert action.reason.endswith(f"fell back to {policy}")
+    assert action.reason.endswith("fell back to brake"), "neither the last action nor the next keeps clear"
     least = cart().rollout([0.5, 3.0], np.full((9, 1), -4.0), 0.1)[1:, 0].max() - 1.0
     assert drive.solution is not None
     assert least <= drive.solution.stats["violation"] < least + 1.0
-    wanted = {"last": sound.u, "next": sound.plan[1], "brake": np.array([-4.0])}[expected]
-    assert np.array_equal(action.u, wanted)
+    assert np.array_equal(action.u, [-4.0])
     with np.errstate(invalid="ignore"):
         lost = drive.solve([6.0, 0.0])
     assert lost.status is PlanStatus.NO_PATH

@@ -183,7 +183,7 @@ def test_nan_brakes_and_says_so() -> None:
 def test_a_missed_end_is_reported() -> None:
     drive = PurePursuit(unicycle(), [[0.0, 0.0], [3.0, 0.0]])
     action = drive.act(Gaussian.of(unicycle().state, [3.1, 0.5, 0.0], std=0.01))
-    assert action.status is ActionStatus.DONE
+    assert action.status is ActionStatus.STUCK, "it is not where it was to go"
     assert "passed 0.51 m beside it" in action.reason
     assert "passed 0.64 m beyond it" in drive.act([3.5, -0.4, 0.0]).reason
     assert action.u.tolist() == [0.0, 0.0]

@@ -9,8 +9,8 @@ import pytest
 
 from pilotage.control import ILQR, MPPI, PurePursuit, follow, reach
 from pilotage.core import ActionStatus, Dynamics, Space
-from pilotage.maps import OccupancyGrid
-from pilotage.models import task, unicycle
+from pilotage.maps import Footprint, OccupancyGrid
+from pilotage.models import bicycle, task, unicycle
 from pilotage.planners import AStar
 
 from .worlds import FLAT, TURN, cart
@@ -123,3 +123,42 @@ def test_a_task_of_ones_own_tells_that_a_robot_gets_on() -> None:
     found = [drive.act([0.0, v], t).status.name for v, t in ((1, 0.0), (1, 0.9), (2, 1.1), (2, 2.0), (2, 2.2))]
     assert found == ["SOLVED", "SOLVED", "SOLVED", "SOLVED", "STUCK"]
     assert "y is 2, the constraint at -7" in drive.act([0.0, 2.0], 2.3).reason
+
+
+def test_a_car_that_circles_a_turning_point_is_stuck() -> None:
+    """It cannot turn within its lookahead; falling back on the same path is no headway."""
+    car = bicycle()
+    actions, _ = statuses(PurePursuit(car, [(0, 0), (20, 0), (0, 0)], speed=2.0), car, [0.0, 0.0, 0.0, 0.0], 400)
+    assert actions[-1].status is ActionStatus.STUCK and "got nowhere" in actions[-1].reason
+
+
+def test_a_car_that_turns_round_in_its_tightest_circle_is_not_stuck() -> None:
+    car = bicycle()
+    actions, _ = statuses(PurePursuit(car, [(0, 0), (20, 0)], speed=2.0), car, [0.0, 0.0, np.pi, 0.0], 230)
+    assert {action.status for action in actions} == {ActionStatus.SOLVED, ActionStatus.DONE}
+
+
+def test_a_robot_that_is_put_back_is_stuck() -> None:
+    drive = MPPI(ROBOT, follow([[0.0, 0.0], [9.0, 0.0]]), samples=64, rng=0)
+    found = [drive.act([x, 0.0, 0.0], t).status.name for x, t in ((1.0, 0.0), (0.5, 4.0), (0.9, 5.5), (1.5, 6.0))]
+    assert found == ["SOLVED", "SOLVED", "STUCK", "SOLVED"]
+
+
+def test_a_car_beside_the_end_stands_and_is_stuck() -> None:
+    car = bicycle()
+    actions, x = statuses(PurePursuit(car, [(0, 0), (20, 0), (18, 1)], speed=2.0), car, [0.0, 0.0, 0.0, 0.0], 260)
+    assert actions[-1].status is ActionStatus.STUCK and "beside it" in actions[-1].reason
+    assert abs(x[3]) < 0.1 and ActionStatus.DONE not in {action.status for action in actions}
+
+
+def test_the_room_that_is_told_is_that_of_the_path() -> None:
+    """Where the references begin ahead of the robot, the way straight to them may cut a corner of the wall."""
+    solid = np.zeros((80, 160), dtype=bool)
+    solid[:, 78:82], solid[34:46, 78:82] = True, False
+    grid, disc = OccupancyGrid.from_occupied(solid, 0.05), Footprint.disc(0.25)
+    plan = AStar().plan(grid.problem((1.0, 1.0), (7.0, 2.5), disc))
+    assert plan.ok
+    rows, _ = follow(plan, grid, footprint=disc, speed=0.8).references(np.array([3.2, 1.6, 1.2]), 0.0, 30)
+    rows[:, :4] = [3.9, 1.6, 0.0, 1.0]  # references of a robot that waits, cut off from the path
+    why = follow(plan, grid, footprint=disc, speed=0.8).obstruction(np.array([3.2, 1.6, 1.2]), rows)
+    assert "leads into an obstacle" not in why

@@ -126,7 +126,7 @@ def test_reference_keeps_up_with_a_fast_car() -> None:
 
 def test_cost_is_least_on_the_reference() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], GRID)
-    r = np.array([1.4, 2.0, np.cos(0.7), np.sin(0.7), 3.0])
+    r = np.array([1.4, 2.0, np.cos(0.7), np.sin(0.7), 3.0, 1.0, 1.0, 10.0])
     on = np.array([1.4, 2.0, 0.7])
     assert abs(task.cost(on, np.zeros(0), r)) < 1e-12
     rng = np.random.default_rng(0)
@@ -221,7 +221,7 @@ def test_a_path_that_leads_back_is_begun_by_a_robot_beside_its_start(start: tupl
 def test_follow_is_done_at_the_end_only() -> None:
     task = follow([[0.0, 0.0], [10.0, 0.0]], tolerance=0.2)
     x = np.array([[9.9, 0.0, 0.0], [9.7, 0.0, 0.0], [10.1, 0.1, 2.0], [10.0, 0.0, 0.0]])
-    r = np.array([[10.0, 0.0, 1.0, 0.0, left] for left in (0.1, 0.3, 0.0, 9.0)])
+    r = np.array([[10.0, 0.0, 1.0, 0.0, left, 0.0, 1.0, 10.0] for left in (0.1, 0.3, 0.0, 9.0)])
     assert task.done(x, r).tolist() == [True, False, True, False]
     assert task.done(x.reshape(4, 1, 3), r[:, None]).shape == (4, 1)
     with pytest.raises(ModelError):

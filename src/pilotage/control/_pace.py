@@ -10,12 +10,12 @@ import numpy as np
 
 from ..core.arrays import Array
 from ..core.space import Space
-from ._legs import slowing
+from ._legs import Leg, slowing
 from ._polyline import paced
 from .path import Path, Progress
 
-STAGE = Space("rx ry [m]", "cos sin", "left [m]")
-"""Of a stage: the point to be at, the heading there, and how much of the path is left."""
+STAGE = Space("rx ry [m]", "cos sin", "left [m]", "pace [m/s]", "way", "length [m]")
+"""Of a stage: the point to be at, the heading there, what is left of the path; speed, 1 on paths of points, length."""
 CHORD_SECONDS = 1.0
 """The direction of a path of points is that of a chord which takes so long to drive: paths on grids are all corners."""
 TURNED = math.radians(15.0)
@@ -28,6 +28,11 @@ corner: what is planned is to drive on later, and in the next tick it is later s
 """
 WAY = 0.1
 """A robot makes way when it comes along by so many seconds of driving."""
+ASIDE, ARC_RATE = math.radians(90.0), 1.0
+"""A robot that does not turn on the spot drives an arc where it faces farther aside, at so many radians a second.
+
+A heuristic: a reference that ran on behind it would draw it backwards.
+"""
 OPPOSITE = math.radians(170.0)
 """The reference faces no farther away from the robot: from its back, no side is the nearer one to turn to."""
 
@@ -66,13 +71,26 @@ class Pace:
         return self if decel == self.decel else replace(self, decel=decel)
 
     def __call__(self, x: Array, t: float, steps: int, carry: Any = None) -> tuple[Array, Along]:
-        path, rows = self.progress.path, np.empty((steps + 1, STAGE.size))
+        path = self.progress.path
         known = isinstance(carry, Along) and carry.path == path  # the carry of another path says nothing about this one
         along = self._along(x, t, carry if known else None)
-        leg, chord = path.leg(along.s), self.speed * CHORD_SECONDS
-        paced(leg.points, leg.s, leg.headings, along.begin, self.speed, self.decel, self.dt, chord, rows)
-        rows[:, 4] += path.length - leg.end
-        return self._turning(float(x[2]), rows), along
+        return self._turning(float(x[2]), self._ahead(path.leg(along.s), along.begin, steps)), along
+
+    def _ahead(self, leg: Leg, begin: float, steps: int) -> Array:
+        """References on a leg, from the arc length `begin` on."""
+        length, rows = self.progress.path.length, np.empty((steps + 1, STAGE.size))
+        chord = self.speed * CHORD_SECONDS
+        paced(leg.points, leg.s, leg.headings, begin, self.speed, self.decel, self.dt, chord, rows)
+        rows[:, 4] += length - leg.end
+        rows[:, 5] = leg.direction * -np.diff(rows[:, 4], append=rows[-1:, 4]) / self.dt
+        rows[:, 6], rows[:, 7] = 0.0 if len(leg.headings) else 1.0, length
+        return rows
+
+    def untimed(self, x: Array, rows: Array) -> Array:
+        """The path ahead of a robot with these references, which may wait for it, or begin ahead of it."""
+        path, begin = self.progress.path, self.progress.path.length - rows[0, 4]
+        s = path.project(x[:2], begin - self.speed * DRAWN_BY, begin)
+        return self._ahead(path.leg(s), s, len(rows) - 1)
 
     def _along(self, x: Array, t: float, last: Along | None) -> Along:
         """The place of a robot on the path, and where its references begin: at that place, or ahead, to draw it on."""
@@ -85,18 +103,20 @@ class Pace:
         return Along(path, s, min(max(drawn, s), s + self.speed * DRAWN_BY, path.leg(s).end), mark, since)
 
     def _turning(self, yaw: float, rows: Array) -> Array:
-        """References that wait while the robot turns, if it does so on the spot, and are nowhere behind its back."""
-        first = abs(math.remainder(math.atan2(rows[0, 3], rows[0, 2]) - yaw, math.tau))
-        if first <= (OPPOSITE if self.turn_rate is None else TURNED):
-            return rows
+        """References that wait while a robot turns that faces elsewhere, and sweep the headings from its own."""
         off = np.arctan2(rows[:, 3], rows[:, 2]) - yaw
         off = np.arctan2(np.sin(off), np.cos(off))
-        far, k = abs(off) > OPPOSITE, np.arange(len(rows))
-        if self.turn_rate is not None:
-            turn = self.turn_rate * self.dt
-            waits = math.ceil((first - TURNED) / turn)
+        first, turn = abs(off[0]), (ARC_RATE if self.turn_rate is None else self.turn_rate) * self.dt
+        arc = self.turn_rate is None and rows[0, 6] == 1.0
+        if first <= (ASIDE if arc else OPPOSITE if self.turn_rate is None else TURNED):
+            return rows
+        waits, k = math.ceil((first - TURNED) / turn) if arc or self.turn_rate is not None else -1, np.arange(len(rows))
+        if waits > 0:
             rows, off = rows[np.maximum(k - waits, 0)], off[np.maximum(k - waits, 0)]
-            far, off = k <= waits, np.where(k <= waits, np.sign(off) * np.minimum(abs(off), k * turn), off)
+        off[: waits + 1] = np.sign(off[0]) * np.minimum(first, k[: waits + 1] * turn)
+        far = (k <= waits) | (abs(off) > OPPOSITE)
         yaws = yaw + np.clip(off[far], -OPPOSITE, OPPOSITE)
         rows[far, 2], rows[far, 3] = np.cos(yaws), np.sin(yaws)
+        if waits > 0:
+            rows[:waits, 5] = self.speed if arc else 0.0  # on the spot
         return rows

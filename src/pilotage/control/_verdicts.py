@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
+from ._pace import Pace
 
 PATIENCE, SLOW = 5.0, 0.05
 """A robot is stuck that takes longer [s], beside the time for half a turn, to come along by that share of its speed."""
@@ -40,10 +41,12 @@ class Headway:
 
     least: float
     patience: float
+    references: Pace | None = None
 
     def advanced(self, x: Array, r: Array, x0: Array, r0: Array) -> bool:
-        """Whether less is left than before; or more, of another path."""
-        return self._left(x0, r0) - self._left(x, r) >= self.least or r[4] > r0[4] + self.least
+        """Whether less is left than before; or more, of a path of another length."""
+        other = r[7] != r0[7] and r[4] > r0[4] + self.least
+        return other or self._left(x0, r0) - self._left(x, r) >= self.least
 
     def explain(self, x: Array, rows: Array, constraint: Any, params: Any) -> str:
         """The place, and the nearest thing that may be the cause."""
@@ -51,8 +54,8 @@ class Headway:
         return f"{place}; {self._cause(x, rows, constraint, params)}"
 
     def _cause(self, x: Array, rows: Array, constraint: Any, params: Any) -> str:
-        rows = np.concatenate([np.repeat(rows[:1], 9, axis=0), rows])
-        rows[:9, :2] = np.linspace(x[:2], rows[0, :2], 9, endpoint=False)  # on the way to where the references begin
+        if self.references is not None:
+            rows = self.references.untimed(x, rows)
         poses = np.column_stack([rows[:, :2], np.arctan2(rows[:, 3], rows[:, 2])])
         room = -constraint(np.vstack([x[:3], poses]), np.vstack([rows[:1], rows])).max(-1, initial=-np.inf)
         own, ahead, margin = float(room[0]), float(room[1:].min()), params.get("margin", 0.0)
@@ -63,7 +66,7 @@ class Headway:
             return f"the path has {ahead:.2g} m of room at {where}, below the margin of {margin:g} m: make that smaller"
         if own < margin:
             return f"the nearest obstacle is {own:.2g} m from the robot, within the margin of {margin:g} m"
-        dx, dy = rows[9, :2] - x[:2]
+        dx, dy = rows[0, :2] - x[:2]
         aside = math.degrees(abs(math.remainder(math.atan2(dy, dx) - x[2], math.tau)))
         where = f"{math.hypot(dx, dy):.2g} m away, {aside:.0f} degrees to the side of the robot"
         return f"the point to drive to is {where}, and nothing is near"
@@ -72,7 +75,7 @@ class Headway:
         return float(r[4]) + math.dist(x[:2], r[:2])
 
 
-def headway(speed: float, tolerance: float, turn_rate: float | None) -> Headway:
+def headway(speed: float, tolerance: float, turn_rate: float | None, references: Pace | None = None) -> Headway:
     """What is expected of a robot that drives at that speed [m/s]."""
     turning = 0.0 if turn_rate is None else math.pi / turn_rate
-    return Headway(min(SLOW * PATIENCE * speed, 0.5 * tolerance), PATIENCE + turning)
+    return Headway(min(SLOW * PATIENCE * speed, 0.5 * tolerance), PATIENCE + turning, references)

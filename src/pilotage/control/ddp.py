@@ -16,6 +16,8 @@ CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED, BLOCKED = 0, 1, 2, 3, 4, 5
 LEAST_MU, MOST_MU = 1e-6, 1e10
 LOOSE, MOST_WEIGHT = 0.03, 1e9
 """Tolerance of the first solve while a constraint presses, and largest weight of a constraint."""
+NOTHING = 1e-20
+"""A decrease of the cost that is nothing: residuals that are zero are rounded to 1e-16."""
 STEPS = 12
 """Halvings of the step in a line search."""
 
@@ -109,7 +111,7 @@ def descend(
         if fresh or done:
             factor = min(0.5, 0.5 * factor)
             mu = mu * factor if mu * factor >= LEAST_MU else 0.0
-        elif good and left <= 1e-10 * math.fabs(cost):
+        elif good and left <= max(1e-10 * math.fabs(cost), NOTHING):
             return CONVERGED, cost, sweep + 1, left  # rounding hides what is left
         else:
             factor = max(2.0, 2.0 * factor)

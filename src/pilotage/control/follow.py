@@ -30,7 +30,10 @@ Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """The components of a speed; the task uses those that the state has."""
-WEIGHTS = {"along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "final": 4.0}
+WEIGHTS = {
+    "along": 8.0, "across": 4.0, "heading": 1.0, "near": 40.0, "stop": 2.0, "pace": 0.5, "limit": 4.0,
+    "forward": 15.0, "final": 4.0,
+}  # fmt: skip
 
 
 @by_name
@@ -60,8 +63,11 @@ def follow(
         yaw_r     the direction of the path there, or the heading of the plan if it has one
         cost    = along e_s^2 + across e_n^2 + heading (1 - cos(yaw - yaw_r))             e = (x, y) - r_k
                 + stop v^2 max(0, 1 - left / tolerance)^2                v the speed, left of the path at r_k [m]
+                + pace (v - v_r)^2                                       v_r the speed of the reference
+                + limit max(0, |v| - speed)^2
+                + forward max(0, -w v)^2 min(1, left / tolerance)^2      w = 1 on a path of points, else 0
                 + near max(0, 1 + max_j g_j / margin)^2
-        terminal cost = final times all of this except the last line
+        terminal cost = final times all of this except nearness
         constraint    = g_j = a_j - clearance((x, y) + R(yaw) c_j)       discs j of the robot: centre c_j, radius a_j
 
     It works for every state with x, y and yaw (bicycle, unicycle, differential drive, a pose in SE(2)). The carry of
@@ -91,13 +97,13 @@ def follow(
             ``grid.obstacles().field``; the `Problem` of the plan, ``grid.problem(start, goal, footprint)``, with its
             footprint and obstacles; or None for open space. The values of a raster are used unchanged: distances
             between the centres of cells, as in `ObstacleLayer.clearance`, exceed those to faces by up to 0.7 cells.
-        speed: speed along the path [m/s].
+        speed: speed along the path [m/s]. If the state has a speed, exceeding it costs, but is not excluded.
         decel: deceleration of the reference before the end [m/s^2]; less if the bounds of the action `accel` allow
             only less.
         radius: radius of a round robot [m], short for ``footprint=Footprint.disc(radius)``. The default is 0.2 m for
             all dynamics; a car is larger. The inflation of the planner's map has no effect here.
-        footprint: outline of the robot, instead of the radius.
-        margin: additional distance to obstacles within which nearness costs [m].
+        footprint: outline of the robot, instead of the radius; not both.
+        margin: additional distance to obstacles within which nearness costs [m]; 0 for no such cost.
         tolerance: distance to the end of the path at which the task is done [m], with at most twice as much of the path
             ahead, so that a path that returns to its start is driven. It is also the distance along the path at which
             an earlier leg is done. A robot stands if it can stop with `decel` within a fortieth of it.
@@ -122,19 +128,21 @@ def follow(
     strange = [name for name in weights or {} if name not in WEIGHTS]
     if strange:
         raise SettingError(f"follow has no weight {strange[0]!r}; there are {', '.join(WEIGHTS)}")
-    given = {"speed": speed, "decel": decel, "margin": margin, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
+    positive(margin, "margin", zero=True)
+    given = {"speed": speed, "decel": decel, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
     grid, shape = _surroundings(grid, radius, footprint)
-    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance)}
+    params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance), "speed": float(speed)}
     if grid is not None:
         params |= {"margin": float(margin), "clearance": grid}
+        params["near"] *= float(margin > 0.0)
     progress = Progress(path, ahead=max(2.0, speed), reached=float(tolerance))
     _ = paced.compiled, nearest.compiled  # compiles them now rather than in the first tick
     references = Pace(progress, float(speed), float(decel), float(dt), turn_rate)
     turn = None if path.turn is None or turn_rate is None else tuple(path.turn.tolist())
     done = Arrived(tuple(path.goal.tolist()), float(tolerance), standing(decel, tolerance), turn, float(yaw_tolerance))
-    gauge, made = headway(speed, float(tolerance), turn_rate), _family(None if grid is None else shape)
+    gauge, made = headway(speed, float(tolerance), turn_rate, references), _family(None if grid is None else shape)
     return made(
         references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, reads=reads, **params
     )
@@ -142,6 +150,8 @@ def follow(
 
 def _surroundings(grid: Any, radius: float | None, footprint: Footprint | None) -> tuple[Raster | None, Footprint]:
     """The distances to the nearest obstacle [m] from a grid, raster or problem, and the footprint of the robot."""
+    if radius is not None and footprint is not None:
+        raise SettingError("radius and footprint are two shapes of one robot; give one of them")
     disc = Footprint.disc(0.2 if radius is None else positive(radius, "radius", zero=True))
     shape = disc if footprint is None else instance(footprint, Footprint, "follow")
     if grid is None or isinstance(grid, Raster):
@@ -164,12 +174,17 @@ def _family(footprint: Footprint | None) -> TaskFamily:
 
     def offset(x: Any, r: Any, p: Any, m: Any) -> list[Any]:
         px, py, yaw, *v = x
-        dx, dy, c, s, left = px - r[0], py - r[1], *r[2:]
+        dx, dy, c, s, left, pace, way, _ = px - r[0], py - r[1], *r[2:]
         stopped = m.sqrt(p.stop) * m.maximum(1.0 - left / p.tolerance, 0.0)
+        driven = v[0]
+        lag = 0.0 if isinstance(driven, float) else driven - pace  # a number where there is no such component
+        over = functools.reduce(m.maximum, (m.abs(each) for each in v)) - p.speed
         turned = m.sqrt(0.5 * p.heading)  # (cos yaw - c)^2 + (sin yaw - s)^2 = 2 (1 - cos(yaw - yaw_r))
         return [
             m.sqrt(p.along) * (c * dx + s * dy), m.sqrt(p.across) * (c * dy - s * dx),
             turned * (m.cos(yaw) - c), turned * (m.sin(yaw) - s), *(stopped * each for each in v),
+            m.sqrt(p.pace) * lag, m.sqrt(p.limit) * m.maximum(over, 0.0),
+            m.sqrt(p.forward) * m.minimum(left / p.tolerance, 1.0) * m.maximum(-way * driven, 0.0),
         ]  # fmt: skip
 
     def terminal(x: Any, r: Any, p: Any, m: Any) -> Any:
@@ -179,7 +194,7 @@ def _family(footprint: Footprint | None) -> TaskFamily:
         if footprint is None:
             return offset(x, r, p, m)
         worst = functools.reduce(m.maximum, constraint(x, u, r, p, m))
-        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / p.margin, 0.0)]
+        return [*offset(x, r, p, m), m.sqrt(p.near) * m.maximum(1.0 + worst / m.maximum(p.margin, 1e-9), 0.0)]
 
     def constraint(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
         px, py, yaw, *_ = x
@@ -187,7 +202,7 @@ def _family(footprint: Footprint | None) -> TaskFamily:
 
     mapped = {} if footprint is None else {"margin": 1.0, "clearance": Raster(np.zeros((1, 1)), 1.0)}
     return task(
-        state=POSE, action=Space(), params={**WEIGHTS, "tolerance": 1.0, **mapped}, terminal=terminal,
-        constraint=constraint, weights=(1.0,) * (9 if mapped else 8), terminal_weights=(1.0,) * 8, stage=STAGE,
+        state=POSE, action=Space(), params={**WEIGHTS, "tolerance": 1.0, "speed": 1.0, **mapped}, terminal=terminal,
+        constraint=constraint, weights=(1.0,) * (12 if mapped else 11), terminal_weights=(1.0,) * 11, stage=STAGE,
         optional=MOVING,
     )(follow)  # fmt: skip

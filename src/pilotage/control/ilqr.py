@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,8 @@ class DifferentialDynamicProgramming:
             status, reason = ActionStatus.FALLBACK, "the initial plan has no finite cost"
         elif ended in (VIOLATED, BLOCKED):
             status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
-            if workspace.problem.violated(x, solution["us"][0], rows, self.feasible):
+            own = workspace.problem.worst(x[None], solution["us"][:1], rows[:1])
+            if max(worst, self.feasible) <= own < math.inf:
                 status, reason = ActionStatus.IMPROVED, f"the state itself violates the constraint; {reason}"
         elif ended != CONVERGED:
             status = ActionStatus.IMPROVED
@@ -137,7 +139,7 @@ class ILQR(RecedingHorizon):
             converged by then is used with status IMPROVED.
         tolerance: relative tolerance of the cost.
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
-            the state itself violates it and the plan leads out; the status is then IMPROVED.
+            the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented

@@ -75,7 +75,12 @@ class PathIntegral:
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         if least > 0.0:
             why = f"all {self.samples} samples violate the constraint, which is at {least:.2g} in the best"
-            if workspace.problem.violated(x, plan[0], rows):
+            p = workspace.problem
+            xs = np.concatenate([x[None], p.dynamics.rollout(x, plan, p.dt)[1:]])
+            if (
+                math.inf > (own := p.worst(x[None], plan[:1], rows[:1])) > 0.0
+                and p.worst(xs[1:], plan, rows[1:]) <= own
+            ):
                 return state, Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
             return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
         return state, Solution(plan, cost, stats=stats)

@@ -106,7 +106,6 @@ class PurePursuit:
         self.speed, self.gain = float(speed), float(gain)
         self.lookahead, self.preview = float(lookahead), float(preview)
         self.tolerance, self.yaw_tolerance = float(tolerance), float(yaw_tolerance)
-        self._headway = headway(self.speed, self.tolerance, 2.0 * self.speed / self.lookahead)
         self._standing = standing(self.decel, self.tolerance)
         self._lag = 1.0 / self.gain if command is None and "accel" in dynamics.action.names else 0.0
         self._pose = [dynamics.state.find(name) for name in ("x", "y", "yaw")]
@@ -114,6 +113,7 @@ class PurePursuit:
         self._own = command
         self._command = commands(dynamics, self.gain) if command is None else command
         self._turns = command is None and self._turns_on_the_spot()
+        self._headway = headway(self.speed, self.tolerance, self._turn_rate())
         if command is None:
             _refuse_standstill(self.path, dynamics)
         self._progress = Progress(self.path, ahead=max(2.0, self.speed), reached=self.tolerance)
@@ -165,7 +165,8 @@ class PurePursuit:
         if left <= 0.0:
             way, off = np.diff(self.path.points[-2:], axis=0)[0], np.array([px, py]) - self.path.goal
             where = "beyond" if way @ off > math.sqrt(0.5) * gap * math.hypot(*way) else "beside"
-            return self._stop(x, f"the end of the path was passed {gap:.2g} m {where} it", begun)
+            passed = f"the end of the path was passed {gap:.2g} m {where} it"
+            return self._stop(x, passed, begun, ActionStatus.STUCK)
         v = self.speed if self._speed is None else abs(x[self._speed])
         kappa, behind = self._arc(leg, px, py, yaw, s, max(self.lookahead, self.preview * v))
         left = max(left - (self.path.length - leg.end) - self._lag * v, 0.0)
@@ -176,7 +177,7 @@ class PurePursuit:
 
     def _stuck(self, pose: Array, s: float, t: float) -> str:
         """One sentence on a robot that has not come along the path for some seconds; else empty."""
-        r = np.array([*self.path.at(s), 1.0, 0.0, self.path.length - s])
+        r = np.array([*self.path.at(s), 1.0, 0.0, self.path.length - s, self.speed, 1.0, self.path.length])
         mark, self._mark = self._mark, (t, pose, r)
         if mark is None or t < mark[0] or self._headway.advanced(pose, r, *mark[1:]):
             return ""
@@ -185,6 +186,15 @@ class PurePursuit:
             return ""
         why = self._headway.explain(pose, r[None], lambda xs, rows: np.zeros((len(xs), 0)), {})
         return f"the robot has made no progress for {waited:.0f} s: {why}"
+
+    def _turn_rate(self) -> float:
+        """How fast the vehicle turns at its speed towards what lies behind it [rad/s], within its bounds."""
+        x, wanted, dt = self.dynamics.state.identity(), 2.0 * self.speed / self.lookahead, 0.01
+        if self._speed is not None:
+            x[self._speed] = self.speed
+        u = self._bounded(x, self.speed, 2.0 / self.lookahead, behind=True)
+        found = abs(float(self.dynamics.step(x, u, dt)[self._pose[2]] - x[self._pose[2]])) / dt
+        return min(found, wanted) if found > 0.0 else wanted
 
     def _turns_on_the_spot(self) -> bool:
         """Whether the vehicle can turn on the spot to both sides, within its bounds."""
@@ -203,12 +213,12 @@ class PurePursuit:
             reason = f"this vehicle cannot turn on the spot by the last {math.degrees(abs(off)):.0f} degrees"
         return self._stop(x, reason, begun)
 
-    def _stop(self, x: Array, reason: str, begun: float) -> Action:
-        """The action that brakes: SOLVED while the vehicle rolls, then DONE with the reason."""
+    def _stop(self, x: Array, reason: str, begun: float, ended: ActionStatus = ActionStatus.DONE) -> Action:
+        """The action that brakes: SOLVED while the vehicle rolls, then the status it ends with, and the reason."""
         u = self._bounded(x, 0.0, 0.0)
         if self._speed is not None and abs(x[self._speed]) > self._standing:
             return self._action(u, ActionStatus.SOLVED, "", begun)
-        return self._action(u, ActionStatus.DONE, reason, begun)
+        return self._action(u, ended, reason, begun)
 
     def _arc(self, leg: Leg, px: float, py: float, yaw: float, s: float, reach: float) -> tuple[float, bool]:
         """The curvature of the arc to the target, and whether the target lies behind, in the direction of the leg."""

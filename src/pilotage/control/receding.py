@@ -24,6 +24,8 @@ from ..core.task import Task, references_of
 from ._states import broken
 
 Fallback = Literal["hold", "shift", "brake"]
+SLACK = 1e-4
+"""What a solver may leave of a violation of the constraint, in a plan that counts as one that keeps it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +56,12 @@ class Horizon:
         with np.errstate(invalid="ignore", over="ignore"):
             g = np.asarray(self.task.constraint(x, u, *((rows[0],) if rows.shape[1] else ())))
         return not np.max(g, initial=-np.inf) <= feasible
+
+    def worst(self, xs: Array, us: Array, rows: Array) -> float:
+        """Largest value of the constraint in states ``(K, n)``, for K actions and references; infinite where NaN."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            g = np.asarray(self.task.constraint(xs, us, *((rows,) if rows.shape[1] else ())))
+        return float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,7 +139,8 @@ class RecedingHorizon:
         horizon: number of steps of a plan, T.
         dt: duration of a step [s]; default: that of the task.
         fallback: policy if the solver fails or the state is NaN: "shift" continues the last plan while it lasts and
-            then brakes, "hold" repeats the last action, "brake" uses the action `brake`.
+            then brakes, "hold" repeats the last action, "brake" uses the action `brake`. If these would violate
+            the constraint from the current state more than the state itself does, "brake" replaces them.
         brake: the action that stops the vehicle, within its bounds. Default: the action after whose step the zero
             action (or the nearest within the bounds) keeps the state as constant as possible. This brakes a vehicle
             controlled by acceleration until it stands, and is zero for one that stands.
@@ -237,7 +246,8 @@ class RecedingHorizon:
         if lost:
             return self._fall_back(lost, x, begun)
         rows, self.carry = references_of(self.task, x, now, self.problem.steps, self.carry)
-        if bool(self.task.done(x, rows[0]) if rows.shape[1] else self.task.done(x)):
+        done = self.task.done(x, rows[0]) if rows.shape[1] else self.task.done(x)
+        if done and done == done:  # a verdict that is NaN is no verdict
             self._last = self._stopping(x)
             return Action(self._last.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
         self._state, found = self.solver.step(self._workspace, self._state, x, self.plan, rows, self._passed)
@@ -245,7 +255,7 @@ class RecedingHorizon:
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
             why = "; ".join(filter(None, (self._stuck(x, rows, now), found.reason)))
-            return self._fall_back(why, x, begun)
+            return self._fall_back(why, x, begun, rows)
         self.plan, self._used, self._last = found.us, 0.0, found.us[0].copy()
         status, reason, stuck = found.status, found.reason, self._stuck(x, rows, now)
         if stuck:
@@ -342,11 +352,27 @@ class RecedingHorizon:
         change = np.linalg.pinv((d[1:] - d[0]).T / h, rcond=1e-6) @ d[0]
         return p.action.clip(rest - change)
 
-    def _fall_back(self, why: str, x: Array, begun: float) -> Action:
+    def _kept(self, x: Array, us: Array, rows: Array) -> bool:
+        """Whether the actions `us`, and braking after them, keep the constraint, or violate it no more than `x`."""
+        p, xs, vs = self.problem, [x], list(us)
+        for k in range(p.steps):
+            vs += [self._stopping(xs[-1])] if k == len(vs) else []
+            xs.append(p.dynamics.step(xs[-1], vs[k], p.dt))
+        own = p.worst(x[None], vs[0][None], rows[:1])
+        return p.worst(np.array(xs[1:]), np.array(vs), rows[1:]) <= max(own, SLACK)
+
+    def _fall_back(self, why: str, x: Array, begun: float, rows: Array | None = None) -> Action:
+        """The action of the policy; braking where that would violate the constraint. Of a lost state, none is known."""
         policy: str = self.fallback
-        if policy == "shift" and self._used > len(self.plan) - 1e-6:
+        left = self.plan[: max(math.ceil(len(self.plan) - self._used - 1e-6), 0)]
+        coming = {"hold": self._last[None], "shift": left, "brake": left[:0]}[policy]
+        if policy != "brake" and not len(coming):
             policy, why = "brake", f"{why}; the last plan is used up"
-        self._last = {"hold": self._last, "shift": self.plan[0], "brake": self._stopping(x)}[policy].copy()
+        elif policy != "brake" and rows is not None and not self._kept(x, coming, rows):
+            policy, why = "brake", f"{why}; to {policy} would violate it"
+        if policy == "brake" and rows is not None:
+            self.plan = np.tile(self.brake, (len(self.plan), 1))  # the solver begins anew
+        self._last = (self._stopping(x) if policy == "brake" else coming[0]).copy()
         plan = self.plan.copy() if policy == "shift" else None
         spent = time.perf_counter() - begun
         reason = f"{why}; fell back to {policy}"

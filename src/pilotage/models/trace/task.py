@@ -219,7 +219,7 @@ class TracedTask(Traced, Task):
         x, u = graph.inputs("x", self.state.size), graph.inputs("u", self.action.size)
         r, p = graph.inputs("r", self.stage.size), self._supply.layout.symbols(graph, "p")
         read = (*self._taken, *self._optional)
-        picked, more = [graph.zero if i is None else x[i] for i in read], ((r, p, m) if self.stage.size else (p, m))
+        picked, more = [0.0 if i is None else x[i] for i in read], ((r, p, m) if self.stage.size else (p, m))
         settings, squares = self._settings, dict[str, tuple[Sequence[Expr], Sequence[Expr]]]()
         terminal, constraint = settings["terminal"], settings["constraint"]
         names = [*(self.state.names[i] for i in self._taken), *settings["optional"].names]
