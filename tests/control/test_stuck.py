@@ -129,7 +129,7 @@ def test_a_car_that_circles_a_turning_point_is_stuck() -> None:
     """It cannot turn within its lookahead; falling back on the same path is no headway."""
     car = bicycle()
     actions, _ = statuses(PurePursuit(car, [(0, 0), (20, 0), (0, 0)], speed=2.0), car, [0.0, 0.0, 0.0, 0.0], 400)
-    assert actions[-1].status is ActionStatus.STUCK and "got nowhere" in actions[-1].reason
+    assert actions[-1].status is ActionStatus.STUCK and "no progress" in actions[-1].reason
 
 
 def test_a_car_that_turns_round_in_its_tightest_circle_is_not_stuck() -> None:

@@ -159,9 +159,9 @@ def test_missing_spaces() -> None:
 
 def test_compiled_code_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machine code that says something else than the function does not get through."""
-    model, other = pendulum(), pendulum(length=1.1)
+    model, other = pendulum(length=1.07), pendulum(length=1.1)
     monkeypatch.setattr(model, "vector", other.vector)
-    with pytest.raises(AssertionError, match=r"pendulum.step of a batch differs from the same one by one"):
+    with pytest.raises(AssertionError, match=r"pendulum\.\w+ .*differs"):
         check_dynamics(model)
 
 

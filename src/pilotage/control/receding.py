@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.arrays import Array
+from ..core.compiled import Compiled
 from ..core.dynamics import Dynamics
 from ..core.errors import ModelError, SettingError, ShapeError
 from ..core.plan import Plan, PlanStatus
@@ -185,9 +186,13 @@ class RecedingHorizon:
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
-        anywhere = dynamics.state.identity()  # compiles what these two call now rather than in a tick
+        anywhere = dynamics.state.identity()  # compiles what these call now rather than in a tick
         self._stopping(anywhere)
-        self.problem.violated(anywhere, self.brake, np.zeros((1, mounted.stage.size)))
+        rows, rest = np.zeros((steps + 1, mounted.stage.size)), np.tile(self.brake, (steps, 1))
+        self.problem.violated(anywhere, self.brake, rows[:1])
+        compiled = isinstance(dynamics, Compiled)
+        xs = dynamics.rollout(anywhere, rest, self.problem.dt) if compiled else np.tile(anywhere, (steps + 1, 1))
+        self.problem.worst(xs[1:], rest, rows[1:])
         self.reset()
 
     def __getstate__(self) -> dict[str, Any]:
