@@ -32,6 +32,7 @@ from pilotage.core import (
     condition,
     jacobian,
 )
+from pilotage.envs import ModelVectorEnv
 from pilotage.estimators import EKF, IMM, UKF
 from pilotage.estimators.localization import free_poses, kld_bound
 from pilotage.estimators.slam import Factors, GaussNewton, pose_graph
@@ -240,3 +241,19 @@ def test_numbers_by_name_are_those_in_order() -> None:
         np.testing.assert_array_equal(named.mean, listed.mean)
         np.testing.assert_array_equal(named.cov, listed.cov)
     assert Gaussian.of(CAR.state, std=np.ones((4, 4))).mean.shape == (4, 4)  # a batch, of equal deviations
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: OccupancyGrid.from_occupied([[0]]), "from_occupied needs resolution"),
+        (lambda: OccupancyGrid.from_occupied([[0]], resolutoin=0.1), "did you mean resolution"),
+        (lambda: HALL.problem((0.5, 0.5), (2.5, 0.5), radius=0.3), "did you mean footprint"),
+        (lambda: HALL.problem((0.5, 0.5), (2.5, 0.5), 0.3), r"Footprint\.disc"),
+        (lambda: ModelVectorEnv(unicycle(), None, None, n_envs=3), "did you mean num_envs"),
+        (lambda: OccupancyGrid.load("dpot.yaml"), r"did you mean the stock map depot\.yaml"),
+    ],
+)
+def test_calls_of_maps_and_environments_say_what_they_take(call: Any, said: str) -> None:
+    with pytest.raises(PilotageError, match=said):
+        call()

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, Sensor, SettingError, ShapeError, Space, Task
-from ..core.settings import setting, shown
+from ..core.settings import by_name, setting, shown
 from .boxes import Controls, Shown, box, boxes, float_type
 from .canvas import Window
 from .drawing import Drawing, Scene, draw
@@ -70,6 +70,7 @@ class ModelEnv(gymnasium.Env[Any, NDArray[Any]]):
 
     metadata: dict[str, Any] = {"render_modes": ["human", "rgb_array"], "render_fps": 10}  # noqa: RUF012
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ..core import Dynamics, PilotageError, SettingError, ShapeError, Task
-from ..core.settings import Natural, setting, whole
+from ..core.settings import Natural, by_name, setting, whole
 from .boxes import Controls, float_type
 from .drawing import Drawing, Scene, draw
 from .model_env import (
@@ -73,6 +73,7 @@ class ModelVectorEnv(VectorEnv[Any, NDArray[Any], NDArray[Any]]):
         "autoreset_mode": AutoresetMode.NEXT_STEP,
     }
 
+    @by_name
     def __init__(
         self,
         dynamics: Dynamics,

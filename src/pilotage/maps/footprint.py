@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -50,6 +50,8 @@ class Footprint:
         0.95
     """
 
+    instead: ClassVar[str] = "; Footprint.disc(0.3) makes one of a radius"
+    """The end of the sentence about what is no footprint."""
     discs: Sequence[Sequence[float]]
     hull: Sequence[Sequence[float]] = ()
 

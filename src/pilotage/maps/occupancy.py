@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
-from pilotage.core.settings import number, whole
+from pilotage.core.settings import by_name, number, whole
 from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
@@ -182,6 +182,7 @@ class OccupancyGrid(MapQueries):
         write_ros_map(path, ros_map(self, mode), image)
 
     @classmethod
+    @by_name
     def from_probability(
         cls,
         p: ArrayLike,
@@ -196,6 +197,7 @@ class OccupancyGrid(MapQueries):
         return cls(read_only(log_odds(p)), resolution, place, occupied_thresh, free_thresh)
 
     @classmethod
+    @by_name
     def from_occupied(
         cls, occupied: ArrayLike, resolution: float, origin: Sequence[float] = (0.0, 0.0, 0.0)
     ) -> OccupancyGrid:

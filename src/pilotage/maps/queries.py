@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
-from pilotage.core.settings import instance, positive, setting
+from pilotage.core.settings import by_name, instance, positive, setting
 from pilotage.core.space import Space
 
 from .cells import GridCells, Unknown, read_only
@@ -88,6 +88,7 @@ class MapQueries(GridCells):
         shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
         return shape.clearance(self.obstacles(unknown), where)
 
+    @by_name
     def problem(
         self,
         start: Any,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
 
@@ -36,6 +37,8 @@ def find_map(path: str | os.PathLike[str]) -> Path:
     found = given if os.path.isfile(given) else stock.get(os.fspath(path), given if os.path.exists(given) else None)
     if found is None:
         names, said = ", ".join(sorted(file.name for file in set(stock.values()))), missing(given)
+        if near := get_close_matches(str(given), stock, n=1):
+            said = f"there is no file {given}; did you mean the stock map {near[0]}?"
         raise MissingFile(f"{said}{' The' if said.endswith('?') else '; the'} stock maps are {names}")
     if kind_of(found) is None:
         raise FormatError(f"{path}: a map is a ROS .yaml, a MovingAI .map[.gz], or a .pgm or .png with resolution=")
