@@ -196,7 +196,7 @@ class RecedingHorizon:
         self.reset()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All attributes but the workspace, which another process creates anew."""
+        """All attributes but the workspace, which another process creates again."""
         return {name: value for name, value in vars(self).items() if name != "_workspace"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -376,7 +376,7 @@ class RecedingHorizon:
         elif policy != "brake" and rows is not None and not self._kept(x, coming, rows):
             policy, why = "brake", f"{why}; to {policy} would violate it"
         if policy == "brake" and rows is not None:
-            self.plan = np.tile(self.brake, (len(self.plan), 1))  # the solver begins anew
+            self.plan = np.tile(self.brake, (len(self.plan), 1))  # the solver starts over
         self._last = (self._stopping(x) if policy == "brake" else coming[0]).copy()
         plan = self.plan.copy() if policy == "shift" else None
         spent = time.perf_counter() - begun

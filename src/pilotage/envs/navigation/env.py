@@ -117,7 +117,7 @@ class Navigation(ModelEnv):
             "depot.yaml", "tb3_sandbox.yaml"), or an `OccupancyGrid`. Occupied cells are solid for the robot and its
             lidar. A map with an open edge is surrounded by a wall. Starts and goals lie in free cells.
         robot: "differential_drive", "bicycle", or a `Robot`.
-        obstacles: number of discs that are not on the map, placed anew in every episode.
+        obstacles: number of discs that are not on the map, placed at new positions in every episode.
         goals: number of random goals per episode, or the goals ``(K, 2)`` themselves [m]; all goals are reachable.
         start: initial pose of every episode, ``(x, y)`` or ``(x, y, yaw)``; by default random, as is a missing yaw.
         slip: standard deviation of the wheel slip, as a share of speed and turn, with a correlation time of two
