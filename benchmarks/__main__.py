@@ -14,6 +14,7 @@ from typing import Annotated
 from cyclopts import App, CycloptsError, Parameter
 
 import benchmarks
+from benchmarks.accuracy import TABLES, Table
 from benchmarks.harness import REGISTRY, Row
 from benchmarks.report import HEAD, measure_all, measure_into
 
@@ -21,10 +22,10 @@ from benchmarks.report import HEAD, measure_all, measure_into
 def run(
     *names: str, quick: bool = False, json: Path | None = None, show: Annotated[bool, Parameter("--list")] = False
 ) -> int:
-    """Measure rows, each against its peer, in this one process.
+    """Measure rows, each against its peer, and accuracy tables, in this one process.
 
     Args:
-        names: Rows or topics (files of benchmarks/); without any, all rows.
+        names: Rows, tables or topics (files of benchmarks/); without any, all of them.
         quick: Smaller problems and fewer rounds: figures to look at, not to publish.
         json: Write one JSON object a row to this file, a line each.
         show: Say which rows there are, and measure nothing.
@@ -34,24 +35,26 @@ def run(
         return 2
     if show:
         for entry in rows:
-            print(f"{entry.name:18} {entry.topic:14} {entry.bar:6g}x {entry.peer}: {entry.note}")
+            against = "accuracy" if isinstance(entry, Table) else f"{entry.bar:6g}x {entry.peer}"
+            print(f"{entry.name:18} {entry.topic:14} {against}: {entry.note}")
         return 0
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}, one thread each\n{HEAD}")
     return measure_all(rows, quick) if json is None else measure_into(json, rows, quick)
 
 
-def _chosen(names: tuple[str, ...]) -> list[Row] | None:
-    """The rows that `names` mean; None, said on stderr, when one means nothing."""
+def _chosen(names: tuple[str, ...]) -> list[Row | Table] | None:
+    """The rows and tables that `names` mean; None, said on stderr, when one means nothing."""
     for module in pkgutil.iter_modules(benchmarks.__path__):
-        if module.name not in ("__main__", "harness", "one_thread", "report"):
+        if module.name not in ("__main__", "accuracy", "harness", "one_thread", "report"):
             importlib.import_module(f"benchmarks.{module.name}")
-    known = {*REGISTRY, *(entry.topic for entry in REGISTRY.values())}
+    entries = [*REGISTRY.values(), *TABLES.values()]
+    known = {name for entry in entries for name in (entry.name, entry.topic)}
     unknown = [name for name in names if name not in known]
     if unknown:
-        rows = ", ".join(REGISTRY) or "none yet"
+        rows = ", ".join(entry.name for entry in entries) or "none yet"
         print(f"benchmarks: no row or topic is named {', '.join(unknown)}; the rows are {rows}", file=sys.stderr)
         return None
-    return [entry for entry in REGISTRY.values() if not names or {entry.name, entry.topic} & {*names}]
+    return [entry for entry in entries if not names or {entry.name, entry.topic} & {*names}]
 
 
 if __name__ == "__main__":

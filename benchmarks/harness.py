@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from benchmarks.accuracy import Table
+
 SCALES = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
 # A batch long enough for the clock, short enough that both sides meet the same weather.
 BATCH_SECONDS = 0.02
@@ -126,8 +128,8 @@ def absolute(
 LIMITS: set[str] = set()
 
 
-def missing(entry: Row) -> list[str]:
-    """The packages a row needs that are not installed."""
+def missing(entry: Row | Table) -> list[str]:
+    """The packages a row or a table needs that are not installed."""
     return [package for package in entry.needs if importlib.util.find_spec(package) is None]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import harness
+from benchmarks.accuracy import Figures, Table
 from benchmarks.harness import Contest, absolute, measure, missing, row
 from benchmarks.report import measure_into
 
@@ -150,6 +151,19 @@ def test_rows_take_the_place_of_older_ones_when_all_are_measured(
     assert measure_into(file, rows[:1], True) == 0
     assert [json.loads(line)["name"] for line in file.read_text().splitlines()] == ["quick"]
     assert not part.exists()
+
+
+@pytest.mark.parametrize(("error", "code", "verdict"), [(0.02, 0, "reached"), (0.04, 1, "MISSED")])
+def test_tables_tell_whether_their_bars_hold(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: float, code: int, verdict: str
+) -> None:
+    made = lambda quick: Figures(("filter", "error"), [("ours", error)], [("within 3 %", error <= 0.03)])
+    file = tmp_path / "tables.json"
+    assert measure_into(file, [Table("ungm", "here", made, (), "one problem")], True) == code
+    printed = capsys.readouterr().out
+    assert f"| ours | {error:.3g} |" in printed
+    assert f"{verdict}: within 3 %" in printed
+    assert json.loads(file.read_text())["table"] == [{"filter": "ours", "error": error}]
 
 
 @pytest.mark.slow
