@@ -92,16 +92,16 @@ class KF(EKF):
         super().check_dynamics(dynamics)
         if not (dynamics.state.linear and dynamics.action.linear and dynamics.linear):
             raise ModelError(
-                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF "
-                "or say linear = True in a class of your own"
+                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere, and a "
+                "state without angles and rotations; use EKF, or say linear = True in a class of your own"
             )
 
     def check_sensor(self, sensor: Sensor) -> None:
         super().check_sensor(sensor)
         if not (sensor.state.linear and sensor.reading.linear and sensor.linear):
             raise ModelError(
-                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, "
-                "or say linear = True in a class of your own"
+                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere, and readings "
+                "without angles and rotations; use EKF, or say linear = True in a class of your own"
             )
 
     def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
