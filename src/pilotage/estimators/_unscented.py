@@ -19,28 +19,15 @@ import numpy as np
 from ..core import Space
 from ..core.settings import settings
 from ..models.trace import call, driver
-from ._algebra import (
-    cholesky,
-    cholesky_semidefinite,
-    finite,
-    finite_matrix,
-    gemm,
-    joseph,
-    plausible,
-    score,
-    solve,
-    times,
-)
+from ._algebra import cholesky, cholesky_semidefinite, gemm, joseph, plausible, score, solve, symmetrize, times
 from ._gaussian import GaussianEstimator
 from ._memory import (
     address,
     everywhere,
     fill,
     job_at,
-    mark,
     matrix,
     model_at,
-    opposite,
     row,
     select,
     space_at,
@@ -52,13 +39,13 @@ from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
     Inner,
-    commit,
     drop_noise,
     found_at,
-    gate,
     gaussian_at,
     inner_steps,
+    judge,
     note_innovation,
+    settle,
 )
 from .sigma_points import SigmaPoints
 
@@ -76,17 +63,21 @@ def points_of(settings, d):
 
 
 @driver
-def halvings(P, s, space, d):
+def halvings(L, s, space, d, lanes):
     """The number of halvings of the way to a point, until no wrapped component goes further than a quarter turn."""
     wraps, count = table(space.wraps, 1, d), 0
     for k in range(d):
-        if wraps[0, k] > 0.0 and not everywhere(s * s * P[k, k] <= 4.0 * QUARTER * QUARTER):
-            far = QUARTER
-            steps = 0
-            while steps < FINEST and not everywhere(s * s * P[k, k] <= far * far):
-                far *= 2.0
-                steps += 1
-            count = max(count, steps)
+        if wraps[0, k] > 0.0:
+            square = fill(0.0, lanes)
+            for j in range(k + 1):
+                square += s * s * L[k, j] * L[k, j]
+            if not everywhere(square <= 4.0 * QUARTER * QUARTER):
+                far = QUARTER
+                steps = 0
+                while steps < FINEST and not everywhere(square <= far * far):
+                    far *= 2.0
+                    steps += 1
+                count = max(count, steps)
     return count
 
 
@@ -181,6 +172,36 @@ def centred(space, Y, D, y, points, halved, w, lanes):
 
 
 @driver
+def transform(model, second, third, b, state, L, reach, points, n, d, Y, D, y, w, lanes):
+    """Y_i = f(x (+) L xi_i), y = their weighted mean and D_i = Y_i (-) y, for the state at b and a model's values."""
+    space, halved = space_at(model.space), halvings(L, reach, state, d, lanes)
+    propagate(model, second, third, b, state, L, points, n, d, Y, D, halved, w, lanes)
+    if halved == 0 and beyond(D, points.shape[0], space, space.dim):
+        halved = 3
+        propagate(model, second, third, b, state, L, points, n, d, Y, D, halved, w, lanes)
+    centred(space, Y, D, y, points, halved, w, lanes)
+
+
+@driver
+def observe_points(h, b, context, z, state, L, reach, points, n, d, Z, G, R, T, mean, e, expected, y, w, lanes):
+    """The points' readings Z, what they show of noise R, slopes T and innovation e, without what was not measured.
+
+    Returns how many components were measured, and whether what the sensor says of them makes sense.
+    """
+    reading = space_at(h.space)
+    k, m = reading.size, reading.dim
+    given, _ = vector(z, k, lanes)
+    transform(h, context, z, b, state, L, reach, points, n, d, Z, G, mean, w, lanes)
+    call(h.noise, b, context, z, h.parameters, address(R))
+    call(reading.minus, z, address(mean), 0, 0, address(e))
+    measured, good = note_innovation(e, mean, y, expected, given, k, m, lanes)
+    slopes(y, G, R, T, points, d, m, lanes)
+    good = good & plausible(R, m, lanes)
+    symmetrize(R, m)
+    return measured, good
+
+
+@driver
 def spread_of(D, points, N, S, m):
     """S = sum v_i D_i D_i' + N, symmetric to the last bit."""
     for i in range(m):
@@ -207,17 +228,10 @@ def ukf_predict(at, b, u, dt, w, lanes):
     N, w = matrix(w, d, d, lanes)
     y, w = vector(w, n, lanes)
     good = cholesky_semidefinite(P, L, d, lanes)
-    halved = halvings(P, reach, space, d)
-    propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
-    if halved == 0 and beyond(D, count, space, d):
-        halved = 3
-        propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
-    centred(space, Y, D, y, points, halved, w, lanes)
+    transform(f, u, dt, b, space, L, reach, points, n, d, Y, D, y, w, lanes)
     call(f.noise, b, u, dt, f.parameters, address(Q))
     spread_of(D, points, Q, N, d)
-    good = good & plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
-    mark(job.status, opposite(good), PREDICTION_FAILED)
-    commit(x, P, y, N, job.status, n, d, lanes)
+    settle(job, x, P, y, N, good & plausible(Q, d, lanes), PREDICTION_FAILED, n, d, lanes)
 
 
 @driver(inline=True)
@@ -230,7 +244,6 @@ def ukf_update(at, b, z, context, w, lanes):
     reach, count, points = points_of(job.settings, d)
     x, P, behind = gaussian_at(b, n, d, lanes)
     expected, y, S, found = found_at(behind, k, m, lanes)
-    given, _ = vector(z, k, lanes)
     L, w = matrix(w, d, d, lanes)
     Z, w = matrix(w, count, k, lanes)
     G, w = matrix(w, count, m, lanes)
@@ -249,19 +262,11 @@ def ukf_update(at, b, z, context, w, lanes):
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
     good = cholesky_semidefinite(P, L, d, lanes)
-    halved = halvings(P, reach, space, d)
-    propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
-    if halved == 0 and beyond(G, count, reading, m):
-        halved = 3
-        propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
-    centred(reading, Z, G, mean, points, halved, w, lanes)
-    call(h.noise, b, context, z, h.parameters, address(R))
-    call(reading.minus, z, address(mean), 0, 0, address(e))
-    measured, defined = note_innovation(e, mean, y, expected, given, k, m, lanes)
-    slopes(y, G, R, T, points, d, m, lanes)
-    good = good & defined & plausible(R, m, lanes)
+    measured, sound = observe_points(
+        h, b, context, z, space, L, reach, points, n, d, Z, G, R, T, mean, e, expected, y, w, lanes
+    )
     spread_of(G, points, R, S, m)
-    good = good & cholesky(S, root, m, lanes)
+    good = good & sound & cholesky(S, root, m, lanes)
     score(root, e, v, measured, found, m, lanes)
     gemm(1.0, transposed(T), transposed(L), 0.0, K, K, m, d, d, d, lanes)  # C', which becomes that of the gain
     bending(G, T, points, R, d, m)
@@ -270,10 +275,8 @@ def ukf_update(at, b, z, context, w, lanes):
     joseph(P, H, R, K, N, A, M, B, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
-    mark(job.status, opposite(good), UPDATE_FAILED)
-    gate(h.gates, found[0], measured, job.status, m, lanes)
-    commit(x, P, new, N, job.status, n, d, lanes)
+    judge(job, h, good, found, measured, m, lanes)
+    settle(job, x, P, new, N, good, UPDATE_FAILED, n, d, lanes)
 
 
 @driver
