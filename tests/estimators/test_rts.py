@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,21 @@ def test_one_sequence_of_a_batch_is_the_sequence_alone() -> None:
         one = smooth(KF().run(start[i], model, None, zs[i], 0.2, sensor=sensor))
         close(many.mean[i], one.mean, 1e-12)
         close(many.cov[i], one.cov, 1e-12)
+
+
+def test_an_estimator_smooths_its_runs_in_its_own_way() -> None:
+    """`smooth` asks the estimator that a run names, and hands it the random stream; without one it is RTS."""
+    model, sensor = LinearDynamics([[0.0, 1.0], [0.0, 0.0]], Qc=np.diag([0.0, 1.0])), LinearSensor([[1.0, 0.0]], 0.5)
+    run = EKF(model, dt=0.2).start(std=1.0).run(None, np.ones((3, 1)), sensor=sensor)
+    assert run.estimator == EKF(model, dt=0.2)
+
+    class Own:
+        def smoothed(self, run: Any, *, rng: Any = None) -> Any:
+            return run, rng
+
+    mine = dataclasses.replace(run, estimator=Own())
+    assert smooth(mine, rng=3) == (mine, 3)
+    close(smooth(dataclasses.replace(run, estimator=None)).mean, smooth(run).mean, 1e-12)
 
 
 def test_runs_of_particles_are_refused() -> None:

@@ -1,19 +1,29 @@
-"""The Rauch-Tung-Striebel smoother, on any space."""
+"""Smoothing of runs: by the estimator's own way, and by Rauch, Tung and Striebel's for beliefs that are Gaussian."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, Gaussian, ModelError
+from ..core import FilterRun, FilterStatus, Gaussian, ModelError, Rng
 from ..core.settings import instance
 
 
-def smooth(run: FilterRun) -> Gaussian:
-    """The beliefs of a run given all its readings, past and future, ``(..., T)``; exact for linear models.
+@runtime_checkable
+class Smoother(Protocol):
+    """An estimator that smooths its runs in its own way."""
 
-    ::
+    def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Any:
+        """The beliefs of a run given all its readings, past and future, ``(..., T)``."""
+        ...
+
+
+def smooth(run: FilterRun, *, rng: Rng = None) -> Any:
+    """The beliefs of a run given all its readings, past and future, ``(..., T)``.
+
+    The estimator of the run smooths it in its own way, if it has a method `smoothed`; otherwise this is the
+    Rauch-Tung-Striebel smoother, for Gaussian beliefs, which is exact for linear models::
 
         G = P F' P-^-1                      P- and x- are predicted for the next step from P and x
         x = x (+) G (x' (-) x-)             x' and P' are smoothed at the next step
@@ -22,10 +32,11 @@ def smooth(run: FilterRun) -> Gaussian:
     The recursion runs backwards through the run. F is the Jacobian of the dynamics at the filtered state.
 
     Args:
-        run: run of any Kalman filter, over readings of any sensors.
+        run: run of an estimator, over readings of any sensors.
+        rng: seed or generator, for estimators whose smoother draws random numbers.
 
     Raises:
-        ModelError: if the beliefs of the run are not Gaussian, like those of an `IMM` or a particle filter.
+        ModelError: if the estimator has no smoother of its own, and the beliefs of the run are not Gaussian.
 
     Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA Journal 3, 1965;
     Sarkka, *Bayesian Filtering and Smoothing*, 2013, sections 8.2 and 9.1.
@@ -38,7 +49,12 @@ def smooth(run: FilterRun) -> Gaussian:
         >>> bool(smooth(run).cov[0, 0, 0] < run.beliefs.cov[0, 0, 0])
         True
     """
-    instance(run, FilterRun, "smooth")
+    own = instance(run, FilterRun, "smooth").estimator
+    return own.smoothed(run, rng=rng) if isinstance(own, Smoother) else rts(run)
+
+
+def rts(run: FilterRun) -> Gaussian:
+    """Smoothed beliefs of a run with Gaussian beliefs; see `smooth`."""
     after, before = run.beliefs, run.predicted
     if not (isinstance(after, Gaussian) and isinstance(before, Gaussian)):
         raise ModelError(
