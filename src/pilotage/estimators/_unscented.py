@@ -47,6 +47,7 @@ from ._steps import (
     note_innovation,
     settle,
 )
+from .rts import Backward, backward, rts_gain
 from .sigma_points import SigmaPoints
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
@@ -213,13 +214,27 @@ def spread_of(D, points, N, S, m):
             S[j, i] = a
 
 
+@driver
+def spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes):
+    """L L' = P, and where the dynamics take the points of the belief at b: Y, D = Y (-) y, and y, their mean.
+
+    False where P is no covariance.
+    """
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    reach, count, points = points_of(job.settings, d)
+    good = cholesky_semidefinite(P, L, d, lanes)
+    transform(f, u, dt, b, space, L, reach, points, n, d, Y, D, y, w, lanes)
+    return good
+
+
 @driver(inline=True)
 def ukf_predict(at, b, u, dt, w, lanes):
     """Predict the belief at address b by the action at u and the seconds at dt, for the job at `at`; w is scratch."""
     job = job_at(at)
     f, space = model_at(job.dynamics), space_at(job.state)
     n, d = space.size, space.dim
-    reach, count, points = points_of(job.settings, d)
+    _, count, points = points_of(job.settings, d)
     x, P, _ = gaussian_at(b, n, d, lanes)
     L, w = matrix(w, d, d, lanes)
     Y, w = matrix(w, count, n, lanes)
@@ -227,8 +242,7 @@ def ukf_predict(at, b, u, dt, w, lanes):
     Q, w = matrix(w, d, d, lanes)
     N, w = matrix(w, d, d, lanes)
     y, w = vector(w, n, lanes)
-    good = cholesky_semidefinite(P, L, d, lanes)
-    transform(f, u, dt, b, space, L, reach, points, n, d, Y, D, y, w, lanes)
+    good = spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes)
     call(f.noise, b, u, dt, f.parameters, address(Q))
     spread_of(D, points, Q, N, d)
     settle(job, x, P, y, N, good & plausible(Q, d, lanes), PREDICTION_FAILED, n, d, lanes)
@@ -319,6 +333,36 @@ def divide(T, L, H, d, m, lanes):
             H[r, i] = select(some, a / select(some, L[i, i], 1.0), 0.0)
 
 
+@driver(inline=True)
+def rts_unscented(at, b, u, dt, w, lanes):
+    """A step of the smoother whose prediction moved the points of the filtered belief at address b; see `rts_gain`.
+
+    Points have the slope F with ``F L = sum w_k D_k xi_k'``, and what they deviate from it counts as process noise.
+    """
+    job = job_at(at)
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    _, count, points = points_of(job.settings, d)
+    _, P, _ = gaussian_at(b, n, d, lanes)
+    L, w = matrix(w, d, d, lanes)
+    Y, w = matrix(w, count, n, lanes)
+    D, w = matrix(w, count, d, lanes)
+    Q, w = matrix(w, d, d, lanes)
+    T, w = matrix(w, d, d, lanes)
+    F, w = matrix(w, d, d, lanes)
+    K, w = matrix(w, d, d, lanes)
+    y, w = vector(w, max(n, d), lanes)
+    spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes)
+    call(f.noise, b, u, dt, f.parameters, address(Q))
+    for i in range(d):
+        y[i] = fill(0.0, lanes)  # every component counts as measured
+    slopes(y, D, Q, T, points, d, d, lanes)
+    gemm(1.0, transposed(T), transposed(L), 0.0, K, K, d, d, d, d, lanes)
+    bending(D, T, points, Q, d, d)
+    divide(T, L, F, d, d, lanes)
+    rts_gain(at, F, Q, K, b, w, lanes)
+
+
 @settings
 class SigmaPointFilter(GaussianEstimator):
     """Base of the filters that move sigma points; subclasses say which."""
@@ -327,6 +371,7 @@ class SigmaPointFilter(GaussianEstimator):
     dynamics_results: ClassVar[tuple[str, str, str]] = ("", "y", "Q")
     sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
     jacobian: ClassVar[bool] = False
+    smoother: ClassVar[Backward] = backward(rts_unscented, dynamics_results)
 
     @abstractmethod
     def sigma_points(self) -> SigmaPoints:
@@ -337,6 +382,9 @@ class SigmaPointFilter(GaussianEstimator):
         xi, w, v = self.sigma_points().unit(space.dim)
         reach = math.sqrt(float((xi**2).sum(-1).max(initial=0.0)))
         return np.array([reach, len(xi), *np.column_stack([w, v, xi]).ravel()])
+
+    def smoothing(self, space: Space) -> np.ndarray:
+        return SigmaPointFilter.constants(self, space)
 
     def vectors(self, space: Space) -> int:
         """Vectors of scratch beside the matrices."""

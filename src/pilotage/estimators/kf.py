@@ -11,6 +11,7 @@ import numpy as np
 from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
 from ..core.settings import settings
 from ..models.trace import call, driver
+from ._gaussian import timely
 from ._inputs import once_or_rows, rows, unflat
 from ._jobs import Model
 from ._memory import model_at, space_at
@@ -126,7 +127,7 @@ class KF(EKF):
         before, after, ys = (np.full((len(xs), count, n), np.nan) for n in (d, d, m))
         scores = np.zeros((len(xs), count, 2))
         follow_means.compiled(
-            f.at, np.array([model.at for model in models], dtype=np.int64), xs, self._paces(steps), steps.dts,
+            f.at, np.array([model.at for model in models], dtype=np.int64), xs, timely(steps), steps.dts,
             steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
             once_or_rows(steps.zs, batch, 2, "readings"), np.array(steps.contexts), K, L, logdets, before, after, ys,
             scores,
@@ -149,6 +150,7 @@ class KF(EKF):
             steps.dynamics,
             sensors,
             steps.which,
+            self,
         )
 
     def _shares(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> bool:
