@@ -224,6 +224,7 @@ class FilterRun:
         dynamics: the dynamics of the predictions; a tuple if there are several modes.
         sensors: the sensors of the readings.
         which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
+        contexts: for each sensor, the contexts of its readings: ``(..., K, c)``, or a list; empty if unknown.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -247,6 +248,7 @@ class FilterRun:
     dynamics: Any
     sensors: tuple[Any, ...]
     which: NDArray[np.int64]
+    contexts: tuple[Any, ...] = ()
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

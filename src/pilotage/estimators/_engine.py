@@ -178,4 +178,6 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         raise
     beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[..., :0] for each in (after, before))
     found = stacked_updates(updates, widest)
-    return FilterRun(beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which)
+    return FilterRun(
+        beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which, steps.told
+    )

@@ -280,6 +280,7 @@ class GaussianEstimator(Startable):
             steps.dynamics,
             steps.sensors,
             steps.which,
+            steps.told,
         )
 
     def _rows(self, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:

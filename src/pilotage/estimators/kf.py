@@ -149,6 +149,7 @@ class KF(EKF):
             steps.dynamics,
             sensors,
             steps.which,
+            steps.told,
         )
 
     def _shares(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> bool:
