@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pilotage.core import Gaussian, ModelError, Readings, SettingError
+from pilotage.core import Gaussian, ModelError, Readings, SettingError, ShapeError
 from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, Verdict, consistency
 from pilotage.estimators._deviations import deviations, likelihoods
 from pilotage.models import constant_velocity, position, range_bearing, unicycle, velocity
@@ -174,6 +174,8 @@ def test_what_cannot_be_is_refused() -> None:
     run = filtered(zs[0])
     with pytest.raises(ModelError, match="known"):
         consistency(run, np.full((30, 2), np.nan))
+    with pytest.raises(ShapeError, match="searchsorted"):
+        consistency(run, np.zeros((29, 2)))
     with pytest.raises(SettingError, match="level"):
         consistency(run, level=1.5)
     with pytest.raises(SettingError, match="FilterRun"):

@@ -15,6 +15,8 @@ GRID = np.geomspace(1.0 / 8.0, 8.0, 13)
 """Factors of standard deviations that are tried; a part may be scaled again."""
 COARSE = np.geomspace(1.0 / 3.0, 3.0, 7)
 ROUNDS, ROWS = 6, 24
+LEAST = 1e-3
+"""Factor that is given where the truth shows no noise at all."""
 NEAR, SMALL = 1.15, 0.1
 """Factor below which noise is left alone, and bias in standard deviations of the noise: nobody tunes finer."""
 
@@ -133,7 +135,7 @@ def from_readings(run: FilterRun, model: Deviations, names: list[str], level: fl
             part, factor = choices[best], factors[best]
             q, r = np.where(part.q, factor * q, q), np.where(part.r, factor * r, r)
             old = found.get(best, part.what)
-            found[best] = replace(old, factor=old.factor * factor, gain=old.gain + gains[best])
+            found[best] = replace(old, factor=float(old.factor * factor), gain=old.gain + float(gains[best]))
         else:
             (j, i), value = divmod(best - len(choices), m), float(b[best - len(choices)])
             if abs(value) < SMALL * r[j, i] * _std(model, j, i):
@@ -142,7 +144,7 @@ def from_readings(run: FilterRun, model: Deviations, names: list[str], level: fl
                 model, y=model.y - value * (model.seen & (model.which == j)[..., None] & (np.arange(m) == i))
             )
             old = found.get(best, _bias(run, names, j, i))
-            found[best] = replace(old, value=old.value + value, gain=old.gain + gains[best])
+            found[best] = replace(old, value=old.value + value, gain=old.gain + float(gains[best]))
     return _ordered(list(found.values()))
 
 
@@ -198,8 +200,8 @@ def from_truth(run: FilterRun, truth: Any, model: Deviations, names: list[str], 
             if gain > least:
                 found.append(replace(_bias(run, names, int(j), int(i)), value=mean, gain=gain))
             z = (v[..., i][use] - (mean if gain > least else 0.0)) / std
-        factor = float(np.sqrt(np.mean(z**2))) if z.size else 1.0
-        gain = z.size * (0.5 * (factor**2 - 1.0) - np.log(max(factor, 1e-300)))
+        factor = max(float(np.sqrt(np.mean(z**2))), LEAST) if z.size else 1.0
+        gain = z.size * (0.5 * (factor**2 - 1.0) - np.log(factor))
         if gain > least:
             found.append(replace(part.what, factor=factor, gain=gain))
     return _ordered(_joined(found, choices))

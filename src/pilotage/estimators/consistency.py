@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, ModelError
+from ..core import FilterRun, FilterStatus, ModelError, ShapeError
 from ..core.arrays import Array
 from ..core.declared import called
 from ..core.settings import Interval, instance, setting
@@ -159,7 +159,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
         level: probability that a consistent filter fails, over all checks.
 
     Raises:
-        ModelError: if the space of the beliefs changes during the run.
+        ModelError: if the space of the beliefs changes during the run, or no component of the truth is known.
+        ShapeError: if the true states are not those of all steps.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
     5.4; Ljung and Box, Biometrika 65, 1978; Holm, Scandinavian J. Statistics 6, 1979.
@@ -170,7 +171,7 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
         >>> zs = np.random.default_rng(0).normal(0.0, 1.5, size=(300, 1))
         >>> run = KF(constant_velocity(1, density=0.1), dt=0.1).start(std=1.0)
         >>> print(consistency(run.run(None, zs, sensor=position(1, std=0.5))).suggestions[0])
-        measurement noise of position looks 3.1x too small
+        measurement noise of position looks 3.2x too small
     """
     instance(run, FilterRun, "consistency")
     level = setting(level, Annotated[float, Interval(0.0, 1.0)], "level")
@@ -208,8 +209,7 @@ def _nees(run: FilterRun, truth: Any, model: Deviations | None, level: float) ->
     """NEES of each step, its number of components, all errors, and the check of its mean."""
     after = run.beliefs.moments()
     space, T = after.space, len(run.dts)
-    x = np.broadcast_to(space.check(truth, "true states", finite=False), after.mean.shape)
-    e = np.asarray(space.minus(x, after.mean))
+    e = errors_of(run, truth)
     known = np.flatnonzero(np.isfinite(e).reshape(-1, space.dim).all(0))
     if not len(known):
         raise ModelError(f"no component of {space.listing} is known in all true states; NaN is for those that are not")
@@ -225,6 +225,18 @@ def _nees(run: FilterRun, truth: Any, model: Deviations | None, level: float) ->
         variance *= _repeats(nees)
     check = _scaled("NEES", "", float(nees.sum()), float(dof * nees.size), variance, nees.size, level)
     return nees.reshape(e.shape[:-1]), dof, e, check
+
+
+def errors_of(run: FilterRun, truth: Any) -> Array:
+    """``truth (-) estimate`` after each step, ``(..., T, d)``."""
+    after = run.beliefs.moments()
+    x = after.space.check(truth, "true states", finite=False)
+    if x.shape[-2:] != after.mean.shape[-2:]:
+        raise ShapeError(
+            f"the true states have shape {x.shape}; the run has {len(run.dts)} steps, one for each reading, at the "
+            "times run.ts: give truth[np.searchsorted(ts, run.ts)] of states at times ts"
+        )
+    return np.asarray(after.space.minus(np.broadcast_to(x, after.mean.shape), after.mean))
 
 
 def inverse(P: Array) -> Array:
@@ -332,7 +344,8 @@ def _innovations(run: FilterRun, j: int, name: str, model: Deviations | None, le
         lags = min(LAGS, min(map(len, rows)) // 5)
         if lags:
             pairs = np.array([sum(len(row) - l for row in rows) for l in range(1, lags + 1)])
-            r = np.array([sum(float(row[l:] @ row[:-l]) for row in rows) for l in range(1, lags + 1)]) / (every @ every)
+            r = np.array([sum(float(row[l:] @ row[:-l]) for row in rows) for l in range(1, lags + 1)])
+            r /= max(float(every @ every), 1e-300)
             Q = float((r**2 * n**2 * (1.0 + 2.0 / n) / pairs).sum())
             high = 2.0 * float(gammaincinv(0.5 * lags, 1.0 - level))
             checks.append(Check("whiteness", of, Q, lags, 0.0, high, float(gammaincc(0.5 * lags, 0.5 * Q))))
