@@ -225,6 +225,7 @@ class FilterRun:
         sensors: the sensors of the readings.
         which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
         estimator: the estimator of the run, which says how the run is smoothed; None if it is not known.
+        contexts: for each sensor, the contexts of its readings: ``(..., K, c)``, or a list; empty if unknown.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -249,6 +250,7 @@ class FilterRun:
     sensors: tuple[Any, ...]
     which: NDArray[np.int64]
     estimator: Any = None
+    contexts: tuple[Any, ...] = ()
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

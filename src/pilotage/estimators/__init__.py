@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .ckf import CKF as CKF
+from .consistency import Check as Check
+from .consistency import ConsistencyReport as ConsistencyReport
+from .consistency import Suggestion as Suggestion
+from .consistency import Verdict as Verdict
+from .consistency import consistency as consistency
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
@@ -38,6 +43,8 @@ __all__ = [
     "IMM",
     "KF",
     "UKF",
+    "Check",
+    "ConsistencyReport",
     "CubaturePoints",
     "EnsembleKF",
     "FadingEKF",
@@ -50,6 +57,9 @@ __all__ = [
     "SimplexPoints",
     "SquareRootEKF",
     "SquareRootUKF",
+    "Suggestion",
+    "Verdict",
+    "consistency",
     "resample",
     "smooth",
     "steady_state",

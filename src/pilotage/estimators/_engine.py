@@ -180,5 +180,5 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
     found = stacked_updates(updates, widest)
     return FilterRun(
         beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which,
-        engine.estimator,
+        engine.estimator, steps.told,
     )  # fmt: skip

@@ -288,6 +288,7 @@ class GaussianEstimator(Startable):
             steps.sensors,
             steps.which,
             self,
+            steps.told,
         )
 
     def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Gaussian:

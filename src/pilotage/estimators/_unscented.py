@@ -222,7 +222,7 @@ def spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes):
     """
     f, space = model_at(job.dynamics), space_at(job.state)
     n, d = space.size, space.dim
-    reach, count, points = points_of(job.settings, d)
+    reach, _, points = points_of(job.settings, d)
     good = cholesky_semidefinite(P, L, d, lanes)
     transform(f, u, dt, b, space, L, reach, points, n, d, Y, D, y, w, lanes)
     return good

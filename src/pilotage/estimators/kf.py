@@ -151,6 +151,7 @@ class KF(EKF):
             sensors,
             steps.which,
             self,
+            steps.told,
         )
 
     def _shares(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> bool:
