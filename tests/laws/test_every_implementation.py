@@ -28,10 +28,12 @@ from pilotage.estimators import (
     UKF,
     EnsembleKF,
     FadingEKF,
+    InformationKF,
     ParticleFilter,
     SchmidtEKF,
     SimplexPoints,
     SquareRootEKF,
+    SquareRootKF,
     SquareRootUKF,
 )
 from pilotage.estimators.localization import MonteCarloLocalization
@@ -99,7 +101,9 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "UKF with a simplex": lambda: UKF(points=SimplexPoints()),
     "CKF": CKF,
     "SquareRootEKF": SquareRootEKF,
+    "SquareRootKF": SquareRootKF,
     "SquareRootUKF": SquareRootUKF,
+    "InformationKF": InformationKF,
     "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
@@ -183,7 +187,8 @@ def test_estimators(name: str) -> None:
         special = {"batch": False}
     elif name.startswith("PDA"):
         special = {"missing": False}
-    check_estimator(ESTIMATORS[name](), angles=not name.startswith(("KF", "PDA of KFs")), **special)
+    linear = ("KF", "PDA of KFs", "SquareRootKF", "InformationKF")
+    check_estimator(ESTIMATORS[name](), angles=not name.startswith(linear), **special)
 
 
 @pytest.mark.parametrize("name", PLANNERS)

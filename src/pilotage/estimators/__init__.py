@@ -12,6 +12,8 @@ from .filter import Filter as Filter
 from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
+from .information import InformationKF as InformationKF
+from .information_belief import Information as Information
 from .kf import KF as KF
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
@@ -21,6 +23,7 @@ from .sigma_points import JulierPoints as JulierPoints
 from .sigma_points import MerwePoints as MerwePoints
 from .sigma_points import SimplexPoints as SimplexPoints
 from .sqrt_ekf import SquareRootEKF as SquareRootEKF
+from .sqrt_kf import SquareRootKF as SquareRootKF
 from .sqrt_ukf import SquareRootUKF as SquareRootUKF
 from .steady import steady_state as steady_state
 from .ukf import UKF as UKF
@@ -43,12 +46,15 @@ __all__ = [
     "FadingEKF",
     "Filter",
     "GaussHermitePoints",
+    "Information",
+    "InformationKF",
     "JulierPoints",
     "MerwePoints",
     "ParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
     "SquareRootEKF",
+    "SquareRootKF",
     "SquareRootUKF",
     "resample",
     "smooth",
