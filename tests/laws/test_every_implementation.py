@@ -26,6 +26,7 @@ from pilotage.estimators import (
     IMM,
     KF,
     UKF,
+    AdaptiveEKF,
     EnsembleKF,
     FadingEKF,
     InformationKF,
@@ -35,6 +36,7 @@ from pilotage.estimators import (
     SquareRootEKF,
     SquareRootKF,
     SquareRootUKF,
+    VariationalEKF,
 )
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
@@ -104,6 +106,10 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "SquareRootKF": SquareRootKF,
     "SquareRootUKF": SquareRootUKF,
     "InformationKF": InformationKF,
+    # Sure of what models say of their noise: then they are the EKF.
+    "AdaptiveEKF": lambda: AdaptiveEKF(window=1e12, trust=1e12),
+    "AdaptiveEKF of Q": lambda: AdaptiveEKF(window=1e12, adapts="Q"),
+    "VariationalEKF": lambda: VariationalEKF(trust=1e12, forgetting=1.0),
     "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),

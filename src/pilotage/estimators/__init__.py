@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .adaptive import AdaptiveEKF as AdaptiveEKF
 from .ckf import CKF as CKF
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
@@ -15,6 +16,7 @@ from .imm import IMM as IMM
 from .information import InformationKF as InformationKF
 from .information_belief import Information as Information
 from .kf import KF as KF
+from .noise_belief import NoiseBelief as NoiseBelief
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
 from .sigma_points import CubaturePoints as CubaturePoints
@@ -27,6 +29,7 @@ from .sqrt_kf import SquareRootKF as SquareRootKF
 from .sqrt_ukf import SquareRootUKF as SquareRootUKF
 from .steady import steady_state as steady_state
 from .ukf import UKF as UKF
+from .variational import VariationalEKF as VariationalEKF
 
 if TYPE_CHECKING:
     from .ensemble import EnsembleKF as EnsembleKF
@@ -41,6 +44,7 @@ __all__ = [
     "IMM",
     "KF",
     "UKF",
+    "AdaptiveEKF",
     "CubaturePoints",
     "EnsembleKF",
     "FadingEKF",
@@ -50,12 +54,14 @@ __all__ = [
     "InformationKF",
     "JulierPoints",
     "MerwePoints",
+    "NoiseBelief",
     "ParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
     "SquareRootEKF",
     "SquareRootKF",
     "SquareRootUKF",
+    "VariationalEKF",
     "resample",
     "smooth",
     "steady_state",
