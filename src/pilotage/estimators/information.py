@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import CovarianceError, Dynamics, FilterStatus, Gaussian, ModelError, Rng, Sensor, ShapeError, Update
 from ..core.arrays import Array
@@ -166,7 +167,7 @@ class InformationKF(LinearModels, Startable):
         return Filter(PureEngine(self, self.dynamics, Information.of(belief)), t, self.dt, sensors)
 
 
-def _linear_reading(sensor: Sensor, z: Array, context: Any) -> tuple[Array, Array, Array, Array]:
+def _linear_reading(sensor: Sensor, z: Array, context: Any) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
     """H, R, z - h(0) and what was measured, without what was not: no slope, unit noise."""
     context = None if sensor.context is not None and sensor.context.size == 0 else context_of(context, sensor)
     origin, m = sensor.state.identity(), sensor.reading.dim

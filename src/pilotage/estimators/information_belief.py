@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import CovarianceError, Gaussian, ModelError, Rng, ShapeError, Space
 from ..core.arrays import Array, numbers
@@ -94,14 +95,14 @@ class Information:
         P = (V * np.where(some, 1.0 / np.where(some, values, 1.0), 0.0)[..., None, :]) @ np.swapaxes(V, -1, -2)
         return P, V * np.where(some, 0.0, 1.0)[..., None, :]
 
-    def tells(self, H: Array) -> Array:
+    def tells(self, H: Array) -> NDArray[np.bool_]:
         """Whether what is known determines each row of ``H x``, ``(..., m)``."""
         nothing = self.parts[1]
         size = np.linalg.norm(H, axis=-1) * np.linalg.norm(nothing, axis=(-2, -1))[..., None]
-        return np.linalg.norm(H @ nothing, axis=-1) <= 1e-7 * size
+        return np.asarray(np.linalg.norm(H @ nothing, axis=-1) <= 1e-7 * size)
 
     @property
-    def known(self) -> Array:
+    def known(self) -> NDArray[np.bool_]:
         """Whether something is known of each component, ``(..., d)``."""
         return self.tells(np.eye(self.space.dim))
 
@@ -136,8 +137,8 @@ class Information:
 
     def _unknown(self) -> str:
         """The components that are not known, in words; of a batch those of any belief."""
-        known = self.known.reshape(-1, self.space.dim).all(0)
-        names = [name for name, some in zip(self.space.names, known, strict=True) if not some]
+        known = np.asarray(self.known.reshape(-1, self.space.dim).all(0))
+        names = [name for name, some in zip(self.space.names, known.tolist(), strict=True) if not some]
         directions = int((np.abs(self.parts[1]).max(-2) > 0.0).sum(-1).max())
         told = f", but for {len(names) - directions} combinations of them" if directions < len(names) else ""
         return f"nothing is known of {', '.join(names)}{told}"
