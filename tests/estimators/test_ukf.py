@@ -8,8 +8,18 @@ import numpy as np
 import pytest
 
 from pilotage.core import CovarianceError, Gaussian, SettingError, Space
-from pilotage.estimators import EKF, UKF
-from pilotage.models import bicycle, compass, constant_velocity, position, range_bearing, sensor, unicycle
+from pilotage.estimators import CKF, EKF, UKF
+from pilotage.models import (
+    LinearDynamics,
+    LinearSensor,
+    bicycle,
+    compass,
+    constant_velocity,
+    position,
+    range_bearing,
+    sensor,
+    unicycle,
+)
 
 from .linear import DT, close
 
@@ -91,6 +101,27 @@ def test_angles_with_negative_weights() -> None:
     mean = filter.belief.mean
     assert abs(robot.state.minus(mean, [0.0, 0.0, robot.state.normalize([0, 0, yaw])[2]])[2]) < 0.1
     assert np.all(np.linalg.eigvalsh(filter.belief.cov) > 0.0)
+
+
+@pytest.mark.parametrize("make", [UKF, CKF, lambda: UKF(alpha=0.3, kappa=0.0)], ids=["UKF", "CKF", "negative weight"])
+def test_covariances_stay_symmetric_and_positive(make: Any) -> None:
+    """Precise readings of what was vague: there ``P - K S K'``, as other libraries have it, is a covariance no more."""
+    rng, state = np.random.default_rng(0), Space("a b c d")
+    naive, P = [], np.diag([1e9, 1e9, 10.0, 1.0])
+    belief: Any = Gaussian(state, np.zeros(4), P)
+    at_rest = LinearDynamics.discrete(np.eye(4), Q=1e-9 * np.eye(4), state=state)
+    for _ in range(5):
+        H = rng.normal(size=(2, 4))
+        reads = LinearSensor(H, 1e-8 * np.eye(2), state=state)
+        belief = make().update(make().predict(belief, at_rest, None, 1.0), reads, H @ np.ones(4)).belief
+        P = P + 1e-9 * np.eye(4)
+        S = H @ P @ H.T + 1e-8 * np.eye(2)
+        K = P @ H.T @ np.linalg.inv(S)
+        P = P - K @ S @ K.T
+        naive.append(np.linalg.eigvalsh(P).min())
+        np.testing.assert_array_equal(belief.cov, belief.cov.T)
+        assert np.linalg.eigvalsh(belief.cov).min() > 0.0
+    assert min(naive) < 0.0
 
 
 def test_reads_what_bends_better_than_the_ekf() -> None:

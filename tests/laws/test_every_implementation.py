@@ -26,13 +26,17 @@ from pilotage.estimators import (
     IMM,
     KF,
     UKF,
+    AdaptiveEKF,
     EnsembleKF,
     FadingEKF,
+    InformationKF,
     ParticleFilter,
     SchmidtEKF,
     SimplexPoints,
     SquareRootEKF,
+    SquareRootKF,
     SquareRootUKF,
+    VariationalEKF,
 )
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
@@ -99,7 +103,13 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "UKF with a simplex": lambda: UKF(points=SimplexPoints()),
     "CKF": CKF,
     "SquareRootEKF": SquareRootEKF,
+    "SquareRootKF": SquareRootKF,
     "SquareRootUKF": SquareRootUKF,
+    "InformationKF": InformationKF,
+    # Sure of what models say of their noise: then they are the EKF.
+    "AdaptiveEKF": lambda: AdaptiveEKF(window=1e12, trust=1e12),
+    "AdaptiveEKF of Q": lambda: AdaptiveEKF(window=1e12, adapts="Q"),
+    "VariationalEKF": lambda: VariationalEKF(trust=1e12, forgetting=1.0),
     "GHKF": GHKF,
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
@@ -183,7 +193,8 @@ def test_estimators(name: str) -> None:
         special = {"batch": False}
     elif name.startswith("PDA"):
         special = {"missing": False}
-    check_estimator(ESTIMATORS[name](), angles=not name.startswith(("KF", "PDA of KFs")), **special)
+    linear = ("KF", "PDA of KFs", "SquareRootKF", "InformationKF")
+    check_estimator(ESTIMATORS[name](), angles=not name.startswith(linear), **special)
 
 
 @pytest.mark.parametrize("name", PLANNERS)

@@ -146,6 +146,8 @@ def same_belief(a: Any, b: Any) -> bool:
 
 def _same(a: Any, b: Any) -> bool:
     """Whether two fields of beliefs are equal."""
+    if hasattr(a, "moments"):
+        return same_belief(a, b)
     if isinstance(a, np.ndarray):
         return bool(np.array_equal(cast(Any, a), b, equal_nan=True))
     if isinstance(a, Mapping):
@@ -154,7 +156,7 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, tuple):
         mine, theirs = cast("tuple[Any, ...]", a), cast("tuple[Any, ...]", b)
         pairs = zip(mine, theirs, strict=True) if len(mine) == len(theirs) else [(None, False)]
-        return all(same_belief(x, y) if hasattr(x, "moments") else _same(x, y) for x, y in pairs)
+        return all(_same(x, y) for x, y in pairs)
     return bool(a == b)
 
 

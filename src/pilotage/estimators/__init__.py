@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .adaptive import AdaptiveEKF as AdaptiveEKF
 from .ckf import CKF as CKF
 from .consistency import Check as Check
 from .consistency import ConsistencyReport as ConsistencyReport
@@ -17,7 +18,10 @@ from .filter import Filter as Filter
 from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
+from .information import InformationKF as InformationKF
+from .information_belief import Information as Information
 from .kf import KF as KF
+from .noise_belief import NoiseBelief as NoiseBelief
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
 from .sigma_points import CubaturePoints as CubaturePoints
@@ -26,9 +30,11 @@ from .sigma_points import JulierPoints as JulierPoints
 from .sigma_points import MerwePoints as MerwePoints
 from .sigma_points import SimplexPoints as SimplexPoints
 from .sqrt_ekf import SquareRootEKF as SquareRootEKF
+from .sqrt_kf import SquareRootKF as SquareRootKF
 from .sqrt_ukf import SquareRootUKF as SquareRootUKF
 from .steady import steady_state as steady_state
 from .ukf import UKF as UKF
+from .variational import VariationalEKF as VariationalEKF
 
 if TYPE_CHECKING:
     from .ensemble import EnsembleKF as EnsembleKF
@@ -43,6 +49,7 @@ __all__ = [
     "IMM",
     "KF",
     "UKF",
+    "AdaptiveEKF",
     "Check",
     "ConsistencyReport",
     "CubaturePoints",
@@ -50,14 +57,19 @@ __all__ = [
     "FadingEKF",
     "Filter",
     "GaussHermitePoints",
+    "Information",
+    "InformationKF",
     "JulierPoints",
     "MerwePoints",
+    "NoiseBelief",
     "ParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
     "SquareRootEKF",
+    "SquareRootKF",
     "SquareRootUKF",
     "Suggestion",
+    "VariationalEKF",
     "Verdict",
     "consistency",
     "resample",

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core import CovarianceError, Dynamics, FilterStatus, Gaussian, ModelError, PilotageError, Sensor, ShapeError
+from ._inputs import once_or_rows
+from ._launch import packed
+from ._steps import PREDICTION_FAILED, UPDATE_FAILED
+from ._timeline import Timeline
+
+if TYPE_CHECKING:
+    from ._gaussian import GaussianEstimator
 
 ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
     FilterStatus.NOT_FINITE_BELIEF: (ShapeError, "the belief holds NaN or infinity; start from finite numbers"),
@@ -93,6 +101,66 @@ def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, e
     except np.linalg.LinAlgError:
         return FilterStatus.SINGULAR_INNOVATION
     return estimator.unexplained if _finite(S) else FilterStatus.UNDEFINED_READING
+
+
+def explain(
+    estimator: GaussianEstimator,
+    belief: Gaussian,
+    steps: Timeline,
+    batch: tuple[int, ...],
+    codes: np.ndarray,
+    found: np.ndarray,
+    after: np.ndarray | None = None,
+) -> None:
+    """Put causes in place of failures; those of a single belief raise.
+
+    Args:
+        estimator: the estimator that took the steps.
+        belief: the belief before all of them.
+        steps: the steps.
+        batch: axes of the batch.
+        codes: how each step went, ``(B, T)``.
+        found: what updates found, ``(B, T, ...)``.
+        after: the beliefs after each step of a sequence, ``(B, T, numbers)``; None for a single step.
+    """
+    for i, k in np.argwhere((codes == PREDICTION_FAILED) | (codes == UPDATE_FAILED)):
+        start = packed(estimator, belief, batch)[i] if after is None or k == 0 else after[i, k - 1]
+        alone = estimator.unpack(belief.space, start.copy())
+        u, dt = _at(steps.us, batch, i)[k], float(steps.dts[k])
+        model: Any = steps.dynamics
+        z = None
+        if codes[i, k] == PREDICTION_FAILED:
+            codes[i, k] = why_prediction(model, alone, u, dt, estimator.jacobian)
+        else:
+            j = int(steps.which[k])
+            if steps.moves[k]:
+                alone = estimator.predict(alone, model, u, dt)
+            model = steps.sensors[j]
+            n, m = model.reading.size, model.reading.dim
+            z = _at(steps.zs, batch, i)[k, :n]
+            c: Any = _at(steps.contexts, batch, i)[k]
+            c = c[: model.context.size] if model.context is not None else steps.objects[j][int(c[0])]
+            S = found[i, k, n + m : n + m + m * m].reshape(m, m)
+            codes[i, k] = why_update(model, alone, z, c, S, estimator)
+        if not batch:
+            where = "" if after is None else f"step {k}"
+            raise error_of(FilterStatus(codes[i, k]), model, alone, where, u=u, z=z)
+
+
+def warn(how: np.ndarray, stacklevel: int) -> None:
+    """Warn of predictions of a batch that failed; `how` are their statuses."""
+    some = how[how > 0]
+    warnings.warn(
+        f"{len(some)} of {how.size} predictions failed, the first because of {FilterStatus(some[0]).name}; their "
+        "beliefs are unchanged (give status=... to get each)",
+        RuntimeWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def _at(a: np.ndarray, batch: tuple[int, ...], i: int) -> np.ndarray:
+    """Sequence i of arrays ``(..., T, n)``."""
+    return once_or_rows(a, batch, 2, "array")[i if a.ndim > 2 else 0]
 
 
 def _finite(*arrays: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
@@ -13,32 +12,16 @@ from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
 from ..core.streams import checked
 from ..models.trace import Driver
-from ._causes import error_of, why_prediction, why_update
+from ._causes import explain, warn
 from ._clock import Clock, wanted
 from ._compiled import CompiledEngine
-from ._drivers import FEW, run_rows
-from ._inputs import (
-    EMPTY,
-    action,
-    check_belief,
-    context_axes,
-    context_of,
-    gate_quantiles,
-    once_or_rows,
-    reading_of,
-    rows,
-    shared_axes,
-    unflat,
-)
-from ._jobs import Model, Record, job
-from ._memory import MODEL
-from ._steps import Inner, read_moments, write_moments
+from ._inputs import EMPTY, action, check_belief, gate_quantiles, reading_of, shared_axes, unflat
+from ._jobs import Model
+from ._launch import launch, one_prediction, one_reading
+from ._steps import ACCEPTED, NO_READING, Inner, read_moments, write_moments
 from ._timeline import Timeline, timeline
 from .filter import Filter, Startable
-from .rts import LINEARIZED, Backward, paces, rts
-
-ACCEPTED = int(FilterStatus.ACCEPTED)
-PREDICTION_FAILED, UPDATE_FAILED = int(FilterStatus.PREDICTION_FAILED), int(FilterStatus.UPDATE_FAILED)
+from .rts import LINEARIZED, Backward, rts
 
 
 @settings
@@ -135,28 +118,14 @@ class GaussianEstimator(Startable):
         self.check_dynamics(dynamics)
         dt = wanted(dt, self.dt)
         belief, u = moments_on(belief, dynamics.state), action(u, dynamics.action)
-        batch = shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
-        steps = Timeline(
-            dynamics, (), np.zeros(1), np.array([dt]), np.ones(1, np.int64), np.zeros(1, np.int64), u[..., None, :],
-            np.zeros((1, 0)), np.zeros((1, 0)), [],
-        )  # fmt: skip
-        flat, codes, _ = self._launch(belief, steps, batch)
-        how = codes[:, 0] * (codes[:, 0] == PREDICTION_FAILED)
-        for i in np.flatnonzero(how):
-            mean, ui = self.unpack(belief.space, self._rows(belief, batch)[i]), rows(u, batch)[i]
-            how[i] = why_prediction(dynamics, mean, ui, dt, self.jacobian)
-            if not batch:
-                raise error_of(FilterStatus(how[i]), dynamics, mean, u=ui)
+        steps, batch = one_prediction(belief, dynamics, u, dt)
+        flat, codes, found = launch(self, belief, steps, batch)
+        explain(self, belief, steps, batch, codes, found)
+        how = np.where(codes[:, 0] == NO_READING, ACCEPTED, codes[:, 0])
         if status is not None:
             status[...] = how.reshape(batch)
         elif how.any():
-            i = int(np.flatnonzero(how)[0])
-            warnings.warn(
-                f"{np.count_nonzero(how)} of {len(how)} predictions failed, the first because of "
-                f"{FilterStatus(how[i]).name}; their beliefs are unchanged (give status=... to get each)",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+            warn(how, stacklevel=3)
         return self.unpack(dynamics.state, unflat(flat, batch))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
@@ -165,7 +134,8 @@ class GaussianEstimator(Startable):
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
         z = sensor.observe(belief.mean, None if sensor.context is not None and sensor.context.size == 0 else context)
-        _, _, found, batch = self._updated(belief, sensor, np.asarray(z, dtype=np.float64), context)
+        steps, batch = one_reading(belief, sensor, np.asarray(z, dtype=np.float64), context)
+        found = launch(self, belief, steps, batch)[2][:, 0]
         k, m = sensor.reading.size, sensor.reading.dim
         S = found[:, k + m : k + m + m * m].reshape(-1, m, m)
         return Gaussian.trusted(sensor.reading, unflat(found[:, :k].copy(), batch), unflat(S.copy(), batch))
@@ -177,18 +147,15 @@ class GaussianEstimator(Startable):
         belief = moments_on(belief)
         sensor = sensor.on(belief.space)
         z = reading_of(z, sensor)
-        flat, codes, found, batch = self._updated(belief, sensor, z, context)
-        k, m = sensor.reading.size, sensor.reading.dim
-        how = np.array(codes)
-        for i in np.flatnonzero(how == UPDATE_FAILED):
-            alone, zi = self.unpack(belief.space, self._rows(belief, batch)[i]), rows(z, batch)[i]
-            ci = context_of(context, sensor)
-            ci = rows(ci, batch, what="context")[i] if sensor.context is not None else ci
-            S = found[i, k + m : k + m + m * m].reshape(m, m)
-            how[i] = why_update(sensor, alone, zi, ci, S, self)
-            if not batch:
-                raise error_of(FilterStatus(how[i]), sensor, alone, z=zi)
-            found[i] = np.nan
+        return self.updated(belief, sensor, *one_reading(belief, sensor, z, context))
+
+    def updated(self, belief: Gaussian, sensor: Sensor, steps: Timeline, batch: tuple[int, ...]) -> Update:
+        """`update` by a timeline of one reading, for these batch axes."""
+        flat, codes, found = launch(self, belief, steps, batch)
+        failed = codes > NO_READING
+        explain(self, belief, steps, batch, codes, found)
+        found[failed] = np.nan
+        k, m, found, how = sensor.reading.size, sensor.reading.dim, found[:, 0], codes[:, 0]
         y, S, scores = found[:, k : k + m], found[:, k + m : k + m + m * m].reshape(-1, m, m), found[:, k + m + m * m :]
         return Update(
             self.unpack(belief.space, unflat(flat, batch)),
@@ -198,18 +165,6 @@ class GaussianEstimator(Startable):
             _number(unflat(scores[:, 1], batch)),
             status=unflat(how, batch) if batch else FilterStatus(how[0]),
         )
-
-    def _updated(self, belief: Gaussian, sensor: Sensor, z: np.ndarray, context: Any) -> tuple[Any, Any, Any, Any]:
-        """Rows of beliefs, their codes, what was found, and the batch axes."""
-        given = context_of(context, sensor)
-        batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(given, sensor))
-        numeric = sensor.context is not None
-        steps = Timeline(
-            None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
-            z[..., None, :], given[..., None, :] if numeric else np.zeros((1, 1)), [None if numeric else [given]],
-        )  # fmt: skip
-        flat, codes, found = self._launch(belief, steps, batch)
-        return flat, codes[:, 0], found[:, 0], batch
 
     def run(
         self,
@@ -258,13 +213,11 @@ class GaussianEstimator(Startable):
     def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
         """`follow` for these batch axes."""
         space, count = belief.space, len(steps.dts)
-        numbers = self.numbers(space)
         total = int(np.prod(batch, dtype=int))
-        before, after = (np.empty((total, count, numbers)) for _ in range(2))
-        _, codes, found = self._launch(belief, steps, batch, before, after)
-        failed = codes > int(FilterStatus.NO_READING)
-        if some := failed.any():
-            self._explain(belief, steps, batch, after, codes, found)
+        before, after = (np.empty((total, count, self.numbers(space))) for _ in range(2))
+        _, codes, found = launch(self, belief, steps, batch, before, after)
+        failed = codes > NO_READING
+        explain(self, belief, steps, batch, codes, found, after)
         widest = max((s.reading.dim for s in steps.sensors), default=0)
         y = np.full((total, count, widest), np.nan)
         scores = np.zeros((total, count, 2))
@@ -272,8 +225,7 @@ class GaussianEstimator(Startable):
             at, k, m = steps.of(j), s.reading.size, s.reading.dim
             y[:, at, :m] = found[:, at, k : k + m]
             scores[:, at] = found[:, at, k + m + m * m : k + m + m * m + 2]
-        if some:
-            y[failed], scores[failed] = np.nan, np.nan
+        y[failed], scores[failed] = np.nan, np.nan
         return FilterRun(
             self.unpack(space, unflat(after, batch)),
             self.unpack(space, unflat(before, batch)),
@@ -296,65 +248,6 @@ class GaussianEstimator(Startable):
         checked(rng)
         return rts(run, self.smoother, self.smoothing(run.beliefs.space))
 
-    def _rows(self, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
-        """Beliefs of these batch axes, ``(B, numbers)``."""
-        return rows(self.pack(belief), batch, what="belief")
-
-    def _launch(
-        self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...], before: Any = None, after: Any = None
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Rows of beliefs at the end, codes ``(B, T)``, and what updates found ``(B, T, ...)``."""
-        space, count = belief.space, len(steps.dts)
-        table = self._rows(belief, batch)
-        total, numbers = table.shape
-        largest = max((max(s.reading.size, s.reading.dim) for s in steps.sensors), default=0)
-        found = np.empty((total, count, max((found_size(s.reading) for s in steps.sensors), default=0)))
-        status = np.zeros((total, count), dtype=np.int64)
-        nothing = np.empty((0, count, numbers))
-        wide = total > FEW
-        constants = self.constants(space)
-        jobs: list[Record] = []
-        models: list[Model] = []
-        places: list[list[int]] = []
-        inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
-        for lanes in (False, True) if wide else (False,):
-            inner = self.inner[2:] if lanes else self.inner[:2]
-            work = job(
-                inner,
-                space,
-                lanes,
-                numbers,
-                constants,
-                max(largest, inputs),
-                found.shape[2],
-                self.transports,
-                self.vectors(space),
-            )
-            if steps.dynamics is not None:
-                models.append(self.dynamics_model(steps.dynamics, lanes))
-                work.point("dynamics", models[-1])
-            else:
-                work.point("dynamics", Record(MODEL))
-            sensors = [self.sensor_model(s, lanes) for s in steps.sensors]
-            for model, objects in zip(sensors, steps.objects, strict=True):
-                if objects is not None:
-                    model.tell(objects)
-            models += sensors
-            places.append([s.at for s in sensors])
-            jobs.append(work)
-        addresses = np.array(
-            [list(pair) for pair in zip(*(places if wide else places * 2), strict=True)], dtype=np.int64
-        )
-        run_rows.compiled(
-            jobs[0].at, jobs[-1].at, addresses.reshape(-1, 2), table, timely(steps), steps.dts,
-            steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
-            once_or_rows(steps.zs, batch, 2, "readings"), once_or_rows(steps.contexts, batch, 2, "contexts"),
-            nothing if before is None else before, nothing if after is None else after, found, status,
-        )  # fmt: skip
-        for model in models:
-            model.check()
-        return table, status, found
-
     def dynamics_model(self, dynamics: Dynamics, lanes: bool = False) -> Model:
         """Dynamics as the inner steps see them."""
         return Model(dynamics, dynamics.state, dynamics.action.size, self.dynamics_results, lanes)
@@ -365,48 +258,9 @@ class GaussianEstimator(Startable):
         gates = gate_quantiles(self.gate, sensor.reading.dim)
         return Model(sensor, sensor.reading, inputs, self.sensor_results, lanes, gates)
 
-    def _explain(self, belief: Gaussian, steps: Timeline, batch: Any, after: Any, codes: Any, found: Any) -> None:
-        """Put causes in place of failures; those of a single sequence raise."""
-        for i, k in np.argwhere((codes == PREDICTION_FAILED) | (codes == UPDATE_FAILED)):
-            start = self._rows(belief, batch)[i] if k == 0 else after[i, k - 1]
-            alone = self.unpack(belief.space, start.copy())
-            u, dt = _at(steps.us, batch, i)[k], float(steps.dts[k])
-            model: Any = steps.dynamics
-            z = None
-            if codes[i, k] == PREDICTION_FAILED:
-                codes[i, k] = why_prediction(model, alone, u, dt, self.jacobian)
-            else:
-                j = int(steps.which[k])
-                if steps.moves[k]:
-                    alone = self.predict(alone, model, u, dt)
-                model = steps.sensors[j]
-                n, m = model.reading.size, model.reading.dim
-                z = _at(steps.zs, batch, i)[k, :n]
-                c: Any = _at(steps.contexts, batch, i)[k]
-                c = c[: model.context.size] if model.context is not None else steps.objects[j][int(c[0])]
-                S = found[i, k, n + m : n + m + m * m].reshape(m, m)
-                codes[i, k] = why_update(model, alone, z, c, S, self)
-            if not batch:
-                raise error_of(FilterStatus(codes[i, k]), model, alone, f"step {k}", u=u, z=z)
-
-
-def _at(a: np.ndarray, batch: tuple[int, ...], i: int) -> np.ndarray:
-    """Sequence i of arrays ``(..., T, n)``."""
-    return once_or_rows(a, batch, 2, "array")[i if a.ndim > 2 else 0]
-
 
 def _number(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else value
-
-
-def timely(steps: Timeline) -> np.ndarray:
-    """Parameters of the dynamics of a timeline, for all steps or for each."""
-    return np.zeros((1, 0)) if steps.dynamics is None else paces(steps.dynamics, steps.dts, steps.moves)
-
-
-def found_size(reading: Space) -> int:
-    """Numbers that an update writes."""
-    return reading.size + reading.dim + reading.dim**2 + 2
 
 
 def moments_on(belief: Any, space: Space | None = None) -> Gaussian:

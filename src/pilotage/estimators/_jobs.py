@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..core import Space
-from ..models.trace import LANES, Code, Driver, ParameterMemory, code_of
+from ..models.trace import LANES, Code, Driver, ParameterMemory, code_of, parameters
 from ._inputs import EMPTY
 from ._memory import JOB, MODEL, SPACE
 
@@ -163,3 +163,17 @@ def scratch(state: Space, largest: int, width: int, vectors: int) -> np.ndarray:
     """Memory for an inner step, and for what it is given."""
     side = max(state.size, state.dim, largest) + 1
     return np.empty(((ENOUGH * (side + 1) + vectors) * side, width))
+
+
+def paces(dynamics: Any, dts: np.ndarray, moves: np.ndarray) -> np.ndarray:
+    """Parameters of the dynamics, for all steps or for each; where nothing moves they are not read."""
+    if not dynamics.parameters_depend_on_dt:
+        return np.array(parameters(dynamics), dtype=np.float64)[None]
+    moving = dts[moves > 0]
+    if not len(moving):
+        return np.zeros((1, 0))
+    each = {float(dt): parameters(dynamics, float(dt)) for dt in np.unique(moving)}
+    first = next(iter(each.values()))
+    if len(each) == 1:
+        return np.array(first, dtype=np.float64)[None]
+    return np.stack([each.get(float(dt), first) for dt in dts])

@@ -26,9 +26,10 @@ SIDE = 4
 SPACE = np.dtype([(name, np.int64) for name in ("size", "dim", "plus", "minus", "wraps")])
 """A space: length of a point and of a tangent vector, code of plus and minus, address of what wraps (see `ukf`)."""
 
-MODEL = np.dtype([(n, np.int64) for n in ("all", "value", "noise", "inputs", "space", "parameters", "gates")])
+MODEL = np.dtype([(n, np.int64) for n in ("all", "value", "noise", "inputs", "space", "parameters", "gates", "given")])
 """Dynamics or a sensor: code of what a linear filter needs (``y F Q``, ``h e H R``), of the value alone, of the noise
-alone; length of the action or context; addresses of the `SPACE` of its values, of its parameters, of the gates."""
+alone; length of the action or context; addresses of the `SPACE` of its values, of its parameters, of the gates; whether
+its noise is given behind each context, in place of its own."""
 
 JOB = np.dtype(
     [

@@ -8,14 +8,17 @@ import numpy as np
 
 from ..core import FilterStatus, Gaussian, Mixture, Particles, Update
 from ..core.arrays import Array
+from .information_belief import Information
 
 
 def stacked(beliefs: list[Any]) -> Any:
-    """Beliefs as one with leading axes ``(..., T)``: mixtures and particles where shapes agree, else Gaussians.
+    """Beliefs as one with leading axes ``(..., T)``: mixtures, particles and information as such, others as Gaussians.
 
     A tuple of them where spaces or leading axes change: tracks that begin and end, a map that grows.
     """
     first = beliefs[0]
+    if all(isinstance(b, Information) for b in beliefs):
+        return Information.stacked(beliefs)
     if all(isinstance(b, Mixture) and len(b.components) == len(first.components) for b in beliefs):
         components = tuple(stacked([b.components[i] for b in beliefs]) for i in range(len(first.components)))
         return Mixture.trusted(components, np.stack([b.log_weights for b in beliefs], axis=-2))

@@ -102,6 +102,12 @@ def linearize(h, b, context, z, predicted, e, H, R, expected, y, d, k, m, lanes)
     """
     given, _ = vector(z, k, lanes)
     call(h.all, b, context, z, h.parameters, address(predicted))
+    if h.given != 0:
+        _, behind = vector(context, h.inputs, lanes)
+        given_R, _ = matrix(behind, m, m, lanes)
+        for i in range(m):
+            for j in range(m):
+                R[i, j] = given_R[i, j]
     measured, good = note_innovation(e, predicted, y, expected, given, k, m, lanes)
     drop_unmeasured(y, H, R, d, m, lanes)
     good = good & plausible(R, m, lanes)

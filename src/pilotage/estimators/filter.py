@@ -23,6 +23,7 @@ from ._clock import Clock
 from ._engine import Engine, Link, PureEngine
 from ._inputs import check_belief, first_belief
 from ._timeline import sensor_of, timeline
+from .information_belief import Information
 
 REMEMBERED = 64
 """Sensors that a filter keeps bound."""
@@ -95,7 +96,9 @@ class Filter:
         return cls(PureEngine(estimator, dynamics, belief, rng), t, dt, sensors, seed)
 
     def __repr__(self) -> str:
-        return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {self.belief.moments()}>"
+        belief = self.belief
+        known = belief if isinstance(belief, Information) else belief.moments()  # which may be unknown in part
+        return f"<{type(self.estimator).__name__} at t = {self.t:g} s: {known}>"
 
     if not TYPE_CHECKING:  # a type checker knows that a filter has none of these
         x, P, mean, cov, std = (Misplaced() for _ in range(5))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
+from ..core import FilterRun, Gaussian
 from ..core.settings import settings
 from ..models.trace import call, driver
-from ._gaussian import timely
 from ._inputs import once_or_rows, rows, unflat
 from ._jobs import Model
+from ._launch import timely
+from ._linear import LinearModels
 from ._memory import model_at, space_at
 from ._timeline import Timeline
 from .ekf import EKF
@@ -64,7 +65,7 @@ def follow_means(
 
 
 @settings
-class KF(EKF):
+class KF(LinearModels, EKF):
     """Kalman filter for linear dynamics and sensors.
 
     ::
@@ -88,22 +89,6 @@ class KF(EKF):
         >>> kf.update(position(std=1.0), z=[1.2, 0.1]).accepted
         True
     """
-
-    def check_dynamics(self, dynamics: Dynamics) -> None:
-        super().check_dynamics(dynamics)
-        if not (dynamics.state.linear and dynamics.action.linear and dynamics.linear):
-            raise ModelError(
-                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere, and a "
-                "state without angles and rotations; use EKF, or say linear = True in a class of your own"
-            )
-
-    def check_sensor(self, sensor: Sensor) -> None:
-        super().check_sensor(sensor)
-        if not (sensor.state.linear and sensor.reading.linear and sensor.linear):
-            raise ModelError(
-                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere, and readings "
-                "without angles and rotations; use EKF, or say linear = True in a class of your own"
-            )
 
     def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
         if not self._shares(belief, steps, batch):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core import CovarianceError, FilterRun, FilterStatus, Gaussian, ModelError, Rng, Space
 from ..core.settings import instance
-from ..models.trace import LANES, Driver, call, driver, parameters
+from ..models.trace import LANES, Driver, call, driver
 from ._algebra import (
     cholesky_semidefinite,
     finite,
@@ -29,7 +29,7 @@ from ._algebra import (
 )
 from ._drivers import FEW, INNER, lanes_of, store
 from ._inputs import once_or_rows, rows, unflat
-from ._jobs import Model, job
+from ._jobs import Model, job, paces
 from ._memory import (
     BLOCK,
     ONE,
@@ -319,17 +319,3 @@ def _refuse(failed: np.ndarray, after: np.ndarray, batch: tuple[int, ...]) -> No
         raise CovarianceError(what)
     after[failed > 0] = np.nan
     warnings.warn(f"{np.count_nonzero(failed)} of {len(failed)} sequences are NaN: {what}", RuntimeWarning, 4)
-
-
-def paces(dynamics: Any, dts: np.ndarray, moves: np.ndarray) -> np.ndarray:
-    """Parameters of the dynamics, for all steps or for each; where nothing moves they are not read."""
-    if not dynamics.parameters_depend_on_dt:
-        return np.array(parameters(dynamics), dtype=np.float64)[None]
-    moving = dts[moves > 0]
-    if not len(moving):
-        return np.zeros((1, 0))
-    each = {float(dt): parameters(dynamics, float(dt)) for dt in np.unique(moving)}
-    first = next(iter(each.values()))
-    if len(each) == 1:
-        return np.array(first, dtype=np.float64)[None]
-    return np.stack([each.get(float(dt), first) for dt in dts])

@@ -1,0 +1,124 @@
+"""Rows of Gaussian beliefs through a timeline, in compiled code, one lane at a time or in blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..core import Dynamics, Gaussian, Sensor, Space
+from ._drivers import FEW, run_rows
+from ._inputs import context_axes, context_of, once_or_rows, rows, shared_axes
+from ._jobs import Model, Record, job, paces
+from ._memory import MODEL
+from ._timeline import Timeline
+
+if TYPE_CHECKING:
+    from ._gaussian import GaussianEstimator
+
+
+def launch(
+    estimator: GaussianEstimator,
+    belief: Gaussian,
+    steps: Timeline,
+    batch: tuple[int, ...],
+    before: Any = None,
+    after: Any = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Rows of beliefs at the end, codes ``(B, T)``, and what updates found ``(B, T, ...)``.
+
+    Beliefs before and after each update are written to `before` and `after`, ``(B, T, numbers)``, if they are given.
+    """
+    table, count = packed(estimator, belief, batch), len(steps.dts)
+    total, numbers = table.shape
+    found = np.empty((total, count, max((found_size(s.reading) for s in steps.sensors), default=0)))
+    status = np.zeros((total, count), dtype=np.int64)
+    nothing = np.empty((0, count, numbers))
+    widths = (False, True) if total > FEW else (False,)
+    jobs = [_job(estimator, belief.space, steps, lanes, found.shape[2]) for lanes in widths]
+    models = [_models(estimator, steps, lanes) for lanes in widths]
+    for work, (f, _) in zip(jobs, models, strict=True):
+        work.point("dynamics", f)
+    sensors = np.array([[h.at for h in hs] for _, hs in (models[0], models[-1])], dtype=np.int64).reshape(2, -1)
+    run_rows.compiled(
+        jobs[0].at, jobs[-1].at, np.ascontiguousarray(sensors.T), table, timely(steps), steps.dts,
+        steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
+        once_or_rows(steps.zs, batch, 2, "readings"), once_or_rows(steps.contexts, batch, 2, "contexts"),
+        nothing if before is None else before, nothing if after is None else after, found, status,
+    )  # fmt: skip
+    for f, hs in models:
+        for model in (f, *hs):
+            if isinstance(model, Model):
+                model.check()
+    return table, status, found
+
+
+def _job(estimator: GaussianEstimator, space: Space, steps: Timeline, lanes: bool, found: int) -> Record:
+    """The job of an estimator, with room for its largest reading, and for what it is given."""
+    largest = max((max(s.reading.size, s.reading.dim) for s in steps.sensors), default=0)
+    inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
+    return job(
+        estimator.inner[2:] if lanes else estimator.inner[:2],
+        space,
+        lanes,
+        estimator.numbers(space),
+        estimator.constants(space),
+        max(largest, inputs),
+        found,
+        estimator.transports,
+        estimator.vectors(space),
+    )
+
+
+def _models(estimator: GaussianEstimator, steps: Timeline, lanes: bool) -> tuple[Record, list[Model]]:
+    """Dynamics and sensors as the inner steps see them."""
+    sensors = [estimator.sensor_model(sensor, lanes) for sensor in steps.sensors]
+    for model, objects in zip(sensors, steps.objects, strict=True):
+        if objects is not None:
+            model.tell(objects)
+    dynamics = steps.dynamics
+    return Record(MODEL) if dynamics is None else estimator.dynamics_model(dynamics, lanes), sensors
+
+
+def packed(estimator: GaussianEstimator, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
+    """Beliefs of these batch axes as the inner steps keep them, ``(B, numbers)``."""
+    return rows(estimator.pack(belief), batch, what="belief")
+
+
+def timely(steps: Timeline) -> np.ndarray:
+    """Parameters of the dynamics of a timeline, for all steps or for each."""
+    return np.zeros((1, 0)) if steps.dynamics is None else paces(steps.dynamics, steps.dts, steps.moves)
+
+
+def one_prediction(belief: Gaussian, dynamics: Dynamics, u: np.ndarray, dt: float) -> tuple[Timeline, tuple[int, ...]]:
+    """A prediction as a timeline, and its batch axes."""
+    batch = shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
+    steps = Timeline(
+        dynamics, (), np.zeros(1), np.array([dt]), np.ones(1, np.int64), np.zeros(1, np.int64), u[..., None, :],
+        np.zeros((1, 0)), np.zeros((1, 0)), [],
+    )  # fmt: skip
+    return steps, batch
+
+
+def one_reading(
+    belief: Gaussian, sensor: Sensor, z: np.ndarray, context: Any, R: np.ndarray | None = None
+) -> tuple[Timeline, tuple[int, ...]]:
+    """A reading as a timeline, and its batch axes; its noise R ``(..., m, m)`` stands behind the context, if given."""
+    known = context_of(context, sensor)
+    batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(known, sensor))
+    numeric = sensor.context is not None
+    numbers = known if numeric else np.zeros(1)
+    if R is not None:
+        parts = (numbers, R.reshape(*R.shape[:-2], R.shape[-1] ** 2))
+        axes = np.broadcast_shapes(*(a.shape[:-1] for a in parts))
+        numbers = np.concatenate([np.broadcast_to(a, (*axes, a.shape[-1])) for a in parts], axis=-1)
+    steps = Timeline(
+        None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
+        z[..., None, :], numbers[..., None, :], [None if numeric else [known]],
+    )  # fmt: skip
+    return steps, batch
+
+
+def found_size(reading: Space) -> int:
+    """Numbers that an update writes."""
+    return reading.size + reading.dim + reading.dim**2 + 2

@@ -1,0 +1,107 @@
+"""A Gaussian with estimates of the noise beside it: the belief of filters that learn how noisy models are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core import Gaussian, Rng, Sensor, Space
+from ..core.arrays import Array
+
+
+class SensorNoise(NamedTuple):
+    """The estimate of a sensor's noise.
+
+    Attributes:
+        sensor: the sensor, mounted on the state.
+        R: the covariance of its noise, ``(..., m, m)``.
+        weight: the number of readings that the estimate is worth, ``(...)``.
+    """
+
+    sensor: Sensor
+    R: Array
+    weight: Array
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class NoiseBelief:
+    """A Gaussian with the estimated noise of each sensor, and a factor of the process noise.
+
+    Its distribution is that of the Gaussian. Sensors that are equal share an estimate. `AdaptiveEKF` and
+    `VariationalEKF` return such beliefs, and take any other belief as one without estimates.
+
+    Args:
+        gaussian: the distribution of the state.
+        noises: estimates of the sensors that were read, in the order of their first readings.
+        factor: the process noise is that of the dynamics times this, ``(...)``.
+
+    Example:
+        >>> from pilotage.estimators import VariationalEKF
+        >>> from pilotage.models import constant_velocity, position
+        >>> fix = position(2, std=1.0)
+        >>> robot = VariationalEKF(constant_velocity(2), dt=0.1).start(std=1.0)
+        >>> belief = robot.update(fix, [0.5, -0.5]).belief
+        >>> belief.noise(fix).shape, belief.moments() is belief.gaussian
+        ((2, 2), True)
+    """
+
+    gaussian: Gaussian
+    noises: tuple[SensorNoise, ...] = ()
+    factor: Any = 1.0
+
+    def __post_init__(self) -> None:
+        for array in (a for noise in self.noises for a in (noise.R, noise.weight)):
+            array.setflags(write=False)
+
+    @property
+    def space(self) -> Space:
+        """The space of the state."""
+        return self.gaussian.space
+
+    def moments(self) -> Gaussian:
+        """The Gaussian."""
+        return self.gaussian
+
+    def sample(self, n: int, *, rng: Rng = None) -> Array:
+        """`n` states ``(..., n, size)``."""
+        return self.gaussian.sample(n, rng=rng)
+
+    def log_prob(self, x: Any) -> Array:
+        """The log-density of states ``(..., size)``."""
+        return self.gaussian.log_prob(x)
+
+    def noise(self, sensor: Sensor) -> Array | None:
+        """The estimated R of a sensor ``(..., m, m)``; None before its first reading."""
+        found = self.estimate(sensor.on(self.space))
+        return None if found is None else found.R
+
+    def estimate(self, sensor: Sensor) -> SensorNoise | None:
+        """The estimate of a sensor that is mounted on the state; None before its first reading."""
+        return next((each for each in self.noises if each.sensor is sensor or each.sensor == sensor), None)
+
+    def noting(self, noise: SensorNoise) -> NoiseBelief:
+        """The same, with this estimate in place of the one of its sensor."""
+        old = self.estimate(noise.sensor)
+        if old is None:
+            return replace(self, noises=(*self.noises, noise))
+        return replace(self, noises=tuple(noise if each is old else each for each in self.noises))
+
+    def __getitem__(self, index: Any) -> NoiseBelief:
+        """The belief(s) at `index` of the leading axes."""
+        noises = tuple(SensorNoise(s, R[index], np.asarray(w[index])) for s, R, w in self.noises)
+        return NoiseBelief(
+            self.gaussian[index], noises, self.factor if np.ndim(self.factor) == 0 else self.factor[index]
+        )
+
+    def __str__(self) -> str:
+        return str(self.gaussian)
+
+    def __repr__(self) -> str:
+        return f"NoiseBelief({self})"
+
+
+def noise_belief(belief: Any) -> NoiseBelief:
+    """A belief with estimates of noise; of any other one without."""
+    return belief if isinstance(belief, NoiseBelief) else NoiseBelief(belief.moments())

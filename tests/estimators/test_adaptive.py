@@ -1,0 +1,191 @@
+"""Filters that estimate noise: they find it, are consistent again, and lose nothing where models were right."""
+
+from __future__ import annotations
+
+import copy
+import math
+import pickle
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import chi2
+
+from pilotage.core import Gaussian, Readings, ShapeError
+from pilotage.core.results import same_belief
+from pilotage.estimators import EKF, KF, AdaptiveEKF, NoiseBelief, VariationalEKF
+from pilotage.estimators._adaptive import evidence
+from pilotage.models import constant_velocity, position, range_bearing, unicycle
+
+from .linear import close, spd
+
+DT, ROWS, STEPS, LAST = 0.5, 30, 600, 200
+MODEL = constant_velocity(2, density=0.5)
+FIX, START = position(2, std=1.0), np.zeros((ROWS, 4))
+LEARNERS = {"AdaptiveEKF": AdaptiveEKF(), "VariationalEKF": VariationalEKF()}
+learners = pytest.mark.parametrize("learner", LEARNERS)
+
+
+@cache
+def flights(density: float = 0.5) -> tuple[Any, Any]:
+    """States ``(T, B, 4)`` and readings ``(T, B, 2)`` of std 1."""
+    rng = np.random.default_rng(4)
+    truth, nothing = constant_velocity(2, density=density), np.zeros(0)
+    F, L = truth.linearize(START[0], nothing, DT)[0], np.linalg.cholesky(truth.noise(START[0], nothing, DT))
+    xs = np.empty((STEPS, ROWS, 4))
+    x = rng.normal(size=(ROWS, 4))
+    for t in range(STEPS):
+        x = xs[t] = x @ F.T + rng.normal(size=(ROWS, 4)) @ L.T
+    return xs, xs[..., :2] + rng.normal(size=(STEPS, ROWS, 2))
+
+
+@cache
+def flown(estimator: Any, sensor: Any, density: float = 0.5) -> tuple[Any, float, float]:
+    """The last belief, and root mean square error of positions and mean NEES of the last steps."""
+    belief: Any = Gaussian(MODEL.state, START, np.eye(4))
+    squares, nees = [], []
+    for t, (x, z) in enumerate(zip(*flights(density), strict=True)):
+        belief = estimator.update(estimator.predict(belief, MODEL, None, DT), sensor, z).belief
+        if t >= STEPS - LAST:
+            known = belief.moments()
+            e = x - known.mean
+            squares.append(e[:, :2] ** 2)
+            nees.append(np.einsum("bi,bi->b", e, np.linalg.solve(known.cov, e[..., None])[..., 0]))
+    return belief, math.sqrt(np.mean(squares)), float(np.mean(nees[:: LAST - 1]))
+
+
+def consistent(nees: float) -> bool:
+    """Whether the mean NEES of two far instants of all rows lies in its interval of 99.9 %."""
+    low, high = chi2.ppf([0.0005, 0.9995], 4 * 2 * ROWS) / (2 * ROWS)
+    return low < nees < high
+
+
+@learners
+@pytest.mark.parametrize("std", [math.sqrt(0.1), math.sqrt(10.0)], ids=["too small", "too large"])
+def test_a_noise_wrong_by_ten(learner: str, std: float) -> None:
+    """R comes within a fifth of the truth and the NEES into its interval, in which that of the KF is not."""
+    sensor = position(2, std=std)
+    assert not consistent(flown(KF(), sensor)[2])
+    belief, error, nees = flown(LEARNERS[learner], sensor)
+    R = belief.noise(sensor)
+    assert (np.linalg.eigvalsh(R) > 0.0).all()
+    close(R.mean(0), np.eye(2), 0.2)
+    assert consistent(nees)
+    assert error < 1.02 * flown(KF(), FIX)[1]
+
+
+@learners
+def test_a_noise_that_is_right(learner: str) -> None:
+    """Nothing is lost: the error is that of the KF within 2 %."""
+    assert flown(LEARNERS[learner], FIX)[1] < 1.02 * flown(KF(), FIX)[1]
+
+
+@pytest.mark.parametrize("size", [0.1, 10.0])
+def test_a_process_noise_wrong_by_ten(size: float) -> None:
+    """The factor finds the size of Q, and with it the consistency that the KF lacks."""
+    density = 0.5 * math.sqrt(size)
+    assert not consistent(flown(KF(), FIX, density)[2])
+    belief, error, nees = flown(AdaptiveEKF(adapts="Q", window=15), FIX, density)
+    close(np.log10(belief.factor).mean(), math.log10(size), 0.2)
+    assert consistent(nees)
+    assert error < 0.95 * flown(KF(), FIX, density)[1]
+
+
+def test_the_variational_fixed_point() -> None:
+    """One reading of a number: R is where ``w R0 + (z - x)^2 + P`` and ``w + 1`` say, x and P the update under it."""
+    model, fix = constant_velocity(1), position(1, std=2.0)
+    belief = Gaussian.of(model.state, [1.0, 0.0], std=[3.0, 1.0])
+    found = VariationalEKF(trust=4.0, forgetting=0.5, iterations=200).update(belief, fix, [9.0])
+    R = 4.0
+    for _ in range(1000):
+        K = 9.0 / (9.0 + R)
+        R = (2.0 * 4.0 + (8.0 * (1.0 - K)) ** 2 + (1.0 - K) * 9.0) / 3.0
+    close(found.belief.noise(fix), [[R]], 1e-9)
+    close(found.belief.moments().mean[0], 1.0 + 8.0 * 9.0 / (9.0 + R), 1e-9)
+    close(found.belief.moments().cov[0, 0], 9.0 * R / (9.0 + R), 1e-9)
+    close(found.S, [[13.0]], 1e-12)
+
+
+@pytest.mark.parametrize("seen", [[True, True, True], [True, False, True], [False, False, False]])
+def test_evidence(seen: list[bool]) -> None:
+    """The second moment of the noise, of the joint Gaussian of state and noise conditioned on what was measured."""
+    rng = np.random.default_rng(2)
+    R, P, H, y = spd(rng, 3), spd(rng, 4), rng.normal(size=(3, 4)), rng.normal(size=3)
+    joint = np.block([[P, np.zeros((4, 3))], [np.zeros((3, 4)), R]])
+    h = np.hstack([H, np.eye(3)])[seen]
+    K = joint @ h.T @ np.linalg.inv(h @ joint @ h.T)
+    mean, cov = K @ y[seen], joint - K @ h @ joint
+    expected = np.outer(mean[4:], mean[4:]) + cov[4:, 4:]
+    close(evidence(R, H @ P @ H.T + R, np.where(seen, y, np.nan)), expected, 1e-12)
+
+
+@learners
+def test_in_a_filter_with_two_sensors(learner: str) -> None:
+    """Each sensor has its noise; runs, single steps, copies and journeys agree, and NaN teaches nothing."""
+    estimator = LEARNERS[learner]
+    rng, T = np.random.default_rng(3), 60
+    robot = type(estimator)(dynamics=unicycle(), dt=0.1)
+    camera, wheel = range_bearing(std=(0.1, 0.1)), position(2, std=0.5)
+    ranges = np.array([5.0, 0.0]) + rng.normal(size=(T, 2)) * [1.0, 0.1]
+    fixes = rng.normal(size=(T, 2)) * 0.5
+    ranges[7, 0], fixes[9] = np.nan, np.nan
+    ts, mark = 0.1 * np.arange(1, T + 1), [5.0, 0.0]
+    start = {"mean": [0.0, 0.0, 0.0], "std": 0.5, "sensors": {"camera": camera, "wheel": wheel}}
+    one, other = robot.start(**start), robot.start(**start)
+    run = one.run(None, [Readings("camera", ranges, ts, contexts=np.tile(mark, (T, 1))), Readings("wheel", fixes, ts)])
+    for k in range(T):
+        other.predict()
+        before = other.belief.noise(camera)
+        other.update("camera", ranges[k], context=mark)
+        assert before is None or (k == 7) == np.isnan(ranges[k]).any()
+        known = other.belief.noise(wheel)
+        other.update("wheel", fixes[k])
+        if k == 9:
+            np.testing.assert_array_equal(other.belief.noise(wheel), known)
+        if k == 20:
+            other = pickle.loads(pickle.dumps(copy.copy(other)))
+    assert len(run.status) == 2 * T
+    close(one.belief.moments().mean, other.belief.moments().mean, 1e-9)
+    close(one.belief.noise(wheel), other.belief.noise(wheel), 1e-9)
+    close(one.belief.noise(camera), other.belief.noise(camera), 1e-9)
+    assert same_belief(one.belief, pickle.loads(pickle.dumps(one)).belief)
+    found = one.belief.noise(camera)
+    assert found[0, 0] > 0.2 > found[1, 1]
+    assert len(one.belief.noises) == 2
+    assert copy.deepcopy(one).belief.moments().mean.shape == (3,)
+
+
+@learners
+def test_rows_of_a_batch(learner: str) -> None:
+    """Each is as it would be alone; rows without a reading, with an infinite one or a gated one keep their noise."""
+    estimator = type(LEARNERS[learner])(gate=0.999)
+    beliefs: Any = Gaussian(MODEL.state, START[:5], np.eye(4))
+    beliefs = estimator.update(beliefs, FIX, np.full((5, 2), 1.5)).belief
+    zs = np.array([[0.3, 1.0], [np.nan, 1.0], [np.nan, np.nan], [np.inf, 0.0], [80.0, 0.0]])
+    found = estimator.update(beliefs, FIX, zs)
+    assert found.status.tolist()[:3] == [0, 0, 2]
+    assert found.accepted.tolist() == [True, True, False, False, False]
+    for i in range(5):
+        if i == 3:
+            with pytest.raises(ShapeError, match="infinity"):
+                estimator.update(beliefs[i], FIX, zs[i])
+        else:
+            alone = estimator.update(beliefs[i], FIX, zs[i]).belief
+            close(alone.noise(FIX), found.belief.noise(FIX)[i], 1e-12)
+            close(alone.moments().mean, found.belief.moments().mean[i], 1e-12)
+        changed = not np.array_equal(found.belief.noise(FIX)[i], beliefs.noise(FIX)[i])
+        assert changed == (i < 2)
+
+
+def test_a_prediction_that_fails() -> None:
+    """The row keeps its belief, and the factor of Q does not touch it."""
+    beliefs = NoiseBelief(Gaussian(MODEL.state, START[:2], np.stack([np.eye(4), np.eye(4)])), (), np.array([2.0, 2.0]))
+    bad = Gaussian.trusted(MODEL.state, np.array([[0.0] * 4, [np.inf] * 4]), np.array(beliefs.gaussian.cov))
+    how = np.zeros(2, dtype=int)
+    after = AdaptiveEKF().predict(NoiseBelief(bad, (), beliefs.factor), MODEL, None, DT, status=how)
+    assert how[0] == 0 < how[1]
+    np.testing.assert_array_equal(after.moments().cov[1], np.eye(4))
+    F, Q = MODEL.linearize(START[0], np.zeros(0), DT)[0], MODEL.noise(START[0], np.zeros(0), DT)
+    close(after.moments().cov[0], F @ F.T + 2.0 * Q, 1e-12)
+    assert same_belief(EKF().predict(beliefs, MODEL, None, DT)[0], EKF().predict(beliefs.gaussian, MODEL, None, DT)[0])
