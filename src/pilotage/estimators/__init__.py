@@ -9,6 +9,7 @@ from .ckf import CKF as CKF
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
+from .fixed_lag import FixedLagSmoother as FixedLagSmoother
 from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
@@ -42,6 +43,7 @@ __all__ = [
     "EnsembleKF",
     "FadingEKF",
     "Filter",
+    "FixedLagSmoother",
     "GaussHermitePoints",
     "JulierPoints",
     "MerwePoints",
