@@ -151,6 +151,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 EXEMPT = {
     "Filter": "holds an estimator, whose start makes it",
+    "FixedLagSmoother": "holds a filter",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""
 

@@ -13,7 +13,7 @@ from .arrays import Array, frozen, numbers
 from .declared import called
 from .errors import ShapeError
 from .sensor import Sensor
-from .settings import instance
+from .settings import instance, number
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,8 @@ class Readings:
         z: readings ``(..., K, size)``; NaN or None where not measured.
         ts: times ``(K,)`` in seconds, in ascending order; times may repeat.
         contexts: the context of each reading, ``(..., K, c)``, or a list of objects.
+        latency: seconds by which the times are later than what the readings show: a delay of the sensor, or the offset
+            of its clock. `seen` are the times without it.
 
     Raises:
         ShapeError: if the numbers of times and readings differ, times are not finite or not in order, or readings do
@@ -42,8 +44,15 @@ class Readings:
     z: Any
     ts: Any
     contexts: Any = None
+    latency: float = 0.0
+
+    @property
+    def seen(self) -> Array:
+        """Times ``(K,)`` of what the readings show, in seconds."""
+        return numbers(self.ts, "times of readings") - self.latency
 
     def __post_init__(self) -> None:
+        number(self.latency, "latency of readings")
         z, ts = numbers(self.z, "readings", missing=True), numbers(self.ts, "times of readings")
         if z.ndim < 2 or ts.shape != (z.shape[-2],):
             raise ShapeError(f"readings have shape {z.shape} and times {ts.shape}; expected (..., K, n) and (K,)")
@@ -102,6 +111,11 @@ class Scans:
         z = frozen(np.concatenate([np.zeros((0, width)), *(scan for scan in seen if scan.size)]))
         _check(sensor, z, times, "scans")
         self.__dict__.update(sensor=sensor, z=z, offsets=offsets, ts=frozen(times), contexts=contexts)
+
+    @property
+    def seen(self) -> Array:
+        """Times ``(T,)`` of what the scans show, in seconds: `ts`."""
+        return self.ts
 
     def __len__(self) -> int:
         return len(self.ts)

@@ -15,6 +15,7 @@ from .consistency import consistency as consistency
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
+from .fixed_lag import FixedLagSmoother as FixedLagSmoother
 from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
@@ -56,6 +57,7 @@ __all__ = [
     "EnsembleKF",
     "FadingEKF",
     "Filter",
+    "FixedLagSmoother",
     "GaussHermitePoints",
     "Information",
     "InformationKF",

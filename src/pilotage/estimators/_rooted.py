@@ -75,16 +75,17 @@ def reduce_array(A, L, e, S, N, v, dx, s, m, d, first, lanes):
     triangularize(A, m + d, first + d, s, lanes)
     good = fill(0.0, lanes) == 0.0
     for i in range(m):
-        some = A[i, i] > 0.0
-        good = good & some
-        A[i, i] = select(some, A[i, i], 1.0)
-        a = e[i]
         for j in range(i + 1):
             c = fill(0.0, lanes)
             for r in range(j + 1):
                 c += A[i, r] * A[j, r]
             S[i, j] = c
             S[j, i] = c
+    for i in range(m):
+        some = A[i, i] > 0.0
+        good = good & some
+        A[i, i] = select(some, A[i, i], 1.0)
+        a = e[i]
         for j in range(i):
             a -= A[i, j] * v[j]
         v[i] = a / A[i, i]

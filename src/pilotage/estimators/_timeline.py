@@ -150,7 +150,7 @@ def _of_several(
     sensors = tuple(_mounted(one.sensor, dynamics, names) for one in several)
     zs = [_table(one, s) for s, one in zip(sensors, several, strict=True)]
     scans = {j: one for j, one in enumerate(several) if isinstance(one, Scans)}
-    stamps = [numbers(one.ts, f"times of {called(s)}") for s, one in zip(sensors, several, strict=True)]
+    stamps = [one.seen for one in several]
     ticks = EMPTY if ts is None else numbers(ts, "ts")
     if ticks.ndim != 1:
         raise ShapeError(f"ts has shape {ticks.shape}; expected the times (T,) at which the actions end")

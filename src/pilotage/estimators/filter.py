@@ -5,23 +5,28 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Never
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, cast
 
 from ..core import (
     FilterRun,
+    Gaussian,
     ModelError,
     PilotageError,
+    Readings,
     Rng,
     Sensor,
     SettingError,
     ShapeError,
     Update,
 )
-from ..core.settings import by_name, instance, shown
+from ..core.settings import Positive, by_name, instance, number, setting, shown
 from ..core.streams import checked
 from ._clock import Clock
 from ._engine import Engine, Link, PureEngine
+from ._history import Entry, History, Request
 from ._inputs import check_belief, first_belief
+from ._late import take_late
 from ._timeline import sensor_of, timeline
 from .information_belief import Information
 
@@ -77,6 +82,8 @@ class Filter:
         self._clock = Clock(t, dt, *engine.modes)
         self.sensors = _by_name(sensors)
         self.seed = seed
+        self._history: History | None = None
+        self._latency: dict[str, float] = {}
         self._forget()
 
     @classmethod
@@ -106,7 +113,7 @@ class Filter:
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: all but the links, which are made again."""
         own = {name: value for name, value in vars(self).items() if name not in ("_near", "_links", "_held")}
-        return {**own, "_engine": copy.copy(self._engine), "_clock": copy.copy(self._clock)}
+        return {**own, **{name: copy.copy(own[name]) for name in ("_engine", "_clock", "_history")}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -131,11 +138,52 @@ class Filter:
     def belief(self, belief: Any) -> None:
         check_belief(belief)
         self._engine.belief = belief
+        self._begin_history()
 
     @property
     def t(self) -> float:
         """Time of the belief, in seconds."""
         return self._clock.t
+
+    def remember(
+        self,
+        history: float | None = None,
+        delayed: Literal["replay", "retrodict"] = "replay",
+        latency: Mapping[str, float] | None = None,
+    ) -> Filter:
+        """Accept readings that arrive late, from now on; returns the filter itself.
+
+        With a replay, the filter goes back to the time of a late reading and does again what it has done since, so the
+        belief is that of processing in order: for any estimator, with the same random numbers. The update returned is
+        the one of that time. With retrodiction (Bar-Shalom, 2002), the late reading corrects the present belief through
+        the smoothed state of that time, and no reading is processed again; that is exact for a linear model and one
+        late reading, and an approximation otherwise.
+
+        A `run`, and a belief that is set, begin a new history.
+
+        Args:
+            history: how old a reading may be [s]; None accepts no late readings.
+            delayed: "replay", or "retrodict" for Kalman filters.
+            latency: seconds by which the times of a sensor's readings are later than what they show, by name: the delay
+                of a camera, or the offset of a clock. They are taken off each time that is given with a reading, or off
+                the present time. They hold for sensors that are given by name.
+
+        Raises:
+            SettingError: if a value is out of range, or a latency names no sensor.
+            ModelError: for retrodiction with an estimator whose belief is not Gaussian.
+        """
+        setting(history, Positive | None, "history")
+        if delayed not in ("replay", "retrodict"):
+            raise SettingError(f"delayed is {delayed!r}; expected 'replay' or 'retrodict'")
+        self._latency = {n: number(value, f"latency of {n!r}") for n, value in (latency or {}).items()}
+        for name in self._latency:
+            sensor_of(name, self.sensors)
+        if delayed == "retrodict" and not isinstance(self.belief, Gaussian):
+            raise ModelError(
+                f"{type(self.estimator).__name__} has no Gaussian belief to retrodict; use delayed='replay'"
+            )
+        self._history = None if history is None else History(history, delayed == "retrodict")
+        return self
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
         """Move the belief by `dt` seconds in one step, or up to time `to`, under action `u` (default: zero).
@@ -144,6 +192,8 @@ class Filter:
         `to` is therefore cut into steps of `dt` and a shorter last one, or into 1000 equal steps if it is longer than
         1000 `dt`. Other dynamics, such as those of an odometer, move by all of `u` in each step, and take a single one.
         """
+        if self._history is not None:
+            return self._noted(self._history, Request(dt, to, u))
         if to is not None and dt is None:
             return self._until(to, u, self._engine.predict)
         clock = self._clock
@@ -160,9 +210,14 @@ class Filter:
     ) -> Update:
         """Update with reading `z` (NaN or None where not measured); with `t`, predict up to that time first, under `u`.
 
-        A reading of one component may be a number. Readings must come in order of time; those at the same time may come
-        in any order. A reading from before the filter's time raises an error, and nothing changes.
+        A reading of one component may be a number. Readings must come in order of time, unless the filter has a history
+        (see `remember`); those at the same time may come in any order. A reading from before raises an error, and
+        nothing changes.
         """
+        if self._latency and isinstance(sensor, str):
+            t = (self.t if t is None else t) - self._latency.get(sensor, 0.0)
+        if self._history is not None:
+            return self._noted(self._history, Request(None, t, u, (sensor, z, context)))
         link = self._near.get(id(sensor)) or self._attached(sensor)
         if t is not None:
             return self._until(t, u, lambda u, dt: link.step(u, dt, z, context) if dt else link.update(z, context))
@@ -172,6 +227,11 @@ class Filter:
 
     def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call, which is the fastest way to process a tick."""
+        if self._latency and isinstance(sensor, str) and sensor in self._latency:
+            self.predict(dt, u=u)
+            return self.update(sensor, z, context=context)
+        if self._history is not None:
+            return self._noted(self._history, Request(dt, None, u, (sensor, z, context), paced=True))
         link = self._near.get(id(sensor)) or self._attached(sensor)
         clock = self._clock
         if dt is None and clock.dt is not None:
@@ -203,13 +263,42 @@ class Filter:
         """
         clock = copy.copy(self._clock)
         first, own = self._engine.first, self._engine.own_contexts
+        readings = _on_time(readings, self._latency)
         steps = timeline(clock, first, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors, own=own)
         if steps.batch:
             raise ShapeError(f"sequences have leading axes {steps.batch}; a filter takes one, the estimator's run many")
         result = self._engine.run(steps)
         for dt, t in zip(steps.dts.tolist(), steps.ts.tolist(), strict=True):
             self._clock.advance(dt, None if ts is None and sensor is not None else t)
+        self._begin_history()
         return result
+
+    def _begin_history(self) -> None:
+        if self._history is not None:
+            self._history.entries.clear()
+
+    def _noted(self, history: History, request: Request) -> Any:
+        """Do what a request says, now or where it belongs in the history, and note it there."""
+        to = request.to
+        if request.reading and isinstance(to, (int, float)) and to < self.t - self._clock.rounding:
+            return take_late(self, history, request)
+        entry = Entry(request.kept(), copy.copy(self._clock), self._engine.save())
+        result = self._done(request)
+        history.add(entry, self._clock)
+        return result
+
+    def _done(self, request: Request) -> Any:
+        """Do what a request says, without a note."""
+        history, latency, self._history, self._latency = self._history, self._latency, None, {}
+        try:
+            if request.reading is None:
+                return self.predict(request.dt, to=request.to, u=request.u)
+            sensor, z, context = request.reading
+            if request.paced:
+                return self.step(sensor, z, request.u, request.dt, context)
+            return self.update(sensor, z, request.to, context, u=request.u)
+        finally:
+            self._history, self._latency = history, latency
 
     def _until(self, to: float, u: Any, last: Callable[[Any, float], Any]) -> Any:
         """Predict in usual steps while more than one is left, and take the `last` step up to time `to`."""
@@ -262,6 +351,16 @@ class Filter:
         self._held: list[Any] = []
 
 
+def _on_time(readings: Any, latency: Mapping[str, float]) -> Any:
+    """Readings with the latencies of their sensors, where these are given by name."""
+    if not latency or not isinstance(readings, (Readings, list, tuple)):
+        return readings
+    if isinstance(readings, Readings):
+        named = isinstance(readings.sensor, str) and not readings.latency
+        return replace(readings, latency=latency.get(readings.sensor, 0.0)) if named else readings
+    return [_on_time(one, latency) for one in cast("list[Any]", readings)]
+
+
 def _by_name(sensors: Any) -> dict[str, Sensor]:
     """Sensors by their names, or a sentence."""
     if sensors is not None and not isinstance(sensors, Mapping):
@@ -286,6 +385,9 @@ class Startable(ABC):
         t: float = 0.0,
         sensors: Mapping[str, Sensor] | None = None,
         rng: Rng = None,
+        history: float | None = None,
+        delayed: Literal["replay", "retrodict"] = "replay",
+        latency: Mapping[str, float] | None = None,
     ) -> Filter:
         """A `Filter` that starts at time `t` with a mean and std (or cov), or with a belief.
 
@@ -297,6 +399,8 @@ class Startable(ABC):
             t: start time [s].
             sensors: sensors by name; `update` and `run` accept these names.
             rng: seed or generator of the filter's random numbers; Kalman filters draw none.
+            history, delayed, latency: how old a late reading may be [s], what is done with it, and by how much the
+                times of a sensor are late, see `Filter.remember`.
 
         Raises:
             ModelError: if the estimator has no dynamics.
@@ -308,7 +412,7 @@ class Startable(ABC):
         known = any(value is not None for value in (mean, std, cov, belief))
         if known or not self.starts_anywhere:
             belief = first_belief(self.dynamics.state, mean, std, cov, belief)
-        return self.started(belief, t, sensors, checked(rng))
+        return self.started(belief, t, sensors, checked(rng)).remember(history, delayed, latency)
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""
