@@ -204,7 +204,7 @@ class FilterRun:
     """The result of filtering whole sequences; the time axis T follows the batch axes.
 
     Each step is a prediction over `dts` with actions `us`, followed by an update if there is a reading. A run contains
-    everything that a smoother needs, except the switching of an `IMM`.
+    everything that a smoother needs.
 
     If an estimator tracks several targets, they form a batch. If the number of targets changes, or the space of a map
     grows, beliefs are a tuple of length T. So are innovations, nis, log_likelihood, status and accepted if their shapes
@@ -224,6 +224,7 @@ class FilterRun:
         dynamics: the dynamics of the predictions; a tuple if there are several modes.
         sensors: the sensors of the readings.
         which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
+        modes: the estimator, which knows how modes switch, if there are several.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -247,6 +248,7 @@ class FilterRun:
     dynamics: Any
     sensors: tuple[Any, ...]
     which: NDArray[np.int64]
+    modes: Any = None
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

@@ -10,9 +10,12 @@ from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
 from .ghkf import GHKF as GHKF
+from .gpb1 import GPB1 as GPB1
+from .gpb2 import GPB2 as GPB2
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
 from .kf import KF as KF
+from .multiple_model import MultipleModel as MultipleModel
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
 from .sigma_points import CubaturePoints as CubaturePoints
@@ -34,6 +37,8 @@ __all__ = [
     "CKF",
     "EKF",
     "GHKF",
+    "GPB1",
+    "GPB2",
     "IEKF",
     "IMM",
     "KF",
@@ -45,6 +50,7 @@ __all__ = [
     "GaussHermitePoints",
     "JulierPoints",
     "MerwePoints",
+    "MultipleModel",
     "ParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",

@@ -166,7 +166,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
     try:
         for k in range(len(steps.dts)):
             if steps.moves[k]:
-                engine.predict(us[k], float(steps.dts[k]))
+                engine.predict(us[..., k, :], float(steps.dts[k]))
             before.append(engine.belief)
             j = int(steps.which[k])
             updates.append(links[j].update(*steps.given(k)) if j < len(links) else None)
@@ -178,4 +178,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         raise
     beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[..., :0] for each in (after, before))
     found = stacked_updates(updates, widest)
-    return FilterRun(beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which)
+    estimator = engine.estimator if isinstance(engine.dynamics, tuple) else None
+    return FilterRun(
+        beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which, estimator
+    )

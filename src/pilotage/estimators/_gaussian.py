@@ -105,8 +105,8 @@ class GaussianEstimator(Startable):
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
         """The filter that begins with a belief."""
-        assert self.dynamics is not None  # `start` has seen to it
-        engine = CompiledEngine(self, self.dynamics, moments_on(belief, self.dynamics.state))
+        dynamics = self.moving()
+        engine = CompiledEngine(self, dynamics, moments_on(belief, dynamics.state))
         return Filter(engine, t, self.dt, sensors)
 
     def predict(
@@ -129,27 +129,14 @@ class GaussianEstimator(Startable):
         dt = wanted(dt, self.dt)
         belief, u = moments_on(belief, dynamics.state), action(u, dynamics.action)
         batch = shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
-        steps = Timeline(
-            dynamics, (), np.zeros(1), np.array([dt]), np.ones(1, np.int64), np.zeros(1, np.int64), u[..., None, :],
-            np.zeros((1, 0)), np.zeros((1, 0)), [],
-        )  # fmt: skip
-        flat, codes, _ = self._launch(belief, steps, batch)
+        flat, codes, _ = self._launch(belief, prediction(dynamics, u, dt), batch)
         how = codes[:, 0] * (codes[:, 0] == PREDICTION_FAILED)
         for i in np.flatnonzero(how):
             mean, ui = self.unpack(belief.space, self._rows(belief, batch)[i]), rows(u, batch)[i]
             how[i] = why_prediction(dynamics, mean, ui, dt, self.jacobian)
             if not batch:
                 raise error_of(FilterStatus(how[i]), dynamics, mean, u=ui)
-        if status is not None:
-            status[...] = how.reshape(batch)
-        elif how.any():
-            i = int(np.flatnonzero(how)[0])
-            warnings.warn(
-                f"{np.count_nonzero(how)} of {len(how)} predictions failed, the first because of "
-                f"{FilterStatus(how[i]).name}; their beliefs are unchanged (give status=... to get each)",
-                RuntimeWarning,
-                stacklevel=2,
-            )
+        report(how, batch, status)
         return self.unpack(dynamics.state, unflat(flat, batch))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
@@ -196,12 +183,7 @@ class GaussianEstimator(Startable):
         """Rows of beliefs, their codes, what was found, and the batch axes."""
         given = context_of(context, sensor)
         batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(given, sensor))
-        numeric = sensor.context is not None
-        steps = Timeline(
-            None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
-            z[..., None, :], given[..., None, :] if numeric else np.zeros((1, 1)), [None if numeric else [given]],
-        )  # fmt: skip
-        flat, codes, found = self._launch(belief, steps, batch)
+        flat, codes, found = self._launch(belief, measurement(sensor, z, given), batch)
         return flat, codes[:, 0], found[:, 0], batch
 
     def run(
@@ -290,8 +272,20 @@ class GaussianEstimator(Startable):
         self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...], before: Any = None, after: Any = None
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Rows of beliefs at the end, codes ``(B, T)``, and what updates found ``(B, T, ...)``."""
-        space, count = belief.space, len(steps.dts)
         table = self._rows(belief, batch)
+        return table, *self.launch(belief.space, table, steps, batch, before, after)
+
+    def launch(
+        self,
+        space: Space,
+        table: np.ndarray,
+        steps: Timeline,
+        batch: tuple[int, ...],
+        before: Any = None,
+        after: Any = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Codes ``(B, T)`` and what updates found ``(B, T, ...)``; the table ``(B, numbers)`` of beliefs is changed."""
+        count = len(steps.dts)
         total, numbers = table.shape
         largest = max((max(s.reading.size, s.reading.dim) for s in steps.sensors), default=0)
         found = np.empty((total, count, max((found_size(s.reading) for s in steps.sensors), default=0)))
@@ -339,7 +333,7 @@ class GaussianEstimator(Startable):
         )  # fmt: skip
         for model in models:
             model.check()
-        return table, status, found
+        return status, found
 
     def _paces(self, steps: Timeline) -> np.ndarray:
         """Parameters of the dynamics, for all steps or for each."""
@@ -390,6 +384,37 @@ class GaussianEstimator(Startable):
                 codes[i, k] = why_update(model, alone, z, c, S, self)
             if not batch:
                 raise error_of(FilterStatus(codes[i, k]), model, alone, f"step {k}", u=u, z=z)
+
+
+def prediction(dynamics: Dynamics, u: np.ndarray, dt: float) -> Timeline:
+    """The timeline of one prediction."""
+    return Timeline(
+        dynamics, (), np.zeros(1), np.array([dt]), np.ones(1, np.int64), np.zeros(1, np.int64), u[..., None, :],
+        np.zeros((1, 0)), np.zeros((1, 0)), [],
+    )  # fmt: skip
+
+
+def measurement(sensor: Sensor, z: np.ndarray, context: Any) -> Timeline:
+    """The timeline of one reading, with a context that `context_of` checked."""
+    numeric = sensor.context is not None
+    return Timeline(
+        None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
+        z[..., None, :], context[..., None, :] if numeric else np.zeros((1, 1)), [None if numeric else [context]],
+    )  # fmt: skip
+
+
+def report(how: np.ndarray, batch: tuple[int, ...], status: np.ndarray | None) -> None:
+    """Write how the rows of a prediction went to `status`, or warn of those that failed."""
+    if status is not None:
+        status[...] = how.reshape(batch)
+    elif how.any():
+        i = int(np.flatnonzero(how)[0])
+        warnings.warn(
+            f"{np.count_nonzero(how)} of {len(how)} predictions failed, the first because of "
+            f"{FilterStatus(how[i]).name}; their beliefs are unchanged (give status=... to get each)",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
 def _at(a: np.ndarray, batch: tuple[int, ...], i: int) -> np.ndarray:

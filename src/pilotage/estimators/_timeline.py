@@ -54,13 +54,13 @@ class Timeline:
         return slice(None) if mine.all() else np.flatnonzero(mine)
 
     def given(self, k: int) -> tuple[Any, Any]:
-        """Reading or scan, and context, of step k of a single sequence."""
-        j, c = int(self.which[k]), self.contexts[k]
-        sensor, z = self.sensors[j], self.zs[k, : self.sensors[j].reading.size].copy()
+        """Readings or a scan, and contexts, of step k."""
+        j, c = int(self.which[k]), self.contexts[..., k, :]
+        sensor, z = self.sensors[j], self.zs[..., k, : self.sensors[j].reading.size].copy()
         z = self.scans[j][int(z[0])] if j in self.scans else z
         if sensor.context is None or self.objects[j] is not None:
             return z, self.objects[j][int(c[0])]
-        return z, c[: sensor.context.size] if sensor.context.size else None
+        return z, c[..., : sensor.context.size] if sensor.context.size else None
 
 
 def timeline(
