@@ -10,7 +10,7 @@ from ..core import FilterRun, FilterStatus, Gaussian, ModelError
 from ..core.settings import instance
 
 
-def smooth(run: FilterRun) -> Gaussian:
+def smooth(run: FilterRun) -> Any:
     """The beliefs of a run given all its readings, past and future, ``(..., T)``; exact for linear models.
 
     ::
@@ -19,13 +19,15 @@ def smooth(run: FilterRun) -> Gaussian:
         x = x (+) G (x' (-) x-)             x' and P' are smoothed at the next step
         P = P + G (P' - P-) G'
 
-    The recursion runs backwards through the run. F is the Jacobian of the dynamics at the filtered state.
+    The recursion runs backwards through the run. F is the Jacobian of the dynamics at the filtered state. Runs of an
+    `IMM`, or of another filter of several models, give mixtures: their modes are smoothed by expectation correction
+    (Barber 2006; see `pilotage.estimators.imm_smoother`), which with one mode is the recursion above.
 
     Args:
-        run: run of any Kalman filter, over readings of any sensors.
+        run: run of any Kalman filter or filter of several models, over readings of any sensors.
 
     Raises:
-        ModelError: if the beliefs of the run are not Gaussian, like those of an `IMM` or a particle filter.
+        ModelError: if the beliefs of the run are of another kind, like those of a particle filter.
 
     Source: Rauch, Tung and Striebel, "Maximum likelihood estimates of linear dynamic systems", AIAA Journal 3, 1965;
     Sarkka, *Bayesian Filtering and Smoothing*, 2013, sections 8.2 and 9.1.
@@ -39,6 +41,10 @@ def smooth(run: FilterRun) -> Gaussian:
         True
     """
     instance(run, FilterRun, "smooth")
+    if run.modes is not None:
+        from .imm_smoother import smooth_modes
+
+        return smooth_modes(run)
     after, before = run.beliefs, run.predicted
     if not (isinstance(after, Gaussian) and isinstance(before, Gaussian)):
         raise ModelError(
