@@ -149,6 +149,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 
 EXEMPT = {
     "Filter": "holds an estimator, whose start makes it",
+    "Bank": "holds an estimator and the beliefs of many targets",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .bank import Bank as Bank
 from .ckf import CKF as CKF
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
@@ -43,6 +44,7 @@ __all__ = [
     "IMM",
     "KF",
     "UKF",
+    "Bank",
     "CubaturePoints",
     "EnsembleKF",
     "FadingEKF",
