@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.harness import Contest, row
 from pilotage.core import Gaussian, Mixture, Space
-from pilotage.estimators import EKF, IMM, KF, UKF
+from pilotage.estimators import EKF, IMM, KF, UKF, smooth
 from pilotage.models import bicycle, constant_velocity, dynamics, position, range_bearing, sensor
 
 DT, WHEELBASE, STD = 0.1, 2.7, (0.3, 0.02)
@@ -310,6 +310,19 @@ def car_run(estimator: Any, make: Callable[[], Any], step: Callable[[Any, Any, A
     start, contexts = our_car(EKF(CAR, dt=DT)).belief, np.tile(LANDMARK, (steps, 1))
     ours = lambda: estimator.run(start, CAR, us, zs, DT, sensor=CAMERA, contexts=contexts)
     return runs(ours, one_by_one(make, step, us, zs), steps)
+
+
+@row("rts", peer="filterpy", bar=40, needs=["filterpy"], note="the smoother alone, per step of 10 000, 4 states")
+def rts(quick: bool) -> Contest:
+    steps = 1000 if quick else 10_000
+    run = KF(TARGET, dt=DT).start(std=math.sqrt(10.0)).run(None, flight(1, steps)[0], sensor=TRACKER)
+    peer, xs, Ps = their_kf(), run.beliefs.mean, run.beliefs.cov
+
+    def check() -> str:
+        mine, (x, P, _, _) = smooth(run), peer.rts_smoother(xs, Ps)
+        return agree(mine.mean, x, "means") + agree(mine.cov, P, ", covariances")
+
+    return Contest(lambda: smooth(run), lambda: peer.rts_smoother(xs, Ps), check, work=steps)
 
 
 # -- many tracks at once

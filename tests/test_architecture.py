@@ -52,7 +52,7 @@ HOMES = {
     "rerun": {"viz"},
     "cyclopts": {"cli"},
     "sympy": set[str](),
-    "filterpy": set[str](),
+    "filterpy": {"compat"},
 }
 # Protocols and abstract parts, of which there is nothing to run; what decorators and `code_of` make, which show it.
 NOT_RUN = {

@@ -173,3 +173,21 @@ def test_command_writes_an_object_a_row(tmp_path: Path) -> None:
     assert done.returncode in (0, 1), done.stderr
     rows = [json.loads(line) for line in (tmp_path / "rows.json").read_text().splitlines()]
     assert [entry["name"] for entry in rows] == [name]
+
+
+def test_comparison_writes_its_table_into_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("matplotlib")
+    from benchmarks import comparison
+
+    monkeypatch.setattr(comparison, "DOCS", tmp_path)
+    (tmp_path / "pictures").mkdir()
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table -->\nold\n<!-- end of table -->\nafter\n", encoding="utf-8")
+    lines: list[tuple[object, ...]] = [("one: a", name, "all", 3.0, 0.5, "m", 1.0) for name in comparison.ASSUMED]
+    comparison.write(lines, page)
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
+    assert text.count("| one: a |") == 4
+    assert (tmp_path / "pictures" / "which-filter.png").stat().st_size > 1000

@@ -13,6 +13,7 @@ fast:
 - `pilotage.envs`: Gymnasium environments built from models
 - `pilotage.io`: file formats
 - `pilotage.viz`: drawings (needs matplotlib)
+- `pilotage.compat`: filters of other libraries as ours, and ours as theirs
 - `pilotage.testing`: contract checks for your own models, sensors, estimators, planners and controllers
 
 Example:
@@ -31,6 +32,7 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from . import compat as compat
     from . import control as control
     from . import core as core
     from . import envs as envs
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "compat",
     "control",
     "core",
     "envs",

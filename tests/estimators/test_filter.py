@@ -442,6 +442,14 @@ def test_sensors_by_name() -> None:
         named.update("lidar", [0.0, 0.0])
 
 
+@pytest.mark.parametrize("name", ["x", "P", "mean", "cov", "std"])
+def test_attributes_of_beliefs(name: str) -> None:
+    """A filter says where they are, without the hook that makes access to all its other attributes slow."""
+    with pytest.raises(AttributeError, match=rf"{name!r}.*belief\.mean"):
+        getattr(started(EKF), name)
+    assert not hasattr(type(started(EKF)), "__getattr__")
+
+
 def test_an_update_is_a_value() -> None:
     """Frozen, compared by its numbers, and the same after a copy or a journey."""
     one, other, apart = started(EKF), started(EKF), started(EKF)

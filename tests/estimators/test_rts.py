@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pilotage.core import Gaussian, ModelError, Readings
-from pilotage.estimators import EKF, KF, UKF, ParticleFilter, smooth
-from pilotage.models import LinearDynamics, LinearSensor, compass, constant_velocity, gnss, position, unicycle
+from pilotage.core import FilterStatus, Gaussian, ModelError, Readings, Space
+from pilotage.estimators import EKF, GHKF, KF, UKF, ParticleFilter, SquareRootEKF, smooth
+from pilotage.models import (
+    LinearDynamics,
+    LinearSensor,
+    compass,
+    constant_velocity,
+    dynamics,
+    gnss,
+    position,
+    sensor,
+    unicycle,
+)
 
-from .linear import close
+from .linear import close, seeds, spd
 
 
 def joint(model: LinearDynamics, x0: Any, P0: Any, times: Any, us: Any, seen: Any) -> tuple[Any, Any]:
@@ -72,6 +85,90 @@ def test_joint_gaussian_of_two_sensors() -> None:
         assert abs(filter.t - 4.0) < 1e-12
 
 
+@settings(max_examples=15)
+@given(seeds, st.sampled_from([1, 3]), st.booleans())
+def test_random_systems_with_gaps(seed: int, n: int, vague: bool) -> None:
+    """Stable and unstable systems, singular noise and start, unequal steps, missing components: the joint Gaussian."""
+    rng = np.random.default_rng(seed)
+    A, G = 0.5 * rng.normal(size=(n, n)), rng.normal(size=(n, max(1, n - 1)))
+    model = LinearDynamics(A, rng.normal(size=(n, 1)), Qc=G @ G.T)
+    P0 = 25.0 * np.eye(n) if vague else np.outer(G[:, 0], G[:, 0])
+    start = Gaussian.trusted(model.state, rng.normal(size=n), P0)
+    sensors = [LinearSensor(rng.normal(size=(k, n)), spd(rng, k)) for k in (1, 2)]
+    stamps = [np.sort(rng.choice(np.arange(1, 16), size=6, replace=False)) * 0.1 for _ in sensors]
+    zs = [np.where(rng.random((6, k)) < 0.3, np.nan, rng.normal(size=(6, k))) for k in (1, 2)]
+    for estimator in (KF(model), UKF(model), SquareRootEKF(model)):
+        run = estimator.start(belief=start).run(None, [Readings(*each) for each in zip(sensors, zs, stamps)])
+        seen, counts = [], [0, 0]
+        for k, j in enumerate(run.which):
+            z = zs[j][counts[j]]
+            counts[j] += 1
+            on = ~np.isnan(z)
+            H, R = np.asarray(sensors[j].linearize(np.zeros(n))), np.asarray(sensors[j].noise(np.zeros(n)))
+            seen.append((k, H[on], R[np.ix_(on, on)], z[on]))
+        mean, cov = joint(model, start.mean, P0, run.ts, np.zeros((len(run.ts), 1)), seen)
+        smoothed = smooth(run)
+        close(smoothed.mean, mean, 1e-6)
+        close(smoothed.cov, cov, 1e-6)
+        least = np.linalg.eigvalsh(smoothed.cov).min(-1)
+        assert (least >= -1e-12 * np.trace(smoothed.cov, axis1=-2, axis2=-1)).all()
+
+
+def test_the_gain_of_a_ukf_is_that_of_its_points() -> None:
+    """The covariance of a state with the next one, by quadrature on x' = x + sin(3 x) / 2: no Jacobian gives that."""
+
+    @dynamics(state=Space("x"), action=Space(), noise=(0.1,), integrator="euler")
+    def wave(x, u, p, m):
+        return (0.5 * m.sin(3.0 * x[0]),)
+
+    model, tape = wave(), LinearSensor([[1.0]], 0.04, state=Space("x"))
+    nodes, weights = np.polynomial.hermite_e.hermegauss(5)
+    weights = weights / weights.sum()
+    run = GHKF(model, dt=1.0, order=5).start([0.3], std=0.5).run(None, [[0.4], [0.9]], sensor=tape)
+    x, P = run.beliefs.mean[0, 0], run.beliefs.cov[0, 0, 0]
+    moved = np.array([model.step(np.array([x + np.sqrt(P) * e]), np.zeros(0), 1.0)[0] for e in nodes])
+    C = np.sqrt(P) * (weights * nodes) @ (moved - weights @ moved)
+    G = C / run.predicted.cov[1, 0, 0]
+    smoothed = smooth(run)
+    close(smoothed.mean[0, 0], x + G * (run.beliefs.mean[1, 0] - run.predicted.mean[1, 0]), 1e-12)
+    close(smoothed.cov[0, 0, 0], P + G**2 * (run.beliefs.cov[1, 0, 0] - run.predicted.cov[1, 0, 0]), 1e-12)
+    slope = 1.0 + 1.5 * np.cos(3.0 * x)
+    assert abs(slope * P / run.predicted.cov[1, 0, 0] - G) > 0.02
+
+
+def test_a_body_at_rest_has_one_pose() -> None:
+    """Without motion and noise all smoothed beliefs are the last one, on a curved space too."""
+    space = Space("pose: SE3")
+
+    @dynamics(state=space, action=Space())
+    def still(x, u, p, m):
+        return (0.0,) * 6
+
+    @sensor(state=space, reading=Space("u", "v"), std=(0.3, 0.3))
+    def sight(x, c, p, m):
+        return x[0] + x[4] * x[2], x[1] - x[5]
+
+    rng = np.random.default_rng(1)
+    start = Gaussian(space, space.identity(), spd(rng, 6))
+    run = EKF(still(), dt=0.1).start(belief=start).run(None, rng.normal(size=(5, 2)), sensor=sight())
+    smoothed = smooth(run)
+    for k in range(5):
+        close(space.minus(smoothed.mean[k], run.beliefs.mean[-1]), np.zeros(6), 1e-9)
+        close(smoothed.cov[k], run.beliefs.cov[-1], 1e-9)
+
+
+def test_a_failed_reading_of_a_batch_is_smoothed_as_a_missing_one() -> None:
+    """The prediction before a reading that failed has moved the belief, and the smoother goes back through it."""
+    model, sensor = LinearDynamics([[0.0, 1.0], [0.0, 0.0]], Qc=np.diag([0.0, 1.0])), LinearSensor([[1.0, 0.0]], 0.5)
+    zs = np.random.default_rng(5).normal(size=(2, 6, 1))
+    zs[1] = zs[0]
+    zs[0, 3], zs[1, 3] = np.inf, np.nan
+    run = EKF().run(Gaussian.of(model.state, std=np.ones((2, 2))), model, None, zs, 0.2, sensor=sensor)
+    assert run.status[0, 3] > FilterStatus.NO_READING
+    close(smooth(run).mean[0], smooth(run).mean[1], 1e-12)
+    close(smooth(run).cov[0], smooth(run).cov[1], 1e-12)
+
+
 def test_headings_across_half_a_turn() -> None:
     """A robot that turns through pi: smoothed states are nearer to the truth than filtered ones, and honest."""
     rng, robot, dt = np.random.default_rng(3), unicycle(noise=(0.05, 0.05, 0.05)), 0.1
@@ -104,6 +201,21 @@ def test_one_sequence_of_a_batch_is_the_sequence_alone() -> None:
         one = smooth(KF().run(start[i], model, None, zs[i], 0.2, sensor=sensor))
         close(many.mean[i], one.mean, 1e-12)
         close(many.cov[i], one.cov, 1e-12)
+
+
+def test_an_estimator_smooths_its_runs_in_its_own_way() -> None:
+    """`smooth` asks the estimator that a run names, and hands it the random stream; without one it is RTS."""
+    model, sensor = LinearDynamics([[0.0, 1.0], [0.0, 0.0]], Qc=np.diag([0.0, 1.0])), LinearSensor([[1.0, 0.0]], 0.5)
+    run = EKF(model, dt=0.2).start(std=1.0).run(None, np.ones((3, 1)), sensor=sensor)
+    assert run.estimator == EKF(model, dt=0.2)
+
+    class Own:
+        def smoothed(self, run: Any, *, rng: Any = None) -> Any:
+            return run, rng
+
+    mine = dataclasses.replace(run, estimator=Own())
+    assert smooth(mine, rng=3) == (mine, 3)
+    close(smooth(dataclasses.replace(run, estimator=None)).mean, smooth(run).mean, 1e-12)
 
 
 def test_runs_of_particles_are_refused() -> None:

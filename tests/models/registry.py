@@ -23,6 +23,8 @@ DYNAMICS: dict[str, Callable[[], Dynamics]] = {
     "differential_drive": lambda: models.differential_drive(track=0.3),
     "double_integrator": lambda: models.double_integrator(2),
     "dynamic_bicycle": models.dynamic_bicycle,
+    "inertial_navigation": models.inertial_navigation,
+    "inertial_navigation on Earth": lambda: models.inertial_navigation(latitude=0.9),
     "LinearDynamics": lambda: models.LinearDynamics(
         [[0.0, 1.0], [-2.0, -0.3]], [[0.0], [1.0]], G=[[0.0], [1.0]], Qc=[[0.5]]
     ),
@@ -30,6 +32,7 @@ DYNAMICS: dict[str, Callable[[], Dynamics]] = {
     "pendulum": lambda: models.pendulum(damping=0.2),
     "planar_arm": lambda: models.planar_arm(2, lengths=(0.5, 0.4), damping=0.1),
     "planar_arm 4": lambda: models.planar_arm(4),
+    "planar_navigation": models.planar_navigation,
     "quadrotor": lambda: models.quadrotor(drag=0.1),
     "quadrotor by rotors": lambda: models.quadrotor(rotors=True),
     "singer": lambda: models.singer(2, tau=0.8),
@@ -43,14 +46,23 @@ TIME_STEP = {"planar_arm": 0.01, "planar_arm 4": 0.01}
 
 SENSORS: dict[str, Callable[[], Sensor]] = {
     "accelerometer": models.accelerometer,
+    "altimeter": models.altimeter,
+    "antenna_position": lambda: models.antenna_position(lever=(0.5, -0.2, 1.0)),
+    "antenna_velocity": lambda: models.antenna_velocity(lever=(0.5, -0.2, 1.0)),
+    "antenna_velocity at the IMU": models.antenna_velocity,
     "bearing_to": models.bearing_to,
     "body_velocity": models.body_velocity,
     "compass": lambda: models.compass(declination=0.1),
+    "course_speed": models.course_speed,
     "gnss": lambda: models.gnss(std=1.5),
     "gnss 3": lambda: models.gnss(3),
     "gyroscope": models.gyroscope,
+    "heading": lambda: models.heading(declination=0.05),
     "imu": models.imu,
     "LinearSensor": lambda: models.LinearSensor([[1.0, 2.0], [0.0, 1.0]], [[0.2, 0.1], [0.1, 0.3]]),
+    "magnetometer": models.magnetometer,
+    "nonholonomic": lambda: models.nonholonomic(lever=(-1.0, 0.1, 0.0), mounting=(0.8, 0.0, 0.6, 0.0)),
+    "nonholonomic at the IMU": models.nonholonomic,
     "odometry": models.odometry,
     "position": lambda: models.position(1),
     "radar": lambda: models.radar(place=(2.0, -1.0), yaw=0.3),
@@ -64,14 +76,17 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
     "relative_pose 3": lambda: models.relative_pose(3),
     "relative_position": models.relative_position,
     "relative_position 3": lambda: models.relative_position(3),
+    "standstill": models.standstill,
     "tilt": models.tilt,
     "velocity": lambda: models.velocity(3),
+    "wheel_speed": lambda: models.wheel_speed(scale=1.1),
+    "wheel_speed off the IMU": lambda: models.wheel_speed(lever=(-1.0, 0.1, 0.0)),
 }
 
 NO_MODELS = {
-    "Code", "LANES", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "code_of", "discrete_dynamics",
-    "dynamics", "factor", "hitch_angle", "jackknifed", "parameters", "sensor", "task", "trailer_rear",
-    "tricycle_inverse",
+    "Code", "LANES", "LocalFrame", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "code_of",
+    "discrete_dynamics", "dynamics", "ecef", "factor", "geodetic", "hitch_angle", "jackknifed", "normal_gravity",
+    "parameters", "sensor", "task", "trailer_rear", "tricycle_inverse",
 }  # fmt: skip
 """Public names of `pilotage.models` that are not families of models."""
 

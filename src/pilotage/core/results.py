@@ -224,7 +224,8 @@ class FilterRun:
         dynamics: the dynamics of the predictions; a tuple if there are several modes.
         sensors: the sensors of the readings.
         which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
-        modes: the estimator, which knows how modes switch, if there are several.
+        estimator: the estimator of the run, which says how the run is smoothed; None if it is not known.
+        contexts: for each sensor, the contexts of its readings: ``(..., K, c)``, or a list; empty if unknown.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -248,7 +249,8 @@ class FilterRun:
     dynamics: Any
     sensors: tuple[Any, ...]
     which: NDArray[np.int64]
-    modes: Any = None
+    estimator: Any = None
+    contexts: tuple[Any, ...] = ()
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

@@ -7,6 +7,11 @@ from typing import TYPE_CHECKING
 from ..core.names import absent
 from .bank import Bank as Bank
 from .ckf import CKF as CKF
+from .consistency import Check as Check
+from .consistency import ConsistencyReport as ConsistencyReport
+from .consistency import Suggestion as Suggestion
+from .consistency import Verdict as Verdict
+from .consistency import consistency as consistency
 from .ekf import EKF as EKF
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
@@ -45,6 +50,8 @@ __all__ = [
     "KF",
     "UKF",
     "Bank",
+    "Check",
+    "ConsistencyReport",
     "CubaturePoints",
     "EnsembleKF",
     "FadingEKF",
@@ -58,6 +65,9 @@ __all__ = [
     "SimplexPoints",
     "SquareRootEKF",
     "SquareRootUKF",
+    "Suggestion",
+    "Verdict",
+    "consistency",
     "resample",
     "smooth",
     "steady_state",

@@ -171,6 +171,27 @@ def solve(L, C, n, m, lanes):
 
 
 @driver
+def solve_semidefinite(L, C, n, m, lanes):
+    """C becomes a solution X of ``L L' X = C``, for L of `cholesky_semidefinite`: zero where L has a zero column."""
+    for i in range(n):
+        some = L[i, i] > 0.0
+        pivot = select(some, 1.0 / select(some, L[i, i], 1.0), 0.0)
+        for j in range(m):
+            a = C[i, j]
+            for k in range(i):
+                a -= L[i, k] * C[k, j]
+            C[i, j] = a * pivot
+    for i in range(n - 1, -1, -1):
+        some = L[i, i] > 0.0
+        pivot = select(some, 1.0 / select(some, L[i, i], 1.0), 0.0)
+        for j in range(m):
+            a = C[i, j]
+            for k in range(i + 1, n):
+                a -= L[k, i] * C[k, j]
+            C[i, j] = a * pivot
+
+
+@driver
 def joseph(P, H, R, K, N, A, M, B, n, m, lanes):
     """N = (I - K H) P (I - K H)' + K R K', symmetric to the last bit; A (m, n), M and B (n, n) are scratch.
 

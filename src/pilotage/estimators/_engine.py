@@ -178,7 +178,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
         raise
     beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[..., :0] for each in (after, before))
     found = stacked_updates(updates, widest)
-    estimator = engine.estimator if isinstance(engine.dynamics, tuple) else None
     return FilterRun(
-        beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which, estimator
-    )
+        beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which,
+        engine.estimator, steps.told,
+    )  # fmt: skip

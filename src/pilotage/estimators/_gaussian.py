@@ -12,7 +12,7 @@ from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, Sha
 from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
 from ..core.streams import checked
-from ..models.trace import Driver, parameters
+from ..models.trace import Driver
 from ._causes import error_of, why_prediction, why_update
 from ._clock import Clock, wanted
 from ._compiled import CompiledEngine
@@ -35,6 +35,7 @@ from ._memory import MODEL
 from ._steps import Inner, read_moments, write_moments
 from ._timeline import Timeline, timeline
 from .filter import Filter, Startable
+from .rts import LINEARIZED, Backward, paces, rts
 
 ACCEPTED = int(FilterStatus.ACCEPTED)
 PREDICTION_FAILED, UPDATE_FAILED = int(FilterStatus.PREDICTION_FAILED), int(FilterStatus.UPDATE_FAILED)
@@ -55,6 +56,7 @@ class GaussianEstimator(Startable):
         jacobian: whether models need derivatives.
         transports: whether updates carry covariances from tangent to tangent.
         unexplained: the status of an update that failed although model and belief are sound.
+        smoother: the step of the smoother of its runs.
     """
 
     dynamics: Dynamics | None = None
@@ -68,6 +70,7 @@ class GaussianEstimator(Startable):
     jacobian: ClassVar[bool] = True
     transports: ClassVar[bool] = False
     unexplained: ClassVar[FilterStatus] = FilterStatus.OVERFLOW
+    smoother: ClassVar[Backward] = LINEARIZED
 
     def __post_init__(self) -> None:
         if self.dynamics is not None:
@@ -84,6 +87,10 @@ class GaussianEstimator(Startable):
     def constants(self, space: Space) -> np.ndarray:
         """Numbers that the inner steps need of the settings, for states on this space."""
         return EMPTY
+
+    def smoothing(self, space: Space) -> np.ndarray:
+        """Numbers that the smoother's step needs of the settings; of a linearised one, the factor of F."""
+        return np.ones(1)
 
     def vectors(self, space: Space) -> int:
         """Vectors of scratch that the inner steps need beside matrices of a few."""
@@ -262,7 +269,14 @@ class GaussianEstimator(Startable):
             steps.dynamics,
             steps.sensors,
             steps.which,
+            self,
+            steps.told,
         )
+
+    def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Gaussian:
+        """The beliefs of a run given all its readings; see `smooth`."""
+        checked(rng)
+        return rts(run, self.smoother, self.smoothing(run.beliefs.space))
 
     def _rows(self, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
         """Beliefs of these batch axes, ``(B, numbers)``."""
@@ -326,7 +340,7 @@ class GaussianEstimator(Startable):
             [list(pair) for pair in zip(*(places if wide else places * 2), strict=True)], dtype=np.int64
         )
         run_rows.compiled(
-            jobs[0].at, jobs[-1].at, addresses.reshape(-1, 2), table, self._paces(steps), steps.dts,
+            jobs[0].at, jobs[-1].at, addresses.reshape(-1, 2), table, timely(steps), steps.dts,
             steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
             once_or_rows(steps.zs, batch, 2, "readings"), once_or_rows(steps.contexts, batch, 2, "contexts"),
             nothing if before is None else before, nothing if after is None else after, found, status,
@@ -334,22 +348,6 @@ class GaussianEstimator(Startable):
         for model in models:
             model.check()
         return status, found
-
-    def _paces(self, steps: Timeline) -> np.ndarray:
-        """Parameters of the dynamics, for all steps or for each."""
-        dynamics = steps.dynamics
-        if dynamics is None:
-            return np.zeros((1, 0))
-        if not dynamics.parameters_depend_on_dt:
-            return np.array(parameters(dynamics), dtype=np.float64)[None]
-        moving = steps.dts[steps.moves > 0]
-        if not len(moving):
-            return np.zeros((1, 0))
-        each = {float(dt): parameters(dynamics, float(dt)) for dt in np.unique(moving)}
-        first = next(iter(each.values()))
-        if len(each) == 1:
-            return np.array(first, dtype=np.float64)[None]
-        return np.stack([each.get(float(dt), first) for dt in steps.dts])
 
     def dynamics_model(self, dynamics: Dynamics, lanes: bool = False) -> Model:
         """Dynamics as the inner steps see them."""
@@ -424,6 +422,11 @@ def _at(a: np.ndarray, batch: tuple[int, ...], i: int) -> np.ndarray:
 
 def _number(value: Any) -> Any:
     return float(value) if np.ndim(value) == 0 else value
+
+
+def timely(steps: Timeline) -> np.ndarray:
+    """Parameters of the dynamics of a timeline, for all steps or for each."""
+    return np.zeros((1, 0)) if steps.dynamics is None else paces(steps.dynamics, steps.dts, steps.moves)
 
 
 def found_size(reading: Space) -> int:

@@ -23,6 +23,7 @@ from ._switching import SwitchingEngine
 from ._timeline import timeline
 from .ekf import EKF
 from .filter import Filter
+from .imm_smoother import smooth_modes
 from .kf import KF
 from .ukf import UKF
 
@@ -189,6 +190,11 @@ class SeveralModels:
         steps = timeline(Clock(t, self.dt, *own.models), first, us, readings, ts, dt, sensor=sensor, contexts=contexts)
         batch = shared_axes(belief=axes_of(belief), given=steps.batch)
         return followed(ModeRows(own, batch, belief) if batch else SwitchingEngine(own, belief), steps)
+
+    def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Mixture:
+        """The beliefs of a run given all its readings; see `smooth`."""
+        checked(rng)
+        return smooth_modes(run)
 
     def of(self, models: Any) -> Self:
         """The same settings for other models."""

@@ -10,9 +10,24 @@ from __future__ import annotations
 from typing import Any
 
 from ..core.status import FilterStatus
-from ..models.trace import Driver, driver
+from ..models.trace import Driver, call, driver
+from ._algebra import finite, finite_matrix, plausible, symmetrize
 from ._drivers import INNER
-from ._memory import BLOCK, ONE, accepted, fill, job_at, mark, matrix, select, space_at, table, vector
+from ._memory import (
+    BLOCK,
+    ONE,
+    accepted,
+    address,
+    fill,
+    job_at,
+    mark,
+    matrix,
+    opposite,
+    select,
+    space_at,
+    table,
+    vector,
+)
 
 ACCEPTED = int(FilterStatus.ACCEPTED)
 GATED, NO_READING = int(FilterStatus.GATED), int(FilterStatus.NO_READING)
@@ -77,6 +92,36 @@ def drop_noise(seen, R, i, m):
     for j in range(m):
         R[i, j] = select(seen, R[i, j], 1.0 if i == j else 0.0)
         R[j, i] = select(seen, R[j, i], 1.0 if i == j else 0.0)
+
+
+@driver
+def linearize(h, b, context, z, predicted, e, H, R, expected, y, d, k, m, lanes):
+    """h, e, H and R, which lie side by side, of a sensor at the belief, without what the reading z did not measure.
+
+    Returns how many components were measured, and whether what the sensor says of them makes sense.
+    """
+    given, _ = vector(z, k, lanes)
+    call(h.all, b, context, z, h.parameters, address(predicted))
+    measured, good = note_innovation(e, predicted, y, expected, given, k, m, lanes)
+    drop_unmeasured(y, H, R, d, m, lanes)
+    good = good & plausible(R, m, lanes)
+    symmetrize(R, m)
+    return measured, good
+
+
+@driver
+def judge(job, h, good, found, measured, m, lanes):
+    """UPDATE_FAILED where something was wrong, or the likelihood is not finite; else what the gate says."""
+    mark(job.status, opposite(good & (found[1] - found[1] == 0.0)), UPDATE_FAILED)
+    gate(h.gates, found[0], measured, job.status, m, lanes)
+
+
+@driver
+def settle(job, x, P, new_x, new_P, good, failure, n, d, lanes):
+    """Belief = the new one; where that is not finite, or something was wrong, the status is this failure."""
+    good = good & finite(new_x, n, lanes) & finite_matrix(new_P, d, d, lanes)
+    mark(job.status, opposite(good), failure)
+    commit(x, P, new_x, new_P, job.status, n, d, lanes)
 
 
 @driver

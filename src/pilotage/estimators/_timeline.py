@@ -53,6 +53,16 @@ class Timeline:
         mine = self.which == j
         return slice(None) if mine.all() else np.flatnonzero(mine)
 
+    @property
+    def told(self) -> tuple[Any, ...]:
+        """For each sensor, the contexts of its readings, as in a `FilterRun`."""
+        found: list[Any] = []
+        for j, (sensor, objects) in enumerate(zip(self.sensors, self.objects, strict=True)):
+            cs = self.contexts[..., self.of(j), :]
+            numeric = sensor.context is not None and objects is None
+            found.append(cs[..., : sensor.context.size] if numeric else [objects[int(c)] for c in cs[..., 0].ravel()])
+        return tuple(found)
+
     def given(self, k: int) -> tuple[Any, Any]:
         """Readings or a scan, and contexts, of step k."""
         j, c = int(self.which[k]), self.contexts[..., k, :]

@@ -19,28 +19,15 @@ import numpy as np
 from ..core import Space
 from ..core.settings import settings
 from ..models.trace import call, driver
-from ._algebra import (
-    cholesky,
-    cholesky_semidefinite,
-    finite,
-    finite_matrix,
-    gemm,
-    joseph,
-    plausible,
-    score,
-    solve,
-    times,
-)
+from ._algebra import cholesky, cholesky_semidefinite, gemm, joseph, plausible, score, solve, symmetrize, times
 from ._gaussian import GaussianEstimator
 from ._memory import (
     address,
     everywhere,
     fill,
     job_at,
-    mark,
     matrix,
     model_at,
-    opposite,
     row,
     select,
     space_at,
@@ -52,14 +39,15 @@ from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
     Inner,
-    commit,
     drop_noise,
     found_at,
-    gate,
     gaussian_at,
     inner_steps,
+    judge,
     note_innovation,
+    settle,
 )
+from .rts import Backward, backward, rts_gain
 from .sigma_points import SigmaPoints
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
@@ -76,17 +64,21 @@ def points_of(settings, d):
 
 
 @driver
-def halvings(P, s, space, d):
+def halvings(L, s, space, d, lanes):
     """The number of halvings of the way to a point, until no wrapped component goes further than a quarter turn."""
     wraps, count = table(space.wraps, 1, d), 0
     for k in range(d):
-        if wraps[0, k] > 0.0 and not everywhere(s * s * P[k, k] <= 4.0 * QUARTER * QUARTER):
-            far = QUARTER
-            steps = 0
-            while steps < FINEST and not everywhere(s * s * P[k, k] <= far * far):
-                far *= 2.0
-                steps += 1
-            count = max(count, steps)
+        if wraps[0, k] > 0.0:
+            square = fill(0.0, lanes)
+            for j in range(k + 1):
+                square += s * s * L[k, j] * L[k, j]
+            if not everywhere(square <= 4.0 * QUARTER * QUARTER):
+                far = QUARTER
+                steps = 0
+                while steps < FINEST and not everywhere(square <= far * far):
+                    far *= 2.0
+                    steps += 1
+                count = max(count, steps)
     return count
 
 
@@ -181,6 +173,36 @@ def centred(space, Y, D, y, points, halved, w, lanes):
 
 
 @driver
+def transform(model, second, third, b, state, L, reach, points, n, d, Y, D, y, w, lanes):
+    """Y_i = f(x (+) L xi_i), y = their weighted mean and D_i = Y_i (-) y, for the state at b and a model's values."""
+    space, halved = space_at(model.space), halvings(L, reach, state, d, lanes)
+    propagate(model, second, third, b, state, L, points, n, d, Y, D, halved, w, lanes)
+    if halved == 0 and beyond(D, points.shape[0], space, space.dim):
+        halved = 3
+        propagate(model, second, third, b, state, L, points, n, d, Y, D, halved, w, lanes)
+    centred(space, Y, D, y, points, halved, w, lanes)
+
+
+@driver
+def observe_points(h, b, context, z, state, L, reach, points, n, d, Z, G, R, T, mean, e, expected, y, w, lanes):
+    """The points' readings Z, what they show of noise R, slopes T and innovation e, without what was not measured.
+
+    Returns how many components were measured, and whether what the sensor says of them makes sense.
+    """
+    reading = space_at(h.space)
+    k, m = reading.size, reading.dim
+    given, _ = vector(z, k, lanes)
+    transform(h, context, z, b, state, L, reach, points, n, d, Z, G, mean, w, lanes)
+    call(h.noise, b, context, z, h.parameters, address(R))
+    call(reading.minus, z, address(mean), 0, 0, address(e))
+    measured, good = note_innovation(e, mean, y, expected, given, k, m, lanes)
+    slopes(y, G, R, T, points, d, m, lanes)
+    good = good & plausible(R, m, lanes)
+    symmetrize(R, m)
+    return measured, good
+
+
+@driver
 def spread_of(D, points, N, S, m):
     """S = sum v_i D_i D_i' + N, symmetric to the last bit."""
     for i in range(m):
@@ -192,13 +214,27 @@ def spread_of(D, points, N, S, m):
             S[j, i] = a
 
 
+@driver
+def spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes):
+    """L L' = P, and where the dynamics take the points of the belief at b: Y, D = Y (-) y, and y, their mean.
+
+    False where P is no covariance.
+    """
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    reach, _, points = points_of(job.settings, d)
+    good = cholesky_semidefinite(P, L, d, lanes)
+    transform(f, u, dt, b, space, L, reach, points, n, d, Y, D, y, w, lanes)
+    return good
+
+
 @driver(inline=True)
 def ukf_predict(at, b, u, dt, w, lanes):
     """Predict the belief at address b by the action at u and the seconds at dt, for the job at `at`; w is scratch."""
     job = job_at(at)
     f, space = model_at(job.dynamics), space_at(job.state)
     n, d = space.size, space.dim
-    reach, count, points = points_of(job.settings, d)
+    _, count, points = points_of(job.settings, d)
     x, P, _ = gaussian_at(b, n, d, lanes)
     L, w = matrix(w, d, d, lanes)
     Y, w = matrix(w, count, n, lanes)
@@ -206,18 +242,10 @@ def ukf_predict(at, b, u, dt, w, lanes):
     Q, w = matrix(w, d, d, lanes)
     N, w = matrix(w, d, d, lanes)
     y, w = vector(w, n, lanes)
-    good = cholesky_semidefinite(P, L, d, lanes)
-    halved = halvings(P, reach, space, d)
-    propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
-    if halved == 0 and beyond(D, count, space, d):
-        halved = 3
-        propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
-    centred(space, Y, D, y, points, halved, w, lanes)
+    good = spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes)
     call(f.noise, b, u, dt, f.parameters, address(Q))
     spread_of(D, points, Q, N, d)
-    good = good & plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
-    mark(job.status, opposite(good), PREDICTION_FAILED)
-    commit(x, P, y, N, job.status, n, d, lanes)
+    settle(job, x, P, y, N, good & plausible(Q, d, lanes), PREDICTION_FAILED, n, d, lanes)
 
 
 @driver(inline=True)
@@ -230,7 +258,6 @@ def ukf_update(at, b, z, context, w, lanes):
     reach, count, points = points_of(job.settings, d)
     x, P, behind = gaussian_at(b, n, d, lanes)
     expected, y, S, found = found_at(behind, k, m, lanes)
-    given, _ = vector(z, k, lanes)
     L, w = matrix(w, d, d, lanes)
     Z, w = matrix(w, count, k, lanes)
     G, w = matrix(w, count, m, lanes)
@@ -249,19 +276,11 @@ def ukf_update(at, b, z, context, w, lanes):
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
     good = cholesky_semidefinite(P, L, d, lanes)
-    halved = halvings(P, reach, space, d)
-    propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
-    if halved == 0 and beyond(G, count, reading, m):
-        halved = 3
-        propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
-    centred(reading, Z, G, mean, points, halved, w, lanes)
-    call(h.noise, b, context, z, h.parameters, address(R))
-    call(reading.minus, z, address(mean), 0, 0, address(e))
-    measured, defined = note_innovation(e, mean, y, expected, given, k, m, lanes)
-    slopes(y, G, R, T, points, d, m, lanes)
-    good = good & defined & plausible(R, m, lanes)
+    measured, sound = observe_points(
+        h, b, context, z, space, L, reach, points, n, d, Z, G, R, T, mean, e, expected, y, w, lanes
+    )
     spread_of(G, points, R, S, m)
-    good = good & cholesky(S, root, m, lanes)
+    good = good & sound & cholesky(S, root, m, lanes)
     score(root, e, v, measured, found, m, lanes)
     gemm(1.0, transposed(T), transposed(L), 0.0, K, K, m, d, d, d, lanes)  # C', which becomes that of the gain
     bending(G, T, points, R, d, m)
@@ -270,10 +289,8 @@ def ukf_update(at, b, z, context, w, lanes):
     joseph(P, H, R, K, N, A, M, B, d, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
-    mark(job.status, opposite(good), UPDATE_FAILED)
-    gate(h.gates, found[0], measured, job.status, m, lanes)
-    commit(x, P, new, N, job.status, n, d, lanes)
+    judge(job, h, good, found, measured, m, lanes)
+    settle(job, x, P, new, N, good, UPDATE_FAILED, n, d, lanes)
 
 
 @driver
@@ -316,6 +333,36 @@ def divide(T, L, H, d, m, lanes):
             H[r, i] = select(some, a / select(some, L[i, i], 1.0), 0.0)
 
 
+@driver(inline=True)
+def rts_unscented(at, b, u, dt, w, lanes):
+    """A step of the smoother whose prediction moved the points of the filtered belief at address b; see `rts_gain`.
+
+    Points have the slope F with ``F L = sum w_k D_k xi_k'``, and what they deviate from it counts as process noise.
+    """
+    job = job_at(at)
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    _, count, points = points_of(job.settings, d)
+    _, P, _ = gaussian_at(b, n, d, lanes)
+    L, w = matrix(w, d, d, lanes)
+    Y, w = matrix(w, count, n, lanes)
+    D, w = matrix(w, count, d, lanes)
+    Q, w = matrix(w, d, d, lanes)
+    T, w = matrix(w, d, d, lanes)
+    F, w = matrix(w, d, d, lanes)
+    K, w = matrix(w, d, d, lanes)
+    y, w = vector(w, max(n, d), lanes)
+    spread_ahead(job, b, u, dt, P, L, Y, D, y, w, lanes)
+    call(f.noise, b, u, dt, f.parameters, address(Q))
+    for i in range(d):
+        y[i] = fill(0.0, lanes)  # every component counts as measured
+    slopes(y, D, Q, T, points, d, d, lanes)
+    gemm(1.0, transposed(T), transposed(L), 0.0, K, K, d, d, d, d, lanes)
+    bending(D, T, points, Q, d, d)
+    divide(T, L, F, d, d, lanes)
+    rts_gain(at, F, Q, K, b, w, lanes)
+
+
 @settings
 class SigmaPointFilter(GaussianEstimator):
     """Base of the filters that move sigma points; subclasses say which."""
@@ -324,6 +371,7 @@ class SigmaPointFilter(GaussianEstimator):
     dynamics_results: ClassVar[tuple[str, str, str]] = ("", "y", "Q")
     sensor_results: ClassVar[tuple[str, str, str]] = ("", "h", "R")
     jacobian: ClassVar[bool] = False
+    smoother: ClassVar[Backward] = backward(rts_unscented, dynamics_results)
 
     @abstractmethod
     def sigma_points(self) -> SigmaPoints:
@@ -334,6 +382,9 @@ class SigmaPointFilter(GaussianEstimator):
         xi, w, v = self.sigma_points().unit(space.dim)
         reach = math.sqrt(float((xi**2).sum(-1).max(initial=0.0)))
         return np.array([reach, len(xi), *np.column_stack([w, v, xi]).ravel()])
+
+    def smoothing(self, space: Space) -> np.ndarray:
+        return SigmaPointFilter.constants(self, space)
 
     def vectors(self, space: Space) -> int:
         """Vectors of scratch beside the matrices."""

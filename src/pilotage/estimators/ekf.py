@@ -9,30 +9,20 @@ import numpy as np
 from ..core import Space
 from ..core.settings import settings
 from ..models.trace import call, driver
-from ._algebra import (
-    finite,
-    finite_matrix,
-    joseph,
-    plausible,
-    sandwich,
-    score,
-    symmetrize,
-    times,
-)
+from ._algebra import joseph, plausible, sandwich, score, times
 from ._gaussian import GaussianEstimator
 from ._iterated import FIRST, gain, iterate
-from ._memory import address, job_at, mark, matrix, model_at, opposite, space_at, table, vector
+from ._memory import address, job_at, matrix, model_at, space_at, table, vector
 from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
     Inner,
-    commit,
-    drop_unmeasured,
     found_at,
-    gate,
     gaussian_at,
     inner_steps,
-    note_innovation,
+    judge,
+    linearize,
+    settle,
 )
 
 
@@ -55,9 +45,7 @@ def ekf_predict(at, b, u, dt, w, lanes):
             for j in range(d):
                 F[i, j] = fading * F[i, j]
     sandwich(F, P, Q, A, N, d, lanes)
-    good = plausible(Q, d, lanes) & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
-    mark(job.status, opposite(good), PREDICTION_FAILED)
-    commit(x, P, y, N, job.status, n, d, lanes)
+    settle(job, x, P, y, N, plausible(Q, d, lanes), PREDICTION_FAILED, n, d, lanes)
 
 
 @driver(inline=True)
@@ -70,7 +58,6 @@ def ekf_update(at, b, z, context, w, lanes):
     rounds, tolerance, keep = steps_of(job.settings, d)
     x, P, behind = gaussian_at(b, n, d, lanes)
     expected, y, S, found = found_at(behind, k, m, lanes)
-    given, _ = vector(z, k, lanes)
     predicted, w = vector(w, k, lanes)  # h, e, H and R, as the model writes them
     e, w = vector(w, m, lanes)
     H, w = matrix(w, m, d, lanes)
@@ -85,17 +72,12 @@ def ekf_update(at, b, z, context, w, lanes):
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
     v, w = vector(w, m, lanes)
-    call(h.all, b, context, z, h.parameters, address(predicted))
-    measured, good = note_innovation(e, predicted, y, expected, given, k, m, lanes)
-    drop_unmeasured(y, H, R, d, m, lanes)
-    good = good & plausible(R, m, lanes)
-    symmetrize(R, m)
+    measured, good = linearize(h, b, context, z, predicted, e, H, R, expected, y, d, k, m, lanes)
     good = good & gain(H, P, R, S, L, K, keep, d, m, lanes)
     score(L, e, v, measured, found, m, lanes)
     times(K, e, dx, d, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    mark(job.status, opposite(good & (found[1] - found[1] == 0.0)), UPDATE_FAILED)
-    gate(h.gates, found[0], measured, job.status, m, lanes)
+    judge(job, h, good, found, measured, m, lanes)
     good, prior = measured >= 0.0, P
     if rounds > 1:
         prior = C  # P, where the rounds end
@@ -103,9 +85,7 @@ def ekf_update(at, b, z, context, w, lanes):
             job, h, b, context, z, y, P, H, R, L, K, C, dx, new, predicted, e, rounds, tolerance, keep, w, lanes
         )
     joseph(prior, H, R, K, N, A, M, B, d, m, lanes)
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes)
-    mark(job.status, opposite(good), UPDATE_FAILED)
-    commit(x, P, new, N, job.status, n, d, lanes)
+    settle(job, x, P, new, N, good, UPDATE_FAILED, n, d, lanes)
 
 
 @driver

@@ -47,3 +47,6 @@ class FadingEKF(GaussianEstimator):
 
     def constants(self, space: Space) -> np.ndarray:
         return extended(space, fading=self.alpha)
+
+    def smoothing(self, space: Space) -> np.ndarray:
+        return np.array([self.alpha])

@@ -8,7 +8,6 @@ from ..core import FilterRun, FilterStatus, Gaussian, Mixture, Space, carry
 from ..core.arrays import Array
 from ..core.mixture import merged
 from ..core.weights import log_sum_exp
-from .rts import solved
 
 NONE = 1e-12
 """Share of the largest variance of a prediction below which a direction has none."""
@@ -29,7 +28,8 @@ def smooth_modes(run: FilterRun) -> Mixture:
     Source: Barber, "Expectation correction for smoothed inference in switching linear dynamical systems", Journal of
     Machine Learning Research 7, 2006, with one Gaussian for each mode. Helmick, Blair and Hoffman, "Fixed-interval
     smoothing for Markovian switching systems", IEEE Trans. Information Theory 41, 1995, weigh modes alike, by the
-    likelihood of what a filter that runs backwards says of the next step.
+    likelihood of what a filter that runs backwards says of the next step. F_j is the Jacobian, for sigma-point filters
+    too. With one mode it is the smoother of `rts`.
     """
     after, count = run.beliefs, len(run.dynamics)
     spaces = [part.space for part in after.components]
@@ -72,13 +72,13 @@ class Pair:
     def _chains(self, run: FilterRun, i: int, j: int) -> None:
         dts, self.log_switch = run.dts[1:], np.full(len(run.dts) - 1, -np.inf)
         for dt in np.unique(dts):
-            T = run.modes.chain(float(dt))
+            T = run.estimator.chain(float(dt))
             with np.errstate(divide="ignore"):
                 self.log_switch[dts == dt] = np.log(float(i == j) if T is None else T[i, j])
         self.possible = i == j or bool((self.log_switch > -np.inf).any())
 
     def _predict(self, run: FilterRun, i: int, j: int) -> None:
-        filter, model = run.modes.components[j]
+        filter, model = run.estimator.components[j]
         own, other = (run.beliefs.components[a][..., :-1] for a in (i, j))
         start, dts = carry(own, model.state, other), run.dts[1:]
         us = np.broadcast_to(run.us[..., 1:, :], (*start.mean.shape[:-1], run.us.shape[-1]))
@@ -94,9 +94,11 @@ class Pair:
         names = model.state.common(own.space)
         here, there = own.space.indices(names)[1], model.state.indices(names)[1]
         across = F[..., :, there] @ own.cov[..., here, :]
-        self.G = np.swapaxes(solved(self.cov, across), -1, -2)
         values, self._vectors = np.linalg.eigh(self.cov)
-        self._values = np.maximum(values, NONE * values[..., -1:])
+        least = NONE * values[..., -1:]
+        self._values = np.maximum(values, least)
+        inverse = np.where(values > least, 1.0 / self._values, 0.0)
+        self.G = np.swapaxes(across, -1, -2) @ (self._vectors * inverse[..., None, :]) @ self._vectors.swapaxes(-1, -2)
 
     def compared(self, k: int, x: Array, P: Array) -> tuple[Array, Array]:
         """Mean and covariance at the next step, against what this pair predicted."""

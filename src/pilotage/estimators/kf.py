@@ -11,6 +11,7 @@ import numpy as np
 from ..core import Dynamics, FilterRun, Gaussian, ModelError, Sensor
 from ..core.settings import settings
 from ..models.trace import call, driver
+from ._gaussian import timely
 from ._inputs import once_or_rows, rows, unflat
 from ._jobs import Model
 from ._memory import model_at, space_at
@@ -92,16 +93,16 @@ class KF(EKF):
         super().check_dynamics(dynamics)
         if not (dynamics.state.linear and dynamics.action.linear and dynamics.linear):
             raise ModelError(
-                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere; use EKF "
-                "or say linear = True in a class of your own"
+                f"{dynamics!r} is not linear; the Kalman filter needs F, B and Q that are the same everywhere, and a "
+                "state without angles and rotations; use EKF, or say linear = True in a class of your own"
             )
 
     def check_sensor(self, sensor: Sensor) -> None:
         super().check_sensor(sensor)
         if not (sensor.state.linear and sensor.reading.linear and sensor.linear):
             raise ModelError(
-                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere; use EKF, "
-                "or say linear = True in a class of your own"
+                f"{sensor!r} is not linear; the Kalman filter needs H and R that are the same everywhere, and readings "
+                "without angles and rotations; use EKF, or say linear = True in a class of your own"
             )
 
     def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
@@ -126,7 +127,7 @@ class KF(EKF):
         before, after, ys = (np.full((len(xs), count, n), np.nan) for n in (d, d, m))
         scores = np.zeros((len(xs), count, 2))
         follow_means.compiled(
-            f.at, np.array([model.at for model in models], dtype=np.int64), xs, self._paces(steps), steps.dts,
+            f.at, np.array([model.at for model in models], dtype=np.int64), xs, timely(steps), steps.dts,
             steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
             once_or_rows(steps.zs, batch, 2, "readings"), np.array(steps.contexts), K, L, logdets, before, after, ys,
             scores,
@@ -149,6 +150,8 @@ class KF(EKF):
             steps.dynamics,
             sensors,
             steps.which,
+            self,
+            steps.told,
         )
 
     def _shares(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> bool:

@@ -6,21 +6,20 @@ from typing import ClassVar
 
 from ..core.settings import settings
 from ..models.trace import call, driver
-from ._algebra import cholesky_semidefinite, finite, finite_matrix, gemm, plausible, score, symmetrize
+from ._algebra import cholesky_semidefinite, gemm, plausible, score, symmetrize
 from ._gaussian import GaussianEstimator
-from ._memory import address, job_at, mark, matrix, model_at, opposite, plain, space_at, vector
+from ._memory import address, job_at, matrix, model_at, plain, space_at, vector
 from ._rooted import Rooted, reduce_array, triangularize
 from ._steps import (
     PREDICTION_FAILED,
     UPDATE_FAILED,
     Inner,
-    commit,
-    drop_unmeasured,
     found_at,
-    gate,
     gaussian_at,
     inner_steps,
-    note_innovation,
+    judge,
+    linearize,
+    settle,
 )
 from .ekf import EKF
 
@@ -52,9 +51,7 @@ def sqrt_ekf_predict(at, b, u, dt, w, lanes):
     for i in range(d):
         for j in range(d):
             N[i, j] = A[i, j]
-    good = good & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
-    mark(job.status, opposite(good), PREDICTION_FAILED)
-    commit(x, L, y, N, job.status, n, d, lanes)
+    settle(job, x, L, y, N, good, PREDICTION_FAILED, n, d, lanes)
 
 
 @driver(inline=True)
@@ -66,7 +63,6 @@ def sqrt_ekf_update(at, b, z, context, w, lanes):
     n, d, k, m = space.size, space.dim, reading.size, reading.dim
     x, L, behind = gaussian_at(b, n, d, lanes)
     expected, y, S, found = found_at(behind, k, m, lanes)
-    given, _ = vector(z, k, lanes)
     predicted, w = vector(w, k, lanes)  # h, e, H and R, as the model writes them
     e, w = vector(w, m, lanes)
     H, w = matrix(w, m, d, lanes)
@@ -79,11 +75,7 @@ def sqrt_ekf_update(at, b, z, context, w, lanes):
     v, w = vector(w, m, lanes)
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
-    call(h.all, b, context, z, h.parameters, address(predicted))
-    measured, good = note_innovation(e, predicted, y, expected, given, k, m, lanes)
-    drop_unmeasured(y, H, R, d, m, lanes)
-    symmetrize(R, m)
-    good = good & plausible(R, m, lanes)
+    measured, good = linearize(h, b, context, z, predicted, e, H, R, expected, y, d, k, m, lanes)
     cholesky_semidefinite(R, root, m, lanes)
     gemm(1.0, plain(H), plain(L), 0.0, T, T, m, d, d, d, lanes)
     for i in range(m):
@@ -94,10 +86,8 @@ def sqrt_ekf_update(at, b, z, context, w, lanes):
     good = good & reduce_array(A, L, e, S, N, v, dx, s, m, d, m, lanes)
     score(A, e, v, measured, found, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
-    mark(job.status, opposite(good), UPDATE_FAILED)
-    gate(h.gates, found[0], measured, job.status, m, lanes)
-    commit(x, L, new, N, job.status, n, d, lanes)
+    judge(job, h, good, found, measured, m, lanes)
+    settle(job, x, L, new, N, good, UPDATE_FAILED, n, d, lanes)
 
 
 @settings

@@ -10,32 +10,12 @@ from ..core import Space
 from ..core.errors import SettingError
 from ..core.settings import settings
 from ..models.trace import call, driver
-from ._algebra import cholesky_semidefinite, finite, finite_matrix, plausible, score, symmetrize
-from ._memory import address, fill, job_at, mark, matrix, model_at, opposite, space_at, sqrt, vector
+from ._algebra import cholesky_semidefinite, plausible, score, symmetrize
+from ._memory import address, job_at, matrix, model_at, space_at, sqrt, vector
 from ._rooted import Rooted, reduce_array, triangularize
-from ._steps import (
-    PREDICTION_FAILED,
-    UPDATE_FAILED,
-    Inner,
-    commit,
-    found_at,
-    gate,
-    gaussian_at,
-    inner_steps,
-    note_innovation,
-)
-from ._unscented import beyond, centred, halvings, points_of, propagate, slopes
+from ._steps import PREDICTION_FAILED, UPDATE_FAILED, Inner, found_at, gaussian_at, inner_steps, judge, settle
+from ._unscented import observe_points, points_of, transform
 from .ukf import UKF
-
-
-@driver
-def variances(L, P, d, lanes):
-    """The diagonal of ``P = L L'``."""
-    for i in range(d):
-        a = fill(0.0, lanes)
-        for j in range(i + 1):
-            a += L[i, j] * L[i, j]
-        P[i, i] = a
 
 
 @driver(inline=True)
@@ -46,7 +26,6 @@ def sqrt_ukf_predict(at, b, u, dt, w, lanes):
     n, d = space.size, space.dim
     reach, count, points = points_of(job.settings, d)
     x, L, _ = gaussian_at(b, n, d, lanes)
-    P, w = matrix(w, d, d, lanes)
     Y, w = matrix(w, count, n, lanes)
     D, w = matrix(w, count, d, lanes)
     Q, w = matrix(w, d, d, lanes)
@@ -54,13 +33,7 @@ def sqrt_ukf_predict(at, b, u, dt, w, lanes):
     A, w = matrix(w, d, count + d, lanes)
     v, w = vector(w, count + d, lanes)
     y, w = vector(w, n, lanes)
-    variances(L, P, d, lanes)
-    halved = halvings(P, reach, space, d)
-    propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
-    if halved == 0 and beyond(D, count, space, d):
-        halved = 3
-        propagate(f, u, dt, b, space, L, points, n, d, Y, D, halved, w, lanes)
-    centred(space, Y, D, y, points, halved, w, lanes)
+    transform(f, u, dt, b, space, L, reach, points, n, d, Y, D, y, w, lanes)
     call(f.noise, b, u, dt, f.parameters, address(Q))
     symmetrize(Q, d)
     good = plausible(Q, d, lanes)
@@ -74,9 +47,7 @@ def sqrt_ukf_predict(at, b, u, dt, w, lanes):
     for i in range(d):
         for j in range(d):
             N[i, j] = A[i, j]
-    good = good & finite(y, n, lanes) & finite_matrix(N, d, d, lanes)
-    mark(job.status, opposite(good), PREDICTION_FAILED)
-    commit(x, L, y, N, job.status, n, d, lanes)
+    settle(job, x, L, y, N, good, PREDICTION_FAILED, n, d, lanes)
 
 
 @driver(inline=True)
@@ -89,8 +60,6 @@ def sqrt_ukf_update(at, b, z, context, w, lanes):
     reach, count, points = points_of(job.settings, d)
     x, L, behind = gaussian_at(b, n, d, lanes)
     expected, y, S, found = found_at(behind, k, m, lanes)
-    given, _ = vector(z, k, lanes)
-    P, w = matrix(w, d, d, lanes)
     Z, w = matrix(w, count, k, lanes)
     G, w = matrix(w, count, m, lanes)
     R, w = matrix(w, m, m, lanes)
@@ -104,28 +73,16 @@ def sqrt_ukf_update(at, b, z, context, w, lanes):
     v, w = vector(w, m, lanes)
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
-    variances(L, P, d, lanes)
-    halved = halvings(P, reach, space, d)
-    propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
-    if halved == 0 and beyond(G, count, reading, m):
-        halved = 3
-        propagate(h, context, z, b, space, L, points, n, d, Z, G, halved, w, lanes)
-    centred(reading, Z, G, mean, points, halved, w, lanes)
-    call(h.noise, b, context, z, h.parameters, address(R))
-    call(reading.minus, z, address(mean), 0, 0, address(e))
-    measured, good = note_innovation(e, mean, y, expected, given, k, m, lanes)
-    slopes(y, G, R, T, points, d, m, lanes)
-    symmetrize(R, m)
-    good = good & plausible(R, m, lanes)
+    measured, good = observe_points(
+        h, b, context, z, space, L, reach, points, n, d, Z, G, R, T, mean, e, expected, y, w, lanes
+    )
     cholesky_semidefinite(R, root, m, lanes)
     beside(A, G, root, T, points, d, m)
     good = good & reduce_array(A, L, e, S, N, v, dx, s, m, d, count + m, lanes)
     score(A, e, v, measured, found, m, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    good = good & finite(new, n, lanes) & finite_matrix(N, d, d, lanes) & (found[1] - found[1] == 0.0)
-    mark(job.status, opposite(good), UPDATE_FAILED)
-    gate(h.gates, found[0], measured, job.status, m, lanes)
-    commit(x, L, new, N, job.status, n, d, lanes)
+    judge(job, h, good, found, measured, m, lanes)
+    settle(job, x, L, new, N, good, UPDATE_FAILED, n, d, lanes)
 
 
 @driver

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .aiding import altimeter as altimeter
+from .aiding import antenna_position as antenna_position
+from .aiding import antenna_velocity as antenna_velocity
+from .aiding import course_speed as course_speed
+from .aiding import heading as heading
+from .aiding import magnetometer as magnetometer
+from .aiding import nonholonomic as nonholonomic
+from .aiding import standstill as standstill
+from .aiding import wheel_speed as wheel_speed
 from .arm import planar_arm as planar_arm
+from .geodesy import LocalFrame as LocalFrame
+from .geodesy import ecef as ecef
+from .geodesy import geodetic as geodetic
+from .geodesy import normal_gravity as normal_gravity
 from .inertial import accelerometer as accelerometer
 from .inertial import gyroscope as gyroscope
 from .inertial import imu as imu
@@ -15,6 +28,8 @@ from .linear import LinearSensor as LinearSensor
 from .motion import constant_acceleration as constant_acceleration
 from .motion import constant_velocity as constant_velocity
 from .motion import singer as singer
+from .navigation import inertial_navigation as inertial_navigation
+from .navigation import planar_navigation as planar_navigation
 from .pendulum import acrobot as acrobot
 from .pendulum import cart_pole as cart_pole
 from .pendulum import double_integrator as double_integrator
@@ -65,12 +80,16 @@ __all__ = [
     "Code",
     "LinearDynamics",
     "LinearSensor",
+    "LocalFrame",
     "TracedDynamics",
     "TracedSensor",
     "TracedTask",
     "absolute_pose",
     "accelerometer",
     "acrobot",
+    "altimeter",
+    "antenna_position",
+    "antenna_velocity",
     "bearing_to",
     "bicycle",
     "bicycle_inverse",
@@ -81,6 +100,7 @@ __all__ = [
     "constant_acceleration",
     "constant_turn",
     "constant_velocity",
+    "course_speed",
     "ctra",
     "ctrv",
     "differential_drive",
@@ -88,16 +108,24 @@ __all__ = [
     "double_integrator",
     "dynamic_bicycle",
     "dynamics",
+    "ecef",
     "factor",
+    "geodetic",
     "gnss",
     "gyroscope",
+    "heading",
     "hitch_angle",
     "imu",
+    "inertial_navigation",
     "jackknifed",
+    "magnetometer",
+    "nonholonomic",
+    "normal_gravity",
     "odometry",
     "parameters",
     "pendulum",
     "planar_arm",
+    "planar_navigation",
     "position",
     "quadrotor",
     "radar",
@@ -107,6 +135,7 @@ __all__ = [
     "relative_position",
     "sensor",
     "singer",
+    "standstill",
     "task",
     "tilt",
     "trailer_rear",
@@ -115,6 +144,7 @@ __all__ = [
     "truck",
     "unicycle",
     "velocity",
+    "wheel_speed",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

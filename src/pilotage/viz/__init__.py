@@ -8,6 +8,7 @@ screen and in any thread.
 - `draw_grid`, `draw_raster`, `draw_discs`: maps, fields, obstacles
 - `draw_path`, `draw_pose`, `draw_goals`, `draw_scan`: paths, robots, goals, lidar scans
 - `draw_belief`, `draw_ellipse`, `draw_particles`: beliefs
+- `plot_errors`, `plot_consistency`, `draw_chi_square`: errors, NEES and NIS of a filter
 - `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
 - `write_animation`: an animation of any figure
 """
@@ -25,6 +26,9 @@ from .animation import write_animation as write_animation  # noqa: E402
 from .beliefs import draw_belief as draw_belief  # noqa: E402
 from .beliefs import draw_ellipse as draw_ellipse  # noqa: E402
 from .beliefs import draw_particles as draw_particles  # noqa: E402
+from .consistency import draw_chi_square as draw_chi_square  # noqa: E402
+from .consistency import plot_consistency as plot_consistency  # noqa: E402
+from .consistency import plot_errors as plot_errors  # noqa: E402
 from .figures import fit_axes as fit_axes  # noqa: E402
 from .figures import map_figure as map_figure  # noqa: E402
 from .figures import scale_bar as scale_bar  # noqa: E402
@@ -42,6 +46,7 @@ from .paths import draw_scan as draw_scan  # noqa: E402
 __all__ = [
     "NavigationRun",
     "draw_belief",
+    "draw_chi_square",
     "draw_discs",
     "draw_ellipse",
     "draw_goals",
@@ -55,6 +60,8 @@ __all__ = [
     "map_figure",
     "navigation_animation",
     "navigation_picture",
+    "plot_consistency",
+    "plot_errors",
     "scale_bar",
     "write_animation",
 ]

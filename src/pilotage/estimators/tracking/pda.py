@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Dynamics, FilterStatus, Gaussian, Rng, Sensor, Update
+from ...core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, Update
 from ...core.arrays import Array, numbers
 from ...core.settings import Fraction, NonNegative, Positive, instance, settings
 from ...core.weights import log_sum_exp
@@ -128,6 +128,10 @@ class PDA(Startable):
             np.where(status > FilterStatus.NO_READING, np.nan, log_likelihood)[()],
             status=status if status.ndim else FilterStatus(status[()]),
         )
+
+    def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Gaussian:
+        """The beliefs of a run given all its scans, by the smoother of the filter."""
+        return self.filter.smoothed(run, rng=rng)
 
     def association(self, logs: Array, inside: Any, seen: Any) -> tuple[Array, Array]:
         """Probabilities ``(..., K + 1)`` that none and that each detection is the target's; log-density of the scan.

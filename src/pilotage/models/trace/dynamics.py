@@ -40,6 +40,8 @@ from .vectorized import array_of, common_batch, together
 
 NOISE, ACTION_NOISE = "noise density", "action noise"  # no parameter of a model can be called that
 
+NOTHING = Space()
+
 
 class TracedDynamics(Traced, Dynamics):
     """Dynamics derived from a function of scalar components; `dynamics` and `discrete_dynamics` create them.
@@ -253,7 +255,7 @@ class DynamicsFamily(Family[TracedDynamics]):
 def dynamics(
     *,
     state: Space,
-    action: Space,
+    action: Space = NOTHING,
     params: Mapping[str, Any] | None = None,
     integrator: str = "rk4",
     noise: Spread | NoiseBody | None = None,
@@ -264,7 +266,7 @@ def dynamics(
     """Decorator for dynamics given by their rates: ``f(x, u, p, m) -> dx/dt``, one rate per tangent component.
 
     Args:
-        state, action: the spaces.
+        state, action: the spaces; without an action by default.
         params: parameters with their default values: numbers, vectors, matrices or rasters.
         integrator: "euler", "midpoint" or "rk4".
         noise: standard deviations per square root of a second, one for all or one per tangent component, so that
@@ -299,7 +301,7 @@ def dynamics(
 def discrete_dynamics(
     *,
     state: Space,
-    action: Space,
+    action: Space = NOTHING,
     params: Mapping[str, Any] | None = None,
     noise: Spread | NoiseBody | None = None,
     action_noise: Spread | None = None,

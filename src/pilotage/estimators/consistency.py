@@ -1,0 +1,387 @@
+"""Consistency of a filter's run: whether its errors are as large as its covariances say, and what to change if not."""
+
+from __future__ import annotations
+
+import enum
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import numpy as np
+
+from ..core import FilterRun, FilterStatus, ModelError, ShapeError
+from ..core.arrays import Array
+from ..core.declared import called
+from ..core.settings import Interval, instance, setting
+from ._deviations import Deviations, deviations
+from ._suggestions import Suggestion, from_readings, from_truth, scales
+
+LAGS = 10
+"""Lags over which innovations are asked for correlation, and at most a fifth of the readings."""
+
+UNTOLD = 10.0
+"""Factor of a part of the noise that chance may give, from which on the readings say too little about it to check."""
+
+
+class Verdict(enum.Enum):
+    """The outcome of all checks together.
+
+    Example:
+        >>> Verdict.OVERCONFIDENT.value
+        'overconfident'
+    """
+
+    CONSISTENT = "consistent"
+    OVERCONFIDENT = "overconfident"
+    UNDERCONFIDENT = "underconfident"
+    BIASED = "biased"
+    CORRELATED = "correlated"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One statistic and the interval in which it lies if the filter is consistent.
+
+    Attributes:
+        kind: "NEES", "NIS", "gated", "mean", "whiteness" or "scale".
+        of: the sensor or component it is about; empty for the whole state.
+        value, expected: the statistic, and its mean under a consistent filter.
+        low, high: the interval at the level of the report, for this check alone.
+        p: probability of so extreme a value under a consistent filter.
+        failed: whether it is rejected, with the number of checks taken into account (Holm's method).
+
+    Example:
+        >>> print(Check("NIS", "gnss", 3.1, 2.0, 1.8, 2.2, 1e-9, failed=True))
+        NIS of gnss: 3.1, expected 2 (1.8 to 2.2), too large
+    """
+
+    kind: str
+    of: str
+    value: float
+    expected: float
+    low: float
+    high: float
+    p: float
+    failed: bool = False
+
+    def __str__(self) -> str:
+        outcome = f", too {'large' if self.value > self.expected else 'small'}"
+        outcome = {"mean": ", off", "whiteness": ", correlated", "scale": ", wrong"}.get(self.kind, outcome)
+        outcome = outcome if self.failed else ""
+        about = f" of {self.of}" if self.of else ""
+        return (
+            f"{self.kind}{about}: {self.value:.3g}, expected {self.expected:.3g} ({self.low:.3g} to {self.high:.3g})"
+            f"{outcome}"
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ConsistencyReport:
+    """The consistency of a run: checks, a verdict, and what to change.
+
+    Attributes:
+        verdict: the outcome.
+        checks: all checks that were made.
+        suggestions: changes of noise and biases that explain the run, the most telling first; empty if consistent.
+        run: the run.
+        level: probability that a consistent filter fails.
+        nees: ``e' P^-1 e`` of each step, ``(..., T)``; None without truth.
+        dof: number of tangent components in the NEES.
+        errors: truth (-) estimate ``(..., T, d)``; None without truth.
+        gated: share of the readings of each sensor that the gate rejected, by its name.
+
+    Example:
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.models import constant_velocity, position
+        >>> run = KF(constant_velocity(1), dt=0.1).start(std=1.0).run(None, np.ones((50, 1)), sensor=position(1))
+        >>> print(consistency(run).verdict)
+        Verdict.UNDERCONFIDENT
+    """
+
+    verdict: Verdict
+    checks: tuple[Check, ...]
+    suggestions: tuple[Suggestion, ...]
+    run: FilterRun
+    level: float
+    nees: Array | None = None
+    dof: int = 0
+    errors: Array | None = None
+    gated: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def consistent(self) -> bool:
+        """Whether no check failed."""
+        return self.verdict is Verdict.CONSISTENT
+
+    def record(self) -> dict[str, Any]:
+        """The report as numbers and text, for JSON and tables."""
+        return {
+            "verdict": self.verdict.value,
+            "level": self.level,
+            "checks": [vars(check).copy() for check in self.checks],
+            "suggestions": [{**vars(each), "text": str(each)} for each in self.suggestions],
+            "gated": dict(self.gated),
+        }
+
+    def __str__(self) -> str:
+        failed = sum(check.failed for check in self.checks)
+        head = f"{self.verdict.value}: {failed} of {len(self.checks)} checks failed at level {self.level:g}"
+        return "\n".join([head, *(f"  {check}" for check in self.checks), *(f"- {each}" for each in self.suggestions)])
+
+    __repr__ = __str__
+
+
+def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> ConsistencyReport:
+    """The consistency of a run of any estimator, with the true states or without.
+
+    ::
+
+        NEES      e' P^-1 e,  e = truth (-) x       mean d under a consistent filter
+        NIS       y' S^-1 y                         mean m
+        mean      of S^-1/2 y                       0
+        whiteness Q = N (N + 2) sum_l r_l^2 / (N - l),   r_l = correlation of S^-1/2 y over l readings
+        scale     argmax_a log p(readings | a^2 Q)  1, and the same for parts of Q and for each R
+
+    NIS and innovations are independent over time. Errors are not: the variance of the mean NEES follows from the
+    recursion of the filter, ``Cov(NEES_k, NEES_j) = 2 tr(P_j^-1 C P_k^-1 C')`` with ``C = Phi_jk P_k``, and its
+    interval is that of a scaled chi-square distribution with this variance. Sequences of a batch are independent. Of a
+    gate, the NIS that passes is compared with the chi-square distribution cut at the gate, and the share that does not
+    with what the gate promises.
+
+    Suggestions are made if the verdict is not consistent. With truth, they come from the noise that the truth shows,
+    ``w = x' (-) f(x, u)`` and ``v = y - H e``. Without, the run is filtered again, linearised, with each part of Q and
+    R scaled and biases of readings fitted, and the parts that raise the likelihood most are named, one after another.
+    Factors are those of standard deviations.
+
+    Args:
+        run: a run of any estimator, over readings of any sensors; leading axes are a batch.
+        truth: true states ``(..., T, n)`` at the times `run.ts`; NaN where a component is not known.
+        level: probability that a consistent filter fails, over all checks.
+
+    Raises:
+        ModelError: if the space of the beliefs changes during the run, or no component of the truth is known.
+        ShapeError: if the true states are not those of all steps.
+
+    Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
+    5.4; Ljung and Box, Biometrika 65, 1978; Holm, Scandinavian J. Statistics 6, 1979.
+
+    Example:
+        >>> from pilotage.estimators import KF
+        >>> from pilotage.models import constant_velocity, position
+        >>> zs = np.random.default_rng(0).normal(0.0, 1.5, size=(300, 1))
+        >>> run = KF(constant_velocity(1, density=0.1), dt=0.1).start(std=1.0)
+        >>> print(consistency(run.run(None, zs, sensor=position(1, std=0.5))).suggestions[0])
+        measurement noise of position looks 3.2x too small
+    """
+    instance(run, FilterRun, "consistency")
+    level = setting(level, Annotated[float, Interval(0.0, 1.0)], "level")
+    if isinstance(run.beliefs, tuple) or isinstance(run.nis, tuple):
+        raise ModelError("the number of targets or the space changes during the run; give runs in which it does not")
+    model, names = deviations(run), sensor_names(run)
+    checks: list[Check] = []
+    nees = errors = None
+    dof = 0
+    if truth is not None:
+        nees, dof, errors, check = _nees(run, truth, model, level)
+        checks.append(check)
+    gated: dict[str, float] = {}
+    for j, name in enumerate(names):
+        found, gated[name] = _nis(run, j, name, level)
+        checks += [*found, *_innovations(run, j, name, model, level)]
+    if model is not None:
+        checks += _scales(run, model, names, level)
+    checks = _holm(checks, level)
+    verdict = _verdict(checks)
+    suggestions: tuple[Suggestion, ...] = ()
+    if verdict is not Verdict.CONSISTENT and model is not None:
+        known = errors is not None and bool(np.isfinite(errors).all())
+        suggestions = from_truth(run, truth, model, names, level) if known else from_readings(run, model, names, level)
+    return ConsistencyReport(verdict, tuple(checks), suggestions, run, level, nees, dof, errors, gated)
+
+
+def sensor_names(run: FilterRun) -> list[str]:
+    """Names of the sensors, numbered where several have the same."""
+    names = [called(sensor) for sensor in run.sensors]
+    return [name if names.count(name) == 1 else f"{name} {names[:j].count(name) + 1}" for j, name in enumerate(names)]
+
+
+def _nees(run: FilterRun, truth: Any, model: Deviations | None, level: float) -> tuple[Array, int, Array, Check]:
+    """NEES of each step, its number of components, all errors, and the check of its mean."""
+    after = run.beliefs.moments()
+    space, T = after.space, len(run.dts)
+    e = errors_of(run, truth)
+    known = np.flatnonzero(np.isfinite(e).reshape(-1, space.dim).all(0))
+    if not len(known):
+        raise ModelError(f"no component of {space.listing} is known in all true states; NaN is for those that are not")
+    P = np.array(after.cov).reshape(-1, T, space.dim, space.dim)
+    within = P[..., known[:, None], known]
+    G = inverse(within)
+    dof = round(float(np.einsum("btij,btji->bt", G, within).mean()))
+    nees = np.einsum("bti,btij,btj->bt", (d := e.reshape(-1, T, space.dim)[..., known]), G, d)
+    variance = 2.0 * dof * nees.size
+    if model is not None:
+        variance += _together(model, P, G, known)
+    else:
+        variance *= _repeats(nees)
+    check = _scaled("NEES", "", float(nees.sum()), float(dof * nees.size), variance, nees.size, level)
+    return nees.reshape(e.shape[:-1]), dof, e, check
+
+
+def errors_of(run: FilterRun, truth: Any) -> Array:
+    """``truth (-) estimate`` after each step, ``(..., T, d)``."""
+    after = run.beliefs.moments()
+    x = after.space.check(truth, "true states", finite=False)
+    if x.shape[-2:] != after.mean.shape[-2:]:
+        raise ShapeError(
+            f"the true states have shape {x.shape}; the run has {len(run.dts)} steps, one for each reading, at the "
+            "times run.ts: give truth[np.searchsorted(ts, run.ts)] of states at times ts"
+        )
+    return np.asarray(after.space.minus(np.broadcast_to(x, after.mean.shape), after.mean))
+
+
+def inverse(P: Array) -> Array:
+    """Inverses of covariances of any units, over the directions that have variance."""
+    std = np.sqrt(np.maximum(np.diagonal(P, axis1=-2, axis2=-1), np.finfo(float).tiny))
+    scale = std[..., :, None] * std[..., None, :]
+    return np.linalg.pinv(P / scale, rcond=1e-12, hermitian=True) / scale
+
+
+def _together(model: Deviations, P: Array, G: Array, known: Any) -> float:
+    """``4 sum_k<j tr(P_j^-1 C P_k^-1 C')``, what the correlation of errors adds to the variance of the sum of NEES."""
+    Phi = P @ inverse(model.P) @ model.F
+    A, total = np.zeros_like(P[:, 0]), 0.0
+    for j in range(1, P.shape[1]):
+        columns = P[:, j - 1][..., known]
+        A = Phi[:, j] @ (A + columns @ G[:, j - 1] @ columns.swapaxes(-1, -2)) @ Phi[:, j].swapaxes(-1, -2)
+        total += float(np.einsum("bij,bji->", G[:, j], A[:, known[:, None], known]))
+    return 4.0 * total
+
+
+def _repeats(values: Array) -> float:
+    """``1 + 2 sum_l r_l`` over the lags before the first negative correlation: steps that say as much as one."""
+    d = values - values.mean()
+    r = np.array([(d[:, l:] * d[:, : d.shape[1] - l]).sum() for l in range(d.shape[1])]) / max((d**2).sum(), 1e-300)
+    end = np.flatnonzero(r < 0.0)
+    return float(1.0 + 2.0 * r[1 : end[0] if len(end) else None].sum())
+
+
+def _scaled(kind: str, of: str, total: float, mean: float, variance: float, count: int, level: float) -> Check:
+    """The check of a sum with this mean and variance, by a scaled chi-square distribution; numbers are per step."""
+    from scipy.special import gammainc, gammaincc, gammaincinv
+
+    k, theta = mean**2 / variance, variance / mean
+    p = 2.0 * min(gammainc(k, total / theta), gammaincc(k, total / theta), 0.5)
+    low, high = (theta * float(gammaincinv(k, q)) / count for q in (level / 2.0, 1.0 - level / 2.0))
+    return Check(kind, of, total / count, mean / count, low, high, float(p))
+
+
+def _nis(run: FilterRun, j: int, name: str, level: float) -> tuple[list[Check], float]:
+    """Checks of a sensor's NIS and of its gated readings, and the share of these."""
+    from scipy.special import bdtrc, gammainc
+
+    at = run.which == j
+    nis, status = run.nis[..., at].ravel(), run.status[..., at].ravel()
+    m = np.isfinite(run.innovations[..., at, :]).sum(-1).ravel()
+    taken, out = (np.isfinite(nis) & (m > 0) & (status == each) for each in (FilterStatus.ACCEPTED, FilterStatus.GATED))
+    n, refused = int(taken.sum()), int(out.sum())
+    if not n:
+        return [], float(refused > 0)
+    if not refused:
+        dof = float(m[taken].sum())
+        return [_scaled("NIS", name, float(nis[taken].sum()), dof, 2.0 * dof, n, level)], 0.0
+    # Quantiles of the gate: between the largest that passed and the least that did not.
+    passed = float(gammainc(0.5 * m[taken], 0.5 * nis[taken]).max())
+    mean, variance = _cut(m[taken], float(gammainc(0.5 * m[out], 0.5 * nis[out]).min()))
+    promised = 1.0 - passed
+    p = float(bdtrc(refused - 1, n + refused, promised))
+    share = refused / (n + refused)
+    found = _scaled("NIS", name, float(nis[taken].sum()), mean, variance, n, level)
+    return [found, Check("gated", name, share, promised, 0.0, _most(n + refused, promised, level), p)], share
+
+
+def _cut(m: Array, probability: float) -> tuple[float, float]:
+    """Mean and variance of the sum of chi-square values of m degrees that are below their quantile."""
+    from scipy.special import gammainc, gammaincinv
+
+    g = gammaincinv(0.5 * m, probability)
+    first = m * gammainc(0.5 * m + 1.0, g) / probability
+    second = m * (m + 2.0) * gammainc(0.5 * m + 2.0, g) / probability
+    return float(first.sum()), float((second - first**2).sum())
+
+
+def _most(n: int, p: float, level: float) -> float:
+    """Share of n readings that the gate rejects at most, at that level."""
+    from scipy.special import bdtrc
+
+    counts = np.arange(n + 1)
+    return float(counts[np.argmax(bdtrc(counts, n, p) <= level)] / n)
+
+
+def _innovations(run: FilterRun, j: int, name: str, model: Deviations | None, level: float) -> list[Check]:
+    """Checks of mean and whiteness of each component of a sensor's innovations, over the readings that were taken."""
+    from scipy.special import gammaincc, gammaincinv, ndtr, ndtri
+
+    reading, at = run.sensors[j].reading, np.flatnonzero(run.which == j)
+    k, checks = reading.dim, list[Check]()
+    y = run.innovations[..., at, :k].reshape(-1, len(at), k)
+    taken = (run.status[..., at] == FilterStatus.ACCEPTED).reshape(-1, len(at))
+    if model is not None:
+        S = model.H[:, at, :k] @ model.P[:, at] @ model.H[:, at, :k].swapaxes(-1, -2) + model.R[:, at, :k, :k]
+        y = np.where(
+            np.isfinite(y), np.linalg.solve(np.linalg.cholesky(S), np.nan_to_num(y)[..., None])[..., 0], np.nan
+        )
+    for i in range(k):
+        rows = [row[np.isfinite(row) & use] for row, use in zip(y[..., i], taken, strict=True)]
+        n = sum(map(len, rows))
+        if n < 20:
+            continue
+        of = name if k == 1 else f"{name} {reading.tangent.names[i]}"
+        every = np.concatenate(rows)
+        mean, width = float(every.mean()), float(every.std()) / n**0.5
+        p = 2.0 * float(ndtr(-abs(mean) / max(width, 1e-300)))
+        bound = -float(ndtri(level / 2.0)) * width
+        checks.append(Check("mean", of, mean, 0.0, -bound, bound, p))
+        lags = min(LAGS, min(map(len, rows)) // 5)
+        if lags:
+            pairs = np.array([sum(len(row) - l for row in rows) for l in range(1, lags + 1)])
+            r = np.array([sum(float(row[l:] @ row[:-l]) for row in rows) for l in range(1, lags + 1)])
+            r /= max(float(every @ every), 1e-300)
+            Q = float((r**2 * n**2 * (1.0 + 2.0 / n) / pairs).sum())
+            high = 2.0 * float(gammaincinv(0.5 * lags, 1.0 - level))
+            checks.append(Check("whiteness", of, Q, lags, 0.0, high, float(gammaincc(0.5 * lags, 0.5 * Q))))
+    return checks
+
+
+def _scales(run: FilterRun, model: Deviations, names: list[str], level: float) -> list[Check]:
+    """Checks of the factor of each part of the noise that explains the readings best."""
+    from scipy.special import gammaincc, ndtri
+
+    checks = list[Check]()
+    for part, gain, error in scales(run, model, names):
+        width = math.exp(min(-float(ndtri(level / 2.0)) * error, UNTOLD))
+        if width > UNTOLD:
+            continue
+        checks.append(Check("scale", part.about, part.factor, 1.0, 1.0 / width, width, float(gammaincc(0.5, gain))))
+    return checks
+
+
+def _holm(checks: list[Check], level: float) -> list[Check]:
+    """The checks with those marked that are rejected at a level for all of them (Holm 1979)."""
+    order = sorted(range(len(checks)), key=lambda i: checks[i].p)
+    failed = set[int]()
+    for rank, i in enumerate(order):
+        if checks[i].p > level / (len(checks) - rank):
+            break
+        failed.add(i)
+    return [Check(**{**vars(check), "failed": i in failed}) for i, check in enumerate(checks)]
+
+
+def _verdict(checks: list[Check]) -> Verdict:
+    """Too large errors come before too small ones, and both before a mean and correlation of the right size."""
+    failed = [check for check in checks if check.failed]
+    sizes = [check.value > check.expected for check in failed if check.kind in ("NEES", "NIS", "gated", "scale")]
+    if sizes:
+        return Verdict.OVERCONFIDENT if any(sizes) else Verdict.UNDERCONFIDENT
+    if any(check.kind == "mean" for check in failed):
+        return Verdict.BIASED
+    return Verdict.CORRELATED if failed else Verdict.CONSISTENT

@@ -1,0 +1,182 @@
+"""The report on a run's consistency: false alarms, power, names and factors, for every kind of estimator."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pilotage.core import Gaussian, ModelError, Readings, SettingError, ShapeError
+from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, Verdict, consistency
+from pilotage.estimators._deviations import deviations, likelihoods
+from pilotage.models import constant_velocity, position, range_bearing, unicycle, velocity
+
+DT, STEPS = 0.1, 300
+LINE = constant_velocity(1, density=1.0)
+
+
+def drives(rng: np.random.Generator, count: int, steps: int = STEPS) -> tuple[Any, Any]:
+    """States ``(count, steps, 2)`` of `LINE` and their readings with a deviation of 0.5 m."""
+    F, Q = LINE.linearize(np.zeros(2), [], DT)[0], LINE.noise(np.zeros(2), [], DT)
+    x, xs = rng.normal(size=(count, 2)), []
+    for _ in range(steps):
+        x = x @ F.T + rng.multivariate_normal(np.zeros(2), Q, size=count)
+        xs.append(x)
+    states = np.stack(xs, axis=1)
+    return states, states[..., :1] + 0.5 * rng.normal(size=(count, steps, 1))
+
+
+def filtered(z: Any, density: float = 1.0, std: float = 0.5, gate: float | None = None) -> Any:
+    kf = KF(constant_velocity(1, density=density), dt=DT, gate=gate).start(std=1.0)
+    return kf.run(None, z, sensor=position(1, std=std))
+
+
+def test_likelihoods_are_those_of_the_filter_with_that_noise() -> None:
+    """The linear model of the errors is exact where models are linear, with readings missing and of several sensors."""
+    rng = np.random.default_rng(1)
+    xs, zs = drives(rng, 1, 60)
+    zs[0, 5] = np.nan
+    ts = DT * np.arange(1, 61)
+    speeds = Readings(velocity(1, std=0.2), xs[0, ::3, 1:] + 0.2 * rng.normal(size=(20, 1)), ts[::3] + 0.03)
+
+    def run(q: float, r: float, v: float) -> Any:
+        kf = KF(constant_velocity(1, density=q), dt=DT).start(belief=Gaussian.of(LINE.state, std=1.0))
+        return kf.run(
+            None,
+            [Readings(position(1, std=0.5 * r), zs[0], ts), Readings(velocity(1, std=0.2 * v), speeds.z, speeds.ts)],
+        )
+
+    one, other = deviations(run(1.0, 1.0, 1.0)), run(3.0, 0.5, 2.0)
+    assert one is not None
+    first = np.array(deviations(other).P)  # type: ignore[union-attr]
+    one.P[:] = first  # the first prediction had the other noise too
+    log = likelihoods(one, np.full((1, 2), 3.0), np.array([[[0.5], [2.0]]]))[0][0]
+    count = int(np.isfinite(other.innovations).sum())
+    assert log - 0.5 * count * np.log(2.0 * np.pi) == pytest.approx(other.log_likelihood.sum(), rel=1e-9)
+
+
+def test_a_consistent_filter_is_seldom_accused() -> None:
+    xs, zs = drives(np.random.default_rng(2), 200, 150)
+    alarms = sum(not consistency(filtered(z), x).consistent for x, z in zip(xs, zs, strict=True))
+    assert alarms <= stats.binom.ppf(0.99, 200, 0.01)
+    gated = sum(not consistency(filtered(z, gate=0.99)).consistent for z in zs[:100])
+    assert gated <= stats.binom.ppf(0.99, 100, 0.01)
+
+
+@pytest.mark.parametrize("told", [False, True], ids=["readings", "truth"])
+@pytest.mark.parametrize(
+    ("density", "std", "said"),
+    [
+        (1.0 / 3.0, 0.5, "process noise"),
+        (3.0, 0.5, "process noise"),
+        (1.0, 0.5 / 3.0, "measurement noise of position"),
+        (1.0, 1.5, "measurement noise of position"),
+    ],
+)
+def test_noise_wrong_by_three_is_named(density: float, std: float, said: str, told: bool) -> None:
+    """Of 40 runs of 300 steps, nine in ten name the noise that is wrong, and the factor is about right."""
+    xs, zs = drives(np.random.default_rng(3), 40)
+    reports = [consistency(filtered(z, density, std), x if told else None) for x, z in zip(xs, zs, strict=True)]
+    named = [r.suggestions[0] for r in reports if r.suggestions and str(r.suggestions[0]).startswith(said)]
+    assert len(named) >= 36, Counter(str(r.suggestions[:1]) for r in reports)
+    small = density < 1.0 or std < 0.5
+    expected = Verdict.OVERCONFIDENT if small else Verdict.UNDERCONFIDENT
+    assert sum(r.verdict is expected for r in reports) >= 36
+    assert np.median([s.factor for s in named]) == pytest.approx(3.0 if small else 1.0 / 3.0, rel=0.2)
+
+
+def test_the_interval_of_the_mean_nees_admits_its_dependence() -> None:
+    """Errors of one run are alike over many steps: the mean NEES of single runs spreads as the interval says."""
+    xs, zs = drives(np.random.default_rng(4), 400, 100)
+    start = Gaussian.of(LINE.state, np.zeros((400, 2)), std=1.0)
+    report = consistency(KF().run(start, LINE, None, zs, DT, sensor=position(1, std=0.5)), xs)
+    assert report.consistent and report.nees is not None and report.nees.shape == (400, 100)
+    one = next(c for c in consistency(filtered(zs[0]), xs[0]).checks if c.kind == "NEES")
+    inside = ((one.low < report.nees.mean(-1)) & (report.nees.mean(-1) < one.high)).mean()
+    assert stats.binom.ppf(0.001, 400, 0.99) <= 400 * inside
+    naive = stats.chi2.ppf([0.005, 0.995], 200) / 100  # as if steps were independent
+    assert ((report.nees.mean(-1) < naive[0]) | (report.nees.mean(-1) > naive[1])).mean() > 0.1
+
+
+def test_a_bias_is_found_with_the_truth_and_against_another_sensor() -> None:
+    rng = np.random.default_rng(5)
+    xs, zs = drives(rng, 1)
+    report = consistency(filtered(zs[0] + 1.2), xs[0])
+    assert str(report.suggestions[0]) == "readings of position come with a bias of 1.2 m in x"
+    ts = DT * np.arange(1, STEPS + 1)
+    a, b = position(1, std=0.5), position(1, std=0.4)
+    readings = [Readings(a, zs[0], ts), Readings(b, xs[0, :, :1] + 0.9 + 0.4 * rng.normal(size=(STEPS, 1)), ts)]
+    report = consistency(KF(LINE, dt=DT).start(std=1.0).run(None, readings))
+    bias = next(s for s in report.suggestions if s.kind == "bias")  # of one, or of the other the other way
+    assert (
+        abs(bias.value) == pytest.approx(0.9, abs=0.15) and bias.unit == "m" and bias.of in ("position 1", "position 2")
+    )
+
+
+def test_gated_outliers_are_reported_and_do_not_hide_good_noise() -> None:
+    rng = np.random.default_rng(6)
+    xs, zs = drives(rng, 1)
+    zs[0, ::10] += 40.0
+    report = consistency(filtered(zs[0], gate=0.999), xs[0])
+    assert report.gated["position"] == pytest.approx(0.1, abs=0.01)
+    assert next(c for c in report.checks if c.kind == "gated").failed
+    assert not next(c for c in report.checks if c.kind == "NIS").failed and report.suggestions == ()
+
+
+@pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=3000)], ids=["EKF", "UKF", "particles"])
+def test_every_estimator_on_a_curved_space(estimator: Any) -> None:
+    """A robot whose heading crosses half a turn, with contexts: consistent as it is, named when its Q is too small."""
+    rng, robot, sonar = np.random.default_rng(11), unicycle(noise=(0.05, 0.05, 0.05)), range_bearing(std=(0.1, 0.02))
+    us, contexts = np.tile([1.0, 0.6], (200, 1)), np.tile([[6.0, 5.0], [-6.0, 3.0]], (100, 1))
+    x, xs = np.array([0.0, 0.0, 2.5]), []
+    Q = robot.noise(x, us[0], DT)
+    for u in us:
+        x = robot.state.plus(robot.step(x, u, DT), rng.multivariate_normal(np.zeros(3), Q))
+        xs.append(x)
+    zs = sonar.on(robot.state).sample(np.array(xs), contexts, rng=rng)
+
+    def run(noise: float) -> Any:
+        made = type(estimator)(
+            unicycle(noise=(noise,) * 3), dt=DT, **({"n": 3000} if "Particle" in str(estimator) else {})
+        )
+        return made.start(mean=[0, 0, 2.5], std=0.1, rng=1).run(us, zs, sensor=sonar, contexts=contexts)
+
+    assert consistency(run(0.05), xs).consistent
+    report = consistency(run(0.012))
+    assert report.verdict is Verdict.OVERCONFIDENT
+    assert "process noise" in str(report.suggestions[0]) and report.suggestions[0].factor > 2.0
+
+
+def test_an_imm_and_a_batch_and_a_record() -> None:
+    xs, zs = drives(np.random.default_rng(8), 3)
+    imm = IMM((LINE, constant_velocity(1, density=0.9)), [[0.9, 0.1], [0.1, 0.9]], dt=DT, filter=KF())
+    assert consistency(imm.start(std=1.0).run(None, zs[0], sensor=position(1, std=0.5)), xs[0]).consistent
+    start = Gaussian.of(LINE.state, np.zeros((3, 2)), std=1.0)
+    report = consistency(KF().run(start, LINE, None, zs, DT, sensor=position(1, std=1.5)), xs)
+    assert report.verdict is Verdict.UNDERCONFIDENT
+    record = json.loads(json.dumps(report.record()))
+    assert record["verdict"] == "underconfident" and record["suggestions"][0]["text"] in str(report)
+
+
+def test_a_truth_that_is_known_in_part() -> None:
+    xs, zs = drives(np.random.default_rng(9), 1)
+    xs[..., 1] = np.nan
+    report = consistency(filtered(zs[0], 1.0 / 3.0), xs[0])
+    assert report.dof == 1 and report.suggestions[0].kind == "process noise"
+
+
+def test_what_cannot_be_is_refused() -> None:
+    _, zs = drives(np.random.default_rng(10), 1, 30)
+    run = filtered(zs[0])
+    with pytest.raises(ModelError, match="known"):
+        consistency(run, np.full((30, 2), np.nan))
+    with pytest.raises(ShapeError, match="searchsorted"):
+        consistency(run, np.zeros((29, 2)))
+    with pytest.raises(SettingError, match="level"):
+        consistency(run, level=1.5)
+    with pytest.raises(SettingError, match="FilterRun"):
+        consistency(run.beliefs)
