@@ -148,7 +148,8 @@ class ModeRows(Engine):
             codes, founds = np.concatenate([codes, how], axis=1), [*founds, found[:, 0]]
         status = outcome(codes)
         logs = np.stack([found[:, -1] for found in founds], axis=-1)
-        imm_weigh_rows.compiled(weights, logs, self.estimator.least, status)
+        if len(tables) > 1:
+            imm_weigh_rows.compiled(weights, logs, self.estimator.least, status)
         self._undo(tables, weights, before, codes)
         self._put(where, tables, weights)
         for i in np.flatnonzero(status > NO_READING):
