@@ -414,12 +414,12 @@ def bank_ekf(quick: bool) -> Contest:
     return Contest(ours, theirs, check, work=count)
 
 
-@row("imm_step", peer="filterpy", bar=25, needs=["filterpy"], note="two models of constant velocity, predict + update")
+@row("imm_step", peer="filterpy", bar=40, needs=["filterpy"], note="three KFs of constant velocity, predict + update")
 def imm_step(quick: bool) -> Contest:
     from filterpy.kalman import IMMEstimator  # pyright: ignore[reportMissingImports]
 
-    models = tuple(constant_velocity(2, density=d) for d in (0.5, 5.0))
-    switching = np.array([[0.97, 0.03], [0.05, 0.95]])
+    models = tuple(constant_velocity(2, density=d) for d in (0.5, 2.0, 5.0))
+    switching = np.array([[0.96, 0.03, 0.01], [0.05, 0.9, 0.05], [0.02, 0.03, 0.95]])
 
     def their_imm() -> Any:
         filters = []
@@ -427,18 +427,18 @@ def imm_step(quick: bool) -> Contest:
             peer = their_kf()
             peer.Q = model.noise(np.zeros(4), np.zeros(0), DT)
             filters.append(peer)
-        return IMMEstimator(filters, np.array([0.5, 0.5]), switching)
+        return IMMEstimator(filters, np.full(3, 1 / 3), switching)
 
     def our_imm() -> Any:
         start = Gaussian.of(TARGET.state, std=math.sqrt(10.0))
-        return IMM(models, switching, dt=DT).start(belief=Mixture([start, start]))
+        return IMM(models, switching, dt=DT, filter=KF()).start(belief=Mixture([start] * 3))
 
     ours, peer, z = our_imm(), their_imm(), np.array([0.3, -0.2])
 
     def check() -> str:
         # The peer mixes after an update and not before a prediction: its first mixing comes one step late.
         mine, other = our_imm(), their_imm()
-        other.mu, other.cbar = np.array([0.5, 0.5]) @ switching, np.array([0.5, 0.5]) @ switching
+        other.mu, other.cbar = (np.full(3, 1 / 3) @ switching for _ in range(2))
         for reading in flight(1, 100)[0]:
             mine.step(TRACKER, reading)
             kf_cycle(other, reading)

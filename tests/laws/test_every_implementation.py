@@ -22,6 +22,8 @@ from pilotage.estimators import (
     CKF,
     EKF,
     GHKF,
+    GPB1,
+    GPB2,
     IEKF,
     IMM,
     KF,
@@ -30,6 +32,7 @@ from pilotage.estimators import (
     EnsembleKF,
     FadingEKF,
     InformationKF,
+    MultipleModel,
     ParticleFilter,
     SchmidtEKF,
     SimplexPoints,
@@ -52,29 +55,30 @@ from ..models.registry import DYNAMICS, SENSORS
 
 
 class EqualModes:
-    """IMM whose two modes move by the dynamics that the contract gives: then it is the filter of each."""
+    """A filter of two modes that both move by the dynamics that the contract gives: then it is the filter of each."""
 
     own_contexts = False
 
-    def __init__(self, filter: Any) -> None:
-        self.filter = filter
+    def __init__(self, kind: Any, filter: Any) -> None:
+        switching = () if kind is MultipleModel else ([[0.9, 0.1], [0.3, 0.7]],)
+        self.make = lambda dynamics: kind((dynamics, dynamics), *switching, 0.1, filter)
 
-    def imm(self, belief: Any, dynamics: Any) -> tuple[Any, Any]:
+    def modes(self, belief: Any, dynamics: Any) -> tuple[Any, Any]:
         """The filter for these dynamics, and a belief as one of its modes."""
         modes = belief if isinstance(belief, Mixture) else Mixture([belief, belief], np.log([0.8, 0.2]))
-        return IMM((dynamics, dynamics), [[0.9, 0.1], [0.3, 0.7]], dt=0.1, filter=self.filter), modes
+        return self.make(dynamics), modes
 
     def predict(self, belief: Any, dynamics: Any, u: Any, dt: float) -> Any:
-        imm, modes = self.imm(belief, dynamics)
-        return imm.predict(modes, u=u, dt=dt)
+        own, modes = self.modes(belief, dynamics)
+        return own.predict(modes, u=u, dt=dt)
 
     def expect(self, belief: Any, sensor: Any, context: Any = None) -> Any:
-        imm, modes = self.imm(belief, at_rest(belief.space))
-        return imm.expect(modes, sensor, context)
+        own, modes = self.modes(belief, at_rest(belief.space))
+        return own.expect(modes, sensor, context)
 
     def update(self, belief: Any, sensor: Any, z: Any, context: Any = None) -> Any:
-        imm, modes = self.imm(belief, at_rest(belief.space))
-        return imm.update(modes, sensor, z, context)
+        own, modes = self.modes(belief, at_rest(belief.space))
+        return own.update(modes, sensor, z, context)
 
 
 class SureDetections:
@@ -115,10 +119,14 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
     "EnsembleKF": lambda: EnsembleKF(n=20_000),
     "ParticleFilter, multinomial": lambda: ParticleFilter(n=20_000, resampling="multinomial"),
-    "IMM of EKFs": lambda: EqualModes(EKF()),
-    "IMM of IEKFs": lambda: EqualModes(IEKF()),
-    "IMM of SquareRootUKFs": lambda: EqualModes(SquareRootUKF()),
-    "IMM of UKFs": lambda: EqualModes(UKF()),
+    "IMM of EKFs": lambda: EqualModes(IMM, EKF()),
+    "IMM of IEKFs": lambda: EqualModes(IMM, IEKF()),
+    "IMM of SquareRootUKFs": lambda: EqualModes(IMM, SquareRootUKF()),
+    "IMM of UKFs": lambda: EqualModes(IMM, UKF()),
+    "IMM of a UKF and a SquareRootEKF": lambda: EqualModes(IMM, (UKF(), SquareRootEKF())),
+    "GPB1 of EKFs": lambda: EqualModes(GPB1, EKF()),
+    "GPB2 of EKFs": lambda: EqualModes(GPB2, EKF()),
+    "MultipleModel of EKFs": lambda: EqualModes(MultipleModel, EKF()),
     "PDA of KFs": lambda: SureDetections(KF()),
     "PDA of EKFs": lambda: SureDetections(EKF()),
     "PDA of IEKFs": lambda: SureDetections(IEKF()),
@@ -152,6 +160,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 EXEMPT = {
     "Filter": "holds an estimator, whose start makes it",
     "FixedLagSmoother": "holds a filter",
+    "Bank": "holds an estimator and the beliefs of many targets",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""
 
@@ -190,8 +199,6 @@ def test_estimators(name: str) -> None:
     special: dict[str, Any] = {}
     if name.startswith("MonteCarloLocalization"):
         special = {"batch": False, "beside": ("y [m]", "yaw: angle")}
-    elif name.startswith("IMM"):  # its driver mixes the modes of one belief
-        special = {"batch": False}
     elif name.startswith("PDA"):
         special = {"missing": False}
     linear = ("KF", "PDA of KFs", "SquareRootKF", "InformationKF")

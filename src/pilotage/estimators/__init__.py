@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .adaptive import AdaptiveEKF as AdaptiveEKF
+from .bank import Bank as Bank
 from .ckf import CKF as CKF
 from .consistency import Check as Check
 from .consistency import ConsistencyReport as ConsistencyReport
@@ -17,11 +18,14 @@ from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
 from .fixed_lag import FixedLagSmoother as FixedLagSmoother
 from .ghkf import GHKF as GHKF
+from .gpb1 import GPB1 as GPB1
+from .gpb2 import GPB2 as GPB2
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
 from .information import InformationKF as InformationKF
 from .information_belief import Information as Information
 from .kf import KF as KF
+from .multiple_model import MultipleModel as MultipleModel
 from .noise_belief import NoiseBelief as NoiseBelief
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
@@ -46,11 +50,14 @@ __all__ = [
     "CKF",
     "EKF",
     "GHKF",
+    "GPB1",
+    "GPB2",
     "IEKF",
     "IMM",
     "KF",
     "UKF",
     "AdaptiveEKF",
+    "Bank",
     "Check",
     "ConsistencyReport",
     "CubaturePoints",
@@ -63,6 +70,7 @@ __all__ = [
     "InformationKF",
     "JulierPoints",
     "MerwePoints",
+    "MultipleModel",
     "NoiseBelief",
     "ParticleFilter",
     "SchmidtEKF",

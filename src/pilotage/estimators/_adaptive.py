@@ -14,7 +14,7 @@ from ..core.arrays import Array
 from ..core.declared import covariance
 from ..core.settings import Interval, Positive, instance, settings
 from ..core.streams import checked
-from ._causes import warn
+from ._causes import report
 from ._clock import wanted
 from ._engine import PureEngine
 from ._gaussian import moments_on
@@ -79,10 +79,7 @@ class NoiseEstimator(Startable):
         before = belief.gaussian
         how = np.zeros(np.broadcast_shapes(before.mean.shape[:-1], u.shape[:-1]), dtype=np.int64)
         after = EKF().predict(before, dynamics, u, dt, status=how)
-        if status is not None:
-            status[...] = how
-        elif how.any():
-            warn(how, stacklevel=3)
+        report(how, how.shape, status)
         extra = np.where(how > 0, 0.0, belief.factor - 1.0)[..., None, None]  # a row that failed keeps its belief
         if extra.any():
             Q = covariance(dynamics.noise(before.mean, u, dt), after.space.dim, dynamics)

@@ -147,15 +147,18 @@ def explain(
             raise error_of(FilterStatus(codes[i, k]), model, alone, where, u=u, z=z)
 
 
-def warn(how: np.ndarray, stacklevel: int) -> None:
-    """Warn of predictions of a batch that failed; `how` are their statuses."""
-    some = how[how > 0]
-    warnings.warn(
-        f"{len(some)} of {how.size} predictions failed, the first because of {FilterStatus(some[0]).name}; their "
-        "beliefs are unchanged (give status=... to get each)",
-        RuntimeWarning,
-        stacklevel=stacklevel,
-    )
+def report(how: np.ndarray, batch: tuple[int, ...], status: np.ndarray | None) -> None:
+    """Write how the rows of a prediction went to `status`, or warn of those that failed."""
+    if status is not None:
+        status[...] = how.reshape(batch)
+    elif how.any():
+        some = how[how > 0]
+        warnings.warn(
+            f"{len(some)} of {how.size} predictions failed, the first because of {FilterStatus(some[0]).name}; their "
+            "beliefs are unchanged (give status=... to get each)",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def _at(a: np.ndarray, batch: tuple[int, ...], i: int) -> np.ndarray:

@@ -166,7 +166,7 @@ def followed(engine: Engine, steps: Timeline) -> FilterRun:
     try:
         for k in range(len(steps.dts)):
             if steps.moves[k]:
-                engine.predict(us[k], float(steps.dts[k]))
+                engine.predict(us[..., k, :], float(steps.dts[k]))
             before.append(engine.belief)
             j = int(steps.which[k])
             updates.append(links[j].update(*steps.given(k)) if j < len(links) else None)

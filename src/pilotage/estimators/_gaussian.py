@@ -12,7 +12,7 @@ from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
 from ..core.streams import checked
 from ..models.trace import Driver
-from ._causes import explain, warn
+from ._causes import explain, report
 from ._clock import Clock, wanted
 from ._compiled import CompiledEngine
 from ._inputs import EMPTY, action, check_belief, gate_quantiles, reading_of, shared_axes, unflat
@@ -95,8 +95,8 @@ class GaussianEstimator(Startable):
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
         """The filter that begins with a belief."""
-        assert self.dynamics is not None  # `start` has seen to it
-        engine = CompiledEngine(self, self.dynamics, moments_on(belief, self.dynamics.state))
+        dynamics = self.moving()
+        engine = CompiledEngine(self, dynamics, moments_on(belief, dynamics.state))
         return Filter(engine, t, self.dt, sensors)
 
     def predict(
@@ -122,10 +122,7 @@ class GaussianEstimator(Startable):
         flat, codes, found = launch(self, belief, steps, batch)
         explain(self, belief, steps, batch, codes, found)
         how = np.where(codes[:, 0] == NO_READING, ACCEPTED, codes[:, 0])
-        if status is not None:
-            status[...] = how.reshape(batch)
-        elif how.any():
-            warn(how, stacklevel=3)
+        report(how, batch, status)
         return self.unpack(dynamics.state, unflat(flat, batch))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:

@@ -29,13 +29,26 @@ def launch(
 
     Beliefs before and after each update are written to `before` and `after`, ``(B, T, numbers)``, if they are given.
     """
-    table, count = packed(estimator, belief, batch), len(steps.dts)
-    total, numbers = table.shape
+    table = packed(estimator, belief, batch)
+    return table, *launch_rows(estimator, belief.space, table, steps, batch, before, after)
+
+
+def launch_rows(
+    estimator: GaussianEstimator,
+    space: Space,
+    table: np.ndarray,
+    steps: Timeline,
+    batch: tuple[int, ...],
+    before: Any = None,
+    after: Any = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Codes ``(B, T)`` and what updates found ``(B, T, ...)``; the rows of beliefs ``(B, numbers)`` are changed."""
+    (total, numbers), count = table.shape, len(steps.dts)
     found = np.empty((total, count, max((found_size(s.reading) for s in steps.sensors), default=0)))
     status = np.zeros((total, count), dtype=np.int64)
     nothing = np.empty((0, count, numbers))
     widths = (False, True) if total > FEW else (False,)
-    jobs = [_job(estimator, belief.space, steps, lanes, found.shape[2]) for lanes in widths]
+    jobs = [_job(estimator, space, steps, lanes, found.shape[2]) for lanes in widths]
     models = [_models(estimator, steps, lanes) for lanes in widths]
     for work, (f, _) in zip(jobs, models, strict=True):
         work.point("dynamics", f)
@@ -50,7 +63,7 @@ def launch(
         for model in (f, *hs):
             if isinstance(model, Model):
                 model.check()
-    return table, status, found
+    return status, found
 
 
 def _job(estimator: GaussianEstimator, space: Space, steps: Timeline, lanes: bool, found: int) -> Record:
@@ -92,12 +105,15 @@ def timely(steps: Timeline) -> np.ndarray:
 
 def one_prediction(belief: Gaussian, dynamics: Dynamics, u: np.ndarray, dt: float) -> tuple[Timeline, tuple[int, ...]]:
     """A prediction as a timeline, and its batch axes."""
-    batch = shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
-    steps = Timeline(
+    return prediction(dynamics, u, dt), shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
+
+
+def prediction(dynamics: Dynamics, u: np.ndarray, dt: float) -> Timeline:
+    """The timeline of one prediction."""
+    return Timeline(
         dynamics, (), np.zeros(1), np.array([dt]), np.ones(1, np.int64), np.zeros(1, np.int64), u[..., None, :],
         np.zeros((1, 0)), np.zeros((1, 0)), [],
     )  # fmt: skip
-    return steps, batch
 
 
 def one_reading(
@@ -106,17 +122,21 @@ def one_reading(
     """A reading as a timeline, and its batch axes; its noise R ``(..., m, m)`` stands behind the context, if given."""
     known = context_of(context, sensor)
     batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(known, sensor))
+    return measurement(sensor, z, known, R), batch
+
+
+def measurement(sensor: Sensor, z: np.ndarray, context: Any, R: np.ndarray | None = None) -> Timeline:
+    """The timeline of one reading, with a context that `context_of` checked, and its noise behind it, if given."""
     numeric = sensor.context is not None
-    numbers = known if numeric else np.zeros(1)
+    numbers = context if numeric else np.zeros(1)
     if R is not None:
         parts = (numbers, R.reshape(*R.shape[:-2], R.shape[-1] ** 2))
         axes = np.broadcast_shapes(*(a.shape[:-1] for a in parts))
         numbers = np.concatenate([np.broadcast_to(a, (*axes, a.shape[-1])) for a in parts], axis=-1)
-    steps = Timeline(
+    return Timeline(
         None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
-        z[..., None, :], numbers[..., None, :], [None if numeric else [known]],
+        z[..., None, :], numbers[..., None, :], [None if numeric else [context]],
     )  # fmt: skip
-    return steps, batch
 
 
 def found_size(reading: Space) -> int:

@@ -59,18 +59,20 @@ class Timeline:
         found: list[Any] = []
         for j, (sensor, objects) in enumerate(zip(self.sensors, self.objects, strict=True)):
             cs = self.contexts[..., self.of(j), :]
-            numeric = sensor.context is not None and objects is None
-            found.append(cs[..., : sensor.context.size] if numeric else [objects[int(c)] for c in cs[..., 0].ravel()])
+            if sensor.context is not None and objects is None:
+                found.append(cs[..., : sensor.context.size])
+            else:
+                found.append([objects[int(c)] for c in cs[..., 0].ravel()])
         return tuple(found)
 
     def given(self, k: int) -> tuple[Any, Any]:
-        """Reading or scan, and context, of step k of a single sequence."""
-        j, c = int(self.which[k]), self.contexts[k]
-        sensor, z = self.sensors[j], self.zs[k, : self.sensors[j].reading.size].copy()
+        """Readings or a scan, and contexts, of step k."""
+        j, c = int(self.which[k]), self.contexts[..., k, :]
+        sensor, z = self.sensors[j], self.zs[..., k, : self.sensors[j].reading.size].copy()
         z = self.scans[j][int(z[0])] if j in self.scans else z
         if sensor.context is None or self.objects[j] is not None:
             return z, self.objects[j][int(c[0])]
-        return z, c[: sensor.context.size] if sensor.context.size else None
+        return z, c[..., : sensor.context.size] if sensor.context.size else None
 
 
 def timeline(

@@ -406,13 +406,18 @@ class Startable(ABC):
             ModelError: if the estimator has no dynamics.
             CovarianceError: if neither `std`, `cov` nor `belief` is given.
         """
+        dynamics = self.moving()
+        known = any(value is not None for value in (mean, std, cov, belief))
+        if known or not self.starts_anywhere:
+            belief = first_belief(dynamics.state, mean, std, cov, belief)
+        return self.started(belief, t, sensors, checked(rng)).remember(history, delayed, latency)
+
+    def moving(self) -> Any:
+        """The dynamics; an error where there are none."""
         name = type(self).__name__
         if self.dynamics is None:
             raise ModelError(f"{name} has no dynamics; give some, as in {name}(dynamics=car, dt=0.05)")
-        known = any(value is not None for value in (mean, std, cov, belief))
-        if known or not self.starts_anywhere:
-            belief = first_belief(self.dynamics.state, mean, std, cov, belief)
-        return self.started(belief, t, sensors, checked(rng)).remember(history, delayed, latency)
+        return self.dynamics
 
     starts_anywhere: ClassVar[bool] = False
     """Whether a filter may begin without any belief."""

@@ -1,4 +1,4 @@
-"""The engine of `IMM`: one compiled filter a mode, and the weights of the modes."""
+"""The engine of filters with several models: one compiled filter a component, and the weights of the components."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ import numpy as np
 
 from ..core import FilterRun, Gaussian, Mixture, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
-from ..models.trace import code_of
+from ..core.weights import log_sum_exp
 from ._causes import error_of, why_prediction, why_update
 from ._compiled import FLAT, FLOAT, NO_READING, CompiledEngine, CompiledLink
 from ._engine import Engine, Link, followed
 from ._inputs import EMPTY
+from ._mixing import Mixing, imm_predict, imm_update
 from ._timeline import Timeline
 
 if TYPE_CHECKING:
-    from .imm import IMM
-
-
-def check_mixture(belief: Any, count: int) -> None:
-    """Refuse what is no mixture of a component for each mode, and a batch."""
-    if not isinstance(belief, Mixture) or len(belief.components) != count:
-        raise ShapeError(f"the belief is {belief!r}; expected a Mixture of {count} components, one for each mode")
-    given = belief.log_weights.shape[:-1], *(part.moments().mean.shape[:-1] for part in belief.components)
-    if axes := next(filter(None, given), ()):
-        raise ShapeError(f"the belief has leading axes {axes}; an IMM takes one belief at a time")
+    from ._modes import SeveralModels
 
 
 class SwitchingEngine(Engine):
@@ -36,28 +28,30 @@ class SwitchingEngine(Engine):
         belief: a mixture with a Gaussian component for each mode.
     """
 
-    def __init__(self, estimator: IMM, belief: Mixture) -> None:
+    def __init__(self, estimator: SeveralModels, belief: Mixture) -> None:
         self.estimator = estimator
         self._start(belief)
 
     def _start(self, belief: Mixture) -> None:
-        from .imm import imm_predict
-
-        models = self.estimator.models
-        check_mixture(belief, len(models))
-        parts: Any = zip(models, belief.components, strict=True)
-        self.engines = [CompiledEngine(self.estimator.filter, model, part) for model, part in parts]
+        belief = self._own(belief)
+        parts: Any = belief.components
+        components = self.estimator.components
+        self.engines = [
+            CompiledEngine(filter, model, part) for (filter, model), part in zip(components, parts, strict=True)
+        ]
         self.weights = np.array(belief.weights)
-        spaces = [model.state for model in models]
-        self._kernel = imm_predict.compiled
+        self._kernel, self._mixing = imm_predict.compiled, Mixing(components).memory
         self._jobs = np.array([engine.job.at for engine in self.engines], dtype=np.int64)
-        self._places, self._tangents = shared_places(spaces)
-        self._codes = [None if space.flat else code_of(space, "transport") for space in spaces]
-        self._transports = np.array([0 if code is None else code.address for code in self._codes], dtype=np.int64)
-        self._layout = np.array([driver.address for driver in self.estimator.filter.layout], dtype=np.int64)
-        self._moments, self._mixed = np.zeros((2, len(models), max(s.size + s.dim**2 for s in spaces)))
-        self._given = np.zeros(len(models))
         self._dt = float("nan")
+
+    def _own(self, belief: Any) -> Mixture:
+        """A belief for this engine: a single one, with a component for each of the estimator."""
+        belief = self.estimator.accepted(belief)
+        given = belief.log_weights.shape[:-1], *(part.moments().mean.shape[:-1] for part in belief.components)
+        if axes := next(filter(None, given), ()):
+            name = type(self.estimator).__name__
+            raise ShapeError(f"the belief has leading axes {axes}; a filter holds one, {name} takes many")
+        return belief
 
     def __getstate__(self) -> dict[str, Any]:
         return {"estimator": self.estimator, "belief": self.belief}
@@ -68,7 +62,7 @@ class SwitchingEngine(Engine):
 
     @property
     def dynamics(self) -> tuple[Any, ...]:
-        return self.estimator.models
+        return tuple(model for _, model in self.estimator.components)
 
     @property
     def first(self) -> Any:
@@ -81,7 +75,7 @@ class SwitchingEngine(Engine):
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        check_mixture(belief, len(self.engines))
+        belief = self._own(belief)
         saved = self.save()
         try:
             for engine, part in zip(self.engines, belief.components, strict=True):
@@ -101,7 +95,8 @@ class SwitchingEngine(Engine):
 
     def predict(self, u: Any, dt: float) -> None:
         if dt != self._dt:
-            self._T = self.estimator.transition(dt)
+            chain = self.estimator.chain(dt)
+            self._T = np.eye(len(self.engines)) if chain is None else chain
             for engine in self.engines:
                 engine.pace(dt)
             self._dt = dt
@@ -109,19 +104,7 @@ class SwitchingEngine(Engine):
         saved = self.save()
         for engine in self.engines:
             engine.refresh()
-        status = self._kernel(
-            self._jobs,
-            self._T,
-            self.weights,
-            self._given,
-            self._places,
-            self._tangents,
-            self._transports,
-            self._layout,
-            self._moments,
-            self._mixed,
-            u,
-        )
+        status = self._kernel(self._jobs, u, self.weights, self._T, int(self.estimator.pooled), *self._mixing)
         try:
             for engine in self.engines:
                 engine.check()
@@ -148,13 +131,12 @@ class SwitchingLink(Link):
     """A sensor bound to the filters of all modes."""
 
     def __init__(self, engine: SwitchingEngine, sensor: Sensor) -> None:
-        from .imm import imm_update
-
         self._engine = engine
         self._links: list[CompiledLink] = [each.attach(sensor) for each in engine.engines]
         self._kernel = imm_update.compiled
         self._jobs = np.array([link.job.at for link in self._links], dtype=np.int64)
         self._places = np.array([link.numbers - 1 for link in self._links], dtype=np.int64)
+        self._logs, self._least = np.zeros(len(self._links)), engine.estimator.least
 
     def update(self, z: Any, context: Any) -> Update:
         engine, first = self._engine, self._links[0]
@@ -166,7 +148,7 @@ class SwitchingLink(Link):
             if link.objects:
                 link.context(context)
             link.refresh()
-        status = self._kernel(self._jobs, engine.weights, self._places, z, c)
+        status = self._kernel(self._jobs, engine.weights, self._logs, self._least, self._places, z, c)
         try:
             for link in self._links:
                 link.check()
@@ -201,33 +183,32 @@ class SwitchingLink(Link):
         """Fields of an update: the reading against the moments of what the modes expected, and how well they did."""
         tables, prior, weights, z = memory
         parts = [link.results(each) for link, each in zip(self._links, tables, strict=True)]
-        with np.errstate(divide="ignore"):
-            belief = Mixture.trusted(tuple(part[0] for part in parts), np.log(weights))
-            before = np.log(prior)
-        logs = before + np.array([part[4] for part in parts])
-        top = logs.max()
-        log_likelihood = float(top + np.log(np.exp(logs - top).sum()))
         reading = self._links[0].sensor.reading
-        each = tuple(
+        expected = tuple(
             Gaussian.trusted(reading, link.expected(table), part[2])
             for link, table, part in zip(self._links, tables, parts, strict=True)
         )
-        expected = Mixture.trusted(each, before).moments()
-        y = np.asarray(reading.minus(z, expected.mean))
-        seen = ~np.isnan(y)
-        S = np.where(seen[:, None] & seen, expected.cov, np.eye(reading.dim))
-        nis = float(y[seen] @ np.linalg.solve(S[np.ix_(seen, seen)], y[seen])) if seen.any() else 0.0
-        return belief, y, S, nis, log_likelihood
+        with np.errstate(divide="ignore"):
+            belief, before = Mixture.trusted(tuple(part[0] for part in parts), np.log(weights)), np.log(prior)
+        y, S, nis, log_likelihood = joint(reading, expected, before, np.array([part[4] for part in parts]), z)
+        return belief, y, S, float(nis), float(log_likelihood)
 
 
-def shared_places(spaces: list[Space]) -> tuple[np.ndarray, np.ndarray]:
-    """Places of the components of space j in space i, ``(M, M, size)``, and those of its tangent; -1 for none."""
-    count = len(spaces)
-    places = np.full((count, count, max(s.size for s in spaces)), -1, dtype=np.int64)
-    tangents = np.full((count, count, max(s.dim for s in spaces)), -1, dtype=np.int64)
-    for j, target in enumerate(spaces):
-        for i, source in enumerate(spaces):
-            names = target.common(source)
-            (here, there), (own, other) = target.indices(names), source.indices(names)
-            places[j, i, here], tangents[j, i, there] = own, other
-    return places, tangents
+def joint(reading: Space, expected: tuple[Gaussian, ...], before: Any, logs: Any, z: Any) -> tuple[Any, ...]:
+    """Innovation, S, NIS and log-likelihood of readings ``(..., k)`` under a mixture.
+
+    Args:
+        reading: the space of readings.
+        expected: what each component expected.
+        before: log-weights before the reading, ``(..., M)``.
+        logs: log-likelihood of each component, ``(..., M)``.
+        z: the readings.
+    """
+    moments = Mixture.trusted(expected, before).moments()
+    with np.errstate(invalid="ignore"):  # an infinite angle is NaN, which is not measured
+        y = np.asarray(reading.minus(z, moments.mean))
+    seen = ~np.isnan(y)
+    S = np.where(seen[..., None] & seen[..., None, :], moments.cov, np.eye(reading.dim))
+    e = np.where(seen, y, 0.0)
+    nis = np.einsum("...i,...i", e, np.linalg.solve(S, e[..., None])[..., 0])
+    return y, S, nis, log_sum_exp(before + logs)
