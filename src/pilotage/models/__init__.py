@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .arm import planar_arm as planar_arm
+from .coloured import coloured as coloured
+from .coloured import coloured_readings as coloured_readings
 from .inertial import accelerometer as accelerometer
 from .inertial import gyroscope as gyroscope
 from .inertial import imu as imu
@@ -77,6 +79,8 @@ __all__ = [
     "body_velocity",
     "cart_pole",
     "code_of",
+    "coloured",
+    "coloured_readings",
     "compass",
     "constant_acceleration",
     "constant_turn",
