@@ -18,6 +18,10 @@ from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
 from .kf import KF as KF
+from .luenberger import Luenberger as Luenberger
+from .luenberger import observer_gain as observer_gain
+from .observability import Observability as Observability
+from .observability import observability as observability
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
 from .sigma_points import CubaturePoints as CubaturePoints
@@ -51,7 +55,9 @@ __all__ = [
     "Filter",
     "GaussHermitePoints",
     "JulierPoints",
+    "Luenberger",
     "MerwePoints",
+    "Observability",
     "ParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
@@ -60,6 +66,8 @@ __all__ = [
     "Suggestion",
     "Verdict",
     "consistency",
+    "observability",
+    "observer_gain",
     "resample",
     "smooth",
     "steady_state",
