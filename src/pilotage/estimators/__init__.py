@@ -12,6 +12,8 @@ from .consistency import Suggestion as Suggestion
 from .consistency import Verdict as Verdict
 from .consistency import consistency as consistency
 from .ekf import EKF as EKF
+from .em import Identified as Identified
+from .em import expectation_maximization as expectation_maximization
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
 from .ghkf import GHKF as GHKF
@@ -54,6 +56,7 @@ __all__ = [
     "FadingEKF",
     "Filter",
     "GaussHermitePoints",
+    "Identified",
     "JulierPoints",
     "Luenberger",
     "MerwePoints",
@@ -66,6 +69,7 @@ __all__ = [
     "Suggestion",
     "Verdict",
     "consistency",
+    "expectation_maximization",
     "observability",
     "observer_gain",
     "resample",

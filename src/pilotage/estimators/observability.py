@@ -104,8 +104,8 @@ def observability(
     Raises:
         ShapeError: if the first state, actions or contexts do not fit the models.
 
-    Source: Kailath, "Linear Systems" (1980), section 2.3; Krener and Ide, "Measures of unobservability", CDC 2009, for the
-    Gramian along a trajectory; the empirical one Lall, Marsden and Glavaski, International J. Robust and Nonlinear
+    Source: Kailath, "Linear Systems" (1980), section 2.3; Krener and Ide, "Measures of unobservability", CDC 2009,
+    for the Gramian along a trajectory; the empirical one Lall, Marsden and Glavaski, International J. Robust and Nonlinear
     Control 12, 2002.
 
     Example:
