@@ -105,7 +105,7 @@ def observability(
         ShapeError: if the first state, actions or contexts do not fit the models.
 
     Source: Kailath, "Linear Systems" (1980), section 2.3; Krener and Ide, "Measures of unobservability", CDC 2009,
-    for the Gramian along a trajectory; the empirical one Lall, Marsden and Glavaski, International J. Robust and Nonlinear
+    for the Gramian along a trajectory; the empirical one Lall, Marsden and Glavaski, Int. J. Robust and Nonlinear
     Control 12, 2002.
 
     Example:
