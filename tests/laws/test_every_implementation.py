@@ -16,7 +16,7 @@ import pilotage
 from pilotage import models
 from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
 from pilotage.control.mppi import PathIntegral
-from pilotage.core import Controller, Mixture, Planner
+from pilotage.core import Controller, Mixture, Planner, Space
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import (
     CKF,
@@ -32,6 +32,7 @@ from pilotage.estimators import (
     EnsembleKF,
     FadingEKF,
     InformationKF,
+    Luenberger,
     MultipleModel,
     ParticleFilter,
     SchmidtEKF,
@@ -44,7 +45,7 @@ from pilotage.estimators import (
 from pilotage.estimators.localization import MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
-from pilotage.models import bicycle, unicycle
+from pilotage.models import LinearDynamics, bicycle, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
 from pilotage.planners import AStar, Dijkstra, RRTConnect
@@ -95,6 +96,7 @@ class SureDetections:
 
 
 CAR = bicycle(wheelbase=2.0)
+CART = LinearDynamics([[0, 1], [0, 0]], [[0], [1]], Qc=[0, 0.2], state=Space("x [m]", "vx [m/s]"))
 FIELD = OccupancyGrid.from_occupied(np.pad(np.zeros((398, 398)), 1, constant_values=1), 0.1, (-20.0, -20.0, 0.0))
 ESTIMATORS: dict[str, Callable[[], Any]] = {
     "KF": KF,
@@ -115,6 +117,8 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "AdaptiveEKF of Q": lambda: AdaptiveEKF(window=1e12, adapts="Q"),
     "VariationalEKF": lambda: VariationalEKF(trust=1e12, forgetting=1.0),
     "GHKF": GHKF,
+    # On the cart of the contract, whose readings it takes with a gain of its own.
+    "Luenberger": lambda: Luenberger(CART, poles=(-2.0, -3.0), dt=0.1),
     "UKF with a negative weight": lambda: UKF(alpha=0.3, kappa=0.0),
     "ParticleFilter": lambda: ParticleFilter(n=20_000),
     "EnsembleKF": lambda: EnsembleKF(n=20_000),
@@ -201,7 +205,9 @@ def test_estimators(name: str) -> None:
         special = {"batch": False, "beside": ("y [m]", "yaw: angle")}
     elif name.startswith("PDA"):
         special = {"missing": False}
-    linear = ("KF", "PDA of KFs", "SquareRootKF", "InformationKF")
+    elif name == "Luenberger":  # its gain does not depend on the noise
+        special = {"kalman": False}
+    linear = ("KF", "PDA of KFs", "SquareRootKF", "InformationKF", "Luenberger")
     check_estimator(ESTIMATORS[name](), angles=not name.startswith(linear), **special)
 
 

@@ -14,6 +14,8 @@ from .consistency import Suggestion as Suggestion
 from .consistency import Verdict as Verdict
 from .consistency import consistency as consistency
 from .ekf import EKF as EKF
+from .em import Identified as Identified
+from .em import expectation_maximization as expectation_maximization
 from .fading import FadingEKF as FadingEKF
 from .filter import Filter as Filter
 from .fixed_lag import FixedLagSmoother as FixedLagSmoother
@@ -25,8 +27,12 @@ from .imm import IMM as IMM
 from .information import InformationKF as InformationKF
 from .information_belief import Information as Information
 from .kf import KF as KF
+from .luenberger import Luenberger as Luenberger
+from .luenberger import observer_gain as observer_gain
 from .multiple_model import MultipleModel as MultipleModel
 from .noise_belief import NoiseBelief as NoiseBelief
+from .observability import Observability as Observability
+from .observability import observability as observability
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
 from .sigma_points import CubaturePoints as CubaturePoints
@@ -66,12 +72,15 @@ __all__ = [
     "Filter",
     "FixedLagSmoother",
     "GaussHermitePoints",
+    "Identified",
     "Information",
     "InformationKF",
     "JulierPoints",
+    "Luenberger",
     "MerwePoints",
     "MultipleModel",
     "NoiseBelief",
+    "Observability",
     "ParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
@@ -82,6 +91,9 @@ __all__ = [
     "VariationalEKF",
     "Verdict",
     "consistency",
+    "expectation_maximization",
+    "observability",
+    "observer_gain",
     "resample",
     "smooth",
     "steady_state",

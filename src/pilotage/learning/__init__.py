@@ -14,10 +14,24 @@ from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
+from .noise import Fitted as Fitted  # noqa: E402
+from .noise import NoiseFit as NoiseFit  # noqa: E402
+from .noise import fit_noise as fit_noise  # noqa: E402
 from .residual import ResidualDynamics as ResidualDynamics  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
 
-__all__ = ["MLP", "Epoch", "Fit", "LearnedDynamics", "ResidualDynamics", "Scaling", "fit"]
+__all__ = [
+    "MLP",
+    "Epoch",
+    "Fit",
+    "Fitted",
+    "LearnedDynamics",
+    "NoiseFit",
+    "ResidualDynamics",
+    "Scaling",
+    "fit",
+    "fit_noise",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)

@@ -15,6 +15,8 @@ from .aiding import nonholonomic as nonholonomic
 from .aiding import standstill as standstill
 from .aiding import wheel_speed as wheel_speed
 from .arm import planar_arm as planar_arm
+from .coloured import coloured as coloured
+from .coloured import coloured_readings as coloured_readings
 from .geodesy import LocalFrame as LocalFrame
 from .geodesy import ecef as ecef
 from .geodesy import geodetic as geodetic
@@ -96,6 +98,8 @@ __all__ = [
     "body_velocity",
     "cart_pole",
     "code_of",
+    "coloured",
+    "coloured_readings",
     "compass",
     "constant_acceleration",
     "constant_turn",
