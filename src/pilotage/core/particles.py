@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -58,7 +58,7 @@ class Particles:
         self.__dict__.update(space=space, points=x, log_weights=w)
 
     @classmethod
-    def trusted(cls, space: Space, points: Array, log_weights: Array) -> Particles:
+    def trusted(cls, space: Space, points: Array, log_weights: Array) -> Self:
         """Particles made without copies or checks; the arrays become read-only and must not be used elsewhere.
 
         Log-weights must be normalised.

@@ -224,6 +224,7 @@ class FilterRun:
         dynamics: the dynamics of the predictions; a tuple if there are several modes.
         sensors: the sensors of the readings.
         which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
+        effective_size: effective number of particles after each step, ``(..., T)``; None without particles.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -247,6 +248,7 @@ class FilterRun:
     dynamics: Any
     sensors: tuple[Any, ...]
     which: NDArray[np.int64]
+    effective_size: Any = None
 
     @property
     def accepted(self) -> NDArray[np.bool_]:
