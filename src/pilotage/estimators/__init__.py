@@ -26,8 +26,14 @@ from .steady import steady_state as steady_state
 from .ukf import UKF as UKF
 
 if TYPE_CHECKING:
+    from .auxiliary import AuxiliaryParticleFilter as AuxiliaryParticleFilter
     from .ensemble import EnsembleKF as EnsembleKF
+    from .gaussian_particles import GaussianParticles as GaussianParticles
+    from .guided import GuidedParticleFilter as GuidedParticleFilter
+    from .kld import KLDSampling as KLDSampling
     from .particle import ParticleFilter as ParticleFilter
+    from .particle_smoother import smooth_particles as smooth_particles
+    from .rao_blackwell import RaoBlackwellizedParticleFilter as RaoBlackwellizedParticleFilter
     from .resampling import resample as resample
 
 __all__ = [
@@ -38,26 +44,43 @@ __all__ = [
     "IMM",
     "KF",
     "UKF",
+    "AuxiliaryParticleFilter",
     "CubaturePoints",
     "EnsembleKF",
     "FadingEKF",
     "Filter",
     "GaussHermitePoints",
+    "GaussianParticles",
+    "GuidedParticleFilter",
     "JulierPoints",
+    "KLDSampling",
     "MerwePoints",
     "ParticleFilter",
+    "RaoBlackwellizedParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
     "SquareRootEKF",
     "SquareRootUKF",
     "resample",
     "smooth",
+    "smooth_particles",
     "steady_state",
 ]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
+LATER = {
+    "AuxiliaryParticleFilter": "auxiliary",
+    "EnsembleKF": "ensemble",
+    "GaussianParticles": "gaussian_particles",
+    "GuidedParticleFilter": "guided",
+    "KLDSampling": "kld",
+    "ParticleFilter": "particle",
+    "RaoBlackwellizedParticleFilter": "rao_blackwell",
+    "resample": "resampling",
+    "smooth_particles": "particle_smoother",
+}
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
-    __getattr__ = absent(__name__, {"EnsembleKF": "ensemble", "ParticleFilter": "particle", "resample": "resampling"})
+    __getattr__ = absent(__name__, LATER)
 
 
 def __dir__() -> list[str]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from operator import methodcaller
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from ..core import (
     FilterRun,
+    Gaussian,
     ModelError,
     PilotageError,
     Rng,
@@ -17,15 +19,16 @@ from ..core import (
     ShapeError,
     Update,
 )
-from ..core.settings import by_name, instance, shown
+from ..core.settings import by_name, instance, setting, shown
 from ..core.streams import checked
 from ._clock import Clock
-from ._engine import Engine, Link, PureEngine
+from ._engine import Engine, Link, PureEngine, followed
 from ._inputs import check_belief, first_belief
 from ._timeline import sensor_of, timeline
 
 REMEMBERED = 64
 """Sensors that a filter keeps bound."""
+Keep = Literal["beliefs", "moments"]
 
 
 class Filter:
@@ -171,7 +174,14 @@ class Filter:
 
     @by_name
     def run(
-        self, us: Any, readings: Any, ts: Any = None, *, sensor: Sensor | str | None = None, contexts: Any = None
+        self,
+        us: Any,
+        readings: Any,
+        ts: Any = None,
+        *,
+        sensor: Sensor | str | None = None,
+        contexts: Any = None,
+        keep: Keep = "beliefs",
     ) -> FilterRun:
         """Process a whole sequence in one call; the filter ends up at the end of the sequence.
 
@@ -186,13 +196,16 @@ class Filter:
                 the times at which the actions end.
             sensor: the sensor of the readings, if there is only one.
             contexts: the contexts of the readings of a single sensor, ``(T, c)`` or a list of objects.
+            keep: "moments" if the run is to hold a `Gaussian` of each belief instead of all its particles or modes,
+                which take 640 MB for 8000 steps of 1000 particles of 4 components.
         """
+        moments = setting(keep, Keep, "keep") == "moments" and not isinstance(self.belief, Gaussian)
         clock = copy.copy(self._clock)
         first, own = self._engine.first, self._engine.own_contexts
         steps = timeline(clock, first, us, readings, ts, sensor=sensor, contexts=contexts, names=self.sensors, own=own)
         if steps.batch:
             raise ShapeError(f"sequences have leading axes {steps.batch}; a filter takes one, the estimator's run many")
-        result = self._engine.run(steps)
+        result = followed(self._engine, steps, methodcaller("moments")) if moments else self._engine.run(steps)
         for dt, t in zip(steps.dts.tolist(), steps.ts.tolist(), strict=True):
             self._clock.advance(dt, None if ts is None and sensor is not None else t)
         return result

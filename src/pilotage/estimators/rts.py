@@ -43,7 +43,7 @@ def smooth(run: FilterRun) -> Gaussian:
     if not (isinstance(after, Gaussian) and isinstance(before, Gaussian)):
         raise ModelError(
             f"the beliefs of the run are {type(after).__name__}; expected those of a KF, EKF or UKF, or of another "
-            "Kalman filter, which are Gaussian"
+            "Kalman filter, which are Gaussian; smooth_particles(run) takes particles"
         )
     space, steps = after.space, len(run.dts)
     x, P = np.array(after.mean), np.array(after.cov)
