@@ -14,7 +14,7 @@ from ..core.weights import log_sum_exp
 from ._gaussian import GaussianEstimator
 from ._lookahead import Foreseen, LookAheadFilter
 from .cloud import IMPOSSIBLE, for_each, likelihoods, propagate, transition
-from .resampling import redrawn
+from .resampling import redrawn, taken
 
 
 @settings
@@ -68,10 +68,10 @@ class AuxiliaryParticleFilter(LookAheadFilter):
         g = np.where((total > IMPOSSIBLE)[..., None], g, 0.0)
         total = log_sum_exp(origin.log_weights + g)[..., None]
         index = redrawn(np.exp(origin.log_weights + g - total), n, self.resampling, rng)
-        chosen = np.take_along_axis(origin.points, index[..., None], axis=-2)
+        chosen = taken(origin.points, index)
         equal = np.full(index.shape, -math.log(n))
         after = propagate(Particles.trusted(cloud.space, chosen, equal), cloud.dynamics, cloud.u, cloud.dt, rng=rng)
-        second = likelihoods(after.points, sensor, z, context) - np.take_along_axis(g, index, axis=-1)
+        second = likelihoods(after.points, sensor, z, context) - taken(g, index)
         return after.points, total + equal + second
 
     def _promise(self, cloud: Foreseen, sensor: Sensor, z: Array, context: Any) -> Array:

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ..core import CovarianceError, Gaussian, Particles, Rng, Space, generator
-from ..core._values import restored
+from ..core import CovarianceError, Gaussian, Rng, Space, generator
+from ..core._values import at, restored
 from ..core.arrays import Array
 from ..core.covariances import log_normal, scattered
 from ..core.mixture import merged
-from ..core.weights import log_sum_exp
+from ..core.weights import drawn, log_sum_exp
+from .resampling import taken
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -73,13 +74,8 @@ class GaussianParticles:
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(..., n, size)``."""
         draw, axes = generator(rng), self.means.shape[:-2]
-        places = np.broadcast_to(
-            np.arange(self.means.shape[-2], dtype=np.float64)[:, None], (*self.means.shape[:-1], 1)
-        )
-        chosen = Particles.trusted(Space("i"), np.array(places), np.array(self.log_weights)).sample(n, rng=draw)
-        index = chosen.astype(np.int64)
-        means = np.take_along_axis(self.means, index, axis=-2)
-        covs = np.take_along_axis(self.covs, index[..., None], axis=-3)
+        index = drawn(self.weights, n, draw)
+        means, covs = taken(self.means, index), taken(self.covs, index)
         return scattered(self.space, means, covs, draw.standard_normal((*axes, n, self.space.dim)))
 
     def log_prob(self, x: Any) -> Array:
@@ -106,6 +102,11 @@ class GaussianParticles:
         sampled = tuple(k for k, j in enumerate(t) if j in self.sampled)
         covs = self.covs[(..., *np.ix_(t, t))]
         return GaussianParticles(self.space.select(names), self.means[..., i], covs, self.log_weights, sampled)
+
+    def __getitem__(self, index: Any) -> GaussianParticles:
+        """The belief(s) at `index` of the leading axes."""
+        given = (self.means, 2), (self.covs, 3), (self.log_weights, 1)
+        return GaussianParticles(self.space, *at(index, *given), self.sampled)
 
     def __str__(self) -> str:
         if self.means.ndim > 2:

@@ -15,7 +15,7 @@ from ._gaussian import GaussianEstimator
 from ._lookahead import Foreseen, LookAheadFilter
 from .cloud import for_each, likelihoods, transition
 from .ekf import EKF
-from .resampling import renewed
+from .resampling import renewed, taken
 
 
 @settings
@@ -59,7 +59,7 @@ class GuidedParticleFilter(LookAheadFilter):
         index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, rng)
         if not due.any():
             return cloud
-        return Particles.trusted(cloud.space, np.take_along_axis(cloud.points, index[..., None], axis=-2), log_weights)
+        return Particles.trusted(cloud.space, taken(cloud.points, index), log_weights)
 
     def proposed(
         self, cloud: Foreseen, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator

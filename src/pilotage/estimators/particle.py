@@ -20,7 +20,7 @@ from ._clock import wanted
 from ._cloud_estimator import CloudEstimator
 from .cloud import kernel_width, propagate, weigh
 from .kld import KLDSampling
-from .resampling import Resampling, renewed
+from .resampling import Resampling, renewed, taken
 
 
 @settings
@@ -46,9 +46,9 @@ class ParticleFilter(CloudEstimator):
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
         threshold: resample when the effective number of particles is below this share of their number; 0 means never, 1
             always.
-        smoothing: above 0, the filter is the regularised (post-regularised) particle filter: width of the kernel that
-            spreads resampled particles, in units of the best width for a normal density (Silverman 1986); 0 leaves
-            copies equal. Use it for dynamics with little noise; it multiplies the covariance by ``1 + h^2``.
+        smoothing: width of the kernel that spreads resampled particles, in units of the best width for a normal density
+            (Silverman 1986), which makes the filter the (post-)regularised particle filter; 0 leaves copies equal. Use
+            it for dynamics with little noise; it multiplies the covariance by ``1 + h^2``.
         gate: probability that a good reading passes, as for `EKF`. A reading whose NIS exceeds this quantile of the
             chi-square distribution is rejected: the belief stays the same and the status is GATED. The NIS uses the
             mean and covariance of the expected readings, so a cloud of several clusters lets more readings pass. The
@@ -89,7 +89,7 @@ class ParticleFilter(CloudEstimator):
         index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, draw, count)
         if not due.any():
             return cloud
-        points = np.take_along_axis(cloud.points, index[..., None], axis=-2)
+        points = taken(cloud.points, index)
         if self.smoothing > 0.0:
             e = kernel_noise(cloud, self.smoothing, points.shape[-2], rng=draw)
             points = np.where(due[..., None, None], cloud.space.plus(points, e), points)

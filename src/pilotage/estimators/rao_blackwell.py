@@ -21,7 +21,7 @@ from ._inputs import action, check_belief
 from .cloud import CloudUpdate, deviation, for_each, verdict
 from .ekf import EKF
 from .gaussian_particles import GaussianParticles, pinned
-from .resampling import Resampling, renewed
+from .resampling import Resampling, renewed, taken
 
 KALMAN = EKF()
 
@@ -37,7 +37,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         update    w_i *= N(z; h(m_i), S_i),  m_i, P_i by the Kalman filter
 
     P_i is that of l alone. The linear components need no particles, so far fewer of these serve for a state of many
-    dimensions. The belief is `GaussianParticles`.
+    dimensions. The belief is `GaussianParticles`; a run keeps its moments.
 
     Source: Schon, Gustafsson and Nordlund, "Marginalized particle filters for mixed linear/nonlinear state-space
     models", IEEE Trans. Signal Processing 53, 2005, algorithm 1; here the joint Gaussian of n and l is predicted, and
@@ -141,8 +141,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, rng)
         if not due.any():
             return cloud
-        means = np.take_along_axis(cloud.means, index[..., None], axis=-2)
-        covs = np.take_along_axis(cloud.covs, index[..., None, None], axis=-3)
+        means, covs = taken(cloud.means, index), taken(cloud.covs, index)
         return GaussianParticles(cloud.space, means, covs, log_weights, cloud.sampled)
 
 

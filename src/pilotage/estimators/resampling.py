@@ -109,6 +109,13 @@ def redrawn(weights: Array, n: int, method: Resampling, rng: np.random.Generator
     return index
 
 
+def taken(values: Array, index: Indices) -> Array:
+    """Values ``(..., N, *)`` of the particles at indices ``(..., n)``, shape ``(..., n, *)``."""
+    if index.ndim == 1:
+        return values[index]
+    return np.take_along_axis(values, index.reshape(*index.shape, *(1,) * (values.ndim - index.ndim)), index.ndim - 1)
+
+
 def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:
     """`n` uniform numbers in order, without sorting: normalised sums of exponentials (Devroye 1986, section V.2)."""
     sums = np.cumsum(draw.standard_exponential(n + 1))
