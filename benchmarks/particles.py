@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from benchmarks.harness import Contest, absolute, row
@@ -60,3 +62,64 @@ def localization(quick: bool) -> Contest:
         assert after.converged and after is not known
 
     return Contest(lambda: mcl.update(known, lidar, z, rng=rng), check=check)
+
+
+def systematic(W: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Systematic resampling of the package particles: `inverse_cdf`, which is plain Python where numba is missing."""
+    M, j, s = len(W), 0, W[0]
+    su = (rng.random() + np.arange(M)) / M
+    A = np.empty(M, dtype=np.int64)
+    for n in range(M):
+        while su[n] > s and j < M - 1:
+            j += 1
+            s += W[j]
+        A[n] = j
+    return A
+
+
+class Weights:
+    """Log-weights lw, weights W and the effective size, as the package particles has them."""
+
+    def __init__(self, lw: np.ndarray) -> None:
+        self.lw = lw
+        w = np.exp(lw - lw.max())
+        self.W = w / w.sum()
+        self.mean = 0.0
+        self.ESS = 1.0 / np.sum(self.W**2)
+
+
+@row(
+    "bootstrap",
+    peer="particles' idiom",
+    bar=10,
+    unit="us",
+    note="one step of 10 000 particles on the growth model, always resampled; the peer's numpy without numba",
+)
+def bootstrap(quick: bool) -> Contest:
+    from benchmarks.ungm import EYE, LINE, MODEL
+    from pilotage.core import Particles
+    from pilotage.estimators import ParticleFilter
+
+    n, u, z = 10_000, np.array([3.0]), np.array([2.0])
+    start = np.random.default_rng(1).normal(size=(n, 1)) * 2.0
+    filter, ours, theirs = ParticleFilter(threshold=1.0), np.random.default_rng(2), np.random.default_rng(3)
+    first = filter.update(Particles(LINE, start), EYE, z).belief
+    weights = Weights(np.array(first.log_weights))
+
+    def step() -> Any:
+        return filter.update(filter.predict(first, MODEL, u, 1.0, rng=ours), EYE, z, rng=ours).belief
+
+    def idiom() -> Weights:
+        x = start[systematic(weights.W, theirs), 0]
+        x = 0.5 * x + 25.0 * x / (1.0 + x**2) + 8.0 * np.cos(1.2 * u[0])
+        x = x + np.sqrt(10.0) * theirs.standard_normal(n)
+        found = Weights(-0.5 * (z[0] - x**2 / 20.0) ** 2 - 0.5 * np.log(2.0 * np.pi))
+        found.mean = found.W @ x
+        return found
+
+    def check() -> None:
+        mine = [step().moments().mean[0] for _ in range(10)]
+        peers = [idiom().mean for _ in range(10)]
+        assert abs(np.mean(mine) - np.mean(peers)) < 0.3, "the two filters disagree"
+
+    return Contest(step, idiom, check)

@@ -25,13 +25,17 @@ from pilotage.estimators import (
     IEKF,
     KF,
     UKF,
+    AuxiliaryParticleFilter,
     EnsembleKF,
     FadingEKF,
+    GuidedParticleFilter,
     ParticleFilter,
+    RaoBlackwellizedParticleFilter,
     SchmidtEKF,
     SquareRootEKF,
     SquareRootUKF,
     smooth,
+    smooth_particles,
     steady_state,
 )
 from pilotage.estimators.localization import MonteCarloLocalization
@@ -73,7 +77,10 @@ def said(wanted: str, printed: str) -> bool:
 KALMAN = [KF, EKF, IEKF, UKF, CKF, GHKF, SquareRootEKF, SquareRootUKF, FadingEKF, SchmidtEKF, EnsembleKF, steady_state]
 
 
-@pytest.mark.parametrize("estimator", [*KALMAN, ParticleFilter, MonteCarloLocalization, PDA, smooth])
+CLOUDS = [ParticleFilter, AuxiliaryParticleFilter, GuidedParticleFilter, RaoBlackwellizedParticleFilter]
+
+
+@pytest.mark.parametrize("estimator", [*KALMAN, *CLOUDS, MonteCarloLocalization, PDA, smooth, smooth_particles])
 def test_help_shows_the_equations(estimator: Any) -> None:
     text = inspect.getdoc(estimator) or ""
     assert "::" in text and " = " in text and "above" not in text

@@ -14,6 +14,7 @@ from scipy.stats import chi2
 
 from pilotage.core import Gaussian, ModelError, Particles, PilotageError, ShapeError, Space, SpaceError
 from pilotage.core.errors import FormatWarning, SettingError
+from pilotage.estimators.kld import expected_bins, particles_needed
 from pilotage.estimators.localization import (
     Localization,
     MonteCarloLocalization,
@@ -25,7 +26,6 @@ from pilotage.estimators.localization import (
 from pilotage.estimators.localization.annealing import Annealing, Scored, log_belief
 from pilotage.estimators.localization.bins import connect_bins, count_bins
 from pilotage.estimators.localization.hypotheses import log_odds_variance
-from pilotage.estimators.localization.kld import expected_bins, particles_needed
 from pilotage.estimators.localization.pose import pose_indices
 from pilotage.estimators.localization.roughening import roughened
 from pilotage.estimators.localization.survival import resample_hypotheses

@@ -340,11 +340,12 @@ def test_a_reading_that_no_particle_explains_starves_no_cloud() -> None:
     fix, far = position(1, std=0.1), [10_000.0]
     for sensor in (fix, PlainSensor(fix)):
         found = ParticleFilter().update(line, sensor, far)
-        assert found.status is FilterStatus.GATED
+        assert found.status is FilterStatus.STARVED
+        assert not found.accepted
         np.testing.assert_array_equal(found.belief.log_weights, line.log_weights)
         assert ParticleFilter().update(line, sensor, [4.0]).accepted, "20 deviations from the nearest is an outlier"
         both = ParticleFilter().update(line, sensor, [far, [0.2], [np.nan]])
-        assert both.status.tolist() == [FilterStatus.GATED, FilterStatus.ACCEPTED, FilterStatus.NO_READING]
+        assert both.status.tolist() == [FilterStatus.STARVED, FilterStatus.ACCEPTED, FilterStatus.NO_READING]
     assert ParticleFilter().update(line, Patient(fix), far).accepted
     many = position(3, std=0.1)
     cloud = Particles(many.state, rng.normal(size=(200, 3)))

@@ -10,7 +10,15 @@ import pytest
 
 from pilotage.control import ILQR, MPPI, PurePursuit, reach
 from pilotage.core import Agent, Gaussian, Particles, Point, Problem, SettingError, Space, carry
-from pilotage.estimators import EKF, IMM, EnsembleKF, ParticleFilter
+from pilotage.estimators import (
+    EKF,
+    IMM,
+    AuxiliaryParticleFilter,
+    EnsembleKF,
+    GuidedParticleFilter,
+    ParticleFilter,
+    RaoBlackwellizedParticleFilter,
+)
 from pilotage.maps import OccupancyGrid
 from pilotage.models import constant_turn, constant_velocity, gnss, position, unicycle
 from pilotage.planners import AStar, Dijkstra, RRTConnect
@@ -52,6 +60,9 @@ TAKES: dict[str, Callable[[Any], Any]] = {
     "ParticleFilter.predict": lambda rng: ParticleFilter().predict(CLOUD, CAR, None, 0.1, rng=rng),
     "ParticleFilter.update": lambda rng: ParticleFilter().update(CLOUD, FIX, [0.0, 0.0], rng=rng),
     "ParticleFilter.expect": lambda rng: ParticleFilter().expect(CLOUD, FIX, rng=rng),
+    "AuxiliaryParticleFilter.update": lambda rng: AuxiliaryParticleFilter().update(CLOUD, FIX, [0.0, 0.0], rng=rng),
+    "GuidedParticleFilter.predict": lambda rng: GuidedParticleFilter().predict(CLOUD, CAR, None, 0.1, rng=rng),
+    "RaoBlackwellizedParticleFilter.expect": lambda rng: RaoBlackwellizedParticleFilter().expect(HERE, FIX, rng=rng),
     "Point.sample": lambda rng: Point(CAR.state, np.zeros(3)).sample(2, rng=rng),
     "Gaussian.sample": lambda rng: HERE.sample(2, rng=rng),
     "carry": lambda rng: carry(HERE, CAR.state, rng=rng),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .gaussian import Gaussian
 from .settings import whole
 from .space import Space
 from .streams import Rng, generator
-from .weights import log_sum_exp, normalized_log_weights
+from .weights import drawn, log_sum_exp, normalized_log_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
@@ -58,7 +58,7 @@ class Particles:
         self.__dict__.update(space=space, points=x, log_weights=w)
 
     @classmethod
-    def trusted(cls, space: Space, points: Array, log_weights: Array) -> Particles:
+    def trusted(cls, space: Space, points: Array, log_weights: Array) -> Self:
         """Particles made without copies or checks; the arrays become read-only and must not be used elsewhere.
 
         Log-weights must be normalised.
@@ -90,12 +90,8 @@ class Particles:
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` particles drawn with replacement, ``(..., n, size)``."""
-        cumulative = np.cumsum(self.weights, axis=-1)
-        u = generator(rng).random((*cumulative.shape[:-1], whole(n, "n", 0))) * cumulative[..., -1:]
-        if cumulative.ndim == 1:
-            return self.points[np.searchsorted(cumulative, u, side="right")]
-        i = (cumulative[..., None, :] <= u[..., None]).sum(-1)
-        return np.take_along_axis(self.points, i[..., None], axis=-2)
+        index = drawn(self.weights, whole(n, "n", 0), generator(rng))
+        return np.take_along_axis(self.points, index[..., None], axis=-2)
 
     def log_prob(self, x: Any) -> Array:
         """Kernel estimate of the log-density at states ``(..., size)``.

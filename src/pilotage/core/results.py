@@ -228,6 +228,7 @@ class FilterRun:
         which: index of the sensor in each step, ``(T,)``; the number of sensors for a step without a reading.
         estimator: the estimator of the run, which says how the run is smoothed; None if it is not known.
         contexts: for each sensor, the contexts of its readings: ``(..., K, c)``, or a list; empty if unknown.
+        effective_size: effective number of particles after each step, ``(..., T)``; None without particles.
 
     Example:
         >>> from pilotage.estimators import KF
@@ -253,6 +254,7 @@ class FilterRun:
     which: NDArray[np.int64]
     estimator: Any = None
     contexts: tuple[Any, ...] = ()
+    effective_size: Any = None
 
     @property
     def accepted(self) -> NDArray[np.bool_]:

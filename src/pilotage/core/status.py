@@ -8,7 +8,8 @@ import enum
 class FilterStatus(enum.IntEnum):
     """The outcome of a prediction or an update. Unless it is ACCEPTED, the belief has not changed.
 
-    A reading all of whose components are NaN is NO_READING, as is a step of a run without one.
+    A reading all of whose components are NaN is NO_READING, as is a step of a run without one. STARVED says that no
+    particle of a particle filter explains the reading: the particles may be at fault, not the reading.
 
     Example:
         >>> from pilotage.estimators import EKF
@@ -18,6 +19,7 @@ class FilterStatus(enum.IntEnum):
         <FilterStatus.GATED: 1>
     """
 
+    STARVED = -1
     ACCEPTED = 0
     GATED = 1
     NO_READING = 2
@@ -40,5 +42,5 @@ class FilterStatus(enum.IntEnum):
 
     @property
     def failed(self) -> bool:
-        """Whether the step failed; a reading that is gated or missing is not a failure."""
+        """Whether the step failed; a reading that is gated, missing or explained by no particle is not a failure."""
         return self > FilterStatus.NO_READING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TypeAlias
 
 import numpy as np
@@ -12,14 +13,22 @@ Rng: TypeAlias = int | np.random.Generator | None
 """The type of every `rng` argument: a seed, a generator (which is advanced), or None for a fresh seed."""
 
 
-def generator(rng: Rng = None) -> np.random.Generator:
+def generator(rng: Rng = None, use: str = "") -> np.random.Generator:
     """The generator for an `rng` argument: a new one for a seed, or the given generator itself.
+
+    One seed gives an independent stream for each use. A caller who passes the same seed to two methods, such as
+    `predict` and `update`, gets different numbers from the two.
 
     Example:
         >>> generator(3).random() == generator(3).random()
         True
+        >>> generator(3).random() == generator(3, "update").random()
+        False
     """
-    return seeded(rng)[0]
+    rng = checked(rng)
+    if not use or rng is None or isinstance(rng, np.random.Generator):
+        return seeded(rng)[0]
+    return np.random.default_rng(np.random.SeedSequence(rng, spawn_key=(zlib.crc32(use.encode()),)))
 
 
 def checked(rng: Rng) -> Rng:

@@ -1,10 +1,11 @@
-"""Weights kept as logarithms."""
+"""Weights, kept as logarithms, and draws by them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .arrays import Array, numbers
 from .errors import ShapeError
@@ -16,6 +17,15 @@ def log_sum_exp(a: Array) -> Array:
     top = np.where(np.isfinite(top), top, 0.0)
     with np.errstate(divide="ignore"):
         return np.log(np.exp(a - top).sum(-1)) + top[..., 0]
+
+
+def drawn(weights: Array, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Indices ``(..., n)`` that are drawn independently by weights ``(..., N)``."""
+    cumulative = np.cumsum(weights, axis=-1)
+    u = rng.random((*cumulative.shape[:-1], n)) * cumulative[..., -1:]
+    if cumulative.ndim == 1:
+        return np.searchsorted(cumulative, u, side="right")
+    return (cumulative[..., None, :] <= u[..., None]).sum(-1)
 
 
 def normalized_log_weights(log_weights: Any, count: int, what: str) -> Array:

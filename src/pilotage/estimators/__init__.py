@@ -48,8 +48,14 @@ from .ukf import UKF as UKF
 from .variational import VariationalEKF as VariationalEKF
 
 if TYPE_CHECKING:
+    from .auxiliary import AuxiliaryParticleFilter as AuxiliaryParticleFilter
     from .ensemble import EnsembleKF as EnsembleKF
+    from .gaussian_particles import GaussianParticles as GaussianParticles
+    from .guided import GuidedParticleFilter as GuidedParticleFilter
+    from .kld import KLDSampling as KLDSampling
     from .particle import ParticleFilter as ParticleFilter
+    from .particle_smoother import smooth_particles as smooth_particles
+    from .rao_blackwell import RaoBlackwellizedParticleFilter as RaoBlackwellizedParticleFilter
     from .resampling import resample as resample
 
 __all__ = [
@@ -63,6 +69,7 @@ __all__ = [
     "KF",
     "UKF",
     "AdaptiveEKF",
+    "AuxiliaryParticleFilter",
     "Bank",
     "Check",
     "ConsistencyReport",
@@ -72,16 +79,20 @@ __all__ = [
     "Filter",
     "FixedLagSmoother",
     "GaussHermitePoints",
+    "GaussianParticles",
+    "GuidedParticleFilter",
     "Identified",
     "Information",
     "InformationKF",
     "JulierPoints",
+    "KLDSampling",
     "Luenberger",
     "MerwePoints",
     "MultipleModel",
     "NoiseBelief",
     "Observability",
     "ParticleFilter",
+    "RaoBlackwellizedParticleFilter",
     "SchmidtEKF",
     "SimplexPoints",
     "SquareRootEKF",
@@ -96,12 +107,24 @@ __all__ = [
     "observer_gain",
     "resample",
     "smooth",
+    "smooth_particles",
     "steady_state",
 ]
 
 # These bring compiled kernels of their own, so the compiler is loaded with them: only for those who want them.
+LATER = {
+    "AuxiliaryParticleFilter": "auxiliary",
+    "EnsembleKF": "ensemble",
+    "GaussianParticles": "gaussian_particles",
+    "GuidedParticleFilter": "guided",
+    "KLDSampling": "kld",
+    "ParticleFilter": "particle",
+    "RaoBlackwellizedParticleFilter": "rao_blackwell",
+    "resample": "resampling",
+    "smooth_particles": "particle_smoother",
+}
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
-    __getattr__ = absent(__name__, {"EnsembleKF": "ensemble", "ParticleFilter": "particle", "resample": "resampling"})
+    __getattr__ = absent(__name__, LATER)
 
 
 def __dir__() -> list[str]:

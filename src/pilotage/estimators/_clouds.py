@@ -8,9 +8,11 @@ went wrong, or -1.
 
 from __future__ import annotations
 
+import math
+
 from ..models.trace import LANES, call, driver
-from ._algebra import cholesky, cholesky_semidefinite, finite, score
-from ._memory import BLOCK, everywhere, fill, matrix, select, table, vector
+from ._algebra import LOG_TURN, cholesky, cholesky_semidefinite, finite, score
+from ._memory import BLOCK, absolute, everywhere, fill, log, matrix, opposite, select, table, vector
 from ._steps import drop_noise
 
 
@@ -54,11 +56,7 @@ def add_noise(plus, at, e, start, y, n, d):
     z_lanes, w = vector(w, d, BLOCK)
     gather(z, e, start, 1)
     good = everywhere(cholesky_semidefinite(Q, L, d, BLOCK))
-    for i in range(d - 1, -1, -1):
-        a = fill(0.0, BLOCK)
-        for k in range(i + 1):
-            a += L[i, k] * z_lanes[k]
-        z_lanes[i] = a
+    rooted(L, z_lanes, d)
     call(plus, at, v, 0, 0, w)
     scatter(table(w, n, LANES), y, start)
     return good
@@ -103,23 +101,144 @@ def weigh_traced(sensor, each, x, contexts, zs, seen, p, logs, w):
     return bad
 
 
+@driver("void(i8, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1])")
+def propose(plus, f, Q, m, P, e, y, ratio, w):
+    """``y_i = f_i (+) d_i``, ``d_i ~ N(m_i, P_i)`` by normal numbers e_i; log of ``N(d_i; 0, Q_i) / N(d_i; m_i, P_i)``.
+
+    In coordinates s with ``d = L s``, ``L L' = Q``, these are N(0, I) and N(c, E), ``E = G G'``. Where Q has no
+    variance both are N(0, 1), and where P is no covariance, y is drawn from N(0, Q).
+    """
+    n, d, at = f.shape[1], e.shape[1], w.ctypes.data
+    Q_at = at + 8 * n * LANES
+    Qs, E_at = matrix(Q_at, d, d, BLOCK)
+    E, c_at = matrix(E_at, d, d, BLOCK)
+    c, z_at = vector(c_at, d, BLOCK)
+    z, behind = vector(z_at, d, BLOCK)
+    L, behind = matrix(behind, d, d, BLOCK)
+    G, s_at = matrix(behind, d, d, BLOCK)
+    s, y_at = vector(s_at, d, BLOCK)
+    log_at = y_at + 8 * n * LANES
+    logs, out = vector(log_at, 1, BLOCK)[0], table(log_at, 1, LANES)
+    for start in range(0, f.shape[0], LANES):
+        gather(table(at, n, LANES), f, start, 1)
+        gather(table(Q_at, d * d, LANES), Q, start, 1)
+        gather(table(E_at, d * d, LANES), P, start, 1)
+        gather(table(c_at, d, LANES), m, start, 1)
+        gather(table(z_at, d, LANES), e, start, 1)
+        cholesky_semidefinite(Qs, L, d, BLOCK)
+        whiten(L, E, c, d)
+        good = cholesky(E, G, d, BLOCK)
+        a = fill(0.0, BLOCK)
+        for i in range(d):
+            s[i] = c[i]
+            for k in range(i + 1):
+                s[i] = s[i] + G[i, k] * z[k]
+            s[i] = select(good, s[i], z[i])
+            a += select(good, 0.5 * (z[i] * z[i] - s[i] * s[i]) + log(G[i, i]), 0.0)
+        logs[0] = a
+        rooted(L, s, d)
+        call(plus, at, s_at, 0, 0, y_at)
+        scatter(table(y_at, n, LANES), y, start)
+        for l in range(min(LANES, f.shape[0] - start)):
+            ratio[start + l] = out[0, l]
+
+
+@driver
+def rooted(L, s, d):
+    """s becomes L s."""
+    for i in range(d - 1, -1, -1):
+        a = fill(0.0, BLOCK)
+        for k in range(i + 1):
+            a += L[i, k] * s[k]
+        s[i] = a
+
+
+@driver
+def whiten(L, E, c, d):
+    """c becomes ``L^-1 c`` and E ``L^-1 E L^-T``; where L has no pivot they are 0 and 1."""
+    for i in range(d):
+        some = L[i, i] > 0.0
+        scale = 1.0 / select(some, L[i, i], 1.0)
+        for k in range(i):
+            c[i] = c[i] - L[i, k] * c[k]
+        c[i] = select(some, c[i] * scale, 0.0)
+        for j in range(d):
+            for k in range(i):
+                E[i, j] = E[i, j] - L[i, k] * E[k, j]
+            E[i, j] = select(some, E[i, j] * scale, 0.0)
+    for j in range(d):
+        some = L[j, j] > 0.0
+        scale = 1.0 / select(some, L[j, j], 1.0)
+        for i in range(d):
+            for k in range(j):
+                E[i, j] = E[i, j] - E[i, k] * L[j, k]
+            E[i, j] = select(some, E[i, j] * scale, 1.0 if i == j else 0.0)
+
+
+@driver("void(i8, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
+def reach(minus, f, Q, x, logs, w):
+    """``logs[j, i] = log N(x_j (-) f_i; 0, Q_i)`` in the range of Q_i, and -inf for what lies beyond it."""
+    n, at = f.shape[1], w.ctypes.data
+    d = int(math.sqrt(Q.shape[1]) + 0.5)
+    x_at = at + 8 * n * LANES
+    Q_at = x_at + 8 * n * LANES
+    Qs, behind = matrix(Q_at, d, d, BLOCK)
+    L, e_at = matrix(behind, d, d, BLOCK)
+    e, log_at = vector(e_at, d, BLOCK)
+    total, out = vector(log_at, 1, BLOCK)[0], table(log_at, 1, LANES)
+    far, _ = vector(at, n, BLOCK)
+    for start in range(0, f.shape[0], LANES):
+        gather(table(at, n, LANES), f, start, 1)
+        gather(table(Q_at, d * d, LANES), Q, start, 1)
+        cholesky_semidefinite(Qs, L, d, BLOCK)
+        rounding, constant = fill(1.0, BLOCK), fill(0.0, BLOCK)
+        for i in range(n):
+            rounding += absolute(far[i])
+        for i in range(d):
+            some = L[i, i] > 0.0
+            constant -= select(some, log(select(some, L[i, i], 1.0)) + 0.5 * LOG_TURN, 0.0)
+        for j in range(x.shape[0]):
+            gather(table(x_at, n, LANES), x[j : j + 1], 0, 1)
+            call(minus, x_at, at, 0, 0, e_at)
+            a = constant
+            for i in range(d):
+                for k in range(i):
+                    e[i] = e[i] - L[i, k] * e[k]
+                some = L[i, i] > 0.0
+                beyond = opposite(some) & (absolute(e[i]) > 1e-8 * rounding)
+                e[i] = select(some, e[i] / select(some, L[i, i], 1.0), 0.0)
+                a = select(beyond, -math.inf, a - 0.5 * e[i] * e[i])
+            total[0] = a
+            for l in range(min(LANES, f.shape[0] - start)):
+                logs[j, start + l] = out[0, l]
+
+
 @driver
 def gather(v, rows, start, each):
     """v = rows of the particles from `start` on, turned into lanes; lanes beyond the last particle repeat it."""
     last = rows.shape[0] - 1
+    row, left = start, 1
+    if last == 0:
+        row = 0
+    elif each > 1:  # one division for all lanes
+        row = start // each
+        left = each * (row + 1) - start
     for l in range(v.shape[1]):
-        row = min((start + l) // each, last)
         for i in range(v.shape[0]):
-            v[i, l] = rows[row, i]
+            v[i, l] = rows[min(row, last), i]
+        left -= 1
+        if left == 0:
+            row, left = row + 1, each
 
 
 @driver
 def gather_repeated(v, rows, start):
     """The same for rows that begin again after the last one."""
+    row = start % rows.shape[0]
     for l in range(v.shape[1]):
-        row = (start + l) % rows.shape[0]
         for i in range(v.shape[0]):
             v[i, l] = rows[row, i]
+        row = row + 1 if row + 1 < rows.shape[0] else 0
 
 
 @driver

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..core import Dynamics, FilterRun, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
-from ._inputs import action
+from ._inputs import EMPTY, action
 from ._stacked import stacked, stacked_updates
 from ._timeline import Timeline
 
@@ -156,29 +157,39 @@ class PureLink(Link):
             raise
 
 
-def followed(engine: Engine, steps: Timeline) -> FilterRun:
-    """An engine through the steps of a timeline, one at a time."""
+def followed(engine: Engine, steps: Timeline, keep: Callable[[Any], Any] = lambda belief: belief) -> FilterRun:
+    """An engine through the steps of a timeline, one at a time; `keep` makes of beliefs what the run holds of them."""
     us = action(steps.us, steps.dynamics.action) if hasattr(steps.dynamics, "action") else steps.us
     links = [engine.attach(sensor) for sensor in steps.sensors]
     widest = max((s.reading.dim for s in steps.sensors), default=0)
-    before, after, updates = list[Any](), list[Any](), list[Update | None]()
+    before, after, sizes, updates = list[Any](), list[Any](), list[Any](), list[Update | None]()
     saved, k = engine.save(), 0
     try:
         for k in range(len(steps.dts)):
             if steps.moves[k]:
                 engine.predict(us[..., k, :], float(steps.dts[k]))
-            before.append(engine.belief)
+            before.append(keep(engine.belief))
             j = int(steps.which[k])
-            updates.append(links[j].update(*steps.given(k)) if j < len(links) else None)
-            after.append(engine.belief)
+            found = links[j].update(*steps.given(k)) if j < len(links) else None
+            updates.append(None if found is None else numbers_of(found))
+            after.append(keep(engine.belief))
+            sizes.append(getattr(engine.belief, "effective_size", None))
     except BaseException as error:
         engine.restore(saved)
         if isinstance(error, PilotageError):
             error.args = (f"{error} (at step {k})",)
         raise
-    beliefs, predicted = (stacked(each) if each else stacked([engine.belief])[..., :0] for each in (after, before))
+    beliefs, predicted = (
+        stacked(each) if each else stacked([keep(engine.belief)])[..., :0] for each in (after, before)
+    )
     found = stacked_updates(updates, widest)
+    size = None if None in sizes else np.moveaxis(np.array(sizes, dtype=np.float64), 0, -1)
     return FilterRun(
         beliefs, predicted, *found, steps.ts, steps.dts, us, engine.dynamics, steps.sensors, steps.which,
-        engine.estimator, steps.told,
+        engine.estimator, steps.told, size,
     )  # fmt: skip
+
+
+def numbers_of(update: Update) -> Update:
+    """An update without its belief, and without what its numbers are computed from."""
+    return Update(None, update.innovation, EMPTY, update.nis, update.log_likelihood, status=update.status)

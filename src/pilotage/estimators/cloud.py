@@ -58,6 +58,17 @@ def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: R
     return Particles.trusted(space, y.reshape(*axes, count, size), np.broadcast_to(cloud.log_weights, (*axes, count)))
 
 
+def transition(points: Array, dynamics: Dynamics, u: Any, dt: float) -> tuple[Array, Array]:
+    """Mean f ``(..., N, n)`` and covariance Q ``(..., N, d, d)`` of the next state of each particle."""
+    u = action(u, dynamics.action)[..., None, :]
+    axes = (*shared_axes(belief=points.shape[:-2], action=u.shape[:-2]), points.shape[-2])
+    x, d = np.broadcast_to(points, (*axes, points.shape[-1])), dynamics.state.dim
+    u = np.broadcast_to(u, (*axes, u.shape[-1]))
+    f = _answer(asked(dynamics, "step", x, u, dt), x.shape, "step", dynamics)
+    Q = covariance(dynamics.noise(x, u, dt), d, dynamics)
+    return f, np.broadcast_to(Q, (*axes, d, d))
+
+
 def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rng) -> Array:
     """States ``(K, n)`` one step on, with noise; `each` of them in turn share one of the actions, or all the only one.
 
@@ -90,20 +101,47 @@ def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: f
     """
     z = reading_of(z, sensor)
     w = cloud.log_weights + likelihoods(cloud.points, sensor, z, context)
+    return judged(cloud, cloud.points, w, sensor, z, context, gate)
+
+
+def judged(
+    cloud: Particles, points: Array, w: Array, sensor: Sensor, z: Array, context: Any, gate: float | None
+) -> Update:
+    """The update of a cloud by a reading that makes it these points with log-weights w, whose sum is the evidence.
+
+    The cloud stays the same if the points do not explain the reading, or the gate refuses it.
+    """
     total: Any = log_sum_exp(w)
+    status, compute = verdict(total, partial(innovation, cloud, sensor, z, context), sensor, z, gate)
+    taken = (status == FilterStatus.ACCEPTED)[..., None]
+    if not taken.any() and w.shape == cloud.log_weights.shape:
+        return CloudUpdate(cloud, compute, total, status)
+    log_weights, after = w - np.where(taken, np.asarray(total)[..., None], 0.0), points
+    if not taken.all():
+        log_weights = np.where(taken, log_weights, cloud.log_weights)
+        after = np.where(taken[..., None], points, cloud.points)
+    after = np.broadcast_to(after, (*w.shape, cloud.space.size))
+    return CloudUpdate(Particles.trusted(cloud.space, after, log_weights), compute, total, status)
+
+
+Found = Callable[[], tuple[Array, Array, Any]]
+"""Innovation, S and NIS, which are computed when somebody asks for them."""
+
+
+def verdict(total: Any, compute: Found, sensor: Sensor, z: Array, gate: float | None) -> tuple[Any, Found]:
+    """The status of a reading with log-likelihood `total`, and `compute`, which need not be done twice.
+
+    STARVED where the likelihood is `IMPOSSIBLE` for each of the measured components; GATED where the gate refuses it.
+    """
     seen = measured(sensor.reading, z).sum(-1)
-    status: Any = np.where(total >= IMPOSSIBLE * np.maximum(seen, 1), FilterStatus.ACCEPTED, FilterStatus.GATED)
-    compute = partial(innovation, cloud, sensor, z, context)
+    explained = np.asarray(total >= IMPOSSIBLE * np.maximum(seen, 1))
+    status: Any = np.where(explained, FilterStatus.ACCEPTED, FilterStatus.STARVED)
     if gate is not None:
         found = compute()
         within = np.asarray(found[2] <= gate_quantiles(gate, sensor.reading.dim)[seen])
-        status = np.where(within, status, FilterStatus.GATED)
+        status = np.where(explained & ~within, FilterStatus.GATED, status)
         compute = partial(tuple, found)
-    status = np.where(seen == 0, FilterStatus.NO_READING, status)
-    taken = status == FilterStatus.ACCEPTED
-    log_weights = np.where(taken[..., None], w - np.where(taken, total, 0.0)[..., None], cloud.log_weights)
-    after = Particles.trusted(cloud.space, np.broadcast_to(cloud.points, (*w.shape, cloud.space.size)), log_weights)
-    return CloudUpdate(after, compute, total, status)
+    return np.where(seen == 0, FilterStatus.NO_READING, status), compute
 
 
 def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) -> Array:
@@ -113,12 +151,12 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
         ModelError: when the sensor's answer has the wrong shape, or holds NaN or +inf.
         CovarianceError: when its noise is singular or indefinite.
     """
-    context, own = _each(context, sensor)
+    context, own = for_each(context, sensor)
     axes = shared_axes(belief=points.shape[:-2], reading=z.shape[:-1], context=own)
     logs_shape = (*axes, points.shape[-2])
     if np.isnan(z).all():
         return np.zeros(logs_shape)
-    if isinstance(sensor, Traced):
+    if isinstance(sensor, Traced) and type(sensor).log_prob is Sensor.log_prob:
         if np.isinf(z).any():
             raise ShapeError(
                 f"the reading of {called(sensor)} holds infinity: {z}; give finite numbers, or NaN where nothing was "
@@ -163,7 +201,7 @@ def foretold(cloud: Particles, sensor: Sensor, context: Any = None) -> tuple[Gau
 
         S = sum_i w_i d_i d_i' + R,  d_i = h(x_i) (-) mean,  R = sum_i w_i R_i
     """
-    space, (context, own) = sensor.reading, _each(context, sensor)
+    space, (context, own) = sensor.reading, for_each(context, sensor)
     w = np.broadcast_to(cloud.weights, (*np.broadcast_shapes(cloud.weights.shape[:-1], own), cloud.weights.shape[-1]))
     h = np.asarray(answered(asked(sensor, "observe", cloud.points, context), space, sensor, "observe"))
     mean = cast(Array, space.mean(h, w))
@@ -174,8 +212,13 @@ def foretold(cloud: Particles, sensor: Sensor, context: Any = None) -> tuple[Gau
 
 
 def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) -> tuple[Array, Array, Any]:
-    """Innovation ``y = z (-) z_mean``, its covariance S and NIS ``y' S^-1 y``; z_mean and S are those `expected`."""
-    space, known = sensor.reading, expected(cloud, sensor, context)
+    """Innovation, S and NIS of a reading, see `deviation`; z_mean and S are those `expected`."""
+    return deviation(expected(cloud, sensor, context), z)
+
+
+def deviation(known: Gaussian, z: Array) -> tuple[Array, Array, Any]:
+    """Innovation ``y = z (-) z_mean``, its covariance S and NIS ``y' S^-1 y``, of an expected reading."""
+    space = known.space
     y = cast(Array, space.minus(z, known.mean))
     seen = measured(space, z)
     both = seen[..., :, None] & seen[..., None, :]
@@ -233,7 +276,7 @@ def _refuse_noise(noise: Any, what: str, model: Any) -> None:
     )
 
 
-def _each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
+def for_each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
     """A context with an axis for particles behind its leading axes, if it has any; and these axes."""
     if context is None and (sensor.context is None or sensor.context.size == 0):
         return None, ()

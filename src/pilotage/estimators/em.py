@@ -15,7 +15,6 @@ from ._clock import Clock
 from ._gaussian import moments_on
 from ._timeline import Timeline, timeline
 from .kf import KF
-from .rts import solved
 
 LEARNED = ("Q", "R", "F", "H", "initial")
 
@@ -252,3 +251,12 @@ def _covariance(C: Array, diagonal: bool) -> Array:
         return np.diag(np.maximum(np.diag(C), 0.0))
     values, vectors = np.linalg.eigh(0.5 * (C + C.T))
     return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
+
+
+def solved(A: Array, B: Array) -> Array:
+    """``A^-1 B`` for covariances, by the pseudoinverse where a direction has no variance."""
+    try:
+        np.linalg.cholesky(A)
+        return np.linalg.solve(A, B)
+    except np.linalg.LinAlgError:
+        return np.linalg.pinv(A, hermitian=True) @ B

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import (
-    Dynamics,
-    FilterStatus,
-    Gaussian,
-    Particles,
-    Rng,
-    Sensor,
-    ShapeError,
-    Space,
-    Update,
-    generator,
-    seeded,
-)
+from ..core import Dynamics, FilterStatus, Particles, Rng, Sensor, ShapeError, Space, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import log_normal, symmetric_root
 from ..core.sensor import measured
-from ..core.settings import Interval, Positive, instance, settings
-from ..core.streams import checked
+from ..core.settings import Interval, instance, settings
 from ._algebra import LOG_TURN
 from ._clock import wanted
-from ._engine import PureEngine
-from ._inputs import check_belief, gate_quantiles, reading_of
+from ._cloud_estimator import CloudEstimator
+from ._inputs import check_belief, gate_quantiles
 from ._steps import ACCEPTED, GATED, NO_READING
-from .cloud import expected, foretold, propagate
-from .filter import Filter, Startable
+from .cloud import foretold, propagate
 
 
 @settings
-class EnsembleKF(Startable):
+class EnsembleKF(CloudEstimator):
     """Ensemble Kalman filter for any dynamics and sensors; needs no Jacobian, and no covariance of the state.
 
     ::
@@ -69,8 +54,6 @@ class EnsembleKF(Startable):
         True
     """
 
-    dynamics: Dynamics | None = None
-    dt: Positive | None = None
     n: Annotated[int, Interval(2, ends="[)")] = 100
     inflation: Annotated[float, Interval(1.0, ends="[)")] = 1.0
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
@@ -78,7 +61,6 @@ class EnsembleKF(Startable):
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
     ) -> Particles:
-        """The ensemble `dt` seconds later under action `u`; leading axes of the belief are a batch."""
         instance(dynamics, Dynamics, "EnsembleKF")
         draw = generator(rng)
         after = propagate(self.cloud(belief, dynamics.state, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
@@ -87,22 +69,7 @@ class EnsembleKF(Startable):
         mean, d = deviations(after)
         return Particles.trusted(after.space, np.asarray(after.space.plus(mean, self.inflation * d)), after.log_weights)
 
-    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
-        """The reading that comes next: mean and covariance S of the readings of all members, noise included."""
-        instance(sensor, Sensor, "EnsembleKF")
-        cloud = self.cloud(belief, rng=checked(rng))
-        return expected(cloud, sensor.on(cloud.space), context)
-
-    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The ensemble after reading `z`, NaN where nothing was measured; leading axes are a batch.
-
-        Raises:
-            ShapeError: when a single reading holds infinity; in a batch it has a status.
-        """
-        instance(sensor, Sensor, "EnsembleKF")
-        cloud = self.cloud(belief, rng=checked(rng))
-        sensor = sensor.on(cloud.space)
-        z = reading_of(z, sensor)
+    def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
         known, r, R = foretold(cloud, sensor, context)
         y, seen = cast(Array, sensor.reading.minus(z, known.mean)), measured(sensor.reading, z)
         S = np.where(seen[..., :, None] & seen[..., None, :], known.cov, np.eye(y.shape[-1]))
@@ -121,14 +88,9 @@ class EnsembleKF(Startable):
             return Update(after, y, S, float(nis), float(log_likelihood), status=FilterStatus(int(status)))
         return Update(after, y, S, nis, log_likelihood, status=status)
 
-    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief or an ensemble."""
-        assert self.dynamics is not None  # `start` has seen to it
-        draw, seed = seeded(rng)
-        engine = PureEngine(self, self.dynamics, self.cloud(belief, self.dynamics.state, rng=draw), draw)
-        return Filter(engine, t, self.dt, sensors, seed)
-
-    def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:
+    def cloud(
+        self, belief: Any, space: Space | None = None, *, rng: Rng = None, models: tuple[Any, ...] = ()
+    ) -> Particles:
         """`belief` as members of equal weight, on `space` if that is given: itself, or draws."""
         check_belief(belief, space)
         if isinstance(belief, Particles) and np.ptp(belief.log_weights, axis=-1).max() < 1e-9:

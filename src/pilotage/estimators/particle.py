@@ -8,44 +8,36 @@ and Papaspiliopoulos, *An Introduction to Sequential Monte Carlo*, 2020, algorit
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import numpy as np
 
-from ..core import (
-    Dynamics,
-    Gaussian,
-    Particles,
-    Rng,
-    Sensor,
-    Space,
-    Update,
-    generator,
-    seeded,
-)
+from ..core import Dynamics, Particles, Rng, Sensor, Update, generator
+from ..core.arrays import Array
 from ..core.covariances import symmetric_root
-from ..core.settings import Count, Fraction, Interval, NonNegative, Positive, instance, settings
-from ..core.streams import checked
+from ..core.settings import Fraction, Interval, NonNegative, instance, settings
 from ._clock import wanted
-from ._engine import PureEngine
-from ._inputs import check_belief
-from .cloud import expected, kernel_width, propagate, weigh
-from .filter import Filter, Startable
-from .resampling import Resampling, resample
+from ._cloud_estimator import CloudEstimator
+from .cloud import kernel_width, propagate, weigh
+from .kld import KLDSampling
+from .resampling import Resampling, renewed, taken
 
 
 @settings
-class ParticleFilter(Startable):
-    """Particle filter for any dynamics and sensors.
+class ParticleFilter(CloudEstimator):
+    """Particle filter for any dynamics and sensors: the bootstrap filter, also regularised, with KLD-sampling.
 
     ::
 
         predict   x_i = f(x_i, u, dt) (+) e_i,   e_i ~ N(0, Q)
         update    log w_i += log p(z | x_i),     log p(z | past) = log sum_i w_i p(z | x_i)
 
-    Source: the bootstrap filter of Gordon, Salmond and Smith (1993).
+    If no particle can explain a reading (for each of them, the likelihood of a component is below the smallest positive
+    number, 39 standard deviations away), the belief stays the same and the status is STARVED.
+
+    Source: the bootstrap filter of Gordon, Salmond and Smith (1993); regularised, Musso, Oudjane and Le Gland,
+    "Improving regularised particle filters", in *Sequential Monte Carlo Methods in Practice*, 2001; KLD-sampling, Fox
+    (2003).
 
     Args:
         dynamics: the dynamics for `start`; `predict` takes them as an argument.
@@ -55,13 +47,15 @@ class ParticleFilter(Startable):
         threshold: resample when the effective number of particles is below this share of their number; 0 means never, 1
             always.
         smoothing: width of the kernel that spreads resampled particles, in units of the best width for a normal density
-            (Silverman 1986; Musso, Oudjane and Le Gland 2001); 0 leaves copies equal. Use it for dynamics with little
-            noise; it multiplies the covariance by ``1 + h^2``.
+            (Silverman 1986), which makes the filter the (post-)regularised particle filter; 0 leaves copies equal. Use
+            it for dynamics with little noise; it multiplies the covariance by ``1 + h^2``.
         gate: probability that a good reading passes, as for `EKF`. A reading whose NIS exceeds this quantile of the
-            chi-square distribution is rejected. The NIS uses the mean and covariance of the expected readings, so a
-            cloud of several clusters lets more readings pass. The gate costs a second pass over all particles. None
-            accepts all readings that some particle can explain. To weigh outliers instead of rejecting them, use a
-            sensor whose `log_prob` has heavy tails.
+            chi-square distribution is rejected: the belief stays the same and the status is GATED. The NIS uses the
+            mean and covariance of the expected readings, so a cloud of several clusters lets more readings pass. The
+            gate costs a second pass over all particles. None accepts all readings that some particle can explain. To
+            weigh outliers instead of rejecting them, use a sensor whose `log_prob` has heavy tails.
+        adapt: `KLDSampling`, which adapts the number of particles to the spread of the belief whenever they are drawn
+            again; None keeps their number.
 
     Example:
         >>> from pilotage.models import bicycle, gnss
@@ -71,93 +65,43 @@ class ParticleFilter(Startable):
         True
     """
 
-    dynamics: Dynamics | None = None
-    dt: Positive | None = None
-    n: Count = 1000
     resampling: Resampling = "systematic"
     threshold: Fraction = 0.5
     smoothing: NonNegative = 0.0
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
+    adapt: KLDSampling | None = None
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
     ) -> Particles:
-        """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch.
-
-        Args:
-            belief: particles; from any other belief, `n` are drawn.
-            dynamics: the dynamics.
-            u: action ``(m,)``, or ``(..., m)`` for a batch; None for zero.
-            dt: step [s]; None for the default.
-            rng: seed or generator.
-        """
         instance(dynamics, Dynamics, "ParticleFilter")
         draw = generator(rng)
         cloud = self.cloud(belief, dynamics.state, rng=draw)
         return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
 
-    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
-        """The next reading: mean and covariance S of the cloud of expected readings, including noise."""
-        instance(sensor, Sensor, "ParticleFilter")
-        cloud = self.cloud(belief, rng=checked(rng))
-        return expected(cloud, sensor.on(cloud.space), context)
-
-    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The result of reading `z` (NaN where not measured), with the new belief.
-
-        Innovation, S and NIS are those of the cloud of expected readings, and are computed on demand. If no particle
-        can explain the reading (for each of them, the likelihood of a component is below the smallest positive number,
-        39 standard deviations away), the belief stays the same and the status is GATED. The same happens if the gate
-        rejects the reading.
-
-        Args:
-            belief: particles; from any other belief, `n` are drawn.
-            sensor: the sensor of the reading.
-            z: reading ``(size,)``, or ``(..., size)`` for a batch.
-            context: the context of the reading, if the sensor has one.
-            rng: seed or generator, for a belief that has no particles yet.
-        """
-        instance(sensor, Sensor, "ParticleFilter")
-        cloud = self.cloud(belief, rng=checked(rng))
-        return weigh(cloud, sensor.on(cloud.space), z, context, self.gate)
-
-    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that starts with a belief."""
-        assert self.dynamics is not None  # `start` has seen to it
-        draw, seed = seeded(rng)
-        engine = PureEngine(self, self.dynamics, self.cloud(belief, self.dynamics.state, rng=draw), draw)
-        return Filter(engine, t, self.dt, sensors, seed)
-
-    def cloud(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Particles:
-        """`belief` as particles, on `space` if that is given: itself, or `n` draws."""
-        check_belief(belief, space)
-        return belief if isinstance(belief, Particles) else Particles(belief.space, belief.sample(self.n, rng=rng))
+    def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
+        return weigh(cloud, sensor, z, context, self.gate)
 
     def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
-        """Resampled particles if their effective number is below the threshold; else `cloud`."""
-        count = cloud.points.shape[-2]
-        # Equal weights have an effective number of N up to rounding only, and need no new draw at threshold 1.
-        due = np.asarray(cloud.effective_size) < self.threshold * count * (1.0 - 1e-9)
+        """Resampled particles if their effective number is low, or `adapt` asks for another number; else `cloud`."""
+        count = None if self.adapt is None else self.adapt.count(cloud)
+        draw = generator(rng)
+        index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, draw, count)
         if not due.any():
             return cloud
-        draw = generator(rng)
-        points, log_weights = np.array(cloud.points), np.array(cloud.log_weights)
-        for b in np.ndindex(due.shape):
-            if due[b]:
-                points[b] = points[b][resample(np.exp(log_weights[b]), None, self.resampling, draw)]
-                log_weights[b] = -math.log(count)
+        points = taken(cloud.points, index)
         if self.smoothing > 0.0:
-            spread = cloud.space.plus(points, kernel_noise(cloud, self.smoothing, rng=draw))
-            points = np.where(due[..., None, None], spread, points)
+            e = kernel_noise(cloud, self.smoothing, points.shape[-2], rng=draw)
+            points = np.where(due[..., None, None], cloud.space.plus(points, e), points)
         return Particles.trusted(cloud.space, points, log_weights)
 
 
-def kernel_noise(cloud: Particles, width: float, *, rng: Rng = None) -> Any:
-    """Draws ``(..., N, d)`` from the kernel of the cloud's density: ``N(0, h^2 P)``, P its covariance.
+def kernel_noise(cloud: Particles, width: float, count: int, *, rng: Rng = None) -> Any:
+    """`count` draws ``(..., count, d)`` from the kernel of the cloud's density: ``N(0, h^2 P)``, P its covariance.
 
     h is `width` times the `kernel_width` for as many particles as are effective.
     """
     d = cloud.space.dim
     h = width * np.asarray(kernel_width(cloud.effective_size, d))
-    z = generator(rng).standard_normal((*cloud.points.shape[:-1], d))
+    z = generator(rng).standard_normal((*cloud.points.shape[:-2], count, d))
     return h[..., None, None] * (z @ symmetric_root(cloud.moments().cov))

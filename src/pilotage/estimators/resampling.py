@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.arrays import numbers
+from ..core.arrays import Array, numbers
 from ..core.errors import ShapeError
 from ..core.settings import Count, setting
 from ..core.streams import Rng, generator
@@ -77,6 +77,43 @@ def resample(weights: Any, n: int | None = None, method: Resampling = "systemati
             return resample(w / top, n, method, draw)
         raise ShapeError(_complaint(w))
     return out
+
+
+def renewed(
+    log_weights: Array, threshold: float, method: Resampling, rng: np.random.Generator, count: int | None = None
+) -> tuple[Indices, NDArray[np.bool_], Array]:
+    """Indices ``(..., n)`` of the particles that go on, which clouds were resampled ``(...)``, and new log-weights.
+
+    A cloud whose effective number is at least `threshold` of its particles goes on as it is. If a `count` is given,
+    clouds with fewer particles, or with more than twice as many, are resampled too, to that number.
+    """
+    n = log_weights.shape[-1]
+    # Equal weights have an effective number of N up to rounding only, and need no new draw at threshold 1.
+    w = np.exp(log_weights)
+    due = np.asarray((w * w).sum(-1) * (threshold * n * (1.0 - 1e-9)) > 1.0)
+    if count is not None and (due.any() or not count <= n <= 2 * count):
+        n, due = count, np.ones_like(due)
+    if not due.any():
+        return np.broadcast_to(np.arange(n), log_weights.shape), due, log_weights
+    kept = log_weights if count is None else 0.0
+    return redrawn(w, n, method, rng, due), due, np.where(due[..., None], -math.log(n), kept)
+
+
+def redrawn(weights: Array, n: int, method: Resampling, rng: np.random.Generator, due: Any = True) -> Indices:
+    """Indices ``(..., n)`` of particles drawn from clouds by their weights; clouds that are not `due` stay."""
+    axes = weights.shape[:-1]
+    index, due = np.tile(np.arange(n), (*axes, 1)), np.broadcast_to(due, axes)
+    for b in np.ndindex(axes):
+        if due[b]:
+            index[b] = resample(weights[b], n, method, rng)
+    return index
+
+
+def taken(values: Array, index: Indices) -> Array:
+    """Values ``(..., N, *)`` of the particles at indices ``(..., n)``, shape ``(..., n, *)``."""
+    if index.ndim == 1:
+        return values[index]
+    return np.take_along_axis(values, index.reshape(*index.shape, *(1,) * (values.ndim - index.ndim)), index.ndim - 1)
 
 
 def _sorted_uniforms(n: int, draw: np.random.Generator) -> NDArray[np.float64]:

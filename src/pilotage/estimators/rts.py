@@ -234,7 +234,8 @@ def smooth(run: FilterRun, *, rng: Rng = None) -> Any:
     `EKF`, with the Jacobian F at the filtered state, and that of the sigma points for a `UKF`. The covariance is
     computed in Joseph's form, ``(I - G F) P (I - G F)' + G (Q + P') G'``, so it stays one; a direction in which P- has
     no variance takes no part. The modes of an `IMM`, or of another filter of several models, are smoothed by
-    expectation correction (Barber 2006; see `imm_smoother`), which with one mode is the same.
+    expectation correction (Barber 2006; see `imm_smoother`), which with one mode is the same. Particles are smoothed by
+    backward simulation; `smooth_particles` has more settings.
 
     Args:
         run: run of an estimator, over readings of any sensors.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..kld import kld_bound as kld_bound
 from .hypotheses import Localization as Localization
-from .kld import kld_bound as kld_bound
 from .mcl import MonteCarloLocalization as MonteCarloLocalization
 from .odometry import odometry_motion as odometry_motion
 from .odometry import odometry_move as odometry_move

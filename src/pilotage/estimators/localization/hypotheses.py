@@ -68,6 +68,11 @@ class Localization:
     resolved: bool = False
 
     @property
+    def effective_size(self) -> float:
+        """The effective number of particles."""
+        return self.particles.effective_size
+
+    @property
     def space(self) -> Space:
         """The space of the particles."""
         return self.particles.space

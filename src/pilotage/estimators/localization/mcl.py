@@ -31,18 +31,17 @@ from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Positive, instance, settings
 from ...core.status import FilterStatus
-from ...core.streams import checked
 from ...maps import OccupancyGrid
 from .._clock import wanted
 from .._engine import PureEngine
 from .._inputs import check_belief, context_axes, context_of, reading_of
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter, Startable
+from ..kld import particles_needed
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .bins import Bins, count_bins
 from .hypotheses import SURE, Localization, effective_ancestors, log_odds_variance
-from .kld import particles_needed
 from .pose import free_area, free_poses, pose_indices
 from .recovery import Elsewhere, judged, without_faint
 from .roughening import roughened
@@ -189,15 +188,15 @@ class MonteCarloLocalization(Startable):
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         """The next reading: mean and covariance S of the cloud of expected readings, including noise."""
         instance(sensor, Sensor, "MonteCarloLocalization")
-        cloud = self.localization(belief, rng=checked(rng)).particles
+        cloud = self.localization(belief, rng=generator(rng, "update")).particles
         return expected(cloud, sensor.on(cloud.space), context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> CloudUpdate:
         """The result of reading `z` (NaN where not measured), with the new belief.
 
         A reading changes nothing if the sensor has hardly moved since its last one, see `independent`. If neither
-        particles nor poses drawn from free space can explain the reading, the particles stay the same, `accepted` is
-        False and the log-likelihood is -inf. Innovation, S and NIS are computed on demand.
+        particles nor poses drawn from free space can explain the reading, the particles stay the same, the status is
+        STARVED and the log-likelihood is -inf. Innovation, S and NIS are computed on demand.
 
         Args:
             belief: a `Localization`, or any other belief.
@@ -206,7 +205,7 @@ class MonteCarloLocalization(Startable):
             context: the context of the reading, if the sensor has one.
             rng: seed or generator.
         """
-        draw = generator(rng)
+        draw = generator(rng, "update")
         instance(sensor, Sensor, "MonteCarloLocalization")
         known = self.localization(belief, rng=draw)
         cloud, source, sensor = known.particles, (sensor, context), sensor.on(known.space)
@@ -231,7 +230,7 @@ class MonteCarloLocalization(Startable):
         prior = anywhere.added(prior, power, known.doubt, score, draw)
         after, total = self._annealing(known, anywhere.probability, score, draw).weigh(prior, power)
         if total == -math.inf:
-            return CloudUpdate(known, compute, total, FilterStatus.GATED)
+            return CloudUpdate(known, compute, total, FilterStatus.STARVED)
         after = without_faint(after, len(cloud.points))
         known = replace(known, heard=heard_now(known.heard, source, known.travel))
         return CloudUpdate(self._weighed(known, after), compute, total, FilterStatus.ACCEPTED)

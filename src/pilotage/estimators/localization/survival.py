@@ -42,6 +42,8 @@ def resample_hypotheses(
     parts[0] = parts[0][np.argsort(cluster[parts[0]], kind="stable")]
     chosen, log_weights = [], []
     for part, count in zip(parts, [n] + [least] * (len(parts) - 1), strict=True):
+        if not len(part):  # all hypotheses are light
+            continue
         chosen.append(part[resample(w[part], count, method, draw)])
         log_weights.append(np.full(count, np.log(w[part].sum() / count)))
     return np.concatenate(chosen), np.concatenate(log_weights)

@@ -162,15 +162,17 @@ class Function:
         needed = (self.graph.nodes[i] for i in reachable(self.value(name).components))
         return frozenset(e.value[0] for e in needed if e.op in ("input", "lookup"))
 
-    def components(self, name: str, of: str) -> set[int]:
-        """Components of an input that a result depends on.
+    def components(self, name: str, of: str, column: int | None = None) -> set[int]:
+        """Components of an input that a result depends on, or one column of a result that is a matrix.
 
         Example:
             >>> from pilotage.models import unicycle
             >>> sorted(unicycle().components("B", "x"))
             [2]
         """
-        needed = {*reachable(self.value(name).components)}
+        value = self.value(name)
+        entries = value.components if column is None else value.components[column :: value.shape[-1]]
+        needed = {*reachable(entries)}
         return {i for i, e in enumerate(self.inputs[of].components) if e.index in needed}
 
     def code(self, results: str, lanes: bool = False) -> Code:

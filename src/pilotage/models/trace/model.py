@@ -181,9 +181,9 @@ class Traced:
         """
         return self._function.source(results)
 
-    def components(self, result: str, name: str) -> set[int]:
+    def components(self, result: str, name: str, column: int | None = None) -> set[int]:
         """Components of an input that a result depends on; see `Function.components`."""
-        return self._function.components(result, name)
+        return self._function.components(result, name, column)
 
     def dependencies(self, result: str) -> frozenset[str]:
         """Names of the inputs that a result depends on; see `Function.dependencies`."""

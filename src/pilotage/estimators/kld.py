@@ -10,13 +10,11 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from ...core.arrays import numbers
-from ...core.settings import Interval, positive, setting
-
-Array = NDArray[np.float64]
+from ..core import Particles, SettingError, ShapeError
+from ..core.arrays import Array, numbers
+from ..core.settings import Count, Interval, Positive, positive, setting, settings
 
 
 def kld_bound(bins: Any, error: float = 0.05, confidence: float = 0.99) -> Any:
@@ -75,3 +73,53 @@ def particles_needed(masses: Array, low: int, high: int, error: float = 0.05, co
             break
         n = more
     return int(min(max(np.ceil(n), low), high))
+
+
+@settings
+class KLDSampling:
+    """KLD-sampling for a belief over any space: the number of particles that its spread asks for.
+
+    ::
+
+        n = least n >= kld_bound(expected number of cells that n particles fall into)
+
+    Source: Fox, *Adapting the sample size in particle filters through KLD-sampling*, IJRR 22(12), 2003, table 1.
+
+    Args:
+        cells: size of a cell along each tangent component, in its units, ``(d,)``; or one number for all. Half the
+            standard deviation that the filter reaches is a good size.
+        least, most: limits for the number of particles.
+        error: bound on the Kullback-Leibler divergence.
+        confidence: probability with which it holds.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> narrow = Particles(Space("x [m]"), np.random.default_rng(1).normal(size=(500, 1)))
+        >>> wide = Particles(Space("x [m]"), 100.0 * narrow.points)
+        >>> KLDSampling(cells=0.5).count(narrow), KLDSampling(cells=0.5).count(wide)
+        (235, 3909)
+    """
+
+    cells: Positive | tuple[Positive, ...]
+    least: Count = 100
+    most: Count = 10_000
+    error: Positive = 0.05
+    confidence: Annotated[float, Interval(0.5, 1.0, "[)")] = 0.99
+
+    def __post_init__(self) -> None:
+        if self.least > self.most:
+            raise SettingError(f"least ({self.least}) is above most ({self.most}); give less")
+
+    def count(self, cloud: Particles) -> int:
+        """The number of particles for a cloud; for a batch of clouds, that of the one that needs most."""
+        cells, space = np.asarray(self.cells), cloud.space
+        if cells.ndim and len(cells) != space.dim:
+            raise ShapeError(f"cells has {len(cells)} numbers; expected one, or {space.dim} for {space.listing}")
+        places = np.floor(np.asarray(space.minus(cloud.points, space.identity())) / cells).astype(np.int64)
+        return max(self._count(places[b], cloud.weights[b]) for b in np.ndindex(places.shape[:-2]))
+
+    def _count(self, places: Any, weights: Array) -> int:
+        """The same for the cells ``(N, d)`` that the particles of one cloud are in."""
+        _, cell = np.unique(places, axis=0, return_inverse=True)
+        masses = np.bincount(cell.ravel(), weights).astype(np.float64, copy=False)
+        return particles_needed(masses, self.least, self.most, self.error, self.confidence)
