@@ -12,6 +12,7 @@ from .filter import Filter as Filter
 from .ghkf import GHKF as GHKF
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
+from .inekf import InvariantEKF as InvariantEKF
 from .kf import KF as KF
 from .rts import smooth as smooth
 from .schmidt import SchmidtEKF as SchmidtEKF
@@ -43,6 +44,7 @@ __all__ = [
     "FadingEKF",
     "Filter",
     "GaussHermitePoints",
+    "InvariantEKF",
     "JulierPoints",
     "MerwePoints",
     "ParticleFilter",
