@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from benchmarks.accuracy import Figures, table
+from benchmarks.filters import agree
+from benchmarks.harness import Contest, row
 from pilotage.core import Gaussian, Readings, Space, carry
 from pilotage.core.rotations import conjugate, matrix, product, rotate, rotation_exp
 from pilotage.estimators import EKF, UKF, InvariantEKF
-from pilotage.models import discrete_dynamics, sensor
+from pilotage.models import discrete_dynamics, gnss, sensor
 
 FLAT, RIGHT, LEFT = "flat", "right", "left"
 CHUNK = 25
@@ -376,3 +378,55 @@ def manifolds(quick: bool) -> Figures:
                     bars += [(f"{problem}, {name}: {what} {a:.3g}, published {b:.3g}", a <= limit)] if b else []
     columns = ("problem", "filter", "space", *(f"{c} (UKF-M)" for c in COLUMNS))
     return Figures(columns, lines, bars)
+
+
+# -- one step of inertial navigation, one call from Python
+
+
+@row(
+    "invariant_step", peer="GTSAM", bar=1, needs=["gtsam"], note="SE_2(3), IMU prediction and GNSS update, 9 components"
+)
+def invariant_step(quick: bool) -> Contest:
+    import gtsam  # pyright: ignore[reportMissingImports]
+
+    dt, std, fix = 0.01, (1e-3, 0.02, 0.01), gnss(3, std=1.0)  # of position, velocity and rotation, a root of a second
+    model, _ = inertial(RIGHT)
+
+    @discrete_dynamics(state=model.state, action=model.action, noise=[s for s in std for _ in range(3)])
+    def vehicle(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        a = [f + g for f, g in zip(rotate(x[6:], u[3:]), GRAVITY, strict=True)]
+        position = [x[i] + x[3 + i] * dt + 0.5 * a[i] * dt * dt for i in range(3)]
+        turned = product(x[6:], rotation_exp([w * dt for w in u[:3]], m))
+        return *position, *(x[3 + i] + a[i] * dt for i in range(3)), *turned
+
+    start = Space("q: quaternion").plus([1.0, 0.0, 0.0, 0.0], [0.1, -0.2, 0.3])
+    P = np.diag([1.0] * 3 + [0.25] * 3 + [0.04] * 3)
+    ours = InvariantEKF(vehicle(), dt=dt).start(mean=[1.0, 2.0, 3.0, 0.5, 0.0, -0.5, *start], cov=P)
+    order = [6, 7, 8, 0, 1, 2, 3, 4, 5]  # the peer's tangent: rotation, position, velocity
+    params = gtsam.PreintegrationParams.MakeSharedU(-GRAVITY[2])
+    for name, s in (("Integration", std[0]), ("Accelerometer", std[1]), ("Gyroscope", std[2])):
+        set_covariance = getattr(params, f"set{name}Covariance")
+        set_covariance(s * s * np.eye(3))
+    state = gtsam.NavState(gtsam.Rot3(*start), np.array([1.0, 2.0, 3.0]), np.array([0.5, 0.0, -0.5]))
+    peer = gtsam.NavStateImuEKF(state, P[np.ix_(order, order)], params)
+    u, z, R, H = np.array([0.0, 0.0, 0.0, 0.1, 0.2, 9.7]), np.array([1.1, 2.1, 2.9]), np.eye(3), np.zeros((3, 9))
+
+    def theirs() -> None:
+        peer.predict(u[:3], u[3:], dt)
+        now = peer.state()
+        H[:, 3:6] = now.attitude().matrix()
+        peer.updateWithVector(now.position(), H, z, R, False)
+
+    def mine() -> Any:
+        return ours.step(fix, z, u)
+
+    def check() -> str:
+        mine()
+        theirs()
+        said = agree(ours.belief.cov[np.ix_(order, order)], peer.covariance(), "covariances")
+        # The peer moves the position along a straight line in place of an arc: its correction is of first order.
+        gap = np.abs(ours.belief.mean[:3] - peer.state().position()).max()
+        assert gap < 1e-6, f"positions differ by {gap:.2e}"
+        return f"{said}, positions to {gap:.0e}"
+
+    return Contest(mine, theirs, check)
