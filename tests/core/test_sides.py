@@ -117,7 +117,9 @@ def test_machine_code_and_lanes_are_numpy(text: str) -> None:
     for size in (0.0, 1e-3, 3.1):
         y = space.plus(x, steps(space, size, count))
         kept = np.linalg.solve(space.swapped(other, y), space.swapped(other, x))
-        expected = {"minus": space.minus(y, x), "transport": space.transport(y, x), "reframed": kept}
+        expected = {"minus": space.minus(y, x), "transport": space.transport(y, x)}
+        sides = {space.parts[0].side: np.eye(space.dim)[None], other.parts[0].side: kept}
+        expected |= {f"reframed_{side}": np.broadcast_to(A, kept.shape) for side, A in sides.items()}
         for lanes, run in ((False, one_by_one), (True, side_by_side)):
             for name, values in expected.items():
                 got = run(code_of(space, name, lanes), y, x)[name]

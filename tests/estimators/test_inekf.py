@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import pickle
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -112,6 +113,22 @@ def test_a_run_over_two_sensors_is_the_filter_step_by_step() -> None:
     np.testing.assert_allclose(run.beliefs.cov[1, -1], filter.belief.cov, atol=1e-9)
 
 
+def test_a_state_of_both_sides() -> None:
+    """Each part is put on the side of the sensor, whatever its own; also by a sensor without noise."""
+    exact = carry(START, LEFT.state).moments()
+    both = Space("pose: SE2", "arm: SE2 left")
+    rest = Gaussian.of(Space("arm: SE2 left"), [1.0, 1.0, 0.3], std=0.2)
+    belief = carry(START, both, rest)
+    sonar = range_bearing(std=0.1, reads="pose.x pose.y pose.yaw")
+    update = InvariantEKF().update(belief, sonar, [3.0, 0.9], MARK).belief
+    alone = InvariantEKF().update(exact, range_bearing(std=0.1), [3.0, 0.9], MARK).belief
+    np.testing.assert_allclose(carry(update, LEFT.state).cov, alone.cov, atol=1e-12)
+    np.testing.assert_allclose(update.marginal("arm").cov, rest.cov, atol=1e-12)
+    sure = InvariantEKF().update(START, gnss(std=0.0), [1.1, 2.1]).belief
+    np.testing.assert_allclose(sure.mean[:2], [1.1, 2.1], atol=1e-2)
+
+
+@dataclass
 class Beacon(Sensor):
     """A sensor that is no traced function: the position in the body of something at the origin."""
 
@@ -128,6 +145,7 @@ class Beacon(Sensor):
 def test_sensors_that_are_no_formula() -> None:
     beacon, z = Beacon(), [-1.0, -1.8]
     exact = EKF(gate=None).update(START, beacon, z).belief
+    assert fitting_side(beacon) == "left"
     belief = InvariantEKF(side="right").update(START, beacon, z).belief
     np.testing.assert_allclose(belief.cov, exact.cov, atol=1e-12)
     assert np.abs(InvariantEKF(side="left").update(START, beacon, z).belief.cov - exact.cov).max() > 1e-4

@@ -395,16 +395,17 @@ class Space(Product):
         return self._rows(column)
 
     def components_reframed(
-        self, ys: Sequence[Component], xs: Sequence[Component], m: Mathematics
+        self, side: str, ys: Sequence[Component], xs: Sequence[Component], m: Mathematics
     ) -> list[list[Component]]:
-        """The matrix, as rows, that takes tangent vectors at x to those at y that are equal on the other side.
+        """The matrix, as rows, that takes tangent vectors at x to those at y that are equal on one side.
 
-        That is ``Ad_y^-1 Ad_x`` where the perturbation is on the right, and ``Ad_y Ad_x^-1`` where it is on the left.
+        That is ``Ad_y^-1 Ad_x`` where a part is perturbed on the right and the side is left, ``Ad_y Ad_x^-1`` the other
+        way round, and the identity where a part is on that side.
         """
 
         def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Component]:
-            other = part.perturbed("left" if part.side == "right" else "right")
-            return other.swapped(ys[s], part.swapped(xs[s], unit, m), m)
+            other = part.perturbed(side)
+            return unit if other is part else other.swapped(ys[s], part.swapped(xs[s], unit, m), m)
 
         return self._rows(column)
 

@@ -58,11 +58,11 @@ class InvariantEKF(GaussianEstimator):
                   P = A P A'                    A = Ad(x+)^-1 Ad(x)  for x (+) d = x Exp(d) and a sensor of the left
 
     It is the `EKF` of the error ``x^-1 x_true`` (left-invariant, x Exp(d), given in the body) or ``x_true x^-1``
-    (right-invariant, Exp(d) x, given in the world). Both lead to the same x, but keep P of the prior in another frame:
-    the tangent of the new mean in the body or in the world, and A lies between the two. With the right one, the rows of
-    H span the same directions at every state, so that no update claims to know what no reading tells, even where the
-    state is far off; and F does not depend on the state where dynamics are group-affine: SE2 and SE3 driven by body
-    velocities, SE3[v] by an inertial measurement unit. Then the estimate converges as that of a linear system does.
+    (right-invariant, Exp(d) x, given in the world). Both lead to the same x, but they take P of the prior to the new
+    mean in another frame, that of the body or that of the world, and A lies between the two. On the side that fits
+    the sensor, the rows of H span the same directions at every state, so that no update claims to know what no reading
+    tells, even where the state is far off. And F does not depend on the state where dynamics are group-affine: SE2 and
+    SE3 driven by body velocities, SE3[v] by an inertial measurement unit.
 
     World-frame readings of the body (GNSS) fit an error on the right; body-frame readings of the world (landmarks,
     gravity, magnetic field) fit one on the left. Parts that are no rotation or pose, such as biases, stay what they
@@ -102,11 +102,12 @@ class InvariantEKF(GaussianEstimator):
         model, space = super().sensor_model(sensor, lanes), sensor.state
         side = fitting_side(sensor) if self.side == "auto" else self.side
         if side is not None and space.perturbed(side) != space:
-            model.point("value", code_of(space, "reframed", lanes))  # whose place is free: H is all that updates need
+            model.point(
+                "value", code_of(space, f"reframed_{side}", lanes)
+            )  # its place is free: updates need "all" only
         return model
 
 
-@lru_cache(maxsize=512)
 def fitting_side(sensor: Sensor) -> Literal["right", "left"] | None:
     """The side of the perturbation on which a reading tells the same at every state; None where no side is better.
 
@@ -123,6 +124,11 @@ def fitting_side(sensor: Sensor) -> Literal["right", "left"] | None:
         >>> fitting_side(gnss().on(state)), fitting_side(range_bearing().on(state))
         ('right', 'left')
     """
+    return (_found if getattr(sensor, "__hash__", None) else _found.__wrapped__)(sensor)
+
+
+@lru_cache(maxsize=512)
+def _found(sensor: Sensor) -> Literal["right", "left"] | None:
     space, rng = sensor.state, np.random.default_rng(0)
     if sensor.context is None or space.perturbed("left") == space.perturbed("right"):
         return None
@@ -134,9 +140,9 @@ def fitting_side(sensor: Sensor) -> Literal["right", "left"] | None:
 
 def _fit(H: Any, R: Any) -> int:
     """2 where ``H' R^-1 H`` of all matrices H ``(N, m, d)`` is the same, 1 where their rows span the same, else 0."""
-    if not np.isfinite(H).all():
+    if not (np.isfinite(H).all() and np.isfinite(R).all()):
         return 0
-    information = np.swapaxes(H, -1, -2) @ np.linalg.solve(np.broadcast_to(R, (*H.shape[:-1], H.shape[-2])), H)
+    information = np.swapaxes(H, -1, -2) @ np.linalg.pinv(R) @ H
     return 2 * _same(information, information[0]) or int(_same(H, H @ np.linalg.pinv(H[0]) @ H[0]))
 
 

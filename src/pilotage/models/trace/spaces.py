@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from ...core.space import Space
@@ -14,7 +14,7 @@ from .tracer import SymbolicMath
 
 @lru_cache(maxsize=512)
 def space_function(space: Space) -> Function:
-    """``a (+) b``, ``a (-) b``, the transport from a to b, and the reframing from b to a, of a space.
+    """``a (+) b``, ``a (-) b``, the transport from a to b, and the reframing from b to a by either side, of a space.
 
     Example:
         >>> import numpy as np
@@ -31,6 +31,7 @@ def space_function(space: Space) -> Function:
         """The value that is made, when it is wanted, of the rows of a matrix."""
         return lambda _: matrix([[graph.lift(e) for e in row] for row in rows(a, b, m)], space.dim)
 
-    transport, reframed = square(space.components_transport), square(space.components_reframed)
-    values = {"plus": vector(plus, space), "minus": vector(minus), "transport": transport, "reframed": reframed}
+    values = {"plus": vector(plus, space), "minus": vector(minus), "transport": square(space.components_transport)}
+    for side in ("right", "left"):
+        values[f"reframed_{side}"] = square(partial(space.components_reframed, side))
     return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)
