@@ -131,8 +131,10 @@ class TracedDynamics(Traced, Dynamics):
             >>> @dynamics(state=Space("pose: SE2"), action=Space("speed", "turn"), noise=(0.1, 0.0, 0.0))
             ... def rover(x, u, p, m):
             ...     return u[0], 0.0, u[1]
-            >>> rover().perturbed("left").linearize([5.0, 3.0, 1.0], [1.0, 0.2], 0.1)[0].round(12).tolist()
-            [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+            >>> rover().perturbed("left").linearize([5.0, 3.0, 1.0], [1.0, 0.2], 0.1)[0].round(12) + 0.0
+            array([[1., 0., 0.],
+                   [0., 1., 0.],
+                   [0., 0., 1.]])
         """
         return self._with(state=self.state.perturbed(side), written=self._written)
 
