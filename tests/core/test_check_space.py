@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pilotage.core import SE2, SE3, Angle, Quaternion, Space, means
+from pilotage.core import SE2, SE3, Angle, LeftPerturbed, Quaternion, Space, means
 from pilotage.testing import check_space
 
 
@@ -44,6 +44,17 @@ def test_a_broken_part_is_found(monkeypatch, part, method, broken, law):
     monkeypatch.setattr(part, method, broken)
     with pytest.raises(AssertionError, match=rf"{law} fails on Space.*off by"):
         check_space(Space(f"p: {part.kind}"))
+
+
+def test_a_side_that_is_mixed_up_is_found(monkeypatch):
+    for method in ("plus", "minus", "transport", "rate"):
+        monkeypatch.setattr(LeftPerturbed, method, lambda self, *given, method=method: getattr(self.of, method)(*given))
+    with pytest.raises(AssertionError, match="on the left fails on Space"):
+        check_space(Space("p: SE2 left"))
+    monkeypatch.undo()
+    monkeypatch.setattr(SE2, "swapped", lambda self, x, d, m: d)
+    with pytest.raises(AssertionError, match="swapped to the left is the adjoint fails on Space"):
+        check_space(Space("p: SE2 left"))
 
 
 def test_a_mean_that_averages_components_is_found(monkeypatch):

@@ -15,6 +15,8 @@ SPACES = [
     Space("q: quaternion"),
     Space("pose: SE2"),
     Space("pose: SE3"),
+    Space("nav: SE3[v]", "bias"),
+    Space("map: SE2[tree] left", "arm: quaternion left", "pose: SE2 left"),
     Space("n: S2"),
     Space("x [m]", "n: S2", "yaw: angle", "m: S2", "y [m]"),
     Space("camera: uint8[3, 4]"),

@@ -38,6 +38,8 @@ from .parts import SE2 as SE2
 from .parts import SE3 as SE3
 from .parts import Angle as Angle
 from .parts import Block as Block
+from .parts import ExtendedPose as ExtendedPose
+from .parts import LeftPerturbed as LeftPerturbed
 from .parts import Part as Part
 from .parts import Quaternion as Quaternion
 from .parts import Real as Real
@@ -84,6 +86,7 @@ __all__ = [
     "Dynamics",
     "EdgeConstraint",
     "Estimator",
+    "ExtendedPose",
     "Filter",
     "FilterRun",
     "FilterStatus",
@@ -91,6 +94,7 @@ __all__ = [
     "FormatError",
     "FormatWarning",
     "Gaussian",
+    "LeftPerturbed",
     "MachineCode",
     "Mathematics",
     "MissingExtra",

@@ -171,8 +171,8 @@ class Product:
     def find(self, name: str, reader: str = "") -> int:
         """Index of the stored component called `name`, or of the only one called ``something.name``.
 
-        A part under a name, as `prefixed` makes them, is something beside the robot: its components are meant only
-        where no part under fewer names has one so called.
+        A part under a name, as `prefixed` makes them, and a further vector of a pose are something beside the robot:
+        their components are meant only where no part under fewer names has one so called.
 
         Args:
             name: a component, ``"yaw"`` or ``"pose.yaw"``.
@@ -203,8 +203,9 @@ class Product:
 
     @cached_property
     def _depths(self) -> tuple[int, ...]:
-        """The number of names that each stored component's part is under."""
-        return tuple(p.name.count(".") for p in self.parts for _ in range(p.size))
+        """The number of names that each stored component is under, the name of a part not counted."""
+        names = ((p.name, name) for p in self.parts for name in p.names)
+        return tuple(part.count(".") + name[len(part) + 1 :].count(".") for part, name in names)
 
     def select(self, names: str | Iterable[str]) -> Self:
         """The space of some parts, in the order given. A rotation or pose is selected whole, by its part's name.

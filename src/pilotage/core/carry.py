@@ -29,9 +29,10 @@ def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = 
     """A belief converted to another space: keep parts of the same name, drop or fill in the others.
 
     The parts that stay keep their exact marginal. New parts are independent of them; use `augment` to add parts that
-    are not. A Gaussian stays a Gaussian (and keeps its root, if it holds one). A diagonal belief or a point keeps its
-    type if `fill` has the same type. Particles draw their new parts at random. Each component of a mixture is converted
-    separately. Any other belief becomes the Gaussian of its moments.
+    are not. Where a rotation or pose is perturbed on the other side in the new space, its covariance is carried there
+    by the adjoint, which is exact. A Gaussian stays a Gaussian (and keeps its root, if it holds one). A diagonal
+    belief or a point keeps its type if `fill` has the same type. Particles draw their new parts at random. Each
+    component of a mixture is converted separately. Any other belief becomes the Gaussian of its moments.
 
     Args:
         belief: the belief to convert.
@@ -54,6 +55,7 @@ def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = 
     if isinstance(belief, Mixture):
         draw = generator(rng)
         return Mixture([carry(c, space, fill, rng=draw) for c in belief.components], belief.log_weights)
+    belief = _on_sides(belief, space)
     if belief.space == space:
         return belief
     kept = space.common(belief.space)
@@ -65,6 +67,26 @@ def carry(belief: Belief, space: Space, fill: Fill | None = None, *, rng: Rng = 
         if isinstance(belief, kind) and (prior is None or isinstance(prior, kind)):
             return _independent(belief.marginal(kept), prior, space)
     return _gaussian(belief.moments().marginal(kept), None if prior is None else prior.moments(), space)
+
+
+def _on_sides(belief: Any, space: Space) -> Any:
+    """The belief with its rotations and poses perturbed on the sides that they have in the new space."""
+    sides = {part.name: part.side for part in space.parts}
+    there = Space(*(part.perturbed(sides.get(part.name, part.side)) for part in belief.space.parts))
+    if there == belief.space:
+        return belief
+    if isinstance(belief, Particles):
+        return Particles.trusted(there, belief.points, belief.log_weights)
+    if isinstance(belief, Point):
+        return Point(there, belief.mean)
+    belief = belief.moments()
+    T = belief.space.swapped(there, belief.mean)
+    held = triangular(T @ belief.root) if belief.rooted else _symmetric(T @ belief.cov @ np.swapaxes(T, -1, -2))
+    return belief.holding(there, belief.mean, held)
+
+
+def _symmetric(P: Array) -> Array:
+    return 0.5 * (P + np.swapaxes(P, -1, -2))
 
 
 def _prior(fill: Fill | None, missing: Space) -> Belief:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from .errors import ShapeError, SpaceError
 from .mathematics import Component, Mathematics, math_for, torch_if_tensor
 from .means import weighted_mean
 from .parts import Part
-from .settings import whole
+from .settings import setting, whole
 from .streams import Rng, generator
 
 Column = Callable[[Part, slice, slice, list[float]], Sequence[Any]]
@@ -34,7 +34,8 @@ class Space(Product):
             ``"speed [m/s] in [-2, 10]"`` adds bounds, and ``"yaw: angle"`` gives a name a kind: angle, quaternion, SE2,
             SE3, S2 (a direction), or a block of numbers, ``"camera: uint8[3, 64, 64]"``. A quaternion q is stored as
             q.w q.x q.y q.z, a pose p in SE2 as p.x p.y p.yaw, a pose in SE3 as p.x p.y p.z p.qw p.qx p.qy p.qz, and a
-            block row by row.
+            block row by row. A pose may have further vectors, ``"nav: SE3[v]"`` (see `ExtendedPose`), and rotations
+            and poses may be perturbed on the left, ``"pose: SE2 left"`` (see `LeftPerturbed`).
 
     All methods take numpy arrays or torch tensors with the vector on the last axis, and return the same kind of array.
     Leading axes broadcast. Spaces are immutable and hashable, and are equal if their parts are. The methods
@@ -155,6 +156,51 @@ class Space(Product):
             return part.transport(unstack(base[..., s]), unstack(d[..., t]), unit, m)
 
         return self._matrix(d, column)
+
+    # -- sides
+
+    def perturbed(self, side: str) -> Space:
+        """The space of the same states, with rotations and poses perturbed on one side.
+
+        Args:
+            side: "right" for ``x Exp(d)``, the usual one, or "left" for ``Exp(d) x``.
+
+        Raises:
+            SettingError: if the side is neither.
+
+        Example:
+            >>> Space("pose: SE2", "speed").perturbed("left")
+            Space('pose: SE2 left', 'speed')
+        """
+        setting(side, Literal["right", "left"], "the side of a perturbation")
+        return Space(*(p.perturbed(side) for p in self.parts))
+
+    def swapped(self, other: Space, x: Any) -> Array:
+        """The matrices ``(..., dim, dim)`` that give tangent vectors of this space at `x` as those of `other`.
+
+        A covariance P on this space is ``T P T'`` on the other, which is exact: ``x Exp(d) = Exp(Ad_x d) x``.
+
+        Args:
+            other: the same states, some of them perturbed on the other side.
+            x: states ``(..., size)``.
+
+        Raises:
+            SpaceError: if the states of the other space are not the same.
+        """
+        self._same_states(other)
+        (x,) = self._arrays((x, self.size, "state"))
+        m, sides = math_for(x), {p.name: p.side for p in other.parts}
+
+        def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Any]:
+            return unit if part.side == sides[part.name] else part.swapped(unstack(x[..., s]), unit, m)
+
+        return self._matrix(x, column)
+
+    def _same_states(self, other: Space) -> None:
+        """Refuse a space whose states are not those of this one, whatever the sides."""
+        mine, theirs = self.perturbed("right").parts, other.perturbed("right").parts
+        if len(mine) != len(theirs) or not all(a.alike(b) for a, b in zip(mine, theirs, strict=True)):
+            raise SpaceError(f"{other} does not have the states of {self}, perturbed on one side or the other")
 
     # -- groups
 
@@ -342,14 +388,35 @@ class Space(Product):
     ) -> list[list[Component]]:
         """`transport`, as rows."""
         ds = self.components_minus(ys, xs, m)
-        rows: list[list[Component]] = [[float(i == j) for j in range(self.dim)] for i in range(self.dim)]
 
         def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Component]:
             return part.transport(xs[s], ds[t], unit, m)
 
-        for i, j, value in self._blocks(column):
-            rows[i][j] = value
-        return rows
+        return self._rows(column)
+
+    def components_reframed(
+        self, side: str, ys: Sequence[Component], xs: Sequence[Component], m: Mathematics
+    ) -> list[list[Component]]:
+        """The matrix, as rows, that takes tangent vectors at x to those at y that are equal on one side.
+
+        That is ``Ad_y^-1 Ad_x`` where a part is perturbed on the right and the side is left, ``Ad_y Ad_x^-1`` the other
+        way round, and the identity where a part is on that side.
+        """
+
+        def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Component]:
+            other = part.perturbed(side)
+            return unit if other is part else other.swapped(ys[s], part.swapped(xs[s], unit, m), m)
+
+        return self._rows(column)
+
+    def components_swapped(self, other: Space, xs: Sequence[Component], m: Mathematics) -> list[list[Component]]:
+        """`swapped`, as rows."""
+        sides = {p.name: p.side for p in other.parts}
+
+        def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Component]:
+            return unit if part.side == sides[part.name] else part.swapped(xs[s], unit, m)
+
+        return self._rows(column)
 
     def components_rate(
         self, xs: Sequence[Component], ds: Sequence[Component], vs: Sequence[Component], m: Mathematics
@@ -403,6 +470,13 @@ class Space(Product):
         for i, j, value in self._blocks(column):
             out[..., i, j] = value
         return out
+
+    def _rows(self, column: Column) -> list[list[Component]]:
+        """One matrix of `_blocks`, as rows."""
+        rows: list[list[Component]] = [[float(i == j) for j in range(self.dim)] for i in range(self.dim)]
+        for i, j, value in self._blocks(column):
+            rows[i][j] = value
+        return rows
 
     def _blocks(self, column: Column) -> Iterator[tuple[int, int, Any]]:
         """Row, column and entry of the blocks of a matrix that is the identity on flat parts.

@@ -24,6 +24,7 @@ from .gpb1 import GPB1 as GPB1
 from .gpb2 import GPB2 as GPB2
 from .iekf import IEKF as IEKF
 from .imm import IMM as IMM
+from .inekf import InvariantEKF as InvariantEKF
 from .information import InformationKF as InformationKF
 from .information_belief import Information as Information
 from .kf import KF as KF
@@ -84,6 +85,7 @@ __all__ = [
     "Identified",
     "Information",
     "InformationKF",
+    "InvariantEKF",
     "JulierPoints",
     "KLDSampling",
     "Luenberger",

@@ -191,10 +191,18 @@ def _check_products(space: Space, x: Array, d: Array, where: Place) -> None:
     _zero(space.minus(space.compose(x, one), x), "x identity = x", where, 1e-11)
     left = space.compose(space.compose(x, y), z)
     _zero(space.minus(space.compose(x, space.compose(y, z)), left), "compose is associative", where, 1e-11)
-    _zero(space.minus(space.compose(x, space.plus(one, d)), space.plus(x, d)), "x Exp(d) = x (+) d", where, 1e-11)
-    turned = (space.adjoint(x) @ (0.5 * d)[..., None])[..., 0]
-    moved = space.compose(space.plus(one, turned), x)
-    _zero(space.minus(moved, space.plus(x, 0.5 * d)), "Exp(Ad d) x = x Exp(d)", where, 1e-10)
+    half = 0.5 * d
+    right, left = space.perturbed("right"), space.perturbed("left")
+    moved = space.compose(x, space.plus(one, half))
+    _zero(space.minus(right.plus(x, half), moved), "x Exp(d) = x (+) d on the right", where, 1e-11)
+    turned = (space.adjoint(x) @ half[..., None])[..., 0]
+    exactly = "Exp(Ad d) x = x Exp(d)"
+    _zero(space.minus(space.compose(space.plus(one, turned), x), moved), exactly, where, 1e-10)
+    _zero(space.minus(left.plus(x, turned), moved), f"{exactly} = x (+) Ad d on the left", where, 1e-10)
+    there = (right.swapped(left, x) @ half[..., None])[..., 0]
+    _close(there, turned, "swapped to the left is the adjoint", where, 1e-10)
+    back = (left.swapped(right, x) @ there[..., None])[..., 0]
+    _close(back, half, "swapped to the right is its inverse", where, 1e-10)
     for part in space.parts:
         if part.acts_on:
             p = np.arange(1.0, part.acts_on + 1.0)

@@ -34,6 +34,19 @@ class Group(Part):
         bb = self.bracket(d, b)
         return [v[i] + 0.5 * b[i] + bb[i] / 12.0 for i in range(self.dim)]
 
+    def perturbed(self, side: str) -> Part:
+        from .left import LeftPerturbed
+
+        return self if side == self.side else LeftPerturbed(self.name, self)
+
+    def swapped(self, x: Components, d: Components, m: Mathematics) -> Components:
+        return self.adjoint(x, d, m)
+
+    @classmethod
+    def spelt(cls, name: str, word: str, rest: str) -> Part | None:
+        part = super().spelt(name, word, "" if rest == "left" else rest)
+        return part and part.perturbed(rest or "right")
+
 
 @dataclass(frozen=True)
 class Pose(Group):

@@ -43,6 +43,7 @@ class Part(ABC):
         turning: the tangent components whose joint length is an angle.
         reach: the length of `turning` up to which `minus` brings back what `plus` was given, to 1e-11.
         paired: number of leading stored components that have a tangent component of their own in the same place.
+        side: the side on which a group is perturbed: "right", ``x Exp(d)``, or "left", ``Exp(d) x``.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Part(ABC):
     turning: ClassVar[slice] = slice(0, 0)
     reach: ClassVar[float] = math.pi - 1e-6
     paired: ClassVar[int] = 0
+    side: ClassVar[str] = "right"
 
     def __post_init__(self) -> None:
         if not re.fullmatch(NAME, self.name) or self.name == "in":
@@ -154,6 +156,10 @@ class Part(ABC):
         same = self.same_kind(other) and self.name == other.name and self.shape == other.shape
         return same and self.units == other.units
 
+    def perturbed(self, side: str) -> Part:
+        """The same states, perturbed on that side; itself where both are the same, or there is no group."""
+        return self
+
     def bounded(self, component: str, low: float, high: float) -> Part:
         """This part with limits on one stored component."""
         raise SpaceError(
@@ -214,6 +220,10 @@ class Part(ABC):
     def adjoint(self, x: Components, d: Components, m: Mathematics) -> Components:
         """``Ad_x d``: the tangent vector with ``x Exp(d) = Exp(Ad_x d) x``."""
         raise self._no_group("adjoint")
+
+    def swapped(self, x: Components, d: Components, m: Mathematics) -> Components:
+        """The tangent vector `d` at `x`, as the part that is perturbed on the other side gives it."""
+        return d
 
     def act(self, x: Components, p: Components, m: Mathematics) -> Components:
         """The point or vector `p`, given in the frame of `x`, in the frame that x is given in."""

@@ -72,10 +72,13 @@ class TracedDynamics(Traced, Dynamics):
         rule: str,
         noise: Spread | NoiseBody | None = None,
         action_noise: Spread | None = None,
+        written: Space | None = None,
     ) -> None:
         super().__init__(
-            body, state=state, action=action, params=params, rule=rule, noise=noise, action_noise=action_noise
-        )
+            body, state=state, action=action, params=params, rule=rule, noise=noise, action_noise=action_noise,
+            written=written,
+        )  # fmt: skip
+        self._written = written or state
         self.state, self.action, self.integrator, self.continuous = state, action, rule, rule != "step"
         if rule != "step":
             integrator(rule)
@@ -85,7 +88,7 @@ class TracedDynamics(Traced, Dynamics):
         if action_noise is not None:
             values[ACTION_NOISE] = tuple(densities(action_noise, action, f"action_noise of {self.name}").tolist())
         functions = (body, noise if callable(noise) else None)
-        self._trace("dynamics", values, functions, (state, action), (rule,), self._traced)
+        self._trace("dynamics", values, functions, (state, action, self._written), (rule,), self._traced)
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         x, u = self._arrays(x, u)
@@ -120,6 +123,23 @@ class TracedDynamics(Traced, Dynamics):
         rollout_batch.compiled(self.code("y").address, rows, us, step, self.vector(dt))
         return xs
 
+    def perturbed(self, side: str) -> TracedDynamics:
+        """The same motion and noise, of the state with its rotations and poses perturbed on one side.
+
+        Rates and noise stay those of the state that the model was written for. F and Q follow from the adjoint.
+
+        Example:
+            >>> from pilotage.core import Space
+            >>> @dynamics(state=Space("pose: SE2"), action=Space("speed", "turn"), noise=(0.1, 0.0, 0.0))
+            ... def rover(x, u, p, m):
+            ...     return u[0], 0.0, u[1]
+            >>> rover().perturbed("left").linearize([5.0, 3.0, 1.0], [1.0, 0.2], 0.1)[0].round(12) + 0.0
+            array([[1., 0., 0.],
+                   [0., 1., 0.],
+                   [0., 0., 1.]])
+        """
+        return self._with(state=self.state.perturbed(side), written=self._written)
+
     def _arrays(self, x: Any, u: Any) -> tuple[Any, Any]:
         """Inputs as arrays of the right length, or both as tensors where one is."""
         x, u = array_of(x, self.state, f"state of {self.name}"), array_of(u, self.action, f"action of {self.name}")
@@ -144,6 +164,9 @@ class TracedDynamics(Traced, Dynamics):
             d, rows = self.state.dim, [[*row] for row in Q0]
             for i, density in enumerate(p.__dict__.get(NOISE, ())):
                 rows[i][i] = rows[i][i] + density * density * dt
+            if self._written != self.state:
+                T = self._written.components_swapped(self.state, y, m)
+                rows = _product(_product(T, rows), [list(column) for column in zip(*T, strict=True)])
             stds = p.__dict__.get(ACTION_NOISE, ())
             B = function.value("B").components if stds else []
             for k, std in enumerate(stds):
@@ -164,7 +187,14 @@ class TracedDynamics(Traced, Dynamics):
         def rates(state: Sequence[Any]) -> Sequence[Any]:
             return counted(self._body(state, u, p, m), self.state.dim, self.name, "rates")
 
-        return integrator(self.integrator)(rates, self.state, x, dt, m)
+        return integrator(self.integrator)(rates, self._written, x, dt, m)
+
+
+def _product(a: list[list[Any]], b: list[list[Any]]) -> list[list[Any]]:
+    """The product of two square matrices of expressions."""
+    return [
+        [sum((x * y for x, y in zip(row, column, strict=True)), 0.0) for column in zip(*b, strict=True)] for row in a
+    ]
 
 
 @driver("void(i8, f8[:,:,::1], f8[:,:,::1], f8[::1], f8[::1])", nogil=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from typing import Any
 
 from ...core.space import Space
@@ -13,7 +14,7 @@ from .tracer import SymbolicMath
 
 @lru_cache(maxsize=512)
 def space_function(space: Space) -> Function:
-    """``a (+) b``, ``a (-) b`` and its derivative by b, and the transport from a to b, of a space.
+    """``a (+) b``, ``a (-) b``, the transport from a to b, and the reframing from b to a by either side, of a space.
 
     Example:
         >>> import numpy as np
@@ -26,9 +27,11 @@ def space_function(space: Space) -> Function:
     plus = [graph.lift(e) for e in space.components_plus(a, d, m)]
     minus = [graph.lift(e) for e in space.components_minus(a, b, m)]
 
-    def transport(_: Function) -> Value:
-        rows = space.components_transport(a, b, m)
-        return matrix([[graph.lift(e) for e in row] for row in rows], space.dim)
+    def square(rows: Any) -> Callable[[Function], Value]:
+        """The value that is made, when it is wanted, of the rows of a matrix."""
+        return lambda _: matrix([[graph.lift(e) for e in row] for row in rows(a, b, m)], space.dim)
 
-    values = {"plus": vector(plus, space), "minus": vector(minus), "transport": transport}
+    values = {"plus": vector(plus, space), "minus": vector(minus), "transport": square(space.components_transport)}
+    for side in ("right", "left"):
+        values[f"reframed_{side}"] = square(partial(space.components_reframed, side))
     return Function(SPACE, "space", graph, {"a": Input(space, a), "b": Input(space, b)}, values)
