@@ -16,6 +16,7 @@ from pilotage.estimators import EKF, UKF
 from pilotage.estimators.localization import InertialNavigation
 from pilotage.models import (
     antenna_position,
+    constant_velocity,
     gnss,
     heading,
     inertial_navigation,
@@ -145,6 +146,8 @@ def test_heading_from_the_course() -> None:
     assert np.sqrt(car.belief.cov[9, 9]) == pytest.approx(0.01), "a moving gyroscope does not read its bias"
     with pytest.raises(SettingError, match="the heading is unknown.*0.5 m/s"):
         navigation.start([0, 0, 0], [0, 0, 9.81], velocity=[0.0, 0.5, 0.0])
+    with pytest.raises(SettingError, match="expected those that inertial_navigation"):
+        InertialNavigation(constant_velocity(3))
     with pytest.raises(ShapeError, match=r"gyro has shape \(2,\)"):
         navigation.start([0, 0], [0, 0, 9.81], heading=0.0)
 

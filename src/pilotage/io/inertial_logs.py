@@ -42,6 +42,12 @@ class InertialLog:
         accuracy: the receiver's own estimate of the horizontal error ``(K,)`` [m].
         track_ts: times of course and speed ``(L,)``.
         tracks: course, counter-clockwise from east [rad], and speed [m/s], ``(L, 2)``.
+
+    Example:
+        >>> rest, none = np.array([[0.0, 0.0, 9.81]]), np.zeros(0)
+        >>> log = InertialLog(np.zeros(1), 0.0 * rest, rest, none, np.zeros((0, 3)), none, none, np.zeros((0, 2)))
+        >>> log.accel.tolist()
+        [[0.0, 0.0, 9.81]]
     """
 
     ts: Array
@@ -63,6 +69,11 @@ class PoseFixLog:
         gyro, accel: ``(T, 3)`` [rad/s, m/s^2].
         steps: how many readings of the IMU come before each fix ``(K,)``.
         poses: position [m] and quaternion wxyz ``(K, 7)``.
+
+    Example:
+        >>> log = PoseFixLog(np.zeros(10), np.zeros((4, 3)), np.zeros((4, 3)), np.array([2, 4]), np.zeros((2, 7)))
+        >>> log.steps.tolist()
+        [2, 4]
     """
 
     initial: Array
@@ -81,6 +92,11 @@ class LaserRadarLog:
         laser: x, y ``(T, 2)`` [m]; NaN where the radar measured.
         radar: range [m], azimuth [rad], range rate [m/s], ``(T, 3)``; NaN where the laser measured.
         truth: x, y [m], vx, vy [m/s], yaw [rad], yaw rate [rad/s], ``(T, 6)``.
+
+    Example:
+        >>> log = LaserRadarLog(np.zeros(1), np.array([[0.3, 0.5]]), np.full((1, 3), np.nan), np.zeros((1, 6)))
+        >>> log.laser.tolist()
+        [[0.3, 0.5]]
     """
 
     ts: Array
@@ -96,6 +112,14 @@ def read_car_log(path: PathLike) -> InertialLog:
 
     Raises:
         FormatError: if a column is missing or a value is no number; the message names it.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "car.csv"
+        >>> head = "millis,ax,ay,az,rollrate,pitchrate,yawrate,speed,course,latitude,longitude,altitude,epe"
+        >>> _ = file.write_text(head + "\\n0,0,0,-9.81,0,0,0,36,0,51.0,13.8,112,3\\n")
+        >>> read_car_log(file).tracks.round(3).tolist()               # north at 10 m/s
+        [[1.571, 10.0]]
     """
     names = ["millis", "ax", "ay", "az", "rollrate", "pitchrate", "yawrate", "speed", "course"]
     table = _columns(path, [*names, "latitude", "longitude", "altitude", "epe"], "car")
@@ -117,6 +141,14 @@ def read_phone_log(path: PathLike) -> InertialLog:
 
     Raises:
         FormatError: if a column is missing or a value is no number; the message names it.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "phone.csv"
+        >>> _ = file.write_text("loggingTime\\n2016-09-12 11:12:06.642\\n")
+        >>> read_phone_log(file)
+        Traceback (most recent call last):
+        pilotage.core.errors.FormatError: ... line 1: a phone log has a column 'accelerometerTimestamp_sinceReboot'...
     """
     at = "location"
     table = _columns(
@@ -147,6 +179,13 @@ def read_gtsam_log(path: PathLike) -> PoseFixLog:
 
     Raises:
         FormatError: if a line is not one of the three; the message names it.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "imu.csv"
+        >>> _ = file.write_text("i,0,0,0,5,0,0,0,0,0,1\\n0,0.1,0,0,0,0,0\\n1,0.02,0,0,0,0,0,1\\n")
+        >>> read_gtsam_log(file).poses.tolist()
+        [[0.02, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]]
     """
     imu: list[list[float]] = []
     fixes, steps, initial = [], [], None
@@ -174,6 +213,13 @@ def read_laser_radar(path: PathLike) -> LaserRadarLog:
 
     Raises:
         FormatError: if a line is neither; the message names it.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> file = pathlib.Path(tempfile.mkdtemp()) / "target.txt"
+        >>> _ = file.write_text("L 0.3 0.5 0 0.6 0.6 5.2 0 0 0\\nR 1.0 0.5 4.9 50000 0.8 0.6 5.2 0 0 0\\n")
+        >>> read_laser_radar(file).ts.tolist()
+        [0.0, 0.05]
     """
     rows = []
     for number, line in enumerate(text_lines(path, "laser and radar")):

@@ -15,9 +15,10 @@ from ...core.errors import SettingError
 from ...core.mathematics import numpy_math
 from ...core.rotations import matrix as rotation_matrix
 from ...core.rotations import product, rotation_exp
-from ...core.settings import NonNegative, Positive, number, positive, settings
+from ...core.settings import Positive, number, positive, settings
 from ...models import inertial_navigation
 from ...models.aiding import standstill
+from ...models.navigation import INERTIAL
 from .._gaussian import GaussianEstimator
 from ..ekf import EKF
 from ..filter import Filter
@@ -68,6 +69,13 @@ class InertialNavigation:
     accel_bias: Positive = 0.2
     tilt: Positive = 0.2
 
+    def __post_init__(self) -> None:
+        if self.dynamics.state != INERTIAL:
+            raise SettingError(
+                f"InertialNavigation has dynamics with the state {self.dynamics.state}; expected those that "
+                "inertial_navigation(...) makes"
+            )
+
     def start(
         self,
         gyro: Any,
@@ -76,7 +84,7 @@ class InertialNavigation:
         position: Any = (0.0, 0.0, 0.0),
         position_std: Any = 1.0,
         velocity: Any = None,
-        velocity_std: NonNegative = 0.5,
+        velocity_std: float = 0.5,
         heading: float | None = None,
         heading_std: float | None = None,
         standing: bool = True,
