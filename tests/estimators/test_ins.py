@@ -118,13 +118,15 @@ def test_levelling() -> None:
         x = car.belief.mean
         assert (turned(x).inv() * body).magnitude() < 0.01
         np.testing.assert_allclose(x[10:13], [0.01, -0.02, 0.03], atol=0.001)
+        up = body.inv().apply([0.0, 0.0, 1.0])
+        assert up @ car.belief.cov[3:6, 3:6] @ up == pytest.approx(0.1**2, rel=0.05), "the heading's own variance"
 
 
 def test_error_of_the_level_is_that_of_the_accelerometers() -> None:
     """Levelling errs by bias / g; its covariance, with the biases', is what many starts scatter by."""
     rng, runs = np.random.default_rng(2), 400
     navigation = InertialNavigation(accel_bias=0.1, still=standstill(std=[0.01] * 3 + [0.002] * 3 + [0.02] * 3))
-    body = Rotation.from_euler("ZYX", [0.7, 0.2, -0.1])
+    body = Rotation.from_euler("ZYX", [0.7, 0.9, -0.8])
     nees = np.empty(runs)
     for k in range(runs):
         bias, w = 0.1 * rng.normal(size=3), 0.01 * rng.normal(size=3)
