@@ -66,6 +66,9 @@ def test_vehicle_velocity_in_its_own_axes(lever: Any) -> None:
 def test_standstill_reads_biases_and_gravity() -> None:
     z = standstill(gravity=9.8).on(INS.state).observe(X)
     np.testing.assert_array_equal(z[:, :6], X[:, 7:13])
+    rate = (0.0, 4e-5, 5e-5)
+    turning = standstill(gravity=9.8, earth_rate=rate).on(INS.state).observe(X)
+    np.testing.assert_allclose(turning[:, 3:6], turned(X).inv().apply(rate) + X[:, 10:13], atol=1e-14)
     np.testing.assert_allclose(z[:, 6:], tilt(gravity=9.8).on(INS.state).observe(X) + X[:, 13:], atol=1e-14)
 
 

@@ -4,6 +4,7 @@
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
 - `read_g2o`, `write_g2o`: pose graphs
 - `read_pgm`: grey images
+- `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `write_atomic`: replace a file in one step
 """
 
@@ -16,6 +17,13 @@ from .atomic import write_atomic as write_atomic
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
+from .inertial_logs import InertialLog as InertialLog
+from .inertial_logs import LaserRadarLog as LaserRadarLog
+from .inertial_logs import PoseFixLog as PoseFixLog
+from .inertial_logs import read_car_log as read_car_log
+from .inertial_logs import read_gtsam_log as read_gtsam_log
+from .inertial_logs import read_laser_radar as read_laser_radar
+from .inertial_logs import read_phone_log as read_phone_log
 from .movingai import Scenario as Scenario
 from .movingai import find_movingai_map as find_movingai_map
 from .movingai import read_movingai_map as read_movingai_map
@@ -26,14 +34,21 @@ from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
 
 __all__ = [
+    "InertialLog",
+    "LaserRadarLog",
+    "PoseFixLog",
     "PoseGraph",
     "RosMap",
     "Scenario",
     "find_movingai_map",
+    "read_car_log",
     "read_g2o",
+    "read_gtsam_log",
+    "read_laser_radar",
     "read_movingai_map",
     "read_movingai_scenarios",
     "read_pgm",
+    "read_phone_log",
     "read_ros_map",
     "write_atomic",
     "write_g2o",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import gzip
 import os
+import zlib
 from pathlib import Path
 
 from pilotage.core.errors import FormatError, MissingFile
@@ -28,6 +30,26 @@ def contents(path: str | os.PathLike[str]) -> bytes:
         raise FormatError(f"{path} is a folder; expected a file") from None
     except (FileNotFoundError, NotADirectoryError):
         raise MissingFile(missing(file)) from None
+
+
+def text_lines(path: str | os.PathLike[str], kind: str) -> list[str]:
+    """The lines of a text file of that kind, plain or gzipped.
+
+    Raises:
+        FormatError: if it is not ASCII text, or its compression is damaged.
+
+    Example:
+        >>> import tempfile
+        >>> file = Path(tempfile.mkdtemp()) / "two.txt.gz"
+        >>> _ = file.write_bytes(gzip.compress(b"one\\ntwo\\n"))
+        >>> text_lines(file, "log")
+        ['one', 'two']
+    """
+    data = contents(path)
+    try:
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii").splitlines()
+    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: not a {kind} text file: {error}") from None
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:

@@ -12,9 +12,7 @@ with q = qx qy qz qw. Information matrices have the order [translation, rotation
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +25,7 @@ from pilotage.core.errors import FormatError, ShapeError, counted
 from pilotage.core.settings import instance
 
 from .atomic import write_atomic
-from .contents import contents, path_of
+from .contents import path_of, text_lines
 
 Array = NDArray[np.float64]
 PathLike = str | os.PathLike[str]
@@ -196,12 +194,7 @@ def _rows(names: NDArray[np.intp], values: Array) -> Iterator[tuple[list[int], l
 
 def _lines(path: PathLike) -> Iterator[tuple[str, list[str]]]:
     """The position and the words of each line that is not empty."""
-    data = contents(path)
-    try:
-        text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii")
-    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{path}: not a g2o text file: {error}") from None
-    for number, line in enumerate(text.splitlines()):
+    for number, line in enumerate(text_lines(path, "g2o")):
         words = line.partition("#")[0].split()
         if words:
             yield f"{path}, line {number + 1}", words

@@ -6,11 +6,9 @@ Moves are octile; a diagonal move requires both orthogonal neighbours to be free
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError, counted
 
-from .contents import contents, path_of
+from .contents import path_of, text_lines
 
 PASSABLE = ".GS"
 BLOCKED = "@OTW"
@@ -71,7 +69,7 @@ def read_movingai_map(path: PathLike) -> NDArray[np.bool_]:
         >>> read_movingai_map(file)
         array([[ True, False,  True]])
     """
-    lines = _lines(path)
+    lines = text_lines(path, "MovingAI")
     if not lines or lines[0].split() != ["type", "octile"]:
         raise FormatError(f"{path}, line 1: a MovingAI map starts with `type octile`, not {_shown(lines, 0)}")
     size: dict[str, int] = {}
@@ -118,7 +116,7 @@ def read_movingai_scenarios(path: PathLike) -> list[Scenario]:
         >>> read_movingai_scenarios(file)[0].goal
         (2, 0)
     """
-    lines = _lines(path)
+    lines = text_lines(path, "MovingAI")
     # Most files of the benchmark begin with `version 1`, some with `version 1.0`.
     if not lines or lines[0].split() not in (["version", "1"], ["version", "1.0"]):
         raise FormatError(f"{path}, line 1: a scenario file starts with `version 1`, not {_shown(lines, 0)}")
@@ -166,16 +164,6 @@ def find_movingai_map(scenarios: PathLike) -> Path:
     raise FormatError(
         f"{path}: its map was not found: there is no {known} in {path.parent.absolute()}; give the path of the map"
     )
-
-
-def _lines(path: PathLike) -> list[str]:
-    data = contents(path)
-    try:
-        if data[:2] == b"\x1f\x8b":
-            data = gzip.decompress(data)
-        return data.decode("ascii").splitlines()
-    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise FormatError(f"{path}: not a MovingAI text file: {error}") from None
 
 
 def _shown(lines: list[str], number: int) -> str:

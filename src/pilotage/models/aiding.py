@@ -162,7 +162,7 @@ def _wheel_speed(far: bool) -> SensorFamily:
 @sensor(
     state=Space(*BIASED, "bax bay baz [m/s^2]"),
     reading=Space("vx vy vz [m/s]", "wx wy wz [rad/s]", "fx fy fz [m/s^2]"),
-    params={"gravity": 9.81},
+    params={"gravity": 9.81, "earth_rate": (0.0, 0.0, 0.0)},
     std=(0.01, 0.01, 0.01, 0.005, 0.005, 0.005, 0.05, 0.05, 0.05),
 )
 def standstill(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
@@ -170,13 +170,14 @@ def standstill(x: Components, c: Components, p: Values, m: Mathematics) -> Compo
 
     ::
 
-        z = (v, bg, R(q)' (0, 0, gravity) + ba)          [m/s, rad/s, m/s^2]
+        z = (v, R(q)' earth_rate + bg, R(q)' (0, 0, gravity) + ba)          [m/s, rad/s, m/s^2]
 
     The reading is ``(0, 0, 0, gyro, accel)``, best with the mean of the IMU over the stop: a zero-velocity update with
     zero turn rate and levelling. NaN leaves a part out, so ``[0, 0, 0] + 6 * [NaN]`` is the zero-velocity update alone.
 
-    Parameter: `gravity` [m/s^2]. Default noise: 1 cm/s, 0.005 rad/s and 0.05 m/s^2, that of a car with an idling
-    engine.
+    Parameters: `gravity` [m/s^2]; `earth_rate` [rad/s], that of `inertial_navigation` with a latitude, by which a
+    gyroscope that is good enough finds north. Default noise: 1 cm/s, 0.005 rad/s and 0.05 m/s^2, that of a car with an
+    idling engine.
 
     Source: Groves (2013), sections 15.3 and 5.6.1.
 
@@ -185,7 +186,8 @@ def standstill(x: Components, c: Components, p: Values, m: Mathematics) -> Compo
         [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 9.81]
     """
     force = rotate(conjugate(x[:4]), [0.0, 0.0, p.gravity])
-    return [*x[4:10], *(force[i] + x[10 + i] for i in range(3))]
+    earth = rotate(conjugate(x[:4]), p.earth_rate)
+    return [*x[4:7], *(earth[i] + x[7 + i] for i in range(3)), *(force[i] + x[10 + i] for i in range(3))]
 
 
 def _course_noise(x: Components, c: Components, p: Values, m: Mathematics) -> Components:
