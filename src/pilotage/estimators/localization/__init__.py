@@ -1,19 +1,31 @@
-"""Localization on a map: Monte Carlo localization, with lidar or any other sensor that depends on the pose."""
+"""Localization: Monte Carlo localization and the histogram filter on a map, Kalman filters on a map of landmarks."""
 
 from __future__ import annotations
 
+from .beam_skip import BeamSkip as BeamSkip
+from .cells import Histogram as Histogram
+from .histogram import HistogramFilter as HistogramFilter
 from .hypotheses import Localization as Localization
 from .kld import kld_bound as kld_bound
+from .landmarks import LandmarkLocalization as LandmarkLocalization
 from .mcl import MonteCarloLocalization as MonteCarloLocalization
 from .odometry import odometry_motion as odometry_motion
 from .odometry import odometry_move as odometry_move
+from .odometry import omni_motion as omni_motion
+from .odometry import omni_move as omni_move
 from .pose import free_poses as free_poses
 
 __all__ = [
+    "BeamSkip",
+    "Histogram",
+    "HistogramFilter",
+    "LandmarkLocalization",
     "Localization",
     "MonteCarloLocalization",
     "free_poses",
     "kld_bound",
     "odometry_motion",
     "odometry_move",
+    "omni_motion",
+    "omni_move",
 ]
