@@ -34,28 +34,40 @@ def resample(quick: bool) -> Contest:
     return Contest(lambda: ours(fresh("ours"), rng=rng), lambda: systematic_resample(fresh("peer")), check)
 
 
-@absolute("localization", limit=2.0, unit="ms", note="one scan: 2000 particles x 60 beams on a map of 30 m x 15 m")
-def localization(quick: bool) -> Contest:
-    from pilotage.estimators.localization import MonteCarloLocalization
+def _hall() -> tuple[Any, Any, Any]:
+    """A hall of 30 m x 15 m with four pillars, a lidar of 60 beams, and a pose in it."""
     from pilotage.maps import Lidar, OccupancyGrid
-    from pilotage.models import unicycle
 
     walls = np.pad(np.zeros((298, 598)), 1, constant_values=1)
     grid = OccupancyGrid.from_occupied(walls, 0.05).with_discs(
         [[5, 5], [12, 9], [20, 3], [25, 11]], [1.0, 0.5, 0.8, 1.2]
     )
-    lidar = Lidar(grid, angles=60, max_range=12.0)
-    robot = unicycle()
-    mcl = MonteCarloLocalization(grid, robot, dt=0.1, particles=(2000, 50_000))
-    x, u = np.array([9.0, 4.0, 0.5]), np.array([0.6, 0.0])
-    run, rng = mcl.start(x, [0.05, 0.05, 0.02], rng=1), np.random.default_rng(1)
-    for _ in range(10):  # a robot that knows where it is, and moves: from one place only the first scan counts
+    return grid, Lidar(grid, angles=60, max_range=12.0), np.array([9.0, 4.0, 0.5])
+
+
+def _tracking(**settings: Any) -> tuple[Any, Any, Any, Any, Any]:
+    """Localization of a robot that knows where it is, and moves: its belief before a scan, the scan, and the pose."""
+    from pilotage.estimators.localization import MonteCarloLocalization
+    from pilotage.models import unicycle
+
+    grid, lidar, x = _hall()
+    robot, u = unicycle(), np.array([0.6, 0.0])
+    mcl = MonteCarloLocalization(grid, robot, dt=0.1, **settings)
+    run = mcl.start(x, [0.05, 0.05, 0.02], rng=1)
+    for _ in range(10):  # from one place only the first scan counts
         run.predict(u=u)
         x = robot.step(x, u, 0.1)
         run.update(lidar, lidar.observe(x))
     run.predict(u=u)
-    known, z = run.belief, lidar.observe(robot.step(x, u, 0.1))
-    assert len(known.particles.points) == 2000
+    assert len(run.belief.particles.points) == 2000
+    x = robot.step(x, u, 0.1)
+    return mcl, lidar, run.belief, lidar.observe(x), x
+
+
+@absolute("localization", limit=2.0, unit="ms", note="one scan: 2000 particles x 60 beams on a map of 30 m x 15 m")
+def localization(quick: bool) -> Contest:
+    mcl, lidar, known, z, _ = _tracking(particles=(2000, 50_000))
+    rng = np.random.default_rng(1)
 
     def check() -> None:
         after = mcl.update(known, lidar, z, rng=rng).belief
@@ -123,3 +135,41 @@ def bootstrap(quick: bool) -> Contest:
         assert abs(np.mean(mine) - np.mean(peers)) < 0.3, "the two filters disagree"
 
     return Contest(step, idiom, check)
+
+
+class Nav2:
+    """The weights of nav2_amcl in numpy, all particles at once: LikelihoodFieldModel::sensorFunction.
+
+    Weights are multiplied by 1 + sum p^3 over the beams, as there.
+    """
+
+    sigma, z_hit, z_rand, reach = 0.2, 0.5, 0.5, 12.0
+
+    def __init__(self, grid: Any, angles: np.ndarray, poses: np.ndarray) -> None:
+        self.field, self.grid, self.angles, self.poses = grid.distance_field().values, grid, angles, poses
+
+    def weigh(self, scan: np.ndarray) -> np.ndarray:
+        kept = scan < self.reach
+        along = self.poses[:, 2:] + self.angles[kept]
+        x = self.poses[:, :1] + scan[kept] * np.cos(along) - self.grid.origin[0]
+        y = self.poses[:, 1:2] + scan[kept] * np.sin(along) - self.grid.origin[1]
+        i, j = (x / self.grid.resolution).astype(int), (y / self.grid.resolution).astype(int)
+        rows, columns = self.field.shape
+        inside = (i >= 0) & (i < columns) & (j >= 0) & (j < rows)
+        d = np.where(inside, self.field[np.where(inside, j, 0), np.where(inside, i, 0)], 2.0)
+        p = self.z_hit * np.exp(-0.5 * d**2 / self.sigma**2) + self.z_rand / self.reach
+        w = 1.0 + (p**3).sum(axis=1)
+        return w / w.sum()
+
+
+@row("amcl_update", peer="nav2's in numpy", bar=10, unit="ms", note="a scan of 60 beams weighs 2000 particles")
+def amcl_update(quick: bool) -> Contest:
+    # Without poses from elsewhere: AMCL draws none by default.
+    mcl, lidar, known, z, truth = _tracking(particles=(2000, 2000), kidnapped=0.0)
+    peer, rng = Nav2(lidar.grid, np.asarray(lidar.angles), known.particles.points.copy()), np.random.default_rng(1)
+
+    def check() -> None:
+        for mean in (mcl.update(known, lidar, z, rng=rng).belief.best.mean, peer.weigh(z) @ peer.poses):
+            assert np.hypot(*(mean - truth)[:2]) < 0.1, f"the robot is at {truth}, and not at {mean}"
+
+    return Contest(lambda: mcl.update(known, lidar, z, rng=rng), lambda: peer.weigh(z), check)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from pilotage.core import Gaussian, ModelError, Particles, PilotageError, ShapeE
 from pilotage.core.errors import FormatWarning, SettingError
 from pilotage.estimators.kld import expected_bins, particles_needed
 from pilotage.estimators.localization import (
+    BeamSkip,
     Localization,
     MonteCarloLocalization,
     free_poses,
     kld_bound,
     odometry_motion,
     odometry_move,
+    omni_motion,
+    omni_move,
 )
 from pilotage.estimators.localization.annealing import Annealing, Scored, log_belief
 from pilotage.estimators.localization.bins import connect_bins, count_bins
@@ -589,3 +593,152 @@ def test_odometry_alone_moves_a_cloud() -> None:
         run.predict(u=odometry_move([0.1 * k, 0.0, 0.0], [0.1 * (k + 1), 0.0, 0.0]))
         run.update(lidar, lidar.observe([0.1 * (k + 1), 0.5, 0.0]))
     np.testing.assert_allclose(run.belief.best.mean, [0.8, 0.5, 0.0], atol=0.08)
+
+
+# --- what users of AMCL expect ---
+
+
+def test_ranges_of_zero_are_not_measured() -> None:
+    """Beams that the lidar does not measure neither explain a scan nor fail to: it is a scan of the others."""
+    grid = room()
+    lidar, part = (Lidar(grid, angles=np.linspace(-2, 2, n), max_range=8.0, min_range=0.1) for n in (41, 21))
+    mcl = MonteCarloLocalization(grid, particles=(500, 500), kidnapped=0.0)
+    prior = mcl.localization(Gaussian.of(POSE, [1.0, 0.5, 0.3], std=[0.1, 0.1, 0.05]), POSE, rng=1)
+    nothing = mcl.update(prior, lidar, np.tile([0.0, 0.05, np.nan], 14)[:41], rng=1)
+    assert nothing.belief is prior and nothing.status.name == "NO_READING"
+    z = lidar.observe([1.0, 0.5, 0.3])
+    halved = np.where(np.arange(41) % 2 == 0, z, 0.0)
+    some, alone = mcl.update(prior, lidar, halved, rng=1), mcl.update(prior, part, z[::2], rng=1)
+    assert some.belief.fast == pytest.approx(alone.belief.fast), "how well a scan is explained"
+    np.testing.assert_allclose(some.belief.particles.log_weights, alone.belief.particles.log_weights, atol=1e-9)
+    wide = Space("speed [m/s]", "body: SE2")
+    assert np.isnan(lidar.on(wide).cleaned(np.zeros(41))).all()
+
+
+def test_pose_is_set_while_running() -> None:
+    """AMCL's `initialpose` and its global localization: any belief becomes particles, of which the first scan tells."""
+    grid = room()
+    lidar = Lidar(grid, angles=60, max_range=8.0)
+    run: Any = MonteCarloLocalization(grid, ROBOT, dt=DT, particles=(300, 3000)).start([-3.0, -2.0, 0.0], 0.1, rng=1)
+    run.update(lidar, lidar.observe([-3.0, -2.0, 0.0]))
+    run.belief = Gaussian.of(POSE, [1.0, 0.5, 0.3], std=[0.2, 0.2, 0.1])
+    assert np.hypot(*(run.belief.best.mean[:2] - [1.0, 0.5])) < 0.1
+    told = run.update(lidar, lidar.observe([1.1, 0.5, 0.3])).belief
+    assert told.converged and np.hypot(*(told.best.mean[:2] - [1.1, 0.5])) < 0.05
+    run.belief = run.estimator.anywhere(POSE, rng=2)
+    assert len(run.belief.particles.points) == 3000 and not run.belief.converged
+    with pytest.raises(SpaceError, match="the dynamics move"):
+        run.belief = Gaussian.of(Space("x y [m]"), [0.0, 0.0], std=1.0)
+    assert len(run.belief.particles.points) == 3000
+
+
+def test_map_changes_while_running() -> None:
+    """The belief goes on under another map, on which the next scan counts fully."""
+    old = room()
+    new = old.with_discs([[1.0, -2.0]], [0.4])
+    mcl = MonteCarloLocalization(old, ROBOT, dt=DT, particles=(300, 3000))
+    run = mcl.start([1.0, 0.5, 0.3], [0.1, 0.1, 0.05], rng=1)
+    run.update(Lidar(old, angles=60, max_range=8.0), Lidar(old, angles=60, max_range=8.0).observe([1.0, 0.5, 0.3]))
+    on = replace(mcl, grid=new).start(belief=run.belief, t=run.t, rng=1)
+    assert on.belief is run.belief
+    lidar = Lidar(new, angles=60, max_range=8.0)
+    assert on.update(lidar, lidar.observe([1.0, 0.5, 0.3])).belief is not run.belief
+    assert on.belief.converged
+
+
+def test_filter_is_saved_and_goes_on() -> None:
+    grid = room()
+    lidar = Lidar(grid, angles=60, max_range=8.0)
+    run = MonteCarloLocalization(grid, ROBOT, dt=DT, particles=(300, 3000)).start([1.0, 0.5, 0.3], 0.1, rng=1)
+    run.update(lidar, lidar.observe([1.0, 0.5, 0.3]))
+    again = pickle.loads(pickle.dumps(run))
+    for each in (run, again):
+        each.predict(u=[0.5, 0.0])
+        each.update(lidar, lidar.observe([1.05, 0.515, 0.3]))
+    np.testing.assert_array_equal(again.belief.particles.points, run.belief.particles.points)
+
+
+def test_thresholds_of_amcl() -> None:
+    """With fresh=1, a scan counts once the robot has gone 0.25 m or turned 0.2 rad, and not before."""
+    grid, model = room(), odometry_motion(alpha1=0.0, alpha2=0.0, alpha3=0.0, alpha4=0.0)
+    lidar = Lidar(grid, angles=60, max_range=8.0)
+    mcl = MonteCarloLocalization(grid, model, dt=1.0, independent=(0.25, 0.2), fresh=1.0, particles=(300, 3000))
+    for step in ([0.0, 0.06, 0.0], [0.0, 0.0, 0.06]):
+        run, taken, x = mcl.start([1.0, 0.5, 0.3], [0.1, 0.1, 0.05], rng=1), [], np.array([1.0, 0.5, 0.3])
+        for _ in range(10):
+            before = run.belief
+            taken.append(run.update(lidar, lidar.observe(x)).belief is not before)
+            x = model.step(x, np.array(step), 1.0)
+            run.predict(u=step)
+        every = 5 if step[1] else 4
+        assert taken == [k % every == 0 for k in range(10)]
+
+
+def test_people_are_skipped() -> None:
+    """People around a robot stand in every beam of one side; it is as sure and as right as if they were not there."""
+    grid, truth = room(), np.array([1.0, -1.0, 0.3])
+    lidar = Lidar(grid, angles=120, max_range=8.0)
+    crowd = np.abs(np.asarray(lidar.angles) - 0.5) < 0.8
+    z = lidar.observe(truth)
+    z[crowd] = np.minimum(z[crowd], 0.6)
+    skip = BeamSkip()
+    gone = np.isnan(skip.applied(lidar, z, np.tile(truth, (50, 1))))
+    assert gone[crowd & (lidar.observe(truth) > 1.2)].all()
+    assert not gone[~crowd].any()
+    lost_ones = np.array([[-3.0, 2.0, 2.0]])
+    strict = BeamSkip(distance=0.05, most=0.5)
+    np.testing.assert_array_equal(strict.applied(lidar, z, lost_ones), z, err_msg="a lost robot hears all beams")
+    clean, kept, all_of_it = (
+        MonteCarloLocalization(grid, ROBOT, dt=DT, kidnapped=0.0, beam_skip=rule, particles=(2000, 2000))
+        for rule in (None, skip, None)
+    )
+    found = []
+    for mcl, scan in ((clean, np.where(gone, np.nan, z)), (kept, z), (all_of_it, z)):
+        prior = Gaussian.of(POSE, truth, std=[0.1, 0.1, 0.05])
+        found.append(mcl.update(mcl.localization(prior, POSE, rng=1), lidar, scan, rng=1).belief.particles)
+    np.testing.assert_array_equal(found[0].log_weights, found[1].log_weights)
+    assert not np.array_equal(found[0].log_weights, found[2].log_weights)
+
+
+@given(*[st.tuples(st.floats(-5, 5), st.floats(-5, 5), st.floats(-3, 3))] * 2)
+def test_omni_odometry_leads_from_pose_to_pose(before: tuple[float, ...], after: tuple[float, ...]) -> None:
+    end = omni_motion().step(np.array(before), omni_move(before, after), 1.0)
+    assert POSE.distance(end, np.array(after)) < 1e-9
+
+
+def test_omni_noise_is_that_of_amcl() -> None:
+    """Draws of OmniMotionModel::odometryUpdate against the covariance."""
+    a1, a2, a3, a4, a5 = (0.002, 0.001, 0.003, 0.001, 0.004)
+    model, u, x = omni_motion(alpha1=a1, alpha2=a2, alpha3=a3, alpha4=a4, alpha5=a5), np.array([0.5, 1.0, -0.3]), 0.7
+    rng, (bearing, s, turn) = np.random.default_rng(1), u
+    trans = s + np.sqrt(a3 * s**2 + a1 * turn**2) * rng.normal(size=200_000)
+    rot = turn + np.sqrt(a4 * turn**2 + a2 * s**2) * rng.normal(size=200_000)
+    strafe = np.sqrt(a1 * turn**2 + a5 * s**2) * rng.normal(size=200_000)
+    c, n = np.cos(bearing + x), np.sin(bearing + x)
+    drawn = np.stack([trans * c + strafe * n, trans * n - strafe * c, rot])
+    np.testing.assert_allclose(model.noise(np.array([0.0, 0.0, x]), u, 1.0), np.cov(drawn), atol=4e-5)
+
+
+def test_drift_counts_from_when_the_leading_hypothesis_came_up() -> None:
+    """Resampling cannot have favoured a hypothesis before it was there, nor one that was drawn just now."""
+    here, there = two_places(0.5)
+    cloud = Particles(POSE, POSE.normalize(np.concatenate([here, there])), np.repeat([0.0, -18.0], 500))
+    doubtful = {"particles": cloud, "ancestors": np.arange(1000), "sampling_variance": 11.0}
+    assert not Localization(births=np.zeros(1000), **doubtful).converged
+    late = Localization(births=np.repeat([10.0, 0.0], 500), **doubtful)
+    assert late.drift == pytest.approx(1.0)
+    assert late.converged
+    assert not Localization(births=np.repeat([0.0, 10.0], 500), **doubtful).converged
+    assert Localization(births=np.zeros(500), **doubtful).converged, "the other has just been drawn"
+
+
+def test_how_well_a_scan_is_explained_is_a_mean_over_the_beams_that_are_used() -> None:
+    grid = room()
+    chosen = np.arange(21) * 81 // 21
+    every = Lidar(grid, angles=np.linspace(-3, 3, 81), max_range=8.0, beams=21)
+    some = Lidar(grid, angles=np.asarray(every.angles)[chosen], max_range=8.0)
+    mcl = MonteCarloLocalization(grid, particles=(500, 500), kidnapped=0.0)
+    prior = mcl.localization(Gaussian.of(POSE, [1.0, 0.5, 0.3], std=[0.1, 0.1, 0.05]), POSE, rng=1)
+    z = every.observe([1.0, 0.5, 0.3])
+    found = [mcl.update(prior, lidar, scan, rng=1).belief.fast for lidar, scan in ((every, z), (some, z[chosen]))]
+    assert found[0] == pytest.approx(found[1])

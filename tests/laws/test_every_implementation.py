@@ -46,7 +46,7 @@ from pilotage.estimators import (
     SquareRootUKF,
     VariationalEKF,
 )
-from pilotage.estimators.localization import MonteCarloLocalization
+from pilotage.estimators.localization import HistogramFilter, LandmarkLocalization, MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
 from pilotage.models import LinearDynamics, bicycle, unicycle
@@ -148,6 +148,11 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "MonteCarloLocalization": lambda: MonteCarloLocalization(
         FIELD, particles=(20_000, 20_000), power=1.0, independent=(0.0, 0.0), kidnapped=0.0
     ),
+    "HistogramFilter": lambda: HistogramFilter(
+        {"x": (-6.0, 6.0, 240), "vx": (-3.0, 3.0, 120), "y": (-0.6, 0.6, 12), "yaw": 180}
+    ),
+    "LandmarkLocalization": lambda: LandmarkLocalization(np.array([[5.0, 0.0]])),
+    "LandmarkLocalization of UKFs": lambda: LandmarkLocalization(np.array([[5.0, 0.0]]), filter=UKF()),
 }
 PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar": AStar,
@@ -212,6 +217,8 @@ def test_estimators(name: str) -> None:
     special: dict[str, Any] = {}
     if name.startswith("MonteCarloLocalization"):
         special = {"batch": False, "beside": ("y [m]", "yaw: angle")}
+    elif name == "HistogramFilter":  # it takes one belief
+        special = {"batch": False}
     elif name.startswith("PDA"):
         special = {"missing": False}
     elif name == "Luenberger":  # its gain does not depend on the noise

@@ -160,3 +160,16 @@ def test_no_scans_change_nothing():
     grid = OccupancyGrid.from_ascii(["..#", "?.."])
     after = grid.update(np.zeros((0, 3)), np.zeros((0, 2)), [0.0, 1.0], 5.0)
     np.testing.assert_array_equal(after.log_odds, grid.log_odds)
+
+
+def test_map_from_scans_is_an_update_of_nothing() -> None:
+    """Scans of a known room give that room, on a grid that holds all that they can see."""
+    walls = np.pad(np.zeros((58, 78)), 1, constant_values=1)
+    room = OccupancyGrid.from_occupied(walls, 0.1)
+    angles = np.linspace(-np.pi, np.pi, 360, endpoint=False)
+    poses = np.array([[2.0, 2.0, 0.0], [6.0, 4.0, 1.0], [4.0, 3.0, 2.0]])
+    made = OccupancyGrid.from_scans(poses, room.raycast(poses, angles, 9.0), angles, 9.0, 0.1)
+    assert made.contains_cell(made.world_to_cell([[2.0 - 8.9, 2.0], [6.0 + 8.9, 4.0], [4.0, 4.0 + 8.9]])).all()
+    inside = room.cell_to_world(np.argwhere(room.free))
+    assert made.is_free(inside).mean() > 0.97
+    assert made.is_occupied(room.cell_to_world(np.argwhere(room.occupied))).mean() > 0.5

@@ -113,6 +113,13 @@ class Sensor(Declared, ABC):
         e = generator(rng).standard_normal((*z.shape[:-1], self.reading.dim))
         return scattered(self.reading, z, self._spread(x, context), e)
 
+    def cleaned(self, z: Array) -> Array:
+        """Readings ``(..., reading.size)`` with NaN in each component that was not measured.
+
+        Default: as they are. A sensor whose driver writes something else than NaN there, such as 0, overrides it.
+        """
+        return z
+
     def _together(self, x: Any, context: Any) -> tuple[Any, Any]:
         """State and context with the batch axes of the two broadcast, where a context is an array."""
         if context is None or self.context is None or not self.context.size:
@@ -199,6 +206,10 @@ class SelectedSensor(Sensor):
     def log_prob(self, z: Any, x: Any, context: Any = None) -> Any:
         """Log-density of the reading under the inner sensor."""
         return self.inner.log_prob(z, self._pick(x), context)
+
+    def cleaned(self, z: Array) -> Array:
+        """Readings as the inner sensor cleans them."""
+        return self.inner.cleaned(z)
 
     def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
         """Readings of the inner sensor."""

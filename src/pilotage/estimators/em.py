@@ -257,6 +257,6 @@ def solved(A: Array, B: Array) -> Array:
     """``A^-1 B`` for covariances, by the pseudoinverse where a direction has no variance."""
     try:
         np.linalg.cholesky(A)
-        return np.linalg.solve(A, B)
+        return np.asarray(np.linalg.solve(A, B), dtype=np.float64)
     except np.linalg.LinAlgError:
-        return np.linalg.pinv(A, hermitian=True) @ B
+        return np.asarray(np.linalg.pinv(A, hermitian=True) @ B, dtype=np.float64)

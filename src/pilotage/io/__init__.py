@@ -3,6 +3,7 @@
 - `read_ros_map`, `write_ros_map`: maps of the ROS map_server (yaml with pgm or png)
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
 - `read_g2o`, `write_g2o`: pose graphs
+- `read_carmen`: logs of lasers
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `write_atomic`: replace a file in one step
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .atomic import write_atomic as write_atomic
+from .carmen import LaserLog as LaserLog
+from .carmen import read_carmen as read_carmen
 from .g2o import PoseGraph as PoseGraph
 from .g2o import read_g2o as read_g2o
 from .g2o import write_g2o as write_g2o
@@ -35,6 +38,7 @@ from .ros_map import write_ros_map as write_ros_map
 
 __all__ = [
     "InertialLog",
+    "LaserLog",
     "LaserRadarLog",
     "PoseFixLog",
     "PoseGraph",
@@ -42,6 +46,7 @@ __all__ = [
     "Scenario",
     "find_movingai_map",
     "read_car_log",
+    "read_carmen",
     "read_g2o",
     "read_gtsam_log",
     "read_laser_radar",

@@ -168,6 +168,25 @@ class Lidar(Sensor):
         score = self._score_beams if self.model == "beam" else self._score_field
         return self.power * score(scans, poses).reshape(batch)
 
+    def cleaned(self, z: Array) -> Array:
+        """Scans ``(..., B)`` with NaN in place of 0, of ranges below `min_range`, and of beams that are not used."""
+        used = np.zeros(z.shape[-1], dtype=np.bool_)
+        used[self._used] = True
+        return np.where(used, measured(z, self.min_range), np.nan)
+
+    def ends(self, z: Any, x: Any) -> Array:
+        """Points ``(..., B, 2)`` where the beams of scans ``(..., B)`` end, from poses ``(..., 3)`` [m].
+
+        Example:
+            >>> lidar = Lidar(OccupancyGrid.from_ascii(["...#"]), angles=[0.0], max_range=5.0)
+            >>> lidar.ends([2.0], [1.0, 0.5, 0.0]).tolist()
+            [[3.0, 0.5]]
+        """
+        sensors, ranges = self._sensor_poses(self.state.check(x)), self.reading.check(z, "scan", finite=False)
+        directions = sensors[..., 2:] + self._angles
+        along = np.stack((np.cos(directions), np.sin(directions)), axis=-1)
+        return sensors[..., None, :2] + ranges[..., None] * along
+
     def sample(self, x: Any, context: Any = None, *, rng: Rng = None) -> Array:
         """Random readings ``(..., B)`` from the beam mixture at poses ``(..., 3)``, for either `model`.
 

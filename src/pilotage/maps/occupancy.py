@@ -231,6 +231,25 @@ class OccupancyGrid(MapQueries):
         """
         return cls.from_probability(drawn(rows), resolution, origin)
 
+    @classmethod
+    @by_name
+    def from_scans(
+        cls, poses: ArrayLike, ranges: ArrayLike, angles: ArrayLike, max_range: float, resolution: float = 0.05
+    ) -> OccupancyGrid:
+        """A grid made of lidar scans from known poses, as large as `max_range` around these; see `update`.
+
+        Example:
+            >>> angles = np.linspace(-np.pi, np.pi, 180, endpoint=False)
+            >>> OccupancyGrid.from_scans([[0.0, 0.0, 0.0]], [np.full(180, 2.0)], angles, max_range=5.0, resolution=0.1)
+            OccupancyGrid(101 x 101 cells of 0.1 m, 12% known)
+        """
+        places = numbers(poses, "poses").reshape(-1, 3)[:, :2]
+        reach, cell = number(max_range, "max_range"), number(resolution, "resolution")
+        low, high = places.min(axis=0) - reach, places.max(axis=0) + reach
+        nx, ny = (int(n) + 1 for n in (high - low) / cell)
+        unseen = cls.from_probability(np.full((ny, nx), np.nan), cell, (float(low[0]), float(low[1]), 0.0))
+        return unseen.update(poses, ranges, angles, max_range)
+
     # --- changed copies, and a view ---
 
     def inflate(self, radius: float) -> InflatedGrid:

@@ -169,7 +169,8 @@ def affordable(known: Scored, most: float) -> float:
 
     def log_size(exponent: float) -> float:
         v = w + exponent * logs
-        return float(2.0 * log_sum_exp(v) - log_sum_exp(2.0 * v))
+        v = np.exp(v - v.max())
+        return 2.0 * math.log(v.sum()) - math.log(v @ v)
 
     before = log_size(0.0)
     if log_size(most) >= before + math.log(ENOUGH):

@@ -34,6 +34,8 @@ class Localization:
     Attributes:
         particles: the cloud, on a space with components x, y and yaw.
         ancestors: index of the ancestor of each particle, some readings ago ``(N,)``.
+        births: `sampling_variance` when each of these ancestors was drawn from free space, 0 for those of the start
+            ``(A,)``; particles whose index is A or more were drawn since then.
         slow, fast: running means of how well readings are explained; see `MonteCarloLocalization`.
         updates: number of readings in these means.
         side, angle: size of the bins for clustering [m], [rad].
@@ -56,6 +58,7 @@ class Localization:
 
     particles: Particles
     ancestors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    births: Array = field(default_factory=lambda: np.zeros(0))
     slow: float = 0.0
     fast: float = 0.0
     updates: int = 0
@@ -141,22 +144,46 @@ class Localization:
         return bool(across < 0.5**2 and P[i[2], i[2]] < np.deg2rad(15.0) ** 2)
 
     @cached_property
+    def native(self) -> NDArray[np.bool_]:
+        """Which particles descend from the ancestors ``(N,)``."""
+        count = len(self.particles.points)
+        return self.ancestors < len(self.births) if len(self.ancestors) == count else np.ones(count, np.bool_)
+
+    @cached_property
+    def born(self) -> Array:
+        """`sampling_variance` when the ancestor of each particle was drawn from free space ``(N,)``."""
+        if len(self.ancestors) != len(self.particles.points):
+            return np.zeros(len(self.particles.points))
+        known = np.append(self.births, self.sampling_variance)
+        return known[np.minimum(self.ancestors, len(self.births))]
+
+    @property
+    def drift(self) -> float:
+        """Variance of the log-odds of the leading hypothesis that resampling has added since it came up."""
+        lead = self.clusters[0] == 0
+        w = self.particles.weights[lead]
+        return max(0.0, self.sampling_variance - float(w @ self.born[lead]) / float(w.sum()))
+
+    @cached_property
     def converged(self) -> bool:
         """Whether the robot knows its pose: a single narrow hypothesis with a weight of 95 % or more.
 
         Weights of hypotheses are estimated from particles. Between equal hypotheses they drift at random, until one of
         them has all the weight. The log-odds of the leading hypothesis must therefore exceed those of 95 % by eight
         standard deviations of this random walk. Eight is a heuristic, because the steps have heavier tails than a
-        normal
-        distribution: in an empty rectangle, equal hypotheses drifted by up to six in 20 runs of 100 scans. ::
+        normal distribution: in an empty rectangle, equal hypotheses drifted by up to six in 20 runs of 100 scans. ::
 
-            log(w / (1 - w)) >= log(0.95 / 0.05) + 8 sqrt(sampling_variance)
+            log(w / others) >= log(0.95 / 0.05) + 8 sqrt(drift)
+
+        Others that were just drawn from free space have not drifted, and do not count here. Neither does drift from
+        before the leading hypothesis itself was drawn, by a robot that had been carried away.
         """
-        w, others = self.certainty, float(self.clusters[1][1:].sum())
+        w = self.certainty
+        others = float(self.particles.weights[self.native & (self.clusters[0] > 0)].sum())
         if w < SURE or not self.narrow:
             return False
         odds = math.log(w / others) if others > 0.0 else math.inf
-        return odds >= math.log(SURE / (1.0 - SURE)) + DEVIATIONS * math.sqrt(self.sampling_variance)
+        return odds >= math.log(SURE / (1.0 - SURE)) + DEVIATIONS * math.sqrt(self.drift)
 
     def moments(self) -> Gaussian:
         """Mean and covariance of the whole cloud."""

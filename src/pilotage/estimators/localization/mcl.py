@@ -31,7 +31,7 @@ from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.settings import Count, Fraction, Interval, Natural, NonNegative, Positive, instance, settings
 from ...core.status import FilterStatus
-from ...maps import OccupancyGrid
+from ...maps import Lidar, OccupancyGrid
 from .._clock import wanted
 from .._engine import PureEngine
 from .._inputs import check_belief, context_axes, context_of, reading_of
@@ -40,16 +40,15 @@ from ..filter import Filter, Startable
 from ..kld import particles_needed
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
+from .beam_skip import BeamSkip
 from .bins import Bins, count_bins
 from .hypotheses import SURE, Localization, effective_ancestors, log_odds_variance
 from .pose import free_area, free_poses, pose_indices
 from .recovery import Elsewhere, judged, without_faint
 from .roughening import roughened
 from .survival import resample_hypotheses
-from .travel import heard_now, last_heard
+from .travel import Source, heard_now, last_heard
 
-STANDING = 0.05
-"""A reading that would add less than this share of its evidence waits for the robot to move."""
 FEW = 30.0
 """With fewer ancestors (effective), the variance among them is added up and particles become ancestors."""
 ENOUGH = 256
@@ -82,6 +81,10 @@ class MonteCarloLocalization(Startable):
         independent: distance [m] and rotation [rad] after which a reading of the same sensor counts fully, see
             `travel`. A robot that stands still learns nothing more, and one that was carried away notices it once it
             moves. With (0, 0), every reading counts fully.
+        fresh: a reading that would add less than this share of its evidence is ignored, which saves its cost. With 1
+            and ``independent=(0.25, 0.2)``, readings count after 0.25 m or 0.2 rad, as with AMCL's `update_min_d` and
+            `update_min_a`.
+        beam_skip: rule that leaves out beams of a `Lidar` which most particles contradict; None uses all.
         error, confidence: settings of KLD-sampling, see `kld_bound`.
         side, angle: size of the bins of KLD-sampling [m], [rad].
         resampling: "systematic", "stratified", "residual" or "multinomial", see `resample`.
@@ -111,6 +114,8 @@ class MonteCarloLocalization(Startable):
     particles: tuple[Count, Count] = (1000, 50_000)
     power: Positive = 0.2
     independent: tuple[NonNegative, NonNegative] = (0.05, 0.05)
+    fresh: Fraction = 0.05
+    beam_skip: BeamSkip | None = None
     error: Positive = 0.05
     confidence: Annotated[float, Interval(0.5, 1.0, "[)")] = 0.99
     side: Positive = 0.5
@@ -139,7 +144,7 @@ class MonteCarloLocalization(Startable):
         space = self.dynamics.state
         draw, seed = seeded(rng)
         belief = self.anywhere(space, rng=draw) if belief is None else belief
-        engine = PureEngine(self, self.dynamics, self.localization(belief, space, rng=draw), draw)
+        engine = LocalizationEngine(self, self.dynamics, belief, draw)
         return Filter(engine, t, self.dt, sensors, seed)
 
     def anywhere(self, space: Space, *, rng: Rng = None) -> Particles:
@@ -153,15 +158,17 @@ class MonteCarloLocalization(Startable):
         """`belief` as a `Localization`, on `space` if given; other beliefs than particles are sampled."""
         check_belief(belief, space)
         if isinstance(belief, Localization):
-            known = len(belief.ancestors) == len(belief.particles.points)
-            return belief if known else replace(belief, ancestors=np.arange(len(belief.particles.points)))
+            count = len(belief.particles.points)
+            known = len(belief.ancestors) == count
+            return belief if known else replace(belief, ancestors=np.arange(count), births=np.zeros(count))
         if not isinstance(belief, Particles):
             points = belief.sample(self.particles[1], rng=rng)
             bins = count_bins(points[:, pose_indices(belief.space)], self.side, self.angle)
             belief = Particles(belief.space, points[: self._needed(bins, np.full(len(points), 1.0 / len(points)))])
         if belief.points.ndim > 2:
             raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
-        return Localization(belief, np.arange(len(belief.points)), side=self.side, angle=self.angle)
+        count = len(belief.points)
+        return Localization(belief, np.arange(count), np.zeros(count), side=self.side, angle=self.angle)
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
@@ -209,17 +216,17 @@ class MonteCarloLocalization(Startable):
         instance(sensor, Sensor, "MonteCarloLocalization")
         known = self.localization(belief, rng=draw)
         cloud, source, sensor = known.particles, (sensor, context), sensor.on(known.space)
-        z = reading_of(z, sensor)
+        z = sensor.cleaned(reading_of(z, sensor))
         if z.ndim != 1:
             raise ShapeError(f"one reading was expected, of shape ({sensor.reading.size},); this one has {z.shape}")
         if axes := context_axes(context_of(context, sensor), sensor):
             raise ShapeError(f"one context was expected, {axes} of them were given")
         compute = partial(innovation, cloud, sensor, z, context)
         measured = int((~np.isnan(z)).sum())
-        last = last_heard(known.heard, source)
-        share = 1.0 if last is None else known.travel.share(last, *self.independent)
-        if measured == 0 or share < STANDING:
+        share = self._fresh(known, source)
+        if measured == 0 or share < self.fresh:
             return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED if measured else FilterStatus.NO_READING)
+        z = self._trusted(known, source[0], z)
 
         def score(points: Array) -> Array:
             return likelihoods(points, sensor, z, context)
@@ -227,13 +234,24 @@ class MonteCarloLocalization(Startable):
         power, anywhere = self.power * share, self._elsewhere(share)
         prior = Scored(known.space, cloud.points, cloud.log_weights, score(cloud.points), known.ancestors)
         known = judged(known, prior, measured, self.alpha_slow, self.alpha_fast)
-        prior = anywhere.added(prior, power, known.doubt, score, draw)
+        prior = anywhere.added(prior, power, known, score, draw)
         after, total = self._annealing(known, anywhere.probability, score, draw).weigh(prior, power)
         if total == -math.inf:
             return CloudUpdate(known, compute, total, FilterStatus.STARVED)
         after = without_faint(after, len(cloud.points))
         known = replace(known, heard=heard_now(known.heard, source, known.travel))
         return CloudUpdate(self._weighed(known, after), compute, total, FilterStatus.ACCEPTED)
+
+    def _fresh(self, known: Localization, source: Source) -> float:
+        """The share of new evidence in a reading."""
+        last = last_heard(known.heard, source)
+        return 1.0 if last is None else known.travel.share(last, *self.independent)
+
+    def _trusted(self, known: Localization, sensor: Sensor, z: Array) -> Array:
+        """A scan without the beams that the particles contradict."""
+        if self.beam_skip is None or not isinstance(sensor, Lidar) or not known.converged:
+            return z
+        return self.beam_skip.applied(sensor, z, known.particles.points[:, pose_indices(known.space)])
 
     def renewed(self, known: Localization, *, rng: Rng = None) -> Localization:
         """The resampled belief if the effective number of particles is low; else the same belief."""
@@ -256,14 +274,17 @@ class MonteCarloLocalization(Startable):
         new = replace(known, particles=after.cloud(), ancestors=after.origin)
         if known.resolved and new.certainty >= SURE:
             return new
-        w = new.particles.weights
-        variance = known.variance_before + log_odds_variance(w, new.clusters[0] == 0, after.origin)
+        w, here, old = new.particles.weights, new.clusters[0] == 0, new.native
+        variance = known.variance_before + log_odds_variance(
+            w[old] / max(w[old].sum(), 1e-300), here[old], after.origin[old]
+        )
         new = replace(new, sampling_variance=variance, resolved=False)
         if new.converged:
-            return replace(new, sampling_variance=0.0, variance_before=0.0, resolved=True)
+            births = np.zeros(len(new.births))
+            return replace(new, sampling_variance=0.0, variance_before=0.0, births=births, resolved=True)
         if effective_ancestors(w, after.origin) > FEW:
             return new
-        return replace(new, variance_before=variance, ancestors=np.arange(len(w)))
+        return replace(new, variance_before=variance, ancestors=np.arange(len(w)), births=new.born)
 
     def _drawn(self, some: Localization, resolved: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
         """Indices of as many particles as the belief is wide, and their log-weights; see `survival`."""
@@ -285,3 +306,21 @@ class MonteCarloLocalization(Startable):
         belief = cache(lambda: log_belief(known.parts(), elsewhere, volume))  # for stages, which are seldom needed
         redraw = lambda some: self._drawn(replace(known, particles=some), known.resolved, draw)
         return Annealing(score, lambda points: belief()(points), self.grid.is_free, redraw, reach, draw)
+
+
+class LocalizationEngine(PureEngine):
+    """An engine whose belief may be set to any belief over the state: it becomes particles at once."""
+
+    def __init__(
+        self, estimator: MonteCarloLocalization, dynamics: Dynamics, belief: Any, rng: np.random.Generator
+    ) -> None:
+        self.rng = rng
+        super().__init__(estimator, dynamics, belief, rng)
+
+    @property
+    def belief(self) -> Localization:
+        return self._belief
+
+    @belief.setter
+    def belief(self, belief: Any) -> None:
+        self._belief = self.estimator.localization(belief, self._dynamics.state, rng=self.rng)

@@ -1,4 +1,4 @@
-"""The odometry motion model, whose action is the motion that the wheels measured."""
+"""Odometry motion models, whose action is the motion that the wheels measured: of differential and omni drives."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ...models import discrete_dynamics
 
 POSE = Space("x y [m]", "yaw: angle")
 MOVE = Space("turn_out: angle", "advance [m]", "turn_in: angle")
+OMNI_MOVE = Space("bearing: angle", "advance [m]", "turn: angle")
 
 
 def _noise(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
@@ -75,3 +76,57 @@ def odometry_move(before: Any, after: Any) -> Array:
     out = np.where(advance > 1e-3, numpy_math.wrap(np.arctan2(d[..., 1], d[..., 0]) - before[..., 2]), 0.0)
     back = numpy_math.wrap(after[..., 2] - before[..., 2] - out)
     return np.stack([out, advance, back], axis=-1)
+
+
+def _omni_noise(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+    """Covariance of the pose: of the advance, across it, and of the turn."""
+    bearing, s, turn = u
+    v1 = p.alpha3 * s * s + p.alpha1 * turn * turn
+    v2 = p.alpha5 * s * s + p.alpha1 * turn * turn
+    v3 = p.alpha4 * turn * turn + p.alpha2 * s * s
+    c, n = m.cos(x[2] + bearing), m.sin(x[2] + bearing)
+    xx, xy, yy = v1 * c * c + v2 * n * n, (v1 - v2) * c * n, v1 * n * n + v2 * c * c
+    return [[xx, xy, 0.0], [xy, yy, 0.0], [0.0, 0.0, v3]]
+
+
+@discrete_dynamics(
+    state=POSE,
+    action=OMNI_MOVE,
+    params={"alpha1": 0.2, "alpha2": 0.2, "alpha3": 0.2, "alpha4": 0.2, "alpha5": 0.2},
+    noise=_omni_noise,
+)
+def omni_motion(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+    """The odometry motion model of a robot that also moves sideways (omni or mecanum wheels).
+
+    ::
+
+        x'   = x + advance cos(yaw + bearing)         var advance = alpha3 advance^2 + alpha1 turn^2
+        y'   = y + advance sin(yaw + bearing)         var across  = alpha5 advance^2 + alpha1 turn^2
+        yaw' = yaw + turn                             var turn    = alpha4 turn^2    + alpha2 advance^2
+
+    State ``(x, y, yaw)`` [m, m, rad], action ``(bearing, advance, turn)`` [rad, m, rad]. `omni_move` computes the
+    action from two poses of the odometry. The noise across is at right angles to the advance.
+
+    Source: nav2_amcl, omni_motion_model.cpp (OmniMotionModel), with its alpha1 to alpha5.
+
+    Example:
+        >>> move = omni_move([0.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+        >>> omni_motion().step([5.0, 5.0, 0.0], move, 1.0).round(3).tolist()
+        [5.0, 6.0, 0.0]
+    """
+    bearing, s, turn = u
+    heading = x[2] + bearing
+    return x[0] + s * m.cos(heading), x[1] + s * m.sin(heading), x[2] + turn
+
+
+def omni_move(before: Any, after: Any) -> Array:
+    """The action ``(..., 3)`` of `omni_motion` between two odometry poses ``(..., 3)``.
+
+    Example:
+        >>> omni_move([0.0, 0.0, 0.5], [0.0, 2.0, 0.0]).round(4).tolist()
+        [1.0708, 2.0, -0.5]
+    """
+    before, after = POSE.check(before, "pose before"), POSE.check(after, "pose after")
+    d = after[..., :2] - before[..., :2]
+    bearing = numpy_math.wrap(np.arctan2(d[..., 1], d[..., 0]) - before[..., 2])
+    return np.stack([bearing, np.hypot(d[..., 0], d[..., 1]), numpy_math.wrap(after[..., 2] - before[..., 2])], axis=-1)

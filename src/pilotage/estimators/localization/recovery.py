@@ -52,13 +52,18 @@ class Elsewhere:
     largest: int
 
     def added(
-        self, prior: Scored, power: float, doubt: float, score: Callable[[Array], Array], draw: np.random.Generator
+        self,
+        prior: Scored,
+        power: float,
+        known: Localization,
+        score: Callable[[Array], Array],
+        draw: np.random.Generator,
     ) -> Scored:
-        """The prior joined by poses from free space.
+        """The prior joined by poses from free space, which are no descendants of the ancestors of `known`.
 
         When these turn out to be a good part of the belief after the reading, as many more are drawn.
         """
-        k, n = self.probability, self.candidates + int(doubt * self.largest)
+        k, n = self.probability, self.candidates + int(known.doubt * self.largest)
         if k == 0.0 or n == 0:
             return prior
         points, scores = self._drawn(prior, n, score, draw)
@@ -73,7 +78,9 @@ class Elsewhere:
             np.concatenate([prior.points, points]),
             np.concatenate([prior.log_weights + math.log1p(-k), np.full(len(points), math.log(k / len(points)))]),
             np.concatenate([prior.scores, scores]),
-            np.concatenate([prior.origin, prior.origin.max() + 1 + np.arange(len(points))]),
+            np.concatenate(
+                [prior.origin, max(len(known.births), int(prior.origin.max()) + 1) + np.arange(len(points))]
+            ),
         )
 
     def _drawn(
@@ -95,6 +102,8 @@ def judged(known: Localization, prior: Scored, measured: int, alpha_slow: float,
 
 def without_faint(after: Scored, count: int) -> Scored:
     """The first `count` particles, and of the others those whose weight is worth keeping."""
+    if len(after.points) == count:
+        return after
     w = after.log_weights
     keep = w > math.log(FAINT / len(w))
     keep[:count] = True
