@@ -198,7 +198,7 @@ def kfs(quick: bool, gaps: float) -> Contest:
     F, Q = TARGET.linearize(np.zeros(4), [], DT)[0], TARGET.noise(np.zeros(4), [], DT)
     H, R = TRACKER.on(TARGET.state).linearize(np.zeros(4)), np.eye(2) * 0.64
     column = zs[..., None]
-    step = primitives.update_with_nan_check if gaps else primitives.update
+    step: Any = primitives.update_with_nan_check if gaps else primitives.update
     peer = [belief.mean[..., None].copy(), belief.cov.copy()]
 
     def ours() -> None:
@@ -206,7 +206,7 @@ def kfs(quick: bool, gaps: float) -> Contest:
         bank.update(TRACKER, zs)
 
     def theirs() -> None:
-        peer[:] = step(*primitives.predict(*peer, F, Q), H, R, column)[:2]
+        peer[:] = step(*primitives.predict(peer[0], peer[1], F, Q), H, R, column)[:2]
 
     def check() -> str:
         ours()

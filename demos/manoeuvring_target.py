@@ -105,7 +105,7 @@ def main(*, seed: int = 0, out: Path = Path("pilotage-demo")) -> int:
     """
     xs = flight()
     zs = xs[:, :2] + np.random.default_rng(seed).normal(size=(len(xs), 2))
-    beliefs = dict(zip(("filtered", "smoothed"), follow(zs), strict=True))
+    beliefs: dict[str, Any] = dict(zip(("filtered", "smoothed"), follow(zs), strict=True))
     found = {name: judge(belief, xs) for name, belief in beliefs.items()}
     print(f"RMSE [m]    {'   '.join(NAMES)}   all   true mode most likely")
     for name, each in found.items():

@@ -233,6 +233,9 @@ def test_only_time_switches_modes() -> None:
     before = filter.belief
     filter.update(position(2, std=1e6), [0.5, 0.5])
     close(filter.belief.weights, before.weights, 1e-9)
+    even, switching = Mixture(beliefs().components, np.log([0.909, 0.091])), [[0.9, 0.1], [0.1, 0.9]]
+    told = IMM((FLY, TURN), switching, dt=DT).update(even, position(2, std=1e6), [0.5, 0.5])
+    close(told.belief.weights, [0.909, 0.091], 1e-9)  # of filterpy (0.827, 0.173)
     filter.predict(0.0)
     close(filter.belief.weights, before.weights, 1e-9)
     close(filter.belief.components[1].mean, before.components[1].mean, 1e-6)

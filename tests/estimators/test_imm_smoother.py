@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,10 @@ FIX = position(2, std=1.0)
 FLY, TURN = constant_velocity(2, density=0.1), constant_turn(2, density=3.0, turn_density=0.02)
 
 
-def enumerated(zs: Any) -> tuple[Any, Any]:
+@cache
+def enumerated(seed: int, steps: int) -> tuple[Any, Any]:
     """Means and probabilities of modes at each step given all readings: a smoother for each sequence of modes."""
-    models, count = (CALM, PUSHED), len(zs)
+    models, count, zs = (CALM, PUSHED), steps, readings(seed, steps)
     H, R = TAPE.on(CALM.state).linearize(np.zeros(2)), np.array([[0.25]])
     logs, means, sequences = [], [], list(itertools.product(range(2), repeat=count))
     for sequence in sequences:
@@ -58,18 +60,17 @@ def runs(kind: Any, zs: Any) -> Any:
 
 @pytest.mark.parametrize("kind", [IMM, GPB1, GPB2])
 def test_smoothing_comes_near_to_all_sequences(kind: Any) -> None:
-    """On average nearer than filtering, by half for the states and by a quarter for the probabilities of modes."""
+    """On average nearer than filtering: four times for the states, twice for the probabilities of modes."""
     gained, kept = np.zeros(2), np.zeros(2)
-    for seed in range(10):
-        zs = readings(seed, 7)
-        means, pushed = enumerated(zs)
-        estimator, run = runs(kind, zs)
+    for seed in range(6):
+        means, pushed = enumerated(seed, 6)
+        estimator, run = runs(kind, readings(seed, 6))
         for found, total in ((run.beliefs, kept), (smooth(run), gained)):
             total += [
                 np.abs(found.moments().mean - means).mean(),
                 np.abs(estimator.probabilities(found)[:, 1] - pushed).mean(),
             ]
-    assert (gained < np.array([0.5, 0.75]) * kept).all(), (gained, kept)
+    assert (gained < np.array([0.25, 0.5]) * kept).all(), (gained, kept)
 
 
 def test_the_end_of_a_run_stays() -> None:
@@ -138,20 +139,20 @@ def test_modes_with_a_heading_are_smoothed_around_half_a_turn() -> None:
 
 
 def test_a_manoeuvre_is_smoothed() -> None:
-    """Smoothing halves the error of the filter, and finds where the turn begins within a few steps."""
-    rng, turn = np.random.default_rng(4), 0.3
-    x, xs, imm = np.array([0.0, 0.0, 20.0, 0.0, 0.0]), [], IMM((FLY, TURN), 0.95, dt=DT)
-    for k in range(60):
-        x[4] = turn if 20 <= k < 40 else 0.0
-        x = TURN.step(x, [], DT)
+    """Smoothing helps in every one of ten flights, and in most finds the ends of the turn within two steps."""
+    straight, turning = constant_velocity(density=0.1), constant_turn(density=0.1, turn_density=0.02)
+    imm, x, xs = IMM((straight, turning), 0.98, dt=1.0), np.array([0.0, 0.0, 50.0, 0.0, 0.0]), []
+    for k in range(80):
+        x[4] = 0.15 if 30 <= k < 50 else 0.0
+        x = turning.step(x, [], 1.0)
         xs.append(x[:2])
-    zs = np.array(xs) + rng.normal(size=(60, 2))
-    run = imm.start(mean={"vx": 20.0}, std={"x": 1.0, "y": 1.0, "vx": 5.0, "vy": 5.0, "yaw_rate": 0.1}).run(
-        None, zs, sensor=FIX
-    )
+    zs = np.array(xs) + np.random.default_rng(0).normal(0.0, 10.0, (10, 80, 2))
+    start = imm.first(mean={"vx": 50.0}, std={"yaw_rate": 0.1, "vx": 5.0, "vy": 5.0})
+    run = imm.run(start, None, None, zs, sensor=position(std=10.0))
     found = smooth(run)
-    before, after = (np.sqrt(((b.moments().mean[:, :2] - xs) ** 2).sum(1).mean()) for b in (run.beliefs, found))
-    assert after < 0.65 * before
-    turning = np.flatnonzero(found.weights[:, 1] > 0.5)
-    assert abs(turning[0] - 20) <= 3
-    assert abs(turning[-1] - 39) <= 3
+    before, after = (np.sqrt(((b.moments().mean[..., :2] - xs) ** 2).sum(-1).mean(-1)) for b in (run.beliefs, found))
+    assert (after < 0.9 * before).all()
+    assert after.mean() < 0.75 * before.mean()
+    turns = [np.flatnonzero(w > 0.5) for w in found.weights[..., 1]]
+    assert np.median([abs(t[0] - 30) for t in turns]) <= 2
+    assert np.median([abs(t[-1] - 49) for t in turns]) <= 2

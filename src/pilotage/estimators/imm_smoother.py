@@ -11,6 +11,8 @@ from ..core.weights import log_sum_exp
 
 NONE = 1e-12
 """Share of the largest variance of a prediction below which a direction has none."""
+NOTHING = 1e-9
+"""Share of a variance by which the future has to reduce it; less counts as that much."""
 
 
 def smooth_modes(run: FilterRun) -> Mixture:
@@ -18,18 +20,19 @@ def smooth_modes(run: FilterRun) -> Mixture:
 
     ::
 
+        x_j, P_j      predicted and x'_j, P'_j smoothed at the next step: their ratio is what the future says of mode j,
+                      v = B (x - x_j) + e,   e ~ N(0, R),   with B P_j B' = I,  B P'_j B' = M diagonal
+                      v = (I - M)^-1 B (x'_j (-) x_j),    R = (I - M)^-1 M
         x_ij, P_ij    the belief of mode i, carried to the space of mode j and predicted by model j
-        G_ij = P_i F_j' P_ij^-1                                    F_j acts on what mode j shares with mode i
-        x_i|j = x_i (+) G_ij (x'_j (-) x_ij)                       x'_j, P'_j are smoothed at the next step
-        P_i|j = P_i + G_ij (P'_j - P_ij) G_ij'
-        w_i|j  ~  T_ij w_i N(x'_j (-) x_ij; 0, P_ij)               sum_i w_i|j = 1
-        w_i    =  sum_j w_i|j w'_j                                 the belief of mode i merges x_i|j, P_i|j over j
+        y_ij, S_ij    v - B (x_ij (-) x_j)  and  B P_ij B' + R
+        x_i|j, P_i|j  the belief of mode i updated by y_ij, of which it knows through F_j
+        w_ij   ~      w'_j T_ij w_i N(y_ij; 0, S_ij)               with sum_i w_ij = w'_j
+        w_i    =      sum_j w_ij                                   the belief of mode i merges x_i|j, P_i|j over j
 
-    Source: Barber, "Expectation correction for smoothed inference in switching linear dynamical systems", Journal of
-    Machine Learning Research 7, 2006, with one Gaussian for each mode. Helmick, Blair and Hoffman, "Fixed-interval
-    smoothing for Markovian switching systems", IEEE Trans. Information Theory 41, 1995, weigh modes alike, by the
-    likelihood of what a filter that runs backwards says of the next step. F_j is the Jacobian, for sigma-point filters
-    too. With one mode it is the smoother of `rts`.
+    Source: Helmick, Blair and Hoffman, "Fixed-interval smoothing for Markovian switching systems", IEEE Trans.
+    Information Theory 41, 1995, whose filter that runs backwards is here the ratio of two forward beliefs, so that the
+    state may be on any space and no model has to be inverted. F_j is the Jacobian, for sigma-point filters too. With
+    one mode this is the smoother of `rts`.
     """
     after, count = run.beliefs, len(run.dynamics)
     spaces = [part.space for part in after.components]
@@ -38,11 +41,21 @@ def smooth_modes(run: FilterRun) -> Mixture:
     pairs = {(i, j): pair for i in range(count) for j in range(count) if (pair := Pair(run, i, j)).possible}
     for k in range(len(run.dts) - 2, -1, -1):
         late, joint = logs[..., k + 1, :], np.full((*logs.shape[:-2], count, count), -np.inf)
+        ahead = [
+            Future(
+                part.space,
+                part.mean[..., k + 1, :],
+                part.cov[..., k + 1, :, :],
+                x[j][..., k + 1, :],
+                P[j][..., k + 1, :, :],
+            )
+            for j, part in enumerate(run.predicted.components)
+        ]
         found: dict[tuple[int, int], tuple[Array, Array]] = {}
         for (i, j), pair in pairs.items():
-            off, gained = pair.compared(k, x[j][..., k + 1, :], P[j][..., k + 1, :, :])
-            joint[..., i, j] = logs[..., k, i] + pair.log_likelihood(k, off)
-            found[i, j] = corrected(spaces[i], x[i][..., k, :], P[i][..., k, :, :], pair.G[..., k, :, :], off, gained)
+            log_likelihood, dx, gained = pair.updated(k, ahead[j])
+            joint[..., i, j] = logs[..., k, i] + log_likelihood
+            found[i, j] = np.asarray(spaces[i].plus(x[i][..., k, :], dx)), P[i][..., k, :, :] - gained
         joint = given_next(joint) + late[..., None, :]
         logs[..., k, :] = log_sum_exp(joint)
         for i in range(count):
@@ -55,12 +68,32 @@ def smooth_modes(run: FilterRun) -> Mixture:
     return Mixture.trusted(parts, logs - log_sum_exp(logs)[..., None])
 
 
+class Future:
+    """What smoothing told of a mode at a step: numbers ``v = B (x - ref) + e`` with variances r, in the tangent at ref.
+
+    Args:
+        space: the space of the mode.
+        ref, cov: predicted mean and covariance.
+        x, P: smoothed mean and covariance.
+    """
+
+    def __init__(self, space: Space, ref: Array, cov: Array, x: Array, P: Array) -> None:
+        values, vectors = np.linalg.eigh(cov)
+        some = values > NONE * values[..., -1:]
+        root = np.where(some, 1.0 / np.sqrt(np.where(some, values, 1.0)), 0.0)[..., None] * np.swapaxes(vectors, -1, -2)
+        kept, turned = np.linalg.eigh(root @ P @ np.swapaxes(root, -1, -2) + ~some[..., None] * np.eye(some.shape[-1]))
+        kept = np.clip(kept, 0.0, 1.0 - NOTHING)
+        self.space, self.ref, self.B = space, ref, np.swapaxes(turned, -1, -2) @ root
+        self.v = (self.B @ np.asarray(space.minus(x, ref))[..., None])[..., 0] / (1.0 - kept)
+        self.r = kept / (1.0 - kept)
+
+
 class Pair:
     """Predictions from the beliefs of mode i by model j, for all steps of a run but the last.
 
     Attributes:
         mean, cov: x_ij ``(..., T - 1, n)`` and P_ij.
-        G: G_ij.
+        C: covariance of x_i and x_ij, ``P_i F_j'`` on what mode j shares with mode i.
         log_switch: log T_ij ``(T - 1,)``; `possible` where it is not always -inf.
     """
 
@@ -94,27 +127,20 @@ class Pair:
         names = model.state.common(own.space)
         here, there = own.space.indices(names)[1], model.state.indices(names)[1]
         across = F[..., :, there] @ own.cov[..., here, :]
-        values, self._vectors = np.linalg.eigh(self.cov)
-        least = NONE * values[..., -1:]
-        self._values = np.maximum(values, least)
-        inverse = np.where(values > least, 1.0 / self._values, 0.0)
-        self.G = np.swapaxes(across, -1, -2) @ (self._vectors * inverse[..., None, :]) @ self._vectors.swapaxes(-1, -2)
+        self.C = np.swapaxes(across, -1, -2)
 
-    def compared(self, k: int, x: Array, P: Array) -> tuple[Array, Array]:
-        """Mean and covariance at the next step, against what this pair predicted."""
-        return np.asarray(self.space.minus(x, self.mean[..., k, :])), P - self.cov[..., k, :, :]
-
-    def log_likelihood(self, k: int, off: Array) -> Array:
-        """``log T_ij N(off; 0, P_ij)``, up to what all modes i have in common."""
-        values, vectors = self._values[..., k, :], self._vectors[..., k, :, :]
-        e = (off[..., None, :] @ vectors)[..., 0, :]
-        return self.log_switch[k] - 0.5 * (e * e / values + np.log(values)).sum(-1)
-
-
-def corrected(space: Space, x: Array, P: Array, G: Array, off: Array, gained: Array) -> tuple[Array, Array]:
-    """``x (+) G off`` and ``P + G gained G'``."""
-    cov = P + G @ gained @ np.swapaxes(G, -1, -2)
-    return np.asarray(space.plus(x, (G @ off[..., None])[..., 0])), 0.5 * (cov + np.swapaxes(cov, -1, -2))
+    def updated(self, k: int, ahead: Future) -> tuple[Array, Array, Array]:
+        """``log T_ij N(y_ij; 0, S_ij)``, and by how much what is ahead moves x_i and reduces P_i."""
+        B, d = ahead.B, np.asarray(self.space.minus(self.mean[..., k, :], ahead.ref))
+        S = B @ self.cov[..., k, :, :] @ np.swapaxes(B, -1, -2) + ahead.r[..., None] * np.eye(B.shape[-1])
+        y = (ahead.v - (B @ d[..., None])[..., 0])[..., None]
+        across = B @ np.swapaxes(self.C[..., k, :, :], -1, -2)
+        scaled = np.linalg.solve(S, np.concatenate([y, across], axis=-1))
+        moved = np.swapaxes(across, -1, -2) @ scaled
+        nis = (np.swapaxes(y, -1, -2) @ scaled[..., :1])[..., 0, 0]
+        log_likelihood = self.log_switch[k] - 0.5 * (nis + np.linalg.slogdet(S)[1])
+        gained = 0.5 * (moved[..., 1:] + np.swapaxes(moved[..., 1:], -1, -2))
+        return log_likelihood, moved[..., 0], gained
 
 
 def given_next(joint: Array) -> Array:

@@ -233,8 +233,8 @@ def smooth(run: FilterRun, *, rng: Rng = None) -> Any:
     The recursion runs backwards through the run. C is the covariance of the state and the next one: ``P F'`` for an
     `EKF`, with the Jacobian F at the filtered state, and that of the sigma points for a `UKF`. The covariance is
     computed in Joseph's form, ``(I - G F) P (I - G F)' + G (Q + P') G'``, so it stays one; a direction in which P- has
-    no variance takes no part. The modes of an `IMM`, or of another filter of several models, are smoothed by
-    expectation correction (Barber 2006; see `imm_smoother`), which with one mode is the same. Particles are smoothed by
+    no variance takes no part. The modes of an `IMM`, or of another filter of several models, are smoothed together
+    (Helmick, Blair and Hoffman 1995; see `imm_smoother`), which with one mode is the same. Particles are smoothed by
     backward simulation; `smooth_particles` has more settings.
 
     Args:
