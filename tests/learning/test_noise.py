@@ -66,19 +66,19 @@ def test_the_gradient_is_that_of_the_compiled_filter() -> None:
 
 
 def test_known_noise_is_found_within_its_errors() -> None:
-    """Eight sequences of which each is fitted with the others; noise that the model has wrong by 3 and by 2."""
+    """Forty sequences of which each is fitted with the others; noise that the model has wrong by 3 and by 2."""
     rng, line = np.random.default_rng(3), constant_velocity(1, density=0.9)
     F, Q = line.linearize(np.zeros(2), [], DT)[0], line.noise(np.zeros(2), [], DT)
-    x, xs = np.zeros((8, 2)), []
-    for _ in range(80):
-        x = x @ F.T + rng.multivariate_normal(np.zeros(2), Q, size=8)
+    x, xs = np.zeros((40, 2)), []
+    for _ in range(25):
+        x = x @ F.T + rng.multivariate_normal(np.zeros(2), Q, size=40)
         xs.append(x[:, :1])
-    zs = np.stack(xs, axis=1) + 0.25 * rng.normal(size=(8, 80, 1))
-    zs[0, 30:40] = np.nan
-    start = Gaussian.of(line.state, np.zeros((8, 2)), std=0.1)
+    zs = np.stack(xs, axis=1) + 0.25 * rng.normal(size=(40, 25, 1))
+    zs[0, 10:20] = np.nan
+    start = Gaussian.of(line.state, np.zeros((40, 2)), std=0.1)
     calls: list[int] = []
     found = fit_noise(
-        KF(constant_velocity(1, density=0.3), dt=DT), start, zs, sensor=position(1, std=0.5), iterations=8,
+        KF(constant_velocity(1, density=0.3), dt=DT), start, zs, sensor=position(1, std=0.5), iterations=6,
         progress=lambda n, _: calls.append(n),
     )  # fmt: skip
     q, r = found["process noise"], found["measurement noise of position"]
@@ -87,7 +87,7 @@ def test_known_noise_is_found_within_its_errors() -> None:
     assert found.log_likelihoods[1] > found.log_likelihoods[0] and calls == list(range(1, len(calls) + 1))
     named = fit_noise(
         KF(constant_velocity(1, density=0.3), dt=DT), start, zs, sensor=position(1, std=0.25), process=False,
-        measurement=False, params=["density"], iterations=8,
+        measurement=False, params=["density"], iterations=6,
     )  # fmt: skip
     assert named["density"].value == pytest.approx(0.3 * q.value, rel=0.05)
     assert named.dynamics.params["density"] == named["density"].value

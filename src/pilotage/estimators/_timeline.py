@@ -59,10 +59,10 @@ class Timeline:
         found: list[Any] = []
         for j, (sensor, objects) in enumerate(zip(self.sensors, self.objects, strict=True)):
             cs = self.contexts[..., self.of(j), :]
-            if sensor.context is not None and objects is None:
-                found.append(cs[..., : sensor.context.size])
-            else:
+            if objects is not None:
                 found.append([objects[int(c)] for c in cs[..., 0].ravel()])
+            elif sensor.context is not None:
+                found.append(cs[..., : sensor.context.size])
         return tuple(found)
 
     def given(self, k: int) -> tuple[Any, Any]:
