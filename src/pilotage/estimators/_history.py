@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,8 +12,7 @@ from ..core import PilotageError
 from ._clock import Clock
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """What a filter was asked to do: predict by `dt` or up to time `to` under action `u`, and take in a reading.
 
     `reading` is the sensor, the reading and its context, or None; `paced` is whether the reading comes after a step, of
@@ -29,12 +27,11 @@ class Request:
 
     def kept(self) -> Request:
         """The same, with arrays that nobody else changes."""
-        given = None if self.reading is None else (self.reading[0], *map(_own, self.reading[1:]))
-        return replace(self, u=_own(self.u), reading=given)
+        given = None if self.reading is None else (self.reading[0], _own(self.reading[1]), _own(self.reading[2]))
+        return Request(self.dt, self.to, _own(self.u), given, self.paced)
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A request with the clock and the state of the engine before it."""
 
     request: Request
@@ -62,7 +59,7 @@ class History:
     def add(self, entry: Entry, clock: Clock) -> None:
         """Note a request that was fulfilled, and forget those that ended more than `seconds` ago."""
         self.entries.append(entry)
-        oldest = clock.t - self.seconds - clock.rounding
+        oldest = clock.t - self.seconds - 1e-5  # no rounding is larger
         while len(self.entries) > 1 and self.entries[1].clock.t < oldest:
             self.entries.popleft()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
@@ -32,12 +31,12 @@ def take_late(filter: Filter, history: History, request: Request) -> Update:
         history.entries = deque(islice(entries, k))
         begun, first = filter._clock.t, entries[k].request
         within = t - begun > filter._clock.rounding
-        result = _again(filter, history, replace(request, u=first.u) if within else replace(request, to=None))
+        result = _again(filter, history, (request._replace(u=first.u) if within else request._replace(to=None)).kept())
         for i, entry in enumerate(islice(entries, k, None)):
             ends = entries[k + i + 1].clock.t if k + i + 1 < len(entries) else clock.t
             again = entry.request
             if i == 0 and within and again.to is None:  # a step that was cut in two
-                again = replace(again, dt=None, to=ends, paced=False)
+                again = again._replace(dt=None, to=ends, paced=False)
             _again(filter, history, again)
         return result
     except BaseException:
@@ -54,7 +53,7 @@ def _rewind(filter: Filter, entry: Entry) -> None:
 
 def _again(filter: Filter, history: History, request: Request) -> Any:
     """Do what a request says, and note it at the end of the history."""
-    entry = Entry(request.kept(), copy.copy(filter._clock), filter._engine.save())
+    entry = Entry(request, copy.copy(filter._clock), filter._engine.save())
     result = filter._done(request)
     history.entries.append(entry)
     return result
