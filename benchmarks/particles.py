@@ -105,7 +105,8 @@ class Weights:
     peer="particles' idiom",
     bar=10,
     unit="us",
-    note="one step of 10 000 particles on the growth model, always resampled; the peer's numpy without numba",
+    note="one step of 10 000 particles on the growth model, always resampled; the peer has no numba, so inverse_cdf "
+    "is a loop of Python: with searchsorted in its place it takes about 0.6 ms, less than ours",
 )
 def bootstrap(quick: bool) -> Contest:
     from benchmarks.ungm import EYE, LINE, MODEL

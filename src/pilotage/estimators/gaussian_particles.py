@@ -105,8 +105,8 @@ class GaussianParticles:
 
     def __getitem__(self, index: Any) -> GaussianParticles:
         """The belief(s) at `index` of the leading axes."""
-        given = (self.means, 2), (self.covs, 3), (self.log_weights, 1)
-        return GaussianParticles(self.space, *at(index, *given), self.sampled)
+        means, covs, log_weights = at(index, (self.means, 2), (self.covs, 3), (self.log_weights, 1))
+        return GaussianParticles(self.space, means, covs, log_weights, self.sampled)
 
     def __str__(self) -> str:
         if self.means.ndim > 2:

@@ -97,7 +97,7 @@ class KLDSampling:
         >>> narrow = Particles(Space("x [m]"), np.random.default_rng(1).normal(size=(500, 1)))
         >>> wide = Particles(Space("x [m]"), 100.0 * narrow.points)
         >>> KLDSampling(cells=0.5).count(narrow), KLDSampling(cells=0.5).count(wide)
-        (235, 3909)
+        (243, 4122)
     """
 
     cells: Positive | tuple[Positive, ...]

@@ -56,7 +56,7 @@ def smooth_particles(
         >>> filter = ParticleFilter(constant_velocity(1), dt=1.0, n=200).start(std=1.0, rng=1)
         >>> run = filter.run(None, np.arange(4.0)[:, None], sensor=position(1))
         >>> smoothed = smooth_particles(run, n=50, rng=2)
-        >>> smoothed.points.shape, bool(smoothed.moments().cov[0, 0, 0] < run.beliefs.moments().cov[0, 0, 0])
+        >>> smoothed.points.shape, bool(smoothed.moments().std[0, 1] < run.beliefs.moments().std[0, 1])
         ((4, 50, 2), True)
     """
     beliefs = instance(run, FilterRun, "smooth_particles").beliefs

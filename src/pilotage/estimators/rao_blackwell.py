@@ -116,7 +116,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         if isinstance(belief, GaussianParticles):
             return belief
         draw = generator(rng)
-        space: Space = belief.space
+        space = belief.space
         sampled = self.sampled(space, models)
         if isinstance(belief, Gaussian):
             axes, d = (*belief.mean.shape[:-1], self.n), space.dim
