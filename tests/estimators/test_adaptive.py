@@ -154,6 +154,8 @@ def test_in_a_filter_with_two_sensors(learner: str) -> None:
     assert found[0, 0] > 0.2 > found[1, 1]
     assert len(one.belief.noises) == 2
     assert copy.deepcopy(one).belief.moments().mean.shape == (3,)
+    expected = robot.expect(one.belief, camera, mark)
+    close(one.update("camera", [5.0, 0.1], context=mark).S, expected.cov, 1e-12)
 
 
 @learners

@@ -90,6 +90,7 @@ class NoiseEstimator(Startable):
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
         """The expected reading: its mean and innovation covariance S, under the estimated noise."""
         belief, sensor = self._taken(belief, sensor)
+        context = context_of(context, sensor)
         expected = EKF().expect(belief.gaussian, sensor, context)
         R = covariance(sensor.noise(belief.gaussian.mean, _numbers(context, sensor)), sensor.reading.dim, sensor)
         known = self._noise(belief, sensor, context)

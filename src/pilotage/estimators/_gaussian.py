@@ -214,7 +214,8 @@ class GaussianEstimator(Startable):
         before, after = (np.empty((total, count, self.numbers(space))) for _ in range(2))
         _, codes, found = launch(self, belief, steps, batch, before, after)
         failed = codes > NO_READING
-        explain(self, belief, steps, batch, codes, found, after)
+        if some := failed.any():
+            explain(self, belief, steps, batch, codes, found, after)
         widest = max((s.reading.dim for s in steps.sensors), default=0)
         y = np.full((total, count, widest), np.nan)
         scores = np.zeros((total, count, 2))
@@ -222,7 +223,8 @@ class GaussianEstimator(Startable):
             at, k, m = steps.of(j), s.reading.size, s.reading.dim
             y[:, at, :m] = found[:, at, k : k + m]
             scores[:, at] = found[:, at, k + m + m * m : k + m + m * m + 2]
-        y[failed], scores[failed] = np.nan, np.nan
+        if some:
+            y[failed], scores[failed] = np.nan, np.nan
         return FilterRun(
             self.unpack(space, unflat(after, batch)),
             self.unpack(space, unflat(before, batch)),
