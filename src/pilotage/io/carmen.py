@@ -72,6 +72,15 @@ def read_carmen(path: str | os.PathLike[str]) -> LaserLog:
         MissingFile: if the file does not exist.
         FormatError: if a scan is incomplete or holds something else than numbers, or scans differ in their number of
             beams, or there is none.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     file = Path(folder, "walk.log")
+        ...     _ = file.write_text("FLASER 3 1.0 2.5 4.0 0.0 0.0 0.5 0.0 0.0 0.5 0.1 host 0.1")
+        ...     read_carmen(file)
+        LaserLog(1 scans of 3 beams)
     """
     data = contents(path)
     if data[:2] == b"\x1f\x8b":
