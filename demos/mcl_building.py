@@ -57,7 +57,7 @@ def simulated(seed: int, count: int = 600) -> tuple[OccupancyGrid, LaserLog]:
         x = robot.step(x, [0.8 if ahead > 0.8 else 0.0, turn], 0.25)
         poses.append(x)
     track = np.array(poses)
-    return grid, LaserLog(0.25 * np.arange(count), track, track, lidar.sample(track, rng=rng), angles)
+    return grid, LaserLog(0.25 * np.arange(count, dtype=np.float64), track, track, lidar.sample(track, rng=rng), angles)
 
 
 def wheels(poses: Any, seed: int) -> Any:
