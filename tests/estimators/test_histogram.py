@@ -152,7 +152,7 @@ def test_readings_missing_impossible_and_of_other_sensors() -> None:
     before = run.belief
     lidar = Lidar(room(), angles=8, max_range=6.0, min_range=0.1)
     assert run.update(lidar, np.zeros(8)).status is FilterStatus.NO_READING
-    assert run.update(gnss(std=0.1), [500.0, 0.0]).status is FilterStatus.GATED
+    assert run.update(gnss(std=0.1), [500.0, 0.0]).status is FilterStatus.STARVED
     assert run.belief is before
     assert run.update(gnss(std=0.3), [2.1, np.nan]).accepted
     assert run.belief.moments().mean[0] > 2.0
