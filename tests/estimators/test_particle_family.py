@@ -156,6 +156,18 @@ def test_seeds_copies_and_pickles(kind: str) -> None:
         np.testing.assert_array_equal(first, after(copied))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_action_that_is_overwritten_after_the_prediction_changes_nothing(kind: str) -> None:
+    means = []
+    for later in (1.0, 50.0):
+        filter = KINDS[kind](dynamics=unicycle(), dt=0.1, n=50, **({"linear": "x y"} if kind[0] == "R" else {}))
+        robot, u = filter.start([0, 0, 0], 0.1, rng=1), np.array([1.0, 0.0])
+        robot.predict(u=u)
+        u[:] = later
+        means.append(robot.update(gnss(std=0.5), [0.1, 0.0]).belief.moments().mean)
+    np.testing.assert_array_equal(*means)
+
+
 def test_one_seed_gives_two_methods_different_numbers() -> None:
     cart, tape = linear_system(False)
     blind = LinearSensor([[1.0, 0.0]], [[1e12]], state=RAIL)
