@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import Gaussian, PilotageError, Readings, SettingError, ShapeError
+from pilotage.core import Gaussian, ModelError, PilotageError, Readings, SettingError, ShapeError
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, KF, UKF, FixedLagSmoother, SquareRootUKF, smooth
 from pilotage.models import compass, constant_velocity, gnss, position, unicycle
@@ -76,5 +76,8 @@ def test_after_an_error_nothing_has_changed() -> None:
     assert smoother.filter.t == t
     with pytest.raises(SettingError):
         FixedLagSmoother(smoother.filter, lag=-1.0)
+    late = KF(constant_velocity(1), dt=0.1).start(std=1.0, sensors={"cam": position(1)}, latency={"cam": 0.1})
+    with pytest.raises(ModelError, match="latencies"):
+        FixedLagSmoother(late, lag=0.3)
     with pytest.raises(SettingError):
         FixedLagSmoother(KF(constant_velocity(1), dt=0.1), lag=1.0)  # pyright: ignore[reportArgumentType]
