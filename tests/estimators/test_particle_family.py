@@ -269,6 +269,22 @@ def test_batches_with_contexts(kind: str) -> None:
     np.testing.assert_allclose(found.log_likelihood, exact.log_likelihood, atol=0.3)
 
 
+@pytest.mark.parametrize("kind", [*KINDS, "ensemble"])
+def test_an_infinite_reading_fails_alone(kind: str) -> None:
+    """It is an error for one belief, and in a batch the status of its row."""
+    cart, tape = linear_system(False)
+    filter = {**KINDS, "ensemble": EnsembleKF}[kind](n=50)
+    start = Gaussian(RAIL, np.zeros((3, 2)), np.eye(2))
+    predicted = filter.predict(start, cart, None, 1.0, rng=1)
+    zs = np.array([[0.3], [np.inf], [np.nan]])
+    found, clean = (filter.update(predicted, tape, z, rng=2) for z in (zs, np.where(np.isinf(zs), np.nan, zs)))
+    assert found.status.tolist() == [FilterStatus.ACCEPTED, FilterStatus.NOT_FINITE_READING, FilterStatus.NO_READING]
+    np.testing.assert_array_equal(found.belief.moments().mean, clean.belief.moments().mean)
+    np.testing.assert_array_equal(found.nis, clean.nis)
+    with pytest.raises(ShapeError, match="infinity"):
+        filter.update(predicted[0], tape, [np.inf], rng=2)
+
+
 def test_moments_alone() -> None:
     """8 MB of particles, or the moments of the same beliefs in a tenth of it."""
     zs, peaks, runs = np.zeros((60, 2)), [], []
