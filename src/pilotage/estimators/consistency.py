@@ -160,7 +160,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
         level: probability that a consistent filter fails, over all checks.
 
     Raises:
-        ModelError: if the space of the beliefs changes during the run, or no component of the truth is known.
+        ModelError: if the run has no steps, the space of the beliefs changes during it, or no component of the truth
+            is known.
         ShapeError: if the true states are not those of all steps.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
@@ -178,6 +179,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
     level = setting(level, Annotated[float, Interval(0.0, 1.0)], "level")
     if isinstance(run.beliefs, tuple) or isinstance(run.nis, tuple):
         raise ModelError("the number of targets or the space changes during the run; give runs in which it does not")
+    if not len(run.dts):
+        raise ModelError("the run has no steps, so there is nothing to check; give it readings")
     model, names = deviations(run), sensor_names(run)
     checks: list[Check] = []
     nees = errors = None
@@ -331,8 +334,9 @@ def _innovations(run: FilterRun, j: int, name: str, model: Deviations | None, le
 
     reading, at = run.sensors[j].reading, np.flatnonzero(run.which == j)
     k, checks = reading.dim, list[Check]()
-    y = run.innovations[..., at, :k].reshape(-1, len(at), k)
-    taken = (run.status[..., at] == FilterStatus.ACCEPTED).reshape(-1, len(at))
+    B = math.prod(run.status.shape[:-1])
+    y = run.innovations[..., at, :k].reshape(B, len(at), k)
+    taken = (run.status[..., at] == FilterStatus.ACCEPTED).reshape(B, len(at))
     if model is not None:
         S = model.H[:, at, :k] @ model.P[:, at] @ model.H[:, at, :k].swapaxes(-1, -2) + model.R[:, at, :k, :k]
         y = np.where(
