@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from pilotage.core import FilterStatus, Gaussian, Particles, Readings, Sensor, SettingError, ShapeError, Space
+from pilotage.core.errors import ArgumentError
 from pilotage.estimators import (
     EKF,
     IMM,
@@ -283,6 +284,13 @@ def test_an_infinite_reading_fails_alone(kind: str) -> None:
     np.testing.assert_array_equal(found.nis, clean.nis)
     with pytest.raises(ShapeError, match="infinity"):
         filter.update(predicted[0], tape, [np.inf], rng=2)
+
+
+def test_a_threshold_that_would_do_nothing_is_refused() -> None:
+    """Every reading draws the ancestors of an auxiliary filter."""
+    with pytest.raises(ArgumentError, match="threshold"):
+        AuxiliaryParticleFilter(threshold=0.9)  # pyright: ignore[reportCallIssue]
+    assert GuidedParticleFilter(threshold=0.9).threshold == 0.9
 
 
 def test_moments_alone() -> None:

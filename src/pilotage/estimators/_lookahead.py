@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import Dynamics, Particles, Rng, Sensor, Update, generator
 from ..core.arrays import Array
-from ..core.settings import Fraction, Interval, instance, settings
+from ..core.settings import Interval, instance, settings
 from ._clock import wanted
 from ._cloud_estimator import CloudEstimator
 from ._inputs import action, context_axes, context_of
@@ -59,7 +59,6 @@ class LookAheadFilter(CloudEstimator):
     """
 
     resampling: Resampling = "systematic"
-    threshold: Fraction = 0.5
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     def predict(
