@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
@@ -54,9 +55,12 @@ def test_steps_and_predictions_count() -> None:
     assert same_belief(smoother.filter.belief, plain.belief)
     assert len(smoother._ticks) < 12
     assert smoother.filter.t - smoother.t == pytest.approx(0.3)
-    other = copy.deepcopy(smoother)
-    other.step(tape, [9.0])
-    assert other.belief.mean[0] > smoother.belief.mean[0]
+    before, t = smoother.belief, smoother.filter.t
+    for other in (copy.copy(smoother), copy.deepcopy(smoother), pickle.loads(pickle.dumps(smoother))):
+        other.step(tape, [9.0])
+        assert other.belief.mean[0] > before.mean[0]
+        assert same_belief(smoother.belief, before) and smoother.filter.t == t
+        assert smoother._ticks[-1].t == t
 
 
 def test_after_an_error_nothing_has_changed() -> None:

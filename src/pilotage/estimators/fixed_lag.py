@@ -72,6 +72,10 @@ class FixedLagSmoother:
         self._ticks = deque([Tick(filter.t, 0.0, None, filter.belief, filter.belief, None)])
         self._belief: Any = None
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: with a filter and steps of their own."""
+        return {**vars(self), "filter": copy.copy(self.filter), "_ticks": self._ticks.copy()}
+
     def __repr__(self) -> str:
         return f"<FixedLagSmoother at t = {self.t:g} s, {self.lag:g} s behind {self.filter!r}>"
 
