@@ -218,3 +218,13 @@ def test_sentences() -> None:
         run.estimator.histogram(Gaussian(POSE, np.zeros((2, 3)), np.eye(3)))
     with pytest.raises(ShapeError, match="one reading"):
         run.update(gnss(), np.zeros((2, 2)))
+
+
+def test_probabilities_that_are_given_are_copied() -> None:
+    cells, p = Cells.of(Space("x [m]"), {"x": (0.0, 2.0, 4)}), np.full(4, 0.25)
+    belief = Histogram(cells, p)
+    p[:] = [1.0, 0.0, 0.0, 0.0]
+    assert belief.moments().mean == pytest.approx(1.0)
+    for wrong in (np.full(3, 1.0 / 3.0), np.full(4, 1.0), [2.0, -1.0, 0.0, 0.0]):
+        with pytest.raises(ShapeError):
+            Histogram(cells, wrong)
