@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pilotage.core import Gaussian, ModelError, Readings, SettingError, ShapeError
-from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, Verdict, consistency
+from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, VariationalEKF, Verdict, consistency
 from pilotage.estimators._deviations import deviations, likelihoods
 from pilotage.models import constant_velocity, position, range_bearing, unicycle, velocity
 
@@ -213,3 +213,14 @@ def test_what_cannot_be_is_refused() -> None:
         consistency(run, level=1.5)
     with pytest.raises(SettingError, match="FilterRun"):
         consistency(run.beliefs)
+
+
+def test_filter_that_learns_noise_is_not_blamed_for_that_of_the_model() -> None:
+    """The sensor says 0.1 m and has 0.5 m: a KF is overconfident, and a filter that finds this out is not."""
+    states, zs = drives(np.random.default_rng(5), 1, 400)
+    sensor = position(1, std=0.1)
+    plain = KF(LINE, dt=DT).start(std=1.0).run(None, zs[0], sensor=sensor)
+    learnt = VariationalEKF(LINE, dt=DT, trust=1.0, forgetting=1.0).start(std=1.0).run(None, zs[0], sensor=sensor)
+    assert consistency(plain).verdict is Verdict.OVERCONFIDENT
+    for report in (consistency(learnt), consistency(learnt, states[0])):
+        assert report.verdict is Verdict.CONSISTENT, report

@@ -19,6 +19,7 @@ import numpy as np
 from ..core import FilterRun, FilterStatus, Mixture
 from ..core.arrays import Array
 from ..models.trace import driver
+from ._adaptive import NoiseEstimator
 
 LONGEST = 400
 """Steps after which a long run is cut into pieces, which are filtered side by side."""
@@ -66,10 +67,13 @@ class Deviations:
 
 
 def deviations(run: FilterRun) -> Deviations | None:
-    """The linear model of a run's errors, or None: sensors or modes of the run have no common linearisation."""
+    """The linear model of a run's errors, or None.
+
+    Sensors or modes may have no common linearisation; filters that learn noise use another than that of the models.
+    """
     dynamics, before = _dynamics_of(run)
     known = all(s.context is not None for s in run.sensors) and len(run.contexts) == len(run.sensors)
-    if dynamics is None or not known:
+    if dynamics is None or not known or isinstance(run.estimator, NoiseEstimator):
         return None
     after, space = run.beliefs.moments(), before.space
     d, m, T = space.dim, run.innovations.shape[-1], len(run.dts)

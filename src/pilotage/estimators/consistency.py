@@ -152,7 +152,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
     Suggestions are made if the verdict is not consistent. With truth, they come from the noise that the truth shows,
     ``w = x' (-) f(x, u)`` and ``v = y - H e``. Without, the run is filtered again, linearised, with each part of Q and
     R scaled and biases of readings fitted, and the parts that raise the likelihood most are named, one after another.
-    Factors are those of standard deviations.
+    Factors are those of standard deviations. Runs of filters that learn noise (`VariationalEKF`, `AdaptiveEKF`) have
+    neither scales nor suggestions: what these filters use is not the noise of the models.
 
     Args:
         run: a run of any estimator, over readings of any sensors; leading axes are a batch.
