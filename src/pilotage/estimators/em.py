@@ -222,10 +222,10 @@ def _sensor(
         xx = _moment(means[rows], means[rows]) + covs[rows].sum(0)
         groups.append((*_filled(z[rows], H, R, mask), means[rows], covs[rows].sum(0), xx))
     if "H" in wanted and groups:
-        zx = sum(_moment(y, mean) + D @ xx for y, D, _, mean, _, xx in groups)
-        H = solved(sum(xx for *_, xx in groups), zx.T).T
+        zx = np.sum([_moment(y, mean) + D @ xx for y, D, _, mean, _, xx in groups], axis=0)
+        H = solved(np.sum([xx for *_, xx in groups], axis=0), zx.T).T
     if "R" in wanted and groups:
-        total = sum(_noise(y, D - H, rest, mean, cov) for y, D, rest, mean, cov, _ in groups)
+        total = np.sum([_noise(y, D - H, rest, mean, cov) for y, D, rest, mean, cov, _ in groups], axis=0)
         R = _covariance(total / sum(len(y) for y, *_ in groups), diagonal)
     return LinearSensor(H, R, state=sensor.needs, reading=sensor.reading)
 
