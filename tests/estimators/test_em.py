@@ -19,13 +19,13 @@ START = Gaussian.of(MODEL.state, std=1.0)
 FALL = dynamics(state=Space("y [m]", "vy [m/s]"), noise=(0.0, 0.1))(lambda x, u, p, m: (x[1], -9.81))()
 
 
-def simulated(rng: np.random.Generator, count: int, steps: int) -> Any:
+def simulated(rng: np.random.Generator, count: int, steps: int, H: Any = H, R: Any = R) -> Any:
     x, xs = rng.normal(size=(count, 2)), []
     for _ in range(steps):
         x = x @ F.T + rng.multivariate_normal(np.zeros(2), Q, size=count)
         xs.append(x)
     states = np.stack(xs, axis=1)
-    return states @ H.T + rng.multivariate_normal(np.zeros(2), R, size=(count, steps))
+    return states @ H.T + rng.multivariate_normal(np.zeros(len(R)), R, size=(count, steps))
 
 
 @pytest.mark.parametrize("learn", ["Q", "R", "Q R", "Q R F", "Q R F H initial"])
@@ -37,6 +37,20 @@ def test_the_likelihood_never_falls(learn: str) -> None:
     found = expectation_maximization(start, MODEL, zs, 1.0, sensor=METER, learn=learn, rounds=15, tolerance=1e-12)
     assert len(found.log_likelihoods) == 16
     assert (np.diff(found.log_likelihoods) > -1e-7).all() and np.ptp(found.log_likelihoods) > 1.0
+
+
+def test_readings_that_miss_parts_teach_the_matrix_too() -> None:
+    """The matrix of a sensor is learned from what partial readings say, or the likelihood falls (pykalman #58)."""
+    rng = np.random.default_rng(2)
+    H, R = (
+        np.array([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]),
+        np.array([[0.25, 0.05, 0.1], [0.05, 0.16, 0.0], [0.1, 0.0, 0.3]]),
+    )
+    zs = simulated(rng, 1, 300, H, R)[0]
+    zs[rng.random(zs.shape) < 0.3] = np.nan
+    meter = LinearSensor(H, np.eye(3))
+    found = expectation_maximization(START, MODEL, zs, 1.0, sensor=meter, learn="H", rounds=20, tolerance=1e-12)
+    assert (np.diff(found.log_likelihoods) > 0.0).all() and not found.converged
 
 
 def test_known_noise_is_recovered_from_many_sequences() -> None:

@@ -41,7 +41,8 @@ ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
     ),
     FilterStatus.INDEFINITE_BELIEF: (
         CovarianceError,
-        "the covariance of the belief is not positive definite, so it has no sigma points",
+        "the covariance of the belief is not positive definite, so it has no sigma points; where some variances are "
+        "1e12 times others, start with a smaller std, or use SquareRootUKF",
     ),
     FilterStatus.OVERFLOW: (ModelError, "{model} led to a belief that is not finite from {x}; it diverges"),
     FilterStatus.NOT_CONVERGED: (

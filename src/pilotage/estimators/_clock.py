@@ -15,6 +15,8 @@ from ..core.settings import number
 
 MOST = 1000
 """Steps into which the way to a time is cut at most; longer ways have longer steps."""
+AGE = 1e10
+"""Seconds, some 300 years: a time that is later than that is in another unit, such as milliseconds since 1970."""
 
 
 def usual(dt: Any) -> float | None:
@@ -93,6 +95,11 @@ class Clock:
             dt = (float(to) - self._t) - self._rest
             if -self.rounding <= dt <= self.rounding:
                 return 0.0
+            if AGE < dt < math.inf:
+                raise PilotageError(
+                    f"t = {to:g} s is {dt:g} s after the filter's {self.t:g} s; times are in seconds: convert stamps "
+                    "in milliseconds or nanoseconds"
+                )
         elif to is not None:
             raise PilotageError("give dt or to, not both")
         if not isinstance(dt, (int, float, np.number)):

@@ -213,35 +213,37 @@ def _maximised(
 def _sensor(
     sensor: LinearSensor, j: int, steps: Timeline, x: Array, P: Array, wanted: set[str], diagonal: bool
 ) -> LinearSensor:
-    """H and R of a sensor; what is missing of a reading is filled by what the old R expects of its noise."""
+    """H and R of a sensor; what is missing of a reading is filled by what the old H and R expect of it."""
     H, R = np.array(sensor.params["H"]), np.array(sensor.params["R"])
     k, at = len(H), np.flatnonzero(steps.which == j)
     zs = np.broadcast_to(steps.zs[..., at, :k], (*steps.zs.shape[:-2], len(at), k)).reshape(-1, len(at), k)
     z = np.broadcast_to(zs, (len(x), *zs.shape[1:])).reshape(-1, k)
     means, covs = x[:, at + 1].reshape(-1, x.shape[-1]), P[:, at + 1].reshape(-1, *P.shape[-2:])
     seen = np.isfinite(z)
-    full = seen.all(-1)
-    if "H" in wanted and full.any():
-        both = _moment(means[full], means[full]) + covs[full].sum(0)
-        H = solved(both, _moment(z[full], means[full]).T).T
-    if "R" in wanted and seen.any():
-        total, count = np.zeros((k, k)), 0
-        for mask in np.unique(seen, axis=0):
-            rows = (seen == mask).all(-1)
-            if mask.any():
-                total += _noise(z[rows], H, R, mask, means[rows], covs[rows])
-                count += int(rows.sum())
-        R = _covariance(total / count, diagonal)
+    groups = list[tuple[Array, ...]]()
+    for mask in np.unique(seen[seen.any(-1)], axis=0):
+        rows = (seen == mask).all(-1)
+        xx = _moment(means[rows], means[rows]) + covs[rows].sum(0)
+        groups.append((*_filled(z[rows], H, R, mask), means[rows], covs[rows].sum(0), xx))
+    if "H" in wanted and groups:
+        zx = np.sum([_moment(y, mean) + D @ xx for y, D, _, mean, _, xx in groups], axis=0)
+        H = solved(np.sum([xx for *_, xx in groups], axis=0), zx.T).T
+    if "R" in wanted and groups:
+        total = np.sum([_noise(y, D - H, rest, mean, cov) for y, D, rest, mean, cov, _ in groups], axis=0)
+        R = _covariance(total / sum(len(y) for y, *_ in groups), diagonal)
     return LinearSensor(H, R, state=sensor.needs, reading=sensor.reading)
 
 
-def _noise(z: Array, H: Array, R: Array, mask: Any, means: Array, covs: Array) -> Array:
-    """``sum E v v'`` over readings of which the components in the mask were measured."""
-    v = (z - means @ H.T)[:, mask]
-    V = _moment(v, v) + H[mask] @ covs.sum(0) @ H[mask].T
+def _filled(z: Array, H: Array, R: Array, mask: Any) -> tuple[Array, Array, Array]:
+    """y, D, C of ``E z = y + D x`` and ``Cov z = C`` for whole readings, of which those in the mask were measured."""
     L = R[:, mask] @ np.linalg.inv(R[np.ix_(mask, mask)])  # E v given the measured part is L v
-    rest = R - L @ R[mask]
-    return L @ V @ L.T + len(z) * rest
+    return z[:, mask] @ L.T, H - L @ H[mask], R - L @ R[mask]
+
+
+def _noise(y: Array, G: Array, rest: Array, means: Array, covs: Array) -> Array:
+    """``sum E v v'`` of ``v = y + G x + e`` over readings; states have these means, and this sum of covariances."""
+    v = y + means @ G.T
+    return _moment(v, v) + G @ covs @ G.T + len(y) * rest
 
 
 def _moment(a: Array, b: Array) -> Array:

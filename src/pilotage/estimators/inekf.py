@@ -66,7 +66,8 @@ class InvariantEKF(GaussianEstimator):
 
     World-frame readings of the body (GNSS) fit an error on the right; body-frame readings of the world (landmarks,
     gravity, magnetic field) fit one on the left. Parts that are no rotation or pose, such as biases, stay what they
-    are ("imperfect" invariant filter).
+    are ("imperfect" invariant filter). Positions and velocities take part within a pose only, SE2, SE3 or SE3[v]:
+    beside a quaternion, as in `inertial_navigation`, an update with GNSS is that of the `EKF`.
 
     Source: Barrau and Bonnabel, "The invariant extended Kalman filter as a stable observer", IEEE Trans. Automatic
     Control 62, 2017; Barrau and Bonnabel, "Invariant Kalman filtering", Annual Review of Control, Robotics, and

@@ -41,11 +41,19 @@ def ecef(geodetic: Any) -> Array:
     """
     given = _triples(geodetic, "geodetic coordinates", "latitude, longitude [rad], height [m]")
     lat, lon, h = np.moveaxis(given, -1, 0)
-    if (wrong := np.abs(lat) > 0.5 * np.pi + 1e-9).any():
-        raise ShapeError(f"the latitude is {lat[wrong].flat[0]:g}; expected radians, -pi/2 to pi/2; use numpy.radians")
+    check_latitude(lat)
     N = A / np.sqrt(1.0 - E2 * np.sin(lat) ** 2)
     reach = (N + h) * np.cos(lat)
     return np.stack([reach * np.cos(lon), reach * np.sin(lon), ((1.0 - E2) * N + h) * np.sin(lat)], axis=-1)
+
+
+def check_latitude(latitude: Any) -> None:
+    """Refuse latitudes beyond a pole, as those in degrees mostly are."""
+    given = np.asarray(latitude)
+    if (wrong := np.abs(given) > 0.5 * np.pi + 1e-9).any():
+        raise ShapeError(
+            f"the latitude is {given[wrong].flat[0]:g}; expected radians, -pi/2 to pi/2; use numpy.radians"
+        )
 
 
 def geodetic(ecef: Any) -> Array:
@@ -129,12 +137,16 @@ def normal_gravity(latitude: float, height: float = 0.0) -> float:
         g0 = 9.7803253359 (1 + 0.001931853 sin^2 lat) / sqrt(1 - e^2 sin^2 lat)
         g  = g0 (1 - 2 (1 + f + m - 2 f sin^2 lat) h / a + 3 h^2 / a^2),     m = 0.00344978650684
 
+    Raises:
+        ShapeError: if the latitude is beyond a pole, as one in degrees mostly is.
+
     Source: Somigliana's formula and its expansion in height, NIMA TR8350.2 (2000), eq. 4-1 and 4-3.
 
     Example:
         >>> round(normal_gravity(0.0), 4), round(normal_gravity(1.5707963), 4)
         (9.7803, 9.8322)
     """
+    check_latitude(latitude)
     s2 = float(np.sin(latitude) ** 2)
     surface = 9.7803253359 * (1.0 + 0.00193185265241 * s2) / np.sqrt(1.0 - E2 * s2)
     fall = 2.0 * (1.0 + FLATTENING + 0.00344978650684 - 2.0 * FLATTENING * s2)

@@ -14,6 +14,7 @@ from ..core.parts import Components
 from ..core.rotations import conjugate, cos_sinc, cross, exp_gap, product, rotate, rotation_exp, series, unit
 from ..core.settings import number
 from ..core.space import Space
+from .geodesy import check_latitude
 from .motion import Matrix
 from .trace.dynamics import DynamicsFamily, TracedDynamics, discrete_dynamics, dynamics
 from .trace.params import Values
@@ -72,6 +73,7 @@ def inertial_navigation(*, latitude: float | None = None, **settings: Any) -> Tr
     if latitude is None:
         return _inertial_navigation(False)(**settings)
     angle = number(latitude, "latitude")
+    check_latitude(angle)
     settings.setdefault("earth_rate", (0.0, EARTH_RATE * math.cos(angle), EARTH_RATE * math.sin(angle)))
     return _inertial_navigation(True)(**settings)
 

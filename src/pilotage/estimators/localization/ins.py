@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ...core import Dynamics, Gaussian, Sensor, ShapeError
+from ...core import Dynamics, Gaussian, Sensor, ShapeError, Update
 from ...core.arrays import Array, numbers
 from ...core.errors import SettingError
 from ...core.mathematics import numpy_math
 from ...core.rotations import matrix as rotation_matrix
 from ...core.rotations import product, rotation_exp
-from ...core.settings import Positive, number, positive, settings
+from ...core.settings import Interval, Positive, positive, setting, settings
 from ...models import inertial_navigation
 from ...models.aiding import standstill
 from ...models.navigation import INERTIAL
@@ -25,6 +25,8 @@ from ..filter import Filter
 
 SLOWEST = 1.0
 """Below this speed [m/s] a velocity tells no heading."""
+FAR = 10.0
+"""Beyond so many standard deviations, a turn rate is not the bias of a gyroscope at rest."""
 
 
 @settings
@@ -108,7 +110,9 @@ class InertialNavigation:
             sensors: sensors by name; `update` and `run` accept these names.
 
         Raises:
-            SettingError: if neither heading nor a velocity of more than 1 m/s says where the vehicle points.
+            SettingError: if neither heading nor a velocity of more than 1 m/s says where the vehicle points, or the
+                readings or the heading cannot be in these units: `accel` of less than half or more than twice the
+                gravity, `gyro` far beyond `gyro_bias` at a standstill, a heading beyond a full turn.
         """
         w, f = _mean(gyro, "gyro"), _mean(accel, "accel")
         v = np.zeros(3) if velocity is None else _triple(velocity, "velocity")
@@ -126,15 +130,33 @@ class InertialNavigation:
         P[3:6, 3:6] = R.T @ P[3:6, 3:6] @ R  # errors of level and heading, in axes of the body
         nothing = np.full(3, np.nan)
         z = np.concatenate([nothing if velocity is not None else np.zeros(3), w if standing else nothing, f])
-        belief = cast(Gaussian, EKF().update(Gaussian(space, mean, P), self.still, z).belief)
+        found = EKF().update(Gaussian(space, mean, P), self.still, z)
+        _check_units(f, w, found, self.gyro_bias)
+        belief = cast(Gaussian, found.belief)
         return replace(self.filter, dynamics=self.dynamics, dt=self.dt).start(belief=belief, t=t, sensors=sensors)
+
+
+def _check_units(f: Array, w: Array, found: Update, bias: float) -> None:
+    """Refuse readings in other units, or without gravity: the filter would take the difference for biases."""
+    length, gravity = float(np.linalg.norm(f)), float(np.linalg.norm(f - found.innovation[6:]))
+    if not 0.5 * gravity < length < 2.0 * gravity:
+        raise SettingError(
+            f"accel is {length:.3g} long on average; expected the specific force in m/s^2, about {gravity:.3g} at rest:"
+            " multiply readings in g by 9.80665, and take those that gravity was not removed from"
+        )
+    if (np.abs(found.innovation[3:6]) > FAR * np.sqrt(np.diag(found.S)[3:6])).any():
+        raise SettingError(
+            f"gyro is {w.round(4).tolist()} on average, far beyond gyro_bias = {bias:g}; expected rad/s at a standstill"
+            " (use numpy.radians for degrees); give a larger gyro_bias, or standing=False"
+        )
 
 
 def _heading(heading: float | None, std: float | None, v: Array, v_std: float) -> tuple[float, float]:
     """The heading and its standard deviation, from a compass or the course."""
     speed = math.hypot(v[0], v[1])
     if heading is not None:
-        return number(heading, "heading"), positive(0.1 if std is None else std, "heading_std")
+        turn = Annotated[float, Interval(-2.0 * math.pi, 2.0 * math.pi, "[]")]
+        return setting(heading, turn, "heading [rad]"), positive(0.1 if std is None else std, "heading_std")
     if speed < SLOWEST:
         raise SettingError(
             f"the heading is unknown, and the speed is {speed:g} m/s; give heading=..., or start when the velocity, at "
