@@ -187,6 +187,20 @@ def test_a_latency_is_told_once(delayed: Any) -> None:
     close(KF(CART).start(std=1.0).run(None, [one]).ts, [0.3])
 
 
+@pytest.mark.parametrize("history", [None, 1.0])
+def test_a_step_of_a_late_sensor_is_done_whole_or_not_at_all(history: float | None) -> None:
+    filter = KF(CART, dt=0.1).start(std=1.0, sensors={"cam": gnss()}, history=history, latency={"cam": 0.05})
+    filter.predict()
+    filter.predict()
+    t, belief = filter.t, filter.belief
+    with pytest.raises(PilotageError):  # infinite, or too late for a filter without a history
+        filter.step("cam", [np.inf, 0.0])
+    assert filter.t == t and same_belief(filter.belief, belief)
+    filter.update(gnss(), [1.0, 0.0], 0.2)
+    if history is not None:
+        filter.update(gnss(), [1.0, 0.0], 0.15)
+
+
 def test_settings_of_the_history_are_checked() -> None:
     wrong: list[dict[str, Any]] = [{"history": -1.0}, {"delayed": "later"}, {"latency": {"cam": np.nan}}]
     for each in wrong:

@@ -230,8 +230,7 @@ class Filter:
     def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call, which is the fastest way to process a tick."""
         if self._latency and isinstance(sensor, str) and sensor in self._latency:
-            self.predict(dt, u=u)
-            return self.update(sensor, z, context=context)
+            return self._whole(lambda: (self.predict(dt, u=u), self.update(sensor, z, context=context))[1])
         if self._history is not None:
             return self._noted(self._history, Request(dt, None, u, (sensor, z, context), paced=True))
         link = self._near.get(id(sensor)) or self._attached(sensor)
@@ -319,19 +318,27 @@ class Filter:
             result = last(u, dt)
             clock.advance(dt, to)
             return result
-        saved, began = self._engine.save(), copy.copy(clock)
-        try:
-            steps, length = clock.cut(dt)
-            for _ in range(steps):
+
+        def steps() -> Any:
+            count, length = clock.cut(dt)
+            for _ in range(count):
                 self._engine.predict(u, float(length))
                 clock.advance(float(length))
-            dt = clock.step(None, to)
-            result = last(u, dt)
-            clock.advance(dt, to)
+            rest = clock.step(None, to)
+            result = last(u, rest)
+            clock.advance(rest, to)
             return result
+
+        return self._whole(steps)
+
+    def _whole(self, act: Callable[[], Any]) -> Any:
+        """Do all of it, or nothing if there is an error."""
+        saved, clock, history = self._engine.save(), copy.copy(self._clock), copy.copy(self._history)
+        try:
+            return act()
         except BaseException:
             self._engine.restore(saved)
-            self._clock = began
+            self._clock, self._history = clock, history
             raise
 
     def _attached(self, sensor: Any) -> Link:
