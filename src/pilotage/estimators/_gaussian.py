@@ -19,9 +19,10 @@ from ._compiled import CompiledEngine
 from ._inputs import EMPTY, action, check_belief, gate_quantiles, reading_of, shared_axes, unflat
 from ._jobs import Model
 from ._launch import launch, one_prediction, one_reading
+from ._startable import Startable
 from ._steps import ACCEPTED, NO_READING, Inner, read_moments, write_moments
 from ._timeline import Timeline, timeline
-from .filter import Filter, Startable
+from .filter import Filter
 from .rts import LINEARIZED, Backward, rts
 
 
