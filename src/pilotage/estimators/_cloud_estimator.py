@@ -26,8 +26,9 @@ from ..core.arrays import Array
 from ..core.settings import Count, Positive, instance, settings
 from ._engine import PureEngine
 from ._inputs import check_belief, reading_of
+from ._startable import Startable
 from .cloud import expected
-from .filter import Filter, Startable
+from .filter import Filter
 
 
 @settings
