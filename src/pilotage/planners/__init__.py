@@ -2,6 +2,7 @@
 
 - `search`: shortest paths on grids (`AStar`, `Dijkstra`), the cost to go, benchmark scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
+- `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from .search import Dijkstra as Dijkstra
 from .search import ScenarioReport as ScenarioReport
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
+from .steering import Dubins as Dubins
+from .steering import ReedsShepp as ReedsShepp
 
-__all__ = ["AStar", "Dijkstra", "RRTConnect", "ScenarioReport", "cost_to_go", "solve_scenario"]
+__all__ = [
+    "AStar", "Dijkstra", "Dubins", "RRTConnect", "ReedsShepp", "ScenarioReport", "cost_to_go", "solve_scenario",
+]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)
