@@ -138,6 +138,8 @@ def test_check_tells_what_is_wrong():
         with pytest.raises(ShapeError, match=sentence):
             space.check(bad, "goal")
     assert np.isnan(space.check([1, np.nan, 1, 0, 0, 0], finite=False)[1])
+    with pytest.raises(ShapeError, match=r"action has shape \(1,\); expected \(..., 0\) holding nothing"):
+        Space().check([1.0], "action")
 
 
 def test_wrong_lengths_never_broadcast():

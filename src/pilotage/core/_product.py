@@ -151,7 +151,7 @@ class Product:
     @cached_property
     def listing(self) -> str:
         """The stored components in a sentence."""
-        return ", ".join(p.listing for p in self.parts)
+        return ", ".join(p.listing for p in self.parts) or "nothing"
 
     # -- components and parts by name
 

@@ -62,8 +62,8 @@ def smooth_particles(
     beliefs = instance(run, FilterRun, "smooth_particles").beliefs
     if not isinstance(beliefs, Particles):
         raise ModelError(
-            f"the beliefs of the run are {type(beliefs).__name__}; expected Particles of one number (run with "
-            "keep='beliefs'), or smooth(run) for a Kalman filter"
+            f"the beliefs of the run are {type(beliefs).__name__}; expected Particles, as many in each step: run "
+            "with keep='beliefs' and without adapt; of a Kalman filter, smooth(run)"
         )
     if setting(method, Method, "method") == "marginal":
         return _reweighted(run, beliefs)
