@@ -141,7 +141,8 @@ def test_arrays_that_are_given_are_copied() -> None:
     known = belief.moments()
     np.testing.assert_allclose(known.mean, 0.0)
     np.testing.assert_allclose(known.cov, np.diag([0.0, 1.0]))
-    for wrong in ((np.zeros(2), covs), (means, covs[:1]), (means[:, :1], covs), (means, covs, np.zeros(3))):
+    broken: list[Any] = [(np.zeros(2), covs), (means, covs[:1]), (means[:, :1], covs), (means, covs, np.zeros(3))]
+    for wrong in broken:
         with pytest.raises(ShapeError):
             GaussianParticles(space, *wrong)
     assert not pickle.loads(pickle.dumps(belief)).means.flags.writeable
