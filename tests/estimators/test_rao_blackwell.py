@@ -128,7 +128,8 @@ def test_moments_samples_and_densities_agree() -> None:
     with pytest.raises(ValueError, match="read-only"):
         belief.means[0] = 0.0
     assert "400 Gaussians" in str(belief)
-    two = GaussianParticles(space, *(np.stack([a, a]) for a in (belief.means, belief.covs, belief.log_weights)), (1,))
+    twice = [np.stack([a, a]) for a in (belief.means, belief.covs, belief.log_weights)]
+    two = GaussianParticles(space, *twice, sampled=(1,))
     np.testing.assert_array_equal(two[1].moments().cov, two.moments().cov[1])
     assert two.sample(5, rng=1).shape == (2, 5, 3)
 
