@@ -128,7 +128,8 @@ def test_moments_samples_and_densities_agree() -> None:
     with pytest.raises(ValueError, match="read-only"):
         belief.means[0] = 0.0
     assert "400 Gaussians" in str(belief)
-    two = GaussianParticles(space, *(np.stack([a, a]) for a in (belief.means, belief.covs, belief.log_weights)), (1,))
+    twice = [np.stack([a, a]) for a in (belief.means, belief.covs, belief.log_weights)]
+    two = GaussianParticles(space, *twice, sampled=(1,))
     np.testing.assert_array_equal(two[1].moments().cov, two.moments().cov[1])
     assert two.sample(5, rng=1).shape == (2, 5, 3)
 
@@ -141,7 +142,8 @@ def test_arrays_that_are_given_are_copied() -> None:
     known = belief.moments()
     np.testing.assert_allclose(known.mean, 0.0)
     np.testing.assert_allclose(known.cov, np.diag([0.0, 1.0]))
-    for wrong in ((np.zeros(2), covs), (means, covs[:1]), (means[:, :1], covs), (means, covs, np.zeros(3))):
+    broken: list[Any] = [(np.zeros(2), covs), (means, covs[:1]), (means[:, :1], covs), (means, covs, np.zeros(3))]
+    for wrong in broken:
         with pytest.raises(ShapeError):
             GaussianParticles(space, *wrong)
     assert not pickle.loads(pickle.dumps(belief)).means.flags.writeable

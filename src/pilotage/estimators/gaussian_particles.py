@@ -13,6 +13,7 @@ from ..core.arrays import Array, numbers
 from ..core.covariances import log_normal, scattered
 from ..core.mixture import merged
 from ..core.weights import drawn, log_sum_exp, normalized_log_weights
+from .cloud import kernel_width
 from .resampling import taken
 
 
@@ -110,7 +111,7 @@ class GaussianParticles:
         cov, s = np.zeros((*self.means.shape[:-2], self.space.dim, self.space.dim)), len(self.sampled)
         inner = (..., *np.ix_(self.sampled, self.sampled))
         cov[inner] = self.moments().cov[inner]
-        h2 = np.asarray((4.0 / ((s + 2.0) * self.effective_size)) ** (2.0 / (s + 4.0)))
+        h2 = np.asarray(kernel_width(self.effective_size, s)) ** 2
         apart = self.space.minus(np.asarray(x, dtype=np.float64)[..., None, :], self.means)
         try:
             kernels = log_normal(apart, self.covs + (h2[..., None, None] * cov)[..., None, :, :])

@@ -38,7 +38,7 @@ def smooth_modes(run: FilterRun) -> Mixture:
         ModelError: if the run holds moments only.
     """
     after, count = run.beliefs, len(run.dynamics)
-    if not isinstance(after, Mixture):
+    if not isinstance(run.beliefs, Mixture):
         raise ModelError(
             f"the beliefs of the run are {type(after).__name__}; expected a Mixture of modes (run with keep='beliefs')"
         )
