@@ -15,7 +15,7 @@ from benchmarks.harness import Contest, row
 from pilotage.core import Problem
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.planners import AStar, RRTConnect
+from pilotage.planners import AStar, JumpPointSearch, RRTConnect
 
 DATA = Path(os.environ.get("PILOTAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "movingai"
 EVERY, EVERY_QUICK = 40, 200
@@ -45,11 +45,41 @@ class Round:
     note="a query; MovingAI maps of every kind; true octile metric, while the peer (C++) charges diagonals as straight",
 )
 def astar(quick: bool) -> Contest:
+    return against_pyastar(AStar(), scenario_files(), quick)
+
+
+@row(
+    "jps_rooms",
+    peer="pyastar2d",
+    bar=15.0,
+    unit="ms",
+    needs=["pyastar2d"],
+    note="a query on maps of rooms and mazes; jump distances of each map computed before (once a map)",
+)
+def jps_rooms(quick: bool) -> Contest:
+    return against_pyastar(JumpPointSearch(), scenario_files("rooms", "mazes"), quick)
+
+
+@row(
+    "jps_city",
+    peer="pyastar2d",
+    bar=30.0,
+    unit="ms",
+    needs=["pyastar2d"],
+    note="a query on city maps; jump distances of each map computed before (once a map); warthog (C++) reports 43 us "
+    "on Boston",
+)
+def jps_city(quick: bool) -> Contest:
+    return against_pyastar(JumpPointSearch(), scenario_files("cities"), quick)
+
+
+def against_pyastar(planner: Any, files: list[Path], quick: bool) -> Contest:
+    """A planner of shortest octile paths beside pyastar2d, on the queries of scenario files."""
     import pyastar2d
 
-    rounds = [load(file, EVERY_QUICK if quick else EVERY) for file in scenario_files()]
+    rounds = [load(file, EVERY_QUICK if quick else EVERY) for file in files]
     ready = [(r, [r.ends(query) for query in r.queries]) for r in rounds]
-    planner, count = AStar(), sum(len(r.queries) for r in rounds)
+    count = sum(len(r.queries) for r in rounds)
 
     def ours() -> list[Any]:
         return [planner.plan(r.grid, start, goal) for r, ends in ready for start, goal in ends]
@@ -71,13 +101,15 @@ def astar(quick: bool) -> Contest:
     return Contest(ours, peer, check, work=count)
 
 
-def scenario_files() -> list[Path]:
-    """The scenario files for single robots.
+def scenario_files(*kinds: str) -> list[Path]:
+    """The scenario files for single robots, of some kinds of map or of all.
 
     Raises:
         FileNotFoundError: when the data is not there.
     """
-    files = sorted(file for file in DATA.glob("*/*.scen*") if file.parent.name != "mapf")
+    files = sorted(
+        file for file in DATA.glob("*/*.scen*") if (file.parent.name in kinds if kinds else file.parent.name != "mapf")
+    )
     if not files:
         raise FileNotFoundError(f"no MovingAI scenarios in {DATA}; set PILOTAGE_DATA")
     return files

@@ -95,8 +95,26 @@ def test_information_filter() -> None:
         theirs.update(z)
         ours.predict()
         ours.update("z", z)
-    np.testing.assert_allclose(ours.belief.mean, theirs.x.ravel(), rtol=1e-8)
-    np.testing.assert_allclose(ours.belief.cov, np.linalg.inv(theirs.P_inv), rtol=1e-8)
+    back = to_filterpy(ours)
+    np.testing.assert_allclose(back.x, theirs.x.ravel(), rtol=1e-8)
+    np.testing.assert_allclose(back.P, np.linalg.inv(theirs.P_inv), rtol=1e-8)
+
+
+def test_information_filter_that_knows_nothing() -> None:
+    """It tends to a Kalman filter with a very wide start; theirs leaves Q out until everything is known."""
+    wide = linear(kalman.KalmanFilter)
+    wide.P = np.eye(2) * 1e9
+    theirs = kalman.InformationFilter(dim_x=2, dim_z=1)
+    theirs.x, theirs.F, theirs.H, theirs.Q = wide.x.reshape(2, 1), wide.F, wide.H, wide.Q
+    theirs.P_inv, theirs.R_inv = np.zeros((2, 2)), np.linalg.inv(wide.R)
+    ours = from_filterpy(theirs)
+    for z in ZS:
+        wide.predict()
+        wide.update(z)
+        ours.predict()
+        ours.update("z", z)
+    np.testing.assert_allclose(ours.belief.mean, wide.x.ravel(), rtol=1e-5)
+    np.testing.assert_allclose(ours.belief.moments().cov, wide.P, rtol=1e-5)
 
 
 # -- the radar that sees the slant range of an aeroplane: filterpy's example for EKF and UKF

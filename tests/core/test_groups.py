@@ -199,3 +199,12 @@ def test_what_is_no_group_says_so():
     np.testing.assert_allclose(pair.act([9, 9, 9, np.pi / 2, 9], [[1.0, 2.0]], "b"), [[-2.0, 1.0]], atol=1e-15)
     x = pair.sample(rng=24)
     np.testing.assert_allclose(pair.compose(pair.inverse(x), x), pair.identity(), atol=1e-14)
+
+
+def test_transport_takes_tensors():
+    torch = pytest.importorskip("torch")
+    space = Space("pose: SE3", "plane: SE2", "q: quaternion", "v")
+    x, y = (space.sample(3, rng=seed) for seed in (1, 2))
+    found = space.transport(torch.tensor(y, requires_grad=True), torch.tensor(x[0]))
+    np.testing.assert_allclose(found.detach().numpy(), space.transport(y, x[0]), atol=1e-14)
+    assert found.requires_grad

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pilotage.core import Gaussian, ModelError, Readings, SettingError, ShapeError
-from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, Verdict, consistency
+from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, VariationalEKF, Verdict, consistency
 from pilotage.estimators._deviations import deviations, likelihoods
 from pilotage.models import constant_velocity, position, range_bearing, unicycle, velocity
 
@@ -127,6 +127,39 @@ def test_gated_outliers_are_reported_and_do_not_hide_good_noise() -> None:
     assert not next(c for c in report.checks if c.kind == "NIS").failed and report.suggestions == ()
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["readings", "truth"])
+def test_a_sensor_that_was_silent_changes_nothing(told: bool) -> None:
+    xs, zs = drives(np.random.default_rng(8), 1, 40)
+    ts, silent = DT * np.arange(1, 41), Readings(velocity(1), np.zeros((0, 1)), np.zeros(0))
+    one, two = (
+        consistency(KF(LINE, dt=DT).start(std=1.0).run(None, given), xs[0] if told else None)
+        for given in ([Readings(position(1, std=0.5), zs[0], ts)], [silent, Readings(position(1, std=0.5), zs[0], ts)])
+    )
+    kept = [c for c in two.checks if "velocity" not in c.of]
+    assert [c.kind for c in kept] == [c.kind for c in one.checks]
+    np.testing.assert_allclose([c.value for c in kept], [c.value for c in one.checks], rtol=1e-9)
+
+
+@pytest.mark.parametrize("truth", [None, np.zeros((0, 2))], ids=["readings", "truth"])
+def test_a_run_without_steps_is_refused(truth: Any) -> None:
+    with pytest.raises(ModelError, match="no steps"):
+        consistency(filtered(np.zeros((0, 1))), truth)
+
+
+@pytest.mark.parametrize("first", [100.0, 0.0], ids=["all", "all but one"])
+@pytest.mark.parametrize(
+    "estimator",
+    [KF(LINE, dt=DT, gate=0.99), IMM((LINE, constant_velocity(1, density=2.0)), 0.9, dt=DT, filter=KF(gate=0.99))],
+    ids=["KF", "IMM"],
+)
+def test_a_filter_that_refuses_its_readings_is_overconfident(estimator: Any, first: float) -> None:
+    """However few pass: the gate promised to let most of them through."""
+    zs = np.full((50, 1), 100.0)
+    zs[0] = first
+    report = consistency(estimator.start(mean={"x": 0.0}, std=0.1).run(None, zs, sensor=position(1, std=0.1)))
+    assert report.gated["position"] >= 0.98 and report.verdict is Verdict.OVERCONFIDENT
+
+
 @pytest.mark.parametrize("estimator", [EKF(), UKF(), ParticleFilter(n=3000)], ids=["EKF", "UKF", "particles"])
 def test_every_estimator_on_a_curved_space(estimator: Any) -> None:
     """A robot whose heading crosses half a turn, with contexts: consistent as it is, named when its Q is too small."""
@@ -203,3 +236,14 @@ def test_what_cannot_be_is_refused() -> None:
         consistency(run, level=1.5)
     with pytest.raises(SettingError, match="FilterRun"):
         consistency(run.beliefs)
+
+
+def test_filter_that_learns_noise_is_not_blamed_for_that_of_the_model() -> None:
+    """The sensor says 0.1 m and has 0.5 m: a KF is overconfident, and a filter that finds this out is not."""
+    states, zs = drives(np.random.default_rng(5), 1, 400)
+    sensor = position(1, std=0.1)
+    plain = KF(LINE, dt=DT).start(std=1.0).run(None, zs[0], sensor=sensor)
+    learnt = VariationalEKF(LINE, dt=DT, trust=1.0, forgetting=1.0).start(std=1.0).run(None, zs[0], sensor=sensor)
+    assert consistency(plain).verdict is Verdict.OVERCONFIDENT
+    for report in (consistency(learnt), consistency(learnt, states[0])):
+        assert report.verdict is Verdict.CONSISTENT, report

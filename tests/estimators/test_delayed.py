@@ -140,7 +140,7 @@ def test_what_is_too_old_is_refused_and_nothing_changes() -> None:
     assert same_belief(filter.belief, before)
     assert filter.t == 13.0
     filter.update(gnss(), [0.0, 0.0], 12.05)
-    with pytest.raises(PilotageError, match="goes back in time"):
+    with pytest.raises(PilotageError, match="goes back in time.*history"):
         KF(CART).start(std=1.0, t=1.0).update(gnss(), [0.0, 0.0], 0.5)
 
 
@@ -185,6 +185,20 @@ def test_a_latency_is_told_once(delayed: Any) -> None:
     close(run.ts, [0.3, 0.4, 0.5])
     one = Readings(camera, [[0.9, 0.2]], [0.6], latency=0.3)
     close(KF(CART).start(std=1.0).run(None, [one]).ts, [0.3])
+
+
+@pytest.mark.parametrize("history", [None, 1.0])
+def test_a_step_of_a_late_sensor_is_done_whole_or_not_at_all(history: float | None) -> None:
+    filter = KF(CART, dt=0.1).start(std=1.0, sensors={"cam": gnss()}, history=history, latency={"cam": 0.05})
+    filter.predict()
+    filter.predict()
+    t, belief = filter.t, filter.belief
+    with pytest.raises(PilotageError):  # infinite, or too late for a filter without a history
+        filter.step("cam", [np.inf, 0.0])
+    assert filter.t == t and same_belief(filter.belief, belief)
+    filter.update(gnss(), [1.0, 0.0], 0.2)
+    if history is not None:
+        filter.update(gnss(), [1.0, 0.0], 0.15)
 
 
 def test_settings_of_the_history_are_checked() -> None:

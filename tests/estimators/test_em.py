@@ -8,14 +8,15 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from pilotage.core import Gaussian, ModelError, Readings, SettingError
+from pilotage.core import Gaussian, ModelError, Readings, SettingError, Space
 from pilotage.estimators import KF, expectation_maximization
-from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, position, unicycle, velocity
+from pilotage.models import LinearDynamics, LinearSensor, constant_velocity, dynamics, position, unicycle, velocity
 
 F, Q = np.array([[1.0, 0.1], [-0.2, 0.9]]), np.array([[0.04, 0.01], [0.01, 0.09]])
 H, R = np.eye(2), np.array([[0.25, 0.05], [0.05, 0.16]])
 MODEL, METER = LinearDynamics.discrete(F, Q=np.eye(2)), LinearSensor(H, np.eye(2))
 START = Gaussian.of(MODEL.state, std=1.0)
+FALL = dynamics(state=Space("y [m]", "vy [m/s]"), noise=(0.0, 0.1))(lambda x, u, p, m: (x[1], -9.81))()
 
 
 def simulated(rng: np.random.Generator, count: int, steps: int, H: Any = H, R: Any = R) -> Any:
@@ -118,6 +119,13 @@ def test_several_sensors() -> None:
             lambda zs: expectation_maximization(START, MODEL, [Readings(METER, zs, [1.0, 2.0, 4.0])], learn="R"),
             ModelError,
             "equally",
+        ),
+        (
+            lambda zs: expectation_maximization(
+                Gaussian.of(FALL.state, std=1.0), FALL, zs[:, :1], 0.1, sensor=position(1, reads="y")
+            ),
+            ModelError,
+            "offset",
         ),
     ],
 )

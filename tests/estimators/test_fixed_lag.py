@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pilotage.core import Gaussian, PilotageError, Readings, SettingError, ShapeError
+from pilotage.core import Gaussian, ModelError, PilotageError, Readings, SettingError, ShapeError
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, KF, UKF, FixedLagSmoother, SquareRootUKF, smooth
 from pilotage.models import compass, constant_velocity, gnss, position, unicycle
@@ -54,9 +55,12 @@ def test_steps_and_predictions_count() -> None:
     assert same_belief(smoother.filter.belief, plain.belief)
     assert len(smoother._ticks) < 12
     assert smoother.filter.t - smoother.t == pytest.approx(0.3)
-    other = copy.deepcopy(smoother)
-    other.step(tape, [9.0])
-    assert other.belief.mean[0] > smoother.belief.mean[0]
+    before, t = smoother.belief, smoother.filter.t
+    for other in (copy.copy(smoother), copy.deepcopy(smoother), pickle.loads(pickle.dumps(smoother))):
+        other.step(tape, [9.0])
+        assert other.belief.mean[0] > before.mean[0]
+        assert same_belief(smoother.belief, before) and smoother.filter.t == t
+        assert smoother._ticks[-1].t == t
 
 
 def test_after_an_error_nothing_has_changed() -> None:
@@ -76,5 +80,8 @@ def test_after_an_error_nothing_has_changed() -> None:
     assert smoother.filter.t == t
     with pytest.raises(SettingError):
         FixedLagSmoother(smoother.filter, lag=-1.0)
+    late = KF(constant_velocity(1), dt=0.1).start(std=1.0, sensors={"cam": position(1)}, latency={"cam": 0.1})
+    with pytest.raises(ModelError, match="latencies"):
+        FixedLagSmoother(late, lag=0.3)
     with pytest.raises(SettingError):
         FixedLagSmoother(KF(constant_velocity(1), dt=0.1), lag=1.0)  # pyright: ignore[reportArgumentType]

@@ -152,7 +152,7 @@ def test_readings_missing_impossible_and_of_other_sensors() -> None:
     before = run.belief
     lidar = Lidar(room(), angles=8, max_range=6.0, min_range=0.1)
     assert run.update(lidar, np.zeros(8)).status is FilterStatus.NO_READING
-    assert run.update(gnss(std=0.1), [500.0, 0.0]).status is FilterStatus.GATED
+    assert run.update(gnss(std=0.1), [500.0, 0.0]).status is FilterStatus.STARVED
     assert run.belief is before
     assert run.update(gnss(std=0.3), [2.1, np.nan]).accepted
     assert run.belief.moments().mean[0] > 2.0
@@ -218,3 +218,13 @@ def test_sentences() -> None:
         run.estimator.histogram(Gaussian(POSE, np.zeros((2, 3)), np.eye(3)))
     with pytest.raises(ShapeError, match="one reading"):
         run.update(gnss(), np.zeros((2, 2)))
+
+
+def test_probabilities_that_are_given_are_copied() -> None:
+    cells, p = Cells.of(Space("x [m]"), {"x": (0.0, 2.0, 4)}), np.full(4, 0.25)
+    belief = Histogram(cells, p)
+    p[:] = [1.0, 0.0, 0.0, 0.0]
+    assert belief.moments().mean == pytest.approx(1.0)
+    for wrong in (np.full(3, 1.0 / 3.0), np.full(4, 1.0), [2.0, -1.0, 0.0, 0.0]):
+        with pytest.raises(ShapeError):
+            Histogram(cells, wrong)

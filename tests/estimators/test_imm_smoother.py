@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import Gaussian, Mixture, Readings, Space
+from pilotage.core import Gaussian, Mixture, ModelError, Readings, Space
 from pilotage.estimators import EKF, GPB1, GPB2, IMM, KF, UKF, MultipleModel, smooth
 from pilotage.models import compass, constant_turn, constant_velocity, dynamics, position, unicycle
 
@@ -156,3 +156,10 @@ def test_a_manoeuvre_is_smoothed() -> None:
     turns = [np.flatnonzero(w > 0.5) for w in found.weights[..., 1]]
     assert np.median([abs(t[0] - 30) for t in turns]) <= 2
     assert np.median([abs(t[-1] - 49) for t in turns]) <= 2
+
+
+def test_a_run_of_moments_has_no_modes_to_smooth() -> None:
+    imm = IMM((constant_velocity(1), constant_velocity(1, density=9.0)), 0.9, dt=0.1).start(std=1.0)
+    run = imm.run(None, np.zeros((3, 1)), sensor=position(1), keep="moments")
+    with pytest.raises(ModelError, match="keep='beliefs'"):
+        smooth(run)

@@ -152,3 +152,12 @@ def test_square_root_kf_is_the_kf() -> None:
     close(mine.beliefs.mean, other.beliefs.mean, 1e-10)
     close(mine.beliefs.cov, other.beliefs.cov, 1e-10)
     assert mine.beliefs.rooted
+
+
+@pytest.mark.parametrize("way", [copy.deepcopy, lambda belief: pickle.loads(pickle.dumps(belief))])
+def test_copies_are_frozen(way: Any) -> None:
+    twin = way(Information(Space("x [m]"), [[4.0]], [8.0]))
+    for array in (twin.matrix, twin.vector):
+        with pytest.raises(ValueError, match="read-only"):
+            array[...] = 0.0
+    assert twin.mean == 2.0

@@ -287,3 +287,20 @@ def test_linear_models_of_no_motion() -> None:
     model = LinearDynamics.discrete([[1.0]], Q=0.1)
     filter = GPB1((model, model), 0.9, dt=1.0).start(std=1.0)
     assert filter.step(LinearSensor([[1.0]], 1.0), [0.5]).accepted
+
+
+@pytest.mark.parametrize("kind", [IMM, GPB1, GPB2])
+def test_filters_of_several_models_start_as_others_do(kind: Any) -> None:
+    """With a history, a late reading gives the belief of processing in order."""
+    models = constant_velocity(1), constant_velocity(1, density=9.0)
+    late = kind(models, 0.9, dt=0.1).start(
+        std=1.0, rng=3, sensors={"tape": position(1)}, history=1.0, latency={"tape": 0.1}
+    )
+    order = kind(models, 0.9, dt=0.1).start(std=1.0)
+    late.predict(0.1)
+    late.update("tape", [0.4])
+    order.update(position(1), [0.4])
+    order.predict(0.1)
+    np.testing.assert_allclose(late.belief.moments().mean, order.belief.moments().mean, atol=1e-12)
+    with pytest.raises(SettingError, match="rng"):
+        kind(models, 0.9, dt=0.1).start(std=1.0, rng="a")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.core import ModelError, Readings, SettingError, ShapeError, Space
+from pilotage.core import CovarianceError, ModelError, Readings, SettingError, ShapeError, Space
 from pilotage.estimators import KF, Luenberger, consistency, observability, observer_gain
 from pilotage.models import (
     LinearDynamics,
@@ -87,6 +87,13 @@ def test_an_observer_follows_a_pendulum_and_its_covariance_is_honest() -> None:
         (lambda: observer_gain(constant_velocity(1), position(1), [-1 + 1j, -2.0], DT), SettingError, "pairs"),
         (lambda: observer_gain(constant_velocity(1), velocity(1), [-1.0, -2.0], DT), ModelError, "observe"),
         (lambda: observability(unicycle(), gnss(), [0.0, 0.0], dt=DT), ShapeError, "state"),
+        (
+            lambda: observability(
+                constant_velocity(1), LinearSensor([[1.0]], 0.0, state=Space("x [m]")), [0, 0], dt=DT
+            ),
+            CovarianceError,
+            "singular",
+        ),
         (lambda: observability(unicycle(), gnss(), np.zeros((2, 3)), dt=DT), ShapeError, "first state"),
         (
             lambda: observability(unicycle(), gnss(), np.zeros(3), np.zeros((4, 2)), dt=DT, steps=3),

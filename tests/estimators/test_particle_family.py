@@ -13,6 +13,7 @@ import pytest
 from scipy import stats
 
 from pilotage.core import FilterStatus, Gaussian, Particles, Readings, Sensor, SettingError, ShapeError, Space
+from pilotage.core.errors import ArgumentError
 from pilotage.estimators import (
     EKF,
     IMM,
@@ -156,6 +157,18 @@ def test_seeds_copies_and_pickles(kind: str) -> None:
         np.testing.assert_array_equal(first, after(copied))
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_action_that_is_overwritten_after_the_prediction_changes_nothing(kind: str) -> None:
+    means = []
+    for later in (1.0, 50.0):
+        filter = KINDS[kind](dynamics=unicycle(), dt=0.1, n=50, **({"linear": "x y"} if kind[0] == "R" else {}))
+        robot, u = filter.start([0, 0, 0], 0.1, rng=1), np.array([1.0, 0.0])
+        robot.predict(u=u)
+        u[:] = later
+        means.append(robot.update(gnss(std=0.5), [0.1, 0.0]).belief.moments().mean)
+    np.testing.assert_array_equal(*means)
+
+
 def test_one_seed_gives_two_methods_different_numbers() -> None:
     cart, tape = linear_system(False)
     blind = LinearSensor([[1.0, 0.0]], [[1e12]], state=RAIL)
@@ -255,6 +268,29 @@ def test_batches_with_contexts(kind: str) -> None:
     np.testing.assert_allclose(robot.state.minus(known.mean, exact.belief.mean), 0.0, atol=0.03)
     np.testing.assert_allclose(known.cov[2], predicted.moments().cov[2])
     np.testing.assert_allclose(found.log_likelihood, exact.log_likelihood, atol=0.3)
+
+
+@pytest.mark.parametrize("kind", [*KINDS, "ensemble"])
+def test_an_infinite_reading_fails_alone(kind: str) -> None:
+    """It is an error for one belief, and in a batch the status of its row."""
+    cart, tape = linear_system(False)
+    filter = {**KINDS, "ensemble": EnsembleKF}[kind](n=50)
+    start = Gaussian(RAIL, np.zeros((3, 2)), np.eye(2))
+    predicted = filter.predict(start, cart, None, 1.0, rng=1)
+    zs = np.array([[0.3], [np.inf], [np.nan]])
+    found, clean = (filter.update(predicted, tape, z, rng=2) for z in (zs, np.where(np.isinf(zs), np.nan, zs)))
+    assert found.status.tolist() == [FilterStatus.ACCEPTED, FilterStatus.NOT_FINITE_READING, FilterStatus.NO_READING]
+    np.testing.assert_array_equal(found.belief.moments().mean, clean.belief.moments().mean)
+    np.testing.assert_array_equal(found.nis, clean.nis)
+    with pytest.raises(ShapeError, match="infinity"):
+        filter.update(predicted[0], tape, [np.inf], rng=2)
+
+
+def test_a_threshold_that_would_do_nothing_is_refused() -> None:
+    """Every reading draws the ancestors of an auxiliary filter."""
+    with pytest.raises(ArgumentError, match="threshold"):
+        AuxiliaryParticleFilter(threshold=0.9)  # pyright: ignore[reportCallIssue]
+    assert GuidedParticleFilter(threshold=0.9).threshold == 0.9
 
 
 def test_moments_alone() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from pilotage.core import CovarianceError, Dynamics, Gaussian, ModelError, Space
+from pilotage.core import CovarianceError, Dynamics, Gaussian, ModelError, ShapeError, Space
 from pilotage.estimators import KF, GaussianParticles, ParticleFilter, RaoBlackwellizedParticleFilter
 from pilotage.models import constant_velocity, discrete_dynamics, gnss, position, quadrotor, sensor, unicycle
 
@@ -130,3 +131,17 @@ def test_moments_samples_and_densities_agree() -> None:
     two = GaussianParticles(space, *(np.stack([a, a]) for a in (belief.means, belief.covs, belief.log_weights)), (1,))
     np.testing.assert_array_equal(two[1].moments().cov, two.moments().cov[1])
     assert two.sample(5, rng=1).shape == (2, 5, 3)
+
+
+def test_arrays_that_are_given_are_copied() -> None:
+    """Weights may have any sum; the arrays are copied, and what does not fit is refused."""
+    space, means, covs = Space("x y [m]"), np.zeros((2, 2)), np.array([np.diag([0.0, 1.0])] * 2)
+    belief = GaussianParticles(space, means, covs, np.zeros(2), sampled=(0,))
+    means[:], covs[:] = 7.0, 7.0
+    known = belief.moments()
+    np.testing.assert_allclose(known.mean, 0.0)
+    np.testing.assert_allclose(known.cov, np.diag([0.0, 1.0]))
+    for wrong in ((np.zeros(2), covs), (means, covs[:1]), (means[:, :1], covs), (means, covs, np.zeros(3))):
+        with pytest.raises(ShapeError):
+            GaussianParticles(space, *wrong)
+    assert not pickle.loads(pickle.dumps(belief)).means.flags.writeable

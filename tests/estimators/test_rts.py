@@ -218,8 +218,8 @@ def test_an_estimator_smooths_its_runs_in_its_own_way() -> None:
     close(smooth(dataclasses.replace(run, estimator=None)).mean, smooth(run).mean, 1e-12)
 
 
-def test_runs_of_particles_are_refused() -> None:
+def test_moments_of_a_run_of_particles_are_refused() -> None:
     particles = ParticleFilter(constant_velocity(1), dt=1.0, n=50).start(std=1.0, rng=0)
-    run = particles.run(None, np.zeros((3, 1)), sensor=position(1))
-    with pytest.raises(ModelError, match="are Particles; expected those of a KF, EKF or UKF"):
+    run = particles.run(None, np.zeros((3, 1)), sensor=position(1), keep="moments")
+    with pytest.raises(ModelError, match="Gaussian; expected Particles"):
         smooth(run)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import FilterStatus, Gaussian, Mixture, ModelError, ShapeError
+from pilotage.core import FilterStatus, Gaussian, Mixture, ModelError, Sensor, ShapeError, Space
 from pilotage.estimators import EKF, GPB2, IMM, KF, UKF, Bank, ParticleFilter, SquareRootUKF
 from pilotage.models import constant_turn, constant_velocity, position, range_bearing, unicycle
 
@@ -168,3 +168,31 @@ def test_misuse_is_told() -> None:
         Bank(KF(), 4)
     with pytest.raises(Exception, match="Bank"):
         Bank(ParticleFilter(FLY, dt=DT), 4)
+
+
+class Fragile(Sensor):
+    """A sensor of plain Python, which breaks far out."""
+
+    state, reading, context = Space("x [m]"), Space("x [m]"), Space()
+
+    def observe(self, x: Any, context: Any = None) -> Any:
+        if np.max(x) > 4.0:
+            raise RuntimeError("broken")
+        return x[..., :1]
+
+    def noise(self, x: Any, context: Any = None) -> Any:
+        return np.eye(1)
+
+
+@pytest.mark.parametrize("modes", [1, 2])
+def test_after_an_error_of_a_model_no_track_has_changed(modes: int) -> None:
+    models = tuple(constant_velocity(1, density=q) for q in (0.1, 9.0))
+    starts = Gaussian.of(models[0].state, [[1.0, 0.0], [5.0, 0.0], [2.0, 0.0]], std=1.0)
+    bank = Bank(EKF(models[0], dt=0.1) if modes == 1 else IMM(models, 0.9, dt=0.1), capacity=3)
+    bank.add(starts if modes == 1 else Mixture([starts, starts]))
+    bank.predict()
+    before = bank.belief.moments()
+    with pytest.raises(RuntimeError, match="broken"):
+        bank.update(Fragile(), [[3.0], [3.0], [3.0]])
+    np.testing.assert_array_equal(bank.belief.moments().mean, before.mean)
+    np.testing.assert_array_equal(bank.belief.moments().cov, before.cov)

@@ -52,7 +52,7 @@ from pilotage.maps import OccupancyGrid
 from pilotage.models import LinearDynamics, bicycle, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
-from pilotage.planners import AStar, Dijkstra, RRTConnect
+from pilotage.planners import AStar, Dijkstra, JumpPointSearch, RRTConnect
 from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..estimators.linear import at_rest
@@ -159,6 +159,7 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar, weighted": lambda: AStar(weight=1.5),
     "AStar, 4-connected": lambda: AStar(connectivity=4),
     "Dijkstra": Dijkstra,
+    "JumpPointSearch": JumpPointSearch,
     "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {

@@ -85,8 +85,8 @@ SENSORS: dict[str, Callable[[], Sensor]] = {
 
 NO_MODELS = {
     "Code", "LANES", "LocalFrame", "TracedDynamics", "TracedSensor", "TracedTask", "bicycle_inverse", "code_of",
-    "discrete_dynamics", "dynamics", "ecef", "factor", "geodetic", "hitch_angle", "jackknifed", "normal_gravity",
-    "parameters", "sensor", "task", "trailer_rear", "tricycle_inverse",
+    "coloured", "coloured_readings", "discrete_dynamics", "dynamics", "ecef", "factor", "geodetic", "hitch_angle",
+    "jackknifed", "normal_gravity", "parameters", "sensor", "task", "trailer_rear", "tricycle_inverse",
 }  # fmt: skip
 """Public names of `pilotage.models` that are not families of models."""
 

@@ -82,6 +82,15 @@ def test_readings_of_several_sensors() -> None:
     assert pickle.loads(pickle.dumps(sonar)) == sonar
 
 
+def test_two_sensors_of_one_kind() -> None:
+    moving, front = coloured_readings(unicycle(), gnss(std=0.5), "x", time=20.0, std=2.0, name="front")
+    moving, rear = coloured_readings(moving, gnss(std=0.5), "x", time=20.0, std=2.0, name="rear")
+    assert moving.state.names[3:] == ("front_x_error", "rear_x_error")
+    x = np.array([1.0, 2.0, 0.0, 0.3, 0.4])
+    assert np.allclose(front.on(moving.state).observe(x), [1.3, 2.0])
+    assert np.allclose(rear.on(moving.state).observe(x), [1.4, 2.0])
+
+
 def test_slip_over_two_seconds() -> None:
     """A filter that takes lasting slip for white noise is overconfident; one with the error as a state is not."""
     rng, dt, steps, rows = np.random.default_rng(3), 0.1, 200, 40

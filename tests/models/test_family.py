@@ -97,8 +97,8 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a wheelbase without name": (lambda: bicycle(2.7), r"parameters go by name: bicycle\(wheelbase=2.7\)"),
     "a sensor of two": (lambda: compass(0.1), r"parameters go by name: compass\(declination=0.1\)"),
     "a goal without name": (lambda: costs(effort)(0.05), r"parameters go by name: effort\(initial=0.05\)"),
-    "dynamics without parentheses": (lambda: dynamics(still), r"@dynamics\(state=..., action=...\)"),
-    "steps without parentheses": (lambda: discrete_dynamics(still), r"@discrete_dynamics\(state=..., action=...\)"),
+    "dynamics without parentheses": (lambda: dynamics(still), r"@dynamics\(state=...\)"),
+    "steps without parentheses": (lambda: discrete_dynamics(still), r"@discrete_dynamics\(state=...\)"),
     "a sensor without parentheses": (
         lambda: sensor(seen),
         r"@sensor needs parentheses .* @sensor\(state=..., reading=...",

@@ -7,9 +7,9 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from pilotage.core import ShapeError
+from pilotage.core import Readings, ShapeError
 from pilotage.estimators import KF, consistency
-from pilotage.models import constant_velocity, position
+from pilotage.models import constant_velocity, position, velocity
 from pilotage.viz import draw_chi_square, plot_consistency, plot_errors
 
 STEPS = 120
@@ -49,3 +49,11 @@ def test_the_figure_of_a_report_says_the_verdict() -> None:
     assert report.verdict.value in said and str(report.suggestions[0]) in said
     nis = figure.axes[1].lines[0].get_ydata()
     assert np.allclose(nis, RUN.nis[RUN.accepted])
+
+
+def test_a_sensor_that_was_silent_has_an_empty_panel() -> None:
+    model, tape = constant_velocity(1), position(1)
+    given = [Readings(tape, np.zeros((9, 1)), 0.1 * np.arange(9)), Readings(velocity(1), np.zeros((0, 1)), [])]
+    report = consistency(KF(model, dt=0.1).start(std=1.0).run(None, given))
+    panels = plot_consistency(report).axes
+    assert len(panels) == 3 and not len(panels[1].lines[0].get_xdata())

@@ -148,9 +148,8 @@ class Space(Product):
         They are ``G = d ((y (+) e) (-) x) / d e`` at e = 0, in closed form, and the identity where plus is addition. A
         covariance P at y is ``G P G'`` at x.
         """
-        d: Array = self.minus(y, x)
-        base: Array = np.broadcast_to(np.asarray(x, dtype=self.floats), (*d.shape[:-1], self.size))
-        m = math_for(d)
+        d: Any = self.minus(y, x)
+        base, m = alike(x, d, dtype=self.floats)[0], math_for(d)
 
         def column(part: Part, s: slice, t: slice, unit: list[float]) -> Sequence[Any]:
             return part.transport(unstack(base[..., s]), unstack(d[..., t]), unit, m)
@@ -465,7 +464,8 @@ class Space(Product):
 
     def _matrix(self, like: Any, column: Column) -> Array:
         """Matrices ``(..., dim, dim)`` of `_blocks`, over the leading axes of `like`."""
-        out = np.zeros((*like.shape[:-1], self.dim, self.dim), dtype=self.floats)
+        torch, shape = torch_if_tensor(like), (*like.shape[:-1], self.dim, self.dim)
+        out: Any = np.zeros(shape, dtype=self.floats) if torch is None else like.new_zeros(shape)
         out[..., np.arange(self.dim), np.arange(self.dim)] = 1.0
         for i, j, value in self._blocks(column):
             out[..., i, j] = value

@@ -2,168 +2,130 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Any
+from dataclasses import field, replace
+from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from ..core import Dynamics, Gaussian, Rng, Sensor, Update
+from ..core import FilterRun, Gaussian, Rng, Sensor, Space
 from ..core.arrays import Array
-from ..core.declared import covariance
-from ..core.settings import Interval, Positive, instance, settings
-from ..core.streams import checked
-from ._causes import report
-from ._clock import wanted
-from ._engine import PureEngine
-from ._gaussian import moments_on
-from ._inputs import action, check_belief, context_of, reading_of
+from ..core.settings import Interval, settings
+from ._gaussian import CompiledEstimator, moments_on
+from ._inputs import gate_quantiles
 from ._jobs import Model
-from ._launch import one_reading
-from .ekf import EKF
-from .filter import Filter, Startable
-from .noise_belief import NoiseBelief, SensorNoise, noise_belief
+from ._noise_steps import noise_predict, noise_update
+from ._steps import Inner, inner_steps
+from .noise_belief import NoiseBelief, SensorNoise, noise_belief, read
+
+
+class Rule(NamedTuple):
+    """What an estimator makes of the evidence of a reading.
+
+    Attributes:
+        rounds: of the estimate of R, before the update of the state; 0 for one after it.
+        forgetting: factor of the weight before a reading.
+        longest: largest weight before a reading.
+        window: readings after which the factor of the process noise follows them, in place of R; 0 for R.
+    """
+
+    rounds: int = 0
+    forgetting: float = 1.0
+    longest: float = np.inf
+    window: float = 0.0
 
 
 @settings
-class ToldEKF(EKF):
-    """The EKF that is told the noise of each reading."""
-
-    def sensor_model(self, sensor: Sensor, lanes: bool = False) -> Model:
-        model = super().sensor_model(sensor, lanes)
-        model.fields["given"] = 1
-        return model
-
-    def update_under(self, R: Array, belief: Gaussian, sensor: Sensor, z: Array, context: Any) -> Update:
-        """`update` with a mounted sensor whose noise is R ``(..., m, m)``."""
-        return self.updated(belief, sensor, *one_reading(belief, sensor, z, context, R))
-
-
-@settings
-class NoiseEstimator(Startable):
-    """Base of the filters that estimate noise; subclasses say how, in `learn`.
+class NoiseEstimator(CompiledEstimator):
+    """Base of the filters that estimate noise; subclasses say how, by a `Rule`.
 
     Args:
         dynamics, dt, gate: as for `EKF`. Readings that the gate rejects teach nothing.
         trust: the number of readings that the noise of a sensor, as its model says, is worth at first.
+
+    Attributes:
+        known: the mounted sensors whose estimates the rows of numbers hold.
     """
 
-    dynamics: Dynamics | None = None
-    dt: Positive | None = None
-    gate: Annotated[float, Interval(0.0, 1.0)] | None = None
     trust: Annotated[float, Interval(0.0, ends="()")] = 10.0
+    known: tuple[Sensor, ...] = field(default=(), init=False, repr=False, compare=False)
+
+    inner: ClassVar[Inner] = inner_steps(noise_predict, noise_update)
+    dynamics_results: ClassVar[tuple[str, str, str]] = ("y F Q", "", "")
+    sensor_results: ClassVar[tuple[str, str, str]] = ("h e H R", "", "R")
 
     @abstractmethod
-    def learn(self, belief: NoiseBelief, noise: SensorNoise, z: Array, context: Any) -> tuple[Update, NoiseBelief]:
-        """The update of the Gaussian by a reading, and the belief with what the reading says of the noise.
+    def rule(self) -> Rule:
+        """What is made of the evidence of a reading."""
 
-        Estimates in rows that are not accepted are put back afterwards.
-        """
+    def own(self, belief: Any, space: Space | None = None) -> NoiseBelief:
+        """The belief with estimates of noise; of any other one without."""
+        moments_on(belief, space)
+        return noise_belief(belief)
 
-    def predict(
-        self,
-        belief: Any,
-        dynamics: Dynamics,
-        u: Any = None,
-        dt: float | None = None,
-        *,
-        rng: Rng = None,
-        status: np.ndarray | None = None,
-    ) -> NoiseBelief:
-        """The belief `dt` seconds later under action `u`, see `EKF.predict`; estimates of noise stay what they are."""
-        checked(rng)
-        instance(dynamics, Dynamics, type(self).__name__)
-        moments_on(belief, dynamics.state)
-        belief, dt, u = noise_belief(belief), wanted(dt, self.dt), action(u, dynamics.action)
-        before = belief.gaussian
-        how = np.zeros(np.broadcast_shapes(before.mean.shape[:-1], u.shape[:-1]), dtype=np.int64)
-        after = EKF().predict(before, dynamics, u, dt, status=how)
-        report(how, how.shape, status)
-        extra = np.where(how > 0, 0.0, belief.factor - 1.0)[..., None, None]  # a row that failed keeps its belief
-        if extra.any():
-            Q = covariance(dynamics.noise(before.mean, u, dt), after.space.dim, dynamics)
-            P = after.cov + np.where(extra != 0.0, extra * Q, 0.0)
-            after = Gaussian.trusted(after.space, np.array(after.mean), P)
-        return replace(belief, gaussian=after)
+    def holding(self, belief: Any, *sensors: Sensor) -> Self:
+        """The same estimator, with rows that hold the estimates of a belief and those of these sensors."""
+        known = list(self.known)
+        for sensor in (*(noise.sensor for noise in belief.noises), *sensors):
+            if not any(sensor is each or sensor == each for each in known):
+                known.append(sensor)
+        if len(known) == len(self.known):
+            return self
+        other = copy.copy(self)
+        object.__setattr__(other, "known", tuple(known))
+        return other
 
-    def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
-        """The expected reading: its mean and innovation covariance S, under the estimated noise."""
-        belief, sensor = self._taken(belief, sensor)
-        context = context_of(context, sensor)
-        expected = EKF().expect(belief.gaussian, sensor, context)
-        R = covariance(sensor.noise(belief.gaussian.mean, _numbers(context, sensor)), sensor.reading.dim, sensor)
-        known = self._noise(belief, sensor, context)
-        return Gaussian.trusted(sensor.reading, np.array(expected.mean), expected.cov - R + known.R)
+    def places(self) -> list[int]:
+        """The number of a row with which the estimate of each sensor begins, and that with which the mean does."""
+        return np.cumsum([1, *(sensor.reading.dim**2 + 1 for sensor in self.known)]).tolist()
 
-    def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
-        """The result of reading `z` (NaN where not measured); leading axes are a batch."""
-        checked(rng)
-        belief, sensor = self._taken(belief, sensor)
-        z, context = reading_of(z, sensor), context_of(context, sensor)
-        noise = self._noise(belief, sensor, context)
-        result, after = self.learn(belief, noise, z, context)
-        after = after if np.all(result.accepted) else _kept(belief.noting(noise), after, np.asarray(result.accepted))
-        return Update(after, result.innovation, result.S, result.nis, result.log_likelihood, status=result.status)
+    def constants(self, space: Space) -> Array:
+        """Numbers that the inner steps need of the settings: trust, rule, and the share taken of gains, all of it."""
+        return np.array([self.trust, *self.rule(), *np.ones(space.dim)])
 
-    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief."""
-        assert self.dynamics is not None  # `start` has seen to it
-        moments_on(belief, self.dynamics.state)
-        return Filter(PureEngine(self, self.dynamics, noise_belief(belief)), t, self.dt, sensors)
+    def vectors(self, space: Space) -> int:
+        """Vectors of scratch, for a copy of the estimates."""
+        return self.places()[-1] // space.dim + 1
 
-    def _taken(self, belief: Any, sensor: Sensor) -> tuple[NoiseBelief, Sensor]:
-        """The belief with estimates, and the sensor on its space."""
-        instance(sensor, Sensor, type(self).__name__)
-        check_belief(belief)
-        belief = noise_belief(belief)
-        return belief, sensor.on(belief.space)
+    def numbers(self, space: Space) -> int:
+        """Numbers that the inner steps keep of a belief over this space."""
+        return self.places()[-1] + space.size + space.dim**2
 
-    def _noise(self, belief: NoiseBelief, sensor: Sensor, context: Any) -> SensorNoise:
-        """What is known of the noise of a sensor: at first what its model says."""
-        known = belief.estimate(sensor)
-        if known is not None:
-            return known
-        R = covariance(sensor.noise(belief.gaussian.mean, _numbers(context, sensor)), sensor.reading.dim, sensor)
-        return SensorNoise(sensor, np.array(R), np.full(R.shape[:-2], self.trust))
+    def pack(self, belief: NoiseBelief) -> Array:
+        """Beliefs as the inner steps keep them, rows ``(..., numbers)``."""
+        parts = [np.asarray(belief.factor, dtype=np.float64)[..., None]]
+        for sensor in self.known:
+            noise, m = belief.estimate(sensor), sensor.reading.dim
+            R, weight = (np.full((m, m), np.nan), np.zeros(())) if noise is None else (noise.R, noise.weight)
+            parts += [R.reshape(*R.shape[:-2], m * m), weight[..., None]]
+        known = belief.gaussian
+        parts += [known.mean, known.cov.reshape(*known.cov.shape[:-2], -1)]
+        axes = np.broadcast_shapes(*(part.shape[:-1] for part in parts))
+        return np.concatenate([np.broadcast_to(part, (*axes, part.shape[-1])) for part in parts], axis=-1)
 
+    def unpack(self, space: Space, table: Array) -> NoiseBelief:
+        """Beliefs in rows ``(..., numbers)``, which nobody else changes: arrays may be views of them."""
+        places, axes, d = self.places(), table.shape[:-1], space.dim
+        noises = list[SensorNoise]()
+        for sensor, at in zip(self.known, places[:-1], strict=True):
+            m = sensor.reading.dim
+            weight = np.asarray(table[..., at + m * m])
+            noises.append(SensorNoise(sensor, table[..., at : at + m * m].reshape(*axes, m, m), weight))
+        mean, cov = np.split(table[..., places[-1] :], [space.size], axis=-1)
+        gaussian = Gaussian.trusted(space, mean, cov.reshape(*axes, d, d))
+        return NoiseBelief(gaussian, read(noises), table[..., 0] if axes else float(table[0]))
 
-def _numbers(context: Any, sensor: Sensor) -> Any:
-    """A context as sensors take it: None where there is none."""
-    return None if sensor.context is not None and sensor.context.size == 0 else context
+    def sensor_model(self, sensor: Sensor, lanes: bool = False) -> Model:
+        """A mounted sensor as the inner steps see it; behind its gates, where its estimate is."""
+        model = super().sensor_model(sensor, lanes)
+        model.fields["given"] = 1
+        place = next(
+            at for each, at in zip(self.known, self.places(), strict=False) if each is sensor or each == sensor
+        )
+        model.point("gates", np.append(gate_quantiles(self.gate, sensor.reading.dim), place))
+        return model
 
-
-def _kept(before: NoiseBelief, after: NoiseBelief, taken: Array) -> NoiseBelief:
-    """The Gaussian of `after`, and its estimates in rows that were taken; in others those of `before`."""
-    noises = list[SensorNoise]()
-    for new in after.noises:
-        old = before.estimate(new.sensor)
-        assert old is not None  # every sensor has one by now
-        weight = np.where(taken, new.weight, old.weight)
-        noises.append(SensorNoise(new.sensor, np.where(taken[..., None, None], new.R, old.R), weight))
-    return NoiseBelief(after.gaussian, tuple(noises), np.where(taken, after.factor, before.factor))
-
-
-def evidence(R: Array, S: Array, y: Array) -> Array:
-    """The expected square of the noise e of a reading with innovation y, ``D = E[e e' | z]``, ``(..., m, m)``.
-
-    ::
-
-        D = R + R S^-1 (y y' - S) S^-1 R         = v v' + H P H'
-
-    with the residual ``v = z (-) h(x)`` and the covariance P after the update, on the linearisation of the EKF. Of
-    components that were not measured, y is NaN, and R tells by its correlations: S^-1 is that of the others. D is never
-    indefinite.
-    """
-    seen = np.isfinite(y)
-    both = seen[..., :, None] & seen[..., None, :] & np.isfinite(S)
-    weight = np.where(both, np.linalg.inv(np.where(both, S, np.eye(y.shape[-1]))), 0.0)
-    y, A = np.where(seen, y, 0.0), R @ weight
-    D = R + A @ (y[..., :, None] * y[..., None, :] - np.where(both, S, 0.0)) @ np.swapaxes(A, -1, -2)
-    return 0.5 * (D + np.swapaxes(D, -1, -2))
-
-
-def averaged(noise: SensorNoise, D: Array, weight: Array) -> SensorNoise:
-    """The estimate after a reading that says D, where the earlier ones are worth `weight` readings."""
-    R = noise.R + (D - noise.R) / (weight + 1.0)[..., None, None]
-    return SensorNoise(noise.sensor, R, np.broadcast_to(weight + 1.0, R.shape[:-2]).copy())
+    def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Gaussian:
+        """The Gaussians of a run given all its readings; see `smooth`."""
+        return super().smoothed(replace(run, beliefs=run.beliefs.moments(), predicted=run.predicted.moments()), rng=rng)

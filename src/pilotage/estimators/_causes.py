@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import CovarianceError, Dynamics, FilterStatus, Gaussian, ModelError, PilotageError, Sensor, ShapeError
+from ..core import CovarianceError, Dynamics, FilterStatus, ModelError, PilotageError, Sensor, ShapeError
 from ._inputs import once_or_rows
 from ._launch import packed
 from ._steps import PREDICTION_FAILED, UPDATE_FAILED
 from ._timeline import Timeline
 
 if TYPE_CHECKING:
-    from ._gaussian import GaussianEstimator
+    from ._gaussian import CompiledEstimator
 
 ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
     FilterStatus.NOT_FINITE_BELIEF: (ShapeError, "the belief holds NaN or infinity; start from finite numbers"),
@@ -52,14 +52,14 @@ ERRORS: dict[FilterStatus, tuple[type[PilotageError], str]] = {
 }
 
 
-def error_of(status: FilterStatus, model: Any, belief: Gaussian, where: str = "", **given: Any) -> PilotageError:
+def error_of(status: FilterStatus, model: Any, belief: Any, where: str = "", **given: Any) -> PilotageError:
     """The error for a status, with a sentence; `where` is such as "step 3"."""
     kind, sentence = ERRORS[status]
     said = sentence.format(model=repr(model), x=belief.mean, **{"u": None, "z": None, **given})
     return kind(f"{said}{f' (at {where})' if where else ''}; the belief is unchanged")
 
 
-def why_prediction(dynamics: Dynamics, belief: Gaussian, u: Any, dt: float, jacobian: bool) -> FilterStatus:
+def why_prediction(dynamics: Dynamics, belief: Any, u: Any, dt: float, jacobian: bool) -> FilterStatus:
     """The cause of a prediction that failed, of one belief; `jacobian` where the filter needs one."""
     if not _finite(belief.mean, belief.cov):
         return FilterStatus.NOT_FINITE_BELIEF
@@ -74,7 +74,7 @@ def why_prediction(dynamics: Dynamics, belief: Gaussian, u: Any, dt: float, jaco
     return found or _why_belief(belief)
 
 
-def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, estimator: Any) -> FilterStatus:
+def why_update(sensor: Sensor, belief: Any, z: Any, context: Any, S: Any, estimator: Any) -> FilterStatus:
     """The cause of an update that failed, of one belief; S is the innovation covariance that it found."""
     jacobian = estimator.jacobian
     if not _finite(belief.mean, belief.cov):
@@ -105,8 +105,8 @@ def why_update(sensor: Sensor, belief: Gaussian, z: Any, context: Any, S: Any, e
 
 
 def explain(
-    estimator: GaussianEstimator,
-    belief: Gaussian,
+    estimator: CompiledEstimator,
+    belief: Any,
     steps: Timeline,
     batch: tuple[int, ...],
     codes: np.ndarray,
@@ -184,7 +184,7 @@ def _why_noise(R: Any) -> FilterStatus | None:
     return FilterStatus.IMPOSSIBLE_NOISE if bad else None
 
 
-def _why_belief(belief: Gaussian) -> FilterStatus:
+def _why_belief(belief: Any) -> FilterStatus:
     """Whether the covariance has a root; where it has, numbers overflowed."""
     values = np.linalg.eigvalsh(belief.cov)
     return FilterStatus.INDEFINITE_BELIEF if values.min() < -1e-9 * np.abs(values).max() else FilterStatus.OVERFLOW

@@ -108,7 +108,8 @@ class Clock:
             raise PilotageError(f"a step takes a finite number of seconds, not {dt!r}")
         if not dt >= 0.0:
             raise PilotageError(
-                f"a step of {dt:g} s from t = {self.t:g} s goes back in time; readings must arrive in order of time"
+                f"a step of {dt:g} s from t = {self.t:g} s goes back in time; readings must arrive in order of time, or "
+                "the filter must keep a history: start(..., history=1.0)"
             )
         return dt
 

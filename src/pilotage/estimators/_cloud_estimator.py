@@ -8,13 +8,27 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, Gaussian, Particles, Rng, Sensor, Space, Update, generator, seeded
+from ..core import (
+    Dynamics,
+    FilterRun,
+    FilterStatus,
+    Gaussian,
+    Particles,
+    Rng,
+    Sensor,
+    ShapeError,
+    Space,
+    Update,
+    generator,
+    seeded,
+)
 from ..core.arrays import Array
 from ..core.settings import Count, Positive, instance, settings
 from ._engine import PureEngine
 from ._inputs import check_belief, reading_of
+from ._startable import Startable
 from .cloud import expected
-from .filter import Filter, Startable
+from .filter import Filter
 
 
 @settings
@@ -60,12 +74,27 @@ class CloudEstimator(Startable):
             z: reading ``(size,)``, or ``(..., size)`` for a batch.
             context: the context of the reading, if the sensor has one.
             rng: seed or generator, for what is drawn. A seed gives other numbers here than in `predict`.
+
+        Raises:
+            ShapeError: when a single reading holds infinity; in a batch it has a status.
         """
         instance(sensor, Sensor, type(self).__name__)
         draw = generator(rng, "update")
         cloud = self.cloud(belief, rng=draw, models=(sensor,))
         sensor = sensor.on(cloud.space)
-        return self.informed(cloud, sensor, reading_of(z, sensor), context, draw)
+        z = reading_of(z, sensor)
+        bad = np.isinf(z).any(-1) & (not self.takes_infinity(sensor))
+        found = self.informed(cloud, sensor, np.where(bad[..., None], np.nan, z), context, draw)
+        if not bad.any():
+            return found
+        if np.ndim(found.status) == 0:
+            raise ShapeError(f"the reading of {sensor!r} holds infinity: {z}; give finite numbers, or NaN")
+        status = np.where(bad, FilterStatus.NOT_FINITE_READING, found.status)
+        return Update(found.belief, found.innovation, found.S, found.nis, found.log_likelihood, status=status)
+
+    def takes_infinity(self, sensor: Sensor) -> bool:
+        """Whether readings may be infinite: a density that a sensor has of its own may know what that means."""
+        return type(sensor).log_prob is not Sensor.log_prob
 
     def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Particles:
         """The beliefs of a run given all its readings, by backward simulation; see `smooth_particles`."""

@@ -1,4 +1,4 @@
-"""The engine of filters with a Gaussian belief: machine code on memory that stays where it is."""
+"""The engine of filters with compiled steps: machine code on memory that stays where it is."""
 
 from __future__ import annotations
 
@@ -8,36 +8,38 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
-from ..core import Dynamics, FilterRun, FilterStatus, Gaussian, Sensor, ShapeError, Space, Update
+from ..core import Dynamics, FilterRun, FilterStatus, Sensor, ShapeError, Space, Update
 from ..core.results import DeferredUpdate
 from ._causes import error_of, why_prediction, why_update
 from ._drivers import predict_one, step_alone, step_one, update_one
 from ._engine import Engine, Link
-from ._inputs import EMPTY, action, check_belief, context_of, reading_of
+from ._inputs import EMPTY, action, context_of, reading_of
 from ._jobs import Record, job, scratch
+from ._launch import found_size
 from ._memory import JOB
 from ._timeline import Timeline
 
 if TYPE_CHECKING:
-    from ._gaussian import GaussianEstimator
+    from ._gaussian import CompiledEstimator
 
 ARRAY, FLOAT, FLAT = np.ndarray, np.dtype(np.float64), (8,)
 UPDATE_FAILED, NO_READING = int(FilterStatus.UPDATE_FAILED), int(FilterStatus.NO_READING)
 
 
 class CompiledEngine(Engine):
-    """One Gaussian belief in memory, predicted and updated in place.
+    """One belief in memory, predicted and updated in place.
 
     Writeable float64 arrays go to machine code as they are, which checks their length; anything else is checked and
     copied first.
     """
 
-    def __init__(self, estimator: GaussianEstimator, dynamics: Dynamics, belief: Gaussian) -> None:
+    def __init__(self, estimator: CompiledEstimator, dynamics: Dynamics, belief: Any) -> None:
         self.estimator, self._dynamics = estimator, dynamics
         self._build(self._own(belief))
 
-    def _build(self, belief: Gaussian) -> None:
+    def _build(self, belief: Any) -> None:
         """Memory and machine code, for this belief."""
+        self.estimator = self.estimator.holding(belief)
         estimator, space = self.estimator, self.dynamics.state
         self._numbers = estimator.numbers(space)
         self._settings, self._vectors = estimator.constants(space), estimator.vectors(space)
@@ -76,12 +78,14 @@ class CompiledEngine(Engine):
         self._build(state["belief"])
 
     @property
-    def belief(self) -> Gaussian:
+    def belief(self) -> Any:
         return self.estimator.unpack(self.dynamics.state, self._b[: self._numbers].copy())
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        self._b[: self._numbers] = self.estimator.pack(self._own(belief))
+        belief = self._own(belief)
+        self.hold(belief)
+        self._b[: self._numbers] = self.estimator.pack(belief)
 
     def check(self) -> None:
         """Raise what the model's own methods raised."""
@@ -97,10 +101,14 @@ class CompiledEngine(Engine):
         return self._b.tobytes()
 
     def save(self) -> Any:
-        return self._b.copy()
+        return self.estimator, self._b[: self._numbers].copy()
 
     def restore(self, saved: Any) -> None:
-        self._b[: self._numbers] = saved[: self._numbers]
+        estimator, row = saved
+        if estimator is self.estimator:
+            self._b[: self._numbers] = row
+        else:  # rows were shorter then
+            self.belief = estimator.unpack(self.dynamics.state, row)
 
     def predict(self, u: Any, dt: float) -> None:
         if dt != self._dt:
@@ -145,14 +153,32 @@ class CompiledEngine(Engine):
         reading = link.sensor.reading
         largest = max(reading.size, reading.dim, link.model.fields["inputs"], self._largest)
         if link.numbers > len(self._b) or largest > self._largest:
-            grown = np.zeros(max(link.numbers, len(self._b)))
-            grown[: self._numbers] = self._b[: self._numbers]
-            self._b, self._largest = grown, largest
-            self._w = scratch(self.dynamics.state, largest, 1, self._vectors)
-            for record in (self.job, *(each.job for each in self._links)):
-                record.point("belief", self._b)
-                record.point("scratch", self._w)
+            self._largest = largest
+            self._grow(link.numbers)
         return link
+
+    def _grow(self, numbers: int) -> None:
+        """Memory for so many numbers, and scratch for the largest reading."""
+        grown = np.zeros(max(numbers, len(self._b)))
+        grown[: len(self._b)] = self._b
+        self._b = grown
+        self._w = scratch(self.dynamics.state, self._largest, 1, self._vectors)
+        for record in (self.job, *(each.job for each in self._links)):
+            record.point("belief", self._b)
+            record.point("scratch", self._w)
+
+    def hold(self, belief: Any, *sensors: Sensor) -> None:
+        """Make the rows hold such a belief, and what readings of these mounted sensors add to it."""
+        holder, space = self.estimator.holding(belief, *sensors), self.dynamics.state
+        if holder is self.estimator:
+            return
+        now, self.estimator = self.belief, holder
+        self._numbers, self._vectors = holder.numbers(space), holder.vectors(space)
+        self.job.fields["numbers"] = self._numbers
+        for link in self._links:
+            link.lay_out()
+        self._grow(max([self._numbers, *(link.numbers for link in self._links)]))
+        self._b[: self._numbers] = holder.pack(now)
 
     def detach(self) -> None:
         self._links.clear()
@@ -163,10 +189,9 @@ class CompiledEngine(Engine):
             self.belief = result.beliefs[-1]
         return result
 
-    def _own(self, belief: Any) -> Gaussian:
+    def _own(self, belief: Any) -> Any:
         """A belief for this filter: a single one, on the space of its dynamics."""
-        check_belief(belief, self.dynamics.state)
-        belief = belief.moments()
+        belief = self.estimator.own(belief, self.dynamics.state)
         if belief.mean.ndim != 1:
             name = type(self.estimator).__name__
             raise ShapeError(
@@ -189,9 +214,9 @@ class CompiledLink(Link):
         space = engine.dynamics.state
         self._engine = engine
         self.sensor = sensor.on(space)
+        engine.hold(engine.belief, self.sensor)
         reading = self.sensor.reading
         self.model = engine.estimator.sensor_model(self.sensor)
-        self.numbers = engine._numbers + reading.size + reading.dim + reading.dim**2 + 2
         self.job = Record(JOB)
         self.job._memory[:] = engine.job._memory
         self.job.kept.append(engine.job)
@@ -204,7 +229,14 @@ class CompiledLink(Link):
         self.alone = context is not None and context.size == 0
         self._context_shape = None if context is None or not context.flat else (context.size,)
         self._plain = engine._plain and not (self.model.live or self.model.calls_back)
-        self.results = partial(results, engine.estimator.unpack, engine._numbers, space, reading)
+        self.lay_out()
+
+    def lay_out(self) -> None:
+        """Say where in the memory of the engine the results of an update lie, behind a belief."""
+        engine, reading = self._engine, self.sensor.reading
+        self.job.fields["numbers"] = engine._numbers
+        self.numbers = engine._numbers + found_size(reading)
+        self.results = partial(results, engine.estimator.unpack, engine._numbers, engine.dynamics.state, reading)
 
     def update(self, z: Any, context: Any) -> Update:
         if type(z) is not self._quick or z.dtype is not FLOAT or z.strides != FLAT or not z.flags.writeable:
@@ -286,12 +318,12 @@ class CompiledLink(Link):
         return self._engine.failed
 
     @property
-    def belief(self) -> Gaussian:
+    def belief(self) -> Any:
         """The present belief of the engine."""
         return self._engine.belief
 
     @property
-    def estimator(self) -> GaussianEstimator:
+    def estimator(self) -> CompiledEstimator:
         """The settings."""
         return self._engine.estimator
 
@@ -321,7 +353,7 @@ class CompiledLink(Link):
         raise error_of(why, self.sensor, belief, z=z)
 
 
-def results(unpack: Callable[..., Gaussian], numbers: int, space: Space, reading: Space, b: bytes) -> tuple[Any, ...]:
+def results(unpack: Callable[..., Any], numbers: int, space: Space, reading: Space, b: bytes) -> tuple[Any, ...]:
     """Belief, innovation, S, NIS and log-likelihood from the memory of an engine."""
     k, m = reading.size, reading.dim
     table = np.frombuffer(b)

@@ -19,6 +19,7 @@ import numpy as np
 from ..core import FilterRun, FilterStatus, Mixture
 from ..core.arrays import Array
 from ..models.trace import driver
+from ._adaptive import NoiseEstimator
 
 LONGEST = 400
 """Steps after which a long run is cut into pieces, which are filtered side by side."""
@@ -66,19 +67,22 @@ class Deviations:
 
 
 def deviations(run: FilterRun) -> Deviations | None:
-    """The linear model of a run's errors, or None: sensors or modes of the run have no common linearisation."""
+    """The linear model of a run's errors, or None.
+
+    Sensors or modes may have no common linearisation; filters that learn noise use another than that of the models.
+    """
     dynamics, before = _dynamics_of(run)
     known = all(s.context is not None for s in run.sensors) and len(run.contexts) == len(run.sensors)
-    if dynamics is None or not known:
+    if dynamics is None or not known or isinstance(run.estimator, NoiseEstimator):
         return None
     after, space = run.beliefs.moments(), before.space
     d, m, T = space.dim, run.innovations.shape[-1], len(run.dts)
     batch = before.mean.shape[:-2]
-    xs, ys = (a.mean.reshape(-1, T, space.size) for a in (before, after))
-    P = np.array(before.cov).reshape(-1, T, d, d)
-    B = len(P)
+    B = math.prod(batch)
+    xs, ys = (a.mean.reshape(B, T, space.size) for a in (before, after))
+    P = np.array(before.cov).reshape(B, T, d, d)
     F, Q = np.tile(np.eye(d), (B, T, 1, 1)), np.zeros((B, T, d, d))
-    us = np.broadcast_to(run.us, (*batch, *run.us.shape[-2:])).reshape(B, T, -1)
+    us = np.broadcast_to(run.us, (*batch, *run.us.shape[-2:])).reshape(B, T, run.us.shape[-1])
     stuck = run.status.reshape(B, T) > FilterStatus.NO_READING
     for dt in np.unique(run.dts[1:][run.dts[1:] > 0.0]):
         at = 1 + np.flatnonzero(run.dts[1:] == dt)
@@ -95,8 +99,8 @@ def deviations(run: FilterRun) -> Deviations | None:
     H, R = np.zeros((B, T, m, d)), np.tile(np.eye(m), (B, T, 1, 1))
     for j, sensor in enumerate(run.sensors):
         at, k = np.flatnonzero(run.which == j), sensor.reading.dim
-        c = np.broadcast_to(run.contexts[j], (*batch, *run.contexts[j].shape[-2:])).reshape(B, len(at), -1)
-        c = c if c.shape[-1] else None
+        told, size = run.contexts[j], run.contexts[j].shape[-1]
+        c = np.broadcast_to(told, (*batch, *told.shape[-2:])).reshape(B, len(at), size) if size else None
         H[:, at, :k], R[:, at, :k, :k] = sensor.linearize(xs[:, at], c), sensor.noise(xs[:, at], c)
     both = seen[..., :, None] & seen[..., None, :]
     H, R = np.where(seen[..., None], H, 0.0), np.where(both, R, np.eye(m))

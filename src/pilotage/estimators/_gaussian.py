@@ -1,9 +1,10 @@
-"""The base of filters with a `Gaussian` belief: pure functions on beliefs, over batches and whole sequences."""
+"""The base of filters with compiled steps: pure functions on beliefs, over batches and whole sequences."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 
@@ -18,23 +19,23 @@ from ._compiled import CompiledEngine
 from ._inputs import EMPTY, action, check_belief, gate_quantiles, reading_of, shared_axes, unflat
 from ._jobs import Model
 from ._launch import launch, one_prediction, one_reading
+from ._startable import Startable
 from ._steps import ACCEPTED, NO_READING, Inner, read_moments, write_moments
 from ._timeline import Timeline, timeline
-from .filter import Filter, Startable
+from .filter import Filter
 from .rts import LINEARIZED, Backward, rts
 
 
 @settings
-class GaussianEstimator(Startable):
-    """Base of the filters whose belief is a `Gaussian`; subclasses give the inner steps and say what these need.
+class CompiledEstimator(Startable):
+    """Base of the filters whose steps are compiled; subclasses give these inner steps and say what they need.
 
-    A batch never fails as a whole: each row has its status, and the belief of one that fails stays what it was. A
-    single belief raises an error instead.
+    The inner steps keep a belief as a row of numbers, which subclasses make of it and read. Beliefs have a `mean` and a
+    covariance `cov`. A batch never fails as a whole: each row has its status, and the belief of one that fails stays
+    what it was. A single belief raises an error instead.
 
     Attributes:
         inner: drivers that predict and update one belief, and a block of lanes.
-        layout: drivers that take mean and covariance from one belief as the inner steps keep it, and make one of them;
-            in compiled code what `unpack` and `pack` are outside.
         dynamics_results, sensor_results: what is asked of models: all at once, the value alone, the noise alone.
         jacobian: whether models need derivatives.
         transports: whether updates carry covariances from tangent to tangent.
@@ -47,7 +48,6 @@ class GaussianEstimator(Startable):
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     inner: ClassVar[Inner]
-    layout: ClassVar[tuple[Driver, Driver]] = (read_moments, write_moments)
     dynamics_results: ClassVar[tuple[str, str, str]]
     sensor_results: ClassVar[tuple[str, str, str]]
     jacobian: ClassVar[bool] = True
@@ -79,24 +79,30 @@ class GaussianEstimator(Startable):
         """Vectors of scratch that the inner steps need beside matrices of a few."""
         return 0
 
+    @abstractmethod
     def numbers(self, space: Space) -> int:
         """Numbers that the inner steps keep of a belief over this space."""
-        return space.size + space.dim**2
 
-    def pack(self, belief: Gaussian) -> np.ndarray:
-        """Beliefs as the inner steps keep them, rows ``(..., numbers)``: mean and covariance."""
-        cov = belief.cov.reshape(*belief.cov.shape[:-2], belief.space.dim**2)
-        return np.concatenate([belief.mean, cov], axis=-1)
+    @abstractmethod
+    def pack(self, belief: Any) -> np.ndarray:
+        """Beliefs as the inner steps keep them, rows ``(..., numbers)``."""
 
-    def unpack(self, space: Space, table: np.ndarray) -> Gaussian:
+    @abstractmethod
+    def unpack(self, space: Space, table: np.ndarray) -> Any:
         """Beliefs in rows ``(..., numbers)``, which nobody else changes: arrays may be views of them."""
-        n, d = space.size, space.dim
-        return Gaussian.trusted(space, table[..., :n], table[..., n:].reshape(*table.shape[:-1], d, d))
+
+    def own(self, belief: Any, space: Space | None = None) -> Any:
+        """A belief of the kind of this filter, which must live on this space."""
+        return moments_on(belief, space)
+
+    def holding(self, belief: Any, *sensors: Sensor) -> Self:
+        """The same estimator, with rows that hold this belief, and what readings of these mounted sensors add to it."""
+        return self
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
         """The filter that begins with a belief."""
         dynamics = self.moving()
-        engine = CompiledEngine(self, dynamics, moments_on(belief, dynamics.state))
+        engine = CompiledEngine(self, dynamics, self.own(belief, dynamics.state))
         return Filter(engine, t, self.dt, sensors)
 
     def predict(
@@ -108,7 +114,7 @@ class GaussianEstimator(Startable):
         *,
         rng: Rng = None,
         status: np.ndarray | None = None,
-    ) -> Gaussian:
+    ) -> Any:
         """The belief `dt` seconds later under action `u` (default: zero); leading axes of the belief are a batch.
 
         Rows of a batch that fail stay the same. The status of each row is written to `status`, integers ``(...)``, if
@@ -117,22 +123,23 @@ class GaussianEstimator(Startable):
         checked(rng)
         self.check_dynamics(dynamics)
         dt = wanted(dt, self.dt)
-        belief, u = moments_on(belief, dynamics.state), action(u, dynamics.action)
+        belief, u = self.own(belief, dynamics.state), action(u, dynamics.action)
         steps, batch = one_prediction(belief, dynamics, u, dt)
-        flat, codes, found = launch(self, belief, steps, batch)
-        explain(self, belief, steps, batch, codes, found)
+        holder = self.holding(belief)
+        flat, codes, found = launch(holder, belief, steps, batch)
+        explain(holder, belief, steps, batch, codes, found)
         how = np.where(codes[:, 0] == NO_READING, ACCEPTED, codes[:, 0])
         report(how, batch, status)
-        return self.unpack(dynamics.state, unflat(flat, batch))
+        return holder.unpack(dynamics.state, unflat(flat, batch))
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
         """The expected reading: its mean and innovation covariance S."""
         self.check_sensor(sensor)
-        belief = moments_on(belief)
+        belief = self.own(belief)
         sensor = sensor.on(belief.space)
         z = sensor.observe(belief.mean, None if sensor.context is not None and sensor.context.size == 0 else context)
         steps, batch = one_reading(belief, sensor, np.asarray(z, dtype=np.float64), context)
-        found = launch(self, belief, steps, batch)[2][:, 0]
+        found = launch(self.holding(belief, sensor), belief, steps, batch)[2][:, 0]
         k, m = sensor.reading.size, sensor.reading.dim
         S = found[:, k + m : k + m + m * m].reshape(-1, m, m)
         return Gaussian.trusted(sensor.reading, unflat(found[:, :k].copy(), batch), unflat(S.copy(), batch))
@@ -141,12 +148,12 @@ class GaussianEstimator(Startable):
         """The result of reading `z` (NaN where not measured), with the new belief; leading axes are a batch."""
         checked(rng)
         self.check_sensor(sensor)
-        belief = moments_on(belief)
+        belief = self.own(belief)
         sensor = sensor.on(belief.space)
         z = reading_of(z, sensor)
-        return self.updated(belief, sensor, *one_reading(belief, sensor, z, context))
+        return self.holding(belief, sensor).updated(belief, sensor, *one_reading(belief, sensor, z, context))
 
-    def updated(self, belief: Gaussian, sensor: Sensor, steps: Timeline, batch: tuple[int, ...]) -> Update:
+    def updated(self, belief: Any, sensor: Sensor, steps: Timeline, batch: tuple[int, ...]) -> Update:
         """`update` by a timeline of one reading, for these batch axes."""
         flat, codes, found = launch(self, belief, steps, batch)
         failed = codes > NO_READING
@@ -190,11 +197,11 @@ class GaussianEstimator(Startable):
             t: start time [s].
         """
         self.check_dynamics(dynamics)
-        belief = moments_on(belief, dynamics.state)
+        belief = self.own(belief, dynamics.state)
         steps = timeline(Clock(t, self.dt, dynamics), dynamics, us, readings, ts, dt, sensor=sensor, contexts=contexts)
         return self.follow(belief, steps)
 
-    def follow(self, belief: Gaussian, steps: Timeline) -> FilterRun:
+    def follow(self, belief: Any, steps: Timeline) -> FilterRun:
         """The belief through the steps of a timeline."""
         for j in steps.scans:
             name = type(self).__name__
@@ -205,9 +212,9 @@ class GaussianEstimator(Startable):
         for sensor in steps.sensors:
             self.check_sensor(sensor)
         batch = shared_axes(belief=belief.mean.shape[:-1], given=steps.batch)
-        return self.followed(belief, steps, batch)
+        return self.holding(belief, *steps.sensors).followed(belief, steps, batch)
 
-    def followed(self, belief: Gaussian, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
+    def followed(self, belief: Any, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
         """`follow` for these batch axes."""
         space, count = belief.space, len(steps.dts)
         total = int(np.prod(batch, dtype=int))
@@ -256,6 +263,32 @@ class GaussianEstimator(Startable):
         inputs = 1 if sensor.context is None else sensor.context.size
         gates = gate_quantiles(self.gate, sensor.reading.dim)
         return Model(sensor, sensor.reading, inputs, self.sensor_results, lanes, gates)
+
+
+@settings
+class GaussianEstimator(CompiledEstimator):
+    """Base of the filters whose belief is a `Gaussian`.
+
+    Attributes:
+        layout: drivers that take mean and covariance from one belief as the inner steps keep it, and make one of them;
+            in compiled code what `unpack` and `pack` are outside.
+    """
+
+    layout: ClassVar[tuple[Driver, Driver]] = (read_moments, write_moments)
+
+    def numbers(self, space: Space) -> int:
+        """Numbers that the inner steps keep of a belief over this space."""
+        return space.size + space.dim**2
+
+    def pack(self, belief: Gaussian) -> np.ndarray:
+        """Beliefs as the inner steps keep them, rows ``(..., numbers)``: mean and covariance."""
+        cov = belief.cov.reshape(*belief.cov.shape[:-2], belief.space.dim**2)
+        return np.concatenate([belief.mean, cov], axis=-1)
+
+    def unpack(self, space: Space, table: np.ndarray) -> Gaussian:
+        """Beliefs in rows ``(..., numbers)``, which nobody else changes: arrays may be views of them."""
+        n, d = space.size, space.dim
+        return Gaussian.trusted(space, table[..., :n], table[..., n:].reshape(*table.shape[:-1], d, d))
 
 
 def _number(value: Any) -> Any:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core import Dynamics, Gaussian, Sensor, Space
+from ..core import Dynamics, Sensor, Space
 from ._drivers import FEW, run_rows
 from ._inputs import context_axes, context_of, once_or_rows, rows, shared_axes
 from ._jobs import Model, Record, job, paces
@@ -14,12 +14,12 @@ from ._memory import MODEL
 from ._timeline import Timeline
 
 if TYPE_CHECKING:
-    from ._gaussian import GaussianEstimator
+    from ._gaussian import CompiledEstimator
 
 
 def launch(
-    estimator: GaussianEstimator,
-    belief: Gaussian,
+    estimator: CompiledEstimator,
+    belief: Any,
     steps: Timeline,
     batch: tuple[int, ...],
     before: Any = None,
@@ -34,7 +34,7 @@ def launch(
 
 
 def launch_rows(
-    estimator: GaussianEstimator,
+    estimator: CompiledEstimator,
     space: Space,
     table: np.ndarray,
     steps: Timeline,
@@ -66,7 +66,7 @@ def launch_rows(
     return status, found
 
 
-def _job(estimator: GaussianEstimator, space: Space, steps: Timeline, lanes: bool, found: int) -> Record:
+def _job(estimator: CompiledEstimator, space: Space, steps: Timeline, lanes: bool, found: int) -> Record:
     """The job of an estimator, with room for its largest reading, and for what it is given."""
     largest = max((max(s.reading.size, s.reading.dim) for s in steps.sensors), default=0)
     inputs = steps.us.shape[-1] + steps.zs.shape[-1] + steps.contexts.shape[-1]
@@ -83,7 +83,7 @@ def _job(estimator: GaussianEstimator, space: Space, steps: Timeline, lanes: boo
     )
 
 
-def _models(estimator: GaussianEstimator, steps: Timeline, lanes: bool) -> tuple[Record, list[Model]]:
+def _models(estimator: CompiledEstimator, steps: Timeline, lanes: bool) -> tuple[Record, list[Model]]:
     """Dynamics and sensors as the inner steps see them."""
     sensors = [estimator.sensor_model(sensor, lanes) for sensor in steps.sensors]
     for model, objects in zip(sensors, steps.objects, strict=True):
@@ -93,7 +93,7 @@ def _models(estimator: GaussianEstimator, steps: Timeline, lanes: bool) -> tuple
     return Record(MODEL) if dynamics is None else estimator.dynamics_model(dynamics, lanes), sensors
 
 
-def packed(estimator: GaussianEstimator, belief: Gaussian, batch: tuple[int, ...]) -> np.ndarray:
+def packed(estimator: CompiledEstimator, belief: Any, batch: tuple[int, ...]) -> np.ndarray:
     """Beliefs of these batch axes as the inner steps keep them, ``(B, numbers)``."""
     return rows(estimator.pack(belief), batch, what="belief")
 
@@ -103,7 +103,7 @@ def timely(steps: Timeline) -> np.ndarray:
     return np.zeros((1, 0)) if steps.dynamics is None else paces(steps.dynamics, steps.dts, steps.moves)
 
 
-def one_prediction(belief: Gaussian, dynamics: Dynamics, u: np.ndarray, dt: float) -> tuple[Timeline, tuple[int, ...]]:
+def one_prediction(belief: Any, dynamics: Dynamics, u: np.ndarray, dt: float) -> tuple[Timeline, tuple[int, ...]]:
     """A prediction as a timeline, and its batch axes."""
     return prediction(dynamics, u, dt), shared_axes(belief=belief.mean.shape[:-1], action=u.shape[:-1])
 
@@ -116,23 +116,17 @@ def prediction(dynamics: Dynamics, u: np.ndarray, dt: float) -> Timeline:
     )  # fmt: skip
 
 
-def one_reading(
-    belief: Gaussian, sensor: Sensor, z: np.ndarray, context: Any, R: np.ndarray | None = None
-) -> tuple[Timeline, tuple[int, ...]]:
-    """A reading as a timeline, and its batch axes; its noise R ``(..., m, m)`` stands behind the context, if given."""
+def one_reading(belief: Any, sensor: Sensor, z: np.ndarray, context: Any) -> tuple[Timeline, tuple[int, ...]]:
+    """A reading as a timeline, and its batch axes."""
     known = context_of(context, sensor)
     batch = shared_axes(belief=belief.mean.shape[:-1], reading=z.shape[:-1], context=context_axes(known, sensor))
-    return measurement(sensor, z, known, R), batch
+    return measurement(sensor, z, known), batch
 
 
-def measurement(sensor: Sensor, z: np.ndarray, context: Any, R: np.ndarray | None = None) -> Timeline:
-    """The timeline of one reading, with a context that `context_of` checked, and its noise behind it, if given."""
+def measurement(sensor: Sensor, z: np.ndarray, context: Any) -> Timeline:
+    """The timeline of one reading, with a context that `context_of` checked."""
     numeric = sensor.context is not None
     numbers = context if numeric else np.zeros(1)
-    if R is not None:
-        parts = (numbers, R.reshape(*R.shape[:-2], R.shape[-1] ** 2))
-        axes = np.broadcast_shapes(*(a.shape[:-1] for a in parts))
-        numbers = np.concatenate([np.broadcast_to(a, (*axes, a.shape[-1])) for a in parts], axis=-1)
     return Timeline(
         None, (sensor,), np.zeros(1), np.zeros(1), np.zeros(1, np.int64), np.zeros(1, np.int64), np.zeros((1, 0)),
         z[..., None, :], numbers[..., None, :], [None if numeric else [context]],

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..core import Dynamics, Particles, Rng, Sensor, Update, generator
 from ..core.arrays import Array
-from ..core.settings import Fraction, Interval, instance, settings
+from ..core.settings import Interval, instance, settings
 from ._clock import wanted
 from ._cloud_estimator import CloudEstimator
-from ._inputs import context_axes, context_of
+from ._inputs import action, context_axes, context_of
 from .cloud import judged, propagate, weigh
 from .resampling import Resampling
 
@@ -25,11 +25,11 @@ class Foreseen(Particles):
 
     origin: Particles
     dynamics: Dynamics
-    u: Any
+    u: Array
     dt: float
 
     @classmethod
-    def of(cls, origin: Particles, dynamics: Dynamics, u: Any, dt: float, rng: np.random.Generator) -> Foreseen:
+    def of(cls, origin: Particles, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator) -> Foreseen:
         """The cloud one step after `origin`."""
         after = propagate(origin, dynamics, u, dt, rng=rng)
         new = cls.trusted(after.space, after.points, after.log_weights)
@@ -59,7 +59,6 @@ class LookAheadFilter(CloudEstimator):
     """
 
     resampling: Resampling = "systematic"
-    threshold: Fraction = 0.5
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
     def predict(
@@ -68,7 +67,7 @@ class LookAheadFilter(CloudEstimator):
         instance(dynamics, Dynamics, type(self).__name__)
         draw = generator(rng)
         origin = self.ancestors(self.cloud(belief, dynamics.state, rng=draw), draw)
-        return Foreseen.of(origin, dynamics, u, wanted(dt, self.dt), draw)
+        return Foreseen.of(origin, dynamics, action(u, dynamics.action).copy(), wanted(dt, self.dt), draw)
 
     def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
         if not isinstance(cloud, Foreseen) or np.isnan(z).all():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, cast
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 
@@ -97,6 +97,10 @@ class SeveralModels:
         belief: Mixture | None = None,
         t: float = 0.0,
         sensors: Mapping[str, Sensor] | None = None,
+        rng: Rng = None,
+        history: float | None = None,
+        delayed: Literal["replay", "retrodict"] = "replay",
+        latency: Mapping[str, float] | None = None,
     ) -> Filter:
         """A `Filter` that starts with this belief at time `t`.
 
@@ -107,12 +111,15 @@ class SeveralModels:
             belief: a mixture with a Gaussian component for each mode, instead of mean, std and weights.
             t: start time [s].
             sensors: sensors by name; `update` accepts these names.
+            rng: not used.
+            history, delayed, latency: as for the `start` of other filters, see `Filter.remember`.
 
         Raises:
             ShapeError: if the mean is not given by name, or no mode has a component of that name.
         """
+        checked(rng)
         belief = self.first(mean, std, weights) if belief is None else belief
-        return Filter(SwitchingEngine(self, belief), t, self.dt, sensors)
+        return Filter(SwitchingEngine(self, belief), t, self.dt, sensors).remember(history, delayed, latency)
 
     def first(self, mean: Any = None, std: Any = None, weights: Any = None) -> Mixture:
         """The belief that `start` makes of these."""

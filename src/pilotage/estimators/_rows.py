@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..core import FilterRun, FilterStatus, Gaussian, Mixture, Sensor, Update
 from ..core.results import DeferredUpdate
+from ..models.trace._access import has_code
 from ._causes import why_prediction, why_update
 from ._engine import Engine, Link, followed
 from ._gaussian import moments_on
@@ -112,15 +115,16 @@ class ModeRows(Engine):
     def predict_rows(self, where: Any, u: np.ndarray, dt: float, batch: tuple[int, ...]) -> np.ndarray:
         """Predict these rows, of the leading axes `batch`, under actions ``(..., m)``; a status for each row."""
         tables, weights = self._taken(where)
-        before, T, count = self._copied(tables, weights), self.estimator.chain(dt), len(weights)
+        before, T, count = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt), len(weights)
         codes, each = np.zeros((count, 0), dtype=np.int64), u.ndim > 1
         u = once_or_rows(u, batch, 1, "action") if each else u
         if T is not None and len(tables) > 1:
             at = np.array([table.ctypes.data for table in tables], dtype=np.int64)
             imm_mix_rows.compiled(self._at, at, self._sizes, weights, T, int(self.estimator.pooled), *self._mixing)
-        for (filter, model), table in zip(self._parts, tables, strict=True):
-            how, _ = launch_rows(filter, model.state, table, prediction(model, u, dt), (count,))
-            codes = np.concatenate([codes, how * (how == PREDICTION_FAILED)], axis=1)
+        with self._whole(tables, weights, before):
+            for (filter, model), table in zip(self._parts, tables, strict=True):
+                how, _ = launch_rows(filter, model.state, table, prediction(model, u, dt), (count,))
+                codes = np.concatenate([codes, how * (how == PREDICTION_FAILED)], axis=1)
         self._undo(tables, weights, before, codes)
         self._put(where, tables, weights)
         status = codes.max(1)
@@ -137,17 +141,18 @@ class ModeRows(Engine):
     def update_rows(self, where: Any, sensor: Sensor, z: Any, context: Any, batch: tuple[int, ...]) -> Update:
         """Update these rows, of the leading axes `batch`, with readings ``(..., k)``."""
         tables, weights = self._taken(where)
-        prior, before, count = weights.copy(), self._copied(tables, weights), len(weights)
         mounted = [sensor.on(model.state) for _, model in self._parts]
+        prior, before, count = weights.copy(), self._copied(tables, weights, mounted), len(weights)
         z, given = rows(reading_of(z, mounted[0]), batch, what="reading"), context_of(context, mounted[0])
         if sensor.context is not None:
             given = once_or_rows(given, batch, 1, "context")
             given = given if len(given) == count else given[0]
         codes, founds = np.zeros((count, 0), dtype=np.int64), list[np.ndarray]()
-        for (filter, model), h, table in zip(self._parts, mounted, tables, strict=True):
-            filter.check_sensor(h)
-            how, found = launch_rows(filter, model.state, table, measurement(h, z, given), (count,))
-            codes, founds = np.concatenate([codes, how], axis=1), [*founds, found[:, 0]]
+        with self._whole(tables, weights, before):
+            for (filter, model), h, table in zip(self._parts, mounted, tables, strict=True):
+                filter.check_sensor(h)
+                how, found = launch_rows(filter, model.state, table, measurement(h, z, given), (count,))
+                codes, founds = np.concatenate([codes, how], axis=1), [*founds, found[:, 0]]
         status = outcome(codes)
         logs = np.stack([found[:, -1] for found in founds], axis=-1)
         if len(tables) > 1:
@@ -195,17 +200,32 @@ class ModeRows(Engine):
                 table[where] = new
             self.weights[where] = weights
 
-    def _copied(self, tables: list[np.ndarray], weights: np.ndarray) -> Any:
-        """What `_undo` needs: nothing for one component, of which a row that fails stays what it was."""
-        return ([table.copy() for table in tables], weights.copy()) if len(tables) > 1 else None
+    def _copied(self, tables: list[np.ndarray], weights: np.ndarray, models: Sequence[Any]) -> Any:
+        """What taking back needs: nothing for one model with code, which raises no error; a row that fails stays."""
+        if len(tables) == 1 and has_code(type(models[0])):
+            return None
+        return [table.copy() for table in tables], weights.copy()
+
+    @contextmanager
+    def _whole(self, tables: list[np.ndarray], weights: np.ndarray, before: Any) -> Iterator[None]:
+        """Change all rows, or none if a model raises an error."""
+        try:
+            yield
+        except BaseException:
+            if before is not None:
+                self._take_back(tables, weights, before, slice(None))
+            raise
 
     def _undo(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, codes: np.ndarray) -> None:
         """Take back the rows in which a component failed."""
         failed = (codes > NO_READING).any(1)
         if before is not None and failed.any():
-            for table, old in zip(tables, before[0], strict=True):
-                table[failed] = old[failed]
-            weights[failed] = before[1][failed]
+            self._take_back(tables, weights, before, failed)
+
+    def _take_back(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, which: Any) -> None:
+        for table, old in zip(tables, before[0], strict=True):
+            table[which] = old[which]
+        weights[which] = before[1][which]
 
     def run(self, steps: Timeline) -> FilterRun:
         return followed(self, steps)

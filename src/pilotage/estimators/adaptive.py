@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import numpy as np
-
-from ..core import Update
-from ..core.arrays import Array
 from ..core.settings import Interval, settings
-from ._adaptive import NoiseEstimator, ToldEKF, averaged, evidence
-from .noise_belief import NoiseBelief, SensorNoise
+from ._adaptive import NoiseEstimator, Rule
 
 
 @settings
@@ -56,13 +50,5 @@ class AdaptiveEKF(NoiseEstimator):
     window: Annotated[float, Interval(1.0, ends="[)")] = 100.0
     adapts: Literal["R", "Q"] = "R"
 
-    def learn(self, belief: NoiseBelief, noise: SensorNoise, z: Array, context: Any) -> tuple[Update, NoiseBelief]:
-        result = ToldEKF(gate=self.gate).update_under(noise.R, belief.gaussian, noise.sensor, z, context)
-        after, y = replace(belief, gaussian=result.belief), result.innovation
-        if self.adapts == "R":
-            weight = np.minimum(noise.weight, self.window - 1.0)
-            return result, after.noting(averaged(noise, evidence(noise.R, result.S, y), weight))
-        excess = np.asarray(result.nis) / np.maximum(np.isfinite(y).sum(-1), 1) - 1.0
-        # One reading may not change the factor by more than e, however far it lies.
-        factor = belief.factor * np.exp(np.minimum(excess / self.window, 1.0))
-        return result, replace(after.noting(noise), factor=factor)
+    def rule(self) -> Rule:
+        return Rule(longest=self.window - 1.0) if self.adapts == "R" else Rule(window=self.window)

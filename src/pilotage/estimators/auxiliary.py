@@ -44,7 +44,6 @@ class AuxiliaryParticleFilter(LookAheadFilter):
 
     Args:
         dynamics, dt, n, resampling, gate: as for `ParticleFilter`.
-        threshold: not used: every reading draws ancestors.
         filter: the Kalman filter that says how likely a reading is after an ancestor, such as ``EKF()`` or ``UKF()``;
             None for ``p(z | f(a_i, u, dt))``.
 

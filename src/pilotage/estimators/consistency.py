@@ -14,6 +14,7 @@ from ..core.arrays import Array
 from ..core.declared import called
 from ..core.settings import Interval, instance, setting
 from ._deviations import Deviations, deviations
+from ._modes import SeveralModels
 from ._suggestions import Suggestion, from_readings, from_truth, scales
 
 LAGS = 10
@@ -152,7 +153,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
     Suggestions are made if the verdict is not consistent. With truth, they come from the noise that the truth shows,
     ``w = x' (-) f(x, u)`` and ``v = y - H e``. Without, the run is filtered again, linearised, with each part of Q and
     R scaled and biases of readings fitted, and the parts that raise the likelihood most are named, one after another.
-    Factors are those of standard deviations.
+    Factors are those of standard deviations. Runs of filters that learn noise (`VariationalEKF`, `AdaptiveEKF`) have
+    neither scales nor suggestions: what these filters use is not the noise of the models.
 
     Args:
         run: a run of any estimator, over readings of any sensors; leading axes are a batch.
@@ -160,7 +162,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
         level: probability that a consistent filter fails, over all checks.
 
     Raises:
-        ModelError: if the space of the beliefs changes during the run, or no component of the truth is known.
+        ModelError: if the run has no steps, the space of the beliefs changes during it, or no component of the truth
+            is known.
         ShapeError: if the true states are not those of all steps.
 
     Source: Bar-Shalom, Li and Kirubarajan, "Estimation with Applications to Tracking and Navigation" (2001), section
@@ -178,6 +181,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
     level = setting(level, Annotated[float, Interval(0.0, 1.0)], "level")
     if isinstance(run.beliefs, tuple) or isinstance(run.nis, tuple):
         raise ModelError("the number of targets or the space changes during the run; give runs in which it does not")
+    if not len(run.dts):
+        raise ModelError("the run has no steps, so there is nothing to check; give it readings")
     model, names = deviations(run), sensor_names(run)
     checks: list[Check] = []
     nees = errors = None
@@ -297,19 +302,26 @@ def _nis(run: FilterRun, j: int, name: str, level: float) -> tuple[list[Check], 
     m = np.isfinite(run.innovations[..., at, :]).sum(-1).ravel()
     taken, out = (np.isfinite(nis) & (m > 0) & (status == each) for each in (FilterStatus.ACCEPTED, FilterStatus.GATED))
     n, refused = int(taken.sum()), int(out.sum())
-    if not n:
-        return [], float(refused > 0)
+    if not n + refused:
+        return [], 0.0
     if not refused:
         dof, tails = float(m[taken].sum()), _tails(run, nis[taken], m[taken])
         return [_scaled("NIS", name, float(nis[taken].sum()), dof, 2.0 * dof * tails, n, level)], 0.0
-    # Quantiles of the gate: between the largest that passed and the least that did not.
-    passed = float(gammainc(0.5 * m[taken], 0.5 * nis[taken]).max())
-    mean, variance = _cut(m[taken], float(gammainc(0.5 * m[out], 0.5 * nis[out]).min()))
-    promised = 1.0 - passed
+    # A gate that is not known lies between the largest quantile that passed and the least that did not.
+    passed = float(gammainc(0.5 * m[taken], 0.5 * nis[taken]).max(initial=0.0))
+    promised, share = 1.0 - max(passed, _gate(run.estimator)), refused / (n + refused)
     p = float(bdtrc(refused - 1, n + refused, promised))
-    share = refused / (n + refused)
-    found = _scaled("NIS", name, float(nis[taken].sum()), mean, variance, n, level)
-    return [found, Check("gated", name, share, promised, 0.0, _most(n + refused, promised, level), p)], share
+    gated = Check("gated", name, share, promised, 0.0, _most(n + refused, promised, level), p)
+    if not n:
+        return [gated], share
+    mean, variance = _cut(m[taken], float(gammainc(0.5 * m[out], 0.5 * nis[out]).min()))
+    return [_scaled("NIS", name, float(nis[taken].sum()), mean, variance, n, level), gated], share
+
+
+def _gate(estimator: Any) -> float:
+    """The least probability with which a gate of the estimator promises to let a good reading pass; 0 if unknown."""
+    filters = estimator.filters if isinstance(estimator, SeveralModels) else (estimator,)
+    return min(getattr(each, "gate", None) or 0.0 for each in filters)
 
 
 def _cut(m: Array, probability: float) -> tuple[float, float]:
@@ -336,8 +348,9 @@ def _innovations(run: FilterRun, j: int, name: str, model: Deviations | None, le
 
     reading, at = run.sensors[j].reading, np.flatnonzero(run.which == j)
     k, checks = reading.dim, list[Check]()
-    y = run.innovations[..., at, :k].reshape(-1, len(at), k)
-    taken = (run.status[..., at] == FilterStatus.ACCEPTED).reshape(-1, len(at))
+    B = math.prod(run.status.shape[:-1])
+    y = run.innovations[..., at, :k].reshape(B, len(at), k)
+    taken = (run.status[..., at] == FilterStatus.ACCEPTED).reshape(B, len(at))
     if model is not None:
         S = model.H[:, at, :k] @ model.P[:, at] @ model.H[:, at, :k].swapaxes(-1, -2) + model.R[:, at, :k, :k]
         y = np.where(

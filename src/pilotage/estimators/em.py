@@ -139,6 +139,10 @@ def _matrices(dynamics: Dynamics, steps: Timeline) -> tuple[LinearDynamics, tupl
     if not len(moving) or np.ptp(moving) > 1e-6 * moving[0]:
         raise ModelError("readings are not equally spaced; the noise of a step belongs to one length of step")
     dt, (x, u) = float(moving.mean()), (dynamics.state.identity(), np.zeros(dynamics.action.size))
+    if np.abs(dynamics.step(x, u, dt)).max() > 1e-12:
+        raise ModelError(
+            f"{dynamics!r} is not x' = F x + B u + w; for an offset, give a component of u that is always 1"
+        )
     F, B = dynamics.linearize(x, u, dt)
     model = LinearDynamics.discrete(F, B, Q=dynamics.noise(x, u, dt), state=dynamics.state, action=dynamics.action)
     sensors = list[LinearSensor]()

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import Dynamics, FilterStatus, Particles, Rng, Sensor, ShapeError, Space, Update, generator
+from ..core import Dynamics, FilterStatus, Particles, Rng, Sensor, Space, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import log_normal, symmetric_root
 from ..core.sensor import measured
@@ -73,20 +73,20 @@ class EnsembleKF(CloudEstimator):
         known, r, R = foretold(cloud, sensor, context)
         y, seen = cast(Array, sensor.reading.minus(z, known.mean)), measured(sensor.reading, z)
         S = np.where(seen[..., :, None] & seen[..., None, :], known.cov, np.eye(y.shape[-1]))
-        off = np.where(seen & np.isfinite(y), y, 0.0)
+        off = np.where(seen, y, 0.0)
         logs, unseen = log_normal(off, S), (~seen).sum(-1)
         nis = 2.0 * (log_normal(0.0 * off, S) - logs)
         status: Any = np.where(nis > gate_quantiles(self.gate, y.shape[-1])[seen.sum(-1)], GATED, ACCEPTED)
         status = np.where(unseen == y.shape[-1], NO_READING, status)
-        status = np.where(np.isinf(z).any(-1), FilterStatus.NOT_FINITE_READING, status)
-        if status.ndim == 0 and status == FilterStatus.NOT_FINITE_READING:
-            raise ShapeError(f"the reading of {sensor!r} holds infinity: {z}; give finite numbers, or NaN")
         R = np.where(seen[..., :, None] & seen[..., None, :], R, np.eye(y.shape[-1]))
         after = corrected(cloud, off, np.where(seen[..., None, :], r, 0.0), S, R, status == ACCEPTED)
         log_likelihood = logs + 0.5 * LOG_TURN * unseen
         if status.ndim == 0:
             return Update(after, y, S, float(nis), float(log_likelihood), status=FilterStatus(int(status)))
         return Update(after, y, S, nis, log_likelihood, status=status)
+
+    def takes_infinity(self, sensor: Sensor) -> bool:
+        return False
 
     def cloud(
         self, belief: Any, space: Space | None = None, *, rng: Rng = None, models: tuple[Any, ...] = ()

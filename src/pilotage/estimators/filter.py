@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Never, cast
+from typing import TYPE_CHECKING, Any, Literal, Never, cast
 
 from ..core import (
     FilterRun,
@@ -22,11 +21,10 @@ from ..core import (
     Update,
 )
 from ..core.settings import Positive, by_name, instance, number, setting, shown
-from ..core.streams import checked
 from ._clock import Clock
 from ._engine import Engine, Link, PureEngine, followed
 from ._history import Entry, History, Request
-from ._inputs import check_belief, first_belief
+from ._inputs import check_belief
 from ._late import take_late
 from ._timeline import sensor_of, timeline
 from .information_belief import Information
@@ -230,8 +228,7 @@ class Filter:
     def step(self, sensor: Sensor | str, z: Any, u: Any = None, dt: float | None = None, context: Any = None) -> Update:
         """Predict and update in one call, which is the fastest way to process a tick."""
         if self._latency and isinstance(sensor, str) and sensor in self._latency:
-            self.predict(dt, u=u)
-            return self.update(sensor, z, context=context)
+            return self._whole(lambda: (self.predict(dt, u=u), self.update(sensor, z, context=context))[1])
         if self._history is not None:
             return self._noted(self._history, Request(dt, None, u, (sensor, z, context), paced=True))
         link = self._near.get(id(sensor)) or self._attached(sensor)
@@ -319,19 +316,27 @@ class Filter:
             result = last(u, dt)
             clock.advance(dt, to)
             return result
-        saved, began = self._engine.save(), copy.copy(clock)
-        try:
-            steps, length = clock.cut(dt)
-            for _ in range(steps):
+
+        def steps() -> Any:
+            count, length = clock.cut(dt)
+            for _ in range(count):
                 self._engine.predict(u, float(length))
                 clock.advance(float(length))
-            dt = clock.step(None, to)
-            result = last(u, dt)
-            clock.advance(dt, to)
+            rest = clock.step(None, to)
+            result = last(u, rest)
+            clock.advance(rest, to)
             return result
+
+        return self._whole(steps)
+
+    def _whole(self, act: Callable[[], Any]) -> Any:
+        """Do all of it, or nothing if there is an error."""
+        saved, clock, history = self._engine.save(), copy.copy(self._clock), copy.copy(self._history)
+        try:
+            return act()
         except BaseException:
             self._engine.restore(saved)
-            self._clock = began
+            self._clock, self._history = clock, history
             raise
 
     def _attached(self, sensor: Any) -> Link:
@@ -378,65 +383,3 @@ def _by_name(sensors: Any) -> dict[str, Sensor]:
     if sensors is not None and not isinstance(sensors, Mapping):
         raise SettingError(f"sensors are {shown(sensors)}; expected sensors by name, as in {{'fix': gnss(std=1.5)}}")
     return {name: instance(sensor, Sensor, f"the name {name!r}") for name, sensor in (sensors or {}).items()}
-
-
-class Startable(ABC):
-    """Base of estimators that a filter can start from; subclasses create the engine."""
-
-    if TYPE_CHECKING:
-        dynamics: Any
-        dt: float | None
-
-    def start(
-        self,
-        mean: Any = None,
-        std: Any = None,
-        *,
-        cov: Any = None,
-        belief: Any = None,
-        t: float = 0.0,
-        sensors: Mapping[str, Sensor] | None = None,
-        rng: Rng = None,
-        history: float | None = None,
-        delayed: Literal["replay", "retrodict"] = "replay",
-        latency: Mapping[str, float] | None = None,
-    ) -> Filter:
-        """A `Filter` that starts at time `t` with a mean and std (or cov), or with a belief.
-
-        Args:
-            mean: state ``(n,)``, or numbers by name, ``{"x": 1.0}``, as for `Gaussian.of`.
-            std: standard deviations in the tangent space: a number, ``(d,)``, or by name.
-            cov: covariance ``(d, d)``, instead of `std`.
-            belief: any belief over the state, instead of the other three.
-            t: start time [s].
-            sensors: sensors by name; `update` and `run` accept these names.
-            rng: seed or generator of the filter's random numbers; Kalman filters draw none.
-            history, delayed, latency: how old a late reading may be [s], what is done with it, and by how much the
-                times of a sensor are late, see `Filter.remember`.
-
-        Raises:
-            ModelError: if the estimator has no dynamics.
-            CovarianceError: if neither `std`, `cov` nor `belief` is given.
-        """
-        dynamics = self.moving()
-        known = any(value is not None for value in (mean, std, cov, belief))
-        if known or not self.starts_anywhere:
-            belief = first_belief(dynamics.state, mean, std, cov, belief)
-        return self.started(belief, t, sensors, checked(rng)).remember(history, delayed, latency)
-
-    def moving(self) -> Any:
-        """The dynamics; an error where there are none."""
-        name = type(self).__name__
-        if self.dynamics is None:
-            raise ModelError(f"{name} has no dynamics; give some, as in {name}(dynamics=car, dt=0.05)")
-        return self.dynamics
-
-    starts_anywhere: ClassVar[bool] = False
-    """Whether a filter may begin without any belief."""
-    misused: ClassVar[str] = "; for a filter that holds its belief, call .start(...) first"
-    own_contexts: ClassVar[bool] = False
-    """Whether the estimator says what a context is; here the sensor does."""
-
-    @abstractmethod
-    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief; None where it may begin without."""

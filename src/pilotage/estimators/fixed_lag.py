@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import FilterRun, PilotageError, Sensor, Update
+from ..core import FilterRun, ModelError, PilotageError, Sensor, Update
 from ..core.settings import Positive, instance, setting
 from ._stacked import stacked, stacked_updates
 from .filter import Filter
@@ -45,6 +45,9 @@ class FixedLagSmoother:
         filter: a filter, whose estimator can smooth its runs; it is moved by the smoother from now on.
         lag: seconds.
 
+    Raises:
+        ModelError: if the filter has latencies, which make readings late.
+
     Attributes:
         filter: the filter, with the present belief and time.
 
@@ -60,9 +63,18 @@ class FixedLagSmoother:
 
     def __init__(self, filter: Filter, lag: float) -> None:
         self.filter = instance(filter, Filter, "FixedLagSmoother", "start an estimator, as in EKF(car).start(...)")
+        if filter._latency:
+            raise ModelError(
+                f"{filter!r} has latencies, so that readings are late; a fixed-lag smoother takes them in order: leave "
+                "latency out, and give update(..., t=...) the time of what the reading shows"
+            )
         self.lag: float = setting(lag, Positive, "lag")
         self._ticks = deque([Tick(filter.t, 0.0, None, filter.belief, filter.belief, None)])
         self._belief: Any = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and other processes: with a filter and steps of their own."""
+        return {**vars(self), "filter": copy.copy(self.filter), "_ticks": self._ticks.copy()}
 
     def __repr__(self) -> str:
         return f"<FixedLagSmoother at t = {self.t:g} s, {self.lag:g} s behind {self.filter!r}>"

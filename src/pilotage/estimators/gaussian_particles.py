@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from ..core import CovarianceError, Gaussian, Rng, Space, generator
-from ..core._values import at, restored
-from ..core.arrays import Array
+from ..core import CovarianceError, Gaussian, Rng, ShapeError, Space, generator
+from ..core._values import at, restored, states
+from ..core.arrays import Array, numbers
 from ..core.covariances import log_normal, scattered
 from ..core.mixture import merged
-from ..core.weights import drawn, log_sum_exp
+from ..core.weights import drawn, log_sum_exp, normalized_log_weights
 from .resampling import taken
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class GaussianParticles:
     """Particles on some components of a state, each with a Gaussian on the others: ``p(x) = sum_i w_i N(x; m_i, P_i)``.
 
@@ -26,10 +26,13 @@ class GaussianParticles:
         space: the space of the states.
         means: m_i, ``(..., N, size)``.
         covs: P_i, ``(..., N, dim, dim)``.
-        log_weights: ``(..., N)``, normalised so that ``sum w_i = 1``.
+        log_weights: ``(..., N)``, with any sum, -inf for weight zero; None for equal weights.
         sampled: indices of the tangent components that are sampled.
 
-    Arrays become read-only.
+    Arrays are read-only copies.
+
+    Raises:
+        ShapeError: if the arrays do not fit the space or each other, contain NaN, or all weights are zero.
 
     Example:
         >>> space = Space("x [m]", "vx [m/s]")
@@ -44,9 +47,29 @@ class GaussianParticles:
     log_weights: Array
     sampled: tuple[int, ...]
 
-    def __post_init__(self) -> None:
-        for array in (self.means, self.covs, self.log_weights):
-            array.setflags(write=False)
+    def __init__(
+        self, space: Space, means: Any, covs: Any, log_weights: Any = None, sampled: tuple[int, ...] = ()
+    ) -> None:
+        m, P = states(space, means, "means", "GaussianParticles"), np.array(numbers(covs, "covs"))
+        if m.ndim < 2 or m.shape[-2] == 0 or P.shape != (*m.shape[:-1], space.dim, space.dim):
+            raise ShapeError(
+                f"means has shape {m.shape} and covs {P.shape}; expected (..., N, {space.size}) and "
+                f"(..., N, {space.dim}, {space.dim}) with N of at least 1"
+            )
+        w = normalized_log_weights(log_weights, m.shape[-2], "particles")
+        self._hold(space, m, P, np.broadcast_to(w, m.shape[:-1]), tuple(sampled))
+
+    @classmethod
+    def trusted(
+        cls, space: Space, means: Array, covs: Array, log_weights: Array, sampled: tuple[int, ...]
+    ) -> GaussianParticles:
+        """The same without copies or checks; the arrays become read-only and must not be used elsewhere."""
+        new = object.__new__(cls)
+        new._hold(space, means, covs, log_weights, sampled)
+        return new
+
+    def _hold(self, *values: Any) -> None:
+        restored(self, dict(zip(("space", "means", "covs", "log_weights", "sampled"), values, strict=True)))
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         restored(self, state)
@@ -101,12 +124,12 @@ class GaussianParticles:
         i, t = self.space.indices(names)
         sampled = tuple(k for k, j in enumerate(t) if j in self.sampled)
         covs = self.covs[(..., *np.ix_(t, t))]
-        return GaussianParticles(self.space.select(names), self.means[..., i], covs, self.log_weights, sampled)
+        return GaussianParticles.trusted(self.space.select(names), self.means[..., i], covs, self.log_weights, sampled)
 
     def __getitem__(self, index: Any) -> GaussianParticles:
         """The belief(s) at `index` of the leading axes."""
         means, covs, log_weights = at(index, (self.means, 2), (self.covs, 3), (self.log_weights, 1))
-        return GaussianParticles(self.space, means, covs, log_weights, self.sampled)
+        return GaussianParticles.trusted(self.space, means, covs, log_weights, self.sampled)
 
     def __str__(self) -> str:
         if self.means.ndim > 2:

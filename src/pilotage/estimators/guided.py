@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import Gaussian, Particles, Sensor
 from ..core.arrays import Array
-from ..core.settings import settings
+from ..core.settings import Fraction, settings
 from ..models.trace import LANES, code_of
 from ._clouds import propose
 from ._gaussian import GaussianEstimator
@@ -40,7 +40,7 @@ class GuidedParticleFilter(LookAheadFilter):
     filter", NIPS 2000.
 
     Args:
-        dynamics, dt, n, resampling, threshold, gate: as for `ParticleFilter`.
+        dynamics, dt, n, resampling, gate, threshold: as for `ParticleFilter`.
         filter: the Kalman filter whose update proposes, such as ``EKF()`` or ``UKF()``. Where its update of a particle
             fails or is gated, that particle is drawn as by a `ParticleFilter`.
 
@@ -53,6 +53,7 @@ class GuidedParticleFilter(LookAheadFilter):
         True
     """
 
+    threshold: Fraction = 0.5
     filter: GaussianEstimator = EKF()
 
     def ancestors(self, cloud: Particles, rng: np.random.Generator) -> Particles:

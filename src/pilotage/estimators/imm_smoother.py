@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core import FilterRun, FilterStatus, Gaussian, Mixture, Space, carry
+from ..core import FilterRun, FilterStatus, Gaussian, Mixture, ModelError, Space, carry
 from ..core.arrays import Array
 from ..core.mixture import merged
 from ..core.weights import log_sum_exp
@@ -33,8 +33,15 @@ def smooth_modes(run: FilterRun) -> Mixture:
     Information Theory 41, 1995, whose filter that runs backwards is here the ratio of two forward beliefs, so that the
     state may be on any space and no model has to be inverted. F_j is the Jacobian, for sigma-point filters too. With
     one mode this is the smoother of `rts`.
+
+    Raises:
+        ModelError: if the run holds moments only.
     """
     after, count = run.beliefs, len(run.dynamics)
+    if not isinstance(after, Mixture):
+        raise ModelError(
+            f"the beliefs of the run are {type(after).__name__}; expected a Mixture of modes (run with keep='beliefs')"
+        )
     spaces = [part.space for part in after.components]
     x, P = [np.array(c.mean) for c in after.components], [np.array(c.cov) for c in after.components]
     logs = np.array(np.broadcast_to(after.log_weights, (*x[0].shape[:-1], count)))

@@ -20,8 +20,9 @@ from ._clock import wanted
 from ._engine import PureEngine
 from ._inputs import action, check_belief, context_of, gate_quantiles, reading_of
 from ._linear import LinearModels
+from ._startable import Startable
 from ._steps import ACCEPTED, GATED, NO_READING
-from .filter import Filter, Startable
+from .filter import Filter
 from .information_belief import Information
 
 NOT_FINITE = int(FilterStatus.NOT_FINITE_READING)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import CovarianceError, Gaussian, ModelError, Rng, ShapeError, Space
+from ..core._values import restored
 from ..core.arrays import Array, numbers
 from ..core.settings import instance
 
@@ -54,6 +55,9 @@ class Information:
         for name, a in (("matrix", Y), ("vector", y)):
             a.setflags(write=False)
             object.__setattr__(self, name, a)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        restored(self, state)
 
     @classmethod
     def none(cls, space: Space) -> Information:

@@ -17,8 +17,9 @@ from ._algebra import LOG_TURN
 from ._clock import wanted
 from ._gaussian import moments_on
 from ._inputs import context_of, gate_quantiles, reading_of
+from ._startable import Startable
 from .ekf import EKF
-from .filter import Filter, Startable
+from .filter import Filter
 
 
 def observer_gain(

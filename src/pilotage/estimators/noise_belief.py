@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..core import Gaussian, Rng, Sensor, Space
+from ..core._values import at
 from ..core.arrays import Array
 
 
@@ -17,7 +19,7 @@ class SensorNoise(NamedTuple):
     Attributes:
         sensor: the sensor, mounted on the state.
         R: the covariance of its noise, ``(..., m, m)``.
-        weight: the number of readings that the estimate is worth, ``(...)``.
+        weight: the number of readings that the estimate is worth, ``(...)``; 0 where the sensor was not read so far.
     """
 
     sensor: Sensor
@@ -60,6 +62,21 @@ class NoiseBelief:
         """The space of the state."""
         return self.gaussian.space
 
+    @property
+    def mean(self) -> Array:
+        """The mean ``(..., size)``."""
+        return self.gaussian.mean
+
+    @property
+    def cov(self) -> Array:
+        """The covariance ``(..., dim, dim)``."""
+        return self.gaussian.cov
+
+    @property
+    def std(self) -> Array:
+        """Standard deviations ``(..., dim)``."""
+        return self.gaussian.std
+
     def moments(self) -> Gaussian:
         """The Gaussian."""
         return self.gaussian
@@ -81,25 +98,30 @@ class NoiseBelief:
         """The estimate of a sensor that is mounted on the state; None before its first reading."""
         return next((each for each in self.noises if each.sensor is sensor or each.sensor == sensor), None)
 
-    def noting(self, noise: SensorNoise) -> NoiseBelief:
-        """The same, with this estimate in place of the one of its sensor."""
-        old = self.estimate(noise.sensor)
-        if old is None:
-            return replace(self, noises=(*self.noises, noise))
-        return replace(self, noises=tuple(noise if each is old else each for each in self.noises))
-
     def __getitem__(self, index: Any) -> NoiseBelief:
         """The belief(s) at `index` of the leading axes."""
-        noises = tuple(SensorNoise(s, R[index], np.asarray(w[index])) for s, R, w in self.noises)
-        return NoiseBelief(
-            self.gaussian[index], noises, self.factor if np.ndim(self.factor) == 0 else self.factor[index]
+        axes = self.mean.shape[:-1]
+        factor = np.broadcast_to(self.factor, axes)
+        given = [(factor, 0)]
+        for _, R, weight in self.noises:
+            given += [(np.broadcast_to(R, (*axes, *R.shape[-2:])), 2), (np.broadcast_to(weight, axes), 0)]
+        gaussian, (factor, *parts) = self.gaussian[index], at(index, *given)
+        noises = (
+            SensorNoise(noise.sensor, R, np.asarray(w))
+            for noise, R, w in zip(self.noises, parts[::2], parts[1::2], strict=True)
         )
+        return NoiseBelief(gaussian, read(noises), factor if np.ndim(factor) else float(factor))
 
     def __str__(self) -> str:
         return str(self.gaussian)
 
     def __repr__(self) -> str:
         return f"NoiseBelief({self})"
+
+
+def read(noises: Iterable[SensorNoise]) -> tuple[SensorNoise, ...]:
+    """The estimates of sensors that were read, in any row of a batch."""
+    return tuple(noise for noise in noises if (noise.weight > 0.0).any())
 
 
 def noise_belief(belief: Any) -> NoiseBelief:

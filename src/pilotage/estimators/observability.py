@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, Sensor, ShapeError, Space
+from ..core import CovarianceError, Dynamics, Sensor, ShapeError, Space
 from ..core.arrays import Array, numbers
 from ..core.settings import instance, positive, whole
 from ._inputs import action, context_of
@@ -176,6 +176,8 @@ def _tried(
 def _whitened(sensor: Sensor, xs: Array, context: Any, O: Array) -> Array:
     """``R^-1/2 O``, the rows of all readings."""
     R = np.broadcast_to(sensor.noise(xs, context), (len(xs), sensor.reading.dim, sensor.reading.dim))
+    if not np.linalg.eigvalsh(R).min(initial=np.inf) > 0.0:
+        raise CovarianceError(f"the noise of {sensor!r} is singular; observability weighs readings by it: give it some")
     return np.asarray(np.linalg.solve(np.linalg.cholesky(R), O), dtype=np.float64).reshape(-1, O.shape[-1])
 
 

@@ -81,7 +81,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         for b in failures(status):
             KALMAN.predict(after[b], dynamics, np.broadcast_to(u, (*axes, u.shape[-1]))[b], dt)
         log_weights = np.broadcast_to(cloud.log_weights, axes)
-        return GaussianParticles(cloud.space, *pinned(after, cloud.sampled, draw), log_weights, cloud.sampled)
+        return GaussianParticles.trusted(cloud.space, *pinned(after, cloud.sampled, draw), log_weights, cloud.sampled)
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         instance(sensor, Sensor, type(self).__name__)
@@ -105,8 +105,11 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         means = np.where(taken[..., None], found.belief.mean, cloud.means)
         covs = np.where(taken[..., None, None], found.belief.cov, cloud.covs)
         log_weights = np.where(taken, w - np.where(taken, np.asarray(total)[..., None], 0.0), cloud.log_weights)
-        after = GaussianParticles(cloud.space, means, covs, log_weights, cloud.sampled)
+        after = GaussianParticles.trusted(cloud.space, means, covs, log_weights, cloud.sampled)
         return CloudUpdate(after, compute, total, status)
+
+    def takes_infinity(self, sensor: Sensor) -> bool:
+        return False
 
     def cloud(
         self, belief: Any, space: Any = None, *, rng: Rng = None, models: tuple[Any, ...] = ()
@@ -123,10 +126,10 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
             means = np.broadcast_to(belief.mean[..., None, :], (*axes, space.size))
             covs = np.broadcast_to(belief.cov[..., None, :, :], (*axes, d, d))
             means, covs = pinned(Gaussian.trusted(space, means, covs), sampled, draw)
-            return GaussianParticles(space, means, covs, np.full(axes, -math.log(self.n)), sampled)
+            return GaussianParticles.trusted(space, means, covs, np.full(axes, -math.log(self.n)), sampled)
         drawn = belief if isinstance(belief, Particles) else Particles(space, belief.sample(self.n, rng=draw))
         covs = np.zeros((*drawn.log_weights.shape, space.dim, space.dim))
-        return GaussianParticles(space, drawn.points, covs, drawn.log_weights, sampled)
+        return GaussianParticles.trusted(space, drawn.points, covs, drawn.log_weights, sampled)
 
     def sampled(self, space: Space, models: tuple[Any, ...]) -> tuple[int, ...]:
         """Tangent components that take particles."""
@@ -142,7 +145,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         if not due.any():
             return cloud
         means, covs = taken(cloud.means, index), taken(cloud.covs, index)
-        return GaussianParticles(cloud.space, means, covs, log_weights, cloud.sampled)
+        return GaussianParticles.trusted(cloud.space, means, covs, log_weights, cloud.sampled)
 
 
 def expected(cloud: GaussianParticles, sensor: Sensor, context: Any = None) -> Gaussian:

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated
 
-import numpy as np
-
-from ..core import Gaussian, Update
-from ..core.arrays import Array
 from ..core.settings import Interval, settings
-from ._adaptive import NoiseEstimator, ToldEKF, averaged, evidence
-from .noise_belief import NoiseBelief, SensorNoise
+from ._adaptive import NoiseEstimator, Rule
 
 
 @settings
@@ -56,15 +50,5 @@ class VariationalEKF(NoiseEstimator):
     forgetting: Annotated[float, Interval(0.0, 1.0, ends="(]")] = 0.99
     iterations: Annotated[int, Interval(1, ends="[)")] = 5
 
-    def learn(self, belief: NoiseBelief, noise: SensorNoise, z: Array, context: Any) -> tuple[Update, NoiseBelief]:
-        prior, sensor, weight = belief.gaussian, noise.sensor, self.forgetting * noise.weight
-        found = ToldEKF(gate=self.gate).update_under(noise.R, prior, sensor, z, context)
-        learnt, taken = noise, np.asarray(found.accepted)
-        for _ in range(self.iterations):
-            S = found.S + learnt.R - noise.R
-            learnt = averaged(noise, evidence(learnt.R, S, found.innovation), weight)
-        R = np.where(taken[..., None, None], learnt.R, noise.R)
-        last = ToldEKF().update_under(R, prior, sensor, z, context).belief
-        mean = np.where(taken[..., None], last.mean, prior.mean)
-        cov = np.where(taken[..., None, None], last.cov, prior.cov)
-        return found, replace(belief.noting(learnt), gaussian=Gaussian.trusted(prior.space, mean, cov))
+    def rule(self) -> Rule:
+        return Rule(self.iterations, self.forgetting)

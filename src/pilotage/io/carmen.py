@@ -10,9 +10,7 @@ with ranges and positions in metres. Other messages are skipped.
 
 from __future__ import annotations
 
-import gzip
 import os
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +18,7 @@ from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError
 
-from .contents import contents
+from .contents import text_lines
 
 Array = NDArray[np.float64]
 TAIL = 9
@@ -82,13 +80,7 @@ def read_carmen(path: str | os.PathLike[str]) -> LaserLog:
         ...     read_carmen(file)
         LaserLog(1 scans of 3 beams)
     """
-    data = contents(path)
-    if data[:2] == b"\x1f\x8b":
-        try:
-            data = gzip.decompress(data)
-        except (OSError, EOFError, zlib.error) as error:
-            raise FormatError(f"{path} is a damaged gzip file: {error}") from None
-    lines = data.decode("utf-8", errors="replace").splitlines()
+    lines = text_lines(path, "CARMEN", errors="replace")
     rows = [_numbers(line.split(), f"{path}, line {i}") for i, line in enumerate(lines, 1) if line[:7] == "FLASER "]
     widths = sorted({len(row) for row in rows})
     if len(widths) != 1:

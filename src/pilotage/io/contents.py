@@ -32,8 +32,13 @@ def contents(path: str | os.PathLike[str]) -> bytes:
         raise MissingFile(missing(file)) from None
 
 
-def text_lines(path: str | os.PathLike[str], kind: str) -> list[str]:
+def text_lines(path: str | os.PathLike[str], kind: str, errors: str = "strict") -> list[str]:
     """The lines of a text file of that kind, plain or gzipped.
+
+    Args:
+        path: the file.
+        kind: what it is, in words.
+        errors: "strict", or "replace" for files with other letters in places that do not matter.
 
     Raises:
         FormatError: if it is not ASCII text, or its compression is damaged.
@@ -47,9 +52,11 @@ def text_lines(path: str | os.PathLike[str], kind: str) -> list[str]:
     """
     data = contents(path)
     try:
-        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii").splitlines()
-    except (UnicodeDecodeError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("ascii", errors).splitlines()
+    except UnicodeDecodeError as error:
         raise FormatError(f"{path}: not a {kind} text file: {error}") from None
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise FormatError(f"{path}: not a {kind} text file, but a damaged gzip file: {error}") from None
 
 
 def path_of(path: str | os.PathLike[str]) -> Path:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from ..core import Dynamics, ModelError, PilotageError, SettingError, Space
+from ..core import ModelError, PilotageError, SettingError
 from ..core.declared import called
 from ..core.settings import whole
-from ..estimators import EKF, KF
+from ..estimators import CKF, EKF, GHKF, IMM, KF, UKF
 from ..estimators._clock import Clock
 from ..estimators._gaussian import moments_on
 from ..estimators._timeline import Timeline, timeline
 from ._threads import threads_for
 from .border import array, tensor
+from .likelihood import log_likelihood
 
 Tensor = torch.Tensor
+KINDS = (KF, EKF, UKF, CKF, GHKF)
 STEP = 1e-3
 """Step of the differences between gradients that make the Hessian."""
 FLAT = 1e-8
@@ -32,7 +34,8 @@ class Fitted:
     """A number that was fitted.
 
     Attributes:
-        name: what it is: "process noise on vx", "measurement noise of gnss", or the name of a parameter.
+        name: what it is: "process noise on vx", "measurement noise of gnss", or the name of a parameter; with several
+            models also of which: "process noise of constant_turn", "density of constant_velocity 2".
         value: the number; for noise, the factor of the standard deviation that the model has.
         std: its standard error; infinite where the readings do not tell.
 
@@ -56,16 +59,19 @@ class NoiseFit:
     Attributes:
         fitted: factors of noise, then parameters.
         log_likelihoods: log-likelihood of all readings before and after.
-        dynamics: the dynamics with the fitted parameters; their noise is to be multiplied by the factors.
+        dynamics: the dynamics with the fitted parameters and noise, ready for use; of an `IMM`, those of each mode. A
+            model without `scale_noise` keeps its noise, which is then to be multiplied by the factors.
+        sensors: the sensors with the fitted noise, in the order of the readings, likewise.
 
     Example:
-        >>> NoiseFit((Fitted("density", 0.5, 0.02),), (-120.0, -100.0), None)["density"].value
+        >>> NoiseFit((Fitted("density", 0.5, 0.02),), (-120.0, -100.0), None, ())["density"].value
         0.5
     """
 
     fitted: tuple[Fitted, ...]
     log_likelihoods: tuple[float, float]
     dynamics: Any
+    sensors: tuple[Any, ...]
 
     def __getitem__(self, name: str) -> Fitted:
         for each in self.fitted:
@@ -78,12 +84,12 @@ class NoiseFit:
 
 
 def fit_noise(
-    estimator: EKF,
+    estimator: EKF | UKF | CKF | GHKF | IMM,
     belief: Any,
     readings: Any,
     us: Any = None,
     *,
-    dynamics: Dynamics | None = None,
+    dynamics: Any = None,
     sensor: Any = None,
     dt: float | None = None,
     ts: Any = None,
@@ -94,22 +100,22 @@ def fit_noise(
     iterations: int = 60,
     progress: Callable[[int, float], None] | None = None,
 ) -> NoiseFit:
-    """The factors of noise and the parameters under which the readings of a `KF` or `EKF` are most likely.
+    """The factors of noise and the parameters under which the readings of a Kalman filter or an `IMM` are most likely.
 
     ::
 
         theta* = argmax log p(z_1 .. z_T | theta),    Q = D(theta) Q D(theta),   R = r(theta)^2 R
         std    = diag(H^-1)^1/2,                      H = - d^2 log p / d theta^2 at theta*
 
-    The likelihood is that of the filter, and its gradient goes through all steps of it (L-BFGS). Factors are
-    fitted in logarithms, so they stay positive. Sequences of a batch are fitted together. For other
-    estimators, `pilotage.estimators.consistency` tells factors without gradients.
+    The likelihood is that of the filter without a gate, and its gradient goes through all steps of it (L-BFGS). Factors
+    are fitted in logarithms, so they stay positive. Sequences of a batch are fitted together. The modes of an `IMM`
+    have factors of their own. For other estimators, `pilotage.estimators.consistency` tells factors without gradients.
 
     Args:
-        estimator: `KF` or `EKF`, with its dynamics and dt.
+        estimator: `KF`, `EKF`, `UKF`, `CKF` or `GHKF` with its dynamics and dt, or an `IMM` of such filters.
         belief: the first belief; leading axes are a batch of sequences.
         readings, us, ts, sensor, contexts: as for the `run` of the estimator.
-        dynamics, dt: in the place of those of the estimator.
+        dynamics, dt: in the place of those of the estimator; for an `IMM`, dynamics of each mode, and its own dt.
         process: names of the components whose process noise is fitted; True for one factor of all of Q, False for none.
         measurement: whether a factor of each sensor's R is fitted.
         params: names of parameters of the dynamics to fit.
@@ -136,136 +142,124 @@ def fit_noise(
         >>> bool(abs(found["measurement noise of position"].value - 4.0) < 1.0)
         True
     """
-    if type(estimator) not in (KF, EKF):
-        raise ModelError(f"{type(estimator).__name__} has no gradients here; expected a KF or an EKF")
-    model = estimator.dynamics if dynamics is None else dynamics
-    if model is None:
-        raise ModelError("there are no dynamics; give some, as in EKF(car, dt=0.05) or dynamics=car")
-    belief = moments_on(belief, model.state)
-    steps = timeline(
-        Clock(0.0, estimator.dt if dt is None else dt, model), model, us, readings, ts, sensor=sensor, contexts=contexts
-    )
-    for each in (model, *steps.sensors):
+    belief, models, steps = _problem(estimator, belief, dynamics, dt, (us, readings, ts, sensor, contexts))
+    for each in (*models, *steps.sensors):
         if not hasattr(each, "replace") and not getattr(each, "takes_tensors", False):
             raise ModelError(f"{called(each)} takes no tensors, so no gradient goes through it")
-    names, first, apply, units = _unknowns(model, steps, process, measurement, tuple(params))
-    theta = torch.tensor(first, dtype=torch.float64, requires_grad=True)
+    unknowns = _Unknowns(models, steps.sensors, process, measurement, tuple(params))
+    theta = torch.tensor(unknowns.first, dtype=torch.float64, requires_grad=True)
     most = whole(iterations, "iterations")
 
     def value(theta: Tensor) -> Tensor:
-        return log_likelihood(belief, steps, *apply(theta)).sum()
+        return log_likelihood(estimator, belief, steps, *unknowns.applied(theta)).sum()
 
     with threads_for(0):
         before, after = _climbed(value, theta, most, progress)
-        values, stds = _errors(value, theta.detach(), [name in params for name in names], units)
-    fitted = tuple(map(Fitted, names, values, stds))
-    found = {f.name: f.value for f in fitted if f.name in params}
-    return NoiseFit(fitted, (before, after), model.replace(**found) if found else model)  # type: ignore[attr-defined]
+        values, stds = _errors(value, theta.detach(), unknowns.plain, unknowns.units)
+        found, q, r = unknowns.applied(theta.detach())
+    fitted = tuple(map(Fitted, unknowns.names, values, stds))
+    moving = tuple(_scaled(model, array(scale)) for model, scale in zip(found, q, strict=True))
+    seeing = tuple(_scaled(each, float(scale)) for each, scale in zip(steps.sensors, r, strict=True))
+    return NoiseFit(fitted, (before, after), moving if isinstance(estimator, IMM) else moving[0], seeing)
 
 
-def log_likelihood(
-    belief: Any,
-    steps: Timeline,
-    dynamics: Any = None,
-    q: Any = 1.0,
-    r: Any = None,
-    parameters: Mapping[str, Any] | None = None,
-) -> Tensor:
-    """Log-likelihood ``(B,)`` of readings under the extended Kalman filter, with gradients.
+def _problem(estimator: Any, belief: Any, dynamics: Any, dt: Any, given: Any) -> tuple[Any, tuple[Any, ...], Timeline]:
+    """The first belief, the dynamics of each mode, and the steps."""
+    for each in estimator.filters if type(estimator) is IMM else (estimator,):
+        if type(each) not in KINDS:
+            names = ", ".join(kind.__name__ for kind in KINDS)
+            raise ModelError(f"{type(each).__name__} has no gradients here; expected one of {names}, or an IMM of them")
+    if isinstance(estimator, IMM):
+        own = estimator if dynamics is None else estimator.of(dynamics)
+        belief, models = own.accepted(belief), own.models
+    else:
+        models = (estimator.dynamics if dynamics is None else dynamics,)
+        if models[0] is None:
+            raise ModelError("there are no dynamics; give some, as in EKF(car, dt=0.05) or dynamics=car")
+        belief = moments_on(belief, models[0].state)
+    us, readings, ts, sensor, contexts = given
+    clock = Clock(0.0, estimator.dt if dt is None else dt, *models)
+    return belief, models, timeline(clock, models[0], us, readings, ts, sensor=sensor, contexts=contexts)
 
-    ::
 
-        x = f(x, u),  P = F P F' + q Q q;    S = H P H' + r^2 R,   log p = -1/2 (y' S^-1 y + log det 2 pi S)
+def _scaled(model: Any, factors: Any) -> Any:
+    """A model with its noise times these factors, where it has `scale_noise` and some factor is not 1."""
+    return model.scale_noise(factors) if hasattr(model, "scale_noise") and np.any(factors != 1.0) else model
 
-    Args:
-        belief: the first belief; leading axes are a batch.
-        steps: predictions and readings.
-        dynamics: those of the steps, or others.
-        q: factors of standard deviations of process noise, ``(d,)`` or one.
-        r: factors of those of each sensor, ``(J,)``.
-        parameters: values of parameters of the dynamics, as tensors.
+
+class _Unknowns:
+    """The numbers that are fitted, factors as logarithms and before the parameters, which are relative to theirs.
+
+    Attributes:
+        names, first, plain, units: of each its name, where it starts, whether it is none of the logarithms, and unit.
     """
-    model = steps.dynamics if dynamics is None else dynamics
-    model = model.replace(**parameters) if parameters else model
-    space: Space = model.state
-    batch = np.broadcast_shapes(belief.mean.shape[:-1], steps.batch)
-    x = tensor(np.broadcast_to(belief.mean, (*batch, space.size)).reshape(-1, space.size))
-    P = tensor(np.broadcast_to(belief.cov, (*batch, space.dim, space.dim)).reshape(-1, space.dim, space.dim))
-    us, zs, cs = (
-        np.broadcast_to(a, (*batch, *a.shape[-2:])).reshape(math.prod(batch), *a.shape[-2:])
-        for a in (steps.us, steps.zs, steps.contexts)
-    )
-    q, r = torch.as_tensor(q, dtype=torch.float64), torch.ones(len(steps.sensors)) if r is None else r
-    D = torch.outer(q.expand(space.dim), q.expand(space.dim))
-    total = x.new_zeros(len(x))
-    for k in range(len(steps.dts)):
-        if steps.moves[k]:
-            u, dt = tensor(us[:, k]), float(steps.dts[k])
-            F = model.linearize(x, u, dt)[0]
-            P = F @ P @ F.mT + D * model.noise(x, u, dt)
-            x = model.step(x, u, dt)
-        j = int(steps.which[k])
-        if j < len(steps.sensors):
-            sensor = steps.sensors[j]
-            c = tensor(cs[:, k, : sensor.context.size]) if sensor.context is not None and sensor.context.size else None
-            x, P, log = _updated(space, sensor, x, P, tensor(zs[:, k, : sensor.reading.size]), c, r[j])
-            total = total + log
-    return total
+
+    def __init__(
+        self,
+        models: tuple[Any, ...],
+        sensors: tuple[Any, ...],
+        process: Sequence[str] | bool,
+        measurement: bool,
+        params: tuple[str, ...],
+    ) -> None:
+        self.models, self.sensors, self.measurement = models, sensors, measurement
+        own = [f" of {name}" for name in _numbered(models)] if len(models) > 1 else [""]
+        self.parts = [(f"process noise{own[j]}", j, slice(None)) for j in range(len(models)) if process is True]
+        if not isinstance(process, bool):
+            self.parts = [
+                (f"process noise on {name}{own[j]}", j, at)
+                for name in (process.split() if isinstance(process, str) else process)
+                for j, at in _holders(name, [[*model.state.tangent.names] for model in models])
+            ]
+        held = [{n: v for n, v in getattr(m, "params", {}).items() if isinstance(v, float | int)} for m in models]
+        self.values = [(n, j, float(held[j][n])) for n in params for j in _owners(n, models, held)]
+        seeing = [f"measurement noise of {name}" for name in _numbered(sensors)] * measurement
+        self.names = [p[0] for p in self.parts] + seeing + [f"{n}{own[j]}" for n, j, _ in self.values]
+        if not self.names:
+            raise SettingError("there is nothing to fit; give process, measurement or params")
+        self.a, self.b = len(self.parts), len(self.parts) + len(seeing)
+        self.plain = [k >= self.b for k in range(len(self.names))]
+        self.first = [float(plain) for plain in self.plain]
+        self.units = [1.0] * self.b + [value or 1.0 for _, _, value in self.values]
+
+    def applied(self, theta: Tensor) -> tuple[list[Any], list[Tensor], Tensor]:
+        """The models, the factors of their process noise, and those of the sensors."""
+        given: list[dict[str, Any]] = [{} for _ in self.models]
+        for k, (name, j, _) in enumerate(self.values, start=self.b):
+            given[j][name] = theta[k] * self.units[k] if theta.requires_grad else float(theta[k]) * self.units[k]
+        logs = [theta.new_zeros(model.state.dim) for model in self.models]
+        for k, (_, j, at) in enumerate(self.parts):
+            mask = theta.new_zeros(len(logs[j]))
+            mask[at] = 1.0
+            logs[j] = logs[j] + theta[k] * mask
+        r = theta[self.a : self.b].exp() if self.measurement else theta.new_ones(len(self.sensors))
+        models = [m.replace(**own) if own else m for m, own in zip(self.models, given, strict=True)]
+        return models, [each.exp() for each in logs], r
 
 
-def _updated(
-    space: Space, sensor: Any, x: Tensor, P: Tensor, z: Tensor, c: Any, r: Any
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and covariance after a reading, and its log-likelihood; components that are NaN are left out."""
-    expected = sensor.observe(x, c)
-    y = sensor.reading.minus(torch.where(z.isnan(), expected.detach(), z), expected)
-    hidden = sensor.reading.minus(z, expected.detach()).isnan()
-    H, R = sensor.linearize(x, c), r * r * sensor.noise(x, c)
-    both = ~hidden[:, :, None] & ~hidden[:, None, :]
-    y, H = torch.where(hidden, 0.0, y), torch.where(hidden[..., None], 0.0, H)
-    R = torch.where(both, R, torch.eye(y.shape[-1], dtype=x.dtype))
-    L = torch.linalg.cholesky(H @ P @ H.mT + R)
-    K = torch.cholesky_solve(H @ P, L).mT
-    w = torch.linalg.solve_triangular(L, y[..., None], upper=False)[..., 0]
-    seen = (~hidden).sum(-1).to(x.dtype)
-    log = -0.5 * (w * w).sum(-1) - L.diagonal(dim1=-2, dim2=-1).log().sum(-1) - 0.5 * math.log(2.0 * math.pi) * seen
-    M = torch.eye(space.dim, dtype=x.dtype) - K @ H
-    return space.plus(x, (K @ y[..., None])[..., 0]), M @ P @ M.mT + K @ R @ K.mT, log
+def _numbered(models: tuple[Any, ...]) -> list[str]:
+    """Names of models, with numbers where there are several of one name."""
+    names = [called(each) for each in models]
+    return [n if names.count(n) == 1 else f"{n} {names[:i].count(n) + 1}" for i, n in enumerate(names)]
 
 
-def _unknowns(
-    model: Any, steps: Timeline, process: Sequence[str] | bool, measurement: bool, params: tuple[str, ...]
-) -> tuple[list[str], list[float], Callable[[Tensor], tuple[Any, ...]], list[float]]:
-    """Names of what is fitted, where it starts (factors as logarithms), what the filter takes of it, and units."""
-    tangent = list(model.state.tangent.names)
-    parts = [("process noise", list(range(len(tangent))))] if process is True else []
-    if not isinstance(process, bool):
-        for name in process.split() if isinstance(process, str) else process:
-            if name not in tangent:
-                raise SettingError(f"the state has no component {name!r}; it has {', '.join(tangent)}")
-            parts.append((f"process noise on {name}", [tangent.index(name)]))
-    sensors = [f"measurement noise of {called(s)}" for s in steps.sensors] * measurement
-    sensors = [n if sensors.count(n) == 1 else f"{n} {sensors[:i].count(n) + 1}" for i, n in enumerate(sensors)]
-    held = getattr(model, "params", {})
-    for name in params:
-        if not isinstance(held.get(name), float | int):
-            raise SettingError(
-                f"{called(model)} has no parameter {name!r} that is one number; it has {', '.join(held) or 'none'}"
-            )
-    names = [*(name for name, _ in parts), *sensors, *params]
-    if not names:
-        raise SettingError("there is nothing to fit; give process, measurement or params")
-    mask = torch.zeros(len(parts), len(tangent), dtype=torch.float64)
-    for i, (_, at) in enumerate(parts):
-        mask[i, at] = 1.0
-    a, b = len(parts), len(parts) + len(sensors)
-    scale = torch.tensor([float(held[name]) or 1.0 for name in params], dtype=torch.float64)
+def _holders(name: str, tangents: list[list[str]]) -> list[tuple[int, int]]:
+    """The modes that have this component, and where."""
+    found = [(j, names.index(name)) for j, names in enumerate(tangents) if name in names]
+    if not found:
+        known = ", ".join(dict.fromkeys(n for names in tangents for n in names))
+        raise SettingError(f"the state has no component {name!r}; it has {known}")
+    return found
 
-    def apply(theta: Tensor) -> tuple[Any, ...]:
-        r = theta[a:b].exp() if measurement else None
-        return None, (theta[:a] @ mask).exp(), r, dict(zip(params, theta[b:] * scale, strict=True))
 
-    return names, [0.0] * b + [1.0] * len(params), apply, [1.0] * b + scale.tolist()
+def _owners(name: str, models: tuple[Any, ...], held: list[dict[str, Any]]) -> list[int]:
+    """The modes that have this parameter."""
+    found = [j for j, values in enumerate(held) if name in values]
+    if not found:
+        known = ", ".join(dict.fromkeys(n for values in held for n in values)) or "none"
+        who = " and ".join(dict.fromkeys(map(called, models)))
+        raise SettingError(f"{who} has no parameter {name!r} that is one number; it has {known}")
+    return found
 
 
 def _climbed(value: Callable[[Tensor], Tensor], theta: Tensor, iterations: int, progress: Any) -> tuple[float, float]:

@@ -70,7 +70,13 @@ def coloured(dynamics: Dynamics, on: str | Sequence[str], *, time: Any, std: Any
 
 
 def coloured_readings(
-    dynamics: Dynamics, sensor: Sensor, on: str | Sequence[str] | None = None, *, time: Any, std: Any
+    dynamics: Dynamics,
+    sensor: Sensor,
+    on: str | Sequence[str] | None = None,
+    *,
+    time: Any,
+    std: Any,
+    name: str | None = None,
 ) -> tuple[Any, TracedSensor]:
     """Dynamics and a sensor whose readings have errors that last, beside their white noise.
 
@@ -86,6 +92,7 @@ def coloured_readings(
         sensor: a traced sensor.
         on: names of the components of the reading that have errors; default: all.
         time, std: as for `coloured`.
+        name: the name before those of the new components, where that of the sensor is taken by another of its kind.
 
     Raises:
         ModelError: if the models are of another kind, or the reading has no such component.
@@ -102,7 +109,8 @@ def coloured_readings(
     tangent = sensor.reading.tangent
     names = list(tangent.names) if on is None else on.split() if isinstance(on, str) else list(on)
     at = tuple(_index(tangent, name, sensor.name) for name in names)
-    errors = tuple((f"{sensor.name}_{tangent.names[i]}_error", tangent.units[i], APART, i) for i in at)
+    owner = sensor.name if name is None else name
+    errors = tuple((f"{owner}_{tangent.names[i]}_error", tangent.units[i], APART, i) for i in at)
     larger = extended(dynamics, errors, time, std)
     family = _coloured_sensor(_bare(sensor), tuple(error[:2] for error in errors), at)
     noise = sensor._settings["noise"]

@@ -8,6 +8,7 @@ They are traced models with the matrices as parameters, so a new matrix or a new
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 
 from ..core import Dynamics
 from ..core.arrays import Array, numbers
+from ..core.diffusion import densities
 from ..core.errors import ModelError
 from ..core.mathematics import Mathematics
 from ..core.parts import Components
@@ -91,7 +93,7 @@ class LinearDynamics(Dynamics):
             raise ModelError(f"the state of a linear model needs {n} reals or angles; {self.state} was given")
         if self.action.size != self.B.shape[1]:
             raise ModelError(f"B has {self.B.shape[1]} columns, but the action has {self.action.size} components")
-        self._steps: dict[float, TracedDynamics] = {}
+        self._scale, self._steps = np.ones(n), dict[float, TracedDynamics]()
         self.parameters_depend_on_dt, self.linear = True, True
 
     @classmethod
@@ -147,7 +149,8 @@ class LinearDynamics(Dynamics):
     @cached_property
     def _key(self) -> tuple[Any, ...]:
         matrices = (self.A, self.B, self.G, self.Qc) if self._fixed is None else self._fixed
-        return self.state, self.action, getattr(self, "_dt", None), *((m.shape, m.tobytes()) for m in matrices)
+        given = (*matrices, self._scale)
+        return self.state, self.action, getattr(self, "_dt", None), *((m.shape, m.tobytes()) for m in given)
 
     def discretized(self, dt: float) -> tuple[Array, Array, Array]:
         """``(F, B, Q)`` of a step of `dt` seconds, ``(n, n), (n, m), (n, n)``."""
@@ -159,10 +162,24 @@ class LinearDynamics(Dynamics):
                 raise ModelError(
                     f"exp(A dt) overflows: the model is too unstable for a step of {dt} s; take shorter ones"
                 )
-            return F, B, Q
+            return F, B, Q * np.outer(self._scale, self._scale)
         if self._dt is not None and not np.isclose(dt, self._dt, rtol=1e-9, atol=0.0):
             raise ModelError(f"this linear model holds for steps of {self._dt} s; a step of {dt} s was asked for")
-        return self._fixed
+        F, B, Q = self._fixed
+        return F, B, Q * np.outer(self._scale, self._scale)
+
+    def scale_noise(self, factors: Any) -> LinearDynamics:
+        """The same motion with process noise ``D Q D``: its standard deviations times one factor, or one each ``(n,)``.
+
+        Example:
+            >>> LinearDynamics([[0.0]], Qc=[[2.0]]).scale_noise(3.0).noise([0.0], [], 1.0).tolist()
+            [[18.0]]
+        """
+        new = copy.copy(self)
+        for derived in {"_any", "_key"} & set(vars(new)):
+            delattr(new, derived)
+        new._scale, new._steps = self._scale * densities(factors, self.state, "factors of noise"), {}
+        return new
 
     def step(self, x: Any, u: Any, dt: float) -> Any:
         return self._at(dt).step(x, u, dt)
@@ -252,6 +269,10 @@ class LinearSensor(TracedSensor):
             if space.size != size or not space.flat:
                 raise ModelError(f"H is {k} x {n}: the {what} needs {size} reals or angles; {space} was given")
         super().__init__(linear_sensor, needs=state, reading=reading, params={"H": H, "R": R}, noise=_reading_noise)
+
+    def scale_noise(self, factor: float) -> TracedSensor:
+        """The same sensor with noise ``factor^2 R``."""
+        return self.replace(R=factor * factor * self.params["R"]).on(self.state)
 
     def __reduce__(self) -> Any:
         mounted = None if self.state is self.needs else self.state

@@ -36,8 +36,8 @@ def inertial_navigation(*, latitude: float | None = None, **settings: Any) -> Tr
 
              w = gyro - bg - R(q)' e,  f = accel - ba           turn rate and specific force of the body
              q' = q * exp(w dt)                                 R(q) turns body axes into the world
-             v' = v + (g - 2 e x v) dt + R(q) S1 f dt           S1 = int_0^1 exp(s w dt) ds
-             p' = p + v dt + (g/2 - e x v) dt^2 + R(q) S2 f dt^2        S2 = int_0^1 (1 - s) exp(s w dt) ds
+             v' = v + (g - 2 e x v) dt + R(q) G1 f dt           G1 = int_0^1 exp(s w dt) ds
+             p' = p + v dt + (g/2 - e x v) dt^2 + R(q) G2 f dt^2        G2 = int_0^1 (1 - s) exp(s w dt) ds
              bg' = bg,  ba' = ba                                biases are random walks
 
     State ``(x y z, q, vx vy vz, bgx bgy bgz, bax bay baz)``: position and velocity in a local frame x east, y north,
@@ -107,7 +107,7 @@ def _inertial_navigation(turning: bool) -> DynamicsFamily:
 
 
 def _integrals(turn: Sequence[Any], f: Sequence[Any], m: Mathematics) -> tuple[list[Any], list[Any]]:
-    """``S1 f`` and ``S2 f``: a force of the turning body, integrated once and twice over a step of unit length."""
+    """``G1 f`` and ``G2 f``: a force of the turning body, integrated once and twice over a step of unit length."""
     t2 = turn[0] * turn[0] + turn[1] * turn[1] + turn[2] * turn[2]
     sinc = cos_sinc(0.25 * t2, m)[1]
     c1, c2, c3 = 0.5 * sinc * sinc, exp_gap(t2, m), _cos_gap(t2, m)

@@ -1,7 +1,8 @@
 """Planners: a path from a start to a goal, or the reason why there is none.
 
-- `search`: shortest paths on grids (`AStar`, `Dijkstra`), the cost to go, benchmark scenarios
+- `search`: shortest paths on grids (`AStar`, `JumpPointSearch` and others), the cost to go, benchmark scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
+- `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
 """
 
 from __future__ import annotations
@@ -12,11 +13,24 @@ from ..core.names import absent
 from .sampling import RRTConnect as RRTConnect
 from .search import AStar as AStar
 from .search import Dijkstra as Dijkstra
+from .search import JumpPointSearch as JumpPointSearch
 from .search import ScenarioReport as ScenarioReport
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
+from .steering import Dubins as Dubins
+from .steering import ReedsShepp as ReedsShepp
 
-__all__ = ["AStar", "Dijkstra", "RRTConnect", "ScenarioReport", "cost_to_go", "solve_scenario"]
+__all__ = [
+    "AStar",
+    "Dijkstra",
+    "Dubins",
+    "JumpPointSearch",
+    "RRTConnect",
+    "ReedsShepp",
+    "ScenarioReport",
+    "cost_to_go",
+    "solve_scenario",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)

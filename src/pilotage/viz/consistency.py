@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def draw_chi_square(
     if t.ndim != 1 or given.ndim == 0 or given.shape[-1] != len(t):
         raise ShapeError(f"values have shape {given.shape}; expected (..., T) for the {t.shape} times")
     probability = setting(probability, Annotated[float, Interval(0.0, 1.0)], "probability")
-    rows = given.reshape(-1, len(t))
+    rows = given.reshape(math.prod(given.shape[:-1]), len(t))
     count = np.isfinite(rows).sum(0)
     seen = count > 0
     mean = np.nansum(rows, axis=0)[seen] / count[seen]
@@ -136,7 +137,7 @@ def _draw_nis(ax: Axes, run: FilterRun, j: int, probability: float) -> None:
     at = run.which == j
     y, nis, ts = run.innovations[..., at, :], run.nis[..., at], run.ts[at]
     read = np.isfinite(y).any(-1)
-    dof = np.isfinite(y).sum(-1).reshape(-1, len(ts)).max(0)
+    dof = np.isfinite(y).sum(-1).reshape(math.prod(nis.shape[:-1]), len(ts)).max(0)
     taken, refused = (np.where(read & (run.accepted[..., at] == each), nis, np.nan) for each in (True, False))
     draw_chi_square(ax, ts, taken, np.maximum(dof, 1), probability=probability)
     if np.isfinite(refused).any():
@@ -167,8 +168,8 @@ def _series(run: FilterRun) -> list[tuple[str, NDArray[np.float64]]]:
     found = list[tuple[str, NDArray[np.float64]]]()
     for j, sensor in enumerate(run.sensors):
         at = run.which == j
-        y = run.innovations[..., at, :].reshape(-1, at.sum(), run.innovations.shape[-1])[0]
-        taken = np.reshape(run.accepted[..., at], (-1, at.sum()))[0]
+        first = (0,) * (run.status.ndim - 1)
+        y, taken = run.innovations[first][at], run.accepted[first][at]
         for i, name in enumerate(sensor.reading.tangent.names):
             values = y[taken & np.isfinite(y[:, i]), i]
             found += [(f"{called(sensor)} {name}" if sensor.reading.dim > 1 else called(sensor), values)]

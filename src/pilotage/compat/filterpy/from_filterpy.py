@@ -17,6 +17,8 @@ from ...estimators import (
     UKF,
     FadingEKF,
     Filter,
+    Information,
+    InformationKF,
     JulierPoints,
     MerwePoints,
     SimplexPoints,
@@ -42,7 +44,8 @@ def from_filterpy(
 
     | filterpy | Pilotage |
     |---|---|
-    | `KalmanFilter`, `InformationFilter` | `KF`; `FadingEKF` if `alpha` is not 1 |
+    | `KalmanFilter` | `KF`; `FadingEKF` if `alpha` is not 1 |
+    | `InformationFilter` | `InformationKF`; `P_inv` may be singular |
     | `FadingKalmanFilter` | `FadingEKF` |
     | `SquareRootKalmanFilter` | `SquareRootEKF` |
     | `ExtendedKalmanFilter` | `EKF`, also for classes with `predict_x` or `predict` of their own |
@@ -159,13 +162,13 @@ def _from_root(given: _Given) -> Filter:
 
 def _from_information(given: _Given) -> Filter:
     theirs = given.theirs
+    Y = square(theirs.P_inv, given.size)
     try:
-        P, R = np.linalg.inv(theirs.P_inv), np.linalg.inv(square(theirs.R_inv, int(theirs.dim_z)))
+        R = np.linalg.inv(square(theirs.R_inv, int(theirs.dim_z)))
     except np.linalg.LinAlgError:
-        raise ModelError(
-            "P_inv or R_inv is singular: something is not known at all; give it a large variance"
-        ) from None
-    return given.started(KF(given.linear(), dt=given.dt), given.matrix(R), P)
+        raise ModelError("R_inv is singular: a component is not measured; leave it out of H") from None
+    belief = Information(given.state, Y, Y @ np.ravel(theirs.x))
+    return InformationKF(given.linear(), dt=given.dt).start(belief=belief, sensors={SENSOR: given.matrix(R)})
 
 
 def _from_extended(given: _Given) -> Filter:

@@ -8,26 +8,20 @@ import numpy as np
 
 from ...core import Dynamics, ModelError, Sensor
 from ...core.settings import instance
-from ...estimators import (
-    EKF,
-    KF,
-    UKF,
-    Filter,
-    JulierPoints,
-    MerwePoints,
-)
+from ...estimators import EKF, KF, UKF, Filter, InformationKF, JulierPoints, MerwePoints
 from ._models import SENSOR, filterpy_kalman
 
 
 def to_filterpy(ours: Filter, sensor: Sensor | str = SENSOR, *, dt: float | None = None) -> Any:
     """The filterpy object with the model, the noise and the current estimate of a filter.
 
-    A `KF` becomes a `KalmanFilter`, an `EKF` an `ExtendedKalmanFilter`, and a `UKF` an `UnscentedKalmanFilter` whose
-    hooks are those of the space. The extended one carries what its update takes: ``update(z, ekf.HJacobian, ekf.Hx,
-    residual=ekf.residual)``. The noise is that at the current mean and the step `dt`, as filterpy keeps it constant.
+    A `KF` or `InformationKF` becomes a `KalmanFilter`, an `EKF` an `ExtendedKalmanFilter`, and a `UKF` an
+    `UnscentedKalmanFilter` whose hooks are those of the space. The extended one carries what its update takes:
+    ``update(z, ekf.HJacobian, ekf.Hx, residual=ekf.residual)``. The noise is that at the current mean and the step
+    `dt`, as filterpy keeps it constant.
 
     Args:
-        ours: a filter with a `KF`, `EKF` or `UKF`.
+        ours: a filter with a `KF`, `InformationKF`, `EKF` or `UKF`.
         sensor: the sensor, or its name in the filter.
         dt: time step [s]; default: that of the estimator.
 
@@ -52,7 +46,7 @@ def to_filterpy(ours: Filter, sensor: Sensor | str = SENSOR, *, dt: float | None
             f"filterpy takes a state of reals and angles, a sensor without context and a step; {state}, {mounted!r} "
             f"and dt = {step} were given"
         )
-    for kind, convert in ((KF, _to_linear), (EKF, _to_extended), (UKF, _to_unscented)):
+    for kind, convert in ((KF, _to_linear), (InformationKF, _to_linear), (EKF, _to_extended), (UKF, _to_unscented)):
         if type(ours.estimator) is kind:
             return convert(kalman, ours, mounted, float(step))
     raise ModelError(f"a {type(ours.estimator).__name__} has no counterpart in filterpy; expected a KF, EKF or UKF")
@@ -105,8 +99,9 @@ def _to_unscented(kalman: Any, ours: Filter, sensor: Sensor, dt: float) -> Any:
 
 def _filled(theirs: Any, ours: Filter, sensor: Sensor, dt: float) -> Any:
     """Their filter with our estimate and noise."""
-    x = ours.belief.mean
-    theirs.x, theirs.P = np.array(x), np.array(ours.belief.cov)
+    belief = ours.belief.moments()
+    x = belief.mean
+    theirs.x, theirs.P = np.array(x), np.array(belief.cov)
     theirs.Q = np.array(ours.dynamics.noise(x, np.zeros(ours.dynamics.action.size), dt))
     theirs.R = np.array(sensor.noise(x))
     return theirs

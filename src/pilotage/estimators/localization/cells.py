@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ...core import Gaussian, Particles, Rng, Space, generator
-from ...core.arrays import Array
-from ...core.errors import SettingError, SpaceError
+from ...core.arrays import Array, numbers
+from ...core.errors import SettingError, ShapeError, SpaceError
 from ...core.settings import number, whole
 
 NEGLIGIBLE = 1e-15
@@ -107,7 +107,10 @@ class Histogram:
 
     Attributes:
         cells: the cells.
-        p: their probabilities ``cells.shape``, of sum 1; read-only.
+        p: their probabilities ``cells.shape``, of sum 1; a read-only copy.
+
+    Raises:
+        ShapeError: if the probabilities do not fit the cells, are negative or do not sum to 1.
 
     Example:
         >>> where = Histogram(Cells.of(Space("x [m]"), {"x": (0.0, 2.0, 4)}), np.array([0.0, 0.5, 0.5, 0.0]))
@@ -119,7 +122,14 @@ class Histogram:
     p: Array
 
     def __post_init__(self) -> None:
-        self.p.setflags(write=False)
+        p = np.array(numbers(self.p, "probabilities"))
+        if p.shape != self.cells.shape or p.min() < 0.0 or abs(p.sum() - 1.0) > 1e-9:
+            raise ShapeError(
+                f"probabilities of shape {p.shape} sum to {p.sum():.6g}, the least is {p.min():.3g}; expected "
+                f"{self.cells.shape} numbers of 0 or more, of sum 1"
+            )
+        p.setflags(write=False)
+        object.__setattr__(self, "p", p)
 
     @property
     def space(self) -> Space:

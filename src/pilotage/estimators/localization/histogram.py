@@ -19,8 +19,9 @@ from ...maps import OccupancyGrid
 from .._clock import wanted
 from .._engine import PureEngine
 from .._inputs import action, check_belief, context_axes, context_of, reading_of
+from .._startable import Startable
 from ..cloud import CloudUpdate, expected, innovation, weigh
-from ..filter import Filter, Startable
+from ..filter import Filter
 from .cells import NEGLIGIBLE, Cells, Histogram
 from .convolution import Kernels, convolved
 

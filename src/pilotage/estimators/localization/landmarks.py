@@ -16,8 +16,9 @@ from .._clock import wanted
 from .._engine import PureEngine
 from .._gaussian import GaussianEstimator, moments_on
 from .._inputs import rows
+from .._startable import Startable
 from ..ekf import EKF
-from ..filter import Filter, Startable
+from ..filter import Filter
 from ..kf import KF
 from ..ukf import UKF
 from .association import Pairing, associate

@@ -35,8 +35,9 @@ from ...maps import Lidar, OccupancyGrid
 from .._clock import wanted
 from .._engine import PureEngine
 from .._inputs import check_belief, context_axes, context_of, reading_of
+from .._startable import Startable
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
-from ..filter import Filter, Startable
+from ..filter import Filter
 from ..kld import particles_needed
 from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief

@@ -38,7 +38,7 @@ from .params import Values
 from .tracer import SymbolicMath
 from .vectorized import array_of, common_batch, together
 
-NOISE, ACTION_NOISE = "noise density", "action noise"  # no parameter of a model can be called that
+NOISE, ACTION_NOISE, SCALE = "noise density", "action noise", "noise scale"  # no parameter can be called that
 
 NOTHING = Space()
 
@@ -73,10 +73,11 @@ class TracedDynamics(Traced, Dynamics):
         noise: Spread | NoiseBody | None = None,
         action_noise: Spread | None = None,
         written: Space | None = None,
+        scale: tuple[float, ...] | None = None,
     ) -> None:
         super().__init__(
             body, state=state, action=action, params=params, rule=rule, noise=noise, action_noise=action_noise,
-            written=written,
+            written=written, scale=scale,
         )  # fmt: skip
         self._written = written or state
         self.state, self.action, self.integrator, self.continuous = state, action, rule, rule != "step"
@@ -87,6 +88,8 @@ class TracedDynamics(Traced, Dynamics):
             values[NOISE] = tuple(densities(noise, state, f"noise of {self.name}").tolist())
         if action_noise is not None:
             values[ACTION_NOISE] = tuple(densities(action_noise, action, f"action_noise of {self.name}").tolist())
+        if scale is not None:
+            values[SCALE] = scale
         functions = (body, noise if callable(noise) else None)
         self._trace("dynamics", values, functions, (state, action, self._written), (rule,), self._traced)
 
@@ -138,7 +141,21 @@ class TracedDynamics(Traced, Dynamics):
                    [0., 1., 0.],
                    [0., 0., 1.]])
         """
+        if len(set(self._settings["scale"] or ())) > 1:
+            raise ModelError(f"the noise of {self.name} has factors for its own tangent; take perturbed(side) first")
         return self._with(state=self.state.perturbed(side), written=self._written)
+
+    def scale_noise(self, factors: Any) -> TracedDynamics:
+        """The same motion with process noise ``D Q D``: its standard deviations times one factor, or one each ``(d,)``.
+
+        Example:
+            >>> from pilotage.models import unicycle
+            >>> slipping = unicycle(noise=0.1).scale_noise([1.0, 1.0, 3.0])
+            >>> slipping.noise([0.0, 0.0, 0.0], [1.0, 0.0], 1.0).diagonal().round(4).tolist()
+            [0.01, 0.01, 0.09]
+        """
+        before = self._settings["scale"] or 1.0
+        return self._with(scale=tuple((before * densities(factors, self.state, "factors of noise")).tolist()))
 
     def _arrays(self, x: Any, u: Any) -> tuple[Any, Any]:
         """Inputs as arrays of the right length, or both as tensors where one is."""
@@ -173,6 +190,9 @@ class TracedDynamics(Traced, Dynamics):
                 for i in range(d):
                     for j in range(d):
                         rows[i][j] = rows[i][j] + B[i * len(u) + k] * B[j * len(u) + k] * (std * std)
+            scale = p.__dict__.get(SCALE)
+            if scale is not None:
+                rows = [[rows[i][j] * (scale[i] * scale[j]) for j in range(d)] for i in range(d)]
             return matrix(rows, d)
 
         inputs = {"x": Input(self.state, x), "u": Input(self.action, u), "dt": Input(None, [dt])}

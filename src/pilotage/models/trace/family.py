@@ -148,7 +148,7 @@ def parenthesised(declare: Callable[Settings, Declares]) -> Callable[Settings, D
         ... def cart(x, u, p, m):
         ...     return x[1], u[0]
         Traceback (most recent call last):
-        pilotage.core.errors.ModelError: @dynamics needs parentheses and settings by name: @dynamics(state=..., ...)
+        pilotage.core.errors.ModelError: @dynamics needs parentheses and settings by name: @dynamics(state=...)
     """
 
     @functools.wraps(declare)

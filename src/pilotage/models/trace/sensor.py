@@ -25,7 +25,7 @@ from .params import Values, spelt
 from .tracer import SymbolicMath
 from .vectorized import array_of, common_batch, numbers_of, together
 
-STD = "std of the reading"  # no parameter of a model can be called that
+STD, SCALE = "std of the reading", "noise scale"  # no parameter of a model can be called that
 NOTHING = Space()
 NO_CONTEXT = np.zeros(0)
 
@@ -57,10 +57,12 @@ class TracedSensor(Traced, Sensor):
         noise: Spread | NoiseBody,
         reads: tuple[str, ...] | None = None,
         state: Space | None = None,
+        scale: float | None = None,
     ) -> None:
         super().__init__(
-            body, needs=needs, reading=reading, context=context, params=params, noise=noise, reads=reads, state=state
-        )
+            body, needs=needs, reading=reading, context=context, params=params, noise=noise, reads=reads, state=state,
+            scale=scale,
+        )  # fmt: skip
         self.needs, self.reading = needs, reading
         self.context: Space = context  # pyright: ignore[reportIncompatibleVariableOverride]
         self.state = needs if state is None else state
@@ -70,6 +72,8 @@ class TracedSensor(Traced, Sensor):
         values = dict(self.params)
         if not callable(noise):
             values[STD] = tuple(densities(noise, reading, f"std of {self.name}").tolist())
+        if scale is not None:
+            values[SCALE] = scale
         functions = (body, noise if callable(noise) else None)
         spaces = (self.state, reading, context)
         self._trace("sensor", values, functions, spaces, (self._taken,), self._traced)
@@ -84,6 +88,19 @@ class TracedSensor(Traced, Sensor):
         if mountable(space, self.name) not in self._mounted:
             self._mounted[space] = self._with(state=space)
         return self._mounted[space]
+
+    def scale_noise(self, factor: float) -> TracedSensor:
+        """The same sensor with noise ``factor^2 R``: standard deviations times a factor.
+
+        Example:
+            >>> from pilotage.models import gnss
+            >>> gnss(std=0.5).scale_noise(2.0).noise([0.0, 0.0]).tolist()
+            [[1.0, 0.0], [0.0, 1.0]]
+        """
+        noise = self._settings["noise"]
+        if callable(noise):
+            return self._with(scale=(self._settings["scale"] or 1.0) * factor)
+        return self._with(noise=tuple((factor * densities(noise, self.reading, f"std of {self.name}")).tolist()))
 
     def observe(self, x: Any, context: Any = None) -> Any:
         x, c = self._arrays(x, context)
@@ -144,7 +161,8 @@ class TracedSensor(Traced, Sensor):
         with told(self.name, x=[self.state.names[i] for i in self._taken]):
             h = counted(self._body(picked, c, p, m), self.reading.size, self.name, "components of a reading")
             h = [graph.lift(e) for e in self.reading.components_normalize(h, m)]
-            R = square(self._noise_of(picked, c, p, m), self.reading.dim, graph, self.name)
+            rows = square(self._noise_of(picked, c, p, m), d, graph, self.name)
+            scale: Any = p.__dict__.get(SCALE, 1.0)
         return Function(
             SENSOR,
             self.name,
@@ -152,7 +170,7 @@ class TracedSensor(Traced, Sensor):
             {"x": Input(self.state, x), "context": Input(self.context, c), "z": Input(self.reading, z)},
             {
                 "h": vector(h, self.reading),
-                "R": matrix(R, self.reading.dim),
+                "R": matrix([[e * (scale * scale) for e in row] for row in rows], d),
                 "e": lambda _: vector([graph.lift(e) for e in self.reading.components_minus(z, h, m)]),
                 "w": lambda _: vector([graph.lift(e) for e in self.reading.components_plus(h, z[:d], m)], self.reading),
             },

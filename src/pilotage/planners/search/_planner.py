@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from pilotage.core.plan import Plan
 from pilotage.core.problem import Problem
 from pilotage.core.streams import Rng, checked
+from pilotage.maps import OccupancyGrid
 from pilotage.maps.cells import GridCells, Unknown
 
 from ._on_cells import Array, Found, answer
-from .query import ready
-from .workspace import Workspace
+from .workspace import Workspace, borrow
 
 
 class CellPlanner(ABC):
@@ -55,9 +57,17 @@ class CellPlanner(ABC):
             PilotageError: if the problem is not that of a round robot on a grid.
         """
         checked(rng)
-        ready(costs is not None)  # first: a budget is not spent on compiling
+        _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling
         return answer(problem, start, goal, costs, budget, self.unknown, self._solve)
 
     @abstractmethod
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         """Search a workspace from one index to another, under costs ``(ny, nx)``, until the deadline."""
+
+
+@cache
+def _compiled(kind: type[CellPlanner], costly: bool) -> None:
+    """Compile what a planner calls, or load it, with costs or without: once a process, by a trivial query."""
+    with borrow(OccupancyGrid.from_ascii([".."]), "blocked") as space:
+        costs = np.ones((1, 2)) if costly else None
+        kind()._solve(space, costs, space.index(0, 0), space.index(0, 1), None)

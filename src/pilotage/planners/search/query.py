@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from functools import cache
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pilotage.maps import OccupancyGrid
 
 from ._on_cells import Found
 from .kernel import (
@@ -28,7 +26,7 @@ from .kernel import (
     search,
     trace_back,
 )
-from .workspace import Workspace, borrow
+from .workspace import Workspace
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -37,16 +35,6 @@ _CHUNK = 50_000
 """Expansions between two looks at the clock, about a millisecond."""
 _WITHOUT_CLOCK = 5_000_000
 """Expansions after which Python gets to handle an interrupt."""
-
-
-@cache
-def ready(costly: bool) -> None:
-    """Compile what a query calls, or load it, with costs or without: once a process, by a trivial query."""
-    with borrow(OccupancyGrid.from_ascii([".."]), "blocked") as space:
-        query = Query(space, np.ones((1, 2)) if costly else None, 1.0, True)
-        first, last = space.index(0, 0), space.index(0, 1)
-        query.run(first, last)
-        query.path(first, last)
 
 
 def best_first(
@@ -72,34 +60,46 @@ class Query:
         costs: traversal costs ``(ny, nx)``, or None for 1 everywhere.
         weight: of the heuristic; 0 for none.
         diagonal: whether diagonal steps are allowed.
+        farthest: longest step [cells] of the search.
     """
 
-    def __init__(self, space: Workspace, costs: Array | None, weight: float, diagonal: bool) -> None:
+    def __init__(self, space: Workspace, costs: Array | None, weight: float, diagonal: bool, farthest: int = 1) -> None:
         self.space, self.weight, self.diagonal = space, weight, diagonal
         # Rounded down: a little less weight keeps the factor that was asked for.
         self.scaled_weight = int(weight * (1 << WEIGHT_BITS))
         self.costs = None if costs is None else space.framed(costs)
         self.direct = 0
-        self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight)
+        self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight, farthest)
 
     def run(self, first: int, last: int, deadline: float | None = None) -> bool:
         """Search from `first` to `last` (-1: to every cell); False when the deadline came first."""
+        space = self.space
+        self.open(first, last, self.round + 1)
+        return self.advance(
+            lambda limit: search(
+                space.cells, space.width, self.costs, last, self.scaled_weight, self.diagonal,
+                self.round, space.heads, space.shift, space.pool, space.found, space.state, limit,
+            ),
+            deadline,
+        )  # fmt: skip
+
+    def open(self, first: int, last: int, label: int) -> None:
+        """Queue the start under its label."""
         space, state = self.space, self.space.state
         self.direct = self._distance(first, last)
         offset = ((self.direct * self.scaled_weight) >> WEIGHT_BITS) >> space.shift
-        space.cells[first] = self.round + 1
+        space.cells[first] = label
         space.pool[0] = (first << 32) | 0xFFFFFFFF
         space.heads[offset & (len(space.heads) - 1)] = 0
         state[BUCKET], state[FREE], state[USED], state[WAITING] = offset, -1, 1, 1
         state[BEST], state[EXPANSIONS] = (0 if first == last else NEVER), 0
+
+    def advance(self, kernel: Callable[[int], int], deadline: float | None) -> bool:
+        """Call a kernel with limits of expansions until it is through; False when the deadline came first."""
         while True:
-            limit = _WITHOUT_CLOCK if deadline is None else _CHUNK
-            outcome = search(
-                space.cells, space.width, self.costs, last, self.scaled_weight, self.diagonal,
-                self.round, space.heads, space.shift, space.pool, space.found, state, limit,
-            )  # fmt: skip
+            outcome = kernel(_WITHOUT_CLOCK if deadline is None else _CHUNK)
             if outcome == POOL_FULL:
-                space.grow()
+                self.space.grow()
             elif outcome != PAUSED:
                 return True
             if deadline is not None and time.perf_counter() > deadline:

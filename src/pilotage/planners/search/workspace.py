@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -36,12 +37,14 @@ class Workspace:
         self.state: Integers = np.zeros(STATE_SIZE, dtype=np.int64)
         self.passable_count = int(np.count_nonzero(passable))
         self._floor = NEVER
+        self.tables: dict[str, Any] = {}
+        """What a planner has computed of this grid and uses in every query."""
 
     def index(self, row: int, column: int) -> int:
         """Index of a cell of the grid in the flat, framed arrays."""
         return (row + 1) * self.width + column + 1
 
-    def begin(self, highest_cost: float, weight: float) -> tuple[int, int]:
+    def begin(self, highest_cost: float, weight: float, farthest: int = 1) -> tuple[int, int]:
         """Make ready for a query: the range of its labels, ``round_ <= label < end``, below all earlier ones."""
         span = 1 << math.ceil(math.log2(2.0 * DIAGONAL * highest_cost * (self.passable_count + 2)))
         if span > NEVER:
@@ -53,14 +56,14 @@ class Workspace:
             self.cells[self.cells >= 0] = NEVER
             self._floor = NEVER
         self._floor -= span
-        self._prepare_buckets(highest_cost, weight)
+        self._prepare_buckets(highest_cost, weight, farthest)
         return self._floor, self._floor + span
 
-    def _prepare_buckets(self, highest_cost: float, weight: float) -> None:
+    def _prepare_buckets(self, highest_cost: float, weight: float, farthest: int) -> None:
         """Choose the width of buckets and empty them; their ring covers the values of f that wait together."""
         self.shift = COARSE if highest_cost == 1.0 and weight in (0.0, 1.0) else FINE
         # A consistent f rises by one step at most; a weighted one may fall by the whole heuristic of the start.
-        growth = (highest_cost + weight) * DIAGONAL
+        growth = (highest_cost + weight) * DIAGONAL * farthest
         if weight > 1.0:
             growth += weight * DIAGONAL * (self.width + len(self.cells) // self.width)
         while growth > _MOST_BUCKETS << self.shift:
