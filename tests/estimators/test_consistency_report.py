@@ -195,6 +195,29 @@ def test_an_imm_and_a_batch_and_a_record() -> None:
     assert record["verdict"] == "underconfident" and record["suggestions"][0]["text"] in str(report)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_several_modes_are_not_judged_by_one_of_them(seed: int) -> None:
+    """A target that switches as its IMM says: one mode alone does not explain it, all of them together do."""
+    rng, modes = np.random.default_rng(seed), (constant_velocity(1, density=0.05), constant_velocity(1, density=5.0))
+    switching, j, x, xs = np.array([[0.95, 0.05], [0.1, 0.9]]), 0, rng.normal(size=2), list[Any]()
+    F, Qs = modes[0].linearize(x, [], 0.5)[0], [mode.noise(x, [], 0.5) for mode in modes]
+    for _ in range(400):
+        j = rng.choice(2, p=switching[j])
+        x = F @ x + rng.multivariate_normal([0.0, 0.0], Qs[j])
+        xs.append(x)
+    truth, start = np.array(xs), IMM(modes, switching, dt=0.5, filter=KF())
+    zs = truth[:, :1] + 0.5 * rng.normal(size=(400, 1))
+
+    def report(std: float, *given: Any) -> Any:
+        return consistency(start.start(std=1.0).run(None, zs, sensor=position(1, std=std)), *given)
+
+    assert report(0.5, truth).consistent and report(0.5).consistent
+    large, small = report(1.0, truth), report(0.25, truth)
+    assert large.verdict is Verdict.UNDERCONFIDENT and small.verdict is Verdict.OVERCONFIDENT
+    for found, factor in ((large.suggestions[0], 0.5), (small.suggestions[0], 2.0)):
+        assert found.kind == "measurement noise" and found.factor == pytest.approx(factor, rel=0.2)
+
+
 def test_a_truth_that_is_known_in_part() -> None:
     xs, zs = drives(np.random.default_rng(9), 1)
     xs[..., 1] = np.nan

@@ -88,6 +88,9 @@ def deviations(run: FilterRun) -> Deviations | None:
         at = 1 + np.flatnonzero(run.dts[1:] == dt)
         x, u = ys[:, at - 1], us[:, at]
         F[:, at], Q[:, at] = dynamics.linearize(x, u, float(dt))[0], dynamics.noise(x, u, float(dt))
+    if isinstance(run.dynamics, tuple):
+        Q[:, 1:] = _added(P[:, 1:], F[:, 1:], np.array(after.cov).reshape(P.shape)[:, :-1])
+        Q[:, run.dts == 0.0] = 0.0
     F[stuck], Q[stuck] = np.eye(d), 0.0
     y = run.innovations.reshape(B, T, m)
     seen = (
@@ -106,8 +109,14 @@ def deviations(run: FilterRun) -> Deviations | None:
     return Deviations(P, F, Q, H, R, np.where(seen, y, 0.0), seen, shift, which)
 
 
+def _added(later: Array, F: Array, before: Array) -> Array:
+    """The noise that a prediction by several modes added: what F does not explain of the covariance."""
+    values, vectors = np.linalg.eigh(later - F @ before @ F.swapaxes(-1, -2))
+    return np.asarray((vectors * np.maximum(values, 0.0)[..., None, :]) @ vectors.swapaxes(-1, -2))
+
+
 def _dynamics_of(run: FilterRun) -> tuple[Any, Any]:
-    """The dynamics and the predicted moments of a run; of several modes, the one that was most likely on the whole."""
+    """The dynamics and the predicted moments of a run; of several modes, those most likely on the whole, for F."""
     before = run.predicted.moments()
     if not isinstance(run.dynamics, tuple):
         return run.dynamics, before

@@ -147,7 +147,8 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
     recursion of the filter, ``Cov(NEES_k, NEES_j) = 2 tr(P_j^-1 C P_k^-1 C')`` with ``C = Phi_jk P_k``, and its
     interval is that of a scaled chi-square distribution with this variance. Sequences of a batch are independent. Of a
     gate, the NIS that passes is compared with the chi-square distribution cut at the gate, and the share that does not
-    with what the gate promises.
+    with what the gate promises. A run of several modes is judged by the moments of its mixtures: Q is what a prediction
+    added to the covariance, and intervals are as much wider as NEES or NIS vary more than chi-square values.
 
     Suggestions are made if the verdict is not consistent. With truth, they come from the noise that the truth shows,
     ``w = x' (-) f(x, u)`` and ``v = y - H e``. Without, the run is filtered again, linearised, with each part of Q and
@@ -228,6 +229,7 @@ def _nees(run: FilterRun, truth: Any, model: Deviations | None, level: float) ->
         variance += _together(model, P, G, known)
     else:
         variance *= _repeats(nees)
+    variance *= _tails(run, nees, dof)
     check = _scaled("NEES", "", float(nees.sum()), float(dof * nees.size), variance, nees.size, level)
     return nees.reshape(e.shape[:-1]), dof, e, check
 
@@ -270,6 +272,17 @@ def _repeats(values: Array) -> float:
     return float(1.0 + 2.0 * r[1 : end[0] if len(end) else None].sum())
 
 
+def _tails(run: FilterRun, values: Array, dof: Any) -> float:
+    """How much more the NEES or NIS of several modes vary than chi-square values of the same mean; 1 for one mode.
+
+    A mixture has heavier tails than the normal distribution with its covariance.
+    """
+    ratio = values / dof
+    if not isinstance(run.dynamics, tuple) or not ratio.size:
+        return 1.0
+    return max(1.0, float(ratio.var() / (2.0 * np.mean(1.0 / np.asarray(dof)) * ratio.mean() ** 2)))
+
+
 def _scaled(kind: str, of: str, total: float, mean: float, variance: float, count: int, level: float) -> Check:
     """The check of a sum with this mean and variance, by a scaled chi-square distribution; numbers are per step."""
     from scipy.special import gammainc, gammaincc, gammaincinv
@@ -292,8 +305,8 @@ def _nis(run: FilterRun, j: int, name: str, level: float) -> tuple[list[Check], 
     if not n + refused:
         return [], 0.0
     if not refused:
-        dof = float(m[taken].sum())
-        return [_scaled("NIS", name, float(nis[taken].sum()), dof, 2.0 * dof, n, level)], 0.0
+        dof, tails = float(m[taken].sum()), _tails(run, nis[taken], m[taken])
+        return [_scaled("NIS", name, float(nis[taken].sum()), dof, 2.0 * dof * tails, n, level)], 0.0
     # A gate that is not known lies between the largest quantile that passed and the least that did not.
     passed = float(gammainc(0.5 * m[taken], 0.5 * nis[taken]).max(initial=0.0))
     promised, share = 1.0 - max(passed, _gate(run.estimator)), refused / (n + refused)
@@ -369,12 +382,15 @@ def _scales(run: FilterRun, model: Deviations, names: list[str], level: float) -
     """Checks of the factor of each part of the noise that explains the readings best."""
     from scipy.special import gammaincc, ndtri
 
-    checks = list[Check]()
+    checks, m = list[Check](), np.isfinite(run.innovations).sum(-1)
+    taken = np.isfinite(run.nis) & (m > 0) & (run.status == FilterStatus.ACCEPTED)
+    tails = _tails(run, run.nis[taken], m[taken])
     for part, gain, error in scales(run, model, names):
-        width = math.exp(min(-float(ndtri(level / 2.0)) * error, UNTOLD))
+        width = math.exp(min(-float(ndtri(level / 2.0)) * error * tails**0.5, UNTOLD))
         if width > UNTOLD:
             continue
-        checks.append(Check("scale", part.about, part.factor, 1.0, 1.0 / width, width, float(gammaincc(0.5, gain))))
+        p = float(gammaincc(0.5, gain / tails))
+        checks.append(Check("scale", part.about, part.factor, 1.0, 1.0 / width, width, p))
     return checks
 
 
