@@ -217,12 +217,14 @@ def reach(minus, f, Q, x, logs, w):
 def gather(v, rows, start, each):
     """v = rows of the particles from `start` on, turned into lanes; lanes beyond the last particle repeat it."""
     last = rows.shape[0] - 1
-    row, left = start, 1
-    if last == 0:
-        row = 0
-    elif each > 1:  # one division for all lanes
-        row = start // each
-        left = each * (row + 1) - start
+    if last == 0 or (each == 1 and start + v.shape[1] <= last + 1):  # the lanes of most blocks
+        first, stride = (0, 0) if last == 0 else (start, 1)
+        for i in range(v.shape[0]):
+            for l in range(v.shape[1]):
+                v[i, l] = rows[first + stride * l, i]
+        return
+    row = start // each  # one division for all lanes
+    left = each * (row + 1) - start
     for l in range(v.shape[1]):
         for i in range(v.shape[0]):
             v[i, l] = rows[min(row, last), i]
@@ -235,6 +237,9 @@ def gather(v, rows, start, each):
 def gather_repeated(v, rows, start):
     """The same for rows that begin again after the last one."""
     row = start % rows.shape[0]
+    if row + v.shape[1] <= rows.shape[0]:
+        gather(v, rows, row, 1)
+        return
     for l in range(v.shape[1]):
         for i in range(v.shape[0]):
             v[i, l] = rows[row, i]
