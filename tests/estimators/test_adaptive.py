@@ -42,16 +42,12 @@ def flights(density: float = 0.5) -> tuple[Any, Any]:
 @cache
 def flown(estimator: Any, sensor: Any, density: float = 0.5) -> tuple[Any, float, float]:
     """The last belief, and root mean square error of positions and mean NEES of the last steps."""
-    belief: Any = Gaussian(MODEL.state, START, np.eye(4))
-    squares, nees = [], []
-    for t, (x, z) in enumerate(zip(*flights(density), strict=True)):
-        belief = estimator.update(estimator.predict(belief, MODEL, None, DT), sensor, z).belief
-        if t >= STEPS - LAST:
-            known = belief.moments()
-            e = x - known.mean
-            squares.append(e[:, :2] ** 2)
-            nees.append(np.einsum("bi,bi->b", e, np.linalg.solve(known.cov, e[..., None])[..., 0]))
-    return belief, math.sqrt(np.mean(squares)), float(np.mean(nees[:: LAST - 1]))
+    xs, zs = (np.swapaxes(each, 0, 1) for each in flights(density))
+    run = estimator.run(Gaussian(MODEL.state, START, np.eye(4)), MODEL, None, zs, DT, sensor=sensor)
+    last = run.beliefs[:, -LAST:]
+    e = xs[:, -LAST:] - last.mean
+    nees = np.einsum("bti,bti->tb", e, np.linalg.solve(last.cov, e[..., None])[..., 0])
+    return run.beliefs[:, -1], math.sqrt(np.mean(e[..., :2] ** 2)), float(np.mean(nees[:: LAST - 1]))
 
 
 def consistent(nees: float) -> bool:

@@ -97,16 +97,18 @@ def test_random_systems_with_gaps(seed: int, n: int, vague: bool) -> None:
     sensors = [LinearSensor(rng.normal(size=(k, n)), spd(rng, k)) for k in (1, 2)]
     stamps = [np.sort(rng.choice(np.arange(1, 16), size=6, replace=False)) * 0.1 for _ in sensors]
     zs = [np.where(rng.random((6, k)) < 0.3, np.nan, rng.normal(size=(6, k))) for k in (1, 2)]
-    for estimator in (KF(model), UKF(model), SquareRootEKF(model)):
-        run = estimator.start(belief=start).run(None, [Readings(*each) for each in zip(sensors, zs, stamps)])
-        seen, counts = [], [0, 0]
-        for k, j in enumerate(run.which):
-            z = zs[j][counts[j]]
-            counts[j] += 1
-            on = ~np.isnan(z)
-            H, R = np.asarray(sensors[j].linearize(np.zeros(n))), np.asarray(sensors[j].noise(np.zeros(n)))
-            seen.append((k, H[on], R[np.ix_(on, on)], z[on]))
-        mean, cov = joint(model, start.mean, P0, run.ts, np.zeros((len(run.ts), 1)), seen)
+    filters = [kind(model).start(belief=start) for kind in (KF, UKF, SquareRootEKF)]
+    runs = [each.run(None, [Readings(*given) for given in zip(sensors, zs, stamps)]) for each in filters]
+    seen, counts, ts = [], [0, 0], runs[0].ts
+    for k, j in enumerate(runs[0].which):
+        z = zs[j][counts[j]]
+        counts[j] += 1
+        on = ~np.isnan(z)
+        H, R = np.asarray(sensors[j].linearize(np.zeros(n))), np.asarray(sensors[j].noise(np.zeros(n)))
+        seen.append((k, H[on], R[np.ix_(on, on)], z[on]))
+    mean, cov = joint(model, start.mean, P0, ts, np.zeros((len(ts), 1)), seen)
+    for run in runs:
+        np.testing.assert_array_equal(run.ts, ts)
         smoothed = smooth(run)
         close(smoothed.mean, mean, 1e-6)
         close(smoothed.cov, cov, 1e-6)

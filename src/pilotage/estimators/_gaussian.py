@@ -13,6 +13,7 @@ from ..core.declared import called
 from ..core.settings import Interval, Positive, instance, settings
 from ..core.streams import checked
 from ..models.trace import Driver
+from ._backward import LINEARIZED, Backward
 from ._causes import explain, report
 from ._clock import Clock, wanted
 from ._compiled import CompiledEngine
@@ -23,7 +24,7 @@ from ._startable import Startable
 from ._steps import ACCEPTED, NO_READING, Inner, read_moments, write_moments
 from ._timeline import Timeline, timeline
 from .filter import Filter
-from .rts import LINEARIZED, Backward, rts
+from .rts import rts
 
 
 @settings

@@ -20,6 +20,7 @@ from ..core import Space
 from ..core.settings import settings
 from ..models.trace import call, driver
 from ._algebra import cholesky, cholesky_semidefinite, gemm, joseph, plausible, score, solve, symmetrize, times
+from ._backward import Backward, backward, rts_gain
 from ._gaussian import GaussianEstimator
 from ._memory import (
     address,
@@ -47,7 +48,6 @@ from ._steps import (
     note_innovation,
     settle,
 )
-from .rts import Backward, backward, rts_gain
 from .sigma_points import SigmaPoints
 
 ROUNDS = 12  # of the mean's iteration, which ends earlier once the mean stands still
