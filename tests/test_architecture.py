@@ -56,7 +56,18 @@ HOMES = {
 }
 # Protocols and abstract parts, of which there is nothing to run; what decorators and `code_of` make, which show it.
 NOT_RUN = {
-    *("Belief", "Controller", "Estimator", "Filter", "Mathematics", "Part", "Perception", "Planner", "WorldModel"),
+    *(
+        "Belief",
+        "Controller",
+        "Estimator",
+        "Filter",
+        "Graph",
+        "Mathematics",
+        "Part",
+        "Perception",
+        "Planner",
+        "WorldModel",
+    ),
     *("Code", "Compiled", "Driver", "Function", "Intrinsic", "MachineCode"),
     *("TracedDynamics", "TracedSensor", "TracedTask"),
 }

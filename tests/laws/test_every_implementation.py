@@ -52,7 +52,18 @@ from pilotage.maps import OccupancyGrid
 from pilotage.models import LinearDynamics, bicycle, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
-from pilotage.planners import AStar, Dijkstra, JumpPointSearch, RRTConnect
+from pilotage.planners import (
+    ARAStar,
+    AStar,
+    Bidirectional,
+    BreadthFirst,
+    DepthFirst,
+    Dijkstra,
+    DStarLite,
+    GreedyBestFirst,
+    JumpPointSearch,
+    RRTConnect,
+)
 from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..estimators.linear import at_rest
@@ -160,6 +171,13 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar, 4-connected": lambda: AStar(connectivity=4),
     "Dijkstra": Dijkstra,
     "JumpPointSearch": JumpPointSearch,
+    "ARAStar": ARAStar,
+    "Bidirectional": Bidirectional,
+    "Bidirectional, without heuristic": lambda: Bidirectional(heuristic=False),
+    "BreadthFirst": BreadthFirst,
+    "DepthFirst": DepthFirst,
+    "DStarLite": DStarLite,
+    "GreedyBestFirst": GreedyBestFirst,
     "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
@@ -179,6 +197,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 EXEMPT = {
     "Filter": "holds an estimator, whose start makes it",
     "FixedLagSmoother": "holds a filter",
+    "Replanner": "holds the search of a DStarLite for one goal",
     "Bank": "holds an estimator and the beliefs of many targets",
 }
 """Public classes that have the methods of a protocol and are no implementations of it, with the reason."""

@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .sampling import RRTConnect as RRTConnect
+from .search import ARAStar as ARAStar
 from .search import AStar as AStar
+from .search import Bidirectional as Bidirectional
+from .search import BreadthFirst as BreadthFirst
+from .search import DepthFirst as DepthFirst
 from .search import Dijkstra as Dijkstra
+from .search import DStarLite as DStarLite
+from .search import EdgeGraph as EdgeGraph
+from .search import Graph as Graph
+from .search import GreedyBestFirst as GreedyBestFirst
 from .search import JumpPointSearch as JumpPointSearch
+from .search import Replanner as Replanner
 from .search import ScenarioReport as ScenarioReport
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
@@ -21,12 +30,21 @@ from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
 
 __all__ = [
+    "ARAStar",
     "AStar",
+    "Bidirectional",
+    "BreadthFirst",
+    "DStarLite",
+    "DepthFirst",
     "Dijkstra",
     "Dubins",
+    "EdgeGraph",
+    "Graph",
+    "GreedyBestFirst",
     "JumpPointSearch",
     "RRTConnect",
     "ReedsShepp",
+    "Replanner",
     "ScenarioReport",
     "cost_to_go",
     "solve_scenario",

@@ -1,13 +1,39 @@
-"""Search on grids: `AStar` and `Dijkstra`, the cost to go to a goal, and benchmark scenarios."""
+"""Search on grids and graphs: `AStar` and its kin, the cost to go to a goal, and benchmark scenarios."""
 
 from __future__ import annotations
 
+from .anytime import ARAStar as ARAStar
 from .astar import AStar as AStar
+from .bidirectional import Bidirectional as Bidirectional
+from .breadth_first import BreadthFirst as BreadthFirst
+from .depth_first import DepthFirst as DepthFirst
 from .dijkstra import Dijkstra as Dijkstra
+from .dstar_lite import DStarLite as DStarLite
 from .field import cost_to_go as cost_to_go
+from .graph import EdgeGraph as EdgeGraph
+from .graph import Graph as Graph
+from .greedy import GreedyBestFirst as GreedyBestFirst
 from .jump_point import JumpPointSearch as JumpPointSearch
+from .replanner import Replanner as Replanner
 from .scenario import Mismatch as Mismatch
 from .scenario import ScenarioReport as ScenarioReport
 from .scenario import solve_scenario as solve_scenario
 
-__all__ = ["AStar", "Dijkstra", "JumpPointSearch", "Mismatch", "ScenarioReport", "cost_to_go", "solve_scenario"]
+__all__ = [
+    "ARAStar",
+    "AStar",
+    "Bidirectional",
+    "BreadthFirst",
+    "DStarLite",
+    "DepthFirst",
+    "Dijkstra",
+    "EdgeGraph",
+    "Graph",
+    "GreedyBestFirst",
+    "JumpPointSearch",
+    "Mismatch",
+    "Replanner",
+    "ScenarioReport",
+    "cost_to_go",
+    "solve_scenario",
+]

@@ -31,21 +31,23 @@ Connectivity = Literal[4, 8]
 
 
 class Found(NamedTuple):
-    """The result of a search on cells; lengths in cells, times costs.
+    """The result of a search; on cells, lengths are in cells, times costs.
 
     Attributes:
         finished: False when its time was up.
-        path: cells (row, column) ``(K, 2)`` from start to goal; None when no path was found.
+        path: cells (row, column) ``(K, 2)`` from start to goal, or states of a graph; None when no path was found.
         length: of the path.
         bound: no path is shorter; infinity when there is none.
         expansions: cells expanded.
+        more: further entries of the plan's `stats`.
     """
 
     finished: bool
-    path: Cells | None
+    path: Any
     length: float
     bound: float
     expansions: int
+    more: dict[str, Any] | None = None
 
 
 Solve = Callable[[Workspace, "Array | None", int, int, "float | None"], Found]
@@ -70,11 +72,11 @@ def answer(
     for name, point, place in zip(("start", "goal"), ends, places, strict=True):
         reason = reason or explain_endpoint(cells, point, place, name, unknown)
     if reason:
-        return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(0, began))
+        return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began))
     with borrow(cells, unknown) as space:
         first, last = (space.index(*place) for place in places)
         found = solve(space, terrain, first, last, deadline)
-    bound, stats = found.bound * cells.resolution, _stats(found.expansions, began)
+    bound, stats = found.bound * cells.resolution, stats_of(found.expansions, began) | (found.more or {})
     if not found.finished:
         effort = counted(found.expansions, "expansion")
         reason = f"the budget was spent after {effort}; no path costs less than {bound:.2f} m"
@@ -147,7 +149,8 @@ def world_point(end: Any, name: str = "goal") -> Array:
     return point
 
 
-def _stats(expansions: int, began: float) -> dict[str, float]:
+def stats_of(expansions: int, began: float) -> dict[str, Any]:
+    """The effort of a search that began at a time of the clock."""
     seconds = time.perf_counter() - began
     rate = expansions / seconds if seconds > 0.0 else 0.0
     return {"expansions": expansions, "seconds": seconds, "expansions_per_second": rate}

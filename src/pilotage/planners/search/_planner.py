@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from pilotage.core.errors import PilotageError
 from pilotage.core.plan import Plan
 from pilotage.core.problem import Problem
 from pilotage.core.streams import Rng, checked
@@ -16,6 +17,7 @@ from pilotage.maps import OccupancyGrid
 from pilotage.maps.cells import GridCells, Unknown
 
 from ._on_cells import Array, Found, answer
+from .graph import Graph
 from .workspace import Workspace, borrow
 
 
@@ -27,7 +29,7 @@ class CellPlanner(ABC):
 
     def plan(
         self,
-        problem: Problem | GridCells,
+        problem: Problem | GridCells | Graph,
         start: Any = None,
         goal: Any = None,
         *,
@@ -35,12 +37,12 @@ class CellPlanner(ABC):
         rng: Rng = None,
         budget: float | None = None,
     ) -> Plan:
-        """Plan a path over the cells of a grid.
+        """Plan a path over the cells of a grid, or through a graph.
 
         Args:
             problem: a grid (``grid.inflate(radius)`` for a robot with a radius), or a `Problem` that a grid created for
-                a round robot, with its start and goal.
-            start: point (x, y), pose (x, y, yaw) or belief, of which the mean x and y are used.
+                a round robot, with its start and goal; or a `Graph`.
+            start: point (x, y), pose (x, y, yaw) or belief, of which the mean x and y are used; a state of a graph.
             goal: the same.
             costs: traversal cost of each cell ``(ny, nx)``, at least 1; a step costs its length times the mean of
                 its two cells. `grid.soft_costs` returns such costs.
@@ -51,14 +53,24 @@ class CellPlanner(ABC):
             A plan whose `xs` ``(T+1, 2)`` are cell centres, from the cell of the start to that of the goal, and whose
             `cost` is in metres (times `costs`). `lower_bound` is a cost that no path can undercut, `reason` says why
             there is no path, and `stats` contains ``expansions``, ``seconds`` and ``expansions_per_second``.
+            On a graph, ``stats["states"]`` is the path, and `xs` contains the positions of its states, if it has any.
 
         Raises:
             ShapeError: if start, goal or costs have the wrong shape or are not finite.
-            PilotageError: if the problem is not that of a round robot on a grid.
+            PilotageError: if the problem is not that of a round robot on a grid, or a graph has a cost that is negative
+                or NaN.
         """
         checked(rng)
+        if isinstance(problem, Graph):
+            if costs is not None:
+                raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
+            return self._on_graph(problem, start, goal, budget)
         _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling
         return answer(problem, start, goal, costs, budget, self.unknown, self._solve)
+
+    def _on_graph(self, graph: Graph, start: Any, goal: Any, budget: float | None) -> Plan:
+        """The plan for a query on a graph, by planners that can search one."""
+        raise PilotageError(f"{type(self).__name__} needs a grid; AStar and Dijkstra, among others, search graphs too")
 
     @abstractmethod
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pilotage.core.settings import Interval, settings
 from pilotage.maps.cells import Unknown
 
+from ._best_first import best_first_on_graph
 from ._on_cells import Array, Connectivity, Found
-from ._planner import CellPlanner
+from ._on_graph import GraphPlanner, View
 from .query import best_first
 from .workspace import Workspace
 
@@ -16,7 +17,7 @@ HIGHEST_WEIGHT = 1000.0
 
 
 @settings
-class AStar(CellPlanner):
+class AStar(GraphPlanner):
     """A* and weighted A*: shortest paths on an `OccupancyGrid`, or faster searches with a bounded cost.
 
     ::
@@ -49,3 +50,6 @@ class AStar(CellPlanner):
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         return best_first(space, costs, first, last, deadline, self.weight, self.connectivity == 8)
+
+    def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
+        return best_first_on_graph(graph, start, goal, self.weight, deadline)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pilotage.core.settings import settings
 from pilotage.maps.cells import Unknown
 
+from ._best_first import best_first_on_graph
 from ._on_cells import Array, Connectivity, Found
-from ._planner import CellPlanner
+from ._on_graph import GraphPlanner, View
 from .query import best_first
 from .workspace import Workspace
 
 
 @settings
-class Dijkstra(CellPlanner):
+class Dijkstra(GraphPlanner):
     """Dijkstra's algorithm: A* with ``h = 0``, with the same result after more expansions.
 
     Attributes:
@@ -33,3 +36,6 @@ class Dijkstra(CellPlanner):
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         return best_first(space, costs, first, last, deadline, 0.0, self.connectivity == 8)
+
+    def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
+        return best_first_on_graph(graph, start, goal, 0.0, deadline)

@@ -24,11 +24,11 @@ _MOST_BUCKETS = 1 << 16
 class Workspace:
     """Cells of one grid with a ring of blocked ones, the bucket queue over them and the counter of rounds."""
 
-    def __init__(self, passable: NDArray[np.bool_]) -> None:
+    def __init__(self, passable: NDArray[np.bool_], resolution: float) -> None:
         ny, nx = passable.shape
         framed = np.zeros((ny + 2, nx + 2), dtype=np.bool_)
         framed[1:-1, 1:-1] = passable
-        self.width = nx + 2
+        self.width, self.resolution = nx + 2, resolution
         self.cells: Integers = np.where(framed.ravel(), NEVER, -1).astype(np.int64)
         self.pool: Integers = np.empty(4096, dtype=np.int64)
         self.heads: NDArray[np.int32] = np.empty(0, dtype=np.int32)
@@ -97,7 +97,7 @@ def borrow(grid: GridCells, unknown: str) -> Iterator[Workspace]:
     try:
         space = shelf.pop()
     except IndexError:
-        space = Workspace(grid.passable(unknown))
+        space = Workspace(grid.passable(unknown), grid.resolution)
     yield space
     # Not returned after an exception: an interrupted search may have left it in the middle of a change.
     shelf.append(space)

@@ -1,0 +1,170 @@
+"""From a query on a graph to a plan; the cells of a grid as a graph; what the searches on graphs share."""
+
+from __future__ import annotations
+
+import math
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pilotage.core.errors import PilotageError, counted
+from pilotage.core.plan import Budget, Plan, PlanStatus
+from pilotage.core.settings import setting
+from pilotage.core.space import Space
+
+from ._on_cells import Array, Found, stats_of
+from ._planner import CellPlanner
+from .graph import EdgeGraph, Graph
+from .workspace import Workspace
+
+Neighbours = Callable[[Any], Iterable[tuple[Any, float]]]
+Heuristic = Callable[[Any, Any], float]
+STEP = Space("step")
+
+
+class View:
+    """A graph as the searches use it: neighbours, predecessors and heuristic, with checked costs in some unit.
+
+    Raises:
+        PilotageError: from its methods, if a cost or an estimate of the user's graph is negative or NaN.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        trusted = isinstance(graph, EdgeGraph | CellGraph)
+        back = getattr(graph, "predecessors", graph.neighbours)
+        estimate: Heuristic = getattr(graph, "heuristic", lambda a, b: 0.0)
+        self.neighbours: Neighbours = graph.neighbours if trusted else _checked(graph.neighbours)
+        self.predecessors: Neighbours = back if trusted else _checked(back)
+        self.heuristic: Heuristic = estimate if trusted else _estimate(estimate)
+        self.unit = graph.unit if isinstance(graph, CellGraph) else 1.0
+
+
+def _checked(neighbours: Neighbours) -> Neighbours:
+    def checked(state: Any) -> Iterable[tuple[Any, float]]:
+        for other, cost in neighbours(state):
+            if not cost >= 0.0:
+                raise PilotageError(f"the cost of the edge from {state!r} to {other!r} is {cost}; expected 0 or more")
+            yield other, cost
+
+    return checked
+
+
+def _estimate(heuristic: Heuristic) -> Heuristic:
+    def checked(a: Any, b: Any) -> float:
+        estimate = heuristic(a, b)
+        if not estimate >= 0.0:
+            raise PilotageError(f"the heuristic from {a!r} to {b!r} is {estimate}; expected 0 or more")
+        return estimate
+
+    return checked
+
+
+class CellGraph:
+    """The cells of a workspace as a graph; states are indices, costs are in cells."""
+
+    def __init__(self, space: Workspace, costs: Array | None, diagonal: bool) -> None:
+        self.width, self.diagonal, self.unit = space.width, diagonal, space.resolution
+        self.free: list[bool] = (space.cells >= 0).tolist()
+        self.costs: list[float] | None = None if costs is None else space.framed(costs).tolist()
+
+    def neighbours(self, n: int) -> list[tuple[int, float]]:
+        """The cells to which steps lead; diagonal ones cut no corner."""
+        free, w = self.free, self.width
+        if not free[n]:
+            return []
+        found = [(m, 1.0) for m in (n + 1, n - 1, n + w, n - w) if free[m]]
+        if self.diagonal:
+            for a, b in ((1, w), (-1, w), (1, -w), (-1, -w)):
+                if free[n + a] and free[n + b] and free[n + a + b]:
+                    found.append((n + a + b, math.sqrt(2.0)))
+        if self.costs is None:
+            return found
+        c = self.costs
+        return [(m, 0.5 * (c[n] + c[m]) * step) for m, step in found]
+
+    def heuristic(self, n: int, m: int) -> float:
+        """Octile distance, or Manhattan distance without diagonal steps."""
+        dx, dy = abs(n % self.width - m % self.width), abs(n // self.width - m // self.width)
+        return max(dx, dy) + (math.sqrt(2.0) - 1.0) * min(dx, dy) if self.diagonal else dx + dy
+
+
+class GraphPlanner(CellPlanner):
+    """A planner whose search runs on graphs, and on a grid as a graph of its cells."""
+
+    if TYPE_CHECKING:
+        connectivity: int
+
+    @abstractmethod
+    def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
+        """Search a graph from one state to another, until the deadline."""
+
+    def _on_graph(self, graph: Graph, start: Any, goal: Any, budget: float | None) -> Plan:
+        return answer_on_graph(graph, start, goal, budget, self._search)
+
+    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
+        graph = View(CellGraph(space, costs, self.connectivity == 8))
+        found = self._search(graph, first, last, math.inf if deadline is None else deadline)
+        return found if found.path is None else found._replace(path=as_cells(found.path, space.width))
+
+
+def as_cells(path: list[int], width: int) -> Any:
+    """Cells (row, column) ``(K, 2)`` of indices of a workspace."""
+    return np.stack(np.divmod(np.array(path), width), axis=-1) - 1
+
+
+def answer_on_graph(
+    graph: Graph, start: Any, goal: Any, budget: float | None, search: Callable[[View, Any, Any, float], Found]
+) -> Plan:
+    """The plan for a query on a graph."""
+    began = time.perf_counter()
+    deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
+    for name, state in (("start", start), ("goal", goal)):
+        if not isinstance(state, Hashable):
+            raise PilotageError(f"{name} is {state!r}; expected a state of the graph, which can be hashed")
+        if isinstance(graph, EdgeGraph) and state not in graph:
+            reason = f"{name} is {state!r}; expected a state of the graph, 0 to {graph.count - 1}"
+            return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began))
+    found = search(View(graph), start, goal, deadline)
+    stats = stats_of(found.expansions, began) | (found.more or {})
+    effort = counted(found.expansions, "expansion")
+    if not found.finished:
+        reason = f"the budget was spent after {effort}; no path costs less than {found.bound:.4g}"
+        return Plan(PlanStatus.BUDGET, lower_bound=found.bound, reason=reason, stats=stats)
+    if found.path is None:
+        reason = f"no path leads from {start!r} to {goal!r}; all that can be reached was searched in {effort}"
+        return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats)
+    space, xs = _placed(graph, found.path)
+    bound = min(found.bound, found.length)
+    stats["states"] = found.path
+    return Plan(PlanStatus.SOLVED, space, xs, cost=found.length, lower_bound=bound, stats=stats)
+
+
+def _placed(graph: Graph, path: list[Any]) -> tuple[Space, Array]:
+    """The positions of a path in their space; without positions, the numbers of its states from 0."""
+    positions = graph.positions if isinstance(graph, EdgeGraph) else None
+    if positions is None:
+        return STEP, np.arange(len(path), dtype=np.float64)[:, None]
+    k = positions.shape[1]
+    names = ("x", "y", "z")[:k] if k <= 3 else [f"x{i}" for i in range(k)]
+    return Space(" ".join(names)), positions[path]
+
+
+def unwound(parents: dict[Any, Any], goal: Any) -> list[Any]:
+    """States from the start, which is its own parent, to the goal."""
+    path = [goal]
+    while parents[path[-1]] != path[-1]:
+        path.append(parents[path[-1]])
+    return path[::-1]
+
+
+def no_path(expansions: int) -> Found:
+    """The result of a search that proves that there is no path."""
+    return Found(True, None, math.inf, math.inf, expansions)
+
+
+def out_of_time(bound: float, expansions: int) -> Found:
+    """The result of a search whose time was up."""
+    return Found(False, None, math.inf, bound, expansions)
