@@ -131,6 +131,7 @@ def test_refusals() -> None:
         smooth_particles(kalman)
     filter = ParticleFilter(model, dt=1.0, n=20)
     run = filter.start(std=1.0, rng=1).run(None, np.zeros((3, 1)), sensor=fix)
+    assert isinstance(smooth(run, rng=1), Particles)
     with pytest.raises(SettingError, match="method"):
         smooth_particles(run, method="forward")  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="n is"):
