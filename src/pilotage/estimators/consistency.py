@@ -280,7 +280,7 @@ def _tails(run: FilterRun, values: Array, dof: Any) -> float:
     ratio = values / dof
     if not isinstance(run.dynamics, tuple) or not ratio.size:
         return 1.0
-    return max(1.0, float(ratio.var() / (2.0 * np.mean(1.0 / np.asarray(dof)) * ratio.mean() ** 2)))
+    return max(1.0, float(ratio.var() / (2.0 * np.mean(1.0 / np.asarray(dof)) * max(ratio.mean() ** 2, 1e-300))))
 
 
 def _scaled(kind: str, of: str, total: float, mean: float, variance: float, count: int, level: float) -> Check:
