@@ -62,7 +62,9 @@ from pilotage.planners import (
     DStarLite,
     GreedyBestFirst,
     JumpPointSearch,
+    LazyThetaStar,
     RRTConnect,
+    ThetaStar,
 )
 from pilotage.testing import check_controller, check_estimator, check_planner
 
@@ -178,6 +180,8 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "DepthFirst": DepthFirst,
     "DStarLite": DStarLite,
     "GreedyBestFirst": GreedyBestFirst,
+    "LazyThetaStar": LazyThetaStar,
+    "ThetaStar": ThetaStar,
     "RRTConnect": lambda: RRTConnect(samples=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {

@@ -22,8 +22,10 @@ from .search import EdgeGraph as EdgeGraph
 from .search import Graph as Graph
 from .search import GreedyBestFirst as GreedyBestFirst
 from .search import JumpPointSearch as JumpPointSearch
+from .search import LazyThetaStar as LazyThetaStar
 from .search import Replanner as Replanner
 from .search import ScenarioReport as ScenarioReport
+from .search import ThetaStar as ThetaStar
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
 from .steering import Dubins as Dubins
@@ -42,10 +44,12 @@ __all__ = [
     "Graph",
     "GreedyBestFirst",
     "JumpPointSearch",
+    "LazyThetaStar",
     "RRTConnect",
     "ReedsShepp",
     "Replanner",
     "ScenarioReport",
+    "ThetaStar",
     "cost_to_go",
     "solve_scenario",
 ]

@@ -18,6 +18,8 @@ from .replanner import Replanner as Replanner
 from .scenario import Mismatch as Mismatch
 from .scenario import ScenarioReport as ScenarioReport
 from .scenario import solve_scenario as solve_scenario
+from .theta_star import LazyThetaStar as LazyThetaStar
+from .theta_star import ThetaStar as ThetaStar
 
 __all__ = [
     "ARAStar",
@@ -31,9 +33,11 @@ __all__ = [
     "Graph",
     "GreedyBestFirst",
     "JumpPointSearch",
+    "LazyThetaStar",
     "Mismatch",
     "Replanner",
     "ScenarioReport",
+    "ThetaStar",
     "cost_to_go",
     "solve_scenario",
 ]

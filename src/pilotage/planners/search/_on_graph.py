@@ -15,7 +15,7 @@ from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.settings import setting
 from pilotage.core.space import Space
 
-from ._on_cells import Array, Found, stats_of
+from ._on_cells import Array, Connectivity, Found, stats_of
 from ._planner import CellPlanner
 from .graph import EdgeGraph, Graph
 from .workspace import Workspace
@@ -95,7 +95,7 @@ class GraphPlanner(CellPlanner):
     """A planner whose search runs on graphs, and on a grid as a graph of its cells."""
 
     if TYPE_CHECKING:
-        connectivity: int
+        connectivity: Connectivity
 
     @abstractmethod
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:

@@ -89,7 +89,7 @@ class EdgeGraph:
         return self._rate * float(np.linalg.norm(self.positions[a] - self.positions[b]))
 
     def __contains__(self, state: object) -> bool:
-        return isinstance(state, int | np.integer) and 0 <= state < self.count
+        return isinstance(state, int | np.integer) and bool(0 <= state < self.count)
 
     def _straight(self, pairs: NDArray[np.int64]) -> Array:
         if self.positions is None:

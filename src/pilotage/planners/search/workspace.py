@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pilotage.core.errors import ShapeError
 from pilotage.maps.cells import GridCells
+from pilotage.maps.collision import DiscCells
 
 from .kernel import COARSE, DIAGONAL, FINE, NEVER, STATE_SIZE
 
@@ -37,6 +38,8 @@ class Workspace:
         self.state: Integers = np.zeros(STATE_SIZE, dtype=np.int64)
         self.passable_count = int(np.count_nonzero(passable))
         self._floor = NEVER
+        self.between = False
+        """Whether what is forbidden is interpolated between the middles of cells, as for a robot with a footprint."""
         self.tables: dict[str, Any] = {}
         """What a planner has computed of this grid and uses in every query."""
 
@@ -98,6 +101,7 @@ def borrow(grid: GridCells, unknown: str) -> Iterator[Workspace]:
         space = shelf.pop()
     except IndexError:
         space = Workspace(grid.passable(unknown), grid.resolution)
+        space.between = isinstance(grid, DiscCells)
     yield space
     # Not returned after an exception: an interrupted search may have left it in the middle of a change.
     shelf.append(space)
