@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from pilotage.core import FilterStatus, Gaussian, Readings, ShapeError, Space
+from pilotage.core import FilterStatus, Gaussian, ModelError, Readings, ShapeError, Space
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, KF, AdaptiveEKF, NoiseBelief, VariationalEKF, smooth
 from pilotage.models import LinearSensor, constant_velocity, position, range_bearing, unicycle
@@ -272,3 +272,14 @@ def test_an_update_that_fails_leaves_the_noise(learner: str) -> None:
     assert np.isnan(rows.belief.noise(FIX)[0]).all()
     assert rows.belief[0].noises == ()
     assert rows.belief[..., 1].noise(FIX).shape == (2, 2)
+
+
+def test_a_run_with_process_noise_of_its_own_is_filtered_again_before_it_is_smoothed() -> None:
+    """The smoother would take the noise of the model, and be far too sure."""
+    readings = flights(density=1.5)[1][:, 0]
+    run = AdaptiveEKF(MODEL, dt=DT, adapts="Q").start([0, 0, 0, 0], std=1.0).run(None, readings, sensor=FIX)
+    assert run.beliefs.factor[-1] > 2.0
+    with pytest.raises(ModelError, match="scale_noise"):
+        smooth(run)
+    again = EKF(MODEL.scale_noise(run.beliefs.factor[-1] ** 0.5), dt=DT).start([0, 0, 0, 0], std=1.0)
+    assert (smooth(again.run(None, readings, sensor=FIX)).std[0] < run.beliefs.std[0]).all()

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from ..core import FilterRun, Gaussian, Rng, Sensor, Space
+from ..core import FilterRun, Gaussian, ModelError, Rng, Sensor, Space
 from ..core.arrays import Array
 from ..core.settings import Interval, settings
 from ._gaussian import CompiledEstimator, moments_on
@@ -127,5 +127,14 @@ class NoiseEstimator(CompiledEstimator):
         return model
 
     def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Gaussian:
-        """The Gaussians of a run given all its readings; see `smooth`."""
+        """The Gaussians of a run given all its readings; see `smooth`. It takes the process noise of the model.
+
+        Raises:
+            ModelError: if the run estimated the process noise.
+        """
+        if np.any(run.beliefs.factor != 1.0):
+            raise ModelError(
+                "the run estimated its process noise, which the smoother does not know; filter it again with the noise "
+                "that was found, as in EKF(model.scale_noise(run.beliefs.factor[-1] ** 0.5), dt=...), and smooth that"
+            )
         return super().smoothed(replace(run, beliefs=run.beliefs.moments(), predicted=run.predicted.moments()), rng=rng)
