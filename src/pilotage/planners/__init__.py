@@ -1,6 +1,7 @@
 """Planners: a path from a start to a goal, or the reason why there is none.
 
-- `search`: shortest paths on grids (`AStar`, `JumpPointSearch` and others), the cost to go, benchmark scenarios
+- `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), the cost to go, benchmark
+  scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
 """

@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from ...models.trace import driver
+from ._jumps import EAST, NORTH
 from .kernel import FINISHED, PAUSED, POOL_FULL
 
 # Where `any_angle` keeps what it needs to go on, in the array `state`.
 SIZE, EFFORT = 0, 1
-
-EAST, NORTH = (1, -1, 0, 0, 1, -1, 1, -1), (0, 0, 1, -1, 1, 1, -1, -1)
 
 
 @driver("i8(b1[::1], i8, i8, b1, b1, f8[::1], i4[::1], f8[::1], i4[::1], f8[::1], i4[::1], i8[::1], i8)", nogil=True)
