@@ -54,8 +54,8 @@ class ReedsShepp(Curve):
     Attributes:
         radius: smallest turning radius [m].
 
-    Source: J. Reeds, L. Shepp, Optimal paths for a car that goes both forwards and backwards, 1990, section 8, equations
-    8.1 to 8.11.
+    Source: J. Reeds, L. Shepp, Optimal paths for a car that goes both forwards and backwards, 1990, section 8,
+    equations 8.1 to 8.11.
 
     Example:
         >>> curve = ReedsShepp(radius=1.0)
