@@ -3,6 +3,7 @@
 - `search`: shortest paths on grids (`AStar`, `Dijkstra`), the cost to go, benchmark scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
+- `smoothing`: shorter paths (`Shortcut`)
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ from .search import Dijkstra as Dijkstra
 from .search import ScenarioReport as ScenarioReport
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
+from .smoothing import Shortcut as Shortcut
 from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
 
 __all__ = [
-    "AStar", "Dijkstra", "Dubins", "RRTConnect", "ReedsShepp", "ScenarioReport", "cost_to_go", "solve_scenario",
+    "AStar", "Dijkstra", "Dubins", "RRTConnect", "ReedsShepp", "ScenarioReport", "Shortcut", "cost_to_go",
+    "solve_scenario",
 ]  # fmt: skip
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
