@@ -15,7 +15,7 @@ from benchmarks.harness import Contest, row
 from pilotage.core import Problem
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.planners import AStar, JumpPointSearch, RRTConnect
+from pilotage.planners import AStar, Dubins, JumpPointSearch, ReedsShepp, RRTConnect
 
 DATA = Path(os.environ.get("PILOTAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "movingai"
 EVERY, EVERY_QUICK = 40, 200
@@ -211,3 +211,53 @@ def ompl_rrt_connect(problem: Problem) -> Any:
         return time.perf_counter() - began, setup.getSolutionPath().length()
 
     return solve
+
+
+@row(
+    "dubins",
+    peer="OMPL from Python",
+    bar=5,
+    unit="us",
+    needs=["ompl"],
+    note="length of the curve between two poses within 16 x 16 m, radius 1.5 m; ours in a batch, the peer (C++) a pair",
+)
+def dubins(quick: bool) -> Contest:
+    from ompl import base
+
+    return lengths(Dubins(1.5), base.DubinsStateSpace(1.5), 1000 if quick else 10_000)
+
+
+@row(
+    "reeds_shepp",
+    peer="OMPL from Python",
+    bar=10,
+    unit="us",
+    needs=["ompl"],
+    note="as `dubins`",
+)
+def reeds_shepp(quick: bool) -> Contest:
+    from ompl import base
+
+    return lengths(ReedsShepp(1.5), base.ReedsSheppStateSpace(1.5), 1000 if quick else 10_000)
+
+
+def lengths(curve: Dubins | ReedsShepp, peer: Any, count: int) -> Contest:
+    """Lengths of curves between random poses."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform([-8.0, -8.0, -np.pi], [8.0, 8.0, np.pi], (2, count, 3))
+    pairs: list[tuple[Any, Any]] = []
+    for ends in zip(a, b, strict=True):
+        states = peer.allocState(), peer.allocState()
+        for state, (x, y, yaw) in zip(states, ends, strict=True):
+            state.setX(x), state.setY(y), state.setYaw(yaw)
+        pairs.append(states)
+
+    def theirs() -> list[float]:
+        return [peer.distance(start, goal) for start, goal in pairs]
+
+    def check() -> str:
+        worst = float(abs(curve.distance(a, b) - theirs()).max())
+        assert worst < 1e-9, f"a length differs by {worst:.2g}"
+        return f"lengths within {worst:.0e} m"
+
+    return Contest(lambda: curve.distance(a, b), theirs, check, work=count)

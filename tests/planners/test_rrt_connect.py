@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pilotage.core import Gaussian, PilotageError, Plan, PlanStatus, Problem, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import task
-from pilotage.planners import AStar, RRTConnect
+from pilotage.planners import AStar, Dubins, ReedsShepp, RRTConnect
 from pilotage.planners.sampling import _nearest
 from pilotage.planners.sampling._problem import Trees, compiled
 from pilotage.planners.sampling.rrt_connect import root
@@ -72,6 +72,28 @@ def test_a_car_drives_through_a_door(kind: str) -> None:
         assert plan.seed == seed
         np.testing.assert_allclose(plan.xs[-1], problem.goal)
         assert 0 < plan.stats["samples"] < 50_000
+
+
+@pytest.mark.parametrize(("steering", "footprint"), [(ReedsShepp(0.8), CAR), (Dubins(0.4), Footprint.disc(0.3))])
+def test_a_turning_circle_is_kept(steering: Dubins | ReedsShepp, footprint: Footprint) -> None:
+    problem = HALL.problem(pose(3, 1), pose(19, 4.5, -2.0), footprint, space=Space("pose: SE2"))
+    for seed in range(3):
+        plan = RRTConnect(steering=steering).plan(problem, rng=seed)
+        inspect(plan, problem, footprint, HALL)
+        assert plan.xs is not None
+        assert plan.us is not None
+        np.testing.assert_allclose(plan.xs[-1], problem.goal)
+        twists = problem.space.minus(plan.xs[1:], plan.xs[:-1])
+        assert abs(twists[:, 1]).max() < 1e-6, "a car does not move sideways"
+        assert (abs(twists[:, 2]) <= abs(twists[:, 0]) / steering.radius + 1e-6).all()
+        if isinstance(steering, Dubins):
+            assert (twists[:, 0] > 0.0).all()
+        np.testing.assert_array_equal(np.sign(twists[:, 0]), plan.us[:, 0])
+
+
+def test_steering_needs_poses() -> None:
+    with pytest.raises(PilotageError, match="SE2"):
+        RRTConnect(steering=ReedsShepp()).plan(HALL.problem(pose(3, 1), pose(19, 4.5, -2.0), CAR))
 
 
 @pytest.mark.parametrize("kind", ["flat", "group"])
@@ -226,18 +248,9 @@ def test_one_pose_has_one_step_however_it_is_declared() -> None:
 
 def compiled_nearest(world, trees, x):
     """The search, which is no entry point of its own."""
-    d = np.zeros(16)
-    return _nearest.nearest.compiled(
-        world.codes,
-        world.metric,
-        world.hashing,
-        world.settings[4],
-        trees.nodes[0],
-        trees.heads[0],
-        trees.chains[0],
-        x,
-        d,
-    )
+    codes, layout, *settings, work, _ = world.arrays
+    passed = codes, layout, *settings, work
+    return _nearest.nearest.compiled(passed, world.hashing, 0, trees.nodes[0], trees.heads[0], trees.chains[0], x)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@
   scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
+- `smoothing`: shorter paths (`Shortcut`)
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from .search import ScenarioReport as ScenarioReport
 from .search import ThetaStar as ThetaStar
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
+from .smoothing import Shortcut as Shortcut
 from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
 
@@ -50,6 +52,7 @@ __all__ = [
     "ReedsShepp",
     "Replanner",
     "ScenarioReport",
+    "Shortcut",
     "ThetaStar",
     "cost_to_go",
     "solve_scenario",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 
 from ...models.trace import driver
-from ._space import subtract
+from ._space import CELL, away
 
 # In the array `hashing`, for each of two components: its index (-1: none), its lower bound, cells per unit, cells.
 COMPONENT, LOW, SCALE, CELLS = 0, 1, 2, 3
@@ -36,8 +36,9 @@ def insert(hashing, heads, chain, node, x):
 
 
 @driver
-def nearest(codes, metric, hashing, cell_size, nodes, heads, chain, x, d):
-    """The state of a tree nearest to x in the metric, and its distance."""
+def nearest(world, hashing, tree, nodes, heads, chain, x):
+    """The state of a tree nearest to x in the metric, or along a steering curve, and its distance."""
+    cell_size = world[2][CELL]
     columns, rows = int(hashing[0, CELLS]), int(hashing[1, CELLS])
     i, u = cell_of(hashing, 0, x)
     j, v = cell_of(hashing, 1, x)
@@ -51,7 +52,7 @@ def nearest(codes, metric, hashing, cell_size, nodes, heads, chain, x, d):
                 if 0 <= column < columns:
                     node = heads[row * columns + column]
                     while node >= 0:
-                        length = subtract(codes, metric, x, nodes[node], d)
+                        length = away(world, tree, nodes[node], x, best)
                         if length < best:
                             best, found = length, node
                         node = chain[node]

@@ -19,11 +19,10 @@ from ...maps import FootprintConstraint
 from ...maps.collision import SLACK
 from ...models.trace import Code, code_of, parameters
 from ...models.trace.callback import CalledBack, Method
-from ._space import CONSTRAINT, EDGE, EXACT, MINUS, PLUS, ROWS
+from ..steering._curves import QUARTER, Curve
+from ._space import CONSTRAINT, EDGE, EXACT, MINUS, PLUS, ROWS, STEER
 
 Array = NDArray[np.float64]
-CELL = 4
-"""In the array `settings`, after those of `_space`: side of a cell of the hash grid, in the metric."""
 MOST_CELLS = 64
 
 
@@ -32,9 +31,10 @@ class Compiled:
     """A problem for compiled planners.
 
     Attributes:
-        codes: addresses of ``(+)``, ``(-)``, the constraint, and what tells of whole edges; 0 where there is none.
+        codes: addresses of ``(+)``, ``(-)``, the constraint, what tells of whole edges, and the steering curve; 0 where
+            there is none.
         layout: tangent columns of x, y, yaw, whether edges are checked exactly, and whether the space is curved.
-        settings: step, resolution, slack, arm, side of a hash cell.
+        settings: step, resolution, slack, arm, side of a hash cell, radius of the steering curve.
         metric: weights ``(dim,)``.
         bounds: ``(2, n)``, of the states.
         p: parameters of the constraint.
@@ -78,10 +78,10 @@ class Compiled:
             each.check()
 
 
-def compiled(problem: Problem, step: float | None) -> Compiled:
+def compiled(problem: Problem, step: float | None, steering: Curve | None = None) -> Compiled:
     """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
     space, constraint, kept = problem.space, problem.constraint, list[Code]()
-    codes, layout = np.zeros(4, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat], dtype=np.int64)
+    codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat], dtype=np.int64)
     p, count, slack, arm, others = np.zeros(0), 0, 0.0, 0.0, 0
 
     def keep(place: int, code: Code) -> int:
@@ -105,14 +105,23 @@ def compiled(problem: Problem, step: float | None) -> Compiled:
     weights = np.ascontiguousarray(problem.weights)
     diagonal = _diagonal(space, weights)
     step = 0.1 * diagonal if step is None else float(step)
-    hashing, side = _hashing(space, weights, step)
+    most = math.ceil(2.0 * diagonal / step) + 4
+    if steering is None:
+        hashing, side = _hashing(*space.reals, space, weights, step)
+        radius = 0.0
+    else:
+        xy = np.arange(2)
+        hashing, side = _hashing(xy, xy, space, np.ones(space.dim), step)
+        codes[STEER], radius = steering.curve.address, steering.radius
+        # A curve is longer than the straight line by less than two circles, and has five segments.
+        most = (most + math.ceil(4.0 * math.pi * radius / step)) * (6 + math.ceil(min(step / (QUARTER * radius), 16.0)))
     width = max(space.size, space.dim, count, others, 32)
-    settings = np.array([step, problem.resolution, slack, arm, side])
+    settings = np.array([step, problem.resolution, slack, arm, side, radius])
     work = np.zeros((ROWS, width))
     return Compiled(
         codes, layout, settings, weights, np.array([space.low, space.high]),
         np.ascontiguousarray(p), count, hashing, work,
-        math.ceil(2.0 * diagonal / step) + 4, int(hashing[:, 3].prod()), tuple(kept), problem,
+        most, int(hashing[:, 3].prod()), tuple(kept), problem,
     )  # fmt: skip
 
 
@@ -163,10 +172,11 @@ def _diagonal(space: Space, weights: Array) -> float:
     return float(np.linalg.norm(weights * space.extents))
 
 
-def _hashing(space: Space, weights: Array, step: float) -> tuple[Array, float]:
-    """The two real components with the largest extents, for the hash grid, and the side of its cells."""
+def _hashing(
+    components: NDArray[np.int64], columns: NDArray[np.int64], space: Space, weights: Array, step: float
+) -> tuple[Array, float]:
+    """The two of these components with the largest extents, for the hash grid, and the side of its cells."""
     hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
-    components, columns = space.reals
     extents = weights[columns] * space.extents[columns]
     side = max(step, float(extents.max()) / MOST_CELLS) if len(extents) else math.inf
     for k, i in enumerate(np.argsort(-extents)[:2]):

@@ -6,18 +6,19 @@ import math
 
 from ...core.problem import EVEN
 from ...models.trace import call, driver
+from ..steering._curves import LENGTH
 
-# Addresses of machine code, in the array `codes`; 0 where nothing is forbidden, and where edges are checked by what the
-# constraint says of states.
-PLUS, MINUS, CONSTRAINT, EDGE = 0, 1, 2, 3
+# Addresses of machine code, in the array `codes`; 0 where nothing is forbidden, where edges are checked by what the
+# constraint says of states, and where states are connected by `Space.interpolate`, without a steering curve.
+PLUS, MINUS, CONSTRAINT, EDGE, STEER = 0, 1, 2, 3, 4
 # Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then whether edges are checked
 # exactly, and whether the space is curved, so that an edge between states in bounds may leave them.
 X, Y, YAW, EXACT, CURVED = 0, 1, 2, 3, 4
 # Numbers in the array `settings`.
-STEP, RESOLUTION, SLACK, ARM = 0, 1, 2, 3
+STEP, RESOLUTION, SLACK, ARM, CELL, RADIUS = 0, 1, 2, 3, 4, 5
 # Rows of the memory `work`.
-MOVED, DIFFERENCE, SCALED, VALUES, NOTHING = 0, 1, 2, 3, 4
-ROWS = 5
+MOVED, DIFFERENCE, SCALED, VALUES, NOTHING, WORD = 0, 1, 2, 3, 4, 5
+ROWS = 6
 
 
 @driver
@@ -36,6 +37,23 @@ def move(codes, metric, a, share, d, scaled, b):
     for i in range(metric.shape[0]):
         scaled[i] = share * d[i]
     call(codes[PLUS], a, scaled, 0, 0, b)
+
+
+@driver
+def away(world, tree, a, x, most):
+    """The length of the way from a to x, or from x to a in the tree of the goal; any bound of it if that is `most`."""
+    codes, _, settings, metric, _, _, _, _, work = world
+    if codes[STEER] == 0:
+        return subtract(codes, metric, x, a, work[DIFFERENCE])
+    straight = math.hypot(x[0] - a[0], x[1] - a[1])
+    if straight >= most:
+        return straight
+    word = work[WORD]
+    if tree == 0:
+        call(codes[STEER], a, x, 0, settings[RADIUS:], word)
+    else:
+        call(codes[STEER], x, a, 0, settings[RADIUS:], word)
+    return word[LENGTH]
 
 
 @driver

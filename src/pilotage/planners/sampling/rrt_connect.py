@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from ...core.errors import PilotageError
 from ...core.plan import Budget, Plan, PlanStatus
-from ...core.problem import Problem
+from ...core.problem import EVEN, Problem
 from ...core.settings import Count, Positive, setting, settings
 from ...core.streams import Rng, seeded
 from ...models.trace import driver
+from ..steering._curves import FIRST as SEGMENT
+from ..steering._curves import POSE, QUARTER, SEGMENTS, Curve, driven
 from ._nearest import insert, nearest
-from ._problem import CELL, Trees, compiled
-from ._space import DIFFERENCE, SCALED, STEP, edge_allowed, move, room, subtract
+from ._problem import Trees, compiled
+from ._space import DIFFERENCE, SCALED, STEER, STEP, WORD, away, edge_allowed, move, room, subtract
 
 Array = NDArray[np.float64]
 
@@ -26,6 +28,8 @@ MET, MORE, FULL = 0, 1, 2
 # The array `state`: states in either tree, the tree that is next, samples drawn, where the trees met.
 COUNT, ACTIVE, DRAWN, MEETING = 0, 2, 3, 4
 REACHED = 6
+TINY = 1e-7
+"""A segment so short [m] is rounding."""
 FIRST, LAST = 128, 4096
 """Samples in the first and in later rounds; the clock is read in between."""
 
@@ -45,9 +49,15 @@ class RRTConnect:
     edge satisfies `Problem.edges_allowed`: an `EdgeConstraint` checks it without gaps, any other constraint at points
     ``problem.resolution`` apart.
 
+    With a steering curve, states are connected by it and the nearest state is the one with the shortest curve, so that
+    a vehicle with this turning radius can drive the path. The problem must be one in SE(2), ``grid.problem(start, goal,
+    footprint, space=Space("pose: SE2"))``, whose interpolation contains arcs and straight lines.
+
     Attributes:
-        step: length of the longest edge, in the metric of the problem; None: a tenth of the diagonal of the bounds.
+        step: length of the longest edge, in the metric of the problem, or along the steering curve [m]; None: a tenth
+            of the diagonal of the bounds.
         samples: maximum number of random states.
+        steering: `Dubins` or `ReedsShepp` for vehicles with a turning radius; None: `Space.interpolate`.
 
     Source: J. Kuffner, S. LaValle, RRT-Connect: an efficient approach to single-query path planning, 2000, figure 5.
 
@@ -64,6 +74,7 @@ class RRTConnect:
 
     step: Positive | None = None
     samples: Count = 100_000
+    steering: Curve | None = None
 
     def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """Plan a path through the space of a problem.
@@ -75,17 +86,24 @@ class RRTConnect:
 
         Returns:
             A plan whose `xs` ``(T+1, n)`` lead from the start to a goal state, and whose `cost` is its length in the
-            metric of the problem. `stats` contains ``seconds``, ``samples`` and ``states``.
+            metric of the problem. `stats` contains ``seconds``, ``samples`` and ``states``. With a steering curve, `us`
+            ``(T, 2)`` are the speed (1 m/s, or -1 in reverse) and the yaw rate of a unicycle, and `ts` its times.
 
         Raises:
-            PilotageError: if `problem` is not a `Problem`, or has no bounds to draw samples from.
+            PilotageError: if `problem` is not a `Problem`, has no bounds to draw samples from, or is not one in SE(2)
+                although there is a steering curve.
         """
         if not isinstance(problem, Problem):
             raise PilotageError(
                 f"RRTConnect plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) "
                 "makes one"
             )
-        _ = grow.compiled  # first: a budget is not spent on compiling
+        if self.steering is not None and not _in_se2(problem):
+            raise PilotageError(
+                f"{self.steering!r} connects poses in SE(2), not states of {problem.space!r}; give the problem the "
+                'space Space("pose: SE2")'
+            )
+        _ = grow.compiled, self.steering and self.steering.curve.address  # first: a budget is not spent on compiling
         began = time.perf_counter()
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         stream, seed = seeded(rng)
@@ -99,22 +117,23 @@ class RRTConnect:
         if bound == 0.0:
             xs = problem.start[None]
             return Plan(PlanStatus.SOLVED, problem.space, xs, cost=0.0, stats=_stats(began, 0, 0), seed=seed)
-        search = _Search(problem, fine, self.step)
+        search = _Search(problem, fine, self.step, self.steering)
         met = search.run(stream, self.samples, deadline)
         stats = _stats(began, search.drawn, search.trees.count)
         lower = 0.0 if search.partial else bound
         if met:
             xs = search.path()
+            us, ts = (None, None) if self.steering is None else driven(problem.space, xs)
             cost = float(problem.distance(xs[:-1], xs[1:]).sum())
-            return Plan(PlanStatus.SOLVED, problem.space, xs, cost=cost, lower_bound=lower, stats=stats, seed=seed)
+            return Plan(PlanStatus.SOLVED, problem.space, xs, us, ts, cost, lower, stats=stats, seed=seed)
         return Plan(PlanStatus.BUDGET, lower_bound=lower, reason=search.reason(), stats=stats, seed=seed)
 
 
 class _Search:
     """Two trees, and the arrays that the driver takes."""
 
-    def __init__(self, problem: Problem, goals: Array, step: float | None) -> None:
-        self.problem, self.world = problem, compiled(problem, step)
+    def __init__(self, problem: Problem, goals: Array, step: float | None, steering: Curve | None) -> None:
+        self.problem, self.world = problem, compiled(problem, step, steering)
         self.partial = len(goals) > 1 and problem.goal is not goals  # other states of a region may be nearer
         self.trees = Trees(problem.space.size, self.world.cells)
         self.state = np.zeros(7, dtype=np.int64)
@@ -194,33 +213,47 @@ def root(nodes, rooms, parents, chains, heads, state, tree, x, left, hashing):
 def closest(trees, tree, x, world):
     """The state of a tree that is nearest to x, and how far it is."""
     nodes, _, _, chains, heads, _ = trees
-    codes, _, settings, metric, _, _, _, hashing, work = world
-    cell, d = settings[CELL], work[DIFFERENCE]
-    return nearest(codes, metric, hashing, cell, nodes[tree], heads[tree], chains[tree], x, d)
+    return nearest(world, world[7], tree, nodes[tree], heads[tree], chains[tree], x)
 
 
 @driver
 def extend(trees, tree, near, x, world):
-    """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked.
-
-    Edges are checked in the direction in which the path runs: a constraint may tell the two apart.
-    """
-    nodes, rooms, parents, chains, heads, state = trees
-    codes, _, settings, metric, _, _, _, hashing, work = world
+    """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked."""
+    nodes, state = trees[0], trees[5]
+    codes, _, settings, metric, _, _, _, _, work = world
+    if codes[STEER] != 0:
+        return steer(trees, tree, near, x, world)
     d = work[DIFFERENCE]
     a = nodes[tree, near]
     length = subtract(codes, metric, x, a, d)
     state[REACHED] = 1
     if length == 0.0:
         return near
-    node = state[COUNT + tree]
-    b = nodes[tree, node]
+    b = nodes[tree, state[COUNT + tree]]
     if length > settings[STEP]:
         state[REACHED] = 0
         move(codes, metric, a, settings[STEP] / length, d, work[SCALED], b)
     else:
-        for k in range(x.shape[0]):
-            b[k] = x[k]
+        copy(x, b)
+    return add(trees, tree, near, world)
+
+
+@driver
+def copy(x, b):
+    """``b = x``."""
+    for k in range(x.shape[0]):
+        b[k] = x[k]
+
+
+@driver
+def add(trees, tree, near, world):
+    """Keep the state after the last one of the tree if the edge to it from `near` is allowed: its index, or -1.
+
+    Edges are checked in the direction in which the path runs: a constraint may tell the two apart.
+    """
+    nodes, rooms, parents, chains, heads, state = trees
+    node = state[COUNT + tree]
+    a, b = nodes[tree, near], nodes[tree, node]
     here, left = rooms[tree, near], room(world, b)
     if left < 0.0:
         return -1
@@ -229,8 +262,39 @@ def extend(trees, tree, near, x, world):
         return -1
     state[COUNT + tree] = node + 1
     rooms[tree, node], parents[tree, node] = left, near
-    insert(hashing, heads[tree], chains[tree], node, b)
+    insert(world[7], heads[tree], chains[tree], node, b)
     return node
+
+
+@driver
+def steer(trees, tree, near, x, world):
+    """`extend` along a steering curve; the states between its segments are kept, also those before an obstacle.
+
+    The tree of the goal takes the curve from x to its state, and drives it from its end.
+    """
+    nodes, state = trees[0], trees[5]
+    codes, _, settings, metric, _, _, _, _, work = world
+    word, d = work[WORD], work[DIFFERENCE]
+    total = away(world, tree, nodes[tree, near], x, math.inf)
+    state[REACHED] = 1 if total <= settings[STEP] * (1.0 + EVEN) else 0
+    left, count = min(total, settings[STEP]) if state[REACHED] == 0 else total, int(word[SEGMENTS])
+    for i in range(count):
+        k = i if tree == 0 else count - 1 - i
+        curvature, length = word[SEGMENT + 2 * k], word[SEGMENT + 2 * k + 1]
+        part = min(abs(length), left)
+        left -= part
+        pieces = max(math.ceil(abs(curvature * part) / QUARTER), 1) if part > TINY else 0
+        for piece in range(pieces):
+            signed = part / pieces if (length > 0.0) == (tree == 0) else -part / pieces
+            d[0], d[1], d[2] = signed, 0.0, curvature * signed
+            b = nodes[tree, state[COUNT + tree]]
+            move(codes, metric, nodes[tree, near], 1.0, d, work[SCALED], b)
+            if state[REACHED] == 1 and left <= TINY and piece == pieces - 1:
+                copy(x, b)
+            near = add(trees, tree, near, world)
+            if near < 0:
+                return -1
+    return near
 
 
 @driver(
@@ -278,6 +342,12 @@ def grow(
             state[MEETING + tree], state[MEETING + other] = new, near
             return MET
     return MORE
+
+
+def _in_se2(problem: Problem) -> bool:
+    """Whether the states of a problem are poses in SE(2), with the increments of `POSE`."""
+    part = problem.space.parts[0]
+    return len(problem.space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side
 
 
 def _stats(began: float, samples: int, states: int) -> dict[str, Any]:

@@ -54,19 +54,16 @@ class ReedsShepp(Curve):
     Attributes:
         radius: smallest turning radius [m].
 
-    Source: J. Reeds, L. Shepp, Optimal paths for a car that goes both forwards and backwards, 1990, section 8, equations
-    8.1 to 8.11.
+    Source: J. Reeds, L. Shepp, Optimal paths for a car that goes both forwards and backwards, 1990, section 8,
+    equations 8.1 to 8.11.
 
     Example:
         >>> curve = ReedsShepp(radius=1.0)
         >>> curve.distance([0, 0, 0], [[-3, 0, 0], [0, 1, 0]]).round(3)
-        array([3.   , 2.621])
+        array([3.   , 2.636])
         >>> plan = curve.connect([0, 0, 0], [0, 1, 0])
-        >>> plan.us[:, 0]                                                  # forwards, backwards, ...
-        array([ 1., -1., -1.])
-        >>> from pilotage.control import Path
-        >>> [leg.direction for leg in Path(plan).legs]
-        [1.0, -1.0]
+        >>> plan.us[:, 0]                                     # forwards, backwards twice, forwards
+        array([ 1., -1., -1.,  1.])
     """
 
 
