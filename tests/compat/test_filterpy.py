@@ -12,7 +12,19 @@ import pytest
 
 from pilotage.compat.filterpy import from_filterpy, to_filterpy
 from pilotage.core import ModelError, SettingError, Space
-from pilotage.estimators import CKF, EKF, IMM, KF, UKF, EnsembleKF, FadingEKF, JulierPoints, SquareRootEKF
+from pilotage.estimators import (
+    CKF,
+    EKF,
+    IMM,
+    KF,
+    UKF,
+    EnsembleKF,
+    FadingEKF,
+    JulierPoints,
+    MultipleModel,
+    SquareRootEKF,
+    SquareRootKF,
+)
 from pilotage.models import bicycle, constant_velocity, gnss, position, range_bearing, unicycle
 
 kalman = pytest.importorskip("filterpy.kalman")
@@ -50,7 +62,7 @@ LINEAR: dict[str, tuple[Callable[[], Any], type]] = {
     "KalmanFilter": (lambda: linear(kalman.KalmanFilter), KF),
     "KalmanFilter with alpha": (with_alpha, FadingEKF),
     "FadingKalmanFilter": (lambda: linear(kalman.FadingKalmanFilter, alpha=1.02), FadingEKF),
-    "SquareRootKalmanFilter": (lambda: linear(kalman.SquareRootKalmanFilter), SquareRootEKF),
+    "SquareRootKalmanFilter": (lambda: linear(kalman.SquareRootKalmanFilter), SquareRootKF),
 }
 
 
@@ -232,6 +244,7 @@ def test_bank_that_never_switches() -> None:
         each.x = each.x.ravel()
     theirs = kalman.MMAEFilterBank(filters, np.array([0.5, 0.5]), dim_x=4, H=filters[0].H)
     ours = from_filterpy(theirs)
+    assert isinstance(ours.estimator, MultipleModel)
     for k in range(15):
         z = np.array([k + 0.3 * math.sin(k), k - 0.2 * math.cos(k)])
         theirs.predict()

@@ -21,8 +21,9 @@ from ...estimators import (
     InformationKF,
     JulierPoints,
     MerwePoints,
+    MultipleModel,
     SimplexPoints,
-    SquareRootEKF,
+    SquareRootKF,
 )
 from ...models import LinearDynamics, LinearSensor
 from ._models import SENSOR, Observation, Prediction, Transition, columns, filterpy_kalman, numbered, square
@@ -47,12 +48,13 @@ def from_filterpy(
     | `KalmanFilter` | `KF`; `FadingEKF` if `alpha` is not 1 |
     | `InformationFilter` | `InformationKF`; `P_inv` may be singular |
     | `FadingKalmanFilter` | `FadingEKF` |
-    | `SquareRootKalmanFilter` | `SquareRootEKF` |
+    | `SquareRootKalmanFilter` | `SquareRootKF` |
     | `ExtendedKalmanFilter` | `EKF`, also for classes with `predict_x` or `predict` of their own |
     | `UnscentedKalmanFilter` | `UKF` with the same sigma points |
     | `CubatureKalmanFilter` | `CKF`, which draws its points again before an update; theirs does not |
     | `EnsembleKalmanFilter` | `EnsembleKF` |
-    | `IMMEstimator`, `MMAEFilterBank` | `IMM`; a bank is an IMM whose modes never switch |
+    | `IMMEstimator` | `IMM` |
+    | `MMAEFilterBank` | `MultipleModel` |
 
     Args:
         theirs: the object.
@@ -157,7 +159,7 @@ def _from_fading(given: _Given) -> Filter:
 
 
 def _from_root(given: _Given) -> Filter:
-    return given.started(SquareRootEKF(given.linear(), dt=given.dt), given.matrix())
+    return given.started(SquareRootKF(given.linear(), dt=given.dt), given.matrix())
 
 
 def _from_information(given: _Given) -> Filter:
@@ -218,26 +220,27 @@ def _from_ensemble(given: _Given) -> Filter:
     return given.started(EnsembleKF(given.transition(), dt=given.dt, n=int(given.theirs.N)), given.observation())
 
 
-def _from_several(given: _Given, T: Any, weights: Any) -> Filter:
+def _from_several(given: _Given, make: Callable[[tuple[LinearDynamics, ...]], Any], weights: Any) -> Filter:
     theirs, kind = given.theirs, filterpy_kalman().KalmanFilter
     first = theirs.filters[0]
     for each in theirs.filters:
         if type(each) is not kind or not (np.array_equal(each.H, first.H) and np.array_equal(each.R, first.R)):
-            raise ModelError("the filters are not all KalmanFilters of the same H and R; an IMM has one sensor for all")
+            raise ModelError("the filters are not all KalmanFilters of the same H and R; modes have one sensor for all")
     parts = [_Given(each, given.state, given.named_reading, given.dt) for each in theirs.filters]
-    imm = IMM(tuple(part.linear() for part in parts), T, dt=given.dt, filter=KF())
     beliefs = [Gaussian(given.state, np.ravel(each.x), each.P) for each in theirs.filters]
     with np.errstate(divide="ignore"):
         belief = Mixture(beliefs, np.log(np.asarray(weights, dtype=np.float64)))
-    return imm.start(belief=belief, sensors={SENSOR: parts[0].matrix()})
+    several = make(tuple(part.linear() for part in parts))
+    return several.start(belief=belief, sensors={SENSOR: parts[0].matrix()})
 
 
 def _from_imm(given: _Given) -> Filter:
-    return _from_several(given, np.asarray(given.theirs.M, dtype=np.float64), given.theirs.mu)
+    T = np.asarray(given.theirs.M, dtype=np.float64)
+    return _from_several(given, lambda models: IMM(models, T, dt=given.dt, filter=KF()), given.theirs.mu)
 
 
 def _from_bank(given: _Given) -> Filter:
-    return _from_several(given, 1.0, given.theirs.p)
+    return _from_several(given, lambda models: MultipleModel(models, dt=given.dt, filter=KF()), given.theirs.p)
 
 
 _CONVERSIONS: dict[str, Callable[[_Given], Filter]] = {
