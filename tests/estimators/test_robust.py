@@ -160,7 +160,8 @@ def test_a_stream_of_anything(name: str, events: Any) -> None:
         assert np.isfinite(moments.cov).all()
         assert math.isfinite(filter.t)
         scale = np.sqrt(np.diagonal(moments.cov).clip(1e-300))
-        assert np.linalg.eigvalsh(moments.cov / scale / scale[:, None]).min() > -1e-9
+        if scale.max() < 1e8 * scale.min():  # a speed of 1e100 leaves no digits for the other components
+            assert np.linalg.eigvalsh(moments.cov / scale / scale[:, None]).min() > -1e-9
         if result is not None and result.accepted:
             assert math.isfinite(result.log_likelihood)
 
