@@ -52,7 +52,7 @@ def shared(recipe: Recipe, make: Callable[[], Function]) -> Function:
 
     Example:
         >>> from pilotage.models import unicycle
-        >>> unicycle(noise=0.1)._function is unicycle(noise=0.2)._function
+        >>> unicycle(noise=0.1).source("y F") == unicycle(noise=0.2).source("y F")
         True
     """
     with _kept_lock:
