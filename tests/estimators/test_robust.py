@@ -178,7 +178,7 @@ def test_a_gate_refuses_other_units(name: str) -> None:
     assert same_belief(filter.belief, before)
 
 
-def drive(steps: int, chunk: int, estimator: Any) -> None:
+def assert_steady(steps: int, chunk: int, estimator: Any) -> None:
     """A filter through so many steps, in chunks; its covariances stay symmetric, positive definite and bounded."""
     rng, sonar = np.random.default_rng(0), range_bearing(std=(0.2, 0.02))
     straight = isinstance(estimator, KF)
@@ -201,10 +201,10 @@ def drive(steps: int, chunk: int, estimator: Any) -> None:
 
 @pytest.mark.parametrize("estimator", [KF(), EKF()], ids=["KF", "EKF"])
 def test_a_hundred_thousand_steps(estimator: Any) -> None:
-    drive(100_000, 50_000, estimator)
+    assert_steady(100_000, 50_000, estimator)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("estimator", [KF(), EKF()], ids=["KF", "EKF"])
 def test_ten_million_steps(estimator: Any) -> None:
-    drive(10_000_000, 100_000, estimator)
+    assert_steady(10_000_000, 100_000, estimator)

@@ -1,4 +1,4 @@
-"""Which part of a filter's noise is wrong, and by what factor; which readings are biased, and by how much."""
+"""Suggestions from a run: the parts of the noise that are wrong, with their factors, and the biases of readings."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -12,13 +11,10 @@ from ...core.arrays import Array, numbers, shared_axes
 from ...core.declared import called
 from ...core.scans import detections
 from ...core.settings import Fraction, Interval, Numbers, Positive, instance, settings
-from .._clock import wanted
-from .._engine import PureEngine
+from .._around import AroundFilter
 from .._gaussian import GaussianEstimator, moments_on
 from .._inputs import rows
-from .._startable import Startable
 from ..ekf import EKF
-from ..filter import Filter
 from ..kf import KF
 from ..ukf import UKF
 from .association import Pairing, associate
@@ -56,7 +52,7 @@ def _landmark_update(landmarks: Pairing, fields: tuple[Any, ...], status: Any) -
 
 
 @settings(eq=False)
-class LandmarkLocalization(Startable):
+class LandmarkLocalization(AroundFilter):
     """Localization on a map of landmarks, which wraps any filter with a Gaussian belief.
 
     The sensor reads a landmark, and its context is the landmark's position, as with `pilotage.models.range_bearing`.
@@ -101,26 +97,6 @@ class LandmarkLocalization(Startable):
     odds: Annotated[float, Interval(1.0, ends="[)")] = 10.0
 
     own_contexts: ClassVar[bool] = True
-
-    def __post_init__(self) -> None:
-        if self.dynamics is not None:
-            self.filter.check_dynamics(self.dynamics)
-
-    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief."""
-        assert self.dynamics is not None  # `start` has seen to it
-        engine = PureEngine(self, self.dynamics, moments_on(belief, self.dynamics.state), rng)
-        return Filter(engine, t, self.dt, sensors)
-
-    def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
-    ) -> Gaussian:
-        """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch."""
-        return self.filter.predict(belief, dynamics, u, wanted(dt, self.dt))
-
-    def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
-        """The expected reading of the landmark at position `context`: its mean and innovation covariance S."""
-        return self.filter.expect(belief, sensor, context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The result of a scan, with the new belief.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import field
 from typing import Any
 
@@ -12,20 +11,17 @@ from ...core import Dynamics, FilterRun, FilterStatus, Gaussian, Rng, Sensor, Up
 from ...core.arrays import Array, numbers
 from ...core.settings import Fraction, NonNegative, Positive, instance, settings
 from ...core.weights import log_sum_exp
+from .._around import AroundFilter
 from .._causes import error_of
-from .._clock import wanted
-from .._engine import PureEngine
 from .._gaussian import GaussianEstimator, moments_on
-from .._startable import Startable
 from ..ekf import EKF
-from ..filter import Filter
 from ..kf import KF
 from ..ukf import UKF
 from ._association import mixed, outcome, scan_of, updates
 
 
 @settings
-class PDA(Startable):
+class PDA(AroundFilter):
     """Probabilistic data association filter, which wraps any filter with a Gaussian belief.
 
     The target is detected with probability P_D, and its detection lies in the gate with probability P_G. False
@@ -66,26 +62,6 @@ class PDA(Startable):
     filter: EKF | UKF | KF | GaussianEstimator = EKF(gate=0.99)  # the first are for the sentence that refuses others
     detection: Fraction = 0.9
     clutter: NonNegative = field(kw_only=True)
-
-    def __post_init__(self) -> None:
-        if self.dynamics is not None:
-            self.filter.check_dynamics(self.dynamics)
-
-    def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
-        """The filter that begins with a belief."""
-        assert self.dynamics is not None  # `start` has seen to it
-        engine = PureEngine(self, self.dynamics, moments_on(belief, self.dynamics.state), rng)
-        return Filter(engine, t, self.dt, sensors)
-
-    def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
-    ) -> Gaussian:
-        """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch."""
-        return self.filter.predict(belief, dynamics, u, wanted(dt, self.dt))
-
-    def expect(self, belief: Any, sensor: Sensor, context: Any = None) -> Gaussian:
-        """The expected detection of the target: its mean and innovation covariance S."""
-        return self.filter.expect(belief, sensor, context)
 
     def update(self, belief: Any, sensor: Sensor, z: Any, context: Any = None, *, rng: Rng = None) -> Update:
         """The result of a scan, with the new belief; in a batch, a row that fails keeps its belief.
