@@ -106,7 +106,7 @@ class Weights:
     bar=10,
     unit="us",
     note="one step of 10 000 particles on the growth model, always resampled; the peer has no numba, so inverse_cdf "
-    "is a loop of Python: with searchsorted in its place it takes about 0.6 ms, less than ours",
+    "is a loop of Python: with searchsorted in its place it takes as long as ours",
 )
 def bootstrap(quick: bool) -> Contest:
     from benchmarks.ungm import EYE, LINE, MODEL

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Self, cast
 
 import numpy as np
 
-from ._values import at, restored, states
+from ._values import at, freeze, restored, states
 from .arrays import Array
 from .covariances import log_normal
 from .errors import CovarianceError, ShapeError
@@ -58,21 +59,20 @@ class Particles:
         self.__dict__.update(space=space, points=x, log_weights=w)
 
     @classmethod
-    def trusted(cls, space: Space, points: Array, log_weights: Array) -> Self:
+    def trusted(cls, space: Space, points: Array, log_weights: Array, weights: Array | None = None) -> Self:
         """Particles made without copies or checks; the arrays become read-only and must not be used elsewhere.
 
-        Log-weights must be normalised.
+        Log-weights must be normalised; the weights may be given, too, if they are known.
         """
-        points.setflags(write=False)
-        log_weights.setflags(write=False)
         new = object.__new__(cls)
-        new.__dict__.update(space=space, points=points, log_weights=log_weights)
+        known = {} if weights is None else {"weights": weights}
+        restored(new, {"space": space, "points": points, "log_weights": log_weights, **known})
         return new
 
-    @property
+    @cached_property
     def weights(self) -> Array:
-        """The weights ``(..., N)``, with sum 1."""
-        return np.exp(self.log_weights)
+        """The weights ``(..., N)``, with sum 1; read-only."""
+        return freeze(np.exp(self.log_weights))
 
     @property
     def effective_size(self) -> Any:

@@ -242,19 +242,33 @@ def times(K, e, d, n, m, lanes):
 @driver
 def score(L, e, v, measured, found, m, lanes):
     """NIS ``e' (L L')^-1 e`` and log-likelihood, of m components of which so many were measured; v is scratch."""
-    nis, root, logdet = fill(0.0, lanes), fill(1.0, lanes), fill(0.0, lanes)
+    found[0] = whitened(L, e, v, m, lanes)
+    found[1] = -0.5 * (found[0] + log_determinant(L, m, lanes) + measured * LOG_TURN)
+
+
+@driver
+def whitened(L, e, v, m, lanes):
+    """v becomes ``L^-1 e``; its square."""
+    square = fill(0.0, lanes)
     for i in range(m):
         a = e[i]
         for k in range(i):
             a -= L[i, k] * v[k]
         v[i] = a / L[i, i]
-        nis += v[i] * v[i]
+        square += v[i] * v[i]
+    return square
+
+
+@driver
+def log_determinant(L, m, lanes):
+    """``log det L L'``; one logarithm does for a few pivots: the product of many could leave the range of floats."""
+    root, logdet = fill(1.0, lanes), fill(0.0, lanes)
+    for i in range(m):
         root = root * L[i, i]
-        if i % 4 == 3:  # one logarithm does for a few pivots; the product of many could leave the range of floats
+        if i % 4 == 3:
             logdet += 2.0 * log(root)
             root = fill(1.0, lanes)
-    found[0] = nis
-    found[1] = -0.5 * (nis + (logdet + 2.0 * log(root)) + measured * LOG_TURN)
+    return logdet + 2.0 * log(root)
 
 
 @driver

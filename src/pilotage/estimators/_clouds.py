@@ -11,14 +11,14 @@ from __future__ import annotations
 import math
 
 from ..models.trace import LANES, call, driver
-from ._algebra import LOG_TURN, cholesky, cholesky_semidefinite, finite, score
+from ._algebra import LOG_TURN, cholesky, cholesky_semidefinite, finite, log_determinant, whitened
 from ._memory import BLOCK, absolute, everywhere, fill, log, matrix, opposite, select, table, vector
 from ._steps import drop_noise
 
 
-@driver("i8(i8, i8, i8, f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1])")
-def move_traced(step, plus, each, x, us, dt, p, e, y, w):
-    """``y_i = f(x_i, u, dt) (+) L_i e_i``, ``L_i L_i' = Q_i``: `step` is code of y and Q."""
+@driver("i8(i8, i8, i8, b1, f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1])")
+def move_traced(step, plus, each, same, x, us, dt, p, e, y, w):
+    """``y_i = f(x_i, u, dt) (+) L_i e_i``, ``L_i L_i' = Q_i``: `step` is code of y and Q; the `same` Q has one root."""
     n, d, m = x.shape[1], e.shape[1], us.shape[1]
     a, at = table(w.ctypes.data, n, LANES), w.ctypes.data + 8 * n * LANES
     b, at = table(at, m, LANES), at + 8 * m * LANES
@@ -27,8 +27,9 @@ def move_traced(step, plus, each, x, us, dt, p, e, y, w):
         gather(a, x, start, 1)
         gather(b, us, start, each)
         call(step, a, b, dt, p, at)
-        if not add_noise(plus, at, e, start, y, n, d) and bad < 0:
+        if not ((same and start > 0) or noise_root(at, n, d)) and bad < 0:
             bad = start
+        add_noise(plus, at, e, start, y, n, d)
     return bad
 
 
@@ -42,31 +43,37 @@ def move_given(plus, each, moved, Q, e, y, w):
     for start in range(0, moved.shape[0], LANES):
         gather(a, moved, start, 1)
         gather(b, Q, start, each)
-        if not add_noise(plus, at, e, start, y, n, d) and bad < 0:
+        if not noise_root(at, n, d) and bad < 0:
             bad = start
+        add_noise(plus, at, e, start, y, n, d)
     return bad
 
 
 @driver
+def noise_root(at, n, d):
+    """The root L of Q behind it, Q behind n rows at an address; false where Q is no covariance."""
+    Q, behind = matrix(at + 8 * n * LANES, d, d, BLOCK)
+    L, _ = matrix(behind, d, d, BLOCK)
+    return everywhere(cholesky_semidefinite(Q, L, d, BLOCK))
+
+
+@driver
 def add_noise(plus, at, e, start, y, n, d):
-    """y = x (+) L e for a block of particles, x and Q at an address, with scratch behind; false where Q is none."""
-    Q, w = matrix(at + 8 * n * LANES, d, d, BLOCK)
-    L, w = matrix(w, d, d, BLOCK)
-    z, v = table(w, d, LANES), w
-    z_lanes, w = vector(w, d, BLOCK)
-    gather(z, e, start, 1)
-    good = everywhere(cholesky_semidefinite(Q, L, d, BLOCK))
-    rooted(L, z_lanes, d)
+    """y = x (+) L e for a block of particles, x, Q and L at an address, with scratch behind."""
+    L, v = matrix(at + 8 * (n + d * d) * LANES, d, d, BLOCK)
+    z, w = vector(v, d, BLOCK)
+    gather(table(v, d, LANES), e, start, 1)
+    rooted(L, z, d)
     call(plus, at, v, 0, 0, w)
     scatter(table(w, n, LANES), y, start)
-    return good
 
 
-@driver("i8(i8, i8, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
-def weigh_traced(sensor, each, x, contexts, zs, seen, p, logs, w):
+@driver("i8(i8, i8, b1, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
+def weigh_traced(sensor, each, same, x, contexts, zs, seen, p, logs, w):
     """``log N(z (-) h(x_i); 0, R_i)`` over the components that were seen: `sensor` is code of e and R.
 
-    seen is 1 or 0 for each component of the tangent, ``(K, d)``. There may be fewer states than logs: they repeat.
+    seen is 1 or 0 for each component of the tangent, ``(K, d)``. The `same` R has one root, for one row that was seen.
+    There may be fewer states than logs: they repeat.
     """
     n, c, k, d = x.shape[1], contexts.shape[1], zs.shape[1], seen.shape[1]
     a, at = table(w.ctypes.data, n, LANES), w.ctypes.data + 8 * n * LANES
@@ -80,20 +87,24 @@ def weigh_traced(sensor, each, x, contexts, zs, seen, p, logs, w):
     v, behind = vector(behind, d, BLOCK)
     out = table(behind, 2, LANES)
     found, behind = vector(behind, 2, BLOCK)
-    bad = -1
+    bad, good, top = -1, fill(0.0, BLOCK) == 0.0, fill(0.0, BLOCK)
     for start in range(0, logs.shape[0], LANES):
         gather_repeated(a, x, start)
         gather(b, contexts, start, each)
         gather(z, zs, start, each)
         gather(s, seen, start, each)
         call(sensor, a, b, z, p, at)
-        measured = fill(0.0, BLOCK)
         for i in range(d):
-            measured += there[i]
             e[i] = select(there[i] > 0.0, e[i], 0.0)
-            drop_noise(there[i] > 0.0, R, i, d)
-        good = cholesky(R, L, d, BLOCK)
-        score(L, e, v, measured, found, d, BLOCK)
+        if not same or start == 0:
+            measured = fill(0.0, BLOCK)
+            for i in range(d):
+                measured += there[i]
+                drop_noise(there[i] > 0.0, R, i, d)
+            good = cholesky(R, L, d, BLOCK)
+            top = -0.5 * (log_determinant(L, d, BLOCK) + measured * LOG_TURN)
+        found[0] = whitened(L, e, v, d, BLOCK)
+        found[1] = top - 0.5 * found[0]
         for l in range(min(LANES, logs.shape[0] - start)):
             logs[start + l] = out[1, l]
         if bad < 0 and not everywhere(good & finite(found, 2, BLOCK)):

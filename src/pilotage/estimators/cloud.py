@@ -29,10 +29,10 @@ from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
 from ..core.sensor import measured
 from ..core.status import FilterStatus
-from ..core.weights import log_sum_exp
 from ..models.trace import LANES, code_of, parameters
 from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced
+from ._elementary import normal_numbers, normalized
 from ._inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
 
 IMPOSSIBLE = math.log(math.ulp(0.0))
@@ -76,12 +76,13 @@ def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rn
     """
     space, (count, n) = dynamics.state, x.shape
     d, m = space.dim, us.shape[-1]
-    e, y = generator(rng).standard_normal((count, d)), np.empty_like(x)
+    e, y = normal_numbers((count, d), generator(rng)), np.empty_like(x)
     w = np.empty((3 * n + m + 2 * d * d + d) * LANES)
     plus = code_of(space, "plus", lanes=True)
     if isinstance(dynamics, Traced):
         code, seconds, p = code_of(dynamics, "y Q", lanes=True), np.array([float(dt)]), parameters(dynamics, dt)
-        bad = move_traced.compiled(code.address, plus.address, each, x, us, seconds, p, e, y, w)
+        same = shared(dynamics, "Q", x=x, u=us)
+        bad = move_traced.compiled(code.address, plus.address, each, same, x, us, seconds, p, e, y, w)
     else:
         u = us[0] if len(us) == 1 else np.repeat(us, each, axis=0)
         f = _answer(asked(dynamics, "step", x, u, dt), x.shape, "step", dynamics)
@@ -92,6 +93,12 @@ def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rn
         some = slice(bad, bad + LANES)
         _refuse_noise(dynamics.noise(x[some], us[min(bad // each, len(us) - 1)], dt), "process", dynamics)
     return _answer(y, x.shape, "step", dynamics)
+
+
+def shared(model: Traced, noise: str, **inputs: Array) -> bool:
+    """Whether all particles have one covariance of noise: none of the inputs ``(K, n)`` on which it depends differ."""
+    needed = model.dependencies(noise)
+    return all(len(values) == 1 for name, values in inputs.items() if name in needed)
 
 
 def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: float | None = None) -> Update:
@@ -111,17 +118,16 @@ def judged(
 
     The cloud stays the same if the points do not explain the reading, or the gate refuses it.
     """
-    total: Any = log_sum_exp(w)
+    normal, weights, total = normalized(w)
     status, compute = verdict(total, partial(innovation, cloud, sensor, z, context), sensor, z, gate)
     taken = (status == FilterStatus.ACCEPTED)[..., None]
     if not taken.any() and w.shape == cloud.log_weights.shape:
         return CloudUpdate(cloud, compute, total, status)
-    log_weights, after = w - np.where(taken, np.asarray(total)[..., None], 0.0), points
     if not taken.all():
-        log_weights = np.where(taken, log_weights, cloud.log_weights)
-        after = np.where(taken[..., None], points, cloud.points)
-    after = np.broadcast_to(after, (*w.shape, cloud.space.size))
-    return CloudUpdate(Particles.trusted(cloud.space, after, log_weights), compute, total, status)
+        normal, weights = np.where(taken, normal, cloud.log_weights), np.where(taken, weights, cloud.weights)
+        points = np.where(taken[..., None], points, cloud.points)
+    after = np.broadcast_to(points, (*w.shape, cloud.space.size))
+    return CloudUpdate(Particles.trusted(cloud.space, after, normal, weights), compute, total, status)
 
 
 Found = Callable[[], tuple[Array, Array, Any]]
@@ -179,7 +185,8 @@ def _gaussian(points: Array, sensor: Any, z: Array, context: Any, axes: Axes, ow
     x = rows(points, axes if points.ndim > 2 else (), 2, "belief").reshape(-1, points.shape[-1])
     logs, w = np.empty(count * int(np.prod(axes))), np.empty((x.shape[-1] + c + k + 3 * d + 2 * d * d + 2) * LANES)
     code, p = code_of(sensor, "e R", lanes=True), parameters(sensor)
-    bad = weigh_traced.compiled(code.address, count, x, cs, zs, seen, p, logs, w)
+    same = len(seen) == 1 and shared(sensor, "R", x=x, z=zs, context=cs)
+    bad = weigh_traced.compiled(code.address, count, same, x, cs, zs, seen, p, logs, w)
     if bad >= 0:
         some, i = x[np.arange(bad, bad + LANES) % len(x)], bad // count
         context = cs[min(i, len(cs) - 1)]

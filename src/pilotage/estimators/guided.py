@@ -57,7 +57,7 @@ class GuidedParticleFilter(LookAheadFilter):
     filter: GaussianEstimator = EKF()
 
     def ancestors(self, cloud: Particles, rng: np.random.Generator) -> Particles:
-        index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, rng)
+        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, rng)
         if not due.any():
             return cloud
         return Particles.trusted(cloud.space, taken(cloud.points, index), log_weights)

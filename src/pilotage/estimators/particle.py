@@ -86,7 +86,7 @@ class ParticleFilter(CloudEstimator):
         """Resampled particles if their effective number is low, or `adapt` asks for another number; else `cloud`."""
         count = None if self.adapt is None else self.adapt.count(cloud)
         draw = generator(rng)
-        index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, draw, count)
+        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, draw, count)
         if not due.any():
             return cloud
         points = taken(cloud.points, index)

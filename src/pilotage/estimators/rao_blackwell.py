@@ -141,7 +141,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
 
     def renewed(self, cloud: GaussianParticles, rng: np.random.Generator) -> GaussianParticles:
         """Resampled Gaussians if their effective number is below the threshold; else `cloud`."""
-        index, due, log_weights = renewed(cloud.log_weights, self.threshold, self.resampling, rng)
+        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, rng)
         if not due.any():
             return cloud
         means, covs = taken(cloud.means, index), taken(cloud.covs, index)

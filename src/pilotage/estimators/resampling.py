@@ -55,7 +55,6 @@ def resample(weights: Any, n: int | None = None, method: Resampling = "systemati
     if method not in METHODS:
         setting(method, Resampling, "method")  # says so
     w = np.ascontiguousarray(numbers(weights, "weights"))
-    w = w if w.flags.writeable else w.copy()
     if w.ndim != 1 or w.size == 0:
         raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
     n = w.size if n is None else int(setting(n, Count, "n"))
@@ -80,28 +79,32 @@ def resample(weights: Any, n: int | None = None, method: Resampling = "systemati
 
 
 def renewed(
-    log_weights: Array, threshold: float, method: Resampling, rng: np.random.Generator, count: int | None = None
+    cloud: Any, threshold: float, method: Resampling, rng: np.random.Generator, count: int | None = None
 ) -> tuple[Indices, NDArray[np.bool_], Array]:
     """Indices ``(..., n)`` of the particles that go on, which clouds were resampled ``(...)``, and new log-weights.
+
+    A cloud is `Particles`, or anything else with weights.
 
     A cloud whose effective number is at least `threshold` of its particles goes on as it is. If a `count` is given,
     clouds with fewer particles, or with more than twice as many, are resampled too, to that number.
     """
-    n = log_weights.shape[-1]
+    w, log_weights = cloud.weights, cloud.log_weights
+    n = w.shape[-1]
     # Equal weights have an effective number of N up to rounding only, and need no new draw at threshold 1.
-    w = np.exp(log_weights)
-    due = np.asarray((w * w).sum(-1) * (threshold * n * (1.0 - 1e-9)) > 1.0)
+    due = np.asarray(np.vecdot(w, w) * (threshold * n * (1.0 - 1e-9)) > 1.0)
     if count is not None and (due.any() or not count <= n <= 2 * count):
         n, due = count, np.ones_like(due)
     if not due.any():
         return np.broadcast_to(np.arange(n), log_weights.shape), due, log_weights
-    kept = log_weights if count is None else 0.0
-    return redrawn(w, n, method, rng, due), due, np.where(due[..., None], -math.log(n), kept)
+    equal = np.full((*due.shape, n), -math.log(n))
+    return redrawn(w, n, method, rng, due), due, equal if due.all() else np.where(due[..., None], equal, log_weights)
 
 
 def redrawn(weights: Array, n: int, method: Resampling, rng: np.random.Generator, due: Any = True) -> Indices:
     """Indices ``(..., n)`` of particles drawn from clouds by their weights; clouds that are not `due` stay."""
     axes = weights.shape[:-1]
+    if not axes:
+        return resample(weights, n, method, rng)
     index, due = np.tile(np.arange(n), (*axes, 1)), np.broadcast_to(due, axes)
     for b in np.ndindex(axes):
         if due[b]:
@@ -112,7 +115,7 @@ def redrawn(weights: Array, n: int, method: Resampling, rng: np.random.Generator
 def taken(values: Array, index: Indices) -> Array:
     """Values ``(..., N, *)`` of the particles at indices ``(..., n)``, shape ``(..., n, *)``."""
     if index.ndim == 1:
-        return values[index]
+        return values.take(index, axis=0)
     return np.take_along_axis(values, index.reshape(*index.shape, *(1,) * (values.ndim - index.ndim)), index.ndim - 1)
 
 
@@ -144,7 +147,7 @@ def _total(w):
     return total, negative
 
 
-@driver("b1(f8[::1], f8[::1], i8, i4[::1], i8[::1])")
+@driver("b1(Array(f8, 1, 'C', True), f8[::1], i8, i4[::1], i8[::1])")
 def _stratify(w, u, stride, first, out):
     """out[i] = the particle in whose share of the unit interval ``(i + u[i]) / n`` lies; False for bad weights.
 
@@ -213,7 +216,7 @@ def _fill(first, out):
         out[i] = m3
 
 
-@driver("b1(f8[::1], f8[::1], i8[::1])")
+@driver("b1(Array(f8, 1, 'C', True), f8[::1], i8[::1])")
 def _merge(w, u, out):
     """out[i] = the particle in whose share of the unit interval u[i] lies, for sorted u; False for bad weights."""
     total, negative = _total(w)
@@ -235,7 +238,7 @@ def _merge(w, u, out):
     return True
 
 
-@driver("i8(f8[::1], f8[::1], i8[::1])")
+@driver("i8(Array(f8, 1, 'C', True), f8[::1], i8[::1])")
 def _copies(w, rest, out):
     """``floor(n w)`` copies of each particle into `out`, what is left of ``n w`` into `rest`.
 

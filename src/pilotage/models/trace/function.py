@@ -123,6 +123,7 @@ class Function:
         self._codes: dict[tuple[str, bool], Code] = {}
         self._batched: dict[str, Vectorized] = {}
         self._seeds: dict[str, Seeds] = {}
+        self._needs: dict[str, frozenset[str]] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -159,8 +160,10 @@ class Function:
             >>> sorted(constant_velocity().dependencies("F")), sorted(bicycle().dependencies("F"))
             (['dt'], ['dt', 'p', 'u', 'x'])
         """
-        needed = (self.graph.nodes[i] for i in reachable(self.value(name).components))
-        return frozenset(e.value[0] for e in needed if e.op in ("input", "lookup"))
+        if name not in self._needs:
+            needed = (self.graph.nodes[i] for i in reachable(self.value(name).components))
+            self._needs[name] = frozenset(e.value[0] for e in needed if e.op in ("input", "lookup"))
+        return self._needs[name]
 
     def components(self, name: str, of: str, column: int | None = None) -> set[int]:
         """Components of an input that a result depends on, or one column of a result that is a matrix.

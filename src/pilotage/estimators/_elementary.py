@@ -1,0 +1,86 @@
+"""Normal numbers and exponentials of large arrays, by machine code over lanes."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Array
+from ..models.trace import LANES, Code, Function, call, driver
+from ..models.trace.function import SPACE, Input, vector
+from ..models.trace.graph import Graph
+from ..models.trace.tracer import SymbolicMath
+
+TURN = 6.283185307179586
+
+
+def normal_numbers(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Independent standard normal numbers, made of uniform ones in [0, 1) two by two.
+
+    ::
+
+        sqrt(-2 log(1 - u)) (cos(2 pi v), sin(2 pi v))
+
+    Source: Box and Muller, "A note on the generation of random normal deviates", Annals of Mathematical Statistics 29,
+    1958.
+    """
+    size = math.prod(shape)
+    u = rng.random(-(-size // (2 * LANES)) * 2 * LANES)
+    _map.compiled(_code("normal").address, 2 * LANES, u)
+    return u[:size].reshape(shape)
+
+
+def normalized(logs: Array) -> tuple[Array, Array, Array]:
+    """Log-weights ``(..., N)`` and weights of sum 1, and ``log sum exp`` of the logs ``(...)``, which may be -inf.
+
+    Where it is -inf, the other two are of no use.
+    """
+    a, w = np.array(logs).reshape(-1, logs.shape[-1]), np.empty((math.prod(logs.shape[:-1]), logs.shape[-1]))
+    total = a.max(-1)
+    _normalize.compiled(_code("exp").address, a, w, total, np.zeros(LANES))
+    return a.reshape(logs.shape), w.reshape(logs.shape), total.reshape(logs.shape[:-1])
+
+
+@cache
+def _code(name: str) -> Code:
+    """Code of a function of numbers: exp of one of them, or two normal numbers made of two uniform ones."""
+    graph = Graph()
+    m: Any = SymbolicMath(graph)
+    u, v = a = graph.inputs("a", 2)
+    radius, angle = m.sqrt(-2.0 * m.log(1.0 - u)), TURN * v
+    values = {"exp": vector([m.exp(u)]), "normal": vector([radius * m.cos(angle), radius * m.sin(angle)])}
+    return Function(SPACE, "elementary", graph, {"a": Input(None, [*a])}, values).code(name, lanes=True)
+
+
+@driver("void(i8, i8, f8[::1])")
+def _map(function, length, a):
+    """a becomes a function of it, block by block of that length."""
+    for start in range(0, a.shape[0], length):
+        call(function, a[start:], 0, 0, 0, a[start:])
+
+
+@driver("void(i8, f8[:,::1], f8[:,::1], f8[::1], f8[::1])", fast=True)
+def _normalize(exp, a, w, total, block):
+    """The largest a of each row becomes total = ``log sum exp a``, a becomes ``a - total``, and w its exponential.
+
+    `block` is memory for lanes.
+    """
+    for r in range(a.shape[0]):
+        top, sum_ = total[r], 0.0
+        if top == -math.inf:
+            continue
+        for start in range(0, a.shape[1], LANES):
+            count = min(LANES, a.shape[1] - start)
+            for l in range(count):
+                block[l] = a[r, start + l] - top
+            call(exp, block, 0, 0, 0, block)
+            for l in range(count):
+                w[r, start + l] = block[l]
+                sum_ += block[l]
+        total[r] = top + math.log(sum_)
+        for i in range(a.shape[1]):
+            a[r, i] -= total[r]
+            w[r, i] *= 1.0 / sum_
