@@ -144,6 +144,7 @@ def test_standing_still_teaches_nothing(model: str) -> None:
     grid = room()
     lidar, dynamics = Lidar(grid, angles=60, max_range=8.0), odometry_motion() if model == "odometry" else ROBOT
     mcl, nees = MonteCarloLocalization(grid, dynamics, dt=DT, particles=(500, 5000), candidates=100), []
+    left: list[np.ndarray] = []
     for seed in range(20):
         rng = np.random.default_rng(seed)
         x = np.array([1.0, 0.5, 0.3]) + rng.normal(size=3) * [0.1, 0.1, 0.05]
@@ -154,13 +155,15 @@ def test_standing_still_teaches_nothing(model: str) -> None:
             std.append(run.belief.best.std)
         cloud = run.belief.particles
         assert len(np.unique(cloud.points, axis=0)) > 0.1 * len(cloud.points), "diversity dies"
-        assert (std[-1] > 0.5 * std[0]).all(), "further scans told something"
+        left.append(std[-1] / std[0])
         if model == "odometry":  # no motion and no noise: nothing happens at all
             np.testing.assert_allclose(std[-1], std[5], rtol=0.3)
         d = POSE.minus(x, run.belief.best.mean)
         nees.append(float(d @ np.linalg.solve(run.belief.best.cov, d)))
     # Not too sure: the sum of 20 NEES stays below its quantile of 99.9 %. A power of 0.2 makes it rather too unsure.
     assert np.sum(nees) < chi2.ppf(0.999, 3 * 20)
+    # The deviations after the first scan differ by half from run to run, so one run is held to less than their median.
+    assert np.min(left) > 0.3 and (np.median(left, axis=0) > 0.8).all(), "further scans told something"
 
 
 def test_readings_count_after_motion() -> None:

@@ -159,7 +159,8 @@ class Lidar(Sensor):
             raise ShapeError(
                 f"scans of shape {scans.shape} and poses of shape {poses.shape} do not broadcast"
             ) from None
-        poses = np.ascontiguousarray(np.broadcast_to(poses, (*batch, 3)).reshape(-1, 3))
+        poses = poses if poses.shape[:-1] == batch else np.broadcast_to(poses, (*batch, 3))
+        poses = np.ascontiguousarray(poses.reshape(-1, 3))
         scans = scans[..., self._used]
         if scans.ndim > 1:
             scans = np.broadcast_to(scans, (*batch, scans.shape[-1]))
@@ -224,6 +225,12 @@ class Lidar(Sensor):
         used = count if self.beams is None else int(self.beams)
         return np.arange(used) * count // used
 
+    @cached_property
+    def _directions(self) -> Array:
+        """Cosines and sines of the angles of the beams that `log_prob` uses, ``(2, B)``."""
+        angles = self._angles[self._used]
+        return np.stack((np.cos(angles), np.sin(angles)))
+
     def _sensor_poses(self, poses: Array) -> Array:
         """Poses ``(..., 3)`` of the sensor in the world, from poses of the robot."""
         x, y, yaw = self.mount
@@ -246,21 +253,20 @@ class Lidar(Sensor):
 
     def _score_field(self, scans: Array, poses: Array) -> Array:
         """Scores by the likelihood field; beams without a hit are looked up in the ring, and corrected afterwards."""
-        angles = self._angles[self._used]
-        scale = 1.0 / self.grid.resolution
+        directions, scale = self._directions, 1.0 / self.grid.resolution
         nothing = scans >= self.max_range
         if len(scans) == 1:
             # One scan for all poses, the usual case: leave out the beams without an end.
             ends = ~(nothing | np.isnan(scans))[0]
-            reach, angles = entered((scans[:, ends] + self.inset) * scale), angles[ends]
+            reach, directions = entered((scans[:, ends] + self.inset) * scale), directions[:, ends]
             constant = nothing.sum(axis=-1) * _log(self.missed)
         else:
             idle = nothing | np.isnan(scans)
             reach = np.where(idle, _FAR, entered((scans + self.inset) * scale))
             off_map = float(self._table[0, 0])
             constant = nothing.sum(axis=-1) * _log(self.missed) - idle.sum(axis=-1) * off_map
-        ends_x, ends_y = (np.ascontiguousarray(reach * turned(angles)) for turned in (np.cos, np.sin))
-        out, memory = np.empty(len(poses)), (np.empty((2, len(poses))), np.empty(len(angles), dtype=np.int32))
+        ends_x, ends_y = (np.ascontiguousarray(reach * along) for along in directions)
+        out, memory = np.empty(len(poses)), (np.empty((2, len(poses))), np.empty(ends_x.shape[1], dtype=np.int32))
         grid, sensors = self.grid, self._sensor_poses(poses)
         score_field(
             self._table.ravel(), self._table.shape[1], sensors, np.asarray(grid.origin), grid.resolution,

@@ -73,7 +73,8 @@ class Evidence:
         if scans.shape != expected:
             raise ShapeError(f"ranges have shape {scans.shape}; {expected} was expected, a scan for each pose")
         out = np.array(cells, order="C")
-        scans = entered(measured(scans, min_range).reshape(len(local), len(directions)) / frame.resolution)
+        least = positive(min_range, "min_range", zero=True)
+        scans = entered(measured(scans, least).reshape(len(local), len(directions)) / frame.resolution)
         change = (float(value) for value in log_odds([self.hit, self.miss, *self.clamp]))
         add_scans(
             out,

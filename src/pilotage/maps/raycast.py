@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pilotage.core.settings import positive
-
 from ..models.trace import driver
 
 
@@ -32,12 +30,7 @@ def entered(ranges: Any) -> Any:
 
 
 def measured(ranges: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    """Ranges, NaN in place of those that no surface returned: below `least`, negative, or 0, which many drivers write.
-
-    Raises:
-        SettingError: when `least`, the setting `min_range`, is negative or not finite.
-    """
-    least = positive(least, "min_range", zero=True)
+    """Ranges, NaN where no surface returned one: below `least`, negative, or 0, which many drivers write."""
     with np.errstate(invalid="ignore"):
         return np.where((ranges > 0.0) & (ranges >= least), ranges, np.nan)
 

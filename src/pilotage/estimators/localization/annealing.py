@@ -19,13 +19,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Particles, Space
 from ...core.arrays import Array
-from ...core.weights import log_sum_exp
+from .._elementary import normalized
 from .pose import pose_indices
 
 STAGES = 15
@@ -51,9 +52,27 @@ class Scored:
     scores: Array
     origin: NDArray[np.int64]
 
+    @cached_property
+    def weights(self) -> Array:
+        """The weights ``(N,)``."""
+        return np.exp(self.log_weights)
+
+    @property
+    def possible_size(self) -> float:
+        """Effective number of the particles with a likelihood above zero, which stays zero under every power."""
+        possible = self.scores > -math.inf
+        return effective_size(self.weights if possible.all() else self.weights[possible])
+
+    def weighed(self, power: float) -> tuple[Scored, float]:
+        """The particles weighed by a power of the likelihood, and the logarithm of its mean."""
+        log_weights, weights, total = normalized(self.log_weights + power * self.scores)
+        new = Scored(self.space, self.points, log_weights, self.scores, self.origin)
+        new.__dict__["weights"] = weights
+        return new, float(total)
+
     def cloud(self) -> Particles:
         """The particles alone."""
-        return Particles.trusted(self.space, self.points, self.log_weights)
+        return Particles.trusted(self.space, self.points, self.log_weights, self.weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,14 +99,14 @@ class Annealing:
         """Particles weighed by ``L^power``, and the logarithm of its mean; -inf when no particle is possible."""
         beta, total, scale = 0.0, 0.0, None
         for stage in range(STAGES):
-            rest = power - beta
-            step = affordable(known, rest) if stage < STAGES - 1 else rest
-            w = known.log_weights + step * known.scores
-            gain = float(log_sum_exp(w))
+            step = rest = power - beta
+            after, gain = known.weighed(step)
             if gain == -math.inf:
                 return known, gain
-            total, beta = total + gain, beta + step
-            known = replace(known, log_weights=w - gain)
+            if stage < STAGES - 1 and effective_size(after.weights) < ENOUGH * known.possible_size:
+                step = affordable(known, rest)
+                after, gain = known.weighed(step)
+            known, total, beta = after, total + gain, beta + step
             if step == rest:
                 break
             known = self._drawn(known)
@@ -159,23 +178,22 @@ def _log_normal(cloud: Particles, log_weight: float) -> Callable[[Array], Array]
     return log_density
 
 
+def effective_size(weights: Array) -> float:
+    """Effective number of particles with weights of any sum."""
+    return float(weights.sum()) ** 2 / float(weights @ weights)
+
+
 def affordable(known: Scored, most: float) -> float:
     """The largest exponent up to `most` that leaves the share of the effective number that a stage must leave."""
-    # A likelihood that is zero stays zero under every power.
     possible = known.scores > -math.inf
     w, logs = known.log_weights[possible], known.scores[possible]
-    if len(w) == 0:
-        return most
 
     def log_size(exponent: float) -> float:
         v = w + exponent * logs
         v = np.exp(v - v.max())
         return 2.0 * math.log(v.sum()) - math.log(v @ v)
 
-    before = log_size(0.0)
-    if log_size(most) >= before + math.log(ENOUGH):
-        return most
-    least = before + math.log(SHARE)
+    least = log_size(0.0) + math.log(SHARE)
     low, high = 0.0, most
     for _ in range(12):
         middle = 0.5 * (low + high)

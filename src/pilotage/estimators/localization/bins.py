@@ -104,21 +104,27 @@ def _slot(column, row, turn, places, table):
 @driver("i8(f8[:,::1], f8, i8, i8[::1], i8[::1], i8[:,::1])")
 def _count(poses, scale, turns, table, labels, places):
     """Number each bin in the order in which it is met; `places` receives where they are. Returns how many there are."""
-    count = 0
+    count = label = 0
+    last = (0, 0, -1)
     per_radian = turns / (2.0 * math.pi)
     limit = _OFFSET - 1.0
     for i in range(poses.shape[0]):
         column = int(math.floor(min(max(poses[i, 0] * scale, -limit), limit)))
         row = int(math.floor(min(max(poses[i, 1] * scale, -limit), limit)))
-        turn = int(math.floor(poses[i, 2] * per_radian)) % turns
-        slot = _slot(column, row, turn, places, table)
-        if table[slot] < 0:
-            table[slot] = count
-            places[count, 0] = column
-            places[count, 1] = row
-            places[count, 2] = turn
-            count += 1
-        labels[i] = table[slot]
+        turn = int(math.floor(poses[i, 2] * per_radian))
+        if not 0 <= turn < turns:  # a division takes long
+            turn %= turns
+        if last != (column, row, turn):  # neighbours are often in one bin
+            last = (column, row, turn)
+            slot = _slot(column, row, turn, places, table)
+            if table[slot] < 0:
+                table[slot] = count
+                places[count, 0] = column
+                places[count, 1] = row
+                places[count, 2] = turn
+                count += 1
+            label = table[slot]
+        labels[i] = label
     return count
 
 

@@ -48,7 +48,7 @@ from .pose import free_area, free_poses, pose_indices
 from .recovery import Elsewhere, judged, without_faint
 from .roughening import roughened
 from .survival import resample_hypotheses
-from .travel import Source, heard_now, last_heard
+from .travel import Heard, Source, heard_now, last_heard
 
 FEW = 30.0
 """With fewer ancestors (effective), the variance among them is added up and particles become ancestors."""
@@ -240,8 +240,8 @@ class MonteCarloLocalization(Startable):
         if total == -math.inf:
             return CloudUpdate(known, compute, total, FilterStatus.STARVED)
         after = without_faint(after, len(cloud.points))
-        known = replace(known, heard=heard_now(known.heard, source, known.travel))
-        return CloudUpdate(self._weighed(known, after), compute, total, FilterStatus.ACCEPTED)
+        heard = heard_now(known.heard, source, known.travel)
+        return CloudUpdate(self._weighed(known, after, heard), compute, total, FilterStatus.ACCEPTED)
 
     def _fresh(self, known: Localization, source: Source) -> float:
         """The share of new evidence in a reading."""
@@ -270,9 +270,9 @@ class MonteCarloLocalization(Startable):
             known, particles=Particles.trusted(space, points, log_weights), ancestors=known.ancestors[chosen]
         )
 
-    def _weighed(self, known: Localization, after: Scored) -> Localization:
+    def _weighed(self, known: Localization, after: Scored, heard: Heard) -> Localization:
         """The belief after a reading, with what sampling has added to the uncertainty about its hypotheses."""
-        new = replace(known, particles=after.cloud(), ancestors=after.origin)
+        new = replace(known, particles=after.cloud(), ancestors=after.origin, heard=heard)
         if known.resolved and new.certainty >= SURE:
             return new
         w, here, old = new.particles.weights, new.clusters[0] == 0, new.native

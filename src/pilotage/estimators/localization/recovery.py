@@ -94,7 +94,7 @@ class Elsewhere:
 
 def judged(known: Localization, prior: Scored, measured: int, alpha_slow: float, alpha_fast: float) -> Localization:
     """Running means of q; plain means until they have seen as many readings as they look back."""
-    q, t = float(np.exp(prior.log_weights) @ np.exp(prior.scores / measured)), known.updates + 1
+    q, t = float(prior.weights @ np.exp(prior.scores / measured)), known.updates + 1
     fast = known.fast + max(alpha_fast, 1.0 / t) * (q - known.fast)
     slow = known.slow + max(alpha_slow, 1.0 / t) * (q - known.slow)
     return replace(known, fast=fast, slow=max(slow, fast), updates=t)

@@ -21,6 +21,7 @@ import numpy as np
 
 from ...core import Sensor, Space
 from ...core.arrays import Array
+from ...core.mathematics import math_for
 
 Source = tuple[Sensor, Any]
 """A sensor and a context: of one landmark, say."""
@@ -57,7 +58,7 @@ class Travel:
         """The share of its evidence that a reading adds to one at `last`; 1 where distance and angle are 0."""
         if distance == 0.0 or angle == 0.0:
             return 1.0
-        x, y, yaw = cast(Array, PLANE.minus(np.array(self.pose), np.array(last.pose)))
+        x, y, yaw = PLANE.components_minus(self.pose, last.pose, math_for(0.0))
         d = math.sqrt(x * x + y * y + self.variance[0] - last.variance[0])
         a = math.sqrt(yaw * yaw + self.variance[1] - last.variance[1])
         return min(1.0, math.hypot(d / distance, a / angle))
