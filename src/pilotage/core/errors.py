@@ -4,10 +4,22 @@ from __future__ import annotations
 
 import importlib
 from types import ModuleType
+from typing import Self
 
 
 class PilotageError(Exception):
-    """The base class of all errors that Pilotage raises."""
+    """The base class of all errors that Pilotage raises.
+
+    Attributes:
+        status: the `FilterStatus` of a row of a batch that fails by this error; 0 if the batch fails as a whole.
+    """
+
+    status: int = 0
+
+    def of_row(self, status: int) -> Self:
+        """This error, by which a row of a batch fails with that status."""
+        self.status = int(status)
+        return self
 
 
 class ShapeError(PilotageError, ValueError):

@@ -56,7 +56,7 @@ def error_of(status: FilterStatus, model: Any, belief: Any, where: str = "", **g
     """The error for a status, with a sentence; `where` is such as "step 3"."""
     kind, sentence = ERRORS[status]
     said = sentence.format(model=repr(model), x=belief.mean, **{"u": None, "z": None, **given})
-    return kind(f"{said}{f' (at {where})' if where else ''}; the belief is unchanged")
+    return kind(f"{said}{f' (at {where})' if where else ''}; the belief is unchanged").of_row(status)
 
 
 def why_prediction(dynamics: Dynamics, belief: Any, u: Any, dt: float, jacobian: bool) -> FilterStatus:

@@ -14,6 +14,7 @@ from ..core import (
     FilterStatus,
     Gaussian,
     Particles,
+    PilotageError,
     Rng,
     Sensor,
     ShapeError,
@@ -22,10 +23,12 @@ from ..core import (
     generator,
     seeded,
 )
-from ..core.arrays import Array
+from ..core.arrays import Array, shared_axes
 from ..core.settings import Count, Positive, instance, settings
+from ._causes import report
+from ._clock import wanted
 from ._engine import PureEngine
-from ._inputs import check_belief, reading_of
+from ._inputs import Axes, action, check_belief, context_axes, context_of, reading_of
 from ._startable import Startable
 from .cloud import expected
 from .filter import Filter
@@ -39,11 +42,19 @@ class CloudEstimator(Startable):
     dt: Positive | None = None
     n: Count = 1000
 
-    @abstractmethod
     def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+        self,
+        belief: Any,
+        dynamics: Dynamics,
+        u: Any = None,
+        dt: float | None = None,
+        *,
+        rng: Rng = None,
+        status: np.ndarray | None = None,
     ) -> Any:
         """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch.
+
+        Rows of a batch that fail stay the same.
 
         Args:
             belief: particles; from any other belief, `n` are drawn.
@@ -51,11 +62,76 @@ class CloudEstimator(Startable):
             u: action ``(m,)``, or ``(..., m)`` for a batch; None for zero.
             dt: step [s]; None for the default.
             rng: seed or generator.
+            status: integers ``(...)`` that receive the `FilterStatus` of each row; without it, failures in a batch give
+                a warning.
         """
+        instance(dynamics, Dynamics, type(self).__name__)
+        draw, u, dt = generator(rng), action(u, dynamics.action), wanted(dt, self.dt)
+        cloud = self.renewed(self.cloud(belief, dynamics.state, rng=draw, models=(dynamics,)), rng=draw)
+        axes = shared_axes(belief=cloud.log_weights.shape[:-1], action=u.shape[:-1])
+        how = np.zeros(axes, dtype=np.int64)
+        try:
+            after = self.predicted(cloud, dynamics, u, dt, draw)
+        except PilotageError as error:
+            if not (axes and error.status):
+                raise
+            after = self._predicted_apart(cloud, dynamics, u, dt, draw, how)
+        report(how, axes, status)
+        return after
+
+    def _predicted_apart(self, cloud: Any, dynamics: Dynamics, u: Array, dt: float, draw: Any, how: Any) -> Any:
+        """The clouds of a batch predicted one by one, and how that went."""
+        after: list[Any] = []
+        for b in np.ndindex(how.shape):
+            one, act = row(cloud, cloud.log_weights.shape[:-1], b), row(u, u.shape[:-1], b)
+            try:
+                after.append(self.predicted(one, dynamics, act, dt, draw))
+            except PilotageError as error:
+                if not error.status:
+                    raise
+                how[b] = error.status
+                after.append(self.stayed(one, dynamics, act, dt))
+        return self.together(after, how.shape)
+
+    def renewed(self, cloud: Any, *, rng: Rng = None) -> Any:
+        """The cloud from which particles are predicted, resampled or not."""
+        return cloud
+
+    @abstractmethod
+    def predicted(self, cloud: Any, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator) -> Any:
+        """The cloud `dt` seconds later under a checked action."""
+
+    def stayed(self, cloud: Any, dynamics: Dynamics, u: Array, dt: float) -> Any:
+        """A cloud whose prediction failed."""
+        return cloud
 
     @abstractmethod
     def informed(self, cloud: Any, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
         """The result of a checked reading of a sensor that is mounted on the space of the cloud."""
+
+    def _informed_apart(self, cloud: Any, sensor: Sensor, z: Array, context: Any, draw: Any, axes: Axes) -> Update:
+        """The clouds of a batch weighed one by one; those that fail stay the same."""
+        own, k = context_axes(context_of(context, sensor), sensor), sensor.reading.dim
+        found: list[tuple[Any, ...]] = []
+        for b in np.ndindex(axes):
+            one, there = row(cloud, cloud.log_weights.shape[:-1], b), row(context, own, b)
+            try:
+                each = self.informed(one, sensor, row(z, z.shape[:-1], b), there, draw)
+                found.append((each.belief, each.innovation, each.S, each.nis, each.log_likelihood, each.status))
+            except PilotageError as error:
+                if not error.status:
+                    raise
+                found.append((one, np.full(k, np.nan), np.full((k, k), np.nan), np.nan, np.nan, error.status))
+        beliefs, *numbers = zip(*found, strict=True)
+        y, S, nis, logs, status = (np.reshape(values, (*axes, *np.shape(values[0]))) for values in numbers)
+        return Update(self.together(list(beliefs), axes), y, S, nis, logs, status=status)
+
+    def together(self, clouds: list[Any], axes: Axes) -> Any:
+        """Clouds of a batch ``axes``, which were given one by one."""
+        points, log_weights = (np.stack([getattr(c, name) for c in clouds]) for name in ("points", "log_weights"))
+        return Particles.trusted(
+            clouds[0].space, points.reshape(*axes, *points.shape[1:]), log_weights.reshape(*axes, -1)
+        )
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         """The next reading: mean and covariance S of the cloud of expected readings, including noise."""
@@ -84,7 +160,15 @@ class CloudEstimator(Startable):
         sensor = sensor.on(cloud.space)
         z = reading_of(z, sensor)
         bad = np.isinf(z).any(-1) & (not self.takes_infinity(sensor))
-        found = self.informed(cloud, sensor, np.where(bad[..., None], np.nan, z), context, draw)
+        known = np.where(bad[..., None], np.nan, z)
+        try:
+            found = self.informed(cloud, sensor, known, context, draw)
+        except PilotageError as error:
+            own = context_axes(context_of(context, sensor), sensor)
+            axes = shared_axes(belief=cloud.log_weights.shape[:-1], reading=z.shape[:-1], context=own)
+            if not (axes and error.status):
+                raise
+            found = self._informed_apart(cloud, sensor, known, context, draw, axes)
         if not bad.any():
             return found
         if np.ndim(found.status) == 0:
@@ -114,3 +198,8 @@ class CloudEstimator(Startable):
         """`belief` as particles, on `space` if that is given: itself, or `n` draws; for these dynamics and sensors."""
         check_belief(belief, space)
         return belief if isinstance(belief, Particles) else Particles(belief.space, belief.sample(self.n, rng=rng))
+
+
+def row(value: Any, own: Axes, b: Axes) -> Any:
+    """The row of a value with these leading axes that belongs to a place b of the batch to which they broadcast."""
+    return value[tuple(0 if n == 1 else i for i, n in zip(b[len(b) - len(own) :], own, strict=True))] if own else value

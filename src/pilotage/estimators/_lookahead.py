@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from ..core import Dynamics, Particles, Rng, Sensor, Update, generator
+from ..core import Dynamics, Particles, Sensor, Update
 from ..core.arrays import Array
-from ..core.settings import Interval, instance, settings
-from ._clock import wanted
+from ..core.settings import Interval, settings
 from ._cloud_estimator import CloudEstimator
-from ._inputs import action, context_axes, context_of
+from ._inputs import Axes, context_axes, context_of
 from .cloud import judged, propagate, weigh
 from .resampling import Resampling
 
@@ -31,10 +30,18 @@ class Foreseen(Particles):
     @classmethod
     def of(cls, origin: Particles, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator) -> Foreseen:
         """The cloud one step after `origin`."""
-        after = propagate(origin, dynamics, u, dt, rng=rng)
+        return cls.between(origin, propagate(origin, dynamics, u, dt, rng=rng), dynamics, u, dt)
+
+    @classmethod
+    def between(cls, origin: Particles, after: Particles, dynamics: Dynamics, u: Array, dt: float) -> Foreseen:
+        """A cloud with the one that it came from."""
         new = cls.trusted(after.space, after.points, after.log_weights)
         new.__dict__.update(origin=origin, dynamics=dynamics, u=u, dt=dt)
         return new
+
+    def __getitem__(self, index: Any) -> Foreseen:
+        u = self.u[index] if self.u.ndim > 1 else self.u
+        return Foreseen.between(self.origin[index], super().__getitem__(index), self.dynamics, u, self.dt)
 
     def spread(self, axes: tuple[int, ...]) -> Foreseen:
         """The same for each of a batch of readings."""
@@ -46,9 +53,7 @@ class Foreseen(Particles):
             )
             for each in (self, self.origin)
         ]
-        new = Foreseen.trusted(self.space, clouds[0].points, clouds[0].log_weights)
-        new.__dict__.update(origin=clouds[1], dynamics=self.dynamics, u=self.u, dt=self.dt)
-        return new
+        return Foreseen.between(clouds[1], clouds[0], self.dynamics, self.u, self.dt)
 
 
 @settings
@@ -61,13 +66,20 @@ class LookAheadFilter(CloudEstimator):
     resampling: Resampling = "systematic"
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
-    def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    def predicted(
+        self, cloud: Particles, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator
     ) -> Foreseen:
-        instance(dynamics, Dynamics, type(self).__name__)
-        draw = generator(rng)
-        origin = self.ancestors(self.cloud(belief, dynamics.state, rng=draw), draw)
-        return Foreseen.of(origin, dynamics, action(u, dynamics.action).copy(), wanted(dt, self.dt), draw)
+        return Foreseen.of(cloud, dynamics, u.copy(), dt, rng)
+
+    def stayed(self, cloud: Particles, dynamics: Dynamics, u: Array, dt: float) -> Foreseen:
+        return Foreseen.between(cloud, cloud, dynamics, u.copy(), dt)
+
+    def together(self, clouds: list[Any], axes: Axes) -> Particles:
+        after = super().together(clouds, axes)
+        if not all(isinstance(c, Foreseen) for c in clouds):
+            return after
+        origin, u = super().together([c.origin for c in clouds], axes), np.stack([c.u for c in clouds])
+        return Foreseen.between(origin, after, clouds[0].dynamics, u.reshape(*axes, -1), clouds[0].dt)
 
     def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
         if not isinstance(cloud, Foreseen) or np.isnan(z).all():
@@ -76,10 +88,6 @@ class LookAheadFilter(CloudEstimator):
         cloud = cloud.spread(np.broadcast_shapes(cloud.points.shape[:-2], z.shape[:-1], given))
         points, log_weights = self.proposed(cloud, sensor, z, context, rng)
         return judged(cloud, points, log_weights, sensor, z, context, self.gate)
-
-    def ancestors(self, cloud: Particles, rng: np.random.Generator) -> Particles:
-        """The cloud from which particles are predicted, resampled or not."""
-        return cloud
 
     @abstractmethod
     def proposed(

@@ -277,10 +277,11 @@ def _refuse_noise(noise: Any, what: str, model: Any) -> None:
     """Say which covariance a driver could not take a root of."""
     noise = np.asarray(noise, dtype=np.float64)
     least = "NaN" if np.isnan(noise).any() else f"{float(np.linalg.eigvalsh(noise).min()):.3g}"
-    raise CovarianceError(
+    error = CovarianceError(
         f"the {what} noise of {called(model)} is not a covariance: its smallest eigenvalue is {least}; "
         "expected a positive one (0 will do for process noise)"
     )
+    raise error.of_row(FilterStatus.UNDEFINED_NOISE if least == "NaN" else FilterStatus.IMPOSSIBLE_NOISE)
 
 
 def for_each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
@@ -301,5 +302,6 @@ def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossi
     bad = np.isnan(answer) | (answer == np.inf) if impossible else ~np.isfinite(answer)
     if bad.any():
         count = int((bad if impossible else bad.any(-1)).sum())
-        raise ModelError(f"{name} gave NaN or infinity for {count} particles; check the model there, or its noise")
+        error = ModelError(f"{name} gave NaN or infinity for {count} particles; check the model there, or its noise")
+        raise error.of_row(FilterStatus.UNDEFINED_STATE if method == "step" else FilterStatus.UNDEFINED_READING)
     return answer

@@ -6,13 +6,12 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import Dynamics, FilterStatus, Particles, Rng, Sensor, Space, Update, generator
+from ..core import Dynamics, FilterStatus, Particles, Rng, Sensor, Space, Update
 from ..core.arrays import Array
 from ..core.covariances import log_normal, symmetric_root
 from ..core.sensor import measured
-from ..core.settings import Interval, instance, settings
+from ..core.settings import Interval, settings
 from ._algebra import LOG_TURN
-from ._clock import wanted
 from ._cloud_estimator import CloudEstimator
 from ._inputs import check_belief, gate_quantiles
 from ._steps import ACCEPTED, GATED, NO_READING
@@ -58,12 +57,10 @@ class EnsembleKF(CloudEstimator):
     inflation: Annotated[float, Interval(1.0, ends="[)")] = 1.0
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
 
-    def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    def predicted(
+        self, cloud: Particles, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator
     ) -> Particles:
-        instance(dynamics, Dynamics, "EnsembleKF")
-        draw = generator(rng)
-        after = propagate(self.cloud(belief, dynamics.state, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
+        after = propagate(cloud, dynamics, u, dt, rng=rng)
         if self.inflation == 1.0:
             return after
         mean, d = deviations(after)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core import Gaussian, Particles, Sensor
+from ..core import Gaussian, Particles, Rng, Sensor, generator
 from ..core.arrays import Array
 from ..core.settings import Fraction, settings
 from ..models.trace import LANES, code_of
@@ -56,8 +56,8 @@ class GuidedParticleFilter(LookAheadFilter):
     threshold: Fraction = 0.5
     filter: GaussianEstimator = EKF()
 
-    def ancestors(self, cloud: Particles, rng: np.random.Generator) -> Particles:
-        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, rng)
+    def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
+        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, generator(rng))
         if not due.any():
             return cloud
         return Particles.trusted(cloud.space, taken(cloud.points, index), log_weights)

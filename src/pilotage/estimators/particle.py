@@ -15,8 +15,7 @@ import numpy as np
 from ..core import Dynamics, Particles, Rng, Sensor, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import symmetric_root
-from ..core.settings import Fraction, Interval, NonNegative, instance, settings
-from ._clock import wanted
+from ..core.settings import Fraction, Interval, NonNegative, settings
 from ._cloud_estimator import CloudEstimator
 from .cloud import kernel_width, propagate, weigh
 from .kld import KLDSampling
@@ -71,13 +70,10 @@ class ParticleFilter(CloudEstimator):
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
     adapt: KLDSampling | None = None
 
-    def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    def predicted(
+        self, cloud: Particles, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator
     ) -> Particles:
-        instance(dynamics, Dynamics, "ParticleFilter")
-        draw = generator(rng)
-        cloud = self.cloud(belief, dynamics.state, rng=draw)
-        return propagate(self.renewed(cloud, rng=draw), dynamics, u, wanted(dt, self.dt), rng=draw)
+        return propagate(cloud, dynamics, u, dt, rng=rng)
 
     def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
         return weigh(cloud, sensor, z, context, self.gate)

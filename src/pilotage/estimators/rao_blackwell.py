@@ -15,9 +15,9 @@ from ..core.mixture import merged
 from ..core.settings import Fraction, Interval, instance, settings
 from ..core.weights import log_sum_exp
 from ..models.trace.model import Traced
-from ._clock import wanted
+from ._causes import error_of
 from ._cloud_estimator import CloudEstimator
-from ._inputs import action, check_belief
+from ._inputs import Axes, check_belief
 from .cloud import CloudUpdate, deviation, for_each, verdict
 from .ekf import EKF
 from .gaussian_particles import GaussianParticles, pinned
@@ -67,21 +67,22 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
     gate: Annotated[float, Interval(0.0, 1.0)] | None = None
     linear: str | None = None
 
-    def predict(
-        self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
+    def predicted(
+        self, cloud: GaussianParticles, dynamics: Dynamics, u: Array, dt: float, rng: np.random.Generator
     ) -> GaussianParticles:
-        instance(dynamics, Dynamics, type(self).__name__)
-        draw, dt = generator(rng), wanted(dt, self.dt)
-        cloud = self.renewed(self.cloud(belief, dynamics.state, rng=draw, models=(dynamics,)), draw)
         check_affine(dynamics, cloud.space, cloud.sampled)
-        u = action(u, dynamics.action)[..., None, :]
+        u = u[..., None, :]
         axes = (*np.broadcast_shapes(cloud.means.shape[:-2], u.shape[:-2]), cloud.means.shape[-2])
         status = np.zeros(axes, dtype=np.int64)
         after = KALMAN.predict(cloud.each, dynamics, u, dt, status=status)
-        for b in failures(status):
-            KALMAN.predict(after[b], dynamics, np.broadcast_to(u, (*axes, u.shape[-1]))[b], dt)
+        refuse_failures(status, dynamics, after, u=u)
         log_weights = np.broadcast_to(cloud.log_weights, axes)
-        return GaussianParticles.trusted(cloud.space, *pinned(after, cloud.sampled, draw), log_weights, cloud.sampled)
+        return GaussianParticles.trusted(cloud.space, *pinned(after, cloud.sampled, rng), log_weights, cloud.sampled)
+
+    def together(self, clouds: list[GaussianParticles], axes: Axes) -> GaussianParticles:
+        fields = ([getattr(c, name) for c in clouds] for name in ("means", "covs", "log_weights"))
+        means, covs, log_weights = (np.reshape(values, (*axes, *values[0].shape)) for values in fields)
+        return GaussianParticles.trusted(clouds[0].space, means, covs, log_weights, clouds[0].sampled)
 
     def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
         instance(sensor, Sensor, type(self).__name__)
@@ -94,9 +95,7 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
         check_affine(sensor, cloud.space, cloud.sampled)
         each = for_each(context, sensor)[0]
         found = KALMAN.update(cloud.each, sensor, z[..., None, :], each)
-        for b in failures(found.status):
-            zs = np.broadcast_to(z[..., None, :], (*np.shape(found.status), z.shape[-1]))
-            KALMAN.update(found.belief[b], sensor, zs[b], each)
+        refuse_failures(found.status, sensor, found.belief, z=z)
         w = cloud.log_weights + found.log_likelihood
         total: Any = log_sum_exp(w)
         compute = lambda: deviation(expected(cloud, sensor, context), z)
@@ -139,9 +138,9 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
             linear = {int(j) for j in space.indices(self.linear.split())[1]}
         return tuple(j for j in range(space.dim) if j not in linear)
 
-    def renewed(self, cloud: GaussianParticles, rng: np.random.Generator) -> GaussianParticles:
+    def renewed(self, cloud: GaussianParticles, *, rng: Rng = None) -> GaussianParticles:
         """Resampled Gaussians if their effective number is below the threshold; else `cloud`."""
-        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, rng)
+        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, generator(rng))
         if not due.any():
             return cloud
         means, covs = taken(cloud.means, index), taken(cloud.covs, index)
@@ -155,9 +154,10 @@ def expected(cloud: GaussianParticles, sensor: Sensor, context: Any = None) -> G
     return merged(sensor.reading, each.mean, each.cov, w)
 
 
-def failures(status: Any) -> list[tuple[int, ...]]:
-    """The place of the first Gaussian of which a step failed: asked alone, the Kalman filter raises the reason."""
-    return [tuple(b) for b in np.argwhere(np.asarray(status) > FilterStatus.NO_READING)[:1].tolist()]
+def refuse_failures(status: Any, model: Any, each: Gaussian, **given: Any) -> None:
+    """Raise the error of the first Gaussian of which a step failed."""
+    for b in np.argwhere(np.asarray(status) > FilterStatus.NO_READING)[:1]:
+        raise error_of(FilterStatus(int(status[(*b,)])), model, each[(*b,)], **given)
 
 
 def affine_components(space: Space, models: tuple[Any, ...]) -> set[int]:
