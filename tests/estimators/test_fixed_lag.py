@@ -11,7 +11,7 @@ import pytest
 
 from pilotage.core import Gaussian, ModelError, PilotageError, Readings, SettingError, ShapeError
 from pilotage.core.results import same_belief
-from pilotage.estimators import EKF, KF, UKF, FixedLagSmoother, SquareRootUKF, smooth
+from pilotage.estimators import EKF, KF, UKF, FixedLagSmoother, ParticleFilter, SquareRootUKF, smooth
 from pilotage.models import compass, constant_velocity, gnss, position, unicycle
 
 from .linear import close
@@ -40,6 +40,27 @@ def test_it_is_the_fixed_interval_smoother_so_far(estimator: Any) -> None:
         else:
             assert smoother.t == 0.0
         close(smoother.filter.belief.mean, run.beliefs.mean[-1], 1e-12)
+
+
+def test_particles_are_smoothed_by_one_stream() -> None:
+    """One seed fixes all smoothed beliefs; each is drawn afresh, and drawing them does not move the filter."""
+
+    def smoother() -> FixedLagSmoother:
+        return FixedLagSmoother(ParticleFilter(ROBOT, dt=0.1, n=50).start([0.0, 0.0, 0.0], 0.5, rng=3), lag=0.2)
+
+    one, two, silent = smoother(), smoother(), smoother()
+    seen = []
+    for k in range(4):
+        for each in (one, two, silent):
+            each.step(gnss(std=0.5), [0.1 * k, 0.0], u=[1.0, 0.0])
+        np.testing.assert_array_equal(one.belief.points, two.belief.points)
+        seen.append(copy.deepcopy(one).belief.points)
+        np.testing.assert_array_equal(seen[-1], one.belief.points)
+    np.testing.assert_array_equal(silent.filter.belief.points, one.filter.belief.points)
+    again = smoother()
+    for k in range(4):
+        again.step(gnss(std=0.5), [0.1 * k, 0.0], u=[1.0, 0.0])
+    assert not np.array_equal(again.belief.points, seen[-1]), "the stream began again"
 
 
 def test_steps_and_predictions_count() -> None:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import FilterRun, ModelError, PilotageError, Sensor, Update
+from ..core import FilterRun, ModelError, PilotageError, Sensor, Update, generator
 from ..core.settings import Positive, instance, setting
+from ._engine import PureEngine
 from ._stacked import stacked, stacked_updates
 from .filter import Filter
 from .rts import smooth
@@ -36,7 +37,8 @@ class FixedLagSmoother:
 
     It is the belief that `smooth` gives for a run until now, of which only the last steps are needed: the recursion of
     the smoother starts at the present belief. It is computed when it is asked for, in time proportional to the number
-    of steps within the lag. Until `lag` seconds have passed, it is the belief of the start.
+    of steps within the lag. Until `lag` seconds have passed, it is the belief of the start. Smoothers that draw random
+    numbers continue one stream, which the seed of the filter fixes.
 
     Source: Sarkka, *Bayesian Filtering and Smoothing*, 2013, section 8.1; Anderson and Moore, *Optimal Filtering*,
     1979, chapter 7.
@@ -71,10 +73,15 @@ class FixedLagSmoother:
         self.lag: float = setting(lag, Positive, "lag")
         self._ticks = deque([Tick(filter.t, 0.0, None, filter.belief, filter.belief, None)])
         self._belief: Any = None
+        # A stream of its own, which begins where the filter's stands: who asks for a belief must not move the filter.
+        engine = filter._engine
+        rng = copy.deepcopy(engine.rng) if isinstance(engine, PureEngine) else None
+        self._rng = None if rng is None else generator(int(rng.integers(2**63)), "smooth")
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and other processes: with a filter and steps of their own."""
-        return {**vars(self), "filter": copy.copy(self.filter), "_ticks": self._ticks.copy()}
+        rng = copy.deepcopy(self._rng)
+        return {**vars(self), "filter": copy.copy(self.filter), "_ticks": self._ticks.copy(), "_rng": rng}
 
     def __repr__(self) -> str:
         return f"<FixedLagSmoother at t = {self.t:g} s, {self.lag:g} s behind {self.filter!r}>"
@@ -88,7 +95,7 @@ class FixedLagSmoother:
     def belief(self) -> Any:
         """The belief at time `t` given all readings until now."""
         if self._belief is None:
-            self._belief = smooth(self._run())[..., 0]
+            self._belief = smooth(self._run(), rng=self._rng)[..., 0]
         return self._belief
 
     def predict(self, dt: float | None = None, *, to: float | None = None, u: Any = None) -> None:
