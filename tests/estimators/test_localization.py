@@ -166,6 +166,21 @@ def test_standing_still_teaches_nothing(model: str) -> None:
     assert np.min(left) > 0.3 and (np.median(left, axis=0) > 0.8).all(), "further scans told something"
 
 
+def test_it_starts_in_free_space() -> None:
+    """Half of a belief beside a wall lies in it or behind it: the particles are that of the other half."""
+    grid = room()
+    mcl = MonteCarloLocalization(grid, ROBOT, dt=DT, particles=(2000, 4000))
+    wall = float(grid.grid_to_world(np.array([[0.0, 0.0]]))[0, 0])
+    belief = Gaussian.of(POSE, [wall, 0.0, 0.0], std=[0.5, 0.3, 0.1])
+    points = mcl.start(belief=belief, rng=1).belief.particles.points
+    drawn = belief.sample(4000, rng=2)
+    expected = drawn[grid.is_free(drawn[:, :2])]
+    assert grid.is_free(points[:, :2]).all() and not grid.is_free(drawn[:, :2]).all()
+    np.testing.assert_allclose(points.mean(0), expected.mean(0), atol=0.05)
+    with pytest.raises(ModelError, match="outside of the free space"):
+        mcl.start([-100.0, 0.0, 0.0], 0.1, rng=1)
+
+
 def test_readings_count_after_motion() -> None:
     grid, start = room(), Gaussian.of(POSE, [1.0, 0.5, 0.3], std=[0.1, 0.1, 0.05])
     lidar, mcl = Lidar(grid, angles=60, max_range=8.0), MonteCarloLocalization(grid, odometry_motion(), dt=1.0)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from ...core import (
     Dynamics,
     Gaussian,
+    ModelError,
     Particles,
     Rng,
     Sensor,
@@ -156,20 +157,31 @@ class MonteCarloLocalization(Startable):
         return Particles(space, points)
 
     def localization(self, belief: Any, space: Space | None = None, *, rng: Rng = None) -> Localization:
-        """`belief` as a `Localization`, on `space` if given; other beliefs than particles are sampled."""
+        """`belief` as a `Localization`, on `space` if given; other beliefs than particles are sampled in free space.
+
+        Raises:
+            ModelError: if no sample lies in the free space of the map.
+        """
         check_belief(belief, space)
         if isinstance(belief, Localization):
             count = len(belief.particles.points)
             known = len(belief.ancestors) == count
             return belief if known else replace(belief, ancestors=np.arange(count), births=np.zeros(count))
         if not isinstance(belief, Particles):
-            points = belief.sample(self.particles[1], rng=rng)
+            points = self._in_free_space(belief, belief.sample(self.particles[1], rng=rng))
             bins = count_bins(points[:, pose_indices(belief.space)], self.side, self.angle)
             belief = Particles(belief.space, points[: self._needed(bins, np.full(len(points), 1.0 / len(points)))])
         if belief.points.ndim > 2:
             raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
         count = len(belief.points)
         return Localization(belief, np.arange(count), np.zeros(count), side=self.side, angle=self.angle)
+
+    def _in_free_space(self, belief: Any, points: Array) -> Array:
+        """Those of the states drawn from a belief in which the robot is in the free space of the map."""
+        free = self.grid.is_free(points[:, pose_indices(belief.space)[:2]])
+        if not free.any():
+            raise ModelError(f"the belief {belief} lies outside of the free space of {self.grid!r}, where the robot is")
+        return points[free]
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
