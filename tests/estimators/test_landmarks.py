@@ -199,6 +199,19 @@ def test_batches_are_rows() -> None:
         assert together.status[i] == alone.status
 
 
+def test_an_infinite_detection_has_a_status() -> None:
+    robot, z = LandmarkLocalization(MARKS), np.array(drive(3, 1)[1])[0]
+    zs = np.array([z, z])
+    zs[1, 0, 0] = np.inf
+    with pytest.raises(ShapeError, match="holds infinity"):
+        robot.update(START, SEEN, zs[1])
+    together: Any = robot.update(START, SEEN, zs)
+    assert together.status.tolist() == [FilterStatus.ACCEPTED, FilterStatus.NOT_FINITE_READING]
+    np.testing.assert_array_equal(together.belief.mean[1], START.mean)
+    np.testing.assert_allclose(together.belief.mean[0], robot.update(START, SEEN, z).belief.mean, atol=1e-12)
+    assert (together.landmarks[1] == -1).all()
+
+
 def test_runs_with_other_sensors() -> None:
     """Scans of landmarks, known in part, between fixes and a compass, as from one call after another."""
     poses, scans, ids = drive(4, 20)

@@ -110,6 +110,9 @@ class LandmarkLocalization(AroundFilter):
             rng: not used.
 
         The status is NO_READING for an empty scan, and GATED if no detection is used.
+
+        Raises:
+            ShapeError: when a single scan holds infinity; in a batch it has a status, and changes nothing.
         """
         prior = moments_on(belief)
         sensor = instance(sensor, Sensor, "LandmarkLocalization").on(prior.space)
@@ -119,9 +122,13 @@ class LandmarkLocalization(AroundFilter):
         if z.ndim < 2:
             raise ShapeError(f"a scan of {called(sensor)} has shape {z.shape}; expected detections (K, n), one a row")
         z = sensor.reading.check(z, "scan", finite=False) if z.size else np.zeros((*z.shape[:-1], sensor.reading.size))
+        endless = np.isinf(z).any((-1, -2))
+        if endless.any() and z.ndim == 2 and prior.mean.ndim == 1:
+            raise ShapeError(f"the scan of {called(sensor)} holds infinity: {z}; give finite numbers, or rows of NaN")
+        z = np.where(endless[..., None, None], np.nan, z)
         batch = shared_axes(belief=prior.mean.shape[:-1], scan=z.shape[:-2])
         pairing = self._paired(prior, sensor, z, batch) if context is None else self._known(context, z, batch)
-        return self._used(prior, sensor, z, np.where(np.isnan(z).any(-1), -1, pairing), batch)
+        return self._used(prior, sensor, z, np.where(np.isnan(z).any(-1), -1, pairing), endless, batch)
 
     def _paired(self, prior: Gaussian, sensor: Sensor, z: Array, batch: tuple[int, ...]) -> Pairing:
         """The most likely landmark of each detection ``(..., K)``."""
@@ -155,7 +162,9 @@ class LandmarkLocalization(AroundFilter):
             )
         return np.broadcast_to(given, (*batch, z.shape[-2])).astype(np.int64)
 
-    def _used(self, belief: Any, sensor: Sensor, z: Array, pairing: Pairing, batch: tuple[int, ...]) -> LandmarkUpdate:
+    def _used(
+        self, belief: Any, sensor: Sensor, z: Array, pairing: Pairing, endless: Any, batch: tuple[int, ...]
+    ) -> LandmarkUpdate:
         """The filter's updates with the detections that are paired, one after the other."""
         m, taken, each = sensor.reading.dim, pairing >= 0, list[Update]()
         for k in range(z.shape[-2]):
@@ -167,6 +176,7 @@ class LandmarkLocalization(AroundFilter):
         seen = ~np.isnan(z).all((-1, -2))
         outcome = np.where(seen, FilterStatus.GATED, FilterStatus.NO_READING)
         outcome = np.where(worst > FilterStatus.NO_READING, worst, np.where(some, FilterStatus.ACCEPTED, outcome))
+        outcome = np.where(endless, FilterStatus.NOT_FINITE_READING, outcome)
         y = np.stack([u.innovation for u in each], -2) if each else np.zeros((*batch, 0, m))
         S = np.stack([u.S for u in each], -3) if each else np.zeros((*batch, 0, m, m))
         used = status == FilterStatus.ACCEPTED
