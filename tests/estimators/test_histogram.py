@@ -175,9 +175,14 @@ def test_beliefs_become_histograms_and_back() -> None:
     assert np.abs(found.log_prob(inside) - known.log_prob(inside)).mean() < 0.25
     assert found.log_prob([50.0, 0.0, 0.0]) == -np.inf
     plane = found.marginal(["y", "x"])
-    assert plane.shape == (40, 50)
-    assert plane.sum() == pytest.approx(1.0)
-    np.testing.assert_allclose(plane.sum(1), found.p.sum((0, 2)))
+    assert plane.p.shape == (40, 50)
+    assert plane.p.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(plane.p.sum(1), found.p.sum((0, 2)))
+    np.testing.assert_allclose(plane.moments().mean, found.moments().mean[[1, 0]], atol=1e-12)
+    np.testing.assert_allclose(plane.moments().cov, found.moments().cov[:2, :2][::-1, ::-1], atol=1e-12)
+    around = found.marginal("yaw x y")
+    np.testing.assert_array_equal(around.p, np.moveaxis(found.p / found.p.sum(), 2, 0))
+    assert around.cells.closed == (True, False, False)
     for copied in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
         np.testing.assert_array_equal(copied.p, found.p)
         assert copied.cells == found.cells
@@ -194,10 +199,15 @@ def test_density_is_per_unit() -> None:
 
 def test_free_space_is_where_it_starts() -> None:
     filter = HistogramFilter.on_map(room(), ROBOT, dt=1.0, clearance=0.3)
-    plane = filter.anywhere(POSE).marginal(["x", "y"])
+    plane = filter.anywhere(POSE).marginal(["x", "y"]).p
     xy = filter.anywhere(POSE).cells.centers.reshape(50, 40, -1, 3)[:, :, 0, :2]
     assert (room().clearance(xy[plane > 0.0]) > 0.15).all()
     assert np.ptp(plane[plane > 0.0]) < 1e-15
+
+
+def test_more_cells_than_memory_are_refused() -> None:
+    with pytest.raises(SettingError, match=r"50000 x 40000 x 72, 1.44e\+11 in all.*1.15e\+03 GB"):
+        HistogramFilter.on_map(room(), ROBOT, dt=1.0, side=1e-4).start()
 
 
 def test_sentences() -> None:

@@ -17,6 +17,8 @@ from ...core.settings import number, whole
 
 NEGLIGIBLE = 1e-15
 """A cell with less than this share of the heaviest one holds nothing."""
+MOST = 2**28
+"""Number of cells, whose centres of three components take 6.4 GB."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class Cells:
 
         Raises:
             SpaceError: if the space has other parts than numbers and angles.
-            SettingError: if a component has no cells, or they are not given like this.
+            SettingError: if a component has no cells, they are not given like this, or there are more than `MOST`.
 
         Example:
             >>> cells = Cells.of(Space("x [m]", "yaw: angle"), {"x": (0.0, 2.0, 4), "yaw": 4})
@@ -55,6 +57,11 @@ class Cells:
         turns = [part.periodic for part, s, _ in space.layout for _ in range(s.start, s.stop)]
         rows = [_axis(name, axes.get(name), turn) for name, turn in zip(space.names, turns, strict=True)]
         low, width, shape, closed = zip(*rows, strict=True)
+        if (count := math.prod(shape)) > MOST:
+            raise SettingError(
+                f"cells of {space} are {' x '.join(map(str, shape))}, {count:.3g} in all, whose probabilities alone "
+                f"take {8e-9 * count:.3g} GB; expected {MOST:.3g} at most: give larger ones, or use a particle filter"
+            )
         return cls(space, low, width, shape, closed)
 
     @cached_property
@@ -156,12 +163,15 @@ class Histogram:
         """Mean and covariance."""
         return self._moments
 
-    def marginal(self, names: Any) -> Array:
-        """Probabilities over the cells of these components, such as x and y for a picture of the map."""
+    def marginal(self, names: Any) -> Histogram:
+        """The histogram of the named parts, in the order given; its `p` over x and y makes a picture of the map."""
+        names = names.split() if isinstance(names, str) else list(names)
         axes = [self.space.find(name) for name in names]
         rest = tuple(i for i in range(self.p.ndim) if i not in axes)
-        left = [i for i in range(self.p.ndim) if i in axes]
-        return np.transpose(self.p.sum(axis=rest), [left.index(i) for i in axes])
+        p = self.p.sum(axis=rest).transpose(np.argsort(np.argsort(axes)))
+        rows = (self.cells.low, self.cells.width, self.cells.shape, self.cells.closed)
+        chosen: Any = [tuple(row[i] for i in axes) for row in rows]
+        return Histogram(Cells(self.space.select(names), *chosen), p / p.sum())
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(n, d)``."""
