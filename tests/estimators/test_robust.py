@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.core import CovarianceError, FilterStatus, Gaussian, ModelError, PilotageError
+from pilotage.core import CovarianceError, FilterStatus, Gaussian, PilotageError
 from pilotage.core.results import same_belief
 from pilotage.estimators import (
     CKF,
@@ -78,7 +78,7 @@ def test_a_state_that_is_known_stays_so(estimator: Any) -> None:
         estimator.update(KNOWN, EXACT, [1.0])
 
 
-@pytest.mark.parametrize("estimator", [e for e in LINEAR if type(e) is not IEKF], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", LINEAR, ids=lambda e: type(e).__name__)
 def test_readings_without_noise(estimator: Any) -> None:
     """R of zero, and singular: what is read is known then; in a batch, a row that fails has its status."""
     both = np.array([np.zeros((2, 2)), np.eye(2)])
@@ -91,12 +91,6 @@ def test_readings_without_noise(estimator: Any) -> None:
     linked = LinearSensor(np.eye(2), [[1.0, 1.0], [1.0, 1.0]])
     expected = np.eye(2) - np.linalg.inv(np.eye(2) + np.ones((2, 2)))
     close(estimator.update(batch[1], linked, [2.0, 2.0]).belief.cov, expected)
-
-
-def test_an_iterated_filter_says_that_it_needs_noise() -> None:
-    """The cost that its steps lower has the inverse of R: without noise they do not converge, and it says so."""
-    with pytest.raises(ModelError, match="did not converge"):
-        IEKF().update(Gaussian(STILL.state, [1.0, 2.0], np.eye(2)), EXACT, [3.0])
 
 
 FILTERS: dict[str, Any] = {
