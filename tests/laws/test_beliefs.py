@@ -95,6 +95,7 @@ BELIEFS: dict[str, Callable[[], Any]] = {
         np.log([[0.2, 0.8], [0.6, 0.4]]),
     ),
     "Information": lambda: Information(PLANE, np.linalg.inv(COV), np.linalg.inv(COV) @ [1.0, -2.0]),
+    "Information, many": lambda: Information(PLANE, [np.linalg.inv(COV), np.eye(2)], [[1.0, -2.0], [0.5, 0.0]]),
     "NoiseBelief": learnt,
     "NoiseBelief, many": many_learnt,
     "GaussianParticles": rao_blackwell,
@@ -215,11 +216,11 @@ def test_copies_are_equal(name: str) -> None:
         np.testing.assert_array_equal(other.log_prob(x), belief.log_prob(x))
 
 
-@pytest.mark.parametrize("name", ["Gaussian, many", "Mixture, many", "NoiseBelief, many"])
+@pytest.mark.parametrize("name", [name for name in BELIEFS if name.endswith("many")])
 def test_an_entry_of_many_is_one(name: str) -> None:
     many = BELIEFS[name]()
-    for i in range(2):
-        one, known = many[i], many.moments()[i]
+    for i, at in ((0, 0), (1, 1), (0, (..., 0)), (1, (..., 1))):
+        one, known = many[at], many.moments()[i]
         np.testing.assert_allclose(one.moments().mean, known.mean)
         np.testing.assert_allclose(one.moments().cov, known.cov)
         np.testing.assert_allclose(one.log_prob(known.mean), many.log_prob(many.moments().mean)[i])

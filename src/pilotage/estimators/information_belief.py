@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import CovarianceError, Gaussian, ModelError, Rng, ShapeError, Space
-from ..core._values import Value, freeze
+from ..core._values import Value, at, freeze
 from ..core.arrays import Array, numbers
 from ..core.settings import instance
 
@@ -79,7 +79,7 @@ class Information(Value):
         return Information(self.space, self.matrix + other.matrix, self.vector + other.vector)
 
     def __getitem__(self, index: Any) -> Information:
-        return Information(self.space, self.matrix[index], self.vector[index])
+        return Information(self.space, *at(index, (self.matrix, 2), (self.vector, 1)))
 
     @cached_property
     def parts(self) -> tuple[Array, Array]:
