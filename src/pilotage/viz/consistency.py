@@ -159,7 +159,7 @@ def _draw_correlation(ax: Axes, run: FilterRun, probability: float) -> None:
     bound = float(ndtri(0.5 * (1.0 + probability)))
     ax.axhspan(-bound, bound, color=PLAN, alpha=0.18, lw=0.0)
     ax.legend(fontsize=7, frameon=False, ncols=3, loc="upper right")
-    _named(ax, "autocorrelation\n[standard errors]")
+    _named(ax, "correlation\n[standard errors]")
     ax.set_xlabel("lag [readings]", fontsize=8)
 
 
