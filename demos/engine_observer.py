@@ -160,8 +160,8 @@ def main(*, seed: int = 0, out: Path = Path("pilotage-demo")) -> int:
     saved = io.BytesIO()
     picture(found).savefig(saved, format="png")
     out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / "engine_observer.png", saved.getvalue())
-    print(f"see               {out / 'engine_observer.png'}")
+    write_atomic(out / "engine-observer.png", saved.getvalue())
+    print(f"see               {out / 'engine-observer.png'}")
     if found.error < 0.5 * found.blind and found.error < 5.0 and found.inside > 0.8 and found.seen.observable:
         return 0
     print("not as it should be: the filter should be half as far off as the model, and within 5 K")

@@ -163,8 +163,8 @@ def main(*, outage: list[float] | None = None, seed: int = 0, out: Path = Path("
     for begin, (ours, straight, expected) in zip(outages, found, strict=True):
         print(f"  from {begin:5.0f} s   IMU {ours:5.1f} m (+- {expected:.0f} m)   straight on {straight:5.1f} m")
     out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / "gnss_outage.png", picture(drive, run, outages))
-    print(f"  see {out / 'gnss_outage.png'}")
+    write_atomic(out / "gnss-outage.png", picture(drive, run, outages))
+    print(f"  see {out / 'gnss-outage.png'}")
     held = found[:, 0].max() < found[:, 1].max() / 3.0 and (found[:, 0] < 3.0 * found[:, 2]).all()
     if not held:
         print("not as it should be: a third of the error of straight on, and within three sigma, is asked for")

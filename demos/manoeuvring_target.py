@@ -114,8 +114,8 @@ def main(*, seed: int = 0, out: Path = Path("pilotage-demo")) -> int:
     out.mkdir(parents=True, exist_ok=True)
     filtered, smoothed = found["filtered"], found["smoothed"]
     title = f"readings 1.41 m, filtered {filtered['all']:.2f} m, smoothed {smoothed['all']:.2f} m RMSE"
-    write_atomic(out / "manoeuvring_target.png", picture(xs, beliefs, title))
-    print(f"see {out / 'manoeuvring_target.png'}")
+    write_atomic(out / "manoeuvring-target.png", picture(xs, beliefs, title))
+    print(f"see {out / 'manoeuvring-target.png'}")
     held = filtered["all"] < 0.85 and smoothed["all"] < 0.6 * filtered["all"] and smoothed["right"] > 0.9
     if not held:
         print("not as it should be: less than 0.85 m filtered, and a smoother that is better and sure of the modes")

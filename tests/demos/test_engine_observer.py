@@ -26,7 +26,7 @@ def test_the_wall_temperature_is_found(tmp_path: Path, capsys: pytest.CaptureFix
     demo = load()
     assert demo.main(seed=1, out=tmp_path) == 0
     assert "4 of 4 directions are observed" in capsys.readouterr().out
-    assert [file.name for file in tmp_path.iterdir()] == ["engine_observer.png"]
+    assert [file.name for file in tmp_path.iterdir()] == ["engine-observer.png"]
 
 
 def test_energy_is_conserved() -> None:

@@ -20,7 +20,7 @@ def test_finds_its_way_by_itself(
     monkeypatch.setenv("PILOTAGE_DATA", str(tmp_path))
     assert main(["demo", "gnss-outage", "--outage", "60", "--outage", "120", "--out", str(tmp_path)]) == 0
     assert capsys.readouterr().out.count("straight on") == 2
-    assert [file.name for file in tmp_path.iterdir()] == ["gnss_outage.png"]
+    assert [file.name for file in tmp_path.iterdir()] == ["gnss-outage.png"]
 
 
 def test_rests_on_the_constraint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

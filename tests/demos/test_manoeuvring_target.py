@@ -16,4 +16,4 @@ def test_follows_and_smooths(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     lines = capsys.readouterr().out.splitlines()
     filtered, smoothed = ([float(word) for word in line.split()[1:5]] for line in lines[1:3])
     assert all(late < now for now, late in zip(filtered, smoothed, strict=True))
-    assert [file.name for file in tmp_path.iterdir()] == ["manoeuvring_target.png"]
+    assert [file.name for file in tmp_path.iterdir()] == ["manoeuvring-target.png"]

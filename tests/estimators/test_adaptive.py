@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from pilotage.core import FilterStatus, Gaussian, ModelError, Readings, ShapeError, Space
+from pilotage.core import FilterStatus, Gaussian, Readings, ShapeError, Space
 from pilotage.core.results import same_belief
 from pilotage.estimators import EKF, KF, AdaptiveEKF, NoiseBelief, VariationalEKF, smooth
 from pilotage.models import LinearSensor, constant_velocity, position, range_bearing, unicycle
@@ -274,12 +274,25 @@ def test_an_update_that_fails_leaves_the_noise(learner: str) -> None:
     assert rows.belief[..., 1].noise(FIX).shape == (2, 2)
 
 
-def test_a_run_with_process_noise_of_its_own_is_filtered_again_before_it_is_smoothed() -> None:
-    """The smoother would take the noise of the model, and be far too sure."""
-    readings = flights(density=1.5)[1][:, 0]
-    run = AdaptiveEKF(MODEL, dt=DT, adapts="Q").start([0, 0, 0, 0], std=1.0).run(None, readings, sensor=FIX)
-    assert run.beliefs.factor[-1] > 2.0
-    with pytest.raises(ModelError, match="scale_noise"):
-        smooth(run)
-    again = EKF(MODEL.scale_noise(run.beliefs.factor[-1] ** 0.5), dt=DT).start([0, 0, 0, 0], std=1.0)
-    assert (smooth(again.run(None, readings, sensor=FIX)).std[0] < run.beliefs.std[0]).all()
+def test_a_run_is_smoothed_under_the_process_noise_that_it_used() -> None:
+    """The textbook's recursion with the factor of each prediction; of many sequences, each has its own."""
+    _, readings = flights(density=1.5)
+    zs = readings[:80, :3].swapaxes(0, 1)
+    start = Gaussian(MODEL.state, np.zeros((3, 4)), np.eye(4))
+    estimator = AdaptiveEKF(adapts="Q", window=10.0)
+    run = estimator.run(start, MODEL, None, zs, DT, sensor=FIX)
+    used = run.predicted.factor
+    assert used.max() > 3.0
+    assert np.ptp(used[:, -1]) > 0.1
+    found = smooth(run)
+    F, Q = MODEL.linearize(START[0], np.zeros(0), DT)[0], MODEL.noise(START[0], np.zeros(0), DT)
+    for i in range(3):
+        xs, Ps = run.beliefs.mean[i], run.beliefs.cov[i]
+        x, P = xs[-1], Ps[-1]
+        for k in range(len(xs) - 2, -1, -1):
+            M = F @ Ps[k] @ F.T + used[i, k + 1] * Q
+            G = Ps[k] @ F.T @ np.linalg.inv(M)
+            x, P = xs[k] + G @ (x - F @ xs[k]), Ps[k] + G @ (P - M) @ G.T
+            close(found.mean[i, k], x, 1e-9)
+            close(found.cov[i, k], P, 1e-9)
+        close(smooth(estimator.run(start[i], MODEL, None, zs[i], DT, sensor=FIX)).cov, found.cov[i], 1e-9)

@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from pilotage.core import Gaussian, ModelError, Readings, SettingError, ShapeError
-from pilotage.estimators import EKF, IMM, KF, UKF, ParticleFilter, VariationalEKF, Verdict, consistency
+from pilotage.estimators import EKF, IMM, KF, UKF, InformationKF, ParticleFilter, VariationalEKF, Verdict, consistency
 from pilotage.estimators._deviations import deviations, likelihoods
 from pilotage.models import constant_velocity, position, range_bearing, unicycle, velocity
 
@@ -247,3 +247,24 @@ def test_filter_that_learns_noise_is_not_blamed_for_that_of_the_model() -> None:
     assert consistency(plain).verdict is Verdict.OVERCONFIDENT
     for report in (consistency(learnt), consistency(learnt, states[0])):
         assert report.verdict is Verdict.CONSISTENT, report
+
+
+def test_a_run_that_begins_without_knowledge() -> None:
+    """It is checked from where the readings have told all, and as that part of it alone; the report says so."""
+    xs, zs = drives(np.random.default_rng(2), 1, 120)
+    sensor, model = position(1, std=0.5), LINE
+    run = InformationKF(model, dt=DT).start().run(None, zs[0], sensor=sensor)
+    found = consistency(run, xs[0])
+    assert found.skipped == 2
+    assert "steps before 2: not checked" in str(found)
+    assert found.record()["skipped"] == 2
+    start = run.beliefs[1].moments()
+    rest = KF(model, dt=DT).start(belief=start, t=2 * DT).run(None, zs[0, 2:], sensor=sensor)
+    other = consistency(rest, xs[0, 2:])
+    assert len(found.checks) == len(other.checks) > 4
+    for mine, theirs in zip(found.checks, other.checks, strict=True):
+        assert (mine.kind, mine.of) == (theirs.kind, theirs.of)
+        assert mine.value == pytest.approx(theirs.value, rel=1e-6)
+    assert other.skipped == 0
+    with pytest.raises(ModelError, match="no finite covariance"):
+        consistency(InformationKF(model, dt=DT).start().run(None, zs[0, :1], sensor=sensor))

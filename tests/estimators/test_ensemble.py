@@ -36,6 +36,15 @@ def test_more_members_come_nearer_to_the_kalman_filter() -> None:
     assert 5.0 < gaps[0] / gaps[1] < 20.0
 
 
+def test_few_members_expect_the_innovation_covariance() -> None:
+    """Of ensembles of four, the mean S is that of the belief they are drawn from (Evensen 2003): n - 1 divides."""
+    many = Gaussian(START.space, np.tile(START.mean, (20_000, 1)), START.cov)
+    cloud = EnsembleKF(n=4).predict(many, TARGET, None, 0.1, rng=1)
+    S = np.asarray(EnsembleKF().update(cloud, FIX, [0.0, 0.0]).S)
+    exact = KF().expect(KF().predict(START, TARGET, None, 0.1), FIX).cov
+    np.testing.assert_allclose(S.mean(0), exact, atol=5.0 * float(S.std(0).max()) / 20_000**0.5)
+
+
 def test_quaternions() -> None:
     """Members stay on the space, and agree with the EKF where the belief is narrow."""
     craft, spin = quadrotor(), gyroscope(std=0.01)
@@ -89,13 +98,21 @@ def test_inflation_and_weights() -> None:
     np.testing.assert_allclose(cloud.weights, 0.5)
 
 
-def test_an_update_draws_nothing() -> None:
-    """Mean and covariance of members are those of the Kalman filter that starts from theirs, to rounding."""
-    cloud = EnsembleKF(n=20).predict(START, TARGET, None, 0.1, rng=1)
+def sample_moments(cloud: Particles) -> Gaussian:
+    """Mean and unbiased covariance of members."""
+    return Gaussian.trusted(cloud.space, cloud.points.mean(0), np.cov(cloud.points.T))
+
+
+@pytest.mark.parametrize("n", [3, 20])
+def test_an_update_draws_nothing(n: int) -> None:
+    """Mean and sample covariance of members are those of the Kalman filter that starts from theirs, to rounding."""
+    cloud = EnsembleKF(n=n).predict(START, TARGET, None, 0.1, rng=1)
     for z in ([0.3, -0.2], [0.3, np.nan]):
         mine = EnsembleKF().update(cloud, FIX, z)
-        other = KF().update(cloud.moments(), FIX, z)
-        found = mine.belief.moments()
+        other = KF().update(sample_moments(cloud), FIX, z)
+        found = sample_moments(mine.belief)
         np.testing.assert_allclose(found.mean, other.belief.mean, atol=1e-12)
         np.testing.assert_allclose(found.cov, other.belief.cov, atol=1e-12)
+        np.testing.assert_allclose(mine.S, other.S, atol=1e-12)
+        np.testing.assert_allclose(EnsembleKF().expect(cloud, FIX).cov, KF().expect(sample_moments(cloud), FIX).cov)
         np.testing.assert_allclose([mine.nis, mine.log_likelihood], [other.nis, other.log_likelihood], atol=1e-12)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.optimize import least_squares
+from scipy.optimize import least_squares, minimize
 
 from pilotage.core import FilterStatus, Gaussian, ModelError, Space
 from pilotage.estimators import EKF, IEKF
@@ -166,3 +166,31 @@ def test_less_error_than_the_ekf() -> None:
         scores[type(estimator).__name__] = float(np.sqrt((e[:, :2] ** 2).sum(1).mean())), float(np.median(nees))
     assert scores["IEKF"][0] < 0.8 * scores["EKF"][0], scores
     assert scores["IEKF"][1] < 4.0 < scores["EKF"][1], scores
+
+
+def rim(x: Any, c: Any, p: Any, m: Any) -> Any:
+    """How far from the origin, and a sum that is noisy."""
+    return m.hypot(x[0], x[1]), x[0] + x[1]
+
+
+@pytest.mark.parametrize("stds", [(0.0, 0.3), (0.0, 0.0)])
+@pytest.mark.parametrize("count", [1, 40])
+def test_readings_without_noise(stds: Any, count: int) -> None:
+    """The end is the most likely of the states that such a reading allows, one lane at a time and in blocks."""
+    sure = sensor(state=Space("x y [m]"), reading=Space("range [m]", "sum"), std=stds)(rim)()
+    prior = Gaussian(Space("x y [m]"), [2.0, 1.0], [[0.5, 0.1], [0.1, 0.4]])
+    z = np.array([3.0, 3.9])
+    many = Gaussian(prior.space, np.tile(prior.mean, (count, 1)), prior.cov)
+    result = IEKF().update(many, sure, z)
+    assert (np.asarray(result.status) == FilterStatus.ACCEPTED).all()
+
+    def cost(x: Any) -> float:
+        d, off = x - prior.mean, (x.sum() - z[1]) / stds[1] if stds[1] else 0.0
+        return float(0.5 * d @ np.linalg.solve(prior.cov, d) + 0.5 * off**2)
+
+    bound = [lambda x: np.hypot(*x) - z[0], lambda x: x.sum() - z[1]][: 1 if stds[1] else 2]
+    found = minimize(cost, [2.4, 1.5], constraints=[{"type": "eq", "fun": f} for f in bound], tol=1e-14)
+    close(result.belief.mean, np.tile(found.x, (count, 1)), 1e-5)
+    close(np.hypot(*result.belief.mean.T), np.full(count, 3.0), 1e-8)
+    across = found.x / np.linalg.norm(found.x)
+    close(np.einsum("i,nij,j->n", across, result.belief.cov, across), np.zeros(count), 1e-6)

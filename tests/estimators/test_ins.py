@@ -107,6 +107,7 @@ def test_long_drives_are_consistent() -> None:
     assert (np.sqrt(np.mean(np.square(e[:, -1]), axis=0))[9:] < 0.3 * START[9:]).all(), "the biases are found"
 
 
+@pytest.mark.filterwarnings("ignore:accel reads")
 def test_levelling() -> None:
     """At rest, every attitude is found to the size of the accelerometers' biases, and the heading is kept."""
     rng = np.random.default_rng(1)
@@ -120,6 +121,16 @@ def test_levelling() -> None:
         np.testing.assert_allclose(x[10:13], [0.01, -0.02, 0.03], atol=0.001)
         up = body.inv().apply([0.0, 0.0, 1.0])
         assert up @ car.belief.cov[3:6, 3:6] @ up == pytest.approx(0.1**2, rel=0.05), "the heading's own variance"
+
+
+def test_an_imu_with_z_down_is_told() -> None:
+    """It looks like a vehicle on its back, and is right way up once its axes are turned."""
+    down = np.array([0.01, 0.2, -9.8])
+    with pytest.warns(RuntimeWarning, match=r"back.*roll of 179 deg.*\(1, -1, -1\)"):
+        car = InertialNavigation().start(np.zeros(3), down, heading=0.0)
+    assert turned(car.belief.mean).apply([0.0, 0.0, 1.0])[2] < -0.99
+    car = InertialNavigation().start(np.zeros(3), down * [1.0, -1.0, -1.0], heading=0.0)
+    assert turned(car.belief.mean).apply([0.0, 0.0, 1.0])[2] > 0.99
 
 
 def test_error_of_the_level_is_that_of_the_accelerometers() -> None:

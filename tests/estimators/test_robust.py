@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pilotage.core import CovarianceError, FilterStatus, Gaussian, ModelError, PilotageError
+from pilotage.core import CovarianceError, FilterStatus, Gaussian, PilotageError, Readings
 from pilotage.core.results import same_belief
 from pilotage.estimators import (
     CKF,
@@ -20,7 +20,10 @@ from pilotage.estimators import (
     IMM,
     KF,
     UKF,
+    AdaptiveEKF,
+    EnsembleKF,
     FadingEKF,
+    InformationKF,
     ParticleFilter,
     SchmidtEKF,
     SquareRootEKF,
@@ -78,7 +81,7 @@ def test_a_state_that_is_known_stays_so(estimator: Any) -> None:
         estimator.update(KNOWN, EXACT, [1.0])
 
 
-@pytest.mark.parametrize("estimator", [e for e in LINEAR if type(e) is not IEKF], ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("estimator", LINEAR, ids=lambda e: type(e).__name__)
 def test_readings_without_noise(estimator: Any) -> None:
     """R of zero, and singular: what is read is known then; in a batch, a row that fails has its status."""
     both = np.array([np.zeros((2, 2)), np.eye(2)])
@@ -93,12 +96,6 @@ def test_readings_without_noise(estimator: Any) -> None:
     close(estimator.update(batch[1], linked, [2.0, 2.0]).belief.cov, expected)
 
 
-def test_an_iterated_filter_says_that_it_needs_noise() -> None:
-    """The cost that its steps lower has the inverse of R: without noise they do not converge, and it says so."""
-    with pytest.raises(ModelError, match="did not converge"):
-        IEKF().update(Gaussian(STILL.state, [1.0, 2.0], np.eye(2)), EXACT, [3.0])
-
-
 FILTERS: dict[str, Any] = {
     "KF": lambda: KF(CART, dt=0.1, gate=0.999).start(std=1.0, history=0.5),
     "EKF": lambda: EKF(ROBOT, dt=0.1, gate=0.999).start(std=0.5),
@@ -107,6 +104,9 @@ FILTERS: dict[str, Any] = {
     "SquareRootEKF": lambda: SquareRootEKF(ROBOT, dt=0.1).start(std=0.5),
     "SquareRootUKF": lambda: SquareRootUKF(ROBOT, dt=0.1, gate=0.99).start(std=0.5),
     "IMM": lambda: IMM((CART, constant_velocity(2, density=9.0)), 0.9, dt=0.1).start(std=1.0).remember(0.5),
+    "EnsembleKF": lambda: EnsembleKF(ROBOT, dt=0.1, n=20, gate=0.999).start(std=0.5, rng=1),
+    "AdaptiveEKF": lambda: AdaptiveEKF(ROBOT, dt=0.1, gate=0.999).start(std=0.5, history=0.5),
+    "InformationKF": lambda: InformationKF(CART, dt=0.1, gate=0.999).start(std=1.0),
     "ParticleFilter": lambda: ParticleFilter(ROBOT, dt=0.1, n=50, gate=0.999).start(std=0.5, rng=1, history=0.5),
 }
 NUMBERS = st.sampled_from([0.0, 1.0, -0.5, 1e6, -1e6, 1e300, math.nan, math.inf, -math.inf])
@@ -141,6 +141,17 @@ def act(filter: Any, event: Any) -> Any:
     return None
 
 
+def check_belief(belief: Any) -> None:
+    """A mean and a covariance of finite numbers."""
+    moments = belief.moments()
+    assert np.isfinite(moments.mean).all()
+    assert np.isfinite(moments.cov).all()
+    for cov in moments.cov.reshape(-1, *moments.cov.shape[-2:]):
+        scale = np.sqrt(np.diagonal(cov).clip(1e-300))
+        if scale.max() < 1e8 * scale.min():  # a speed of 1e100 leaves no digits for the other components
+            assert np.linalg.eigvalsh(cov / scale / scale[:, None]).min() > -1e-9
+
+
 @pytest.mark.parametrize("name", FILTERS)
 @settings(max_examples=20)
 @given(events=EVENTS)
@@ -155,15 +166,50 @@ def test_a_stream_of_anything(name: str, events: Any) -> None:
             assert same_belief(filter.belief, before)
             assert filter.t == t
             continue
-        moments = filter.belief.moments()
-        assert np.isfinite(moments.mean).all()
-        assert np.isfinite(moments.cov).all()
+        check_belief(filter.belief)
         assert math.isfinite(filter.t)
-        scale = np.sqrt(np.diagonal(moments.cov).clip(1e-300))
-        if scale.max() < 1e8 * scale.min():  # a speed of 1e100 leaves no digits for the other components
-            assert np.linalg.eigvalsh(moments.cov / scale / scale[:, None]).min() > -1e-9
         if result is not None and result.accepted:
             assert math.isfinite(result.log_likelihood)
+
+
+TIMES = st.sampled_from([0.1, 0.1, 0.2, 0.25, 0.3, 0.7, 0.7, -0.1, 3.0, 1e9, math.nan, math.inf])
+STREAM = st.lists(st.tuples(TIMES, st.lists(NUMBERS, min_size=2, max_size=2)), max_size=6)
+ACTIONS = st.lists(st.tuples(TIMES, st.sampled_from([[0.5, 0.1], [math.nan, 0.0], [1e100, 1.0]])), max_size=4)
+GOOD = [(0.1, [1.0, 0.0]), (0.2, [math.nan, math.nan]), (0.25, [math.nan, -0.5]), (0.7, [1e6, 0.0]), (0.7, [1.0, 1.0])]
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@settings(max_examples=20)
+@example(fixes=GOOD, others=GOOD[:3], us=[(0.3, [0.5, 0.1]), (0.7, [0.5, 0.1])], order=True)
+@example(fixes=[(0.1, [1.0, math.inf])], others=[], us=[], order=True)
+@given(fixes=STREAM, others=STREAM, us=ACTIONS, order=st.booleans())
+def test_a_run_over_streams_of_anything(name: str, fixes: Any, others: Any, us: Any, order: bool) -> None:
+    """A run of two sensors at times of their own either raises an error and leaves all, or has finite beliefs."""
+    filter = FILTERS[name]()
+    before, robot = filter.belief, filter.belief.moments().space == ROBOT.state
+    third = compass(std=0.1) if robot else velocity(2, std=0.5)
+    key: Any = (lambda each: each[0]) if order else (lambda _: 0)
+    rows = [(sensor, sorted(stream, key=key)) for sensor, stream in ((gnss(std=0.5), fixes), (third, others))]
+    acts = sorted(us, key=key) if robot else []
+    try:
+        streams = []
+        for sensor, given in rows:
+            z = np.array([z for _, z in given]).reshape(-1, 2)[:, : sensor.reading.size]
+            streams.append(Readings(sensor, z, [t for t, _ in given]))
+        run = filter.run([u for _, u in acts] or None, streams, [t for t, _ in acts] or None)
+    except PilotageError:
+        assert fixes != GOOD
+        assert same_belief(filter.belief, before)
+        assert filter.t == 0.0
+        return
+    check_belief(filter.belief)
+    if len(run.ts):
+        check_belief(run.beliefs)
+        check_belief(run.predicted)
+        assert filter.t == run.ts[-1]
+    assert (run.status <= FilterStatus.NO_READING).all()
+    assert np.isfinite(run.log_likelihood).all()
+    assert np.isfinite(run.nis[run.accepted]).all()
 
 
 @pytest.mark.parametrize("name", ["KF", "EKF", "SquareRootUKF", "ParticleFilter"])

@@ -11,9 +11,9 @@ import pytest
 
 from pilotage.core import FilterStatus, Gaussian, Mixture, ModelError, Sensor, ShapeError, Space
 from pilotage.estimators import EKF, GPB2, IMM, KF, UKF, Bank, ParticleFilter, SquareRootUKF
-from pilotage.models import constant_turn, constant_velocity, position, range_bearing, unicycle
+from pilotage.models import constant_turn, constant_velocity, dynamics, position, range_bearing, unicycle
 
-from .linear import close
+from .linear import Plain, close
 
 DT = 0.1
 ROBOT, SONAR, MARK = unicycle(noise=(0.1, 0.1, 0.05)), range_bearing(std=(0.2, 0.03)), np.array([20.0, 5.0])
@@ -196,3 +196,43 @@ def test_after_an_error_of_a_model_no_track_has_changed(modes: int) -> None:
         bank.update(Fragile(), [[3.0], [3.0], [3.0]])
     np.testing.assert_array_equal(bank.belief.moments().mean, before.mean)
     np.testing.assert_array_equal(bank.belief.moments().cov, before.cov)
+
+
+class Breaking(Plain):
+    """Motion in plain Python, which breaks far out."""
+
+    continuous = True
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        if np.max(x) > 4.0:
+            raise RuntimeError("broken")
+        return super().step(x, u, dt)
+
+
+@dynamics(state=Space("x [m]"), action=Space(), noise=(0.1,))
+def sinking(x: Any, u: Any, p: Any, m: Any) -> Any:
+    """Motion that is undefined beyond 4 m."""
+    return (10.0 + m.sqrt(4.0 - x[0]),)
+
+
+def test_a_way_to_a_time_is_whole() -> None:
+    """An error of a model after some of its steps leaves tracks and time; a track that fails there is as before."""
+    fly = Breaking(constant_velocity(1, density=0.1))
+    bank = Bank(EKF(fly, dt=DT), 3)
+    bank.add(Gaussian.of(fly.state, [[1.0, 9.0], [2.0, 0.0]], std=1.0))
+    before = bank.belief
+    with pytest.raises(RuntimeError, match="broken"):
+        bank.predict(to=1.0)
+    assert bank.t == 0.0
+    np.testing.assert_array_equal(bank.belief.mean, before.mean)
+    np.testing.assert_array_equal(bank.belief.cov, before.cov)
+    deep = Bank(EKF(sinking(), dt=DT), 3)
+    deep.remove(deep.add(Gaussian.of(sinking().state, np.zeros((1, 1)), std=0.1)))
+    deep.add(Gaussian.of(sinking().state, [[-90.0], [0.0]], std=0.1))
+    first = deep.belief
+    status = deep.predict(to=1.0)
+    assert status[0] == FilterStatus.ACCEPTED
+    assert status[1] == FilterStatus.UNDEFINED_STATE
+    assert deep.t == 1.0
+    np.testing.assert_array_equal(deep[1].mean, first.mean[1])
+    assert deep[0].mean[0] > -81.0

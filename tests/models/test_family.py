@@ -28,6 +28,7 @@ from pilotage.models import (
     task,
     unicycle,
 )
+from pilotage.models.trace import model
 from pilotage.models.trace.family import KEPT
 
 LINE, PUSH = Space("x [m]"), Space("u [m/s]")
@@ -242,6 +243,21 @@ def test_a_family_keeps_few_members() -> None:
     gc.collect()
     assert kept[9]() is None, "of the others than the first, which made the trace"
     assert kept[-KEPT]() is not None
+
+
+def test_models_that_live_share_a_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many other models were traced in the meantime; what has no model any more is let go."""
+    monkeypatch.setattr(model, "KEPT", 4)
+    family = moves(lambda x, u, p, m: p.gain * u[0], params={"gain": 1.0})
+    first = family(gain=1.0)
+    first.source("B")  # it grows by what is derived from it
+    others = [weakref.ref(moves(lambda x, u, p, m: u[0])()._function) for _ in range(6)]
+    second = family(gain=2.0)
+    assert second._function is first._function
+    assert second.source("y F") == first.source("y F")
+    gc.collect()
+    assert [other() is None for other in others] == [True] * 3 + [False] * 3
+    assert len(model._kept) == 4
 
 
 def test_members_can_be_copied() -> None:

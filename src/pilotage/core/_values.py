@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from dataclasses import fields
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from .arrays import Array
 from .errors import ShapeError
 from .settings import instance, number
 from .space import Space
+
+Frozen = TypeVar("Frozen")
 
 
 def states(space: Space, values: Any, name: str, belief: str) -> Array:
@@ -33,18 +36,27 @@ def by_name(values: Any, rest: Array, names: Sequence[str], what: str) -> Any:
     return found
 
 
-def freeze(array: Array) -> Array:
-    """`array`, read-only from now on."""
-    array.flags.writeable = False
-    return array
+def freeze(value: Frozen) -> Frozen:
+    """`value`, of which arrays are read-only from now on, also those in tuples."""
+    given: Any = value
+    if isinstance(given, np.ndarray):
+        given.setflags(write=False)
+    elif isinstance(given, tuple):
+        for each in cast("tuple[Any, ...]", given):
+            freeze(each)
+    return value
 
 
-def restored(belief: Any, state: dict[str, Any]) -> None:
-    """Fill a belief that comes from a pickle or a copy, whose arrays would be writeable."""
-    for value in state.values():
-        if isinstance(value, np.ndarray):
-            value.setflags(write=False)
-    belief.__dict__.update(state)
+class Value:
+    """Base of beliefs, frozen dataclasses: copies and pickles take their fields, and nothing that was derived."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {field.name: self.__dict__[field.name] for field in fields(cast(Any, self))}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Fill a belief, whose arrays would be writeable when they come from a pickle."""
+        freeze((*state.values(),))
+        self.__dict__.update(state)
 
 
 def broadcast(*given: tuple[str, Array, int]) -> tuple[Array, ...]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import at, broadcast, described, restored, states
+from ._values import Value, at, broadcast, described, states
 from .arrays import Array, numbers
 from .covariances import log_normal_diagonal
 from .errors import CovarianceError, ShapeError
@@ -19,7 +19,7 @@ from .streams import Rng, generator
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class Diagonal:
+class Diagonal(Value):
     """A Gaussian with independent components, for latents and images: ``x = mean (+) e``, ``e_i ~ N(0, var_i)``.
 
     Args:
@@ -91,9 +91,6 @@ class Diagonal:
     def __getitem__(self, index: Any) -> Diagonal:
         """The belief(s) at `index` of the leading axes."""
         return Diagonal.trusted(self.space, *at(index, (self.mean, 1), (self.var, 1)))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
 
     def __str__(self) -> str:
         return described(self.space, self.mean, self.std, "Diagonal Gaussians")

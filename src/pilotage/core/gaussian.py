@@ -11,7 +11,7 @@ import numpy as np
 
 from ._bound import by_name as explained
 from ._product import listed
-from ._values import at, broadcast, by_name, described, freeze, restored, states
+from ._values import Value, at, broadcast, by_name, described, freeze, states
 from .arrays import Array
 from .covariances import check_covariance, check_root, diagonal, log_normal, log_normal_root, root_of, triangular
 from .errors import CovarianceError
@@ -21,7 +21,7 @@ from .streams import Rng, generator
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class Gaussian:
+class Gaussian(Value):
     """A Gaussian on a space: ``x = mean (+) e``, ``e ~ N(0, cov)``, normal in the tangent space at the mean.
 
     Args:
@@ -173,12 +173,8 @@ class Gaussian:
         return self.holding(self.space, *at(index, (self.mean, 1), (self.held, 2)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Its value: all but what is derived."""
         held = "root" if self.rooted else "cov"
-        return {name: self.__dict__[name] for name in ("space", "mean", "rooted", held)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
+        return {**super().__getstate__(), held: self.held}
 
     def __str__(self) -> str:
         return described(self.space, self.mean, self.std, "Gaussians")

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from ._values import at, freeze, restored
+from ._values import Value, at, freeze
 from .arrays import Array
 from .belief import Belief
 from .errors import ShapeError, SpaceError
@@ -21,7 +21,7 @@ from .weights import log_sum_exp, normalized_log_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class Mixture:
+class Mixture(Value):
     """A weighted sum of beliefs, such as hypotheses or modes of a target: ``p(x) = sum_k w_k p_k(x)``.
 
     Components may have different spaces, like the models of a manoeuvring target. The mixture is then a distribution
@@ -136,9 +136,6 @@ class Mixture:
                 f"log_weights has shape {self.log_weights.shape}, but the components have the leading axes {axes}; "
                 "give both the same"
             ) from None
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
 
     def __str__(self) -> str:
         if self.log_weights.ndim > 1:

@@ -9,7 +9,7 @@ from typing import Any, Self, cast
 
 import numpy as np
 
-from ._values import at, freeze, restored, states
+from ._values import Value, at, freeze, states
 from .arrays import Array
 from .covariances import log_normal
 from .errors import CovarianceError, ShapeError
@@ -21,7 +21,7 @@ from .weights import drawn, log_sum_exp, normalized_log_weights
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class Particles:
+class Particles(Value):
     """Weighted states ``p(x) = sum_i w_i delta(x - x_i)``, with log-weights normalised so that ``sum w_i = 1``.
 
     Args:
@@ -66,7 +66,7 @@ class Particles:
         """
         new = object.__new__(cls)
         known = {} if weights is None else {"weights": weights}
-        restored(new, {"space": space, "points": points, "log_weights": log_weights, **known})
+        new.__setstate__({"space": space, "points": points, "log_weights": log_weights, **known})
         return new
 
     @cached_property
@@ -129,9 +129,6 @@ class Particles:
             array([3.])
         """
         return Particles.trusted(self.space, *at(index, (self.points, 2), (self.log_weights, 1)))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
 
     def __str__(self) -> str:
         if self.points.ndim > 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ._values import at, described, freeze, restored, states
+from ._values import Value, at, described, freeze, states
 from .arrays import Array
 from .gaussian import Gaussian
 from .settings import whole
@@ -17,7 +17,7 @@ from .streams import Rng, checked
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class Point:
+class Point(Value):
     """A belief without uncertainty, ``x = mean``: that of a simulator, or of code that ignores the uncertainty.
 
     Args:
@@ -65,9 +65,6 @@ class Point:
     def __getitem__(self, index: Any) -> Point:
         """The state(s) at `index` of the leading axes."""
         return Point(self.space, at(index, (self.mean, 1))[0])
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
 
     def __str__(self) -> str:
         return described(self.space, self.mean, self.std, "Points")

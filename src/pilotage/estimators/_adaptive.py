@@ -9,15 +9,18 @@ from typing import Annotated, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from ..core import FilterRun, Gaussian, ModelError, Rng, Sensor, Space
+from ..core import FilterRun, Gaussian, Rng, Sensor, Space
 from ..core.arrays import Array
 from ..core.settings import Interval, settings
+from ..core.streams import checked
+from ._backward import LINEARIZED
 from ._gaussian import CompiledEstimator, moments_on
 from ._inputs import gate_quantiles
 from ._jobs import Model
-from ._noise_steps import noise_predict, noise_update
+from ._noise_steps import ADAPTED, noise_predict, noise_update
 from ._steps import Inner, inner_steps
 from .noise_belief import NoiseBelief, SensorNoise, noise_belief, read
+from .rts import rts
 
 
 class Rule(NamedTuple):
@@ -127,14 +130,7 @@ class NoiseEstimator(CompiledEstimator):
         return model
 
     def smoothed(self, run: FilterRun, *, rng: Rng = None) -> Gaussian:
-        """The Gaussians of a run given all its readings; see `smooth`. It takes the process noise of the model.
-
-        Raises:
-            ModelError: if the run estimated the process noise.
-        """
-        if np.any(run.beliefs.factor != 1.0):
-            raise ModelError(
-                "the run estimated its process noise, which the smoother does not know; filter it again with the noise "
-                "that was found, as in EKF(model.scale_noise(run.beliefs.factor[-1] ** 0.5), dt=...), and smooth that"
-            )
-        return super().smoothed(replace(run, beliefs=run.beliefs.moments(), predicted=run.predicted.moments()), rng=rng)
+        """The Gaussians of a run given all its readings, under the process noise that it used; see `smooth`."""
+        checked(rng)
+        step = ADAPTED if np.any(run.predicted.factor != 1.0) else LINEARIZED
+        return rts(replace(run, beliefs=run.beliefs.moments(), predicted=run.predicted.moments()), step)

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core import Dynamics, FilterRun, ModelError, PilotageError, Rng, Sensor, ShapeError, Update, generator
 from ..core.settings import instance
-from ._inputs import EMPTY, action
+from ._inputs import EMPTY, action, check_belief
 from ._stacked import stacked, stacked_updates
+from ._startable import Startable
 from ._timeline import Timeline
 
 
@@ -56,6 +57,10 @@ class Engine(ABC):
     def first(self) -> Any:
         """Dynamics that have the state on which sensors of a run are mounted, and the action of all modes."""
         return self.dynamics
+
+    def check_belief(self, belief: Any) -> None:
+        """Refuse what is no belief over the state of the dynamics; here setting the belief does that."""
+        check_belief(belief)
 
     @abstractmethod
     def predict(self, u: Any, dt: float) -> None:
@@ -112,6 +117,11 @@ class PureEngine(Engine):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "rng": copy.deepcopy(self.rng)}
+
+    def check_belief(self, belief: Any) -> None:
+        """Refuse what is no belief over the state; that of an estimator of a user may hold more, such as a map."""
+        space = self.dynamics.state if isinstance(self.dynamics, Dynamics) else None
+        check_belief(belief, space, wider=not isinstance(self.estimator, Startable))
 
     def predict(self, u: Any, dt: float) -> None:
         self.belief = self.estimator.predict(self.belief, self.dynamics, u, dt, rng=self.rng)

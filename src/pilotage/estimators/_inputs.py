@@ -17,11 +17,13 @@ Axes = tuple[int, ...]
 EMPTY = np.zeros(0)
 
 
-def check_belief(belief: Any, space: Space | None = None) -> None:
-    """Refuse what is no belief, or one that does not live on this space."""
+def check_belief(belief: Any, space: Space | None = None, wider: bool = False) -> None:
+    """Refuse what is no belief, or one that does not live on this space, or on a `wider` one that holds its parts."""
     if not (hasattr(belief, "moments") and hasattr(belief, "space")):  # asking the protocol itself takes ten times that
         raise ModelError(f"a belief was expected, such as Gaussian.of(space, mean, std=1.0); {belief!r} was given")
-    if space is not None and belief.space != space:
+    if space is None or belief.space == space:
+        return
+    if not (wider and len(belief.space.common(space)) == len(space.parts)):
         raise SpaceError(f"the belief is over {belief.space}, the dynamics move {space}")
 
 

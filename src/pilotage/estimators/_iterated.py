@@ -43,8 +43,9 @@ def iterate(job, h, b, context, z, y, P, H, R, L, K, N, dx, new, predicted, e, r
 
     A step goes part of the way to where the linearisation leads: as far as lets the cost fall by a quarter of what its
     slope foretells (Armijo). That slope is the square of the step's length in standard deviations of the result. Of the
-    prior's part of the cost, ``d' P^-1 d``, the vector q = P^-1 d is known all along. Returns where the last step was
-    within the tolerance, or none was to be made.
+    prior's part of the cost, ``d' P^-1 d``, the vector q = P^-1 d is known all along. Where R is singular, the cost is
+    infinite off the states that such a reading allows, and says nothing of a step that comes nearer to them: steps go
+    all the way then. Returns where the last step was within the tolerance, or none was to be made.
     """
     space = space_at(job.state)
     d, m = space.dim, space_at(h.space).dim
@@ -74,32 +75,10 @@ def iterate(job, h, b, context, z, y, P, H, R, L, K, N, dx, new, predicted, e, r
         now = half_square(root, e, v, m, lanes)
         for j in range(d):
             now += 0.5 * dx[j] * q[j]
-        better = now <= cost - 0.25 * part * slope + ROUNDING * (1.0 + cost)
+        better = without_noise(root, m, lanes) | (now <= cost - 0.25 * part * slope + ROUNDING * (1.0 + cost))
         part = select(better, select(part < 0.5, 2.0 * part, 1.0), 0.5 * part)
         cost = select(better, now, cost)
-        for i in range(m):
-            a = e[i]
-            for j in range(d):
-                a += A[i, j] * dx[j]
-            e[i] = a
-            r[i, 0] = a
-        solve(L, r, m, 1, lanes)
-        along = fill(0.0, lanes)
-        for j in range(d):
-            to, pull = fill(0.0, lanes), fill(0.0, lanes)
-            for i in range(m):
-                to += K[i, j] * e[i]
-                pull += A[i, j] * r[i, 0]
-            at[0, j] = select(better, dx[j], at[0, j])
-            at[1, j] = select(better, q[j], at[1, j])
-            at[2, j] = select(better, to - dx[j], at[2, j])
-            at[3, j] = select(better, pull - q[j], at[3, j])
-            along += at[2, j] * at[3, j]
-        for i in range(m):
-            a = fill(0.0, lanes)
-            for j in range(d):
-                a += A[i, j] * at[2, j]
-            e[i] = a
+        along = aim(A, K, L, e, dx, q, at, r, better, d, m, lanes)
         slope = select(better, along + 2.0 * half_square(root, e, v, m, lanes), slope)
         near = better & (slope <= tolerance * tolerance)
         part = select(near, 1.0, part)
@@ -116,6 +95,47 @@ def iterate(job, h, b, context, z, y, P, H, R, L, K, N, dx, new, predicted, e, r
     gemm(1.0, plain(W), transposed(G), 0.0, N, N, d, d, d, 0, lanes)
     mirror(N, d)
     return done
+
+
+@driver
+def aim(A, K, L, e, dx, q, at, r, better, d, m, lanes):
+    """The way on from d = dx, where it is `better` than before: at = d, q, and the steps of both to the linearised end.
+
+    The residual e becomes what the step changes of the reading. Returns the prior's part of the slope; r is scratch.
+    """
+    for i in range(m):
+        a = e[i]
+        for j in range(d):
+            a += A[i, j] * dx[j]
+        e[i] = a
+        r[i, 0] = a
+    solve(L, r, m, 1, lanes)
+    along = fill(0.0, lanes)
+    for j in range(d):
+        to, pull = fill(0.0, lanes), fill(0.0, lanes)
+        for i in range(m):
+            to += K[i, j] * e[i]
+            pull += A[i, j] * r[i, 0]
+        at[0, j] = select(better, dx[j], at[0, j])
+        at[1, j] = select(better, q[j], at[1, j])
+        at[2, j] = select(better, to - dx[j], at[2, j])
+        at[3, j] = select(better, pull - q[j], at[3, j])
+        along += at[2, j] * at[3, j]
+    for i in range(m):
+        a = fill(0.0, lanes)
+        for j in range(d):
+            a += A[i, j] * at[2, j]
+        e[i] = a
+    return along
+
+
+@driver
+def without_noise(root, m, lanes):
+    """Whether some direction of a reading has no noise, for the root of R."""
+    found = root[0, 0] <= 0.0
+    for i in range(1, m):
+        found = found | (root[i, i] <= 0.0)
+    return found
 
 
 @driver

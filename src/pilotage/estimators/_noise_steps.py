@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 from ..models.trace import LANES, call, driver
-from ._algebra import gemm, joseph, plausible, sandwich, score, solve, symmetrize, times
+from ._algebra import gemm, joseph, plausible, product, sandwich, score, solve, symmetrize, times
+from ._backward import backward, rts_gain
 from ._iterated import gain
 from ._memory import (
     accepted,
@@ -60,6 +61,28 @@ def noise_predict(at, b, u, dt, w, lanes):
             Q[i, j] = row[0] * Q[i, j]
     sandwich(F, P, Q, A, N, d, lanes)
     settle(job, x, P, y, N, plausible(Q, d, lanes), PREDICTION_FAILED, n, d, lanes)
+
+
+@driver(inline=True)
+def rts_adapted(at, b, u, dt, w, lanes):
+    """A step of the smoother whose prediction was ``F P F' + Q`` for a Q of its own: what is left of its covariance."""
+    job = job_at(at)
+    f, space = model_at(job.dynamics), space_at(job.state)
+    n, d = space.size, space.dim
+    _, P, behind = gaussian_at(b, n, d, lanes)
+    _, M, _ = gaussian_at(behind, n, d, lanes)
+    y, w = vector(w, n, lanes)  # y and F, as the model writes them
+    F, w = matrix(w, d, d, lanes)
+    Q, w = matrix(w, d, d, lanes)
+    K, w = matrix(w, d, d, lanes)
+    call(f.all, b, u, dt, f.parameters, address(y))
+    product(F, P, K, d, d, d, lanes)
+    for i in range(d):
+        for j in range(d):
+            Q[i, j] = M[i, j]
+    gemm(-1.0, plain(K), transposed(F), 1.0, Q, Q, d, d, d, d, lanes)
+    symmetrize(Q, d)
+    rts_gain(at, F, Q, K, b, w, lanes)
 
 
 @driver(inline=True)
@@ -213,3 +236,6 @@ def remember(slot, learnt, status, m, lanes):
         if codes[l] <= NO_READING:
             for i in range(m * m + 1):
                 old[i, l] = new[i, l]
+
+
+ADAPTED = backward(rts_adapted, ("y F", "", ""))

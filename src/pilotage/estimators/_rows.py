@@ -233,8 +233,9 @@ class ModeRows(Engine):
     def save(self) -> Any:
         return [table.copy() for table in self.tables], self.weights.copy()
 
-    def restore(self, saved: Any) -> None:
-        self.tables, self.weights = saved
+    def restore(self, saved: Any, which: Any = slice(None)) -> None:
+        """Belief as it was saved, of these rows."""
+        self._take_back(self.tables, self.weights, saved, which)
 
 
 class RowsLink(Link):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..core import Dynamics, PilotageError, Readings, Scans, Sensor, ShapeError
+from ..core import Dynamics, PilotageError, Readings, Scans, Sensor, ShapeError, Space
 from ..core.arrays import numbers
 from ..core.declared import called
 from ..core.seconds import seconds
@@ -124,9 +125,11 @@ def _of_one(
     clock: Clock, dynamics: Dynamics, us: Any, sensor: Sensor, zs: Any, ts: Any, dt: Any, contexts: Any, own: bool
 ) -> Timeline:
     """A prediction before each reading of one sensor."""
+    if _flat(zs):
+        raise ShapeError(_unrolled(zs, sensor.reading, "readings"))
     zs = sensor.reading.check(zs, "readings", finite=False)
-    if zs.ndim < 2:
-        raise ShapeError(f"readings have shape {zs.shape}; a run takes (..., T, {sensor.reading.size})")
+    if zs.ndim < 2:  # one image
+        raise ShapeError(_unrolled(zs, sensor.reading, "readings"))
     count = zs.shape[-2]
     if ts is None:
         dts = _steps(clock, dt, count)
@@ -216,10 +219,26 @@ def _held(us: Any, dynamics: Dynamics, ticks: np.ndarray, times: np.ndarray, sla
 
 def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
     """Actions ``(..., T, m)``."""
+    if _flat(us) and len(us) != dynamics.action.size:
+        raise ShapeError(_unrolled(us, dynamics.action, "actions"))
     us = np.atleast_2d(action(us, dynamics.action))
     if us.shape[-2] not in (1, count):
         raise ShapeError(f"there are {us.shape[-2]} actions for {count} steps; give one for each, or one for all")
     return _spread(us, count)
+
+
+def _flat(given: Any) -> bool:
+    """Whether readings or actions are numbers side by side, and no rows."""
+    if isinstance(given, list | tuple):
+        return len(given) > 0 and np.ndim(given[0]) == 0
+    return getattr(given, "ndim", 2) < 2
+
+
+def _unrolled(given: Any, space: Space, what: str) -> str:
+    """How a run takes rows, for numbers that are none."""
+    shape, rows = np.shape(given), f"np.reshape({what}, (-1, {space.size}))"
+    hint = rows if math.prod(shape) % max(space.size, 1) == 0 else f"a list of lists of {space.size}"
+    return f"{what} have shape {shape}; a run takes (..., T, {space.size}), a row of {space.listing} a step: {hint}"
 
 
 def _spread(a: np.ndarray, count: int) -> np.ndarray:

@@ -132,17 +132,31 @@ class Bank:
             dt: seconds; by default the step of the estimator.
             to: time [s], instead of `dt`; long ways are cut as in `Filter.predict`.
             u: action ``(m,)``, or one for each track ``(N, m)`` in the order of `rows`; zero by default.
+
+        A track that fails on the way to `to` keeps the belief that it had before, and an error that a model raises
+        leaves all tracks and the time as they were.
         """
-        u, clock, (where, batch) = action(u, self._engine.first.action), self._clock, self._where(None)
-        dt = clock.step(dt, to)
-        count, length = clock.cut(dt) if to is not None else (0, 0.0)
-        status = np.zeros(len(self), dtype=np.int64)
-        for step in [float(length)] * int(count):
-            status = np.maximum(status, self._engine.predict_rows(where, u, step, batch))
-            clock.advance(step)
-        dt = clock.step(None, to) if count else dt
-        status = np.maximum(status, self._engine.predict_rows(where, u, dt, batch))
-        clock.advance(dt, to)
+        u, batch = action(u, self._engine.first.action), (len(self),)
+        dt = self._clock.step(dt, to)
+        count, length = self._clock.cut(dt) if to is not None else (0, 0.0)
+        if not count:
+            return self._moved(u, dt, to, batch)
+        saved, before, status = self._engine.save(), copy.copy(self._clock), np.zeros(batch, dtype=np.int64)
+        try:
+            for _ in range(int(count)):
+                status = _first(status, self._moved(u, float(length), None, batch))
+            status = _first(status, self._moved(u, self._clock.step(None, to), to, batch))
+        except BaseException:
+            self._engine.restore(saved)
+            self._clock = before
+            raise
+        self._engine.restore(saved, self.rows[status > 0])
+        return status
+
+    def _moved(self, u: np.ndarray, dt: float, to: float | None, batch: tuple[int, ...]) -> np.ndarray:
+        """Move all tracks by one step; the status of each."""
+        status = self._engine.predict_rows(self._where(None)[0], u, dt, batch)
+        self._clock.advance(dt, to)
         return status
 
     def expect(self, sensor: Sensor, rows: Any = None, context: Any = None) -> Any:
@@ -177,3 +191,8 @@ class Bank:
         if len(np.unique(flat)) < len(flat):
             raise ShapeError("rows name a place twice; give one reading for each track")
         return flat, index.shape
+
+
+def _first(status: np.ndarray, later: np.ndarray) -> np.ndarray:
+    """The status of the first step that failed."""
+    return np.where(status > 0, status, later)

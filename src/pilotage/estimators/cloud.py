@@ -25,7 +25,6 @@ from ..core import (
     generator,
 )
 from ..core.arrays import Array
-from ..core.covariances import log_normal
 from ..core.declared import answered, asked, called, covariance, returned
 from ..core.sensor import measured
 from ..core.status import FilterStatus
@@ -34,6 +33,7 @@ from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced
 from ._elementary import normal_numbers, normalized
 from ._inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
+from ._scores import scored
 
 IMPOSSIBLE = math.log(math.ulp(0.0))
 """Log-likelihood below which a reading has none, for each of its components: that of the least number above zero.
@@ -225,14 +225,9 @@ def innovation(cloud: Particles, sensor: Sensor, z: Array, context: Any = None) 
 
 def deviation(known: Gaussian, z: Array) -> tuple[Array, Array, Any]:
     """Innovation ``y = z (-) z_mean``, its covariance S and NIS ``y' S^-1 y``, of an expected reading."""
-    space = known.space
-    y = cast(Array, space.minus(z, known.mean))
-    seen = measured(space, z)
-    both = seen[..., :, None] & seen[..., None, :]
-    y_seen, S = np.where(seen, y, 0.0), np.where(both, known.cov, np.eye(space.dim))
-    # log N(y; 0, S) = log N(0; 0, S) - nis / 2, and says in a sentence when S is singular.
-    nis = 2.0 * (log_normal(0.0 * y_seen, S) - log_normal(y_seen, S))
-    return y, S, float(nis) if nis.ndim == 0 else nis
+    y = cast(Array, known.space.minus(z, known.mean))
+    found = scored(y, known.cov, measured(known.space, z))
+    return y, found.S, float(found.nis) if found.nis.ndim == 0 else found.nis
 
 
 class CloudUpdate(Update):

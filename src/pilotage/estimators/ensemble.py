@@ -6,15 +6,15 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import Dynamics, FilterStatus, Particles, Rng, Sensor, Space, Update
+from ..core import Dynamics, Gaussian, Particles, Rng, Sensor, Space, Update, generator
 from ..core.arrays import Array
-from ..core.covariances import log_normal, symmetric_root
+from ..core.covariances import symmetric_root
 from ..core.sensor import measured
-from ..core.settings import Interval, settings
-from ._algebra import LOG_TURN
+from ..core.settings import Interval, instance, settings
 from ._cloud_estimator import CloudEstimator
-from ._inputs import check_belief, gate_quantiles
-from ._steps import ACCEPTED, GATED, NO_READING
+from ._inputs import check_belief
+from ._scores import scored
+from ._steps import ACCEPTED
 from .cloud import foretold, propagate
 
 
@@ -26,17 +26,20 @@ class EnsembleKF(CloudEstimator):
 
         predict   x_i = f(x_i, u, dt) (+) e_i,   e_i ~ N(0, Q)
         update    d_i = x_i (-) x,   r_i = h(x_i) (-) z^,    x and z^ the means of members and of their readings
-                  S = mean of r_i r_i' + R,   C = mean of d_i r_i',   K = C S^-1
+                  S = sum r_i r_i' / (n - 1) + R,   C = sum d_i r_i' / (n - 1),   K = C S^-1
                   x_i = x (+) (d_i - C (S + R^1/2 S^1/2)^-1 r_i + K (z (-) z^))
 
-    with symmetric roots: the square-root form, whose update draws nothing, and gives members the covariance
-    ``P - K S K'``. They are `Particles` of equal weight. It serves simulators and states of many dimensions, of which a
-    few dozen members say where the uncertainty lies; the gain keeps to what they span.
+    with symmetric roots: the square-root form, whose update draws nothing, and gives members the covariance ``P - K S
+    K'``. P, as S and C, is that of a sample, ``sum d_i d_i' / (n - 1)``, which expects that of the distribution behind
+    it; `moments` of a belief are those of its members alone, ``sum d_i d_i' / n``. They are `Particles` of equal
+    weight. It serves simulators and states of many dimensions, of which a few dozen members say where the uncertainty
+    lies; the gain keeps to what they span.
 
     Source: Evensen, "Sequential data assimilation with a nonlinear quasi-geostrophic model using Monte Carlo methods",
-    J. Geophysical Research 99, 1994; the update without drawing, Whitaker and Hamill, "Ensemble data assimilation
-    without perturbed observations", Monthly Weather Review 130, 2002, equation 10; inflation, Anderson and Anderson,
-    ibid. 127, 1999.
+    J. Geophysical Research 99, 1994; covariances of members, Evensen, "The ensemble Kalman filter: theoretical
+    formulation and practical implementation", Ocean Dynamics 53, 2003, section 3; the update without drawing, Whitaker
+    and Hamill, "Ensemble data assimilation without perturbed observations", Monthly Weather Review 130, 2002, equation
+    10; inflation, Anderson and Anderson, ibid. 127, 1999.
 
     Args:
         dynamics: the model that `start` uses; the pure functions take theirs as an argument.
@@ -67,20 +70,22 @@ class EnsembleKF(CloudEstimator):
         return Particles.trusted(after.space, np.asarray(after.space.plus(mean, self.inflation * d)), after.log_weights)
 
     def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
-        known, r, R = foretold(cloud, sensor, context)
+        known, r, R = self.foretold(cloud, sensor, context)
         y, seen = cast(Array, sensor.reading.minus(z, known.mean)), measured(sensor.reading, z)
-        S = np.where(seen[..., :, None] & seen[..., None, :], known.cov, np.eye(y.shape[-1]))
-        off = np.where(seen, y, 0.0)
-        logs, unseen = log_normal(off, S), (~seen).sum(-1)
-        nis = 2.0 * (log_normal(0.0 * off, S) - logs)
-        status: Any = np.where(nis > gate_quantiles(self.gate, y.shape[-1])[seen.sum(-1)], GATED, ACCEPTED)
-        status = np.where(unseen == y.shape[-1], NO_READING, status)
+        found = scored(y, known.cov, seen, self.gate)
         R = np.where(seen[..., :, None] & seen[..., None, :], R, np.eye(y.shape[-1]))
-        after = corrected(cloud, off, np.where(seen[..., None, :], r, 0.0), S, R, status == ACCEPTED)
-        log_likelihood = logs + 0.5 * LOG_TURN * unseen
-        if status.ndim == 0:
-            return Update(after, y, S, float(nis), float(log_likelihood), status=FilterStatus(int(status)))
-        return Update(after, y, S, nis, log_likelihood, status=status)
+        r = np.where(seen[..., None, :], r, 0.0)
+        return found.update(corrected(cloud, found.e, r, found.S, R, found.status == ACCEPTED), y)
+
+    def expect(self, belief: Any, sensor: Sensor, context: Any = None, *, rng: Rng = None) -> Gaussian:
+        instance(sensor, Sensor, "EnsembleKF")
+        cloud = self.cloud(belief, rng=generator(rng, "update"))
+        return self.foretold(cloud, sensor.on(cloud.space), context)[0]
+
+    def foretold(self, cloud: Particles, sensor: Sensor, context: Any) -> tuple[Gaussian, Array, Array]:
+        """The reading that comes next, how far those of all members lie from its mean, and the mean of their noise."""
+        known, r, R = foretold(cloud, sensor, context)
+        return Gaussian.trusted(known.space, known.mean, np.swapaxes(r, -1, -2) @ r / (r.shape[-2] - 1) + R), r, R
 
     def takes_infinity(self, sensor: Sensor) -> bool:
         return False
@@ -105,7 +110,7 @@ def deviations(cloud: Particles) -> tuple[Array, Array]:
 def corrected(cloud: Particles, y: Array, r: Array, S: Array, R: Array, taken: Any) -> Particles:
     """The members after an innovation y where it is taken, as before elsewhere; r are the deviations of readings."""
     mean, d = deviations(cloud)
-    C = np.swapaxes(d, -1, -2) @ r / d.shape[-2]
+    C = np.swapaxes(d, -1, -2) @ r / (d.shape[-2] - 1)
     K = np.swapaxes(np.linalg.solve(S, np.swapaxes(C, -1, -2)), -1, -2)
     shrink = np.linalg.solve(S + symmetric_root(R) @ symmetric_root(S), np.swapaxes(r, -1, -2))
     moved = d - np.swapaxes(C @ shrink, -1, -2) + (K @ y[..., None])[..., None, :, 0]

@@ -24,7 +24,6 @@ from ..core.settings import Positive, by_name, instance, number, setting, shown
 from ._clock import Clock
 from ._engine import Engine, Link, PureEngine, followed
 from ._history import Entry, History, Request
-from ._inputs import check_belief
 from ._late import take_late
 from ._timeline import sensor_of, timeline
 from .information_belief import Information
@@ -99,8 +98,14 @@ class Filter:
         rng: Rng = None,
         seed: int | None = None,
     ) -> Filter:
-        """A filter for any estimator; `rng` is the random stream of estimators that draw random numbers."""
-        return cls(PureEngine(estimator, dynamics, belief, rng), t, dt, sensors, seed)
+        """A filter for any estimator; `rng` is the random stream of estimators that draw random numbers.
+
+        Raises:
+            SpaceError: if the belief is not over the state of the dynamics; one that holds more will do.
+        """
+        engine = PureEngine(estimator, dynamics, belief, rng)
+        engine.check_belief(belief)
+        return cls(engine, t, dt, sensors, seed)
 
     def __repr__(self) -> str:
         belief = self.belief
@@ -136,7 +141,7 @@ class Filter:
 
     @belief.setter
     def belief(self, belief: Any) -> None:
-        check_belief(belief)
+        self._engine.check_belief(belief)
         self._engine.belief = belief
         self._begin_history()
 

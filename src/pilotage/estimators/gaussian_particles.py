@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 
 from ..core import CovarianceError, Gaussian, Rng, ShapeError, Space, generator
-from ..core._values import at, restored, states
+from ..core._values import Value, at, states
 from ..core.arrays import Array, numbers
 from ..core.covariances import log_normal, scattered
 from ..core.mixture import merged
+from ..core.settings import whole
 from ..core.weights import drawn, log_sum_exp, normalized_log_weights
 from .cloud import kernel_width
 from .resampling import taken
 
 
 @dataclass(frozen=True, eq=False, repr=False, init=False)
-class GaussianParticles:
+class GaussianParticles(Value):
     """Particles on some components of a state, each with a Gaussian on the others: ``p(x) = sum_i w_i N(x; m_i, P_i)``.
 
     P_i is zero in the rows and columns of the components that the particles sample.
@@ -70,10 +71,7 @@ class GaussianParticles:
         return new
 
     def _hold(self, *values: Any) -> None:
-        restored(self, dict(zip(("space", "means", "covs", "log_weights", "sampled"), values, strict=True)))
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
+        self.__setstate__(dict(zip(("space", "means", "covs", "log_weights", "sampled"), values, strict=True)))
 
     @property
     def weights(self) -> Array:
@@ -97,7 +95,7 @@ class GaussianParticles:
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(..., n, size)``."""
-        draw, axes = generator(rng), self.means.shape[:-2]
+        draw, axes, n = generator(rng), self.means.shape[:-2], whole(n, "n", 0)
         index = drawn(self.weights, n, draw)
         means, covs = taken(self.means, index), taken(self.covs, index)
         return scattered(self.space, means, covs, draw.standard_normal((*axes, n, self.space.dim)))

@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from ..core import CovarianceError, Dynamics, FilterStatus, Gaussian, ModelError, Rng, Sensor, ShapeError, Update
 from ..core.arrays import Array
-from ..core.covariances import log_normal, symmetric_root
+from ..core.covariances import symmetric_root
 from ..core.declared import covariance
 from ..core.sensor import measured
 from ..core.settings import Interval, Positive, settings
 from ..core.streams import checked
-from ._algebra import LOG_TURN
 from ._clock import wanted
 from ._engine import PureEngine
-from ._inputs import action, check_belief, context_of, gate_quantiles, reading_of
+from ._inputs import action, check_belief, context_of, reading_of
 from ._linear import LinearModels
+from ._scores import Scores, scored
 from ._startable import Startable
-from ._steps import ACCEPTED, GATED, NO_READING
+from ._steps import ACCEPTED, NO_READING
 from .filter import Filter
 from .information_belief import Information
 
@@ -145,18 +145,15 @@ class InformationKF(LinearModels, Startable):
         sensor = sensor.on(belief.space)
         z = reading_of(z, sensor)
         added = belief + self.contribution(belief.space, sensor, np.where(np.isinf(z), np.nan, z), context)
-        y, S, nis, logs, seen, scored = _scores(belief, sensor, z, context)
-        status: Any = np.where(nis > gate_quantiles(self.gate, y.shape[-1])[scored.sum(-1)], GATED, ACCEPTED)
-        status = np.where(seen.any(-1), status, NO_READING)
+        found, y, S, seen = _scores(belief, sensor, z, context, self.gate)
+        status: Any = np.where(found.status == NO_READING, np.where(seen.any(-1), ACCEPTED, NO_READING), found.status)
         status = np.where(np.isinf(z).any(-1), NOT_FINITE, status)
         if status.ndim == 0 and status == NOT_FINITE:
             raise ShapeError(f"the reading of {sensor!r} holds infinity: {z}; give finite numbers, or NaN")
         taken = np.asarray(status == ACCEPTED)[..., None]
         Y = np.where(taken[..., None], added.matrix, belief.matrix)
         after = Information(belief.space, Y, np.where(taken, added.vector, belief.vector))
-        if status.ndim == 0:
-            return Update(after, y, S, float(nis), float(logs), status=FilterStatus(int(status)))
-        return Update(after, y, S, nis, logs, status=status)
+        return found.update(after, y, S, status)
 
     def started(self, belief: Any, t: float, sensors: Mapping[str, Sensor] | None, rng: Rng) -> Filter:
         """The filter that begins with a belief, or without."""
@@ -185,16 +182,14 @@ def _linear_reading(sensor: Sensor, z: Array, context: Any) -> tuple[Array, Arra
     return H, R, np.where(seen, z - np.asarray(sensor.observe(origin, context)), 0.0), seen
 
 
-def _scores(belief: Information, sensor: Sensor, z: Array, context: Any) -> tuple[Array, Array, Array, Array, Any, Any]:
-    """Innovation, S, NIS, log-likelihood, and which components were measured and which of them foretold."""
+def _scores(
+    belief: Information, sensor: Sensor, z: Array, context: Any, gate: float | None
+) -> tuple[Scores, Array, Array, NDArray[np.bool_]]:
+    """Scores of what the belief foretells of a reading; innovation, S, and what was measured, foretold or not."""
     H, R, e, seen = _linear_reading(sensor, z, context)
     P = belief.parts[0]
-    scored = seen & belief.tells(H)
-    y = e - (H @ P @ belief.vector[..., None])[..., 0]
-    both = scored[..., :, None] & scored[..., None, :]
-    S = np.where(both, H @ P @ np.swapaxes(H, -1, -2) + R, np.eye(y.shape[-1]))
-    off = np.where(scored & np.isfinite(y), y, 0.0)
-    logs = log_normal(off, S)
-    nis = 2.0 * (log_normal(0.0 * off, S) - logs)
-    infinite = np.where((seen & ~scored)[..., None] & np.eye(y.shape[-1], dtype=bool), np.inf, S)
-    return np.where(scored, y, np.nan), infinite, nis, logs + 0.5 * LOG_TURN * (~scored).sum(-1), seen, scored
+    known = seen & belief.tells(H)
+    y = np.where(known, e - (H @ P @ belief.vector[..., None])[..., 0], np.nan)
+    found = scored(y, H @ P @ np.swapaxes(H, -1, -2) + R, known & np.isfinite(y), gate)
+    infinite = (seen & ~known)[..., None] & np.eye(y.shape[-1], dtype=bool)
+    return found, y, np.where(infinite, np.inf, found.S), seen

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core import CovarianceError, Gaussian, ModelError, Rng, ShapeError, Space
-from ..core._values import restored
+from ..core._values import Value, at, freeze
 from ..core.arrays import Array, numbers
 from ..core.settings import instance
 
@@ -19,7 +19,7 @@ ROUNDING = 1e-13
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Information:
+class Information(Value):
     """A Gaussian on a linear space by information matrix and vector: ``Y = P^-1``, ``y = P^-1 x``.
 
     Y may be singular: of some directions nothing is known, and the covariance is infinite there. `mean` is then NaN and
@@ -52,12 +52,7 @@ class Information:
         Y, y = (np.array(numbers(a, name)) for a, name in ((self.matrix, "matrix"), (self.vector, "vector")))
         if Y.shape[-2:] != (d, d) or y.shape[-1:] != (d,):
             raise ShapeError(f"matrix {Y.shape} and vector {y.shape} do not fit {self.space}; expected {d} components")
-        for name, a in (("matrix", Y), ("vector", y)):
-            a.setflags(write=False)
-            object.__setattr__(self, name, a)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        restored(self, state)
+        self.__setstate__({"space": self.space, "matrix": Y, "vector": y})
 
     @classmethod
     def none(cls, space: Space) -> Information:
@@ -84,7 +79,7 @@ class Information:
         return Information(self.space, self.matrix + other.matrix, self.vector + other.vector)
 
     def __getitem__(self, index: Any) -> Information:
-        return Information(self.space, self.matrix[index], self.vector[index])
+        return Information(self.space, *at(index, (self.matrix, 2), (self.vector, 1)))
 
     @cached_property
     def parts(self) -> tuple[Array, Array]:
@@ -97,7 +92,7 @@ class Information:
         values, V = np.linalg.eigh(self.matrix * scale[..., :, None] * scale[..., None, :])
         V, some = scale[..., :, None] * V, values > ROUNDING * self.space.dim
         P = (V * np.where(some, 1.0 / np.where(some, values, 1.0), 0.0)[..., None, :]) @ np.swapaxes(V, -1, -2)
-        return P, V * np.where(some, 0.0, 1.0)[..., None, :]
+        return freeze((P, V * np.where(some, 0.0, 1.0)[..., None, :]))
 
     def tells(self, H: Array) -> NDArray[np.bool_]:
         """Whether what is known determines each row of ``H x``, ``(..., m)``."""

@@ -9,14 +9,13 @@ import numpy as np
 
 from ..core import Dynamics, FilterStatus, Gaussian, ModelError, Rng, Sensor, SettingError, ShapeError, Update
 from ..core.arrays import Array
-from ..core.covariances import log_normal
 from ..core.sensor import measured
 from ..core.settings import Interval, Positive, settings
 from ..core.streams import checked
-from ._algebra import LOG_TURN
 from ._clock import wanted
 from ._gaussian import moments_on
-from ._inputs import context_of, gate_quantiles, reading_of
+from ._inputs import context_of, reading_of
+from ._scores import scored
 from ._startable import Startable
 from .ekf import EKF
 from .filter import Filter
@@ -165,31 +164,20 @@ class Luenberger(Startable):
         seen, bad = measured(sensor.reading, z), np.isinf(z).any(-1)
         y = np.asarray(sensor.reading.minus(np.where(np.isinf(z), np.nan, z), sensor.observe(belief.mean, c)))
         H, R = np.asarray(sensor.linearize(belief.mean, c)), np.asarray(sensor.noise(belief.mean, c))
+        if bad.ndim == 0 and bad:
+            raise ShapeError(f"the reading {z} is infinite; give NaN where nothing was measured")
         seen = np.broadcast_to(seen & ~bad[..., None], y.shape)
-        both = seen[..., :, None] & seen[..., None, :]
-        H, R, e = np.where(seen[..., None], H, 0.0), np.where(both, R, 0.0), np.where(seen, y, 0.0)
-        S = H @ belief.cov @ H.swapaxes(-1, -2) + np.where(both, R, np.eye(y.shape[-1]))
-        log = np.asarray(log_normal(e, S)) + 0.5 * LOG_TURN * (~seen).sum(-1)
-        nis = np.einsum("...i,...i->...", e, np.linalg.solve(S, e[..., None])[..., 0])
+        H, R = np.where(seen[..., None], H, 0.0), np.where(seen[..., :, None] & seen[..., None, :], R, 0.0)
+        found = scored(y, H @ belief.cov @ H.swapaxes(-1, -2) + R, seen, self.gate)
+        status = np.where(bad, FilterStatus.NOT_FINITE_READING, found.status)
+        taken = (status == FilterStatus.ACCEPTED)[..., None]
         L = np.where(seen[..., None, :], self._gain(sensor, belief.mean, c, seen), 0.0)
-        status = np.where(
-            nis <= gate_quantiles(self.gate, y.shape[-1])[seen.sum(-1)], FilterStatus.ACCEPTED, FilterStatus.GATED
-        )
-        status = np.where(bad, FilterStatus.NOT_FINITE_READING, np.where(seen.any(-1), status, FilterStatus.NO_READING))
         M = np.eye(space.dim) - L @ H
         cov = M @ belief.cov @ M.swapaxes(-1, -2) + L @ R @ L.swapaxes(-1, -2)
-        taken = (status == FilterStatus.ACCEPTED)[..., None]
-        mean = np.where(taken, space.plus(belief.mean, np.where(taken, (L @ e[..., None])[..., 0], 0.0)), belief.mean)
-        after = Gaussian.trusted(
-            space, mean, np.where(taken[..., None], 0.5 * (cov + cov.swapaxes(-1, -2)), belief.cov)
-        )
-        single = status.ndim == 0
-        if single and bad:
-            raise ShapeError(f"the reading {z} is infinite; give NaN where nothing was measured")
-        numbers = (float(nis), float(log)) if single else (nis, log)
-        return Update(
-            after, np.where(seen, y, np.nan), S, *numbers, status=FilterStatus(int(status)) if single else status
-        )
+        dx = np.where(taken, (L @ found.e[..., None])[..., 0], 0.0)
+        mean = np.where(taken, space.plus(belief.mean, dx), belief.mean)
+        cov = np.where(taken[..., None], 0.5 * (cov + cov.swapaxes(-1, -2)), belief.cov)
+        return found.update(Gaussian.trusted(space, mean, cov), np.where(seen, y, np.nan), status=status)
 
     def _gain(self, sensor: Sensor, x: Array, context: Any, seen: Any) -> Array:
         """L at each state, for the components that were measured; one for all where the models are linear."""

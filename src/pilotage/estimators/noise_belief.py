@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import Gaussian, Rng, Sensor, Space
-from ..core._values import at
+from ..core._values import Value, at, freeze
 from ..core.arrays import Array
 
 
@@ -28,7 +28,7 @@ class SensorNoise(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class NoiseBelief:
+class NoiseBelief(Value):
     """A Gaussian with the estimated noise of each sensor, and a factor of the process noise.
 
     Its distribution is that of the Gaussian. Sensors that are equal share an estimate. `AdaptiveEKF` and
@@ -54,8 +54,7 @@ class NoiseBelief:
     factor: Any = 1.0
 
     def __post_init__(self) -> None:
-        for array in (a for noise in self.noises for a in (noise.R, noise.weight)):
-            array.setflags(write=False)
+        freeze((self.noises, self.factor))
 
     @property
     def space(self) -> Space:

@@ -12,9 +12,10 @@ from ..core.settings import settings
 from ..models.trace import call, driver
 from ._algebra import cholesky_semidefinite, plausible, score, symmetrize
 from ._memory import address, job_at, matrix, model_at, space_at, sqrt, vector
+from ._points import points_of, transform
 from ._rooted import Rooted, reduce_array, triangularize
 from ._steps import PREDICTION_FAILED, UPDATE_FAILED, Inner, found_at, gaussian_at, inner_steps, judge, settle
-from ._unscented import observe_points, points_of, transform
+from ._unscented import observe_points
 from .ukf import UKF
 
 

@@ -20,8 +20,8 @@ from ..estimators import EKF, IMM
 from ..estimators._jobs import wrapped
 from ..estimators._mixing import ROUNDS as STEPS
 from ..estimators._mixing import shared_places
+from ..estimators._points import FINEST, QUARTER
 from ..estimators._timeline import Timeline
-from ..estimators._unscented import FINEST, QUARTER
 from .border import tensor
 
 Tensor = torch.Tensor

@@ -16,7 +16,7 @@ from ..core.arrays import numbers
 from ..core.declared import called
 from ..core.settings import Interval, instance, positive, setting
 from ..estimators import ConsistencyReport
-from ..estimators.consistency import errors_of
+from ..estimators._checks import errors_of
 from .palette import ESTIMATE, INK, MUTED, PAPER, PLAN, SURPRISE, TRUTH
 
 LAGS = 20
@@ -94,7 +94,7 @@ def plot_errors(run: FilterRun, truth: ArrayLike, *, sigmas: float = 2.0, width:
         _named(ax, f"{space.tangent.names[i]}{f' [{unit}]' * bool(unit)}")
         outside = float(np.nanmean(np.abs(e[:, i]) > sigmas * std[:, i])) if np.isfinite(e[:, i]).any() else 0.0
         _note(ax, f"{outside:.0%} outside")
-    axes[0].set_title(f"error, and {sigmas:g} standard deviations", fontsize=9, loc="left", color=INK)
+    axes[0].set_title(f"error (line) and {sigmas:g} standard deviations (band)", fontsize=9, loc="left", color=INK)
     axes[-1].set_xlabel("time [s]", fontsize=8)
     return figure
 
@@ -147,7 +147,7 @@ def _draw_nis(ax: Axes, run: FilterRun, j: int, probability: float) -> None:
 
 
 def _draw_correlation(ax: Axes, run: FilterRun, probability: float) -> None:
-    """The correlation of each component of all innovations over the readings of its sensor, by its deviation."""
+    """The autocorrelation of each component of all innovations, in standard errors of that of white noise."""
     from scipy.special import ndtri
 
     colors = (TRUTH, ESTIMATE, PLAN, SURPRISE, INK, MUTED)
@@ -159,7 +159,7 @@ def _draw_correlation(ax: Axes, run: FilterRun, probability: float) -> None:
     bound = float(ndtri(0.5 * (1.0 + probability)))
     ax.axhspan(-bound, bound, color=PLAN, alpha=0.18, lw=0.0)
     ax.legend(fontsize=7, frameon=False, ncols=3, loc="upper right")
-    _named(ax, "correlation\nx root of count")
+    _named(ax, "correlation\n[standard errors]")
     ax.set_xlabel("lag [readings]", fontsize=8)
 
 

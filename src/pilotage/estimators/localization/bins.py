@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core._values import freeze
 from ...models.trace import driver
 
 Array = NDArray[np.float64]
@@ -57,13 +58,13 @@ def count_bins(poses: Any, side: float, angle: float) -> Bins:
     labels = np.empty(len(poses), np.int64)
     places = np.empty((len(poses), 3), np.int64)
     count = _count.compiled(poses, 1.0 / side, turns, np.full(size, -1, np.int64), labels, places)
-    return Bins(labels, places[:count], turns)
+    return Bins(freeze(labels), freeze(places[:count]), turns)
 
 
 def connect_bins(bins: Bins, kept: NDArray[np.bool_]) -> Labels:
     """The connected group of each bin ``(B,)``, -1 for bins that are not `kept`; 26 neighbours, yaw wraps."""
     groups = np.full(len(bins.places), -1, np.int64)
-    _connect.compiled(bins.places, kept, bins.turns, _table(bins), np.empty(len(groups), np.int64), groups)
+    _connect.compiled(bins.places.copy(), kept, bins.turns, _table(bins), np.empty(len(groups), np.int64), groups)
     return groups
 
 
@@ -76,7 +77,7 @@ def cluster_bins(bins: Bins, masses: Array, shadow: float) -> Labels:
     heavy = masses >= shadow * masses.max()
     groups = connect_bins(bins, heavy)
     if not heavy.all():
-        _join.compiled(bins.places, bins.turns, _table(bins), groups.copy(), groups)
+        _join.compiled(bins.places.copy(), bins.turns, _table(bins), groups.copy(), groups)
         faint = connect_bins(bins, groups < 0)
         groups = np.where(groups < 0, faint + groups.max() + 1, groups)
     return groups

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Gaussian, Particles, Rng, Space, generator
+from ...core._values import Value, freeze
 from ...core.arrays import Array, numbers
 from ...core.errors import SettingError, ShapeError, SpaceError
 from ...core.settings import number, whole
@@ -22,7 +23,7 @@ MOST = 2**28
 
 
 @dataclass(frozen=True)
-class Cells:
+class Cells(Value):
     """A regular grid of cells over a space.
 
     Attributes:
@@ -105,7 +106,7 @@ def _axis(name: str, given: Any, turns: bool) -> tuple[float, float, int, bool]:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Histogram:
+class Histogram(Value):
     """A belief that gives a probability to each cell; within a cell, states are uniform.
 
     ::
@@ -135,8 +136,7 @@ class Histogram:
                 f"probabilities of shape {p.shape} sum to {p.sum():.6g}, the least is {p.min():.3g}; expected "
                 f"{self.cells.shape} numbers of 0 or more, of sum 1"
             )
-        p.setflags(write=False)
-        object.__setattr__(self, "p", p)
+        self.__setstate__({"cells": self.cells, "p": p})
 
     @property
     def space(self) -> Space:
@@ -146,7 +146,7 @@ class Histogram:
     @cached_property
     def kept(self) -> Any:
         """Flat indices of the cells that hold something."""
-        return np.flatnonzero(self.p.ravel() > NEGLIGIBLE * self.p.max())
+        return freeze(np.flatnonzero(self.p.ravel() > NEGLIGIBLE * self.p.max()))
 
     @cached_property
     def cloud(self) -> Particles:
@@ -185,13 +185,6 @@ class Histogram:
         k, inside = self.cells.index(self.space.check(x))
         with np.errstate(divide="ignore"):
             return np.where(inside, np.log(self.p.ravel()[k] / self.cells.volume), -np.inf)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"cells": self.cells, "p": self.p}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self.p.setflags(write=False)
 
     def __str__(self) -> str:
         return f"{self.moments()} ({self.p.size} cells)"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Gaussian, Particles, Rng, Space
+from ...core._values import Value, freeze
 from ...core.arrays import Array
 from .bins import Bins, cluster_bins, count_bins
 from .pose import pose_indices
@@ -25,7 +26,7 @@ DEVIATIONS = 8.0
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Localization:
+class Localization(Value):
     """A belief over the pose of a robot: a cloud of particles, with its clusters as hypotheses.
 
     `moments`, `sample` and `log_prob` are those of the whole cloud, `particles`. The mean of two possible poses is not
@@ -70,6 +71,9 @@ class Localization:
     variance_before: float = 0.0
     resolved: bool = False
 
+    def __post_init__(self) -> None:
+        freeze((self.ancestors, self.births))
+
     @property
     def effective_size(self) -> float:
         """The effective number of particles."""
@@ -98,7 +102,7 @@ class Localization:
         order = np.argsort(-weights)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        return rank[groups][self.bins.labels], weights[order]
+        return freeze((rank[groups][self.bins.labels], weights[order]))
 
     @cached_property
     def hypotheses(self) -> tuple[tuple[float, Particles], ...]:
@@ -147,15 +151,15 @@ class Localization:
     def native(self) -> NDArray[np.bool_]:
         """Which particles descend from the ancestors ``(N,)``."""
         count = len(self.particles.points)
-        return self.ancestors < len(self.births) if len(self.ancestors) == count else np.ones(count, np.bool_)
+        return freeze(self.ancestors < len(self.births) if len(self.ancestors) == count else np.ones(count, np.bool_))
 
     @cached_property
     def born(self) -> Array:
         """`sampling_variance` when the ancestor of each particle was drawn from free space ``(N,)``."""
         if len(self.ancestors) != len(self.particles.points):
-            return np.zeros(len(self.particles.points))
+            return freeze(np.zeros(len(self.particles.points)))
         known = np.append(self.births, self.sampling_variance)
-        return known[np.minimum(self.ancestors, len(self.births))]
+        return freeze(known[np.minimum(self.ancestors, len(self.births))])
 
     @property
     def drift(self) -> float:

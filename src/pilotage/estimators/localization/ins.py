@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import field, replace
 from typing import Annotated, Any, cast
@@ -97,7 +98,9 @@ class InertialNavigation:
 
         Args:
             gyro, accel: readings of the IMU ``(T, 3)`` or their mean ``(3,)`` [rad/s, m/s^2], best of some seconds of
-                standstill, before the vehicle sets off.
+                standstill, before the vehicle sets off; x forward, y left, z up, so that z reads +9.81 at rest. Where
+                it reads less than zero, the vehicle is taken to lie on its back, and a warning says so: multiply the
+                readings of an IMU with z down by (1, -1, -1).
             position: in the local frame ``(3,)`` [m].
             position_std: its standard deviation, one number or ``(3,)`` [m].
             velocity: east, north, up ``(3,)`` [m/s]; None at standstill.
@@ -118,6 +121,14 @@ class InertialNavigation:
         v = np.zeros(3) if velocity is None else _triple(velocity, "velocity")
         yaw, yaw_std = _heading(heading, heading_std, v, positive(velocity_std, "velocity_std"))
         roll, pitch = math.atan2(f[1], f[2]), math.atan2(-f[0], math.hypot(f[1], f[2]))
+        if f[2] < 0.0:
+            warnings.warn(
+                f"accel reads {f[2]:.3g} m/s^2 along z, so the vehicle is taken to lie on its back, with a roll of "
+                f"{math.degrees(roll):.0f} deg; of an IMU with axes forward, right and down, give gyro and accel times "
+                "(1, -1, -1)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         q = _attitude(roll, pitch, yaw)
         space = self.dynamics.state
         mean = np.concatenate([_triple(position, "position"), q, v, np.zeros(6)])

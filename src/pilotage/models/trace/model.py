@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from .portable import portable, restored
 from .single import Single
 
 KEPT = 512
-"""Recipes whose traces are kept for models yet to come."""
+"""Recipes whose traces are kept for models yet to come, when no model has them any more."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,13 @@ class Recipe:
     outside: Any
 
 
+_alive: WeakValueDictionary[Recipe, Function] = WeakValueDictionary()
 _kept: OrderedDict[Recipe, Function] = OrderedDict()
 _kept_lock = threading.Lock()
 
 
 def shared(recipe: Recipe, make: Callable[[], Function]) -> Function:
-    """The trace of a recipe, made once; each time, where what the functions read is unclear.
+    """The trace of a recipe, made once while any model has it; each time, where what the functions read is unclear.
 
     Example:
         >>> from pilotage.models import unicycle
@@ -56,19 +58,24 @@ def shared(recipe: Recipe, make: Callable[[], Function]) -> Function:
         True
     """
     with _kept_lock:
-        found = _kept.get(recipe)
+        found = _alive.get(recipe)
         if found is not None:
-            _kept.move_to_end(recipe)
-            return found
+            return _keep(recipe, found)
     with lock:
         made = make()
     if isinstance(recipe.outside, Unclear):
         return made
     with _kept_lock:
-        found = _kept.setdefault(recipe, made)
-        while len(_kept) > KEPT:
-            _kept.popitem(last=False)
-    return found
+        return _keep(recipe, _alive.setdefault(recipe, made))
+
+
+def _keep(recipe: Recipe, function: Function) -> Function:
+    """Keep a trace as the latest, and let go of the one that was asked for longest ago."""
+    _kept[recipe] = function
+    _kept.move_to_end(recipe)
+    while len(_kept) > KEPT:
+        _kept.popitem(last=False)
+    return function
 
 
 class Traced:
