@@ -17,6 +17,7 @@ from pilotage.models import (
     LinearSensor,
     compass,
     constant_velocity,
+    discrete_dynamics,
     dynamics,
     gnss,
     position,
@@ -225,3 +226,39 @@ def test_moments_of_a_run_of_particles_are_refused() -> None:
     run = particles.run(None, np.zeros((3, 1)), sensor=position(1), keep="moments")
     with pytest.raises(ModelError, match="Gaussian; expected Particles"):
         smooth(run)
+
+
+def test_gains_that_repeat_follow_the_model_when_it_changes() -> None:
+    """Covariances settle, to the last bit; then the pace changes, and they settle again: the recursion in numpy."""
+    model, fix, dts = constant_velocity(1, density=0.5), position(1, std=0.8), np.repeat([0.1, 0.25, 0.1], 400)
+    rng = np.random.default_rng(8)
+    zs = rng.normal(size=(13, len(dts), 1))
+    start = Gaussian.of(model.state, rng.normal(size=(13, 2)), std=np.linspace(1.0, 4.0, 26).reshape(13, 2))
+    run = KF().run(start, model, None, zs, dts, sensor=fix)
+    settled = (run.beliefs.cov[:, 1:] == run.beliefs.cov[:, :-1]).all((0, -2, -1))
+    assert settled[300:398].any() and settled[1100:].any()
+    many, one = smooth(run), smooth(KF().run(start[4], model, None, zs[4], dts, sensor=fix))
+    x, P = run.beliefs.mean.copy(), run.beliefs.cov.copy()
+    for t in range(len(dts) - 2, -1, -1):
+        F, M = model.linearize(np.zeros(2), [], dts[t + 1])[0], run.predicted.cov[:, t + 1]
+        G = P[:, t] @ F.T @ np.linalg.inv(M)
+        x[:, t] += (G @ (x[:, t + 1] - run.predicted.mean[:, t + 1])[..., None])[..., 0]
+        P[:, t] += G @ (P[:, t + 1] - M) @ G.swapaxes(-1, -2)
+    close(many.mean, x)
+    close(many.cov, P)
+    close(one.mean, x[4])
+    close(one.cov, P[4])
+
+
+def test_a_sequence_rests_while_others_of_its_block_move() -> None:
+    @discrete_dynamics(state=Space("x"), action=Space(), noise=(0.1,))
+    def root(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
+        return [m.sqrt(x[0])]
+
+    model, sensor, zs = root(), LinearSensor([[1.0]], 0.5, state=root().state), np.ones((13, 4, 1))
+    zs[0, 1] = -40.0
+    run = EKF().run(Gaussian.of(model.state, np.ones((13, 1)), std=0.5), model, None, zs, 1.0, sensor=sensor)
+    assert run.status[0, 2] > FilterStatus.NO_READING >= run.status[1:, 2].max()
+    smoothed = smooth(run)
+    close(smoothed.mean[0, 1], smoothed.mean[0, 2], 1e-12)
+    close(smoothed.cov[0, 1], smoothed.cov[0, 2], 1e-12)

@@ -122,7 +122,7 @@ class NoiseEstimator(CompiledEstimator):
     def sensor_model(self, sensor: Sensor, lanes: bool = False) -> Model:
         """A mounted sensor as the inner steps see it; behind its gates, where its estimate is."""
         model = super().sensor_model(sensor, lanes)
-        model.fields["given"] = 1
+        model["given"] = 1
         place = next(
             at for each, at in zip(self.known, self.places(), strict=False) if each is sensor or each == sensor
         )

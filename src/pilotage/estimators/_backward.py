@@ -23,11 +23,13 @@ from ._algebra import (
     symmetrize,
     times,
 )
-from ._drivers import FEW, INNER, lanes_of, store
+from ._drivers import FEW, INNER, lanes_of, spread, store
 from ._memory import (
     BLOCK,
     ONE,
     address,
+    everywhere,
+    fill,
     integers,
     job_at,
     mark,
@@ -47,11 +49,13 @@ STILL = int(FilterStatus.NO_READING)
 
 
 @driver
-def rts_gain(at, F, Q, K, b, w, lanes):
+def rts_gain(at, F, Q, K, b, same, w, lanes):
     """The smoothed belief of the next step becomes that of now, from the slope F of the prediction and its noise Q.
 
     The address b is that of three beliefs: the filtered one of now, the predicted and the smoothed one of the next
-    step. K is the transpose of their covariance, ``F P``, and becomes that of the gain; w is scratch.
+    step. K is the transpose of their covariance, ``F P``, and becomes that of the gain; w is scratch. Where F, Q and
+    the covariances of the first two are the `same` as in the last step, K is the gain already, and the covariance that
+    it leads to is that of the last step, too, if the next step has the same one again.
     """
     job = job_at(at)
     space = space_at(job.state)
@@ -65,31 +69,45 @@ def rts_gain(at, F, Q, K, b, w, lanes):
     A, w = matrix(w, d, d, lanes)
     B, w = matrix(w, d, d, lanes)
     C, w = matrix(w, d, d, lanes)
+    last, w = matrix(w, d, d, lanes)
     e, w = vector(w, d, lanes)
     dx, w = vector(w, d, lanes)
     new, w = vector(w, n, lanes)
-    cholesky_semidefinite(M, L, d, lanes)
-    solve_semidefinite(L, K, d, d, lanes)
+    if not same:
+        cholesky_semidefinite(M, L, d, lanes)
+        solve_semidefinite(L, K, d, d, lanes)
     call(space.minus, address(s), address(y), 0, 0, address(e))
     times(K, e, dx, d, d, lanes)
     call(space.plus, b, address(dx), 0, 0, address(new))
-    if job.transport != 0:
-        call(job.transport, address(s), address(y), 0, 0, address(G))
-        carried(G, S, A, N, d, lanes)
-    else:
-        N = S
-    for i in range(d):
-        for j in range(d):
-            Q[i, j] = Q[i, j] + N[i, j]
-    joseph(P, F, Q, K, N, A, B, C, d, d, lanes)
-    if job.transport != 0:
-        call(job.transport, address(new), b, 0, 0, address(B))
-        invert(B, G, d, lanes)
-        carried(G, N, A, C, d, lanes)
-        N = C
+    if not (repeated(S, last, d, lanes) and same and job.transport == 0):
+        ahead = S
+        if job.transport != 0:
+            call(job.transport, address(s), address(y), 0, 0, address(G))
+            carried(G, S, A, C, d, lanes)
+            ahead = C
+        for i in range(d):
+            for j in range(d):
+                Q[i, j] = Q[i, j] + ahead[i, j]
+        joseph(P, F, Q, K, N, A, B, C, d, d, lanes)
+        if job.transport != 0:
+            call(job.transport, address(new), b, 0, 0, address(B))
+            invert(B, G, d, lanes)
+            carried(G, N, A, C, d, lanes)
+            N = C
     good = finite(new, n, lanes) & finite_matrix(N, d, d, lanes)
     mark(job.status, opposite(good), FAILED)
     commit(s, S, new, N, job.status, n, d, lanes)
+
+
+@driver
+def repeated(A, last, d, lanes):
+    """Whether A is the same as `last` in all lanes; then `last` = A."""
+    same = fill(0.0, lanes) == 0.0
+    for i in range(d):
+        for j in range(d):
+            same = same & (A[i, j] == last[i, j])
+            last[i, j] = A[i, j]
+    return everywhere(same)
 
 
 @driver
@@ -106,22 +124,30 @@ def rts_linearized(at, b, u, dt, w, lanes):
     job = job_at(at)
     f, space = model_at(job.dynamics), space_at(job.state)
     n, d = space.size, space.dim
-    _, P, _ = gaussian_at(b, n, d, lanes)
+    _, P, behind = gaussian_at(b, n, d, lanes)
+    _, M, _ = gaussian_at(behind, n, d, lanes)
     y, w = vector(w, n, lanes)  # y, F and Q, as the model writes them
     F, w = matrix(w, d, d, lanes)
     Q, w = matrix(w, d, d, lanes)
     K, w = matrix(w, d, d, lanes)
+    same = True
     call(f.all, b, u, dt, f.parameters, address(y))
     symmetrize(Q, d)
-    product(F, P, K, d, d, d, lanes)
+    for A in (F, Q, P, M):
+        last, w = matrix(w, d, d, lanes)
+        same = repeated(A, last, d, lanes) and same
+    if not same:
+        product(F, P, K, d, d, d, lanes)
     factor = table(job.settings, 1, 1)[0, 0]
     if factor != 1.0:  # what it adds to F P F' counts as process noise
-        A, _ = matrix(w, d, d, lanes)
-        gemm(1.0, plain(K), transposed(F), 0.0, A, A, d, d, d, d, lanes)
+        A, w = matrix(w, d, d, lanes)
+        N, w = matrix(w, d, d, lanes)
+        product(F, P, A, d, d, d, lanes)
+        gemm(1.0, plain(A), transposed(F), 0.0, N, N, d, d, d, d, lanes)
         for i in range(d):
             for j in range(d):
-                Q[i, j] = Q[i, j] + (factor * factor - 1.0) * A[i, j]
-    rts_gain(at, F, Q, K, b, w, lanes)
+                Q[i, j] = Q[i, j] + (factor * factor - 1.0) * N[i, j]
+    rts_gain(at, F, Q, K, b, same, w, lanes)
 
 
 @driver("void(i8, i8, i8[:,::1], f8[:,:,::1], f8[:,::1], f8[::1], f8[:,:,::1], i8[:,::1], i8[::1])", nogil=True)
@@ -151,10 +177,10 @@ def smooth_block(at, lanes, start, stop, given, smoothed, ps, dts, us, still, fa
     job = job_at(at)
     f, n = model_at(job.dynamics), space_at(job.state).size
     numbers, codes, last = smoothed.shape[2], integers(job.status, lanes), smoothed.shape[1] - 1
-    b, w = table(job.belief, 3 * numbers, lanes), job.scratch
-    u, w = table(w, us.shape[2], lanes), w + 8 * us.shape[2] * lanes
-    load_at(b[2 * numbers :], given[:2], n, numbers, start, stop, last)
-    store(b, 2 * numbers, smoothed[:, last], start, stop)
+    u, size = job.scratch, 8 * numbers * lanes
+    w = u + 8 * us.shape[2] * lanes
+    load_at(job.belief + 2 * size, lanes, given[:2], n, numbers, start, stop, last)
+    store(job.belief + 2 * size, lanes, smoothed[:, last], start, stop)
     for t in range(last - 1, -1, -1):
         moved = 0
         for l in range(lanes):
@@ -162,27 +188,22 @@ def smooth_block(at, lanes, start, stop, given, smoothed, ps, dts, us, still, fa
             codes[l] = STILL if rests else 0
             moved += 1 - rests
         if moved > 0:
-            load_at(b, given[:2], n, numbers, start, stop, t)
-            load_at(b[numbers:], given[2:], n, numbers, start, stop, t + 1)
+            load_at(job.belief, lanes, given[:2], n, numbers, start, stop, t)
+            load_at(job.belief + size, lanes, given[2:], n, numbers, start, stop, t + 1)
             f.parameters = ps[t + 1 if ps.shape[0] > 1 else 0].ctypes.data
-            call(job.predict, at, job.belief, lanes_of(u, us, start, stop, t + 1), dts[t + 1 :], w)
-        store(b, 2 * numbers, smoothed[:, t], start, stop)
+            call(job.predict, at, job.belief, lanes_of(u, lanes, us, start, stop, t + 1), dts[t + 1 :], w)
+        store(job.belief + 2 * size, lanes, smoothed[:, t], start, stop)
         for l in range(stop - start):
             if codes[l] == FAILED:
                 failed[start + l] = 1
 
 
 @driver
-def load_at(b, given, n, numbers, start, stop, t):
-    """b = means and covariances of rows start to stop at step t, turned into lanes; those beyond repeat the last."""
-    for l in range(b.shape[1]):
-        row = min(start + l, stop - 1)
-        x = table(given[0, 0] + row * given[0, 1] + t * given[0, 2], 1, n)
-        P = table(given[1, 0] + row * given[1, 1] + t * given[1, 2], 1, numbers - n)
-        for i in range(n):
-            b[i, l] = x[0, i]
-        for i in range(numbers - n):
-            b[n + i, l] = P[0, i]
+def load_at(at, lanes, given, n, numbers, start, stop, t):
+    """The memory at an address = means and covariances of rows start to stop at step t, turned into lanes."""
+    for i in range(2):
+        first, count = given[i, 0] + start * given[i, 1] + t * given[i, 2], numbers - n if i else n
+        spread(first, given[i, 1], at + i * 8 * n * lanes, lanes, stop - start, count)
 
 
 class Backward(NamedTuple):

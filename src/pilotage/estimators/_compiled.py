@@ -151,7 +151,7 @@ class CompiledEngine(Engine):
         link = CompiledLink(self, sensor)
         self._links.append(link)
         reading = link.sensor.reading
-        largest = max(reading.size, reading.dim, link.model.fields["inputs"], self._largest)
+        largest = max(reading.size, reading.dim, link.model["inputs"], self._largest)
         if link.numbers > len(self._b) or largest > self._largest:
             self._largest = largest
             self._grow(link.numbers)
@@ -174,7 +174,7 @@ class CompiledEngine(Engine):
             return
         now, self.estimator = self.belief, holder
         self._numbers, self._vectors = holder.numbers(space), holder.vectors(space)
-        self.job.fields["numbers"] = self._numbers
+        self.job["numbers"] = self._numbers
         for link in self._links:
             link.lay_out()
         self._grow(max([self._numbers, *(link.numbers for link in self._links)]))
@@ -229,12 +229,13 @@ class CompiledLink(Link):
         self.alone = context is not None and context.size == 0
         self._context_shape = None if context is None or not context.flat else (context.size,)
         self._plain = engine._plain and not (self.model.live or self.model.calls_back)
+        self._lean = self._quick if self.alone and self._plain else None  # readings that need nothing but themselves
         self.lay_out()
 
     def lay_out(self) -> None:
         """Say where in the memory of the engine the results of an update lie, behind a belief."""
         engine, reading = self._engine, self.sensor.reading
-        self.job.fields["numbers"] = engine._numbers
+        self.job["numbers"] = engine._numbers
         self.numbers = engine._numbers + found_size(reading)
         self.results = partial(results, engine.estimator.unpack, engine._numbers, engine.dynamics.state, reading)
 
@@ -256,7 +257,7 @@ class CompiledLink(Link):
         engine = self._engine
         if dt != engine._dt:
             engine.pace(dt)
-        if u is None and context is None and self.alone and self._plain and type(z) is self._quick:
+        if u is None and context is None and type(z) is self._lean:
             try:
                 status = self._step_alone(self._at, z)
             except TypeError:  # of another type, or read-only: machine code takes one kind of array

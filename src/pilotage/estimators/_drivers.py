@@ -8,9 +8,11 @@ knows, followed by what an update finds.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..core.status import FilterStatus
 from ..models.trace import LANES, call, driver
-from ._memory import integers, job_at, model_at, space_at, table
+from ._memory import SIDE, integers, job_at, model_at, space_at, table, turn_tile
 
 ACCEPTED, NO_READING = int(FilterStatus.ACCEPTED), int(FilterStatus.NO_READING)
 WRONG_LENGTH = int(FilterStatus.WRONG_LENGTH)
@@ -115,56 +117,104 @@ def run_block(at, sensors, lanes, start, stop, rows, ps, dts, moves, us, which, 
     """Rows start to stop in the lanes of a job."""
     job = job_at(at)
     f = model_at(job.dynamics)
-    numbers, codes = rows.shape[1], integers(job.status, lanes)
-    b, w = table(job.belief, numbers + found.shape[2], lanes), job.scratch
-    u, w = table(w, us.shape[2], lanes), w + 8 * us.shape[2] * lanes
-    z, w = table(w, zs.shape[2], lanes), w + 8 * zs.shape[2] * lanes
-    c, w = table(w, contexts.shape[2], lanes), w + 8 * contexts.shape[2] * lanes
-    load(b, rows, start, stop)
+    numbers, codes, u = rows.shape[1], integers(job.status, lanes), job.scratch
+    z = u + 8 * us.shape[2] * lanes
+    c = z + 8 * zs.shape[2] * lanes
+    w = c + 8 * contexts.shape[2] * lanes
+    load(job.belief, lanes, rows, start, stop)
     for t in range(dts.shape[0]):
         for l in range(lanes):
             codes[l] = ACCEPTED
         if moves[t]:
             f.parameters = ps[t if ps.shape[0] > 1 else 0].ctypes.data
-            call(job.predict, at, job.belief, lanes_of(u, us, start, stop, t), dts[t:], w)
+            call(job.predict, at, job.belief, lanes_of(u, lanes, us, start, stop, t), dts[t:], w)
         if before.shape[0] > 0:
-            store(b, 0, before[:, t], start, stop)
+            store(job.belief, lanes, before[:, t], start, stop)
         if 0 <= which[t] < sensors.shape[0]:
             job.sensor = sensors[which[t], 0 if lanes == 1 else 1]
-            z_at, c_at = lanes_of(z, zs, start, stop, t), lanes_of(c, contexts, start, stop, t)
+            z_at, c_at = lanes_of(z, lanes, zs, start, stop, t), lanes_of(c, lanes, contexts, start, stop, t)
             call(job.update, at, job.belief, z_at, c_at, w)
             if found.shape[0] > 0:
-                store(b, numbers, found[:, t], start, stop)
+                store(job.belief + 8 * numbers * lanes, lanes, found[:, t], start, stop)
         if after.shape[0] > 0:
-            store(b, 0, after[:, t], start, stop)
+            store(job.belief, lanes, after[:, t], start, stop)
         for l in range(stop - start):
             idle = codes[l] == ACCEPTED and not 0 <= which[t] < sensors.shape[0]
             status[start + l, t] = NO_READING if idle else codes[l]
-    store(b, 0, rows, start, stop)
+    store(job.belief, lanes, rows, start, stop)
 
 
 @driver
-def lanes_of(v, given, start, stop, t):
-    """Address of what is given to rows start to stop at step t: turned into lanes in v, or where it is for one lane."""
-    if v.shape[1] == 1:
-        return given[min(start, given.shape[0] - 1), t].ctypes.data
-    load(v, given[:, t], start, stop)
-    return v.ctypes.data
+def lanes_of(at, lanes, given, start, stop, t):
+    """Address of what is given to rows start to stop at step t: turned into lanes, or where it is for one lane."""
+    if lanes == 1:
+        return beginning(given[min(start, given.shape[0] - 1), t])
+    load(at, lanes, given[:, t], start, stop)
+    return at
 
 
 @driver
-def load(v, rows, start, stop):
-    """v = rows start to stop, turned into lanes; lanes beyond repeat the last row, as a single row serves all."""
-    last = min(stop, rows.shape[0]) - 1
-    for l in range(v.shape[1]):
-        row = min(start + l, last)
-        for i in range(min(v.shape[0], rows.shape[1])):
-            v[i, l] = rows[row, i]
+def beginning(a):
+    """The address where an array begins, as a number that can be added to others."""
+    return np.int64(a.ctypes.data)
 
 
 @driver
-def store(v, first, rows, start, stop):
-    """Rows start to stop = lanes of v, beginning with number `first`."""
-    for l in range(stop - start):
-        for i in range(rows.shape[1]):
-            rows[start + l, i] = v[first + i, l]
+def load(at, lanes, rows, start, stop):
+    """The memory at an address = rows start to stop, turned into lanes; a single row serves all."""
+    if rows.shape[1] > 0:
+        step = rows.strides[0] if rows.shape[0] > 1 else 0
+        spread(beginning(rows) + start * step, step, at, lanes, stop - start, rows.shape[1])
+
+
+@driver
+def spread(source, step, at, lanes, count, numbers):
+    """The memory at an address = rows, `step` bytes apart, turned into lanes; lanes beyond repeat the last row."""
+    if lanes == 1:
+        copy(source, at, numbers)
+        return
+    turn(source, step, at, 8 * lanes, count, numbers)
+    v = table(at, numbers, lanes)
+    for l in range(count, lanes):
+        for i in range(numbers):
+            v[i, l] = v[i, count - 1]
+
+
+@driver
+def store(at, lanes, rows, start, stop):
+    """Rows start to stop = the lanes at an address."""
+    numbers = rows.shape[1]
+    if numbers > 0 and lanes == 1:
+        copy(at, beginning(rows[start]), numbers)
+    elif numbers > 0:
+        turn(at, 8 * lanes, beginning(rows[start]), rows.strides[0], numbers, stop - start)
+
+
+@driver
+def copy(source, target, n):
+    """n numbers at an address, copied to another."""
+    given, made = table(source, 1, n), table(target, 1, n)
+    for i in range(n):
+        made[0, i] = given[0, i]
+
+
+@driver
+def turn(source, down, target, along, n, m):
+    """n rows of m numbers, `down` bytes apart at the address source, become columns, `along` bytes apart at target."""
+    i = 0
+    while i + SIDE <= n:
+        j = 0
+        while j + SIDE <= m:
+            turn_tile(source + i * down + 8 * j, down, target + 8 * i + j * along, along)
+            j += SIDE
+        turn_rest(source + i * down, down, target + 8 * i, along, SIDE, j, m)
+        i += SIDE
+    turn_rest(source + i * down, down, target + 8 * i, along, n - i, 0, m)
+
+
+@driver
+def turn_rest(source, down, target, along, n, first, m):
+    """`turn` number by number, for columns from the first on."""
+    for i in range(n):
+        for j in range(first, m):
+            copy(source + i * down + 8 * j, target + 8 * i + j * along, 1)

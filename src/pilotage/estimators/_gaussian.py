@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from math import prod
 from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
@@ -218,7 +219,7 @@ class CompiledEstimator(Startable):
     def followed(self, belief: Any, steps: Timeline, batch: tuple[int, ...]) -> FilterRun:
         """`follow` for these batch axes."""
         space, count = belief.space, len(steps.dts)
-        total = int(np.prod(batch, dtype=int))
+        total = prod(batch)
         before, after = (np.empty((total, count, self.numbers(space))) for _ in range(2))
         _, codes, found = launch(self, belief, steps, batch, before, after)
         failed = codes > NO_READING

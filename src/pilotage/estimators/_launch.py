@@ -41,29 +41,69 @@ def launch_rows(
     batch: tuple[int, ...],
     before: Any = None,
     after: Any = None,
+    work: Work | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Codes ``(B, T)`` and what updates found ``(B, T, ...)``; the rows of beliefs ``(B, numbers)`` are changed."""
     (total, numbers), count = table.shape, len(steps.dts)
-    found = np.empty((total, count, max((found_size(s.reading) for s in steps.sensors), default=0)))
-    status = np.zeros((total, count), dtype=np.int64)
+    work = work or Work(estimator, space, steps)
+    found, status = np.empty((total, count, work.found)), np.zeros((total, count), dtype=np.int64)
     nothing = np.empty((0, count, numbers))
-    widths = (False, True) if total > FEW else (False,)
-    jobs = [_job(estimator, space, steps, lanes, found.shape[2]) for lanes in widths]
-    models = [_models(estimator, steps, lanes) for lanes in widths]
-    for work, (f, _) in zip(jobs, models, strict=True):
-        work.point("dynamics", f)
-    sensors = np.array([[h.at for h in hs] for _, hs in (models[0], models[-1])], dtype=np.int64).reshape(2, -1)
+    jobs, sensors = work.ready(steps, total > FEW)
     run_rows.compiled(
-        jobs[0].at, jobs[-1].at, np.ascontiguousarray(sensors.T), table, timely(steps), steps.dts,
+        jobs[0].at, jobs[-1].at, sensors, table, timely(steps), steps.dts,
         steps.moves, once_or_rows(steps.us, batch, 2, "actions"), steps.which,
         once_or_rows(steps.zs, batch, 2, "readings"), once_or_rows(steps.contexts, batch, 2, "contexts"),
         nothing if before is None else before, nothing if after is None else after, found, status,
     )  # fmt: skip
-    for f, hs in models:
-        for model in (f, *hs):
-            if isinstance(model, Model):
-                model.check()
+    work.check()
     return status, found
+
+
+class Work:
+    """The jobs and models with which rows go through timelines of the same dynamics, sensors and inputs.
+
+    Args:
+        estimator, space: as for `launch_rows`.
+        steps: the first timeline.
+
+    Attributes:
+        found: numbers that updates find.
+    """
+
+    def __init__(self, estimator: CompiledEstimator, space: Space, steps: Timeline) -> None:
+        self._estimator, self._space, self.found = estimator, space, 0
+        self._sensors = steps.sensors  # which live as long as their code
+        for sensor in steps.sensors:
+            self.found = max(self.found, found_size(sensor.reading))
+        self._made: dict[bool, tuple[Record, list[Any]]] = {}
+
+    def ready(self, steps: Timeline, many: bool) -> tuple[list[Record], np.ndarray]:
+        """The jobs for one lane, and for a block where there are `many` rows; addresses of the sensors for each."""
+        made = [self._width(steps, lanes) for lanes in ((False, True) if many else (False,))]
+        for _, models in made:
+            for model, objects in zip(models[1:], steps.objects, strict=True):
+                if objects is not None:
+                    model.tell(objects)
+                model.refresh()
+        sensors = [[model.at for model in models[1:]] for models in (made[0][1], made[-1][1])]
+        return [work for work, _ in made], np.array(sensors, dtype=np.int64).reshape(2, -1).T.copy()
+
+    def _width(self, steps: Timeline, lanes: bool) -> tuple[Record, list[Any]]:
+        """The job for one lane or a block, with dynamics and sensors, made when it is first needed."""
+        if lanes not in self._made:
+            dynamics, estimator = steps.dynamics, self._estimator
+            f = Record(MODEL) if dynamics is None else estimator.dynamics_model(dynamics, lanes)
+            work = _job(estimator, self._space, steps, lanes, self.found)
+            work.point("dynamics", f)
+            self._made[lanes] = work, [f, *(estimator.sensor_model(sensor, lanes) for sensor in steps.sensors)]
+        return self._made[lanes]
+
+    def check(self) -> None:
+        """Raise what the models' own methods raised."""
+        for _, models in self._made.values():
+            for model in models:
+                if isinstance(model, Model):
+                    model.check()
 
 
 def _job(estimator: CompiledEstimator, space: Space, steps: Timeline, lanes: bool, found: int) -> Record:
@@ -81,16 +121,6 @@ def _job(estimator: CompiledEstimator, space: Space, steps: Timeline, lanes: boo
         estimator.transports,
         estimator.vectors(space),
     )
-
-
-def _models(estimator: CompiledEstimator, steps: Timeline, lanes: bool) -> tuple[Record, list[Model]]:
-    """Dynamics and sensors as the inner steps see them."""
-    sensors = [estimator.sensor_model(sensor, lanes) for sensor in steps.sensors]
-    for model, objects in zip(sensors, steps.objects, strict=True):
-        if objects is not None:
-            model.tell(objects)
-    dynamics = steps.dynamics
-    return Record(MODEL) if dynamics is None else estimator.dynamics_model(dynamics, lanes), sensors
 
 
 def packed(estimator: CompiledEstimator, belief: Any, batch: tuple[int, ...]) -> np.ndarray:

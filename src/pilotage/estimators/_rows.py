@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from ._engine import Engine, Link, followed
 from ._gaussian import moments_on
 from ._inputs import action, context_of, once_or_rows, reading_of, rows, unflat
 from ._jobs import Record, job
-from ._launch import launch_rows, measurement, prediction
+from ._launch import Work, launch_rows, measurement, prediction
 from ._mixing import Mixing, imm_mix_rows, imm_weigh_rows
 from ._steps import PREDICTION_FAILED
 from ._switching import joint
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from ._modes import SeveralModels
 
 ACCEPTED, NO_READING = int(FilterStatus.ACCEPTED), int(FilterStatus.NO_READING)
+REMEMBERED = 16
+"""Models whose jobs are kept."""
 
 
 class ModeRows(Engine):
@@ -56,6 +59,8 @@ class ModeRows(Engine):
         self._at = np.array([each.at for each in self._jobs], dtype=np.int64)
         self._sizes = np.array([filter.numbers(model.state) for filter, model in self._parts], dtype=np.int64)
         self._mixing = Mixing(self._parts).memory
+        self._work: dict[tuple[int, ...], Work] = {}
+        self._shown = lambda: None
 
     def __getstate__(self) -> dict[str, Any]:
         tables, weights = self.save()
@@ -93,6 +98,7 @@ class ModeRows(Engine):
 
     def put(self, where: Any, belief: Mixture) -> None:
         """Replace these rows by a belief with a single leading axis, or none for all."""
+        self._let_go()
         self._put(where, *self._packed(belief, (len(where),)))
 
     def _packed(self, belief: Mixture, batch: tuple[int, ...]) -> tuple[list[np.ndarray], np.ndarray]:
@@ -114,20 +120,22 @@ class ModeRows(Engine):
 
     def predict_rows(self, where: Any, u: np.ndarray, dt: float, batch: tuple[int, ...]) -> np.ndarray:
         """Predict these rows, of the leading axes `batch`, under actions ``(..., m)``; a status for each row."""
+        self._let_go()
         tables, weights = self._taken(where)
-        before, T, count = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt), len(weights)
-        codes, each = np.zeros((count, 0), dtype=np.int64), u.ndim > 1
+        before, T = self._copied(tables, weights, self.dynamics), self.estimator.chain(dt)
+        codes, each = list[np.ndarray](), u.ndim > 1
         u = once_or_rows(u, batch, 1, "action") if each else u
         if T is not None and len(tables) > 1:
             at = np.array([table.ctypes.data for table in tables], dtype=np.int64)
             imm_mix_rows.compiled(self._at, at, self._sizes, weights, T, int(self.estimator.pooled), *self._mixing)
         with self._whole(tables, weights, before):
-            for (filter, model), table in zip(self._parts, tables, strict=True):
-                how, _ = launch_rows(filter, model.state, table, prediction(model, u, dt), (count,))
-                codes = np.concatenate([codes, how * (how == PREDICTION_FAILED)], axis=1)
+            for j, table in enumerate(tables):
+                how, _ = self._launched(j, table, prediction(self._parts[j][1], u, dt))
+                codes.append(how * (how == PREDICTION_FAILED))
+        codes = np.concatenate(codes, axis=1)
         self._undo(tables, weights, before, codes)
         self._put(where, tables, weights)
-        status = codes.max(1)
+        status = outcome(codes)
         for i in np.flatnonzero(status):
             j = int(codes[i].argmax())
             filter, model = self._parts[j]
@@ -140,6 +148,7 @@ class ModeRows(Engine):
 
     def update_rows(self, where: Any, sensor: Sensor, z: Any, context: Any, batch: tuple[int, ...]) -> Update:
         """Update these rows, of the leading axes `batch`, with readings ``(..., k)``."""
+        self._let_go()
         tables, weights = self._taken(where)
         mounted = [sensor.on(model.state) for _, model in self._parts]
         prior, before, count = weights.copy(), self._copied(tables, weights, mounted), len(weights)
@@ -147,12 +156,14 @@ class ModeRows(Engine):
         if sensor.context is not None:
             given = once_or_rows(given, batch, 1, "context")
             given = given if len(given) == count else given[0]
-        codes, founds = np.zeros((count, 0), dtype=np.int64), list[np.ndarray]()
+        codes, founds = list[np.ndarray](), list[np.ndarray]()
         with self._whole(tables, weights, before):
-            for (filter, model), h, table in zip(self._parts, mounted, tables, strict=True):
-                filter.check_sensor(h)
-                how, found = launch_rows(filter, model.state, table, measurement(h, z, given), (count,))
-                codes, founds = np.concatenate([codes, how], axis=1), [*founds, found[:, 0]]
+            for j, (h, table) in enumerate(zip(mounted, tables, strict=True)):
+                self._parts[j][0].check_sensor(h)
+                how, found = self._launched(j, table, measurement(h, z, given))
+                codes.append(how)
+                founds.append(found[:, 0])
+        codes = np.concatenate(codes, axis=1)
         status = outcome(codes)
         logs = np.stack([found[:, -1] for found in founds], axis=-1)
         if len(tables) > 1:
@@ -161,7 +172,9 @@ class ModeRows(Engine):
         self._put(where, tables, weights)
         for i in np.flatnonzero(status > NO_READING):
             status[i] = self._why(int(codes[i].argmax()), int(i), mounted, tables, founds, z, given)
-        kept = tables if not isinstance(where, slice) else [table.copy() for table in tables]
+        kept = Shown(tables)
+        if isinstance(where, slice):
+            self._shown = weakref.ref(kept)
         packed = mounted[0], kept, weights.copy(), prior, founds, logs, z, status, batch
         return DeferredUpdate(self._results, packed, unflat(status, batch))
 
@@ -188,7 +201,23 @@ class ModeRows(Engine):
             found = joint(reading, tuple(parts), np.log(prior), logs, z)
         for each in found:
             each[failed] = np.nan
-        return self.mixture(tables, weights, batch), *(unflat(each, batch) for each in found)
+        return self.mixture(tables.own(), weights, batch), *(unflat(each, batch) for each in found)
+
+    def _launched(self, j: int, table: np.ndarray, steps: Timeline) -> tuple[np.ndarray, np.ndarray]:
+        """`launch_rows` of component j, with what was made for the same model before."""
+        filter, model = self._parts[j]
+        key = j, *map(id, steps.sensors)
+        if key not in self._work:
+            if len(self._work) >= REMEMBERED:
+                self._work.clear()
+            self._work[key] = Work(filter, model.state, steps)
+        return launch_rows(filter, model.state, table, steps, (len(table),), work=self._work[key])
+
+    def _let_go(self) -> None:
+        """Let an update that still shows the tables have copies of them, before they change."""
+        if shown := self._shown():
+            shown.own()
+        self._shown = lambda: None
 
     def _taken(self, where: Any) -> tuple[list[np.ndarray], np.ndarray]:
         """Tables and weights of these rows: views for a slice, else copies."""
@@ -218,8 +247,7 @@ class ModeRows(Engine):
 
     def _undo(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, codes: np.ndarray) -> None:
         """Take back the rows in which a component failed."""
-        failed = (codes > NO_READING).any(1)
-        if before is not None and failed.any():
+        if before is not None and (failed := (codes > NO_READING).any(1)).any():
             self._take_back(tables, weights, before, failed)
 
     def _take_back(self, tables: list[np.ndarray], weights: np.ndarray, before: Any, which: Any) -> None:
@@ -236,6 +264,19 @@ class ModeRows(Engine):
     def restore(self, saved: Any, which: Any = slice(None)) -> None:
         """Belief as it was saved, of these rows."""
         self._take_back(self.tables, self.weights, saved, which)
+
+
+class Shown:
+    """Tables that an update shows, which are copied where they change while somebody may still ask for them."""
+
+    def __init__(self, tables: list[np.ndarray]) -> None:
+        self._tables, self._copied = tables, False
+
+    def own(self) -> list[np.ndarray]:
+        """The tables, which nobody else changes from now on."""
+        if not self._copied:
+            self._tables, self._copied = [table.copy() for table in self._tables], True
+        return self._tables
 
 
 class RowsLink(Link):
@@ -268,5 +309,7 @@ def record(filter: Any, model: Any) -> Record:
 
 def outcome(codes: np.ndarray) -> np.ndarray:
     """The status of each row from those of its components ``(B, M)``: the first failure, or whether none accepted."""
+    if codes.shape[1] == 1:
+        return codes[:, 0].copy()
     worst = np.where(codes > NO_READING, codes, ACCEPTED).max(1)
     return np.where(worst > 0, worst, np.where((codes != ACCEPTED).all(1), codes[:, -1], ACCEPTED))

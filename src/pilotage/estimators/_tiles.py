@@ -144,3 +144,29 @@ def put_tile(typing_context, A, i, j, n, m, a, lanes):
         return context.get_dummy_value()
 
     return types.none(A, types.intp, types.intp, types.intp, types.intp, _tile_value(lanes), lanes), generate
+
+
+@intrinsic
+def turn_tile(typing_context, source, down, target, along):
+    """SIDE rows of SIDE numbers, `down` bytes apart at the address source, become columns, `along` bytes apart."""
+
+    def at(builder: Any, first: Any, step: Any, place: int) -> Any:
+        kind = ir.VectorType(DOUBLE, SIDE).as_pointer()
+        return builder.inttoptr(builder.add(first, builder.mul(step, word(place))), kind)
+
+    def shuffled(builder: Any, a: Any, b: Any, places: tuple[int, ...]) -> Any:
+        return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), SIDE), list(places)))
+
+    def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        source, down, target, along = args
+        rows = [loaded(builder, at(builder, source, down, p)) for p in range(SIDE)]
+        pairs = [shuffled(builder, *rows[i : i + 2], places) for places in EVERY_OTHER for i in (0, 2)]
+        for q, (half, places) in enumerate([(0, FIRST), (2, FIRST), (0, LAST), (2, LAST)]):
+            builder.store(shuffled(builder, *pairs[half : half + 2], places), at(builder, target, along, q), align=8)
+        return context.get_dummy_value()
+
+    return types.none(types.intp, types.intp, types.intp, types.intp), generate
+
+
+EVERY_OTHER, FIRST, LAST = ((0, 4, 2, 6), (1, 5, 3, 7)), (0, 1, 4, 5), (2, 3, 6, 7)
+"""Places in two vectors of SIDE: the even and the odd ones of both in turn, and the halves of both."""

@@ -209,7 +209,7 @@ def rts_unscented(at, b, u, dt, w, lanes):
     gemm(1.0, transposed(T), transposed(L), 0.0, K, K, d, d, d, d, lanes)
     bending(D, T, points, Q, d, d)
     divide(T, L, F, d, d, lanes)
-    rts_gain(at, F, Q, K, b, w, lanes)
+    rts_gain(at, F, Q, K, b, False, w, lanes)
 
 
 @settings

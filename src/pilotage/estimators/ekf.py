@@ -99,7 +99,9 @@ def extended(
     space: Space, rounds: int = 1, tolerance: float = 0.0, fading: float = 1.0, gains: Any = 1.0
 ) -> np.ndarray:
     """What the inner steps need of the settings; `gains` is the share that is taken of the gain of each component."""
-    return np.array([float(rounds), tolerance, fading, *np.broadcast_to(gains, space.dim)])
+    found = np.empty(FIRST + space.dim)
+    found[:FIRST], found[FIRST:] = (rounds, tolerance, fading), gains
+    return found
 
 
 @settings

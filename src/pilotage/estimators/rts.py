@@ -105,6 +105,7 @@ def _job(run: FilterRun, step: Backward, settings: Any, lanes: bool) -> tuple[An
     numbers, inputs = space.size + space.dim**2, run.us.shape[-1]
     work = job((entry, entry), space, lanes, 3 * numbers, table, inputs, 0, True, len(table))
     model = Model(run.dynamics, space, inputs, step.results, lanes)
+    work.point("scratch", np.full(work.kept[-1].shape, np.nan))  # the first step repeats none
     work.point("dynamics", model)
     return work, model
 
