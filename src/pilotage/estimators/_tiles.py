@@ -160,9 +160,9 @@ def turn_tile(typing_context, source, down, target, along):
     def generate(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         source, down, target, along = args
         rows = [loaded(builder, at(builder, source, down, p)) for p in range(SIDE)]
-        pairs = [shuffled(builder, *rows[i : i + 2], places) for places in EVERY_OTHER for i in (0, 2)]
+        pairs = [shuffled(builder, rows[i], rows[i + 1], places) for places in EVERY_OTHER for i in (0, 2)]
         for q, (half, places) in enumerate([(0, FIRST), (2, FIRST), (0, LAST), (2, LAST)]):
-            builder.store(shuffled(builder, *pairs[half : half + 2], places), at(builder, target, along, q), align=8)
+            builder.store(shuffled(builder, pairs[half], pairs[half + 1], places), at(builder, target, along, q), align=8)
         return context.get_dummy_value()
 
     return types.none(types.intp, types.intp, types.intp, types.intp), generate

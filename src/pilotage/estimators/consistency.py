@@ -89,9 +89,7 @@ class ConsistencyReport:
     def __str__(self) -> str:
         failed = sum(check.failed for check in self.checks)
         head = f"{self.verdict.value}: {failed} of {len(self.checks)} checks failed at level {self.level:g}"
-        begun = [f"  steps before {self.skipped}: not checked, the belief had no finite covariance"] * (
-            self.skipped > 0
-        )
+        begun = f"  steps before {self.skipped}: not checked, the belief had no finite covariance"
         checks, changes = (f"  {check}" for check in self.checks), (f"- {each}" for each in self.suggestions)
         return "\n".join([head, *[begun] * (self.skipped > 0), *checks, *changes])
 
