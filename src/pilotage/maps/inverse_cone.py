@@ -22,7 +22,8 @@ class InverseConeModel(InverseModel):
         p(occupied | z) = hit   where |d - z| <= thickness / 2,  miss where d < z - thickness / 2
 
     for the cells whose centres lie at a distance d from the sensor and within ``width / 2`` of the direction of a beam.
-    Where cones overlap, a hit outweighs a miss. A cone in which nothing was seen is free up to the largest range.
+    Where cones overlap, a hit outweighs a miss. A cone in which nothing was seen is free up to the largest range. One
+    echo says little about a cell, so the default probabilities are closer to 1/2 than those of a beam.
 
     Attributes:
         hit, miss: probabilities of occupancy on the arc of an echo, and in front of it.
@@ -34,7 +35,8 @@ class InverseConeModel(InverseModel):
     Example:
         >>> from pilotage.maps import OccupancyMap
         >>> sonar = OccupancyMap(0.1, model=InverseConeModel(width=np.radians(30.0)))
-        >>> grid = sonar.insert([0.0, 0.0, 0.0], [1.0], [0.0], 3.0).grid()
+        >>> for _ in range(2):
+        ...     grid = sonar.insert([0.0, 0.0, 0.0], [1.0], [0.0], 3.0).grid()
         >>> grid.is_free([0.5, 0.0]), grid.is_occupied([[0.99, 0.05], [0.95, 0.22]]), grid.is_unknown([0.5, 0.3])
         (array(True), array([ True,  True]), array(True))
     """
@@ -49,8 +51,12 @@ class InverseConeModel(InverseModel):
 
     def mark(self, marks: Marks, scan: Scan) -> None:
         """Mark the cells of a scan; see `InverseModel`."""
-        half = 0.5 * max(self.thickness / scan.resolution, math.sqrt(2.0))
+        half = self.beyond(scan.resolution) / scan.resolution
         mark_cones(*marks, *scan[:-1], math.cos(0.5 * self.width), half)
+
+    def beyond(self, resolution: float) -> float:
+        """Half the thickness of an arc [m]."""
+        return 0.5 * max(self.thickness, math.sqrt(2.0) * resolution)
 
 
 @driver("void(u1[:,::1], u1[::1], u8[:,::1], i8[::1], i8, i8, f8, f8, f8[:,::1], f8, f8, f8)")
@@ -78,12 +84,12 @@ def _mark_cone(marks, box, rows, columns, x, y, dx, dy, r, echo, narrow, half):
     # The cone reaches as far along an axis as its edges, or as its arc where the axis lies within it.
     right, left = end * _extent(dx, dy, narrow, wide), end * _extent(-dx, dy, narrow, wide)
     up, down = end * _extent(dy, dx, narrow, wide), end * _extent(-dy, dx, narrow, wide)
-    first, last = max(x - left, 0.0), min(x + right, columns - 1.0)
-    low, high = max(y - down, 0.0), min(y + up, rows - 1.0)
+    first, last = max(int(math.floor(x - left)), 0), min(int(math.floor(x + right)), columns - 1)
+    low, high = max(int(math.floor(y - down)), 0), min(int(math.floor(y + up)), rows - 1)
     if first > last or low > high:
         return
-    for j in range(int(low), int(high) + 1):
-        for i in range(int(first), int(last) + 1):
+    for j in range(low, high + 1):
+        for i in range(first, last + 1):
             px, py = i + 0.5 - x, j + 0.5 - y
             d = math.sqrt(px * px + py * py)
             if d <= end and px * dx + py * dy >= narrow * d:

@@ -32,14 +32,14 @@ class InverseLikelihoodModel(InverseModel):
 
     The profile is rounded to 255 steps in log-odds between miss and hit.
 
-    Source: F. Andert, Drawing stereo disparity images into occupancy grids, IROS 2009, section III, with the distance to
-    a cell instead of that to its centre.
+    Source: F. Andert, Drawing stereo disparity images into occupancy grids, IROS 2009, with the distance to a cell in
+    place of that to its centre.
 
     Example:
         >>> from pilotage.maps import OccupancyMap
         >>> seen = OccupancyMap(0.1, model=InverseLikelihoodModel(sigma=0.1))
         >>> seen.insert([0.05, 0.05, 0.0], [0.5], [0.0], 5.0).grid().probability.round(2)
-        array([[0.4 , 0.4 , 0.41, 0.48, 0.66, 0.7 , 0.68, 0.56, 0.51]])
+        array([[0.4 , 0.4 , 0.41, 0.5 , 0.66, 0.7 , 0.68, 0.56, 0.51]])
     """
 
     hit: float = 0.7
@@ -53,6 +53,10 @@ class InverseLikelihoodModel(InverseModel):
     def mark(self, marks: Marks, scan: Scan) -> None:
         """Mark the cells of a scan; see `InverseModel`."""
         mark_profiles(*marks, *scan[:-1], self.sigma / scan.resolution, self.hit, self.miss, *self.evidence)
+
+    def beyond(self, resolution: float) -> float:
+        """The part of the profile behind the end of a beam [m]."""
+        return REACH * self.sigma
 
 
 @driver("void(u1[:,::1], u1[::1], u8[:,::1], i8[::1], i8, i8, f8, f8, f8[:,::1], f8, f8, f8, f8, f8, f8)")

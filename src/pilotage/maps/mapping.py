@@ -81,6 +81,10 @@ class InverseModel(ABC):
     miss: float
     levels: int = 2
 
+    def beyond(self, resolution: float) -> float:
+        """How far behind the end of a beam cells may be marked [m]."""
+        return 0.0
+
     def _check(self) -> None:
         if not 0 < self.miss <= 0.5 <= self.hit < 1:
             raise ShapeError(f"evidence asks for 0 < miss <= 0.5 <= hit < 1, not {self.miss} and {self.hit}")

@@ -20,9 +20,9 @@ from pilotage.io.ros_map import Server
 
 from .cells import drawn, log_odds, odds_at, probabilities, read_only
 from .inflated import InflatedGrid
+from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
 from .occupancy_map import OccupancyMap
-from .inverse_beam import InverseBeamModel
 from .queries import MapQueries
 from .stamps import disc_cells, rectangle_cells
 

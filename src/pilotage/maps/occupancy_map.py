@@ -60,7 +60,7 @@ class OccupancyMap(GridFrame):
         >>> for x in (0.0, 0.5):
         ...     _ = built.insert([x, 0.0, 0.0], np.full(180, 2.0), angles, max_range=5.0)
         >>> built.grid()
-        OccupancyGrid(46 x 41 cells of 0.1 m, 86% known)
+        OccupancyGrid(47 x 42 cells of 0.1 m, 71% known)
     """
 
     @by_name
@@ -158,7 +158,8 @@ class OccupancyMap(GridFrame):
         if seen.shape != (*starts.shape[:-1], len(directions)):
             expected = (*starts.shape[:-1], len(directions))
             raise ShapeError(f"ranges have shape {seen.shape}; {expected} was expected, a scan for each pose")
-        seen, directions = np.array(seen).reshape(-1, len(directions)), directions.copy()  # drivers take no read-only ones
+        # Copies, because drivers take no read-only arrays.
+        seen, directions = np.array(seen).reshape(-1, len(directions)), directions.copy()
         places = [self._place(*pose) for pose in starts.reshape(-1, 3).tolist()]
         self._make_room(places, seen, far)
         beams, reach = np.empty((3, len(directions))), entered(far / self.resolution)
@@ -192,7 +193,7 @@ class OccupancyMap(GridFrame):
             self.origin = (*self.grid_to_world([column, row]).tolist(), self._corner[2])
 
     def _place(self, x: float, y: float, yaw: float) -> tuple[float, float, float]:
-        """A pose in cells, counted as those of the storage; a scalar `world_to_grid`, which takes a tenth of the time."""
+        """A pose in cells, counted as those of the storage: a scalar `world_to_grid`, in a tenth of its time."""
         x0, y0, yaw0 = self._corner
         c, s = math.cos(yaw0), math.sin(yaw0)
         dx, dy = (x - x0) / self.resolution, (y - y0) / self.resolution
@@ -202,11 +203,11 @@ class OccupancyMap(GridFrame):
         """Let the storage grow to hold what the scans can see."""
         if not isinstance(self._storage, Growing):
             return
-        reach = np.minimum(np.fmax.reduce(seen, axis=1, initial=0.0), far) / self.resolution + 1.0
+        reach = np.minimum(np.fmax.reduce(seen, axis=1, initial=0.0), far) + self.model.beyond(self.resolution)
         middles = np.array(places).reshape(-1, 3)[:, 1::-1]
         good = (np.abs(middles) < FAR).all(axis=1)
         if good.any():
-            middles, reach = middles[good], reach[good, None]
+            middles, reach = middles[good], reach[good, None] / self.resolution + 1.0
             if self._storage.make_room((middles - reach).min(axis=0), (middles + reach).max(axis=0)):
                 self._set_origin()
 
