@@ -174,16 +174,29 @@ def numpy_map(where: Array) -> tuple[Any, Array]:
 
 
 def insert(cells: Any, corner: Array, pose: Array, ranges: Array, angles: Array) -> None:
-    """Add a scan to log-odds in place: the cells that beams enter through columns and rows, all beams at once."""
+    """Add a scan to log-odds ``(ny, nx)`` in place."""
+    flat = cells.reshape(-1)
+    for where, evidence in zip(crossed(cells.shape, corner, pose, ranges, angles, SIGHT), (MISS, HIT), strict=True):
+        old = flat[where]
+        flat[where] = np.clip(np.where(np.isnan(old), 0.0, old) + evidence, LOW, HIGH)
+
+
+def crossed(
+    shape: tuple[int, int], corner: Array, pose: Array, ranges: Array, angles: Array, reach: float
+) -> tuple[Any, Any]:
+    """The cells that the beams of a scan pass, and those in which they end; flat indices, each cell once.
+
+    Beams enter cells through the sides of columns and of rows; all beams at once.
+    """
+    width, reach = shape[1], reach / 0.05
     x, y = (pose[:2] - corner) / 0.05
-    reach = SIGHT / 0.05
     r = np.minimum(ranges / 0.05 * (1.0 + 1e-7) + 1e-9, reach)  # a hit is the cell behind the face
     dx, dy = np.cos(pose[2] + angles), np.sin(pose[2] + angles)
-    ends = np.floor(y + r * dy).astype(np.intp) * cells.shape[1] + np.floor(x + r * dx).astype(np.intp)
-    low, high = (np.floor(np.array([y - r.max(), y + r.max() + 1.0]))).astype(np.intp) * cells.shape[1]
-    crossed = np.zeros(high - low, dtype=bool)  # of the rows that the scan may reach
-    crossed[int(y) * cells.shape[1] + int(x) - low] = True
-    for p, q, d, e, stride, other in ((x, y, dx, dy, 1, cells.shape[1]), (y, x, dy, dx, cells.shape[1], 1)):
+    ends = np.floor(y + r * dy).astype(np.intp) * width + np.floor(x + r * dx).astype(np.intp)
+    low, high = np.floor([y - r.max(), y + r.max() + 1.0]).astype(np.intp) * width
+    passed = np.zeros(high - low, dtype=bool)  # of the rows that the scan may reach
+    passed[int(y) * width + int(x) - low] = True
+    for p, q, d, e, stride, other in ((x, y, dx, dy, 1, width), (y, x, dy, dx, width, 1)):
         first = int(p)
         count = np.abs(np.floor(p + r * d).astype(np.intp) - first)
         beam = np.repeat(np.arange(len(r)), count)
@@ -191,9 +204,6 @@ def insert(cells: Any, corner: Array, pose: Array, ranges: Array, angles: Array)
         up, slope = d > 0.0, e / d
         side = first + np.where(up[beam], step + 1, -step)
         across = (q + (side - p) * slope[beam]).astype(np.intp)
-        crossed[(side - ~up[beam]) * stride + across * other - low] = True
-    crossed[ends - low] = False
-    flat, passed, hit = cells.reshape(-1), np.flatnonzero(crossed) + low, np.unique(ends[r < reach])
-    for where, evidence in ((passed, MISS), (hit, HIT)):
-        old = flat[where]
-        flat[where] = np.clip(np.where(np.isnan(old), 0.0, old) + evidence, LOW, HIGH)
+        passed[(side - ~up[beam]) * stride + across * other - low] = True
+    passed[ends - low] = False
+    return np.flatnonzero(passed) + low, np.unique(ends[r < reach])

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from pilotage.core.errors import PilotageError, counted
 from pilotage.io import LaserLog, read_carmen
-from pilotage.maps import OccupancyGrid, OccupancyMap
+from pilotage.maps import InverseBeamModel, InverseLikelihoodModel, OccupancyGrid, OccupancyMap
 
 CHUNK = 20
 """Scans between two steps of the progress bar."""
@@ -25,6 +25,7 @@ def map(
     resolution: float = 0.05,
     max_range: float = 20.0,
     failed: float = 50.0,
+    noise: float = 0.03,
     json: bool = False,
 ) -> None:
     """Make a map from a laser log with corrected poses.
@@ -35,21 +36,23 @@ def map(
         resolution: Side of a cell [m].
         max_range: Farther readings count as free up to this range [m].
         failed: Readings of this or more are beams that failed, which many lasers write as their largest number [m].
+        noise: Standard deviation of a reading [m], by which walls become wider; 0 for exact beams.
         json: Print one JSON object instead of text.
     """
     scans = read_carmen(log)
     target = Path(f"{log.name.split('.')[0]}.yaml") if out is None else out
     began = time.perf_counter()
-    grid = _built(scans, resolution, max_range, failed)
+    built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise) if noise else InverseBeamModel())
+    grid = _filled(built, scans, max_range, failed)
     seconds = time.perf_counter() - began
     grid.save(target)
     facts = _facts(log, target, scans, grid, seconds)
     print(jsonlib.dumps(facts) if json else _text(facts))
 
 
-def _built(log: LaserLog, resolution: float, max_range: float, failed: float) -> OccupancyGrid:
+def _filled(built: OccupancyMap, log: LaserLog, max_range: float, failed: float) -> OccupancyGrid:
     """The map of a log, each cell occupied, free or unknown for sure, so that any reader of ROS maps agrees."""
-    built, ranges = OccupancyMap(resolution), np.where(log.ranges >= failed, np.nan, log.ranges)
+    ranges = np.where(log.ranges >= failed, np.nan, log.ranges)
     with tqdm(total=len(log.ts), unit="scan", disable=None, leave=False) as bar:
         for begin in range(0, len(log.ts), CHUNK):
             part = slice(begin, begin + CHUNK)
