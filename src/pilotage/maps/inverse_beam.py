@@ -7,7 +7,7 @@ import numpy as np
 from pilotage.core.settings import settings
 from pilotage.models.trace import driver
 
-from .mapping import InverseModel, Marks, Scan, cross_map, empty_box, fraction_bits
+from .mapping import InverseModel, Marks, Scan, box_of_beams, cross_map, fraction_bits
 
 
 @settings
@@ -47,11 +47,11 @@ class InverseBeamModel(InverseModel):
 def mark_beams(marks, flat, words, box, rows, columns, x, y, beams, reach):
     """Mark the cells that beams cross by 1, then those in which they end by 2; see `Marks` and `Scan`."""
     bits, width = fraction_bits(marks.size), marks.shape[1]
-    empty_box(box)
+    box_of_beams(box, rows, columns, x, y, beams, reach, 0.0)
     for b in range(beams.shape[1]):
         if beams[2, b] >= 0.0:
             r = min(beams[2, b], reach)
-            cross_map(flat, width, rows, columns, box, bits, x, y, r * beams[0, b], r * beams[1, b])
+            cross_map(flat, width, rows, columns, bits, x, y, r * beams[0, b], r * beams[1, b])
     for b in range(beams.shape[1]):
         r = beams[2, b]
         if 0.0 <= r < reach:

@@ -96,8 +96,7 @@ def _mark_cone(marks, box, rows, columns, x, y, dx, dy, r, echo, narrow, half):
                 mark = np.uint8(2 if echo and d >= r - half else 1)
                 if mark > marks[j + 1, i + 1]:
                     marks[j + 1, i + 1] = mark
-    widen(box, first, low, columns, rows)
-    widen(box, last, high, columns, rows)
+    widen(box, first, last, low, high, rows, columns)
 
 
 @driver

@@ -9,7 +9,7 @@ import numpy as np
 from pilotage.core.settings import Positive, settings
 from pilotage.models.trace import driver
 
-from .mapping import InverseModel, Marks, Scan, cross_map, empty_box, fraction_bits, widen
+from .mapping import InverseModel, Marks, Scan, box_of_beams, cross_map, fraction_bits
 
 REACH = 3.0
 """Standard deviations from the end of a beam up to which its profile is used."""
@@ -71,20 +71,20 @@ def mark_profiles(marks, flat, words, box, rows, columns, x, y, beams, reach, si
         base, gain: a mark m means the log-odds ``base + gain m``.
     """
     bits, width = fraction_bits(marks.size), marks.shape[1]
-    empty_box(box)
+    box_of_beams(box, rows, columns, x, y, beams, reach, REACH * sigma + 1.0)
     for b in range(beams.shape[1]):
         dx, dy, r = beams[0, b], beams[1, b], beams[2, b]
         if r >= 0.0:
             near = max(r - REACH * sigma, 0.0) if r < reach else reach
-            cross_map(flat, width, rows, columns, box, bits, x, y, near * dx, near * dy)
+            cross_map(flat, width, rows, columns, bits, x, y, near * dx, near * dy)
     for b in range(beams.shape[1]):
         if 0.0 <= beams[2, b] < reach:
             dx, dy, r = beams[0, b], beams[1, b], beams[2, b]
-            _mark_profile(marks, box, rows, columns, x, y, dx, dy, r, sigma, hit, miss, base, gain)
+            _mark_profile(marks, rows, columns, x, y, dx, dy, r, sigma, hit, miss, base, gain)
 
 
 @driver
-def _mark_profile(marks, box, rows, columns, x, y, dx, dy, r, sigma, hit, miss, base, gain):
+def _mark_profile(marks, rows, columns, x, y, dx, dy, r, sigma, hit, miss, base, gain):
     """Mark the cells around the end of one beam with the direction (dx, dy) (Amanatides and Woo, 1987)."""
     t, far = max(r - REACH * sigma, 0.0), r + REACH * sigma
     i, j = math.floor(x + t * dx), math.floor(y + t * dy)
@@ -100,7 +100,6 @@ def _mark_profile(marks, box, rows, columns, x, y, dx, dy, r, sigma, hit, miss, 
             mark = np.uint8(round((math.log(p / (1.0 - p)) - base) / gain))
             if mark > marks[int(j) + 1, int(i) + 1]:
                 marks[int(j) + 1, int(i) + 1] = mark
-            widen(box, i + 0.5, j + 0.5, columns, rows)
         t = out
         if out_x < out_y:
             i += step_i

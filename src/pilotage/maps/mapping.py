@@ -164,8 +164,8 @@ def _add(cells, marks, base, gain, low, high):
 
 
 @driver
-def cross_map(flat, width, rows, columns, box, bits, x, y, dx, dy):
-    """Mark by 1 the cells of a map that a line from (x, y) crosses before its end, and widen the box."""
+def cross_map(flat, width, rows, columns, bits, x, y, dx, dy):
+    """Mark by 1 the cells of a map that a line from (x, y) crosses before its end."""
     begin, finish = 0.0, 1.0
     end_x, end_y = x + dx, y + dy
     if not (0.0 <= x < columns and 0.0 <= y < rows and 0.0 <= end_x < columns and 0.0 <= end_y < rows):
@@ -174,8 +174,6 @@ def cross_map(flat, width, rows, columns, box, bits, x, y, dx, dy):
             return
         x, y, end_x, end_y = x + begin * dx, y + begin * dy, x + finish * dx, y + finish * dy
     cross_cells(flat, width, bits, x + 1.0, y + 1.0, end_x + 1.0, end_y + 1.0, np.uint8(1))
-    widen(box, x, y, columns, rows)
-    widen(box, end_x, end_y, columns, rows)
 
 
 @driver
@@ -245,14 +243,27 @@ def clip_to_map(x, y, dx, dy, columns, rows):
 
 
 @driver
-def widen(box, x, y, columns, rows):
-    """Widen a box of cells of the map so that it holds the cell of a point, or the nearest one."""
-    i, j = int(min(max(x, 0.0), columns - 1.0)), int(min(max(y, 0.0), rows - 1.0))
-    box[0], box[1] = min(box[0], i), max(box[1], i)
-    box[2], box[3] = min(box[2], j), max(box[3], j)
-
-
-@driver
 def empty_box(box):
     """A box without cells."""
     box[0], box[1], box[2], box[3] = 1 << 62, -1, 1 << 62, -1
+
+
+@driver
+def widen(box, left, right, down, up, rows, columns):
+    """Widen a box of cells of the map so that it holds the part of a rectangle [cells] that lies on the map."""
+    if right >= 0.0 and up >= 0.0 and left < columns and down < rows:
+        box[0], box[1] = min(box[0], int(max(left, 0.0))), max(box[1], int(min(right, columns - 1.0)))
+        box[2], box[3] = min(box[2], int(max(down, 0.0))), max(box[3], int(min(up, rows - 1.0)))
+
+
+@driver
+def box_of_beams(box, rows, columns, x, y, beams, reach, beyond):
+    """The box of the cells that beams may cross, and as far behind their ends as `beyond` [cells]."""
+    left, right, down, up = x, x, y, y
+    for b in range(beams.shape[1]):
+        r = min(beams[2, b], reach) + beyond
+        if r >= 0.0:
+            end_x, end_y = x + r * beams[0, b], y + r * beams[1, b]
+            left, right, down, up = min(left, end_x), max(right, end_x), min(down, end_y), max(up, end_y)
+    empty_box(box)
+    widen(box, left, right, down, up, rows, columns)
