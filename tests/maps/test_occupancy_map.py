@@ -223,6 +223,15 @@ def test_a_map_grows_to_hold_what_it_is_told(model: Any) -> None:
     np.testing.assert_allclose(np.array(small.origin[:2]) / CELL, np.rint(np.array(small.origin[:2]) / CELL), atol=1e-9)
 
 
+@pytest.mark.parametrize("model", MODELS, ids=("beam", "cone", "likelihood"))
+def test_a_map_of_one_scan_holds_all_of_it(model: Any) -> None:
+    for pose, scan in zip(*random_scans(9, 10), strict=True):
+        seen = OccupancyMap(CELL, model=model).insert(pose, scan, ANGLES, REACH).log_odds
+        whole = OccupancyMap.from_grid(blank((80, 80), (-4.0, -4.0, 0.0)), model=model)
+        whole.insert(pose, scan, ANGLES, REACH)
+        assert np.isfinite(seen).sum() == np.isfinite(whole.log_odds).sum() > 0
+
+
 def test_a_pose_far_off_is_refused_and_leaves_the_map_as_it_was() -> None:
     built = OccupancyMap(0.05).insert([0.0, 0.0, 0.0], [1.0, 2.0], [0.0, 1.0], 5.0)
     before = built.log_odds
