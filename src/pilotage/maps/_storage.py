@@ -49,7 +49,7 @@ class Storage(ABC):
     def ordered(self) -> LogOdds:
         """The cells from the lower-left one on, a copy."""
         row, column = self.start
-        return np.roll(self.cells, (-row, -column), axis=(0, 1))
+        return np.roll(self.cells, (-row, -column), axis=(0, 1)) if row or column else self.cells.copy()
 
     @abstractmethod
     def make_room(self, low: Array, high: Array) -> bool:

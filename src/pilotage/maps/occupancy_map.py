@@ -95,8 +95,11 @@ class OccupancyMap(GridFrame):
     def over(cls, frame: GridFrame, cells: LogOdds, **rule: Any) -> Self:
         """A map in a fixed frame that starts with log-odds `cells` ``(ny, nx)``, NaN if unknown."""
         made = cls(frame.resolution, **rule)
-        known = cells - np.float32(made._l0) + np.float32(0.0)  # plus zero, so that no known cell is minus zero
-        made._take(frame.origin, Fixed(np.where(np.isnan(cells), UNSEEN, known)))
+        kept = np.array(cells, dtype=np.float32)
+        kept -= np.float32(made._l0)
+        kept += np.float32(0.0)  # so that no known cell is minus zero
+        kept[np.isnan(kept)] = UNSEEN
+        made._take(frame.origin, Fixed(kept))
         return made
 
     def __repr__(self) -> str:
