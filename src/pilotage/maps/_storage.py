@@ -36,7 +36,10 @@ class Storage(ABC):
 
     cyclic = False
 
-    def __init__(self, cells: LogOdds, first: tuple[int, int] = (0, 0)) -> None:
+    def __init__(self, cells: LogOdds) -> None:
+        self._hold(cells, (0, 0))
+
+    def _hold(self, cells: LogOdds, first: tuple[int, int]) -> None:
         self.cells, self.first = np.ascontiguousarray(cells, dtype=np.float32), first
         self.marks = Marks.blank(*cells.shape)
 
@@ -97,7 +100,7 @@ class Growing(Storage):
         cells = np.full((high - low).astype(int), UNSEEN)
         row, column = (first - low).astype(int).tolist() if shape.all() else (0, 0)
         cells[row : row + shape[0], column : column + shape[1]] = self.cells
-        self.__init__(cells, (int(low[0]), int(low[1])))
+        self._hold(cells, (int(low[0]), int(low[1])))
         return True
 
     def follow(self, row: float, column: float) -> bool:
