@@ -1,16 +1,17 @@
-"""Map queries of a particle filter at every scan: rays, and the likelihood of the scan."""
+"""Map queries of a particle filter at every scan: rays and the likelihood of the scan; and scans added to a map."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import pilotage
-from benchmarks.harness import Contest, row
+from benchmarks.harness import Contest, absolute, row
 from pilotage.core.arrays import Array
-from pilotage.maps import Lidar, OccupancyGrid
+from pilotage.maps import Lidar, OccupancyGrid, OccupancyMap
 
 MAP = Path(pilotage.__file__).parent / "envs" / "maps" / "depot.yaml"
 PARTICLES, BEAMS, REACH = 10_000, 60, 10.0
@@ -109,3 +110,100 @@ def score(lidar: Lidar, table: Array, scan: Array, where: Array) -> Array:
     line = np.clip(np.floor(line).astype(np.intp), -1, ny) + 1
     total: Any = table[line, column].sum(axis=1)
     return total + (~ends).sum() * np.log(lidar.missed)
+
+
+@row(
+    "map_scans",
+    peer="vectorised numpy",
+    bar=30,
+    unit="ms",
+    note="a scan of 360 beams, 30 m, from a drive through the depot, 5 cm cells; both cross exactly the same cells",
+)
+def map_scans(quick: bool) -> Contest:
+    where, scans, angles = drive(360)
+    built, cells, corner = blank(where), *numpy_map(where)
+
+    def check() -> str:
+        for pose, scan in zip(where, scans, strict=True):
+            built.insert(pose, scan, angles, SIGHT)
+            insert(cells, corner, pose, scan, angles)
+        np.testing.assert_allclose(built.log_odds, cells, atol=1e-4)
+        return f"mean range {scans.mean():.1f} m, log-odds equal to 1e-4"
+
+    turn, other = itertools.cycle(range(len(where))), itertools.cycle(range(len(where)))
+    return Contest(
+        lambda: built.insert(where[k := next(turn)], scans[k], angles, SIGHT),
+        lambda: insert(cells, corner, where[k := next(other)], scans[k], angles),
+        check,
+    )
+
+
+@absolute("map_scan_1080", limit=0.28, unit="ms", note="a scan of 1080 beams, else as map_scans")
+def map_scan_1080(quick: bool) -> Contest:
+    where, scans, angles = drive(1080)
+    built, turn = blank(where), itertools.cycle(range(len(where)))
+    return Contest(lambda: built.insert(where[k := next(turn)], scans[k], angles, SIGHT))
+
+
+SIGHT = 30.0
+HIT, MISS, LOW, HIGH = (float(np.log(p / (1.0 - p))) for p in (0.7, 0.4, 0.12, 0.97))
+
+
+def drive(beams: int) -> tuple[Array, Array, Array]:
+    """Poses ``(T, 3)`` along a hall of the depot, their scans ``(T, B)`` and the angles ``(B,)`` of the beams."""
+    grid, angles = OccupancyGrid.load(MAP), np.linspace(-np.pi, np.pi, beams, endpoint=False)
+    where = np.column_stack((np.linspace(4.0, 10.0, 60), np.full(60, 1.2), np.linspace(-0.5, 0.5, 60)))
+    return where, grid.raycast(where, angles, SIGHT), angles
+
+
+def frame(where: Array) -> tuple[Array, tuple[int, int]]:
+    """The corner [m] and the shape of a map that holds all that can be seen."""
+    low, high = where[:, :2].min(axis=0) - SIGHT - 1.0, where[:, :2].max(axis=0) + SIGHT + 1.0
+    nx, ny = np.ceil((high - low) / 0.05).astype(int).tolist()
+    return low, (ny, nx)
+
+
+def blank(where: Array) -> OccupancyMap:
+    corner, shape = frame(where)
+    return OccupancyMap.from_grid(OccupancyGrid.from_probability(np.full(shape, np.nan), 0.05, (*corner.tolist(), 0.0)))
+
+
+def numpy_map(where: Array) -> tuple[Any, Array]:
+    corner, shape = frame(where)
+    return np.full(shape, np.nan, dtype=np.float32), corner
+
+
+def insert(cells: Any, corner: Array, pose: Array, ranges: Array, angles: Array) -> None:
+    """Add a scan to log-odds ``(ny, nx)`` in place."""
+    flat = cells.reshape(-1)
+    for where, evidence in zip(crossed(cells.shape, corner, pose, ranges, angles, SIGHT), (MISS, HIT), strict=True):
+        old = flat[where]
+        flat[where] = np.clip(np.where(np.isnan(old), 0.0, old) + evidence, LOW, HIGH)
+
+
+def crossed(
+    shape: tuple[int, int], corner: Array, pose: Array, ranges: Array, angles: Array, reach: float
+) -> tuple[Any, Any]:
+    """The cells that the beams of a scan pass, and those in which they end; flat indices, each cell once.
+
+    Beams enter cells through the sides of columns and of rows; all beams at once.
+    """
+    width, reach = shape[1], reach / 0.05
+    x, y = (pose[:2] - corner) / 0.05
+    r = np.minimum(ranges / 0.05 * (1.0 + 1e-7) + 1e-9, reach)  # a hit is the cell behind the face
+    dx, dy = np.cos(pose[2] + angles), np.sin(pose[2] + angles)
+    ends = np.floor(y + r * dy).astype(np.intp) * width + np.floor(x + r * dx).astype(np.intp)
+    low, high = np.floor([y - r.max(), y + r.max() + 1.0]).astype(np.intp) * width
+    passed = np.zeros(high - low, dtype=bool)  # of the rows that the scan may reach
+    passed[int(y) * width + int(x) - low] = True
+    for p, q, d, e, stride, other in ((x, y, dx, dy, 1, width), (y, x, dy, dx, width, 1)):
+        first = int(p)
+        count = np.abs(np.floor(p + r * d).astype(np.intp) - first)
+        beam = np.repeat(np.arange(len(r)), count)
+        step = np.arange(len(beam)) - np.repeat(np.cumsum(count) - count, count)
+        up, slope = d > 0.0, e / d
+        side = first + np.where(up[beam], step + 1, -step)
+        across = (q + (side - p) * slope[beam]).astype(np.intp)
+        passed[(side - ~up[beam]) * stride + across * other - low] = True
+    passed[ends - low] = False
+    return np.flatnonzero(passed) + low, np.unique(ends[r < reach])

@@ -18,6 +18,7 @@ EXAMPLES = """
 pilotage demo                       list the demos
 pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
+pilotage map walk.log.gz            a ROS map from the log of a laser
 pilotage info                       what is installed and what is compiled
 pilotage warm                       compile everything now instead of later
 pilotage COMMAND --help             the options of a command
@@ -32,6 +33,14 @@ pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --inflate 0.25
 pilotage plan --map my_map.yaml --start 0 0 --goal 5 2 --out path.png
 pilotage plan --scen my_map.map.scen
+```
+"""
+
+MAP_EXAMPLES = """
+```
+pilotage map intel-corrected.log.gz
+pilotage map intel-corrected.log.gz --resolution 0.1 --out intel.yaml
+pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
 ```
 """
 
@@ -52,6 +61,12 @@ def application() -> App:
         name="plan",
         help="Plan a path on a map, or solve a benchmark scenario.",
         help_epilogue=PLAN_EXAMPLES,
+    )
+    app.command(
+        "pilotage.cli.map:map",
+        name="map",
+        help="Make a map from a laser log with corrected poses.",
+        help_epilogue=MAP_EXAMPLES,
     )
     app.command(
         "pilotage.cli.info:info",

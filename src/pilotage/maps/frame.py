@@ -101,7 +101,13 @@ class GridFrame(ABC):
 
 
 def local_rays(frame: GridFrame, poses: ArrayLike, angles: ArrayLike) -> tuple[Array, Array]:
-    """Poses ``(..., 3)`` as ``(N, 3)`` in the frame of the grid, and angles ``(B,)``, as the kernels need them.
+    """Poses ``(..., 3)`` as ``(N, 3)`` in the frame of the grid, and angles ``(B,)``, as the kernels need them."""
+    starts, directions = rays(poses, angles)
+    return np.ascontiguousarray(frame.world_to_grid(starts).reshape(-1, 3)), directions
+
+
+def rays(poses: ArrayLike, angles: ArrayLike) -> tuple[Array, Array]:
+    """Poses ``(..., 3)`` and angles ``(B,)``, as arrays.
 
     Raises:
         ShapeError: if poses or angles have the wrong shape, or an angle is not finite.
@@ -111,7 +117,7 @@ def local_rays(frame: GridFrame, poses: ArrayLike, angles: ArrayLike) -> tuple[A
         raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {starts.shape}")
     if directions.ndim != 1 or not np.isfinite(directions).all():
         raise ShapeError(f"angles must be finite with shape (B,), not {directions.shape}")
-    return np.ascontiguousarray(frame.world_to_grid(starts).reshape(-1, 3)), directions
+    return starts, directions
 
 
 def _points(points: ArrayLike) -> Array:

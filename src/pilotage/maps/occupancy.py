@@ -20,8 +20,9 @@ from pilotage.io.ros_map import Server
 
 from .cells import drawn, log_odds, odds_at, probabilities, read_only
 from .inflated import InflatedGrid
+from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
-from .mapping import Evidence
+from .occupancy_map import OccupancyMap
 from .queries import MapQueries
 from .stamps import disc_cells, rectangle_cells
 
@@ -315,7 +316,7 @@ class OccupancyGrid(MapQueries):
         miss: float = 0.4,
         clamp: tuple[float, float] = (0.12, 0.97),
     ) -> OccupancyGrid:
-        """A copy updated with lidar scans from known poses.
+        """A copy updated with lidar scans from known poses; `OccupancyMap` takes them one by one without copies.
 
         ::
 
@@ -339,8 +340,9 @@ class OccupancyGrid(MapQueries):
             >>> unseen.update([0.5, 0.5, 0.0], [2.0], [0.0], max_range=5.0).probability.round(2)
             array([[0.4, 0.4, 0.7, nan]])
         """
-        rule = Evidence(hit, miss, clamp)
-        return replace(self, log_odds=rule.add(self.log_odds, self, poses, ranges, angles, max_range, min_range))
+        built = OccupancyMap.from_grid(self, model=InverseBeamModel(hit, miss), clamp=clamp)
+        built.insert(poses, ranges, angles, max_range, min_range=min_range)
+        return replace(self, log_odds=read_only(built.log_odds))
 
     def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
         """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""

@@ -15,10 +15,11 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
 from pilotage.core.settings import positive
 
-from .cells import log_odds
+from .cells import log_odds, read_only
 from .distance import distance_transform
-from .mapping import Evidence
+from .inverse_beam import InverseBeamModel
 from .occupancy import OccupancyGrid, check_grid
+from .occupancy_map import OccupancyMap
 
 Mask = NDArray[np.bool_]
 
@@ -70,8 +71,8 @@ class ObstacleLayer:
         if self.reach != math.inf:
             positive(self.reach, "reach")
         positive(self.tolerance, "tolerance", zero=True)
-        # `Evidence` checks the limits of the evidence; these two decide which cells are obstacles.
-        if not self._rule.hit <= self.sure < self.clamp[1]:
+        self._evidence_map(np.zeros((1, 1), dtype=np.float32))  # checks the limits of the evidence
+        if not self.hit <= self.sure < self.clamp[1]:
             raise ShapeError(
                 f"hit <= sure < upper clamp must hold, or no cell counts; not {self.hit}, {self.sure}, {self.clamp}"
             )
@@ -100,8 +101,8 @@ class ObstacleLayer:
             max_range, min_range: largest and smallest range of the sensor [m].
         """
         reach = min(self.reach, positive(max_range, "max_range"))
-        evidence = self._rule.add(self._evidence, self.grid, pose, ranges, angles, reach, min_range)
-        return replace(self, evidence=evidence)
+        seen = self._evidence_map(self._evidence).insert(pose, ranges, angles, reach, min_range=min_range)
+        return replace(self, evidence=read_only(seen.log_odds))
 
     def cleared(self) -> ObstacleLayer:
         """The layer without scans, for a robot whose pose turned out to be wrong."""
@@ -149,9 +150,8 @@ class ObstacleLayer:
         )
         return rows, columns
 
-    @cached_property
-    def _rule(self) -> Evidence:
-        return Evidence(self.hit, self.miss, self.clamp)
+    def _evidence_map(self, cells: NDArray[np.float32]) -> OccupancyMap:
+        return OccupancyMap.over(self.grid, cells, model=InverseBeamModel(self.hit, self.miss), clamp=self.clamp)
 
     @property
     def _evidence(self) -> NDArray[Any]:

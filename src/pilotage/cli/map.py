@@ -1,0 +1,91 @@
+"""`pilotage map`: a ROS map of a building from the log of a laser, whose poses SLAM has corrected."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from pilotage.core.errors import PilotageError, counted
+from pilotage.io import LaserLog, read_carmen
+from pilotage.maps import InverseBeamModel, InverseLikelihoodModel, OccupancyGrid, OccupancyMap
+
+CHUNK = 20
+"""Scans between two steps of the progress bar."""
+
+
+def map(
+    log: Path,
+    *,
+    out: Path | None = None,
+    resolution: float = 0.05,
+    max_range: float = 20.0,
+    failed: float = 50.0,
+    noise: float = 0.03,
+    json: bool = False,
+) -> None:
+    """Make a map from a laser log with corrected poses.
+
+    Args:
+        log: A CARMEN log (FLASER lines), plain or gzipped. Poses must be those that SLAM has corrected.
+        out: The ROS map to write (.yaml); its image is written beside it. Default: named as the log, in this folder.
+        resolution: Side of a cell [m].
+        max_range: Farther readings count as free up to this range [m].
+        failed: Readings of this or more are beams that failed, which many lasers write as their largest number [m].
+        noise: Standard deviation of a reading [m], by which walls become wider; 0 for exact beams.
+        json: Print one JSON object instead of text.
+    """
+    scans = read_carmen(log)
+    target = Path(f"{log.name.split('.')[0]}.yaml") if out is None else out
+    began = time.perf_counter()
+    built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise) if noise else InverseBeamModel())
+    grid = _filled(built, scans, max_range, failed)
+    seconds = time.perf_counter() - began
+    grid.save(target)
+    facts = _facts(log, target, scans, grid, seconds)
+    print(jsonlib.dumps(facts) if json else _text(facts))
+
+
+def _filled(built: OccupancyMap, log: LaserLog, max_range: float, failed: float) -> OccupancyGrid:
+    """The map of a log, each cell occupied, free or unknown for sure, so that any reader of ROS maps agrees."""
+    ranges = np.where(log.ranges >= failed, np.nan, log.ranges)
+    with tqdm(total=len(log.ts), unit="scan", disable=None, leave=False) as bar:
+        for begin in range(0, len(log.ts), CHUNK):
+            part = slice(begin, begin + CHUNK)
+            built.insert(log.poses[part], ranges[part], log.angles, max_range)
+            bar.update(len(log.ts[part]))
+    grid = built.grid()
+    if not (grid.occupied | grid.free).any():
+        raise PilotageError("no scan of this log says anything about a map: every pose or range is out of bounds")
+    sure = np.where(grid.occupied, 1.0, np.where(grid.free, 0.0, np.nan))
+    return OccupancyGrid.from_probability(sure, grid.resolution, grid.origin)
+
+
+def _facts(log: Path, out: Path, scans: LaserLog, grid: OccupancyGrid, seconds: float) -> dict[str, Any]:
+    rows, columns = grid.shape
+    return {
+        "log": str(log),
+        "out": str(out),
+        "scans": len(scans.ts),
+        "beams": len(scans.angles),
+        "seconds": seconds,
+        "resolution": grid.resolution,
+        "cells": [columns, rows],
+        "size": list(grid.size),
+        "occupied": int(grid.occupied.sum()),
+        "free": int(grid.free.sum()),
+    }
+
+
+def _text(facts: dict[str, Any]) -> str:
+    (columns, rows), (width, height) = facts["cells"], facts["size"]
+    known = (facts["occupied"] + facts["free"]) / (rows * columns)
+    return (
+        f"{counted(facts['scans'], 'scan')} of {counted(facts['beams'], 'beam')} in {facts['seconds']:.2f} s\n"
+        f"{columns} x {rows} cells of {facts['resolution']:g} m, {width:.1f} x {height:.1f} m, {known:.0%} known\n"
+        f"{facts['out']}"
+    )
