@@ -162,7 +162,8 @@ def turn_tile(typing_context, source, down, target, along):
         rows = [loaded(builder, at(builder, source, down, p)) for p in range(SIDE)]
         pairs = [shuffled(builder, rows[i], rows[i + 1], places) for places in EVERY_OTHER for i in (0, 2)]
         for q, (half, places) in enumerate([(0, FIRST), (2, FIRST), (0, LAST), (2, LAST)]):
-            builder.store(shuffled(builder, pairs[half], pairs[half + 1], places), at(builder, target, along, q), align=8)
+            column = shuffled(builder, pairs[half], pairs[half + 1], places)
+            builder.store(column, at(builder, target, along, q), align=8)
         return context.get_dummy_value()
 
     return types.none(types.intp, types.intp, types.intp, types.intp), generate
