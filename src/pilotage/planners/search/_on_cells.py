@@ -92,7 +92,7 @@ def answer(
 def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
     """Cells, start and goal ``(2, 2)``, and what is wrong with them at once."""
     if isinstance(problem, GridCells):
-        return problem, np.stack((world_point(start, "start"), world_point(goal))), ""
+        return problem, np.array((world_point(start, "start"), world_point(goal))), ""
     if not isinstance(problem, Problem):
         check_cells(problem)
     if start is not None or goal is not None:
@@ -138,13 +138,14 @@ def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
 
 def world_point(end: Any, name: str = "goal") -> Array:
     """World point of a start or goal: a belief's mean x and y, or the first two of two or three numbers."""
-    if end is not None and not hasattr(end, "moments"):
+    if end is None or hasattr(end, "moments"):
+        point = state_of(end, POINT, name, finite=False)
+    else:
         values = numbers(end, name)
         if values.shape not in ((2,), (3,)):
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
-        end = values[:2]
-    point = state_of(end, POINT, name, finite=False)
-    if not np.isfinite(point).all():
+        point = values[:2]
+    if not (math.isfinite(point[0]) and math.isfinite(point[1])):
         raise ShapeError(f"{name} must be one finite world point, not {point}")
     return point
 

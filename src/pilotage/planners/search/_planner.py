@@ -61,7 +61,8 @@ class CellPlanner(ABC):
                 or NaN.
         """
         checked(rng)
-        if isinstance(problem, Graph):
+        # Grids and problems first: to ask a protocol takes longer than a short search.
+        if not isinstance(problem, GridCells | Problem) and isinstance(problem, Graph):
             if costs is not None:
                 raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
             return self._on_graph(problem, start, goal, budget)

@@ -58,6 +58,7 @@ class Workspace:
         if self._floor < span:
             self.cells[self.cells >= 0] = NEVER
             self._floor = NEVER
+            self.tables.clear()  # they may hold labels too
         self._floor -= span
         self._prepare_buckets(highest_cost, weight, farthest)
         return self._floor, self._floor + span
