@@ -74,7 +74,10 @@ class Replanner:
             PilotageError: if a cost of a graph is negative or NaN.
         """
         if not isinstance(problem, Graph):
-            return answer(check_cells(problem), start, self.goal, costs, budget, self.unknown, self._on_cells)
+            return answer(
+                check_cells(problem), start, self.goal, costs, budget, self.unknown, self._on_cells,
+                self.connectivity == 8,
+            )  # fmt: skip
         if costs is not None:
             raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
         fresh, self._graph, self._cells = problem is not self._graph, problem, None
