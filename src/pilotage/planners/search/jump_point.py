@@ -51,7 +51,7 @@ class JumpPointSearch(CellPlanner):
         if costs is not None:
             raise PilotageError("JumpPointSearch needs the cost 1 in every cell; AStar plans under costs")
         width = space.width
-        query = Query(space, None, 1.0, True, farthest=width + len(space.cells) // width)
+        query = Query(space, None, 1.0, True, farthest=width + len(space.free) // width)
         prepared = space.tables.get("jumps")
         if prepared is None:
             prepared = space.tables["jumps"] = _Prepared(space)
@@ -78,7 +78,7 @@ class _Prepared:
     """What the first query in a workspace computes for all: dead ends, jump distances, marks, room for an expansion."""
 
     def __init__(self, space: Workspace) -> None:
-        count, core = len(space.cells), space.cells >= 0
+        count, core = len(space.free), space.free.copy()
         self.exits, self.table = np.zeros(count, dtype=np.int32), np.zeros(8 * count, dtype=np.int16)
         self.marks = np.tile(np.array([NEVER, 0]), count)
         close_dead_ends(core, space.width, self.exits)
