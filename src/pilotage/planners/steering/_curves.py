@@ -28,7 +28,7 @@ WORD = 12
 """Numbers of a word: two, and two for each of five segments at most."""
 QUARTER = 0.5 * math.pi
 """Longest turn between two states of a plan: the interpolation between poses is unique below half a turn."""
-LENGTHS = "void(f8[:,::1], f8[:,::1], f8, f8[::1], f8[::1])"
+LENGTHS = "void(i8, f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1])"
 CURVE = "void(CPointer(f8), CPointer(f8), CPointer(f8), CPointer(f8), CPointer(f8))"
 
 
@@ -41,16 +41,14 @@ def relative(a_x, a_y, a_yaw, b_x, b_y, b_yaw, radius):
     return c * dx + s * dy, c * dy - s * dx, wrapped(b_yaw - a_yaw)
 
 
-length: Any = None
-"""The length of one curve; `lengths.entry` says which."""
-
-
-@driver(nogil=True)
-def lengths(a, b, radius, word, out):
-    """Lengths of curves between poses ``(3, N)``, by the `length` of one; a length without branches becomes SIMD."""
+@driver(LENGTHS, nogil=True)
+def lengths(address, a, b, p, ends, word, out):
+    """Lengths of curves between poses ``(3, N)``; `ends` ``(2, 3)`` and `word` are memory."""
     for i in range(out.shape[0]):
-        x, y, phi = relative(a[0, i], a[1, i], a[2, i], b[0, i], b[1, i], b[2, i], radius)
-        out[i] = radius * length(x, y, phi, word)
+        for k in range(3):
+            ends[0, k], ends[1, k] = a[k, i], b[k, i]
+        call(address, ends[0], ends[1], 0, p, word)
+        out[i] = word[LENGTH]
 
 
 @driver("void(i8, f8[::1], f8[::1], f8[::1], f8[::1])")
@@ -68,7 +66,8 @@ class Curve:
     """
 
     curve: ClassVar[Driver]
-    lengths: ClassVar[Driver]
+    lengths: ClassVar[Driver] = lengths
+    """Lengths of many; a curve without branches has its own, which becomes SIMD."""
 
     radius: Positive = 1.0
 
@@ -86,8 +85,8 @@ class Curve:
         if a.shape != b.shape:
             a, b = np.broadcast_arrays(a, b)
         columns = [np.ascontiguousarray(x.reshape(-1, 3).T) for x in (a, b)]
-        out = np.empty(columns[0].shape[1])
-        self.lengths.compiled(*columns, self.radius, np.empty(WORD), out)
+        out, p = np.empty(columns[0].shape[1]), np.array([self.radius])
+        self.lengths.compiled(self.curve.address, *columns, p, np.empty((2, 3)), np.empty(WORD), out)
         return out.reshape(a.shape[:-1])[()]
 
     def segments(self, a: ArrayLike, b: ArrayLike) -> Array:

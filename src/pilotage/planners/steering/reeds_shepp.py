@@ -9,7 +9,7 @@ import numpy as np
 from ...core.settings import settings
 from ...models.trace import driver
 from ._angles import TURN, direction, sine_cosine, wrapped
-from ._curves import CURVE, FIRST, LENGTH, LENGTHS, SEGMENTS, Curve, lengths, relative
+from ._curves import CURVE, FIRST, LENGTH, SEGMENTS, Curve, relative
 
 LSL, LSR, LRL, LRLR, ALIKE, LRSL, LRSR, LRSLR = range(8)
 TURNS = np.array(
@@ -236,26 +236,19 @@ def search(word, x, y, phi):
     same_line(word, x, y, phi, c, s, 0)
     other_line(word, x, y, phi, c, s, 0)
     other_line(word, x, -y, -phi, c, -s, 2)
-    for variant in range(4):
+    for k in range(4):
+        variant = 3 - k
         gear, side = 1.0 - 2.0 * (variant & 1), 1.0 - (variant & 2)
         u, v, turn, sine = gear * x, side * y, gear * side * phi, gear * side * s
-        arcs(word, u, v, turn, c, sine, variant)
-        four_arcs(word, u, v, turn, c, sine, variant)
+        if variant & 1:
+            quarter(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
+            arcs(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
         if variant >= 2:
             quarter(word, u, v, turn, c, sine, variant)
             two_quarters(word, u, v, turn, c, sine, variant)
-        if variant & 1:
-            u, v = gear * backward_x, side * backward_y
-            arcs(word, u, v, turn, c, sine, variant + 4)
-            quarter(word, u, v, turn, c, sine, variant + 4)
+        arcs(word, u, v, turn, c, sine, variant)
+        four_arcs(word, u, v, turn, c, sine, variant)
     word[VARIANT] = int(word[VARIANT]) ^ flips
-
-
-@driver
-def length(x, y, phi, word):
-    """The length of the shortest word."""
-    search(word, x, y, phi)
-    return word[LENGTH]
 
 
 @driver(CURVE)
@@ -266,4 +259,4 @@ def reeds_shepp(a, b, _, p, word):
     write(word, p[0])
 
 
-ReedsShepp.curve, ReedsShepp.lengths = reeds_shepp, lengths.entry("reeds_shepp_lengths", LENGTHS, length=length)
+ReedsShepp.curve = reeds_shepp
