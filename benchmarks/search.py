@@ -15,7 +15,7 @@ from benchmarks.harness import Contest, row
 from pilotage.core import Problem
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.planners import AStar, Dubins, JumpPointSearch, ReedsShepp, RRTConnect
+from pilotage.planners import AStar, Dubins, JumpPointSearch, ReedsShepp, Replanner, RRTConnect
 
 DATA = Path(os.environ.get("PILOTAGE_DATA", Path(__file__).parents[2] / "shared" / "data")) / "movingai"
 EVERY, EVERY_QUICK = 40, 200
@@ -39,7 +39,7 @@ class Round:
 @row(
     "astar",
     peer="pyastar2d",
-    bar=1.0,
+    bar=1.5,
     unit="ms",
     needs=["pyastar2d"],
     note="a query; MovingAI maps of every kind; true octile metric, while the peer (C++) charges diagonals as straight",
@@ -48,29 +48,83 @@ def astar(quick: bool) -> Contest:
     return against_pyastar(AStar(), scenario_files(), quick)
 
 
-@row(
-    "jps_rooms",
-    peer="pyastar2d",
-    bar=15.0,
-    unit="ms",
-    needs=["pyastar2d"],
-    note="a query on maps of rooms and mazes; jump distances of each map computed before (once a map)",
-)
-def jps_rooms(quick: bool) -> Contest:
-    return against_pyastar(JumpPointSearch(), scenario_files("rooms", "mazes"), quick)
+def jumps(name: str, bar: float, maps: str, *kinds: str) -> None:
+    """A row of jump point search on some kinds of map."""
+
+    @row(
+        name,
+        peer="pyastar2d",
+        bar=bar,
+        unit="ms",
+        needs=["pyastar2d"],
+        note=f"a query on {maps}; dead ends and jump distances of each map found before, by the first query on it; "
+        "warthog (C++, JPS(B)) reports 43 us a query on Boston_1_1024",
+    )
+    def contest(quick: bool) -> Contest:
+        return against_pyastar(JumpPointSearch(), scenario_files(*kinds), quick)
+
+
+jumps("jps_rooms", 15.0, "maps of rooms and mazes", "rooms", "mazes")
+jumps("jps_city", 30.0, "city maps", "cities")
 
 
 @row(
-    "jps_city",
-    peer="pyastar2d",
-    bar=30.0,
+    "dstar_replan",
+    peer="AStar from scratch",
+    bar=1,
     unit="ms",
-    needs=["pyastar2d"],
-    note="a query on city maps; jump distances of each map computed before (once a map); warthog (C++) reports 43 us "
-    "on Boston",
+    note="a plan after four cells near the robot were blocked and it drove on for five, 20 times on Berlin, 512 x 512; "
+    "the peer is ours too; both get a new map",
 )
-def jps_city(quick: bool) -> Contest:
-    return against_pyastar(JumpPointSearch(), scenario_files("cities"), quick)
+def dstar_replan(quick: bool) -> Contest:
+    (file,) = (file for file in scenario_files("cities") if file.name.startswith("Berlin"))
+    course = load(file, EVERY_QUICK if quick else EVERY)
+    start, goal = course.ends(max(course.queries, key=lambda query: query.optimal_length))
+    drive, planner = blocked_on_the_way(course.grid, start, goal, 5 if quick else 20), AStar()
+
+    def ours() -> float:
+        replanner = Replanner(goal)
+        replanner.plan(course.grid, start)
+        return sum(replanner.plan(anew(grid), here).stats["seconds"] for grid, here in drive) / len(drive)
+
+    def theirs() -> float:
+        return sum(planner.plan(anew(grid), here, goal).stats["seconds"] for grid, here in drive) / len(drive)
+
+    def check() -> str:
+        replanner = Replanner(goal)
+        first = replanner.plan(course.grid, start)
+        pairs = [(replanner.plan(grid, here), planner.plan(grid, here, goal)) for grid, here in drive]
+        assert all(abs(a.cost - b.cost) < 1e-6 * b.cost for a, b in pairs), "a repaired path is longer"
+        effort = [np.mean([plan.stats["expansions"] for plan in side]) for side in zip(*pairs, strict=True)]
+        return (
+            f"{effort[0]:.0f} expansions against {effort[1]:.0f}; the first plan took "
+            f"{first.stats['seconds'] * 1e3:.0f} ms"
+        )
+
+    return Contest(ours, theirs, check, timed=False)
+
+
+def blocked_on_the_way(grid: OccupancyGrid, start: Any, goal: Any, count: int) -> list[tuple[OccupancyGrid, Any]]:
+    """Maps that change near a robot that follows its plan, and where it then is."""
+    rng, drive, occupied = np.random.default_rng(0), [], grid.occupied
+    plan = AStar().plan(grid, start, goal)
+    for _ in range(count):
+        assert plan.xs is not None
+        here, ahead = plan.xs[5], grid.world_to_cell(plan.xs[15])
+        occupied = occupied.copy()
+        occupied[tuple((ahead + rng.integers(-2, 3, (4, 2))).T)] = True
+        occupied[tuple(grid.world_to_cell(here))] = False
+        grid = anew(grid, occupied)
+        plan = AStar().plan(grid, here, goal)
+        drive.append((grid, here))
+    return drive
+
+
+def anew(grid: OccupancyGrid, occupied: Any = None) -> OccupancyGrid:
+    """A map of which nothing has been computed but its cells."""
+    made = OccupancyGrid.from_occupied(grid.occupied if occupied is None else occupied, grid.resolution, grid.origin)
+    _ = made.free, made.occupied
+    return made
 
 
 def against_pyastar(planner: Any, files: list[Path], quick: bool) -> Contest:
@@ -95,8 +149,16 @@ def against_pyastar(planner: Any, files: list[Path], quick: bool) -> Contest:
         plans = ours()
         worst = max(abs(plan.cost - optimum) for plan, optimum in zip(plans, optima, strict=True))
         assert worst < 0.01, f"a path differs from the published optimum by {worst:.3f}"
+        first = [planner.plan(anew(r.grid), *ends[0]).stats["seconds"] for r, ends in ready]
+        own = [np.median([planner.plan(r.grid, *each).stats["seconds"] for each in ends]) for r, ends in ready]
+        names = [file.name.partition(".")[0] for file in files]
+        each = ", ".join(f"{name} {seconds * 1e6:.0f}" for name, seconds in zip(names, own, strict=True))
         rate = sum(plan.stats["expansions"] for plan in plans) / sum(plan.stats["seconds"] for plan in plans)
-        return f"all {count} on {len(rounds)} maps as published; {rate / 1e6:.1f} million expansions/s"
+        return (
+            f"all {count} on {len(rounds)} maps as published; {rate / 1e6:.1f} million expansions/s; the first "
+            f"query on a map takes {np.mean(first) * 1e3:.0f} ms"
+            + (f"; median us a query: {each}" if len(files) < 6 else "")
+        )
 
     return Contest(ours, peer, check, work=count)
 
@@ -213,32 +275,26 @@ def ompl_rrt_connect(problem: Problem) -> Any:
     return solve
 
 
-@row(
-    "dubins",
-    peer="OMPL from Python",
-    bar=5,
-    unit="us",
-    needs=["ompl"],
-    note="length of the curve between two poses within 16 x 16 m, radius 1.5 m; ours in a batch, the peer (C++) a pair",
-)
-def dubins(quick: bool) -> Contest:
-    from ompl import base
+def curves(name: str, bar: float, curve: Dubins | ReedsShepp, space: str) -> None:
+    """A row of the lengths of curves."""
 
-    return lengths(Dubins(1.5), base.DubinsStateSpace(1.5), 1000 if quick else 10_000)
+    @row(
+        name,
+        peer="OMPL from Python",
+        bar=bar,
+        unit="us",
+        needs=["ompl"],
+        note="length of the curve between two poses within 16 x 16 m, radius 1.5 m; ours in a batch, the peer (C++) a "
+        "pair",
+    )
+    def contest(quick: bool) -> Contest:
+        from ompl import base
+
+        return lengths(curve, getattr(base, space)(curve.radius), 1000 if quick else 10_000)
 
 
-@row(
-    "reeds_shepp",
-    peer="OMPL from Python",
-    bar=10,
-    unit="us",
-    needs=["ompl"],
-    note="as `dubins`",
-)
-def reeds_shepp(quick: bool) -> Contest:
-    from ompl import base
-
-    return lengths(ReedsShepp(1.5), base.ReedsSheppStateSpace(1.5), 1000 if quick else 10_000)
+curves("dubins", 5, Dubins(1.5), "DubinsStateSpace")
+curves("reeds_shepp", 10, ReedsShepp(1.5), "ReedsSheppStateSpace")
 
 
 def lengths(curve: Dubins | ReedsShepp, peer: Any, count: int) -> Contest:

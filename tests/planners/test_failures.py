@@ -41,11 +41,11 @@ def test_reasons(start: tuple[float, float], goal: tuple[float, float], reason: 
 
 
 def test_collision_with_an_inflated_obstacle_names_the_way_out_and_the_real_one() -> None:
-    plan = AStar().plan(ROOM.inflate(2.0), (2.4, 2.5), (0.5, 0.5))
+    plan = AStar().plan(ROOM.inflate(2.0), (0.5, 0.5), (2.4, 2.5))
     assert plan.status is PlanStatus.INVALID
     # Cells up to the column of x = 2 to 3 are within two metres of the obstacle; the robot is 0.4 m inside.
-    assert plan.reason.startswith("start (2.40, 2.50) is in collision by 0.40 m (obstacles are inflated by 2.00 m")
-    closer = AStar().plan(ROOM.inflate(2.0), (3.5, 2.5), (0.5, 0.5))
+    assert plan.reason.startswith("goal (2.40, 2.50) is in collision by 0.40 m (obstacles are inflated by 2.00 m")
+    closer = AStar().plan(ROOM.inflate(2.0), (0.5, 0.5), (3.5, 2.5))
     assert "in collision by 1.50 m" in closer.reason
     assert "the nearest is 1.00 m away" in closer.reason
 
@@ -53,12 +53,12 @@ def test_collision_with_an_inflated_obstacle_names_the_way_out_and_the_real_one(
 def test_numbers_of_a_narrow_collision_do_not_contradict_each_other() -> None:
     """A cell is blocked where its middle is within the radius; a point at its rim may be farther away than that."""
     grid = OccupancyGrid.from_ascii("#.........", resolution=0.1).inflate(0.3)
-    reason = AStar().plan(grid, (0.399, 0.05), (0.95, 0.05)).reason
+    reason = AStar().plan(grid, (0.95, 0.05), (0.399, 0.05)).reason
     assert reason == (
-        "start (0.40, 0.05) is in collision by less than 0.01 m "
+        "goal (0.40, 0.05) is in collision by less than 0.01 m "
         "(obstacles are inflated by 0.30 m; the nearest is 0.30 m from the middle of its cell)"
     )
-    deeper = AStar().plan(grid, (0.33, 0.05), (0.95, 0.05)).reason
+    deeper = AStar().plan(grid, (0.95, 0.05), (0.33, 0.05)).reason
     assert "in collision by 0.07 m" in deeper
     assert "the nearest is 0.28 m away" in deeper
 

@@ -10,7 +10,9 @@ import pytest
 from pilotage.control import Path
 from pilotage.core import SettingError, ShapeError, Space
 from pilotage.models import unicycle
+from pilotage.models.trace import driver
 from pilotage.planners import Dubins, ReedsShepp
+from pilotage.planners.steering._angles import direction, sine_cosine
 
 POSE = Space("pose: SE2")
 CURVES = [Dubins, ReedsShepp]
@@ -70,6 +72,31 @@ def test_lengths_are_those_of_ompl(curve: Curve) -> None:
         for state, (x, y, yaw) in zip(states, (a[i], b[i]), strict=True):
             state.setX(x), state.setY(y), state.setYaw(yaw)
         assert lengths[i] == pytest.approx(peer.distance(*states), abs=1e-9), (a[i], b[i])
+
+
+def test_angles_are_those_of_the_c_library() -> None:
+    """Without branches and libraries, to a few units in the last place; in all octants, on the axes and far out."""
+
+    @driver("void(f8[:,::1], f8[:,::1])")
+    def evaluate(given, out):
+        for i in range(given.shape[0]):
+            out[i, 0] = direction(given[i, 0], given[i, 1])
+            out[i, 1], out[i, 2] = sine_cosine(given[i, 2])
+
+    rng = np.random.default_rng(14)
+    given = rng.normal(size=(20_000, 3)) * 10.0 ** rng.integers(-9, 3, (20_000, 3))
+    given[:100] = np.rint(given[:100]) + 0.0  # without negative zeros
+    out = np.empty_like(given)
+    evaluate(given, out)
+    y, x, angle = given.T
+    np.testing.assert_allclose(out[:, 0], np.arctan2(y, x), rtol=1e-15, atol=1e-15)
+    np.testing.assert_allclose(out[:, 1:], np.stack([np.sin(angle), np.cos(angle)], -1), rtol=0.0, atol=1e-12)
+    np.testing.assert_allclose(
+        out[:, 1:][abs(angle) < 10.0],
+        np.stack([np.sin(angle), np.cos(angle)], -1)[abs(angle) < 10.0],
+        rtol=0.0,
+        atol=5e-16,
+    )
 
 
 @pytest.mark.parametrize("curve", CURVES)

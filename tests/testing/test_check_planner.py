@@ -11,7 +11,7 @@ import pytest
 
 from pilotage.core import Plan, PlanStatus
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.planners import AStar, Dijkstra
+from pilotage.planners import AStar, Dijkstra, RRTConnect
 from pilotage.testing import check_planner
 
 
@@ -67,6 +67,18 @@ def test_broken_plans_are_named(changes: dict[str, Any], sentence: str) -> None:
         check_planner(Spoiled(**changes))
 
 
+class Reversed:
+    """RRT-Connect that turns the last pose of a car around."""
+
+    def plan(self, problem: Any, **settings: Any) -> Plan:
+        plan = RRTConnect().plan(problem, **settings)
+        if plan.xs is None or problem.space.size == 2:
+            return plan
+        xs = plan.xs.copy()
+        xs[-1, 2] += np.pi
+        return dataclasses.replace(plan, xs=xs)
+
+
 class Mute:
     def plan(self, problem: Any, **settings: Any) -> Plan:
         plan = AStar().plan(problem, **settings)
@@ -96,6 +108,7 @@ class Clumsy:
 @pytest.mark.parametrize(
     ("planner", "sentence"),
     [
+        (Reversed(), "last state is"),
         (Mute(), "must say why"),
         (Restless(), "another path|last state"),
         (Clumsy(), "read-only"),

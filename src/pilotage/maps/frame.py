@@ -59,6 +59,8 @@ class GridFrame(ABC):
         """
         p = _points(points)
         x0, y0, yaw0 = self.origin
+        if yaw0 == 0.0 and p.shape[-1] == 2:
+            return (p - (x0, y0)) / self.resolution
         c, s = math.cos(yaw0), math.sin(yaw0)
         out = np.empty_like(p)
         with np.errstate(invalid="ignore", over="ignore"):  # not finite before, not finite after
@@ -72,6 +74,11 @@ class GridFrame(ABC):
         """World points ``(..., 2)`` or poses ``(..., 3)`` from the frame of the grid; inverse of `world_to_grid`."""
         p = _points(points)
         x0, y0, yaw0 = self.origin
+        if yaw0 == 0.0 and p.shape[-1] == 2:
+            out = p * self.resolution
+            out[..., 0] += x0
+            out[..., 1] += y0
+            return out
         c, s = math.cos(yaw0) * self.resolution, math.sin(yaw0) * self.resolution
         out = np.empty_like(p)
         with np.errstate(invalid="ignore", over="ignore"):
@@ -91,7 +98,11 @@ class GridFrame(ABC):
 
     def cell_to_world(self, cells: ArrayLike) -> Array:
         """The centres ``(..., 2)`` of cells (row, column) ``(..., 2)`` in world coordinates."""
-        return self.grid_to_world(_cells(cells)[..., ::-1] + 0.5)
+        c = _cells(cells)
+        centres = np.empty_like(c)
+        centres[..., 0], centres[..., 1] = c[..., 1], c[..., 0]
+        centres += 0.5
+        return self.grid_to_world(centres)
 
     def contains_cell(self, cells: ArrayLike) -> NDArray[np.bool_]:
         """Whether cells (row, column) ``(..., 2)`` lie on the map."""

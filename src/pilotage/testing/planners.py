@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.core import Gaussian, Plan, Planner, PlanStatus, Problem, Rng, Space, seeded
+from pilotage.core import Gaussian, PilotageError, Plan, Planner, PlanStatus, Problem, Rng, Space, seeded
 from pilotage.core.arrays import Array
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Footprint, OccupancyGrid
 
 from .sentences import made, told
 
@@ -26,6 +26,8 @@ ROOM = (
     "..............",
 )
 """A room with a closed chamber: cells of half a metre, the origin in the lower left corner."""
+CAR, DRIVE = Footprint.rectangle(0.6, 0.3), ((0.75, 0.75, 1.5), (6.25, 3.25, -1.5))
+"""A body that turns, and its first and last pose in the room."""
 START, GOAL, WALL, CHAMBER, OUTSIDE = (0.75, 0.75), (6.25, 0.75), (2.25, 2.25), (3.75, 2.25), (-5.0, 1.0)
 
 
@@ -35,11 +37,13 @@ def check_planner(planner: Planner, problem: Problem | None = None, *, rng: Rng 
     A solved plan leads from start to goal through allowed states, and its cost is at least its lower bound and its
     length. The same seed, and a belief around the start, give the same plan. A plan that is not solved has no states,
     infinite cost and a reason. A start in an obstacle, a goal off the map, a goal in a closed chamber and a budget of
-    zero result in a status, never in a wrong path.
+    zero result in a status, never in a wrong path. The same holds for the poses of a body that turns, in SE(2), unless
+    the planner refuses these with a `PilotageError`.
 
     Args:
         planner: the planner to check.
-        problem: a `Problem` with a solution; default: a point in a small room with a closed chamber.
+        problem: a `Problem` with a solution; default: a point in a small room with a closed chamber, then a body that
+            turns.
         rng: seed for random planners.
         tolerance: tolerance of lengths and costs, relative to the cost.
 
@@ -56,6 +60,23 @@ def check_planner(planner: Planner, problem: Problem | None = None, *, rng: Rng 
         room = OccupancyGrid.from_ascii(ROOM, resolution=0.5)
         problem = room.problem(START, GOAL)
         _check_refusals(planner, room, seed)
+        turning = room.problem(*DRIVE, CAR, space=Space("pose: SE2"))
+        if _takes(planner, turning, seed):
+            _check_problem(planner, turning, seed, tolerance)
+    _check_problem(planner, problem, seed, tolerance)
+
+
+def _takes(planner: Planner, problem: Problem, seed: int | None) -> bool:
+    """Whether a planner plans for such states; a refusal must be a PilotageError."""
+    try:
+        planner.plan(problem, rng=seed)
+    except PilotageError:
+        return False
+    return True
+
+
+def _check_problem(planner: Planner, problem: Problem, seed: int | None, tolerance: float) -> None:
+    """The laws on a problem that has a solution."""
     plan = _plan(planner, problem, seed)
     assert plan.ok, f"no plan on a problem that has one: {plan.status.value}, {plan.reason!r}"
     _check_solved(plan, problem, tolerance)

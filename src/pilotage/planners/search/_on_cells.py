@@ -20,6 +20,7 @@ from pilotage.core.states import state_of
 from pilotage.maps import FootprintConstraint
 from pilotage.maps.cells import GridCells
 
+from ._way_out import WayOut, way_out
 from .explain import explain_endpoint, explain_separation
 from .workspace import Workspace, borrow
 
@@ -62,21 +63,26 @@ def answer(
     budget: float | None,
     unknown: str,
     solve: Solve,
+    diagonal: bool,
 ) -> Plan:
-    """The plan for a problem on cells that `solve` searches."""
+    """The plan for a problem on cells that `solve` searches, in diagonal steps too or in straight ones only."""
     began = time.perf_counter()
     deadline = None if budget is None else began + setting(budget, Budget, "the budget")
     cells, ends, reason = _posed(problem, start, goal, unknown)
     places = cells.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, cells)
-    for name, point, place in zip(("start", "goal"), ends, places, strict=True):
-        reason = reason or explain_endpoint(cells, point, place, name, unknown)
+    reason = reason or explain_endpoint(cells, ends[0], places[0], "start", unknown)
+    out = way_out(cells, ends[0], places[0], unknown, diagonal) if reason else None
+    reason = ("" if out else reason) or explain_endpoint(cells, ends[1], places[1], "goal", unknown)
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began))
+    if out:
+        ends[0], places[0] = cells.cell_to_world(out.cells[-1]), out.cells[-1].tolist()
     with borrow(cells, unknown) as space:
         first, last = (space.index(*place) for place in places)
         found = solve(space, terrain, first, last, deadline)
-    bound, stats = found.bound * cells.resolution, stats_of(found.expansions, began) | (found.more or {})
+    stats = stats_of(found.expansions, began) | (found.more or {}) | ({"led_out": out.said} if out else {})
+    bound = found.bound * cells.resolution
     if not found.finished:
         effort = counted(found.expansions, "expansion")
         reason = f"the budget was spent after {effort}; no path costs less than {bound:.2f} m"
@@ -84,15 +90,27 @@ def answer(
     if found.path is None:
         reason = explain_separation(cells, unknown, *ends)
         return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats)
-    cost = found.length * cells.resolution
-    xs = cells.cell_to_world(found.path)
+    path, length = (found.path, found.length) if out is None else _joined(out, found, terrain)
+    if out:  # another way out might have been better
+        bound = float(np.hypot(*(cells.cell_to_world(path[-1]) - cells.cell_to_world(path[0]))))
+    cost = length * cells.resolution
+    xs = cells.cell_to_world(path)
     return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=min(bound, cost), stats=stats)
+
+
+def _joined(out: WayOut, found: Found, terrain: Array | None) -> tuple[Cells, float]:
+    """The path that begins with the way out, and its cost [cells]."""
+    cost = out.length
+    if terrain is not None:
+        steps, worth = np.diff(out.cells, axis=0), terrain[tuple(out.cells.T)]
+        cost = float((np.hypot(*steps.T) * 0.5 * (worth[1:] + worth[:-1])).sum())
+    return np.concatenate([out.cells, found.path[1:]]), cost + found.length
 
 
 def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
     """Cells, start and goal ``(2, 2)``, and what is wrong with them at once."""
     if isinstance(problem, GridCells):
-        return problem, np.stack((world_point(start, "start"), world_point(goal))), ""
+        return problem, np.array((world_point(start, "start"), world_point(goal))), ""
     if not isinstance(problem, Problem):
         check_cells(problem)
     if start is not None or goal is not None:
@@ -138,13 +156,14 @@ def check_costs(costs: ArrayLike, grid: GridCells) -> Array:
 
 def world_point(end: Any, name: str = "goal") -> Array:
     """World point of a start or goal: a belief's mean x and y, or the first two of two or three numbers."""
-    if end is not None and not hasattr(end, "moments"):
+    if end is None or hasattr(end, "moments"):
+        point = state_of(end, POINT, name, finite=False)
+    else:
         values = numbers(end, name)
         if values.shape not in ((2,), (3,)):
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
-        end = values[:2]
-    point = state_of(end, POINT, name, finite=False)
-    if not np.isfinite(point).all():
+        point = values[:2]
+    if not (math.isfinite(point[0]) and math.isfinite(point[1])):
         raise ShapeError(f"{name} must be one finite world point, not {point}")
     return point
 

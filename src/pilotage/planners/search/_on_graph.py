@@ -67,7 +67,7 @@ class CellGraph:
 
     def __init__(self, space: Workspace, costs: Array | None, diagonal: bool) -> None:
         self.width, self.diagonal, self.unit = space.width, diagonal, space.resolution
-        self.free: list[bool] = (space.cells >= 0).tolist()
+        self.free: list[bool] = space.free.tolist()
         self.costs: list[float] | None = None if costs is None else space.framed(costs).tolist()
 
     def neighbours(self, n: int) -> list[tuple[int, float]]:

@@ -53,6 +53,8 @@ class CellPlanner(ABC):
             A plan whose `xs` ``(T+1, 2)`` are cell centres, from the cell of the start to that of the goal, and whose
             `cost` is in metres (times `costs`). `lower_bound` is a cost that no path can undercut, `reason` says why
             there is no path, and `stats` contains ``expansions``, ``seconds`` and ``expansions_per_second``.
+            A start that only the inflation of an `InflatedGrid` forbids is led out of it, over free cells of the map;
+            ``stats["led_out"]`` then says so in a sentence.
             On a graph, ``stats["states"]`` is the path, and `xs` contains the positions of its states, if it has any.
 
         Raises:
@@ -61,12 +63,14 @@ class CellPlanner(ABC):
                 or NaN.
         """
         checked(rng)
-        if isinstance(problem, Graph):
+        # Grids and problems first: to ask a protocol takes longer than a short search.
+        if not isinstance(problem, GridCells | Problem) and isinstance(problem, Graph):
             if costs is not None:
                 raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
             return self._on_graph(problem, start, goal, budget)
         _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling
-        return answer(problem, start, goal, costs, budget, self.unknown, self._solve)
+        diagonal = getattr(self, "connectivity", 8) == 8
+        return answer(problem, start, goal, costs, budget, self.unknown, self._solve, diagonal)
 
     def _on_graph(self, graph: Graph, start: Any, goal: Any, budget: float | None) -> Plan:
         """The plan for a query on a graph, by planners that can search one."""

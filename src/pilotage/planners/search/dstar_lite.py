@@ -11,8 +11,10 @@ from typing import Any
 from pilotage.core.settings import settings
 from pilotage.maps.cells import Unknown
 
-from ._on_cells import Connectivity, Found
+from ._cell_repair import CellRepair
+from ._on_cells import Array, Connectivity, Found
 from ._on_graph import GraphPlanner, View, no_path, out_of_time, unwound
+from .workspace import Workspace
 
 Key = tuple[float, float]
 
@@ -45,12 +47,15 @@ class DStarLite(GraphPlanner):
     connectivity: Connectivity = 8
     unknown: Unknown = "blocked"
 
+    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
+        return CellRepair(space, costs, last, self.connectivity == 8).found(first, deadline)
+
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
         return Repair(graph, start, goal).found(deadline)
 
 
 class Repair:
-    """The search of D* Lite between changes; a graph without path costs infinity."""
+    """The search of D* Lite on a graph between changes; one without path costs infinity. On grids, see `CellRepair`."""
 
     def __init__(self, graph: View, start: Any, goal: Any) -> None:
         self.graph, self.start, self.goal = graph, start, goal

@@ -22,28 +22,25 @@ def explain_endpoint(grid: GridCells, point: Array, cell: Sequence[int], name: s
     The depth of a collision is how far the point would have to move to be in a cell that can be passed.
     """
     row, column = cell
-    place = f"{name} ({point[0]:.2f}, {point[1]:.2f})"
     ny, nx = grid.shape
-    if not (0 <= row < ny and 0 <= column < nx):
+    on_map = 0 <= row < ny and 0 <= column < nx
+    if on_map and (grid.free[row, column] or (unknown == "free" and not grid.occupied[row, column])):
+        return ""
+    place = f"{name} ({point[0]:.2f}, {point[1]:.2f})"
+    if not on_map:
         return f"{place} is {_distance_off(grid, point):.2f} m off the map"
     if isinstance(grid, DiscCells):
         factor = max(grid.constraint.refinement, 2)
         return (
-            ""
-            if grid.free[row, column]
-            else (
-                f"{place} is clear, but the robot does not fit at the middle of its cell of {grid.resolution:g} m; "
-                f"grid.refined({factor}) has smaller cells"
-            )
+            f"{place} is clear, but the robot does not fit at the middle of its cell of {grid.resolution:g} m; "
+            f"grid.refined({factor}) has smaller cells"
         )
     if grid.occupied[row, column]:
         found = _nearest(grid.free if unknown == "blocked" else ~grid.occupied, grid.world_to_grid(point))
         if found is None:
             return f"{place} is in collision, and no cell of the map can be passed{_radius(grid, point, cell)}"
         return f"{place} is in collision by {_depth(found[1] * grid.resolution)}{_radius(grid, point, cell)}"
-    if unknown == "blocked" and not grid.free[row, column]:
-        return f'{place} is in an unknown cell; unknown="free" would plan through unknown cells'
-    return ""
+    return f'{place} is in an unknown cell; unknown="free" would plan through unknown cells'
 
 
 def _distance_off(grid: GridCells, point: Array) -> float:

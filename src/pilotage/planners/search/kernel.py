@@ -77,37 +77,21 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
     Returns:
         FINISHED, PAUSED (`limit` reached; call again to go on) or POOL_FULL (call again with a larger pool).
     """
-    bucket, free, used, waiting, best = state[BUCKET], state[FREE], state[USED], state[WAITING], state[BEST]
-    mask = heads.shape[0] - 1
+    most = state[EXPANSIONS] + limit
     goal_x, goal_y = goal % width, goal // width
-    expansions = 0
-    outcome = FINISHED
-    while waiting > 0:
-        entry = heads[bucket & mask]
-        if entry < 0:
-            bucket += 1
-            if (bucket << shift) >= best:
-                break
-            continue
-        if expansions >= limit:
-            outcome = PAUSED
-            break
-        if used + 8 > pool.shape[0]:
-            outcome = POOL_FULL
-            break
-
+    while True:
         # 1. Take the last cell of the lowest bucket.
-        n = _pop(pool, heads, bucket & mask, entry, free)
-        free = entry
-        waiting -= 1
+        n, outcome = take(heads, shift, pool, state, 8, most)
+        if n < 0:
+            return outcome
         label = cells[n]
         if label & 1 == 0:
             continue  # a shorter way to it was expanded already
         cells[n] = label - 1
         g = (label - round_) >> 1
-        if g >= best:
+        if g >= state[BEST]:
             continue
-        expansions += 1
+        state[EXPANSIONS] += 1
 
         # 2. Label and queue the neighbours that this way reaches sooner.
         straight, all_found = _neighbours(cells, width, costs, n, label, diagonal, round_, found)
@@ -120,40 +104,61 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
             f = length
             if goal >= 0:
                 f += (_distance(m, width, goal_x, goal_y, diagonal) * weight) >> WEIGHT_BITS
-            if f >= best:
+            if f >= state[BEST]:
                 continue
             cells[m] = new_label
             if m == goal:
-                best = length
-                continue
-            # Only a weighted f falls along a path; the lowest bucket then moves back.
-            bucket = min(bucket, f >> shift)
-            free, used = _push(pool, heads, (f >> shift) & mask, m, free, used)
-            waiting += 1
-    state[BUCKET], state[FREE], state[USED], state[WAITING], state[BEST] = bucket, free, used, waiting, best
-    state[EXPANSIONS] += expansions
-    return outcome
+                state[BEST] = length
+            else:
+                put(heads, shift, pool, state, m, f)
 
 
 @driver(inline=True)
-def _pop(pool, heads, slot, entry, free):
-    """The cell of the first entry in a bucket, which leaves the bucket and becomes the first of the free ones."""
+def take(heads, shift, pool, state, room, most):
+    """The last cell of the lowest bucket, which leaves it; or -1, and why there is none.
+
+    Before the cell is taken, the pool must have `room` for what its expansion queues, and fewer than `most` cells must
+    have been expanded.
+    """
+    if state[WAITING] == 0:
+        return -1, FINISHED
+    mask = heads.shape[0] - 1
+    bucket = state[BUCKET]
+    entry = heads[bucket & mask]
+    while entry < 0:
+        bucket += 1
+        if (bucket << shift) >= state[BEST]:
+            state[BUCKET] = bucket
+            return -1, FINISHED
+        entry = heads[bucket & mask]
+    state[BUCKET] = bucket
+    if state[EXPANSIONS] >= most:
+        return -1, PAUSED
+    if state[USED] + room > pool.shape[0]:
+        return -1, POOL_FULL
     packed = pool[entry]
-    heads[slot] = np.int32(packed & 0xFFFFFFFF)
-    pool[entry] = free
-    return packed >> 32
+    heads[bucket & mask] = np.int32(packed & 0xFFFFFFFF)
+    pool[entry] = state[FREE]
+    state[FREE] = entry
+    state[WAITING] -= 1
+    return packed >> 32, FINISHED
 
 
 @driver(inline=True)
-def _push(pool, heads, slot, n, free, used):
-    """Put a cell into a bucket, in a free entry or the next unused one; the new (first free entry, entries used)."""
-    if free >= 0:
-        entry, free = free, pool[free]
+def put(heads, shift, pool, state, n, f):
+    """Put a cell into the bucket of its f, in a free entry of the pool or the next unused one."""
+    entry = state[FREE]
+    if entry >= 0:
+        state[FREE] = pool[entry]
     else:
-        entry, used = used, used + 1
+        entry = state[USED]
+        state[USED] += 1
+    slot = (f >> shift) & (heads.shape[0] - 1)
     pool[entry] = (n << 32) | (np.int64(heads[slot]) & 0xFFFFFFFF)
     heads[slot] = entry
-    return free, used
+    state[WAITING] += 1
+    # Only a weighted f falls along a path; the lowest bucket then moves back.
+    state[BUCKET] = min(state[BUCKET], f >> shift)
 
 
 @driver(inline=True)

@@ -109,7 +109,8 @@ class Query:
         """Length of the way from the start to the goal if nothing were in it; 0 without a goal."""
         if last < 0:
             return 0
-        dy, dx = np.abs(np.subtract(divmod(first, self.space.width), divmod(last, self.space.width))).tolist()
+        (y, x), (goal_y, goal_x) = divmod(first, self.space.width), divmod(last, self.space.width)
+        dx, dy = abs(goal_x - x), abs(goal_y - y)
         straight, both = max(dx, dy) * STRAIGHT, min(dx, dy) * (DIAGONAL - STRAIGHT)
         return straight + both if self.diagonal else (dx + dy) * STRAIGHT
 

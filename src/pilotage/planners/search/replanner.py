@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from pilotage.core.errors import PilotageError
@@ -14,8 +12,9 @@ from pilotage.core.plan import Plan
 from pilotage.core.settings import setting
 from pilotage.maps.cells import GridCells, Unknown
 
+from ._cell_repair import CellRepair
 from ._on_cells import Array, Connectivity, Found, answer, check_cells
-from ._on_graph import CellGraph, View, answer_on_graph, as_cells
+from ._on_graph import View, answer_on_graph
 from .dstar_lite import Repair
 from .graph import Graph
 from .workspace import Workspace
@@ -42,8 +41,7 @@ class Replanner:
         self.goal = goal
         self.connectivity = setting(connectivity, Connectivity, "connectivity")
         self.unknown = setting(unknown, Unknown, "unknown")
-        self._repair: Repair | None = None
-        self._cells: _ChangingCells | None = None
+        self._repair: Repair | CellRepair | None = None
         self._graph: Graph | None = None
 
     def plan(
@@ -74,10 +72,13 @@ class Replanner:
             PilotageError: if a cost of a graph is negative or NaN.
         """
         if not isinstance(problem, Graph):
-            return answer(check_cells(problem), start, self.goal, costs, budget, self.unknown, self._on_cells)
+            return answer(
+                check_cells(problem), start, self.goal, costs, budget, self.unknown, self._on_cells,
+                self.connectivity == 8,
+            )  # fmt: skip
         if costs is not None:
             raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
-        fresh, self._graph, self._cells = problem is not self._graph, problem, None
+        fresh, self._graph = problem is not self._graph, problem
         states = list(changed)
 
         def search(graph: View, start: Any, goal: Any, deadline: float) -> Found:
@@ -86,19 +87,21 @@ class Replanner:
         return answer_on_graph(problem, start, self.goal, budget, search)
 
     def _on_cells(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
-        if self._cells is None or not self._cells.fits(space, last):
-            self._cells, changed = _ChangingCells(space, costs, last, self.connectivity == 8), None
+        repair, self._graph = self._repair, None
+        self._repair = None  # an interrupt leaves no half of a repair behind
+        if isinstance(repair, CellRepair) and repair.fits(space, last):
+            repair.follow(space, costs)
         else:
-            changed = self._cells.follow(space, costs)
-        limit, self._graph = math.inf if deadline is None else deadline, None
-        found = self._repaired(View(self._cells.graph), first, last, changed, limit)
-        return found if found.path is None else found._replace(path=as_cells(found.path, space.width))
+            repair = CellRepair(space, costs, last, self.connectivity == 8)
+        found = repair.found(first, deadline)
+        self._repair = repair
+        return found
 
     def _repaired(self, graph: View, start: Any, goal: Any, changed: list[Any] | None, deadline: float) -> Found:
         """The path after a repair, or after a new search where `changed` is None."""
         repair = self._repair
-        self._repair = None  # an interrupt leaves no half of a repair behind
-        if repair is None or changed is None:
+        self._repair = None
+        if not isinstance(repair, Repair) or changed is None:
             repair = Repair(graph, start, goal)
         else:
             repair.move(start)
@@ -106,30 +109,3 @@ class Replanner:
         found = repair.found(deadline)
         self._repair = repair
         return found
-
-
-class _ChangingCells:
-    """The graph of the cells of a grid, kept up to date."""
-
-    def __init__(self, space: Workspace, costs: Array | None, goal: int, diagonal: bool) -> None:
-        self.graph, self.goal = CellGraph(space, costs, diagonal), goal
-        self.free, self.costs = space.cells >= 0, self._framed(space, costs)
-
-    def fits(self, space: Workspace, goal: int) -> bool:
-        """Whether the grid has the same shape and goal as before."""
-        return self.graph.width == space.width and len(self.free) == len(space.cells) and self.goal == goal
-
-    def follow(self, space: Workspace, costs: Array | None) -> list[int]:
-        """Bring the graph up to date; the cells whose edges may have changed: those around the ones that have."""
-        free, framed = space.cells >= 0, self._framed(space, costs)
-        changed = np.flatnonzero((free != self.free) | (framed != self.costs))
-        for n in changed.tolist():
-            self.graph.free[n] = bool(free[n])
-        self.graph.costs = None if costs is None else framed.tolist()
-        self.free, self.costs = free, framed
-        w = space.width
-        around = np.add.outer(changed, [0, 1, -1, w, -w, w + 1, w - 1, -w + 1, -w - 1])
-        return np.unique(around[(around >= 0) & (around < len(free))]).tolist()
-
-    def _framed(self, space: Workspace, costs: Array | None) -> Array:
-        return np.ones(len(space.cells)) if costs is None else space.framed(costs)

@@ -94,11 +94,11 @@ def _at_any_angle(
 ) -> Found:
     if costs is not None:
         raise PilotageError(f"{type(planner).__name__} needs the cost 1 in every cell; AStar plans under costs")
-    count, direct = len(space.cells), _length([first, last], space.width)
+    count, direct = len(space.free), _length([first, last], space.width)
     (g, final_g), (parents, final_parents) = np.full((2, count), np.inf), np.zeros((2, count), dtype=np.int32)
     g[first], parents[first] = 0.0, first
     keys, queue = np.full(1024, direct), np.full(1024, first, dtype=np.int32)
-    free, state = space.cells >= 0, np.zeros(2, dtype=np.int64)
+    free, state = space.free, np.zeros(2, dtype=np.int64)
     state[SIZE] = 1
     while True:
         outcome = any_angle(

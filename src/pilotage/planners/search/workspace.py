@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -30,7 +31,7 @@ class Workspace:
         framed = np.zeros((ny + 2, nx + 2), dtype=np.bool_)
         framed[1:-1, 1:-1] = passable
         self.width, self.resolution = nx + 2, resolution
-        self.cells: Integers = np.where(framed.ravel(), NEVER, -1).astype(np.int64)
+        self.free: NDArray[np.bool_] = framed.ravel()
         self.pool: Integers = np.empty(4096, dtype=np.int64)
         self.heads: NDArray[np.int32] = np.empty(0, dtype=np.int32)
         self.shift = COARSE
@@ -42,6 +43,11 @@ class Workspace:
         """Whether what is forbidden is interpolated between the middles of cells, as for a robot with a footprint."""
         self.tables: dict[str, Any] = {}
         """What a planner has computed of this grid and uses in every query."""
+
+    @cached_property
+    def cells(self) -> Integers:
+        """The labels of the cells, as in `kernel`."""
+        return np.where(self.free, NEVER, -1).astype(np.int64)
 
     def index(self, row: int, column: int) -> int:
         """Index of a cell of the grid in the flat, framed arrays."""
@@ -56,8 +62,9 @@ class Workspace:
                 "scale the costs down"
             )
         if self._floor < span:
-            self.cells[self.cells >= 0] = NEVER
+            self.cells[self.free] = NEVER
             self._floor = NEVER
+            self.tables.clear()  # they may hold labels too
         self._floor -= span
         self._prepare_buckets(highest_cost, weight, farthest)
         return self._floor, self._floor + span
@@ -68,7 +75,7 @@ class Workspace:
         # A consistent f rises by one step at most; a weighted one may fall by the whole heuristic of the start.
         growth = (highest_cost + weight) * DIAGONAL * farthest
         if weight > 1.0:
-            growth += weight * DIAGONAL * (self.width + len(self.cells) // self.width)
+            growth += weight * DIAGONAL * (self.width + len(self.free) // self.width)
         while growth > _MOST_BUCKETS << self.shift:
             self.shift += 1
         buckets = 1 << math.ceil(math.log2(growth / (1 << self.shift) + 3))

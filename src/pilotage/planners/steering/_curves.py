@@ -19,6 +19,7 @@ from ...core.settings import Positive, setting, settings
 from ...core.space import Space
 from ...models.trace import call, driver
 from ...models.trace.driver import Driver
+from ._angles import sine_cosine, wrapped
 
 Array = NDArray[np.float64]
 POSE = Space("pose: SE2")
@@ -27,25 +28,33 @@ WORD = 12
 """Numbers of a word: two, and two for each of five segments at most."""
 QUARTER = 0.5 * math.pi
 """Longest turn between two states of a plan: the interpolation between poses is unique below half a turn."""
+LENGTHS = "void(i8, f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[::1], f8[::1])"
 CURVE = "void(CPointer(f8), CPointer(f8), CPointer(f8), CPointer(f8), CPointer(f8))"
 
 
-@driver
-def relative(a, b, radius):
+@driver(inline=True)
+def relative(a_x, a_y, a_yaw, b_x, b_y, b_yaw, radius):
     """Pose b in the frame of pose a, in units of the radius: x, y, and the heading in [-pi, pi]."""
     scale = 1.0 / radius
-    dx, dy = (b[0] - a[0]) * scale, (b[1] - a[1]) * scale
-    c, s, turn = math.cos(a[2]), math.sin(a[2]), b[2] - a[2]
-    turn -= 2.0 * math.pi * math.floor(turn * (0.5 / math.pi) + 0.5)
-    return c * dx + s * dy, c * dy - s * dx, turn
+    dx, dy = (b_x - a_x) * scale, (b_y - a_y) * scale
+    s, c = sine_cosine(a_yaw)
+    return c * dx + s * dy, c * dy - s * dx, wrapped(b_yaw - a_yaw)
 
 
-@driver("void(i8, f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])", nogil=True)
-def lengths(address, a, b, p, word, out):
-    """Lengths of a curve between poses ``(N, 3)``."""
-    for i in range(a.shape[0]):
-        call(address, a[i], b[i], 0, p, word)
+@driver(LENGTHS, nogil=True)
+def lengths(address, a, b, p, ends, word, out):
+    """Lengths of curves between poses ``(3, N)``; `ends` ``(2, 3)`` and `word` are memory."""
+    for i in range(out.shape[0]):
+        for k in range(3):
+            ends[0, k], ends[1, k] = a[k, i], b[k, i]
+        call(address, ends[0], ends[1], 0, p, word)
         out[i] = word[LENGTH]
+
+
+@driver("void(i8, f8[::1], f8[::1], f8[::1], f8[::1])")
+def one_word(address, a, b, p, word):
+    """Write the segments of a curve between two poses ``(3,)``."""
+    call(address, a, b, 0, p, word)
 
 
 @settings
@@ -57,6 +66,8 @@ class Curve:
     """
 
     curve: ClassVar[Driver]
+    lengths: ClassVar[Driver] = lengths
+    """Lengths of many; a curve without branches has its own, which becomes SIMD."""
 
     radius: Positive = 1.0
 
@@ -73,9 +84,9 @@ class Curve:
         a, b = (POSE.check(x, name) for x, name in ((a, "the start"), (b, "the goal")))
         if a.shape != b.shape:
             a, b = np.broadcast_arrays(a, b)
-        rows = [np.ascontiguousarray(x).reshape(-1, 3) for x in (a, b)]
-        out = np.empty(len(rows[0]))
-        lengths.compiled(self.curve.address, *rows, np.array([self.radius]), np.empty(WORD), out)
+        columns = [np.ascontiguousarray(x.reshape(-1, 3).T) for x in (a, b)]
+        out, p = np.empty(columns[0].shape[1]), np.array([self.radius])
+        self.lengths.compiled(self.curve.address, *columns, p, np.empty((2, 3)), np.empty(WORD), out)
         return out.reshape(a.shape[:-1])[()]
 
     def segments(self, a: ArrayLike, b: ArrayLike) -> Array:
@@ -92,8 +103,7 @@ class Curve:
         if ends[0].shape != (3,) or ends[1].shape != (3,):
             raise ShapeError(f"the ends of a curve have shapes {ends[0].shape} and {ends[1].shape}; expected (3,)")
         word = np.empty(WORD)
-        out = np.empty(1)
-        lengths.compiled(self.curve.address, ends[0][None], ends[1][None], np.array([self.radius]), word, out)
+        one_word.compiled(self.curve.address, *ends, np.array([self.radius]), word)
         found = word[FIRST:].reshape(-1, 2)[: int(word[SEGMENTS])]
         return found[found[:, 1] != 0.0]
 

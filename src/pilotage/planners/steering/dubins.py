@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ...core.settings import settings
 from ...models.trace import driver
-from ._curves import CURVE, FIRST, LENGTH, SEGMENTS, Curve, relative
+from ._angles import TURN, direction, sine_cosine
+from ._curves import CURVE, FIRST, LENGTH, LENGTHS, SEGMENTS, Curve, relative
 
-LSL, LSR, LRL = 0, 1, 2
-TURN = 2.0 * math.pi
+LSL, LSR, LRL = 0.0, 1.0, 2.0
 SNAP = 1e-9
 """An angle so little below a whole turn, or a distance so little beyond its range, is rounding."""
 
@@ -49,65 +51,76 @@ class Dubins(Curve):
 
 
 @driver
-def wrapped(angle):
+def left(angle):
     """The angle in [0, 2 pi), with a little less than a whole turn counted as none."""
-    angle -= TURN * math.floor(angle * (1.0 / TURN))
+    angle -= TURN * np.floor(angle * (1.0 / TURN))
     return 0.0 if angle > TURN - SNAP else angle
 
 
-@driver
-def offer(word, t, u, v, kind, side):
-    """Keep a word that is shorter than the best one so far."""
-    total = t + u + v
-    if total < word[LENGTH]:
-        word[LENGTH], word[2], word[3], word[4], word[5], word[6] = total, t, u, v, kind, side
+@driver(inline=True)
+def shorter(best, exists, t, u, v, kind, side):
+    """The shorter one of two words (length, t, u, v, kind, side)."""
+    total = t + u + v if exists else math.inf
+    better = total < best[0]
+    return (
+        total if better else best[0], t if better else best[1], u if better else best[2], v if better else best[3],
+        kind if better else best[4], side if better else best[5],
+    )  # fmt: skip
 
 
-@driver
-def same_side(word, ex, ey, turn, side):
-    """LSL and LRL, or their mirror images, with (ex, ey) from centre to centre and `turn` the heading of the goal.
-
-    Arcs turn by `turn` at least, and ``asin z <= pi z / 2``: bounds that are cheaper than the angles.
-    """
+@driver(inline=True)
+def same_side(best, ex, ey, turn, side):
+    """LSL and LRL, or their mirror images, with (ex, ey) from centre to centre and `turn` the heading of the goal."""
     u = math.sqrt(ex * ex + ey * ey)
-    if u + wrapped(turn) < word[LENGTH]:
-        t = wrapped(math.atan2(ey, ex)) if u > SNAP else 0.0  # the centres coincide: one arc
-        offer(word, t, u, wrapped(turn - t), LSL, side)
-    if u < 4.0 + SNAP and TURN - 0.25 * math.pi * u < word[LENGTH] + SNAP:
-        middle = TURN - 2.0 * math.asin(min(0.25 * u, 1.0))
-        t = wrapped(math.atan2(ey, ex) + 0.5 * middle)
-        offer(word, t, middle, wrapped(turn - t + middle), LRL, side)
+    theta = direction(ey, ex)
+    theta = theta if u > SNAP else 0.0  # the centres coincide: one arc
+    t = left(theta)
+    best = shorter(best, True, t, u, left(turn - t), LSL, side)
+    z = min(0.25 * u, 1.0)
+    middle = TURN - 2.0 * direction(z, math.sqrt(1.0 - z * z))
+    t = left(theta + 0.5 * middle)
+    return shorter(best, u < 4.0 + SNAP, t, middle, left(turn - t + middle), LRL, side)
 
 
-@driver
-def other_side(word, ex, ey, turn, side):
-    """LSR or its mirror image; the arcs differ by `turn`, which bounds their sum."""
+@driver(inline=True)
+def other_side(best, ex, ey, turn, side):
+    """LSR or its mirror image."""
     square = ex * ex + ey * ey - 4.0
-    if square > -SNAP:
-        u = math.sqrt(max(square, 0.0))
-        if u + abs(turn) < word[LENGTH]:
-            t = wrapped(math.atan2(u * ey + 2.0 * ex, u * ex - 2.0 * ey))
-            offer(word, t, u, wrapped(t - turn), LSR, side)
+    u = math.sqrt(max(square, 0.0))
+    t = left(direction(u * ey + 2.0 * ex, u * ex - 2.0 * ey))
+    return shorter(best, square > -SNAP, t, u, left(t - turn), LSR, side)
+
+
+@driver(inline=True)
+def shortest(x, y, phi):
+    """The shortest word to (x, y, phi), without branches: ``t + u + v``, t, u, v, its kind, and 1, or -1 mirrored."""
+    s, c = sine_cosine(phi)
+    best = math.inf, 0.0, 0.0, 0.0, LSL, 1.0
+    best = other_side(best, x + s, y - 1.0 - c, phi, 1.0)
+    best = other_side(best, x - s, -y - 1.0 - c, -phi, -1.0)
+    best = same_side(best, x - s, y - 1.0 + c, phi, 1.0)
+    return same_side(best, x + s, -y - 1.0 + c, -phi, -1.0)
 
 
 @driver(CURVE)
 def dubins(a, b, _, p, word):
     """The Dubins curve from pose a to pose b; p holds the radius."""
-    x, y, phi = relative(a, b, p[0])
-    c, s = math.cos(phi), math.sin(phi)
-    word[LENGTH] = math.inf
-    for k in range(2):
-        side = 1.0 - 2.0 * k  # -1: the mirror image, which begins to the right
-        other_side(word, x + side * s, side * y - 1.0 - c, side * phi, side)
-    for k in range(2):
-        side = 1.0 - 2.0 * k
-        same_side(word, x - side * s, side * y - 1.0 + c, side * phi, side)
-    t, u, v, kind, turn = word[2], word[3], word[4], word[5], word[6] / p[0]
-    word[LENGTH] *= p[0]
-    word[SEGMENTS] = 3.0
+    x, y, phi = relative(a[0], a[1], a[2], b[0], b[1], b[2], p[0])
+    total, t, u, v, kind, side = shortest(x, y, phi)
+    turn = side / p[0]
+    word[LENGTH], word[SEGMENTS] = total * p[0], 3.0
     word[FIRST], word[FIRST + 1] = turn, t * p[0]
     word[FIRST + 2], word[FIRST + 3] = -turn if kind == LRL else 0.0, u * p[0]
     word[FIRST + 4], word[FIRST + 5] = -turn if kind == LSR else turn, v * p[0]
 
 
-Dubins.curve = dubins
+@driver(LENGTHS, nogil=True)
+def dubins_lengths(_, a, b, p, ends, word, out):
+    """Lengths of Dubins curves between poses ``(3, N)``: without branches, the loop becomes SIMD."""
+    radius = p[0]
+    for i in range(out.shape[0]):
+        x, y, phi = relative(a[0, i], a[1, i], a[2, i], b[0, i], b[1, i], b[2, i], radius)
+        out[i] = radius * shortest(x, y, phi)[0]
+
+
+Dubins.curve, Dubins.lengths = dubins, dubins_lengths

@@ -8,6 +8,7 @@ import numpy as np
 
 from ...core.settings import settings
 from ...models.trace import driver
+from ._angles import TURN, direction, sine_cosine, wrapped
 from ._curves import CURVE, FIRST, LENGTH, SEGMENTS, Curve, relative
 
 LSL, LSR, LRL, LRLR, ALIKE, LRSL, LRSR, LRSLR = range(8)
@@ -32,7 +33,9 @@ ZERO = 1e-10
 """A length so little on the wrong side of zero is rounding."""
 SMALL = 1e-7
 """An arc so little on the wrong side of zero, where its sine is, is rounding next to centres that nearly coincide."""
-HALF, TURN = 0.5 * math.pi, 2.0 * math.pi
+HALF = 0.5 * math.pi
+VARIANT = 6
+"""Where a word holds how it differs from those below: 1 time reversed, 2 mirrored, 4 read backwards; a sum of them."""
 
 
 @settings
@@ -68,15 +71,9 @@ class ReedsShepp(Curve):
 
 
 @driver
-def wrapped(angle):
-    """The angle in [-pi, pi]."""
-    return angle - TURN * math.floor(angle * (1.0 / TURN) + 0.5)
-
-
-@driver
 def upper(tx, ty):
     """The direction of (tx, ty) in [0, pi], where ty is not negative but for rounding, or is -0."""
-    return math.atan2(ty, tx) if ty > 0.0 else 0.0 if tx >= 0.0 else math.pi
+    return direction(ty, tx) if ty > 0.0 else 0.0 if tx >= 0.0 else math.pi
 
 
 @driver
@@ -115,13 +112,18 @@ def differing(word, kind, variant, tx, ty, c, s, angle, u, middle, sign):
 
 
 @driver
-def lines(word, x, y, phi, c, s, variant):
-    """L+S+L+ and L+S+R+, equations 8.1 and 8.2."""
+def same_line(word, x, y, phi, c, s, variant):
+    """L+S+L+, equation 8.1."""
     ex, ey = x - s, y - 1.0 + c
     u = math.sqrt(ex * ex + ey * ey)
     if u < ZERO:
         ex, ey = 1.0, 0.0  # the centres coincide: one arc
     summed(word, LSL, variant, ex, ey, c, s, phi, u, u, 1.0)
+
+
+@driver
+def other_line(word, x, y, phi, c, s, variant):
+    """L+S+R+, equation 8.2."""
     ex, ey = x + s, y - 1.0 - c
     square = ex * ex + ey * ey - 4.0
     if square >= 0.0:
@@ -141,7 +143,7 @@ def arcs(word, x, y, phi, c, s, variant):
     tx, ty = -ex * across - ey * half, ex * half - ey * across
     if ty < -ZERO:
         return
-    u = -2.0 * math.asin(half)
+    u = -2.0 * direction(half, across)
     t = upper(tx, ty)
     v = wrapped(phi - t + u)
     if t - u + abs(v) < word[LENGTH]:
@@ -154,19 +156,23 @@ def four_arcs(word, x, y, phi, c, s, variant):
     ex, ey = x + s, y - 1.0 - c
     square = ex * ex + ey * ey
     if square <= 4.0:
+        if variant >= 2:
+            return
         z = 0.5 + 0.25 * math.sqrt(square)
         if math.pi * (1.0 - z) >= word[LENGTH]:
             return
-        u, sine = math.acos(z), math.sqrt(1.0 - z * z)
+        sine = math.sqrt(1.0 - z * z)
+        u = direction(sine, z)
         p, q, c2, s2 = sine - 2.0 * z * sine, z - 2.0 * z * z, 2.0 * z * z - 1.0, 2.0 * z * sine
         c, s = c * c2 - s * s2, s * c2 + c * s2
         angle = wrapped(phi + 2.0 * u)
         summed(word, LRLR, variant, ex * p + ey * q, ey * p - ex * q, c, s, angle, u, 2.0 * u, -1.0)
-    elif square <= 20.0:
+    elif square <= 20.0 and variant >= 2:
         z = (20.0 - square) / 16.0
         if math.pi * (1.0 - z) + abs(phi) >= word[LENGTH]:
             return
-        u, p, q = -math.acos(z), -math.sqrt(1.0 - z * z), z - 2.0
+        p, q = -math.sqrt(1.0 - z * z), z - 2.0
+        u = -direction(-p, z)
         differing(word, ALIKE, variant, ex * p + ey * q, ey * p - ex * q, c, s, phi, u, -2.0 * u, 1.0)
 
 
@@ -215,26 +221,41 @@ def write(word, radius):
         word[FIRST + 2 * i + 1] = gear * length
 
 
+@driver
+def search(word, x, y, phi):
+    """Write the shortest word to (x, y, phi).
+
+    Time reversed or mirrored, the goal has x and y of 0 or more; there, only the words asked for can be the shortest.
+    """
+    flips = (1 if x < 0.0 else 0) + (2 if y < 0.0 else 0)
+    s, c = sine_cosine(phi)
+    gear, side = 1.0 - 2.0 * (flips & 1), 1.0 - (flips & 2)
+    x, y, phi, s = gear * x, side * y, gear * side * phi, gear * side * s
+    backward_x, backward_y = x * c + y * s, x * s - y * c
+    word[LENGTH] = math.inf
+    same_line(word, x, y, phi, c, s, 0)
+    other_line(word, x, y, phi, c, s, 0)
+    other_line(word, x, -y, -phi, c, -s, 2)
+    for k in range(4):
+        variant = 3 - k
+        gear, side = 1.0 - 2.0 * (variant & 1), 1.0 - (variant & 2)
+        u, v, turn, sine = gear * x, side * y, gear * side * phi, gear * side * s
+        if variant & 1:
+            quarter(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
+            arcs(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
+        if variant >= 2:
+            quarter(word, u, v, turn, c, sine, variant)
+            two_quarters(word, u, v, turn, c, sine, variant)
+        arcs(word, u, v, turn, c, sine, variant)
+        four_arcs(word, u, v, turn, c, sine, variant)
+    word[VARIANT] = int(word[VARIANT]) ^ flips
+
+
 @driver(CURVE)
 def reeds_shepp(a, b, _, p, word):
     """The Reeds-Shepp curve from pose a to pose b; p holds the radius."""
-    x, y, phi = relative(a, b, p[0])
-    c, s = math.cos(phi), math.sin(phi)
-    word[LENGTH] = math.inf
-    for variant in range(4):
-        gear, side = 1.0 - 2.0 * (variant & 1), 1.0 - (variant & 2)
-        lines(word, gear * x, side * y, gear * side * phi, c, gear * side * s, variant)
-    backward_x, backward_y = x * c + y * s, x * s - y * c
-    for variant in range(4):
-        gear, side = 1.0 - 2.0 * (variant & 1), 1.0 - (variant & 2)
-        u, v, turn, sine = gear * x, side * y, gear * side * phi, gear * side * s
-        arcs(word, u, v, turn, c, sine, variant)
-        four_arcs(word, u, v, turn, c, sine, variant)
-        quarter(word, u, v, turn, c, sine, variant)
-        two_quarters(word, u, v, turn, c, sine, variant)
-        u, v = gear * backward_x, side * backward_y
-        arcs(word, u, v, turn, c, sine, variant + 4)
-        quarter(word, u, v, turn, c, sine, variant + 4)
+    x, y, phi = relative(a[0], a[1], a[2], b[0], b[1], b[2], p[0])
+    search(word, x, y, phi)
     write(word, p[0])
 
 

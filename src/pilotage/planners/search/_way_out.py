@@ -1,0 +1,69 @@
+"""The way out of inflated cells for a robot that stands in them, which a real one often does."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pilotage.maps import InflatedGrid
+from pilotage.maps.cells import GridCells
+
+from .workspace import Workspace
+
+Array = NDArray[np.float64]
+Cells = NDArray[np.int64]
+
+
+class WayOut(NamedTuple):
+    """How a robot leaves the inflated cells.
+
+    Attributes:
+        cells: cells (row, column) ``(K, 2)`` from the start to the first one that is not inflated.
+        length: of the way through them [cells].
+        said: the sentence that the user is told.
+    """
+
+    cells: Cells
+    length: float
+    said: str
+
+
+def way_out(grid: GridCells, point: Array, cell: list[int], unknown: str, diagonal: bool) -> WayOut | None:
+    """The shortest way from a cell (row, column) to one that can be passed; None if there is none, or no need of one.
+
+    It leads over cells that the map itself says can be passed, within two radii of the start.
+    """
+    if not isinstance(grid, InflatedGrid) or not _inside(grid, cell, unknown):
+        return None
+    from .query import Query  # which needs what asks for the way out
+
+    reach = math.ceil(2.0 * grid.radius / grid.resolution) + 1
+    top, left = max(cell[0] - reach, 0), max(cell[1] - reach, 0)
+    window = slice(top, cell[0] + reach + 1), slice(left, cell[1] + reach + 1)
+    space = Workspace(grid.grid.passable(unknown)[window], grid.resolution)
+    query = Query(space, None, 0.0, diagonal)
+    first = space.index(cell[0] - top, cell[1] - left)
+    query.run(first, -1)
+    lengths = np.where(grid.passable(unknown)[window], query.lengths(), np.inf)
+    row, column = np.unravel_index(lengths.argmin(), lengths.shape)
+    if not np.isfinite(lengths[row, column]):
+        return None
+    cells, length = query.path(first, space.index(int(row), int(column)))
+    room = float(grid.grid.distance_field().at(point[:2]))
+    said = (
+        f"start ({point[0]:.2f}, {point[1]:.2f}) is {room:.2f} m from an obstacle, within the inflation of "
+        f"{grid.radius:.2f} m; the path leads out of it first, over {length * grid.resolution:.2f} m"
+    )
+    return WayOut(cells + (top, left), length, said)
+
+
+def _inside(grid: InflatedGrid, cell: list[int], unknown: str) -> bool:
+    """Whether only the inflation forbids a cell."""
+    (row, column), (ny, nx) = cell, grid.shape
+    if not (0 <= row < ny and 0 <= column < nx) or not grid.occupied[row, column]:
+        return False
+    base = grid.grid
+    return bool(base.free[row, column] or (unknown == "free" and not base.occupied[row, column]))

@@ -1,0 +1,156 @@
+"""Laws of all searches on cells: the way out of inflated cells, bad input, an interrupt at any moment."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pilotage.core import PilotageError, PlanStatus
+from pilotage.maps import OccupancyGrid
+from pilotage.planners import (
+    ARAStar,
+    AStar,
+    Bidirectional,
+    BreadthFirst,
+    DepthFirst,
+    Dijkstra,
+    DStarLite,
+    GreedyBestFirst,
+    JumpPointSearch,
+    LazyThetaStar,
+    Replanner,
+    ThetaStar,
+)
+
+SEARCHES: list[Any] = [
+    AStar(), AStar(weight=2.0), AStar(connectivity=4), Dijkstra(), JumpPointSearch(), ThetaStar(), LazyThetaStar(),
+    ARAStar(), Bidirectional(), BreadthFirst(), DepthFirst(), GreedyBestFirst(), DStarLite(),
+]  # fmt: skip
+SHORTEST = [AStar(), Dijkstra(), JumpPointSearch(), ARAStar(), Bidirectional(), DStarLite()]
+UNIFORM = (JumpPointSearch, ThetaStar, LazyThetaStar)
+"""Searches that plan under no costs."""
+every_search = pytest.mark.parametrize("search", SEARCHES, ids=repr)
+
+
+@every_search
+def test_a_robot_in_inflated_cells_is_led_out_and_told(search: Any) -> None:
+    room = OccupancyGrid.from_ascii(["............", "............", "....##......", "............", "............"])
+    inflated = room.inflate(1.0)
+    plan = search.plan(inflated, (3.6, 2.5), (10.5, 2.5))
+    assert plan.ok, plan.reason
+    assert plan.xs is not None
+    assert plan.stats["led_out"] == (
+        "start (3.60, 2.50) is 0.90 m from an obstacle, within the inflation of 1.00 m; the path leads out of it "
+        "first, over 1.00 m"
+    )
+    np.testing.assert_allclose(plan.xs[[0, -1]], [[3.5, 2.5], [10.5, 2.5]])
+    outside = inflated.is_free(plan.xs)
+    out = int(outside.argmax())
+    assert outside[out:].all() and not outside[:out].any() and room.is_free(plan.xs).all()
+    length = np.hypot(*np.diff(plan.xs, axis=0).T).sum()
+    assert plan.cost == pytest.approx(length) and plan.lower_bound <= 7.0
+    assert "led_out" not in search.plan(inflated, (1.5, 2.5), (10.5, 2.5)).stats
+    inside = search.plan(inflated, (4.5, 2.5), (10.5, 2.5))
+    assert inside.status is PlanStatus.INVALID and "start (4.50, 2.50) is in collision" in inside.reason
+
+
+def test_the_way_out_is_paid_for_and_a_replanner_takes_it() -> None:
+    room = OccupancyGrid.from_ascii(["......", "......", "#....."])
+    grid, costs = room.inflate(1.0), np.full(room.shape, 3.0)
+    plan = AStar().plan(grid, (0.5, 1.5), (4.5, 1.5), costs=costs)
+    assert plan.cost == pytest.approx(3.0 * 4.0)
+    replanner = Replanner((4.5, 1.5))
+    assert "led_out" in replanner.plan(grid, (0.5, 1.5)).stats
+    assert replanner.plan(grid, (1.5, 1.5)).cost == pytest.approx(3.0)
+
+
+@every_search
+def test_the_smallest_map(search: Any) -> None:
+    cell, wall = OccupancyGrid.from_ascii(["."]), OccupancyGrid.from_ascii(["#"])
+    plan = search.plan(cell, (0.5, 0.5), (0.4, 0.6))
+    assert plan.ok and plan.cost == plan.lower_bound == 0.0
+    assert plan.xs is not None and plan.xs.tolist() == [[0.5, 0.5]]
+    assert search.plan(wall, (0.5, 0.5), (0.5, 0.5)).status is PlanStatus.INVALID
+    assert search.plan(cell, (0.5, 0.5), (1.5, 0.5)).status is PlanStatus.INVALID
+
+
+@every_search
+def test_start_and_goal_in_one_cell_and_blocked_ends(search: Any) -> None:
+    grid = OccupancyGrid.from_ascii(["...#", ".#..", "...."])
+    same = search.plan(grid, (2.5, 0.5), (2.5, 0.5))
+    assert same.ok and same.cost == 0.0 and same.xs is not None and same.xs.tolist() == [[2.5, 0.5]]
+    for ends, name in ((((1.5, 1.5), (0.5, 0.5)), "start"), (((0.5, 0.5), (1.5, 1.5)), "goal")):
+        plan = search.plan(grid, *ends)
+        assert (
+            plan.status is PlanStatus.INVALID and plan.reason.startswith(name) and "collision by 0.50 m" in plan.reason
+        )
+
+
+@every_search
+@pytest.mark.parametrize("worth", [np.nan, -1.0, 0.0, np.inf])
+def test_costs_that_are_none_are_refused(search: Any, worth: float) -> None:
+    grid, costs = OccupancyGrid.from_ascii(["...", "..."]), np.ones((2, 3))
+    costs[1, 2] = worth
+    refusal = "needs the cost 1 in every cell" if isinstance(search, UNIFORM) else r"costs must lie .* cell \(1, 2\)"
+    with pytest.raises(PilotageError, match=refusal):
+        search.plan(grid, (0.5, 0.5), (2.5, 0.5), costs=costs)
+
+
+@pytest.mark.parametrize("search", [each for each in SEARCHES if not isinstance(each, UNIFORM)], ids=repr)
+@pytest.mark.parametrize("cost", [np.nan, -1.0])
+def test_edges_of_negative_or_no_cost_are_refused(search: Any, cost: float) -> None:
+    class Roads:
+        def neighbours(self, state: int) -> list[tuple[int, float]]:
+            return [(state + 1, cost)]
+
+    with pytest.raises(PilotageError, match="cost of the edge from"):
+        search.plan(Roads(), 0, 3)
+
+
+@pytest.mark.slow
+def test_the_largest_map() -> None:
+    occupied = np.zeros((8192, 8192), dtype=bool)
+    occupied[4096, 1:] = True
+    grid = OccupancyGrid.from_occupied(occupied, resolution=0.05)
+    start, goal = grid.cell_to_world([4000, 300]), grid.cell_to_world([4200, 300])
+    assert AStar().plan(grid, start, goal).cost == pytest.approx(0.05 * (200 * 2**0.5 + 400), rel=0.02)
+
+
+@settings(max_examples=4)
+@given(seed=st.integers(0, 1000), moment=st.integers(1, 60))
+def test_an_interrupt_leaves_all_searches_as_they_were(seed: int, moment: int) -> None:
+    """Ctrl-C at any look at the clock; then every search on the same map is as good as on a new one."""
+    rng = np.random.default_rng(seed)
+    blocked = rng.random((25, 25)) < 0.25
+    blocked[[0, -1], [0, -1]] = False
+    grid, ends = OccupancyGrid.from_occupied(blocked, 1.0), ((0.5, 0.5), (24.5, 24.5))
+    optimum = Dijkstra().plan(OccupancyGrid.from_occupied(blocked, 1.0), *ends)
+    clock, looks = time.perf_counter, 0
+
+    def interrupted() -> float:
+        nonlocal looks
+        looks += 1
+        if looks == moment:
+            raise KeyboardInterrupt
+        return clock()
+
+    for search in SEARCHES:
+        looks = 0
+        time.perf_counter = interrupted
+        try:
+            plan = search.plan(grid, *ends, budget=1e6)
+            assert plan.lower_bound <= plan.cost
+            assert search not in SHORTEST or not plan.ok or plan.lower_bound <= optimum.cost + 1e-9 <= plan.cost + 2e-9
+        except KeyboardInterrupt:
+            pass
+        finally:
+            time.perf_counter = clock
+    for search in SHORTEST:
+        plan = search.plan(grid, *ends)
+        assert plan.status is optimum.status
+        assert plan.cost == pytest.approx(optimum.cost, rel=1e-9)
