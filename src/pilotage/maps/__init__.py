@@ -20,16 +20,22 @@ from .inflated import InflatedGrid as InflatedGrid
 from .lidar import Lidar as Lidar
 from .obstacles import Obstacles as Obstacles
 from .occupancy import OccupancyGrid as OccupancyGrid
+from .octree import Boxes as Boxes
+from .octree import OcTree as OcTree
+from .octree import RayHits as RayHits
 from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
+    "Boxes",
     "Footprint",
     "FootprintConstraint",
     "InflatedGrid",
     "Lidar",
     "ObstacleLayer",
     "Obstacles",
+    "OcTree",
     "OccupancyGrid",
+    "RayHits",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
