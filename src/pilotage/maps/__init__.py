@@ -6,6 +6,8 @@
 - `Obstacles`: blocked cells as solid squares, with signed distances to them
 - `FootprintConstraint`: the collision constraint of planners, controllers and environments
 - `Lidar`: a lidar on a map, as a sensor with two likelihood models
+- `OcTree`: a map in three dimensions: free, occupied and unknown voxels
+- `SphereConstraint`, `VoxelGraph`: the free space of a sphere in an octree, for planners
 - `ObstacleLayer`: obstacles seen by a lidar that are not on the map
 """
 
@@ -23,6 +25,8 @@ from .occupancy import OccupancyGrid as OccupancyGrid
 from .octree import Boxes as Boxes
 from .octree import OcTree as OcTree
 from .octree import RayHits as RayHits
+from .octree_graph import VoxelGraph as VoxelGraph
+from .octree_sphere import SphereConstraint as SphereConstraint
 from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
@@ -36,6 +40,8 @@ __all__ = [
     "OcTree",
     "OccupancyGrid",
     "RayHits",
+    "SphereConstraint",
+    "VoxelGraph",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

@@ -13,19 +13,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError, counted
+from pilotage.core.problem import Problem
 from pilotage.core.settings import Interval, positive, setting, whole
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
-from .cells import log_odds, probabilities
+from .cells import Unknown, log_odds, probabilities, read_only
 from .mapping import Evidence
 from .occupancy import OccupancyGrid
 from .octree_blocks import CENTRE, DEPTH, Blocks, morton
 from .octree_leaves import Leaves
-from .octree_queries import HIT, UNKNOWN, cast, read_columns
+from .octree_queries import FREE_VOXEL, HIT, OCCUPIED_VOXEL, UNKNOWN, cast, read_box, read_columns
 from .octree_scan import Scan, change
+from .octree_sphere import POINT, SphereConstraint, VoxelBox
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+MOST_VOXELS = 1 << 28
 Probability = Annotated[float, Interval(0.0, 1.0)]
 
 
@@ -325,6 +328,67 @@ class OcTree:
         x, y = ((low[:2] - CENTRE) * self.resolution).tolist()
         return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - 1e-3)
 
+    # --- planning ---
+
+    def problem(
+        self,
+        start: Any,
+        goal: Any,
+        radius: float = 0.0,
+        *,
+        low: ArrayLike | None = None,
+        high: ArrayLike | None = None,
+        unknown: str = "blocked",
+    ) -> Problem:
+        """The planning problem of a sphere in this map: for `RRTConnect`, and for `AStar` and other searches.
+
+        The sphere touches neither occupied voxels nor the faces of the box. The box is copied as one byte and four a
+        voxel, so give its corners if the map is much larger than the problem.
+
+        Args:
+            start: a point (x, y, z), or a belief.
+            goal: a point, several points, or a region.
+            radius: radius of the robot [m].
+            low, high: corners ``(3,)`` of the box in which to plan [m]; by default all that is known.
+            unknown: whether unknown voxels are "blocked" or "free".
+
+        Raises:
+            ShapeError: if the box is empty or has more than 2^28 voxels, or nothing is known and no box is given.
+
+        Example:
+            >>> from pilotage.planners import AStar, RRTConnect
+            >>> tree = OcTree(0.5)
+            >>> tree.update([[x, y, 0.2] for x in (0.2, 0.7, 1.2) for y in (0.2, 0.7)], False)
+            >>> problem = tree.problem([0.25, 0.25, 0.25], [1.25, 0.75, 0.25], radius=0.2)
+            >>> AStar().plan(problem).ok, RRTConnect().plan(problem, rng=0).ok
+            (True, True)
+        """
+        reach = positive(radius, "radius", zero=True)
+        box = self._box(low, high, setting(unknown, Unknown, "unknown"))
+        first, last = box.corner + box.resolution, box.corner + (np.array(box.blocked.shape) - 1) * box.resolution
+        limits = {name: (float(a), float(b)) for name, a, b in zip("xyz", first, last, strict=True)}
+        space = POINT.bounded(limits)
+        return Problem(space, start, goal, SphereConstraint(box, reach, space), resolution=self.resolution, world=self)
+
+    def _box(self, low: ArrayLike | None, high: ArrayLike | None, unknown: str) -> VoxelBox:
+        """The voxels between two corners, with a ring of blocked ones around."""
+        first, last = self._bounds() if low is None or high is None else (np.zeros(3, np.int64),) * 2
+        scale = 1.0 / self.resolution
+        if low is not None:
+            first = np.floor(_point(low, "low") * scale + 1e-9).astype(np.int64) + CENTRE
+        if high is not None:
+            last = np.ceil(_point(high, "high") * scale - 1e-9).astype(np.int64) + CENTRE
+        shape = np.maximum(last - first, 0)
+        if not 0 < math.prod(shape.tolist()) <= MOST_VOXELS:
+            raise ShapeError(
+                f"the box to plan in has {' x '.join(map(str, shape))} voxels; expected 1 to {MOST_VOXELS:,}: give its "
+                "corners as low= and high="
+            )
+        kinds = np.empty(shape, dtype=np.uint8)
+        read_box(*self._blocks.arrays, np.ascontiguousarray(first), self._limit, kinds)
+        blocked = kinds != FREE_VOXEL if unknown == "blocked" else kinds == OCCUPIED_VOXEL
+        return VoxelBox(read_only(np.pad(blocked, 1, constant_values=True)), self.resolution, self._corner(first - 1))
+
     # --- files ---
 
     @classmethod
@@ -358,8 +422,8 @@ class OcTree:
             >>> tree, file = OcTree(0.5), pathlib.Path(tempfile.mkdtemp()) / "one.bt"
             >>> tree.update([0.2, 0.2, 0.2], True)
             >>> tree.save(file)
-            >>> OcTree.load(file).is_occupied([0.2, 0.2, 0.2])
-            array(True)
+            >>> OcTree.load(file).is_occupied([[0.2, 0.2, 0.2]])
+            array([ True])
         """
         found = self._leaves
         values = found.values
