@@ -175,12 +175,12 @@ def _header(data: bytes, path: PathLike) -> tuple[bool, int, float, int]:
 def _binary_leaves(data: bytes, start: int, size: int, path: PathLike) -> tuple[Codes, Levels, NDArray[np.float32]]:
     words = _nodes(data, start, np.dtype("<u2"), size, path)
     codes, levels = _walked(words, path)
+    if len(levels) and levels.min() < 1:
+        raise FormatError(f"{path}: a node has children more than {DEPTH} levels below the root")
     children = (words[:, None] >> (2 * np.arange(8, dtype=np.uint16))) & 3
     _same_size(len(words) and 1 + int((children != 0).sum()), size, path)
     node, child = np.nonzero((children == FREE) | (children == OCCUPIED))
     below = levels[node] - 1
-    if len(levels) and levels.min() < 1:
-        raise FormatError(f"{path}: a node has children more than {DEPTH} levels below the root")
     found = codes[node] + (child << (3 * below.astype(np.int64)))
     order = np.argsort(found)
     values = np.where(children[node, child] == FREE, -np.inf, np.inf).astype(np.float32)
