@@ -1,4 +1,4 @@
-"""Octrees: a scan inserted, and single queries."""
+"""Maps in three dimensions: scans inserted into an octree and an elevation map, and queries of voxels."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.harness import Contest, row
 from pilotage.core.arrays import Array
-from pilotage.maps import OcTree
+from pilotage.maps import ElevationMap, OcTree
 
 POINTS, RESOLUTION, CLAMP = 30_000, 0.1, (0.1192, 0.971)
 
@@ -87,3 +87,35 @@ def octree_query(quick: bool) -> Contest:
         return f"{same:.2%} of the states agree"
 
     return Contest(ours, lambda: theirs.getLabels(where), check)
+
+
+@row(
+    "elevation_update",
+    peer="vectorised numpy",
+    bar=1,
+    unit="ms",
+    note="30 000 points into 400 x 400 cells; the peer sums information, without a gate",
+)
+def elevation_update(quick: bool) -> Contest:
+    draw, shape, side, R = np.random.default_rng(3), (400, 400), 0.1, 0.01
+    points = np.column_stack((draw.uniform(0.0, 40.0, (POINTS, 2)), draw.normal(0.0, 0.02, POINTS)))
+    ground = ElevationMap(shape, side)
+    information, sums = np.zeros(shape), np.zeros(shape)
+
+    def peer() -> None:
+        cells = np.floor(points[:, 1::-1] / side).astype(np.intp)
+        place = cells[:, 0] * shape[1] + cells[:, 1]
+        information.ravel()[:] += np.bincount(place, minlength=information.size) / R
+        sums.ravel()[:] += np.bincount(place, points[:, 2], minlength=sums.size) / R
+
+    def check() -> str:
+        once = ElevationMap(shape, side, gate=1e9)
+        once.insert(points, R)
+        information[:], sums[:] = 0.0, 0.0
+        peer()
+        with np.errstate(invalid="ignore"):
+            gap = float(np.nanmax(abs(once.height - sums / information)))
+        assert gap < 1e-12, f"heights differ by {gap:.1g} m"
+        return f"heights agree to {gap:.0e} m"
+
+    return Contest(lambda: ground.insert(points, R), peer, check)

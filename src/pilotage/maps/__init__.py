@@ -8,6 +8,7 @@
 - `Lidar`: a lidar on a map, as a sensor with two likelihood models
 - `OcTree`: a map in three dimensions: free, occupied and unknown voxels
 - `SphereConstraint`, `VoxelGraph`: the free space of a sphere in an octree, for planners
+- `ElevationMap`: heights of the ground with their variances, slopes and steps
 - `ObstacleLayer`: obstacles seen by a lidar that are not on the map
 """
 
@@ -17,6 +18,8 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .collision import FootprintConstraint as FootprintConstraint
+from .elevation import ElevationMap as ElevationMap
+from .elevation import TerrainLimits as TerrainLimits
 from .footprint import Footprint as Footprint
 from .inflated import InflatedGrid as InflatedGrid
 from .lidar import Lidar as Lidar
@@ -31,6 +34,7 @@ from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
     "Boxes",
+    "ElevationMap",
     "Footprint",
     "FootprintConstraint",
     "InflatedGrid",
@@ -41,6 +45,7 @@ __all__ = [
     "OccupancyGrid",
     "RayHits",
     "SphereConstraint",
+    "TerrainLimits",
     "VoxelGraph",
 ]
 
