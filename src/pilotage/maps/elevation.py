@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -118,11 +117,11 @@ class ElevationMap(GridFrame):
         R = numbers(variance, "variance")
         if R.shape not in ((), p.shape[:-1]) or not (R > 0.0).all():
             raise ShapeError(f"variance must be positive, one or of shape {p.shape[:-1]}, not {variance}")
-        cells = np.ascontiguousarray(self.world_to_cell(p[..., :2]).reshape(-1, 2))
-        z = np.array(p[..., 2], dtype=np.float64).reshape(-1)
+        p = np.array(p, dtype=np.float64, order="C").reshape(-1, 3)
         self._scan += 1
-        rules = np.array([self.gate, self.doubt])
-        fuse(self.height, self.variance, self._last, self._scan, cells, z, _each(R, z), rules)
+        frame, rules = np.array([*self.origin, self.resolution]), np.array([self.gate, self.doubt])
+        each = np.array(np.broadcast_to(R.reshape(-1), len(p)), dtype=np.float64)
+        fuse(self.height, self.variance, self._last, self._scan, frame, p, each, rules)
 
     def predict(self, variance: float) -> None:
         """Add to the variance of all heights [m^2], as the robot moves with uncertain height or the ground changes."""
@@ -190,38 +189,37 @@ class ElevationMap(GridFrame):
         return 1.0 + positive(peak, "peak", zero=True) * (1.0 - t)
 
 
-def _each(value: Any, like: Array) -> Array:
-    """One number for each of a batch, as a new array."""
-    return np.array(np.broadcast_to(value.reshape(-1), like.shape), dtype=np.float64)
-
-
-@driver("void(f8[:,::1], f8[:,::1], i8[:,::1], i8, i8[:,::1], f8[::1], f8[::1], f8[::1])")
-def fuse(height, variance, last, scan, cells, z, R, rules):
+@driver("void(f8[:,::1], f8[:,::1], i8[:,::1], i8, f8[::1], f8[:,::1], f8[::1], f8[::1])")
+def fuse(height, variance, last, scan, frame, points, R, rules):
     """Add points to cells one by one.
 
     Args:
         height, variance: of the cells ``(ny, nx)``, NaN if unknown; changed.
         last: the scan in which each height was set or fused last; changed.
         scan: the number of this scan.
-        cells: row and column of each point ``(N, 2)``; they may lie off the map.
-        z, R: height and variance of each point ``(N,)``.
+        frame: origin and resolution of the map ``(4,)``, see `GridFrame`.
+        points: ``(N, 3)``; they may lie off the map.
+        R: variance of each height ``(N,)``.
         rules: gate and doubt.
     """
     gate, doubt = rules
-    for n in range(z.shape[0]):
-        i, j = cells[n, 0], cells[n, 1]
-        if not (0 <= i < height.shape[0] and 0 <= j < height.shape[1] and abs(z[n]) < np.inf):
+    c, s = math.cos(frame[2]), math.sin(frame[2])
+    for n in range(points.shape[0]):
+        dx, dy, z = (points[n, 0] - frame[0]) / frame[3], (points[n, 1] - frame[1]) / frame[3], points[n, 2]
+        x, y = c * dx + s * dy, c * dy - s * dx
+        if not (0.0 <= x < height.shape[1] and 0.0 <= y < height.shape[0] and abs(z) < np.inf):
             continue
+        i, j = int(y), int(x)
         h, P = height[i, j], variance[i, j]
         if math.isnan(h):
-            height[i, j], variance[i, j], last[i, j] = z[n], R[n], scan
-        elif abs(z[n] - h) <= gate * math.sqrt(P + R[n]):
+            height[i, j], variance[i, j], last[i, j] = z, R[n], scan
+        elif abs(z - h) <= gate * math.sqrt(P + R[n]):
             K = P / (P + R[n])
-            height[i, j], variance[i, j], last[i, j] = h + K * (z[n] - h), (1.0 - K) * P, scan
+            height[i, j], variance[i, j], last[i, j] = h + K * (z - h), (1.0 - K) * P, scan
         elif last[i, j] != scan:
             variance[i, j] = P + doubt
-        elif z[n] > h:
-            height[i, j], variance[i, j] = z[n], R[n]
+        elif z > h:
+            height[i, j], variance[i, j] = z, R[n]
 
 
 @driver("void(f8[:,::1], f8, f8[:,::1], f8[:,::1], f8[:,::1])")
