@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError, PilotageError, SettingError, ShapeError
 from pilotage.maps import OcTree
+from pilotage.maps.octree_blocks import Blocks
 from pilotage.maps.octree_leaves import keys_of
 
 from .voxels import HIT, MISS, Key, Voxels, crossed, key_of
@@ -292,6 +293,35 @@ def test_one_value_everywhere_is_a_root(tmp_path: Path) -> None:
     assert tree.size == 16 * 8 + 1 and tree.nbytes < 1e6
 
 
+@pytest.mark.parametrize("name", ["map.bt", "MAP.BT"])
+def test_free_and_occupied_are_those_of_the_threshold(name: str, tmp_path: Path) -> None:
+    tree = OcTree(SIDE, threshold=0.75)
+    at = np.array([[0.1, 0.1, 0.1], [0.6, 0.1, 0.1]])
+    tree.update(at, True)
+    tree.update(at[1], True)
+    assert tree.is_occupied(at).tolist() == [False, True] and tree.is_free(at).tolist() == [True, False]
+    tree.save(tmp_path / name)
+    assert OcTree.load(tmp_path / name).is_occupied(at).tolist() == [False, True]
+
+
+def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    tree, other = OcTree(SIDE), OcTree(SIDE)
+    clouds = [(4.0 * SIDE * points, SIDE * origin) for points, origin in scans(2, 400, seed=18)]
+
+    def stop(blocks: Blocks) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Blocks, "grow", stop)
+        with pytest.raises(KeyboardInterrupt):
+            tree.insert_point_cloud(*clouds[0])
+    for each in (tree, other):
+        each.insert_point_cloud(*clouds[1])
+    values = view(other)
+    known = ~np.isnan(values)
+    np.testing.assert_array_equal(view(tree)[known], values[known])
+
+
 @pytest.mark.parametrize(
     ("call", "error"),
     [
@@ -372,6 +402,6 @@ def test_keys_are_what_codes_were_made_of() -> None:
         sum(((int(key[axis]) >> bit) & 1) << (3 * bit + axis) for bit in range(16) for axis in range(3)) for key in keys
     ]
     np.testing.assert_array_equal(keys_of(np.array(codes)), keys)
-    from pilotage.maps.octree import codes_at
+    from pilotage.maps.octree_arrays import codes_at
 
     np.testing.assert_array_equal(codes_at(np.asarray(keys - 32768.0 + 0.25, dtype=np.float64)), codes)

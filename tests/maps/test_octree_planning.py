@@ -183,6 +183,8 @@ def test_wrong_input_is_refused_in_a_sentence() -> None:
         tree.problem(START, GOAL, unknown="maybe")
     with pytest.raises(ShapeError, match="voxels"):
         tree.problem(START, GOAL, low=[-500.0] * 3, high=[500.0] * 3)
+    with pytest.raises(ShapeError, match="voxels"):
+        tree.box([-np.inf] * 3, [np.inf] * 3)
     with pytest.raises(ShapeError, match="empty"):
         OcTree(0.1).problem(START, GOAL)
     with pytest.raises(PilotageError, match="octrees too"):

@@ -25,11 +25,12 @@ from .inflated import InflatedGrid as InflatedGrid
 from .lidar import Lidar as Lidar
 from .obstacles import Obstacles as Obstacles
 from .occupancy import OccupancyGrid as OccupancyGrid
-from .octree import Boxes as Boxes
 from .octree import OcTree as OcTree
-from .octree import RayHits as RayHits
+from .octree_arrays import Boxes as Boxes
+from .octree_arrays import RayHits as RayHits
 from .octree_graph import VoxelGraph as VoxelGraph
 from .octree_sphere import SphereConstraint as SphereConstraint
+from .octree_sphere import VoxelBox as VoxelBox
 from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "RayHits",
     "SphereConstraint",
     "TerrainLimits",
+    "VoxelBox",
     "VoxelGraph",
 ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -12,15 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import ShapeError, counted
+from pilotage.core.errors import ShapeError
 from pilotage.core.problem import Problem
 from pilotage.core.settings import Interval, positive, setting, whole
+from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
 from .cells import Unknown, log_odds, probabilities, read_only
 from .mapping import Evidence
 from .occupancy import OccupancyGrid
-from .octree_blocks import CENTRE, DEPTH, Blocks, morton
+from .octree_arrays import Boxes, RayHits, codes_at, discrete, one_point, triples
+from .octree_blocks import CENTRE, DEPTH, Blocks
 from .octree_leaves import Leaves
 from .octree_queries import FREE_VOXEL, HIT, OCCUPIED_VOXEL, UNKNOWN, cast, read_box, read_columns
 from .octree_scan import Scan, change
@@ -30,59 +31,6 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MOST_VOXELS = 1 << 28
 Probability = Annotated[float, Interval(0.0, 1.0)]
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class RayHits:
-    """The ends of rays in an octree.
-
-    Attributes:
-        hit: whether an occupied voxel ended the ray, bools ``(...)``.
-        unknown: whether an unknown voxel did.
-        ends: centres ``(..., 3)`` of the last voxels [m].
-        ranges: distances ``(...)`` at which the rays enter these voxels [m], or the longest range; NaN if the origin is
-            not in the tree, or the direction is zero or not finite.
-
-    Example:
-        >>> tree = OcTree(0.5)
-        >>> tree.update([[0.2, 0.2, 0.2], [0.7, 0.2, 0.2]], [False, True])
-        >>> tree.cast_ray([0.2, 0.2, 0.2], [1.0, 0.0, 0.0])
-        RayHits(1 ray: 1 hit, 0 unknown)
-    """
-
-    hit: Mask
-    unknown: Mask
-    ends: Array
-    ranges: Array
-
-    def __repr__(self) -> str:
-        return f"RayHits({counted(self.hit.size, 'ray')}: {self.hit.sum()} hit, {self.unknown.sum()} unknown)"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Boxes:
-    """Nodes of an octree as cubes.
-
-    Attributes:
-        centers: ``(N, 3)`` [m].
-        sizes: sides ``(N,)`` [m].
-        log_odds: ``(N,)``.
-        occupied: bools ``(N,)``; the others are free.
-
-    Example:
-        >>> tree = OcTree(0.5)
-        >>> tree.update([0.2, 0.2, 0.2], True)
-        >>> tree.boxes().centers, tree.boxes().sizes
-        (array([[0.25, 0.25, 0.25]]), array([0.5]))
-    """
-
-    centers: Array
-    sizes: Array
-    log_odds: NDArray[np.float32]
-    occupied: Mask
-
-    def __repr__(self) -> str:
-        return f"Boxes({len(self.sizes)}, {self.occupied.sum()} of them occupied)"
 
 
 class OcTree:
@@ -172,9 +120,9 @@ class OcTree:
         reach = setting(max_range, Annotated[float, Interval(0.0, ends="(]")], "max_range") / self.resolution
         ends = np.ascontiguousarray(self._scaled(points, "points").reshape(-1, 3))
         if discretize:
-            ends = _discrete(ends)
-        self._scan.insert(self._blocks, ends, start, reach, self._evidence)
+            ends = discrete(ends)
         self._forget()
+        self._scan.insert(self._blocks, ends, start, reach, self._evidence)
 
     def update(self, points: ArrayLike, occupied: ArrayLike) -> None:
         """Change single voxels, one after the other, by `hit` where they were seen occupied, else by `miss`.
@@ -185,8 +133,8 @@ class OcTree:
         """
         codes = self._codes(points)
         seen = np.broadcast_to(numbers(occupied, "occupied", np.bool_), codes.shape)
-        change(self._blocks, codes.ravel(), self._evidence[seen.ravel().astype(np.intp)], self._evidence)
         self._forget()
+        change(self._blocks, codes.ravel(), self._evidence[seen.ravel().astype(np.intp)], self._evidence)
 
     def prune(self) -> None:
         """Keep pruned nodes instead of blocks, which frees memory; no query changes."""
@@ -207,7 +155,8 @@ class OcTree:
 
         Args:
             points: in the world.
-            depth: 1 to 16; a node above depth 16 has a side of ``2^(16 - depth)`` voxels and the largest value in it.
+            depth: 1 to 16; a node above depth 16 has a side of ``2^(16 - depth)`` voxels and the largest value that is
+                known in it.
         """
         codes, depth = self._codes(points), whole(depth, "depth", 1, DEPTH)
         read = self._blocks.read if depth == DEPTH else self._leaves.at_depth(depth).read
@@ -243,7 +192,7 @@ class OcTree:
         Raises:
             ShapeError: if the shapes do not fit each other.
         """
-        starts, ways = self._scaled(origins, "origins"), _triples(directions, "directions")
+        starts, ways = self._scaled(origins, "origins"), triples(directions, "directions")
         try:
             starts, ways = np.broadcast_arrays(starts, ways)
         except ValueError:
@@ -274,9 +223,9 @@ class OcTree:
         first = self._corner(found.keys())
         keep = np.ones(len(sizes), dtype=np.bool_)
         if low is not None:
-            keep &= (first + sizes[:, None] > _point(low, "low")).all(1)
+            keep &= (first + sizes[:, None] > one_point(low, "low")).all(1)
         if high is not None:
-            keep &= (first < _point(high, "high")).all(1)
+            keep &= (first < one_point(high, "high")).all(1)
         centers, values = (first + 0.5 * sizes[:, None])[keep], found.values[keep]
         return Boxes(centers, sizes[keep], values, values >= self._limit)
 
@@ -364,20 +313,29 @@ class OcTree:
             (True, True)
         """
         reach = positive(radius, "radius", zero=True)
-        box = self._box(low, high, setting(unknown, Unknown, "unknown"))
+        box = self.box(low, high, unknown)
         first, last = box.corner + box.resolution, box.corner + (np.array(box.blocked.shape) - 1) * box.resolution
         limits = {name: (float(a), float(b)) for name, a, b in zip("xyz", first, last, strict=True)}
         space = POINT.bounded(limits)
         return Problem(space, start, goal, SphereConstraint(box, reach, space), resolution=self.resolution, world=self)
 
-    def _box(self, low: ArrayLike | None, high: ArrayLike | None, unknown: str) -> VoxelBox:
-        """The voxels between two corners, with a ring of blocked ones around."""
+    def box(self, low: ArrayLike | None = None, high: ArrayLike | None = None, unknown: str = "blocked") -> VoxelBox:
+        """A dense copy of the voxels of a box, blocked or not, which tells the clearances in it.
+
+        Args:
+            low, high: corners ``(3,)`` [m]; by default those of all that is known.
+            unknown: whether unknown voxels are "blocked" or "free".
+
+        Raises:
+            ShapeError: if the box is empty or has more than 2^28 voxels, or nothing is known and no box is given.
+        """
+        closed = setting(unknown, Unknown, "unknown") == "blocked"
         first, last = self._bounds() if low is None or high is None else (np.zeros(3, np.int64),) * 2
         scale = 1.0 / self.resolution
         if low is not None:
-            first = np.floor(_point(low, "low") * scale + 1e-9).astype(np.int64) + CENTRE
+            first = _keys(np.floor(one_point(low, "low") * scale + 1e-9))
         if high is not None:
-            last = np.ceil(_point(high, "high") * scale - 1e-9).astype(np.int64) + CENTRE
+            last = _keys(np.ceil(one_point(high, "high") * scale - 1e-9))
         shape = np.maximum(last - first, 0)
         if not 0 < math.prod(shape.tolist()) <= MOST_VOXELS:
             raise ShapeError(
@@ -386,7 +344,7 @@ class OcTree:
             )
         kinds = np.empty(shape, dtype=np.uint8)
         read_box(*self._blocks.arrays, np.ascontiguousarray(first), self._limit, kinds)
-        blocked = kinds != FREE_VOXEL if unknown == "blocked" else kinds == OCCUPIED_VOXEL
+        blocked = kinds != FREE_VOXEL if closed else kinds == OCCUPIED_VOXEL
         return VoxelBox(read_only(np.pad(blocked, 1, constant_values=True)), self.resolution, self._corner(first - 1))
 
     # --- files ---
@@ -427,7 +385,7 @@ class OcTree:
         """
         found = self._leaves
         values = found.values
-        if str(path).endswith(".bt"):
+        if path_of(path).suffix.lower() == ".bt":
             values = np.where(values >= self._limit, np.inf, -np.inf).astype(np.float32)
             found = Leaves(found.codes, found.levels, values)
         write_octomap(path, OctoMapFile(self.resolution, found.codes, found.levels, found.values))
@@ -436,7 +394,8 @@ class OcTree:
 
     def _scaled(self, points: ArrayLike, name: str) -> Array:
         """Points ``(..., 3)`` in voxels."""
-        return _triples(points, name) * (1.0 / self.resolution)
+        with np.errstate(over="ignore"):  # beyond the largest number is outside the tree, too
+            return triples(points, name) * (1.0 / self.resolution)
 
     def _codes(self, points: ArrayLike) -> NDArray[np.int64]:
         """Morton codes of the voxels at points ``(..., 3)``, -1 outside the tree."""
@@ -444,30 +403,6 @@ class OcTree:
         return codes_at(p.reshape(-1, 3)).reshape(p.shape[:-1])
 
 
-def codes_at(p: Array) -> NDArray[np.int64]:
-    """Morton codes of the voxels at points ``(N, 3)`` [voxels], -1 outside the tree."""
-    codes = np.empty(len(p), dtype=np.int64)
-    morton(np.floor(np.fmax(np.fmin(p, 2.0 * CENTRE), -2.0 * CENTRE)).astype(np.int64) + CENTRE, codes)
-    return codes
-
-
-def _discrete(ends: Array) -> Array:
-    """The centres of the voxels of points ``(N, 3)``, each once, and all points outside the tree."""
-    codes = codes_at(ends)
-    _, first = np.unique(codes, return_index=True)
-    inside = first[codes[first] >= 0]
-    return np.concatenate((np.floor(ends[inside]) + 0.5, ends[codes < 0]))
-
-
-def _triples(points: ArrayLike, name: str) -> Array:
-    p = numbers(points, name)
-    if p.shape[-1:] != (3,):
-        raise ShapeError(f"{name} must have shape (..., 3), not {p.shape}")
-    return p
-
-
-def _point(given: ArrayLike, name: str) -> Array:
-    p = _triples(given, name)
-    if p.shape != (3,) or np.isnan(p).any():
-        raise ShapeError(f"{name} must be one point (x, y, z), not {given}")
-    return p
+def _keys(coordinates: Array) -> NDArray[np.int64]:
+    """The keys of whole coordinates [voxels], those far outside the tree brought nearer."""
+    return np.clip(coordinates, -4.0 * CENTRE, 4.0 * CENTRE).astype(np.int64) + CENTRE

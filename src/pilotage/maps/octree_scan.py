@@ -230,7 +230,14 @@ class Scan:
     def insert(
         self, blocks: Blocks, points: NDArray[np.float64], origin: NDArray[np.float64], reach: float, evidence: Any
     ) -> None:
-        """Add a scan: points ``(N, 3)`` seen from an origin ``(3,)``, in voxels."""
+        """Add a scan: points ``(N, 3)`` seen from an origin ``(3,)``, in voxels. An interrupt leaves no marks."""
+        try:
+            self._insert(blocks, points, origin, reach, evidence)
+        except BaseException:
+            self.__init__()
+            raise
+
+    def _insert(self, blocks: Blocks, points: Any, origin: Any, reach: float, evidence: Any) -> None:
         blocks.counts[TOUCHED] = done = 0
         self._fit(blocks)
         while (done := mark(*blocks.arrays, *self.arrays, points, origin, reach, done)) < 2 * len(points):
