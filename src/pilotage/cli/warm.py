@@ -13,7 +13,7 @@ import pilotage
 from pilotage.core.errors import counted
 from pilotage.models.trace.driver import ENTRIES, Driver
 
-SUBPACKAGES = ("models", "maps", "estimators", "planners", "control")
+SUBPACKAGES = ("models", "io", "maps", "estimators", "planners", "control")
 
 
 def warm(*, quiet: bool = False) -> None:

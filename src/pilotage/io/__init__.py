@@ -2,6 +2,8 @@
 
 - `read_ros_map`, `write_ros_map`: maps of the ROS map_server (yaml with pgm or png)
 - `read_movingai_map`, `read_movingai_scenarios`: grid-planning benchmarks
+- `read_octomap`, `write_octomap`: octrees of OctoMap (.bt and .ot)
+- `read_pcd`, `write_pcd`: point clouds
 - `read_g2o`, `write_g2o`: pose graphs
 - `read_carmen`: logs of lasers
 - `read_pgm`: grey images
@@ -31,6 +33,12 @@ from .movingai import Scenario as Scenario
 from .movingai import find_movingai_map as find_movingai_map
 from .movingai import read_movingai_map as read_movingai_map
 from .movingai import read_movingai_scenarios as read_movingai_scenarios
+from .octomap import OctoMapFile as OctoMapFile
+from .octomap import read_octomap as read_octomap
+from .octomap import write_octomap as write_octomap
+from .pcd import PointCloud as PointCloud
+from .pcd import read_pcd as read_pcd
+from .pcd import write_pcd as write_pcd
 from .pgm import read_pgm as read_pgm
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
@@ -40,6 +48,8 @@ __all__ = [
     "InertialLog",
     "LaserLog",
     "LaserRadarLog",
+    "OctoMapFile",
+    "PointCloud",
     "PoseFixLog",
     "PoseGraph",
     "RosMap",
@@ -52,11 +62,15 @@ __all__ = [
     "read_laser_radar",
     "read_movingai_map",
     "read_movingai_scenarios",
+    "read_octomap",
+    "read_pcd",
     "read_pgm",
     "read_phone_log",
     "read_ros_map",
     "write_atomic",
     "write_g2o",
+    "write_octomap",
+    "write_pcd",
     "write_ros_map",
 ]
 

@@ -8,6 +8,9 @@
 - `Obstacles`: blocked cells as solid squares, with signed distances to them
 - `FootprintConstraint`: the collision constraint of planners, controllers and environments
 - `Lidar`: a lidar on a map, as a sensor with two likelihood models
+- `OcTree`: a map in three dimensions: free, occupied and unknown voxels
+- `SphereConstraint`, `VoxelGraph`: the free space of a sphere in an octree, for planners
+- `ElevationMap`: heights of the ground with their variances, slopes and steps
 - `ObstacleLayer`: obstacles seen by a lidar that are not on the map
 """
 
@@ -17,6 +20,8 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .collision import FootprintConstraint as FootprintConstraint
+from .elevation import ElevationMap as ElevationMap
+from .elevation import TerrainLimits as TerrainLimits
 from .footprint import Footprint as Footprint
 from .inflated import InflatedGrid as InflatedGrid
 from .inverse_beam import InverseBeamModel as InverseBeamModel
@@ -26,9 +31,17 @@ from .lidar import Lidar as Lidar
 from .obstacles import Obstacles as Obstacles
 from .occupancy import OccupancyGrid as OccupancyGrid
 from .occupancy_map import OccupancyMap as OccupancyMap
+from .octree import OcTree as OcTree
+from .octree_arrays import Boxes as Boxes
+from .octree_arrays import RayHits as RayHits
+from .octree_graph import VoxelGraph as VoxelGraph
+from .octree_sphere import SphereConstraint as SphereConstraint
+from .octree_sphere import VoxelBox as VoxelBox
 from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
+    "Boxes",
+    "ElevationMap",
     "Footprint",
     "FootprintConstraint",
     "InflatedGrid",
@@ -38,8 +51,14 @@ __all__ = [
     "Lidar",
     "ObstacleLayer",
     "Obstacles",
+    "OcTree",
     "OccupancyGrid",
     "OccupancyMap",
+    "RayHits",
+    "SphereConstraint",
+    "TerrainLimits",
+    "VoxelBox",
+    "VoxelGraph",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

@@ -12,8 +12,10 @@ import numpy as np
 
 from pilotage.core.errors import PilotageError, counted
 from pilotage.core.plan import Budget, Plan, PlanStatus
+from pilotage.core.problem import Problem
 from pilotage.core.settings import setting
 from pilotage.core.space import Space
+from pilotage.maps import SphereConstraint
 
 from ._on_cells import Array, Connectivity, Found, stats_of
 from ._planner import CellPlanner
@@ -104,6 +106,9 @@ class GraphPlanner(CellPlanner):
     def _on_graph(self, graph: Graph, start: Any, goal: Any, budget: float | None) -> Plan:
         return answer_on_graph(graph, start, goal, budget, self._search)
 
+    def _in_voxels(self, problem: Problem, budget: float | None) -> Plan:
+        return answer_in_voxels(problem, budget, self._search)
+
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         graph = View(CellGraph(space, costs, self.connectivity == 8))
         found = self._search(graph, first, last, math.inf if deadline is None else deadline)
@@ -113,6 +118,24 @@ class GraphPlanner(CellPlanner):
 def as_cells(path: list[int], width: int) -> Any:
     """Cells (row, column) ``(K, 2)`` of indices of a workspace."""
     return np.stack(np.divmod(np.array(path), width), axis=-1) - 1
+
+
+def answer_in_voxels(problem: Problem, budget: float | None, search: Callable[[View, Any, Any, float], Found]) -> Plan:
+    """The plan for the problem of a sphere in an octree, through the centres of voxels."""
+    began, constraint = time.perf_counter(), problem.constraint
+    assert isinstance(constraint, SphereConstraint)
+    goals = problem.goals(2, rng=0)
+    if len(goals) != 1 or problem.is_free is not None:
+        raise PilotageError("a search in voxels needs one goal (x, y, z), and no is_free beside the octree")
+    graph = constraint.graph
+    for name, x in (("start", problem.start), ("goal", goals[0])):
+        reason = problem.explain(x, name)
+        if not reason and graph.state(x[constraint.place]) not in graph:
+            reason = f"{name} is clear, but the centre of its voxel is not; move it, or take smaller voxels"
+        if reason:
+            return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began))
+    first, last = (graph.state(x[constraint.place]) for x in (problem.start, goals[0]))
+    return answer_on_graph(graph, first, last, budget, search)
 
 
 def answer_on_graph(
@@ -144,12 +167,13 @@ def answer_on_graph(
 
 def _placed(graph: Graph, path: list[Any]) -> tuple[Space, Array]:
     """The positions of a path in their space; without positions, the numbers of its states from 0."""
-    positions = graph.positions if isinstance(graph, EdgeGraph) else None
-    if positions is None:
+    points: Callable[[list[Any]], Any] | None = getattr(graph, "points", None)
+    xs = None if points is None else points(path)
+    if xs is None:
         return STEP, np.arange(len(path), dtype=np.float64)[:, None]
-    k = positions.shape[1]
+    k = xs.shape[1]
     names = ("x", "y", "z")[:k] if k <= 3 else [f"x{i}" for i in range(k)]
-    return Space(" ".join(names)), positions[path]
+    return Space(" ".join(names)), xs
 
 
 def unwound(parents: dict[Any, Any], goal: Any) -> list[Any]:

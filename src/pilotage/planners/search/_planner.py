@@ -13,7 +13,7 @@ from pilotage.core.errors import PilotageError
 from pilotage.core.plan import Plan
 from pilotage.core.problem import Problem
 from pilotage.core.streams import Rng, checked
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import OccupancyGrid, SphereConstraint
 from pilotage.maps.cells import GridCells, Unknown
 
 from ._on_cells import Array, Found, answer
@@ -41,7 +41,7 @@ class CellPlanner(ABC):
 
         Args:
             problem: a grid (``grid.inflate(radius)`` for a robot with a radius), or a `Problem` that a grid created for
-                a round robot, with its start and goal; or a `Graph`.
+                a round robot, or an octree for a sphere, with its start and goal; or a `Graph`.
             start: point (x, y), pose (x, y, yaw) or belief, of which the mean x and y are used; a state of a graph.
             goal: the same.
             costs: traversal cost of each cell ``(ny, nx)``, at least 1; a step costs its length times the mean of
@@ -68,6 +68,8 @@ class CellPlanner(ABC):
             if costs is not None:
                 raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
             return self._on_graph(problem, start, goal, budget)
+        if isinstance(problem, Problem) and isinstance(problem.constraint, SphereConstraint):
+            return self._in_voxels(problem, budget)
         _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling
         diagonal = getattr(self, "connectivity", 8) == 8
         return answer(problem, start, goal, costs, budget, self.unknown, self._solve, diagonal)
@@ -75,6 +77,10 @@ class CellPlanner(ABC):
     def _on_graph(self, graph: Graph, start: Any, goal: Any, budget: float | None) -> Plan:
         """The plan for a query on a graph, by planners that can search one."""
         raise PilotageError(f"{type(self).__name__} needs a grid; AStar and Dijkstra, among others, search graphs too")
+
+    def _in_voxels(self, problem: Problem, budget: float | None) -> Plan:
+        """The plan for the problem of a sphere in an octree, by planners that can search graphs."""
+        raise PilotageError(f"{type(self).__name__} needs a grid; AStar and Dijkstra, among others, search octrees too")
 
     @abstractmethod
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:

@@ -20,10 +20,10 @@ Edges = list[tuple[int, float]]
 class Graph(Protocol):
     """A directed graph of hashable states, given by the neighbours of each; it may be infinite.
 
-    A graph may have two further methods. ``heuristic(a, b)`` estimates the cost from a to b, never above the true one,
+    A graph may have further methods. ``heuristic(a, b)`` estimates the cost from a to b, never above the true one,
     and falls by at most the cost of an edge along it (consistent); without it, 0 is used. ``predecessors(state)``
     returns the edges that lead to a state, as pairs of their other end and cost; without it, every edge has the same
-    cost in both directions.
+    cost in both directions. ``points(states)`` returns positions ``(K, k)`` for the plan, or None.
     """
 
     def neighbours(self, state: Any, /) -> Iterable[tuple[Hashable, float]]:
@@ -81,6 +81,10 @@ class EdgeGraph:
     def predecessors(self, state: int) -> Edges:
         """The edges to a state: pairs of source and cost."""
         return self.neighbours(state) if self._back is None else _edges(*self._back, state)
+
+    def points(self, states: list[int]) -> Array | None:
+        """The positions ``(K, k)`` of states, None without any."""
+        return None if self.positions is None else self.positions[states]
 
     def heuristic(self, a: int, b: int) -> float:
         """Straight distance between two states times the least cost per distance; 0 without positions."""
