@@ -19,7 +19,7 @@ from ..steering._curves import FIRST as SEGMENT
 from ..steering._curves import POSE, QUARTER, SEGMENTS, Curve, driven
 from ._nearest import insert, nearest
 from ._problem import Trees, compiled
-from ._space import DIFFERENCE, SCALED, STEER, STEP, WORD, away, edge_allowed, move, room, subtract
+from ._space import DIFFERENCE, SCALED, STEER, STEP, TINY, WORD, away, copy, edge_allowed, move, room, subtract
 
 Array = NDArray[np.float64]
 
@@ -28,8 +28,6 @@ MET, MORE, FULL = 0, 1, 2
 # The array `state`: states in either tree, the tree that is next, samples drawn, where the trees met.
 COUNT, ACTIVE, DRAWN, MEETING = 0, 2, 3, 4
 REACHED = 6
-TINY = 1e-7
-"""A segment so short [m] is rounding."""
 FIRST, LAST = 128, 4096
 """Samples in the first and in later rounds; the clock is read in between."""
 
@@ -236,13 +234,6 @@ def extend(trees, tree, near, x, world):
     else:
         copy(x, b)
     return add(trees, tree, near, world)
-
-
-@driver
-def copy(x, b):
-    """``b = x``."""
-    for k in range(x.shape[0]):
-        b[k] = x[k]
 
 
 @driver

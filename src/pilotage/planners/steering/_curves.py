@@ -57,6 +57,8 @@ class Curve:
     """
 
     curve: ClassVar[Driver]
+    reversible: ClassVar[bool] = False
+    """Whether the way back is as long."""
 
     radius: Positive = 1.0
 

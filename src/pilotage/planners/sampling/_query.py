@@ -1,0 +1,126 @@
+"""A query of a sampling planner: its checks before, its clock, and the plan made of what is found."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.errors import PilotageError
+from ...core.plan import Budget, Plan, PlanStatus
+from ...core.problem import Problem
+from ...core.settings import setting
+from ...core.streams import Rng, seeded
+from ..steering._curves import POSE, Curve, driven
+from ._bound import Floor
+from ._separation import separation
+
+Array = NDArray[np.float64]
+
+
+@dataclass
+class Query:
+    """A query whose start and goals are allowed.
+
+    Attributes:
+        problem: the problem.
+        steering: the curve that connects states, or None.
+        goals: goal states ``(K, n)`` that are allowed.
+        stream, seed: random numbers, and what repeats them.
+        began, deadline: seconds of the clock.
+        bound: lower bound of the cost of any path.
+        history: seconds, cost and lower bound of each path that was the best.
+    """
+
+    problem: Problem
+    steering: Curve | None
+    goals: Array
+    stream: np.random.Generator
+    seed: int | None
+    began: float
+    deadline: float
+    bound: float
+    history: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the query began."""
+        return time.perf_counter() - self.began
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is up."""
+        return time.perf_counter() > self.deadline
+
+    def found(self, cost: float, progress: Any) -> None:
+        """Note a cheaper path."""
+        self.history.append((self.spent, cost, self.bound))
+        if progress is not None:
+            progress(cost, self.history[-1][0])
+
+    def plan(self, path: Array | None, cost: float, reason: str, **stats: Any) -> Plan:
+        """The plan along a path ``(K, n)``, connected by the steering curve, or the reason why there is none."""
+        stats = {"seconds": self.spent, **stats, "history": np.array(self.history).reshape(-1, 3)}
+        if path is None:
+            apart = separation(self.problem)
+            status, reason = (PlanStatus.NO_PATH, apart) if apart else (PlanStatus.BUDGET, reason)
+            return Plan(status, lower_bound=self.bound, reason=reason, stats=stats, seed=self.seed)
+        xs, us, ts = path, None, None
+        if self.steering is not None:
+            xs = along(self.steering, path)
+            us, ts = driven(self.problem.space, xs)
+            cost = float(self.problem.distance(xs[:-1], xs[1:]).sum())
+        return Plan(
+            PlanStatus.SOLVED, self.problem.space, xs, us, ts, cost, min(self.bound, cost), stats=stats, seed=self.seed
+        )
+
+
+def begun(
+    planner: Any, problem: Problem, rng: Rng, budget: float | None, steering: Curve | None = None
+) -> Query | Plan:
+    """A query; or the plan that answers it at once: its ends are forbidden, or the same."""
+    name, began = type(planner).__name__, time.perf_counter()
+    if not isinstance(problem, Problem):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise PilotageError(
+            f"{name} plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) makes one"
+        )
+    if steering is not None and not in_se2(problem):
+        raise PilotageError(
+            f"{steering!r} connects poses in SE(2), not states of {problem.space!r}; give the problem the space "
+            'Space("pose: SE2")'
+        )
+    deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
+    stream, seed = seeded(rng)
+    goals = problem.goals(rng=stream)
+    fine = goals[problem.allowed(goals)]
+    reason = problem.explain(problem.start, "start") or ("" if len(fine) else _no_goal(problem, goals))
+    stats = {"seconds": time.perf_counter() - began, "samples": 0, "states": 0}
+    if reason:
+        return Plan(PlanStatus.INVALID, reason=reason, stats=stats, seed=seed)
+    if float(problem.distance(problem.start, fine).min()) == 0.0:
+        return Plan(PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed)
+    # Other states of a region may be nearer than those that were drawn.
+    bound = float(Floor(problem)(problem.start, fine).min()) if problem.goal is goals or len(goals) == 1 else 0.0
+    return Query(problem, steering, np.ascontiguousarray(fine), stream, seed, began, deadline, bound)
+
+
+def _no_goal(problem: Problem, goals: Array) -> str:
+    """The reason why no goal is allowed."""
+    first = problem.explain(goals[0], "goal")
+    return first if len(goals) == 1 else f"none of {len(goals)} goal states is allowed: {first}"
+
+
+def along(curve: Curve, states: Array) -> Array:
+    """States ``(T+1, 3)`` along the curves that connect poses ``(K, 3)``, a quarter turn apart at most."""
+    ways: Any = [curve.connect(a, b).xs for a, b in zip(states[:-1], states[1:], strict=True)]
+    return np.concatenate([states[:1], *(way[1:] for way in ways)])
+
+
+def in_se2(problem: Problem) -> bool:
+    """Whether the states of a problem are poses in SE(2), with the increments of `POSE`."""
+    part = problem.space.parts[0]
+    return len(problem.space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side
