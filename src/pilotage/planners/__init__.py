@@ -12,7 +12,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .sampling import RRT as RRT
+from .sampling import BITStar as BITStar
+from .sampling import InformedRRTStar as InformedRRTStar
 from .sampling import RRTConnect as RRTConnect
+from .sampling import RRTStar as RRTStar
 from .search import ARAStar as ARAStar
 from .search import AStar as AStar
 from .search import Bidirectional as Bidirectional
@@ -38,6 +42,7 @@ __all__ = [
     "ARAStar",
     "AStar",
     "Bidirectional",
+    "BITStar",
     "BreadthFirst",
     "DStarLite",
     "DepthFirst",
@@ -48,7 +53,10 @@ __all__ = [
     "GreedyBestFirst",
     "JumpPointSearch",
     "LazyThetaStar",
+    "InformedRRTStar",
+    "RRT",
     "RRTConnect",
+    "RRTStar",
     "ReedsShepp",
     "Replanner",
     "ScenarioReport",

@@ -81,7 +81,7 @@ class Compiled:
     def room(self, xs: Array) -> Array:
         """The slack of the constraint at states ``(K, n)``; negative where it is violated."""
         out = np.empty(len(xs))
-        rooms.compiled(self.world, np.ascontiguousarray(xs), out)
+        rooms.compiled(self.world, np.array(xs, order="C"), out)
         self.check()
         return out
 

@@ -115,10 +115,15 @@ def edge_allowed(world, a, room_a, b, room_b):
     length = subtract(codes, metric, b, a, d)
     if curved or not exact:
         pieces = max(math.ceil(length / settings[RESOLUTION] - EVEN), 1)
-        for k in range(1, pieces):
-            move(codes, metric, a, k / pieces, d, scaled, x)
-            if not inside(bounds, x) or (not exact and room(world, x) < 0.0):
-                return False
+        stride = 1
+        while stride < pieces:
+            stride *= 2
+        while stride > 1:  # the middle first, then the quarters: obstacles are met sooner than from one end
+            for k in range(stride // 2, pieces, stride):
+                move(codes, metric, a, k / pieces, d, scaled, x)
+                if not inside(bounds, x) or (not exact and room(world, x) < 0.0):
+                    return False
+            stride //= 2
     if exact:
         length = math.hypot(d[layout[X]], d[layout[Y]])
         if layout[YAW] >= 0:

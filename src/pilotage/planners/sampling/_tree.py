@@ -129,6 +129,7 @@ class TreeSearch:
         self.state, self.goal_nodes = np.zeros(MEMORY + MOST, dtype=np.int64), np.full(len(query.goals), -1, dtype=np.int64)
         self.draws = Draws(query.problem, samples, query.stream)
         self.best = math.inf
+        self.undercut: int | None = None  # place of the best cost in the settings, where the driver wants it
         start = query.problem.start
         self.tree.nodes[0], self.tree.rooms[:1], self.tree.costs[0] = start, self.world.room(start[None]), 0.0
         root.compiled(self.tree.arrays, self.state)
@@ -188,6 +189,8 @@ class TreeSearch:
         node = self.reached
         if node >= 0 and self.tree.costs[node] < self.best:
             self.best = float(self.tree.costs[node])
+            if self.undercut is not None:
+                self.settings[self.undercut] = self.best
             self.query.found(self.best, progress)
 
     def plan(self) -> Any:

@@ -20,7 +20,7 @@ from ._nearest import neighbours
 from ._problem import compiled
 from ._query import Query, begun
 from ._space import WORLD, way_allowed
-from ._tree import COUNT, FULL, MORE, MOST, TREE, Progress, Tree, attach, cheapen, detach
+from ._tree import BLOCK, COUNT, FULL, MORE, MOST, TREE, Progress, Tree, attach, cheapen, detach
 from .rrt_star import GAIN, constants, near_count, near_radius
 
 Array = NDArray[np.float64]
@@ -95,7 +95,8 @@ class _Batches:
         self.gamma, self.volume = self.numbers[1], self.draws.volume
         self.paid, self.to_come, self.to_go = np.zeros((3, 0))
         self.best, self.drawn = math.inf, 0
-        self._add(np.concatenate((query.problem.start[None], query.goals)))
+        self.stock = np.zeros((0, query.problem.space.size)), np.zeros(0), np.zeros(0)
+        self._add(*self._bounded(np.concatenate((query.problem.start[None], query.goals))))
         self.tree.costs[0], self.state[OLD], self.state[GOALS] = 0.0, 1, len(query.goals)
 
     def run(self) -> Plan:
@@ -118,14 +119,31 @@ class _Batches:
         self.drawn += count
         self._prune()
         self.state[OLD] = self.state[COUNT]
-        more = self.draws.promising(count, self.query.problem.start[None], goals, self.best)
-        self._add(more)
+        self._add(*self._take(count))
         self.numbers[1] = self.gamma * (self.draws.volume / self.volume) ** (1.0 / self.numbers[2])
 
-    def _add(self, states: Array) -> None:
+    def _take(self, count: int) -> tuple[Array, Array, Array]:
+        """The next samples that can improve the path, drawn many at a time, with their lower bounds."""
+        if len(self.stock[0]) < count:
+            problem, goals = self.query.problem, self.query.goals
+            more = self.draws.promising(max(count, BLOCK), problem.start[None], goals, self.best)
+            fresh = self._bounded(more)
+            self.stock = tuple(np.concatenate(each) for each in zip(self.stock, fresh, strict=True))
+        kept = self.stock[1] + self.stock[2] < self.best
+        self.stock = tuple(each[kept] for each in self.stock)
+        taken, self.stock = tuple(each[:count] for each in self.stock), tuple(each[count:] for each in self.stock)
+        return taken
+
+    def _bounded(self, states: Array) -> tuple[Array, Array, Array]:
+        """States with the lower bounds of the costs from the start and to a goal."""
+        floor = self.draws.floor
+        return states, floor(self.query.problem.start, states), floor(states, self.query.goals[:, None]).min(0)
+
+    def _add(self, states: Array, to_come: Array, to_go: Array) -> None:
         """Add those states that are allowed, outside the tree."""
         rooms = self.world.room(states)
-        states, rooms = states[rooms >= 0.0], rooms[rooms >= 0.0]
+        fine = rooms >= 0.0
+        states, rooms, to_come, to_go = states[fine], rooms[fine], to_come[fine], to_go[fine]
         tree, first = self.tree, int(self.state[COUNT])
         last = first + len(states)
         while last > tree.capacity:
@@ -135,10 +153,8 @@ class _Batches:
         tree.parents[first:last] = tree.children[first:last] = tree.siblings[first:last] = -1
         tree.rooms[first:last] = rooms
         self.state[COUNT] = last
-        floor = self.draws.floor
         self.paid = np.append(self.paid, np.full(len(states), np.inf))
-        self.to_come = np.append(self.to_come, floor(self.query.problem.start, states))
-        self.to_go = np.append(self.to_go, floor(states, self.query.goals[:, None]).min(0))
+        self.to_come, self.to_go = np.append(self.to_come, to_come), np.append(self.to_go, to_go)
         tree.rehash(last)
 
     def _prune(self) -> None:
@@ -149,7 +165,7 @@ class _Batches:
         kept[tree.way(self._goal)] = True
         costs, parents = tree.costs[:n][kept], tree.parents[:n][kept]
         new = np.cumsum(kept) - 1
-        orphaned = (costs + self.to_go[kept] > self.best) | ((parents >= 0) & ~kept[parents])
+        orphaned = (costs + self.to_go[kept] > self.best * (1.0 + GAIN)) | ((parents >= 0) & ~kept[parents])
         parents = np.where((parents < 0) | orphaned, -1, new[parents])
         costs = np.where(orphaned, np.inf, costs)
         count = len(costs)

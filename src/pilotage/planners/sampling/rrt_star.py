@@ -34,8 +34,8 @@ from ._tree import (
     detach,
 )
 
-# Numbers in the array `settings`: k_RRG, gamma and d; memory for neighbours and costs behind them.
-NEAREST, GAMMA, DIMENSION, WAYS = 0, 1, 2, 3
+# Numbers in the array `settings`: k_RRG, gamma and d, the cost to undercut; the goal, and memory for costs, behind them.
+NEAREST, GAMMA, DIMENSION, UNDERCUT, GOAL = 0, 1, 2, 3, 4
 GAIN = 1e-12
 """A cost that falls by less than this share does not fall but for rounding."""
 
@@ -111,18 +111,20 @@ def planned(planner: Any, problem: Problem, rng: Rng, budget: float | None, info
     query = begun(planner, problem, rng, budget, planner.steering)
     if not isinstance(query, Query):
         return query
-    numbers = np.concatenate([constants(problem, planner.neighbours, planner.factor), np.empty(2 * MOST)])
+    numbers = np.concatenate([constants(problem, planner.neighbours, planner.factor), query.goals[0], np.empty(2 * MOST)])
     search = TreeSearch(query, grow, numbers, planner.step, planner.samples, planner.bias, informed=informed)
+    # Where the metric itself is the floor, states that cost too much are left out like samples that cannot improve.
+    search.undercut = UNDERCUT if informed and problem.space.flat and len(query.goals) == 1 else None
     search.run(planner.iterations, planner.progress)
     return search.plan()
 
 
 def constants(problem: Problem, neighbours: str, factor: float) -> np.ndarray:
-    """k_RRG (0: by radius), gamma and the dimension."""
+    """k_RRG (0: by radius), gamma, the dimension, and no cost to undercut."""
     d = problem.space.dim
     k = factor * math.e * (1.0 + 1.0 / d) if neighbours == "nearest" else 0.0
     gamma = factor * 2.0 * (1.0 + 1.0 / d) ** (1.0 / d) * (measure(problem) / unit_ball(d)) ** (1.0 / d)
-    return np.array([k, gamma, d])
+    return np.array([k, gamma, d, math.inf])
 
 
 @driver
@@ -142,8 +144,9 @@ def near_radius(settings, n, step):
 @driver(f"i8({TREE}, {WORLD}, {SAMPLES})")
 def grow(tree, world, samples, targets, goal_nodes, state, settings):
     """Grow a tree by samples, and rewire it; arguments and results as those of RRT's."""
-    nodes, rooms, _, costs, chains, heads, children, _, hashing = tree
-    memory = settings[WAYS:]
+    nodes, rooms, _, _, chains, heads, _, _, hashing = tree
+    n = nodes.shape[1]
+    goal, memory = settings[GOAL : GOAL + n], settings[GOAL + n :]
     step = world[2][STEP]
     found, near = state[MEMORY:], memory[:MOST]
     for k in range(samples.shape[0]):
@@ -153,7 +156,10 @@ def grow(tree, world, samples, targets, goal_nodes, state, settings):
             return FULL
         state[DRAWN] += 1
         x = nodes[new]
-        neighbours(world, False, hashing, nodes, heads, chains, samples[k], 1, math.inf, found, near)
+        most, radius = near_count(settings, new), near_radius(settings, new, step)
+        count = neighbours(world, False, hashing, nodes, heads, chains, samples[k], most, radius, found, near)
+        if count == 0:
+            neighbours(world, False, hashing, nodes, heads, chains, samples[k], 1, math.inf, found, near)
         nearest = found[0]
         if near[0] == 0.0:
             continue
@@ -161,9 +167,12 @@ def grow(tree, world, samples, targets, goal_nodes, state, settings):
         rooms[new] = room(world, x)
         if rooms[new] < 0.0:
             continue
-        most, radius = near_count(settings, new), near_radius(settings, new, step)
-        count = neighbours(world, False, hashing, nodes, heads, chains, x, most, radius, found, near)
-        if not choose_parent(tree, world, new, nearest, found, near, count, memory[MOST:]):
+        if not reached:
+            count = neighbours(world, False, hashing, nodes, heads, chains, x, most, radius, found, near)
+        limit = settings[UNDERCUT]
+        if limit < math.inf:
+            limit -= cost_of_way(world, False, x, goal, math.inf)
+        if not choose_parent(tree, world, new, nearest, found, near, count, memory[MOST:], limit):
             continue
         insert(hashing, heads, chains, new, x)
         state[COUNT] = new + 1
@@ -177,8 +186,8 @@ def grow(tree, world, samples, targets, goal_nodes, state, settings):
 
 
 @driver
-def choose_parent(tree, world, new, nearest, found, near, count, totals):
-    """Attach a state to the neighbour with the cheapest allowed way to it; False if there is none."""
+def choose_parent(tree, world, new, nearest, found, near, count, totals, limit):
+    """Attach a state to the neighbour with the cheapest allowed way to it; False if there is none up to a limit."""
     nodes, rooms, _, costs, _, _, children, _, _ = tree
     x, listed = nodes[new], False
     for j in range(count):
@@ -191,13 +200,16 @@ def choose_parent(tree, world, new, nearest, found, near, count, totals):
             if totals[j] < totals[best]:
                 best = j
         parent, total = found[best], totals[best]
+        if total > limit:
+            return False
         if way_allowed(world, nodes[parent], rooms[parent], x, rooms[new]):
             attach(tree, new, parent, total)
             return True
         totals[best] = math.inf
-    if listed or not way_allowed(world, nodes[nearest], rooms[nearest], x, rooms[new]):
+    total = costs[nearest] + cost_of_way(world, False, nodes[nearest], x, math.inf)
+    if listed or total > limit or not way_allowed(world, nodes[nearest], rooms[nearest], x, rooms[new]):
         return False
-    attach(tree, new, nearest, costs[nearest] + cost_of_way(world, False, nodes[nearest], x, math.inf))
+    attach(tree, new, nearest, total)
     return True
 
 
