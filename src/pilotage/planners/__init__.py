@@ -12,9 +12,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .sampling import PRM as PRM
 from .sampling import RRT as RRT
 from .sampling import BITStar as BITStar
 from .sampling import InformedRRTStar as InformedRRTStar
+from .sampling import LazyPRM as LazyPRM
+from .sampling import PRMStar as PRMStar
+from .sampling import Roadmap as Roadmap
 from .sampling import RRTConnect as RRTConnect
 from .sampling import RRTStar as RRTStar
 from .search import ARAStar as ARAStar
@@ -39,10 +43,12 @@ from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
 
 __all__ = [
+    "PRM",
+    "RRT",
     "ARAStar",
     "AStar",
-    "Bidirectional",
     "BITStar",
+    "Bidirectional",
     "BreadthFirst",
     "DStarLite",
     "DepthFirst",
@@ -51,14 +57,16 @@ __all__ = [
     "EdgeGraph",
     "Graph",
     "GreedyBestFirst",
-    "JumpPointSearch",
-    "LazyThetaStar",
     "InformedRRTStar",
-    "RRT",
+    "JumpPointSearch",
+    "LazyPRM",
+    "LazyThetaStar",
+    "PRMStar",
     "RRTConnect",
     "RRTStar",
     "ReedsShepp",
     "Replanner",
+    "Roadmap",
     "ScenarioReport",
     "Shortcut",
     "ThetaStar",

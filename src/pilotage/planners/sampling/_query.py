@@ -46,6 +46,13 @@ class Query:
     bound: float
     history: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
 
+    @classmethod
+    def untied(cls, problem: Problem, rng: Rng, budget: float | None, steering: Curve | None) -> Query:
+        """A query whose start and goals do not matter."""
+        began, (stream, seed) = time.perf_counter(), seeded(rng)
+        deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
+        return cls(problem, steering, problem.goals(rng=stream), stream, seed, began, deadline, 0.0)
+
     @property
     def spent(self) -> float:
         """Seconds since the query began."""

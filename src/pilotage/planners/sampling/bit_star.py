@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ class BITStar:
         batch: number of samples in a batch.
         iterations: maximum number of samples.
         neighbours: "nearest" for the k nearest states, "radius" for those within r.
-        factor: factor of k or r; above 1 the theorem holds.
+        factor: factor of k or r; above 1 the theorem holds, and 2 reaches low costs sooner than 1.1 does.
         samples: "uniform" random samples, or a "halton" sequence with a random shift.
         steering: `Dubins` or `ReedsShepp` for vehicles with a turning radius; None: `Space.interpolate`.
         progress: called with cost and seconds of each better path.
@@ -69,7 +69,7 @@ class BITStar:
     batch: Count = 100
     iterations: Count = 20_000
     neighbours: Literal["nearest", "radius"] = "nearest"
-    factor: Positive = 1.1
+    factor: Positive = 2.0
     samples: Sequence = "uniform"
     steering: Curve | None = None
     progress: Progress | None = None

@@ -62,7 +62,7 @@ class RRTStar:
             of the diagonal of the bounds.
         iterations: maximum number of samples.
         neighbours: "nearest" for the k nearest states, "radius" for those within r.
-        factor: factor of k or r; above 1 the theorem holds.
+        factor: factor of k or r; above 1 the theorem holds, and 2 reaches low costs sooner than 1.1 does.
         bias: share of the samples that are goals, as long as these are not in the tree.
         samples: "uniform" random samples, or a "halton" sequence with a random shift.
         steering: `Dubins` or `ReedsShepp` for vehicles with a turning radius; None: `Space.interpolate`.
@@ -81,7 +81,7 @@ class RRTStar:
     step: Positive | None = None
     iterations: Count = 20_000
     neighbours: Literal["nearest", "radius"] = "nearest"
-    factor: Positive = 1.1
+    factor: Positive = 2.0
     bias: Fraction = 0.05
     samples: Sequence = "uniform"
     steering: Curve | None = None
