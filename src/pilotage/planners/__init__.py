@@ -2,7 +2,8 @@
 
 - `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), the cost to go, benchmark
   scenarios
-- `sampling`: paths through any space, found with random samples (`RRTConnect`)
+- `sampling`: paths through any space, found with random samples (`RRTConnect`, `RRTStar`, `BITStar`, `PRM`), and paths
+  that a model drives (`KinodynamicRRT`, `SST`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
 - `smoothing`: shorter paths (`Shortcut`)
 """
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 from ..core.names import absent
 from .sampling import PRM as PRM
 from .sampling import RRT as RRT
+from .sampling import SST as SST
 from .sampling import BITStar as BITStar
 from .sampling import InformedRRTStar as InformedRRTStar
+from .sampling import KinodynamicRRT as KinodynamicRRT
 from .sampling import LazyPRM as LazyPRM
 from .sampling import PRMStar as PRMStar
 from .sampling import Roadmap as Roadmap
@@ -45,6 +48,7 @@ from .steering import ReedsShepp as ReedsShepp
 __all__ = [
     "PRM",
     "RRT",
+    "SST",
     "ARAStar",
     "AStar",
     "BITStar",
@@ -59,6 +63,7 @@ __all__ = [
     "GreedyBestFirst",
     "InformedRRTStar",
     "JumpPointSearch",
+    "KinodynamicRRT",
     "LazyPRM",
     "LazyThetaStar",
     "PRMStar",

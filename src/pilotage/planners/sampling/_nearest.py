@@ -100,9 +100,26 @@ def neighbours(world, backward, hashing, nodes, heads, chain, x, most, radius, f
     return count
 
 
-@driver("void(f8[:,::1], f8[:,::1], i8[::1], i8[::1], i8)")
-def rehash(hashing, nodes, heads, chain, count):
-    """Chain states into the cells of a new grid."""
+@driver("void(f8[:,::1], f8[:,::1], f8[::1], i8[::1], i8[::1], i8)")
+def rehash(hashing, nodes, rooms, heads, chain, count):
+    """Chain states into the cells of a new grid, but those whose slack is negative."""
     heads[:] = -1
     for node in range(count):
+        if not rooms[node] >= 0.0:
+            continue
         insert(hashing, heads, chain, node, nodes[node])
+
+
+@driver
+def remove(hashing, heads, chain, node, x):
+    """Take a state out of its cell."""
+    i, _ = cell_of(hashing, 0, x)
+    j, _ = cell_of(hashing, 1, x)
+    cell = j * int(hashing[0, CELLS]) + i
+    if heads[cell] == node:
+        heads[cell] = chain[node]
+        return
+    other = heads[cell]
+    while chain[other] != node:
+        other = chain[other]
+    chain[other] = chain[node]

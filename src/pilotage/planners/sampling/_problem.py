@@ -34,7 +34,7 @@ class Compiled:
     Attributes:
         codes: addresses of ``(+)``, ``(-)``, the constraint, what tells of whole edges, and the steering curve; 0 where
             there is none.
-        layout: tangent columns of x, y, yaw, whether edges are checked exactly, the space is curved, ways back are longer.
+        layout: see `_space`: tangent columns of x, y, yaw, and whether edges are checked exactly, among others.
         settings: step, resolution, slack, arm, how often the constraint was asked, radius of the steering curve.
         metric: weights ``(dim,)``.
         bounds: ``(2, n)``, of the states.

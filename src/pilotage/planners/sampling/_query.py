@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from dataclasses import dataclass, field
@@ -123,7 +124,7 @@ def _no_goal(problem: Problem, goals: Array) -> str:
 
 def along(curve: Curve, states: Array) -> Array:
     """States ``(T+1, 3)`` along the curves that connect poses ``(K, 3)``, a quarter turn apart at most."""
-    ways: Any = [curve.connect(a, b).xs for a, b in zip(states[:-1], states[1:], strict=True)]
+    ways: Any = [curve.connect(a, b).xs for a, b in itertools.pairwise(states)]
     return np.concatenate([states[:1], *(way[1:] for way in ways)])
 
 

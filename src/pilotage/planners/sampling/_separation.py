@@ -1,4 +1,4 @@
-"""A proof on the map that no path exists: start and goal lie in components that even a disc in the robot cannot join."""
+"""A proof on the map that no path exists: even a disc in the robot cannot get from the start to the goal."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from ..steering._curves import FIRST, LENGTH, QUARTER, SEGMENTS
 # constraint says of states, and where states are connected by `Space.interpolate`, without a steering curve.
 PLUS, MINUS, CONSTRAINT, EDGE, STEER = 0, 1, 2, 3, 4
 # Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then whether edges are checked
-# exactly, whether the space is curved, so that an edge between states in bounds may leave them, and whether ways back are
-# longer.
+# exactly, whether the space is curved, so that an edge between states in bounds may leave them, and whether ways back
+# are longer.
 X, Y, YAW, EXACT, CURVED, ONE_WAY = 0, 1, 2, 3, 4, 5
 # Numbers in the array `settings`; CHECKS counts how often the constraint was asked.
 STEP, RESOLUTION, SLACK, ARM, CHECKS, RADIUS = 0, 1, 2, 3, 4, 5

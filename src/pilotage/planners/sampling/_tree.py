@@ -50,7 +50,7 @@ class Tree:
     def __init__(self, world: Compiled, capacity: int = 1024) -> None:
         self.world, self.capacity = world, capacity
         self.nodes = np.empty((capacity, world.problem.space.size))
-        self.rooms, self.costs = np.empty(capacity), np.empty(capacity)
+        self.rooms, self.costs = np.zeros((2, capacity))
         self.parents, self.chains, self.children, self.siblings = np.full((4, capacity), -1, dtype=np.int64)
         self.hashing = self._grid()
         self.heads = np.full(int(self.hashing[:, CELLS].prod()), -1, dtype=np.int64)
@@ -77,7 +77,7 @@ class Tree:
         """Make room for twice as many states."""
         for name in self.PARTS:
             old = getattr(self, name)
-            setattr(self, name, np.concatenate((old, np.full_like(old, -1))))
+            setattr(self, name, np.concatenate((old, np.zeros_like(old))))
         self.capacity *= 2
         self.rehash(count)
 
@@ -85,7 +85,7 @@ class Tree:
         """Chain the first states into a grid of the right size."""
         self.hashing = self._grid()
         self.heads = np.full(int(self.hashing[:, CELLS].prod()), -1, dtype=np.int64)
-        rehash.compiled(self.hashing, self.nodes, self.heads, self.chains, count)
+        rehash.compiled(self.hashing, self.nodes, self.rooms, self.heads, self.chains, count)
 
     def way(self, node: int) -> list[int]:
         """Nodes from the root to a node."""
@@ -126,7 +126,10 @@ class TreeSearch:
         self.informed, self.first = informed, first
         self.world = compiled(query.problem, step, query.steering)
         self.tree = Tree(self.world)
-        self.state, self.goal_nodes = np.zeros(MEMORY + MOST, dtype=np.int64), np.full(len(query.goals), -1, dtype=np.int64)
+        self.state, self.goal_nodes = (
+            np.zeros(MEMORY + MOST, dtype=np.int64),
+            np.full(len(query.goals), -1, dtype=np.int64),
+        )
         self.draws = Draws(query.problem, samples, query.stream)
         self.best = math.inf
         self.undercut: int | None = None  # place of the best cost in the settings, where the driver wants it
@@ -207,8 +210,8 @@ class TreeSearch:
         gaps = problem.distance(nodes[:, None], self.query.goals).min(-1)
         x = ", ".join(f"{value:.2f}" for value in nodes[gaps.argmin()])
         return (
-            f"the budget was spent after {self.state[DRAWN]} samples; the tree holds {count} states, the nearest to the "
-            f"goal is {gaps.min():.2f} from it, at ({x})"
+            f"the budget was spent after {self.state[DRAWN]} samples; the tree holds {count} states, the nearest to "
+            f"the goal is {gaps.min():.2f} from it, at ({x})"
         )
 
 

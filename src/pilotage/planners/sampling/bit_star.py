@@ -43,8 +43,8 @@ class BITStar:
                 the batch ends when no edge in the queue can improve the path
 
     g is the cost from the start in the tree, c(v, x) the cost of the way, c the cost of the best path; near is as in
-    `RRTStar`, over the states that can improve the path. States that cannot are dropped before each batch. Edges between
-    old states are only looked at again from states whose cost has fallen since: others have been refused before.
+    `RRTStar`, over the states that can improve the path. States that cannot are dropped before each batch. Edges
+    between old states are only looked at again from states whose cost has fallen: others have been refused before.
 
     Attributes:
         batch: number of samples in a batch.
@@ -115,7 +115,6 @@ class _Batches:
 
     def _next(self, count: int) -> None:
         """Drop what cannot improve the path, and add a batch of samples."""
-        goals = self.query.goals
         self.drawn += count
         self._prune()
         self.state[OLD] = self.state[COUNT]

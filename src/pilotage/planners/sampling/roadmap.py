@@ -173,9 +173,7 @@ class Roadmap:
         near = self._near + self._count - n
         self._reserve(2 * near * (self._count - n))
         memory = np.empty(near + 1, dtype=np.int64), np.empty(near + 1)
-        connect.compiled(
-            self._tree.arrays, self._world.world, self._links, n, self._count, self._count, False, *memory
-        )
+        connect.compiled(self._tree.arrays, self._world.world, self._links, n, self._count, self._count, False, *memory)
 
     def _search(self, query: Query, start: int) -> tuple[Array | None, float]:
         """The shortest path from a state to the goals behind it, with its cost."""

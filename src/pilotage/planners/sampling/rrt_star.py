@@ -34,7 +34,7 @@ from ._tree import (
     detach,
 )
 
-# Numbers in the array `settings`: k_RRG, gamma and d, the cost to undercut; the goal, and memory for costs, behind them.
+# Numbers in the array `settings`: k_RRG, gamma, d, the cost to undercut; behind them the goal, and memory for costs.
 NEAREST, GAMMA, DIMENSION, UNDERCUT, GOAL = 0, 1, 2, 3, 4
 GAIN = 1e-12
 """A cost that falls by less than this share does not fall but for rounding."""
@@ -111,7 +111,9 @@ def planned(planner: Any, problem: Problem, rng: Rng, budget: float | None, info
     query = begun(planner, problem, rng, budget, planner.steering)
     if not isinstance(query, Query):
         return query
-    numbers = np.concatenate([constants(problem, planner.neighbours, planner.factor), query.goals[0], np.empty(2 * MOST)])
+    numbers = np.concatenate(
+        [constants(problem, planner.neighbours, planner.factor), query.goals[0], np.empty(2 * MOST)]
+    )
     search = TreeSearch(query, grow, numbers, planner.step, planner.samples, planner.bias, informed=informed)
     # Where the metric itself is the floor, states that cost too much are left out like samples that cannot improve.
     search.undercut = UNDERCUT if informed and problem.space.flat and len(query.goals) == 1 else None
