@@ -5,16 +5,14 @@
 
 from __future__ import annotations
 
-import benchmarks.one_thread  # noqa: F401  # isort: split
-
 import math
-import sys
 import time
 from functools import cache
 from typing import Any
 
 import numpy as np
 
+import benchmarks.one_thread  # noqa: F401  # isort: split
 from benchmarks.harness import Contest, row
 from pilotage.core import Problem, Space
 from pilotage.models import task
@@ -76,7 +74,7 @@ def checker() -> Any:
 
     @numba.njit("b1(f8, f8)")
     def free(x: float, y: float) -> bool:
-        for k in range(len(rows)):
+        for k in range(len(rows)):  # noqa: SIM110
             if (x - rows[k, 0]) ** 2 + (y - rows[k, 1]) ** 2 < rows[k, 2] ** 2:
                 return False
         return True

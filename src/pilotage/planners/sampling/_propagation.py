@@ -80,7 +80,8 @@ class Propagation:
         """Grow the tree until samples or time are used up, Ctrl-C is pressed, or there is a path and `first` is set."""
         try:
             while self.state[DRAWN] < most and not self.query.late and not (first and self.path is not None):
-                self._feed(*self._block(min(BLOCK, most - int(self.state[DRAWN]))), progress, first)
+                left = most - int(self.state[DRAWN])
+                self._feed(*(each[:left] for each in self._block(BLOCK)), progress, first)
         except KeyboardInterrupt:
             if self.path is None:
                 raise

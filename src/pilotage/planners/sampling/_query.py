@@ -70,8 +70,11 @@ class Query:
         if progress is not None:
             progress(cost, self.history[-1][0])
 
-    def plan(self, path: Array | None, cost: float, reason: str, **stats: Any) -> Plan:
-        """The plan along a path ``(K, n)``, connected by the steering curve, or the reason why there is none."""
+    def plan(self, path: Array | None, cost: float, reason: str, *, steered: bool = True, **stats: Any) -> Plan:
+        """The plan along a path ``(K, n)``, connected by the steering curve, or the reason why there is none.
+
+        A path that is not to be `steered` is one of short edges already.
+        """
         stats = {"seconds": self.spent, **stats, "history": np.array(self.history).reshape(-1, 3)}
         if path is None:
             apart = separation(self.problem)
@@ -79,7 +82,7 @@ class Query:
             return Plan(status, lower_bound=self.bound, reason=reason, stats=stats, seed=self.seed)
         xs, us, ts = path, None, None
         if self.steering is not None:
-            xs = along(self.steering, path)
+            xs = along(self.steering, path) if steered else path
             us, ts = driven(self.problem.space, xs)
             cost = float(self.problem.distance(xs[:-1], xs[1:]).sum())
         return Plan(

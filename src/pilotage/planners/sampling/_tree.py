@@ -147,7 +147,9 @@ class TreeSearch:
         """Grow the tree until samples or time are used up, a path cannot be improved, or Ctrl-C is pressed."""
         try:
             while self.state[DRAWN] < most and not self.query.late and not self._finished:
-                self._feed(*self._block(min(BLOCK, most - int(self.state[DRAWN]))), progress)
+                samples, targets = self._block()  # whole blocks: more iterations continue the same tree
+                left = most - int(self.state[DRAWN])
+                self._feed(samples[:left], targets[:left], progress)
         except KeyboardInterrupt:
             if self.reached < 0:
                 raise
@@ -156,11 +158,11 @@ class TreeSearch:
     def _finished(self) -> bool:
         return self.best <= self.query.bound * (1.0 + 1e-12) or (self.first and self.reached >= 0)
 
-    def _block(self, count: int) -> tuple[Array, NDArray[np.int64]]:
+    def _block(self) -> tuple[Array, NDArray[np.int64]]:
         """Samples, and which of them are goals."""
         query = self.query
         cost = self.best if self.informed else math.inf
-        samples = self.draws.promising(count, query.problem.start[None], query.goals, cost)
+        samples = self.draws.promising(BLOCK, query.problem.start[None], query.goals, cost)
         targets, missing = np.full(len(samples), -1, dtype=np.int64), np.flatnonzero(self.goal_nodes < 0)
         if len(missing) and self.bias > 0.0:
             every = np.arange(0, len(samples), max(round(1.0 / self.bias), 1))

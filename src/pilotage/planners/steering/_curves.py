@@ -75,7 +75,7 @@ class Curve:
         a, b = (POSE.check(x, name) for x, name in ((a, "the start"), (b, "the goal")))
         if a.shape != b.shape:
             a, b = np.broadcast_arrays(a, b)
-        rows = [np.ascontiguousarray(x).reshape(-1, 3) for x in (a, b)]
+        rows = [np.array(x, order="C").reshape(-1, 3) for x in (a, b)]  # copies: the driver takes no read-only arrays
         out = np.empty(len(rows[0]))
         lengths.compiled(self.curve.address, *rows, np.array([self.radius]), np.empty(WORD), out)
         return out.reshape(a.shape[:-1])[()]
@@ -90,7 +90,7 @@ class Curve:
         Raises:
             ShapeError: if a or b are not poses.
         """
-        ends = [POSE.check(x, name) for x, name in ((a, "the start"), (b, "the goal"))]
+        ends = [np.array(POSE.check(x, name)) for x, name in ((a, "the start"), (b, "the goal"))]
         if ends[0].shape != (3,) or ends[1].shape != (3,):
             raise ShapeError(f"the ends of a curve have shapes {ends[0].shape} and {ends[1].shape}; expected (3,)")
         word = np.empty(WORD)
