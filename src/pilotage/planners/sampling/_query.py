@@ -16,9 +16,10 @@ from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
 from ...core.settings import setting
 from ...core.streams import Rng, seeded
-from ..steering._curves import POSE, Curve, driven
+from ..steering._curves import POSE, Curve, driven, pieces
 from ._bound import Floor
 from ._separation import separation
+from ._space import TINY
 
 Array = NDArray[np.float64]
 
@@ -127,8 +128,15 @@ def _no_goal(problem: Problem, goals: Array) -> str:
 
 def along(curve: Curve, states: Array) -> Array:
     """States ``(T+1, 3)`` along the curves that connect poses ``(K, 3)``, a quarter turn apart at most."""
-    ways: Any = [curve.connect(a, b).xs for a, b in itertools.pairwise(states)]
-    return np.concatenate([states[:1], *(way[1:] for way in ways)])
+    xs = [states[0]]
+    for a, b in itertools.pairwise(states):
+        for curvature, length in curve.segments(a, b):
+            if abs(length) > TINY:
+                count = pieces(curvature, length)
+                twist = np.array([1.0, 0.0, curvature]) * length
+                xs.extend(POSE.plus(xs[-1], twist * (np.arange(1, count + 1) / count)[:, None]))
+        xs[-1] = b
+    return np.array(xs)
 
 
 def in_se2(problem: Problem) -> bool:
