@@ -1,6 +1,6 @@
 """An arm of seven joints reaches through a window: RRT-Connect in the space of its joints, collisions from MuJoCo.
 
-The arm has the joints of a Franka Panda, with capsules for its links. It starts upright behind a wall, and is to put its
+The arm has the joints of a Franka Panda, with capsules for its links. It starts in front of a wall, and is to put its
 hand through the opening. The goal is a posture from inverse kinematics; the path is shortened, and checked again, ten
 times as finely as the planner did.
 """
@@ -22,33 +22,35 @@ from pilotage.planners import RRTConnect, Shortcut
 from pilotage.viz.palette import INK, MUTED, PLAN, TRUTH
 
 LINKS = """
-<body name="link1" pos="0 0 0.333"><joint name="j1" range="-166 166"/><geom fromto="0 0 -0.15 0 0 0" size="0.07"/>
-<body name="link2" euler="-90 0 0"><joint name="j2" range="-105 105"/><geom fromto="0 -0.12 0 0 0 0" size="0.07"/>
+<body name="link1" pos="0 0 0.333"><joint name="j1" range="-166 166"/>
+  <geom name="rod1" fromto="0 0 -0.15 0 0 0" size="0.07"/>
+<body name="link2" euler="-90 0 0"><joint name="j2" range="-105 105"/>
+  <geom name="rod2" fromto="0 -0.12 0 0 0 0" size="0.07"/>
 <body name="link3" pos="0 -0.316 0" euler="90 0 0"><joint name="j3" range="-166 166"/>
-  <geom fromto="0 0 -0.1 0.06 0 0" size="0.06"/>
+  <geom name="rod3" fromto="0 0 -0.1 0.06 0 0" size="0.06"/>
 <body name="link4" pos="0.0825 0 0" euler="90 0 0"><joint name="j4" range="-176 -4"/>
-  <geom fromto="0 0 0 -0.08 0.1 0" size="0.06"/>
+  <geom name="rod4" fromto="0 0 0 -0.08 0.1 0" size="0.06"/>
 <body name="link5" pos="-0.0825 0.384 0" euler="-90 0 0"><joint name="j5" range="-166 166"/>
-  <geom fromto="0 0 -0.26 0 0.02 -0.05" size="0.055"/>
-<body name="link6" euler="90 0 0"><joint name="j6" range="-1 215"/><geom fromto="0 0 0 0.08 0 0" size="0.05"/>
+  <geom name="rod5" fromto="0 0 -0.26 0 0.02 -0.05" size="0.055"/>
+<body name="link6" euler="90 0 0"><joint name="j6" range="-1 215"/>
+  <geom name="rod6" fromto="0 0 0 0.08 0 0" size="0.05"/>
 <body name="link7" pos="0.088 0 0" euler="90 0 0"><joint name="j7" range="-166 166"/>
-  <geom fromto="0 0 0.03 0 0 0.08" size="0.045"/><geom fromto="0 0 0.1 0 0 0.2" size="0.025"/>
+  <geom name="rod7" fromto="0 0 0.03 0 0 0.08" size="0.045"/><geom name="rod8" fromto="0 0 0.1 0 0 0.2" size="0.025"/>
   <site name="hand" pos="0 0 0.22"/>
 </body></body></body></body></body></body></body>"""
 NEAR = "".join(f'<exclude body1="link{i}" body2="link{i + 2}"/>' for i in range(1, 6))
 READY = np.array([0.0, -0.785, 0.0, -2.356, 0.0, 1.571, 0.785])
 CLEARANCE = 0.01
 WALL, LOW, HIGH, SIDE = 0.5, 0.35, 0.65, 0.16
-"""Where the wall is, and the window in it: heights, and half its width [m]."""
+"""The place of the wall, and the window in it: heights, and half its width [m]."""
 TARGET = np.array([0.72, 0.0, 0.5])
-"""Where the hand is to be, behind the wall [m]."""
+"""The place for the hand, behind the wall [m]."""
 
 
 def model(obstacles: str) -> str:
-    """The arm on a floor, with obstacles, as MJCF."""
-    base = '<geom name="base" fromto="0 0 0.05 0 0 0.15" size="0.07"/>'
+    """The arm among obstacles, as MJCF."""
     return f"""<mujoco><compiler eulerseq="XYZ"/><default><geom type="capsule"/></default><worldbody>
-    {base}{obstacles}{LINKS}</worldbody><contact>{NEAR}</contact></mujoco>"""
+    {obstacles}{LINKS}</worldbody><contact>{NEAR}</contact></mujoco>"""
 
 
 def boxes(rows: Any) -> str:
@@ -70,11 +72,11 @@ def window() -> list[tuple[float, ...]]:
 
 
 def postures(clear: CollisionConstraint, target: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Postures ``(count, 7)`` without collision that have the hand at a target: damped least squares, random starts."""
+    """Postures ``(count, 7)`` without collision that have the hand at a target: damped least squares."""
     m, d, found = clear.model, mujoco.MjData(clear.model), list[np.ndarray]()
     jacobian = np.zeros((3, m.nv))
     while len(found) < count:
-        q = clear.space.sample(rng=rng)
+        q = READY + 0.6 * rng.standard_normal(7)
         for _ in range(100):
             d.qpos[:] = q
             mujoco.mj_kinematics(m, d)
@@ -112,6 +114,7 @@ def draw(clear: CollisionConstraint, xs: np.ndarray) -> Figure:
         ax.plot(*bones[k].T, "-o", color=TRUTH, linewidth=2.5, markersize=3, alpha=0.2 + 0.8 * k / (len(xs) - 1))
     ax.plot(*bones[:, -1].T, color=PLAN, linewidth=1.8)
     ax.set(xlim=(-0.3, 0.9), ylim=(-0.6, 0.6), zlim=(0.0, 1.2), xlabel="x [m]", ylabel="y [m]", zlabel="z [m]")
+    ax.set_position((0.0, 0.0, 1.0, 0.95))
     ax.view_init(18, -128)
     ax.set_title("seven joints through a window", fontsize=10, color=MUTED)
     return figure

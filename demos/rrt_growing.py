@@ -58,7 +58,7 @@ def animate(file: Path, plans: dict[str, list[Plan]]) -> Figure:
     for k, name in enumerate(plans):
         ax = figure.add_subplot(1, 2, k + 1)
         fit_axes(ax, (-3.0, -3.0), (3.0, 3.0), labels=False)
-        draw_discs(ax, DISCS)
+        draw_discs(ax, DISCS[:, :2], DISCS[:, 2])
         trees.append(ax.add_collection(LineCollection([], color=TRUTH, linewidth=0.4, alpha=0.6), autolim=False))
         paths.append(draw_path(ax, [[np.nan, np.nan]], color=PLAN, linewidth=2.0))
         titles.append(ax.text(0.0, 3.1, name, ha="center", color=MUTED, fontsize=10))

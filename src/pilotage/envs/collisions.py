@@ -119,11 +119,13 @@ class CollisionConstraint:
 
     def _edge(self, a: Array, b: Array) -> bool:
         """Whether one edge is clear: its ends, its middle, the quarters, and so on."""
+        if self._room(a) < 0.0 or self._room(b) < 0.0:
+            return False
         count = max(math.ceil(float(self.space.distance(a, b)) / self.resolution - 1e-9), 1)
         inner = np.arange(1, count)
         order = inner[np.argsort(-(inner & -inner), kind="stable")]  # by the power of two in the number of the point
         points = self.space.interpolate(a, b, order / count)
-        return self._room(a) >= 0.0 and self._room(b) >= 0.0 and all(self._room(q) >= 0.0 for q in points)
+        return all(self._room(q) >= 0.0 for q in points)
 
     @cached_property
     def _data(self) -> Any:
