@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from functools import cache
 from typing import Any
@@ -200,3 +201,111 @@ RADIUS = 3.0
 )
 def rrtstar_se2(quick: bool) -> Contest:
     return anytime(RRTStar(steering=ReedsShepp(RADIUS)), car(), {"RRTstar": RADIUS}, quick)
+
+
+SHELF = [(0.45, 0.35, 0.3, 0.15, 0.1, 0.3), (0.5, -0.3, 0.45, 0.12, 0.12, 0.45), (0.0, 0.55, 0.7, 0.25, 0.05, 0.1)]
+"""Boxes around the arm: middles and half sizes [m]."""
+
+
+@row(
+    "arm_boxes",
+    peer="OMPL's RRT-Connect",
+    bar=1,
+    unit="ms",
+    needs=["ompl", "mujoco"],
+    note="first path of a seven-joint arm among boxes, 10 queries, steps of 1 rad; both ask the same MuJoCo checker "
+    "from Python, 0.05 rad apart",
+)
+def arm_boxes(quick: bool) -> Contest:
+    from demos.arm_window import boxes, model
+    from pilotage.envs import CollisionConstraint
+
+    clear = CollisionConstraint(model(boxes(SHELF)))
+    rng, ends = np.random.default_rng(0), list[np.ndarray]()
+    while len(ends) < (6 if quick else 20):
+        q = clear.space.sample(rng=rng)
+        if clear(q)[0] <= 0.0:
+            ends.append(q)
+    queries = list(zip(ends[::2], ends[1::2], strict=True))
+    planner = RRTConnect(step=1.0)
+
+    def ours() -> float:
+        plans = [planner.plan(clear.problem(*pair), rng=k, budget=10.0) for k, pair in enumerate(queries)]
+        return float(np.mean([plan.stats["seconds"] for plan in plans]))
+
+    def theirs() -> float:
+        return float(np.mean([ompl_arm(clear, *pair, seed=k)[0] for k, pair in enumerate(queries)]))
+
+    def check() -> str:
+        plans = [planner.plan(clear.problem(*pair), rng=k, budget=10.0) for k, pair in enumerate(queries)]
+        peers = [ompl_arm(clear, *pair, seed=k) for k, pair in enumerate(queries)]
+        lengths = [np.median([plan.cost for plan in plans]), np.median([length for _, length in peers])]
+        solved = sum(plan.ok for plan in plans), sum(math.isfinite(length) for _, length in peers)
+        return (
+            f"solved {solved[0]} and {solved[1]} of {len(queries)}, median length {lengths[0]:.1f} and {lengths[1]:.1f}"
+        )
+
+    return Contest(ours, theirs, check, timed=False)
+
+
+def ompl_arm(clear: Any, start: np.ndarray, goal: np.ndarray, seed: int) -> tuple[float, float]:
+    """Seconds and length of the path of OMPL's RRT-Connect between two postures."""
+    from ompl import base, geometric, util
+
+    util.setLogLevel(util.LogLevel.LOG_NONE)
+    util.RNG.setSeed(seed + 1)
+    n = clear.space.size
+    space, bounds = base.RealVectorStateSpace(n), base.RealVectorBounds(n)
+    for i in range(n):
+        bounds.setLow(i, float(clear.space.low[i]))
+        bounds.setHigh(i, float(clear.space.high[i]))
+    space.setBounds(bounds)
+    setup = geometric.SimpleSetup(space)
+    setup.setStateValidityChecker(lambda s: bool(clear(np.array([s[i] for i in range(n)]))[0] <= 0.0))
+    ends: list[Any] = [space.allocState(), space.allocState()]
+    for state, q in zip(ends, (start, goal), strict=True):
+        for i in range(n):
+            state[i] = float(q[i])
+    setup.setStartAndGoalStates(*ends)
+    information = setup.getSpaceInformation()
+    information.setStateValidityCheckingResolution(clear.resolution / space.getMaximumExtent())
+    planner = geometric.RRTConnect(information)
+    planner.setRange(1.0)
+    setup.setPlanner(planner)
+    setup.setup()
+    began = time.perf_counter()
+    setup.solve(10.0)
+    took = time.perf_counter() - began
+    return took, setup.getSolutionPath().length() if setup.haveExactSolutionPath() else math.inf
+
+
+def curves(file: str, seeds: int = 10) -> None:
+    """Draw the median cost over time of our planners and of OMPL's among the circles."""
+    from matplotlib.figure import Figure
+
+    problem, figure = plane(), Figure(figsize=(6.5, 4.0), dpi=130)
+    ax, times = figure.add_subplot(), np.geomspace(5e-3, PEER_SECONDS, 60)
+    for color, planner in zip(("C0", "C1", "C2"), (RRTStar, InformedRRTStar, BITStar), strict=True):
+        made = planner(iterations=1_000_000)
+        made.plan(problem, rng=0, budget=0.01)
+        runs = [made.plan(problem, rng=seed, budget=PEER_SECONDS).stats["history"] for seed in range(seeds)]
+        costs = [[min([c for t, c, _ in run if t <= now], default=np.nan) for now in times] for run in runs]
+        ax.plot(times, np.median(costs, axis=0), color=color, label=planner.__name__)
+    for color, name in zip(("C0", "C1", "C2"), ("RRTstar", "InformedRRTstar", "BITstar"), strict=True):
+        solve, spots = ompl(problem, name), np.array([0.05, 0.1, 0.2, 0.5, 1.0])
+        medians = [np.median([solve(seed, float(now))[1] for seed in range(seeds)]) for now in spots]
+        ax.plot(
+            spots,
+            np.where(np.isfinite(medians), medians, np.nan),
+            "--o",
+            color=color,
+            markersize=3,
+            label=f"OMPL {name}",
+        )
+    ax.set(xscale="log", xlabel="time [s]", ylabel="median cost", ylim=(136.5, 141.0))
+    ax.legend(fontsize=8)
+    figure.savefig(file, bbox_inches="tight")
+
+
+if __name__ == "__main__":
+    curves(*sys.argv[1:])

@@ -85,11 +85,6 @@ class Compiled:
         self.check()
         return out
 
-    def rooms_of(self, x: Array) -> float:
-        """The slack of the constraint at a state ``(n,)``."""
-        values = self.problem.violations(x)
-        return float(-values.max()) if values.size else math.inf
-
     def check(self) -> None:
         """Raise what a user's function raised while a driver ran."""
         for each in self.kept:

@@ -17,7 +17,6 @@ from ...core.problem import Problem
 from ...core.space import Space
 from ...models.trace import Driver, call, code_of, driver, parameters
 from ._draws import Draws
-from ._problem import compiled
 from ._query import Query
 from ._space import DIFFERENCE, copy, edge_allowed, inside, room, subtract
 from ._tree import BLOCK, COUNT, DRAWN, FULL, LONG, MOST, SHORT, USED, Progress, Tree, root
@@ -47,7 +46,7 @@ class Propagation:
     def __init__(self, query: Query, grow: Driver, planner: Any, timed: bool, *more: Any) -> None:
         self.query, self.grow, self.planner, self.more, self.timed = query, grow, planner, list(more), timed
         dynamics: Dynamics = planner.dynamics
-        self.world = compiled(query.problem, None)
+        self.world = query.world
         self.code = code_of(dynamics, "y")
         self.dt, self.p = np.array([planner.dt]), np.ascontiguousarray(parameters(dynamics, planner.dt))
         self.tree = Tree(self.world)
@@ -81,7 +80,8 @@ class Propagation:
         try:
             while self.state[DRAWN] < most and not self.query.late and not (first and self.path is not None):
                 left = most - int(self.state[DRAWN])
-                self._feed(*(each[:left] for each in self._block(BLOCK)), progress, first)
+                samples, controls, steps = self._block(BLOCK)
+                self._feed(samples[:left], controls[:left], steps[:left], progress, first)
         except KeyboardInterrupt:
             if self.path is None:
                 raise

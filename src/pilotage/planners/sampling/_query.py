@@ -18,6 +18,7 @@ from ...core.settings import setting
 from ...core.streams import Rng, seeded
 from ..steering._curves import POSE, Curve, driven, pieces
 from ._bound import Floor
+from ._problem import Compiled, compiled
 from ._separation import separation
 from ._space import TINY
 
@@ -30,6 +31,7 @@ class Query:
 
     Attributes:
         problem: the problem.
+        world: the problem for compiled code.
         steering: the curve that connects states, or None.
         goals: goal states ``(K, n)`` that are allowed.
         stream, seed: random numbers, and what repeats them.
@@ -39,6 +41,7 @@ class Query:
     """
 
     problem: Problem
+    world: Compiled
     steering: Curve | None
     goals: Array
     stream: np.random.Generator
@@ -53,7 +56,17 @@ class Query:
         """A query whose start and goals do not matter."""
         began, (stream, seed) = time.perf_counter(), seeded(rng)
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
-        return cls(problem, steering, problem.goals(rng=stream), stream, seed, began, deadline, 0.0)
+        return cls(
+            problem,
+            compiled(problem, None, steering),
+            steering,
+            problem.goals(rng=stream),
+            stream,
+            seed,
+            began,
+            deadline,
+            0.0,
+        )
 
     @property
     def spent(self) -> float:
@@ -92,7 +105,12 @@ class Query:
 
 
 def begun(
-    planner: Any, problem: Problem, rng: Rng, budget: float | None, steering: Curve | None = None
+    planner: Any,
+    problem: Problem,
+    rng: Rng,
+    budget: float | None,
+    steering: Curve | None = None,
+    step: float | None = None,
 ) -> Query | Plan:
     """A query; or the plan that answers it at once: its ends are forbidden, or the same."""
     name, began = type(planner).__name__, time.perf_counter()
@@ -108,8 +126,11 @@ def begun(
     deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
     stream, seed = seeded(rng)
     goals = problem.goals(rng=stream)
-    fine = goals[problem.allowed(goals)]
-    reason = problem.explain(problem.start, "start") or ("" if len(fine) else _no_goal(problem, goals))
+    world = compiled(problem, step, steering)
+    rooms = world.room(np.concatenate((problem.start[None], goals)))
+    fine = goals[rooms[1:] >= 0.0]
+    reason = "" if rooms[0] >= 0.0 else problem.explain(problem.start, "start") or "start is not allowed"
+    reason = reason or ("" if len(fine) else _no_goal(problem, goals))
     stats = {"seconds": time.perf_counter() - began, "samples": 0, "states": 0}
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats, seed=seed)
@@ -117,12 +138,12 @@ def begun(
         return Plan(PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed)
     # Other states of a region may be nearer than those that were drawn.
     bound = float(Floor(problem)(problem.start, fine).min()) if problem.goal is goals or len(goals) == 1 else 0.0
-    return Query(problem, steering, np.ascontiguousarray(fine), stream, seed, began, deadline, bound)
+    return Query(problem, world, steering, np.ascontiguousarray(fine), stream, seed, began, deadline, bound)
 
 
 def _no_goal(problem: Problem, goals: Array) -> str:
     """The reason why no goal is allowed."""
-    first = problem.explain(goals[0], "goal")
+    first = problem.explain(goals[0], "goal") or "goal is not allowed"
     return first if len(goals) == 1 else f"none of {len(goals)} goal states is allowed: {first}"
 
 

@@ -26,7 +26,8 @@ def separation(problem: Problem) -> str:
     grid: Any = obstacles.grid
     inner = max(max(r - np.hypot(x, y) for x, y, r in constraint.footprint.discs), 0.0)
     passable = obstacles.depth[1:-1, 1:-1] + np.sqrt(0.5) > inner / grid.resolution
-    labels, _ = ndimage.label(passable, np.ones((3, 3)))
+    labels = np.empty(passable.shape, dtype=np.int32)
+    ndimage.label(passable, np.ones((3, 3)), output=labels)
 
     def component(x: Any) -> Any:
         row, column = np.moveaxis(np.clip(grid.world_to_cell(x[..., places]), 0, np.array(labels.shape) - 1), -1, 0)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ...models.trace import Driver, driver
 from ._draws import Draws, Sequence
 from ._nearest import CELLS, insert, rehash
-from ._problem import Compiled, compiled, grid_of
+from ._problem import Compiled, grid_of
 from ._query import Query
 from ._space import STEER
 
@@ -103,7 +103,6 @@ class TreeSearch:
         query: the query.
         grow: the driver ``i8(tree, world, samples, targets, goal nodes, state, settings)``.
         settings: numbers of the driver.
-        step: longest edge.
         samples: kind of samples.
         bias: share of samples that are goals, as long as these are not in the tree.
         informed: whether samples that cannot improve the best path are left out.
@@ -115,7 +114,6 @@ class TreeSearch:
         query: Query,
         grow: Driver,
         settings: Array,
-        step: float | None,
         samples: Sequence,
         bias: float,
         *,
@@ -124,7 +122,7 @@ class TreeSearch:
     ) -> None:
         self.query, self.grow, self.settings, self.bias = query, grow, settings, bias
         self.informed, self.first = informed, first
-        self.world = compiled(query.problem, step, query.steering)
+        self.world = query.world
         self.tree = Tree(self.world)
         self.state, self.goal_nodes = (
             np.zeros(MEMORY + MOST, dtype=np.int64),

@@ -17,7 +17,6 @@ from ..steering._curves import Curve
 from ._draws import Draws, Sequence
 from ._heap import HEAP, heap, larger, pop, push
 from ._nearest import neighbours
-from ._problem import compiled
 from ._query import Query, begun
 from ._space import WORLD, way_allowed
 from ._tree import BLOCK, COUNT, FULL, MORE, MOST, TREE, Progress, Tree, attach, cheapen, detach
@@ -86,7 +85,7 @@ class _Batches:
 
     def __init__(self, planner: BITStar, query: Query) -> None:
         self.planner, self.query = planner, query
-        self.world = compiled(query.problem, None, query.steering)
+        self.world = query.world
         self.tree, self.queue = Tree(self.world), heap(4096)
         self.draws = Draws(query.problem, planner.samples, query.stream)
         self.state = np.zeros(3, dtype=np.int64)
@@ -123,15 +122,15 @@ class _Batches:
 
     def _take(self, count: int) -> tuple[Array, Array, Array]:
         """The next samples that can improve the path, drawn many at a time, with their lower bounds."""
-        if len(self.stock[0]) < count:
+        stock = self.stock
+        if len(stock[0]) < count:
             problem, goals = self.query.problem, self.query.goals
             more = self.draws.promising(max(count, BLOCK), problem.start[None], goals, self.best)
-            fresh = self._bounded(more)
-            self.stock = tuple(np.concatenate(each) for each in zip(self.stock, fresh, strict=True))
-        kept = self.stock[1] + self.stock[2] < self.best
-        self.stock = tuple(each[kept] for each in self.stock)
-        taken, self.stock = tuple(each[:count] for each in self.stock), tuple(each[count:] for each in self.stock)
-        return taken
+            stock = tuple(np.concatenate(each) for each in zip(stock, self._bounded(more), strict=True))
+        kept = stock[1] + stock[2] < self.best
+        states, to_come, to_go = (each[kept] for each in stock)
+        self.stock = states[count:], to_come[count:], to_go[count:]
+        return states[:count], to_come[:count], to_go[:count]
 
     def _bounded(self, states: Array) -> tuple[Array, Array, Array]:
         """States with the lower bounds of the costs from the start and to a goal."""

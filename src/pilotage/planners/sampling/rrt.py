@@ -77,10 +77,10 @@ class RRT:
                 although there is a steering curve.
         """
         _ = grow.compiled  # first: a budget is not spent on compiling
-        query = begun(self, problem, rng, budget, self.steering)
+        query = begun(self, problem, rng, budget, self.steering, self.step)
         if not isinstance(query, Query):
             return query
-        search = TreeSearch(query, grow, np.zeros(1), self.step, self.samples, self.bias, first=True)
+        search = TreeSearch(query, grow, np.zeros(1), self.samples, self.bias, first=True)
         search.run(self.iterations, self.progress)
         return search.plan()
 

@@ -17,7 +17,7 @@ from ...models.trace import driver
 from ..steering._curves import FIRST as SEGMENT
 from ..steering._curves import QUARTER, SEGMENTS, Curve
 from ._nearest import insert, nearest
-from ._problem import Trees, compiled
+from ._problem import Trees
 from ._query import Query, begun
 from ._space import DIFFERENCE, SCALED, STEER, STEP, TINY, WORD, away, copy, edge_allowed, move, room, subtract
 
@@ -93,10 +93,10 @@ class RRTConnect:
                 although there is a steering curve.
         """
         _ = grow.compiled, self.steering and self.steering.curve.address  # first: a budget is not spent on compiling
-        query = begun(self, problem, rng, budget, self.steering)
+        query = begun(self, problem, rng, budget, self.steering, self.step)
         if not isinstance(query, Query):
             return query
-        search = _Search(problem, query.goals, self.step, self.steering)
+        search = _Search(query)
         met = search.run(query.stream, self.samples, query.deadline)
         stats: dict[str, Any] = {"samples": search.drawn, "states": search.trees.count, "checks": search.world.checks}
         stats["tree"], stats["parents"] = search.forest()
@@ -111,19 +111,19 @@ class RRTConnect:
 class _Search:
     """Two trees, and the arrays that the driver takes."""
 
-    def __init__(self, problem: Problem, goals: Array, step: float | None, steering: Curve | None) -> None:
-        self.problem, self.world = problem, compiled(problem, step, steering)
-        self.trees = Trees(problem.space.size, self.world.cells)
+    def __init__(self, query: Query) -> None:
+        self.problem, self.world = query.problem, query.world
+        self.trees = Trees(query.problem.space.size, self.world.cells)
         self.state = np.zeros(7, dtype=np.int64)
         self.gap = np.array([math.inf, 0.0])
-        for tree, roots in enumerate((problem.start[None], goals)):
-            for x in roots:
-                self._root(tree, np.array(x))
+        for tree, roots in enumerate((query.problem.start[None], query.goals)):
+            for x, left in zip(np.array(roots), self.world.room(roots), strict=True):
+                self._root(tree, x, float(left))
 
-    def _root(self, tree: int, x: Array) -> None:
+    def _root(self, tree: int, x: Array, left: float) -> None:
         while self.state[tree] + 1 >= self.trees.capacity:
             self.trees.grow()
-        root(*self.trees.arrays, self.state, tree, x, self.world.rooms_of(x), self.world.hashing)
+        root(*self.trees.arrays, self.state, tree, x, left, self.world.hashing)
 
     @property
     def drawn(self) -> int:

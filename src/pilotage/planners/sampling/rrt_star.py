@@ -108,13 +108,13 @@ class RRTStar:
 def planned(planner: Any, problem: Problem, rng: Rng, budget: float | None, informed: bool) -> Plan:
     """The plan of RRT*, or of informed RRT*."""
     _ = grow.compiled  # first: a budget is not spent on compiling
-    query = begun(planner, problem, rng, budget, planner.steering)
+    query = begun(planner, problem, rng, budget, planner.steering, planner.step)
     if not isinstance(query, Query):
         return query
     numbers = np.concatenate(
         [constants(problem, planner.neighbours, planner.factor), query.goals[0], np.empty(2 * MOST)]
     )
-    search = TreeSearch(query, grow, numbers, planner.step, planner.samples, planner.bias, informed=informed)
+    search = TreeSearch(query, grow, numbers, planner.samples, planner.bias, informed=informed)
     # Where the metric itself is the floor, states that cost too much are left out like samples that cannot improve.
     search.undercut = UNDERCUT if informed and problem.space.flat and len(query.goals) == 1 else None
     search.run(planner.iterations, planner.progress)
