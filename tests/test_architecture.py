@@ -176,7 +176,8 @@ def test_lazy_rooms() -> None:
     [
         ("estimators", "KalmanFilter", "estimators.KF"),
         ("estimators", "PDA", "estimators.tracking.PDA"),
-        ("planners", "RRTStar", "planners.RRTConnect"),
+        ("planners", "BiRRT", "planners.RRTConnect"),
+        ("planners", "rrt_star", "planners.RRTStar"),
         ("planners", "a_star", "planners.AStar"),
         ("maps", "Costmap", "maps.OccupancyGrid"),
         ("models", "gps", "models.gnss"),

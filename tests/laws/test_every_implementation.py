@@ -53,17 +53,26 @@ from pilotage.models import LinearDynamics, bicycle, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
 from pilotage.planners import (
+    PRM,
+    RRT,
+    SST,
     ARAStar,
     AStar,
     Bidirectional,
+    BITStar,
     BreadthFirst,
     DepthFirst,
     Dijkstra,
     DStarLite,
     GreedyBestFirst,
+    InformedRRTStar,
     JumpPointSearch,
+    KinodynamicRRT,
+    LazyPRM,
     LazyThetaStar,
+    PRMStar,
     RRTConnect,
+    RRTStar,
     ThetaStar,
 )
 from pilotage.testing import check_controller, check_estimator, check_planner
@@ -167,6 +176,9 @@ ESTIMATORS: dict[str, Callable[[], Any]] = {
     "LandmarkLocalization": lambda: LandmarkLocalization(np.array([[5.0, 0.0]])),
     "LandmarkLocalization of UKFs": lambda: LandmarkLocalization(np.array([[5.0, 0.0]]), filter=UKF()),
 }
+POINT = LinearDynamics(
+    np.zeros((2, 2)), np.eye(2), state=Space("x y [m]"), action=Space("vx vy [m/s] in [-1, 1]"), Qc=np.zeros(2)
+)
 PLANNERS: dict[str, Callable[[], Any]] = {
     "AStar": AStar,
     "AStar, weighted": lambda: AStar(weight=1.5),
@@ -183,6 +195,18 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "LazyThetaStar": LazyThetaStar,
     "ThetaStar": ThetaStar,
     "RRTConnect": lambda: RRTConnect(samples=5000),
+    "RRT": lambda: RRT(iterations=5000),
+    "RRT, halton": lambda: RRT(iterations=5000, samples="halton"),
+    "RRTStar": lambda: RRTStar(iterations=2000),
+    "RRTStar by radius, halton": lambda: RRTStar(iterations=2000, neighbours="radius", samples="halton"),
+    "InformedRRTStar": lambda: InformedRRTStar(iterations=2000),
+    "BITStar": lambda: BITStar(iterations=1000),
+    "PRM": lambda: PRM(size=500),
+    "PRMStar": lambda: PRMStar(size=500),
+    "LazyPRM": lambda: LazyPRM(size=500),
+    # Of a point that moves in any direction.
+    "KinodynamicRRT": lambda: KinodynamicRRT(POINT, tolerance=0.5, iterations=3000),
+    "SST": lambda: SST(POINT, tolerance=0.5, iterations=5000),
 }
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
@@ -201,6 +225,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
 EXEMPT = {
     "Filter": "holds an estimator, whose start makes it",
     "FixedLagSmoother": "holds a filter",
+    "Roadmap": "answers queries of a start and a goal, without a seed",
     "Replanner": "holds the search of a DStarLite for one goal",
     "Bank": "holds an estimator and the beliefs of many targets",
 }

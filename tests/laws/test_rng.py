@@ -21,7 +21,7 @@ from pilotage.estimators import (
 )
 from pilotage.maps import OccupancyGrid
 from pilotage.models import constant_turn, constant_velocity, gnss, position, unicycle
-from pilotage.planners import AStar, Dijkstra, RRTConnect
+from pilotage.planners import PRM, AStar, BITStar, Dijkstra, RRTConnect, RRTStar
 
 GRID, ENDS = OccupancyGrid.from_ascii(["...", "..."]), ((0.5, 0.5), (2.5, 0.5))
 CAR, FIX = unicycle(noise=0.1), gnss(std=1.0)
@@ -45,6 +45,9 @@ class Loop:
 TAKES: dict[str, Callable[[Any], Any]] = {
     "AStar.plan": lambda rng: AStar().plan(GRID, *ENDS, rng=rng),
     "Dijkstra.plan": lambda rng: Dijkstra().plan(GRID, *ENDS, rng=rng),
+    "RRTStar.plan": lambda rng: RRTStar(iterations=50).plan(LISTED, rng=rng),
+    "BITStar.plan": lambda rng: BITStar(iterations=50).plan(LISTED, rng=rng),
+    "PRM.roadmap": lambda rng: PRM(size=50).roadmap(LISTED, rng=rng),
     "RRTConnect.plan": lambda rng: RRTConnect().plan(LISTED, rng=rng),
     "goals of a list": lambda rng: LISTED.goals(rng=rng),
     "EKF.start": lambda rng: EKF(CAR, dt=0.1).start(belief=HERE, rng=rng),

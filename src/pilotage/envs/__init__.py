@@ -23,6 +23,7 @@ from .vector_env import ModelVectorEnv as ModelVectorEnv  # noqa: E402
 
 if TYPE_CHECKING:
     from .bullet import BulletDynamics as BulletDynamics
+    from .collisions import CollisionConstraint as CollisionConstraint
     from .mujoco import MujocoDynamics as MujocoDynamics
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BulletDynamics",
     "Canvas",
+    "CollisionConstraint",
     "ModelEnv",
     "ModelVectorEnv",
     "MujocoDynamics",
@@ -45,6 +47,7 @@ __all__ = [
 # Simulators and maps are loaded on first access.
 _LAZY = {
     "BulletDynamics": "bullet",
+    "CollisionConstraint": "collisions",
     "MujocoDynamics": "mujoco",
     "Navigation": "navigation",
     "NavigationVector": "navigation",

@@ -2,7 +2,8 @@
 
 - `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), the cost to go, benchmark
   scenarios
-- `sampling`: paths through any space, found with random samples (`RRTConnect`)
+- `sampling`: paths through any space, found with random samples (`RRTConnect`, `RRTStar`, `BITStar`, `PRM`), and paths
+  that a model drives (`KinodynamicRRT`, `SST`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
 - `smoothing`: shorter paths (`Shortcut`)
 """
@@ -12,7 +13,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .sampling import PRM as PRM
+from .sampling import RRT as RRT
+from .sampling import SST as SST
+from .sampling import BITStar as BITStar
+from .sampling import InformedRRTStar as InformedRRTStar
+from .sampling import KinodynamicRRT as KinodynamicRRT
+from .sampling import LazyPRM as LazyPRM
+from .sampling import PRMStar as PRMStar
+from .sampling import Roadmap as Roadmap
 from .sampling import RRTConnect as RRTConnect
+from .sampling import RRTStar as RRTStar
 from .search import ARAStar as ARAStar
 from .search import AStar as AStar
 from .search import Bidirectional as Bidirectional
@@ -35,8 +46,12 @@ from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
 
 __all__ = [
+    "PRM",
+    "RRT",
+    "SST",
     "ARAStar",
     "AStar",
+    "BITStar",
     "Bidirectional",
     "BreadthFirst",
     "DStarLite",
@@ -46,11 +61,17 @@ __all__ = [
     "EdgeGraph",
     "Graph",
     "GreedyBestFirst",
+    "InformedRRTStar",
     "JumpPointSearch",
+    "KinodynamicRRT",
+    "LazyPRM",
     "LazyThetaStar",
+    "PRMStar",
     "RRTConnect",
+    "RRTStar",
     "ReedsShepp",
     "Replanner",
+    "Roadmap",
     "ScenarioReport",
     "Shortcut",
     "ThetaStar",

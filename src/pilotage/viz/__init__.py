@@ -7,6 +7,7 @@ screen and in any thread.
 - `map_figure`, `fit_axes`, `scale_bar`: figures with axes in metres
 - `draw_grid`, `draw_raster`, `draw_discs`: maps, fields, obstacles
 - `draw_path`, `draw_pose`, `draw_goals`, `draw_scan`: paths, robots, goals, lidar scans
+- `plot_plan`, `draw_tree`: a plan with its map and its search tree
 - `draw_belief`, `draw_ellipse`, `draw_particles`: beliefs
 - `plot_errors`, `plot_consistency`, `draw_chi_square`: errors, NEES and NIS of a filter
 - `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
@@ -42,6 +43,8 @@ from .paths import draw_goals as draw_goals  # noqa: E402
 from .paths import draw_path as draw_path  # noqa: E402
 from .paths import draw_pose as draw_pose  # noqa: E402
 from .paths import draw_scan as draw_scan  # noqa: E402
+from .plans import draw_tree as draw_tree  # noqa: E402
+from .plans import plot_plan as plot_plan  # noqa: E402
 
 __all__ = [
     "NavigationRun",
@@ -56,12 +59,14 @@ __all__ = [
     "draw_pose",
     "draw_raster",
     "draw_scan",
+    "draw_tree",
     "fit_axes",
     "map_figure",
     "navigation_animation",
     "navigation_picture",
     "plot_consistency",
     "plot_errors",
+    "plot_plan",
     "scale_bar",
     "write_animation",
 ]

@@ -20,7 +20,8 @@ from ...maps.collision import SLACK
 from ...models.trace import Code, code_of, parameters
 from ...models.trace.callback import CalledBack, Method
 from ..steering._curves import QUARTER, Curve
-from ._space import CONSTRAINT, EDGE, EXACT, MINUS, PLUS, ROWS, STEER
+from ._nearest import CELLS, SIDE
+from ._space import CHECKS, CONSTRAINT, EDGE, EXACT, MINUS, ONE_WAY, PLUS, ROWS, STEER, rooms
 
 Array = NDArray[np.float64]
 MOST_CELLS = 64
@@ -33,13 +34,13 @@ class Compiled:
     Attributes:
         codes: addresses of ``(+)``, ``(-)``, the constraint, what tells of whole edges, and the steering curve; 0 where
             there is none.
-        layout: tangent columns of x, y, yaw, whether edges are checked exactly, and whether the space is curved.
-        settings: step, resolution, slack, arm, side of a hash cell, radius of the steering curve.
+        layout: see `_space`: tangent columns of x, y, yaw, and whether edges are checked exactly, among others.
+        settings: step, resolution, slack, arm, how often the constraint was asked, radius of the steering curve.
         metric: weights ``(dim,)``.
         bounds: ``(2, n)``, of the states.
         p: parameters of the constraint.
         count: how many values the constraint has.
-        hashing: ``(2, 4)``, see `_nearest`.
+        hashing: ``(2, 5)``, see `_nearest`.
         work: memory.
         reserve: states that one sample may add at most.
         cells: of the hash grid.
@@ -64,13 +65,25 @@ class Compiled:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """Arguments of drivers, in their order."""
-        named = self.codes, self.layout, self.settings, self.metric, self.bounds, self.p, self.count, self.hashing
-        return *named, self.work, self.reserve
+        return *self.world, self.reserve
 
-    def rooms_of(self, x: Array) -> float:
-        """The slack of the constraint at a state ``(n,)``."""
-        values = self.problem.violations(x)
-        return float(-values.max()) if values.size else math.inf
+    @property
+    def world(self) -> tuple[Any, ...]:
+        """What drivers call the world."""
+        named = self.codes, self.layout, self.settings, self.metric, self.bounds, self.p, self.count, self.hashing
+        return *named, self.work
+
+    @property
+    def checks(self) -> int:
+        """How often the constraint was asked."""
+        return int(self.settings[CHECKS])
+
+    def room(self, xs: Array) -> Array:
+        """The slack of the constraint at states ``(K, n)``; negative where it is violated."""
+        out = np.empty(len(xs))
+        rooms.compiled(self.world, np.array(xs, order="C"), out)
+        self.check()
+        return out
 
     def check(self) -> None:
         """Raise what a user's function raised while a driver ran."""
@@ -81,7 +94,7 @@ class Compiled:
 def compiled(problem: Problem, step: float | None, steering: Curve | None = None) -> Compiled:
     """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
     space, constraint, kept = problem.space, problem.constraint, list[Code]()
-    codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat], dtype=np.int64)
+    codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat, 0], dtype=np.int64)
     p, count, slack, arm, others = np.zeros(0), 0, 0.0, 0.0, 0
 
     def keep(place: int, code: Code) -> int:
@@ -106,22 +119,19 @@ def compiled(problem: Problem, step: float | None, steering: Curve | None = None
     diagonal = _diagonal(space, weights)
     step = 0.1 * diagonal if step is None else float(step)
     most = math.ceil(2.0 * diagonal / step) + 4
-    if steering is None:
-        hashing, side = _hashing(*space.reals, space, weights, step)
-        radius = 0.0
-    else:
-        xy = np.arange(2)
-        hashing, side = _hashing(xy, xy, space, np.ones(space.dim), step)
-        codes[STEER], radius = steering.curve.address, steering.radius
+    hashing = grid_of(space, weights if steering is None else np.ones(space.dim), step, steering is not None)
+    radius = 0.0
+    if steering is not None:
+        codes[STEER], radius, layout[ONE_WAY] = steering.curve.address, steering.radius, not steering.reversible
         # A curve is longer than the straight line by less than two circles, and has five segments.
         most = (most + math.ceil(4.0 * math.pi * radius / step)) * (6 + math.ceil(min(step / (QUARTER * radius), 16.0)))
     width = max(space.size, space.dim, count, others, 32)
-    settings = np.array([step, problem.resolution, slack, arm, side, radius])
+    settings = np.array([step, problem.resolution, slack, arm, 0.0, radius])
     work = np.zeros((ROWS, width))
     return Compiled(
         codes, layout, settings, weights, np.array([space.low, space.high]),
         np.ascontiguousarray(p), count, hashing, work,
-        most, int(hashing[:, 3].prod()), tuple(kept), problem,
+        most, int(hashing[:, CELLS].prod()), tuple(kept), problem,
     )  # fmt: skip
 
 
@@ -172,14 +182,17 @@ def _diagonal(space: Space, weights: Array) -> float:
     return float(np.linalg.norm(weights * space.extents))
 
 
-def _hashing(
-    components: NDArray[np.int64], columns: NDArray[np.int64], space: Space, weights: Array, step: float
-) -> tuple[Array, float]:
-    """The two of these components with the largest extents, for the hash grid, and the side of its cells."""
-    hashing = np.tile([-1.0, 0.0, 1.0, 1.0], (2, 1))
+def grid_of(space: Space, weights: Array, side: float, planar: bool, most: int = MOST_CELLS) -> Array:
+    """The hash grid ``(2, 5)`` over the two real components with the largest extents, or over x and y of poses.
+
+    Its cells have this side, and are larger if there were more than `most` of them in a row.
+    """
+    components, columns = (np.arange(2), np.arange(2)) if planar else space.reals
+    hashing = np.tile([-1.0, 0.0, 1.0, 1.0, math.inf], (2, 1))
     extents = weights[columns] * space.extents[columns]
-    side = max(step, float(extents.max()) / MOST_CELLS) if len(extents) else math.inf
-    for k, i in enumerate(np.argsort(-extents)[:2]):
-        component, weight, extent = components[i], weights[columns[i]], extents[i]
-        hashing[k] = component, space.low[component], weight / side, max(1, math.ceil(extent / side))
-    return hashing, side
+    if len(extents):
+        hashing[:, SIDE] = side = max(side, float(extents.max()) / most)
+        for k, i in enumerate(np.argsort(-extents)[:2]):
+            weight, cells = weights[columns[i]], max(1, math.ceil(extents[i] / side))
+            hashing[k, :SIDE] = components[i], space.low[components[i]], weight / side, cells
+    return hashing

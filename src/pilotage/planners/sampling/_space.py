@@ -6,19 +6,24 @@ import math
 
 from ...core.problem import EVEN
 from ...models.trace import call, driver
-from ..steering._curves import LENGTH
+from ..steering._curves import FIRST, LENGTH, QUARTER, SEGMENTS
 
 # Addresses of machine code, in the array `codes`; 0 where nothing is forbidden, where edges are checked by what the
 # constraint says of states, and where states are connected by `Space.interpolate`, without a steering curve.
 PLUS, MINUS, CONSTRAINT, EDGE, STEER = 0, 1, 2, 3, 4
 # Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then whether edges are checked
-# exactly, and whether the space is curved, so that an edge between states in bounds may leave them.
-X, Y, YAW, EXACT, CURVED = 0, 1, 2, 3, 4
-# Numbers in the array `settings`.
-STEP, RESOLUTION, SLACK, ARM, CELL, RADIUS = 0, 1, 2, 3, 4, 5
+# exactly, whether the space is curved, so that an edge between states in bounds may leave them, and whether ways back
+# are longer.
+X, Y, YAW, EXACT, CURVED, ONE_WAY = 0, 1, 2, 3, 4, 5
+# Numbers in the array `settings`; CHECKS counts how often the constraint was asked.
+STEP, RESOLUTION, SLACK, ARM, CHECKS, RADIUS = 0, 1, 2, 3, 4, 5
 # Rows of the memory `work`.
-MOVED, DIFFERENCE, SCALED, VALUES, NOTHING, WORD = 0, 1, 2, 3, 4, 5
-ROWS = 6
+MOVED, DIFFERENCE, SCALED, VALUES, NOTHING, WORD, HERE, THERE = 0, 1, 2, 3, 4, 5, 6, 7
+ROWS = 8
+TINY = 1e-7
+"""A segment of a curve so short [m] is rounding."""
+WORLD = "Tuple((i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1]))"
+"""The type of `Compiled.world`."""
 
 
 @driver
@@ -68,11 +73,12 @@ def inside(bounds, x):
 @driver
 def room(world, x):
     """The margin that the constraint leaves at x; negative where it is violated or NaN, and out of bounds."""
-    codes, _, _, _, bounds, parameters, count, _, work = world
+    codes, _, settings, _, bounds, parameters, count, _, work = world
     if not inside(bounds, x):
         return -1.0
     if codes[CONSTRAINT] == 0:
         return math.inf
+    settings[CHECKS] += 1.0
     values = work[VALUES]
     call(codes[CONSTRAINT], x, work[NOTHING], work[NOTHING], parameters, values)
     least = math.inf
@@ -81,6 +87,13 @@ def room(world, x):
             return -1.0
         least = min(least, -values[k])
     return least
+
+
+@driver(f"void({WORLD}, f8[:,::1], f8[::1])")
+def rooms(world, xs, out):
+    """`room` of states ``(K, n)``."""
+    for k in range(xs.shape[0]):
+        out[k] = room(world, xs[k])
 
 
 @driver
@@ -94,6 +107,7 @@ def edge_allowed(world, a, room_a, b, room_b):
     x, d, scaled, nothing, values = work[MOVED], work[DIFFERENCE], work[SCALED], work[NOTHING], work[VALUES]
     curved, exact = layout[CURVED] != 0, layout[EXACT] != 0
     if codes[EDGE] != 0:
+        settings[CHECKS] += 1.0
         call(codes[EDGE], a, b, nothing, nothing, values)
         return values[0] <= 0.0
     if codes[CONSTRAINT] == 0 and not curved:
@@ -101,10 +115,15 @@ def edge_allowed(world, a, room_a, b, room_b):
     length = subtract(codes, metric, b, a, d)
     if curved or not exact:
         pieces = max(math.ceil(length / settings[RESOLUTION] - EVEN), 1)
-        for k in range(1, pieces):
-            move(codes, metric, a, k / pieces, d, scaled, x)
-            if not inside(bounds, x) or (not exact and room(world, x) < 0.0):
-                return False
+        stride = 1
+        while stride < pieces:
+            stride *= 2
+        while stride > 1:  # the middle first, then the quarters: obstacles are met sooner than from one end
+            for k in range(stride // 2, pieces, stride):
+                move(codes, metric, a, k / pieces, d, scaled, x)
+                if not inside(bounds, x) or (not exact and room(world, x) < 0.0):
+                    return False
+            stride //= 2
     if exact:
         length = math.hypot(d[layout[X]], d[layout[Y]])
         if layout[YAW] >= 0:
@@ -116,4 +135,100 @@ def edge_allowed(world, a, room_a, b, room_b):
             if left <= settings[SLACK]:
                 return False
             t += left
+    return True
+
+
+@driver
+def copy(x, b):
+    """``b = x``."""
+    for k in range(x.shape[0]):
+        b[k] = x[k]
+
+
+@driver
+def pieces(curvature, length):
+    """The number of equal parts of a segment that turn by a quarter at most; 0 where it is none."""
+    return max(math.ceil(abs(curvature * length) / QUARTER - EVEN), 1) if abs(length) > TINY else 0
+
+
+@driver
+def cost_of_way(world, backward, a, x, most):
+    """The length in the metric of the way from a to x, or from x to a; any bound of it if that is `most`.
+
+    A segment of a steering curve with length s and curvature k is ``|s| sqrt(w_x^2 + (w_yaw k)^2)`` long. The straight
+    line, and the arc that turns by the difference of the headings, are shorter than the curve and cheaper to compute.
+    """
+    codes, _, settings, metric, _, _, _, _, work = world
+    if codes[STEER] == 0:
+        return subtract(codes, metric, x, a, work[DIFFERENCE])
+    straight = metric[0] * math.hypot(x[0] - a[0], x[1] - a[1])
+    turn = abs(x[2] - a[2])
+    arc = min(turn, 2.0 * math.pi - turn) * math.hypot(metric[0] * settings[RADIUS], metric[2])
+    if max(straight, arc) >= most:
+        return max(straight, arc)
+    word, total = work[WORD], 0.0
+    if backward:
+        call(codes[STEER], x, a, 0, settings[RADIUS:], word)
+    else:
+        call(codes[STEER], a, x, 0, settings[RADIUS:], word)
+    for k in range(int(word[SEGMENTS])):
+        total += abs(word[FIRST + 2 * k + 1]) * math.hypot(metric[0], metric[2] * word[FIRST + 2 * k])
+    return total
+
+
+@driver
+def toward(world, a, x, b):
+    """``b``: x, or the state one step along the way from a to x where x is farther; whether b is x."""
+    codes, _, settings, metric, _, _, _, _, work = world
+    d = work[DIFFERENCE]
+    if codes[STEER] == 0:
+        length = subtract(codes, metric, x, a, d)
+        if length > settings[STEP]:
+            move(codes, metric, a, settings[STEP] / length, d, work[SCALED], b)
+            return False
+        copy(x, b)
+        return True
+    word, left = work[WORD], settings[STEP]
+    call(codes[STEER], a, x, 0, settings[RADIUS:], word)
+    copy(x, b)
+    if word[LENGTH] <= left:
+        return True
+    here = work[HERE]
+    copy(a, here)
+    for k in range(int(word[SEGMENTS])):
+        curvature, length = word[FIRST + 2 * k], word[FIRST + 2 * k + 1]
+        part = min(abs(length), left)
+        left -= part
+        d[0], d[1], d[2] = math.copysign(part, length), 0.0, curvature * math.copysign(part, length)
+        move(codes, metric, here, 1.0, d, work[SCALED], b)
+        copy(b, here)
+    return False
+
+
+@driver
+def way_allowed(world, a, room_a, b, room_b):
+    """Whether all of the way from a to b is allowed, where its ends are: an edge, or the edges of a steering curve."""
+    codes, _, settings, metric, _, _, _, _, work = world
+    if codes[STEER] == 0:
+        return edge_allowed(world, a, room_a, b, room_b)
+    word, d, here, there = work[WORD], work[DIFFERENCE], work[HERE], work[THERE]
+    call(codes[STEER], a, b, 0, settings[RADIUS:], word)
+    copy(a, here)
+    left, room_here = word[LENGTH], room_a
+    for k in range(int(word[SEGMENTS])):
+        curvature, length = word[FIRST + 2 * k], word[FIRST + 2 * k + 1]
+        count = pieces(curvature, length)
+        for _ in range(count):
+            d[0], d[1], d[2] = length / count, 0.0, curvature * length / count
+            left -= abs(d[0])
+            last = left <= TINY
+            if last:
+                copy(b, there)
+            else:
+                move(codes, metric, here, 1.0, d, work[SCALED], there)
+            room_there = room_b if last else room(world, there)
+            if room_there < 0.0 or not edge_allowed(world, here, room_here, there, room_there):
+                return False
+            copy(there, here)
+            room_here = room_there
     return True

@@ -9,17 +9,17 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import PilotageError
-from ...core.plan import Budget, Plan, PlanStatus
+from ...core.plan import Plan
 from ...core.problem import EVEN, Problem
-from ...core.settings import Count, Positive, setting, settings
-from ...core.streams import Rng, seeded
+from ...core.settings import Count, Positive, settings
+from ...core.streams import Rng
 from ...models.trace import driver
 from ..steering._curves import FIRST as SEGMENT
-from ..steering._curves import POSE, QUARTER, SEGMENTS, Curve, driven
+from ..steering._curves import QUARTER, SEGMENTS, Curve
 from ._nearest import insert, nearest
-from ._problem import Trees, compiled
-from ._space import DIFFERENCE, SCALED, STEER, STEP, WORD, away, edge_allowed, move, room, subtract
+from ._problem import Trees
+from ._query import Query, begun
+from ._space import DIFFERENCE, SCALED, STEER, STEP, TINY, WORD, away, copy, edge_allowed, move, room, subtract
 
 Array = NDArray[np.float64]
 
@@ -28,8 +28,6 @@ MET, MORE, FULL = 0, 1, 2
 # The array `state`: states in either tree, the tree that is next, samples drawn, where the trees met.
 COUNT, ACTIVE, DRAWN, MEETING = 0, 2, 3, 4
 REACHED = 6
-TINY = 1e-7
-"""A segment so short [m] is rounding."""
 FIRST, LAST = 128, 4096
 """Samples in the first and in later rounds; the clock is read in between."""
 
@@ -86,66 +84,46 @@ class RRTConnect:
 
         Returns:
             A plan whose `xs` ``(T+1, n)`` lead from the start to a goal state, and whose `cost` is its length in the
-            metric of the problem. `stats` contains ``seconds``, ``samples`` and ``states``. With a steering curve, `us`
-            ``(T, 2)`` are the speed (1 m/s, or -1 in reverse) and the yaw rate of a unicycle, and `ts` its times.
+            metric of the problem. `stats` contains ``seconds``, ``samples``, ``states``, ``checks`` of the constraint,
+            and both trees: ``tree`` ``(N, n)`` and ``parents`` ``(N,)``. With a steering curve, `us` ``(T, 2)`` are the
+            speed (1 m/s, or -1 in reverse) and the yaw rate of a unicycle, and `ts` its times.
 
         Raises:
             PilotageError: if `problem` is not a `Problem`, has no bounds to draw samples from, or is not one in SE(2)
                 although there is a steering curve.
         """
-        if not isinstance(problem, Problem):
-            raise PilotageError(
-                f"RRTConnect plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) "
-                "makes one"
-            )
-        if self.steering is not None and not _in_se2(problem):
-            raise PilotageError(
-                f"{self.steering!r} connects poses in SE(2), not states of {problem.space!r}; give the problem the "
-                'space Space("pose: SE2")'
-            )
         _ = grow.compiled, self.steering and self.steering.curve.address  # first: a budget is not spent on compiling
-        began = time.perf_counter()
-        deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
-        stream, seed = seeded(rng)
-        goals = problem.goals(rng=stream)
-        fine = goals[problem.allowed(goals)]
-        reason = problem.explain(problem.start, "start")
-        reason = reason or ("" if len(fine) else problem.explain(goals[0], "goal"))
-        if reason:
-            return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(began, 0, 0), seed=seed)
-        bound = float(problem.distance(problem.start, fine).min())
-        if bound == 0.0:
-            xs = problem.start[None]
-            return Plan(PlanStatus.SOLVED, problem.space, xs, cost=0.0, stats=_stats(began, 0, 0), seed=seed)
-        search = _Search(problem, fine, self.step, self.steering)
-        met = search.run(stream, self.samples, deadline)
-        stats = _stats(began, search.drawn, search.trees.count)
-        lower = 0.0 if search.partial else bound
-        if met:
-            xs = search.path()
-            us, ts = (None, None) if self.steering is None else driven(problem.space, xs)
-            cost = float(problem.distance(xs[:-1], xs[1:]).sum())
-            return Plan(PlanStatus.SOLVED, problem.space, xs, us, ts, cost, lower, stats=stats, seed=seed)
-        return Plan(PlanStatus.BUDGET, lower_bound=lower, reason=search.reason(), stats=stats, seed=seed)
+        query = begun(self, problem, rng, budget, self.steering, self.step)
+        if not isinstance(query, Query):
+            return query
+        search = _Search(query)
+        met = search.run(query.stream, self.samples, query.deadline)
+        stats: dict[str, Any] = {"samples": search.drawn, "states": search.trees.count, "checks": search.world.checks}
+        stats["tree"], stats["parents"] = search.forest()
+        if not met:
+            return query.plan(None, math.inf, search.reason(), **stats)
+        xs = search.path()
+        cost = float(problem.distance(xs[:-1], xs[1:]).sum())
+        query.found(cost, None)
+        return query.plan(xs, cost, "", steered=False, **stats)
 
 
 class _Search:
     """Two trees, and the arrays that the driver takes."""
 
-    def __init__(self, problem: Problem, goals: Array, step: float | None, steering: Curve | None) -> None:
-        self.problem, self.world = problem, compiled(problem, step, steering)
-        self.partial = len(goals) > 1 and problem.goal is not goals  # other states of a region may be nearer
-        self.trees = Trees(problem.space.size, self.world.cells)
+    def __init__(self, query: Query) -> None:
+        self.problem, self.world = query.problem, query.world
+        self.trees = Trees(query.problem.space.size, self.world.cells)
         self.state = np.zeros(7, dtype=np.int64)
         self.gap = np.array([math.inf, 0.0])
-        for tree, roots in enumerate((problem.start[None], goals)):
-            for x in roots:
-                self._root(tree, np.array(x))
+        for tree, roots in enumerate((query.problem.start[None], query.goals)):
+            for x, left in zip(np.array(roots), self.world.room(roots), strict=True):
+                self._root(tree, x, float(left))
 
-    def _root(self, tree: int, x: Array) -> None:
+    def _root(self, tree: int, x: Array, left: float) -> None:
         while self.state[tree] + 1 >= self.trees.capacity:
             self.trees.grow()
-        root(*self.trees.arrays, self.state, tree, x, self.world.rooms_of(x), self.world.hashing)
+        root(*self.trees.arrays, self.state, tree, x, left, self.world.hashing)
 
     @property
     def drawn(self) -> int:
@@ -174,6 +152,13 @@ class _Search:
             size = min(4 * size, LAST)
             self.trees.count = int(self.state[:2].sum())
         return False
+
+    def forest(self) -> tuple[Array, NDArray[np.int64]]:
+        """The states of both trees, and their parents; -1 for roots."""
+        a, b = (int(n) for n in self.state[:2])
+        back = self.trees.parents[1, :b]
+        parents = np.concatenate((self.trees.parents[0, :a], np.where(back < 0, -1, back + a)))
+        return np.concatenate((self.trees.nodes[0, :a], self.trees.nodes[1, :b])), parents
 
     def path(self) -> Array:
         """States from the start to the goal."""
@@ -236,13 +221,6 @@ def extend(trees, tree, near, x, world):
     else:
         copy(x, b)
     return add(trees, tree, near, world)
-
-
-@driver
-def copy(x, b):
-    """``b = x``."""
-    for k in range(x.shape[0]):
-        b[k] = x[k]
 
 
 @driver
@@ -342,13 +320,3 @@ def grow(
             state[MEETING + tree], state[MEETING + other] = new, near
             return MET
     return MORE
-
-
-def _in_se2(problem: Problem) -> bool:
-    """Whether the states of a problem are poses in SE(2), with the increments of `POSE`."""
-    part = problem.space.parts[0]
-    return len(problem.space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side
-
-
-def _stats(began: float, samples: int, states: int) -> dict[str, Any]:
-    return {"seconds": time.perf_counter() - began, "samples": samples, "states": states}

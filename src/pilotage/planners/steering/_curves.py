@@ -68,6 +68,8 @@ class Curve:
     curve: ClassVar[Driver]
     lengths: ClassVar[Driver] = lengths
     """Lengths of many; a curve without branches has its own, which becomes SIMD."""
+    reversible: ClassVar[bool] = False
+    """Whether the way back is as long."""
 
     radius: Positive = 1.0
 
@@ -84,7 +86,7 @@ class Curve:
         a, b = (POSE.check(x, name) for x, name in ((a, "the start"), (b, "the goal")))
         if a.shape != b.shape:
             a, b = np.broadcast_arrays(a, b)
-        columns = [np.ascontiguousarray(x.reshape(-1, 3).T) for x in (a, b)]
+        columns = [np.array(x.reshape(-1, 3).T, order="C") for x in (a, b)]  # copies: drivers take no read-only arrays
         out, p = np.empty(columns[0].shape[1]), np.array([self.radius])
         self.lengths.compiled(self.curve.address, *columns, p, np.empty((2, 3)), np.empty(WORD), out)
         return out.reshape(a.shape[:-1])[()]
@@ -99,7 +101,7 @@ class Curve:
         Raises:
             ShapeError: if a or b are not poses.
         """
-        ends = [POSE.check(x, name) for x, name in ((a, "the start"), (b, "the goal"))]
+        ends = [np.array(POSE.check(x, name)) for x, name in ((a, "the start"), (b, "the goal"))]
         if ends[0].shape != (3,) or ends[1].shape != (3,):
             raise ShapeError(f"the ends of a curve have shapes {ends[0].shape} and {ends[1].shape}; expected (3,)")
         word = np.empty(WORD)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 
@@ -68,6 +69,8 @@ class ReedsShepp(Curve):
         >>> plan.us[:, 0]                                     # forwards, backwards twice, forwards
         array([ 1., -1., -1.,  1.])
     """
+
+    reversible: ClassVar[bool] = True
 
 
 @driver

@@ -1,0 +1,17 @@
+"""The demo of RRT and RRT*: it asserts its own result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from pilotage.cli.main import main
+
+
+def test_rrt_star_gets_shorter(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "rrt-growing", "--seed", "2", "--out", str(tmp_path)]) == 0
+    assert "RRT*  first path" in capsys.readouterr().out
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["rrt-growing.gif", "rrt-growing.png"]
