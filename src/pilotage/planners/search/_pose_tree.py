@@ -1,0 +1,188 @@
+"""The nodes of a search over poses: flat arrays that grow together, and the loop around the compiled search."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...models.trace import Code
+from ..sampling._problem import Compiled
+from ._pose_field import Field
+from ._pose_kernel import (
+    CELL,
+    COUNT,
+    EXPANSIONS,
+    FULL,
+    GOAL,
+    LINKS,
+    MARKS,
+    MOTION,
+    NODE,
+    PARENT,
+    PAUSED,
+    ROOM,
+    STATE,
+    F,
+    rehash,
+    search,
+)
+
+Array = NDArray[np.float64]
+Integers = NDArray[np.int64]
+CHUNK = 2000
+"""Expansions between two looks at the clock, some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Motions:
+    """The motions of a vehicle: lists of actions of a step.
+
+    Attributes:
+        rows: actions ``(R, m)``; those of a motion follow one another.
+        first: the first action of each motion, and R.
+        groups: the first motion of each group, and the number of motions.
+        after: the group of the motions that may follow each motion.
+        code: the step.
+        parameters: of the step.
+    """
+
+    rows: Array
+    first: Integers
+    groups: Integers
+    after: Integers
+    code: Code
+    parameters: Array
+
+    @property
+    def longest(self) -> int:
+        """The number of actions of the longest motion."""
+        return int(np.diff(self.first).max())
+
+    def actions(self, motion: int) -> Array:
+        """The actions of a motion."""
+        return self.rows[self.first[motion] : self.first[motion + 1]]
+
+
+class Tree:
+    """Nodes, the heap of those that wait, and the hash table of the cells."""
+
+    def __init__(self, size: int) -> None:
+        self.state = np.zeros(STATE, dtype=np.int64)
+        self.state[NODE] = -1
+        self.best = np.array([math.inf])
+        self.nodes, self.marks = np.empty((0, size)), np.empty((0, MARKS))
+        self.links, self.heap = np.empty((0, LINKS), dtype=np.int64), np.empty(0, dtype=np.int64)
+        self.grow(4096)
+
+    def grow(self, capacity: int) -> None:
+        """Make room for that many nodes."""
+        for name in ("nodes", "marks", "links", "heap"):
+            old = getattr(self, name)
+            new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
+            new[: len(old)] = old
+            setattr(self, name, new)
+        self.keys, self.table = np.zeros(4 * capacity, dtype=np.int64), np.full(4 * capacity, -1, dtype=np.int64)
+        rehash(self.links, self.keys, self.table, int(self.state[COUNT]))
+
+    @property
+    def arrays(self) -> tuple[Any, ...]:
+        """Arguments of the driver, in their order."""
+        return self.nodes, self.marks, self.links, self.heap, self.keys, self.table, self.state, self.best
+
+
+class Search:
+    """A search from a start: the arrays that the driver takes.
+
+    Args:
+        world: the compiled problem.
+        motions: the motions of the vehicle.
+        vehicle, rules: see `_pose_kernel`.
+        cells: ``(2, n)``.
+        field: the ways around the obstacles.
+        goals: poses ``(K, 3)``.
+        region: bounds ``(2, n)``, or none.
+    """
+
+    def __init__(
+        self, world: Compiled, motions: Motions, vehicle: Integers, rules: Array, cells: Array, field: Field,
+        goals: Array, region: Array,
+    ) -> None:  # fmt: skip
+        start = np.array(world.problem.start)
+        self.world, self.motions, self.tree = world, motions, Tree(len(start))
+        track = np.empty((max(motions.longest, 1) + 1, len(start)))
+        self.given = (
+            motions.rows, motions.first, motions.groups, motions.after, vehicle, motions.parameters, rules, cells,
+            field.values, goals, region, np.empty(MARKS), track, *world.arrays[:-1],
+        )  # fmt: skip
+        self._root(start)
+
+    def _root(self, start: Array) -> None:
+        tree = self.tree
+        tree.nodes[0], tree.marks[0], tree.heap[0] = start, 0.0, 0
+        tree.marks[0, ROOM] = self.world.rooms_of(start)
+        tree.links[0] = 0
+        tree.links[0, [PARENT, MOTION, CELL]] = -1, -1, np.iinfo(np.int64).min
+        tree.state[:2] = 1
+        rehash(tree.links, tree.keys, tree.table, 1)
+
+    def run(self, deadline: float) -> bool:
+        """Search until the best way is final; False when the time was up, or Ctrl-C was pressed with a way at hand."""
+        try:
+            while True:
+                outcome = search.compiled(*self.tree.arrays, *self.given, CHUNK)
+                self.world.check()
+                if outcome == FULL:
+                    self.tree.grow(2 * len(self.tree.nodes))
+                elif outcome != PAUSED:
+                    return True
+                if time.perf_counter() > deadline:
+                    return False
+        except KeyboardInterrupt:
+            if self.found:
+                return False
+            raise
+
+    @property
+    def found(self) -> bool:
+        """Whether a way to a goal is known."""
+        return self.tree.state[NODE] >= 0
+
+    @property
+    def cost(self) -> float:
+        """Cost of the best way."""
+        return float(self.tree.best[0])
+
+    @property
+    def goal(self) -> int:
+        """The goal to which the curve from the last node leads; -1 where the last node is in the region."""
+        return int(self.tree.state[GOAL])
+
+    @property
+    def expansions(self) -> int:
+        """Nodes expanded."""
+        return int(self.tree.state[EXPANSIONS])
+
+    @property
+    def count(self) -> int:
+        """Nodes made."""
+        return int(self.tree.state[COUNT])
+
+    def chain(self) -> tuple[Array, list[int]]:
+        """The nodes of the best way from the start on ``(K, n)``, and the motions between them."""
+        node, nodes, motions = int(self.tree.state[NODE]), list[int](), list[int]()
+        while node >= 0:
+            nodes.append(node)
+            motions.append(int(self.tree.links[node, MOTION]))
+            node = int(self.tree.links[node, PARENT])
+        return self.tree.nodes[nodes[::-1]], motions[::-1][1:]
+
+    def nearest(self) -> float:
+        """The least estimate of what is left [m] over all nodes."""
+        count = int(self.tree.state[COUNT])
+        marks = self.tree.marks[:count]
+        return float((marks[:, F] - marks[:, 0]).min())
