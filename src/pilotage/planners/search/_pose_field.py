@@ -59,14 +59,12 @@ class Field:
         x, y, yaw = self.cells.origin
         return x, y, math.cos(yaw) / self.cells.resolution, math.sin(yaw) / self.cells.resolution
 
-    def separation(self, start: Array, goal: Array) -> str:
-        """The reason why no way leads from a point to a goal ``(2,)``; empty if one may."""
+    def separation(self, root: Array, start: Array, goal: Array) -> str:
+        """The reason why no way leads from a start to a goal, one of which is the root ``(2,)``; empty if one may."""
         if self.cells is None:
             return ""
-        row, column = self.cells.world_to_cell(start).tolist()
-        if self.values[row, column] < UNREACHABLE:
-            return ""
-        return explain_separation(self.cells, "blocked", start, goal)
+        row, column = self.cells.world_to_cell(root).tolist()
+        return explain_separation(self.cells, "blocked", start, goal) if self.values[row, column] >= UNREACHABLE else ""
 
 
 _KEPT: WeakKeyDictionary[Obstacles, dict[float, OccupancyGrid]] = WeakKeyDictionary()

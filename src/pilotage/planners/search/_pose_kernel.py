@@ -33,9 +33,10 @@ LINKS = 4
 # The array `vehicle`: address of the step, components x, y, yaw of a state, column of the turn in the tangent, whether
 # curves lead to the goal.
 STEP, X, Y, YAW, TURN, CURVES = 0, 1, 2, 3, 4, 5
-# The array `rules`: factor of reversing, costs of a cusp and of a change of curvature, weight of h, length of a motion;
-# then the frame of the field: corner, cosine and sine per metre.
-REVERSE, CUSP, BEND, WEIGHT, SPAN, CORNER_X, CORNER_Y, COS, SIN = 0, 1, 2, 3, 4, 5, 6, 7, 8
+# The array `rules`: factor of reversing, costs of a cusp and of a change of curvature, weight of h, length of a motion,
+# the direction of the search, 1, or -1 from the goal to the start; then the frame of the field: corner, cosine and sine
+# per metre.
+REVERSE, CUSP, BEND, WEIGHT, SPAN, DIRECTION, CORNER_X, CORNER_Y, COS, SIN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 EMPTY = -1
 GOLDEN = -7046029254386353131
 """2^64 over the golden ratio, as a signed integer: multiplicative hashing."""
@@ -132,8 +133,8 @@ def pay(a, b, trail, vehicle, rules, world):
     chord, yaw, half = math.hypot(dx, dy), a[vehicle[YAW]], 0.5 * d[vehicle[TURN]]
     gear, curvature = trail[GEAR], trail[CURVATURE]
     if chord > TINY:
-        gear = 1.0 if dx * math.cos(yaw + half) + dy * math.sin(yaw + half) > 0.0 else -1.0
-        curvature = 2.0 * math.sin(half) / chord * gear
+        ahead = 1.0 if dx * math.cos(yaw + half) + dy * math.sin(yaw + half) > 0.0 else -1.0
+        gear, curvature = rules[DIRECTION] * ahead, 2.0 * math.sin(half) / chord * ahead
         if trail[GEAR] * gear < 0.0:
             trail[G] += rules[CUSP]
         trail[G] += rules[BEND] * abs(curvature - trail[CURVATURE])

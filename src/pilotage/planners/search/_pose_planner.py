@@ -1,10 +1,11 @@
-"""The base of planners that search the motions of a vehicle; subclasses give the motions and the cells."""
+"""The base of planners that search the motions of a vehicle."""
 
 from __future__ import annotations
 
 import math
 import time
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,49 +17,66 @@ from ...core.problem import Problem
 from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
-from ..sampling._problem import compiled
-from ..sampling.rrt_connect import _in_se2  # pyright: ignore[reportPrivateUsage]
-from ..steering._curves import Curve, driven
+from ..sampling._problem import Compiled, compiled
+from ..steering import ReedsShepp
+from ..steering._curves import Curve
 from ._on_cells import stats_of
 from ._pose_field import Field
 from ._pose_kernel import search
-from ._pose_tree import Motions, Search
+from ._pose_motions import Vehicle, refused
+from ._pose_tree import Search
 
 Array = NDArray[np.float64]
 
 
 class PosePlanner(ABC):
-    """A planner over the motions of a vehicle."""
+    """A planner over the motions of a vehicle; subclasses give the vehicle, the curve and the costs."""
 
     if TYPE_CHECKING:
         steering: Curve
         reverse: float
         cusp: float
-        bend: float
         weight: float
 
+    @property
+    @abstractmethod
+    def _vehicle(self) -> Vehicle:
+        """The vehicle."""
+
+    @property
+    def _bend(self) -> float:
+        """Cost of a change of curvature [m] per [1/m]."""
+        return 0.0
+
+    @property
+    def _levels(self) -> tuple[int, ...]:
+        """How many times shorter the motions of each search are, until one finds a path."""
+        return (1,)
+
     def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
-        """Plan a path that a vehicle can drive.
+        """Plan a path that the vehicle can drive.
 
         Args:
-            problem: the problem; from a map, ``grid.problem(start, goal, footprint, space=Space("pose: SE2"))``.
-            rng: seed or generator, for goals that are regions, from which states are drawn.
-            budget: maximum planning time [s].
+            problem: the problem; on a map, ``grid.problem(start, goal, footprint, space=Space("pose: SE2"))``.
+            rng: seed or generator, with which states are drawn from a goal that is a region.
+            budget: maximum planning time [s]. If a path was found by then, it is the result.
 
         Returns:
-            A plan whose `xs` ``(T+1, n)`` lead from the start to a goal. Along a curve, its controls `us` ``(T, 2)`` are
-            speed (1 m/s, or -1 in reverse) and yaw rate of a unicycle, and `ts` the times; with a model, they are its
-            actions. `stats` contains ``expansions``, ``seconds``, ``expansions_per_second``, ``nodes`` and ``cusps``.
+            A plan whose `xs` ``(T+1, n)`` lead from the start to the goal. Along arcs, its controls `us` ``(T, 2)`` are
+            the speed (1 m/s, or -1 in reverse) and the yaw rate of a unicycle; those of a model are its actions. `ts`
+            are their times. `lower_bound` is the length of the curve without obstacles. `stats` contains
+            ``expansions``, ``seconds``, ``expansions_per_second`` and ``nodes``.
 
         Raises:
-            PilotageError: if the problem is not one of poses in SE(2), or not one of states of the model.
+            PilotageError: if the states of the problem are not those of the vehicle.
         """
+        vehicle, name = self._vehicle, type(self).__name__
         if not isinstance(problem, Problem):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise PilotageError(
-                f"{type(self).__name__} plans for a Problem, not {type(problem).__name__}; "
-                "grid.problem(start, goal, footprint, space=Space('pose: SE2')) makes one"
+                f"{name} plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint, "
+                'space=Space("pose: SE2")) makes one'
             )
-        self._check(problem)
+        refused(name, problem, vehicle)
         _ = search.compiled, self.steering.curve.address  # first: a budget is not spent on compiling
         began = time.perf_counter()
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
@@ -69,83 +87,114 @@ class PosePlanner(ABC):
         reason = reason or ("" if len(fine) else problem.explain(goals[0], "goal"))
         if reason:
             return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began), seed=seed)
-        pose = [problem.space.find(name, type(self).__name__) for name in ("x", "y", "yaw")]
-        bound = 0.0 if isinstance(problem.goal, Space) else self._bound(problem, fine, pose)
-        field = Field.of(problem, fine, pose)
-        if reason := field.separation(problem.start[pose[:2]], fine[0, pose[:2]]):
-            stats = stats_of(0, began)
-            return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats, seed=seed)
-        found = self._search(problem, fine, pose, field)
-        finished = found.run(deadline)
-        stats = stats_of(found.expansions, began) | {"nodes": found.count}
-        if not found.found:
-            status = PlanStatus.NO_PATH if finished else PlanStatus.BUDGET
-            reason = _reason(self, found, finished)
-            return Plan(status, lower_bound=bound, reason=reason, stats=stats, seed=seed)
-        xs, us, ts = self._driven(problem, found, fine)
-        stats["seconds"] = time.perf_counter() - began
-        cost = found.cost
-        return Plan(PlanStatus.SOLVED, problem.space, xs, us, ts, cost, min(bound, cost), stats=stats, seed=seed)
+        return self._solved(_posed(problem, fine, self.steering, vehicle), began, deadline, seed)
 
-    def _check(self, problem: Problem) -> None:
-        """Refuse problems on other spaces."""
-        if not _in_se2(problem):
-            raise PilotageError(
-                f"{type(self).__name__} plans for poses in SE(2), not states of {problem.space!r}; give the problem the "
-                'space Space("pose: SE2")'
-            )
+    def _solved(self, posed: Posed, began: float, deadline: float, seed: int | None) -> Plan:
+        """The plan of a problem whose ends are allowed."""
+        found = _Effort()
+        reason = posed.separation
+        for fineness in () if reason else self._levels:
+            found.search = self._search(posed, fineness)
+            found.finished = found.search.run(deadline)
+            found.expansions += found.search.expansions
+            if found.search.found or not found.finished:
+                break
+        stats: dict[str, Any] = stats_of(found.expansions, began)
+        if found.search is not None and found.search.found:
+            stats["nodes"] = found.search.count
+            xs, us, ts = posed.path(found.search, self._vehicle, self.steering)
+            cost, space = found.search.cost, posed.problem.space
+            bound = min(posed.bound, cost)
+            return Plan(PlanStatus.SOLVED, space, xs, us, ts, cost, bound, stats=stats, seed=seed)
+        bound, status = (math.inf if reason else posed.bound), PlanStatus.NO_PATH
+        effort = counted(found.expansions, "expansion")
+        if not found.finished and found.search is not None:
+            status, left = PlanStatus.BUDGET, found.search.nearest(self.weight)
+            reason = f"the budget was spent after {effort}; the best state is still {left:.2f} m from the goal"
+        reason = reason or f"none of the motions leads on, however fine: all cells were searched in {effort}"
+        return Plan(status, lower_bound=bound, reason=reason, stats=stats, seed=seed)
 
-    @abstractmethod
-    def _motions(self, problem: Problem) -> Motions:
-        """The motions of the vehicle."""
+    def _search(self, posed: Posed, fineness: int) -> Search:
+        """The search with motions that are `fineness` times shorter."""
+        vehicle, problem = self._vehicle, posed.problem
+        motions = vehicle.motions(problem.space, fineness)
+        place = np.array([motions.code.address, *posed.pose, posed.turn, vehicle.curves], dtype=np.int64)
+        costs = self.reverse, self.cusp, self._bend, self.weight, vehicle.span / fineness, posed.direction
+        region = problem.goal if isinstance(problem.goal, Space) else None
+        bounds = np.zeros((0, problem.space.size)) if region is None else np.array([region.low, region.high])
+        return Search(
+            posed.world, posed.root, motions, place, np.array([*costs, *posed.field.frame]),
+            vehicle.cells(problem.space, posed.root, fineness), posed.field,
+            np.ascontiguousarray(posed.ends[:, posed.pose]), bounds,
+        )  # fmt: skip
 
-    @abstractmethod
-    def _cells(self, problem: Problem) -> Array:
-        """Middle of cell 0 and cells per unit, for each component of a state ``(2, n)``."""
+
+@dataclass
+class _Effort:
+    """Searches with finer and finer motions: the last one, whether it came to an end, and expansions of all."""
+
+    search: Search | None = None
+    finished: bool = True
+    expansions: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Posed:
+    """A problem as it is searched.
+
+    Attributes:
+        problem, world: the problem, and its compiled form.
+        pose: the indices of x, y, yaw in a state.
+        root: the state where the search begins.
+        ends: the states ``(K, n)`` that it looks for.
+        direction: 1, or -1 if the search runs from the goal to the start.
+        bound: a cost that no path can undercut.
+        field: the ways around the obstacles to the ends.
+    """
+
+    problem: Problem
+    world: Compiled
+    pose: list[int]
+    root: Array
+    ends: Array
+    direction: int
+    bound: float
+    field: Field
 
     @property
-    def _span(self) -> float:
-        """Length of a motion [m]."""
-        return 1.0
+    def turn(self) -> int:
+        """The column of the tangent that turns the yaw."""
+        yaw = self.pose[2]
+        return next(t.start + yaw - s.start for _, s, t in self.problem.space.layout if s.start <= yaw < s.stop)
 
-    def _bound(self, problem: Problem, goals: Array, pose: list[int]) -> float:
-        """A cost that no path can undercut: the length of the curve without obstacles."""
-        start = np.tile(problem.start[pose], (len(goals), 1))
-        return float(self.steering.distance(start, goals[:, pose]).min())
+    @property
+    def separation(self) -> str:
+        """The reason why not even a point gets from root to ends; empty if one may."""
+        start, goal = (self.root, self.ends[0])[:: self.direction]
+        xy = self.pose[:2]
+        return self.field.separation(self.root[xy], start[xy], goal[xy])
 
-    def _search(self, problem: Problem, goals: Array, pose: list[int], field: Field) -> Search:
-        motions, region = self._motions(problem), problem.goal if isinstance(problem.goal, Space) else None
-        curves = _in_se2(problem)
-        vehicle = np.array([motions.code.address, *pose, _turn(problem.space, pose[2]), curves], dtype=np.int64)
-        rules = np.array([self.reverse, self.cusp, self.bend, self.weight, self._span, *field.frame])
-        bounds = np.zeros((0, problem.space.size)) if region is None else np.array([region.low, region.high])
-        world = compiled(problem, None, self.steering)
-        ends = np.ascontiguousarray(goals[:, pose])
-        return Search(world, motions, vehicle, rules, self._cells(problem), field, ends, bounds)
-
-    def _driven(self, problem: Problem, found: Search, goals: Array) -> tuple[Array, Array, Array]:
+    def path(self, found: Search, vehicle: Vehicle, steering: Curve) -> tuple[Array, Array, Array]:
         """States, controls and times of the best way."""
-        nodes, motions = found.chain()
-        xs = [nodes[0]]
-        for k, motion in enumerate(motions):
-            for d in found.motions.actions(motion)[:-1]:
-                xs.append(problem.space.plus(xs[-1], d))
-            xs.append(nodes[k + 1])
+        space, actions = self.problem.space, found.motions.actions(found.way())
+        xs = np.concatenate((self.root[None], vehicle.states(space, self.root, actions)))
         if found.goal >= 0:
-            curve = self.steering.connect(xs[-1], goals[found.goal], spacing=self._span)
-            assert curve.xs is not None
-            xs.extend(curve.xs[1:])
-        return np.array(xs), *driven(problem.space, np.array(xs))
+            curve = steering.connect(xs[-1], np.array(self.ends[found.goal]), spacing=vehicle.span).xs
+            assert curve is not None
+            xs = np.concatenate((xs, curve[1:]))
+        xs = xs[:: self.direction]
+        return xs, *vehicle.controls(space, xs, actions)
 
 
-def _turn(space: Space, yaw: int) -> int:
-    """The column of the tangent that turns the component `yaw`."""
-    return next(t.start + yaw - s.start for _, s, t in space.layout if s.start <= yaw < s.stop)
-
-
-def _reason(planner: PosePlanner, found: Search, finished: bool) -> str:
-    """The reason why there is no path."""
-    effort = counted(found.expansions, "expansion")
-    if finished:
-        return f"no path over the motions of {planner!r} was found; all cells that they reach were searched in {effort}"
-    return f"the budget was spent after {effort}; the nearest state to the goal is {found.nearest():.2f} m from it"
+def _posed(problem: Problem, goals: Array, steering: Curve, vehicle: Vehicle) -> Posed:
+    """The problem, from the end with less room if the curve is the same both ways: few motions lead out of a bay."""
+    pose = [problem.space.find(name, "the vehicle") for name in ("x", "y", "yaw")]
+    world = compiled(problem, None, steering)
+    region = isinstance(problem.goal, Space)
+    starts = np.tile(problem.start, (len(goals), 1))
+    bound = 0.0 if region else float(steering.distance(starts[:, pose], goals[:, pose]).min())
+    root, ends, direction = problem.start, goals, 1
+    alone = not region and vehicle.curves and len(goals) == 1 and isinstance(steering, ReedsShepp)
+    if alone and world.rooms_of(goals[0]) < 0.5 * world.rooms_of(problem.start):
+        root, ends, direction = goals[0], problem.start[None], -1
+    return Posed(problem, world, pose, root, ends, direction, bound, Field.of(problem, ends, pose))

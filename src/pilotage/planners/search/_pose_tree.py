@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...models.trace import Code
 from ..sampling._problem import Compiled
 from ._pose_field import Field
 from ._pose_kernel import (
     CELL,
+    CLOSED,
     COUNT,
     EXPANSIONS,
     FULL,
@@ -28,44 +27,15 @@ from ._pose_kernel import (
     ROOM,
     STATE,
     F,
+    G,
     rehash,
     search,
 )
+from ._pose_motions import Motions
 
 Array = NDArray[np.float64]
-Integers = NDArray[np.int64]
 CHUNK = 2000
 """Expansions between two looks at the clock, some milliseconds."""
-
-
-@dataclass(frozen=True)
-class Motions:
-    """The motions of a vehicle: lists of actions of a step.
-
-    Attributes:
-        rows: actions ``(R, m)``; those of a motion follow one another.
-        first: the first action of each motion, and R.
-        groups: the first motion of each group, and the number of motions.
-        after: the group of the motions that may follow each motion.
-        code: the step.
-        parameters: of the step.
-    """
-
-    rows: Array
-    first: Integers
-    groups: Integers
-    after: Integers
-    code: Code
-    parameters: Array
-
-    @property
-    def longest(self) -> int:
-        """The number of actions of the longest motion."""
-        return int(np.diff(self.first).max())
-
-    def actions(self, motion: int) -> Array:
-        """The actions of a motion."""
-        return self.rows[self.first[motion] : self.first[motion + 1]]
 
 
 class Tree:
@@ -96,37 +66,36 @@ class Tree:
 
 
 class Search:
-    """A search from a start: the arrays that the driver takes.
+    """A search: the arrays that the driver takes.
 
     Args:
         world: the compiled problem.
+        root: the state where the search begins.
         motions: the motions of the vehicle.
         vehicle, rules: see `_pose_kernel`.
         cells: ``(2, n)``.
         field: the ways around the obstacles.
-        goals: poses ``(K, 3)``.
+        goals: poses ``(K, 3)`` to find.
         region: bounds ``(2, n)``, or none.
     """
 
     def __init__(
-        self, world: Compiled, motions: Motions, vehicle: Integers, rules: Array, cells: Array, field: Field,
+        self, world: Compiled, root: Array, motions: Motions, vehicle: NDArray[np.int64], rules: Array, cells: Array, field: Field,
         goals: Array, region: Array,
     ) -> None:  # fmt: skip
-        start = np.array(world.problem.start)
-        self.world, self.motions, self.tree = world, motions, Tree(len(start))
-        track = np.empty((max(motions.longest, 1) + 1, len(start)))
+        self.world, self.motions, self.tree = world, motions, Tree(len(root))
+        track = np.empty((motions.longest + 1, len(root)))
         self.given = (
             motions.rows, motions.first, motions.groups, motions.after, vehicle, motions.parameters, rules, cells,
             field.values, goals, region, np.empty(MARKS), track, *world.arrays[:-1],
         )  # fmt: skip
-        self._root(start)
+        self._root(np.array(root))
 
     def _root(self, start: Array) -> None:
         tree = self.tree
         tree.nodes[0], tree.marks[0], tree.heap[0] = start, 0.0, 0
         tree.marks[0, ROOM] = self.world.rooms_of(start)
-        tree.links[0] = 0
-        tree.links[0, [PARENT, MOTION, CELL]] = -1, -1, np.iinfo(np.int64).min
+        tree.links[0, [PARENT, MOTION, CELL, CLOSED]] = -1, -1, np.iinfo(np.int64).min, 0
         tree.state[:2] = 1
         rehash(tree.links, tree.keys, tree.table, 1)
 
@@ -172,17 +141,15 @@ class Search:
         """Nodes made."""
         return int(self.tree.state[COUNT])
 
-    def chain(self) -> tuple[Array, list[int]]:
-        """The nodes of the best way from the start on ``(K, n)``, and the motions between them."""
-        node, nodes, motions = int(self.tree.state[NODE]), list[int](), list[int]()
-        while node >= 0:
-            nodes.append(node)
-            motions.append(int(self.tree.links[node, MOTION]))
+    def way(self) -> list[int]:
+        """The motions of the best way."""
+        node, motions = int(self.tree.state[NODE]), list[int]()
+        while (motion := int(self.tree.links[node, MOTION])) >= 0:
+            motions.append(motion)
             node = int(self.tree.links[node, PARENT])
-        return self.tree.nodes[nodes[::-1]], motions[::-1][1:]
+        return motions[::-1]
 
-    def nearest(self) -> float:
-        """The least estimate of what is left [m] over all nodes."""
-        count = int(self.tree.state[COUNT])
-        marks = self.tree.marks[:count]
-        return float((marks[:, F] - marks[:, 0]).min())
+    def nearest(self, weight: float) -> float:
+        """The least estimate of what is left [m] over all nodes but the first; infinity if there are none."""
+        marks = self.tree.marks[1 : self.count]
+        return float((marks[:, F] - marks[:, G]).min(initial=math.inf)) / weight
