@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 
 from ...models.trace import call, driver
-from ..sampling._space import DIFFERENCE, MINUS, RADIUS, SCALED, STEER, WORD, edge_allowed, inside, move, room
+from ..sampling._space import DIFFERENCE, RADIUS, SCALED, STEER, WORD, edge_allowed, inside, move, room, subtract
 from ..steering._curves import FIRST, LENGTH, QUARTER, SEGMENTS
 
 # What `search` returns.
@@ -34,9 +34,10 @@ LINKS = 4
 # curves lead to the goal.
 STEP, X, Y, YAW, TURN, CURVES = 0, 1, 2, 3, 4, 5
 # The array `rules`: factor of reversing, costs of a cusp and of a change of curvature, weight of h, length of a motion,
-# the direction of the search, 1, or -1 from the goal to the start; then the frame of the field: corner, cosine and sine
-# per metre.
-REVERSE, CUSP, BEND, WEIGHT, SPAN, DIRECTION, CORNER_X, CORNER_Y, COS, SIN = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+# the direction of the search, 1, or -1 from the goal to the start, the distance at which a goal is reached; then the
+# frame of the field: corner, cosine and sine per metre.
+REVERSE, CUSP, BEND, WEIGHT, SPAN, DIRECTION, TOLERANCE = 0, 1, 2, 3, 4, 5, 6
+CORNER_X, CORNER_Y, COS, SIN = 7, 8, 9, 10
 EMPTY = -1
 GOLDEN = -7046029254386353131
 """2^64 over the golden ratio, as a signed integer: multiplicative hashing."""
@@ -125,10 +126,7 @@ def pay(a, b, trail, vehicle, rules, world):
     """Add the cost of the step from a to b to a trail, with gear and curvature of the step."""
     codes, _, _, metric, _, _, _, _, work = world
     d = work[DIFFERENCE]
-    call(codes[MINUS], b, a, 0, 0, d)
-    square = 0.0
-    for i in range(metric.shape[0]):
-        square += (metric[i] * d[i]) ** 2
+    length = subtract(codes, metric, b, a, d)
     dx, dy = b[vehicle[X]] - a[vehicle[X]], b[vehicle[Y]] - a[vehicle[Y]]
     chord, yaw, half = math.hypot(dx, dy), a[vehicle[YAW]], 0.5 * d[vehicle[TURN]]
     gear, curvature = trail[GEAR], trail[CURVATURE]
@@ -138,7 +136,7 @@ def pay(a, b, trail, vehicle, rules, world):
         if trail[GEAR] * gear < 0.0:
             trail[G] += rules[CUSP]
         trail[G] += rules[BEND] * abs(curvature - trail[CURVATURE])
-    trail[G] += math.sqrt(square) * (rules[REVERSE] if gear < 0.0 else 1.0)
+    trail[G] += length * (rules[REVERSE] if gear < 0.0 else 1.0)
     trail[GEAR], trail[CURVATURE] = gear, curvature
 
 
@@ -150,6 +148,18 @@ def clear(a, b, trail, world):
         return False
     trail[ROOM] = left
     return True
+
+
+@driver
+def reached(x, ends, region, rules, world):
+    """Whether a state is a goal: in the region, or so near to a goal that this is allowed to count."""
+    codes, _, _, metric, _, _, _, _, work = world
+    if region.shape[0] > 0:
+        return inside(region, x)
+    for k in range(ends.shape[0]):
+        if rules[TOLERANCE] > 0.0 and subtract(codes, metric, ends[k], x, work[DIFFERENCE]) <= rules[TOLERANCE]:
+            return True
+    return False
 
 
 @driver
@@ -204,7 +214,7 @@ def drive(tree, node, motion, trail, track, rows, first, cells, best, vehicle, r
     copy(nodes[node], track[0])
     count = first[motion + 1] - first[motion]
     for k in range(count):
-        call(vehicle[STEP], track[k], rows[first[motion] + k], 0, p, track[k + 1])
+        call(vehicle[STEP], track[k], rows[first[motion] + k], p, p[1:], track[k + 1])
         pay(track[k], track[k + 1], trail, vehicle, rules, world)
     key = cell_of(cells, track[count], trail[GEAR])
     slot = slot_of(keys, table, key)
@@ -222,13 +232,13 @@ def drive(tree, node, motion, trail, track, rows, first, cells, best, vehicle, r
 
 @driver(
     "i8(f8[:,::1], f8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[:,::1], i8[::1], i8[::1],"
-    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1],"
+    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1],"
     " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
     nogil=True,
 )
 def search(
     nodes, marks, links, heap, keys, table, state, best, rows, first, groups, after, vehicle, parameters, rules, cells,
-    field, goals, region, trail, track, codes, layout, settings, metric, bounds, p, count, hashing, work, limit,
+    field, goals, ends, region, trail, track, codes, layout, settings, metric, bounds, p, count, hashing, work, limit,
 ):  # fmt: skip
     """Expand nodes in order of f until the best way is final, none waits or `limit` is reached.
 
@@ -237,11 +247,11 @@ def search(
         best: cost of the best way to a goal; changed.
         rows, first: actions ``(R, m)``, and the first one of each motion.
         groups, after: the first motion of each group, and the group of the motions that may follow each motion.
-        vehicle, parameters, rules: see the constants above; the parameters of the step.
+        vehicle, parameters, rules: see the constants above; the duration of a step and its parameters.
         cells: ``(2, n)``, middle of cell 0 and cells per unit, for each component of a state.
         field: way [m] of a point around the obstacles to the goal, from each cell of a coarse grid.
-        goals: poses ``(K, 3)``.
-        region: bounds ``(2, n)`` of the goal; none where curves lead to the goals.
+        goals, ends: poses ``(K, 3)`` and states ``(K, n)`` of the goal.
+        region: bounds ``(2, n)`` of the goal if it is a region.
         trail, track: memory, one row more than a motion has actions, and two at least.
         codes, layout, settings, metric, bounds, p, count, hashing, work: of `sampling._problem.Compiled`.
         limit: expansions of this call.
@@ -269,7 +279,7 @@ def search(
         limit -= 1
 
         # 2. See whether this is the goal, or its curve leads there.
-        if region.shape[0] > 0 and inside(region, nodes[node]):
+        if reached(nodes[node], ends, region, rules, world):
             best[0], state[NODE], state[GOAL] = marks[node, G], node, -1
             continue
         state[PATIENCE] -= 1

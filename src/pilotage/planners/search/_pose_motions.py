@@ -19,7 +19,7 @@ from ..steering._curves import POSE, Curve, driven
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-NOTHING = np.zeros(0)
+UNTIMED = np.zeros(1)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Motions:
         groups: the first motion of each group, and the number of motions; the first group follows the start.
         after: the group of the motions that may follow each motion.
         code: the step.
-        parameters: of the step.
+        parameters: duration of a step, and the parameters of its code.
     """
 
     rows: Array
@@ -65,13 +65,16 @@ class Vehicle(Protocol):
 
     Attributes:
         span: length of a motion [m].
-        curves: whether curves lead to the goal, so that it is reached exactly; otherwise it is a region.
+        curves: whether curves lead to the goal, so that it is reached exactly.
+        tolerance: distance at which a goal is reached, in the metric of the problem, if curves do not lead there.
     """
 
     @property
     def span(self) -> float: ...
     @property
     def curves(self) -> bool: ...
+    @property
+    def tolerance(self) -> float: ...
 
     def refuse(self, problem: Problem) -> str:
         """What a problem lacks for this vehicle, as the end of a sentence; empty if nothing."""
@@ -97,7 +100,7 @@ class Vehicle(Protocol):
 class OnArcs:
     """What vehicles that drive along arcs, by increments of a pose, have in common."""
 
-    curves = True
+    curves, tolerance = True, 0.0
 
     def refuse(self, problem: Problem) -> str:
         if in_se2(problem.space):
@@ -132,7 +135,7 @@ class Car(OnArcs):
         gears = np.array([1.0] if isinstance(self.steering, Dubins) else [1.0, -1.0])[:, None]
         turns = np.linspace(-1.0, 1.0, 2 * self.curvatures + 1) / self.steering.radius
         rows = np.stack(np.broadcast_arrays(gears, 0.0, gears * turns), -1).reshape(-1, 3) * self.span / fineness
-        return Motions.alike(rows, 1, code_of(space, "plus"), NOTHING)
+        return Motions.alike(rows, 1, code_of(space, "plus"), UNTIMED)
 
     def cells(self, space: Space, root: Array, fineness: int) -> Array:
         """Cells half as wide as an arc is long, and half its smallest turn."""
@@ -149,12 +152,14 @@ class Modelled:
         samples: the actions ``(A, m)``.
         dt: seconds of a step.
         steps: steps of a motion.
+        tolerance: distance at which a goal is reached, in the metric of the problem.
     """
 
     model: Dynamics
     samples: Array
     dt: float
     steps: int
+    tolerance: float
 
     curves = False
     SHARE = 36
@@ -163,8 +168,6 @@ class Modelled:
     def refuse(self, problem: Problem) -> str:
         if problem.space.names != self.model.state.names:
             return f"states of {self.model!r}, {', '.join(self.model.state.names)}, not {', '.join(problem.space.names)}"
-        if not isinstance(problem.goal, Space):
-            return "a goal region, in which the actions of a model can end; give the problem a Space with bounds as goal"
         return ""
 
     @cached_property
@@ -178,8 +181,8 @@ class Modelled:
 
     def motions(self, space: Space, fineness: int) -> Motions:
         count = max(1, self.steps // fineness)
-        code, numbers = code_of(self.model, "y"), np.ascontiguousarray(parameters(self.model, self.dt))
-        return Motions.alike(np.repeat(self.samples, count, axis=0), count, code, numbers)
+        numbers = np.concatenate(([self.dt], parameters(self.model, self.dt)))
+        return Motions.alike(np.repeat(self.samples, count, axis=0), count, code_of(self.model, "y"), numbers)
 
     def cells(self, space: Space, root: Array, fineness: int) -> Array:
         """Squares half as wide as a motion is long, and shares of the ranges of all other components."""

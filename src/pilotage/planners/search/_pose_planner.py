@@ -119,13 +119,13 @@ class PosePlanner(ABC):
         vehicle, problem = self._vehicle, posed.problem
         motions = vehicle.motions(problem.space, fineness)
         place = np.array([motions.code.address, *posed.pose, posed.turn, vehicle.curves], dtype=np.int64)
-        costs = self.reverse, self.cusp, self._bend, self.weight, vehicle.span / fineness, posed.direction
+        costs = self.reverse, self.cusp, self._bend, self.weight, vehicle.span / fineness, posed.direction, vehicle.tolerance
         region = problem.goal if isinstance(problem.goal, Space) else None
         bounds = np.zeros((0, problem.space.size)) if region is None else np.array([region.low, region.high])
         return Search(
             posed.world, posed.root, motions, place, np.array([*costs, *posed.field.frame]),
             vehicle.cells(problem.space, posed.root, fineness), posed.field,
-            np.ascontiguousarray(posed.ends[:, posed.pose]), bounds,
+            np.ascontiguousarray(posed.ends[:, posed.pose]), np.array(posed.ends), bounds,
         )  # fmt: skip
 
 

@@ -75,19 +75,19 @@ class Search:
         vehicle, rules: see `_pose_kernel`.
         cells: ``(2, n)``.
         field: the ways around the obstacles.
-        goals: poses ``(K, 3)`` to find.
+        goals, ends: poses ``(K, 3)`` and states ``(K, n)`` to find.
         region: bounds ``(2, n)``, or none.
     """
 
     def __init__(
         self, world: Compiled, root: Array, motions: Motions, vehicle: NDArray[np.int64], rules: Array, cells: Array, field: Field,
-        goals: Array, region: Array,
+        goals: Array, ends: Array, region: Array,
     ) -> None:  # fmt: skip
         self.world, self.motions, self.tree = world, motions, Tree(len(root))
         track = np.empty((motions.longest + 1, len(root)))
         self.given = (
             motions.rows, motions.first, motions.groups, motions.after, vehicle, motions.parameters, rules, cells,
-            field.values, goals, region, np.empty(MARKS), track, *world.arrays[:-1],
+            field.values, goals, ends, region, np.empty(MARKS), track, *world.arrays[:-1],
         )  # fmt: skip
         self._root(np.array(root))
 

@@ -37,7 +37,7 @@ class HybridAStar(PosePlanner):
     bay, is searched from: out of it lead few ways.
 
     With a `model`, motions are its `actions`, each held for `steps` steps of `dt`; any model whose state has x, y and
-    yaw will do, a truck with a trailer for example. The goal is then a region. The constraint of the problem tells what
+    yaw will do, a truck with a trailer for example. A goal is then reached to `tolerance`. The constraint of the problem tells what
     is forbidden, such as a collision of the trailer or a jackknife, and `steering` only guides the search.
 
     The path is a good one, not the shortest: the cells see to that the search ends, and hide ways. `Shortcut` with the
@@ -57,6 +57,7 @@ class HybridAStar(PosePlanner):
         actions: actions of the model ``(A, m)``.
         dt: duration of a step of the model [s].
         steps: steps of the model for which an action is held.
+        tolerance: distance to the goal at which the path of a model may end, in the metric of the problem.
 
     Raises:
         SettingError: if a model has no actions, or actions have no model.
@@ -87,6 +88,7 @@ class HybridAStar(PosePlanner):
     actions: Annotated[NDArray[np.float64], Numbers(None, None)] | None = None
     dt: Positive = 0.1
     steps: Count = 8
+    tolerance: Positive = 0.1
 
     def __post_init__(self) -> None:
         if (self.model is None) != (self.actions is None):
@@ -98,7 +100,7 @@ class HybridAStar(PosePlanner):
     def _vehicle(self) -> Vehicle:
         if self.model is None or self.actions is None:
             return Car(self.steering, self.step or self.steering.radius, self.curvatures)
-        return Modelled(self.model, np.array(self.actions), self.dt, self.steps)
+        return Modelled(self.model, np.array(self.actions), self.dt, self.steps, self.tolerance)
 
     @property
     def _bend(self) -> float:
