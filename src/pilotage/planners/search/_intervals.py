@@ -18,8 +18,8 @@ FOREVER = 1e9
 # Columns of a segment: where the disc is when it begins, its velocity, begin and end, radius (that of the robot added).
 PX, PY, VX, VY, BEGIN, END, RADIUS = 0, 1, 2, 3, 4, 5, 6
 FINISHED, PAUSED, FULL = 0, 1, 2
-# The array `state`: intervals in the heap, intervals expanded, the one where the goal was reached, how many one expansion
-# may put into the heap.
+# The array `state`: intervals in the heap, intervals expanded, the one where the goal was reached, how many the next
+# expansion may add to the heap.
 WAITING, EXPANSIONS, REACHED, RESERVE = 0, 1, 2, 3
 TINY = 1e-9
 TIE = 1e-7
@@ -127,7 +127,7 @@ def safe_intervals(width, segments, first, items, work, starts, intervals):
 def later(last, late, theta, x, y, ux, uy, segment, took):
     """The later one of two departures, of which one, `late`, counts only if it meets the obstacle after `theta`.
 
-    The departure is `late` after the begin of the segment; (x, y) is where the robot departs, from the obstacle's begin.
+    It is `late` seconds after the begin of the segment; (x, y) is where the robot departs, seen from the obstacle then.
     """
     passed = late + theta
     if theta < -TINY or theta > took + TINY or passed < -TINY or passed > segment[END] - segment[BEGIN] + TINY:
@@ -142,8 +142,8 @@ def later(last, late, theta, x, y, ux, uy, segment, took):
 def conflict(segment, px, py, ux, uy, took):
     """The last departure from (px, py) at velocity (ux, uy), for `took` seconds, that meets a segment.
 
-    Departures and times on the way that meet the disc form a convex set, so those between two that do, do too. The last
-    one lies where the robot grazes the disc, where its way or the segment begins or ends, or where two of these coincide.
+    Departures and times on the way that meet the disc form a convex set, so all departures between two of them meet it.
+    The last one lies where the robot grazes the disc, or where its way or the segment begins or ends.
     """
     x, y, vx, vy, r = px - segment[PX], py - segment[PY], segment[VX], segment[VY], segment[RADIUS]
     lasts = segment[END] - segment[BEGIN]
@@ -242,13 +242,13 @@ def pop(heap, keys, state):
     nogil=True,
 )
 def search(
-    rest, width, diagonal, speed, goal, release, segments, first, items, starts, intervals, cells, arrivals, parents, heap, keys,
-    state, limit,
+    rest, width, diagonal, speed, goal, release, segments, first, items, starts, intervals, cells, arrivals, parents,
+    heap, keys, state, limit,
 ):  # fmt: skip
     """Expand intervals in order of ``max(arrival + h, release)`` until the last one of the goal is reached.
 
     Args:
-        rest: seconds from each cell to the goal if nothing moved, flat, with a ring of infinity, as where there is no way.
+        rest: seconds from each cell to the goal if nothing moved, flat, with a ring; infinity where there is no way.
         width, diagonal, speed, goal: cells in a row, whether diagonal steps are allowed, cells per second, the goal.
         release: the time from which on the robot may stay at the goal.
         segments, first, items, starts, intervals: as in `safe_intervals`.

@@ -42,9 +42,10 @@ class Field:
         """The field of a problem on a map; zero everywhere for one without a map."""
         if not isinstance(problem.world, OccupancyGrid):
             return cls(None, np.zeros((1, 1)))
-        on_map = isinstance(problem.constraint, FootprintConstraint)
-        obstacles = problem.constraint.obstacles if on_map else problem.world.obstacles("free")
-        cells = coarse(obstacles, _middle(problem.constraint.footprint) if on_map else 0.0)
+        if isinstance(problem.constraint, FootprintConstraint):
+            cells = coarse(problem.constraint.obstacles, _middle(problem.constraint.footprint))
+        else:
+            cells = coarse(problem.world.obstacles("free"), 0.0)
         ends = {tuple(cells.world_to_cell(x[pose[:2]]).tolist()) for x in goals}
         if not all(cells.contains_cell(end) and cells.free[end] for end in ends):
             return cls(None, np.zeros((1, 1)))

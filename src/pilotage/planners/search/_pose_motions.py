@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -166,11 +165,12 @@ class Modelled:
     """Cells per half turn, and per range of what else has bounds: 5 degrees."""
 
     def refuse(self, problem: Problem) -> str:
-        if problem.space.names != self.model.state.names:
-            return f"states of {self.model!r}, {', '.join(self.model.state.names)}, not {', '.join(problem.space.names)}"
-        return ""
+        if problem.space.names == self.model.state.names:
+            return ""
+        own, given = (", ".join(space.names) for space in (self.model.state, problem.space))
+        return f"states of {self.model!r}, {own}, not {given}"
 
-    @cached_property
+    @property
     def span(self) -> float:
         """The longest way of the actions from a state at rest at the origin [m]."""
         x = np.tile(np.asarray(self.model.state.normalize(np.zeros(self.model.state.size))), (len(self.samples), 1))
@@ -194,7 +194,7 @@ class Modelled:
         return np.asarray(self.model.rollout(x, actions, self.dt))[1:]
 
     def controls(self, space: Space, xs: Array, actions: Array) -> tuple[Array, Array]:
-        return actions, self.dt * np.arange(len(xs))
+        return actions, np.arange(len(xs), dtype=np.float64) * self.dt
 
 
 def refused(planner: str, problem: Problem, vehicle: Vehicle) -> None:

@@ -119,7 +119,15 @@ class PosePlanner(ABC):
         vehicle, problem = self._vehicle, posed.problem
         motions = vehicle.motions(problem.space, fineness)
         place = np.array([motions.code.address, *posed.pose, posed.turn, vehicle.curves], dtype=np.int64)
-        costs = self.reverse, self.cusp, self._bend, self.weight, vehicle.span / fineness, posed.direction, vehicle.tolerance
+        costs = (
+            self.reverse,
+            self.cusp,
+            self._bend,
+            self.weight,
+            vehicle.span / fineness,
+            posed.direction,
+            vehicle.tolerance,
+        )
         region = problem.goal if isinstance(problem.goal, Space) else None
         bounds = np.zeros((0, problem.space.size)) if region is None else np.array([region.low, region.high])
         return Search(

@@ -80,8 +80,8 @@ class Search:
     """
 
     def __init__(
-        self, world: Compiled, root: Array, motions: Motions, vehicle: NDArray[np.int64], rules: Array, cells: Array, field: Field,
-        goals: Array, ends: Array, region: Array,
+        self, world: Compiled, root: Array, motions: Motions, vehicle: NDArray[np.int64], rules: Array, cells: Array,
+        field: Field, goals: Array, ends: Array, region: Array,
     ) -> None:  # fmt: skip
         self.world, self.motions, self.tree = world, motions, Tree(len(root))
         track = np.empty((motions.longest + 1, len(root)))

@@ -33,12 +33,12 @@ class HybridAStar(PosePlanner):
     checked as by `Problem.edges_allowed`, without gaps for a footprint on a map. Lengths are those in the metric of the
     problem, in which turns count.
 
-    If the arcs lead nowhere, they are made half as long, `refinements` times. A goal with little room, such as a parking
-    bay, is searched from: out of it lead few ways.
+    If the arcs lead nowhere, they are made half as long, `refinements` times. If the goal has little room, such as a
+    parking bay, the search runs from the goal to the start: few ways lead out of the bay.
 
     With a `model`, motions are its `actions`, each held for `steps` steps of `dt`; any model whose state has x, y and
-    yaw will do, a truck with a trailer for example. A goal is then reached to `tolerance`. The constraint of the problem tells what
-    is forbidden, such as a collision of the trailer or a jackknife, and `steering` only guides the search.
+    yaw will do, a truck with a trailer for example. A goal is then reached to `tolerance`. The constraint of the
+    problem says what is forbidden, such as a collision of the trailer or a jackknife; `steering` only guides the search.
 
     The path is a good one, not the shortest: the cells see to that the search ends, and hide ways. `Shortcut` with the
     same steering makes it shorter. "No path" means that none of these motions leads to the goal, unless the reason is

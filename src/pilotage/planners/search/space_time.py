@@ -73,8 +73,8 @@ class MovingObstacle:
         ts, xys = numbers(self.ts, "the times of an obstacle"), numbers(self.xys, "the positions of an obstacle")
         if ts.ndim != 1 or not len(ts) or xys.shape != (len(ts), 2) or not np.isfinite([*ts, *xys.ravel()]).all():
             raise ShapeError(
-                f"times and positions of an obstacle have shapes {ts.shape} and {xys.shape}; expected finite numbers of "
-                "shape (T,) and (T, 2)"
+                f"times and positions of an obstacle have shapes {ts.shape} and {xys.shape}; expected finite numbers "
+                "of shape (T,) and (T, 2)"
             )
         radius = numbers(self.radius, "the radius of an obstacle")
         if radius.shape not in ((), ts.shape) or not ((radius >= 0.0) & np.isfinite(radius)).all():
@@ -122,8 +122,8 @@ class MovingObstacle:
 
     def at(self, t: ArrayLike) -> Array:
         """Positions ``(..., 2)`` [m] at times ``(...)``."""
-        ts, xys = np.asarray(self.ts), np.asarray(self.xys)
-        return np.stack([np.interp(t, ts, xys[:, k]) for k in range(2)], -1)
+        ts, xys, when = np.asarray(self.ts), np.asarray(self.xys), numbers(t, "times")
+        return np.stack([np.interp(when, ts, xys[:, k]) for k in range(2)], -1)
 
     def segments(self, grid: GridCells, radius: float) -> Array:
         """Segments of `_intervals` ``(S, 7)``, in cells of the framed grid, with the radius of the robot added."""
@@ -149,9 +149,9 @@ class SpaceTimeAStar:
                    such that the arrival lies in that of the neighbour, and no obstacle touches the robot on the way
         f(n)       = arrival(n) + h(n) / speed,   h: length of the shortest path to the goal if nothing moved
 
-    The robot drives from cell to cell at its speed, or waits. All times at which it would touch an obstacle are computed
-    from quadratic equations, not sampled. Earlier arrivals in an interval can wait for all that later ones can do, so the
-    path is optimal among those on the grid. At the goal, nothing touches the robot ever after.
+    The robot drives from cell to cell at its speed, or waits. The times at which it would touch an obstacle are roots of
+    quadratic equations, not sampled. A robot that arrives in an interval earlier can wait, and do all that a later one
+    can, so the path is optimal among those on the grid. At the goal, nothing touches the robot ever after.
 
     Attributes:
         speed: speed of the robot [m/s].
@@ -167,7 +167,7 @@ class SpaceTimeAStar:
         >>> other = MovingObstacle([0.0, 5.0], [[5.5, 0.5], [0.5, 0.5]], radius=0.3)
         >>> plan = SpaceTimeAStar().plan(lane, (1.5, 1.5), (5.5, 0.5), moving=[other])
         >>> plan.ts.round(2).tolist()                         # waits until the other one has gone by
-        [0.0, 3.72, 4.72, 5.72, 6.72, 7.72, 8.72]
+        [0.0, 3.42, 4.42, 5.42, 6.42, 7.42, 8.42]
     """
 
     speed: Positive = 1.0
@@ -197,8 +197,8 @@ class SpaceTimeAStar:
 
         Returns:
             A plan whose `xs` ``(T+1, 2)`` are the middles of cells, and whose `ts` ``(T+1,)`` [s] say when the robot is
-            there; where it waits, two rows are at one place. `cost` [m] is the time of arrival times the speed, which is
-            the length of the path if the robot never waits, and `lower_bound` one that no path on the grid undercuts.
+            there; where it waits, two rows are at one place. `cost` [m] is the time of arrival times the speed: the
+            length of the path if the robot never waits. No path on the grid costs less than `lower_bound`.
 
         Raises:
             ShapeError: if start or goal have the wrong shape or are not finite.

@@ -14,7 +14,7 @@ from ...core.space import Space
 from ...models.trace import code_of
 from ..steering import Dubins, ReedsShepp
 from ..steering._curves import Curve
-from ._pose_motions import UNTIMED, Motions, OnArcs, Vehicle
+from ._pose_motions import UNTIMED, Motions, OnArcs
 from ._pose_planner import PosePlanner
 from .astar import HIGHEST_WEIGHT
 
