@@ -18,7 +18,7 @@ from pilotage.planners import Dubins, HybridAStar, ReedsShepp
 from pilotage.planners.search._pose_field import Field
 from pilotage.testing import check_planner
 
-from .vehicles import CAR, HALL, SE2, across, charged, inspect, pose, room, simulated
+from .vehicles import CAR, HALL, SE2, across, charged, in_room, inspect, pose, simulated
 
 CURVE = ReedsShepp(0.8)
 PLANNER = HybridAStar(CURVE)
@@ -43,7 +43,7 @@ def test_a_car_drives_through_a_door(steering: ReedsShepp | Dubins) -> None:
 
 def test_the_contract_of_planners() -> None:
     check_planner(PLANNER, across())
-    check_planner(HybridAStar(Dubins(0.8)), room())
+    check_planner(HybridAStar(Dubins(0.8)), in_room())
     check_planner(PLANNER, Problem(SQUARE, [0, 0, 0], [2, 1, 3], pillar, resolution=0.2))
 
 
@@ -70,7 +70,7 @@ def test_paths_through_random_worlds(seed: int) -> None:
 
 @settings(max_examples=30)
 @given(x=st.floats(-4, 4), y=st.floats(-4, 4), yaw=st.floats(-3, 3))
-def test_without_obstacles_a_path_is_between_the_curve_and_what_driving_it_costs(x: float, y: float, yaw: float) -> None:
+def test_without_obstacles_a_path_costs_no_more_than_the_curve(x: float, y: float, yaw: float) -> None:
     hall = OccupancyGrid.from_occupied(np.zeros((60, 60), dtype=bool), 0.5, (-15.0, -15.0, 0.0))
     problem = hall.problem([0, 0, 0], [x, y, yaw], CAR, space=SE2)
     plan, curve = PLANNER.plan(problem), CURVE.connect([0.0, 0.0, 0.0], [x, y, yaw])

@@ -70,7 +70,7 @@ def expanded(grid: OccupancyGrid, moving: Sequence[MovingObstacle], goal: tuple[
     return math.inf
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(6))
 def test_no_path_arrives_sooner(seed: int) -> None:
     """A search over ticks arrives no sooner, and later by less than the ticks for which it may have to wait longer."""
     grid, moving = scene(seed)
@@ -114,7 +114,7 @@ def test_without_obstacles_it_is_astar() -> None:
         assert plan.ts[-1] == pytest.approx(plan.cost)
 
 
-def test_a_robot_waits_for_another_by_the_hour_and_minute() -> None:
+def test_a_robot_waits_until_another_has_passed() -> None:
     """A lane of width one: the robot enters it as soon as the gap to the other one, worked out by hand, is enough."""
     lane = OccupancyGrid.from_ascii(["#.####", "......"])
     other = MovingObstacle([0.0, 5.0], [[5.5, 0.5], [0.5, 0.5]], radius=0.3)

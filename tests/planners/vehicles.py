@@ -42,7 +42,7 @@ def across() -> Problem:
     return HALL.problem(pose(3, 1), pose(19, 4.5, -2.0), CAR, space=SE2)
 
 
-def room() -> Problem:
+def in_room() -> Problem:
     """A problem on the map of the contract of planners."""
     return CONTRACT.problem([0.75, 0.75, 0.0], [6.25, 0.75, 1.0], Footprint.rectangle(0.5, 0.3), space=SE2)
 

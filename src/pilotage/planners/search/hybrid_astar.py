@@ -38,7 +38,7 @@ class HybridAStar(PosePlanner):
 
     With a `model`, motions are its `actions`, each held for `steps` steps of `dt`; any model whose state has x, y and
     yaw will do, a truck with a trailer for example. A goal is then reached to `tolerance`. The constraint of the
-    problem says what is forbidden, such as a collision of the trailer or a jackknife; `steering` only guides the search.
+    problem says what is forbidden, such as a collision of the trailer or a jackknife; `steering` guides the search.
 
     The path is a good one, not the shortest: the cells see to that the search ends, and hide ways. `Shortcut` with the
     same steering makes it shorter. "No path" means that none of these motions leads to the goal, unless the reason is

@@ -149,9 +149,9 @@ class SpaceTimeAStar:
                    such that the arrival lies in that of the neighbour, and no obstacle touches the robot on the way
         f(n)       = arrival(n) + h(n) / speed,   h: length of the shortest path to the goal if nothing moved
 
-    The robot drives from cell to cell at its speed, or waits. The times at which it would touch an obstacle are roots of
-    quadratic equations, not sampled. A robot that arrives in an interval earlier can wait, and do all that a later one
-    can, so the path is optimal among those on the grid. At the goal, nothing touches the robot ever after.
+    The robot drives from cell to cell at its speed, or waits. The times at which it would touch an obstacle are
+    roots of quadratic equations, not sampled. A robot that arrives in an interval earlier can wait, and do all that a
+    later one can, so the path is optimal among those on the grid. At the goal, nothing touches the robot ever after.
 
     Attributes:
         speed: speed of the robot [m/s].
