@@ -64,7 +64,7 @@ def state_lattice(quick: bool) -> Contest:
     "space_time",
     limit=1000.0,
     unit="ms",
-    note="20.6 m across the depot, 5 cm cells, among 8 others that walk back and forth",
+    note="20.6 m across the depot, 5 cm cells, among 8 others that walk about",
 )
 def space_time(quick: bool) -> Contest:
     problem = OccupancyGrid.load("depot.yaml").problem((5.0, 1.0), (24.0, 9.0), Footprint.disc(0.3))

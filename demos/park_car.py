@@ -166,7 +166,7 @@ def main(*, out: Path = Path("pilotage-demo")) -> int:
         turns = int((np.diff(np.sign(run.plan.us[:, 0])) != 0.0).sum())
         print(
             f"{name:8} {run.plan.cost:.1f} m, {turns} changes of direction, {run.plan.stats['expansions']} expansions "
-            f"in {run.plan.stats['seconds']:.2f} s; driven, it is {run.clearance:.2f} m clear and ends {run.off:.2f} away"
+            f"in {run.plan.stats['seconds']:.2f} s; driven, {run.clearance:.2f} m clear, ends {run.off:.2f} away"
         )
     figure = picture([(street(), car, "a car parks"), (yard(), rig, "a truck backs its trailer into a bay")])
     saved = io.BytesIO()

@@ -19,6 +19,8 @@ Array = NDArray[np.float64]
 OFF = 0.83
 """The most [cells] by which the field at the middle of a cell may lie below a clearance somewhere in the cell: half its
 diagonal, and what `Obstacles` subtracts away from obstacles."""
+COARSE = 0.85
+"""Side of a coarse cell in radii of the disc: a wall, which is two radii thick, then contains whole cells."""
 UNREACHABLE = 1e9
 
 
@@ -80,7 +82,7 @@ def coarse(obstacles: Obstacles, disc: float) -> OccupancyGrid:
     if disc not in kept:
         side = obstacles.grid.resolution
         free = obstacles.field.values[1:-1, 1:-1] > max(disc - OFF * side, 0.0)
-        k = max(1, int(0.5 * disc / side))
+        k = max(1, int(COARSE * disc / side))
         (ny, nx), rows, columns = obstacles.grid.shape, -obstacles.grid.shape[0] % k, -obstacles.grid.shape[1] % k
         blocks = np.pad(free, ((0, rows), (0, columns))).reshape((ny + rows) // k, k, (nx + columns) // k, k)
         kept[disc] = OccupancyGrid.from_occupied(~blocks.any(axis=(1, 3)), k * side, obstacles.grid.origin)

@@ -87,8 +87,8 @@ class Vehicle(Protocol):
         """Middle of cell 0 and cells per unit, for each component of a state ``(2, n)``."""
         ...
 
-    def states(self, space: Space, x: Array, actions: Array) -> Array:
-        """The states after each action ``(T, n)`` from x on."""
+    def stepped(self, space: Space, xs: Array, actions: Array) -> Array:
+        """The states ``(K, n)`` after one action each."""
         ...
 
     def controls(self, space: Space, xs: Array, actions: Array) -> tuple[Array, Array]:
@@ -106,11 +106,8 @@ class OnArcs:
             return ""
         return f'poses in SE(2), not states of {problem.space!r}; give the problem the space Space("pose: SE2")'
 
-    def states(self, space: Space, x: Array, actions: Array) -> Array:
-        xs = [x]
-        for d in actions:
-            xs.append(space.plus(xs[-1], d))
-        return np.array(xs[1:]).reshape(-1, space.size)
+    def stepped(self, space: Space, xs: Array, actions: Array) -> Array:
+        return space.plus(xs, actions)
 
     def controls(self, space: Space, xs: Array, actions: Array) -> tuple[Array, Array]:
         return driven(space, xs)
@@ -190,8 +187,8 @@ class Modelled:
         scale[[space.find(name, "HybridAStar") for name in ("x", "y")]] = 2.0 * fineness / self.span
         return np.array([root, np.where(np.isfinite(scale), scale, 0.0)])
 
-    def states(self, space: Space, x: Array, actions: Array) -> Array:
-        return np.asarray(self.model.rollout(x, actions, self.dt))[1:]
+    def stepped(self, space: Space, xs: Array, actions: Array) -> Array:
+        return np.asarray(self.model.step(xs, actions, self.dt))
 
     def controls(self, space: Space, xs: Array, actions: Array) -> tuple[Array, Array]:
         return actions, np.arange(len(xs), dtype=np.float64) * self.dt

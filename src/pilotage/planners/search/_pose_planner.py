@@ -82,10 +82,9 @@ class PosePlanner(ABC):
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         stream, seed = seeded(rng)
         goals = problem.goals(rng=stream)
-        fine = goals[problem.allowed(goals)]
-        reason = problem.explain(problem.start, "start")
-        reason = reason or ("" if len(fine) else problem.explain(goals[0], "goal"))
-        if reason:
+        allowed = problem.allowed(np.concatenate((problem.start[None], goals)))
+        fine, reason = goals[allowed[1:]], "" if allowed[0] else problem.explain(problem.start, "start")
+        if reason := reason or ("" if len(fine) else problem.explain(goals[0], "goal")):
             return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began), seed=seed)
         return self._solved(_posed(problem, fine, self.steering, vehicle), began, deadline, seed)
 
@@ -131,7 +130,7 @@ class PosePlanner(ABC):
         region = problem.goal if isinstance(problem.goal, Space) else None
         bounds = np.zeros((0, problem.space.size)) if region is None else np.array([region.low, region.high])
         return Search(
-            posed.world, posed.root, motions, place, np.array([*costs, *posed.field.frame]),
+            posed.world, posed.root, posed.left, motions, place, np.array([*costs, *posed.field.frame]),
             vehicle.cells(problem.space, posed.root, fineness), posed.field,
             np.ascontiguousarray(posed.ends[:, posed.pose]), np.array(posed.ends), bounds,
         )  # fmt: skip
@@ -153,7 +152,7 @@ class Posed:
     Attributes:
         problem, world: the problem, and its compiled form.
         pose: the indices of x, y, yaw in a state.
-        root: the state where the search begins.
+        root, left: the state where the search begins, and the room there.
         ends: the states ``(K, n)`` that it looks for.
         direction: 1, or -1 if the search runs from the goal to the start.
         bound: a cost that no path can undercut.
@@ -164,6 +163,7 @@ class Posed:
     world: Compiled
     pose: list[int]
     root: Array
+    left: float
     ends: Array
     direction: int
     bound: float
@@ -184,8 +184,16 @@ class Posed:
 
     def path(self, found: Search, vehicle: Vehicle, steering: Curve) -> tuple[Array, Array, Array]:
         """States, controls and times of the best way."""
-        space, actions = self.problem.space, found.motions.actions(found.way())
-        xs = np.concatenate((self.root[None], vehicle.states(space, self.root, actions)))
+        space, motions, (nodes, way) = self.problem.space, found.motions, found.way()
+        first, counts = motions.first[way], motions.first[np.array(way, dtype=np.int64) + 1] - motions.first[way]
+        begins = np.concatenate(([0], np.cumsum(counts)))
+        xs = np.empty((begins[-1] + 1, space.size))
+        xs[begins] = nodes
+        for k in range(int(counts.max(initial=1)) - 1):  # all motions at once
+            longer = counts > k + 1
+            here = begins[:-1][longer] + k
+            xs[here + 1] = vehicle.stepped(space, xs[here], motions.rows[first[longer] + k])
+        actions = motions.actions(way)
         if found.goal >= 0:
             curve = steering.connect(xs[-1], np.array(self.ends[found.goal]), spacing=vehicle.span).xs
             assert curve is not None
@@ -203,6 +211,8 @@ def _posed(problem: Problem, goals: Array, steering: Curve, vehicle: Vehicle) ->
     bound = 0.0 if region else float(steering.distance(starts[:, pose], goals[:, pose]).min())
     root, ends, direction = problem.start, goals, 1
     alone = not region and vehicle.curves and len(goals) == 1 and isinstance(steering, ReedsShepp)
-    if alone and world.rooms_of(goals[0]) < 0.5 * world.rooms_of(problem.start):
-        root, ends, direction = goals[0], problem.start[None], -1
-    return Posed(problem, world, pose, root, ends, direction, bound, Field.of(problem, ends, pose))
+    rooms = -problem.violations(np.stack((problem.start, goals[0]))).max(-1, initial=-math.inf)
+    left = float(rooms[0])
+    if alone and rooms[1] < 0.5 * rooms[0]:
+        root, ends, direction, left = goals[0], problem.start[None], -1, float(rooms[1])
+    return Posed(problem, world, pose, root, left, ends, direction, bound, Field.of(problem, ends, pose))

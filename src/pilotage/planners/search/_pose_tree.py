@@ -70,7 +70,7 @@ class Search:
 
     Args:
         world: the compiled problem.
-        root: the state where the search begins.
+        root, left: the state where the search begins, and the room there.
         motions: the motions of the vehicle.
         vehicle, rules: see `_pose_kernel`.
         cells: ``(2, n)``.
@@ -80,8 +80,8 @@ class Search:
     """
 
     def __init__(
-        self, world: Compiled, root: Array, motions: Motions, vehicle: NDArray[np.int64], rules: Array, cells: Array,
-        field: Field, goals: Array, ends: Array, region: Array,
+        self, world: Compiled, root: Array, left: float, motions: Motions, vehicle: NDArray[np.int64], rules: Array,
+        cells: Array, field: Field, goals: Array, ends: Array, region: Array,
     ) -> None:  # fmt: skip
         self.world, self.motions, self.tree = world, motions, Tree(len(root))
         track = np.empty((motions.longest + 1, len(root)))
@@ -89,12 +89,12 @@ class Search:
             motions.rows, motions.first, motions.groups, motions.after, vehicle, motions.parameters, rules, cells,
             field.values, goals, ends, region, np.empty(MARKS), track, *world.arrays[:-1],
         )  # fmt: skip
-        self._root(np.array(root))
+        self._root(root, left)
 
-    def _root(self, start: Array) -> None:
+    def _root(self, start: Array, left: float) -> None:
         tree = self.tree
         tree.nodes[0], tree.marks[0], tree.heap[0] = start, 0.0, 0
-        tree.marks[0, ROOM] = self.world.rooms_of(start)
+        tree.marks[0, ROOM] = left
         tree.links[0, [PARENT, MOTION, CELL, CLOSED]] = -1, -1, np.iinfo(np.int64).min, 0
         tree.state[:2] = 1
         rehash(tree.links, tree.keys, tree.table, 1)
@@ -141,13 +141,13 @@ class Search:
         """Nodes made."""
         return int(self.tree.state[COUNT])
 
-    def way(self) -> list[int]:
-        """The motions of the best way."""
-        node, motions = int(self.tree.state[NODE]), list[int]()
-        while (motion := int(self.tree.links[node, MOTION])) >= 0:
-            motions.append(motion)
-            node = int(self.tree.links[node, PARENT])
-        return motions[::-1]
+    def way(self) -> tuple[Array, list[int]]:
+        """The nodes of the best way ``(K+1, n)``, and the motions between them."""
+        nodes, links = [int(self.tree.state[NODE])], self.tree.links
+        while (parent := int(links[nodes[-1], PARENT])) >= 0:
+            nodes.append(parent)
+        nodes = nodes[::-1]
+        return self.tree.nodes[nodes], links[nodes[1:], MOTION].tolist()
 
     def nearest(self, weight: float) -> float:
         """The least estimate of what is left [m] over all nodes but the first; infinity if there are none."""
