@@ -11,9 +11,8 @@ from __future__ import annotations
 
 import io
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -38,8 +37,7 @@ MARGIN = 0.1
 """What the truck keeps clear [m]: half of the way of its outermost disc between two points at which it is checked."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """A plan and how it was driven: states of the simulation, outlines at them, and the least clearance [m]."""
 
     plan: Plan

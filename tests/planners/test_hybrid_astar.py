@@ -168,6 +168,16 @@ def test_failures_have_reasons() -> None:
     assert 0.0 < hurried.lower_bound < math.inf
 
 
+def test_memory_is_bounded() -> None:
+    """A search that needs more nodes than it may keep ends, and says so; with enough of them, it finds the path."""
+    problem = bay()[0]
+    few, enough = (HybridAStar(ReedsShepp(5.0), step=0.5, nodes=n).plan(problem) for n in (5000, 100_000))
+    assert few.status is PlanStatus.BUDGET
+    assert "nodes" in few.reason
+    assert enough.ok
+    assert enough.stats["nodes"] > 5000
+
+
 def test_unknown_cells() -> None:
     p = np.zeros((20, 40))
     p[:, 18:22] = 0.5

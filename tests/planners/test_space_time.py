@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pilotage.core import Gaussian, PilotageError, Plan, PlanStatus, ShapeError, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.planners import AStar, MovingObstacle, SpaceTimeAStar
+from pilotage.planners.search import space_time
 from pilotage.testing import check_planner
 
 TICKS = 8
@@ -147,6 +148,15 @@ def test_a_predicted_track_grows() -> None:
     hall = OccupancyGrid.from_occupied(np.zeros((16, 24), dtype=bool), 0.25)
     plan = SpaceTimeAStar().plan(hall, (5.5, 2.0), (0.5, 2.0), moving=[track])
     assert room_between(plan, [track]) > -1e-6
+
+
+def test_a_heap_that_grows_holds_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid, moving = scene(3)
+    plans = [SpaceTimeAStar().plan(grid, (0.5, 0.5), (4.5, 3.5), moving=moving)]
+    monkeypatch.setattr(space_time, "HEAP", 1)
+    plans.append(SpaceTimeAStar().plan(grid, (0.5, 0.5), (4.5, 3.5), moving=moving))
+    assert plans[0].ok
+    np.testing.assert_array_equal(plans[0].xs, plans[1].xs)
 
 
 def test_failures_have_reasons() -> None:

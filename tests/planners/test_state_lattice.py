@@ -57,7 +57,7 @@ def test_the_contract_of_planners() -> None:
 class OnLattice(PosePlanner):
     """The lattice alone: no curve leads to the goal, which is a pose of it."""
 
-    steering, reverse, cusp, weight = ReedsShepp(1.0), 1.5, 0.5, 1.0
+    steering, reverse, cusp, weight, nodes = ReedsShepp(1.0), 1.5, 0.5, 1.0, 10**6
     _vehicle = Lattice(ReedsShepp(1.0), 0.5, 16, curves=False, tolerance=1e-6)  # type: ignore[assignment]
 
 

@@ -70,9 +70,9 @@ def simulated(plan: Plan, radius: float) -> None:
     for (speed, rate), dt, to in zip(plan.us, np.diff(plan.ts), plan.xs[1:], strict=True):
         assert abs(rate) <= 1.0 / radius + 1e-6
         y[3] = speed
-        for _ in range(20):
-            x = cart.step(x, [speed, rate], dt / 20)
-            y = car.step(y, [0.0, np.arctan(wheelbase * rate / speed)], dt / 20)
+        for _ in range(8):
+            x = cart.step(x, [speed, rate], dt / 8)
+            y = car.step(y, [0.0, np.arctan(wheelbase * rate / speed)], dt / 8)
         for end in (x, y[:3]):
             np.testing.assert_allclose(SE2.minus(end, to), 0.0, atol=1e-5)
 

@@ -37,6 +37,7 @@ class PosePlanner(ABC):
         reverse: float
         cusp: float
         weight: float
+        nodes: int
 
     @property
     @abstractmethod
@@ -94,7 +95,7 @@ class PosePlanner(ABC):
         reason = posed.separation
         for fineness in () if reason else self._levels:
             found.search = self._search(posed, fineness)
-            found.finished = found.search.run(deadline)
+            found.finished = found.search.run(deadline, self.nodes)
             found.expansions += found.search.expansions
             if found.search.found or not found.finished:
                 break
@@ -109,7 +110,8 @@ class PosePlanner(ABC):
         effort = counted(found.expansions, "expansion")
         if not found.finished and found.search is not None:
             status, left = PlanStatus.BUDGET, found.search.nearest(self.weight)
-            reason = f"the budget was spent after {effort}; the best state is still {left:.2f} m from the goal"
+            nodes = counted(found.search.count, "node")
+            reason = f"the budget was spent after {effort}, with {nodes}; the best one is {left:.2f} m from the goal"
         reason = reason or f"none of the motions leads on, however fine: all cells were searched in {effort}"
         return Plan(status, lower_bound=bound, reason=reason, stats=stats, seed=seed)
 

@@ -34,6 +34,8 @@ from ._pose_kernel import (
 from ._pose_motions import Motions
 
 Array = NDArray[np.float64]
+FIRST = 4096
+"""Nodes that there is room for at first."""
 CHUNK = 2000
 """Expansions between two looks at the clock, some milliseconds."""
 
@@ -47,7 +49,7 @@ class Tree:
         self.best = np.array([math.inf])
         self.nodes, self.marks = np.empty((0, size)), np.empty((0, MARKS))
         self.links, self.heap = np.empty((0, LINKS), dtype=np.int64), np.empty(0, dtype=np.int64)
-        self.grow(4096)
+        self.grow(FIRST)
 
     def grow(self, capacity: int) -> None:
         """Make room for that many nodes."""
@@ -56,7 +58,8 @@ class Tree:
             new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old
             setattr(self, name, new)
-        self.keys, self.table = np.zeros(4 * capacity, dtype=np.int64), np.full(4 * capacity, -1, dtype=np.int64)
+        slots = 1 << (2 * capacity).bit_length()  # a power of two, which masks of hashes need
+        self.keys, self.table = np.zeros(slots, dtype=np.int64), np.full(slots, -1, dtype=np.int64)
         rehash(self.links, self.keys, self.table, int(self.state[COUNT]))
 
     @property
@@ -99,14 +102,21 @@ class Search:
         tree.state[:2] = 1
         rehash(tree.links, tree.keys, tree.table, 1)
 
-    def run(self, deadline: float) -> bool:
-        """Search until the best way is final; False when the time was up, or Ctrl-C was pressed with a way at hand."""
+    def run(self, deadline: float, most: int) -> bool:
+        """Search until the best way is final; False when time or nodes are up, or at Ctrl-C if a way is known.
+
+        Args:
+            deadline: when the time is up, by `time.perf_counter`.
+            most: the most nodes.
+        """
         try:
             while True:
                 outcome = search.compiled(*self.tree.arrays, *self.given, CHUNK)
                 self.world.check()
+                if outcome == FULL and self.count + self.reserve > most:
+                    return False
                 if outcome == FULL:
-                    self.tree.grow(2 * len(self.tree.nodes))
+                    self.tree.grow(min(2 * len(self.tree.nodes), most))
                 elif outcome != PAUSED:
                     return True
                 if time.perf_counter() > deadline:
@@ -115,6 +125,11 @@ class Search:
             if self.found:
                 return False
             raise
+
+    @property
+    def reserve(self) -> int:
+        """The most nodes that one expansion makes, and one."""
+        return len(self.motions.first)
 
     @property
     def found(self) -> bool:

@@ -14,6 +14,7 @@ from ..steering import ReedsShepp
 from ..steering._curves import Curve
 from ._pose_motions import Car, Modelled, Vehicle
 from ._pose_planner import PosePlanner
+from ._pose_tree import FIRST
 from .astar import HIGHEST_WEIGHT
 
 
@@ -53,6 +54,7 @@ class HybridAStar(PosePlanner):
         step: length of the first arcs [m]; None: the turning radius.
         curvatures: curvatures of arcs to each side, beside 0.
         refinements: how many times motions are halved if they lead nowhere.
+        nodes: the most states that a search keeps; each takes about 200 bytes.
         model: dynamics whose actions are the motions; None for a car.
         actions: actions of the model ``(A, m)``.
         dt: duration of a step of the model [s].
@@ -84,6 +86,7 @@ class HybridAStar(PosePlanner):
     step: Positive | None = None
     curvatures: Count = 2
     refinements: Natural = 4
+    nodes: Annotated[int, Interval(FIRST, ends="[)")] = 4_000_000
     model: Dynamics | None = None
     actions: Annotated[NDArray[np.float64], Numbers(None, None)] | None = None
     dt: Positive = 0.1

@@ -40,6 +40,8 @@ from .query import Query
 from .workspace import Workspace
 
 Integers = NDArray[np.int64]
+HEAP = 4096
+"""Intervals that may wait before the heap grows."""
 CHUNK = 20_000
 """Expansions between two looks at the clock, some milliseconds."""
 
@@ -152,6 +154,7 @@ class SpaceTimeAStar:
     The robot drives from cell to cell at its speed, or waits. The times at which it would touch an obstacle are
     roots of quadratic equations, not sampled. A robot that arrives in an interval earlier can wait, and do all that a
     later one can, so the path is optimal among those on the grid. At the goal, nothing touches the robot ever after.
+    Memory: about 100 bytes a cell.
 
     Attributes:
         speed: speed of the robot [m/s].
@@ -254,7 +257,7 @@ class _Run:
         count = len(intervals)
         cells = np.repeat(np.arange(len(rest)), np.diff(starts))
         arrivals, parents = np.full(count, np.inf), np.full(count, -1, dtype=np.int64)
-        heap, keys, state = np.zeros(4096, dtype=np.int64), np.zeros(4096), np.zeros(4, dtype=np.int64)
+        heap, keys, state = np.zeros(HEAP, dtype=np.int64), np.zeros(HEAP), np.zeros(4, dtype=np.int64)
         root, state[REACHED], state[RESERVE] = int(starts[start]), -1, 8 * int(np.diff(starts).max()) + 1
         if starts[start] == starts[start + 1] or intervals[root, 0] > 0.0:
             self.touched = "a moving obstacle touches the robot at its start, at time 0"

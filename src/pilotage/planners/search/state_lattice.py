@@ -16,6 +16,7 @@ from ..steering import Dubins, ReedsShepp
 from ..steering._curves import Curve
 from ._pose_motions import UNTIMED, Motions, OnArcs
 from ._pose_planner import PosePlanner
+from ._pose_tree import FIRST
 from .astar import HIGHEST_WEIGHT
 
 Array = NDArray[np.float64]
@@ -43,7 +44,7 @@ class StateLattice(PosePlanner):
         steering: `ReedsShepp` or `Dubins` with the turning radius of the vehicle.
         spacing: distance s of neighbouring positions [m]; None: half the turning radius.
         headings: number of headings, 8 or 16.
-        reverse, cusp, weight: as for `HybridAStar`.
+        reverse, cusp, weight, nodes: as for `HybridAStar`.
 
     Source: M. Pivtoraiko, R. Knepper, A. Kelly, Differentially constrained mobile robot motion planning in state
     lattices, 2009, section 3, with Dubins curves in place of polynomial spirals.
@@ -63,6 +64,7 @@ class StateLattice(PosePlanner):
     reverse: Annotated[float, Interval(1.0, ends="[)")] = 1.5
     cusp: NonNegative = 0.5
     weight: Annotated[float, Interval(1.0, HIGHEST_WEIGHT, "[]")] = 1.2
+    nodes: Annotated[int, Interval(FIRST, ends="[)")] = 4_000_000
 
     @property
     def primitives(self) -> tuple[Primitive, ...]:
