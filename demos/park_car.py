@@ -102,7 +102,8 @@ def dock() -> Run:
     space = RIG.state.bounded({"x": (0.0, grid.size[0]), "y": (0.0, grid.size[1])})
     start, goal = [9.0, 17.0, 0.0, 0.0], [20.0, 7.0, 0.5 * math.pi, 0.5 * math.pi]
     problem = Problem(space, start, goal, clear(), weights=[1.0, 1.0, 3.0, 4.0], world=grid, resolution=0.12)
-    actions = [[speed, steer] for speed in (1.0, -1.0) for steer in (-STEER, -0.5 * STEER, 0.0, 0.5 * STEER, STEER)]
+    steers = STEER * np.linspace(-1.0, 1.0, 5)
+    actions = np.array([[speed, steer] for speed in (1.0, -1.0) for steer in steers])
     planner = HybridAStar(
         ReedsShepp(4.0), weight=4.0, model=RIG, actions=actions, dt=DT, steps=8, tolerance=0.5, refinements=0
     )

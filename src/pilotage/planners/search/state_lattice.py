@@ -84,6 +84,13 @@ class Primitive:
         heading, end: numbers of the headings at its start and end.
         offset: columns and rows from start to end.
         segments: curvature [1/m] and length [m], negative in reverse, of each of its arcs.
+
+    Example:
+        >>> ahead = StateLattice(Dubins(1.0), spacing=0.5).primitives[0]
+        >>> ahead.offset, ahead.segments
+        ((1, 0), ((0.0, 0.5),))
+        >>> ahead.backwards.offset
+        (-1, 0)
     """
 
     heading: int
