@@ -65,20 +65,25 @@ from pilotage.planners import (
     Dijkstra,
     DStarLite,
     GreedyBestFirst,
+    HybridAStar,
     InformedRRTStar,
     JumpPointSearch,
     KinodynamicRRT,
     LazyPRM,
     LazyThetaStar,
     PRMStar,
+    ReedsShepp,
     RRTConnect,
     RRTStar,
+    SpaceTimeAStar,
+    StateLattice,
     ThetaStar,
 )
 from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..estimators.linear import at_rest
 from ..models.registry import DYNAMICS, SENSORS
+from ..planners.vehicles import in_room
 
 
 class EqualModes:
@@ -207,7 +212,14 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     # Of a point that moves in any direction.
     "KinodynamicRRT": lambda: KinodynamicRRT(POINT, tolerance=0.5, iterations=3000),
     "SST": lambda: SST(POINT, tolerance=0.5, iterations=5000),
+    "SpaceTimeAStar": SpaceTimeAStar,
+    "SpaceTimeAStar, 4-connected": lambda: SpaceTimeAStar(connectivity=4),
+    "HybridAStar": lambda: HybridAStar(ReedsShepp(0.8)),
+    "HybridAStar, weight 1": lambda: HybridAStar(ReedsShepp(0.8), weight=1.0),
+    "StateLattice": lambda: StateLattice(ReedsShepp(0.8)),
 }
+VEHICLES = ("HybridAStar", "StateLattice")
+"""Planners of poses, which the contract gives a problem of a vehicle."""
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
     "RecedingHorizon": lambda: (
@@ -278,7 +290,7 @@ def test_estimators(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_planners(name: str) -> None:
-    check_planner(PLANNERS[name]())
+    check_planner(PLANNERS[name](), in_room() if name.startswith(VEHICLES) else None)
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)

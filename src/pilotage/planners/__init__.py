@@ -1,7 +1,7 @@
 """Planners: a path from a start to a goal, or the reason why there is none.
 
-- `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), the cost to go, benchmark
-  scenarios
+- `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), of vehicles (`HybridAStar`,
+  `StateLattice`) and among moving obstacles (`SpaceTimeAStar`), the cost to go, benchmark scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`, `RRTStar`, `BITStar`, `PRM`), and paths
   that a model drives (`KinodynamicRRT`, `SST`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
@@ -34,10 +34,14 @@ from .search import DStarLite as DStarLite
 from .search import EdgeGraph as EdgeGraph
 from .search import Graph as Graph
 from .search import GreedyBestFirst as GreedyBestFirst
+from .search import HybridAStar as HybridAStar
 from .search import JumpPointSearch as JumpPointSearch
 from .search import LazyThetaStar as LazyThetaStar
+from .search import MovingObstacle as MovingObstacle
 from .search import Replanner as Replanner
 from .search import ScenarioReport as ScenarioReport
+from .search import SpaceTimeAStar as SpaceTimeAStar
+from .search import StateLattice as StateLattice
 from .search import ThetaStar as ThetaStar
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
@@ -61,11 +65,13 @@ __all__ = [
     "EdgeGraph",
     "Graph",
     "GreedyBestFirst",
+    "HybridAStar",
     "InformedRRTStar",
     "JumpPointSearch",
     "KinodynamicRRT",
     "LazyPRM",
     "LazyThetaStar",
+    "MovingObstacle",
     "PRMStar",
     "RRTConnect",
     "RRTStar",
@@ -74,6 +80,8 @@ __all__ = [
     "Roadmap",
     "ScenarioReport",
     "Shortcut",
+    "SpaceTimeAStar",
+    "StateLattice",
     "ThetaStar",
     "cost_to_go",
     "solve_scenario",

@@ -1,4 +1,4 @@
-"""Search on grids and graphs: `AStar` and its kin, the cost to go to a goal, and benchmark scenarios."""
+"""Search on grids, graphs and over motions of vehicles: `AStar`, `HybridAStar` and others; benchmark scenarios."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ from .field import cost_to_go as cost_to_go
 from .graph import EdgeGraph as EdgeGraph
 from .graph import Graph as Graph
 from .greedy import GreedyBestFirst as GreedyBestFirst
+from .hybrid_astar import HybridAStar as HybridAStar
 from .jump_point import JumpPointSearch as JumpPointSearch
 from .replanner import Replanner as Replanner
 from .scenario import Mismatch as Mismatch
 from .scenario import ScenarioReport as ScenarioReport
 from .scenario import solve_scenario as solve_scenario
+from .space_time import MovingObstacle as MovingObstacle
+from .space_time import SpaceTimeAStar as SpaceTimeAStar
+from .state_lattice import Primitive as Primitive
+from .state_lattice import StateLattice as StateLattice
 from .theta_star import LazyThetaStar as LazyThetaStar
 from .theta_star import ThetaStar as ThetaStar
 
@@ -32,11 +37,16 @@ __all__ = [
     "EdgeGraph",
     "Graph",
     "GreedyBestFirst",
+    "HybridAStar",
     "JumpPointSearch",
     "LazyThetaStar",
     "Mismatch",
+    "MovingObstacle",
+    "Primitive",
     "Replanner",
     "ScenarioReport",
+    "SpaceTimeAStar",
+    "StateLattice",
     "ThetaStar",
     "cost_to_go",
     "solve_scenario",
