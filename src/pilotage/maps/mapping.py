@@ -15,7 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
+from pilotage.core.settings import number
 from pilotage.models.trace import driver
 
 from .cells import log_odds
@@ -86,8 +88,7 @@ class InverseModel(ABC):
         return 0.0
 
     def _check(self) -> None:
-        if not 0 < self.miss <= 0.5 <= self.hit < 1:
-            raise ShapeError(f"evidence asks for 0 < miss <= 0.5 <= hit < 1, not {self.miss} and {self.hit}")
+        check_evidence(self.hit, self.miss)
 
     @property
     def evidence(self) -> tuple[float, float]:
@@ -99,6 +100,20 @@ class InverseModel(ABC):
     @abstractmethod
     def mark(self, marks: Marks, scan: Scan) -> None:
         """Mark the cells about which a scan says something, and set the box around them."""
+
+
+def check_evidence(hit: float, miss: float) -> None:
+    """Refuse probabilities of a hit and a miss that do not tell an obstacle from free space."""
+    if not 0 < number(miss, "miss") <= 0.5 <= number(hit, "hit") < 1:
+        raise ShapeError(f"evidence asks for 0 < miss <= 0.5 <= hit < 1, not {miss} and {hit}")
+
+
+def clamp_of(clamp: tuple[float, float]) -> tuple[float, float]:
+    """The lowest and highest probability that evidence can reach, checked."""
+    limits = numbers(clamp, "clamp")
+    if not (limits.shape == (2,) and 0 <= limits[0] < 0.5 < limits[1] <= 1):
+        raise ShapeError(f"evidence asks for a clamp (low, high) around 0.5, not {clamp}")
+    return float(limits[0]), float(limits[1])
 
 
 @driver("void(f8[:,::1], f8, f8[::1], f8[::1], f8, f8)")

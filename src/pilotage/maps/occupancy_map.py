@@ -16,7 +16,7 @@ from ._storage import Fixed, Growing, Rolling, Storage, known_part, window_shape
 from .cells import log_odds, read_only
 from .frame import GridFrame, rays
 from .inverse_beam import InverseBeamModel
-from .mapping import UNSEEN, InverseModel, Scan, add_marks, set_beams
+from .mapping import UNSEEN, InverseModel, Scan, add_marks, clamp_of, set_beams
 from .raycast import entered
 
 if TYPE_CHECKING:
@@ -175,10 +175,7 @@ class OccupancyMap(GridFrame):
     # --- parts ---
 
     def _set_rule(self, model: InverseModel | None, clamp: tuple[float, float], prior: float) -> None:
-        limits = numbers(clamp, "clamp")
-        if not (limits.shape == (2,) and 0 <= limits[0] < 0.5 < limits[1] <= 1):
-            raise ShapeError(f"evidence asks for a clamp (low, high) around 0.5, not {clamp}")
-        self.model, self.clamp = model or InverseBeamModel(), (float(limits[0]), float(limits[1]))
+        self.model, self.clamp = model or InverseBeamModel(), clamp_of(clamp)
         self.prior = setting(prior, Annotated[float, Interval(*self.clamp)], "prior")
         self._l0, low, high = (float(value) for value in log_odds([self.prior, *self.clamp]))
         base, gain = instance(self.model, InverseModel, "OccupancyMap").evidence

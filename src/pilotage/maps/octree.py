@@ -18,7 +18,7 @@ from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
 from .cells import Unknown, log_odds, probabilities, read_only
-from .mapping import Evidence
+from .mapping import check_evidence, clamp_of
 from .occupancy import OccupancyGrid
 from .octree_arrays import Boxes, RayHits, codes_at, discrete, one_point, triples
 from .octree_blocks import CENTRE, DEPTH, Blocks
@@ -76,8 +76,8 @@ class OcTree:
         threshold: float = 0.5,
     ) -> None:
         self.resolution = positive(resolution, "resolution")
-        rule = Evidence(hit, miss, clamp)
-        self.hit, self.miss, self.clamp = rule.hit, rule.miss, tuple(float(p) for p in rule.clamp)
+        check_evidence(hit, miss)
+        self.hit, self.miss, self.clamp = float(hit), float(miss), clamp_of(clamp)
         self.threshold: float = setting(threshold, Probability, "threshold")
         self._evidence = log_odds([self.miss, self.hit, *self.clamp])
         self._limit = log_odds(self.threshold)[()]
