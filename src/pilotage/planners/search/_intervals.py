@@ -12,15 +12,16 @@ import math
 import numpy as np
 
 from ...models.trace import driver
+from ._heap import WAITING, pop, push
 
 FOREVER = 1e9
 """A time [s] that stands for the end of all times."""
 # Columns of a segment: where the disc is when it begins, its velocity, begin and end, radius (that of the robot added).
 PX, PY, VX, VY, BEGIN, END, RADIUS = 0, 1, 2, 3, 4, 5, 6
 FINISHED, PAUSED, FULL = 0, 1, 2
-# The array `state`: intervals in the heap, intervals expanded, the one where the goal was reached, how many the next
-# expansion may add to the heap.
-WAITING, EXPANSIONS, REACHED, RESERVE = 0, 1, 2, 3
+# The array `state`, after what `_heap` keeps there: intervals expanded, the one where the goal was reached, how many
+# the next expansion may add to the heap.
+EXPANSIONS, REACHED, RESERVE = 1, 2, 3
 TINY = 1e-9
 TIE = 1e-7
 
@@ -204,36 +205,6 @@ def departure(at, segments, items, low, high, px, py, ux, uy, took):
                 if late > at + TINY:
                     at, again = late, True
     return at
-
-
-@driver
-def push(heap, keys, state, node, key):
-    """Put a node into the heap, the lowest key first."""
-    i = state[WAITING]
-    state[WAITING] = i + 1
-    while i > 0 and keys[(i - 1) >> 1] > key:
-        up = (i - 1) >> 1
-        heap[i], keys[i] = heap[up], keys[up]
-        i = up
-    heap[i], keys[i] = node, key
-
-
-@driver
-def pop(heap, keys, state):
-    """Take the first node out of the heap, with its key."""
-    first, least, count = heap[0], keys[0], state[WAITING] - 1
-    state[WAITING] = count
-    node, key, i = heap[count], keys[count], 0
-    while 2 * i + 1 < count:
-        down = 2 * i + 1
-        if down + 1 < count and keys[down + 1] < keys[down]:
-            down += 1
-        if key <= keys[down]:
-            break
-        heap[i], keys[i] = heap[down], keys[down]
-        i = down
-    heap[i], keys[i] = node, key
-    return first, least
 
 
 @driver(

@@ -17,13 +17,14 @@ import math
 from ...models.trace import call, driver
 from ..sampling._space import DIFFERENCE, RADIUS, SCALED, STEER, WORD, edge_allowed, inside, move, room, subtract
 from ..steering._curves import FIRST, LENGTH, QUARTER, SEGMENTS
+from ._heap import WAITING, pop, push
 
 # What `search` returns.
 FINISHED, PAUSED, FULL = 0, 1, 2
-# The array `state`: nodes, nodes in the heap, nodes expanded, node and goal of the best way, expansions until the next
-# curve is tried, curves tried.
-COUNT, WAITING, EXPANSIONS, NODE, GOAL, PATIENCE, TRIED = 0, 1, 2, 3, 4, 5, 6
-STATE = 7
+# The array `state`, after what `_heap` keeps there: nodes, nodes expanded, node and goal of the best way, expansions
+# until the next curve is tried.
+COUNT, EXPANSIONS, NODE, GOAL, PATIENCE = 1, 2, 3, 4, 5
+STATE = 6
 # Rows of `marks`: the cost so far, with the estimate of the rest, gear, curvature, room.
 G, F, GEAR, CURVATURE, ROOM = 0, 1, 2, 3, 4
 MARKS = 5
@@ -65,41 +66,6 @@ def slot_of(keys, table, key):
     while table[slot] != EMPTY and keys[slot] != key:
         slot = (slot + 1) & mask
     return slot
-
-
-@driver
-def push(heap, marks, state, node):
-    """Put a node into the heap of those that wait, the lowest f first."""
-    i, f = state[WAITING], marks[node, F]
-    state[WAITING] = i + 1
-    while i > 0:
-        up = (i - 1) >> 1
-        if marks[heap[up], F] <= f:
-            break
-        heap[i] = heap[up]
-        i = up
-    heap[i] = node
-
-
-@driver
-def pop(heap, marks, state):
-    """Take the first node out of the heap."""
-    first, count = heap[0], state[WAITING] - 1
-    state[WAITING] = count
-    node, i = heap[count], 0
-    f = marks[node, F]
-    while True:
-        down = 2 * i + 1
-        if down >= count:
-            break
-        if down + 1 < count and marks[heap[down + 1], F] < marks[heap[down], F]:
-            down += 1
-        if f <= marks[heap[down], F]:
-            break
-        heap[i] = heap[down]
-        i = down
-    heap[i] = node
-    return first
 
 
 @driver
@@ -179,10 +145,9 @@ def copy(x, b):
 @driver
 def shoot(tree, node, trail, track, vehicle, rules, goals, best, world):
     """Try the curve from a node to the goal that is nearest along it, and keep it if it is the cheapest so far."""
-    nodes, marks, _, _, _, _, state = tree
+    nodes, marks, _, _, _, _, _, state = tree
     codes, _, settings, metric, _, _, _, _, work = world
     word, d = work[WORD], work[DIFFERENCE]
-    state[TRIED] += 1
     goal, shortest = 0, math.inf
     for k in range(goals.shape[0]):
         call(codes[STEER], nodes[node], goals[k], 0, settings[RADIUS:], word)
@@ -209,7 +174,7 @@ def shoot(tree, node, trail, track, vehicle, rules, goals, best, world):
 @driver
 def drive(tree, node, motion, trail, track, rows, first, cells, best, vehicle, rules, world, p):
     """Take a motion from a node along `track`: the slot of the cell where it ends, or -1 if it is of no use."""
-    nodes, marks, links, _, keys, table, _ = tree
+    nodes, marks, links, _, _, keys, table, _ = tree
     begin(trail, marks, node)
     copy(nodes[node], track[0])
     count = first[motion + 1] - first[motion]
@@ -231,19 +196,20 @@ def drive(tree, node, motion, trail, track, rows, first, cells, best, vehicle, r
 
 
 @driver(
-    "i8(f8[:,::1], f8[:,::1], i8[:,::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[:,::1], i8[::1], i8[::1],"
-    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1],"
-    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
+    "i8(f8[:,::1], f8[:,::1], i8[:,::1], i8[::1], f8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[:,::1], i8[::1],"
+    " i8[::1], i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1],"
+    " f8[:,::1], i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
     nogil=True,
 )
 def search(
-    nodes, marks, links, heap, keys, table, state, best, rows, first, groups, after, vehicle, parameters, rules, cells,
-    field, goals, ends, region, trail, track, codes, layout, settings, metric, bounds, p, count, hashing, work, limit,
+    nodes, marks, links, heap, ranks, keys, table, state, best, rows, first, groups, after, vehicle, parameters, rules,
+    cells, field, goals, ends, region, trail, track, codes, layout, settings, metric, bounds, p, count, hashing, work,
+    limit,
 ):  # fmt: skip
     """Expand nodes in order of f until the best way is final, none waits or `limit` is reached.
 
     Args:
-        nodes, marks, links, heap, keys, table, state: of `Tree`; changed.
+        nodes, marks, links, heap, ranks, keys, table, state: of `Tree`; changed.
         best: cost of the best way to a goal; changed.
         rows, first: actions ``(R, m)``, and the first one of each motion.
         groups, after: the first motion of each group, and the group of the motions that may follow each motion.
@@ -259,7 +225,7 @@ def search(
     Returns:
         FINISHED, PAUSED (`limit` reached; call again to go on) or FULL (call again with a larger tree).
     """
-    tree = (nodes, marks, links, heap, keys, table, state)
+    tree = (nodes, marks, links, heap, ranks, keys, table, state)
     world = (codes, layout, settings, metric, bounds, p, count, hashing, work)
     reserve = first.shape[0]
     while state[WAITING] > 0:
@@ -268,8 +234,8 @@ def search(
             return PAUSED
         if state[COUNT] + reserve > nodes.shape[0]:
             return FULL
-        node = pop(heap, marks, state)
-        if marks[node, F] >= best[0]:
+        node, rank = pop(heap, ranks, state)
+        if rank >= best[0]:
             state[WAITING] = 0
             break
         if table[slot_of(keys, table, links[node, CELL])] != node:
@@ -305,7 +271,7 @@ def search(
 @driver
 def add(tree, x, trail, f, node, motion, slot):
     """Keep the end of a motion from a node as the node of its cell."""
-    nodes, marks, links, heap, keys, table, state = tree
+    nodes, marks, links, heap, ranks, keys, table, state = tree
     new = state[COUNT]
     state[COUNT] = new + 1
     copy(x, nodes[new])
@@ -313,7 +279,7 @@ def add(tree, x, trail, f, node, motion, slot):
     marks[new, F] = f
     links[new, PARENT], links[new, MOTION], links[new, CELL], links[new, CLOSED] = node, motion, keys[slot], 0
     table[slot] = new
-    push(heap, marks, state, new)
+    push(heap, ranks, state, new, f)
 
 
 @driver("void(i8[:,::1], i8[::1], i8[::1], i8)")

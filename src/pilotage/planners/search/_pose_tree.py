@@ -49,11 +49,12 @@ class Tree:
         self.best = np.array([math.inf])
         self.nodes, self.marks = np.empty((0, size)), np.empty((0, MARKS))
         self.links, self.heap = np.empty((0, LINKS), dtype=np.int64), np.empty(0, dtype=np.int64)
+        self.ranks = np.empty(0)
         self.grow(FIRST)
 
     def grow(self, capacity: int) -> None:
         """Make room for that many nodes."""
-        for name in ("nodes", "marks", "links", "heap"):
+        for name in ("nodes", "marks", "links", "heap", "ranks"):
             old = getattr(self, name)
             new = np.empty((capacity, *old.shape[1:]), dtype=old.dtype)
             new[: len(old)] = old
@@ -65,7 +66,7 @@ class Tree:
     @property
     def arrays(self) -> tuple[Any, ...]:
         """Arguments of the driver, in their order."""
-        return self.nodes, self.marks, self.links, self.heap, self.keys, self.table, self.state, self.best
+        return self.nodes, self.marks, self.links, self.heap, self.ranks, self.keys, self.table, self.state, self.best
 
 
 class Search:
@@ -96,7 +97,7 @@ class Search:
 
     def _root(self, start: Array, left: float) -> None:
         tree = self.tree
-        tree.nodes[0], tree.marks[0], tree.heap[0] = start, 0.0, 0
+        tree.nodes[0], tree.marks[0], tree.heap[0], tree.ranks[0] = start, 0.0, 0, 0.0
         tree.marks[0, ROOM] = left
         tree.links[0, [PARENT, MOTION, CELL, CLOSED]] = -1, -1, np.iinfo(np.int64).min, 0
         tree.state[:2] = 1

@@ -22,6 +22,7 @@ from pilotage.core.streams import Rng, checked
 from pilotage.maps import FootprintConstraint, InflatedGrid
 from pilotage.maps.cells import GridCells, Unknown
 
+from ._heap import WAITING
 from ._intervals import (
     EXPANSIONS,
     FOREVER,
@@ -29,7 +30,6 @@ from ._intervals import (
     PAUSED,
     REACHED,
     RESERVE,
-    WAITING,
     neighbourhoods,
     safe_intervals,
     search,
