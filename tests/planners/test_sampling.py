@@ -105,7 +105,9 @@ def test_the_contract_on_every_kind_of_space(name: str) -> None:
     check_planner(planner, yard(space=POSES))
     check_planner(planner, Problem(Space("q: quaternion"), [1, 0, 0, 0], [0, 0.6, 0.8, 0]))
     arm = Space("a: angle", "b: angle", "c [m] in [0, 1]")
-    check_planner(planner, Problem(arm, [0, 3, 0], [2, -3, 1], lambda x: 0.5 - abs(x[..., :1] - 1.0) - x[..., 2:]))
+    check_planner(
+        planner, Problem(arm, [0, 3, 0], [2, -3, 1], lambda x: 0.5 - abs(x[..., :1] - 1.0) - x[..., 2:], resolution=0.3)
+    )
 
 
 @pytest.mark.parametrize("steering", [ReedsShepp(0.5), Dubins(0.3)])
