@@ -26,6 +26,7 @@ from pilotage.planners import (
     Replanner,
     ThetaStar,
 )
+from pilotage.planners.search.query import Query
 
 SEARCHES: list[Any] = [
     AStar(), AStar(weight=2.0), AStar(connectivity=4), Dijkstra(), JumpPointSearch(), ThetaStar(), LazyThetaStar(),
@@ -119,6 +120,43 @@ def test_the_largest_map() -> None:
     grid = OccupancyGrid.from_occupied(occupied, resolution=0.05)
     start, goal = grid.cell_to_world([4000, 300]), grid.cell_to_world([4200, 300])
     assert AStar().plan(grid, start, goal).cost == pytest.approx(0.05 * (200 * 2**0.5 + 400), rel=0.02)
+
+
+@settings(max_examples=30)
+@given(seed=st.integers(0, 10_000), with_costs=st.booleans())
+def test_an_anytime_search_on_cells_closes_its_gap(seed: int, with_costs: bool) -> None:
+    """Costs fall, bounds rise, the optimum lies between them at any time, and the last path is a shortest one."""
+    rng = np.random.default_rng(seed)
+    blocked = rng.random((30, 30)) < 0.3
+    blocked[[0, -1], [0, -1]] = False
+    costs = rng.uniform(1.0, 6.0, blocked.shape) if with_costs else None
+    grid, ends = OccupancyGrid.from_occupied(blocked, 0.5), ((0.25, 0.25), (14.75, 14.75))
+    optimum = AStar().plan(grid, *ends, costs=costs)
+    plan = ARAStar(weight=8.0, decrease=1.5).plan(grid, *ends, costs=costs)
+    assert plan.status is optimum.status
+    if plan.ok:
+        _, cost, bound = plan.stats["history"].T
+        assert (np.diff(cost) <= 1e-9).all() and (np.diff(bound) >= -1e-9).all()
+        assert (bound <= optimum.cost * (1 + 1e-6)).all() and (cost >= optimum.cost * (1 - 1e-6)).all()
+        assert plan.cost == pytest.approx(optimum.cost, rel=1e-6) and plan.lower_bound == plan.cost
+
+
+def test_an_interrupt_gives_the_best_path_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    blocked = rng.random((120, 120)) < 0.2
+    blocked[[0, -1], [0, -1]] = False
+    grid, ends = OccupancyGrid.from_occupied(blocked, 1.0), ((0.5, 0.5), (119.5, 119.5))
+    optimum = AStar().plan(grid, *ends).cost
+
+    def pressed(*_: object) -> bool:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Query, "run_on", pressed)
+        plan = ARAStar(weight=5.0).plan(grid, *ends)
+    assert plan.ok and optimum < plan.cost <= 5.0 * optimum
+    assert plan.cost / 5.0 <= plan.lower_bound * (1 + 1e-9) and plan.lower_bound <= optimum
+    assert ARAStar().plan(grid, *ends).cost == pytest.approx(optimum, rel=1e-9)
 
 
 @settings(max_examples=4)

@@ -13,9 +13,12 @@ import numpy as np
 from pilotage.core.settings import Interval, Positive, settings
 from pilotage.maps.cells import Unknown
 
-from ._on_cells import Connectivity, Found
+from ._on_cells import Array, Connectivity, Found
 from ._on_graph import GraphPlanner, View, no_path, out_of_time, unwound
 from .astar import HIGHEST_WEIGHT
+from .kernel import NEVER, STRAIGHT
+from .query import Query
+from .workspace import Workspace
 
 
 @settings
@@ -56,7 +59,14 @@ class ARAStar(GraphPlanner):
     unknown: Unknown = "blocked"
 
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
-        state, history, began = _Anytime(graph, start, goal, deadline), [], time.perf_counter()
+        return self._improved(_OnGraph(graph, start, goal, deadline), graph.unit)
+
+    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
+        diagonal = self.connectivity == 8
+        return self._improved(_OnCells(space, costs, first, last, deadline, self.weight, diagonal), space.resolution)
+
+    def _improved(self, state: _OnGraph | _OnCells, unit: float) -> Found:
+        history, began = [], time.perf_counter()
         weight, path, cost, bound, in_time = self.weight, None, math.inf, 0.0, True
         while in_time and bound < cost:
             try:
@@ -65,10 +75,11 @@ class ARAStar(GraphPlanner):
                 if path is None:
                     raise
                 in_time = False
-            bound = max(bound, min(state.bound(), state.g[goal]))
-            if state.g[goal] < cost or (path is not None and in_time):
-                cost, path = state.g[goal], unwound(state.parents, goal)
-                history.append((time.perf_counter() - began, cost * graph.unit, bound * graph.unit))
+            bound = max(bound, min(state.bound(), state.cost()))
+            if state.cost() < cost or (path is not None and in_time):
+                path, cost = state.path()
+                bound = cost if weight == 1.0 and in_time else min(bound, cost)
+                history.append((time.perf_counter() - began, cost * unit, bound * unit))
                 if self.on_path is not None:
                     self.on_path(*history[-1])
             if in_time and path is None:
@@ -79,7 +90,42 @@ class ARAStar(GraphPlanner):
         return Found(True, path, cost, bound, state.expansions, {"history": np.array(history)})
 
 
-class _Anytime:
+class _OnCells:
+    """The labels found so far on a grid; what waits is queued anew for each weight."""
+
+    def __init__(
+        self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None, weight: float,
+        diagonal: bool,
+    ) -> None:  # fmt: skip
+        self.query, self.first, self.last, self.deadline = Query(space, costs, weight, diagonal), first, last, deadline
+        self.begun = False
+
+    def improve(self, weight: float) -> bool:
+        """Search on with less weight; False out of time."""
+        if not self.begun:
+            self.begun = True
+            return self.query.run(self.first, self.last, self.deadline)
+        return self.query.run_on(self.last, weight, self.deadline)
+
+    def bound(self) -> float:
+        """A length that no path undercuts, unless a path that is known does."""
+        return self.query.least(self.last)
+
+    def cost(self) -> float:
+        """Length of the best path; infinity without one."""
+        return self.query.best / STRAIGHT if self.query.best < NEVER else math.inf
+
+    def path(self) -> tuple[Any, float]:
+        """The best path and its cost."""
+        return self.query.path(self.first, self.last)
+
+    @property
+    def expansions(self) -> int:
+        """Cells expanded by all searches."""
+        return self.query.expansions
+
+
+class _OnGraph:
     """The costs found so far and the states that wait, over several searches with falling weights."""
 
     def __init__(self, graph: View, start: Any, goal: Any, deadline: float) -> None:
@@ -88,6 +134,14 @@ class _Anytime:
         self.parents: dict[Any, Any] = {start: start}
         self.waiting: set[Any] = {start}  # OPEN and INCONS of the paper: their costs are to be passed on
         self.expansions = 0
+
+    def cost(self) -> float:
+        """Cost of the best path; infinity without one."""
+        return self.g[self.goal]
+
+    def path(self) -> tuple[Any, float]:
+        """The best path and its cost."""
+        return unwound(self.parents, self.goal), self.g[self.goal]
 
     def improve(self, weight: float) -> bool:
         """Expand states, each once at most, until no waiting one has a lower f than the goal; False out of time."""

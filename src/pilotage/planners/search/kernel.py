@@ -104,13 +104,34 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
             f = length
             if goal >= 0:
                 f += (_distance(m, width, goal_x, goal_y, diagonal) * weight) >> WEIGHT_BITS
-            if f >= state[BEST]:
+            if m == goal and f >= state[BEST]:
                 continue
-            cells[m] = new_label
+            cells[m] = new_label  # even if it is not queued: with less weight, it may be
             if m == goal:
                 state[BEST] = length
-            else:
+            elif f < state[BEST]:
                 put(heads, shift, pool, state, m, f)
+
+
+@driver("i8(i8[::1], i8, i8, i8, i8, b1, i8, i4[::1], i8, i8[::1], i8[::1])", nogil=True)
+def reweigh(cells, width, goal, weight, round_, diagonal, end, heads, shift, pool, state):
+    """Queue all waiting cells anew in order of ``g + weight h``, into empty buckets; the least ``g + h`` of them.
+
+    Args:
+        end: end of the labels of this query; the pool has room for all cells, and the others are as for `search`.
+    """
+    goal_x, goal_y = goal % width, goal // width
+    state[FREE], state[USED], state[WAITING], state[BUCKET] = -1, 0, 0, NEVER >> shift
+    least = NEVER
+    for m in range(cells.shape[0]):
+        if cells[m] < round_ or cells[m] >= end or cells[m] & 1 == 0 or m == goal:
+            continue
+        g, h = (cells[m] - round_) >> 1, _distance(m, width, goal_x, goal_y, diagonal)
+        least = min(least, g + h)
+        f = g + ((h * weight) >> WEIGHT_BITS)
+        if f < state[BEST]:
+            put(heads, shift, pool, state, m, f)
+    return least
 
 
 @driver(inline=True)

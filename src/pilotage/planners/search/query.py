@@ -23,6 +23,7 @@ from .kernel import (
     USED,
     WAITING,
     WEIGHT_BITS,
+    reweigh,
     search,
     trace_back,
 )
@@ -69,12 +70,38 @@ class Query:
         self.scaled_weight = int(weight * (1 << WEIGHT_BITS))
         self.costs = None if costs is None else space.framed(costs)
         self.direct = 0
-        self.round, self.end = space.begin(1.0 if costs is None else float(costs.max()), weight, farthest)
+        self.highest = 1.0 if costs is None else float(costs.max())
+        self.round, self.end = space.begin(self.highest, weight, farthest)
 
     def run(self, first: int, last: int, deadline: float | None = None) -> bool:
         """Search from `first` to `last` (-1: to every cell); False when the deadline came first."""
-        space = self.space
         self.open(first, last, self.round + 1)
+        return self._search(last, deadline)
+
+    def run_on(self, last: int, weight: float, deadline: float | None) -> bool:
+        """Search on with another weight, from all cells that wait; False when the deadline came first."""
+        self.weight, self.scaled_weight = weight, int(weight * (1 << WEIGHT_BITS))
+        self.space.prepare_buckets(self.highest, weight, 1)
+        self._reweigh(last)
+        return self._search(last, deadline)
+
+    def least(self, last: int) -> float:
+        """The least ``g + h`` [cells] of the cells that wait, infinity if none does; they are queued anew."""
+        self.space.heads.fill(-1)
+        least = self._reweigh(last)
+        return least / STRAIGHT if least < NEVER else math.inf
+
+    def _reweigh(self, last: int) -> int:
+        space = self.space
+        while len(space.pool) < space.passable_count + 8:
+            space.grow()
+        return reweigh(
+            space.cells, space.width, last, self.scaled_weight, self.round, self.diagonal, self.end, space.heads,
+            space.shift, space.pool, space.state,
+        )  # fmt: skip
+
+    def _search(self, last: int, deadline: float | None) -> bool:
+        space = self.space
         return self.advance(
             lambda limit: search(
                 space.cells, space.width, self.costs, last, self.scaled_weight, self.diagonal,

@@ -66,10 +66,10 @@ class Workspace:
             self._floor = NEVER
             self.tables.clear()  # they may hold labels too
         self._floor -= span
-        self._prepare_buckets(highest_cost, weight, farthest)
+        self.prepare_buckets(highest_cost, weight, farthest)
         return self._floor, self._floor + span
 
-    def _prepare_buckets(self, highest_cost: float, weight: float, farthest: int) -> None:
+    def prepare_buckets(self, highest_cost: float, weight: float, farthest: int) -> None:
         """Choose the width of buckets and empty them; their ring covers the values of f that wait together."""
         self.shift = COARSE if highest_cost == 1.0 and weight in (0.0, 1.0) else FINE
         # A consistent f rises by one step at most; a weighted one may fall by the whole heuristic of the start.

@@ -239,18 +239,17 @@ def search(word, x, y, phi):
     same_line(word, x, y, phi, c, s, 0)
     other_line(word, x, y, phi, c, s, 0)
     other_line(word, x, -y, -phi, c, -s, 2)
-    for k in range(4):
-        variant = 3 - k
+    for variant in range(4):
         gear, side = 1.0 - 2.0 * (variant & 1), 1.0 - (variant & 2)
         u, v, turn, sine = gear * x, side * y, gear * side * phi, gear * side * s
-        if variant & 1:
-            quarter(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
-            arcs(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
+        arcs(word, u, v, turn, c, sine, variant)
+        four_arcs(word, u, v, turn, c, sine, variant)
         if variant >= 2:
             quarter(word, u, v, turn, c, sine, variant)
             two_quarters(word, u, v, turn, c, sine, variant)
-        arcs(word, u, v, turn, c, sine, variant)
-        four_arcs(word, u, v, turn, c, sine, variant)
+        if variant & 1:
+            arcs(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
+            quarter(word, gear * backward_x, side * backward_y, turn, c, sine, variant + 4)
     word[VARIANT] = int(word[VARIANT]) ^ flips
 
 
