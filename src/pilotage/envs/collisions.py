@@ -33,7 +33,8 @@ class CollisionConstraint:
     States q are the positions of all joints, ``qpos``; joint limits are the bounds of the `space`. Which geoms may
     touch is what the model says: those of a body and its parent may, and so may pairs with ``<exclude>``, and geoms
     whose ``contype`` and ``conaffinity`` do not match. Edges are checked at points `resolution` apart, from the middle
-    outwards. Calls of one instance wait for each other, because they share the memory of the simulator.
+    outwards. MuJoCo finds no contact where the axis of a capsule runs exactly through the middle of a box; right beside
+    it, it does. Calls of one instance wait for each other, because they share the memory of the simulator.
 
     Args:
         model: path of an MJCF or URDF file, XML text, or an ``mujoco.MjModel`` (which is copied).

@@ -75,7 +75,7 @@ class RRTStar:
         >>> problem = OccupancyGrid.from_ascii(["........", "...##...", "........"]).problem([1, 1.5], [7, 1.5])
         >>> plan = RRTStar(iterations=3000).plan(problem, rng=0)
         >>> round(plan.cost, 1), bool((np.diff(plan.stats["history"][:, 1]) < 0).all())
-        (6.2, True)
+        (6.3, True)
     """
 
     step: Positive | None = None
