@@ -10,7 +10,8 @@ import numpy as np
 import pilotage
 from benchmarks.harness import Contest, row
 from pilotage.core.arrays import Array
-from pilotage.maps import Lidar, OccupancyGrid
+from pilotage.maps import DynamicDistance, Lidar, OccupancyGrid
+from pilotage.maps.distance import distance_transform
 
 MAP = Path(pilotage.__file__).parent / "envs" / "maps" / "depot.yaml"
 PARTICLES, BEAMS, REACH = 10_000, 60, 10.0
@@ -109,3 +110,34 @@ def score(lidar: Lidar, table: Array, scan: Array, where: Array) -> Array:
     line = np.clip(np.floor(line).astype(np.intp), -1, ny) + 1
     total: Any = table[line, column].sum(axis=1)
     return total + (~ends).sum() * np.log(lidar.missed)
+
+
+@row(
+    "distance_update",
+    peer="from scratch",
+    bar=1,
+    unit="us",
+    note="one cell of the depot map changes; the peer computes the whole field; the bar only says that it is no loss",
+)
+def distance_update(quick: bool) -> Contest:
+    grid = OccupancyGrid.load(MAP)
+    dynamic, mask = DynamicDistance(grid), grid.occupied.copy()
+    draw = np.random.default_rng(4)
+    cells = np.argwhere(grid.free)[draw.integers(0, grid.free.sum(), 4 if quick else 20)].tolist()
+
+    def toggled() -> None:
+        for cell in cells:
+            dynamic.mark([cell], occupied=True)
+            dynamic.mark([cell], occupied=False)
+
+    def scratch() -> None:
+        for cell in cells:
+            for mask[*cell] in (True, False):
+                distance_transform(mask) * grid.resolution
+
+    def check() -> str:
+        toggled()
+        assert (dynamic.values == grid.distance_field().values).all(), "the field differs from the one from scratch"
+        return "equal bit for bit"
+
+    return Contest(toggled, scratch, check, work=2.0 * len(cells))

@@ -5,6 +5,7 @@
 - `Footprint`: the outline of a robot: a disc, several discs, or a convex polygon
 - `Obstacles`: blocked cells as solid squares, with signed distances to them
 - `FootprintConstraint`: the collision constraint of planners, controllers and environments
+- `DynamicDistance`: the distances of a map that changes, kept up to date
 - `Lidar`: a lidar on a map, as a sensor with two likelihood models
 - `ObstacleLayer`: obstacles seen by a lidar that are not on the map
 """
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .collision import FootprintConstraint as FootprintConstraint
+from .dynamic_distance import DynamicDistance as DynamicDistance
 from .footprint import Footprint as Footprint
 from .inflated import InflatedGrid as InflatedGrid
 from .lidar import Lidar as Lidar
@@ -23,6 +25,7 @@ from .occupancy import OccupancyGrid as OccupancyGrid
 from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
+    "DynamicDistance",
     "Footprint",
     "FootprintConstraint",
     "InflatedGrid",
