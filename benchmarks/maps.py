@@ -133,7 +133,8 @@ def distance_update(quick: bool) -> Contest:
     def scratch() -> None:
         for cell in cells:
             for mask[*cell] in (True, False):
-                distance_transform(mask) * grid.resolution
+                fresh = distance_transform(mask)
+                fresh *= grid.resolution
 
     def check() -> str:
         toggled()

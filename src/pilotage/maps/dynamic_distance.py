@@ -156,7 +156,7 @@ class _Squares:
         """Follow changes in some columns; the rows ``(ny,)`` whose distances may differ."""
         was, self.empty = self.empty, not mask.any()
         touched = np.zeros(len(mask), np.bool_)
-        width = mask.shape[1] * (2 if self.faces else 1) + 1
+        width = self.squares.shape[1] * (2 if self.faces else 1) + 1
         before = np.empty((len(mask), len(columns)), self.g.dtype)
         scan = np.empty((1, width if self.faces else width - 1), self.g.dtype)
         work = np.empty((3, width), np.int64)

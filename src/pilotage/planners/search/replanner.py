@@ -74,7 +74,8 @@ class Replanner:
             PilotageError: if a cost of a graph is negative or NaN.
         """
         if not isinstance(problem, Graph):
-            return answer(check_cells(problem), start, self.goal, costs, budget, self.unknown, self._on_cells)
+            costs = check_cells(problem).costs if costs is None else costs
+            return answer(problem, start, self.goal, costs, budget, self.unknown, self._on_cells)
         if costs is not None:
             raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
         fresh, self._graph, self._cells = problem is not self._graph, problem, None
