@@ -142,7 +142,8 @@ class _Squares:
         self.faces, self.diagonal = faces, float(np.hypot(*mask.shape))
         kind = np.int32 if sum(mask.shape) < (23_000 if faces else 46_000) else np.int64
         self.most = np.iinfo(kind).max
-        self.g, self.squares = np.empty(mask.shape, kind), np.full(mask.shape, self.most, kind)
+        self.g = np.empty(mask.shape, kind)
+        self.squares: NDArray[Any] = np.full(mask.shape, self.most, kind)
         self.farthest = np.full(len(mask), self.most, np.int64)
         _column_distances(mask, self.g)
         self.empty = not mask.any()
