@@ -115,8 +115,8 @@ class RRTConnect:
             return Plan(PlanStatus.INVALID, reason=reason, stats=_stats(began, 0, 0), seed=seed)
         bound = float(problem.distance(problem.start, fine).min())
         if bound == 0.0:
-            xs = problem.start[None]
-            return Plan(PlanStatus.SOLVED, problem.space, xs, cost=0.0, stats=_stats(began, 0, 0), seed=seed)
+            xs, stats, shape = problem.start[None], _stats(began, 0, 0), problem.footprint
+            return Plan(PlanStatus.SOLVED, problem.space, xs, cost=0.0, stats=stats, seed=seed, footprint=shape)
         search = _Search(problem, fine, self.step, self.steering)
         met = search.run(stream, self.samples, deadline)
         stats = _stats(began, search.drawn, search.trees.count)
@@ -125,7 +125,10 @@ class RRTConnect:
             xs = search.path()
             us, ts = (None, None) if self.steering is None else driven(problem.space, xs)
             cost = float(problem.distance(xs[:-1], xs[1:]).sum())
-            return Plan(PlanStatus.SOLVED, problem.space, xs, us, ts, cost, lower, stats=stats, seed=seed)
+            return Plan(
+                PlanStatus.SOLVED, problem.space, xs, us, ts, cost, lower, stats=stats, seed=seed,
+                footprint=problem.footprint,
+            )  # fmt: skip
         return Plan(PlanStatus.BUDGET, lower_bound=lower, reason=search.reason(), stats=stats, seed=seed)
 
 

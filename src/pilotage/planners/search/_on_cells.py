@@ -86,7 +86,9 @@ def answer(
         return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats)
     cost = found.length * cells.resolution
     xs = cells.cell_to_world(found.path)
-    return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=min(bound, cost), stats=stats)
+    shape = problem.footprint if isinstance(problem, Problem) else None
+    lower = min(bound, cost)
+    return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=lower, stats=stats, footprint=shape)
 
 
 def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
