@@ -11,7 +11,8 @@ import numpy as np
 import pilotage
 from benchmarks.harness import Contest, absolute, row
 from pilotage.core.arrays import Array
-from pilotage.maps import Lidar, OccupancyGrid, OccupancyMap
+from pilotage.maps import DynamicDistance, Lidar, OccupancyGrid, OccupancyMap
+from pilotage.maps.distance import distance_transform
 
 MAP = Path(pilotage.__file__).parent / "envs" / "maps" / "depot.yaml"
 PARTICLES, BEAMS, REACH = 10_000, 60, 10.0
@@ -207,3 +208,35 @@ def crossed(
         passed[(side - ~up[beam]) * stride + across * other - low] = True
     passed[ends - low] = False
     return np.flatnonzero(passed) + low, np.unique(ends[r < reach])
+
+
+@row(
+    "distance_update",
+    peer="from scratch",
+    bar=1,
+    unit="us",
+    note="one cell of the depot map changes; the peer computes the whole field; the bar only says that it is no loss",
+)
+def distance_update(quick: bool) -> Contest:
+    grid = OccupancyGrid.load(MAP)
+    dynamic, mask = DynamicDistance(grid), grid.occupied.copy()
+    draw = np.random.default_rng(4)
+    cells = np.argwhere(grid.free)[draw.integers(0, grid.free.sum(), 4 if quick else 20)].tolist()
+
+    def toggled() -> None:
+        for cell in cells:
+            dynamic.mark([cell], occupied=True)
+            dynamic.mark([cell], occupied=False)
+
+    def scratch() -> None:
+        for cell in cells:
+            for mask[*cell] in (True, False):
+                fresh = distance_transform(mask)
+                fresh *= grid.resolution
+
+    def check() -> str:
+        toggled()
+        assert (dynamic.values == grid.distance_field().values).all(), "the field differs from the one from scratch"
+        return "equal bit for bit"
+
+    return Contest(toggled, scratch, check, work=2.0 * len(cells))

@@ -14,7 +14,7 @@ import pilotage
 from pilotage.cli.demo import demo_lines
 from pilotage.cli.main import main
 from pilotage.cli.picture import BOTTOM, FREE, GOAL, LEFT, OCCUPIED, RIGHT, START, TOP, Frame, save_picture
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models.trace import driver
 
 Capture = pytest.CaptureFixture[str]
@@ -250,3 +250,14 @@ def test_as_a_process(tmp_path: Path) -> None:
         done = subprocess.run([*command, "--version"], capture_output=True, text=True, cwd=tmp_path, check=True)
         assert done.stdout.strip() == pilotage.__version__
         assert done.stderr == ""
+
+
+def test_the_radius_of_the_robot_is_kept_to_the_faces_of_obstacles(capsys: Capture) -> None:
+    query = ["plan", "--map", "depot", "--start", "5", "1", "--goal", "12", "3.5", "--json"]
+    assert main([*query, "--radius", "0.3"]) == 0
+    grid, path = OccupancyGrid.load("depot"), json.loads(capsys.readouterr().out)["xs"]
+    assert grid.clearance(path, Footprint.disc(0.3)).min() >= 0.0
+    assert main([*query, "--inflate", "0.3"]) == 0
+    assert grid.clearance(json.loads(capsys.readouterr().out)["xs"], Footprint.disc(0.3)).min() < 0.0
+    assert main([*query, "--radius", "0.3", "--inflate", "0.3"]) == 2
+    assert "give one of them" in capsys.readouterr().err

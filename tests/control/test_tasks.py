@@ -15,7 +15,7 @@ from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingEr
 from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle
 from pilotage.models.trace import code_of
-from pilotage.planners import AStar, RRTConnect
+from pilotage.planners import AStar, RRTConnect, Shortcut
 
 ROOM = [
     "########################################",
@@ -277,6 +277,12 @@ def test_the_footprint_is_that_of_the_problem() -> None:
     assert np.array_equal(task.constraint(x, u, r), same.constraint(x, u, r))
     assert np.allclose(task.constraint(x, u, r), problem.violations(x), rtol=0.0, atol=1e-12)
     assert np.array_equal(follow(plan, problem, footprint=footprint).constraint(x, u, r), task.constraint(x, u, r))
+    assert plan.footprint == footprint
+    assert Shortcut().smooth(plan, problem).footprint == footprint
+    assert np.array_equal(follow(plan, GRID, margin=0.1).constraint(x, u, r), task.constraint(x, u, r))
+    assert follow(plan, GRID, radius=0.2).constraint(x, u, r).shape == (200, 1)
+    on_cells = AStar().plan(GRID.problem([1.0, 3.0], [6.8, 1.0], Footprint.disc(0.25)))
+    assert on_cells.footprint == Footprint.disc(0.25)
     with pytest.raises(SettingError, match="planned for"):
         follow(plan, problem, radius=0.2)
     with pytest.raises(SettingError, match="is no map"):

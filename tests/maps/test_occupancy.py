@@ -399,3 +399,20 @@ def test_a_path_is_not_the_name_of_a_stock_map(tmp_path: Path, monkeypatch: pyte
     assert OccupancyGrid.load("depot.yaml").shape == OccupancyGrid.load("depot").shape
     with pytest.raises(MissingFile):
         OccupancyGrid.load("./depot.yaml")
+
+
+@given(seed=st.integers(0, 10_000))
+def test_cells_of_another_grid_are_occupied_where_they_are_in_the_world(seed: int) -> None:
+    """Of another origin, yaw and resolution, finer or coarser."""
+    rng = np.random.default_rng(seed)
+    grid = OccupancyGrid.from_occupied(np.zeros((9, 11), dtype=bool), 0.3, (1.0, -2.0, rng.uniform(-3, 3)))
+    place = (*grid.grid_to_world(rng.uniform(-3, 9, 2)).tolist(), float(rng.uniform(-3, 3)))
+    other = OccupancyGrid.from_occupied(rng.random((5, 6)) < 0.4, float(rng.choice([0.1, 0.3, 0.8])), place)
+    found = grid.with_occupied(other).occupied
+    for cell in np.ndindex(grid.shape):
+        covered = bool(other.is_occupied(grid.cell_to_world(cell)))
+        holds = any(
+            bool((grid.world_to_cell(other.cell_to_world(each)) == cell).all()) for each in np.argwhere(other.occupied)
+        )
+        assert found[cell] == (covered or holds)
+    np.testing.assert_array_equal(grid.with_occupied(found).with_occupied(grid.with_occupied(found)).occupied, found)

@@ -11,7 +11,7 @@ import numpy as np
 
 from pilotage.core.errors import PilotageError, counted
 from pilotage.core.plan import Plan
-from pilotage.maps import OccupancyGrid
+from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, solve_scenario
 from pilotage.planners.search import Mismatch, ScenarioReport
 
@@ -29,6 +29,7 @@ def plan(
     goal: Point | None = None,
     scen: Path | None = None,
     algorithm: Algorithm = "astar",
+    radius: float | None = None,
     inflate: float = 0.0,
     resolution: float | None = None,
     json: bool = False,
@@ -44,22 +45,32 @@ def plan(
         goal: Goal x and y [m].
         scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
         algorithm: Both find the shortest path; astar expands fewer cells.
-        inflate: Distance to keep from obstacles [m], for instance the radius of the robot.
+        radius: Radius of a round robot [m]: the path is clear of the faces of obstacles, of unknown cells and of the
+            edge of the map.
+        inflate: Instead, quick and approximate: distance to keep from the centres of occupied cells [m].
         resolution: Side of a pixel [m], of a map that is an image without a yaml file.
         json: Print one JSON object instead of text.
         out: Draw map and path into this image, with axes in metres in the frame of the map.
     """
     if scen is not None:
-        if start is not None or goal is not None or out is not None or inflate:
-            raise PilotageError("--scen brings its own starts and goals: leave out --start, --goal, --inflate, --out")
+        if start is not None or goal is not None or out is not None or inflate or radius is not None:
+            raise PilotageError(
+                "--scen brings its own starts and goals: leave out --start, --goal, --radius, --inflate, --out"
+            )
         return _scenario(map, scen, algorithm, json)
     if map is None or start is None or goal is None:
         needed = {"--map FILE": map, "--start X Y": start, "--goal X Y": goal}
         missing = ", ".join(option for option, value in needed.items() if value is None)
         raise PilotageError(f"say where to plan; missing: {missing} (or give --scen FILE)")
     grid = OccupancyGrid.load(map, resolution=resolution)
-    grid = grid.inflate(inflate) if inflate else grid
-    found = ALGORITHMS[algorithm]().plan(grid, start=start, goal=goal)
+    if radius is not None and inflate:
+        raise PilotageError("--radius and --inflate are two ways to give the size of the robot; give one of them")
+    planner = ALGORITHMS[algorithm]()
+    if radius is not None:
+        found = planner.plan(grid.problem(start, goal, Footprint.disc(radius)))
+    else:
+        grid = grid.inflate(inflate) if inflate else grid
+        found = planner.plan(grid, start=start, goal=goal)
     if out is not None:
         from .picture import save_picture
 

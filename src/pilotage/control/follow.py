@@ -100,8 +100,9 @@ def follow(
         speed: speed along the path [m/s]. If the state has a speed, exceeding it costs, but is not excluded.
         decel: deceleration of the reference before the end [m/s^2]; less if the bounds of the action `accel` allow
             only less.
-        radius: radius of a round robot [m], short for ``footprint=Footprint.disc(radius)``. The default is 0.2 m for
-            all dynamics; a car is larger. The inflation of the planner's map has no effect here.
+        radius: radius of a round robot [m], short for ``footprint=Footprint.disc(radius)``. The default is the
+            footprint of the problem that the plan solves, and 0.2 m for plans and paths without one; a car is larger.
+            The inflation of the planner's map has no effect here.
         footprint: outline of the robot, instead of the radius; not both.
         margin: additional distance to obstacles within which nearness costs [m]; 0 for no such cost.
         tolerance: distance to the end of the path at which the task is done [m], with at most twice as much of the path
@@ -132,7 +133,8 @@ def follow(
     given = {"speed": speed, "decel": decel, "tolerance": tolerance, "yaw_tolerance": yaw_tolerance}
     for name, value in (given if turn_rate is None else {**given, "turn_rate": turn_rate}).items():
         positive(value, name)
-    grid, shape = _surroundings(grid, radius, footprint)
+    planned = plan.footprint if isinstance(plan, Plan) else None
+    grid, shape = _surroundings(grid, radius, footprint, planned)
     params: dict[str, Any] = {**WEIGHTS, **(weights or {}), "tolerance": float(tolerance), "speed": float(speed)}
     if grid is not None:
         params |= {"margin": float(margin), "clearance": grid}
@@ -148,12 +150,15 @@ def follow(
     )
 
 
-def _surroundings(grid: Any, radius: float | None, footprint: Footprint | None) -> tuple[Raster | None, Footprint]:
+def _surroundings(
+    grid: Any, radius: float | None, footprint: Footprint | None, planned: Any
+) -> tuple[Raster | None, Footprint]:
     """The distances to the nearest obstacle [m] from a grid, raster or problem, and the footprint of the robot."""
     if radius is not None and footprint is not None:
         raise SettingError("radius and footprint are two shapes of one robot; give one of them")
     disc = Footprint.disc(0.2 if radius is None else positive(radius, "radius", zero=True))
-    shape = disc if footprint is None else instance(footprint, Footprint, "follow")
+    given = planned if footprint is None and radius is None else footprint
+    shape = disc if given is None else instance(given, Footprint, "follow")
     if grid is None or isinstance(grid, Raster):
         return grid, shape
     if isinstance(grid, OccupancyGrid):

@@ -63,6 +63,8 @@ class Plan:
         reason: one sentence, empty if solved ("start is in collision by 0.12 m").
         stats: effort: ``seconds``, ``expansions`` and other numbers that the planner counts.
         seed: the seed that repeats the query; None for deterministic planners and for generators passed as `rng`.
+        footprint: the footprint of the robot that the problem was posed for, such as a `Footprint`, which controllers
+            use by default; None if there was none.
 
     Raises:
         ShapeError: if `xs`, `us` and `ts` do not fit the space or each other.
@@ -84,6 +86,7 @@ class Plan:
     reason: str = ""
     stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
     seed: int | None = None
+    footprint: Any = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.status, PlanStatus):  # pyright: ignore[reportUnnecessaryIsInstance]

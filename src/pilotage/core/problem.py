@@ -168,6 +168,11 @@ class Problem:
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
         return np.where(shares[..., None] < 1.0, points, b[..., None, :])  # a (+) (b (-) a) is b but for rounding
 
+    @property
+    def footprint(self) -> Any:
+        """The footprint of the robot, if the constraint is that of a footprint on a map; else None."""
+        return getattr(self.constraint, "footprint", None)
+
     @cached_property
     def whole_edges(self) -> bool:
         """Whether edges are checked exactly."""

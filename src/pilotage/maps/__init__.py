@@ -7,6 +7,8 @@
 - `Footprint`: the outline of a robot: a disc, several discs, or a convex polygon
 - `Obstacles`: blocked cells as solid squares, with signed distances to them
 - `FootprintConstraint`: the collision constraint of planners, controllers and environments
+- `Costmap`: layers of obstacles with a cost that decays around them, for grid planners
+- `DynamicDistance`: the distances of a map that changes, kept up to date
 - `Lidar`: a lidar on a map, as a sensor with two likelihood models
 - `OcTree`: a map in three dimensions: free, occupied and unknown voxels
 - `SphereConstraint`, `VoxelGraph`: the free space of a sphere in an octree, for planners
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING
 
 from ..core.names import absent
 from .collision import FootprintConstraint as FootprintConstraint
+from .costmap import Costmap as Costmap
+from .dynamic_distance import DynamicDistance as DynamicDistance
 from .elevation import ElevationMap as ElevationMap
 from .elevation import TerrainLimits as TerrainLimits
 from .footprint import Footprint as Footprint
@@ -41,6 +45,8 @@ from .surprises import ObstacleLayer as ObstacleLayer
 
 __all__ = [
     "Boxes",
+    "Costmap",
+    "DynamicDistance",
     "ElevationMap",
     "Footprint",
     "FootprintConstraint",

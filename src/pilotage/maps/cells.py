@@ -96,8 +96,13 @@ def drawn(rows: str | Sequence[str]) -> NDArray[np.float64]:
 class GridCells(GridFrame):
     """The cells of a grid, each occupied, free or unknown: the interface that grid planners use.
 
-    `OccupancyGrid` and `InflatedGrid` are subclasses.
+    `OccupancyGrid`, `InflatedGrid` and `Costmap` are subclasses.
     """
+
+    @property
+    def costs(self) -> NDArray[np.float64] | None:
+        """The cost of a metre in each cell ``(ny, nx)``, at least 1, that planners use by default; None: 1 in all."""
+        return None
 
     @cached_property
     @abstractmethod

@@ -1,11 +1,11 @@
-"""The outline of a robot on the ground: a disc, several discs, or a convex polygon."""
+"""The outline of a robot on the ground: a disc, several discs, or a polygon."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,8 +17,11 @@ from pilotage.core.mathematics import Component, Mathematics
 from pilotage.core.raster import Raster
 from pilotage.core.settings import instance, positive, shown, whole
 
+from ._polygon import convex_pieces, cover, outline
 from .clearance import clearances
+from .frame import GridFrame
 from .obstacles import Obstacles
+from .sweep import sweep
 
 Array = NDArray[np.float64]
 
@@ -37,10 +40,11 @@ class Footprint:
 
     Attributes:
         discs: x [m], y [m], radius [m] of each disc; together they cover the robot.
-        hull: corners x [m], y [m] of a convex polygon, counter-clockwise; empty if the robot consists of the discs.
+        hull: corners x [m], y [m] of a polygon, convex or not, counter-clockwise; empty if the robot consists of the
+            discs.
 
     Raises:
-        ShapeError: if discs are missing or not finite, or the polygon is not convex.
+        ShapeError: if discs are missing or not finite, or sides of the polygon cross.
 
     Example:
         >>> from pilotage.maps import OccupancyGrid
@@ -96,19 +100,21 @@ class Footprint:
 
     @classmethod
     def polygon(cls, corners: ArrayLike, *, rows: int = 2) -> Footprint:
-        """A convex polygon.
+        """A polygon, convex or not, whose sides do not cross.
 
         Args:
             corners: ``(V, 2)`` in the frame of the robot [m], in clockwise or counter-clockwise order.
-            rows: number of rows along the longer side; each row is cut into squares, and a disc covers each square. The
-                discs of a rectangle exceed it by at most 0.31 / rows of its width, 0.21 / rows at its long sides.
+            rows: number of rows along the longer side of each convex piece; each row is cut into squares, and a disc
+                covers each square. The discs of a rectangle exceed it by at most 0.31 / rows of its width, 0.21 / rows
+                at its long sides.
 
         Example:
             >>> len(Footprint.polygon([[0, 0], [4, 0], [4, 2], [0, 2]], rows=1).discs)
             2
         """
-        hull = _convex(corners)
-        return cls(_cover(hull, whole(rows, "rows")), tuple(map(tuple, hull.tolist())))
+        shape, count = outline(corners), whole(rows, "rows")
+        discs = [disc for piece in convex_pieces(shape) for disc in cover(piece, count)]
+        return cls(discs, tuple(map(tuple, shape.tolist())))
 
     def __repr__(self) -> str:
         if self.hull:
@@ -168,86 +174,68 @@ class Footprint:
             raise ShapeError(f"poses have shape {poses.shape}; expected (..., 3) for x, y, yaw")
         local = np.ascontiguousarray(obstacles.grid.world_to_grid(poses).reshape(-1, 3))
         scale = 1.0 / obstacles.grid.resolution
-        hull = np.array(self.hull, dtype=np.float64).reshape(-1, 2) * scale
-        out = np.empty(len(local))
-        clearances(
-            obstacles.blocked, obstacles.field.values, scale, np.array(self.discs) * scale, hull, local,
-            np.empty_like(hull), out,
-        )  # fmt: skip
-        return out.reshape(poses.shape[:-1]) * obstacles.grid.resolution
+        nearest, out = np.full(len(local), np.inf), np.empty(len(local))
+        for piece in self._pieces:
+            clearances(
+                obstacles.blocked, obstacles.field.values, scale, np.array(self.discs) * scale, piece * scale, local,
+                np.empty_like(piece), out,
+            )  # fmt: skip
+            np.minimum(nearest, out, out=nearest)
+        return nearest.reshape(poses.shape[:-1]) * obstacles.grid.resolution
 
+    def swept(self, grid: GridFrame, poses: ArrayLike) -> NDArray[np.bool_]:
+        """The cells ``(ny, nx)`` of a grid that the robot touches on the way through poses ``(T, 3)``, in any order.
 
-def _convex(corners: ArrayLike) -> Array:
-    """Corners of a convex polygon, counter-clockwise."""
-    points = numbers(corners, "the corners of a footprint")
-    if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
-        raise ShapeError(
-            f"the corners of a footprint have shape {points.shape}; expected three or more finite rows x, y"
-        )
-    sides = np.roll(points, -1, axis=0) - points
-    after = np.roll(sides, -1, axis=0)
-    turns = sides[:, 0] * after[:, 1] - sides[:, 1] * after[:, 0]
-    whole_turn = abs(np.arctan2(turns, (sides * after).sum(-1)).sum())
-    if not ((turns > 0.0).all() or (turns < 0.0).all()) or not math.isclose(whole_turn, 2 * math.pi, rel_tol=1e-6):
-        raise ShapeError(
-            f"the corners {shown(points.tolist())} are not a convex polygon; expected corners that turn one way"
-        )
-    return points if turns[0] > 0.0 else points[::-1].copy()
+        Between two poses, x and y move along a straight line and yaw turns the shorter way at a constant rate. The
+        polygon itself counts, or the discs. Cells within a thousandth of a cell of the robot count as touched, so none
+        is missed.
 
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> hall = OccupancyGrid.from_ascii(["......", "......", "......"])
+            >>> Footprint.rectangle(1.8, 0.6).swept(hall, [[1.5, 1.5, 0.0], [4.5, 1.5, 0.0]]).astype(int)
+            array([[0, 0, 0, 0, 0, 0],
+                   [1, 1, 1, 1, 1, 1],
+                   [0, 0, 0, 0, 0, 0]])
+        """
+        touched = np.zeros(grid.shape, dtype=np.bool_)
+        self._sweep(grid, poses, np.ones(grid.shape, dtype=np.bool_), touched, 0)
+        return touched
 
-def _cover(hull: Array, rows: int) -> tuple[tuple[float, float, float], ...]:
-    """Discs around the pieces of a polygon that is cut into rows of squares along its longer side."""
-    sides = np.roll(hull, -1, axis=0) - hull
-    sides /= np.linalg.norm(sides, axis=-1, keepdims=True)
-    normals = np.stack([-sides[:, 1], sides[:, 0]], -1)
-    widths = np.ptp(hull @ normals.T, axis=0)
-    narrow = int(np.argmin(widths))
-    columns = math.ceil(float(np.ptp(hull @ sides[narrow])) * rows / float(widths[narrow]) - 1e-9)
-    row_pieces = _slices(hull, normals[narrow], rows)
-    return tuple(_enclosing(piece) for row in row_pieces for piece in _slices(row, sides[narrow], max(columns, 1)))
+    def sweeps_clear(self, obstacles: Obstacles, poses: ArrayLike) -> NDArray[np.bool_]:
+        """Whether the robot touches no obstacle on each of the ways ``(T-1,)`` between poses ``(T, 3)``, as `swept`.
 
+        It is exact to a thousandth of a cell, whereas `FootprintConstraint.edges_allowed` is conservative. Everything
+        off the map is blocked; `obstacles` determines whether unknown cells are.
 
-def _slices(hull: Array, axis: Array, count: int) -> list[Array]:
-    """A polygon cut across `axis` into slices of equal thickness."""
-    along = hull @ axis
-    cuts = np.linspace(along.min(), along.max(), count + 1)
-    cuts[0], cuts[-1] = -np.inf, np.inf
-    return [_between(hull, axis, low, high) for low, high in itertools.pairwise(cuts)]
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> hall = OccupancyGrid.from_ascii(["....", "....", "#..."]).obstacles()
+            >>> Footprint.rectangle(1.6, 0.2).sweeps_clear(hall, [[1.9, 0.8, 0.0], [1.9, 0.8, 1.5], [1.9, 0.8, 3.0]])
+            array([ True, False])
+        """
+        instance(obstacles, Obstacles, "sweeps_clear")
+        hit = self._sweep(obstacles.grid, poses, obstacles.blocked, np.zeros_like(obstacles.blocked), 1)
+        return ~hit & (self.clearance(obstacles, poses)[:-1] > 0.0)
 
+    def _sweep(self, grid: GridFrame, poses: ArrayLike, cells: Any, touched: Any, ring: int) -> NDArray[np.bool_]:
+        """Mark the cells that are touched among `cells`, which have a ring around the grid; the ways that touch any."""
+        where = numbers(poses, "poses")
+        if where.shape[-1:] == (2,) and not self.turns:
+            where = np.concatenate([where, np.zeros((*where.shape[:-1], 1))], -1)
+        if where.ndim != 2 or where.shape[1] != 3 or not len(where) or not np.isfinite(where).all():
+            raise ShapeError(f"poses have shape {where.shape}; expected finite (T, 3) for x, y, yaw, one or more")
+        local = grid.world_to_grid(where) + [ring, ring, 0.0]
+        local = np.concatenate([local, local[-1:]]) if len(local) == 1 else local
+        hit, scale = np.zeros(len(local) - 1, dtype=np.bool_), 1.0 / grid.resolution
+        for piece in self._pieces:
+            sweep(np.array(self.discs) * scale, piece * scale, local, np.empty_like(piece), cells, touched, hit)
+        return hit[: len(where) - 1]
 
-def _between(hull: Array, axis: Array, low: float, high: float) -> Array:
-    """The corners of the part of a polygon between two lines across `axis`."""
-    for sign, bound in ((1.0, high), (-1.0, -low)):
-        if bound == np.inf:
-            continue
-        kept: list[Array] = []
-        for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True):
-            da, db = sign * float(a @ axis) - bound, sign * float(b @ axis) - bound
-            if da <= 0.0:
-                kept.append(a)
-            if da * db < 0.0:
-                kept.append(a + (b - a) * (da / (da - db)))
-        hull = np.array(kept)
-    return hull
+    @cached_property
+    def _pieces(self) -> list[Array]:
+        """The convex pieces of the polygon, ``(V, 2)`` each; one without corners if the robot consists of discs."""
+        return convex_pieces(np.array(self.hull)) if self.hull else [np.empty((0, 2))]
 
-
-def _enclosing(points: Array) -> tuple[float, float, float]:
-    """The smallest disc around a few points: the smallest one through two or three of them that contains all."""
-    best = (0.0, 0.0, math.inf)
-    for group in itertools.chain(itertools.combinations(points, 2), itertools.combinations(points, 3)):
-        center = _circumcenter(np.array(group))
-        if center is not None:
-            r = float(np.linalg.norm(points - center, axis=-1).max())
-            if r < best[2]:
-                best = (float(center[0]), float(center[1]), r * (1.0 + 1e-12))
-    return best
-
-
-def _circumcenter(points: Array) -> Array | None:
-    if len(points) == 2:
-        return points.mean(0)
-    a, b = points[1] - points[0], points[2] - points[0]
-    area = 2.0 * (a[0] * b[1] - a[1] * b[0])
-    if abs(area) < 1e-12 * float(a @ a + b @ b):
-        return None
-    return points[0] + np.array([b[1] * (a @ a) - a[1] * (b @ b), a[0] * (b @ b) - b[0] * (a @ a)]) / area
+    def __getstate__(self) -> dict[str, Any]:
+        return {"discs": self.discs, "hull": self.hull}

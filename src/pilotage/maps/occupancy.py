@@ -18,13 +18,13 @@ from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
 
-from .cells import drawn, log_odds, odds_at, probabilities, read_only
+from .cells import GridCells, drawn, log_odds, odds_at, probabilities, read_only
 from .inflated import InflatedGrid
 from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
 from .occupancy_map import OccupancyMap
 from .queries import MapQueries
-from .stamps import disc_cells, rectangle_cells
+from .stamps import disc_cells, grid_cells, rectangle_cells
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -344,8 +344,21 @@ class OccupancyGrid(MapQueries):
         built.insert(poses, ranges, angles, max_range, min_range=min_range)
         return replace(self, log_odds=read_only(built.log_odds))
 
-    def with_occupied(self, mask: ArrayLike) -> OccupancyGrid:
-        """A copy with the cells of a boolean mask ``(ny, nx)`` marked as occupied."""
+    def with_occupied(self, mask: ArrayLike | GridCells) -> OccupancyGrid:
+        """A copy with further cells marked as occupied.
+
+        Args:
+            mask: bools ``(ny, nx)``; or a grid of any origin, yaw and resolution, whose occupied cells are taken over
+                where they are in the world: all cells whose centre they cover, and the cells of their own centres. For
+                points use ``with_discs(points, 0.0)``, for boxes `with_rectangles`.
+
+        Example:
+            >>> crate = OccupancyGrid.from_ascii("##", resolution=0.5, origin=(2.0, 0.0, 0.0))
+            >>> OccupancyGrid.from_ascii("....").with_occupied(crate).occupied.astype(int)
+            array([[0, 0, 1, 0]])
+        """
+        if isinstance(mask, GridCells):
+            mask = grid_cells(self, mask)
         marked = numbers(mask, "a mask", np.bool_ if getattr(mask, "dtype", None) == np.bool_ else np.float64)
         if marked.shape != self.shape:
             raise ShapeError(f"a mask must have the shape of the grid, {self.shape}, not {marked.shape}")

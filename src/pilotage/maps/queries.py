@@ -15,7 +15,7 @@ from pilotage.core.space import Space
 
 from .cells import GridCells, Unknown, read_only
 from .collision import on_map
-from .distance import clear_boxes, distance_transform
+from .distance import clear_boxes, distance_transform, signed_distance
 from .footprint import Footprint
 from .frame import local_rays
 from .obstacles import Obstacles
@@ -27,19 +27,29 @@ Array = NDArray[np.float64]
 class MapQueries(GridCells):
     """Queries of the cells of a map; derived arrays are computed once and cached."""
 
-    def distance_field(self) -> Raster:
+    def distance_field(self, *, signed: bool = False) -> Raster:
         """The exact Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell.
 
         It is 0 in occupied cells, and the diagonal of the map if there are no obstacles. Unknown cells and everything
         off the map do not count as obstacles here; points off the map get the value of the nearest border cell. For
-        robots with a size use `clearance`, which measures to the faces of cells.
+        robots with a size use `clearance`, which measures to the faces of cells. `DynamicDistance` is the same field of
+        a map that changes.
+
+        Args:
+            signed: True for the distance to the nearest face between an occupied cell and another one instead, negative
+                in occupied cells: the convention of `clearance`.
 
         Example:
             >>> from pilotage.maps import OccupancyGrid
             >>> float(OccupancyGrid.from_ascii(["#..."], resolution=0.5).distance_field().at([1.75, 0.25]))
             1.5
         """
-        return self._distance
+        return self._signed_distance if signed else self._distance
+
+    @cached_property
+    def _signed_distance(self) -> Raster:
+        d = signed_distance(self.occupied) * self.resolution
+        return Raster(read_only(d), self.resolution, self.origin)
 
     @cached_property
     def _distance(self) -> Raster:

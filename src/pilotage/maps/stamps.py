@@ -1,4 +1,4 @@
-"""The cells of a grid that discs and rectangles cover."""
+"""The cells of a grid that discs, rectangles and the cells of other grids cover."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 
+from .cells import GridCells
 from .frame import GridFrame
 
 Array = NDArray[np.float64]
@@ -51,6 +52,12 @@ def rectangle_cells(frame: GridFrame, poses: ArrayLike, sizes: ArrayLike) -> Mas
             along, across = np.abs(c * d[..., 0] + s * d[..., 1]), np.abs(c * d[..., 1] - s * d[..., 0])
             mask[window] |= (along <= half[0]) & (across <= half[1])
     return mask
+
+
+def grid_cells(frame: GridFrame, other: GridCells) -> Mask:
+    """The cells ``(ny, nx)`` whose centre lies in an occupied cell of another grid, and those of its cells' centres."""
+    mask = _cells_of(frame, other.cell_to_world(np.argwhere(other.occupied)))
+    return mask | other.is_occupied(frame.cell_to_world(np.moveaxis(np.indices(frame.shape), 0, -1)))
 
 
 def _finite(values: ArrayLike, width: int, name: str) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...core.dynamics import Dynamics
 from ...core.errors import PilotageError
-from ...core.plan import Plan, PlanStatus
+from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.space import Space
 from ...models.trace import Driver, call, code_of, driver, parameters
@@ -161,9 +162,7 @@ class Propagation:
             return plan
         xs, us = self.path
         ts = self.planner.dt * np.arange(len(xs))
-        return Plan(
-            PlanStatus.SOLVED, plan.space, xs, us, ts, plan.cost, plan.lower_bound, stats=plan.stats, seed=plan.seed
-        )
+        return replace(plan, xs=xs, us=us, ts=ts)
 
 
 def fitting(planner: Any, problem: Problem) -> None:

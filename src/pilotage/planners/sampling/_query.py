@@ -100,8 +100,9 @@ class Query:
             us, ts = driven(self.problem.space, xs)
             cost = float(self.problem.distance(xs[:-1], xs[1:]).sum())
         return Plan(
-            PlanStatus.SOLVED, self.problem.space, xs, us, ts, cost, min(self.bound, cost), stats=stats, seed=self.seed
-        )
+            PlanStatus.SOLVED, self.problem.space, xs, us, ts, cost, min(self.bound, cost), stats=stats, seed=self.seed,
+            footprint=self.problem.footprint,
+        )  # fmt: skip
 
 
 def begun(
@@ -135,7 +136,10 @@ def begun(
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats, seed=seed)
     if float(problem.distance(problem.start, fine).min()) == 0.0:
-        return Plan(PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed)
+        return Plan(
+            PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed,
+            footprint=problem.footprint,
+        )  # fmt: skip
     # Other states of a region may be nearer than those that were drawn.
     bound = float(Floor(problem)(problem.start, fine).min()) if problem.goal is goals or len(goals) == 1 else 0.0
     return Query(problem, world, steering, np.ascontiguousarray(fine), stream, seed, began, deadline, bound)

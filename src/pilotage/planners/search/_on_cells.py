@@ -95,7 +95,8 @@ def answer(
         bound = float(np.hypot(*(cells.cell_to_world(path[-1]) - cells.cell_to_world(path[0]))))
     cost = length * cells.resolution
     xs = cells.cell_to_world(path)
-    return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=min(bound, cost), stats=stats)
+    shape, lower = problem.footprint if isinstance(problem, Problem) else None, min(bound, cost)
+    return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=lower, stats=stats, footprint=shape)
 
 
 def _joined(out: WayOut, found: Found, terrain: Array | None) -> tuple[Cells, float]:

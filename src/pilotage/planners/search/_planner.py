@@ -45,7 +45,8 @@ class CellPlanner(ABC):
             start: point (x, y), pose (x, y, yaw) or belief, of which the mean x and y are used; a state of a graph.
             goal: the same.
             costs: traversal cost of each cell ``(ny, nx)``, at least 1; a step costs its length times the mean of
-                its two cells. `grid.soft_costs` returns such costs.
+                its two cells. `grid.soft_costs` returns such costs. The default is those of a `Costmap`, and 1 on other
+                grids.
             rng: accepted by every planner; this one draws no random numbers.
             budget: seconds after which the search stops with status BUDGET.
 
@@ -70,6 +71,8 @@ class CellPlanner(ABC):
             return self._on_graph(problem, start, goal, budget)
         if isinstance(problem, Problem) and isinstance(problem.constraint, SphereConstraint):
             return self._in_voxels(problem, budget)
+        if costs is None and isinstance(problem, GridCells):
+            costs = problem.costs
         _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling
         diagonal = getattr(self, "connectivity", 8) == 8
         return answer(problem, start, goal, costs, budget, self.unknown, self._solve, diagonal)

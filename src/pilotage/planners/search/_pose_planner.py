@@ -103,9 +103,11 @@ class PosePlanner(ABC):
         if found.search is not None and found.search.found:
             stats["nodes"] = found.search.count
             xs, us, ts = posed.path(found.search, self._vehicle, self.steering)
-            cost, space = found.search.cost, posed.problem.space
-            bound = min(posed.bound, cost)
-            return Plan(PlanStatus.SOLVED, space, xs, us, ts, cost, bound, stats=stats, seed=seed)
+            cost, problem = found.search.cost, posed.problem
+            bound, shape = min(posed.bound, cost), problem.footprint
+            return Plan(
+                PlanStatus.SOLVED, problem.space, xs, us, ts, cost, bound, stats=stats, seed=seed, footprint=shape
+            )
         bound, status = (math.inf if reason else posed.bound), PlanStatus.NO_PATH
         effort = counted(found.expansions, "expansion")
         if not found.finished and found.search is not None:

@@ -58,6 +58,7 @@ def cost_to_go(
     cell = grid.world_to_cell(point).tolist()
     if reason := explain_endpoint(grid, point, cell, "goal", unknown):
         raise PilotageError(reason)
+    costs = grid.costs if costs is None else costs
     terrain = None if costs is None else check_costs(costs, grid)
     with borrow(grid, unknown) as space:
         query = Query(space, terrain, 0.0, connectivity == 8)

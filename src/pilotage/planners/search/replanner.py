@@ -72,8 +72,10 @@ class Replanner:
             PilotageError: if a cost of a graph is negative or NaN.
         """
         if not isinstance(problem, Graph):
+            cells = check_cells(problem)
+            costs = cells.costs if costs is None else costs
             return answer(
-                check_cells(problem), start, self.goal, costs, budget, self.unknown, self._on_cells,
+                cells, start, self.goal, costs, budget, self.unknown, self._on_cells,
                 self.connectivity == 8,
             )  # fmt: skip
         if costs is not None:

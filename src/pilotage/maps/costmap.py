@@ -1,0 +1,175 @@
+"""A costmap: layers of obstacles, inflated with a cost that decays exponentially."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pilotage.core.arrays import numbers
+from pilotage.core.errors import ShapeError
+from pilotage.core.settings import positive
+
+from .cells import GridCells, read_only
+from .dynamic_distance import DynamicDistance
+from .occupancy import OccupancyGrid, check_grid
+from .surprises import ObstacleLayer
+
+Mask = NDArray[np.bool_]
+Costs = NDArray[np.uint8]
+Layer = OccupancyGrid | ObstacleLayer | ArrayLike
+LETHAL, INSCRIBED, UNKNOWN, STEPS = 254, 253, 255, 252
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Costmap(GridCells):
+    """A map with obstacles from several layers, around which costs decay exponentially, for planners on cells.
+
+    ::
+
+        cost = 254                                            in obstacles of any layer
+               253                                            d <= inscribed: a robot there is in collision
+               floor(252 exp(-decay (d - inscribed)))         d <= radius, rounded up to whole cells
+               0                                              else;  255 in unknown cells with d > inscribed
+
+        d = distance between the centres of the cell and of the nearest obstacle;  a layer of costs raises them: max
+
+    The numbers are those of Nav2's inflation layer. Costs are a function of the obstacles as they are now, so an
+    obstacle that has gone leaves none behind. `with_layers` computes only what has changed, and gives the same costs as
+    a new costmap, bit for bit. As a grid, cells of cost 253 and 254 are occupied, and planners use `costs` unless they
+    are given others.
+
+    Attributes:
+        grid: the map, the static layer; unknown cells are its own.
+        layers: further layers: `ObstacleLayer`, `OccupancyGrid` with the cells of `grid`, or costs ``(ny, nx)`` from 0
+            to 254, such as zones to avoid; 254 is an obstacle.
+        inscribed: radius of a round robot, or of the largest disc in its footprint [m].
+        radius: distance from obstacles at which costs end [m]; at least `inscribed`.
+        decay: rate of the exponential decay [1/m], `cost_scaling_factor` of Nav2.
+        weight: extra cost per metre for planners at cost 252; a path may be longer by this factor to avoid it.
+
+    Raises:
+        ShapeError: if a layer has other cells than `grid`, or costs that are not whole numbers from 0 to 254.
+        SettingError: if a length or rate is negative, or `radius` is less than `inscribed`.
+
+    Source: Nav2, nav2_costmap_2d, inflation_layer.hpp, computeCost, with its default values for radius and decay.
+
+    Example:
+        >>> hall = OccupancyGrid.from_ascii(["#......."], resolution=0.1)
+        >>> Costmap(hall, inscribed=0.2, radius=0.55).cost
+        array([[254, 253, 253,  92,  34,  12,   4,   0]], dtype=uint8)
+    """
+
+    grid: OccupancyGrid
+    layers: Sequence[Layer] = ()
+    inscribed: float = 0.22
+    radius: float = 0.55
+    decay: float = 10.0
+    weight: float = 3.0
+
+    def __post_init__(self) -> None:
+        check_grid(self.grid)
+        object.__setattr__(self, "layers", tuple(_checked(each, self.grid) for each in self.layers))
+        for name in ("inscribed", "radius", "decay", "weight"):
+            object.__setattr__(self, name, positive(getattr(self, name), name, zero=True))
+        positive(self.radius - self.inscribed, "radius - inscribed", zero=True)
+
+    def __repr__(self) -> str:
+        return f"Costmap({self.grid!r}, {len(self.layers)} further layers)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        names = ("grid", "layers", "inscribed", "radius", "decay", "weight")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of rows and columns."""
+        return self.grid.shape
+
+    @property
+    def resolution(self) -> float:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The side of a cell [m]."""
+        return self.grid.resolution
+
+    @property
+    def origin(self) -> tuple[float, float, float]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """The pose of the lower-left corner of the map."""
+        return self.grid.origin
+
+    def with_layers(self, *layers: Layer) -> Costmap:
+        """The same costmap with these layers in place of the present ones, computed from what has changed."""
+        new = replace(self, layers=layers)
+        distance = self._distance.copy()
+        distance.follow(new.lethal)
+        object.__setattr__(new, "_distance", distance)
+        return new
+
+    @cached_property
+    def lethal(self) -> Mask:
+        """The obstacles of all layers, bools ``(ny, nx)``."""
+        mask = self.grid.occupied.copy()
+        for each in self.layers:
+            mask |= each.occupied if isinstance(each, ObstacleLayer | OccupancyGrid) else np.asarray(each) >= LETHAL
+        return read_only(mask)
+
+    @cached_property
+    def cost(self) -> Costs:
+        """The costs ``(ny, nx)``, 0 to 255, as in Nav2."""
+        squares = self._distance.squares
+        table = self._table
+        cost = table[np.minimum(squares, len(table) - 1)]
+        for each in self.layers:
+            if isinstance(each, np.ndarray):
+                np.maximum(cost, each, out=cost)
+        cost[self.grid.unknown & (cost < INSCRIBED)] = UNKNOWN
+        return read_only(cost)
+
+    @property
+    def costs(self) -> NDArray[np.float64]:
+        """The costs ``1 + weight cost / 252`` of a metre in each cell ``(ny, nx)``, for planners; 1 if unknown."""
+        return 1.0 + self.weight / STEPS * np.where(self.cost == UNKNOWN, 0.0, self.cost)
+
+    @cached_property
+    def occupied(self) -> Mask:
+        """The cells in which a robot is in collision, bools ``(ny, nx)``."""
+        return read_only((self.cost == INSCRIBED) | (self.cost == LETHAL))
+
+    @cached_property
+    def free(self) -> Mask:
+        """The free cells of the map in which a robot is clear of all layers, bools ``(ny, nx)``."""
+        return read_only(self.grid.free & (self.cost < INSCRIBED))
+
+    @cached_property
+    def _distance(self) -> DynamicDistance:
+        return DynamicDistance(self.grid.with_occupied(self.lethal))
+
+    @property
+    def _table(self) -> Costs:
+        """The cost by the square of the distance [cells], and a last entry for all larger ones."""
+        reach = math.ceil(self.radius / self.resolution - 1e-9)
+        d = np.sqrt(np.arange(reach**2 + 2)) * self.resolution
+        cost = np.floor(STEPS * np.exp(-self.decay * np.maximum(d - self.inscribed, 0.0)))
+        cost[d <= self.inscribed * (1.0 + 1e-12)] = INSCRIBED
+        cost[0], cost[-1] = LETHAL, 0
+        return cost.astype(np.uint8)
+
+
+def _checked(layer: Any, grid: OccupancyGrid) -> Any:
+    """A layer that fits the grid; costs as a read-only array."""
+    if isinstance(layer, ObstacleLayer | OccupancyGrid):
+        frame = layer.grid if isinstance(layer, ObstacleLayer) else layer
+        if (frame.shape, frame.resolution, frame.origin) != (grid.shape, grid.resolution, grid.origin):
+            raise ShapeError(f"a layer of a costmap must have the cells of the map, {grid!r}, not those of {frame!r}")
+        return layer
+    costs = numbers(layer, "a layer of costs")
+    if costs.shape != grid.shape or not ((costs >= 0) & (costs <= LETHAL) & (costs == np.floor(costs))).all():
+        raise ShapeError(
+            f"a layer of costs must be whole numbers from 0 to 254 of shape {grid.shape}; this one has shape "
+            f"{costs.shape}, and values from {costs.min(initial=np.inf):g} to {costs.max(initial=-np.inf):g}"
+        )
+    return read_only(costs.astype(np.uint8))
