@@ -12,6 +12,7 @@ from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.settings import Count, instance, settings
 from ...core.streams import Rng, seeded
+from ..sampling._bound import Floor
 from ..steering._curves import Curve, driven
 
 Array = NDArray[np.float64]
@@ -78,7 +79,7 @@ class Shortcut:
         for _ in range(self.tries):
             xs = self._try(problem, xs, np.sort(stream.random(2)))
         us, ts = (None, None) if self.steering is None else driven(problem.space, xs)
-        cost, bound = float(_lengths(problem, xs).sum()), float(problem.distance(xs[0], xs[-1]))
+        cost, bound = float(_lengths(problem, xs).sum()), float(Floor(problem)(xs[0], xs[-1]))
         return dataclasses.replace(
             plan, space=problem.space, xs=xs, us=us, ts=ts, cost=cost, lower_bound=min(bound, cost), seed=seed
         )
