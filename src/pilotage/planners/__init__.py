@@ -4,7 +4,7 @@
   scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
-- `smoothing`: shorter paths (`Shortcut`)
+- `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`)
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ from .search import ScenarioReport as ScenarioReport
 from .search import ThetaStar as ThetaStar
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
+from .smoothing import Corridor as Corridor
+from .smoothing import CorridorSmoother as CorridorSmoother
 from .smoothing import Shortcut as Shortcut
 from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
@@ -39,6 +41,8 @@ __all__ = [
     "AStar",
     "Bidirectional",
     "BreadthFirst",
+    "Corridor",
+    "CorridorSmoother",
     "DStarLite",
     "DepthFirst",
     "Dijkstra",
