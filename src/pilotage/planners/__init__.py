@@ -4,7 +4,8 @@
   scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
-- `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`)
+- `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`),
+  and the times along them (`TimeParameterization`)
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from .search import solve_scenario as solve_scenario
 from .smoothing import Corridor as Corridor
 from .smoothing import CorridorSmoother as CorridorSmoother
 from .smoothing import Shortcut as Shortcut
+from .smoothing import TimeParameterization as TimeParameterization
 from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
 
@@ -58,6 +60,7 @@ __all__ = [
     "ScenarioReport",
     "Shortcut",
     "ThetaStar",
+    "TimeParameterization",
     "cost_to_go",
     "solve_scenario",
 ]
