@@ -6,6 +6,7 @@
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
 - `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`),
   and the times along them (`TimeParameterization`)
+- `uncertainty`: plans whose risk of a collision is bounded (`chance_constrained`, `collision_risk`)
 """
 
 from __future__ import annotations
@@ -37,12 +38,18 @@ from .smoothing import Shortcut as Shortcut
 from .smoothing import TimeParameterization as TimeParameterization
 from .steering import Dubins as Dubins
 from .steering import ReedsShepp as ReedsShepp
+from .uncertainty import ChanceConstraint as ChanceConstraint
+from .uncertainty import PredictedTrack as PredictedTrack
+from .uncertainty import chance_constrained as chance_constrained
+from .uncertainty import collision_risk as collision_risk
+from .uncertainty import predicted_covariances as predicted_covariances
 
 __all__ = [
     "ARAStar",
     "AStar",
     "Bidirectional",
     "BreadthFirst",
+    "ChanceConstraint",
     "Corridor",
     "CorridorSmoother",
     "DStarLite",
@@ -54,6 +61,7 @@ __all__ = [
     "GreedyBestFirst",
     "JumpPointSearch",
     "LazyThetaStar",
+    "PredictedTrack",
     "RRTConnect",
     "ReedsShepp",
     "Replanner",
@@ -61,7 +69,10 @@ __all__ = [
     "Shortcut",
     "ThetaStar",
     "TimeParameterization",
+    "chance_constrained",
+    "collision_risk",
     "cost_to_go",
+    "predicted_covariances",
     "solve_scenario",
 ]
 
