@@ -3,7 +3,7 @@
 - `search`: paths on grids and graphs (`AStar`, `JumpPointSearch`, `ThetaStar` and others), the cost to go, benchmark
   scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`)
-- `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
+- `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`), motions of least jerk (`Polynomial`)
 - `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`),
   and the times along them (`TimeParameterization`)
 - `uncertainty`: plans whose risk of a collision is bounded (`chance_constrained`, `collision_risk`)
@@ -37,7 +37,9 @@ from .smoothing import CorridorSmoother as CorridorSmoother
 from .smoothing import Shortcut as Shortcut
 from .smoothing import TimeParameterization as TimeParameterization
 from .steering import Dubins as Dubins
+from .steering import Polynomial as Polynomial
 from .steering import ReedsShepp as ReedsShepp
+from .steering import best_durations as best_durations
 from .uncertainty import ChanceConstraint as ChanceConstraint
 from .uncertainty import PredictedTrack as PredictedTrack
 from .uncertainty import chance_constrained as chance_constrained
@@ -61,6 +63,7 @@ __all__ = [
     "GreedyBestFirst",
     "JumpPointSearch",
     "LazyThetaStar",
+    "Polynomial",
     "PredictedTrack",
     "RRTConnect",
     "ReedsShepp",
@@ -69,6 +72,7 @@ __all__ = [
     "Shortcut",
     "ThetaStar",
     "TimeParameterization",
+    "best_durations",
     "chance_constrained",
     "collision_risk",
     "cost_to_go",
