@@ -20,7 +20,7 @@ from ._quadratic import minimize
 from .corridor import TOUCHING, Corridor
 
 Array = NDArray[np.float64]
-POINT = Space("x y [m]")
+POSE = Space("x y [m]", "yaw: angle")
 
 
 @settings
@@ -74,7 +74,7 @@ class CorridorSmoother:
             corridor: another corridor than `Corridor.along` the plan.
 
         Returns:
-            A plan with x and y, and the yaw of the tangent if the problem has one; its cost is its length [m]. In
+            A plan with x, y and the yaw of the tangent, as a vehicle drives it; its cost is its length [m]. In
             `stats`, ``curvature`` [1/m] of each state, ``roughness`` (the minimum), ``corridor``, ``iterations`` and
             ``seconds``. Its status is INVALID, with a reason, if the disc around the robot does not fit along the path
             or the waypoints of a corridor are not in its regions, and NO_PATH if no curve with the headings fits.
@@ -122,11 +122,8 @@ class CorridorSmoother:
         length = float(np.linalg.norm(np.diff(points, axis=0), axis=-1).sum())
         bound = float(np.linalg.norm(points[-1] - points[0]))
         stats |= {"curvature": curvature, "seconds": time.perf_counter() - began}
-        space, xs = POINT, points
-        if any(name.rpartition(".")[2] == "yaw" for name in problem.space.names):
-            space = Space("x y [m]", "yaw: angle")
-            xs = space.normalize(np.column_stack([points, np.arctan2(first[:, 1], first[:, 0])]))
-        return Plan(PlanStatus.SOLVED, space, xs, cost=length, lower_bound=min(bound, length), stats=stats)
+        xs = POSE.normalize(np.column_stack([points, np.arctan2(first[:, 1], first[:, 0])]))
+        return Plan(PlanStatus.SOLVED, POSE, xs, cost=length, lower_bound=min(bound, length), stats=stats)
 
 
 def _smoothest(corridor: Corridor, spans: Array, yaws: Array | None, jerk: float) -> tuple[Array | None, float, int]:
