@@ -4,8 +4,10 @@
   `StateLattice`) and among moving obstacles (`SpaceTimeAStar`), the cost to go, benchmark scenarios
 - `sampling`: paths through any space, found with random samples (`RRTConnect`, `RRTStar`, `BITStar`, `PRM`), and paths
   that a model drives (`KinodynamicRRT`, `SST`)
-- `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`)
-- `smoothing`: shorter paths (`Shortcut`)
+- `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`), motions of least jerk (`Polynomial`)
+- `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`), and the
+  times along them (`TimeParameterization`)
+- `uncertainty`: plans whose risk of a collision is bounded (`chance_constrained`, `collision_risk`)
 """
 
 from __future__ import annotations
@@ -45,9 +47,19 @@ from .search import StateLattice as StateLattice
 from .search import ThetaStar as ThetaStar
 from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
+from .smoothing import Corridor as Corridor
+from .smoothing import CorridorSmoother as CorridorSmoother
 from .smoothing import Shortcut as Shortcut
+from .smoothing import TimeParameterization as TimeParameterization
 from .steering import Dubins as Dubins
+from .steering import Polynomial as Polynomial
 from .steering import ReedsShepp as ReedsShepp
+from .steering import best_durations as best_durations
+from .uncertainty import ChanceConstraint as ChanceConstraint
+from .uncertainty import PredictedTrack as PredictedTrack
+from .uncertainty import chance_constrained as chance_constrained
+from .uncertainty import collision_risk as collision_risk
+from .uncertainty import predicted_covariances as predicted_covariances
 
 __all__ = [
     "PRM",
@@ -58,6 +70,9 @@ __all__ = [
     "BITStar",
     "Bidirectional",
     "BreadthFirst",
+    "ChanceConstraint",
+    "Corridor",
+    "CorridorSmoother",
     "DStarLite",
     "DepthFirst",
     "Dijkstra",
@@ -73,6 +88,8 @@ __all__ = [
     "LazyThetaStar",
     "MovingObstacle",
     "PRMStar",
+    "Polynomial",
+    "PredictedTrack",
     "RRTConnect",
     "RRTStar",
     "ReedsShepp",
@@ -83,7 +100,12 @@ __all__ = [
     "SpaceTimeAStar",
     "StateLattice",
     "ThetaStar",
+    "TimeParameterization",
+    "best_durations",
+    "chance_constrained",
+    "collision_risk",
     "cost_to_go",
+    "predicted_covariances",
     "solve_scenario",
 ]
 

@@ -1,0 +1,164 @@
+"""Chance constraints: paths on which a robot that is not quite where it believes collides with at most a given risk."""
+
+from __future__ import annotations
+
+import dataclasses
+from statistics import NormalDist
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.arrays import numbers
+from ...core.errors import CovarianceError, ShapeError
+from ...core.problem import Problem
+from ...core.settings import Count, Interval, instance, setting, settings
+from ...maps import Footprint, FootprintConstraint
+
+Array = NDArray[np.float64]
+Risk = Annotated[float, Interval(0.0, 1.0)]
+"""A probability above 0 and below 1."""
+
+
+@settings(eq=False)
+class ChanceConstraint:
+    """The constraint that a robot collides with probability `risk` at most, along a whole path.
+
+    ::
+
+        pose = x (+) e,  e ~ N(0, Sigma(x))                 x: what the robot believes, and follows
+        g_k(x) + m(x) <= 0 for all discs k                  g_k: of `FootprintConstraint`, at clearance c: -max_k g_k
+        m = sqrt(-2 lambda ln r),   r = risk / steps        lambda: largest variance of x and y in any direction
+        P(collision at x) <= P(|e_xy| >= m) <= exp(-m^2 / (2 lambda)) = r
+        if the heading matters:  m = sqrt(-2 lambda ln(r / 2)) + arm sigma_yaw z,   P(|N(0, 1)| >= z) = r / 2
+
+    An error moves no point of a disc farther than m, but with probability r. By Boole's inequality, a path on which the
+    error is drawn `steps` times has at most the risk ``steps r``, whatever joins the errors. An error that stays the
+    same along the path, such as that of a map's position, is one draw.
+
+    Attributes:
+        inner: constraint of the robot on a map, as of `OccupancyGrid.problem`.
+        covariance: covariance of x and y ``(2, 2)``, or of x, y and yaw ``(3, 3)`` [m, rad]; a belief with these
+            components; or a function from states ``(..., n)`` to such covariances ``(..., d, d)``.
+        risk: largest probability of a collision on the whole path.
+        steps: number of times that the error is drawn on the path.
+
+    Raises:
+        ShapeError: if the covariance has another shape.
+        CovarianceError: if it is not positive semidefinite.
+
+    Source: L. Blackmore, M. Ono, B. Williams, Chance-constrained optimal path planning with obstacles, 2011.
+
+    Example:
+        >>> from pilotage.maps import Footprint, OccupancyGrid
+        >>> hall = OccupancyGrid.from_ascii(["........"] * 4, resolution=0.5)
+        >>> problem = hall.problem([0.75, 1.0], [3.25, 1.0], Footprint.disc(0.2))
+        >>> safe = ChanceConstraint(problem.constraint, 0.1**2 * np.eye(2), risk=0.01)
+        >>> round(float(safe.margin([1.0, 1.0])), 3), float(safe([1.0, 1.0]).max().round(3))
+        (0.303, -0.189)
+    """
+
+    inner: FootprintConstraint
+    covariance: Any
+    risk: Risk = 0.01
+    steps: Count = 1
+
+    def __post_init__(self) -> None:
+        if not callable(self.covariance):
+            object.__setattr__(self, "covariance", _covariance(self.covariance, self.inner))
+
+    def __call__(self, x: Any) -> Array:
+        """Values ``(..., K)`` [m] at states ``(..., n)``; the risk is low enough if none is positive."""
+        return np.asarray(self.inner(x)) + self.margin(x)[..., None]
+
+    def margin(self, x: Any) -> Array:
+        """Clearance m ``(...)`` [m] that the robot needs at states ``(..., n)``."""
+        x = np.asarray(x, dtype=np.float64)
+        P = _checked(self.covariance(x), self.inner) if callable(self.covariance) else self.covariance
+        share = self.risk / self.steps * (0.5 if self.inner.footprint.turns else 1.0)
+        widest = np.maximum(np.linalg.eigvalsh(P[..., :2, :2])[..., -1], 0.0)
+        margin = np.sqrt(-2.0 * widest * np.log(share))
+        if self.inner.footprint.turns:
+            z = -NormalDist().inv_cdf(0.5 * share)
+            margin = margin + self.inner.footprint.arm * z * np.sqrt(np.maximum(P[..., 2, 2], 0.0))
+        return np.broadcast_to(margin, x.shape[:-1])
+
+    def grown(self) -> FootprintConstraint:
+        """The same constraint for a constant covariance: that of a robot whose discs are larger by the margin.
+
+        Raises:
+            ShapeError: if the covariance is a function.
+        """
+        if callable(self.covariance):
+            raise ShapeError("the covariance is a function of the state; expected one covariance for all states")
+        margin = float(self.margin(np.zeros(self.inner.space.size)))
+        discs = [(x, y, radius + margin) for x, y, radius in self.inner.footprint.discs]
+        return FootprintConstraint(self.inner.obstacles, Footprint(discs), self.inner.space)
+
+
+def chance_constrained(problem: Problem, covariance: Any, *, risk: Risk = 0.01, steps: Count = 1) -> Problem:
+    """The problem with the constraint that a path has a collision with probability `risk` at most.
+
+    With one covariance for all states, every planner solves it, compiled and without gaps, as for a larger robot. With
+    a function of the state, planners that sample do, and check edges at points `Problem.resolution` apart.
+
+    Args:
+        problem: a problem on a map, of `OccupancyGrid.problem`.
+        covariance: a belief, a covariance, or a function of states; see `ChanceConstraint`.
+        risk: largest probability of a collision on the whole path.
+        steps: number of times that the error is drawn on the path; 1 if it stays the same along it.
+
+    Raises:
+        SettingError: if the problem is not one on a map, or the risk is not between 0 and 1.
+
+    Example:
+        >>> from pilotage.core import Gaussian, Space
+        >>> from pilotage.maps import Footprint, OccupancyGrid
+        >>> from pilotage.planners import AStar
+        >>> door = ["........."] * 4 + ["....#....", "....#....", ".........", "....#....", "....#...."]
+        >>> hall = OccupancyGrid.from_ascii(door, resolution=0.5).refined(8)
+        >>> belief = Gaussian.of(Space("x y [m]"), [0.75, 1.25], std=0.05)
+        >>> problem = hall.problem(belief, [3.75, 1.25], Footprint.disc(0.1))
+        >>> [round(AStar().plan(chance_constrained(problem, belief, risk=risk)).cost, 1) for risk in (0.1, 0.001)]
+        [3.0, 4.8]
+    """
+    hint = "; expected one of grid.problem(start, goal, footprint)"
+    instance(problem, Problem, "chance_constrained")
+    inner = instance(problem.constraint, FootprintConstraint, "chance_constrained", hint)
+    chance = ChanceConstraint(inner, covariance, setting(risk, Risk, "risk"), setting(steps, Count, "steps"))
+    return dataclasses.replace(problem, constraint=chance if callable(covariance) else chance.grown())
+
+
+def _covariance(given: Any, inner: FootprintConstraint) -> Array:
+    """The covariance of x, y and, if the heading matters, yaw, from a belief or a matrix."""
+    if not hasattr(given, "moments"):
+        return _checked(given, inner)
+    names = ("x", "y", "yaw") if inner.footprint.turns else ("x", "y")
+    return _checked(_marginal(given, names)[1], inner)
+
+
+def _marginal(belief: Any, names: tuple[str, ...]) -> tuple[Array, Array]:
+    """Mean and covariance of some components of a pose."""
+    moments = belief.moments()
+    at = [moments.space.find(name, "the footprint") for name in names]
+    tangent = [_tangent(moments.space, i) for i in at]
+    return np.asarray(moments.mean)[..., at], np.asarray(moments.cov)[..., tangent, :][..., tangent]
+
+
+def _tangent(space: Any, index: int) -> int:
+    """The tangent column of a component of a pose in the plane."""
+    part, s, t = next(row for row in space.layout if row[1].start <= index < row[1].stop)
+    if part.size != part.dim:
+        raise ShapeError(f"{part} is not a pose in the plane; expected x, y and yaw")
+    return t.start + index - s.start
+
+
+def _checked(given: Any, inner: FootprintConstraint) -> Array:
+    """A covariance ``(..., d, d)``, with d = 3 at least if the heading matters."""
+    P = numbers(given, "the covariance")
+    least = 3 if inner.footprint.turns else 2
+    if P.shape[-2:] not in ((2, 2), (3, 3)) or P.shape[-1] < least:
+        raise ShapeError(f"the covariance has shape {P.shape}; expected ({least}, {least})")
+    if not np.isfinite(P).all() or np.linalg.eigvalsh(P).min(initial=0.0) < -1e-9 * abs(P).max(initial=0.0):
+        raise CovarianceError("the covariance is not finite and positive semidefinite")
+    return P
