@@ -62,14 +62,16 @@ def _program(b: Array, limit: Array, ds: Array, speeding: float, braking: float,
     """The profile that is best to second order at b, in the inner approximation of the limits at b."""
     import scipy.sparse as sp
 
+    diags: Any = sp.diags_array  # its types do not know of several offsets
+
     n, v = len(ds), np.sqrt(b)
     total = v[1:] + v[:-1]
     safe = np.where(v > 0.0, v, np.inf)  # ends at rest are no variables
     left, right = -ds / (total**2 * safe[:-1]), -ds / (total**2 * safe[1:])
-    slopes = sp.diags_array([left, right], offsets=[0, 1], shape=(n, n + 1)).tocsr()
-    accelerations = sp.diags_array([-0.5 / ds, 0.5 / ds], offsets=[0, 1], shape=(n, n + 1)).tocsr()
-    middles = sp.diags_array([np.full(n - 1, 0.5), np.full(n - 1, 0.5)], offsets=[0, 1], shape=(n - 1, n)).tocsr()
-    changes = sp.diags_array([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n)).tocsr()
+    slopes = diags([left, right], offsets=[0, 1], shape=(n, n + 1)).tocsr()
+    accelerations = diags([-0.5 / ds, 0.5 / ds], offsets=[0, 1], shape=(n, n + 1)).tocsr()
+    middles = diags([np.full(n - 1, 0.5), np.full(n - 1, 0.5)], offsets=[0, 1], shape=(n - 1, n)).tocsr()
+    changes = diags([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n)).tocsr()
     ends = [k for k, at in ((0, 0), (n - 1, n)) if b[at] == 0.0]
     rest = sp.coo_array((np.ones(len(ends)), (range(len(ends)), ends)), shape=(len(ends), n)).tocsr()
     change = sp.vstack([changes, rest]) @ accelerations
@@ -84,12 +86,12 @@ def _program(b: Array, limit: Array, ds: Array, speeding: float, braking: float,
     zero, one = np.zeros(n + 1), np.ones(n)
     h = np.concatenate([limit / limit.max(), zero, one, one, *[jerk * constant / speeding] * 2])
     curve = ds / (2.0 * total**2)
-    second = sp.diags_array(
+    second = diags(
         np.append(curve / safe[:-1] ** 3 + ds / (total**3 * safe[:-1] ** 2), 0.0)
         + np.append(0.0, curve / safe[1:] ** 3 + ds / (total**3 * safe[1:] ** 2))
     )
     mixed = ds / (total**3 * safe[:-1] * safe[1:])
-    P = (second + sp.diags_array([mixed, mixed], offsets=[1, -1], shape=(n + 1, n + 1))).tocsr()
+    P = (second + diags([mixed, mixed], offsets=[1, -1], shape=(n + 1, n + 1))).tocsr()
     return _relative(P, slopes.sum(axis=0), G, h, b)
 
 
