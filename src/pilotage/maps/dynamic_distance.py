@@ -152,7 +152,7 @@ class _Squares:
         _column_distances(mask, self.g)
         self.empty = not mask.any()
         if not self.empty:
-            rows = _in_halves(np.maximum(2 * self.g - 1, 0)) if faces else self.g.copy()
+            rows: NDArray[Any] = _in_halves(np.maximum(2 * self.g - 1, 0)) if faces else self.g.copy()
             _row_envelopes(rows, np.empty((3, rows.shape[1]), np.int64))
             self.squares = np.ascontiguousarray(rows[:, 1::2] if faces else rows)
             self.farthest[:] = self.squares.max(axis=1)
