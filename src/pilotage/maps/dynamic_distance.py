@@ -104,9 +104,11 @@ class DynamicDistance:
         on = self.grid.contains_cell(given)
         state = np.broadcast_to(np.asarray(occupied, dtype=np.bool_), on.shape)[on]
         rows, columns = given[on].astype(np.int64).T
-        mask = self._occupied.copy()
-        mask[rows, columns] = state
-        return self.follow(mask)
+        before = self._occupied[rows, columns]
+        self._occupied[rows, columns] = state
+        changed = before != self._occupied[rows, columns]
+        self._repair(np.unique(columns[changed]))
+        return len(np.unique(rows[changed] * self._occupied.shape[1] + columns[changed]))
 
     def follow(self, occupied: ArrayLike) -> int:
         """Take over the occupied cells ``(ny, nx)`` of a whole map; only what differs costs time.
@@ -118,15 +120,17 @@ class DynamicDistance:
         if mask.shape != self._occupied.shape:
             raise ShapeError(f"occupied must have the shape of the grid, {self._occupied.shape}, not {mask.shape}")
         changed = mask != self._occupied
-        count = int(np.count_nonzero(changed))
-        if count:
-            columns = np.flatnonzero(changed.any(axis=0))
-            self._occupied[...] = mask
-            touched = self._outside.repair(mask, columns)
+        self._occupied[...] = mask
+        self._repair(np.flatnonzero(changed.any(axis=0)))
+        return int(np.count_nonzero(changed))
+
+    def _repair(self, columns: NDArray[np.int64]) -> None:
+        """Bring the distances up to date after changes in some columns."""
+        if len(columns):
+            touched = self._outside.repair(self._occupied, columns)
             if self._inside is not None:
-                touched |= self._inside.repair(~mask, columns)
+                touched |= self._inside.repair(~self._occupied, columns)
             self._write(touched)
-        return count
 
     def _write(self, rows: Any) -> None:
         out = self._outside.distances(rows)
@@ -148,7 +152,7 @@ class _Squares:
         _column_distances(mask, self.g)
         self.empty = not mask.any()
         if not self.empty:
-            rows = _in_halves(np.maximum(2 * self.g - 1, 0)) if faces else self.g.copy()
+            rows: NDArray[Any] = _in_halves(np.maximum(2 * self.g - 1, 0)) if faces else self.g.copy()
             _row_envelopes(rows, np.empty((3, rows.shape[1]), np.int64))
             self.squares = np.ascontiguousarray(rows[:, 1::2] if faces else rows)
             self.farthest[:] = self.squares.max(axis=1)
@@ -181,10 +185,8 @@ def _view(array: NDArray[Any]) -> NDArray[Any]:
 
 
 @driver(
-    "void(Array(b1, 2, 'C', True), i8[::1], b1, b1, i4[:,::1], i4[:,::1], i4[:,::1], i8[::1], b1[::1], i4[:,::1],"
-    " i8[:,::1])",
-    "void(Array(b1, 2, 'C', True), i8[::1], b1, b1, i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], b1[::1], i8[:,::1],"
-    " i8[:,::1])",
+    "void(b1[:,::1], i8[::1], b1, b1, i4[:,::1], i4[:,::1], i4[:,::1], i8[::1], b1[::1], i4[:,::1], i8[:,::1])",
+    "void(b1[:,::1], i8[::1], b1, b1, i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], b1[::1], i8[:,::1], i8[:,::1])",
 )
 def repair(mask, columns, faces, empty, g, before, squares, farthest, touched, scan, work):
     """Bring squared distances up to date after changes in some columns.

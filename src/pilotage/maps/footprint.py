@@ -211,7 +211,7 @@ class Footprint:
         Example:
             >>> from pilotage.maps import OccupancyGrid
             >>> hall = OccupancyGrid.from_ascii(["....", "....", "#..."]).obstacles()
-            >>> Footprint.rectangle(1.6, 0.2).sweeps_clear(hall, [[1.9, 0.8, 0.0], [1.9, 0.8, 1.5], [1.9, 0.8, 3.0]])
+            >>> Footprint.rectangle(1.6, 0.2).sweeps_clear(hall, [[1.5, 1.2, 0.0], [1.5, 1.2, -1.5], [1.5, 1.2, -3.0]])
             array([ True, False])
         """
         instance(obstacles, Obstacles, "sweeps_clear")
