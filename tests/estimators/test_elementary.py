@@ -4,7 +4,8 @@ import numpy as np
 from scipy.special import logsumexp
 from scipy.stats import kstest
 
-from pilotage.estimators._elementary import normal_numbers, normalized
+from pilotage.estimators._elementary import _code, _map, _uniform, normal_numbers, normalized
+from pilotage.models.trace import LANES
 
 
 def test_normal_numbers_are_normal_and_independent():
@@ -17,13 +18,38 @@ def test_normal_numbers_are_normal_and_independent():
         assert abs(np.corrcoef(flat[k:] ** 2, flat[:-k] ** 2)[0, 1]) < 5.0 / np.sqrt(flat.size)
 
 
-def test_no_number_beyond_the_unit_interval_is_lost():
-    class Ends(np.random.Generator):
-        def random(self, size):  # pyright: ignore[reportIncompatibleMethodOverride]
-            return np.resize([0.0, 1.0 - 2.0**-53], size)
+def test_the_ends_of_the_uniform_numbers_give_finite_normal_ones():
+    pairs = np.repeat([1.0, 2.0 - 2.0**-52], LANES)
+    for u in (pairs, pairs[::-1].copy()):
+        _map.compiled(_code("normal").address, 2 * LANES, u)
+        assert np.isfinite(u).all() and abs(u).max() <= np.sqrt(104.0 * np.log(2.0)) + 1e-9
 
-    e = normal_numbers((64,), Ends(np.random.PCG64(1)))
-    assert np.isfinite(e).all() and abs(e).max() <= np.sqrt(106.0 * np.log(2.0)) + 1e-9
+
+def test_uniform_numbers_are_those_of_the_published_generators():
+    words = (1 << 64) - 1
+    turned = lambda x, k: ((x << k) | (x >> (64 - k))) & words
+
+    def splitmix(seed):
+        while True:
+            seed = (seed + 0x9E3779B97F4A7C15) & words
+            z = ((seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9) & words
+            z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & words
+            yield z ^ (z >> 31)
+
+    def xoshiro(a, b, c, d):
+        while True:
+            yield 1.0 + (((a + d) & words) >> 12) / 2.0**52
+            shifted = (b << 17) & words
+            c, d = c ^ a, d ^ b
+            b, a = b ^ c, a ^ d
+            c, d = c ^ shifted, turned(d, 45)
+
+    for seed in (0, 5, (1 << 62) - 1):
+        states = np.array([s for s, _ in zip(splitmix(seed), range(4 * LANES), strict=False)], dtype=object)
+        lanes = [xoshiro(*column) for column in states.reshape(4, LANES).T]
+        found = np.empty(5 * LANES, np.int64)
+        _uniform.compiled(seed, np.empty(4 * LANES, np.int64), found)
+        assert found.view(np.float64).tolist() == [next(lane) for _ in range(5) for lane in lanes]
 
 
 def test_normalized_weights_are_those_of_scipy():

@@ -25,7 +25,8 @@ def move_traced(step, plus, each, same, x, us, dt, p, e, y, w):
     bad = -1
     for start in range(0, x.shape[0], LANES):
         gather(a, x, start, 1)
-        gather(b, us, start, each)
+        if start == 0 or us.shape[0] > 1:
+            gather(b, us, start, each)
         call(step, a, b, dt, p, at)
         if not ((same and start > 0) or noise_root(at, n, d)) and bad < 0:
             bad = start
@@ -88,11 +89,13 @@ def weigh_traced(sensor, each, same, x, contexts, zs, seen, p, logs, w):
     out = table(behind, 2, LANES)
     found, behind = vector(behind, 2, BLOCK)
     bad, good, top = -1, fill(0.0, BLOCK) == 0.0, fill(0.0, BLOCK)
+    rows = max(contexts.shape[0], zs.shape[0], seen.shape[0])
     for start in range(0, logs.shape[0], LANES):
         gather_repeated(a, x, start)
-        gather(b, contexts, start, each)
-        gather(z, zs, start, each)
-        gather(s, seen, start, each)
+        if start == 0 or rows > 1:
+            gather(b, contexts, start, each)
+            gather(z, zs, start, each)
+            gather(s, seen, start, each)
         call(sensor, a, b, z, p, at)
         for i in range(d):
             e[i] = select(there[i] > 0.0, e[i], 0.0)

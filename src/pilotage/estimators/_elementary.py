@@ -1,4 +1,4 @@
-"""Normal numbers and exponentials of large arrays, by machine code over lanes."""
+"""Random numbers and exponentials of large arrays, by machine code over lanes."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from ..models.trace.graph import Graph
 from ..models.trace.tracer import SymbolicMath
 
 TURN = 6.283185307179586
+EXPONENT = 1023 << 52
+"""Of numbers in [1, 2)."""
+GOLDEN, MIX, MIX_AGAIN = (h - (1 << 64) for h in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 def normal_numbers(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
@@ -24,11 +27,14 @@ def normal_numbers(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
 
         sqrt(-2 log(1 - u)) (cos(2 pi v), sin(2 pi v))
 
+    The generator gives the seed of a stream for each lane.
+
     Source: Box and Muller, "A note on the generation of random normal deviates", Annals of Mathematical Statistics 29,
     1958.
     """
     size = math.prod(shape)
-    u = rng.random(-(-size // (2 * LANES)) * 2 * LANES)
+    u = np.empty(-(-size // (2 * LANES)) * 2 * LANES)
+    _uniform.compiled(rng.integers(1 << 62), np.empty(4 * LANES, np.int64), u.view(np.int64))
     _map.compiled(_code("normal").address, 2 * LANES, u)
     return u[:size].reshape(shape)
 
@@ -50,9 +56,33 @@ def _code(name: str) -> Code:
     graph = Graph()
     m: Any = SymbolicMath(graph)
     u, v = a = graph.inputs("a", 2)
-    radius, angle = m.sqrt(-2.0 * m.log(1.0 - u)), TURN * v
+    radius, angle = m.sqrt(-2.0 * m.log(2.0 - u)), TURN * (v - 1.0)  # u and v are 1 more than in the equation
     values = {"exp": vector([m.exp(u)]), "normal": vector([radius * m.cos(angle), radius * m.sin(angle)])}
     return Function(SPACE, "elementary", graph, {"a": Input(None, [*a])}, values).code(name, lanes=True)
+
+
+@driver("void(i8, i8[::1], i8[::1])")
+def _uniform(seed, state, out):
+    """Bits of uniform numbers in [1, 2), from one generator for each lane: xoshiro256+, seeded by splitmix64.
+
+    Source: Blackman and Vigna, "Scrambled linear pseudorandom number generators", ACM Transactions on Mathematical
+    Software 47(4), 2021.
+    """
+    for i in range(4 * LANES):
+        seed += GOLDEN
+        z = (seed ^ ((seed >> 30) & ((1 << 34) - 1))) * MIX
+        z = (z ^ ((z >> 27) & ((1 << 37) - 1))) * MIX_AGAIN
+        state[i] = z ^ ((z >> 31) & ((1 << 33) - 1))
+    for start in range(0, out.shape[0], LANES):
+        for l in range(LANES):
+            a, b, c, d = state[l], state[l + LANES], state[l + 2 * LANES], state[l + 3 * LANES]
+            out[start + l] = (((a + d) >> 12) & ((1 << 52) - 1)) | EXPONENT
+            c ^= a
+            d ^= b
+            state[l] = a ^ d
+            state[l + LANES] = b ^ c
+            state[l + 2 * LANES] = c ^ (b << 17)
+            state[l + 3 * LANES] = (d << 45) | ((d >> 19) & ((1 << 45) - 1))
 
 
 @driver("void(i8, i8, f8[::1])")

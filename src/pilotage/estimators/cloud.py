@@ -35,6 +35,10 @@ from ._elementary import normal_numbers, normalized
 from ._inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
 from ._scores import scored
 
+ACCEPTED, STARVED, GATED, NO_READING = (
+    int(each)  # of an array of statuses, as numpy takes them fastest
+    for each in (FilterStatus.ACCEPTED, FilterStatus.STARVED, FilterStatus.GATED, FilterStatus.NO_READING)
+)
 IMPOSSIBLE = math.log(math.ulp(0.0))
 """Log-likelihood below which a reading has none, for each of its components: that of the least number above zero.
 
@@ -120,13 +124,14 @@ def judged(
     """
     normal, weights, total = normalized(w)
     status, compute = verdict(total, partial(innovation, cloud, sensor, z, context), sensor, z, gate)
-    taken = (status == FilterStatus.ACCEPTED)[..., None]
-    if not taken.any() and w.shape == cloud.log_weights.shape:
-        return CloudUpdate(cloud, compute, total, status)
-    if not taken.all():
+    accepted = np.asarray(status == ACCEPTED)
+    if not accepted.all():
+        if not accepted.any() and w.shape == cloud.log_weights.shape:
+            return CloudUpdate(cloud, compute, total, status)
+        taken = accepted[..., None]
         normal, weights = np.where(taken, normal, cloud.log_weights), np.where(taken, weights, cloud.weights)
         points = np.where(taken[..., None], points, cloud.points)
-    after = np.broadcast_to(points, (*w.shape, cloud.space.size))
+    after = points if points.shape[:-1] == w.shape else np.broadcast_to(points, (*w.shape, cloud.space.size))
     return CloudUpdate(Particles.trusted(cloud.space, after, normal, weights), compute, total, status)
 
 
@@ -141,13 +146,13 @@ def verdict(total: Any, compute: Found, sensor: Sensor, z: Array, gate: float | 
     """
     seen = measured(sensor.reading, z).sum(-1)
     explained = np.asarray(total >= IMPOSSIBLE * np.maximum(seen, 1))
-    status: Any = np.where(explained, FilterStatus.ACCEPTED, FilterStatus.STARVED)
+    status: Any = np.where(explained, ACCEPTED, STARVED)
     if gate is not None:
         found = compute()
         within = np.asarray(found[2] <= gate_quantiles(gate, sensor.reading.dim)[seen])
-        status = np.where(explained & ~within, FilterStatus.GATED, status)
+        status = np.where(explained & ~within, GATED, status)
         compute = partial(tuple, found)
-    return np.where(seen == 0, FilterStatus.NO_READING, status), compute
+    return np.where(seen == 0, NO_READING, status), compute
 
 
 def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) -> Array:
@@ -294,6 +299,8 @@ def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossi
     name = f"{called(model)}.{method}"
     if answer.shape != shape or given is None:
         raise ModelError(f"{name} returned {returned(given)} for particles; an array of shape {shape} was expected")
+    if math.isfinite(np.vdot(answer, answer)):  # one pass: a finite sum of squares has finite terms
+        return answer
     bad = np.isnan(answer) | (answer == np.inf) if impossible else ~np.isfinite(answer)
     if bad.any():
         count = int((bad if impossible else bad.any(-1)).sum())

@@ -58,7 +58,11 @@ def resample(weights: Any, n: int | None = None, method: Resampling = "systemati
     if w.ndim != 1 or w.size == 0:
         raise ShapeError(f"weights has shape {w.shape}; expected (N,) with N of at least 1")
     n = w.size if n is None else int(setting(n, Count, "n"))
-    draw = generator(rng)
+    return _resample(w, n, method, generator(rng))
+
+
+def _resample(w: Array, n: int, method: Resampling, draw: np.random.Generator) -> Indices:
+    """Indices ``(n,)`` of particles drawn by weights of any sum."""
     out = np.empty(n, dtype=np.int64)
     if method == "systematic":
         done = _stratify.compiled(w, draw.random(1), 0, np.zeros(n + 2, np.int32), out)
@@ -73,7 +77,7 @@ def resample(weights: Any, n: int | None = None, method: Resampling = "systemati
     if not done:
         top = w.max()
         if 0.0 < top <= FAINT and w.min() >= 0.0:
-            return resample(w / top, n, method, draw)
+            return _resample(w / top, n, method, draw)
         raise ShapeError(_complaint(w))
     return out
 
@@ -104,11 +108,11 @@ def redrawn(weights: Array, n: int, method: Resampling, rng: np.random.Generator
     """Indices ``(..., n)`` of particles drawn from clouds by their weights; clouds that are not `due` stay."""
     axes = weights.shape[:-1]
     if not axes:
-        return resample(weights, n, method, rng)
+        return _resample(weights, n, method, rng)
     index, due = np.tile(np.arange(n), (*axes, 1)), np.broadcast_to(due, axes)
     for b in np.ndindex(axes):
         if due[b]:
-            index[b] = resample(weights[b], n, method, rng)
+            index[b] = _resample(weights[b], n, method, rng)
     return index
 
 
