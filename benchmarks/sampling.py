@@ -103,7 +103,9 @@ def ompl(problem: Problem, planner: str, radius: float = 0.0) -> Any:
         ends: list[Any] = [space.allocState(), space.allocState()]
         for state, x in zip(ends, (problem.start, problem.goal), strict=True):
             if radius:
-                state.setX(x[0]), state.setY(x[1]), state.setYaw(x[2])
+                state.setX(x[0])
+                state.setY(x[1])
+                state.setYaw(x[2])
             else:
                 state[0], state[1] = x
         setup.setStartAndGoalStates(*ends)
@@ -134,7 +136,9 @@ def rrt_connect_circles(quick: bool) -> Contest:
 
     def check() -> str:
         plans = [planner.plan(problem, rng=seed) for seed in seeds]
-        assert all(problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all() for plan in plans)
+        paths = [plan.xs for plan in plans if plan.xs is not None]
+        assert len(paths) == len(plans)
+        assert all(problem.edges_allowed(xs[:-1], xs[1:]).all() for xs in paths)
         lengths = [peer(seed, 1.0)[1] for seed in seeds]
         return f"median length {np.median([p.cost for p in plans]):.1f} against {np.median(lengths):.1f}"
 
@@ -261,7 +265,8 @@ def ompl_arm(clear: Any, start: np.ndarray, goal: np.ndarray, seed: int) -> tupl
         bounds.setHigh(i, float(clear.space.high[i]))
     space.setBounds(bounds)
     setup = geometric.SimpleSetup(space)
-    setup.setStateValidityChecker(lambda s: bool(clear(np.array([s[i] for i in range(n)]))[0] <= 0.0))
+    free: Any = lambda s: bool(clear(np.array([s[i] for i in range(n)]))[0] <= 0.0)
+    setup.setStateValidityChecker(free)
     ends: list[Any] = [space.allocState(), space.allocState()]
     for state, q in zip(ends, (start, goal), strict=True):
         for i in range(n):
@@ -308,4 +313,4 @@ def curves(file: str, seeds: int = 10) -> None:
 
 
 if __name__ == "__main__":
-    curves(*sys.argv[1:])
+    curves(sys.argv[1], *map(int, sys.argv[2:3]))

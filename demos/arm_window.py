@@ -11,7 +11,7 @@ import io
 from pathlib import Path
 from typing import Any
 
-import mujoco
+import mujoco as simulator
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -20,6 +20,8 @@ from pilotage.envs import CollisionConstraint
 from pilotage.io import write_atomic
 from pilotage.planners import RRTConnect, Shortcut
 from pilotage.viz.palette import INK, MUTED, PLAN, TRUTH
+
+mujoco: Any = simulator  # its stubs lack functions
 
 LINKS = """
 <body name="link1" pos="0 0 0.333"><joint name="j1" range="-166 166"/>
@@ -76,7 +78,7 @@ def postures(clear: CollisionConstraint, target: np.ndarray, count: int, rng: np
     m, d, found = clear.model, mujoco.MjData(clear.model), list[np.ndarray]()
     jacobian = np.zeros((3, m.nv))
     while len(found) < count:
-        q = READY + 0.6 * rng.standard_normal(7)
+        q, e = READY + 0.6 * rng.standard_normal(7), target
         for _ in range(100):
             d.qpos[:] = q
             mujoco.mj_kinematics(m, d)

@@ -63,16 +63,20 @@ def answer(
     budget: float | None,
     unknown: str,
     solve: Solve,
-    diagonal: bool,
+    diagonal: bool | None = None,
 ) -> Plan:
-    """The plan for a problem on cells that `solve` searches, in diagonal steps too or in straight ones only."""
+    """The plan for a problem on cells that `solve` searches.
+
+    A start in inflated cells is led out of them, in diagonal steps too or in straight ones only; or it is refused,
+    where neither is told, as by searches whose paths depend on time.
+    """
     began = time.perf_counter()
     deadline = None if budget is None else began + setting(budget, Budget, "the budget")
     cells, ends, reason = _posed(problem, start, goal, unknown)
     places = cells.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, cells)
     reason = reason or explain_endpoint(cells, ends[0], places[0], "start", unknown)
-    out = way_out(cells, ends[0], places[0], unknown, diagonal) if reason else None
+    out = way_out(cells, ends[0], places[0], unknown, diagonal) if reason and diagonal is not None else None
     reason = ("" if out else reason) or explain_endpoint(cells, ends[1], places[1], "goal", unknown)
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began))
