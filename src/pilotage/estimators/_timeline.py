@@ -228,9 +228,9 @@ def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
 
 
 def _flat(given: Any) -> bool:
-    """Whether readings or actions are numbers side by side, and no rows."""
+    """Whether readings or actions are numbers side by side, and no rows; None stands for a row."""
     if isinstance(given, list | tuple):
-        return len(given) > 0 and np.ndim(given[0]) == 0
+        return len(given) > 0 and all(each is not None and np.ndim(each) == 0 for each in given)
     return getattr(given, "ndim", 2) < 2
 
 
