@@ -193,7 +193,7 @@ def test_names_of_the_field_lead_to_those_of_pilotage(room: str, name: str, mean
         exec(f"from pilotage{room and '.'}{room} import {name}")
 
 
-@pytest.mark.parametrize(("room", "name"), [("estimators", "KalmanFilter"), ("planners", "FMTStar"), ("", "EKF")])
+@pytest.mark.parametrize(("room", "name"), [("estimators", "KalmanFilter"), ("planners", "BiRRT"), ("", "EKF")])
 def test_an_absent_name_is_an_attribute_that_is_absent(room: str, name: str) -> None:
     module = importlib.import_module(f"pilotage{room and '.'}{room}")
     assert not hasattr(module, name) and getattr(module, name, 3) == 3
