@@ -219,7 +219,7 @@ def _held(us: Any, dynamics: Dynamics, ticks: np.ndarray, times: np.ndarray, sla
 
 def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
     """Actions ``(..., T, m)``."""
-    if _flat(us) and len(us) != dynamics.action.size:
+    if _flat(us) and np.size(us) != dynamics.action.size:
         raise ShapeError(_unrolled(us, dynamics.action, "actions"))
     us = np.atleast_2d(action(us, dynamics.action))
     if us.shape[-2] not in (1, count):
@@ -230,7 +230,7 @@ def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
 def _flat(given: Any) -> bool:
     """Whether readings or actions are numbers side by side, and no rows."""
     if isinstance(given, list | tuple):
-        return len(given) > 0 and np.ndim(given[0]) == 0
+        return len(given) > 0 and not any(np.ndim(each) for each in given)
     return getattr(given, "ndim", 2) < 2
 
 
