@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import Dynamics, Gaussian, Particles, Rng, Sensor, Space, Update, generator
+from ..core import Dynamics, Gaussian, Particles, Rng, Sensor, ShapeError, Space, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import symmetric_root
 from ..core.sensor import measured
@@ -95,6 +95,8 @@ class EnsembleKF(CloudEstimator):
     ) -> Particles:
         """`belief` as members of equal weight, on `space` if that is given: itself, or draws."""
         check_belief(belief, space)
+        if isinstance(belief, Particles) and belief.points.shape[-2] < 2:
+            raise ShapeError("an ensemble of one member has no covariance; give Particles of 2 or more")
         if isinstance(belief, Particles) and np.ptp(belief.log_weights, axis=-1).max() < 1e-9:
             return belief
         n = belief.points.shape[-2] if isinstance(belief, Particles) else self.n
