@@ -588,3 +588,10 @@ def test_a_run_takes_none_for_what_was_not_measured() -> None:
         ]
         np.testing.assert_array_equal(runs[0].beliefs.mean, runs[1].beliefs.mean)
         np.testing.assert_array_equal(runs[0].status, runs[1].status)
+
+
+def test_actions_of_a_model_that_takes_none_are_refused() -> None:
+    """The advice to give them as rows would lead nowhere."""
+    filter = KF(constant_velocity(2), dt=0.1).start(std=1.0)
+    with pytest.raises(ShapeError, match="holding nothing"):
+        filter.run([1.0, 2.0, 3.0], np.zeros((3, 2)), sensor=position(2))
