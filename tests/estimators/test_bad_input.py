@@ -95,6 +95,7 @@ BAD_CALLS = {
     "readings in a flat list": (lambda f: f.run(None, [0.0] * 6, sensor=FIX), ShapeError, r"\(6,\).*row.*np.reshape\(readings, \(-1, 2\)\)"),
     "readings in a flat list of odd length": (lambda f: f.run(None, [0.0] * 3, sensor=FIX), ShapeError, r"\(3,\).*row.*list of lists of 2"),
     "actions in a flat list": (lambda f: f.run([0.0] * 6, np.zeros((3, 2)), sensor=FIX), ShapeError, r"\(6,\).*row.*np.reshape\(actions"),
+    "one number for actions": (lambda f: f.run(np.float64(0.5), np.zeros((3, 2)), sensor=FIX), ShapeError, r"\(\)"),
     "no end": (lambda f: f.run(None, np.zeros((2, 2)), [0.2, np.inf], sensor=FIX), PilotageError, "inf"),
     "a run of nothing": (lambda f: f.run(None, None, sensor=FIX), ShapeError, "readings"),
     "no sensor": (lambda f: f.run(None, np.zeros((2, 2))), ShapeError, "Readings"),

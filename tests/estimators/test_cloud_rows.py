@@ -13,7 +13,7 @@ from pilotage.estimators import (
     ParticleFilter,
     RaoBlackwellizedParticleFilter,
 )
-from pilotage.models import discrete_dynamics, sensor
+from pilotage.models import LinearSensor, discrete_dynamics, sensor
 
 LINE = Space("x y")
 
@@ -95,3 +95,25 @@ def test_look_ahead_after_a_row_failed() -> None:
     found = filter.update(cloud, eye, [3.3], rng=2)
     assert np.asarray(found.accepted).tolist() == [True, False, True]
     assert not isinstance(found.belief, Particles) or found.belief.points.shape == (3, 200, 2)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("filter", [ParticleFilter(n=50), GuidedParticleFilter(n=50)], ids=lambda f: type(f).__name__)
+def test_a_row_that_fails_is_not_resampled(filter: Any) -> None:
+    """Weights so unequal that the others are drawn again."""
+    rng = np.random.default_rng(1)
+    cloud = Particles(LINE, BATCH.sample(50, rng=rng), -20.0 * rng.random((3, 50)))
+    after = filter.predict(cloud, rooted(), rng=1, dt=1.0, status=np.zeros(3, int))
+    np.testing.assert_array_equal(after.points[1], cloud.points[1])
+    np.testing.assert_array_equal(after.log_weights[1], cloud.log_weights[1])
+    np.testing.assert_allclose(after.log_weights[[0, 2]], -np.log(50.0))
+
+
+def test_a_row_whose_innovation_has_no_variance() -> None:
+    """Members in one place and a reading without noise."""
+    exact = LinearSensor(np.eye(2), 0.0, state=LINE)
+    points = np.stack((np.zeros((5, 2)), np.random.default_rng(1).normal(size=(5, 2))))
+    found = EnsembleKF().update(Particles(LINE, points, np.zeros((2, 5))), exact, [1.0, 1.0])
+    assert np.asarray(found.status).tolist() == [FilterStatus.SINGULAR_INNOVATION, FilterStatus.ACCEPTED]
+    np.testing.assert_array_equal(found.belief.points[0], points[0])
+    np.testing.assert_allclose(found.belief.moments().mean[1], [1.0, 1.0], atol=1e-9)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pilotage.core import Dynamics
-from pilotage.estimators import EKF, IMM, KF, UKF
+from pilotage.estimators import EKF, IMM, KF, UKF, AuxiliaryParticleFilter, GuidedParticleFilter
 from pilotage.estimators.tracking import PDA
 from pilotage.models import constant_velocity, gnss, unicycle
 
@@ -83,6 +83,18 @@ def test_updates_travel(name: str, way: str) -> None:
     assert (again.nis, again.log_likelihood, again.accepted) == (update.nis, update.log_likelihood, update.accepted)
     np.testing.assert_array_equal(again.S, update.S)
     np.testing.assert_array_equal(again.belief.moments().cov, update.belief.moments().cov)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", [AuxiliaryParticleFilter, GuidedParticleFilter])
+def test_a_prediction_that_looks_ahead_travels(kind: Any, way: str) -> None:
+    """Its cloud takes the one it came from along, from which a reading draws it again."""
+    filter = kind(unicycle(), dt=0.1, n=30).start(mean=[0, 0, 0], std=0.3, rng=1)
+    filter.predict()
+    other = WAYS[way](filter)
+    for each in (filter, other):
+        each.update(SENSOR, [0.2, 0.1])
+    np.testing.assert_array_equal(other.belief.points, filter.belief.points)
 
 
 def test_another_process_loads_what_is_compiled() -> None:

@@ -63,6 +63,12 @@ def test_normalized_weights_are_those_of_scipy():
         np.testing.assert_allclose(weights, np.exp(log_weights), rtol=1e-12, atol=1e-300)
 
 
+def test_weights_in_any_order_of_memory():
+    logs = np.random.default_rng(3).normal(size=(3, 40))
+    for mine, theirs in zip(normalized(np.asfortranarray(logs)), normalized(logs), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
 def test_a_row_without_weight_leaves_the_others():
     _, weights, total = normalized(np.array([[-np.inf, -np.inf], [0.0, 0.0]]))
     assert total[0] == -np.inf and total[1] == np.log(2.0) and weights[1].tolist() == [0.5, 0.5]

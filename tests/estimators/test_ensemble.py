@@ -116,3 +116,11 @@ def test_an_update_draws_nothing(n: int) -> None:
         np.testing.assert_allclose(mine.S, other.S, atol=1e-12)
         np.testing.assert_allclose(EnsembleKF().expect(cloud, FIX).cov, KF().expect(sample_moments(cloud), FIX).cov)
         np.testing.assert_allclose([mine.nis, mine.log_likelihood], [other.nis, other.log_likelihood], atol=1e-12)
+
+
+def test_one_member_is_refused() -> None:
+    """It has no covariance: the sample's divides by zero."""
+    alone = Particles(TARGET.state, np.zeros((1, 4)), np.zeros(1))
+    for call in (lambda: EnsembleKF().expect(alone, FIX), lambda: EnsembleKF().update(alone, FIX, [1.0, 0.0])):
+        with pytest.raises(ShapeError, match="one member"):
+            call()

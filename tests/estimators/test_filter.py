@@ -577,3 +577,21 @@ def test_a_reading_from_another_clock_is_soon_reached() -> None:
     run = several.run(None, [Readings(gnss(std=1.0), [[0.1, 0.0]], [stamp])])
     assert alone.t == several.t == stamp and len(run.ts) == 1000
     close(alone.belief.cov, several.belief.cov, 1e-9 * float(np.abs(alone.belief.cov).max()))
+
+
+def test_a_run_takes_none_for_what_was_not_measured() -> None:
+    """A row of None, also the first one, is a row of NaN."""
+    nan = [np.nan, np.nan]
+    for given, plain in (([None, [1.0, 2.0]], [nan, [1.0, 2.0]]), ([[1.0, 2.0], None], [[1.0, 2.0], nan])):
+        runs = [
+            KF(constant_velocity(2), dt=0.1).start(std=1.0).run(None, zs, sensor=position(2)) for zs in (given, plain)
+        ]
+        np.testing.assert_array_equal(runs[0].beliefs.mean, runs[1].beliefs.mean)
+        np.testing.assert_array_equal(runs[0].status, runs[1].status)
+
+
+def test_actions_of_a_model_that_takes_none_are_refused() -> None:
+    """The advice to give them as rows would lead nowhere."""
+    filter = KF(constant_velocity(2), dt=0.1).start(std=1.0)
+    with pytest.raises(ShapeError, match="holding nothing"):
+        filter.run([1.0, 2.0, 3.0], np.zeros((3, 2)), sensor=position(2))

@@ -183,6 +183,9 @@ def test_beliefs_become_histograms_and_back() -> None:
     around = found.marginal("yaw x y")
     np.testing.assert_array_equal(around.p, np.moveaxis(found.p / found.p.sum(), 2, 0))
     assert around.cells.closed == (True, False, False)
+    for names in (["x", "x"], "heading"):
+        with pytest.raises(SpaceError):
+            found.marginal(names)
     for copied in (copy.deepcopy(found), pickle.loads(pickle.dumps(found))):
         np.testing.assert_array_equal(copied.p, found.p)
         assert copied.cells == found.cells

@@ -181,6 +181,16 @@ def test_it_starts_in_free_space() -> None:
         mcl.start([-100.0, 0.0, 0.0], 0.1, rng=1)
 
 
+def test_a_start_behind_a_wall_has_enough_particles() -> None:
+    """Few samples of the belief lie in free space: it is sampled until the least number does."""
+    grid = room()
+    mcl = MonteCarloLocalization(grid, ROBOT, dt=DT, particles=(1000, 4000))
+    wall = float(grid.grid_to_world(np.array([[0.0, 0.0]]))[0, 0])
+    points = mcl.start([wall - 1.0, 0.0, 0.0], std=[0.5, 0.3, 0.1], rng=1).belief.particles.points
+    assert len(np.unique(points, axis=0)) >= 1000
+    assert grid.is_free(points[:, :2]).all()
+
+
 def test_readings_count_after_motion() -> None:
     grid, start = room(), Gaussian.of(POSE, [1.0, 0.5, 0.3], std=[0.1, 0.1, 0.05])
     lidar, mcl = Lidar(grid, angles=60, max_range=8.0), MonteCarloLocalization(grid, odometry_motion(), dt=1.0)

@@ -54,8 +54,8 @@ def rts_gain(at, F, Q, K, b, same, w, lanes):
 
     The address b is that of three beliefs: the filtered one of now, the predicted and the smoothed one of the next
     step. K is the transpose of their covariance, ``F P``, and becomes that of the gain; w is scratch. Where F, Q and
-    the covariances of the first two are the `same` as in the last step, K is the gain already, and the covariance that
-    it leads to is that of the last step, too, if the next step has the same one again.
+    the covariances of the first two beliefs are the `same` as in the last call, K still holds the gain. Where the third
+    covariance is that of the last call, too, so is the result, which is still in the scratch.
     """
     job = job_at(at)
     space = space_at(job.state)

@@ -54,7 +54,7 @@ class CloudEstimator(Startable):
     ) -> Any:
         """The belief `dt` seconds later under action `u`; leading axes of the belief are a batch.
 
-        Rows of a batch that fail stay the same.
+        Rows of a batch that fail stay the same, unless the number of particles changes for all rows.
 
         Args:
             belief: particles; from any other belief, `n` are drawn.
@@ -67,7 +67,8 @@ class CloudEstimator(Startable):
         """
         instance(dynamics, Dynamics, type(self).__name__)
         draw, u, dt = generator(rng), action(u, dynamics.action), wanted(dt, self.dt)
-        cloud = self.renewed(self.cloud(belief, dynamics.state, rng=draw, models=(dynamics,)), rng=draw)
+        known = self.cloud(belief, dynamics.state, rng=draw, models=(dynamics,))
+        cloud = self.renewed(known, rng=draw)
         axes = shared_axes(belief=cloud.log_weights.shape[:-1], action=u.shape[:-1])
         how = np.zeros(axes, dtype=np.int64)
         try:
@@ -75,22 +76,25 @@ class CloudEstimator(Startable):
         except PilotageError as error:
             if not (axes and error.status):
                 raise
-            after = self._predicted_apart(cloud, dynamics, u, dt, draw, how)
+            kept = known if known.log_weights.shape == cloud.log_weights.shape else cloud
+            after = self._predicted_apart(cloud, kept, dynamics, u, dt, draw, how)
         report(how, axes, status)
         return after
 
-    def _predicted_apart(self, cloud: Any, dynamics: Dynamics, u: Array, dt: float, draw: Any, how: Any) -> Any:
-        """The clouds of a batch predicted one by one, and how that went."""
-        after: list[Any] = []
+    def _predicted_apart(
+        self, cloud: Any, kept: Any, dynamics: Dynamics, u: Array, dt: float, draw: Any, how: Any
+    ) -> Any:
+        """The clouds of a batch predicted one by one, those of `kept` where that fails, and how that went."""
+        after, own = list[Any](), cloud.log_weights.shape[:-1]
         for b in np.ndindex(how.shape):
-            one, act = row(cloud, cloud.log_weights.shape[:-1], b), row(u, u.shape[:-1], b)
+            one, act = row(cloud, own, b), row(u, u.shape[:-1], b)
             try:
                 after.append(self.predicted(one, dynamics, act, dt, draw))
             except PilotageError as error:
                 if not error.status:
                     raise
                 how[b] = error.status
-                after.append(self.stayed(one, dynamics, act, dt))
+                after.append(self.stayed(row(kept, own, b), dynamics, act, dt))
         return self.together(after, how.shape)
 
     def renewed(self, cloud: Any, *, rng: Rng = None) -> Any:

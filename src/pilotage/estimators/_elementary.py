@@ -44,7 +44,7 @@ def normalized(logs: Array) -> tuple[Array, Array, Array]:
 
     Where it is -inf, the other two are of no use.
     """
-    a, w = np.array(logs).reshape(-1, logs.shape[-1]), np.empty((math.prod(logs.shape[:-1]), logs.shape[-1]))
+    a, w = np.array(logs, order="C").reshape(-1, logs.shape[-1]), np.empty((math.prod(logs.shape[:-1]), logs.shape[-1]))
     total = a.max(-1)
     _normalize.compiled(_code("exp").address, a, w, total, np.zeros(LANES))
     return a.reshape(logs.shape), w.reshape(logs.shape), total.reshape(logs.shape[:-1])

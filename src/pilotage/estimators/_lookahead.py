@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from .cloud import judged, propagate, weigh
 from .resampling import Resampling
 
 
+@dataclass(frozen=True, eq=False, repr=False, init=False)
 class Foreseen(Particles):
     """Particles one step on, with the cloud that they came from and the motion between.
 

@@ -82,7 +82,7 @@ def rts_adapted(at, b, u, dt, w, lanes):
             Q[i, j] = M[i, j]
     gemm(-1.0, plain(K), transposed(F), 1.0, Q, Q, d, d, d, d, lanes)
     symmetrize(Q, d)
-    rts_gain(at, F, Q, K, b, w, lanes)
+    rts_gain(at, F, Q, K, b, False, w, lanes)
 
 
 @driver(inline=True)

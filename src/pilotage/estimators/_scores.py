@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..core import FilterStatus, ModelError, Update
+from ..core import CovarianceError, FilterStatus, ModelError, Update
 from ..core.arrays import Array
 from ..core.covariances import log_normal
 from ._algebra import LOG_TURN
@@ -57,7 +57,10 @@ def scored(y: Array, S: Array, seen: Any, gate: float | None = None) -> Scores:
     m = y.shape[-1]
     e, S = np.where(seen, y, 0.0), np.where(seen[..., :, None] & seen[..., None, :], S, np.eye(m))
     with np.errstate(over="ignore", invalid="ignore"):
-        log_likelihood = log_normal(e, S) + 0.5 * LOG_TURN * (~seen).sum(-1)
+        try:
+            log_likelihood = log_normal(e, S) + 0.5 * LOG_TURN * (~seen).sum(-1)
+        except CovarianceError as error:
+            raise error.of_row(FilterStatus.SINGULAR_INNOVATION) from None
         nis = np.einsum("...i,...i->...", e, np.linalg.solve(S, e[..., None])[..., 0])
     count = seen.sum(-1)
     status = np.where(nis > gate_quantiles(gate, m)[count], GATED, ACCEPTED)

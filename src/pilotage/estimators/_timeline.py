@@ -219,7 +219,7 @@ def _held(us: Any, dynamics: Dynamics, ticks: np.ndarray, times: np.ndarray, sla
 
 def _actions(us: Any, dynamics: Dynamics, count: int) -> np.ndarray:
     """Actions ``(..., T, m)``."""
-    if _flat(us) and len(us) != dynamics.action.size:
+    if dynamics.action.size and _flat(us) and np.size(us) != dynamics.action.size:
         raise ShapeError(_unrolled(us, dynamics.action, "actions"))
     us = np.atleast_2d(action(us, dynamics.action))
     if us.shape[-2] not in (1, count):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import Dynamics, Gaussian, Particles, Rng, Sensor, Space, Update, generator
+from ..core import Dynamics, Gaussian, Particles, Rng, Sensor, ShapeError, Space, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import symmetric_root
 from ..core.sensor import measured
@@ -29,11 +29,11 @@ class EnsembleKF(CloudEstimator):
                   S = sum r_i r_i' / (n - 1) + R,   C = sum d_i r_i' / (n - 1),   K = C S^-1
                   x_i = x (+) (d_i - C (S + R^1/2 S^1/2)^-1 r_i + K (z (-) z^))
 
-    with symmetric roots: the square-root form, whose update draws nothing, and gives members the covariance ``P - K S
-    K'``. P, as S and C, is that of a sample, ``sum d_i d_i' / (n - 1)``, which expects that of the distribution behind
-    it; `moments` of a belief are those of its members alone, ``sum d_i d_i' / n``. They are `Particles` of equal
-    weight. It serves simulators and states of many dimensions, of which a few dozen members say where the uncertainty
-    lies; the gain keeps to what they span.
+    with symmetric roots: the square-root form, whose update draws nothing. Members have the covariance ``P - K S K'``
+    afterwards. P, like S and C, is the unbiased covariance of a sample, ``sum d_i d_i' / (n - 1)``; `moments` of a
+    belief are those of its members alone, ``sum d_i d_i' / n``. Members are `Particles` of equal weight. The filter
+    serves simulators and states of many dimensions, where a few dozen members say in which directions the uncertainty
+    lies; the gain changes nothing in other directions.
 
     Source: Evensen, "Sequential data assimilation with a nonlinear quasi-geostrophic model using Monte Carlo methods",
     J. Geophysical Research 99, 1994; covariances of members, Evensen, "The ensemble Kalman filter: theoretical
@@ -95,6 +95,8 @@ class EnsembleKF(CloudEstimator):
     ) -> Particles:
         """`belief` as members of equal weight, on `space` if that is given: itself, or draws."""
         check_belief(belief, space)
+        if isinstance(belief, Particles) and belief.points.shape[-2] < 2:
+            raise ShapeError("an ensemble of one member has no covariance; give Particles of 2 or more")
         if isinstance(belief, Particles) and np.ptp(belief.log_weights, axis=-1).max() < 1e-9:
             return belief
         n = belief.points.shape[-2] if isinstance(belief, Particles) else self.n

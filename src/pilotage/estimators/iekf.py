@@ -27,8 +27,8 @@ class IEKF(GaussianEstimator):
 
     The prior x, P stays what it is while d moves, so a reading counts once. The first round is the update of the `EKF`,
     whose innovation, S, NIS and log-likelihood the update reports. A step is halved until the cost falls as its
-    slope foretells (Armijo's rule). Where R is singular, no step is: the update then ends at the most likely of the
-    states that a reading without noise allows, or has not converged.
+    slope foretells (Armijo's rule). Where R is singular, steps are not halved: the update ends at the most likely of
+    the states that a reading without noise allows, or has the status NOT_CONVERGED.
 
     It pays where a reading is precise and bends over the width of the belief: ranges and bearings to what is near.
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...core import Gaussian, Particles, Rng, Space, generator
+from ...core._product import listed
 from ...core._values import Value, freeze
 from ...core.arrays import Array, numbers
 from ...core.errors import SettingError, ShapeError, SpaceError
@@ -165,13 +166,13 @@ class Histogram(Value):
 
     def marginal(self, names: Any) -> Histogram:
         """The histogram of the named parts, in the order given; its `p` over x and y makes a picture of the map."""
-        names = names.split() if isinstance(names, str) else list(names)
-        axes = [self.space.find(name) for name in names]
+        names = listed(names)
+        space, axes = self.space.select(names), self.space.indices(names)[0]
         rest = tuple(i for i in range(self.p.ndim) if i not in axes)
         p = self.p.sum(axis=rest).transpose(np.argsort(np.argsort(axes)))
         rows = (self.cells.low, self.cells.width, self.cells.shape, self.cells.closed)
         chosen: Any = [tuple(row[i] for i in axes) for row in rows]
-        return Histogram(Cells(self.space.select(names), *chosen), p / p.sum())
+        return Histogram(Cells(space, *chosen), p / p.sum())
 
     def sample(self, n: int, *, rng: Rng = None) -> Array:
         """`n` states ``(n, d)``."""

@@ -53,6 +53,8 @@ from .travel import Heard, Source, heard_now, last_heard
 
 FEW = 30.0
 """With fewer ancestors (effective), the variance among them is added up and particles become ancestors."""
+ROUNDS = 100
+"""Samples of a belief, most of which lie outside of free space, until enough particles lie in it; else they repeat."""
 ENOUGH = 256
 """So many particles tell how far the robot moved."""
 
@@ -168,7 +170,7 @@ class MonteCarloLocalization(Startable):
             known = len(belief.ancestors) == count
             return belief if known else replace(belief, ancestors=np.arange(count), births=np.zeros(count))
         if not isinstance(belief, Particles):
-            points = self._in_free_space(belief, belief.sample(self.particles[1], rng=rng))
+            points = self._in_free_space(belief, generator(rng))
             bins = count_bins(points[:, pose_indices(belief.space)], self.side, self.angle)
             belief = Particles(belief.space, points[: self._needed(bins, np.full(len(points), 1.0 / len(points)))])
         if belief.points.ndim > 2:
@@ -176,12 +178,17 @@ class MonteCarloLocalization(Startable):
         count = len(belief.points)
         return Localization(belief, np.arange(count), np.zeros(count), side=self.side, angle=self.angle)
 
-    def _in_free_space(self, belief: Any, points: Array) -> Array:
-        """Those of the states drawn from a belief in which the robot is in the free space of the map."""
-        free = self.grid.is_free(points[:, pose_indices(belief.space)[:2]])
-        if not free.any():
+    def _in_free_space(self, belief: Any, draw: np.random.Generator) -> Array:
+        """States drawn from a belief in which the robot is in the free space of the map, at least the least number."""
+        plane, found = pose_indices(belief.space)[:2], np.empty((0, belief.space.size))
+        for _ in range(ROUNDS):
+            points = belief.sample(self.particles[1], rng=draw)
+            found = np.concatenate((found, points[self.grid.is_free(points[:, plane])]))
+            if not 0 < len(found) < self.particles[0]:
+                break
+        if not len(found):
             raise ModelError(f"the belief {belief} lies outside of the free space of {self.grid!r}, where the robot is")
-        return points[free]
+        return found[np.arange(max(len(found), self.particles[0])) % len(found)]
 
     def predict(
         self, belief: Any, dynamics: Dynamics, u: Any = None, dt: float | None = None, *, rng: Rng = None
