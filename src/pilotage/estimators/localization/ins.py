@@ -121,14 +121,6 @@ class InertialNavigation:
         v = np.zeros(3) if velocity is None else _triple(velocity, "velocity")
         yaw, yaw_std = _heading(heading, heading_std, v, positive(velocity_std, "velocity_std"))
         roll, pitch = math.atan2(f[1], f[2]), math.atan2(-f[0], math.hypot(f[1], f[2]))
-        if f[2] < 0.0:
-            warnings.warn(
-                f"accel reads {f[2]:.3g} m/s^2 along z, so the vehicle is taken to lie on its back, with a roll of "
-                f"{math.degrees(roll):.0f} deg; of an IMU with axes forward, right and down, give gyro and accel times "
-                "(1, -1, -1)",
-                RuntimeWarning,
-                stacklevel=2,
-            )
         q = _attitude(roll, pitch, yaw)
         space = self.dynamics.state
         mean = np.concatenate([_triple(position, "position"), q, v, np.zeros(6)])
@@ -143,6 +135,14 @@ class InertialNavigation:
         z = np.concatenate([nothing if velocity is not None else np.zeros(3), w if standing else nothing, f])
         found = EKF().update(Gaussian(space, mean, P), self.still, z)
         _check_units(f, w, found, self.gyro_bias)
+        if f[2] < 0.0:
+            warnings.warn(
+                f"accel reads {f[2]:.3g} m/s^2 along z, so the vehicle is taken to lie on its back, with a roll of "
+                f"{math.degrees(roll):.0f} deg; of an IMU with axes forward, right and down, give gyro and accel times "
+                "(1, -1, -1)",
+                RuntimeWarning,
+                stacklevel=2,
+            )
         belief = cast(Gaussian, found.belief)
         return replace(self.filter, dynamics=self.dynamics, dt=self.dt).start(belief=belief, t=t, sensors=sensors)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +9,7 @@ from ...core.arrays import numbers
 from ...core.errors import ShapeError, counted
 from ...core.plan import Plan
 from ...core.problem import Problem
-from ...core.settings import NonNegative, Positive, instance, setting
+from ...core.settings import NonNegative, Positive, instance, setting, settings
 from ...maps import FootprintConstraint
 from ._polygons import SIDES, grow
 
@@ -20,7 +18,7 @@ TOUCHING = 1e-6
 """A distance [m] by which a point may lie outside a region for rounding."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@settings(eq=False, repr=False)
 class Corridor:
     """A corridor: a chain of convex polygons in which the origin of a robot may be, each overlapping the next.
 
