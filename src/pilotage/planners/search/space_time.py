@@ -6,7 +6,6 @@ import dataclasses
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -46,7 +45,7 @@ CHUNK = 20_000
 """Expansions between two looks at the clock, some milliseconds."""
 
 
-@dataclass(frozen=True, eq=False)
+@settings(eq=False)
 class MovingObstacle:
     """A disc that moves along a known or predicted path.
 
