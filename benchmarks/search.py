@@ -305,7 +305,9 @@ def lengths(curve: Dubins | ReedsShepp, peer: Any, count: int) -> Contest:
     for ends in zip(a, b, strict=True):
         states = peer.allocState(), peer.allocState()
         for state, (x, y, yaw) in zip(states, ends, strict=True):
-            state.setX(x), state.setY(y), state.setYaw(yaw)
+            state.setX(x)
+            state.setY(y)
+            state.setYaw(yaw)
         pairs.append(states)
 
     def theirs() -> list[float]:
