@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import sys
-import time
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 import benchmarks.one_thread  # noqa: F401  # isort: split
 from benchmarks.harness import Contest, row
+from benchmarks.ompl_query import solve
 from pilotage.core import Problem, Space
 from pilotage.models import task
 from pilotage.planners import BITStar, InformedRRTStar, ReedsShepp, RRTConnect, RRTStar
@@ -85,41 +85,14 @@ def checker() -> Any:
 
 def ompl(problem: Problem, planner: str, radius: float = 0.0) -> Any:
     """OMPL's planner for a problem: a seed and seconds to the seconds it took and the length of its path."""
-    from ompl import base, geometric, util
+    from ompl import base
 
-    util.setLogLevel(util.LogLevel.LOG_NONE)
-    free = checker()
-
-    def solve(seed: int, seconds: float, listen: Any = None) -> tuple[float, float]:
-        util.RNG.setSeed(seed + 1)
-        space = base.ReedsSheppStateSpace(radius) if radius else base.RealVectorStateSpace(2)
-        bounds = base.RealVectorBounds(2)
-        bounds.setLow(0.0)
-        bounds.setHigh(SIDE)
-        space.setBounds(bounds)
-        setup = geometric.SimpleSetup(space)
-        valid = (lambda s: free(s.getX(), s.getY())) if radius else (lambda s: free(s[0], s[1]))
-        setup.setStateValidityChecker(valid)
-        ends: list[Any] = [space.allocState(), space.allocState()]
-        for state, x in zip(ends, (problem.start, problem.goal), strict=True):
-            if radius:
-                state.setX(x[0])
-                state.setY(x[1])
-                state.setYaw(x[2])
-            else:
-                state[0], state[1] = x
-        setup.setStartAndGoalStates(*ends)
-        information = setup.getSpaceInformation()
-        information.setStateValidityCheckingResolution(RESOLUTION / space.getMaximumExtent())
-        search = getattr(geometric, planner)(information)
-        setup.setPlanner(search)
-        setup.setup()
-        began = time.perf_counter()
-        setup.solve(seconds)
-        took = time.perf_counter() - began
-        return took, setup.getSolutionPath().length() if setup.haveExactSolutionPath() else math.inf
-
-    return solve
+    free, ends = checker(), (problem.start, problem.goal)
+    valid: Any = (lambda s: free(s.getX(), s.getY())) if radius else (lambda s: free(s[0], s[1]))
+    return lambda seed, seconds: solve(
+        base.ReedsSheppStateSpace(radius) if radius else base.RealVectorStateSpace(2), [(0.0, SIDE)] * 2, valid, ends,
+        planner=planner, resolution=RESOLUTION, seconds=seconds, seed=seed,
+    )  # fmt: skip
 
 
 @row(
@@ -254,34 +227,14 @@ def arm_boxes(quick: bool) -> Contest:
 
 def ompl_arm(clear: Any, start: np.ndarray, goal: np.ndarray, seed: int) -> tuple[float, float]:
     """Seconds and length of the path of OMPL's RRT-Connect between two postures."""
-    from ompl import base, geometric, util
+    from ompl import base
 
-    util.setLogLevel(util.LogLevel.LOG_NONE)
-    util.RNG.setSeed(seed + 1)
     n = clear.space.size
-    space, bounds = base.RealVectorStateSpace(n), base.RealVectorBounds(n)
-    for i in range(n):
-        bounds.setLow(i, float(clear.space.low[i]))
-        bounds.setHigh(i, float(clear.space.high[i]))
-    space.setBounds(bounds)
-    setup = geometric.SimpleSetup(space)
-    free: Any = lambda s: bool(clear(np.array([s[i] for i in range(n)]))[0] <= 0.0)
-    setup.setStateValidityChecker(free)
-    ends: list[Any] = [space.allocState(), space.allocState()]
-    for state, q in zip(ends, (start, goal), strict=True):
-        for i in range(n):
-            state[i] = float(q[i])
-    setup.setStartAndGoalStates(*ends)
-    information = setup.getSpaceInformation()
-    information.setStateValidityCheckingResolution(clear.resolution / space.getMaximumExtent())
-    planner = geometric.RRTConnect(information)
-    planner.setRange(1.0)
-    setup.setPlanner(planner)
-    setup.setup()
-    began = time.perf_counter()
-    setup.solve(10.0)
-    took = time.perf_counter() - began
-    return took, setup.getSolutionPath().length() if setup.haveExactSolutionPath() else math.inf
+    return solve(
+        base.RealVectorStateSpace(n), list(zip(clear.space.low.tolist(), clear.space.high.tolist(), strict=True)),
+        lambda s: bool(clear(np.array([s[i] for i in range(n)]))[0] <= 0.0), (start, goal),
+        planner="RRTConnect", resolution=clear.resolution, seconds=10.0, seed=seed, step=1.0,
+    )  # fmt: skip
 
 
 def curves(file: str, seeds: int = 10) -> None:
@@ -297,8 +250,8 @@ def curves(file: str, seeds: int = 10) -> None:
         costs = [[min([c for t, c, _ in run if t <= now], default=np.nan) for now in times] for run in runs]
         ax.plot(times, np.median(costs, axis=0), color=color, label=planner.__name__)
     for color, name in zip(("C0", "C1", "C2"), ("RRTstar", "InformedRRTstar", "BITstar"), strict=True):
-        solve, spots = ompl(problem, name), np.array([0.05, 0.1, 0.2, 0.5, 1.0])
-        medians = [np.median([solve(seed, float(now))[1] for seed in range(seeds)]) for now in spots]
+        peer, spots = ompl(problem, name), np.array([0.05, 0.1, 0.2, 0.5, 1.0])
+        medians = [np.median([peer(seed, float(now))[1] for seed in range(seeds)]) for now in spots]
         ax.plot(
             spots,
             np.where(np.isfinite(medians), medians, np.nan),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.harness import Contest, row
+from benchmarks.ompl_query import footprint_checker, solve
 from pilotage.core import Problem
 from pilotage.io import Scenario, find_movingai_map, read_movingai_scenarios
 from pilotage.maps import Footprint, OccupancyGrid
@@ -232,47 +232,13 @@ def doors() -> Problem:
 
 def ompl_rrt_connect(problem: Problem) -> Any:
     """The same problem for OMPL: a seed to the seconds of the search and the length of the path."""
-    from ompl import base, geometric, util
+    from ompl import base
 
-    util.setLogLevel(util.LogLevel.LOG_NONE)
-    constraint: Any = problem.constraint
-    discs, field = constraint.footprint.discs, constraint.obstacles.field.values.tolist()
-    scale, side = 1.0 / problem.world.resolution, len(field)
-
-    def valid(state: Any) -> bool:
-        x, y, yaw = state.getX(), state.getY(), state.getYaw()
-        c, s = math.cos(yaw), math.sin(yaw)
-        for a, b, r in discs:
-            i, j = int((x + c * a - s * b) * scale) + 1, int((y + s * a + c * b) * scale) + 1
-            if not (0 <= i < side and 0 <= j < side) or field[j][i] < r:
-                return False
-        return True
-
-    def solve(seed: int) -> tuple[float, float]:
-        util.RNG.setSeed(seed + 1)
-        space, bounds = base.SE2StateSpace(), base.RealVectorBounds(2)
-        bounds.setLow(0.0)
-        bounds.setHigh(20.0)
-        space.setBounds(bounds)
-        setup = geometric.SimpleSetup(space)
-        setup.setStateValidityChecker(valid)
-        ends: list[Any] = [space.allocState(), space.allocState()]
-        for state, (x, y, yaw) in zip(ends, (problem.start, problem.goal), strict=True):
-            state.setX(x)
-            state.setY(y)
-            state.setYaw(yaw)
-        setup.setStartAndGoalStates(*ends)
-        information = setup.getSpaceInformation()
-        information.setStateValidityCheckingResolution(problem.world.resolution / space.getMaximumExtent())
-        planner = geometric.RRTConnect(information)
-        planner.setRange(1.0)
-        setup.setPlanner(planner)
-        setup.setup()
-        began = time.perf_counter()
-        setup.solve(10.0)
-        return time.perf_counter() - began, setup.getSolutionPath().length()
-
-    return solve
+    free, ends, spacing = footprint_checker(problem), (problem.start, problem.goal), problem.world.resolution
+    return lambda seed: solve(
+        base.SE2StateSpace(), [(0.0, 20.0)] * 2, free, ends,
+        planner="RRTConnect", resolution=spacing, seconds=10.0, seed=seed, step=1.0,
+    )  # fmt: skip
 
 
 def curves(name: str, bar: float, curve: Dubins | ReedsShepp, space: str) -> None:

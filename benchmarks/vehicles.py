@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-import time
-from typing import Any
 
 import numpy as np
 
 from benchmarks.harness import Contest, absolute
+from benchmarks.ompl_query import footprint_checker, solve
 from pilotage.core import Plan, Problem, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle
@@ -112,41 +111,11 @@ STAR_SECONDS = 2.0
 
 def ompl(problem: Problem, kind: str, seed: int) -> tuple[float, float]:
     """Seconds of OMPL's search with Reeds-Shepp curves, and the length [m] of its path; infinity without one."""
-    from ompl import base, geometric, util
+    from ompl import base
 
-    util.setLogLevel(util.LogLevel.LOG_NONE)
-    util.RNG.setSeed(seed + 1)
-    constraint: Any = problem.constraint
-    discs, values = constraint.footprint.discs, constraint.obstacles.field.values
-    field, scale, (rows, columns) = values.tolist(), 1.0 / problem.world.resolution, values.shape
-
-    def valid(state: Any) -> bool:
-        x, y, yaw = state.getX(), state.getY(), state.getYaw()
-        c, s = math.cos(yaw), math.sin(yaw)
-        for a, b, r in discs:
-            i, j = int((x + c * a - s * b) * scale) + 1, int((y + s * a + c * b) * scale) + 1
-            if not (0 <= i < columns and 0 <= j < rows) or field[j][i] < r:
-                return False
-        return True
-
-    space, bounds = base.ReedsSheppStateSpace(RADIUS), base.RealVectorBounds(2)
-    for axis, extent in enumerate(problem.world.size):
-        bounds.setLow(axis, 0.0)
-        bounds.setHigh(axis, extent)
-    space.setBounds(bounds)
-    setup = geometric.SimpleSetup(space)
-    setup.setStateValidityChecker(valid)
-    ends: list[Any] = [space.allocState(), space.allocState()]
-    for state, (x, y, yaw) in zip(ends, (problem.start, problem.goal), strict=True):
-        state.setX(x)
-        state.setY(y)
-        state.setYaw(yaw)
-    setup.setStartAndGoalStates(*ends)
-    information = setup.getSpaceInformation()
-    information.setStateValidityCheckingResolution(problem.world.resolution / space.getMaximumExtent())
-    setup.setPlanner(getattr(geometric, kind)(information))
-    setup.setup()
-    began = time.perf_counter()
-    setup.solve(STAR_SECONDS if kind == "RRTstar" else 10.0)
-    seconds = time.perf_counter() - began
-    return seconds, setup.getSolutionPath().length() if setup.haveExactSolutionPath() else math.inf
+    limits = [(0.0, extent) for extent in problem.world.size]
+    return solve(
+        base.ReedsSheppStateSpace(RADIUS), limits, footprint_checker(problem), (problem.start, problem.goal),
+        planner=kind, resolution=problem.world.resolution, seconds=STAR_SECONDS if kind == "RRTstar" else 10.0,
+        seed=seed,
+    )  # fmt: skip

@@ -19,28 +19,10 @@ from pilotage.planners.sampling.rrt_connect import root
 from pilotage.testing import check_planner
 
 from ..maps.polygons import gap, overlapping, placed, squares
+from .vehicles import CAR, HALL, pose
 
-HALL = OccupancyGrid.from_ascii(
-    [
-        "..........#...........",
-        "..........#...........",
-        "..........#...........",
-        "......................",
-        "......................",
-        "..........#...........",
-        "..........#....####...",
-        "..........#....####...",
-    ],
-    resolution=0.5,
-    origin=(2.0, -1.0, 0.3),
-).refined(4)
-CAR = Footprint.rectangle(1.1, 0.45, (0.2, 0.0))
 POSE3 = np.array([0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0])
 PLANE = Space("x y [m] in [-3, 3]")
-
-
-def pose(column: float, row: float, yaw: float = 0.0) -> np.ndarray:
-    return HALL.grid_to_world([4 * column, 4 * row, yaw])
 
 
 def inspect(plan: Plan, problem: Problem, footprint: Footprint, grid: OccupancyGrid) -> None:

@@ -11,8 +11,9 @@ from pilotage.control import Path
 from pilotage.core import SettingError, ShapeError, Space
 from pilotage.models import unicycle
 from pilotage.models.trace import driver
+from pilotage.models.trace.turns import sine_cosine
 from pilotage.planners import Dubins, ReedsShepp
-from pilotage.planners.steering._angles import direction, sine_cosine
+from pilotage.planners.steering._angles import direction
 
 POSE = Space("pose: SE2")
 CURVES = [Dubins, ReedsShepp]

@@ -13,6 +13,7 @@ import math
 import numpy as np
 
 from ..models.trace import driver
+from ..models.trace.turns import quarter_turn
 
 
 @driver
@@ -26,17 +27,7 @@ def lane_turn(word: int) -> tuple[float, float]:
     """Sine and cosine of ``2 pi word / 2^32``."""
     quarter = (word + 0x20000000) >> 30
     r = (lane_float((word + 0x20000000) & 0x3FFFFFFF) - 536870912.0) * 1.4629180792671596e-09
-    w = r * r
-    s = r + r * w * (
-        -1.66666666666666307295e-1
-        + w * (8.33333333332211858878e-3 + w * (-1.98412698295895385996e-4
-        + w * (2.75573136213857245213e-6 + w * (-2.50507477628578072866e-8 + w * 1.58962301576546568060e-10))))
-    )  # fmt: skip
-    c = (
-        1.0 - 0.5 * w
-        + w * w * (4.16666666666665929218e-2 + w * (-1.38888888888730564116e-3 + w * (2.48015872888517045348e-5
-        + w * (-2.75573141792967388112e-7 + w * (2.08757008419747316778e-9 + w * -1.13585365213876817300e-11)))))
-    )  # fmt: skip
+    s, c = quarter_turn(r)
     odd = (quarter & 1) == 1
     a = c if odd else s
     b = s if odd else c

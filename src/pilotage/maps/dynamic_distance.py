@@ -19,7 +19,7 @@ from .distance import _column_distances, _in_halves, _row_envelopes
 
 Mask = NDArray[np.bool_]
 MANY = 16
-"""Changed columns in a row from which the row is computed anew rather than column by column."""
+"""Changed columns in a row from which the whole row is computed rather than its changed columns."""
 
 
 class DynamicDistance:
@@ -30,7 +30,7 @@ class DynamicDistance:
         d(y, x)^2 = min over columns u of f(x - u)^2 + f(g(y, u))^2,   g(y, u) = distance to the obstacles in column u
 
     A change recomputes g in its columns. In a row, a smaller g can only lower distances, so a minimum suffices; a
-    larger g matters only if a distance was that to this column, and then the row is computed anew. Between centres,
+    larger g matters only if a distance was that to this column, and then the whole row is computed. Between centres,
     f(n) = |n|; to the faces of cells, in halves of a cell, f(n) = max(2 |n| - 1, 0).
 
     Args:
@@ -218,18 +218,18 @@ def repair(mask, columns, faces, empty, g, before, squares, farthest, touched, s
         return
     for y in range(rows):
         count = 0
-        anew = False
+        whole = False
         for k in range(columns.shape[0]):
             change = g[y, columns[k]] - before[y, k]
             if change != 0:
                 count += 1
             if change > 0 and _attained(squares[y], columns[k], before[y, k], faces, farthest[y]):
-                anew = True
-            if anew or count > MANY:
+                whole = True
+            if whole or count > MANY:
                 break
-        if anew or count > MANY:
+        if whole or count > MANY:
             touched[y] = True
-            _row_anew(g[y], squares[y], faces, scan, work)
+            _whole_row(g[y], squares[y], faces, scan, work)
             farthest[y] = 0
             for x in range(width):
                 farthest[y] = max(farthest[y], squares[y, x])
@@ -284,7 +284,7 @@ def _lower(squares, x, g, faces, farthest):
 
 
 @driver
-def _row_anew(g, squares, faces, scan, work):
+def _whole_row(g, squares, faces, scan, work):
     """Compute the squares of one row from its column distances."""
     if not faces:
         for x in range(g.shape[0]):

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ..models.trace import driver
+from ..models.trace.turns import sine_cosine
 
 _SQRT_HALF = math.sqrt(0.5)
 _SQRT_TURN = math.sqrt(2.0 * math.pi)
@@ -58,35 +59,9 @@ def score_field(table, columns, poses, origin, resolution, ends_x, ends_y, turns
 
 @driver(fast=True)
 def _cosines_and_sines(poses, origin, cosines, sines):
-    """Cosine and sine of the yaws of many poses, less that of the origin, to 2.3e-16: a loop that vectorises.
-
-    Quadrant q = round(2 a / pi), then the polynomials of the Cephes library (S. Moshier, 1989) on |r| <= pi / 4.
-    """
+    """Cosine and sine of the yaws of many poses, less that of the origin, to 3e-16: a loop that vectorises."""
     for n in range(poses.shape[0]):
-        angle = poses[n, 2] - origin
-        q = np.floor(angle * (2.0 / math.pi) + 0.5)
-        # pi / 2 in three parts, so that the remainder keeps its digits (Cody and Waite).
-        r = ((angle - q * 1.5707963267341256) - q * 6.0770999344443e-11) - q * 2.022266248795951e-21
-        z = r * r
-        s = 1.58962301576546568060e-10
-        s = s * z - 2.50507477628578072866e-8
-        s = s * z + 2.75573136213857245213e-6
-        s = s * z - 1.98412698295895385996e-4
-        s = s * z + 8.33333333332211858878e-3
-        s = s * z - 1.66666666666666307295e-1
-        s = r + r * z * s
-        c = -1.13585365213876817300e-11
-        c = c * z + 2.08757008419747316778e-9
-        c = c * z - 2.75573141792967388112e-7
-        c = c * z + 2.48015872888517045348e-5
-        c = c * z - 1.38888888888730564116e-3
-        c = c * z + 4.16666666666665929218e-2
-        c = 1.0 - 0.5 * z + z * z * c
-        quadrant = np.int32(q)
-        odd = (quadrant & 1) != 0
-        sine, cosine = c if odd else s, s if odd else c
-        sines[n] = -sine if (quadrant & 2) != 0 else sine
-        cosines[n] = -cosine if ((quadrant + 1) & 2) != 0 else cosine
+        sines[n], cosines[n] = sine_cosine(poses[n, 2] - origin)
     for n in range(poses.shape[0]):
         angle = poses[n, 2] - origin
         if not abs(angle) < 1e5:  # the remainder has lost digits, or the angle is not finite

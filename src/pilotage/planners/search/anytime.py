@@ -91,7 +91,7 @@ class ARAStar(GraphPlanner):
 
 
 class _OnCells:
-    """The labels found so far on a grid; what waits is queued anew for each weight."""
+    """The labels found so far on a grid; what waits is queued again for each weight."""
 
     def __init__(
         self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None, weight: float,

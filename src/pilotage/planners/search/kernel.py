@@ -115,7 +115,7 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
 
 @driver("i8(i8[::1], i8, i8, i8, i8, b1, i8, i4[::1], i8, i8[::1], i8[::1])", nogil=True)
 def reweigh(cells, width, goal, weight, round_, diagonal, end, heads, shift, pool, state):
-    """Queue all waiting cells anew in order of ``g + weight h``, into empty buckets; the least ``g + h`` of them.
+    """Queue all waiting cells again, in order of ``g + weight h``, into empty buckets; the least ``g + h`` of them.
 
     Args:
         end: end of the labels of this query; the pool has room for all cells, and the others are as for `search`.

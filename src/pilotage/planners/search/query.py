@@ -86,7 +86,7 @@ class Query:
         return self._search(last, deadline)
 
     def least(self, last: int) -> float:
-        """The least ``g + h`` [cells] of the cells that wait, infinity if none does; they are queued anew."""
+        """The least ``g + h`` [cells] of the cells that wait, infinity if none does; they are queued again."""
         self.space.heads.fill(-1)
         least = self._reweigh(last)
         return least / STRAIGHT if least < NEVER else math.inf

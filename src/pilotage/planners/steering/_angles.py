@@ -1,7 +1,7 @@
 """Angles without branches and without the C library, so that loops over many curves become SIMD.
 
-Polynomials of FreeBSD's msun for the arc tangent below 7/16, of Cephes for sine and cosine (Moshier, "Methods and
-Programs for Mathematical Functions", 1989). Errors stay below 5e-16 of the value, or of 1 where the value is smaller.
+The polynomial of FreeBSD's msun for the arc tangent below 7/16. Errors stay below 5e-16 of the value, or of 1 where the
+value is smaller.
 """
 
 from __future__ import annotations
@@ -48,28 +48,6 @@ def direction(y, x):
     angle = 0.5 * math.pi - angle if across > along else angle
     angle = math.pi - angle if x < 0.0 else angle
     return -angle if y < 0.0 else angle
-
-
-@driver
-def sine_cosine(angle):
-    """Sine and cosine."""
-    quarters = np.floor(angle * (2.0 / math.pi) + 0.5)
-    r = ((angle - quarters * 1.570796325802803) - quarters * 9.920935739593517e-10) - quarters * 5.721188726109832e-18
-    w = r * r
-    s = r + r * w * (
-        -1.66666666666666307295e-1
-        + w * (8.33333333332211858878e-3 + w * (-1.98412698295895385996e-4
-        + w * (2.75573136213857245213e-6 + w * (-2.50507477628578072866e-8 + w * 1.58962301576546568060e-10))))
-    )  # fmt: skip
-    c = (
-        1.0 - 0.5 * w
-        + w * w * (4.16666666666665929218e-2 + w * (-1.38888888888730564116e-3 + w * (2.48015872888517045348e-5
-        + w * (-2.75573141792967388112e-7 + w * (2.08757008419747316778e-9 + w * -1.13585365213876817300e-11)))))
-    )  # fmt: skip
-    quarter = quarters - 4.0 * np.floor(0.25 * quarters)
-    odd = (quarter == 1.0) | (quarter == 3.0)
-    a, b = (c if odd else s), (s if odd else c)
-    return (-a if quarter >= 2.0 else a), (-b if (quarter == 1.0) | (quarter == 2.0) else b)
 
 
 @driver

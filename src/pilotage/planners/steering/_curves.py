@@ -19,7 +19,8 @@ from ...core.settings import Positive, setting, settings
 from ...core.space import Space
 from ...models.trace import call, driver
 from ...models.trace.driver import Driver
-from ._angles import sine_cosine, wrapped
+from ...models.trace.turns import sine_cosine
+from ._angles import wrapped
 
 Array = NDArray[np.float64]
 POSE = Space("pose: SE2")

@@ -8,7 +8,8 @@ import numpy as np
 
 from ...core.settings import settings
 from ...models.trace import driver
-from ._angles import TURN, direction, sine_cosine
+from ...models.trace.turns import sine_cosine
+from ._angles import TURN, direction
 from ._curves import CURVE, FIRST, LENGTH, LENGTHS, SEGMENTS, Curve, relative
 
 LSL, LSR, LRL = 0.0, 1.0, 2.0

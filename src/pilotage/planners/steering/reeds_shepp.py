@@ -9,7 +9,8 @@ import numpy as np
 
 from ...core.settings import settings
 from ...models.trace import driver
-from ._angles import TURN, direction, sine_cosine, wrapped
+from ...models.trace.turns import sine_cosine
+from ._angles import TURN, direction, wrapped
 from ._curves import CURVE, FIRST, LENGTH, SEGMENTS, Curve, relative
 
 LSL, LSR, LRL, LRLR, ALIKE, LRSL, LRSR, LRSLR = range(8)
