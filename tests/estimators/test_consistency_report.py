@@ -266,5 +266,8 @@ def test_a_run_that_begins_without_knowledge() -> None:
         assert (mine.kind, mine.of) == (theirs.kind, theirs.of)
         assert mine.value == pytest.approx(theirs.value, rel=1e-6)
     assert other.skipped == 0
+    for wrong in (xs[0, :, 0], xs[0, 1:]):
+        with pytest.raises(ShapeError, match="true states"):
+            consistency(run, wrong)
     with pytest.raises(ModelError, match="no finite covariance"):
         consistency(InformationKF(model, dt=DT).start().run(None, zs[0, :1], sensor=sensor))

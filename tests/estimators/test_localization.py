@@ -770,3 +770,11 @@ def test_how_well_a_scan_is_explained_is_a_mean_over_the_beams_that_are_used() -
     z = every.observe([1.0, 0.5, 0.3])
     found = [mcl.update(prior, lidar, scan, rng=1).belief.fast for lidar, scan in ((every, z), (some, z[chosen]))]
     assert found[0] == pytest.approx(found[1])
+
+
+def test_a_belief_leaves_the_arrays_of_its_caller_as_they_are() -> None:
+    ancestors = np.array([0, 0, 1])
+    where = Localization(Particles(Space("x y [m]", "yaw: angle"), np.zeros((3, 3))), ancestors, np.zeros(2))
+    ancestors[0] = 1
+    assert where.ancestors.tolist() == [0, 0, 1]
+    assert not where.ancestors.flags.writeable

@@ -83,14 +83,20 @@ def nees_of(run: FilterRun, truth: Any, model: Deviations | None, level: float) 
 
 def errors_of(run: FilterRun, truth: Any) -> Array:
     """``truth (-) estimate`` after each step, ``(..., T, d)``."""
-    after = run.beliefs.moments()
-    x = after.space.check(truth, "true states", finite=False)
-    if x.shape[-2:] != after.mean.shape[-2:]:
+    after, x = run.beliefs.moments(), true_states(run, truth)
+    return np.asarray(after.space.minus(np.broadcast_to(x, after.mean.shape), after.mean))
+
+
+def true_states(run: FilterRun, truth: Any) -> Array:
+    """True states ``(..., T, n)`` at the steps of a run, checked."""
+    space = run.beliefs.space
+    x = space.check(truth, "true states", finite=False)
+    if x.shape[-2:] != (len(run.dts), space.size):
         raise ShapeError(
             f"the true states have shape {x.shape}; the run has {len(run.dts)} steps, one for each reading, at the "
             "times run.ts: give truth[np.searchsorted(ts, run.ts)] of states at times ts"
         )
-    return np.asarray(after.space.minus(np.broadcast_to(x, after.mean.shape), after.mean))
+    return x
 
 
 def inverse(P: Array) -> Array:

@@ -13,7 +13,7 @@ from ..core.arrays import Array
 from ..core.declared import called
 from ..core.settings import Interval, instance, setting
 from ._checks import Check as Check
-from ._checks import holm, innovation_checks, nees_of, nis_checks, scale_checks
+from ._checks import holm, innovation_checks, nees_of, nis_checks, scale_checks, true_states
 from ._deviations import deviations
 from ._suggestions import Suggestion, from_readings, from_truth
 from .information_belief import Information
@@ -148,8 +148,9 @@ def consistency(run: FilterRun, truth: Any = None, *, level: float = 0.01) -> Co
         raise ModelError("the number of targets or the space changes during the run; give runs in which it does not")
     if not len(run.dts):
         raise ModelError("the run has no steps, so there is nothing to check; give it readings")
+    truth = None if truth is None else true_states(run, truth)
     run, skipped = known_steps(run)
-    truth = truth if truth is None or not skipped else np.asarray(truth)[..., skipped:, :]
+    truth = None if truth is None else truth[..., skipped:, :]
     model, names = deviations(run), sensor_names(run)
     checks: list[Check] = []
     nees = errors = None

@@ -72,7 +72,9 @@ class Localization(Value):
     resolved: bool = False
 
     def __post_init__(self) -> None:
-        freeze((self.ancestors, self.births))
+        for name in ("ancestors", "births"):  # copies, if they are somebody else's
+            array = getattr(self, name)
+            object.__setattr__(self, name, freeze(array.copy() if array.flags.writeable else array))
 
     @property
     def effective_size(self) -> float:
