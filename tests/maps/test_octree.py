@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError, PilotageError, SettingError, ShapeError
-from pilotage.maps import OcTree
+from pilotage.maps import OccupancyGrid, OcTree
 from pilotage.maps.octree_blocks import Blocks
 from pilotage.maps.octree_leaves import keys_of
 
@@ -302,6 +302,17 @@ def test_free_and_occupied_are_those_of_the_threshold(name: str, tmp_path: Path)
     assert tree.is_occupied(at).tolist() == [False, True] and tree.is_free(at).tolist() == [True, False]
     tree.save(tmp_path / name)
     assert OcTree.load(tmp_path / name).is_occupied(at).tolist() == [False, True]
+
+
+@pytest.mark.parametrize("threshold", [0.4, 0.5, 0.7])
+def test_a_slice_and_its_file_are_free_and_occupied_where_the_voxels_are(threshold: float, tmp_path: Path) -> None:
+    tree = OcTree(SIDE, threshold=threshold)
+    cells = (np.column_stack((np.arange(4), np.zeros((4, 2)))) + 0.5) * SIDE
+    tree.update(np.tile(cells[[0, 1, 3]], (2, 1)), [False, True, False] * 2)
+    tree.to_grid(0.0, SIDE).save(tmp_path / "slice.yaml")
+    for grid in (tree.to_grid(0.0, SIDE), OccupancyGrid.load(tmp_path / "slice.yaml")):
+        assert grid.is_free(cells[:, :2]).tolist() == tree.is_free(cells).tolist() == [True, False, False, True]
+        assert grid.is_occupied(cells[:, :2]).tolist() == [False, True, False, False]
 
 
 def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
