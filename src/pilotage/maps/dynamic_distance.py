@@ -99,10 +99,15 @@ class DynamicDistance:
 
         Returns:
             The number of cells that changed.
+
+        Raises:
+            ShapeError: if the shapes do not fit.
         """
-        given = numbers(cells, "cells").reshape(-1, 2) if np.size(cells) else np.zeros((0, 2))
-        on = self.grid.contains_cell(given)
-        state = np.broadcast_to(np.asarray(occupied, dtype=np.bool_), on.shape)[on]
+        given = numbers(cells, "cells") if np.size(cells) else np.zeros((0, 2))
+        on, state = self.grid.contains_cell(given), numbers(occupied, "occupied", np.bool_)
+        if state.shape not in ((), on.shape):
+            raise ShapeError(f"occupied must be one bool or of shape {on.shape}, one for each cell, not {state.shape}")
+        state = np.broadcast_to(state, on.shape)[on]
         rows, columns = given[on].astype(np.int64).T
         before = self._occupied[rows, columns]
         self._occupied[rows, columns] = state
