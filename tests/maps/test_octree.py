@@ -340,6 +340,7 @@ def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) ->
         (lambda t: OcTree(0.1, threshold=1.0), SettingError),
         (lambda t: OcTree(0.1, hit=0.3), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0]], [0.0, 0.0, 0.0]), ShapeError),
+        (lambda t: t.update([[1.0, 2.0, 3.0]] * 2, [True, False, True]), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0, 3.0]], [0.0, np.nan, 0.0]), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0, 3.0]], [[0.0, 0.0, 0.0]] * 2), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0, 3.0]], [0.0, 0.0, 0.0], -1.0), SettingError),

@@ -14,7 +14,7 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
 from pilotage.models.trace import driver
 
-from .cells import GridCells
+from .cells import GridCells, bools
 from .distance import _column_distances, _in_halves, _row_envelopes
 
 Mask = NDArray[np.bool_]
@@ -104,10 +104,8 @@ class DynamicDistance:
             ShapeError: if the shapes do not fit.
         """
         given = numbers(cells, "cells") if np.size(cells) else np.zeros((0, 2))
-        on, state = self.grid.contains_cell(given), numbers(occupied, "occupied", np.bool_)
-        if state.shape not in ((), on.shape):
-            raise ShapeError(f"occupied must be one bool or of shape {on.shape}, one for each cell, not {state.shape}")
-        state = np.broadcast_to(state, on.shape)[on]
+        on = self.grid.contains_cell(given)
+        state = bools(occupied, on.shape)[on]
         rows, columns = given[on].astype(np.int64).T
         before = self._occupied[rows, columns]
         self._occupied[rows, columns] = state
