@@ -213,8 +213,10 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
 def _with_room_for_unknown(ros_map: RosMap) -> RosMap:
     """The map, with the usual thresholds if its own leave no grey for its unknown cells."""
     free, occupied, p = ros_map.free_thresh, ros_map.occupied_thresh, np.asarray(ros_map.occupancy)
+    if ros_map.mode != "trinary" or free < unknown_dark(free, occupied) / 255 < occupied:
+        return ros_map
     classes = np.where(p >= occupied, 1.0, np.where(p <= free, 0.0, np.nan)).astype(np.float32)
-    if ros_map.mode != "trinary" or free < unknown_dark(free, occupied) / 255 < occupied or not np.isnan(classes).any():
+    if not np.isnan(classes).any():
         return ros_map
     return replace(ros_map, occupancy=classes, occupied_thresh=RosMap.occupied_thresh, free_thresh=RosMap.free_thresh)
 
