@@ -146,7 +146,7 @@ class ElevationMap(GridFrame):
         return np.arctan(slope / self.resolution), roughness, step
 
     def traversability(self, limits: TerrainLimits | None = None) -> Array:
-        """How well a robot can drive on each cell ``(ny, nx)``: 1 flat, 0 at a limit or beyond, NaN if unknown.
+        """The traversability of each cell ``(ny, nx)``: 1 flat, 0 at a limit or beyond, NaN if unknown.
 
         ::
 
