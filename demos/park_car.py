@@ -1,4 +1,4 @@
-"""A car parks between two others, and a truck backs its trailer into a bay: hybrid A* on one map.
+"""A car parks between two others, and a truck backs its trailer into a bay: hybrid A* plans both.
 
     car      Reeds-Shepp arcs and curves; the bay is searched from, since few ways lead out of it
     truck    the actions of the model `truck`, whose constraint forbids collisions of cab and trailer, and a jackknife
@@ -19,6 +19,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from pilotage.core import Plan, Problem, Space
+from pilotage.core.errors import counted
 from pilotage.io import write_atomic
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, task, truck
@@ -34,7 +35,7 @@ JACKKNIFE = 0.9
 """Largest angle between cab and trailer [rad]."""
 STEER, DT = math.atan(2.5 / 4.0), 0.25
 MARGIN = 0.1
-"""What the truck keeps clear [m]: half of the way of its outermost disc between two points at which it is checked."""
+"""Clearance of the truck [m]: half of the way of its outermost disc between two points at which it is checked."""
 
 
 class Run(NamedTuple):
@@ -161,18 +162,20 @@ def main(*, out: Path = Path("pilotage-demo")) -> int:
     """
     car, rig = park(), dock()
     for name, run in (("car", car), ("trailer", rig)):
-        assert run.plan.us is not None
+        assert run.plan.us is not None and run.plan.ts is not None
+        length = np.abs(run.plan.us[:, 0]) @ np.diff(run.plan.ts)
         turns = int((np.diff(np.sign(run.plan.us[:, 0])) != 0.0).sum())
         print(
-            f"{name:8} {run.plan.cost:.1f} m, {turns} changes of direction, {run.plan.stats['expansions']} expansions "
-            f"in {run.plan.stats['seconds']:.2f} s; driven, {run.clearance:.2f} m clear, ends {run.off:.2f} away"
+            f"{name:8} {length:.1f} m, {counted(turns, 'change')} of direction, "
+            f"{run.plan.stats['expansions']} expansions in {run.plan.stats['seconds']:.2f} s; driven, "
+            f"{run.clearance:.2f} m clear, ends {run.off:.2f} away"
         )
     figure = picture([(street(), car, "a car parks"), (yard(), rig, "a truck backs its trailer into a bay")])
     saved = io.BytesIO()
     figure.savefig(saved, format="png")
     out.mkdir(parents=True, exist_ok=True)
-    write_atomic(out / "park_car.png", saved.getvalue())
-    print(f"see      {out / 'park_car.png'}")
+    write_atomic(out / "park-car.png", saved.getvalue())
+    print(f"see      {out / 'park-car.png'}")
     if min(car.clearance, rig.clearance) > 0.0 and car.off < 0.01 and rig.off <= 0.5 + 1e-6:
         return 0
     print("not as it should be: both should get there without touching anything")

@@ -27,8 +27,11 @@ def test_both_get_into_their_bays(tmp_path: Path, capsys: pytest.CaptureFixture[
     demo = load()
     assert demo.main(out=tmp_path) == 0
     said = capsys.readouterr().out
-    assert said.count("expansions") == 2
-    assert [file.name for file in tmp_path.iterdir()] == ["park_car.png"]
+    assert said.count("expansions") == 2 and "1 change of direction" in said
+    lengths = [float(line[8:].split(" m,")[0]) for line in said.splitlines()[:2]]
+    paths = [np.linalg.norm(np.diff(run.plan.xs[:, :2], axis=0), axis=1).sum() for run in (demo.park(), demo.dock())]
+    np.testing.assert_allclose(lengths, paths, rtol=0.01)
+    assert [file.name for file in tmp_path.iterdir()] == ["park-car.png"]
 
 
 def test_the_margin_of_the_truck_covers_the_way_between_two_checks() -> None:

@@ -53,6 +53,17 @@ def test_trinary_round_trip(
     assert (found.occupied_thresh, found.free_thresh, found.mode) == (*thresholds, "trinary")
 
 
+@given(
+    p=LEVELS, negate=st.booleans(), thresholds=st.sampled_from([(0.5, 0.499), (0.7, 0.699), (0.001, 0.0), (1.0, 0.999)])
+)
+def test_unknown_cells_stay_unknown_when_no_grey_lies_between_the_thresholds(
+    p: np.ndarray, negate: bool, thresholds: tuple[float, float], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    file = tmp_path_factory.mktemp("maps") / "map.yaml"
+    write_ros_map(file, RosMap(p, 0.05, (0.0, 0.0, 0.0), *thresholds, "trinary", negate))
+    np.testing.assert_array_equal(read_ros_map(file).occupancy, p)
+
+
 @given(p=VALUES, negate=st.booleans())
 def test_scale_round_trip_to_a_grey_level(
     p: np.ndarray, negate: bool, tmp_path_factory: pytest.TempPathFactory

@@ -73,6 +73,9 @@ def test_cells_off_the_map_are_ignored_and_others_are_refused() -> None:
     assert dynamic.mark([[-1, 0], [3, 0], [0, 4]]) == 0
     assert dynamic.mark([]) == 0
     assert dynamic.mark([[0, 0], [0, 1]], [True, False]) == 1
+    for cells, occupied in (([[0, 1, 2], [2, 3, 0]], True), ([[0, 0], [0, 1]], [True, False, True])):
+        with pytest.raises(ShapeError, match="must be one bool|must have shape"):
+            dynamic.mark(cells, occupied)
     with pytest.raises(ValueError, match="read-only"):
         dynamic.values[0, 0] = 1.0
     with pytest.raises(ShapeError, match="shape of the grid"):

@@ -155,6 +155,7 @@ def test_planners_drive_around_a_hill() -> None:
         (lambda: ElevationMap(SHAPE, 0.1, gate=0.0), SettingError),
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0]], 0.1), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]], 0.0), ShapeError),
+        (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]], np.inf), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]] * 2, [0.1] * 3), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).terrain(0.0), SettingError),
         (lambda: TerrainLimits(step=-1.0), SettingError),

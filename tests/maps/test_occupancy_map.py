@@ -242,6 +242,16 @@ def test_a_pose_far_off_is_refused_and_leaves_the_map_as_it_was() -> None:
     np.testing.assert_array_equal(built.log_odds, before)
 
 
+def test_a_map_may_grow_up_to_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    built = OccupancyMap(1.0).insert([0.5, 0.5, 0.0], [20.0], [0.0], 50.0)
+    ny, nx = built.shape
+    monkeypatch.setattr("pilotage.maps._storage.LARGEST", ny * (nx + 5))
+    built.insert([5.5, 0.5, 0.0], [20.0], [0.0], 50.0)
+    assert built.shape == (ny, nx + 5) and built.grid().is_occupied([25.5, 0.5])
+    with pytest.raises(ShapeError, match=f"{ny * (nx + 6):,} cells"):
+        built.insert([6.5, 0.5, 0.0], [20.0], [0.0], 50.0)
+
+
 def test_a_grid_does_not_change_with_its_map() -> None:
     built = OccupancyMap(CELL).insert([0.0, 0.0, 0.0], [1.0], [0.0], 5.0)
     grid, twin, stored = built.grid(), copy.deepcopy(built), pickle.loads(pickle.dumps(built))

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pilotage.core.errors import FormatError, PilotageError, SettingError, ShapeError
-from pilotage.maps import OcTree
+from pilotage.maps import OccupancyGrid, OcTree
 from pilotage.maps.octree_blocks import Blocks
 from pilotage.maps.octree_leaves import keys_of
 
@@ -304,6 +304,17 @@ def test_free_and_occupied_are_those_of_the_threshold(name: str, tmp_path: Path)
     assert OcTree.load(tmp_path / name).is_occupied(at).tolist() == [False, True]
 
 
+@pytest.mark.parametrize("threshold", [0.4, 0.5, 0.7])
+def test_a_slice_and_its_file_are_free_and_occupied_where_the_voxels_are(threshold: float, tmp_path: Path) -> None:
+    tree = OcTree(SIDE, threshold=threshold)
+    cells = (np.column_stack((np.arange(4), np.zeros((4, 2)))) + 0.5) * SIDE
+    tree.update(np.tile(cells[[0, 1, 3]], (2, 1)), [False, True, False] * 2)
+    tree.to_grid(0.0, SIDE).save(tmp_path / "slice.yaml")
+    for grid in (tree.to_grid(0.0, SIDE), OccupancyGrid.load(tmp_path / "slice.yaml")):
+        assert grid.is_free(cells[:, :2]).tolist() == tree.is_free(cells).tolist() == [True, False, False, True]
+        assert grid.is_occupied(cells[:, :2]).tolist() == [False, True, False, False]
+
+
 def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     tree, other = OcTree(SIDE), OcTree(SIDE)
     clouds = [(4.0 * SIDE * points, SIDE * origin) for points, origin in scans(2, 400, seed=18)]
@@ -329,6 +340,7 @@ def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) ->
         (lambda t: OcTree(0.1, threshold=1.0), SettingError),
         (lambda t: OcTree(0.1, hit=0.3), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0]], [0.0, 0.0, 0.0]), ShapeError),
+        (lambda t: t.update([[1.0, 2.0, 3.0]] * 2, [True, False, True]), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0, 3.0]], [0.0, np.nan, 0.0]), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0, 3.0]], [[0.0, 0.0, 0.0]] * 2), ShapeError),
         (lambda t: t.insert_point_cloud([[1.0, 2.0, 3.0]], [0.0, 0.0, 0.0], -1.0), SettingError),

@@ -47,7 +47,7 @@ def inside(box: VoxelBox, count: int, seed: int) -> Array:
     return np.random.default_rng(seed).uniform(0.0, 1.0, (count, 3)) * extent
 
 
-@pytest.mark.parametrize("reach", [0.25, 0.5, 5.0])
+@pytest.mark.parametrize("reach", [0.25, 0.5, 5.0, np.inf])
 def test_clearances_are_distances_to_cubes(reach: float) -> None:
     box = random_box(1, 0.02)
     cells = np.argwhere(np.ones(box.blocked.shape, dtype=bool))

@@ -138,10 +138,10 @@ def _scale_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDArr
 
 def _trinary_levels(p: NDArray[np.float64], occupied: float, free: float) -> NDArray[np.float64]:
     lightest = 1 if 255 * free >= 1 else 0  # map_saver writes 254 for free cells
-    return 255 - np.where(p >= occupied, 255, np.where(p <= free, lightest, _unknown_dark(free, occupied)))
+    return 255 - np.where(p >= occupied, 255, np.where(p <= free, lightest, unknown_dark(free, occupied)))
 
 
-def _unknown_dark(free: float, occupied: float) -> float:
+def unknown_dark(free: float, occupied: float) -> float:
     """A darkness that means unknown: the usual grey, or the middle between the thresholds if they exclude it."""
     dark = 255 - UNKNOWN
     return dark if free < dark / 255 < occupied else np.rint(255 * (free + occupied) / 2)

@@ -22,7 +22,7 @@ import math
 import os
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from pilotage.core.errors import FormatError, FormatWarning, counted
 from pilotage.core.settings import setting, shown
 
-from ._pixels import UNKNOWN, Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture
+from ._pixels import UNKNOWN, Picture, encode_png, grey, levels_of, mean_grey, occupancies, read_picture, unknown_dark
 from .atomic import write_atomic
 from .contents import contents, path_of
 from .pgm import encode_pgm
@@ -176,7 +176,8 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     Args:
         path: the yaml file.
         ros_map: the map to write. Reading the file returns the same cells: exactly for "trinary" (cells between the
-            thresholds become unknown), to one grey level for "scale", and to one percent for "raw".
+            thresholds become unknown), to one grey level for "scale", and to one percent for "raw". If no grey lies
+            between the thresholds of a "trinary" map with unknown cells, the usual thresholds are written instead.
         image: name of the image, in the folder of the yaml file; its extension (.pgm or .png) selects the format.
             Default: the name of the yaml file with .pgm, or with .png for "scale", where unknown cells are transparent.
 
@@ -193,6 +194,7 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     """
     target = path_of(path)
     _check_writable(ros_map, target)
+    ros_map = _with_room_for_unknown(ros_map)
     name = image or target.with_suffix(".png" if ros_map.mode == "scale" else ".pgm").name
     data = _encoded(ros_map, name, target)
     fields = {
@@ -206,6 +208,17 @@ def write_ros_map(path: PathLike, ros_map: RosMap, image: str | None = None) -> 
     }
     write_atomic(target.parent / name, data)
     write_atomic(target, yaml.safe_dump(fields, sort_keys=False, default_flow_style=None))
+
+
+def _with_room_for_unknown(ros_map: RosMap) -> RosMap:
+    """The map, with the usual thresholds if its own leave no grey for its unknown cells."""
+    free, occupied, p = ros_map.free_thresh, ros_map.occupied_thresh, np.asarray(ros_map.occupancy)
+    if ros_map.mode != "trinary" or free < unknown_dark(free, occupied) / 255 < occupied:
+        return ros_map
+    classes = np.where(p >= occupied, 1.0, np.where(p <= free, 0.0, np.nan)).astype(np.float32)
+    if not np.isnan(classes).any():
+        return ros_map
+    return replace(ros_map, occupancy=classes, occupied_thresh=RosMap.occupied_thresh, free_thresh=RosMap.free_thresh)
 
 
 def _encoded(ros_map: RosMap, name: str, path: Path) -> bytes:

@@ -88,7 +88,8 @@ class Growing(Storage):
         if shape.all():
             low, high = np.minimum(low, first), np.maximum(high, first + shape)
             slack = np.ceil(SLACK * (high - low))
-            low, high = low - slack * (low < first), high + slack * (high > first + shape)
+            wide = low - slack * (low < first), high + slack * (high > first + shape)
+            low, high = wide if (wide[1] - wide[0]).prod() <= LARGEST else (low, high)
         if bool((low == first).all() and (high == first + shape).all()):
             return False
         if (high - low).prod() > LARGEST:

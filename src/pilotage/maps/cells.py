@@ -49,6 +49,14 @@ def _log_odds(p: NDArray[Any]) -> NDArray[np.float64]:
     return np.log(p) - np.log1p(-p)
 
 
+def bools(occupied: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Whether cells are occupied, bools of that shape, from one for all or one for each."""
+    given = numbers(occupied, "occupied", np.bool_)
+    if given.shape not in ((), shape):
+        raise ShapeError(f"occupied must be one bool or of shape {shape}, one for each cell, not {given.shape}")
+    return np.broadcast_to(given, shape)
+
+
 def odds_at(threshold: float) -> NDArray[np.float32]:
     """Log-odds of a threshold ``(2,)``, taken in double and in single precision: cells come from both."""
     return np.concatenate([log_odds(np.array([threshold], dtype=kind)) for kind in (np.float64, np.float32)])

@@ -14,7 +14,7 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
 from pilotage.models.trace import driver
 
-from .cells import GridCells
+from .cells import GridCells, bools
 from .distance import _column_distances, _in_halves, _row_envelopes
 
 Mask = NDArray[np.bool_]
@@ -99,10 +99,13 @@ class DynamicDistance:
 
         Returns:
             The number of cells that changed.
+
+        Raises:
+            ShapeError: if the shapes do not fit.
         """
-        given = numbers(cells, "cells").reshape(-1, 2) if np.size(cells) else np.zeros((0, 2))
+        given = numbers(cells, "cells") if np.size(cells) else np.zeros((0, 2))
         on = self.grid.contains_cell(given)
-        state = np.broadcast_to(np.asarray(occupied, dtype=np.bool_), on.shape)[on]
+        state = bools(occupied, on.shape)[on]
         rows, columns = given[on].astype(np.int64).T
         before = self._occupied[rows, columns]
         self._occupied[rows, columns] = state

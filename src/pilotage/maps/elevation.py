@@ -109,14 +109,14 @@ class ElevationMap(GridFrame):
             variance: of their heights ``(...)``, or one for all [m^2].
 
         Raises:
-            ShapeError: if shapes do not fit, or a variance is not positive.
+            ShapeError: if shapes do not fit, or a variance is not positive and finite.
         """
         p = numbers(points, "points")
         if p.shape[-1:] != (3,):
             raise ShapeError(f"points must have shape (..., 3), not {p.shape}")
         R = numbers(variance, "variance")
-        if R.shape not in ((), p.shape[:-1]) or not (R > 0.0).all():
-            raise ShapeError(f"variance must be positive, one or of shape {p.shape[:-1]}, not {variance}")
+        if R.shape not in ((), p.shape[:-1]) or not (np.isfinite(R) & (R > 0.0)).all():
+            raise ShapeError(f"variance must be positive and finite, one or of shape {p.shape[:-1]}, not {variance}")
         p = np.array(p, dtype=np.float64, order="C").reshape(-1, 3)
         self._scan += 1
         frame, rules = np.array([*self.origin, self.resolution]), np.array([self.gate, self.doubt])
@@ -146,7 +146,7 @@ class ElevationMap(GridFrame):
         return np.arctan(slope / self.resolution), roughness, step
 
     def traversability(self, limits: TerrainLimits | None = None) -> Array:
-        """How well a robot can drive on each cell ``(ny, nx)``: 1 flat, 0 at a limit or beyond, NaN if unknown.
+        """The traversability of each cell ``(ny, nx)``: 1 flat, 0 at a limit or beyond, NaN if unknown.
 
         ::
 

@@ -84,7 +84,7 @@ class InverseModel(ABC):
     levels: int = 2
 
     def beyond(self, resolution: float) -> float:
-        """How far behind the end of a beam cells may be marked [m]."""
+        """The distance behind the end of a beam up to which cells may be marked [m]."""
         return 0.0
 
     def _check(self) -> None:

@@ -10,14 +10,13 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.problem import Problem
 from pilotage.core.settings import Interval, positive, setting, whole
 from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
-from .cells import Unknown, log_odds, probabilities, read_only
+from .cells import Unknown, bools, log_odds, probabilities, read_only
 from .mapping import check_evidence, clamp_of
 from .occupancy import OccupancyGrid
 from .octree_arrays import Boxes, RayHits, codes_at, discrete, one_point, triples
@@ -130,9 +129,12 @@ class OcTree:
         Args:
             points: ``(..., 3)`` [m]; those outside the tree are left out.
             occupied: bools ``(...)``, or one for all.
+
+        Raises:
+            ShapeError: if the shapes do not fit.
         """
         codes = self._codes(points)
-        seen = np.broadcast_to(numbers(occupied, "occupied", np.bool_), codes.shape)
+        seen = bools(occupied, codes.shape)
         self._forget()
         change(self._blocks, codes.ravel(), self._evidence[seen.ravel().astype(np.intp)], self._evidence)
 

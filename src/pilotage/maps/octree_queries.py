@@ -11,7 +11,7 @@ from .octree_blocks import CENTRE, STORE, spread, value_at
 from .octree_scan import key
 
 NOTHING, HIT, UNKNOWN = 0, 1, 2
-"""What ends a ray: its length or the border of the tree, an occupied voxel, or an unknown one."""
+"""The end of a ray: its length or the border of the tree, an occupied voxel, or an unknown one."""
 FREE_VOXEL, OCCUPIED_VOXEL, UNKNOWN_VOXEL = 0, 1, 2
 
 

@@ -59,9 +59,9 @@ class VoxelBox:
         D. Huttenlocher, 2012, here with the distance to a cube.
 
         Args:
-            reach: distances above this are cut off there [m].
+            reach: distances above this are cut off there [m]; may be infinite.
         """
-        cells = math.ceil(reach / self.resolution + 0.5)
+        cells = math.ceil(min(reach / self.resolution, max(self.blocked.shape)) + 0.5)
         d = np.where(self.blocked, np.float32(0.0), np.float32(reach / self.resolution) ** 2)
         for axis in range(3):
             lines = np.moveaxis(d, axis, 0)
