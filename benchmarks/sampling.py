@@ -260,8 +260,8 @@ def curves(file: str, seeds: int = 10) -> None:
             markersize=3,
             label=f"OMPL {name}",
         )
-    ax.set(xscale="log", xlabel="time [s]", ylabel="median cost", ylim=(136.5, 141.0))
-    ax.legend(fontsize=8)
+    ax.set(xscale="log", xlabel="time [s]", ylabel="median length of the path", ylim=(136.5, 141.0))
+    ax.legend(fontsize=8, loc="upper left", bbox_to_anchor=(1.01, 1.0))
     figure.savefig(file, bbox_inches="tight")
 
 
