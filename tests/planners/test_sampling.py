@@ -183,6 +183,7 @@ def test_kinodynamic_plans_replay(planner: Any) -> None:
     np.testing.assert_allclose(plan.ts, 0.1 * np.arange(len(plan.xs)))
     assert problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
     assert problem.distance(plan.xs[-1], problem.goal) <= 0.4
+    assert (plan.stats["history"][:, 2] == plan.lower_bound).all()
     assert np.asarray(CONTROLS.contains(plan.us)).all()
     region = Problem(problem.space, problem.start, problem.space.bounded(x=(4, 5), y=(1, 2)), problem.constraint)
     check_planner(made, region)
