@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pickle
 from typing import Any
@@ -264,6 +265,19 @@ def test_a_model_is_driven_by_its_actions() -> None:
     np.testing.assert_allclose(plan.ts, 0.1 * np.arange(len(plan.xs)))
     assert {tuple(u) for u in plan.us.tolist()} <= {tuple(u) for u in actions}
     assert float(problem.distance(plan.xs[-1], problem.goal)) <= 0.2
+
+
+def test_the_lower_bound_is_none_of_what_costs_less() -> None:
+    """A metric in which the way is short, and a model that turns on the spot, and stops before the goal."""
+    cheap = dataclasses.replace(across(), weights=[0.2, 0.2, 0.2])
+    plan = HybridAStar(CURVE).plan(cheap)
+    assert 0.0 < plan.lower_bound < plan.cost
+    cart, room = unicycle(), Space("x y [m] in [-5, 5]", "yaw: angle")
+    problem = Problem(room, [0.0, 0.0, 0.0], [0.0, 1.0, 1.5], weights=[1.0, 1.0, 0.1])
+    actions = [[v, w] for v in (1.0, 0.0) for w in (-1.5, 0.0, 1.5)]
+    plan = HybridAStar(CURVE, model=cart, actions=actions, dt=0.1, steps=5, tolerance=0.3).plan(problem)
+    assert plan.cost < float(CURVE.distance(problem.start, problem.goal))
+    assert 0.0 < plan.lower_bound <= float(problem.distance(problem.start, problem.goal)) - 0.3
 
 
 def test_a_trailer_backs_around_a_corner_without_a_jackknife() -> None:

@@ -33,7 +33,9 @@ from pilotage.planners.sampling import _nearest
 from pilotage.planners.sampling._bound import Floor
 from pilotage.planners.sampling._draws import Draws, halton
 from pilotage.planners.sampling._problem import compiled
-from pilotage.planners.sampling._tree import Tree
+from pilotage.planners.sampling._query import Query, begun
+from pilotage.planners.sampling._tree import Tree, TreeSearch
+from pilotage.planners.sampling.rrt import grow
 from pilotage.testing import check_planner
 
 PLANE = Space("x y [m] in [-3, 3]")
@@ -181,6 +183,7 @@ def test_kinodynamic_plans_replay(planner: Any) -> None:
     np.testing.assert_allclose(plan.ts, 0.1 * np.arange(len(plan.xs)))
     assert problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
     assert problem.distance(plan.xs[-1], problem.goal) <= 0.4
+    assert (plan.stats["history"][:, 2] == plan.lower_bound).all()
     assert np.asarray(CONTROLS.contains(plan.us)).all()
     region = Problem(problem.space, problem.start, problem.space.bounded(x=(4, 5), y=(1, 2)), problem.constraint)
     check_planner(made, region)
@@ -241,6 +244,14 @@ def test_failures_say_why() -> None:
         BITStar(steering=Dubins()).plan(around())
     with pytest.raises(PilotageError, match="not OccupancyGrid"):
         PRM().plan(YARD)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bias", [0.05, 0.3, 0.7, 0.9])
+def test_as_many_samples_are_goals_as_the_bias_says(bias: float) -> None:
+    query = begun(RRT(), around(), 0, None)
+    assert isinstance(query, Query)
+    _, targets = TreeSearch(query, grow, np.zeros(1), "uniform", bias)._block()
+    assert (targets >= 0).mean() == pytest.approx(bias, abs=1e-3)
 
 
 def test_an_interrupt_gives_the_best_so_far() -> None:

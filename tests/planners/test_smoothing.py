@@ -22,6 +22,12 @@ def test_a_zigzag_on_free_ground_becomes_a_line() -> None:
     assert plan.cost > short.cost + 1.0
 
 
+def test_the_lower_bound_is_that_of_the_nearest_goal() -> None:
+    problem = OccupancyGrid.from_ascii(["." * 30] * 20).problem([0.5, 0.5], [[28.5, 11.5], [3.5, 4.5]])
+    plan = Plan(PlanStatus.SOLVED, problem.space, [[0.5, 0.5], [28.5, 11.5]])
+    assert Shortcut().smooth(plan, problem).lower_bound == pytest.approx(5.0)
+
+
 def test_the_shortest_way_around_a_corner() -> None:
     """A square of four metres in the way of a point: the shortest way touches one or two of its corners."""
     low, high = 3.0, 7.0

@@ -84,6 +84,24 @@ def test_no_path_arrives_sooner(seed: int) -> None:
         assert room_between(plan, moving) > -1e-6
 
 
+@pytest.mark.parametrize("seed", [579, 916, 1133])
+def test_early_arrivals_count_although_the_goal_is_covered_until_late(seed: int) -> None:
+    """One obstacle crosses the goal at last; others close passages for good, which only an early robot gets through."""
+    rng = np.random.default_rng(seed)
+    free = rng.random((5, 6)) > 0.4
+    free[0, 0] = free[4, 5] = True
+    grid, cells = OccupancyGrid.from_occupied(~free, 1.0), np.argwhere(free)[:, ::-1] + 0.5
+    moving = [
+        MovingObstacle(np.cumsum(rng.uniform(0.5, 5, 3)), cells[rng.integers(0, len(cells), 3)], rng.uniform(0.3, 0.8))
+        for _ in range(4)
+    ]
+    moving.append(MovingObstacle([20.0, 24.0, 25.0], [[16.0, 4.5], [5.5, 4.5], [5.5, 20.0]], 0.3))
+    plan = SpaceTimeAStar(connectivity=4).plan(grid, (0.5, 0.5), (5.5, 4.5), moving=moving)
+    assert plan.ok
+    assert plan.cost <= expanded(grid, moving, (4, 5), 30.0) + 1e-6
+    assert room_between(plan, moving) > -1e-6
+
+
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_paths_touch_nothing_and_keep_the_speed(seed: int) -> None:

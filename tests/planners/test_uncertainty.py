@@ -164,6 +164,14 @@ def test_tracks_of_beliefs() -> None:
     np.testing.assert_allclose(covariances[1], 0.01 * np.eye(2))
 
 
+def test_a_track_of_poses_varies_along_the_axes_of_the_world() -> None:
+    """The errors of a pose are along and across its heading; those of a track are of x and y."""
+    pose = Gaussian(Space("pose: SE2"), [1.0, 2.0, 1.2], np.diag([0.09, 0.0004, 1e-4]))
+    samples = np.asarray(pose.sample(20_000, rng=0))[:, :2]
+    found = PredictedTrack.of([0.0], [pose]).at([0.0])[1][0]
+    np.testing.assert_allclose(found, np.cov(samples.T), atol=0.003)
+
+
 def test_bad_input() -> None:
     problem = wall().problem(START, GOAL, DISC)
     with pytest.raises(CovarianceError, match="semidefinite"):

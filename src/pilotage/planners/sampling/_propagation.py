@@ -59,6 +59,7 @@ class Propagation:
         self.state = np.zeros(8 + MOST, dtype=np.int64)
         self.state[REACHED] = -1
         self.draws = Draws(problem, planner.samples, query.stream)
+        query.bound = 0.0 if timed else max(query.bound - max(float(self.numbers[TOLERANCE]), 0.0), 0.0)
         self.path: tuple[Array, Array] | None = None
         self.best = math.inf
         self.tree.nodes[0], self.tree.rooms[:1], self.tree.costs[0] = (
@@ -149,8 +150,6 @@ class Propagation:
         count, query = int(self.state[COUNT]), self.query
         nodes = self.tree.nodes[:count]
         near = query.problem.distance(nodes[:, None], query.goals).min()
-        bound = 0.0 if self.timed else max(query.bound - max(float(self.numbers[TOLERANCE]), 0.0), 0.0)
-        query.bound = bound
         plan = query.plan(
             None if self.path is None else self.path[0], self.best,
             f"the budget was spent after {self.state[DRAWN]} samples; the tree holds {count} states, the nearest to "

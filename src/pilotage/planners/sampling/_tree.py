@@ -163,7 +163,8 @@ class TreeSearch:
         samples = self.draws.promising(BLOCK, query.problem.start[None], query.goals, cost)
         targets, missing = np.full(len(samples), -1, dtype=np.int64), np.flatnonzero(self.goal_nodes < 0)
         if len(missing) and self.bias > 0.0:
-            every = np.arange(0, len(samples), max(round(1.0 / self.bias), 1))
+            every = np.arange(len(samples)) / self.bias
+            every = every[every < len(samples)].astype(int)
             targets[every] = missing[np.arange(len(every)) % len(missing)]
             samples[every] = query.goals[targets[every]]
         return samples, targets

@@ -216,7 +216,7 @@ def search(
     rest, width, diagonal, speed, goal, release, segments, first, items, starts, intervals, cells, arrivals, parents,
     heap, keys, state, limit,
 ):  # fmt: skip
-    """Expand intervals in order of ``max(arrival + h, release)`` until the last one of the goal is reached.
+    """Expand intervals in order of ``arrival + h`` until the last one of the goal is reached, or at its begin.
 
     Args:
         rest: seconds from each cell to the goal if nothing moved, flat, with a ring; infinity where there is no way.
@@ -224,14 +224,15 @@ def search(
         release: the time from which on the robot may stay at the goal.
         segments, first, items, starts, intervals: as in `safe_intervals`.
         cells, arrivals, parents: cell, earliest arrival so far and previous interval of each interval; changed. The
-            arrival of an interval that is expanded is final, and its cell is negative: ``-1 - cell``.
+            arrival of an interval that is expanded is final, and its cell is negative: ``-1 - cell``, as is that of
+            the last interval of the goal.
         heap, keys, state: intervals that wait, their keys; counts; changed.
         limit: expansions of this call.
 
     Returns:
         FINISHED, PAUSED (`limit` reached; call again to go on) or FULL (call again with a larger heap).
     """
-    offsets = (1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1)
+    offsets, last = (1, -1, width, -width, width + 1, width - 1, -width + 1, -width - 1), starts[goal + 1] - 1
     while state[WAITING] > 0:
         if limit <= 0:
             return PAUSED
@@ -243,7 +244,7 @@ def search(
         if n < 0:
             continue
         cells[node] = -1 - n
-        if n == goal and intervals[node, 1] >= FOREVER:
+        if node == last:
             state[REACHED] = node
             return FINISHED
         state[EXPANSIONS] += 1
@@ -269,6 +270,9 @@ def search(
                 if at > intervals[node, 1] or at + took > intervals[other, 1] or at + took >= arrivals[other]:
                     continue
                 arrivals[other], parents[other] = at + took, node
-                # Of those that have to wait for the goal anyway, the nearest first.
-                push(heap, keys, state, other, max(at + took + rest[m], release) + TIE * rest[m])
+                if other == last and at + took <= release + TINY:  # no way is there sooner
+                    cells[other], state[REACHED] = -1 - m, other
+                    return FINISHED
+                # Of those that are as early, the nearest to the goal first.
+                push(heap, keys, state, other, at + took + (1.0 + TIE) * rest[m])
     return FINISHED

@@ -17,6 +17,7 @@ from ...core.problem import Problem
 from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
+from ..sampling._bound import Floor
 from ..sampling._problem import Compiled, compiled
 from ..steering import ReedsShepp
 from ..steering._curves import Curve
@@ -65,8 +66,9 @@ class PosePlanner(ABC):
         Returns:
             A plan whose `xs` ``(T+1, n)`` lead from the start to the goal. Along arcs, its controls `us` ``(T, 2)`` are
             the speed (1 m/s, or -1 in reverse) and the yaw rate of a unicycle; those of a model are its actions. `ts`
-            are their times. `lower_bound` is the length of the curve without obstacles. `stats` contains
-            ``expansions``, ``seconds``, ``expansions_per_second`` and ``nodes``.
+            are their times. `lower_bound` is the cost of the curve without obstacles; for a model, which may drive
+            otherwise, it is the distance of the tolerance from the start. `stats` contains ``expansions``, ``seconds``,
+            ``expansions_per_second`` and ``nodes``.
 
         Raises:
             PilotageError: if the states of the problem are not those of the vehicle.
@@ -212,7 +214,11 @@ def _posed(problem: Problem, goals: Array, steering: Curve, vehicle: Vehicle) ->
     world = compiled(problem, None, steering)
     region = isinstance(problem.goal, Space)
     starts = np.tile(problem.start, (len(goals), 1))
-    bound = 0.0 if region else float(steering.distance(starts[:, pose], goals[:, pose]).min())
+    if vehicle.curves:
+        least = problem.weights[0] * steering.distance(starts[:, pose], goals[:, pose])
+    else:  # a model need not drive along curves, and may stop before the goal
+        least = np.maximum(Floor(problem)(starts, goals) - vehicle.tolerance, 0.0)
+    bound = 0.0 if region else float(least.min())
     root, ends, direction = problem.start, goals, 1
     alone = not region and vehicle.curves and len(goals) == 1 and isinstance(steering, ReedsShepp)
     rooms = -problem.violations(np.stack((problem.start, goals[0]))).max(-1, initial=-math.inf)

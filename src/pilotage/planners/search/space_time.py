@@ -29,6 +29,7 @@ from ._intervals import (
     PAUSED,
     REACHED,
     RESERVE,
+    TIE,
     neighbourhoods,
     safe_intervals,
     search,
@@ -264,7 +265,7 @@ class _Run:
         if rest[start] == np.inf or starts[goal] == starts[goal + 1] or intervals[starts[goal + 1] - 1, 1] < FOREVER:
             return Found(True, None, math.inf, math.inf, 0)
         release = float(intervals[starts[goal + 1] - 1, 0])
-        arrivals[root], heap[0], keys[0], state[WAITING], finished = 0.0, root, max(rest[start], release), 1, True
+        arrivals[root], heap[0], keys[0], state[WAITING], finished = 0.0, root, rest[start], 1, True
         while True:
             outcome = search.compiled(
                 rest, width, diagonal, rate, goal, release, self.segments, first, items, starts, intervals, cells,
@@ -280,7 +281,7 @@ class _Run:
                 break
         expansions, node = int(state[EXPANSIONS]), int(state[REACHED])
         if node < 0:
-            bound = float(keys[0]) * rate if not finished else math.inf
+            bound = max(float(keys[0]) / (1.0 + TIE), release) * rate if not finished else math.inf
             return Found(finished, None, math.inf, bound, expansions)
         cost = float(arrivals[node]) * rate
         path, self.ts = _unwound(node, cells, arrivals, parents, width, rate)

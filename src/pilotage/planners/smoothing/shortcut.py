@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.settings import Count, instance, settings
+from ...core.space import Space
 from ...core.streams import Rng, seeded
 from ..sampling._bound import Floor
 from ..steering._curves import Curve, driven
@@ -79,7 +80,7 @@ class Shortcut:
         for _ in range(self.tries):
             xs = self._try(problem, xs, np.sort(stream.random(2)))
         us, ts = (None, None) if self.steering is None else driven(problem.space, xs)
-        cost, bound = float(_lengths(problem, xs).sum()), float(Floor(problem)(xs[0], xs[-1]))
+        cost, bound = float(_lengths(problem, xs).sum()), _bound(problem, xs)
         return dataclasses.replace(
             plan, space=problem.space, xs=xs, us=us, ts=ts, cost=cost, lower_bound=min(bound, cost), seed=seed
         )
@@ -117,6 +118,13 @@ def _direct(problem: Problem, xs: Array) -> Array:
         fine &= problem.distance(xs[i], xs[i + 1 :]) <= along[i + 1 :] - along[i] + GAIN * along[-1]
         kept.append(i + 1 + int(np.flatnonzero(fine)[-1]) if fine.any() else i + 1)
     return xs[kept]
+
+
+def _bound(problem: Problem, xs: Array) -> float:
+    """A length that no path from the start of a path to its end, or to any goal of the problem, undercuts."""
+    if isinstance(problem.goal, Space):
+        return 0.0
+    return float(Floor(problem)(xs[0], np.concatenate((problem.goals(), xs[-1:]))).min())
 
 
 def _lengths(problem: Problem, xs: Array) -> Array:

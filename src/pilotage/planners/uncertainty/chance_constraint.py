@@ -138,11 +138,18 @@ def _covariance(given: Any, inner: FootprintConstraint) -> Array:
 
 
 def _marginal(belief: Any, names: tuple[str, ...]) -> tuple[Array, Array]:
-    """Mean and covariance of some components of a pose."""
+    """Mean and covariance of some components of a pose, whose position varies along the axes of the world."""
     moments = belief.moments()
-    at = [moments.space.find(name, "the footprint") for name in names]
-    tangent = [_tangent(moments.space, i) for i in at]
-    return np.asarray(moments.mean)[..., at], np.asarray(moments.cov)[..., tangent, :][..., tangent]
+    space, mean = moments.space, np.asarray(moments.mean)
+    at = [space.find(name, "the footprint") for name in names]
+    tangent = [_tangent(space, i) for i in at]
+    P = np.asarray(moments.cov)[..., tangent, :][..., tangent]
+    part, stored, _ = next(row for row in space.layout if row[1].start <= at[0] < row[1].stop)
+    if not part.flat and part.side == "right":  # the tangent of a pose lies in its own frame
+        yaw, turn = mean[..., stored.start + 2], np.eye(len(at))
+        turn[:2, :2] = [[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]
+        P = turn @ P @ turn.T
+    return mean[..., at], P
 
 
 def _tangent(space: Any, index: int) -> int:
