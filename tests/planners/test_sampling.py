@@ -233,6 +233,7 @@ def test_failures_say_why() -> None:
         plan = planner.plan(apart, rng=0, budget=0.05)
         assert plan.status is PlanStatus.NO_PATH, name
         assert "another component of the map" in plan.reason
+        assert plan.lower_bound == np.inf, name
         assert "9.00 m^2" in plan.reason
     ring = Problem(PLANE, [0, 0], [2, 2], lambda x: 0.5 - abs(np.hypot(x[..., :1], x[..., 1:]) - 1.5), resolution=0.05)
     plan = RRTStar(iterations=300).plan(ring, rng=0)

@@ -109,6 +109,18 @@ def test_a_car_stops_where_it_reverses() -> None:
     assert distance == pytest.approx(plan.cost, rel=1e-3)
 
 
+@pytest.mark.parametrize("jerk", [None, 2.0])
+def test_short_legs_between_rests(jerk: float | None) -> None:
+    """A path shorter than the spacing, and a short leg between two cusps."""
+    limits = TimeParameterization(spacing=0.05, jerk=jerk)
+    short = limits.parameterize(path([[0.0, 0.0], [0.03, 0.0]]))
+    assert short.ok, short.reason
+    within(short, limits)
+    back = limits.parameterize(path([[0.0, 0.0], [1.0, 0.0], [0.97, 0.0], [2.0, 0.0]]))
+    assert back.ok, back.reason
+    assert (back.stats["speed"] == 0.0).sum() == 4
+
+
 def test_speeds_at_the_ends() -> None:
     line = path([[0.0, 0.0], [5.0, 0.0]])
     limits = TimeParameterization(start_speed=0.8, end_speed=0.3)

@@ -55,7 +55,7 @@ def test_an_error_that_stays_collides_no_more_often_than_declared(risk: float) -
 
 
 @pytest.mark.parametrize("risk", [0.2, 0.02])
-def test_an_error_drawn_anew_collides_no_more_often_than_declared(risk: float) -> None:
+def test_an_error_drawn_at_each_step_collides_no_more_often_than_declared(risk: float) -> None:
     """Along a wall, as near as the constraint allows, where the bound is at its tightest."""
     grid = OccupancyGrid.from_occupied(np.zeros((200, 200), bool), resolution=0.05)
     problem = grid.problem([2.0, 5.0], [8.0, 5.0], DISC)
@@ -170,6 +170,20 @@ def test_a_track_of_poses_varies_along_the_axes_of_the_world() -> None:
     samples = np.asarray(pose.sample(20_000, rng=0))[:, :2]
     found = PredictedTrack.of([0.0], [pose]).at([0.0])[1][0]
     np.testing.assert_allclose(found, np.cov(samples.T), atol=0.003)
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.7, 1.57])
+def test_risk_of_a_pose_with_a_track_bounds_the_frequency(yaw: float) -> None:
+    """The covariance of a pose is along the axes of the robot, and the obstacle may be on any side of it."""
+    pose = Gaussian(Space("pose: SE2"), [3.0, 2.0, yaw], np.diag([0.3**2, 0.05**2, 1e-6]))
+    problem = OccupancyGrid.from_ascii(["......"] * 6).problem(pose.mean, [5, 3, 0], DISC, space=pose.space)
+    track = PredictedTrack([0.0], [[3.0, 3.1]], 1e-4 * np.eye(2)[None], radius=0.2)
+    plan = Plan(PlanStatus.SOLVED, pose.space, pose.mean[None], ts=[0.0])
+    risk = collision_risk(plan, problem, pose.cov, [track])[0]
+    wall_risk = collision_risk(plan, problem, pose.cov)[0]
+    samples = np.asarray(pose.sample(40_000, rng=1))[:, :2]
+    met = np.linalg.norm(samples - [3.0, 3.1], axis=-1) < DISC.radius + 0.2
+    assert risk - wall_risk >= met.mean() - 4.0 * met.std() / 200.0
 
 
 def test_bad_input() -> None:

@@ -92,8 +92,9 @@ class Query:
         stats = {"seconds": self.spent, **stats, "history": np.array(self.history).reshape(-1, 3)}
         if path is None:
             apart = separation(self.problem)
-            status, reason = (PlanStatus.NO_PATH, apart) if apart else (PlanStatus.BUDGET, reason)
-            return Plan(status, lower_bound=self.bound, reason=reason, stats=stats, seed=self.seed)
+            if apart:
+                return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=apart, stats=stats, seed=self.seed)
+            return Plan(PlanStatus.BUDGET, lower_bound=self.bound, reason=reason, stats=stats, seed=self.seed)
         xs, us, ts = path, None, None
         if self.steering is not None:
             xs = along(self.steering, path) if steered else path

@@ -153,7 +153,7 @@ def _curvatures(steps: Array, ds: Array) -> Array:
 
 
 def _resampled(space: Space, xs: Array, at: list[int], spacing: float) -> Array:
-    """States at most `spacing` apart, without those that do not move.
+    """States at most `spacing` apart, without those that do not move, and one between two places where it may rest.
 
     Raises:
         ShapeError: if the path turns on the spot.
@@ -162,9 +162,12 @@ def _resampled(space: Space, xs: Array, at: list[int], spacing: float) -> Array:
     moves = ds > 1e-9
     if (still := ~moves & (abs(np.asarray(space.minus(xs[1:], xs[:-1]))).max(-1) > 1e-6)).any():
         raise ShapeError(f"state {int(np.argmax(still))} of the plan turns on the spot; expected a path that moves on")
-    kept = [xs[:1]]
-    for k in np.flatnonzero(moves):
-        count = int(np.ceil(ds[k] / spacing - 1e-9)) or 1
+    kept, steps = [xs[:1]], np.diff(xs[:, at], axis=0)[moves]
+    rests = np.ones(len(steps) + 1, dtype=bool)  # the ends, and where it turns back
+    rests[1:-1] = (steps[:-1] * steps[1:]).sum(-1) <= 0.0
+    least = np.where(rests[:-1] & rests[1:], 2, 1)
+    for k, pieces in zip(np.flatnonzero(moves), least.tolist(), strict=True):
+        count = max(int(np.ceil(ds[k] / spacing - 1e-9)), pieces)
         inner = space.interpolate(xs[k], xs[k + 1], np.arange(1, count) / count)
         kept += [np.reshape(inner, (-1, xs.shape[1])), xs[k + 1 : k + 2]]
     return np.concatenate(kept)

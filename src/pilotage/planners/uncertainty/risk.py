@@ -138,8 +138,9 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
         track:  P <= Phi(-(|d| - R) / sigma),  sigma^2 = n' (Sigma + Sigma_track) n,   n = d / |d|
 
     with lambda the largest variance of the position, and R the sum of the radii: to touch the other disc, the error has
-    to cross the tangent of the disc of radius R across d. By Boole's inequality, their sum bounds the probability of a
-    collision at any of the states, however the errors are correlated.
+    to cross the tangent of the disc of radius R across d. Errors of poses may be given along the axes of the robot, so
+    lambda stands for n' Sigma n there. By Boole's inequality, their sum bounds the probability of a collision at any of
+    the states, however the errors are correlated.
 
     Args:
         plan: a plan in the space of the problem, with `ts` if there are tracks.
@@ -174,6 +175,8 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
     disc = Footprint.disc(constraint.footprint.radius)
     room = np.maximum(disc.clearance(constraint.obstacles, xy), 0.0)
     risk = _tail(room, np.linalg.eigvalsh(P)[:, -1])
+    if not plan.space.flat:  # covariances may be along the axes of the robot: the longest one counts in all directions
+        P = np.linalg.eigvalsh(P)[:, -1][:, None, None] * np.eye(2)
     for track in tracks:
         risk = risk + _meeting(xy, P, disc.radius, *track.at(plan.ts), track.radius)
     return np.minimum(risk, 1.0)
