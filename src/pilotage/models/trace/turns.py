@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from .driver import driver
 
 
 @driver(inline=True)
-def quarter_turn(r):
+def quarter_turn(r: Any) -> tuple[Any, Any]:
     """Sine and cosine of an angle r from -pi/4 to pi/4, to the last bit or the one before.
 
     Source: S. Moshier, Cephes mathematical library, ``sin.c``.
@@ -30,7 +31,7 @@ def quarter_turn(r):
 
 
 @driver
-def sine_cosine(angle):
+def sine_cosine(angle: Any) -> tuple[Any, Any]:
     """Sine and cosine of an angle [rad], to 3e-16 for angles up to 1e5 in size; others lose digits."""
     # pi / 2 in three parts, so that the remainder keeps its digits (Cody and Waite).
     quarters = np.floor(angle * (2.0 / math.pi) + 0.5)
