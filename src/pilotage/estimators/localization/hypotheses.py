@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Gaussian, Particles, Rng, Space
-from ...core._values import Value, freeze
+from ...core._values import Value, freeze, own
 from ...core.arrays import Array
 from .bins import Bins, cluster_bins, count_bins
 from .pose import pose_indices
@@ -72,9 +72,8 @@ class Localization(Value):
     resolved: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("ancestors", "births"):  # copies, if they are somebody else's
-            array = getattr(self, name)
-            object.__setattr__(self, name, freeze(array.copy() if array.flags.writeable else array))
+        for name in ("ancestors", "births"):
+            object.__setattr__(self, name, own(getattr(self, name)))
 
     @property
     def effective_size(self) -> float:
