@@ -96,7 +96,7 @@ def _at_any_angle(
     count, direct = len(space.free), _length([first, last], space.width)
     (g, final_g), (parents, final_parents) = np.full((2, count), np.inf), np.zeros((2, count), dtype=np.int32)
     g[first], parents[first] = 0.0, first
-    keys, queue = np.full(1024, direct), np.full(1024, first, dtype=np.int32)
+    keys, queue = np.zeros(1024), np.full(1024, first, dtype=np.int32)  # the start comes first, whatever its key
     free, state = space.free, np.zeros(3, dtype=np.int64)
     state[SIZE] = 1
 
