@@ -64,11 +64,13 @@ def answer(
     unknown: str,
     solve: Solve,
     diagonal: bool | None = None,
+    record: bool = False,
 ) -> Plan:
     """The plan for a problem on cells that `solve` searches.
 
     A start in inflated cells is led out of them, in diagonal steps too or in straight ones only; or it is refused,
-    where neither is told, as by searches whose paths depend on time.
+    where neither is told, as by searches whose paths depend on time. With `record`, the stats contain the cells that
+    were expanded.
     """
     began = time.perf_counter()
     deadline = None if budget is None else began + setting(budget, Budget, "the budget")
@@ -84,8 +86,11 @@ def answer(
         ends[0], places[0] = cells.cell_to_world(out.cells[-1]), out.cells[-1].tolist()
     with borrow(cells, unknown) as space:
         first, last = (space.index(*place) for place in places)
+        order = space.order = [] if record else None
         found = solve(space, terrain, first, last, deadline)
     stats = stats_of(found.expansions, began) | (found.more or {}) | ({"led_out": out.said} if out else {})
+    if order is not None:
+        stats["expanded"] = cells.cell_to_world(as_cells(order, space.width))
     bound = found.bound * cells.resolution
     if not found.finished:
         effort = counted(found.expansions, "expansion")
@@ -131,6 +136,11 @@ def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells
     ends = np.stack((problem.start[problem.constraint.pose[:2]], goals[0]))
     cells, reason = problem.constraint.cells, problem.explain(problem.start, "start")
     return cells, ends, reason or problem.explain(problem.goals(1, rng=0)[0], "goal")
+
+
+def as_cells(path: list[int], width: int) -> Cells:
+    """Cells (row, column) ``(K, 2)`` of indices of a workspace."""
+    return np.stack(np.divmod(np.array(path, dtype=np.int64), width), axis=-1) - 1
 
 
 def check_cells(grid: Any) -> GridCells:

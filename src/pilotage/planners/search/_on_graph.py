@@ -17,7 +17,7 @@ from pilotage.core.settings import setting
 from pilotage.core.space import Space
 from pilotage.maps import SphereConstraint
 
-from ._on_cells import Array, Connectivity, Found, stats_of
+from ._on_cells import Array, Connectivity, Found, as_cells, stats_of
 from ._planner import CellPlanner
 from .graph import EdgeGraph, Graph
 from .workspace import Workspace
@@ -52,6 +52,16 @@ def _checked(neighbours: Neighbours) -> Neighbours:
             yield other, cost
 
     return checked
+
+
+def _recorded(neighbours: Neighbours, order: list[int]) -> Neighbours:
+    """Neighbours that add each state whose ones are asked for to a list."""
+
+    def recorded(state: Any) -> Iterable[tuple[Any, float]]:
+        order.append(state)
+        return neighbours(state)
+
+    return recorded
 
 
 def _estimate(heuristic: Heuristic) -> Heuristic:
@@ -111,13 +121,10 @@ class GraphPlanner(CellPlanner):
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         graph = View(CellGraph(space, costs, self.connectivity == 8))
+        if space.order is not None:
+            graph.neighbours = graph.predecessors = _recorded(graph.neighbours, space.order)
         found = self._search(graph, first, last, math.inf if deadline is None else deadline)
         return found if found.path is None else found._replace(path=as_cells(found.path, space.width))
-
-
-def as_cells(path: list[int], width: int) -> Any:
-    """Cells (row, column) ``(K, 2)`` of indices of a workspace."""
-    return np.stack(np.divmod(np.array(path), width), axis=-1) - 1
 
 
 def answer_in_voxels(problem: Problem, budget: float | None, search: Callable[[View, Any, Any, float], Found]) -> Plan:

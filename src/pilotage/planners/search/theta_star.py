@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from ._on_cells import Array, Found
 from ._on_graph import as_cells, no_path, out_of_time
 from ._planner import CellPlanner
 from ._sight import EFFORT, SIZE, any_angle
-from .kernel import PAUSED, POOL_FULL
+from .query import advance
 from .workspace import Workspace
 
 _CHUNK = 5_000
@@ -97,20 +96,23 @@ def _at_any_angle(
     count, direct = len(space.free), _length([first, last], space.width)
     (g, final_g), (parents, final_parents) = np.full((2, count), np.inf), np.zeros((2, count), dtype=np.int32)
     g[first], parents[first] = 0.0, first
-    keys, queue = np.full(1024, direct), np.full(1024, first, dtype=np.int32)
-    free, state = space.free, np.zeros(2, dtype=np.int64)
+    keys, queue = np.zeros(1024), np.full(1024, first, dtype=np.int32)  # the start comes first, whatever its key
+    free, state = space.free, np.zeros(3, dtype=np.int64)
     state[SIZE] = 1
-    while True:
-        outcome = any_angle(
-            free, space.width, last, lazy, space.between, g, parents, final_g, final_parents, keys, queue, state, _CHUNK
+
+    def run(limit: int) -> int:
+        return any_angle(
+            free, space.width, last, lazy, space.between, g, parents, final_g, final_parents, keys, queue, state, limit
         )  # fmt: skip
-        expansions = int(state[EFFORT])
-        if outcome == POOL_FULL:
-            keys, queue = np.concatenate((keys, keys)), np.concatenate((queue, queue))
-        elif outcome != PAUSED:
-            break
-        if deadline is not None and time.perf_counter() > deadline:
-            return out_of_time(direct, expansions)
+
+    def grow() -> None:
+        nonlocal keys, queue
+        keys, queue = np.concatenate((keys, keys)), np.concatenate((queue, queue))
+
+    in_time = advance(run, grow, state[EFFORT:], _CHUNK, deadline, space.order)
+    expansions = int(state[EFFORT])
+    if not in_time:
+        return out_of_time(direct, expansions)
     if math.isinf(final_g[last]):
         return no_path(expansions)
     path = [last]

@@ -41,6 +41,8 @@ class Workspace:
         self._floor = NEVER
         self.between = False
         """Whether what is forbidden is interpolated between the middles of cells, as for a robot with a footprint."""
+        self.order: list[int] | None = None
+        """Takes the cells in the order in which a query expands them, if that is recorded."""
         self.tables: dict[str, Any] = {}
         """What a planner has computed of this grid and uses in every query."""
 
@@ -109,6 +111,7 @@ def borrow(grid: GridCells, unknown: str) -> Iterator[Workspace]:
     except IndexError:
         space = Workspace(grid.passable(unknown), grid.resolution)
         space.between = isinstance(grid, DiscCells)
+    space.order = None
     yield space
     # Not returned after an exception: an interrupted search may have left it in the middle of a change.
     shelf.append(space)
