@@ -105,11 +105,17 @@ def answer(
 
 def _joined(out: WayOut, found: Found, terrain: Array | None) -> tuple[Cells, float]:
     """The path that begins with the way out, and its cost [cells]."""
-    cost = out.length
-    if terrain is not None:
-        steps, worth = np.diff(out.cells, axis=0), terrain[tuple(out.cells.T)]
-        cost = float((np.hypot(*steps.T) * 0.5 * (worth[1:] + worth[:-1])).sum())
+    cost = out.length if terrain is None else path_cost(out.cells, terrain)
     return np.concatenate([out.cells, found.path[1:]]), cost + found.length
+
+
+def path_cost(cells: Cells, terrain: Array | None = None) -> float:
+    """Length [cells] of the straight lines between cells ``(K, 2)``, each times the mean cost of its two cells."""
+    lengths = np.hypot(*np.diff(cells, axis=0).T)
+    if terrain is not None:
+        worth = terrain[tuple(cells.T)]
+        lengths = lengths * (0.5 * (worth[1:] + worth[:-1]))
+    return float(lengths.sum())
 
 
 def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
