@@ -123,6 +123,23 @@ def test_the_largest_map() -> None:
     assert AStar().plan(grid, start, goal).cost == pytest.approx(0.05 * (200 * 2**0.5 + 400), rel=0.02)
 
 
+@pytest.mark.parametrize("search", [each for each in SEARCHES if not isinstance(each, DStarLite)], ids=repr)
+def test_a_search_that_stops_for_the_clock_and_for_more_memory_goes_on_as_if_it_had_not(search: Any) -> None:
+    """On so many cells every search looks at the clock in between, and more of them wait than there is room for."""
+    blocked = np.random.default_rng(5).random((330, 330)) < 0.1
+    blocked[[0, -1], [0, -1]] = False
+    ends: Any = (0.5, 0.5), (329.5, 329.5)
+    kind: Any = getattr(search, "connectivity", 8)
+    grid, fresh = (OccupancyGrid.from_occupied(blocked, 1.0) for _ in range(2))
+    timed, whole = search.plan(grid, *ends, budget=600.0), search.plan(fresh, *ends)
+    np.testing.assert_array_equal(timed.xs, whole.xs)
+    assert timed.stats["expansions"] == whole.stats["expansions"] and timed.lower_bound == whole.lower_bound
+    if any(search == each for each in SHORTEST):
+        assert timed.cost == pytest.approx(Dijkstra(connectivity=kind).plan(grid, *ends).cost, rel=1e-12)
+    steps = BreadthFirst(connectivity=4).plan(grid, *ends, budget=600.0)
+    assert steps.cost == AStar(connectivity=4).plan(grid, *ends).cost
+
+
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), with_costs=st.booleans())
 def test_an_anytime_search_on_cells_closes_its_gap(seed: int, with_costs: bool) -> None:

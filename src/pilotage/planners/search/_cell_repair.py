@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._on_cells import Array, Found
-from ._on_graph import as_cells, no_path, out_of_time
+from ._on_graph import no_path, out_of_time
 from ._repair import EFFORT, KM, LEFT, SIZE, descend, look_again, repair
 from .kernel import DIAGONAL, NEVER, STRAIGHT
 from .query import advance
@@ -67,7 +67,7 @@ class CellRepair:
         path, cost = descend(
             self.cells, self.width, self.costs, self.diagonal, start, self.goal, self.g, self.room
         )  # fmt: skip
-        return Found(True, as_cells(path, self.width), float(cost), float(cost), effort)
+        return Found(True, np.stack(np.divmod(path, self.width), axis=-1) - 1, float(cost), float(cost), effort)
 
     @property
     def _search(self) -> tuple[object, ...]:

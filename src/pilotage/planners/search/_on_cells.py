@@ -90,7 +90,7 @@ def answer(
         found = solve(space, terrain, first, last, deadline)
     stats = stats_of(found.expansions, began) | (found.more or {}) | ({"led_out": out.said} if out else {})
     if order is not None:
-        stats["expanded"] = cells.cell_to_world(as_cells(order, space.width))
+        stats["expanded"] = cells.cell_to_world(space.places(np.array(order, dtype=np.int64)))
     bound = found.bound * cells.resolution
     if not found.finished:
         effort = counted(found.expansions, "expansion")
@@ -110,11 +110,17 @@ def answer(
 
 def _joined(out: WayOut, found: Found, terrain: Array | None) -> tuple[Cells, float]:
     """The path that begins with the way out, and its cost [cells]."""
-    cost = out.length
-    if terrain is not None:
-        steps, worth = np.diff(out.cells, axis=0), terrain[tuple(out.cells.T)]
-        cost = float((np.hypot(*steps.T) * 0.5 * (worth[1:] + worth[:-1])).sum())
+    cost = out.length if terrain is None else path_cost(out.cells, terrain)
     return np.concatenate([out.cells, found.path[1:]]), cost + found.length
+
+
+def path_cost(cells: Cells, terrain: Array | None = None) -> float:
+    """Length [cells] of the straight lines between cells ``(K, 2)``, each times the mean cost of its two cells."""
+    lengths = np.hypot(*np.diff(cells, axis=0).T)
+    if terrain is not None:
+        worth = terrain[tuple(cells.T)]
+        lengths = lengths * (0.5 * (worth[1:] + worth[:-1]))
+    return float(lengths.sum())
 
 
 def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
@@ -136,11 +142,6 @@ def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells
     ends = np.stack((problem.start[problem.constraint.pose[:2]], goals[0]))
     cells, reason = problem.constraint.cells, problem.explain(problem.start, "start")
     return cells, ends, reason or problem.explain(problem.goals(1, rng=0)[0], "goal")
-
-
-def as_cells(path: list[int], width: int) -> Cells:
-    """Cells (row, column) ``(K, 2)`` of indices of a workspace."""
-    return np.stack(np.divmod(np.array(path, dtype=np.int64), width), axis=-1) - 1
 
 
 def check_cells(grid: Any) -> GridCells:

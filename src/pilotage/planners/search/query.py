@@ -33,7 +33,7 @@ from .workspace import Workspace
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 
-_CHUNK = 50_000
+CHUNK = 50_000
 """Expansions between two looks at the clock, about a millisecond."""
 _WITHOUT_CLOCK = 5_000_000
 """Expansions after which Python gets to handle an interrupt."""
@@ -145,7 +145,7 @@ class Query:
     def open(self, first: int, last: int, label: int) -> None:
         """Queue the start under its label."""
         space, state = self.space, self.space.state
-        self.direct = self._distance(first, last)
+        self.direct = self.distance(first, last)
         offset = ((self.direct * self.scaled_weight) >> WEIGHT_BITS) >> space.shift
         space.cells[first] = label
         space.pool[0] = (first << 32) | 0xFFFFFFFF
@@ -155,10 +155,10 @@ class Query:
 
     def advance(self, kernel: Callable[[int], int], deadline: float | None) -> bool:
         """Call a kernel with limits of expansions until it is through; False when the deadline came first."""
-        space, chunk = self.space, _WITHOUT_CLOCK if deadline is None else _CHUNK
+        space, chunk = self.space, _WITHOUT_CLOCK if deadline is None else CHUNK
         return advance(kernel, space.grow, space.state[EXPANSIONS : LAST + 1], chunk, deadline, space.order)
 
-    def _distance(self, first: int, last: int) -> int:
+    def distance(self, first: int, last: int) -> int:
         """Length of the way from the start to the goal if nothing were in it; 0 without a goal."""
         if last < 0:
             return 0
@@ -200,4 +200,4 @@ class Query:
         path, cost = trace_back(space.cells, space.width, self.costs, first, last, self.diagonal, self.round)
         if len(path) == 0:
             raise RuntimeError("a path was found whose cells do not lead back to the start; please report this map")
-        return np.stack((path // space.width - 1, path % space.width - 1), axis=-1), float(cost)
+        return space.places(path), float(cost)

@@ -10,8 +10,8 @@ from pilotage.core.errors import PilotageError
 from pilotage.core.settings import settings
 from pilotage.maps.cells import Unknown
 
-from ._on_cells import Array, Found
-from ._on_graph import as_cells, no_path, out_of_time
+from ._on_cells import Array, Found, path_cost
+from ._on_graph import no_path, out_of_time
 from ._planner import CellPlanner
 from ._sight import EFFORT, SIZE, any_angle
 from .query import advance
@@ -93,7 +93,7 @@ def _at_any_angle(
 ) -> Found:
     if costs is not None:
         raise PilotageError(f"{type(planner).__name__} needs the cost 1 in every cell; AStar plans under costs")
-    count, direct = len(space.free), _length([first, last], space.width)
+    count, direct = len(space.free), path_cost(space.places([first, last]))
     (g, final_g), (parents, final_parents) = np.full((2, count), np.inf), np.zeros((2, count), dtype=np.int32)
     g[first], parents[first] = 0.0, first
     keys, queue = np.zeros(1024), np.full(1024, first, dtype=np.int32)  # the start comes first, whatever its key
@@ -118,9 +118,5 @@ def _at_any_angle(
     path = [last]
     while path[-1] != first:
         path.append(int(final_parents[path[-1]]))
-    return Found(True, as_cells(path[::-1], space.width), _length(path, space.width), direct, expansions)
-
-
-def _length(path: list[int], width: int) -> float:
-    """Length [cells] of a path of straight lines between cells."""
-    return float(np.hypot(*np.diff(as_cells(path, width), axis=0).T).sum())
+    cells = space.places(path[::-1])
+    return Found(True, cells, path_cost(cells), direct, expansions)

@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.errors import ShapeError
 from pilotage.maps.cells import GridCells
@@ -54,6 +54,10 @@ class Workspace:
     def index(self, row: int, column: int) -> int:
         """Index of a cell of the grid in the flat, framed arrays."""
         return (row + 1) * self.width + column + 1
+
+    def places(self, indices: ArrayLike) -> Integers:
+        """Cells (row, column) ``(K, 2)`` of indices ``(K,)``."""
+        return np.stack(np.divmod(indices, self.width), axis=-1) - 1
 
     def begin(self, highest_cost: float, weight: float, farthest: int = 1) -> tuple[int, int]:
         """Make ready for a query: the range of its labels, ``round_ <= label < end``, below all earlier ones."""
