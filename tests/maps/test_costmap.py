@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.core.errors import PilotageError
-from pilotage.maps import Costmap, ObstacleLayer, OccupancyGrid
+from pilotage.maps import Costmap, Footprint, ObstacleLayer, OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, JumpPointSearch, cost_to_go
 
 GRID = OccupancyGrid.from_ascii(["............", ".....#......", "...........?", "............"], 0.1, (1.0, 2.0, 0.3))
@@ -102,6 +102,23 @@ def test_planners_use_the_costs_of_a_costmap_and_pay_what_they_say() -> None:
         JumpPointSearch().plan(costmap, start, goal)
 
 
+def test_the_problem_of_a_costmap_is_that_of_the_map_with_all_layers() -> None:
+    """Both forbid the same states and edges; obstacles of a layer count, costs below 254 do not."""
+    zones = np.zeros(SHAPE)
+    zones[1:3, 7:9], zones[3, :] = 254, 200
+    costmap, robot = Costmap(GRID, [zones], inscribed=0.03), Footprint.rectangle(0.2, 0.1)
+    merged = GRID.with_occupied(zones == 254)
+    start, goal = (merged.cell_to_world(cell) for cell in np.argwhere(merged.free)[[0, -1]])
+    x = GRID.cell_to_world(np.random.default_rng(0).uniform(0, SHAPE, (300, 2)))
+    for shape in (Footprint.disc(0.03), robot):
+        states = x if not shape.turns else np.column_stack([x, np.linspace(-3.0, 3.0, 300)])
+        ends = [np.append(end, np.zeros(states.shape[1] - 2)) for end in (start, goal)]
+        mine, theirs = costmap.problem(*ends, shape), merged.problem(*ends, shape)
+        np.testing.assert_array_equal(mine.allowed(states), theirs.allowed(states))
+        assert 0 < mine.allowed(states).sum() < 300
+    assert costmap.problem(start, goal).footprint == Footprint.disc(0.03)
+
+
 def test_a_costmap_is_pickled() -> None:
     costmap = Costmap(GRID, [np.full(SHAPE, 7)])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(costmap)).cost, costmap.cost)
@@ -115,7 +132,7 @@ def test_a_costmap_is_pickled() -> None:
         (lambda: Costmap(GRID, [np.full(SHAPE, 255)]), "whole numbers from 0 to 254"),
         (lambda: Costmap(GRID, [np.full(SHAPE, 0.5)]), "whole numbers from 0 to 254"),
         (lambda: Costmap(GRID, [np.full(SHAPE, np.nan)]), "whole numbers from 0 to 254"),
-        (lambda: Costmap(GRID, inscribed=0.6, radius=0.5), "radius - inscribed"),
+        (lambda: Costmap(GRID, inscribed=0.6, radius=0.5), r"radius 0\.5 m < inscribed 0\.6 m"),
         (lambda: Costmap(GRID, decay=-1.0), "decay"),
     ],
 )

@@ -12,11 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import ShapeError
-from pilotage.core.settings import positive
+from pilotage.core.errors import SettingError, ShapeError
+from pilotage.core.problem import Problem
+from pilotage.core.settings import by_name, positive
+from pilotage.core.space import Space
 
 from .cells import GridCells, read_only
 from .dynamic_distance import DynamicDistance
+from .footprint import Footprint
 from .occupancy import OccupancyGrid, check_grid
 from .surprises import ObstacleLayer
 
@@ -77,7 +80,11 @@ class Costmap(GridCells):
         object.__setattr__(self, "layers", tuple(_checked(each, self.grid) for each in self.layers))
         for name in ("inscribed", "radius", "decay", "weight"):
             object.__setattr__(self, name, positive(getattr(self, name), name, zero=True))
-        positive(self.radius - self.inscribed, "radius - inscribed", zero=True)
+        if self.radius < self.inscribed:
+            raise SettingError(
+                f"radius {self.radius:g} m < inscribed {self.inscribed:g} m; costs end at `radius` from obstacles, so "
+                "expected at least `inscribed`"
+            )
 
     def __repr__(self) -> str:
         return f"Costmap({self.grid!r}, {len(self.layers)} further layers)"
@@ -108,6 +115,38 @@ class Costmap(GridCells):
         distance.follow(new.lethal)
         object.__setattr__(new, "_distance", distance)
         return new
+
+    @by_name
+    def problem(
+        self,
+        start: Any,
+        goal: Any,
+        footprint: Footprint | None = None,
+        *,
+        space: Space | None = None,
+        turning: float | None = None,
+        unknown: str = "blocked",
+    ) -> Problem:
+        """The planning problem of a robot among the obstacles of all layers, as `OccupancyGrid.problem`.
+
+        What is forbidden is a collision of the footprint, exactly; the costs are those of cells: planners on cells take
+        them as ``costs=costmap.costs``.
+
+        Args:
+            start, goal, space, turning, unknown: as there.
+            footprint: outline of the robot; None for a disc of the radius `inscribed`.
+
+        Example:
+            >>> from pilotage.planners import AStar
+            >>> hall = OccupancyGrid.from_ascii(["....#....", ".........", "........."], resolution=0.5).refined(5)
+            >>> costmap = Costmap(hall, inscribed=0.15, radius=1.0, decay=2.0)
+            >>> problem = costmap.problem([0.25, 0.75], [4.25, 0.75])
+            >>> [round(float(AStar().plan(problem, costs=c).xs[:, 1].min()), 2) for c in (None, costmap.costs)]
+            [0.75, 0.25]
+        """
+        shape = Footprint.disc(self.inscribed) if footprint is None else footprint
+        world = self.grid.with_occupied(self.lethal)
+        return world.problem(start, goal, shape, space=space, turning=turning, unknown=unknown)
 
     @cached_property
     def lethal(self) -> Mask:

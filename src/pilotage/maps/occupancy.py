@@ -18,7 +18,7 @@ from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
 
-from .cells import GridCells, drawn, log_odds, odds_at, probabilities, read_only
+from .cells import GridCells, bools, drawn, log_odds, odds_at, probabilities, read_only
 from .inflated import InflatedGrid
 from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
@@ -213,14 +213,7 @@ class OccupancyGrid(MapQueries):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        kind = np.bool_ if getattr(occupied, "dtype", None) == np.bool_ else np.float64
-        solid = numbers(occupied, "a map of occupied cells", kind)
-        if kind is np.float64 and not ((solid == 0.0) | (solid == 1.0)).all():
-            raise ShapeError(
-                "a map of occupied cells holds numbers other than 0 and 1; give booleans; from_probability takes "
-                "probabilities, and load reads images"
-            )
-        return cls.from_probability(solid.astype(np.float32), resolution, origin)
+        return cls.from_probability(bools(occupied).astype(np.float32), resolution, origin)
 
     @classmethod
     def from_ascii(

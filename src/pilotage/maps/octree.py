@@ -16,7 +16,7 @@ from pilotage.core.settings import Interval, positive, setting, whole
 from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
-from .cells import Unknown, bools, log_odds, probabilities, read_only
+from .cells import Unknown, bools_of, log_odds, probabilities, read_only
 from .mapping import check_evidence, clamp_of
 from .occupancy import OccupancyGrid
 from .octree_arrays import Boxes, RayHits, codes_at, discrete, one_point, triples
@@ -134,7 +134,7 @@ class OcTree:
             ShapeError: if the shapes do not fit.
         """
         codes = self._codes(points)
-        seen = bools(occupied, codes.shape)
+        seen = bools_of(occupied, codes.shape)
         self._forget()
         change(self._blocks, codes.ravel(), self._evidence[seen.ravel().astype(np.intp)], self._evidence)
 
