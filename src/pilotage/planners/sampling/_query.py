@@ -15,6 +15,7 @@ from ...core.errors import PilotageError
 from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
 from ...core.settings import setting
+from ...core.space import Space
 from ...core.streams import Rng, seeded
 from ..steering._curves import POSE, Curve, driven, pieces
 from ._bound import Floor
@@ -34,6 +35,7 @@ class Query:
         world: the problem for compiled code.
         steering: the curve that connects states, or None.
         goals: goal states ``(K, n)`` that are allowed.
+        rooms: slack of the constraint ``(1 + K,)`` at the start and at the goals.
         stream, seed: random numbers, and what repeats them.
         began, deadline: seconds of the clock.
         bound: lower bound of the cost of any path.
@@ -44,6 +46,7 @@ class Query:
     world: Compiled
     steering: Curve | None
     goals: Array
+    rooms: Array
     stream: np.random.Generator
     seed: int | None
     began: float
@@ -56,17 +59,8 @@ class Query:
         """A query whose start and goals do not matter."""
         began, (stream, seed) = time.perf_counter(), seeded(rng)
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
-        return cls(
-            problem,
-            compiled(problem, None, steering),
-            steering,
-            problem.goals(rng=stream),
-            stream,
-            seed,
-            began,
-            deadline,
-            0.0,
-        )
+        world, goals = compiled(problem, None, steering), problem.goals(rng=stream)
+        return cls(problem, world, steering, goals, np.zeros(0), stream, seed, began, deadline, 0.0)
 
     @property
     def spent(self) -> float:
@@ -129,21 +123,25 @@ def begun(
     stream, seed = seeded(rng)
     goals = problem.goals(rng=stream)
     world = compiled(problem, step, steering)
-    rooms = world.room(np.concatenate((problem.start[None], goals)))
-    fine = goals[rooms[1:] >= 0.0]
+    ends = np.concatenate((problem.start[None], goals))
+    rooms = world.room(ends)
+    fine = rooms[1:] >= 0.0
     reason = "" if rooms[0] >= 0.0 else problem.explain(problem.start, "start") or "start is not allowed"
-    reason = reason or ("" if len(fine) else _no_goal(problem, goals))
+    reason = reason or ("" if fine.any() else _no_goal(problem, goals))
     stats = {"seconds": time.perf_counter() - began, "samples": 0, "states": 0}
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats, seed=seed)
-    if float(problem.distance(problem.start, fine).min()) == 0.0:
+    nearest = float(world.lengths(ends)[1:][fine].min())
+    if nearest == 0.0:
         return Plan(
             PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed,
             footprint=problem.footprint,
         )  # fmt: skip
-    # Other states of a region may be nearer than those that were drawn.
-    bound = float(Floor(problem)(problem.start, fine).min()) if problem.goal is goals or len(goals) == 1 else 0.0
-    return Query(problem, world, steering, np.ascontiguousarray(fine), stream, seed, began, deadline, bound)
+    bound = nearest if problem.space.flat else float(Floor(problem)(problem.start, goals[fine]).min())
+    if isinstance(problem.goal, Space):
+        bound = 0.0  # other states of the region may be nearer than those that were drawn
+    goals, rooms = np.ascontiguousarray(goals[fine]), rooms[rooms >= 0.0]
+    return Query(problem, world, steering, goals, rooms, stream, seed, began, deadline, bound)
 
 
 def _no_goal(problem: Problem, goals: Array) -> str:

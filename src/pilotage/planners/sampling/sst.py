@@ -95,8 +95,8 @@ class SST:
         selection = self.selection or 0.2 * float(search.world.settings[STEP])
         marks = np.array([selection, self.pruning or 0.5 * selection])
         witnesses = Tree(search.world)
-        witnesses.nodes[0], witnesses.parents[0] = problem.start, 0
-        witnesses.rehash(1)
+        witnesses.plant(problem.start[None], query.rooms[:1])
+        witnesses.parents[0] = 0
         search.more = [witnesses, np.ones(1, dtype=np.int64), marks, np.empty(MOST), np.empty(problem.space.size)]
         search.run(self.iterations, self.progress, first=False)
         return search.plan()
