@@ -139,3 +139,16 @@ def test_a_costmap_is_pickled() -> None:
 def test_what_makes_no_costmap_is_a_sentence(make: object, sentence: str) -> None:
     with pytest.raises(PilotageError, match=sentence):
         make()  # type: ignore[operator]
+
+
+def test_unknown_cells_beside_a_wall_are_no_cheaper_than_free_ones() -> None:
+    """ros-planning/navigation #28: paths were led through unknown cells, which hid the cost of the wall beside them."""
+    wall, free, dim = "#" * 12, "." * 12, "?" * 12
+    half = Costmap(OccupancyGrid.from_ascii([wall, *[free] * 3, *[dim] * 2, *[free] * 2], 0.1), (), 0.05, 0.6, 3.0)
+    known = Costmap(OccupancyGrid.from_ascii([wall, *[free] * 7], 0.1), (), 0.05, 0.6, 3.0)
+    np.testing.assert_array_equal(half.costs, known.costs)
+    assert (half.cost[2:4] == 255).all(), "as in Nav2"
+    ends = (0.05, 0.65), (1.15, 0.65)
+    np.testing.assert_array_equal(AStar(unknown="free").plan(half, *ends).xs, AStar().plan(known, *ends).xs)
+    zones = np.full(half.shape, 100)
+    assert half.with_layers(zones).costs.min() == pytest.approx(1.0 + 3.0 * 100 / 252), "zones hold in unknown cells"

@@ -159,19 +159,26 @@ class Costmap(GridCells):
     @cached_property
     def cost(self) -> Costs:
         """The costs ``(ny, nx)``, 0 to 255, as in Nav2."""
-        squares = self._distance.squares
+        cost = self._known
+        return read_only(np.where(self.grid.unknown & (cost < INSCRIBED), np.uint8(UNKNOWN), cost))
+
+    @cached_property
+    def _known(self) -> Costs:
+        """The costs of all that is known: in unknown cells, those of obstacles around and of the layers."""
         table = self._table
-        cost = table[np.minimum(squares, len(table) - 1)]
+        cost = table[np.minimum(self._distance.squares, len(table) - 1)]
         for each in self.layers:
             if isinstance(each, np.ndarray):
                 np.maximum(cost, each, out=cost)
-        cost[self.grid.unknown & (cost < INSCRIBED)] = UNKNOWN
-        return read_only(cost)
+        return cost
 
     @property
     def costs(self) -> NDArray[np.float64]:
-        """The costs ``1 + weight cost / 252`` of a metre in each cell ``(ny, nx)``, for planners; 1 if unknown."""
-        return 1.0 + self.weight / STEPS * np.where(self.cost == UNKNOWN, 0.0, self.cost)
+        """The costs ``1 + weight cost / 252`` of a metre in each cell ``(ny, nx)``, for planners.
+
+        An unknown cell costs as much as a free one there, so a planner with ``unknown="free"`` does not prefer it.
+        """
+        return 1.0 + self.weight / STEPS * self._known
 
     @cached_property
     def occupied(self) -> Mask:
