@@ -91,8 +91,11 @@ class Compiled:
             each.check()
 
 
-def compiled(problem: Problem, step: float | None, steering: Curve | None = None) -> Compiled:
-    """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
+def compiled(problem: Problem, step: float | None, steering: Curve | None = None, *, draws: bool = True) -> Compiled:
+    """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds.
+
+    Without `draws`, no states are drawn, so the space needs no bounds and there is no hash grid of it.
+    """
     space, constraint, kept = problem.space, problem.constraint, list[Code]()
     codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat, 0], dtype=np.int64)
     p, count, slack, arm, others = np.zeros(0), 0, 0.0, 0.0, 0
@@ -116,10 +119,11 @@ def compiled(problem: Problem, step: float | None, steering: Curve | None = None
         if problem.whole_edges:
             keep(EDGE, _asking(problem, problem.edges_allowed, 2))
     weights = np.ascontiguousarray(problem.weights)
-    diagonal = _diagonal(space, weights)
+    diagonal = _diagonal(space, weights) if draws else 1.0
     step = 0.1 * diagonal if step is None else float(step)
     most = math.ceil(2.0 * diagonal / step) + 4
-    hashing = grid_of(space, weights if steering is None else np.ones(space.dim), step, steering is not None)
+    metric = weights if steering is None else np.ones(space.dim)
+    hashing = grid_of(space, metric, step, steering is not None) if draws else np.zeros((2, 5))
     radius = 0.0
     if steering is not None:
         codes[STEER], radius, layout[ONE_WAY] = steering.curve.address, steering.radius, not steering.reversible

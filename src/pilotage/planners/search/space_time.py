@@ -127,15 +127,18 @@ class MovingObstacle:
         ts, xys, when = np.asarray(self.ts), np.asarray(self.xys), numbers(t, "times")
         return np.stack([np.interp(when, ts, xys[:, k]) for k in range(2)], -1)
 
-    def segments(self, grid: GridCells, radius: float) -> Array:
-        """Segments of `_intervals` ``(S, 7)``, in cells of the framed grid, with the radius of the robot added."""
+    def segments(self, grid: GridCells | None, radius: float) -> Array:
+        """Segments of `_intervals` ``(S, 7)``, with the radius of the robot added, in cells of the framed grid.
+
+        Without a grid, they are in the world, in metres.
+        """
         ts, radii = np.asarray(self.ts, dtype=np.float64), np.asarray(self.radius)
         ts = np.concatenate(([min(0.0, ts[0])], ts, [FOREVER]))
-        at = grid.world_to_grid(np.asarray(self.xys))
+        at = np.asarray(self.xys) if grid is None else grid.world_to_grid(np.asarray(self.xys))
         at, radii = np.concatenate((at[:1], at, at[-1:])), np.concatenate((radii[:1], radii, radii[-1:]))
         spans = np.diff(ts)
         velocities = np.diff(at, axis=0) / np.maximum(spans, 1e-300)[:, None]
-        reach = (np.maximum(radii[1:], radii[:-1]) + radius) / grid.resolution
+        reach = (np.maximum(radii[1:], radii[:-1]) + radius) / (1.0 if grid is None else grid.resolution)
         found = np.column_stack((at[:-1], velocities, ts[:-1], ts[1:], reach))
         return found[(spans > 0.0) & (ts[1:] > 0.0)]
 
