@@ -34,8 +34,9 @@ def jerk_limited(b: Array, limit: Array, ds: Array, speeding: float, braking: fl
     Source: T. Lipp, S. Boyd, Variations and extension of the convex-concave procedure, 2016.
     """
     best, least = None, np.inf
-    if len(b) < 3:
-        return b
+    if len(b) == 2:  # both ends are kept
+        a, most = abs(b[1] - b[0]) / (2.0 * ds[0]), 0.5 * jerk * float(_durations(b, ds)[0])
+        return b if b.all() or a <= most * (1.0 + GAIN) else None
     for _ in range(ROUNDS):
         found = _program(b, limit, ds, speeding, braking, jerk)
         if found is None:
