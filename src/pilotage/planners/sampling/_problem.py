@@ -116,15 +116,16 @@ class Compiled:
 _KEPT: WeakKeyDictionary[Problem, dict[Any, Machine]] = WeakKeyDictionary()
 
 
-def compiled(problem: Problem, step: float | None, steering: Curve | None = None) -> Compiled:
+def compiled(problem: Problem, step: float | None, steering: Curve | None = None, *, draws: bool = True) -> Compiled:
     """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds.
 
+    Without `draws`, no states are drawn, so the space needs no bounds.
     The machine is kept as long as the problem, but not if it calls functions of the problem, which would keep it alive.
     """
-    kept, key = _KEPT.setdefault(problem, {}), (step, steering)
+    kept, key = _KEPT.setdefault(problem, {}), (step, steering, draws)
     machine = kept.get(key)
     if machine is None:
-        machine = _machine(problem, step, steering)
+        machine = _machine(problem, step, steering, draws)
         if not any(each.calls_back for each in machine.kept):
             kept[key] = machine
     task = machine.task
@@ -138,7 +139,7 @@ def _traced(problem: Problem) -> Task | None:
     return task if problem.is_free is None and isinstance(task, Task) and isinstance(task, CompiledModel) else None
 
 
-def _machine(problem: Problem, step: float | None, steering: Curve | None) -> Machine:
+def _machine(problem: Problem, step: float | None, steering: Curve | None, draws: bool) -> Machine:
     space, constraint, task, kept = problem.space, problem.constraint, _traced(problem), list[Code]()
     codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat, 0], dtype=np.int64)
     count, slack, arm, others = 0, 0.0, 0.0, 0
@@ -160,7 +161,7 @@ def _machine(problem: Problem, step: float | None, steering: Curve | None) -> Ma
         if problem.whole_edges:
             keep(EDGE, _asking(problem, problem.edges_allowed, 2))
     weights = np.array(problem.weights)
-    diagonal = _diagonal(space, weights)
+    diagonal = _diagonal(space, weights) if draws else 1.0
     step = 0.1 * diagonal if step is None else float(step)
     most = math.ceil(2.0 * diagonal / step) + 4
     radius = 0.0

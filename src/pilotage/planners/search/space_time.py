@@ -127,21 +127,23 @@ class MovingObstacle:
         ts, xys, when = np.asarray(self.ts), np.asarray(self.xys), numbers(t, "times")
         return np.stack([np.interp(when, ts, xys[:, k]) for k in range(2)], -1)
 
-    def segments(self, grid: GridCells, radius: float, speed: float) -> Array:
-        """Segments of `_intervals` ``(S, 7)``, in its units, with the radius of the robot added.
+    def segments(self, grid: GridCells | None, radius: float, speed: float) -> Array:
+        """Segments of `_intervals` ``(S, 7)``, with the radius of the robot added.
 
         Args:
-            grid: the grid; the segments are in its cells, framed.
+            grid: the grid; the segments are in its cells, framed, and in straight steps of the robot. Without a grid,
+                they are in the world, and the unit of length is a metre.
             radius: radius of the robot [m].
             speed: speed of the robot [m/s].
         """
-        ts, radii = np.asarray(self.ts) * (speed / grid.resolution), np.asarray(self.radius)
+        unit = 1.0 if grid is None else grid.resolution
+        ts, radii = np.asarray(self.ts) * (speed / unit), np.asarray(self.radius)
         ts = np.concatenate(([min(0.0, ts[0])], ts, [FOREVER]))
-        at = grid.world_to_grid(np.asarray(self.xys))
+        at = np.asarray(self.xys) if grid is None else grid.world_to_grid(np.asarray(self.xys))
         at, radii = np.concatenate((at[:1], at, at[-1:])), np.concatenate((radii[:1], radii, radii[-1:]))
         spans = np.diff(ts)
         velocities = np.diff(at, axis=0) / np.maximum(spans, 1e-300)[:, None]
-        reach = (np.maximum(radii[1:], radii[:-1]) + radius) / grid.resolution
+        reach = (np.maximum(radii[1:], radii[:-1]) + radius) / unit
         found = np.column_stack((at[:-1], velocities, ts[:-1], ts[1:], reach))
         return found[(spans > 0.0) & (ts[1:] > 0.0)]
 
