@@ -50,8 +50,8 @@ class CellPlanner(ABC):
                 grids.
             rng: accepted by every planner; this one draws no random numbers.
             budget: seconds after which the search stops with status BUDGET.
-            record: whether ``stats["expanded"]`` ``(N, 2)`` contains the centres of the cells in the order in which they
-                were expanded, on a grid; the search takes longer then.
+            record: whether ``stats["expanded"]`` ``(N, 2)`` contains the centres of the cells of a grid in the order in
+                which they were expanded; the search takes longer then.
 
         Returns:
             A plan whose `xs` ``(T+1, 2)`` are cell centres, from the cell of the start to that of the goal, and whose
