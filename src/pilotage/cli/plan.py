@@ -154,7 +154,7 @@ def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     )
     for one in facts["differing"][:SHOWN]:
         found = one["reason"] if one["found"] is None else f"found {one['found']:.4f}"
-        published = "no path" if one["published"] is None else one["published"]
+        published = "no path" if one["published"] is None else f"{one['published']:.4f}"
         yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {published}, {found}"
     if facts["mismatches"] > SHOWN:
         yield f"  and {facts['mismatches'] - SHOWN} more; --json lists all"
