@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
-from pilotage.core.settings import Positive, positive, settings, whole
+from pilotage.core.settings import Positive, positive, settings, shown, whole
 
 from ..models.trace import driver
 from .frame import GridFrame
@@ -116,7 +116,9 @@ class ElevationMap(GridFrame):
             raise ShapeError(f"points must have shape (..., 3), not {p.shape}")
         R = numbers(variance, "variance")
         if R.shape not in ((), p.shape[:-1]) or not (np.isfinite(R) & (R > 0.0)).all():
-            raise ShapeError(f"variance must be positive and finite, one or of shape {p.shape[:-1]}, not {variance}")
+            raise ShapeError(
+                f"variance must be positive and finite, one or of shape {p.shape[:-1]}, not {shown(variance)}"
+            )
         p = np.array(p, dtype=np.float64, order="C").reshape(-1, 3)
         self._scan += 1
         frame, rules = np.array([*self.origin, self.resolution]), np.array([self.gate, self.doubt])

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
-from pilotage.core.settings import by_name, number, whole
+from pilotage.core.settings import by_name, number, shown, whole
 from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
@@ -74,7 +74,8 @@ class OccupancyGrid(MapQueries):
         free, occupied = number(self.free_thresh, "free_thresh"), number(self.occupied_thresh, "occupied_thresh")
         if not 0.0 <= free < occupied <= 1.0:
             raise FormatError(
-                f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not {free} and {occupied}"
+                f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not "
+                f"{shown(free)} and {shown(occupied)}"
             )
         if cells.flags.writeable or cells.base is not None:  # arrays that cannot change need no copy
             cells = read_only(cells.copy())

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.errors import ShapeError
 from pilotage.core.problem import Problem
-from pilotage.core.settings import Interval, positive, setting, whole
+from pilotage.core.settings import Interval, positive, setting, shown, whole
 from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
@@ -115,7 +115,7 @@ class OcTree:
         """
         start = np.ascontiguousarray(self._scaled(origin, "origin").reshape(-1))
         if start.shape != (3,) or not np.isfinite(start).all():
-            raise ShapeError(f"origin must be one finite point (x, y, z), not {origin}")
+            raise ShapeError(f"origin must be one finite point (x, y, z), not {shown(origin)}")
         reach = setting(max_range, Annotated[float, Interval(0.0, ends="(]")], "max_range") / self.resolution
         ends = np.ascontiguousarray(self._scaled(points, "points").reshape(-1, 3))
         if discretize:
@@ -268,7 +268,7 @@ class OcTree:
             (array([[0, 0]]), array([[0, 1]]))
         """
         if not bottom < top:
-            raise ShapeError(f"the slice from {bottom} to {top} m has no height; expected bottom < top")
+            raise ShapeError(f"the slice from {shown(bottom)} to {shown(top)} m has no height; expected bottom < top")
         low, high = self._bounds()
         heights = np.array([bottom, top]) / self.resolution
         first, last = (int(k) + CENTRE for k in (np.floor(heights[0] + 1e-9), np.ceil(heights[1] - 1e-9)))

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
-from pilotage.core.settings import positive
+from pilotage.core.settings import positive, shown
 
 from .cells import log_odds, read_only
 from .distance import signed_distance
@@ -74,7 +74,8 @@ class ObstacleLayer:
         self._evidence_map(np.zeros((1, 1), dtype=np.float32))  # checks the limits of the evidence
         if not self.hit <= self.sure < self.clamp[1]:
             raise ShapeError(
-                f"hit <= sure < upper clamp must hold, or no cell counts; not {self.hit}, {self.sure}, {self.clamp}"
+                f"hit <= sure < upper clamp must hold, or no cell counts; not "
+                f"{shown(self.hit)}, {shown(self.sure)}, {shown(self.clamp)}"
             )
         given = np.zeros(self.grid.shape) if self.evidence is None else self.evidence
         kept = numbers(given, "evidence", np.float32)
@@ -142,7 +143,7 @@ class ObstacleLayer:
         """The rows and columns of the window, at least one cell of the map."""
         point = numbers(center, "center")
         if point.shape not in ((2,), (3,)) or not np.isfinite(point).all():
-            raise ShapeError(f"center must be one finite world point (x, y) or pose, not {center!r}")
+            raise ShapeError(f"center must be one finite world point (x, y) or pose, not {shown(center)}")
         middle = self.grid.world_to_cell(point)
         half = max(1, round(positive(reach, "reach") / self.grid.resolution))
         rows, columns = (

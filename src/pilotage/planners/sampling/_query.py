@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ...core.errors import PilotageError
 from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import setting
+from ...core.settings import setting, shown
 from ...core.space import Space
 from ...core.streams import Rng, seeded
 from ..steering._curves import POSE, Curve, driven, pieces
@@ -116,7 +116,7 @@ def begun(
         )
     if steering is not None and not in_se2(problem):
         raise PilotageError(
-            f"{steering!r} connects poses in SE(2), not states of {problem.space!r}; give the problem the space "
+            f"{steering!r} connects poses in SE(2), not states of {shown(problem.space)}; give the problem the space "
             'Space("pose: SE2")'
         )
     deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")

@@ -14,7 +14,7 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import PilotageError, ShapeError, counted
 from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import setting
+from pilotage.core.settings import setting, shown
 from pilotage.core.space import Space
 from pilotage.core.states import state_of
 from pilotage.maps import FootprintConstraint
@@ -180,7 +180,7 @@ def world_point(end: Any, name: str = "goal") -> Array:
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
         point = values[:2]
     if not (math.isfinite(point[0]) and math.isfinite(point[1])):
-        raise ShapeError(f"{name} must be one finite world point, not {point}")
+        raise ShapeError(f"{name} must be one finite world point, not {shown(point.tolist())}")
     return point
 
 

@@ -50,7 +50,7 @@ class CellPlanner(ABC):
                 grids.
             rng: accepted by every planner; this one draws no random numbers.
             budget: seconds after which the search stops with status BUDGET.
-            record: whether ``stats["expanded"]`` ``(N, 2)`` contains the centres of cells of a grid in the order in
+            record: whether ``stats["expanded"]`` ``(N, 2)`` contains the centres of the cells of a grid in the order in
                 which they were expanded; the search takes longer then.
 
         Returns:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...core.dynamics import Dynamics
 from ...core.errors import PilotageError, SettingError
 from ...core.problem import Problem
+from ...core.settings import shown
 from ...core.space import Space
 from ...models.trace import Code, code_of, parameters
 from ..steering import Dubins
@@ -104,7 +105,7 @@ class OnArcs:
     def refuse(self, problem: Problem) -> str:
         if in_se2(problem.space):
             return ""
-        return f'poses in SE(2), not states of {problem.space!r}; give the problem the space Space("pose: SE2")'
+        return f'poses in SE(2), not states of {shown(problem.space)}; give the problem the space Space("pose: SE2")'
 
     def stepped(self, space: Space, xs: Array, actions: Array) -> Array:
         return space.plus(xs, actions)

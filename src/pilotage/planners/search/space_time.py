@@ -16,7 +16,7 @@ from pilotage.core.carry import carry
 from pilotage.core.errors import PilotageError, ShapeError
 from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import Positive, positive, settings
+from pilotage.core.settings import Positive, positive, settings, shown
 from pilotage.core.streams import Rng, checked
 from pilotage.maps import FootprintConstraint, InflatedGrid
 from pilotage.maps.cells import GridCells, Unknown
@@ -80,7 +80,9 @@ class MovingObstacle:
             )
         radius = numbers(self.radius, "the radius of an obstacle")
         if radius.shape not in ((), ts.shape) or not ((radius >= 0.0) & np.isfinite(radius)).all():
-            raise ShapeError(f"the radius of an obstacle is {self.radius}; expected one, or {len(ts)}, of 0 or more")
+            raise ShapeError(
+                f"the radius of an obstacle is {shown(self.radius)}; expected one, or {len(ts)}, of 0 or more"
+            )
         if not (np.diff(ts) > 0.0).all():
             raise ShapeError("the times of an obstacle do not increase; expected each to be later than the one before")
         for name, value in (("ts", ts), ("xys", xys), ("radius", np.broadcast_to(radius, ts.shape))):
@@ -113,7 +115,7 @@ class MovingObstacle:
         """
         share = positive(risk, "risk")
         if not share < 1.0:
-            raise ShapeError(f"risk is {risk}; expected a probability above 0 and below 1")
+            raise ShapeError(f"risk is {shown(risk)}; expected a probability above 0 and below 1")
         places, radii = list[Array](), list[float]()
         for belief in beliefs:
             moments = carry(belief, POINT).moments()
