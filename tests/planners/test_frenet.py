@@ -316,6 +316,8 @@ def test_what_has_no_candidates() -> None:
             planner.plan(Problem(space, np.zeros(space.size), space))
     with pytest.raises(SettingError, match="lateral"):
         dataclasses.replace(planner, lateral=-1.0)
+    with pytest.raises(SettingError, match="speeds"):
+        dataclasses.replace(planner, speeds=())
 
 
 def test_a_spent_budget_is_said() -> None:
