@@ -248,6 +248,16 @@ def test_lazy_checks_find_the_best_of_all(seed: int) -> None:
     np.testing.assert_array_equal(plan.xs, every.states[n, : len(plan.xs), :4])
     np.testing.assert_allclose(plan.ts, every.ts[n, : len(plan.xs)], rtol=1e-12)
     assert (every.costs < plan.cost).sum() < plan.stats["checked"] <= (every.costs <= plan.cost).sum()
+    # What is said to meet the moving disc comes nearer than rounding and the allowance for turns.
+    for m in np.flatnonzero(every.verdicts == "moving")[::7]:
+        ts = every.ts[m, ~np.isnan(every.ts[m])]
+        shares = np.linspace(0.0, 1.0, 11)
+        states = every.states[m, : len(ts), :4]
+        fine = STATE.interpolate(states[:-1, None], states[1:, None], shares)
+        centers, radii = CAR.centers(fine[..., :3])
+        when = ts[:-1, None] + shares * np.diff(ts)[:, None]
+        apart = np.linalg.norm(centers - moving[0].at(when)[..., None, :], axis=-1) - radii - 1.0
+        assert apart.min() < 0.03
     # The verdicts on obstacles are those of the problem.
     for m in np.flatnonzero(np.isin(every.verdicts, ("allowed", "obstacles")))[::17]:
         xs = every.states[m, ~np.isnan(every.ts[m]), :4]
@@ -306,6 +316,8 @@ def test_what_has_no_candidates() -> None:
             planner.plan(Problem(space, np.zeros(space.size), space))
     with pytest.raises(SettingError, match="lateral"):
         dataclasses.replace(planner, lateral=-1.0)
+    with pytest.raises(SettingError, match="speeds"):
+        dataclasses.replace(planner, speeds=())
 
 
 def test_a_spent_budget_is_said() -> None:

@@ -79,47 +79,46 @@ def drawn(line, h, limits, slopes, along, across, duration, whole, rows):
 
 
 @driver
-def met(ax, ay, bx, by, begin, end, segments, radius):
-    """Whether a disc on the straight way from a to b, between two times, touches one of the moving discs."""
-    for i in range(segments.shape[0]):
-        other = segments[i]
-        low, high = max(begin, other[4]), min(end, other[5])
-        if low > high:
-            continue
-        share = 1.0 / (end - begin)
-        vx, vy = (bx - ax) * share - other[2], (by - ay) * share - other[3]
-        px = ax + (bx - ax) * share * (low - begin) - other[0] - other[2] * (low - other[4])
-        py = ay + (by - ay) * share * (low - begin) - other[1] - other[3] * (low - other[4])
-        square = vx * vx + vy * vy
-        t = min(max(-(px * vx + py * vy) / square, 0.0), high - low) if square > 0.0 else 0.0
-        if math.hypot(px + t * vx, py + t * vy) < other[6] + radius:
-            return True
-    return False
+def met(ax, ay, bx, by, begin, end, other, radius):
+    """Whether a disc on the straight way from a to b, between two times, touches a moving one."""
+    low, high = max(begin, other[4]), min(end, other[5])
+    if low > high:
+        return False
+    share = 1.0 / (end - begin)
+    vx, vy = (bx - ax) * share - other[2], (by - ay) * share - other[3]
+    px = ax + (bx - ax) * share * (low - begin) - other[0] - other[2] * (low - other[4])
+    py = ay + (by - ay) * share * (low - begin) - other[1] - other[3] * (low - other[4])
+    square = vx * vx + vy * vy
+    t = min(max(-(px * vx + py * vy) / square, 0.0), high - low) if square > 0.0 else 0.0
+    px, py, reach = px + t * vx, py + t * vy, other[6] + radius
+    return px * px + py * py < reach * reach
 
 
 @driver
-def meets(rows, dt, discs, segments):
+def meets(rows, dt, discs, body, segments):
     """Whether a disc of the robot touches a moving one on the way through rows ``(K + 1, 6)``.
 
     Between two rows the middle of a disc leaves the chord by ``(arm |turn| + length) |turn| / 8`` at most, whether the
-    pose moves straight or on an arc: this is added to its radius.
+    pose moves straight or on an arc: this is added to its radius. All discs lie in one of the radius `body`, which
+    is tried first.
     """
-    if segments.shape[0] == 0:
-        return False
     for k in range(rows.shape[0] - 1):
-        a, b = rows[k], rows[k + 1]
+        a, b, begin, end = rows[k], rows[k + 1], k * dt, (k + 1) * dt
         turn = abs(b[YAW] - a[YAW])
         turn = min(turn, 2.0 * math.pi - turn)
         length = math.hypot(b[X] - a[X], b[Y] - a[Y])
-        ca, sa, cb, sb = math.cos(a[YAW]), math.sin(a[YAW]), math.cos(b[YAW]), math.sin(b[YAW])
-        for j in range(discs.shape[0]):
-            x, y = discs[j, 0], discs[j, 1]
-            swing = (math.hypot(x, y) * turn + length) * turn / 8.0
-            if met(
-                a[X] + ca * x - sa * y, a[Y] + sa * x + ca * y, b[X] + cb * x - sb * y, b[Y] + sb * x + cb * y,
-                k * dt, (k + 1) * dt, segments, discs[j, 2] + swing,
-            ):  # fmt: skip
-                return True
+        for i in range(segments.shape[0]):
+            near = body + (body * turn + length) * turn / 8.0
+            if met(a[X], a[Y], b[X], b[Y], begin, end, segments[i], near):
+                ca, sa, cb, sb = math.cos(a[YAW]), math.sin(a[YAW]), math.cos(b[YAW]), math.sin(b[YAW])
+                for j in range(discs.shape[0]):
+                    x, y = discs[j, 0], discs[j, 1]
+                    swing = (math.hypot(x, y) * turn + length) * turn / 8.0
+                    if met(
+                        a[X] + ca * x - sa * y, a[Y] + sa * x + ca * y, b[X] + cb * x - sb * y, b[Y] + sb * x + cb * y,
+                        begin, end, segments[i], discs[j, 2] + swing,
+                    ):  # fmt: skip
+                        return True
     return False
 
 
@@ -158,7 +157,10 @@ def judged(world, goal, places, discs, segments, rows, duration, xs, rooms):
     last = rows.shape[0] - 1
     if goal.shape[0] > 0 and not inside(goal, xs[last]):
         return GOAL
-    if meets(rows, duration / last, discs, segments):
+    body = 0.0
+    for j in range(discs.shape[0]):
+        body = max(body, math.hypot(discs[j, 0], discs[j, 1]) + discs[j, 2])
+    if meets(rows, duration / last, discs, body, segments):
         return MOVING
     return OBSTACLES if blocked(world, xs, rooms) else ALLOWED
 

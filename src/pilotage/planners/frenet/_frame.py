@@ -33,21 +33,13 @@ def frame(line, h, s):
 
 
 @driver
-def wrapped(angle):
-    """An angle in (-2 pi, 2 pi], in (-pi, pi]."""
-    if angle > math.pi:
-        return angle - 2.0 * math.pi
-    return angle + 2.0 * math.pi if angle <= -math.pi else angle
-
-
-@driver
 def to_cartesian(line, h, s, ds, dds, d, d1, d2, out):
     """``out``: x, y, yaw, speed, acceleration and curvature; the return value is ``1 - k d``."""
     x, y, tx, ty, k, k1 = frame(line, h, s)
     scale = 1.0 - k * d
-    norm, fall = math.hypot(scale, d1), k1 * d + k * d1
+    norm, fall = math.sqrt(scale * scale + d1 * d1), k1 * d + k * d1
     out[0], out[1] = x - ty * d, y + tx * d
-    out[2] = wrapped(math.atan2(ty, tx) + math.atan2(d1, scale))
+    out[2] = math.atan2(ty * scale + tx * d1, tx * scale - ty * d1)
     out[3] = ds * norm
     out[4] = dds * norm + ds * ds * (d1 * d2 - scale * fall) / norm
     out[5] = ((d2 * scale + fall * d1) / (norm * norm) + k) / norm

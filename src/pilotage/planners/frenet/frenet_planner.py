@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.errors import PilotageError, counted
+from ...core.errors import PilotageError, SettingError
 from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
 from ...core.settings import Finite, NonNegative, Positive, instance, setting, settings
 from ...core.space import Space
 from ...core.streams import Rng, checked
-from ..sampling._problem import Compiled, compiled
 from ..search.space_time import MovingObstacle
 from ..steering import Polynomial
-from ._candidates import REASONS, UNCHECKED, VERDICTS, search
+from ._candidates import VERDICTS, search
+from ._query import Ends, Query
 from .reference_line import ReferenceLine
 
 Array = NDArray[np.float64]
@@ -30,8 +29,6 @@ Integers = NDArray[np.int64]
 COMPONENTS = ("x", "y", "yaw", "speed", "acceleration", "curvature")
 NEEDED = 4
 """How many of these a state must have."""
-CHUNK = 64
-"""Candidates between two looks at the clock."""
 SHORTEST = 1e-3
 """Least length [m] over which d is a function of s."""
 
@@ -105,6 +102,11 @@ class FrenetPlanner:
     offset_weight: NonNegative = 1.0
     speed_weight: NonNegative = 1.0
 
+    def __post_init__(self) -> None:
+        for name in ("offsets", "speeds", "durations"):
+            if getattr(self, name) == ():
+                raise SettingError(f"{name} of FrenetPlanner is empty; expected one number or more")
+
     def plan(
         self,
         problem: Problem,
@@ -141,27 +143,8 @@ class FrenetPlanner:
         if isinstance(run, str):
             return Plan(PlanStatus.INVALID, reason=run, stats={"seconds": time.perf_counter() - began})
         found = run.first(deadline)
-        counts = np.bincount(run.verdicts, minlength=len(VERDICTS))
-        checks = len(run.costs) - int(counts[UNCHECKED])
-        rejected = Counter(dict(zip(REASONS, counts[1:UNCHECKED].tolist(), strict=True)))
-        stats: dict[str, Any] = {"candidates": len(run.costs), "checked": checks, "rejected": rejected}
-        stats["seconds"] = time.perf_counter() - began
-        if found is None:
-            told = f"{counted(checks, 'candidate')}, none of which is allowed: " + ", ".join(
-                f"{name} {count}" for name, count in rejected.most_common() if count
-            )
-            if checks < len(run.costs):
-                least = float(run.costs[run.order[checks]])
-                return Plan(PlanStatus.BUDGET, lower_bound=least, reason=f"the budget was spent on {told}", stats=stats)
-            return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=f"there are {told}", stats=stats)
-        count, cost = int(run.counts[found]), float(run.costs[found])
-        rows = run.states[0, : count + 1]
-        stats |= {"speed": rows[:, 3].copy(), "acceleration": rows[:, 4].copy(), "curvature": rows[:, 5].copy()}
-        ts = np.linspace(0.0, run.durations[found], count + 1)
-        return Plan(
-            PlanStatus.SOLVED, problem.space, run.xs[: count + 1].copy(), None, ts, cost, cost, stats=stats,
-            footprint=problem.footprint,
-        )  # fmt: skip
+        stats = run.effort() | {"seconds": time.perf_counter() - began}
+        return run.failed(stats) if found is None else run.solved(found, stats)
 
     def candidates(self, problem: Problem, *, moving: Sequence[MovingObstacle] = ()) -> Candidates:
         """All candidates with their verdicts, to look at; `plan` checks only as many as it needs.
@@ -179,7 +162,7 @@ class FrenetPlanner:
         ts[np.isnan(states[..., 0])] = np.nan
         return Candidates(ts, states, run.costs, np.array(VERDICTS)[run.verdicts])
 
-    def _run(self, problem: Problem, places: Integers, moving: Sequence[MovingObstacle]) -> _Run | str:
+    def _run(self, problem: Problem, places: Integers, moving: Sequence[MovingObstacle]) -> Query | str:
         """The candidates of a problem, or the reason why there are none."""
         if reason := problem.explain(problem.start, "start"):
             return reason
@@ -195,7 +178,7 @@ class FrenetPlanner:
             if not len(goals):
                 return "the goal is not beside the reference line, or heads across it"
             ends = self._stops(start, goals)
-        return _Run(self, problem, places, start, ends, region, moving)
+        return Query(self.line, self._limits, self.dt, problem, places, start, ends, region, moving)
 
     def _frenet(self, xs: Array, places: Integers) -> Array:
         """Frenet coordinates ``(N, 6)`` of states ``(N, n)``."""
@@ -204,19 +187,19 @@ class FrenetPlanner:
         out[:, [2, 5]] *= places[4:] >= 0
         return out
 
-    def _ends(self, start: Array) -> _Ends:
+    def _ends(self, start: Array) -> Ends:
         """Ends for a goal that is a region: all combinations of durations, speeds and offsets."""
         speeds = np.linspace(0.0, self._target, 9) if self.speeds is None else np.array(self.speeds)
         T, v, o = np.reshape(self.durations, (-1, 1, 1)), speeds[:, None], np.array(self.offsets)
         s = Polynomial.quartic(start[:3], np.stack([v, np.zeros_like(v)], -1), T)
         return self._across(start, s, v, np.stack([o, np.zeros_like(o), np.zeros_like(o)], -1))
 
-    def _stops(self, start: Array, goals: Array) -> _Ends:
+    def _stops(self, start: Array, goals: Array) -> Ends:
         """Ends at goals ``(G, 6)``, for each of the durations."""
         s = Polynomial.quintic(start[:3], goals[:, :3], np.reshape(self.durations, (-1, 1)))
         return self._across(start, s, goals[:, 1], goals[:, 3:] if self.over == "length" else _by_time(goals))
 
-    def _across(self, start: Array, s: Polynomial, v: Array, ends: Array) -> _Ends:
+    def _across(self, start: Array, s: Polynomial, v: Array, ends: Array) -> Ends:
         """The candidates with these motions along the line, to these speeds, d and its derivatives ``(..., 3)``.
 
         Motions, speeds and ends are broadcast against each other.
@@ -231,7 +214,7 @@ class FrenetPlanner:
         along[..., : np.shape(s.coefficients)[-1]] = s.coefficients
         shape = (*cost.shape, 6)
         rows = [np.array(np.broadcast_to(c, shape)).reshape(-1, 6) for c in (along, np.asarray(d.coefficients))]
-        return _Ends(rows[0], rows[1], np.array(np.broadcast_to(T, cost.shape)).ravel(), cost.ravel())
+        return Ends(rows[0], rows[1], np.array(np.broadcast_to(T, cost.shape)).ravel(), cost.ravel())
 
     @property
     def _target(self) -> float:
@@ -268,63 +251,6 @@ class Candidates:
     states: Array
     costs: Array
     verdicts: NDArray[np.str_]
-
-
-@dataclass(frozen=True, eq=False)
-class _Ends:
-    """Coefficients of s and d ``(N, 6)``, durations and costs ``(N,)`` of candidates."""
-
-    along: Array
-    across: Array
-    durations: Array
-    costs: Array
-
-
-class _Run:
-    """The arrays of one query.
-
-    Attributes:
-        costs, durations, counts: of the candidates; their number of steps.
-        order: candidates, the cheapest first.
-        states, xs: those of the last candidate that was checked.
-        verdicts: numbers of `VERDICTS`.
-    """
-
-    def __init__(
-        self, planner: FrenetPlanner, problem: Problem, places: Integers, start: Array, ends: _Ends,
-        region: Space | None, moving: Sequence[MovingObstacle],
-    ) -> None:  # fmt: skip
-        size, shape = problem.space.size, problem.footprint
-        self.ends, self.costs, self.durations = ends, ends.costs, ends.durations
-        self.counts = np.maximum(np.ceil(ends.durations / planner.dt - 1e-9), 1.0).astype(np.int64)
-        self.order, longest = np.argsort(ends.costs, kind="stable"), int(self.counts.max()) + 1
-        self.states, self.xs, self.rooms = np.empty((1, longest, 6)), np.empty((longest, size)), np.empty(longest)
-        self.verdicts = np.full(len(ends.costs), UNCHECKED)
-        goal = np.zeros((0, size)) if region is None else np.array([region.low, region.high])
-        discs = np.array([[0.0, 0.0, 0.0]] if shape is None else shape.discs, order="C")
-        segments = [instance(each, MovingObstacle, "FrenetPlanner").segments(None, 0.0, 1.0) for each in moving]
-        self.world: Compiled = compiled(problem, None, draws=False)
-        self.road = (*planner.line.pieces, planner._limits, start[4:].copy())
-        self.rest = goal, places, discs, np.ascontiguousarray(np.concatenate([np.zeros((0, 7)), *segments]))
-
-    def first(self, deadline: float) -> int | None:
-        """The cheapest allowed candidate; None if there is none, or the time is up."""
-        for begin in range(0, len(self.order), CHUNK):
-            place = self.check(begin, min(begin + CHUNK, len(self.order)), False)
-            if place >= 0:
-                return int(self.order[place])
-            if time.perf_counter() > deadline:
-                break
-        return None
-
-    def check(self, begin: int, end: int, all_of_them: bool) -> int:
-        """Check candidates at these places of the order: the place of the first that is allowed, or -1."""
-        place = search.compiled(
-            self.world.world, self.road, *self.rest, self.ends.along, self.ends.across, self.durations, self.counts,
-            self.order, begin, end, all_of_them, self.states, self.xs, self.rooms, self.verdicts,
-        )  # fmt: skip
-        self.world.check()
-        return int(place)
 
 
 def _places(problem: Problem) -> Integers:

@@ -129,6 +129,20 @@ def edge_allowed(world, a, room_a, b, room_b):
     return True
 
 
+@driver(f"i8({WORLD}, f8[:,::1], f8[::1], i8, i8)")
+def farthest(world, xs, rooms, i, last):
+    """The last of the states from i + 1 to `last` that an allowed edge joins to state i; i + 1 if there is none.
+
+    Args:
+        xs: states ``(K, n)``.
+        rooms: `room` of each.
+    """
+    for j in range(last, i + 1, -1):
+        if rooms[i] >= 0.0 and rooms[j] >= 0.0 and edge_allowed(world, xs[i], rooms[i], xs[j], rooms[j]):
+            return j
+    return i + 1
+
+
 @driver
 def copy(x, b):
     """``b = x``."""
