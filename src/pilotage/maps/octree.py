@@ -29,7 +29,8 @@ from .octree_sphere import POINT, SphereConstraint, VoxelBox
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 MOST_VOXELS = 1 << 28
-Probability = Annotated[float, Interval(0.0, 1.0)]
+SURE = 1e-3
+"""The probability at which log-odds end, see `cells.log_odds`; one minus it at the other end."""
 
 
 class OcTree:
@@ -48,7 +49,7 @@ class OcTree:
         resolution: side of a voxel [m].
         hit, miss: probabilities of occupancy given that one ray ends in the voxel or passes it.
         clamp: lowest and highest probability that evidence can reach, so that the map can still change.
-        threshold: probability from which on a voxel is occupied.
+        threshold: probability from which on a voxel is occupied; within `clamp`, so that evidence reaches it.
 
     Raises:
         SettingError: if resolution or threshold is out of range.
@@ -77,7 +78,8 @@ class OcTree:
         self.resolution = positive(resolution, "resolution")
         check_evidence(hit, miss)
         self.hit, self.miss, self.clamp = float(hit), float(miss), clamp_of(clamp)
-        self.threshold: float = setting(threshold, Probability, "threshold")
+        reached = Interval(max(self.clamp[0], SURE), min(self.clamp[1], 1.0 - SURE), "(]")
+        self.threshold: float = setting(threshold, Annotated[float, reached], "threshold")
         self._evidence = log_odds([self.miss, self.hit, *self.clamp])
         self._limit = log_odds(self.threshold)[()]
         self._blocks, self._scan = Blocks(), Scan()
@@ -277,7 +279,8 @@ class OcTree:
         corner = np.array([low[0], low[1], first])
         read_columns(*self._blocks.arrays, corner, max(last - first, 0), cells)
         x, y = ((low[:2] - CENTRE) * self.resolution).tolist()
-        return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - 1e-3)
+        below = 1e-4 * self.threshold * (1.0 - self.threshold)  # 1e-4 in log-odds
+        return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - below)
 
     # --- planning ---
 
