@@ -115,8 +115,8 @@ class ElevationMap(GridFrame):
         if p.shape[-1:] != (3,):
             raise ShapeError(f"points must have shape (..., 3), not {p.shape}")
         R = numbers(variance, "variance")
-        fine = np.isfinite(R) & (R > 0.0)
-        if R.shape not in ((), p.shape[:-1]) or not (fine.all() or (R.ndim and not np.isfinite(p[~fine]).all(-1).any())):
+        wrong = ~(np.isfinite(R) & (R > 0.0))
+        if R.shape not in ((), p.shape[:-1]) or (wrong.any() and (R.ndim == 0 or np.isfinite(p[wrong]).all(-1).any())):
             raise ShapeError(f"variance must be positive and finite, one or of shape {p.shape[:-1]}, not {variance}")
         p, R = (np.require(each, requirements=["C", "W"]) for each in (p.reshape(-1, 3), R.reshape(-1)))
         self._scan += 1
