@@ -29,11 +29,6 @@ class Voxels:
     Attributes:
         resolution: side of a voxel [m].
         threshold: probability from which on a voxel is occupied.
-
-    Example:
-        >>> from pilotage.maps import OcTree
-        >>> isinstance(OcTree(0.5), Voxels)
-        True
     """
 
     resolution: float
