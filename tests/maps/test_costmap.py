@@ -67,6 +67,20 @@ def test_changed_layers_give_the_costmap_from_scratch_and_leave_no_ghosts(seed: 
     np.testing.assert_array_equal(start.cost, kept)
 
 
+@given(seed=st.integers(0, 10_000))
+def test_changes_here_and_there_on_a_large_map_give_the_costmap_from_scratch(seed: int) -> None:
+    """Obstacles come and go, at the edges too, on a map many times as large as the distance at which costs end."""
+    rng = np.random.default_rng(seed)
+    grid = OccupancyGrid.from_occupied(rng.random((50, 70)) < 0.01, 0.1)
+    present = Costmap(grid, inscribed=0.1, radius=float(rng.choice([0.1, 0.25, 0.7])))
+    for _ in range(4):
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[tuple(rng.integers([0, 0], grid.shape, (rng.integers(6), 2)).T)] = True
+        present = present.with_layers(OccupancyGrid.from_occupied(mask, 0.1))
+        scratch = Costmap(grid, present.layers, present.inscribed, present.radius)
+        np.testing.assert_array_equal(present.cost, scratch.cost)
+
+
 def test_an_obstacle_that_a_lidar_sees_raises_costs_until_it_has_gone() -> None:
     grid = OccupancyGrid.from_occupied(np.zeros((21, 61), dtype=bool), 0.1)
     layer, costmap = ObstacleLayer(grid, reach=10.0), Costmap(grid)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -18,13 +18,14 @@ from pilotage.core.settings import by_name, positive
 from pilotage.core.space import Space
 
 from .cells import GridCells, read_only
-from .dynamic_distance import DynamicDistance
+from .distance import distance_bands
 from .footprint import Footprint
 from .occupancy import OccupancyGrid, check_grid
 from .surprises import ObstacleLayer
 
 Mask = NDArray[np.bool_]
 Costs = NDArray[np.uint8]
+Box = tuple[slice, slice]
 Layer = OccupancyGrid | ObstacleLayer | ArrayLike
 LETHAL, INSCRIBED, UNKNOWN, STEPS = 254, 253, 255, 252
 
@@ -109,11 +110,13 @@ class Costmap(GridCells):
         return self.grid.origin
 
     def with_layers(self, *layers: Layer) -> Costmap:
-        """The same costmap with these layers in place of the present ones, computed from what has changed."""
-        new = replace(self, layers=layers)
-        distance = self._distance.copy()
-        distance.follow(new.lethal)
-        object.__setattr__(new, "_distance", distance)
+        """The same costmap with these layers in place of the present ones, computed around what has changed."""
+        new, cost, reach = replace(self, layers=layers), self._inflated.copy(), self._reach
+        for box in _boxes(new.lethal != self.lethal, reach):
+            around = _grown(box, reach)
+            inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, around, strict=True))
+            cost[box] = self._inflate(new.lethal[around])[inside]
+        object.__setattr__(new, "_inflated", cost)
         return new
 
     @by_name
@@ -165,8 +168,7 @@ class Costmap(GridCells):
     @cached_property
     def _known(self) -> Costs:
         """The costs of all that is known: in unknown cells, those of obstacles around and of the layers."""
-        table = self._table
-        cost = table[np.minimum(self._distance.squares, len(table) - 1)]
+        cost = self._inflated.copy()
         for each in self.layers:
             if isinstance(each, np.ndarray):
                 np.maximum(cost, each, out=cost)
@@ -191,18 +193,45 @@ class Costmap(GridCells):
         return read_only(self.grid.free & (self.cost < INSCRIBED))
 
     @cached_property
-    def _distance(self) -> DynamicDistance:
-        return DynamicDistance(self.grid.with_occupied(self.lethal))
+    def _inflated(self) -> Costs:
+        """The costs around the obstacles, without those of layers of costs."""
+        return self._inflate(self.lethal)
+
+    def _inflate(self, lethal: Mask) -> Costs:
+        """The costs around obstacles, of the map or a part of it."""
+        cost, table = np.zeros(lethal.shape, np.uint8), self._table
+        if lethal.any():
+            for rows, d in distance_bands(lethal):
+                cost[rows] = table[np.minimum(np.rint(d * d), len(table) - 1).astype(np.intp)]
+        return cost
+
+    @property
+    def _reach(self) -> int:
+        """The distance at which costs end [cells]."""
+        return math.ceil(self.radius / self.resolution - 1e-9)
 
     @property
     def _table(self) -> Costs:
         """The cost by the square of the distance [cells], and a last entry for all larger ones."""
-        reach = math.ceil(self.radius / self.resolution - 1e-9)
-        d = np.sqrt(np.arange(reach**2 + 2)) * self.resolution
+        d = np.sqrt(np.arange(self._reach**2 + 2)) * self.resolution
         cost = np.floor(STEPS * np.exp(-self.decay * np.maximum(d - self.inscribed, 0.0)))
         cost[d <= self.inscribed * (1.0 + 1e-12)] = INSCRIBED
         cost[0], cost[-1] = LETHAL, 0
         return cost.astype(np.uint8)
+
+
+def _boxes(changed: Mask, reach: int) -> Iterator[Box]:
+    """Boxes of rows and columns that contain all cells within reach of changed ones."""
+    columns = np.flatnonzero(changed.any(axis=0))
+    for run in np.split(columns, np.flatnonzero(np.diff(columns) > 2 * reach) + 1) if len(columns) else ():
+        across = slice(int(run[0]), int(run[-1]) + 1)
+        rows = np.flatnonzero(changed[:, across].any(axis=1))
+        yield _grown((slice(int(rows[0]), int(rows[-1]) + 1), across), reach)
+
+
+def _grown(box: Box, reach: int) -> Box:
+    rows, columns = (slice(max(side.start - reach, 0), side.stop + reach) for side in box)
+    return rows, columns
 
 
 def _checked(layer: Any, grid: OccupancyGrid) -> Any:
