@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pilotage import models
 from pilotage.core import (
     CovarianceError,
     Dynamics,
@@ -22,6 +23,7 @@ from pilotage.core import (
 )
 from pilotage.core.errors import SettingError
 from pilotage.estimators import ParticleFilter
+from pilotage.estimators import cloud as clouds
 from pilotage.estimators.cloud import likelihoods, propagate
 from pilotage.estimators.localization import odometry_motion
 from pilotage.estimators.resampling import Resampling
@@ -52,6 +54,15 @@ class Square(Sensor):
 
     def noise(self, x: Any, context: Any = None) -> Any:
         return np.eye(1)
+
+
+@models.sensor(state=LINE, reading=Space("z"), std=1.0)
+def squared(x: Any, c: Any, p: Any, m: Any) -> Any:
+    """z = x^2, which overflows."""
+    return x[0] * x[0]
+
+
+SQUARED = squared()
 
 
 def growth_runs(runs: int, steps: int) -> tuple[np.ndarray, np.ndarray]:
@@ -393,7 +404,7 @@ def test_noise_of_any_rank() -> None:
     model = constant_velocity(2)
     B, cloud = np.random.default_rng(5).normal(size=(4, 2)), Particles(model.state, np.zeros((100_000, 4)))
     for Q in (B @ B.T, np.zeros((4, 4)), np.diag([1.0, 0.0, 2.0, 0.0])):
-        e = propagate(cloud, Plain(model, Q), None, 0.1, rng=1).points
+        e = propagate(cloud, Plain(model, Q), np.zeros(model.action.size), 0.1, rng=1).points
         np.testing.assert_allclose(e.T @ e / len(e), Q, atol=0.03 * (1.0 + np.abs(Q).max()))
 
 
@@ -404,7 +415,36 @@ def test_noise_that_is_no_covariance(Q: Any) -> None:
     each = np.broadcast_to(np.asarray(Q), (3, 2, 2))
     for noise in (np.asarray(Q), each):
         with pytest.raises(CovarianceError, match="Plain.* smallest eigenvalue is (-1|NaN)"):
-            propagate(cloud, Plain(model, noise), None, 0.1, rng=1)
+            propagate(cloud, Plain(model, noise), np.zeros(model.action.size), 0.1, rng=1)
+
+
+def test_a_step_checks_its_arrays_once_and_copies_no_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked, moved = list[str](), list[np.ndarray]()
+    check, move = Space.check, clouds.moved
+
+    def noted(self: Space, x: Any, name: str = "state", *, finite: bool = True) -> Any:
+        checked.append(name)
+        return check(self, x, name, finite=finite)
+
+    def seen(dynamics: Dynamics, x: np.ndarray, *rest: Any) -> Any:
+        moved.append(x)
+        return move(dynamics, x, *rest)
+
+    model, filter = unicycle(), ParticleFilter(threshold=0.0)
+    cloud = Particles(model.state, np.random.default_rng(1).normal(size=(40, 3)))
+    monkeypatch.setattr(Space, "check", noted)
+    monkeypatch.setattr(clouds, "moved", seen)
+    after = filter.predict(cloud, model, [1.0, 0.1], 0.1, rng=1)
+    assert filter.update(after, gnss(std=1.0), [0.1, 0.2]).accepted
+    assert checked == ["action", "reading"]
+    assert np.shares_memory(moved[0], cloud.points)
+
+
+def test_an_infinite_likelihood_of_one_particle_is_refused() -> None:
+    points = np.zeros((70, 1))
+    points[41] = 1e200
+    with np.errstate(over="ignore"), pytest.raises(ModelError, match="for 1 particles"):
+        likelihoods(points, SQUARED, np.array([1.0]))
 
 
 def test_sentences() -> None:

@@ -64,9 +64,8 @@ class Particles(Value):
 
         Log-weights must be normalised; the weights may be given, too, if they are known.
         """
-        new = object.__new__(cls)
-        known = {} if weights is None else {"weights": weights}
-        new.__setstate__({"space": space, "points": points, "log_weights": log_weights, **known})
+        new, known = object.__new__(cls), {} if weights is None else {"weights": freeze(weights)}
+        new.__dict__.update(space=space, points=freeze(points), log_weights=freeze(log_weights), **known)
         return new
 
     @cached_property

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ._components import Column, Componentwise
 from ._runs import Curved, Straight, assembled, runs_of
-from .arrays import Array, alike, numbers, shared_axes, stack, unstack
+from .arrays import Array, alike, all_finite, numbers, shared_axes, stack, unstack
 from .errors import ShapeError, SpaceError
 from .mathematics import math_for, torch_if_tensor
 from .means import weighted_mean
@@ -324,7 +324,7 @@ class Space(Componentwise):
             array = array.reshape(*array.shape[:-axes], self.size)
         if array.ndim == 0 or array.shape[-1] != self.size:
             raise ShapeError(f"{name} has shape {array.shape}; expected (..., {self.size}) holding {self.listing}")
-        if finite and not np.isfinite(array).all():
+        if finite and not all_finite(array):
             bad: NDArray[np.bool_] = np.asarray(~np.isfinite(array).reshape(-1, self.size).all(axis=0))
             where = ", ".join(n for p, s, _ in self.layout for n in p.spots(bad[s]))
             raise ShapeError(f"{name} is NaN or infinite in {where}; give finite numbers")

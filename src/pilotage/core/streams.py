@@ -26,7 +26,9 @@ def generator(rng: Rng = None, use: str = "") -> np.random.Generator:
         False
     """
     rng = checked(rng)
-    if not use or rng is None or isinstance(rng, np.random.Generator):
+    if isinstance(rng, np.random.Generator):
+        return rng
+    if not use or rng is None:
         return seeded(rng)[0]
     return np.random.default_rng(np.random.SeedSequence(rng, spawn_key=(zlib.crc32(use.encode()),)))
 

@@ -23,7 +23,7 @@ from ..core import (
     generator,
     seeded,
 )
-from ..core.arrays import Array, shared_axes
+from ..core.arrays import Array, all_finite, shared_axes
 from ..core.settings import Count, Positive, instance, settings
 from ._causes import report
 from ._clock import wanted
@@ -70,22 +70,22 @@ class CloudEstimator(Startable):
         known = self.cloud(belief, dynamics.state, rng=draw, models=(dynamics,))
         cloud = self.renewed(known, rng=draw)
         axes = shared_axes(belief=cloud.log_weights.shape[:-1], action=u.shape[:-1])
-        how = np.zeros(axes, dtype=np.int64)
         try:
-            after = self.predicted(cloud, dynamics, u, dt, draw)
+            after, how = self.predicted(cloud, dynamics, u, dt, draw), np.zeros(axes, dtype=np.int64)
         except PilotageError as error:
             if not (axes and error.status):
                 raise
             kept = known if known.log_weights.shape == cloud.log_weights.shape else cloud
-            after = self._predicted_apart(cloud, kept, dynamics, u, dt, draw, how)
-        report(how, axes, status)
+            after, how = self._predicted_apart(cloud, kept, dynamics, u, dt, draw, axes)
+        if axes or status is not None:
+            report(how, axes, status)
         return after
 
     def _predicted_apart(
-        self, cloud: Any, kept: Any, dynamics: Dynamics, u: Array, dt: float, draw: Any, how: Any
-    ) -> Any:
+        self, cloud: Any, kept: Any, dynamics: Dynamics, u: Array, dt: float, draw: Any, axes: Axes
+    ) -> tuple[Any, Any]:
         """The clouds of a batch predicted one by one, those of `kept` where that fails, and how that went."""
-        after, own = list[Any](), cloud.log_weights.shape[:-1]
+        after, own, how = list[Any](), cloud.log_weights.shape[:-1], np.zeros(axes, dtype=np.int64)
         for b in np.ndindex(how.shape):
             one, act = row(cloud, own, b), row(u, u.shape[:-1], b)
             try:
@@ -95,7 +95,7 @@ class CloudEstimator(Startable):
                     raise
                 how[b] = error.status
                 after.append(self.stayed(row(kept, own, b), dynamics, act, dt))
-        return self.together(after, how.shape)
+        return self.together(after, axes), how
 
     def renewed(self, cloud: Any, *, rng: Rng = None) -> Any:
         """The cloud from which particles are predicted, resampled or not."""
@@ -163,22 +163,27 @@ class CloudEstimator(Startable):
         cloud = self.cloud(belief, rng=draw, models=(sensor,))
         sensor = sensor.on(cloud.space)
         z = reading_of(z, sensor)
-        bad = np.isinf(z).any(-1) & (not self.takes_infinity(sensor))
-        known = np.where(bad[..., None], np.nan, z)
-        try:
-            found = self.informed(cloud, sensor, known, context, draw)
-        except PilotageError as error:
-            own = context_axes(context_of(context, sensor), sensor)
-            axes = shared_axes(belief=cloud.log_weights.shape[:-1], reading=z.shape[:-1], context=own)
-            if not (axes and error.status):
-                raise
-            found = self._informed_apart(cloud, sensor, known, context, draw, axes)
+        if all_finite(z) or self.takes_infinity(sensor):
+            return self._informed(cloud, sensor, z, context, draw)
+        bad = np.isinf(z).any(-1)
+        found = self._informed(cloud, sensor, np.where(bad[..., None], np.nan, z), context, draw)
         if not bad.any():
             return found
         if np.ndim(found.status) == 0:
             raise ShapeError(f"the reading of {sensor!r} holds infinity: {z}; give finite numbers, or NaN")
         status = np.where(bad, FilterStatus.NOT_FINITE_READING, found.status)
         return Update(found.belief, found.innovation, found.S, found.nis, found.log_likelihood, status=status)
+
+    def _informed(self, cloud: Any, sensor: Sensor, z: Array, context: Any, draw: np.random.Generator) -> Update:
+        """`informed` of all clouds of a batch at once, or one by one where that fails."""
+        try:
+            return self.informed(cloud, sensor, z, context, draw)
+        except PilotageError as error:
+            own = context_axes(context_of(context, sensor), sensor)
+            axes = shared_axes(belief=cloud.log_weights.shape[:-1], reading=z.shape[:-1], context=own)
+            if not (axes and error.status):
+                raise
+            return self._informed_apart(cloud, sensor, z, context, draw, axes)
 
     def takes_infinity(self, sensor: Sensor) -> bool:
         """Whether readings may be infinite: a density that a sensor has of its own may know what that means."""

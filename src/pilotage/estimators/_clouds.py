@@ -11,12 +11,15 @@ from __future__ import annotations
 import math
 
 from ..models.trace import LANES, call, driver
-from ._algebra import LOG_TURN, cholesky, cholesky_semidefinite, finite, log_determinant, whitened
+from ._algebra import LOG_TURN, cholesky, cholesky_semidefinite, log_determinant, whitened
 from ._memory import BLOCK, absolute, everywhere, fill, log, matrix, opposite, select, table, vector
 from ._steps import drop_noise
 
+GIVEN = "Array(f8, 2, 'C', True)"
+"""The type of rows that are read only, such as those of a belief."""
 
-@driver("i8(i8, i8, i8, b1, f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1])")
+
+@driver(f"i8(i8, i8, i8, b1, {GIVEN}, {GIVEN}, f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[::1])")
 def move_traced(step, plus, each, same, x, us, dt, p, e, y, w):
     """``y_i = f(x_i, u, dt) (+) L_i e_i``, ``L_i L_i' = Q_i``: `step` is code of y and Q; the `same` Q has one root."""
     n, d, m = x.shape[1], e.shape[1], us.shape[1]
@@ -34,7 +37,7 @@ def move_traced(step, plus, each, same, x, us, dt, p, e, y, w):
     return bad
 
 
-@driver("i8(i8, i8, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1])")
+@driver(f"i8(i8, i8, {GIVEN}, {GIVEN}, f8[:,::1], f8[:,::1], f8[::1])")
 def move_given(plus, each, moved, Q, e, y, w):
     """``y_i = moved_i (+) L_i e_i``, ``L_i L_i' = Q_i``, for covariances ``(K, d d)`` that `each` particles share."""
     n, d = moved.shape[1], e.shape[1]
@@ -69,12 +72,12 @@ def add_noise(plus, at, e, start, y, n, d):
     scatter(table(w, n, LANES), y, start)
 
 
-@driver("i8(i8, i8, b1, f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[::1])")
+@driver(f"i8(i8, i8, b1, {GIVEN}, {GIVEN}, {GIVEN}, {GIVEN}, f8[::1], f8[:,::1], f8[::1])")
 def weigh_traced(sensor, each, same, x, contexts, zs, seen, p, logs, w):
     """``log N(z (-) h(x_i); 0, R_i)`` over the components that were seen: `sensor` is code of e and R.
 
     seen is 1 or 0 for each component of the tangent, ``(K, d)``. The `same` R has one root, for one row that was seen.
-    There may be fewer states than logs: they repeat.
+    There may be fewer states than logs: they repeat. The index returned is that of a particle whose R is no covariance.
     """
     n, c, k, d = x.shape[1], contexts.shape[1], zs.shape[1], seen.shape[1]
     a, at = table(w.ctypes.data, n, LANES), w.ctypes.data + 8 * n * LANES
@@ -86,8 +89,7 @@ def weigh_traced(sensor, each, same, x, contexts, zs, seen, p, logs, w):
     R, behind = matrix(behind, d, d, BLOCK)
     L, behind = matrix(behind, d, d, BLOCK)
     v, behind = vector(behind, d, BLOCK)
-    out = table(behind, 2, LANES)
-    found, behind = vector(behind, 2, BLOCK)
+    out, found = table(behind, 1, LANES), vector(behind, 1, BLOCK)[0]
     bad, good, top = -1, fill(0.0, BLOCK) == 0.0, fill(0.0, BLOCK)
     rows = max(contexts.shape[0], zs.shape[0], seen.shape[0])
     for start in range(0, logs.shape[0], LANES):
@@ -106,12 +108,10 @@ def weigh_traced(sensor, each, same, x, contexts, zs, seen, p, logs, w):
                 drop_noise(there[i] > 0.0, R, i, d)
             good = cholesky(R, L, d, BLOCK)
             top = -0.5 * (log_determinant(L, d, BLOCK) + measured * LOG_TURN)
-        found[0] = whitened(L, e, v, d, BLOCK)
-        found[1] = top - 0.5 * found[0]
-        for l in range(min(LANES, logs.shape[0] - start)):
-            logs[start + l] = out[1, l]
-        if bad < 0 and not everywhere(good & finite(found, 2, BLOCK)):
-            bad = start
+            if bad < 0 and not everywhere(good):
+                bad = start
+        found[0] = top - 0.5 * whitened(L, e, v, d, BLOCK)
+        scatter(out, logs, start)
     return bad
 
 
@@ -250,7 +250,7 @@ def gather(v, rows, start, each):
 @driver
 def gather_repeated(v, rows, start):
     """The same for rows that begin again after the last one."""
-    row = start % rows.shape[0]
+    row = start if start < rows.shape[0] else start % rows.shape[0]  # a division takes long
     if row + v.shape[1] <= rows.shape[0]:
         gather(v, rows, row, 1)
         return
@@ -263,6 +263,7 @@ def gather_repeated(v, rows, start):
 @driver
 def scatter(v, rows, start):
     """Rows of the particles from `start` on = lanes of v."""
-    for l in range(min(v.shape[1], rows.shape[0] - start)):
-        for i in range(v.shape[0]):
+    count = min(LANES, rows.shape[0] - start)
+    for i in range(v.shape[0]):
+        for l in range(count):
             rows[start + l, i] = v[i, l]

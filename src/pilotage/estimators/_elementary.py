@@ -44,10 +44,13 @@ def normalized(logs: Array) -> tuple[Array, Array, Array]:
 
     Where it is -inf, the other two are of no use.
     """
-    a, w = np.array(logs, order="C").reshape(-1, logs.shape[-1]), np.empty((math.prod(logs.shape[:-1]), logs.shape[-1]))
-    total = a.max(-1)
-    _normalize.compiled(_code("exp").address, a, w, total, np.zeros(LANES))
-    return a.reshape(logs.shape), w.reshape(logs.shape), total.reshape(logs.shape[:-1])
+    axes, n = logs.shape[:-1], logs.shape[-1]
+    a, w, total = np.empty((*axes, n)), np.empty((*axes, n)), np.empty(axes)
+    flat, given = (math.prod(axes), n), np.ascontiguousarray(logs)
+    _normalize.compiled(
+        _code("exp").address, given.reshape(flat), a.reshape(flat), w.reshape(flat), total.reshape(-1), np.empty(LANES)
+    )
+    return a, w, total
 
 
 @cache
@@ -92,25 +95,43 @@ def _map(function, length, a):
         call(function, a[start:], 0, 0, 0, a[start:])
 
 
-@driver("void(i8, f8[:,::1], f8[:,::1], f8[::1], f8[::1])", fast=True)
-def _normalize(exp, a, w, total, block):
-    """The largest a of each row becomes total = ``log sum exp a``, a becomes ``a - total``, and w its exponential.
+@driver("void(i8, Array(f8, 2, 'C', True), f8[:,::1], f8[:,::1], f8[::1], f8[::1])", fast=True)
+def _normalize(exp, logs, a, w, total, block):
+    """total = ``log sum exp logs`` of each row, a = ``logs - total``, and w its exponential.
 
     `block` is memory for lanes.
     """
-    for r in range(a.shape[0]):
-        top, sum_ = total[r], 0.0
+    n = logs.shape[1]
+    for r in range(logs.shape[0]):
+        total[r] = top = _largest(logs[r], block)
         if top == -math.inf:
             continue
-        for start in range(0, a.shape[1], LANES):
-            count = min(LANES, a.shape[1] - start)
+        sum_ = 0.0
+        for start in range(0, n, LANES):
+            count = min(LANES, n - start)
             for l in range(count):
-                block[l] = a[r, start + l] - top
+                block[l] = logs[r, start + l] - top
             call(exp, block, 0, 0, 0, block)
             for l in range(count):
                 w[r, start + l] = block[l]
                 sum_ += block[l]
         total[r] = top + math.log(sum_)
-        for i in range(a.shape[1]):
-            a[r, i] -= total[r]
+        for i in range(n):
+            a[r, i] = logs[r, i] - total[r]
             w[r, i] *= 1.0 / sum_
+
+
+@driver(fast=True)
+def _largest(values, block):
+    """The largest number, by one maximum for each lane."""
+    for l in range(LANES):
+        block[l] = -math.inf
+    for start in range(0, values.shape[0] - LANES + 1, LANES):
+        for l in range(LANES):
+            block[l] = max(block[l], values[start + l])
+    top = -math.inf
+    for l in range(LANES):
+        top = max(top, block[l])
+    for i in range(values.shape[0] // LANES * LANES, values.shape[0]):
+        top = max(top, values[i])
+    return top

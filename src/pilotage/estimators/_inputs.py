@@ -76,14 +76,27 @@ def context_axes(context: Any, sensor: Sensor) -> Axes:
     return () if sensor.context is None else context.shape[:-1]
 
 
-def rows(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.ndarray:
-    """`a` broadcast to the batch, batch axes flattened into one, the last `keep` axes kept; never read-only."""
+def spread(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.ndarray:
+    """`a` broadcast to the batch, the last `keep` axes kept; itself where it has these axes."""
     own, tail = a.shape[: a.ndim - keep], a.shape[a.ndim - keep :]
+    if own == batch:
+        return a
     try:
-        spread = a if own == batch else np.broadcast_to(a, (*batch, *tail))
+        return np.broadcast_to(a, (*batch, *tail))
     except ValueError:
         raise ShapeError(f"the {what} has the leading axes {own}, where {batch} were expected") from None
-    flat = np.ascontiguousarray(spread).reshape(prod(batch), *tail)
+
+
+def flat_rows(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.ndarray:
+    """`a` as `spread`, contiguous, batch axes flattened into one; without a copy where it is so already."""
+    if a.ndim == keep and not batch:  # as a rule
+        return np.ascontiguousarray(a)[None]
+    return np.ascontiguousarray(spread(a, batch, keep, what)).reshape(prod(batch), *a.shape[a.ndim - keep :])
+
+
+def rows(a: np.ndarray, batch: Axes, keep: int = 1, what: str = "array") -> np.ndarray:
+    """`flat_rows` that are never read-only."""
+    flat = flat_rows(a, batch, keep, what)
     return flat if flat.flags.writeable else flat.copy()
 
 

@@ -24,7 +24,7 @@ from ..core import (
     Update,
     generator,
 )
-from ..core.arrays import Array
+from ..core.arrays import Array, all_finite
 from ..core.declared import answered, asked, called, covariance, returned
 from ..core.sensor import measured
 from ..core.status import FilterStatus
@@ -32,7 +32,7 @@ from ..models.trace import LANES, code_of, parameters
 from ..models.trace.model import Traced
 from ._clouds import move_given, move_traced, weigh_traced
 from ._elementary import normal_numbers, normalized
-from ._inputs import Axes, action, context_axes, context_of, gate_quantiles, reading_of, rows, shared_axes
+from ._inputs import Axes, context_axes, context_of, flat_rows, gate_quantiles, shared_axes, spread
 from ._scores import scored
 
 ACCEPTED, STARVED, GATED, NO_READING = (
@@ -46,25 +46,26 @@ A reading 39 standard deviations from all particles would leave but the nearest 
 """
 
 
-def propagate(cloud: Particles, dynamics: Dynamics, u: Any, dt: float, *, rng: Rng = None) -> Particles:
+def propagate(cloud: Particles, dynamics: Dynamics, u: Array, dt: float, *, rng: Rng = None) -> Particles:
     """Every particle one step on, with noise of its own: ``x_i = f(x_i, u, dt) (+) e_i``, ``e_i ~ N(0, Q_i)``.
+
+    The action is a checked one.
 
     Raises:
         ModelError: when the model's answer has the wrong shape or holds NaN.
         CovarianceError: when Q is indefinite.
     """
-    space = dynamics.state
-    u = action(u, dynamics.action)
     axes = shared_axes(belief=cloud.points.shape[:-2], action=u.shape[:-1])
     count, size = cloud.points.shape[-2:]
-    x, us = rows(cloud.points, axes, 2, "belief").reshape(-1, size), rows(u, axes if u.ndim > 1 else ())
-    y = moved(dynamics, x, us, count, dt, rng)
-    return Particles.trusted(space, y.reshape(*axes, count, size), np.broadcast_to(cloud.log_weights, (*axes, count)))
+    x = np.ascontiguousarray(spread(cloud.points, axes, 2, "belief").reshape(-1, size))
+    us = flat_rows(u, axes if u.ndim > 1 else ())
+    y = moved(dynamics, x, us, count, dt, generator(rng))
+    return Particles.trusted(dynamics.state, y.reshape(*axes, count, size), spread(cloud.log_weights, axes))
 
 
-def transition(points: Array, dynamics: Dynamics, u: Any, dt: float) -> tuple[Array, Array]:
+def transition(points: Array, dynamics: Dynamics, u: Array, dt: float) -> tuple[Array, Array]:
     """Mean f ``(..., N, n)`` and covariance Q ``(..., N, d, d)`` of the next state of each particle."""
-    u = action(u, dynamics.action)[..., None, :]
+    u = u[..., None, :]
     axes = (*shared_axes(belief=points.shape[:-2], action=u.shape[:-2]), points.shape[-2])
     x, d = np.broadcast_to(points, (*axes, points.shape[-1])), dynamics.state.dim
     u = np.broadcast_to(u, (*axes, u.shape[-1]))
@@ -73,14 +74,14 @@ def transition(points: Array, dynamics: Dynamics, u: Any, dt: float) -> tuple[Ar
     return f, np.broadcast_to(Q, (*axes, d, d))
 
 
-def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rng) -> Array:
+def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: np.random.Generator) -> Array:
     """States ``(K, n)`` one step on, with noise; `each` of them in turn share one of the actions, or all the only one.
 
     Memory for lanes: x, u, y or Q, L and e, and the result.
     """
     space, (count, n) = dynamics.state, x.shape
     d, m = space.dim, us.shape[-1]
-    e, y = normal_numbers((count, d), generator(rng)), np.empty_like(x)
+    e, y = normal_numbers((count, d), rng), np.empty_like(x)
     w = np.empty((3 * n + m + 2 * d * d + d) * LANES)
     plus = code_of(space, "plus", lanes=True)
     if isinstance(dynamics, Traced):
@@ -92,7 +93,7 @@ def moved(dynamics: Dynamics, x: Array, us: Array, each: int, dt: float, rng: Rn
         f = _answer(asked(dynamics, "step", x, u, dt), x.shape, "step", dynamics)
         Q = covariance(dynamics.noise(x, u, dt), d, dynamics)
         Q = np.ascontiguousarray(np.broadcast_to(Q, (count, d, d)) if Q.ndim > 2 else Q[None]).reshape(-1, d * d)
-        bad = move_given.compiled(plus.address, count // len(Q), np.array(f, order="C"), Q.copy(), e, y, w)
+        bad = move_given.compiled(plus.address, count // len(Q), np.ascontiguousarray(f), Q, e, y, w)
     if bad >= 0:
         some = slice(bad, bad + LANES)
         _refuse_noise(dynamics.noise(x[some], us[min(bad // each, len(us) - 1)], dt), "process", dynamics)
@@ -105,12 +106,11 @@ def shared(model: Traced, noise: str, **inputs: Array) -> bool:
     return all(len(values) == 1 for name, values in inputs.items() if name in needed)
 
 
-def weigh(cloud: Particles, sensor: Sensor, z: Any, context: Any = None, gate: float | None = None) -> Update:
-    """Particles weighed by a reading: ``log w_i += log p(z | x_i)``; the sensor reads from the particles' own space.
+def weigh(cloud: Particles, sensor: Sensor, z: Array, context: Any = None, gate: float | None = None) -> Update:
+    """Particles weighed by a checked reading: ``log w_i += log p(z | x_i)``; the sensor reads from their own space.
 
     A reading that no particle can explain, whose likelihood is `IMPOSSIBLE`, or that the gate refuses, changes nothing.
     """
-    z = reading_of(z, sensor)
     w = cloud.log_weights + likelihoods(cloud.points, sensor, z, context)
     return judged(cloud, cloud.points, w, sensor, z, context, gate)
 
@@ -125,14 +125,14 @@ def judged(
     normal, weights, total = normalized(w)
     status, compute = verdict(total, partial(innovation, cloud, sensor, z, context), sensor, z, gate)
     accepted = np.asarray(status == ACCEPTED)
-    if not accepted.all():
-        if not accepted.any() and w.shape == cloud.log_weights.shape:
+    many = np.count_nonzero(accepted)
+    if many < accepted.size:
+        if many == 0 and w.shape == cloud.log_weights.shape:
             return CloudUpdate(cloud, compute, total, status)
         taken = accepted[..., None]
         normal, weights = np.where(taken, normal, cloud.log_weights), np.where(taken, weights, cloud.weights)
         points = np.where(taken[..., None], points, cloud.points)
-    after = points if points.shape[:-1] == w.shape else np.broadcast_to(points, (*w.shape, cloud.space.size))
-    return CloudUpdate(Particles.trusted(cloud.space, after, normal, weights), compute, total, status)
+    return CloudUpdate(Particles.trusted(cloud.space, spread(points, w.shape), normal, weights), compute, total, status)
 
 
 Found = Callable[[], tuple[Array, Array, Any]]
@@ -145,12 +145,12 @@ def verdict(total: Any, compute: Found, sensor: Sensor, z: Array, gate: float | 
     STARVED where the likelihood is `IMPOSSIBLE` for each of the measured components; GATED where the gate refuses it.
     """
     seen = measured(sensor.reading, z).sum(-1)
-    explained = np.asarray(total >= IMPOSSIBLE * np.maximum(seen, 1))
+    explained = total >= IMPOSSIBLE * seen
     status: Any = np.where(explained, ACCEPTED, STARVED)
     if gate is not None:
         found = compute()
-        within = np.asarray(found[2] <= gate_quantiles(gate, sensor.reading.dim)[seen])
-        status = np.where(explained & ~within, GATED, status)
+        within = found[2] <= gate_quantiles(gate, sensor.reading.dim)[seen]
+        status = np.where(explained & np.logical_not(within), GATED, status)
         compute = partial(tuple, found)
     return np.where(seen == 0, NO_READING, status), compute
 
@@ -165,10 +165,11 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
     context, own = for_each(context, sensor)
     axes = shared_axes(belief=points.shape[:-2], reading=z.shape[:-1], context=own)
     logs_shape = (*axes, points.shape[-2])
-    if np.isnan(z).all():
+    whole = all_finite(z)
+    if not whole and np.isnan(z).all():
         return np.zeros(logs_shape)
     if isinstance(sensor, Traced) and type(sensor).log_prob is Sensor.log_prob:
-        if np.isinf(z).any():
+        if not whole and np.isinf(z).any():
             raise ShapeError(
                 f"the reading of {called(sensor)} holds infinity: {z}; give finite numbers, or NaN where nothing was "
                 "measured"
@@ -177,21 +178,22 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
     readings = z[..., None, :] if z.ndim > 1 else z
     logs = sensor.log_prob(readings, points, context)
     logs = _answer(logs, logs_shape, "log_prob", sensor, impossible=True)
-    unmeasured = np.asarray(np.isnan(z).all(-1))
-    return np.where(unmeasured[..., None], 0.0, logs)
+    return logs if whole else np.where(np.asarray(np.isnan(z).all(-1))[..., None], 0.0, logs)
 
 
 def _gaussian(points: Array, sensor: Any, z: Array, context: Any, axes: Axes, own: Axes) -> Array:
     """`likelihoods` of a traced sensor, ``(K,)``. Memory for lanes: x, context, z, measured, e, R, L, v and result."""
     count, d, k, c = points.shape[-2], sensor.reading.dim, sensor.reading.size, sensor.context.size
     seen = measured(sensor.reading, z).astype(np.float64)
-    zs, seen = rows(z, axes if z.ndim > 1 else ()), rows(seen, axes if z.ndim > 1 else ())
-    cs = np.zeros((1, c)) if context is None else rows(context[..., 0, :] if own else context, axes if own else ())
-    x = rows(points, axes if points.ndim > 2 else (), 2, "belief").reshape(-1, points.shape[-1])
-    logs, w = np.empty(count * int(np.prod(axes))), np.empty((x.shape[-1] + c + k + 3 * d + 2 * d * d + 2) * LANES)
+    zs, seen = (flat_rows(a, axes if z.ndim > 1 else ()) for a in (z, seen))
+    cs = np.zeros((1, c)) if context is None else flat_rows(context[..., 0, :] if own else context, axes if own else ())
+    x = np.ascontiguousarray(spread(points, axes if points.ndim > 2 else (), 2).reshape(-1, points.shape[-1]))
+    logs, w = np.empty((count * math.prod(axes), 1)), np.empty((x.shape[-1] + c + k + 3 * d + 2 * d * d + 1) * LANES)
     code, p = code_of(sensor, "e R", lanes=True), parameters(sensor)
     same = len(seen) == 1 and shared(sensor, "R", x=x, z=zs, context=cs)
     bad = weigh_traced.compiled(code.address, count, same, x, cs, zs, seen, p, logs, w)
+    if bad < 0 and not all_finite(logs):
+        bad = int(np.isfinite(logs).argmin())
     if bad >= 0:
         some, i = x[np.arange(bad, bad + LANES) % len(x)], bad // count
         context = cs[min(i, len(cs) - 1)]
@@ -296,14 +298,17 @@ def for_each(context: Any, sensor: Sensor) -> tuple[Any, Axes]:
 def _answer(given: Any, shape: tuple[int, ...], method: str, model: Any, impossible: bool = False) -> Array:
     """A model's answer as float64 of this shape, or a sentence; -inf passes where `impossible` says so."""
     answer = np.asarray(np.zeros(0) if given is None else given, dtype=np.float64)
-    name = f"{called(model)}.{method}"
     if answer.shape != shape or given is None:
-        raise ModelError(f"{name} returned {returned(given)} for particles; an array of shape {shape} was expected")
-    if math.isfinite(np.vdot(answer, answer)):  # one pass: a finite sum of squares has finite terms
+        raise ModelError(
+            f"{called(model)}.{method} returned {returned(given)} for particles; an array of shape {shape} was expected"
+        )
+    if all_finite(answer):
         return answer
     bad = np.isnan(answer) | (answer == np.inf) if impossible else ~np.isfinite(answer)
     if bad.any():
         count = int((bad if impossible else bad.any(-1)).sum())
-        error = ModelError(f"{name} gave NaN or infinity for {count} particles; check the model there, or its noise")
+        error = ModelError(
+            f"{called(model)}.{method} gave NaN or infinity for {count} particles; check the model there, or its noise"
+        )
         raise error.of_row(FilterStatus.UNDEFINED_STATE if method == "step" else FilterStatus.UNDEFINED_READING)
     return answer

@@ -57,9 +57,10 @@ class GuidedParticleFilter(LookAheadFilter):
     filter: GaussianEstimator = EKF()
 
     def renewed(self, cloud: Particles, *, rng: Rng = None) -> Particles:
-        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, generator(rng))
-        if not due.any():
+        found = renewed(cloud, self.threshold, self.resampling, generator(rng))
+        if found is None:
             return cloud
+        index, _, log_weights = found
         return Particles.trusted(cloud.space, taken(cloud.points, index), log_weights)
 
     def proposed(

@@ -82,9 +82,10 @@ class ParticleFilter(CloudEstimator):
         """Resampled particles if their effective number is low, or `adapt` asks for another number; else `cloud`."""
         count = None if self.adapt is None else self.adapt.count(cloud)
         draw = generator(rng)
-        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, draw, count)
-        if not due.any():
+        found = renewed(cloud, self.threshold, self.resampling, draw, count)
+        if found is None:
             return cloud
+        index, due, log_weights = found
         points = taken(cloud.points, index)
         if self.smoothing > 0.0:
             e = kernel_noise(cloud, self.smoothing, points.shape[-2], rng=draw)

@@ -140,9 +140,10 @@ class RaoBlackwellizedParticleFilter(CloudEstimator):
 
     def renewed(self, cloud: GaussianParticles, *, rng: Rng = None) -> GaussianParticles:
         """Resampled Gaussians if their effective number is below the threshold; else `cloud`."""
-        index, due, log_weights = renewed(cloud, self.threshold, self.resampling, generator(rng))
-        if not due.any():
+        found = renewed(cloud, self.threshold, self.resampling, generator(rng))
+        if found is None:
             return cloud
+        index, _, log_weights = found
         means, covs = taken(cloud.means, index), taken(cloud.covs, index)
         return GaussianParticles.trusted(cloud.space, means, covs, log_weights, cloud.sampled)
 

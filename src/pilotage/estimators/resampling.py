@@ -84,24 +84,27 @@ def _resample(w: Array, n: int, method: Resampling, draw: np.random.Generator) -
 
 def renewed(
     cloud: Any, threshold: float, method: Resampling, rng: np.random.Generator, count: int | None = None
-) -> tuple[Indices, NDArray[np.bool_], Array]:
+) -> tuple[Indices, NDArray[np.bool_], Array] | None:
     """Indices ``(..., n)`` of the particles that go on, which clouds were resampled ``(...)``, and new log-weights.
 
     A cloud is `Particles`, or anything else with weights.
 
-    A cloud whose effective number is at least `threshold` of its particles goes on as it is. If a `count` is given,
-    clouds with fewer particles, or with more than twice as many, are resampled too, to that number.
+    A cloud whose effective number is at least `threshold` of its particles goes on as it is; None if all do. If a
+    `count` is given, clouds with fewer particles, or with more than twice as many, are resampled too, to that number.
     """
     w, log_weights = cloud.weights, cloud.log_weights
     n = w.shape[-1]
     # Equal weights have an effective number of N up to rounding only, and need no new draw at threshold 1.
     due = np.asarray(np.vecdot(w, w) * (threshold * n * (1.0 - 1e-9)) > 1.0)
-    if count is not None and (due.any() or not count <= n <= 2 * count):
-        n, due = count, np.ones_like(due)
-    if not due.any():
-        return np.broadcast_to(np.arange(n), log_weights.shape), due, log_weights
-    equal = np.full((*due.shape, n), -math.log(n))
-    return redrawn(w, n, method, rng, due), due, equal if due.all() else np.where(due[..., None], equal, log_weights)
+    many = np.count_nonzero(due)
+    if count is not None and (many or not count <= n <= 2 * count):
+        n, due, many = count, np.ones_like(due), due.size
+    if not many:
+        return None
+    after = np.full((*due.shape, n), -math.log(n))
+    if many < due.size:
+        after = np.where(due[..., None], after, log_weights)
+    return redrawn(w, n, method, rng, due), due, after
 
 
 def redrawn(weights: Array, n: int, method: Resampling, rng: np.random.Generator, due: Any = True) -> Indices:

@@ -35,7 +35,7 @@ from ...core.status import FilterStatus
 from ...maps import Lidar, OccupancyGrid
 from .._clock import wanted
 from .._engine import PureEngine
-from .._inputs import check_belief, context_axes, context_of, reading_of
+from .._inputs import action, check_belief, context_axes, context_of, reading_of
 from .._startable import Startable
 from ..cloud import CloudUpdate, expected, innovation, likelihoods, propagate
 from ..filter import Filter
@@ -207,7 +207,7 @@ class MonteCarloLocalization(Startable):
         known = self.localization(belief, dynamics.state, rng=draw)
         known = self.renewed(known, rng=draw)
         before = known.particles
-        after = propagate(before, dynamics, u, wanted(dt, self.dt), rng=draw)
+        after = propagate(before, dynamics, action(u, dynamics.action), wanted(dt, self.dt), rng=draw)
         i, some = pose_indices(known.space), slice(None, None, max(1, len(before.points) // ENOUGH))
         travel = known.travel.moved(before.points[some][:, i], after.points[some][:, i])
         return replace(known, particles=after, travel=travel)
