@@ -67,7 +67,8 @@ class Field:
         if self.cells is None:
             return False
         row, column = self.cells.world_to_cell(root).tolist()
-        return self.values[row, column] >= UNREACHABLE and distance_of_component(self.cells, root, ends) > reach
+        apart = float(self.values[row, column]) >= UNREACHABLE
+        return apart and distance_of_component(self.cells, root, ends) > reach
 
 
 _KEPT: WeakKeyDictionary[Obstacles, dict[float, OccupancyGrid]] = WeakKeyDictionary()
