@@ -245,11 +245,27 @@ def test_the_estimate_around_obstacles_closes_no_gap_and_opens_no_wall() -> None
         wide = Footprint.rectangle(1.0, 0.6, (0.3, 0.0))
         problem = grid.problem([1.0, 2.0, 0.0], [4.5, 2.0, 0.0], wide, space=SE2)
         field = Field.of(problem, problem.goals(), [0, 1, 2])
-        separated = bool(field.separation(problem.start[:2], problem.start[:2], problem.goal[:2]))
+        separated = field.separates(problem.start[:2], problem.goals()[:, :2])
         if gap * 0.1 >= 0.4:  # the disc of radius 0.2 m at the rear axle fits
             assert not separated
         if gap == 1:
             assert separated
+
+
+def test_walls_of_the_map_prove_nothing_of_other_problems() -> None:
+    """The wall stands between start and goal; not so for another constraint, a region, and a goal from afar."""
+    wall = OccupancyGrid.from_ascii(["......#......"] * 8).refined(4)
+    shape, ends = Footprint.rectangle(0.8, 0.4), ([2.0, 4.0, 0.0], [10.0, 4.0, 0.0])
+    problem = wall.problem(*ends, shape, space=SE2)
+    assert "component" in PLANNER.plan(problem).reason
+    assert PLANNER.plan(dataclasses.replace(problem, constraint=lambda x: x[..., :1] - 100.0)).ok
+    region = problem.space.bounded({"pose.x": (5.3, 12.0), "pose.y": (3.0, 5.0)})
+    assert (region.sample(16, rng=5)[:, 0] > 6.0).all(), "no state on this side of the wall is drawn"
+    assert PLANNER.plan(dataclasses.replace(problem, goal=region), rng=5).ok
+    driven = wall.problem(*ends, shape, space=Space("x y [m]", "yaw: angle"))
+    near, far = (HybridAStar(model=unicycle(), actions=[[1.0, 0.0]], tolerance=reach) for reach in (1.0, 6.0))
+    assert "component" in near.plan(driven).reason
+    assert far.plan(driven).ok
 
 
 def test_a_model_is_driven_by_its_actions() -> None:

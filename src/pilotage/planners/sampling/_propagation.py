@@ -59,7 +59,9 @@ class Propagation:
         self.state = np.zeros(8 + MOST, dtype=np.int64)
         self.state[REACHED] = -1
         self.draws = Draws(problem, planner.samples, query.stream)
-        query.bound = 0.0 if timed else max(query.bound - max(float(self.numbers[TOLERANCE]), 0.0), 0.0)
+        tolerance = max(float(self.numbers[TOLERANCE]), 0.0)
+        query.bound = 0.0 if timed else max(query.bound - tolerance, 0.0)
+        query.reach = tolerance / float(problem.weights.min())
         self.path: tuple[Array, Array] | None = None
         self.best = math.inf
         self.tree.plant(problem.start[None], query.rooms[:1])
@@ -133,6 +135,7 @@ class Propagation:
         cost = float(len(us) * self.planner.dt if self.timed else lengths.sum())
         if cost < self.best and self._there(xs[-1]) and problem.edges_allowed(xs[:-1], xs[1:]).all():
             self.path, self.best = (xs, us), cost
+            self.numbers[BEST] = cost
             self.query.found(cost, progress)
 
     def _there(self, x: Array) -> bool:

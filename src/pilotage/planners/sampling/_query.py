@@ -39,6 +39,7 @@ class Query:
         stream, seed: random numbers, and what repeats them.
         began, deadline: seconds of the clock.
         bound: lower bound of the cost of any path.
+        reach: distance [m] from a goal at which it counts as reached.
         history: seconds, cost and lower bound of each path that was the best.
     """
 
@@ -52,6 +53,7 @@ class Query:
     began: float
     deadline: float
     bound: float
+    reach: float = 0.0
     history: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
 
     @classmethod
@@ -85,7 +87,7 @@ class Query:
         """
         stats = {"seconds": self.spent, **stats, "history": np.array(self.history).reshape(-1, 3)}
         if path is None:
-            apart = separation(self.problem)
+            apart = separation(self.problem, self.reach)
             if apart:
                 return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=apart, stats=stats, seed=self.seed)
             return Plan(PlanStatus.BUDGET, lower_bound=self.bound, reason=reason, stats=stats, seed=self.seed)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.settings import Interval
 from ...models.trace import Driver, driver
 from ._draws import Draws, Sequence
 from ._nearest import CELLS, rehash
@@ -19,6 +20,8 @@ from ._query import Query
 Array = NDArray[np.float64]
 Progress = Callable[[float, float], Any]
 """Called with cost and seconds of each better path."""
+Bias = Annotated[float, Interval(0.0, 1.0, "(]")]
+"""Share of the samples that are goals, of planners that reach a goal by such a sample only."""
 TREE = "Tuple((f8[:,::1], f8[::1], i8[::1], f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[:,::1]))"
 """The type of `Tree.arrays`."""
 SAMPLES = "f8[:,::1], i8[::1], i8[::1], i8[::1], f8[::1]"
@@ -162,7 +165,7 @@ class TreeSearch:
         cost = self.best if self.informed else math.inf
         samples = self.draws.promising(BLOCK, query.problem.start[None], query.goals, cost)
         targets, missing = np.full(len(samples), -1, dtype=np.int64), np.flatnonzero(self.goal_nodes < 0)
-        if len(missing) and self.bias > 0.0:
+        if len(missing):
             every = np.arange(len(samples)) / self.bias
             every = every[every < len(samples)].astype(int)
             targets[every] = missing[np.arange(len(every)) % len(missing)]

@@ -146,7 +146,7 @@ def grow(tree, world, model, samples, controls, steps, state, witnesses, number,
             if old >= 0:
                 retire(tree, old)
         if better:
-            numbers[BEST], state[REACHED], state[USED] = costs[new], new, k + 1
+            state[REACHED], state[USED] = new, k + 1
             return DONE
     state[USED] = samples.shape[0]
     return MORE
