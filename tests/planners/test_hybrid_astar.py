@@ -17,6 +17,7 @@ from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import dynamics, task, truck, unicycle
 from pilotage.planners import Dubins, HybridAStar, ReedsShepp
 from pilotage.planners.search._pose_field import Field
+from pilotage.planners.search._pose_kernel import cell_of
 from pilotage.testing import check_planner
 
 from .vehicles import CAR, HALL, SE2, across, charged, in_room, inspect, pose, simulated
@@ -331,7 +332,9 @@ def test_a_trailer_backs_around_a_corner_without_a_jackknife() -> None:
     assert float(problem.distance(xs[-1], problem.goal)) <= 0.8
 
 
-LOADED = Space("x [m] in [-5, 125]", "y [m] in [-5, 5]", "yaw: angle", "speed [m/s] in [0, 3]", "a b c d [kg] in [0, 10]")
+LOADED = Space(
+    "x [m] in [-5, 125]", "y [m] in [-5, 5]", "yaw: angle", "speed [m/s] in [0, 3]", "a b c d [kg] in [0, 10]"
+)
 
 
 @dynamics(state=LOADED, action=Space("accel [m/s^2]", "rate [rad/s]"))
@@ -360,3 +363,12 @@ def test_motions_are_as_long_as_those_from_the_start() -> None:
     assert steered.plan(on_road(2.0)).ok
     with pytest.raises(SettingError, match="do not move"):
         steered.plan(on_road(0.0))
+
+
+@pytest.mark.parametrize(("size", "width"), [(3, 40), (8, 4)])
+def test_cells_have_keys_of_their_own(size: int, width: int) -> None:
+    key = cell_of.entry("cell_key", "i8(f8[:,::1], f8[::1], f8)").compiled
+    cells, half = np.array([np.zeros(size), np.ones(size)]), width // 2
+    states = np.stack(np.meshgrid(*[np.arange(-half, half) + 0.2] * size), axis=-1).reshape(-1, size)
+    keys = {key(cells, x, gear) for x in states for gear in (1.0, -1.0)}
+    assert len(keys) == 2 * len(states)

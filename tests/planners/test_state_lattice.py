@@ -130,3 +130,24 @@ def test_failures_have_reasons() -> None:
     assert "component" in plan.reason
     hurried = StateLattice(ReedsShepp(0.8), weight=1.0).plan(across(), budget=0.0)
     assert hurried.status in (PlanStatus.BUDGET, PlanStatus.SOLVED)
+
+
+def test_motions_of_a_wide_car_on_a_fine_lattice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """navigation2 #4991: the generator of motions hung with a turning radius of 4.5 m on cells of 0.05 m."""
+    asked, distance = [0], Dubins.distance
+
+    def counted(self: Dubins, a: Any, b: Any) -> Any:
+        asked[0] += len(a)
+        return distance(self, a, b)
+
+    monkeypatch.setattr(Dubins, "distance", counted)
+    found = StateLattice(Dubins(4.5), spacing=0.05).primitives
+    assert len(found) == 80
+    assert asked[0] < 500_000, "only ends to which a curve can turn no more than it must"
+
+
+def test_motions_of_one_quarter_are_those_of_the_others() -> None:
+    found = StateLattice(Dubins(1.3), spacing=0.4).primitives
+    for each, other in zip(found, found[20:], strict=False):
+        assert other.offset == (-each.offset[1], each.offset[0])
+        assert other.segments == each.segments

@@ -134,6 +134,29 @@ def test_one_edge_at_rest_has_limited_jerk(b: tuple[float, float]) -> None:
     np.testing.assert_array_equal(moving, [0.04, 0.08])  # between two speeds, one acceleration does not change
 
 
+@pytest.mark.parametrize("jerk", [None, 1.0])
+@pytest.mark.parametrize("noise", [(1e-8, 1e-8), (-1e-8, 0.0), (-3e-6, 2e-6)])
+def test_waypoints_that_differ_by_rounding_are_one(noise: tuple[float, float], jerk: float | None) -> None:
+    """toppra #17 and ardupilot #21409: waypoints that were nearly the same gave NaN, errors, or a stop."""
+    limits = TimeParameterization(jerk=jerk)
+    x, y = noise
+    clean = [[0.0, 0.0, 0.1], [1.0, 0.0, 0.1], [2.0, 0.0, 0.1]]
+    twice = [clean[0], [x, y, 0.1], clean[1], [1.0 + x, y, 0.1], [1.0 - x, -y, 0.1], [2.0 + x, y, 0.1], clean[2]]
+    space = Space("x y [m]", "yaw: angle")
+    once, noisy = limits.parameterize(path(clean, space)), limits.parameterize(path(twice, space))
+    assert noisy.ok, noisy.reason
+    assert noisy.ts[-1] == pytest.approx(once.ts[-1], rel=1e-3)
+    np.testing.assert_array_equal(noisy.xs[[0, -1]], once.xs[[0, -1]])
+
+
+def test_states_finer_than_a_place_are_a_way_all_the_same() -> None:
+    crawling = 2e-6 * np.arange(20_000)
+    slow = TimeParameterization().parameterize(path(np.stack([crawling, 0.0 * crawling], -1)))
+    direct = TimeParameterization().parameterize(path([[0.0, 0.0], [crawling[-1], 0.0]]))
+    assert slow.xs[-1, 0] == crawling[-1]
+    assert slow.ts[-1] == pytest.approx(direct.ts[-1], rel=1e-3)
+
+
 def test_speeds_at_the_ends() -> None:
     line = path([[0.0, 0.0], [5.0, 0.0]])
     limits = TimeParameterization(start_speed=0.8, end_speed=0.3)

@@ -69,7 +69,7 @@ def cell_of(cells, x, gear):
     key = 0
     for i in range(x.shape[0]):
         key = (key ^ int(math.floor((x[i] - cells[0, i]) * cells[1, i] + 0.5))) * GOLDEN
-        key ^= key >> 32
+        key ^= (key >> 32) & 0xFFFFFFFF
     return (key << 1) | (1 if gear < 0.0 else 0)
 
 

@@ -159,28 +159,36 @@ def angles(headings: int) -> Array:
 
 @cache
 def _forwards(radius: float, spacing: float, headings: int) -> tuple[Primitive, ...]:
-    """The motions forwards; the radius is in steps of the lattice."""
-    turns, count = angles(headings), headings // 4
-    found: list[Primitive] = []
-    for k in range(headings):
-        quarter, (i, j) = divmod(k, count)[0], DIRECTIONS[headings][k % count]
-        for _ in range(quarter):
-            i, j = -j, i
+    """The motions forwards; the radius is in steps of the lattice. Those of one quarter are turned to the others."""
+    turns, found = angles(headings), list[Primitive]()
+    for k, (i, j) in enumerate(DIRECTIONS[headings]):
         found.append(Primitive(k, k, (i, j), ((0.0, spacing * float(np.hypot(i, j))),)))
         found.extend(_turning(radius, spacing, turns, k, (k + change) % headings) for change in (-2, -1, 1, 2))
-    return tuple(found)
+    return tuple(_rotated(each, quarter, headings) for quarter in range(4) for each in found)
+
+
+def _rotated(motion: Primitive, quarters: int, headings: int) -> Primitive:
+    """The same motion, turned by quarters."""
+    (i, j), shift = motion.offset, quarters * headings // 4
+    for _ in range(quarters):
+        i, j = -j, i
+    return Primitive((motion.heading + shift) % headings, (motion.end + shift) % headings, (i, j), motion.segments)
 
 
 def _turning(radius: float, spacing: float, turns: Array, start: int, end: int) -> Primitive:
     """The shortest Dubins curve from one heading to another that turns no more than it must."""
     curve, half = Dubins(radius), int(np.ceil(WINDOW * (radius + 1.0)))
-    offsets = np.stack(np.meshgrid(*2 * [np.arange(-half, half + 1)]), -1).reshape(-1, 2)
+    turn = (turns[end] - turns[start] + np.pi) % (2.0 * np.pi) - np.pi
+    # All headings of the curve lie between the two, and so does the direction of its end.
+    rows, columns = np.mgrid[-half : half + 1, -half : half + 1]
+    left, right = (np.cos(h) * rows - np.sin(h) * columns for h in turns[[start, end]])
+    between = (np.sign(turn) * left >= -1e-9) & (np.sign(turn) * right <= 1e-9)
+    offsets = np.column_stack((columns[between], rows[between]))
     goals = np.column_stack((offsets, np.full(len(offsets), turns[end])))
     poses = np.tile([0.0, 0.0, turns[start]], (len(goals), 1))
-    least = abs((turns[end] - turns[start] + np.pi) % (2.0 * np.pi) - np.pi)
     for k in np.argsort(curve.distance(poses, goals), kind="stable"):
         segments = curve.segments(poses[k], goals[k])
-        if len(segments) and abs(segments[:, 0] * segments[:, 1]).sum() < least + 1e-9:
+        if len(segments) and abs(segments[:, 0] * segments[:, 1]).sum() < abs(turn) + 1e-9:
             scaled = segments * (1.0 / spacing, spacing)
             i, j = offsets[k].tolist()
             return Primitive(start, end, (i, j), tuple((c, length) for c, length in scaled.tolist()))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import time
 
 import numpy as np
@@ -16,6 +17,8 @@ from ...core.space import Space
 from ._jerk import jerk_limited
 
 Array = NDArray[np.float64]
+PLACE, TURN = 1e-5, 1e-3
+"""States nearer than this [m], which turn by less [rad], are one place: their difference is rounding, not a corner."""
 
 
 @settings
@@ -153,23 +156,34 @@ def _curvatures(steps: Array, ds: Array) -> Array:
 
 
 def _resampled(space: Space, xs: Array, at: list[int], spacing: float) -> Array:
-    """States at most `spacing` apart, without those that do not move, and one between two places where it may rest.
+    """States at most `spacing` apart, one for each place, and one between two places where it may rest."""
+    xs = _places(space, xs, at)
+    steps = np.diff(xs[:, at], axis=0)
+    rests = np.ones(len(xs), dtype=bool)  # the ends, and where it turns back
+    rests[1:-1] = (steps[:-1] * steps[1:]).sum(-1) <= 0.0
+    pieces = np.ceil(np.linalg.norm(steps, axis=-1) / spacing - 1e-9)
+    counts = np.maximum(pieces, np.where(rests[:-1] & rests[1:], 2, 1)).astype(int)
+    edge, parts = np.repeat(np.arange(len(steps)), counts), np.repeat(counts, counts)
+    place = np.arange(1, len(edge) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
+    inner = space.interpolate(xs[edge], xs[edge + 1], place / parts)
+    return np.concatenate([xs[:1], np.where((place < parts)[:, None], inner, xs[edge + 1])])
+
+
+def _places(space: Space, xs: Array, at: list[int]) -> Array:
+    """The states without those that are at the place of one before; the first and the last stay.
 
     Raises:
         ShapeError: if the path turns on the spot.
     """
-    ds = np.linalg.norm(np.diff(xs[:, at], axis=0), axis=-1)
-    moves = ds > 1e-9
-    if (still := ~moves & (abs(np.asarray(space.minus(xs[1:], xs[:-1]))).max(-1) > 1e-6)).any():
-        raise ShapeError(f"state {int(np.argmax(still))} of the plan turns on the spot; expected a path that moves on")
-    steps = np.diff(xs[:, at], axis=0)[moves]
-    rests = np.ones(len(steps) + 1, dtype=bool)  # the ends, and where it turns back
-    rests[1:-1] = (steps[:-1] * steps[1:]).sum(-1) <= 0.0
-    counts = np.maximum(np.ceil(ds[moves] / spacing - 1e-9), np.where(rests[:-1] & rests[1:], 2, 1)).astype(int)
-    edge, parts = np.repeat(np.flatnonzero(moves), counts), np.repeat(counts, counts)
-    place = np.arange(1, len(edge) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
-    inner = space.interpolate(xs[edge], xs[edge + 1], place / parts)
-    return np.concatenate([xs[:1], np.where((place < parts)[:, None], inner, xs[edge + 1])])
+    places, kept = xs[:, at].tolist(), [0]
+    for k in range(1, len(xs)):
+        if math.dist(places[k], places[kept[-1]]) > PLACE:
+            kept.append(k)
+        elif float(abs(np.asarray(space.minus(xs[k], xs[kept[-1]]))).max()) > TURN:
+            raise ShapeError(f"state {k - 1} of the plan turns on the spot; expected a path that moves on")
+    while len(kept) > 1 and math.dist(places[-1], places[kept[-1]]) <= PLACE:
+        kept.pop()
+    return xs[kept] if math.dist(places[-1], places[kept[-1]]) <= PLACE else np.concatenate((xs[kept], xs[-1:]))
 
 
 def _controls(space: Space, xs: Array, steps: Array, dt: Array) -> Array | None:
