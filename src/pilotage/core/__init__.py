@@ -32,6 +32,7 @@ from .mathematics import math_for as math_for
 from .mathematics import numpy_math as numpy_math
 from .mathematics import torch_math as torch_math
 from .mixture import Mixture as Mixture
+from .moving import MovingObstacle as MovingObstacle
 from .names import absent
 from .particles import Particles as Particles
 from .parts import SE2 as SE2
@@ -101,6 +102,7 @@ __all__ = [
     "MissingFile",
     "Mixture",
     "ModelError",
+    "MovingObstacle",
     "Part",
     "Particles",
     "Perception",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from .arrays import frozen, numbers
 from .compiled import Compiled
 from .declared import called
-from .errors import ModelError, ShapeError
-from .settings import positive, settings
+from .errors import ModelError, PilotageError, ShapeError, counted
+from .moving import MovingObstacle
+from .settings import instance, positive, settings
 from .space import Space
 from .states import state_of
 from .streams import Rng, checked, generator
@@ -74,6 +76,8 @@ class Problem:
         resolution: distance in that metric between two checks along an edge, if the constraint is not an
             `EdgeConstraint`; thinner obstacles may be missed.
         world: the map that the problem was created from, for planners that search maps.
+        moving: moving obstacles, which a disc around the robot's x and y must not touch; `chance_constrained` adds
+            predicted tracks. Planners that know times avoid them, and others refuse the problem; see `still`.
 
     Raises:
         ShapeError: if start or goal is not a state of the space, or weights are not positive.
@@ -95,6 +99,7 @@ class Problem:
     weights: Any = None
     resolution: float = 0.05
     world: Any = None
+    moving: Sequence[MovingObstacle] = ()
 
     def __post_init__(self) -> None:
         weights = np.ones(self.space.dim) if self.weights is None else numbers(self.weights, "weights")
@@ -116,6 +121,24 @@ class Problem:
         else:
             goal = frozen(self.space.normalize(state_of(goal, self.space, "goal")))
         object.__setattr__(self, "goal", goal)
+        object.__setattr__(
+            self, "moving", tuple(instance(each, MovingObstacle, "Problem.moving") for each in self.moving)
+        )
+
+    @property
+    def still(self) -> Problem:
+        """The problem without moving obstacles, for a path that `TimeParameterization` gives times among them."""
+        return dataclasses.replace(self, moving=())
+
+    def needs_no_times(self, planner: Any) -> None:
+        """Raise an error if there are moving obstacles, which a planner that knows no times cannot avoid."""
+        if self.moving:
+            count = counted(len(self.moving), "moving obstacle")
+            raise PilotageError(
+                f"{type(planner).__name__} knows no times, but the problem has {count}; SpaceTimeAStar, KinodynamicRRT "
+                "and SST avoid them; plan for problem.still to ignore them, or around all places that they pass, on "
+                "the map grid.with_moving(obstacles)"
+            )
 
     def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
         """Goal states ``(K, n)``: all that were given, or `count` states drawn from a region."""
@@ -168,6 +191,17 @@ class Problem:
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
         return np.where(shares[..., None] < 1.0, points, b[..., None, :])  # a (+) (b (-) a) is b but for rounding
 
+    def room_among(self, xs: Array, ts: Array, space: Space | None = None) -> Array:
+        """The least room [m] from moving obstacles on each way ``(T,)`` between states ``(T+1, n)`` at their times.
+
+        The states are those of the problem, or of another space with x and y. It is infinite without obstacles.
+        """
+        if not self.moving:
+            return np.full(len(ts) - 1, np.inf)
+        xy = xs[:, [(space or self.space).find(name, "a moving obstacle") for name in ("x", "y")]]
+        radius = 0.0 if self.footprint is None else float(self.footprint.radius)
+        return np.min([each.room(xy, ts) - radius for each in self.moving], axis=0)
+
     @property
     def footprint(self) -> Any:
         """The footprint of the robot, if the constraint is that of a footprint on a map; else None."""
@@ -188,7 +222,8 @@ class Problem:
         if beyond.any():
             i = int(np.argmax(beyond))
             return f"{place} is out of bounds: {self.space.names[i]} is {x[i]:g}, not in [{low[i]:g}, {high[i]:g}]"
-        if isinstance(self.constraint, EdgeConstraint) and (why := self.constraint.describe(x)):
+        describe = getattr(self.constraint, "describe", None)  # an `EdgeConstraint` has it, and others may
+        if describe is not None and (why := describe(x)):
             return f"{place} {why}"
         if self.constraint is not None and (worst := float(np.max(self.violations(x)))) > 0.0:
             return f"{place} violates the constraint by {worst:.3g}"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any, Never, final
+from typing import TYPE_CHECKING, Any, NamedTuple, Never, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pilotage.core.arrays import alike, stack
 from pilotage.core.errors import ModelError, ShapeError
 from pilotage.core.mathematics import math_for
+from pilotage.core.moving import MovingObstacle
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
 from pilotage.core.settings import instance, positive
@@ -37,6 +39,20 @@ SLACK = 1e-3
 finite."""
 
 
+class Margin(NamedTuple):
+    """The distance from obstacles that a robot keeps beyond its outline.
+
+    Attributes:
+        robot: outline of the robot without it.
+        length: the distance [m].
+        purpose: its reason, as the end of a sentence, such as " for a risk of 0.01".
+    """
+
+    robot: Footprint
+    length: float
+    purpose: str
+
+
 @final
 @dataclass(frozen=True, eq=False, repr=False)
 class FootprintConstraint:
@@ -54,8 +70,9 @@ class FootprintConstraint:
 
     Attributes:
         obstacles: obstacles of the map.
-        footprint: outline of the robot.
+        footprint: outline of the robot, grown by the margin.
         space: space of the states, with components x, y and, unless the robot is round, yaw.
+        margin: what the footprint is grown by, of `keeping`; None if by nothing.
 
     Raises:
         ModelError: if the class is subclassed.
@@ -71,6 +88,7 @@ class FootprintConstraint:
     obstacles: Obstacles
     footprint: Footprint
     space: Space
+    margin: Margin | None = None
 
     def __post_init__(self) -> None:
         instance(self.obstacles, Obstacles, "FootprintConstraint")
@@ -85,6 +103,22 @@ class FootprintConstraint:
 
     def __repr__(self) -> str:
         return f"FootprintConstraint({self.footprint!r}, {self.obstacles!r})"
+
+    @property
+    def robot(self) -> Footprint:
+        """The outline of the robot without the margin."""
+        return self.margin.robot if self.margin else self.footprint
+
+    def keeping(self, margin: float, purpose: str = "") -> FootprintConstraint:
+        """The constraint that the robot keeps a further margin [m] from obstacles, for a purpose; see `Margin`.
+
+        A robot that starts within the margin is led out of it by planners that know no times, and by `SpaceTimeAStar`.
+        """
+        if positive(margin, "margin", zero=True) == 0.0:
+            return self
+        grown = Footprint([(x, y, radius + margin) for x, y, radius in self.footprint.discs])
+        length = margin + (self.margin.length if self.margin else 0.0)
+        return replace(self, footprint=grown, margin=Margin(self.robot, length, purpose))
 
     @cached_property
     def pose(self) -> list[int]:
@@ -137,9 +171,14 @@ class FootprintConstraint:
         return -np.asarray(self(x)).max(-1)
 
     def clearance(self, x: Any) -> Array:
-        """The exact clearance [m] at states ``(..., n)``."""
+        """The exact clearance [m] at states ``(..., n)``, of the footprint with its margin."""
         x = np.asarray(x, dtype=np.float64)
         return self.footprint.clearance(self.obstacles, x[..., self.pose])
+
+    def robot_clearance(self, x: Any) -> Array:
+        """The exact clearance [m] at states ``(..., n)``, of the robot without its margin."""
+        x = np.asarray(x, dtype=np.float64)
+        return self.robot.clearance(self.obstacles, x[..., self.pose])
 
     @property
     def refinement(self) -> int:
@@ -155,15 +194,16 @@ class FootprintConstraint:
         room = self._room(np.asarray(x, dtype=np.float64))
         if room >= 0.0:
             return ""
-        exact = float(self.clearance(x))
-        if exact >= 0.0:
-            cells = f"cells of {self.obstacles.grid.resolution:g} m"
-            return (
-                f"is {exact:.3f} m from an obstacle, too close to be certainly clear on {cells}; "
-                f"grid.refined({max(self.refinement, 2)}) has smaller ones"
-            )
-        depth = f"{-exact:.2f} m" if exact <= -0.005 else "less than 0.01 m"
-        return f"is in collision by {depth}"
+        exact = float(self.robot_clearance(x))
+        if exact < 0.0:
+            return f"is in collision by {f'{-exact:.2f} m' if exact <= -0.005 else 'less than 0.01 m'}"
+        if self.margin and float(self.clearance(x)) < 0.0:
+            return within(exact, self.margin.length, self.margin.purpose)
+        cells = f"cells of {self.obstacles.grid.resolution:g} m"
+        return (
+            f"is {exact:.3f} m from an obstacle, too close to be certainly clear on {cells}; "
+            f"grid.refined({max(self.refinement, 2)}) has smaller ones"
+        )
 
     @cached_property
     def cells(self) -> DiscCells:
@@ -181,6 +221,11 @@ class FootprintConstraint:
                 f"or for the disc around it, Footprint.disc({self.footprint.radius:.3g})"
             )
         return DiscCells(self)
+
+
+def within(clearance: float, margin: float, purpose: str) -> str:
+    """The end of a sentence about a robot that is clear, but not by its margin."""
+    return f"is {clearance:.2f} m from an obstacle, within the margin of {margin:.2f} m{purpose}"
 
 
 @cache
@@ -247,6 +292,8 @@ def on_map(
     space: Space | None,
     turning: float | None,
     unknown: str,
+    margin: float,
+    moving: Sequence[MovingObstacle],
 ) -> Problem:
     """The problem that `OccupancyGrid.problem` describes."""
     shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "OccupancyGrid.problem")
@@ -254,7 +301,7 @@ def on_map(
         space = POSE if shape.turns else POINT
     constraint = FootprintConstraint(grid.obstacles(unknown), shape, space)
     space = _bounded(space, constraint, grid)
-    constraint = FootprintConstraint(constraint.obstacles, shape, space)
+    constraint = FootprintConstraint(constraint.obstacles, shape, space).keeping(margin)
     weights = np.ones(space.dim)
     if shape.turns:
         weights[int(constraint.motion[2])] = positive(shape.radius if turning is None else turning, "turning")
@@ -262,7 +309,9 @@ def on_map(
         x, y = state_of(goal, POINT, "goal")
         named = [space.names[i] for i in constraint.pose]
         goal = space.bounded({named[0]: (x, x), named[1]: (y, y)})
-    return Problem(space, start, goal, constraint, weights=weights, resolution=grid.resolution, world=grid)
+    return Problem(
+        space, start, goal, constraint, weights=weights, resolution=grid.resolution, world=grid, moving=moving
+    )
 
 
 def _bounded(space: Space, constraint: FootprintConstraint, grid: GridCells) -> Space:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import SettingError, ShapeError
+from pilotage.core.moving import MovingObstacle
 from pilotage.core.problem import Problem
 from pilotage.core.settings import by_name, positive
 from pilotage.core.space import Space
@@ -129,6 +130,8 @@ class Costmap(GridCells):
         space: Space | None = None,
         turning: float | None = None,
         unknown: str = "blocked",
+        margin: float = 0.0,
+        moving: Sequence[MovingObstacle] = (),
     ) -> Problem:
         """The planning problem of a robot among the obstacles of all layers, as `OccupancyGrid.problem`.
 
@@ -136,7 +139,7 @@ class Costmap(GridCells):
         them as ``costs=costmap.costs``.
 
         Args:
-            start, goal, space, turning, unknown: as there.
+            start, goal, space, turning, unknown, margin, moving: as there.
             footprint: outline of the robot; None for a disc of the radius `inscribed`.
 
         Example:
@@ -149,7 +152,9 @@ class Costmap(GridCells):
         """
         shape = Footprint.disc(self.inscribed) if footprint is None else footprint
         world = self.grid.with_occupied(self.lethal)
-        return world.problem(start, goal, shape, space=space, turning=turning, unknown=unknown)
+        return world.problem(
+            start, goal, shape, space=space, turning=turning, unknown=unknown, margin=margin, moving=moving
+        )
 
     @cached_property
     def lethal(self) -> Mask:
@@ -180,7 +185,7 @@ class Costmap(GridCells):
 
         An unknown cell costs as much as a free one there, so a planner with ``unknown="free"`` does not prefer it.
         """
-        return 1.0 + self.weight / STEPS * self._known
+        return 1.0 + self.weight / STEPS * self._known.astype(np.float64)
 
     @cached_property
     def occupied(self) -> Mask:

@@ -254,7 +254,7 @@ class Footprint:
             where = np.concatenate([where, np.zeros((*where.shape[:-1], 1))], -1)
         if where.ndim != 2 or where.shape[1] != 3 or not len(where) or not np.isfinite(where).all():
             raise ShapeError(f"poses have shape {where.shape}; expected finite (T, 3) for x, y, yaw, one or more")
-        local = grid.world_to_grid(where) + [ring, ring, 0.0]
+        local = np.ascontiguousarray(grid.world_to_grid(where) + [ring, ring, 0.0])
         local = np.concatenate([local, local[-1:]]) if len(local) == 1 else local
         hit, scale = np.zeros(len(local) - 1, dtype=np.bool_), 1.0 / grid.resolution
         for piece in self._pieces:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, cast
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
+from pilotage.core.moving import MovingObstacle
 from pilotage.core.settings import by_name, number, shown, whole
 from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
@@ -24,7 +25,7 @@ from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
 from .occupancy_map import OccupancyMap
 from .queries import MapQueries
-from .stamps import disc_cells, grid_cells, rectangle_cells
+from .stamps import disc_cells, grid_cells, passed_cells, rectangle_cells
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -282,6 +283,22 @@ class OccupancyGrid(MapQueries):
             sizes: ``(K, 2)`` or one pair for all: length along the yaw, width [m].
         """
         return self.with_occupied(rectangle_cells(self, poses, sizes))
+
+    def with_moving(self, obstacles: Iterable[MovingObstacle]) -> OccupancyGrid:
+        """A copy with all cells marked as occupied that moving obstacles touch at any time.
+
+        For planners that know no times; a path around them is longer than one that waits for them to pass.
+
+        Example:
+            >>> from pilotage.core import MovingObstacle
+            >>> walker = MovingObstacle([0.0, 3.0], [[2.5, 3.5], [2.5, 2.5]], 0.2)
+            >>> OccupancyGrid.from_ascii(["....."] * 4).with_moving([walker]).occupied.sum(axis=1).tolist()
+            [0, 1, 3, 3]
+        """
+        mask = np.zeros(self.shape, dtype=np.bool_)
+        for each in obstacles:
+            mask |= passed_cells(self, each)
+        return self.with_occupied(mask)
 
     def refined(self, factor: int) -> OccupancyGrid:
         """The same map with smaller cells: each is divided into ``factor^2`` cells.

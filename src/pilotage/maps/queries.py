@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core.moving import MovingObstacle
 from pilotage.core.problem import Problem
 from pilotage.core.raster import Raster
 from pilotage.core.settings import by_name, instance, positive, setting
@@ -125,6 +127,8 @@ class MapQueries(GridCells):
         space: Space | None = None,
         turning: float | None = None,
         unknown: str = "blocked",
+        margin: float = 0.0,
+        moving: Sequence[MovingObstacle] = (),
     ) -> Problem:
         """The planning problem of a robot on this map; see `pilotage.maps.FootprintConstraint`.
 
@@ -138,9 +142,12 @@ class MapQueries(GridCells):
             space: space of the states; by default x and y, and yaw if the heading matters.
             turning: length [m] that a turn of one radian is worth; by default the radius of the footprint.
             unknown: whether unknown cells are "blocked" or "free". Everything off the map is blocked.
+            margin: distance [m] that the robot keeps from obstacles. If it starts closer to one, but not in collision,
+                the path leads out of the margin first, and ``plan.stats["led_out"]`` says so in a sentence.
+            moving: moving obstacles, for planners that know times.
 
         Raises:
-            SettingError: if `footprint` is not a `Footprint`, or `turning` is not positive.
+            SettingError: if `footprint` is not a `Footprint`, `turning` is not positive, or `margin` is negative.
             ShapeError: if start or goal do not fit the space.
 
         Example:
@@ -149,7 +156,7 @@ class MapQueries(GridCells):
             >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
             True
         """
-        return on_map(self, start, goal, footprint, space, turning, unknown)
+        return on_map(self, start, goal, footprint, space, turning, unknown, margin, moving)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
         """Traversal costs ``(ny, nx)`` that make planners prefer the middle of free space.

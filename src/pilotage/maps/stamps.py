@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
+from pilotage.core.moving import MovingObstacle
 
 from .cells import GridCells
 from .frame import GridFrame
@@ -32,6 +33,20 @@ def disc_cells(frame: GridFrame, centers: ArrayLike, radii: ArrayLike) -> Mask:
     for point, radius in zip(points, spread, strict=True):
         for window, offsets in _window(frame, point, float(radius)):
             mask[window] |= np.hypot(offsets[..., 0], offsets[..., 1]) <= radius
+    return mask
+
+
+def passed_cells(frame: GridFrame, obstacle: MovingObstacle) -> Mask:
+    """The cells ``(ny, nx)`` that a moving disc touches at any time, and a few more around each straight way."""
+    at, radii = np.asarray(obstacle.xys), np.asarray(obstacle.radius)
+    mask = _cells_of(frame, at)
+    for k in range(len(at)):
+        a, b, reach = at[k], at[min(k + 1, len(at) - 1)], max(radii[k : k + 2]) + frame.resolution * math.sqrt(0.5)
+        way = b - a
+        for window, offsets in _window(frame, 0.5 * (a + b), 0.5 * float(np.hypot(*way)) + reach):
+            from_a = offsets + 0.5 * way
+            share = np.clip((from_a @ way) / max(float(way @ way), 1e-300), 0.0, 1.0)
+            mask[window] |= np.linalg.norm(from_a - share[..., None] * way, axis=-1) <= reach
     return mask
 
 

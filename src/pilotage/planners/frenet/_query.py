@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import counted
+from ...core.moving import MovingObstacle
 from ...core.plan import Plan, PlanStatus
 from ...core.problem import Problem
 from ...core.settings import instance
 from ...core.space import Space
 from ..sampling._problem import compiled
-from ..search.space_time import MovingObstacle
+from ..search._intervals import segments
 from ._candidates import REASONS, UNCHECKED, VERDICTS, search
 from .reference_line import ReferenceLine
 
@@ -50,7 +51,7 @@ class Query:
         start: its Frenet coordinates ``(6,)``.
         ends: the candidates.
         region: the goal if it is one.
-        moving: the moving obstacles.
+        moving: moving obstacles besides those of the problem.
 
     Attributes:
         costs, durations, counts: of the candidates; their number of steps.
@@ -72,10 +73,11 @@ class Query:
         self.verdicts = np.full(len(ends.costs), UNCHECKED)
         goal = np.zeros((0, size)) if region is None else np.array([region.low, region.high])
         discs = np.array([[0.0, 0.0, 0.0]] if shape is None else shape.discs, order="C")
-        segments = [instance(each, MovingObstacle, "FrenetPlanner").segments(None, 0.0, 1.0) for each in moving]
+        others = [*problem.moving, *(instance(each, MovingObstacle, "FrenetPlanner") for each in moving)]
+        rows = [np.zeros((0, 7)), *(segments(each, 0.0) for each in others)]
         self.world = compiled(problem, None, draws=False)
         self.road = (*line.pieces, limits, start[4:].copy())
-        self.rest = goal, places, discs, np.ascontiguousarray(np.concatenate([np.zeros((0, 7)), *segments]))
+        self.rest = goal, places, discs, np.ascontiguousarray(np.concatenate(rows))
 
     def first(self, deadline: float) -> int | None:
         """The cheapest allowed candidate; None if there is none, or the time is up."""

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import PilotageError, SettingError
+from ...core.moving import MovingObstacle
 from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
 from ...core.settings import Finite, NonNegative, Positive, instance, setting, settings
 from ...core.space import Space
 from ...core.streams import Rng, checked
-from ..search.space_time import MovingObstacle
 from ..steering import Polynomial
 from ._candidates import VERDICTS, search
 from ._query import Ends, Query
@@ -120,7 +120,7 @@ class FrenetPlanner:
         Args:
             problem: a problem whose states have x, y, yaw and speed, and may have acceleration and curvature. Those
                 that they lack, s.. and d'' at the ends in their place, are 0.
-            moving: the moving obstacles; each disc of the footprint of the problem is kept clear of them.
+            moving: moving obstacles besides those of the problem; each disc of its footprint is kept clear of them.
             rng: accepted by every planner; this one draws no random numbers.
             budget: seconds after which the checks stop with status BUDGET.
 

@@ -17,20 +17,22 @@ from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.space import Space
 from ...models.trace import Driver, call, code_of, driver, parameters
+from ..search._intervals import meets, segments
 from ._draws import Draws
 from ._query import Query
 from ._space import DIFFERENCE, copy, edge_allowed, inside, room, subtract
 from ._tree import BLOCK, COUNT, DRAWN, FULL, LONG, MOST, SHORT, USED, Progress, Tree
 
 Array = NDArray[np.float64]
-MODEL = "Tuple((i8, f8[::1], f8[::1], f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[::1]))"
-"""Code of the model, dt, its parameters; controls and steps of each state; goals, bounds of a region, and numbers."""
+MODEL = "Tuple((i8, f8[::1], f8[::1], f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], f8[:,::1]))"
+"""Code of the model, dt, its parameters; controls and steps of each state; goals, bounds of a region, and numbers;
+times of the states, and segments of moving obstacles."""
 DRAWN_CONTROLS = "f8[:,::1], f8[:,:,::1], i8[:,::1], i8[::1]"
 """The type of samples, controls to try, for how many steps, and state."""
 # The array `state`, behind COUNT, DRAWN and USED: the state of the tree that has reached a goal.
 REACHED = 3
-# Numbers of a search: greatest distance of the goal, the best cost, whether cost is time.
-TOLERANCE, BEST, TIMED = 0, 1, 2
+# Numbers of a search: greatest distance of the goal, the best cost, whether cost is time, where a state has x and y.
+TOLERANCE, BEST, TIMED, X, Y = 0, 1, 2, 3, 4
 
 
 class Propagation:
@@ -52,10 +54,15 @@ class Propagation:
         self.dt, self.p = np.array([planner.dt]), np.ascontiguousarray(parameters(dynamics, planner.dt))
         self.tree = Tree(self.world)
         self.us, self.steps = np.zeros((self.tree.capacity, dynamics.action.size)), self._zeros()
+        self.times, self.moving, at = np.zeros(self.tree.capacity), np.zeros((0, 7)), (0, 0)
+        if moving := query.problem.moving:
+            radius = 0.0 if query.problem.footprint is None else query.problem.footprint.radius
+            self.moving = np.ascontiguousarray(np.concatenate([segments(each, radius) for each in moving]))
+            at = [query.problem.space.find(name, "a moving obstacle") for name in ("x", "y")]
         goal, problem = query.problem.goal, query.problem
         region = isinstance(goal, Space)
         self.region = np.array([goal.low, goal.high]) if region else np.zeros((2, problem.space.size))
-        self.numbers = np.array([-1.0 if region else planner.tolerance, math.inf, float(timed)])
+        self.numbers = np.array([-1.0 if region else planner.tolerance, math.inf, float(timed), *at])
         self.state = np.zeros(8 + MOST, dtype=np.int64)
         self.state[REACHED] = -1
         self.draws = Draws(problem, planner.samples, query.stream)
@@ -73,7 +80,8 @@ class Propagation:
     @property
     def model(self) -> tuple[Any, ...]:
         """What drivers call the model."""
-        return self.code.address, self.dt, self.p, self.us, self.steps, self.query.goals, self.region, self.numbers
+        made = self.code.address, self.dt, self.p, self.us, self.steps
+        return *made, self.query.goals, self.region, self.numbers, self.times, self.moving
 
     def run(self, most: int, progress: Progress | None, first: bool) -> None:
         """Grow the tree until samples or time are used up, Ctrl-C is pressed, or there is a path and `first` is set."""
@@ -121,6 +129,7 @@ class Propagation:
         self.tree.grow(int(self.state[COUNT]))
         self.us = np.concatenate((self.us, np.zeros_like(self.us)))
         self.steps = np.concatenate((self.steps, np.zeros_like(self.steps)))
+        self.times = np.concatenate((self.times, np.zeros_like(self.times)))
         for tree, count in itertools.pairwise(self.more):
             if isinstance(tree, Tree):
                 tree.grow(int(count[0]))
@@ -133,7 +142,8 @@ class Propagation:
         xs = np.asarray(self.planner.dynamics.rollout(problem.start, us, self.planner.dt))
         lengths = problem.distance(xs[:-1], xs[1:])
         cost = float(len(us) * self.planner.dt if self.timed else lengths.sum())
-        if cost < self.best and self._there(xs[-1]) and problem.edges_allowed(xs[:-1], xs[1:]).all():
+        fine = cost < self.best and self._there(xs[-1]) and bool(problem.edges_allowed(xs[:-1], xs[1:]).all())
+        if fine and (problem.room_among(xs, self.planner.dt * np.arange(len(xs))) >= 0.0).all():
             self.path, self.best = (xs, us), cost
             self.numbers[BEST] = cost
             self.query.found(cost, progress)
@@ -179,7 +189,7 @@ def fitting(planner: Any, problem: Problem) -> None:
 @driver
 def at_goal(world, model, x):
     """Whether a state is one of the goal."""
-    _, _, _, _, _, goals, region, numbers = model
+    _, _, _, _, _, goals, region, numbers, _, _ = model
     codes, _, _, metric, _, _, _, work = world
     if numbers[TOLERANCE] < 0.0:
         return inside(region, x)
@@ -190,12 +200,24 @@ def at_goal(world, model, x):
 
 
 @driver
+def touched(model, here, x, t):
+    """Whether a moving obstacle touches the robot on its straight way of one step, from a time on."""
+    _, dt, _, _, _, _, _, numbers, _, moving = model
+    i, j = int(numbers[X]), int(numbers[Y])
+    ux, uy = (x[i] - here[i]) / dt[0], (x[j] - here[j]) / dt[0]
+    met = False
+    for k in range(moving.shape[0]):
+        met = met or meets(moving[k], t, here[i], here[j], ux, uy, dt[0])
+    return met
+
+
+@driver
 def propagate(tree, world, model, near, new, u, steps, scratch):
     """Hold a control from a state of the tree: the steps until something is forbidden, or a goal is reached; the cost.
 
-    The state at their end, its slack and its cost are written to the place `new`.
+    The state at their end, its slack, cost and time are written to the place `new`.
     """
-    address, dt, p, _, _, _, _, numbers = model
+    address, dt, p, _, _, _, _, numbers, times, _ = model
     nodes, rooms, _, costs, _, _, _, _, _ = tree
     codes, _, _, metric, _, _, _, work = world
     here, x = scratch, nodes[new]
@@ -206,6 +228,8 @@ def propagate(tree, world, model, near, new, u, steps, scratch):
         after = room(world, x)
         if after < 0.0 or not edge_allowed(world, here, left, x, after):
             break
+        if touched(model, here, x, times[near] + done * dt[0]):
+            break
         cost += dt[0] if numbers[TIMED] > 0.0 else subtract(codes, metric, x, here, work[DIFFERENCE])
         done += 1
         left = after
@@ -213,5 +237,5 @@ def propagate(tree, world, model, near, new, u, steps, scratch):
         if at_goal(world, model, x):
             break
     copy(here, x)
-    rooms[new], costs[new] = left, costs[near] + cost
+    rooms[new], costs[new], times[new] = left, costs[near] + cost, times[near] + done * dt[0]
     return done

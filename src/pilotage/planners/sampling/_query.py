@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from ...core.problem import Problem
 from ...core.settings import setting, shown
 from ...core.space import Space
 from ...core.streams import Rng, seeded
+from .._lead_out import LeadOut, lead_out
 from ..steering._curves import POSE, Curve, driven, pieces
 from ._bound import Floor
 from ._problem import Compiled, compiled
@@ -41,6 +42,8 @@ class Query:
         bound: lower bound of the cost of any path.
         reach: distance [m] from a goal at which it counts as reached.
         history: seconds, cost and lower bound of each path that was the best.
+        lead: the way by which the robot leaves a margin first, to the start of the problem; None if there is none.
+        straight: lower bound of the cost of any path with it.
     """
 
     problem: Problem
@@ -55,6 +58,8 @@ class Query:
     bound: float
     reach: float = 0.0
     history: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
+    lead: LeadOut | None = None
+    straight: float = 0.0
 
     @classmethod
     def untied(cls, problem: Problem, rng: Rng, budget: float | None, steering: Curve | None) -> Query:
@@ -85,6 +90,11 @@ class Query:
 
         A path that is not to be `steered` is one of short edges already.
         """
+        plan = self._plan(path, cost, reason, steered, stats)
+        return plan if self.lead is None else self.lead.joined(plan, self.straight)
+
+    def _plan(self, path: Array | None, cost: float, reason: str, steered: bool, stats: dict[str, Any]) -> Plan:
+        """The plan from the start of the problem, behind the lead."""
         stats = {"seconds": self.spent, **stats, "history": np.array(self.history).reshape(-1, 3)}
         if path is None:
             apart = separation(self.problem, self.reach)
@@ -109,13 +119,21 @@ def begun(
     budget: float | None,
     steering: Curve | None = None,
     step: float | None = None,
+    *,
+    timed: bool = False,
 ) -> Query | Plan:
-    """A query; or the plan that answers it at once: its ends are forbidden, or the same."""
+    """A query; or the plan that answers it at once: its ends are forbidden, or the same.
+
+    A planner that is `timed` avoids moving obstacles itself. Before the path of another one, a robot within a margin is
+    led out of it.
+    """
     name, began = type(planner).__name__, time.perf_counter()
     if not isinstance(problem, Problem):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PilotageError(
             f"{name} plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) makes one"
         )
+    if not timed:
+        problem.needs_no_times(planner)
     if steering is not None and not in_se2(problem):
         raise PilotageError(
             f"{steering!r} connects poses in SE(2), not states of {shown(problem.space)}; give the problem the space "
@@ -128,22 +146,40 @@ def begun(
     ends = np.concatenate((problem.start[None], goals))
     rooms = world.room(ends)
     fine = rooms[1:] >= 0.0
-    reason = "" if rooms[0] >= 0.0 else problem.explain(problem.start, "start") or "start is not allowed"
+    lead = lead_out(problem, steering) if rooms[0] < 0.0 and not timed else None
+    fits = rooms[0] >= 0.0 or lead is not None
+    reason = "" if fits else problem.explain(problem.start, "start") or "start is not allowed"
+    if timed and (problem.room_among(np.stack([problem.start] * 2), np.array([0.0, 1e-6])) < 0.0).any():
+        reason = reason or "a moving obstacle touches the robot at its start, at time 0"
     reason = reason or ("" if fine.any() else _no_goal(problem, goals))
     stats = {"seconds": time.perf_counter() - began, "samples": 0, "states": 0}
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats, seed=seed)
-    nearest = float(world.lengths(ends)[1:][fine].min())
-    if nearest == 0.0:
-        return Plan(
+    goals = np.ascontiguousarray(goals[fine])
+    bound = straight = _least(world, problem, goals)
+    if lead is not None:
+        problem = replace(problem, start=lead.xs[-1])
+        rooms[:1] = world.room(problem.start[None])
+        bound = _least(world, problem, goals)
+    if float(world.lengths(np.concatenate((problem.start[None], goals)))[1:].min()) == 0.0:
+        here = Plan(
             PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed,
             footprint=problem.footprint,
         )  # fmt: skip
-    bound = nearest if problem.space.flat else float(Floor(problem)(problem.start, goals[fine]).min())
+        return here if lead is None else lead.joined(here, straight)
+    rooms = rooms[rooms >= 0.0]
+    return Query(
+        problem, world, steering, goals, rooms, stream, seed, began, deadline, bound, lead=lead, straight=straight
+    )
+
+
+def _least(world: Compiled, problem: Problem, goals: Array) -> float:
+    """A lower bound of the cost of any path from the start to one of the goals, or of the region that they are from."""
     if isinstance(problem.goal, Space):
-        bound = 0.0  # other states of the region may be nearer than those that were drawn
-    goals, rooms = np.ascontiguousarray(goals[fine]), rooms[rooms >= 0.0]
-    return Query(problem, world, steering, goals, rooms, stream, seed, began, deadline, bound)
+        return 0.0  # other states of the region may be nearer than those that were drawn
+    if problem.space.flat:
+        return float(world.lengths(np.concatenate((problem.start[None], goals)))[1:].min())
+    return float(Floor(problem)(problem.start, goals).min())
 
 
 def _no_goal(problem: Problem, goals: Array) -> str:

@@ -34,7 +34,8 @@ class KinodynamicRRT:
         until   a state is in the goal region, or within the tolerance of a goal
 
     The states of the plan are those of ``dynamics.rollout(start, us, dt)``, exactly. Edges between them are checked by
-    `Problem.edges_allowed`. The path is not optimised: `SST` makes it shorter.
+    `Problem.edges_allowed`, and no moving obstacle of the problem touches the disc around the robot before it arrives.
+    The path is not optimised: `SST` makes it shorter.
 
     Attributes:
         dynamics: the model; the problem must be one in its state space.
@@ -89,7 +90,7 @@ class KinodynamicRRT:
         """
         _ = grow.compiled  # first: a budget is not spent on compiling
         fitting(self, problem)
-        query = begun(self, problem, rng, budget)
+        query = begun(self, problem, rng, budget, timed=True)
         if not isinstance(query, Query):
             return query
         search = Propagation(query, grow, self, False, np.empty((2, problem.space.size)))
@@ -112,7 +113,7 @@ def grow(tree, world, model, samples, controls, steps, state, scratch):
     """
     nodes, rooms, _, costs, chains, heads, children, _, hashing = tree
     codes, _, _, metric, _, _, _, work = world
-    _, _, _, held, counts, _, _, _ = model
+    _, _, _, held, counts, _, _, _, times, _ = model
     found = state[MEMORY:]
     for k in range(samples.shape[0]):
         state[USED] = k
@@ -135,6 +136,7 @@ def grow(tree, world, model, samples, controls, steps, state, scratch):
                 copy(nodes[new + 1], nodes[new])
                 copy(controls[k, j], held[new])
                 rooms[new], costs[new], counts[new] = rooms[new + 1], costs[new + 1], done
+                times[new] = times[new + 1]
         if best == math.inf:
             continue
         children[new] = -1

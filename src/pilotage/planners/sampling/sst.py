@@ -38,7 +38,9 @@ class SST:
                 and the old one is removed, with its parents as far as nothing else depends on them
 
     The cost of its paths tends to that of a path near the optimum: the smaller the radii, the nearer, and the later.
-    The states of the plan are those of ``dynamics.rollout(start, us, dt)``, exactly.
+    The states of the plan are those of ``dynamics.rollout(start, us, dt)``, exactly. No moving obstacle of the problem
+    touches the disc around the robot before it arrives; a cheaper state that comes at a worse time still takes the
+    place of another.
 
     Attributes:
         dynamics: the model; the problem must be one in its state space.
@@ -88,7 +90,7 @@ class SST:
         """
         _ = grow.compiled  # first: a budget is not spent on compiling
         fitting(self, problem)
-        query = begun(self, problem, rng, budget)
+        query = begun(self, problem, rng, budget, timed=True)
         if not isinstance(query, Query):
             return query
         search = Propagation(query, grow, self, self.cost == "time")
@@ -118,7 +120,7 @@ def grow(tree, world, model, samples, controls, steps, state, witnesses, number,
         MORE (samples are needed), FULL (call again with larger trees) or DONE.
     """
     nodes, _, _, costs, chains, heads, children, _, hashing = tree
-    _, _, _, held, counts, _, _, numbers = model
+    _, _, _, held, counts, _, _, numbers, _, _ = model
     found = state[MEMORY:]
     for k in range(samples.shape[0]):
         state[USED] = k

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...core.moving import MovingObstacle as MovingObstacle
 from .anytime import ARAStar as ARAStar
 from .astar import AStar as AStar
 from .bidirectional import Bidirectional as Bidirectional
@@ -19,7 +20,6 @@ from .replanner import Replanner as Replanner
 from .scenario import Mismatch as Mismatch
 from .scenario import ScenarioReport as ScenarioReport
 from .scenario import solve_scenario as solve_scenario
-from .space_time import MovingObstacle as MovingObstacle
 from .space_time import SpaceTimeAStar as SpaceTimeAStar
 from .state_lattice import Primitive as Primitive
 from .state_lattice import StateLattice as StateLattice

@@ -12,7 +12,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
+from ...core.moving import MovingObstacle
+from ...maps.cells import GridCells
 from ...models.trace import driver
 from ._heap import WAITING, pop, push
 
@@ -27,6 +30,25 @@ EXPANSIONS, REACHED, RESERVE = 1, 2, 3
 TINY = 1e-9
 TIE = 1e-12
 """How much more the rest of the way counts, for ties; no more than rounding adds to the times of a long way."""
+
+
+def segments(
+    obstacle: MovingObstacle, radius: float, grid: GridCells | None = None, speed: float = 1.0
+) -> NDArray[np.float64]:
+    """The segments ``(S, 7)`` of an obstacle, with the radius of the robot added.
+
+    Without a grid, they are in metres and seconds; else in its cells, framed, and in straight steps at a speed [m/s].
+    """
+    unit = 1.0 if grid is None else grid.resolution
+    ts, radii = np.asarray(obstacle.ts) * (speed / unit), np.asarray(obstacle.radius)
+    ts = np.concatenate(([min(0.0, ts[0])], ts, [FOREVER]))
+    at = np.asarray(obstacle.xys) if grid is None else grid.world_to_grid(np.asarray(obstacle.xys))
+    at, radii = np.concatenate((at[:1], at, at[-1:])), np.concatenate((radii[:1], radii, radii[-1:]))
+    spans = np.diff(ts)
+    velocities = np.diff(at, axis=0) / np.maximum(spans, 1e-300)[:, None]
+    reach = (np.maximum(radii[1:], radii[:-1]) + radius) / unit
+    found = np.column_stack((at[:-1], velocities, ts[:-1], ts[1:], reach))
+    return found[(spans > 0.0) & (ts[1:] > 0.0)]
 
 
 @driver("void(i8, f8[:,::1], f8, i8[::1], i8[::1], b1)")

@@ -20,7 +20,8 @@ from pilotage.core.states import state_of
 from pilotage.maps import FootprintConstraint
 from pilotage.maps.cells import GridCells
 
-from ._way_out import WayOut, way_out
+from .._lead_out import LeadOut
+from ._way_out import way_out, way_to_cells
 from .explain import explain_endpoint, explain_separation
 from .workspace import Workspace, borrow
 
@@ -63,27 +64,30 @@ def answer(
     budget: float | None,
     unknown: str,
     solve: Solve,
-    diagonal: bool | None = None,
+    diagonal: bool,
     record: bool = False,
+    leave: Callable[[LeadOut], str] = lambda out: "",
 ) -> Plan:
     """The plan for a problem on cells that `solve` searches.
 
-    A start in inflated cells is led out of them, in diagonal steps too or in straight ones only; or it is refused,
-    where neither is told, as by searches whose paths depend on time. With `record`, the stats contain the cells that
-    were expanded.
+    A start in inflated cells, or within a margin, is led out of them, in diagonal steps too or in straight ones only.
+    The search is told the way out by `leave`, which may say what is wrong with it. With `record`, the stats contain the
+    cells that were expanded.
     """
     began = time.perf_counter()
     deadline = None if budget is None else began + setting(budget, Budget, "the budget")
-    cells, ends, reason = _posed(problem, start, goal, unknown)
+    cells, ends, reason, out = _posed(problem, start, goal, unknown)
     places = cells.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, cells)
-    reason = reason or explain_endpoint(cells, ends[0], places[0], "start", unknown)
-    out = way_out(cells, ends[0], places[0], unknown, diagonal) if reason and diagonal is not None else None
+    if out is None and not reason and (reason := explain_endpoint(cells, ends[0], places[0], "start", unknown)):
+        out = way_out(cells, ends[0], places[0], unknown, diagonal)
     reason = ("" if out else reason) or explain_endpoint(cells, ends[1], places[1], "goal", unknown)
+    reason = reason or (leave(out) if out else "")
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began))
     if out:
-        ends[0], places[0] = cells.cell_to_world(out.cells[-1]), out.cells[-1].tolist()
+        ends[0] = out.xs[-1]
+        places[0] = cells.world_to_cell(ends[0]).tolist()
     with borrow(cells, unknown) as space:
         first, last = (space.index(*place) for place in places)
         order = space.order = [] if record else None
@@ -99,34 +103,30 @@ def answer(
     if found.path is None:
         reason = explain_separation(cells, unknown, *ends)
         return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats)
-    path, length = (found.path, found.length) if out is None else _joined(out, found, terrain)
+    xs, cost = cells.cell_to_world(found.path), found.length * cells.resolution
     if out:  # another way out might have been better
-        bound = float(np.hypot(*(cells.cell_to_world(path[-1]) - cells.cell_to_world(path[0]))))
-    cost = length * cells.resolution
-    xs = cells.cell_to_world(path)
+        worth = None if terrain is None else terrain[tuple(cells.world_to_cell(out.xs).T)]
+        xs, cost = np.concatenate([out.xs, xs[1:]]), cost + _paid(out.xs, worth)
+        bound = float(np.hypot(*(xs[-1] - xs[0])))
     shape, lower = problem.footprint if isinstance(problem, Problem) else None, min(bound, cost)
     return Plan(PlanStatus.SOLVED, POINT, xs, cost=cost, lower_bound=lower, stats=stats, footprint=shape)
 
 
-def _joined(out: WayOut, found: Found, terrain: Array | None) -> tuple[Cells, float]:
-    """The path that begins with the way out, and its cost [cells]."""
-    cost = out.length if terrain is None else path_cost(out.cells, terrain)
-    return np.concatenate([out.cells, found.path[1:]]), cost + found.length
-
-
 def path_cost(cells: Cells, terrain: Array | None = None) -> float:
     """Length [cells] of the straight lines between cells ``(K, 2)``, each times the mean cost of its two cells."""
-    lengths = np.hypot(*np.diff(cells, axis=0).T)
-    if terrain is not None:
-        worth = terrain[tuple(cells.T)]
-        lengths = lengths * (0.5 * (worth[1:] + worth[:-1]))
-    return float(lengths.sum())
+    return _paid(cells, None if terrain is None else terrain[tuple(cells.T)])
 
 
-def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
-    """Cells, start and goal ``(2, 2)``, and what is wrong with them at once."""
+def _paid(places: Array | Cells, worth: Array | None) -> float:
+    """Length of the straight lines between places ``(K, 2)``, each times the mean cost of its two places."""
+    lengths = np.hypot(*np.diff(places, axis=0).T)
+    return float(lengths.sum() if worth is None else (lengths * (0.5 * (worth[1:] + worth[:-1]))).sum())
+
+
+def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str, LeadOut | None]:
+    """Cells, start and goal ``(2, 2)``, what is wrong with them at once, and the way out of a margin."""
     if isinstance(problem, GridCells):
-        return problem, np.array((world_point(start, "start"), world_point(goal))), ""
+        return problem, np.array((world_point(start, "start"), world_point(goal))), "", None
     if not isinstance(problem, Problem):
         check_cells(problem)
     if start is not None or goal is not None:
@@ -141,7 +141,8 @@ def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells
         raise PilotageError("the goal is a region or several states; a search on cells needs one point (x, y)")
     ends = np.stack((problem.start[problem.constraint.pose[:2]], goals[0]))
     cells, reason = problem.constraint.cells, problem.explain(problem.start, "start")
-    return cells, ends, reason or problem.explain(problem.goals(1, rng=0)[0], "goal")
+    out = way_to_cells(problem, cells) if reason else None
+    return cells, ends, ("" if out else reason) or problem.explain(problem.goals(1, rng=0)[0], "goal"), out
 
 
 def check_cells(grid: Any) -> GridCells:

@@ -74,8 +74,10 @@ class CellPlanner(ABC):
             if record:
                 raise PilotageError("record is for grids; a graph can note itself which states it is asked about")
             return self._on_graph(problem, start, goal, budget)
-        if isinstance(problem, Problem) and isinstance(problem.constraint, SphereConstraint):
-            return self._in_voxels(problem, budget)
+        if isinstance(problem, Problem):
+            problem.needs_no_times(self)
+            if isinstance(problem.constraint, SphereConstraint):
+                return self._in_voxels(problem, budget)
         if costs is None and isinstance(problem, GridCells):
             costs = problem.costs
         _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
 from ...maps import FootprintConstraint
+from .._lead_out import lead_out
 from ..sampling._bound import Floor
 from ..sampling._problem import Compiled, compiled
 from ..steering import ReedsShepp
@@ -82,16 +83,22 @@ class PosePlanner(ABC):
                 'space=Space("pose: SE2")) makes one'
             )
         refused(name, problem, vehicle)
+        problem.needs_no_times(self)
         _ = search.compiled, self.steering.curve.address  # first: a budget is not spent on compiling
         began = time.perf_counter()
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         stream, seed = seeded(rng)
         goals = problem.goals(rng=stream)
         allowed = problem.allowed(np.concatenate((problem.start[None], goals)))
-        fine, reason = goals[allowed[1:]], "" if allowed[0] else problem.explain(problem.start, "start")
+        fine, lead = goals[allowed[1:]], lead_out(problem, self.steering) if vehicle.curves and not allowed[0] else None
+        reason = "" if allowed[0] or lead else problem.explain(problem.start, "start")
         if reason := reason or ("" if len(fine) else problem.explain(goals[0], "goal")):
             return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began), seed=seed)
-        return self._solved(_posed(problem, fine, self.steering, vehicle), began, deadline, seed)
+        if lead is None:
+            return self._solved(_posed(problem, fine, self.steering, vehicle), began, deadline, seed)
+        bound = 0.0 if isinstance(problem.goal, Space) else float(Floor(problem)(problem.start, fine).min())
+        posed = _posed(replace(problem, start=lead.xs[-1]), fine, self.steering, vehicle)
+        return lead.joined(self._solved(posed, began, deadline, seed), bound)
 
     def _solved(self, posed: Posed, began: float, deadline: float, seed: int | None) -> Plan:
         """The plan of a problem whose ends are allowed."""

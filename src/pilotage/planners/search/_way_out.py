@@ -3,38 +3,25 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pilotage.core.problem import Problem
 from pilotage.maps import InflatedGrid
 from pilotage.maps.cells import GridCells
 
+from .._lead_out import LeadOut, lead_out
 from .workspace import Workspace
 
 Array = NDArray[np.float64]
-Cells = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 
-class WayOut(NamedTuple):
-    """How a robot leaves the inflated cells.
-
-    Attributes:
-        cells: cells (row, column) ``(K, 2)`` from the start to the first one that is not inflated.
-        length: of the way through them [cells].
-        said: the sentence that the user is told.
-    """
-
-    cells: Cells
-    length: float
-    said: str
-
-
-def way_out(grid: GridCells, point: Array, cell: list[int], unknown: str, diagonal: bool) -> WayOut | None:
+def way_out(grid: GridCells, point: Array, cell: list[int], unknown: str, diagonal: bool) -> LeadOut | None:
     """The shortest way from a cell (row, column) to one that can be passed; None if there is none, or no need of one.
 
-    It leads over cells that the map itself says can be passed, within two radii of the start.
+    It leads over the middles of cells that the map itself says can be passed, within two radii of the start.
     """
     if not isinstance(grid, InflatedGrid) or not _inside(grid, cell, unknown):
         return None
@@ -57,7 +44,26 @@ def way_out(grid: GridCells, point: Array, cell: list[int], unknown: str, diagon
         f"start ({point[0]:.2f}, {point[1]:.2f}) is {room:.2f} m from an obstacle, within the inflation of "
         f"{grid.radius:.2f} m; the path leads out of it first, over {length * grid.resolution:.2f} m"
     )
-    return WayOut(cells + (top, left), length, said)
+    return LeadOut(grid.cell_to_world(cells + (top, left)), length * grid.resolution, said)
+
+
+def way_to_cells(problem: Problem, cells: GridCells) -> LeadOut | None:
+    """The way out of the margin of a problem to the middle of a cell that can be passed, x and y; None as above."""
+    pose: list[int] = problem.constraint.pose[:2]  # type: ignore[union-attr]
+
+    def middles(x: Array) -> Array:
+        x = np.array(x)
+        x[..., pose] = cells.cell_to_world(cells.world_to_cell(x[..., pose]))
+        return x
+
+    def accepts(x: Array) -> Mask:
+        return cells.is_free(x[..., pose]) & problem.edges_allowed(x, middles(x))
+
+    lead = lead_out(problem, accepts=accepts)
+    if lead is None:
+        return None
+    xs = np.concatenate([lead.xs, middles(lead.xs[-1:])])[:, pose]
+    return LeadOut(xs, float(np.linalg.norm(np.diff(xs, axis=0), axis=-1).sum()), lead.said)
 
 
 def _inside(grid: InflatedGrid, cell: list[int], unknown: str) -> bool:

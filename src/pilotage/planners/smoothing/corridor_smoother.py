@@ -88,6 +88,7 @@ class CorridorSmoother:
         """
         instance(plan, Plan, "CorridorSmoother")
         instance(instance(problem, Problem, "CorridorSmoother").constraint, FootprintConstraint, "CorridorSmoother")
+        problem.needs_no_times(self)
         if plan.xs is None or plan.space is None:
             return plan
         began = time.perf_counter()

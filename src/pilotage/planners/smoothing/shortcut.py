@@ -70,7 +70,7 @@ class Shortcut:
             SpaceError: if the plan lacks a component of the problem.
         """
         instance(plan, Plan, "Shortcut")
-        instance(problem, Problem, "Shortcut")
+        instance(problem, Problem, "Shortcut").needs_no_times(self)
         if plan.xs is None or plan.space is None:
             return plan
         stream, seed = seeded(rng)

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from ...core.errors import ShapeError
 from ...core.plan import Plan, PlanStatus
+from ...core.problem import Problem
 from ...core.settings import NonNegative, Positive, instance, settings
 from ...core.space import Space
 from ._jerk import jerk_limited
+from ._passing import passed
 
 Array = NDArray[np.float64]
 PLACE, TURN = 1e-5, 1e-3
@@ -69,18 +71,22 @@ class TimeParameterization:
     end_speed: NonNegative = 0.0
     spacing: Positive = 0.05
 
-    def parameterize(self, plan: Plan) -> Plan:
+    def parameterize(self, plan: Plan, problem: Problem | None = None) -> Plan:
         """The plan with times.
 
         Args:
             plan: a plan with x and y; one that is not solved is returned as it is.
+            problem: a problem whose moving obstacles, if it has any, do not touch the robot at these times, nor ever
+                after. For that, it waits before it departs, to a tenth of a second, or is slower on the whole path, if
+                it rests at both ends: not the soonest arrival then, which might wait on the way.
 
         Returns:
             A plan along the same path, with more states if its edges are longer than `spacing`. `ts` are the times; its
             cost is the last of them [s]. If the states have a yaw, `us` ``(T, 2)`` are the mean speed [m/s], negative
             in reverse, and yaw rate [rad/s] between states, of `pilotage.models.unicycle`. In `stats`, ``speed`` of
-            each state [m/s], and ``acceleration`` between states [m/s^2]. Its status is INVALID, with a reason, if no
-            profile satisfies the limits.
+            each state [m/s], and ``acceleration`` between states [m/s^2]; among moving obstacles, ``wait`` [s] and
+            by which factor it is ``slower``. Its status is INVALID, with a reason, if no profile satisfies the limits,
+            or moving obstacles are in the way.
 
         Raises:
             SettingError: if `plan` is of another type.
@@ -106,9 +112,13 @@ class TimeParameterization:
         ts = np.concatenate([[0.0], np.cumsum(dt)])
         stats = {"speed": v, "acceleration": np.diff(b) / (2.0 * ds), "seconds": time.perf_counter() - began}
         end = float(ts[-1])
-        return dataclasses.replace(
+        timed = dataclasses.replace(
             plan, xs=xs, us=us, ts=ts, cost=end, lower_bound=min(end, float(ds.sum()) / self.speed), stats=stats
         )
+        if problem is None or not problem.moving:
+            return timed
+        found = passed(timed, problem, rests=self.start_speed == self.end_speed == 0.0)
+        return Plan(PlanStatus.INVALID, reason=found) if isinstance(found, str) else found
 
     def _profile(self, steps: Array, ds: Array) -> Array | str:
         """The square of the speed at each state, or the reason why there is none."""

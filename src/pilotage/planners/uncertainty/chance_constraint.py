@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from statistics import NormalDist
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import numbers
 from ...core.errors import CovarianceError, ShapeError
+from ...core.planar import planar
 from ...core.problem import Problem
-from ...core.settings import Count, Interval, instance, setting, settings
-from ...maps import Footprint, FootprintConstraint
+from ...core.settings import Count, instance, setting, settings
+from ...maps import FootprintConstraint
+from ...maps.collision import within
+from .track import PredictedTrack, Risk
 
 Array = NDArray[np.float64]
-Risk = Annotated[float, Interval(0.0, 1.0)]
-"""A probability above 0 and below 1."""
 
 
 @settings(eq=False)
@@ -91,12 +93,24 @@ class ChanceConstraint:
         """
         if callable(self.covariance):
             raise ShapeError("the covariance is a function of the state; expected one covariance for all states")
-        margin = float(self.margin(np.zeros(self.inner.space.size)))
-        discs = [(x, y, radius + margin) for x, y, radius in self.inner.footprint.discs]
-        return FootprintConstraint(self.inner.obstacles, Footprint(discs), self.inner.space)
+        return self.inner.keeping(float(self.margin(np.zeros(self.inner.space.size))), f" for a risk of {self.risk:g}")
+
+    def describe(self, x: Any) -> str:
+        """The reason why a state ``(n,)`` is too risky, as the end of a sentence; empty if it is allowed."""
+        exact = float(self.inner.robot_clearance(x))
+        if exact < 0.0 or not float(self(x).max()) > 0.0:
+            return self.inner.describe(x)
+        return within(exact, float(self.margin(x)), f" for a risk of {self.risk:g}")
 
 
-def chance_constrained(problem: Problem, covariance: Any, *, risk: Risk = 0.01, steps: Count = 1) -> Problem:
+def chance_constrained(
+    problem: Problem,
+    covariance: Any,
+    *,
+    risk: Risk = 0.01,
+    steps: Count = 1,
+    tracks: Sequence[PredictedTrack] = (),
+) -> Problem:
     """The problem with the constraint that a path has a collision with probability `risk` at most.
 
     With one covariance for all states, every planner solves it, compiled and without gaps, as for a larger robot. With
@@ -107,6 +121,8 @@ def chance_constrained(problem: Problem, covariance: Any, *, risk: Risk = 0.01, 
         covariance: a belief, a covariance, or a function of states; see `ChanceConstraint`.
         risk: largest probability of a collision on the whole path.
         steps: number of times that the error is drawn on the path; 1 if it stays the same along it.
+        tracks: predictions of moving discs, which become moving obstacles of the problem: the error of the robot, and
+            that of each track, get equal shares of the risk; see `PredictedTrack.obstacle`.
 
     Raises:
         SettingError: if the problem is not one on a map, or the risk is not between 0 and 1.
@@ -125,8 +141,12 @@ def chance_constrained(problem: Problem, covariance: Any, *, risk: Risk = 0.01, 
     hint = "; expected one of grid.problem(start, goal, footprint)"
     instance(problem, Problem, "chance_constrained")
     inner = instance(problem.constraint, FootprintConstraint, "chance_constrained", hint)
-    chance = ChanceConstraint(inner, covariance, setting(risk, Risk, "risk"), setting(steps, Count, "steps"))
-    return dataclasses.replace(problem, constraint=chance if callable(covariance) else chance.grown())
+    share = setting(risk, Risk, "risk") / (1 + len(tracks))
+    chance = ChanceConstraint(inner, covariance, share, setting(steps, Count, "steps"))
+    if tracks and callable(covariance):
+        raise ShapeError("the covariance is a function of the state; expected one for all states beside tracks")
+    moving = [*problem.moving, *(track.obstacle(share) for track in tracks)]
+    return dataclasses.replace(problem, constraint=chance if callable(covariance) else chance.grown(), moving=moving)
 
 
 def _covariance(given: Any, inner: FootprintConstraint) -> Array:
@@ -134,30 +154,7 @@ def _covariance(given: Any, inner: FootprintConstraint) -> Array:
     if not hasattr(given, "moments"):
         return _checked(given, inner)
     names = ("x", "y", "yaw") if inner.footprint.turns else ("x", "y")
-    return _checked(_marginal(given, names)[1], inner)
-
-
-def _marginal(belief: Any, names: tuple[str, ...]) -> tuple[Array, Array]:
-    """Mean and covariance of some components of a pose, whose position varies along the axes of the world."""
-    moments = belief.moments()
-    space, mean = moments.space, np.asarray(moments.mean)
-    at = [space.find(name, "the footprint") for name in names]
-    tangent = [_tangent(space, i) for i in at]
-    P = np.asarray(moments.cov)[..., tangent, :][..., tangent]
-    part, stored, _ = next(row for row in space.layout if row[1].start <= at[0] < row[1].stop)
-    if not part.flat and part.side == "right":  # the tangent of a pose lies in its own frame
-        yaw, turn = mean[..., stored.start + 2], np.eye(len(at))
-        turn[:2, :2] = [[np.cos(yaw), -np.sin(yaw)], [np.sin(yaw), np.cos(yaw)]]
-        P = turn @ P @ turn.T
-    return mean[..., at], P
-
-
-def _tangent(space: Any, index: int) -> int:
-    """The tangent column of a component of a pose in the plane."""
-    part, s, t = next(row for row in space.layout if row[1].start <= index < row[1].stop)
-    if part.size != part.dim:
-        raise ShapeError(f"{part} is not a pose in the plane; expected x, y and yaw")
-    return t.start + index - s.start
+    return _checked(planar(given, names)[1], inner)
 
 
 def _checked(given: Any, inner: FootprintConstraint) -> Array:

@@ -14,62 +14,14 @@ from ...core.errors import ShapeError
 from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.sensor import Sensor
-from ...core.settings import NonNegative, instance, settings, shown
+from ...core.settings import instance, shown
 from ...core.space import Space
 from ...maps import Footprint, FootprintConstraint
-from .chance_constraint import _checked, _marginal
+from .chance_constraint import _checked
+from .track import PredictedTrack
 
 Array = NDArray[np.float64]
 POINT = Space("x y [m]")
-
-
-@settings(eq=False)
-class PredictedTrack:
-    """The prediction of a moving disc: Gaussians of its centre at some times, and interpolated between them.
-
-    Attributes:
-        ts: times ``(T,)`` [s], ascending; the first and last prediction hold before and after.
-        means: x, y ``(T, 2)`` [m].
-        covariances: ``(T, 2, 2)`` [m^2].
-        radius: of the disc [m].
-
-    Raises:
-        ShapeError: if the shapes do not fit, or the times do not ascend.
-
-    Example:
-        >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)], radius=0.3)
-        >>> walker.at([1.0])[0]
-        array([[1., 0.]])
-    """
-
-    ts: Any
-    means: Any
-    covariances: Any
-    radius: NonNegative = 0.3
-
-    def __post_init__(self) -> None:
-        ts, means, P = (numbers(getattr(self, name), name) for name in ("ts", "means", "covariances"))
-        if ts.ndim != 1 or not len(ts) or means.shape != (len(ts), 2) or P.shape != (len(ts), 2, 2):
-            raise ShapeError(
-                f"a track has ts {ts.shape}, means {means.shape} and covariances {P.shape}; expected (T,), (T, 2) and "
-                "(T, 2, 2)"
-            )
-        if not (np.diff(ts) > 0.0).all() or not all(np.isfinite(each).all() for each in (ts, means, P)):
-            raise ShapeError("the times of a track must ascend, and its numbers be finite")
-        for name, value in (("ts", ts), ("means", means), ("covariances", P)):
-            object.__setattr__(self, name, value)
-
-    @classmethod
-    def of(cls, ts: Any, beliefs: Sequence[Any], radius: float = 0.3) -> PredictedTrack:
-        """The track of beliefs with components x and y, such as predictions of a filter, at times ``(T,)``."""
-        means, covariances = zip(*(_marginal(belief, ("x", "y")) for belief in beliefs), strict=True)
-        return cls(ts, np.stack(means), np.stack(covariances), radius)
-
-    def at(self, ts: Any) -> tuple[Array, Array]:
-        """The means ``(N, 2)`` and covariances ``(N, 2, 2)`` at times ``(N,)``."""
-        rows = np.column_stack([self.means, self.covariances.reshape(-1, 4)])
-        found = np.stack([np.interp(ts, self.ts, column) for column in rows.T], -1)
-        return found[:, :2], found[:, 2:].reshape(-1, 2, 2)
 
 
 def predicted_covariances(plan: Plan, covariance: Any, dynamics: Dynamics, sensors: Sequence[Sensor] = ()) -> Array:

@@ -1,0 +1,90 @@
+"""Predicted tracks: moving discs of which only beliefs are known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...core.arrays import numbers
+from ...core.errors import ShapeError
+from ...core.moving import MovingObstacle
+from ...core.planar import planar
+from ...core.settings import Interval, NonNegative, setting, settings
+
+Array = NDArray[np.float64]
+Risk = Annotated[float, Interval(0.0, 1.0)]
+"""A probability above 0 and below 1."""
+
+
+@settings(eq=False)
+class PredictedTrack:
+    """The prediction of a moving disc: Gaussians of its centre at some times, and interpolated between them.
+
+    Attributes:
+        ts: times ``(T,)`` [s], ascending; the first and last prediction hold before and after.
+        means: x, y ``(T, 2)`` [m].
+        covariances: ``(T, 2, 2)`` [m^2].
+        radius: of the disc [m].
+
+    Raises:
+        ShapeError: if the shapes do not fit, or the times do not ascend.
+
+    Example:
+        >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)], radius=0.3)
+        >>> walker.at([1.0])[0]
+        array([[1., 0.]])
+    """
+
+    ts: Any
+    means: Any
+    covariances: Any
+    radius: NonNegative = 0.3
+
+    def __post_init__(self) -> None:
+        ts, means, P = (numbers(getattr(self, name), name) for name in ("ts", "means", "covariances"))
+        if ts.ndim != 1 or not len(ts) or means.shape != (len(ts), 2) or P.shape != (len(ts), 2, 2):
+            raise ShapeError(
+                f"a track has ts {ts.shape}, means {means.shape} and covariances {P.shape}; expected (T,), (T, 2) and "
+                "(T, 2, 2)"
+            )
+        if not (np.diff(ts) > 0.0).all() or not all(np.isfinite(each).all() for each in (ts, means, P)):
+            raise ShapeError("the times of a track must ascend, and its numbers be finite")
+        for name, value in (("ts", ts), ("means", means), ("covariances", P)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def of(cls, ts: Any, beliefs: Sequence[Any], radius: float = 0.3) -> PredictedTrack:
+        """The track of beliefs with components x and y, such as predictions of a filter, at times ``(T,)``."""
+        means, covariances = zip(*(planar(belief, ("x", "y")) for belief in beliefs), strict=True)
+        return cls(ts, np.stack(means), np.stack(covariances), radius)
+
+    def at(self, ts: Any) -> tuple[Array, Array]:
+        """The means ``(N, 2)`` and covariances ``(N, 2, 2)`` at times ``(N,)``."""
+        rows = np.column_stack([self.means, self.covariances.reshape(-1, 4)])
+        found = np.stack([np.interp(ts, self.ts, column) for column in rows.T], -1)
+        return found[:, :2], found[:, 2:].reshape(-1, 2, 2)
+
+    def obstacle(self, risk: float) -> MovingObstacle:
+        """The moving obstacle that the disc stays in, at all times together, but for a risk.
+
+        ::
+
+            radius_k = radius + sqrt(-2 ln(risk / T) l_k),   l_k: largest eigenvalue of covariance k
+
+        At each of the T times, the centre is farther than that from its mean with probability risk / T at most. If it
+        is at none, and moves along straight lines in between, it is never outside, since the disc that moves is convex.
+
+        Args:
+            risk: a probability above 0 and below 1.
+
+        Example:
+            >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)], radius=0.3)
+            >>> walker.obstacle(0.01).radius.round(2).tolist()
+            [0.63, 1.28]
+        """
+        share = setting(risk, Risk, "risk") / len(self.ts)
+        widest = np.maximum(np.linalg.eigvalsh(self.covariances)[:, -1], 0.0)
+        return MovingObstacle(self.ts, self.means, self.radius + np.sqrt(-2.0 * np.log(share) * widest))
