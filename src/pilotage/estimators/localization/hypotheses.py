@@ -150,9 +150,9 @@ class Localization(Value):
     @property
     def descended(self) -> bool:
         """Whether most of the leading hypothesis descends from the ancestors, and not from free space."""
-        lead = self.clusters[0] == 0
-        w = self.particles.weights[lead]
-        return bool(w[self.ancestors[lead] < len(self.groups)].sum() > 0.5 * w.sum())
+        fresh = np.flatnonzero(self.ancestors >= len(self.groups))
+        fresh = fresh[self.clusters[0][fresh] == 0]
+        return bool(self.particles.weights[fresh].sum() < 0.5 * self.clusters[1][0])
 
     @cached_property
     def sampling_variance(self) -> Array:
