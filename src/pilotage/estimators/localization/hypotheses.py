@@ -162,9 +162,10 @@ class Localization(Value):
         """
         w, (cluster, _), origin = self.particles.weights, self.clusters, self.ancestors
         if len(origin) != len(w):
-            return np.zeros(len(self.clusters[1]))
+            return freeze(np.zeros(len(self.clusters[1])))
         group = np.append(self.groups, len(self.drifts))[np.minimum(origin, len(self.groups))]
-        return log_odds_variance(w, cluster, origin) + log_odds_variance(w, cluster, group, np.append(self.drifts, 0.0))
+        shared = log_odds_variance(w, cluster, group, np.append(self.drifts, 0.0))
+        return freeze(log_odds_variance(w, cluster, origin) + shared)
 
     @cached_property
     def converged(self) -> bool:
