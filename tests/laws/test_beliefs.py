@@ -69,7 +69,7 @@ def histogram() -> Histogram:
 
 def hypotheses() -> Localization:
     found = cloud(POSE)
-    return Localization(found, np.arange(1500), np.zeros(1500))
+    return Localization(found, np.arange(1500), np.zeros(1500, int), np.zeros(1))
 
 
 BELIEFS: dict[str, Callable[[], Any]] = {

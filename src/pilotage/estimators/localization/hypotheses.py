@@ -149,9 +149,9 @@ class Localization(Value):
     @property
     def descended(self) -> bool:
         """Whether most of the leading hypothesis descends from the ancestors, and not from free space."""
-        lead = self.clusters[0] == 0
-        w = self.particles.weights[lead]
-        return bool(w[self.ancestors[lead] < len(self.groups)].sum() > 0.5 * w.sum())
+        fresh = np.flatnonzero(self.ancestors >= len(self.groups))
+        fresh = fresh[self.clusters[0][fresh] == 0]
+        return bool(self.particles.weights[fresh].sum() < 0.5 * self.clusters[1][0])
 
     @cached_property
     def sampling_variance(self) -> Array:
@@ -161,9 +161,10 @@ class Localization(Value):
         """
         w, (cluster, _), origin = self.particles.weights, self.clusters, self.ancestors
         if len(origin) != len(w):
-            return np.zeros(len(self.clusters[1]))
+            return freeze(np.zeros(len(self.clusters[1])))
         group = np.append(self.groups, len(self.drifts))[np.minimum(origin, len(self.groups))]
-        return log_odds_variance(w, cluster, origin) + log_odds_variance(w, cluster, group, np.append(self.drifts, 0.0))
+        shared = log_odds_variance(w, cluster, group, np.append(self.drifts, 0.0))
+        return freeze(log_odds_variance(w, cluster, origin) + shared)
 
     @cached_property
     def converged(self) -> bool:

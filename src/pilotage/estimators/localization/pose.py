@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,11 +62,15 @@ def free_poses(grid: OccupancyGrid, n: int, *, clearance: float = 0.0, rng: Rng 
     """
     instance(grid, OccupancyGrid, "free_poses")
     n, clearance = whole(n, "n", 0), positive(clearance, "clearance", zero=True)
+    return free_poses_trusted(grid, n, clearance, generator(rng))
+
+
+def free_poses_trusted(grid: OccupancyGrid, n: int, clearance: float, draw: np.random.Generator) -> Array:
+    """`free_poses` with settings that are known to be valid."""
     cells = _free_cells(grid, clearance)
-    draw = generator(rng)
-    chosen = cells[draw.integers(len(cells), size=n)]
-    p = np.empty((n, 3))
-    p[:, :2] = chosen[:, ::-1] + draw.random((n, 2))
+    rows, columns = np.divmod(cells[draw.integers(len(cells), size=n)], grid.shape[1])
+    p, inside = np.empty((n, 3)), draw.random((n, 2))
+    p[:, 0], p[:, 1] = columns + inside[:, 0], rows + inside[:, 1]
     p[:, 2] = draw.uniform(-np.pi, np.pi, n)
     p[:, :2] = grid.grid_to_world(p[:, :2])
     return p
@@ -79,12 +82,12 @@ def free_area(grid: OccupancyGrid, clearance: float = 0.0) -> float:
 
 
 @lru_cache(maxsize=16)
-def _free_cells(grid: OccupancyGrid, clearance: float) -> NDArray[Any]:
-    """Rows and columns of the cells a robot may be in, ``(K, 2)``."""
+def _free_cells(grid: OccupancyGrid, clearance: float) -> NDArray[np.int32]:
+    """Indices of the cells a robot may be in, row by row ``(K,)``."""
     free = grid.free
     if clearance > 0.0:
         free = free & (grid.distance_field().values > clearance)
-    cells = np.argwhere(free)
+    cells = np.flatnonzero(free).astype(np.int32)
     if len(cells) == 0:
         raise ModelError(f"{grid!r} has no free cell {clearance:g} m from obstacles, so the robot can be nowhere on it")
     return cells

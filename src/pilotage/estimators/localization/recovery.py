@@ -23,9 +23,10 @@ import numpy as np
 from ...core.arrays import Array
 from ...core.weights import log_sum_exp
 from ...maps import OccupancyGrid
+from .._elementary import normalized
 from .annealing import Scored
 from .hypotheses import Localization
-from .pose import free_poses, pose_indices
+from .pose import free_poses_trusted, pose_indices
 
 FAINT = 1e-3
 """A pose drawn from free space is kept when its weight is more than this share of a particle's."""
@@ -88,13 +89,13 @@ class Elsewhere:
     ) -> tuple[Array, Array]:
         """Poses from free space and their scores; what the state holds besides the pose is copied from particles."""
         extra = prior.points[draw.integers(len(prior.points), size=n)]
-        extra[:, pose_indices(prior.space)] = free_poses(self.grid, n, clearance=self.clearance, rng=draw)
+        extra[:, pose_indices(prior.space)] = free_poses_trusted(self.grid, n, self.clearance, draw)
         return extra, score(extra)
 
 
 def judged(known: Localization, prior: Scored, measured: int, alpha_slow: float, alpha_fast: float) -> Localization:
     """Running means of q; plain means until they have seen as many readings as they look back."""
-    q, t = float(prior.weights @ np.exp(prior.scores / measured)), known.updates + 1
+    q, t = float(known.particles.weights @ np.exp(prior.scores / measured)), known.updates + 1
     fast = known.fast + max(alpha_fast, 1.0 / t) * (q - known.fast)
     slow = known.slow + max(alpha_slow, 1.0 / t) * (q - known.slow)
     return replace(known, fast=fast, slow=max(slow, fast), updates=t)
@@ -105,7 +106,9 @@ def without_faint(after: Scored, count: int) -> Scored:
     if len(after.points) == count:
         return after
     w = after.log_weights
-    keep = w > math.log(FAINT / len(w))
-    keep[:count] = True
-    w = w[keep]
-    return Scored(after.space, after.points[keep], w - log_sum_exp(w), after.scores[keep], after.origin[keep])
+    bright = np.flatnonzero(w[count:] > math.log(FAINT / len(w)))
+    keep = np.append(np.arange(count), count + bright) if len(bright) else slice(count)
+    log_weights, weights, _ = normalized(w[keep])
+    new = Scored(after.space, after.points[keep], log_weights, after.scores[keep], after.origin[keep])
+    new.__dict__["weights"] = weights
+    return new

@@ -21,7 +21,6 @@ import numpy as np
 
 from ...core import Sensor, Space
 from ...core.arrays import Array
-from ...core.mathematics import math_for
 
 Source = tuple[Sensor, Any]
 """A sensor and a context: of one landmark, say."""
@@ -58,10 +57,12 @@ class Travel:
         """The share of its evidence that a reading adds to one at `last`; 1 where distance and angle are 0."""
         if distance == 0.0 or angle == 0.0:
             return 1.0
-        x, y, yaw = PLANE.components_minus(self.pose, last.pose, math_for(0.0))
-        d = math.sqrt(x * x + y * y + self.variance[0] - last.variance[0])
-        a = math.sqrt(yaw * yaw + self.variance[1] - last.variance[1])
-        return min(1.0, math.hypot(d / distance, a / angle))
+        (x, y, yaw), (x0, y0, yaw0) = self.pose, last.pose
+        half = 0.5 * math.remainder(yaw - yaw0, 2.0 * math.pi)
+        arc = math.hypot(x - x0, y - y0) * (half / math.sin(half) if half else 1.0)  # |p (-) p'|
+        d = arc * arc + self.variance[0] - last.variance[0]
+        a = 4.0 * half * half + self.variance[1] - last.variance[1]
+        return min(1.0, math.sqrt(d / distance**2 + a / angle**2))
 
 
 Heard = tuple[tuple[Source, Travel], ...]
