@@ -222,9 +222,20 @@ def test_an_interrupt_gives_the_best_path_so_far() -> None:
         np.testing.assert_allclose(plan.xs[-1], problem.goal, atol=1e-9)
 
 
+@pytest.mark.parametrize("shape", [CAR, Footprint.disc(0.3)])
+@pytest.mark.parametrize("goal", [pose(19, 4.5), pose(19, 4.5)[:2]])
+def test_x_y_and_yaw_on_a_map_are_taken_as_poses(shape: Footprint, goal: Any) -> None:
+    """What `grid.problem` makes without being told a space: the plan is the one in SE(2)."""
+    plain, posed = HALL.problem(pose(3, 1), goal, shape), HALL.problem(pose(3, 1), goal, shape, space=SE2)
+    plan, same = PLANNER.plan(plain, rng=0), PLANNER.plan(posed, rng=0)
+    assert plan.ok and plan.cost == same.cost and plan.space == same.space
+    np.testing.assert_array_equal(plan.xs, same.xs)
+    assert plan.xs is not None and posed.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
+
+
 def test_what_does_not_fit_is_refused() -> None:
-    flat = HALL.problem(pose(3, 1), pose(19, 4.5), CAR)
-    with pytest.raises(PilotageError, match="SE2"):
+    flat = HALL.problem(pose(3, 1)[:2], pose(19, 4.5)[:2], Footprint.disc(0.3))
+    with pytest.raises(PilotageError, match=r'grid.problem\(start, goal, footprint, space=Space\("pose: SE2"\)\)'):
         PLANNER.plan(flat)
     with pytest.raises(PilotageError, match="OccupancyGrid"):
         PLANNER.plan(HALL)  # type: ignore[arg-type]

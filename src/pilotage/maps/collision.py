@@ -298,7 +298,7 @@ def on_map(
     """The problem that `OccupancyGrid.problem` describes."""
     shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "OccupancyGrid.problem")
     if space is None:
-        space = POSE if shape.turns else POINT
+        space = POSE if shape.turns or np.shape(start) == (3,) else POINT
     constraint = FootprintConstraint(grid.obstacles(unknown), shape, space)
     space = _bounded(space, constraint, grid)
     constraint = FootprintConstraint(constraint.obstacles, shape, space).keeping(margin)

@@ -139,7 +139,7 @@ class MapQueries(GridCells):
             start: a state, or a belief.
             goal: a state, several states, or a region. If the heading matters, also a point (x, y) for any heading.
             footprint: outline of the robot; None for a point.
-            space: space of the states; by default x and y, and yaw if the heading matters.
+            space: space of the states; by default x and y, and yaw if the heading matters or the start has one.
             turning: length [m] that a turn of one radian is worth; by default the radius of the footprint.
             unknown: whether unknown cells are "blocked" or "free". Everything off the map is blocked.
             margin: distance [m] that the robot keeps from obstacles. If it starts closer to one, but not in collision,

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from ...core.errors import PilotageError
 from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import setting, shown
+from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
 from .._lead_out import LeadOut, lead_out
 from ..steering._curves import POSE, Curve, driven, pieces
+from ..steering._poses import in_se2, refusal
 from ._bound import Floor
 from ._problem import Compiled, compiled
 from ._separation import separation
@@ -134,11 +135,8 @@ def begun(
         )
     if not timed:
         problem.needs_no_times(planner)
-    if steering is not None and not in_se2(problem):
-        raise PilotageError(
-            f"{steering!r} connects poses in SE(2), not states of {shown(problem.space)}; give the problem the space "
-            'Space("pose: SE2")'
-        )
+    if steering is not None and not in_se2(problem.space):
+        raise PilotageError(f"{steering!r} connects {refusal(problem)}")
     deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
     stream, seed = seeded(rng)
     goals = problem.goals(rng=stream)
@@ -199,9 +197,3 @@ def along(curve: Curve, states: Array) -> Array:
                 xs.extend(POSE.plus(xs[-1], twist * (np.arange(1, count + 1) / count)[:, None]))
         xs[-1] = b
     return np.array(xs)
-
-
-def in_se2(problem: Problem) -> bool:
-    """Whether the states of a problem are poses in SE(2), with the increments of `POSE`."""
-    part = problem.space.parts[0]
-    return len(problem.space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side

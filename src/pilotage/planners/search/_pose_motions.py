@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from ...core.dynamics import Dynamics
 from ...core.errors import PilotageError, SettingError
 from ...core.problem import Problem
-from ...core.settings import shown
 from ...core.space import Space
 from ...models.trace import Code, code_of, parameters
 from ..steering import Dubins
-from ..steering._curves import POSE, Curve, driven
+from ..steering._curves import Curve, driven
+from ..steering._poses import in_se2, refusal
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -103,9 +103,7 @@ class OnArcs:
     curves, tolerance = True, 0.0
 
     def refuse(self, problem: Problem) -> str:
-        if in_se2(problem.space):
-            return ""
-        return f'poses in SE(2), not states of {shown(problem.space)}; give the problem the space Space("pose: SE2")'
+        return "" if in_se2(problem.space) else refusal(problem)
 
     def stepped(self, space: Space, xs: Array, actions: Array) -> Array:
         return space.plus(xs, actions)
@@ -210,9 +208,3 @@ def refused(planner: str, problem: Problem, vehicle: Vehicle) -> None:
     """Raise an error for a problem that a vehicle cannot solve."""
     if lacking := vehicle.refuse(problem):
         raise PilotageError(f"{planner} needs {lacking}")
-
-
-def in_se2(space: Space) -> bool:
-    """Whether states are poses in SE(2), with the increments of `POSE`."""
-    part = space.parts[0]
-    return len(space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side

@@ -23,10 +23,11 @@ from ..sampling._bound import Floor
 from ..sampling._problem import Compiled, compiled
 from ..steering import ReedsShepp
 from ..steering._curves import Curve
+from ..steering._poses import as_poses
 from ._on_cells import stats_of
 from ._pose_field import Field
 from ._pose_kernel import search
-from ._pose_motions import Vehicle, refused
+from ._pose_motions import OnArcs, Vehicle, refused
 from ._pose_tree import Search
 from .explain import explain_separation
 
@@ -62,7 +63,8 @@ class PosePlanner(ABC):
         """Plan a path that the vehicle can drive.
 
         Args:
-            problem: the problem; on a map, ``grid.problem(start, goal, footprint, space=Space("pose: SE2"))``.
+            problem: the problem, with poses in SE(2), as which x, y and yaw of ``grid.problem(start, goal, footprint)``
+                are taken.
             rng: seed or generator, with which states are drawn from a goal that is a region.
             budget: maximum planning time [s]. If a path was found by then, it is the result.
 
@@ -79,9 +81,11 @@ class PosePlanner(ABC):
         vehicle, name = self._vehicle, type(self).__name__
         if not isinstance(problem, Problem):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise PilotageError(
-                f"{name} plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint, "
-                'space=Space("pose: SE2")) makes one'
+                f"{name} plans for a Problem, not {type(problem).__name__}; write plan(grid.problem(start, goal, "
+                "footprint)), with poses (x, y, yaw) as start and goal"
             )
+        if isinstance(vehicle, OnArcs):
+            problem = as_poses(problem)
         refused(name, problem, vehicle)
         problem.needs_no_times(self)
         _ = search.compiled, self.steering.curve.address  # first: a budget is not spent on compiling
