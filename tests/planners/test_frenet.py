@@ -236,6 +236,16 @@ def test_plans_are_clear_between_states_too(seed: int) -> None:
         assert apart.min() >= -1e-9
 
 
+@pytest.mark.parametrize(("crossing", "verdict"), [(0.55, "moving"), (0.85, "allowed")])
+def test_what_crosses_between_two_states_is_met(crossing: float, verdict: str) -> None:
+    """A small disc at 104 m/s crosses the road 5.5 m ahead of a car at 10 m/s; at the states it is 5 m away."""
+    planner = FrenetPlanner(ROAD, target=10.0, speeds=(10.0,), offsets=(0.0,), durations=(3.0,))
+    ts = np.array([0.0, 3.0])
+    other = MovingObstacle(ts, np.stack([5.5 + 30.0 * (ts - crossing), 100.0 * (ts - crossing)], -1), 0.1)
+    problem = Problem(STATE, [0.0, 0.0, 0.0, 10.0], STATE)
+    assert planner.candidates(problem, moving=[other]).verdicts.tolist() == [verdict]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_lazy_checks_find_the_best_of_all(seed: int) -> None:
     problem = street(seed).problem([0.0, 0.0, 0.0, 8.0], STATE, CAR, space=STATE)
