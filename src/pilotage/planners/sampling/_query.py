@@ -116,7 +116,7 @@ def begun(
         raise PilotageError(
             f"{name} plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) makes one"
         )
-    if steering is not None and not in_se2(problem):
+    if steering is not None and not in_se2(problem.space):
         raise PilotageError(
             f"{steering!r} connects poses in SE(2), not states of {problem.space!r}; give the problem the space "
             'Space("pose: SE2")'
@@ -165,7 +165,7 @@ def along(curve: Curve, states: Array) -> Array:
     return np.array(xs)
 
 
-def in_se2(problem: Problem) -> bool:
-    """Whether the states of a problem are poses in SE(2), with the increments of `POSE`."""
-    part = problem.space.parts[0]
-    return len(problem.space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side
+def in_se2(space: Space) -> bool:
+    """Whether states are poses in SE(2), with the increments of `POSE`."""
+    part = space.parts[0]
+    return len(space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side

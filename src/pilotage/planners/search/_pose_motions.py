@@ -13,8 +13,9 @@ from ...core.errors import PilotageError
 from ...core.problem import Problem
 from ...core.space import Space
 from ...models.trace import Code, code_of, parameters
+from ..sampling._query import in_se2
 from ..steering import Dubins
-from ..steering._curves import POSE, Curve, driven
+from ..steering._curves import Curve, driven
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -198,9 +199,3 @@ def refused(planner: str, problem: Problem, vehicle: Vehicle) -> None:
     """Raise an error for a problem that a vehicle cannot solve."""
     if lacking := vehicle.refuse(problem):
         raise PilotageError(f"{planner} needs {lacking}")
-
-
-def in_se2(space: Space) -> bool:
-    """Whether states are poses in SE(2), with the increments of `POSE`."""
-    part = space.parts[0]
-    return len(space.parts) == 1 and part.same_kind(POSE.parts[0]) and part.side == POSE.parts[0].side
