@@ -125,6 +125,30 @@ def test_sampling_planners_pass_the_window() -> None:
     assert plan.cost >= np.linalg.norm(np.subtract(GOAL, START))
 
 
+class Hidden:
+    """The constraint of a sphere in another class, whose methods planners call."""
+
+    def __init__(self, sphere: SphereConstraint) -> None:
+        self.sphere, self.edges_allowed, self.describe = sphere, sphere.edges_allowed, sphere.describe
+
+    def __call__(self, x: Any) -> Any:
+        return self.sphere(x)
+
+
+@pytest.mark.parametrize("names", ["x y z [m]", "z [m], x [m], y [m]"])
+def test_trees_in_octrees_grow_without_a_call_of_python(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: Any = building().problem(START, GOAL, 0.15)
+    space = Space(*names.split(", ")).bounded(x=(0.3, 3.7), y=(0.3, 1.9), z=(0.3, 1.9))
+    start, goal = ([dict(zip("xyz", end, strict=True))[name] for name in space.names] for end in (START, GOAL))
+    clear = SphereConstraint(given.constraint.box, 0.15, space)
+    asked = RRTConnect().plan(Problem(space, start, goal, Hidden(clear)), rng=0)
+    monkeypatch.setattr(SphereConstraint, "__call__", None)
+    monkeypatch.setattr(SphereConstraint, "edges_allowed", None)
+    plan = RRTConnect().plan(Problem(space, start, goal, clear), rng=0)
+    np.testing.assert_array_equal(plan.xs, asked.xs)
+    assert plan.stats["states"] == asked.stats["states"] > 5
+
+
 @pytest.mark.parametrize("planner", [AStar(), Dijkstra(), RRTConnect()])
 def test_plans_in_octrees_keep_the_contract(planner: Any) -> None:
     tree = building()

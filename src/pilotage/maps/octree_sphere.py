@@ -15,12 +15,14 @@ from pilotage.core.settings import instance, positive
 from pilotage.core.space import Space
 
 from ..models.trace import driver
+from ..models.trace.driver import Intrinsic
 from .cells import read_only
 from .octree_graph import VoxelGraph
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 POINT = Space("x y z [m]")
+voxels = Intrinsic("voxels", f"{__package__}._voxels")
 SLACK = 1e-3
 """A share of a voxel: clearance below this counts as zero along an edge, so that the number of steps stays finite."""
 
@@ -131,6 +133,13 @@ class SphereConstraint:
         return self.box.clearances(self.radius + 2.0 * self.box.resolution) / np.float32(self.box.resolution)
 
     @cached_property
+    def arrays(self) -> tuple[NDArray[np.uint8], NDArray[np.float32], Array]:
+        """What the machine code `value` reads: blocked voxels, clearances, and numbers."""
+        box = self.box
+        numbers = [*box.blocked.shape, box.resolution, self.radius / box.resolution, *box.corner, *self.place]
+        return np.ascontiguousarray(box.blocked).view(np.uint8), self._near, np.array(numbers, dtype=np.float64)
+
+    @cached_property
     def graph(self) -> VoxelGraph:
         """The voxels at whose centres the sphere is clear, as a graph for searches."""
         clear = self._near - self.radius / self.box.resolution > 2.0 * SLACK  # more than an edge needs
@@ -203,6 +212,16 @@ def _nearest(blocked, x, y, z, i, j, k, reach):
                     dz = max(max(c - z, z - c - 1), 0.0)
                     best = min(best, dx * dx + dy * dy + dz * dz)
     return math.sqrt(best)
+
+
+@driver("void(CPointer(f8), CPointer(u1), CPointer(f4), CPointer(f8), CPointer(f8))")
+def value(x, blocked, near, p, out):
+    """The constraint [m] at a state, for planners; p are the numbers of `SphereConstraint.arrays`."""
+    shape = int(p[0]), int(p[1]), int(p[2])
+    side, radius = p[3], p[4]
+    i, j, k = int(p[8]), int(p[9]), int(p[10])
+    a, b, c = (x[i] - p[5]) / side, (x[j] - p[6]) / side, (x[k] - p[7]) / side
+    out[0] = -side * room(voxels(blocked, shape), voxels(near, shape), radius, a, b, c)
 
 
 @driver("void(Array(u1, 3, 'C', True), f4[:,:,::1], f8, f8[:,::1], f8[::1])")

@@ -16,13 +16,31 @@ from ...core.errors import PilotageError
 from ...core.problem import Problem
 from ...core.space import Space
 from ...core.task import Task
-from ...maps import FootprintConstraint
+from ...maps import FootprintConstraint, SphereConstraint
 from ...maps.collision import SLACK
+from ...maps.octree_sphere import value
 from ...models.trace import Code, code_of, parameters
 from ...models.trace.callback import CalledBack, Method
 from ..steering._curves import QUARTER, Curve
 from ._nearest import SIDE
-from ._space import CHECKS, CONSTRAINT, EDGE, EXACT, MINUS, ONE_WAY, PLUS, ROWS, STEER, lengths, rooms
+from ._space import (
+    ACTION,
+    CHECKS,
+    CONSTRAINT,
+    EDGE,
+    EXACT,
+    MINUS,
+    ONE_WAY,
+    PLUS,
+    REFERENCE,
+    ROWS,
+    STEER,
+    X,
+    Y,
+    Z,
+    lengths,
+    rooms,
+)
 
 Array = NDArray[np.float64]
 MOST_CELLS = 1024
@@ -47,6 +65,8 @@ class Machine:
         reserve: states that one sample may add at most.
         kept: what owns the machine code.
         task: whose constraint is machine code, if that is the constraint.
+        p: parameters of the constraint, if there is no task.
+        held: what the constraint is given beside the state.
         space: the space of the states.
         grids: hash grids for numbers of states.
     """
@@ -61,6 +81,8 @@ class Machine:
     reserve: int
     kept: tuple[Code, ...]
     task: Task | None
+    p: Array
+    held: tuple[NDArray[Any], ...]
     space: Space
     grids: dict[int, Array] = field(default_factory=dict[int, Array])
 
@@ -129,7 +151,7 @@ def compiled(problem: Problem, step: float | None, steering: Curve | None = None
         if not any(each.calls_back for each in machine.kept):
             kept[key] = machine
     task = machine.task
-    return Compiled(machine, np.zeros(0) if task is None else np.ascontiguousarray(parameters(task)))
+    return Compiled(machine, machine.p if task is None else np.ascontiguousarray(parameters(task)))
 
 
 def _traced(problem: Problem) -> Task | None:
@@ -141,8 +163,9 @@ def _traced(problem: Problem) -> Task | None:
 
 def _machine(problem: Problem, step: float | None, steering: Curve | None, draws: bool) -> Machine:
     space, constraint, task, kept = problem.space, problem.constraint, _traced(problem), list[Code]()
-    codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat, 0], dtype=np.int64)
-    count, slack, arm, others = 0, 0.0, 0.0, 0
+    held: list[NDArray[Any]] = [np.zeros(1), np.zeros(1)]
+    codes, layout = np.zeros(7, dtype=np.int64), np.array([0, 0, -1, -1, 0, not space.flat, 0], dtype=np.int64)
+    count, slack, arm, p = 0, 0.0, 0.0, np.zeros(0)
 
     def keep(place: int, code: Code) -> int:
         kept.append(code)
@@ -152,10 +175,13 @@ def _machine(problem: Problem, step: float | None, steering: Curve | None, draws
     keep(PLUS, code_of(space, "plus"))
     keep(MINUS, code_of(space, "minus"))
     if task is not None:
-        count, others = keep(CONSTRAINT, code_of(task, "g")), task.action.size + task.stage.size
+        count, held = keep(CONSTRAINT, code_of(task, "g")), [np.zeros(task.action.size + task.stage.size)] * 2
         if isinstance(constraint, FootprintConstraint):
             layout[:3], layout[EXACT], arm = constraint.motion[:3], 1, constraint.motion[3]
             slack = SLACK * constraint.obstacles.grid.resolution
+    elif isinstance(constraint, SphereConstraint) and problem.is_free is None and space.flat:
+        codes[CONSTRAINT], count, (*held, p) = value.address, 1, constraint.arrays
+        layout[[X, Y, Z]], layout[EXACT], slack = constraint.place, 1, SLACK * constraint.box.resolution
     elif constraint is not None or problem.is_free is not None:
         count = keep(CONSTRAINT, _asking(problem, problem.functions_allow, 1))
         if problem.whole_edges:
@@ -169,9 +195,12 @@ def _machine(problem: Problem, step: float | None, steering: Curve | None, draws
         codes[STEER], radius, layout[ONE_WAY] = steering.curve.address, steering.radius, not steering.reversible
         # A curve is longer than the straight line by less than two circles, and has five segments.
         most = (most + math.ceil(4.0 * math.pi * radius / step)) * (6 + math.ceil(min(step / (QUARTER * radius), 16.0)))
+    codes[[ACTION, REFERENCE]] = [each.ctypes.data for each in held]
     settings = np.array([step, problem.resolution, slack, arm, 0.0, radius])
-    bounds, width = np.array([space.low, space.high]), max(space.size, space.dim, count, others, 32)
-    return Machine(codes, layout, settings, weights, bounds, count, width, most, tuple(kept), task, space)
+    bounds, width = np.array([space.low, space.high]), max(space.size, space.dim, count, 32)
+    return Machine(
+        codes, layout, settings, weights, bounds, count, width, most, tuple(kept), task, p, tuple(held), space
+    )
 
 
 def _asking(problem: Problem, allowed: Callable[..., Any], states: int) -> CalledBack:

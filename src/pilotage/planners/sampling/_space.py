@@ -10,11 +10,12 @@ from ..steering._curves import FIRST, LENGTH, QUARTER, SEGMENTS
 
 # Addresses of machine code, in the array `codes`; 0 where nothing is forbidden, where edges are checked by what the
 # constraint says of states, and where states are connected by `Space.interpolate`, without a steering curve.
-PLUS, MINUS, CONSTRAINT, EDGE, STEER = 0, 1, 2, 3, 4
-# Columns of the tangent that move x, y and yaw of a footprint, in the array `layout`; then whether edges are checked
-# exactly, whether the space is curved, so that an edge between states in bounds may leave them, and whether ways back
-# are longer.
-X, Y, YAW, EXACT, CURVED, ONE_WAY = 0, 1, 2, 3, 4, 5
+# ACTION and REFERENCE are addresses of what the constraint is given beside the state.
+PLUS, MINUS, CONSTRAINT, EDGE, STEER, ACTION, REFERENCE = 0, 1, 2, 3, 4, 5, 6
+# Columns of the tangent that move x, y, yaw and z of a robot on a map, in the array `layout`; then whether edges are
+# checked exactly, whether the space is curved, so that an edge between states in bounds may leave them, and whether
+# ways back are longer.
+X, Y, YAW, Z, EXACT, CURVED, ONE_WAY = 0, 1, 2, 3, 4, 5, 6
 # Numbers in the array `settings`; CHECKS counts how often the constraint was asked.
 STEP, RESOLUTION, SLACK, ARM, CHECKS, RADIUS = 0, 1, 2, 3, 4, 5
 # Rows of the memory `work`.
@@ -63,7 +64,7 @@ def room(world, x):
         return math.inf
     settings[CHECKS] += 1.0
     values = work[VALUES]
-    call(codes[CONSTRAINT], x, work[NOTHING], work[NOTHING], parameters, values)
+    call(codes[CONSTRAINT], x, codes[ACTION], codes[REFERENCE], parameters, values)
     least = math.inf
     for k in range(count):
         if not values[k] <= 0.0:
@@ -91,8 +92,8 @@ def lengths(world, xs, out):
 def edge_allowed(world, a, room_a, b, room_b):
     """Whether all of the edge from a to b is allowed, where its ends are: `Problem.edges_allowed`.
 
-    With a footprint, in steps of the room that is left, which hide nothing: the docstring of `FootprintConstraint` has
-    the formula. Otherwise at points that are `RESOLUTION` apart, and so are bounds on a space that is not flat.
+    With a robot on a map, in steps of the room that is left, which hide nothing: the docstring of `FootprintConstraint`
+    has the formula. Otherwise at points that are `RESOLUTION` apart, and so are bounds on a space that is not flat.
     """
     codes, layout, settings, metric, bounds, _, _, work = world
     x, d, scaled, nothing, values = work[MOVED], work[DIFFERENCE], work[SCALED], work[NOTHING], work[VALUES]
@@ -117,6 +118,8 @@ def edge_allowed(world, a, room_a, b, room_b):
             stride //= 2
     if exact:
         length = math.hypot(d[layout[X]], d[layout[Y]])
+        if layout[Z] >= 0:
+            length = math.hypot(length, d[layout[Z]])
         if layout[YAW] >= 0:
             length += settings[ARM] * abs(d[layout[YAW]])
         t, end = max(room_a, settings[SLACK]), length - room_b

@@ -67,6 +67,8 @@ class Curve:
     """
 
     curve: ClassVar[Driver]
+    length: ClassVar[Driver | None] = None
+    """The curve without its segments, if that is cheaper."""
     lengths: ClassVar[Driver] = lengths
     """Lengths of many; a curve without branches has its own, which becomes SIMD."""
     reversible: ClassVar[bool] = False
@@ -89,7 +91,7 @@ class Curve:
             a, b = np.broadcast_arrays(a, b)
         columns = [np.array(x.reshape(-1, 3).T, order="C") for x in (a, b)]  # copies: drivers take no read-only arrays
         out, p = np.empty(columns[0].shape[1]), np.array([self.radius])
-        self.lengths.compiled(self.curve.address, *columns, p, np.empty((2, 3)), np.empty(WORD), out)
+        self.lengths.compiled((self.length or self.curve).address, *columns, p, np.empty((2, 3)), np.empty(WORD), out)
         return out.reshape(a.shape[:-1])[()]
 
     def segments(self, a: ArrayLike, b: ArrayLike) -> Array:

@@ -184,18 +184,16 @@ def four_arcs(word, x, y, phi, c, s, variant):
 def quarter(word, x, y, phi, c, s, variant):
     """L+R-(q)S-L- and L+R-(q)S-R-, equations 8.9 and 8.10."""
     ex, ey = x - s, y - 1.0 + c
-    square = ex * ex + ey * ey
-    if square >= 8.0:
+    square, most = ex * ex + ey * ey, word[LENGTH] + 2.0 - HALF
+    if 8.0 <= square < most * most + 4.0:
         r = math.sqrt(square - 4.0)
-        if r - 2.0 + HALF < word[LENGTH]:
-            tx, ty, turn = -2.0 * ex - r * ey, r * ex - 2.0 * ey, wrapped(phi - HALF)
-            differing(word, LRSL, variant, tx, ty, s, -c, turn, 2.0 - r, r - 2.0 + HALF, -1.0)
+        tx, ty, turn = -2.0 * ex - r * ey, r * ex - 2.0 * ey, wrapped(phi - HALF)
+        differing(word, LRSL, variant, tx, ty, s, -c, turn, 2.0 - r, r - 2.0 + HALF, -1.0)
     ex, ey = x + s, y - 1.0 - c
-    square = ex * ex + ey * ey
-    if square >= 4.0:
+    square, most = ex * ex + ey * ey, word[LENGTH] + 2.0 - HALF
+    if 4.0 <= square < most * most:
         rho = math.sqrt(square)
-        if rho - 2.0 + HALF < word[LENGTH]:
-            summed(word, LRSR, variant, -ey, ex, s, -c, wrapped(phi - HALF), 2.0 - rho, rho - 2.0 + HALF, -1.0)
+        summed(word, LRSR, variant, -ey, ex, s, -c, wrapped(phi - HALF), 2.0 - rho, rho - 2.0 + HALF, -1.0)
 
 
 @driver
@@ -203,11 +201,11 @@ def two_quarters(word, x, y, phi, c, s, variant):
     """L+R-(q)S-L-(q)R+, equation 8.11."""
     ex, ey = x + s, y - 1.0 - c
     square = ex * ex + ey * ey
-    if square >= 20.0:
+    most = word[LENGTH] + 4.0 - math.pi
+    if 20.0 <= square < most * most + 4.0:
         u = 4.0 - math.sqrt(square - 4.0)
-        if math.pi - u < word[LENGTH]:
-            tx, ty = (u - 4.0) * ey - 2.0 * ex, (4.0 - u) * ex - 2.0 * ey
-            differing(word, LRSLR, variant, tx, ty, c, s, phi, u, math.pi - u, 1.0)
+        tx, ty = (u - 4.0) * ey - 2.0 * ex, (4.0 - u) * ex - 2.0 * ey
+        differing(word, LRSLR, variant, tx, ty, c, s, phi, u, math.pi - u, 1.0)
 
 
 @driver
@@ -262,4 +260,12 @@ def reeds_shepp(a, b, _, p, word):
     write(word, p[0])
 
 
-ReedsShepp.curve = reeds_shepp
+@driver(CURVE)
+def length(a, b, _, p, word):
+    """The length of the Reeds-Shepp curve, without its segments."""
+    x, y, phi = relative(a[0], a[1], a[2], b[0], b[1], b[2], p[0])
+    search(word, x, y, phi)
+    word[LENGTH] *= p[0]
+
+
+ReedsShepp.curve, ReedsShepp.length = reeds_shepp, length
