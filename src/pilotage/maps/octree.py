@@ -106,7 +106,8 @@ class OcTree:
             points: ends of the rays in the world ``(..., 3)`` [m]; those that are not finite, or lie outside the tree,
                 are left out.
             origin: of all rays ``(3,)`` [m].
-            max_range: the rest of a longer ray is cut off, and it has no end [m].
+            max_range: the rest of a longer ray is cut off, and it has no end [m]. Nor has a ray that ends in the voxel
+                where its range does: no ray passes that voxel, so it could never become free again.
             discretize: whether rays that end in one voxel count as one ray to its centre, which is faster for dense
                 clouds.
 
