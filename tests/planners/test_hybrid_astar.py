@@ -316,7 +316,9 @@ def test_a_trailer_backs_around_a_corner_without_a_jackknife() -> None:
     assert float(problem.distance(xs[-1], problem.goal)) <= 0.8
 
 
-LOADED = Space("x [m] in [-5, 125]", "y [m] in [-5, 5]", "yaw: angle", "speed [m/s] in [0, 3]", "a b c d [kg] in [0, 10]")
+LOADED = Space(
+    "x [m] in [-5, 125]", "y [m] in [-5, 5]", "yaw: angle", "speed [m/s] in [0, 3]", "a b c d [kg] in [0, 10]"
+)
 
 
 @dynamics(state=LOADED, action=Space("accel [m/s^2]", "rate [rad/s]"))
