@@ -175,3 +175,26 @@ def test_functions_give_an_answer_for_each_state() -> None:
     for free in (lambda x: x[0] > -3.0, lambda x: True):
         with pytest.raises(ModelError, match="is_free gives an array of shape"):
             Problem(PLANE, [-2, 0], [2, 0], is_free=free).allowed(states)
+
+
+def test_many_edges_are_checked_at_few_points_first() -> None:
+    """tesseract_planning #753: shortcuts ran on and on. Long edges that are blocked are seen to be at a few points."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-3.0, 3.0, (2, 40, 50, 2))
+    b[0], asked = a[0] + 0.01, list[int]()
+
+    def free(x):
+        asked.append(x[..., 0].size)
+        return np.hypot(x[..., 0], x[..., 1]) > 1.0
+
+    problem = Problem(PLANE, [-2, 0], [2, 0], is_free=free, resolution=0.002)
+    verdict, points, largest = problem.edges_allowed(a, b), sum(asked), max(asked)
+    one_by_one = [
+        [bool(problem.edges_allowed(p, q)) for p, q in zip(*rows, strict=True)] for rows in zip(a, b, strict=True)
+    ]
+    np.testing.assert_array_equal(verdict, one_by_one)
+    assert 0.2 < verdict.mean() < 0.8
+    assert largest < 150_000
+    asked.clear()
+    problem.allowed(problem._points(a, b))
+    assert points < 0.8 * sum(asked)

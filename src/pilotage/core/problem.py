@@ -26,6 +26,8 @@ EVEN = 1e-9
 ROUNDING = 1e-6
 """How far a start or goal may leave bounds by rounding, or by the noise of an encoder: in units of a component, or of
 its bound if that is larger."""
+BLOCK = 1 << 16
+"""Points on edges that are checked in one call."""
 
 
 @runtime_checkable
@@ -177,16 +179,34 @@ class Problem:
         """
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
         if not self.whole_edges:
-            return np.asarray(self.allowed(self._points(a, b)).all(-1))
+            return self._sampled(a, b)
         assert isinstance(self.constraint, EdgeConstraint)
         # Between two states in a box on a flat space all are.
         inside = self.space.contains(np.stack((a, b), -2) if self.space.flat else self._points(a, b)).all(-1)
         return np.asarray(inside & self.constraint.edges_allowed(a, b))
 
-    def _points(self, a: Array, b: Array) -> Array:
-        """Points ``(..., K, n)`` along edges, `resolution` apart on each, both ends among them."""
-        pieces = np.fmax(np.ceil(self.distance(a, b) / self.resolution - EVEN), 1.0)
-        shares = np.minimum(np.arange(int(pieces.max(initial=1.0)) + 1) / pieces[..., None], 1.0)
+    def _sampled(self, a: Array, b: Array) -> Mask:
+        """Whether edges are allowed at points `resolution` apart; where these are many, first at few of them."""
+        most = int(self._pieces(a, b).max(initial=1.0)) + 1
+        if a[..., 0].size * most <= BLOCK:
+            return np.asarray(self.allowed(self._points(a, b)).all(-1))
+        batch, a, b = a.shape[:-1], a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
+        fine = np.ones(len(a), dtype=np.bool_)
+        for stride in (64, 8, 1):
+            left = np.flatnonzero(fine)
+            for part in np.array_split(left, 1 + len(left) * most // (stride * BLOCK)):
+                if len(part):
+                    fine[part] = self.allowed(self._points(a[part], b[part], stride)).all(-1)
+        return fine.reshape(batch)
+
+    def _pieces(self, a: Array, b: Array) -> Array:
+        """The number of pieces ``(...)`` that edges are cut into by their points."""
+        return np.fmax(np.ceil(self.distance(a, b) / self.resolution - EVEN), 1.0)
+
+    def _points(self, a: Array, b: Array, stride: int = 1) -> Array:
+        """Points ``(..., K, n)`` along edges, `resolution` apart on each, both ends among them; or some of them."""
+        pieces = self._pieces(a, b)
+        shares = np.minimum(np.arange(0, int(pieces.max(initial=1.0)) + 1, stride) / pieces[..., None], 1.0)
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
         return np.where(shares[..., None] < 1.0, points, b[..., None, :])  # a (+) (b (-) a) is b but for rounding
 
