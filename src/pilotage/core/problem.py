@@ -244,7 +244,7 @@ class Problem:
         return f"{place} is not free"
 
 
-def _misshapen(name: str, x: Array, found: Array, expected: str) -> ModelError:
+def _misshapen(name: str, x: Array, found: NDArray[Any], expected: str) -> ModelError:
     """The error about a function that does not give a value for each of many states."""
     return ModelError(
         f"{name} gives an array of shape {found.shape} for states of shape {x.shape}; expected {expected} for each "

@@ -139,7 +139,7 @@ class Costmap(GridCells):
 
         An unknown cell costs as much as a free one there, so a planner with ``unknown="free"`` does not prefer it.
         """
-        return 1.0 + self.weight / STEPS * self._known
+        return 1.0 + self.weight / STEPS * self._known.astype(np.float64)
 
     @cached_property
     def occupied(self) -> Mask:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from pilotage.core.settings import Interval, positive, setting, whole
 from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
+from ._storage import check_size
 from .cells import Unknown, bools, log_odds, probabilities, read_only
 from .mapping import check_evidence, clamp_of
 from .occupancy import OccupancyGrid
@@ -253,14 +255,22 @@ class OcTree:
         first = found.keys()
         return first.min(0), (first + (1 << found.levels.astype(np.int64))[:, None]).max(0)
 
-    def to_grid(self, bottom: float, top: float) -> OccupancyGrid:
+    def to_grid(
+        self, bottom: float, top: float, *, low: Sequence[float] | None = None, high: Sequence[float] | None = None
+    ) -> OccupancyGrid:
         """The slice between two heights [m] as a map of the plane, for a robot of that height.
 
         A cell is occupied if any voxel of its column is, free if the known ones are, and unknown if none is known. The
         log-odds of a cell are the largest of its column.
 
+        Args:
+            bottom, top: heights [m].
+            low, high: corners (x, y) of the map [m]; by default those of all that is known, single points far off
+                among it.
+
         Raises:
-            ShapeError: if `bottom` is not below `top`, or nothing is known.
+            ShapeError: if `bottom` is not below `top`, nothing is known, or the map would have no cells or more than
+                2^27.
 
         Example:
             >>> tree = OcTree(0.5)
@@ -270,14 +280,19 @@ class OcTree:
         """
         if not bottom < top:
             raise ShapeError(f"the slice from {bottom} to {top} m has no height; expected bottom < top")
-        low, high = self._bounds()
-        heights = np.array([bottom, top]) / self.resolution
+        bounds, heights = self._bounds(), np.array([bottom, top]) / self.resolution
         first, last = (int(k) + CENTRE for k in (np.floor(heights[0] + 1e-9), np.ceil(heights[1] - 1e-9)))
-        first, last = max(first, int(low[2])), min(last, int(high[2]))
-        cells = np.empty((high[1] - low[1], high[0] - low[0]), dtype=np.float32)
-        corner = np.array([low[0], low[1], first])
-        read_columns(*self._blocks.arrays, corner, max(last - first, 0), cells)
-        x, y = ((low[:2] - CENTRE) * self.resolution).tolist()
+        first, last = max(first, int(bounds[0][2])), min(last, int(bounds[1][2]))
+        scale = 1.0 / self.resolution
+        begin = bounds[0] if low is None else _keys(np.floor(one_point([low[0], low[1], 0.0], "low") * scale + 1e-9))
+        end = bounds[1] if high is None else _keys(np.ceil(one_point([high[0], high[1], 0.0], "high") * scale - 1e-9))
+        nx, ny = (end - begin)[:2].tolist()
+        if nx <= 0 or ny <= 0:
+            raise ShapeError(f"a map from {low} to {high} has no cells; expected low below high")
+        check_size(float(nx) * ny, "voxels", "give its corners as low= and high=, or leave out points that are wrong")
+        cells = np.empty((ny, nx), dtype=np.float32)
+        read_columns(*self._blocks.arrays, np.array([*begin[:2], first]), max(last - first, 0), cells)
+        x, y = self._corner(begin)[:2].tolist()
         return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - 1e-3)
 
     # --- planning ---
