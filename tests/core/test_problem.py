@@ -138,3 +138,63 @@ def test_plans_fit_their_space() -> None:
             Plan(PlanStatus.SOLVED, **given)
     with pytest.raises(ShapeError, match="space of a plan"):
         Plan(PlanStatus.SOLVED, np.zeros((2, 2)))
+
+
+def test_ends_that_leave_the_bounds_by_rounding_are_on_them() -> None:
+    """moveit2 #3383, tesseract_planning #57: a joint 1e-15 or a micrometre off its limit, and no plan."""
+    joints = Space("q1 q2 [rad] in [-1.5708, 1.5708]")
+    problem = Problem(joints, [np.float32(1.5708), -1.5708 - 1e-15], [[0.0, 1.5708 + 1e-7], [1.58, 0.0]])
+    assert bool(problem.allowed(problem.start))
+    np.testing.assert_array_equal(problem.allowed(problem.goal), [True, False])
+    np.testing.assert_array_equal(problem.goal[1], [1.58, 0.0])
+    off = Problem(joints, [1.57081, 0.0], [0.0, 0.0])
+    said = off.explain(off.start, "start")
+    assert "q1 is 1.57081, not in [-1.5708, 1.5708], which it leaves by 1e-05" in said
+
+
+def test_a_constraint_that_is_nan_is_called_so() -> None:
+    problem = Problem(PLANE, [1, 0], [2, 0], lambda x: np.full((*x.shape[:-1], 2), np.nan))
+    assert problem.explain(problem.start, "start") == "the constraint of start (1.00, 0.00) is NaN"
+
+
+def test_functions_give_an_answer_for_each_state() -> None:
+    """ompl #559: a validity checker that was not heeded. One for single states was not, here, in a batch of them."""
+    states = np.array([[-2.0, 0.0], [1.0, 1.0], [2.0, 2.0]])
+
+    def disc(x):
+        return 1.0 - np.hypot(x[..., 0] - 1.0, x[..., 1] - 1.0)
+
+    flat, deep = (Problem(PLANE, [-2, 0], [2, 2], g) for g in (disc, lambda x: disc(x)[..., None]))
+    for problem in (flat, deep):
+        np.testing.assert_array_equal(problem.allowed(states), [True, False, True])
+        np.testing.assert_array_equal(problem.edges_allowed(states[:2], states[2]), [False, False])
+    assert flat.violations(states).shape == (3, 1)
+    for g in (lambda x: [disc(x[0]), 1.0], lambda x: np.ones((2, 2, 2))):
+        with pytest.raises(ModelError, match="the constraint gives an array of shape"):
+            Problem(PLANE, [-2, 0], [2, 0], g).allowed(states)
+    for free in (lambda x: x[0] > -3.0, lambda x: True):
+        with pytest.raises(ModelError, match="is_free gives an array of shape"):
+            Problem(PLANE, [-2, 0], [2, 0], is_free=free).allowed(states)
+
+
+def test_many_edges_are_checked_at_few_points_first() -> None:
+    """tesseract_planning #753: shortcuts ran on and on. Long edges that are blocked are seen to be at a few points."""
+    rng = np.random.default_rng(0)
+    a, b = rng.uniform(-3.0, 3.0, (2, 40, 50, 2))
+    b[0], asked = a[0] + 0.01, list[int]()
+
+    def free(x):
+        asked.append(x[..., 0].size)
+        return np.hypot(x[..., 0], x[..., 1]) > 1.0
+
+    problem = Problem(PLANE, [-2, 0], [2, 0], is_free=free, resolution=0.002)
+    verdict, points, largest = problem.edges_allowed(a, b), sum(asked), max(asked)
+    one_by_one = [
+        [bool(problem.edges_allowed(p, q)) for p, q in zip(*rows, strict=True)] for rows in zip(a, b, strict=True)
+    ]
+    np.testing.assert_array_equal(verdict, one_by_one)
+    assert 0.2 < verdict.mean() < 0.8
+    assert largest < 150_000
+    asked.clear()
+    problem.allowed(problem._points(a, b))
+    assert points < 0.8 * sum(asked)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pilotage.core.errors import SettingError, ShapeError
+from pilotage.core.errors import PilotageError, SettingError, ShapeError
 from pilotage.maps import Lidar, OccupancyGrid
 from pilotage.maps.cells import log_odds
 
@@ -173,3 +173,21 @@ def test_map_from_scans_is_an_update_of_nothing() -> None:
     inside = room.cell_to_world(np.argwhere(room.free))
     assert made.is_free(inside).mean() > 0.97
     assert made.is_occupied(room.cell_to_world(np.argwhere(room.occupied))).mean() > 0.5
+
+
+def test_a_map_of_scans_from_wrong_poses() -> None:
+    """slam_toolbox #765 and its kind: one pose that is NaN, or far off, and the map took all memory or crashed."""
+    angles = np.linspace(-np.pi, np.pi, 90, endpoint=False)
+    poses, scan = np.array([[0.0, 0.0, 0.0], [0.5, 0.2, 1.0]]), np.full(90, 2.0)
+    clean = OccupancyGrid.from_scans(poses, [scan] * 2, angles, max_range=5.0, resolution=0.1)
+    lost = np.insert(poses, 1, [[np.nan, 0.0, 0.0], [0.0, 0.0, np.inf]], axis=0)
+    found = OccupancyGrid.from_scans(lost, [scan] * 4, angles, max_range=5.0, resolution=0.1)
+    assert found.origin == clean.origin
+    np.testing.assert_array_equal(found.log_odds, clean.log_odds)
+    with pytest.raises(ShapeError, match="cells, more than .* poses that are wrong"):
+        OccupancyGrid.from_scans([[0.0, 0.0, 0.0], [1e5, 1e5, 0.0]], [scan] * 2, angles, max_range=5.0)
+    for none in (np.zeros((0, 3)), [[np.nan, 0.0, 0.0]]):
+        with pytest.raises(ShapeError, match="finite poses"):
+            OccupancyGrid.from_scans(none, [scan] * len(none), angles, max_range=5.0)
+    with pytest.raises(PilotageError, match="max_range"):
+        OccupancyGrid.from_scans(poses, [scan] * 2, angles, max_range=np.inf)

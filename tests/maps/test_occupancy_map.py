@@ -78,9 +78,11 @@ def told(model: Any, i: int, j: int, x: float, y: float, bearing: float, z: floa
         return None
     r, echo = min(z, REACH) / CELL, z < REACH
     if isinstance(model, InverseConeModel):
-        return told_by_cone(model, i + 0.5 - x, j + 0.5 - y, bearing, r, echo)
+        dx, dy = i + 0.5 - x, j + 0.5 - y
+        return None if math.hypot(dx, dy) > REACH / CELL else told_by_cone(model, dx, dy, bearing, r, echo)
     rule: Callable[..., float | None] = told_by_beam if model is BEAM else told_by_likelihood
-    return rule(model, passage(i, j, x, y, bearing), r, echo)
+    span = passage(i, j, x, y, bearing)
+    return None if span[1] > REACH / CELL else rule(model, span, r, echo)  # no beam passes it as a whole
 
 
 def by_hand(
@@ -154,6 +156,27 @@ def test_cells_behind_the_end_of_a_beam_stay_unknown(model: Any) -> None:
     behind = 1.5 + 0.05 + 3.0 * 0.08 + 0.1
     assert np.isnan(seen[int(behind / CELL) + 1 :]).all()
     assert np.isfinite(seen[1:15]).all()
+
+
+@pytest.mark.parametrize("model", MODELS, ids=("beam", "cone", "likelihood"))
+def test_nothing_is_marked_that_no_beam_can_take_back(model: Any) -> None:
+    """octomap_mapping #28, navigation2 #5476: obstacles in the last cell of the range stayed when they had gone."""
+    far = np.linspace(0.5, 1.2, 60) * REACH
+    for pose in ([0.31, 0.27, 0.4], [0.02, 0.4, -2.9]):
+        built, seen = OccupancyMap(CELL, model=model), list[bool]()
+        for z in far:  # something walks off, through the end of the range
+            built.insert(np.tile(pose, (5, 1)), np.full((5, len(ANGLES)), z), ANGLES, REACH)
+            seen.append(bool(built.grid().occupied.any()))
+        assert seen[0]
+        built.insert(np.tile(pose, (100, 1)), np.full((100, len(ANGLES)), np.inf), ANGLES, REACH)
+        assert not built.grid().occupied.any()
+        kept = OccupancyMap(CELL, model=model)  # and what a robot has seen from near by stays when it reverses
+        wall = np.array(pose) + [0.5 * REACH * math.cos(pose[2]), 0.5 * REACH * math.sin(pose[2]), 0.0]
+        kept.insert(np.tile(pose, (5, 1)), np.full((5, 1), 0.5 * REACH), [0.0], REACH)
+        for back in np.linspace(0.0, REACH, 60):
+            behind = np.array(pose) - [back * math.cos(pose[2]), back * math.sin(pose[2]), 0.0]
+            kept.insert(behind, [0.5 * REACH + back], [0.0], REACH)
+        assert kept.grid().is_occupied(wall[:2] + 1e-6)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=("beam", "cone", "likelihood"))

@@ -440,3 +440,38 @@ def test_keys_are_what_codes_were_made_of() -> None:
     from pilotage.maps.octree_arrays import codes_at
 
     np.testing.assert_array_equal(codes_at(np.asarray(keys - 32768.0 + 0.25, dtype=np.float64)), codes)
+
+
+def test_voxels_at_the_end_of_the_range_hold_nothing_that_has_gone() -> None:
+    """octomap_mapping #28 and moveit2 #3286: what was seen in the last voxel of the range was never cleared."""
+    tree, origin = OcTree(0.1), [0.05, 0.05, 0.05]
+    for x in np.linspace(1.5, 2.2, 71):
+        for _ in range(5):
+            tree.insert_point_cloud([[x, 0.05, 0.05]], origin, max_range=2.0)
+    for _ in range(50):
+        tree.insert_point_cloud([[9.0, 0.05, 0.05]], origin, max_range=2.0)
+    row = np.stack([np.arange(0.05, 2.5, 0.1), np.full(25, 0.05), np.full(25, 0.05)], -1)
+    assert tree.is_free(row).sum() == 20
+    assert not tree.is_occupied(row).any()
+    tree.insert_point_cloud([[1.95, 0.05, 0.05]], origin, max_range=3.0)
+    assert tree.log_odds(row)[19] > tree.log_odds(row)[18], "what lies well within the range is seen"
+
+
+def test_a_slice_of_a_map_with_points_far_off() -> None:
+    """amcl3d #2: the grid made of an octree took more memory than there was, and the program died."""
+    tree = OcTree(0.05)
+    tree.update([[x, y, 0.02] for x in (0.02, 0.07) for y in (0.02, 0.12)], False)
+    near = tree.to_grid(0.0, 1.0)
+    tree.update([[1500.0, 0.0, 0.0], [0.0, 1500.0, 0.0], [-1500.0, -1500.0, 0.0]], True)
+    with pytest.raises(ShapeError, match="3,600,1.* cells, more than .* low= and high="):
+        tree.to_grid(0.0, 1.0)
+    part = tree.to_grid(0.0, 1.0, low=(0.0, 0.0), high=(0.1, 0.15))
+    assert part.origin == near.origin == (0.0, 0.0, 0.0)
+    np.testing.assert_array_equal(part.log_odds, near.log_odds)
+    wide = tree.to_grid(0.0, 1.0, low=(-0.1, -0.05), high=(0.1, 0.15))
+    assert wide.origin == pytest.approx((-0.1, -0.05, 0.0))
+    np.testing.assert_array_equal(wide.log_odds[1:, 2:], near.log_odds)
+    assert np.isnan(wide.log_odds[0]).all()
+    for low, high in (((0.1, 0.0), (0.1, 1.0)), ((0.0, np.nan), (1.0, 1.0))):
+        with pytest.raises(ShapeError, match="no cells|one point"):
+            tree.to_grid(0.0, 1.0, low=low, high=high)

@@ -53,7 +53,10 @@ class Voxels(dict[Key, np.float32]):
             end = np.asarray(origin) + share * (np.asarray(point) - origin) if share < 1.0 else point
             way = crossed(origin, end)
             passed |= set(way) - {way[-1]}
-            if length <= reach:
+            last = None  # the voxel where the reach ends, which no ray passes
+            if math.isfinite(reach) and length > 0.0:
+                last = crossed(origin, np.asarray(origin) + reach / length * (np.asarray(point) - origin))[-1]
+            if length <= reach and way[-1] != last:
                 ends.add(way[-1])
         for key in passed - ends:
             self.change(key, MISS)

@@ -27,6 +27,7 @@ ROOM = OccupancyGrid.from_ascii(["..........", "..........", "....###...", "....
     ("start", "goal", "reason"),
     [
         ((-1.5, 0.5), (9.5, 5.5), "start (-1.50, 0.50) is 1.50 m off the map"),
+        ((10.0, 3.0), (0.5, 0.5), "start (10.00, 3.00) is less than 0.01 m off the map"),
         ((0.5, 0.5), (13.0, 10.0), "goal (13.00, 10.00) is 5.00 m off the map"),
         ((5.4, 2.5), (9.5, 5.5), "start (5.40, 2.50) is in collision by 1.40 m"),
         ((0.5, 0.5), (4.1, 3.5), "goal (4.10, 3.50) is in collision by 0.10 m"),

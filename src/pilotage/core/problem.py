@@ -25,6 +25,11 @@ Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 EVEN = 1e-9
 """Share of a resolution by which rounding may lengthen an edge that is a whole number of them long."""
+ROUNDING = 1e-6
+"""How far a start or goal may leave bounds by rounding, or by the noise of an encoder: in units of a component, or of
+its bound if that is larger."""
+BLOCK = 1 << 16
+"""Points on edges that are checked in one call."""
 
 
 @runtime_checkable
@@ -63,13 +68,14 @@ class Problem:
 
     Attributes:
         space: the space of the path; all states of the path must lie within its bounds.
-        start: a state ``(n,)``, or a belief, of which the mean is used; angles are wrapped.
+        start: a state ``(n,)``, or a belief, of which the mean is used; angles are wrapped, and what leaves the bounds
+            by rounding is put on them, in the goal as well.
         goal: a state, a belief, states ``(K, n)`` of which any one is acceptable, or a region: a `Space` with bounds,
             in which any state is acceptable.
         constraint: a task, of which the `constraint` is used, or a function from states ``(..., n)`` to values
-            ``(..., k)``; positive values and NaN are forbidden. A task finds its components by name, and its constraint
-            is evaluated with action 0. A task with a `stage` is accepted if its constraint does not read the reference,
-            as in `pilotage.control.follow`.
+            ``(..., k)`` or ``(...)``; positive values and NaN are forbidden. A task finds its components by name, and
+            its constraint is evaluated with action 0. A task with a `stage` is accepted if its constraint does not read
+            the reference, as in `pilotage.control.follow`.
         is_free: function from states ``(..., n)`` to bools ``(...)``, for constraints that are not a formula.
         weights: weights w of the tangent components in the metric ``|w (y (-) x)|``, ``(dim,)``; default 1, so that a
             metre counts as much as a radian.
@@ -82,7 +88,8 @@ class Problem:
     Raises:
         ShapeError: if start or goal is not a state of the space, or weights are not positive.
         SpaceError: if the space lacks a component that the task needs.
-        ModelError: if the constraint of the task reads the reference of a stage.
+        ModelError: if the constraint of the task reads the reference of a stage; in a check, if the constraint or
+            `is_free` does not give a value for each state.
 
     Example:
         >>> plane = Space("x y [m] in [-3, 3]")
@@ -111,15 +118,15 @@ class Problem:
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
         if isinstance(self.constraint, Task):
             object.__setattr__(self, "constraint", _mounted(self.constraint, self.space))
-        object.__setattr__(self, "start", frozen(self.space.normalize(state_of(self.start, self.space, "start"))))
+        object.__setattr__(self, "start", self._held(state_of(self.start, self.space, "start")))
         goal = self.goal
         if isinstance(goal, Space):
             if goal.names != self.space.names:
                 raise ShapeError(f"the goal region has the components {goal.names}; expected {self.space.names}")
         elif not hasattr(goal, "moments") and numbers(goal, "goal").ndim == 2:
-            goal = frozen(self.space.normalize(self.space.check(goal, "goal")))
+            goal = self._held(self.space.check(goal, "goal"))
         else:
-            goal = frozen(self.space.normalize(state_of(goal, self.space, "goal")))
+            goal = self._held(state_of(goal, self.space, "goal"))
         object.__setattr__(self, "goal", goal)
         object.__setattr__(
             self, "moving", tuple(instance(each, MovingObstacle, "Problem.moving") for each in self.moving)
@@ -140,6 +147,14 @@ class Problem:
                 "the map grid.with_moving(obstacles)"
             )
 
+    def _held(self, x: Array) -> Array:
+        """States with wrapped angles, and on the bounds where they leave them by rounding."""
+        x = np.asarray(self.space.normalize(x))
+        held = np.clip(x, self.space.low, self.space.high)
+        with np.errstate(invalid="ignore"):  # infinity is refused elsewhere
+            near = abs(x - held) <= ROUNDING * np.maximum(abs(held), 1.0)
+        return frozen(np.where(near, held, x))
+
     def goals(self, count: int = 16, *, rng: Rng = None) -> Array:
         """Goal states ``(K, n)``: all that were given, or `count` states drawn from a region."""
         if isinstance(self.goal, Space):
@@ -159,14 +174,23 @@ class Problem:
     def functions_allow(self, x: Array) -> Mask:
         """Whether the constraint and `is_free` allow states ``(..., n)``, ``(...)``; bounds are not checked."""
         fine = np.asarray((self.violations(x) <= 0.0).all(-1))  # NaN is not
-        return fine if self.is_free is None else np.asarray(fine & np.asarray(self.is_free(x), dtype=np.bool_))
+        if self.is_free is None:
+            return fine
+        free = np.asarray(self.is_free(x), dtype=np.bool_)
+        if free.shape != x.shape[:-1]:
+            raise _misshapen("is_free", x, free, "a bool")
+        return np.asarray(fine & free)
 
     def violations(self, x: Array) -> Array:
         """Values ``(..., k)`` of the constraint at states ``(..., n)``; k = 0 without a constraint."""
         if self.constraint is None:
             return np.zeros((*x.shape[:-1], 0))
         if not isinstance(self.constraint, Task):
-            return np.asarray(self.constraint(x))
+            values = np.asarray(self.constraint(x))
+            values = values[..., None] if values.shape == x.shape[:-1] else values
+            if values.shape[:-1] != x.shape[:-1]:
+                raise _misshapen("the constraint", x, values, "its values")
+            return values
         u, r = np.zeros(self.constraint.action.size), np.zeros(self.constraint.stage.size)
         return np.asarray(self.constraint.constraint(x, u, *([r] if r.size else [])))
 
@@ -178,16 +202,34 @@ class Problem:
         """
         a, b = np.broadcast_arrays(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
         if not self.whole_edges:
-            return np.asarray(self.allowed(self._points(a, b)).all(-1))
+            return self._sampled(a, b)
         assert isinstance(self.constraint, EdgeConstraint)
         # Between two states in a box on a flat space all are.
         inside = self.space.contains(np.stack((a, b), -2) if self.space.flat else self._points(a, b)).all(-1)
         return np.asarray(inside & self.constraint.edges_allowed(a, b))
 
-    def _points(self, a: Array, b: Array) -> Array:
-        """Points ``(..., K, n)`` along edges, `resolution` apart on each, both ends among them."""
-        pieces = np.fmax(np.ceil(self.distance(a, b) / self.resolution - EVEN), 1.0)
-        shares = np.minimum(np.arange(int(pieces.max(initial=1.0)) + 1) / pieces[..., None], 1.0)
+    def _sampled(self, a: Array, b: Array) -> Mask:
+        """Whether edges are allowed at points `resolution` apart; where these are many, first at few of them."""
+        most = int(self._pieces(a, b).max(initial=1.0)) + 1
+        if a[..., 0].size * most <= BLOCK:
+            return np.asarray(self.allowed(self._points(a, b)).all(-1))
+        batch, a, b = a.shape[:-1], a.reshape(-1, a.shape[-1]), b.reshape(-1, b.shape[-1])
+        fine = np.ones(len(a), dtype=np.bool_)
+        for stride in (64, 8, 1):
+            left = np.flatnonzero(fine)
+            for part in np.array_split(left, 1 + len(left) * most // (stride * BLOCK)):
+                if len(part):
+                    fine[part] = self.allowed(self._points(a[part], b[part], stride)).all(-1)
+        return fine.reshape(batch)
+
+    def _pieces(self, a: Array, b: Array) -> Array:
+        """The number of pieces ``(...)`` that edges are cut into by their points."""
+        return np.fmax(np.ceil(self.distance(a, b) / self.resolution - EVEN), 1.0)
+
+    def _points(self, a: Array, b: Array, stride: int = 1) -> Array:
+        """Points ``(..., K, n)`` along edges, `resolution` apart on each, both ends among them; or some of them."""
+        pieces = self._pieces(a, b)
+        shares = np.minimum(np.arange(0, int(pieces.max(initial=1.0)) + 1, stride) / pieces[..., None], 1.0)
         points = self.space.interpolate(a[..., None, :], b[..., None, :], shares)
         return np.where(shares[..., None] < 1.0, points, b[..., None, :])  # a (+) (b (-) a) is b but for rounding
 
@@ -221,13 +263,28 @@ class Problem:
         beyond = (x < low) | (x > high)
         if beyond.any():
             i = int(np.argmax(beyond))
-            return f"{place} is out of bounds: {self.space.names[i]} is {x[i]:g}, not in [{low[i]:g}, {high[i]:g}]"
+            left = max(low[i] - x[i], x[i] - high[i])
+            limits = f"not in [{low[i]:g}, {high[i]:g}], which it leaves by {left:.2g}"
+            return f"{place} is out of bounds: {self.space.names[i]} is {x[i]:g}, {limits}"
         describe = getattr(self.constraint, "describe", None)  # an `EdgeConstraint` has it, and others may
         if describe is not None and (why := describe(x)):
             return f"{place} {why}"
-        if self.constraint is not None and (worst := float(np.max(self.violations(x)))) > 0.0:
-            return f"{place} violates the constraint by {worst:.3g}"
+        worst = float(np.max(self.violations(x), initial=-np.inf))
+        if not worst <= 0.0:
+            return (
+                f"{place} violates the constraint by {worst:.3g}"
+                if worst > 0.0
+                else f"the constraint of {place} is NaN"
+            )
         return f"{place} is not free"
+
+
+def _misshapen(name: str, x: Array, found: NDArray[Any], expected: str) -> ModelError:
+    """The error about a function that does not give a value for each of many states."""
+    return ModelError(
+        f"{name} gives an array of shape {found.shape} for states of shape {x.shape}; expected {expected} for each "
+        "state: it is called with one state (n,) or many (..., n), so write x[..., 0] in place of x[0]"
+    )
 
 
 def _mounted(task: Task, space: Space) -> Task:

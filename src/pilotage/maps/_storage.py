@@ -22,6 +22,13 @@ SLACK = 0.25
 """Share by which a map grows beyond what a scan needs, so that it seldom has to."""
 
 
+def check_size(cells: float, what: str, remedy: str) -> None:
+    """Refuse a map of too many cells, before its memory is asked for."""
+    if not cells <= LARGEST:
+        size = counted(int(cells), "cell")
+        raise ShapeError(f"a map that holds these {what} has {size}, more than {LARGEST:,}; {remedy}")
+
+
 class Storage(ABC):
     """The cells of a map and the marks of a scan.
 
@@ -92,12 +99,9 @@ class Growing(Storage):
             low, high = wide if (wide[1] - wide[0]).prod() <= LARGEST else (low, high)
         if bool((low == first).all() and (high == first + shape).all()):
             return False
-        if (high - low).prod() > LARGEST:
-            size = counted(int((high - low).prod()), "cell")
-            raise ShapeError(
-                f"a map that holds these scans has {size}, more than {LARGEST:,}; give a window, a larger resolution, "
-                "or leave out poses that are wrong"
-            )
+        check_size(
+            (high - low).prod(), "scans", "give a window, a larger resolution, or leave out poses that are wrong"
+        )
         cells = np.full((high - low).astype(int), UNSEEN)
         row, column = (first - low).astype(int).tolist() if shape.all() else (0, 0)
         cells[row : row + shape[0], column : column + shape[1]] = self.cells

@@ -7,7 +7,7 @@ import numpy as np
 from pilotage.core.settings import settings
 from pilotage.models.trace import driver
 
-from .mapping import InverseModel, Marks, Scan, box_of_beams, cross_map, fraction_bits
+from .mapping import InverseModel, Marks, Scan, box_of_beams, cross_map, fraction_bits, seen_whole
 
 
 @settings
@@ -19,6 +19,7 @@ class InverseBeamModel(InverseModel):
         p(occupied | z) = hit in the cell where a beam ends,  miss in the cells that it passes before that
 
     A beam ends in the cell that it enters where it ends. A cell in which one beam ends while others pass it is a hit.
+    In the cell where the largest range ends there are no hits, because no beam passes it that could take them back.
 
     Attributes:
         hit, miss: probabilities of occupancy given that one beam ends in the cell or passes it.
@@ -54,7 +55,7 @@ def mark_beams(marks, flat, words, box, rows, columns, x, y, beams, reach):
             cross_map(flat, width, rows, columns, bits, x, y, r * beams[0, b], r * beams[1, b])
     for b in range(beams.shape[1]):
         r = beams[2, b]
-        if 0.0 <= r < reach:
+        if 0.0 <= r < reach and seen_whole(x, y, beams[0, b], beams[1, b], r, reach):
             end_x, end_y = x + r * beams[0, b], y + r * beams[1, b]
             if 0.0 <= end_x < columns and 0.0 <= end_y < rows:
                 marks[np.uint64(int(end_y) + 1), np.uint64(int(end_x) + 1)] = 2

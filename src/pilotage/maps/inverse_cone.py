@@ -73,13 +73,13 @@ def mark_cones(marks, flat, words, box, rows, columns, x, y, beams, reach, narro
     for b in range(beams.shape[1]):
         dx, dy, r = beams[0, b], beams[1, b], beams[2, b]
         if r >= 0.0:
-            _mark_cone(marks, box, rows, columns, x, y, dx, dy, min(r, reach), r < reach, narrow, half)
+            end = min(r + half, reach)  # no beam passes what lies farther away, so no echo marks it
+            _mark_cone(marks, box, rows, columns, x, y, dx, dy, min(r, reach), end, r < reach, narrow, half)
 
 
 @driver
-def _mark_cone(marks, box, rows, columns, x, y, dx, dy, r, echo, narrow, half):
-    """Mark one cone with the direction (dx, dy), whose range r is that of an `echo` or the largest one."""
-    end = r + half if echo else r
+def _mark_cone(marks, box, rows, columns, x, y, dx, dy, r, end, echo, narrow, half):
+    """Mark one cone with the direction (dx, dy), up to `end`; its range r is that of an `echo` or the largest one."""
     wide = math.sqrt(1.0 - narrow * narrow)
     # The cone reaches as far along an axis as its edges, or as its arc where the axis lies within it.
     right, left = end * _extent(dx, dy, narrow, wide), end * _extent(-dx, dy, narrow, wide)

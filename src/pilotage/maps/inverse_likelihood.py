@@ -24,7 +24,8 @@ class InverseLikelihoodModel(InverseModel):
         p(occupied | z) = q + (hit - q) exp(-(d / sigma)^2 / 2),   q = miss before the end of the beam, 1/2 behind it
 
     where d is the distance along the beam from its end to the cell, and 0 for the cell in which it ends. The profile
-    ends at 3 sigma: cells behind that are not touched. As sigma goes to 0, the model becomes `InverseBeamModel`.
+    ends at 3 sigma, or at the cell where the largest range ends: cells behind that are not touched. As sigma goes to 0,
+    the model becomes `InverseBeamModel`.
 
     Attributes:
         hit, miss: probabilities of occupancy where a beam ends, and long before that.
@@ -80,16 +81,17 @@ def mark_profiles(marks, flat, words, box, rows, columns, x, y, beams, reach, si
     for b in range(beams.shape[1]):
         if 0.0 <= beams[2, b] < reach:
             dx, dy, r = beams[0, b], beams[1, b], beams[2, b]
-            _mark_profile(marks, rows, columns, x, y, dx, dy, r, sigma, hit, miss, base, gain)
+            _mark_profile(marks, rows, columns, x, y, dx, dy, r, reach, sigma, hit, miss, base, gain)
 
 
 @driver
-def _mark_profile(marks, rows, columns, x, y, dx, dy, r, sigma, hit, miss, base, gain):
+def _mark_profile(marks, rows, columns, x, y, dx, dy, r, reach, sigma, hit, miss, base, gain):
     """Mark the cells around the end of one beam with the direction (dx, dy) (Amanatides and Woo, 1987)."""
     t, far = max(r - REACH * sigma, 0.0), r + REACH * sigma
     i, j = math.floor(x + t * dx), math.floor(y + t * dy)
+    last_i, last_j = np.floor(x + reach * dx), np.floor(y + reach * dy)
     step_i, step_j = (1 if dx > 0 else -1), (1 if dy > 0 else -1)
-    while t <= far:
+    while t <= far and not (i == last_i and j == last_j):
         out_x = (i + (dx > 0) - x) / dx if dx != 0.0 else np.inf
         out_y = (j + (dy > 0) - y) / dy if dy != 0.0 else np.inf
         out = max(min(out_x, out_y), t)

@@ -232,6 +232,16 @@ def cross_cells(flat, width, bits, x, y, end_x, end_y, mark):
 
 
 @driver
+def seen_whole(x, y, dx, dy, r, reach):
+    """Whether the cell at a range r is one that a beam passes which goes on to the largest range.
+
+    The cell in which the reach itself ends is never passed, so an obstacle there could not be taken back.
+    """
+    across = np.floor(x + r * dx) != np.floor(x + reach * dx)
+    return across or np.floor(y + r * dy) != np.floor(y + reach * dy)
+
+
+@driver
 def fraction_bits(size):
     """Bits of a fraction of a cell that leave room for `size` cells in 63 bits, two spare."""
     bits = 60

@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.moving import MovingObstacle
-from pilotage.core.settings import by_name, number, shown, whole
+from pilotage.core.settings import by_name, number, positive, shown, whole
 from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
 
+from ._storage import check_size
 from .cells import GridCells, bools, drawn, log_odds, odds_at, probabilities, read_only
+from .frame import rays
 from .inflated import InflatedGrid
 from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
@@ -235,17 +237,25 @@ class OccupancyGrid(MapQueries):
         """A grid made of lidar scans from known poses, as large as `max_range` around these; see `update`.
 
         A cell that a single beam passed is free, and one in which a single beam ended is occupied, until others tell
-        the opposite: `free_thresh` is 0.45.
+        the opposite: `free_thresh` is 0.45. Scans from poses that are not finite are ignored.
+
+        Raises:
+            ShapeError: if no pose is finite, or the map would have more than 2^27 cells.
 
         Example:
             >>> angles = np.linspace(-np.pi, np.pi, 180, endpoint=False)
             >>> OccupancyGrid.from_scans([[0.0, 0.0, 0.0]], [np.full(180, 2.0)], angles, max_range=5.0, resolution=0.1)
             OccupancyGrid(101 x 101 cells of 0.1 m, 13% known)
         """
-        places = numbers(poses, "poses").reshape(-1, 3)[:, :2]
-        reach, cell = number(max_range, "max_range"), number(resolution, "resolution")
+        given = rays(poses, angles)[0].reshape(-1, 3)
+        places = given[np.isfinite(given).all(axis=1), :2]
+        if not len(places):
+            raise ShapeError(f"a map is made of scans from finite poses; none of these {len(given)} is")
+        reach, cell = positive(max_range, "max_range"), positive(resolution, "resolution")
         low, high = places.min(axis=0) - reach, places.max(axis=0) + reach
-        nx, ny = (int(n) + 1 for n in (high - low) / cell)
+        size = np.floor((high - low) / cell) + 1.0
+        check_size(float(size.prod()), "scans", "give a larger resolution, or leave out poses that are wrong")
+        nx, ny = size.astype(int).tolist()
         corner = (float(low[0]), float(low[1]), 0.0)
         unseen = cls.from_probability(np.full((ny, nx), np.nan), cell, corner, free_thresh=0.45)
         return unseen.update(poses, ranges, angles, max_range)

@@ -18,12 +18,12 @@ from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 from .cells import Unknown, bools_of, log_odds, read_only
 from .mapping import check_evidence, clamp_of
 from .octree_arrays import discrete, one_point
-from .octree_blocks import CENTRE, Blocks
+from .octree_blocks import Blocks
 from .octree_leaves import Leaves
 from .octree_queries import FREE_VOXEL, OCCUPIED_VOXEL, read_box
 from .octree_scan import Scan, change
 from .octree_sphere import POINT, SphereConstraint, VoxelBox
-from .octree_voxels import Voxels
+from .octree_voxels import Voxels, keys_of
 
 Array = NDArray[np.float64]
 MOST_VOXELS = 1 << 28
@@ -96,7 +96,8 @@ class OcTree(Voxels):
             points: ends of the rays in the world ``(..., 3)`` [m]; those that are not finite, or lie outside the tree,
                 are left out.
             origin: of all rays ``(3,)`` [m].
-            max_range: the rest of a longer ray is cut off, and it has no end [m].
+            max_range: the rest of a longer ray is cut off, and it has no end [m]. Nor has a ray that ends in the voxel
+                where its range does: no ray passes that voxel, so it could never become free again.
             discretize: whether rays that end in one voxel count as one ray to its centre, which is faster for dense
                 clouds.
 
@@ -192,9 +193,9 @@ class OcTree(Voxels):
         first, last = self._bounds() if low is None or high is None else (np.zeros(3, np.int64),) * 2
         scale = 1.0 / self.resolution
         if low is not None:
-            first = _keys(np.floor(one_point(low, "low") * scale + 1e-9))
+            first = keys_of(np.floor(one_point(low, "low") * scale + 1e-9))
         if high is not None:
-            last = _keys(np.ceil(one_point(high, "high") * scale - 1e-9))
+            last = keys_of(np.ceil(one_point(high, "high") * scale - 1e-9))
         shape = np.maximum(last - first, 0)
         if not 0 < math.prod(shape.tolist()) <= MOST_VOXELS:
             raise ShapeError(
@@ -248,8 +249,3 @@ class OcTree(Voxels):
             values = np.where(values >= self._limit, np.inf, -np.inf).astype(np.float32)
             found = Leaves(found.codes, found.levels, values)
         write_octomap(path, OctoMapFile(self.resolution, found.codes, found.levels, found.values))
-
-
-def _keys(coordinates: Array) -> NDArray[np.int64]:
-    """The keys of whole coordinates [voxels], those far outside the tree brought nearer."""
-    return np.clip(coordinates, -4.0 * CENTRE, 4.0 * CENTRE).astype(np.int64) + CENTRE

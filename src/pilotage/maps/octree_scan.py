@@ -128,13 +128,16 @@ def mark(table, keys, values, pages, voxels, spare, counts, slots, touched, mark
         length = math.sqrt((ex - x) ** 2 + (ey - y) ** 2 + (ez - z) ** 2)
         if not length < np.inf:
             continue
+        share = reach / length if length > 0.0 else np.inf
+        cx, cy, cz = x + share * (ex - x), y + share * (ey - y), z + share * (ez - z)
         if step < count:
-            share = reach / length if length > reach else 1.0
             if share < 1.0:
-                ex, ey, ez = x + share * (ex - x), y + share * (ey - y), z + share * (ez - z)
+                ex, ey, ez = cx, cy, cz
             if not mark_passed(store, scan, x, y, z, ex, ey, ez):
                 return step
         elif length <= reach and min(key(ex), key(ey), key(ez)) >= 0:
+            if key(cx) == key(ex) and key(cy) == key(ey) and key(cz) == key(ez):
+                continue  # no ray passes the voxel where the reach ends, so nothing could take this back
             code = spread(key(ex)) | (spread(key(ey)) << 1) | (spread(key(ez)) << 2)
             row = row_of(store, scan, code)
             if row < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.errors import ShapeError
 from pilotage.core.settings import Interval, setting, shown, whole
 
+from ._storage import check_size
 from .cells import probabilities
 from .occupancy import OccupancyGrid
 from .octree_arrays import Boxes, RayHits, codes_at, one_point, triples
@@ -150,14 +152,22 @@ class Voxels:
         first = found.keys()
         return first.min(0), (first + (1 << found.levels.astype(np.int64))[:, None]).max(0)
 
-    def to_grid(self, bottom: float, top: float) -> OccupancyGrid:
+    def to_grid(
+        self, bottom: float, top: float, *, low: Sequence[float] | None = None, high: Sequence[float] | None = None
+    ) -> OccupancyGrid:
         """The slice between two heights [m] as a map of the plane, for a robot of that height.
 
         A cell is occupied if any voxel of its column is, free if the known ones are, and unknown if none is known. The
         log-odds of a cell are the largest of its column.
 
+        Args:
+            bottom, top: heights [m].
+            low, high: corners (x, y) of the map [m]; by default those of all that is known, single points far off
+                among it.
+
         Raises:
-            ShapeError: if `bottom` is not below `top`, or nothing is known.
+            ShapeError: if `bottom` is not below `top`, nothing is known, or the map would have no cells or more than
+                2^27.
 
         Example:
             >>> from pilotage.maps import OcTree
@@ -168,14 +178,19 @@ class Voxels:
         """
         if not bottom < top:
             raise ShapeError(f"the slice from {shown(bottom)} to {shown(top)} m has no height; expected bottom < top")
-        low, high = self._bounds()
-        heights = np.array([bottom, top]) / self.resolution
+        bounds, heights = self._bounds(), np.array([bottom, top]) / self.resolution
         first, last = (int(k) + CENTRE for k in (np.floor(heights[0] + 1e-9), np.ceil(heights[1] - 1e-9)))
-        first, last = max(first, int(low[2])), min(last, int(high[2]))
-        cells = np.empty((high[1] - low[1], high[0] - low[0]), dtype=np.float32)
-        corner = np.array([low[0], low[1], first])
-        read_columns(*self._blocks.arrays, corner, max(last - first, 0), cells)
-        x, y = ((low[:2] - CENTRE) * self.resolution).tolist()
+        first, last = max(first, int(bounds[0][2])), min(last, int(bounds[1][2]))
+        scale = 1.0 / self.resolution
+        begin = bounds[0] if low is None else keys_of(np.floor(one_point([*low[:2], 0.0], "low") * scale + 1e-9))
+        end = bounds[1] if high is None else keys_of(np.ceil(one_point([*high[:2], 0.0], "high") * scale - 1e-9))
+        nx, ny = (end - begin)[:2].tolist()
+        if nx <= 0 or ny <= 0:
+            raise ShapeError(f"a map from {low} to {high} has no cells; expected low below high")
+        check_size(float(nx) * ny, "voxels", "give its corners as low= and high=, or leave out points that are wrong")
+        cells = np.empty((ny, nx), dtype=np.float32)
+        read_columns(*self._blocks.arrays, np.array([*begin[:2], first]), max(last - first, 0), cells)
+        x, y = self._corner(begin)[:2].tolist()
         below = 1e-4 * self.threshold * (1.0 - self.threshold)  # 1e-4 in log-odds
         return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - below)
 
@@ -188,3 +203,8 @@ class Voxels:
         """Morton codes of the voxels at points ``(..., 3)``, -1 outside the tree."""
         p = self._scaled(points, "points")
         return codes_at(p.reshape(-1, 3)).reshape(p.shape[:-1])
+
+
+def keys_of(coordinates: Array) -> NDArray[np.int64]:
+    """The keys of whole coordinates [voxels], those far outside the tree brought nearer."""
+    return np.clip(coordinates, -4.0 * CENTRE, 4.0 * CENTRE).astype(np.int64) + CENTRE

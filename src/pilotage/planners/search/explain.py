@@ -29,7 +29,7 @@ def explain_endpoint(grid: GridCells, point: Array, cell: Sequence[int], name: s
         return ""
     place = f"{name} ({point[0]:.2f}, {point[1]:.2f})"
     if not on_map:
-        return f"{place} is {_distance_off(grid, point):.2f} m off the map"
+        return f"{place} is {_depth(_distance_off(grid, point))} off the map"
     if isinstance(grid, DiscCells):
         factor = max(grid.constraint.refinement, 2)
         return (
