@@ -292,7 +292,7 @@ class OccupancyGrid(MapQueries):
             >>> from pilotage.core import MovingObstacle
             >>> walker = MovingObstacle([0.0, 3.0], [[2.5, 3.5], [2.5, 2.5]], 0.2)
             >>> OccupancyGrid.from_ascii(["....."] * 4).with_moving([walker]).occupied.sum(axis=1).tolist()
-            [0, 1, 3, 3]
+            [0, 0, 1, 1]
         """
         mask = np.zeros(self.shape, dtype=np.bool_)
         for each in obstacles:
