@@ -214,7 +214,7 @@ class OccupancyGrid(MapQueries):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        return cls.from_probability(bools(occupied).astype(np.float32), resolution, origin)
+        return cls.from_probability(bools(occupied, "a map of occupied cells").astype(np.float32), resolution, origin)
 
     @classmethod
     def from_ascii(
