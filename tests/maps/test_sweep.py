@@ -131,3 +131,11 @@ def test_a_forklift_takes_a_pallet_between_its_forks() -> None:
     problem = grid.refined(2).problem([0.7, 1.5, 0.0], pose, FORK)
     assert problem.edges_allowed([0.7, 1.5, 0.0], pose)
     assert not problem.edges_allowed(pose, [1.3, 1.5, 1.5])
+
+
+def test_poses_may_lie_in_memory_in_any_order() -> None:
+    grid = OccupancyGrid.from_ascii(["....", "....", "#..."])
+    poses, shape = np.array([[1.5, 1.2, 0.0], [1.5, 1.2, -1.5], [1.5, 1.2, -3.0]]), Footprint.rectangle(1.6, 0.2)
+    found = shape.sweeps_clear(grid.obstacles(), np.asfortranarray(poses))
+    np.testing.assert_array_equal(found, shape.sweeps_clear(grid.obstacles(), poses))
+    np.testing.assert_array_equal(shape.swept(grid, np.asfortranarray(poses)), shape.swept(grid, poses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def check_led(plan: Plan, problem: Problem, robot: Footprint) -> None:
     first = int(allowed.argmax())
     assert not problem.allowed(xs[0]) and first > 0 and allowed[first:].all()
     shares = np.linspace(0.0, 1.0, 60)[:, None]
-    fine = np.concatenate([problem.space.interpolate(a, b, shares) for a, b in zip(xs[:-1], xs[1:], strict=True)])
+    fine = np.concatenate([problem.space.interpolate(a, b, shares) for a, b in itertools.pairwise(xs)])
     assert PILLAR.clearance(fine[:, : 3 if robot.turns else 2], robot).min() > 0.0
     length = float(problem.distance(xs[:-1], xs[1:]).sum())
     assert plan.lower_bound <= length + 1e-9

@@ -156,6 +156,15 @@ def test_risk_with_a_track_bounds_the_frequency(speed: float) -> None:
     assert (risk >= alone).all() and risk.max() > alone.max()
 
 
+def test_risk_is_that_of_the_robot_and_not_of_its_margin() -> None:
+    base = wall().problem(START, GOAL, DISC)
+    plan = Plan(PlanStatus.SOLVED, POINT, [START, [2.6, 2.0]], ts=[0.0, 2.0], cost=1.6)
+    P = 0.1**2 * np.eye(2)
+    np.testing.assert_array_equal(
+        collision_risk(plan, chance_constrained(base, P, risk=0.01), P), collision_risk(plan, base, P)
+    )
+
+
 def test_tracks_of_beliefs() -> None:
     beliefs = [Gaussian.of(Space("y x [m]"), [k, 2.0 * k], std=0.1) for k in range(3)]
     track = PredictedTrack.of([0.0, 1.0, 2.0], beliefs, radius=0.2)

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .arrays import numbers
+from .belief import Belief
 from .errors import PilotageError, ShapeError
 from .plan import Plan
 from .planar import planar
-from .settings import positive, settings, shown
+from .settings import instance, positive, settings, shown
 
 Array = NDArray[np.float64]
 
@@ -94,7 +95,7 @@ class MovingObstacle:
             raise ShapeError(f"risk is {shown(risk)}; expected a probability above 0 and below 1")
         places, radii = list[Array](), list[float]()
         for belief in beliefs:
-            mean, P = planar(belief, ("x", "y"))
+            mean, P = planar(instance(belief, Belief, "MovingObstacle.predicted"), ("x", "y"))
             places.append(mean)
             largest = max(float(np.linalg.eigvalsh(P)[-1]), 0.0)
             radii.append(positive(radius, "radius", zero=True) + math.sqrt(-2.0 * math.log(share) * largest))

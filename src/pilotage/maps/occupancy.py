@@ -217,7 +217,7 @@ class OccupancyGrid(MapQueries):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        return cls.from_probability(bools(occupied).astype(np.float32), resolution, origin)
+        return cls.from_probability(bools(occupied, "a map of occupied cells").astype(np.float32), resolution, origin)
 
     @classmethod
     def from_ascii(
@@ -303,7 +303,7 @@ class OccupancyGrid(MapQueries):
             >>> from pilotage.core import MovingObstacle
             >>> walker = MovingObstacle([0.0, 3.0], [[2.5, 3.5], [2.5, 2.5]], 0.2)
             >>> OccupancyGrid.from_ascii(["....."] * 4).with_moving([walker]).occupied.sum(axis=1).tolist()
-            [0, 1, 3, 3]
+            [0, 0, 1, 1]
         """
         mask = np.zeros(self.shape, dtype=np.bool_)
         for each in obstacles:

@@ -23,7 +23,7 @@ from .octree_leaves import Leaves
 from .octree_queries import FREE_VOXEL, OCCUPIED_VOXEL, read_box
 from .octree_scan import Scan, change
 from .octree_sphere import POINT, SphereConstraint, VoxelBox
-from .octree_voxels import Voxels, keys_of
+from .octree_voxels import Voxels, whole_keys
 
 Array = NDArray[np.float64]
 MOST_VOXELS = 1 << 28
@@ -193,9 +193,9 @@ class OcTree(Voxels):
         first, last = self._bounds() if low is None or high is None else (np.zeros(3, np.int64),) * 2
         scale = 1.0 / self.resolution
         if low is not None:
-            first = keys_of(np.floor(one_point(low, "low") * scale + 1e-9))
+            first = whole_keys(np.floor(one_point(low, "low") * scale + 1e-9))
         if high is not None:
-            last = keys_of(np.ceil(one_point(high, "high") * scale - 1e-9))
+            last = whole_keys(np.ceil(one_point(high, "high") * scale - 1e-9))
         shape = np.maximum(last - first, 0)
         if not 0 < math.prod(shape.tolist()) <= MOST_VOXELS:
             raise ShapeError(

@@ -182,8 +182,8 @@ class Voxels:
         first, last = (int(k) + CENTRE for k in (np.floor(heights[0] + 1e-9), np.ceil(heights[1] - 1e-9)))
         first, last = max(first, int(bounds[0][2])), min(last, int(bounds[1][2]))
         scale = 1.0 / self.resolution
-        begin = bounds[0] if low is None else keys_of(np.floor(one_point([*low[:2], 0.0], "low") * scale + 1e-9))
-        end = bounds[1] if high is None else keys_of(np.ceil(one_point([*high[:2], 0.0], "high") * scale - 1e-9))
+        begin = bounds[0] if low is None else whole_keys(np.floor(one_point([*low[:2], 0.0], "low") * scale + 1e-9))
+        end = bounds[1] if high is None else whole_keys(np.ceil(one_point([*high[:2], 0.0], "high") * scale - 1e-9))
         nx, ny = (end - begin)[:2].tolist()
         if nx <= 0 or ny <= 0:
             raise ShapeError(f"a map from {low} to {high} has no cells; expected low below high")
@@ -205,6 +205,6 @@ class Voxels:
         return codes_at(p.reshape(-1, 3)).reshape(p.shape[:-1])
 
 
-def keys_of(coordinates: Array) -> NDArray[np.int64]:
+def whole_keys(coordinates: Array) -> NDArray[np.int64]:
     """The keys of whole coordinates [voxels], those far outside the tree brought nearer."""
     return np.clip(coordinates, -4.0 * CENTRE, 4.0 * CENTRE).astype(np.int64) + CENTRE

@@ -80,12 +80,17 @@ def lead_out(
     for k in np.argsort(last, kind="stable"):
         way = states[k, : last[k] + 1]
         if last[k] <= count and robot.robot.sweeps_clear(robot.obstacles, way[:, robot.pose]).all():
-            length = float(lengths[last[k]])
-            pieces = 1 if curve is None else max(math.ceil(length * abs(directions[k, 2]) / QUARTER), 1)
-            xs = space.plus(start, (length * np.arange(pieces + 1) / pieces)[:, None] * directions[k])
-            said = f"{problem.explain(start, 'start')}; the path leads out of it first, over {length:.2f} m"
-            return LeadOut(np.asarray(xs), float(problem.distance(xs[:-1], xs[1:]).sum()), said)
+            return _along(problem, float(lengths[last[k]]) * directions[k], curve is not None)
     return None
+
+
+def _along(problem: Problem, d: Array, turns: bool) -> LeadOut:
+    """The way along a tangent, with states a quarter turn apart at most."""
+    length, start = float(np.linalg.norm(d[:2] if turns else d)), problem.start
+    pieces = max(math.ceil(abs(d[2]) / QUARTER), 1) if turns else 1
+    xs = np.asarray(problem.space.plus(start, (np.arange(pieces + 1) / pieces)[:, None] * d))
+    said = f"{problem.explain(start, 'start')}; the path leads out of it first, over {length:.2f} m"
+    return LeadOut(xs, float(problem.distance(xs[:-1], xs[1:]).sum()), said)
 
 
 def _straights(dim: int, motion: Array) -> Array:

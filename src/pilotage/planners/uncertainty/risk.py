@@ -124,7 +124,7 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
     xy = plan.xs[:, [plan.space.find(name) for name in ("x", "y")]]
     P = np.broadcast_to(numbers(covariances, "the covariances")[..., :2, :2], (len(xy), 2, 2))
     _checked(P, FootprintConstraint(constraint.obstacles, Footprint.disc(0.0), POINT))
-    disc = Footprint.disc(constraint.footprint.radius)
+    disc = Footprint.disc(constraint.robot.radius)  # without a margin, which is touched without a collision
     room = np.maximum(disc.clearance(constraint.obstacles, xy), 0.0)
     risk = _tail(room, np.linalg.eigvalsh(P)[:, -1])
     if not plan.space.flat:  # covariances may be along the axes of the robot: the longest one counts in all directions
