@@ -15,13 +15,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, cast
 
 import numpy as np
 
 from ...core import Sensor, Space
 from ...core.arrays import Array
-from ...core.mathematics import math_for
+from ...models.trace import code_of
+from ...models.trace.single import Single
 
 Source = tuple[Sensor, Any]
 """A sensor and a context: of one landmark, say."""
@@ -58,10 +60,16 @@ class Travel:
         """The share of its evidence that a reading adds to one at `last`; 1 where distance and angle are 0."""
         if distance == 0.0 or angle == 0.0:
             return 1.0
-        x, y, yaw = PLANE.components_minus(self.pose, last.pose, math_for(0.0))
+        x, y, yaw = _minus()(self.pose, last.pose).tolist()
         d = math.sqrt(x * x + y * y + self.variance[0] - last.variance[0])
         a = math.sqrt(yaw * yaw + self.variance[1] - last.variance[1])
         return min(1.0, math.hypot(d / distance, a / angle))
+
+
+@cache
+def _minus() -> Any:
+    """Machine code of ``p (-) p'``."""
+    return Single(code_of(PLANE, "minus"), (PLANE.size, PLANE.size, 0), np.zeros(0))
 
 
 Heard = tuple[tuple[Source, Travel], ...]
