@@ -183,6 +183,12 @@ def comparison(quick: bool) -> Figures:
     return Figures(COLUMNS, lines, bars)
 
 
+def time_of(us: float) -> str:
+    """A time in microseconds with two digits, in a unit that needs no powers of ten."""
+    unit, factor = ("us", 1.0) if us < 995.0 else ("ms", 1e-3)
+    return f"{us * factor:.{0 if us * factor >= 9.95 else 1}f} {unit}"
+
+
 def picture(lines: list[tuple[Any, ...]]) -> bytes:
     """Errors, and whether the filters know them."""
     from matplotlib.figure import Figure
@@ -196,7 +202,7 @@ def picture(lines: list[tuple[Any, ...]]) -> bytes:
         mine = [line for line in lines if line[1] == name]
         best = [min(line[4] for line in lines if line[0] == title) for title in titles]
         at = np.arange(len(titles)) + 0.2 * (list(ASSUMED).index(name) - 1.5)
-        label = f"{name}, {np.median([line[3] for line in mine]):.3g} us"
+        label = f"{name}, {time_of(float(np.median([line[3] for line in mine])))}"
         left.bar(at, [line[4] / b for line, b in zip(mine, best, strict=True)], 0.18, color=color, label=label)
         right.bar(at, [line[6] for line in mine], 0.18, color=color, label=name)
     for ax, what in ((left, "error, best = 1"), (right, "NEES / states, right = 1")):

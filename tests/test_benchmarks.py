@@ -191,3 +191,10 @@ def test_comparison_writes_its_table_into_the_page(tmp_path: Path, monkeypatch: 
     assert "old" not in text
     assert text.count("| one: a |") == 4
     assert (tmp_path / "pictures" / "which-filter.png").stat().st_size > 1000
+
+
+def test_times_in_the_picture_of_the_filters_need_no_powers_of_ten() -> None:
+    from benchmarks.comparison import time_of
+
+    said = [time_of(us) for us in (3.21, 9.97, 459.0, 1710.0, 23500.0)]
+    assert said == ["3.2 us", "10 us", "459 us", "1.7 ms", "24 ms"]

@@ -13,7 +13,7 @@ import pytest
 import pilotage
 from pilotage.cli.demo import demo_lines
 from pilotage.cli.main import main
-from pilotage.cli.picture import BOTTOM, FREE, GOAL, LEFT, OCCUPIED, RIGHT, START, TOP, Frame, save_picture
+from pilotage.cli.picture import BOTTOM, FREE, GOAL, LEFT, OCCUPIED, OUTLINE, RIGHT, START, TOP, Frame, save_picture
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models.trace import driver
 
@@ -50,6 +50,9 @@ def test_every_verb_has_help(verb: str, capsys: Capture) -> None:
     assert f"pilotage {verb}" in capsys.readouterr().out
 
 
+QUERY = ["plan", "--map", "depot", "--start", "5", "1", "--goal", "12", "3.5"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -66,6 +69,15 @@ def test_every_verb_has_help(verb: str, capsys: Capture) -> None:
         (["plan", "--algorithm", "magic"], "See: pilotage plan --help"),
         (["demo", "navigate", "--seed", "one"], "See: pilotage demo navigate --help"),
         (["plan", "--scen", "a.scen", "--start", "0", "0"], "--scen brings its own"),
+        (["plan", "--scen", "a.scen", "--mask", "b.png"], "leave out --mask"),
+        ([*QUERY, "--footprint", "0.5", "0.3", "-0.5"], "--footprint"),
+        ([*QUERY, "--footprint", "1", "1", "-1", "-1", "1", "-1", "-1", "1"], "cross"),
+        ([*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--radius", "1"], "give one of them"),
+        ([*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--algorithm", "astar"], "for round robots"),
+        ([*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--turning-radius", "-1"], "is -1.0; expected"),
+        ([*QUERY, "--goal-yaw", "1", "--radius", "0.3"], "--goal-yaw: only for a robot with --footprint"),
+        ([*QUERY, "--origin", "0", "0", "0"], "with an image alone"),
+        ([*QUERY, "--mask", "nowhere.png"], "there is no file nowhere.png"),
         (["demo", "swim"], "there is no demo named 'swim'"),
         (["pln"], "pln"),
     ],
@@ -259,3 +271,79 @@ def test_the_radius_of_the_robot_is_kept_to_the_faces_of_obstacles(capsys: Captu
     assert grid.clearance(path, Footprint.disc(0.3)).min() >= 0.0
     assert main([*query, "--radius", "0.3", "--inflate", "0.3"]) == 2
     assert "give one of them" in capsys.readouterr().err
+
+
+PASSAGE = ["@" * 60] * 20 + ["@" + "." * 58 + "@"] * 9 + ["@" * 60] * 20
+"""A passage 0.9 m wide, of cells of 0.1 m."""
+
+
+@pytest.fixture
+def passage(tmp_path: Path) -> Path:
+    """The passage as a ROS map whose lower-left corner is at (-3, 2)."""
+    file = tmp_path / "passage.yaml"
+    OccupancyGrid.from_ascii(PASSAGE, 0.1, (-3.0, 2.0, 0.0)).save(file)
+    return file
+
+
+LONG = ["--footprint", "0.6", "0.2", "-0.6", "0.2", "-0.6", "-0.2", "0.6", "-0.2"]
+
+
+def test_a_long_robot_drives_where_the_disc_around_it_does_not_fit(
+    passage: Path, tmp_path: Path, capsys: Capture
+) -> None:
+    query = ["plan", "--map", str(passage), "--start", "-2", "4.4", "--goal", "2", "4.5"]
+    assert main([*query, "--radius", "0.63"]) == 1
+    capsys.readouterr()
+    picture = tmp_path / "path.png"
+    assert main([*query, *LONG, "--goal-yaw", "0.05", "--json", "--out", str(picture)]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    body, xs = Footprint.rectangle(1.2, 0.4), np.array(facts["xs"])
+    np.testing.assert_allclose(xs[[0, -1]], [[-2.0, 4.4, 0.0], [2.0, 4.5, 0.05]], atol=1e-9)
+    assert OccupancyGrid.load(passage).clearance(xs, body).min() >= 0.0
+    assert facts["algorithm"] == "hybrid_astar"
+    assert np.hypot(4.0, 0.1) <= facts["length"] < 4.2
+    from PIL import Image
+
+    with Image.open(picture) as image:
+        assert (np.asarray(image.convert("RGB")).reshape(-1, 3) == OUTLINE).all(-1).sum() > 500
+    assert main([*query, *LONG, "--start-yaw", "1.57"]) == 1
+    assert "start (-2.00, 4.40, 1.57) is in collision" in capsys.readouterr().out
+
+
+def test_any_heading_at_the_goal_and_the_turning_radius(capsys: Capture) -> None:
+    query = ["plan", "--map", "depot", "--start", "5", "1", "--goal", "8", "2.5", *LONG, "--json"]
+    assert main([*query, "--turning-radius", "1.5"]) == 0
+    xs = np.array(json.loads(capsys.readouterr().out)["xs"])
+    np.testing.assert_allclose(xs[-1, :2], [8.0, 2.5], atol=1e-9)
+    turns = np.abs((np.diff(xs[:, 2]) + np.pi) % (2 * np.pi) - np.pi)
+    assert (turns <= np.linalg.norm(np.diff(xs[:, :2], axis=0), axis=1) * 1.2 / 1.5 + 1e-9).all()
+
+
+def test_a_mask_forbids_what_it_covers(passage: Path, tmp_path: Path, capsys: Capture) -> None:
+    from PIL import Image
+
+    query = ["plan", "--map", str(passage), "--start", "-2", "4.4", "--goal", "2", "4.4"]
+    assert main(query) == 0
+    barrier = OccupancyGrid.from_ascii(["@"], 1.5, (0.0, 4.0, 0.0))  # of another frame and size
+    barrier.save(tmp_path / "barrier.yaml")
+    assert main([*query, "--mask", str(tmp_path / "barrier.yaml")]) == 1
+    assert "goal (2.00, 4.40) is in another component" in capsys.readouterr().out
+    white = np.full((49, 60), 254, dtype=np.uint8)
+    white[:, 30:35] = 0
+    Image.fromarray(white).save(tmp_path / "painted.png")
+    assert main([*query, "--mask", str(tmp_path / "painted.png")]) == 1
+    assert "is in another component" in capsys.readouterr().out
+    Image.fromarray(white[1:]).save(tmp_path / "small.png")
+    assert main([*query, "--mask", str(tmp_path / "small.png")]) == 2
+    assert "60 x 48 pixels, and the map has 60 x 49" in capsys.readouterr().err
+
+
+def test_an_image_alone_has_an_origin(tmp_path: Path, capsys: Capture) -> None:
+    from PIL import Image
+
+    Image.fromarray(np.full((4, 8), 254, dtype=np.uint8)).save(tmp_path / "floor.png")
+    words = ["plan", "--map", str(tmp_path / "floor.png"), "--resolution", "0.2", "--start", "-0.9", "-2.9", "--json"]
+    assert main([*words, "--goal", "0.5", "-2.9", "--origin", "-1", "-3", "0"]) == 0
+    np.testing.assert_allclose(
+        np.array(json.loads(capsys.readouterr().out)["xs"])[[0, -1]], [[-0.9, -2.9], [0.5, -2.9]]
+    )

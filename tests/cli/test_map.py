@@ -112,3 +112,28 @@ def test_the_map_of_a_real_building(data: Path, tmp_path: Path, capsys: Capture)
     bearing = log.poses[:, 2:] + log.angles
     hits = log.poses[:, None, :2] + log.ranges[..., None] * np.stack((np.cos(bearing), np.sin(bearing)), axis=-1)
     assert made.is_occupied(hits[ends]).mean() > 0.9
+
+
+def test_the_map_may_have_another_frame(log: Path, tmp_path: Path) -> None:
+    """The room, as seen from a pose in it: the wall that the log has at x = 5 lies where its frame says."""
+    out = tmp_path / "room.yaml"
+    pose = [1.0, 0.5, 0.5 * np.pi]
+    words = ["map", str(log), "--resolution", "0.1", "--noise", "0", "--out", str(out)]
+    assert main([*words, "--origin", *map(str, pose)]) == 0
+    made, (x, y, _) = OccupancyGrid.load(out), pose
+    inside = ROOM.cell_to_world(np.argwhere(ROOM.free)) - (x, y)
+    walls = ROOM.cell_to_world(np.argwhere(ROOM.occupied)) - (x, y)
+    turned = (points[:, ::-1] * (1.0, -1.0) for points in (inside, walls))  # by -90 degrees
+    free, occupied = next(turned), next(turned)
+    assert made.is_free(free).mean() > 0.95
+    assert made.is_occupied(occupied).mean() > 0.9
+    assert main([*words, "--origin", "0", "nan", "0"]) == 2
+
+
+def test_what_a_laser_does_not_see_is_marked_by_a_mask(log: Path, tmp_path: Path) -> None:
+    out, glass = tmp_path / "room.yaml", tmp_path / "glass.yaml"
+    OccupancyGrid.from_ascii(["###"], 0.2, (1.0, 0.5, 0.0)).save(glass)
+    assert main(["map", str(log), "--resolution", "0.1", "--out", str(out), "--mask", str(glass)]) == 0
+    made = OccupancyGrid.load(out)
+    assert made.is_occupied([[1.1, 0.6], [1.5, 0.6]]).all()
+    assert made.is_free([[1.1, 0.9], [1.8, 0.6]]).all()

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.core import Dynamics, PilotageError, SettingError
+from pilotage.core import Dynamics, PilotageError, SettingError, Space
 from pilotage.core.settings import (
     Count,
     Finite,
@@ -191,6 +191,29 @@ def test_an_error_inside_is_not_taken_for_a_wrong_name() -> None:
 
     with pytest.raises(TypeError, match="inside"):
         failing(anything=1)
+
+
+NOISY = 3 * 2.8
+"""8.399999999999999."""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (NOISY, "8.4"),
+        (np.float64(-NOISY), "-8.4"),
+        ((0.1 + 0.2, [NOISY]), "(0.3, [8.4])"),
+        ({"x": NOISY * 1e-7}, "{'x': 8.4e-07}"),
+        (Space("x [m]").bounded({"x": (-NOISY, 1.0)}), "Space('x [m] in [-8.4, 1]')"),
+        (1.0 + 1e-13, "1.0000000000001"),
+        (-np.inf, "-inf"),
+        (4.0, "4.0"),
+    ],
+    ids=str,
+)
+def test_numbers_are_shown_without_the_noise_of_rounding(value: Any, text: str) -> None:
+    assert len(repr(NOISY)) > 10
+    assert shown(value) == text
 
 
 SETTLED = {"estimators": 5, "planners": 3, "control": 0}

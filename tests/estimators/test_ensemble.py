@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.core import FilterStatus, Gaussian, Particles, ShapeError
+from pilotage.core import FilterStatus, Gaussian, ModelError, Particles, ShapeError
 from pilotage.estimators import EKF, KF, EnsembleKF
 from pilotage.models import constant_velocity, gyroscope, position, quadrotor
 
@@ -43,6 +43,24 @@ def test_few_members_expect_the_innovation_covariance() -> None:
     S = np.asarray(EnsembleKF().update(cloud, FIX, [0.0, 0.0]).S)
     exact = KF().expect(KF().predict(START, TARGET, None, 0.1), FIX).cov
     np.testing.assert_allclose(S.mean(0), exact, atol=5.0 * float(S.std(0).max()) / 20_000**0.5)
+
+
+def test_an_undefined_reading_is_named() -> None:
+    """It is no overflow, and it holds back no other row; where nothing was measured, nothing need be defined."""
+
+    class Holes(PlainSensor):
+        def observe(self, x: Any, context: Any = None) -> Any:
+            z = np.array(super().observe(x, context))
+            z[..., 0] = np.where(np.asarray(x)[..., 0] > 1e3, np.nan, z[..., 0])
+            return z
+
+    holes, far = Holes(FIX.on(TARGET.state)), [2e3, 0.0, 1.0, 0.0]
+    both = Gaussian.of(TARGET.state, [START.mean, far], std=[1.0, 1.0, 0.5, 0.5])
+    found = EnsembleKF(n=20).update(both, holes, [[0.2, 0.1], [2e3, 0.0]], rng=1)
+    assert found.status.tolist() == [FilterStatus.ACCEPTED, FilterStatus.UNDEFINED_READING]
+    with pytest.raises(ModelError):
+        EnsembleKF(n=20).update(both[1], holes, [2e3, 0.0], rng=1)
+    assert EnsembleKF(n=20).update(both[1], holes, [np.nan, 0.0], rng=1).accepted
 
 
 def test_quaternions() -> None:

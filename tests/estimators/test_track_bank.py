@@ -236,3 +236,13 @@ def test_a_way_to_a_time_is_whole() -> None:
     assert deep.t == 1.0
     np.testing.assert_array_equal(deep[1].mean, first.mean[1])
     assert deep[0].mean[0] > -81.0
+
+
+def test_a_result_stays_when_the_bank_goes_back() -> None:
+    bank = Bank(KF(FLY, dt=DT), 4)
+    bank.add(Gaussian.of(FLY.state, np.zeros((3, 4)), std=1.0))
+    saved = bank._engine.save()
+    update = bank.update(FIX, np.ones((3, 2)))
+    bank._engine.restore(saved)
+    np.testing.assert_allclose(update.belief.mean[:, :2], 0.8)
+    np.testing.assert_array_equal(bank.belief.mean, np.zeros((3, 4)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import inspect
 import pickle
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -195,6 +196,28 @@ def test_a_belief_is_a_value(name: str) -> None:
     kept = copy.deepcopy(belief)
     x[...] = 7.0  # samples are the caller's own
     assert same_belief(belief, kept)
+
+
+@every
+def test_arrays_that_are_given_stay_the_callers(name: str) -> None:
+    """They can be written to afterwards, which changes no belief."""
+    belief = BELIEFS[name]()
+
+    def handed(value: Any) -> Any:
+        if isinstance(value, np.ndarray):
+            return value.copy()
+        parts = [handed(each) for each in value] if isinstance(value, tuple) else []
+        return value if not parts else type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+
+    given = [handed(getattr(belief, name)) for name in inspect.signature(type(belief)).parameters]
+    held = tuple(value for value in given if isinstance(value, (np.ndarray, tuple)))
+    mine = [array for array in arrays(held) if array.flags.writeable]
+    other = type(belief)(*given)
+    kept = copy.deepcopy(other)
+    for array in mine:
+        array[...] = 7
+    assert mine or isinstance(belief, Mixture)
+    assert same_belief(other, kept)
 
 
 @every

@@ -64,6 +64,7 @@ from pilotage.planners import (
     DepthFirst,
     Dijkstra,
     DStarLite,
+    FrenetPlanner,
     GreedyBestFirst,
     HybridAStar,
     InformedRRTStar,
@@ -83,7 +84,7 @@ from pilotage.testing import check_controller, check_estimator, check_planner
 
 from ..estimators.linear import at_rest
 from ..models.registry import DYNAMICS, SENSORS
-from ..planners.vehicles import in_room
+from ..planners.vehicles import ROAD, in_room, on_road
 
 
 class EqualModes:
@@ -217,6 +218,8 @@ PLANNERS: dict[str, Callable[[], Any]] = {
     "HybridAStar": lambda: HybridAStar(ReedsShepp(0.8)),
     "HybridAStar, weight 1": lambda: HybridAStar(ReedsShepp(0.8), weight=1.0),
     "StateLattice": lambda: StateLattice(ReedsShepp(0.8)),
+    "FrenetPlanner": lambda: FrenetPlanner(ROAD, speed=10.0),
+    "FrenetPlanner, over the length": lambda: FrenetPlanner(ROAD, speed=10.0, over="length"),
 }
 VEHICLES = ("HybridAStar", "StateLattice")
 """Planners of poses, which the contract gives a problem of a vehicle."""
@@ -290,7 +293,8 @@ def test_estimators(name: str) -> None:
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_planners(name: str) -> None:
-    check_planner(PLANNERS[name](), in_room() if name.startswith(VEHICLES) else None)
+    problem = in_room() if name.startswith(VEHICLES) else on_road() if name.startswith("FrenetPlanner") else None
+    check_planner(PLANNERS[name](), problem)
 
 
 @pytest.mark.parametrize("name", CONTROLLERS)

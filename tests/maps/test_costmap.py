@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.core.errors import PilotageError
-from pilotage.maps import Costmap, ObstacleLayer, OccupancyGrid
+from pilotage.maps import Costmap, Footprint, ObstacleLayer, OccupancyGrid
 from pilotage.planners import AStar, Dijkstra, JumpPointSearch, cost_to_go
 
 GRID = OccupancyGrid.from_ascii(["............", ".....#......", "...........?", "............"], 0.1, (1.0, 2.0, 0.3))
@@ -67,6 +67,20 @@ def test_changed_layers_give_the_costmap_from_scratch_and_leave_no_ghosts(seed: 
     np.testing.assert_array_equal(start.cost, kept)
 
 
+@given(seed=st.integers(0, 10_000))
+def test_changes_here_and_there_on_a_large_map_give_the_costmap_from_scratch(seed: int) -> None:
+    """Obstacles come and go, at the edges too, on a map many times as large as the distance at which costs end."""
+    rng = np.random.default_rng(seed)
+    grid = OccupancyGrid.from_occupied(rng.random((50, 70)) < 0.01, 0.1)
+    present = Costmap(grid, inscribed=0.1, radius=float(rng.choice([0.1, 0.25, 0.7])))
+    for _ in range(4):
+        mask = np.zeros(grid.shape, dtype=bool)
+        mask[tuple(rng.integers([0, 0], grid.shape, (rng.integers(6), 2)).T)] = True
+        present = present.with_layers(OccupancyGrid.from_occupied(mask, 0.1))
+        scratch = Costmap(grid, present.layers, present.inscribed, present.radius)
+        np.testing.assert_array_equal(present.cost, scratch.cost)
+
+
 def test_an_obstacle_that_a_lidar_sees_raises_costs_until_it_has_gone() -> None:
     grid = OccupancyGrid.from_occupied(np.zeros((21, 61), dtype=bool), 0.1)
     layer, costmap = ObstacleLayer(grid, reach=10.0), Costmap(grid)
@@ -102,6 +116,23 @@ def test_planners_use_the_costs_of_a_costmap_and_pay_what_they_say() -> None:
         JumpPointSearch().plan(costmap, start, goal)
 
 
+def test_the_problem_of_a_costmap_is_that_of_the_map_with_all_layers() -> None:
+    """Both forbid the same states and edges; obstacles of a layer count, costs below 254 do not."""
+    zones = np.zeros(SHAPE)
+    zones[1:3, 7:9], zones[3, :] = 254, 200
+    costmap, robot = Costmap(GRID, [zones], inscribed=0.03), Footprint.rectangle(0.2, 0.1)
+    merged = GRID.with_occupied(zones == 254)
+    start, goal = (merged.cell_to_world(cell) for cell in np.argwhere(merged.free)[[0, -1]])
+    x = GRID.cell_to_world(np.random.default_rng(0).uniform(0, SHAPE, (300, 2)))
+    for shape in (Footprint.disc(0.03), robot):
+        states = x if not shape.turns else np.column_stack([x, np.linspace(-3.0, 3.0, 300)])
+        ends = [np.append(end, np.zeros(states.shape[1] - 2)) for end in (start, goal)]
+        mine, theirs = costmap.problem(*ends, shape), merged.problem(*ends, shape)
+        np.testing.assert_array_equal(mine.allowed(states), theirs.allowed(states))
+        assert 0 < mine.allowed(states).sum() < 300
+    assert costmap.problem(start, goal).footprint == Footprint.disc(0.03)
+
+
 def test_a_costmap_is_pickled() -> None:
     costmap = Costmap(GRID, [np.full(SHAPE, 7)])
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(costmap)).cost, costmap.cost)
@@ -115,10 +146,23 @@ def test_a_costmap_is_pickled() -> None:
         (lambda: Costmap(GRID, [np.full(SHAPE, 255)]), "whole numbers from 0 to 254"),
         (lambda: Costmap(GRID, [np.full(SHAPE, 0.5)]), "whole numbers from 0 to 254"),
         (lambda: Costmap(GRID, [np.full(SHAPE, np.nan)]), "whole numbers from 0 to 254"),
-        (lambda: Costmap(GRID, inscribed=0.6, radius=0.5), "radius - inscribed"),
+        (lambda: Costmap(GRID, inscribed=0.6, radius=0.5), r"radius 0\.5 m < inscribed 0\.6 m"),
         (lambda: Costmap(GRID, decay=-1.0), "decay"),
     ],
 )
 def test_what_makes_no_costmap_is_a_sentence(make: object, sentence: str) -> None:
     with pytest.raises(PilotageError, match=sentence):
         make()  # type: ignore[operator]
+
+
+def test_unknown_cells_beside_a_wall_are_no_cheaper_than_free_ones() -> None:
+    """ros-planning/navigation #28: paths were led through unknown cells, which hid the cost of the wall beside them."""
+    wall, free, dim = "#" * 12, "." * 12, "?" * 12
+    half = Costmap(OccupancyGrid.from_ascii([wall, *[free] * 3, *[dim] * 2, *[free] * 2], 0.1), (), 0.05, 0.6, 3.0)
+    known = Costmap(OccupancyGrid.from_ascii([wall, *[free] * 7], 0.1), (), 0.05, 0.6, 3.0)
+    np.testing.assert_array_equal(half.costs, known.costs)
+    assert (half.cost[2:4] == 255).all(), "as in Nav2"
+    ends = (0.05, 0.65), (1.15, 0.65)
+    np.testing.assert_array_equal(AStar(unknown="free").plan(half, *ends).xs, AStar().plan(known, *ends).xs)
+    zones = np.full(half.shape, 100)
+    assert half.with_layers(zones).costs.min() == pytest.approx(1.0 + 3.0 * 100 / 252), "zones hold in unknown cells"

@@ -82,3 +82,14 @@ def test_cells_off_the_map_are_ignored_and_others_are_refused() -> None:
         dynamic.follow(np.zeros((4, 4), dtype=bool))
     with pytest.raises(ShapeError, match="needs a grid of cells"):
         DynamicDistance(np.zeros((3, 4)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("given", [np.full((3, 4), 0.3), [[0.0, 1.0, 2.0, 0.0]] * 3, np.full((3, 4), np.nan)])
+def test_probabilities_are_no_occupied_cells(given: object) -> None:
+    dynamic = DynamicDistance(OccupancyGrid.from_ascii(["...."] * 3))
+    with pytest.raises(ShapeError, match="0 and 1"):
+        dynamic.follow(given)  # type: ignore[arg-type]
+    with pytest.raises(ShapeError, match="0 and 1"):
+        dynamic.mark([[0, 0]], 0.3)  # type: ignore[arg-type]
+    assert not dynamic.occupied.any()
+    assert dynamic.follow(np.eye(3, 4)) == 3  # zeros and ones are bools

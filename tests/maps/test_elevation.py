@@ -32,6 +32,7 @@ def test_heights_are_means_weighted_by_information() -> None:
     points = np.column_stack((draw.uniform(-0.3, 3.2, (4000, 2)), draw.normal(1.0, 0.05, 4000)))
     points[:3] = [[np.nan, 1.0, 1.0], [1.0, 1.0, np.nan], [1.0, 1.0, np.inf]]
     R = draw.uniform(0.5, 2.0, 4000)
+    R[:3] = np.nan, 0.0, np.inf
     weights, sums = np.zeros(SHAPE), np.zeros(SHAPE)
     for (x, y, z), r in zip(points, R, strict=True):
         if np.isfinite([x, y, z]).all() and 0.0 <= x < 3.0 and 0.0 <= y < 2.4:
@@ -44,6 +45,18 @@ def test_heights_are_means_weighted_by_information() -> None:
             found.insert(points[part], R[part])
         np.testing.assert_allclose(found.height, sums / weights, rtol=1e-9)
         np.testing.assert_allclose(found.variance, 1.0 / weights, rtol=1e-9)
+
+
+def test_points_are_read_where_they_lie_and_change_nothing_if_read_only() -> None:
+    points, R = np.array([[0.1, 0.1, 1.0], [0.2, 0.1, 2.0]]), np.array([0.1, 0.2])
+    found, same = ElevationMap(SHAPE, SIDE), ElevationMap(SHAPE, SIDE)
+    found.insert(points, R)
+    points.flags.writeable = R.flags.writeable = False
+    same.insert(np.asfortranarray(points), R)
+    np.testing.assert_array_equal(found.height, same.height)
+    same.insert(np.zeros((0, 3)), 0.1)
+    same.insert(np.zeros((0, 3)), np.zeros(0))
+    np.testing.assert_array_equal(found.height, same.height)
 
 
 def test_prediction_adds_variance() -> None:
@@ -156,6 +169,8 @@ def test_planners_drive_around_a_hill() -> None:
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0]], 0.1), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]], 0.0), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]], np.inf), ShapeError),
+        (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]], [np.nan]), ShapeError),
+        (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, np.nan]], np.nan), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).insert([[1.0, 2.0, 3.0]] * 2, [0.1] * 3), ShapeError),
         (lambda: ElevationMap(SHAPE, 0.1).terrain(0.0), SettingError),
         (lambda: TerrainLimits(step=-1.0), SettingError),

@@ -81,6 +81,31 @@ def test_clearance_changes_by_no_more_than_the_robot_moves(seed: int, name: str)
     assert (abs(change) <= np.linalg.norm(steps, axis=-1) + 1e-9)[on_map].all()
 
 
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10_000), name=st.sampled_from([*SHAPES, "hollow"]))
+def test_the_gradient_of_clearance_is_that_of_finite_differences(seed: int, name: str) -> None:
+    """Where the differences to both sides agree, so that the clearance is smooth: outside, inside and off the map."""
+    hollow = Footprint.polygon([[0.4, 0.4], [-0.4, 0.4], [-0.4, -0.4], [0.4, -0.4], [0.4, -0.2], [-0.1, 0.0]])
+    grid, rng = world(seed)
+    shape, poses, h = SHAPES.get(name, hollow), poses_on(grid, rng, 60), 1e-6
+    here, moves = grid.clearance(poses, shape), h * np.eye(3)
+    ahead, behind = (grid.clearance(poses[:, None] + side * moves, shape) for side in (1, -1))
+    smooth = abs(ahead + behind - 2.0 * here[:, None]).max(-1) < 1e-9
+    assert smooth.mean() > 0.8
+    found = grid.clearance_gradient(poses, shape)
+    np.testing.assert_allclose(found[smooth], ((ahead - behind) / (2.0 * h))[smooth], atol=1e-5)
+    np.testing.assert_array_equal(grid.clearance_gradient(poses.reshape(3, 20, 3), shape), found.reshape(3, 20, 3))
+    if not shape.turns:
+        np.testing.assert_array_equal(grid.clearance_gradient(poses[:, :2], shape), found[:, :2])
+
+
+def test_the_gradient_at_a_face_is_its_normal_and_nan_stays_nan() -> None:
+    room = OccupancyGrid.from_ascii(["....", "....", "...#"])
+    np.testing.assert_array_equal(room.clearance_gradient([[3.0, 0.4], [3.4, 1.0]]), [[-1.0, 0.0], [0.0, 1.0]])
+    poses = [[np.nan, 1.0, 0.0], [1.4, 1.0, 0.0]]
+    assert np.isnan(room.clearance_gradient(poses, SHAPES["car"])).tolist() == [[True] * 3, [False] * 3]
+
+
 def test_a_footprint_is_short_in_messages() -> None:
     gon = Footprint.polygon([[np.cos(a), np.sin(a)] for a in np.linspace(0, 6, 30)], rows=6)
     assert repr(gon) == "Footprint(polygon of 30 corners, 2 x 2 m)"

@@ -315,6 +315,29 @@ def test_a_slice_and_its_file_are_free_and_occupied_where_the_voxels_are(thresho
         assert grid.is_occupied(cells[:, :2]).tolist() == [False, True, False, False]
 
 
+def test_voxels_near_a_threshold_that_is_almost_certain_are_free_or_occupied_in_a_slice_too() -> None:
+    """Each of the voxels is a little freer than the one before; the threshold lies between the last two."""
+    tree = OcTree(SIDE, threshold=0.002, clamp=(0.0, 1.0))
+    cells = (np.column_stack((np.arange(16), np.zeros((16, 2)))) + 0.5) * SIDE
+    for n in range(16):
+        tree.update(cells[n:], False)
+    assert tree.is_occupied(cells).tolist() == [True] * 15 + [False]
+    np.testing.assert_array_equal(tree.to_grid(0.0, SIDE).free[0], tree.is_free(cells))
+
+
+@pytest.mark.parametrize(("clamp", "threshold"), [((0.12, 0.97), 0.98), ((0.12, 0.97), 0.12), ((0.0, 1.0), 5e-4)])
+def test_a_threshold_that_no_evidence_reaches_is_refused(clamp: tuple[float, float], threshold: float) -> None:
+    with pytest.raises(SettingError, match=f"threshold is {threshold}"):
+        OcTree(SIDE, clamp=clamp, threshold=threshold)
+    low, high = max(clamp[0], 0.001), min(clamp[1], 0.999)
+    for reached in (low + 1e-4, high):
+        tree = OcTree(SIDE, clamp=clamp, threshold=reached)
+        for occupied in (True, False):
+            for _ in range(40):
+                tree.update([0.0, 0.0, 0.0], occupied)
+            assert tree.is_occupied([0.0, 0.0, 0.0]) == occupied
+
+
 def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
     tree, other = OcTree(SIDE), OcTree(SIDE)
     clouds = [(4.0 * SIDE * points, SIDE * origin) for points, origin in scans(2, 400, seed=18)]

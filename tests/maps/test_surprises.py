@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
 from pilotage.core.errors import PilotageError
 from pilotage.maps import ObstacleLayer, OccupancyGrid
@@ -62,12 +61,22 @@ def test_a_pose_that_is_off_by_less_than_the_tolerance_makes_no_obstacles() -> N
 
 def test_clearance_is_the_distance_to_the_nearest_of_both() -> None:
     layer = scanned(HALL.with_discs(BOX, 0.3), ObstacleLayer(HALL), 3)
-    exact = ndimage.distance_transform_edt(~layer.merged.occupied) * HALL.resolution
+    exact = layer.merged.distance_field(signed=True).values
     window = layer.clearance(POSE[:2], reach=2.0)
     rows, columns = np.mgrid[12:49, 2:39]
     points = HALL.cell_to_world(np.stack([rows, columns], -1))
     # The box lies within the window, and so does all that is nearer than it.
     np.testing.assert_allclose(window.at(points), exact[rows, columns], atol=1e-9)
+
+
+def test_clearance_counts_from_surfaces_as_the_map_does() -> None:
+    """With the exact clearances of the map with both kinds of obstacles, outside and inside."""
+    layer = scanned(HALL.with_discs(BOX, 0.3), ObstacleLayer(HALL), 3)
+    cells = np.stack(np.mgrid[12:49, 2:39], -1).reshape(-1, 2)
+    points = HALL.cell_to_world(cells)
+    found = layer.clearance(POSE[:2], reach=2.0).at(points)
+    np.testing.assert_allclose(found, layer.merged.clearance(points), atol=1e-9)
+    assert (found < 0.0).any()
 
 
 def test_a_window_off_the_map_is_its_border() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import scipy.sparse as sp
 
 from pilotage.core import Plan, PlanStatus, SettingError, ShapeError, Space
 from pilotage.maps import Footprint, OccupancyGrid
@@ -13,6 +12,24 @@ from pilotage.planners.smoothing._quadratic import minimize
 from pilotage.planners.smoothing.corridor_smoother import _program, _smoothest
 
 ROBOT = Footprint.disc(0.25)
+
+
+def whole(P: np.ndarray) -> np.ndarray:
+    """The symmetric matrix of upper diagonals."""
+    n, w = P.shape
+    out = np.zeros((n + w, n + w))
+    for k in range(w):
+        out[np.arange(n), np.arange(n) + k] = P[:, k]
+    assert not out[:, n:].any()
+    return (out + np.triu(out, 1).T)[:n, :n]
+
+
+def spread(G: np.ndarray, first: np.ndarray, n: int) -> np.ndarray:
+    """The matrix of rows on neighbouring variables."""
+    out = np.zeros((len(G), n + G.shape[1]))
+    out[np.arange(len(G))[:, None], first[:, None] + np.arange(G.shape[1])] = G
+    assert not out[:, n:].any()
+    return out[:, :n]
 
 
 def cluttered(seed: int) -> tuple[OccupancyGrid, Plan, object]:
@@ -69,7 +86,8 @@ def test_no_other_curve_in_the_corridor_is_smoother() -> None:
     spans = np.linalg.norm(np.diff(corridor.waypoints, axis=0), axis=-1)
     controls, roughness, _ = _smoothest(corridor, spans, None, 1.0)
     assert controls is not None
-    P, G, h = _program(corridor, spans, 1.0)
+    P, G, first, h = _program(corridor, spans, 1.0)
+    P, G = whole(P), spread(G, first, len(P))
     T = spans[:, None]
     p = np.concatenate([controls[:, 0], controls[-1:, 5]])
     v = np.concatenate([5 * (controls[:, 1] - controls[:, 0]) / T, 5 * (controls[-1:, 5] - controls[-1:, 4]) / T[-1]])
@@ -82,35 +100,46 @@ def test_no_other_curve_in_the_corridor_is_smoother() -> None:
     free = np.setdiff1d(np.arange(len(x)), [0, 1, len(x) - 6, len(x) - 5])
     active = h - G @ x < 1e-5
     gradient = (P @ x)[free]
-    multipliers = lsq_linear(G[active][:, free].T.toarray(), -gradient, bounds=(0.0, np.inf))
+    multipliers = lsq_linear(G[active][:, free].T, -gradient, bounds=(0.0, np.inf))
     assert np.linalg.norm(multipliers.fun) <= 1e-3 * max(np.linalg.norm(gradient), 1e-3)
     assert active.any()
 
 
+@pytest.mark.parametrize("kept", [[], [0, 11], [4, 5]])
 @pytest.mark.parametrize("seed", range(5))
-def test_quadratic_programs_against_another_solver(seed: int) -> None:
+def test_quadratic_programs_against_another_solver(seed: int, kept: list[int]) -> None:
     from scipy.optimize import minimize as other
 
     draw = np.random.default_rng(seed)
     n = 12
-    root = sp.diags_array([draw.normal(size=n), draw.normal(size=n - 1)], offsets=[0, 1]).tocsr()
-    P, q = (root.T @ root).tocsr(), draw.normal(size=n)
-    G = sp.vstack([sp.eye_array(n), -sp.eye_array(n), sp.diags_array([np.ones(n), np.ones(n - 1)], offsets=[0, 1])])
-    h = np.concatenate([np.ones(2 * n), draw.random(n) * 0.2])
-    G = G.tocsr()
-    found = minimize(P, q, G, h, np.full(n, 3.0))
+    root = np.diag(draw.normal(size=n)) + np.diag(draw.normal(size=n - 1), 1)
+    full, q = root.T @ root, draw.normal(size=n)
+    P = np.zeros((n, 3))
+    P[:, 0], P[:-1, 1] = np.diag(full), np.diag(full, 1)
+    G = np.zeros((3 * n - 1, 3))
+    G[:n, 0], G[n : 2 * n, 0], G[2 * n :, :2] = 1.0, -1.0, 1.0
+    first = np.concatenate([np.arange(n), np.arange(n), np.arange(n - 1)])
+    h = np.concatenate([np.ones(2 * n), 0.5 + draw.random(n - 1) * 0.2])
+    x = np.full(n, 3.0)
+    x[kept] = draw.uniform(-0.2, 0.2, len(kept))
+    found = minimize(P, q, G, first, h, x, np.array(kept, dtype=int))
     assert found.converged
-    assert (G @ found.x <= h + 1e-8).all()
+    np.testing.assert_array_equal(found.x[kept], x[kept])
+    dense = spread(G, first, n)
+    assert (dense @ found.x <= h + 1e-8).all()
+    fixed = [{"type": "eq", "fun": lambda y: y[kept] - x[kept]}] if kept else []
     reference = other(
-        lambda x: 0.5 * x @ (P @ x) + q @ x, np.zeros(n), jac=lambda x: P @ x + q, method="SLSQP",
-        constraints={"type": "ineq", "fun": lambda x: h - G @ x, "jac": lambda x: -G.toarray()}, tol=1e-12,
+        lambda y: 0.5 * y @ (full @ y) + q @ y, np.zeros(n), jac=lambda y: full @ y + q, method="SLSQP",
+        constraints=[{"type": "ineq", "fun": lambda y: h - dense @ y, "jac": lambda y: -dense}, *fixed], tol=1e-12,
     )  # fmt: skip
-    assert 0.5 * found.x @ (P @ found.x) + q @ found.x == pytest.approx(reference.fun, abs=1e-6)
+    assert 0.5 * found.x @ (full @ found.x) + q @ found.x == pytest.approx(reference.fun, abs=1e-6)
 
 
 def test_a_program_without_solution_does_not_converge() -> None:
-    G = sp.csr_array([[1.0], [-1.0]])
-    assert not minimize(sp.eye_array(1).tocsr(), np.zeros(1), G, np.array([-1.0, -1.0]), np.zeros(1)).converged
+    G, first, none = np.array([[1.0], [-1.0]]), np.zeros(2, dtype=int), np.zeros(0, dtype=int)
+    P, q, h = np.eye(1), np.zeros(1), np.array([-1.0, -1.0])
+    assert not minimize(P, q, G, first, h, np.zeros(1), none).converged
+    assert not minimize(P, q, G, first, h, np.zeros(1), np.array([0])).converged
 
 
 def test_in_free_space_the_curve_is_the_line() -> None:

@@ -15,8 +15,8 @@ from pilotage.core.errors import PilotageError, SettingError
 from pilotage.core.gaussian import Gaussian
 from pilotage.core.plan import PlanStatus
 from pilotage.core.space import Space
-from pilotage.maps import OccupancyGrid
-from pilotage.planners import AStar, Dijkstra, RRTConnect, cost_to_go
+from pilotage.maps import Lidar, OccupancyGrid
+from pilotage.planners import AStar, Dijkstra, HybridAStar, MovingObstacle, ReedsShepp, RRTConnect, cost_to_go
 from pilotage.planners.search import _planner
 from pilotage.planners.search import query as grid_search
 
@@ -193,3 +193,31 @@ def test_a_budget_is_not_spent_on_compiling(monkeypatch: pytest.MonkeyPatch) -> 
     assert plan.ok
     assert plan.stats["seconds"] < 0.2
     assert len(calls) == 2
+
+
+NOISY = 3 * 2.8
+"""8.399999999999999."""
+FLOOR = OccupancyGrid.from_occupied(np.zeros((9, 9), dtype=bool), 0.1, (NOISY, -NOISY, 0.0))
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        lambda: AStar(weight=-NOISY),
+        lambda: AStar().plan(FLOOR, (NOISY, math.nan), (0.0, 0.0)),
+        lambda: AStar().plan(FLOOR, (NOISY, -NOISY), (NOISY, -NOISY), budget=-NOISY),
+        lambda: FLOOR.inflate(-NOISY),
+        lambda: OccupancyGrid.from_occupied([[True]], 0.1, (NOISY, math.nan, 0.0)),
+        lambda: OccupancyGrid.from_occupied([[True]], np.float64(-NOISY)),
+        lambda: OccupancyGrid([[0.0]], 0.1, occupied_thresh=NOISY),
+        lambda: Lidar(FLOOR, 8, 5.0, mount=(NOISY, math.nan, 0.0)),
+        lambda: MovingObstacle([0.0, 1.0], [[0.0, 0.0], [1.0, 1.0]], -NOISY),
+        lambda: ReedsShepp(radius=-NOISY),
+        lambda: HybridAStar().plan(FLOOR.problem((9.0, -8.0), (8.5, -8.0))),
+        lambda: RRTConnect(steering=ReedsShepp(radius=1.0)).plan(FLOOR.problem((9.0, -8.0), (8.5, -8.0))),
+    ],
+)
+def test_messages_show_numbers_without_the_noise_of_rounding(refused: Any) -> None:
+    with pytest.raises(PilotageError) as error:
+        refused()
+    assert "8.4" in str(error.value) and "8.39999" not in str(error.value)

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from pilotage.core import Gaussian, PilotageError, PlanStatus, Problem, SettingError, Space
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.models import task, truck, unicycle
+from pilotage.models import dynamics, task, truck, unicycle
 from pilotage.planners import Dubins, HybridAStar, ReedsShepp
 from pilotage.planners.search._pose_field import Field
+from pilotage.planners.search._pose_kernel import cell_of
 from pilotage.testing import check_planner
 
 from .vehicles import CAR, HALL, SE2, across, charged, in_room, inspect, pose, simulated
@@ -245,11 +246,27 @@ def test_the_estimate_around_obstacles_closes_no_gap_and_opens_no_wall() -> None
         wide = Footprint.rectangle(1.0, 0.6, (0.3, 0.0))
         problem = grid.problem([1.0, 2.0, 0.0], [4.5, 2.0, 0.0], wide, space=SE2)
         field = Field.of(problem, problem.goals(), [0, 1, 2])
-        separated = bool(field.separation(problem.start[:2], problem.start[:2], problem.goal[:2]))
+        separated = field.separates(problem.start[:2], problem.goals()[:, :2])
         if gap * 0.1 >= 0.4:  # the disc of radius 0.2 m at the rear axle fits
             assert not separated
         if gap == 1:
             assert separated
+
+
+def test_walls_of_the_map_prove_nothing_of_other_problems() -> None:
+    """The wall stands between start and goal; not so for another constraint, a region, and a goal from afar."""
+    wall = OccupancyGrid.from_ascii(["......#......"] * 8).refined(4)
+    shape, ends = Footprint.rectangle(0.8, 0.4), ([2.0, 4.0, 0.0], [10.0, 4.0, 0.0])
+    problem = wall.problem(*ends, shape, space=SE2)
+    assert "component" in PLANNER.plan(problem).reason
+    assert PLANNER.plan(dataclasses.replace(problem, constraint=lambda x: x[..., :1] - 100.0)).ok
+    region = problem.space.bounded({"pose.x": (5.3, 12.0), "pose.y": (3.0, 5.0)})
+    assert (region.sample(16, rng=5)[:, 0] > 6.0).all(), "no state on this side of the wall is drawn"
+    assert PLANNER.plan(dataclasses.replace(problem, goal=region), rng=5).ok
+    driven = wall.problem(*ends, shape, space=Space("x y [m]", "yaw: angle"))
+    near, far = (HybridAStar(model=unicycle(), actions=[[1.0, 0.0]], tolerance=reach) for reach in (1.0, 6.0))
+    assert "component" in near.plan(driven).reason
+    assert far.plan(driven).ok
 
 
 def test_a_model_is_driven_by_its_actions() -> None:
@@ -313,3 +330,45 @@ def test_a_trailer_backs_around_a_corner_without_a_jackknife() -> None:
     assert grid.clearance(xs[:, [0, 1, 2]], cab).min() > 0.0
     assert grid.clearance(xs[:, [0, 1, 3]], trailer).min() > 0.0
     assert float(problem.distance(xs[-1], problem.goal)) <= 0.8
+
+
+LOADED = Space(
+    "x [m] in [-5, 125]", "y [m] in [-5, 5]", "yaw: angle", "speed [m/s] in [0, 3]", "a b c d [kg] in [0, 10]"
+)
+
+
+@dynamics(state=LOADED, action=Space("accel [m/s^2]", "rate [rad/s]"))
+def loaded(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[3] * m.cos(x[2]), x[3] * m.sin(x[2]), u[1], u[0], 0.0, 0.0, 0.0, 0.0
+
+
+def on_road(speed: float) -> Problem:
+    """120 m straight ahead, for a vehicle with eight components in its state."""
+    goal = LOADED.bounded({"x": (119.0, 121.0), "y": (-1.0, 1.0)})
+    return Problem(LOADED, [0.0, 0.0, 0.0, speed, 5.0, 5.0, 5.0, 5.0], goal, resolution=1.0)
+
+
+def test_states_of_many_components_share_no_cell_far_apart() -> None:
+    """navigation2 #4284: the index of a cell overflowed on large maps, and cells far apart became one."""
+    only = HybridAStar(CURVE, model=loaded(), actions=[[0.0, 0.0]], dt=0.1, steps=10)
+    plan = only.plan(on_road(1.0))
+    assert plan.ok, plan.reason
+    assert plan.xs is not None
+    np.testing.assert_allclose(np.diff(plan.xs[:, 0]), 0.1)
+
+
+def test_motions_are_as_long_as_those_from_the_start() -> None:
+    """Actions without acceleration move a vehicle that drives, not one at rest, which is told."""
+    steered = HybridAStar(CURVE, model=loaded(), actions=[[0.0, 0.0], [0.0, 0.1], [0.0, -0.1]], dt=0.1, steps=10)
+    assert steered.plan(on_road(2.0)).ok
+    with pytest.raises(SettingError, match="do not move"):
+        steered.plan(on_road(0.0))
+
+
+@pytest.mark.parametrize(("size", "width"), [(3, 40), (8, 4)])
+def test_cells_have_keys_of_their_own(size: int, width: int) -> None:
+    key = cell_of.entry("cell_key", "i8(f8[:,::1], f8[::1], f8)").compiled
+    cells, half = np.array([np.zeros(size), np.ones(size)]), width // 2
+    states = np.stack(np.meshgrid(*[np.arange(-half, half) + 0.2] * size), axis=-1).reshape(-1, size)
+    keys = {key(cells, x, gear) for x in states for gear in (1.0, -1.0)}
+    assert len(keys) == 2 * len(states)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -14,8 +16,8 @@ from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import task
 from pilotage.planners import AStar, Dubins, ReedsShepp, RRTConnect
 from pilotage.planners.sampling import _nearest
-from pilotage.planners.sampling._problem import Trees, compiled
-from pilotage.planners.sampling.rrt_connect import root
+from pilotage.planners.sampling._problem import FEW, compiled
+from pilotage.planners.sampling._tree import Tree
 from pilotage.testing import check_planner
 
 from ..maps.polygons import gap, overlapping, placed, squares
@@ -147,6 +149,32 @@ def test_constraints_of_every_kind_find_the_same_path() -> None:
     np.testing.assert_array_equal(paths[2], paths[0])
 
 
+def test_machine_code_is_kept_as_long_as_the_problem() -> None:
+    @task(state=PLANE, action=Space("ux uy"), params={"radius": 1.0}, constraint=around)
+    def disc(x, u, p, m):
+        return 0.0
+
+    problem = ring(constraint=disc())
+    first, other, again = (RRTConnect(step=step).plan(problem, rng=4) for step in (0.3, 0.6, 0.3))
+    assert first.stats["checks"] == again.stats["checks"] != other.stats["checks"]
+    np.testing.assert_array_equal(again.xs, first.xs)
+    one, two = compiled(problem, 0.3), compiled(problem, 0.3)
+    assert one.machine is two.machine is not compiled(problem, 0.6).machine
+    assert not any(np.shares_memory(one.world[k], two.world[k]) for k in (2, 7)), "queries may run at the same time"
+    with pytest.raises(ValueError, match="read-only"):
+        problem.weights[0] = 2.0
+    called, gone = ring(), [weakref.ref(problem)]
+    gone.append(weakref.ref(called))
+    RRTConnect().plan(called, rng=0)
+    del problem, called
+    gc.collect()
+    assert [each() for each in gone] == [None, None]
+
+
+def around(x, u, p, m):
+    return p.radius - m.hypot(x[0], x[1])
+
+
 def test_errors_of_functions_arrive_and_nothing_is_lost() -> None:
     calls = []
 
@@ -210,13 +238,12 @@ def test_the_nearest_state_is_brute_force(seed: int, space: str) -> None:
     }[space]
     problem = Problem(made, made.sample(rng=rng), made.sample(rng=rng), weights=rng.uniform(0.3, 3.0, made.dim))
     world = compiled(problem, step=0.4)
-    trees, state = Trees(made.size, world.cells), np.zeros(7, dtype=np.int64)
+    tree = Tree(world, capacity=int(rng.choice([FEW, 2 * FEW])))
     states = made.sample(int(rng.integers(1, 300)), rng=rng)
-    for x in states:
-        root(*trees.arrays, state, 0, np.ascontiguousarray(x), 1.0, world.hashing)
+    tree.plant(states, np.ones(len(states)))
     for x in made.sample(20, rng=rng):
         away = problem.distance(states, x)
-        found, best = compiled_nearest(world, trees, x)
+        found, best = nearest(world, tree, x)
         assert best == pytest.approx(away.min(), abs=1e-12)
         assert away[found] == pytest.approx(away.min(), abs=1e-12)
 
@@ -228,11 +255,13 @@ def test_one_pose_has_one_step_however_it_is_declared() -> None:
     assert steps[0] == steps[1] == pytest.approx(0.1 * np.sqrt(16 + 16 + np.pi**2))
 
 
-def compiled_nearest(world, trees, x):
+def nearest(world, tree, x):
     """The search, which is no entry point of its own."""
-    codes, layout, *settings, work, _ = world.arrays
-    passed = codes, layout, *settings, work
-    return _nearest.nearest.compiled(passed, world.hashing, 0, trees.nodes[0], trees.heads[0], trees.chains[0], x)
+    nodes, _, _, _, chains, heads, _, _, hashing = tree.arrays
+    found, costs = np.zeros(1, dtype=np.int64), np.zeros(1)
+    given = world.world, False, hashing, nodes, heads, chains, x, 1, np.inf, found, costs
+    assert _nearest.neighbours.compiled(*given) == 1
+    return found[0], costs[0]
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pilotage.core import Dynamics, PilotageError, PlanStatus, Problem, Space
+from pilotage.core import Dynamics, PilotageError, PlanStatus, Problem, SettingError, Space
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.models import task, unicycle
+from pilotage.models import dynamics, task, unicycle
 from pilotage.planners import (
     PRM,
     RRT,
@@ -245,6 +245,51 @@ def test_failures_say_why() -> None:
         BITStar(steering=Dubins()).plan(around())
     with pytest.raises(PilotageError, match="not OccupancyGrid"):
         PRM().plan(YARD)  # type: ignore[arg-type]
+
+
+def test_a_wall_proves_nothing_where_the_goal_is_reached_from_afar() -> None:
+    wall = OccupancyGrid.from_ascii(["...#...", "...#...", "...#..."])
+    problem = wall.problem([1, 1.5], [6, 1.5], Footprint.disc(0.3))
+    near, far = (SST(Cart(), tolerance=reach, iterations=2).plan(problem, rng=0) for reach in (1.0, 4.0))
+    assert near.status is PlanStatus.NO_PATH
+    assert far.status is PlanStatus.BUDGET
+    assert SST(Cart(), tolerance=4.0, iterations=2000).plan(problem, rng=0).ok
+
+
+def test_a_path_that_is_refused_does_not_hide_others() -> None:
+    """A user's function that looks at whole paths refuses the short ones; longer ones are found behind them."""
+
+    def patient(x: np.ndarray) -> np.ndarray:
+        return np.full(x.shape[:-1], x.ndim < 3 or len(x) > 24)
+
+    planner = SST(Cart(), cost="time", tolerance=0.5, iterations=400, dt=0.2, steps=(1, 5))
+    plans = [planner.plan(Problem(PLANE, [-2, 0], [-0.5, 0], None, f, None, 1.0), rng=1) for f in (None, patient)]
+    assert len(plans[0].us) <= 24 < len(plans[1].us)
+
+
+def test_sst_tends_to_the_fastest_way() -> None:
+    """A cart from rest to rest: full thrust, then full brakes, which take ``2 v_top - v`` with ``v_top^2 = x + v^2/2``.
+
+    The goal is a ball in the plane of x and v, and the oracle is the fastest of its states.
+    """
+
+    @dynamics(state=Space("x in [-1, 3]", "v in [-2, 2]"), action=Space("a in [-1, 1]"))
+    def cart(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return [x[1], u[0]]
+
+    reach, turn = 0.05, np.linspace(0.0, 2.0 * np.pi, 1001)
+    x, v = 1.0 + reach * np.cos(turn), reach * np.sin(turn)
+    fastest = (2.0 * np.sqrt(x + 0.5 * v**2) - v).min()
+    planner = SST(cart(), dt=0.05, cost="time", tolerance=reach, iterations=40_000)
+    costs = [planner.plan(Problem(cart().state, [0, 0], [1, 0]), rng=seed).cost for seed in range(3)]
+    assert min(costs) >= fastest
+    assert np.median(costs) <= 1.1 * fastest
+
+
+@pytest.mark.parametrize("planner", [RRT, RRTStar, InformedRRTStar])
+def test_planners_that_reach_goals_by_samples_need_some(planner: Any) -> None:
+    with pytest.raises(SettingError, match="bias"):
+        planner(bias=0.0)
 
 
 @pytest.mark.parametrize("bias", [0.05, 0.3, 0.7, 0.9])

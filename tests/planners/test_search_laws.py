@@ -20,6 +20,7 @@ from pilotage.planners import (
     DepthFirst,
     Dijkstra,
     DStarLite,
+    EdgeGraph,
     GreedyBestFirst,
     JumpPointSearch,
     LazyThetaStar,
@@ -122,6 +123,23 @@ def test_the_largest_map() -> None:
     assert AStar().plan(grid, start, goal).cost == pytest.approx(0.05 * (200 * 2**0.5 + 400), rel=0.02)
 
 
+@pytest.mark.parametrize("search", [each for each in SEARCHES if not isinstance(each, DStarLite)], ids=repr)
+def test_a_search_that_stops_for_the_clock_and_for_more_memory_goes_on_as_if_it_had_not(search: Any) -> None:
+    """On so many cells every search looks at the clock in between, and more of them wait than there is room for."""
+    blocked = np.random.default_rng(5).random((330, 330)) < 0.1
+    blocked[[0, -1], [0, -1]] = False
+    ends: Any = (0.5, 0.5), (329.5, 329.5)
+    kind: Any = getattr(search, "connectivity", 8)
+    grid, fresh = (OccupancyGrid.from_occupied(blocked, 1.0) for _ in range(2))
+    timed, whole = search.plan(grid, *ends, budget=600.0), search.plan(fresh, *ends)
+    np.testing.assert_array_equal(timed.xs, whole.xs)
+    assert timed.stats["expansions"] == whole.stats["expansions"] and timed.lower_bound == whole.lower_bound
+    if any(search == each for each in SHORTEST):
+        assert timed.cost == pytest.approx(Dijkstra(connectivity=kind).plan(grid, *ends).cost, rel=1e-12)
+    steps = BreadthFirst(connectivity=4).plan(grid, *ends, budget=600.0)
+    assert steps.cost == AStar(connectivity=4).plan(grid, *ends).cost
+
+
 @settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), with_costs=st.booleans())
 def test_an_anytime_search_on_cells_closes_its_gap(seed: int, with_costs: bool) -> None:
@@ -192,3 +210,49 @@ def test_an_interrupt_leaves_all_searches_as_they_were(seed: int, moment: int) -
         plan = search.plan(grid, *ends)
         assert plan.status is optimum.status
         assert plan.cost == pytest.approx(optimum.cost, rel=1e-9)
+
+
+@every_search
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_recorded_are_the_cells_expanded_and_nothing_else_changes(search: Any, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    solid = rng.random((14, 22)) < 0.25
+    solid[[0, -1], [0, -1]] = False
+    grid = OccupancyGrid.from_occupied(solid, 0.5, (3.0, -2.0, 0.4))
+    start, goal = grid.cell_to_world([[0, 0], [13, 21]])
+    plain, told = search.plan(grid, start, goal), search.plan(grid, start, goal, record=True)
+    assert "expanded" not in plain.stats and "expanded" not in search.plan(grid, start, goal).stats
+    assert plain.status is told.status and plain.cost == told.cost and plain.lower_bound == told.lower_bound
+    assert plain.stats["expansions"] == told.stats["expansions"] == len(told.stats["expanded"])
+    places = [tuple(place) for place in grid.world_to_cell(told.stats["expanded"]).tolist()]
+    assert all(grid.free[place] for place in places)
+    assert set(places[:1]) <= {(0, 0), (13, 21)}
+    if plain.xs is not None:
+        np.testing.assert_array_equal(plain.xs, told.xs)
+        if not isinstance(search, JumpPointSearch):  # all others label a cell from one beside it
+            gaps = np.abs(grid.world_to_cell(plain.xs)[:, None] - np.array(places)).max(-1)
+            assert (gaps.min(1) <= 1).all()
+
+
+def test_the_order_of_expansions_on_an_empty_map_is_that_of_the_books() -> None:
+    """Steps from the start, length of the way from it, the distance left: none of them falls."""
+    hall = OccupancyGrid.from_ascii(["." * 40] * 30)
+
+    def away(search: Any, end: int) -> tuple[Any, Any]:
+        ends = np.array([[0.5, 0.5], [39.5, 29.5]])
+        d = np.abs(search.plan(hall, *ends, record=True).stats["expanded"] - ends[end])
+        return d.max(1), d.min(1)
+
+    steps, _ = away(BreadthFirst(), 0)
+    assert (np.diff(steps) >= 0.0).all()
+    longer, shorter = away(Dijkstra(), 0)
+    assert (np.diff(longer + (np.sqrt(2.0) - 1.0) * shorter) > -0.47).all(), "as exact as a bucket is wide"
+    longer, shorter = away(GreedyBestFirst(), 1)
+    assert (np.diff(longer + (np.sqrt(2.0) - 1.0) * shorter) < 0.0).all()
+    longer, shorter = away(DStarLite(), 1)
+    assert longer[0] == shorter[0] == 0.0, "the search begins at the goal"
+
+
+def test_on_a_graph_nothing_is_recorded() -> None:
+    with pytest.raises(PilotageError, match="record is for grids"):
+        AStar().plan(EdgeGraph(2, [(0, 1)], [1.0]), 0, 1, record=True)

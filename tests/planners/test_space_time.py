@@ -102,6 +102,36 @@ def test_early_arrivals_count_although_the_goal_is_covered_until_late(seed: int)
     assert room_between(plan, moving) > -1e-6
 
 
+def two_lanes(later: float, second: float) -> tuple[Plan, float]:
+    """Two lanes of equal length, blocked until two times, one early on the way and one late; the plan and its speed.
+
+    By the second lane the robot arrives `later` seconds later; a second is as long as the parameter says.
+    """
+    grid, ts = OccupancyGrid.from_ascii(["." * 100, "." + "#" * 98 + ".", "." * 100]), np.array([0.0, 9.0, 9.5])
+    early = MovingObstacle(second * ts, [[4.5, 2.5], [4.5, 2.5], [4.5, 9.5]], 0.4)
+    late = MovingObstacle(
+        second * (ts + [0.0, 91.0 + later, 91.0 + later]), [[95.5, 0.5], [95.5, 0.5], [95.5, -6.5]], 0.4
+    )
+    planner = SpaceTimeAStar(speed=1.0 / second, connectivity=4)
+    return planner.plan(grid, (0.5, 1.5), (99.5, 1.5), moving=[early, late]), planner.speed
+
+
+def test_a_robot_takes_the_lane_that_is_free_a_little_sooner() -> None:
+    """The goal is seen first by the lane that is slower by microseconds, as it waits late on its way."""
+    alone, _ = two_lanes(1.0, 1.0)
+    plan, _ = two_lanes(2e-6, 1.0)
+    assert plan.cost == pytest.approx(alone.cost, abs=1e-10)
+
+
+@pytest.mark.parametrize("second", [1e-9, 1e-5, 1e7])
+def test_a_plan_is_the_same_in_other_units_of_time(second: float) -> None:
+    (plan, speed), (same, _) = two_lanes(0.1, second), two_lanes(0.1, 1.0)
+    assert plan.ok and plan.cost == pytest.approx(same.cost, rel=1e-12)
+    assert plan.ts is not None and same.ts is not None
+    np.testing.assert_allclose(plan.ts * speed, same.ts, rtol=1e-12)
+    np.testing.assert_array_equal(plan.xs, same.xs)
+
+
 @settings(max_examples=40)
 @given(seed=st.integers(0, 10_000))
 def test_paths_touch_nothing_and_keep_the_speed(seed: int) -> None:

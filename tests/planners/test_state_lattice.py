@@ -63,15 +63,31 @@ class OnLattice(PosePlanner):
 
 @pytest.mark.parametrize("goal", [(4, 3, 2), (0, 2, 0), (3, -3, 13)])
 def test_the_path_is_a_shortest_one_on_the_lattice(goal: tuple[int, int, int]) -> None:
-    def pillar(x: Any) -> Any:
-        return 0.6 - np.hypot(x[..., :1] - 0.9, x[..., 1:2] - 0.8)
-
-    end = [0.5 * goal[0], 0.5 * goal[1], angles(16)[goal[2]]]
-    problem = Problem(SQUARE, [0.0, 0.0, 0.0], end, pillar, resolution=0.1)
+    problem = around_a_pillar(goal)
     plan = OnLattice().plan(problem)
     assert plan.ok, plan.reason
     assert plan.cost == pytest.approx(dijkstra(problem, goal), abs=1e-9)
     assert plan.cost == pytest.approx(charged(plan, problem, 1.5, 0.5))
+
+
+@pytest.mark.parametrize("goal", [(3, 2, 0), (1, 4, 4), (3, 1, 8), (-1, -1, 0)])
+def test_curves_make_no_path_cost_more_than_on_the_lattice_alone(goal: tuple[int, int, int]) -> None:
+    """At goals with a heading of quarter turns, so that the lattice is the same wherever the search begins."""
+    problem = around_a_pillar(goal)
+    plan = StateLattice(ReedsShepp(1.0), spacing=0.5, weight=1.0).plan(problem)
+    assert plan.cost <= dijkstra(problem, goal) + 1e-9
+    assert plan.xs is not None
+    np.testing.assert_allclose(SQUARE.minus(plan.xs[-1], problem.goal), 0.0, atol=1e-9)
+
+
+def around_a_pillar(goal: tuple[int, int, int]) -> Problem:
+    """From (0, 0, 0) to a pose of the lattice, given by whole numbers."""
+
+    def pillar(x: Any) -> Any:
+        return 0.6 - np.hypot(x[..., :1] - 0.9, x[..., 1:2] - 0.8)
+
+    end = [0.5 * goal[0], 0.5 * goal[1], angles(16)[goal[2]]]
+    return Problem(SQUARE, [0.0, 0.0, 0.0], end, pillar, resolution=0.1)
 
 
 def dijkstra(problem: Problem, goal: tuple[int, int, int]) -> float:

@@ -91,3 +91,18 @@ def test_a_spent_budget_and_costs(planner: ThetaStar) -> None:
     assert 0.0 < plan.lower_bound <= planner.plan(grid, *ends).cost
     with pytest.raises(PilotageError, match="AStar plans under costs"):
         planner.plan(grid, *ends, costs=np.ones(grid.shape))
+
+
+@pytest.mark.parametrize("planner", PLANNERS, ids=repr)
+def test_the_start_is_expanded_however_its_distance_to_the_goal_is_rounded(planner: ThetaStar | LazyThetaStar) -> None:
+    """`hypot` rounds otherwise than the root of a sum of squares; Boston_1_256 had no path from (220, 15) to (10, 195).
+
+    On an empty map, the straight line is the path.
+    """
+    hall = OccupancyGrid.from_ascii(["." * 64] * 64)
+    dx, dy = np.indices((64, 64)).reshape(2, -1)
+    differing = np.flatnonzero(np.hypot(dx, dy) > np.sqrt((dx * dx + dy * dy).astype(float)))
+    assert len(differing) > 0
+    for x, y in zip(dx[differing][:100], dy[differing][:100], strict=True):
+        plan = planner.plan(hall, (0.5, 0.5), (x + 0.5, y + 0.5))
+        assert plan.ok and len(plan.xs) == 2, plan

@@ -11,6 +11,7 @@ from scipy.optimize import linprog
 
 from pilotage.core import Plan, PlanStatus, SettingError, ShapeError, Space
 from pilotage.planners import ReedsShepp, TimeParameterization
+from pilotage.planners.smoothing._jerk import jerk_limited
 from pilotage.planners.smoothing.time_parameterization import _curvatures
 
 POINT = Space("x y [m]")
@@ -119,6 +120,18 @@ def test_short_legs_between_rests(jerk: float | None) -> None:
     back = limits.parameterize(path([[0.0, 0.0], [1.0, 0.0], [0.97, 0.0], [2.0, 0.0]]))
     assert back.ok, back.reason
     assert (back.stats["speed"] == 0.0).sum() == 4
+
+
+@pytest.mark.parametrize("b", [(0.0, 0.04), (0.04, 0.0)])
+def test_one_edge_at_rest_has_limited_jerk(b: tuple[float, float]) -> None:
+    """``v^2 = 2 a s``: 0.4 m/s^2 for 0.5 s, which begins or ends at rest, takes a jerk of 1.6 m/s^3."""
+    profile, ds = np.array(b), np.array([0.05])
+    limit = np.full(2, 1.0)
+    for jerk, fine in ((1.5, False), (1.7, True)):
+        found = jerk_limited(profile, limit, ds, 1.0, 1.0, jerk)
+        assert (found is not None) == fine
+    moving = jerk_limited(np.array([0.04, 0.08]), limit, ds, 1.0, 1.0, 0.1)
+    np.testing.assert_array_equal(moving, [0.04, 0.08])  # between two speeds, one acceleration does not change
 
 
 def test_speeds_at_the_ends() -> None:

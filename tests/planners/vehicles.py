@@ -9,6 +9,7 @@ import numpy as np
 from pilotage.core import Plan, Problem, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, unicycle
+from pilotage.planners import ReferenceLine
 from pilotage.testing.planners import ROOM
 
 from ..maps.polygons import overlapping, placed, squares
@@ -29,6 +30,7 @@ HALL = OccupancyGrid.from_ascii(
     resolution=0.5,
     origin=(2.0, -1.0, 0.3),
 ).refined(4)
+ROAD = ReferenceLine([[0.0, 0.0], [30.0, 2.0], [60.0, -2.0], [100.0, 0.0]])
 CONTRACT = OccupancyGrid.from_ascii(ROOM, resolution=0.5).refined(4)
 
 
@@ -84,3 +86,9 @@ def charged(plan: Plan, problem: Problem, reverse: float, cusp: float) -> float:
     gears = np.sign(d[:, 0])
     lengths = problem.distance(plan.xs[:-1], plan.xs[1:])
     return float((lengths * np.where(gears < 0.0, reverse, 1.0)).sum() + cusp * (np.diff(gears) != 0.0).sum())
+
+
+def on_road() -> Problem:
+    """A problem for the contract of planners along a line, with a metric that no cost of a candidate is below."""
+    space = Space("x y [m]", "yaw: angle", "speed [m/s]")
+    return Problem(space, [0.0, 0.5, 0.1, 8.0], space.bounded({"x": (10.0, 90.0)}), weights=4 * [1e-6])

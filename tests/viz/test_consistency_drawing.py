@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from pilotage.core import Readings, ShapeError
-from pilotage.estimators import KF, consistency
+from pilotage.estimators import KF, InformationKF, consistency
 from pilotage.models import constant_velocity, position, velocity
 from pilotage.viz import draw_chi_square, plot_consistency, plot_errors
 
@@ -39,6 +39,16 @@ def test_errors_are_those_of_the_space() -> None:
     lines = [ax.lines[0].get_ydata() for ax in figure.axes]
     assert np.allclose(np.stack(lines, -1), -RUN.beliefs.mean)
     assert [ax.get_ylabel() for ax in figure.axes] == ["x [m]", "vx [m/s]"]
+
+
+def test_a_run_that_begins_without_knowledge_is_drawn_from_where_all_is_known() -> None:
+    run = InformationKF(constant_velocity(1), dt=0.1).start().run(None, np.zeros((9, 1)), sensor=position(1))
+    known = run.beliefs[1:].moments()
+    figure = plot_errors(run, np.zeros((9, 2)))
+    assert np.allclose(np.stack([ax.lines[0].get_ydata() for ax in figure.axes], -1)[-7:], -known.mean[-7:])
+    assert all(np.isfinite(ax.lines[0].get_ydata()).all() for ax in figure.axes)
+    with pytest.raises(ShapeError):
+        plot_errors(run, np.zeros((8, 2)))
 
 
 def test_the_figure_of_a_report_says_the_verdict() -> None:

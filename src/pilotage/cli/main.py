@@ -32,6 +32,8 @@ PLAN_EXAMPLES = """
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --inflate 0.25
 pilotage plan --map my_map.yaml --start 0 0 --goal 5 2 --out path.png
+pilotage plan --map depot --start 5 1 --goal 24 9 --footprint 0.5 0.3 -0.3 0.3 -0.3 -0.3 0.5 -0.3
+pilotage plan --map floor.png --resolution 0.05 --origin -1 -1 0 --mask forbidden.png --start 0 0 --goal 1 0.5
 pilotage plan --scen my_map.map.scen
 ```
 """
@@ -40,6 +42,7 @@ MAP_EXAMPLES = """
 ```
 pilotage map intel-corrected.log.gz
 pilotage map intel-corrected.log.gz --resolution 0.1 --out intel.yaml
+pilotage map walk.log.gz --origin 2 1 0.15 --mask glass.yaml
 pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
 ```
 """

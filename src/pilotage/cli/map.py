@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json as jsonlib
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
+from pilotage.core import Space
 from pilotage.core.errors import PilotageError, counted
+from pilotage.core.settings import shown
 from pilotage.io import LaserLog, read_carmen
 from pilotage.maps import InverseBeamModel, InverseLikelihoodModel, OccupancyGrid, OccupancyMap
 
+from .mask import masked
+
+Pose = tuple[float, float, float]
+SE2 = Space("pose: SE2")
 CHUNK = 20
 """Scans between two steps of the progress bar."""
 
@@ -26,6 +33,8 @@ def map(
     max_range: float = 20.0,
     failed: float = 50.0,
     noise: float = 0.03,
+    origin: Pose = (0.0, 0.0, 0.0),
+    mask: Path | None = None,
     json: bool = False,
 ) -> None:
     """Make a map from a laser log with corrected poses.
@@ -37,13 +46,18 @@ def map(
         max_range: Farther readings count as free up to this range [m].
         failed: Readings of this or more are beams that failed, which many lasers write as their largest number [m].
         noise: Standard deviation of a reading [m], by which walls become wider; 0 for exact beams.
+        origin: x [m], y [m] and yaw [rad] in the log, which become 0 0 0 in the map: a yaw lays walls along its axes.
+        mask: A second map, whose occupied cells are marked as occupied too: glass, stairs, what a laser does not see.
         json: Print one JSON object instead of text.
     """
+    if not np.isfinite(origin).all():
+        raise PilotageError(f"--origin is {shown(origin)}; expected three finite numbers: x, y and yaw")
     scans = read_carmen(log)
     target = Path(f"{log.name.split('.')[0]}.yaml") if out is None else out
     began = time.perf_counter()
     built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise) if noise else InverseBeamModel())
-    grid = _filled(built, scans, max_range, failed)
+    poses = SE2.compose(SE2.inverse(origin), scans.poses)
+    grid = masked(_filled(built, replace(scans, poses=poses), max_range, failed), mask)
     seconds = time.perf_counter() - began
     grid.save(target)
     facts = _facts(log, target, scans, grid, seconds)

@@ -20,6 +20,7 @@ from pilotage.maps.cells import GridCells
 Array = NDArray[np.float64]
 OCCUPIED, UNKNOWN, FREE = (38, 50, 56), (189, 198, 203), (255, 255, 255)
 GROWN, OFF = (255, 224, 178), (236, 239, 241)
+OUTLINE = (120, 144, 156)
 PATH, START, GOAL = (21, 101, 192), (46, 125, 50), (198, 40, 40)
 INK = (55, 71, 79)
 SIDE = 1000
@@ -32,7 +33,7 @@ MARGIN = 4
 """Cells around what is known."""
 
 
-def save_picture(grid: GridCells, path: Array | None, ends: Array, file: Path) -> None:
+def save_picture(grid: GridCells, path: Array | None, ends: Array, file: Path, hull: Array | None = None) -> None:
     """Draw free, unknown, occupied and inflated cells, the path, its start (green) and its goal (red).
 
     The axes are those of the frame of the map, in metres, whatever the yaw of the grid's origin; the picture has about
@@ -43,6 +44,7 @@ def save_picture(grid: GridCells, path: Array | None, ends: Array, file: Path) -
         path: world coordinates ``(K, 2)`` or more columns, or None.
         ends: start and goal, ``(2, 2)`` [m].
         file: image to write; its ending chooses the format. It takes the place of an older one in one step.
+        hull: corners of the robot ``(V, 2)`` in its own frame, drawn along a path of poses; or None.
 
     Raises:
         FormatError: when the ending names no image format.
@@ -55,6 +57,9 @@ def save_picture(grid: GridCells, path: Array | None, ends: Array, file: Path) -
     image.paste(Image.fromarray(_colours(grid, frame)), (LEFT, TOP))
     draw = ImageDraw.Draw(image)
     _draw_axes(draw, frame)
+    if path is not None and hull is not None:
+        for corners in _outlines(path, hull):
+            draw.line(frame.pixels(corners), fill=OUTLINE, width=1)
     if path is not None and len(path) > 1:
         draw.line(frame.pixels(path), fill=PATH, width=3, joint="curve")
     for (px, py), colour in zip(frame.pixels(ends), (START, GOAL), strict=True):
@@ -143,6 +148,14 @@ def _any_of(mask: NDArray[np.bool_], step: int) -> NDArray[np.bool_]:
     for axis in (0, 1):
         mask = np.logical_or.reduceat(mask, np.arange(0, mask.shape[axis], step), axis=axis)
     return mask
+
+
+def _outlines(poses: Array, hull: Array) -> Array:
+    """Closed outlines ``(K, V + 1, 2)`` of a robot at some forty of its poses, and at the last one."""
+    chosen = poses[[*range(0, len(poses), max(1, len(poses) // 40)), -1]]
+    c, s = np.cos(chosen[:, 2:]), np.sin(chosen[:, 2:])
+    x, y = np.vstack([hull, hull[:1]]).T
+    return np.stack([chosen[:, :1] + c * x - s * y, chosen[:, 1:2] + s * x + c * y], axis=-1)
 
 
 def _draw_axes(draw: ImageDraw.ImageDraw, frame: Frame) -> None:

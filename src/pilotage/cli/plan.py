@@ -5,17 +5,23 @@ from __future__ import annotations
 import json as jsonlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from cyclopts import Parameter
 
+from pilotage.core import Space
 from pilotage.core.errors import PilotageError, counted
 from pilotage.core.plan import Plan
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.planners import AStar, Dijkstra, solve_scenario
+from pilotage.planners import AStar, Dijkstra, HybridAStar, ReedsShepp, solve_scenario
 from pilotage.planners.search import Mismatch, ScenarioReport
 
+from .mask import masked
+
 Point = tuple[float, float]
+Pose = tuple[float, float, float]
+Corners = Annotated[list[Point] | None, Parameter(consume_multiple=True)]
 Algorithm = Literal["astar", "dijkstra"]
 ALGORITHMS = {"astar": AStar, "dijkstra": Dijkstra}
 SHOWN = 5
@@ -28,10 +34,16 @@ def plan(
     start: Point | None = None,
     goal: Point | None = None,
     scen: Path | None = None,
-    algorithm: Algorithm = "astar",
+    algorithm: Algorithm | None = None,
     radius: float | None = None,
-    inflate: float = 0.0,
+    footprint: Corners = None,
+    start_yaw: float | None = None,
+    goal_yaw: float | None = None,
+    turning_radius: float | None = None,
+    inflate: float | None = None,
+    mask: Path | None = None,
     resolution: float | None = None,
+    origin: Pose | None = None,
     json: bool = False,
     out: Path | None = None,
 ) -> int:
@@ -44,40 +56,74 @@ def plan(
         start: Start x and y [m], in the frame of the map.
         goal: Goal x and y [m].
         scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
-        algorithm: Both find the shortest path; astar expands fewer cells.
+        algorithm: Both find the shortest path; astar, the default, expands fewer cells.
         radius: Radius of a round robot [m]: the path is clear of the faces of obstacles, of unknown cells and of the
             edge of the map.
+        footprint: Instead, the corners of a polygon, x and y of each [m], in the frame of the robot: x forwards, y to
+            the left, the origin where it turns. Hybrid A* then finds a path that it can drive, in reverse too.
+        start_yaw: With --footprint, its heading at the start [rad]; 0 by default: along x.
+        goal_yaw: With --footprint, its heading at the goal [rad]; any by default.
+        turning_radius: With --footprint, its smallest turning radius [m]; by default, the distance of its farthest
+            corner.
         inflate: Instead, quick and approximate: distance to keep from the centres of occupied cells [m].
+        mask: A second map, whose occupied cells must not be entered either. An image alone lies on that of the map: the
+            same size, forbidden areas in black.
         resolution: Side of a pixel [m], of a map that is an image without a yaml file.
+        origin: x [m], y [m] and yaw [rad] of the lower-left corner of such an image; 0 0 0 by default.
         json: Print one JSON object instead of text.
         out: Draw map and path into this image, with axes in metres in the frame of the map.
     """
+    ends = {"--start X Y": start, "--goal X Y": goal}
+    sizes = {"--radius": radius, "--inflate": inflate, "--footprint": footprint}
+    polygon = {"--start-yaw": start_yaw, "--goal-yaw": goal_yaw, "--turning-radius": turning_radius}
     if scen is not None:
-        if start is not None or goal is not None or out is not None or inflate or radius is not None:
-            raise PilotageError(
-                "--scen brings its own starts and goals: leave out --start, --goal, --radius, --inflate, --out"
-            )
-        return _scenario(map, scen, algorithm, json)
+        if given := _given({**ends, "--out": out, "--mask": mask, "--origin": origin, **sizes, **polygon}):
+            raise PilotageError(f"--scen brings its own starts and goals: leave out {given}")
+        return _scenario(map, scen, algorithm or "astar", json)
     if map is None or start is None or goal is None:
-        needed = {"--map FILE": map, "--start X Y": start, "--goal X Y": goal}
-        missing = ", ".join(option for option, value in needed.items() if value is None)
+        missing = ", ".join(option for option, value in {"--map FILE": map, **ends}.items() if value is None)
         raise PilotageError(f"say where to plan; missing: {missing} (or give --scen FILE)")
-    grid = OccupancyGrid.load(map, resolution=resolution)
-    if radius is not None and inflate:
-        raise PilotageError("--radius and --inflate are two ways to give the size of the robot; give one of them")
-    planner = ALGORITHMS[algorithm]()
-    if radius is not None:
-        found = planner.plan(grid.problem(start, goal, Footprint.disc(radius)))
+    _check_robot(algorithm, sizes, polygon)
+    grid = masked(OccupancyGrid.load(map, resolution=resolution, origin=origin), mask)
+    if footprint is not None:
+        found = _driven(grid, (*start, start_yaw or 0.0), goal, goal_yaw, Footprint.polygon(footprint), turning_radius)
+    elif radius is not None:
+        found = ALGORITHMS[algorithm or "astar"]().plan(grid.problem(start, goal, Footprint.disc(radius)))
     else:
         grid = grid.inflate(inflate) if inflate else grid
-        found = planner.plan(grid, start=start, goal=goal)
+        found = ALGORITHMS[algorithm or "astar"]().plan(grid, start=start, goal=goal)
     if out is not None:
         from .picture import save_picture
 
-        save_picture(grid, found.xs, np.array([start, goal]), out)
-    facts = _facts(map, algorithm, found)
+        save_picture(grid, found.xs, np.array([start, goal]), out, None if footprint is None else np.array(footprint))
+    facts = _facts(map, "hybrid_astar" if footprint is not None else algorithm or "astar", found)
     print(jsonlib.dumps(facts) if json else _text(facts, out))
     return 0 if found.ok else 1
+
+
+def _given(options: dict[str, Any]) -> str:
+    """The options that were given, in a row."""
+    return ", ".join(name.split()[0] for name, value in options.items() if value is not None)
+
+
+def _check_robot(algorithm: Algorithm | None, sizes: dict[str, Any], polygon: dict[str, Any]) -> None:
+    """Refuse options that do not go together."""
+    if "," in (given := _given(sizes)):
+        raise PilotageError(f"{given}: each gives the size of the robot in another way; give one of them")
+    if sizes["--footprint"] is None and (given := _given(polygon)):
+        raise PilotageError(f"{given}: only for a robot with --footprint, whose heading matters")
+    if sizes["--footprint"] is not None and algorithm is not None:
+        raise PilotageError("--algorithm is for round robots; for one with --footprint, hybrid A* plans")
+
+
+def _driven(
+    grid: OccupancyGrid, start: Pose, goal: Point, yaw: float | None, body: Footprint, turning_radius: float | None
+) -> Plan:
+    """A path that a vehicle with this outline drives; its yaw at the goal is free if it is None."""
+    end = goal if yaw is None else (*goal, yaw)
+    problem = grid.problem(start, end, body, space=Space("pose: SE2"))
+    corner = float(np.hypot(*np.array(body.hull).T).max())
+    return HybridAStar(ReedsShepp(corner if turning_radius is None else turning_radius)).plan(problem)
 
 
 def _facts(map: Path, algorithm: str, found: Plan) -> dict[str, Any]:
@@ -88,10 +134,20 @@ def _facts(map: Path, algorithm: str, found: Plan) -> dict[str, Any]:
         "status": found.status.value,
         "reason": found.reason,
         "cost": found.cost if np.isfinite(found.cost) else None,
+        "length": _length(found),
         "lower_bound": found.lower_bound if np.isfinite(found.lower_bound) else None,
         "xs": None if found.xs is None else found.xs.tolist(),
         "stats": {name: _plain(value) for name, value in found.stats.items()},
     }
+
+
+def _length(found: Plan) -> float | None:
+    """The length of a path [m], forwards and in reverse."""
+    if found.xs is None:
+        return None
+    if found.us is not None and found.ts is not None:
+        return float(np.abs(found.us[:, 0]) @ np.diff(found.ts))
+    return float(np.hypot(*np.diff(found.xs[:, :2], axis=0).T).sum())
 
 
 def _plain(value: Any) -> Any:
@@ -104,7 +160,7 @@ def _text(facts: dict[str, Any], out: Path | None) -> str:
     if facts["xs"] is None:
         line = f"{facts['status']}: {facts['reason']} ({effort})"
     else:
-        line = f"{facts['status']}: {facts['cost']:.2f} m over {counted(len(facts['xs']), 'state')} ({effort})"
+        line = f"{facts['status']}: {facts['length']:.2f} m over {counted(len(facts['xs']), 'state')} ({effort})"
     return line if out is None else f"{line}\n{out}"
 
 
@@ -154,7 +210,7 @@ def _scenario_lines(facts: dict[str, Any]) -> Iterator[str]:
     )
     for one in facts["differing"][:SHOWN]:
         found = one["reason"] if one["found"] is None else f"found {one['found']:.4f}"
-        published = "no path" if one["published"] is None else one["published"]
+        published = "no path" if one["published"] is None else f"{one['published']:.4f}"
         yield f"  instance {one['instance']}: {one['start']} to {one['goal']}, published {published}, {found}"
     if facts["mismatches"] > SHOWN:
         yield f"  and {facts['mismatches'] - SHOWN} more; --json lists all"

@@ -96,7 +96,8 @@ def follow(
         grid: an `OccupancyGrid`; a `Raster` of distances to the nearest obstacle [m], such as
             ``grid.obstacles().field``; the `Problem` of the plan, ``grid.problem(start, goal, footprint)``, with its
             footprint and obstacles; or None for open space. The values of a raster are used unchanged: distances
-            between the centres of cells, as in `ObstacleLayer.clearance`, exceed those to faces by up to 0.7 cells.
+            between the centres of cells, as in `OccupancyGrid.distance_field`, exceed those to faces by up to 0.7
+            cells; those of `ObstacleLayer.clearance` are to faces.
         speed: speed along the path [m/s]. If the state has a speed, exceeding it costs, but is not excluded.
         decel: deceleration of the reference before the end [m/s^2]; less if the bounds of the action `accel` allow
             only less.

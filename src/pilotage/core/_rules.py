@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 import reprlib
 import types
 from collections.abc import Callable
@@ -119,9 +120,25 @@ class _Printer(reprlib.Repr):
         """Python refuses to write out thousands of digits."""
         return repr(x) if x.bit_length() < 1000 else f"a whole number of {x.bit_length()} bits"
 
+    def repr_float(self, x: float, level: int) -> str:
+        return _without_noise(repr(float(x)))
+
+    repr_float64 = repr_float
+
+    def repr_instance(self, x: Any, level: int) -> str:
+        return _without_noise(super().repr_instance(x, level))
+
+
+def _without_noise(text: str) -> str:
+    """A text whose numbers have 15 digits at most, which leaves out the noise of rounding: 8.399999999999999 is 8.4."""
+    return re.sub(r"\d+\.\d{10,}", lambda found: f"{float(found[0]):.15g}", text)
+
 
 def shown(value: Any) -> str:
-    """`value` as a message shows it: in one line, cut where it is long; what is cut off is not written out at all."""
+    """`value` as a message shows it: in one line, numbers without the noise of rounding, cut where it is long.
+
+    What is cut off is not written out at all.
+    """
     text = " ".join(_Printer().repr(value).split())
     if len(text) <= 100:
         return text

@@ -48,6 +48,12 @@ def freeze(value: Frozen) -> Frozen:
     return value
 
 
+def own(value: Frozen) -> Frozen:
+    """`value` as nobody changes it: a read-only copy of an array that somebody could write to, all else as it is."""
+    array: Any = value
+    return freeze(array.copy()) if isinstance(value, np.ndarray) and array.flags.writeable else value
+
+
 class Value:
     """Base of beliefs, frozen dataclasses: copies and pickles take their fields, and nothing that was derived."""
 

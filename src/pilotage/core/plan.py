@@ -98,7 +98,7 @@ class Plan:
             return
         xs = np.asarray(self.xs, dtype=np.float64)
         if self.space is None or xs.ndim != 2 or not len(xs) or xs.shape[1] != self.space.size:
-            raise ShapeError(f"the states of a plan have shape {xs.shape}; expected (T+1, n) in {self.space!r}")
+            raise ShapeError(f"the states of a plan have shape {xs.shape}; expected (T+1, n) in {shown(self.space)}")
         object.__setattr__(self, "xs", xs)
         for name, count in (("us", len(xs) - 1), ("ts", len(xs))):
             given = getattr(self, name)

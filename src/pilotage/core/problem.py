@@ -102,7 +102,7 @@ class Problem:
             raise ShapeError(
                 f"weights is {self.weights!r}; expected {self.space.dim} positive numbers, one a tangent part"
             )
-        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "weights", frozen(weights))
         object.__setattr__(self, "resolution", positive(self.resolution, "resolution"))
         if isinstance(self.constraint, Task):
             object.__setattr__(self, "constraint", _mounted(self.constraint, self.space))

@@ -11,6 +11,7 @@ import numpy as np
 from .arrays import Array, numbers
 from .errors import ShapeError
 from .mathematics import Component, math_for, torch_if_tensor
+from .settings import shown
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,4 +93,4 @@ class Raster:
 
     def __repr__(self) -> str:
         rows, columns = self.shape
-        return f"Raster({rows} x {columns} cells of {self.resolution:g} m, origin {self.origin})"
+        return f"Raster({rows} x {columns} cells of {self.resolution:g} m, origin {shown(self.origin)})"

@@ -263,6 +263,7 @@ class ModeRows(Engine):
 
     def restore(self, saved: Any, which: Any = slice(None)) -> None:
         """Belief as it was saved, of these rows."""
+        self._let_go()
         self._take_back(self.tables, self.weights, saved, which)
 
 

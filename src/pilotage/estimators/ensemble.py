@@ -6,11 +6,12 @@ from typing import Annotated, Any, cast
 
 import numpy as np
 
-from ..core import Dynamics, Gaussian, Particles, Rng, Sensor, ShapeError, Space, Update, generator
+from ..core import Dynamics, FilterStatus, Gaussian, Particles, Rng, Sensor, ShapeError, Space, Update, generator
 from ..core.arrays import Array
 from ..core.covariances import symmetric_root
 from ..core.sensor import measured
 from ..core.settings import Interval, instance, settings
+from ._causes import error_of
 from ._cloud_estimator import CloudEstimator
 from ._inputs import check_belief
 from ._scores import scored
@@ -72,6 +73,8 @@ class EnsembleKF(CloudEstimator):
     def informed(self, cloud: Particles, sensor: Sensor, z: Array, context: Any, rng: np.random.Generator) -> Update:
         known, r, R = self.foretold(cloud, sensor, context)
         y, seen = cast(Array, sensor.reading.minus(z, known.mean)), measured(sensor.reading, z)
+        if not (np.isfinite(y) | ~seen).all():
+            raise error_of(FilterStatus.UNDEFINED_READING, sensor, cloud.moments())
         found = scored(y, known.cov, seen, self.gate)
         R = np.where(seen[..., :, None] & seen[..., None, :], R, np.eye(y.shape[-1]))
         r = np.where(seen[..., None, :], r, 0.0)

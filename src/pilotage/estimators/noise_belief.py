@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core import Gaussian, Rng, Sensor, Space
-from ..core._values import Value, at, freeze
+from ..core._values import Value, at, own
 from ..core.arrays import Array
 
 
@@ -54,7 +54,8 @@ class NoiseBelief(Value):
     factor: Any = 1.0
 
     def __post_init__(self) -> None:
-        freeze((self.noises, self.factor))
+        noises = tuple(SensorNoise(noise.sensor, own(noise.R), own(noise.weight)) for noise in self.noises)
+        self.__setstate__({"gaussian": self.gaussian, "noises": noises, "factor": own(self.factor)})
 
     @property
     def space(self) -> Space:

@@ -49,9 +49,24 @@ def _log_odds(p: NDArray[Any]) -> NDArray[np.float64]:
     return np.log(p) - np.log1p(-p)
 
 
-def bools(occupied: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+def bools(occupied: ArrayLike) -> NDArray[np.bool_]:
+    """Whether cells are occupied, from bools, or numbers 0 and 1.
+
+    Raises:
+        ShapeError: if there are other numbers, such as probabilities.
+    """
+    given = numbers(occupied, "occupied", np.bool_ if getattr(occupied, "dtype", None) == np.bool_ else np.float64)
+    if not ((given == 0.0) | (given == 1.0)).all():
+        raise ShapeError(
+            "occupied holds numbers other than 0 and 1; give booleans, such as probability > 0.65; "
+            "OccupancyGrid.from_probability takes probabilities, and OccupancyGrid.load reads images"
+        )
+    return given.astype(np.bool_, copy=False)
+
+
+def bools_of(occupied: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Whether cells are occupied, bools of that shape, from one for all or one for each."""
-    given = numbers(occupied, "occupied", np.bool_)
+    given = bools(occupied)
     if given.shape not in ((), shape):
         raise ShapeError(f"occupied must be one bool or of shape {shape}, one for each cell, not {given.shape}")
     return np.broadcast_to(given, shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,16 +12,20 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
-from pilotage.core.errors import ShapeError
-from pilotage.core.settings import positive
+from pilotage.core.errors import SettingError, ShapeError
+from pilotage.core.problem import Problem
+from pilotage.core.settings import by_name, positive
+from pilotage.core.space import Space
 
 from .cells import GridCells, read_only
-from .dynamic_distance import DynamicDistance
+from .distance import distance_bands
+from .footprint import Footprint
 from .occupancy import OccupancyGrid, check_grid
 from .surprises import ObstacleLayer
 
 Mask = NDArray[np.bool_]
 Costs = NDArray[np.uint8]
+Box = tuple[slice, slice]
 Layer = OccupancyGrid | ObstacleLayer | ArrayLike
 LETHAL, INSCRIBED, UNKNOWN, STEPS = 254, 253, 255, 252
 
@@ -77,7 +81,11 @@ class Costmap(GridCells):
         object.__setattr__(self, "layers", tuple(_checked(each, self.grid) for each in self.layers))
         for name in ("inscribed", "radius", "decay", "weight"):
             object.__setattr__(self, name, positive(getattr(self, name), name, zero=True))
-        positive(self.radius - self.inscribed, "radius - inscribed", zero=True)
+        if self.radius < self.inscribed:
+            raise SettingError(
+                f"radius {self.radius:g} m < inscribed {self.inscribed:g} m; costs end at `radius` from obstacles, so "
+                "expected at least `inscribed`"
+            )
 
     def __repr__(self) -> str:
         return f"Costmap({self.grid!r}, {len(self.layers)} further layers)"
@@ -102,12 +110,46 @@ class Costmap(GridCells):
         return self.grid.origin
 
     def with_layers(self, *layers: Layer) -> Costmap:
-        """The same costmap with these layers in place of the present ones, computed from what has changed."""
-        new = replace(self, layers=layers)
-        distance = self._distance.copy()
-        distance.follow(new.lethal)
-        object.__setattr__(new, "_distance", distance)
+        """The same costmap with these layers in place of the present ones, computed around what has changed."""
+        new, cost, reach = replace(self, layers=layers), self._inflated.copy(), self._reach
+        for box in _boxes(new.lethal != self.lethal, reach):
+            around = _grown(box, reach)
+            inside = tuple(slice(a.start - b.start, a.stop - b.start) for a, b in zip(box, around, strict=True))
+            cost[box] = self._inflate(new.lethal[around])[inside]
+        object.__setattr__(new, "_inflated", cost)
         return new
+
+    @by_name
+    def problem(
+        self,
+        start: Any,
+        goal: Any,
+        footprint: Footprint | None = None,
+        *,
+        space: Space | None = None,
+        turning: float | None = None,
+        unknown: str = "blocked",
+    ) -> Problem:
+        """The planning problem of a robot among the obstacles of all layers, as `OccupancyGrid.problem`.
+
+        What is forbidden is a collision of the footprint, exactly; the costs are those of cells: planners on cells take
+        them as ``costs=costmap.costs``.
+
+        Args:
+            start, goal, space, turning, unknown: as there.
+            footprint: outline of the robot; None for a disc of the radius `inscribed`.
+
+        Example:
+            >>> from pilotage.planners import AStar
+            >>> hall = OccupancyGrid.from_ascii(["....#....", ".........", "........."], resolution=0.5).refined(5)
+            >>> costmap = Costmap(hall, inscribed=0.15, radius=1.0, decay=2.0)
+            >>> problem = costmap.problem([0.25, 0.75], [4.25, 0.75])
+            >>> [round(float(AStar().plan(problem, costs=c).xs[:, 1].min()), 2) for c in (None, costmap.costs)]
+            [0.75, 0.25]
+        """
+        shape = Footprint.disc(self.inscribed) if footprint is None else footprint
+        world = self.grid.with_occupied(self.lethal)
+        return world.problem(start, goal, shape, space=space, turning=turning, unknown=unknown)
 
     @cached_property
     def lethal(self) -> Mask:
@@ -120,19 +162,25 @@ class Costmap(GridCells):
     @cached_property
     def cost(self) -> Costs:
         """The costs ``(ny, nx)``, 0 to 255, as in Nav2."""
-        squares = self._distance.squares
-        table = self._table
-        cost = table[np.minimum(squares, len(table) - 1)]
+        cost = self._known
+        return read_only(np.where(self.grid.unknown & (cost < INSCRIBED), np.uint8(UNKNOWN), cost))
+
+    @cached_property
+    def _known(self) -> Costs:
+        """The costs of all that is known: in unknown cells, those of obstacles around and of the layers."""
+        cost = self._inflated.copy()
         for each in self.layers:
             if isinstance(each, np.ndarray):
                 np.maximum(cost, each, out=cost)
-        cost[self.grid.unknown & (cost < INSCRIBED)] = UNKNOWN
-        return read_only(cost)
+        return cost
 
     @property
     def costs(self) -> NDArray[np.float64]:
-        """The costs ``1 + weight cost / 252`` of a metre in each cell ``(ny, nx)``, for planners; 1 if unknown."""
-        return 1.0 + self.weight / STEPS * np.where(self.cost == UNKNOWN, 0.0, self.cost)
+        """The costs ``1 + weight cost / 252`` of a metre in each cell ``(ny, nx)``, for planners.
+
+        An unknown cell costs as much as a free one there, so a planner with ``unknown="free"`` does not prefer it.
+        """
+        return 1.0 + self.weight / STEPS * self._known
 
     @cached_property
     def occupied(self) -> Mask:
@@ -145,18 +193,45 @@ class Costmap(GridCells):
         return read_only(self.grid.free & (self.cost < INSCRIBED))
 
     @cached_property
-    def _distance(self) -> DynamicDistance:
-        return DynamicDistance(self.grid.with_occupied(self.lethal))
+    def _inflated(self) -> Costs:
+        """The costs around the obstacles, without those of layers of costs."""
+        return self._inflate(self.lethal)
+
+    def _inflate(self, lethal: Mask) -> Costs:
+        """The costs around obstacles, of the map or a part of it."""
+        cost, table = np.zeros(lethal.shape, np.uint8), self._table
+        if lethal.any():
+            for rows, d in distance_bands(lethal):
+                cost[rows] = table[np.minimum(np.rint(d * d), len(table) - 1).astype(np.intp)]
+        return cost
+
+    @property
+    def _reach(self) -> int:
+        """The distance at which costs end [cells]."""
+        return math.ceil(self.radius / self.resolution - 1e-9)
 
     @property
     def _table(self) -> Costs:
         """The cost by the square of the distance [cells], and a last entry for all larger ones."""
-        reach = math.ceil(self.radius / self.resolution - 1e-9)
-        d = np.sqrt(np.arange(reach**2 + 2)) * self.resolution
+        d = np.sqrt(np.arange(self._reach**2 + 2)) * self.resolution
         cost = np.floor(STEPS * np.exp(-self.decay * np.maximum(d - self.inscribed, 0.0)))
         cost[d <= self.inscribed * (1.0 + 1e-12)] = INSCRIBED
         cost[0], cost[-1] = LETHAL, 0
         return cost.astype(np.uint8)
+
+
+def _boxes(changed: Mask, reach: int) -> Iterator[Box]:
+    """Boxes of rows and columns that contain all cells within reach of changed ones."""
+    columns = np.flatnonzero(changed.any(axis=0))
+    for run in np.split(columns, np.flatnonzero(np.diff(columns) > 2 * reach) + 1) if len(columns) else ():
+        across = slice(int(run[0]), int(run[-1]) + 1)
+        rows = np.flatnonzero(changed[:, across].any(axis=1))
+        yield _grown((slice(int(rows[0]), int(rows[-1]) + 1), across), reach)
+
+
+def _grown(box: Box, reach: int) -> Box:
+    rows, columns = (slice(max(side.start - reach, 0), side.stop + reach) for side in box)
+    return rows, columns
 
 
 def _checked(layer: Any, grid: OccupancyGrid) -> Any:

@@ -14,7 +14,7 @@ from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
 from pilotage.models.trace import driver
 
-from .cells import GridCells, bools
+from .cells import GridCells, bools, bools_of
 from .distance import _column_distances, _in_halves, _row_envelopes
 
 Mask = NDArray[np.bool_]
@@ -101,11 +101,11 @@ class DynamicDistance:
             The number of cells that changed.
 
         Raises:
-            ShapeError: if the shapes do not fit.
+            ShapeError: if the shapes do not fit, or `occupied` holds numbers other than 0 and 1.
         """
         given = numbers(cells, "cells") if np.size(cells) else np.zeros((0, 2))
         on = self.grid.contains_cell(given)
-        state = bools(occupied, on.shape)[on]
+        state = bools_of(occupied, on.shape)[on]
         rows, columns = given[on].astype(np.int64).T
         before = self._occupied[rows, columns]
         self._occupied[rows, columns] = state
@@ -118,8 +118,11 @@ class DynamicDistance:
 
         Returns:
             The number of cells that changed.
+
+        Raises:
+            ShapeError: if the shape is another one, or there are numbers other than 0 and 1, such as probabilities.
         """
-        mask = np.ascontiguousarray(occupied, dtype=np.bool_)
+        mask = np.ascontiguousarray(bools(occupied))
         if mask.shape != self._occupied.shape:
             raise ShapeError(f"occupied must have the shape of the grid, {self._occupied.shape}, not {mask.shape}")
         changed = mask != self._occupied
@@ -206,42 +209,55 @@ def repair(mask, columns, faces, empty, g, before, squares, farthest, touched, s
         touched: rows ``(ny,)`` with other distances than before; changed.
         scan, work: memory for one row.
     """
-    rows, width = mask.shape
-    far = rows + width
     for k in range(columns.shape[0]):
-        x = columns[k]
-        d = far - 1
-        for y in range(rows):
-            before[y, k] = g[y, x]
-            d = 0 if mask[y, x] else d + 1
-            g[y, x] = d
-        for y in range(rows - 2, -1, -1):
-            g[y, x] = min(g[y, x], g[y + 1, x] + 1)
+        _column(mask, columns[k], g, before[:, k])
     if empty:
         return
-    for y in range(rows):
-        count = 0
-        whole = False
-        for k in range(columns.shape[0]):
-            change = g[y, columns[k]] - before[y, k]
-            if change != 0:
-                count += 1
-            if change > 0 and _attained(squares[y], columns[k], before[y, k], faces, farthest[y]):
-                whole = True
-            if whole or count > MANY:
-                break
-        if whole or count > MANY:
+    for y in range(mask.shape[0]):
+        if _stale(columns, faces, g[y], before[y], squares[y], farthest[y]):
             touched[y] = True
             _whole_row(g[y], squares[y], faces, scan, work)
-            farthest[y] = 0
-            for x in range(width):
-                farthest[y] = max(farthest[y], squares[y, x])
+            farthest[y] = _largest(squares[y])
             continue
-        if count > 0:
-            for k in range(columns.shape[0]):
-                x = columns[k]
-                if g[y, x] < before[y, k] and _lower(squares[y], x, g[y, x], faces, farthest[y]):
-                    touched[y] = True
+        for k in range(columns.shape[0]):
+            x = columns[k]
+            if g[y, x] < before[y, k] and _lower(squares[y], x, g[y, x], faces, farthest[y]):
+                touched[y] = True
+
+
+@driver
+def _column(mask, x, g, before):
+    """Compute the distances along one column, and keep those before the change."""
+    d = mask.shape[0] + mask.shape[1] - 1
+    for y in range(mask.shape[0]):
+        before[y] = g[y, x]
+        d = 0 if mask[y, x] else d + 1
+        g[y, x] = d
+    for y in range(mask.shape[0] - 2, -1, -1):
+        g[y, x] = min(g[y, x], g[y + 1, x] + 1)
+
+
+@driver
+def _largest(squares):
+    """The largest square of a row."""
+    most = squares[0]
+    for x in range(1, squares.shape[0]):
+        most = max(most, squares[x])
+    return most
+
+
+@driver
+def _stale(columns, faces, g, before, squares, farthest):
+    """Whether the whole row has to be computed: many columns changed, or one from which distances were taken rose."""
+    count = 0
+    for k in range(columns.shape[0]):
+        change = g[columns[k]] - before[k]
+        if change > 0 and _attained(squares, columns[k], before[k], faces, farthest):
+            return True
+        count += 1 if change != 0 else 0
+        if count > MANY:
+            return True
+    return False
 
 
 @driver(inline=True)

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
-from pilotage.core.settings import Positive, positive, settings, whole
+from pilotage.core.settings import Positive, positive, settings, shown, whole
 
 from ..models.trace import driver
 from .frame import GridFrame
@@ -106,7 +106,7 @@ class ElevationMap(GridFrame):
 
         Args:
             points: ``(..., 3)`` in the world [m]; those that are not finite or off the map are left out.
-            variance: of their heights ``(...)``, or one for all [m^2].
+            variance: of their heights ``(...)``, or one for all [m^2]; that of a point that is not finite may be any.
 
         Raises:
             ShapeError: if shapes do not fit, or a variance is not positive and finite.
@@ -115,13 +115,15 @@ class ElevationMap(GridFrame):
         if p.shape[-1:] != (3,):
             raise ShapeError(f"points must have shape (..., 3), not {p.shape}")
         R = numbers(variance, "variance")
-        if R.shape not in ((), p.shape[:-1]) or not (np.isfinite(R) & (R > 0.0)).all():
-            raise ShapeError(f"variance must be positive and finite, one or of shape {p.shape[:-1]}, not {variance}")
-        p = np.array(p, dtype=np.float64, order="C").reshape(-1, 3)
+        wrong = ~(np.isfinite(R) & (R > 0.0))
+        if R.shape not in ((), p.shape[:-1]) or (wrong.any() and (R.ndim == 0 or np.isfinite(p[wrong]).all(-1).any())):
+            raise ShapeError(
+                f"variance must be positive and finite, one or of shape {p.shape[:-1]}, not {shown(variance)}"
+            )
+        p, R = (np.require(each, requirements=["C", "W"]) for each in (p.reshape(-1, 3), R.reshape(-1)))
         self._scan += 1
         frame, rules = np.array([*self.origin, self.resolution]), np.array([self.gate, self.doubt])
-        each = np.array(np.broadcast_to(R.reshape(-1), len(p)), dtype=np.float64)
-        fuse(self.height, self.variance, self._last, self._scan, frame, p, each, rules)
+        fuse(self.height, self.variance, self._last, self._scan, frame, p, R, rules)
 
     def predict(self, variance: float) -> None:
         """Add to the variance of all heights [m^2], as the robot moves with uncertain height or the ground changes."""
@@ -199,7 +201,7 @@ def fuse(height, variance, last, scan, frame, points, R, rules):
         scan: the number of this scan.
         frame: origin and resolution of the map ``(4,)``, see `GridFrame`.
         points: ``(N, 3)``; they may lie off the map.
-        R: variance of each height ``(N,)``.
+        R: variance of each height ``(N,)``, or one for all ``(1,)``.
         rules: gate and doubt.
     """
     gate, doubt = rules
@@ -210,16 +212,16 @@ def fuse(height, variance, last, scan, frame, points, R, rules):
         if not (0.0 <= x < height.shape[1] and 0.0 <= y < height.shape[0] and abs(z) < np.inf):
             continue
         i, j = int(y), int(x)
-        h, P = height[i, j], variance[i, j]
+        h, P, r = height[i, j], variance[i, j], R[min(n, R.shape[0] - 1)]
         if math.isnan(h):
-            height[i, j], variance[i, j], last[i, j] = z, R[n], scan
-        elif abs(z - h) <= gate * math.sqrt(P + R[n]):
-            K = P / (P + R[n])
+            height[i, j], variance[i, j], last[i, j] = z, r, scan
+        elif abs(z - h) <= gate * math.sqrt(P + r):
+            K = P / (P + r)
             height[i, j], variance[i, j], last[i, j] = h + K * (z - h), (1.0 - K) * P, scan
         elif last[i, j] != scan:
             variance[i, j] = P + doubt
         elif z > h:
-            height[i, j], variance[i, j] = z, R[n]
+            height[i, j], variance[i, j] = z, r
 
 
 @driver("void(f8[:,::1], f8, f8[:,::1], f8[:,::1], f8[:,::1])")

@@ -166,22 +166,51 @@ class Footprint:
         more than the robot moves. It is NaN if the pose is not finite. Everything off the map is blocked; `obstacles`
         determines whether unknown cells are.
         """
+        return self._nearest(obstacles, where, False)[0]
+
+    def clearance_gradient(self, obstacles: Obstacles, where: ArrayLike) -> Array:
+        """The gradient of `clearance` by x, y [1] and yaw [m / rad], of the shape of `where`.
+
+        ::
+
+            dc / d(x, y) = n,   dc / dyaw = n' J (w - p),   J: a quarter turn
+
+        n is the unit vector from the nearest obstacle to the robot, or out of it, w the point of the robot there, and p
+        its origin. On ridges, where two obstacles are equally near, it is the gradient for one of them. It is NaN if
+        the pose is not finite.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> hall = OccupancyGrid.from_ascii(["." * 8] * 5, resolution=0.5)
+            >>> Footprint.rectangle(1.2, 0.6).clearance_gradient(hall.obstacles(), [0.7, 1.25, 0.2]).round(3)
+            array([ 1.   ,  0.   , -0.175])
+        """
+        return self._nearest(obstacles, where, True)[1][..., : np.shape(where)[-1]]
+
+    def _nearest(self, obstacles: Obstacles, where: ArrayLike, sloped: bool) -> tuple[Array, Array]:
+        """Clearances ``(...)``, and their gradients ``(..., 3)`` if they are `sloped`."""
         instance(obstacles, Obstacles, "clearance")
         poses = numbers(where, "poses")
         if poses.shape[-1:] == (2,) and not self.turns:
             poses = np.concatenate([poses, np.zeros((*poses.shape[:-1], 1))], -1)
         if poses.shape[-1:] != (3,):
             raise ShapeError(f"poses have shape {poses.shape}; expected (..., 3) for x, y, yaw")
-        local = np.ascontiguousarray(obstacles.grid.world_to_grid(poses).reshape(-1, 3))
-        scale = 1.0 / obstacles.grid.resolution
-        nearest, out = np.full(len(local), np.inf), np.empty(len(local))
+        grid = obstacles.grid
+        local, scale = np.ascontiguousarray(grid.world_to_grid(poses).reshape(-1, 3)), 1.0 / grid.resolution
+        nearest, slopes = np.full(len(local), np.inf), np.zeros((len(local) if sloped else 0, 3))
         for piece in self._pieces:
+            out, slope = np.empty(len(local)), np.empty_like(slopes)
             clearances(
                 obstacles.blocked, obstacles.field.values, scale, np.array(self.discs) * scale, piece * scale, local,
-                np.empty_like(piece), out,
+                np.empty_like(piece), out, slope,
             )  # fmt: skip
+            if sloped:
+                slopes = np.where((out < nearest)[:, None] | np.isnan(slope), slope, slopes)
             np.minimum(nearest, out, out=nearest)
-        return nearest.reshape(poses.shape[:-1]) * obstacles.grid.resolution
+        c, s = math.cos(grid.origin[2]), math.sin(grid.origin[2])
+        slopes = slopes @ np.array([[c, s, 0.0], [-s, c, 0.0], [0.0, 0.0, grid.resolution]])
+        shape = poses.shape[:-1]
+        return nearest.reshape(shape) * grid.resolution, slopes.reshape(*shape, 3) if sloped else slopes
 
     def swept(self, grid: GridFrame, poses: ArrayLike) -> NDArray[np.bool_]:
         """The cells ``(ny, nx)`` of a grid that the robot touches on the way through poses ``(T, 3)``, in any order.

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.mathematics import numpy_math
-from pilotage.core.settings import positive
+from pilotage.core.settings import positive, shown
 
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
@@ -37,7 +37,7 @@ class GridFrame(ABC):
         resolution = positive(self.resolution, "resolution")
         origin = numbers(self.origin, "origin")
         if origin.shape != (3,) or not np.isfinite(origin).all():
-            raise ShapeError(f"origin must be three finite numbers x, y, yaw, not {self.origin}")
+            raise ShapeError(f"origin must be three finite numbers x, y, yaw, not {shown(self.origin)}")
         object.__setattr__(self, "resolution", resolution)
         object.__setattr__(self, "origin", tuple(origin.tolist()))
 

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers, shared_axes
 from pilotage.core.errors import ModelError, ShapeError
 from pilotage.core.sensor import Sensor
-from pilotage.core.settings import number, positive
+from pilotage.core.settings import number, positive, shown
 from pilotage.core.space import Space
 from pilotage.core.streams import Rng, generator
 
@@ -104,10 +104,10 @@ class Lidar(Sensor):
         if angles.ndim == 0:
             angles = _full_circle(float(angles))
         if angles.ndim != 1 or len(angles) == 0 or not np.isfinite(angles).all():
-            raise ShapeError(f"angles must be finite with shape (B,), or a number of beams, not {self.angles!r}")
+            raise ShapeError(f"angles must be finite with shape (B,), or a number of beams, not {shown(self.angles)}")
         mount = numbers(self.mount, "mount")
         if mount.shape != (3,) or not np.isfinite(mount).all():
-            raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {self.mount!r}")
+            raise ShapeError(f"mount must be three finite numbers x, y, yaw, not {shown(self.mount)}")
         self._check_mixture()
         for name in ("inset", "min_range"):
             positive(getattr(self, name), name, zero=True)
@@ -127,7 +127,7 @@ class Lidar(Sensor):
             positive(getattr(self, name), name)
         shares = tuple(number(getattr(self, name), name) for name in ("hit", "short", "missed", "random"))
         if min(shares) < 0 or not math.isclose(sum(shares), 1.0, abs_tol=1e-9):
-            raise ModelError(f"hit, short, missed and random must add up to 1 and not be negative, not {shares}")
+            raise ModelError(f"hit, short, missed and random must add up to 1 and not be negative, not {shown(shares)}")
 
     def __repr__(self) -> str:
         return f"Lidar({len(self._angles)} beams, {self.max_range:g} m, {self.model}, on {self.grid!r})"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
-from pilotage.core.settings import number
+from pilotage.core.settings import number, shown
 from pilotage.models.trace import driver
 
 from .cells import log_odds
@@ -105,14 +105,14 @@ class InverseModel(ABC):
 def check_evidence(hit: float, miss: float) -> None:
     """Refuse probabilities of a hit and a miss that do not tell an obstacle from free space."""
     if not 0 < number(miss, "miss") <= 0.5 <= number(hit, "hit") < 1:
-        raise ShapeError(f"evidence asks for 0 < miss <= 0.5 <= hit < 1, not {miss} and {hit}")
+        raise ShapeError(f"evidence asks for 0 < miss <= 0.5 <= hit < 1, not {shown(miss)} and {shown(hit)}")
 
 
 def clamp_of(clamp: tuple[float, float]) -> tuple[float, float]:
     """The lowest and highest probability that evidence can reach, checked."""
     limits = numbers(clamp, "clamp")
     if not (limits.shape == (2,) and 0 <= limits[0] < 0.5 < limits[1] <= 1):
-        raise ShapeError(f"evidence asks for a clamp (low, high) around 0.5, not {clamp}")
+        raise ShapeError(f"evidence asks for a clamp (low, high) around 0.5, not {shown(clamp)}")
     return float(limits[0]), float(limits[1])
 
 

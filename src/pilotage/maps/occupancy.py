@@ -13,12 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import FormatError, ShapeError
-from pilotage.core.settings import by_name, number, whole
+from pilotage.core.settings import by_name, number, shown, whole
 from pilotage.io import write_ros_map
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
 
-from .cells import GridCells, drawn, log_odds, odds_at, probabilities, read_only
+from .cells import GridCells, bools, drawn, log_odds, odds_at, probabilities, read_only
 from .inflated import InflatedGrid
 from .inverse_beam import InverseBeamModel
 from .loading import load, ros_map
@@ -74,7 +74,8 @@ class OccupancyGrid(MapQueries):
         free, occupied = number(self.free_thresh, "free_thresh"), number(self.occupied_thresh, "occupied_thresh")
         if not 0.0 <= free < occupied <= 1.0:
             raise FormatError(
-                f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not {free} and {occupied}"
+                f"thresholds must satisfy 0 <= free_thresh < occupied_thresh <= 1, not "
+                f"{shown(free)} and {shown(occupied)}"
             )
         if cells.flags.writeable or cells.base is not None:  # arrays that cannot change need no copy
             cells = read_only(cells.copy())
@@ -213,14 +214,7 @@ class OccupancyGrid(MapQueries):
             >>> OccupancyGrid.from_occupied([[False, True]], resolution=0.1)
             OccupancyGrid(2 x 1 cells of 0.1 m, 100% known)
         """
-        kind = np.bool_ if getattr(occupied, "dtype", None) == np.bool_ else np.float64
-        solid = numbers(occupied, "a map of occupied cells", kind)
-        if kind is np.float64 and not ((solid == 0.0) | (solid == 1.0)).all():
-            raise ShapeError(
-                "a map of occupied cells holds numbers other than 0 and 1; give booleans; from_probability takes "
-                "probabilities, and load reads images"
-            )
-        return cls.from_probability(solid.astype(np.float32), resolution, origin)
+        return cls.from_probability(bools(occupied).astype(np.float32), resolution, origin)
 
     @classmethod
     def from_ascii(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from functools import cached_property
 from typing import Annotated, Any
 
 import numpy as np
@@ -12,27 +11,27 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.errors import ShapeError
 from pilotage.core.problem import Problem
-from pilotage.core.settings import Interval, positive, setting, whole
+from pilotage.core.settings import Interval, positive, setting, shown
 from pilotage.io.contents import path_of
 from pilotage.io.octomap import OctoMapFile, read_octomap, write_octomap
 
-from .cells import Unknown, bools, log_odds, probabilities, read_only
+from .cells import Unknown, bools_of, log_odds, read_only
 from .mapping import check_evidence, clamp_of
-from .occupancy import OccupancyGrid
-from .octree_arrays import Boxes, RayHits, codes_at, discrete, one_point, triples
-from .octree_blocks import CENTRE, DEPTH, Blocks
+from .octree_arrays import discrete, one_point
+from .octree_blocks import CENTRE, Blocks
 from .octree_leaves import Leaves
-from .octree_queries import FREE_VOXEL, HIT, OCCUPIED_VOXEL, UNKNOWN, cast, read_box, read_columns
+from .octree_queries import FREE_VOXEL, OCCUPIED_VOXEL, read_box
 from .octree_scan import Scan, change
 from .octree_sphere import POINT, SphereConstraint, VoxelBox
+from .octree_voxels import Voxels
 
 Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 MOST_VOXELS = 1 << 28
-Probability = Annotated[float, Interval(0.0, 1.0)]
+SURE = 1e-3
+"""The probability at which log-odds end, see `cells.log_odds`; one minus it at the other end."""
 
 
-class OcTree:
+class OcTree(Voxels):
     """An occupancy octree: free, occupied and unknown voxels, as log-odds; names, rules and files of OctoMap.
 
     ::
@@ -48,7 +47,7 @@ class OcTree:
         resolution: side of a voxel [m].
         hit, miss: probabilities of occupancy given that one ray ends in the voxel or passes it.
         clamp: lowest and highest probability that evidence can reach, so that the map can still change.
-        threshold: probability from which on a voxel is occupied.
+        threshold: probability from which on a voxel is occupied; within `clamp`, so that evidence reaches it.
 
     Raises:
         SettingError: if resolution or threshold is out of range.
@@ -77,23 +76,14 @@ class OcTree:
         self.resolution = positive(resolution, "resolution")
         check_evidence(hit, miss)
         self.hit, self.miss, self.clamp = float(hit), float(miss), clamp_of(clamp)
-        self.threshold: float = setting(threshold, Probability, "threshold")
+        reached = Interval(max(self.clamp[0], SURE), min(self.clamp[1], 1.0 - SURE), "(]")
+        self.threshold: float = setting(threshold, Annotated[float, reached], "threshold")
         self._evidence = log_odds([self.miss, self.hit, *self.clamp])
         self._limit = log_odds(self.threshold)[()]
         self._blocks, self._scan = Blocks(), Scan()
 
     def __repr__(self) -> str:
         return f"OcTree({self.size} nodes of {self.resolution:g} m and more, {self.nbytes / 1e6:.1f} MB)"
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of the map in memory, without the marks of a scan."""
-        return self._blocks.nbytes
-
-    @property
-    def size(self) -> int:
-        """The number of nodes of the pruned tree, inner ones included."""
-        return self._leaves.nodes
 
     # --- changes ---
 
@@ -115,7 +105,7 @@ class OcTree:
         """
         start = np.ascontiguousarray(self._scaled(origin, "origin").reshape(-1))
         if start.shape != (3,) or not np.isfinite(start).all():
-            raise ShapeError(f"origin must be one finite point (x, y, z), not {origin}")
+            raise ShapeError(f"origin must be one finite point (x, y, z), not {shown(origin)}")
         reach = setting(max_range, Annotated[float, Interval(0.0, ends="(]")], "max_range") / self.resolution
         ends = np.ascontiguousarray(self._scaled(points, "points").reshape(-1, 3))
         if discretize:
@@ -134,7 +124,7 @@ class OcTree:
             ShapeError: if the shapes do not fit.
         """
         codes = self._codes(points)
-        seen = bools(occupied, codes.shape)
+        seen = bools_of(occupied, codes.shape)
         self._forget()
         change(self._blocks, codes.ravel(), self._evidence[seen.ravel().astype(np.intp)], self._evidence)
 
@@ -145,139 +135,6 @@ class OcTree:
 
     def _forget(self) -> None:
         self.__dict__.pop("_leaves", None)
-
-    @cached_property
-    def _leaves(self) -> Leaves:
-        return Leaves.of(self._blocks)
-
-    # --- queries ---
-
-    def log_odds(self, points: ArrayLike, depth: int = DEPTH) -> NDArray[np.float32]:
-        """The log-odds ``(...)`` at points ``(..., 3)`` [m], NaN if unknown.
-
-        Args:
-            points: in the world.
-            depth: 1 to 16; a node above depth 16 has a side of ``2^(16 - depth)`` voxels and the largest value that is
-                known in it.
-        """
-        codes, depth = self._codes(points), whole(depth, "depth", 1, DEPTH)
-        read = self._blocks.read if depth == DEPTH else self._leaves.at_depth(depth).read
-        return read(codes.ravel()).reshape(codes.shape)
-
-    def probability(self, points: ArrayLike, depth: int = DEPTH) -> Array:
-        """The probability of occupancy ``(...)`` at points ``(..., 3)``, NaN if unknown; `depth` as in `log_odds`."""
-        return probabilities(self.log_odds(points, depth))
-
-    def is_occupied(self, points: ArrayLike, depth: int = DEPTH) -> Mask:
-        """Whether points ``(..., 3)`` lie in occupied nodes; False where nothing is known."""
-        return self.log_odds(points, depth) >= self._limit
-
-    def is_free(self, points: ArrayLike, depth: int = DEPTH) -> Mask:
-        """Whether points ``(..., 3)`` lie in free nodes; False where nothing is known."""
-        return self.log_odds(points, depth) < self._limit
-
-    def is_unknown(self, points: ArrayLike, depth: int = DEPTH) -> Mask:
-        """Whether points ``(..., 3)`` lie where nothing is known, or outside the tree."""
-        return np.isnan(self.log_odds(points, depth))
-
-    def cast_ray(
-        self, origins: ArrayLike, directions: ArrayLike, max_range: float = math.inf, *, ignore_unknown: bool = False
-    ) -> RayHits:
-        """Follow rays to the first occupied voxel, or the first unknown one.
-
-        Args:
-            origins: ``(..., 3)`` [m].
-            directions: ``(..., 3)`` of any length.
-            max_range: longest range [m].
-            ignore_unknown: whether rays pass through unknown voxels.
-
-        Raises:
-            ShapeError: if the shapes do not fit each other.
-        """
-        starts, ways = self._scaled(origins, "origins"), triples(directions, "directions")
-        try:
-            starts, ways = np.broadcast_arrays(starts, ways)
-        except ValueError:
-            raise ShapeError(f"origins {starts.shape} and directions {ways.shape} do not fit each other") from None
-        batch, starts = starts.shape[:-1], np.ascontiguousarray(starts.reshape(-1, 3))
-        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-            ways = (ways / np.linalg.norm(ways, axis=-1, keepdims=True)).reshape(-1, 3)
-        reach = setting(max_range, Annotated[float, Interval(0.0, ends="(]")], "max_range") / self.resolution
-        ended, ends, ranges = np.empty(len(ways), np.uint8), np.empty((len(ways), 3), np.int64), np.empty(len(ways))
-        cast(*self._blocks.arrays, starts, ways, reach, self._limit, bool(ignore_unknown), ended, ends, ranges)
-        centers = (self._corner(ends) + 0.5 * self.resolution).reshape(*batch, 3)
-        return RayHits(
-            (ended == HIT).reshape(batch),
-            (ended == UNKNOWN).reshape(batch),
-            centers,
-            (ranges * self.resolution).reshape(batch),
-        )
-
-    def boxes(self, low: ArrayLike | None = None, high: ArrayLike | None = None, *, depth: int = DEPTH) -> Boxes:
-        """The known nodes of the pruned tree, of those within a box if one is given.
-
-        Args:
-            low, high: corners ``(3,)`` of a box [m]; nodes that overlap it are returned.
-            depth: as in `log_odds`: a coarser view has fewer and larger boxes.
-        """
-        found = self._leaves.at_depth(whole(depth, "depth", 1, DEPTH))
-        sizes = np.ldexp(self.resolution, found.levels)
-        first = self._corner(found.keys())
-        keep = np.ones(len(sizes), dtype=np.bool_)
-        if low is not None:
-            keep &= (first + sizes[:, None] > one_point(low, "low")).all(1)
-        if high is not None:
-            keep &= (first < one_point(high, "high")).all(1)
-        centers, values = (first + 0.5 * sizes[:, None])[keep], found.values[keep]
-        return Boxes(centers, sizes[keep], values, values >= self._limit)
-
-    def bounds(self) -> tuple[Array, Array]:
-        """The corners ``(3,)``, ``(3,)`` of the smallest box around all that is known [m].
-
-        Raises:
-            ShapeError: if nothing is known.
-        """
-        low, high = self._bounds()
-        return self._corner(low), self._corner(high)
-
-    def _corner(self, keys: NDArray[np.int64]) -> Array:
-        """The lowest corners ``(..., 3)`` of voxels with these keys [m]."""
-        return np.asarray((keys - CENTRE) * self.resolution, dtype=np.float64)
-
-    def _bounds(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The keys of the first voxels, and those behind the last, of the box around all that is known."""
-        found = self._leaves
-        if not len(found.codes):
-            raise ShapeError("the octree is empty, so it has no bounds; insert a point cloud first")
-        first = found.keys()
-        return first.min(0), (first + (1 << found.levels.astype(np.int64))[:, None]).max(0)
-
-    def to_grid(self, bottom: float, top: float) -> OccupancyGrid:
-        """The slice between two heights [m] as a map of the plane, for a robot of that height.
-
-        A cell is occupied if any voxel of its column is, free if the known ones are, and unknown if none is known. The
-        log-odds of a cell are the largest of its column.
-
-        Raises:
-            ShapeError: if `bottom` is not below `top`, or nothing is known.
-
-        Example:
-            >>> tree = OcTree(0.5)
-            >>> tree.update([[0.2, 0.2, 0.2], [0.7, 0.2, 0.2], [0.7, 0.2, 0.7]], [False, False, True])
-            >>> tree.to_grid(0.0, 0.5).occupied.astype(int), tree.to_grid(0.0, 1.0).occupied.astype(int)
-            (array([[0, 0]]), array([[0, 1]]))
-        """
-        if not bottom < top:
-            raise ShapeError(f"the slice from {bottom} to {top} m has no height; expected bottom < top")
-        low, high = self._bounds()
-        heights = np.array([bottom, top]) / self.resolution
-        first, last = (int(k) + CENTRE for k in (np.floor(heights[0] + 1e-9), np.ceil(heights[1] - 1e-9)))
-        first, last = max(first, int(low[2])), min(last, int(high[2]))
-        cells = np.empty((high[1] - low[1], high[0] - low[0]), dtype=np.float32)
-        corner = np.array([low[0], low[1], first])
-        read_columns(*self._blocks.arrays, corner, max(last - first, 0), cells)
-        x, y = ((low[:2] - CENTRE) * self.resolution).tolist()
-        return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - 1e-3)
 
     # --- planning ---
 
@@ -391,18 +248,6 @@ class OcTree:
             values = np.where(values >= self._limit, np.inf, -np.inf).astype(np.float32)
             found = Leaves(found.codes, found.levels, values)
         write_octomap(path, OctoMapFile(self.resolution, found.codes, found.levels, found.values))
-
-    # --- voxels ---
-
-    def _scaled(self, points: ArrayLike, name: str) -> Array:
-        """Points ``(..., 3)`` in voxels."""
-        with np.errstate(over="ignore"):  # beyond the largest number is outside the tree, too
-            return triples(points, name) * (1.0 / self.resolution)
-
-    def _codes(self, points: ArrayLike) -> NDArray[np.int64]:
-        """Morton codes of the voxels at points ``(..., 3)``, -1 outside the tree."""
-        p = self._scaled(points, "points")
-        return codes_at(p.reshape(-1, 3)).reshape(p.shape[:-1])
 
 
 def _keys(coordinates: Array) -> NDArray[np.int64]:

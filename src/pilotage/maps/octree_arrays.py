@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError, counted
+from pilotage.core.settings import shown
 
 from .octree_blocks import CENTRE, morton
 
@@ -98,5 +99,5 @@ def one_point(given: ArrayLike, name: str) -> Array:
     """A point ``(3,)`` of a user; coordinates may be infinite."""
     p = triples(given, name)
     if p.shape != (3,) or np.isnan(p).any():
-        raise ShapeError(f"{name} must be one point (x, y, z), not {given}")
+        raise ShapeError(f"{name} must be one point (x, y, z), not {shown(given)}")
     return p

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
+from pilotage.core.settings import shown
 
 Mask = NDArray[np.bool_]
 Move = tuple[int, ...]
@@ -57,7 +58,7 @@ class VoxelGraph:
         """The state of the voxel at a point ``(3,)`` [m]; -1 outside the box."""
         p = numbers(point, "point")
         if p.shape != (3,) or not np.isfinite(p).all():
-            raise ShapeError(f"a point of a voxel graph must be three finite numbers, not {point}")
+            raise ShapeError(f"a point of a voxel graph must be three finite numbers, not {shown(point)}")
         cell = np.floor((p - self.corner) / self.resolution)
         if (cell < 0).any() or (cell >= self.free.shape).any():
             return -1

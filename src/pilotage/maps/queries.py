@@ -98,6 +98,23 @@ class MapQueries(GridCells):
         shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance")
         return shape.clearance(self.obstacles(unknown), where)
 
+    def clearance_gradient(
+        self, where: ArrayLike, footprint: Footprint | None = None, *, unknown: str = "blocked"
+    ) -> Array:
+        """The gradient of `clearance`, of the shape of `where`; see `Footprint.clearance_gradient`.
+
+        Args:
+            where, footprint, unknown: as those of `clearance`.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> room = OccupancyGrid.from_ascii(["....", "....", "...#"])
+            >>> room.clearance_gradient([[2.7, 0.5], [2.8, 1.1]]).round(3).tolist()
+            [[-1.0, 0.0], [-0.894, 0.447]]
+        """
+        shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance_gradient")
+        return shape.clearance_gradient(self.obstacles(unknown), where)
+
     @by_name
     def problem(
         self,

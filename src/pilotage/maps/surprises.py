@@ -13,10 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import ShapeError
 from pilotage.core.raster import Raster
-from pilotage.core.settings import positive
+from pilotage.core.settings import positive, shown
 
 from .cells import log_odds, read_only
-from .distance import distance_transform
+from .distance import signed_distance
 from .inverse_beam import InverseBeamModel
 from .occupancy import OccupancyGrid, check_grid
 from .occupancy_map import OccupancyMap
@@ -54,7 +54,7 @@ class ObstacleLayer:
         >>> layer.merged.is_occupied([2.25, 1.25]), layer.grid.is_occupied([2.25, 1.25])
         (array(True), array(False))
         >>> float(layer.clearance([0.25, 1.25], reach=3.0).at([0.75, 1.25]))
-        1.5
+        1.25
     """
 
     grid: OccupancyGrid
@@ -74,7 +74,8 @@ class ObstacleLayer:
         self._evidence_map(np.zeros((1, 1), dtype=np.float32))  # checks the limits of the evidence
         if not self.hit <= self.sure < self.clamp[1]:
             raise ShapeError(
-                f"hit <= sure < upper clamp must hold, or no cell counts; not {self.hit}, {self.sure}, {self.clamp}"
+                f"hit <= sure < upper clamp must hold, or no cell counts; not "
+                f"{shown(self.hit)}, {shown(self.sure)}, {shown(self.clamp)}"
             )
         given = np.zeros(self.grid.shape) if self.evidence is None else self.evidence
         kept = numbers(given, "evidence", np.float32)
@@ -121,8 +122,9 @@ class ObstacleLayer:
     def clearance(self, center: ArrayLike, reach: float) -> Raster:
         """The distance [m] to the nearest obstacle, on the map or not, in a square window, for controllers.
 
-        It is measured between cell centres, like `OccupancyGrid.distance_field`. Obstacles of the layer outside the
-        window are ignored; points outside get the nearest value.
+        It is measured from cell centres to the faces of cells, negative inside, as ``distance_field(signed=True)``.
+        Obstacles of the layer outside the window are ignored, and so are the free cells outside it that an obstacle
+        reaching beyond it is near to; points outside get the nearest value.
 
         Args:
             center: middle of the window, a world point ``(2,)`` [m] or a pose ``(3,)``.
@@ -130,10 +132,10 @@ class ObstacleLayer:
         """
         rows, columns = self._window(center, reach)
         mask = self._evidence[rows, columns] > float(log_odds(self.sure))
-        d = self._mapped[rows, columns]
-        mask &= d > self.tolerance
+        mask &= self._mapped[rows, columns] > self.tolerance
+        d = self.grid.distance_field(signed=True).values[rows, columns]
         if mask.any():
-            d = np.minimum(d, distance_transform(mask) * self.grid.resolution)
+            d = np.minimum(d, signed_distance(mask | self.grid.occupied[rows, columns]) * self.grid.resolution)
         corner = self.grid.grid_to_world([columns.start, rows.start])
         return Raster(d, self.grid.resolution, (*corner.tolist(), self.grid.origin[2]))
 
@@ -141,7 +143,7 @@ class ObstacleLayer:
         """The rows and columns of the window, at least one cell of the map."""
         point = numbers(center, "center")
         if point.shape not in ((2,), (3,)) or not np.isfinite(point).all():
-            raise ShapeError(f"center must be one finite world point (x, y) or pose, not {center!r}")
+            raise ShapeError(f"center must be one finite world point (x, y) or pose, not {shown(center)}")
         middle = self.grid.world_to_cell(point)
         half = max(1, round(positive(reach, "reach") / self.grid.resolution))
         rows, columns = (

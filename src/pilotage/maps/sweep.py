@@ -73,7 +73,7 @@ def _distance(discs, hull, corners, x, y, yaw, left, low):
         for v in range(hull.shape[0]):
             corners[v, 0] = x + c * hull[v, 0] - s * hull[v, 1]
             corners[v, 1] = y + s * hull[v, 0] + c * hull[v, 1]
-        return _square_distance(corners, left, low)
+        return _square_distance(corners, left, low)[0]
     nearest = math.inf
     for k in range(discs.shape[0]):
         px = x + c * discs[k, 0] - s * discs[k, 1]

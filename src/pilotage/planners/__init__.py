@@ -5,6 +5,7 @@
 - `sampling`: paths through any space, found with random samples (`RRTConnect`, `RRTStar`, `BITStar`, `PRM`), and paths
   that a model drives (`KinodynamicRRT`, `SST`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`), motions of least jerk (`Polynomial`)
+- `frenet`: trajectories along a road among moving obstacles, the best of many candidates (`FrenetPlanner`)
 - `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`), and the
   times along them (`TimeParameterization`)
 - `uncertainty`: plans whose risk of a collision is bounded (`chance_constrained`, `collision_risk`)
@@ -15,6 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .frenet import FrenetPlanner as FrenetPlanner
+from .frenet import ReferenceLine as ReferenceLine
 from .sampling import PRM as PRM
 from .sampling import RRT as RRT
 from .sampling import SST as SST
@@ -78,6 +81,7 @@ __all__ = [
     "Dijkstra",
     "Dubins",
     "EdgeGraph",
+    "FrenetPlanner",
     "Graph",
     "GreedyBestFirst",
     "HybridAStar",
@@ -93,6 +97,7 @@ __all__ = [
     "RRTConnect",
     "RRTStar",
     "ReedsShepp",
+    "ReferenceLine",
     "Replanner",
     "Roadmap",
     "ScenarioReport",

@@ -16,7 +16,8 @@ from ..core.arrays import numbers
 from ..core.declared import called
 from ..core.settings import Interval, instance, positive, setting
 from ..estimators import ConsistencyReport
-from ..estimators._checks import errors_of
+from ..estimators._checks import errors_of, true_states
+from ..estimators.consistency import known_steps
 from .palette import ESTIMATE, INK, MUTED, PAPER, PLAN, SURPRISE, TRUTH
 
 LAGS = 20
@@ -66,7 +67,8 @@ def draw_chi_square(
 def plot_errors(run: FilterRun, truth: ArrayLike, *, sigmas: float = 2.0, width: float = 7.0) -> Figure:
     """The error of each component over time, ``truth (-) estimate``, within so many standard deviations.
 
-    Differences are taken by the space, which wraps angles. Of a batch, the first sequence is drawn.
+    Differences are taken by the space, which wraps angles. Of a batch, the first sequence is drawn. A run that begins
+    without knowledge (`InformationKF`) is drawn from where all is known.
 
     Args:
         run: a run of any estimator.
@@ -81,9 +83,11 @@ def plot_errors(run: FilterRun, truth: ArrayLike, *, sigmas: float = 2.0, width:
         >>> len(plot_errors(run, np.zeros((20, 2))).axes)
         2
     """
-    known = instance(run, FilterRun, "plot_errors").beliefs.moments()
+    x = true_states(instance(run, FilterRun, "plot_errors"), truth)
+    run, skipped = known_steps(run)
+    known = run.beliefs.moments()
     sigmas, space = positive(sigmas, "sigmas"), known.space
-    errors = errors_of(run, truth)
+    errors = errors_of(run, x[..., skipped:, :])
     e, std = (a.reshape(-1, *a.shape[-2:])[0] for a in (errors, np.broadcast_to(known.std, errors.shape)))
     figure, axes = _panels(space.dim, width)
     for i, ax in enumerate(axes):

@@ -250,6 +250,8 @@ class Part(ABC):
         """
         below, above = np.asarray(self.low, dtype=np.float64), np.asarray(self.high, dtype=np.float64)
         low, high = np.isfinite(below), np.isfinite(above)
+        if low.all() and high.all():
+            return below + uniform * (above - below)
         lo, hi = np.where(low, below, 0.0), np.where(high, above, 0.0)
         free = np.where(low, lo + abs(normal), np.where(high, hi - abs(normal), normal))
         return np.where(low & high, lo + uniform * (hi - lo), free)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Gaussian, Particles, Rng, Space
-from ...core._values import Value, freeze
+from ...core._values import Value, freeze, own
 from ...core.arrays import Array
 from .bins import Bins, cluster_bins, count_bins
 from .pose import pose_indices
@@ -22,7 +22,7 @@ SHADOW = 0.01
 SURE = 0.95
 """Probability of the leading hypothesis from which on a robot knows where it is."""
 DEVIATIONS = 8.0
-"""So many standard deviations of the error that sampling has made are taken off the leading hypothesis."""
+"""So many standard deviations of the error that sampling has made are added to the other hypotheses."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -34,18 +34,17 @@ class Localization(Value):
 
     Attributes:
         particles: the cloud, on a space with components x, y and yaw.
-        ancestors: index of the ancestor of each particle, some readings ago ``(N,)``.
-        births: `sampling_variance` when each of these ancestors was drawn from free space, 0 for those of the start
-            ``(A,)``; particles whose index is A or more were drawn since then.
+        ancestors: index of the ancestor of each particle, some readings ago ``(N,)``; one whose index is A or more
+            was drawn from free space since then.
+        groups: the hypothesis of each of these ancestors at that time ``(A,)``.
+        drifts: `sampling_variance` of these hypotheses at that time ``(C,)``.
         slow, fast: running means of how well readings are explained; see `MonteCarloLocalization`.
         updates: number of readings in these means.
         side, angle: size of the bins for clustering [m], [rad].
         travel: the distance and rotation that the robot has travelled.
         heard: sensors (with contexts), and the travel at the last reading of each.
-        sampling_variance: variance of the log-odds of the leading hypothesis that resampling has added since the robot
-            last knew its pose; see `converged`.
-        variance_before: the part of it from before the ancestors.
-        resolved: whether the robot has known its pose since then, with a leading hypothesis of 95 % or more throughout.
+        resolved: whether the robot has followed a pose since it knew it, with a leading hypothesis of 95 % or more
+            throughout, which was not drawn from free space.
 
     Example:
         >>> import numpy as np
@@ -59,7 +58,8 @@ class Localization(Value):
 
     particles: Particles
     ancestors: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    births: Array = field(default_factory=lambda: np.zeros(0))
+    groups: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    drifts: Array = field(default_factory=lambda: np.zeros(0))
     slow: float = 0.0
     fast: float = 0.0
     updates: int = 0
@@ -67,14 +67,11 @@ class Localization(Value):
     angle: float = 0.1745
     travel: Travel = Travel()  # noqa: RUF009  (frozen)
     heard: Heard = ()
-    sampling_variance: float = 0.0
-    variance_before: float = 0.0
     resolved: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("ancestors", "births"):  # copies, if they are somebody else's
-            array = getattr(self, name)
-            object.__setattr__(self, name, freeze(array.copy() if array.flags.writeable else array))
+        for name in ("ancestors", "groups", "drifts"):
+            object.__setattr__(self, name, own(getattr(self, name)))
 
     @property
     def effective_size(self) -> float:
@@ -149,47 +146,48 @@ class Localization(Value):
         across = float(np.linalg.eigvalsh(P[np.ix_(i[:2], i[:2])])[-1])
         return bool(across < 0.5**2 and P[i[2], i[2]] < np.deg2rad(15.0) ** 2)
 
-    @cached_property
-    def native(self) -> NDArray[np.bool_]:
-        """Which particles descend from the ancestors ``(N,)``."""
-        count = len(self.particles.points)
-        return freeze(self.ancestors < len(self.births) if len(self.ancestors) == count else np.ones(count, np.bool_))
-
-    @cached_property
-    def born(self) -> Array:
-        """`sampling_variance` when the ancestor of each particle was drawn from free space ``(N,)``."""
-        if len(self.ancestors) != len(self.particles.points):
-            return freeze(np.zeros(len(self.particles.points)))
-        known = np.append(self.births, self.sampling_variance)
-        return freeze(known[np.minimum(self.ancestors, len(self.births))])
-
     @property
-    def drift(self) -> float:
-        """Variance of the log-odds of the leading hypothesis that resampling has added since it came up."""
-        lead = self.clusters[0] == 0
-        w = self.particles.weights[lead]
-        return max(0.0, self.sampling_variance - float(w @ self.born[lead]) / float(w.sum()))
+    def descended(self) -> bool:
+        """Whether most of the leading hypothesis descends from the ancestors, and not from free space."""
+        cluster, weights = self.clusters
+        lead = (cluster == 0) & (self.ancestors < len(self.groups))
+        return bool(self.particles.weights @ lead > 0.5 * weights[0])
+
+    @cached_property
+    def sampling_variance(self) -> Array:
+        """Variance of the log-odds of each hypothesis against the leading one that sampling has added ``(G,)``.
+
+        The errors of two ancestors are independent, except for those which their hypotheses had in common.
+        """
+        w, (cluster, _), origin = self.particles.weights, self.clusters, self.ancestors
+        if len(origin) != len(w):
+            return np.zeros(len(self.clusters[1]))
+        group = np.append(self.groups, len(self.drifts))[np.minimum(origin, len(self.groups))]
+        return log_odds_variance(w, cluster, origin) + log_odds_variance(w, cluster, group, np.append(self.drifts, 0.0))
 
     @cached_property
     def converged(self) -> bool:
         """Whether the robot knows its pose: a single narrow hypothesis with a weight of 95 % or more.
 
         Weights of hypotheses are estimated from particles. Between equal hypotheses they drift at random, until one of
-        them has all the weight. The log-odds of the leading hypothesis must therefore exceed those of 95 % by eight
-        standard deviations of this random walk. Eight is a heuristic, because the steps have heavier tails than a
-        normal distribution: in an empty rectangle, equal hypotheses drifted by up to six in 20 runs of 100 scans. ::
+        them has all the weight. So the leading hypothesis must have 95 % even if the log-odds of all others are eight
+        standard deviations of this random walk higher, each of its own. Eight is a heuristic, because the steps have
+        heavier tails than a normal distribution: in an empty rectangle, equal hypotheses drifted by up to six in 20
+        runs of 100 scans. ::
 
-            log(w / others) >= log(0.95 / 0.05) + 8 sqrt(drift)
+            sum_g (W_g / W_0) exp(8 sqrt(variance_g)) <= 0.05 / 0.95
 
-        Others that were just drawn from free space have not drifted, and do not count here. Neither does drift from
-        before the leading hypothesis itself was drawn, by a robot that had been carried away.
+        Particles that have just left the leading hypothesis share its drift, so they cost little; nor does drift matter
+        while a robot that has known its pose goes on to follow it.
         """
-        w = self.certainty
-        others = float(self.particles.weights[self.native & (self.clusters[0] > 0)].sum())
-        if w < SURE or not self.narrow:
+        if self.certainty < SURE or not self.narrow:
             return False
-        odds = math.log(w / others) if others > 0.0 else math.inf
-        return odds >= math.log(SURE / (1.0 - SURE)) + DEVIATIONS * math.sqrt(self.drift)
+        if self.resolved:
+            return True
+        W = self.clusters[1]
+        with np.errstate(divide="ignore", over="ignore"):
+            others = np.exp(np.log(W[1:] / W[0]) + DEVIATIONS * np.sqrt(self.sampling_variance[1:]))
+        return bool(others.sum() <= (1.0 - SURE) / SURE)
 
     def moments(self) -> Gaussian:
         """Mean and covariance of the whole cloud."""
@@ -212,30 +210,38 @@ class Localization(Value):
         return f"Localization({self})"
 
 
-def log_odds_variance(weights: Array, inside: NDArray[np.bool_], origin: NDArray[np.int64]) -> float:
-    """Variance of the estimated log-odds of a hypothesis, from weighted particles and their ancestors; 0 when certain.
+def log_odds_variance(
+    weights: Array, cluster: NDArray[np.int64], origin: NDArray[np.int64], variance: Array | None = None
+) -> Array:
+    """Variance of the estimated log-odds of each hypothesis against the first ``(G,)``, from particles and ancestors.
 
     ::
 
-        var log(W / (1 - W)) = sum_a (sum_{i from a} w_i ([i inside] - W))^2 / (W (1 - W))^2
+        var log(W_g / W_0) = sum_a v_a (p_ga - p_0a)^2,   p_ga = sum_{i in g from a} w_i / W_g
 
     Args:
-        weights: ``(N,)``, of sum 1.
-        inside: which particles belong to the hypothesis ``(N,)``; W is their weight.
-        origin: the ancestor of each particle, one of those that were drawn independently ``(N,)``.
+        weights: ``(N,)``.
+        cluster: the hypothesis of each particle, 0 to G - 1 ``(N,)``.
+        origin: the ancestor of each particle, one of those whose errors are independent ``(N,)``.
+        variance: variance v of the logarithm of an ancestor's weight ``(A,)``; None for 1, as of independent draws.
 
     Source: Chan and Lai, *A general theory of particle filters in hidden Markov models and some applications*, Annals
     of Statistics 41(6), 2013, section 2; Lee and Whiteley, *Variance estimation in the particle filter*, 2018.
 
     Example:
-        >>> log_odds_variance(np.full(4, 0.25), np.array([True, True, False, False]), np.arange(4))
-        1.0
+        >>> log_odds_variance(np.full(4, 0.25), np.array([0, 0, 1, 1]), np.arange(4))
+        array([0., 1.])
     """
-    W = float(weights[inside].sum())
-    if not 0.0 < W < 1.0:
-        return 0.0
-    sums = np.bincount(origin, weights * (inside - W))
-    return float(sums @ sums) / (W * (1.0 - W)) ** 2
+    count = int(origin.max()) + 1
+    W = np.maximum(np.bincount(cluster, weights), np.finfo(np.float64).tiny)
+    pairs, pair = np.unique(cluster * count + origin, return_inverse=True)
+    p = np.bincount(pair, weights / W[cluster])
+    g, a = np.divmod(pairs, count)
+    lead = np.zeros(count)
+    lead[a[g == 0]] = p[g == 0]
+    v = np.ones(count) if variance is None else variance[:count]
+    found = np.bincount(g, v[a] * p * (p - 2.0 * lead[a])) + float(v @ np.square(lead))
+    return np.maximum(found, 0.0)
 
 
 def effective_ancestors(weights: Array, origin: NDArray[np.int64]) -> float:

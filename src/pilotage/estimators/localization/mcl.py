@@ -44,7 +44,7 @@ from ..resampling import Resampling, resample
 from .annealing import Annealing, Scored, log_belief
 from .beam_skip import BeamSkip
 from .bins import Bins, count_bins
-from .hypotheses import SURE, Localization, effective_ancestors, log_odds_variance
+from .hypotheses import SURE, Localization, effective_ancestors
 from .pose import free_area, free_poses, pose_indices
 from .recovery import Elsewhere, judged, without_faint
 from .roughening import roughened
@@ -168,7 +168,7 @@ class MonteCarloLocalization(Startable):
         if isinstance(belief, Localization):
             count = len(belief.particles.points)
             known = len(belief.ancestors) == count
-            return belief if known else replace(belief, ancestors=np.arange(count), births=np.zeros(count))
+            return belief if known else replace(belief, **_unrelated(count))
         if not isinstance(belief, Particles):
             points = self._in_free_space(belief, generator(rng))
             bins = count_bins(points, self.side, self.angle, pose_indices(belief.space))
@@ -176,7 +176,7 @@ class MonteCarloLocalization(Startable):
         if belief.points.ndim > 2:
             raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
         count = len(belief.points)
-        return Localization(belief, np.arange(count), np.zeros(count), side=self.side, angle=self.angle)
+        return Localization(belief, **_unrelated(count), side=self.side, angle=self.angle)
 
     def _in_free_space(self, belief: Any, draw: np.random.Generator) -> Array:
         """States drawn from a belief in which the robot is in the free space of the map, at least the least number."""
@@ -292,19 +292,16 @@ class MonteCarloLocalization(Startable):
     def _weighed(self, known: Localization, after: Scored, heard: Heard) -> Localization:
         """The belief after a reading, with what sampling has added to the uncertainty about its hypotheses."""
         new = known.changed(particles=after.cloud(), ancestors=after.origin, heard=heard)
-        if known.resolved and new.certainty >= SURE:
-            return new
-        w, here, old = new.particles.weights, new.clusters[0] == 0, new.native
-        variance = known.variance_before + log_odds_variance(
-            w[old] / max(w[old].sum(), 1e-300), here[old], after.origin[old]
-        )
-        new = replace(new, sampling_variance=variance, resolved=False)
+        if known.resolved:
+            if new.certainty >= SURE and new.descended:
+                return new
+            new = new.changed(resolved=False)
         if new.converged:
-            births = np.zeros(len(new.births))
-            return replace(new, sampling_variance=0.0, variance_before=0.0, births=births, resolved=True)
-        if effective_ancestors(w, after.origin) > FEW:
+            return replace(new, **_alike(len(after.points)), resolved=True)
+        if effective_ancestors(new.particles.weights, after.origin) > FEW:
             return new
-        return replace(new, variance_before=variance, ancestors=np.arange(len(w)), births=new.born)
+        count = len(after.points)
+        return replace(new, ancestors=np.arange(count), groups=new.clusters[0], drifts=new.sampling_variance)
 
     def _drawn(self, some: Localization, resolved: bool, draw: np.random.Generator) -> tuple[NDArray[np.int64], Array]:
         """Indices of as many particles as the belief is wide, and their log-weights; see `survival`."""
@@ -326,6 +323,16 @@ class MonteCarloLocalization(Startable):
         belief = cache(lambda: log_belief(known.parts(), elsewhere, volume()))  # for stages, which are seldom needed
         redraw = lambda some: self._drawn(replace(known, particles=some), known.resolved, draw)
         return Annealing(score, lambda points: belief()(points), self.grid.is_free, redraw, reach, draw)
+
+
+def _unrelated(count: int) -> dict[str, Any]:
+    """Ancestors of particles that were drawn independently."""
+    return {"ancestors": np.arange(count), "groups": np.zeros(count, np.int64), "drifts": np.zeros(1)}
+
+
+def _alike(count: int) -> dict[str, Any]:
+    """Ancestors of particles of a robot that knows its pose: one and the same."""
+    return {"ancestors": np.zeros(count, np.int64), "groups": np.zeros(1, np.int64), "drifts": np.zeros(1)}
 
 
 class LocalizationEngine(PureEngine):

@@ -79,7 +79,7 @@ class Elsewhere:
             np.concatenate([prior.log_weights + math.log1p(-k), np.full(len(points), math.log(k / len(points)))]),
             np.concatenate([prior.scores, scores]),
             np.concatenate(
-                [prior.origin, max(len(known.births), int(prior.origin.max()) + 1) + np.arange(len(points))]
+                [prior.origin, max(len(known.groups), int(prior.origin.max()) + 1) + np.arange(len(points))]
             ),
         )
 

@@ -6,10 +6,8 @@ the query, until no state outside them can be nearer; with no component to hash 
 
 from __future__ import annotations
 
-import math
-
 from ...models.trace import driver
-from ._space import away, cost_of_way
+from ._space import cost_of_way
 
 # In the array `hashing`, for each of two components: its index (-1: none), its lower bound, cells per unit, cells, and
 # the side of a cell in the metric.
@@ -34,33 +32,6 @@ def insert(hashing, heads, chain, node, x):
     cell = j * int(hashing[0, CELLS]) + i
     chain[node] = heads[cell]
     heads[cell] = node
-
-
-@driver
-def nearest(world, hashing, tree, nodes, heads, chain, x):
-    """The state of a tree nearest to x in the metric, or along a steering curve, and its distance."""
-    cell_size = hashing[0, SIDE]
-    columns, rows = int(hashing[0, CELLS]), int(hashing[1, CELLS])
-    i, u = cell_of(hashing, 0, x)
-    j, v = cell_of(hashing, 1, x)
-    border = min(min(u, 1.0 - u), min(v, 1.0 - v))
-    best, found = math.inf, -1
-    for ring in range(max(columns, rows)):
-        for row in range(max(j - ring, 0), min(j + ring, rows - 1) + 1):
-            whole = abs(row - j) == ring
-            column = i - ring
-            while column <= i + ring:
-                if 0 <= column < columns:
-                    node = heads[row * columns + column]
-                    while node >= 0:
-                        length = away(world, tree, nodes[node], x, best)
-                        if length < best:
-                            best, found = length, node
-                        node = chain[node]
-                column += 1 if whole or ring == 0 else 2 * ring
-        if best <= (ring + border) * cell_size:
-            break
-    return found, best
 
 
 @driver

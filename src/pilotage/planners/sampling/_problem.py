@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,32 +21,34 @@ from ...maps.collision import SLACK
 from ...models.trace import Code, code_of, parameters
 from ...models.trace.callback import CalledBack, Method
 from ..steering._curves import QUARTER, Curve
-from ._nearest import CELLS, SIDE
-from ._space import CHECKS, CONSTRAINT, EDGE, EXACT, MINUS, ONE_WAY, PLUS, ROWS, STEER, rooms
+from ._nearest import SIDE
+from ._space import CHECKS, CONSTRAINT, EDGE, EXACT, MINUS, ONE_WAY, PLUS, ROWS, STEER, lengths, rooms
 
 Array = NDArray[np.float64]
-MOST_CELLS = 64
+MOST_CELLS = 1024
+"""Cells of a hash grid in a row."""
+FEW = 128
+"""States that are read sooner than cells."""
 
 
 @dataclass(eq=False)
-class Compiled:
-    """A problem for compiled planners.
+class Machine:
+    """What compiled planners need to know of a problem, and nothing of it changes.
 
     Attributes:
         codes: addresses of ``(+)``, ``(-)``, the constraint, what tells of whole edges, and the steering curve; 0 where
             there is none.
         layout: see `_space`: tangent columns of x, y, yaw, and whether edges are checked exactly, among others.
-        settings: step, resolution, slack, arm, how often the constraint was asked, radius of the steering curve.
+        settings: step, resolution, slack, arm, 0, radius of the steering curve.
         metric: weights ``(dim,)``.
         bounds: ``(2, n)``, of the states.
-        p: parameters of the constraint.
         count: how many values the constraint has.
-        hashing: ``(2, 5)``, see `_nearest`.
-        work: memory.
+        width: the longest vector.
         reserve: states that one sample may add at most.
-        cells: of the hash grid.
         kept: what owns the machine code.
-        problem: what it was made from.
+        task: whose constraint is machine code, if that is the constraint.
+        space: the space of the states.
+        grids: hash grids for numbers of states.
     """
 
     codes: NDArray[np.int64]
@@ -53,25 +56,38 @@ class Compiled:
     settings: Array
     metric: Array
     bounds: Array
-    p: Array
     count: int
-    hashing: Array
-    work: Array
+    width: int
     reserve: int
-    cells: int
     kept: tuple[Code, ...]
-    problem: Problem
+    task: Task | None
+    space: Space
+    grids: dict[int, Array] = field(default_factory=dict[int, Array])
 
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """Arguments of drivers, in their order."""
-        return *self.world, self.reserve
+    def grid(self, capacity: int) -> Array:
+        """A hash grid with a cell for every two states, or with one for all if there are few."""
+        if capacity not in self.grids:
+            planar = bool(self.codes[STEER])
+            weights = np.full(self.space.dim, self.metric[0]) if planar else self.metric
+            self.grids[capacity] = grid_of(self.space, weights, capacity, planar)
+        return self.grids[capacity]
 
-    @property
-    def world(self) -> tuple[Any, ...]:
-        """What drivers call the world."""
-        named = self.codes, self.layout, self.settings, self.metric, self.bounds, self.p, self.count, self.hashing
-        return *named, self.work
+
+class Compiled:
+    """A problem for the drivers of one query.
+
+    Attributes:
+        machine: what does not change.
+        world: what drivers call the world: codes, layout, settings (how often the constraint was asked among them),
+            metric, bounds, parameters of the constraint and the number of its values, memory.
+    """
+
+    def __init__(self, machine: Machine, p: Array) -> None:
+        self.machine, self.settings = machine, machine.settings.copy()
+        self.world: tuple[Any, ...] = (
+            machine.codes, machine.layout, self.settings, machine.metric, machine.bounds, p, machine.count,
+            np.zeros((ROWS, machine.width)),
+        )  # fmt: skip
 
     @property
     def checks(self) -> int:
@@ -85,17 +101,48 @@ class Compiled:
         self.check()
         return out
 
+    def lengths(self, xs: Array) -> Array:
+        """Lengths in the metric of the edges from the first of states ``(K, n)`` to all of them."""
+        out = np.empty(len(xs))
+        lengths.compiled(self.world, np.array(xs, order="C"), out)
+        return out
+
     def check(self) -> None:
         """Raise what a user's function raised while a driver ran."""
-        for each in self.kept:
+        for each in self.machine.kept:
             each.check()
 
 
-def compiled(problem: Problem, step: float | None, steering: Curve | None = None) -> Compiled:
-    """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds."""
-    space, constraint, kept = problem.space, problem.constraint, list[Code]()
+_KEPT: WeakKeyDictionary[Problem, dict[Any, Machine]] = WeakKeyDictionary()
+
+
+def compiled(problem: Problem, step: float | None, steering: Curve | None = None, *, draws: bool = True) -> Compiled:
+    """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds.
+
+    Without `draws`, no states are drawn, so the space needs no bounds.
+    The machine is kept as long as the problem, but not if it calls functions of the problem, which would keep it alive.
+    """
+    kept, key = _KEPT.setdefault(problem, {}), (step, steering, draws)
+    machine = kept.get(key)
+    if machine is None:
+        machine = _machine(problem, step, steering, draws)
+        if not any(each.calls_back for each in machine.kept):
+            kept[key] = machine
+    task = machine.task
+    return Compiled(machine, np.zeros(0) if task is None else np.ascontiguousarray(parameters(task)))
+
+
+def _traced(problem: Problem) -> Task | None:
+    """The task whose machine code is the constraint, if there is one."""
+    constraint = problem.constraint
+    task = constraint.task if isinstance(constraint, FootprintConstraint) else constraint
+    return task if problem.is_free is None and isinstance(task, Task) and isinstance(task, CompiledModel) else None
+
+
+def _machine(problem: Problem, step: float | None, steering: Curve | None, draws: bool) -> Machine:
+    space, constraint, task, kept = problem.space, problem.constraint, _traced(problem), list[Code]()
     codes, layout = np.zeros(5, dtype=np.int64), np.array([0, 0, -1, 0, not space.flat, 0], dtype=np.int64)
-    p, count, slack, arm, others = np.zeros(0), 0, 0.0, 0.0, 0
+    count, slack, arm, others = 0, 0.0, 0.0, 0
 
     def keep(place: int, code: Code) -> int:
         kept.append(code)
@@ -104,35 +151,27 @@ def compiled(problem: Problem, step: float | None, steering: Curve | None = None
 
     keep(PLUS, code_of(space, "plus"))
     keep(MINUS, code_of(space, "minus"))
-    on_map = isinstance(constraint, FootprintConstraint)
-    task = constraint.task if on_map else constraint
-    if problem.is_free is None and isinstance(task, Task) and isinstance(task, CompiledModel):
-        count, p, others = keep(CONSTRAINT, code_of(task, "g")), parameters(task), task.action.size + task.stage.size
-        if on_map:
+    if task is not None:
+        count, others = keep(CONSTRAINT, code_of(task, "g")), task.action.size + task.stage.size
+        if isinstance(constraint, FootprintConstraint):
             layout[:3], layout[EXACT], arm = constraint.motion[:3], 1, constraint.motion[3]
             slack = SLACK * constraint.obstacles.grid.resolution
     elif constraint is not None or problem.is_free is not None:
         count = keep(CONSTRAINT, _asking(problem, problem.functions_allow, 1))
         if problem.whole_edges:
             keep(EDGE, _asking(problem, problem.edges_allowed, 2))
-    weights = np.ascontiguousarray(problem.weights)
-    diagonal = _diagonal(space, weights)
+    weights = np.array(problem.weights)
+    diagonal = _diagonal(space, weights) if draws else 1.0
     step = 0.1 * diagonal if step is None else float(step)
     most = math.ceil(2.0 * diagonal / step) + 4
-    hashing = grid_of(space, weights if steering is None else np.ones(space.dim), step, steering is not None)
     radius = 0.0
     if steering is not None:
         codes[STEER], radius, layout[ONE_WAY] = steering.curve.address, steering.radius, not steering.reversible
         # A curve is longer than the straight line by less than two circles, and has five segments.
         most = (most + math.ceil(4.0 * math.pi * radius / step)) * (6 + math.ceil(min(step / (QUARTER * radius), 16.0)))
-    width = max(space.size, space.dim, count, others, 32)
     settings = np.array([step, problem.resolution, slack, arm, 0.0, radius])
-    work = np.zeros((ROWS, width))
-    return Compiled(
-        codes, layout, settings, weights, np.array([space.low, space.high]),
-        np.ascontiguousarray(p), count, hashing, work,
-        most, int(hashing[:, CELLS].prod()), tuple(kept), problem,
-    )  # fmt: skip
+    bounds, width = np.array([space.low, space.high]), max(space.size, space.dim, count, others, 32)
+    return Machine(codes, layout, settings, weights, bounds, count, width, most, tuple(kept), task, space)
 
 
 def _asking(problem: Problem, allowed: Callable[..., Any], states: int) -> CalledBack:
@@ -144,30 +183,6 @@ def _asking(problem: Problem, allowed: Callable[..., Any], states: int) -> Calle
 
     inputs = [(n if k < states else 0, False) for k in range(3)]
     return CalledBack(problem, {"g": (1,)}, [Method(allowed.__name__, {"g": (1,)}, ask)], inputs, 0)
-
-
-class Trees:
-    """Two trees of states: flat arrays that grow together."""
-
-    def __init__(self, size: int, cells: int) -> None:
-        self.capacity, self.count = 1024, 0
-        self.nodes = np.empty((2, self.capacity, size))
-        self.rooms = np.empty((2, self.capacity))
-        self.parents = np.empty((2, self.capacity), dtype=np.int64)
-        self.chains = np.empty((2, self.capacity), dtype=np.int64)
-        self.heads = np.full((2, cells), -1, dtype=np.int64)
-
-    @property
-    def arrays(self) -> tuple[Any, ...]:
-        """Arguments of drivers, in their order."""
-        return self.nodes, self.rooms, self.parents, self.chains, self.heads
-
-    def grow(self) -> None:
-        """Make room for twice as many states."""
-        self.capacity *= 2
-        for name in ("nodes", "rooms", "parents", "chains"):
-            old = getattr(self, name)
-            setattr(self, name, np.concatenate((old, np.empty_like(old)), axis=1))
 
 
 def _diagonal(space: Space, weights: Array) -> float:
@@ -182,17 +197,19 @@ def _diagonal(space: Space, weights: Array) -> float:
     return float(np.linalg.norm(weights * space.extents))
 
 
-def grid_of(space: Space, weights: Array, side: float, planar: bool, most: int = MOST_CELLS) -> Array:
+def grid_of(space: Space, weights: Array, capacity: int, planar: bool) -> Array:
     """The hash grid ``(2, 5)`` over the two real components with the largest extents, or over x and y of poses.
 
-    Its cells have this side, and are larger if there were more than `most` of them in a row.
+    It has a cell for every two states, and at most `MOST_CELLS` of them in a row; few states are read one by one.
     """
     components, columns = (np.arange(2), np.arange(2)) if planar else space.reals
     hashing = np.tile([-1.0, 0.0, 1.0, 1.0, math.inf], (2, 1))
     extents = weights[columns] * space.extents[columns]
-    if len(extents):
-        hashing[:, SIDE] = side = max(side, float(extents.max()) / most)
-        for k, i in enumerate(np.argsort(-extents)[:2]):
+    if len(extents) and capacity > FEW:
+        largest = np.argsort(-extents)[:2]
+        side = (2.0 * float(np.prod(extents[largest])) / capacity) ** (1.0 / len(largest))
+        hashing[:, SIDE] = side = max(side, float(extents.max()) / MOST_CELLS)
+        for k, i in enumerate(largest):
             weight, cells = weights[columns[i]], max(1, math.ceil(extents[i] / side))
             hashing[k, :SIDE] = components[i], space.low[components[i]], weight / side, cells
     return hashing

@@ -20,7 +20,7 @@ from ...models.trace import Driver, call, code_of, driver, parameters
 from ._draws import Draws
 from ._query import Query
 from ._space import DIFFERENCE, copy, edge_allowed, inside, room, subtract
-from ._tree import BLOCK, COUNT, DRAWN, FULL, LONG, MOST, SHORT, USED, Progress, Tree, root
+from ._tree import BLOCK, COUNT, DRAWN, FULL, LONG, MOST, SHORT, USED, Progress, Tree
 
 Array = NDArray[np.float64]
 MODEL = "Tuple((i8, f8[::1], f8[::1], f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[::1]))"
@@ -59,15 +59,13 @@ class Propagation:
         self.state = np.zeros(8 + MOST, dtype=np.int64)
         self.state[REACHED] = -1
         self.draws = Draws(problem, planner.samples, query.stream)
-        query.bound = 0.0 if timed else max(query.bound - max(float(self.numbers[TOLERANCE]), 0.0), 0.0)
+        tolerance = max(float(self.numbers[TOLERANCE]), 0.0)
+        query.bound = 0.0 if timed else max(query.bound - tolerance, 0.0)
+        query.reach = tolerance / float(problem.weights.min())
         self.path: tuple[Array, Array] | None = None
         self.best = math.inf
-        self.tree.nodes[0], self.tree.rooms[:1], self.tree.costs[0] = (
-            problem.start,
-            self.world.room(problem.start[None]),
-            0,
-        )
-        root.compiled(self.tree.arrays, self.state)
+        self.tree.plant(problem.start[None], query.rooms[:1])
+        self.state[COUNT] = 1
 
     def _zeros(self) -> NDArray[np.int64]:
         return np.zeros(self.tree.capacity, dtype=np.int64)
@@ -137,6 +135,7 @@ class Propagation:
         cost = float(len(us) * self.planner.dt if self.timed else lengths.sum())
         if cost < self.best and self._there(xs[-1]) and problem.edges_allowed(xs[:-1], xs[1:]).all():
             self.path, self.best = (xs, us), cost
+            self.numbers[BEST] = cost
             self.query.found(cost, progress)
 
     def _there(self, x: Array) -> bool:
@@ -181,7 +180,7 @@ def fitting(planner: Any, problem: Problem) -> None:
 def at_goal(world, model, x):
     """Whether a state is one of the goal."""
     _, _, _, _, _, goals, region, numbers = model
-    codes, _, _, metric, _, _, _, _, work = world
+    codes, _, _, metric, _, _, _, work = world
     if numbers[TOLERANCE] < 0.0:
         return inside(region, x)
     for k in range(goals.shape[0]):
@@ -198,7 +197,7 @@ def propagate(tree, world, model, near, new, u, steps, scratch):
     """
     address, dt, p, _, _, _, _, numbers = model
     nodes, rooms, _, costs, _, _, _, _, _ = tree
-    codes, _, _, metric, _, _, _, _, work = world
+    codes, _, _, metric, _, _, _, work = world
     here, x = scratch, nodes[new]
     copy(nodes[near], here)
     left, cost, done = rooms[near], 0.0, 0

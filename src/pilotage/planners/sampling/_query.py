@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from ...core.errors import PilotageError
 from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import setting
+from ...core.settings import setting, shown
+from ...core.space import Space
 from ...core.streams import Rng, seeded
 from ..steering._curves import POSE, Curve, driven, pieces
 from ._bound import Floor
@@ -34,9 +35,11 @@ class Query:
         world: the problem for compiled code.
         steering: the curve that connects states, or None.
         goals: goal states ``(K, n)`` that are allowed.
+        rooms: slack of the constraint ``(1 + K,)`` at the start and at the goals.
         stream, seed: random numbers, and what repeats them.
         began, deadline: seconds of the clock.
         bound: lower bound of the cost of any path.
+        reach: distance [m] from a goal at which it counts as reached.
         history: seconds, cost and lower bound of each path that was the best.
     """
 
@@ -44,11 +47,13 @@ class Query:
     world: Compiled
     steering: Curve | None
     goals: Array
+    rooms: Array
     stream: np.random.Generator
     seed: int | None
     began: float
     deadline: float
     bound: float
+    reach: float = 0.0
     history: list[tuple[float, float, float]] = field(default_factory=list[tuple[float, float, float]])
 
     @classmethod
@@ -56,17 +61,8 @@ class Query:
         """A query whose start and goals do not matter."""
         began, (stream, seed) = time.perf_counter(), seeded(rng)
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
-        return cls(
-            problem,
-            compiled(problem, None, steering),
-            steering,
-            problem.goals(rng=stream),
-            stream,
-            seed,
-            began,
-            deadline,
-            0.0,
-        )
+        world, goals = compiled(problem, None, steering), problem.goals(rng=stream)
+        return cls(problem, world, steering, goals, np.zeros(0), stream, seed, began, deadline, 0.0)
 
     @property
     def spent(self) -> float:
@@ -91,7 +87,7 @@ class Query:
         """
         stats = {"seconds": self.spent, **stats, "history": np.array(self.history).reshape(-1, 3)}
         if path is None:
-            apart = separation(self.problem)
+            apart = separation(self.problem, self.reach)
             if apart:
                 return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=apart, stats=stats, seed=self.seed)
             return Plan(PlanStatus.BUDGET, lower_bound=self.bound, reason=reason, stats=stats, seed=self.seed)
@@ -122,28 +118,32 @@ def begun(
         )
     if steering is not None and not in_se2(problem):
         raise PilotageError(
-            f"{steering!r} connects poses in SE(2), not states of {problem.space!r}; give the problem the space "
+            f"{steering!r} connects poses in SE(2), not states of {shown(problem.space)}; give the problem the space "
             'Space("pose: SE2")'
         )
     deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
     stream, seed = seeded(rng)
     goals = problem.goals(rng=stream)
     world = compiled(problem, step, steering)
-    rooms = world.room(np.concatenate((problem.start[None], goals)))
-    fine = goals[rooms[1:] >= 0.0]
+    ends = np.concatenate((problem.start[None], goals))
+    rooms = world.room(ends)
+    fine = rooms[1:] >= 0.0
     reason = "" if rooms[0] >= 0.0 else problem.explain(problem.start, "start") or "start is not allowed"
-    reason = reason or ("" if len(fine) else _no_goal(problem, goals))
+    reason = reason or ("" if fine.any() else _no_goal(problem, goals))
     stats = {"seconds": time.perf_counter() - began, "samples": 0, "states": 0}
     if reason:
         return Plan(PlanStatus.INVALID, reason=reason, stats=stats, seed=seed)
-    if float(problem.distance(problem.start, fine).min()) == 0.0:
+    nearest = float(world.lengths(ends)[1:][fine].min())
+    if nearest == 0.0:
         return Plan(
             PlanStatus.SOLVED, problem.space, problem.start[None], cost=0.0, stats=stats, seed=seed,
             footprint=problem.footprint,
         )  # fmt: skip
-    # Other states of a region may be nearer than those that were drawn.
-    bound = float(Floor(problem)(problem.start, fine).min()) if problem.goal is goals or len(goals) == 1 else 0.0
-    return Query(problem, world, steering, np.ascontiguousarray(fine), stream, seed, began, deadline, bound)
+    bound = nearest if problem.space.flat else float(Floor(problem)(problem.start, goals[fine]).min())
+    if isinstance(problem.goal, Space):
+        bound = 0.0  # other states of the region may be nearer than those that were drawn
+    goals, rooms = np.ascontiguousarray(goals[fine]), rooms[rooms >= 0.0]
+    return Query(problem, world, steering, goals, rooms, stream, seed, began, deadline, bound)
 
 
 def _no_goal(problem: Problem, goals: Array) -> str:

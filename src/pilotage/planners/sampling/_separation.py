@@ -11,11 +11,11 @@ from ...core.space import Space
 from ...maps import FootprintConstraint
 
 
-def separation(problem: Problem) -> str:
+def separation(problem: Problem, reach: float) -> str:
     """A sentence that says that the goal is in another component of the map; empty if that is not proven.
 
     The disc around the robot's origin that lies in one of its discs has radius r. It can only be in cells with a point
-    farther than r from all obstacles, and moves between cells that touch.
+    farther than r from all obstacles, and moves between cells that touch. A state within `reach` [m] of a goal is one.
     """
     constraint = problem.constraint
     if not isinstance(constraint, FootprintConstraint):
@@ -33,10 +33,15 @@ def separation(problem: Problem) -> str:
         row, column = np.moveaxis(np.clip(grid.world_to_cell(x[..., places]), 0, np.array(labels.shape) - 1), -1, 0)
         return labels[row, column]
 
-    here, there = int(component(problem.start)), component(problem.goals(rng=0))
+    goals = problem.goals(rng=0)
+    here, there = int(component(problem.start)), component(goals)
     if isinstance(problem.goal, Space) and (problem.goal.high > problem.goal.low)[places].any():
         return ""  # other states of the region may be in the same component
     if (there == here).any() or not here:
+        return ""
+    middles, places = np.argwhere(labels == here)[:, ::-1] + 0.5, grid.world_to_grid(goals[:, places])
+    gaps = np.maximum(np.abs(middles - places[:, None]) - 0.5, 0.0) * grid.resolution
+    if np.hypot(*np.moveaxis(gaps, -1, 0)).min() <= reach:
         return ""
     areas = [float((labels == label).sum() * grid.resolution**2) for label in (here, int(there.flat[0]))]
     return (

@@ -22,7 +22,7 @@ MOVED, DIFFERENCE, SCALED, VALUES, NOTHING, WORD, HERE, THERE = 0, 1, 2, 3, 4, 5
 ROWS = 8
 TINY = 1e-7
 """A segment of a curve so short [m] is rounding."""
-WORLD = "Tuple((i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1]))"
+WORLD = "Tuple((i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1]))"
 """The type of `Compiled.world`."""
 
 
@@ -45,23 +45,6 @@ def move(codes, metric, a, share, d, scaled, b):
 
 
 @driver
-def away(world, tree, a, x, most):
-    """The length of the way from a to x, or from x to a in the tree of the goal; any bound of it if that is `most`."""
-    codes, _, settings, metric, _, _, _, _, work = world
-    if codes[STEER] == 0:
-        return subtract(codes, metric, x, a, work[DIFFERENCE])
-    straight = math.hypot(x[0] - a[0], x[1] - a[1])
-    if straight >= most:
-        return straight
-    word = work[WORD]
-    if tree == 0:
-        call(codes[STEER], a, x, 0, settings[RADIUS:], word)
-    else:
-        call(codes[STEER], x, a, 0, settings[RADIUS:], word)
-    return word[LENGTH]
-
-
-@driver
 def inside(bounds, x):
     """Whether x lies between the bounds ``(2, n)``."""
     fine = True
@@ -73,7 +56,7 @@ def inside(bounds, x):
 @driver
 def room(world, x):
     """The margin that the constraint leaves at x; negative where it is violated or NaN, and out of bounds."""
-    codes, _, settings, _, bounds, parameters, count, _, work = world
+    codes, _, settings, _, bounds, parameters, count, work = world
     if not inside(bounds, x):
         return -1.0
     if codes[CONSTRAINT] == 0:
@@ -96,6 +79,14 @@ def rooms(world, xs, out):
         out[k] = room(world, xs[k])
 
 
+@driver(f"void({WORLD}, f8[:,::1], f8[::1])")
+def lengths(world, xs, out):
+    """Lengths in the metric of the edges from the first of states ``(K, n)`` to all of them."""
+    codes, _, _, metric, _, _, _, work = world
+    for k in range(xs.shape[0]):
+        out[k] = subtract(codes, metric, xs[k], xs[0], work[DIFFERENCE])
+
+
 @driver
 def edge_allowed(world, a, room_a, b, room_b):
     """Whether all of the edge from a to b is allowed, where its ends are: `Problem.edges_allowed`.
@@ -103,7 +94,7 @@ def edge_allowed(world, a, room_a, b, room_b):
     With a footprint, in steps of the room that is left, which hide nothing: the docstring of `FootprintConstraint` has
     the formula. Otherwise at points that are `RESOLUTION` apart, and so are bounds on a space that is not flat.
     """
-    codes, layout, settings, metric, bounds, _, _, _, work = world
+    codes, layout, settings, metric, bounds, _, _, work = world
     x, d, scaled, nothing, values = work[MOVED], work[DIFFERENCE], work[SCALED], work[NOTHING], work[VALUES]
     curved, exact = layout[CURVED] != 0, layout[EXACT] != 0
     if codes[EDGE] != 0:
@@ -138,6 +129,20 @@ def edge_allowed(world, a, room_a, b, room_b):
     return True
 
 
+@driver(f"i8({WORLD}, f8[:,::1], f8[::1], i8, i8)")
+def farthest(world, xs, rooms, i, last):
+    """The last of the states from i + 1 to `last` that an allowed edge joins to state i; i + 1 if there is none.
+
+    Args:
+        xs: states ``(K, n)``.
+        rooms: `room` of each.
+    """
+    for j in range(last, i + 1, -1):
+        if rooms[i] >= 0.0 and rooms[j] >= 0.0 and edge_allowed(world, xs[i], rooms[i], xs[j], rooms[j]):
+            return j
+    return i + 1
+
+
 @driver
 def copy(x, b):
     """``b = x``."""
@@ -158,7 +163,7 @@ def cost_of_way(world, backward, a, x, most):
     A segment of a steering curve with length s and curvature k is ``|s| sqrt(w_x^2 + (w_yaw k)^2)`` long. The straight
     line, and the arc that turns by the difference of the headings, are shorter than the curve and cheaper to compute.
     """
-    codes, _, settings, metric, _, _, _, _, work = world
+    codes, _, settings, metric, _, _, _, work = world
     if codes[STEER] == 0:
         return subtract(codes, metric, x, a, work[DIFFERENCE])
     straight = metric[0] * math.hypot(x[0] - a[0], x[1] - a[1])
@@ -179,7 +184,7 @@ def cost_of_way(world, backward, a, x, most):
 @driver
 def toward(world, a, x, b):
     """``b``: x, or the state one step along the way from a to x where x is farther; whether b is x."""
-    codes, _, settings, metric, _, _, _, _, work = world
+    codes, _, settings, metric, _, _, _, work = world
     d = work[DIFFERENCE]
     if codes[STEER] == 0:
         length = subtract(codes, metric, x, a, d)
@@ -208,7 +213,7 @@ def toward(world, a, x, b):
 @driver
 def way_allowed(world, a, room_a, b, room_b):
     """Whether all of the way from a to b is allowed, where its ends are: an edge, or the edges of a steering curve."""
-    codes, _, settings, metric, _, _, _, _, work = world
+    codes, _, settings, metric, _, _, _, work = world
     if codes[STEER] == 0:
         return edge_allowed(world, a, room_a, b, room_b)
     word, d, here, there = work[WORD], work[DIFFERENCE], work[HERE], work[THERE]

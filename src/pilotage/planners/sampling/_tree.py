@@ -5,21 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.settings import Interval
 from ...models.trace import Driver, driver
 from ._draws import Draws, Sequence
-from ._nearest import CELLS, insert, rehash
-from ._problem import Compiled, grid_of
+from ._nearest import CELLS, rehash
+from ._problem import Compiled
 from ._query import Query
-from ._space import STEER
 
 Array = NDArray[np.float64]
 Progress = Callable[[float, float], Any]
 """Called with cost and seconds of each better path."""
+Bias = Annotated[float, Interval(0.0, 1.0, "(]")]
+"""Share of the samples that are goals, of planners that reach a goal by such a sample only."""
 TREE = "Tuple((f8[:,::1], f8[::1], i8[::1], f8[::1], i8[::1], i8[::1], i8[::1], i8[::1], f8[:,::1]))"
 """The type of `Tree.arrays`."""
 SAMPLES = "f8[:,::1], i8[::1], i8[::1], i8[::1], f8[::1]"
@@ -48,12 +50,12 @@ class Tree:
     PARTS = ("nodes", "rooms", "parents", "costs", "chains", "children", "siblings")
 
     def __init__(self, world: Compiled, capacity: int = 1024) -> None:
-        self.world, self.capacity = world, capacity
-        self.nodes = np.empty((capacity, world.problem.space.size))
+        self.machine, self.capacity = world.machine, capacity
+        self.nodes = np.empty((capacity, self.machine.space.size))
         self.rooms, self.costs = np.zeros((2, capacity))
         self.parents, self.chains, self.children, self.siblings = np.full((4, capacity), -1, dtype=np.int64)
-        self.hashing = self._grid()
-        self.heads = np.full(int(self.hashing[:, CELLS].prod()), -1, dtype=np.int64)
+        self.hashing = self.machine.grid(self.capacity)
+        self.heads = self._heads()
 
     @property
     def arrays(self) -> tuple[Any, ...]:
@@ -63,15 +65,17 @@ class Tree:
             self.hashing,
         )  # fmt: skip
 
-    def _grid(self) -> Array:
-        """A hash grid with a cell for every two states."""
-        world, space = self.world, self.world.problem.space
-        planar = bool(world.codes[STEER])
-        weights = np.full(space.dim, world.metric[0]) if planar else world.metric
-        columns = np.arange(2) if planar else space.reals[1]
-        largest = np.sort(weights[columns] * space.extents[columns])[::-1][:2]
-        side = (2.0 * float(np.prod(largest)) / self.capacity) ** (1.0 / max(len(largest), 1))
-        return grid_of(space, weights, side, planar, most=1024)
+    def _heads(self) -> NDArray[np.int64]:
+        columns, rows = self.hashing[:, CELLS].tolist()
+        return np.full(int(columns * rows), -1, dtype=np.int64)
+
+    def plant(self, states: Array, rooms: Array) -> None:
+        """Make states ``(K, n)`` roots."""
+        n = len(states)
+        while n > self.capacity:
+            self.grow(0)
+        self.nodes[:n], self.rooms[:n], self.costs[:n] = states, rooms, 0.0
+        rehash.compiled(self.hashing, self.nodes, self.rooms, self.heads, self.chains, n)
 
     def grow(self, count: int) -> None:
         """Make room for twice as many states."""
@@ -83,8 +87,8 @@ class Tree:
 
     def rehash(self, count: int) -> None:
         """Chain the first states into a grid of the right size."""
-        self.hashing = self._grid()
-        self.heads = np.full(int(self.hashing[:, CELLS].prod()), -1, dtype=np.int64)
+        self.hashing = self.machine.grid(self.capacity)
+        self.heads = self._heads()
         rehash.compiled(self.hashing, self.nodes, self.rooms, self.heads, self.chains, count)
 
     def way(self, node: int) -> list[int]:
@@ -92,7 +96,7 @@ class Tree:
         found: list[int] = []
         while node >= 0:
             found.append(node)
-            node = int(self.parents[node])
+            node = self.parents.item(node)
         return found[::-1]
 
 
@@ -131,9 +135,8 @@ class TreeSearch:
         self.draws = Draws(query.problem, samples, query.stream)
         self.best = math.inf
         self.undercut: int | None = None  # place of the best cost in the settings, where the driver wants it
-        start = query.problem.start
-        self.tree.nodes[0], self.tree.rooms[:1], self.tree.costs[0] = start, self.world.room(start[None]), 0.0
-        root.compiled(self.tree.arrays, self.state)
+        self.tree.plant(query.problem.start[None], query.rooms[:1])
+        self.state[COUNT] = 1
 
     @property
     def reached(self) -> int:
@@ -162,7 +165,7 @@ class TreeSearch:
         cost = self.best if self.informed else math.inf
         samples = self.draws.promising(BLOCK, query.problem.start[None], query.goals, cost)
         targets, missing = np.full(len(samples), -1, dtype=np.int64), np.flatnonzero(self.goal_nodes < 0)
-        if len(missing) and self.bias > 0.0:
+        if len(missing):
             every = np.arange(len(samples)) / self.bias
             every = every[every < len(samples)].astype(int)
             targets[every] = missing[np.arange(len(every)) % len(missing)]
@@ -214,14 +217,6 @@ class TreeSearch:
             f"the budget was spent after {self.state[DRAWN]} samples; the tree holds {count} states, the nearest to "
             f"the goal is {gaps.min():.2f} from it, at ({x})"
         )
-
-
-@driver(f"void({TREE}, i8[::1])")
-def root(tree, state):
-    """Make the first state the root."""
-    nodes, _, parents, _, chains, heads, children, siblings, hashing = tree
-    parents[0], children[0], siblings[0], state[COUNT] = -1, -1, -1, 1
-    insert(hashing, heads, chains, 0, nodes[0])
 
 
 @driver

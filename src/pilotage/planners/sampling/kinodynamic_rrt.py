@@ -111,7 +111,7 @@ def grow(tree, world, model, samples, controls, steps, state, scratch):
         MORE (samples are needed), FULL (call again with a larger tree) or DONE.
     """
     nodes, rooms, _, costs, chains, heads, children, _, hashing = tree
-    codes, _, _, metric, _, _, _, _, work = world
+    codes, _, _, metric, _, _, _, work = world
     _, _, _, held, counts, _, _, _ = model
     found = state[MEMORY:]
     for k in range(samples.shape[0]):

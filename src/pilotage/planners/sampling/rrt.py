@@ -8,7 +8,7 @@ import numpy as np
 
 from ...core.plan import Plan
 from ...core.problem import Problem
-from ...core.settings import Count, Fraction, Positive, settings
+from ...core.settings import Count, Positive, settings
 from ...core.streams import Rng
 from ...models.trace import driver
 from ..steering._curves import Curve
@@ -16,7 +16,7 @@ from ._draws import Sequence
 from ._nearest import insert, neighbours
 from ._query import Query, begun
 from ._space import WORLD, cost_of_way, room, toward, way_allowed
-from ._tree import COUNT, DONE, DRAWN, FULL, MEMORY, MORE, SAMPLES, TREE, USED, Progress, TreeSearch, attach
+from ._tree import COUNT, DONE, DRAWN, FULL, MEMORY, MORE, SAMPLES, TREE, USED, Bias, Progress, TreeSearch, attach
 
 
 @settings
@@ -37,7 +37,7 @@ class RRT:
         step: length of the longest edge, in the metric of the problem, or along the steering curve [m]; None: a tenth
             of the diagonal of the bounds.
         iterations: maximum number of samples.
-        bias: share of the samples that are goals.
+        bias: share of the samples that are goals, above 0.
         samples: "uniform" random samples, or a "halton" sequence with a random shift.
         steering: `Dubins` or `ReedsShepp` for vehicles with a turning radius; None: `Space.interpolate`.
         progress: called with cost and seconds when a path is found.
@@ -54,7 +54,7 @@ class RRT:
 
     step: Positive | None = None
     iterations: Count = 100_000
-    bias: Fraction = 0.05
+    bias: Bias = 0.05
     samples: Sequence = "uniform"
     steering: Curve | None = None
     progress: Progress | None = None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,21 +12,38 @@ from ...core.plan import Plan
 from ...core.problem import EVEN, Problem
 from ...core.settings import Count, Positive, settings
 from ...core.streams import Rng
-from ...models.trace import driver
+from ...models.trace import call, driver
 from ..steering._curves import FIRST as SEGMENT
-from ..steering._curves import QUARTER, SEGMENTS, Curve
-from ._nearest import insert, nearest
-from ._problem import Trees
+from ..steering._curves import LENGTH, SEGMENTS, Curve
+from ._nearest import insert, neighbours
+from ._problem import FEW
 from ._query import Query, begun
-from ._space import DIFFERENCE, SCALED, STEER, STEP, TINY, WORD, away, copy, edge_allowed, move, room, subtract
+from ._space import (
+    DIFFERENCE,
+    RADIUS,
+    SCALED,
+    STEER,
+    STEP,
+    TINY,
+    WORD,
+    WORLD,
+    copy,
+    edge_allowed,
+    move,
+    pieces,
+    room,
+    subtract,
+)  # fmt: skip
+from ._tree import TREE, Tree, attach
 
 Array = NDArray[np.float64]
 
 # What `grow` returns.
-MET, MORE, FULL = 0, 1, 2
-# The array `state`: states in either tree, the tree that is next, samples drawn, where the trees met.
-COUNT, ACTIVE, DRAWN, MEETING = 0, 2, 3, 4
-REACHED = 6
+MORE, MET = 0, 1
+# The array `state`: states in either tree, the tree that is next, samples drawn, where the trees met, whether a step
+# has reached its end, and memory for the nearest state, whose distance is written to `gap`.
+COUNT, ACTIVE, DRAWN, MEETING, REACHED, FOUND = 0, 2, 3, 4, 6, 7
+AWAY = 2
 FIRST, LAST = 128, 4096
 """Samples in the first and in later rounds; the clock is read in between."""
 
@@ -47,9 +63,10 @@ class RRTConnect:
     edge satisfies `Problem.edges_allowed`: an `EdgeConstraint` checks it without gaps, any other constraint at points
     ``problem.resolution`` apart.
 
-    With a steering curve, states are connected by it and the nearest state is the one with the shortest curve, so that
-    a vehicle with this turning radius can drive the path. The problem must be one in SE(2), ``grid.problem(start, goal,
-    footprint, space=Space("pose: SE2"))``, whose interpolation contains arcs and straight lines.
+    With a steering curve, states are connected by it and the nearest state is the one with the shortest curve in the
+    metric, so that a vehicle with this turning radius can drive the path. The problem must be one in SE(2),
+    ``grid.problem(start, goal, footprint, space=Space("pose: SE2"))``, whose interpolation contains arcs and straight
+    lines.
 
     Attributes:
         step: length of the longest edge, in the metric of the problem, or along the steering curve [m]; None: a tenth
@@ -97,226 +114,212 @@ class RRTConnect:
         if not isinstance(query, Query):
             return query
         search = _Search(query)
-        met = search.run(query.stream, self.samples, query.deadline)
-        stats: dict[str, Any] = {"samples": search.drawn, "states": search.trees.count, "checks": search.world.checks}
-        stats["tree"], stats["parents"] = search.forest()
+        met, (tree, parents) = search.run(self.samples), search.forest()
+        stats: dict[str, Any] = {"samples": search.drawn, "states": len(tree), "checks": query.world.checks}
+        stats |= {"tree": tree, "parents": parents}
         if not met:
             return query.plan(None, math.inf, search.reason(), **stats)
-        xs = search.path()
-        cost = float(problem.distance(xs[:-1], xs[1:]).sum())
+        xs, cost = search.path()
         query.found(cost, None)
         return query.plan(xs, cost, "", steered=False, **stats)
 
 
 class _Search:
-    """Two trees, and the arrays that the driver takes."""
+    """Two trees, and the search that grows them."""
 
     def __init__(self, query: Query) -> None:
-        self.problem, self.world = query.problem, query.world
-        self.trees = Trees(query.problem.space.size, self.world.cells)
-        self.state = np.zeros(7, dtype=np.int64)
-        self.gap = np.array([math.inf, 0.0])
-        for tree, roots in enumerate((query.problem.start[None], query.goals)):
-            for x, left in zip(np.array(roots), self.world.room(roots), strict=True):
-                self._root(tree, x, float(left))
-
-    def _root(self, tree: int, x: Array, left: float) -> None:
-        while self.state[tree] + 1 >= self.trees.capacity:
-            self.trees.grow()
-        root(*self.trees.arrays, self.state, tree, x, left, self.world.hashing)
+        self.query, self.world, self.reserve = query, query.world, query.world.machine.reserve
+        self.trees = Tree(self.world, FEW), Tree(self.world, FEW)
+        self.trees[0].plant(query.problem.start[None], query.rooms[:1])
+        self.trees[1].plant(query.goals, query.rooms[1:])
+        self.state = np.zeros(FOUND + 1, dtype=np.int64)
+        self.state[: len(self.trees)] = 1, len(query.goals)
+        self.gap = np.array([math.inf, 0.0, 0.0])
 
     @property
     def drawn(self) -> int:
         """Samples drawn."""
         return int(self.state[DRAWN])
 
-    def run(self, stream: np.random.Generator, most: int, deadline: float) -> bool:
+    @property
+    def counts(self) -> list[int]:
+        """States of the trees."""
+        return self.state[: len(self.trees)].tolist()
+
+    def run(self, most: int) -> bool:
         """Grow the trees until they meet; False when samples or time are used up."""
-        world, size = self.world, FIRST
-        while self.drawn < most:
-            if time.perf_counter() > deadline:
-                return False
+        query, size = self.query, FIRST
+        while self.drawn < most and not query.late:
             count = min(size, most - self.drawn)
-            samples = np.ascontiguousarray(self.problem.space.sample(count, rng=stream))
-            used = 0
-            while used < count:
-                before = self.drawn
-                outcome = grow.compiled(*self.trees.arrays, self.state, self.gap, samples[used:], *world.arrays)
-                world.check()
-                used += self.drawn - before
-                if outcome == MET:
-                    self.trees.count = int(self.state[:2].sum())
-                    return True
-                if outcome == FULL:
-                    self.trees.grow()
+            samples = np.ascontiguousarray(query.problem.space.sample(count, rng=query.stream))
+            if self._feed(samples):
+                return True
             size = min(4 * size, LAST)
-            self.trees.count = int(self.state[:2].sum())
+        return False
+
+    def _feed(self, samples: Array) -> bool:
+        """Whether the trees meet with these samples."""
+        first = self.drawn
+        while self.drawn < first + len(samples):
+            outcome = grow.compiled(
+                self.trees[0].arrays, self.trees[1].arrays, self.world.world, samples[self.drawn - first :], self.state,
+                self.gap, self.reserve,
+            )  # fmt: skip
+            self.world.check()
+            if outcome == MET:
+                return True
+            for tree, count in zip(self.trees, self.counts, strict=True):
+                if count + self.reserve > tree.capacity:
+                    tree.grow(count)
         return False
 
     def forest(self) -> tuple[Array, NDArray[np.int64]]:
         """The states of both trees, and their parents; -1 for roots."""
-        a, b = (int(n) for n in self.state[:2])
-        back = self.trees.parents[1, :b]
-        parents = np.concatenate((self.trees.parents[0, :a], np.where(back < 0, -1, back + a)))
-        return np.concatenate((self.trees.nodes[0, :a], self.trees.nodes[1, :b])), parents
+        (one, other), (a, b) = self.trees, self.counts
+        back = other.parents[:b]
+        parents = np.concatenate((one.parents[:a], np.where(back < 0, -1, back + a)))
+        return np.concatenate((one.nodes[:a], other.nodes[:b])), parents
 
-    def path(self) -> Array:
-        """States from the start to the goal."""
-        ways: list[list[int]] = []
-        for tree in range(2):
-            node, way = int(self.state[MEETING + tree]), list[int]()
-            while node >= 0:
-                way.append(node)
-                node = int(self.trees.parents[tree, node])
-            ways.append(way)
-        nodes = self.trees.nodes
-        # Both ways end in the state where the trees met.
-        return np.concatenate((nodes[0, ways[0][::-1]], nodes[1, ways[1][1:]]))
+    def path(self) -> tuple[Array, float]:
+        """States from the start to the goal, and their cost."""
+        met = self.state[MEETING : MEETING + 2].tolist()
+        ahead, back = (tree.nodes[tree.way(node)] for tree, node in zip(self.trees, met, strict=True))
+        cost = sum(float(tree.costs[node]) for tree, node in zip(self.trees, met, strict=True))
+        return np.concatenate((ahead, back[-2::-1])), cost  # both ways end in the state where the trees met
 
     def reason(self) -> str:
         """The reason for giving up."""
-        a, b = (int(n) for n in self.state[:2])
-        x = self.trees.nodes[int(self.gap[1]) & 1, int(self.gap[1]) >> 1]
+        a, b = self.counts
+        node, tree = divmod(int(self.gap[1]), 2)
         said = f"the budget was spent after {self.drawn} samples; the trees hold {a} and {b} states"
         if not math.isfinite(self.gap[0]):
             return said
-        return f"{said} and are {self.gap[0]:.2f} apart, at ({', '.join(f'{v:.2f}' for v in x)})"
+        x = ", ".join(f"{value:.2f}" for value in self.trees[tree].nodes[node])
+        return f"{said} and are {self.gap[0]:.2f} apart, at ({x})"
 
 
-@driver("void(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], i8, f8[::1], f8, f8[:,::1])")
-def root(nodes, rooms, parents, chains, heads, state, tree, x, left, hashing):
-    """Put a root into a tree."""
-    node = state[COUNT + tree]
-    state[COUNT + tree] = node + 1
-    for k in range(x.shape[0]):
-        nodes[tree, node, k] = x[k]
-    rooms[tree, node], parents[tree, node] = left, -1
-    insert(hashing, heads[tree], chains[tree], node, x)
+@driver(f"i8({TREE}, {TREE}, {WORLD}, f8[:,::1], i8[::1], f8[::1], i8)")
+def grow(ahead, back, world, samples, state, gap, reserve):
+    """Grow two trees by samples, one after the other, until they meet.
+
+    Args:
+        ahead, back, world: `Tree.arrays` of the start and of the goals, and `Compiled.world`.
+        samples: random states ``(M, n)``.
+        state: see the constants above; changed.
+        gap: how near the trees came, and the state there as ``2 node + tree``; changed. Then memory.
+        reserve: states that one sample may add at most.
+
+    Returns:
+        MET, or MORE (call again with the samples that are left, and larger trees if there is no room for `reserve`).
+    """
+    trees = (ahead, back)
+    for k in range(samples.shape[0]):
+        if state[COUNT] + reserve > ahead[0].shape[0] or state[COUNT + 1] + reserve > back[0].shape[0]:
+            return MORE
+        state[DRAWN] += 1
+        side = state[ACTIVE]
+        other = 1 - side
+        state[ACTIVE] = other
+        near = closest(trees[side], side, samples[k], world, state, gap)
+        new = extend(trees[side], side, near, samples[k], world, state)
+        if new < 0:
+            continue
+        x = trees[side][0][new]
+        near = closest(trees[other], other, x, world, state, gap)
+        if gap[AWAY] < gap[0]:
+            gap[0], gap[1] = gap[AWAY], 2 * new + side
+        state[REACHED] = 0
+        while near >= 0 and state[REACHED] == 0:
+            near = extend(trees[other], other, near, x, world, state)
+        if near >= 0:
+            state[MEETING + side], state[MEETING + other] = new, near
+            return MET
+    return MORE
 
 
 @driver
-def closest(trees, tree, x, world):
-    """The state of a tree that is nearest to x, and how far it is."""
-    nodes, _, _, chains, heads, _ = trees
-    return nearest(world, world[7], tree, nodes[tree], heads[tree], chains[tree], x)
+def closest(tree, side, x, world, state, gap):
+    """The state of a tree that is nearest to x; how far it is is written to `gap`."""
+    nodes, _, _, _, chains, heads, _, _, hashing = tree
+    found = state[FOUND:]
+    neighbours(world, side == 1, hashing, nodes, heads, chains, x, 1, math.inf, found, gap[AWAY:])
+    return found[0]
 
 
 @driver
-def extend(trees, tree, near, x, world):
+def extend(tree, side, near, x, world, state):
     """A step from a state of the tree towards x: the new state, the old one when it is there already, -1 if blocked."""
-    nodes, state = trees[0], trees[5]
-    codes, _, settings, metric, _, _, _, _, work = world
+    codes, _, settings, metric, _, _, _, work = world
     if codes[STEER] != 0:
-        return steer(trees, tree, near, x, world)
-    d = work[DIFFERENCE]
-    a = nodes[tree, near]
+        return steer(tree, side, near, x, world, state)
+    nodes, d = tree[0], work[DIFFERENCE]
+    a, b = nodes[near], nodes[state[COUNT + side]]
     length = subtract(codes, metric, x, a, d)
     state[REACHED] = 1
     if length == 0.0:
         return near
-    b = nodes[tree, state[COUNT + tree]]
     if length > settings[STEP]:
         state[REACHED] = 0
         move(codes, metric, a, settings[STEP] / length, d, work[SCALED], b)
     else:
         copy(x, b)
-    return add(trees, tree, near, world)
+    return add(tree, side, near, world, state)
 
 
 @driver
-def add(trees, tree, near, world):
+def add(tree, side, near, world, state):
     """Keep the state after the last one of the tree if the edge to it from `near` is allowed: its index, or -1.
 
     Edges are checked in the direction in which the path runs: a constraint may tell the two apart.
     """
-    nodes, rooms, parents, chains, heads, state = trees
-    node = state[COUNT + tree]
-    a, b = nodes[tree, near], nodes[tree, node]
-    here, left = rooms[tree, near], room(world, b)
+    nodes, rooms, _, costs, chains, heads, children, _, hashing = tree
+    codes, _, _, metric, _, _, _, work = world
+    node = state[COUNT + side]
+    a, b = nodes[near], nodes[node]
+    here, left = rooms[near], room(world, b)
     if left < 0.0:
         return -1
-    fine = edge_allowed(world, a, here, b, left) if tree == 0 else edge_allowed(world, b, left, a, here)
+    fine = edge_allowed(world, a, here, b, left) if side == 0 else edge_allowed(world, b, left, a, here)
     if not fine:
         return -1
-    state[COUNT + tree] = node + 1
-    rooms[tree, node], parents[tree, node] = left, near
-    insert(world[7], heads[tree], chains[tree], node, b)
+    state[COUNT + side] = node + 1
+    rooms[node], children[node] = left, -1
+    attach(tree, node, near, costs[near] + subtract(codes, metric, b, a, work[DIFFERENCE]))
+    insert(hashing, heads, chains, node, b)
     return node
 
 
 @driver
-def steer(trees, tree, near, x, world):
+def steer(tree, side, near, x, world, state):
     """`extend` along a steering curve; the states between its segments are kept, also those before an obstacle.
 
     The tree of the goal takes the curve from x to its state, and drives it from its end.
     """
-    nodes, state = trees[0], trees[5]
-    codes, _, settings, metric, _, _, _, _, work = world
+    nodes = tree[0]
+    codes, _, settings, metric, _, _, _, work = world
     word, d = work[WORD], work[DIFFERENCE]
-    total = away(world, tree, nodes[tree, near], x, math.inf)
-    state[REACHED] = 1 if total <= settings[STEP] * (1.0 + EVEN) else 0
-    left, count = min(total, settings[STEP]) if state[REACHED] == 0 else total, int(word[SEGMENTS])
+    if side == 0:
+        call(codes[STEER], nodes[near], x, 0, settings[RADIUS:], word)
+    else:
+        call(codes[STEER], x, nodes[near], 0, settings[RADIUS:], word)
+    left, count = word[LENGTH], int(word[SEGMENTS])
+    state[REACHED] = 1 if left <= settings[STEP] * (1.0 + EVEN) else 0
+    if state[REACHED] == 0:
+        left = settings[STEP]
     for i in range(count):
-        k = i if tree == 0 else count - 1 - i
+        k = i if side == 0 else count - 1 - i
         curvature, length = word[SEGMENT + 2 * k], word[SEGMENT + 2 * k + 1]
         part = min(abs(length), left)
         left -= part
-        pieces = max(math.ceil(abs(curvature * part) / QUARTER), 1) if part > TINY else 0
-        for piece in range(pieces):
-            signed = part / pieces if (length > 0.0) == (tree == 0) else -part / pieces
+        parts = pieces(curvature, part)
+        for piece in range(parts):
+            signed = part / parts if (length > 0.0) == (side == 0) else -part / parts
             d[0], d[1], d[2] = signed, 0.0, curvature * signed
-            b = nodes[tree, state[COUNT + tree]]
-            move(codes, metric, nodes[tree, near], 1.0, d, work[SCALED], b)
-            if state[REACHED] == 1 and left <= TINY and piece == pieces - 1:
+            b = nodes[state[COUNT + side]]
+            move(codes, metric, nodes[near], 1.0, d, work[SCALED], b)
+            if state[REACHED] == 1 and left <= TINY and piece == parts - 1:
                 copy(x, b)
-            near = add(trees, tree, near, world)
+            near = add(tree, side, near, world, state)
             if near < 0:
                 return -1
     return near
-
-
-@driver(
-    "i8(f8[:,:,::1], f8[:,::1], i8[:,::1], i8[:,::1], i8[:,::1], i8[::1], f8[::1], f8[:,::1],"
-    " i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
-)
-def grow(
-    nodes, rooms, parents, chains, heads, state, gap, samples, codes, layout, settings, metric, bounds, p, count,
-    hashing, work, reserve,
-):  # fmt: skip
-    """Grow two trees by samples, one after the other, until they meet.
-
-    Args:
-        nodes, rooms, parents, chains, heads: of `Trees`.
-        state: see the constants above; changed.
-        gap: how near the trees came, and the state there as ``2 node + tree``; changed.
-        samples: random states ``(M, n)``.
-        codes, layout, settings, metric, bounds, p, count, hashing, work: of `Compiled`.
-        reserve: states that one sample may add at most.
-
-    Returns:
-        MET, MORE (samples are needed) or FULL (call again with larger trees, and the samples that are left).
-    """
-    trees = (nodes, rooms, parents, chains, heads, state)
-    world = (codes, layout, settings, metric, bounds, p, count, hashing, work)
-    for k in range(samples.shape[0]):
-        if max(state[COUNT], state[COUNT + 1]) + reserve > nodes.shape[1]:
-            return FULL
-        state[DRAWN] += 1
-        tree = state[ACTIVE]
-        other = 1 - tree
-        state[ACTIVE] = other
-        near, _ = closest(trees, tree, samples[k], world)
-        new = extend(trees, tree, near, samples[k], world)
-        if new < 0:
-            continue
-        x = nodes[tree, new]
-        near, away = closest(trees, other, x, world)
-        if away < gap[0]:
-            gap[0], gap[1] = away, 2 * new + tree
-        state[REACHED] = 0
-        while near >= 0 and state[REACHED] == 0:
-            near = extend(trees, other, near, x, world)
-        if near >= 0:
-            state[MEETING + tree], state[MEETING + other] = new, near
-            return MET
-    return MORE

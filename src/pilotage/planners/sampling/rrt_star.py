@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.plan import Plan
 from ...core.problem import Problem
-from ...core.settings import Count, Fraction, Positive, settings
+from ...core.settings import Count, Positive, settings
 from ...core.streams import Rng
 from ...models.trace import driver
 from ..steering._curves import Curve
@@ -27,6 +27,7 @@ from ._tree import (
     SAMPLES,
     TREE,
     USED,
+    Bias,
     Progress,
     TreeSearch,
     attach,
@@ -63,7 +64,7 @@ class RRTStar:
         iterations: maximum number of samples.
         neighbours: "nearest" for the k nearest states, "radius" for those within r.
         factor: factor of k or r; above 1 the theorem holds, and 2 reaches low costs sooner than 1.1 does.
-        bias: share of the samples that are goals, as long as these are not in the tree.
+        bias: share of the samples that are goals, above 0, as long as these are not in the tree.
         samples: "uniform" random samples, or a "halton" sequence with a random shift.
         steering: `Dubins` or `ReedsShepp` for vehicles with a turning radius; None: `Space.interpolate`.
         progress: called with cost and seconds of each better path.
@@ -82,7 +83,7 @@ class RRTStar:
     iterations: Count = 20_000
     neighbours: Literal["nearest", "radius"] = "nearest"
     factor: Positive = 2.0
-    bias: Fraction = 0.05
+    bias: Bias = 0.05
     samples: Sequence = "uniform"
     steering: Curve | None = None
     progress: Progress | None = None

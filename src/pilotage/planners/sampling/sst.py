@@ -95,8 +95,8 @@ class SST:
         selection = self.selection or 0.2 * float(search.world.settings[STEP])
         marks = np.array([selection, self.pruning or 0.5 * selection])
         witnesses = Tree(search.world)
-        witnesses.nodes[0], witnesses.parents[0] = problem.start, 0
-        witnesses.rehash(1)
+        witnesses.plant(problem.start[None], query.rooms[:1])
+        witnesses.parents[0] = 0
         search.more = [witnesses, np.ones(1, dtype=np.int64), marks, np.empty(MOST), np.empty(problem.space.size)]
         search.run(self.iterations, self.progress, first=False)
         return search.plan()
@@ -146,7 +146,7 @@ def grow(tree, world, model, samples, controls, steps, state, witnesses, number,
             if old >= 0:
                 retire(tree, old)
         if better:
-            numbers[BEST], state[REACHED], state[USED] = costs[new], new, k + 1
+            state[REACHED], state[USED] = new, k + 1
             return DONE
     state[USED] = samples.shape[0]
     return MORE

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 from numpy.typing import NDArray
 
 from ._on_cells import Array, Found
-from ._on_graph import as_cells, no_path, out_of_time
+from ._on_graph import no_path, out_of_time
 from ._repair import EFFORT, KM, LEFT, SIZE, descend, look_again, repair
-from .kernel import DIAGONAL, FINISHED, NEVER, POOL_FULL, STRAIGHT
+from .kernel import DIAGONAL, NEVER, STRAIGHT
+from .query import advance
 from .workspace import Workspace
 
 Integers = NDArray[np.int64]
@@ -28,7 +27,7 @@ class CellRepair:
         self.costs, self.even = _framed(space, costs), costs is None
         self.g, self.rhs = np.full((2, count), NEVER)
         self.keys, self.heap = np.full((count, 2), LEFT), np.empty((1024, 3), dtype=np.int64)
-        self.room, self.state = np.empty(8, dtype=np.int64), np.zeros(3, dtype=np.int64)
+        self.room, self.state = np.empty(8, dtype=np.int64), np.zeros(4, dtype=np.int64)
         self.rhs[goal] = 0
         self.fresh = True
 
@@ -49,26 +48,26 @@ class CellRepair:
         around = np.add.outer(changed, [0, 1, -1, w, -w, w + 1, w - 1, -w + 1, -w - 1])
         self._look_again(np.unique(around[(around >= 0) & (around < len(self.cells))]))
 
-    def found(self, start: int, deadline: float | None) -> Found:
-        """A shortest path from a cell under the present map."""
+    def found(self, start: int, deadline: float | None, order: list[int] | None = None) -> Found:
+        """A shortest path from a cell under the present map; `order` takes the cells expanded, as in `advance`."""
         if self.fresh:
             self.start, self.fresh = start, False
             self._look_again(np.array([self.goal]))
         self.state[KM] += self._distance(self.start, start)
         self.start, before = start, int(self.state[EFFORT])
-        while (outcome := repair(*self._search, _CHUNK)) != FINISHED:
-            if outcome == POOL_FULL:
-                self._grow()
-            if deadline is not None and time.perf_counter() > deadline:
-                bound = min(int(self.heap[0, 0]) - int(self.state[KM]), int(self.g[start])) if self.state[SIZE] else 0
-                return out_of_time(max(bound, 0) / STRAIGHT, int(self.state[EFFORT]) - before)
+        in_time = advance(
+            lambda limit: repair(*self._search, limit), self._grow, self.state[EFFORT:], _CHUNK, deadline, order
+        )
         effort = int(self.state[EFFORT]) - before
+        if not in_time:
+            bound = min(int(self.heap[0, 0]) - int(self.state[KM]), int(self.g[start])) if self.state[SIZE] else 0
+            return out_of_time(max(bound, 0) / STRAIGHT, effort)
         if self.rhs[start] >= NEVER:
             return no_path(effort)
         path, cost = descend(
             self.cells, self.width, self.costs, self.diagonal, start, self.goal, self.g, self.room
         )  # fmt: skip
-        return Found(True, as_cells(path, self.width), float(cost), float(cost), effort)
+        return Found(True, np.stack(np.divmod(path, self.width), axis=-1) - 1, float(cost), float(cost), effort)
 
     @property
     def _search(self) -> tuple[object, ...]:

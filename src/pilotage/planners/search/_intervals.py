@@ -1,4 +1,6 @@
-"""Safe intervals of cells beside moving obstacles, and the search through them, compiled; lengths are in cells.
+"""Safe intervals of cells beside moving obstacles, and the search through them, compiled.
+
+The unit of length is a cell, that of time the time of a straight step, so the speed of the robot is 1.
 
 An obstacle is a list of segments, on each of which a disc moves at a constant velocity. A robot on the way from one
 cell to the next moves at a constant velocity too, so all times at which the two touch are roots of quadratic equations:
@@ -15,7 +17,7 @@ from ...models.trace import driver
 from ._heap import WAITING, pop, push
 
 FOREVER = 1e9
-"""A time [s] that stands for the end of all times."""
+"""A time that stands for the end of all times."""
 # Columns of a segment: where the disc is when it begins, its velocity, begin and end, radius (that of the robot added).
 PX, PY, VX, VY, BEGIN, END, RADIUS = 0, 1, 2, 3, 4, 5, 6
 FINISHED, PAUSED, FULL = 0, 1, 2
@@ -23,7 +25,8 @@ FINISHED, PAUSED, FULL = 0, 1, 2
 # the next expansion may add to the heap.
 EXPANSIONS, REACHED, RESERVE = 1, 2, 3
 TINY = 1e-9
-TIE = 1e-7
+TIE = 1e-12
+"""How much more the rest of the way counts, for ties; no more than rounding adds to the times of a long way."""
 
 
 @driver("void(i8, f8[:,::1], f8, i8[::1], i8[::1], b1)")
@@ -208,19 +211,19 @@ def departure(at, segments, items, low, high, px, py, ux, uy, took):
 
 
 @driver(
-    "i8(f8[::1], i8, b1, f8, i8, f8, f8[:,::1], i8[::1], i8[::1], i8[::1], f8[:,::1], i8[::1], f8[::1],"
+    "i8(f8[::1], i8, b1, i8, f8, f8[:,::1], i8[::1], i8[::1], i8[::1], f8[:,::1], i8[::1], f8[::1],"
     " i8[::1], i8[::1], f8[::1], i8[::1], i8)",
     nogil=True,
 )
 def search(
-    rest, width, diagonal, speed, goal, release, segments, first, items, starts, intervals, cells, arrivals, parents,
+    rest, width, diagonal, goal, release, segments, first, items, starts, intervals, cells, arrivals, parents,
     heap, keys, state, limit,
 ):  # fmt: skip
     """Expand intervals in order of ``arrival + h`` until the last one of the goal is reached, or at its begin.
 
     Args:
-        rest: seconds from each cell to the goal if nothing moved, flat, with a ring; infinity where there is no way.
-        width, diagonal, speed, goal: cells in a row, whether diagonal steps are allowed, cells per second, the goal.
+        rest: time from each cell to the goal if nothing moved, flat, with a ring; infinity where there is no way.
+        width, diagonal, goal: cells in a row, whether diagonal steps are allowed, the goal.
         release: the time from which on the robot may stay at the goal.
         segments, first, items, starts, intervals: as in `safe_intervals`.
         cells, arrivals, parents: cell, earliest arrival so far and previous interval of each interval; changed. The
@@ -258,8 +261,7 @@ def search(
             dx, dy = m % width - n % width, m // width - n // width
             if k >= 4 and max(rest[n + dx], rest[n + dy * width]) == math.inf:
                 continue
-            long = 1.0 if k < 4 else math.sqrt(2.0)
-            took = long / speed
+            took = 1.0 if k < 4 else math.sqrt(2.0)
             ux, uy = dx / took, dy / took
             # 2. Depart for each interval of the neighbour as early as nothing is in the way.
             for other in range(starts[m], starts[m + 1]):

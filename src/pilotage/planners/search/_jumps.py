@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...models.trace import driver
-from .kernel import BEST, DIAGONAL, EXPANSIONS, STRAIGHT, put, take
+from .kernel import BEST, DIAGONAL, EXPANSIONS, LAST, STRAIGHT, put, take
 
 FARTHEST = 32767
 """Largest distance in a table of int16; a longer way is cut by a jump point in between, which harms no path."""
@@ -112,6 +112,7 @@ def jump_search(marks, width, goal, round_, heads, shift, pool, state, table, fo
             continue
         marks[2 * n + 1] += (ahead << 8) - ahead
         state[EXPANSIONS] += 1
+        state[LAST] = n
         dx, dy = goal_x - n % width, goal_y - n // width
 
         # 2. Jump straight; along each diagonal, jump ahead and aside from where that leads to something.

@@ -14,7 +14,7 @@ from pilotage.core.arrays import numbers
 from pilotage.core.errors import PilotageError, ShapeError, counted
 from pilotage.core.plan import Budget, Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import setting
+from pilotage.core.settings import setting, shown
 from pilotage.core.space import Space
 from pilotage.core.states import state_of
 from pilotage.maps import FootprintConstraint
@@ -64,11 +64,13 @@ def answer(
     unknown: str,
     solve: Solve,
     diagonal: bool | None = None,
+    record: bool = False,
 ) -> Plan:
     """The plan for a problem on cells that `solve` searches.
 
     A start in inflated cells is led out of them, in diagonal steps too or in straight ones only; or it is refused,
-    where neither is told, as by searches whose paths depend on time.
+    where neither is told, as by searches whose paths depend on time. With `record`, the stats contain the cells that
+    were expanded.
     """
     began = time.perf_counter()
     deadline = None if budget is None else began + setting(budget, Budget, "the budget")
@@ -84,8 +86,11 @@ def answer(
         ends[0], places[0] = cells.cell_to_world(out.cells[-1]), out.cells[-1].tolist()
     with borrow(cells, unknown) as space:
         first, last = (space.index(*place) for place in places)
+        order = space.order = [] if record else None
         found = solve(space, terrain, first, last, deadline)
     stats = stats_of(found.expansions, began) | (found.more or {}) | ({"led_out": out.said} if out else {})
+    if order is not None:
+        stats["expanded"] = cells.cell_to_world(space.places(np.array(order, dtype=np.int64)))
     bound = found.bound * cells.resolution
     if not found.finished:
         effort = counted(found.expansions, "expansion")
@@ -105,11 +110,17 @@ def answer(
 
 def _joined(out: WayOut, found: Found, terrain: Array | None) -> tuple[Cells, float]:
     """The path that begins with the way out, and its cost [cells]."""
-    cost = out.length
-    if terrain is not None:
-        steps, worth = np.diff(out.cells, axis=0), terrain[tuple(out.cells.T)]
-        cost = float((np.hypot(*steps.T) * 0.5 * (worth[1:] + worth[:-1])).sum())
+    cost = out.length if terrain is None else path_cost(out.cells, terrain)
     return np.concatenate([out.cells, found.path[1:]]), cost + found.length
+
+
+def path_cost(cells: Cells, terrain: Array | None = None) -> float:
+    """Length [cells] of the straight lines between cells ``(K, 2)``, each times the mean cost of its two cells."""
+    lengths = np.hypot(*np.diff(cells, axis=0).T)
+    if terrain is not None:
+        worth = terrain[tuple(cells.T)]
+        lengths = lengths * (0.5 * (worth[1:] + worth[:-1]))
+    return float(lengths.sum())
 
 
 def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells, Array, str]:
@@ -169,7 +180,7 @@ def world_point(end: Any, name: str = "goal") -> Array:
             raise ShapeError(f"{name} must be (x, y), (x, y, yaw) or a belief, not an array of shape {values.shape}")
         point = values[:2]
     if not (math.isfinite(point[0]) and math.isfinite(point[1])):
-        raise ShapeError(f"{name} must be one finite world point, not {point}")
+        raise ShapeError(f"{name} must be one finite world point, not {shown(point.tolist())}")
     return point
 
 

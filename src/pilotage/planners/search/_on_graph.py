@@ -1,4 +1,4 @@
-"""From a query on a graph to a plan; the cells of a grid as a graph; what the searches on graphs share."""
+"""From a query on a graph to a plan, and what the searches on graphs share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Hashable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from pilotage.core.settings import setting
 from pilotage.core.space import Space
 from pilotage.maps import SphereConstraint
 
-from ._on_cells import Array, Connectivity, Found, stats_of
+from ._on_cells import Array, Found, stats_of
 from ._planner import CellPlanner
 from .graph import EdgeGraph, Graph
-from .workspace import Workspace
 
 Neighbours = Callable[[Any], Iterable[tuple[Any, float]]]
 Heuristic = Callable[[Any, Any], float]
@@ -28,20 +27,19 @@ STEP = Space("step")
 
 
 class View:
-    """A graph as the searches use it: neighbours, predecessors and heuristic, with checked costs in some unit.
+    """A graph as the searches use it: neighbours, predecessors and heuristic, with checked costs.
 
     Raises:
         PilotageError: from its methods, if a cost or an estimate of the user's graph is negative or NaN.
     """
 
     def __init__(self, graph: Graph) -> None:
-        trusted = isinstance(graph, EdgeGraph | CellGraph)
+        trusted = isinstance(graph, EdgeGraph)
         back = getattr(graph, "predecessors", graph.neighbours)
         estimate: Heuristic = getattr(graph, "heuristic", lambda a, b: 0.0)
         self.neighbours: Neighbours = graph.neighbours if trusted else _checked(graph.neighbours)
         self.predecessors: Neighbours = back if trusted else _checked(back)
         self.heuristic: Heuristic = estimate if trusted else _estimate(estimate)
-        self.unit = graph.unit if isinstance(graph, CellGraph) else 1.0
 
 
 def _checked(neighbours: Neighbours) -> Neighbours:
@@ -64,40 +62,8 @@ def _estimate(heuristic: Heuristic) -> Heuristic:
     return checked
 
 
-class CellGraph:
-    """The cells of a workspace as a graph; states are indices, costs are in cells."""
-
-    def __init__(self, space: Workspace, costs: Array | None, diagonal: bool) -> None:
-        self.width, self.diagonal, self.unit = space.width, diagonal, space.resolution
-        self.free: list[bool] = space.free.tolist()
-        self.costs: list[float] | None = None if costs is None else space.framed(costs).tolist()
-
-    def neighbours(self, n: int) -> list[tuple[int, float]]:
-        """The cells to which steps lead; diagonal ones cut no corner."""
-        free, w = self.free, self.width
-        if not free[n]:
-            return []
-        found = [(m, 1.0) for m in (n + 1, n - 1, n + w, n - w) if free[m]]
-        if self.diagonal:
-            for a, b in ((1, w), (-1, w), (1, -w), (-1, -w)):
-                if free[n + a] and free[n + b] and free[n + a + b]:
-                    found.append((n + a + b, math.sqrt(2.0)))
-        if self.costs is None:
-            return found
-        c = self.costs
-        return [(m, 0.5 * (c[n] + c[m]) * step) for m, step in found]
-
-    def heuristic(self, n: int, m: int) -> float:
-        """Octile distance, or Manhattan distance without diagonal steps."""
-        dx, dy = abs(n % self.width - m % self.width), abs(n // self.width - m // self.width)
-        return max(dx, dy) + (math.sqrt(2.0) - 1.0) * min(dx, dy) if self.diagonal else dx + dy
-
-
 class GraphPlanner(CellPlanner):
-    """A planner whose search runs on graphs, and on a grid as a graph of its cells."""
-
-    if TYPE_CHECKING:
-        connectivity: Connectivity
+    """A planner whose search runs on graphs too."""
 
     @abstractmethod
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
@@ -108,16 +74,6 @@ class GraphPlanner(CellPlanner):
 
     def _in_voxels(self, problem: Problem, budget: float | None) -> Plan:
         return answer_in_voxels(problem, budget, self._search)
-
-    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
-        graph = View(CellGraph(space, costs, self.connectivity == 8))
-        found = self._search(graph, first, last, math.inf if deadline is None else deadline)
-        return found if found.path is None else found._replace(path=as_cells(found.path, space.width))
-
-
-def as_cells(path: list[int], width: int) -> Any:
-    """Cells (row, column) ``(K, 2)`` of indices of a workspace."""
-    return np.stack(np.divmod(np.array(path), width), axis=-1) - 1
 
 
 def answer_in_voxels(problem: Problem, budget: float | None, search: Callable[[View, Any, Any, float], Found]) -> Plan:

@@ -36,6 +36,7 @@ class CellPlanner(ABC):
         costs: ArrayLike | None = None,
         rng: Rng = None,
         budget: float | None = None,
+        record: bool = False,
     ) -> Plan:
         """Plan a path over the cells of a grid, or through a graph.
 
@@ -49,6 +50,8 @@ class CellPlanner(ABC):
                 grids.
             rng: accepted by every planner; this one draws no random numbers.
             budget: seconds after which the search stops with status BUDGET.
+            record: whether ``stats["expanded"]`` ``(N, 2)`` contains the centres of the cells of a grid in the order in
+                which they were expanded; the search takes longer then.
 
         Returns:
             A plan whose `xs` ``(T+1, 2)`` are cell centres, from the cell of the start to that of the goal, and whose
@@ -68,6 +71,8 @@ class CellPlanner(ABC):
         if not isinstance(problem, GridCells | Problem) and isinstance(problem, Graph):
             if costs is not None:
                 raise PilotageError("costs are those of the cells of a grid; the edges of a graph have their own")
+            if record:
+                raise PilotageError("record is for grids; a graph can note itself which states it is asked about")
             return self._on_graph(problem, start, goal, budget)
         if isinstance(problem, Problem) and isinstance(problem.constraint, SphereConstraint):
             return self._in_voxels(problem, budget)
@@ -75,7 +80,7 @@ class CellPlanner(ABC):
             costs = problem.costs
         _compiled(type(self), costs is not None)  # first: a budget is not spent on compiling
         diagonal = getattr(self, "connectivity", 8) == 8
-        return answer(problem, start, goal, costs, budget, self.unknown, self._solve, diagonal)
+        return answer(problem, start, goal, costs, budget, self.unknown, self._solve, diagonal, record)
 
     def _on_graph(self, graph: Graph, start: Any, goal: Any, budget: float | None) -> Plan:
         """The plan for a query on a graph, by planners that can search one."""

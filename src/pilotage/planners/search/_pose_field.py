@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ...core.problem import Problem
 from ...maps import Footprint, FootprintConstraint, OccupancyGrid
 from ...maps.obstacles import Obstacles
-from .explain import explain_separation
+from .explain import distance_of_component
 from .field import cost_to_go
 
 Array = NDArray[np.float64]
@@ -62,12 +62,13 @@ class Field:
         x, y, yaw = self.cells.origin
         return x, y, math.cos(yaw) / self.cells.resolution, math.sin(yaw) / self.cells.resolution
 
-    def separation(self, root: Array, start: Array, goal: Array) -> str:
-        """The reason why no way leads from a start to a goal, one of which is the root ``(2,)``; empty if one may."""
+    def separates(self, root: Array, ends: Array, reach: float = 0.0) -> bool:
+        """Whether it is proven that no way leads from a root ``(2,)`` to within `reach` of ends ``(K, 2)``."""
         if self.cells is None:
-            return ""
+            return False
         row, column = self.cells.world_to_cell(root).tolist()
-        return explain_separation(self.cells, "blocked", start, goal) if self.values[row, column] >= UNREACHABLE else ""
+        apart = float(self.values[row, column]) >= UNREACHABLE
+        return apart and distance_of_component(self.cells, root, ends) > reach
 
 
 _KEPT: WeakKeyDictionary[Obstacles, dict[float, OccupancyGrid]] = WeakKeyDictionary()

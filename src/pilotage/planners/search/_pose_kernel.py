@@ -15,8 +15,23 @@ from __future__ import annotations
 import math
 
 from ...models.trace import call, driver
-from ..sampling._space import DIFFERENCE, RADIUS, SCALED, STEER, WORD, edge_allowed, inside, move, room, subtract
-from ..steering._curves import FIRST, LENGTH, QUARTER, SEGMENTS
+from ..sampling._space import (
+    DIFFERENCE,
+    RADIUS,
+    SCALED,
+    STEER,
+    TINY,
+    WORD,
+    WORLD,
+    copy,
+    edge_allowed,
+    inside,
+    move,
+    pieces,
+    room,
+    subtract,
+)  # fmt: skip
+from ..steering._curves import FIRST, LENGTH, SEGMENTS
 from ._heap import WAITING, pop, push
 
 # What `search` returns.
@@ -42,19 +57,19 @@ CORNER_X, CORNER_Y, COS, SIN = 7, 8, 9, 10
 EMPTY = -1
 GOLDEN = -7046029254386353131
 """2^64 over the golden ratio, as a signed integer: multiplicative hashing."""
-TINY = 1e-7
-"""A segment so short [m] is rounding."""
 
 
 @driver
 def cell_of(cells, x, gear):
-    """The cell of a state, its numbers packed in the bits of one; the gear is the lowest bit."""
-    n = x.shape[0]
-    bits = 62 // n
-    mask = (1 << bits) - 1
+    """The cell of a state: its numbers hashed to 63 bits, and the gear as the lowest one.
+
+    Of millions of cells, two have one hash with a probability of a millionth. Packed side by side, the numbers of many
+    components have few bits each, and begin again a short way off.
+    """
     key = 0
-    for i in range(n):
-        key = (key << bits) | (int(math.floor((x[i] - cells[0, i]) * cells[1, i] + 0.5)) & mask)
+    for i in range(x.shape[0]):
+        key = (key ^ int(math.floor((x[i] - cells[0, i]) * cells[1, i] + 0.5))) * GOLDEN
+        key ^= key >> 32
     return (key << 1) | (1 if gear < 0.0 else 0)
 
 
@@ -71,7 +86,7 @@ def slot_of(keys, table, key):
 @driver
 def estimate(x, vehicle, rules, field, goals, world):
     """h: an estimate of the cost from a state to the nearest goal [m]."""
-    codes, _, settings, _, _, _, _, _, work = world
+    codes, _, settings, _, _, _, _, work = world
     px, py = x[vehicle[X]], x[vehicle[Y]]
     dx, dy = px - rules[CORNER_X], py - rules[CORNER_Y]
     column, line = int(rules[COS] * dx + rules[SIN] * dy), int(rules[COS] * dy - rules[SIN] * dx)
@@ -90,7 +105,7 @@ def estimate(x, vehicle, rules, field, goals, world):
 @driver
 def pay(a, b, trail, vehicle, rules, world):
     """Add the cost of the step from a to b to a trail, with gear and curvature of the step."""
-    codes, _, _, metric, _, _, _, _, work = world
+    codes, _, _, metric, _, _, _, work = world
     d = work[DIFFERENCE]
     length = subtract(codes, metric, b, a, d)
     dx, dy = b[vehicle[X]] - a[vehicle[X]], b[vehicle[Y]] - a[vehicle[Y]]
@@ -119,7 +134,7 @@ def clear(a, b, trail, world):
 @driver
 def reached(x, ends, region, rules, world):
     """Whether a state is a goal: in the region, or so near to a goal that this is allowed to count."""
-    codes, _, _, metric, _, _, _, _, work = world
+    codes, _, _, metric, _, _, _, work = world
     if region.shape[0] > 0:
         return inside(region, x)
     for k in range(ends.shape[0]):
@@ -136,17 +151,10 @@ def begin(trail, marks, node):
 
 
 @driver
-def copy(x, b):
-    """``b = x``."""
-    for k in range(x.shape[0]):
-        b[k] = x[k]
-
-
-@driver
 def shoot(tree, node, trail, track, vehicle, rules, goals, best, world):
     """Try the curve from a node to the goal that is nearest along it, and keep it if it is the cheapest so far."""
     nodes, marks, _, _, _, _, _, state = tree
-    codes, _, settings, metric, _, _, _, _, work = world
+    codes, _, settings, metric, _, _, _, work = world
     word, d = work[WORD], work[DIFFERENCE]
     goal, shortest = 0, math.inf
     for k in range(goals.shape[0]):
@@ -159,9 +167,9 @@ def shoot(tree, node, trail, track, vehicle, rules, goals, best, world):
     now, count = 0, int(word[SEGMENTS])
     for i in range(count):
         curvature, length = word[FIRST + 2 * i], word[FIRST + 2 * i + 1]
-        pieces = max(math.ceil(abs(curvature * length) / QUARTER), 1) if abs(length) > TINY else 0
-        for _ in range(pieces):
-            d[0], d[1], d[2] = length / pieces, 0.0, curvature * length / pieces
+        parts = pieces(curvature, length)
+        for _ in range(parts):
+            d[0], d[1], d[2] = length / parts, 0.0, curvature * length / parts
             move(codes, metric, track[now], 1.0, d, work[SCALED], track[1 - now])
             pay(track[now], track[1 - now], trail, vehicle, rules, world)
             if trail[G] >= best[0] or not clear(track[now], track[1 - now], trail, world):
@@ -198,13 +206,12 @@ def drive(tree, node, motion, trail, track, rows, first, cells, best, vehicle, r
 @driver(
     "i8(f8[:,::1], f8[:,::1], i8[:,::1], i8[::1], f8[::1], i8[::1], i8[::1], i8[::1], f8[::1], f8[:,::1], i8[::1],"
     " i8[::1], i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1],"
-    " f8[:,::1], i8[::1], i8[::1], f8[::1], f8[::1], f8[:,::1], f8[::1], i8, f8[:,::1], f8[:,::1], i8)",
+    f" f8[:,::1], {WORLD}, i8)",
     nogil=True,
 )
 def search(
     nodes, marks, links, heap, ranks, keys, table, state, best, rows, first, groups, after, vehicle, parameters, rules,
-    cells, field, goals, ends, region, trail, track, codes, layout, settings, metric, bounds, p, count, hashing, work,
-    limit,
+    cells, field, goals, ends, region, trail, track, world, limit,
 ):  # fmt: skip
     """Expand nodes in order of f until the best way is final, none waits or `limit` is reached.
 
@@ -219,14 +226,13 @@ def search(
         goals, ends: poses ``(K, 3)`` and states ``(K, n)`` of the goal.
         region: bounds ``(2, n)`` of the goal if it is a region.
         trail, track: memory, one row more than a motion has actions, and two at least.
-        codes, layout, settings, metric, bounds, p, count, hashing, work: of `sampling._problem.Compiled`.
+        world: `Compiled.world`.
         limit: expansions of this call.
 
     Returns:
         FINISHED, PAUSED (`limit` reached; call again to go on) or FULL (call again with a larger tree).
     """
     tree = (nodes, marks, links, heap, ranks, keys, table, state)
-    world = (codes, layout, settings, metric, bounds, p, count, hashing, work)
     reserve = first.shape[0]
     while state[WAITING] > 0:
         # 1. Take the node with the lowest f, unless a cheaper way to its cell was found since.

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.dynamics import Dynamics
-from ...core.errors import PilotageError
+from ...core.errors import PilotageError, SettingError
 from ...core.problem import Problem
+from ...core.settings import shown
 from ...core.space import Space
 from ...models.trace import Code, code_of, parameters
 from ..steering import Dubins
@@ -63,7 +64,7 @@ class Vehicle(Protocol):
     """What a search needs to know of a vehicle.
 
     Attributes:
-        span: length of a motion [m].
+        span: length of a motion [m], if curves lead to the goal.
         curves: whether curves lead to the goal, so that it is reached exactly.
         tolerance: distance at which a goal is reached, in the metric of the problem, if curves do not lead there.
     """
@@ -104,7 +105,7 @@ class OnArcs:
     def refuse(self, problem: Problem) -> str:
         if in_se2(problem.space):
             return ""
-        return f'poses in SE(2), not states of {problem.space!r}; give the problem the space Space("pose: SE2")'
+        return f'poses in SE(2), not states of {shown(problem.space)}; give the problem the space Space("pose: SE2")'
 
     def stepped(self, space: Space, xs: Array, actions: Array) -> Array:
         return space.plus(xs, actions)
@@ -157,7 +158,7 @@ class Modelled:
     steps: int
     tolerance: float
 
-    curves = False
+    curves, span = False, 1.0
     SHARE = 36
     """Cells per half turn, and per range of what else has bounds: 5 degrees."""
 
@@ -167,14 +168,25 @@ class Modelled:
         own, given = (", ".join(space.names) for space in (self.model.state, problem.space))
         return f"states of {self.model!r}, {own}, not {given}"
 
-    @property
-    def span(self) -> float:
-        """The longest way of the actions from a state at rest at the origin [m]."""
-        x = np.tile(np.asarray(self.model.state.normalize(np.zeros(self.model.state.size))), (len(self.samples), 1))
-        pose = [self.model.state.find(name, "HybridAStar") for name in ("x", "y")]
+    def reach(self, start: Array) -> float:
+        """The longest way of the actions from rest at the origin, or from a start if that is longer [m].
+
+        Raises:
+            SettingError: if no action moves the vehicle.
+        """
+        state = self.model.state
+        pose = [state.find(name, "HybridAStar") for name in ("x", "y")]
+        first = np.repeat([np.asarray(state.normalize(np.zeros(state.size))), start], len(self.samples), axis=0)
+        x, actions = first, np.tile(self.samples, (2, 1))
         for _ in range(self.steps):
-            x = self.model.step(x, self.samples, self.dt)
-        return float(np.hypot(*x[:, pose].T).max())
+            x = np.asarray(self.model.step(x, actions, self.dt))
+        longest = float(np.hypot(*(x - first)[:, pose].T).max())
+        if not longest > 0.0:
+            raise SettingError(
+                f"HybridAStar has actions that do not move {self.model!r} from its start in {self.steps} steps of "
+                f"{self.dt:g} s; expected at least one that does"
+            )
+        return longest
 
     def motions(self, space: Space, fineness: int) -> Motions:
         count = max(1, self.steps // fineness)
@@ -184,7 +196,7 @@ class Modelled:
     def cells(self, space: Space, root: Array, fineness: int) -> Array:
         """Squares half as wide as a motion is long, and shares of the ranges of all other components."""
         scale = self.SHARE * fineness / np.array(space.extents)
-        scale[[space.find(name, "HybridAStar") for name in ("x", "y")]] = 2.0 * fineness / self.span
+        scale[[space.find(name, "HybridAStar") for name in ("x", "y")]] = 2.0 * fineness / self.reach(root)
         return np.array([root, np.where(np.isfinite(scale), scale, 0.0)])
 
     def stepped(self, space: Space, xs: Array, actions: Array) -> Array:

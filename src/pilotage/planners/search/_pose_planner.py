@@ -17,6 +17,7 @@ from ...core.problem import Problem
 from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
+from ...maps import FootprintConstraint
 from ..sampling._bound import Floor
 from ..sampling._problem import Compiled, compiled
 from ..steering import ReedsShepp
@@ -26,6 +27,7 @@ from ._pose_field import Field
 from ._pose_kernel import search
 from ._pose_motions import Vehicle, refused
 from ._pose_tree import Search
+from .explain import explain_separation
 
 Array = NDArray[np.float64]
 
@@ -94,7 +96,7 @@ class PosePlanner(ABC):
     def _solved(self, posed: Posed, began: float, deadline: float, seed: int | None) -> Plan:
         """The plan of a problem whose ends are allowed."""
         found = _Effort()
-        reason = posed.separation
+        reason = posed.separation(self._vehicle.tolerance)
         for fineness in () if reason else self._levels:
             found.search = self._search(posed, fineness)
             found.finished = found.search.run(deadline, self.nodes)
@@ -181,12 +183,18 @@ class Posed:
         yaw = self.pose[2]
         return next(t.start + yaw - s.start for _, s, t in self.problem.space.layout if s.start <= yaw < s.stop)
 
-    @property
-    def separation(self) -> str:
-        """The reason why not even a point gets from root to ends; empty if one may."""
+    def separation(self, tolerance: float) -> str:
+        """The reason why not even a point gets from the start to within a tolerance of the goal; empty if one may."""
+        problem, xy = self.problem, self.pose[:2]
+        if not isinstance(problem.constraint, FootprintConstraint):
+            return ""  # other constraints need not forbid what is an obstacle on the map
+        if isinstance(problem.goal, Space) and (problem.goal.high > problem.goal.low)[xy].any():
+            return ""  # other states of the region may be in the same component
+        reach = tolerance / float(problem.weights.min())
+        if self.field.cells is None or not self.field.separates(self.root[xy], self.ends[:, xy], reach):
+            return ""
         start, goal = (self.root, self.ends[0])[:: self.direction]
-        xy = self.pose[:2]
-        return self.field.separation(self.root[xy], start[xy], goal[xy])
+        return explain_separation(self.field.cells, "blocked", start[xy], goal[xy])
 
     def path(self, found: Search, vehicle: Vehicle, steering: Curve) -> tuple[Array, Array, Array]:
         """States, controls and times of the best way."""

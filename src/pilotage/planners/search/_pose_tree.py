@@ -91,7 +91,7 @@ class Search:
         track = np.empty((motions.longest + 1, len(root)))
         self.given = (
             motions.rows, motions.first, motions.groups, motions.after, vehicle, motions.parameters, rules, cells,
-            field.values, goals, ends, region, np.empty(MARKS), track, *world.arrays[:-1],
+            field.values, goals, ends, region, np.empty(MARKS), track, world.world,
         )  # fmt: skip
         self._root(root, left)
 

@@ -11,8 +11,8 @@ import numpy as np
 from ...models.trace import driver
 from .kernel import DIAGONAL, FINISHED, NEVER, PAUSED, POOL_FULL, STRAIGHT, _distance, _neighbours, _step
 
-KM, SIZE, EFFORT = 0, 1, 2
-"""Places in the state of a repair: the modifier of keys, entries in the heap, expansions."""
+KM, SIZE, EFFORT, LAST = 0, 1, 2, 3
+"""Places in the state of a repair: the modifier of keys, entries in the heap, expansions, the cell expanded last."""
 LEFT = -1
 """First number of a key in `keys` when the cell is not queued."""
 ROOM = 32
@@ -61,6 +61,7 @@ def repair(cells, width, costs, diagonal, start, goal, g, rhs, keys, heap, found
         _pop(heap, state)
         keys[u, 0] = LEFT
         state[EFFORT] += 1
+        state[LAST] = u
         k, least = _key(here, u)
         if _before(first, second, k, least):
             _update(here, u)

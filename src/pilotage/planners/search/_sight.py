@@ -9,7 +9,7 @@ from ._jumps import EAST, NORTH
 from .kernel import FINISHED, PAUSED, POOL_FULL
 
 # Where `any_angle` keeps what it needs to go on, in the array `state`.
-SIZE, EFFORT = 0, 1
+SIZE, EFFORT, LAST = 0, 1, 2
 
 
 @driver("i8(b1[::1], i8, i8, b1, b1, f8[::1], i4[::1], f8[::1], i4[::1], f8[::1], i4[::1], i8[::1], i8)", nogil=True)
@@ -31,7 +31,7 @@ def any_angle(free, width, goal, lazy, between, g, parents, final_g, final_paren
         final_parents: where that way comes from, in line of sight; changed.
         keys: f of the queue, a binary heap; changed.
         queue: cells of the queue; changed.
-        state: number of cells in the queue, and of expansions; changed.
+        state: number of cells in the queue, of expansions, and the cell expanded last; changed.
         limit: expansions of this call.
 
     Returns:
@@ -67,6 +67,7 @@ def any_angle(free, width, goal, lazy, between, g, parents, final_g, final_paren
         if s == goal:
             break
         expansions += 1
+        state[LAST] = s
 
         # 3. Reach its neighbours from its parent, or from itself.
         for k in range(8):

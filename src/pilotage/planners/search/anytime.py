@@ -59,7 +59,7 @@ class ARAStar(GraphPlanner):
     unknown: Unknown = "blocked"
 
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
-        return self._improved(_OnGraph(graph, start, goal, deadline), graph.unit)
+        return self._improved(_OnGraph(graph, start, goal, deadline), 1.0)
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
         diagonal = self.connectivity == 8

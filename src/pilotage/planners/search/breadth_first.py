@@ -9,16 +9,18 @@ from typing import Any
 from pilotage.core.settings import settings
 from pilotage.maps.cells import Unknown
 
-from ._on_cells import Connectivity, Found
+from ._first_way import FEWEST, first_way
+from ._on_cells import Array, Connectivity, Found
 from ._on_graph import GraphPlanner, View, no_path, out_of_time, unwound
+from .workspace import Workspace
 
 
 @settings
 class BreadthFirst(GraphPlanner):
     """Breadth-first search: a path with the fewest steps, whatever they cost.
 
-    States are expanded in the order in which they were found. On a grid with 4 neighbours, the fewest steps are the
-    shortest path too. `lower_bound` is the heuristic of the start.
+    States that fewer steps reach are expanded first. On a grid with 4 neighbours, the fewest steps are the shortest
+    path too. `lower_bound` is the heuristic of the start. A grid keeps 9 bytes a cell, and 8 for each cell that waits.
 
     Attributes:
         connectivity: 8 or 4 neighbours, on grids.
@@ -35,6 +37,9 @@ class BreadthFirst(GraphPlanner):
 
     connectivity: Connectivity = 8
     unknown: Unknown = "blocked"
+
+    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
+        return first_way(space, costs, first, last, deadline, FEWEST, self.connectivity == 8)
 
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
         g, parents, expansions = {start: 0.0}, {start: start}, 0

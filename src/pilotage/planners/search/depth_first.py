@@ -8,8 +8,10 @@ from typing import Any
 from pilotage.core.settings import settings
 from pilotage.maps.cells import Unknown
 
-from ._on_cells import Connectivity, Found
+from ._first_way import NEWEST, first_way
+from ._on_cells import Array, Connectivity, Found
 from ._on_graph import GraphPlanner, View, no_path, out_of_time, unwound
+from .workspace import Workspace
 
 
 @settings
@@ -17,7 +19,8 @@ class DepthFirst(GraphPlanner):
     """Depth-first search: some path, usually a long one; the baseline that shows what an order of expansion is worth.
 
     The state that was found last is expanded first; of several neighbours, the first one. On an infinite graph it may
-    never return, so it needs a budget. `lower_bound` is the heuristic of the start.
+    never return, so it needs a budget. `lower_bound` is the heuristic of the start. A grid keeps 9 bytes a cell, and 8
+    for each cell that waits, once for each neighbour that found it.
 
     Attributes:
         connectivity: 8 or 4 neighbours, on grids.
@@ -34,6 +37,9 @@ class DepthFirst(GraphPlanner):
 
     connectivity: Connectivity = 8
     unknown: Unknown = "blocked"
+
+    def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
+        return first_way(space, costs, first, last, deadline, NEWEST, self.connectivity == 8)
 
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
         g: dict[Any, float] = {}

@@ -48,7 +48,7 @@ class DStarLite(GraphPlanner):
     unknown: Unknown = "blocked"
 
     def _solve(self, space: Workspace, costs: Array | None, first: int, last: int, deadline: float | None) -> Found:
-        return CellRepair(space, costs, last, self.connectivity == 8).found(first, deadline)
+        return CellRepair(space, costs, last, self.connectivity == 8).found(first, deadline, space.order)
 
     def _search(self, graph: View, start: Any, goal: Any, deadline: float) -> Found:
         return Repair(graph, start, goal).found(deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -107,6 +108,13 @@ def explain_separation(grid: GridCells, unknown: str, start: Array, goal: Array)
         f"the start, {there.sum() * area:.2f} m^2 from the goal; the nearest reachable point to the goal is "
         f"({nearest[0]:.2f}, {nearest[1]:.2f}), {gap:.2f} m from it{hint}"
     )
+
+
+def distance_of_component(grid: GridCells, point: Array, others: Array) -> float:
+    """The distance [m] between the free cells that can be reached from a point ``(2,)`` and points ``(K, 2)``."""
+    here = _component(grid.free, *grid.world_to_cell(point).tolist())
+    gaps = [_nearest(here, place) for place in grid.world_to_grid(others)]
+    return grid.resolution * min(math.inf if gap is None else gap[1] for gap in gaps)
 
 
 def _component(passable: Mask, row: int, column: int) -> Mask:

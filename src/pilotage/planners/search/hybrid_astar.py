@@ -62,7 +62,7 @@ class HybridAStar(PosePlanner):
         tolerance: distance to the goal at which the path of a model may end, in the metric of the problem.
 
     Raises:
-        SettingError: if a model has no actions, or actions have no model.
+        SettingError: if a model has no actions, or actions have no model; in `plan`, if no action moves the model.
 
     Source: D. Dolgov, S. Thrun, M. Montemerlo, J. Diebel, Practical search techniques in path planning for autonomous
     driving, 2008; Path planning for autonomous vehicles in unknown semi-structured environments, 2010, section 2.

@@ -45,8 +45,8 @@ WEIGHT_BITS = 10
 FINISHED, PAUSED, POOL_FULL = 0, 1, 2
 
 # Where `search` keeps what it needs to go on, in the array `state`.
-BUCKET, FREE, USED, WAITING, BEST, EXPANSIONS = 0, 1, 2, 3, 4, 5
-STATE_SIZE = 6
+BUCKET, FREE, USED, WAITING, BEST, EXPANSIONS, LAST = 0, 1, 2, 3, 4, 5, 6  # LAST: the cell expanded last
+STATE_SIZE = 7
 
 
 @driver(
@@ -92,6 +92,7 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
         if g >= state[BEST]:
             continue
         state[EXPANSIONS] += 1
+        state[LAST] = n
 
         # 2. Label and queue the neighbours that this way reaches sooner.
         straight, all_found = _neighbours(cells, width, costs, n, label, diagonal, round_, found)

@@ -16,6 +16,7 @@ from .kernel import (
     DIAGONAL,
     EXPANSIONS,
     FREE,
+    LAST,
     NEVER,
     PAUSED,
     POOL_FULL,
@@ -32,7 +33,7 @@ from .workspace import Workspace
 Array = NDArray[np.float64]
 Cells = NDArray[np.int64]
 
-_CHUNK = 50_000
+CHUNK = 50_000
 """Expansions between two looks at the clock, about a millisecond."""
 _WITHOUT_CLOCK = 5_000_000
 """Expansions after which Python gets to handle an interrupt."""
@@ -51,6 +52,37 @@ def best_first(
     path, length = query.path(first, last)
     bound = length if weight <= 1.0 else max(query.lower_bound(), length / weight)
     return Found(True, path, length, bound, query.expansions)
+
+
+def advance(
+    kernel: Callable[[int], int],
+    grow: Callable[[], None],
+    effort: Cells,
+    chunk: int,
+    deadline: float | None,
+    order: list[int] | None,
+) -> bool:
+    """Call a kernel until it is through; False when the deadline came first.
+
+    Args:
+        kernel: takes the most expansions of a call; returns FINISHED, PAUSED or POOL_FULL, as `kernel.search`.
+        grow: makes room after POOL_FULL.
+        effort: the number of expansions and the cell expanded last, ``(2,)``, as the kernel counts them.
+        chunk: expansions of a call.
+        deadline: a time of the clock, or None.
+        order: takes the cells in the order in which they are expanded, one a call; None records nothing.
+    """
+    while True:
+        before = effort[0]
+        outcome = kernel(chunk if order is None else 1)
+        if order is not None and effort[0] > before:
+            order.append(int(effort[1]))
+        if outcome == POOL_FULL:
+            grow()
+        elif outcome != PAUSED:
+            return True
+        if deadline is not None and time.perf_counter() > deadline:
+            return False
 
 
 class Query:
@@ -113,7 +145,7 @@ class Query:
     def open(self, first: int, last: int, label: int) -> None:
         """Queue the start under its label."""
         space, state = self.space, self.space.state
-        self.direct = self._distance(first, last)
+        self.direct = self.distance(first, last)
         offset = ((self.direct * self.scaled_weight) >> WEIGHT_BITS) >> space.shift
         space.cells[first] = label
         space.pool[0] = (first << 32) | 0xFFFFFFFF
@@ -123,16 +155,10 @@ class Query:
 
     def advance(self, kernel: Callable[[int], int], deadline: float | None) -> bool:
         """Call a kernel with limits of expansions until it is through; False when the deadline came first."""
-        while True:
-            outcome = kernel(_WITHOUT_CLOCK if deadline is None else _CHUNK)
-            if outcome == POOL_FULL:
-                self.space.grow()
-            elif outcome != PAUSED:
-                return True
-            if deadline is not None and time.perf_counter() > deadline:
-                return False
+        space, chunk = self.space, _WITHOUT_CLOCK if deadline is None else CHUNK
+        return advance(kernel, space.grow, space.state[EXPANSIONS : LAST + 1], chunk, deadline, space.order)
 
-    def _distance(self, first: int, last: int) -> int:
+    def distance(self, first: int, last: int) -> int:
         """Length of the way from the start to the goal if nothing were in it; 0 without a goal."""
         if last < 0:
             return 0
@@ -174,4 +200,4 @@ class Query:
         path, cost = trace_back(space.cells, space.width, self.costs, first, last, self.diagonal, self.round)
         if len(path) == 0:
             raise RuntimeError("a path was found whose cells do not lead back to the start; please report this map")
-        return np.stack((path // space.width - 1, path % space.width - 1), axis=-1), float(cost)
+        return space.places(path), float(cost)

@@ -16,7 +16,7 @@ from pilotage.core.carry import carry
 from pilotage.core.errors import PilotageError, ShapeError
 from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import Positive, positive, settings
+from pilotage.core.settings import Positive, positive, settings, shown
 from pilotage.core.streams import Rng, checked
 from pilotage.maps import FootprintConstraint, InflatedGrid
 from pilotage.maps.cells import GridCells, Unknown
@@ -80,7 +80,9 @@ class MovingObstacle:
             )
         radius = numbers(self.radius, "the radius of an obstacle")
         if radius.shape not in ((), ts.shape) or not ((radius >= 0.0) & np.isfinite(radius)).all():
-            raise ShapeError(f"the radius of an obstacle is {self.radius}; expected one, or {len(ts)}, of 0 or more")
+            raise ShapeError(
+                f"the radius of an obstacle is {shown(self.radius)}; expected one, or {len(ts)}, of 0 or more"
+            )
         if not (np.diff(ts) > 0.0).all():
             raise ShapeError("the times of an obstacle do not increase; expected each to be later than the one before")
         for name, value in (("ts", ts), ("xys", xys), ("radius", np.broadcast_to(radius, ts.shape))):
@@ -113,7 +115,7 @@ class MovingObstacle:
         """
         share = positive(risk, "risk")
         if not share < 1.0:
-            raise ShapeError(f"risk is {risk}; expected a probability above 0 and below 1")
+            raise ShapeError(f"risk is {shown(risk)}; expected a probability above 0 and below 1")
         places, radii = list[Array](), list[float]()
         for belief in beliefs:
             moments = carry(belief, POINT).moments()
@@ -127,15 +129,23 @@ class MovingObstacle:
         ts, xys, when = np.asarray(self.ts), np.asarray(self.xys), numbers(t, "times")
         return np.stack([np.interp(when, ts, xys[:, k]) for k in range(2)], -1)
 
-    def segments(self, grid: GridCells, radius: float) -> Array:
-        """Segments of `_intervals` ``(S, 7)``, in cells of the framed grid, with the radius of the robot added."""
-        ts, radii = np.asarray(self.ts, dtype=np.float64), np.asarray(self.radius)
+    def segments(self, grid: GridCells | None, radius: float, speed: float) -> Array:
+        """Segments of `_intervals` ``(S, 7)``, with the radius of the robot added.
+
+        Args:
+            grid: the grid; the segments are in its cells, framed, and in straight steps of the robot. Without a grid,
+                they are in the world, and the unit of length is a metre.
+            radius: radius of the robot [m].
+            speed: speed of the robot [m/s].
+        """
+        unit = 1.0 if grid is None else grid.resolution
+        ts, radii = np.asarray(self.ts) * (speed / unit), np.asarray(self.radius)
         ts = np.concatenate(([min(0.0, ts[0])], ts, [FOREVER]))
-        at = grid.world_to_grid(np.asarray(self.xys))
+        at = np.asarray(self.xys) if grid is None else grid.world_to_grid(np.asarray(self.xys))
         at, radii = np.concatenate((at[:1], at, at[-1:])), np.concatenate((radii[:1], radii, radii[-1:]))
         spans = np.diff(ts)
         velocities = np.diff(at, axis=0) / np.maximum(spans, 1e-300)[:, None]
-        reach = (np.maximum(radii[1:], radii[:-1]) + radius) / grid.resolution
+        reach = (np.maximum(radii[1:], radii[:-1]) + radius) / unit
         found = np.column_stack((at[:-1], velocities, ts[:-1], ts[1:], reach))
         return found[(spans > 0.0) & (ts[1:] > 0.0)]
 
@@ -244,15 +254,15 @@ class _Run:
         self, planner: SpaceTimeAStar, moving: Sequence[MovingObstacle], grid: GridCells | None, radius: float
     ) -> None:
         self.planner, self.ts, self.touched = planner, np.zeros(0), ""
-        rows = [np.zeros((0, 7))] if grid is None else [each.segments(grid, radius) for each in moving]
+        rows = [np.zeros((0, 7))] if grid is None else [each.segments(grid, radius, planner.speed) for each in moving]
         self.segments = np.ascontiguousarray(np.concatenate([np.zeros((0, 7)), *rows]))
 
     def solve(self, space: Workspace, _: Array | None, start: int, goal: int, deadline: float | None) -> Found:
         """Search the cells of a workspace."""
-        width, rate, diagonal = space.width, self.planner.speed / space.resolution, self.planner.connectivity == 8
+        width, diagonal = space.width, self.planner.connectivity == 8
         ways = Query(space, None, 0.0, diagonal)
         ways.run(goal, -1)
-        rest = np.pad(ways.lengths(), 1, constant_values=np.inf).ravel() / rate
+        rest = np.pad(ways.lengths(), 1, constant_values=np.inf).ravel()
         first, items, starts, intervals = _safe(width, len(rest), self.segments)
         count = len(intervals)
         cells = np.repeat(np.arange(len(rest)), np.diff(starts))
@@ -268,7 +278,7 @@ class _Run:
         arrivals[root], heap[0], keys[0], state[WAITING], finished = 0.0, root, rest[start], 1, True
         while True:
             outcome = search.compiled(
-                rest, width, diagonal, rate, goal, release, self.segments, first, items, starts, intervals, cells,
+                rest, width, diagonal, goal, release, self.segments, first, items, starts, intervals, cells,
                 arrivals, parents, heap, keys, state, CHUNK,
             )  # fmt: skip
             if outcome == FULL:
@@ -281,10 +291,11 @@ class _Run:
                 break
         expansions, node = int(state[EXPANSIONS]), int(state[REACHED])
         if node < 0:
-            bound = max(float(keys[0]) / (1.0 + TIE), release) * rate if not finished else math.inf
+            bound = max(float(keys[0]) / (1.0 + TIE), release) if not finished else math.inf
             return Found(finished, None, math.inf, bound, expansions)
-        cost = float(arrivals[node]) * rate
-        path, self.ts = _unwound(node, cells, arrivals, parents, width, rate)
+        cost = float(arrivals[node])
+        path, steps = _unwound(node, cells, arrivals, parents, width)
+        self.ts = steps * (space.resolution / self.planner.speed)
         return Found(True, path, cost, cost, expansions)
 
 
@@ -301,9 +312,7 @@ def _safe(width: int, count: int, segments: Array) -> tuple[Integers, Integers, 
     return first, items, starts, intervals[:found]
 
 
-def _unwound(
-    node: int, cells: Integers, arrivals: Array, parents: Integers, width: int, rate: float
-) -> tuple[Integers, Array]:
+def _unwound(node: int, cells: Integers, arrivals: Array, parents: Integers, width: int) -> tuple[Integers, Array]:
     """Cells (row, column) ``(K, 2)`` and times ``(K,)`` of the way to an interval, with the waiting between."""
     nodes = [node]
     while (node := int(parents[node])) >= 0:
@@ -311,7 +320,7 @@ def _unwound(
     way = -1 - cells[nodes[::-1]]
     places = np.stack(np.divmod(way, width), axis=-1) - 1
     arrived = arrivals[nodes[::-1]]
-    departed = arrived[1:] - np.linalg.norm(np.diff(places, axis=0), axis=-1) / rate
+    departed = arrived[1:] - np.linalg.norm(np.diff(places, axis=0), axis=-1)
     waits = departed > arrived[:-1] + 1e-9
     rows = np.repeat(np.arange(len(way)), 1 + np.append(waits, False))
     ts = np.sort(np.concatenate((arrived, departed[waits])))

@@ -37,8 +37,11 @@ class StateLattice(PosePlanner):
                   that turns no more than it must and ends on the lattice; the same backwards
 
     As ways to one pose meet exactly, none is thrown away for lying in a cell with another, as in `HybridAStar`, which
-    shares everything else: estimate, costs, checks of whole motions, and the steering curve to the goal. On the lattice
-    and without obstacles between, the path is a shortest one for weight 1.
+    shares everything else: estimate, costs, checks of whole motions, and the steering curve to the goal. With weight 1,
+    if the problem has no map, no way over the lattice alone to a goal on it costs less than the path; a curve from some
+    pose of the lattice may make it cheaper still. On a map the estimate is the way over coarse cells, which may be
+    longer than that of the vehicle, so a cheaper way may be missed. If the search begins at the goal, as for
+    `HybridAStar`, the lattice lies in the frame of the goal.
 
     Attributes:
         steering: `ReedsShepp` or `Dubins` with the turning radius of the vehicle.
@@ -120,7 +123,7 @@ class Lattice(OnArcs):
     spacing: float
     headings: int
     curves: bool = True
-    tolerance: float = 0.0
+    tolerance: float = 1e-9  # rounding: a pose of the lattice is the goal itself, without another curve
 
     @property
     def span(self) -> float:

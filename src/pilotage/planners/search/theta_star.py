@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy as np
 
@@ -11,11 +10,11 @@ from pilotage.core.errors import PilotageError
 from pilotage.core.settings import settings
 from pilotage.maps.cells import Unknown
 
-from ._on_cells import Array, Found
-from ._on_graph import as_cells, no_path, out_of_time
+from ._on_cells import Array, Found, path_cost
+from ._on_graph import no_path, out_of_time
 from ._planner import CellPlanner
 from ._sight import EFFORT, SIZE, any_angle
-from .kernel import PAUSED, POOL_FULL
+from .query import advance
 from .workspace import Workspace
 
 _CHUNK = 5_000
@@ -94,31 +93,30 @@ def _at_any_angle(
 ) -> Found:
     if costs is not None:
         raise PilotageError(f"{type(planner).__name__} needs the cost 1 in every cell; AStar plans under costs")
-    count, direct = len(space.free), _length([first, last], space.width)
+    count, direct = len(space.free), path_cost(space.places([first, last]))
     (g, final_g), (parents, final_parents) = np.full((2, count), np.inf), np.zeros((2, count), dtype=np.int32)
     g[first], parents[first] = 0.0, first
-    keys, queue = np.full(1024, direct), np.full(1024, first, dtype=np.int32)
-    free, state = space.free, np.zeros(2, dtype=np.int64)
+    keys, queue = np.zeros(1024), np.full(1024, first, dtype=np.int32)  # the start comes first, whatever its key
+    free, state = space.free, np.zeros(3, dtype=np.int64)
     state[SIZE] = 1
-    while True:
-        outcome = any_angle(
-            free, space.width, last, lazy, space.between, g, parents, final_g, final_parents, keys, queue, state, _CHUNK
+
+    def run(limit: int) -> int:
+        return any_angle(
+            free, space.width, last, lazy, space.between, g, parents, final_g, final_parents, keys, queue, state, limit
         )  # fmt: skip
-        expansions = int(state[EFFORT])
-        if outcome == POOL_FULL:
-            keys, queue = np.concatenate((keys, keys)), np.concatenate((queue, queue))
-        elif outcome != PAUSED:
-            break
-        if deadline is not None and time.perf_counter() > deadline:
-            return out_of_time(direct, expansions)
+
+    def grow() -> None:
+        nonlocal keys, queue
+        keys, queue = np.concatenate((keys, keys)), np.concatenate((queue, queue))
+
+    in_time = advance(run, grow, state[EFFORT:], _CHUNK, deadline, space.order)
+    expansions = int(state[EFFORT])
+    if not in_time:
+        return out_of_time(direct, expansions)
     if math.isinf(final_g[last]):
         return no_path(expansions)
     path = [last]
     while path[-1] != first:
         path.append(int(final_parents[path[-1]]))
-    return Found(True, as_cells(path[::-1], space.width), _length(path, space.width), direct, expansions)
-
-
-def _length(path: list[int], width: int) -> float:
-    """Length [cells] of a path of straight lines between cells."""
-    return float(np.hypot(*np.diff(as_cells(path, width), axis=0).T).sum())
+    cells = space.places(path[::-1])
+    return Found(True, cells, path_cost(cells), direct, expansions)

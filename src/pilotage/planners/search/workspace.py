@@ -10,7 +10,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pilotage.core.errors import ShapeError
 from pilotage.maps.cells import GridCells
@@ -41,6 +41,8 @@ class Workspace:
         self._floor = NEVER
         self.between = False
         """Whether what is forbidden is interpolated between the middles of cells, as for a robot with a footprint."""
+        self.order: list[int] | None = None
+        """Takes the cells in the order in which a query expands them, if that is recorded."""
         self.tables: dict[str, Any] = {}
         """What a planner has computed of this grid and uses in every query."""
 
@@ -52,6 +54,10 @@ class Workspace:
     def index(self, row: int, column: int) -> int:
         """Index of a cell of the grid in the flat, framed arrays."""
         return (row + 1) * self.width + column + 1
+
+    def places(self, indices: ArrayLike) -> Integers:
+        """Cells (row, column) ``(K, 2)`` of indices ``(K,)``."""
+        return np.stack(np.divmod(indices, self.width), axis=-1) - 1
 
     def begin(self, highest_cost: float, weight: float, farthest: int = 1) -> tuple[int, int]:
         """Make ready for a query: the range of its labels, ``round_ <= label < end``, below all earlier ones."""
@@ -109,6 +115,7 @@ def borrow(grid: GridCells, unknown: str) -> Iterator[Workspace]:
     except IndexError:
         space = Workspace(grid.passable(unknown), grid.resolution)
         space.between = isinstance(grid, DiscCells)
+    space.order = None
     yield space
     # Not returned after an exception: an interrupted search may have left it in the middle of a change.
     shelf.append(space)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ._quadratic import minimize
+from ._quadratic import minimize, times
 
 Array = NDArray[np.float64]
 ROUNDS = 40
@@ -36,8 +34,9 @@ def jerk_limited(b: Array, limit: Array, ds: Array, speeding: float, braking: fl
     Source: T. Lipp, S. Boyd, Variations and extension of the convex-concave procedure, 2016.
     """
     best, least = None, np.inf
-    if len(b) < 3:
-        return b
+    if len(b) == 2:  # both ends are kept
+        a, most = abs(b[1] - b[0]) / (2.0 * ds[0]), 0.5 * jerk * float(_durations(b, ds)[0])
+        return b if b.all() or a <= most * (1.0 + GAIN) else None
     for _ in range(ROUNDS):
         found = _program(b, limit, ds, speeding, braking, jerk)
         if found is None:
@@ -59,59 +58,52 @@ def _durations(b: Array, ds: Array) -> Array:
 
 
 def _program(b: Array, limit: Array, ds: Array, speeding: float, braking: float, jerk: float) -> Array | None:
-    """The profile that is best to second order at b, in the inner approximation of the limits at b."""
-    import scipy.sparse as sp
+    """The profile that is best to second order at b, in the inner approximation of the limits at b.
 
-    diags: Any = sp.diags_array  # its types do not know of several offsets
-
-    n, v = len(ds), np.sqrt(b)
+    Its variables are in units of b. A row of an array has what multiplies three of them, one after the other.
+    """
+    n, v, top = len(ds), np.sqrt(b), limit.max()
     total = v[1:] + v[:-1]
     safe = np.where(v > 0.0, v, np.inf)  # ends at rest are no variables
-    left, right = -ds / (total**2 * safe[:-1]), -ds / (total**2 * safe[1:])
-    slopes = diags([left, right], offsets=[0, 1], shape=(n, n + 1)).tocsr()
-    accelerations = diags([-0.5 / ds, 0.5 / ds], offsets=[0, 1], shape=(n, n + 1)).tocsr()
-    middles = diags([np.full(n - 1, 0.5), np.full(n - 1, 0.5)], offsets=[0, 1], shape=(n - 1, n)).tocsr()
-    changes = diags([-np.ones(n - 1), np.ones(n - 1)], offsets=[0, 1], shape=(n - 1, n)).tocsr()
-    ends = [k for k, at in ((0, 0), (n - 1, n)) if b[at] == 0.0]
-    rest = sp.coo_array((np.ones(len(ends)), (range(len(ends)), ends)), shape=(len(ends), n)).tocsr()
-    change = sp.vstack([changes, rest]) @ accelerations
-    span = sp.vstack([middles, 0.5 * rest])
-    tangent, dt = span @ slopes, span @ (2.0 * ds / total)
-    constant = dt - tangent @ b
-    G = sp.vstack([
-        sp.eye_array(n + 1) / limit.max(), -sp.eye_array(n + 1) / limit.max(),
-        accelerations / speeding, -accelerations / braking,
+    zero = np.zeros(n)
+    slopes = np.stack([-ds / (total**2 * safe[:-1]), -ds / (total**2 * safe[1:]), zero], -1)
+    a = np.stack([-0.5 / ds, 0.5 / ds, zero], -1)
+    rest = [k for k, at in ((0, 0), (n - 1, n)) if b[at] == 0.0]
+    later, dt = np.roll(a, 1, -1), 2.0 * ds / total
+    change = np.concatenate([later[1:] - a[:-1], a[rest]])
+    tangent = 0.5 * np.concatenate([np.roll(slopes, 1, -1)[1:] + slopes[:-1], slopes[rest]])
+    first = np.concatenate([np.arange(n - 1), np.array(rest, dtype=np.int64)])
+    unit = np.append(np.where(b > 0.0, b, 1.0), [1.0, 1.0])
+    start = b / unit[:-2]
+    constant = 0.5 * np.concatenate([dt[1:] + dt[:-1], dt[rest]]) - _rows(tangent, first, b)
+    eye = np.zeros((n + 1, 3))
+    eye[:, 0] = 1.0 / top
+    G = np.concatenate([
+        eye, -eye, a / speeding, -a / braking,
         (change - jerk * tangent) / speeding, (-change - jerk * tangent) / speeding,
-    ]).tocsr()  # fmt: skip
-    zero, one = np.zeros(n + 1), np.ones(n)
-    h = np.concatenate([limit / limit.max(), zero, one, one, *[jerk * constant / speeding] * 2])
-    curve = ds / (2.0 * total**2)
-    second = diags(
-        np.append(curve / safe[:-1] ** 3 + ds / (total**3 * safe[:-1] ** 2), 0.0)
-        + np.append(0.0, curve / safe[1:] ** 3 + ds / (total**3 * safe[1:] ** 2))
-    )
-    mixed = ds / (total**3 * safe[:-1] * safe[1:])
-    P = (second + diags([mixed, mixed], offsets=[1, -1], shape=(n + 1, n + 1))).tocsr()
-    return _relative(P, slopes.sum(axis=0), G, h, b)
+    ])  # fmt: skip
+    h = np.concatenate([limit / top, np.zeros(n + 1), np.ones(2 * n), *2 * [jerk * constant / speeding]])
+    firsts = np.concatenate([*2 * [np.arange(n + 1)], *2 * [np.arange(n)], first, first])
+    G *= unit[firsts[:, None] + np.arange(3)]
+    P, slope = _curvature(ds, total, safe), np.zeros(n + 1)
+    P *= unit[: n + 1, None] * unit[np.arange(n + 1)[:, None] + np.arange(3)]
+    slope[:-1] += slopes[:, 0]
+    slope[1:] += slopes[:, 1]
+    slope *= unit[:-2]
+    scale = float(abs(slope[1:-1]).max())
+    found = minimize(P / scale, (slope - times(P, start)) / scale, G, firsts, h, start, np.array([0, n]), 1e-8)
+    return np.append(np.append(b[0], np.maximum(found.x[1:-1], 1e-9) * b[1:-1]), b[-1]) if found.converged else None
 
 
-def _relative(P: Any, slope: Array, G: Any, h: Array, b: Array) -> Array | None:
-    """The minimum of ``slope' d + d' P d / 2`` for ``b + d``, in units of b, with its ends kept."""
-    import scipy.sparse as sp
-
-    inner = np.arange(1, len(b) - 1)
-    D = sp.diags_array(b[inner])
-    room = h - G[:, [0, len(b) - 1]] @ b[[0, -1]]
-    G = (G[:, inner] @ D).tocsr()
-    rows = np.diff(G.indptr) > 0
-    if (room[~rows] < -1e-9).any():
-        return None
-    P, slope = (D @ P[inner][:, inner] @ D).tocsr(), slope[inner] * b[inner]
-    scale = float(abs(slope).max())
-    ones = np.ones(len(inner))
-    found = minimize(P / scale, slope / scale - P @ ones / scale, G[rows], room[rows], ones, 1e-8)
-    if not found.converged:
-        return None
-    out = b.copy()
-    out[inner] = np.maximum(found.x, 1e-9) * b[inner]
+def _curvature(ds: Array, total: Array, safe: Array) -> Array:
+    """The second derivative of the time by b: upper diagonals ``(n + 1, 3)``."""
+    out, curve = np.zeros((len(safe), 3)), ds / (2.0 * total**2)
+    out[:-1, 0] += curve / safe[:-1] ** 3 + ds / (total**3 * safe[:-1] ** 2)
+    out[1:, 0] += curve / safe[1:] ** 3 + ds / (total**3 * safe[1:] ** 2)
+    out[:-1, 1] = ds / (total**3 * safe[:-1] * safe[1:])
     return out
+
+
+def _rows(G: Array, first: NDArray[np.int64], x: Array) -> Array:
+    """The products of rows ``(m, 3)`` that begin at these variables and x."""
+    return (G * np.append(x, [0.0, 0.0])[first[:, None] + np.arange(3)]).sum(-1)

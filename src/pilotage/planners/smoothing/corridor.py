@@ -11,6 +11,8 @@ from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.settings import NonNegative, Positive, instance, setting, settings
 from ...maps import FootprintConstraint
+from ..sampling._problem import compiled
+from ..sampling._space import farthest
 from ._polygons import SIDES, grow
 
 Array = NDArray[np.float64]
@@ -135,12 +137,11 @@ class Corridor:
 def _waypoints(problem: Problem, xs: Array, length: float) -> list[int]:
     """Indices of states with a straight allowed way from each to the next, as far apart as `length` along the path."""
     along = np.concatenate([[0.0], np.cumsum(problem.distance(xs[:-1], xs[1:]))])
-    kept = [0]
+    lasts, kept = np.searchsorted(along, along + length, side="right") - 1, [0]
+    made, xs = compiled(problem, None, draws=False), np.ascontiguousarray(xs)
+    rooms = made.room(xs)
     while kept[-1] < len(xs) - 1:
-        i = kept[-1]
-        last = max(int(np.searchsorted(along, along[i] + length, side="right")), i + 2)
-        fine = np.asarray(problem.edges_allowed(xs[i], xs[i + 1 : last]))
-        kept.append(i + 1 + int(np.flatnonzero(fine)[-1]) if fine.any() else i + 1)
+        kept.append(int(farthest.compiled(made.world, xs, rooms, kept[-1], int(lasts[kept[-1]]))))
     return kept if len(kept) > 1 else [0, 0]
 
 

@@ -16,11 +16,13 @@ from ...core.problem import Problem
 from ...core.settings import Positive, instance, settings
 from ...core.space import Space
 from ...maps import FootprintConstraint
-from ._quadratic import minimize
-from .corridor import TOUCHING, Corridor
+from ._quadratic import minimize, times
+from .corridor import Corridor
 
 Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
+BLOCK = 12
+"""Variables of two neighbouring joints."""
 
 
 @settings
@@ -74,7 +76,8 @@ class CorridorSmoother:
             corridor: another corridor than `Corridor.along` the plan.
 
         Returns:
-            A plan with x, y and the yaw of the tangent, as a vehicle drives it; its cost is its length [m]. In
+            A plan with x, y and the yaw of the tangent, as a vehicle drives it; its cost is its length [m], and its
+            lower bound the distance of its ends: a path to another goal of the problem may be shorter. In
             `stats`, ``curvature`` [1/m] of each state, ``roughness`` (the minimum), ``corridor``, ``iterations`` and
             ``seconds``. Its status is INVALID, with a reason, if the disc around the robot does not fit along the path
             or the waypoints of a corridor are not in its regions, and NO_PATH if no curve with the headings fits.
@@ -109,14 +112,9 @@ class CorridorSmoother:
         """States along the curves with control points ``(R, 6, 2)``."""
         fastest = 5.0 * np.linalg.norm(np.diff(controls, axis=1), axis=-1).max(-1)
         counts = np.maximum(np.ceil(fastest / self.spacing), 1.0).astype(int)
-        shares = [np.arange(count) / count for count in counts]
-        points, first, second = (
-            np.concatenate(
-                [_bezier(_differences(c, order), t) for c, t in zip(controls, shares, strict=True)]
-                + [_bezier(_differences(controls[-1], order), np.ones(1))]
-            )
-            for order in range(3)
-        )
+        t = np.concatenate([*(np.arange(count) / count for count in counts), [1.0]])
+        curve = np.append(np.repeat(np.arange(len(counts)), counts), len(counts) - 1)
+        points, first, second = (_bezier(_differences(controls, order), curve, t) for order in range(3))
         speed = np.maximum(np.linalg.norm(first, axis=-1), 1e-12)
         curvature = (first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]) / speed**3
         length = float(np.linalg.norm(np.diff(points, axis=0), axis=-1).sum())
@@ -128,68 +126,50 @@ class CorridorSmoother:
 
 def _smoothest(corridor: Corridor, spans: Array, yaws: Array | None, jerk: float) -> tuple[Array | None, float, int]:
     """Control points ``(R, 6, 2)`` of the best curves, the minimum, and the iterations of the solver."""
-    P, G, h = _program(corridor, spans, jerk)
-    joints, n = np.zeros((len(spans) + 1, 3, 2)), P.shape[0]
+    P, G, first, h = _program(corridor, spans, jerk)
+    joints, n = np.zeros((len(spans) + 1, 3, 2)), len(P)
     joints[:, 0] = corridor.waypoints
-    known = [0, 1, n - 6, n - 5]
+    kept = [0, 1, n - 6, n - 5]
     if yaws is not None:
         joints[[0, -1], 1] = np.stack([np.cos(yaws), np.sin(yaws)], -1)
-        known += [2, 3, n - 4, n - 3]
-    x, free = joints.ravel(), np.setdiff1d(np.arange(n), known)
-    rows = np.diff(G[:, free].indptr) > 0  # the ends of the path are no variables
+        kept += [2, 3, n - 4, n - 3]
     scale = float(abs(P).max())
-    q, room = P[free][:, known] @ x[known], h - G[:, known] @ x[known]
-    if (room[~rows] < -TOUCHING).any():
-        return None, math.inf, 0
-    found = minimize(P[free][:, free] / scale, q / scale, G[:, free][rows], room[rows], x[free])
+    found = minimize(P / scale, np.zeros(n), G, first, h, joints.ravel(), np.array(kept))
     if not found.converged:
         return None, math.inf, found.iterations
-    x[free] = found.x
-    ends = np.concatenate([joints[:-1], joints[1:]], axis=1)
-    controls = np.stack([_control_points(float(T)) @ each for T, each in zip(spans, ends, strict=True)])
-    return controls, float(x @ (P @ x)), found.iterations
+    joints = found.x.reshape(-1, 3, 2)
+    controls = _control_points(spans) @ np.concatenate([joints[:-1], joints[1:]], axis=1)
+    return controls, float(found.x @ times(P, found.x)), found.iterations
 
 
-def _program(corridor: Corridor, spans: Array, jerk: float) -> tuple[Any, Any, Array]:
-    """P, G and h of the quadratic program, all joints variables: p, p' and p'' of each, x and y of each."""
-    costs, sides, offsets = [], [], []
-    for i, T in enumerate(spans):
-        A, b = corridor.half_planes(i)
-        C = _control_points(float(T))
-        cost = sum(
-            weight * T * (d := math.perm(5, order) / T**order * np.diff(C, n=order, axis=0)).T @ _gram(5 - order) @ d
-            for order, weight in ((2, 1.0), (3, jerk))
+def _program(corridor: Corridor, spans: Array, jerk: float) -> tuple[Array, Array, NDArray[np.int64], Array]:
+    """P, G, its first columns and h of the quadratic program, as `minimize` takes them.
+
+    The variables are p, p' and p'' of each joint, x and y of each; a region is a block on those of both its joints.
+    """
+    C, R = _control_points(spans), len(spans)
+    costs, P = np.zeros((R, 6, 6)), np.zeros((6 * (R + 1), BLOCK))
+    for order, weight in ((2, 1.0), (3, jerk)):
+        D = math.perm(5, order) * np.diff(np.eye(6), n=order, axis=0)
+        costs += (
+            weight * spans[:, None, None] ** (1 - 2 * order) * (C.swapaxes(1, 2) @ (D.T @ _gram(5 - order) @ D) @ C)
         )
-        costs.append(np.kron(cost, np.eye(2)))
-        sides.append(np.kron(C, A))
-        offsets.append(np.tile(b, 6))
-    n = 6 * (len(spans) + 1)
-    return _assembled(costs, n, square=True), _assembled(sides, n, square=False), np.concatenate(offsets)
+    blocks = np.kron(costs, np.eye(2))
+    for k in range(BLOCK):
+        for i in range(BLOCK - k):
+            P[i : i + 6 * R : 6, k] += blocks[:, i, i + k]
+    sides = [corridor.half_planes(i) for i in range(R)]
+    G = np.concatenate([np.kron(c, A) for c, (A, _) in zip(C, sides, strict=True)])
+    first = np.repeat(6 * np.arange(R), [6 * len(b) for _, b in sides])
+    return P, G, first, np.concatenate([np.tile(b, 6) for _, b in sides])
 
 
-def _assembled(blocks: list[Array], n: int, *, square: bool) -> Any:
-    """The sparse matrix of blocks ``(k, 12)``, each on the variables of two neighbouring joints."""
-    from scipy.sparse import coo_array
-
-    rows, columns, above = [], [], 0
-    for i, block in enumerate(blocks):
-        down, right = np.indices(block.shape)
-        rows.append((down + (6 * i if square else above)).ravel())
-        columns.append((right + 6 * i).ravel())
-        above += len(block)
-    entries = np.concatenate([block.ravel() for block in blocks])
-    shape = (n if square else above, n)
-    found = coo_array((entries, (np.concatenate(rows), np.concatenate(columns))), shape=shape).tocsr()
-    found.eliminate_zeros()
-    return found
-
-
-def _control_points(T: float) -> Array:
-    """The matrix ``(6, 6)`` from p, p', p'' at both ends of a quintic to its control points."""
-    v, a = T / 5.0, T * T / 20.0
-    first = np.array([[1.0, 0.0, 0.0], [1.0, v, 0.0], [1.0, 2.0 * v, a]])
-    last = np.array([[1.0, -2.0 * v, a], [1.0, -v, 0.0], [1.0, 0.0, 0.0]])
-    return np.block([[first, np.zeros((3, 3))], [np.zeros((3, 3)), last]])
+def _control_points(spans: Array) -> Array:
+    """The matrices ``(R, 6, 6)`` from p, p', p'' at both ends of quintics to their control points."""
+    first = np.array([[1.0, 0.0, 0.0], [1.0, 0.2, 0.0], [1.0, 0.4, 0.05]])
+    last = np.array([[1.0, -0.4, 0.05], [1.0, -0.2, 0.0], [1.0, 0.0, 0.0]])
+    unit = np.block([[first, np.zeros((3, 3))], [np.zeros((3, 3)), last]])
+    return unit * (spans[:, None] ** np.tile(np.arange(3), 2))[:, None]
 
 
 def _gram(n: int) -> Array:
@@ -201,14 +181,13 @@ def _gram(n: int) -> Array:
 
 
 def _differences(controls: Array, order: int) -> Array:
-    """The control points of a derivative of a Bezier curve, by t in [0, 1]."""
-    degree = len(controls) - 1
-    return math.perm(degree, order) * np.diff(controls, n=order, axis=0)
+    """The control points of a derivative of Bezier curves ``(R, K, 2)``, by t in [0, 1]."""
+    return math.perm(controls.shape[1] - 1, order) * np.diff(controls, n=order, axis=1)
 
 
-def _bezier(controls: Array, t: Array) -> Array:
-    """Points of a Bezier curve at t in [0, 1], by the algorithm of de Casteljau."""
-    points = np.broadcast_to(controls[:, None], (len(controls), len(t), controls.shape[1]))
-    for _ in range(len(controls) - 1):
-        points = (1.0 - t)[:, None] * points[:-1] + t[:, None] * points[1:]
-    return points[0]
+def _bezier(controls: Array, curve: NDArray[np.int64], t: Array) -> Array:
+    """Points ``(N, 2)`` of these of the curves ``(R, K, 2)`` at t in [0, 1], by the algorithm of de Casteljau."""
+    points, t = controls[curve], t[:, None, None]
+    for _ in range(controls.shape[1] - 1):
+        points = (1.0 - t) * points[:, :-1] + t * points[:, 1:]
+    return points[:, 0]

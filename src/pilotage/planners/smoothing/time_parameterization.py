@@ -162,15 +162,14 @@ def _resampled(space: Space, xs: Array, at: list[int], spacing: float) -> Array:
     moves = ds > 1e-9
     if (still := ~moves & (abs(np.asarray(space.minus(xs[1:], xs[:-1]))).max(-1) > 1e-6)).any():
         raise ShapeError(f"state {int(np.argmax(still))} of the plan turns on the spot; expected a path that moves on")
-    kept, steps = [xs[:1]], np.diff(xs[:, at], axis=0)[moves]
+    steps = np.diff(xs[:, at], axis=0)[moves]
     rests = np.ones(len(steps) + 1, dtype=bool)  # the ends, and where it turns back
     rests[1:-1] = (steps[:-1] * steps[1:]).sum(-1) <= 0.0
-    least = np.where(rests[:-1] & rests[1:], 2, 1)
-    for k, pieces in zip(np.flatnonzero(moves), least.tolist(), strict=True):
-        count = max(int(np.ceil(ds[k] / spacing - 1e-9)), pieces)
-        inner = space.interpolate(xs[k], xs[k + 1], np.arange(1, count) / count)
-        kept += [np.reshape(inner, (-1, xs.shape[1])), xs[k + 1 : k + 2]]
-    return np.concatenate(kept)
+    counts = np.maximum(np.ceil(ds[moves] / spacing - 1e-9), np.where(rests[:-1] & rests[1:], 2, 1)).astype(int)
+    edge, parts = np.repeat(np.flatnonzero(moves), counts), np.repeat(counts, counts)
+    place = np.arange(1, len(edge) + 1) - np.repeat(np.cumsum(counts) - counts, counts)
+    inner = space.interpolate(xs[edge], xs[edge + 1], place / parts)
+    return np.concatenate([xs[:1], np.where((place < parts)[:, None], inner, xs[edge + 1])])
 
 
 def _controls(space: Space, xs: Array, steps: Array, dt: Array) -> Array | None:

@@ -14,7 +14,7 @@ from ...core.errors import ShapeError
 from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.sensor import Sensor
-from ...core.settings import NonNegative, instance, settings
+from ...core.settings import NonNegative, instance, settings, shown
 from ...core.space import Space
 from ...maps import Footprint, FootprintConstraint
 from .chance_constraint import _checked, _marginal
@@ -115,7 +115,7 @@ def predicted_covariances(plan: Plan, covariance: Any, dynamics: Dynamics, senso
     xs = plan.xs[:, [plan.space.find(name.rpartition(".")[2]) for name in space.names]]
     P = numbers(covariance.moments().cov if hasattr(covariance, "moments") else covariance, "the covariance")
     if P.shape != (space.dim, space.dim):
-        raise ShapeError(f"the covariance has shape {P.shape}; expected {(space.dim, space.dim)} of {space!r}")
+        raise ShapeError(f"the covariance has shape {P.shape}; expected {(space.dim, space.dim)} of {shown(space)}")
     mounted = [sensor if sensor.state == space else sensor.on(space) for sensor in sensors]
     out = [P]
     for x, u, dt, after in zip(xs[:-1], plan.us, np.diff(plan.ts), xs[1:], strict=True):
