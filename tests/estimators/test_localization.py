@@ -39,6 +39,7 @@ from pilotage.models import constant_velocity, gnss, range_bearing, unicycle
 from tests.estimators.wandering import DT, ROBOT, Wanderer
 
 POSE = Space("x y [m]", "yaw: angle")
+POSE_SE2 = Space("pose: SE2")
 
 
 @pytest.fixture(scope="module")
@@ -549,7 +550,29 @@ def test_bins_against_sets(rows: list[tuple[float, float, float]]) -> None:
     keys = [(int(a), int(b), int(c)) for a, b, c in zip(*np.floor(poses[:, :2] / 0.5).T, turn, strict=True)]
     assert len(bins.places) == len(set(keys))
     assert [tuple(bins.places[label]) for label in bins.labels] == keys
-    assert bins.masses(np.ones(len(poses))).sum() == len(poses)
+    weights = np.arange(1.0, len(poses) + 1.0)
+    np.testing.assert_array_equal(bins.masses(weights), np.bincount(bins.labels, weights))
+    states = np.insert(poses[:, [2, 0, 1]], 1, 7.0, axis=1)
+    among = count_bins(states, 0.5, np.deg2rad(10.0), columns=(2, 3, 0))
+    np.testing.assert_array_equal(among.places[among.labels], bins.places[bins.labels])
+
+
+def test_a_changed_localization_derives_its_clusters_anew_and_keeps_the_rest() -> None:
+    cloud = Particles(POSE, np.repeat([[0.0, 0.0, 0.0], [9.0, 0.0, 3.0]], [30, 10], axis=0))
+    before = Localization(cloud, np.arange(40), np.zeros(40, np.int64), np.zeros(1), slow=0.5)
+    assert len(before.clusters[1]) == 2
+    after = before.changed(particles=Particles(POSE, cloud.points[:30]), ancestors=np.arange(30))
+    assert len(after.clusters[1]) == 1 and after.slow == 0.5 and after.groups is before.groups
+    assert not after.ancestors.flags.writeable and len(before.ancestors) == 40
+
+
+def test_the_share_of_a_reading_is_that_of_the_geodesic_between_poses() -> None:
+    rng = np.random.default_rng(3)
+    for here, there in rng.uniform(-3.0, 3.0, (50, 2, 3)):
+        x, y, yaw = POSE_SE2.minus(here, there)
+        d, a = np.sqrt(x * x + y * y + 0.25), np.sqrt(yaw * yaw + 0.09)
+        found = Travel(tuple(here.tolist()), (0.5, 0.1)).share(Travel(tuple(there.tolist()), (0.25, 0.01)), 9.0, 8.0)
+        assert found == pytest.approx(min(1.0, np.hypot(d / 9.0, a / 8.0)), rel=1e-12)
 
 
 @given(st.integers(0, 2**32))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar, cast
+from functools import cache
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -49,20 +50,32 @@ def freeze(value: Frozen) -> Frozen:
 
 def own(value: Frozen) -> Frozen:
     """`value` as nobody changes it: a read-only copy of an array that somebody could write to, all else as it is."""
-    array: Any = value
-    return freeze(array.copy()) if isinstance(value, np.ndarray) and array.flags.writeable else value
+    given: Any = value
+    return freeze(given.copy()) if isinstance(value, np.ndarray) and given.flags.writeable else given
 
 
 class Value:
     """Base of beliefs, frozen dataclasses: copies and pickles take their fields, and nothing that was derived."""
 
+    def changed(self, **fields: Any) -> Self:
+        """The value with other fields, unchecked; their arrays become read-only and must not be used elsewhere."""
+        new = object.__new__(type(self))
+        freeze((*fields.values(),))
+        new.__dict__.update(self.__getstate__() | fields)
+        return new
+
     def __getstate__(self) -> dict[str, Any]:
-        return {field.name: self.__dict__[field.name] for field in fields(cast(Any, self))}
+        return {name: self.__dict__[name] for name in _field_names(type(self))}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Fill a belief, whose arrays would be writeable when they come from a pickle."""
         freeze((*state.values(),))
         self.__dict__.update(state)
+
+
+@cache
+def _field_names(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def broadcast(*given: tuple[str, Array, int]) -> tuple[Array, ...]:

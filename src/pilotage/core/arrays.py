@@ -164,7 +164,7 @@ def shared_axes(**axes: tuple[int, ...]) -> tuple[int, ...]:
         return np.broadcast_shapes(*given.values())
     except ValueError:
         said = ", ".join(f"{name} {shape}" for name, shape in given.items())
-        raise ShapeError(f"leading axes do not fit each other: {said}; give equal axes, or axes of length 1") from None
+        raise ShapeError(f"leading axes do not broadcast: {said}; give equal axes, or axes of length 1") from None
 
 
 def batched(x: Any, y: Any) -> tuple[Any, Any]:

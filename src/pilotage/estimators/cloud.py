@@ -166,7 +166,8 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
     axes = shared_axes(belief=points.shape[:-2], reading=z.shape[:-1], context=own)
     logs_shape = (*axes, points.shape[-2])
     whole = all_finite(z)
-    if not whole and np.isnan(z).all():
+    unmeasured = np.asarray(not whole and np.isnan(z).all(-1))
+    if np.count_nonzero(unmeasured) == unmeasured.size:
         return np.zeros(logs_shape)
     if isinstance(sensor, Traced) and type(sensor).log_prob is Sensor.log_prob:
         if not whole and np.isinf(z).any():
@@ -178,7 +179,7 @@ def likelihoods(points: Array, sensor: Sensor, z: Array, context: Any = None) ->
     readings = z[..., None, :] if z.ndim > 1 else z
     logs = sensor.log_prob(readings, points, context)
     logs = _answer(logs, logs_shape, "log_prob", sensor, impossible=True)
-    return logs if whole else np.where(np.asarray(np.isnan(z).all(-1))[..., None], 0.0, logs)
+    return np.where(unmeasured[..., None], 0.0, logs) if unmeasured.ndim else logs
 
 
 def _gaussian(points: Array, sensor: Any, z: Array, context: Any, axes: Axes, own: Axes) -> Array:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pilotage.core.arrays import numbers
+from pilotage.core.arrays import numbers, shared_axes
 from pilotage.core.errors import ModelError, ShapeError
 from pilotage.core.sensor import Sensor
 from pilotage.core.settings import number, positive, shown
@@ -153,12 +153,7 @@ class Lidar(Sensor):
             raise ShapeError(f"poses must have shape (..., 3) for x, y, yaw, not {poses.shape}")
         if scans.shape[-1:] != (len(self._angles),):
             raise ShapeError(f"a scan has {len(self._angles)} ranges; these readings have the shape {scans.shape}")
-        try:
-            batch = np.broadcast_shapes(poses.shape[:-1], scans.shape[:-1])
-        except ValueError:
-            raise ShapeError(
-                f"scans of shape {scans.shape} and poses of shape {poses.shape} do not broadcast"
-            ) from None
+        batch = shared_axes(scans=scans.shape[:-1], poses=poses.shape[:-1])
         poses = poses if poses.shape[:-1] == batch else np.broadcast_to(poses, (*batch, 3))
         poses = np.ascontiguousarray(poses.reshape(-1, 3))
         scans = scans[..., self._used]
@@ -171,9 +166,7 @@ class Lidar(Sensor):
 
     def cleaned(self, z: Array) -> Array:
         """Scans ``(..., B)`` with NaN in place of 0, of ranges below `min_range`, and of beams that are not used."""
-        used = np.zeros(z.shape[-1], dtype=np.bool_)
-        used[self._used] = True
-        return np.where(used, measured(z, self.min_range), np.nan)
+        return np.where(self._unused, np.nan, measured(z, self.min_range))
 
     def ends(self, z: Any, x: Any) -> Array:
         """Points ``(..., B, 2)`` where the beams of scans ``(..., B)`` end, from poses ``(..., 3)`` [m].
@@ -224,6 +217,11 @@ class Lidar(Sensor):
         count = len(self._angles)
         used = count if self.beams is None else int(self.beams)
         return np.arange(used) * count // used
+
+    @cached_property
+    def _unused(self) -> NDArray[np.bool_]:
+        """The mask of the other beams."""
+        return ~np.isin(np.arange(len(self._angles)), self._used)
 
     @cached_property
     def _directions(self) -> Array:

@@ -31,8 +31,7 @@ def entered(ranges: Any) -> Any:
 
 def measured(ranges: NDArray[np.float64], least: float) -> NDArray[np.float64]:
     """Ranges, NaN where no surface returned one: below `least`, negative, or 0, which many drivers write."""
-    with np.errstate(invalid="ignore"):
-        return np.where((ranges > 0.0) & (ranges >= least), ranges, np.nan)
+    return np.where((ranges > 0.0) & (ranges >= least), ranges, np.nan)
 
 
 LANES = 32

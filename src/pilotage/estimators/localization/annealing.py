@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core import Particles, Space
-from ...core.arrays import Array
+from ...core.arrays import Array, all_finite
 from .._elementary import normalized
 from .pose import pose_indices
 
@@ -52,6 +52,13 @@ class Scored:
     scores: Array
     origin: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, cloud: Particles, scores: Array, origin: NDArray[np.int64]) -> Scored:
+        """The particles of a cloud."""
+        new = cls(cloud.space, cloud.points, cloud.log_weights, scores, origin)
+        new.__dict__["weights"] = cloud.weights
+        return new
+
     @cached_property
     def weights(self) -> Array:
         """The weights ``(N,)``."""
@@ -60,15 +67,13 @@ class Scored:
     @property
     def possible_size(self) -> float:
         """Effective number of the particles with a likelihood above zero, which stays zero under every power."""
-        possible = self.scores > -math.inf
-        return effective_size(self.weights if possible.all() else self.weights[possible])
+        return effective_size(self.weights if all_finite(self.scores) else self.weights[self.scores > -math.inf])
 
     def weighed(self, power: float) -> tuple[Scored, float]:
         """The particles weighed by a power of the likelihood, and the logarithm of its mean."""
         log_weights, weights, total = normalized(self.log_weights + power * self.scores)
-        new = Scored(self.space, self.points, log_weights, self.scores, self.origin)
-        new.__dict__["weights"] = weights
-        return new, float(total)
+        cloud = Particles.trusted(self.space, self.points, log_weights, weights)
+        return Scored.of(cloud, self.scores, self.origin), float(total)
 
     def cloud(self) -> Particles:
         """The particles alone."""

@@ -36,35 +36,38 @@ class Bins:
 
     def masses(self, weights: Array) -> Array:
         """Weight in each bin ``(B,)``."""
-        return np.bincount(self.labels, weights, minlength=len(self.places)).astype(np.float64, copy=False)
+        masses = np.zeros(len(self.places))
+        _sum.compiled(self.labels, np.ascontiguousarray(weights), masses)
+        return masses
 
 
-def count_bins(poses: Any, side: float, angle: float) -> Bins:
+def count_bins(poses: Any, side: float, angle: float, columns: Any = (0, 1, 2)) -> Bins:
     """The occupied bins of poses ``(N, 3)``: x [m], y [m], yaw [rad].
 
     Args:
         poses: x, y, yaw.
         side: length and width of a bin [m].
         angle: its extent in yaw [rad], rounded so that bins fill the full turn.
+        columns: those of x, y and yaw, if `poses` holds more.
 
     Example:
         >>> found = count_bins([[0.1, 0.1, 1.5], [0.2, 0.1, -1.5], [0.3, 0.1, 1.5]], side=0.5, angle=0.2)
         >>> found.labels, len(found.places)
         (array([0, 1, 0]), 2)
     """
-    poses = np.array(poses, dtype=np.float64, order="C")
+    poses, where = np.ascontiguousarray(poses, dtype=np.float64), np.asarray(columns, dtype=np.int64)
     turns = max(1, round(2.0 * math.pi / angle))
     size = 1 << max(4, (2 * len(poses)).bit_length())
     labels = np.empty(len(poses), np.int64)
     places = np.empty((len(poses), 3), np.int64)
-    count = _count.compiled(poses, 1.0 / side, turns, np.full(size, -1, np.int64), labels, places)
+    count = _count.compiled(poses, where, 1.0 / side, turns, np.full(size, -1, np.int64), labels, places)
     return Bins(freeze(labels), freeze(places[:count]), turns)
 
 
 def connect_bins(bins: Bins, kept: NDArray[np.bool_]) -> Labels:
     """The connected group of each bin ``(B,)``, -1 for bins that are not `kept`; 26 neighbours, yaw wraps."""
     groups = np.full(len(bins.places), -1, np.int64)
-    _connect.compiled(bins.places.copy(), kept, bins.turns, _table(bins), np.empty(len(groups), np.int64), groups)
+    _connect.compiled(bins.places, kept, bins.turns, _table(bins), np.empty(len(groups), np.int64), groups)
     return groups
 
 
@@ -77,7 +80,7 @@ def cluster_bins(bins: Bins, masses: Array, shadow: float) -> Labels:
     heavy = masses >= shadow * masses.max()
     groups = connect_bins(bins, heavy)
     if not heavy.all():
-        _join.compiled(bins.places.copy(), bins.turns, _table(bins), groups.copy(), groups)
+        _join.compiled(bins.places, bins.turns, _table(bins), groups.copy(), groups)
         faint = connect_bins(bins, groups < 0)
         groups = np.where(groups < 0, faint + groups.max() + 1, groups)
     return groups
@@ -102,17 +105,25 @@ def _slot(column, row, turn, places, table):
     return slot
 
 
-@driver("i8(f8[:,::1], f8, i8, i8[::1], i8[::1], i8[:,::1])")
-def _count(poses, scale, turns, table, labels, places):
+@driver("void(Array(i8, 1, 'C', True), Array(f8, 1, 'C', True), f8[::1])")
+def _sum(labels, weights, masses):
+    """The weight of each bin, added to `masses`."""
+    for i in range(labels.shape[0]):
+        masses[labels[i]] += weights[i]
+
+
+@driver("i8(Array(f8, 2, 'C', True), Array(i8, 1, 'C', True), f8, i8, i8[::1], i8[::1], i8[:,::1])")
+def _count(poses, columns, scale, turns, table, labels, places):
     """Number each bin in the order in which it is met; `places` receives where they are. Returns how many there are."""
     count = label = 0
     last = (0, 0, -1)
     per_radian = turns / (2.0 * math.pi)
     limit = _OFFSET - 1.0
+    x, y, yaw = columns[0], columns[1], columns[2]
     for i in range(poses.shape[0]):
-        column = int(math.floor(min(max(poses[i, 0] * scale, -limit), limit)))
-        row = int(math.floor(min(max(poses[i, 1] * scale, -limit), limit)))
-        turn = int(math.floor(poses[i, 2] * per_radian))
+        column = int(math.floor(min(max(poses[i, x] * scale, -limit), limit)))
+        row = int(math.floor(min(max(poses[i, y] * scale, -limit), limit)))
+        turn = int(math.floor(poses[i, yaw] * per_radian))
         if not 0 <= turn < turns:  # a division takes long
             turn %= turns
         if last != (column, row, turn):  # neighbours are often in one bin
@@ -129,7 +140,7 @@ def _count(poses, scale, turns, table, labels, places):
     return count
 
 
-@driver("void(i8[:,::1], b1[::1], i8, i8[::1], i8[::1], i8[::1])")
+@driver("void(Array(i8, 2, 'C', True), b1[::1], i8, i8[::1], i8[::1], i8[::1])")
 def _connect(places, kept, turns, table, stack, groups):
     """Flood from bin to bin through the 26 neighbours."""
     for b in range(places.shape[0]):
@@ -156,7 +167,7 @@ def _connect(places, kept, turns, table, stack, groups):
         group += 1
 
 
-@driver("void(i8[:,::1], i8, i8[::1], i8[::1], i8[::1])")
+@driver("void(Array(i8, 2, 'C', True), i8, i8[::1], i8[::1], i8[::1])")
 def _join(places, turns, table, heavy, groups):
     """Each bin without a group takes that of a heavy neighbour, if it has one."""
     for b in range(places.shape[0]):

@@ -86,7 +86,7 @@ class Localization(Value):
     @cached_property
     def bins(self) -> Bins:
         """The bins that hold particles."""
-        return count_bins(self.particles.points[:, pose_indices(self.space)], self.side, self.angle)
+        return count_bins(self.particles.points, self.side, self.angle, pose_indices(self.space))
 
     @cached_property
     def clusters(self) -> tuple[NDArray[np.int64], Array]:
@@ -101,7 +101,7 @@ class Localization(Value):
         order = np.argsort(-weights)
         rank = np.empty_like(order)
         rank[order] = np.arange(len(order))
-        return freeze((rank[groups][self.bins.labels], weights[order]))
+        return freeze((rank[groups].take(self.bins.labels), weights[order]))
 
     @cached_property
     def hypotheses(self) -> tuple[tuple[float, Particles], ...]:

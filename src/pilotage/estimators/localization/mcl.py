@@ -171,7 +171,7 @@ class MonteCarloLocalization(Startable):
             return belief if known else replace(belief, **_unrelated(count))
         if not isinstance(belief, Particles):
             points = self._in_free_space(belief, generator(rng))
-            bins = count_bins(points[:, pose_indices(belief.space)], self.side, self.angle)
+            bins = count_bins(points, self.side, self.angle, pose_indices(belief.space))
             belief = Particles(belief.space, points[: self._needed(bins, np.full(len(points), 1.0 / len(points)))])
         if belief.points.ndim > 2:
             raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
@@ -242,7 +242,7 @@ class MonteCarloLocalization(Startable):
         if axes := context_axes(context_of(context, sensor), sensor):
             raise ShapeError(f"one context was expected, {axes} of them were given")
         compute = partial(innovation, cloud, sensor, z, context)
-        measured = int((~np.isnan(z)).sum())
+        measured = z.size - np.count_nonzero(np.isnan(z))
         share = self._fresh(known, source)
         if measured == 0 or share < self.fresh:
             return CloudUpdate(known, compute, 0.0, FilterStatus.ACCEPTED if measured else FilterStatus.NO_READING)
@@ -252,7 +252,7 @@ class MonteCarloLocalization(Startable):
             return likelihoods(points, sensor, z, context)
 
         power, anywhere = self.power * share, self._elsewhere(share)
-        prior = Scored(known.space, cloud.points, cloud.log_weights, score(cloud.points), known.ancestors)
+        prior = Scored.of(cloud, score(cloud.points), known.ancestors)
         known = judged(known, prior, measured, self.alpha_slow, self.alpha_fast)
         prior = anywhere.added(prior, power, known, score, draw)
         after, total = self._annealing(known, anywhere.probability, score, draw).weigh(prior, power)
@@ -291,11 +291,11 @@ class MonteCarloLocalization(Startable):
 
     def _weighed(self, known: Localization, after: Scored, heard: Heard) -> Localization:
         """The belief after a reading, with what sampling has added to the uncertainty about its hypotheses."""
-        new = replace(known, particles=after.cloud(), ancestors=after.origin, heard=heard)
+        new = known.changed(particles=after.cloud(), ancestors=after.origin, heard=heard)
         if known.resolved:
             if new.certainty >= SURE and new.descended:
                 return new
-            new = replace(new, resolved=False)
+            new = new.changed(resolved=False)
         if new.converged:
             return replace(new, **_alike(len(after.points)), resolved=True)
         if effective_ancestors(new.particles.weights, after.origin) > FEW:
@@ -319,8 +319,8 @@ class MonteCarloLocalization(Startable):
 
     def _annealing(self, known: Localization, elsewhere: float, score: Any, draw: np.random.Generator) -> Annealing:
         reach = 0.5 * np.array([self.side, self.side, self.angle])
-        volume = 2.0 * math.pi * free_area(self.grid, self.clearance)
-        belief = cache(lambda: log_belief(known.parts(), elsewhere, volume))  # for stages, which are seldom needed
+        volume = lambda: 2.0 * math.pi * free_area(self.grid, self.clearance)
+        belief = cache(lambda: log_belief(known.parts(), elsewhere, volume()))  # for stages, which are seldom needed
         redraw = lambda some: self._drawn(replace(known, particles=some), known.resolved, draw)
         return Annealing(score, lambda points: belief()(points), self.grid.is_free, redraw, reach, draw)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -98,7 +98,7 @@ def judged(known: Localization, prior: Scored, measured: int, alpha_slow: float,
     q, t = float(known.particles.weights @ np.exp(prior.scores / measured)), known.updates + 1
     fast = known.fast + max(alpha_fast, 1.0 / t) * (q - known.fast)
     slow = known.slow + max(alpha_slow, 1.0 / t) * (q - known.slow)
-    return replace(known, fast=fast, slow=max(slow, fast), updates=t)
+    return known.changed(fast=fast, slow=max(slow, fast), updates=t)
 
 
 def without_faint(after: Scored, count: int) -> Scored:
