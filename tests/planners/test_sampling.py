@@ -29,7 +29,7 @@ from pilotage.planners import (
     RRTConnect,
     RRTStar,
 )
-from pilotage.planners.sampling import _nearest
+from pilotage.planners.sampling import _nearest, _propagation, _tree
 from pilotage.planners.sampling._bound import Floor
 from pilotage.planners.sampling._draws import Draws, halton
 from pilotage.planners.sampling._problem import compiled
@@ -110,6 +110,30 @@ def test_the_contract_on_every_kind_of_space(name: str) -> None:
     check_planner(
         planner, Problem(arm, [0, 3, 0], [2, -3, 1], lambda x: 0.5 - abs(x[..., :1] - 1.0) - x[..., 2:], resolution=0.3)
     )
+
+
+@pytest.mark.parametrize("name", [*EVERY, "KinodynamicRRT", "SST"])
+def test_the_pace_of_the_clock_changes_no_plan(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two looks at it, drivers take a sample, or all of them."""
+    with_controls: dict[str, Any] = {
+        "KinodynamicRRT": KinodynamicRRT(ROBOT, controls=CONTROLS, dt=0.2, iterations=2000),
+        "SST": SST(ROBOT, CONTROLS, dt=0.2, iterations=1000),
+    }
+    planner = with_controls.get(name) or EVERY[name]
+    flat = Problem(Space("a b c [m] in [0, 1]"), [0, 0, 0], [1, 1, 1], lambda x: abs(x[..., :1] - x[..., 1:2]) - 0.3)
+    for problem in [yard(space=ROBOT.state)] if name in with_controls else [around(), flat, yard(space=POSES)]:
+        plans = list[Any]()
+        for short, long in ((0.0, 0.0), (math.inf, math.inf)):
+            for module in (_tree, _propagation):
+                monkeypatch.setattr(module, "SHORT", short)
+                monkeypatch.setattr(module, "LONG", long)
+            plans.append(planner.plan(problem, rng=2))
+        one, other = plans
+        assert one.cost == other.cost
+        assert one.ok
+        for key in one.stats.keys() - {"seconds", "history"}:
+            np.testing.assert_array_equal(one.stats[key], other.stats[key], key)
+        np.testing.assert_array_equal(one.stats["history"][:, 1:], other.stats["history"][:, 1:])
 
 
 @pytest.mark.parametrize("steering", [ReedsShepp(0.5), Dubins(0.3)])

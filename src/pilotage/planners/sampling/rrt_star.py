@@ -35,8 +35,9 @@ from ._tree import (
     detach,
 )
 
-# Numbers in the array `settings`: k_RRG, gamma, d, the cost to undercut; behind them the goal, and memory for costs.
-NEAREST, GAMMA, DIMENSION, UNDERCUT, GOAL = 0, 1, 2, 3, 4
+# Numbers in the array `settings`: k_RRG, gamma, d, the cost to undercut, and the least cost of a goal; behind them the
+# goal, and memory for costs.
+NEAREST, GAMMA, DIMENSION, UNDERCUT, LEAST, GOAL = 0, 1, 2, 3, 4, 5
 GAIN = 1e-12
 """A cost that falls by less than this share does not fall but for rounding."""
 
@@ -112,9 +113,8 @@ def planned(planner: Any, problem: Problem, rng: Rng, budget: float | None, info
     query = begun(planner, problem, rng, budget, planner.steering, planner.step)
     if not isinstance(query, Query):
         return query
-    numbers = np.concatenate(
-        [constants(problem, planner.neighbours, planner.factor), query.goals[0], np.empty(2 * MOST)]
-    )
+    rules = constants(problem, planner.neighbours, planner.factor)
+    numbers = np.concatenate([rules, [math.inf], query.goals[0], np.empty(2 * MOST)])
     search = TreeSearch(query, grow, numbers, planner.samples, planner.bias, informed=informed)
     # Where the metric itself is the floor, states that cost too much are left out like samples that cannot improve.
     search.undercut = UNDERCUT if informed and problem.space.flat and len(query.goals) == 1 else None
@@ -146,7 +146,7 @@ def near_radius(settings, n, step):
 
 @driver(f"i8({TREE}, {WORLD}, {SAMPLES})")
 def grow(tree, world, samples, targets, goal_nodes, state, settings):
-    """Grow a tree by samples, and rewire it; arguments and results as those of RRT's."""
+    """Grow a tree by samples, and rewire it, up to a cheaper path; arguments and results as those of RRT's."""
     nodes, rooms, _, _, chains, heads, _, _, hashing = tree
     n = nodes.shape[1]
     goal, memory = settings[GOAL : GOAL + n], settings[GOAL + n :]
@@ -184,8 +184,22 @@ def grow(tree, world, samples, targets, goal_nodes, state, settings):
         rewire(tree, world, new, found, near, count)
         if reached and targets[k] >= 0:
             goal_nodes[targets[k]] = new
+        if cheaper(tree, goal_nodes, settings):
+            state[USED] = k + 1
+            return MORE
     state[USED] = samples.shape[0]
     return MORE
+
+
+@driver
+def cheaper(tree, goal_nodes, settings):
+    """Whether the cheapest goal costs less than before, which is noted."""
+    _, _, _, costs, _, _, _, _, _ = tree
+    before = settings[LEAST]
+    for node in goal_nodes:
+        if node >= 0:
+            settings[LEAST] = min(settings[LEAST], costs[node])
+    return settings[LEAST] < before
 
 
 @driver
