@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from pilotage.core import Dynamics, PilotageError, PlanStatus, Problem, SettingError, Space
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import dynamics, task, unicycle
+from pilotage.models.trace.driver import ENTRIES
 from pilotage.planners import (
     PRM,
     RRT,
@@ -29,7 +31,7 @@ from pilotage.planners import (
     RRTConnect,
     RRTStar,
 )
-from pilotage.planners.sampling import _nearest, _propagation, _tree
+from pilotage.planners.sampling import _nearest, _propagation, _query, _tree
 from pilotage.planners.sampling._bound import Floor
 from pilotage.planners.sampling._draws import Draws, halton
 from pilotage.planners.sampling._problem import compiled
@@ -134,6 +136,22 @@ def test_the_pace_of_the_clock_changes_no_plan(name: str, monkeypatch: pytest.Mo
         for key in one.stats.keys() - {"seconds", "history"}:
             np.testing.assert_array_equal(one.stats[key], other.stats[key], key)
         np.testing.assert_array_equal(one.stats["history"][:, 1:], other.stats["history"][:, 1:])
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_budget_is_not_spent_on_compiling(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for each in ENTRIES:
+        vars(each).pop("compiled", None)
+    ready: list[set[str]] = []
+
+    def clock() -> float:
+        ready.append({each.__name__ for each in ENTRIES if "compiled" in vars(each)})
+        return 0.0
+
+    monkeypatch.setattr(_query, "time", SimpleNamespace(perf_counter=clock))
+    assert EVERY[name].plan(around(), rng=1, budget=1.0).ok
+    clock()
+    assert ready[0] == ready[-1]
 
 
 @pytest.mark.parametrize("steering", [ReedsShepp(0.5), Dubins(0.3)])

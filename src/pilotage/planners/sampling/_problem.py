@@ -22,7 +22,7 @@ from ...maps.octree_sphere import value
 from ...models.trace import Code, code_of, parameters
 from ...models.trace.callback import CalledBack, Method
 from ..steering._curves import QUARTER, Curve
-from ._nearest import SIDE
+from ._nearest import SIDE, rehash
 from ._space import (
     ACTION,
     CHECKS,
@@ -141,9 +141,10 @@ _KEPT: WeakKeyDictionary[Problem, dict[Any, Machine]] = WeakKeyDictionary()
 def compiled(problem: Problem, step: float | None, steering: Curve | None = None, *, draws: bool = True) -> Compiled:
     """A problem with its machine code; a step of None becomes a tenth of the diagonal of the bounds.
 
-    Without `draws`, no states are drawn, so the space needs no bounds.
-    The machine is kept as long as the problem, but not if it calls functions of the problem, which would keep it alive.
+    Without `draws`, no states are drawn, so the space needs no bounds. The machine is kept as long as the problem, but
+    not if it calls functions of the problem, which would keep it alive. Whatever a query calls is compiled afterwards.
     """
+    _ = rooms.compiled, lengths.compiled, rehash.compiled
     kept, key = _KEPT.setdefault(problem, {}), (step, steering, draws)
     machine = kept.get(key)
     if machine is None:

@@ -65,9 +65,10 @@ class Query:
     @classmethod
     def untied(cls, problem: Problem, rng: Rng, budget: float | None, steering: Curve | None) -> Query:
         """A query whose start and goals do not matter."""
-        began, (stream, seed) = time.perf_counter(), seeded(rng)
+        world, (stream, seed) = compiled(problem, None, steering), seeded(rng)
+        began = time.perf_counter()
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
-        world, goals = compiled(problem, None, steering), problem.goals(rng=stream)
+        goals = problem.goals(rng=stream)
         return cls(problem, world, steering, goals, np.zeros(0), stream, seed, began, deadline, 0.0)
 
     @property
@@ -128,19 +129,20 @@ def begun(
     A planner that is `timed` avoids moving obstacles itself. Before the path of another one, a robot within a margin is
     led out of it.
     """
-    name, began = type(planner).__name__, time.perf_counter()
     if not isinstance(problem, Problem):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise PilotageError(
-            f"{name} plans for a Problem, not {type(problem).__name__}; grid.problem(start, goal, footprint) makes one"
+            f"{type(planner).__name__} plans for a Problem, not {type(problem).__name__}; "
+            "grid.problem(start, goal, footprint) makes one"
         )
     if not timed:
         problem.needs_no_times(planner)
     if steering is not None and not in_se2(problem.space):
         raise PilotageError(f"{steering!r} connects {refusal(problem)}")
+    world = compiled(problem, step, steering)
+    began = time.perf_counter()
     deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
     stream, seed = seeded(rng)
     goals = problem.goals(rng=stream)
-    world = compiled(problem, step, steering)
     ends = np.concatenate((problem.start[None], goals))
     rooms = world.room(ends)
     fine = rooms[1:] >= 0.0

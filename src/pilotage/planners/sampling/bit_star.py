@@ -75,7 +75,7 @@ class BITStar:
 
     def plan(self, problem: Problem, *, rng: Rng = None, budget: float | None = None) -> Plan:
         """Plan a short path through the space of a problem; arguments and results are those of `RRTStar.plan`."""
-        _ = search.compiled  # first: a budget is not spent on compiling
+        _ = search.compiled, start.compiled, relink.compiled  # first: a budget is not spent on compiling
         query = begun(self, problem, rng, budget, self.steering)
         return _Batches(self, query).run() if isinstance(query, Query) else query
 
