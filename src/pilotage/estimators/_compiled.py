@@ -101,10 +101,10 @@ class CompiledEngine(Engine):
         return self._b.tobytes()
 
     def save(self) -> Any:
-        return self.estimator, self._b[: self._numbers].copy()
+        return self.estimator, self._b[: self._numbers].tobytes()
 
     def restore(self, saved: Any) -> None:
-        estimator, row = saved
+        estimator, row = saved[0], np.frombuffer(saved[1])
         if estimator is self.estimator:
             self._b[: self._numbers] = row
         else:  # rows were shorter then

@@ -94,6 +94,10 @@ class SwitchingEngine(Engine):
         self.weights[:] = saved[1]
 
     def predict(self, u: Any, dt: float) -> None:
+        self.move(u, dt, self.save())
+
+    def move(self, u: Any, dt: float, saved: Any) -> None:
+        """Predict; or raise the error of what failed, and be as saved."""
         if dt != self._dt:
             chain = self.estimator.chain(dt)
             self._T = np.eye(len(self.engines)) if chain is None else chain
@@ -101,7 +105,6 @@ class SwitchingEngine(Engine):
                 engine.pace(dt)
             self._dt = dt
         u = self.engines[0]._idle if u is None else self.engines[0].action(u)
-        saved = self.save()
         for engine in self.engines:
             engine.refresh()
         status = self._kernel(self._jobs, u, self.weights, self._T, int(self.estimator.pooled), *self._mixing)
@@ -162,8 +165,8 @@ class SwitchingLink(Link):
 
     def step(self, u: Any, dt: float, z: Any, context: Any) -> Update:
         saved = self._engine.save()
+        self._engine.move(u, dt, saved)
         try:
-            self._engine.predict(u, dt)
             return self.update(z, context)
         except BaseException:
             self._engine.restore(saved)
