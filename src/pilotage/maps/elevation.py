@@ -86,9 +86,9 @@ class ElevationMap(GridFrame):
         self.resolution, self.origin = resolution, origin
         self._check_frame()
         self.gate, self.doubt = positive(gate, "gate"), positive(doubt, "doubt", zero=True)
-        self.height: Array = np.full((rows, columns), np.nan)
-        self.variance: Array = np.full((rows, columns), np.nan)
-        self._last, self._scan = np.zeros((rows, columns), dtype=np.int64), 0
+        # Height, variance, and the scan in which they were set or fused last: side by side, as a point needs them.
+        self._cells: Array = np.full((rows, columns, 3), np.nan)
+        self._scan = 0
 
     def __repr__(self) -> str:
         ny, nx = self.shape
@@ -98,8 +98,18 @@ class ElevationMap(GridFrame):
     @property
     def shape(self) -> tuple[int, int]:
         """The number of rows and columns."""
-        rows, columns = self.height.shape
+        rows, columns, _ = self._cells.shape
         return rows, columns
+
+    @property
+    def height(self) -> Array:
+        """The heights ``(ny, nx)`` [m], NaN if unknown; what is written to them is written to the map."""
+        return self._cells[..., 0]
+
+    @property
+    def variance(self) -> Array:
+        """The variances of the heights ``(ny, nx)`` [m^2], NaN if unknown; they can be written to, too."""
+        return self._cells[..., 1]
 
     def insert(self, points: ArrayLike, variance: ArrayLike) -> None:
         """Add the points of a scan.
@@ -123,11 +133,11 @@ class ElevationMap(GridFrame):
         p, R = (np.require(each, requirements=["C", "W"]) for each in (p.reshape(-1, 3), R.reshape(-1)))
         self._scan += 1
         frame, rules = np.array([*self.origin, self.resolution]), np.array([self.gate, self.doubt])
-        fuse(self.height, self.variance, self._last, self._scan, frame, p, R, rules)
+        fuse(self._cells, float(self._scan), frame, p, R, rules)
 
     def predict(self, variance: float) -> None:
         """Add to the variance of all heights [m^2], as the robot moves with uncertain height or the ground changes."""
-        self.variance += positive(variance, "variance", zero=True)
+        self._cells[..., 1] += positive(variance, "variance", zero=True)
 
     def terrain(self, radius: float) -> tuple[Array, Array, Array]:
         """Slope [rad], roughness [m] and step [m] of the ground around each cell, ``(ny, nx)`` each.
@@ -144,7 +154,7 @@ class ElevationMap(GridFrame):
         """
         reach = positive(radius, "radius") / self.resolution
         slope, roughness, step = (np.empty(self.shape) for _ in range(3))
-        fit_planes(self.height, reach, slope, roughness, step)
+        fit_planes(np.ascontiguousarray(self.height), reach, slope, roughness, step)
         return np.arctan(slope / self.resolution), roughness, step
 
     def traversability(self, limits: TerrainLimits | None = None) -> Array:
@@ -191,37 +201,38 @@ class ElevationMap(GridFrame):
         return 1.0 + positive(peak, "peak", zero=True) * (1.0 - t)
 
 
-@driver("void(f8[:,::1], f8[:,::1], i8[:,::1], i8, f8[::1], f8[:,::1], f8[::1], f8[::1])")
-def fuse(height, variance, last, scan, frame, points, R, rules):
+@driver("void(f8[:,:,::1], f8, f8[::1], f8[:,::1], f8[::1], f8[::1])")
+def fuse(cells, scan, frame, points, R, rules):
     """Add points to cells one by one.
 
     Args:
-        height, variance: of the cells ``(ny, nx)``, NaN if unknown; changed.
-        last: the scan in which each height was set or fused last; changed.
+        cells: height and variance of each cell, NaN if unknown, and the scan in which they were set or fused last,
+            ``(ny, nx, 3)``; changed.
         scan: the number of this scan.
         frame: origin and resolution of the map ``(4,)``, see `GridFrame`.
         points: ``(N, 3)``; they may lie off the map.
         R: variance of each height ``(N,)``, or one for all ``(1,)``.
         rules: gate and doubt.
     """
-    gate, doubt = rules
+    rows, columns, _ = cells.shape
+    gate, doubt = rules[0] * rules[0], rules[1]
     c, s = math.cos(frame[2]), math.sin(frame[2])
     for n in range(points.shape[0]):
         dx, dy, z = (points[n, 0] - frame[0]) / frame[3], (points[n, 1] - frame[1]) / frame[3], points[n, 2]
         x, y = c * dx + s * dy, c * dy - s * dx
-        if not (0.0 <= x < height.shape[1] and 0.0 <= y < height.shape[0] and abs(z) < np.inf):
+        if not (0.0 <= x < columns and 0.0 <= y < rows and abs(z) < np.inf):
             continue
-        i, j = int(y), int(x)
-        h, P, r = height[i, j], variance[i, j], R[min(n, R.shape[0] - 1)]
+        cell, r = cells[int(y), int(x)], R[min(n, R.shape[0] - 1)]
+        h, P = cell[0], cell[1]
         if math.isnan(h):
-            height[i, j], variance[i, j], last[i, j] = z, r, scan
-        elif abs(z - h) <= gate * math.sqrt(P + r):
+            cell[0], cell[1], cell[2] = z, r, scan
+        elif (z - h) * (z - h) <= gate * (P + r):
             K = P / (P + r)
-            height[i, j], variance[i, j], last[i, j] = h + K * (z - h), (1.0 - K) * P, scan
-        elif last[i, j] != scan:
-            variance[i, j] = P + doubt
+            cell[0], cell[1], cell[2] = h + K * (z - h), (1.0 - K) * P, scan
+        elif cell[2] != scan:
+            cell[1] = P + doubt
         elif z > h:
-            height[i, j], variance[i, j] = z, r
+            cell[0], cell[1] = z, r
 
 
 @driver("void(f8[:,::1], f8, f8[:,::1], f8[:,::1], f8[:,::1])")
