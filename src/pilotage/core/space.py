@@ -283,6 +283,8 @@ class Space(Componentwise):
         batch = () if n is None else n if isinstance(n, (tuple, list)) else (n,)
         shape = (*(whole(count, "n", 0) for count in batch), self.size)
         uniform, normal = draw.random(shape), draw.standard_normal(shape)
+        if self._box is not None:
+            return self._box[0] + uniform * self._box[1]
         pieces = [p.sample(uniform[..., s], normal[..., s]) for p, s, _ in self.layout]
         return cast(Array, self.normalize(np.concatenate([uniform[..., :0], *pieces], axis=-1)).astype(self.dtype))
 
@@ -363,6 +365,13 @@ class Space(Componentwise):
     @cached_property
     def _runs(self) -> tuple[Straight | Curved, ...]:
         return runs_of(self.layout)
+
+    @cached_property
+    def _box(self) -> tuple[Array, Array] | None:
+        """Lowest states and extents, if all components are plain numbers between finite bounds."""
+        plain = self.dtype == np.float64 and all(p.linear and type(p).sample is Part.sample for p in self.parts)
+        fits = plain and bool(np.isfinite(self.low).all() and np.isfinite(self.high).all())
+        return (self.low, self.high - self.low) if fits else None
 
     @cached_property
     def _strict(self) -> tuple[tuple[Part, slice, slice], ...]:
