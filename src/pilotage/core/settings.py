@@ -152,6 +152,8 @@ def whole(value: Any, name: str, least: int = 1, most: float = math.inf) -> int:
         Traceback (most recent call last):
         pilotage.core.errors.SettingError: samples is 2.5; expected a whole number from 1 to 9
     """
+    if type(value) is int and least <= value <= most:
+        return value
     return setting(value, Annotated[int, Interval(least, most, "[)" if most == math.inf else "[]")], name)
 
 
