@@ -179,3 +179,10 @@ def test_planners_drive_around_a_hill() -> None:
 def test_wrong_input_is_refused_in_a_sentence(call: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         call()
+
+
+def test_a_height_without_variance_is_not_known() -> None:
+    ground = ElevationMap((1, 1), 1.0)
+    ground.height[:] = 2.0
+    ground.insert([[0.5, 0.5, 3.0]], 0.01)
+    assert ground.height[0, 0] == 3.0 and ground.variance[0, 0] == 0.01

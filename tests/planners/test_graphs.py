@@ -139,6 +139,26 @@ def test_on_grids_all_exact_searches_agree(seed: int, connectivity: Any, with_co
         assert len(found.xs) == steps + 1
 
 
+class Unordered:
+    """Objects that are equal only to themselves, with two ways of one cost."""
+
+    def __init__(self) -> None:
+        s, a, b, c, g = self.states = [object() for _ in range(5)]
+        self.ways = [(s, a, 10.0), (s, b, 10.0), (s, c, 1.0), (c, a, 1.0), (c, b, 1.0), (a, g, 5.0), (b, g, 5.0)]
+
+    def neighbours(self, state: object) -> list[tuple[object, float]]:
+        return [(b, cost) for a, b, cost in self.ways if a is state]
+
+    def predecessors(self, state: object) -> list[tuple[object, float]]:
+        return [(a, cost) for a, b, cost in self.ways if b is state]
+
+
+@pytest.mark.parametrize("planner", EXACT, ids=str)
+def test_states_need_no_order(planner: AStar) -> None:
+    graph = Unordered()
+    assert planner.plan(graph, graph.states[0], graph.states[-1]).cost == 7.0
+
+
 @pytest.mark.parametrize("planner", EXACT + [BreadthFirst()], ids=str)
 def test_states_may_be_anything_that_can_be_hashed(planner: AStar) -> None:
     """Four litres in the larger jug, which takes six moves."""

@@ -145,3 +145,17 @@ def test_inflated_cells_are_left_in_space_and_time() -> None:
     plan = SpaceTimeAStar().plan(room.inflate(1.0), (3.6, 2.5), (10.5, 2.5))
     assert plan.ok and "within the inflation of 1.00 m" in plan.stats["led_out"]
     assert len(plan.ts) == len(plan.xs) and plan.ts[-1] == pytest.approx(plan.cost)
+
+
+@pytest.mark.parametrize("planner", FLAT, ids=repr)
+def test_a_bound_holds_for_any_way_out(planner: Any) -> None:
+    """Also where the time is up, or the goal lies beyond a wall: another way out might lead to it.
+
+    Searches on cells end in the middle of one, 0.1 m wide.
+    """
+    problem = flat(0.15)
+    straight = float(np.hypot(2.0, 0.85))
+    assert planner.plan(problem, rng=0, budget=1e-9).lower_bound <= straight + 0.1
+    apart = PILLAR.with_rectangles([[2.5, 2.0, 0.0]], [[0.2, 4.0]]).problem([1.0, 2.45], [3.4, 1.6], DISC, margin=0.15)
+    none = planner.plan(apart, rng=0, budget=1e-9)
+    assert not none.ok and none.lower_bound <= np.hypot(2.4, 0.85) + 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -182,3 +183,33 @@ def test_collisions_with_tracks_are_as_rare_as_declared(risk: float) -> None:
     bold = SpaceTimeAStar().plan(grid.problem([1.0, 2.5], [9.0, 2.5], DISC))
     blind = [MovingObstacle(ts, track.means, 0.3).room(bold.xs, bold.ts).min() for track in tracks]
     assert min(blind) < 0.2  # a path that ignores the tracks meets one
+
+
+def test_a_robot_without_a_way_to_go_is_not_run_over() -> None:
+    still = HALL.problem([2.0, 2.0], [2.0, 2.0], DISC, moving=[WALKER])
+    stays = AStar().plan(still.still)
+    assert TimeParameterization().parameterize(stays, still).status is PlanStatus.INVALID
+    aside = HALL.problem([0.5, 2.0], [0.5, 2.0], DISC, moving=[WALKER])
+    assert TimeParameterization().parameterize(AStar().plan(aside.still), aside).ok
+
+
+def test_obstacles_of_the_past_are_where_they_were_last() -> None:
+    past = MovingObstacle([-0.2], [[0.3, 3.7]], 0.1)
+    problem = HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=[past])
+    assert TimeParameterization().parameterize(AStar().plan(problem.still), problem).ok
+
+
+def test_a_robot_with_a_covariance_of_the_state_is_no_point_among_obstacles() -> None:
+    flat = HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=[WALKER])
+    with pytest.raises(ShapeError):
+        chance_constrained(flat, lambda x: 1e-4 * np.eye(2))
+    later = replace(chance_constrained(flat.still, lambda x: 1e-4 * np.eye(2)), moving=[WALKER])
+    xs, ts = np.array([[2.0, 2.0], [2.0, 2.0]]), np.array([0.0, 5.0])
+    np.testing.assert_array_equal(later.room_among(xs, ts), flat.room_among(xs, ts))
+
+
+def test_an_obstacle_keeps_its_own_numbers() -> None:
+    xys = np.array([[0.0, 0.0], [4.0, 0.0]])
+    other = MovingObstacle([0.0, 2.0], xys, 0.5)
+    xys[:] = 9.0
+    assert other.at(1.0).tolist() == [2.0, 0.0]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import numbers
+from .arrays import frozen, numbers
 from .belief import Belief
 from .errors import PilotageError, ShapeError
 from .plan import Plan
@@ -58,7 +58,7 @@ class MovingObstacle:
         if not (np.diff(ts) > 0.0).all():
             raise ShapeError("the times of an obstacle do not increase; expected each to be later than the one before")
         for name, value in (("ts", ts), ("xys", xys), ("radius", np.broadcast_to(radius, ts.shape))):
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, frozen(value))
 
     @classmethod
     def of(cls, plan: Plan, radius: float) -> MovingObstacle:

@@ -224,7 +224,7 @@ def fuse(cells, scan, frame, points, R, rules):
             continue
         cell, r = cells[int(y), int(x)], R[min(n, R.shape[0] - 1)]
         h, P = cell[0], cell[1]
-        if math.isnan(h):
+        if math.isnan(h + P):
             cell[0], cell[1], cell[2] = z, r, scan
         elif (z - h) * (z - h) <= gate * (P + r):
             K = P / (P + r)

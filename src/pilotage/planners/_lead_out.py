@@ -40,7 +40,7 @@ class LeadOut(NamedTuple):
         """The plan from the end of the way, with the way before it; another way out might have been shorter."""
         stats = {**plan.stats, "led_out": self.said}
         if plan.xs is None:
-            return replace(plan, stats=stats)
+            return replace(plan, stats=stats, lower_bound=min(bound, plan.lower_bound))
         us, ts = plan.us, plan.ts
         if us is not None and ts is not None and plan.space is not None:
             first, times = driven(plan.space, self.xs)

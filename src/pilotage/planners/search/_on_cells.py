@@ -96,15 +96,17 @@ def answer(
     if order is not None:
         stats["expanded"] = cells.cell_to_world(space.places(np.array(order, dtype=np.int64)))
     bound = found.bound * cells.resolution
+    if out:  # another way out might be better
+        bound = min(bound, float(np.hypot(*(ends[1] - out.xs[0]))))
     if not found.finished:
         effort = counted(found.expansions, "expansion")
         reason = f"the budget was spent after {effort}; no path costs less than {bound:.2f} m"
         return Plan(PlanStatus.BUDGET, lower_bound=bound, reason=reason, stats=stats)
     if found.path is None:
         reason = explain_separation(cells, unknown, *ends)
-        return Plan(PlanStatus.NO_PATH, lower_bound=math.inf, reason=reason, stats=stats)
+        return Plan(PlanStatus.NO_PATH, lower_bound=bound if out else math.inf, reason=reason, stats=stats)
     xs, cost = cells.cell_to_world(found.path), found.length * cells.resolution
-    if out:  # another way out might have been better
+    if out:
         worth = None if terrain is None else terrain[tuple(cells.world_to_cell(out.xs).T)]
         xs, cost = np.concatenate([out.xs, xs[1:]]), cost + _paid(out.xs, worth)
         bound = float(np.hypot(*(xs[-1] - xs[0])))

@@ -86,6 +86,7 @@ class _Side:
         self.parents: dict[Any, Any] = {root: root}
         self.closed: set[Any] = set()
         self.queue: list[tuple[float, int, Any]] = [(self.p[root], 0, root)]
+        self.pushed = 0
 
     def lowest(self) -> float:
         """The lowest key of a state that waits; infinity without one."""
@@ -108,7 +109,8 @@ class _Side:
                 )
             if self.g[s] + cost < self.g.get(other, math.inf):
                 self.g[other], self.parents[other] = self.g[s] + cost, s
-                heapq.heappush(self.queue, (self.g[other] + self.p[other], -len(self.p), other))
+                self.pushed -= 1  # of equal keys, the last one first
+                heapq.heappush(self.queue, (self.g[other] + self.p[other], self.pushed, other))
                 found.append(other)
         return found
 

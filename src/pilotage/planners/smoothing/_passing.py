@@ -27,7 +27,7 @@ def passed(plan: Plan, problem: Problem, rests: bool) -> Plan | str:
     """
     assert plan.xs is not None
     assert plan.ts is not None
-    last = max(float(np.asarray(each.ts)[-1]) for each in problem.moving)
+    last = max(0.0, *(float(np.asarray(each.ts)[-1]) for each in problem.moving))
     slack = np.append(0.125 * abs(np.diff(plan.stats["speed"])) * np.diff(plan.ts), 0.0)  # of the chord
     best, found = np.inf, (0.0, 1.0)
     for slower in SLOWER if rests else (1.0,):

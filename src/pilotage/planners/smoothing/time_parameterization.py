@@ -102,6 +102,9 @@ class TimeParameterization:
         steps = np.diff(xs[:, at], axis=0)
         ds = np.linalg.norm(steps, axis=-1)
         if not len(ds):
+            ever = np.array([0.0, 1e9])
+            if problem is not None and problem.room_among(xs[[0, 0]], ever, plan.space)[0] < 0.0:
+                return Plan(PlanStatus.INVALID, reason="a moving obstacle touches the robot where it stays")
             return dataclasses.replace(plan, xs=xs[:1], us=None, ts=np.zeros(1), cost=0.0, lower_bound=0.0)
         b = self._profile(steps, ds)
         if isinstance(b, str):

@@ -69,6 +69,11 @@ class ChanceConstraint:
         if not callable(self.covariance):
             object.__setattr__(self, "covariance", _covariance(self.covariance, self.inner))
 
+    @property
+    def footprint(self) -> Any:
+        """The footprint of the robot, without the margin."""
+        return self.inner.footprint
+
     def __call__(self, x: Any) -> Array:
         """Values ``(..., K)`` [m] at states ``(..., n)``; the risk is low enough if none is positive."""
         return np.asarray(self.inner(x)) + self.margin(x)[..., None]
@@ -143,9 +148,9 @@ def chance_constrained(
     inner = instance(problem.constraint, FootprintConstraint, "chance_constrained", hint)
     share = setting(risk, Risk, "risk") / (1 + len(tracks))
     chance = ChanceConstraint(inner, covariance, share, setting(steps, Count, "steps"))
-    if tracks and callable(covariance):
-        raise ShapeError("the covariance is a function of the state; expected one for all states beside tracks")
     moving = [*problem.moving, *(track.obstacle(share) for track in tracks)]
+    if moving and callable(covariance):
+        raise ShapeError("the covariance is a function of the state; expected one for all beside moving obstacles")
     return dataclasses.replace(problem, constraint=chance if callable(covariance) else chance.grown(), moving=moving)
 
 
