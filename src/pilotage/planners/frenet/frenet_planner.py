@@ -129,7 +129,8 @@ class FrenetPlanner:
             `stats`, ``speed``, ``acceleration`` and ``curvature`` of each state, how many ``candidates`` there are, how
             many were ``checked``, and how many of them were ``rejected`` for each reason: "line" (off its ends, or
             beyond its centre of curvature), "speed" (also backwards or, over time, slower than 0.1 m/s), "acceleration"
-            (also lateral, and jerk), "curvature", "bounds" of the space, "goal", "moving" and "obstacles".
+            (also lateral, and jerk), "curvature", "bounds" of the space, "goal", "moving" and "obstacles". Status
+            NO_PATH and its infinite bound are about the candidates: other ones might be allowed.
 
         Raises:
             PilotageError: if the states of the problem have other components, or lack some.

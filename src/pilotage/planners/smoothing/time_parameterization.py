@@ -77,8 +77,10 @@ class TimeParameterization:
         Args:
             plan: a plan with x and y; one that is not solved is returned as it is.
             problem: a problem whose moving obstacles, if it has any, do not touch the robot at these times, nor ever
-                after. For that, it waits before it departs, to a tenth of a second, or is slower on the whole path, if
-                it rests at both ends: not the soonest arrival then, which might wait on the way.
+                after, as it moves along straight lines between the states; an arc leaves such a line by an eighth of
+                its curvature times the square of `spacing`. For that, it waits before it departs, to a tenth of a
+                second, or is slower on the whole path, if it rests at both ends: not the soonest arrival then, which
+                might wait on the way.
 
         Returns:
             A plan along the same path, with more states if its edges are longer than `spacing`. `ts` are the times; its
