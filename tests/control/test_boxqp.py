@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control.boxqp import box_qp
+from pilotage.control.trajectory.boxqp import box_qp
 from pilotage.models.trace import driver
 
 

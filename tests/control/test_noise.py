@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pilotage.control._noise import coloured, normals
+from pilotage.control.sampling._noise import coloured, normals
 from pilotage.models.trace import LANES
 
 WORD = 0xFFFFFFFF

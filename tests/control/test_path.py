@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.control import Path, Progress
-from pilotage.control._polyline import paced, sighted
+from pilotage.control.paths._polyline import paced, sighted
 from pilotage.core import Plan, PlanStatus, ShapeError, Space
 
 number = st.floats(-20.0, 20.0)

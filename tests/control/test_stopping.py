@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pilotage.control import ILQR, MPPI, PurePursuit, follow, reach
-from pilotage.control.path import standing
+from pilotage.control.paths.path import standing
 from pilotage.core import ActionStatus, Plan, PlanStatus, Space
 from pilotage.models import bicycle, dynamics, task, tricycle, unicycle
 

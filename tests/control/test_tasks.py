@@ -10,7 +10,7 @@ import pytest
 
 import pilotage.envs
 from pilotage.control import MPPI, PurePursuit, follow, reach
-from pilotage.control.follow import TURNED
+from pilotage.control.paths.follow import TURNED
 from pilotage.core import ActionStatus, Gaussian, ModelError, Problem, SettingError, ShapeError, Space, SpaceError
 from pilotage.maps import Footprint, FootprintConstraint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, quadrotor, task, tricycle, unicycle

@@ -15,7 +15,7 @@ import pytest
 import pilotage
 from pilotage import models
 from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
-from pilotage.control.mppi import PathIntegral
+from pilotage.control.sampling.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner, Space
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import (

@@ -1,12 +1,12 @@
 """Controllers, which turn a belief into an action at every tick.
 
+- `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
+  of a robot along it)
+- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
+- `sampling`: predictive control by random rollouts (`MPPI`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
-- `MPPI`: model predictive path integral control, for any dynamics and any task
-- `ILQR`: iterative linear-quadratic regulator with action limits and constraints
-- `PurePursuit`: steering along the arc to a point ahead on the path
-- `follow`, `reach`: the tasks of following a path clear of obstacles and of reaching a goal
-- `Path`, `Progress`: a path parametrised by arc length, and the progress of a robot along it
+- `reach`: the task of reaching a goal
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
-from .follow import follow as follow
-from .ilqr import ILQR as ILQR
-from .mppi import MPPI as MPPI
-from .path import Path as Path
-from .path import Progress as Progress
-from .pursuit import PurePursuit as PurePursuit
+from .paths import Path as Path
+from .paths import Progress as Progress
+from .paths import PurePursuit as PurePursuit
+from .paths import follow as follow
 from .reach import reach as reach
 from .receding import RecedingHorizon as RecedingHorizon
 from .receding import Solution as Solution
+from .sampling import MPPI as MPPI
+from .trajectory import ILQR as ILQR
 
 __all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]
 

@@ -155,7 +155,7 @@ class RecedingHorizon:
 
     Example:
         >>> from pilotage.control import reach
-        >>> from pilotage.control.mppi import PathIntegral
+        >>> from pilotage.control.sampling.mppi import PathIntegral
         >>> from pilotage.models import unicycle
         >>> robot = unicycle()
         >>> drive = RecedingHorizon(robot, reach(robot, [2.0, 1.0, 0.0]), PathIntegral(samples=100), horizon=20, rng=0)

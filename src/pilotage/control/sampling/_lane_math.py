@@ -12,8 +12,8 @@ import math
 
 import numpy as np
 
-from ..models.trace import driver
-from ..models.trace.turns import quarter_turn
+from ...models.trace import driver
+from ...models.trace.turns import quarter_turn
 
 
 @driver

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..models.trace import LANES, driver
+from ...models.trace import LANES, driver
 from ._lane_math import lane_float, lane_log, lane_turn
 
 WORD = 0xFFFFFFFF

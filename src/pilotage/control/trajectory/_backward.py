@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..models.trace import driver
+from ...models.trace import driver
 from ._lagrangian import charge
 from .boxqp import box_qp, cholesky_solve
 

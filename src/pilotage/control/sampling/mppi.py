@@ -8,16 +8,16 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.arrays import Array, numbers
-from ..core.dynamics import Dynamics
-from ..core.errors import ModelError, SettingError
-from ..core.results import ActionStatus
-from ..core.settings import Count, Interval, NonNegative, Positive, by_name, settings
-from ..core.space import Space
-from ..core.streams import Rng
-from ..core.task import Task
+from ...core.arrays import Array, numbers
+from ...core.dynamics import Dynamics
+from ...core.errors import ModelError, SettingError
+from ...core.results import ActionStatus
+from ...core.settings import Count, Interval, NonNegative, Positive, by_name, settings
+from ...core.space import Space
+from ...core.streams import Rng
+from ...core.task import Task
+from ..receding import Fallback, Horizon, RecedingHorizon, Solution
 from ._samples import Samples
-from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
 DRAWN = np.array([0, 0, 1])
 

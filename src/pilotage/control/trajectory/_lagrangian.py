@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..models.trace import call, driver
+from ...models.trace import call, driver
 
 
 @driver

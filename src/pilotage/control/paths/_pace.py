@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array
-from ..core.space import Space
+from ...core.arrays import Array
+from ...core.space import Space
 from ._legs import Leg, slowing
 from ._polyline import paced
 from .path import Path, Progress

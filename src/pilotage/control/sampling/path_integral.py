@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.trace import LANES, call, driver
+from ...models.trace import LANES, call, driver
 from ._lane_math import lane_exp
 from ._noise import coloured, normals
 

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core.arrays import Array
-from ..core.compiled import Compiled
-from ..core.dynamics import Dynamics
-from ..core.errors import ModelError
-from ..core.results import ActionStatus
-from ..core.settings import Count, Positive, by_name, settings
-from ..core.task import Task
-from ..models.trace import ParameterMemory, code_of
+from ...core.arrays import Array
+from ...core.compiled import Compiled
+from ...core.dynamics import Dynamics
+from ...core.errors import ModelError
+from ...core.results import ActionStatus
+from ...core.settings import Count, Positive, by_name, settings
+from ...core.task import Task
+from ...models.trace import ParameterMemory, code_of
+from ..receding import Fallback, Horizon, RecedingHorizon, Solution
 from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
-from .receding import Fallback, Horizon, RecedingHorizon, Solution
 
 WHY = {
     VIOLATED: "no plan that keeps the constraint was found in {spent} iterations; it is at {worst:.2g}; allow more "

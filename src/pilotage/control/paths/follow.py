@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.belief import Belief
-from ..core.errors import SettingError
-from ..core.plan import Plan
-from ..core.problem import Problem
-from ..core.raster import Raster
-from ..core.settings import by_name, instance, positive, shown
-from ..core.space import Space
-from ..maps import Footprint, FootprintConstraint, OccupancyGrid
-from ..models import TracedTask, task
-from ..models.trace.portable import variants
-from ..models.trace.task import TaskFamily
+from ...core.belief import Belief
+from ...core.errors import SettingError
+from ...core.plan import Plan
+from ...core.problem import Problem
+from ...core.raster import Raster
+from ...core.settings import by_name, instance, positive, shown
+from ...core.space import Space
+from ...maps import Footprint, FootprintConstraint, OccupancyGrid
+from ...models import TracedTask, task
+from ...models.trace.portable import variants
+from ...models.trace.task import TaskFamily
 from ._pace import STAGE, Pace
 from ._pace import TURNED as TURNED
 from ._polyline import nearest, paced

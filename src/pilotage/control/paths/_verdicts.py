@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.arrays import Array
+from ...core.arrays import Array
 from ._pace import Pace
 
 PATIENCE, SLOW = 5.0, 0.05

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..models.trace import driver
+from ...models.trace import driver
 
 
 @driver("f8(f8[:,::1], f8[::1], f8, f8, f8, f8)")

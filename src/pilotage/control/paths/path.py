@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core.arrays import numbers
-from ..core.errors import ShapeError
-from ..core.plan import Plan
-from ..core.space import Space
+from ...core.arrays import numbers
+from ...core.errors import ShapeError
+from ...core.plan import Plan
+from ...core.space import Space
 from ._legs import Leg, legs_of
 from ._polyline import nearest
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.trace import call, driver
+from ...models.trace import call, driver
 from ._backward import backward, clear
 from ._lagrangian import augmented, nudge, pressed, violation
 

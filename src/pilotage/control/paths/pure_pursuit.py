@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core.arrays import Array
-from ..core.dynamics import Dynamics
-from ..core.errors import ModelError
-from ..core.plan import Plan
-from ..core.results import Action, ActionStatus
-from ..core.settings import Finite, by_name, instance, positive, setting
-from ..core.space import Space
-from ..core.states import state_of
-from ..core.streams import checked
+from ...core.arrays import Array
+from ...core.dynamics import Dynamics
+from ...core.errors import ModelError
+from ...core.plan import Plan
+from ...core.results import Action, ActionStatus
+from ...core.settings import Finite, by_name, instance, positive, setting
+from ...core.space import Space
+from ...core.states import state_of
+from ...core.streams import checked
+from .._states import broken
 from ._legs import Leg, slowing
 from ._polyline import nearest, sighted
-from ._states import broken
 from ._verdicts import headway
 from .path import YAW_TOLERANCE, Path, Progress, standing
 

@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.errors import SpaceError
-from ..core.space import Space
+from ...core.errors import SpaceError
+from ...core.space import Space
 
 Array = NDArray[np.float64]
 ALIGNED = 0.9

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.arrays import Array
-from ..core.compiled import Compiled
-from ..core.declared import called, returned
-from ..core.errors import ModelError
-from ..models.trace import LANES, ParameterMemory, code_of
+from ...core.arrays import Array
+from ...core.compiled import Compiled
+from ...core.declared import called, returned
+from ...core.errors import ModelError
+from ...models.trace import LANES, ParameterMemory, code_of
+from ..receding import Horizon
 from .path_integral import draw, improve, roll
-from .receding import Horizon
 
 
 class Samples:
