@@ -75,7 +75,7 @@ $(VENV)/demo: $(VENV)/made $(FROM)
 
 $(VENV)/dev: $(VENV)/made $(FROM)
 	@echo "Installing what tests and checks need into $(VENV) ..."
-	@$(PIP) --editable '.[demo,envs,learning,train,peers]' --group dev
+	@$(PIP) --editable '.[demo,envs,learning,train,qp,bench,cluster,peers]' --group dev
 	@touch $@
 
 $(VENV)/docs: $(VENV)/made $(FROM)
