@@ -373,6 +373,10 @@ def test_an_interrupted_scan_leaves_no_marks(monkeypatch: pytest.MonkeyPatch) ->
         (lambda t: t.cast_ray(np.zeros((2, 3)), np.ones((3, 3))), ShapeError),
         (lambda t: t.bounds(), ShapeError),
         (lambda t: t.to_grid(1.0, 1.0), ShapeError),
+        (lambda t: t.to_grid(0.0, 1.0, low=0.0), ShapeError),
+        (lambda t: t.to_grid(0.0, 1.0, low=[1.0]), ShapeError),
+        (lambda t: t.to_grid(0.0, 1.0, high=[1.0, np.nan]), ShapeError),
+        (lambda t: t.to_grid(0.0, 1.0, low=[0.0, 0.0, 5.0]), ShapeError),
         (lambda t: t.save("map.txt"), FormatError),
     ],
 )
