@@ -87,6 +87,6 @@ def _line(result: Result) -> str:
     verdict = "reached" if result.reached else "MISSED "
     quartiles = f"{shown(low)} - {shown(high)}"
     return (
-        f"{entry.name:18} {shown(result.ours, 4):>10} {shown(result.peer, 4):>10} {entry.unit:4} {shown(result.ratio):>8}"
-        f" {quartiles:>15} {entry.bar:6g} {verdict}  {entry.peer}: {result.note}"
+        f"{entry.name:18} {shown(result.ours, 4):>10} {shown(result.peer, 4):>10} {entry.unit:4} "
+        f"{shown(result.ratio):>8} {quartiles:>15} {entry.bar:6g} {verdict}  {entry.peer}: {result.note}"
     )
