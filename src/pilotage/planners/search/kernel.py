@@ -140,6 +140,8 @@ def take(heads, shift, pool, state, room, most):
     """
     if state[WAITING] == 0:
         return -1, FINISHED
+    if state[EXPANSIONS] >= most:  # before anything changes: a search with pauses is the one without
+        return -1, PAUSED
     mask = heads.shape[0] - 1
     bucket = state[BUCKET]
     entry = heads[bucket & mask]
@@ -150,8 +152,6 @@ def take(heads, shift, pool, state, room, most):
             return -1, FINISHED
         entry = heads[bucket & mask]
     state[BUCKET] = bucket
-    if state[EXPANSIONS] >= most:
-        return -1, PAUSED
     if state[USED] + room > pool.shape[0]:
         return -1, POOL_FULL
     packed = pool[entry]
