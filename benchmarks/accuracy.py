@@ -69,6 +69,9 @@ def table(
     return register
 
 
-def shown(value: object) -> str:
-    """A value of a table as text: numbers with three digits."""
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+def shown(value: object, digits: int = 3) -> str:
+    """A value of a table as text: numbers with three digits, below a million without an exponent: 1710."""
+    if not isinstance(value, float):
+        return str(value)
+    text = f"{value:.{digits}g}"
+    return f"{float(text):.0f}" if "e+" in text and abs(value) < 1e6 else text

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from benchmarks.accuracy import Figures, Table
+from benchmarks.accuracy import Figures, Table, shown
 from benchmarks.harness import Result, Row, measure, missing
 
 HEAD = f"{'row':18} {'ours':>10} {'peer':>10} unit {'ratio':>8} {'quartiles':>15} {'bar':>6} verdict  peer: note"
@@ -85,8 +85,8 @@ def tabled(entry: Table, quick: bool) -> Tabled:
 def _line(result: Result) -> str:
     entry, (low, high) = result.row, result.spread
     verdict = "reached" if result.reached else "MISSED "
-    quartiles = f"{low:.3g} - {high:.3g}"
+    quartiles = f"{shown(low)} - {shown(high)}"
     return (
-        f"{entry.name:18} {result.ours:10.4g} {result.peer:10.4g} {entry.unit:4} {result.ratio:8.3g}"
-        f" {quartiles:>15} {entry.bar:6g} {verdict}  {entry.peer}: {result.note}"
+        f"{entry.name:18} {shown(result.ours, 4):>10} {shown(result.peer, 4):>10} {entry.unit:4} "
+        f"{shown(result.ratio):>8} {quartiles:>15} {entry.bar:6g} {verdict}  {entry.peer}: {result.note}"
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import harness
-from benchmarks.accuracy import Figures, Table
+from benchmarks.accuracy import Figures, Table, shown
 from benchmarks.harness import Contest, absolute, measure, missing, row
 from benchmarks.report import measure_into
 
@@ -164,6 +164,14 @@ def test_tables_tell_whether_their_bars_hold(
     assert f"| ours | {error:.3g} |" in printed
     assert f"{verdict}: within 3 %" in printed
     assert json.loads(file.read_text())["table"] == [{"filter": "ours", "error": error}]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1712.4, "1710"), (-23456.0, "-23500"), (2.5e9, "2.5e+09"), (0.01234, "0.0123"), (9.0, "9"), (3, "3")],
+)
+def test_numbers_of_tables_have_three_digits(value: float, text: str) -> None:
+    assert shown(value) == text
 
 
 @pytest.mark.slow

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,8 +16,11 @@ import pilotage
 from pilotage.cli.demo import demo_lines
 from pilotage.cli.main import main
 from pilotage.cli.picture import BOTTOM, FREE, GOAL, LEFT, OCCUPIED, OUTLINE, RIGHT, START, TOP, Frame, save_picture
+from pilotage.cli.plan import ALGORITHMS, Algorithm
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models.trace import driver
+from pilotage.planners import search
+from pilotage.planners.search._planner import CellPlanner
 
 Capture = pytest.CaptureFixture[str]
 
@@ -70,11 +75,18 @@ QUERY = ["plan", "--map", "depot", "--start", "5", "1", "--goal", "12", "3.5"]
         (["demo", "navigate", "--seed", "one"], "See: pilotage demo navigate --help"),
         (["plan", "--scen", "a.scen", "--start", "0", "0"], "--scen brings its own"),
         (["plan", "--scen", "a.scen", "--mask", "b.png"], "leave out --mask"),
-        ([*QUERY, "--footprint", "0.5", "0.3", "-0.5"], "--footprint"),
+        ([*QUERY, "--footprint", "0.5", "0.3", "-0.5"], "--footprint has 3 numbers; expected x and y"),
         ([*QUERY, "--footprint", "1", "1", "-1", "-1", "1", "-1", "-1", "1"], "cross"),
         ([*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--radius", "1"], "give one of them"),
         ([*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--algorithm", "astar"], "for round robots"),
-        ([*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--turning-radius", "-1"], "is -1.0; expected"),
+        (
+            [*QUERY, "--footprint", "1", "0", "0", "1", "0", "0", "--turning-radius", "-1"],
+            ": --turning-radius is -1.0; expected",
+        ),
+        ([*QUERY, "--radius", "-1"], ": --radius is -1.0; expected"),
+        ([*QUERY, "--unknown", "blocked"], "--unknown"),
+        ([*QUERY, "--resolution", "0.1"], "depot: --resolution only with an image alone"),
+        ([*QUERY, "--negate-mask"], "--negate-mask goes with"),
         ([*QUERY, "--goal-yaw", "1", "--radius", "0.3"], "--goal-yaw: only for a robot with --footprint"),
         ([*QUERY, "--origin", "0", "0", "0"], "with an image alone"),
         ([*QUERY, "--mask", "nowhere.png"], "there is no file nowhere.png"),
@@ -82,7 +94,8 @@ QUERY = ["plan", "--map", "depot", "--start", "5", "1", "--goal", "12", "3.5"]
         (["pln"], "pln"),
     ],
 )
-def test_errors_are_one_sentence(words: list[str], said: str, capsys: Capture) -> None:
+def test_errors_are_one_sentence(words: list[str], said: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    monkeypatch.setattr("pilotage.cli.main.progress", contextlib.nullcontext)  # compiling is no error
     assert main(words) == 2
     caught = capsys.readouterr()
     assert caught.out == ""
@@ -105,7 +118,7 @@ def test_plan_on_an_image_alone(tmp_path: Path, capsys: Capture) -> None:
     Image.fromarray(np.full((4, 8), 254, dtype=np.uint8)).save(tmp_path / "floor.png")
     words = ["plan", "--map", str(tmp_path / "floor.png"), "--start", "0.1", "0.1", "--goal", "1.5", "0.1"]
     assert main(words) == 2
-    assert "resolution" in capsys.readouterr().err
+    assert "give their side, --resolution [m]" in capsys.readouterr().err
     assert main([*words, "--resolution", "0.2"]) == 0
     assert "solved: 1.40 m" in capsys.readouterr().out
 
@@ -333,6 +346,14 @@ def test_a_mask_forbids_what_it_covers(passage: Path, tmp_path: Path, capsys: Ca
     Image.fromarray(white).save(tmp_path / "painted.png")
     assert main([*query, "--mask", str(tmp_path / "painted.png")]) == 1
     assert "is in another component" in capsys.readouterr().out
+    Image.fromarray(255 - white).save(tmp_path / "negative.png")
+    inside = ["0.2", "4.4"]
+    for end, places in (("goal", [*query[3:6], "--goal", *inside]), ("start", ["--start", *inside, *query[6:]])):
+        words = [*query[:3], *places, "--mask", str(tmp_path / "negative.png"), "--negate-mask", "--json"]
+        assert main(words) == 1
+        facts = json.loads(capsys.readouterr().out)
+        assert f"is in collision by 0.20 m; the mask covers the {end}" in facts["reason"]
+        assert facts["mask_cells"] == 5 * 49
     Image.fromarray(white[1:]).save(tmp_path / "small.png")
     assert main([*query, "--mask", str(tmp_path / "small.png")]) == 2
     assert "60 x 48 pixels, and the map has 60 x 49" in capsys.readouterr().err
@@ -347,3 +368,27 @@ def test_an_image_alone_has_an_origin(tmp_path: Path, capsys: Capture) -> None:
     np.testing.assert_allclose(
         np.array(json.loads(capsys.readouterr().out)["xs"])[[0, -1]], [[-0.9, -2.9], [0.5, -2.9]]
     )
+
+
+def test_unknown_cells_may_be_free(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "half.yaml"
+    OccupancyGrid.from_ascii(["......", "..??..", "......", "..??.."]).save(file)
+    for robot in (
+        [],
+        ["--radius", "0.3"],
+        ["--inflate", "0.2"],
+        ["--footprint", "0.2", "0.1", "-0.2", "0.1", "0", "-0.1"],
+    ):
+        query = ["plan", "--map", str(file), "--start", "1.5", "0.5", "--goal", "3.5", "0.5", *robot]
+        assert main(query) == 1
+        assert robot or "in an unknown cell; --unknown free would plan" in capsys.readouterr().out
+        assert main([*query, "--unknown", "free"]) == 0
+
+
+def test_every_search_of_a_grid_is_offered(room: Path, capsys: Capture) -> None:
+    public = [each for each in vars(search).values() if isinstance(each, type) and issubclass(each, CellPlanner)]
+    assert set(ALGORITHMS.values()) == set(public)
+    assert set(get_args(Algorithm)) == set(ALGORITHMS)
+    for name in ALGORITHMS:
+        query = ["plan", "--map", str(room), "--start", "0.5", "0.5", "--goal", "4.5", "2.5", "--algorithm", name]
+        assert main(query) == 0

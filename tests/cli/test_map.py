@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -69,12 +71,13 @@ def test_the_map_is_named_as_its_log(log: Path, monkeypatch: pytest.MonkeyPatch,
         (lambda text: text.replace("81.9100", "far", 1), [], "is not a scan"),
         (lambda text: text.replace(" 0.500000 1.000000 ", " 1e6 1e6 ", 1), [], "leave out poses that are wrong"),
         (lambda text: text, ["--failed", "0"], "no scan of this log says anything"),
-        (lambda text: text, ["--resolution", "0"], "resolution is 0"),
+        (lambda text: text, ["--resolution", "0"], ": --resolution is 0"),
         (lambda text: text, ["--resolution", "1e-7"], "a larger resolution"),
-        (lambda text: text, ["--noise", "-1"], "sigma of InverseLikelihoodModel is -1"),
-        (lambda text: text, ["--max-range", "-1"], "max_range is -1"),
+        (lambda text: text, ["--noise", "-1"], ": --noise is -1"),
+        (lambda text: text, ["--max-range", "-1"], ": --max-range is -1"),
         (lambda text: text, ["--out", "map.png"], "a ROS map is a .yaml file"),
         (lambda text: text, ["--out", "nowhere/map.yaml"], "nowhere does not exist"),
+        (lambda text: text, ["--negate-mask"], "--negate-mask goes with a --mask that is an image"),
     ],
 )
 def test_errors_are_one_sentence_and_write_nothing(
@@ -85,6 +88,7 @@ def test_errors_are_one_sentence_and_write_nothing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: Capture,
 ) -> None:
+    monkeypatch.setattr("pilotage.cli.main.progress", contextlib.nullcontext)  # compiling is no error
     monkeypatch.chdir(log.parent)
     before = {file.name for file in log.parent.iterdir()}
     log.write_text(change(log.read_text()))
@@ -94,6 +98,36 @@ def test_errors_are_one_sentence_and_write_nothing(
     assert said in caught.err
     assert caught.err.count("\n") == 1
     assert {file.name for file in log.parent.iterdir()} == before
+
+
+@pytest.mark.parametrize("name", ["walk.yaml", "walk.pgm"])
+@pytest.mark.parametrize("options", [[], ["--out", "walk.yaml"]])
+def test_a_map_is_replaced_by_force_alone(
+    name: str, options: list[str], log: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(log.parent)
+    kept = log.parent / name
+    kept.write_text("mine")
+    assert main(["map", str(log), *options]) == 2
+    assert f"{name} exists; give --force" in capsys.readouterr().err
+    assert kept.read_text() == "mine" and {file.name for file in log.parent.iterdir()} == {"walk.log", name}
+    assert main(["map", str(log), *options, "--force"]) == 0
+    assert OccupancyGrid.load("walk.yaml").occupied.any()
+
+
+def test_a_log_is_not_read_for_a_map_that_cannot_be_written(tmp_path: Path, capsys: Capture) -> None:
+    """It may take minutes."""
+    for out, said in (("map.png", "is a .yaml file"), ("nowhere/map.yaml", "does not exist")):
+        assert main(["map", str(tmp_path / "none.log"), "--out", str(tmp_path / out)]) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_what_is_written_has_no_noise_of_rounding(log: Path, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "room.yaml"
+    words = ["map", str(log), "--resolution", "0.05", "--out", str(out), "--json", "--origin", "-0.2", "0.1", "0"]
+    assert main(words) == 0
+    for text in (out.read_text(), capsys.readouterr().out):
+        assert not [number for number in re.findall(r"\d+\.\d+", text) if len(number.partition(".")[2]) > 9]
 
 
 def test_a_missing_log_is_a_sentence(tmp_path: Path, capsys: Capture) -> None:
@@ -130,10 +164,20 @@ def test_the_map_may_have_another_frame(log: Path, tmp_path: Path) -> None:
     assert main([*words, "--origin", "0", "nan", "0"]) == 2
 
 
-def test_what_a_laser_does_not_see_is_marked_by_a_mask(log: Path, tmp_path: Path) -> None:
+def test_what_a_laser_does_not_see_is_marked_by_a_mask(log: Path, tmp_path: Path, capsys: Capture) -> None:
+    from PIL import Image
+
     out, glass = tmp_path / "room.yaml", tmp_path / "glass.yaml"
     OccupancyGrid.from_ascii(["###"], 0.2, (1.0, 0.5, 0.0)).save(glass)
     assert main(["map", str(log), "--resolution", "0.1", "--out", str(out), "--mask", str(glass)]) == 0
     made = OccupancyGrid.load(out)
     assert made.is_occupied([[1.1, 0.6], [1.5, 0.6]]).all()
     assert made.is_free([[1.1, 0.9], [1.8, 0.6]]).all()
+    shades = np.zeros(made.shape, dtype=np.uint8)
+    shades[:3] = 255
+    Image.fromarray(shades).save(tmp_path / "strip.png")
+    capsys.readouterr()
+    words = ["map", str(log), "--resolution", "0.1", "--out", str(out), "--force", "--json", "--negate-mask"]
+    assert main([*words, "--mask", str(tmp_path / "strip.png")]) == 0
+    assert json.loads(capsys.readouterr().out)["mask_cells"] == 3 * made.shape[1]
+    assert OccupancyGrid.load(out).occupied[-3:].all()

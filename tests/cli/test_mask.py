@@ -18,7 +18,8 @@ def test_a_mask_beside_the_map_is_refused(tmp_path: Path) -> None:
     for origin, fits in (((1.0, 0.5, 0.0), True), ((500.0, 500.0, 0.0), False)):
         OccupancyGrid.from_occupied(area, 0.5, origin).save(tmp_path / "area.yaml")
         if fits:
-            assert masked(floor, tmp_path / "area.yaml").occupied[1, 2]
+            guarded, cells = masked(floor, tmp_path / "area.yaml")
+            assert guarded.occupied[1, 2] and cells is not None and cells.sum() == 1
         else:
             with pytest.raises(FormatError, match="forbids nothing"):
                 masked(floor, tmp_path / "area.yaml")

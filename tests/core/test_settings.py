@@ -97,8 +97,9 @@ def test_values_are_brought_to_their_types() -> None:
     ],
 )
 def test_what_does_not_fit_is_refused(name: str, value: Any) -> None:
-    with pytest.raises(SettingError, match=rf"^{name} of Bounded is "):
+    with pytest.raises(SettingError, match=rf"^{name} of Bounded is ") as caught:
         Bounded(**{name: value})
+    assert caught.value.setting == f"{name} of Bounded"
     with pytest.raises(SettingError, match=rf"^{name} of Bounded is "):
         replace(Bounded(), **{name: value})
 

@@ -277,6 +277,12 @@ def test_mean_of_nothing():
     assert Space("yaw: angle").mean(np.zeros((0, 3, 1))).shape == (0, 1)
 
 
+@pytest.mark.parametrize("others", [[], ["yaw: angle"], ["y in [0, inf]"]])
+def test_samples_between_bounds_whose_distance_overflows_are_finite(others: list[str]) -> None:
+    x = Space("x in [-1.5e308, 1.5e308]", *others).sample(1000, rng=0)
+    assert np.isfinite(x).all() and x[:, 0].min() < -1.4e308 and x[:, 0].max() > 1.4e308
+
+
 def test_samples_fill_bounds_and_rotations():
     space = Space("x in [2, 4]", "yaw: angle", "q: quaternion", "half in [1, inf]")
     x = space.sample(20000, rng=5)

@@ -402,3 +402,14 @@ def test_settings_are_checked() -> None:
     with pytest.raises(Exception, match="no component 'yaw'"):
         IMM((FLY, TURN), STAY, dt=DT).start(std=1.0).update(compass(), [0.1])
     assert IMM((unicycle(), unicycle(noise=1.0)), 0.9, dt=DT).start(std=0.1).step(gnss(), [0.0, 0.0]).accepted
+
+
+def test_modes_of_one_state_start_at_a_state() -> None:
+    alike = IMM((unicycle(), unicycle(noise=0.5)), 0.9, dt=0.1)
+    listed = alike.start(mean=[1.0, 2.0, 0.5], std=[0.1, 0.2, 0.3]).belief
+    named = alike.start(mean={"x": 1.0, "y": 2.0, "yaw": 0.5}, std={"x": 0.1, "y": 0.2, "yaw": 0.3}).belief
+    for one, other in zip(listed.components, named.components, strict=True):
+        np.testing.assert_array_equal(one.mean, other.mean)
+        np.testing.assert_array_equal(one.cov, other.cov)
+    with pytest.raises(ShapeError, match="mean"):
+        alike.start(mean=[1.0, 2.0])

@@ -836,3 +836,22 @@ def test_a_belief_leaves_the_arrays_of_its_caller_as_they_are() -> None:
     ancestors[0] = 1
     assert where.ancestors.tolist() == [0, 0, 1]
     assert not where.ancestors.flags.writeable
+
+
+def test_arrays_of_a_localization_are_checked_once_and_nobody_changes_them() -> None:
+    cloud, batch = (Particles(POSE, np.zeros((*axes, 4, 3))) for axes in ((), (2,)))
+    given = np.arange(4)
+    view = given.view()
+    view.setflags(write=False)
+    held = Localization(cloud, ancestors=view, groups=np.zeros(4, int), drifts=np.zeros(1))
+    given[1] = 3
+    assert held.ancestors.tolist() == [0, 1, 2, 3]
+    wrong: list[dict[str, Any]] = [
+        {"groups": np.array([0, 1, 3, 0]), "drifts": np.zeros(2)}, {"ancestors": np.array([-1, 0, 0, 0])},
+        {"ancestors": np.zeros((2, 2), int)}, {"ancestors": np.zeros(4)}, {"drifts": np.zeros((2, 2))},
+    ]  # fmt: skip
+    for arrays in wrong:
+        with pytest.raises(ShapeError, match=next(iter(arrays))):
+            Localization(cloud, **arrays)
+    with pytest.raises(ShapeError, match="one cloud"):
+        Localization(batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import pickle
 
@@ -135,7 +136,9 @@ def test_the_problem_of_a_costmap_is_that_of_the_map_with_all_layers() -> None:
 
 def test_a_costmap_is_pickled() -> None:
     costmap = Costmap(GRID, [np.full(SHAPE, 7)])
-    np.testing.assert_array_equal(pickle.loads(pickle.dumps(costmap)).cost, costmap.cost)
+    for again in (pickle.loads(pickle.dumps(costmap)), copy.deepcopy(costmap)):
+        np.testing.assert_array_equal(again.cost, costmap.cost)
+        assert not again.layers[0].flags.writeable  # costs are computed once
 
 
 @pytest.mark.parametrize(

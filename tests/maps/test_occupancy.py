@@ -285,7 +285,7 @@ def test_an_image_without_a_yaml(name: str, tmp_path: Path) -> None:
     assert (other.resolution, other.origin, other.free_thresh) == (2.0, (1.0, 2.0, 0.5), 0.1)
     with pytest.raises(FormatError, match="resolution must be positive"):
         OccupancyGrid.load(tmp_path / name, resolution=0.0)
-    with pytest.raises(FormatError, match="resolution, negate go with an image alone"):
+    with pytest.raises(FormatError, match="resolution=, negate= only with an image alone"):
         OccupancyGrid.load("depot.yaml", resolution=0.05, negate=True)
     with pytest.raises(MissingFile, match="no file other.png in"):
         OccupancyGrid.load(tmp_path / "other.png", resolution=0.05)

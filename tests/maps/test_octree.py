@@ -472,6 +472,9 @@ def test_a_slice_of_a_map_with_points_far_off() -> None:
     assert wide.origin == pytest.approx((-0.1, -0.05, 0.0))
     np.testing.assert_array_equal(wide.log_odds[1:, 2:], near.log_odds)
     assert np.isnan(wide.log_odds[0]).all()
-    for low, high in (((0.1, 0.0), (0.1, 1.0)), ((0.0, np.nan), (1.0, 1.0))):
-        with pytest.raises(ShapeError, match="no cells|one point"):
-            tree.to_grid(0.0, 1.0, low=low, high=high)
+    with pytest.raises(ShapeError, match="no cells"):
+        tree.to_grid(0.0, 1.0, low=(0.1, 0.0), high=(0.1, 1.0))
+    for corner in ((0.0, np.nan), 0.0, [1.0], (0.0, 0.0, 5.0)):
+        for name in ("low", "high"):
+            with pytest.raises(ShapeError, match=rf"{name} must be one point \(x, y\)"):
+                tree.to_grid(0.0, 1.0, **{name: corner})  # type: ignore[arg-type]

@@ -33,6 +33,10 @@ from pilotage.planners import (
 )
 
 PILLAR = OccupancyGrid.from_occupied(np.zeros((40, 40), bool), 0.1).with_rectangles([[1.0, 2.0, 0.0]], [[0.4, 0.4]])
+GAP = OccupancyGrid.from_occupied(np.zeros((80, 160), bool), 0.05).with_rectangles(
+    [[4.05, 0.9, 0.0], [4.05, 3.1, 0.0]], [[0.5, 1.8], [0.5, 1.8]]
+)
+"""A wall with a gap too narrow for the margin, so that its sides are apart."""
 DISC, CAR = Footprint.disc(0.2), Footprint.rectangle(0.5, 0.3)
 FLAT: list[Any] = [
     AStar(), AStar(connectivity=4), JumpPointSearch(), ThetaStar(), SpaceTimeAStar(), RRT(), RRTConnect(),
@@ -49,7 +53,7 @@ def flat(margin: float, y: float = 2.45) -> Problem:
     return PILLAR.problem([1.0, y], [3.0, 1.6], DISC, margin=margin)
 
 
-def check_led(plan: Plan, problem: Problem, robot: Footprint) -> None:
+def check_led(plan: Plan, problem: Problem, robot: Footprint, room: OccupancyGrid = PILLAR) -> None:
     """A way out on which the robot itself is clear, and then a path that keeps the margin."""
     assert plan.ok, plan.reason
     assert plan.xs is not None
@@ -62,7 +66,7 @@ def check_led(plan: Plan, problem: Problem, robot: Footprint) -> None:
     assert not problem.allowed(xs[0]) and first > 0 and allowed[first:].all()
     shares = np.linspace(0.0, 1.0, 60)[:, None]
     fine = np.concatenate([problem.space.interpolate(a, b, shares) for a, b in itertools.pairwise(xs)])
-    assert PILLAR.clearance(fine[:, : 3 if robot.turns else 2], robot).min() > 0.0
+    assert room.clearance(fine[:, : 3 if robot.turns else 2], robot).min() > 0.0
     length = float(problem.distance(xs[:-1], xs[1:]).sum())
     assert plan.lower_bound <= length + 1e-9
     assert plan.cost >= length - 1e-6
@@ -104,6 +108,26 @@ def test_a_way_out_is_short_and_there_is_none_where_the_robot_is_boxed_in() -> N
         stuck = planner.plan(narrow, rng=0)
         assert stuck.status is PlanStatus.INVALID
         assert "within the margin of 0.20 m" in stuck.reason
+
+
+@pytest.mark.parametrize("planner", FLAT + VEHICLES, ids=repr)
+def test_a_robot_leaves_a_gap_on_the_side_of_its_goal(planner: Any) -> None:
+    """Also where the other way out is shorter."""
+    robot = Footprint.disc(0.15)
+    for x, goal in itertools.product((4.0, 4.1), (1.0, 7.0)):
+        yaw = 0.0 if goal > x else np.pi
+        ends = ([x, 2.0, yaw], [goal, 2.0, yaw]) if planner in VEHICLES else ([x, 2.0], [goal, 2.0])
+        space = Space("pose: SE2") if planner in VEHICLES else None
+        problem = GAP.problem(*ends, robot, margin=0.1, space=space)
+        check_led(planner.plan(problem, rng=0), problem, robot, GAP)
+
+
+@pytest.mark.parametrize("planner", FLAT[:5], ids=repr)
+def test_inflated_cells_are_left_on_the_side_of_the_goal(planner: Any) -> None:
+    for x, goal in itertools.product((4.0, 4.1), (1.0, 7.0)):
+        plan = planner.plan(GAP.inflate(0.25), (x, 2.0), (goal, 2.0))
+        assert plan.ok and "led_out" in plan.stats, plan.reason
+        assert GAP.is_free(plan.xs).all() and plan.lower_bound <= abs(goal - x) + 0.1
 
 
 def test_a_planner_whose_model_drives_it_does_not_leave_a_margin() -> None:

@@ -212,6 +212,19 @@ def test_an_interrupt_leaves_all_searches_as_they_were(seed: int, moment: int) -
         assert plan.cost == pytest.approx(optimum.cost, rel=1e-9)
 
 
+@pytest.mark.parametrize("search", [each for each in SEARCHES if not isinstance(each, UNIFORM)], ids=repr)
+def test_a_search_with_pauses_is_the_one_without(search: Any) -> None:
+    """One that is recorded pauses after each expansion."""
+    rng = np.random.default_rng(8)
+    for _ in range(20):
+        solid = rng.random((14, 17)) < 0.25
+        solid[[0, -1], [0, -1]] = False
+        grid, costs = OccupancyGrid.from_occupied(solid, 0.5), 1.0 + 5.0 * rng.random(solid.shape)
+        ends = grid.cell_to_world([[0, 0], [13, 16]])
+        plain, told = (search.plan(grid, *ends, costs=costs, record=record) for record in (False, True))
+        assert plain.stats["expansions"] == told.stats["expansions"] and plain.cost == told.cost
+
+
 @every_search
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_recorded_are_the_cells_expanded_and_nothing_else_changes(search: Any, seed: int) -> None:

@@ -12,6 +12,7 @@ from pilotage.core.errors import MissingExtra, PilotageError
 
 from .demo import demos_app
 from .progress import progress
+from .wording import spelled
 
 EXAMPLES = """
 ```
@@ -34,6 +35,7 @@ pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --inflate 0.25
 pilotage plan --map my_map.yaml --start 0 0 --goal 5 2 --out path.png
 pilotage plan --map depot --start 5 1 --goal 24 9 --footprint 0.5 0.3 -0.3 0.3 -0.3 -0.3 0.5 -0.3
 pilotage plan --map floor.png --resolution 0.05 --origin -1 -1 0 --mask forbidden.png --start 0 0 --goal 1 0.5
+pilotage plan --map depot --start 5 1 --goal 24 9 --algorithm theta-star --unknown free
 pilotage plan --scen my_map.map.scen
 ```
 """
@@ -114,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _sentence(error: Exception, words: Sequence[str]) -> str:
-    """The error in one line, for the words of the command."""
+    """The error in one line, for the words of the command, and with its options in place of arguments."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, CycloptsError):
@@ -124,4 +126,6 @@ def _sentence(error: Exception, words: Sequence[str]) -> str:
         return (
             f"{' '.join(str(error).split())}{apart} See: {' '.join(['pilotage', *(error.command_chain or ())])} --help"
         )
-    return " ".join(str(error).split())
+    sentence, (_, apps, _) = " ".join(str(error).split()), application().parse_commands(words)
+    command = apps[-1].default_command
+    return sentence if command is None else spelled(sentence, command, getattr(error, "setting", ""))

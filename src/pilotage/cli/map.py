@@ -13,11 +13,13 @@ from tqdm import tqdm
 
 from pilotage.core import Space
 from pilotage.core.errors import PilotageError, counted
-from pilotage.core.settings import shown
+from pilotage.core.settings import NonNegative, Positive, setting, shown
 from pilotage.io import LaserLog, read_carmen
 from pilotage.maps import InverseBeamModel, InverseLikelihoodModel, OccupancyGrid, OccupancyMap
+from pilotage.maps.loading import ros_target
 
 from .mask import masked
+from .wording import rounded
 
 Pose = tuple[float, float, float]
 SE2 = Space("pose: SE2")
@@ -35,33 +37,52 @@ def map(
     noise: float = 0.03,
     origin: Pose = (0.0, 0.0, 0.0),
     mask: Path | None = None,
+    negate_mask: bool = False,
+    force: bool = False,
     json: bool = False,
 ) -> None:
     """Make a map from a laser log with corrected poses.
 
     Args:
         log: A CARMEN log (FLASER lines), plain or gzipped. Poses must be those that SLAM has corrected.
-        out: The ROS map to write (.yaml); its image is written beside it. Default: named as the log, in this folder.
+        out: The ROS map to write (.yaml); its image (.pgm) is written beside it. Default: named as the log, in this
+            folder.
         resolution: Side of a cell [m].
         max_range: Farther readings count as free up to this range [m].
         failed: Readings of this or more are beams that failed, which many lasers write as their largest number [m].
         noise: Standard deviation of a reading [m], by which walls become wider; 0 for exact beams.
         origin: x [m], y [m] and yaw [rad] in the log, which become 0 0 0 in the map: a yaw lays walls along its axes.
         mask: A second map, whose occupied cells are marked as occupied too: glass, stairs, what a laser does not see.
+            It lies in the frame of the new map, that is, after --origin. An image alone must have the size of the new
+            map, which this command prints.
+        negate_mask: White is occupied in a mask that is an image alone, instead of black.
+        force: Replace a map of that name, if there is one.
         json: Print one JSON object instead of text.
     """
     if not np.isfinite(origin).all():
         raise PilotageError(f"--origin is {shown(origin)}; expected three finite numbers: x, y and yaw")
+    for name, value, kind in (("resolution", resolution, Positive), ("noise", noise, NonNegative)):
+        setting(value, kind, name)
+    target = _target(Path(f"{log.name.split('.')[0]}.yaml") if out is None else out, force)
     scans = read_carmen(log)
-    target = Path(f"{log.name.split('.')[0]}.yaml") if out is None else out
     began = time.perf_counter()
     built = OccupancyMap(resolution, model=InverseLikelihoodModel(sigma=noise) if noise else InverseBeamModel())
     poses = SE2.compose(SE2.inverse(origin), scans.poses)
-    grid = masked(_filled(built, replace(scans, poses=poses), max_range, failed), mask)
+    grid, cells = masked(_filled(built, replace(scans, poses=poses), max_range, failed), mask, negate_mask)
     seconds = time.perf_counter() - began
     grid.save(target)
-    facts = _facts(log, target, scans, grid, seconds)
+    facts = rounded(_facts(log, target, scans, grid, seconds))
+    facts["mask_cells"] = None if cells is None else int(cells.sum())
     print(jsonlib.dumps(facts) if json else _text(facts))
+
+
+def _target(out: Path, force: bool) -> Path:
+    """The yaml file to write, before the work begins; an error where it or its image is a file already."""
+    target = ros_target(out)
+    if not force and (there := [file.name for file in (target, target.with_suffix(".pgm")) if file.exists()]):
+        verb = "exists" if len(there) == 1 else "exist"
+        raise PilotageError(f"{' and '.join(there)} {verb}; give --force to replace, or another name as --out")
+    return target
 
 
 def _filled(built: OccupancyMap, log: LaserLog, max_range: float, failed: float) -> OccupancyGrid:
@@ -76,7 +97,7 @@ def _filled(built: OccupancyMap, log: LaserLog, max_range: float, failed: float)
     if not (grid.occupied | grid.free).any():
         raise PilotageError("no scan of this log says anything about a map: every pose or range is out of bounds")
     sure = np.where(grid.occupied, 1.0, np.where(grid.free, 0.0, np.nan))
-    return OccupancyGrid.from_probability(sure, grid.resolution, grid.origin)
+    return OccupancyGrid.from_probability(sure, grid.resolution, rounded(grid.origin))
 
 
 def _facts(log: Path, out: Path, scans: LaserLog, grid: OccupancyGrid, seconds: float) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,17 +14,49 @@ from cyclopts import Parameter
 from pilotage.core import Space
 from pilotage.core.errors import PilotageError, counted
 from pilotage.core.plan import Plan
+from pilotage.core.settings import NonNegative, Positive, setting
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.planners import AStar, Dijkstra, HybridAStar, ReedsShepp, solve_scenario
+from pilotage.planners import (
+    ARAStar,
+    AStar,
+    Bidirectional,
+    BreadthFirst,
+    DepthFirst,
+    Dijkstra,
+    DStarLite,
+    GreedyBestFirst,
+    HybridAStar,
+    JumpPointSearch,
+    LazyThetaStar,
+    ReedsShepp,
+    ThetaStar,
+    solve_scenario,
+)
 from pilotage.planners.search import Mismatch, ScenarioReport
 
-from .mask import masked
+from .mask import covered, masked
+from .wording import rounded, spelled
 
 Point = tuple[float, float]
 Pose = tuple[float, float, float]
-Corners = Annotated[list[Point] | None, Parameter(consume_multiple=True)]
-Algorithm = Literal["astar", "dijkstra"]
-ALGORITHMS = {"astar": AStar, "dijkstra": Dijkstra}
+Corners = Annotated[list[float] | None, Parameter(consume_multiple=True)]
+Algorithm = Literal[
+    "astar", "dijkstra", "jump-point", "bidirectional", "ara-star", "dstar-lite", "theta-star", "lazy-theta-star",
+    "breadth-first", "depth-first", "greedy",
+]  # fmt: skip
+ALGORITHMS: dict[Algorithm, Any] = {
+    "astar": AStar,
+    "dijkstra": Dijkstra,
+    "jump-point": JumpPointSearch,
+    "bidirectional": Bidirectional,
+    "ara-star": ARAStar,
+    "dstar-lite": DStarLite,
+    "theta-star": ThetaStar,
+    "lazy-theta-star": LazyThetaStar,
+    "breadth-first": BreadthFirst,
+    "depth-first": DepthFirst,
+    "greedy": GreedyBestFirst,
+}
 SHOWN = 5
 """Mismatches listed in text; JSON lists all."""
 
@@ -42,6 +75,8 @@ def plan(
     turning_radius: float | None = None,
     inflate: float | None = None,
     mask: Path | None = None,
+    negate_mask: bool = False,
+    unknown: Literal["occupied", "free"] | None = None,
     resolution: float | None = None,
     origin: Pose | None = None,
     json: bool = False,
@@ -56,7 +91,8 @@ def plan(
         start: Start x and y [m], in the frame of the map.
         goal: Goal x and y [m].
         scen: A MovingAI scenario (.scen, .scen.gz): every instance is solved and compared with its published optimum.
-        algorithm: Both find the shortest path; astar, the default, expands fewer cells.
+        algorithm: The search; astar by default. The first six find a shortest path over the cells, those with theta one
+            of straight lines of any direction, breadth-first one of fewest steps, the last two any path.
         radius: Radius of a round robot [m]: the path is clear of the faces of obstacles, of unknown cells and of the
             edge of the map.
         footprint: Instead, the corners of a polygon, x and y of each [m], in the frame of the robot: x forwards, y to
@@ -68,6 +104,8 @@ def plan(
         inflate: Instead, quick and approximate: distance to keep from the centres of occupied cells [m].
         mask: A second map, whose occupied cells must not be entered either. An image alone lies on that of the map: the
             same size, forbidden areas in black.
+        negate_mask: Forbidden areas are white in a mask that is an image alone.
+        unknown: What unknown cells are taken for; occupied by default.
         resolution: Side of a pixel [m], of a map that is an image without a yaml file.
         origin: x [m], y [m] and yaw [rad] of the lower-left corner of such an image; 0 0 0 by default.
         json: Print one JSON object instead of text.
@@ -77,26 +115,38 @@ def plan(
     sizes = {"--radius": radius, "--inflate": inflate, "--footprint": footprint}
     polygon = {"--start-yaw": start_yaw, "--goal-yaw": goal_yaw, "--turning-radius": turning_radius}
     if scen is not None:
-        if given := _given({**ends, "--out": out, "--mask": mask, "--origin": origin, **sizes, **polygon}):
+        if given := _given(
+            {**ends, "--out": out, "--mask": mask, "--origin": origin, **sizes, **polygon, "--unknown": unknown}
+        ):
             raise PilotageError(f"--scen brings its own starts and goals: leave out {given}")
         return _scenario(map, scen, algorithm or "astar", json)
     if map is None or start is None or goal is None:
         missing = ", ".join(option for option, value in {"--map FILE": map, **ends}.items() if value is None)
         raise PilotageError(f"say where to plan; missing: {missing} (or give --scen FILE)")
     _check_robot(algorithm, sizes, polygon)
-    grid = masked(OccupancyGrid.load(map, resolution=resolution, origin=origin), mask)
-    if footprint is not None:
-        found = _driven(grid, (*start, start_yaw or 0.0), goal, goal_yaw, Footprint.polygon(footprint), turning_radius)
+    for name, value in {"radius": radius, "inflate": inflate}.items():
+        setting(value, NonNegative | None, name)
+    for name, value in {"turning_radius": turning_radius, "resolution": resolution}.items():
+        setting(value, Positive | None, name)
+    grid, cells = masked(OccupancyGrid.load(map, resolution=resolution, origin=origin), mask, negate_mask)
+    passing, search = "free" if unknown == "free" else "blocked", ALGORITHMS[algorithm or "astar"]
+    corners = None if footprint is None else _corners(footprint)
+    if corners is not None:
+        body, pose = Footprint.polygon(corners), (*start, start_yaw or 0.0)
+        found = _driven(grid, pose, goal, goal_yaw, body, turning_radius, passing)
     elif radius is not None:
-        found = ALGORITHMS[algorithm or "astar"]().plan(grid.problem(start, goal, Footprint.disc(radius)))
+        found = search(unknown=passing).plan(grid.problem(start, goal, Footprint.disc(radius), unknown=passing))
     else:
         grid = grid.inflate(inflate) if inflate else grid
-        found = ALGORITHMS[algorithm or "astar"]().plan(grid, start=start, goal=goal)
+        found = search(unknown=passing).plan(grid, start=start, goal=goal)
+    why = "" if cells is None or found.ok else covered(cells, grid, {"start": start, "goal": goal})
+    found = replace(found, reason=spelled(found.reason, plan) + why)
     if out is not None:
         from .picture import save_picture
 
-        save_picture(grid, found.xs, np.array([start, goal]), out, None if footprint is None else np.array(footprint))
-    facts = _facts(map, "hybrid_astar" if footprint is not None else algorithm or "astar", found)
+        save_picture(grid, found.xs, np.array([start, goal]), out, corners)
+    facts = rounded(_facts(map, "hybrid_astar" if corners is not None else algorithm or "astar", found))
+    facts["mask_cells"] = None if cells is None else int(cells.sum())
     print(jsonlib.dumps(facts) if json else _text(facts, out))
     return 0 if found.ok else 1
 
@@ -116,12 +166,24 @@ def _check_robot(algorithm: Algorithm | None, sizes: dict[str, Any], polygon: di
         raise PilotageError("--algorithm is for round robots; for one with --footprint, hybrid A* plans")
 
 
+def _corners(numbers: list[float]) -> np.ndarray:
+    if len(numbers) % 2:
+        raise PilotageError(f"--footprint has {len(numbers)} numbers; expected x and y of each corner, an even number")
+    return np.reshape(numbers, (-1, 2))
+
+
 def _driven(
-    grid: OccupancyGrid, start: Pose, goal: Point, yaw: float | None, body: Footprint, turning_radius: float | None
+    grid: OccupancyGrid,
+    start: Pose,
+    goal: Point,
+    yaw: float | None,
+    body: Footprint,
+    turning_radius: float | None,
+    unknown: str,
 ) -> Plan:
     """A path that a vehicle with this outline drives; its yaw at the goal is free if it is None."""
     end = goal if yaw is None else (*goal, yaw)
-    problem = grid.problem(start, end, body, space=Space("pose: SE2"))
+    problem = grid.problem(start, end, body, space=Space("pose: SE2"), unknown=unknown)
     corner = float(np.hypot(*np.array(body.hull).T).max())
     return HybridAStar(ReedsShepp(corner if turning_radius is None else turning_radius)).plan(problem)
 
@@ -136,8 +198,8 @@ def _facts(map: Path, algorithm: str, found: Plan) -> dict[str, Any]:
         "cost": found.cost if np.isfinite(found.cost) else None,
         "length": _length(found),
         "lower_bound": found.lower_bound if np.isfinite(found.lower_bound) else None,
-        "xs": None if found.xs is None else found.xs.tolist(),
-        "stats": {name: _plain(value) for name, value in found.stats.items()},
+        "xs": found.xs,
+        "stats": found.stats,
     }
 
 
@@ -148,10 +210,6 @@ def _length(found: Plan) -> float | None:
     if found.us is not None and found.ts is not None:
         return float(np.abs(found.us[:, 0]) @ np.diff(found.ts))
     return float(np.hypot(*np.diff(found.xs[:, :2], axis=0).T).sum())
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
 
 
 def _text(facts: dict[str, Any], out: Path | None) -> str:

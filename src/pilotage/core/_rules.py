@@ -103,7 +103,9 @@ def brought(rule: Rule, value: Any, name: str) -> Any:
     except Misfit:
         hint = "; is () missing?" if callable(value) else ""
         hint = "; beliefs are given to methods, as in start(belief=...)" if hasattr(value, "moments") else hint
-        raise SettingError(f"{name} is {shown(value)}; expected {rule.expected}{hint}") from None
+        error = SettingError(f"{name} is {shown(value)}; expected {rule.expected}{hint}")
+        error.setting = name
+        raise error from None
 
 
 class _Printer(reprlib.Repr):

@@ -51,7 +51,16 @@ def freeze(value: Frozen) -> Frozen:
 def own(value: Frozen) -> Frozen:
     """`value` as nobody changes it: a read-only copy of an array that somebody could write to, all else as it is."""
     given: Any = value
-    return freeze(given.copy()) if isinstance(value, np.ndarray) and given.flags.writeable else given
+    return freeze(given.copy()) if _writeable(given) else given
+
+
+def _writeable(value: Any) -> bool:
+    """Whether a value is an array, or the view of one, that somebody can write to."""
+    while isinstance(value, np.ndarray):
+        if value.flags.writeable:
+            return True
+        value = value.base
+    return False
 
 
 class Value:

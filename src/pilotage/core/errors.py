@@ -27,7 +27,13 @@ class ShapeError(PilotageError, ValueError):
 
 
 class SettingError(PilotageError, ValueError):
-    """A setting of the wrong type or out of range: a negative radius, 2.5 samples, a class instead of a model."""
+    """A setting of the wrong type or out of range: a negative radius, 2.5 samples, a class instead of a model.
+
+    Attributes:
+        setting: the setting with which the sentence begins, such as "samples of RRT"; empty if it begins otherwise.
+    """
+
+    setting: str = ""
 
 
 class ArgumentError(SettingError, TypeError):

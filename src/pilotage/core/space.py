@@ -368,10 +368,11 @@ class Space(Componentwise):
 
     @cached_property
     def _box(self) -> tuple[Array, Array] | None:
-        """Lowest states and extents, if all components are plain numbers between finite bounds."""
+        """Lowest states and extents, if all components are plain numbers between bounds a finite distance apart."""
         plain = self.dtype == np.float64 and all(p.linear and type(p).sample is Part.sample for p in self.parts)
-        fits = plain and bool(np.isfinite(self.low).all() and np.isfinite(self.high).all())
-        return (self.low, self.high - self.low) if fits else None
+        with np.errstate(over="ignore", invalid="ignore"):
+            extents = self.high - self.low
+        return (self.low, extents) if plain and np.isfinite(extents).all() else None
 
     @cached_property
     def _strict(self) -> tuple[tuple[Part, slice, slice], ...]:

@@ -105,7 +105,8 @@ class SeveralModels:
         """A `Filter` that starts with this belief at time `t`.
 
         Args:
-            mean: values of components by name, for all modes that have them; 0 for others.
+            mean: values of components by name, for all modes that have them; 0 for others. If all modes have the same
+                state, also a state.
             std: standard deviations: one number, or by name (1 for others).
             weights: probabilities of the modes; equal by default.
             belief: a mixture with a Gaussian component for each mode, instead of mean, std and weights.
@@ -115,7 +116,8 @@ class SeveralModels:
             history, delayed, latency: as for the `start` of other filters, see `Filter.remember`.
 
         Raises:
-            ShapeError: if the mean is not given by name, or no mode has a component of that name.
+            ShapeError: if the mean is not given by name although modes differ in their states, or no mode has a
+                component of that name.
         """
         checked(rng)
         belief = self.first(mean, std, weights) if belief is None else belief
@@ -124,7 +126,8 @@ class SeveralModels:
     def first(self, mean: Any = None, std: Any = None, weights: Any = None) -> Mixture:
         """The belief that `start` makes of these."""
         spaces = [model.state for model in self.models]
-        if mean is not None:
+        alike = all(space == spaces[0] for space in spaces)
+        if mean is not None and (isinstance(mean, Mapping) or not alike):
             known(mean, "mean", *(space.names for space in spaces))
         if isinstance(std, Mapping):
             known(std, "std", *(space.tangent_names for space in spaces))
@@ -272,8 +275,9 @@ def known(given: Any, what: str, *names: Sequence[str]) -> None:
 
 
 def named(space: Space, mean: Any, std: Any) -> Gaussian:
-    """A Gaussian from values by name: those that the space has."""
-    own = {name: value for name, value in (mean or {}).items() if name in space.names}
+    """A Gaussian from a state, or from values by name: those that the space has."""
+    mean = {} if mean is None else mean
+    own = {name: mean[name] for name in mean if name in space.names} if isinstance(mean, Mapping) else mean
     if isinstance(std, Mapping):
         std = {name: std.get(name, 1.0) for name in space.tangent_names}
     return Gaussian.of(space, own, std=1.0 if std is None else std)

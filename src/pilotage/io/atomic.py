@@ -11,6 +11,18 @@ from pilotage.core.errors import MissingFile
 from .contents import path_of
 
 
+def real_target(path: str | os.PathLike[str]) -> Path:
+    """The file to write at a path, to which links lead, so that a link is kept.
+
+    Raises:
+        MissingFile: if its folder does not exist.
+    """
+    target = Path(os.path.realpath(path_of(path)))
+    if not target.parent.is_dir():
+        raise MissingFile(f"{path} cannot be written: its folder {target.parent} does not exist")
+    return target
+
+
 def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
     """Replace the content of a file in one step: readers see either the old or the new content.
 
@@ -29,10 +41,7 @@ def write_atomic(path: str | os.PathLike[str], content: bytes | str) -> None:
         >>> target.read_text()
         'kept'
     """
-    target = Path(os.path.realpath(path_of(path)))  # follow links, so that a link is kept
-    data = content.encode("utf-8") if isinstance(content, str) else content
-    if not target.parent.is_dir():
-        raise MissingFile(f"{path} cannot be written: its folder {target.parent} does not exist")
+    target, data = real_target(path), content.encode("utf-8") if isinstance(content, str) else content
     # A name has at most 255 bytes; 60 characters take up to 240.
     beside = target.with_name(f".{target.name[:60]}.{secrets.token_hex(6)}")
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,6 +50,13 @@ class Storage(ABC):
     def _hold(self, cells: LogOdds, first: tuple[int, int]) -> None:
         self.cells, self.first = np.ascontiguousarray(cells, dtype=np.float32), first
         self.marks = Marks.blank(*cells.shape)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"cells": self.cells, "first": self.first}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Fill a storage, with marks of its own: copies of views of one memory would be apart."""
+        self._hold(state["cells"], state["first"])
 
     @property
     def start(self) -> tuple[int, int]:

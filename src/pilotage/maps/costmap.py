@@ -11,17 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pilotage.core._values import freeze
 from pilotage.core.arrays import numbers
 from pilotage.core.errors import SettingError, ShapeError
-from pilotage.core.moving import MovingObstacle
-from pilotage.core.problem import Problem
-from pilotage.core.settings import by_name, positive
-from pilotage.core.space import Space
+from pilotage.core.settings import positive
 
-from .cells import GridCells, read_only
+from .cells import read_only
 from .distance import distance_bands
 from .footprint import Footprint
 from .occupancy import OccupancyGrid, check_grid
+from .queries import PlanningMap
 from .surprises import ObstacleLayer
 
 Mask = NDArray[np.bool_]
@@ -32,7 +31,7 @@ LETHAL, INSCRIBED, UNKNOWN, STEPS = 254, 253, 255, 252
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Costmap(GridCells):
+class Costmap(PlanningMap):
     """A map with obstacles from several layers, around which costs decay exponentially, for planners on cells.
 
     ::
@@ -47,7 +46,8 @@ class Costmap(GridCells):
     The numbers are those of Nav2's inflation layer. Costs are a function of the obstacles as they are now, so an
     obstacle that has gone leaves none behind. `with_layers` computes only what has changed, and gives the same costs as
     a new costmap, bit for bit. As a grid, cells of cost 253 and 254 are occupied, and planners use `costs` unless they
-    are given others.
+    are given others. A `problem` forbids collisions of the footprint with obstacles of all layers, exactly; planners on
+    cells take the costs with it as ``costs=costmap.costs``.
 
     Attributes:
         grid: the map, the static layer; unknown cells are its own.
@@ -68,6 +68,12 @@ class Costmap(GridCells):
         >>> hall = OccupancyGrid.from_ascii(["#......."], resolution=0.1)
         >>> Costmap(hall, inscribed=0.2, radius=0.55).cost
         array([[254, 253, 253,  92,  34,  12,   4,   0]], dtype=uint8)
+        >>> from pilotage.planners import AStar
+        >>> hall = OccupancyGrid.from_ascii(["....#....", ".........", "........."], resolution=0.5).refined(5)
+        >>> costmap = Costmap(hall, inscribed=0.15, radius=1.0, decay=2.0)
+        >>> problem = costmap.problem([0.25, 0.75], [4.25, 0.75])
+        >>> [round(float(AStar().plan(problem, costs=c).xs[:, 1].min()), 2) for c in (None, costmap.costs)]
+        [0.75, 0.25]
     """
 
     grid: OccupancyGrid
@@ -95,6 +101,11 @@ class Costmap(GridCells):
         names = ("grid", "layers", "inscribed", "radius", "decay", "weight")
         return {name: getattr(self, name) for name in names}
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Fill a costmap, whose layers would be writeable when they come from a pickle."""
+        freeze(state["layers"])
+        vars(self).update(state)
+
     @property
     def shape(self) -> tuple[int, int]:
         """The number of rows and columns."""
@@ -120,41 +131,14 @@ class Costmap(GridCells):
         object.__setattr__(new, "_inflated", cost)
         return new
 
-    @by_name
-    def problem(
-        self,
-        start: Any,
-        goal: Any,
-        footprint: Footprint | None = None,
-        *,
-        space: Space | None = None,
-        turning: float | None = None,
-        unknown: str = "blocked",
-        margin: float = 0.0,
-        moving: Sequence[MovingObstacle] = (),
-    ) -> Problem:
-        """The planning problem of a robot among the obstacles of all layers, as `OccupancyGrid.problem`.
+    @cached_property
+    def _world(self) -> OccupancyGrid:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The map with the obstacles of all layers: what is forbidden is a collision with them, exactly."""
+        return self.grid.with_occupied(self.lethal)
 
-        What is forbidden is a collision of the footprint, exactly; the costs are those of cells: planners on cells take
-        them as ``costs=costmap.costs``.
-
-        Args:
-            start, goal, space, turning, unknown, margin, moving: as there.
-            footprint: outline of the robot; None for a disc of the radius `inscribed`.
-
-        Example:
-            >>> from pilotage.planners import AStar
-            >>> hall = OccupancyGrid.from_ascii(["....#....", ".........", "........."], resolution=0.5).refined(5)
-            >>> costmap = Costmap(hall, inscribed=0.15, radius=1.0, decay=2.0)
-            >>> problem = costmap.problem([0.25, 0.75], [4.25, 0.75])
-            >>> [round(float(AStar().plan(problem, costs=c).xs[:, 1].min()), 2) for c in (None, costmap.costs)]
-            [0.75, 0.25]
-        """
-        shape = Footprint.disc(self.inscribed) if footprint is None else footprint
-        world = self.grid.with_occupied(self.lethal)
-        return world.problem(
-            start, goal, shape, space=space, turning=turning, unknown=unknown, margin=margin, moving=moving
-        )
+    @property
+    def _robot(self) -> Footprint:
+        return Footprint.disc(self.inscribed)
 
     @cached_property
     def lethal(self) -> Mask:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -94,6 +96,10 @@ class ElevationMap(GridFrame):
         ny, nx = self.shape
         known = 1.0 - np.isnan(self.height).mean()
         return f"ElevationMap({nx} x {ny} cells of {self.resolution:g} m, {known:.0%} known)"
+
+    def __copy__(self) -> Self:
+        """A copy that changes on its own."""
+        return copy.deepcopy(self)
 
     @property
     def shape(self) -> tuple[int, int]:

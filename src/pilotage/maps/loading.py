@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pilotage.core.chunks import in_chunks
 from pilotage.core.errors import FormatError
 from pilotage.io import RosMap, read_movingai_map, read_ros_map
+from pilotage.io.atomic import real_target
 from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server, read_map_image
 
@@ -56,7 +58,9 @@ def load(path: str | os.PathLike[str], server: Server, image: dict[str, Any]) ->
     if kind == "image":
         return _from_ros(read_map_image(file, image, server=server))
     if image:
-        raise FormatError(f"{path}: {', '.join(image)} go with an image alone; this file has its own")
+        raise FormatError(
+            f"{path}: {', '.join(f'{name}=' for name in image)} only with an image alone; this file has its own"
+        )
     if kind == "movingai":
         return Loaded(read_only(log_odds(~read_movingai_map(file)[::-1])), 1.0, RosMap.origin, 0.65, 0.196)
     return _from_ros(read_ros_map(file, server=server))
@@ -76,6 +80,20 @@ def _from_ros(found: RosMap) -> Loaded:
 def _unscaled(s: NDArray[np.float32], free: float, occupied: float) -> NDArray[Any]:
     between = free + np.clip(s, CERTAIN, 1.0 - CERTAIN) * (occupied - free)
     return np.where((s > 0.0) & (s < 1.0), between, s)
+
+
+def ros_target(path: str | os.PathLike[str]) -> Path:
+    """The yaml file of a ROS map to write.
+
+    Raises:
+        FormatError: if its name does not end in .yaml or .yml.
+        MissingFile: if its folder does not exist.
+    """
+    file = path_of(path)
+    if file.suffix.lower() not in (".yaml", ".yml"):
+        raise FormatError(f"{path}: a ROS map is a .yaml file, and its image is written beside it")
+    real_target(file)
+    return file
 
 
 def ros_map(grid: OccupancyGrid, mode: str) -> RosMap:

@@ -16,7 +16,6 @@ from pilotage.core.errors import FormatError, ShapeError
 from pilotage.core.moving import MovingObstacle
 from pilotage.core.settings import by_name, number, positive, shown, whole
 from pilotage.io import write_ros_map
-from pilotage.io.contents import path_of
 from pilotage.io.ros_map import Server
 
 from ._storage import check_size
@@ -24,7 +23,7 @@ from .cells import GridCells, bools, drawn, log_odds, odds_at, probabilities, re
 from .frame import rays
 from .inflated import InflatedGrid
 from .inverse_beam import InverseBeamModel
-from .loading import load, ros_map
+from .loading import load, ros_map, ros_target
 from .occupancy_map import OccupancyMap
 from .queries import MapQueries
 from .stamps import disc_cells, grid_cells, passed_cells, rectangle_cells
@@ -182,9 +181,7 @@ class OccupancyGrid(MapQueries):
             FormatError: if `path` does not end in .yaml or .yml, or `image` does not end in .pgm or .png.
             MissingFile: if the folder does not exist.
         """
-        if path_of(path).suffix.lower() not in (".yaml", ".yml"):
-            raise FormatError(f"{path}: a ROS map is a .yaml file; give the name of its image as image=")
-        write_ros_map(path, ros_map(self, mode), image)
+        write_ros_map(ros_target(path), ros_map(self, mode), image)
 
     @classmethod
     @by_name

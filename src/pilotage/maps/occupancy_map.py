@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
@@ -106,6 +107,10 @@ class OccupancyMap(GridFrame):
         ny, nx = self.shape
         known = f", {1.0 - np.isnan(self.log_odds).mean():.0%} known" if nx * ny else ""
         return f"OccupancyMap({nx} x {ny} cells of {self.resolution:g} m{known})"
+
+    def __copy__(self) -> Self:
+        """A copy that changes on its own."""
+        return copy.deepcopy(self)
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -95,9 +95,9 @@ def triples(points: ArrayLike, name: str) -> Array:
     return p
 
 
-def one_point(given: ArrayLike, name: str) -> Array:
-    """A point ``(3,)`` of a user; coordinates may be infinite."""
-    p = triples(given, name)
-    if p.shape != (3,) or np.isnan(p).any():
-        raise ShapeError(f"{name} must be one point (x, y, z), not {shown(given)}")
+def one_point(given: ArrayLike, name: str, axes: str = "x, y, z") -> Array:
+    """A point ``(3,)`` of a user, or one with other axes; coordinates may be infinite."""
+    p = numbers(given, name)
+    if p.shape != (axes.count(",") + 1,) or np.isnan(p).any():
+        raise ShapeError(f"{name} must be one point ({axes}), not {shown(given)}")
     return p

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -37,6 +38,10 @@ class Voxels:
     threshold: float
     _blocks: Blocks
     _limit: NDArray[np.float32]
+
+    def __copy__(self) -> Self:
+        """A copy that changes on its own."""
+        return copy.deepcopy(self)
 
     @property
     def nbytes(self) -> int:
@@ -182,15 +187,15 @@ class Voxels:
         first, last = (int(k) + CENTRE for k in (np.floor(heights[0] + 1e-9), np.ceil(heights[1] - 1e-9)))
         first, last = max(first, int(bounds[0][2])), min(last, int(bounds[1][2]))
         scale = 1.0 / self.resolution
-        begin = bounds[0] if low is None else whole_keys(np.floor(one_point([*low[:2], 0.0], "low") * scale + 1e-9))
-        end = bounds[1] if high is None else whole_keys(np.ceil(one_point([*high[:2], 0.0], "high") * scale - 1e-9))
-        nx, ny = (end - begin)[:2].tolist()
+        begin = bounds[0] if low is None else whole_keys(np.floor(one_point(low, "low", "x, y") * scale + 1e-9))
+        end = bounds[1] if high is None else whole_keys(np.ceil(one_point(high, "high", "x, y") * scale - 1e-9))
+        nx, ny = (end[:2] - begin[:2]).tolist()
         if nx <= 0 or ny <= 0:
             raise ShapeError(f"a map from {low} to {high} has no cells; expected low below high")
         check_size(float(nx) * ny, "voxels", "give its corners as low= and high=, or leave out points that are wrong")
         cells = np.empty((ny, nx), dtype=np.float32)
-        read_columns(*self._blocks.arrays, np.array([*begin[:2], first]), max(last - first, 0), cells)
-        x, y = self._corner(begin)[:2].tolist()
+        read_columns(*self._blocks.arrays, np.array([begin[0], begin[1], first]), max(last - first, 0), cells)
+        x, y = self._corner(begin[:2]).tolist()
         below = 1e-4 * self.threshold * (1.0 - self.threshold)  # 1e-4 in log-odds
         return OccupancyGrid(cells, self.resolution, (x, y, 0.0), self.threshold, self.threshold - below)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -26,8 +27,68 @@ from .raycast import LANES, cast_rays
 Array = NDArray[np.float64]
 
 
-class MapQueries(GridCells):
+class PlanningMap(GridCells):
+    """A map on which a robot plans its path."""
+
+    @property
+    @abstractmethod
+    def _world(self) -> MapQueries:
+        """The obstacles and what is unknown."""
+
+    @property
+    def _robot(self) -> Footprint | None:
+        """The robot of a problem without a footprint; None for a point."""
+        return None
+
+    @by_name
+    def problem(
+        self,
+        start: Any,
+        goal: Any,
+        footprint: Footprint | None = None,
+        *,
+        space: Space | None = None,
+        turning: float | None = None,
+        unknown: str = "blocked",
+        margin: float = 0.0,
+        moving: Sequence[MovingObstacle] = (),
+    ) -> Problem:
+        """The planning problem of a robot on this map; see `pilotage.maps.FootprintConstraint`.
+
+        Every allowed state has a `clearance` of 0 or more. The converse does not hold: if cells are larger than half
+        the robot, states and gaps with little room are rejected; `refined` gives smaller cells.
+
+        Args:
+            start: a state, or a belief.
+            goal: a state, several states, or a region. If the heading matters, also a point (x, y) for any heading.
+            footprint: outline of the robot; None for a point, and on a `Costmap` for a disc of its radius `inscribed`.
+            space: space of the states; by default x and y, and yaw if the heading matters or the start has one.
+            turning: length [m] that a turn of one radian is worth; by default the radius of the footprint.
+            unknown: whether unknown cells are "blocked" or "free". Everything off the map is blocked.
+            margin: distance [m] that the robot keeps from obstacles. If it starts closer to one, but not in collision,
+                the path leads out of the margin first, and ``plan.stats["led_out"]`` says so in a sentence.
+            moving: moving obstacles, for planners that know times.
+
+        Raises:
+            SettingError: if `footprint` is not a `Footprint`, `turning` is not positive, or `margin` is negative.
+            ShapeError: if start or goal do not fit the space.
+
+        Example:
+            >>> from pilotage.maps import OccupancyGrid
+            >>> room = OccupancyGrid.from_ascii(["....", ".#..", "...."])
+            >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
+            True
+        """
+        shape = self._robot if footprint is None else footprint
+        return on_map(self._world, start, goal, shape, space, turning, unknown, margin, moving)
+
+
+class MapQueries(PlanningMap):
     """Queries of the cells of a map; derived arrays are computed once and cached."""
+
+    @property
+    def _world(self) -> MapQueries:
+        return self
 
     def distance_field(self, *, signed: bool = False) -> Raster:
         """The exact Euclidean distance [m] from each cell centre to the centre of the nearest occupied cell.
@@ -116,47 +177,6 @@ class MapQueries(GridCells):
         """
         shape = Footprint.disc(0.0) if footprint is None else instance(footprint, Footprint, "clearance_gradient")
         return shape.clearance_gradient(self.obstacles(unknown), where)
-
-    @by_name
-    def problem(
-        self,
-        start: Any,
-        goal: Any,
-        footprint: Footprint | None = None,
-        *,
-        space: Space | None = None,
-        turning: float | None = None,
-        unknown: str = "blocked",
-        margin: float = 0.0,
-        moving: Sequence[MovingObstacle] = (),
-    ) -> Problem:
-        """The planning problem of a robot on this map; see `pilotage.maps.FootprintConstraint`.
-
-        Every allowed state has a `clearance` of 0 or more. The converse does not hold: if cells are larger than half
-        the robot, states and gaps with little room are rejected; `refined` gives smaller cells.
-
-        Args:
-            start: a state, or a belief.
-            goal: a state, several states, or a region. If the heading matters, also a point (x, y) for any heading.
-            footprint: outline of the robot; None for a point.
-            space: space of the states; by default x and y, and yaw if the heading matters or the start has one.
-            turning: length [m] that a turn of one radian is worth; by default the radius of the footprint.
-            unknown: whether unknown cells are "blocked" or "free". Everything off the map is blocked.
-            margin: distance [m] that the robot keeps from obstacles. If it starts closer to one, but not in collision,
-                the path leads out of the margin first, and ``plan.stats["led_out"]`` says so in a sentence.
-            moving: moving obstacles, for planners that know times.
-
-        Raises:
-            SettingError: if `footprint` is not a `Footprint`, `turning` is not positive, or `margin` is negative.
-            ShapeError: if start or goal do not fit the space.
-
-        Example:
-            >>> from pilotage.maps import OccupancyGrid
-            >>> room = OccupancyGrid.from_ascii(["....", ".#..", "...."])
-            >>> bool(room.problem((0.5, 0.5), (3.5, 1.5), Footprint.disc(0.2)).allowed([0.5, 0.5]))
-            True
-        """
-        return on_map(self, start, goal, footprint, space, turning, unknown, margin, moving)
 
     def soft_costs(self, radius: float, peak: float = 10.0) -> Array:
         """Traversal costs ``(ny, nx)`` that make planners prefer the middle of free space.

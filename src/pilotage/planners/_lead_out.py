@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -49,13 +49,13 @@ class LeadOut(NamedTuple):
         return replace(plan, xs=xs, us=us, ts=ts, cost=cost, lower_bound=min(bound, cost), stats=stats)
 
 
-def lead_out(
+def ways_out(
     problem: Problem, curve: Curve | None = None, accepts: Callable[[Array], Mask] | None = None
-) -> LeadOut | None:
-    """The shortest straight way, or arc of a vehicle, to a state that is allowed; None if there is none, or no need.
+) -> Iterator[LeadOut]:
+    """Straight ways, or arcs of a vehicle, to states that are allowed, shortest first; none if there is no need.
 
-    The robot itself, without its margin, collides nowhere on the way. It is as long as two radii of the robot with its
-    margin at most.
+    The robot itself, without its margin, collides nowhere on a way. It is as long as two radii of the robot with its
+    margin at most. Of straight ways side by side whose ends are connected, only the shortest is given.
 
     Args:
         problem: a problem on a map.
@@ -65,9 +65,9 @@ def lead_out(
     start, space = problem.start, problem.space
     robot = getattr(problem.constraint, "inner", problem.constraint)  # of a `ChanceConstraint`
     if not isinstance(robot, FootprintConstraint) or problem.is_free is not None or not space.contains(start):
-        return None
+        return
     if problem.allowed(start) or not robot.robot_clearance(start) > 0.0:
-        return None
+        return
     directions = _arcs(curve) if curve is not None else _straights(space.dim, robot.motion)
     reach = 2.0 * (float(problem.violations(start).max()) + robot.footprint.radius)
     count = min(math.ceil(4.0 * reach / problem.resolution), MOST)
@@ -77,11 +77,24 @@ def lead_out(
     if accepts is not None:
         fine[fine] = accepts(states[fine])
     last = np.where(fine.any(-1), fine.argmax(-1), count + 1)
+    group, given = np.arange(len(last)) if curve is not None else _connected(problem, states, last), set[int]()
     for k in np.argsort(last, kind="stable"):
         way = states[k, : last[k] + 1]
-        if last[k] <= count and robot.robot.sweeps_clear(robot.obstacles, way[:, robot.pose]).all():
-            return _along(problem, float(lengths[last[k]]) * directions[k], curve is not None)
-    return None
+        if last[k] > count or int(group[k]) in given:
+            continue
+        if robot.robot.sweeps_clear(robot.obstacles, way[:, robot.pose]).all():
+            given.add(int(group[k]))
+            yield _along(problem, float(lengths[last[k]]) * directions[k], curve is not None)
+
+
+def _connected(problem: Problem, states: Array, last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers ``(K,)``, the same for directions side by side of which the last states are connected by edges."""
+    ends = states[np.arange(len(last)), np.minimum(last, states.shape[1] - 1)]
+    joined = problem.edges_allowed(np.roll(ends, 1, axis=0), ends)  # no edge leads to a state that is forbidden
+    group = np.cumsum(~joined)
+    if joined[0]:
+        group[group == group[-1]] = group[0]
+    return group
 
 
 def _along(problem: Problem, d: Array, turns: bool) -> LeadOut:

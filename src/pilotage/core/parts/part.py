@@ -251,10 +251,10 @@ class Part(ABC):
         below, above = np.asarray(self.low, dtype=np.float64), np.asarray(self.high, dtype=np.float64)
         low, high = np.isfinite(below), np.isfinite(above)
         if low.all() and high.all():
-            return below + uniform * (above - below)
+            return 2.0 * (0.5 * below + uniform * (0.5 * above - 0.5 * below))  # the difference may overflow
         lo, hi = np.where(low, below, 0.0), np.where(high, above, 0.0)
         free = np.where(low, lo + abs(normal), np.where(high, hi - abs(normal), normal))
-        return np.where(low & high, lo + uniform * (hi - lo), free)
+        return np.where(low & high, 2.0 * (0.5 * lo + uniform * (0.5 * hi - 0.5 * lo)), free)
 
     def misfit(self, x: Array, state: str) -> str | None:
         """The fault of finite numbers ``(..., size)`` as a state, in a sentence."""

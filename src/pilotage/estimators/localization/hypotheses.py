@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from ...core import Gaussian, Particles, Rng, Space
 from ...core._values import Value, freeze, own
-from ...core.arrays import Array
+from ...core.arrays import Array, numbers
+from ...core.errors import ShapeError
+from ...core.settings import instance, shown
 from .bins import Bins, cluster_bins, count_bins
 from .pose import pose_indices
 from .travel import Heard, Travel
@@ -36,7 +38,7 @@ class Localization(Value):
         particles: the cloud, on a space with components x, y and yaw.
         ancestors: index of the ancestor of each particle, some readings ago ``(N,)``; one whose index is A or more
             was drawn from free space since then.
-        groups: the hypothesis of each of these ancestors at that time ``(A,)``.
+        groups: the hypothesis of each of these ancestors at that time ``(A,)``; C for one without a drift.
         drifts: `sampling_variance` of these hypotheses at that time ``(C,)``.
         slow, fast: running means of how well readings are explained; see `MonteCarloLocalization`.
         updates: number of readings in these means.
@@ -45,6 +47,10 @@ class Localization(Value):
         heard: sensors (with contexts), and the travel at the last reading of each.
         resolved: whether the robot has followed a pose since it knew it, with a leading hypothesis of 95 % or more
             throughout, which was not drawn from free space.
+
+    Raises:
+        ShapeError: if `particles` is a batch of clouds, or ancestors or groups are not indices; those of groups are at
+            most C.
 
     Example:
         >>> import numpy as np
@@ -70,8 +76,14 @@ class Localization(Value):
     resolved: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("ancestors", "groups", "drifts"):
-            object.__setattr__(self, name, own(getattr(self, name)))
+        if (shape := instance(self.particles, Particles, "Localization").points.shape)[:-2]:
+            raise ShapeError(f"localization takes one cloud, not a batch of them; {shape} was given")
+        drifts = own(numbers(self.drifts, "drifts"))
+        if drifts.ndim != 1:
+            raise ShapeError(f"drifts has shape {drifts.shape}; expected (C,)")
+        object.__setattr__(self, "drifts", drifts)
+        object.__setattr__(self, "groups", _indices(self.groups, "groups", len(drifts) + 1))  # C: no drift
+        object.__setattr__(self, "ancestors", _indices(self.ancestors, "ancestors"))
 
     @property
     def effective_size(self) -> float:
@@ -209,6 +221,15 @@ class Localization(Value):
 
     def __repr__(self) -> str:
         return f"Localization({self})"
+
+
+def _indices(given: Any, name: str, count: float = math.inf) -> NDArray[np.int64]:
+    """Indices ``(N,)`` below `count` of a user, as nobody changes them."""
+    found = own(np.asarray(given))
+    fits = found.ndim == 1 and found.dtype.kind in "iu"
+    if not fits or not (found.min(initial=0) >= 0 and found.max(initial=-1) < count):
+        raise ShapeError(f"{name} is {shown(given)}; expected indices (N,), whole numbers from 0 and below {count}")
+    return found
 
 
 def log_odds_variance(

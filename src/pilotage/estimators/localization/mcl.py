@@ -173,10 +173,7 @@ class MonteCarloLocalization(Startable):
             points = self._in_free_space(belief, generator(rng))
             bins = count_bins(points, self.side, self.angle, pose_indices(belief.space))
             belief = Particles(belief.space, points[: self._needed(bins, np.full(len(points), 1.0 / len(points)))])
-        if belief.points.ndim > 2:
-            raise ShapeError(f"localization takes one cloud, not a batch of them; {belief.points.shape} was given")
-        count = len(belief.points)
-        return Localization(belief, **_unrelated(count), side=self.side, angle=self.angle)
+        return Localization(belief, **_unrelated(belief.points.shape[-2]), side=self.side, angle=self.angle)
 
     def _in_free_space(self, belief: Any, draw: np.random.Generator) -> Array:
         """States drawn from a belief in which the robot is in the free space of the map, at least the least number."""

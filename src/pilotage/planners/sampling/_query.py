@@ -17,7 +17,7 @@ from ...core.problem import Problem
 from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
-from .._lead_out import LeadOut, lead_out
+from .._lead_out import LeadOut, ways_out
 from ..steering._curves import POSE, Curve, driven, pieces
 from ..steering._poses import in_se2, refusal
 from ._bound import Floor
@@ -146,7 +146,7 @@ def begun(
     ends = np.concatenate((problem.start[None], goals))
     rooms = world.room(ends)
     fine = rooms[1:] >= 0.0
-    lead = lead_out(problem, steering) if rooms[0] < 0.0 and not timed else None
+    lead = _led(problem, steering) if rooms[0] < 0.0 and not timed else None
     fits = rooms[0] >= 0.0 or lead is not None
     reason = "" if fits else problem.explain(problem.start, "start") or "start is not allowed"
     if timed and (problem.room_among(np.stack([problem.start] * 2), np.array([0.0, 1e-6])) < 0.0).any():
@@ -171,6 +171,13 @@ def begun(
     return Query(
         problem, world, steering, goals, rooms, stream, seed, began, deadline, bound, lead=lead, straight=straight
     )
+
+
+def _led(problem: Problem, steering: Curve | None) -> LeadOut | None:
+    """The shortest way out of a margin behind which the goal is not proven to be out of reach, else the shortest."""
+    ways = list(ways_out(problem, steering))
+    fits = (way for way in ways if len(ways) == 1 or not separation(replace(problem, start=way.xs[-1]), 0.0))
+    return next(fits, ways[0]) if ways else None
 
 
 def _least(world: Compiled, problem: Problem, goals: Array) -> float:

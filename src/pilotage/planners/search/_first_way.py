@@ -18,7 +18,7 @@ from ...models.trace import driver
 from ._jumps import EAST, NORTH
 from ._on_cells import Array, Found, path_cost
 from ._on_graph import no_path, out_of_time
-from .kernel import BEST, BUCKET, EXPANSIONS, LAST, NEVER, STRAIGHT, _distance, put, take
+from .kernel import BEST, BUCKET, EXPANSIONS, LAST, NEVER, STRAIGHT, _distance, put, take_waiting
 from .query import Query
 from .workspace import Workspace
 
@@ -69,12 +69,9 @@ def search(cells, width, order, goal, diagonal, round_, end, heads, shift, pool,
     most = state[EXPANSIONS] + limit
     x, y = goal % width, goal // width
     while True:
-        n, outcome = take(heads, shift, pool, state, 8, most)
+        n, outcome = take_waiting(cells, heads, shift, pool, state, 8, most)
         if n < 0 or state[BEST] == 0:
             return outcome
-        if cells[n] & 1 == 0:
-            continue  # it waited twice
-        cells[n] -= 1
         state[EXPANSIONS] += 1
         state[LAST] = n
         for k in range(7 if diagonal else 3, -1, -1):  # of the newest, the first neighbour comes first

@@ -80,7 +80,7 @@ def answer(
     places = cells.world_to_cell(ends).tolist()
     terrain = None if costs is None else check_costs(costs, cells)
     if out is None and not reason and (reason := explain_endpoint(cells, ends[0], places[0], "start", unknown)):
-        out = way_out(cells, ends[0], places[0], unknown, diagonal)
+        out = way_out(cells, ends[0], places[0], places[1], unknown, diagonal)
     reason = ("" if out else reason) or explain_endpoint(cells, ends[1], places[1], "goal", unknown)
     reason = reason or (leave(out) if out else "")
     if reason:
@@ -143,7 +143,7 @@ def _posed(problem: Any, start: Any, goal: Any, unknown: str) -> tuple[GridCells
         raise PilotageError("the goal is a region or several states; a search on cells needs one point (x, y)")
     ends = np.stack((problem.start[problem.constraint.pose[:2]], goals[0]))
     cells, reason = problem.constraint.cells, problem.explain(problem.start, "start")
-    out = way_to_cells(problem, cells) if reason else None
+    out = way_to_cells(problem, cells, goals[0]) if reason else None
     return cells, ends, ("" if out else reason) or problem.explain(problem.goals(1, rng=0)[0], "goal"), out
 
 

@@ -18,7 +18,7 @@ from ...core.settings import setting
 from ...core.space import Space
 from ...core.streams import Rng, seeded
 from ...maps import FootprintConstraint
-from .._lead_out import lead_out
+from .._lead_out import ways_out
 from ..sampling._bound import Floor
 from ..sampling._problem import Compiled, compiled
 from ..steering import ReedsShepp
@@ -94,15 +94,20 @@ class PosePlanner(ABC):
         stream, seed = seeded(rng)
         goals = problem.goals(rng=stream)
         allowed = problem.allowed(np.concatenate((problem.start[None], goals)))
-        fine, lead = goals[allowed[1:]], lead_out(problem, self.steering) if vehicle.curves and not allowed[0] else None
-        reason = "" if allowed[0] or lead else problem.explain(problem.start, "start")
+        fine, ways = goals[allowed[1:]], [*ways_out(problem, self.steering)] if vehicle.curves else []
+        reason = "" if allowed[0] or ways else problem.explain(problem.start, "start")
         if reason := reason or ("" if len(fine) else problem.explain(goals[0], "goal")):
             return Plan(PlanStatus.INVALID, reason=reason, stats=stats_of(0, began), seed=seed)
-        if lead is None:
+        if not ways:
             return self._solved(_posed(problem, fine, self.steering, vehicle), began, deadline, seed)
         bound = 0.0 if isinstance(problem.goal, Space) else float(Floor(problem)(problem.start, fine).min())
-        posed = _posed(replace(problem, start=lead.xs[-1]), fine, self.steering, vehicle)
-        return lead.joined(self._solved(posed, began, deadline, seed), bound)
+        plans: list[Plan] = []
+        for lead in ways:
+            posed = _posed(replace(problem, start=lead.xs[-1]), fine, self.steering, vehicle)
+            plans.append(lead.joined(self._solved(posed, began, deadline, seed), bound))
+            if plans[-1].status is not PlanStatus.NO_PATH:
+                return plans[-1]
+        return plans[0]
 
     def _solved(self, posed: Posed, began: float, deadline: float, seed: int | None) -> Plan:
         """The plan of a problem whose ends are allowed."""

@@ -32,7 +32,7 @@ from .kernel import (
     _neighbours,
     _step,
     put,
-    take,
+    take_waiting,
     trace_back,
 )
 from .query import CHUNK, Query, advance
@@ -127,19 +127,15 @@ def meet(
         # 1. Take the last cell of the lowest bucket of one side.
         side = 1 if state[1, WAITING] < state[0, WAITING] else 0
         near, far, here, there = cells[side], cells[1 - side], state[side], state[1 - side]
-        n, outcome = take(heads[side], shift, pool[side], here, 8, most - there[EXPANSIONS])
+        n, outcome = take_waiting(near, heads[side], shift, pool[side], here, 8, most - there[EXPANSIONS])
         if n < 0:
             return outcome
-        label = near[n]
-        if label & 1 == 0:
-            continue  # a shorter way to it was expanded already
-        near[n] = label - 1
-        g = (label - round_) >> 1
+        g = (near[n] - round_) >> 1
         here[EXPANSIONS] += 1
         best[COUNT], best[NEWEST] = best[COUNT] + 1, n
 
         # 2. Label the neighbours that this way reaches sooner, look whether the other side has been there, queue them.
-        straight, count = _neighbours(near, width, costs, n, label, diagonal, round_, found)
+        straight, count = _neighbours(near, width, costs, n, near[n] + 1, diagonal, round_, found)
         for i in range(count):
             m = found[i]
             length = g + _step(costs, n, m, STRAIGHT if i < straight else DIAGONAL)

@@ -94,7 +94,7 @@ def explain_separation(grid: GridCells, unknown: str, start: Array, goal: Array)
     """Both sides of what separates a start from a goal between which there is no path."""
     area = grid.resolution**2
     passable = grid.passable(unknown)
-    here, there = (_component(passable, *grid.world_to_cell(point).tolist()) for point in (start, goal))
+    here, there = (component(passable, *grid.world_to_cell(point).tolist()) for point in (start, goal))
     found = _nearest(here, grid.world_to_grid(goal))
     assert found is not None  # the start itself can be reached
     nearest = grid.cell_to_world(found[0])
@@ -112,12 +112,12 @@ def explain_separation(grid: GridCells, unknown: str, start: Array, goal: Array)
 
 def distance_of_component(grid: GridCells, point: Array, others: Array) -> float:
     """The distance [m] between the free cells that can be reached from a point ``(2,)`` and points ``(K, 2)``."""
-    here = _component(grid.free, *grid.world_to_cell(point).tolist())
+    here = component(grid.free, *grid.world_to_cell(point).tolist())
     gaps = [_nearest(here, place) for place in grid.world_to_grid(others)]
     return grid.resolution * min(math.inf if gap is None else gap[1] for gap in gaps)
 
 
-def _component(passable: Mask, row: int, column: int) -> Mask:
+def component(passable: Mask, row: int, column: int) -> Mask:
     """The cells that can be reached from one; diagonal steps that cut no corner reach no others."""
     from scipy import ndimage  # heavy, and only failures need it
 

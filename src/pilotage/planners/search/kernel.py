@@ -81,21 +81,17 @@ def search(cells, width, costs, goal, weight, diagonal, round_, heads, shift, po
     goal_x, goal_y = goal % width, goal // width
     while True:
         # 1. Take the last cell of the lowest bucket.
-        n, outcome = take(heads, shift, pool, state, 8, most)
+        n, outcome = take_waiting(cells, heads, shift, pool, state, 8, most)
         if n < 0:
             return outcome
-        label = cells[n]
-        if label & 1 == 0:
-            continue  # a shorter way to it was expanded already
-        cells[n] = label - 1
-        g = (label - round_) >> 1
+        g = (cells[n] - round_) >> 1
         if g >= state[BEST]:
             continue
         state[EXPANSIONS] += 1
         state[LAST] = n
 
         # 2. Label and queue the neighbours that this way reaches sooner.
-        straight, all_found = _neighbours(cells, width, costs, n, label, diagonal, round_, found)
+        straight, all_found = _neighbours(cells, width, costs, n, cells[n] + 1, diagonal, round_, found)
         for i in range(all_found):
             m = found[i]
             length = g + _step(costs, n, m, STRAIGHT if i < straight else DIAGONAL)
@@ -144,6 +140,8 @@ def take(heads, shift, pool, state, room, most):
     """
     if state[WAITING] == 0:
         return -1, FINISHED
+    if state[EXPANSIONS] >= most:  # before anything changes: a search with pauses is the one without
+        return -1, PAUSED
     mask = heads.shape[0] - 1
     bucket = state[BUCKET]
     entry = heads[bucket & mask]
@@ -154,8 +152,6 @@ def take(heads, shift, pool, state, room, most):
             return -1, FINISHED
         entry = heads[bucket & mask]
     state[BUCKET] = bucket
-    if state[EXPANSIONS] >= most:
-        return -1, PAUSED
     if state[USED] + room > pool.shape[0]:
         return -1, POOL_FULL
     packed = pool[entry]
@@ -164,6 +160,17 @@ def take(heads, shift, pool, state, room, most):
     state[FREE] = entry
     state[WAITING] -= 1
     return packed >> 32, FINISHED
+
+
+@driver(inline=True)
+def take_waiting(cells, heads, shift, pool, state, room, most):
+    """The last waiting cell of the lowest bucket, expanded from now on; or -1, and why there is none. See `take`."""
+    n, outcome = take(heads, shift, pool, state, room, most)
+    while n >= 0 and cells[n] & 1 == 0:  # it waited twice, and was expanded when a shorter way had led to it
+        n, outcome = take(heads, shift, pool, state, room, most)
+    if n >= 0:
+        cells[n] -= 1
+    return n, outcome
 
 
 @driver(inline=True)
