@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ...models.trace import driver
-from ..sampling._space import WORLD, edge_allowed, inside, room
+from ..sampling._space import WORLD, edge_allowed, room
 from ._frame import to_cartesian
 
 REASONS = ("line", "speed", "acceleration", "curvature", "bounds", "goal", "moving", "obstacles")
@@ -136,6 +136,17 @@ def blocked(world, xs, rooms):
 
 
 @driver
+def held(bounds, x):
+    """Move x onto the bounds ``(2, n)`` that it leaves by rounding; whether it lies between them then."""
+    fine = True
+    for i in range(bounds.shape[1]):
+        low, high = bounds[0, i], bounds[1, i]
+        near = low - SLACK * max(abs(low), 1.0) <= x[i] and x[i] <= high + SLACK * max(abs(high), 1.0)
+        x[i], fine = min(max(x[i], low), high), fine and near
+    return fine
+
+
+@driver
 def judged(world, goal, places, discs, segments, rows, duration, xs, rooms):
     """The first of bounds, goal, moving obstacles and constraint that a candidate violates.
 
@@ -146,16 +157,16 @@ def judged(world, goal, places, discs, segments, rows, duration, xs, rooms):
         discs: x, y, radius ``(J, 3)`` of the robot.
         segments: of moving obstacles ``(S, 7)``, see `_intervals`, in metres.
         rows: states ``(K + 1, 6)``.
-        xs, rooms: memory; xs becomes the states of the problem ``(K + 1, n)``.
+        xs, rooms: memory; xs becomes the states of the problem ``(K + 1, n)``, of which the first is its start.
     """
-    for k in range(rows.shape[0]):
+    for k in range(1, rows.shape[0]):
         for i in range(6):
             if places[i] >= 0:
                 xs[k, places[i]] = rows[k, i]
-        if not inside(world[4], xs[k]):
+        if not held(world[4], xs[k]):
             return BOUNDS
     last = rows.shape[0] - 1
-    if goal.shape[0] > 0 and not inside(goal, xs[last]):
+    if goal.shape[0] > 0 and not held(goal, xs[last]):
         return GOAL
     body = 0.0
     for j in range(discs.shape[0]):
@@ -170,12 +181,12 @@ ROAD = "Tuple((f8[:,:,::1], f8, f8[::1], f8[::1]))"
 
 
 @driver(
-    f"i8({WORLD}, {ROAD}, f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], i8[::1],"
-    " i8, i8, b1, f8[:,:,::1], f8[:,::1], f8[::1], i8[::1])"
+    f"i8({WORLD}, {ROAD}, f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], b1[::1],"
+    " i8[::1], i8, i8, b1, f8[:,:,::1], f8[:,::1], f8[::1], i8[::1])"
 )
 def search(
-    world, road, goal, places, discs, segments, along, across, durations, counts, order, begin, end, all_of_them,
-    states, xs, rooms, verdicts,
+    world, road, goal, places, discs, segments, along, across, durations, counts, reached, order, begin, end,
+    all_of_them, states, xs, rooms, verdicts,
 ):  # fmt: skip
     """Check candidates in an order, from place `begin` to `end`, until one is allowed: its place, or -1.
 
@@ -185,10 +196,11 @@ def search(
         along, across: coefficients ``(N, 6)``.
         durations: ``(N,)`` [s].
         counts: steps of each candidate ``(N,)``.
+        reached: whether each ends where it is to end ``(N,)``; see `Ends`.
         order: candidates, the first to be checked first ``(N,)``.
         all_of_them: whether to go on when one is allowed.
         states: ``(N, K + 1, 6)``, or ``(1, K + 1, 6)`` for those of the last candidate alone; overwritten.
-        xs, rooms: memory ``(K + 1, n)``, ``(K + 1,)``.
+        xs, rooms: memory ``(K + 1, n)``, ``(K + 1,)``; the first row of xs is the start.
         verdicts: ``(N,)``, overwritten where candidates are checked.
     """
     line, h, limits, slopes = road
@@ -197,6 +209,8 @@ def search(
         n = order[place]
         rows = states[n if states.shape[0] > 1 else 0, : counts[n] + 1]
         verdict = drawn(line, h, limits, slopes, along[n], across[n], durations[n], all_of_them, rows)
+        if verdict == ALLOWED and not reached[n]:
+            verdict = GOAL
         if verdict == ALLOWED:
             verdict = judged(world, goal, places, discs, segments, rows, durations[n], xs[: counts[n] + 1], rooms)
         verdicts[n] = verdict
