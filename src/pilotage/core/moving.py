@@ -15,6 +15,7 @@ from .errors import PilotageError, ShapeError
 from .plan import Plan
 from .planar import planar
 from .settings import instance, positive, settings, shown
+from .space import Space
 
 Array = NDArray[np.float64]
 
@@ -138,3 +139,16 @@ class MovingObstacle:
         out = np.full(len(when) - 1, np.inf)
         np.minimum.at(out, np.searchsorted(when, middle) - 1, room)
         return out
+
+
+def bows(space: Space, xs: Array) -> Array:
+    """The largest distances [m] ``(T,)`` of `Space.interpolate` from the chords between states ``(T+1, n)``.
+
+    A pose in SE(2) or SE(3) moves on an arc of a circle, or on a screw, at a constant speed. At the same share of the
+    way, arc and chord are farthest apart in the middle.
+    """
+    if space.flat:
+        return np.zeros(len(xs) - 1)
+    at = [i for i, name in enumerate(space.names) if name.rpartition(".")[2] in ("x", "y", "z")]
+    middle = np.asarray(space.interpolate(xs[:-1], xs[1:], 0.5))
+    return np.linalg.norm(middle[:, at] - 0.5 * (xs[:-1] + xs[1:])[:, at], axis=-1)

@@ -14,7 +14,7 @@ from .arrays import frozen, numbers
 from .compiled import Compiled
 from .declared import called
 from .errors import ModelError, PilotageError, ShapeError, counted
-from .moving import MovingObstacle
+from .moving import MovingObstacle, bows
 from .settings import instance, positive, settings
 from .space import Space
 from .states import state_of
@@ -236,13 +236,15 @@ class Problem:
     def room_among(self, xs: Array, ts: Array, space: Space | None = None) -> Array:
         """The least room [m] from moving obstacles on each way ``(T,)`` between states ``(T+1, n)`` at their times.
 
-        The states are those of the problem, or of another space with x and y. It is infinite without obstacles.
+        The states are those of the problem, or of another space with x and y. It is infinite without obstacles. On a
+        space that is not flat it is a lower bound: that on the chord, less how far `Space.interpolate` leaves it.
         """
         if not self.moving:
             return np.full(len(ts) - 1, np.inf)
-        xy = xs[:, [(space or self.space).find(name, "a moving obstacle") for name in ("x", "y")]]
+        space = space or self.space
+        xy = xs[:, [space.find(name, "a moving obstacle") for name in ("x", "y")]]
         radius = 0.0 if self.footprint is None else float(self.footprint.radius)
-        return np.min([each.room(xy, ts) - radius for each in self.moving], axis=0)
+        return np.min([each.room(xy, ts) for each in self.moving], axis=0) - radius - bows(space, xs)
 
     @property
     def footprint(self) -> Any:

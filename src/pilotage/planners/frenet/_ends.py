@@ -63,8 +63,8 @@ def _across(planner: FrenetPlanner, start: Array, s: Polynomial, v: Array, ends:
     along[..., : np.shape(s.coefficients)[-1]] = s.coefficients
     shape = (*cost.shape, 6)
     rows = [np.array(np.broadcast_to(c, shape)).reshape(-1, 6) for c in (along, np.asarray(d.coefficients))]
-    T, reached = (np.array(np.broadcast_to(each, cost.shape)).ravel() for each in (T, reached))
-    return Ends(rows[0], rows[1], T, cost.ravel(), reached)
+    durations, reached = T + np.zeros(cost.shape), reached & np.ones(cost.shape, dtype=np.bool_)
+    return Ends(rows[0], rows[1], durations.ravel(), cost.ravel(), reached.ravel())
 
 
 def _target(planner: FrenetPlanner) -> float:
