@@ -92,6 +92,10 @@ def test_what_has_no_coordinates() -> None:
         ReferenceLine([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     with pytest.raises(ShapeError, match="shape"):
         ReferenceLine([[0.0, 0.0]])
+    for back in ([[0, 0], [10, 0], [0, 0]], [[0, 0], [5, 5], [7, 7], [6, 6], [9, 0]]):
+        with pytest.raises(ShapeError, match="turns back"):
+            ReferenceLine(back)
+    assert ReferenceLine([[0, 0], [10, 0], [0.0, 1.0]]).length > 19.0
     with pytest.raises(ShapeError, match="no path"):
         ReferenceLine(Plan(PlanStatus.NO_PATH, reason="blocked"))
 

@@ -109,7 +109,21 @@ class MovingObstacle:
 
     def later(self, seconds: float) -> MovingObstacle:
         """The same motion as a clock shows it that starts so many seconds later."""
-        return MovingObstacle(np.asarray(self.ts) - seconds, self.xys, self.radius)
+        ts = np.asarray(self.ts) - seconds
+        for k in range(1, len(ts) if (np.diff(ts) <= 0.0).any() else 0):  # rounding has joined two times
+            ts[k] = max(ts[k], np.nextafter(ts[k - 1], np.inf))
+        return MovingObstacle(ts, self.xys, self.radius)
+
+    def radius_at(self, t: ArrayLike) -> Array:
+        """Radii ``(...)`` [m] that count at times ``(...)``: the larger ones of the two times around each.
+
+        Example:
+            >>> MovingObstacle([0.0, 2.0], [[0.0, 0.0], [4.0, 0.0]], [0.5, 0.7]).radius_at([0.0, 1.0]).tolist()
+            [0.5, 0.7]
+        """
+        own, radii = np.asarray(self.ts), np.asarray(self.radius)
+        k = np.searchsorted(own, numbers(t, "times"))
+        return np.maximum(radii[np.minimum(k, len(own) - 1)], radii[np.maximum(k - 1, 0)])
 
     def room(self, xys: ArrayLike, ts: ArrayLike) -> Array:
         """The least room [m] between the disc and a point on each of its ways, ``(N-1,)``; negative if they overlap.
@@ -119,23 +133,27 @@ class MovingObstacle:
 
         Args:
             xys: positions ``(N, 2)`` [m] of the point.
-            ts: its times ``(N,)`` [s], ascending.
+            ts: its times ``(N,)`` [s], ascending; two may be the same.
+
+        Raises:
+            ShapeError: if the shapes do not fit, or the times descend.
 
         Example:
             >>> walker = MovingObstacle([0.0, 2.0], [[1.0, -1.0], [1.0, 1.0]], 0.3)
             >>> walker.room([[0.0, 0.0], [2.0, 0.0], [3.0, 0.0]], [0.0, 2.0, 3.0]).round(3).tolist()
             [-0.3, 1.114]
         """
-        own, radii = np.asarray(self.ts), np.asarray(self.radius)
-        x, when = numbers(xys, "positions"), numbers(ts, "times")
+        own, x, when = np.asarray(self.ts), numbers(xys, "positions"), numbers(ts, "times")
+        if when.ndim != 1 or not len(when) or x.shape != (len(when), 2) or not (np.diff(when) >= 0.0).all():
+            raise ShapeError(
+                f"positions and times have shapes {x.shape} and {when.shape}; expected (N, 2) and (N,), ascending"
+            )
         at = np.unique(np.concatenate([when, own[(own > when[0]) & (own < when[-1])]]))
         d = np.stack([np.interp(at, when, x[:, k]) for k in range(2)], -1) - self.at(at)
         steps = np.diff(d, axis=0)
         share = np.clip(-(d[:-1] * steps).sum(-1) / np.maximum((steps**2).sum(-1), 1e-300), 0.0, 1.0)
         middle = 0.5 * (at[1:] + at[:-1])
-        k = np.searchsorted(own, middle)
-        larger = np.maximum(radii[np.minimum(k, len(own) - 1)], radii[np.maximum(k - 1, 0)])
-        room = np.linalg.norm(d[:-1] + share[:, None] * steps, axis=-1) - larger
+        room = np.linalg.norm(d[:-1] + share[:, None] * steps, axis=-1) - self.radius_at(middle)
         out = np.full(len(when) - 1, np.inf)
         np.minimum.at(out, np.searchsorted(when, middle) - 1, room)
         return out

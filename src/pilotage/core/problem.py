@@ -15,7 +15,7 @@ from .compiled import Compiled
 from .declared import called
 from .errors import ModelError, PilotageError, ShapeError, counted
 from .moving import MovingObstacle, bows
-from .settings import instance, positive, settings
+from .settings import instances, positive, settings
 from .space import Space
 from .states import state_of
 from .streams import Rng, checked, generator
@@ -128,9 +128,7 @@ class Problem:
         else:
             goal = self._held(state_of(goal, self.space, "goal"))
         object.__setattr__(self, "goal", goal)
-        object.__setattr__(
-            self, "moving", tuple(instance(each, MovingObstacle, "Problem.moving") for each in self.moving)
-        )
+        object.__setattr__(self, "moving", instances(self.moving, MovingObstacle, "Problem.moving"))
 
     @property
     def still(self) -> Problem:
@@ -142,9 +140,10 @@ class Problem:
         if self.moving:
             count = counted(len(self.moving), "moving obstacle")
             raise PilotageError(
-                f"{type(planner).__name__} knows no times, but the problem has {count}; SpaceTimeAStar, KinodynamicRRT "
-                "and SST avoid them; plan for problem.still to ignore them, or around all places that they pass, on "
-                "the map grid.with_moving(obstacles)"
+                f"{type(planner).__name__} knows no times, but the problem has {count}; SpaceTimeAStar, FrenetPlanner, "
+                "KinodynamicRRT and SST avoid them; plan for problem.still to ignore them, and let "
+                "TimeParameterization().parameterize(plan, problem) pass between them, or plan around all places that "
+                "they pass, on the map grid.with_moving(obstacles)"
             )
 
     def _held(self, x: Array) -> Array:

@@ -15,7 +15,7 @@ from ...core.errors import counted
 from ...core.moving import MovingObstacle
 from ...core.plan import Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import instance
+from ...core.settings import instances
 from ...core.space import Space
 from ..sampling._problem import compiled
 from ..search._intervals import segments
@@ -64,7 +64,7 @@ class Query:
         self.verdicts = np.full(len(ends.costs), UNCHECKED)
         goal = np.zeros((0, size)) if region is None else np.array([region.low, region.high])
         discs = np.array([[0.0, 0.0, 0.0]] if shape is None else shape.discs, order="C")
-        others = [*problem.moving, *(instance(each, MovingObstacle, "FrenetPlanner") for each in moving)]
+        others = [*problem.moving, *instances(moving, MovingObstacle, "moving")]
         rows = [np.zeros((0, 7)), *(segments(each, 0.0) for each in others)]
         self.world = compiled(problem, None, draws=False)
         self.road = (*line.pieces, limits, start[4:].copy())

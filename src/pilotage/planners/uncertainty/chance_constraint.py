@@ -14,7 +14,7 @@ from ...core.arrays import numbers
 from ...core.errors import CovarianceError, ShapeError
 from ...core.planar import planar
 from ...core.problem import Problem
-from ...core.settings import Count, instance, setting, settings
+from ...core.settings import Count, instance, instances, setting, settings
 from ...maps import FootprintConstraint
 from ...maps.collision import within
 from .track import PredictedTrack, Risk
@@ -146,6 +146,7 @@ def chance_constrained(
     hint = "; expected one of grid.problem(start, goal, footprint)"
     instance(problem, Problem, "chance_constrained")
     inner = instance(problem.constraint, FootprintConstraint, "chance_constrained", hint)
+    tracks = instances(tracks, PredictedTrack, "tracks")
     share = setting(risk, Risk, "risk") / (1 + len(tracks))
     chance = ChanceConstraint(inner, covariance, share, setting(steps, Count, "steps"))
     moving = [*problem.moving, *(track.obstacle(share) for track in tracks)]
