@@ -92,6 +92,10 @@ def test_what_has_no_coordinates() -> None:
         ReferenceLine([[0.0, 0.0], [0.0, 0.0], [1.0, 0.0]])
     with pytest.raises(ShapeError, match="shape"):
         ReferenceLine([[0.0, 0.0]])
+    for back in ([[0, 0], [10, 0], [0, 0]], [[0, 0], [5, 5], [7, 7], [6, 6], [9, 0]]):
+        with pytest.raises(ShapeError, match="turns back"):
+            ReferenceLine(back)
+    assert ReferenceLine([[0, 0], [10, 0], [0.0, 1.0]]).length > 19.0
     with pytest.raises(ShapeError, match="no path"):
         ReferenceLine(Plan(PlanStatus.NO_PATH, reason="blocked"))
 
@@ -282,6 +286,57 @@ def test_a_goal_that_is_a_state_is_where_the_plan_ends() -> None:
     np.testing.assert_allclose(plan.xs[[0, -1]], [[0.0, 0.0, 0.0, 0.0], goal], atol=1e-9)
     several = planner.plan(Problem(STATE, [0.0, 0.0, 0.0, 0.0], [goal, [30.0, 0.0, 0.0, 0.0]]))
     assert several.cost <= plan.cost
+
+
+def test_a_goal_beside_the_start_is_not_reached_by_length() -> None:
+    """Where s does not advance, nor does d as a function of it; by time it does."""
+    planner = FrenetPlanner(ROAD, over="length", curvature=None)
+    for goal in ([10.0, 2.0, 0.0, 0.0], [10.0, 0.3, 0.0, 0.0], [10.0005, 1.0, 0.0, 0.0]):
+        plan = planner.plan(Problem(STATE, [10.0, 0.0, 0.0, 0.0], goal))
+        assert plan.status is PlanStatus.NO_PATH and plan.stats["rejected"]["goal"] == 4
+    stays = planner.plan(Problem(STATE, [10.0, 0.5, 0.1, 0.0], [10.0, 0.5, 0.1, 0.0]))
+    assert stays.ok and abs(stays.xs - [10.0, 0.5, 0.1, 0.0]).max() < 1e-9
+
+
+@pytest.mark.parametrize("over", ["time", "length"])
+def test_states_on_their_bounds_are_within_them(over: str) -> None:
+    """States pass through Frenet coordinates, where rounding may put them beyond bounds that they lie on."""
+    draw, angle = np.random.default_rng(0), np.linspace(0.0, 3.0, 30)
+    bend = ReferenceLine(50.0 * np.stack([np.sin(angle), 1.0 - np.cos(angle)], -1))
+    bounded, planner = STATE.bounded({"speed": (0.0, 10.0)}), FrenetPlanner(bend, speed=10.0, over=over)
+    rejected = 0
+    for _ in range(12):
+        pose = bend.to_cartesian([draw.uniform(5, 80), 1.0, 0.0, draw.uniform(-2, 2), 0.05, 0.0])[:3]
+        start = [*pose, 10.0]
+        free, plan = (planner.plan(Problem(space, start, goal=space)) for space in (STATE, bounded))
+        assert plan.ok == free.ok and plan.cost == free.cost
+        rejected += plan.stats["rejected"]["bounds"]
+        if plan.ok:
+            assert (plan.xs[0] == Problem(bounded, start, bounded).start).all()
+            assert np.asarray(bounded.contains(plan.xs)).all()
+    assert not rejected
+    for _ in range(12):
+        v, s = draw.uniform(1.0, 10.0), draw.uniform(15.0, 40.0)
+        start, stop = [10.0, 0.0, 0.0, v], [10.0 + s, 0.0, 0.0, 0.0]
+        free, plan = (FrenetPlanner(ROAD, over=over).plan(Problem(space, start, stop)) for space in (STATE, bounded))
+        if free.ok and (free.xs[:, 3] <= 10.0).all():
+            assert plan.ok and plan.cost == free.cost
+        fast = STATE.bounded({"speed": (v, 20.0)})  # the candidates end on its bound
+        same = FrenetPlanner(ROAD, over=over, speeds=(v,)).plan(Problem(STATE, [10.0, 0.3, 0.0, v], fast))
+        assert same.ok and same.xs[-1, 3] >= v
+
+
+@pytest.mark.parametrize("ahead", [0.0, 3.0])
+def test_an_obstacle_over_the_start_makes_a_problem_invalid(ahead: float) -> None:
+    """It touches the body of the car, if not the middle of the rear axle, as it passes at time 0."""
+    heading = 0.5
+    place = np.array([10.0 + ahead * np.cos(heading), ahead * np.sin(heading)])
+    start, grid = [10.0, 0.0, heading, 8.0], OccupancyGrid.from_occupied(np.zeros((40, 100), bool), 1.0, (0, -20, 0))
+    problem = grid.problem(start, STATE, CAR, space=STATE)
+    passing = MovingObstacle([-1.0, 1.0], [place + [0.0, 9.0], place - [0.0, 9.0]], 0.2)
+    plan = FrenetPlanner(ROAD).plan(problem, moving=[passing])
+    assert plan.status is PlanStatus.INVALID and "at time 0" in plan.reason
+    assert FrenetPlanner(ROAD).plan(problem, moving=[passing.later(0.9)]).status is not PlanStatus.INVALID
 
 
 def test_the_plan_goes_on_where_another_is_cut() -> None:

@@ -16,6 +16,7 @@ from pilotage.planners import (
     RRT,
     AStar,
     BITStar,
+    ChanceConstraint,
     Dubins,
     HybridAStar,
     InformedRRTStar,
@@ -146,6 +147,30 @@ def test_the_margin_of_a_chance_constraint_is_named_with_its_risk() -> None:
         assert problem.explain(problem.start, "start") == sentence
         assert sentence in RRTConnect().plan(problem, rng=0).stats["led_out"]
     assert sentence in AStar().plan(constant).stats["led_out"]
+
+
+@pytest.mark.parametrize(("planner", "turns"), [(AStar(), False), (RRTConnect(), False), (RRTConnect(), True)])
+def test_the_risk_on_the_way_out_is_told(planner: Any, turns: bool) -> None:
+    """It bounds how often errors at the start collide, and is that of the constraint at its margin."""
+    shape = Footprint.rectangle(0.4, 0.2) if turns else DISC
+    start, P = [1.0, 2.45, 0.3][: 2 + turns], np.diag([0.05, 0.05, 0.05][: 2 + turns]) ** 2
+    base = PILLAR.problem(start, [3.0, 1.6, 0.0][: 2 + turns], shape)
+    problem = chance_constrained(base, P, risk=0.01)
+    plan = planner.plan(problem, rng=0)
+    assert plan.ok, plan.reason
+    told = float(plan.stats["led_out"].rpartition("at a risk of up to ")[2])
+    clearance = float(base.constraint.robot_clearance(np.array(start)))
+    errors = np.random.default_rng(0).multivariate_normal(np.zeros(len(P)), P, 4000)
+    hits = float((PILLAR.clearance(np.array(start) + errors, shape) < 0.0).mean())
+    assert 0.01 < hits <= told < 1.0
+    chance = ChanceConstraint(base.constraint, P, risk=0.01)
+    assert told == pytest.approx(chance.risk_at(clearance), rel=0.06)
+    assert chance.risk_at(float(chance.margin(np.array(start)))) == pytest.approx(0.01, rel=2e-3)
+    varying = chance_constrained(base, lambda x: np.broadcast_to(P, (*x.shape[:-1], *P.shape)), risk=0.01)
+    if not isinstance(planner, AStar):
+        assert planner.plan(varying, rng=0).stats["led_out"].endswith(f"at a risk of up to {told:.2g}")
+    plain = planner.plan(PILLAR.problem(start, [3.0, 1.6, 0.0][: 2 + turns], shape, margin=0.2), rng=0)
+    assert "risk" not in plain.stats["led_out"]
 
 
 def test_the_way_out_takes_its_time_among_moving_obstacles() -> None:

@@ -21,11 +21,13 @@ from pilotage.planners import (
     AStar,
     BITStar,
     CorridorSmoother,
+    FrenetPlanner,
     HybridAStar,
     KinodynamicRRT,
     MovingObstacle,
     PredictedTrack,
     ReedsShepp,
+    ReferenceLine,
     RRTConnect,
     RRTStar,
     Shortcut,
@@ -119,6 +121,51 @@ def test_a_timed_path_waits_or_slows_down_and_keeps_its_limits() -> None:
     assert still.status is PlanStatus.INVALID and "moving obstacles" in still.reason
 
 
+@settings(max_examples=8)
+@given(seed=st.integers(0, 10_000))
+def test_a_timed_path_departs_as_soon_as_any_departure_that_is_tried(seed: int) -> None:
+    """Departures a tenth of a second apart, for each factor, with the room on all ways and at the goal."""
+    draw = np.random.default_rng(seed)
+    moving = []
+    for _ in range(3):
+        ts = np.append(-draw.uniform(0.0, 1.0), np.cumsum(draw.uniform(0.5, 3.0, 3)))
+        moving.append(MovingObstacle(ts, draw.uniform(0.5, 3.5, (4, 2)), draw.uniform(0.1, 0.4, 4)))
+    problem = HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=moving)
+    clock = TimeParameterization(speed=1.0, acceleration=1.0, spacing=0.3)
+    line = Plan(PlanStatus.SOLVED, problem.space, np.array([[0.5, 2.0], [3.5, 2.0]]), cost=3.0)
+    plan, plain = clock.parameterize(line, problem), clock.parameterize(line)
+    slack = np.append(0.125 * abs(np.diff(plain.stats["speed"])) * np.diff(plain.ts), 0.0)
+    xs, soonest = np.concatenate([plain.xs[:1], plain.xs, plain.xs[-1:]]), np.inf
+    for slower in (1.0, 1.25, 1.5, 2.0, 3.0, 4.0):
+        for wait in np.arange(0.0, min(9.0, soonest - slower * plain.ts[-1]), 0.1):
+            room = problem.room_among(xs, np.concatenate([[0.0], wait + slower * plain.ts, [60.0]]))
+            if room[0] >= 0.0 and (room[1:] >= slack + 1e-5).all():
+                soonest = min(soonest, wait + slower * plain.ts[-1])
+                break
+    assert plan.cost <= soonest + 1e-6
+    if plan.ok:
+        assert problem.room_among(plan.xs, plan.ts).min() > -1e-9
+        stays = np.append(plan.ts[-1], 60.0)
+        assert problem.room_among(plan.xs[[-1, -1]], stays)[0] >= 0.0
+
+
+def test_a_timed_path_among_long_tracks_jumps_from_departure_to_departure() -> None:
+    """Of a week, not every tenth of a second is tried; and what is blocked for ever is said at once."""
+    week, line = 6e5, [[0.5, 2.0], [3.5, 2.0]]
+    clock = TimeParameterization(speed=1.0, acceleration=1.0)
+    plan = Plan(PlanStatus.SOLVED, Space("x y [m]"), line, cost=3.0)
+    ever = MovingObstacle([0.0, week], [[2.0, 2.0], [2.0, 2.1]], 0.3)
+    stays = clock.parameterize(plan, HALL.problem(*line, DISC, moving=[ever]))
+    assert stays.status is PlanStatus.INVALID and "moving obstacles" in stays.reason
+    leaves = MovingObstacle([0.0, week, week + 1.0], [[2.0, 2.0], [2.0, 2.0], [2.0, 5.0]], 0.3)
+    waits = clock.parameterize(plan, HALL.problem(*line, DISC, moving=[leaves]))
+    assert waits.ok and week < waits.cost < week + 4.0
+    spent = clock.parameterize(plan, HALL.problem(*line, DISC, moving=[leaves]), budget=0.0)
+    assert spent.status is PlanStatus.BUDGET and "budget" in spent.reason
+    with pytest.raises(SettingError, match="budget"):
+        clock.parameterize(plan, budget=-1.0)
+
+
 def test_planners_that_know_no_times_refuse_with_a_sentence() -> None:
     flat = HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=[WALKER])
     pose = HALL.problem([0.5, 2.0, 0.0], [3.5, 2.0, 0.0], DISC, space=Space("pose: SE2"), moving=[WALKER])
@@ -134,6 +181,48 @@ def test_planners_that_know_no_times_refuse_with_a_sentence() -> None:
             smoother.smooth(found, flat)
     with pytest.raises(SettingError, match="MovingObstacle"):
         HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=[[1.0, 2.0]])  # type: ignore[list-item]
+
+
+def test_wrong_obstacles_are_refused_with_a_sentence() -> None:
+    road = ReferenceLine([[0.0, 0.0], [100.0, 0.0]])
+    ride = Space("x y [m]", "yaw: angle", "speed [m/s]")
+    drive = Problem(ride, [1.0, 0.0, 0.0, 5.0], ride)
+    for wrong, said in ((WALKER, "list"), (["a"], "MovingObstacle"), (3.0, "list")):
+        for use in (
+            lambda moving: HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=moving),
+            lambda moving: Problem(Space("x y [m]"), [0.5, 2.0], [3.5, 2.0], moving=moving),
+            lambda moving: SpaceTimeAStar().plan(HALL, (0.5, 2.0), (3.5, 2.0), moving=moving),
+            lambda moving: FrenetPlanner(road).plan(drive, moving=moving),
+        ):
+            with pytest.raises(SettingError, match=said):
+                use(wrong)
+    for track in (3.0, PredictedTrack([0.0], [[1.0, 1.0]], [np.eye(2)])):
+        with pytest.raises(SettingError, match=r"tracks .* list"):
+            chance_constrained(HALL.problem([0.5, 2.0], [3.5, 2.0], DISC), np.eye(2), tracks=track)
+    with pytest.raises(PilotageError, match="FrenetPlanner.* avoid them; .*TimeParameterization"):
+        AStar().plan(HALL.problem([0.5, 2.0], [3.5, 2.0], DISC, moving=[WALKER]))
+
+
+@pytest.mark.parametrize(
+    ("xys", "ts"), [([[0, 0], [1, 1]], [1.0, 0.0]), (np.zeros((0, 2)), []), ([[0, 0]], [0.0, 1.0]), ([0, 0], 1.0)]
+)
+def test_room_along_what_is_no_way_is_refused(xys: Any, ts: Any) -> None:
+    with pytest.raises(ShapeError, match="positions and times"):
+        WALKER.room(xys, ts)
+
+
+def test_times_of_a_plan_may_be_a_list() -> None:
+    plan = Plan(PlanStatus.SOLVED, Space("x y [m]"), [[0, 0], [2, 0]], ts=[0, 2])  # type: ignore[arg-type]
+    assert MovingObstacle.of(plan, 0.3).at(1.0).tolist() == [1.0, 0.0]
+    with pytest.raises(ShapeError, match="ts of a plan"):
+        Plan(PlanStatus.SOLVED, Space("x y [m]"), [[0, 0], [2, 0]], ts=["now", "then"])  # type: ignore[arg-type]
+
+
+def test_times_that_rounding_joins_stay_apart() -> None:
+    jump = MovingObstacle([0.0, 1e-17, 2e-17, 1.0], [[0, 0], [1, 0], [2, 0], [3, 0]], 0.1)
+    later = jump.later(-3.0)
+    assert (np.diff(later.ts) > 0.0).all()
+    np.testing.assert_allclose(later.at([2.9, 3.5, 4.5]), jump.at([-0.1, 0.5, 1.5]))
 
 
 def test_a_start_that_is_touched_is_refused() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 from scipy.stats import beta
@@ -13,6 +16,7 @@ from pilotage.planners import (
     AStar,
     ChanceConstraint,
     Dubins,
+    MovingObstacle,
     PredictedTrack,
     RRTConnect,
     chance_constrained,
@@ -195,6 +199,46 @@ def test_risk_of_a_pose_with_a_track_bounds_the_frequency(yaw: float) -> None:
     assert risk - wall_risk >= met.mean() - 4.0 * met.std() / 200.0
 
 
+def test_a_moving_obstacle_is_a_track_without_variance() -> None:
+    """The risk with it bounds the frequency, and is 1 where the discs overlap for sure."""
+    grid = OccupancyGrid.from_occupied(np.zeros((200, 200), bool), resolution=0.05)
+    walker = MovingObstacle([0.0, 4.0], [[5.0, 3.0], [5.0, 7.0]], [0.3, 0.5])
+    problem = grid.problem([3.0, 5.0], [7.0, 5.0], DISC, moving=[walker])
+    ts = np.linspace(0.0, 4.0, 9)
+    plan = Plan(PlanStatus.SOLVED, POINT, np.column_stack([3.0 + ts, np.full(9, 5.0)]), ts=ts, cost=4.0)
+    P = 0.2**2 * np.eye(2)
+    risk, alone = collision_risk(plan, problem, P), collision_risk(plan, problem.still, P)
+    errors = 0.2 * np.random.default_rng(0).normal(size=(TRIALS, 9, 2))
+    hits = np.linalg.norm(plan.xs + errors - walker.at(ts), axis=-1) < walker.radius_at(ts) + 0.15
+    for k in range(9):
+        assert at_least(int(hits[:, k].sum()), TRIALS) <= risk[k]
+    assert (risk >= alone).all() and risk.max() == 1.0 and risk[0] < 1e-9
+    fixed = PredictedTrack([0.0, 4.0], walker.xys, np.zeros((2, 2, 2)), radius=0.5)
+    np.testing.assert_allclose(risk, collision_risk(plan, problem.still, P, [fixed]), atol=1e-12)
+    with pytest.raises(ShapeError, match="times"):
+        collision_risk(replace(plan, ts=None), problem, P)
+
+
+@pytest.mark.parametrize("bad", [-np.eye(2), [[1.0, 100.0], [0.0, 1.0]], [[1.0, 2.0], [2.0, 1.0]]])
+def test_what_is_no_covariance_is_refused(bad: Any) -> None:
+    line = Dubins(1.0).connect([0.0, 0.0, 0.0], [3.0, 0.0, 0.0], spacing=0.5)
+    start = np.eye(3)
+    start[:2, :2] = bad
+    with pytest.raises(CovarianceError):
+        PredictedTrack([0.0, 1.0], np.zeros((2, 2)), [np.eye(2), bad])
+    with pytest.raises(CovarianceError):
+        predicted_covariances(line, start, unicycle())
+    with pytest.raises(CovarianceError):
+        collision_risk(Plan(PlanStatus.SOLVED, POINT, [START], ts=[0.0]), wall().problem(START, GOAL, DISC), bad)
+
+
+def test_a_track_keeps_its_own_numbers() -> None:
+    means = np.zeros((2, 2))
+    track = PredictedTrack([0.0, 1.0], means, [np.eye(2)] * 2)
+    means[:] = 9.0
+    assert track.at([0.5])[0].tolist() == [[0.0, 0.0]]
+
+
 def test_bad_input() -> None:
     problem = wall().problem(START, GOAL, DISC)
     with pytest.raises(CovarianceError, match="semidefinite"):
@@ -207,5 +251,17 @@ def test_bad_input() -> None:
         chance_constrained(Problem(POINT, START, GOAL), np.eye(2))
     with pytest.raises(ShapeError, match="ascend"):
         PredictedTrack([1.0, 0.0], np.zeros((2, 2)), np.zeros((2, 2, 2)))
+    with pytest.raises(ShapeError, match="track"):
+        PredictedTrack.of([], [])
+    with pytest.raises(SettingError, match="Belief"):
+        PredictedTrack.of([0.0], [[1.0, 2.0]])
+    two = Plan(PlanStatus.SOLVED, POINT, [START, GOAL], ts=[0.0, 4.0], cost=4.0)
+    for covariances in (np.stack([np.eye(2)] * 3), np.ones(2)):
+        with pytest.raises(ShapeError, match="covariances have shape"):
+            collision_risk(two, problem, covariances)
+    with pytest.raises(ShapeError):
+        predicted_covariances(Dubins(1.0).connect([0, 0, 0], [3, 0, 0]), np.full((3, 3), np.nan), unicycle())
+    with pytest.raises(SettingError, match=r"tracks .* list"):
+        collision_risk(two, problem, np.eye(2), PredictedTrack([0.0], [[1.0, 1.0]], [np.eye(2)]))
     with pytest.raises(ShapeError, match="controls"):
         predicted_covariances(Plan(PlanStatus.SOLVED, POINT, [START], cost=0.0), np.eye(2), unicycle())

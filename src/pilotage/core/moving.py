@@ -15,6 +15,7 @@ from .errors import PilotageError, ShapeError
 from .plan import Plan
 from .planar import planar
 from .settings import instance, positive, settings, shown
+from .space import Space
 
 Array = NDArray[np.float64]
 
@@ -108,7 +109,21 @@ class MovingObstacle:
 
     def later(self, seconds: float) -> MovingObstacle:
         """The same motion as a clock shows it that starts so many seconds later."""
-        return MovingObstacle(np.asarray(self.ts) - seconds, self.xys, self.radius)
+        ts = np.asarray(self.ts) - seconds
+        for k in range(1, len(ts) if (np.diff(ts) <= 0.0).any() else 0):  # rounding has joined two times
+            ts[k] = max(ts[k], np.nextafter(ts[k - 1], np.inf))
+        return MovingObstacle(ts, self.xys, self.radius)
+
+    def radius_at(self, t: ArrayLike) -> Array:
+        """Radii ``(...)`` [m] that count at times ``(...)``: the larger ones of the two times around each.
+
+        Example:
+            >>> MovingObstacle([0.0, 2.0], [[0.0, 0.0], [4.0, 0.0]], [0.5, 0.7]).radius_at([0.0, 1.0]).tolist()
+            [0.5, 0.7]
+        """
+        own, radii = np.asarray(self.ts), np.asarray(self.radius)
+        k = np.searchsorted(own, numbers(t, "times"))
+        return np.maximum(radii[np.minimum(k, len(own) - 1)], radii[np.maximum(k - 1, 0)])
 
     def room(self, xys: ArrayLike, ts: ArrayLike) -> Array:
         """The least room [m] between the disc and a point on each of its ways, ``(N-1,)``; negative if they overlap.
@@ -118,23 +133,40 @@ class MovingObstacle:
 
         Args:
             xys: positions ``(N, 2)`` [m] of the point.
-            ts: its times ``(N,)`` [s], ascending.
+            ts: its times ``(N,)`` [s], ascending; two may be the same.
+
+        Raises:
+            ShapeError: if the shapes do not fit, or the times descend.
 
         Example:
             >>> walker = MovingObstacle([0.0, 2.0], [[1.0, -1.0], [1.0, 1.0]], 0.3)
             >>> walker.room([[0.0, 0.0], [2.0, 0.0], [3.0, 0.0]], [0.0, 2.0, 3.0]).round(3).tolist()
             [-0.3, 1.114]
         """
-        own, radii = np.asarray(self.ts), np.asarray(self.radius)
-        x, when = numbers(xys, "positions"), numbers(ts, "times")
+        own, x, when = np.asarray(self.ts), numbers(xys, "positions"), numbers(ts, "times")
+        if when.ndim != 1 or not len(when) or x.shape != (len(when), 2) or not (np.diff(when) >= 0.0).all():
+            raise ShapeError(
+                f"positions and times have shapes {x.shape} and {when.shape}; expected (N, 2) and (N,), ascending"
+            )
         at = np.unique(np.concatenate([when, own[(own > when[0]) & (own < when[-1])]]))
         d = np.stack([np.interp(at, when, x[:, k]) for k in range(2)], -1) - self.at(at)
         steps = np.diff(d, axis=0)
         share = np.clip(-(d[:-1] * steps).sum(-1) / np.maximum((steps**2).sum(-1), 1e-300), 0.0, 1.0)
         middle = 0.5 * (at[1:] + at[:-1])
-        k = np.searchsorted(own, middle)
-        larger = np.maximum(radii[np.minimum(k, len(own) - 1)], radii[np.maximum(k - 1, 0)])
-        room = np.linalg.norm(d[:-1] + share[:, None] * steps, axis=-1) - larger
+        room = np.linalg.norm(d[:-1] + share[:, None] * steps, axis=-1) - self.radius_at(middle)
         out = np.full(len(when) - 1, np.inf)
         np.minimum.at(out, np.searchsorted(when, middle) - 1, room)
         return out
+
+
+def bows(space: Space, xs: Array) -> Array:
+    """The largest distances [m] ``(T,)`` of `Space.interpolate` from the chords between states ``(T+1, n)``.
+
+    A pose in SE(2) or SE(3) moves on an arc of a circle, or on a screw, at a constant speed. At the same share of the
+    way, arc and chord are farthest apart in the middle.
+    """
+    if space.flat:
+        return np.zeros(len(xs) - 1)
+    at = [i for i, name in enumerate(space.names) if name.rpartition(".")[2] in ("x", "y", "z")]
+    middle = np.asarray(space.interpolate(xs[:-1], xs[1:], 0.5))
+    return np.linalg.norm(middle[:, at] - 0.5 * (xs[:-1] + xs[1:])[:, at], axis=-1)

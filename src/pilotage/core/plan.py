@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import numbers
 from .errors import ShapeError, counted
 from .settings import Interval, shown
 from .space import Space
@@ -102,7 +103,10 @@ class Plan:
         object.__setattr__(self, "xs", xs)
         for name, count in (("us", len(xs) - 1), ("ts", len(xs))):
             given = getattr(self, name)
-            if given is not None and len(given) != count:
+            if given is None:
+                continue
+            object.__setattr__(self, name, numbers(given, f"{name} of a plan"))
+            if len(given) != count:
                 raise ShapeError(
                     f"{name} of a plan has {counted(len(given), 'row')}; {counted(len(xs), 'state')} need {count}"
                 )

@@ -14,8 +14,8 @@ from .arrays import frozen, numbers
 from .compiled import Compiled
 from .declared import called
 from .errors import ModelError, PilotageError, ShapeError, counted
-from .moving import MovingObstacle
-from .settings import instance, positive, settings
+from .moving import MovingObstacle, bows
+from .settings import instances, positive, settings
 from .space import Space
 from .states import state_of
 from .streams import Rng, checked, generator
@@ -128,9 +128,7 @@ class Problem:
         else:
             goal = self._held(state_of(goal, self.space, "goal"))
         object.__setattr__(self, "goal", goal)
-        object.__setattr__(
-            self, "moving", tuple(instance(each, MovingObstacle, "Problem.moving") for each in self.moving)
-        )
+        object.__setattr__(self, "moving", instances(self.moving, MovingObstacle, "Problem.moving"))
 
     @property
     def still(self) -> Problem:
@@ -142,9 +140,10 @@ class Problem:
         if self.moving:
             count = counted(len(self.moving), "moving obstacle")
             raise PilotageError(
-                f"{type(planner).__name__} knows no times, but the problem has {count}; SpaceTimeAStar, KinodynamicRRT "
-                "and SST avoid them; plan for problem.still to ignore them, or around all places that they pass, on "
-                "the map grid.with_moving(obstacles)"
+                f"{type(planner).__name__} knows no times, but the problem has {count}; SpaceTimeAStar, FrenetPlanner, "
+                "KinodynamicRRT and SST avoid them; plan for problem.still to ignore them, and let "
+                "TimeParameterization().parameterize(plan, problem) pass between them, or plan around all places that "
+                "they pass, on the map grid.with_moving(obstacles)"
             )
 
     def _held(self, x: Array) -> Array:
@@ -236,13 +235,15 @@ class Problem:
     def room_among(self, xs: Array, ts: Array, space: Space | None = None) -> Array:
         """The least room [m] from moving obstacles on each way ``(T,)`` between states ``(T+1, n)`` at their times.
 
-        The states are those of the problem, or of another space with x and y. It is infinite without obstacles.
+        The states are those of the problem, or of another space with x and y. It is infinite without obstacles. On a
+        space that is not flat it is a lower bound: that on the chord, less how far `Space.interpolate` leaves it.
         """
         if not self.moving:
             return np.full(len(ts) - 1, np.inf)
-        xy = xs[:, [(space or self.space).find(name, "a moving obstacle") for name in ("x", "y")]]
+        space = space or self.space
+        xy = xs[:, [space.find(name, "a moving obstacle") for name in ("x", "y")]]
         radius = 0.0 if self.footprint is None else float(self.footprint.radius)
-        return np.min([each.room(xy, ts) - radius for each in self.moving], axis=0)
+        return np.min([each.room(xy, ts) for each in self.moving], axis=0) - radius - bows(space, xs)
 
     @property
     def footprint(self) -> Any:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Annotated, Any, TypeVar, dataclass_transform, overload
@@ -176,3 +176,14 @@ def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
         return value
     hint = "; is () missing?" if callable(value) else hint or getattr(kind, "instead", "")
     raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")
+
+
+def instances(values: Iterable[Any], kind: type[Kind], who: str) -> tuple[Kind, ...]:
+    """Each of many values as by `instance`; one that is not in a list is refused too.
+
+    Raises:
+        SettingError: for anything else.
+    """
+    if isinstance(values, kind) or not isinstance(values, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"{who} is {shown(values)}; expected a list of {kind.__name__}, as in [...]")
+    return tuple(instance(each, kind, who) for each in values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple, Never, final
@@ -46,11 +46,13 @@ class Margin(NamedTuple):
         robot: outline of the robot without it.
         length: the distance [m].
         purpose: its reason, as the end of a sentence, such as " for a risk of 0.01".
+        risk: bound of the probability of a collision at a clearance [m], if the margin is there to bound one.
     """
 
     robot: Footprint
     length: float
     purpose: str
+    risk: Callable[[float], float] | None = None
 
 
 @final
@@ -109,7 +111,9 @@ class FootprintConstraint:
         """The outline of the robot without the margin."""
         return self.margin.robot if self.margin else self.footprint
 
-    def keeping(self, margin: float, purpose: str = "") -> FootprintConstraint:
+    def keeping(
+        self, margin: float, purpose: str = "", risk: Callable[[float], float] | None = None
+    ) -> FootprintConstraint:
         """The constraint that the robot keeps a further margin [m] from obstacles, for a purpose; see `Margin`.
 
         A robot that starts within the margin is led out of it by planners that know no times, and by `SpaceTimeAStar`.
@@ -118,7 +122,7 @@ class FootprintConstraint:
             return self
         grown = Footprint([(x, y, radius + margin) for x, y, radius in self.footprint.discs])
         length = margin + (self.margin.length if self.margin else 0.0)
-        return replace(self, footprint=grown, margin=Margin(self.robot, length, purpose))
+        return replace(self, footprint=grown, margin=Margin(self.robot, length, purpose, risk))
 
     @cached_property
     def pose(self) -> list[int]:

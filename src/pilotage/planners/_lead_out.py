@@ -14,6 +14,7 @@ from ..core.plan import Plan
 from ..core.problem import Problem
 from ..maps import FootprintConstraint
 from .steering._curves import QUARTER, Curve, driven
+from .uncertainty.chance_constraint import ChanceConstraint
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -63,7 +64,7 @@ def ways_out(
         accepts: a further condition on the last state, of states ``(K, n)``.
     """
     start, space = problem.start, problem.space
-    robot = getattr(problem.constraint, "inner", problem.constraint)  # of a `ChanceConstraint`
+    robot = problem.constraint.inner if isinstance(problem.constraint, ChanceConstraint) else problem.constraint
     if not isinstance(robot, FootprintConstraint) or problem.is_free is not None or not space.contains(start):
         return
     if problem.allowed(start) or not robot.robot_clearance(start) > 0.0:
@@ -84,7 +85,8 @@ def ways_out(
             continue
         if robot.robot.sweeps_clear(robot.obstacles, way[:, robot.pose]).all():
             given.add(int(group[k]))
-            yield _along(problem, float(lengths[last[k]]) * directions[k], curve is not None)
+            risk = _risk(problem, float(robot.robot_clearance(way).min()))
+            yield _along(problem, float(lengths[last[k]]) * directions[k], curve is not None, risk)
 
 
 def _connected(problem: Problem, states: Array, last: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -97,12 +99,23 @@ def _connected(problem: Problem, states: Array, last: NDArray[np.int64]) -> NDAr
     return group
 
 
-def _along(problem: Problem, d: Array, turns: bool) -> LeadOut:
+def _risk(problem: Problem, clearance: float) -> str:
+    """The end of a sentence about the risk at the least clearance on the way, if the margin is there for one."""
+    constraint = problem.constraint
+    if isinstance(constraint, ChanceConstraint):
+        return f", at a risk of up to {constraint.risk_at(clearance, problem.start):.2g}"
+    assert isinstance(constraint, FootprintConstraint)
+    if constraint.margin is None or constraint.margin.risk is None:
+        return ""
+    return f", at a risk of up to {constraint.margin.risk(clearance):.2g}"
+
+
+def _along(problem: Problem, d: Array, turns: bool, risk: str) -> LeadOut:
     """The way along a tangent, with states a quarter turn apart at most."""
     length, start = float(np.linalg.norm(d[:2] if turns else d)), problem.start
     pieces = max(math.ceil(abs(d[2]) / QUARTER), 1) if turns else 1
     xs = np.asarray(problem.space.plus(start, (np.arange(pieces + 1) / pieces)[:, None] * d))
-    said = f"{problem.explain(start, 'start')}; the path leads out of it first, over {length:.2f} m"
+    said = f"{problem.explain(start, 'start')}; the path leads out of it first, over {length:.2f} m{risk}"
     return LeadOut(xs, float(problem.distance(xs[:-1], xs[1:]).sum()), said)
 
 

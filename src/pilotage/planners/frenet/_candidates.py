@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ...models.trace import driver
-from ..sampling._space import WORLD, edge_allowed, inside, room
+from ..sampling._space import WORLD, bow, edge_allowed, room
+from ..search._intervals import meets
 from ._frame import to_cartesian
 
 REASONS = ("line", "speed", "acceleration", "curvature", "bounds", "goal", "moving", "obstacles")
@@ -79,45 +80,27 @@ def drawn(line, h, limits, slopes, along, across, duration, whole, rows):
 
 
 @driver
-def met(ax, ay, bx, by, begin, end, other, radius):
-    """Whether a disc on the straight way from a to b, between two times, touches a moving one."""
-    low, high = max(begin, other[4]), min(end, other[5])
-    if low > high:
-        return False
-    share = 1.0 / (end - begin)
-    vx, vy = (bx - ax) * share - other[2], (by - ay) * share - other[3]
-    px = ax + (bx - ax) * share * (low - begin) - other[0] - other[2] * (low - other[4])
-    py = ay + (by - ay) * share * (low - begin) - other[1] - other[3] * (low - other[4])
-    square = vx * vx + vy * vy
-    t = min(max(-(px * vx + py * vy) / square, 0.0), high - low) if square > 0.0 else 0.0
-    px, py, reach = px + t * vx, py + t * vy, other[6] + radius
-    return px * px + py * py < reach * reach
+def touched(world, xs, rows, dt, places, discs, body, segments):
+    """Whether a disc of the robot touches a moving one on the way through states ``(K + 1, n)``: rows ``(K + 1, 6)``.
 
-
-@driver
-def meets(rows, dt, discs, body, segments):
-    """Whether a disc of the robot touches a moving one on the way through rows ``(K + 1, 6)``.
-
-    Between two rows the middle of a disc leaves the chord by ``(arm |turn| + length) |turn| / 8`` at most, whether the
-    pose moves straight or on an arc: this is added to its radius. All discs lie in one of the radius `body`, which
-    is tried first.
+    A disc leaves its chord as far as the pose does, see `bow`, and ``arm (1 - cos(turn / 2))``. All discs lie in one of
+    the radius `body`, which is tried first.
     """
     for k in range(rows.shape[0] - 1):
-        a, b, begin, end = rows[k], rows[k + 1], k * dt, (k + 1) * dt
+        a, b, begin = rows[k], rows[k + 1], k * dt
         turn = abs(b[YAW] - a[YAW])
-        turn = min(turn, 2.0 * math.pi - turn)
-        length = math.hypot(b[X] - a[X], b[Y] - a[Y])
+        swing = 1.0 - math.cos(0.5 * min(turn, 2.0 * math.pi - turn))
+        beside = bow(world, xs[k], xs[k + 1], places[X], places[Y])
+        ux, uy = (b[X] - a[X]) / dt, (b[Y] - a[Y]) / dt
         for i in range(segments.shape[0]):
-            near = body + (body * turn + length) * turn / 8.0
-            if met(a[X], a[Y], b[X], b[Y], begin, end, segments[i], near):
+            if meets(segments[i], beside + body * (1.0 + swing), begin, a[X], a[Y], ux, uy, dt):
                 ca, sa, cb, sb = math.cos(a[YAW]), math.sin(a[YAW]), math.cos(b[YAW]), math.sin(b[YAW])
                 for j in range(discs.shape[0]):
                     x, y = discs[j, 0], discs[j, 1]
-                    swing = (math.hypot(x, y) * turn + length) * turn / 8.0
-                    if met(
-                        a[X] + ca * x - sa * y, a[Y] + sa * x + ca * y, b[X] + cb * x - sb * y, b[Y] + sb * x + cb * y,
-                        begin, end, segments[i], discs[j, 2] + swing,
-                    ):  # fmt: skip
+                    ax, ay, dx, dy = ca * x - sa * y, sa * x + ca * y, cb * x - sb * y, sb * x + cb * y
+                    more = discs[j, 2] + beside + math.hypot(x, y) * swing
+                    vx, vy = ux + (dx - ax) / dt, uy + (dy - ay) / dt
+                    if meets(segments[i], more, begin, a[X] + ax, a[Y] + ay, vx, vy, dt):
                         return True
     return False
 
@@ -136,6 +119,17 @@ def blocked(world, xs, rooms):
 
 
 @driver
+def held(bounds, x):
+    """Move x onto the bounds ``(2, n)`` that it leaves by rounding; whether it lies between them then."""
+    fine = True
+    for i in range(bounds.shape[1]):
+        low, high = bounds[0, i], bounds[1, i]
+        near = low - SLACK * max(abs(low), 1.0) <= x[i] and x[i] <= high + SLACK * max(abs(high), 1.0)
+        x[i], fine = min(max(x[i], low), high), fine and near
+    return fine
+
+
+@driver
 def judged(world, goal, places, discs, segments, rows, duration, xs, rooms):
     """The first of bounds, goal, moving obstacles and constraint that a candidate violates.
 
@@ -146,21 +140,21 @@ def judged(world, goal, places, discs, segments, rows, duration, xs, rooms):
         discs: x, y, radius ``(J, 3)`` of the robot.
         segments: of moving obstacles ``(S, 7)``, see `_intervals`, in metres.
         rows: states ``(K + 1, 6)``.
-        xs, rooms: memory; xs becomes the states of the problem ``(K + 1, n)``.
+        xs, rooms: memory; xs becomes the states of the problem ``(K + 1, n)``, of which the first is its start.
     """
-    for k in range(rows.shape[0]):
+    for k in range(1, rows.shape[0]):
         for i in range(6):
             if places[i] >= 0:
                 xs[k, places[i]] = rows[k, i]
-        if not inside(world[4], xs[k]):
+        if not held(world[4], xs[k]):
             return BOUNDS
     last = rows.shape[0] - 1
-    if goal.shape[0] > 0 and not inside(goal, xs[last]):
+    if goal.shape[0] > 0 and not held(goal, xs[last]):
         return GOAL
     body = 0.0
     for j in range(discs.shape[0]):
         body = max(body, math.hypot(discs[j, 0], discs[j, 1]) + discs[j, 2])
-    if meets(rows, duration / last, discs, body, segments):
+    if segments.shape[0] > 0 and touched(world, xs, rows, duration / last, places, discs, body, segments):
         return MOVING
     return OBSTACLES if blocked(world, xs, rooms) else ALLOWED
 
@@ -170,12 +164,12 @@ ROAD = "Tuple((f8[:,:,::1], f8, f8[::1], f8[::1]))"
 
 
 @driver(
-    f"i8({WORLD}, {ROAD}, f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], i8[::1],"
-    " i8, i8, b1, f8[:,:,::1], f8[:,::1], f8[::1], i8[::1])"
+    f"i8({WORLD}, {ROAD}, f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], i8[::1], b1[::1],"
+    " i8[::1], i8, i8, b1, f8[:,:,::1], f8[:,::1], f8[::1], i8[::1])"
 )
 def search(
-    world, road, goal, places, discs, segments, along, across, durations, counts, order, begin, end, all_of_them,
-    states, xs, rooms, verdicts,
+    world, road, goal, places, discs, segments, along, across, durations, counts, reached, order, begin, end,
+    all_of_them, states, xs, rooms, verdicts,
 ):  # fmt: skip
     """Check candidates in an order, from place `begin` to `end`, until one is allowed: its place, or -1.
 
@@ -185,10 +179,11 @@ def search(
         along, across: coefficients ``(N, 6)``.
         durations: ``(N,)`` [s].
         counts: steps of each candidate ``(N,)``.
+        reached: whether each ends where it is to end ``(N,)``; see `Ends`.
         order: candidates, the first to be checked first ``(N,)``.
         all_of_them: whether to go on when one is allowed.
         states: ``(N, K + 1, 6)``, or ``(1, K + 1, 6)`` for those of the last candidate alone; overwritten.
-        xs, rooms: memory ``(K + 1, n)``, ``(K + 1,)``.
+        xs, rooms: memory ``(K + 1, n)``, ``(K + 1,)``; the first row of xs is the start.
         verdicts: ``(N,)``, overwritten where candidates are checked.
     """
     line, h, limits, slopes = road
@@ -197,6 +192,8 @@ def search(
         n = order[place]
         rows = states[n if states.shape[0] > 1 else 0, : counts[n] + 1]
         verdict = drawn(line, h, limits, slopes, along[n], across[n], durations[n], all_of_them, rows)
+        if verdict == ALLOWED and not reached[n]:
+            verdict = GOAL
         if verdict == ALLOWED:
             verdict = judged(world, goal, places, discs, segments, rows, durations[n], xs[: counts[n] + 1], rooms)
         verdicts[n] = verdict

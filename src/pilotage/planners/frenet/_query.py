@@ -6,7 +6,6 @@ import math
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,27 +15,18 @@ from ...core.errors import counted
 from ...core.moving import MovingObstacle
 from ...core.plan import Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import instance
+from ...core.settings import instances
 from ...core.space import Space
 from ..sampling._problem import compiled
 from ..search._intervals import segments
 from ._candidates import REASONS, UNCHECKED, VERDICTS, search
+from ._ends import Ends
 from .reference_line import ReferenceLine
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
 CHUNK = 64
 """Candidates between two looks at the clock."""
-
-
-@dataclass(frozen=True, eq=False)
-class Ends:
-    """Coefficients of s and d ``(N, 6)``, durations and costs ``(N,)`` of candidates."""
-
-    along: Array
-    across: Array
-    durations: Array
-    costs: Array
 
 
 class Query:
@@ -70,14 +60,25 @@ class Query:
         self.counts = np.maximum(np.ceil(ends.durations / dt - 1e-9), 1.0).astype(np.int64)
         self.order, longest = np.argsort(ends.costs, kind="stable"), int(self.counts.max()) + 1
         self.states, self.xs, self.rooms = np.empty((1, longest, 6)), np.empty((longest, size)), np.empty(longest)
+        self.xs[0] = problem.start
         self.verdicts = np.full(len(ends.costs), UNCHECKED)
         goal = np.zeros((0, size)) if region is None else np.array([region.low, region.high])
         discs = np.array([[0.0, 0.0, 0.0]] if shape is None else shape.discs, order="C")
-        others = [*problem.moving, *(instance(each, MovingObstacle, "FrenetPlanner") for each in moving)]
+        others = [*problem.moving, *instances(moving, MovingObstacle, "moving")]
         rows = [np.zeros((0, 7)), *(segments(each, 0.0) for each in others)]
         self.world = compiled(problem, None, draws=False)
         self.road = (*line.pieces, limits, start[4:].copy())
         self.rest = goal, places, discs, np.ascontiguousarray(np.concatenate(rows))
+
+    @property
+    def touched(self) -> bool:
+        """Whether a moving obstacle touches the robot at its start, at time 0."""
+        _, places, discs, others = self.rest
+        now = others[others[:, 4] <= 0.0]
+        x, y, yaw = self.problem.start[places[:3]]
+        turn = np.array([[np.cos(yaw), np.sin(yaw)], [-np.sin(yaw), np.cos(yaw)]])
+        apart = now[:, None, :2] - now[:, None, 2:4] * now[:, None, 4:5] - discs[:, :2] @ turn - [x, y]
+        return bool((np.linalg.norm(apart, axis=-1) < now[:, 6:] + discs[:, 2]).any())
 
     def first(self, deadline: float) -> int | None:
         """The cheapest allowed candidate; None if there is none, or the time is up."""
@@ -93,7 +94,7 @@ class Query:
         """Check candidates at these places of the order: the place of the first that is allowed, or -1."""
         place = search.compiled(
             self.world.world, self.road, *self.rest, self.ends.along, self.ends.across, self.durations, self.counts,
-            self.order, begin, end, all_of_them, self.states, self.xs, self.rooms, self.verdicts,
+            self.ends.reached, self.order, begin, end, all_of_them, self.states, self.xs, self.rooms, self.verdicts,
         )  # fmt: skip
         self.world.check()
         return int(place)

@@ -19,9 +19,9 @@ from ...core.problem import Problem
 from ...core.settings import Finite, NonNegative, Positive, instance, setting, settings
 from ...core.space import Space
 from ...core.streams import Rng, checked
-from ..steering import Polynomial
 from ._candidates import VERDICTS, search
-from ._query import Ends, Query
+from ._ends import at_goals, in_region
+from ._query import Query
 from .reference_line import ReferenceLine
 
 Array = NDArray[np.float64]
@@ -29,8 +29,6 @@ Integers = NDArray[np.int64]
 COMPONENTS = ("x", "y", "yaw", "speed", "acceleration", "curvature")
 NEEDED = 4
 """How many of these a state must have."""
-SHORTEST = 1e-3
-"""Least length [m] over which d is a function of s."""
 
 
 @settings(eq=False)
@@ -130,7 +128,8 @@ class FrenetPlanner:
             many were ``checked``, and how many of them were ``rejected`` for each reason: "line" (off its ends, or
             beyond its centre of curvature), "speed" (also backwards or, over time, slower than 0.1 m/s), "acceleration"
             (also lateral, and jerk), "curvature", "bounds" of the space, "goal", "moving" and "obstacles". Status
-            NO_PATH and its infinite bound are about the candidates: other ones might be allowed.
+            NO_PATH and its infinite bound are about the candidates: other ones might be allowed. The first state is the
+            start of the problem, and states that leave bounds by rounding are put on them.
 
         Raises:
             PilotageError: if the states of the problem have other components, or lack some.
@@ -141,8 +140,9 @@ class FrenetPlanner:
         began = time.perf_counter()
         deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         run = self._run(problem, places, moving)
-        if isinstance(run, str):
-            return Plan(PlanStatus.INVALID, reason=run, stats={"seconds": time.perf_counter() - began})
+        if isinstance(run, str) or run.touched:
+            reason = run if isinstance(run, str) else "a moving obstacle touches the robot at its start, at time 0"
+            return Plan(PlanStatus.INVALID, reason=reason, stats={"seconds": time.perf_counter() - began})
         found = run.first(deadline)
         stats = run.effort() | {"seconds": time.perf_counter() - began}
         return run.failed(stats) if found is None else run.solved(found, stats)
@@ -172,13 +172,13 @@ class FrenetPlanner:
             return "the start is not beside the reference line, or heads across it"
         region = problem.goal if isinstance(problem.goal, Space) else None
         if region is not None:
-            ends = self._ends(start)
+            ends = in_region(self, start)
         else:
             goals = self._frenet(problem.goals(), places)
             goals = goals[~np.isnan(goals).any(-1)]
             if not len(goals):
                 return "the goal is not beside the reference line, or heads across it"
-            ends = self._stops(start, goals)
+            ends = at_goals(self, start, goals)
         return Query(self.line, self._limits, self.dt, problem, places, start, ends, region, moving)
 
     def _frenet(self, xs: Array, places: Integers) -> Array:
@@ -187,39 +187,6 @@ class FrenetPlanner:
         out = self.line.to_frenet(full)
         out[:, [2, 5]] *= places[4:] >= 0
         return out
-
-    def _ends(self, start: Array) -> Ends:
-        """Ends for a goal that is a region: all combinations of durations, speeds and offsets."""
-        speeds = np.linspace(0.0, self._target, 9) if self.speeds is None else np.array(self.speeds)
-        T, v, o = np.reshape(self.durations, (-1, 1, 1)), speeds[:, None], np.array(self.offsets)
-        s = Polynomial.quartic(start[:3], np.stack([v, np.zeros_like(v)], -1), T)
-        return self._across(start, s, v, np.stack([o, np.zeros_like(o), np.zeros_like(o)], -1))
-
-    def _stops(self, start: Array, goals: Array) -> Ends:
-        """Ends at goals ``(G, 6)``, for each of the durations."""
-        s = Polynomial.quintic(start[:3], goals[:, :3], np.reshape(self.durations, (-1, 1)))
-        return self._across(start, s, goals[:, 1], goals[:, 3:] if self.over == "length" else _by_time(goals))
-
-    def _across(self, start: Array, s: Polynomial, v: Array, ends: Array) -> Ends:
-        """The candidates with these motions along the line, to these speeds, d and its derivatives ``(..., 3)``.
-
-        Motions, speeds and ends are broadcast against each other.
-        """
-        T, span, begin = np.asarray(s.durations), np.asarray(s.durations)[..., :1], _by_time(start)
-        if self.over == "length":
-            span, begin = np.maximum(s(T[..., None])[..., 0] - start[0], SHORTEST), start[3:]
-        d = Polynomial.quintic(begin, ends, span)
-        cost = self.jerk_weight * (s.jerk() + d.jerk()) + self.time_weight * T
-        cost = cost + self.offset_weight * ends[..., 0] ** 2 + self.speed_weight * (v - self._target) ** 2
-        along = np.zeros((*T.shape, 6))
-        along[..., : np.shape(s.coefficients)[-1]] = s.coefficients
-        shape = (*cost.shape, 6)
-        rows = [np.array(np.broadcast_to(c, shape)).reshape(-1, 6) for c in (along, np.asarray(d.coefficients))]
-        return Ends(rows[0], rows[1], np.array(np.broadcast_to(T, cost.shape)).ravel(), cost.ravel())
-
-    @property
-    def _target(self) -> float:
-        return self.speed if self.target is None else self.target
 
     @cached_property
     def _limits(self) -> Array:
@@ -265,9 +232,3 @@ def _places(problem: Problem) -> Integers:
             'plan acceleration and curvature, as in Space("x y [m]", "yaw: angle", "speed [m/s]")'
         )
     return places
-
-
-def _by_time(states: Array) -> Array:
-    """d, d., d.. ``(..., 3)`` of Frenet coordinates ``(..., 6)``."""
-    _, ds, dds, d, d1, d2 = np.moveaxis(states, -1, 0)
-    return np.stack([d, ds * d1, dds * d1 + ds**2 * d2], -1)

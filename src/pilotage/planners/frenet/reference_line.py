@@ -15,6 +15,8 @@ from ...core.settings import Positive, settings
 from ._frame import cartesian_states, frenet_states
 
 Array = NDArray[np.float64]
+TURN = 1e-6
+"""How far [rad] from a half turn a line turns at least; less, and its tangent vanishes where it turns back."""
 
 
 @settings(eq=False, repr=False)
@@ -40,7 +42,8 @@ class ReferenceLine:
         spacing: longest distance between the joints of the spline [m].
 
     Raises:
-        ShapeError: if the points have another shape, are not finite, or two neighbours are the same.
+        ShapeError: if the points have another shape, are not finite, two neighbours are the same, or the line turns
+            back on itself.
         SpaceError: if the plan lacks x or y.
 
     Source: M. Werling et al., Optimal trajectory generation for dynamic street scenarios in a Frenet frame, 2010,
@@ -70,6 +73,12 @@ class ReferenceLine:
             raise ShapeError(f"the points of a reference line have shape {points.shape}; expected (K, 2), finite")
         if not np.diff(points, axis=0).any(-1).all():
             raise ShapeError("two neighbouring points of a reference line are the same; expected a line that moves on")
+        steps = np.diff(points, axis=0)
+        steps /= np.linalg.norm(steps, axis=-1)[:, None]
+        if (back := np.linalg.norm(steps[1:] + steps[:-1], axis=-1) < TURN).any():
+            raise ShapeError(
+                f"a reference line turns back at {points[1 + back.argmax()]}; expected a line that moves on"
+            )
         object.__setattr__(self, "points", points)
 
     def __repr__(self) -> str:

@@ -20,7 +20,7 @@ from ...models.trace import Driver, call, code_of, driver, parameters
 from ..search._intervals import meets, segments
 from ._draws import Draws
 from ._query import Query
-from ._space import DIFFERENCE, copy, edge_allowed, inside, room, subtract
+from ._space import DIFFERENCE, bow, copy, edge_allowed, inside, room, subtract
 from ._tree import BLOCK, COUNT, DRAWN, FULL, LONG, MOST, SHORT, USED, Progress, Tree
 
 Array = NDArray[np.float64]
@@ -200,14 +200,17 @@ def at_goal(world, model, x):
 
 
 @driver
-def touched(model, here, x, t):
-    """Whether a moving obstacle touches the robot on its straight way of one step, from a time on."""
+def touched(world, model, here, x, t):
+    """Whether a moving obstacle may touch the robot on its way of one step, from a time on."""
     _, dt, _, _, _, _, _, numbers, _, moving = model
+    if moving.shape[0] == 0:
+        return False
     i, j = int(numbers[X]), int(numbers[Y])
+    beside = bow(world, here, x, i, j)
     ux, uy = (x[i] - here[i]) / dt[0], (x[j] - here[j]) / dt[0]
     met = False
     for k in range(moving.shape[0]):
-        met = met or meets(moving[k], t, here[i], here[j], ux, uy, dt[0])
+        met = met or meets(moving[k], beside, t, here[i], here[j], ux, uy, dt[0])
     return met
 
 
@@ -228,7 +231,7 @@ def propagate(tree, world, model, near, new, u, steps, scratch):
         after = room(world, x)
         if after < 0.0 or not edge_allowed(world, here, left, x, after):
             break
-        if touched(model, here, x, times[near] + done * dt[0]):
+        if touched(world, model, here, x, times[near] + done * dt[0]):
             break
         cost += dt[0] if numbers[TIMED] > 0.0 else subtract(codes, metric, x, here, work[DIFFERENCE])
         done += 1

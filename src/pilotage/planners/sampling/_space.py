@@ -46,6 +46,21 @@ def move(codes, metric, a, share, d, scaled, b):
 
 
 @driver
+def bow(world, a, b, i, j):
+    """The largest distance of the edge from a to b from its chord, in components i and j: `pilotage.core.moving.bows`.
+
+    It is reached in the middle; 0 on a flat space.
+    """
+    codes, layout, _, metric, _, _, _, work = world
+    if layout[CURVED] == 0:
+        return 0.0
+    d, x = work[DIFFERENCE], work[MOVED]
+    subtract(codes, metric, b, a, d)
+    move(codes, metric, a, 0.5, d, work[SCALED], x)
+    return math.hypot(x[i] - 0.5 * (a[i] + b[i]), x[j] - 0.5 * (a[j] + b[j]))
+
+
+@driver
 def inside(bounds, x):
     """Whether x lies between the bounds ``(2, n)``."""
     fine = True

@@ -39,8 +39,8 @@ class SST:
 
     The cost of its paths tends to that of a path near the optimum: the smaller the radii, the nearer, and the later.
     The states of the plan are those of ``dynamics.rollout(start, us, dt)``, exactly. No moving obstacle of the problem
-    touches the disc around the robot before it arrives; a cheaper state that comes at a worse time still takes the
-    place of another.
+    touches the disc around the robot before it arrives. Among moving obstacles, a cheaper state still takes the place
+    of one that comes at a better time, so a path may be missed, and costs need not tend to the optimum.
 
     Attributes:
         dynamics: the model; the problem must be one in its state space.

@@ -150,7 +150,7 @@ def safe_intervals(width, segments, first, items, work, starts, intervals):
 
 
 @driver
-def later(last, late, theta, x, y, ux, uy, segment, took):
+def later(last, late, theta, x, y, ux, uy, segment, r, took):
     """The later one of two departures, of which one, `late`, counts only if it meets the obstacle after `theta`.
 
     It is `late` seconds after the begin of the segment; (x, y) is where the robot departs, seen from the obstacle then.
@@ -159,19 +159,20 @@ def later(last, late, theta, x, y, ux, uy, segment, took):
     if theta < -TINY or theta > took + TINY or passed < -TINY or passed > segment[END] - segment[BEGIN] + TINY:
         return last
     rx, ry = x + ux * theta - segment[VX] * passed, y + uy * theta - segment[VY] * passed
-    if not math.hypot(rx, ry) <= segment[RADIUS] + TINY:
+    if not math.hypot(rx, ry) <= r + TINY:
         return last
     return max(last, late)
 
 
 @driver
-def conflict(segment, px, py, ux, uy, took):
+def conflict(segment, more, px, py, ux, uy, took):
     """The last departure from (px, py) at velocity (ux, uy), for `took` seconds, that meets a segment.
 
+    The radius of the segment is larger by `more`.
     Departures and times on the way that meet the disc form a convex set, so all departures between two of them meet it.
     The last one lies where the robot grazes the disc, or where its way or the segment begins or ends.
     """
-    x, y, vx, vy, r = px - segment[PX], py - segment[PY], segment[VX], segment[VY], segment[RADIUS]
+    x, y, vx, vy, r = px - segment[PX], py - segment[PY], segment[VX], segment[VY], segment[RADIUS] + more
     lasts = segment[END] - segment[BEGIN]
     last = -math.inf
     wx, wy = ux - vx, uy - vy
@@ -183,28 +184,28 @@ def conflict(segment, px, py, ux, uy, took):
             for side in (-r, r):
                 late = (nx * x + ny * y + side) / across
                 theta = -(wx * (x - vx * late) + wy * (y - vy * late)) / (speed * speed)
-                last = later(last, late, theta, x, y, ux, uy, segment, took)
+                last = later(last, late, theta, x, y, ux, uy, segment, r, took)
     one, two = roots(x, y, -vx, -vy, r)
-    last = later(last, one, 0.0, x, y, ux, uy, segment, took)
-    last = later(last, two, 0.0, x, y, ux, uy, segment, took)
+    last = later(last, one, 0.0, x, y, ux, uy, segment, r, took)
+    last = later(last, two, 0.0, x, y, ux, uy, segment, r, took)
     one, two = roots(x + wx * took, y + wy * took, -vx, -vy, r)
-    last = later(last, one, took, x, y, ux, uy, segment, took)
-    last = later(last, two, took, x, y, ux, uy, segment, took)
+    last = later(last, one, took, x, y, ux, uy, segment, r, took)
+    last = later(last, two, took, x, y, ux, uy, segment, r, took)
     one, two = roots(x, y, ux, uy, r)
-    last = later(last, -one, one, x, y, ux, uy, segment, took)
-    last = later(last, -two, two, x, y, ux, uy, segment, took)
+    last = later(last, -one, one, x, y, ux, uy, segment, r, took)
+    last = later(last, -two, two, x, y, ux, uy, segment, r, took)
     one, two = roots(x - vx * lasts, y - vy * lasts, ux, uy, r)
-    last = later(last, lasts - one, one, x, y, ux, uy, segment, took)
-    last = later(last, lasts - two, two, x, y, ux, uy, segment, took)
+    last = later(last, lasts - one, one, x, y, ux, uy, segment, r, took)
+    last = later(last, lasts - two, two, x, y, ux, uy, segment, r, took)
     for theta in (0.0, took):
-        last = later(last, -theta, theta, x, y, ux, uy, segment, took)
-        last = later(last, lasts - theta, theta, x, y, ux, uy, segment, took)
+        last = later(last, -theta, theta, x, y, ux, uy, segment, r, took)
+        last = later(last, lasts - theta, theta, x, y, ux, uy, segment, r, took)
     return segment[BEGIN] + last
 
 
 @driver
-def meets(segment, at, px, py, ux, uy, took):
-    """Whether a robot that departs at a time meets a segment."""
+def meets(segment, more, at, px, py, ux, uy, took):
+    """Whether a robot that departs at a time meets a segment, the radius of which is larger by `more`."""
     low, high = max(segment[BEGIN] - at, 0.0), min(segment[END] - at, took)
     if low >= high:
         return False
@@ -214,7 +215,7 @@ def meets(segment, at, px, py, ux, uy, took):
     square = wx * wx + wy * wy
     theta = min(max(-(x * wx + y * wy) / square, low), high) if square > 0.0 else low
     x, y = x + wx * theta, y + wy * theta
-    return x * x + y * y < segment[RADIUS] * segment[RADIUS]
+    return x * x + y * y < (segment[RADIUS] + more) ** 2
 
 
 @driver
@@ -225,8 +226,8 @@ def departure(at, segments, items, low, high, px, py, ux, uy, took):
         again = False
         for i in range(low, high):
             segment = segments[items[i]]
-            if meets(segment, at, px, py, ux, uy, took):
-                late = conflict(segment, px, py, ux, uy, took)
+            if meets(segment, 0.0, at, px, py, ux, uy, took):
+                late = conflict(segment, 0.0, px, py, ux, uy, took)
                 if late > at + TINY:
                     at, again = late, True
     return at

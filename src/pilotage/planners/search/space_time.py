@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pilotage.core.moving import MovingObstacle
 from pilotage.core.plan import Plan, PlanStatus
 from pilotage.core.problem import Problem
-from pilotage.core.settings import Positive, settings
+from pilotage.core.settings import Positive, instances, settings
 from pilotage.core.streams import Rng, checked
 from pilotage.maps import FootprintConstraint, InflatedGrid
 from pilotage.maps.cells import GridCells, Unknown
@@ -116,7 +116,8 @@ class SpaceTimeAStar:
             PilotageError: if the problem is not that of a round robot on a grid.
         """
         checked(rng)
-        moving = [*moving, *(problem.moving if isinstance(problem, Problem) else ())]
+        own = problem.moving if isinstance(problem, Problem) else ()
+        moving = [*instances(moving, MovingObstacle, "moving"), *own]
         still = replace(problem, moving=()) if isinstance(problem, Problem) else problem
         run, diagonal = _Run(self, moving, *_robot(problem)), self.connectivity == 8
         plan = answer(still, start, goal, None, budget, self.unknown, run.solve, diagonal, leave=run.leave)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.errors import ShapeError
-from ...core.plan import Plan, PlanStatus
+from ...core.plan import Budget, Plan, PlanStatus
 from ...core.problem import Problem
-from ...core.settings import NonNegative, Positive, instance, settings
+from ...core.settings import NonNegative, Positive, instance, setting, settings
 from ...core.space import Space
 from ._jerk import jerk_limited
 from ._passing import passed
@@ -71,16 +71,16 @@ class TimeParameterization:
     end_speed: NonNegative = 0.0
     spacing: Positive = 0.05
 
-    def parameterize(self, plan: Plan, problem: Problem | None = None) -> Plan:
+    def parameterize(self, plan: Plan, problem: Problem | None = None, *, budget: float | None = None) -> Plan:
         """The plan with times.
 
         Args:
             plan: a plan with x and y; one that is not solved is returned as it is.
             problem: a problem whose moving obstacles, if it has any, do not touch the robot at these times, nor ever
-                after, as it moves along straight lines between the states; an arc leaves such a line by an eighth of
-                its curvature times the square of `spacing`. For that, it waits before it departs, to a tenth of a
-                second, or is slower on the whole path, if it rests at both ends: not the soonest arrival then, which
-                might wait on the way.
+                after. For that, it waits before it departs, just as long as it must, or is slower on the whole path, if
+                it rests at both ends: not the soonest arrival then, since it never waits on the way.
+            budget: seconds after which the search for a departure among moving obstacles stops: the best one so far, or
+                status BUDGET.
 
         Returns:
             A plan along the same path, with more states if its edges are longer than `spacing`. `ts` are the times; its
@@ -88,10 +88,10 @@ class TimeParameterization:
             in reverse, and yaw rate [rad/s] between states, of `pilotage.models.unicycle`. In `stats`, ``speed`` of
             each state [m/s], and ``acceleration`` between states [m/s^2]; among moving obstacles, ``wait`` [s] and
             by which factor it is ``slower``. Its status is INVALID, with a reason, if no profile satisfies the limits,
-            or moving obstacles are in the way.
+            or moving obstacles are in the way of all departures.
 
         Raises:
-            SettingError: if `plan` is of another type.
+            SettingError: if `plan` is of another type, or the budget is negative.
             SpaceError: if the plan lacks x or y.
             ShapeError: if the path turns on the spot.
         """
@@ -99,6 +99,7 @@ class TimeParameterization:
         if plan.xs is None or plan.space is None:
             return plan
         began = time.perf_counter()
+        deadline = math.inf if budget is None else began + setting(budget, Budget, "the budget")
         at = [plan.space.find(name, "TimeParameterization") for name in ("x", "y")]
         xs = _resampled(plan.space, plan.xs, at, self.spacing)
         steps = np.diff(xs[:, at], axis=0)
@@ -122,8 +123,7 @@ class TimeParameterization:
         )
         if problem is None or not problem.moving:
             return timed
-        found = passed(timed, problem, rests=self.start_speed == self.end_speed == 0.0)
-        return Plan(PlanStatus.INVALID, reason=found) if isinstance(found, str) else found
+        return passed(timed, problem, self.start_speed == self.end_speed == 0.0, deadline)
 
     def _profile(self, steps: Array, ds: Array) -> Array | str:
         """The square of the speed at each state, or the reason why there is none."""

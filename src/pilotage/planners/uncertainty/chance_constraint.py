@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from statistics import NormalDist
 from typing import Any
@@ -14,12 +15,14 @@ from ...core.arrays import numbers
 from ...core.errors import CovarianceError, ShapeError
 from ...core.planar import planar
 from ...core.problem import Problem
-from ...core.settings import Count, instance, setting, settings
+from ...core.settings import Count, instance, instances, setting, settings
 from ...maps import FootprintConstraint
 from ...maps.collision import within
 from .track import PredictedTrack, Risk
 
 Array = NDArray[np.float64]
+LEAST = 1e-12
+"""A probability below which risks are not told apart."""
 
 
 @settings(eq=False)
@@ -36,7 +39,8 @@ class ChanceConstraint:
 
     An error moves no point of a disc farther than m, but with probability r. By Boole's inequality, a path on which the
     error is drawn `steps` times has at most the risk ``steps r``, whatever joins the errors. An error that stays the
-    same along the path, such as that of a map's position, is one draw.
+    same along the path, such as that of a map's position, is one draw. The exception is a robot that starts within m:
+    most planners lead it out first, at a larger risk, of which ``plan.stats["led_out"]`` tells; see `risk_at`.
 
     Attributes:
         inner: constraint of the robot on a map, as of `OccupancyGrid.problem`.
@@ -81,14 +85,37 @@ class ChanceConstraint:
     def margin(self, x: Any) -> Array:
         """Clearance m ``(...)`` [m] that the robot needs at states ``(..., n)``."""
         x = np.asarray(x, dtype=np.float64)
+        return np.broadcast_to(self._margin(x, self.risk / self.steps), x.shape[:-1])
+
+    def _margin(self, x: Any, r: float) -> Array:
         P = _checked(self.covariance(x), self.inner) if callable(self.covariance) else self.covariance
-        share = self.risk / self.steps * (0.5 if self.inner.footprint.turns else 1.0)
+        share = r * (0.5 if self.inner.footprint.turns else 1.0)
         widest = np.maximum(np.linalg.eigvalsh(P[..., :2, :2])[..., -1], 0.0)
         margin = np.sqrt(-2.0 * widest * np.log(share))
         if self.inner.footprint.turns:
             z = -NormalDist().inv_cdf(0.5 * share)
             margin = margin + self.inner.footprint.arm * z * np.sqrt(np.maximum(P[..., 2, 2], 0.0))
-        return np.broadcast_to(margin, x.shape[:-1])
+        return margin
+
+    def risk_at(self, clearance: float, x: Any = None) -> float:
+        """The least r with ``m <= clearance`` at a state ``(n,)``: a bound of the probability of a collision there.
+
+        Args:
+            clearance: of the robot, without the margin [m].
+            x: the state, which counts if the covariance is a function of it.
+
+        Example:
+            >>> from pilotage.maps import Footprint, OccupancyGrid
+            >>> problem = OccupancyGrid.from_ascii(["...."] * 4).problem([1, 1], [3, 1], Footprint.disc(0.2))
+            >>> chance = ChanceConstraint(problem.constraint, 0.1**2 * np.eye(2), risk=0.01)
+            >>> round(chance.risk_at(0.02), 2), round(chance.risk_at(float(chance.margin([1, 1]))), 4)
+            (0.98, 0.01)
+        """
+        low, high = LEAST, 1.0
+        while high > 1.001 * low:
+            r = math.sqrt(low * high)
+            low, high = (low, r) if self._margin(x, r) <= clearance else (r, high)
+        return high
 
     def grown(self) -> FootprintConstraint:
         """The same constraint for a constant covariance: that of a robot whose discs are larger by the margin.
@@ -98,7 +125,8 @@ class ChanceConstraint:
         """
         if callable(self.covariance):
             raise ShapeError("the covariance is a function of the state; expected one covariance for all states")
-        return self.inner.keeping(float(self.margin(np.zeros(self.inner.space.size))), f" for a risk of {self.risk:g}")
+        margin = float(self.margin(np.zeros(self.inner.space.size)))
+        return self.inner.keeping(margin, f" for a risk of {self.risk:g}", self.risk_at)
 
     def describe(self, x: Any) -> str:
         """The reason why a state ``(n,)`` is too risky, as the end of a sentence; empty if it is allowed."""
@@ -117,6 +145,9 @@ def chance_constrained(
     tracks: Sequence[PredictedTrack] = (),
 ) -> Problem:
     """The problem with the constraint that a path has a collision with probability `risk` at most.
+
+    A robot that starts within the margin of the constraint is led out of it first by planners that know no times, and
+    by `SpaceTimeAStar`. On this way the risk is larger: ``plan.stats["led_out"]`` says so, and how large.
 
     With one covariance for all states, every planner solves it, compiled and without gaps, as for a larger robot. With
     a function of the state, planners that sample do, and check edges at points `Problem.resolution` apart.
@@ -146,6 +177,7 @@ def chance_constrained(
     hint = "; expected one of grid.problem(start, goal, footprint)"
     instance(problem, Problem, "chance_constrained")
     inner = instance(problem.constraint, FootprintConstraint, "chance_constrained", hint)
+    tracks = instances(tracks, PredictedTrack, "tracks")
     share = setting(risk, Risk, "risk") / (1 + len(tracks))
     chance = ChanceConstraint(inner, covariance, share, setting(steps, Count, "steps"))
     moving = [*problem.moving, *(track.obstacle(share) for track in tracks)]

@@ -9,19 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import numbers
+from ...core.covariances import check_semidefinite
 from ...core.dynamics import Dynamics
 from ...core.errors import ShapeError
 from ...core.plan import Plan
 from ...core.problem import Problem
 from ...core.sensor import Sensor
-from ...core.settings import instance, shown
-from ...core.space import Space
+from ...core.settings import instance, instances, shown
 from ...maps import Footprint, FootprintConstraint
-from .chance_constraint import _checked
 from .track import PredictedTrack
 
 Array = NDArray[np.float64]
-POINT = Space("x y [m]")
 
 
 def predicted_covariances(plan: Plan, covariance: Any, dynamics: Dynamics, sensors: Sequence[Sensor] = ()) -> Array:
@@ -46,6 +44,7 @@ def predicted_covariances(plan: Plan, covariance: Any, dynamics: Dynamics, senso
 
     Raises:
         ShapeError: if the plan has no controls or times, or the covariance another shape.
+        CovarianceError: if the covariance is not symmetric and positive semidefinite.
 
     Source: J. van den Berg, P. Abbeel, K. Goldberg, LQG-MP: optimized path planning for robots with motion uncertainty
     and imperfect state information, 2011, section IV.
@@ -65,9 +64,10 @@ def predicted_covariances(plan: Plan, covariance: Any, dynamics: Dynamics, senso
         raise ShapeError("the plan has no controls and times; expected one of TimeParameterization, with a yaw")
     space = dynamics.state
     xs = plan.xs[:, [plan.space.find(name.rpartition(".")[2]) for name in space.names]]
-    P = numbers(covariance.moments().cov if hasattr(covariance, "moments") else covariance, "the covariance")
-    if P.shape != (space.dim, space.dim):
-        raise ShapeError(f"the covariance has shape {P.shape}; expected {(space.dim, space.dim)} of {shown(space)}")
+    P = covariance.moments().cov if hasattr(covariance, "moments") else covariance
+    P = check_semidefinite(P, space.dim, f"the covariance of {shown(space)}")
+    if P.ndim != 2:
+        raise ShapeError(f"the covariance has shape {P.shape}; expected one matrix, at the start")
     mounted = [sensor if sensor.state == space else sensor.on(space) for sensor in sensors]
     out = [P]
     for x, u, dt, after in zip(xs[:-1], plan.us, np.diff(plan.ts), xs[1:], strict=True):
@@ -88,6 +88,7 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
 
         map:    P <= exp(-c^2 / (2 lambda))                  c: clearance of the disc around the robot
         track:  P <= Phi(-(|d| - R) / sigma),  sigma^2 = n' (Sigma + Sigma_track) n,   n = d / |d|
+        moving obstacle of the problem:  the same, with Sigma_track = 0
 
     with lambda the largest variance of the position, and R the sum of the radii: to touch the other disc, the error has
     to cross the tangent of the disc of radius R across d. Errors of poses may be given along the axes of the robot, so
@@ -95,8 +96,9 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
     the states, however the errors are correlated.
 
     Args:
-        plan: a plan in the space of the problem, with `ts` if there are tracks.
-        problem: a problem on a map, of `OccupancyGrid.problem`.
+        plan: a plan in the space of the problem, with `ts` if there are tracks or moving obstacles.
+        problem: a problem on a map, of `OccupancyGrid.problem`. Its moving obstacles are where they are said to be;
+            where `chance_constrained` made them of tracks, give ``problem.still`` with these `tracks`.
         covariances: ``(d, d)``, or ``(T + 1, d, d)`` for each state, with x and y first, as of `predicted_covariances`.
         tracks: predictions of moving discs.
 
@@ -104,7 +106,8 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
         Probabilities ``(T + 1,)``.
 
     Raises:
-        ShapeError: if the plan has no path, or no times for the tracks.
+        ShapeError: if the plan has no path, or no times for what moves, or the covariances are not one, or T + 1.
+        CovarianceError: if they are not finite and positive semidefinite.
 
     Example:
         >>> from pilotage.core import PlanStatus, Space
@@ -119,18 +122,26 @@ def collision_risk(plan: Plan, problem: Problem, covariances: Any, tracks: Seque
     constraint = instance(
         instance(problem, Problem, "collision_risk").constraint, FootprintConstraint, "collision_risk"
     )
-    if plan.xs is None or plan.space is None or (tracks and plan.ts is None):
-        raise ShapeError("the plan has no path, or no times for the tracks; expected one of TimeParameterization")
+    tracks = instances(tracks, PredictedTrack, "tracks")
+    if plan.xs is None or plan.space is None or ((tracks or problem.moving) and plan.ts is None):
+        raise ShapeError("the plan has no path, or no times for what moves; expected one of TimeParameterization")
     xy = plan.xs[:, [plan.space.find(name) for name in ("x", "y")]]
-    P = np.broadcast_to(numbers(covariances, "the covariances")[..., :2, :2], (len(xy), 2, 2))
-    _checked(P, FootprintConstraint(constraint.obstacles, Footprint.disc(0.0), POINT))
+    ts, given = np.zeros(len(xy)) if plan.ts is None else plan.ts, numbers(covariances, "the covariances")
+    if given.ndim < 2 or given.shape[:-2] not in ((), (len(xy),)):
+        raise ShapeError(
+            f"the covariances have shape {given.shape}; expected (d, d) or ({len(xy)}, d, d), one for each state"
+        )
+    P: Array = np.broadcast_to(check_semidefinite(given[..., :2, :2], 2, "the covariances"), (len(xy), 2, 2))
     disc = Footprint.disc(constraint.robot.radius)  # without a margin, which is touched without a collision
     room = np.maximum(disc.clearance(constraint.obstacles, xy), 0.0)
-    risk = _tail(room, np.linalg.eigvalsh(P)[:, -1])
+    widest = np.linalg.eigvalsh(P)[:, -1].astype(np.float64)
+    risk = _tail(room, widest)
     if not plan.space.flat:  # covariances may be along the axes of the robot: the longest one counts in all directions
-        P = np.linalg.eigvalsh(P)[:, -1][:, None, None] * np.eye(2)
+        P = widest[:, None, None] * np.eye(2)
+    for each in problem.moving:
+        risk = risk + _meeting(xy, P, disc.radius, each.at(ts), np.zeros((2, 2)), each.radius_at(ts))
     for track in tracks:
-        risk = risk + _meeting(xy, P, disc.radius, *track.at(plan.ts), track.radius)
+        risk = risk + _meeting(xy, P, disc.radius, *track.at(ts), track.radius)
     return np.minimum(risk, 1.0)
 
 
@@ -140,7 +151,7 @@ def _tail(room: Array, variance: Array) -> Array:
         return np.where(room > 0.0, np.exp(-0.5 * room**2 / variance), 1.0)
 
 
-def _meeting(xy: Array, P: Array, radius: float, means: Array, covariances: Array, other: float) -> Array:
+def _meeting(xy: Array, P: Array, radius: float, means: Array, covariances: Array, other: float | Array) -> Array:
     """Bound of the probability that two discs touch."""
     from scipy.special import ndtr
 

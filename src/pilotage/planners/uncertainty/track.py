@@ -8,11 +8,13 @@ from typing import Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...core.arrays import numbers
+from ...core.arrays import frozen, numbers
+from ...core.belief import Belief
+from ...core.covariances import check_semidefinite
 from ...core.errors import ShapeError
 from ...core.moving import MovingObstacle
 from ...core.planar import planar
-from ...core.settings import Interval, NonNegative, setting, settings
+from ...core.settings import Interval, NonNegative, instance, setting, settings
 
 Array = NDArray[np.float64]
 Risk = Annotated[float, Interval(0.0, 1.0)]
@@ -31,6 +33,7 @@ class PredictedTrack:
 
     Raises:
         ShapeError: if the shapes do not fit, or the times do not ascend.
+        CovarianceError: if a covariance is not symmetric and positive semidefinite.
 
     Example:
         >>> walker = PredictedTrack([0.0, 2.0], [[0, 0], [2, 0]], [0.01 * np.eye(2), 0.09 * np.eye(2)], radius=0.3)
@@ -44,22 +47,24 @@ class PredictedTrack:
     radius: NonNegative = 0.3
 
     def __post_init__(self) -> None:
-        ts, means, P = (numbers(getattr(self, name), name) for name in ("ts", "means", "covariances"))
+        ts, means = (numbers(getattr(self, name), name) for name in ("ts", "means"))
+        P = check_semidefinite(self.covariances, 2, "covariances") if len(ts) else np.zeros((0, 2, 2))
         if ts.ndim != 1 or not len(ts) or means.shape != (len(ts), 2) or P.shape != (len(ts), 2, 2):
             raise ShapeError(
                 f"a track has ts {ts.shape}, means {means.shape} and covariances {P.shape}; expected (T,), (T, 2) and "
                 "(T, 2, 2)"
             )
-        if not (np.diff(ts) > 0.0).all() or not all(np.isfinite(each).all() for each in (ts, means, P)):
+        if not (np.diff(ts) > 0.0).all() or not all(np.isfinite(each).all() for each in (ts, means)):
             raise ShapeError("the times of a track must ascend, and its numbers be finite")
         for name, value in (("ts", ts), ("means", means), ("covariances", P)):
-            object.__setattr__(self, name, value)
+            object.__setattr__(self, name, frozen(value))
 
     @classmethod
     def of(cls, ts: Any, beliefs: Sequence[Any], radius: float = 0.3) -> PredictedTrack:
         """The track of beliefs with components x and y, such as predictions of a filter, at times ``(T,)``."""
-        means, covariances = zip(*(planar(belief, ("x", "y")) for belief in beliefs), strict=True)
-        return cls(ts, np.stack(means), np.stack(covariances), radius)
+        rows = [planar(instance(each, Belief, "PredictedTrack.of"), ("x", "y")) for each in beliefs]
+        means, covariances = [mean for mean, _ in rows], [P for _, P in rows]
+        return cls(ts, np.reshape(means, (-1, 2)), np.reshape(covariances, (-1, 2, 2)), radius)
 
     def at(self, ts: Any) -> tuple[Array, Array]:
         """The means ``(N, 2)`` and covariances ``(N, 2, 2)`` at times ``(N,)``."""
