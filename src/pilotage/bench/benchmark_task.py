@@ -133,4 +133,8 @@ def benchmark_task(name: str) -> BenchmarkTask:
         200
     """
     found = tasks.get(name)
-    return instance(found if isinstance(found, BenchmarkTask) else found(), BenchmarkTask, f"task {name!r}")
+    try:
+        made = found if isinstance(found, BenchmarkTask) else found()
+    except TypeError as error:
+        raise SettingError(f"task {name!r} is no function without arguments: {error}") from error
+    return instance(made, BenchmarkTask, f"task {name!r}")

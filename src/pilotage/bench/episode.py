@@ -119,7 +119,9 @@ def _prepare(controller: Any, world: World, seed: int) -> None:
     """Reset the controller, ask it once, and reset it again."""
     with blamed("reset"):
         controller.reset(seed=seed)
+    with blamed("act"):
         controller.act(world.x.copy(), 0.0)
+    with blamed("reset"):
         controller.reset(seed=seed)
 
 

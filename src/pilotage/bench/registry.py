@@ -52,20 +52,24 @@ class Registry:
         """
         if name in self._own:
             return self._own[name]
+        module, colon, attribute = name.partition(":")
+        return self._imported(module, attribute) if colon else self._installed(name)
+
+    def _installed(self, name: str) -> Any:
         for point in entry_points(group=self.group):
             if point.name == name:
                 return point.load()
-        module, colon, attribute = name.partition(":")
-        if not colon:
-            raise SettingError(
-                f"there is no {self.kind} {name!r}; there are {', '.join(self.names())}; your own is module:object"
-            )
+        raise SettingError(
+            f"there is no {self.kind} {name!r}; there are {', '.join(self.names())}; your own is module:object"
+        )
+
+    def _imported(self, module: str, attribute: str) -> Any:
         if os.getcwd() not in sys.path and "" not in sys.path:
             sys.path.append(os.getcwd())
         try:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
-            raise SettingError(f"{self.kind} {name!r} cannot be loaded: {error}") from error
+            raise SettingError(f"{self.kind} {module}:{attribute} cannot be loaded: {error}") from error
 
 
 def summary(made: Any) -> str:
