@@ -13,7 +13,7 @@ import numpy as np
 from pilotage.bench import BenchmarkTask, Channel
 from pilotage.core import Action, Dynamics, Gaussian, Space, Task
 from pilotage.estimators import KF
-from pilotage.models import LinearDynamics, LinearSensor
+from pilotage.models import LinearSensor, dynamics
 
 DT = 0.1
 LEVEL, FLOW = Space("level [m]"), Space("flow [m/s] in [-2, 2]")
@@ -32,6 +32,12 @@ class Tank(Dynamics):
 
     def replace(self, **params: float) -> Tank:
         return Tank(self.continuous, **params)
+
+
+@dynamics(state=LEVEL, action=FLOW, noise=(1e-3,))
+def drained(x: Any, u: Any, p: Any, m: Any) -> Any:
+    """The tank as a formula, for filters."""
+    return (u[0],)
 
 
 class Empty(Task):
@@ -73,8 +79,7 @@ def tank_task(channel: Channel | None = None, continuous: bool = True, **setting
     task = Empty(**settings)
     if channel is None:
         return BenchmarkTask("tank", Tank(continuous), task, success=lambda x: abs(x[0]) < 0.5)
-    model = LinearDynamics([[0.0]], [[1.0]], Qc=[1e-6], state=LEVEL, action=FLOW)
-    start = lambda seed: KF(model, dt=DT).start(belief=task.initial, sensors={"gauge": channel.sensor})
+    start = lambda seed: KF(drained(), dt=DT).start(belief=task.initial, sensors={"gauge": channel.sensor})
     return BenchmarkTask("tank", Tank(continuous), task, sensors={"gauge": channel}, filter=start)
 
 

@@ -216,9 +216,9 @@ def quadrotor_hover() -> BenchmarkTask:
     drone, dt = quadrotor(noise=0.0), 0.05
     weight = drone.params["mass"] * drone.params["gravity"]
     begin = Gaussian.of(drone.state, drone.state.identity(), std=[0.5] * 3 + [0.1] * 3 + [0.2] * 6)
-    weights = [1.0] * 3 + [0.1] * 3 + [0.1] * 3 + [0.02] * 3
+    weights = [1.0] * 3 + [0.1] * 9
     hover = reach(
-        drone, drone.state.identity(), weights=weights, effort=[1e-4, 0.1, 0.1, 0.1], final=10.0, initial=begin, dt=dt,
+        drone, drone.state.identity(), weights=weights, effort=[1e-4, 10.0, 10.0, 10.0], final=10.0, initial=begin, dt=dt,
         horizon=80,
     )  # fmt: skip
     return BenchmarkTask(

@@ -48,6 +48,7 @@ def sweep(
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     jobs = _cores() if jobs is None else whole(jobs, "jobs")
+    require("pyarrow.parquet", extra="bench")  # what is missing is said before the first run
     runs = suite.runs()
     with locked(folder):
         _claim(suite, folder)
