@@ -17,7 +17,7 @@ from ..core.names import absent
 from .paths import Path as Path
 from .paths import Progress as Progress
 from .paths import PurePursuit as PurePursuit
-from .paths import follow as follow
+from .paths.follow import follow as follow
 from .reach import reach as reach
 from .receding import RecedingHorizon as RecedingHorizon
 from .receding import Solution as Solution
