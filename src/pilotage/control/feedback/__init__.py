@@ -1,0 +1,33 @@
+"""Feedback laws: an action for the state of the robot, by gains that are computed beforehand."""
+
+from __future__ import annotations
+
+from .lqg import LQG as LQG
+from .lqr import LQR as LQR
+from .pole_placement import StateFeedback as StateFeedback
+from .pole_placement import place_poles as place_poles
+from .riccati import Regulator as Regulator
+from .riccati import dlqr as dlqr
+from .riccati import finite_horizon_lqr as finite_horizon_lqr
+from .riccati import lqr as lqr
+from .structure import Modes as Modes
+from .structure import controllability as controllability
+from .structure import observability as observability
+from .structure import stability as stability
+from .tracking_lqr import TrackingLQR as TrackingLQR
+
+__all__ = [
+    "LQG",
+    "LQR",
+    "Modes",
+    "Regulator",
+    "StateFeedback",
+    "TrackingLQR",
+    "controllability",
+    "dlqr",
+    "finite_horizon_lqr",
+    "lqr",
+    "observability",
+    "place_poles",
+    "stability",
+]
