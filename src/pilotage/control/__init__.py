@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING
 from ..core.names import absent
 from .feedback import LQG as LQG
 from .feedback import LQR as LQR
+from .feedback import PID as PID
+from .feedback import FeedbackLinearization as FeedbackLinearization
 from .feedback import Modes as Modes
 from .feedback import Regulator as Regulator
 from .feedback import StateFeedback as StateFeedback
 from .feedback import TrackingLQR as TrackingLQR
+from .feedback import TrailerBacking as TrailerBacking
 from .feedback import controllability as controllability
 from .feedback import dlqr as dlqr
 from .feedback import finite_horizon_lqr as finite_horizon_lqr
@@ -43,6 +46,8 @@ __all__ = [
     "LQG",
     "LQR",
     "MPPI",
+    "PID",
+    "FeedbackLinearization",
     "Modes",
     "Path",
     "Progress",
@@ -52,6 +57,7 @@ __all__ = [
     "Solution",
     "StateFeedback",
     "TrackingLQR",
+    "TrailerBacking",
     "controllability",
     "dlqr",
     "finite_horizon_lqr",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .feedback_linearization import FeedbackLinearization as FeedbackLinearization
 from .lqg import LQG as LQG
 from .lqr import LQR as LQR
+from .pid import PID as PID
 from .pole_placement import StateFeedback as StateFeedback
 from .pole_placement import place_poles as place_poles
 from .riccati import Regulator as Regulator
@@ -15,14 +17,18 @@ from .structure import controllability as controllability
 from .structure import observability as observability
 from .structure import stability as stability
 from .tracking_lqr import TrackingLQR as TrackingLQR
+from .trailer import TrailerBacking as TrailerBacking
 
 __all__ = [
     "LQG",
     "LQR",
+    "PID",
+    "FeedbackLinearization",
     "Modes",
     "Regulator",
     "StateFeedback",
     "TrackingLQR",
+    "TrailerBacking",
     "controllability",
     "dlqr",
     "finite_horizon_lqr",

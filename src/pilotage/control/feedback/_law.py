@@ -74,7 +74,7 @@ class FeedbackLaw(ABC):
             reason = f"{lost}; fell back to the action without feedback"
             found = Command(self.nominal(now), ActionStatus.FALLBACK, reason)
         else:
-            found = self.law(space.normalize(x), now, passed)
+            found = self.law(x, now, passed)
         u = self.dynamics.action.clip(found.u)
         self.saturated = u != found.u
         spent = time.perf_counter() - begun
