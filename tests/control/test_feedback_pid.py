@@ -71,7 +71,7 @@ def test_a_tick_twice_at_one_time_changes_nothing() -> None:
 @given(
     st.lists(st.tuples(st.floats(0.0, 0.5), st.floats(-20.0, 20.0)), min_size=1, max_size=30),
     st.sampled_from(["back-calculation", "clamping"]),
-    st.sampled_from([math.inf, 1.0]),
+    st.sampled_from([1e9, 1.0]),
 )
 @settings(max_examples=60, deadline=None)
 def test_the_integral_never_winds_up_past_the_limits(ticks: Any, windup: str, rate: float) -> None:
@@ -93,7 +93,8 @@ def test_a_limited_action_does_not_overshoot_for_long(windup: Any) -> None:
 
     v, wound = speed(windup=windup, tracking=0.3), speed(tracking=1e9)
     assert abs(v[-1] - 20.0) < 0.01
-    assert v.max() < 20.8 < wound.max(), "without back-calculation, it winds up"
+    assert v.max() < 20.3, "the proportional action alone is at its limit until 19"
+    assert wound.max() > 20.6, "and here the integral is at its limit, too"
 
 
 def test_weights_of_the_goal() -> None:
@@ -200,5 +201,7 @@ def test_feedforward_by_a_function_and_copies() -> None:
 def test_wrong_settings(settings: Any, told: str) -> None:
     with pytest.raises(ValueError, match=told):
         PID(LINE, PUSH, settings.pop("loops", {"x": "a"}), settings.pop("goal", {}), **settings)
+    with pytest.raises(SettingError, match="t is nan"):
+        pid().act([0.0, 0.0], math.nan)
     with pytest.raises(SettingError, match="goal names"):
         pid().retarget({"v": 1.0})

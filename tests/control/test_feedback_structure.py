@@ -56,10 +56,10 @@ def test_words() -> None:
     assert str(modes) == (
         "the mode at 0.1 +- 2i 1/s (theta, rate) is unstable and no action reaches it; the mode at -1 1/s (z) is stable"
     )
-    assert str(stability(np.eye(2) * 0.5, discrete=True)) == (
-        "the mode at 0.5 a step (x1) is stable; the mode at 0.5 a step (x2) is stable"
-    )
+    assert str(stability(np.eye(2) * 0.5, discrete=True)) == ("the mode at 0.5 a step (x1, x2) is stable")
     assert stability(pendulum(damping=1.0), [np.pi, 0.0]).stable and not stability(pendulum()).stable
+    parked = controllability(bicycle())
+    assert parked.words(~parked.reached) == "the mode at 0 1/s (y, yaw) is not damped and no action reaches it"  # type: ignore[operator]
     assert repr(stability([[-1.0]])) == "Modes(the mode at -1 1/s (x1) is stable)"
 
 

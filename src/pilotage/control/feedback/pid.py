@@ -160,9 +160,10 @@ class PID:
         """
         begun = time.perf_counter()
         y = state_of(belief_or_state, self.measured, finite=False)
-        if t is not None and self._t is not None and setting(t, Finite, "t") < self._t:
+        later = 0.0 if self._t is None else self._t + self.dt
+        now: float = later if t is None else setting(t, Finite, "t")
+        if self._t is not None and now < self._t:  # the clock went back
             self.reset()
-        now = float(t) if t is not None else 0.0 if self._t is None else self._t + self.dt
         seen = np.isfinite(y[self._in])
         y = np.where(np.isfinite(y), y, self._y)
         ahead = self._ahead(y, now) if callable(self._ahead) else self._ahead

@@ -23,14 +23,14 @@ TOLERANCE = 1e-7
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Modes:
-    """The modes of ``x' = A x + B u, z = C x``, or of ``x(t + dt) = A x + B u``; one for a pair of complex ones.
+    """The modes of ``x' = A x + B u, z = C x``, or of ``x(t + dt) = A x + B u``; one for equal or conjugate values.
 
     A mode is the motion ``exp(value t) v`` with ``A v = value v``. `print` tells all modes in words.
 
     Attributes:
         values: eigenvalues ``(k,)`` [1/s, or per step], with imaginary parts of at least 0.
         shares: participation of each component in each mode ``(k, d)``, at most 1: ``|w_i v_i|`` with the left
-            eigenvector w, which does not depend on the units of the components.
+            eigenvector w, which does not depend on the units of the components; or in its part that is hidden.
         damped: whether each mode decays, bools ``(k,)``.
         reached: whether an action changes each mode, bools ``(k,)``; None if no B was given.
         seen: whether a reading shows each mode, bools ``(k,)``; None if no C was given.
@@ -80,15 +80,12 @@ class Modes:
         if len(names) != d:
             raise ModelError(f"there are {len(names)} names for {d} components")
         A, scale = balanced(A)
-        values, v, w = _eigen(A)
-        reached = None if B is None else _reached(values, A, matrix(B, "B", d) / scale[:, None], tolerance)
-        seen = None if C is None else _reached(values, A.T, (matrix(C, "C") * scale).T, tolerance)
-        share = np.abs(v * w)
-        unclear = share.max(0) < 1e-6  # left and right eigenvectors of a defective mode are orthogonal
-        share = np.where(unclear, np.maximum(np.abs(v), np.abs(w)), share)
+        values, shares = _eigen(A)
+        reached = None if B is None else _shown(values, shares, A, matrix(B, "B", d) / scale[:, None], tolerance)
+        seen = None if C is None else _shown(values, shares, A.T, (matrix(C, "C") * scale).T, tolerance)
         growth = np.abs(values) - 1.0 if discrete else values.real
         damped = growth < -tolerance * (1.0 if discrete else np.linalg.norm(A, 1))
-        return cls(values, (share / share.max(0)).T, damped, reached, seen, names, discrete)
+        return cls(values, shares, damped, reached, seen, names, discrete)
 
     @property
     def stable(self) -> bool:
@@ -123,7 +120,7 @@ class Modes:
 
     def words(self, which: ArrayLike | None = None) -> str:
         """One clause for each mode, or for those that `which` ``(k,)`` marks."""
-        return "; ".join(dict.fromkeys(self._clauses(which)))  # modes of equal values are told once
+        return "; ".join(self._clauses(which))
 
     def _clauses(self, which: ArrayLike | None) -> Iterator[str]:
         for i in np.flatnonzero(np.ones(len(self.values)) if which is None else which):
@@ -208,7 +205,7 @@ def observability(
         >>> tilt = LinearSensor([[1.0]], R=1e-4, state=Space("theta: angle"))
         >>> modes = observability(cart_pole(), tilt)
         >>> print(modes.words(~modes.seen))
-        the mode at 0 1/s (mostly x, speed) is not damped and no reading shows it
+        the mode at 0 1/s (x) is not damped and no reading shows it
     """
     A, _, at, options = _linearised(system, x, u, options)
     if isinstance(sensor, Sensor):
@@ -238,23 +235,34 @@ def balanced(A: Array) -> tuple[Array, Array]:
     return np.asarray(found), np.asarray(scale)
 
 
-def _eigen(A: Array) -> tuple[Any, Any, Any]:
-    """Different eigenvalues with imaginary part of at least 0, and their right and left eigenvectors in columns."""
+def _eigen(A: Array) -> tuple[NDArray[np.complex128], Array]:
+    """The different eigenvalues with imaginary part of at least 0, and the participation of the components."""
     from scipy.linalg import eig
 
     values, w, v = cast("tuple[Any, Any, Any]", eig(A, left=True, right=True))
-    order = np.lexsort((values.imag, np.round(-values.real, 9)))
-    own = [i for i in order if values[i].imag >= 0.0]
-    return values[own], v[:, own], w[:, own]
+    share = np.abs(v * w)
+    unclear = share.max(0) < 1e-6  # left and right eigenvectors of a defective mode are orthogonal
+    share = np.where(unclear, np.maximum(np.abs(v), np.abs(w)), share)
+    share, near = share / share.max(0), 1e-6 * np.linalg.norm(A, 1)
+    found: list[int] = []
+    for i in np.lexsort((values.imag, np.round(-values.real, 9))):
+        equal = [j for j in found if abs(values[i] - values[j]) <= near]
+        for j in equal:
+            share[:, j] = np.maximum(share[:, j], share[:, i])
+        found += [int(i)] if values[i].imag >= 0.0 and not equal else []
+    return values[found], share[:, found].T
 
 
-def _reached(values: Any, A: Array, B: Array, tolerance: float) -> NDArray[np.bool_]:
-    """The test of Popov, Belevitch and Hautus for each eigenvalue, on matrices of size one."""
-    if not B.any():
-        return np.zeros(len(values), dtype=bool)
-    size = np.linalg.norm(A, 2) or 1.0
-    tests = (np.hstack([(A - value * np.eye(len(A))) / size, B / np.linalg.norm(B, 2)]) for value in values)
-    return np.array([np.linalg.svd(test, compute_uv=False)[-1] > tolerance for test in tests], dtype=bool)
+def _shown(values: Any, shares: Array, A: Array, B: Array, tolerance: float) -> NDArray[np.bool_]:
+    """The test of Popov, Belevitch and Hautus for each eigenvalue; shares of hidden modes become those of that part."""
+    size, gain = np.linalg.norm(A, 2) or 1.0, np.linalg.norm(B, 2) if B.any() else 1.0
+    found = np.ones(len(values), dtype=bool)
+    for i, value in enumerate(values):
+        U, s, _ = np.linalg.svd(np.hstack([(A - value * np.eye(len(A))) / size, B / gain]))
+        hidden = np.abs(U[:, s <= tolerance]).max(1, initial=0.0)
+        if hidden.any():
+            found[i], shares[i] = False, hidden / hidden.max()
+    return found
 
 
 def _given(found: NDArray[np.bool_] | None, matrix: str) -> NDArray[np.bool_]:
