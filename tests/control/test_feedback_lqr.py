@@ -25,8 +25,8 @@ from pilotage.control import (
     reach,
 )
 from pilotage.control.feedback._linear import rates
-from pilotage.core import ActionStatus, Gaussian, ModelError, Plan, PlanStatus, SettingError, Space
-from pilotage.estimators import KF, steady_state
+from pilotage.core import ActionStatus, Dynamics, Gaussian, ModelError, Plan, PlanStatus, SettingError, Space
+from pilotage.estimators import EKF, KF, steady_state
 from pilotage.models import (
     LinearDynamics,
     LinearSensor,
@@ -55,7 +55,7 @@ SYSTEMS = st.tuples(st.integers(0, 10**6), st.integers(1, 6), st.integers(1, 3))
 
 
 @given(SYSTEMS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_riccati_residual_and_stable_closed_loop(given: tuple[int, int, int]) -> None:
     A, B, Q, R, N = system(*given)
     assume(np.linalg.cond(np.hstack([np.linalg.matrix_power(A, k) @ B for k in range(len(A))])) < 1e6)
@@ -70,7 +70,25 @@ def test_riccati_residual_and_stable_closed_loop(given: tuple[int, int, int]) ->
     assert np.linalg.eigvalsh(S)[0] > 0.0
 
 
-@pytest.mark.parametrize("seed", range(4))
+@given(SYSTEMS, st.integers(1, 3))
+@settings(max_examples=15, deadline=None)
+def test_stabilisable_systems_are_stabilised(given: tuple[int, int, int], hidden: int) -> None:
+    """Modes that no action reaches do not matter if they decay, and forbid a regulator if they grow."""
+    A, B, *_ = system(*given)
+    d, m = B.shape
+    assume(np.linalg.cond(np.hstack([np.linalg.matrix_power(A, k) @ B for k in range(d)])) < 1e4)
+    T = np.linalg.qr(np.random.default_rng(given[0]).normal(size=(d + hidden, d + hidden)))[0]
+    B = T @ np.vstack([B, np.zeros((hidden, m))])
+    for pole, solve in ((-0.5, lqr), (0.5, dlqr)):
+        whole = np.block([[A, np.ones((d, hidden))], [np.zeros((hidden, d)), pole * np.eye(hidden)]])
+        E = solve(T @ whole @ T.T, B, 1.0, 1.0).E
+        assert (E.real < 0.0).all() if solve is lqr else (np.abs(E) < 1.0).all()
+        whole[d:, d:] *= -1.0 if solve is lqr else 3.0
+        with pytest.raises(ModelError, match="no action reaches it"):
+            solve(T @ whole @ T.T, B, 1.0, 1.0)
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_equals_python_control(seed: int) -> None:
     peer = pytest.importorskip("control")
     matrices = system(seed, 4, 2)
@@ -123,22 +141,21 @@ def test_cost_to_go_is_the_cost_of_the_closed_loop() -> None:
 
     def cost(law: LQR, dt: float, steps: int, parts: int) -> float:
         """The integral of x'Qx + u'Ru by a fine rule."""
-        x, total, E = x0, 0.0, expm(M * dt / parts)
+        x, total, half = x0, 0.0, expm(M * 0.5 * dt / parts)
         for k in range(steps):
             u = law.act(x, k * dt).u
             z = np.append(x, u)
             for _ in range(parts):
-                middle = expm(M * 0.5 * dt / parts) @ z
-                ends = (z, middle, E @ z)
+                ends = (z, half @ z, half @ half @ z)
                 total += dt / parts / 6.0 * sum(w * (y @ np.diag([2.0, 0.5, 0.3]) @ y) for w, y in zip((1, 4, 1), ends))
                 z = ends[2]
             x = z[:2]
         return total
 
     sampled = LQR(model, [0.0, 0.0], [2.0, 0.5], 0.3, dt=0.5, design="sampled")
-    assert cost(sampled, 0.5, 40, 40) == pytest.approx(sampled.act(x0, 0.0).cost, rel=1e-6)
+    assert cost(sampled, 0.5, 30, 20) == pytest.approx(sampled.act(x0, 0.0).cost, rel=1e-6)
     naive = LQR(model, [0.0, 0.0], [1.0, 0.25], 0.15, dt=0.5)
-    assert cost(naive, 0.5, 40, 40) > cost(sampled, 0.5, 40, 40)
+    assert cost(naive, 0.5, 30, 20) > cost(sampled, 0.5, 30, 20)
     smooth = LQR(model, [0.0, 0.0], [2.0, 0.5], 0.3, dt=0.01, design="continuous")
     assert cost(smooth, 0.01, 1200, 1) == pytest.approx(smooth.act(x0, 0.0).cost, rel=1e-3)
     A, B = np.array([[0, 1], [0, 0.0]]), np.array([[0], [1.0]])
@@ -167,9 +184,28 @@ def test_a_quadrotor_hovers_at_any_yaw(called_back: bool) -> None:
     np.testing.assert_allclose(law.action, [0.8 * 9.81, 0.0, 0.0, 0.0], atol=1e-6)
     x = drone.state.plus(goal, np.array([0.3, -0.2, 0.2, 0.4, -0.3, 0.5, 0.2, 0.0, 0.0, 0.1, 0.0, 0.0]))
     x[3:7] *= -1.0  # the same attitude
-    for _ in range(500):
+    for _ in range(300):
         x = drone.step(x, law.act(x).u, 0.02)
-    np.testing.assert_allclose(drone.state.minus(x, goal), 0.0, atol=1e-3)
+    np.testing.assert_allclose(drone.state.minus(x, goal), 0.0, atol=5e-3)
+
+
+class Platform(Dynamics):
+    """A platform that moves in any direction of its own frame."""
+
+    state, action = Space("pose: SE2"), Space("vx vy [m/s] in [-1, 1]", "w [rad/s] in [-1, 1]")
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return self.state.plus(x, dt * np.asarray(u))
+
+
+def test_a_pose_in_its_tangent() -> None:
+    model, goal = Platform(), np.array([1.0, -2.0, 3.0])
+    law = LQR(model, goal, [1.0, 2.0, 3.0], 0.5)
+    np.testing.assert_allclose(law.regulator.K, dlqr(np.eye(3), DT * np.eye(3), [1.0, 2.0, 3.0], 0.5).K, atol=1e-6)
+    x = np.array([0.5, 0.5, -3.0])  # the short way to the heading leads over half a turn
+    for _ in range(150):
+        x = model.step(x, law.act(x).u, DT)
+    np.testing.assert_allclose(model.state.minus(x, goal), 0.0, atol=1e-4)
 
 
 def test_names_leave_components_free() -> None:
@@ -362,16 +398,16 @@ def test_separation_principle() -> None:
     control = LQG(KF(CART, dt=DT).start(belief=Gaussian(CART.state, [0, 0], settled.predicted)), PLACE, law, dt=DT)
     rng, means = np.random.default_rng(4), []
     root = np.linalg.cholesky(W + 1e-15 * np.eye(2))
-    for _ in range(40):
+    for _ in range(32):
         control.reset()
         x, costs = rng.multivariate_normal([0, 0], settled.predicted), []
-        for k in range(150):
+        for k in range(120):
             u = control.act(H @ x + 0.2 * rng.standard_normal(1), k * DT).u
             costs.append(x @ Q @ x + u @ R @ u)
             x = F @ x + B @ u + root @ rng.standard_normal(2)
         means.append(np.mean(costs[40:]))
     error = np.std(means) / np.sqrt(len(means))
-    assert error < 0.08 * expected
+    assert error < 0.1 * expected
     assert abs(np.mean(means) - expected) < 3.5 * error
     np.testing.assert_allclose(control.filter.belief.moments().cov, settled.cov, rtol=1e-4)
 
@@ -385,6 +421,18 @@ def test_lqg_without_a_reading_acts_on_the_prediction() -> None:
         control.reset()
         assert control.act([1.0], 0.0).u == first.u, "every episode begins alike"
     assert control.act([1.0], 0.1).status is ActionStatus.SOLVED
+
+
+def test_other_filters_and_laws_act_on_readings() -> None:
+    model, plan, theta = pendulum(damping=0.2), swing(), Space("theta: angle")
+    angle = LinearSensor([[1.0]], R=1e-4, state=theta, reading=theta).on(model.state)
+    assert plan.xs is not None
+    start = Gaussian.of(model.state, plan.xs[0] + [0.1, 0.0], std=0.1)
+    control = LQG(EKF(model, dt=0.05).start(belief=start), angle, TrackingLQR(model, plan, [10.0, 1.0], 0.1), dt=0.05)
+    rng, x = np.random.default_rng(2), plan.xs[0] + [0.2, 0.0]
+    for _ in range(60):
+        x = model.step(x, control.act(angle.observe(x) + 0.01 * rng.standard_normal(1)).u, 0.05)
+    assert np.abs(model.state.minus(x, plan.xs[-1])).max() < 0.05
 
 
 # -- given gains

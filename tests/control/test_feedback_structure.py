@@ -13,7 +13,7 @@ from pilotage.models import LinearDynamics, bicycle, cart_pole, pendulum, positi
 
 
 @given(st.integers(0, 10**6), st.integers(1, 4), st.integers(0, 3), st.floats(-3.0, 3.0))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_hidden_modes_are_found_in_any_coordinates_and_units(seed: int, d: int, hidden: int, units: float) -> None:
     rng = np.random.default_rng(seed)
     A, B = np.zeros((d + hidden, d + hidden)), np.zeros((d + hidden, 1))
