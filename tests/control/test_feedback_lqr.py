@@ -330,6 +330,13 @@ def test_tracking_brings_a_disturbed_pendulum_back_to_its_plan() -> None:
         x, free = model.step(x, law.act(x, 0.05 * k).u, 0.05), model.step(free, plan.us[k], 0.05)
     error, left = (np.abs(model.state.minus(y, plan.xs[-1])).max() for y in (x, free))
     assert error < 0.02 < 0.05 < left
+    d = np.array([2e-3, -1e-3])
+    for k, part in ((0, 0.0), (17, 0.5), (40, 0.25)):
+        y = model.state.plus(model.state.interpolate(plan.xs[k], plan.xs[k + 1], np.array(part)), d)
+        K = (1.0 - part) * law.K[k] + part * law.K[k + 1]
+        law.reset()
+        law.act(plan.xs[0], 0.0)
+        np.testing.assert_allclose(law.act(y, 0.05 * (k + part)).u, plan.us[k] - K @ d, rtol=1e-9)
     # Against the time-varying problem solved by hand, one step before the end.
     F, B = model.linearize(plan.xs[59], plan.us[59], 0.05)
     S = law.S[60]
