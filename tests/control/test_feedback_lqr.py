@@ -259,6 +259,13 @@ def test_what_was_clipped_is_told() -> None:
     assert not law.saturated.any()
 
 
+class _Broken(Dynamics):
+    state, action = Space("x [m]"), Space("v [m/s]")
+
+    def step(self, x: Any, u: Any, dt: float) -> Any:
+        return np.sqrt(np.asarray(x) - 1.0) + dt * np.asarray(u)
+
+
 def test_impossible_designs_name_the_modes() -> None:
     with pytest.raises(ModelError, match=r"mode at 1 1/s \(x2\) is unstable and no action reaches it"):
         lqr(np.diag([-1.0, 1.0]), [[1.0], [0.0]], 1.0, 1.0)
@@ -270,6 +277,10 @@ def test_impossible_designs_name_the_modes() -> None:
         LQR(cart_pole(), [0.0, 0.0, 0.5, 0.0])
     with pytest.raises(ModelError, match=r"outside the bounds"):
         LQR(pendulum(), [1.0, 0.0])
+    with pytest.raises(SettingError, match="goal is {}"):
+        LQR(pendulum(), {})
+    with pytest.raises(ModelError, match="changes by nan"), np.errstate(all="ignore"):
+        LQR(_Broken(), [0.0])
     with pytest.raises(ModelError, match="does not keep"):
         LQR(quadrotor(), quadrotor().state.identity(), action=[5.5, 0, 0, 0])
 

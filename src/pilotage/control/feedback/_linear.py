@@ -51,19 +51,22 @@ def equilibrium(dynamics: Dynamics, x: Array, u: Any, dt: float, kept: Any = sli
         ModelError: if no action within the bounds keeps them.
     """
     space, action = dynamics.state, dynamics.action
-    names = np.array(space.tangent_names)[kept]
     given, u = u is not None, action.clip(np.zeros(action.size)) if u is None else action.check(u, "action")
-    for _ in range(1 if given else 20):
-        drift = np.asarray(space.minus(dynamics.step(x, u, dt), x))[kept] / dt
-        if (np.abs(drift) <= ACCURACY).all():
+
+    def drift() -> Array:
+        return np.asarray(space.minus(dynamics.step(x, u, dt), x))[kept] / dt
+
+    for _ in range(0 if given else 20):
+        if not ACCURACY < np.abs(drift()).max() < np.inf:
             break
         B = np.asarray(dynamics.linearize(x, u, dt)[1])[kept] / dt
-        u = u if given else u - np.linalg.lstsq(B, drift, rcond=1e-9)[0]
-    else:
-        fastest = int(np.abs(drift).argmax())  # pyright: ignore[reportPossiblyUnboundVariable]
+        u = u - np.linalg.lstsq(B, drift(), rcond=1e-9)[0]
+    rates, names = drift(), np.array(space.tangent_names)[kept]
+    fastest = int(np.abs(rates).argmax())
+    if not abs(rates[fastest]) <= ACCURACY:
         keeps = f"the action {u.tolist()} does not keep" if given else "no action keeps"
         raise ModelError(
-            f"{keeps} the state {x.tolist()}: {names[fastest]} changes by {drift[fastest]:.3g} a second; "  # pyright: ignore[reportPossiblyUnboundVariable]
+            f"{keeps} the state {x.tolist()}: {names[fastest]} changes by {rates[fastest]:.3g} a second; "
             "give another goal or action, or leave components out of the goal"
         )
     if not action.contains(u):

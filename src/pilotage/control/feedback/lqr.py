@@ -92,6 +92,8 @@ class LQR(FeedbackLaw):
         space = instance(dynamics, Dynamics, "LQR").state
         setting(design, Literal["discrete", "sampled", "continuous"], "design")
         self.goal, given = goal_of(goal, space)
+        if not given.any():
+            raise SettingError(f"goal is {goal}; expected a state, or one or more of {', '.join(space.names)}")
         self.horizon = setting(horizon, Count | None, "horizon")
         sums = weights_of(integral or 0.0, space, 0.0, "integral")
         if (sums < 0.0).any() or (sums[~given] > 0.0).any():
