@@ -20,7 +20,6 @@ from .feedback import LQR as LQR
 from .feedback import PID as PID
 from .feedback import FeedbackLinearization as FeedbackLinearization
 from .feedback import Modes as Modes
-from .feedback import Regulator as Regulator
 from .feedback import StateFeedback as StateFeedback
 from .feedback import TrackingLQR as TrackingLQR
 from .feedback import TrailerBacking as TrailerBacking
@@ -53,7 +52,6 @@ __all__ = [
     "Progress",
     "PurePursuit",
     "RecedingHorizon",
-    "Regulator",
     "Solution",
     "StateFeedback",
     "TrackingLQR",

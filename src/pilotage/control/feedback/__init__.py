@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from .feedback_linearization import FeedbackLinearization as FeedbackLinearization
 from .lqg import LQG as LQG
-from .lqr import LQR as LQR
+from .lqr import dlqr as dlqr
+from .lqr import finite_horizon_lqr as finite_horizon_lqr
+from .lqr import lqr as lqr
 from .pid import PID as PID
 from .pole_placement import StateFeedback as StateFeedback
 from .pole_placement import place_poles as place_poles
-from .riccati import Regulator as Regulator
-from .riccati import dlqr as dlqr
-from .riccati import finite_horizon_lqr as finite_horizon_lqr
-from .riccati import lqr as lqr
+from .regulator import LQR as LQR
 from .structure import Modes as Modes
 from .structure import controllability as controllability
 from .structure import observability as observability
@@ -25,7 +24,6 @@ __all__ = [
     "PID",
     "FeedbackLinearization",
     "Modes",
-    "Regulator",
     "StateFeedback",
     "TrackingLQR",
     "TrailerBacking",

@@ -16,8 +16,8 @@ from ...core.results import ActionStatus
 from ...core.settings import Positive, by_name, instance, setting
 from ._law import Command, FeedbackLaw
 from ._linear import cross, weight
-from .lqr import LQR, Weights
-from .riccati import finite_horizon_lqr
+from .lqr import finite_horizon_lqr
+from .regulator import LQR, Weights
 
 
 class TrackingLQR(FeedbackLaw):
