@@ -14,9 +14,22 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control import (
+    ILQR,
+    LQG,
+    LQR,
+    MPPI,
+    PID,
+    FeedbackLinearization,
+    PurePursuit,
+    RecedingHorizon,
+    StateFeedback,
+    TrackingLQR,
+    TrailerBacking,
+    reach,
+)
 from pilotage.control.sampling.mppi import PathIntegral
-from pilotage.core import Controller, Mixture, Planner, Space
+from pilotage.core import Controller, Mixture, Plan, Planner, PlanStatus, Space
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import (
     CKF,
@@ -49,7 +62,7 @@ from pilotage.estimators import (
 from pilotage.estimators.localization import HistogramFilter, LandmarkLocalization, MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
-from pilotage.models import LinearDynamics, bicycle, unicycle
+from pilotage.models import LinearDynamics, LinearSensor, bicycle, pendulum, quadrotor, truck, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
 from pilotage.planners import (
@@ -223,6 +236,15 @@ PLANNERS: dict[str, Callable[[], Any]] = {
 }
 VEHICLES = ("HybridAStar", "StateLattice")
 """Planners of poses, which the contract gives a problem of a vehicle."""
+ROD, DRONE, TRUCK = pendulum(), quadrotor(), truck()
+STATE = LinearSensor(np.eye(2), R=[1e-4, 1e-4], state=CART.state, reading=CART.state)
+HANGING = Plan(PlanStatus.SOLVED, ROD.state, np.zeros((5, 2)), np.zeros((4, 1)), 0.1 * np.arange(5))
+
+
+def circle(t: float) -> Any:
+    return [[np.sin(t), 1.0 - np.cos(t)], [np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]]
+
+
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
     "RecedingHorizon": lambda: (
@@ -234,6 +256,23 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
         CAR,
     ),
     "PurePursuit": lambda: (PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]]), unicycle()),
+    "LQR": lambda: (LQR(ROD, [0.0, 0.0]), ROD),
+    "LQR of a horizon": lambda: (LQR(DRONE, DRONE.state.identity(), horizon=3, design="sampled"), DRONE),
+    "LQR with an integral": lambda: (LQR(CART, {"x": 1.0}, integral={"x": 0.1}, design="continuous"), CART),
+    "TrackingLQR": lambda: (TrackingLQR(ROD, HANGING), ROD),
+    "TrackingLQR of the nearest point": lambda: (TrackingLQR(ROD, HANGING, along="nearest"), ROD),
+    "LQG": lambda: (LQG(KF(CART, dt=0.1).start(std=1.0), STATE, LQR(CART, [1.0, 0.0])), CART),
+    "StateFeedback": lambda: (StateFeedback.placed(ROD, [0.0, 0.0], [-3.0, -4.0]), ROD),
+    "PID": lambda: (
+        PID(DRONE.state, DRONE.action, {"z": "thrust", "wz": "tz"}, {"z": 1.0}, kp=2.0, ki=1.0, kd={"z": 1.0}, lag=0.1),
+        DRONE,
+    ),
+    "FeedbackLinearization": lambda: (FeedbackLinearization(unicycle(), circle), unicycle()),
+    "FeedbackLinearization of a point ahead": lambda: (
+        FeedbackLinearization(unicycle(), circle, ahead=0.2),
+        unicycle(),
+    ),
+    "TrailerBacking": lambda: (TrailerBacking(TRUCK, [-20.0, 1.0, 0.1]), TRUCK),
 }
 
 

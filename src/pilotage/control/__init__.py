@@ -2,6 +2,7 @@
 
 - `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
   of a robot along it)
+- `feedback`: feedback laws (`PID`, `LQR`, `TrackingLQR`, `LQG` ...), and whether they can work (`controllability`)
 - `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
 - `sampling`: predictive control by random rollouts (`MPPI`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
@@ -14,6 +15,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .feedback import LQG as LQG
+from .feedback import LQR as LQR
+from .feedback import PID as PID
+from .feedback import FeedbackLinearization as FeedbackLinearization
+from .feedback import Modes as Modes
+from .feedback import StateFeedback as StateFeedback
+from .feedback import TrackingLQR as TrackingLQR
+from .feedback import TrailerBacking as TrailerBacking
+from .feedback import controllability as controllability
+from .feedback import dlqr as dlqr
+from .feedback import finite_horizon_lqr as finite_horizon_lqr
+from .feedback import lqr as lqr
+from .feedback import observability as observability
+from .feedback import place_poles as place_poles
+from .feedback import stability as stability
 from .paths import Path as Path
 from .paths import Progress as Progress
 from .paths import PurePursuit as PurePursuit
@@ -24,7 +40,32 @@ from .receding import Solution as Solution
 from .sampling import MPPI as MPPI
 from .trajectory import ILQR as ILQR
 
-__all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]
+__all__ = [
+    "ILQR",
+    "LQG",
+    "LQR",
+    "MPPI",
+    "PID",
+    "FeedbackLinearization",
+    "Modes",
+    "Path",
+    "Progress",
+    "PurePursuit",
+    "RecedingHorizon",
+    "Solution",
+    "StateFeedback",
+    "TrackingLQR",
+    "TrailerBacking",
+    "controllability",
+    "dlqr",
+    "finite_horizon_lqr",
+    "follow",
+    "lqr",
+    "observability",
+    "place_poles",
+    "reach",
+    "stability",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)
