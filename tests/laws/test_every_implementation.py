@@ -14,7 +14,17 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control import (
+    ILQR,
+    MPPI,
+    PathTracker,
+    PurePursuit,
+    RecedingHorizon,
+    RegulatedPurePursuit,
+    Stanley,
+    Steering,
+    reach,
+)
 from pilotage.control.sampling.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner, Space
 from pilotage.core.errors import MissingExtra
@@ -234,6 +244,15 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
         CAR,
     ),
     "PurePursuit": lambda: (PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]]), unicycle()),
+    "PathTracker": lambda: (
+        PathTracker(CAR, [[0.0, 0.0], [9.0, 3.0]], lambda sight: Steering(-sight.error()[0])),
+        CAR,
+    ),
+    "RegulatedPurePursuit": lambda: (
+        RegulatedPurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]], grid=FIELD),
+        unicycle(),
+    ),
+    "Stanley": lambda: (Stanley(CAR, [[0.0, 0.0], [9.0, 3.0]]), CAR),
 }
 
 
