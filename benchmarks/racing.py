@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from pilotage.planners import RacingLine
 
 WHEELBASE, DT, STEER = 0.33, 0.02, 0.42
 FOOTPRINT = Footprint.rectangle(0.58, 0.31, (0.5 * WHEELBASE, 0.0))
-MARGIN, GRIP, REACH = 0.255, 0.9, 2.0
+MARGIN, GRIP, REACH = 0.255, 0.87, 2.0
 """Of the line: distance to walls [m], 0.1 m more than half the width of the car; share of the lateral acceleration,
 since the car corrects its course; and offsets from the centre line that are tried, if there is no wall [m]."""
 
@@ -46,10 +46,10 @@ class Lap(NamedTuple):
 def tracks() -> list[str]:
     """The names of the tracks."""
     names = "Austin Budapest Hockenheim Melbourne Montreal Monza Nuerburgring Oschersleben Sepang Silverstone Spielberg"
-    return names.split()
+    return [*names.split()]
 
 
-def limits(track: RaceTrack) -> dict[str, float]:
+def limits(track: RaceTrack) -> dict[str, Any]:
     """The limits of the published profile [m/s, m/s^2]."""
     line = track.raceline
     if line is None:
@@ -78,7 +78,7 @@ def race(folder: Path) -> Lap:
     return Lap(seconds, published, on_published, float(grid.clearance(xs, FOOTPRINT).min()), theirs, used, xs)
 
 
-def driven(line: np.ndarray, speeds: np.ndarray, most: dict[str, float]) -> tuple[float, np.ndarray, float]:
+def driven(line: np.ndarray, speeds: np.ndarray, most: dict[str, Any]) -> tuple[float, np.ndarray, float]:
     """Time of the second lap [s], the poses ``(T, 3)``, and the largest share of the acceleration that was used."""
     car = bicycle(
         wheelbase=WHEELBASE, limits={"accel": (-most["braking"], most["acceleration"]), "steer": (-STEER, STEER)}

@@ -14,10 +14,10 @@ from pilotage.planners import RacingLine
 
 TURN = np.linspace(0.0, 2.0 * np.pi, 400, endpoint=False)
 BEAN = np.stack([(12.0 + 3.0 * np.cos(3.0 * TURN)) * np.cos(TURN), (9.0 + 2.0 * np.sin(2.0 * TURN)) * np.sin(TURN)], -1)
-LIMITS: dict[str, float] = {"speed": 8.0, "acceleration": 3.0, "braking": 5.0, "lateral": 9.0, "margin": 0.3}
+LIMITS: dict[str, Any] = {"speed": 8.0, "acceleration": 3.0, "braking": 5.0, "lateral": 9.0, "margin": 0.3}
 
 
-def kept(plan: Any, limits: dict[str, float]) -> None:
+def kept(plan: Any, limits: dict[str, Any]) -> None:
     """The limits of a closed plan, from its points and times alone."""
     xy, ts = plan.xs[:, :2], plan.ts
     assert np.array_equal(plan.xs[0], plan.xs[-1])
@@ -36,7 +36,7 @@ def kept(plan: Any, limits: dict[str, float]) -> None:
 
 
 def test_it_stays_within_the_track_and_the_limits() -> None:
-    plan = RacingLine(**LIMITS).optimize(BEAN, 1.0, 1.5)
+    plan: Any = RacingLine(**LIMITS).optimize(BEAN, 1.0, 1.5)
     assert plan.status is PlanStatus.SOLVED and plan.cost == pytest.approx(plan.ts[-1])
     kept(plan, LIMITS)
     offset = plan.stats["offset"]
@@ -52,7 +52,7 @@ def test_between_circles_it_is_the_inner_or_the_outer_one() -> None:
     """At ``v = sqrt(lateral r)`` a lap takes ``2 pi sqrt(r / lateral)``: inside; at constant speed, too."""
     circle = 10.0 * np.stack([np.cos(TURN), np.sin(TURN)], -1)
     for speed in (30.0, 2.0):
-        plan = RacingLine(**{**LIMITS, "speed": speed, "margin": 0.0}).optimize(circle, 1.0, 1.0)
+        plan: Any = RacingLine(**{**LIMITS, "speed": speed, "margin": 0.0}).optimize(circle, 1.0, 1.0)
         v = min(speed, np.sqrt(9.0 * 9.0))
         assert plan.cost == pytest.approx(2.0 * np.pi * 9.0 / v, rel=2e-3)
         assert np.allclose(np.hypot(*plan.xs[:, :2].T), 9.0, atol=0.02)
@@ -61,7 +61,7 @@ def test_between_circles_it_is_the_inner_or_the_outer_one() -> None:
 def test_no_other_line_nearby_is_faster() -> None:
     """A local minimum: a general optimiser of few smooth bumps finds a thousandth at the most."""
     racing = RacingLine(**LIMITS)
-    plan = racing.optimize(BEAN, 1.0, 1.0)
+    plan: Any = racing.optimize(BEAN, 1.0, 1.0)
     xy = plan.xs[:-1, :2]
     n = np.stack([-np.sin(plan.xs[:-1, 2]), np.cos(plan.xs[:-1, 2])], -1)
     s = np.linspace(0.0, 2.0 * np.pi, len(xy), endpoint=False)
@@ -79,11 +79,11 @@ def test_no_other_line_nearby_is_faster() -> None:
 def test_obstacles_narrow_the_track() -> None:
     grid = OccupancyGrid.from_occupied(np.zeros((300, 400)), 0.1, (-20.0, -15.0, 0.0))
     solid = np.zeros((300, 400), dtype=bool)
-    free = RacingLine(**LIMITS).optimize(BEAN, 1.0, 1.0, grid)
+    free: Any = RacingLine(**LIMITS).optimize(BEAN, 1.0, 1.0, grid)
     row, column = grid.world_to_cell(free.xs[abs(free.stats["offset"]).argmax(), :2])
     solid[row, column] = True
     blocked = OccupancyGrid.from_occupied(solid, 0.1, (-20.0, -15.0, 0.0))
-    plan = RacingLine(**LIMITS).optimize(BEAN, 1.0, 1.0, blocked)
+    plan: Any = RacingLine(**LIMITS).optimize(BEAN, 1.0, 1.0, blocked)
     assert plan.ok and blocked.clearance(plan.xs[:, :2]).min() > 0.25
     assert plan.cost > free.cost
     kept(plan, LIMITS)

@@ -184,6 +184,7 @@ class RegulatedPurePursuit(PathTracker):
             preview=preview, min_radius=min_radius, proximity=proximity, alpha=alpha, approach=approach,
             min_speed=min_speed, collision_time=collision_time, rotate=rotate,
         )  # fmt: skip
+        law.touched(np.zeros((1, 3)))  # compiles the clearance now rather than in the first tick
         super().__init__(
             dynamics, path, law, speed=speed, decel=decel, tolerance=tolerance, yaw_tolerance=yaw_tolerance,
             turn_radius=0.5 * law.lookahead, gain=gain, command=command,

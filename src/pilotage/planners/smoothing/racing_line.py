@@ -277,8 +277,8 @@ def _resampled(center: ArrayLike, right: ArrayLike, left: ArrayLike, spacing: fl
 def _normals(c: Array, length: float) -> Array:
     """Unit vectors to the left of the closed line ``(n, 2)``, averaged over so many points."""
     half = max(1, round(0.5 * length))
-    t = sum(np.roll(c, -k, axis=0) - np.roll(c, k, axis=0) for k in range(1, half + 1))
-    t = sum(np.roll(t, k, axis=0) for k in range(-half, half + 1))
+    chords = np.sum([np.roll(c, -k, axis=0) - np.roll(c, k, axis=0) for k in range(1, half + 1)], axis=0)
+    t = np.sum([np.roll(chords, k, axis=0) for k in range(-half, half + 1)], axis=0)
     return np.stack([-t[:, 1], t[:, 0]], -1) / np.hypot(*t.T)[:, None]
 
 
