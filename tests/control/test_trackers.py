@@ -14,6 +14,7 @@ from pilotage.control import Path, PathTracker, Progress, PurePursuit, Regulated
 from pilotage.core import ActionStatus, Gaussian, ModelError, SettingError, ShapeError
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import bicycle, differential_drive, tricycle, unicycle
+from pilotage.planners import TimeParameterization
 from pilotage.testing import check_controller
 
 from .test_cusps import planned, poses, there_and_back
@@ -203,6 +204,17 @@ def test_speeds_along_the_path_are_kept() -> None:
         off = abs(v - np.interp(0.5 * (xs[1:, 0] + xs[:-1, 0]), xy[:, 0], speeds))
         assert actions[-1].status is ActionStatus.DONE
         assert off[60:-60].max() < bound
+
+
+@pytest.mark.parametrize("vehicle", ["unicycle", "bicycle"])
+def test_a_profile_that_begins_and_ends_at_rest_is_driven(vehicle: str) -> None:
+    """As timed by `TimeParameterization`, in little more than its time."""
+    model = VEHICLES[vehicle]
+    timed = TimeParameterization(speed=1.0, acceleration=0.5, lateral=0.4).parameterize(PATHS["eight"][0])
+    drive = Stanley(model, timed, speed=timed.stats["speed"], gain=10.0)
+    _, actions = driven(drive, model, PATHS["eight"][0].xs[0])
+    assert actions[-1].status is ActionStatus.DONE
+    assert 0.85 * timed.cost < DT * len(actions) < timed.cost + 1.5
 
 
 def test_speeds_that_do_not_fit_are_refused() -> None:
