@@ -255,6 +255,16 @@ def test_a_law_of_the_user_needs_few_lines() -> None:
     assert np.array_equal(drive.act(belief).u, u)
 
 
+def test_a_law_that_gives_no_curvature_brakes() -> None:
+    car, x = bicycle(wheelbase=0.5), [1.0, 0.0, 0.0, 2.0]
+    for wrong in (Steering(np.nan), Steering(np.inf), Steering(0.1, speed=-1.0), Steering(0.1, speed=np.nan)):
+        action = PathTracker(car, [[0.0, 0.0], [9.0, 0.0]], lambda sight, wrong=wrong: wrong).act(x)
+        assert action.status is ActionStatus.FALLBACK and "the law gives" in action.reason
+        assert action.u[0] < 0.0 and np.isfinite(action.u).all()
+    with pytest.raises(SettingError, match="needs a Steering"):
+        PathTracker(car, [[0.0, 0.0], [9.0, 0.0]], lambda sight: 0.5).act(x)  # pyright: ignore[reportArgumentType]
+
+
 def test_the_page_is_enough_to_write_a_stanley() -> None:
     """A controller as a new user writes it, after docs/how-to/controller.md, in 25 lines: the contract is kept."""
     page = File(__file__).parents[2] / "docs" / "how-to" / "controller.md"

@@ -230,14 +230,14 @@ class PathTracker:
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action at time `t` [s]: DONE at the end of the path; FALLBACK (brake) if the state is NaN, or if the law
-        says that the way is blocked.
+        says that the way is blocked or gives no curvature.
 
         If times are given and the vehicle makes no progress for some seconds, the status is STUCK; it keeps driving, or
         braking.
 
         Raises:
             ShapeError: if the state has the wrong length.
-            SettingError: if the time is not finite.
+            SettingError: if the time is not finite, or the answer of the law is no `Steering`.
         """
         begun = time.perf_counter()
         t = None if t is None else setting(t, Finite, "t")
@@ -257,7 +257,9 @@ class PathTracker:
         if left <= 0.0:
             return self._stop(x, self._passed(px, py, gap), begun, ActionStatus.STUCK)
         sight = self._sight(x, leg, s, left - (self.path.length - leg.end))
-        steering = self.law(sight)
+        steering = instance(self.law(sight), Steering, "PathTracker")
+        if not (math.isfinite(steering.curvature) and steering.speed >= 0.0):
+            steering = Steering(0.0, blocked=f"the law gives the curvature {steering[0]} at the speed {steering[1]}")
         stuck = "" if t is None else self._stuck(x[self._pose], s, t)
         if steering.blocked:
             why = f"{stuck}; {steering.blocked}" if stuck else f"{steering.blocked}; fell back to brake"
