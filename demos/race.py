@@ -47,16 +47,16 @@ class Run(NamedTuple):
 
 def invented() -> tuple[RaceTrack, OccupancyGrid]:
     """A track of 2.4 m between two walls."""
-    turn = np.linspace(0.0, 2.0 * np.pi, 300, endpoint=False)
+    turn = np.linspace(0.0, 2.0 * np.pi, 700, endpoint=False)
     radius = 9.0 + 2.5 * np.cos(3.0 * turn) + np.sin(2.0 * turn)
     center = np.stack([1.4 * radius * np.cos(turn), radius * np.sin(turn)], -1)
-    frame = OccupancyGrid.from_occupied(np.zeros((560, 760)), 0.05, (-19.0, -14.0, 0.0))
-    cells = np.stack(np.meshgrid(-19.0 + 0.05 * (np.arange(760) + 0.5), -14.0 + 0.05 * (np.arange(560) + 0.5)), -1)
-    away = np.full(frame.shape, np.inf)
-    for point in center:
-        np.minimum(away, np.hypot(*(cells - point).transpose(2, 0, 1)), out=away)
+    middle = OccupancyGrid.from_occupied(np.zeros((280, 380)), 0.1, (-19.0, -14.0, 0.0))
+    line = np.zeros(middle.shape, dtype=bool)
+    rows, columns = middle.world_to_cell(center).T
+    line[rows, columns] = True
+    away = OccupancyGrid.from_occupied(line, middle.resolution, middle.origin).distance_field().values
     half = np.full(len(center), 1.2)
-    grid = OccupancyGrid.from_occupied(away > 1.2, 0.05, (-19.0, -14.0, 0.0))
+    grid = OccupancyGrid.from_occupied(away > 1.2, middle.resolution, middle.origin)
     return RaceTrack("invented", center, half, half, None, Path("invented_map.yaml")), grid
 
 
