@@ -92,11 +92,15 @@ def test_obstacles_narrow_the_track() -> None:
 def test_what_it_refuses() -> None:
     narrow = RacingLine(**LIMITS).optimize(BEAN, 0.2, 0.2)
     assert narrow.status is PlanStatus.INVALID and "leaves no room at (" in narrow.reason
-    for center, right in ((BEAN[:2], 1.0), (BEAN.T, 1.0), (BEAN, np.ones(3)), (np.nan * BEAN, 1.0)):
+    for center, right in ((BEAN[:2], 1.0), (BEAN.T, 1.0), (BEAN, np.ones(3)), (np.nan * BEAN, 1.0), (0.0 * BEAN, 1.0)):
         with pytest.raises(ShapeError):
             RacingLine().optimize(center, right, 1.0)
     with pytest.raises(ShapeError, match=r"expected finite \(N, 2\)"):
         RacingLine().parameterize(BEAN[:2])
+    with pytest.raises(ShapeError, match="repeats a point"):
+        RacingLine().parameterize(BEAN[[*range(400), 0]])
+    back = RacingLine().parameterize([[0.0, 0.0], [8.0, 0.0], [4.0, 0.0], [9.0, 0.0], [4.0, 3.0]])
+    assert back.status is PlanStatus.INVALID and "turns back twice at (" in back.reason
     with pytest.raises(SettingError, match="lateral of RacingLine is 0"):
         RacingLine(lateral=0)
     with pytest.raises(SettingError, match="needs an OccupancyGrid"):

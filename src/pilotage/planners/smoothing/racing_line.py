@@ -36,9 +36,10 @@ class Lap(NamedTuple):
 
     @property
     def seconds(self) -> float:
-        """The time of a lap [s]."""
+        """The time of a lap [s]; infinite if the line turns back twice in a row."""
         v = np.sqrt(self.b)
-        return float((2.0 * self.ds / (v + np.roll(v, -1))).sum())
+        with np.errstate(divide="ignore"):
+            return float((2.0 * self.ds / (v + np.roll(v, -1))).sum())
 
 
 @settings
@@ -102,7 +103,7 @@ class RacingLine:
             A closed plan of x, y and yaw, whose first and last states are one; its cost is the time of a flying lap
             [s]. In `stats`, ``speed`` [m/s] and ``curvature`` [1/m] at its states, ``offset`` from the centre line [m],
             ``least_curvature``, the lap time of the first line [s], and the number of ``iterations``. Its status is
-            INVALID, with a reason, if the margin leaves no room on the track.
+            INVALID, with a reason, if the margin leaves no room on the track, or the line turns back twice in a row.
 
         Raises:
             ShapeError: if the arrays have other shapes, or are not finite.
@@ -141,7 +142,7 @@ class RacingLine:
             line: x and y ``(N, 2)`` [m], without repeating the first point.
 
         Raises:
-            ShapeError: if the array has another shape, or is not finite.
+            ShapeError: if the array has another shape, is not finite, or repeats a point.
 
         Example:
             >>> turn = np.linspace(0.0, 2.0 * np.pi, 100, endpoint=False)
@@ -152,6 +153,8 @@ class RacingLine:
         points = numbers(line, "the line")
         if points.ndim != 2 or points.shape[1] != 2 or len(points) < 3 or not np.isfinite(points).all():
             raise ShapeError(f"the line has shape {points.shape}; expected finite (N, 2), with N of 3 or more")
+        if not _measured(points)[0].all():
+            raise ShapeError("the line repeats a point; leave it out, the last one if it is the first one again")
         return _plan(self._lap(points), {})
 
     def _clear(self, grid: OccupancyGrid, c: Array, n: Array, low: Array, high: Array) -> tuple[Array, Array]:
@@ -264,8 +267,8 @@ def _resampled(center: ArrayLike, right: ArrayLike, left: ArrayLike, spacing: fl
             "K of 3 or more, and (K,) or one number each"
         )
     table = np.column_stack([c, -sides[0] * np.ones(len(c)), sides[1] * np.ones(len(c))])
-    if not np.isfinite(table).all():
-        raise ShapeError("the centre line or the edges of the track are not finite")
+    if not np.isfinite(table).all() or not np.ptp(c, axis=0).all():
+        raise ShapeError("the centre line or the edges of the track are not finite, or it encloses nothing")
     table = np.concatenate([table, table[:1]])
     s = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(table[:, :2], axis=0).T))])
     count = 3 * max(4, round(s[-1] / spacing / 3.0))
@@ -283,7 +286,10 @@ def _normals(c: Array, length: float) -> Array:
 
 
 def _plan(lap: Lap, stats: dict[str, Any]) -> Plan:
-    """The plan of a lap, with its first state at the end again."""
+    """The plan of a lap, with its first state at the end again; INVALID if it turns back twice in a row."""
+    if not math.isfinite(lap.seconds):
+        x, y = lap.points[lap.b.argmin()]
+        return Plan(PlanStatus.INVALID, reason=f"the line turns back twice at ({x:.4g}, {y:.4g}); smooth it first")
     around = [*range(len(lap.points)), 0]
     step = np.roll(lap.points, -1, axis=0) - np.roll(lap.points, 1, axis=0)
     xs = np.column_stack([lap.points, np.arctan2(step[:, 1], step[:, 0])])[around]
