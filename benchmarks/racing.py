@@ -23,9 +23,10 @@ from pilotage.planners import RacingLine
 
 WHEELBASE, DT, STEER = 0.33, 0.02, 0.42
 FOOTPRINT = Footprint.rectangle(0.58, 0.31, (0.5 * WHEELBASE, 0.0))
-MARGIN, GRIP, REACH = 0.255, 0.87, 2.0
-"""Of the line: distance to walls [m], 0.1 m more than half the width of the car; share of the lateral acceleration,
-since the car corrects its course; and offsets from the centre line that are tried, if there is no wall [m]."""
+MARGIN, GRIPS, REACH = 0.255, (0.9, 0.87), 2.0
+"""Of the line: distance to walls [m], 0.1 m more than half the width of the car; shares of the lateral acceleration,
+since the car corrects its course, of which the first is taken whose lap is within the limits; and offsets from the
+centre line that are tried, if there is no wall [m]."""
 
 
 class Lap(NamedTuple):
@@ -65,11 +66,14 @@ def race(folder: Path) -> Lap:
     """A flying lap of a track by our own line."""
     track = read_racetrack(folder)
     grid, most = OccupancyGrid.load(track.map), limits(track)
-    plan = RacingLine(**{**most, "lateral": GRIP * most["lateral"]}, margin=MARGIN).optimize(
-        track.center, REACH, REACH, grid
-    )
-    assert plan.xs is not None, plan.reason
-    seconds, xs, used = driven(plan.xs, plan.stats["speed"], most)
+    seconds, xs, used = np.inf, np.empty((0, 3)), np.inf
+    for grip in GRIPS:
+        racing = RacingLine(**{**most, "lateral": grip * most["lateral"]}, margin=MARGIN)
+        plan = racing.optimize(track.center, REACH, REACH, grid)
+        assert plan.xs is not None, plan.reason
+        seconds, xs, used = driven(plan.xs, plan.stats["speed"], most)
+        if used <= 1.0:
+            break
     line, on_published, theirs = track.raceline, None, None
     if line is not None:
         on_published = float(RacingLine(**most).parameterize(line.points[:-1]).cost)

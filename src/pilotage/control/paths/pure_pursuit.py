@@ -38,7 +38,7 @@ def arc(a: float, b: float, direction: float) -> Steering:
     """The arc that is tangent to the heading and leads to (a, b) in the frame of the robot [m], in a direction.
 
     Example:
-        >>> arc(2.0, 1.0, 1.0).curvature
+        >>> round(arc(2.0, 1.0, 1.0).curvature, 3)
         0.4
     """
     size = max(math.hypot(a, b), 1e-6)

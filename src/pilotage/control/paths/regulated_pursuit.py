@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Annotated
 
 import numpy as np
@@ -55,7 +56,7 @@ class RegulatedLaw:
         speed = min(max(slow, self.min_speed), self.ending(sight.speed, sight.left))
         ahead = max(min(max(speed, sight.v) * self.collision_time, distance), sight.stopping)
         way = along(sight.pose, steering.curvature, direction * np.linspace(0.0, ahead, 20))
-        return steering._replace(speed=speed, blocked=self.touched(way))
+        return replace(steering, speed=speed, blocked=self.touched(way))
 
     def curved(self, speed: float, kappa: float) -> float:
         """The speed in a curve [m/s]."""

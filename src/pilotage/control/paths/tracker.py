@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -94,7 +94,8 @@ class Sight:
         return float(t[0] * (q[1] - p[1]) - t[1] * (q[0] - p[0])), psi
 
 
-class Steering(NamedTuple):
+@dataclass(frozen=True)
+class Steering:
     """The answer of a law of steering.
 
     Attributes:
@@ -259,7 +260,7 @@ class PathTracker:
         sight = self._sight(x, leg, s, left - (self.path.length - leg.end))
         steering = instance(self.law(sight), Steering, "PathTracker")
         if not (math.isfinite(steering.curvature) and steering.speed >= 0.0):
-            steering = Steering(0.0, blocked=f"the law gives the curvature {steering[0]} at the speed {steering[1]}")
+            steering = Steering(0.0, blocked=f"the law gives {steering!r}")
         stuck = "" if t is None else self._stuck(x[self._pose], s, t)
         if steering.blocked:
             why = f"{stuck}; {steering.blocked}" if stuck else f"{steering.blocked}; fell back to brake"
