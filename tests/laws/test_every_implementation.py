@@ -21,9 +21,13 @@ from pilotage.control import (
     MPPI,
     PID,
     FeedbackLinearization,
+    PathTracker,
     PurePursuit,
     RecedingHorizon,
+    RegulatedPurePursuit,
+    Stanley,
     StateFeedback,
+    Steering,
     TrackingLQR,
     TrailerBacking,
     reach,
@@ -273,6 +277,15 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
         unicycle(),
     ),
     "TrailerBacking": lambda: (TrailerBacking(TRUCK, [-20.0, 1.0, 0.1]), TRUCK),
+    "PathTracker": lambda: (
+        PathTracker(CAR, [[0.0, 0.0], [9.0, 3.0]], lambda sight: Steering(-sight.error()[0])),
+        CAR,
+    ),
+    "RegulatedPurePursuit": lambda: (
+        RegulatedPurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]], grid=FIELD),
+        unicycle(),
+    ),
+    "Stanley": lambda: (Stanley(CAR, [[0.0, 0.0], [9.0, 3.0]]), CAR),
 }
 
 

@@ -1,10 +1,12 @@
 """Controllers, which turn a belief into an action at every tick.
 
-- `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
-  of a robot along it)
+- `paths`: following a path (`PurePursuit`, `RegulatedPurePursuit`, `Stanley`; `PathTracker`, their shell, for a law of
+  your own; the task `follow`; `Path`, parametrised by arc length, with the `Progress` of a robot along it)
 - `feedback`: feedback laws (`PID`, `LQR`, `TrackingLQR`, `LQG` ...), and whether they can work (`controllability`)
-- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
-- `sampling`: predictive control by random rollouts (`MPPI`)
+- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `SQP`, `DirectCollocation`, `GradientMPC`)
+- `mpc`: linear predictive control (`LinearMPC`, `TubeMPC`), and quadratic programs (`QuadraticProgram`)
+- `sampling`: predictive control by random rollouts (`MPPI`, `CEM`, `ICEM`, `PredictiveSampling`; their noise over time:
+  `PowerLawNoise`, `IntegratedNoise`, `SplineNoise`, `KernelNoise`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
 - `reach`: the task of reaching a goal
@@ -31,8 +33,13 @@ from .feedback import observability as observability
 from .feedback import place_poles as place_poles
 from .feedback import stability as stability
 from .paths import Path as Path
+from .paths import PathTracker as PathTracker
 from .paths import Progress as Progress
 from .paths import PurePursuit as PurePursuit
+from .paths import RegulatedPurePursuit as RegulatedPurePursuit
+from .paths import Sight as Sight
+from .paths import Stanley as Stanley
+from .paths import Steering as Steering
 from .paths.follow import follow as follow
 from .reach import reach as reach
 from .receding import RecedingHorizon as RecedingHorizon
@@ -49,11 +56,16 @@ __all__ = [
     "FeedbackLinearization",
     "Modes",
     "Path",
+    "PathTracker",
     "Progress",
     "PurePursuit",
     "RecedingHorizon",
+    "RegulatedPurePursuit",
+    "Sight",
     "Solution",
+    "Stanley",
     "StateFeedback",
+    "Steering",
     "TrackingLQR",
     "TrailerBacking",
     "controllability",
