@@ -3,7 +3,8 @@
 - `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
   of a robot along it)
 - `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
-- `sampling`: predictive control by random rollouts (`MPPI`)
+- `sampling`: predictive control by random rollouts (`MPPI`, `CEM`, `ICEM`, `PredictiveSampling`; their noise over time:
+  `PowerLawNoise`, `IntegratedNoise`, `SplineNoise`, `KernelNoise`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
 - `reach`: the task of reaching a goal
@@ -21,10 +22,34 @@ from .paths import follow as follow
 from .reach import reach as reach
 from .receding import RecedingHorizon as RecedingHorizon
 from .receding import Solution as Solution
+from .sampling import CEM as CEM
+from .sampling import ICEM as ICEM
 from .sampling import MPPI as MPPI
+from .sampling import IntegratedNoise as IntegratedNoise
+from .sampling import KernelNoise as KernelNoise
+from .sampling import PowerLawNoise as PowerLawNoise
+from .sampling import PredictiveSampling as PredictiveSampling
+from .sampling import SplineNoise as SplineNoise
 from .trajectory import ILQR as ILQR
 
-__all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]
+__all__ = [
+    "CEM",
+    "ICEM",
+    "ILQR",
+    "MPPI",
+    "IntegratedNoise",
+    "KernelNoise",
+    "Path",
+    "PowerLawNoise",
+    "PredictiveSampling",
+    "Progress",
+    "PurePursuit",
+    "RecedingHorizon",
+    "Solution",
+    "SplineNoise",
+    "follow",
+    "reach",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)
