@@ -106,6 +106,12 @@ class MovingObstacle:
         ts, xys, when = np.asarray(self.ts), np.asarray(self.xys), numbers(t, "times")
         return np.stack([np.interp(when, ts, xys[:, k]) for k in range(2)], -1)
 
+    def radii(self, t: ArrayLike) -> Array:
+        """Radii ``(...)`` [m] at times ``(...)``: of the two times around each, the larger one."""
+        own, radii = np.asarray(self.ts), np.asarray(self.radius)
+        k = np.searchsorted(own, numbers(t, "times"))
+        return np.maximum(radii[np.minimum(k, len(own) - 1)], radii[np.maximum(k - 1, 0)])
+
     def later(self, seconds: float) -> MovingObstacle:
         """The same motion as a clock shows it that starts so many seconds later."""
         return MovingObstacle(np.asarray(self.ts) - seconds, self.xys, self.radius)
@@ -125,16 +131,14 @@ class MovingObstacle:
             >>> walker.room([[0.0, 0.0], [2.0, 0.0], [3.0, 0.0]], [0.0, 2.0, 3.0]).round(3).tolist()
             [-0.3, 1.114]
         """
-        own, radii = np.asarray(self.ts), np.asarray(self.radius)
+        own = np.asarray(self.ts)
         x, when = numbers(xys, "positions"), numbers(ts, "times")
         at = np.unique(np.concatenate([when, own[(own > when[0]) & (own < when[-1])]]))
         d = np.stack([np.interp(at, when, x[:, k]) for k in range(2)], -1) - self.at(at)
         steps = np.diff(d, axis=0)
         share = np.clip(-(d[:-1] * steps).sum(-1) / np.maximum((steps**2).sum(-1), 1e-300), 0.0, 1.0)
         middle = 0.5 * (at[1:] + at[:-1])
-        k = np.searchsorted(own, middle)
-        larger = np.maximum(radii[np.minimum(k, len(own) - 1)], radii[np.maximum(k - 1, 0)])
-        room = np.linalg.norm(d[:-1] + share[:, None] * steps, axis=-1) - larger
+        room = np.linalg.norm(d[:-1] + share[:, None] * steps, axis=-1) - self.radii(middle)
         out = np.full(len(when) - 1, np.inf)
         np.minimum.at(out, np.searchsorted(when, middle) - 1, room)
         return out
