@@ -42,6 +42,7 @@ KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "MPPI, pink": (MPPI, {"noise": PowerLawNoise(1.0)}),
     "MPPI, smooth": (MPPI, {"noise": IntegratedNoise()}),
     "MPPI, kernel": (MPPI, {"noise": KernelNoise(5)}),
+    "MPPI, noise used again": (MPPI, {"redraw": False}),
     "MPPI, adaptive": (MPPI, {"adapt": 0.3}),
 }
 
@@ -154,6 +155,21 @@ def test_icem_keeps_elites_and_executes_the_best_plan() -> None:
     x = cart().step(x, action.u, 0.1)
     xs = cart().rollout(x, shifted, 0.1)
     assert drive.act(x).cost <= task.cost(xs[:-1], shifted).sum() + 1e-9, "the last best plan is tried again"
+
+
+def test_noise_that_is_used_again_is_that_of_the_first_tick() -> None:
+    fresh, pooled = (MPPI(CAR, GOAL, horizon=12, samples=100, redraw=redraw, rng=3) for redraw in (True, False))
+    assert np.array_equal(fresh.act(X).u, pooled.act(X).u)
+    first = pooled.costs
+    for drive in (fresh, pooled):
+        drive.act(X, t=0.0)
+        drive.plan[:] = 0.0
+        drive.act(X, t=0.0)
+    assert np.array_equal(first, pooled.costs)
+    assert not np.array_equal(first, fresh.costs)
+    pooled.reset(seed=4)
+    pooled.act(X)
+    assert not np.array_equal(first, pooled.costs), "another seed has other noise"
 
 
 def test_the_noise_adapts_to_the_weighted_samples() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from ...models.trace import LANES, call, driver
 from ._noise import coloured, mixed, normals
 
-NOISE = "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[:,::1], i8[::1]"
+NOISE = "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[:,::1], i8[::1], f8[:,:,::1]"
 ROLL = (
     f"void(i8, i8, i8[::1], f8[::1], f8[:,::1], {NOISE}, f8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,:,::1])"
 )
@@ -22,7 +22,7 @@ ROLL = (
 @driver(ROLL, heap=True, nogil=True, fast=True)
 def roll(
     start: int, stop: int, code: Any, x0: Any, rows: Any, plan: Any, std: Any, limits: Any, price: Any, settings: Any,
-    basis: Any, kept: Any, key: Any, dt: Any, p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
+    basis: Any, kept: Any, key: Any, pool: Any, dt: Any, p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
 
@@ -39,6 +39,7 @@ def roll(
         basis: the noise over time as a mixture of white noise (T, k); with k = 0, it is a first-order process.
         kept: deviations of the first samples, in units of std (q, T m).
         key: see `normals`.
+        pool: noise that was drawn before, see `fill`; empty to draw it now.
         dt: seconds a step (1,).
         p, c: parameters of dynamics and task.
         costs: cost of each sample, infinite where it is not finite (blocks, LANES).
@@ -55,7 +56,7 @@ def roll(
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
     for b in range(start, stop):
-        draw_block(b, m, settings[0], basis, kept, key, white, e)
+        draw_block(b, m, settings[0], basis, kept, key, pool, white, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
             worst[0, lane] = -math.inf
@@ -80,7 +81,7 @@ def roll(
 
 @driver(f"void({NOISE}, f8[:,::1], f8[:,:,::1])", heap=True, nogil=True, fast=True)
 def draw(
-    plan: Any, std: Any, limits: Any, price: Any, settings: Any, basis: Any, kept: Any, key: Any, costs: Any,
+    plan: Any, std: Any, limits: Any, price: Any, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, costs: Any,
     deviations: Any,
 ) -> None:  # fmt: skip
     """Draw the samples of all blocks; costs become the price of the deviations. For models that roll out alone."""
@@ -89,7 +90,7 @@ def draw(
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
     for b in range(costs.shape[0]):
-        draw_block(b, m, settings[0], basis, kept, key, white, e)
+        draw_block(b, m, settings[0], basis, kept, key, pool, white, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
         for t in range(T):
@@ -108,8 +109,24 @@ def store(e: Any, deviations: Any) -> None:
 
 
 @driver
-def draw_block(b: int, m: int, correlation: float, basis: Any, kept: Any, key: Any, white: Any, e: Any) -> None:
+def draw_block(
+    b: int, m: int, correlation: float, basis: Any, kept: Any, key: Any, pool: Any, white: Any, e: Any
+) -> None:
     """The noise of a block, in units of its standard deviation; the first samples deviate as they are told."""
+    if pool.shape[0] > 0:
+        for row in range(e.shape[0]):
+            for lane in range(LANES):
+                e[row, lane] = pool[b, row, lane]
+    else:
+        noise(b, m, correlation, basis, key, white, e)
+    for lane in range(min(kept.shape[0] - b * LANES, LANES)):
+        for row in range(kept.shape[1]):
+            e[row, lane] = kept[b * LANES + lane, row]
+
+
+@driver
+def noise(b: int, m: int, correlation: float, basis: Any, key: Any, white: Any, e: Any) -> None:
+    """The noise of a block."""
     if basis.shape[1] > 0:
         normals(key, b * LANES, white)
         mixed(basis, m, white, e)
@@ -117,9 +134,14 @@ def draw_block(b: int, m: int, correlation: float, basis: Any, kept: Any, key: A
         normals(key, b * LANES, e)
         if correlation > 0.0:
             coloured(correlation, m, e)
-    for lane in range(min(kept.shape[0] - b * LANES, LANES)):
-        for row in range(kept.shape[1]):
-            e[row, lane] = kept[b * LANES + lane, row]
+
+
+@driver("void(i8, f8, f8[:,::1], i8[::1], f8[:,:,::1])", heap=True, nogil=True)
+def fill(m: int, correlation: float, basis: Any, key: Any, pool: Any) -> None:
+    """The noise of all blocks (blocks, T m rounded up to a multiple of four, LANES)."""
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    for b in range(pool.shape[0]):
+        noise(b, m, correlation, basis, key, white, pool[b])
 
 
 @driver(fast=True)

@@ -22,7 +22,7 @@ from ...core.settings import Count, NonNegative, Positive, settings
 from ...core.space import Space
 from ...models.trace import LANES, ParameterMemory, code_of
 from ..receding import Horizon, Solution
-from ._rollouts import draw, moments, roll
+from ._rollouts import draw, fill, moments, roll
 from .noise import basis_of
 
 DRAWN = np.array([0, 0, 1])
@@ -39,6 +39,7 @@ class Sampler(ABC):
     iterations: Count = 1
     threads: Count = 1
     budget: Positive | None = None
+    redraw: bool = True
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
@@ -78,6 +79,9 @@ class Samples:
         self.costs, self.weights = (each.ravel()[:count] for each in self.padded)
         self.violations = self._violations.ravel()[:count]
         self._deviations = np.zeros((blocks, T * m, LANES))
+        rows = -(-T * m // 4) * 4
+        self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES)), None
+        self._fill = fill.compiled
         self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
@@ -117,9 +121,12 @@ class Samples:
         """
         std = self.std if std is None else std
         first = self._free[None] if kept is None else (kept - plan) / std
+        if len(self._pool) and self._pooled != (seed := key[:2].tobytes()):
+            self._fill(plan.shape[1], self._settings[0], self._basis, np.array([*key[:2], 1]), self._pool)
+            self._pooled = seed
         noise = (
             plan, std, self._limits, self._free if price is None else price, self._settings, self._basis,
-            np.ascontiguousarray(first.reshape(len(first), plan.size)), key,
+            np.ascontiguousarray(first.reshape(len(first), plan.size)), key, self._pool,
         )  # fmt: skip
         costs, drawn = self.padded[0], len(self.costs) if count is None else count
         if self._coded:

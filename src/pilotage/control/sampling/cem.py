@@ -124,5 +124,5 @@ class CEM(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
     ) -> None:
-        solver = CrossEntropy(samples, std, noise, penalty, iterations, threads, budget, elites, smoothing, least)
+        solver = CrossEntropy(samples, std, noise, penalty, iterations, threads, budget, True, elites, smoothing, least)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

@@ -70,8 +70,8 @@ class ICEM(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
     ) -> None:
-        noise = PowerLawNoise(beta)
         solver = CrossEntropy(
-            samples, std, noise, penalty, iterations, threads, budget, elites, smoothing, least, kept, decay, best=True
-        )
+            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, elites, smoothing, least,
+            kept, decay, best=True,
+        )  # fmt: skip
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

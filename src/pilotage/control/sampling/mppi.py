@@ -115,6 +115,8 @@ class MPPI(RecedingHorizon):
             heuristic: it should be large compared to the cost of a good plan.
         iterations: number of improvements per tick.
         budget: seconds after which no further iteration begins.
+        redraw: whether every tick draws noise of its own. If not, the noise of the first one is used again and again,
+            which halves the time of a tick of a simple model.
         threads: number of threads for machine code.
         rng: seed or generator of the random numbers.
 
@@ -154,9 +156,22 @@ class MPPI(RecedingHorizon):
         noise: Noise | None = None,
         adapt: float = 0.0,
         budget: float | None = None,
+        redraw: bool = True,
     ) -> None:
         solver = PathIntegral(
-            samples, std, noise, penalty, iterations, threads, budget, temperature, effective, correlation, pull, adapt
+            samples,
+            std,
+            noise,
+            penalty,
+            iterations,
+            threads,
+            budget,
+            redraw,
+            temperature,
+            effective,
+            correlation,
+            pull,
+            adapt,
         )
         super().__init__(
             dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng
