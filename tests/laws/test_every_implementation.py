@@ -14,7 +14,17 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import CEM, ICEM, ILQR, MPPI, PredictiveSampling, PurePursuit, RecedingHorizon, reach
+from pilotage.control import (
+    CEM,
+    ICEM,
+    ILQR,
+    MPPI,
+    GradientMPC,
+    PredictiveSampling,
+    PurePursuit,
+    RecedingHorizon,
+    reach,
+)
 from pilotage.control.sampling.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner, Space
 from pilotage.core.errors import MissingExtra
@@ -236,6 +246,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "CEM": lambda: (CEM(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, samples=100, rng=5), CAR),
     "ICEM": lambda: (ICEM(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, samples=64, rng=5), CAR),
     "PredictiveSampling": lambda: (PredictiveSampling(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, rng=5), CAR),
+    "GradientMPC": lambda: (GradientMPC(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12), CAR),
     "PurePursuit": lambda: (PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]]), unicycle()),
 }
 

@@ -2,7 +2,7 @@
 
 - `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
   of a robot along it)
-- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
+- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `GradientMPC`)
 - `sampling`: predictive control by random rollouts (`MPPI`, `CEM`, `ICEM`, `PredictiveSampling`; their noise over time:
   `PowerLawNoise`, `IntegratedNoise`, `SplineNoise`, `KernelNoise`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
@@ -31,12 +31,14 @@ from .sampling import PowerLawNoise as PowerLawNoise
 from .sampling import PredictiveSampling as PredictiveSampling
 from .sampling import SplineNoise as SplineNoise
 from .trajectory import ILQR as ILQR
+from .trajectory import GradientMPC as GradientMPC
 
 __all__ = [
     "CEM",
     "ICEM",
     "ILQR",
     "MPPI",
+    "GradientMPC",
     "IntegratedNoise",
     "KernelNoise",
     "Path",
