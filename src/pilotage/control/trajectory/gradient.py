@@ -79,7 +79,7 @@ class GradientDescent:
         for _ in left:
             free = np.where(((u <= low) & (g > 0.0)) | ((u >= high) & (g < 0.0)), 0.0, g)
             d = direction(u, free)
-            if -float((free * d).sum()) <= tolerance * abs(J):
+            if float(np.abs(free * d).sum()) <= tolerance * abs(J):
                 return u, True, False
             for halving in range(HALVINGS if direction.searches else 1):
                 v = np.clip(u + 0.5**halving * d, low, high)
@@ -134,7 +134,7 @@ class GradientMPC(RecedingHorizon):
         iterations: steps of the optimiser per tick, over all solves of the augmented Lagrangian. A plan that has not
             converged by then is used with status IMPROVED.
         rate: step of Adam, and first step of the others, as a share of the range of each action.
-        tolerance: relative decrease of the cost that is expected of a step, at which the plan counts as converged.
+        tolerance: relative change of the cost that is expected of a step, at which the plan counts as converged.
         feasible: largest value of the constraint that counts as satisfied.
         weight: initial weight of violated constraints.
         budget: seconds after which no further iteration begins.
