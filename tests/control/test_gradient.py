@@ -92,6 +92,24 @@ def test_failures_have_a_sentence() -> None:
         GradientMPC(cart(), PlainTask(stop(), LINE))
 
 
+@pytest.mark.parametrize("constrained", [False, True])
+def test_a_budget_ends_the_sweeps_of_ilqr(constrained: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that moves on by a second at each look."""
+    model, task, x = (glider(), DISC, np.array([0.0, 0.0, 0.5, 0.0])) if constrained else (CAR, GOAL, X)
+    drive, now = ILQR(model, task, horizon=20, budget=3.5), [0.0]
+
+    def clock() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    free = ILQR(model, task, horizon=20).solve(x)
+    monkeypatch.setattr("time.perf_counter", clock)
+    plan = drive.solve(x)
+    assert plan.stats["iterations"] == 3 < free.stats["iterations"]
+    assert plan.status is not PlanStatus.SOLVED
+    assert plan.reason
+
+
 def test_contract() -> None:
     drive = GradientMPC(CAR, GOAL, horizon=12)
     check_controller(drive, CAR)
