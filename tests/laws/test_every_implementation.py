@@ -15,13 +15,17 @@ import pytest
 import pilotage
 from pilotage import models
 from pilotage.control import (
+    CEM,
+    ICEM,
     ILQR,
     LQG,
     LQR,
     MPPI,
     PID,
     FeedbackLinearization,
+    GradientMPC,
     PathTracker,
+    PredictiveSampling,
     PurePursuit,
     RecedingHorizon,
     RegulatedPurePursuit,
@@ -259,6 +263,10 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
         MPPI(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, samples=200, rng=5),
         CAR,
     ),
+    "CEM": lambda: (CEM(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, samples=100, rng=5), CAR),
+    "ICEM": lambda: (ICEM(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, samples=64, rng=5), CAR),
+    "PredictiveSampling": lambda: (PredictiveSampling(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, rng=5), CAR),
+    "GradientMPC": lambda: (GradientMPC(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12), CAR),
     "PurePursuit": lambda: (PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]]), unicycle()),
     "LQR": lambda: (LQR(ROD, [0.0, 0.0]), ROD),
     "LQR of a horizon": lambda: (LQR(DRONE, DRONE.state.identity(), horizon=3, design="sampled"), DRONE),

@@ -44,25 +44,41 @@ from .paths.follow import follow as follow
 from .reach import reach as reach
 from .receding import RecedingHorizon as RecedingHorizon
 from .receding import Solution as Solution
+from .sampling import CEM as CEM
+from .sampling import ICEM as ICEM
 from .sampling import MPPI as MPPI
+from .sampling import IntegratedNoise as IntegratedNoise
+from .sampling import KernelNoise as KernelNoise
+from .sampling import PowerLawNoise as PowerLawNoise
+from .sampling import PredictiveSampling as PredictiveSampling
+from .sampling import SplineNoise as SplineNoise
 from .trajectory import ILQR as ILQR
+from .trajectory import GradientMPC as GradientMPC
 
 __all__ = [
+    "CEM",
+    "ICEM",
     "ILQR",
     "LQG",
     "LQR",
     "MPPI",
     "PID",
     "FeedbackLinearization",
+    "GradientMPC",
+    "IntegratedNoise",
+    "KernelNoise",
     "Modes",
     "Path",
     "PathTracker",
+    "PowerLawNoise",
+    "PredictiveSampling",
     "Progress",
     "PurePursuit",
     "RecedingHorizon",
     "RegulatedPurePursuit",
     "Sight",
     "Solution",
+    "SplineNoise",
     "Stanley",
     "StateFeedback",
     "Steering",

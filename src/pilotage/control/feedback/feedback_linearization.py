@@ -14,7 +14,7 @@ from ...core.errors import ModelError, SettingError
 from ...core.plan import Plan
 from ...core.results import ActionStatus
 from ...core.settings import Positive, by_name, instance, setting
-from ..paths.pure_pursuit import slower
+from ..paths._commands import slower
 from ._law import Command, FeedbackLaw
 
 Reference = Callable[[float], Any]

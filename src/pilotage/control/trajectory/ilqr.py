@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution
+from ._clock import CLOCK
 from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
 
 WHY = {
@@ -42,6 +44,7 @@ class DifferentialDynamicProgramming:
     tolerance: Positive = 1e-8
     feasible: Positive = 1e-4
     weight: Positive = 10.0
+    budget: Positive | None = None
 
     def workspace(self, problem: Horizon) -> Sweeps:
         """The machine code of the sweeps for a problem."""
@@ -55,7 +58,8 @@ class DifferentialDynamicProgramming:
         self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
-        settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
+        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
+        settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight, deadline])
         ended, report, solution = workspace.solve(x, us, rows, settings)
         cost, spent, worst, expected = report.tolist()
         stats = {**solution, "iterations": int(spent), "violation": worst, "expected": expected}
@@ -88,7 +92,7 @@ class Sweeps:
             code_of(dynamics.state, "minus"),
             *(code_of(task, results) for results in ("T", "T Tx Txx")),
         ]
-        addresses = np.array([code.address for code in self._codes], dtype=np.int64)
+        addresses = np.array([*(code.address for code in self._codes), CLOCK], dtype=np.int64)
         self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
         self._models = addresses, np.array([problem.dt]), *(each.vector for each in self._parameters)
         self._k = self._codes[4].size
@@ -141,6 +145,7 @@ class ILQR(RecedingHorizon):
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
             the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
+        budget: seconds after which no further sweep begins; the best plan so far is used with status IMPROVED.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
     Lagrangian as in Howell, Jackson and Manchester, "ALTRO", IROS 2019, section III.
@@ -168,6 +173,7 @@ class ILQR(RecedingHorizon):
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        budget: float | None = None,
     ) -> None:
-        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight)
+        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight, budget)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
