@@ -14,7 +14,7 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control import ILQR, MPPI, LinearMPC, PurePursuit, RecedingHorizon, TubeMPC, reach
 from pilotage.control.sampling.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner, Space
 from pilotage.core.errors import MissingExtra
@@ -225,6 +225,9 @@ VEHICLES = ("HybridAStar", "StateLattice")
 """Planners of poses, which the contract gives a problem of a vehicle."""
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "LinearMPC": lambda: (LinearMPC(POINT, [1.0, 2.0], bounds={"x": (-3.0, 0.5)}, rates={"vx": (-9.0, 5.0)}), POINT),
+    "LinearMPC along the plan": lambda: (LinearMPC(CAR, [4.0, 1.0, 0.2, 1.0], P=1.0, relinearize=True), CAR),
+    "TubeMPC": lambda: (TubeMPC(LinearMPC(POINT, [1.0, 2.0]), risk=0.1), POINT),
     "RecedingHorizon": lambda: (
         RecedingHorizon(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), PathIntegral(100), horizon=9, rng=2),
         CAR,

@@ -4,6 +4,7 @@
   of a robot along it)
 - `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
 - `sampling`: predictive control by random rollouts (`MPPI`)
+- `mpc`: linear predictive control (`LinearMPC`, `TubeMPC`), and quadratic programs (`QuadraticProgram`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
 - `reach`: the task of reaching a goal
@@ -14,6 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .mpc import LinearMPC as LinearMPC
+from .mpc import QPSolution as QPSolution
+from .mpc import QPStatus as QPStatus
+from .mpc import QuadraticProgram as QuadraticProgram
+from .mpc import TubeMPC as TubeMPC
 from .paths import Path as Path
 from .paths import Progress as Progress
 from .paths import PurePursuit as PurePursuit
@@ -24,7 +30,22 @@ from .receding import Solution as Solution
 from .sampling import MPPI as MPPI
 from .trajectory import ILQR as ILQR
 
-__all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]
+__all__ = [
+    "ILQR",
+    "MPPI",
+    "LinearMPC",
+    "Path",
+    "Progress",
+    "PurePursuit",
+    "QPSolution",
+    "QPStatus",
+    "QuadraticProgram",
+    "RecedingHorizon",
+    "Solution",
+    "TubeMPC",
+    "follow",
+    "reach",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)
