@@ -139,8 +139,8 @@ def test_warm_is_cold() -> None:
     p = QuadraticProgram(M.T @ M + np.eye(12), rng.normal(size=12), A, -np.ones(30), np.ones(30), F=F, E=E)
     warm, theta, spent = p.solver("active_set"), rng.normal(size=3), [0, 0]
     for tick in range(40):
-        theta = theta + 0.1 * rng.normal(size=3)
-        f, upper = (rng.normal(size=12), 1.0 + rng.random(30)) if tick % 10 == 9 else (None, None)
+        theta = theta + 0.02 * rng.normal(size=3)
+        f, upper = (rng.normal(size=12), 1.0 + rng.random(30)) if tick % 20 == 19 else (None, None)
         found, cold = warm.solve(theta, f=f, upper=upper), p.solver("active_set")
         expected = cold.solve(theta, f=warm.f, upper=warm.bounds[1])
         np.testing.assert_allclose(found.z, expected.z, atol=1e-8)

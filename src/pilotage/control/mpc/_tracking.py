@@ -70,7 +70,7 @@ def weight(
         raise ShapeError(f"{what} has shape {W.shape}; expected a number, ({n},), ({n}, {n}) or values by name")
     if not np.isfinite(W).all() or np.abs(W - W.T).max(initial=0.0) > 1e-9 * max(1.0, np.abs(W).max(initial=0.0)):
         raise SettingError(f"{what} is not a symmetric matrix of finite numbers")
-    least = np.linalg.eigvalsh(W)[0] if n else 1.0
+    least = float(np.linalg.eigvalsh(W)[0]) if n else 1.0
     if least < -1e-9 or (definite and least <= 0.0):
         raise SettingError(
             f"{what} has the eigenvalue {least:.3g}; expected {'above' if definite else 'at least'} zero"
