@@ -101,6 +101,30 @@ def test_stable_loop_stays_feasible() -> None:
         assert np.abs(xs[-1]).max() < 0.05 and np.abs(xs[1:, 1]).max() < 0.5 + 1e-7
 
 
+def test_models_along_the_plan_are_those_at_the_goal() -> None:
+    """On a linear system, with every kind of row, preview, and a disturbance."""
+
+    def wave(ts: Any) -> Any:
+        return np.stack([0.5 * np.sin(ts), 0.5 * np.cos(ts)], -1)
+
+    settings: dict[str, Any] = {
+        "bounds": {"v": (-0.3, 0.4)}, "rates": {"a": (-2.0, 2.0)}, "outputs": ([[1.0, 1.0]], -0.6, 0.6), "soft": 200.0,
+        "offset_free": 0.5, "reference": wave, "action": [0.1],
+    }  # fmt: skip
+    once, along = (LinearMPC(CART, [0.2, 0.0], relinearize=each, **settings) for each in (False, True))
+    x = np.array([0.3, 0.3])
+    for tick in range(15):
+        mine, other = once.act(x, tick * DT), along.act(x, tick * DT)
+        np.testing.assert_allclose(mine.plan, other.plan, atol=1e-6)
+        assert mine.cost == pytest.approx(other.cost, rel=1e-6)
+        x = CART.step(x, mine.u, DT) + [0.0, 0.02]
+
+
+def test_another_task_is_refused() -> None:
+    with pytest.raises(ModelError, match="LinearMPC"):
+        LinearMPC(CART, [0.0, 0.0]).retarget(reach(CART, [1.0, 0.0]))
+
+
 def test_infeasible_start_is_told() -> None:
     hard = LinearMPC(CART, [0.0, 0.0], bounds={"v": (-0.5, 0.5)})
     action = hard.act([0.0, 2.0])

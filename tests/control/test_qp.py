@@ -45,12 +45,12 @@ def assert_optimal(p: QuadraticProgram, z: np.ndarray, lam: np.ndarray, limit: f
     assert (y[hard] <= p.upper[hard] + limit).all()
     assert (y[hard] >= p.lower[hard] - limit).all()
     assert (np.abs(lam) <= p.soft + limit).all()
-    pressed, pulled = lam > 1e-6, lam < -1e-6
     full = np.abs(lam) > p.soft - 1e-6
-    for side, bound, sign in ((pressed, p.upper, 1.0), (pulled, p.lower, -1.0)):
-        past = sign * (y - bound)[side]
-        assert (past >= -1e-5).all(), "a multiplier of a row away from its bound"
-        assert (past[~full[side]] <= 1e-5).all(), "a violated row whose multiplier is not its weight"
+    for sign, bound in ((1.0, p.upper), (-1.0, p.lower)):
+        share = sign * lam > 1e-9
+        past = sign * (y - bound)[share]
+        assert (np.abs(lam[share]) * past >= -1e-6).all(), "a multiplier away from its bound"
+        assert (past[~full[share]] <= 1e-5).all(), "a violated row whose multiplier is not its weight"
     for over in (y - p.upper, p.lower - y):
         assert full[over > 1e-5].all()
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...core.arrays import Array
+from ...core.errors import ModelError
 from ...core.results import ActionStatus
 from ...core.settings import Fraction, settings
 from ..receding import Horizon, Solution
@@ -23,7 +24,7 @@ USABLE = 1e-4
 
 @dataclass(frozen=True, eq=False)
 class Memory:
-    """The state of the solver: the working set, the last action, the disturbance, and the deviation it predicted."""
+    """The state of the solver: the working set, the last action, the disturbance, and the state it predicted."""
 
     warm: Any = None
     last: Array | None = None
@@ -83,7 +84,10 @@ class Prediction:
 
     def __init__(self, problem: Horizon, settings: CondensedQP) -> None:
         task = problem.task
-        assert isinstance(task, Tracking)
+        if not isinstance(task, Tracking):
+            raise ModelError(
+                "the program of LinearMPC is that of its own goal; make another LinearMPC for another task"
+            )
         self.problem, self.settings, self.task = problem, settings, task
         space, (self.C, low, high, soft, names) = problem.dynamics.state, settings.rows
         self.d, self.m, T = space.dim, problem.action.size, problem.steps

@@ -23,6 +23,8 @@ from .program import (
 )
 
 EMPTY = np.zeros(0)
+GAP = 100.0
+"""Largest duality gap of a solution, relative to the tolerance of its residuals and the size of its cost."""
 
 
 class Method(ABC):
@@ -103,7 +105,8 @@ class Method(ABC):
         """
         program = self.program
         report = [iterations, *residuals(program, g, e, self.bounds, z, lam)]
-        if report[1] <= self.tolerance and report[2] <= self.tolerance:
+        closed = report[3] <= GAP * self.tolerance * (1.0 + abs(report[4]))
+        if report[1] <= self.tolerance and report[2] <= self.tolerance and closed:
             return QPSolution(SOLVED, z, lam, report)
         if ray is not None and (proof := farkas(program, ray, e, self.bounds)) is not None:
             return QPSolution(INFEASIBLE, z, lam, report, proof)

@@ -54,7 +54,7 @@ class Tracking(Task):
     def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
         if self.reference is None:
             return None, None
-        return self.reference(t + self.dt * np.arange(steps + 1)), None
+        return self.reference(np.asarray(t + self.dt * np.arange(steps + 1), dtype=np.float64)), None
 
 
 def weight(

@@ -113,7 +113,8 @@ class QuadraticProgram:
             method: "active_set", the dual active set method, for problems of up to some hundred variables and rows;
                 "interior_point"; "auto", the first and, if it does not reach the tolerance, the second; or another
                 library: "piqp", "clarabel", "osqp" (extra ``qp``), "daqp".
-            tolerance: largest primal and dual residual of a solution.
+            tolerance: largest primal and dual residual of a solution; its duality gap is at most 100 times that,
+                relative to ``1 + |cost|``.
 
         Raises:
             MissingExtra: if the library is not installed.
@@ -150,7 +151,7 @@ class QPSolution:
 
     @property
     def status(self) -> QPStatus:
-        """The outcome; LIMIT if the residuals are larger than the tolerance."""
+        """The outcome; LIMIT if residuals or gap are larger than the tolerance allows."""
         return _STATUS.get(self._status, QPStatus.LIMIT)
 
     @property
@@ -199,7 +200,7 @@ class QPSolution:
             return "the cost falls for ever along a direction that no row bounds"
         return (
             f"after {self.iterations} iterations the primal residual is {self.primal_residual:.2g}, the dual "
-            f"{self.dual_residual:.2g}"
+            f"{self.dual_residual:.2g}, and the duality gap {self.gap:.2g}"
         )
 
     def __repr__(self) -> str:
