@@ -21,8 +21,8 @@ FREE, ACTIVE, CAPPED = 0, 1, 2
 """Sides of a row, positive at its upper bound and negative at its lower: a capped row pays its weight."""
 SINGULAR = 1e-11
 """A pivot of L D L', relative to the diagonal of G, below which a row depends on the working set."""
-DEFINITE = 1e-7
-"""Smallest eigenvalue of a definite H, relative to the largest; and the eps of proximal iterations."""
+DEFINITE, PROXIMAL = 1e-7, 1e-5
+"""Smallest eigenvalue of a definite H, and the eps of proximal iterations for others, relative to the largest."""
 ROUNDS = 200
 """Most proximal iterations."""
 
@@ -393,4 +393,4 @@ class ActiveSet(Method):
 def proximal(H: Array) -> float:
     """The eps that proximal iterations add to the diagonal of H: zero if H is definite."""
     values = np.linalg.eigvalsh(H) if len(H) else np.ones(1)
-    return 0.0 if values[0] > DEFINITE * values[-1] else DEFINITE * (values[-1] or 1.0)
+    return 0.0 if values[0] > DEFINITE * values[-1] else PROXIMAL * (values[-1] or 1.0)
