@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
@@ -57,6 +57,7 @@ def assert_optimal(p: QuadraticProgram, z: np.ndarray, lam: np.ndarray, limit: f
 
 @settings(max_examples=60, derandomize=True)
 @given(SEEDS, st.sampled_from(OURS), st.booleans())
+@example(456, "active_set", False)
 def test_solutions_are_optimal(seed: int, method: str, soft: bool) -> None:
     p = random_program(seed, soft=soft)
     found = p.solve(method=method, tolerance=1e-8)
@@ -79,6 +80,7 @@ def test_both_methods_have_one_minimum(seed: int, soft: bool) -> None:
 
 @settings(max_examples=60, derandomize=True)
 @given(SEEDS, st.sampled_from(OURS))
+@example(1128, "active_set")
 def test_infeasible_problems_have_a_proof(seed: int, method: str) -> None:
     p = random_program(seed, feasible=False)
     found = p.solve(method=method, tolerance=1e-8)

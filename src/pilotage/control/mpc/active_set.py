@@ -23,6 +23,8 @@ SINGULAR = 1e-11
 """A pivot of L D L', relative to the diagonal of G, below which a row depends on the working set."""
 DEFINITE, PROXIMAL = 1e-7, 1e-5
 """Smallest eigenvalue of a definite H, and the eps of proximal iterations for others, relative to the largest."""
+NOISE = 1e-13
+"""Rounding of rows, relative to the largest where H is semidefinite, which is no violation."""
 ROUNDS = 200
 """Most proximal iterations."""
 
@@ -299,7 +301,7 @@ def solve(
     for i in range(2 * k):
         if not math.fabs(given[i]) < math.inf:
             return NAN
-    report[0], status = 0.0, LIMIT
+    report[0], status, slack = 0.0, LIMIT, 0.5 * tolerance
     for i in range(n):
         z[i] = center[i]
     for _ in range(int(rounds)):
@@ -311,7 +313,9 @@ def solve(
             for i in range(n):
                 subtract(N, i, -eps * center[i], z)
             residual(V, A, given, lam, z, w)
-        status, iterations, count = dual_active_set(y, bounds, G, weight, lam, side, 0.5 * tolerance, int(limit), work)
+            for i in range(m):
+                slack = max(slack, NOISE * math.fabs(y[i]))
+        status, iterations, count = dual_active_set(y, bounds, G, weight, lam, side, slack, int(limit), work)
         report[0], report[5] = report[0] + iterations, count
         if status == INFEASIBLE:
             return status
