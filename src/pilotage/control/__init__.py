@@ -32,6 +32,11 @@ from .feedback import lqr as lqr
 from .feedback import observability as observability
 from .feedback import place_poles as place_poles
 from .feedback import stability as stability
+from .mpc import LinearMPC as LinearMPC
+from .mpc import QPSolution as QPSolution
+from .mpc import QPStatus as QPStatus
+from .mpc import QuadraticProgram as QuadraticProgram
+from .mpc import TubeMPC as TubeMPC
 from .paths import Path as Path
 from .paths import PathTracker as PathTracker
 from .paths import Progress as Progress
@@ -67,6 +72,7 @@ __all__ = [
     "GradientMPC",
     "IntegratedNoise",
     "KernelNoise",
+    "LinearMPC",
     "Modes",
     "Path",
     "PathTracker",
@@ -74,6 +80,9 @@ __all__ = [
     "PredictiveSampling",
     "Progress",
     "PurePursuit",
+    "QPSolution",
+    "QPStatus",
+    "QuadraticProgram",
     "RecedingHorizon",
     "RegulatedPurePursuit",
     "Sight",
@@ -84,6 +93,7 @@ __all__ = [
     "Steering",
     "TrackingLQR",
     "TrailerBacking",
+    "TubeMPC",
     "controllability",
     "dlqr",
     "finite_horizon_lqr",
