@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -12,20 +11,12 @@ from ...core.arrays import Array
 from ...core.compiled import Compiled
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError
-from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution
-from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
-
-WHY = {
-    VIOLATED: "no plan that keeps the constraint was found in {spent} iterations; it is at {worst:.2g}; allow more "
-    "iterations, or begin with another plan (us)",
-    BLOCKED: "the constraint is at {worst:.2g}, and no small change of the plan lowers it: it cannot be kept from "
-    "here, or the plan lies on a line of symmetry; begin with another plan (us)",
-}
-
+from ._verdict import judged
+from .ddp import memory_for, solve
 
 @settings
 class DifferentialDynamicProgramming:
@@ -57,21 +48,7 @@ class DifferentialDynamicProgramming:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
         settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
         ended, report, solution = workspace.solve(x, us, rows, settings)
-        cost, spent, worst, expected = report.tolist()
-        stats = {**solution, "iterations": int(spent), "violation": worst, "expected": expected}
-        status, reason = ActionStatus.SOLVED, ""
-        if ended == DIVERGED:
-            status, reason = ActionStatus.FALLBACK, "the initial plan has no finite cost"
-        elif ended in (VIOLATED, BLOCKED):
-            status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
-            own = workspace.problem.worst(x[None], solution["us"][:1], rows[:1])
-            if max(worst, self.feasible) <= own < math.inf:
-                status, reason = ActionStatus.IMPROVED, f"the state itself violates the constraint; {reason}"
-        elif ended != CONVERGED:
-            status = ActionStatus.IMPROVED
-            why = "no step leads down any more" if ended == STUCK else f"stopped after {int(spent)} iterations"
-            reason = f"{why}; {expected:.2g} less was expected of a cost of {cost:.4g}"
-        return state, Solution(stats.pop("us"), cost, status, reason, stats.pop("xs"), stats)
+        return state, judged(ended, report, solution, workspace.problem, x, rows, self.feasible)
 
 
 class Sweeps:
