@@ -5,11 +5,12 @@
     min   sum_t  1/2 dx' lxx dx + dx' lxu du + 1/2 du' luu du + lx' dx + lu' du   +   1/2 dx_T' Txx dx_T + Tx' dx_T
     s.t.  dx_{t+1} = F dx_t + B du_t + defect_t,     dx_0 given
           sign_i (du_t, dx_{t+1})_i <= room_{t,i}                    bounds of actions and next states
-          g + gx dx_{t+1} + gu du_t <= z,   z >= 0                   at the price ``price' z``; hard where it is infinite
+          g + gx dx_{t+1} + gu du_t <= z,   z >= 0                   at the price ``price' z``; hard if that is infinite
 
-A row ``a v <= b + z`` has the slack s, the multiplier lambda and, where it is soft, ``nu = price - lambda`` for z. Newton's
-step from a point towards ``lambda s = nu z = sigma mu`` solves the problem above without rows, with the residuals of the
-point in place of the gradients and defects, and the quadratic ``1/2 w (a dv)^2 + kappa a dv`` of each row in the cost:
+A row ``a v <= b + z`` has the slack s, the multiplier lambda and, where it is soft, ``nu = price - lambda`` for z.
+Newton's step from a point towards ``lambda s = nu z = sigma mu`` solves the problem above without rows, with the
+residuals of the point in place of the gradients and defects, and for each row ``1/2 w (a dv)^2 + kappa a dv`` in the
+cost:
 
     1 / w  = s / lambda + z / nu
     kappa  = w (a v - b - z + (sigma mu - c) / lambda - (sigma mu - nu z - c') / nu)   c, c': Mehrotra's corrections
@@ -77,7 +78,7 @@ def above(i: int, l: float, program: Any) -> float:
 
 @driver
 def start(warm: float, program: Any, point: Any) -> None:
-    """A point inside ``lambda, s, nu, z > 0``: with ``lambda s = warm``, from the last multipliers if they are given."""
+    """A point inside ``lambda, s, nu, z > 0`` with ``lambda s = warm``, from the last multipliers if they are given."""
     dx, du, pi, lam, slack, z = point
     clear(dx[1:])
     clear(du)
@@ -166,7 +167,7 @@ def residuals(regular: float, program: Any, point: Any, memory: Any, report: Any
 
     ::
 
-        r_x  = lx + lxx dx + lxu du + F' pi - pi before + sum lambda a_x        (at the end: Tx + Txx dx - pi before ...)
+        r_x  = lx + lxx dx + lxu du + F' pi - pi before + sum lambda a_x        at the end: Tx + Txx dx - pi before ...
         r_u  = lu + lxu' dx + luu du + B' pi + sum lambda a_u
         r_pi = F dx + B du + defect - dx after
     """
