@@ -14,7 +14,7 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control import ILQR, MPPI, SQP, PurePursuit, RecedingHorizon, reach
 from pilotage.control.sampling.mppi import PathIntegral
 from pilotage.core import Controller, Mixture, Planner, Space
 from pilotage.core.errors import MissingExtra
@@ -231,6 +231,11 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     ),
     "MPPI": lambda: (
         MPPI(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, samples=200, rng=5),
+        CAR,
+    ),
+    "SQP": lambda: (SQP(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "SQP, real time": lambda: (
+        SQP(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, real_time=True),
         CAR,
     ),
     "PurePursuit": lambda: (PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]]), unicycle()),

@@ -2,7 +2,7 @@
 
 - `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
   of a robot along it)
-- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`)
+- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `SQP`)
 - `sampling`: predictive control by random rollouts (`MPPI`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
@@ -23,8 +23,20 @@ from .receding import RecedingHorizon as RecedingHorizon
 from .receding import Solution as Solution
 from .sampling import MPPI as MPPI
 from .trajectory import ILQR as ILQR
+from .trajectory import SQP as SQP
 
-__all__ = ["ILQR", "MPPI", "Path", "Progress", "PurePursuit", "RecedingHorizon", "Solution", "follow", "reach"]
+__all__ = [
+    "ILQR",
+    "MPPI",
+    "SQP",
+    "Path",
+    "Progress",
+    "PurePursuit",
+    "RecedingHorizon",
+    "Solution",
+    "follow",
+    "reach",
+]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist
     __getattr__ = absent(__name__)

@@ -40,6 +40,7 @@ ELSEWHERE = {
     "control.ILQR": "ILQR LQR DDP",
     "control.MPPI": "MPPI",
     "control.RecedingHorizon": "RecedingHorizon MPC ModelPredictiveControl",
+    "control.SQP": "SQP NMPC RTI MultipleShooting",
     "core.Gaussian": "Gaussian GaussianBelief MultivariateNormal",
     "core.Particles": "Particles",
     "core.Readings": "Readings",

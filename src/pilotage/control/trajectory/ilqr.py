@@ -18,6 +18,7 @@ from ..receding import Fallback, Horizon, RecedingHorizon, Solution
 from ._verdict import judged
 from .ddp import memory_for, solve
 
+
 @settings
 class DifferentialDynamicProgramming:
     """The solver of `ILQR`: its settings, and a step that improves a plan until it is a local minimum.
@@ -33,10 +34,11 @@ class DifferentialDynamicProgramming:
     tolerance: Positive = 1e-8
     feasible: Positive = 1e-4
     weight: Positive = 10.0
+    second_order: bool = False
 
     def workspace(self, problem: Horizon) -> Sweeps:
         """The machine code of the sweeps for a problem."""
-        return Sweeps(problem)
+        return Sweeps(problem, self.second_order)
 
     def init(self, seed: int) -> None:
         """None: the solver has no state and no randomness."""
@@ -54,7 +56,7 @@ class DifferentialDynamicProgramming:
 class Sweeps:
     """Machine code of the models of a problem, and the driver that calls it."""
 
-    def __init__(self, problem: Horizon) -> None:
+    def __init__(self, problem: Horizon, second_order: bool) -> None:
         dynamics, task = problem.dynamics, problem.task
         if not isinstance(task, Compiled):
             raise ModelError(f"ILQR needs the derivatives of the task; {task!r} has none, write it with @task")
@@ -64,8 +66,9 @@ class Sweeps:
             *(code_of(task, results) for results in ("l", "l lx lu lxx lxu luu", "g", "g gx gu")),
             code_of(dynamics.state, "minus"),
             *(code_of(task, results) for results in ("T", "T Tx Txx")),
+            *([code_of(dynamics, "yxx yxu yuu")] if second_order else []),
         ]
-        addresses = np.array([code.address for code in self._codes], dtype=np.int64)
+        addresses = np.array([*(code.address for code in self._codes), 0][:10], dtype=np.int64)
         self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
         self._models = addresses, np.array([problem.dt]), *(each.vector for each in self._parameters)
         self._k = self._codes[4].size
@@ -118,8 +121,12 @@ class ILQR(RecedingHorizon):
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
             the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
+        second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
+            by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
+            traced dynamics without rotations in their state.
 
-    Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
+    Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; Mayne, "A
+    second-order gradient method for determining optimal trajectories", Int. J. Control 3 (1966); the augmented
     Lagrangian as in Howell, Jackson and Manchester, "ALTRO", IROS 2019, section III.
 
     Example:
@@ -142,9 +149,10 @@ class ILQR(RecedingHorizon):
         tolerance: float = 1e-8,
         feasible: float = 1e-4,
         weight: float = 10.0,
+        second_order: bool = False,
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
     ) -> None:
-        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight)
+        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight, second_order)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)

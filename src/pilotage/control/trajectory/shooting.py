@@ -6,8 +6,8 @@
     L        = sum l + T + sum pi' defect + sum lambda' g               exact Hessian; or that of the costs alone
     merit    = sum l + T + sigma sum |defect| + rho sum max(0, g)       rho: the price of the constraint
 
-Letters as in `stage_qp`, whose program each iteration minimises in the deviations dx and du. The constraint is soft there,
-at the price rho, so that every program has a solution; rho grows while a plan that is a minimum violates it.
+Letters as in `stage_qp`, whose program each iteration minimises in the deviations dx and du. The constraint is soft
+there, at the price rho, so that every program has a solution; rho grows while a plan that is a minimum violates it.
 
 Source: Nocedal and Wright, "Numerical optimization" (2006), sections 18.3, 18.4 and 17.2; Bock and Plitt, "A multiple
 shooting algorithm", IFAC 1984.
@@ -18,11 +18,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from ...models.trace import call, driver
 from . import stage_qp
-from ._backward import clear
 from ._lagrangian import nudge
 from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, UNFINISHED, VIOLATED, copy, expand
 from .stage_qp import INDEFINITE, interior_point
@@ -41,7 +38,7 @@ PREPARE, FEEDBACK, WHOLE = 0, 1, 2
 @driver
 def linearise(models: Any, rows: Any, plan: Any, limits: Any, point: Any, program: Any, w: Any) -> None:
     """The program around a plan: derivatives, defects, and room to the limits of the actions."""
-    code, dt, p, c = models
+    code, dt, p, _ = models
     xs, us = plan
     moves, defects, costs, bounds, end, (index, sign, room), _ = program
     expand(models, rows, xs, us, (moves, costs, bounds, end))
@@ -94,7 +91,7 @@ def bend(models: Any, rows: Any, plan: Any, point: Any, program: Any, w: Any) ->
 
 @driver
 def measure(program: Any, found: Any) -> None:
-    """Cost, sum of all ``|defect|``, sum and largest value of the violations of the constraint, where it is linearised."""
+    """Cost, sum of all ``|defect|``, and sum and largest value of the violations of the constraint, of the program."""
     _, defects, costs, bounds, end, _, price = program
     cost, gap, over, worst = end[0], 0.0, 0.0, -math.inf
     for t in range(len(costs)):
@@ -194,7 +191,8 @@ def largest(a: Any) -> float:
 def minimise(warm: float, regular: float, program: Any, point: Any, qp: Any, report: Any) -> float:
     """Solve the program, with more regularisation where it is indefinite; returns that, or infinity.
 
-    Its tolerance is a thousandth of the decrease that the last program expected, between 1e-9 and 1e-6 of the cost.
+    Its tolerance is a thousandth of the decrease that the last program expected, between 1e-9 and 1e-6 of the cost. So
+    the first program is solved to 1e-9, and no second one is needed for a problem that is one.
     """
     scale = max(1.0, math.fabs(report[0]), 1e-3 * report[8])
     tolerance = max(1e-9 * scale, min(1e-3 * report[3], 1e-6 * scale))
@@ -221,8 +219,8 @@ def shoot(
     """Improve a plan until it is a local minimum; or one phase of a real-time iteration.
 
     Args:
-        phase: WHOLE; PREPARE, which linearises along the plan; FEEDBACK, which solves the program prepared and takes its
-            whole step from the first deviation, point[0][0].
+        phase: WHOLE; PREPARE, which linearises along the plan; FEEDBACK, which solves the program prepared and takes
+            its whole step from the first deviation, point[0][0].
         models: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx;
             plus; yxx yxu yuu and gxx gxu guu, or 0 for the Hessian of the costs alone. Then seconds a step, parameters
             of dynamics and task.
@@ -237,8 +235,8 @@ def shoot(
         memory: states and actions to try, and rows of memory.
 
     Returns:
-        CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED (iterations are used up) or BLOCKED (no small change of the plan
-        brings the constraint down).
+        CONVERGED, UNFINISHED, STUCK, DIVERGED, VIOLATED (iterations are used up) or BLOCKED (no small change of the
+        plan brings the constraint down).
     """
     xs, us = plan
     ys, vs, w = memory
@@ -247,14 +245,13 @@ def shoot(
         linearise(models, rows, plan, limits, point, program, w)
         return UNFINISHED
     tolerance, feasible, soft = settings[1], settings[2], settings[4] > 0.0
-    report[3] = math.inf if phase == WHOLE else 0.0
     rho, sigma, regular, nudged, warm = settings[3], 0.0, 0.0, False, largest(point[3]) > 0.0
     for count in range(int(settings[0])):
         for i in range(k):
             price[i] = rho
         if phase == WHOLE:
             linearise(models, rows, plan, limits, point, program, w)
-            measure(program, found)
+        measure(program, found)
         report[0], report[1], report[2], report[8] = found[0], count + 1, found[3], rho
         cost, gap, over = found[0], found[1], found[2]
         if phase == WHOLE and not math.fabs(cost + gap + over) < math.inf:

@@ -26,7 +26,7 @@ Hessian = Literal["gauss-newton", "exact"]
 
 @dataclass(frozen=True, eq=False)
 class Iterate:
-    """A plan with its multipliers: states, actions, multipliers of dynamics and inequalities, price of the constraint."""
+    """A plan, the multipliers of dynamics and inequalities, and the price of the constraint."""
 
     xs: Array
     us: Array
@@ -192,9 +192,9 @@ class SQP(RecedingHorizon):
     quadratic program is solved by an interior point method whose Newton step is a Riccati recursion: its cost grows
     linearly with the horizon. The constraint has a price per unit of violation, which grows until it is kept.
 
-    With `real_time`, a tick takes the whole step of one quadratic program, linearised along the last plan, shifted. Call
-    `prepare` after the action was sent: it linearises for the next tick, and `act` then only solves the program. The
-    first tick, and `solve`, still iterate to the minimum.
+    With `real_time`, a tick takes the whole step of one quadratic program, linearised along the last plan, shifted.
+    Call `prepare` after the action was sent: it linearises for the next tick, and `act` then only solves the program.
+    The first tick, and `solve`, still iterate to the minimum.
 
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
