@@ -2,7 +2,8 @@
 
 - `paths`: following a path (`PurePursuit`; the task `follow`; `Path`, parametrised by arc length, with the `Progress`
   of a robot along it)
-- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `SQP`)
+- `trajectory`: trajectory optimisation by derivatives of the model (`ILQR`, `SQP`,
+  `DirectCollocation`)
 - `sampling`: predictive control by random rollouts (`MPPI`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
@@ -24,11 +25,13 @@ from .receding import Solution as Solution
 from .sampling import MPPI as MPPI
 from .trajectory import ILQR as ILQR
 from .trajectory import SQP as SQP
+from .trajectory import DirectCollocation as DirectCollocation
 
 __all__ = [
     "ILQR",
     "MPPI",
     "SQP",
+    "DirectCollocation",
     "Path",
     "Progress",
     "PurePursuit",

@@ -37,6 +37,7 @@ ELSEWHERE = {
     "models.dynamics": "dynamics",
     "models.sensor": "sensor",
     "models.unicycle": "unicycle",
+    "control.DirectCollocation": "DirectCollocation Collocation HermiteSimpson",
     "control.ILQR": "ILQR LQR DDP",
     "control.MPPI": "MPPI",
     "control.RecedingHorizon": "RecedingHorizon MPC ModelPredictiveControl",
