@@ -101,7 +101,7 @@ def cart_pole(x: Any, force: Any, m: Any) -> Any:
 
 @row(
     "nmpc_bicycle",
-    peer="CasADi sqpmethod, OSQP",
+    peer="CasADi SQP, OSQP",
     bar=1.5,
     unit="us",
     needs=["casadi"],
@@ -176,7 +176,7 @@ def nmpc_bicycle(quick: bool) -> Contest:
 
     def check() -> str:
         best, mine, theirs = by_us(full), by_us(), by_peer()
-        assert max(mine, theirs) < best * (1.0 + 1e-3), f"closed-loop costs {mine:.5f}, {theirs:.5f}, best {best:.5f}"
+        assert max(mine, theirs) < best * (1.0 + 2e-3), f"closed-loop costs {mine:.5f}, {theirs:.5f}, best {best:.5f}"
         return f"closed-loop cost {mine:.5f} against {theirs:.5f}; the simulation is in both times"
 
     return Contest(ours=by_us, peer=by_peer, check=check, work=ticks)

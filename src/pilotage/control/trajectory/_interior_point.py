@@ -51,9 +51,9 @@ def minimise(program: Program, v: Array, iterations: int, tolerance: float) -> P
         [H + zl / a + zu / b + delta I    J'] [dv]     [grad f - mu / a + mu / b + J' y]      a = v - low
         [J                                0 ] [dy] = - [c                              ]      b = high - v
 
-    delta grows until dv sees positive curvature. A step is accepted by a filter of pairs of ``|c|`` and barrier function,
-    after one try with a second-order correction. There is no restoration phase: where no step is accepted, delta grows
-    and the filter is emptied.
+    delta grows until dv sees positive curvature. A step is accepted by a filter of pairs of ``|c|`` and barrier
+    function, after one try with a second-order correction. There is no restoration phase: where no step is accepted,
+    delta grows and the filter is emptied.
 
     Source: Waechter and Biegler, "On the implementation of an interior-point filter line-search algorithm", Math.
     Program. 106 (2006), sections 2.1 to 2.4; Chiang and Zavala, "An inertia-free filter line-search algorithm", Comput.

@@ -303,8 +303,8 @@ class DirectCollocation:
         """The plan from a state or belief, with states at the nodes and the mean action of each interval.
 
         Its status is SOLVED, BUDGET (it keeps all constraints but is no minimum yet) or NO_PATH, with a reason. Its
-        stats hold times, states and actions of all points (``ts``, ``xs``, ``us``), the number of intervals, the estimated
-        ``error``, and the iterations and the residual of the nonlinear program.
+        stats hold times, states and actions of all points (``ts``, ``xs``, ``us``), the number of intervals, the
+        estimated ``error``, and the iterations and the residual of the nonlinear program.
 
         Args:
             start: initial state.
