@@ -34,7 +34,7 @@ class Program(Protocol):
 
 
 class Point(NamedTuple):
-    """The last point: v, multipliers y of c, iterations, largest ``|c|`` and error of the optimality conditions."""
+    """The last point: v, multipliers y of c, iterations, largest ``|c|`` and residual of the optimality conditions."""
 
     v: Array
     y: Array
@@ -59,106 +59,122 @@ def minimise(program: Program, v: Array, iterations: int, tolerance: float) -> P
     Program. 106 (2006), sections 2.1 to 2.4; Chiang and Zavala, "An inertia-free filter line-search algorithm", Comput.
     Optim. Appl. 64 (2016), for delta.
     """
-    low, high = program.low, program.high
-    edge = 1e-2 * np.minimum(1.0, np.where(np.isfinite(high - low), high - low, 1.0))
-    v = np.clip(v, low + edge, high - edge)
-    (f, c), (g, J) = program.values(v), program.slopes(v)
-    zl, zu = np.isfinite(low) * 1.0, np.isfinite(high) * 1.0
-    y = _multipliers(g - zl + zu, J)
-    mu, delta, error, blocked = 0.1, 0.0, np.inf, list[tuple[float, float]]()
-    for count in range(iterations):
-        a, b = v - low, high - v
-        scale = max(1.0, np.abs(y).mean() / 100.0, (zl.mean() + zu.mean()) / 100.0)
+    at, spent = Iterate(program, v), 0
+    while spent < iterations and np.isfinite(at.f) and at.error(0.0) > tolerance:
+        at.lower(tolerance)
+        lu = at.newton()
+        if lu is None or not at.search(lu):
+            break
+        spent += 1
+    return Point(at.v, at.y, spent, float(np.abs(at.c).max()), at.error(0.0))
 
-        def error_at(mu: float, dual: Array, a: Array, b: Array, zl: Array, zu: Array, c: Array, scale: float) -> float:
-            gap = max(np.abs(_times(a, zl) - mu * (zl > 0)).max(), np.abs(_times(b, zu) - mu * (zu > 0)).max())
-            return max(np.abs(dual).max() / scale, np.abs(c).max(), gap / scale)
 
-        state = g + J.T @ y - zl + zu, a, b, zl, zu, c, scale
-        error = error_at(0.0, *state)
-        if not np.isfinite(f + error) or error <= tolerance:
-            return Point(v, y, count, float(np.abs(c).max()), float(error))
-        while error_at(mu, *state) <= 10.0 * mu and mu > 0.1 * tolerance:
-            mu = max(0.1 * tolerance, min(0.2 * mu, mu**1.5))
-            blocked.clear()
-        H, slope = program.hessian(v, y), g - mu / a + mu / b
-        bent = zl / a + zu / b
-        while True:
-            K = sp.bmat([[H + sp.diags(bent + delta), J.T], [J, -1e-10 * sp.eye(len(c))]], format="csc")
+class Iterate:
+    """An iterate of `minimise`: v with f, c, their slopes, and multipliers y of c, zl and zu of the bounds."""
+
+    def __init__(self, program: Program, v: Array) -> None:
+        self.program, low, high = program, program.low, program.high
+        edge = 1e-2 * np.minimum(1.0, np.where(np.isfinite(high - low), high - low, 1.0))
+        self.zl, self.zu = np.isfinite(low) * 1.0, np.isfinite(high) * 1.0
+        self.mu, self.delta, self.filter = 0.1, 0.0, list[tuple[float, float]]()
+        v = np.clip(v, low + edge, high - edge)
+        self._put(v, *program.values(v))
+        self.y = _multipliers(self.g - self.zl + self.zu, self.J)
+
+    def _put(self, v: Array, f: float, c: Array) -> None:
+        self.v, self.f, self.c, (self.g, self.J) = v, f, c, self.program.slopes(v)
+        self.a, self.b = v - self.program.low, self.program.high - v
+
+    def error(self, mu: float) -> float:
+        """The largest residual of the optimality conditions of the barrier problem."""
+        scale = max(1.0, np.abs(self.y).mean() / 100.0, (self.zl.mean() + self.zu.mean()) / 100.0)
+        gaps = (np.abs(_times(room, z) - mu * (z > 0)).max() for room, z in ((self.a, self.zl), (self.b, self.zu)))
+        dual = np.abs(self.g + self.J.T @ self.y - self.zl + self.zu).max()
+        return float(max(dual / scale, np.abs(self.c).max(), max(gaps) / scale))
+
+    def lower(self, tolerance: float) -> None:
+        """Lower mu, when the barrier problem is solved to ten times mu."""
+        while self.error(self.mu) <= 10.0 * self.mu and self.mu > 0.1 * tolerance:
+            self.mu = max(0.1 * tolerance, min(0.2 * self.mu, self.mu**1.5))
+            self.filter.clear()
+
+    @property
+    def slope(self) -> Array:
+        """The gradient of the barrier function."""
+        return self.g - self.mu / self.a + self.mu / self.b
+
+    def newton(self) -> Any:
+        """The factors of the matrix of Newton's step, which becomes dv and dy; None where there are none."""
+        H, n, k = self.program.hessian(self.v, self.y), len(self.v), len(self.c)
+        bent = self.zl / self.a + self.zu / self.b
+        while self.delta <= MOST_REGULAR:
+            K = sp.bmat([[H + sp.diags(bent + self.delta), self.J.T], [self.J, -1e-10 * sp.eye(k)]], format="csc")
             try:
                 lu = splu(K)
-                step = lu.solve(-np.concatenate([slope + J.T @ y, c]))
             except RuntimeError:  # exactly singular
-                lu, step = None, np.full(len(v) + len(c), np.nan)
-            dv, dy = step[: len(v)], step[len(v) :]
-            curvature = dv @ (H @ dv) + (bent + delta) @ (dv * dv)
-            if curvature >= 1e-10 * (dv @ dv) or delta > MOST_REGULAR:
-                break
-            delta = max(1e-4, 8.0 * delta)
-        if lu is None or delta > MOST_REGULAR:
-            break
-        tau = max(0.99, 1.0 - mu)
-        dzl, dzu = mu / a - zl - zl / a * dv, mu / b - zu + zu / b * dv
-        longest, dual = (
-            min(_longest(a, dv, tau), _longest(b, -dv, tau)),
-            min(_longest(zl, dzl, tau), _longest(zu, dzu, tau)),
-        )
+                lu = None
+            if lu is not None:
+                step = lu.solve(-np.concatenate([self.slope + self.J.T @ self.y, self.c]))
+                self.dv, self.dy = step[:n], step[n:]
+                curvature = self.dv @ (H @ self.dv) + (bent + self.delta) @ (self.dv * self.dv)
+                if curvature >= 1e-10 * (self.dv @ self.dv):
+                    return lu
+            self.delta = max(1e-4, 8.0 * self.delta)
+        return None
 
-        search = Search(program, mu, f, c, v, float(slope @ dv))
-        alpha, found = longest, None
+    def search(self, lu: Any) -> bool:
+        """Move along dv, or raise delta where no step is accepted; False when that cannot help any more."""
+        tau, mu, dv = max(0.99, 1.0 - self.mu), self.mu, self.dv
+        alpha, down = self._longest(dv), float(self.slope @ dv)
+        found = None
         for trial in range(HALVINGS):
-            found = search.accepted(v + alpha * dv, alpha, blocked)
-            if found is None and trial == 0 and search.worse(v + alpha * dv):
-                more = lu.solve(-np.concatenate([slope + J.T @ y, alpha * c + program.values(v + alpha * dv)[1]]))
-                more = more[: len(v)]
-                part = min(_longest(a, more, tau), _longest(b, -more, tau))
-                found = search.accepted(v + part * more, alpha, blocked)
+            w = self.v + alpha * dv
+            values = self.program.values(w)
+            found = self._accepted(w, *values, alpha, down)
+            if found is None and trial == 0 and np.abs(values[1]).sum() >= np.abs(self.c).sum():
+                rhs = np.concatenate([self.slope + self.J.T @ self.y, alpha * self.c + values[1]])
+                more = lu.solve(-rhs)[: len(dv)]
+                w = self.v + self._longest(more) * more
+                found = self._accepted(w, *self.program.values(w), alpha, down)
             if found is not None:
                 break
             alpha *= 0.5
         if found is None:
-            blocked.clear()
-            delta = max(1e-2, 10.0 * delta)
-            if delta > MOST_REGULAR:
-                break
-            continue
-        v, f, c = found
-        g, J = program.slopes(v)
-        y, zl, zu = y + alpha * dy, zl + dual * dzl, zu + dual * dzu
-        a, b = v - low, high - v
-        zl = np.where(zl > 0.0, np.clip(zl, mu / a / 1e10, mu / a * 1e10), 0.0)
-        zu = np.where(zu > 0.0, np.clip(zu, mu / b / 1e10, mu / b * 1e10), 0.0)
-        delta = 0.25 * delta if delta > 1e-5 else 0.0
-    return Point(v, y, iterations, float(np.abs(c).max()), float(error))
+            self.filter.clear()
+            self.delta = max(1e-2, 10.0 * self.delta)
+            return self.delta <= MOST_REGULAR
+        dzl = mu / self.a - self.zl - self.zl / self.a * dv
+        dzu = mu / self.b - self.zu + self.zu / self.b * dv
+        dual = min(_longest(self.zl, dzl, tau), _longest(self.zu, dzu, tau))
+        self._put(*found)
+        self.y = self.y + alpha * self.dy
+        self.zl, self.zu = (
+            np.where(z > 0.0, np.clip(z + dual * dz, mu / room / 1e10, mu / room * 1e10), 0.0)
+            for z, dz, room in ((self.zl, dzl, self.a), (self.zu, dzu, self.b))
+        )
+        self.delta = 0.25 * self.delta if self.delta > 1e-5 else 0.0
+        return True
 
-
-class Search:
-    """The test of steps from a point: its ``|c|``, barrier function and the slope of that along the step."""
-
-    def __init__(self, program: Program, mu: float, f: float, c: Array, v: Array, slope: float) -> None:
-        self.program, self.mu, self.slope = program, mu, slope
-        self.theta, self.phi = float(np.abs(c).sum()), self._barrier(v, f)
+    def _longest(self, dv: Array) -> float:
+        tau = max(0.99, 1.0 - self.mu)
+        return min(_longest(self.a, dv, tau), _longest(self.b, -dv, tau))
 
     def _barrier(self, v: Array, f: float) -> float:
         inside = _finite(v - self.program.low), _finite(self.program.high - v)
         return f - self.mu * float(sum(np.log(np.maximum(a, 1e-300)).sum() for a in inside))
 
-    def worse(self, w: Array) -> bool:
-        """Whether ``|c|`` is larger at w."""
-        return float(np.abs(self.program.values(w)[1]).sum()) >= self.theta
-
-    def accepted(self, w: Array, alpha: float, blocked: list[tuple[float, float]]) -> tuple[Array, float, Array] | None:
+    def _accepted(self, w: Array, f: float, c: Array, alpha: float, down: float) -> tuple[Array, float, Array] | None:
         """The point w with f and c, if the filter accepts it; the filter grows where ``|c|`` had to fall."""
-        f, c = self.program.values(w)
-        theta, phi = float(np.abs(c).sum()), self._barrier(w, f)
-        if not np.isfinite(theta + phi) or any(theta >= t and phi >= p for t, p in blocked):
+        before, now = float(np.abs(self.c).sum()), float(np.abs(c).sum())
+        phi, new = self._barrier(self.v, self.f), self._barrier(w, f)
+        if not np.isfinite(now + new) or any(now >= t and new >= p for t, p in self.filter):
             return None
-        rounding = 1e-13 * abs(self.phi)
-        if self.slope < 0.0 and alpha * (-self.slope) ** 2.3 > self.theta**1.1 and self.theta < 1e-4 * max(1.0, len(c)):
-            return (w, f, c) if phi <= self.phi + 1e-4 * alpha * self.slope + rounding else None
-        if theta > (1.0 - 1e-5) * self.theta and phi > self.phi - 1e-5 * self.theta + rounding:
+        rounding = 1e-13 * abs(phi)
+        if down < 0.0 and alpha * (-down) ** 2.3 > before**1.1 and before < 1e-4 * max(1.0, len(c)):
+            return (w, f, c) if new <= phi + 1e-4 * alpha * down + rounding else None
+        if now > (1.0 - 1e-5) * before and new > phi - 1e-5 * before + rounding:
             return None
-        blocked.append(((1.0 - 1e-5) * self.theta, self.phi - 1e-5 * self.theta))
+        self.filter.append(((1.0 - 1e-5) * before, phi - 1e-5 * before))
         return w, f, c
 
 
