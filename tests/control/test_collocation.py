@@ -68,18 +68,18 @@ def test_swings_up_at_the_cost_of_ilqr() -> None:
 @pytest.mark.parametrize("method", ["hermite-simpson", "trapezoidal"])
 def test_the_plan_follows_the_dynamics(method: Any) -> None:
     """The interpolated actions drive a fine simulation along the states, as near as the accuracy that was asked for."""
-    errand, accuracy = past(FLAT, TURN, [(2.0, 0.1, 0.5)]), 1e-3
-    plan = DirectCollocation(roller(), errand, method=method, intervals=15, accuracy=accuracy).solve(
+    errand, accuracy = past(FLAT, TURN, [(2.0, 0.3, 0.5)]), 5e-3
+    plan = DirectCollocation(roller(), errand, method=method, intervals=12, accuracy=accuracy).solve(
         np.zeros(3), duration=6.0
     )
     assert plan.ok, plan.reason
     assert plan.stats["error"] <= accuracy
-    assert plan.stats["intervals"] > 15, "the mesh was refined"
+    assert plan.stats["intervals"] > 12, "the mesh was refined"
     assert errand.constraint(plan.stats["xs"], plan.stats["us"])[1:].max() < 1e-6
     ts, us, x, n = plan.stats["ts"], plan.stats["us"], plan.xs[0], 400
     for t in 6.0 / n * (np.arange(n) + 0.5):
         x = roller().step(x, action_at(t, ts, us, method), 6.0 / n)
-    assert np.abs(x - plan.xs[-1]).max() < 20.0 * accuracy
+    assert np.abs(x - plan.xs[-1]).max() < 10.0 * accuracy
 
 
 def action_at(t: float, ts: np.ndarray, us: np.ndarray, method: str) -> np.ndarray:
