@@ -58,6 +58,8 @@ from .sampling import PowerLawNoise as PowerLawNoise
 from .sampling import PredictiveSampling as PredictiveSampling
 from .sampling import SplineNoise as SplineNoise
 from .trajectory import ILQR as ILQR
+from .trajectory import SQP as SQP
+from .trajectory import DirectCollocation as DirectCollocation
 from .trajectory import GradientMPC as GradientMPC
 
 __all__ = [
@@ -68,6 +70,8 @@ __all__ = [
     "LQR",
     "MPPI",
     "PID",
+    "SQP",
+    "DirectCollocation",
     "FeedbackLinearization",
     "GradientMPC",
     "IntegratedNoise",
