@@ -62,12 +62,20 @@ def cost(errand: Any, x: Any, us: Any) -> float:
     return total + float(errand.terminal_cost(x))
 
 
-def test_plans_are_judged_by_their_cost_and_their_worst_violation() -> None:
-    us, rows = np.random.default_rng(0).uniform(-1, 1, (STEPS, 1)), np.zeros((STEPS + 1, 0))
-    worst, found = drive(slow_home()).problem.judged(X, us, rows)
-    speeds = X[1] + 0.1 * np.cumsum(us[:, 0])
-    assert worst == pytest.approx(max(SLACK, (speeds - 0.8).max()))
-    assert found == pytest.approx(cost(slow_home(), X, us), rel=1e-12)
+def worst(x: Any, us: Any) -> float:
+    """The largest excess of the speed over its limit along a plan, step by step."""
+    speeds = x[1] + 0.1 * np.cumsum(us[:, 0])
+    return max(SLACK, float((speeds - 0.8).max()))
+
+
+@pytest.mark.parametrize("errand", [HOME, slow_home()], ids=["free", "constrained"])
+def test_plans_are_judged_by_their_violation_and_then_by_their_cost(errand: Any) -> None:
+    rng, problem, rows = np.random.default_rng(0), drive(errand).problem, np.zeros((STEPS + 1, 0))
+    for _ in range(20):
+        plans = rng.uniform(-1.5, 1.0, (3, STEPS, 1))
+        limit = worst if errand is not HOME else lambda x, us: 0.0
+        expected = min(plans, key=lambda us: (limit(X, us), cost(errand, X, us)))
+        np.testing.assert_array_equal(problem.better(X, plans, rows), expected)
 
 
 def test_the_better_plan_begins() -> None:

@@ -64,17 +64,19 @@ class Horizon:
             g = np.asarray(self.task.constraint(xs, us, *((rows,) if rows.shape[1] else ())))
         return float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
 
-    def judged(self, x: Array, us: Array, rows: Array) -> tuple[float, float]:
-        """The largest value of the constraint along a plan ``(T, m)`` above `SLACK`, and the plan's cost; NaN is inf.
+    def better(self, x: Array, plans: Array, rows: Array) -> Array:
+        """The plan ``(T, m)`` among ``(K, T, m)`` with the smallest violation, then the smallest cost; NaN is infinite.
 
-        Pairs compare as plans do: a smaller violation first, then a smaller cost.
+        Violations up to `SLACK` count as none; of equals, the first is chosen.
         """
-        dynamics, task = self.dynamics, self.task
-        now, last = ((rows[:-1],), (rows[-1],)) if rows.shape[1] else ((), ())
+        task, count = self.task, len(plans)
+        now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
         with np.errstate(invalid="ignore", over="ignore"):
-            xs = dynamics.rollout(x, us, self.dt)
-            cost = np.sum(task.cost(xs[:-1], us, *now)) + task.terminal_cost(xs[-1], *last)
-        return max(self.worst(xs[1:], us, rows[1:]), SLACK), float(np.nan_to_num(cost, nan=np.inf))
+            xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
+            cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
+            g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
+        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), SLACK)
+        return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -342,8 +344,7 @@ class RecedingHorizon:
             raise ModelError(f"warm_start proposed a plan of shape {proposed.shape}; expected {us.shape}")
         if not np.isfinite(proposed).all():
             return us
-        proposed = np.array(p.action.clip(proposed), order="C")
-        return min(us, proposed, key=lambda plan: p.judged(x, plan, rows))
+        return p.better(x, np.stack([us, p.action.clip(proposed)]), rows)
 
     def _advance(self, t: float | None) -> float:
         """Shift the plan to the time `t`, with interpolation and its last action at the end; returns the time.
