@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import inspect
 import pkgutil
 from collections.abc import Callable
@@ -306,6 +307,27 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     ),
     "Stanley": lambda: (Stanley(CAR, [[0.0, 0.0], [9.0, 3.0]]), CAR),
 }
+
+if importlib.util.find_spec("torch"):
+    from torch.nn.init import normal_
+
+    from pilotage.learning import Ensemble, NetworkPolicy, Switch
+
+    def policy() -> NetworkPolicy:
+        """A policy of networks that disagree."""
+        network: Any = Ensemble(2, inputs=CAR.state.width, outputs=CAR.action.size)
+        for member in network.members:
+            normal_(member.layers[-1].weight)
+        return NetworkPolicy(CAR.state, CAR.action, network)
+
+    def switch(high: float) -> Switch:
+        """A switch between this policy and iLQR."""
+        slow = CONTROLLERS["ILQR"]()[0]
+        return Switch(policy(), slow, CAR, slow.task, high=high)
+
+    CONTROLLERS["NetworkPolicy"] = lambda: (policy(), CAR)
+    CONTROLLERS["Switch"] = lambda: (switch(high=0.1), CAR)
+    CONTROLLERS["Switch, the policy acts"] = lambda: (switch(high=10.0), CAR)
 
 
 EXEMPT = {

@@ -28,10 +28,10 @@ from .feedback import TrailerBacking as TrailerBacking
 from .feedback import controllability as controllability
 from .feedback import dlqr as dlqr
 from .feedback import finite_horizon_lqr as finite_horizon_lqr
-from .feedback import lqr as lqr
 from .feedback import observability as observability
 from .feedback import place_poles as place_poles
 from .feedback import stability as stability
+from .feedback.lqr import lqr as lqr
 from .mpc import LinearMPC as LinearMPC
 from .mpc import QPSolution as QPSolution
 from .mpc import QPStatus as QPStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -64,6 +64,20 @@ class Horizon:
             g = np.asarray(self.task.constraint(xs, us, *((rows,) if rows.shape[1] else ())))
         return float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
 
+    def better(self, x: Array, plans: Array, rows: Array) -> Array:
+        """The plan ``(T, m)`` among ``(K, T, m)`` with the smallest violation, then the smallest cost; NaN is infinite.
+
+        Violations up to `SLACK` count as none; of equals, the first is chosen.
+        """
+        task, count = self.task, len(plans)
+        now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
+        with np.errstate(invalid="ignore", over="ignore"):
+            xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
+            cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
+            g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
+        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), SLACK)
+        return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -88,6 +102,10 @@ class Solution:
     reason: str = ""
     xs: Array | None = None
     stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
+
+
+Proposal = Callable[[Horizon, Array, Array], ArrayLike]
+"""A function of problem, state ``(n,)`` and references ``(T + 1, nr)`` that proposes actions ``(T, m)``."""
 
 
 class Solver(Protocol):
@@ -152,6 +170,9 @@ class RecedingHorizon:
         plan: actions ``(T, m)`` from now on.
         carry: memory of the task's references; see `pilotage.core.Task`.
         solution: solution of the last tick, or None.
+        warm_start: a `Proposal`, such as a `pilotage.learning.NetworkPolicy`, or None. At every tick, the solver begins
+            with its plan instead of the shifted one if it is better on the model: it violates the constraint less, or
+            as little at a smaller cost.
 
     Example:
         >>> from pilotage.control import reach
@@ -182,7 +203,7 @@ class RecedingHorizon:
             raise SettingError(f"fallback is {fallback!r}; expected hold, shift or brake")
         action = _narrowed(dynamics.action, task.action)
         self.problem = Horizon(dynamics, mounted, steps, _step_of(mounted, dt), action)
-        self.solver, self.fallback = solver, fallback
+        self.solver, self.fallback, self._proposal = solver, fallback, None
         self.brake, self._brakes = braking(brake, action), brake is None
         self.seed: int = int(rng.integers(2**63)) if isinstance(rng, np.random.Generator) else _seed(rng)
         self._workspace = solver.workspace(self.problem)
@@ -211,6 +232,18 @@ class RecedingHorizon:
     def task(self) -> Task:
         """The task, mounted on the state of the dynamics."""
         return self.problem.task
+
+    @property
+    def warm_start(self) -> Proposal | None:
+        """The function that proposes plans, or None."""
+        return self._proposal
+
+    @warm_start.setter
+    def warm_start(self, proposal: Proposal | None) -> None:
+        tried = setting(proposal, Callable[..., Any] | None, "warm_start")
+        p = self.problem  # compiles what it calls now rather than in a tick
+        self._begin(tried, p.dynamics.state.identity(), self.plan, np.zeros((p.steps + 1, self.task.stage.size)))
+        self._proposal = tried
 
     def reset(self, *, seed: int | None = None) -> None:
         """Discard the plan and restart the random numbers from `seed`; by default, the last episode is replayed."""
@@ -255,7 +288,8 @@ class RecedingHorizon:
         if done and done == done:  # a verdict that is NaN is no verdict
             self._last = self._stopping(x)
             return Action(self._last.copy(), ActionStatus.DONE, solve_time=time.perf_counter() - begun)
-        self._state, found = self.solver.step(self._workspace, self._state, x, self.plan, rows, self._passed)
+        begin = self._begin(self._proposal, x, self.plan, rows)
+        self._state, found = self.solver.step(self._workspace, self._state, x, begin, rows, self._passed)
         self._passed = 0.0
         self.solution = found
         if found.status is ActionStatus.FALLBACK:
@@ -276,7 +310,7 @@ class RecedingHorizon:
         Args:
             belief_or_state: initial state.
             t: initial time [s], for references that depend on it.
-            us: initial guess of the actions ``(T, m)``; default: the action `brake`.
+            us: initial guess of the actions ``(T, m)``; default: the action `brake`, or the plan of `warm_start`.
         """
         problem, space = self.problem, self.problem.dynamics.state
         if np.ndim(t):
@@ -290,6 +324,7 @@ class RecedingHorizon:
             return Plan(PlanStatus.INVALID, reason=lost)
         rows, _ = references_of(self.task, x, t, problem.steps, None)
         begin = np.array(problem.action.clip(begin), order="C")
+        begin = self._begin(self._proposal, x, begin, rows) if us is None else begin
         _, found = self.solver.step(self._workspace, self.solver.init(self.seed), x, begin, rows, 0.0)
         solved, lost = found.status is ActionStatus.SOLVED, found.status is ActionStatus.FALLBACK
         if lost or (not solved and problem.violated(x, found.us[0], rows)):
@@ -298,6 +333,18 @@ class RecedingHorizon:
         status = PlanStatus.SOLVED if solved else PlanStatus.BUDGET
         ts = t + problem.dt * np.arange(problem.steps + 1, dtype=np.float64)
         return Plan(status, space, xs, found.us, ts, found.cost, reason=found.reason, stats=found.stats)
+
+    def _begin(self, proposal: Proposal | None, x: Array, us: Array, rows: Array) -> Array:
+        """The better one of a plan and a proposed one, as the model judges them; one with NaN is not used."""
+        if proposal is None:
+            return us
+        p = self.problem
+        proposed = p.action.check(proposal(p, x, rows), "the plan of warm_start", finite=False)
+        if proposed.shape != us.shape:
+            raise ModelError(f"warm_start proposed a plan of shape {proposed.shape}; expected {us.shape}")
+        if not np.isfinite(proposed).all():
+            return us
+        return p.better(x, np.stack([us, p.action.clip(proposed)]), rows)
 
     def _advance(self, t: float | None) -> float:
         """Shift the plan to the time `t`, with interpolation and its last action at the end; returns the time.

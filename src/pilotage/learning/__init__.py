@@ -1,4 +1,4 @@
-"""Learned dynamics for estimators, controllers and environments; the only subpackage that imports torch."""
+"""Learned dynamics and policies; the only subpackage that imports torch."""
 
 from __future__ import annotations
 
@@ -9,26 +9,42 @@ from ..core.names import absent
 
 require("torch", extra="learning")
 
+from .distillation import Distilled as Distilled  # noqa: E402
+from .distillation import Round as Round  # noqa: E402
+from .distillation import distill as distill  # noqa: E402
 from .dynamics import LearnedDynamics as LearnedDynamics  # noqa: E402
 from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
+from .imitation import Training as Training  # noqa: E402
+from .lessons import Lessons as Lessons  # noqa: E402
 from .networks import MLP as MLP  # noqa: E402
+from .networks import Ensemble as Ensemble  # noqa: E402
 from .noise import Fitted as Fitted  # noqa: E402
 from .noise import NoiseFit as NoiseFit  # noqa: E402
 from .noise import fit_noise as fit_noise  # noqa: E402
+from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
 from .residual import ResidualDynamics as ResidualDynamics  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
+from .switch import Switch as Switch  # noqa: E402
 
 __all__ = [
     "MLP",
+    "Distilled",
+    "Ensemble",
     "Epoch",
     "Fit",
     "Fitted",
     "LearnedDynamics",
+    "Lessons",
+    "NetworkPolicy",
     "NoiseFit",
     "ResidualDynamics",
+    "Round",
     "Scaling",
+    "Switch",
+    "Training",
+    "distill",
     "fit",
     "fit_noise",
 ]

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import torch
 
 from ..core import FormatError, MissingExtra, MissingFile, PilotageError, Space, require
 from ..io import write_atomic
-from .networks import MLP
+from .networks import MLP, Ensemble
 from .scaling import Scaling
 
 VERSION = 1
@@ -36,10 +36,11 @@ class Kept:
     network: torch.nn.Module
     scaling: Scaling
     noise: Sequence[float] | None
+    extra: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
 
 
-def save(model: Any, kind: str, folder: str | Path) -> None:
-    """Write a learned model; an older one is replaced atomically."""
+def save(model: Any, kind: str, folder: str | Path, extra: Mapping[str, Any] | None = None) -> None:
+    """Write a learned model; an older one is replaced atomically. `extra` holds what else belongs to its kind."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     weights = _packed(model)
@@ -51,6 +52,7 @@ def save(model: Any, kind: str, folder: str | Path) -> None:
         "action": space_to_json(model.action),
         "network": getattr(model.network, "settings", None),
         "noise": None if model.noise_density is None else [float(v) for v in model.noise_density],
+        **({} if extra is None else {"extra": extra}),
     }
     before = _weights_before(folder)
     write_atomic(folder / config["weights"], weights)
@@ -118,7 +120,8 @@ def load(folder: str | Path, kind: str, network: torch.nn.Module | None = None) 
         made.load_state_dict({n.removeprefix("network."): t for n, t in tensors.items() if n.startswith("network.")})
         scaling = Scaling(*(tensors[f"scaling.{name}"] for name in ("mean", "std", "scale")))
         noise = config["noise"]
-        return Kept(state, action, made, scaling, None if noise is None else [float(value) for value in noise])
+        noise = None if noise is None else [float(value) for value in noise]
+        return Kept(state, action, made, scaling, noise, config.get("extra", {}))
     except (KeyError, TypeError, ValueError, PilotageError, RuntimeError) as error:
         if isinstance(error, FormatError | MissingExtra | MissingFile):
             raise
@@ -159,7 +162,7 @@ def _network(settings: Any, given: torch.nn.Module | None, folder: Path) -> torc
         return given
     if settings is None:
         raise FormatError(f"the network in {folder} is not an MLP; pass a module of its class as `network`")
-    return MLP(**settings)
+    return Ensemble(**settings) if "members" in settings else MLP(**settings)
 
 
 def _tensors(path: Path) -> dict[str, torch.Tensor]:

@@ -127,7 +127,7 @@ def fit(
     scaling = Scaling.of(phi[kept], v[kept])
     network = copy.deepcopy(model.network)
     with threads_for(batch * weights(network)):
-        course, best = _train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
+        course, best = train(network, scaling, phi, v, kept, held, epochs, batch, rate, generator, progress)
     if not any(math.isfinite(epoch.validation) for epoch in course):
         raise PilotageError(f"training diverged: no epoch has a finite error; try a rate below {rate}")
     network.load_state_dict(best)
@@ -154,7 +154,7 @@ def transitions(
     return tensor(x), tensor(u), tensor(v)
 
 
-def _train(
+def train(
     network: torch.nn.Module, scaling: Scaling, phi: torch.Tensor, v: torch.Tensor, kept: Any, held: Any,
     epochs: int, batch: int, rate: float, generator: np.random.Generator, progress: Callable[[Epoch], None] | None,
 ) -> tuple[list[Epoch], dict[str, Any]]:  # fmt: skip

@@ -51,3 +51,29 @@ class MLP(torch.nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """The outputs ``(..., outputs)`` for features ``(..., inputs)``."""
         return self.layers(features)
+
+
+class Ensemble(torch.nn.Module):
+    """Perceptrons with outputs in (-1, 1) and different initial weights; where data are missing, they disagree.
+
+    Args:
+        members: number of perceptrons; member i has the initial weights of ``seed + i``.
+        settings: settings of each `MLP`.
+
+    Source: Lakshminarayanan, Pritzel and Blundell, "Simple and scalable predictive uncertainty estimation using deep
+    ensembles", NeurIPS 2017.
+
+    Example:
+        >>> Ensemble(5, inputs=3, outputs=2, hidden=(8,))(torch.ones(7, 3, dtype=torch.float64)).shape
+        torch.Size([5, 7, 2])
+    """
+
+    def __init__(self, members: int, *, seed: int = 0, **settings: Any) -> None:
+        super().__init__()
+        self.members = torch.nn.ModuleList(MLP(**settings, seed=seed + i) for i in range(members))
+        first: Any = self.members[0]
+        self.settings: dict[str, Any] = {"members": members, **first.settings}
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """The outputs ``(members, ..., outputs)`` for features ``(..., inputs)``."""
+        return torch.tanh(torch.stack([member(features) for member in self.members]))
