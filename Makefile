@@ -2,7 +2,7 @@
 # that has nothing but Python 3.11 to 3.13, git and make. The environment is .venv; delete it to start over.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow test-install bench lint format docs names clean
+.PHONY: help demo test test-slow test-install bench benchmarks lint format docs names clean
 
 SHELL := /bin/bash
 # The first interpreter that fits; say `make PYTHON=python3.12 ...` to choose.
@@ -34,7 +34,10 @@ test-slow: $(VENV)/dev  ## all tests
 test-install: $(VENV)/dev  ## the wheel in clean environments, e.g. make test-install ARGS="--python python3.13 --extras envs"
 	$(BIN)/python -m tests.installation $(ARGS)
 
-bench: $(VENV)/dev  ## our speed and accuracy beside named peers, e.g. make bench ARGS="ekf_step --quick"
+bench: $(VENV)/bench  ## controllers beside each other on the stock tasks, with a report; a few minutes
+	$(BIN)/pilotage bench $(ARGS)
+
+benchmarks: $(VENV)/dev  ## our speed and accuracy beside named peers, e.g. make benchmarks ARGS="ekf_step --quick"
 	$(BIN)/python -m benchmarks $(ARGS)
 
 lint: $(VENV)/dev  ## style, types, directions of imports
@@ -71,6 +74,11 @@ $(VENV)/made:
 $(VENV)/demo: $(VENV)/made $(FROM)
 	@echo "Installing what the demo needs into $(VENV) ..."
 	@$(PIP) --editable '.[demo]'
+	@touch $@
+
+$(VENV)/bench: $(VENV)/made $(FROM)
+	@echo "Installing what the controller benchmark needs into $(VENV) ..."
+	@$(PIP) --editable '.[bench]'
 	@touch $@
 
 $(VENV)/dev: $(VENV)/made $(FROM)

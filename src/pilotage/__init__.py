@@ -11,6 +11,7 @@ fast:
 - `pilotage.control`: from a belief to an action, at every tick
 - `pilotage.learning`: learned models (needs torch)
 - `pilotage.envs`: Gymnasium environments built from models
+- `pilotage.bench`: the controller benchmark (needs the extra `bench`)
 - `pilotage.io`: file formats
 - `pilotage.viz`: drawings (needs matplotlib)
 - `pilotage.compat`: filters of other libraries as ours, and ours as theirs
@@ -32,6 +33,7 @@ from ._version import __version__ as __version__
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from . import bench as bench
     from . import compat as compat
     from . import control as control
     from . import core as core
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "bench",
     "compat",
     "control",
     "core",

@@ -20,6 +20,7 @@ pilotage demo                       list the demos
 pilotage demo navigate --seed 3     localize, plan and drive on a real map
 pilotage plan --map depot.yaml --start 2 3 --goal 12 3.5 --out path.png
 pilotage map walk.log.gz            a ROS map from the log of a laser
+pilotage bench                      compare controllers on the stock tasks
 pilotage info                       what is installed and what is compiled
 pilotage warm                       compile everything now instead of later
 pilotage COMMAND --help             the options of a command
@@ -50,6 +51,19 @@ pilotage plan --map intel.yaml --start 0 0 --goal 5 2 --out path.png
 """
 
 
+BENCH_EXAMPLES = """
+```
+pilotage bench                                          the quick suite
+pilotage bench run my_suite.yaml --out results --jobs 8
+pilotage bench run full --seeds 0-999 --cluster auto
+pilotage bench list
+pilotage bench compare before after
+pilotage bench compare results:ilqr results:mppi
+pilotage bench replay results 17
+```
+"""
+
+
 def application() -> App:
     """The command line as an object; the file of a subcommand is imported when it is used."""
     app = App(
@@ -73,6 +87,7 @@ def application() -> App:
         help="Make a map from a laser log with corrected poses.",
         help_epilogue=MAP_EXAMPLES,
     )
+    app.command(_bench())
     app.command(
         "pilotage.cli.info:info",
         name="info",
@@ -88,6 +103,27 @@ def application() -> App:
     app.register_install_completion_command(
         help="Make the shell (bash, zsh or fish) complete commands and options.", help_epilogue=""
     )
+    return app
+
+
+def _bench() -> App:
+    """The subcommand `bench`."""
+
+    def quick() -> int:
+        """Compare controllers on tasks, over seeds. Without a command: run the quick suite."""
+        from .bench import run
+
+        return run()
+
+    app = App(name="bench", help="Compare controllers on tasks, over seeds.", help_epilogue=BENCH_EXAMPLES)
+    app.default(quick)
+    for name, function, line in (
+        ("run", "run", "Run a suite, or go on with one that was interrupted."),
+        ("list", "list_all", "List the tasks, controllers and suites."),
+        ("compare", "compare_two", "Compare two results, paired by seed."),
+        ("replay", "replay_row", "Repeat a run bit for bit, and tell the first difference."),
+    ):
+        app.command(f"pilotage.cli.bench:{function}", name=name, help=line, help_epilogue="")
     return app
 
 

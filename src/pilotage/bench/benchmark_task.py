@@ -1,0 +1,140 @@
+"""The benchmark task: a plant, the task to be done with it, and all that a fair comparison of controllers needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..core.arrays import Array
+from ..core.dynamics import Dynamics
+from ..core.errors import PilotageError, SettingError
+from ..core.sensor import Sensor
+from ..core.settings import Fraction, NonNegative, Positive, instance, setting, settings
+from ..core.streams import generator
+from ..core.task import Task
+from .disturbances import Disturbance
+from .registry import Registry
+
+tasks = Registry("task", "pilotage.bench.tasks")
+"""The tasks by name: functions without arguments that return a `BenchmarkTask`, or such tasks themselves."""
+
+
+@settings(eq=False)
+class Channel:
+    """A sensor of a benchmark task, with its rate, its delay and its gaps.
+
+    Args:
+        sensor: the sensor; it is mounted on the state of the plant.
+        context: its context, if it has one.
+        period: seconds between readings; default: one at every tick.
+        delay: seconds from a reading to its arrival; readings arrive at ticks.
+        dropout: probability that a reading is lost.
+
+    Example:
+        >>> from pilotage.models import position
+        >>> Channel(position(1), period=0.2, dropout=0.1).due(3, 0.1), Channel(position(1)).due(3, 0.1)
+        (False, True)
+    """
+
+    sensor: Sensor
+    context: Any = None
+    period: Positive | None = None
+    delay: NonNegative = 0.0
+    dropout: Fraction = 0.0
+
+    def due(self, tick: int, dt: float) -> bool:
+        """Whether there is a reading at this tick."""
+        return self.period is None or tick % max(round(self.period / dt), 1) == 0
+
+
+@settings(eq=False)
+class BenchmarkTask:
+    """A task for controllers, with its true plant and what is known about it.
+
+    Args:
+        name: a name for tables.
+        plant: the true dynamics, which may be a simulator.
+        task: cost, constraint, end, dt and horizon by which runs are judged.
+        planning: the task that controllers plan with, such as one with a terminal cost; default: `task`.
+        model: the dynamics that controllers plan with; default: `plant`, without the disturbances of a run.
+        start: function from a seed to the initial state; default: drawn from ``task.initial``.
+        rest: the action before the first one of the controller arrives; default: zero, within the bounds.
+        sensors: the sensors by name, for runs on an estimate.
+        filter: function from a seed to a `Filter` that knows nothing but the model, for runs on an estimate. Its
+            sensors have the names of `sensors`.
+        optimum: function from a seed to the smallest possible cost without disturbances, or None where it is not
+            known, such as the `get` of a dictionary.
+        success: function from the last state to whether the goal was reached; default: every run that ends well is one.
+        path: function from a seed to the points that path followers follow.
+
+    Example:
+        >>> from pilotage.control import reach
+        >>> from pilotage.core import Gaussian
+        >>> from pilotage.models import pendulum
+        >>> rod = pendulum(noise=0.0)
+        >>> begin = Gaussian.of(rod.state, [3.1, 0.0], std=0.1)
+        >>> swing = BenchmarkTask("swing", rod, reach(rod, [0.0, 0.0], initial=begin, dt=0.05))
+        >>> bool((swing.first(3) == swing.first(3)).all()), swing.action
+        (True, array([0.]))
+    """
+
+    name: str
+    plant: Dynamics
+    task: Task
+    planning: Task | None = None
+    model: Dynamics | None = None
+    start: Callable[[int], Any] | None = None
+    rest: Any = None
+    sensors: Mapping[str, Channel] | None = None
+    filter: Callable[[int], Any] | None = None
+    optimum: Callable[[int], float | None] | None = None
+    success: Callable[[Array], Any] | None = None
+    path: Callable[[int], Any] | None = None
+
+    def __post_init__(self) -> None:
+        for name, channel in (self.sensors or {}).items():
+            instance(channel, Channel, f"sensor {name!r} of {self.name}", "; wrap it: Channel(sensor)")
+        if (self.filter is None) != (not self.sensors):
+            raise SettingError(f"{self.name} has either sensors or a filter; an estimate needs both")
+
+    def first(self, seed: int) -> Array:
+        """The initial state ``(n,)`` of a seed."""
+        space = self.plant.state
+        if self.start is not None:
+            return space.check(self.start(seed), f"start of {self.name}")
+        if self.task.initial is None:
+            raise PilotageError(f"{self.name} has neither a start nor an initial belief")
+        return self.task.initial.sample(1, rng=generator(seed, "start"))[0]
+
+    @property
+    def action(self) -> Array:
+        """The action before the first one of the controller ``(m,)``."""
+        space = self.plant.action
+        return space.clip(np.zeros(space.size) if self.rest is None else space.check(self.rest, "rest"))
+
+    @property
+    def known(self) -> tuple[Dynamics, Task]:
+        """The model and the task that controllers plan with."""
+        return self.model or self.plant, self.planning or self.task
+
+    def best(self, seed: int, disturbances: tuple[Disturbance, ...] = ()) -> float | None:
+        """The smallest possible cost of a seed, if it is known; with disturbances it never is."""
+        found = None if self.optimum is None or disturbances else self.optimum(seed)
+        return None if found is None else setting(found, float, f"optimum of {self.name}")
+
+
+def benchmark_task(name: str) -> BenchmarkTask:
+    """The task of a name: registered, an entry point, or ``module:object``.
+
+    Example:
+        >>> benchmark_task("pendulum_v1").task.horizon
+        200
+    """
+    found = tasks.get(name)
+    try:
+        made = found if isinstance(found, BenchmarkTask) else found()
+    except TypeError as error:
+        raise SettingError(f"task {name!r} is no function without arguments: {error}") from error
+    return instance(made, BenchmarkTask, f"task {name!r}")

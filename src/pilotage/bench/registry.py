@@ -1,0 +1,82 @@
+"""Registries: tasks and controllers by name, by entry point of another package, or as ``module:object``."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any
+
+from ..core.errors import SettingError
+
+
+class Registry:
+    """Objects by name.
+
+    A name is looked up among those of the registry, then among the entry points of installed packages; a name with a
+    colon is an object in a module, which may lie in the working folder.
+
+    Args:
+        kind: the kind of the objects, for messages.
+        group: group of the entry points.
+
+    Example:
+        >>> shapes = Registry("shape", "example.shapes")
+        >>> @shapes.add
+        ... def square():
+        ...     return 4
+        >>> shapes.names(), shapes.get("square")(), shapes.get("math:pi")
+        (['square'], 4, 3.141592653589793)
+    """
+
+    def __init__(self, kind: str, group: str) -> None:
+        self.kind, self.group = kind, group
+        self._own: dict[str, Any] = {}
+
+    def add(self, made: Callable[..., Any]) -> Callable[..., Any]:
+        """Decorator that registers a function or class under its name."""
+        self._own[made.__name__] = made
+        return made
+
+    def names(self) -> list[str]:
+        """All names, in order."""
+        return sorted({*self._own, *(point.name for point in entry_points(group=self.group))})
+
+    def get(self, name: str) -> Any:
+        """The object of a name.
+
+        Raises:
+            SettingError: if there is none; the message lists the names.
+        """
+        if name in self._own:
+            return self._own[name]
+        module, colon, attribute = name.partition(":")
+        return self._imported(module, attribute) if colon else self._installed(name)
+
+    def _installed(self, name: str) -> Any:
+        for point in entry_points(group=self.group):
+            if point.name == name:
+                return point.load()
+        raise SettingError(
+            f"there is no {self.kind} {name!r}; there are {', '.join(self.names())}; your own is module:object"
+        )
+
+    def _imported(self, module: str, attribute: str) -> Any:
+        if os.getcwd() not in sys.path and "" not in sys.path:
+            sys.path.append(os.getcwd())
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise SettingError(f"{self.kind} {module}:{attribute} cannot be loaded: {error}") from error
+
+
+def summary(made: Any) -> str:
+    """The first sentence of the docstring of a registered object, for lists.
+
+    Example:
+        >>> summary(Registry)
+        'Objects by name.'
+    """
+    return (getattr(made, "__doc__", None) or "").strip().partition("\n")[0]

@@ -1,0 +1,192 @@
+"""Summaries of a sweep: one line for each controller on each task, and paired comparisons."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import PilotageError
+from .run import Row
+from .statistics import Paired, bootstrap, cvar, paired, wilson
+from .sweep import Results
+
+Group = tuple[str, str, str]
+"""Task, disturbance and estimator."""
+
+
+def summarize(results: Results) -> list[dict[str, Any]]:
+    """One mapping for each controller in each group of task, disturbance and estimator.
+
+    Means and their intervals (bootstrap, 95 %) are over the runs that came to their end, quantiles, worst and CVaR over
+    all, with infinite cost for those that did not; success has a Wilson interval.
+
+    Example:
+        >>> import tempfile
+        >>> from pilotage.bench import Suite, sweep
+        >>> results = sweep(Suite("tiny", ["pendulum"], {"rest": {}}, seeds="0-2"), tempfile.mkdtemp(), jobs=1)
+        >>> [(line["controller"], line["runs"], line["successes"]) for line in summarize(results)]
+        [('rest', 3, 0)]
+    """
+    return [
+        {**_named(group), "controller": name, **_facts(rows, results)}
+        for group, members in groups(results.rows).items()
+        for name, rows in members.items()
+    ]
+
+
+def groups(rows: Iterable[Row]) -> dict[Group, dict[str, list[Row]]]:
+    """The rows by group and controller, in order."""
+    found: dict[Group, dict[str, list[Row]]] = {}
+    for row in rows:
+        group = row.run.task, row.run.disturbance, row.run.estimator
+        found.setdefault(group, {}).setdefault(row.run.name, []).append(row)
+    return found
+
+
+def _named(group: Group) -> dict[str, Any]:
+    return dict(zip(("task", "disturbance", "estimator"), group))
+
+
+def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
+    """The statistics of the runs of one controller in one group."""
+    costs = np.array([row.cost for row in rows])
+    ended, wins = costs[np.isfinite(costs)], sum(row.success for row in rows)
+    regrets = [row.regret for row in rows if row.regret is not None and math.isfinite(row.regret)]
+    shares = [results.shares[row.run.key][0] for row in rows if row.run.key in results.shares]
+    mean = bootstrap(ended) if len(ended) else None
+    solves = [row.solve_median for row in rows if row.solves]
+    return {
+        "runs": len(rows), "successes": wins, "success": list(wilson(wins, len(rows))),
+        "failures": len(rows) - len(ended), "cost": None if mean is None else list(mean),
+        "median": float(np.quantile(costs, 0.5, method="higher")), "worst": float(costs.max()), "cvar": cvar(costs),
+        "regret": float(np.mean(regrets)) if regrets else None,
+        "worst_regret": float(np.max(regrets)) if regrets else None,
+        "estimator_share": float(np.mean(shares)) if shares else None,
+        "violations": sum(row.violations for row in rows), "fallbacks": sum(row.fallbacks for row in rows),
+        "missed": sum(row.missed for row in rows), "latency": max(row.latency for row in rows),
+        "solve_median": float(np.median(solves)) if solves else None,
+        "solve_p99": max((row.solve_p99 for row in rows if row.solves), default=None),
+    }  # fmt: skip
+
+
+def comparisons(results: Results) -> list[dict[str, Any]]:
+    """In each group, the controller with the best median beside each other one, paired by seed."""
+    found: list[dict[str, Any]] = []
+    for group, members in groups(results.rows).items():
+        order = sorted(members, key=lambda name: float(np.median([row.cost for row in members[name]])))
+        for other in order[1:]:
+            pair = _paired(members[order[0]], members[other])
+            found.append({**_named(group), "a": order[0], "b": other, **_told(pair)})
+    return found
+
+
+def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> list[dict[str, Any]]:
+    """Two results in each group that they share, paired by seed: the same controllers, or one label of each.
+
+    Args:
+        a, b: the results, which may be the same.
+        label_a, label_b: name of a controller in tables; default: each controller is compared with itself.
+
+    Raises:
+        PilotageError: if they have no runs in common.
+    """
+    found: list[dict[str, Any]] = []
+    theirs = groups(b.rows)
+    for (group, members), other in ((item, theirs.get(item[0], {})) for item in groups(a.rows).items()):
+        for name, mate in itertools.product(members, other):
+            if (label_a or mate) == name and (label_b or name) == mate:
+                told = _told(_paired(members[name], other[mate]))
+                found.append({**_named(group), "a": name, "b": mate, **told})
+    if not found:
+        raise PilotageError(
+            f"{a.folder}{label_a and ':'}{label_a} and {b.folder}{label_b and ':'}{label_b} have no runs in common; "
+            f"there are {', '.join(sorted({row.run.name for row in [*a.rows, *b.rows]}))}"
+        )
+    return found
+
+
+def _paired(a: Sequence[Row], b: Sequence[Row]) -> Paired:
+    costs = {row.run.seed: row.cost for row in b}
+    both = [(row.cost, costs[row.run.seed]) for row in a if row.run.seed in costs]
+    return paired(*np.reshape(both, (-1, 2)).T)
+
+
+def _told(pair: Paired) -> dict[str, Any]:
+    return {
+        "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins, "separated": pair.separated,
+        "more": pair.more,
+    }  # fmt: skip
+
+
+def markdown(results: Results) -> str:
+    """The summary as a Markdown page, which also reads well as text."""
+    suite, left = results.manifest["suite"], len(results.manifest["runs"]) - len(results.rows)
+    unfinished = f", {left} are missing" if left else ""
+    return "\n".join([
+        f"# Benchmark {suite['name']}", "",
+        f"{len(results.rows)} runs{unfinished}; seeds {suite['seeds'][0]} to {suite['seeds'][-1]}, timing "
+        f"{suite['timing']}, {results.manifest['platform']}, {results.manifest['cores']} cores. Costs with 95 % "
+        "intervals; an infinite cost is that of a run that did not come to its end.", "",
+        *table(HEAD, [_cells(line) for line in summarize(results)]), "", "## Differences of cost, paired by seed", "",
+        *comparison_table(comparisons(results)), "",
+    ])  # fmt: skip
+
+
+HEAD = [
+    "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "violations",
+    "solve ms: median, p99", "missed",
+]  # fmt: skip
+
+
+def _cells(line: dict[str, Any]) -> list[str]:
+    cost = "-" if line["cost"] is None else "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["cost"])
+    solve = "-" if line["solve_median"] is None else f"{1e3 * line['solve_median']:.3g}, {1e3 * line['solve_p99']:.3g}"
+    numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share")]
+    head = [line["task"], line["disturbance"], line["estimator"], line["controller"]]
+    return [
+        *head,
+        f"{line['successes']}/{line['runs']}",
+        cost,
+        *numbers,
+        str(line["violations"]),
+        solve,
+        str(line["missed"]),
+    ]
+
+
+def comparison_table(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """Comparisons as a Markdown table."""
+    head = ["task", "disturbance", "on", "a", "b", "a - b", "a cheaper", "verdict"]
+    return table(head, [[line["task"], line["disturbance"], line["estimator"], line["a"], line["b"],
+        "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["difference"]), f"{line['wins']}/{line['seeds']}", _verdict(line),
+    ] for line in lines])  # fmt: skip
+
+
+def _verdict(line: dict[str, Any]) -> str:
+    if line["separated"]:
+        return f"{line['a'] if line['difference'][1] < 0.0 else line['b']} is cheaper"
+    if not line["seeds"]:
+        return "on no seed did both end"
+    return "equal" if line["more"] is None else f"needs {line['more']} more seeds to separate them"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table with aligned columns.
+
+    Example:
+        >>> print(*table(["a", "b"], [["1", "long"]]), sep="\\n")
+        | a | b    |
+        |---|------|
+        | 1 | long |
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows)]
+    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths)) + " |" for row in (head, *rows)]
+    return [lines[0], "|" + "|".join("-" * (width + 2) for width in widths) + "|", *lines[1:]]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

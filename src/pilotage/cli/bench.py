@@ -1,0 +1,139 @@
+"""`pilotage bench`: the controller benchmark."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pilotage.bench import Results, Row, Suite, compare, controllers, replay, summarize, sweep, tasks
+from pilotage.bench.registry import summary
+from pilotage.bench.suite import stock
+from pilotage.bench.summary import comparison_table, comparisons, markdown
+from pilotage.core.errors import counted
+from pilotage.io import write_atomic
+
+SUMMARY = "summary.md"
+
+
+def run(
+    suite: str = "quick",
+    /,
+    *,
+    out: Path | None = None,
+    jobs: int | None = None,
+    seeds: str | None = None,
+    cluster: str | None = None,
+    timeout: float | None = None,
+    json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """Run a suite, or go on with one that was interrupted.
+
+    Args:
+        suite: A stock suite (quick, full), or a YAML or Python file.
+        out: Folder of the results; a new one by default. Rows that it already holds are not run again.
+        jobs: Number of processes; one for each core by default.
+        seeds: Other seeds, such as 0-99.
+        cluster: Address of a Ray cluster, or local; by default, the processes of this machine.
+        timeout: Seconds after which a run is given up.
+        json: Print one JSON object instead of text.
+        quiet: Show no progress bar.
+    """
+    grid = Suite.load(suite, seeds)
+    if timeout is not None:
+        grid = Suite.of({**grid.plain(), "timeout": timeout})
+    folder = Path(f"bench-{grid.name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
+    if not quiet:
+        print(f"pilotage: results go to {folder}; if interrupted, go on with --out {folder}", file=sys.stderr)
+    results = sweep(grid, folder, jobs=jobs, cluster=cluster, progress=not quiet)
+    text = markdown(results)
+    write_atomic(folder / SUMMARY, text)
+    if json:
+        facts = {"folder": str(folder), "hash": grid.hash, "summary": summarize(results)}
+        _print({**facts, "comparisons": comparisons(results)})
+    else:
+        print(f"{text}\n{folder / SUMMARY}")
+    return 0
+
+
+def list_all(*, json: bool = False) -> None:
+    """List the tasks, controllers and suites.
+
+    Args:
+        json: Print one JSON object instead of text.
+    """
+    found = {
+        kind: {name: summary(each.get(name)) for name in each.names()}
+        for kind, each in (("tasks", tasks), ("controllers", controllers))
+    }
+    if json:
+        _print({**found, "suites": stock()})
+        return
+    for kind, lines in found.items():
+        print(f"{kind}:")
+        for name, line in lines.items():
+            print(f"  {name:{max(map(len, lines))}}  {line}")
+    print(f"suites: {', '.join(stock())}")
+
+
+def compare_two(a: str, b: str, /, *, json: bool = False) -> None:
+    """Compare two results, paired by seed.
+
+    Args:
+        a: A folder of results; FOLDER:CONTROLLER for one controller of it.
+        b: Another one, or the same folder with another controller.
+        json: Print one JSON object instead of text.
+    """
+    (first, label_a), (second, label_b) = _selected(a), _selected(b)
+    lines = compare(first, second, label_a, label_b)
+    if json:
+        _print({"comparisons": lines})
+    else:
+        print(*comparison_table(lines), sep="\n")
+
+
+def replay_row(folder: Path, row: str, /, *, json: bool = False) -> int:
+    """Repeat a run with its recorded delays, and tell the first difference.
+
+    Args:
+        folder: A folder of results.
+        row: Number of the row, from 0, or the beginning of its key.
+        json: Print one JSON object instead of text.
+    """
+    found = Results.load(folder).row(row)
+    difference = replay(found)
+    facts = {"key": found.run.key, "run": _name(found), "same": not difference, "difference": difference}
+    if json:
+        _print(facts)
+    else:
+        same = f"the same, bit for bit, in {counted(found.ticks, 'tick')}"
+        print(f"{_name(found)}: {difference or same}")
+    return 1 if difference else 0
+
+
+def _selected(text: str) -> tuple[Results, str]:
+    """The results of FOLDER or FOLDER:CONTROLLER, and the controller."""
+    folder, _, label = (text, "", "") if Path(text).is_dir() else text.rpartition(":")
+    return Results.load(folder or label), label if folder else ""
+
+
+def _name(row: Row) -> str:
+    run = row.run
+    return f"{run.name} on {run.task}, {run.estimator}, disturbance {run.disturbance}, seed {run.seed}"
+
+
+def _print(facts: dict[str, Any]) -> None:
+    print(jsonlib.dumps(_plain(facts)))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON can say it: what is not finite is null."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

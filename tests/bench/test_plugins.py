@@ -1,0 +1,72 @@
+"""Tasks and controllers of one's own: by module, and by entry point of a package."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from pilotage.bench import Run, benchmark_task, controllers, tasks
+from pilotage.core import SettingError
+
+MODULE = """
+from functools import cache
+from pilotage.bench import BenchmarkTask, Registry
+from tests.bench.worlds import Gain, tank_task
+
+@cache
+def basin():
+    '''A basin.'''
+    return tank_task()
+
+ready = tank_task()
+
+def valve(benchmark, model, seed, gain=1.0):
+    '''A valve.'''
+    return Gain(gain)
+
+def nothing(benchmark, model, seed):
+    return 3
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A package with entry points, as pip installs it."""
+    (tmp_path / "my_basin.py").write_text(MODULE)
+    about = tmp_path / "my_basin-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-basin\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text(
+        "[pilotage.bench.tasks]\nbasin = my_basin:basin\n[pilotage.bench.controllers]\nvalve = my_basin:valve\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "my_basin", raising=False)
+    return tmp_path
+
+
+def test_entry_points(package: Path) -> None:
+    assert "basin" in tasks.names() and "valve" in controllers.names()
+    by_name = Run("basin", "valve", 3, settings={"gain": 0.7}).execute()
+    by_module = Run("my_basin:basin", "my_basin:valve", 3, settings={"gain": 0.7}).execute()
+    assert by_name.success and by_name.cost == by_module.cost and by_name.run.key != by_module.run.key
+    assert benchmark_task("my_basin:ready").name == "tank"
+
+
+def test_modules_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_pool.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each])
+    assert Run("my_pool:basin", "my_pool:valve").execute().success
+
+
+def test_what_is_no_task_or_controller(package: Path) -> None:
+    with pytest.raises(SettingError, match="there is no task 'bath'; there are basin, cart_pole_balance"):
+        benchmark_task("bath")
+    with pytest.raises(SettingError, match="my_basin:bath cannot be loaded"):
+        benchmark_task("my_basin:bath")
+    with pytest.raises(SettingError, match="needs a BenchmarkTask"):
+        benchmark_task("builtins:dict")
+    row = Run("basin", "my_basin:nothing").execute()
+    assert row.status.value == "raised" and "the methods reset and act" in row.reason

@@ -1,0 +1,84 @@
+"""Statistics against closed forms, scipy, and simulated coverage."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pilotage.bench import bootstrap, cvar, paired, wilson
+from pilotage.bench.statistics import more_seeds
+from pilotage.core import SettingError, ShapeError
+
+
+@pytest.mark.parametrize("method", ["bca", "percentile"])
+@pytest.mark.parametrize("statistic", [np.mean, np.median])
+def test_bootstrap_agrees_with_scipy(method: str, statistic: object) -> None:
+    x = np.random.default_rng(3).lognormal(size=40)
+    ours = bootstrap(x, statistic, resamples=20000, method=method)
+    theirs = stats.bootstrap(
+        (x,), statistic, n_resamples=20000, method=method, random_state=np.random.default_rng(1)
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert abs(ours.low - theirs.low) < 0.05 * width and abs(ours.high - theirs.high) < 0.05 * width
+
+
+def test_intervals_of_skewed_samples_cover_the_mean() -> None:
+    rng = np.random.default_rng(0)
+    mean = math.exp(0.5 * 0.3**2)
+    inside = 0  # as many as with the bootstrap of scipy
+    for trial in range(400):
+        found = bootstrap(rng.lognormal(sigma=0.3, size=60), resamples=500, rng=trial)
+        inside += found.low <= mean <= found.high
+    assert 0.90 <= inside / 400 <= 0.97
+
+
+def test_bootstrap_of_too_little() -> None:
+    assert bootstrap([2.0]) == (-math.inf, 2.0, math.inf)
+    assert bootstrap([2.0, 2.0, 2.0]) == (2.0, 2.0, 2.0)
+    with pytest.raises(ShapeError, match="values"):
+        bootstrap([])
+    with pytest.raises(SettingError, match="level"):
+        bootstrap([1.0, 2.0], level=1.0)
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 30), (1, 30), (15, 30), (30, 30), (3, 7)])
+def test_wilson_agrees_with_scipy(k: int, n: int) -> None:
+    theirs = stats.binomtest(k, n).proportion_ci(0.95, method="wilson")
+    assert wilson(k, n) == pytest.approx((theirs.low, k / n, theirs.high))
+
+
+def test_cvar_is_the_mean_of_the_tail() -> None:
+    x = np.random.default_rng(0).standard_normal(200_000)
+    assert cvar(x, 0.1) == pytest.approx(stats.norm.pdf(stats.norm.ppf(0.9)) / 0.1, abs=0.02)
+    # With a share between two values it is the minimum over v of v + E[(x - v)+] / share (Rockafellar and Uryasev).
+    y = np.array([1.0, 4.0, 2.0, 8.0, 5.0])
+    assert cvar(y, 0.3) == pytest.approx(min(v + np.maximum(y - v, 0).mean() / 0.3 for v in y))
+    assert cvar([1.0, math.inf, 2.0], 0.4) == math.inf
+
+
+def test_paired_differences_remove_what_seeds_have_in_common() -> None:
+    rng = np.random.default_rng(1)
+    hard = rng.lognormal(sigma=2.0, size=30)
+    a, b = hard + 0.1 + 0.05 * rng.standard_normal(30), hard.copy()
+    apart = paired(a, b)
+    assert apart.separated and apart.more == 0 and apart.difference.value == pytest.approx((a - b).mean())
+    assert paired(b, a).wins == 30 - int((b > a).sum()) and "more" not in str(apart)
+    one_failed = paired(np.where(np.arange(30) == 3, np.inf, a), b)
+    assert one_failed.seeds == 29
+    same = paired(a, a)
+    assert not same.separated and same.more is None and "equal" in str(same)
+    assert paired([np.inf], [1.0]).seeds == 0
+
+
+def test_the_seeds_that_are_asked_for_separate() -> None:
+    rng = np.random.default_rng(0)
+    first = rng.standard_normal(15)
+    first = (first - first.mean()) / first.std(ddof=1) + 0.4  # mean 0.4, standard deviation 1
+    more = more_seeds(first)
+    assert more is not None and not paired(first, np.zeros(15)).separated
+    d = 0.4 + rng.standard_normal((4000, 15 + more))
+    found = np.abs(d.mean(1)) > stats.norm.ppf(0.975) * d.std(1, ddof=1) / np.sqrt(d.shape[1])
+    assert found.mean() == pytest.approx(0.8, abs=0.04)
