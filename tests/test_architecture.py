@@ -59,6 +59,7 @@ NOT_RUN = {
     *(
         "Belief",
         "Controller",
+        "Disturbance",
         "Estimator",
         "Filter",
         "Graph",

@@ -62,6 +62,7 @@ def test_a_row_tells_what_happened(finished: Results) -> None:
     row = finished.rows[0]
     assert row.states.dtype == np.float32 and row.states.shape == (21, 1) and row.actions.shape == (20, 1)
     assert row.latency == math.ceil(row.delays.max() / 0.1) >= 1 and row.missed >= 1
+    assert row.jitter == row.delays.std() > 0.0
     assert row.solves == len(row.delays) and 0.0 < row.solve_median <= row.solve_p99 <= row.solve_max < 1.0
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import gymnasium
 import numpy as np
 import pytest
 
-from pilotage.bench import Run, benchmark_task, env_task, simulate, tasks
-from pilotage.core import SettingError
+from pilotage.bench import Run, benchmark_task, controllers, env_task, simulate, tasks
+from pilotage.core import Action, SettingError
+from pilotage.testing import check_controller
 
 from .worlds import Gain
 
@@ -31,8 +33,6 @@ def test_filters_know_their_errors(name: str) -> None:
     class Watcher(Gain):
         def act(self, belief_or_state: Any, t: float | None = None) -> Any:
             self.belief = belief_or_state
-            from pilotage.core import Action
-
             return Action(benchmark.action)
 
     nees = []
@@ -64,6 +64,14 @@ def test_pendulum_v1_is_that_of_gymnasium() -> None:
             x = benchmark.plant.step(x, u, 0.05)
 
 
+@pytest.mark.parametrize("name", ["rest", "random"])
+def test_baselines_keep_the_contract_of_controllers(name: str) -> None:
+    benchmark = benchmark_task("quadrotor_hover")
+    made = controllers.get(name)(benchmark, benchmark.plant, 0)
+    check_controller(made, benchmark.plant, benchmark.first(0), 0.05)
+    check_controller(pickle.loads(pickle.dumps(made)), benchmark.plant, benchmark.first(0), 0.05)
+
+
 class Rod(gymnasium.Wrapper):  # type: ignore[type-arg]
     def get_state(self) -> Any:
         return self.unwrapped.state  # type: ignore[attr-defined]
@@ -79,8 +87,6 @@ def test_an_environment_with_a_state_is_a_task() -> None:
 
     class Damper(Gain):
         def act(self, belief_or_state: Any, t: float | None = None) -> Any:
-            from pilotage.core import Action
-
             return Action(np.clip(-belief_or_state[1:], -2.0, 2.0))
 
     episode, x, cost = simulate(rod, Damper(), seed=3), ours.first(3), 0.0

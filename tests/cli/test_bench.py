@@ -64,6 +64,19 @@ def test_run_compare_and_replay(suite: Path, tmp_path: Path, capsys: Capture) ->
     assert "tick 7" in json.loads(capsys.readouterr().out)["difference"]
 
 
+def test_an_interrupted_sweep_says_how_to_go_on(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    from pilotage.cli import bench
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(bench, "sweep", interrupted)
+    assert main(["bench", "run", str(suite), "--out", str(tmp_path / "half"), "--quiet"]) == 2
+    assert f"go on with --out {tmp_path / 'half'}" in capsys.readouterr().err
+
+
 def test_list(capsys: Capture) -> None:
     assert main(["bench", "list"]) == 0
     page = capsys.readouterr().out

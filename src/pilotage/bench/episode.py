@@ -41,6 +41,10 @@ class Episode:
         missed: ticks that ended without the action that was due.
         violations, worst: ticks that violated the constraint, and its largest value; minus infinity without one.
         fallbacks: decisions with status FALLBACK.
+
+    Example:
+        >>> Episode(dt=0.1).status
+        <RunStatus.SUCCESS: 'success'>
     """
 
     dt: float = math.nan

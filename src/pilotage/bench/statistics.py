@@ -152,6 +152,10 @@ class Paired:
         wins: number of seeds on which a costs less.
         more: number of further seeds that would separate the two; 0 if they are separated, None if the difference is
             exactly zero, so that no number would.
+
+    Example:
+        >>> print(paired([1.0, 2.0], [2.0, 3.0]))
+        -1 [-1, -1]
     """
 
     difference: Interval

@@ -216,11 +216,10 @@ def quadrotor_hover() -> BenchmarkTask:
     drone, dt = quadrotor(noise=0.0), 0.05
     weight = drone.params["mass"] * drone.params["gravity"]
     begin = Gaussian.of(drone.state, drone.state.identity(), std=[0.5] * 3 + [0.1] * 3 + [0.2] * 6)
-    weights = [1.0] * 3 + [0.1] * 9
+    weights, effort = [1.0] * 3 + [0.1] * 9, [1e-4, 10.0, 10.0, 10.0]
     hover = reach(
-        drone, drone.state.identity(), weights=weights, effort=[1e-4, 10.0, 10.0, 10.0], final=10.0, initial=begin, dt=dt,
-        horizon=80,
-    )  # fmt: skip
+        drone, drone.state.identity(), weights=weights, effort=effort, final=10.0, initial=begin, dt=dt, horizon=80
+    )
     return BenchmarkTask(
         "quadrotor_hover", drone, hover, rest=[weight, 0.0, 0.0, 0.0], success=lambda x: np.abs(x[:3]).max() < 0.3
     )

@@ -39,7 +39,7 @@ class Suite:
         seeds: seeds, as numbers, or as text such as "0-29" or "0-4, 10".
         disturbances: lists of disturbances by name.
         timing: the delays of actions; see `Run`.
-        timeout: seconds after which a run is given up.
+        timeout: seconds after which a run is given up. The first run of a process may compile for a minute.
 
     Raises:
         SettingError: if a value is malformed or a name unknown; the message names the key.
@@ -57,7 +57,7 @@ class Suite:
     seeds: Any = "0-9"
     disturbances: Mapping[str, Any] = field(default_factory=lambda: {"none": []})
     timing: Any = "none"
-    timeout: float = 60.0
+    timeout: float = 300.0
 
     def __post_init__(self) -> None:
         _list(self.tasks, "tasks")

@@ -93,6 +93,14 @@ def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> lis
 
     Raises:
         PilotageError: if they have no runs in common.
+
+    Example:
+        >>> import tempfile
+        >>> from pilotage.bench import Suite, sweep
+        >>> suite = Suite("tiny", ["pendulum"], {"rest": {}, "random": {}}, seeds="0-2")
+        >>> results = sweep(suite, tempfile.mkdtemp(), jobs=1)
+        >>> [(line["a"], line["b"], line["seeds"]) for line in compare(results, results, "rest", "random")]
+        [('rest', 'random', 3)]
     """
     found: list[dict[str, Any]] = []
     theirs = groups(b.rows)

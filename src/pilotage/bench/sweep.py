@@ -44,6 +44,13 @@ def sweep(
 
     Raises:
         PilotageError: if another sweep uses the folder, it holds another suite, or the disk is full.
+
+    Example:
+        >>> import tempfile
+        >>> from pilotage.bench import Suite
+        >>> results = sweep(Suite("tiny", ["pendulum"], {"rest": {}}, seeds="0-1"), tempfile.mkdtemp(), jobs=1)
+        >>> [row.run.seed for row in results.rows]
+        [0, 1]
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -75,6 +82,14 @@ class Results:
         folder: the folder.
         manifest: the suite, its hash, versions and machine.
         rows: the rows, in the order of the runs of the suite.
+
+    Example:
+        >>> import tempfile
+        >>> from pilotage.bench import Suite
+        >>> folder = tempfile.mkdtemp()
+        >>> made = sweep(Suite("tiny", ["pendulum"], {"rest": {}}, seeds=[7]), folder, jobs=1)
+        >>> Results.load(folder).row(0).run.seed
+        7
     """
 
     folder: Path
@@ -141,7 +156,8 @@ class Results:
                 "estimator_share": estimators, "controller_share": controllers, "ticks": row.ticks,
                 "violations": row.violations, "worst_violation": row.worst_violation, "solves": row.solves,
                 "fallbacks": row.fallbacks, "solve_median": row.solve_median, "solve_p99": row.solve_p99,
-                "solve_max": row.solve_max, "missed": row.missed, "latency": row.latency, "wall": row.wall,
+                "solve_max": row.solve_max, "missed": row.missed, "latency": row.latency, "jitter": row.jitter,
+                "wall": row.wall,
                 "run": json.dumps({"controller": run.controller, "settings": run.settings, "timing": run.timing}),
                 "stride": row.stride, "delays": row.delays, "states": list(row.states), "actions": list(row.actions),
             }  # fmt: skip

@@ -16,6 +16,8 @@ from .run import Row, Run, given_up
 
 GRACE = 2.0
 """Seconds that a run may take longer than its timeout before its process is ended."""
+IDLE = 20.0
+"""Seconds without work after which a process ends, so that none is left behind by a sweep that was killed."""
 THREADS = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 """Processes side by side use one thread each."""
 
@@ -60,7 +62,7 @@ def _in_processes(runs: Sequence[Run], jobs: int, timeout: float) -> Iterator[Ro
             run = suspects.popleft()
             alone = [row for row, _ in _pool(deque([run]), 1, timeout) if row is not None]
             yield alone[0] if alone else given_up(run, *_cause(timeout))
-        for row, lost in _pool(left, jobs, timeout) if not suspects else ():
+        for row, lost in _pool(left, jobs, timeout) if left and not suspects else ():
             if row is not None:
                 yield row
             suspects.extend(lost)
@@ -70,7 +72,7 @@ def _pool(left: deque[Run], jobs: int, timeout: float) -> Iterator[tuple[Row | N
     """Rows of the runs that are left, until a process dies: then the runs that were under way."""
     loky = require("joblib.externals.loky", extra="bench")
     broken = require("joblib.externals.loky.process_executor", extra="bench").BrokenProcessPool
-    pool, under_way = loky.ProcessPoolExecutor(min(jobs, max(len(left), 1)), env=THREADS), dict[Any, Run]()
+    pool, under_way = loky.ProcessPoolExecutor(min(jobs, len(left)), timeout=IDLE, env=THREADS), dict[Any, Run]()
     try:
         while left or under_way:
             while left and len(under_way) < jobs:

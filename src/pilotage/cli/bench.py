@@ -13,7 +13,7 @@ from pilotage.bench import Results, Row, Suite, compare, controllers, replay, su
 from pilotage.bench.registry import summary
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
-from pilotage.core.errors import counted
+from pilotage.core.errors import PilotageError, counted
 from pilotage.io import write_atomic
 
 SUMMARY = "summary.md"
@@ -49,7 +49,10 @@ def run(
     folder = Path(f"bench-{grid.name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
     if not quiet:
         print(f"pilotage: results go to {folder}; if interrupted, go on with --out {folder}", file=sys.stderr)
-    results = sweep(grid, folder, jobs=jobs, cluster=cluster, progress=not quiet)
+    try:
+        results = sweep(grid, folder, jobs=jobs, cluster=cluster, progress=not quiet)
+    except KeyboardInterrupt:
+        raise PilotageError(f"interrupted; the finished runs are in {folder}: go on with --out {folder}") from None
     text = markdown(results)
     write_atomic(folder / SUMMARY, text)
     if json:
