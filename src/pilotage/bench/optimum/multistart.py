@@ -46,11 +46,19 @@ def episode_cost(benchmark: BenchmarkTask, seed: int, us: Array) -> float:
     """
     plant, task, x = benchmark.plant, benchmark.task.on(benchmark.plant.state), benchmark.first(seed)
     with np.errstate(over="ignore", invalid="ignore"):
-        return _cost(task, x, plant.rollout(x, us, task.dt), us)
+        return trajectory_cost(task, plant.rollout(x, us, task.dt), us)
 
 
-def _cost(task: Task, x: Array, xs: Array, us: Array) -> float:
-    T = len(us)
+def trajectory_cost(task: Task, xs: Array, us: Array) -> float:
+    """The cost of states ``(T + 1, n)`` and actions ``(T, m)``; infinite if they violate the constraint.
+
+    Example:
+        >>> from pilotage.bench import benchmark_task
+        >>> task = benchmark_task("double_integrator").task
+        >>> trajectory_cost(task, np.ones((2, 2)), np.zeros((1, 1)))
+        12.1
+    """
+    x, T = xs[0], len(us)
     rows, _ = references_of(task, x, 0.0, T, None)
     before, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
     if not np.max(task.constraint(xs[1:], us, *after), initial=-math.inf) <= FEASIBLE:

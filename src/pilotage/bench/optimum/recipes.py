@@ -95,4 +95,5 @@ def _write(
     benchmark: BenchmarkTask, method: str, found: list[Best], convergence: dict[str, Any], told: Told
 ) -> None:  # fmt: skip
     told(f"{benchmark.name}: mean {np.mean([each.cost for each in found]):.4f}; {convergence}")
-    keep(benchmark.name, method, [each.cost for each in found], [each.us for each in found], convergence)
+    plans = [(benchmark.plant.rollout(benchmark.first(i), b.us, benchmark.task.dt), b.us) for i, b in enumerate(found)]
+    keep(benchmark.name, method, [each.cost for each in found], plans, convergence)

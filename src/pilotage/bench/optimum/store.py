@@ -22,7 +22,8 @@ PROOFS = 2
 
 @cache
 def record(name: str) -> dict[str, Any]:
-    """The file of a task: its keys are `task`, `method`, `costs` of seeds 0, 1, ..., `mean`, `convergence`, `actions`.
+    """The file of a task, with the keys `task`, `method`, `costs` of seeds 0, 1, ..., `mean`, `convergence`, and `states`
+    and `actions` of the first seeds.
 
     Example:
         >>> len(record("pendulum_v1")["costs"])
@@ -46,24 +47,33 @@ def known(name: str) -> Callable[[int], float | None]:
     return optimum
 
 
-def proof(name: str) -> dict[int, Array]:
-    """The stored optimal actions ``(T, m)`` of the first seeds.
+def proof(name: str) -> dict[int, tuple[Array, Array]]:
+    """The stored optimal states ``(T + 1, n)`` and actions ``(T, m)`` of the first seeds.
+
+    Both are stored, because plans that balance upright cannot be simulated again from rounded actions alone.
 
     Example:
-        >>> proof("pendulum_v1")[0].shape
-        (200, 1)
+        >>> xs, us = proof("pendulum_v1")[0]
+        >>> xs.shape, us.shape
+        ((201, 2), (200, 1))
     """
-    return {int(seed): np.array(us) for seed, us in record(name)["actions"].items()}
+    kept = record(name)
+    return {int(seed): (np.array(kept["states"][seed]), np.array(us)) for seed, us in kept["actions"].items()}
 
 
-def keep(name: str, method: str, costs: list[float], plans: list[Array], convergence: dict[str, Any]) -> None:
+Plan = tuple[Array, Array]
+"""States ``(T + 1, n)`` and actions ``(T, m)``."""
+
+
+def keep(name: str, method: str, costs: list[float], plans: list[Plan], convergence: dict[str, Any]) -> None:
     """Write the file of a task."""
     if not all(map(math.isfinite, costs)):
         raise PilotageError(f"{name}: no plan was found for seeds {[i for i, c in enumerate(costs) if math.isinf(c)]}")
     kept = {
         "task": name, "method": method, "mean": round(float(np.mean(costs)), 4), "convergence": convergence,
         "costs": [round(cost, 6) for cost in costs],
-        "actions": {str(i): us.round(9).tolist() for i, us in enumerate(plans[:PROOFS])},
+        "states": {str(i): xs.round(9).tolist() for i, (xs, _) in enumerate(plans[:PROOFS])},
+        "actions": {str(i): us.round(9).tolist() for i, (_, us) in enumerate(plans[:PROOFS])},
     }  # fmt: skip
     DATA.mkdir(exist_ok=True)
     write_atomic(DATA / f"{name}.json", json.dumps(kept))
