@@ -22,8 +22,8 @@ PROOFS = 2
 
 @cache
 def record(name: str) -> dict[str, Any]:
-    """The file of a task, with the keys `task`, `method`, `costs` of seeds 0, 1, ..., `mean`, `convergence`, and `states`
-    and `actions` of the first seeds.
+    """The file of a task, with the keys `task`, `method`, `costs` of seeds 0, 1, ..., `mean`, `convergence`, and
+    `states` and `actions` of the first seeds.
 
     Example:
         >>> len(record("pendulum_v1")["costs"])
