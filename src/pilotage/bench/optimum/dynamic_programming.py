@@ -132,7 +132,7 @@ class ValueTable:
         >>> cart = double_integrator(1)
         >>> home = reach(cart, [0.0, 0.0], weights=[1.0, 0.1], effort=0.1, horizon=5)
         >>> table = ValueTable(cart, home, [-2.0, -2.0], [2.0, 2.0], shape=(41, 41), actions=21)
-        >>> table.value([0.0, 0.0]), table.rollout([1.0, 0.0])[2].shape
+        >>> round(table.value([0.0, 0.0]), 6), table.rollout([1.0, 0.0])[2].shape
         (0.0, (5, 1))
     """
 

@@ -24,7 +24,7 @@ class Grid:
 
     Example:
         >>> Grid((-1.0,), (1.0,), (101,), 11).halved.shape
-        (51,)
+        [51]
     """
 
     low: Sequence[float]
