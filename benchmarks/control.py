@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Contest, row
+from benchmarks.harness import Contest, absolute, row
 
 GOAL = (8.0, 3.0, 1.5)
 STEPS, DT = 30, 0.1
@@ -41,13 +41,94 @@ def mppi(quick: bool) -> Contest:
 @row(
     "mppi_10k",
     peer="pytorch_mppi",
-    bar=4,
+    bar=5,
     unit="us",
     needs=["torch", "pytorch_mppi"],
     note="the same with 10 000 samples",
 )
 def mppi_10k(quick: bool) -> Contest:
     return contest(10_000)
+
+
+@absolute(
+    "mppi_nav",
+    limit=1.5,
+    unit="ms",
+    note="differential drive, 2000 samples x 56 steps, five costs (goal, path, costmap, speed, effort), noise drawn "
+    "once and used again, as in Nav2, whose C++ takes 7.5 ms for 2000 x 50 with its critics (navigation2 PR 4621)",
+)
+def mppi_nav(quick: bool) -> Contest:
+    from pilotage.control import MPPI
+    from pilotage.core import Raster, Space
+    from pilotage.models import task, unicycle
+
+    ys, xs = 0.05 * np.mgrid[0:200, 0:200]
+    discs = ((3.0, 0.8), (5.0, 4.2), (6.0, 2.4))
+    costmap = np.sum([np.exp(-5.0 * np.maximum(np.hypot(xs - a, ys - b) - 0.4, 0.0)) for a, b in discs], axis=0)
+    robot, speed, (c, s) = unicycle(integrator="euler"), 0.5, (8.0 / 89.0**0.5, 5.0 / 89.0**0.5)
+
+    @task(
+        state=Space("x y [m]", "yaw: angle"),
+        action=Space("speed [m/s] in [-0.35, 0.5]", "yaw_rate [rad/s] in [-1.9, 1.9]"),
+        params={"costmap": Raster(np.zeros((1, 1)), 1.0)},
+    )
+    def navigate(x: Any, u: Any, p: Any, m: Any) -> Any:
+        px, py, _ = x
+        goal, aside = (px - 8.0) ** 2 + (py - 5.0) ** 2, c * py - s * px
+        effort = 0.1 * u[0] ** 2 + 0.1 * u[1] ** 2
+        return 0.1 * goal + aside**2 + 2.0 * m.lookup(p.costmap, px, py) + (u[0] - speed) ** 2 + effort
+
+    errand = navigate(costmap=Raster(costmap, 0.05), dt=0.05)
+    settings: dict[str, Any] = {"horizon": 56, "samples": 2000, "std": (0.2, 0.4), "temperature": 0.3}
+    drive, x = MPPI(robot, errand, correlation=0.0, redraw=False, rng=0, **settings), np.zeros(3)
+
+    def check() -> str:
+        made, ways = MPPI(robot, errand, correlation=0.0, redraw=False, rng=0, **settings), [x]
+        for _ in range(500):
+            ways.append(robot.step(ways[-1], made.act(ways[-1]).u, 0.05))
+        ways = np.array(ways)
+        room = min(np.hypot(ways[:, 0] - a, ways[:, 1] - b).min() for a, b in discs)
+        off = np.hypot(ways[:, 0] - 8.0, ways[:, 1] - 5.0).min()
+        assert room > 0.3 and off < 0.5, (room, off)
+        return f"the robot passes {off:.2f} m from the goal and {room:.2f} m from the centre of an obstacle"
+
+    return Contest(ours=lambda: drive.act(x), check=check)
+
+
+@row(
+    "mppi_mujoco",
+    peer="mujoco.rollout",
+    bar=0.8,
+    unit="ms",
+    needs=["mujoco", "gymnasium"],
+    note="Gymnasium's half cheetah, 100 samples x 20 steps of 5 substeps, a whole tick against the same rollouts alone",
+)
+def mppi_mujoco(quick: bool) -> Contest:
+    from pathlib import Path
+
+    import gymnasium
+    import mujoco
+    from mujoco import rollout
+
+    from pilotage.control import MPPI
+    from pilotage.core import Space
+    from pilotage.envs import MujocoDynamics
+    from pilotage.models import task
+
+    file = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / "half_cheetah.xml"
+    cheetah = MujocoDynamics(file)
+
+    @task(state=Space("rootx.rate [m/s]"), action=cheetah.action)
+    def run(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return 0.1 * sum(each * each for each in u) - x[0]
+
+    drive, x = MPPI(cheetah, run(dt=0.05), horizon=20, samples=100, rng=0), cheetah.start()
+    model, pool = mujoco.MjModel.from_xml_path(str(file)), rollout.Rollout(nthread=0)  # pyright: ignore[reportAttributeAccessIssue]
+    data = mujoco.MjData(model)  # pyright: ignore[reportAttributeAccessIssue]
+    drive.act(x)
+    us = drive._workspace.taken(np.arange(100), np.zeros((20, 6))).repeat(5, axis=1)  # of its first tick
+    states = np.tile(np.concatenate([[0.0], x]), (100, 1))
+    return Contest(ours=lambda: drive.act(x), peer=lambda: pool.rollout(model, [data], states, us, nstep=100))
 
 
 def pilotage_mppi(samples: int) -> Any:

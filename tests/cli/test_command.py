@@ -46,10 +46,10 @@ def test_help_teaches_by_examples(capsys: Capture) -> None:
     assert main(["--help"]) == 0
     page = capsys.readouterr().out
     assert "pilotage plan --map depot.yaml --start" in page
-    assert all(verb in page for verb in ("demo", "plan", "map", "info", "--install-completion"))
+    assert all(verb in page for verb in ("demo", "plan", "map", "bench", "info", "--install-completion"))
 
 
-@pytest.mark.parametrize("verb", ["plan", "map", "info", "demo"])
+@pytest.mark.parametrize("verb", ["plan", "map", "bench", "info", "demo"])
 def test_every_verb_has_help(verb: str, capsys: Capture) -> None:
     assert main([verb, "--help"]) == 0
     assert f"pilotage {verb}" in capsys.readouterr().out

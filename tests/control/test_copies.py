@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import MPPI, PurePursuit, follow, reach
+from pilotage.control import MPPI, PurePursuit, RegulatedPurePursuit, Stanley, follow, reach
 from pilotage.maps import OccupancyGrid
 from pilotage.models import unicycle
 
@@ -22,6 +22,8 @@ CONTROLLERS: dict[str, Callable[[], Any]] = {
     "MPPI to a goal": lambda: MPPI(ROBOT, reach(ROBOT, {"x": 6.0, "y": 3.0}, tolerance=0.1), **SETTINGS),
     "MPPI along a path": lambda: MPPI(ROBOT, follow(PATH, GRID), threads=2, **SETTINGS),
     "pure pursuit": lambda: PurePursuit(ROBOT, PATH),
+    "regulated pure pursuit": lambda: RegulatedPurePursuit(ROBOT, PATH, grid=GRID),
+    "Stanley": lambda: Stanley(ROBOT, PATH),
     "pure pursuit by command": lambda: PurePursuit(ROBOT, PATH, command=straight),
 }
 

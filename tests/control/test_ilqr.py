@@ -336,3 +336,18 @@ def test_two_constraints_at_once_are_kept_by_default(horizon: int) -> None:
     xs = plan.xs[1:]
     assert (1.0 - np.hypot(xs[:, 0] - 3.0, xs[:, 1] - 0.1)).max() < 1e-3
     assert np.hypot(xs[:, 2], xs[:, 3]).max() < 1.5 + 1e-3
+
+
+def test_second_order_terms_of_the_dynamics_save_iterations() -> None:
+    """DDP ends at the optimum of iLQR, and converges quadratically: in fewer iterations to a tight tolerance."""
+    swing = ILQR(pole(), upright(dt=0.05), horizon=50, second_order=True).solve([0.0, 0.0, np.pi, 0.0])
+    assert swing.cost == pytest.approx(192.9752646, rel=1e-7)
+    model, errand = roller(), past(FLAT, TURN, [(2.0, 0.03, 0.5)])
+    ilqr, ddp = (
+        ILQR(model, errand, horizon=60, tolerance=1e-13, second_order=second).solve(np.zeros(3))
+        for second in (False, True)
+    )
+    assert ddp.cost == pytest.approx(ilqr.cost, rel=1e-6)
+    assert ddp.stats["iterations"] < 0.8 * ilqr.stats["iterations"]
+    with pytest.raises(ModelError, match="rotations"):
+        ILQR(quadrotor(), reach(quadrotor(), quadrotor().state.identity()), second_order=True)

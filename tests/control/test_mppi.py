@@ -24,7 +24,7 @@ from pilotage.models import bicycle, task, unicycle
 from pilotage.models.trace import code_of
 from pilotage.testing import check_controller
 
-from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, driven, riccati_cost, rod, stop, swing_up
+from .worlds import LINE, PUSH, PlainDynamics, PlainTask, cart, driven, forward, riccati_cost, rod, stop, swing_up
 
 CAR = bicycle(wheelbase=2.0)
 GOAL = reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1)
@@ -355,13 +355,6 @@ def test_what_references_remember_is_handed_on() -> None:
     drive.solve([1.0, 0.0])
     assert seen[4:] == [0, None, None]
     assert drive.carry == 0
-
-
-@task(
-    state=LINE, action=PUSH, constraint=lambda x, u, p, m: m.where(x[0] > 5.0, m.sqrt(-1.0 - x[0] * x[0]), x[0] - 1.0)
-)
-def forward(x: Any, u: Any, p: Any, m: Any) -> Any:
-    return -x[0]
 
 
 def test_a_violated_constraint_is_charged_for() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pilotage.control import Path, PurePursuit
-from pilotage.control.paths.pure_pursuit import slower
+from pilotage.control.paths._commands import slower
 from pilotage.core import (
     ActionStatus,
     Dynamics,

@@ -24,6 +24,13 @@ def stop(x: Any, u: Any, p: Any, m: Any) -> Any:
     return p.weight * (x[0] ** 2 + 0.1 * x[1] ** 2) + 0.1 * u[0] ** 2
 
 
+@task(
+    state=LINE, action=PUSH, constraint=lambda x, u, p, m: m.where(x[0] > 5.0, m.sqrt(-1.0 - x[0] * x[0]), x[0] - 1.0)
+)
+def forward(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return -x[0]
+
+
 @discrete_dynamics(state=ROD, action=TORQUE)
 def rod(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     """Gymnasium's Pendulum-v1."""

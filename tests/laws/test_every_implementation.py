@@ -14,9 +14,33 @@ import pytest
 
 import pilotage
 from pilotage import models
-from pilotage.control import ILQR, MPPI, PurePursuit, RecedingHorizon, reach
+from pilotage.control import (
+    CEM,
+    ICEM,
+    ILQR,
+    LQG,
+    LQR,
+    MPPI,
+    PID,
+    SQP,
+    FeedbackLinearization,
+    GradientMPC,
+    LinearMPC,
+    PathTracker,
+    PredictiveSampling,
+    PurePursuit,
+    RecedingHorizon,
+    RegulatedPurePursuit,
+    Stanley,
+    StateFeedback,
+    Steering,
+    TrackingLQR,
+    TrailerBacking,
+    TubeMPC,
+    reach,
+)
 from pilotage.control.sampling.mppi import PathIntegral
-from pilotage.core import Controller, Mixture, Planner, Space
+from pilotage.core import Controller, Mixture, Plan, Planner, PlanStatus, Space
 from pilotage.core.errors import MissingExtra
 from pilotage.estimators import (
     CKF,
@@ -49,7 +73,7 @@ from pilotage.estimators import (
 from pilotage.estimators.localization import HistogramFilter, LandmarkLocalization, MonteCarloLocalization
 from pilotage.estimators.tracking import PDA
 from pilotage.maps import OccupancyGrid
-from pilotage.models import LinearDynamics, bicycle, unicycle
+from pilotage.models import LinearDynamics, LinearSensor, bicycle, pendulum, quadrotor, truck, unicycle
 from pilotage.models.trace.dynamics import DynamicsFamily
 from pilotage.models.trace.sensor import SensorFamily
 from pilotage.planners import (
@@ -223,8 +247,20 @@ PLANNERS: dict[str, Callable[[], Any]] = {
 }
 VEHICLES = ("HybridAStar", "StateLattice")
 """Planners of poses, which the contract gives a problem of a vehicle."""
+ROD, DRONE, TRUCK = pendulum(), quadrotor(), truck()
+STATE = LinearSensor(np.eye(2), R=[1e-4, 1e-4], state=CART.state, reading=CART.state)
+HANGING = Plan(PlanStatus.SOLVED, ROD.state, np.zeros((5, 2)), np.zeros((4, 1)), 0.1 * np.arange(5))
+
+
+def circle(t: float) -> Any:
+    return [[np.sin(t), 1.0 - np.cos(t)], [np.cos(t), np.sin(t)], [-np.sin(t), np.cos(t)]]
+
+
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "LinearMPC": lambda: (LinearMPC(POINT, [1.0, 2.0], bounds={"x": (-3.0, 0.5)}, rates={"vx": (-9.0, 5.0)}), POINT),
+    "LinearMPC along the plan": lambda: (LinearMPC(CAR, [4.0, 1.0, 0.2, 1.0], P=1.0, relinearize=True), CAR),
+    "TubeMPC": lambda: (TubeMPC(LinearMPC(POINT, [1.0, 2.0]), risk=0.1), POINT),
     "RecedingHorizon": lambda: (
         RecedingHorizon(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), PathIntegral(100), horizon=9, rng=2),
         CAR,
@@ -233,7 +269,42 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
         MPPI(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, samples=200, rng=5),
         CAR,
     ),
+    "CEM": lambda: (CEM(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, samples=100, rng=5), CAR),
+    "ICEM": lambda: (ICEM(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, samples=64, rng=5), CAR),
+    "PredictiveSampling": lambda: (PredictiveSampling(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12, rng=5), CAR),
+    "GradientMPC": lambda: (GradientMPC(CAR, reach(CAR, {"x": 4.0, "y": 2.0}), horizon=12), CAR),
+    "SQP": lambda: (SQP(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
+    "SQP, real time": lambda: (
+        SQP(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12, real_time=True),
+        CAR,
+    ),
     "PurePursuit": lambda: (PurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]]), unicycle()),
+    "LQR": lambda: (LQR(ROD, [0.0, 0.0]), ROD),
+    "LQR of a horizon": lambda: (LQR(DRONE, DRONE.state.identity(), horizon=3, design="sampled"), DRONE),
+    "LQR with an integral": lambda: (LQR(CART, {"x": 1.0}, integral={"x": 0.1}, design="continuous"), CART),
+    "TrackingLQR": lambda: (TrackingLQR(ROD, HANGING), ROD),
+    "TrackingLQR of the nearest point": lambda: (TrackingLQR(ROD, HANGING, along="nearest"), ROD),
+    "LQG": lambda: (LQG(KF(CART, dt=0.1).start(std=1.0), STATE, LQR(CART, [1.0, 0.0])), CART),
+    "StateFeedback": lambda: (StateFeedback.placed(ROD, [0.0, 0.0], [-3.0, -4.0]), ROD),
+    "PID": lambda: (
+        PID(DRONE.state, DRONE.action, {"z": "thrust", "wz": "tz"}, {"z": 1.0}, kp=2.0, ki=1.0, kd={"z": 1.0}, lag=0.1),
+        DRONE,
+    ),
+    "FeedbackLinearization": lambda: (FeedbackLinearization(unicycle(), circle), unicycle()),
+    "FeedbackLinearization of a point ahead": lambda: (
+        FeedbackLinearization(unicycle(), circle, ahead=0.2),
+        unicycle(),
+    ),
+    "TrailerBacking": lambda: (TrailerBacking(TRUCK, [-20.0, 1.0, 0.1]), TRUCK),
+    "PathTracker": lambda: (
+        PathTracker(CAR, [[0.0, 0.0], [9.0, 3.0]], lambda sight: Steering(-sight.error()[0])),
+        CAR,
+    ),
+    "RegulatedPurePursuit": lambda: (
+        RegulatedPurePursuit(unicycle(), [[0.0, 0.0], [9.0, 3.0]], grid=FIELD),
+        unicycle(),
+    ),
+    "Stanley": lambda: (Stanley(CAR, [[0.0, 0.0], [9.0, 3.0]]), CAR),
 }
 
 

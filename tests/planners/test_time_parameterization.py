@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 from pilotage.core import Plan, PlanStatus, SettingError, ShapeError, Space
 from pilotage.planners import ReedsShepp, TimeParameterization
 from pilotage.planners.smoothing._jerk import jerk_limited
-from pilotage.planners.smoothing.time_parameterization import _curvatures
+from pilotage.planners.smoothing._passes import curvatures
 
 POINT = Space("x y [m]")
 
@@ -46,7 +46,7 @@ def within(plan: Plan, limits: TimeParameterization) -> None:
     a = np.diff(v) / dt
     assert a.max() <= limits.acceleration * (1 + 1e-5)
     assert a.min() >= -(limits.braking or limits.acceleration) * (1 + 1e-5)
-    assert (v[1:-1] ** 2 * abs(_curvatures(steps, ds))).max() <= limits.lateral * (1 + 1e-6)
+    assert (v[1:-1] ** 2 * abs(curvatures(steps, ds))).max() <= limits.lateral * (1 + 1e-6)
     if limits.jerk is not None:
         assert (abs(np.diff(a)) / (0.5 * (dt[1:] + dt[:-1]))).max() <= limits.jerk * (1 + 1e-4)
 
@@ -60,7 +60,7 @@ def test_the_profile_is_the_optimum_of_a_linear_program(seed: int) -> None:
     steps = np.diff(plan.xs, axis=0)
     ds = np.linalg.norm(steps, axis=-1)
     top = np.full(len(ds) + 1, limits.speed**2)
-    top[1:-1] = np.minimum(top[1:-1], limits.lateral / abs(_curvatures(steps, ds)))
+    top[1:-1] = np.minimum(top[1:-1], limits.lateral / abs(curvatures(steps, ds)))
     bounds = [(0.01, 0.01), *((0.0, each) for each in top[1:-1]), (0.0, 0.0)]
     D = sp.diags_array([-np.ones(len(ds)), np.ones(len(ds))], offsets=[0, 1], shape=(len(ds), len(ds) + 1))
     rows, room = sp.vstack([D, -D]), np.concatenate([2 * 0.6 * ds, 2 * 0.9 * ds])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..core.arrays import Array, numbers
 from ..core.belief import Belief
@@ -58,14 +58,10 @@ def reach(
     """
     instance(dynamics, Dynamics, "reach")
     space, action = dynamics.state, dynamics.action
-    w = _by_name(weights, space, 0.0, "weights")
-    if isinstance(goal, Mapping):
-        given = _named(goal, space, "goal")
-        w = np.where([name in given for name in space.tangent_names], w, 0.0)
-        goal = [given.get(name, 0.0) for name in space.names]
-    target = space.normalize(space.check(goal, "goal"))
-    price = _spread(effort, action.size, "effort")
-    limit = None if tolerance is None else _spread(tolerance, space.dim, "tolerance")
+    target, given = goal_of(goal, space)
+    w = np.where(given, weights_of(weights, space, 0.0, "weights"), 0.0)
+    price = spread(effort, action.size, "effort")
+    limit = None if tolerance is None else spread(tolerance, space.dim, "tolerance")
 
     done = None if limit is None else There(space, target, np.where(w > 0.0, limit, np.inf))
     running, ending = (*w.tolist(), *price.tolist()), tuple((number(final, "final") * w).tolist())
@@ -111,14 +107,29 @@ def _family(space: Space, action: Space) -> TaskFamily:
     return reach
 
 
-def _by_name(given: Any, space: Space, default: float, what: str) -> Array:
+def goal_of(goal: Any, space: Space) -> tuple[Array, NDArray[np.bool_]]:
+    """A goal as a state ``(n,)``, and which components of the tangent ``(d,)`` it gives: all, or those named."""
+    if not isinstance(goal, Mapping):
+        return _one(goal, space), np.ones(space.dim, dtype=bool)
+    named = _named(goal, space, "goal")
+    given = np.array([name in named for name in space.tangent_names], dtype=bool)
+    return _one([named.get(name, 0.0) for name in space.names], space), given
+
+
+def _one(goal: Any, space: Space) -> Array:
+    return space.normalize(space.check(goal, "goal"))
+
+
+def weights_of(given: Any, space: Space, default: float, what: str) -> Array:
+    """Numbers ``(d,)`` for the components of the tangent, from one number, an array or a mapping by name."""
     if isinstance(given, Mapping):
         values = _named(given, space, what)
         return np.array([values.get(name, default) for name in space.tangent_names])
-    return _spread(given, space.dim, what)
+    return spread(given, space.dim, what)
 
 
-def _spread(given: ArrayLike, size: int, what: str) -> Array:
+def spread(given: ArrayLike, size: int, what: str) -> Array:
+    """Numbers ``(size,)`` from one number or an array."""
     array = numbers(given, what)
     if array.shape not in ((), (size,)):
         raise SettingError(f"{what} has shape {array.shape}; expected a number or ({size},)")

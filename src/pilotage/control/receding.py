@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -314,15 +314,8 @@ class RecedingHorizon:
             self.carry = None
         passed = max(now - self._clock, 0.0) / dt
         self._clock, self._used, self._passed = now, self._used + passed, self._passed + passed
-        ahead = round(passed)
-        if passed >= steps:  # nothing of the plan is left
-            self.plan = np.tile(self.brake, (steps, 1))
-        elif abs(passed - ahead) < 1e-6:
-            after = self.plan[-1:].repeat(ahead, axis=0)
-            self.plan = np.concatenate([self.plan[ahead:], after])
-        else:
-            index = np.arange(steps)
-            self.plan = np.stack([np.interp(index + passed, index, u) for u in self.plan.T], -1)
+        nothing_left = passed >= steps
+        self.plan = np.tile(self.brake, (steps, 1)) if nothing_left else shifted(self.plan, passed)
         return now
 
     def _stuck(self, x: Array, rows: Array, now: float) -> str:
@@ -382,6 +375,29 @@ class RecedingHorizon:
         spent = time.perf_counter() - begun
         reason = f"{why}; fell back to {policy}"
         return Action(self._last.copy(), ActionStatus.FALLBACK, plan, solve_time=spent, reason=reason)
+
+
+def shifted(plans: Array, passed: float) -> Array:
+    """Plans ``(..., T, m)`` after so many steps, interpolated; the last action fills the end.
+
+    Example:
+        >>> shifted(np.array([[1.0], [2.0], [4.0]]), 0.5).T
+        array([[1.5, 3. , 4. ]])
+    """
+    ahead, last = round(passed), plans.shape[-2] - 1
+    at = np.minimum(np.arange(last + 1) + (ahead if abs(passed - ahead) < 1e-6 else passed), last)
+    i = at.astype(np.int64)
+    share = (at - i)[:, None]
+    return (1.0 - share) * plans[..., i, :] + share * plans[..., np.minimum(i + 1, last), :]
+
+
+def iterations_within(most: int, budget: float | None) -> Iterator[int]:
+    """0, 1, ... below `most`, the next as long as it should end within `budget` seconds, like those before."""
+    begun = time.perf_counter()
+    for k in range(most):
+        if k and budget is not None and (time.perf_counter() - begun) * (k + 1) > k * budget:
+            return
+        yield k
 
 
 def _seed(rng: Rng) -> int:

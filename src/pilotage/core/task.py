@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -125,13 +125,18 @@ def references_of(task: Task, x: Any, t: float, steps: int, carry: Any) -> tuple
     size = task.stage.size
     if not size:
         return np.zeros((steps + 1, 0)), carry
-    answer = task.references(x, t, steps, carry)
-    if not isinstance(answer, tuple) or len(answer) != 2:  # pyright: ignore[reportUnnecessaryIsInstance]
+    return rows_of(task, task.references(x, t, steps, carry), steps, size)
+
+
+def rows_of(task: Task, answer: Any, steps: int, size: int) -> tuple[np.ndarray[Any, Any], Any]:
+    """The rows ``(steps + 1, size)`` and the carry that the references of a task answered; a `ModelError` if not so."""
+    if not isinstance(answer, tuple) or len(answer) != 2:  # pyright: ignore[reportUnknownArgumentType]
         raise ModelError(f"references of {called(task)} returned {returned(answer)}; a pair (rows, carry) was expected")
-    rows = np.array(np.nan if answer[0] is None else answer[0], dtype=np.float64, order="C")
+    given, carry = cast("tuple[Any, Any]", answer)
+    rows = np.array(np.nan if given is None else given, dtype=np.float64, order="C")
     if rows.shape != (steps + 1, size):
         raise ModelError(
             f"references of {called(task)} returned an array of shape {rows.shape}; expected ({steps + 1}, {size}), a "
             "row for each step and one for the end"
         )
-    return rows, answer[1]
+    return rows, carry

@@ -6,6 +6,7 @@
 - `read_pcd`, `write_pcd`: point clouds
 - `read_g2o`, `write_g2o`: pose graphs
 - `read_carmen`: logs of lasers
+- `read_racetrack`: race tracks of F1TENTH
 - `read_pgm`: grey images
 - `read_car_log`, `read_phone_log`, `read_gtsam_log`, `read_laser_radar`: inertial sensors with fixes
 - `write_atomic`: replace a file in one step
@@ -40,6 +41,9 @@ from .pcd import PointCloud as PointCloud
 from .pcd import read_pcd as read_pcd
 from .pcd import write_pcd as write_pcd
 from .pgm import read_pgm as read_pgm
+from .racetrack import RaceLine as RaceLine
+from .racetrack import RaceTrack as RaceTrack
+from .racetrack import read_racetrack as read_racetrack
 from .ros_map import RosMap as RosMap
 from .ros_map import read_ros_map as read_ros_map
 from .ros_map import write_ros_map as write_ros_map
@@ -52,6 +56,8 @@ __all__ = [
     "PointCloud",
     "PoseFixLog",
     "PoseGraph",
+    "RaceLine",
+    "RaceTrack",
     "RosMap",
     "Scenario",
     "find_movingai_map",
@@ -66,6 +72,7 @@ __all__ = [
     "read_pcd",
     "read_pgm",
     "read_phone_log",
+    "read_racetrack",
     "read_ros_map",
     "write_atomic",
     "write_g2o",

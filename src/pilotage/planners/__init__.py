@@ -6,8 +6,8 @@
   that a model drives (`KinodynamicRRT`, `SST`)
 - `steering`: curves of vehicles with a turning radius (`Dubins`, `ReedsShepp`), motions of least jerk (`Polynomial`)
 - `frenet`: trajectories along a road among moving obstacles, the best of many candidates (`FrenetPlanner`)
-- `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`), and the
-  times along them (`TimeParameterization`)
+- `smoothing`: shorter paths (`Shortcut`), smooth ones in a corridor free of obstacles (`CorridorSmoother`), the
+  times along them (`TimeParameterization`), and the fastest line around a race track (`RacingLine`)
 - `uncertainty`: plans whose risk of a collision is bounded (`chance_constrained`, `collision_risk`)
 """
 
@@ -52,6 +52,7 @@ from .search import cost_to_go as cost_to_go
 from .search import solve_scenario as solve_scenario
 from .smoothing import Corridor as Corridor
 from .smoothing import CorridorSmoother as CorridorSmoother
+from .smoothing import RacingLine as RacingLine
 from .smoothing import Shortcut as Shortcut
 from .smoothing import TimeParameterization as TimeParameterization
 from .steering import Dubins as Dubins
@@ -96,6 +97,7 @@ __all__ = [
     "PredictedTrack",
     "RRTConnect",
     "RRTStar",
+    "RacingLine",
     "ReedsShepp",
     "ReferenceLine",
     "Replanner",

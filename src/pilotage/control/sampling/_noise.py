@@ -57,3 +57,16 @@ def coloured(correlation: float, width: int, e: Any) -> None:
     for row in range(width, e.shape[0]):
         for lane in range(LANES):
             e[row, lane] = correlation * e[row - width, lane] + fresh * e[row, lane]
+
+
+@driver
+def mixed(basis: Any, width: int, white: Any, e: Any) -> None:
+    """``e_t = sum_i basis[t, i] white_i``, for rows of `width` a step."""
+    for t in range(basis.shape[0]):
+        for j in range(width):
+            for lane in range(LANES):
+                e[t * width + j, lane] = 0.0
+            for i in range(basis.shape[1]):
+                w = basis[t, i]
+                for lane in range(LANES):
+                    e[t * width + j, lane] += w * white[i * width + j, lane]

@@ -1,44 +1,88 @@
-"""The samples of MPPI: memory, machine code of traced models, and one call per tick of all others."""
+"""The samples of a tick: memory, machine code of traced models, and one call per tick of all others."""
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from ...core.arrays import Array
+from ...core.arrays import Array, numbers
 from ...core.compiled import Compiled
 from ...core.declared import called, returned
-from ...core.errors import ModelError
+from ...core.errors import ModelError, SettingError
+from ...core.results import ActionStatus
+from ...core.settings import Count, NonNegative, Positive, settings
+from ...core.space import Space
 from ...models.trace import LANES, ParameterMemory, code_of
-from ..receding import Horizon
-from .path_integral import draw, improve, roll
+from ..receding import Horizon, Solution
+from ._rollouts import draw, fill, moments, roll
+from .noise import basis_of
+
+DRAWN = np.array([0, 0, 1])
+
+
+@settings
+class Sampler(ABC):
+    """Settings that all solvers by samples share; subclasses move the plan."""
+
+    samples: Count = 1000
+    std: Any = None
+    noise: Any = None
+    penalty: NonNegative = 1000.0
+    iterations: Count = 1
+    threads: Count = 1
+    budget: Positive | None = None
+    redraw: bool = True
+
+    def workspace(self, problem: Horizon) -> Samples:
+        """The machine code and memory for rollouts of a problem."""
+        return Samples(problem, self)
+
+    def init(self, seed: int) -> Any:
+        """The state at the start of an episode: the key of the random numbers, and what the algorithm remembers."""
+        return key_of(seed), None
+
+    @abstractmethod
+    def step(
+        self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
+    ) -> tuple[Any, Solution]:
+        """Improve the plan by samples around it."""
 
 
 class Samples:
-    """Samples around a plan, their costs and weights.
+    """Samples around a plan, and their costs.
 
-    Args:
-        problem: what is to be solved.
-        count: how many samples, K.
-        limits: standard deviation of the noise, lowest and highest action ``(3, m)``.
-        settings: correlation of the noise, penalty of a violated constraint, pull times temperature.
-        threads: machine code is run in so many.
+    Attributes:
+        problem: the problem to be solved.
+        std: standard deviation of the noise ``(T, m)``.
+        costs: cost of each sample ``(K,)``, infinite where it was not finite.
+        weights: weight of each sample ``(K,)``, if the solver has written any.
+        violations: largest value of the constraint along each sample ``(K,)``.
     """
 
-    def __init__(self, problem: Horizon, count: int, limits: Array, settings: Array, threads: int) -> None:
-        self.problem, self.count, self.limits, self._settings = problem, count, limits, settings
-        blocks, numbers = -(-count // LANES), problem.steps * problem.action.size
-        self._costs, self._weights = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
+    def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0) -> None:
+        T, m, count = problem.steps, problem.action.size, sampler.samples
+        self.problem, self.std = problem, np.tile(spread(sampler.std, problem.action), (T, 1))
+        self._basis = basis_of(sampler.noise, T)
+        self._settings = np.array([correlation, sampler.penalty])
+        self._limits, self._free = problem.limits, np.zeros((T, m))
+        blocks = -(-count // LANES)
+        self.padded = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
         self._violations = np.full((blocks, LANES), -np.inf)
-        self._deviations = np.zeros((blocks, -(-numbers // 4) * 4, LANES))
-        self._improve = improve.compiled
+        self.costs, self.weights = (each.ravel()[:count] for each in self.padded)
+        self.violations = self._violations.ravel()[:count]
+        self._deviations = np.zeros((blocks, T * m, LANES))
+        rows = -(-T * m // 4) * 4
+        self._pool, self._pooled = np.empty((0 if sampler.redraw else blocks, rows, LANES)), None
+        self._fill = fill.compiled
+        self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
         if self._coded:
@@ -47,54 +91,100 @@ class Samples:
             self._addresses = np.array([*(code.address for code in codes), codes[2].size], dtype=np.int64)
             self._dt = np.array([problem.dt])
             self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
-            self._roll = split(roll.compiled, blocks, threads)
+            self._roll = split(roll.compiled, sampler.threads)
         else:
             self._draw = draw.compiled
             if isinstance(dynamics, Compiled):  # its rollout is compiled here, and not in the first tick
-                dynamics.rollout(dynamics.state.identity(), np.zeros((1, problem.action.size)), problem.dt)
+                dynamics.rollout(dynamics.state.identity(), np.zeros((1, m)), problem.dt)
 
-    @property
-    def costs(self) -> Array:
-        """Cost of each sample, ``(K,)``, infinite where it was not finite."""
-        return self._costs.ravel()[: self.count]
+    @cached_property
+    def precision(self) -> Array:
+        """The inverse of the covariance ``(T, T)`` of the noise of a component whose standard deviation is 1."""
+        T, W = self.problem.steps, self._basis
+        apart = np.abs(np.subtract.outer(np.arange(T), np.arange(T)))
+        P: Any = W @ W.T if W.shape[1] else self._settings[0] ** apart
+        return np.asarray(np.linalg.pinv(P, hermitian=True), dtype=np.float64)
 
-    @property
-    def weights(self) -> Array:
-        """Weight of each sample, ``(K,)``; their sum is 1."""
-        return self._weights.ravel()[: self.count]
+    def roll(
+        self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64], *, std: Array | None = None,
+        price: Array | None = None, kept: Array | None = None, count: int | None = None,
+    ) -> None:  # fmt: skip
+        """Draw samples around `plan`, and add up what they cost from `x`.
 
-    @property
-    def violation(self) -> float:
-        """Least of what the samples violate the constraint by: its largest value along the best of them in that."""
-        return float(self._violations.ravel()[: self.count].min())
-
-    def roll(self, x: Array, plan: Array, rows: Array, key: NDArray[np.int64]) -> None:
-        """Draw samples around `plan` and add up what they cost from `x`."""
+        Args:
+            x, plan, rows: state, plan ``(T, m)`` and references.
+            key: of the random numbers.
+            std: of the noise ``(T, m)``, instead of the one of the settings.
+            price: cost of each unit of a deviation ``(T, m)``.
+            kept: plans ``(q, T, m)`` that are the first samples; default: the plan itself.
+            count: only so many samples are drawn; others cost infinitely much.
+        """
+        std = self.std if std is None else std
+        first = self._free[None] if kept is None else (kept - plan) / std
+        if len(self._pool) and self._pooled != (seed := key[:2].tobytes()):
+            self._fill(plan.shape[1], self._settings[0], self._basis, np.array([*key[:2], 1]), self._pool)
+            self._pooled = seed
+        noise = (
+            plan, std, self._limits, self._free if price is None else price, self._settings, self._basis,
+            np.ascontiguousarray(first.reshape(len(first), plan.size)), key, self._pool,
+        )  # fmt: skip
+        costs, drawn = self.padded[0], len(self.costs) if count is None else count
         if self._coded:
             p, c = self._parameters
             p.refresh()
             c.refresh()
+            blocks = -(-drawn // LANES)
             self._roll(
-                self._addresses, x, plan, rows, self.limits, self._dt, self._settings, key, p.vector, c.vector,
-                self._costs, self._violations, self._deviations,
+                blocks, self._addresses, x, rows, *noise, self._dt, p.vector, c.vector, costs, self._violations,
+                self._deviations,
             )  # fmt: skip
         else:
-            self._draw(plan, self.limits, self._settings, key, self._costs, self._deviations)
-            self.costs[:] += self._charged(x, plan, rows)
-            self._costs[~np.isfinite(self._costs)] = np.inf
-            self._violations[np.isinf(self._costs)] = np.inf
+            self._draw(*noise, costs, self._deviations)
+            self.costs[:drawn] += self._charged(x, plan, rows, drawn)
+            costs[~np.isfinite(costs)] = np.inf
+            self._violations[np.isinf(costs)] = np.inf
+        costs.ravel()[drawn:] = np.inf
+        self._violations.ravel()[drawn:] = np.inf
 
-    def improve(self, plan: Array, temperature: float, effective: float) -> tuple[float, float]:
-        """Move `plan` to the weighted mean: temperature and mean cost; see `path_integral.improve`."""
-        return self._improve(
-            plan, self.limits, temperature, effective, self.count, self._costs, self._deviations, self._weights
+    def taken(self, which: Any, plan: Array) -> Array:
+        """The actions ``(..., T, m)`` of samples by their numbers, which were drawn around `plan`."""
+        k = np.asarray(which)
+        return self.problem.action.clip(
+            plan + self._deviations[k // LANES, :, k % LANES].reshape(*k.shape, *plan.shape)
         )
 
-    def _charged(self, x: Array, plan: Array, rows: Array) -> Array:
-        """Costs ``(K,)`` of the samples drawn last, by the methods of dynamics and task."""
-        dynamics, task, K, (T, m) = self.problem.dynamics, self.problem.task, self.count, plan.shape
-        e = self._deviations[:, : T * m].transpose(0, 2, 1).reshape(-1, T, m)[:K]
-        us = np.clip(plan + e, self.limits[1], self.limits[2])
+    def mean(self, plan: Array, spread: bool = False) -> tuple[Array, Array]:
+        """The weighted mean of the samples ``(T, m)``, and the mean square of their deviations from `plan`."""
+        moved, square = np.empty(plan.size), self._square if spread else self._square[:0]
+        self._moments(self.padded[1], self._deviations, moved, square)
+        return self.problem.action.clip(plan + moved.reshape(plan.shape)), square.reshape(-1, plan.shape[1])
+
+    def solution(self, x: Array, plan: Array, cost: float, before: Array, rows: Array, **stats: Any) -> Solution:
+        """The plan with a status: whether the samples it was made of have finite costs and keep the constraint.
+
+        Args:
+            x, plan, cost, rows: state, improved plan, its cost, and references.
+            before: the plan before, which a solution without use keeps.
+            stats: other statistics of the solver.
+        """
+        p, count, least = self.problem, len(self.costs), float(self.violations.min())
+        stats = {"costs": self.costs.copy(), "violation": least, **stats}
+        if not np.isfinite(self.costs).any():
+            why = f"none of {count} samples has a finite cost"
+            return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
+        if least <= 0.0:
+            return Solution(plan, cost, stats=stats)
+        why = f"all {count} samples violate the constraint, which is at {least:.2g} in the best"
+        xs = np.concatenate([x[None], p.dynamics.rollout(x, plan, p.dt)[1:]])
+        own = p.worst(x[None], plan[:1], rows[:1])
+        if 0.0 < own < np.inf and p.worst(xs[1:], plan, rows[1:]) <= own:
+            return Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
+        return Solution(before, np.inf, ActionStatus.FALLBACK, why, stats=stats)
+
+    def _charged(self, x: Array, plan: Array, rows: Array, K: int) -> Array:
+        """Costs ``(K,)`` of the first samples, by the methods of dynamics and task."""
+        dynamics, task, T = self.problem.dynamics, self.problem.task, len(plan)
+        us = self.taken(np.arange(K), plan)
         x0 = np.broadcast_to(x, (K, len(x)))
         xs = _answer(dynamics.rollout(x0, us, self.problem.dt), (K, T + 1, len(x)), "rollout", dynamics)
         staged = rows.shape[1] > 0
@@ -103,7 +193,7 @@ class Samples:
             total = _answer(task.cost(xs[:, :-1], us, *r), (K, T), "cost", task).sum(-1)
             g = np.asarray(task.constraint(xs[:, 1:], us, *after), dtype=np.float64)
             g = _answer(g, (K, T, g.shape[-1] if g.ndim else 0), "constraint", task)
-            self._violations.ravel()[:K] = np.where(np.isnan(g), np.inf, g).max((-2, -1), initial=-np.inf)
+            self.violations[:K] = np.where(np.isnan(g), np.inf, g).max((-2, -1), initial=-np.inf)
             fine = self._settings[1] * (1.0 + np.where(g > 0.0, g, 0.0))
             total = total + np.where(g <= 0.0, 0.0, fine).sum((-1, -2))
             return total + _answer(task.terminal_cost(xs[:, -1], *last), (K,), "terminal_cost", task)
@@ -116,13 +206,13 @@ def _answer(value: Any, shape: tuple[int, ...], method: str, model: Any) -> Arra
     return np.asarray(value, dtype=np.float64)
 
 
-def split(sample: Callable[..., None], blocks: int, threads: int) -> Callable[..., None]:
-    """`sample` over all blocks, in `threads` threads; the result does not depend on how many."""
+def split(sample: Callable[..., None], threads: int) -> Callable[..., None]:
+    """`sample` over the first blocks, in `threads` threads; the result does not depend on how many."""
     if threads == 1:
-        return lambda *rest: sample(0, blocks, *rest)
-    cuts = [blocks * i // threads for i in range(threads + 1)]
+        return lambda blocks, *rest: sample(0, blocks, *rest)
 
-    def run(*rest: Any) -> None:
+    def run(blocks: int, *rest: Any) -> None:
+        cuts = [blocks * i // threads for i in range(threads + 1)]
         waiting = [_pool(threads).submit(sample, a, b, *rest) for a, b in pairwise(cuts[1:])]
         sample(cuts[0], cuts[1], *rest)
         for each in waiting:
@@ -138,3 +228,22 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not survive a fork
+
+
+def key_of(seed: int) -> NDArray[np.int64]:
+    """The key of the random numbers at the start of an episode: two words of the seed, and how often was drawn."""
+    return np.array([*np.random.SeedSequence(seed).generate_state(2, np.uint32), 0], dtype=np.int64)
+
+
+def spread(std: ArrayLike | None, action: Space) -> Array:
+    """The standard deviation of the noise per component, ``(m,)``."""
+    if std is None:
+        free = [name for name, low, high in zip(action.names, action.low, action.high, strict=True)
+                if not np.isfinite(high - low)]  # fmt: skip
+        if free:
+            raise SettingError(f"the action {', '.join(free)} has no bounds to take the noise from; give std")
+        return (action.high - action.low) / 4.0
+    given = numbers(std, "std")
+    if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
+        raise SettingError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
+    return np.broadcast_to(given, (action.size,)).copy()

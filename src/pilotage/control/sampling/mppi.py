@@ -2,46 +2,40 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from ...core.arrays import Array, numbers
+from ...core.arrays import Array
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError, SettingError
-from ...core.results import ActionStatus
-from ...core.settings import Count, Interval, NonNegative, Positive, by_name, settings
-from ...core.space import Space
+from ...core.settings import Fraction, Interval, NonNegative, Positive, by_name, settings
 from ...core.streams import Rng
 from ...core.task import Task
-from ..receding import Fallback, Horizon, RecedingHorizon, Solution
-from ._samples import Samples
-
-DRAWN = np.array([0, 0, 1])
+from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within, shifted
+from ._samples import DRAWN, Sampler, Samples
+from .noise import Noise
+from .path_integral import weigh
 
 
 @settings
-class PathIntegral:
+class PathIntegral(Sampler):
     """The solver of `MPPI`: its settings, and a step that improves a plan by random samples around it.
 
-    Its state is the key of the random numbers: two words of the seed, and the number of draws so far.
+    Its state is the key of the random numbers (two words of the seed, and the number of draws so far), and the standard
+    deviation of the noise where that adapts.
 
     Example:
-        >>> PathIntegral(samples=100).init(0).tolist()
+        >>> PathIntegral(samples=100).init(0)[0].tolist()
         [2968811710, 3677149159, 0]
     """
 
-    samples: Count = 1000
     temperature: Positive | None = None
     effective: Annotated[float, Interval(0.0, 1.0)] = 0.05
-    std: Any = None
     correlation: Annotated[float, Interval(0.0, 1.0, "[)")] = 0.8
     pull: NonNegative = 0.0
-    penalty: NonNegative = 1000.0
-    iterations: Count = 1
-    threads: Count = 1
+    adapt: Fraction = 0.0
 
     def __post_init__(self) -> None:
         if self.temperature is None and self.pull != 0.0:
@@ -49,41 +43,36 @@ class PathIntegral:
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
-        limits = np.stack([spread(self.std, problem.action), problem.action.low, problem.action.high])
-        pull = self.pull * self.temperature if self.temperature is not None else 0.0
-        settings = np.array([self.correlation, self.penalty, pull], dtype=np.float64)
-        return Samples(problem, self.samples, limits, settings, self.threads)
-
-    def init(self, seed: int) -> NDArray[np.int64]:
-        """The key at the start of an episode."""
-        return np.array([*np.random.SeedSequence(seed).generate_state(2, np.uint32), 0], dtype=np.int64)
+        _ = weigh.compiled
+        return Samples(problem, self, self.correlation)
 
     def step(
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """Move the plan to the weighted mean of samples around it."""
-        plan, heat, cost = us.copy(), math.inf, math.inf
-        for _ in range(self.iterations):
-            state = state + DRAWN
-            workspace.roll(x, plan, rows, state)
-            heat, cost = workspace.improve(plan, self.temperature or 0.0, self.effective)
-        least = workspace.violation
-        stats = {"costs": workspace.costs.copy(), "weights": workspace.weights.copy()}
-        stats = {**stats, "temperature": heat, "violation": least}
-        if heat == math.inf:
-            why = f"none of {self.samples} samples has a finite cost"
-            return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
-        if least > 0.0:
-            why = f"all {self.samples} samples violate the constraint, which is at {least:.2g} in the best"
-            p = workspace.problem
-            xs = np.concatenate([x[None], p.dynamics.rollout(x, plan, p.dt)[1:]])
-            if (
-                math.inf > (own := p.worst(x[None], plan[:1], rows[:1])) > 0.0
-                and p.worst(xs[1:], plan, rows[1:]) <= own
-            ):
-                return state, Solution(plan, cost, ActionStatus.IMPROVED, f"{why}, as in the state itself", stats=stats)
-            return state, Solution(us, math.inf, ActionStatus.FALLBACK, why, stats=stats)
-        return state, Solution(plan, cost, stats=stats)
+        key, std = state
+        plan, cost, heat = us.copy(), np.inf, np.inf
+        std = workspace.std if std is None else shifted(std, passed)
+        for _ in iterations_within(self.iterations, self.budget):
+            key = key + DRAWN
+            workspace.roll(x, plan, rows, key, std=std, price=self._price(workspace, plan, std))
+            heat, cost = weigh.compiled(self.temperature or 0.0, self.effective * self.samples, *workspace.padded)
+            if heat == np.inf:
+                break
+            plan, square = workspace.mean(plan, self.adapt > 0.0)
+            std = self._adapted(std, square, workspace.std) if self.adapt else std
+        found = workspace.solution(x, plan, cost, us, rows, weights=workspace.weights.copy(), temperature=heat)
+        return (key, std if self.adapt else None), found
+
+    def _price(self, workspace: Samples, plan: Array, std: Array) -> Array | None:
+        """Cost of a deviation: ``pull temperature P^-1 plan``, P the covariance of the noise over the plan."""
+        if self.pull == 0.0 or self.temperature is None:
+            return None
+        return self.pull * self.temperature * (workspace.precision @ (plan / std)) / std
+
+    def _adapted(self, std: Array, square: Array, first: Array) -> Array:
+        """The standard deviation, nearer to that of the weighted samples; within a tenth and twice the first."""
+        return np.clip(np.sqrt((1.0 - self.adapt) * std**2 + self.adapt * square), 0.1 * first, 2.0 * first)
 
 
 class MPPI(RecedingHorizon):
@@ -116,16 +105,24 @@ class MPPI(RecedingHorizon):
             example, a car with bounds of 5 m/s^2 and 0.6 rad comes closer to its goal with (1.0, 0.2).
         correlation: correlation of the noise between consecutive steps, in [0, 1). High values give smooth plans that
             reach far; 0 is white noise.
+        noise: another kind of noise over time instead, such as `PowerLawNoise` (coloured MPPI), `IntegratedNoise`
+            (smooth MPPI), `KernelNoise` (KMPPI) or `SplineNoise`.
+        adapt: rate in [0, 1] at which the standard deviation adapts to that of the weighted samples, for each step and
+            component; 0 keeps it. It is carried from tick to tick, within a tenth and twice of `std`.
         pull: weight of the control cost of Williams et al., which pulls actions towards zero; 1 is their original, 0
             leaves the cost to the task.
         penalty: cost of each step that violates the task's constraint, plus the same for each unit of the violation. A
             heuristic: it should be large compared to the cost of a good plan.
         iterations: number of improvements per tick.
+        budget: seconds after which no further iteration begins.
+        redraw: whether every tick draws noise of its own. If not, the noise of the first one is used again and again,
+            which halves the time of a tick of a simple model.
         threads: number of threads for machine code.
         rng: seed or generator of the random numbers.
 
     Source: Williams, Drews, Goldfain, Rehg and Theodorou, "Information-theoretic model predictive control", T-RO 34(6),
-    2018, algorithm 2; the correlated noise is a first-order process, whose own density enters S.
+    2018, algorithm 2; the correlated noise is a first-order process, whose own density enters S. The adaptation is
+    that of Stulp and Sigaud, "Path integral policy improvement with covariance matrix adaptation", ICML 2012, eq. 10.
 
     Example:
         >>> from pilotage.control import reach
@@ -156,8 +153,26 @@ class MPPI(RecedingHorizon):
         brake: ArrayLike | None = None,
         rng: Rng = None,
         threads: int = 1,
+        noise: Noise | None = None,
+        adapt: float = 0.0,
+        budget: float | None = None,
+        redraw: bool = True,
     ) -> None:
-        solver = PathIntegral(samples, temperature, effective, std, correlation, pull, penalty, iterations, threads)
+        solver = PathIntegral(
+            samples,
+            std,
+            noise,
+            penalty,
+            iterations,
+            threads,
+            budget,
+            redraw,
+            temperature,
+            effective,
+            correlation,
+            pull,
+            adapt,
+        )
         super().__init__(
             dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng
         )  # fmt: skip
@@ -176,17 +191,3 @@ class MPPI(RecedingHorizon):
         if self.solution is None:
             raise ModelError("there are no samples before the first call of act")
         return self.solution.stats
-
-
-def spread(std: ArrayLike | None, action: Space) -> Array:
-    """The standard deviation of the noise per component, ``(m,)``."""
-    if std is None:
-        free = [name for name, low, high in zip(action.names, action.low, action.high, strict=True)
-                if not np.isfinite(high - low)]  # fmt: skip
-        if free:
-            raise SettingError(f"the action {', '.join(free)} has no bounds to take the noise from; give std")
-        return (action.high - action.low) / 4.0
-    given = numbers(std, "std")
-    if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
-        raise SettingError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
-    return np.broadcast_to(given, (action.size,)).copy()

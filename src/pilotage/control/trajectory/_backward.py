@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...models.trace import driver
+from ...models.trace import call, driver
 from ._lagrangian import charge
 from .boxqp import box_qp, cholesky_solve
 
@@ -104,20 +104,42 @@ def steepen(t: int, us: Any, limits: Any, mu: float, q: Any, box: Any, k: Any, K
 
 
 @driver
+def bend(models: Any, x: Any, u: Any, Vx: Any, q: Any, w: Any) -> None:
+    """Add the curvature of the dynamics to Q: ``Qxx += Vx' d2y/dx2``, and so Qux and Quu."""
+    code, dt, p, _ = models
+    _, _, Qxx, Qux, Quu = q
+    (m, d), (data, out) = Qux.shape, w
+    data[0] = dt[0]
+    for i in range(d):
+        data[1 + i] = Vx[i]
+    call(code[9], x, u, data, p, out)
+    for i in range(d):
+        for j in range(d):
+            Qxx[i, j] += out[i * d + j]
+        for j in range(m):
+            Qux[j, i] += out[d * d + i * m + j]
+    for i in range(m):
+        for j in range(m):
+            Quu[i, j] += out[d * d + d * m + i * m + j]
+
+
+@driver
 def backward(
-    n: int, us: Any, derivatives: Any, stages: Any, mu: float, k: Any, K: Any, gain: Any, scratch: Any
-) -> bool:
+    n: int, models: Any, xs: Any, us: Any, derivatives: Any, stages: Any, mu: float, k: Any, K: Any, gain: Any,
+    scratch: Any,
+) -> bool:  # fmt: skip
     """Gains k and K from the end of the plan to its beginning; False where Quu + mu I is not positive definite.
 
     `gain` becomes the linear and the quadratic part of the expected change of the cost, ``a g0 + a^2 g1`` at step a.
 
     Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014, equations 5 to
-    11 and section IV; mu is added to the diagonal of Quu, as in Levenberg and Marquardt's method.
+    11 and section IV; mu is added to the diagonal of Quu, as in Levenberg and Marquardt's method. With code for the
+    second derivatives of the dynamics, it is Mayne's differential dynamic programming.
     """
     moves, costs, bounds, end = derivatives
     _, limits, multipliers, weight = stages
     T, m, d = K.shape
-    (Vx, Vxx, Gux, VF, VB), q, box = scratch
+    (Vx, Vxx, Gux, VF, VB), q, box, w = scratch
     gain[0], gain[1] = 0.0, 0.0
     for i in range(d):
         Vx[i] = end[1 + i]
@@ -131,6 +153,8 @@ def backward(
         if bounds.shape[1] > 0:
             charge(bounds[t], multipliers[t], weight, Vx, Vxx, q[1], q[4], Gux)
         quadratize(moves[t], costs[t], n, Vx, Vxx, Gux, q, VF, VB)
+        if models[0][9] > 0:
+            bend(models, xs[t], us[t], Vx, q, w)
         if not steepen(t, us, limits, mu, q, box, k[t], K[t]):
             return False
         value_before(k[t], K[t], q, Vx, Vxx, gain)

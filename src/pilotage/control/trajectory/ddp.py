@@ -73,8 +73,8 @@ def expand(models: Any, rows: Any, xs: Any, us: Any, derivatives: Any) -> None:
 
 @driver
 def descend(
-    n: int, most: int, tolerance: float, loose: float, models: Any, stages: Any, plan: Any, derivatives: Any,
-    memory: Any,
+    n: int, most: int, tolerance: float, loose: float, deadline: float, models: Any, stages: Any, plan: Any,
+    derivatives: Any, memory: Any,
 ) -> Any:  # fmt: skip
     """Sweep backward and forward until no gain is left; status, cost, number of sweeps and expected gain.
 
@@ -92,10 +92,14 @@ def descend(
         return DIVERGED, cost, 0, math.nan
     mu, factor, fresh, left, wanted = 0.0, 1.0, True, math.nan, tolerance
     for sweep in range(most):
+        if deadline < math.inf:
+            call(models[0][10], w[0], w[0], w[0], w[0], w[1])
+            if w[1, 0] > deadline:
+                return UNFINISHED, cost, sweep, left
         if fresh:
             expand(models, rows, xs, us, derivatives)
             wanted = loose if pressed(derivatives[2], stages[2], stages[3]) else tolerance
-        good = backward(n, us, derivatives, stages, mu, k, K, gain, scratch)
+        good = backward(n, models, xs, us, derivatives, stages, mu, k, K, gain, scratch)
         left = -(gain[0] + gain[1])
         done = good and left <= wanted * math.fabs(cost)
         if done and mu <= LEAST_MU:
@@ -151,7 +155,7 @@ DERIVATIVES = "Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1]))"
 SCRATCH = (
     "Tuple((Tuple((f8[::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1])), "
     "Tuple((f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,::1])), "
-    "Tuple((f8[:,::1], f8[::1], f8[::1], f8[::1], i8[::1], f8[:,::1]))))"
+    "Tuple((f8[:,::1], f8[::1], f8[::1], f8[::1], i8[::1], f8[:,::1])), UniTuple(f8[::1], 2)))"
 )
 MEMORY = f"Tuple((f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], {SCRATCH}))"
 SOLVE = f"i8(i8, {MODELS}, {PLAN}, f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[::1], {DERIVATIVES}, {MEMORY})"
@@ -166,7 +170,8 @@ def memory_for(T: int, n: int, d: int, m: int, k: int) -> tuple[Any, Any]:
     )  # fmt: skip
     value, q = (e(d), e((d, d)), e((m, d)), e((d, d)), e((d, m))), (e(d), e(m), e((d, d)), e((m, d)), e((m, m)))
     box = e((m, m)), e(m), e(m), e(m), e(m, dtype=np.int64), e((2 * m + 3, m))
-    return derivatives, (e((T + 1, n)), e((T, m)), e((T, m)), e(2), e((2, max(d, k, 1))), (value, q, box))
+    curvature = e(1 + d), e(d * d + d * m + m * m)
+    return derivatives, (e((T + 1, n)), e((T, m)), e((T, m)), e(2), e((2, max(d, k, 1))), (value, q, box, curvature))
 
 
 @driver(SOLVE, nogil=True)
@@ -178,14 +183,15 @@ def solve(
 
     Args:
         n: numbers of a state.
-        models: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx.
-            Then seconds a step, parameters of dynamics and task.
+        models: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx;
+            yxx yxu yuu, or 0 for iLQR; and of the clock. Then seconds a step, parameters of dynamics and task.
         plan: states (T+1, n), of which the first is given; actions (T, m), within the limits; feedback gains (T, m, d).
             They become those of the improved plan.
         rows: references (T+1, nr).
         limits: lowest and highest action (2, m).
         multipliers: of the constraint (T, k), of an augmented Lagrangian.
-        settings: sweeps, tolerance of the cost (relative), tolerance of the constraint, first weight of it.
+        settings: sweeps, tolerance of the cost (relative), tolerance of the constraint, first weight of it, time by the
+            clock at which no further sweep begins.
         report: becomes cost, sweeps, largest violation, expected decrease.
         derivatives, memory: see `memory_for`.
 
@@ -207,7 +213,9 @@ def solve(
         clear(memory[2])
         for t in range(len(us)):
             clear(K[t])
-        status, cost, sweeps, left = descend(n, most, tolerance, loose, models, stages, plan, derivatives, memory)
+        status, cost, sweeps, left = descend(
+            n, most, tolerance, loose, settings[4], models, stages, plan, derivatives, memory
+        )
         spent += sweeps
         report[0], report[1], report[3] = cost, spent, left
         if status == DIVERGED:
@@ -217,7 +225,7 @@ def solve(
         report[2], report[0], gap = violation(models, rows, xs, us, multipliers, weight, memory[4][0])
         if gap <= feasible and (loose <= tolerance or left <= tolerance * math.fabs(cost)):
             return status
-        if spent >= settings[0]:
+        if spent >= settings[0] or status == UNFINISHED:
             return UNFINISHED if report[2] <= feasible else VIOLATED
         loose = tolerance if gap <= feasible else max(tolerance, 0.1 * loose)
         if gap <= max(feasible, 0.25 * before):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import numpy as np
@@ -12,19 +13,13 @@ from ...core.arrays import Array
 from ...core.compiled import Compiled
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError
-from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task
 from ...models.trace import ParameterMemory, code_of
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution
-from .ddp import BLOCKED, CONVERGED, DIVERGED, STUCK, VIOLATED, memory_for, solve
-
-WHY = {
-    VIOLATED: "no plan that keeps the constraint was found in {spent} iterations; it is at {worst:.2g}; allow more "
-    "iterations, or begin with another plan (us)",
-    BLOCKED: "the constraint is at {worst:.2g}, and no small change of the plan lowers it: it cannot be kept from "
-    "here, or the plan lies on a line of symmetry; begin with another plan (us)",
-}
+from ._clock import CLOCK
+from ._verdict import judged
+from .ddp import memory_for, solve
 
 
 @settings
@@ -42,10 +37,12 @@ class DifferentialDynamicProgramming:
     tolerance: Positive = 1e-8
     feasible: Positive = 1e-4
     weight: Positive = 10.0
+    budget: Positive | None = None
+    second_order: bool = False
 
     def workspace(self, problem: Horizon) -> Sweeps:
         """The machine code of the sweeps for a problem."""
-        return Sweeps(problem)
+        return Sweeps(problem, self.second_order)
 
     def init(self, seed: int) -> None:
         """None: the solver has no state and no randomness."""
@@ -55,29 +52,16 @@ class DifferentialDynamicProgramming:
         self, workspace: Sweeps, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
         """The local minimum near the plan `us`, or the plan after at most `iterations` sweeps."""
-        settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight])
+        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
+        settings = np.array([self.iterations, self.tolerance, self.feasible, self.weight, deadline])
         ended, report, solution = workspace.solve(x, us, rows, settings)
-        cost, spent, worst, expected = report.tolist()
-        stats = {**solution, "iterations": int(spent), "violation": worst, "expected": expected}
-        status, reason = ActionStatus.SOLVED, ""
-        if ended == DIVERGED:
-            status, reason = ActionStatus.FALLBACK, "the initial plan has no finite cost"
-        elif ended in (VIOLATED, BLOCKED):
-            status, reason = ActionStatus.FALLBACK, WHY[ended].format(worst=worst, spent=int(spent))
-            own = workspace.problem.worst(x[None], solution["us"][:1], rows[:1])
-            if max(worst, self.feasible) <= own < math.inf:
-                status, reason = ActionStatus.IMPROVED, f"the state itself violates the constraint; {reason}"
-        elif ended != CONVERGED:
-            status = ActionStatus.IMPROVED
-            why = "no step leads down any more" if ended == STUCK else f"stopped after {int(spent)} iterations"
-            reason = f"{why}; {expected:.2g} less was expected of a cost of {cost:.4g}"
-        return state, Solution(stats.pop("us"), cost, status, reason, stats.pop("xs"), stats)
+        return state, judged(ended, report, solution, workspace.problem, x, rows, self.feasible)
 
 
 class Sweeps:
     """Machine code of the models of a problem, and the driver that calls it."""
 
-    def __init__(self, problem: Horizon) -> None:
+    def __init__(self, problem: Horizon, second_order: bool) -> None:
         dynamics, task = problem.dynamics, problem.task
         if not isinstance(task, Compiled):
             raise ModelError(f"ILQR needs the derivatives of the task; {task!r} has none, write it with @task")
@@ -87,8 +71,9 @@ class Sweeps:
             *(code_of(task, results) for results in ("l", "l lx lu lxx lxu luu", "g", "g gx gu")),
             code_of(dynamics.state, "minus"),
             *(code_of(task, results) for results in ("T", "T Tx Txx")),
+            *([code_of(dynamics, "yxx yxu yuu")] if second_order else []),
         ]
-        addresses = np.array([code.address for code in self._codes], dtype=np.int64)
+        addresses = np.array([*(code.address for code in self._codes), 0][:10] + [CLOCK], dtype=np.int64)
         self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
         self._models = addresses, np.array([problem.dt]), *(each.vector for each in self._parameters)
         self._k = self._codes[4].size
@@ -141,8 +126,13 @@ class ILQR(RecedingHorizon):
         feasible: largest value of the constraint that counts as satisfied. A plan that violates it is not used, unless
             the state itself violates it more, and the plan leads out; the status is then IMPROVED.
         weight: initial weight of violated constraints.
+        budget: seconds after which no further sweep begins; the best plan so far is used with status IMPROVED.
+        second_order: differential dynamic programming (DDP): Q contains the second derivatives of the dynamics as well,
+            by tracing, ``Qxx += Vx' d2y/dx2``. It converges quadratically, in fewer iterations near a minimum. It needs
+            traced dynamics without rotations in their state.
 
-    Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; the augmented
+    Source: Tassa, Mansard and Todorov, "Control-limited differential dynamic programming", ICRA 2014; Mayne, "A
+    second-order gradient method for determining optimal trajectories", Int. J. Control 3 (1966); the augmented
     Lagrangian as in Howell, Jackson and Manchester, "ALTRO", IROS 2019, section III.
 
     Example:
@@ -165,9 +155,11 @@ class ILQR(RecedingHorizon):
         tolerance: float = 1e-8,
         feasible: float = 1e-4,
         weight: float = 10.0,
+        second_order: bool = False,
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        budget: float | None = None,
     ) -> None:
-        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight)
+        solver = DifferentialDynamicProgramming(iterations, tolerance, feasible, weight, budget, second_order)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)

@@ -38,6 +38,8 @@ class Kind:
         each: the inputs of which each lane has its own values; the others are shared.
         first: derivatives by name, each ``(result, input)``.
         second: second derivatives by name, each ``(result, input, input)``.
+        weighted: sums ``weights' result`` by name, each ``(result, carrier)``: machine code reads the weights after the
+            numbers of the input `carrier`. Their second derivatives are those of a Lagrangian.
     """
 
     name: str
@@ -45,10 +47,19 @@ class Kind:
     each: frozenset[str]
     first: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     second: Mapping[str, tuple[str, str, str]] = field(default_factory=dict[str, tuple[str, str, str]])
+    weighted: Mapping[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
 
 
-DYNAMICS = Kind("dynamics", ("x", "u", "dt", "p"), frozenset("xu"), {"F": ("y", "x"), "B": ("y", "u")})
-"""y: the next state; F, B: its Jacobians; Q: covariance of the process noise."""
+DYNAMICS = Kind(
+    "dynamics",
+    ("x", "u", "dt", "p"),
+    frozenset("xu"),
+    {"F": ("y", "x"), "B": ("y", "u")},
+    {"yxx": ("ysum", "x", "x"), "yxu": ("ysum", "x", "u"), "yuu": ("ysum", "u", "u")},
+    {"ysum": ("y", "dt")},
+)
+"""y: the next state; F, B: its Jacobians; Q: covariance of the process noise; yxx, yxu, yuu: Hessians of
+``weights' y``."""
 SENSOR = Kind(
     "sensor",
     ("x", "context", "z", "p"),
@@ -62,9 +73,14 @@ TASK = Kind(
     ("x", "u", "r", "p"),
     frozenset("xu"),
     {"lx": ("l", "x"), "lu": ("l", "u"), "gx": ("g", "x"), "gu": ("g", "u"), "Tx": ("T", "x")},
-    {"lxx": ("l", "x", "x"), "lxu": ("l", "x", "u"), "luu": ("l", "u", "u"), "Txx": ("T", "x", "x")},
+    {
+        **{"lxx": ("l", "x", "x"), "lxu": ("l", "x", "u"), "luu": ("l", "u", "u"), "Txx": ("T", "x", "x")},
+        **{"gxx": ("gsum", "x", "x"), "gxu": ("gsum", "x", "u"), "guu": ("gsum", "u", "u")},
+    },
+    {"gsum": ("g", "r")},
 )
-"""l: cost of a step; T: cost of the end; g: the constraint; and their gradients and Hessians."""
+"""l: cost of a step; T: cost of the end; g: the constraint; and their gradients and Hessians; of g, those of
+``weights' g``."""
 SPACE = Kind("space", ("a", "b"), frozenset("ab"), {"D": ("minus", "b")})
 """plus: a (+) b; minus: a (-) b; D: the Jacobian of minus by the tangent of b."""
 
@@ -129,7 +145,8 @@ class Function:
     def names(self) -> tuple[str, ...]:
         """Names of all results, derivatives among them."""
         derived = {**self.kind.first, **self.kind.second}
-        return (*self._values, *(name for name, (value, *_) in derived.items() if value in self._values))
+        results = {*self._values, *(name for name, (value, _) in self.kind.weighted.items() if value in self._values)}
+        return (*self._values, *(name for name, (value, *_) in derived.items() if value in results))
 
     @property
     def text(self) -> str:
@@ -252,8 +269,10 @@ class Function:
                 return self._first(self.value(value), by)
         if name in self.kind.second:
             value, *by = self.kind.second[name]
-            if value in self._values:
+            if value in self._values or value in self.kind.weighted:
                 return self._second(value, *by)
+        if name in self.kind.weighted:
+            return self._weighted(*self.kind.weighted[name])
         raise ModelError(f"{self.name} has no result {name!r}; it has {', '.join(self.names)}")
 
     def _directions(self, by: str) -> Seeds:
@@ -278,6 +297,15 @@ class Function:
         if value.shape == ():
             return vector(rows[0])
         return matrix(rows, len(directions))
+
+    def _weighted(self, name: str, carrier: str) -> Value:
+        """``weights' result``."""
+        value, first = self.value(name), len(self.inputs[carrier].components)
+        if value.space is not None and not value.space.flat:
+            raise ModelError(f"{self.name} has no second derivatives of {name!r}: its state has rotations or poses")
+        weights = [self.graph.input(carrier, first + i) for i in range(len(value.components))]
+        total = sum((w * e for w, e in zip(weights, value.components, strict=True)), start=self.graph.zero)
+        return Value(None, [total], ())
 
     def _second(self, name: str, by: str, and_by: str) -> Value:
         if name in self._squares:

@@ -75,7 +75,7 @@ class Writer:
     def _load(self, e: Expr) -> None:
         where: tuple[str, int] = e.value
         group, i = where
-        if group in self.signature.scalars:
+        if group in self.signature.scalars and i == 0:
             self.text[e.index] = group
             return
         labels = self.signature.labels.get(group, ())

@@ -10,10 +10,11 @@ import numpy as np
 
 from ...core.belief import Belief
 from ...core.errors import ModelError, SpaceError
+from ...core.moving import MovingObstacle
 from ...core.seconds import seconds
-from ...core.settings import whole
+from ...core.settings import instance, positive, whole
 from ...core.space import Space
-from ...core.task import Task
+from ...core.task import Task, rows_of
 from ._functions import counted, is_row, one, takes, told
 from .expression import Expr
 from .family import Family, parenthesised
@@ -89,13 +90,18 @@ class TracedTask(Traced, Task):
         initial: Belief | None = None,
         dt: float = 0.1,
         horizon: int = 200,
+        moving: tuple[MovingObstacle, ...] = (),
+        radius: float = 0.0,
     ) -> None:
         super().__init__(
             body, needs=needs, action=action, params=params, terminal=terminal, constraint=constraint, weights=weights,
             terminal_weights=terminal_weights, stage=stage, optional=optional, reads=reads, state=state,
-            references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon,
+            references=references, done=done, gauge=gauge, initial=initial, dt=dt, horizon=horizon, moving=moving,
+            radius=radius,
         )  # fmt: skip
-        self.needs, self.action, self.stage = needs, action, stage
+        self.needs, self.action, self.moving, self._radius, self._own = needs, action, moving, radius, stage.size
+        discs = " ".join(f"disc{i}.x disc{i}.y disc{i}.radius" for i in range(len(moving)))
+        self.stage = Space(*stage.parts, *Space(f"{discs} [m]").parts) if moving else stage
         self.state = needs if state is None else state
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
@@ -111,13 +117,15 @@ class TracedTask(Traced, Task):
             raise ModelError(f"{self.name} {NO_STAGE}; a function that gives references was handed over")
         self._references, self._done, self._gauge = references, done, gauge
         self.patience = math.inf if gauge is None else gauge.patience
-        settings = (self._taken, self._optional, _key(weights), _key(terminal_weights))
-        functions, spaces = (body, terminal, constraint), (self.state, action, stage)
+        self._xy = tuple(self.state.find(name, "a moving obstacle") for name in ("x", "y")) if moving else ()
+        settings = (self._taken, self._optional, _key(weights), _key(terminal_weights), stage.size, self._xy)
+        functions, spaces = (body, terminal, constraint), (self.state, action, self.stage)
         self._trace("task", self.params, functions, spaces, settings, self._traced)
         self.constraints = self._function.value("g").shape[0]
 
     def _extras(self) -> tuple[Any, ...]:
-        return self.dt, self.horizon, *(id(v) for v in (self._references, self._done, self._gauge, self.initial))
+        own = self._references, self._done, self._gauge, self.initial, *self.moving
+        return self.dt, self.horizon, self._radius, *(id(v) for v in own)
 
     def on(self, state: Space, action: Space | None = None) -> TracedTask:
         """The same task on a larger state, where it finds its components by name; the actions are the same.
@@ -134,6 +142,39 @@ class TracedTask(Traced, Task):
             return self
         on = getattr(self._references, "on", None)
         return self._with(state=state, action=action, references=self._references if on is None else on(action))
+
+    def avoiding(self, moving: Sequence[MovingObstacle], radius: float = 0.3) -> TracedTask:
+        """This task with the constraint of keeping clear of moving obstacles too, instead of those it had.
+
+        ::
+
+            g_i = radius + r_i(t) - |(x, y) - c_i(t)|         c_i, r_i: centre and radius of obstacle i at that time
+
+        The places of the obstacles at each stage are further references, so the same number of other obstacles compiles
+        nothing. The constraint is that of the ends of steps; between two of its times, the larger radius of an obstacle
+        counts. Predicted tracks become obstacles by their `obstacle(risk)`, and are then touched with that probability
+        at most.
+
+        Args:
+            moving: obstacles, on the clock that the controller is called with; ``obstacle.later(-t)`` puts a prediction
+                made at the time t on it.
+            radius: radius of a disc around x and y of the state that the robot stays in [m].
+
+        Raises:
+            SpaceError: if the state has no x and y.
+
+        Example:
+            >>> from pilotage.core import MovingObstacle
+            >>> from pilotage.control import reach
+            >>> from pilotage.models import unicycle
+            >>> walker = MovingObstacle([0.0, 2.0], [[2.0, -1.0], [2.0, 1.0]], 0.3)
+            >>> errand = reach(unicycle(), [4.0, 0.0, 0.0]).avoiding([walker], radius=0.2)
+            >>> rows, _ = errand.references([1.5, 0.0, 0.0], 1.0, 1)
+            >>> errand.constraint([1.6, 0.0, 0.0], [0.0, 0.0], rows[0]).round(6).tolist()
+            [0.1]
+        """
+        discs = tuple(instance(each, MovingObstacle, "avoiding") for each in moving)
+        return self._with(moving=discs, radius=positive(radius, "radius", zero=True))
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
         """Cost of one step, ``(...)``, for states ``(..., n)``, actions ``(..., m)`` and the stage's reference."""
@@ -159,7 +200,8 @@ class TracedTask(Traced, Task):
         """Whether the task is over, ``(...)`` of bool."""
         if self._done is None:
             return np.zeros(np.shape(x)[:-1], dtype=bool)
-        return self._done(self._needed(x), self._stage_data(r)) if self.stage.size else self._done(self._needed(x))
+        r = self._stage_data(r)[..., : self._own]
+        return self._done(self._needed(x), r) if self._own else self._done(self._needed(x))
 
     def advanced(self, x: Any, r: Any, x0: Any, r0: Any) -> bool:
         """Whether a robot has come nearer to the end; see `pilotage.core.Task`."""
@@ -170,12 +212,15 @@ class TracedTask(Traced, Task):
         if self._gauge is None:
             return ""
 
+        discs = rows[:1, self._own :]
+
         def constraint(placed: Any, rows: Any) -> Any:
             xs = np.tile(x, (len(placed), 1))
             xs[:, list(self._taken)] = placed
+            rows = np.hstack([rows, np.tile(discs, (len(rows), 1))])
             return self.constraint(xs, np.zeros((len(xs), self.action.size)), rows)
 
-        return self._gauge.explain(self._needed(x), rows, constraint, self.params)
+        return self._gauge.explain(self._needed(x), rows[:, : self._own], constraint, self.params)
 
     def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
         """References of the coming stages, ``(steps + 1, stage.size)``, and the next carry; see `pilotage.core.Task`.
@@ -183,11 +228,17 @@ class TracedTask(Traced, Task):
         Raises:
             ModelError: if the costs take references, and the task has no function that returns them.
         """
+        answer: Any = None, None
         if self._references is not None:
-            return self._references(self._needed(x), t, steps, carry)
-        if self.stage.size:
+            answer = self._references(self._needed(x), t, steps, carry)
+        elif self._own:
             raise ModelError(f"{self.name} was made without references; expected {self.name}(references=...)")
-        return None, None
+        if not self.moving:
+            return answer
+        rows, carry = rows_of(self, answer, steps, self._own) if self._own else (np.zeros((steps + 1, 0)), None)
+        ts = t + self.dt * np.arange(steps + 1)
+        discs = [np.column_stack([each.at(ts), each.radius_at(ts) + self._radius]) for each in self.moving]
+        return np.hstack([rows, *discs]), carry
 
     def _needed(self, x: Any) -> Any:
         """The components of `x` that the task was written for; optional ones that the state lacks are 0."""
@@ -219,7 +270,7 @@ class TracedTask(Traced, Task):
         x, u = graph.inputs("x", self.state.size), graph.inputs("u", self.action.size)
         r, p = graph.inputs("r", self.stage.size), self._supply.layout.symbols(graph, "p")
         read = (*self._taken, *self._optional)
-        picked, more = [0.0 if i is None else x[i] for i in read], ((r, p, m) if self.stage.size else (p, m))
+        picked, more = [0.0 if i is None else x[i] for i in read], ((r[: self._own], p, m) if self._own else (p, m))
         settings, squares = self._settings, dict[str, tuple[Sequence[Expr], Sequence[Expr]]]()
         terminal, constraint = settings["terminal"], settings["constraint"]
         names = [*(self.state.names[i] for i in self._taken), *settings["optional"].names]
@@ -231,6 +282,10 @@ class TracedTask(Traced, Task):
             name = f"the terminal cost of {self.name}"
             last = self._cost(graph, end, settings["terminal_weights"], p, name, "T", squares)
             g = [graph.lift(e) for e in (kept if is_row(kept) else [kept])]
+            px, py = (x[i] for i in self._xy) if self._xy else (0.0, 0.0)
+            for cx, cy, radius in zip(*[iter(r[self._own :])] * 3, strict=True):
+                away = m.sqrt((px - cx) * (px - cx) + (py - cy) * (py - cy) + 1e-12)
+                g.append(graph.lift(radius - away))
         inputs = {"x": Input(self.state, x), "u": Input(self.action, u), "r": Input(None, r)}
         values = {"l": Value(None, [cost], ()), "T": Value(None, [last], ()), "g": vector(g)}
         return Function(TASK, self.name, graph, inputs, values, squares)

@@ -16,6 +16,7 @@ from ...core.problem import Problem
 from ...core.settings import NonNegative, Positive, instance, setting, settings
 from ...core.space import Space
 from ._jerk import jerk_limited
+from ._passes import curvatures, fastest
 from ._passing import passed
 
 Array = NDArray[np.float64]
@@ -129,11 +130,11 @@ class TimeParameterization:
         """The square of the speed at each state, or the reason why there is none."""
         limit = np.full(len(ds) + 1, self.speed**2)
         with np.errstate(divide="ignore"):
-            limit[1:-1] = np.minimum(limit[1:-1], self.lateral / abs(_curvatures(steps, ds)))
+            limit[1:-1] = np.minimum(limit[1:-1], self.lateral / abs(curvatures(steps, ds)))
         limit[limit < 1e-12 * self.speed**2] = 0.0
         ends, brake = np.array([self.start_speed, self.end_speed]) ** 2, self.braking or self.acceleration
         limit[[0, -1]] = np.minimum(limit[[0, -1]], ends)
-        b = _passed(_passed(limit, ds, self.acceleration)[::-1], ds[::-1], brake)[::-1]
+        b = fastest(fastest(limit, ds, self.acceleration)[::-1], ds[::-1], brake)[::-1]
         for k, end in ((0, "start"), (-1, "end")):
             if b[k] < ends[k] * (1.0 - 1e-12):
                 return (
@@ -151,23 +152,6 @@ class TimeParameterization:
                     )
                 b[i : j + 1] = found
         return b
-
-
-def _passed(b: Array, ds: Array, most: float) -> Array:
-    """The largest profile below b that grows at no more than an acceleration."""
-    out = b.tolist()
-    for k, rise in enumerate((2.0 * most * ds).tolist()):
-        out[k + 1] = min(out[k + 1], out[k] + rise)
-    return np.array(out)
-
-
-def _curvatures(steps: Array, ds: Array) -> Array:
-    """Curvature of a polyline at its inner corners, ``2 tan(turn / 2) / length``; infinite where it turns back."""
-    a, b = steps[:-1], steps[1:]
-    cross, dot = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0], (a * b).sum(-1)
-    turn = np.arctan2(cross, dot)
-    tangent = np.where(abs(turn) > 0.5 * np.pi, np.inf, np.tan(0.5 * turn))
-    return 4.0 * tangent / (ds[:-1] + ds[1:])
 
 
 def _resampled(space: Space, xs: Array, at: list[int], spacing: float) -> Array:

@@ -1,0 +1,95 @@
+"""The task of linear predictive controllers: quadratic costs with full matrices, and bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core.arrays import Array, numbers
+from ...core.dynamics import Dynamics
+from ...core.errors import SettingError, ShapeError
+from ...core.settings import number
+from ...core.space import Space
+from ...core.task import Task
+
+
+class Tracking(Task):
+    """Quadratic costs of the deviation from a goal or a reference, and hard bounds as the constraint.
+
+    ::
+
+        d = x (-) r,    cost = d' Q d + (u - ug)' R (u - ug),    terminal cost = d' P d
+        low <= C (x (-) goal) <= high
+    """
+
+    def __init__(
+        self, dynamics: Dynamics, goal: Array, ug: Array, weights: tuple[Array, Array, Array], rows: Any,
+        reference: Callable[[Array], Any] | None, dt: float,
+    ) -> None:  # fmt: skip
+        self.space, self.goal, self.ug, self.dt, self.reference = dynamics.state, goal, ug, dt, reference
+        self.Q, self.R, self.P = weights
+        self.C, self.low, self.high = rows
+        self.stage = Space() if reference is None else dynamics.state
+
+    def _away(self, x: Any, r: Any) -> Any:
+        return self.space.minus(x, self.goal if r is None else r)
+
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        d, v = self._away(x, r), u - self.ug
+        return ((d @ self.Q) * d).sum(-1) + ((v @ self.R) * v).sum(-1)
+
+    def terminal_cost(self, x: Any, r: Any = None) -> Any:
+        d = self._away(x, r)
+        return ((d @ self.P) * d).sum(-1)
+
+    def constraint(self, x: Any, u: Any, r: Any = None) -> Any:
+        y = self.space.minus(x, self.goal) @ self.C.T
+        return np.concatenate(
+            [(y - self.high)[..., np.isfinite(self.high)], (self.low - y)[..., np.isfinite(self.low)]], -1
+        )
+
+    def references(self, x: Any, t: float, steps: int, carry: Any = None) -> tuple[Any, Any]:
+        if self.reference is None:
+            return None, None
+        return self.reference(np.asarray(t + self.dt * np.arange(steps + 1), dtype=np.float64)), None
+
+
+def weight(
+    given: ArrayLike | Mapping[str, float], names: tuple[str, ...], what: str, *, definite: bool = False
+) -> Array:
+    """A weight matrix, of a number, a diagonal, a matrix, or values by name (others are zero)."""
+    n = len(names)
+    if isinstance(given, Mapping):
+        given = [number(value, f"{what} of {name}") for name, value in ordered(given, names, what, 0.0)]
+    W: Any = numbers(given, what)
+    W = W * np.eye(n) if W.ndim == 0 else np.diag(W) if W.shape == (n,) else W
+    if W.shape != (n, n):
+        raise ShapeError(f"{what} has shape {W.shape}; expected a number, ({n},), ({n}, {n}) or values by name")
+    if not np.isfinite(W).all() or np.abs(W - W.T).max(initial=0.0) > 1e-9 * max(1.0, np.abs(W).max(initial=0.0)):
+        raise SettingError(f"{what} is not a symmetric matrix of finite numbers")
+    least = float(np.linalg.eigvalsh(W)[0]) if n else 1.0
+    if least < -1e-9 or (definite and least <= 0.0):
+        raise SettingError(
+            f"{what} has the eigenvalue {least:.3g}; expected {'above' if definite else 'at least'} zero"
+        )
+    return W
+
+
+def ordered(given: Mapping[str, Any], names: tuple[str, ...], what: str, default: Any) -> list[tuple[str, Any]]:
+    """Names and values in the order of `names`."""
+    for name in given:
+        if name not in names:
+            raise SettingError(f"{what} names {name!r}; expected some of {', '.join(names)}")
+    return [(name, given.get(name, default)) for name in names]
+
+
+def limits(given: Mapping[str, Any], names: tuple[str, ...], what: str) -> Array:
+    """Lower and upper limits ``(2, len(names))``; infinite for names that are not given."""
+    found = np.array([numbers(pair, what) for _, pair in ordered(given, names, what, (-np.inf, np.inf))]).reshape(-1, 2)
+    for name, (low, high) in zip(names, found, strict=True):
+        if not low <= high:
+            raise SettingError(f"{what} of {name} is [{low:g}, {high:g}]; expected (low, high)")
+    return found.T.copy()

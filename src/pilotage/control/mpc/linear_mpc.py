@@ -1,0 +1,206 @@
+"""Linear model predictive control."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core.arrays import Array, numbers
+from ...core.dynamics import Dynamics
+from ...core.errors import ModelError, SettingError, ShapeError
+from ...core.settings import by_name, instance, number, positive, setting
+from ..receding import Fallback, RecedingHorizon
+from ._condensed import CondensedQP, Prediction
+from ._tracking import Tracking, limits, ordered, weight
+from .program import QuadraticProgram
+
+
+class LinearMPC(RecedingHorizon):
+    """Linear model predictive control (MPC).
+
+    ::
+
+        min  sum_k d_k' Q d_k + v_k' R v_k + d_T' P d_T,     d = x (-) r,  v = u - ug      r the goal or a reference
+        x_{k+1} (-) goal = F (x_k (-) goal) + B v_k + c                                    linearised at the goal
+        bounds on actions, states, C (x (-) goal), and the change of the actions
+
+    The states are eliminated, which leaves a dense quadratic program in the actions. It is the same at every tick but
+    for x, so that its matrices are factored once, and a tick starts at the working set of the last. Without active
+    bounds, the action is that of LQR. The residuals and the duality gap of the last tick, in the units of the problem,
+    are in `solution.stats`.
+
+    Args:
+        dynamics, horizon, dt, fallback, brake: as for every `RecedingHorizon`; bounds of the action space are hard.
+        goal: state ``(n,)``, or values by name; others are zero.
+        Q, R: weights of ``d`` and ``v``: a number, a diagonal, a matrix, or values by name; R is positive definite.
+        P: weight of the end; default: the solution of the Riccati equation of F, B, Q, R.
+        bounds: lowest and highest value of components of the tangent of the state by name, from step 1 on.
+        outputs: ``(C, low, high)``, with C ``(k, d)``: bounds of ``C (x (-) goal)``.
+        rates: lowest and highest rate of change of actions by name [1/s]; the first tick begins from `action`.
+        soft: weights of violations, by the names "x", "output 0" or "rate of accel", or one for all of these: the cost
+            of a violation is the weight times its size. A large weight keeps a bound wherever that is possible.
+            Default: hard bounds.
+        reference: function of times ``(T + 1,)`` that returns states ``(T + 1, n)``, which are tracked with preview.
+            Default: the goal.
+        relinearize: whether the model is linearised along the last plan at every tick, rather than once at the goal.
+        offset_free: gain in (0, 1] of the estimate of a constant disturbance of the state, which the plan compensates
+            for; 0 for none.
+        action: the action ug at the goal; default: the one that keeps the state as constant as possible.
+        solver: method of the quadratic program; see `QuadraticProgram.solver`.
+        tolerance: largest primal and dual residual of a solution.
+
+    Raises:
+        SettingError: if the Riccati equation has no stabilising solution, a weight is not positive semidefinite, a
+            bound is not (low, high), or a name is unknown.
+
+    A problem without solution is told by its bounds and steps, and the fallback acts; a state outside hard bounds is
+    such a problem. Soft bounds avoid it.
+
+    Source: Rawlings, Mayne and Diehl, "Model predictive control", 2nd edition (2017), sections 1.3, 1.5 and 8.8.4;
+    exact penalties: Kerrigan and Maciejowski, "Soft constraints and exact penalty functions in model predictive
+    control", UKACC 2000.
+
+    Example:
+        >>> from pilotage.core import Space
+        >>> from pilotage.models import LinearDynamics
+        >>> cart = LinearDynamics([[0, 1], [0, 0]], [[0], [1]], state=Space("x [m]", "v [m/s]"),
+        ...                       action=Space("a [m/s^2] in [-1, 1]"))
+        >>> drive = LinearMPC(cart, [0.0, 0.0], R=0.1, bounds={"v": (-0.5, 0.5)})
+        >>> drive.act([2.0, 0.0]).u.round(6).tolist()
+        [-1.0]
+        >>> drive.act([2.0, 2.0]).reason
+        'no plan keeps v <= 0.5 at step 1, a >= -1 at step 0; a soft bound would give way; fell back to shift'
+    """
+
+    @by_name
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        goal: ArrayLike | Mapping[str, float],
+        *,
+        Q: ArrayLike | Mapping[str, float] = 1.0,
+        R: ArrayLike | Mapping[str, float] = 0.1,
+        P: ArrayLike | None = None,
+        horizon: int = 20,
+        dt: float = 0.1,
+        bounds: Mapping[str, tuple[float, float]] | None = None,
+        outputs: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
+        rates: Mapping[str, tuple[float, float]] | None = None,
+        soft: float | Mapping[str, float] | None = None,
+        reference: Callable[[Array], Any] | None = None,
+        relinearize: bool = False,
+        offset_free: float = 0.0,
+        action: ArrayLike | None = None,
+        solver: str = "auto",
+        tolerance: float = 1e-8,
+        fallback: Fallback = "shift",
+        brake: ArrayLike | None = None,
+    ) -> None:
+        space, names = instance(dynamics, Dynamics, "LinearMPC").state, dynamics.state.tangent_names
+        dt, actions = positive(dt, "dt"), dynamics.action.names
+        if isinstance(goal, Mapping):
+            goal = space.identity() + [number(v, f"goal of {n}") for n, v in ordered(goal, space.names, "goal", 0.0)]
+        target = space.normalize(space.check(goal, "goal"))
+        ug = equilibrium(dynamics, target, dt) if action is None else dynamics.action.check(action, "action")
+        weights = weight(Q, names, "Q"), weight(R, actions, "R", definite=True)
+        end = riccati(*dynamics.linearize(target, ug, dt), *weights) if P is None else weight(P, names, "P")
+        C, low, high, labels = bounded_rows(space, target, bounds or {}, outputs)
+        changes = limits(rates or {}, actions, "rates") * dt
+        penalties = softness(soft, (*labels, *(f"rate of {name}" for name in actions)))
+        hard = np.isinf(penalties[: len(C)])
+        rows = C[hard], low[hard], high[hard]
+        task = Tracking(
+            dynamics, target, ug, (*weights, end), rows, setting(reference, Callable[..., Any] | None, "reference"), dt
+        )
+        solve = CondensedQP(
+            (C, low, high, penalties[: len(C)], labels), (changes, penalties[len(C) :]), relinearize, offset_free,
+            solver, positive(tolerance, "tolerance"),
+        )  # fmt: skip
+        super().__init__(dynamics, task, solve, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+
+    @property
+    def prediction(self) -> Prediction:
+        """The linear model over the horizon."""
+        return self._workspace
+
+    @property
+    def program(self) -> QuadraticProgram:
+        """The quadratic program in the deviations of the actions from `action`, of the last tick.
+
+        Its parameters theta are the deviation of the state from the goal, and then, where there are any, those of the
+        references of steps 1 to T, of the last action, and the disturbance.
+
+        Raises:
+            ModelError: before the first tick, if the model is linearised along the plan.
+        """
+        method = self._workspace.method
+        if method is None:
+            raise ModelError("there is no program before the first call of act, since relinearize is on")
+        return method.program
+
+
+def equilibrium(dynamics: Dynamics, x: Array, dt: float) -> Array:
+    """The action that keeps the state as constant as possible, by Newton's method from the action nearest to zero."""
+    u = dynamics.action.clip(np.zeros(dynamics.action.size))
+    for _ in range(20):
+        drift = dynamics.state.minus(dynamics.step(x, u, dt), x)
+        change = np.linalg.lstsq(dynamics.linearize(x, u, dt)[1], -drift, rcond=1e-9)[0]
+        u = dynamics.action.clip(u + change)
+        if np.abs(change).max(initial=0.0) < 1e-12:
+            break
+    return u
+
+
+def riccati(F: Array, B: Array, Q: Array, R: Array) -> Array:
+    """The stabilising solution of ``P = Q + F' P F - F' P B (R + B' P B)^-1 B' P F``."""
+    from scipy.linalg import solve_discrete_are
+
+    try:
+        P = np.asarray(solve_discrete_are(F, B, Q, R))
+        stable = np.abs(np.linalg.eigvals(F - B @ gain(P, F, B, R))).max(initial=0.0) < 1.0 - 1e-6
+    except (np.linalg.LinAlgError, ValueError):
+        stable, P = False, Q
+    if not stable:
+        raise SettingError(
+            "the Riccati equation has no stabilising solution: a mode that does not decay has no weight in Q, or no "
+            "action reaches it; give P, or weights for all components"
+        )
+    return P
+
+
+def gain(P: Array, F: Array, B: Array, R: Array) -> Array:
+    """The gain of LQR, ``K = (R + B' P B)^-1 B' P F``."""
+    return np.asarray(np.linalg.solve(R + B.T @ P @ B, B.T @ P @ F), dtype=np.float64)
+
+
+def bounded_rows(
+    space: Any, goal: Array, bounds: Mapping[str, Any], outputs: Any
+) -> tuple[Array, Array, Array, list[str]]:
+    """Matrix C of bounded deviations from the goal, their bounds, and their names."""
+    names, at = space.tangent_names, dict(zip(space.names, goal, strict=True))
+    pairs = limits(bounds, names, "bounds")
+    chosen = [i for i, name in enumerate(names) if name in bounds]
+    shift = np.array([at.get(names[i], 0.0) for i in chosen])
+    C, (low, high) = np.eye(space.dim)[chosen], pairs[:, chosen] - shift
+    labels = [names[i] for i in chosen]
+    if outputs is not None:
+        given, least, most = (numbers(each, "outputs") for each in outputs)
+        if given.ndim != 2 or given.shape[1] != space.dim:
+            raise ShapeError(f"C of outputs has shape {given.shape}; expected (k, {space.dim})")
+        C = np.concatenate([C, given])
+        low = np.concatenate([low, np.broadcast_to(least, len(given))])
+        high = np.concatenate([high, np.broadcast_to(most, len(given))])
+        labels += [f"output {i}" for i in range(len(given))]
+    return C, low, high, labels
+
+
+def softness(soft: float | Mapping[str, float] | None, names: tuple[str, ...]) -> Array:
+    """Weights of violations ``(len(names),)``, infinite for hard rows."""
+    if soft is None:
+        return np.full(len(names), np.inf)
+    if isinstance(soft, Mapping):
+        return np.array([positive(v, n) if v != np.inf else v for n, v in ordered(soft, names, "soft", np.inf)])
+    return np.full(len(names), positive(soft, "soft"))

@@ -1,0 +1,197 @@
+"""The drivers of controllers that sample: noisy rollouts around a plan, and their weighted mean.
+
+Samples are rolled out in blocks of `LANES` side by side, in arrays of a block's own, which is what becomes SIMD.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ...models.trace import LANES, call, driver
+from ._noise import coloured, mixed, normals
+
+NOISE = "f8[:,::1], f8[:,::1], f8[:,::1], f8[:,::1], f8[::1], f8[:,::1], f8[:,::1], i8[::1], f8[:,:,::1]"
+ROLL = (
+    f"void(i8, i8, i8[::1], f8[::1], f8[:,::1], {NOISE}, f8[::1], f8[::1], f8[::1], f8[:,::1], f8[:,::1], f8[:,:,::1])"
+)
+
+
+@driver(ROLL, heap=True, nogil=True, fast=True)
+def roll(
+    start: int, stop: int, code: Any, x0: Any, rows: Any, plan: Any, std: Any, limits: Any, price: Any, settings: Any,
+    basis: Any, kept: Any, key: Any, pool: Any, dt: Any, p: Any, c: Any, costs: Any, violations: Any, deviations: Any,
+) -> None:  # fmt: skip
+    """Draw the samples of the blocks from `start` up to `stop`, roll them out from x0, add up what they cost.
+
+    Args:
+        start, stop: blocks, numbered from 0.
+        code: addresses of the machine code, over lanes, of y, l, g and T, and the number of constraints.
+        x0: state (n,).
+        rows: references of the stages (T+1, nr).
+        plan: actions to vary (T, m).
+        std: standard deviation of the noise (T, m).
+        limits: lowest and highest action (2, m).
+        price: cost of each unit of a deviation (T, m).
+        settings: correlation of the noise from one step to the next, penalty of a violated constraint.
+        basis: the noise over time as a mixture of white noise (T, k); with k = 0, it is a first-order process.
+        kept: deviations of the first samples, in units of std (q, T m).
+        key: see `normals`.
+        pool: noise that was drawn before, see `fill`; empty to draw it now.
+        dt: seconds a step (1,).
+        p, c: parameters of dynamics and task.
+        costs: cost of each sample, infinite where it is not finite (blocks, LANES).
+        violations: largest value of the constraint along each sample, infinite where that or the cost is not finite
+            (blocks, LANES).
+        deviations: from the plan, as the limits left them (blocks, T m, LANES).
+    """
+    T, m, n, k = plan.shape[0], plan.shape[1], x0.shape[0], code[4]
+    x = np.empty((n, LANES))
+    u = np.empty((m, LANES))
+    out = np.empty((max(1, k), LANES))
+    total = np.empty((1, LANES))
+    worst = np.empty((1, LANES))
+    e = np.empty((-(-T * m // 4) * 4, LANES))
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    for b in range(start, stop):
+        draw_block(b, m, settings[0], basis, kept, key, pool, white, e)
+        for lane in range(LANES):
+            total[0, lane] = 0.0
+            worst[0, lane] = -math.inf
+            for i in range(n):
+                x[i, lane] = x0[i]
+        for t in range(T):
+            act(t, plan, std, limits, price, e, u, total)
+            call(code[1], x, u, rows[t], c, out)
+            for lane in range(LANES):
+                total[0, lane] += out[0, lane]
+            call(code[0], x, u, dt, p, x)
+            if k > 0:
+                call(code[2], x, u, rows[t + 1], c, out)
+                fine(k, settings[1], out, total, worst)
+        call(code[3], x, u, rows[T], c, out)
+        for lane in range(LANES):
+            s = total[0, lane] + out[0, lane]
+            costs[b, lane] = s if math.fabs(s) < math.inf else math.inf
+            violations[b, lane] = worst[0, lane] if math.fabs(s) < math.inf else math.inf
+        store(e, deviations[b])
+
+
+@driver(f"void({NOISE}, f8[:,::1], f8[:,:,::1])", heap=True, nogil=True, fast=True)
+def draw(
+    plan: Any, std: Any, limits: Any, price: Any, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, costs: Any,
+    deviations: Any,
+) -> None:  # fmt: skip
+    """Draw the samples of all blocks; costs become the price of the deviations. For models that roll out alone."""
+    T, m = plan.shape
+    u, total = np.empty((m, LANES)), np.empty((1, LANES))
+    e = np.empty((-(-T * m // 4) * 4, LANES))
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    for b in range(costs.shape[0]):
+        draw_block(b, m, settings[0], basis, kept, key, pool, white, e)
+        for lane in range(LANES):
+            total[0, lane] = 0.0
+        for t in range(T):
+            act(t, plan, std, limits, price, e, u, total)
+        for lane in range(LANES):
+            costs[b, lane] = total[0, lane]
+        store(e, deviations[b])
+
+
+@driver
+def store(e: Any, deviations: Any) -> None:
+    """Copy the deviations of a block."""
+    for row in range(deviations.shape[0]):
+        for lane in range(LANES):
+            deviations[row, lane] = e[row, lane]
+
+
+@driver
+def draw_block(
+    b: int, m: int, correlation: float, basis: Any, kept: Any, key: Any, pool: Any, white: Any, e: Any
+) -> None:
+    """The noise of a block, in units of its standard deviation; the first samples deviate as they are told."""
+    if pool.shape[0] > 0:
+        for row in range(e.shape[0]):
+            for lane in range(LANES):
+                e[row, lane] = pool[b, row, lane]
+    else:
+        noise(b, m, correlation, basis, key, white, e)
+    for lane in range(min(kept.shape[0] - b * LANES, LANES)):
+        for row in range(kept.shape[1]):
+            e[row, lane] = kept[b * LANES + lane, row]
+
+
+@driver
+def noise(b: int, m: int, correlation: float, basis: Any, key: Any, white: Any, e: Any) -> None:
+    """The noise of a block."""
+    if basis.shape[1] > 0:
+        normals(key, b * LANES, white)
+        mixed(basis, m, white, e)
+    else:
+        normals(key, b * LANES, e)
+        if correlation > 0.0:
+            coloured(correlation, m, e)
+
+
+@driver("void(i8, f8, f8[:,::1], i8[::1], f8[:,:,::1])", heap=True, nogil=True)
+def fill(m: int, correlation: float, basis: Any, key: Any, pool: Any) -> None:
+    """The noise of all blocks (blocks, T m rounded up to a multiple of four, LANES)."""
+    white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
+    for b in range(pool.shape[0]):
+        noise(b, m, correlation, basis, key, white, pool[b])
+
+
+@driver(fast=True)
+def act(t: int, plan: Any, std: Any, limits: Any, price: Any, e: Any, u: Any, total: Any) -> None:
+    """u = plan + std e within the limits; e becomes what the limits left of the deviation, and is charged for."""
+    m = plan.shape[1]
+    for j in range(m):
+        mean = plan[t, j]
+        scale = std[t, j]
+        low = limits[0, j]
+        high = limits[1, j]
+        charge = price[t, j]
+        row = t * m + j
+        for lane in range(LANES):
+            v = mean + scale * e[row, lane]
+            v = low if v < low else v
+            v = high if v > high else v
+            u[j, lane] = v
+            e[row, lane] = v - mean
+            total[0, lane] += charge * (v - mean)
+
+
+@driver
+def fine(k: int, penalty: float, g: Any, total: Any, worst: Any) -> None:
+    """total += penalty (1 + g) for each constraint that is violated; NaN is, and counts as 0. worst becomes max g."""
+    for i in range(k):
+        for lane in range(LANES):
+            v = g[i, lane]
+            charged = penalty * (1.0 + v)
+            charged = 0.0 if v <= 0.0 else charged
+            total[0, lane] += charged if charged == charged else penalty
+            v = v if v == v else math.inf
+            worst[0, lane] = v if v > worst[0, lane] else worst[0, lane]
+
+
+@driver("void(f8[:,::1], f8[:,:,::1], f8[::1], f8[::1])", nogil=True, fast=True)
+def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
+    """Weighted means of the deviations (T m,) and, where `square` has as many numbers, of their squares."""
+    for row in range(mean.shape[0]):
+        mean[row] = 0.0
+    for row in range(square.shape[0]):
+        square[row] = 0.0
+    for b in range(weights.shape[0]):
+        for row in range(mean.shape[0]):
+            moved = 0.0
+            for lane in range(LANES):
+                moved += weights[b, lane] * deviations[b, row, lane]
+            mean[row] += moved
+        for row in range(square.shape[0]):
+            spread = 0.0
+            for lane in range(LANES):
+                spread += weights[b, lane] * deviations[b, row, lane] ** 2
+            square[row] += spread

@@ -1,0 +1,173 @@
+"""Predictive control by the gradient of the cost through the unrolled model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...core.arrays import Array
+from ...core.dynamics import Dynamics
+from ...core.results import ActionStatus
+from ...core.settings import Count, Positive, by_name, settings
+from ...core.task import Task
+from ..receding import Fallback, Horizon, RecedingHorizon, Solution, iterations_within
+from ._adjoint import Adjoint
+from ._descent import OPTIMISERS, Optimiser
+
+ROUNDS, HALVINGS, LOOSE = 12, 20, 1e-4
+"""Solves of the augmented Lagrangian, halvings of a step in a line search, and tolerance of the first solves."""
+
+
+@settings
+class GradientDescent:
+    """The solver of `GradientMPC`: its settings, and a step that leads a plan down the gradient of its cost.
+
+    Example:
+        >>> GradientDescent(optimiser="adam").iterations
+        100
+    """
+
+    optimiser: Optimiser = "lbfgs"
+    iterations: Count = 100
+    rate: Positive = 0.02
+    tolerance: Positive = 1e-8
+    feasible: Positive = 1e-3
+    weight: Positive = 10.0
+    budget: Positive | None = None
+
+    def workspace(self, problem: Horizon) -> Adjoint:
+        """The machine code of the sweeps for a problem."""
+        return Adjoint(problem)
+
+    def init(self, seed: int) -> None:
+        """None: the solver has no state and no randomness."""
+        return
+
+    def step(
+        self, workspace: Adjoint, state: Any, x: Array, us: Array, rows: Array, passed: float
+    ) -> tuple[Any, Solution]:
+        """The plan at the end of the descent; each solve of the augmented Lagrangian starts from the last."""
+        k, weight, before, worst = workspace.constraints, self.weight, np.inf, -np.inf
+        multipliers, left = np.zeros((len(us), k)), iterations_within(self.iterations, self.budget)
+        u, xs, J, done, loose = us, np.empty(0), np.inf, False, max(self.tolerance, LOOSE if k else 0.0)
+        for _ in range(ROUNDS):
+            u, done, spent = self._descend(workspace, x, u, (rows, multipliers, weight), loose, left)
+            J, _, xs = workspace(x, u, rows, multipliers, weight)
+            g = workspace.bounds[:, :k]
+            worst = float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
+            pressed = np.maximum(0.0, multipliers + weight * g)
+            J -= float((pressed**2 - multipliers**2).sum()) / (2.0 * weight)  # the share of the constraint
+            if spent or not np.isfinite(J) or (worst <= self.feasible and loose <= self.tolerance):
+                break
+            loose = self.tolerance if worst <= self.feasible else loose
+            multipliers = pressed
+            weight, before = weight * (10.0 if worst > 0.25 * before else 1.0), worst
+        return state, self._solution(workspace, x, us, rows, u, xs, J, done, worst)
+
+    def _descend(
+        self, workspace: Adjoint, x: Array, u: Array, stages: tuple[Array, Array, float], tolerance: float,
+        left: Iterator[int],
+    ) -> tuple[Array, bool, bool]:  # fmt: skip
+        """The plan, whether the descent converged, and whether the iterations are spent."""
+        low, high = workspace.problem.limits
+        direction = OPTIMISERS[self.optimiser](self.rate * np.tile(reach_of(low, high), (len(u), 1)))
+        J, g, _ = workspace(x, u, *stages)
+        best = J, u
+        for _ in left:
+            free = np.where(((u <= low) & (g > 0.0)) | ((u >= high) & (g < 0.0)), 0.0, g)
+            d = direction(u, free)
+            if float(np.abs(free * d).sum()) <= tolerance * abs(J):
+                return u, True, False
+            for halving in range(HALVINGS if direction.searches else 1):
+                v = np.clip(u + 0.5**halving * d, low, high)
+                new, slope, _ = workspace(x, v, *stages)
+                if not direction.searches or new <= J + 1e-4 * float((g * (v - u)).sum()):
+                    u, J, g = v, new, slope
+                    break
+            else:
+                return u, False, False  # no step leads down any more
+            best = min(best, (J, u), key=lambda pair: pair[0])
+        return best[1], False, True
+
+    def _solution(
+        self, workspace: Adjoint, x: Array, us: Array, rows: Array, u: Array, xs: Array, J: float, done: bool,
+        worst: float,
+    ) -> Solution:  # fmt: skip
+        stats = {"violation": worst}
+        if not np.isfinite(J):
+            return Solution(us, J, ActionStatus.FALLBACK, "the plan has no finite cost", stats=stats)
+        if worst > self.feasible:
+            why = f"the constraint is at {worst:.2g} after {self.iterations} iterations"
+            own = workspace.problem.worst(x[None], u[:1], rows[:1])
+            if worst <= own < np.inf:
+                return Solution(u, J, ActionStatus.IMPROVED, f"the state itself violates it; {why}", xs, stats)
+            return Solution(us, J, ActionStatus.FALLBACK, why, stats=stats)
+        why = "" if done else "the descent has not converged"
+        return Solution(u, J, ActionStatus.SOLVED if done else ActionStatus.IMPROVED, why, xs, stats)
+
+
+def reach_of(low: Array, high: Array) -> Array:
+    """The range of each action, 1 where it has no bounds."""
+    return np.where(np.isfinite(high - low), high - low, 1.0)
+
+
+class GradientMPC(RecedingHorizon):
+    """Predictive control by gradient descent through the unrolled model.
+
+    ::
+
+        dJ/du_t = lu + B' lambda_{t+1},   lambda_t = lx + F' lambda_{t+1},   lambda_T = Tx      the adjoint method
+        u <- clip(u + a d)                                                    d by an optimiser, a by line search
+
+    It needs only first derivatives, and so takes any `Dynamics`: traced models run as machine code, networks are
+    differentiated automatically and simulators by differences, for all steps in one call of `linearize`. `ILQR`
+    converges in fewer sweeps where the task has residuals; the gradient is cheaper for states of many numbers. The
+    constraint of the task is handled by an augmented Lagrangian.
+
+    Args:
+        dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`; the task must be traced.
+        optimiser: "adam", "cg" (nonlinear conjugate gradients of Polak and Ribiere) or "lbfgs". The last two search
+            along lines.
+        iterations: steps of the optimiser per tick, over all solves of the augmented Lagrangian. A plan that has not
+            converged by then is used with status IMPROVED.
+        rate: step of Adam, and first step of the others, as a share of the range of each action.
+        tolerance: relative change of the cost that is expected of a step, at which the plan counts as converged.
+        feasible: largest value of the constraint that counts as satisfied.
+        weight: initial weight of violated constraints.
+        budget: seconds after which no further iteration begins.
+
+    Source: Bryson and Ho, "Applied optimal control" (1975), section 2.2; the optimisers: Kingma and Ba (2015), and
+    Nocedal and Wright, "Numerical optimization" (2006), chapters 5 and 7.
+
+    Example:
+        >>> from pilotage.control import reach
+        >>> from pilotage.models import unicycle
+        >>> robot = unicycle()
+        >>> drive = GradientMPC(robot, reach(robot, [2.0, 1.0, 0.0]), horizon=20)
+        >>> drive.act([0.0, 0.0, 0.0]).u.shape
+        (2,)
+    """
+
+    @by_name
+    def __init__(
+        self,
+        dynamics: Dynamics,
+        task: Task,
+        *,
+        horizon: int = 30,
+        optimiser: Optimiser = "lbfgs",
+        iterations: int = 100,
+        rate: float = 0.02,
+        tolerance: float = 1e-8,
+        feasible: float = 1e-3,
+        weight: float = 10.0,
+        dt: float | None = None,
+        fallback: Fallback = "shift",
+        brake: ArrayLike | None = None,
+        budget: float | None = None,
+    ) -> None:
+        solver = GradientDescent(optimiser, iterations, rate, tolerance, feasible, weight, budget)
+        super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
