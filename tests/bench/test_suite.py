@@ -10,7 +10,7 @@ import yaml
 
 from pilotage.bench import Suite, benchmark_task
 from pilotage.bench.suite import stock
-from pilotage.core import FormatError, MissingFile
+from pilotage.core import FormatError, MissingFile, SettingError
 
 from .worlds import GAIN, TANK
 
@@ -109,3 +109,12 @@ def test_files_that_are_no_suites(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match="there is no suite 'fast'; there are full, quick"):
         Suite.load("fast")
     assert len(Suite.load(tmp_path / "mine.py").runs()) == 3
+
+
+def test_disturbances_of_the_tasks_by_name() -> None:
+    """A name stands for the disturbances of each task; a task without it is skipped, and a name of none is refused."""
+    suite = Suite("own", ["pendulum", "unicycle_goal"], {"rest": {}}, seeds="0", disturbances={"heavy": ["heavy"]})
+    [run] = suite.runs()
+    assert run.task == "pendulum" and list(run.disturbances) == [{"mismatch": {"mass": 1.25}}]
+    with pytest.raises(SettingError, match="hevy"):
+        Suite("own", ["pendulum"], {"rest": {}}, disturbances={"heavy": ["hevy"]}).runs()

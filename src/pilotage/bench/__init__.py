@@ -17,7 +17,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
-from . import stock_tasks as stock_tasks
+from . import stock as stock
 from .benchmark_task import BenchmarkTask as BenchmarkTask
 from .benchmark_task import Channel as Channel
 from .benchmark_task import benchmark_task as benchmark_task

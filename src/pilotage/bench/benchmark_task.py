@@ -14,7 +14,7 @@ from ..core.sensor import Sensor
 from ..core.settings import Fraction, NonNegative, Positive, instance, setting, settings
 from ..core.streams import generator
 from ..core.task import Task
-from .disturbances import Disturbance
+from .disturbances import Disturbance, disturbance_of, disturbed
 from .registry import Registry
 
 tasks = Registry("task", "pilotage.bench.tasks")
@@ -68,6 +68,7 @@ class BenchmarkTask:
             known, such as the `get` of a dictionary.
         success: function from the last state to whether the goal was reached; default: every run that ends well is one.
         path: function from a seed to the points that path followers follow.
+        disturbances: disturbances that make sense for the task by name, each a list as in a `Suite`.
 
     Example:
         >>> from pilotage.control import reach
@@ -92,12 +93,15 @@ class BenchmarkTask:
     optimum: Callable[[int], float | None] | None = None
     success: Callable[[Array], Any] | None = None
     path: Callable[[int], Any] | None = None
+    disturbances: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for name, channel in (self.sensors or {}).items():
             instance(channel, Channel, f"sensor {name!r} of {self.name}", "; wrap it: Channel(sensor)")
         if (self.filter is None) != (not self.sensors):
             raise SettingError(f"{self.name} has either sensors or a filter; an estimate needs both")
+        for name, listed in (self.disturbances or {}).items():
+            disturbed(self.plant, [disturbance_of(each, f"disturbance {name!r} of {self.name}") for each in listed])
 
     def first(self, seed: int) -> Array:
         """The initial state ``(n,)`` of a seed."""

@@ -15,7 +15,7 @@ import yaml
 
 from ..core.errors import FormatError, MissingFile, PilotageError, SettingError
 from ..core.settings import shown
-from .benchmark_task import benchmark_task
+from .benchmark_task import BenchmarkTask, benchmark_task
 from .contestants import controllers, fits
 from .delays import delays_of
 from .disturbances import disturbance_of, disturbed
@@ -37,7 +37,8 @@ class Suite:
         controllers: settings by label; the key `use` of the settings names the controller, by default the label does.
         estimators: "truth", "estimate" or both.
         seeds: seeds, as numbers, or as text such as "0-29" or "0-4, 10".
-        disturbances: lists of disturbances by name.
+        disturbances: lists of disturbances by name; a text in a list stands for the disturbances of that name that a
+            task has of its own, and tasks without them are skipped.
         timing: the delays of actions; see `Run`.
         timeout: seconds after which a run is given up. The first run of a process may compile for a minute.
 
@@ -79,7 +80,8 @@ class Suite:
         delays_of(self.timing)
         for name, listed in self.disturbances.items():
             for each in _list(listed, f"disturbances: {name}", empty=True):
-                disturbance_of(each, f"disturbances: {name}")
+                if not isinstance(each, str):
+                    disturbance_of(each, f"disturbances: {name}")
 
     @property
     def hash(self) -> str:
@@ -93,11 +95,18 @@ class Suite:
     def _runs(self) -> Iterator[Run]:
         grid = itertools.product(self.tasks, self.disturbances.items(), self.estimators, self.controllers.items())
         found = {name: _named(benchmark_task, name, "tasks") for name in self.tasks}
+        names = {each for task in found.values() for each in task.disturbances or ()}
+        for each in itertools.chain(*self.disturbances.values()):
+            if isinstance(each, str) and each not in names:
+                raise SettingError(f"disturbances: no task has {each!r}; they have {', '.join(sorted(names))}")
         for task, (disturbance, listed), estimator, (label, given) in grid:
             settings = dict(given or {})
             controller = settings.pop("use", label)
             _named(controllers.get, controller, "controllers")
             if not fits(controller, found[task]) or (estimator == "estimate" and found[task].filter is None):
+                continue
+            listed = _own(listed, found[task])
+            if listed is None:
                 continue
             _named(partial(disturbed, found[task].plant), list(map(disturbance_of, listed)), "disturbances")
             for seed in self.seeds:
@@ -185,6 +194,14 @@ def _list(value: Any, key: str, empty: bool = False) -> Sequence[Any]:
     if not isinstance(value, list | tuple) or not (value or empty):
         raise SettingError(f"{key} is {shown(value)}; expected a list")
     return value
+
+
+def _own(listed: Sequence[Any], task: BenchmarkTask) -> list[Any] | None:
+    """The disturbances of a list, with those of the task itself in place of names; None if it lacks one."""
+    own = task.disturbances or {}
+    if any(isinstance(each, str) and each not in own for each in listed):
+        return None
+    return [one for each in listed for one in (own[each] if isinstance(each, str) else [each])]
 
 
 def _named(made: Any, name: Any, key: str) -> Any:

@@ -1,0 +1,99 @@
+"""The recipes by which the stored optima are computed, and their program."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...core.arrays import Array
+from ...core.settings import settings
+from ..benchmark_task import BenchmarkTask, benchmark_task
+from .dynamic_programming import ValueTable
+from .multistart import Best, Multistart
+from .store import keep
+
+Told = Callable[[str], Any]
+
+
+@settings
+class Grid:
+    """The grid of a task whose optimum is found by dynamic programming; see `ValueTable`.
+
+    Example:
+        >>> Grid((-1.0,), (1.0,), (101,), 11).halved.shape
+        [51]
+    """
+
+    low: Sequence[float]
+    high: Sequence[float]
+    shape: Sequence[int]
+    actions: int
+
+    @property
+    def halved(self) -> Grid:
+        """The grid with half as many intervals on each axis."""
+        return Grid(self.low, self.high, [k // 2 + 1 for k in self.shape], self.actions // 2 + 1)
+
+
+GRIDS = {
+    "pendulum_v1": Grid((-math.pi, -8.0), (math.pi, 8.0), (1001, 501), 41),
+    "pendulum": Grid((-math.pi, -10.0), (math.pi, 10.0), (501, 251), 41),
+}
+STARTS = {
+    "acrobot": 4, "cart_pole_balance": 2, "cart_pole_swingup": 12, "parking": 8, "quadrotor_eight": 2,
+    "quadrotor_hover": 2, "reacher": 20, "unicycle_goal": 12,
+}  # fmt: skip
+"""Number of starts of the tasks whose optimum is found by `Multistart`."""
+
+
+def compute(name: str, seeds: int = 100, told: Told = print) -> None:
+    """Compute the optimum of a task for seeds 0 to `seeds` - 1, and write its file.
+
+    Both methods end with iLQR from the best plan, so that regret is measured against the best plan that is known.
+    """
+    (_by_grid if name in GRIDS else _by_starts)(benchmark_task(name), seeds, told)
+
+
+def _by_grid(benchmark: BenchmarkTask, seeds: int, told: Told) -> None:
+    grid = GRIDS[benchmark.name]
+    half, full = (_rollouts(benchmark, each, seeds, told) for each in (grid.halved, grid))
+    solver = Multistart(benchmark, starts=1)
+    found = [solver.best(seed, [both[1], other[1]]) for seed, (both, other) in enumerate(zip(full, half))]
+    convergence = {
+        "grid": list(grid.shape), "actions": grid.actions, "grid_mean": float(np.mean([c for c, _ in full])),
+        "half_grid_mean": float(np.mean([c for c, _ in half])),
+        "polished_mean": float(np.mean([each.cost for each in found])),
+    }  # fmt: skip
+    _write(benchmark, "dynamic programming, then iLQR from its plan", found, convergence, told)
+
+
+def _rollouts(benchmark: BenchmarkTask, grid: Grid, seeds: int, told: Told) -> list[tuple[float, Array]]:
+    table = ValueTable(benchmark.plant, benchmark.task, grid.low, grid.high, grid.shape, grid.actions)
+    found = [table.rollout(benchmark.first(seed)) for seed in range(seeds)]
+    told(f"{benchmark.name}: grid {tuple(grid.shape)} gives a mean of {np.mean([c for c, *_ in found]):.3f}")
+    return [(cost, us) for cost, _, us in found]
+
+
+def _by_starts(benchmark: BenchmarkTask, seeds: int, told: Told) -> None:
+    starts = STARTS[benchmark.name]
+    solver = Multistart(benchmark, starts=starts)
+    found = [solver.best(seed) for seed in range(seeds)]
+    fewer = Multistart(benchmark, starts=starts // 2)
+    check = range(min(seeds, 10))
+    convergence = {
+        "starts": starts, "mean_of_10": float(np.mean([found[i].cost for i in check])),
+        "half_starts_mean_of_10": float(np.mean([fewer.best(i).cost for i in check])),
+        "largest_residual": float(np.nanmax([each.residual for each in found])),
+    }  # fmt: skip
+    _write(benchmark, "the best of many starts of iLQR", found, convergence, told)
+
+
+def _write(
+    benchmark: BenchmarkTask, method: str, found: list[Best], convergence: dict[str, Any], told: Told
+) -> None:  # fmt: skip
+    told(f"{benchmark.name}: mean {np.mean([each.cost for each in found]):.4f}; {convergence}")
+    plans = [(benchmark.plant.rollout(benchmark.first(i), b.us, benchmark.task.dt), b.us) for i, b in enumerate(found)]
+    keep(benchmark.name, method, [each.cost for each in found], plans, convergence)

@@ -1,0 +1,114 @@
+"""Dynamic programming, local optimisation from many starts, and the stored optima."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pilotage.bench import benchmark_task
+from pilotage.bench.optimum import Multistart, ValueTable, known, proof, record, trajectory_cost
+from pilotage.bench.optimum.recipes import GRIDS, STARTS, compute
+from pilotage.bench.optimum.riccati import riccati
+from pilotage.control import ILQR, reach
+from pilotage.core import ModelError, PilotageError, ShapeError
+from pilotage.models import double_integrator, pendulum
+
+STORED = sorted({*GRIDS, *STARTS})
+
+
+def test_a_value_table_is_the_riccati_solution_of_a_linear_quadratic_problem() -> None:
+    cart = double_integrator(1, noise=0.0)
+    home = reach(cart, [0.0, 0.0], weights=[1.0, 0.1], effort=0.1, final=1.0, dt=0.1, horizon=20)
+    P = riccati(*cart.linearize(np.zeros(2), np.zeros(1), 0.1), np.diag([1.0, 0.1]), [[0.1]], np.diag([1.0, 0.1]), 20)
+    errors = []
+    for points in (41, 81):
+        table = ValueTable(cart, home, [-2.0, -3.0], [2.0, 3.0], (points, points), 41)
+        x = np.array([0.7, -0.3])
+        errors.append(abs(table.value(x) - x @ P @ x))
+        cost, xs, us = table.rollout(x)
+        assert x @ P @ x - 1e-9 <= cost < 1.02 * (x @ P @ x)
+        assert np.allclose(xs, cart.rollout(x, us, 0.1))
+    assert errors[1] < 0.6 * errors[0] < 0.3
+
+
+def test_a_value_table_of_a_circle_closes() -> None:
+    """The cost-to-go is the same on both sides of the cut of an angle."""
+    rod = pendulum(noise=0.0)
+    swing = reach(rod, [0.0, 0.0], weights=[1.0, 0.1], effort=0.001, dt=0.05, horizon=40)
+    table = ValueTable(rod, swing, [-np.pi, -8.0], [np.pi, 8.0], (61, 41), 5)
+    V = table.V[0].reshape(61, 41)
+    assert np.allclose(V[0], V[-1], rtol=1e-5) and np.allclose(V, V[::-1, ::-1], rtol=1e-3)
+
+
+def test_what_a_value_table_cannot_hold_is_refused() -> None:
+    balance = benchmark_task("cart_pole_balance")
+    with pytest.raises(ModelError, match="constraint"):
+        ValueTable(balance.plant, balance.task, [-1.0] * 4, [1.0] * 4, [3] * 4, 3)
+    rod = benchmark_task("pendulum")
+    with pytest.raises(ShapeError, match="shape"):
+        ValueTable(rod.plant, rod.task, [-1.0], [1.0], [3], 3)
+
+
+def test_the_bounds_of_the_double_integrator_are_never_active() -> None:
+    """iLQR with bounds finds the cost of the Riccati equation on every seed, so that it is the optimum."""
+    cart = benchmark_task("double_integrator")
+    solver = ILQR(cart.plant, cart.task, horizon=50)
+    for seed in range(100):
+        assert solver.solve(cart.first(seed)).cost == pytest.approx(cart.best(seed), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_stored_plans_prove_the_stored_costs(name: str) -> None:
+    """They begin at the start, obey the plant and the bounds, and cost as much: file and task belong together."""
+    benchmark, kept = benchmark_task(name), record(name)
+    plant, task = benchmark.plant, benchmark.task
+    assert kept["task"] == name and len(kept["costs"]) == 100 and len(proof(name)) == 2
+    for seed, (xs, us) in proof(name).items():
+        assert np.allclose(xs[0], benchmark.first(seed), atol=1e-8) and plant.action.contains(us).all()
+        defects = plant.state.minus(xs[1:], plant.step(xs[:-1], us, task.dt))
+        assert np.abs(defects).max() < 1e-6
+        assert trajectory_cost(task, xs, us) == pytest.approx(kept["costs"][seed], rel=1e-5)
+        assert benchmark.best(seed) == kept["costs"][seed]
+    assert known(name)(100) is None and known(name)(-1) is None
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_no_simple_plan_is_better_than_a_stored_optimum(name: str) -> None:
+    """One start of a local optimisation does not go below it, on seeds that have no proof."""
+    benchmark = benchmark_task(name)
+    solver = Multistart(benchmark, starts=1)
+    for seed in (7, 42):
+        best = benchmark.best(seed)
+        assert best is not None and solver.best(seed).cost > best * (1.0 - 1e-4)
+
+
+def test_a_coarse_grid_bounds_the_optimum_of_pendulum_v1() -> None:
+    """The policy of a coarse grid costs more on every seed, and not much more in the mean."""
+    benchmark, grid = benchmark_task("pendulum_v1"), GRIDS["pendulum_v1"]
+    table = ValueTable(benchmark.plant, benchmark.task, grid.low, grid.high, (101, 51), 11)
+    found = np.array([table.rollout(benchmark.first(seed), 41)[0] for seed in range(100)])
+    stored = np.array([benchmark.best(seed) for seed in range(100)], dtype=float)
+    assert (found > stored * (1.0 - 1e-6) - 1e-6).all() and found.mean() < 1.1 * stored.mean()
+    assert record("pendulum_v1")["convergence"]["grid_mean"] == pytest.approx(132.8, abs=0.1)
+    assert 132.0 < stored.mean() < 132.85
+
+
+def test_compute_writes_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr("pilotage.bench.optimum.store.DATA", tmp_path)
+    monkeypatch.setitem(STARTS, "unicycle_goal", 2)
+    said: list[str] = []
+    compute("unicycle_goal", 2, said.append)
+    kept = json.loads((tmp_path / "unicycle_goal.json").read_text())
+    assert len(kept["costs"]) == 2 and kept["convergence"]["starts"] == 2 and "unicycle_goal" in said[0]
+
+
+def test_a_seed_without_a_plan_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    from pilotage.bench.optimum.store import keep
+
+    monkeypatch.setattr("pilotage.bench.optimum.store.DATA", tmp_path)
+    with pytest.raises(PilotageError, match="1"):
+        keep("lost", "none", [1.0, float("inf")], [], {})
+    assert not list(tmp_path.iterdir())
