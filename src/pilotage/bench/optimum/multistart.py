@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,7 +22,8 @@ FEASIBLE = 1e-3
 """Largest value of a constraint that does not count as a violation."""
 
 
-class Best(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Best:
     """A plan, its cost on the true plant, and the decrease that another sweep expects, relative to the cost.
 
     Example:

@@ -14,6 +14,7 @@ from ...control import follow
 from ...core import Dynamics, Gaussian
 from ...core.arrays import Array
 from ...core.errors import MissingFile
+from ...io import read_racetrack
 from ...maps import OccupancyGrid
 from ...models import bicycle, compass, position, unicycle
 from ..benchmark_task import BenchmarkTask, Channel, tasks
@@ -56,7 +57,7 @@ def centerline(name: str) -> Array:
     Raises:
         MissingFile: if the track is not there.
     """
-    xy = np.loadtxt(track_folder(name) / f"{name}_centerline.csv", delimiter=",")[:, :2]
+    xy = read_racetrack(track_folder(name)).center
     return np.concatenate([xy, xy[:1]])
 
 
