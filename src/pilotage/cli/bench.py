@@ -47,7 +47,7 @@ def run(
     if timeout is not None:
         grid = Suite.of({**grid.plain(), "timeout": timeout})
     folder = Path(f"bench-{grid.name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
-    require("matplotlib", extra="bench")  # the report needs it; what is missing is said before the first run
+    require("pilotage.viz", extra="bench")  # the report needs it; what is missing is said before the first run
     if not quiet:
         print(f"pilotage: results go to {folder}; if interrupted, go on with --out {folder}", file=sys.stderr)
     try:

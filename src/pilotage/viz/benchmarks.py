@@ -33,7 +33,12 @@ PANEL = 1.1
 
 
 class CostPoint(NamedTuple):
-    """The cost of a controller with an interval, at the time that a decision takes it [s]; `family` draws a curve."""
+    """The cost of a controller with its interval, and the time of a decision [s]; curves join controllers of a family.
+
+    Example:
+        >>> CostPoint("mppi-64", "mppi", 2e-4, 2.9, 3.0, 3.2).cost
+        3.0
+    """
 
     name: str
     family: str
