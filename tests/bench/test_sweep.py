@@ -13,16 +13,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from pilotage.bench import Results, Row, Run, RunStatus, Suite, compare, replay, summarize, sweep
+from pilotage.bench import (
+    BenchmarkTask,
+    Channel,
+    Results,
+    Row,
+    Run,
+    RunStatus,
+    Suite,
+    compare,
+    replay,
+    summarize,
+    sweep,
+)
 from pilotage.bench.journal import JOURNAL, line_of, locked, read_rows, row_from
 from pilotage.bench.summary import comparisons, markdown
 from pilotage.core import FormatError, MissingFile, PilotageError
 
-from .worlds import BAD, GAIN, TANK
+from . import worlds
+from .worlds import BAD, GAIN, TANK, Empty, Tank, gauge, tank
 
 SMALL = Suite("small", [TANK], {"slow": {"use": GAIN, "gain": 0.5}, "fast": {"use": GAIN}}, seeds="0-4")
 
@@ -120,6 +134,59 @@ def test_summaries(finished: Results) -> None:
     assert len(compare(finished, finished)) == 8
     with pytest.raises(PilotageError, match="no runs in common; there are fast, slow"):
         compare(finished, finished, "quick", "slow")
+
+
+@pytest.mark.parametrize(
+    ("settings", "alike"),
+    [
+        ({}, True),
+        ({"filter": lambda seed: None}, True),
+        ({"name": "barrel"}, True),
+        ({"plant": Tank(gain=1.01)}, False),
+        ({"task": Empty(horizon=21)}, False),
+        ({"task": Empty(limit=9.0)}, False),
+        ({"start": lambda seed: [1.0 + seed]}, False),
+        ({"sensors": {"gauge": Channel(gauge(), period=0.2, delay=0.2, dropout=0.1)}}, False),
+        ({"sensors": {"gauge": Channel(gauge(std=0.06), period=0.2, delay=0.2, dropout=0.2)}}, False),
+    ],
+)
+def test_results_of_different_tasks_are_not_compared(
+    settings: dict[str, Any], alike: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = sweep(dataclasses.replace(SMALL, seeds=[0]), tmp_path / "before", jobs=1)
+    parts = {key: getattr(tank(), key) for key in ("name", "plant", "task", "success", "sensors", "filter")}
+    monkeypatch.setattr(worlds, "tank", lambda: BenchmarkTask(**{**parts, **settings}))
+    after = sweep(Suite("other", [TANK], {"fast": {"use": GAIN}}, seeds=[0]), tmp_path / "after", jobs=1)
+    if alike:
+        assert len(compare(before, after)) == 1
+        return
+    with pytest.raises(PilotageError, match=f"the task {TANK} of .*before has the hash"):
+        compare(before, after)
+    with pytest.raises(PilotageError, match=f"the task {TANK} of"):
+        sweep(dataclasses.replace(SMALL, seeds=[0]), tmp_path / "before", jobs=1)
+
+
+def test_results_under_different_disturbances_of_one_name_are_not_compared(tmp_path: Path) -> None:
+    found = [
+        sweep(
+            dataclasses.replace(SMALL, seeds=[0], disturbances={"heavy": [{"mismatch": {"gain": factor}}]}),
+            tmp_path / str(factor),
+            jobs=1,
+        )
+        for factor in (1.5, 2.0)
+    ]
+    with pytest.raises(PilotageError, match="the disturbance heavy of"):
+        compare(*found)
+
+
+def test_a_task_that_raises_is_in_the_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(seed: int) -> Any:
+        raise OSError("no disk")
+
+    parts = {key: getattr(tank(), key) for key in ("name", "plant", "task")}
+    monkeypatch.setattr(worlds, "tank", lambda: BenchmarkTask(**parts, start=broken))
+    results = sweep(dataclasses.replace(SMALL, seeds=[0]), tmp_path, jobs=1)
+    assert [row.reason for row in results.rows] == ["OSError: no disk"] * 2
 
 
 def test_a_run_that_takes_too_long_is_given_up() -> None:

@@ -31,9 +31,12 @@ def test_run_compare_and_replay(suite: Path, tmp_path: Path, capsys: Capture) ->
     out = tmp_path / "results"
     assert main(["bench", "run", str(suite), "--out", str(out), "--jobs", "1"]) == 0
     caught = capsys.readouterr()
-    assert caught.out.splitlines()[-1] == str(out / "summary.md") and "fast is cheaper" in caught.out
+    assert (
+        caught.out.splitlines()[-2:] == [str(out / "summary.md"), str(out / "report.html")]
+        and "fast is cheaper" in caught.out
+    )
     assert (out / "summary.md").read_text() in caught.out and "8/8" in caught.err
-    assert (out / "rows.parquet").is_file()
+    assert (out / "rows.parquet").is_file() and "<h1>Benchmark mine" in (out / "report.html").read_text()
 
     words = ["bench", "run", str(suite), "--out", str(out), "--jobs", "1", "--json", "--quiet"]
     assert main([*words, "--timeout", "9"]) == 0
@@ -104,6 +107,7 @@ def test_without_a_command_the_quick_suite_runs(monkeypatch: pytest.MonkeyPatch)
         (["compare", "nowhere", "nowhere"], "no results in nowhere"),
         (["compare", "nowhere:ilqr", "nowhere"], "no results in nowhere"),
         (["replay", "nowhere", "3"], "no results in nowhere"),
+        (["report", "nowhere"], "no results in nowhere"),
         (["replay"], "See: pilotage bench replay --help"),
     ],
 )

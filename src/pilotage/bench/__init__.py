@@ -8,7 +8,7 @@
 - `Mismatch`, `Wind`, `Impulse`: how the plant differs from the model
 - `Measured`, `Fixed`, `Lognormal`, `Recorded`: how late actions arrive
 - `Suite`, `sweep`, `Results`: a grid of runs, in parallel, resumable
-- `summarize`, `compare`: tables of results
+- `summarize`, `compare`, `report_page`: tables of results, and a page with all of them
 - `bootstrap`, `wilson`, `cvar`, `paired`: the statistics of the tables
 """
 
@@ -36,6 +36,7 @@ from .episode import Episode as Episode
 from .episode import simulate as simulate
 from .outcome import RunStatus as RunStatus
 from .registry import Registry as Registry
+from .report import report_page as report_page
 from .run import Row as Row
 from .run import Run as Run
 from .run import replay as replay
@@ -77,6 +78,7 @@ __all__ = [
     "env_task",
     "paired",
     "replay",
+    "report_page",
     "simulate",
     "summarize",
     "sweep",

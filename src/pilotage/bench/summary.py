@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.errors import PilotageError
 from .run import Row
-from .statistics import Paired, bootstrap, cvar, paired, wilson
-from .sweep import Results
+from .statistics import bootstrap, cvar, paired, wilson
+from .sweep import Results, same_worlds
 
 Group = tuple[str, str, str]
 """Task, disturbance and estimator."""
@@ -55,22 +56,30 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
     """The statistics of the runs of one controller in one group."""
     costs = np.array([row.cost for row in rows])
     ended, wins = costs[np.isfinite(costs)], sum(row.success for row in rows)
+    failed = len(rows) - len(ended)
     regrets = [row.regret for row in rows if row.regret is not None and math.isfinite(row.regret)]
-    shares = [results.shares[row.run.key][0] for row in rows if row.run.key in results.shares]
+    shares = [results.shares[row.run.key] for row in rows if row.run.key in results.shares]
+    theirs = [rest for _, rest in shares if rest is not None]
     mean = bootstrap(ended) if len(ended) else None
     solves = [row.solve_median for row in rows if row.solves]
     return {
-        "runs": len(rows), "successes": wins, "success": list(wilson(wins, len(rows))),
-        "failures": len(rows) - len(ended), "cost": None if mean is None else list(mean),
-        "median": float(np.quantile(costs, 0.5, method="higher")), "worst": float(costs.max()), "cvar": cvar(costs),
+        "runs": len(rows), "successes": wins, "success": list(wilson(wins, len(rows))), "failures": failed,
+        "failure": list(wilson(failed, len(rows))), "cost": None if mean is None else list(mean),
+        "median": _quantile(costs, 0.5), "quantile_90": _quantile(costs, 0.9), "worst": float(costs.max()),
+        "cvar": cvar(costs),
         "regret": float(np.mean(regrets)) if regrets else None,
         "worst_regret": float(np.max(regrets)) if regrets else None,
-        "estimator_share": float(np.mean(shares)) if shares else None,
+        "estimator_share": float(np.mean([share for share, _ in shares])) if shares else None,
+        "controller_share": float(np.mean(theirs)) if theirs else None,
         "violations": sum(row.violations for row in rows), "fallbacks": sum(row.fallbacks for row in rows),
         "missed": sum(row.missed for row in rows), "latency": max(row.latency for row in rows),
         "solve_median": float(np.median(solves)) if solves else None,
         "solve_p99": max((row.solve_p99 for row in rows if row.solves), default=None),
     }  # fmt: skip
+
+
+def _quantile(costs: Array, q: float) -> float:
+    return float(np.quantile(costs, q, method="higher"))
 
 
 def comparisons(results: Results) -> list[dict[str, Any]]:
@@ -79,8 +88,7 @@ def comparisons(results: Results) -> list[dict[str, Any]]:
     for group, members in groups(results.rows).items():
         order = sorted(members, key=lambda name: float(np.median([row.cost for row in members[name]])))
         for other in order[1:]:
-            pair = _paired(members[order[0]], members[other])
-            found.append({**_named(group), "a": order[0], "b": other, **_told(pair)})
+            found.append({**_named(group), **beside(order[0], members[order[0]], other, members[other])})
     return found
 
 
@@ -92,7 +100,7 @@ def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> lis
         label_a, label_b: name of a controller in tables; default: each controller is compared with itself.
 
     Raises:
-        PilotageError: if they have no runs in common.
+        PilotageError: if they have no runs in common, or a task or a disturbance of the same name is another one.
 
     Example:
         >>> import tempfile
@@ -102,13 +110,13 @@ def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> lis
         >>> [(line["a"], line["b"], line["seeds"]) for line in compare(results, results, "rest", "random")]
         [('rest', 'random', 3)]
     """
+    same_worlds(a.manifest.get("worlds", {}), b.manifest.get("worlds", {}), str(a.folder), str(b.folder))
     found: list[dict[str, Any]] = []
     theirs = groups(b.rows)
     for (group, members), other in ((item, theirs.get(item[0], {})) for item in groups(a.rows).items()):
         for name, mate in itertools.product(members, other):
             if (label_a or mate) == name and (label_b or name) == mate:
-                told = _told(_paired(members[name], other[mate]))
-                found.append({**_named(group), "a": name, "b": mate, **told})
+                found.append({**_named(group), **beside(name, members[name], mate, other[mate])})
     if not found:
         raise PilotageError(
             f"{a.folder}{label_a and ':'}{label_a} and {b.folder}{label_b and ':'}{label_b} have no runs in common; "
@@ -117,16 +125,14 @@ def compare(a: Results, b: Results, label_a: str = "", label_b: str = "") -> lis
     return found
 
 
-def _paired(a: Sequence[Row], b: Sequence[Row]) -> Paired:
-    costs = {row.run.seed: row.cost for row in b}
-    both = [(row.cost, costs[row.run.seed]) for row in a if row.run.seed in costs]
-    return paired(*np.reshape(both, (-1, 2)).T)
-
-
-def _told(pair: Paired) -> dict[str, Any]:
+def beside(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict[str, Any]:
+    """Two controllers in one group, paired by seed."""
+    costs = {row.run.seed: row.cost for row in rows_b}
+    both = [(row.cost, costs[row.run.seed]) for row in rows_a if row.run.seed in costs]
+    pair = paired(*np.reshape(both, (-1, 2)).T)
     return {
-        "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins, "separated": pair.separated,
-        "more": pair.more,
+        "a": a, "b": b, "difference": list(pair.difference), "seeds": pair.seeds, "wins": pair.wins,
+        "separated": pair.separated, "more": pair.more,
     }  # fmt: skip
 
 
@@ -170,11 +176,12 @@ def comparison_table(lines: Sequence[dict[str, Any]]) -> list[str]:
     """Comparisons as a Markdown table."""
     head = ["task", "disturbance", "on", "a", "b", "a - b", "a cheaper", "verdict"]
     return table(head, [[line["task"], line["disturbance"], line["estimator"], line["a"], line["b"],
-        "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["difference"]), f"{line['wins']}/{line['seeds']}", _verdict(line),
+        "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["difference"]), f"{line['wins']}/{line['seeds']}", verdict(line),
     ] for line in lines])  # fmt: skip
 
 
-def _verdict(line: dict[str, Any]) -> str:
+def verdict(line: dict[str, Any]) -> str:
+    """A comparison in words."""
     if line["separated"]:
         return f"{line['a'] if line['difference'][1] < 0.0 else line['b']} is cheaper"
     if not line["seeds"]:

@@ -6,7 +6,7 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import version
@@ -18,8 +18,10 @@ from tqdm import tqdm
 from ..core.errors import FormatError, MissingFile, PilotageError, require
 from ..core.settings import whole
 from ..io import write_atomic
+from ._world import probed
+from .benchmark_task import benchmark_task
 from .journal import Journal, locked, read_rows
-from .run import Row
+from .run import Row, digest
 from .suite import Suite
 from .workers import execute_all
 
@@ -172,21 +174,50 @@ class Results:
 
 def _claim(suite: Suite, folder: Path) -> None:
     """Write the manifest, or compare the one that is there."""
-    there = _manifest(folder)
+    there, worlds = _manifest(folder), _worlds(suite)
     if there is not None:
         if there["hash"] != suite.hash:
             raise PilotageError(
                 f"{folder} holds results of another suite ({there['suite']['name']}, {there['hash']}); this one is "
                 f"{suite.name}, {suite.hash}: choose another folder"
             )
+        same_worlds(there.get("worlds", worlds), worlds, str(folder), "this sweep")
         return
     facts = {
-        "suite": suite.plain(), "hash": suite.hash, "runs": [run.key for run in suite.runs()],
+        "suite": suite.plain(), "hash": suite.hash, "worlds": worlds, "runs": [run.key for run in suite.runs()],
         "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
         "versions": {name: version(name) for name in ("pilotage", "numpy", "scipy", "numba")},
         "platform": platform.platform(), "cores": _cores(),
     }  # fmt: skip
     write_atomic(folder / MANIFEST, json.dumps(facts, indent=1) + "\n")
+
+
+def _worlds(suite: Suite) -> dict[str, str]:
+    """Hashes of the tasks and the disturbances of a suite."""
+    tasks = {f"task {name}": _task_hash(name) for name in suite.tasks}
+    return tasks | {f"disturbance {name}": digest(listed) for name, listed in suite.plain()["disturbances"].items()}
+
+
+def _task_hash(name: str) -> str:
+    """A hash of the plant, the cost and the readings of a task; of the error, if the task raises one."""
+    try:
+        return digest(probed(benchmark_task(name)))
+    except Exception as error:  # the rows of its runs have the error too
+        return digest(f"{type(error).__name__}: {error}")
+
+
+def same_worlds(a: Mapping[str, str], b: Mapping[str, str], name_a: str, name_b: str) -> None:
+    """Refuse tasks or disturbances that have the same name in two sweeps, but not the same hash.
+
+    Example:
+        >>> same_worlds({"task pendulum": "1f"}, {"task pendulum": "1f", "task acrobot": "2e"}, "one", "another")
+    """
+    for name in sorted(a.keys() & b.keys()):
+        if a[name] != b[name]:
+            raise PilotageError(
+                f"the {name} of {name_a} has the hash {a[name]}, that of {name_b} has {b[name]}: their plants, costs "
+                "or sensors differ, so costs cannot be compared; run both with the same version"
+            )
 
 
 def _manifest(folder: Path) -> dict[str, Any] | None:

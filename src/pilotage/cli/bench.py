@@ -9,14 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pilotage.bench import Results, Row, Suite, compare, controllers, replay, summarize, sweep, tasks
+from pilotage.bench import Results, Row, Suite, compare, controllers, replay, report_page, summarize, sweep, tasks
 from pilotage.bench.registry import summary
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
-from pilotage.core.errors import PilotageError, counted
+from pilotage.core.errors import PilotageError, counted, require
 from pilotage.io import write_atomic
 
-SUMMARY = "summary.md"
+SUMMARY, REPORT = "summary.md", "report.html"
 
 
 def run(
@@ -47,6 +47,7 @@ def run(
     if timeout is not None:
         grid = Suite.of({**grid.plain(), "timeout": timeout})
     folder = Path(f"bench-{grid.name}-{datetime.now():%Y%m%d-%H%M%S}") if out is None else out
+    require("pilotage.viz", extra="bench")  # the report needs it; what is missing is said before the first run
     if not quiet:
         print(f"pilotage: results go to {folder}; if interrupted, go on with --out {folder}", file=sys.stderr)
     try:
@@ -55,12 +56,35 @@ def run(
         raise PilotageError(f"interrupted; the finished runs are in {folder}: go on with --out {folder}") from None
     text = markdown(results)
     write_atomic(folder / SUMMARY, text)
+    page = _report(results)
     if json:
-        facts = {"folder": str(folder), "hash": grid.hash, "summary": summarize(results)}
+        facts = {"folder": str(folder), "report": str(page), "hash": grid.hash, "summary": summarize(results)}
         _print({**facts, "comparisons": comparisons(results)})
     else:
-        print(f"{text}\n{folder / SUMMARY}")
+        print(f"{text}\n{folder / SUMMARY}\n{page}")
     return 0
+
+
+def report(folder: Path, /, *, out: Path | None = None, json: bool = False) -> None:
+    """Write the report of a sweep, which ended or not: one HTML page with tables, pictures and the manifest.
+
+    Args:
+        folder: A folder of results.
+        out: The file; report.html in the folder by default.
+        json: Print one JSON object instead of text.
+    """
+    page = _report(Results.load(folder), out)
+    if json:
+        _print({"report": str(page)})
+    else:
+        print(page)
+
+
+def _report(results: Results, out: Path | None = None) -> Path:
+    """Write the report, and return its path."""
+    page = out or results.folder / REPORT
+    write_atomic(page, report_page(results))
+    return page
 
 
 def list_all(*, json: bool = False) -> None:

@@ -60,6 +60,7 @@ pilotage bench list
 pilotage bench compare before after
 pilotage bench compare results:ilqr results:mppi
 pilotage bench replay results 17
+pilotage bench report results
 ```
 """
 
@@ -121,6 +122,7 @@ def _bench() -> App:
         ("run", "run", "Run a suite, or go on with one that was interrupted."),
         ("list", "list_all", "List the tasks, controllers and suites."),
         ("compare", "compare_two", "Compare two results, paired by seed."),
+        ("report", "report", "Write the results as one HTML page."),
         ("replay", "replay_row", "Repeat a run bit for bit, and tell the first difference."),
     ):
         app.command(f"pilotage.cli.bench:{function}", name=name, help=line, help_epilogue="")

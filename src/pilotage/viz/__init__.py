@@ -10,6 +10,8 @@ screen and in any thread.
 - `plot_plan`, `draw_tree`: a plan with its map and its search tree
 - `draw_belief`, `draw_ellipse`, `draw_particles`: beliefs
 - `plot_errors`, `plot_consistency`, `draw_chi_square`: errors, NEES and NIS of a filter
+- `plot_cost_time`, `CostPoint`, `plot_trajectories`: results of the controller benchmark
+- `svg`: a figure as text
 - `NavigationRun`, `navigation_picture`, `navigation_animation`: a whole run of a robot on a map
 - `write_animation`: an animation of any figure
 """
@@ -27,6 +29,10 @@ from .animation import write_animation as write_animation  # noqa: E402
 from .beliefs import draw_belief as draw_belief  # noqa: E402
 from .beliefs import draw_ellipse as draw_ellipse  # noqa: E402
 from .beliefs import draw_particles as draw_particles  # noqa: E402
+from .benchmarks import CostPoint as CostPoint  # noqa: E402
+from .benchmarks import plot_cost_time as plot_cost_time  # noqa: E402
+from .benchmarks import plot_trajectories as plot_trajectories  # noqa: E402
+from .benchmarks import svg as svg  # noqa: E402
 from .consistency import draw_chi_square as draw_chi_square  # noqa: E402
 from .consistency import plot_consistency as plot_consistency  # noqa: E402
 from .consistency import plot_errors as plot_errors  # noqa: E402
@@ -47,6 +53,7 @@ from .plans import draw_tree as draw_tree  # noqa: E402
 from .plans import plot_plan as plot_plan  # noqa: E402
 
 __all__ = [
+    "CostPoint",
     "NavigationRun",
     "draw_belief",
     "draw_chi_square",
@@ -65,9 +72,12 @@ __all__ = [
     "navigation_animation",
     "navigation_picture",
     "plot_consistency",
+    "plot_cost_time",
     "plot_errors",
     "plot_plan",
+    "plot_trajectories",
     "scale_bar",
+    "svg",
     "write_animation",
 ]
 
