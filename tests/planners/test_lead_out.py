@@ -38,6 +38,10 @@ GAP = OccupancyGrid.from_occupied(np.zeros((80, 160), bool), 0.05).with_rectangl
     [[4.05, 0.9, 0.0], [4.05, 3.1, 0.0]], [[0.5, 1.8], [0.5, 1.8]]
 )
 """A wall with a gap too narrow for the margin, so that its sides are apart."""
+WIDER = OccupancyGrid.from_occupied(np.zeros((80, 160), bool), 0.05).with_rectangles(
+    [[4.05, 0.9, 0.0], [4.05, 3.125, 0.0]], [[0.5, 1.8], [0.5, 1.75]]
+)
+"""The same, but too narrow by less than the width of a cell, so that no proof on cells tells the sides apart."""
 DISC, CAR = Footprint.disc(0.2), Footprint.rectangle(0.5, 0.3)
 FLAT: list[Any] = [
     AStar(), AStar(connectivity=4), JumpPointSearch(), ThetaStar(), SpaceTimeAStar(), RRT(), RRTConnect(),
@@ -121,6 +125,14 @@ def test_a_robot_leaves_a_gap_on_the_side_of_its_goal(planner: Any) -> None:
         space = Space("pose: SE2") if planner in VEHICLES else None
         problem = GAP.problem(*ends, robot, margin=0.1, space=space)
         check_led(planner.plan(problem, rng=0), problem, robot, GAP)
+
+
+@pytest.mark.parametrize("planner", FLAT[5:], ids=repr)
+def test_a_way_out_that_cells_lead_on_from_is_taken_first(planner: Any) -> None:
+    robot = Footprint.disc(0.15)
+    for x, goal in ((4.0, 7.0), (4.1, 1.0)):
+        problem = WIDER.problem([x, 2.025], [goal, 2.0], robot, margin=0.1)
+        check_led(planner.plan(problem, rng=0), problem, robot, WIDER)
 
 
 @pytest.mark.parametrize("planner", FLAT[:5], ids=repr)

@@ -22,7 +22,7 @@ from ..steering._curves import POSE, Curve, driven, pieces
 from ..steering._poses import in_se2, refusal
 from ._bound import Floor
 from ._problem import Compiled, compiled
-from ._separation import separation
+from ._separation import connected, separation
 from ._space import TINY
 
 Array = NDArray[np.float64]
@@ -174,10 +174,14 @@ def begun(
 
 
 def _led(problem: Problem, steering: Curve | None) -> LeadOut | None:
-    """The shortest way out of a margin behind which the goal is not proven to be out of reach, else the shortest."""
+    """The shortest way out of a margin from which cells lead to a goal; else one that is not proven a dead end."""
     ways = list(ways_out(problem, steering))
-    fits = (way for way in ways if len(ways) == 1 or not separation(replace(problem, start=way.xs[-1]), 0.0))
-    return next(fits, ways[0]) if ways else None
+    if len(ways) < 2:
+        return ways[0] if ways else None
+    likely = connected(problem, np.array([way.xs[-1] for way in ways]))
+    if likely.any():
+        return ways[int(likely.argmax())]
+    return next((way for way in ways if not separation(replace(problem, start=way.xs[-1]), 0.0)), ways[0])
 
 
 def _least(world: Compiled, problem: Problem, goals: Array) -> float:
