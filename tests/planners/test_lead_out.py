@@ -137,6 +137,16 @@ def test_a_way_out_that_cells_lead_on_from_is_taken_first(planner: Any) -> None:
         check_led(planner.plan(problem, rng=0), problem, robot, WIDER)
 
 
+@pytest.mark.parametrize("planner", [RRTConnect(samples=2000), RRTStar(iterations=800)], ids=repr)
+def test_a_gap_is_left_on_the_side_of_the_goal_for_a_risk_too(planner: Any) -> None:
+    """The covariance varies, so that the margin is not one of the map."""
+    robot = Footprint.disc(0.15)
+    for x, goal in ((4.0, 7.0), (4.1, 1.0)):
+        base = GAP.problem([x, 2.0], [goal, 2.0], robot)
+        problem = chance_constrained(base, lambda x: np.broadcast_to(0.03**2 * np.eye(2), (*x.shape, 2)), risk=0.01)
+        check_led(planner.plan(problem, rng=0), problem, robot, GAP)
+
+
 @pytest.mark.parametrize("planner", [RRT, RRTConnect, RRTStar, PRM])
 def test_a_car_leaves_a_margin_in_a_direction_in_which_it_can_drive_on(planner: Any) -> None:
     """Behind the shortest two ways out of three, it cannot turn before a wall; a goal at an end is fine too."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ...core.problem import Problem
 from ...core.space import Space
 from ...maps import FootprintConstraint
+from ..uncertainty.chance_constraint import ChanceConstraint
 
 BESIDE = np.argwhere(np.ones((3, 3), dtype=np.bool_)) - 1
 """Steps to the cells around a cell, and to itself."""
@@ -52,12 +53,14 @@ def separation(problem: Problem, reach: float) -> str:
 def connected(problem: Problem, states: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Whether cells lead from beside states ``(K, n)`` to beside a goal, ``(K,)``; a guess, for the order of tries.
 
-    That disc is clear in the middle of these cells, which touch.
+    That disc is clear in the middle of these cells, which touch, by the margin at the start of a chance constraint.
     """
-    constraint = problem.constraint
+    constraint, margin = problem.constraint, 0.0
+    if isinstance(constraint, ChanceConstraint):
+        constraint, margin = constraint.inner, float(constraint.margin(problem.start))
     if not isinstance(constraint, FootprintConstraint):
         return np.zeros(len(states), dtype=np.bool_)
-    labels, _ = _components(constraint, 0.0)
+    labels, _ = _components(constraint, -margin / constraint.obstacles.grid.resolution)
 
     def beside(x: Any) -> Any:
         cells = constraint.obstacles.grid.world_to_cell(x[:, constraint.pose[:2]])[:, None] + BESIDE
