@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 from typing import Any
 
@@ -32,12 +33,17 @@ from pilotage.planners import (
     ThetaStar,
     chance_constrained,
 )
+from pilotage.planners._lead_out import ways_out
 
 PILLAR = OccupancyGrid.from_occupied(np.zeros((40, 40), bool), 0.1).with_rectangles([[1.0, 2.0, 0.0]], [[0.4, 0.4]])
 GAP = OccupancyGrid.from_occupied(np.zeros((80, 160), bool), 0.05).with_rectangles(
     [[4.05, 0.9, 0.0], [4.05, 3.1, 0.0]], [[0.5, 1.8], [0.5, 1.8]]
 )
 """A wall with a gap too narrow for the margin, so that its sides are apart."""
+WIDER = OccupancyGrid.from_occupied(np.zeros((80, 160), bool), 0.05).with_rectangles(
+    [[4.05, 0.9, 0.0], [4.05, 3.125, 0.0]], [[0.5, 1.8], [0.5, 1.75]]
+)
+"""The same, but too narrow by less than the width of a cell, so that no proof on cells tells the sides apart."""
 DISC, CAR = Footprint.disc(0.2), Footprint.rectangle(0.5, 0.3)
 FLAT: list[Any] = [
     AStar(), AStar(connectivity=4), JumpPointSearch(), ThetaStar(), SpaceTimeAStar(), RRT(), RRTConnect(),
@@ -121,6 +127,41 @@ def test_a_robot_leaves_a_gap_on_the_side_of_its_goal(planner: Any) -> None:
         space = Space("pose: SE2") if planner in VEHICLES else None
         problem = GAP.problem(*ends, robot, margin=0.1, space=space)
         check_led(planner.plan(problem, rng=0), problem, robot, GAP)
+
+
+@pytest.mark.parametrize("planner", FLAT[5:], ids=repr)
+def test_a_way_out_that_cells_lead_on_from_is_taken_first(planner: Any) -> None:
+    robot = Footprint.disc(0.15)
+    for x, goal in ((4.0, 7.0), (4.1, 1.0)):
+        problem = WIDER.problem([x, 2.025], [goal, 2.0], robot, margin=0.1)
+        check_led(planner.plan(problem, rng=0), problem, robot, WIDER)
+
+
+@pytest.mark.parametrize("planner", [RRTConnect(samples=2000), RRTStar(iterations=800)], ids=repr)
+def test_a_gap_is_left_on_the_side_of_the_goal_for_a_risk_too(planner: Any) -> None:
+    """The covariance varies, so that the margin is not one of the map."""
+    robot = Footprint.disc(0.15)
+    for x, goal in ((4.0, 7.0), (4.1, 1.0)):
+        base = GAP.problem([x, 2.0], [goal, 2.0], robot)
+        problem = chance_constrained(base, lambda x: np.broadcast_to(0.03**2 * np.eye(2), (*x.shape, 2)), risk=0.01)
+        check_led(planner.plan(problem, rng=0), problem, robot, GAP)
+
+
+@pytest.mark.parametrize("planner", [RRT, RRTConnect, RRTStar, PRM])
+def test_a_car_leaves_a_margin_in_a_direction_in_which_it_can_drive_on(planner: Any) -> None:
+    """Behind the shortest two ways out of three, it cannot turn before a wall; a goal at an end is fine too."""
+    room = OccupancyGrid.from_occupied(np.zeros((100, 80), bool), 0.05).with_rectangles(
+        [[1.925, 2.45, 0.0], [3.575, 2.5, 0.0], [2.0, 0.875, 0.0]], [[0.25, 0.2], [0.85, 5.0], [4.0, 1.75]]
+    )
+    robot, curve, space = Footprint.disc(0.15), Dubins(0.8), Space("pose: SE2")
+    size = {"size": 200} if planner is PRM else {"samples" if planner is RRTConnect else "iterations": 800}
+    problem = room.problem([2.0, 2.15, 0.0], [1.2, 3.9, np.pi], robot, margin=0.1, space=space)
+    ends = [way.xs[-1] for way in ways_out(problem, curve)]
+    assert [float(np.sign(end[2])) for end in ends] == [-1.0, 0.0, 1.0]
+    cars = planner(**size, steering=curve)
+    check_led(cars.plan(problem, rng=0), problem, robot, room)
+    for end in ends:
+        assert cars.plan(dataclasses.replace(problem, goal=end), rng=0).ok
 
 
 @pytest.mark.parametrize("planner", FLAT[:5], ids=repr)

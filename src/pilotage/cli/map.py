@@ -61,6 +61,8 @@ def map(
     """
     if not np.isfinite(origin).all():
         raise PilotageError(f"--origin is {shown(origin)}; expected three finite numbers: x, y and yaw")
+    if not failed >= 0.0:
+        raise PilotageError(f"--failed is {failed}; expected a range of 0 or more")
     for name, value, kind in (("resolution", resolution, Positive), ("noise", noise, NonNegative)):
         setting(value, kind, name)
     target = _target(Path(f"{log.name.split('.')[0]}.yaml") if out is None else out, force)

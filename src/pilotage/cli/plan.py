@@ -114,20 +114,23 @@ def plan(
     ends = {"--start X Y": start, "--goal X Y": goal}
     sizes = {"--radius": radius, "--inflate": inflate, "--footprint": footprint}
     polygon = {"--start-yaw": start_yaw, "--goal-yaw": goal_yaw, "--turning-radius": turning_radius}
+    picture = {"--negate-mask": negate_mask or None, "--resolution": resolution, "--origin": origin}
     if scen is not None:
-        if given := _given(
-            {**ends, "--out": out, "--mask": mask, "--origin": origin, **sizes, **polygon, "--unknown": unknown}
-        ):
+        if given := _given({**ends, **sizes, **polygon, **picture, "--out": out, "--mask": mask, "--unknown": unknown}):
             raise PilotageError(f"--scen brings its own starts and goals: leave out {given}")
         return _scenario(map, scen, algorithm or "astar", json)
     if map is None or start is None or goal is None:
         missing = ", ".join(option for option, value in {"--map FILE": map, **ends}.items() if value is None)
         raise PilotageError(f"say where to plan; missing: {missing} (or give --scen FILE)")
     _check_robot(algorithm, sizes, polygon)
-    for name, value in {"radius": radius, "inflate": inflate}.items():
-        setting(value, NonNegative | None, name)
-    for name, value in {"turning_radius": turning_radius, "resolution": resolution}.items():
-        setting(value, Positive | None, name)
+    for name, value, kind in (
+        ("radius", radius, NonNegative),
+        ("inflate", inflate, NonNegative),
+        ("turning_radius", turning_radius, Positive),
+        ("resolution", resolution, Positive),
+    ):
+        if value is not None:
+            setting(value, kind, name)
     grid, cells = masked(OccupancyGrid.load(map, resolution=resolution, origin=origin), mask, negate_mask)
     passing, search = "free" if unknown == "free" else "blocked", ALGORITHMS[algorithm or "astar"]
     corners = None if footprint is None else _corners(footprint)
@@ -168,7 +171,8 @@ def _check_robot(algorithm: Algorithm | None, sizes: dict[str, Any], polygon: di
 
 def _corners(numbers: list[float]) -> np.ndarray:
     if len(numbers) % 2:
-        raise PilotageError(f"--footprint has {len(numbers)} numbers; expected x and y of each corner, an even number")
+        given = counted(len(numbers), "number")
+        raise PilotageError(f"--footprint has {given}; expected x and y of each corner, an even number")
     return np.reshape(numbers, (-1, 2))
 
 

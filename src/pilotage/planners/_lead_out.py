@@ -64,13 +64,15 @@ def ways_out(
         accepts: a further condition on the last state, of states ``(K, n)``.
     """
     start, space = problem.start, problem.space
-    robot = problem.constraint.inner if isinstance(problem.constraint, ChanceConstraint) else problem.constraint
+    chance = problem.constraint if isinstance(problem.constraint, ChanceConstraint) else None
+    robot = problem.constraint if chance is None else chance.inner
     if not isinstance(robot, FootprintConstraint) or problem.is_free is not None or not space.contains(start):
         return
     if problem.allowed(start) or not robot.robot_clearance(start) > 0.0:
         return
     directions = _arcs(curve) if curve is not None else _straights(space.dim, robot.motion)
-    reach = 2.0 * (float(problem.violations(start).max()) + robot.footprint.radius)
+    more = 0.0 if chance is None else float(chance.margin(start))  # the footprint has other margins in it
+    reach = 2.0 * (float(problem.violations(start).max()) + robot.footprint.radius + more)
     count = min(math.ceil(4.0 * reach / problem.resolution), MOST)
     lengths = reach * np.arange(count + 1) / count
     states = space.plus(start, lengths[:, None] * directions[:, None])
@@ -93,7 +95,7 @@ def _connected(problem: Problem, states: Array, last: NDArray[np.int64]) -> NDAr
     """Numbers ``(K,)``, the same for directions side by side of which the last states are connected by edges."""
     ends = states[np.arange(len(last)), np.minimum(last, states.shape[1] - 1)]
     joined = problem.edges_allowed(np.roll(ends, 1, axis=0), ends)  # no edge leads to a state that is forbidden
-    group = np.cumsum(~joined)
+    group = np.cumsum(~joined, dtype=np.int64)
     if joined[0]:
         group[group == group[-1]] = group[0]
     return group

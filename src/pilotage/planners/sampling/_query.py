@@ -22,10 +22,12 @@ from ..steering._curves import POSE, Curve, driven, pieces
 from ..steering._poses import in_se2, refusal
 from ._bound import Floor
 from ._problem import Compiled, compiled
-from ._separation import separation
+from ._separation import connected, separation
 from ._space import TINY
 
 Array = NDArray[np.float64]
+DRAWN = 32
+"""States to which curves are tried from the end of a way out."""
 
 
 @dataclass
@@ -174,10 +176,25 @@ def begun(
 
 
 def _led(problem: Problem, steering: Curve | None) -> LeadOut | None:
-    """The shortest way out of a margin behind which the goal is not proven to be out of reach, else the shortest."""
+    """The shortest way out of a margin from which cells and curves lead on; else one not proven to be a dead end."""
     ways = list(ways_out(problem, steering))
-    fits = (way for way in ways if len(ways) == 1 or not separation(replace(problem, start=way.xs[-1]), 0.0))
-    return next(fits, ways[0]) if ways else None
+    if len(ways) < 2:
+        return ways[0] if ways else None
+    ends = np.array([way.xs[-1] for way in ways])
+    likely = np.flatnonzero(connected(problem, ends))
+    if len(likely):
+        ahead = likely if steering is None else (k for k in likely if _goes_on(problem, steering, ends[k]))
+        return ways[int(next(iter(ahead), likely[0]))]
+    return next((way for way in ways if not separation(replace(problem, start=way.xs[-1]), 0.0)), ways[0])
+
+
+def _goes_on(problem: Problem, steering: Curve, start: Array) -> bool:
+    """Whether a curve leads from a state to a goal or to one of some drawn states; a guess, for the order of tries."""
+    others = np.concatenate((problem.goals(rng=0), problem.space.sample(DRAWN, rng=0)))
+    ways = [np.vstack((start, along(steering, np.stack((start, x))))) for x in others]  # an edge each, at least
+    fine = problem.edges_allowed(np.concatenate([xs[:-1] for xs in ways]), np.concatenate([xs[1:] for xs in ways]))
+    begins = np.cumsum([0, *(len(xs) - 1 for xs in ways[:-1])])
+    return bool(np.logical_and.reduceat(fine, begins).any())
 
 
 def _least(world: Compiled, problem: Problem, goals: Array) -> float:
