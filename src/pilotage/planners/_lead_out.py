@@ -93,7 +93,7 @@ def _connected(problem: Problem, states: Array, last: NDArray[np.int64]) -> NDAr
     """Numbers ``(K,)``, the same for directions side by side of which the last states are connected by edges."""
     ends = states[np.arange(len(last)), np.minimum(last, states.shape[1] - 1)]
     joined = problem.edges_allowed(np.roll(ends, 1, axis=0), ends)  # no edge leads to a state that is forbidden
-    group = np.cumsum(~joined)
+    group = np.cumsum(~joined, dtype=np.int64)
     if joined[0]:
         group[group == group[-1]] = group[0]
     return group
