@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -195,8 +196,6 @@ def nmpc_bicycle(quick: bool) -> Contest:
     note="crocoddyl's own unicycle (C++ derivatives; ours by tracing), 60 steps, cold, to the same cost",
 )
 def ilqr(quick: bool) -> Contest:
-    import crocoddyl  # pyright: ignore[reportMissingImports]
-
     from pilotage.control import ILQR
     from pilotage.core import Space
     from pilotage.models import discrete_dynamics, task
@@ -215,6 +214,7 @@ def ilqr(quick: bool) -> Contest:
     def home(x: Any, u: Any, p: Any, m: Any) -> Any:
         return [*x, *u]
 
+    crocoddyl: Any = import_module("crocoddyl")
     model = crocoddyl.ActionModelUnicycle()  # costs (10 x)^2 / 2 and u^2 / 2 a step of 0.1 s
     x0 = np.array([-1.0, -1.0, 1.0])
     problem = crocoddyl.ShootingProblem(x0, [model] * UNI, model)

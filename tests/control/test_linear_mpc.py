@@ -12,7 +12,7 @@ from scipy.stats import binom
 
 from pilotage.control import ILQR, LinearMPC, QuadraticProgram, TubeMPC, reach
 from pilotage.core import ActionStatus, Gaussian, Space
-from pilotage.core.errors import ModelError, SettingError, ShapeError
+from pilotage.core.errors import ModelError, SettingError, ShapeError, SpaceError
 from pilotage.estimators import KF
 from pilotage.models import LinearDynamics, position, quadrotor, unicycle
 from pilotage.testing import check_controller
@@ -194,11 +194,11 @@ def test_solvers_agree(solver: str) -> None:
 @pytest.mark.parametrize(
     ("settings", "error", "named"),
     [
-        ({"Q": {"z": 1.0}}, SettingError, "'z'"),
+        ({"Q": {"z": 1.0}}, SpaceError, "'z'"),
         ({"Q": np.diag([1.0, -1.0])}, SettingError, "-1"),
-        ({"Q": np.ones((3, 3))}, ShapeError, "Q"),
+        ({"Q": np.ones((3, 3))}, SettingError, "Q"),
         ({"R": 0.0}, SettingError, "R"),
-        ({"Q": [0.0, 1.0]}, SettingError, "Riccati"),
+        ({"Q": [0.0, 1.0]}, ModelError, "x.* has no weight"),
         ({"bounds": {"v": (1.0, -1.0)}}, SettingError, "v"),
         ({"outputs": ([[1.0]], -1.0, 1.0)}, ShapeError, "outputs"),
         ({"soft": -1.0}, SettingError, "soft"),

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from collections.abc import Callable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,120 +22,14 @@ from ..core.states import state_of
 from ..core.streams import Rng, seeded
 from ..core.task import Task, references_of
 from ._states import broken
+from .solver import SLACK, Proposal
+from .solver import Horizon as Horizon
+from .solver import Solution as Solution
+from .solver import Solver as Solver
+from .solver import iterations_within as iterations_within
+from .solver import shifted as shifted
 
 Fallback = Literal["hold", "shift", "brake"]
-SLACK = 1e-4
-"""What a solver may leave of a violation of the constraint, in a plan that counts as one that keeps it."""
-
-
-@dataclass(frozen=True, eq=False)
-class Horizon:
-    """An optimal control problem with a finite horizon, the input of a solver.
-
-    Attributes:
-        dynamics: model of the motion.
-        task: costs and constraints, mounted on the state of the dynamics.
-        steps: number of steps T.
-        dt: duration of a step [s].
-        action: the action space, with the bounds of dynamics and task.
-    """
-
-    dynamics: Dynamics
-    task: Task
-    steps: int
-    dt: float
-    action: Space
-
-    @property
-    def limits(self) -> Array:
-        """The lowest and the highest action, ``(2, m)``."""
-        return np.stack([self.action.low, self.action.high])
-
-    def violated(self, x: Array, u: Array, rows: Array, feasible: float = 0.0) -> bool:
-        """Whether the state itself violates the constraint, or that is NaN; a plan may still lead out."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            g = np.asarray(self.task.constraint(x, u, *((rows[0],) if rows.shape[1] else ())))
-        return not np.max(g, initial=-np.inf) <= feasible
-
-    def worst(self, xs: Array, us: Array, rows: Array) -> float:
-        """Largest value of the constraint in states ``(K, n)``, for K actions and references; infinite where NaN."""
-        with np.errstate(invalid="ignore", over="ignore"):
-            g = np.asarray(self.task.constraint(xs, us, *((rows,) if rows.shape[1] else ())))
-        return float(np.nan_to_num(g, nan=np.inf).max(initial=-np.inf))
-
-    def better(self, x: Array, plans: Array, rows: Array) -> Array:
-        """The plan ``(T, m)`` among ``(K, T, m)`` with the smallest violation, then the smallest cost; NaN is infinite.
-
-        Violations up to `SLACK` count as none; of equals, the first is chosen.
-        """
-        task, count = self.task, len(plans)
-        now, after, last = ((rows[:-1],), (rows[1:],), (rows[-1],)) if rows.shape[1] else ((), (), ())
-        with np.errstate(invalid="ignore", over="ignore"):
-            xs = self.dynamics.rollout(np.tile(x, (count, 1)), plans, self.dt)
-            cost = np.sum(task.cost(xs[:, :-1], plans, *now), -1) + task.terminal_cost(xs[:, -1], *last)
-            g = np.nan_to_num(task.constraint(xs[:, 1:], plans, *after), nan=np.inf)
-        violation = np.maximum(g.reshape(count, -1).max(-1, initial=-np.inf), SLACK)
-        return plans[np.lexsort((np.nan_to_num(cost, nan=np.inf), violation))[0]]
-
-
-@dataclass(frozen=True, eq=False)
-class Solution:
-    """The plan that a solver returns.
-
-    Attributes:
-        us: actions ``(T, m)``.
-        cost: cost of the plan according to the solver.
-        status: SOLVED, IMPROVED (usable, but the solver has not converged) or FALLBACK (not usable).
-        reason: a sentence, empty if solved.
-        xs: states ``(T + 1, n)``, or None if the solver does not compute them.
-        stats: statistics of the solver.
-
-    Example:
-        >>> Solution(np.zeros((5, 2)), cost=3.5).status
-        <ActionStatus.SOLVED: 'solved'>
-    """
-
-    us: Array
-    cost: float = math.nan
-    status: ActionStatus = ActionStatus.SOLVED
-    reason: str = ""
-    xs: Array | None = None
-    stats: Mapping[str, Any] = field(default_factory=lambda: dict[str, Any]())
-
-
-Proposal = Callable[[Horizon, Array, Array], ArrayLike]
-"""A function of problem, state ``(n,)`` and references ``(T + 1, nr)`` that proposes actions ``(T, m)``."""
-
-
-class Solver(Protocol):
-    """The interface of an algorithm that improves plans; a frozen dataclass of its settings.
-
-    The workspace holds compiled models and scratch memory, but no state that lasts from one step to the next; `init`
-    and `step` are pure functions.
-    """
-
-    def workspace(self, problem: Horizon) -> Any:
-        """The workspace of the solver for a problem; everything is compiled before it returns."""
-        ...
-
-    def init(self, seed: int) -> Any:
-        """The state of the solver at the start of an episode."""
-        ...
-
-    def step(self, workspace: Any, state: Any, x: Array, us: Array, rows: Array, passed: float) -> tuple[Any, Solution]:
-        """Improve a plan; returns the state for the next step, and the plan.
-
-        Args:
-            workspace: compiled models and memory, from `workspace`.
-            state: state from the last step, or from `init`.
-            x: state of the robot at which the plan starts ``(n,)``.
-            us: the current plan ``(T, m)``, shifted to now.
-            rows: references ``(T + 1, nr)``.
-            passed: number of plan steps that have passed since the last call, not necessarily whole; 0 at first. A
-                solver state that depends on time, such as multipliers of constraints, must be shifted by this number;
-                none of it is left if `passed` is T or more.
-        """
-        ...
 
 
 class RecedingHorizon:
@@ -422,29 +315,6 @@ class RecedingHorizon:
         spent = time.perf_counter() - begun
         reason = f"{why}; fell back to {policy}"
         return Action(self._last.copy(), ActionStatus.FALLBACK, plan, solve_time=spent, reason=reason)
-
-
-def shifted(plans: Array, passed: float) -> Array:
-    """Plans ``(..., T, m)`` after so many steps, interpolated; the last action fills the end.
-
-    Example:
-        >>> shifted(np.array([[1.0], [2.0], [4.0]]), 0.5).T
-        array([[1.5, 3. , 4. ]])
-    """
-    ahead, last = round(passed), plans.shape[-2] - 1
-    at = np.minimum(np.arange(last + 1) + (ahead if abs(passed - ahead) < 1e-6 else passed), last)
-    i = at.astype(np.int64)
-    share = (at - i)[:, None]
-    return (1.0 - share) * plans[..., i, :] + share * plans[..., np.minimum(i + 1, last), :]
-
-
-def iterations_within(most: int, budget: float | None) -> Iterator[int]:
-    """0, 1, ... below `most`, the next as long as it should end within `budget` seconds, like those before."""
-    begun = time.perf_counter()
-    for k in range(most):
-        if k and budget is not None and (time.perf_counter() - begun) * (k + 1) > k * budget:
-            return
-        yield k
 
 
 def _seed(rng: Rng) -> int:

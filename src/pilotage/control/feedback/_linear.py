@@ -44,27 +44,34 @@ def rates(dynamics: Dynamics, x: Array, u: Array) -> tuple[Array, Array]:
     return total[:d, :d] / (2.0 * h), total[:d, d:] / (2.0 * h)
 
 
-def equilibrium(dynamics: Dynamics, x: Array, u: Any, dt: float, kept: Any = slice(None)) -> Array:
-    """The action ``(m,)`` that keeps the components `kept` of a state, nearest to `u`, by Gauss-Newton.
-
-    Raises:
-        ModelError: if no action within the bounds keeps them.
-    """
-    space, action = dynamics.state, dynamics.action
-    given, u = u is not None, action.clip(np.zeros(action.size)) if u is None else action.check(u, "action")
-
-    def drift() -> Array:
-        return np.asarray(space.minus(dynamics.step(x, u, dt), x))[kept] / dt
-
-    for _ in range(0 if given else 20):
-        if not ACCURACY < np.abs(drift()).max() < np.inf:
+def steadiest(dynamics: Dynamics, x: Array, dt: float, kept: Any = slice(None)) -> Array:
+    """The action ``(m,)`` that changes the components `kept` of a state least, nearest to zero, by Gauss-Newton."""
+    u = dynamics.action.clip(np.zeros(dynamics.action.size))
+    for _ in range(20):
+        drift = _drift(dynamics, x, u, dt)[kept]
+        if not ACCURACY < np.abs(drift).max() < np.inf:
             break
         B = np.asarray(dynamics.linearize(x, u, dt)[1])[kept] / dt
-        u = u - np.linalg.lstsq(B, drift(), rcond=1e-9)[0]
-    rates, names = drift(), np.array(space.tangent_names)[kept]
+        u = u - np.linalg.lstsq(B, drift, rcond=1e-9)[0]
+    return u
+
+
+def _drift(dynamics: Dynamics, x: Array, u: Array, dt: float) -> Array:
+    return np.asarray(dynamics.state.minus(dynamics.step(x, u, dt), x)) / dt
+
+
+def equilibrium(dynamics: Dynamics, x: Array, given: Any, dt: float, kept: Any = slice(None)) -> Array:
+    """The action ``(m,)`` that keeps the components `kept` of a state: the given one, or the `steadiest`.
+
+    Raises:
+        ModelError: if it does not keep them, or is outside the bounds.
+    """
+    action = dynamics.action
+    u = steadiest(dynamics, x, dt, kept) if given is None else action.check(given, "action")
+    rates, names = _drift(dynamics, x, u, dt)[kept], np.array(dynamics.state.tangent_names)[kept]
     fastest = int(np.abs(rates).argmax())
     if not abs(rates[fastest]) <= ACCURACY:
-        keeps = f"the action {u.tolist()} does not keep" if given else "no action keeps"
+        keeps = "no action keeps" if given is None else f"the action {u.tolist()} does not keep"
         raise ModelError(
             f"{keeps} the state {x.tolist()}: {names[fastest]} changes by {rates[fastest]:.3g} a second; "
             "give another goal or action, or leave components out of the goal"

@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
-from ...core.errors import SettingError, ShapeError
-from ...core.settings import number
+from ...core.errors import SettingError
 from ...core.space import Space
 from ...core.task import Task
 
@@ -55,27 +53,6 @@ class Tracking(Task):
         if self.reference is None:
             return None, None
         return self.reference(np.asarray(t + self.dt * np.arange(steps + 1), dtype=np.float64)), None
-
-
-def weight(
-    given: ArrayLike | Mapping[str, float], names: tuple[str, ...], what: str, *, definite: bool = False
-) -> Array:
-    """A weight matrix, of a number, a diagonal, a matrix, or values by name (others are zero)."""
-    n = len(names)
-    if isinstance(given, Mapping):
-        given = [number(value, f"{what} of {name}") for name, value in ordered(given, names, what, 0.0)]
-    W: Any = numbers(given, what)
-    W = W * np.eye(n) if W.ndim == 0 else np.diag(W) if W.shape == (n,) else W
-    if W.shape != (n, n):
-        raise ShapeError(f"{what} has shape {W.shape}; expected a number, ({n},), ({n}, {n}) or values by name")
-    if not np.isfinite(W).all() or np.abs(W - W.T).max(initial=0.0) > 1e-9 * max(1.0, np.abs(W).max(initial=0.0)):
-        raise SettingError(f"{what} is not a symmetric matrix of finite numbers")
-    least = float(np.linalg.eigvalsh(W)[0]) if n else 1.0
-    if least < -1e-9 or (definite and least <= 0.0):
-        raise SettingError(
-            f"{what} has the eigenvalue {least:.3g}; expected {'above' if definite else 'at least'} zero"
-        )
-    return W
 
 
 def ordered(given: Mapping[str, Any], names: tuple[str, ...], what: str, default: Any) -> list[tuple[str, Any]]:

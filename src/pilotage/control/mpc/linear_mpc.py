@@ -10,11 +10,14 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
-from ...core.errors import ModelError, SettingError, ShapeError
-from ...core.settings import by_name, instance, number, positive, setting
+from ...core.errors import ModelError, ShapeError
+from ...core.settings import by_name, instance, positive, setting
+from ..feedback._linear import steadiest, weight
+from ..feedback.lqr import Regulator, solved
+from ..reach import goal_of
 from ..receding import Fallback, RecedingHorizon
 from ._condensed import CondensedQP, Prediction
-from ._tracking import Tracking, limits, ordered, weight
+from ._tracking import Tracking, limits, ordered
 from .program import QuadraticProgram
 
 
@@ -53,8 +56,8 @@ class LinearMPC(RecedingHorizon):
         tolerance: largest primal and dual residual of a solution.
 
     Raises:
-        SettingError: if the Riccati equation has no stabilising solution, a weight is not positive semidefinite, a
-            bound is not (low, high), or a name is unknown.
+        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), or a name is unknown.
+        ModelError: if no P is given and no gain stabilises the goal at a finite cost; the message names the modes.
 
     A problem without solution is told by its bounds and steps, and the fallback acts; a state outside hard bounds is
     such a problem. Soft bounds avoid it.
@@ -99,14 +102,13 @@ class LinearMPC(RecedingHorizon):
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
     ) -> None:
-        space, names = instance(dynamics, Dynamics, "LinearMPC").state, dynamics.state.tangent_names
+        space = instance(dynamics, Dynamics, "LinearMPC").state
         dt, actions = positive(dt, "dt"), dynamics.action.names
-        if isinstance(goal, Mapping):
-            goal = space.identity() + [number(v, f"goal of {n}") for n, v in ordered(goal, space.names, "goal", 0.0)]
-        target = space.normalize(space.check(goal, "goal"))
-        ug = equilibrium(dynamics, target, dt) if action is None else dynamics.action.check(action, "action")
-        weights = weight(Q, names, "Q"), weight(R, actions, "R", definite=True)
-        end = riccati(*dynamics.linearize(target, ug, dt), *weights) if P is None else weight(P, names, "P")
+        target = goal_of(goal, space)[0]
+        ug = steadiest(dynamics, target, dt) if action is None else dynamics.action.check(action, "action")
+        ug = dynamics.action.clip(ug)
+        weights = weight(Q, space, "Q"), weight(R, dynamics.action, "R", positive=True)
+        end = regulator(dynamics, target, ug, dt, *weights).S if P is None else weight(P, space, "P")
         C, low, high, labels = bounded_rows(space, target, bounds or {}, outputs)
         changes = limits(rates or {}, actions, "rates") * dt
         penalties = softness(soft, (*labels, *(f"rate of {name}" for name in actions)))
@@ -142,38 +144,10 @@ class LinearMPC(RecedingHorizon):
         return method.program
 
 
-def equilibrium(dynamics: Dynamics, x: Array, dt: float) -> Array:
-    """The action that keeps the state as constant as possible, by Newton's method from the action nearest to zero."""
-    u = dynamics.action.clip(np.zeros(dynamics.action.size))
-    for _ in range(20):
-        drift = dynamics.state.minus(dynamics.step(x, u, dt), x)
-        change = np.linalg.lstsq(dynamics.linearize(x, u, dt)[1], -drift, rcond=1e-9)[0]
-        u = dynamics.action.clip(u + change)
-        if np.abs(change).max(initial=0.0) < 1e-12:
-            break
-    return u
-
-
-def riccati(F: Array, B: Array, Q: Array, R: Array) -> Array:
-    """The stabilising solution of ``P = Q + F' P F - F' P B (R + B' P B)^-1 B' P F``."""
-    from scipy.linalg import solve_discrete_are
-
-    try:
-        P = np.asarray(solve_discrete_are(F, B, Q, R))
-        stable = np.abs(np.linalg.eigvals(F - B @ gain(P, F, B, R))).max(initial=0.0) < 1.0 - 1e-6
-    except (np.linalg.LinAlgError, ValueError):
-        stable, P = False, Q
-    if not stable:
-        raise SettingError(
-            "the Riccati equation has no stabilising solution: a mode that does not decay has no weight in Q, or no "
-            "action reaches it; give P, or weights for all components"
-        )
-    return P
-
-
-def gain(P: Array, F: Array, B: Array, R: Array) -> Array:
-    """The gain of LQR, ``K = (R + B' P B)^-1 B' P F``."""
-    return np.asarray(np.linalg.solve(R + B.T @ P @ B, B.T @ P @ F), dtype=np.float64)
+def regulator(dynamics: Dynamics, goal: Array, ug: Array, dt: float, Q: Array, R: Array) -> Regulator:
+    """The regulator of the model at the goal, whose cost-to-go is that after the horizon."""
+    F, B = (np.asarray(each) for each in dynamics.linearize(goal, ug, dt))
+    return solved(F, B, Q, R, np.zeros(B.shape), discrete=True, names=dynamics.state.tangent_names)
 
 
 def bounded_rows(

@@ -15,7 +15,7 @@ from ...core.errors import SettingError
 from ...core.plan import Plan
 from ...core.results import Action, ActionStatus
 from ...core.settings import Interval, by_name, instance, setting
-from .linear_mpc import LinearMPC, gain, riccati
+from .linear_mpc import LinearMPC, regulator
 
 
 class TubeMPC:
@@ -71,7 +71,7 @@ class TubeMPC:
         self.risk: float = setting(risk, Annotated[float, Interval(0.0, 0.5)], "risk")
         p, model = mpc.problem, mpc.prediction
         task = model.task
-        self.gain = gain(riccati(model.F, model.B, task.Q, task.R), model.F, model.B, task.R)
+        self.gain = regulator(p.dynamics, task.goal, task.ug, p.dt, task.Q, task.R).K
         self.disturbance: Array | None = None
         if disturbance is not None:
             d = numbers(disturbance, "disturbance")

@@ -13,6 +13,34 @@ from .boxqp import cholesky, cholesky_solve
 
 
 @driver
+def add_product(A: Any, at: int, x: Any, out: Any) -> None:
+    """``out += A x``, A the matrix in a row of numbers from `at` on."""
+    for i in range(len(out)):
+        s = out[i]
+        for j in range(len(x)):
+            s += A[at + j] * x[j]
+        out[i] = s
+        at += len(x)
+
+
+@driver
+def add_transposed(A: Any, at: int, x: Any, out: Any) -> None:
+    """``out += A' x``, likewise."""
+    for i in range(len(x)):
+        for j in range(len(out)):
+            out[j] += A[at + j] * x[i]
+        at += len(out)
+
+
+@driver
+def add_outer(weight: float, row: Any, a: int, b: int, out: Any) -> None:
+    """``out += weight a b'``, for vectors in a row of numbers from `a` and `b` on."""
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[i, j] += weight * row[a + i] * row[b + j]
+
+
+@driver
 def factor(regular: float, program: Any, memory: Any) -> bool:
     """The matrices of the Riccati recursion: V, K and the Cholesky factors of Quu; False where one has none."""
     moves, _, costs, bounds, end, (index, _, _), price = program
@@ -36,14 +64,9 @@ def factor(regular: float, program: Any, memory: Any) -> bool:
                 V[t + 1, j - m, j - m] += w[t, i]
         for r in range(k):
             weight, x, u = w[t, count + r], k + r * d, k + k * d + r * m
-            for i in range(d):
-                for j in range(d):
-                    V[t + 1, i, j] += weight * bounds[t, x + i] * bounds[t, x + j]
-            for i in range(m):
-                for j in range(m):
-                    Quu[i, j] += weight * bounds[t, u + i] * bounds[t, u + j]
-                for j in range(d):
-                    G[t, i, j] += weight * bounds[t, u + i] * bounds[t, x + j]
+            add_outer(weight, bounds[t], x, x, V[t + 1])
+            add_outer(weight, bounds[t], u, u, Quu)
+            add_outer(weight, bounds[t], u, x, G[t])
         quadratize(moves[t], costs[t], n, zero, V[t + 1], G[t], q, VF, VB)
         for i in range(m):
             Quu[i, i] += regular
@@ -90,49 +113,25 @@ def sweep(program: Any, memory: Any) -> None:
                 Qu[j] += sign[i] * kappa[t, i]
             else:
                 Vx[t + 1, j - m] += sign[i] * kappa[t, i]
-        for r in range(rows):
-            for i in range(d):
-                Vx[t + 1, i] += kappa[t, count + r] * bounds[t, rows + r * d + i]
-            for i in range(m):
-                Qu[i] += kappa[t, count + r] * bounds[t, rows + rows * d + r * m + i]
+        add_transposed(bounds[t], rows, kappa[t, count:], Vx[t + 1])
+        add_transposed(bounds[t], rows + rows * d, kappa[t, count:], Qu)
         for i in range(d):
-            s = Vx[t + 1, i]
-            for j in range(d):
-                s += V[t + 1, i, j] * rpi[t, j]
-            p[i] = s
+            p[i] = Vx[t + 1, i]
+        add_product(V[t + 1].reshape(d * d), 0, rpi[t], p)
+        add_transposed(moves[t], n + d * d, p, Qu)
+        add_product(G[t].reshape(m * d), 0, rpi[t], Qu)
         for i in range(m):
-            s = Qu[i]
-            for j in range(d):
-                s += moves[t, n + d * d + j * m + i] * p[j] + G[t, i, j] * rpi[t, j]
-            Qu[i] = s
-            k[t, i] = -s
+            k[t, i] = -Qu[i]
         cholesky_solve(L[t], k[t], m)
-        for i in range(d):
-            s = Vx[t, i]
-            for j in range(d):
-                s += moves[t, n + j * d + i] * p[j]
-            for j in range(m):
-                s += K[t, j, i] * Qu[j]
-            Vx[t, i] = s
-    for i in range(d):
-        p[i] = 0.0
+        add_transposed(moves[t], n, p, Vx[t])
+        add_transposed(K[t].reshape(m * d), 0, Qu, Vx[t])
     for t in range(T):
         for i in range(m):
-            s = k[t, i]
-            for j in range(d):
-                s += K[t, i, j] * dx[t, j]
-            du[t, i] = s
+            du[t, i] = k[t, i]
+        add_product(K[t].reshape(m * d), 0, dx[t], du[t])
         for i in range(d):
-            s = rpi[t, i]
-            for j in range(d):
-                s += moves[t, n + i * d + j] * dx[t, j]
-            for j in range(m):
-                s += moves[t, n + d * d + i * m + j] * du[t, j]
-            dx[t + 1, i] = s
-        for i in range(d):
-            s = Vx[t + 1, i]
-            for j in range(d):
-                s += V[t + 1, i, j] * dx[t + 1, j]
-            for j in range(m):
-                s += G[t, j, i] * du[t, j]
-            dpi[t, i] = s
+            dx[t + 1, i], dpi[t, i] = rpi[t, i], Vx[t + 1, i]
+        add_product(moves[t], n, dx[t], dx[t + 1])
+        add_product(moves[t], n + d * d, du[t], dx[t + 1])
+        add_product(V[t + 1].reshape(d * d), 0, dx[t + 1], dpi[t])
+        add_transposed(G[t].reshape(m * d), 0, du[t], dpi[t])

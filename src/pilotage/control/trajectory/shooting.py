@@ -241,16 +241,15 @@ def shoot(
     xs, us = plan
     ys, vs, w = memory
     price, k, found = program[6], len(program[6]), memory[2][3]
-    if phase == PREPARE:
-        linearise(models, rows, plan, limits, point, program, w)
-        return UNFINISHED
     tolerance, feasible, soft = settings[1], settings[2], settings[4] > 0.0
     rho, sigma, regular, nudged, warm = settings[3], 0.0, 0.0, False, largest(point[3]) > 0.0
     for count in range(int(settings[0])):
         for i in range(k):
             price[i] = rho
-        if phase == WHOLE:
+        if phase != FEEDBACK:
             linearise(models, rows, plan, limits, point, program, w)
+        if phase == PREPARE:
+            return UNFINISHED
         measure(program, found)
         report[0], report[1], report[2], report[8] = found[0], count + 1, found[3], rho
         cost, gap, over = found[0], found[1], found[2]
@@ -260,18 +259,12 @@ def shoot(
         if not regular < math.inf:
             return STUCK
         warm = True
-        if phase == FEEDBACK:
-            follow(models, rows, 1.0, plan, limits, program, point, qp[0][3], memory)
-            copy(xs, ys)
-            copy(us, vs)
-            report[0], report[2] = found[0], found[3]
-            if not math.fabs(found[0]) < math.inf:
-                return DIVERGED
-            return CONVERGED if soft or left_over(program, point) <= feasible else VIOLATED
         sigma = max(sigma, 1.5 * largest(point[2]))
-        expected = -slope(program, point) + sigma * gap + rho * (over - left_over(program, point))
-        report[3] = expected
-        if expected <= tolerance * math.fabs(cost) + 1e-20:
+        left = left_over(program, point)
+        expected = -slope(program, point) + sigma * gap + rho * (over - left)
+        if phase == WHOLE:
+            report[3] = expected
+        if phase == WHOLE and expected <= tolerance * math.fabs(cost) + 1e-20:
             if soft or not over > 0.0 or found[3] <= feasible:
                 return CONVERGED
             if rho < MOST_PRICE:
@@ -286,13 +279,19 @@ def shoot(
         for _ in range(STEPS):
             follow(models, rows, step, plan, limits, program, point, qp[0][3], memory)
             new = found[0] + sigma * (1.0 - step) * gap + rho * found[2]
-            if merit - new >= 1e-4 * step * expected:
+            if phase == FEEDBACK or merit - new >= 1e-4 * step * expected:
                 better = True
                 break
             step *= 0.5
         if better:
             copy(xs, ys)
             copy(us, vs)
+        if phase == FEEDBACK:
+            report[0], report[2] = found[0], found[3]
+            if not math.fabs(found[0]) < math.inf:
+                return DIVERGED
+            return CONVERGED if soft or left <= feasible else VIOLATED
+        if better:
             regular = regular * (0.2 if step == 1.0 else 1.0 if step > 0.2 else 4.0)
             regular = 0.0 if regular < LEAST_REGULAR else regular
         elif expected <= 1e-9 * math.fabs(cost):

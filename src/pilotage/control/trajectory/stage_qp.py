@@ -29,7 +29,7 @@ import numpy as np
 
 from ...models.trace import driver
 from ._backward import clear
-from ._riccati import factor, sweep
+from ._riccati import add_product, add_transposed, factor, sweep
 
 SOLVED, UNFINISHED, INDEFINITE = 0, 1, 2
 """Values of the status that `interior_point` returns; INDEFINITE: the minimum of the quadratic does not exist."""
@@ -175,21 +175,17 @@ def residuals(regular: float, program: Any, point: Any, memory: Any, report: Any
     dx, du, pi, lam, slack, z = point
     rx, ru, rpi = memory[3][3], memory[3][4], memory[3][5]
     (T, m), d, count, k = du.shape, dx.shape[1], len(index), len(price)
-    n = moves.shape[1] - d * d - d * m
+    n, lxu = moves.shape[1] - d * d - d * m, 1 + d + m + d * d
     primal, dual, gap = 0.0, 0.0, 0.0
     for i in range(d):
-        s = end[1 + i] + regular * dx[T, i]
-        for j in range(d):
-            s += end[1 + d + i * d + j] * dx[T, j]
-        rx[T, i] = s
+        rx[T, i] = end[1 + i] + regular * dx[T, i]
+    add_product(end, 1 + d, dx[T], rx[T])
     for t in range(T - 1, -1, -1):
         for i in range(m):
-            s = costs[t, 1 + d + i] + regular * du[t, i]
-            for j in range(d):
-                s += costs[t, 1 + d + m + d * d + j * m + i] * dx[t, j] + moves[t, n + d * d + j * m + i] * pi[t, j]
-            for j in range(m):
-                s += costs[t, 1 + d + m + d * d + d * m + i * m + j] * du[t, j]
-            ru[t, i] = s
+            ru[t, i] = costs[t, 1 + d + i] + regular * du[t, i]
+        add_transposed(costs[t], lxu, dx[t], ru[t])
+        add_product(costs[t], lxu + d * m, du[t], ru[t])
+        add_transposed(moves[t], n + d * d, pi[t], ru[t])
         for i in range(lam.shape[1]):
             l, most = lam[t, i], price_of(i, program)
             gap = max(gap, l * slack[t, i], 0.0 if most == math.inf else (most - l) * z[t, i])
@@ -200,30 +196,21 @@ def residuals(regular: float, program: Any, point: Any, memory: Any, report: Any
                     ru[t, j] += sign[i] * l
                 else:
                     rx[t + 1, j - m] += sign[i] * l
-            else:
-                r = i - count
-                for j in range(d):
-                    rx[t + 1, j] += l * bounds[t, k + r * d + j]
-                for j in range(m):
-                    ru[t, j] += l * bounds[t, k + k * d + r * m + j]
+        add_transposed(bounds[t], k, lam[t, count:], rx[t + 1])
+        add_transposed(bounds[t], k + k * d, lam[t, count:], ru[t])
         for i in range(m):
             dual = max(dual, math.fabs(ru[t, i]))
         for i in range(d):
             rx[t + 1, i] -= pi[t, i]
             dual = max(dual, math.fabs(rx[t + 1, i]))
-            s = defects[t, i] - dx[t + 1, i]
-            for j in range(d):
-                s += moves[t, n + i * d + j] * dx[t, j]
-            for j in range(m):
-                s += moves[t, n + d * d + i * m + j] * du[t, j]
-            rpi[t, i] = s
-            primal = max(primal, math.fabs(s))
-            s = costs[t, 1 + i] + regular * dx[t, i]
-            for j in range(d):
-                s += costs[t, 1 + d + m + i * d + j] * dx[t, j] + moves[t, n + j * d + i] * pi[t, j]
-            for j in range(m):
-                s += costs[t, 1 + d + m + d * d + i * m + j] * du[t, j]
-            rx[t, i] = s
+            rx[t, i], rpi[t, i] = costs[t, 1 + i] + regular * dx[t, i], defects[t, i] - dx[t + 1, i]
+        add_product(moves[t], n, dx[t], rpi[t])
+        add_product(moves[t], n + d * d, du[t], rpi[t])
+        for i in range(d):
+            primal = max(primal, math.fabs(rpi[t, i]))
+        add_product(costs[t], lxu - d * d, dx[t], rx[t])
+        add_product(costs[t], lxu, du[t], rx[t])
+        add_transposed(moves[t], n, pi[t], rx[t])
     report[1], report[2], report[3] = primal, dual, gap
 
 
@@ -253,32 +240,32 @@ def interior_point(
     _, _, (dlam, dslack, dz), (ddx, ddu, dpi, _, _, _), _ = memory
     start(warm, program, point)
     clear(ddx)
-    for count in range(most):
+    step = 1.0
+    for count in range(most + 1):
         residuals(regular, program, point, memory, report)
         report[0] = count
         mu = complementarity(0.0, program, point, memory)
         if report[1] <= tolerance and report[2] <= tolerance and mu <= tolerance:
             return SOLVED
-        weigh(0.0, 0.0, program, point, memory)
-        if not factor(regular, program, memory):
-            return INDEFINITE
-        sweep(program, memory)
-        step = directions(0.0, 0.0, program, point, memory)
-        if lam.shape[1] > 0:
-            part = complementarity(step, program, point, memory) / mu
-            target = max(part * part * part * mu, 0.1 * tolerance)
-            weigh(target, 1.0, program, point, memory)
+        if count == most or not step > 1e-10:
+            return UNFINISHED
+        target, correct = 0.0, 0.0
+        while True:  # the predictor, then the corrector
+            weigh(target, correct, program, point, memory)
+            if correct == 0.0 and not factor(regular, program, memory):
+                return INDEFINITE
             sweep(program, memory)
-            step = directions(target, 1.0, program, point, memory)
+            step = directions(target, correct, program, point, memory)
+            if correct > 0.0 or lam.shape[1] == 0:
+                break
+            part = complementarity(step, program, point, memory) / mu
+            target, correct = max(part * part * part * mu, 0.1 * tolerance), 1.0
         beyond(step, dx, ddx)
         beyond(step, du, ddu)
         beyond(step, pi, dpi)
         beyond(step, lam, dlam)
         beyond(step, slack, dslack)
         beyond(step, z, dz)
-        if not step > 1e-10:
-            return UNFINISHED
-    residuals(regular, program, point, memory, report)
     return UNFINISHED
 
 
