@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from pilotage.bench import Run, benchmark_task, controllers, env_task, simulate, tasks
+from pilotage.bench.contestants import fits
 from pilotage.bench.stock.people import APART, Crowd, recorded, simulated
 from pilotage.bench.stock.tracks import TRACKS, centerline, track_folder
 from pilotage.core import Action, MissingFile, SettingError
@@ -55,9 +56,28 @@ def test_filters_know_their_errors(name: str) -> None:
 
 
 def test_other_controllers_of_a_robot() -> None:
-    for controller in ("mppi", "pure_pursuit"):
+    for controller in ("mppi", "pure_pursuit", "regulated_pure_pursuit", "stanley"):
         row = Run("unicycle_goal", controller, seed=1).execute()
         assert row.success, row.reason
+
+
+def test_controllers_with_derivatives_reach_the_optimum_and_others_come_near() -> None:
+    """Of the double integrator, whose optimum is that of the linear-quadratic regulator."""
+    task = benchmark_task("double_integrator")
+    names = [name for name in controllers.names() if fits(name, task) and name not in ("rest", "random")]
+    assert {"lqr", "linear_mpc", "ddp", "sqp", "sqp_real_time", "gradient_mpc", "cem", "icem"} <= set(names)
+    for name in names:
+        row = Run("double_integrator", name, seed=0).execute()
+        exact = name not in ("mppi", "cem", "icem", "predictive_sampling")
+        best = row.cost - row.regret
+        assert row.fallbacks == 0 and row.cost < (1.01 if exact else 1.5) * best, (name, row.cost, best)
+
+
+def test_controllers_fit_the_tasks_that_they_can_do() -> None:
+    assert not fits("lqr", benchmark_task("unicycle_goal")), "no gain stabilises a unicycle that stands"
+    assert not fits("linear_mpc", benchmark_task("cart_pole_balance")), "its goal is not known"
+    assert not fits("ddp", benchmark_task("quadrotor_hover")), "its state has rotations"
+    assert fits("lqr", benchmark_task("quadrotor_hover"))
 
 
 def test_pendulum_v1_is_that_of_gymnasium() -> None:

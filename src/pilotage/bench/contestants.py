@@ -7,9 +7,23 @@ from typing import Any
 
 import numpy as np
 
-from ..control import ILQR, MPPI, PurePursuit
+from ..control import (
+    CEM,
+    ICEM,
+    ILQR,
+    LQR,
+    MPPI,
+    SQP,
+    GradientMPC,
+    LinearMPC,
+    PredictiveSampling,
+    PurePursuit,
+    RegulatedPurePursuit,
+    Stanley,
+)
 from ..core.arrays import Array
 from ..core.dynamics import Dynamics
+from ..core.errors import PilotageError
 from ..core.protocols import Controller
 from ..core.results import Action, ActionStatus
 from ..core.space import Space
@@ -90,16 +104,106 @@ def ilqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) 
 
 
 @controllers.add
+def ddp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`ILQR` with second derivatives of the dynamics: differential dynamic programming."""
+    return ilqr(benchmark, model, seed, **{"second_order": True, **settings})
+
+
+@controllers.add
+def sqp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`SQP` with a horizon of 30 steps and 20 quadratic programs per tick."""
+    return SQP(model, benchmark.known[1], **{"horizon": 30, "iterations": 20, **settings})
+
+
+@controllers.add
+def sqp_real_time(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`SQP` with one quadratic program per tick."""
+    return sqp(benchmark, model, seed, **{"real_time": True, **settings})
+
+
+@controllers.add
+def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`GradientMPC` with a horizon of 30 steps and 30 iterations per tick."""
+    return GradientMPC(model, benchmark.known[1], **{"horizon": 30, "iterations": 30, **settings})
+
+
+@controllers.add
 def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`MPPI` with 500 samples of 30 steps."""
     return MPPI(model, benchmark.known[1], **{"horizon": 30, "samples": 500, "rng": seed, **settings})
 
 
 @controllers.add
+def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`CEM` with 4 times 125 samples of 30 steps."""
+    return CEM(model, benchmark.known[1], **{"horizon": 30, "samples": 125, "rng": seed, **settings})
+
+
+@controllers.add
+def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer."""
+    return ICEM(model, benchmark.known[1], **{"horizon": 30, "samples": 125, "rng": seed, **settings})
+
+
+@controllers.add
+def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`PredictiveSampling` with 500 samples of 30 steps."""
+    return PredictiveSampling(model, benchmark.known[1], **{"horizon": 30, "samples": 500, "rng": seed, **settings})
+
+
+@controllers.add
+def lqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`LQR` with the goal and the weights of the task; for tasks made by `reach` whose goal a linear feedback keeps."""
+    return LQR(model, **{**_quadratic(benchmark, model), **settings})
+
+
+@controllers.add
+def linear_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`LinearMPC` with a horizon of 30 steps; for the tasks of `lqr`."""
+    return LinearMPC(model, **{**_quadratic(benchmark, model), "horizon": 30, **settings})
+
+
+@controllers.add
 def pure_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`PurePursuit` of the path of the task; for tasks that have one."""
+    return PurePursuit(model, _path(benchmark, seed), **settings)
+
+
+@controllers.add
+def regulated_pure_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`RegulatedPurePursuit` of the path of the task."""
+    return RegulatedPurePursuit(model, _path(benchmark, seed), **settings)
+
+
+@controllers.add
+def stanley(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
+    """`Stanley` along the path of the task."""
+    return Stanley(model, _path(benchmark, seed), **settings)
+
+
+def _path(benchmark: BenchmarkTask, seed: int) -> Any:
     assert benchmark.path is not None
-    return PurePursuit(model, benchmark.path(seed), **settings)
+    return benchmark.path(seed)
 
 
-pure_pursuit.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
+def _quadratic(benchmark: BenchmarkTask, model: Dynamics) -> dict[str, Any]:
+    """Goal, weights and time step of a task made by `reach`, as settings of linear controllers."""
+    task: Any = benchmark.known[1]
+    Q, R = np.split(np.asarray(task.params["weights"]), [model.state.dim])
+    return {"goal": task.params["goal"], "Q": Q, "R": R, "dt": task.dt}
+
+
+def _linear(benchmark: BenchmarkTask) -> bool:
+    """Whether `lqr` exists for the task."""
+    try:
+        lqr(benchmark, benchmark.known[0], 0)
+    except (AttributeError, KeyError, ValueError, PilotageError):  # it has no such parameters, or no linear feedback
+        return False
+    return True
+
+
+for _each in (pure_pursuit, regulated_pure_pursuit, stanley):
+    _each.fits = lambda benchmark: benchmark.path is not None  # type: ignore[attr-defined]
+for _each in (lqr, linear_mpc):
+    _each.fits = _linear  # type: ignore[attr-defined]
+ddp.fits = lambda benchmark: benchmark.known[0].state.flat  # type: ignore[attr-defined]
