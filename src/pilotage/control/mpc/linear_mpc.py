@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError, SettingError, ShapeError
-from ...core.settings import by_name, instance, number, positive, setting
+from ...core.settings import by_name, instance, number, positive, setting, shown
 from ..receding import Fallback, RecedingHorizon
 from ._condensed import CondensedQP, Prediction
 from ._tracking import Tracking, limits, ordered, weight
@@ -187,6 +187,8 @@ def bounded_rows(
     C, (low, high) = np.eye(space.dim)[chosen], pairs[:, chosen] - shift
     labels = [names[i] for i in chosen]
     if outputs is not None:
+        if not isinstance(outputs, tuple | list) or len(outputs) != 3:
+            raise SettingError(f"outputs is {shown(outputs)}; expected (C, low, high)")
         given, least, most = (numbers(each, "outputs") for each in outputs)
         if given.ndim != 2 or given.shape[1] != space.dim:
             raise ShapeError(f"C of outputs has shape {given.shape}; expected (k, {space.dim})")
