@@ -83,6 +83,8 @@ def test_stock_suites(name: str) -> None:
         ({"disturbances": {"bad": [{"mismatch": {"mass": -1.0}}]}}, "factor of mass is -1"),
         ({"disturbances": {"bad": [{"wind": {"component": "level", "strength": 1.0}}]}}, "strength"),
         ({"disturbances": {"bad": [{"mismatch": {"mass": 2.0}}]}}, "disturbances: mismatch of 'mass'"),
+        ({"disturbances": {"bad": [{"wind": {"component": "depth"}}]}}, "disturbances: .*'depth' to push; there are"),
+        ({"disturbances": {"bad": [{"impulse": {"component": "depth", "size": 1.0, "at": 1e6}}]}}, "'depth' to push"),
         ({"disturbances": {"bad": {"wind": {}}}}, "disturbances: bad is .*; expected a list"),
         ({"timing": "fast"}, "timing is 'fast'"),
         ({"timing": {"fixed": -1.0}}, "timing: fixed is -1"),

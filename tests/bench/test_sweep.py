@@ -212,7 +212,11 @@ def test_failures_are_in_the_summary(tmp_path: Path) -> None:
     }
     worst = {line["controller"]: (line["failures"], line["worst"]) for line in summarize(results)}
     assert worst["nan"] == (2, math.inf) and worst["good"][0] == 0
-    assert "on no seed did both end" in markdown(results)
+    page = markdown(results)
+    assert "on no seed did both end" in page
+    reasons = page.split("## Runs that did not come to their end")[1]
+    assert "gian" in reasons and all(name in reasons for name in ("nan", "raises", "typo")) and "good" not in reasons
+    assert {line.split("|")[-2].strip() for line in reasons.splitlines() if "gian" in line} == {"2"}
 
 
 def test_finished_rows_are_not_run_again(tmp_path: Path) -> None:

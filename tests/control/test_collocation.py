@@ -116,6 +116,8 @@ def test_bad_input_is_refused() -> None:
         drive.solve([0.0, 0.0], duration=0.0)
     with pytest.raises(ShapeError):
         drive.solve([0.0, 0.0, 0.0], duration=1.0)
+    with pytest.raises(SettingError, match="guess needs a Plan"):
+        drive.solve([0.0, 0.0], duration=1.0, guess=[1.0, 2.0])
     with pytest.raises(ShapeError, match="guess"):
         drive.solve([0.0, 0.0], duration=1.0, guess=drive.solve([0.0, 0.0], [1.0, 0.0], duration=0.1))
 

@@ -61,7 +61,8 @@ class Mismatch:
         params, replace = getattr(plant, "params", {}), getattr(plant, "replace", None)
         for name in self.factors:
             if name not in params or replace is None:
-                raise SettingError(f"mismatch of {name!r}: {plant!r} has no such parameter; it has {', '.join(params)}")
+                known = ", ".join(params) or "none"
+                raise SettingError(f"mismatch of {name!r}: {plant!r} has no such parameter; it has {known}")
         changed = {name: np.multiply(params[name], factor).tolist() for name, factor in self.factors.items()}
         return plant if replace is None else replace(**{n: _like(v) for n, v in changed.items()})
 
@@ -98,7 +99,8 @@ class Wind:
     mean: Finite = 0.0
 
     def applied(self, plant: Dynamics) -> Dynamics:
-        """The plant itself."""
+        """The plant itself, if it has the component."""
+        _component(plant.state, self.component)
         return plant
 
     def pushes(self, space: Space, ticks: int, dt: float, rng: np.random.Generator) -> Array:
@@ -137,7 +139,8 @@ class Impulse:
     at: NonNegative = 0.0
 
     def applied(self, plant: Dynamics) -> Dynamics:
-        """The plant itself."""
+        """The plant itself, if it has the component."""
+        _component(plant.state, self.component)
         return plant
 
     def pushes(self, space: Space, ticks: int, dt: float, rng: np.random.Generator) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -146,7 +147,7 @@ def markdown(results: Results) -> str:
         f"{suite['timing']}, {results.manifest['platform']}, {results.manifest['cores']} cores. Costs with 95 % "
         "intervals; an infinite cost is that of a run that did not come to its end.", "",
         *table(HEAD, [_cells(line) for line in summarize(results)]), "", "## Differences of cost, paired by seed", "",
-        *comparison_table(comparisons(results)), "",
+        *comparison_table(comparisons(results)), "", *_failures(results.rows),
     ])  # fmt: skip
 
 
@@ -154,6 +155,22 @@ HEAD = [
     "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "violations",
     "solve ms: median, p99", "missed",
 ]  # fmt: skip
+
+
+def _failures(rows: Iterable[Row]) -> list[str]:
+    """Why runs did not come to their end, most frequent first; nothing if all did."""
+    told = Counter(
+        (row.run.task, row.run.disturbance, row.run.estimator, row.run.name, row.status.value, _cell(row.reason))
+        for row in rows
+        if row.status.failed
+    )
+    head = ["task", "disturbance", "on", "controller", "status", "reason", "runs"]
+    lines = [[*why, str(count)] for why, count in told.most_common()]
+    return ["## Runs that did not come to their end", "", *table(head, lines), ""] if lines else []
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
 
 
 def _cells(line: dict[str, Any]) -> list[str]:

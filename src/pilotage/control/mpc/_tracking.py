@@ -10,6 +10,7 @@ import numpy as np
 from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
 from ...core.errors import SettingError
+from ...core.settings import shown
 from ...core.space import Space
 from ...core.task import Task
 
@@ -65,8 +66,9 @@ def ordered(given: Mapping[str, Any], names: tuple[str, ...], what: str, default
 
 def limits(given: Mapping[str, Any], names: tuple[str, ...], what: str) -> Array:
     """Lower and upper limits ``(2, len(names))``; infinite for names that are not given."""
-    found = np.array([numbers(pair, what) for _, pair in ordered(given, names, what, (-np.inf, np.inf))]).reshape(-1, 2)
-    for name, (low, high) in zip(names, found, strict=True):
-        if not low <= high:
-            raise SettingError(f"{what} of {name} is [{low:g}, {high:g}]; expected (low, high)")
-    return found.T.copy()
+    pairs = ordered(given, names, what, (-np.inf, np.inf))
+    found = [numbers(pair, f"{what} of {name}") for name, pair in pairs]
+    for (name, pair), each in zip(pairs, found, strict=True):
+        if each.shape != (2,) or not each[0] <= each[1]:
+            raise SettingError(f"{what} of {name} is {shown(pair)}; expected (low, high)")
+    return np.reshape(found, (-1, 2)).T.copy()

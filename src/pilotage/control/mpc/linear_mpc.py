@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
-from ...core.errors import ModelError, ShapeError
-from ...core.settings import by_name, instance, positive, setting
+from ...core.errors import ModelError, SettingError, ShapeError
+from ...core.settings import by_name, instance, positive, setting, shown
 from ..feedback._linear import steadiest, weight
 from ..feedback.lqr import Regulator, solved
 from ..reach import goal_of
@@ -161,6 +161,8 @@ def bounded_rows(
     C, (low, high) = np.eye(space.dim)[chosen], pairs[:, chosen] - shift
     labels = [names[i] for i in chosen]
     if outputs is not None:
+        if not isinstance(outputs, tuple | list) or len(outputs) != 3:
+            raise SettingError(f"outputs is {shown(outputs)}; expected (C, low, high)")
         given, least, most = (numbers(each, "outputs") for each in outputs)
         if given.ndim != 2 or given.shape[1] != space.dim:
             raise ShapeError(f"C of outputs has shape {given.shape}; expected (k, {space.dim})")

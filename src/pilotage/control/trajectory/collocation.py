@@ -13,7 +13,7 @@ from ...core.arrays import Array
 from ...core.compiled import Compiled
 from ...core.errors import ModelError, SettingError, ShapeError
 from ...core.plan import Plan, PlanStatus
-from ...core.settings import Count, Natural, Positive, number, positive, settings
+from ...core.settings import Count, Natural, Positive, instance, number, positive, settings
 from ...core.states import state_of
 from ...core.task import Task
 from ...models.trace.dynamics import TracedDynamics
@@ -139,6 +139,7 @@ class DirectCollocation:
             end = np.where(np.isnan(program.goal), program.x0, program.goal)
             xs = program.x0 + taus[:, None] * (end - program.x0)
             return program.joined(xs, np.tile(self.dynamics.action.clip(np.zeros(program.m)), (P, 1)), (low + high) / 2)
+        instance(guess, Plan, "guess")
         if guess.xs is None or guess.us is None or guess.ts is None or guess.xs.shape[1] != program.d:
             raise ShapeError("the guess has no states, actions and times of these dynamics; expected a Plan that does")
         ts = (guess.ts - guess.ts[0]) / (guess.ts[-1] - guess.ts[0])
