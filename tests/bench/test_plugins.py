@@ -62,7 +62,7 @@ def test_modules_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_what_is_no_task_or_controller(package: Path) -> None:
-    with pytest.raises(SettingError, match="there is no task 'bath'; there are basin, cart_pole_balance"):
+    with pytest.raises(SettingError, match="there is no task 'bath'; there are acrobot, basin, "):
         benchmark_task("bath")
     with pytest.raises(SettingError, match="my_basin:bath cannot be loaded"):
         benchmark_task("my_basin:bath")

@@ -100,7 +100,7 @@ def test_without_a_command_the_quick_suite_runs(monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["run", "nowhere"], "there is no suite 'nowhere'; there are full, quick, or give a file"),
+        (["run", "nowhere"], "there is no suite 'nowhere'; there are full, quick, robust, or give a file"),
         (["run", "SUITE", "--seeds", "9-1"], "seeds is '9-1'"),
         (["run", "SUITE", "--jobs", "0"], "jobs is 0"),
         (["run", "SUITE", "--timeout", "-1"], "timeout is -1"),

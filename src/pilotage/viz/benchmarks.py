@@ -6,7 +6,8 @@ import io
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -32,7 +33,8 @@ PANEL = 1.1
 """Height of a panel of trajectories [inches]."""
 
 
-class CostPoint(NamedTuple):
+@dataclass(frozen=True)
+class CostPoint:
     """The cost of a controller with its interval, and the time of a decision [s]; curves join controllers of a family.
 
     Example:

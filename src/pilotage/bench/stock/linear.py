@@ -14,7 +14,7 @@ from ..benchmark_task import BenchmarkTask, Channel, tasks
 from ..optimum.riccati import riccati
 from ._common import estimated, impulse, wind
 
-LIMITS = {"ax": (-20.0, 20.0)}
+LIMITS = {"ax": (-8.0, 8.0)}
 """Bounds that the optimal actions never reach, so that the Riccati equation gives the optimum."""
 
 

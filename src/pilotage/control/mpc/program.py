@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...core.arrays import Array, frozen, numbers
 from ...core.errors import SettingError, ShapeError
+from ...core.settings import settings
 
 SOLVED, INFEASIBLE, LIMIT, UNBOUNDED, NAN = 0, 1, 2, 3, 4
 """Values of the status that the methods return."""
@@ -29,7 +29,7 @@ class QPStatus(enum.Enum):
 _STATUS = {SOLVED: QPStatus.SOLVED, INFEASIBLE: QPStatus.INFEASIBLE, UNBOUNDED: QPStatus.UNBOUNDED}
 
 
-@dataclass(frozen=True, eq=False)
+@settings(eq=False)
 class QuadraticProgram:
     """A convex quadratic program with two-sided rows, soft rows and parameters.
 
