@@ -1,4 +1,4 @@
-"""Where runs are executed: in this process, in processes of this machine, or on a Ray cluster."""
+"""Workers that execute runs: this process, processes of this machine, or a Ray cluster."""
 
 from __future__ import annotations
 
