@@ -14,6 +14,7 @@ import pytest
 
 import pilotage
 from pilotage.cli.demo import demo_lines
+from pilotage.cli.info import _extra
 from pilotage.cli.main import main
 from pilotage.cli.picture import BOTTOM, FREE, GOAL, LEFT, OCCUPIED, OUTLINE, RIGHT, START, TOP, Frame, save_picture
 from pilotage.cli.plan import ALGORITHMS, Algorithm
@@ -236,7 +237,21 @@ def test_info(capsys: Capture) -> None:
 def test_info_names_each_package_once(capsys: Capture) -> None:
     assert main(["info"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert sum("matplotlib" in line for line in lines if not line.startswith("[demo]")) == 1
+    assert [line.split()[0] for line in lines if "matplotlib" in line] == ["[demo]", "[viz]"]
+
+
+def test_info_says_what_is_missing_of_an_extra_made_of_others() -> None:
+    """Some builders write an extra that names another one as the packages of both."""
+    extras: dict[str, dict[str, str | None]] = {
+        "demo": {"gymnasium": "1.4"},
+        "bench": {"gymnasium": "1.4", "joblib": "1.5"},
+        "cluster": {"gymnasium": "1.4", "joblib": "1.5", "ray": None},
+    }
+    assert _extra("demo", extras["demo"], extras) == "gymnasium 1.4"
+    assert _extra("bench", extras["bench"], extras) == "[demo], joblib 1.5"
+    assert (
+        _extra("cluster", extras["cluster"], extras) == "[bench]; not installed: ray (pip install 'pilotage[cluster]')"
+    )
 
 
 def double(x: float) -> float:

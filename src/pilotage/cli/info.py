@@ -75,14 +75,22 @@ def _text(facts: dict[str, Any]) -> str:
         ("drivers", _drivers(facts["warm"], facts["drivers"])),
     ]
     for extra, packages in facts["extras"].items():
-        if extra == "all":  # the others, again
-            continue
-        missing = [name for name, version in packages.items() if version is None]
-        found = ", ".join(f"{name} {version}" for name, version in packages.items() if version)
-        cure = f"not installed: {', '.join(missing)} (pip install 'pilotage[{extra}]')" if missing else ""
-        rows.append((f"[{extra}]", "; ".join(part for part in (found, cure) if part)))
+        if extra != "all":  # the others, again
+            rows.append((f"[{extra}]", _extra(extra, packages, facts["extras"])))
     width = max(len(name) for name, _ in rows)
     return "\n".join(f"{name:{width}}  {value}" for name, value in rows)
+
+
+def _extra(extra: str, packages: dict[str, str | None], extras: dict[str, dict[str, str | None]]) -> str:
+    """Name what an extra consists of: other extras whole, then its own packages, then what is missing."""
+    inside = {name: set(parts) for name, parts in extras.items() if set(parts) < set(packages)}
+    widest = [name for name, parts in inside.items() if not any(parts < other for other in inside.values())]
+    shared = set[str]().union(*inside.values())
+    missing = [name for name, version in packages.items() if version is None]
+    found = [f"{name} {version}" for name, version in packages.items() if version and name not in shared]
+    here = ", ".join([*(f"[{name}]" for name in widest), *found])
+    cure = f"not installed: {', '.join(missing)} (pip install 'pilotage[{extra}]')" if missing else ""
+    return "; ".join(part for part in (here, cure) if part)
 
 
 def _drivers(warm: int, count: int) -> str:
