@@ -389,6 +389,8 @@ def test_irregular_plans_are_linearised_over_their_own_steps() -> None:
 
 
 def test_plans_that_cannot_be_tracked() -> None:
+    with pytest.raises(SettingError, match="Plan"):
+        TrackingLQR(CART, [[0.0, 0.0], [1.0, 0.0]])  # type: ignore[arg-type]
     with pytest.raises(SettingError, match="with states, actions and times"):
         TrackingLQR(pendulum(), Plan(PlanStatus.SOLVED, pendulum().state, np.zeros((3, 2))))
     with pytest.raises(SettingError, match="no path"):
@@ -507,3 +509,42 @@ def test_a_state_that_is_lost() -> None:
     x = quadrotor().state.identity()
     x[0] = np.nan
     assert drone.act(x).u[0] == pytest.approx(0.5 * 9.81)
+
+
+def test_integrals_grow_by_the_seconds_that_passed() -> None:
+    law, integrals = LQR(CART, [0.0, 0.0], integral={"x": 1.0}), []
+    for h in (0.1, 0.05, 0.025):
+        law.reset()
+        for tick in range(round(1.0 / h) + 1):
+            law.act([0.1, 0.0], h * tick)
+        integrals.append(law.integrals[0])
+    np.testing.assert_allclose(integrals, 0.1, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: LQR(CART, [0.0, 0.0], integral={"x": 1.0}),
+        lambda: LQG(
+            KF(CART, dt=DT).start(std=1.0), LinearSensor(np.eye(2), R=0.01, state=CART.state), LQR(CART, [0, 0])
+        ),
+        lambda: TrackingLQR(CART, ILQR(CART, reach(CART, [1.0, 0.0])).solve([0.0, 0.0]), along="nearest"),
+    ],
+)
+def test_a_clock_that_goes_back_starts_the_episode_again(make: Any) -> None:
+    law = make()
+    xs = [[0.1 * k, 0.3] for k in range(5)]
+    first = [law.act(x, DT * k).u for k, x in enumerate(xs)]
+    np.testing.assert_array_equal([law.act(x, DT * k).u for k, x in enumerate(xs)], first)
+
+
+def test_arrays_of_the_user_stay_his() -> None:
+    K, u = np.array([[0.1, 0.2]]), np.zeros(1)
+    plan = ILQR(CART, reach(CART, [1.0, 0.0])).solve([0.0, 0.0])
+    laws = StateFeedback(CART, [0.0, 0.0], K), LQR(CART, [0.0, 0.0], action=u), TrackingLQR(CART, plan)
+    before = [law.act([0.3, 0.1], 0.0).u for law in laws]
+    K[:], u[:] = 9.0, 9.0
+    plan.us[:], plan.xs[:] = 9.0, 9.0
+    for law, wanted in zip(laws, before):
+        law.reset()
+        np.testing.assert_array_equal(law.act([0.3, 0.1], 0.0).u, wanted)

@@ -68,6 +68,13 @@ def test_a_tick_twice_at_one_time_changes_nothing() -> None:
     np.testing.assert_array_equal(law.act([0.1, 0.0], 0.1).u, once)
 
 
+@pytest.mark.parametrize("windup", ["back-calculation", "clamping"])
+def test_ticks_that_are_nearer_than_a_clock_tells_have_no_derivative(windup: Any) -> None:
+    law = pid(windup=windup, action=PUSH)
+    law.act([0.0, 0.0], 0.0)
+    assert np.isfinite(law.act([2.0, 0.0], 1e-308).u).all()
+
+
 @given(
     st.lists(st.tuples(st.floats(0.0, 0.5), st.floats(-20.0, 20.0)), min_size=1, max_size=30),
     st.sampled_from(["back-calculation", "clamping"]),
@@ -205,3 +212,10 @@ def test_wrong_settings(settings: Any, told: str) -> None:
         pid().act([0.0, 0.0], math.nan)
     with pytest.raises(SettingError, match="goal names"):
         pid().retarget({"v": 1.0})
+
+
+def test_an_array_of_the_user_stays_his() -> None:
+    ahead = np.array([0.5])
+    law = pid(feedforward=ahead, kp=0.0, ki=0.0, kd=0.0)
+    ahead[0] = 9.0
+    assert law.act([0.0, 0.0]).u == 0.5

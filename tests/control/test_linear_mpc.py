@@ -290,3 +290,24 @@ def test_a_tube_of_nothing_is_the_controller() -> None:
         np.testing.assert_allclose(drive.act([1.0, 0.2]).plan, expected, atol=1e-9)
     check_controller(TubeMPC(mpc), still, [1.0, 0.2])
     assert isinstance(mpc.program, QuadraticProgram)
+
+
+@pytest.mark.parametrize("fallback", ["brake", "hold", "shift"])
+def test_rates_hold_from_the_action_of_a_fallback_on(fallback: Any) -> None:
+    drive = LinearMPC(CART, [0.0, 0.0], rates={"a": (-2.0, 2.0)}, fallback=fallback, dt=DT)
+    for x in ([2.0, 0.0], [2.0, 0.0], [2.0, 0.0], [np.nan, 0.0], [np.nan, 0.0]):
+        last = drive.act(x).u
+    for _ in range(3):
+        u = drive.act([2.0, 0.0]).u
+        assert abs(u - last) <= 2.0 * DT + 1e-6
+        last = u
+
+
+def test_a_solver_keeps_its_own_f() -> None:
+    f = np.array([1.0, 1.0])
+    for method in ("active_set", "interior_point"):
+        solver = QuadraticProgram(np.eye(2), [0.0, 0.0]).solver(method)
+        solver.solve(f=f)
+        f[:] = 5.0
+        np.testing.assert_allclose(solver.solve().z, -1.0, atol=1e-7)
+        f[:] = 1.0

@@ -307,3 +307,10 @@ def test_the_page_is_enough_to_write_a_stanley() -> None:
             break
         x = car.step(x, action.u, DT)
     assert action is not None and action.status is ActionStatus.DONE and abs(x[1] - np.sin(0.5 * x[0])) < 0.1
+
+
+def test_an_array_of_speeds_stays_the_users() -> None:
+    speeds = np.array([0.5, 0.5])
+    drive = PurePursuit(unicycle(), [[0.0, 0.0], [5.0, 0.0]], speed=speeds)
+    speeds[:] = 2.0
+    assert drive.act([0.0, 0.0, 0.0]).u[0] == 0.5

@@ -76,7 +76,7 @@ class Baseline:
         """The action at time `t`."""
         rest = self.action.clip(np.zeros(self.action.size)) if self.u is None else self.u
         if not np.isfinite(state_of(belief_or_state, self.state, finite=False)).all():
-            return Action(rest, ActionStatus.FALLBACK, reason="the state is not finite; fell back to rest")
+            return Action(rest.copy(), ActionStatus.FALLBACK, reason="the state is not finite; fell back to rest")
         return Action(self._drawn() if self.u is None else self.u.copy())
 
     def _drawn(self) -> Array:

@@ -83,8 +83,10 @@ class FeedbackLaw(ABC):
     def _advance(self, t: float | None) -> tuple[float, float]:
         """Seconds since the first tick and since the last one; a clock that goes back starts the episode again."""
         t = None if t is None else setting(t, Finite, "t")
-        if self._start is None or (t is not None and t < self._start + self._last):
-            self._start, self._last = 0.0 if t is None else t, 0.0
+        if self._start is not None and t is not None and t < self._start + self._last:
+            self.reset()
+        if self._start is None:
+            self._start = 0.0 if t is None else t
             return 0.0, 0.0
         now = self._last + self.dt if t is None else t - self._start
         passed, self._last = now - self._last, now

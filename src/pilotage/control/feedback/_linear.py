@@ -67,7 +67,7 @@ def equilibrium(dynamics: Dynamics, x: Array, given: Any, dt: float, kept: Any =
         ModelError: if it does not keep them, or is outside the bounds.
     """
     action = dynamics.action
-    u = steadiest(dynamics, x, dt, kept) if given is None else action.check(given, "action")
+    u = steadiest(dynamics, x, dt, kept) if given is None else action.check(given, "action").copy()
     rates, names = _drift(dynamics, x, u, dt)[kept], np.array(dynamics.state.tangent_names)[kept]
     fastest = int(np.abs(rates).argmax())
     if not abs(rates[fastest]) <= ACCURACY:
@@ -134,8 +134,8 @@ def cross(given: Any, state: Space, action: Space) -> Array:
 
 
 def shaped(given: Any, shape: tuple[int, ...], what: str) -> Array:
-    """An array of finite numbers with that shape."""
+    """A copy of an array of finite numbers with that shape."""
     array = numbers(given, what)
     if array.shape != shape or not np.isfinite(array).all():
         raise SettingError(f"{what} has shape {array.shape}; expected {shape}, finite numbers")
-    return array
+    return array.copy()

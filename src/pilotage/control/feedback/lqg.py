@@ -75,6 +75,8 @@ class LQG:
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
         """The action after a reading at time `t` [s]; default: `dt` after the last. Of a belief, the mean is read.
 
+        A clock that goes back starts the episode again.
+
         Raises:
             ShapeError: if the reading has the wrong length.
             SettingError: if the time is not finite.
@@ -83,6 +85,8 @@ class LQG:
         z = state_of(belief_or_state, self.sensor.reading, "reading", finite=False)
         now = 0.0 if self._last is None else self._last[0] + self.dt
         now = now if t is None else setting(t, Finite, "t")
+        if self._last is not None and now < self._last[0]:
+            self.reset()
         if self._last is not None and now > self._last[0]:
             self.filter.predict(now - self._last[0], u=self._last[1])
         why = self._read(z)

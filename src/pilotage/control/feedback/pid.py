@@ -20,6 +20,8 @@ from ...core.streams import checked
 from ..reach import weights_of
 
 Gain = float | Mapping[str, float]
+INSTANT = 1e-9
+"""Two ticks nearer than this count as one for the derivative [s]."""
 
 
 class PID:
@@ -113,7 +115,7 @@ class PID:
         if not (self.rate > 0.0).all():
             raise SettingError(f"rate is {rate}; expected positive rates")
         given = action.clip(np.zeros(action.size)) if feedforward is None else feedforward
-        self._ahead = given if callable(given) else action.check(given, "feedforward")
+        self._ahead = given if callable(given) else action.check(given, "feedforward").copy()
         self.goal = np.zeros(len(names))
         self.retarget(goal or {})
         self.reset()
@@ -188,8 +190,8 @@ class PID:
         e = self._change(target, y)
         P = self.kp * (e - (1.0 - self.b) * self._change(target, self._placed(y, self._first)))
         moved = self.c * self._change(target, self._placed(y, self._r)) - np.where(new, 0.0, self._change(y, self._y))
-        D = (self.lag * self._D + self.kd * moved) / np.where(h > 0.0, self.lag + h, math.inf)
-        D = np.where(h > 0.0, D, self._D)
+        D = (self.lag * self._D + self.kd * moved) / np.where(h > INSTANT, self.lag + h, math.inf)
+        D = np.where(h > INSTANT, D, self._D)
         I = self._wound(self.integral, self.ki * e * h, ahead)
         if self._takes_over:
             I = np.where(new, held - ahead - P - D, I)

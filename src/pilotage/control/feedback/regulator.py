@@ -120,7 +120,7 @@ class LQR(FeedbackLaw):
     def reset(self, *, seed: int | None = None) -> None:
         """Start an episode, with integrals of zero."""
         super().reset(seed=seed)
-        self.integrals = np.zeros(len(self._summed))
+        self.integrals, self._rate = np.zeros(len(self._summed)), np.zeros(len(self._summed))
 
     def law(self, x: Array, t: float, passed: float) -> Command:
         d = self.dynamics.state.minus(x, self.goal)
@@ -129,21 +129,20 @@ class LQR(FeedbackLaw):
         if self.horizon is not None:
             k = math.floor(t / self.dt + 1e-6)
             K, S = K[min(k, self.horizon - 1)], S[min(k, self.horizon)]
+        self.integrals = self.integrals + passed * self._rate
         full = np.concatenate([d, self.integrals])
         u = self.action - K @ full
-        if len(self._summed):
-            self._integrate(d[self._summed] * self.dt, u, K[:, len(d) :])
+        self._rate = self._wound(d[self._summed], u, K[:, len(d) :])
         over = self.horizon is not None and k >= self.horizon
         return Command(u, ActionStatus.DONE if over else ActionStatus.SOLVED, "", float(full @ S @ full))
 
     def nominal(self, t: float) -> Array:
         return self.action
 
-    def _integrate(self, step: Array, u: Array, K: Array) -> None:
-        """Move the integrals, unless that would only clip an action more."""
+    def _wound(self, rate: Array, u: Array, K: Array) -> Array:
+        """The rate of the integrals until the next tick: zero if they would only clip an action more."""
         beyond = u - self.dynamics.action.clip(u)
-        if not (beyond * (K @ step) < 0.0).any():
-            self.integrals = self.integrals + step
+        return np.zeros_like(rate) if (beyond * (K @ rate) < 0.0).any() else rate
 
     def _guess(self, action: Any) -> Array:
         space = self.dynamics.action

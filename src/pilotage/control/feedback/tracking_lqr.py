@@ -74,9 +74,11 @@ class TrackingLQR(FeedbackLaw):
         space = instance(dynamics, Dynamics, "TrackingLQR").state
         self.along = setting(along, Literal["time", "nearest"], "along")
         self.window = setting(window, Positive, "window")
+        plan = instance(plan, Plan, "TrackingLQR")
         if plan.xs is None or plan.us is None or plan.ts is None or len(plan.us) == 0 or plan.space != space:
             raise SettingError(f"TrackingLQR needs a plan in {space} with states, actions and times, not {plan!r}")
-        self.xs, self.us, self.ts = plan.xs, dynamics.action.check(plan.us, "us"), np.asarray(plan.ts) - plan.ts[0]
+        self.xs, self.us = plan.xs.copy(), dynamics.action.check(plan.us, "us").copy()
+        self.ts = plan.ts - plan.ts[0]
         steps = np.diff(self.ts)
         if not (steps > 0.0).all():
             raise SettingError("the times of the plan do not increase")

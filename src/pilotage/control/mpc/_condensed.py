@@ -72,9 +72,9 @@ class CondensedQP:
             infeasible = found.status is QPStatus.INFEASIBLE
             reason = workspace.why(found.rows, found.certificate) if infeasible else found.reason
             lost = Solution(us, status=ActionStatus.FALLBACK, reason=reason, stats=stats)
-            return replace(state, warm=None, last=us[0], expected=None), lost
+            return replace(state, warm=None, expected=None), lost
         plan = workspace.actions(found.z)
-        state = replace(state, warm=method.warm, last=plan[0], expected=workspace.next_state(state, x, plan[0]))
+        state = replace(state, warm=method.warm, expected=workspace.next_state(state, x, plan[0]))
         status = ActionStatus.SOLVED if found.ok else ActionStatus.IMPROVED
         return state, Solution(plan, workspace.cost(theta, x, rows) + found.cost, status, found.reason, stats=stats)
 

@@ -59,7 +59,7 @@ class Method(ABC):
         """
         m, n = self.program.A.shape
         if f is not None:
-            self.replace(vector(f, n, "f"))
+            self.replace(vector(f, n, "f").copy())
         if lower is not None:
             self.bounds[0] = vector(lower, m, "lower")
         if upper is not None:

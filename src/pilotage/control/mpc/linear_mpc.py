@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 from ...core.arrays import Array, numbers
 from ...core.dynamics import Dynamics
 from ...core.errors import ModelError, SettingError, ShapeError
+from ...core.results import Action
 from ...core.settings import by_name, instance, positive, setting, shown
 from ..feedback._linear import steadiest, weight
 from ..feedback.lqr import Regulator, solved
@@ -122,6 +124,12 @@ class LinearMPC(RecedingHorizon):
             solver, positive(tolerance, "tolerance"),
         )  # fmt: skip
         super().__init__(dynamics, task, solve, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+
+    def act(self, belief_or_state: Any, t: float | None = None) -> Action:
+        """The action at time `t` [s]; see `RecedingHorizon.act`. No fallback keeps `rates`."""
+        action = super().act(belief_or_state, t)
+        self._state = replace(self._state, last=action.u.copy())  # that of a fallback, too
+        return action
 
     @property
     def prediction(self) -> Prediction:

@@ -344,7 +344,7 @@ def _speeds(speed: float | ArrayLike, path: Path) -> Array:
     """One speed, or one for each state of the path [m/s]."""
     if np.ndim(speed) == 0:
         return np.array([positive(speed, "speed")])
-    found = numbers(speed, "speed")
+    found = numbers(speed, "speed").copy()
     if found.shape != path.along.shape:
         raise ShapeError(f"speed has shape {found.shape}; expected one number, or one for each of {len(path.along)}")
     if not (np.isfinite(found).all() and (found >= 0.0).all() and found.any()):
