@@ -11,8 +11,7 @@ import pytest
 from pilotage.bench import benchmark_task
 from pilotage.bench.optimum import Multistart, ValueTable, known, proof, record, trajectory_cost
 from pilotage.bench.optimum.recipes import GRIDS, STARTS, compute
-from pilotage.bench.optimum.riccati import riccati
-from pilotage.control import ILQR, reach
+from pilotage.control import ILQR, finite_horizon_lqr, reach
 from pilotage.core import ModelError, PilotageError, ShapeError
 from pilotage.models import double_integrator, pendulum
 
@@ -22,7 +21,7 @@ STORED = sorted({*GRIDS, *STARTS})
 def test_a_value_table_is_the_riccati_solution_of_a_linear_quadratic_problem() -> None:
     cart = double_integrator(1, noise=0.0)
     home = reach(cart, [0.0, 0.0], weights=[1.0, 0.1], effort=0.1, final=1.0, dt=0.1, horizon=20)
-    P = riccati(*cart.linearize(np.zeros(2), np.zeros(1), 0.1), np.diag([1.0, 0.1]), [[0.1]], np.diag([1.0, 0.1]), 20)
+    P = finite_horizon_lqr(*cart.linearize(np.zeros(2), np.zeros(1), 0.1), [1.0, 0.1], 0.1, 20).S[0]
     errors = []
     for points in (41, 81):
         table = ValueTable(cart, home, [-2.0, -3.0], [2.0, 3.0], (points, points), 41)

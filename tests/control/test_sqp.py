@@ -10,7 +10,7 @@ import pytest
 
 from pilotage.control import ILQR, SQP, reach
 from pilotage.core import ActionStatus, ModelError, PlanStatus, Space
-from pilotage.models import dynamics, quadrotor, task, unicycle
+from pilotage.models import dynamics, pendulum, quadrotor, task, unicycle
 
 from .test_ilqr import A, B, Q, R, dense, hurry, linear, pole, puck, quadratic, slide, trolley, upright, walled
 from .worlds import FLAT, LINE, PUSH, TURN, PlainDynamics, PlainTask, cart, driven, glider, past, rod, roller, stop
@@ -27,7 +27,9 @@ def test_one_program_solves_a_linear_quadratic_problem() -> None:
     assert found.stats["iterations"] == 2, "one to get there, one to see that nothing is left"
     assert found.cost == pytest.approx(x0 @ P @ x0, rel=1e-9)
     bounded = SQP(linear(-0.2, 0.2), quadratic(P), horizon=12).solve(x0)
-    assert bounded.stats["iterations"] == 2
+    assert bounded.stats["iterations"] == 3, (
+        "the last one to the least tolerance, which tells that bounds are kept best"
+    )
     assert np.allclose(bounded.us, dense(x0, P, 12, 0.2), atol=1e-5)
 
 
@@ -176,3 +178,21 @@ def test_references_and_ticks_at_any_time() -> None:
     _, xs = driven(drive, cart(), lambda x, u: 0.0, [0.5, 0.0], 40, 0.1)
     assert xs[-1] == pytest.approx([4.0, 1.0], abs=0.02)
     assert drive.act(xs[-1], 4.03).status is ActionStatus.SOLVED
+
+
+def test_the_tolerance_of_the_cost_is_kept_where_bounds_are_active() -> None:
+    model = pendulum()
+    swing = reach(model, [0.0, 0.0], effort=0.05)
+    found = SQP(model, swing, horizon=6).solve([3.0, 0.0])
+    assert found.cost == pytest.approx(ILQR(model, swing, horizon=6, tolerance=1e-12).solve([3.0, 0.0]).cost, rel=2e-8)
+
+
+def test_the_first_tick_of_another_task_iterates_to_the_minimum() -> None:
+    free, blocked = past(FLAT, TURN, []), past(FLAT, TURN, [(2.0, 0.03, 0.5)])
+    drive = SQP(roller(), free, horizon=60, real_time=True)
+    drive.act([0.0, 0.0, 0.0], 0.0)
+    drive.retarget(blocked)
+    drive.prepare()
+    action = drive.act([0.0, 0.0, 0.0], 0.0)
+    assert action.status is ActionStatus.SOLVED, action.reason
+    assert action.cost == pytest.approx(234.6519206, rel=2e-6)

@@ -293,3 +293,25 @@ def test_the_planner_teaches_the_policy() -> None:
     assert errors[1] < 0.5 * errors[0]
     assert len(switch.lessons) == len(found.lessons) + 150
     assert isinstance(switch.lessons, Lessons)
+
+
+def test_a_clock_of_the_switch_that_goes_back_begins_the_references_again() -> None:
+    @task(state=CART.state, action=CART.action, stage=Space("goal [m]"))
+    def track(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
+        return (x[0] - r[0]) ** 2
+
+    def counted(x: Any, t: float, steps: int, carry: Any) -> Any:
+        count = 0 if carry is None else carry + 1
+        return np.full((steps + 1, 1), float(count)), count
+
+    seen: list[float] = []
+    errand = track(references=counted)
+    policy = random_policy(CART.state, CART.action, stage=Space("goal [m]"), task=errand)
+    evaluate = policy.evaluate
+    policy.evaluate = lambda x, row: seen.append(row[0]) or evaluate(x, row)  # type: ignore[method-assign]
+    switch = Switch(policy, Law(), CART, errand)
+    for t in (0.0, 0.1, 0.2, 0.0, 0.1):
+        switch.act([0.1, 0.0], t)
+    assert seen == [0.0, 1.0, 2.0, 0.0, 1.0]
+    with pytest.raises(SettingError, match="t"):
+        switch.act([0.1, 0.0], np.inf)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core import Action, ActionStatus, Controller, Dynamics, Rng, SettingError, Task, seeded
 from ..core.arrays import Array
-from ..core.settings import Count, NonNegative, Positive, instance, setting
+from ..core.settings import Count, Finite, NonNegative, Positive, instance, setting
 from ..core.states import state_of
 from ..core.task import references_of
 from .imitation import Training
@@ -115,12 +115,20 @@ class Switch:
         self._carry: Any = None
 
     def act(self, belief_or_state: Any, t: float | None = None) -> Action:
-        """The action at time `t` [s], of the policy or the planner; a state of NaN is the planner's to answer."""
+        """The action at time `t` [s], of the policy or the planner; the planner answers a state of NaN.
+
+        If the clock goes back, another episode of the references begins.
+
+        Raises:
+            SettingError: if the time is not finite.
+        """
         begun = time.perf_counter()
         before = self._clock
-        now = (0.0 if before is None else before + self.task.dt) if t is None else t
+        now = (0.0 if before is None else before + self.task.dt) if t is None else setting(t, Finite, "t")
         x = state_of(belief_or_state, self.dynamics.state, finite=False)
         self._clock = now
+        if before is not None and now < before:
+            self._carry = None
         if not np.isfinite(x).all():
             return self.slow.act(x, now)
         rows, self._carry = references_of(self.task, x, now, 1, self._carry)

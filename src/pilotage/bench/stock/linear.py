@@ -6,12 +6,11 @@ from functools import cache
 
 import numpy as np
 
-from ...control import reach
+from ...control import finite_horizon_lqr, reach
 from ...core import Gaussian
 from ...models import double_integrator as integrator
 from ...models import position
 from ..benchmark_task import BenchmarkTask, Channel, tasks
-from ..optimum.riccati import riccati
 from ._common import estimated, impulse, wind
 
 LIMITS = {"ax": (-8.0, 8.0)}
@@ -26,7 +25,8 @@ def double_integrator() -> BenchmarkTask:
     begin = Gaussian.of(cart.state, [1.0, 0.0], std=[0.3, 0.3])
     home = reach(cart, [0.0, 0.0], weights=[1.0, 0.1], effort=0.1, final=10.0, initial=begin, dt=dt, horizon=horizon)
     seen = {"range": Channel(position(1, std=0.05), delay=dt, dropout=0.1)}
-    P = riccati(*cart.linearize(np.zeros(2), np.zeros(1), dt), np.diag([1.0, 0.1]), [[0.1]], np.diag([10, 1]), horizon)
+    F, B = cart.linearize(np.zeros(2), np.zeros(1), dt)
+    P = finite_horizon_lqr(F, B, [1.0, 0.1], 0.1, horizon, final=[10.0, 1.0]).S[0]
     made = BenchmarkTask(
         "double_integrator", cart, home, optimum=lambda seed: float((x := made.first(seed)) @ P @ x),
         success=lambda x: np.abs(x).max() < 0.2,

@@ -242,7 +242,7 @@ def shoot(
     ys, vs, w = memory
     price, k, found = program[6], len(program[6]), memory[2][3]
     tolerance, feasible, soft = settings[1], settings[2], settings[4] > 0.0
-    rho, sigma, regular, nudged, warm = settings[3], 0.0, 0.0, False, largest(point[3]) > 0.0
+    rho, sigma, regular, nudged, warm, again = settings[3], 0.0, 0.0, False, largest(point[3]) > 0.0, False
     for count in range(int(settings[0])):
         for i in range(k):
             price[i] = rho
@@ -265,6 +265,9 @@ def shoot(
         if phase == WHOLE:
             report[3] = expected
         if phase == WHOLE and expected <= tolerance * math.fabs(cost) + 1e-20:
+            if not again and report[7] * point[3].size > tolerance * math.fabs(cost):
+                again = True  # the program was not solved well enough to tell; now its tolerance is the least
+                continue
             if soft or not over > 0.0 or found[3] <= feasible:
                 return CONVERGED
             if rho < MOST_PRICE:
@@ -275,7 +278,7 @@ def shoot(
             nudge(us, limits)
             nudged, rho = True, settings[3]
             continue
-        merit, step, better = cost + sigma * gap + rho * over, 1.0, False
+        merit, step, better, again = cost + sigma * gap + rho * over, 1.0, False, False
         for _ in range(STEPS):
             follow(models, rows, step, plan, limits, program, point, qp[0][3], memory)
             new = found[0] + sigma * (1.0 - step) * gap + rho * found[2]

@@ -77,6 +77,8 @@ class MultipleShooting:
         self, workspace: Shooting, state: Iterate | None, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Iterate | None, Solution]:
         """The local minimum near the plan `us`; with `real_time`, the plan after one quadratic program."""
+        if state is not None and state.lam.shape != workspace.shape:  # another task, with another constraint
+            state = None
         begin = self._begin(workspace, state, x, us, passed)
         phase = FEEDBACK if self.real_time and state is not None else WHOLE
         if phase == FEEDBACK:
