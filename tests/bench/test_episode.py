@@ -21,6 +21,7 @@ from pilotage.bench import (
     benchmark_task,
     simulate,
 )
+from pilotage.bench.contestants import Baseline
 from pilotage.core import ActionStatus, SettingError
 from pilotage.core.results import Action
 
@@ -239,3 +240,11 @@ def test_the_regret_of_the_optimal_controller_is_zero() -> None:
         assert best is not None and simulate(benchmark, Lqr(1.0), seed=seed).cost == pytest.approx(best)
         assert simulate(benchmark, Lqr(0.9), seed=seed).cost > best
     assert benchmark.best(0, (Impulse("x", 1.0),)) is None
+
+
+def test_the_action_of_a_baseline_stays_its_own() -> None:
+    rod = pendulum()
+    law = Baseline(rod.state, rod.action, [1.0])
+    for x in ([0.0, 0.0], [np.nan, 0.0]):
+        law.act(x).u[:] = 9.0
+        assert law.act(x).u == 1.0

@@ -58,7 +58,7 @@ class Mismatch:
 
     def applied(self, plant: Dynamics) -> Dynamics:
         """The plant with its own parameters times the factors."""
-        params, replace = getattr(plant, "params", {}), getattr(plant, "replace", None)
+        params, replace = plant.params, getattr(plant, "replace", None)
         for name in self.factors:
             if name not in params or replace is None:
                 known = ", ".join(params) or "none"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,6 +41,8 @@ class Dynamics(Declared, ABC):
     """Whether ``step = F x + B u``, with F, B and `noise` that depend only on dt. Models that are not traced set it."""
     continuous: bool = False
     """Whether a step integrates rates, so that several short steps equal one long one, with u acting in each."""
+    params: Mapping[str, Any] = MappingProxyType({})
+    """Parameters by name, such as `wheelbase`, for those who need a length or a mass of the model."""
     takes_tensors: bool = False
     """Whether `step` accepts torch tensors and returns tensors that gradients flow through."""
 

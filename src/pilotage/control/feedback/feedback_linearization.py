@@ -116,7 +116,7 @@ class FeedbackLinearization(FeedbackLaw):
         wanted = r[2] + 2.0 * self.gain * (r[1] - v * along) + self.gain**2 * (r[0] - [px, py])
         self._a, yaw_rate = along @ wanted, left @ wanted / math.copysign(max(abs(v), self.crawl), v)
         if self._kind == ("accel", "steer"):
-            wheelbase = float(self.dynamics.params["wheelbase"])  # type: ignore[attr-defined]
+            wheelbase = float(self.dynamics.params["wheelbase"])
             steer = math.atan(wheelbase * yaw_rate / math.copysign(max(abs(v), self.crawl), v))
             return Command(self._ordered({"accel": self._a, "steer": steer}))
         return Command(self._driven(v, yaw_rate))
@@ -139,7 +139,7 @@ class FeedbackLinearization(FeedbackLaw):
     def _driven(self, speed: float, yaw_rate: float) -> Array:
         """The action of a speed [m/s] and a yaw rate [rad/s], slower where it would leave the bounds."""
         if self._kind == ("left", "right"):
-            params = self.dynamics.params  # type: ignore[attr-defined]
+            params = self.dynamics.params
             half, radius = 0.5 * float(params["track"]) * yaw_rate, float(params["wheel_radius"])
             u = self._ordered({"left": (speed - half) / radius, "right": (speed + half) / radius})
         else:

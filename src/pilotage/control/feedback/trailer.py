@@ -70,7 +70,7 @@ class TrailerBacking(FeedbackLaw):
         approach: float = 0.5,
         dt: float = 0.1,
     ) -> None:
-        params = getattr(instance(dynamics, Dynamics, "TrailerBacking"), "params", {})
+        params = instance(dynamics, Dynamics, "TrailerBacking").params
         known = {*dynamics.state.names, *dynamics.action.names, *params}
         if not {"x", "y", "yaw", "trailer_yaw", "speed", "steer", "wheelbase", "trailer_length"} <= known:
             raise ModelError(f"TrailerBacking drives a truck with a trailer, not {dynamics!r}")
@@ -122,7 +122,7 @@ class TrailerBacking(FeedbackLaw):
 
     def _lengths(self) -> tuple[float, float]:
         """Wheelbase and trailer length [m], which may be tensors that change in place."""
-        params = self.dynamics.params  # type: ignore[attr-defined]
+        params = self.dynamics.params
         return float(params["wheelbase"]), float(params["trailer_length"])
 
     def _lost(self, why: str) -> Command:

@@ -101,7 +101,6 @@ def slower(u: Array, action: Space) -> Array:
 
 def _parameter(dynamics: Dynamics, name: str) -> Callable[[], float]:
     """A function that returns the current value of a parameter, since a tensor may change in place."""
-    params = getattr(dynamics, "params", {})
-    if name not in params:
+    if name not in dynamics.params:
         raise ModelError(f"{dynamics!r} has no parameter {name}, which the controller needs; give command instead")
-    return lambda: float(params[name])
+    return lambda: float(dynamics.params[name])

@@ -10,10 +10,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from ...core.arrays import Array
 from ...core.errors import SpaceError
 from ...core.space import Space
 
-Array = NDArray[np.float64]
 ALIGNED = 0.9
 """Least cosine between a step and the heading, on average and of a step by itself, for the heading to give a direction.
 

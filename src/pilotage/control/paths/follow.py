@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ...core.belief import Belief
 from ...core.errors import SettingError
@@ -26,7 +26,6 @@ from ._polyline import nearest, paced
 from ._verdicts import Arrived, headway
 from .path import YAW_TOLERANCE, Path, Progress, standing
 
-Array = NDArray[np.float64]
 POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """The components of a speed; the task uses those that the state has."""

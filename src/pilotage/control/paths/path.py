@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...core.arrays import numbers
+from ...core.arrays import Array, numbers
 from ...core.errors import ShapeError
 from ...core.plan import Plan
 from ...core.space import Space
 from ._legs import Leg, legs_of
 from ._polyline import nearest
 
-Array = NDArray[np.float64]
 YAW_TOLERANCE = math.radians(5.0)
 """Default tolerance of the heading at the end of a final turn on the spot [rad]."""
 STANDING = 0.025

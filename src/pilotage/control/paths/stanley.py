@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ...core.dynamics import Dynamics
 from ...core.plan import Plan
-from ...core.settings import Interval, NonNegative, Positive, by_name, settings
+from ...core.settings import Interval, NonNegative, Positive, by_name, instance, settings
 from ._commands import Command
 from .path import YAW_TOLERANCE
 from .tracker import PathTracker, Sight, Steering
@@ -92,7 +92,7 @@ class Stanley(PathTracker):
         gain: float = 2.0,
         command: Command | None = None,
     ) -> None:
-        own = getattr(dynamics, "params", {}).get("wheelbase", 0.3)
+        own = instance(dynamics, Dynamics, "Stanley").params.get("wheelbase", 0.3)
         law = StanleyLaw(wheelbase=float(own) if wheelbase is None else wheelbase, k=k, soft=soft, steer=steer)
         super().__init__(
             dynamics, path, law, speed=speed, decel=decel, tolerance=tolerance, yaw_tolerance=yaw_tolerance,

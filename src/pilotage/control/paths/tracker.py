@@ -299,7 +299,8 @@ class PathTracker:
         if self._speed is not None:
             x[self._speed] = self.speed
         u = self._bounded(x, self.speed, 1.0 / self.turn_radius, behind=True)
-        found = abs(float(self.dynamics.step(x, u, dt)[self._pose[2]] - x[self._pose[2]])) / dt
+        turn = math.remainder(float(self.dynamics.step(x, u, dt)[self._pose[2]]), math.tau)  # from a yaw of 0
+        found = abs(turn) / dt
         return min(found, wanted) if found > 0.0 else wanted
 
     def _turns_on_the_spot(self) -> bool:
