@@ -24,6 +24,7 @@ from pilotage.bench import (
 from pilotage.bench.contestants import Baseline
 from pilotage.core import ActionStatus, SettingError
 from pilotage.core.results import Action
+from pilotage.models import pendulum
 
 from .worlds import DT, Bad, Empty, Gain, Tank, gauge, tank_task
 
