@@ -8,10 +8,25 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import LinearMPC, QuadraticProgram, dlqr, lqr
+from pilotage.control import (
+    ILQR,
+    LQR,
+    MPPI,
+    SQP,
+    GradientMPC,
+    LinearMPC,
+    PurePursuit,
+    QuadraticProgram,
+    Stanley,
+    dlqr,
+    follow,
+    lqr,
+    reach,
+)
 from pilotage.core import ActionStatus, Space
 from pilotage.core.errors import ModelError, SettingError
-from pilotage.models import LinearDynamics, unicycle
+from pilotage.maps import OccupancyGrid
+from pilotage.models import LinearDynamics, bicycle, dynamics, quadrotor, task, unicycle
 
 DT = 0.1
 ROBOT = unicycle()
@@ -136,3 +151,128 @@ def test_riccati_equations_of_public_threads() -> None:
         assert np.abs(dlqr(rng.normal(size=(2, 2)), rng.normal(size=(2, 1)), weight, [[1.0]]).E).max() < 1.0
     with pytest.raises(SettingError, match="eigenvalue"):
         lqr(chain, [[0.0], [0.0], [1.0]], np.eye(3), [[1.0]], [[1.0], [1.0], [2.0]])
+
+
+WEST = np.stack([-np.linspace(0.0, 12.0, 61), np.zeros(61)], -1)
+CAR = bicycle(wheelbase=2.5)
+TRACKERS: dict[str, Any] = {
+    "pure pursuit": lambda: PurePursuit(CAR, WEST, speed=2.5),
+    "Stanley": lambda: Stanley(CAR, WEST, speed=2.5),
+    "iLQR": lambda: ILQR(CAR, follow(WEST, speed=2.5)),
+    "MPPI": lambda: MPPI(CAR, follow(WEST, speed=2.5), std=(1.0, 0.2), rng=0),
+}
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_course_to_the_west_with_a_noisy_yaw(name: str) -> None:
+    """PythonRobotics #86: a measured yaw that jitters around pi is an error of a whole turn, and the car swerves."""
+    drive, rng, x, widest = TRACKERS[name](), np.random.default_rng(0), np.array([0.0, 0.0, -np.pi, 0.0]), 0.0
+    action = drive.act(x, 0.0)
+    for k in range(120):
+        action = drive.act(CAR.state.plus(x, [0.0, 0.0, 0.02 * rng.standard_normal(), 0.0]), k * DT)
+        if action.status is ActionStatus.DONE:
+            break
+        x = CAR.step(x, action.u, DT)
+        widest = max(widest, abs(x[1]))
+    assert action.status is ActionStatus.DONE and widest < 0.15
+
+
+@task(state=ROBOT.state, action=ROBOT.action, stage=Space("rx ry [m]", "ryaw [rad]"), weights=(1, 1, 1, 0.01, 0.01))
+def pose(x: Any, u: Any, r: Any, p: Any, m: Any) -> Any:
+    return x[0] - r[0], x[1] - r[1], m.wrap(x[2] - r[2]), *u
+
+
+def round_and_round(x: Any, t: float, steps: int, carry: Any) -> Any:
+    phase = 0.5 * (t + DT * np.arange(steps + 1))
+    rows = np.stack([2.0 * np.cos(phase), 2.0 * np.sin(phase), phase + np.pi / 2.0], -1)
+    return ROBOT.state.normalize(rows), None
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP, GradientMPC])
+def test_poses_on_a_circle_pass_half_a_turn(kind: Any) -> None:
+    """quad-sdk #204, MotionPlanning #5: references of yaw jump from pi to -pi; `m.wrap` is the short way."""
+    drive, x = kind(ROBOT, pose(references=round_and_round, dt=DT), horizon=15), np.array([2.0, 0.0, np.pi / 2.0])
+    for k in range(60):
+        x = ROBOT.step(x, drive.act(x, k * DT).u, DT)
+        phase = 0.5 * DT * (k + 1)
+        assert np.hypot(x[0] - 2.0 * np.cos(phase), x[1] - 2.0 * np.sin(phase)) < 0.02
+
+
+@dynamics(
+    state=Space("x y [m]", "yaw [rad]", "speed [m/s]", "yaw_rate [rad/s]"),
+    action=Space("accel [m/s^2] in [-0.3, 0.3]", "yaw_accel [rad/s^2] in [-0.5, 0.5]"),
+)
+def heavy(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[3] * m.cos(x[2]), x[3] * m.sin(x[2]), x[4], u[0], u[1]
+
+
+@pytest.mark.parametrize("kind", [MPPI, ILQR])
+def test_a_robot_with_weak_brakes_stops_at_its_goal(kind: Any) -> None:
+    """Nav2 #5573 and #5579: with the true accelerations, MPPI passes the goal, or is there with a speed left."""
+    path = np.stack([np.linspace(0.0, 3.0, 31), np.zeros(31)], -1)
+    drive, x, farthest = kind(heavy(), follow(path, speed=1.0)), np.zeros(5), 0.0
+    action = drive.act(x, 0.0)
+    for k in range(150):
+        action = drive.act(x, k * DT)
+        if action.status is ActionStatus.DONE:
+            break
+        x = heavy().step(x, action.u, DT)
+        farthest = max(farthest, x[0])
+        assert x[3] >= -0.02, "it does not swing about the goal"
+    assert action.status is ActionStatus.DONE and farthest < 3.1 and abs(x[3]) < 0.12
+
+
+@pytest.mark.parametrize("ahead", [0.45, 0.8, 1.5])
+@pytest.mark.parametrize("kind", [MPPI, ILQR, SQP])
+def test_an_obstacle_that_appears_at_the_last_moment_is_not_touched(kind: Any, ahead: float) -> None:
+    """Nav2 #5661, python_simple_mppi #12: an obstacle within the horizon; the robot goes round it, or stops."""
+    robot, free = unicycle(limits={"speed": (-0.3, 1.0), "yaw_rate": (-1.5, 1.5)}), np.zeros((60, 120), dtype=bool)
+    path = np.stack([np.linspace(1.0, 9.0, 81), np.full(81, 3.0)], -1)
+
+    def around(occupied: Any) -> Any:
+        grid = OccupancyGrid.from_occupied(occupied, 0.1)
+        return grid, follow(path, grid, radius=0.3, margin=0.2, speed=1.0)
+
+    drive, x = kind(robot, around(free)[1], **({"rng": 0} if kind is MPPI else {})), np.array([1.0, 3.0, 0.0])
+    for k in range(30):
+        x = robot.step(x, drive.act(x, k * DT).u, DT)
+    column = round((x[0] + ahead) / 0.1)
+    free[25:35, column : column + 5] = True
+    grid, errand = around(free)
+    drive.retarget(errand)
+    statuses = set()
+    for k in range(30, 140):
+        action = drive.act(x, k * DT)
+        statuses.add(action.status)
+        x = robot.step(x, action.u, DT)
+        assert grid.clearance(x[None, :2])[0] >= 0.3 - 1e-3
+    assert statuses & {ActionStatus.DONE, ActionStatus.STUCK}
+
+
+@pytest.mark.parametrize("kind", [LQR, LinearMPC])
+def test_states_of_another_simulator(kind: Any) -> None:
+    """do-mpc #446: a simulator of one's own, with the same rates, other steps and other quaternions, diverges."""
+    drone = quadrotor(mass=0.5)
+    rest = drone.state.identity()
+    drive = kind(drone, rest, R=[0.1, 10.0, 10.0, 10.0], dt=0.02)
+    x = drone.state.plus(rest, np.r_[0.5, 0.0, -0.3, 0.4, -0.4, 1.0, np.zeros(6)])
+    for k in range(300):
+        seen = x.copy()
+        seen[3:7] *= (-1) ** k  # the same rotation
+        u = drive.act(seen, 0.02 * k).u
+        for _ in range(10):
+            x = drone.step(x, u, 0.002)
+    assert np.abs(drone.state.minus(x, rest)).max() < 0.01
+    x[3:7] *= 1.001
+    with pytest.raises(ValueError, match="normalize"):
+        drive.act(x, 9.0)
+
+
+@pytest.mark.parametrize("kind", [ILQR, SQP])
+def test_any_first_plan_leads_to_the_same_one(kind: Any) -> None:
+    """OSQP #37 and #383: a warm start that is infeasible, or of a large norm, makes a solvable problem fail."""
+    drive = kind(CART, reach(CART, [0.0, 0.0], dt=DT), horizon=20)
+    best = drive.solve([2.0, 0.0]).cost
+    for us in (np.full((20, 1), 1e6), np.where(np.arange(20) % 2, 1.0, -1.0)[:, None]):
+        plan = drive.solve([2.0, 0.0], us=us)
+        assert plan.ok and plan.cost == pytest.approx(best, rel=1e-6)
