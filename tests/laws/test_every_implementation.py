@@ -24,6 +24,7 @@ from pilotage.control import (
     MPPI,
     PID,
     SQP,
+    DelayCompensation,
     FeedbackLinearization,
     GradientMPC,
     LinearMPC,
@@ -285,6 +286,7 @@ CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "LQR with an integral": lambda: (LQR(CART, {"x": 1.0}, integral={"x": 0.1}, design="continuous"), CART),
     "TrackingLQR": lambda: (TrackingLQR(ROD, HANGING), ROD),
     "TrackingLQR of the nearest point": lambda: (TrackingLQR(ROD, HANGING, along="nearest"), ROD),
+    "DelayCompensation": lambda: (DelayCompensation(LQR(CART, [1.0, 0.0]), CART, delay=0.15), CART),
     "LQG": lambda: (LQG(KF(CART, dt=0.1).start(std=1.0), STATE, LQR(CART, [1.0, 0.0])), CART),
     "StateFeedback": lambda: (StateFeedback.placed(ROD, [0.0, 0.0], [-3.0, -4.0]), ROD),
     "PID": lambda: (

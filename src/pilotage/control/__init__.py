@@ -9,6 +9,7 @@
   `PowerLawNoise`, `IntegratedNoise`, `SplineNoise`, `KernelNoise`)
 - `RecedingHorizon`: the common base of predictive controllers: clock, plan and fallback; it uses a solver, which
   returns a `Solution`
+- `DelayCompensation`: any controller, on the state predicted for the time at which its action will act
 - `reach`: the task of reaching a goal
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..core.names import absent
+from .delay_compensation import DelayCompensation as DelayCompensation
 from .feedback import LQG as LQG
 from .feedback import LQR as LQR
 from .feedback import PID as PID
@@ -71,6 +73,7 @@ __all__ = [
     "MPPI",
     "PID",
     "SQP",
+    "DelayCompensation",
     "DirectCollocation",
     "FeedbackLinearization",
     "GradientMPC",

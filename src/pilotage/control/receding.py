@@ -299,6 +299,9 @@ class RecedingHorizon:
         own = p.worst(x[None], vs[0][None], rows[:1])
         return p.worst(np.array(xs[1:]), np.array(vs), rows[1:]) <= max(own, SLACK)
 
+    def _executed(self, u: Array) -> None:
+        """Note in the state of the solver that the fallback executed `u`; a solver that limits changes overrides it."""
+
     def _fall_back(self, why: str, x: Array, begun: float, rows: Array | None = None) -> Action:
         """The action of the policy; braking where that would violate the constraint. Of a lost state, none is known."""
         policy: str = self.fallback
@@ -311,6 +314,7 @@ class RecedingHorizon:
         if policy == "brake" and rows is not None:
             self.plan = np.tile(self.brake, (len(self.plan), 1))  # the solver starts over
         self._last = (self._stopping(x) if policy == "brake" else coming[0]).copy()
+        self._executed(self._last)
         plan = self.plan.copy() if policy == "shift" else None
         spent = time.perf_counter() - begun
         reason = f"{why}; fell back to {policy}"

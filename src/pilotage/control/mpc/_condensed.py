@@ -183,13 +183,25 @@ class Prediction:
 
     def at(self, x: Array, us: Array) -> Method:
         """The method of the program at the goal, or of one that is linearised along the plan from x."""
-        p, space = self.problem, self.problem.dynamics.state
+        p = self.problem
         if self.method is None or self.settings.relinearize:
             self._nominal = us
             xs = p.dynamics.rollout(x, us, p.dt)
             F, B = p.dynamics.linearize(xs[:-1], us, p.dt)
-            self.method = self._build(F, B, np.zeros(()), space.minus(xs, self.task.goal))
+            self.method = self._build(F, B, np.zeros(()), self._away(xs))
         return self.method
+
+    def _away(self, xs: Array) -> Array:
+        """Deviations of states ``(T + 1, n)`` from the goal; angles that pass half a turn from it go on.
+
+        ::
+
+            d_0 = x_0 (-) goal,    d_{k+1} = d_k + x_{k+1} (-) x_k,    of rotations: x_k (-) goal
+        """
+        space, goal = self.problem.dynamics.state, self.task.goal
+        if not space.flat:
+            return space.minus(xs, goal)
+        return np.cumsum(np.vstack([space.minus(xs[:1], goal), space.minus(xs[1:], xs[:-1])]), axis=0)
 
     def tighten(self, actions: Array, rows: Array) -> str:
         """Move the bounds of the actions ``(T, m)`` and of C ``(T, k)`` inward; the names of those that cross."""
@@ -222,7 +234,7 @@ class Prediction:
         theta = np.zeros(spans["disturbance"].stop)
         theta[spans["state"]] = space.minus(x, self.task.goal)
         if self.task.stage.size:
-            theta[spans["reference"]] = space.minus(rows[1:], self.task.goal).ravel()
+            theta[spans["reference"]] = self._away(np.vstack([x, rows[1:]]))[1:].ravel()
         if self._limited:
             theta[spans["last"]] = (self.task.ug if state.last is None else state.last) - self.task.ug
         if state.disturbance is not None:

@@ -25,6 +25,8 @@ from .program import (
 EMPTY = np.zeros(0)
 GAP = 100.0
 """Largest duality gap of a solution, relative to the tolerance of its residuals and the size of its cost."""
+ROUNDING = 1e-15
+"""Rounding of a sum, relative to its largest term."""
 
 
 class Method(ABC):
@@ -115,6 +117,12 @@ class Method(ABC):
         return QPSolution(LIMIT, z, lam, report)
 
 
+def worst(solution: QPSolution) -> float:
+    """The largest residual or the gap, relative to the cost."""
+    gap = solution.gap / (1.0 + abs(solution.cost))
+    return max(solution.primal_residual, solution.dual_residual, gap)
+
+
 def farkas(program: QuadraticProgram, ray: Array, e: Array, bounds: Array, tolerance: float = 1e-7) -> Array | None:
     """The proof ``A' ray = 0, sum_i ray_i (b_i - e_i) < 0`` that no z satisfies the hard rows, or None.
 
@@ -191,8 +199,14 @@ class Auto(Method):
         from .interior_point import InteriorPoint
 
         found = self.first.run(theta)
-        if found.status is not QPStatus.LIMIT:
+        if found.status is not QPStatus.LIMIT or self._rounded(found):
             return found
         self._second = self._second or InteriorPoint(self.program, self.tolerance)
         self._second.f, self._second.bounds = self.f, self.bounds
-        return self._second.run(theta)
+        other = self._second.run(theta)
+        return min(found, other, key=worst) if other.status is QPStatus.LIMIT else other
+
+    def _rounded(self, found: QPSolution) -> bool:
+        """Whether what is left of the optimality conditions is rounding, so that no method comes nearer."""
+        noise = ROUNDING * float((np.abs(self.program.A.T) @ np.abs(found.multipliers)).max(initial=0.0))
+        return worst(found) <= max(noise, self.tolerance) and found.primal_residual <= self.tolerance

@@ -10,7 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 from ...core.arrays import Array
 from ._elastic import Elastic
-from ._methods import Method
+from ._methods import Method, worst
 from .program import QPSolution, QuadraticProgram
 
 Mask = NDArray[np.bool_]
@@ -63,7 +63,7 @@ class InteriorPoint(Method):
         for k in range(self.iterations):
             lam = iterate.multipliers(equal, up, low)
             found = self.judged(iterate.x[:n], lam, k, g, e, lam, iterate.x[:n])
-            better = best is None or _worst(found) < _worst(best)
+            better = best is None or worst(found) < worst(best)
             best = found if better or found.certificate is not None else best
             if (found.ok and found.gap <= self.tolerance * (1.0 + abs(found.cost))) or found.certificate is not None:
                 return found
@@ -71,12 +71,6 @@ class InteriorPoint(Method):
                 break
         assert best is not None
         return best
-
-
-def _worst(solution: QPSolution) -> float:
-    """The largest residual or the gap, relative to the cost."""
-    gap = solution.gap / (1.0 + abs(solution.cost))
-    return max(solution.primal_residual, solution.dual_residual, gap)
 
 
 class Iterate:

@@ -44,12 +44,13 @@ class LinearMPC(RecedingHorizon):
         P: weight of the end; default: the solution of the Riccati equation of F, B, Q, R.
         bounds: lowest and highest value of components of the tangent of the state by name, from step 1 on.
         outputs: ``(C, low, high)``, with C ``(k, d)``: bounds of ``C (x (-) goal)``.
-        rates: lowest and highest rate of change of actions by name [1/s]; the first tick begins from `action`.
+        rates: lowest and highest rate of change of actions by name [1/s]; the first tick begins from `action`, and the
+            tick after a fallback from the action of the fallback, which itself may change faster.
         soft: weights of violations, by the names "x", "output 0" or "rate of accel", or one for all of these: the cost
             of a violation is the weight times its size. A large weight keeps a bound wherever that is possible.
             Default: hard bounds.
         reference: function of times ``(T + 1,)`` that returns states ``(T + 1, n)``, which are tracked with preview.
-            Default: the goal.
+            Default: the goal. Angles may turn any number of times, whether they are wrapped or not.
         relinearize: whether the model is linearised along the last plan at every tick, rather than once at the goal.
         offset_free: gain in (0, 1] of the estimate of a constant disturbance of the state, which the plan compensates
             for; 0 for none.
@@ -150,6 +151,10 @@ class LinearMPC(RecedingHorizon):
         if method is None:
             raise ModelError("there is no program before the first call of act, since relinearize is on")
         return method.program
+
+    def _executed(self, u: Array) -> None:
+        """The next change is counted from the action of the fallback."""
+        self._state = replace(self._state, last=u.copy())
 
 
 def regulator(dynamics: Dynamics, goal: Array, ug: Array, dt: float, Q: Array, R: Array) -> Regulator:
