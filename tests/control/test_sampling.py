@@ -169,6 +169,15 @@ def test_restarts_leave_a_local_minimum(kind: str) -> None:
         assert plan.cost / 4 < high
 
 
+@pytest.mark.parametrize("kind", ["CEM", "ICEM"])
+def test_the_verdict_is_on_the_search_that_is_used(kind: str) -> None:
+    """Braking keeps the wall, but no plan near rest does."""
+    drive = made(kind, cart(), forward(dt=0.1), horizon=9, std=0.2, restarts=1)
+    plan = drive.solve([0.0, 2.4], us=np.full((9, 1), -4.0))
+    assert plan.ok
+    assert plan.xs[:, 0].max() < 1.0
+
+
 def test_scales_are_positive_numbers() -> None:
     for wrong in (0.0, [], [[1.0]], [1.0, -1.0], [np.nan]):
         with pytest.raises(SettingError, match="scales"):

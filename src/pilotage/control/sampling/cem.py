@@ -48,11 +48,11 @@ class CrossEntropy(Sampler):
         none = np.empty((0, *us.shape))
         first = (us, none) if before is None else (shifted(before[0], passed), shifted(before[1], passed))
         rest = np.tile(workspace.problem.action.clip(np.zeros(us.shape[1])), (len(us), 1))
-        found = list[Fit]()
+        found = list[tuple[Fit, tuple[Array, Array]]]()
         for mean, elites in (first, *[(rest, none)] * self.restarts):
             key, fit = self._fit(workspace, key, x, mean, elites, rows)
-            found.append(fit)
-        best = min(found, key=lambda fit: fit.cost)
+            found.append((fit, (workspace.costs.copy(), workspace.violations.copy())))
+        best, (workspace.costs[:], workspace.violations[:]) = min(found, key=lambda each: each[0].cost)
         if best.cost == np.inf:
             return (key, None), workspace.solution(x, us, np.inf, us, rows)
         solution = workspace.solution(x, best.plan if self.best else best.mean, best.cost, us, rows, std=best.std)
