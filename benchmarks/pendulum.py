@@ -160,8 +160,8 @@ CONTROLLERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     needs=["gymnasium"],
     note="Pendulum-v1's own steps, an episode for each seed from 0. The optimum of a seed is the best known return: "
     "the stored one (dynamic programming on 1001 x 501 x 41, polished), or a controller's where that is better. Gap "
-    "of the mean: mean of the gaps over the mean optimum. Worst seed: the largest gap over the seed's optimum, or over 10 "
-    "where the optimum is nearer to 0; in brackets, over the optimum alone",
+    "of the mean: mean of the gaps over the mean optimum. Worst seed: the largest gap over the optimum of its seed, "
+    "or over 10 where that is nearer to 0; in brackets, over the optimum alone",
 )
 def pendulum(quick: bool) -> Figures:
     xs = starts(4 if quick else 100)
