@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from benchmarks.accuracy import Figures, table
-from pilotage.control import CEM, ICEM, ILQR, MPPI
+from pilotage.bench import benchmark_task
+from pilotage.control import CEM, ICEM, ILQR, MPPI, dlqr
 from pilotage.core import Space
 from pilotage.models import discrete_dynamics, task
 
@@ -24,7 +26,18 @@ def rod(x: Any, u: Any, dt: Any, p: Any, m: Any) -> Any:
     return x[0] + rate * dt, rate
 
 
-@task(state=ROD, action=TORQUE, weights=(1.0, 0.1, 0.001))
+GOES = np.linalg.cholesky(dlqr([[1.0375, 0.05], [0.75, 1.0]], [[0.0075], [0.15]], np.diag([1.0, 0.1]), [[0.001]]).S).T
+"""The factor of the cost to go of LQR at the top; x_{t+1} = F x_t + B u_t is the step of Pendulum-v1 there."""
+
+
+def _to_go(x: Any, p: Any, m: Any) -> Any:
+    return GOES[0, 0] * x[0] + GOES[0, 1] * x[1], GOES[1, 1] * x[1]
+
+
+@task(
+    state=ROD, action=TORQUE, params={"final": (0.0, 0.0)}, terminal=_to_go, terminal_weights="final",
+    weights=(1.0, 0.1, 0.001),
+)  # fmt: skip
 def upright(x: Any, u: Any, p: Any, m: Any) -> Any:
     """The negative reward of Pendulum-v1."""
     return x[0], x[1], u[0]
@@ -109,10 +122,19 @@ def tracked(plan: Any, x: np.ndarray, t: int) -> np.ndarray:
     return plan.us[t] + plan.stats["gains"][t] @ ROD.minus(ROD.normalize(x), plan.xs[t])
 
 
+def searcher() -> ICEM:
+    """iCEM with two searches at each tick; settings and weight of the terminal cost were chosen on seeds 100 to 199."""
+    errand = upright(final=(3.0, 3.0), dt=DT)
+    return ICEM(
+        rod(), errand, horizon=40, samples=400, elites=0.05, beta=4.0, std=2.0, scales=(1.0, 0.3, 0.1), restarts=1,
+        rng=0,
+    )  # fmt: skip
+
+
 def polished(xs: np.ndarray) -> np.ndarray:
     """Returns of whole episodes that iLQR plans from the actions that iCEM takes on the model, and tracks."""
     model, errand, total = rod(), upright(dt=DT), np.zeros(len(xs))
-    guide = ICEM(model, errand, horizon=60, samples=300, elites=0.03, iterations=3, beta=1.5, std=2.0, rng=0)
+    guide = searcher()
     plan = ILQR(model, errand, horizon=STEPS, iterations=100)
     for k, x in enumerate(xs):
         guide.reset(seed=0)
@@ -126,7 +148,7 @@ def polished(xs: np.ndarray) -> np.ndarray:
 
 
 CONTROLLERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "iCEM, 200 x 40": lambda xs: closed_loop(ICEM(rod(), upright(dt=DT), horizon=40, std=2.0, rng=0), xs),
+    "iCEM, 2 x 400 x 40": lambda xs: closed_loop(searcher(), xs),
     "CEM, 500 x 40": lambda xs: closed_loop(CEM(rod(), upright(dt=DT), horizon=40, rng=0), xs),
     "MPPI, 1000 x 50": lambda xs: closed_loop(MPPI(rod(), upright(dt=DT), horizon=50, rng=0), xs),
     "iLQR from iCEM's actions": polished,
@@ -136,18 +158,28 @@ CONTROLLERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @table(
     "pendulum",
     needs=["gymnasium"],
-    note="Pendulum-v1's own steps, an episode for each seed; the optimum by dynamic programming on a grid, or what a "
-    "controller found where that is better; -132.8 on a grid of 1001 x 501 x 41",
+    note="Pendulum-v1's own steps, an episode for each seed from 0. The optimum of a seed is the best known return: "
+    "the stored one (dynamic programming on 1001 x 501 x 41, polished), or a controller's where that is better. Gap "
+    "of the mean: mean of the gaps over the mean optimum. Worst seed: the largest gap over the optimum of its seed, "
+    "or over 10 where that is nearer to 0; in brackets, over the optimum alone",
 )
 def pendulum(quick: bool) -> Figures:
     xs = starts(4 if quick else 100)
-    found = {"dynamic programming": optimum(xs, *((201, 101, 21) if quick else (501, 251, 21)))}
-    found |= {name: run(xs) for name, run in CONTROLLERS.items()}
-    best, lines, bars = np.max(list(found.values()), axis=0), list[tuple[object, ...]](), list[tuple[str, bool]]()
-    for name, each in found.items():
-        mean, worst = (best - each).mean() / -best.mean(), ((best - each) / np.maximum(-best, 10.0)).max()
-        lines.append((name, f"{each.mean():.1f}", f"{100.0 * mean:.1f} %", f"{100.0 * worst:.1f} %"))
+    stored = -np.array([benchmark_task("pendulum_v1").best(seed) for seed in range(len(xs))], dtype=np.float64)
+    grid = (201, 101, 21) if quick else (501, 251, 21)
+    found, spent = dict[str, np.ndarray](), list[float]()
+    for name, run in {"dynamic programming": lambda xs: optimum(xs, *grid), **CONTROLLERS}.items():
+        begun = time.perf_counter()
+        found[name] = run(xs)
+        spent.append((time.perf_counter() - begun) / len(xs))
+    best = np.maximum(stored, np.max(list(found.values()), axis=0))
+    lines, bars = list[tuple[object, ...]](), list[tuple[str, bool]]()
+    for (name, each), seconds in zip(found.items(), spent, strict=True):
+        gap = best - each
+        mean, worst, bare = gap.mean() / -best.mean(), (gap / np.maximum(-best, 10.0)).max(), (gap / -best).max()
+        shown = f"{100.0 * worst:.1f} % ({100.0 * bare:.0f} %)"
+        lines.append((name, f"{each.mean():.1f}", f"{100.0 * mean:.1f} %", shown, f"{seconds:.1f}"))
         if name.startswith("i"):
             bars += [(f"{name}: mean within 2 % of the optimum", bool(mean < 0.02))]
             bars += [(f"{name}: worst seed within 10 % of its optimum, or 1", bool(worst < 0.1))]
-    return Figures(("controller", "mean return", "gap of the mean", "gap of the worst seed"), lines, bars)
+    return Figures(("controller", "mean return", "gap of the mean", "worst seed", "s an episode"), lines, bars)

@@ -25,6 +25,7 @@ from pilotage.control import (
 from pilotage.control.receding import iterations_within
 from pilotage.core import ActionStatus, SettingError
 from pilotage.models import bicycle
+from pilotage.models import task as task_of
 from pilotage.testing import check_controller
 
 from .test_noise import drawn
@@ -36,7 +37,9 @@ X = np.array([0.0, 0.0, 3.0, 1.0])
 KINDS: dict[str, tuple[Any, dict[str, Any]]] = {
     "CEM": (CEM, {}),
     "CEM, pink": (CEM, {"noise": PowerLawNoise(1.0)}),
+    "CEM, restarts": (CEM, {"restarts": 1, "scales": (1.0, 0.3)}),
     "ICEM": (ICEM, {}),
+    "ICEM, scales": (ICEM, {"restarts": 2, "scales": (1.0, 0.3, 0.1)}),
     "PredictiveSampling": (PredictiveSampling, {}),
     "PredictiveSampling, zero": (PredictiveSampling, {"order": "zero"}),
     "MPPI, pink": (MPPI, {"noise": PowerLawNoise(1.0)}),
@@ -73,7 +76,7 @@ def test_one_seed_is_one_course_in_any_thread_process_and_backend(kind: str) -> 
     assert not np.array_equal(first, plans(made(kind, rng=6)))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind, (_, own) in KINDS.items() if "restarts" not in own])
 def test_one_sample_is_the_plan(kind: str) -> None:
     drive = made(kind, cart(), stop(dt=0.1), samples=1, iterations=1, brake=[0.5])
     assert np.allclose(drive.act([1.0, 0.0]).plan, 0.5)
@@ -122,18 +125,20 @@ def test_contract(kind: str) -> None:
     check_controller(made(kind), CAR)
 
 
-def test_cem_is_that_of_the_paper() -> None:
-    """Elites, smoothing and least variance, again with nothing but numpy."""
+@pytest.mark.parametrize("scales", [(1.0,), (1.0, 0.5, 0.25)])
+def test_cem_is_that_of_the_paper(scales: tuple[float, ...]) -> None:
+    """Elites, smoothing, least variance, and the scales of the samples, again with nothing but numpy."""
     T, K, a, least, std, x = 8, 64, 0.2, 0.3, 1.5, np.array([1.0, -0.5])
     drive = CEM(
         cart(), stop(dt=0.1), horizon=T, samples=K, elites=0.125, smoothing=a, least=least, std=std, iterations=3,
-        rng=11,
+        scales=scales, rng=11,
     )  # fmt: skip
     words = np.random.SeedSequence(11).generate_state(2, np.uint32)
     mean, spread = np.zeros(T), np.full(T, std)
     for tick in (1, 2, 3):
         seed = int(words[0]), int(words[1]), tick
         noise = np.concatenate([drawn(seed, first, T) for first in (0, 32)], axis=1).T.copy()
+        noise *= np.resize(scales, K)[:, None]
         noise[0] = 0.0
         us = np.clip(mean + spread * noise, -4.0, 4.0)
         xs = cart().rollout(np.tile(x, (K, 1)), us[..., None], 0.1)
@@ -142,6 +147,41 @@ def test_cem_is_that_of_the_paper() -> None:
         spread = np.maximum(np.sqrt(a * spread**2 + (1.0 - a) * elites.var(0)), least * std)
     assert np.allclose(drive.act(x).plan[:, 0], mean, rtol=0.0, atol=1e-9)
     assert np.allclose(drive.solution.stats["std"][:, 0], spread, rtol=0.0, atol=1e-9)
+
+
+def ripples() -> Any:
+    """A cost of the push alone, with its minimum at 0 and others near every 2 N."""
+
+    @task_of(state=cart().state, action=cart().action, weights=(1.0, 0.1))
+    def rippled(x: Any, u: Any, p: Any, m: Any) -> Any:
+        return m.sin(1.5 * u[0]), u[0]
+
+    return rippled()
+
+
+@pytest.mark.parametrize("kind", ["CEM", "ICEM"])
+def test_restarts_leave_a_local_minimum(kind: str) -> None:
+    """The plan of a single search stays at the minimum near 2, where sin(1.5 u)^2 + 0.1 u^2 is above 0.4."""
+    for restarts, low, high in ((0, 0.4, 0.5), (1, 0.0, 0.1)):
+        drive = made(kind, cart(), ripples(), horizon=4, samples=200, std=0.3, restarts=restarts)
+        plan = drive.solve([0.0, 0.0], us=np.full((4, 1), 2.05))
+        assert low < plan.cost / 4 + 1e-12
+        assert plan.cost / 4 < high
+
+
+@pytest.mark.parametrize("kind", ["CEM", "ICEM"])
+def test_the_verdict_is_on_the_search_that_is_used(kind: str) -> None:
+    """Braking keeps the wall, but no plan near rest does."""
+    drive = made(kind, cart(), forward(dt=0.1), horizon=9, std=0.2, restarts=1)
+    plan = drive.solve([0.0, 2.4], us=np.full((9, 1), -4.0))
+    assert plan.ok
+    assert plan.xs[:, 0].max() < 1.0
+
+
+def test_scales_are_positive_numbers() -> None:
+    for wrong in (0.0, [], [[1.0]], [1.0, -1.0], [np.nan]):
+        with pytest.raises(SettingError, match="scales"):
+            PredictiveSampling(cart(), stop(), scales=wrong)
 
 
 def test_icem_keeps_elites_and_executes_the_best_plan() -> None:

@@ -40,6 +40,7 @@ class Sampler(ABC):
     threads: Count = 1
     budget: Positive | None = None
     redraw: bool = True
+    scales: Any = 1.0
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
@@ -71,7 +72,7 @@ class Samples:
         T, m, count = problem.steps, problem.action.size, sampler.samples
         self.problem, self.std = problem, np.tile(spread(sampler.std, problem.action), (T, 1))
         self._basis = basis_of(sampler.noise, T)
-        self._settings = np.array([correlation, sampler.penalty])
+        self._settings = np.array([correlation, sampler.penalty, *factors(sampler.scales)])
         self._limits, self._free = problem.limits, np.zeros((T, m))
         blocks = -(-count // LANES)
         self.padded = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
@@ -247,3 +248,11 @@ def spread(std: ArrayLike | None, action: Space) -> Array:
     if given.shape not in ((), (action.size,)) or not (np.isfinite(given) & (given > 0.0)).all():
         raise SettingError(f"std is {std}; expected a positive number, or one for each of {', '.join(action.names)}")
     return np.broadcast_to(given, (action.size,)).copy()
+
+
+def factors(scales: ArrayLike) -> Array:
+    """The factors of the standard deviation that the samples take in turn, ``(q,)``."""
+    given = np.atleast_1d(numbers(scales, "scales"))
+    if given.ndim != 1 or not len(given) or not (np.isfinite(given) & (given > 0.0)).all():
+        raise SettingError(f"scales is {scales}; expected positive numbers, such as (1, 0.3, 0.1)")
+    return given

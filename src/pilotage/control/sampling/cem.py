@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array
 from ...core.dynamics import Dynamics
-from ...core.settings import Count, Fraction, Interval, by_name, settings
+from ...core.settings import Count, Fraction, Interval, Natural, by_name, settings
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import Fallback, RecedingHorizon, Solution, iterations_within, shifted
@@ -36,35 +37,62 @@ class CrossEntropy(Sampler):
     least: Annotated[float, Interval(0.0, 1.0)] = 0.05
     kept: Fraction = 0.0
     decay: Annotated[float, Interval(1.0, math.inf, "[)")] = 1.0
+    restarts: Natural = 0
     best: bool = False
 
     def step(
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
     ) -> tuple[Any, Solution]:
-        """Fit mean and variance to the elites of each iteration."""
+        """Fit mean and variance to the elites of each iteration, from the last mean and again from rest."""
         key, before = state
-        mean, elites = (us, np.empty((0, *us.shape))) if before is None else (shifted(each, passed) for each in before)
+        none = np.empty((0, *us.shape))
+        first = (us, none) if before is None else (shifted(before[0], passed), shifted(before[1], passed))
+        rest = np.tile(workspace.problem.action.clip(np.zeros(us.shape[1])), (len(us), 1))
+        found = list[tuple[Fit, tuple[Array, Array]]]()
+        for mean, elites in (first, *[(rest, none)] * self.restarts):
+            key, fit = self._fit(workspace, key, x, mean, elites, rows)
+            found.append((fit, (workspace.costs.copy(), workspace.violations.copy())))
+        best, (workspace.costs[:], workspace.violations[:]) = min(found, key=lambda each: each[0].cost)
+        if best.cost == np.inf:
+            return (key, None), workspace.solution(x, us, np.inf, us, rows)
+        solution = workspace.solution(x, best.plan if self.best else best.mean, best.cost, us, rows, std=best.std)
+        return (key, (best.mean, best.elites) if self.best else None), solution
+
+    def _fit(self, workspace: Samples, key: Any, x: Array, mean: Array, elites: Array, rows: Array) -> tuple[Any, Fit]:
+        """The key after a search from a mean with the full deviation, and what it found."""
         elite, floor = max(round(self.elites * self.samples), 1), self.least * workspace.std
-        std, plan, cost = workspace.std, us, np.inf
-        for i in iterations_within(self.iterations, self.budget):
+        fit = Fit(mean, workspace.std, mean, np.inf, elites)
+        budget = None if self.budget is None else self.budget / (1 + self.restarts)
+        for i in iterations_within(self.iterations, budget):
             count = min(max(round(self.samples / self.decay**i), 2 * elite), self.samples)
-            given = elites[: round(self.kept * elite)]
+            given = fit.elites[: round(self.kept * elite)]
             if not self.best or i == self.iterations - 1:
-                given = np.concatenate([mean[None], given])
+                given = np.concatenate([fit.mean[None], given])
             key = key + DRAWN
-            workspace.roll(x, mean, rows, key, std=std, kept=given, count=count)
+            workspace.roll(x, fit.mean, rows, key, std=fit.std, kept=given, count=count)
             order = np.argsort(workspace.costs, kind="stable")[:elite]
             order = order[np.isfinite(workspace.costs[order])]
             if not len(order):
-                return (key, None), workspace.solution(x, us, np.inf, us, rows)
-            elites = workspace.taken(order, mean)
-            if workspace.costs[order[0]] < cost:
-                plan, cost = elites[0], float(workspace.costs[order[0]])
-            a = self.smoothing
-            variance = a * std**2 + (1.0 - a) * elites.var(0)
-            mean, std = a * mean + (1.0 - a) * elites.mean(0), np.maximum(np.sqrt(variance), floor)
-        found = workspace.solution(x, plan if self.best else mean, cost, us, rows, std=std)
-        return (key, (mean, elites) if self.best else None), found
+                return key, Fit(mean, fit.std, mean, np.inf, elites)
+            fit = fit.after(workspace.taken(order, fit.mean), float(workspace.costs[order[0]]), self.smoothing, floor)
+        return key, fit
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """A normal distribution of plans, the best plan drawn from it with its cost, and the elites it was fitted to."""
+
+    mean: Array
+    std: Array
+    plan: Array
+    cost: float
+    elites: Array
+
+    def after(self, elites: Array, cost: float, a: float, floor: Array) -> Fit:
+        """The distribution fitted to elites, of which the first costs so much, smoothed by the share `a` of this."""
+        plan, cost = (elites[0], cost) if cost < self.cost else (self.plan, self.cost)
+        mean, variance = a * self.mean + (1.0 - a) * elites.mean(0), a * self.std**2 + (1.0 - a) * elites.var(0)
+        return Fit(mean, np.maximum(np.sqrt(variance), floor), plan, cost, elites)
 
 
 class CEM(RecedingHorizon):
@@ -87,6 +115,11 @@ class CEM(RecedingHorizon):
         iterations: fits at each tick.
         smoothing: a, in [0, 1): the share of mean and variance that stays from one iteration to the next.
         least: standard deviation that it does not fall below, as a share of `std`.
+        restarts: further searches at each tick, which begin at rest instead of the last plan, with as many samples; the
+            best plan of all is executed. They find a way around, or a swing to the other side, that no small change of
+            the last plan leads to.
+        scales: factors of `std` that the samples take in turn, such as ``(1, 0.3, 0.1)``: those with a large one
+            explore, those with a small one refine the plan, as unstable systems need.
         std, penalty, threads, budget, rng: as for `MPPI`.
         noise: kind of noise over time, such as `PowerLawNoise`; default: white.
 
@@ -114,7 +147,9 @@ class CEM(RecedingHorizon):
         iterations: int = 4,
         smoothing: float = 0.1,
         least: float = 0.05,
+        restarts: int = 0,
         std: ArrayLike | None = None,
+        scales: ArrayLike = 1.0,
         noise: Noise | None = None,
         dt: float | None = None,
         penalty: float = 1000.0,
@@ -124,5 +159,8 @@ class CEM(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
     ) -> None:
-        solver = CrossEntropy(samples, std, noise, penalty, iterations, threads, budget, True, elites, smoothing, least)
+        solver = CrossEntropy(
+            samples, std, noise, penalty, iterations, threads, budget, True, scales, elites, smoothing, least,
+            restarts=restarts,
+        )  # fmt: skip
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

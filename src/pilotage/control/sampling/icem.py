@@ -29,7 +29,7 @@ class ICEM(RecedingHorizon):
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
         samples: number of plans tried in the first iteration, K.
-        elites, iterations, smoothing, least: as for `CEM`.
+        elites, iterations, smoothing, least, restarts, scales: as for `CEM`.
         beta: exponent of the noise; see `PowerLawNoise`. Large values for slow systems, 0 for white noise.
         kept: share of the elites that is tried again.
         decay: factor by which the samples become fewer in each iteration, 1 or more.
@@ -61,7 +61,9 @@ class ICEM(RecedingHorizon):
         beta: float = 2.0,
         kept: float = 0.3,
         decay: float = 1.25,
+        restarts: int = 0,
         std: ArrayLike | None = None,
+        scales: ArrayLike = 1.0,
         dt: float | None = None,
         penalty: float = 1000.0,
         fallback: Fallback = "shift",
@@ -71,7 +73,7 @@ class ICEM(RecedingHorizon):
         budget: float | None = None,
     ) -> None:
         solver = CrossEntropy(
-            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, elites, smoothing, least,
-            kept, decay, best=True,
+            samples, std, PowerLawNoise(beta), penalty, iterations, threads, budget, True, scales, elites, smoothing,
+            least, kept, decay, restarts, best=True,
         )  # fmt: skip
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

@@ -167,6 +167,7 @@ class MPPI(RecedingHorizon):
             threads,
             budget,
             redraw,
+            1.0,
             temperature,
             effective,
             correlation,

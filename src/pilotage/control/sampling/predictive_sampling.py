@@ -58,6 +58,7 @@ class PredictiveSampling(RecedingHorizon):
         order: "zero" (constant between knots), "linear" or "cubic"; see `SplineNoise`.
         iterations: number of improvements per tick.
         std, penalty, threads, budget, rng: as for `MPPI`.
+        scales: as for `CEM`.
 
     Source: Howell et al., "Predictive sampling: real-time behaviour synthesis with MuJoCo", 2022, algorithm 1. There,
     the plan itself is the spline, and is sampled again at the knots in each tick; here, it keeps all its steps.
@@ -82,6 +83,7 @@ class PredictiveSampling(RecedingHorizon):
         knots: int = 5,
         order: Literal["zero", "linear", "cubic"] = "cubic",
         std: ArrayLike | None = None,
+        scales: ArrayLike = 1.0,
         iterations: int = 1,
         dt: float | None = None,
         penalty: float = 1000.0,
@@ -91,5 +93,5 @@ class PredictiveSampling(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
     ) -> None:
-        solver = BestSample(samples, std, SplineNoise(knots, order), penalty, iterations, threads, budget)
+        solver = BestSample(samples, std, SplineNoise(knots, order), penalty, iterations, threads, budget, True, scales)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)
