@@ -50,7 +50,7 @@ class PID:
         b, c: weights of the goal in the proportional and the derivative action, from 0 to 1.
         lag: time constant of the derivative's filter [s].
         windup: "back-calculation" or "clamping".
-        tracking: time constant of the back-calculation [s].
+        tracking: time constant of the back-calculation [s]; default: 1.
         rate: largest rate of each action [1/s]; default: no limit.
         feedforward: actions ``(m,)`` that are added, or a function of y and t that returns them; default: zero, or the
             nearest within the bounds.
@@ -61,7 +61,7 @@ class PID:
         saturated: which actions of the last tick were limited ``(m,)``.
 
     Raises:
-        SettingError: if a name is unknown, two loops share an action, or a number is out of range.
+        SettingError: if a name is unknown, two loops share an action, a loop has no gain, or a number is out of range.
 
     Source: Aström and Hägglund, *PID Controllers: Theory, Design, and Tuning*, 2nd ed. 1995, chapters 3 and 8.
 
@@ -89,7 +89,7 @@ class PID:
         c: float = 0.0,
         lag: float = 0.0,
         windup: Literal["back-calculation", "clamping"] = "back-calculation",
-        tracking: float = 1.0,
+        tracking: float | None = None,
         rate: float | Mapping[str, float] = math.inf,
         feedforward: ArrayLike | Callable[[Array, float], ArrayLike] | None = None,
         dt: float = 0.1,
@@ -105,10 +105,15 @@ class PID:
         self._at = [measured.tangent_names.index(name) for name in names]
         self._to = [action.index(name) for name in loops.values()]
         self.kp, self.ki, self.kd = (self._by_loop(g, n) for g, n in ((kp, "kp"), (ki, "ki"), (kd, "kd")))
+        for name, *gains in zip(names, self.kp, self.ki, self.kd, strict=True):
+            if not any(gains):
+                raise SettingError(f"kp, ki and kd of {name} are all 0, so that nothing controls it; give one of them")
         self.b, self.c = setting(b, Finite, "b"), setting(c, Finite, "c")
         self.lag = setting(lag, NonNegative, "lag")
         self.windup = setting(windup, Literal["back-calculation", "clamping"], "windup")
-        self.tracking, self.dt = setting(tracking, Positive, "tracking"), setting(dt, Positive, "dt")
+        if tracking is not None and windup == "clamping":
+            raise SettingError("tracking is the time constant of the back-calculation; windup is 'clamping'")
+        self.tracking, self.dt = setting(1.0 if tracking is None else tracking, Positive, "tracking"), setting(dt, Positive, "dt")
         self.rate = weights_of(rate, action, math.inf, "rate")
         if not (self.rate > 0.0).all():
             raise SettingError(f"rate is {rate}; expected positive rates")
@@ -142,6 +147,7 @@ class PID:
             new[names.index(name)] = setting(value, Finite, f"goal of {name}")
         self.goal = new
 
+    @by_name
     def retune(self, *, kp: Gain | None = None, ki: Gain | None = None, kd: Gain | None = None) -> None:
         """Change gains; the integral takes over what the others lose, so that the action does not step."""
         P, D, old = self._P, self._D, (self.kp, self.kd)

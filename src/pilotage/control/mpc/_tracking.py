@@ -33,6 +33,10 @@ class Tracking(Task):
         self.C, self.low, self.high = rows
         self.stage = Space() if reference is None else dynamics.state
 
+    def __repr__(self) -> str:
+        goal = ", ".join(f"{name} {value:g}" for name, value in zip(self.space.names, self.goal, strict=True))
+        return f"goal {goal}" if self.reference is None else f"reference around {goal}"
+
     def _away(self, x: Any, r: Any) -> Any:
         return self.space.minus(x, self.goal if r is None else r)
 

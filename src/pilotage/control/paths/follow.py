@@ -24,10 +24,9 @@ from ._pace import STAGE, Pace
 from ._pace import TURNED as TURNED
 from ._polyline import nearest, paced
 from ._verdicts import Arrived, headway
-from .path import YAW_TOLERANCE, Path, Progress, standing
+from .path import POSE, YAW_TOLERANCE, Path, Progress, standing
 
 Array = NDArray[np.float64]
-POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """The components of a speed; the task uses those that the state has."""
 WEIGHTS = {
