@@ -396,7 +396,7 @@ def test_follow_goes_by_its_name() -> None:
     assert repr(task).startswith("follow(along=3.0, across=4.0")
     with pytest.raises(SettingError, match="horizon of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
-    with pytest.raises(ModelError, match="dt of follow is 0"):
+    with pytest.raises(SettingError, match="dt of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)
 
 

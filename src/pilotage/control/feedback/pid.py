@@ -105,9 +105,6 @@ class PID:
         self._at = [measured.tangent_names.index(name) for name in names]
         self._to = [action.index(name) for name in loops.values()]
         self.kp, self.ki, self.kd = (self._by_loop(g, n) for g, n in ((kp, "kp"), (ki, "ki"), (kd, "kd")))
-        for name, *gains in zip(names, self.kp, self.ki, self.kd, strict=True):
-            if not any(gains):
-                raise SettingError(f"kp, ki and kd of {name} are all 0, so that nothing controls it; give one of them")
         self.b, self.c = setting(b, Finite, "b"), setting(c, Finite, "c")
         self.lag = setting(lag, NonNegative, "lag")
         self.windup = setting(windup, Literal["back-calculation", "clamping"], "windup")
@@ -121,6 +118,9 @@ class PID:
         self._ahead = given if callable(given) else action.check(given, "feedforward")
         self.goal = np.zeros(len(names))
         self.retarget(goal or {})
+        for name, *gains in zip(names, self.kp, self.ki, self.kd, strict=True):
+            if not any(gains):
+                raise SettingError(f"kp, ki and kd of {name} are all 0, so that nothing controls it; give one of them")
         self.reset()
 
     def __repr__(self) -> str:

@@ -122,10 +122,10 @@ class MPPI(RecedingHorizon):
         penalty: cost of each step that violates the task's constraint, plus the same for each unit of the violation. A
             heuristic: it should be large compared to the cost of a good plan.
         iterations: number of improvements per tick.
-        budget: seconds after which no further iteration begins.
+        budget: seconds after which no further of several iterations begins.
         redraw: whether every tick draws noise of its own. If not, the noise of the first one is used again and again,
             which halves the time of a tick of a simple model.
-        threads: number of threads for machine code.
+        threads: number of threads for machine code; 1 for other models.
         rng: seed or generator of the random numbers.
 
     Source: Williams, Drews, Goldfain, Rehg and Theodorou, "Information-theoretic model predictive control", T-RO 34(6),

@@ -11,7 +11,6 @@ import numpy as np
 from ...core.belief import Belief
 from ...core.errors import ModelError, SpaceError
 from ...core.moving import MovingObstacle
-from ...core.seconds import seconds
 from ...core.settings import instances, positive, whole
 from ...core.space import Space
 from ...core.task import Task, rows_of
@@ -106,7 +105,7 @@ class TracedTask(Traced, Task):
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         self._optional = tuple(self.state.names.index(n) if n in self.state.names else None for n in optional.names)
-        self.initial, self.dt = initial, positive(seconds(dt), f"dt of {self.name}")
+        self.initial, self.dt = initial, positive(dt, f"dt of {self.name}")
         self.horizon = whole(horizon, f"horizon of {self.name}", 1)
         for role, function in (("references", references), ("done", done)):
             if function is not None and not callable(function):
