@@ -32,31 +32,43 @@ from pilotage.control import (
     Steering,
     TrackingLQR,
     TubeMPC,
-    reach,
 )
-from pilotage.core import Gaussian, MovingObstacle, Plan, PlanStatus, SettingError, Space
+from pilotage.core import Gaussian, Plan, PlanStatus, SettingError, Space
 from pilotage.maps import Footprint, OccupancyGrid
-from pilotage.models import LinearDynamics, bicycle, unicycle
+from pilotage.models import LinearDynamics, bicycle, task, unicycle
 
 CART = LinearDynamics(
     [[0, 1], [0, -0.1]], [[0], [1]], Qc=[0, 0.01], state=Space("x [m]", "v [m/s]"),
     action=Space("a [m/s^2] in [-2, 2]"),
 )  # fmt: skip
 CAR, ROBOT = bicycle(), unicycle()
-POST = MovingObstacle([0.0, 9.0], [[1.5, 0.1], [1.5, 0.1]], 0.3)
-ERRAND = reach(CAR, {"x": 3.0, "y": 0.5, "yaw": 0.0, "speed": 0.0}).avoiding(POST, radius=0.3)
+
+
+@task(state=CAR.state, action=CAR.action, weights=(2.0, 1.0, 0.3, 0.2, 0.1), terminal_weights=(5.0, 5.0),
+      terminal=lambda x, p, m: (x[0] - 3.0, x[1] - 0.5),
+      constraint=lambda x, u, p, m: 0.36 - (x[0] - 1.5) ** 2 - (x[1] - 0.1) ** 2)  # fmt: skip
+def post(x: Any, u: Any, p: Any, m: Any) -> Any:
+    return x[0] - 3.0, x[1] - 0.5, x[3], u[0], u[1]
+
+
+ERRAND = post()
 BEND = np.array([[0.0, 0.0], [1.0, 0.0], [2.0, 0.6], [2.5, 1.8]])
 POSES = np.column_stack([BEND, np.arctan2(*np.gradient(BEND, axis=0).T[::-1])])
-WALLS = OccupancyGrid(np.pad(np.zeros((58, 58)), 1, constant_values=1.0) > 0.5, 0.1, origin=(-1.0, -1.0, 0.0))
-CAR_STARTS = np.array([[0.0, 0.2, 0.1, 1.0], [0.9, 0.1, 0.0, 1.5], [1.4, 0.0, 0.0, 0.4], [math.nan] * 4, [2.0, 0.5, 0, 1]])
-STARTS = np.array([[0.0, 0.3, 0.6], [0.8, -0.2, 0.4], [1.9, 0.4, 2.8], [2.4, 1.6, 1.2], [2.5, 1.75, 1.8]])
+FREE_ROW, WALL_ROW = "." * 60, "." * 33 + "####" + "." * 23
+WALLS = OccupancyGrid.from_ascii([FREE_ROW] * 27 + [WALL_ROW] * 4 + [FREE_ROW] * 29, 0.1, (-1.0, -2.5, 0.0))
+CAR_STARTS = np.array(
+    [[0.0, 0.2, 0.1, 1.0], [0.5, 0.2, 0.0, 1.5], [0.6, 0.4, 0.3, 1.2], [math.nan] * 4, [2.2, 0.5, 0, 1]]
+)
+STARTS = np.array(
+    [[0.0, 0.3, 0.2], [1.7, 0.4, 0.4], [0.8, -0.2, 0.4], [1.9, 0.4, 2.8], [2.4, 1.6, 1.2], [2.5, 1.75, 1.8]]
+)
 LINE = np.array([[1.0, 0.5], [0.4, -1.5], [0.3, 1.0], [math.nan] * 2, [0.0, 0.1], [-0.2, 0.0]])
 DRIVEN = Plan(
     PlanStatus.SOLVED, CART.state, np.stack([np.linspace(0, 1, 11), np.full(11, 1.0)], -1), np.full((10, 1), 0.1),
     np.linspace(0.0, 1.0, 11),
 )  # fmt: skip
 MANY = {"horizon": 9, "dt": 0.05, "fallback": "hold", "brake": [-1.0, 0.0]}
-SAMPLED = {**MANY, "samples": 40, "std": 0.3, "penalty": 3.0, "rng": 1}
+SAMPLED = {**MANY, "samples": 9, "std": 0.3, "penalty": 3.0, "rng": 1}
 
 
 class Case(NamedTuple):
@@ -97,6 +109,8 @@ def ramp(ts: np.ndarray) -> np.ndarray:
 
 
 SMALL, FEW = {"horizon": 8}, {"horizon": 8, "samples": 64, "rng": 0}
+VEHICLE = "gain", "yaw_tolerance", "turn_radius"
+"""Settings of trackers that act on some vehicles and paths: with an acceleration, or a turn on the spot at the end."""
 TRACKED = {"speed": 0.7, "decel": 0.2, "tolerance": 0.4, "gain": 1.0}
 CASES: dict[str, Case] = {
     "MPPI": Case(
@@ -128,7 +142,7 @@ CASES: dict[str, Case] = {
     "SQP": Case(
         on(SQP, CAR, ERRAND), SMALL,
         {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "price": 1.0, "soft": True, "real_time": True,
-         "hessian": "exact", "budget": 1e-9}, CAR_STARTS, {"price": {"soft": True}, "soft": {"price": 1.0}},
+         "hessian": "exact", "budget": 1e-9}, CAR_STARTS, {"price": {"soft": True}, "soft": {"price": 1.0}}, ("soft", "feasible"),
     ),
     "GradientMPC": Case(
         on(GradientMPC, CAR, ERRAND), SMALL,
@@ -136,12 +150,13 @@ CASES: dict[str, Case] = {
          "budget": 1e-9}, CAR_STARTS,
     ),
     "LinearMPC": Case(
-        on(LinearMPC, CART), {"goal": [0.0, 0.0], **SMALL},
+        on(LinearMPC, CART), {"goal": [0.0, 0.0], "horizon": 8, "Q": [1.0, 0.1]},
         {"goal": [0.5, 0.0], "Q": 3.0, "R": 2.0, "P": [50.0, 1.0], "horizon": 5, "dt": 0.2, "bounds": {"v": (-0.2, 0.2)},
          "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0, "reference": ramp,
          "relinearize": True, "offset_free": 0.5, "action": [0.5], "solver": "interior_point", "tolerance": 1e-3,
-         "fallback": "hold", "brake": [-1.0]},
-        LINE, {"soft": {"bounds": {"v": (-0.2, 0.2)}}}, ("solver", "tolerance", "relinearize"),
+         "fallback": "brake", "brake": [-1.0]},
+        LINE, {"soft": {"bounds": {"v": (-0.2, 0.2)}}, "horizon": {"P": 9.0}, "brake": {"fallback": "brake"}},
+        ("solver", "tolerance", "relinearize", "horizon", "brake"),
     ),
     "TubeMPC": Case(
         lambda **settings: TubeMPC(LinearMPC(CART, [0.3, 0.0], bounds={"x": (-1.0, 0.4)}, soft=10.0), **settings), {},
@@ -163,28 +178,27 @@ CASES: dict[str, Case] = {
     "PID": Case(
         on(PID, CART.state, CART.action, {"x": "a"}), {"kp": 1.0, "ki": 2.0, "kd": 0.3, "goal": {"x": 0.5}},
         {"goal": {"x": 0.7}, "kp": 2.0, "ki": 1.0, "kd": 0.1, "b": 0.2, "c": 1.0, "lag": 0.5, "windup": "clamping",
-         "tracking": 0.01, "rate": 0.5, "feedforward": [0.5], "dt": 0.3}, np.concatenate([3.0 * LINE, LINE]),
+         "tracking": 0.01, "rate": 0.5, "feedforward": [0.5], "dt": 0.3}, np.concatenate([0.1 * LINE, 3.0 * LINE]),
     ),
     "PathTracker": Case(
         on(PathTracker, ROBOT, POSES, law), {},
-        {**TRACKED, "yaw_tolerance": 0.5, "turn_radius": 0.6, "command": ahead}, STARTS, {}, ("yaw_tolerance",),
+        {**TRACKED, "yaw_tolerance": 0.5, "turn_radius": 0.6, "command": ahead}, STARTS, {}, VEHICLE,
     ),
     "PurePursuit": Case(
         on(PurePursuit, ROBOT, BEND), {},
-        {**TRACKED, "lookahead": 1.0, "preview": 2.0, "yaw_tolerance": 0.5, "command": ahead}, STARTS, {},
-        ("yaw_tolerance",),
+        {**TRACKED, "lookahead": 1.0, "preview": 2.0, "yaw_tolerance": 0.5, "command": ahead}, STARTS, {}, VEHICLE,
     ),
     "RegulatedPurePursuit": Case(
         on(RegulatedPurePursuit, ROBOT, BEND), {},
         {**TRACKED, "grid": WALLS, "footprint": Footprint.disc(0.6), "lookahead": 1.0, "farthest": 0.4, "preview": 0.4,
-         "min_radius": 3.0, "proximity": 2.0, "alpha": 0.2, "approach": 1.5, "min_speed": 0.6, "collision_time": 3.0,
+         "min_radius": 3.0, "proximity": 2.0, "alpha": 0.2, "approach": 1.5, "min_speed": 0.6, "collision_time": 0.05,
          "rotate": 0.1, "yaw_tolerance": 0.5, "command": ahead}, STARTS,
-        {name: {"grid": WALLS} for name in ("footprint", "proximity", "alpha", "collision_time")}, ("yaw_tolerance",),
+        {name: {"grid": WALLS, "min_radius": 0.1} for name in ("footprint", "proximity", "alpha", "collision_time")}, VEHICLE,
     ),
     "Stanley": Case(
         on(Stanley, ROBOT, BEND), {},
         {**TRACKED, "k": 1.0, "soft": 2.0, "steer": 0.3, "wheelbase": 1.0, "yaw_tolerance": 0.5, "command": ahead},
-        STARTS, {}, ("yaw_tolerance",),
+        STARTS, {}, VEHICLE,
     ),
     "FeedbackLinearization": Case(
         on(FeedbackLinearization, ROBOT, lambda t: ([t, 0.1 * t], [1.0, 0.1], [0.0, 0.0])), {},
@@ -202,6 +216,8 @@ def answers(case: Case, settings: dict[str, Any]) -> list[Any]:
         belief = isinstance(drive, TubeMPC) and np.isfinite(x).all()
         action = drive.act(Gaussian.of(CART.state, x, std=0.05) if belief else x)
         found += [np.round(action.u, 12).tolist(), action.status]
+        if isinstance(drive, PID):
+            drive.retarget({"x": float(drive.goal[0]) + 0.01})
         getattr(drive, "prepare", lambda: None)() if settings.get("real_time") else None
     return found
 

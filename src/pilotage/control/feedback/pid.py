@@ -110,7 +110,10 @@ class PID:
         self.windup = setting(windup, Literal["back-calculation", "clamping"], "windup")
         if tracking is not None and windup == "clamping":
             raise SettingError("tracking is the time constant of the back-calculation; windup is 'clamping'")
-        self.tracking, self.dt = setting(1.0 if tracking is None else tracking, Positive, "tracking"), setting(dt, Positive, "dt")
+        self.tracking, self.dt = (
+            setting(1.0 if tracking is None else tracking, Positive, "tracking"),
+            setting(dt, Positive, "dt"),
+        )
         self.rate = weights_of(rate, action, math.inf, "rate")
         if not (self.rate > 0.0).all():
             raise SettingError(f"rate is {rate}; expected positive rates")

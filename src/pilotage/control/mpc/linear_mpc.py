@@ -194,7 +194,9 @@ def refuse_outside(rows: tuple[Array, Array, Array], labels: list[str]) -> None:
     for name, low, high in zip(labels, *rows[1:], strict=True):
         if not low <= 0.0 <= high:
             off, bound = max(low, -high), "lower" if low > 0.0 else "upper"
-            raise SettingError(f"goal is beyond the {bound} bound of {name} by {off:.4g}; move one of them, or give soft")
+            raise SettingError(
+                f"goal is beyond the {bound} bound of {name} by {off:.4g}; move one of them, or give soft"
+            )
 
 
 def softness(soft: float | Mapping[str, float] | None, names: tuple[str, ...], bounded: list[str]) -> Array:
