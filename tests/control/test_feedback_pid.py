@@ -182,6 +182,11 @@ def test_feedforward_by_a_function_and_copies() -> None:
     assert inner.act(x, 1.5).u[0] < 1.0
 
 
+def test_an_unknown_gain_is_named() -> None:
+    with pytest.raises(SettingError, match="retune has no setting kq; .*kp, ki, kd"):
+        pid().retune(kq=1.0)  # pyright: ignore[reportCallIssue]
+
+
 @pytest.mark.parametrize(
     ("settings", "told"),
     [

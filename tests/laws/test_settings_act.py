@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,6 +23,7 @@ from pilotage.control import (
     SQP,
     FeedbackLinearization,
     GradientMPC,
+    KernelNoise,
     LinearMPC,
     PathTracker,
     PowerLawNoise,
@@ -32,8 +35,9 @@ from pilotage.control import (
     Steering,
     TrackingLQR,
     TubeMPC,
+    reach,
 )
-from pilotage.core import Gaussian, Plan, PlanStatus, SettingError, Space
+from pilotage.core import Gaussian, Plan, PlanStatus, SettingError, ShapeError, Space, Task
 from pilotage.maps import Footprint, OccupancyGrid
 from pilotage.models import LinearDynamics, bicycle, task, unicycle
 
@@ -72,7 +76,7 @@ SAMPLED = {**MANY, "samples": 9, "std": 0.3, "penalty": 3.0, "rng": 1}
 
 
 class Case(NamedTuple):
-    """A controller with its required arguments, other values of its settings, and partners without which one is refused.
+    """A controller with its required arguments, other values of its settings, and what these need beside them.
 
     Attributes:
         make: of settings.
@@ -87,7 +91,7 @@ class Case(NamedTuple):
     base: dict[str, Any]
     others: dict[str, Any]
     states: np.ndarray
-    beside: dict[str, dict[str, Any]] = {}
+    beside: Mapping[str, dict[str, Any]] = MappingProxyType({})
     free: tuple[str, ...] = ()
 
 
@@ -142,7 +146,8 @@ CASES: dict[str, Case] = {
     "SQP": Case(
         on(SQP, CAR, ERRAND), SMALL,
         {**MANY, "iterations": 2, "tolerance": 0.1, "feasible": 0.2, "price": 1.0, "soft": True, "real_time": True,
-         "hessian": "exact", "budget": 1e-9}, CAR_STARTS, {"price": {"soft": True}, "soft": {"price": 1.0}}, ("soft", "feasible"),
+         "hessian": "exact", "budget": 1e-9}, CAR_STARTS, {"price": {"soft": True}, "soft": {"price": 1.0}},
+        ("soft", "feasible"),
     ),
     "GradientMPC": Case(
         on(GradientMPC, CAR, ERRAND), SMALL,
@@ -151,8 +156,8 @@ CASES: dict[str, Case] = {
     ),
     "LinearMPC": Case(
         on(LinearMPC, CART), {"goal": [0.0, 0.0], "horizon": 8, "Q": [1.0, 0.1]},
-        {"goal": [0.5, 0.0], "Q": 3.0, "R": 2.0, "P": [50.0, 1.0], "horizon": 5, "dt": 0.2, "bounds": {"v": (-0.2, 0.2)},
-         "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0, "reference": ramp,
+        {"goal": [0.5, 0.0], "Q": 3.0, "R": 2.0, "P": [50.0, 1.0], "horizon": 5, "dt": 0.2,
+         "bounds": {"v": (-0.2, 0.2)}, "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0, "reference": ramp,
          "relinearize": True, "offset_free": 0.5, "action": [0.5], "solver": "interior_point", "tolerance": 1e-3,
          "fallback": "brake", "brake": [-1.0]},
         LINE, {"soft": {"bounds": {"v": (-0.2, 0.2)}}, "horizon": {"P": 9.0}, "brake": {"fallback": "brake"}},
@@ -193,7 +198,8 @@ CASES: dict[str, Case] = {
         {**TRACKED, "grid": WALLS, "footprint": Footprint.disc(0.6), "lookahead": 1.0, "farthest": 0.4, "preview": 0.4,
          "min_radius": 3.0, "proximity": 2.0, "alpha": 0.2, "approach": 1.5, "min_speed": 0.6, "collision_time": 0.05,
          "rotate": 0.1, "yaw_tolerance": 0.5, "command": ahead}, STARTS,
-        {name: {"grid": WALLS, "min_radius": 0.1} for name in ("footprint", "proximity", "alpha", "collision_time")}, VEHICLE,
+        {name: {"grid": WALLS, "min_radius": 0.1} for name in ("footprint", "proximity", "alpha", "collision_time")},
+        VEHICLE,
     ),
     "Stanley": Case(
         on(Stanley, ROBOT, BEND), {},
@@ -222,6 +228,13 @@ def answers(case: Case, settings: dict[str, Any]) -> list[Any]:
     return found
 
 
+def answers_or_refusal(case: Case, settings: dict[str, Any]) -> list[Any] | SettingError:
+    try:
+        return answers(case, settings)
+    except SettingError as error:
+        return error
+
+
 PAIRS = [(name, setting) for name, case in CASES.items() for setting in case.others]
 
 
@@ -229,17 +242,73 @@ PAIRS = [(name, setting) for name, case in CASES.items() for setting in case.oth
 def test_a_setting_acts_or_is_refused(name: str, setting: str) -> None:
     case = CASES[name]
     base, given = {k: v for k, v in case.base.items() if k != setting}, {setting: case.others[setting]}
-    try:
-        alone = answers(case._replace(base=base), given)
-    except SettingError as error:
-        assert setting in str(error)
-        assert setting in case.beside, f"{setting} is refused alone: {error}"
-    else:
-        if setting not in case.free:
-            assert alone != answers(case, {}), f"{setting} changes nothing, and is not refused"
+    alone = answers_or_refusal(case._replace(base=base), given)
+    if isinstance(alone, SettingError):
+        assert setting in str(alone)
+        assert setting in case.beside, f"{setting} is refused alone: {alone}"
+    elif setting not in case.free:
+        assert alone != answers(case, {}), f"{setting} changes nothing, and is not refused"
     if setting in case.beside:
         both = {**base, **case.beside[setting]}
         assert answers(case._replace(base=both), given) != answers(case._replace(base=both), {})
+
+
+INNER = re.compile(
+    r"PathIntegral|CrossEntropy|BestSample|MultipleShooting|GradientDescent|DifferentialDynamic|CondensedQP|Noise of|"
+    r"RegulatedLaw|PursuitLaw|StanleyLaw"
+)
+"""Classes that users of controllers do not write."""
+
+
+@pytest.mark.parametrize(("name", "setting"), PAIRS, ids=[f"{name}-{setting}" for name, setting in PAIRS])
+def test_what_is_wrong_is_named_as_it_was_written(name: str, setting: str) -> None:
+    case = CASES[name]
+    with pytest.raises((SettingError, ShapeError), match=rf"\b{setting}\b|needs") as caught:
+        case.make(**{**case.base, **case.beside.get(setting, {}), setting: Wrong()})
+    assert not INNER.search(str(caught.value))
+
+
+CLASHES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "two widths of the weights": ("MPPI", {"temperature": 1.0, "effective": 0.1}, "temperature and effective"),
+    "two kinds of noise": ("MPPI", {"noise": PowerLawNoise(), "correlation": 0.5}, "noise and correlation"),
+    "more knots than steps": ("PredictiveSampling", {"knots": 9}, "knots is 9; expected no more than the 8 steps"),
+    "more knots of noise than steps": (
+        "CEM",
+        {"noise": KernelNoise(9)},
+        "knots is 9; expected no more than the 8 steps",
+    ),
+    "a reset time without its windup": ("PID", {"windup": "clamping", "tracking": 1.0}, "tracking"),
+}
+
+
+@pytest.mark.parametrize("clash", CLASHES)
+def test_settings_that_exclude_each_other_are_refused(clash: str) -> None:
+    name, settings, told = CLASHES[clash]
+    with pytest.raises(SettingError, match=told):
+        CASES[name].make(**{**CASES[name].base, **settings})
+
+
+def test_what_a_task_or_a_model_does_not_have_is_not_set() -> None:
+    free, plain = reach(CAR, [1.0, 0.0, 0.0, 0.0]), Hover()
+    for settings in ({"price": 10.0}, {"soft": True}):
+        with pytest.raises(SettingError, match=f"{next(iter(settings))} is about the constraint"):
+            SQP(CAR, free, **settings)
+    with pytest.raises(SettingError, match="threads is 2"):
+        MPPI(CAR, plain, threads=2)
+    with pytest.raises(SettingError, match="real_time=True"):
+        SQP(CAR, free, horizon=5).prepare()
+    assert PredictiveSampling(CAR, free, horizon=3, rng=0).act(np.zeros(4)).u.shape == (2,)
+
+
+class Wrong:
+    """What no setting is."""
+
+
+class Hover(Task):
+    """A task without machine code."""
+
+    def cost(self, x: Any, u: Any, r: Any = None) -> Any:
+        return (x**2).sum(-1)
 
 
 @pytest.mark.parametrize("name", CASES)

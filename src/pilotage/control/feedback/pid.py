@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.results import Action, ActionStatus
-from ...core.settings import Finite, NonNegative, Positive, by_name, instance, setting
+from ...core.settings import Finite, NonNegative, Positive, by_name, instance, setting, shown
 from ...core.space import Space
 from ...core.states import state_of
 from ...core.streams import checked
@@ -120,7 +120,7 @@ class PID:
         given = action.clip(np.zeros(action.size)) if feedforward is None else feedforward
         self._ahead = given if callable(given) else action.check(given, "feedforward")
         self.goal = np.zeros(len(names))
-        self.retarget(goal or {})
+        self.retarget({} if goal is None else goal)
         for name, *gains in zip(names, self.kp, self.ki, self.kd, strict=True):
             if not any(gains):
                 raise SettingError(f"kp, ki and kd of {name} are all 0, so that nothing controls it; give one of them")
@@ -144,6 +144,8 @@ class PID:
     def retarget(self, goal: Mapping[str, float]) -> None:
         """Change the goals of these components; for an inner loop of a cascade, at every tick."""
         names, new = list(self.loops), self.goal.copy()
+        if not isinstance(goal, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingError(f"goal is {shown(goal)}; expected values by name, of {', '.join(names)}")
         for name, value in goal.items():
             if name not in names:
                 raise SettingError(f"goal names {name!r}; the components of this PID are {', '.join(names)}")

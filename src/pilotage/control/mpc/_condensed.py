@@ -22,7 +22,7 @@ USABLE = 1e-4
 """Violation of a hard row with which a plan that has not converged is used."""
 
 PRICE = 1e3
-"""Price of a unit beyond a hard bound, in largest weights of a deviation: bounds come first within 500 units of a goal."""
+"""Price of a unit beyond a hard bound, in weights of a deviation: bounds come first within 500 units of a goal."""
 
 
 @dataclass(frozen=True, eq=False)

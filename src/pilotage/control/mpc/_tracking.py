@@ -62,6 +62,8 @@ class Tracking(Task):
 
 def ordered(given: Mapping[str, Any], names: tuple[str, ...], what: str, default: Any) -> list[tuple[str, Any]]:
     """Names and values in the order of `names`."""
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"{what} is {shown(given)}; expected values by name, of {', '.join(names)}")
     for name in given:
         if name not in names:
             raise SettingError(f"{what} names {name!r}; expected some of {', '.join(names)}")

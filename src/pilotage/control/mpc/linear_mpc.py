@@ -18,6 +18,7 @@ from ..feedback.lqr import Regulator, solved
 from ..reach import goal_of
 from ..receding import Fallback, RecedingHorizon
 from ._condensed import CondensedQP, Prediction
+from ._methods import method_of
 from ._tracking import Tracking, limits, ordered
 from .program import QuadraticProgram
 
@@ -38,7 +39,7 @@ class LinearMPC(RecedingHorizon):
 
     Args:
         dynamics, horizon, dt, fallback, brake: as for every `RecedingHorizon`; bounds of the action space are hard.
-        goal: state ``(n,)``, or values by name; others are zero. Default: the state of the reference at time 0, at which
+        goal: state ``(n,)``, or values by name; others are zero. Default: the state of the reference at time 0, where
             the model is then linearised.
         Q, R: weights of ``d`` and ``v``: a number, a diagonal, a matrix, or values by name; R is positive definite.
         P: weight of the end; default: the solution of the Riccati equation of F, B, Q, R.
@@ -58,8 +59,8 @@ class LinearMPC(RecedingHorizon):
         tolerance: largest primal and dual residual of a solution.
 
     Raises:
-        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), a name is unknown, or the goal
-            is outside hard bounds.
+        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), a name is unknown, the goal is
+            outside hard bounds, or soft is given and nothing is bounded.
         ModelError: if no P is given and no gain stabilises the goal at a finite cost; the message names the modes.
 
     A problem without solution is told by its bounds and steps. If the state itself is outside hard bounds, the plan
@@ -108,6 +109,7 @@ class LinearMPC(RecedingHorizon):
     ) -> None:
         space = instance(dynamics, Dynamics, "LinearMPC").state
         dt, actions = positive(dt, "dt"), dynamics.action.names
+        method_of(solver, "solver")
         reference = setting(reference, Callable[..., Any] | None, "reference")
         target = goal_of(beginning(reference, dt, space) if goal is None else goal, space)[0]
         ug = steadiest(dynamics, target, dt) if action is None else dynamics.action.check(action, "action")

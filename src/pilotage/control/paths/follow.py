@@ -91,7 +91,7 @@ def follow(
     has another size.
 
     Args:
-        plan: a `Plan`, or its path ``(K, >= 2)`` that begins with x and y [m].
+        plan: a `Plan`, or an array of x and y ``(K, 2)``, or of x, y and yaw ``(K, 3)`` [m, m, rad], as for `Path`.
         grid: an `OccupancyGrid`; a `Raster` of distances to the nearest obstacle [m], such as
             ``grid.obstacles().field``; the `Problem` of the plan, ``grid.problem(start, goal, footprint)``, with its
             footprint and obstacles; or None for open space. The values of a raster are used unchanged: distances

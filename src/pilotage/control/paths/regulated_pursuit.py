@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array
 from ...core.dynamics import Dynamics
-from ...core.plan import Plan
 from ...core.errors import SettingError
+from ...core.plan import Plan
 from ...core.settings import Interval, NonNegative, Positive, by_name, instance, settings
 from ...maps import Footprint, Obstacles, OccupancyGrid
 from ._commands import Command

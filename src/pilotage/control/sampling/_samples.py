@@ -88,8 +88,8 @@ class Samples:
         if sampler.threads > 1 and not self._coded:
             other = task if isinstance(dynamics, Compiled) else dynamics
             raise SettingError(
-                f"threads is {sampler.threads}, but {other!r} has no machine code to run in them; leave it out, and give "
-                "a simulator threads of its own"
+                f"threads is {sampler.threads}, but {other!r} has no machine code to run in them; leave it out, and "
+                "give a simulator threads of its own"
             )
         if sampler.budget is not None and sampler.iterations == 1:
             raise SettingError("budget limits the iterations of a tick, which are 1; give more iterations with it")

@@ -113,8 +113,8 @@ class MPPI(RecedingHorizon):
             example, a car with bounds of 5 m/s^2 and 0.6 rad comes closer to its goal with (1.0, 0.2).
         correlation: correlation of the noise between consecutive steps, in [0, 1). High values give smooth plans that
             reach far; 0 is white noise. Default: 0.8.
-        noise: another kind of noise over time, instead of a correlation, such as `PowerLawNoise` (coloured MPPI), `IntegratedNoise`
-            (smooth MPPI), `KernelNoise` (KMPPI) or `SplineNoise`.
+        noise: another kind of noise over time, instead of a correlation, such as `PowerLawNoise` (coloured MPPI),
+            `IntegratedNoise` (smooth MPPI), `KernelNoise` (KMPPI) or `SplineNoise`.
         adapt: rate in [0, 1] at which the standard deviation adapts to that of the weighted samples, for each step and
             component; 0 keeps it. It is carried from tick to tick, within a tenth and twice of `std`.
         pull: weight of the control cost of Williams et al., which pulls actions towards zero; 1 is their original, 0

@@ -54,8 +54,8 @@ class PredictiveSampling(RecedingHorizon):
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
         samples: number of plans tried at each tick, K. The first is the current plan.
-        knots: knots of a spline, at even distances, 2 or more, and no more than steps; default: 5, or one for each step of
-            a shorter horizon.
+        knots: knots of a spline, at even distances, 2 or more, and no more than steps; default: 5, or one for each step
+            of a shorter horizon.
         order: "zero" (constant between knots), "linear" or "cubic"; see `SplineNoise`.
         iterations: number of improvements per tick.
         std, penalty, threads, budget, rng: as for `MPPI`.

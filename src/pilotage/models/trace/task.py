@@ -153,8 +153,8 @@ class TracedTask(Traced, Task):
         at most.
 
         Args:
-            moving: one or more obstacles, on the clock that the controller is called with; ``obstacle.later(-t)`` puts a prediction
-                made at the time t on it.
+            moving: obstacles, one or a list, on the clock that the controller is called with; ``obstacle.later(-t)`` puts
+                a prediction made at the time t on it.
             radius: radius of a disc around x and y of the state that the robot stays in [m].
 
         Raises:
@@ -170,7 +170,9 @@ class TracedTask(Traced, Task):
             >>> errand.constraint([1.6, 0.0, 0.0], [0.0, 0.0], rows[0]).round(6).tolist()
             [0.1]
         """
-        discs = instances([moving] if isinstance(moving, MovingObstacle) else moving, MovingObstacle, "moving")
+        discs = instances(
+            [moving] if isinstance(moving, MovingObstacle) else moving, MovingObstacle, "moving of avoiding"
+        )
         return self._with(moving=discs, radius=positive(radius, "radius", zero=True))
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
