@@ -332,7 +332,7 @@ def test_settings_that_make_no_task_are_sentences():
         reach(robot, [2.0, 1.0, 0.0], effort=[1.0, 2.0, 3.0])
     for dt in (0.0, -1.0, "fast"):
         with pytest.raises(SettingError, match=f"dt of reach is {dt!r}; expected a positive number"):
-            reach(ROBOT, [0.0, 0.0, 0.0], dt=dt)
+            reach(robot, [0.0, 0.0, 0.0], dt=dt)
     with pytest.raises(SettingError, match="tolerance has shape"):
         reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
     with pytest.raises(SettingError, match="speed is inf"):

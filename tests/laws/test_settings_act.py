@@ -157,8 +157,8 @@ CASES: dict[str, Case] = {
     "LinearMPC": Case(
         on(LinearMPC, CART), {"goal": [0.0, 0.0], "horizon": 8, "Q": [1.0, 0.1]},
         {"goal": [0.5, 0.0], "Q": 3.0, "R": 2.0, "P": [50.0, 1.0], "horizon": 5, "dt": 0.2,
-         "bounds": {"v": (-0.2, 0.2)}, "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0, "reference": ramp,
-         "relinearize": True, "offset_free": 0.5, "action": [0.5], "solver": "interior_point", "tolerance": 1e-3,
+         "bounds": {"v": (-0.2, 0.2)}, "outputs": ([[1.0, 1.0]], -0.2, 0.2), "rates": {"a": (-1.0, 1.0)}, "soft": 1.0,
+         "reference": ramp, "relinearize": True, "offset_free": 0.5, "action": [0.5], "solver": "interior_point", "tolerance": 1e-3,
          "fallback": "brake", "brake": [-1.0]},
         LINE, {"soft": {"bounds": {"v": (-0.2, 0.2)}}, "horizon": {"P": 9.0}, "brake": {"fallback": "brake"}},
         ("solver", "tolerance", "relinearize", "horizon", "brake"),
@@ -290,7 +290,8 @@ def test_settings_that_exclude_each_other_are_refused(clash: str) -> None:
 
 def test_what_a_task_or_a_model_does_not_have_is_not_set() -> None:
     free, plain = reach(CAR, [1.0, 0.0, 0.0, 0.0]), Hover()
-    for settings in ({"price": 10.0}, {"soft": True}):
+    wrong: list[dict[str, Any]] = [{"price": 10.0}, {"soft": True}]
+    for settings in wrong:
         with pytest.raises(SettingError, match=f"{next(iter(settings))} is about the constraint"):
             SQP(CAR, free, **settings)
     with pytest.raises(SettingError, match="threads is 2"):

@@ -59,8 +59,8 @@ class LinearMPC(RecedingHorizon):
         tolerance: largest primal and dual residual of a solution.
 
     Raises:
-        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), a name is unknown, the goal is
-            outside hard bounds, or soft is given and nothing is bounded.
+        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), a name is unknown, the goal
+            is outside hard bounds, or soft is given and nothing is bounded.
         ModelError: if no P is given and no gain stabilises the goal at a finite cost; the message names the modes.
 
     A problem without solution is told by its bounds and steps. If the state itself is outside hard bounds, the plan

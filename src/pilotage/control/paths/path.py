@@ -86,8 +86,8 @@ class Path:
         planned = isinstance(given, Plan)
         if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or (shape[1] > 3 and not planned):
             raise ShapeError(
-                f"a path is an array (K, 2) of x and y, or (K, 3) of x, y and yaw; one of shape {shape} was given; give "
-                "these columns of it, or the Plan itself"
+                f"a path is an array (K, 2) of x and y, or (K, 3) of x, y and yaw; one of shape {shape} was given; "
+                "give these columns of it, or the Plan itself"
             )
         if not np.isfinite(self.states).all():
             raise ShapeError("a path has finite numbers; one with NaN or infinity was given")

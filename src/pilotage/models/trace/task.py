@@ -153,8 +153,8 @@ class TracedTask(Traced, Task):
         at most.
 
         Args:
-            moving: obstacles, one or a list, on the clock that the controller is called with; ``obstacle.later(-t)`` puts
-                a prediction made at the time t on it.
+            moving: obstacles, one or a list, on the clock that the controller is called with; ``obstacle.later(-t)``
+                puts a prediction made at the time t on it.
             radius: radius of a disc around x and y of the state that the robot stays in [m].
 
         Raises:
