@@ -12,6 +12,8 @@ from scipy.optimize import linprog
 from scipy.stats import binom
 
 from pilotage.control import ILQR, LinearMPC, QuadraticProgram, TubeMPC, reach
+from pilotage.control.mpc.active_set import ActiveSet
+from pilotage.control.mpc.interior_point import InteriorPoint
 from pilotage.core import ActionStatus, Gaussian, Space
 from pilotage.core.errors import ModelError, SettingError, ShapeError, SpaceError
 from pilotage.estimators import KF
@@ -193,6 +195,20 @@ def test_a_reference_stands_for_the_goal() -> None:
 def test_settings_that_change_nothing_are_refused(settings: dict[str, Any], told: str) -> None:
     with pytest.raises(SettingError, match=told):
         LinearMPC(CART, settings.pop("goal", [0.0, 0.0]), **settings)
+
+
+@pytest.mark.parametrize("effort", [1e-4, 1e-2])
+def test_weights_of_unlike_size_are_solved_by_the_active_set(effort: float) -> None:
+    """Thrust in newtons beside torques: the Hessian has a condition of 3e7 and more, but not in scaled variables."""
+    drone = quadrotor()
+    drive = LinearMPC(drone, drone.state.identity(), R=[effort, 10.0, 10.0, 10.0], horizon=30, dt=0.02)
+    method = ActiveSet(drive.program, 1e-8)
+    for shift in ([0.1, 0.0, -0.1], [1.0, 0.5, -3.0]):
+        away = np.concatenate([shift, np.zeros(drone.state.dim - 3)])
+        found = method.solve(away)
+        assert found.ok and found.iterations < 60
+        other = InteriorPoint(drive.program, 1e-8).solve(away)
+        assert found.cost == pytest.approx(other.cost, rel=1e-6)
 
 
 def test_soft_bounds_are_exact() -> None:
