@@ -224,7 +224,7 @@ def test_a_plan_with_a_heading_that_is_no_number_is_refused() -> None:
 def test_plans_that_tell_no_direction_are_paths_of_points() -> None:
     xs = poses([0.0, 0.0, 0.0], [(2.0, 0.0), (-1.0, 0.5)])
     sideways = xs + [0.0, 0.0, 0.5 * np.pi]
-    for path in (Path(xs), Path(planned(xs[:, :2], Space("x y [m]"))), Path(planned(sideways))):
+    for path in (Path(xs[:, :2]), Path(planned(xs[:, :2], Space("x y [m]"))), Path(planned(sideways))):
         assert len(path.legs) == 1 and not path.stops and not len(path.legs[0].headings)
         assert np.array_equal(path.legs[0].points, path.points)
     rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import ILQR, GradientMPC, reach
+from pilotage.control import ILQR, SQP, GradientMPC, reach
 from pilotage.control.trajectory._adjoint import Adjoint
 from pilotage.core import ActionStatus, ModelError, PlanStatus
 from pilotage.models import bicycle
@@ -107,6 +107,22 @@ def test_a_budget_ends_the_sweeps_of_ilqr(constrained: bool, monkeypatch: pytest
     plan = drive.solve(x)
     assert plan.stats["iterations"] == 3 < free.stats["iterations"]
     assert plan.status is not PlanStatus.SOLVED
+    assert plan.reason
+
+
+def test_a_budget_ends_the_iterations_of_sqp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a clock that moves on by a second at each look; the first program is always solved."""
+    free = SQP(CAR, GOAL, horizon=20).solve(X)
+    drive, now = SQP(CAR, GOAL, horizon=20, budget=1.5), [0.0]
+
+    def clock() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    monkeypatch.setattr("time.perf_counter", clock)
+    plan = drive.solve(X)
+    assert plan.stats["iterations"] == 2 < free.stats["iterations"]
+    assert plan.status is PlanStatus.BUDGET
     assert plan.reason
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.linalg import solve_discrete_are
+from scipy.optimize import linprog
 from scipy.stats import binom
 
 from pilotage.control import ILQR, LinearMPC, QuadraticProgram, TubeMPC, reach
+from pilotage.control.mpc.active_set import ActiveSet
+from pilotage.control.mpc.interior_point import InteriorPoint
 from pilotage.core import ActionStatus, Gaussian, Space
 from pilotage.core.errors import ModelError, SettingError, ShapeError, SpaceError
 from pilotage.estimators import KF
@@ -128,12 +131,84 @@ def test_another_task_is_refused() -> None:
 def test_infeasible_start_is_told() -> None:
     hard = LinearMPC(CART, [0.0, 0.0], bounds={"v": (-0.5, 0.5)})
     action = hard.act([0.0, 2.0])
-    assert action.status is ActionStatus.FALLBACK
+    assert action.status is ActionStatus.IMPROVED
     assert "v <= 0.5 at step 1" in action.reason and "a >= -1 at step 0" in action.reason
     soft = LinearMPC(CART, [0.0, 0.0], bounds={"v": (-0.5, 0.5)}, soft={"v": 1e3})
     xs, actions = loop(soft, [0.0, 2.0], 40)
     assert {a.status for a in actions} == {ActionStatus.SOLVED}
     assert actions[0].u == pytest.approx([-1.0]) and np.abs(xs[20:, 1]).max() < 0.5 + 1e-7
+
+
+@pytest.mark.parametrize("relinearize", [False, True])
+def test_outside_hard_bounds_the_plan_leads_back_as_fast_as_the_actions_allow(relinearize: bool) -> None:
+    drive = LinearMPC(CART, [0.0, 0.0], bounds={"v": (-0.5, 0.5)}, relinearize=relinearize, dt=DT)
+    xs, actions = loop(drive, [0.0, 2.0], 40)
+    back = round(1.5 / DT)  # 1.5 m/s at 1 m/s^2
+    assert {a.status for a in actions[: back - 1]} == {ActionStatus.IMPROVED}
+    assert {a.status for a in actions[back:]} == {ActionStatus.SOLVED}
+    assert np.array([a.u for a in actions[: back - 1]]) == pytest.approx(-1.0)
+    assert np.abs(xs[back + 1 :, 1]).max() < 0.5 + 1e-6
+
+
+def test_the_way_back_violates_the_bounds_least() -> None:
+    """The sum of violations is that of a linear program in the actions, which SciPy solves."""
+    T, x, bound = 12, np.array([1.6, 0.4]), 1.0
+    drive = LinearMPC(CART, [0.0, 0.0], bounds={"x": (-bound, bound)}, horizon=T, dt=DT)
+    F, B = (np.asarray(each) for each in CART.linearize(np.zeros(2), np.zeros(1), DT))
+    powers = [np.linalg.matrix_power(F, k) for k in range(T + 1)]
+    G = np.array([[(powers[k - 1 - j] @ B)[0, 0] if j < k else 0.0 for j in range(T)] for k in range(1, T + 1)])
+    free = np.array([(powers[k] @ x)[0] for k in range(1, T + 1)])
+    cost, left = np.concatenate([np.zeros(T), np.ones(T)]), np.concatenate([G, -np.eye(T)], axis=1)
+    least = linprog(cost, left, bound - free, bounds=[(-1.0, 1.0)] * T + [(0.0, None)] * T)
+    action = drive.act(x)
+    assert action.status is ActionStatus.IMPROVED and action.plan is not None
+    assert np.maximum(free + G @ action.plan[:, 0] - bound, 0.0).sum() == pytest.approx(least.fun, rel=1e-6)
+
+
+def test_what_cannot_be_kept_from_within_the_bounds_falls_back() -> None:
+    drive = LinearMPC(CART, [0.0, 0.0], bounds={"x": (-1.0, 1.0)}, dt=DT)
+    action = drive.act([0.9, 1.0])
+    assert action.status is ActionStatus.FALLBACK and "brake" in action.reason
+    assert action.u == pytest.approx([-1.0])
+
+
+def test_a_reference_stands_for_the_goal() -> None:
+    def ramp(ts: np.ndarray) -> np.ndarray:
+        return np.stack([0.3 + 0.2 * ts, np.full(len(ts), 0.2)], axis=-1)
+
+    lone, both = LinearMPC(CART, reference=ramp, dt=DT), LinearMPC(CART, [0.3, 0.2], reference=ramp, dt=DT)
+    np.testing.assert_allclose(lone.act([0.0, 0.0]).plan, both.act([0.0, 0.0]).plan, atol=1e-9)
+    assert "reference" in repr(lone) and "goal x 0.3, v 0.2" in repr(LinearMPC(CART, [0.3, 0.2], dt=DT))
+    with pytest.raises(SettingError, match="goal and reference are missing"):
+        LinearMPC(CART)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"soft": 10.0}, "soft is 10"),
+        ({"soft": {"v": 10.0}, "bounds": {"x": (-1.0, 1.0)}}, "soft names 'v'"),
+        ({"goal": [0.0, 0.8], "bounds": {"v": (-0.5, 0.5)}}, "goal is beyond the upper bound of v by 0.3"),
+        ({"outputs": ([[1.0, 1.0]], -2.0, -1.0)}, "goal is beyond the upper bound of output 0 by 1"),
+    ],
+)
+def test_settings_that_change_nothing_are_refused(settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(SettingError, match=told):
+        LinearMPC(CART, settings.pop("goal", [0.0, 0.0]), **settings)
+
+
+@pytest.mark.parametrize("effort", [1e-4, 1e-2])
+def test_weights_of_unlike_size_are_solved_by_the_active_set(effort: float) -> None:
+    """Thrust in newtons beside torques: the Hessian has a condition of 3e7 and more, but not in scaled variables."""
+    drone = quadrotor()
+    drive = LinearMPC(drone, drone.state.identity(), R=[effort, 10.0, 10.0, 10.0], horizon=30, dt=0.02)
+    method = ActiveSet(drive.program, 1e-8)
+    for shift in ([0.1, 0.0, -0.1], [1.0, 0.5, -3.0]):
+        away = np.concatenate([shift, np.zeros(drone.state.dim - 3)])
+        found = method.solve(away)
+        assert found.ok and found.iterations < 60
+        other = InteriorPoint(drive.program, 1e-8).solve(away)
+        assert found.cost == pytest.approx(other.cost, rel=1e-6)
 
 
 def test_soft_bounds_are_exact() -> None:

@@ -84,6 +84,7 @@ def test_other_predictions_compile_nothing_and_travel() -> None:
     sent = pickle.loads(pickle.dumps(other))
     assert np.array_equal(sent.references(np.zeros(3), 4.0, 2)[0], other.references(np.zeros(3), 4.0, 2)[0])
     assert other.avoiding([]).constraints == 0
+    assert task.avoiding(WALKERS[0]).constraints == 1
     assert other.avoiding([]).stage.size == 0
 
 
@@ -95,6 +96,8 @@ def test_the_larger_radius_counts_between_two_times() -> None:
 def test_mistakes_have_a_sentence() -> None:
     with pytest.raises(SpaceError, match="y"):
         stop().avoiding(WALKERS)
+    with pytest.raises(SettingError, match="moving of avoiding is 3; expected a list"):
+        TASKS["reach"]().avoiding(3)  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="avoiding"):
         TASKS["reach"]().avoiding([[1.0, 2.0]])  # pyright: ignore[reportArgumentType]
     with pytest.raises(SettingError, match="radius is -1"):

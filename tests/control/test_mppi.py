@@ -278,13 +278,13 @@ class Unbounded(PlainDynamics):
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ({"samples": 0}, "samples of PathIntegral is 0"),
+    ({"samples": 0}, "samples of MPPI is 0"),
     ({"horizon": 2.5}, "horizon is 2.5"),
-    ({"samples": "many"}, "samples of PathIntegral is 'many'"),
-    ({"threads": True}, "threads of PathIntegral is True"),
-    ({"temperature": -1.0}, "temperature of PathIntegral is -1.0"),
-    ({"correlation": 1.0}, "correlation of PathIntegral is 1.0"),
-    ({"effective": 0.0}, "effective of PathIntegral is 0.0"),
+    ({"samples": "many"}, "samples of MPPI is 'many'"),
+    ({"threads": True}, "threads of MPPI is True"),
+    ({"temperature": -1.0}, "temperature of MPPI is -1.0"),
+    ({"correlation": 1.0}, "correlation of MPPI is 1.0"),
+    ({"effective": 0.0}, "effective of MPPI is 0.0"),
     ({"pull": 1.0}, "pull is relative to the temperature"),
     ({"fallback": "pray"}, "fallback is 'pray'; expected hold, shift or brake"),
     ({"std": [1.0, 2.0]}, "expected a positive number, or one for each of a"),
@@ -522,7 +522,7 @@ def test_what_is_no_model_is_named() -> None:
         MPPI(cart(), stop)
     with pytest.raises(SettingError, match="MPPI needs a Task"):
         MPPI(cart(), lambda x, u: 0.0)
-    with pytest.raises(SettingError, match="temperature of PathIntegral is 'hot'"):
+    with pytest.raises(SettingError, match="temperature of MPPI is 'hot'"):
         MPPI(cart(), stop(), temperature="hot")  # type: ignore[arg-type]
     assert "cart" in repr(MPPI(cart(), stop(), samples=9))
     assert "30 steps of 0.1 s" in repr(MPPI(cart(), stop(), samples=9))

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.control import Path, Progress
+from pilotage.control import Path, Progress, PurePursuit
 from pilotage.control.paths._polyline import paced, sighted
-from pilotage.core import Plan, PlanStatus, ShapeError, Space
+from pilotage.core import ActionStatus, Plan, PlanStatus, ShapeError, Space
+from pilotage.models import unicycle
 
 number = st.floats(-20.0, 20.0)
 paths = st.lists(st.tuples(number, number), min_size=1, max_size=12)
@@ -55,9 +56,20 @@ def test_ends_and_repeated_points() -> None:
     assert point.length == 0.0 == point.project([5.0, 5.0])
 
 
+def test_an_array_of_poses_is_a_path_with_headings() -> None:
+    xs = np.array([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0], [2.0, 0.0, 0.0], [1.0, 0.2, 0.0], [0.0, 0.2, 0.0]])
+    planned = Path(Plan(PlanStatus.SOLVED, Space("x y [m]", "yaw: angle"), xs))
+    path = Path(xs)
+    assert path == planned and path != Path(xs[:, :2])
+    assert [leg.direction for leg in path.legs] == [1.0, -1.0]
+    assert PurePursuit(unicycle(), xs).act([1.9, 0.1, 0.0]).status is not ActionStatus.FALLBACK
+    back = PurePursuit(unicycle(), xs[3:]).act([1.0, 0.2, 0.0])
+    assert back.u[0] < 0.0, "driven backwards, as the headings say"
+
+
 def test_bad_paths_are_refused() -> None:
-    for bad in ([], [[0.0]], [1.0, 2.0], [[0.0, np.nan]]):
-        with pytest.raises(ShapeError, match="a path is an array"):
+    for bad in ([], [[0.0]], [1.0, 2.0], [[0.0, np.nan]], np.zeros((3, 4))):
+        with pytest.raises(ShapeError, match="a path "):
             Path(bad)
     with pytest.raises(ShapeError, match=r"a point of shape \(3,\) was given"):
         CORNER.project([1.0, 2.0, 3.0])

@@ -268,7 +268,7 @@ def test_noise_of_a_user_and_noise_that_is_none() -> None:
     for wrong in (1.0, PowerLawNoise, type("Odd", (), {"basis": lambda self, steps: np.ones((steps, 0))})()):
         with pytest.raises(SettingError, match=r"noise is|PowerLawNoise\(...\)"):
             CEM(cart(), stop(), noise=wrong)  # pyright: ignore[reportArgumentType]
-    with pytest.raises(SettingError, match="order of SplineNoise is"):
+    with pytest.raises(SettingError, match="order of PredictiveSampling is"):
         PredictiveSampling(cart(), stop(), order="quintic")  # pyright: ignore[reportArgumentType]
     assert drive.act([1.0, 0.0]).status is ActionStatus.SOLVED
 

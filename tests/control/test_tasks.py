@@ -330,6 +330,9 @@ def test_settings_that_make_no_task_are_sentences():
     robot = unicycle()
     with pytest.raises(SettingError, match="effort has shape"):
         reach(robot, [2.0, 1.0, 0.0], effort=[1.0, 2.0, 3.0])
+    for dt in (0.0, -1.0, "fast"):
+        with pytest.raises(SettingError, match=f"dt of reach is {dt!r}; expected a positive number"):
+            reach(robot, [0.0, 0.0, 0.0], dt=dt)
     with pytest.raises(SettingError, match="tolerance has shape"):
         reach(robot, [2.0, 1.0, 0.0], tolerance=[1.0, 2.0])
     with pytest.raises(SettingError, match="speed is inf"):
@@ -396,7 +399,7 @@ def test_follow_goes_by_its_name() -> None:
     assert repr(task).startswith("follow(along=3.0, across=4.0")
     with pytest.raises(SettingError, match="horizon of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], horizon=0)
-    with pytest.raises(ModelError, match="dt of follow is 0"):
+    with pytest.raises(SettingError, match="dt of follow is 0"):
         follow([[0.0, 0.0], [1.0, 0.0]], dt=0.0)
 
 

@@ -179,7 +179,7 @@ def test_a_turn_on_the_spot_into_a_wall_is_not_driven() -> None:
     long = Footprint.rectangle(1.6, 0.3, (0.5, 0.0))
     wall = regulated([[0.0, 0.0], [-5.0, 0.5]], grid=hall, footprint=long, proximity=0.0).act([0.0, 0.0, 0.1])
     assert wall.status is ActionStatus.FALLBACK and wall.u[1] >= 0.0 and wall.u[0] == 0.0
-    free = regulated([[0.0, 0.0], [-5.0, 0.5]], footprint=long).act([0.0, 0.0, 0.1])
+    free = regulated([[0.0, 0.0], [-5.0, 0.5]]).act([0.0, 0.0, 0.1])
     assert free.status is ActionStatus.SOLVED and free.u[0] == 0.0 and free.u[1] > 0.0
 
 
@@ -226,10 +226,10 @@ def test_speeds_that_do_not_fit_are_refused() -> None:
 
 
 def test_bad_settings_are_refused() -> None:
-    with pytest.raises(SettingError, match="k of StanleyLaw is 0"):
+    with pytest.raises(SettingError, match="k of Stanley is 0"):
         Stanley(unicycle(), [[0.0, 0.0], [9.0, 0.0]], k=0)
-    with pytest.raises(SettingError, match="alpha of RegulatedLaw is 2"):
-        regulated(alpha=2)
+    with pytest.raises(SettingError, match="alpha of RegulatedPurePursuit is 2"):
+        regulated(alpha=2, grid=OccupancyGrid.from_ascii(["...."]))
     with pytest.raises(SettingError, match="needs an OccupancyGrid"):
         regulated(grid="hall")
     with pytest.raises(ModelError, match="backwards"):

@@ -104,6 +104,19 @@ def test_what_does_not_fit_is_refused(name: str, value: Any) -> None:
         replace(Bounded(), **{name: value})
 
 
+def test_a_setting_that_is_passed_on_is_named_by_its_user() -> None:
+    class Outer:
+        @by_name
+        def __init__(self, samples: Any = 3, other: Any = 1.0) -> None:
+            self.inner = Bounded(samples=samples, weight=other)
+
+    with pytest.raises(SettingError, match=r"^samples of Outer is 2\.5; expected") as caught:
+        Outer(samples=2.5)
+    assert caught.value.setting == "samples of Outer"
+    with pytest.raises(SettingError, match="^weight of Bounded is"):
+        Outer(other=-1.0)
+
+
 def test_relations_are_checked_after_the_types() -> None:
     with pytest.raises(SettingError, match="low is 2.0 and high 1.0"):
         Bounded(low=2, high=1)

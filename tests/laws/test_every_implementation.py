@@ -260,7 +260,7 @@ def circle(t: float) -> Any:
 
 CONTROLLERS: dict[str, Callable[[], tuple[Any, Any]]] = {
     "ILQR": lambda: (ILQR(CAR, reach(CAR, {"x": 4.0, "y": 2.0, "yaw": 3.0}, dt=0.1), horizon=12), CAR),
-    "LinearMPC": lambda: (LinearMPC(POINT, [1.0, 2.0], bounds={"x": (-3.0, 0.5)}, rates={"vx": (-9.0, 5.0)}), POINT),
+    "LinearMPC": lambda: (LinearMPC(POINT, [1.0, 2.0], bounds={"x": (-3.0, 1.5)}, rates={"vx": (-9.0, 5.0)}), POINT),
     "LinearMPC along the plan": lambda: (LinearMPC(CAR, [4.0, 1.0, 0.2, 1.0], P=1.0, relinearize=True), CAR),
     "TubeMPC": lambda: (TubeMPC(LinearMPC(POINT, [1.0, 2.0]), risk=0.1), POINT),
     "RecedingHorizon": lambda: (

@@ -144,6 +144,8 @@ def test_bad_settings_are_refused() -> None:
     for wrong in ({"rounds": 0}, {"beta": 1.5}, {"steps": 5}, {"starts": None}):
         with pytest.raises(SettingError):
             distill(Law(), CART, HOME, **{"starts": STARTS, "episodes": 1, **wrong})
+    with pytest.raises(SettingError, match="distill needs a Controller, not .*; is \\(\\) missing"):
+        distill(Law, CART, HOME, starts=STARTS)  # pyright: ignore[reportArgumentType]
     policy = random_policy(CART.state, CART.action)
     with pytest.raises(SettingError, match="low"):
         Switch(policy, Law(), CART, HOME, low=0.5, high=0.1)

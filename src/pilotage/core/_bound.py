@@ -34,6 +34,8 @@ USUAL = {
 def by_name(function: Callable[Given, Kind]) -> Callable[Given, Kind]:
     """`function`, or an `__init__`, which names the settings that there are when it is given one of a wrong name.
 
+    A setting that an `__init__` passes on to another class, and that is refused there, is named as one of its own.
+
     Raises:
         SettingError: with the name, the nearest one, and the list.
 
@@ -49,6 +51,12 @@ def by_name(function: Callable[Given, Kind]) -> Callable[Given, Kind]:
     def called(*args: Given.args, **given: Given.kwargs) -> Kind:
         try:
             return function(*args, **given)
+        except ArgumentError:
+            raise
+        except SettingError as error:
+            if function.__name__ == "__init__" and args and (own := passed_on(error, function, type(args[0]))):
+                raise own from error
+            raise
         except TypeError:
             made = type(args[0]) if function.__name__ == "__init__" and args else None
             who = made.__name__ if made else function.__qualname__.rpartition("<locals>.")[2]
@@ -58,6 +66,16 @@ def by_name(function: Callable[Given, Kind]) -> Callable[Given, Kind]:
             raise ArgumentError(wrong) from None
 
     return called
+
+
+def passed_on(error: SettingError, function: Callable[..., Any], made: type[Any]) -> SettingError | None:
+    """The error of a setting of the same name of `made`, for one that its `__init__` passed on to another class."""
+    name, _, owner = error.setting.partition(" of ")
+    if owner in ("", made.__name__) or not owner.isidentifier() or name not in inspect.signature(function).parameters:
+        return None
+    own = SettingError(f"{name} of {made.__name__}{str(error).removeprefix(error.setting)}")
+    own.setting = f"{name} of {made.__name__}"
+    return own
 
 
 def misfit(

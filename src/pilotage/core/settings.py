@@ -172,7 +172,7 @@ def instance(value: Any, kind: type[Kind], who: str, hint: str = "") -> Kind:
         Traceback (most recent call last):
         pilotage.core.errors.SettingError: EKF needs Dynamics, not <dynamics bicycle(wheelbase)> of type ...
     """
-    if isinstance(value, kind):
+    if isinstance(value, kind) and not isinstance(value, type):  # a class has the methods of a protocol, too
         return value
     hint = "; is () missing?" if callable(value) else hint or getattr(kind, "instead", "")
     raise SettingError(f"{who} needs {article(kind.__name__)}, not {shown(value)} of type {type(value).__name__}{hint}")

@@ -125,6 +125,8 @@ def distill(
         >>> len(found.lessons), found.policy.act([1.0, 0.0]).u.shape
         (200, (1,))
     """
+    instance(teacher, Controller, "distill")
+    instance(dynamics, Dynamics, "distill")
     task = instance(task, Task, "distill").on(dynamics.state, dynamics.action)
     rounds, episodes, steps = (
         setting(v, Count, n) for v, n in ((rounds, "rounds"), (episodes, "episodes"), (steps, "steps"))

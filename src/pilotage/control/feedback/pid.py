@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ...core.arrays import Array
 from ...core.errors import SettingError
 from ...core.results import Action, ActionStatus
-from ...core.settings import Finite, NonNegative, Positive, by_name, instance, setting
+from ...core.settings import Finite, NonNegative, Positive, by_name, instance, setting, shown
 from ...core.space import Space
 from ...core.states import state_of
 from ...core.streams import checked
@@ -52,7 +52,7 @@ class PID:
         b, c: weights of the goal in the proportional and the derivative action, from 0 to 1.
         lag: time constant of the derivative's filter [s].
         windup: "back-calculation" or "clamping".
-        tracking: time constant of the back-calculation [s].
+        tracking: time constant of the back-calculation [s]; default: 1.
         rate: largest rate of each action [1/s]; default: no limit.
         feedforward: actions ``(m,)`` that are added, or a function of y and t that returns them; default: zero, or the
             nearest within the bounds.
@@ -63,7 +63,7 @@ class PID:
         saturated: which actions of the last tick were limited ``(m,)``.
 
     Raises:
-        SettingError: if a name is unknown, two loops share an action, or a number is out of range.
+        SettingError: if a name is unknown, two loops share an action, a loop has no gain, or a number is out of range.
 
     Source: Aström and Hägglund, *PID Controllers: Theory, Design, and Tuning*, 2nd ed. 1995, chapters 3 and 8.
 
@@ -91,7 +91,7 @@ class PID:
         c: float = 0.0,
         lag: float = 0.0,
         windup: Literal["back-calculation", "clamping"] = "back-calculation",
-        tracking: float = 1.0,
+        tracking: float | None = None,
         rate: float | Mapping[str, float] = math.inf,
         feedforward: ArrayLike | Callable[[Array, float], ArrayLike] | None = None,
         dt: float = 0.1,
@@ -110,14 +110,22 @@ class PID:
         self.b, self.c = setting(b, Finite, "b"), setting(c, Finite, "c")
         self.lag = setting(lag, NonNegative, "lag")
         self.windup = setting(windup, Literal["back-calculation", "clamping"], "windup")
-        self.tracking, self.dt = setting(tracking, Positive, "tracking"), setting(dt, Positive, "dt")
+        if tracking is not None and windup == "clamping":
+            raise SettingError("tracking is the time constant of the back-calculation; windup is 'clamping'")
+        self.tracking, self.dt = (
+            setting(1.0 if tracking is None else tracking, Positive, "tracking"),
+            setting(dt, Positive, "dt"),
+        )
         self.rate = weights_of(rate, action, math.inf, "rate")
         if not (self.rate > 0.0).all():
             raise SettingError(f"rate is {rate}; expected positive rates")
         given = action.clip(np.zeros(action.size)) if feedforward is None else feedforward
         self._ahead = given if callable(given) else action.check(given, "feedforward").copy()
         self.goal = np.zeros(len(names))
-        self.retarget(goal or {})
+        self.retarget({} if goal is None else goal)
+        for name, *gains in zip(names, self.kp, self.ki, self.kd, strict=True):
+            if not any(gains):
+                raise SettingError(f"kp, ki and kd of {name} are all 0, so that nothing controls it; give one of them")
         self.reset()
 
     def __repr__(self) -> str:
@@ -138,12 +146,15 @@ class PID:
     def retarget(self, goal: Mapping[str, float]) -> None:
         """Change the goals of these components; for an inner loop of a cascade, at every tick."""
         names, new = list(self.loops), self.goal.copy()
+        if not isinstance(goal, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise SettingError(f"goal is {shown(goal)}; expected values by name, of {', '.join(names)}")
         for name, value in goal.items():
             if name not in names:
                 raise SettingError(f"goal names {name!r}; the components of this PID are {', '.join(names)}")
             new[names.index(name)] = setting(value, Finite, f"goal of {name}")
         self.goal = new
 
+    @by_name
     def retune(self, *, kp: Gain | None = None, ki: Gain | None = None, kd: Gain | None = None) -> None:
         """Change gains; the integral takes over what the others lose, so that the action does not step."""
         P, D, old = self._P, self._D, (self.kp, self.kd)

@@ -100,6 +100,8 @@ class LQR(FeedbackLaw):
             raise SettingError(f"integral is {integral}; expected weights, 0 or more, of components of the goal")
         if design == "continuous" and horizon is not None:
             raise SettingError("a finite horizon needs the design 'discrete' or 'sampled'")
+        if final is not None and horizon is None:
+            raise SettingError("final is the weight at the end of a finite horizon; give horizon, the number of steps")
         self._summed = np.flatnonzero(sums)
         super().__init__(dynamics, dt)
         kept = needed(dynamics, self.goal, self._guess(action), self.dt, given)

@@ -40,7 +40,7 @@ class TrackingLQR(FeedbackLaw):
         along: "time" follows the plan by the clock from the first tick; "nearest" continues from the point of the plan
             that is nearest to the state (weighted by the diagonal of Q), for robots that were held up. That point never
             moves on while the plan waits.
-        window: seconds of the plan, before and after the last point, in which the nearest one is searched.
+        window: seconds of the plan, before and after the last point, in which the nearest one is searched; default: 1.
 
     Raises:
         SettingError: if the plan has no actions or times or another space, or a weight is not valid.
@@ -69,11 +69,13 @@ class TrackingLQR(FeedbackLaw):
         *,
         final: Weights | None = None,
         along: Literal["time", "nearest"] = "time",
-        window: float = 1.0,
+        window: float | None = None,
     ) -> None:
         space = instance(dynamics, Dynamics, "TrackingLQR").state
         self.along = setting(along, Literal["time", "nearest"], "along")
-        self.window = setting(window, Positive, "window")
+        if window is not None and along == "time":
+            raise SettingError("window is for the search of the nearest point; give along='nearest' with it")
+        self.window = setting(1.0 if window is None else window, Positive, "window")
         plan = instance(plan, Plan, "TrackingLQR")
         if plan.xs is None or plan.us is None or plan.ts is None or len(plan.us) == 0 or plan.space != space:
             raise SettingError(f"TrackingLQR needs a plan in {space} with states, actions and times, not {plan!r}")

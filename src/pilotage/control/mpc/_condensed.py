@@ -16,10 +16,13 @@ from ..receding import Horizon, Solution
 from ._methods import Method
 from ._prediction import Affine
 from ._tracking import Tracking
-from .program import QPStatus
+from .program import QPSolution, QPStatus, QuadraticProgram
 
 USABLE = 1e-4
 """Violation of a hard row with which a plan that has not converged is used."""
+
+PRICE = 1e3
+"""Price of a unit beyond a hard bound, in weights of a deviation: bounds come first within 500 units of a goal."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,19 +67,22 @@ class CondensedQP:
         method.warm = workspace.shifted(state.warm, passed)
         theta = workspace.theta(state, x, rows)
         found = method.run(theta)
+        reason, warm = found.reason, method.warm
+        if found.status is QPStatus.INFEASIBLE:
+            reason, warm = workspace.why(found.rows, found.certificate), None
+            found = workspace.elastic(method, theta) if workspace.outside(x, us, rows) else found
+            reason = f"the state itself violates a bound; {reason}; the plan leads back" if found.ok else reason
         stats = {
             "iterations": found.iterations, "primal_residual": found.primal_residual,
             "dual_residual": found.dual_residual, "gap": found.gap,
         }  # fmt: skip
         if not found.ok and not (found.status is QPStatus.LIMIT and found.primal_residual <= USABLE):
-            infeasible = found.status is QPStatus.INFEASIBLE
-            reason = workspace.why(found.rows, found.certificate) if infeasible else found.reason
             lost = Solution(us, status=ActionStatus.FALLBACK, reason=reason, stats=stats)
             return replace(state, warm=None, expected=None), lost
         plan = workspace.actions(found.z)
-        state = replace(state, warm=method.warm, expected=workspace.next_state(state, x, plan[0]))
-        status = ActionStatus.SOLVED if found.ok else ActionStatus.IMPROVED
-        return state, Solution(plan, workspace.cost(theta, x, rows) + found.cost, status, found.reason, stats=stats)
+        state = replace(state, warm=warm, expected=workspace.next_state(state, x, plan[0]))
+        status = ActionStatus.IMPROVED if reason else ActionStatus.SOLVED
+        return state, Solution(plan, workspace.cost(theta, x, rows) + found.cost, status, reason, stats=stats)
 
 
 class Prediction:
@@ -106,6 +112,7 @@ class Prediction:
         self.F, self.B, self._drift = self._linear(task.goal, task.ug)
         self._target, self._spans = self._steady(), self._places()
         self.method: Method | None = None
+        self._elastic: tuple[Method, Method] | None = None
         if not settings.relinearize:
             F, B = (np.tile(each, (T, 1, 1)) for each in (self.F, self.B))
             self.method = self._build(F, B, self._drift[None], None)
@@ -175,6 +182,23 @@ class Prediction:
         self._offset = rows[:, :, 0]
         program, self._constant = affine.program(cost, rows, self._tight(), self._soft[:, self._kept])
         return program.solver(self.settings.method, self.settings.tolerance)
+
+    def outside(self, x: Array, us: Array, rows: Array) -> bool:
+        """Whether the state itself violates a hard bound."""
+        return 0.0 < self.problem.worst(x[None], us[:1], rows[:1]) < np.inf
+
+    def elastic(self, method: Method, theta: Array) -> QPSolution:
+        """The plan that violates the hard bounds of states least, at a high price; those of actions stay hard."""
+        if self._elastic is None or self._elastic[0] is not method:
+            p, weight = method.program, max(np.abs(self.task.Q).max(), np.abs(self.task.P).max())
+            prices = np.full(len(self._names), np.inf)
+            prices[len(prices) - len(self.C) :] = PRICE * weight / np.maximum(np.linalg.norm(self.C, axis=1), 1e-9)
+            prices = np.minimum(p.soft, np.tile(prices[self._kept], self.problem.steps))
+            soft = QuadraticProgram(p.H, p.f, p.A, p.lower, p.upper, prices, p.F, p.E)
+            self._elastic = method, soft.solver(self.settings.method, self.settings.tolerance)
+        solver = self._elastic[1]
+        solver.warm = None
+        return solver.solve(theta, lower=method.bounds[0], upper=method.bounds[1])
 
     def _tight(self) -> Array:
         """Bounds ``(2, T, k)`` of the kept rows, moved inward by `back_off`; those that cross are at their middle."""

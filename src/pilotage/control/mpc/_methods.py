@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array, numbers
 from ...core.errors import SettingError, ShapeError
+from ...core.settings import shown
 from .program import (
     INFEASIBLE,
     LIMIT,
@@ -157,8 +158,8 @@ def vector(values: ArrayLike, size: int, name: str) -> Array:
     return array
 
 
-def method_of(name: str) -> Any:
-    """The class of a method by its name."""
+def method_of(name: str, what: str = "method") -> Any:
+    """The class of a method by its name, the setting `what`."""
     from . import _libraries, active_set, interior_point
 
     known = {
@@ -167,8 +168,8 @@ def method_of(name: str) -> Any:
         "interior_point": interior_point.InteriorPoint,
         **_libraries.LIBRARIES,
     }
-    if name not in known:
-        raise SettingError(f"method is {name!r}; expected {', '.join(known)}")
+    if not isinstance(name, str) or name not in known:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"{what} is {shown(name)}; expected {', '.join(known)}")
     return known[name]
 
 

@@ -33,6 +33,10 @@ class Tracking(Task):
         self.C, self.low, self.high = rows
         self.stage = Space() if reference is None else dynamics.state
 
+    def __repr__(self) -> str:
+        goal = ", ".join(f"{name} {value:g}" for name, value in zip(self.space.names, self.goal, strict=True))
+        return f"goal {goal}" if self.reference is None else f"reference around {goal}"
+
     def _away(self, x: Any, r: Any) -> Any:
         return self.space.minus(x, self.goal if r is None else r)
 
@@ -58,6 +62,8 @@ class Tracking(Task):
 
 def ordered(given: Mapping[str, Any], names: tuple[str, ...], what: str, default: Any) -> list[tuple[str, Any]]:
     """Names and values in the order of `names`."""
+    if not isinstance(given, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise SettingError(f"{what} is {shown(given)}; expected values by name, of {', '.join(names)}")
     for name in given:
         if name not in names:
             raise SettingError(f"{what} names {name!r}; expected some of {', '.join(names)}")

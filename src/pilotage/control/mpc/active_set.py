@@ -19,7 +19,8 @@ from ._working_set import enter, leave, most_violated, restart, room
 from .program import INFEASIBLE, LIMIT, NAN, SOLVED, QPSolution, QuadraticProgram
 
 DEFINITE, PROXIMAL = 1e-7, 1e-5
-"""Smallest eigenvalue of a definite H, and the eps of proximal iterations for others, relative to the largest."""
+"""Smallest eigenvalue of a definite H, scaled to a diagonal of ones, and the eps of proximal iterations for others;
+relative to the largest."""
 NOISE = 1e-13
 """Rounding of rows, relative to the largest where H is semidefinite, which is no violation."""
 ROUNDS = 200
@@ -236,8 +237,9 @@ class ActiveSet(Method):
         H, A, F, E = program.H, program.A, program.F, program.E
         n, m = len(H), len(A)
         self._sizes = n, m, F.shape[1]
-        eps = proximal(H)
-        N = np.linalg.inv(H + eps * np.eye(n))
+        size = sizes(H)
+        eps = proximal(H, size)
+        N = np.linalg.inv((H + eps * np.eye(n)) / size / size[:, None]) / size / size[:, None]
         N = 0.5 * (N + N.T)
         P = A @ N
         limit, rounds = 100 + 10 * m if iterations is None else iterations, ROUNDS if eps else 1
@@ -275,7 +277,14 @@ class ActiveSet(Method):
         return self.judged(z, lam, int(report[0]), g, e, ray, z - self._center)
 
 
-def proximal(H: Array) -> float:
-    """The eps that proximal iterations add to the diagonal of H: zero if H is definite."""
-    values = np.linalg.eigvalsh(H) if len(H) else np.ones(1)
-    return 0.0 if values[0] > DEFINITE * values[-1] else PROXIMAL * (values[-1] or 1.0)
+def sizes(H: Array) -> Array:
+    """Roots of the diagonal of H, by which its variables are scaled; those of almost nothing are not."""
+    diagonal = np.diag(H)
+    return np.sqrt(np.maximum(diagonal, 1e-12 * (diagonal.max(initial=0.0) or 1e12)))
+
+
+def proximal(H: Array, size: Array) -> float:
+    """The eps that proximal iterations add to the diagonal of H: zero if H is definite, in variables of like size."""
+    if not len(H) or (values := np.linalg.eigvalsh(H / size / size[:, None]))[0] > DEFINITE * values[-1]:
+        return 0.0
+    return PROXIMAL * (np.linalg.eigvalsh(H)[-1] or 1.0)

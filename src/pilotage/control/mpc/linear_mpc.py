@@ -14,11 +14,13 @@ from ...core.dynamics import Dynamics
 from ...core.errors import ModelError, SettingError, ShapeError
 from ...core.results import Action
 from ...core.settings import by_name, instance, positive, setting, shown
+from ...core.space import Space
 from ..feedback._linear import steadiest, weight
 from ..feedback.lqr import Regulator, solved
 from ..reach import goal_of
 from ..receding import Fallback, RecedingHorizon
 from ._condensed import CondensedQP, Prediction
+from ._methods import method_of
 from ._tracking import Tracking, limits, ordered
 from .program import QuadraticProgram
 
@@ -39,7 +41,8 @@ class LinearMPC(RecedingHorizon):
 
     Args:
         dynamics, horizon, dt, fallback, brake: as for every `RecedingHorizon`; bounds of the action space are hard.
-        goal: state ``(n,)``, or values by name; others are zero.
+        goal: state ``(n,)``, or values by name; others are zero. Default: the state of the reference at time 0, where
+            the model is then linearised.
         Q, R: weights of ``d`` and ``v``: a number, a diagonal, a matrix, or values by name; R is positive definite.
         P: weight of the end; default: the solution of the Riccati equation of F, B, Q, R.
         bounds: lowest and highest value of components of the tangent of the state by name, from step 1 on.
@@ -59,11 +62,13 @@ class LinearMPC(RecedingHorizon):
         tolerance: largest primal and dual residual of a solution.
 
     Raises:
-        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), or a name is unknown.
+        SettingError: if a weight is not positive semidefinite, a bound is not (low, high), a name is unknown, the goal
+            is outside hard bounds, or soft is given and nothing is bounded.
         ModelError: if no P is given and no gain stabilises the goal at a finite cost; the message names the modes.
 
-    A problem without solution is told by its bounds and steps, and the fallback acts; a state outside hard bounds is
-    such a problem. Soft bounds avoid it.
+    A problem without solution is told by its bounds and steps. If the state itself is outside hard bounds, the plan
+    leads back: it violates them as little as the bounds of the actions allow, and the status is IMPROVED. Otherwise the
+    fallback acts. Soft bounds avoid both.
 
     Source: Rawlings, Mayne and Diehl, "Model predictive control", 2nd edition (2017), sections 1.3, 1.5 and 8.8.4;
     exact penalties: Kerrigan and Maciejowski, "Soft constraints and exact penalty functions in model predictive
@@ -77,15 +82,15 @@ class LinearMPC(RecedingHorizon):
         >>> drive = LinearMPC(cart, [0.0, 0.0], R=0.1, bounds={"v": (-0.5, 0.5)})
         >>> drive.act([2.0, 0.0]).u.round(6).tolist()
         [-1.0]
-        >>> drive.act([2.0, 2.0]).reason
-        'no plan keeps v <= 0.5 at step 1, a >= -1 at step 0; a soft bound would give way; fell back to shift'
+        >>> drive.act([2.0, 2.0]).u.round(6).tolist(), drive.solution.reason
+        ([-1.0], 'the state itself violates a bound; no plan keeps v <= 0.5 at step 1, a >= -1 at step 0; ...')
     """
 
     @by_name
     def __init__(
         self,
         dynamics: Dynamics,
-        goal: ArrayLike | Mapping[str, float],
+        goal: ArrayLike | Mapping[str, float] | None = None,
         *,
         Q: ArrayLike | Mapping[str, float] = 1.0,
         R: ArrayLike | Mapping[str, float] = 0.1,
@@ -107,19 +112,22 @@ class LinearMPC(RecedingHorizon):
     ) -> None:
         space = instance(dynamics, Dynamics, "LinearMPC").state
         dt, actions = positive(dt, "dt"), dynamics.action.names
-        target = goal_of(goal, space)[0]
+        method_of(solver, "solver")
+        reference = setting(reference, Callable[..., Any] | None, "reference")
+        target = goal_of(beginning(reference, dt, space) if goal is None else goal, space)[0]
         ug = steadiest(dynamics, target, dt) if action is None else dynamics.action.check(action, "action")
         ug = dynamics.action.clip(ug)
         weights = weight(Q, space, "Q"), weight(R, dynamics.action, "R", positive=True)
         end = regulator(dynamics, target, ug, dt, *weights).S if P is None else weight(P, space, "P")
         C, low, high, labels = bounded_rows(space, target, bounds or {}, outputs)
         changes = limits(rates or {}, actions, "rates") * dt
-        penalties = softness(soft, (*labels, *(f"rate of {name}" for name in actions)))
+        bounded = [*labels, *(f"rate of {name}" for name in rates or {})]
+        penalties = softness(soft, (*labels, *(f"rate of {name}" for name in actions)), bounded)
         hard = np.isinf(penalties[: len(C)])
         rows = C[hard], low[hard], high[hard]
-        task = Tracking(
-            dynamics, target, ug, (*weights, end), rows, setting(reference, Callable[..., Any] | None, "reference"), dt
-        )
+        if reference is None:
+            refuse_outside(rows, np.array(labels)[hard].tolist())
+        task = Tracking(dynamics, target, ug, (*weights, end), rows, reference, dt)
         solve = CondensedQP(
             (C, low, high, penalties[: len(C)], labels), (changes, penalties[len(C) :]), relinearize, offset_free,
             solver, positive(tolerance, "tolerance"),
@@ -164,7 +172,7 @@ def regulator(dynamics: Dynamics, goal: Array, ug: Array, dt: float, Q: Array, R
 
 
 def bounded_rows(
-    space: Any, goal: Array, bounds: Mapping[str, Any], outputs: Any
+    space: Space, goal: Array, bounds: Mapping[str, Any], outputs: Any
 ) -> tuple[Array, Array, Array, list[str]]:
     """Matrix C of bounded deviations from the goal, their bounds, and their names."""
     names, at = space.tangent_names, dict(zip(space.names, goal, strict=True))
@@ -186,10 +194,33 @@ def bounded_rows(
     return C, low, high, labels
 
 
-def softness(soft: float | Mapping[str, float] | None, names: tuple[str, ...]) -> Array:
-    """Weights of violations ``(len(names),)``, infinite for hard rows."""
+def beginning(reference: Callable[[Array], Any] | None, dt: float, space: Space) -> Array:
+    """The state of a reference at time 0, from its answer for one step."""
+    if reference is None:
+        raise SettingError("goal and reference are missing; expected one of them, or both")
+    rows = space.check(reference(dt * np.arange(2.0)), "reference")
+    if rows.shape != (2, space.size):
+        raise ShapeError(f"reference returned shape {rows.shape} for 2 times; expected (2, {space.size})")
+    return rows[0]
+
+
+def refuse_outside(rows: tuple[Array, Array, Array], labels: list[str]) -> None:
+    """An error if the goal, from which the bounds are measured, is outside."""
+    for name, low, high in zip(labels, *rows[1:], strict=True):
+        if not low <= 0.0 <= high:
+            off, bound = max(low, -high), "lower" if low > 0.0 else "upper"
+            raise SettingError(
+                f"goal is beyond the {bound} bound of {name} by {off:.4g}; move one of them, or give soft"
+            )
+
+
+def softness(soft: float | Mapping[str, float] | None, names: tuple[str, ...], bounded: list[str]) -> Array:
+    """Weights of violations ``(len(names),)``, infinite for hard rows; an error for what is not bounded."""
     if soft is None:
         return np.full(len(names), np.inf)
+    if not bounded:
+        raise SettingError(f"soft is {shown(soft)}, but nothing is bounded; give bounds, outputs or rates")
     if isinstance(soft, Mapping):
-        return np.array([positive(v, n) if v != np.inf else v for n, v in ordered(soft, names, "soft", np.inf)])
+        weights = dict(ordered(soft, tuple(bounded), "soft", np.inf))
+        return np.array([positive(v, n) if (v := weights.get(n, np.inf)) != np.inf else v for n in names])
     return np.full(len(names), positive(soft, "soft"))

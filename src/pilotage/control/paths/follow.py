@@ -24,9 +24,8 @@ from ._pace import STAGE, Pace
 from ._pace import TURNED as TURNED
 from ._polyline import nearest, paced
 from ._verdicts import Arrived, headway
-from .path import YAW_TOLERANCE, Path, Progress, standing
+from .path import POSE, YAW_TOLERANCE, Path, Progress, standing
 
-POSE = Space("x y [m]", "yaw: angle")
 MOVING = Space("speed lateral_speed vx vy [m/s]")
 """The components of a speed; the task uses those that the state has."""
 WEIGHTS = {
@@ -91,7 +90,7 @@ def follow(
     has another size.
 
     Args:
-        plan: a `Plan`, or its path ``(K, >= 2)`` that begins with x and y [m].
+        plan: a `Plan`, or an array of x and y ``(K, 2)``, or of x, y and yaw ``(K, 3)`` [m, m, rad], as for `Path`.
         grid: an `OccupancyGrid`; a `Raster` of distances to the nearest obstacle [m], such as
             ``grid.obstacles().field``; the `Problem` of the plan, ``grid.problem(start, goal, footprint)``, with its
             footprint and obstacles; or None for open space. The values of a raster are used unchanged: distances

@@ -33,6 +33,7 @@ DETOUR = 2.0
 The two sides of a corner of 120 degrees, beyond which a path turns back, are together twice as long as the way straight
 across. Places that lie farther ahead, such as those beyond a loop or on the next of several lanes, are not reached yet.
 """
+POSE = Space("x y [m]", "yaw: angle")
 CHORD = 1e-3
 """Largest distance of a chord of a path from the curve that it replaces [m]."""
 
@@ -43,20 +44,21 @@ class Path:
     If the states of a plan have a heading, it determines the direction: the path is driven backwards if it moves
     against the heading. Legs end where the direction changes (cusps) and where the path turns on the spot; a turn at
     the end is a leg of zero length. An array, or a plan of points, is a single leg, with several parts if it turns
-    back.
+    back; an array with a third column, the yaw, is a plan with headings.
 
     Between two states of a plan, the path is the interpolation of its space, `Space.interpolate`: an arc between poses
     in SE(2). On spaces that are not flat it is sampled so that the chords stay within a millimetre of it.
 
     Args:
-        points: a `Plan` whose states have components x and y [m], or an array ``(K, >= 2)`` that begins with them.
+        points: a `Plan` whose states have components x and y [m], or an array of x and y ``(K, 2)``, or of x, y and yaw
+            ``(K, 3)`` [m, m, rad].
 
     Attributes:
         points: x and y ``(K, 2)``, without repeated points.
         s: arc length at the points [m], ``(K,)``.
         states: all given states, with all components ``(N, n)``.
         along: arc length at the states [m], ``(N,)``; constant during a turn on the spot.
-        space: space of the states; None for an array.
+        space: space of the states; None for an array of points.
         legs: the parts of the path between its stops, in order.
         stops: arc lengths between the legs, at which the robot stops [m].
         parts: the legs; a path without headings is also cut where it turns back, and is driven part by part.
@@ -71,7 +73,7 @@ class Path:
 
     def __init__(self, points: Plan | ArrayLike) -> None:
         self.space: Space | None = None
-        columns = [0, 1]
+        given, columns = points, [0, 1]
         if isinstance(points, Plan):
             if points.xs is None:
                 raise ShapeError(f"the plan has no path to follow: {points.reason or points.status.value}")
@@ -80,8 +82,16 @@ class Path:
             points = points.xs
         self.states: Array = numbers(points, "a path")
         shape = self.states.shape
-        if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or not np.isfinite(self.states).all():
-            raise ShapeError(f"a path is an array (K, >= 2) of finite numbers; one of shape {shape} was given")
+        planned = isinstance(given, Plan)
+        if len(shape) != 2 or shape[0] < 1 or shape[1] < 2 or (shape[1] > 3 and not planned):
+            raise ShapeError(
+                f"a path is an array (K, 2) of x and y, or (K, 3) of x, y and yaw; one of shape {shape} was given; "
+                "give these columns of it, or the Plan itself"
+            )
+        if not np.isfinite(self.states).all():
+            raise ShapeError("a path has finite numbers; one with NaN or infinity was given")
+        if shape[1] == 3 and not planned:
+            self.space = POSE
         states, own = _sampled(self.states, self.space, columns)
         xy = states[:, columns]
         steps = np.linalg.norm(np.diff(xy, axis=0), axis=-1)

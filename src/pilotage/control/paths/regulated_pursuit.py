@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array
 from ...core.dynamics import Dynamics
+from ...core.errors import SettingError
 from ...core.plan import Plan
 from ...core.settings import Interval, NonNegative, Positive, by_name, instance, settings
 from ...maps import Footprint, Obstacles, OccupancyGrid
@@ -128,16 +129,16 @@ class RegulatedPurePursuit(PathTracker):
         lookahead, farthest: shortest and longest distance to the target [m].
         preview: time to reach the target at the current speed [s].
         min_radius: radius of curves below which the robot slows down [m].
-        proximity: distance to obstacles below which the robot slows down [m]; 0 for no such limit.
-        alpha: share of the speed that is left next to obstacles, in (0, 1].
+        proximity: distance to obstacles below which the robot slows down [m]; default: 0.6, 0 for no such limit.
+        alpha: share of the speed that is left next to obstacles, in (0, 1]; default: 1.
         approach: distance to the end of a leg below which the robot slows down [m].
         min_speed: speed that curves and obstacles leave at least [m/s].
-        collision_time: time for which the arc ahead must be free [s].
+        collision_time: time for which the arc ahead must be free [s]; default: 1.
         rotate: angle to the target beyond which a robot turns on the spot [rad].
 
     Raises:
         ModelError: as `PathTracker`.
-        SettingError: if a setting is out of its range, or `grid` is no map.
+        SettingError: if a setting is out of its range, `grid` is no map, or one that is about obstacles has none.
 
     Source: Macenski, Singh, Martin and Gines, "Regulated pure pursuit for robot path tracking", Autonomous Robots 47,
     2023, section 4; the turn on the spot and the approach are those of the Nav2 controller.
@@ -167,23 +168,27 @@ class RegulatedPurePursuit(PathTracker):
         farthest: float = 0.9,
         preview: float = 1.5,
         min_radius: float = 0.9,
-        proximity: float = 0.6,
-        alpha: float = 1.0,
+        proximity: float | None = None,
+        alpha: float | None = None,
         approach: float = 0.6,
         min_speed: float = 0.1,
-        collision_time: float = 1.0,
+        collision_time: float | None = None,
         rotate: float = math.radians(45.0),
         tolerance: float = 0.2,
         yaw_tolerance: float = YAW_TOLERANCE,
         gain: float = 2.0,
         command: Command | None = None,
     ) -> None:
+        about = {"footprint": footprint, "proximity": proximity, "alpha": alpha, "collision_time": collision_time}
+        near = {name: value for name, value in about.items() if value is not None}
+        if near and grid is None:
+            raise SettingError(f"{', '.join(near)} of RegulatedPurePursuit needs obstacles to act on; give the grid")
+        near.pop("footprint", None)
         planned = path.footprint if isinstance(path, Plan) and footprint is None else footprint
         law = RegulatedLaw(
             obstacles=None if grid is None else instance(grid, OccupancyGrid, "RegulatedPurePursuit").obstacles(),
             footprint=Footprint.disc(0.2) if planned is None else planned, lookahead=lookahead, farthest=farthest,
-            preview=preview, min_radius=min_radius, proximity=proximity, alpha=alpha, approach=approach,
-            min_speed=min_speed, collision_time=collision_time, rotate=rotate,
+            preview=preview, min_radius=min_radius, approach=approach, min_speed=min_speed, rotate=rotate, **near,
         )  # fmt: skip
         law.touched(np.zeros((1, 3)))  # compiles the clearance now rather than in the first tick
         super().__init__(

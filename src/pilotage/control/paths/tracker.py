@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -143,7 +144,7 @@ class PathTracker:
     Args:
         dynamics: model of the vehicle, with x, y and yaw in its state. Supported are actions with the names accel and
             steer, speed and yaw_rate, or left and right.
-        path: a `Plan` or its path ``(K, >= 2)``.
+        path: a `Plan`, or an array of x and y ``(K, 2)``, or of x, y and yaw ``(K, 3)``, as for `Path`.
         law: a function from a `Sight` to a `Steering`. It may be replaced while the vehicle drives.
         speed: speed along the path [m/s], or highest speeds at its states ``(K,)``, such as ``plan.stats["speed"]`` of
             a `TimeParameterization`. A vehicle driven by acceleration aims at the speed ``v / gain`` seconds of driving
@@ -191,7 +192,8 @@ class PathTracker:
         for name, value in {**given, "yaw_tolerance": yaw_tolerance, "turn_radius": turn_radius}.items():
             positive(value, name)
         self.dynamics, self.path = instance(dynamics, Dynamics, type(self).__name__), Path(path)
-        self.law = law
+        self.law = setting(law, Callable[..., Any], "law")
+        command = setting(command, Callable[..., Any] | None, "command")
         self._speeds = _speeds(speed, self.path)
         self.speed = float(self._speeds.max())
         self.decel = slowing(self.path.legs, float(decel), dynamics.action)

@@ -86,6 +86,14 @@ class Samples:
         self._moments, self._square = moments.compiled, np.zeros(T * m)
         dynamics, task = problem.dynamics, problem.task
         self._coded = isinstance(dynamics, Compiled) and isinstance(task, Compiled)
+        if sampler.threads > 1 and not self._coded:
+            other = task if isinstance(dynamics, Compiled) else dynamics
+            raise SettingError(
+                f"threads is {sampler.threads}, but {other!r} has no machine code to run in them; leave it out, and "
+                "give a simulator threads of its own"
+            )
+        if sampler.budget is not None and sampler.iterations == 1:
+            raise SettingError("budget limits the iterations of a tick, which are 1; give more iterations with it")
         if self._coded:
             codes = [code_of(dynamics, "y", lanes=True), *(code_of(task, name, lanes=True) for name in ("l", "g", "T"))]
             self._codes = codes  # whose machine code lives as long as they do

@@ -18,6 +18,9 @@ from ._samples import DRAWN, Sampler, Samples
 from .noise import Noise
 from .path_integral import weigh
 
+EFFECTIVE, CORRELATION = 0.05, 0.8
+"""Defaults of MPPI, where no temperature and no other kind of noise is given."""
+
 
 @settings
 class PathIntegral(Sampler):
@@ -32,19 +35,23 @@ class PathIntegral(Sampler):
     """
 
     temperature: Positive | None = None
-    effective: Annotated[float, Interval(0.0, 1.0)] = 0.05
-    correlation: Annotated[float, Interval(0.0, 1.0, "[)")] = 0.8
+    effective: Annotated[float, Interval(0.0, 1.0)] | None = None
+    correlation: Annotated[float, Interval(0.0, 1.0, "[)")] | None = None
     pull: NonNegative = 0.0
     adapt: Fraction = 0.0
 
     def __post_init__(self) -> None:
         if self.temperature is None and self.pull != 0.0:
             raise SettingError("pull is relative to the temperature; give a temperature with it")
+        if self.temperature is not None and self.effective is not None:
+            raise SettingError("temperature and effective both set the width of the weights; give one of them")
+        if self.noise is not None and self.correlation is not None:
+            raise SettingError("noise and correlation are two kinds of noise over time; give one of them")
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
         _ = weigh.compiled
-        return Samples(problem, self, self.correlation)
+        return Samples(problem, self, CORRELATION if self.correlation is None else self.correlation)
 
     def step(
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
@@ -53,10 +60,11 @@ class PathIntegral(Sampler):
         key, std = state
         plan, cost, heat = us.copy(), np.inf, np.inf
         std = workspace.std if std is None else shifted(std, passed)
+        wanted = (EFFECTIVE if self.effective is None else self.effective) * self.samples
         for _ in iterations_within(self.iterations, self.budget):
             key = key + DRAWN
             workspace.roll(x, plan, rows, key, std=std, price=self._price(workspace, plan, std))
-            heat, cost = weigh.compiled(self.temperature or 0.0, self.effective * self.samples, *workspace.padded)
+            heat, cost = weigh.compiled(self.temperature or 0.0, wanted, *workspace.padded)
             if heat == np.inf:
                 break
             plan, square = workspace.mean(plan, self.adapt > 0.0)
@@ -99,14 +107,14 @@ class MPPI(RecedingHorizon):
         samples: number of plans tried at each tick, K. The first is the current plan without noise.
         temperature: in units of cost; small values follow the best sample, large ones average. Default: chosen at every
             tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
-        effective: effective share of the samples.
+        effective: effective share of the samples, instead of a temperature; default: 0.05.
         std: standard deviation of the noise, one number or one per action component; default: a quarter of the range
             between the bounds. This explores well, but is coarse if the bounds are much wider than the task needs. For
             example, a car with bounds of 5 m/s^2 and 0.6 rad comes closer to its goal with (1.0, 0.2).
         correlation: correlation of the noise between consecutive steps, in [0, 1). High values give smooth plans that
-            reach far; 0 is white noise.
-        noise: another kind of noise over time instead, such as `PowerLawNoise` (coloured MPPI), `IntegratedNoise`
-            (smooth MPPI), `KernelNoise` (KMPPI) or `SplineNoise`.
+            reach far; 0 is white noise. Default: 0.8.
+        noise: another kind of noise over time, instead of a correlation, such as `PowerLawNoise` (coloured MPPI),
+            `IntegratedNoise` (smooth MPPI), `KernelNoise` (KMPPI) or `SplineNoise`.
         adapt: rate in [0, 1] at which the standard deviation adapts to that of the weighted samples, for each step and
             component; 0 keeps it. It is carried from tick to tick, within a tenth and twice of `std`.
         pull: weight of the control cost of Williams et al., which pulls actions towards zero; 1 is their original, 0
@@ -114,10 +122,10 @@ class MPPI(RecedingHorizon):
         penalty: cost of each step that violates the task's constraint, plus the same for each unit of the violation. A
             heuristic: it should be large compared to the cost of a good plan.
         iterations: number of improvements per tick.
-        budget: seconds after which no further iteration begins.
+        budget: seconds after which no further of several iterations begins.
         redraw: whether every tick draws noise of its own. If not, the noise of the first one is used again and again,
             which halves the time of a tick of a simple model.
-        threads: number of threads for machine code.
+        threads: number of threads for machine code; 1 for other models.
         rng: seed or generator of the random numbers.
 
     Source: Williams, Drews, Goldfain, Rehg and Theodorou, "Information-theoretic model predictive control", T-RO 34(6),
@@ -142,10 +150,10 @@ class MPPI(RecedingHorizon):
         horizon: int = 30,
         samples: int = 1000,
         temperature: float | None = None,
-        effective: float = 0.05,
+        effective: float | None = None,
         std: ArrayLike | None = None,
         dt: float | None = None,
-        correlation: float = 0.8,
+        correlation: float | None = None,
         pull: float = 0.0,
         penalty: float = 1000.0,
         iterations: int = 1,

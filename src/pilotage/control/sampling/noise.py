@@ -102,6 +102,7 @@ class SplineNoise:
 
     def basis(self, steps: int) -> Array:
         """The splines of each knot alone."""
+        _fewer(self.knots, steps)
         at, unit = np.linspace(0.0, self.knots - 1.0, steps), np.eye(self.knots)
         i = np.minimum(at.astype(int), self.knots - (1 if self.order == "zero" else 2))
         if self.order == "zero":
@@ -135,12 +136,19 @@ class KernelNoise:
 
     def basis(self, steps: int) -> Array:
         """The weight of each knot in each step."""
+        _fewer(self.knots, steps)
         at, knots = np.linspace(0.0, self.knots - 1.0, steps), np.arange(self.knots, dtype=np.float64)
 
         def kernel(a: Array, b: Array) -> Any:
             return np.exp(-0.5 * ((a[:, None] - b) / self.width) ** 2)
 
         return np.asarray(np.linalg.solve(kernel(knots, knots), kernel(knots, at)).T)
+
+
+def _fewer(knots: int, steps: int) -> None:
+    """An error if there are more knots than steps; two are always allowed, the least of a spline."""
+    if knots > max(steps, 2):
+        raise SettingError(f"knots is {knots}; expected no more than the {steps} steps of the horizon")
 
 
 def basis_of(noise: Noise | None, steps: int) -> Array:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ...core.arrays import Array
 from ...core.dynamics import Dynamics
-from ...core.settings import by_name, settings
+from ...core.settings import by_name, settings, whole
 from ...core.streams import Rng
 from ...core.task import Task
 from ..receding import Fallback, RecedingHorizon, Solution, iterations_within
@@ -54,7 +54,8 @@ class PredictiveSampling(RecedingHorizon):
     Args:
         dynamics, task, horizon, dt, fallback, brake: as for every `RecedingHorizon`.
         samples: number of plans tried at each tick, K. The first is the current plan.
-        knots: knots of a spline, at even distances.
+        knots: knots of a spline, at even distances, 2 or more, and no more than steps; default: 5, or one for each step
+            of a shorter horizon.
         order: "zero" (constant between knots), "linear" or "cubic"; see `SplineNoise`.
         iterations: number of improvements per tick.
         std, penalty, threads, budget, rng: as for `MPPI`.
@@ -80,7 +81,7 @@ class PredictiveSampling(RecedingHorizon):
         *,
         horizon: int = 30,
         samples: int = 100,
-        knots: int = 5,
+        knots: int | None = None,
         order: Literal["zero", "linear", "cubic"] = "cubic",
         std: ArrayLike | None = None,
         scales: ArrayLike = 1.0,
@@ -93,5 +94,7 @@ class PredictiveSampling(RecedingHorizon):
         threads: int = 1,
         budget: float | None = None,
     ) -> None:
-        solver = BestSample(samples, std, SplineNoise(knots, order), penalty, iterations, threads, budget, True, scales)
+        few = max(min(5, whole(horizon, "horizon")), 2)
+        noise = SplineNoise(few if knots is None else knots, order)
+        solver = BestSample(samples, std, noise, penalty, iterations, threads, budget, True, scales)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=rng)

@@ -222,13 +222,13 @@ def shoot(
         phase: WHOLE; PREPARE, which linearises along the plan; FEEDBACK, which solves the program prepared and takes
             its whole step from the first deviation, point[0][0].
         models: addresses of the machine code for y; y F B; l; l lx lu lxx lxu luu; g; g gx gu; minus; T; T Tx Txx;
-            plus; yxx yxu yuu and gxx gxu guu, or 0 for the Hessian of the costs alone. Then seconds a step, parameters
-            of dynamics and task.
+            plus; yxx yxu yuu and gxx gxu guu, or 0 for the Hessian of the costs alone; the clock. Then seconds
+            a step, parameters of dynamics and task.
         plan: states (T+1, n) and actions (T, m); they become those of the improved plan.
         rows: references (T+1, nr).
         limits: lowest and highest action (2, m).
         settings: iterations, tolerance of the cost (relative), tolerance of the constraint, price of the constraint,
-            and whether it may stay violated at that price.
+            whether it may stay violated at that price, and the second of the clock after which no iteration begins.
         report: becomes cost, iterations, largest violation, expected decrease; iterations of the last program, and its
             primal, dual and complementary residual; the price at the end.
         program, point, qp: see `stage_qp`; the multipliers of the point are those to begin with.
@@ -244,6 +244,10 @@ def shoot(
     tolerance, feasible, soft = settings[1], settings[2], settings[4] > 0.0
     rho, sigma, regular, nudged, warm, again = settings[3], 0.0, 0.0, False, largest(point[3]) > 0.0, False
     for count in range(int(settings[0])):
+        if count > 0 and settings[5] < math.inf:
+            call(models[0][12], w[0], w[0], w[0], w[0], w[1])
+            if w[1, 0] > settings[5]:
+                break
         for i in range(k):
             price[i] = rho
         if phase != FEEDBACK:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,12 +13,13 @@ from numpy.typing import ArrayLike
 from ...core.arrays import Array
 from ...core.compiled import Compiled
 from ...core.dynamics import Dynamics
-from ...core.errors import ModelError
+from ...core.errors import ModelError, SettingError
 from ...core.results import ActionStatus
 from ...core.settings import Count, Positive, by_name, settings
 from ...core.task import Task, references_of
 from ...models.trace import ParameterMemory, code_of
 from ..receding import Fallback, Horizon, RecedingHorizon, Solution
+from ._clock import CLOCK
 from ._verdict import judged
 from .shooting import FEEDBACK, PREPARE, WHOLE, shoot
 from .stage_qp import memory_for
@@ -59,6 +62,7 @@ class MultipleShooting:
     price: Positive = 100.0
     soft: bool = False
     real_time: bool = False
+    budget: Positive | None = None
 
     def workspace(self, problem: Horizon) -> Shooting:
         """The machine code and the memory for a problem."""
@@ -101,7 +105,8 @@ class MultipleShooting:
         return Iterate(xs, us, np.zeros((p.steps, p.dynamics.state.dim)), np.zeros(workspace.shape), price)
 
     def _numbers(self, begin: Iterate) -> Array:
-        return np.array([self.iterations, self.tolerance, self.feasible, begin.price, float(self.soft)])
+        deadline = math.inf if self.budget is None else time.perf_counter() + self.budget
+        return np.array([self.iterations, self.tolerance, self.feasible, begin.price, float(self.soft), deadline])
 
 
 class Shooting:
@@ -122,14 +127,14 @@ class Shooting:
         ]
         if hessian == "exact":
             self._codes += [code_of(dynamics, "yxx yxu yuu"), code_of(task, "gxx gxu guu")]
-        addresses = np.array([*(code.address for code in self._codes), 0, 0][:12], dtype=np.int64)
+        addresses = np.array([*(code.address for code in self._codes), 0, 0][:12] + [CLOCK], dtype=np.int64)
         self._parameters = ParameterMemory(dynamics, problem.dt), ParameterMemory(task)
         self._models = addresses, np.array([problem.dt]), *(each.vector for each in self._parameters)
         n, d, k = state.size, state.dim, self._codes[4].size
         finite = np.isfinite(self._limits)
         index = np.concatenate([np.flatnonzero(finite[1]), np.flatnonzero(finite[0])]).astype(np.int64)
         sign = np.repeat([1.0, -1.0], [finite[1].sum(), finite[0].sum()])
-        self.shape = T, len(index) + k
+        self.shape, self.constraints = (T, len(index) + k), k
         self._program = (
             np.zeros((T, n + d * d + d * m)), np.zeros((T, d)), np.zeros((T, 1 + d + m + d * d + d * m + m * m)),
             np.zeros((T, k + k * d + k * m)), np.zeros(1 + d + d * d), (index, sign, np.zeros((T, len(index)))),
@@ -207,12 +212,14 @@ class SQP(RecedingHorizon):
             far from it. It needs traced dynamics without rotations in their state.
         tolerance: relative tolerance of the cost.
         feasible: largest value of the constraint that counts as satisfied, as for `ILQR`.
-        price: initial price of a unit of violation.
+        price: initial price of a unit of violation; default: 100.
         soft: whether the constraint may stay violated at that price.
         real_time: one quadratic program per tick.
+        budget: seconds after which no further quadratic program begins; the plan so far is used with status IMPROVED.
 
     Raises:
         ModelError: if the task is not traced, or the exact Hessian does not exist.
+        SettingError: if price or soft is given for a task without a constraint.
 
     `solve(x).stats` holds the iterations, the violation, the expected decrease, and the iterations and the primal, dual
     and complementary residual of the last quadratic program.
@@ -244,21 +251,31 @@ class SQP(RecedingHorizon):
         hessian: Hessian = "gauss-newton",
         tolerance: float = 1e-8,
         feasible: float = 1e-4,
-        price: float = 100.0,
+        price: float | None = None,
         soft: bool = False,
         real_time: bool = False,
         dt: float | None = None,
         fallback: Fallback = "shift",
         brake: ArrayLike | None = None,
+        budget: float | None = None,
     ) -> None:
-        solver = MultipleShooting(iterations, hessian, tolerance, feasible, price, soft, real_time)
+        cost = 100.0 if price is None else price
+        solver = MultipleShooting(iterations, hessian, tolerance, feasible, cost, soft, real_time, budget)
         super().__init__(dynamics, task, solver, horizon=horizon, dt=dt, fallback=fallback, brake=brake, rng=0)
+        for name in [name for name, given in (("price", price is not None), ("soft", soft)) if given]:
+            if not self._workspace.constraints:
+                raise SettingError(f"{name} is about the constraint of the task, but {self.task!r} has none")
 
     def prepare(self) -> None:
         """Linearise along the plan of the next tick, one step after the last one.
 
         It changes no action: a tick at another time, or with other references, linearises for itself.
+
+        Raises:
+            SettingError: without `real_time`, where a tick linearises anew at every iteration.
         """
+        if not self.solver.real_time:
+            raise SettingError("prepare is for the real-time iteration; make SQP with real_time=True")
         if self._state is None or self._clock is None:
             return
         p, state = self.problem, self._state

@@ -11,8 +11,7 @@ import numpy as np
 from ...core.belief import Belief
 from ...core.errors import ModelError, SpaceError
 from ...core.moving import MovingObstacle
-from ...core.seconds import seconds
-from ...core.settings import instance, positive, whole
+from ...core.settings import instances, positive, whole
 from ...core.space import Space
 from ...core.task import Task, rows_of
 from ._functions import counted, is_row, one, takes, told
@@ -106,9 +105,7 @@ class TracedTask(Traced, Task):
         self.reads = needs.names if reads is None else reads
         self._taken = tuple(range(needs.size)) if state is None else places(self.reads, needs, state, self.name)
         self._optional = tuple(self.state.names.index(n) if n in self.state.names else None for n in optional.names)
-        self.initial, self.dt = initial, seconds(dt)
-        if not self.dt > 0.0:
-            raise ModelError(f"dt of {self.name} is {dt}; decisions are a positive number of seconds apart")
+        self.initial, self.dt = initial, positive(dt, f"dt of {self.name}")
         self.horizon = whole(horizon, f"horizon of {self.name}", 1)
         for role, function in (("references", references), ("done", done)):
             if function is not None and not callable(function):
@@ -143,7 +140,7 @@ class TracedTask(Traced, Task):
         on = getattr(self._references, "on", None)
         return self._with(state=state, action=action, references=self._references if on is None else on(action))
 
-    def avoiding(self, moving: Sequence[MovingObstacle], radius: float = 0.3) -> TracedTask:
+    def avoiding(self, moving: MovingObstacle | Sequence[MovingObstacle], radius: float = 0.3) -> TracedTask:
         """This task with the constraint of keeping clear of moving obstacles too, instead of those it had.
 
         ::
@@ -156,8 +153,8 @@ class TracedTask(Traced, Task):
         at most.
 
         Args:
-            moving: obstacles, on the clock that the controller is called with; ``obstacle.later(-t)`` puts a prediction
-                made at the time t on it.
+            moving: obstacles, one or a list, on the clock that the controller is called with; ``obstacle.later(-t)``
+                puts a prediction made at the time t on it.
             radius: radius of a disc around x and y of the state that the robot stays in [m].
 
         Raises:
@@ -173,7 +170,9 @@ class TracedTask(Traced, Task):
             >>> errand.constraint([1.6, 0.0, 0.0], [0.0, 0.0], rows[0]).round(6).tolist()
             [0.1]
         """
-        discs = tuple(instance(each, MovingObstacle, "avoiding") for each in moving)
+        discs = instances(
+            [moving] if isinstance(moving, MovingObstacle) else moving, MovingObstacle, "moving of avoiding"
+        )
         return self._with(moving=discs, radius=positive(radius, "radius", zero=True))
 
     def cost(self, x: Any, u: Any, r: Any = None) -> Any:
