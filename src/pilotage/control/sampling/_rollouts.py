@@ -35,7 +35,8 @@ def roll(
         std: standard deviation of the noise (T, m).
         limits: lowest and highest action (2, m).
         price: cost of each unit of a deviation (T, m).
-        settings: correlation of the noise from one step to the next, penalty of a violated constraint.
+        settings: correlation of the noise from one step to the next, penalty of a violated constraint, and what the
+            noise of each lane is multiplied by.
         basis: the noise over time as a mixture of white noise (T, k); with k = 0, it is a first-order process.
         kept: deviations of the first samples, in units of std (q, T m).
         key: see `normals`.
@@ -56,7 +57,7 @@ def roll(
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
     for b in range(start, stop):
-        draw_block(b, m, settings[0], basis, kept, key, pool, white, e)
+        draw_block(b, m, settings, basis, kept, key, pool, white, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
             worst[0, lane] = -math.inf
@@ -90,7 +91,7 @@ def draw(
     e = np.empty((-(-T * m // 4) * 4, LANES))
     white = np.empty((-(-basis.shape[1] * m // 4) * 4, LANES))
     for b in range(costs.shape[0]):
-        draw_block(b, m, settings[0], basis, kept, key, pool, white, e)
+        draw_block(b, m, settings, basis, kept, key, pool, white, e)
         for lane in range(LANES):
             total[0, lane] = 0.0
         for t in range(T):
@@ -109,16 +110,18 @@ def store(e: Any, deviations: Any) -> None:
 
 
 @driver
-def draw_block(
-    b: int, m: int, correlation: float, basis: Any, kept: Any, key: Any, pool: Any, white: Any, e: Any
-) -> None:
+def draw_block(b: int, m: int, settings: Any, basis: Any, kept: Any, key: Any, pool: Any, white: Any, e: Any) -> None:
     """The noise of a block, in units of its standard deviation; the first samples deviate as they are told."""
     if pool.shape[0] > 0:
         for row in range(e.shape[0]):
             for lane in range(LANES):
                 e[row, lane] = pool[b, row, lane]
     else:
-        noise(b, m, correlation, basis, key, white, e)
+        noise(b, m, settings[0], basis, key, white, e)
+    if settings[1 + LANES] < 1.0:
+        for row in range(e.shape[0]):
+            for lane in range(LANES):
+                e[row, lane] *= settings[2 + lane]
     for lane in range(min(kept.shape[0] - b * LANES, LANES)):
         for row in range(kept.shape[1]):
             e[row, lane] = kept[b * LANES + lane, row]

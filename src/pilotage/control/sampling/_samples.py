@@ -26,6 +26,11 @@ from ._rollouts import draw, fill, moments, roll
 from .noise import basis_of
 
 DRAWN = np.array([0, 0, 1])
+SHARES = (1.0, 1 / 4, 1.0, 1 / 16, 1.0, 1 / 4, 1.0, 1 / 64)
+"""Shares of the standard deviation that samples take by turns where it was left to the default.
+
+Bounds say little about what a task needs: a quarter of the range swings up a pendulum, and topples a quadrotor.
+"""
 
 
 @settings
@@ -67,11 +72,11 @@ class Samples:
         violations: largest value of the constraint along each sample ``(K,)``.
     """
 
-    def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0) -> None:
+    def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0, priced: bool = False) -> None:
         T, m, count = problem.steps, problem.action.size, sampler.samples
         self.problem, self.std = problem, np.tile(spread(sampler.std, problem.action), (T, 1))
         self._basis = basis_of(sampler.noise, T)
-        self._settings = np.array([correlation, sampler.penalty])
+        self._settings = np.array([correlation, sampler.penalty, *scales(one=priced or sampler.std is not None)])
         self._limits, self._free = problem.limits, np.zeros((T, m))
         blocks = -(-count // LANES)
         self.padded = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
@@ -233,6 +238,11 @@ if hasattr(os, "register_at_fork"):
 def key_of(seed: int) -> NDArray[np.int64]:
     """The key of the random numbers at the start of an episode: two words of the seed, and how often was drawn."""
     return np.array([*np.random.SeedSequence(seed).generate_state(2, np.uint32), 0], dtype=np.int64)
+
+
+def scales(one: bool) -> Array:
+    """What the noise of each lane is multiplied by: 1 for all, or shares of it, of which the best samples choose."""
+    return np.ones(LANES) if one else np.tile(SHARES, LANES // len(SHARES))
 
 
 def spread(std: ArrayLike | None, action: Space) -> Array:

@@ -44,7 +44,7 @@ class PathIntegral(Sampler):
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
         _ = weigh.compiled
-        return Samples(problem, self, self.correlation)
+        return Samples(problem, self, self.correlation, priced=self.pull > 0.0)
 
     def step(
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
@@ -101,8 +101,9 @@ class MPPI(RecedingHorizon):
             tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
         effective: effective share of the samples.
         std: standard deviation of the noise, one number or one per action component; default: a quarter of the range
-            between the bounds. This explores well, but is coarse if the bounds are much wider than the task needs. For
-            example, a car with bounds of 5 m/s^2 and 0.6 rad comes closer to its goal with (1.0, 0.2).
+            between the bounds for half of the samples, and a 4th (2 of 8), 16th and 64th (1 of 8 each) of that for
+            the others. So it explores, and is fine enough where the bounds are much wider than the task needs. With
+            `pull`, all samples have a quarter of the range, since the control cost is that of one distribution.
         correlation: correlation of the noise between consecutive steps, in [0, 1). High values give smooth plans that
             reach far; 0 is white noise.
         noise: another kind of noise over time instead, such as `PowerLawNoise` (coloured MPPI), `IntegratedNoise`
