@@ -100,7 +100,7 @@ def random(benchmark: BenchmarkTask, model: Dynamics, seed: int) -> Controller:
 @controllers.add
 def ilqr(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`ILQR` with a horizon of 30 steps and 50 iterations per tick."""
-    return ILQR(model, benchmark.known[1], **{"horizon": 30, "iterations": 50, **settings})
+    return _predictive(ILQR, benchmark, model, {"horizon": 30, "iterations": 50, **settings})
 
 
 @controllers.add
@@ -112,7 +112,7 @@ def ddp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -
 @controllers.add
 def sqp(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`SQP` with a horizon of 30 steps and 20 quadratic programs per tick."""
-    return SQP(model, benchmark.known[1], **{"horizon": 30, "iterations": 20, **settings})
+    return _predictive(SQP, benchmark, model, {"horizon": 30, "iterations": 20, **settings})
 
 
 @controllers.add
@@ -124,31 +124,31 @@ def sqp_real_time(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settin
 @controllers.add
 def gradient_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`GradientMPC` with a horizon of 30 steps and 30 iterations per tick."""
-    return GradientMPC(model, benchmark.known[1], **{"horizon": 30, "iterations": 30, **settings})
+    return _predictive(GradientMPC, benchmark, model, {"horizon": 30, "iterations": 30, **settings})
 
 
 @controllers.add
 def mppi(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`MPPI` with 500 samples of 30 steps."""
-    return MPPI(model, benchmark.known[1], **{"horizon": 30, "samples": 500, "rng": seed, **settings})
+    return _predictive(MPPI, benchmark, model, {"horizon": 30, "samples": 500, "rng": seed, **settings})
 
 
 @controllers.add
 def cem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`CEM` with 4 times 125 samples of 30 steps."""
-    return CEM(model, benchmark.known[1], **{"horizon": 30, "samples": 125, "rng": seed, **settings})
+    return _predictive(CEM, benchmark, model, {"horizon": 30, "samples": 125, "rng": seed, **settings})
 
 
 @controllers.add
 def icem(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`ICEM` with 4 iterations, of 125 samples of 30 steps and then fewer."""
-    return ICEM(model, benchmark.known[1], **{"horizon": 30, "samples": 125, "rng": seed, **settings})
+    return _predictive(ICEM, benchmark, model, {"horizon": 30, "samples": 125, "rng": seed, **settings})
 
 
 @controllers.add
 def predictive_sampling(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`PredictiveSampling` with 500 samples of 30 steps."""
-    return PredictiveSampling(model, benchmark.known[1], **{"horizon": 30, "samples": 500, "rng": seed, **settings})
+    return _predictive(PredictiveSampling, benchmark, model, {"horizon": 30, "samples": 500, "rng": seed, **settings})
 
 
 @controllers.add
@@ -179,6 +179,11 @@ def regulated_pure_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int,
 def stanley(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`Stanley` along the path of the task."""
     return Stanley(model, _path(benchmark, seed), **settings)
+
+
+def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
+    """A predictive controller whose first plan is the resting action of the task: a drone begins by hovering."""
+    return kind(model, benchmark.known[1], **{"brake": benchmark.action, **settings})
 
 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:

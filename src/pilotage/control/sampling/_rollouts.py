@@ -184,6 +184,7 @@ def fine(k: int, penalty: float, g: Any, total: Any, worst: Any) -> None:
 @driver("void(f8[:,::1], f8[:,:,::1], f8[::1], f8[::1])", nogil=True, fast=True)
 def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
     """Weighted means of the deviations (T m,) and, where `square` has as many numbers, of their squares."""
+    lanes = weights.shape[1]  # a sum over a constant number of lanes would be unrolled, and stay scalar
     for row in range(mean.shape[0]):
         mean[row] = 0.0
     for row in range(square.shape[0]):
@@ -191,11 +192,11 @@ def moments(weights: Any, deviations: Any, mean: Any, square: Any) -> None:
     for b in range(weights.shape[0]):
         for row in range(mean.shape[0]):
             moved = 0.0
-            for lane in range(LANES):
+            for lane in range(lanes):
                 moved += weights[b, lane] * deviations[b, row, lane]
             mean[row] += moved
         for row in range(square.shape[0]):
             spread = 0.0
-            for lane in range(LANES):
+            for lane in range(lanes):
                 spread += weights[b, lane] * deviations[b, row, lane] ** 2
             square[row] += spread

@@ -206,19 +206,18 @@ class Part:
         """The entry of a table at a computed place."""
         place, table = self.operand(e.args[0], width), self.module.places[e.value]
 
-        def one(index: str) -> str:
+        if width == 1:
+            index = self._emit(f"fptosi double {place} to i64")
             pointer = self._emit(f"getelementptr inbounds double, ptr %{table}, i64 {index}")
             return self._emit(f"load double, ptr {pointer}, align 8")
-
-        if width == 1:
-            return one(self._emit(f"fptosi double {place} to i64"))
-        indices = self._emit(f"fptosi {kind(False, self.width)} {place} to <{self.width} x i32>")
-
-        def lane(k: int) -> str:
-            index = self._emit(f"extractelement <{self.width} x i32> {indices}, i32 {k}")
-            return one(self._emit(f"zext i32 {index} to i64"))
-
-        return self._gathered(lane)
+        t, pointers = kind(False, width), f"<{width} x ptr>"
+        index = self._emit(f"fptosi {t} {place} to <{width} x i32>")
+        at = self._emit(f"getelementptr inbounds double, ptr %{table}, <{width} x i32> {index}")
+        gather, all_lanes = f"@llvm.masked.gather.v{width}f64.v{width}p0", kind(True, width)
+        self.module.declared.add(f"declare {t} {gather}({pointers}, i32, {all_lanes}, {t})")
+        return self._emit(
+            f"call {t} {gather}({pointers} {at}, i32 8, {all_lanes} {constant(1.0, width, True)}, {t} poison)"
+        )
 
     def _bits(self, e: Expr, width: int) -> str:
         """Functions of the bits of a float: conversions between float and integer would not become SIMD."""
