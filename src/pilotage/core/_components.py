@@ -28,6 +28,10 @@ class Componentwise(Product):
         """`normalize`."""
         return [c for p, s, _ in self.layout for c in p.normalize(xs[s], m)]
 
+    def components_features(self, xs: Sequence[Component], m: Mathematics) -> list[Component]:
+        """`features`."""
+        return [c for p, s, _ in self.layout for c in p.features(xs[s], m)]
+
     def components_compose(self, xs: Sequence[Component], ys: Sequence[Component], m: Mathematics) -> list[Component]:
         """`compose`."""
         return [c for p, s, _ in self.layout for c in p.compose(xs[s], ys[s], m)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from types import ModuleType
 from typing import Any, Protocol
@@ -28,7 +29,9 @@ class Mathematics(Protocol):
 
     `wrap` maps an angle to (-pi, pi]; its derivative is 1 everywhere. `lookup` reads a `Raster` at world coordinates
     by bilinear interpolation. `lookup_slope` gives its derivative along world x (axis 0) or y (axis 1), one-sided at
-    cell centres and 0 outside. `where(c, a, b)` evaluates both branches, so guard divisions in the branch not taken.
+    cell centres and 0 outside. `affine(A, x, b)` gives the components of ``A x + b`` for a matrix and a vector among
+    the parameters, such as a layer of a network, as one loop. `where(c, a, b)` evaluates both branches, so guard
+    divisions in the branch not taken.
     """
 
     pi: float
@@ -57,6 +60,7 @@ class Mathematics(Protocol):
     def wrap(self, a: Component, /) -> Component: ...
     def lookup(self, raster: Any, x: Component, y: Component, /) -> Component: ...
     def lookup_slope(self, raster: Any, x: Component, y: Component, axis: int, /) -> Component: ...
+    def affine(self, A: Any, x: Sequence[Component], b: Any = None, /) -> Sequence[Component]: ...
 
 
 class NumpyMathematics:
@@ -105,6 +109,11 @@ class NumpyMathematics:
         s, t, i0, j0, inside_u, inside_v = _patch(raster, x, y)
         along, across = _slopes(raster.values, s, t, i0, j0)
         return _turned(raster, np.where(inside_u, along, 0.0), np.where(inside_v, across, 0.0), axis)
+
+    def affine(self, A: Any, x: Sequence[Component], b: Any = None, /) -> Sequence[Component]:
+        y = np.stack(np.broadcast_arrays(*x), -1) @ np.asarray(A).T
+        y = y if b is None else y + np.asarray(b)
+        return [y[..., i] for i in range(y.shape[-1])]
 
 
 def _raster(given: Any) -> Any:
@@ -258,6 +267,16 @@ class TorchMathematics:
         values, s, t, i0, j0, inside_u, inside_v = self._patch(raster, x, y)
         along, across = _slopes(values, s, t, i0, j0)
         return _turned(raster, along * inside_u, across * inside_v, axis)
+
+    def affine(self, A: Any, x: Sequence[Component], b: Any = None, /) -> Sequence[Component]:
+        torch = self._torch
+        like = next((v for v in (*x, A) if torch.is_tensor(v)), torch.zeros((), dtype=torch.float64))
+        A, b, *x = (v if v is None else self._tensor(v).to(like) for v in (A, b, *x))
+        y = torch.stack(torch.broadcast_tensors(*x), -1) @ A.mT
+        return (y if b is None else y + b).unbind(-1)
+
+    def _tensor(self, value: Any) -> Any:
+        return value if self._torch.is_tensor(value) else self._torch.tensor(np.asarray(value))
 
     def _patch(self, raster: Any, x: Any, y: Any) -> tuple[Any, ...]:
         torch = self._torch

@@ -11,7 +11,9 @@ import torch
 
 from ..core import Dynamics, Space
 from ..core.settings import instance
+from ..models.trace.dynamics import TracedDynamics
 from .checkpoint import load, save
+from .emission import emitted
 from .residual import ResidualDynamics
 from .scaling import Scaling
 
@@ -97,6 +99,18 @@ class LearnedDynamics(Dynamics):
     ) -> LearnedDynamics:
         """A model with the same spaces and another network, as training returns it."""
         return LearnedDynamics(self.state, self.action, network, scaling=scaling, noise=noise)
+
+    def traced(self) -> TracedDynamics:
+        """The same model as machine code, for filters, MPPI and all that runs compiled; training it ends here.
+
+        The network must be an `MLP`.
+
+        Example:
+            >>> car = LearnedDynamics(Space("x [m]", "yaw: angle"), Space("speed [m/s]"), noise=0.1).traced()
+            >>> car.step([1.0, 0.5], [2.0], 0.1)
+            array([1. , 0.5])
+        """
+        return emitted(None, self.state, self.action, self.network, self.scaling, self.noise_density)
 
     def save(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced atomically."""

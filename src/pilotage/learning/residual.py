@@ -14,9 +14,11 @@ from ..core import Dynamics, ModelError, ShapeError
 from ..core.diffusion import densities, diffusion
 from ..core.seconds import seconds
 from ..core.settings import instance
+from ..models.trace.dynamics import TracedDynamics
 from ._threads import threads_for, weights
 from .border import across, array, is_tensor, tensor
 from .checkpoint import load, save
+from .emission import emitted
 from .networks import MLP
 from .scaling import Scaling
 
@@ -157,6 +159,19 @@ class ResidualDynamics(Dynamics):
     ) -> ResidualDynamics:
         """A model with the same prior and another network, as training returns it."""
         return ResidualDynamics(self.prior, network, scaling=scaling, noise=noise)
+
+    def traced(self) -> TracedDynamics:
+        """The same model as machine code, for filters, MPPI and all that runs compiled; training it ends here.
+
+        The prior must be traced and the network an `MLP`. Noise of the action acts through the corrected Jacobian B.
+
+        Example:
+            >>> from pilotage.models import pendulum
+            >>> plant = ResidualDynamics(pendulum()).traced()
+            >>> bool(np.allclose(plant.step([0.1, 0.0], [0.0], 0.1), pendulum().step([0.1, 0.0], [0.0], 0.1)))
+            True
+        """
+        return emitted(self.prior, self.state, self.action, self.network, self.scaling, self.noise_density)
 
     def save(self, folder: str | Path) -> None:
         """Write ``config.json`` and ``model-HASH.safetensors`` into `folder`; an older model is replaced atomically.

@@ -65,6 +65,10 @@ def _rule(g: Graph, e: Expr, d: list[Expr]) -> Expr:
         grow = a[1] * g.power(a[0], a[1] - 1.0) * d[0]
         base = g.where(a[0] == 0.0, 1.0, a[0])  # 0^b stays 0 when b changes
         return grow if d[1] is g.zero else grow + e * g.node("log", base) * d[1]
+    if op == "affine":
+        return g.raw("affine", *d, value=(*e.value[:4], -1))
+    if op == "entry":
+        return g.raw("entry", d[0], value=e.value)
     if op == "lookup":
         group, header, order = e.value
         if order:

@@ -169,7 +169,7 @@ class TracedDynamics(Traced, Dynamics):
         x, u = graph.inputs("x", self.state.size), graph.inputs("u", self.action.size)
         dt, p = graph.input("dt", 0), self._supply.layout.symbols(graph, "p")
         with told(self.name, x=self.state.names, u=self.action.names):
-            y = [graph.lift(e) for e in self._advance(x, u, dt, p, m)]
+            y = [graph.lift(e) for e in self.advance(x, u, dt, p, m)]
             noise = self._settings["noise"]
             stated: Any = [0.0] * self.state.dim
             if callable(noise):
@@ -198,8 +198,13 @@ class TracedDynamics(Traced, Dynamics):
         inputs = {"x": Input(self.state, x), "u": Input(self.action, u), "dt": Input(None, [dt])}
         return Function(DYNAMICS, self.name, graph, inputs, {"y": vector(y, self.state), "Q": Q})
 
-    def _advance(self, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Values, m: Any) -> Sequence[Any]:
-        """Components of the next state."""
+    @property
+    def spread(self) -> tuple[Any, Any, tuple[float, ...] | None]:
+        """What the process noise was made from: `noise`, `action_noise`, and factors for each tangent component."""
+        return self._settings["noise"], self._settings["action_noise"], self._settings["scale"]
+
+    def advance(self, x: Sequence[Any], u: Sequence[Any], dt: Any, p: Values, m: Any) -> Sequence[Any]:
+        """Components of the next state, for another model to continue from; `p` has this model's parameters."""
         if self.integrator == "step":
             y = counted(self._body(x, u, dt, p, m), self.state.size, self.name, "components of the next state")
             return self.state.components_normalize(y, m)

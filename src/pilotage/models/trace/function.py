@@ -179,7 +179,7 @@ class Function:
         """
         if name not in self._needs:
             needed = (self.graph.nodes[i] for i in reachable(self.value(name).components))
-            self._needs[name] = frozenset(e.value[0] for e in needed if e.op in ("input", "lookup"))
+            self._needs[name] = frozenset(e.value[0] for e in needed if e.op in ("input", "lookup", "affine"))
         return self._needs[name]
 
     def components(self, name: str, of: str, column: int | None = None) -> set[int]:

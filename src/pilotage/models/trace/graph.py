@@ -21,7 +21,7 @@ UNARY = {
 """Functions of one argument; operation and function of the mathematics have one name."""
 BINARY = {"atan2": "atan2", "hypot": "hypot", "minimum": "min", "maximum": "max"}
 """Functions of two arguments, and the operations they are."""
-OTHERS = {"clip", "lookup", "lookup_slope", "pi", "where"}
+OTHERS = {"affine", "clip", "lookup", "lookup_slope", "pi", "where"}
 LOGIC = {"and", "or", "not"}
 PLAIN = {"dt", "p"}
 """Inputs that are plain numbers of Python where a model runs on arrays: the time step and parameters."""
@@ -182,6 +182,20 @@ class Graph:
                 result = self.mul(result, a)
             return result if n >= 0 else self.div(self.one, result)
         return self.node("pow", a, b)
+
+    def affine(self, matrix: tuple[str, int, int, int, int], xs: Sequence[Expr]) -> list[Expr]:
+        """The entries of ``A x + b``, for parameters A and b.
+
+        Args:
+            matrix: the input group of A and b, where A begins in it, its rows and columns, and where b begins, or -1.
+            xs: the entries of x.
+        """
+        product = self.raw("affine", *xs, value=matrix)
+        return [self.raw("entry", product, value=row) for row in range(matrix[2])]
+
+    def numbers(self, values: Sequence[Any]) -> list[Expr]:
+        """Values as numbers of this graph; conditions count 1 or 0."""
+        return [self.where(e, self.one, self.zero) if e.condition else e for e in map(self.lift, values)]
 
     def where(self, c: Any, a: Any, b: Any) -> Expr:
         c, a, b = self.lift(c), self.lift(a), self.lift(b)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,14 @@ from .params import Values
 from .tracer import RasterSymbol
 
 HEADER = 8  # numbers that describe a raster, see `lower.read`
+
+
+class Listed(list[Any]):
+    """Parameters one by one, and vectors and matrices whole by the place where they begin."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        super().__init__(values)
+        self.arrays: dict[int, Any] = {}
 
 
 class Layout:
@@ -55,9 +63,9 @@ class Layout:
 
         return Values({name: entry(name) for name in self.shapes})
 
-    def listed(self, params: Mapping[str, Any]) -> list[Any]:
+    def listed(self, params: Mapping[str, Any]) -> Listed:
         """The parameters as the list that the components dialect indexes; a raster stands at its header's place."""
-        out: list[Any] = [0.0] * self.size
+        out = Listed([0.0] * self.size)
         for name, shape in self.shapes.items():
             value, start = params[name], self.offsets[name]
             if shape is None or shape == ():
@@ -65,6 +73,7 @@ class Layout:
             else:
                 flat = [v for row in value for v in row] if len(shape) == 2 else list(value)
                 out[start : start + len(flat)] = flat
+                out.arrays[start] = value
         return out
 
     def vector(self, params: Mapping[str, Any]) -> np.ndarray:
@@ -97,7 +106,7 @@ class Supply:
         self.layout = Layout(self.values)
         self.live = any(hasattr(value, "detach") for value in self.values.values())
 
-    def listed(self, like: Any) -> list[Any]:
+    def listed(self, like: Any) -> Listed:
         """The values that formulas index, on arrays or tensors as `like` is."""
         return self.layout.listed(self._alike(like)) if self.live else self._listed
 
@@ -122,7 +131,7 @@ class Supply:
         return {name: _plain(value) for name, value in self.values.items()}
 
     @cached_property
-    def _listed(self) -> list[Any]:
+    def _listed(self) -> Listed:
         return self.layout.listed(self.values)
 
     @cached_property

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from ...core.errors import ModelError
+from . import products
 from .expression import Expr
 from .lower import lower
 from .parts import Plan, Step
@@ -97,6 +98,9 @@ class Part:
         return self.names[e.index]
 
     def _visit(self, e: Expr) -> None:
+        if e.op == "affine":
+            self._affine(e)
+            return
         self.names[e.index] = self._input(e) if e.op == "input" else self._operation(e, self.width)
         if e.index in self.plan.kept:
             value, t = self.names[e.index], kind(e.condition, self.width)
@@ -106,11 +110,36 @@ class Part:
 
     def _fetched(self, e: Expr) -> str:
         """A value that an earlier part has kept."""
+        if e.op == "entry":
+            return self._entry(e)
         width, pointer = self._lanes(e), self._address("%scratch", self.plan.kept[e.index])
         if not e.condition:
             return self._emit(f"load {kind(False, width)}, ptr {pointer}, align 8")
         value = self._emit(f"load {integers(width)}, ptr {pointer}, align 8")
         return self._emit(f"icmp slt {integers(width)} {value}, {integer(0, width)}")
+
+    def _affine(self, e: Expr) -> None:
+        """The product of a matrix among the parameters and a vector, into scratch memory."""
+        group, start, rows, columns, bias = e.value
+        width, table, t = self._lanes(e), f"%{self.module.places[group]}", kind(False, self._lanes(e))
+        for k, a in enumerate(e.args):
+            x = self.operand(a, width)
+            self._line(f"store {t} {x}, ptr {self._address('%scratch', self.plan.staged + k * width)}, align 8")
+        self.module.declared.add(products.declaration(width))
+        pointers = [
+            self._address("%scratch", self.plan.staged),
+            self._address(table, start),
+            "null" if bias < 0 else self._address(table, bias),
+            self._address("%scratch", self.plan.products[e.index]),
+        ]
+        x, A, b, y = (f"ptr {p}" for p in pointers)
+        self._line(f"call void @{products.name(width)}({x}, {A}, {b}, i64 {rows}, i64 {columns}, {y})")
+
+    def _entry(self, e: Expr) -> str:
+        """An entry of a product."""
+        width = self._lanes(e)
+        pointer = self._address("%scratch", self.plan.products[e.args[0].index] + e.value * width)
+        return self._emit(f"load {kind(False, width)}, ptr {pointer}, align 8")
 
     def _at_hand(self, e: Expr) -> bool:
         return e.op == "input" and self.module.places[e.value[0]] == "p"
@@ -176,6 +205,8 @@ class Part:
             return self._emit(self._call(name, t, [self.operand(e.args[0], width)]))
         if op == "load":
             return self._load(e, width)
+        if op == "entry":
+            return self._entry(e)
         if op in BITS:
             return self._bits(e, width)
         if op in LIBRARY or op == "rem":

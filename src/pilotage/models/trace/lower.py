@@ -143,6 +143,14 @@ def exp(g: Graph, a: Expr) -> Expr:
     """Exponential; infinite above 709.4, zero below -708."""
     x = g.where(a < 709.4, a, 709.4)
     x = g.where(x > -708.0, x, -708.0)
+    k, p, q = exponential(g, x)
+    y = (1.0 + 2.0 * p / (q - p)) * g.raw("power_of_two", k)
+    y = g.where(a <= 709.4, y, a * math.inf)
+    return g.where(a < -708.0, 0.0, y)
+
+
+def exponential(g: Graph, x: Expr) -> tuple[Expr, Expr, Expr]:
+    """k, p and q of ``exp(x) = 2^k (q + p) / (q - p)``."""
     k = g.node("floor", x * 1.4426950408889634 + 0.5)
     x = (x - k * 6.93145751953125e-1) - k * 1.42860682030941723212e-6
     w = x * x
@@ -150,9 +158,7 @@ def exp(g: Graph, a: Expr) -> Expr:
     q = horner(
         w, 2.0, 2.27265548208155028766e-1, 2.52448340349684104192e-3, 3.00198505138664455042e-6
     )  # Cephes' 2.00000000000000000009 is 2 in double precision
-    y = (1.0 + 2.0 * p / (q - p)) * g.raw("power_of_two", k)
-    y = g.where(a <= 709.4, y, a * math.inf)
-    return g.where(a < -708.0, 0.0, y)
+    return k, p, q
 
 
 def log(g: Graph, a: Expr) -> Expr:
@@ -199,13 +205,12 @@ def atan2(g: Graph, y: Expr, x: Expr) -> Expr:
 
 
 def tanh(g: Graph, a: Expr) -> Expr:
-    """Hyperbolic tangent."""
-    w = a * a
-    p = horner(w, -1.61468768441708447952e3, -9.92877231001918586564e1, -9.64399179425052238628e-1)
-    q = horner(w, 4.84406305325125486048e3, 2.23548839060100448583e3, 1.12811678491632931402e2, 1.0)
+    """Hyperbolic tangent ``(e - 1) / (e + 1)`` of ``e = exp(2 |a|)``, in one division and without cancellation."""
     size = g.node("abs", a)
-    far = 1.0 - 2.0 / (exp(g, 2.0 * size) + 1.0)
-    return g.where(size > 0.625, g.where(a < 0.0, -far, far), a + a * w * p / q)
+    k, p, q = exponential(g, 2.0 * g.where(size > 22.0, 22.0, size))
+    e = g.raw("power_of_two", k)
+    r = (q * (e - 1.0) + p * (e + 1.0)) / (q * (e + 1.0) + p * (e - 1.0))
+    return g.where(a < 0.0, -r, r)
 
 
 def sinh(g: Graph, a: Expr) -> Expr:

@@ -14,10 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from . import products
 from .driver import uninterrupted
 
 SIGNATURE = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 5)
 """``void f(double* a, double* b, double* c, double* p, double* out)``."""
+PRODUCTS = (1, 4, 8)
+"""Numbers of lanes for which there are products of a matrix and a vector."""
 _lock = threading.Lock()
 _numbers = itertools.count()
 LARGE = 1_000
@@ -103,16 +106,29 @@ def _target() -> Any:
 def assemble(text: str, name: str, shapes: Mapping[str, tuple[int, ...]], lanes: int = 0) -> Code:
     """Compile the function `name` of a module."""
     with _lock:
-        llvm = _target()
-        machine = llvm.Target.from_default_triple().create_target_machine(
-            opt=effort(text.count("\n"), lanes),
-            cpu=llvm.get_host_cpu_name(),
-            features=llvm.get_host_cpu_features().flatten(),
-        )
-        module = llvm.parse_assembly(text)
-        engine = llvm.create_mcjit_compiler(module, machine)
-        engine.finalize_object()
+        if any(products.name(width) in text for width in PRODUCTS):
+            _with_products()
+        engine = _engine(text, effort(text.count("\n"), lanes))
         return Code(engine.get_function_address(name), shapes, lanes, engine)
+
+
+def _engine(text: str, opt: int) -> Any:
+    llvm = _target()
+    machine = llvm.Target.from_default_triple().create_target_machine(
+        opt=opt, cpu=llvm.get_host_cpu_name(), features=llvm.get_host_cpu_features().flatten()
+    )
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(text), machine)
+    engine.finalize_object()
+    return engine
+
+
+@cache
+def _with_products() -> Any:
+    """Compile the products of matrices and vectors, once, and make them known to code that comes later."""
+    engine = _engine(products.module(PRODUCTS), 3)
+    for width in PRODUCTS:
+        _target().add_symbol(products.name(width), engine.get_function_address(products.name(width)))
+    return engine
 
 
 def effort(lines: int, lanes: int) -> int:

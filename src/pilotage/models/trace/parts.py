@@ -53,6 +53,8 @@ class Plan:
         shared, lanes: the parts of the two bodies, each a list of steps.
         width: lanes of a vector.
         kept: where values that a later part needs lie in scratch memory.
+        staged: where the vector that a matrix is multiplied with lies in scratch memory.
+        products: where products of matrices and vectors lie in scratch memory.
         size: numbers of scratch memory.
     """
 
@@ -79,10 +81,24 @@ class Plan:
         shared += rest
         self.shared = cut(shared, SINGLE if len(shared) > UNCUT else UNCUT)
         self.lanes = cut(lanes, LENGTH)
-        self.width = widths[len(self.lanes) > SHORT]
+        products = [e for e in needed if e.op == "affine"]
+        self.width = widths[len(self.lanes) > SHORT and not products]
         self.kept: dict[int, int] = {}
         self.size = 0
+        self.staged, self.products = 0, dict[int, int]()
         self._keep()
+        self._reserve(products)
+
+    def _reserve(self, products: Sequence[Expr]) -> None:
+        """Give scratch memory to products of matrices: to what comes out of each, and one place to what goes in."""
+        self.staged = self.size
+        self.size += max((e.value[3] * self._lanes(e) for e in products), default=0)
+        for e in products:
+            self.products[e.index] = self.size
+            self.size += e.value[2] * self._lanes(e)
+
+    def _lanes(self, e: Expr) -> int:
+        return self.width if e.index in self.wide else 1
 
     def _keep(self) -> None:
         """Give scratch memory to what crosses from one part to another, and again when that is used no more.
@@ -97,11 +113,11 @@ class Plan:
         free: dict[bool, list[int]] = {False: [], True: []}
         for k, part in enumerate(parts):
             for e in part:
-                if isinstance(e, Expr) and last[e.index] > k:
+                if isinstance(e, Expr) and last[e.index] > k and e.op not in ("affine", "entry"):
                     wide = e.index in self.wide
                     if not free[wide]:
                         free[wide].append(self.size)
-                        self.size += self.width if wide else 1
+                        self.size += self._lanes(e)
                     self.kept[e.index] = free[wide].pop()
             for i, place in self.kept.items():
                 if last[i] == k:

@@ -65,7 +65,7 @@ class Writer:
             return
         source = self._expression(e)
         lazily = self.uses.get(e.index, 0) == 1 and len(source) <= INLINE and self.dialect == "in_place"
-        if lazily and e.op not in ("where", "min", "max", "lookup"):
+        if lazily and e.op not in ("where", "min", "max", "lookup", "affine"):
             self.text[e.index] = f"({source})"
             return
         name = f"t{e.index}"
@@ -94,6 +94,10 @@ class Writer:
             return f"-{a[0]}"
         if e.op == "lookup":
             return self._lookup(e, a)
+        if e.op == "affine":
+            return self._affine(e, a)
+        if e.op == "entry":
+            return f"{a[0]}[{e.value}]"
         if self.dialect == "components":
             return _namespaced(e.op, a)
         return _scalar(e.op, a)
@@ -104,6 +108,14 @@ class Writer:
             table, x, y = f"{group}[{header}]", a[0], a[1]
             return f"m.lookup_slope({table}, {x}, {y}, {order - 1})" if order else f"m.lookup({table}, {x}, {y})"
         return f"{('lookup', 'lookup_dx', 'lookup_dy')[order]}({group}, {header}, {a[0]}, {a[1]})"
+
+    def _affine(self, e: Expr, a: list[str]) -> str:
+        group, start, rows, columns, bias = e.value
+        x, vector = f"[{', '.join(a)}]", group if self.dialect == "in_place" else f"{group}.arrays"
+        if self.dialect == "in_place":
+            b = "" if bias < 0 else f", {vector}[{bias}:{bias + rows}]"
+            return f"affine({vector}[{start}:{start + rows * columns}].reshape({rows}, {columns}), {x}{b})"
+        return f"m.affine({vector}[{start}], {x}{'' if bias < 0 else f', {vector}[{bias}]'})"
 
 
 def _scalar(op: str, a: list[str]) -> str:

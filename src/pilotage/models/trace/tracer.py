@@ -17,6 +17,9 @@ from ...core.errors import ModelError
 from .expression import OURS, Expr, where_called
 from .graph import BINARY, OTHERS, UNARY, Graph
 
+UNROLLED = 64
+"""Products of a matrix of at most so many entries are written out, so that what is zero or shared falls away."""
+
 
 class RasterSymbol:
     """A `Raster` parameter inside a trace: where its header starts in the parameter vector."""
@@ -70,9 +73,33 @@ class SymbolicMath:
             raise ModelError(f"{where_called()} asks for the slope along axis {axis!r}; 0 is x and 1 is y")
         return self._read("lookup_slope(p.name, x, y, axis)", raster, x, y, 1 + axis)
 
+    def affine(self, A: Any, x: Any, b: Any = None) -> list[Expr]:
+        """``A x + b``: a loop over a matrix that is a parameter, or sums where it is small or made of other values."""
+        rows, xs = [[*row] for row in A], self.graph.numbers(x)
+        count = {len(row) for row in rows}
+        if count != {len(xs)} or (b is not None and len(b) != len(rows)):
+            raise ModelError(
+                f"{where_called()} multiplies a matrix of {len(rows)} rows with {sorted(count)} entries by {len(xs)} "
+                f"values{'' if b is None else f' and adds {len(b)} numbers'}; m.affine(A, x, b) takes (m, n), n and m"
+            )
+        place = _adjacent([e for row in rows for e in row])
+        bias = -1 if b is None else (_adjacent(b) or (None, None))[1]
+        if place is None or bias is None or len(rows) * len(xs) <= UNROLLED:
+            offsets = [0.0] * len(rows) if b is None else b
+            return [self.graph.lift(sum((a * v for a, v in zip(row, xs)), o)) for row, o in zip(rows, offsets)]
+        return self.graph.affine((*place, len(rows), len(xs), bias), xs)
+
     def _read(self, call: str, raster: Any, x: Any, y: Any, order: int) -> Expr:
         if not isinstance(raster, RasterSymbol):
             name = call.split("(")[0]
             hint = "; of a grid, give grid.distance_field()" if hasattr(raster, "distance_field") else ""
             raise ModelError(f"m.{name} reads a Raster that is a parameter of the model: m.{call}{hint}")
         return self.graph.node("lookup", x, y, value=(raster.group, raster.header, order))
+
+
+def _adjacent(values: Any) -> tuple[str, int] | None:
+    """Where parameters that lie one after another begin; None if they do not."""
+    inputs = [e.value for e in values if isinstance(e, Expr) and e.op == "input" and e.value[0] == "p"]
+    if len(inputs) < len(values) or any(e != ("p", inputs[0][1] + k) for k, e in enumerate(inputs)):
+        return None
+    return inputs[0]
