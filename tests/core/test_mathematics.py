@@ -37,7 +37,7 @@ BINARY = ["atan2", "hypot", "minimum", "maximum"]
 def test_numpy_and_torch_offer_the_whole_protocol():
     pytest.importorskip("torch")
     functions = {name for name in vars(Mathematics) if not name.startswith("_")}
-    assert functions == {*UNARY, *BINARY, "clip", "where", "lookup", "lookup_slope"}
+    assert functions == {*UNARY, *BINARY, "clip", "where", "lookup", "lookup_slope", "affine"}
     for m in (numpy_math, torch_math()):
         assert m.pi == np.pi
         assert all(callable(getattr(m, name)) for name in functions)

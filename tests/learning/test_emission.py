@@ -101,3 +101,13 @@ def test_a_network_may_correct_a_network() -> None:
     second = ResidualDynamics(first.traced(), learned(*PLANE, hidden=(9,)).network)
     xs, us = drawn(*PLANE)
     np.testing.assert_allclose(second.traced().step(xs, us, 0.1), second.step(xs, us, 0.1), atol=1e-12)
+
+
+def test_a_prior_that_ran_before_changes_nothing() -> None:
+    """A trace reads the prior by its key, not by what it has compiled meanwhile."""
+    network = learned(*PLANE).network
+    first = ResidualDynamics(bicycle(), network).traced()
+    car = bicycle()
+    car.code("y F")
+    car.step([0.0, 0.0, 0.0, 1.0], [0.0, 0.0], 0.1)
+    assert ResidualDynamics(car, network).traced()._function is first._function

@@ -271,9 +271,9 @@ class TorchMathematics:
     def affine(self, A: Any, x: Sequence[Component], b: Any = None, /) -> Sequence[Component]:
         torch = self._torch
         like = next((v for v in (*x, A) if torch.is_tensor(v)), torch.zeros((), dtype=torch.float64))
-        A, b, *x = (v if v is None else self._tensor(v).to(like) for v in (A, b, *x))
-        y = torch.stack(torch.broadcast_tensors(*x), -1) @ A.mT
-        return (y if b is None else y + b).unbind(-1)
+        matrix, *xs = (self._tensor(v).to(like) for v in (A, *x))
+        y = torch.stack(torch.broadcast_tensors(*xs), -1) @ matrix.mT
+        return (y if b is None else y + self._tensor(b).to(like)).unbind(-1)
 
     def _tensor(self, value: Any) -> Any:
         return value if self._torch.is_tensor(value) else self._torch.tensor(np.asarray(value))

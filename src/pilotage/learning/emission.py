@@ -51,10 +51,11 @@ def emitted(
     density = None if noise is None else tuple(float(s) for s in noise)
     family = _family(prior, state, action, widths, network.settings["activation"], density)
     net = _prefix(prior)
-    params: dict[str, Any] = {f"{net}_mean": scaling.mean, f"{net}_std": scaling.std, f"{net}_scale": scaling.scale}
+    params = {f"{net}_mean": scaling.mean, f"{net}_std": scaling.std, f"{net}_scale": scaling.scale}
     for k, layer in enumerate(layers):
         params[f"{net}_weight_{k}"], params[f"{net}_bias_{k}"] = layer.weight, layer.bias
-    model = family(**{name: array(value.detach().double()) for name, value in params.items()})
+    values: dict[str, Any] = {name: array(value.detach().double()) for name, value in params.items()}
+    model = family(**values)
     scale = None if prior is None or density is not None else prior.spread[2]
     return model if scale is None else model.scale_noise(scale)
 

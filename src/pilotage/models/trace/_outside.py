@@ -70,6 +70,15 @@ HEAP = 1 << 9
 SMALL, MOST, DEEPEST = 256, 4000, 60
 
 
+class Keyed:
+    """An object that says what it is by a key; traced models are, and a function may read one."""
+
+    @property
+    def key(self) -> Any:
+        """Equal for objects that are the same to whoever reads them."""
+        raise TypeError(f"{type(self).__name__} has no key")
+
+
 class Unclear:
     """A reading that equals no other."""
 
@@ -141,6 +150,8 @@ class Reading:
         self._reach(stream(value) or reached(home(value).split(".")))
         if isinstance(value, type):
             return self._class(value)
+        if isinstance(value, Keyed):
+            return value.key
         kind = type(value)
         if kind is FunctionType:
             return self._function(value)
@@ -242,7 +253,10 @@ class Reading:
         if kind.__basicsize__ > base.__basicsize__ + 8 * own or isinstance(kind.__getattribute__, FunctionType):
             return self._unclear()
         held = {slot: v for slot, member in slots.items() if (v := _slot(member, value)) is not MISSING}
-        held.update(getattr(value, "__dict__", {}))
+        own_names = getattr(value, "__dict__", {})
+        if not isinstance(own_names, dict):  # an object that answers for any name
+            return self._unclear()
+        held.update(own_names)
         inside = tuple((a, self._content(v, name and f"{name}.{a}")) for a, v in held.items())
         return self._content(kind), self._content([*BASES[base](value)]) if base in BASES else None, inside
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...core.space import Space
 from ._chance import certain
-from ._outside import Reading, Unclear
+from ._outside import Keyed, Reading, Unclear
 from .function import Function, lock
 from .layout import Supply
 from .machine import Code
@@ -78,7 +78,7 @@ def _keep(recipe: Recipe, function: Function) -> Function:
     return function
 
 
-class Traced:
+class Traced(Keyed):
     """A model derived from functions of scalar components.
 
     Args:
@@ -137,13 +137,13 @@ class Traced:
         return f"{self.name}({spelt(self.params)})"
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other._key == self._key
+        return type(other) is type(self) and other.key == self.key
 
     def __hash__(self) -> int:
-        return hash(self._key)
+        return hash(self.key)
 
     @property
-    def _key(self) -> tuple[Any, ...]:
+    def key(self) -> tuple[Any, ...]:
         """Equal for models that are the same function of the same values."""
         found = self.__dict__.get("_kept_key")
         if found is None:
