@@ -1,0 +1,10 @@
+"""The truck that backs up to a dock: its yard, starts, picture and environment."""
+
+from __future__ import annotations
+
+from .env import TruckBackerUpper as TruckBackerUpper
+from .env import TruckBackerUpperVector as TruckBackerUpperVector
+from .starts import STARTS as STARTS
+from .starts import starts as starts
+
+__all__ = ["STARTS", "TruckBackerUpper", "TruckBackerUpperVector", "starts"]
