@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ...core import SettingError
 from ...core.arrays import Array
@@ -49,9 +50,10 @@ def _uniform(count: int, heading: float, rng: np.random.Generator) -> Array:
     return np.column_stack([place, np.arctan2(np.sin(cab), np.cos(cab)), trailer])
 
 
-def inside(x: Array) -> Array:
+def inside(x: Array) -> NDArray[np.bool_]:
     """Whether cab front and trailer rear are inside the yard, for states ``(..., 4)``; bools ``(...)``."""
     front = x[..., :2] + FRONT * np.stack([np.cos(x[..., 2]), np.sin(x[..., 2])], -1)
     rear = x[..., :2] - TRAILER * np.stack([np.cos(x[..., 3]), np.sin(x[..., 3])], -1)
     ends = np.stack([front, rear], -2)
-    return ((ends[..., 0] > 0.0) & (ends[..., 0] < BOX[0]) & (np.abs(ends[..., 1]) < BOX[1])).all(-1)
+    within = (ends[..., 0] > 0.0) & (ends[..., 0] < BOX[0]) & (np.abs(ends[..., 1]) < BOX[1])
+    return np.asarray(within.all(-1))

@@ -1,0 +1,1 @@
+"""Worlds with everything to learn in them: emulators, policies, and oracles of the feasible."""
