@@ -11,7 +11,8 @@ from gymnasium.utils.env_checker import check_env
 
 import pilotage.envs  # registers the environment
 from pilotage.core import SettingError
-from pilotage.envs.truck import STARTS, starts
+from pilotage.envs.truck import starts
+from pilotage.envs.truck.starts import STARTS
 from pilotage.envs.truck.yard import kinematics, verdict
 from pilotage.models import truck
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 
-from pilotage.envs.truck import starts
+from pilotage.envs.truck import TruckBackerUpper, starts
 from pilotage.envs.truck.yard import kinematics, verdict
-from pilotage.learning.worlds.truck import Oracle
+from pilotage.learning.worlds.truck import TruckOracle
 from pilotage.learning.worlds.truck._grid import advance, look
 from pilotage.learning.worlds.truck.oracle import located
 
@@ -35,10 +36,30 @@ def test_interpolation_is_exact_at_the_points_of_the_grid_and_symmetric():
 
 def test_what_the_oracle_docks_straight_ahead():
     """A coarse grid suffices for trucks in line with the dock; against a wall, every truck fails."""
-    oracle = Oracle(shape=(24, 12, 24, 9))
+    oracle = TruckOracle(shape=(24, 12, 24, 9))
     value = oracle.solve(6)
     assert value.min() >= 0.0 and value.max() <= 1.0
     ahead = np.array([[x, 0.0, 0.0, 0.0] for x in (6.0, 8.0, 10.0)])
     assert oracle.drive(value, ahead).docked.all()
     doomed = np.array([[35.0, 5.5, -1.57, -1.57], [20.0, -5.5, 1.57, 1.57]])  # the trailer is about to back into a wall
     assert oracle.drive(value, doomed).failed.all()
+
+
+@pytest.mark.parametrize("name", ["E1", "E3"])
+def test_the_environment_docks_the_trucks_that_the_oracle_docks(name):
+    """Greedy episodes are repeated in the environment, whose kinematics and verdicts are written independently."""
+    oracle, first = TruckOracle(shape=(32, 16, 36, 13), walls=name == "E3"), starts(name, 12, np.random.default_rng(5))
+    value = oracle.solve(4)
+    told = oracle.drive(value, first)
+    env = TruckBackerUpper(name, hold=4, dtype=np.float64)
+    for x, docked, steps in zip(first, told.docked, told.steps, strict=True):
+        env.reset(seed=0, options={"state": [*x, 0.0]})
+        over, info, count = False, {"docked": False}, 0
+        while not over and count < 500:
+            steer, _ = oracle.act(value, x)
+            _, _, over, _, info = env.step(np.array([steer]))
+            x, count = info["state"][:4], count + 1
+        assert info["docked"] == docked
+        if over:
+            assert count == steps
+    assert told.docked.any()

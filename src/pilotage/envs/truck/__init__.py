@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .env import TruckBackerUpper as TruckBackerUpper
 from .env import TruckBackerUpperVector as TruckBackerUpperVector
-from .starts import STARTS as STARTS
 from .starts import starts as starts
 
-__all__ = ["STARTS", "TruckBackerUpper", "TruckBackerUpperVector", "starts"]
+__all__ = ["TruckBackerUpper", "TruckBackerUpperVector", "starts"]

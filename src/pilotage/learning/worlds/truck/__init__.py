@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .oracle import Oracle as Oracle
 from .oracle import Outcome as Outcome
+from .oracle import TruckOracle as TruckOracle
 
-__all__ = ["Oracle", "Outcome"]
+__all__ = ["Outcome", "TruckOracle"]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ....core.arrays import Array
 from ....core.settings import Count, setting
-from ._grid import fresh, roll, sweep
+from ._grid import FINE, best_of, fresh, roll, sweep
 
 
 class Outcome(NamedTuple):
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Oracle:
+class TruckOracle:
     """Dynamic programming over the trailer's axle (x, y), its heading and the hitch angle.
 
     ::
@@ -52,7 +52,7 @@ class Oracle:
     Source: Bellman, "Dynamic programming", 1957; the kinematics of NYU-DLSP20, notebook 14.
 
     Example:
-        >>> oracle = Oracle(shape=(12, 6, 12, 7))
+        >>> oracle = TruckOracle(shape=(12, 6, 12, 7))
         >>> value = oracle.solve(sweeps=1)
         >>> value.shape, value.nbytes
         ((12, 6, 12, 7), 24192)
@@ -76,6 +76,12 @@ class Oracle:
         flags, steps = np.zeros(len(starts), dtype=np.int64), np.zeros(len(starts), dtype=np.int64)
         roll(located(starts), value, self.walls, self.forward, self.price, self.gear, limit, flags, steps)
         return Outcome(flags == 1, flags == -1, steps)
+
+    def act(self, value: NDArray[np.float32], x: Array) -> tuple[float, float]:
+        """The greedy steering angle [rad] in a state of the truck ``(4,)``, and the speed, -1 or 1 m/s."""
+        px, py, yaw, hitch = located(np.asarray(x, dtype=np.float64)[None])[0].tolist()
+        _, steer, way = best_of(value, px, py, yaw, hitch, FINE, self.walls, self.forward, self.price, self.gear)
+        return float(steer), float(10.0 * way)
 
 
 def located(x: Array) -> Array:
