@@ -106,7 +106,13 @@ class TruckBackerUpper(ModelEnv):
 
 
 class TruckBackerUpperVector(ModelVectorEnv):
-    """A vector environment of `TruckBackerUpper`: ``make_vec("pilotage/TruckBackerUpper-v0", num_envs=64)``."""
+    """A vector environment of `TruckBackerUpper`: ``make_vec("pilotage/TruckBackerUpper-v0", num_envs=64)``.
+
+    Example:
+        >>> observations, infos = TruckBackerUpperVector(64, "E3", hold=4).reset(seed=0)
+        >>> observations.shape, bool(infos["docked"].any())
+        ((64, 5), False)
+    """
 
     def __init__(self, num_envs: int, start: str = "E1", **settings: Any) -> None:
         yard, rest = _divided(settings)
