@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .navigation import Navigation as Navigation
     from .navigation import NavigationVector as NavigationVector
     from .navigation import Robot as Robot
+    from .truck import TruckBackerUpper as TruckBackerUpper
+    from .truck import TruckBackerUpperVector as TruckBackerUpperVector
 
 __all__ = [
     "BulletDynamics",
@@ -40,6 +42,8 @@ __all__ = [
     "NavigationVector",
     "Robot",
     "Scene",
+    "TruckBackerUpper",
+    "TruckBackerUpperVector",
     "box",
     "sb3_vec_env",
 ]
@@ -52,6 +56,8 @@ _LAZY = {
     "Navigation": "navigation",
     "NavigationVector": "navigation",
     "Robot": "navigation",
+    "TruckBackerUpper": "truck",
+    "TruckBackerUpperVector": "truck",
 }
 
 register_all()

@@ -10,6 +10,7 @@ def register_all() -> None:
     for name, module, entry, steps in (
         ("pilotage/Navigation-v0", "navigation", "Navigation", 2000),
         ("pilotage/CartPole-v0", "cart_pole", "CartPole", 500),
+        ("pilotage/TruckBackerUpper-v0", "truck", "TruckBackerUpper", 2000),
     ):
         if name not in gymnasium.registry:
             gymnasium.register(
