@@ -126,16 +126,16 @@ CASES: dict[str, Case] = {
     "CEM": Case(
         on(CEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "noise": PowerLawNoise(2.0),
-         "budget": 1e-9, "threads": 2}, CAR_STARTS, {}, ("threads",),
+         "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1}, CAR_STARTS, {}, ("threads",),
     ),
     "ICEM": Case(
         on(ICEM, CAR, ERRAND), FEW,
         {**SAMPLED, "elites": 0.3, "iterations": 2, "smoothing": 0.6, "least": 0.5, "beta": 0.5, "kept": 0.9,
-         "decay": 2.0, "budget": 1e-9, "threads": 2}, CAR_STARTS, {}, ("threads",),
+         "decay": 2.0, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2), "restarts": 1}, CAR_STARTS, {}, ("threads",),
     ),
     "PredictiveSampling": Case(
         on(PredictiveSampling, CAR, ERRAND), FEW,
-        {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2}, CAR_STARTS,
+        {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2)}, CAR_STARTS,
         {"budget": {"iterations": 4}}, ("threads",),
     ),
     "ILQR": Case(

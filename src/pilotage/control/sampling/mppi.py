@@ -177,7 +177,7 @@ class MPPI(RecedingHorizon):
             threads,
             budget,
             redraw,
-            1.0,
+            None,
             temperature,
             effective,
             correlation,
