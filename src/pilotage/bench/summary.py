@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
-from ..core.errors import PilotageError
+from ..core.errors import PilotageError, counted
+from .manifest import same_worlds
 from .run import Row
-from .statistics import bootstrap, cvar, paired, wilson
-from .sweep import Results, same_worlds
+from .statistics import Interval, bootstrap, cvar, paired, wilson
+from .sweep import Results
 
 Group = tuple[str, str, str]
 """Task, disturbance and estimator."""
@@ -139,16 +140,28 @@ def beside(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict
 
 def markdown(results: Results) -> str:
     """The summary as a Markdown page, which also reads well as text."""
-    suite, left = results.manifest["suite"], len(results.manifest["runs"]) - len(results.rows)
-    unfinished = f", {left} are missing" if left else ""
+    suite = results.manifest["suite"]
     return "\n".join([
         f"# Benchmark {suite['name']}", "",
-        f"{len(results.rows)} runs{unfinished}; seeds {suite['seeds'][0]} to {suite['seeds'][-1]}, timing "
+        f"{extent(results)}; seeds {suite['seeds'][0]} to {suite['seeds'][-1]}, timing "
         f"{suite['timing']}, {results.manifest['platform']}, {results.manifest['cores']} cores. Costs with 95 % "
         "intervals; an infinite cost is that of a run that did not come to its end.", "",
         *table(HEAD, [_cells(line) for line in summarize(results)]), "", "## Differences of cost, paired by seed", "",
         *comparison_table(comparisons(results)), "", *_failures(results.rows),
     ])  # fmt: skip
+
+
+def extent(results: Results) -> str:
+    """The number of runs, of those that are missing, and of the lines of the journal that cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> extent(Results(Path("."), {"runs": ["a", "b"]}, [], damaged=1))
+        '0 runs, 2 are missing, 1 line of the journal cannot be read'
+    """
+    left = len(results.manifest["runs"]) - len(results.rows)
+    damaged = f", {counted(results.damaged, 'line')} of the journal cannot be read" if results.damaged else ""
+    return f"{counted(len(results.rows), 'run')}{f', {left} are missing' if left else ''}{damaged}"
 
 
 HEAD = [
@@ -174,7 +187,7 @@ def _cell(text: str) -> str:
 
 
 def _cells(line: dict[str, Any]) -> list[str]:
-    cost = "-" if line["cost"] is None else "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["cost"])
+    cost = "-" if line["cost"] is None else str(Interval(*line["cost"]))
     solve = "-" if line["solve_median"] is None else f"{1e3 * line['solve_median']:.3g}, {1e3 * line['solve_p99']:.3g}"
     numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share")]
     head = [line["task"], line["disturbance"], line["estimator"], line["controller"]]
@@ -193,7 +206,7 @@ def comparison_table(lines: Sequence[dict[str, Any]]) -> list[str]:
     """Comparisons as a Markdown table."""
     head = ["task", "disturbance", "on", "a", "b", "a - b", "a cheaper", "verdict"]
     return table(head, [[line["task"], line["disturbance"], line["estimator"], line["a"], line["b"],
-        "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["difference"]), f"{line['wins']}/{line['seeds']}", verdict(line),
+        str(Interval(*line["difference"])), f"{line['wins']}/{line['seeds']}", verdict(line),
     ] for line in lines])  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..outcome import RunStatus
 from ..run import Row
+from ..statistics import Interval
 from ..summary import beside, verdict
 from ..sweep import Results
 from .markup import Html, interval, joined, number, table, tag
@@ -62,10 +63,11 @@ def matrix(members: Mapping[str, Sequence[Row]]) -> Html:
 def _pair(line: dict[str, Any]) -> Html:
     if not line["seeds"]:
         return tag("td", verdict(line))
-    low, value, high = (f"{each:.4g}".replace("inf", "∞").replace("-", "−") for each in line["difference"])
+    found = Interval(*line["difference"])
+    value, bounds = (each.replace("-", "−") for each in (f"{found.value:.4g}", found.bounds))
     kind = None if not line["separated"] else "better" if line["difference"][1] < 0.0 else "worse"
     need = "separated" if line["separated"] else "equal" if line["more"] is None else f"needs {line['more']} more seeds"
-    words = f"[{low}, {high}]", f"{need}; cheaper on {line['wins']} of {line['seeds']}"
+    words = bounds, f"{need}; cheaper on {line['wins']} of {line['seeds']}"
     return tag("td", value, *(joined([Html("<br>"), tag("small", each)]) for each in words), class_=kind)
 
 
