@@ -203,6 +203,19 @@ def test_a_lap_begins_clear_of_the_walls() -> None:
     assert np.max(ride.constraint(x, benchmark.action, ride.references(x, 0.0, 0)[0][0])) < 0.0
 
 
+@pytest.mark.parametrize("robot", ["bicycle", "unicycle"])
+def test_a_tracker_drives_a_lap_at_the_speed_of_the_task(robot: str) -> None:
+    """It keeps clear of the walls, and takes a little longer than the published line at the same speed."""
+    try:
+        row = Run(f"{robot}_spielberg", "stanley").execute()
+    except MissingFile as missing:
+        pytest.skip(str(missing))
+    if row.reason.startswith("MissingFile"):
+        pytest.skip(row.reason)
+    assert row.success, row.reason
+    assert row.best_seconds is not None and row.best_seconds < row.seconds < 1.1 * row.best_seconds
+
+
 @pytest.mark.parametrize("simulate_them", [True, False])
 def test_people_are_continuous_and_predicted_at_constant_velocity(simulate_them: bool) -> None:
     tracks = simulated() if simulate_them else recorded()

@@ -63,6 +63,7 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
     shares = [results.shares[row.run.key] for row in rows if row.run.key in results.shares]
     theirs = [rest for _, rest in shares if rest is not None]
     mean = bootstrap(ended) if len(ended) else None
+    seconds = [row.seconds for row in rows if row.success]
     solves = [row.solve_median for row in rows if row.solves]
     return {
         "runs": len(rows), "successes": wins, "success": list(wilson(wins, len(rows))), "failures": failed,
@@ -73,6 +74,8 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
         "worst_regret": float(np.max(regrets)) if regrets else None,
         "estimator_share": float(np.mean([share for share, _ in shares])) if shares else None,
         "controller_share": float(np.mean(theirs)) if theirs else None,
+        "seconds": float(np.median(seconds)) if seconds else None,
+        "best_seconds": rows[0].best_seconds,
         "violations": sum(row.violations for row in rows), "fallbacks": sum(row.fallbacks for row in rows),
         "missed": sum(row.missed for row in rows), "latency": max(row.latency for row in rows),
         "solve_median": float(np.median(solves)) if solves else None,
@@ -165,7 +168,8 @@ def extent(results: Results) -> str:
 
 
 HEAD = [
-    "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "violations",
+    "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "seconds",
+    "best known", "violations",
     "solve ms: median, p99", "missed",
 ]  # fmt: skip
 
@@ -189,7 +193,7 @@ def _cell(text: str) -> str:
 def _cells(line: dict[str, Any]) -> list[str]:
     cost = "-" if line["cost"] is None else str(Interval(*line["cost"]))
     solve = "-" if line["solve_median"] is None else f"{1e3 * line['solve_median']:.3g}, {1e3 * line['solve_p99']:.3g}"
-    numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share")]
+    numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share", "seconds", "best_seconds")]
     head = [line["task"], line["disturbance"], line["estimator"], line["controller"]]
     return [
         *head,

@@ -169,6 +169,7 @@ class Results:
                 "disturbance": run.disturbance, "seed": run.seed, "status": row.status.value, "success": row.success,
                 "reason": row.reason, "cost": row.cost, "optimum": row.optimum, "regret": row.regret,
                 "estimator_share": estimators, "controller_share": controllers, "ticks": row.ticks,
+                "seconds": row.seconds, "best_seconds": row.best_seconds,
                 "violations": row.violations, "worst_violation": row.worst_violation, "solves": row.solves,
                 "fallbacks": row.fallbacks, "solve_median": row.solve_median, "solve_p99": row.solve_p99,
                 "solve_max": row.solve_max, "missed": row.missed, "latency": row.latency, "jitter": row.jitter,

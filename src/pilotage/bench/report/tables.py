@@ -18,6 +18,7 @@ SHOWN = 500
 """Largest number of failures that are listed."""
 SCORES = [
     "controller", "on", "disturbance", "mean cost [95 %]", "regret", "estimator's share", "controller's share",
+    "seconds", "best known seconds",
     "median", "90 %", "worst", "CVaR 10 %", "goal reached [95 %]", "failures [95 %]", "violations", "fallbacks",
     "missed deadlines", "solve ms, median", "solve ms, 99 %",
 ]  # fmt: skip
@@ -31,7 +32,8 @@ def scores(lines: Sequence[Mapping[str, Any]]) -> Html:
 def _score(line: Mapping[str, Any]) -> list[Any]:
     names = [line["controller"], line["estimator"], line["disturbance"]]
     values = [number(line[key]) for key in (
-        "regret", "estimator_share", "controller_share", "median", "quantile_90", "worst", "cvar",
+        "regret", "estimator_share", "controller_share", "seconds", "best_seconds", "median",
+        "quantile_90", "worst", "cvar",
     )]  # fmt: skip
     counts = [_share(line, "successes", "success"), _share(line, "failures", "failure")]
     counts += [number(line[key]) for key in ("violations", "fallbacks", "missed")]
