@@ -213,6 +213,7 @@ def test_a_tracker_drives_a_lap_at_the_speed_of_the_task(robot: str) -> None:
     if row.reason.startswith("MissingFile"):
         pytest.skip(row.reason)
     assert row.success, row.reason
+    assert row.cost < 30.0, "a car at the speed of its task is on its reference"
     assert row.best_seconds is not None and row.best_seconds < row.seconds < 1.1 * row.best_seconds
 
 
