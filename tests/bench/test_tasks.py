@@ -36,9 +36,14 @@ def test_a_planner_beats_rest_on_every_task(name: str) -> None:
     assert planned.regret is not None and planned.regret > -1e-6 * planned.cost
 
 
-@pytest.mark.parametrize("name", [name for name in [*SMALL, "people"] if benchmark_task(name).filter])
+SEEING = [name for name in [*SMALL, "people"] if benchmark_task(name).filter]
+
+
+@pytest.mark.parametrize("name", [*SEEING, "inverted_pendulum"])
 def test_filters_know_their_errors(name: str) -> None:
     """The belief at the end is near the truth, in units of its own covariance."""
+    if name in SIMULATORS:
+        pytest.importorskip("mujoco")
     benchmark = benchmark_task(name)
 
     class Watcher(Gain):
