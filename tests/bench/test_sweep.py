@@ -28,12 +28,14 @@ from pilotage.bench import (
     Suite,
     compare,
     replay,
+    report_page,
     summarize,
     sweep,
 )
 from pilotage.bench.journal import JOURNAL, line_of, locked, read_rows, row_from
 from pilotage.bench.summary import comparisons, markdown
-from pilotage.core import FormatError, MissingFile, PilotageError
+from pilotage.bench.sweep import Compiling
+from pilotage.core import FormatError, MissingFile, PilotageError, SettingError
 
 from . import worlds
 from .worlds import BAD, GAIN, TANK, Empty, Tank, gauge, tank
@@ -200,23 +202,65 @@ def test_failures_are_in_the_summary(tmp_path: Path) -> None:
         "nan": {"use": BAD, "way": "gives_nan"},
         "raises": {"use": BAD, "way": "raises"},
     }
-    results = sweep(
-        Suite("bad", [TANK], {**controllers, "typo": {"use": GAIN, "gian": 2.0}}, seeds="0-1"), tmp_path, jobs=1
-    )
+    results = sweep(Suite("bad", [TANK], controllers, seeds="0-1"), tmp_path, jobs=1)
     status = {row.run.name: row.status for row in results.rows}
     assert status == {
         "good": RunStatus.SUCCESS,
         "nan": RunStatus.INVALID,
         "raises": RunStatus.RAISED,
-        "typo": RunStatus.RAISED,
     }
     worst = {line["controller"]: (line["failures"], line["worst"]) for line in summarize(results)}
     assert worst["nan"] == (2, math.inf) and worst["good"][0] == 0
     page = markdown(results)
     assert "on no seed did both end" in page
     reasons = page.split("## Runs that did not come to their end")[1]
-    assert "gian" in reasons and all(name in reasons for name in ("nan", "raises", "typo")) and "good" not in reasons
-    assert {line.split("|")[-2].strip() for line in reasons.splitlines() if "gian" in line} == {"2"}
+    assert "no map" in reasons and all(name in reasons for name in ("nan", "raises")) and "good" not in reasons
+    assert {line.split("|")[-2].strip() for line in reasons.splitlines() if "no map" in line} == {"2"}
+
+
+def test_a_setting_that_is_wrong_is_told_before_the_first_run(tmp_path: Path) -> None:
+    controllers = {"good": {"use": GAIN}, "typo": {"use": GAIN, "gian": 2.0}}
+    with pytest.raises(SettingError, match=f"typo .*{TANK}.*gian"):
+        sweep(Suite("typo", [TANK], controllers, seeds="0-1"), tmp_path, jobs=1)
+    assert read_rows(tmp_path) == []
+    assert len(sweep(Suite("typo", [TANK], {"good": {"use": GAIN}}, seeds="0-1"), tmp_path / "new", jobs=1).rows) == 2
+
+
+def test_a_sweep_is_extended(tmp_path: Path) -> None:
+    """By seeds and by controllers; what is there stays, and what has other settings is refused."""
+    first = sweep(SMALL, tmp_path, jobs=1)
+    lines = (tmp_path / JOURNAL).read_bytes()
+    more = sweep(dataclasses.replace(SMALL, seeds="3-7"), tmp_path, jobs=1)
+    assert (tmp_path / JOURNAL).read_bytes().startswith(lines)
+    assert len(more.rows) == 16 and all(same(a, b) for a, b in zip(first.rows, more.rows))
+    assert more.manifest["suite"]["seeds"] == list(range(8))
+    assert more.manifest["hash"] == dataclasses.replace(SMALL, seeds="0-7").hash
+    third = {"third": {"use": GAIN, "gain": 2.0}}
+    found = sweep(dataclasses.replace(SMALL, controllers=third, seeds="0"), tmp_path, jobs=1)
+    assert [row.run.name for row in found.rows[16:]] == ["third"] and "missing" not in markdown(found)
+    assert len(sweep(SMALL, tmp_path, jobs=1).rows) == 17
+    for other, named in (
+        (dataclasses.replace(SMALL, controllers={"fast": {"use": GAIN, "gain": 9.0}}), "fast"),
+        (dataclasses.replace(SMALL, timing="measured"), "timing"),
+        (dataclasses.replace(SMALL, disturbances={"none": [{"mismatch": {"gain": 2.0}}]}), "none"),
+    ):
+        with pytest.raises(PilotageError, match=f"cannot be extended .*{named}"):
+            sweep(other, tmp_path, jobs=1)
+
+
+def test_a_single_run_has_no_interval(tmp_path: Path) -> None:
+    results = sweep(dataclasses.replace(SMALL, seeds=[0]), tmp_path, jobs=1)
+    for page in (markdown(results), report_page(results)):
+        assert "inf" not in page.split("Manifest")[0].replace("infinite", "") and "nan" not in page.split("<style>")[0]
+
+
+def test_the_progress_says_what_may_be_compiled() -> None:
+    runs = SMALL.runs()
+    compiling = Compiling(runs, jobs=2)
+    assert compiling.text() == f"compiling slow ({TANK})"
+    assert compiling.text(runs[0]) == "running"
+    assert [compiling.text(run) for run in runs[1:4]][-1] == f"compiling fast ({TANK})"
+    assert [compiling.text(run) for run in runs[4:]][-1] == "running"
 
 
 def test_finished_rows_are_not_run_again(tmp_path: Path) -> None:
@@ -224,10 +268,8 @@ def test_finished_rows_are_not_run_again(tmp_path: Path) -> None:
     stamp = (tmp_path / JOURNAL).read_bytes()
     again = sweep(SMALL, tmp_path, jobs=1)
     assert (tmp_path / JOURNAL).read_bytes() == stamp and len(again.rows) == len(first.rows) == 10
-    with pytest.raises(PilotageError, match="another suite \\(small"):
-        sweep(dataclasses.replace(SMALL, seeds="0-9"), tmp_path, jobs=1)
     assert first.row(3) is first.rows[3] and again.row(first.rows[3].run.key[:8]).run.seed == 3
-    with pytest.raises(PilotageError, match="called 99"):
+    with pytest.raises(PilotageError, match="no row 99 .*0 to 9"):
         first.row(99)
 
 
@@ -239,7 +281,9 @@ def test_lines_that_are_damaged_are_run_again(tmp_path: Path) -> None:
         assert len(read_rows(tmp_path)) == 9
     flipped = lines[2].replace(b"0", b"1", 1)
     (tmp_path / JOURNAL).write_bytes(b"".join([*lines[:2], flipped, *lines[3:-1]]) + lines[-1][:40])
+    assert "2 lines of the journal cannot be read" in markdown(Results.load(tmp_path))
     again = sweep(SMALL, tmp_path, jobs=1)
+    assert "2 lines of the journal cannot be read" in report_page(again)
     assert [row.cost for row in again.rows] == [row.cost for row in whole.rows]
     assert len((tmp_path / JOURNAL).read_bytes().splitlines()) == 9 + 1 + 2
 

@@ -36,9 +36,14 @@ def test_a_planner_beats_rest_on_every_task(name: str) -> None:
     assert planned.regret is not None and planned.regret > -1e-6 * planned.cost
 
 
-@pytest.mark.parametrize("name", [name for name in [*SMALL, "people"] if benchmark_task(name).filter])
+SEEING = [name for name in [*SMALL, "people"] if benchmark_task(name).filter]
+
+
+@pytest.mark.parametrize("name", [*SEEING, "inverted_pendulum"])
 def test_filters_know_their_errors(name: str) -> None:
     """The belief at the end is near the truth, in units of its own covariance."""
+    if name in SIMULATORS:
+        pytest.importorskip("mujoco")
     benchmark = benchmark_task(name)
 
     class Watcher(Gain):
@@ -201,6 +206,20 @@ def test_a_lap_begins_clear_of_the_walls() -> None:
     assert line is not None and np.allclose(line[0], line[-1]) and np.hypot(*(x[:2] - line[0])) < 0.5
     ride = benchmark.task.on(benchmark.plant.state, benchmark.plant.action)
     assert np.max(ride.constraint(x, benchmark.action, ride.references(x, 0.0, 0)[0][0])) < 0.0
+
+
+@pytest.mark.parametrize("robot", ["bicycle", "unicycle"])
+def test_a_tracker_drives_a_lap_at_the_speed_of_the_task(robot: str) -> None:
+    """It keeps clear of the walls, and takes a little longer than the published line at the same speed."""
+    try:
+        row = Run(f"{robot}_spielberg", "stanley").execute()
+    except MissingFile as missing:
+        pytest.skip(str(missing))
+    if row.reason.startswith("MissingFile"):
+        pytest.skip(row.reason)
+    assert row.success, row.reason
+    assert row.cost < 30.0, "a car at the speed of its task is on its reference"
+    assert row.best_seconds is not None and row.best_seconds < row.seconds < 1.1 * row.best_seconds
 
 
 @pytest.mark.parametrize("simulate_them", [True, False])

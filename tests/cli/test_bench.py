@@ -67,6 +67,19 @@ def test_run_compare_and_replay(suite: Path, tmp_path: Path, capsys: Capture) ->
     assert "tick 7" in json.loads(capsys.readouterr().out)["difference"]
 
 
+def test_a_sweep_without_a_result_is_an_error(tmp_path: Path, capsys: Capture) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(
+        "tasks: [tests.bench.worlds:tank]\ncontrollers: {bad: {use: tests.bench.worlds:bad, way: raises}}\nseeds: 0-1"
+    )
+    out = tmp_path / "out"
+    assert main(["bench", "run", str(file), "--out", str(out), "--jobs", "1", "--quiet", "--json"]) == 2
+    caught = capsys.readouterr()
+    assert json.loads(caught.out)["summary"][0]["failures"] == 2
+    assert "2 runs" in caught.err and "no map" in caught.err and caught.err.count("\n") == 1
+    assert (out / "report.html").is_file()
+
+
 def test_an_interrupted_sweep_says_how_to_go_on(
     suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:

@@ -421,3 +421,10 @@ def test_what_is_no_number_is_told_by_the_name_of_its_argument() -> None:
     for dynamics in (None, 3, unicycle):
         with pytest.raises(SettingError, match="PurePursuit needs Dynamics"):
             PurePursuit(dynamics, [[0.0, 0.0], [1.0, 0.0]])
+
+
+def test_the_first_reference_does_not_depend_on_how_many_follow() -> None:
+    """A run is judged by the first one alone."""
+    task = follow([[0.0, 0.0], [10.0, 0.0]], speed=2.0)
+    alone, first = (task.references(np.array([1.0, 0.2, 0.0]), 0.0, steps)[0][0] for steps in (0, 9))
+    assert np.array_equal(alone, first) and alone[5] == pytest.approx(2.0)

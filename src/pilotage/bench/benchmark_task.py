@@ -66,6 +66,7 @@ class BenchmarkTask:
             sensors have the names of `sensors`.
         optimum: function from a seed to the smallest possible cost without disturbances, or None where it is not
             known, such as the `get` of a dictionary.
+        fastest: best known duration of an episode that reaches the goal [s], to be shown beside the durations of runs.
         success: function from the last state to whether the goal was reached; default: every run that ends well is one.
         path: function from a seed to the points that path followers follow.
         disturbances: disturbances that make sense for the task by name, each a list as in a `Suite`.
@@ -91,6 +92,7 @@ class BenchmarkTask:
     sensors: Mapping[str, Channel] | None = None
     filter: Callable[[int], Any] | None = None
     optimum: Callable[[int], float | None] | None = None
+    fastest: Positive | None = None
     success: Callable[[Array], Any] | None = None
     path: Callable[[int], Any] | None = None
     disturbances: Mapping[str, Any] | None = None

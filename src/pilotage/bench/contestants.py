@@ -166,19 +166,19 @@ def linear_mpc(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings:
 @controllers.add
 def pure_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`PurePursuit` of the path of the task; for tasks that have one."""
-    return PurePursuit(model, _path(benchmark, seed), **settings)
+    return PurePursuit(model, _path(benchmark, seed), **{**_pace(benchmark), **settings})
 
 
 @controllers.add
 def regulated_pure_pursuit(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`RegulatedPurePursuit` of the path of the task."""
-    return RegulatedPurePursuit(model, _path(benchmark, seed), **settings)
+    return RegulatedPurePursuit(model, _path(benchmark, seed), **{**_pace(benchmark), **settings})
 
 
 @controllers.add
 def stanley(benchmark: BenchmarkTask, model: Dynamics, seed: int, **settings: Any) -> Controller:
     """`Stanley` along the path of the task."""
-    return Stanley(model, _path(benchmark, seed), **settings)
+    return Stanley(model, _path(benchmark, seed), **{**_pace(benchmark), **settings})
 
 
 def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: dict[str, Any]) -> Controller:
@@ -189,6 +189,12 @@ def _predictive(kind: Any, benchmark: BenchmarkTask, model: Dynamics, settings: 
 def _path(benchmark: BenchmarkTask, seed: int) -> Any:
     assert benchmark.path is not None
     return benchmark.path(seed)
+
+
+def _pace(benchmark: BenchmarkTask) -> dict[str, float]:
+    """The speed along the path as a setting of path trackers, if the task was made by `follow`."""
+    params: dict[str, Any] = getattr(benchmark.known[1], "params", {})
+    return {"speed": float(params["speed"])} if "speed" in params else {}
 
 
 def _quadratic(benchmark: BenchmarkTask, model: Dynamics) -> dict[str, Any]:

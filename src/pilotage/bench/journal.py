@@ -44,19 +44,24 @@ def row_from(line: bytes) -> Row | None:
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """The rows of a folder, in the order in which they were finished, each run once.
+    """The rows of a folder, in the order in which they were finished, each run once."""
+    return read_journal(folder)[0]
+
+
+def read_journal(folder: Path) -> tuple[list[Row], int]:
+    """The rows of a folder, as those of `read_rows`, and the number of lines that are damaged.
 
     Raises:
         FormatError: if a line holds no row of this version of Pilotage.
     """
     path = folder / JOURNAL
     if not path.is_file():
-        return []
+        return [], 0
     try:
         found = [row_from(line) for line in path.read_bytes().splitlines()]
     except (TypeError, KeyError, ValueError) as error:
         raise FormatError(f"{path} was written by another version of Pilotage: {error}") from error
-    return list({row.run.key: row for row in found if row is not None}.values())
+    return list({row.run.key: row for row in found if row is not None}.values()), found.count(None)
 
 
 class Journal:

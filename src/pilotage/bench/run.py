@@ -77,18 +77,18 @@ class Run:
             timeout: seconds after which the run is given up; it can interrupt Python code in the main thread.
             recorded: the delays of an earlier run [s], to replay it.
         """
-        begun, episode, best = time.perf_counter(), Episode(), None
+        begun, episode, best, fastest = time.perf_counter(), Episode(), None, None
         try:
             with alarm(timeout):
-                episode, best = self._episode(recorded)
+                episode, best, fastest = self._episode(recorded)
         except RunTimeout:
             episode.status, episode.reason = RunStatus.TIMEOUT, f"the run took longer than {timeout:g} s"
         except Exception as error:
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             episode.status, episode.reason = RunStatus.RAISED, reason
-        return row_of(self, episode, best, time.perf_counter() - begun)
+        return row_of(self, episode, best, time.perf_counter() - begun, fastest)
 
-    def _episode(self, recorded: Sequence[float] | None) -> tuple[Episode, float | None]:
+    def _episode(self, recorded: Sequence[float] | None) -> tuple[Episode, float | None, float | None]:
         benchmark = benchmark_task(self.task)
         pushed: tuple[Disturbance, ...] = tuple(map(disturbance_of, self.disturbances))
         delays = delays_of(self.timing) if recorded is None else Recorded(recorded)
@@ -96,7 +96,7 @@ class Run:
         episode = simulate(
             benchmark, controller, seed=self.seed, estimator=self.estimator, disturbances=pushed, delays=delays
         )
-        return episode, benchmark.best(self.seed, pushed)
+        return episode, benchmark.best(self.seed, pushed), None if pushed else benchmark.fastest
 
     def make(self, benchmark: BenchmarkTask) -> Any:
         """The controller of the run."""
@@ -118,6 +118,8 @@ class Row:
         cost: cost of the episode; infinite if it failed.
         optimum, regret: smallest possible cost of the seed, and the cost above it; None if it is not known.
         ticks: ticks of the episode.
+        seconds: duration of the episode, such as the time of a lap [s].
+        best_seconds: best known duration of the task [s]; None if there is none, or under disturbances.
         violations, worst_violation: ticks that violated the constraint, and its largest value; None without constraint.
         solves, fallbacks: decisions of the controller, and those with status FALLBACK.
         solve_median, solve_p99, solve_max: computing time of a decision on this machine [s].
@@ -143,6 +145,8 @@ class Row:
     optimum: float | None
     regret: float | None
     ticks: int
+    seconds: float
+    best_seconds: float | None
     violations: int
     worst_violation: float | None
     solves: int
@@ -172,7 +176,7 @@ class Row:
         return run.task, run.estimator, run.disturbance, run.seed
 
 
-def row_of(run: Run, episode: Episode, best: float | None, wall: float = math.nan) -> Row:
+def row_of(run: Run, episode: Episode, best: float | None, wall: float = math.nan, fastest: float | None = None) -> Row:
     """The row of an episode."""
     failed = episode.status.failed
     cost = math.inf if failed else episode.cost
@@ -182,6 +186,7 @@ def row_of(run: Run, episode: Episode, best: float | None, wall: float = math.na
     stride = max(math.ceil(len(episode.xs) / STATES), 1)
     return Row(
         run, episode.status, episode.reason, cost, best, None if best is None else cost - best, len(episode.us),
+        len(episode.us) * episode.dt, fastest,
         episode.violations, None if math.isinf(episode.worst) and episode.worst < 0.0 else episode.worst,
         len(spent), episode.fallbacks, median, p99, most, episode.missed,
         latency, float(delays.std()) if len(delays) else math.nan, wall, delays,

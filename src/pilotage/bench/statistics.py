@@ -29,7 +29,12 @@ class Interval(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.4g} [{self.low:.4g}, {self.high:.4g}]"
+        return "-" if math.isnan(self.value) else f"{self.value:.4g} {self.bounds}"
+
+    @property
+    def bounds(self) -> str:
+        """The bounds as text; "-" where one value, or none, gives no interval."""
+        return f"[{self.low:.4g}, {self.high:.4g}]" if math.isfinite(self.high - self.low) else "-"
 
 
 def bootstrap(

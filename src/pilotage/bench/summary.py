@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..core.arrays import Array
-from ..core.errors import PilotageError
+from ..core.errors import PilotageError, counted
+from .manifest import same_worlds
 from .run import Row
-from .statistics import bootstrap, cvar, paired, wilson
-from .sweep import Results, same_worlds
+from .statistics import Interval, bootstrap, cvar, paired, wilson
+from .sweep import Results
 
 Group = tuple[str, str, str]
 """Task, disturbance and estimator."""
@@ -62,6 +63,7 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
     shares = [results.shares[row.run.key] for row in rows if row.run.key in results.shares]
     theirs = [rest for _, rest in shares if rest is not None]
     mean = bootstrap(ended) if len(ended) else None
+    seconds = [row.seconds for row in rows if row.success]
     solves = [row.solve_median for row in rows if row.solves]
     return {
         "runs": len(rows), "successes": wins, "success": list(wilson(wins, len(rows))), "failures": failed,
@@ -72,6 +74,8 @@ def _facts(rows: Sequence[Row], results: Results) -> dict[str, Any]:
         "worst_regret": float(np.max(regrets)) if regrets else None,
         "estimator_share": float(np.mean([share for share, _ in shares])) if shares else None,
         "controller_share": float(np.mean(theirs)) if theirs else None,
+        "seconds": float(np.median(seconds)) if seconds else None,
+        "best_seconds": rows[0].best_seconds,
         "violations": sum(row.violations for row in rows), "fallbacks": sum(row.fallbacks for row in rows),
         "missed": sum(row.missed for row in rows), "latency": max(row.latency for row in rows),
         "solve_median": float(np.median(solves)) if solves else None,
@@ -139,11 +143,10 @@ def beside(a: str, rows_a: Sequence[Row], b: str, rows_b: Sequence[Row]) -> dict
 
 def markdown(results: Results) -> str:
     """The summary as a Markdown page, which also reads well as text."""
-    suite, left = results.manifest["suite"], len(results.manifest["runs"]) - len(results.rows)
-    unfinished = f", {left} are missing" if left else ""
+    suite = results.manifest["suite"]
     return "\n".join([
         f"# Benchmark {suite['name']}", "",
-        f"{len(results.rows)} runs{unfinished}; seeds {suite['seeds'][0]} to {suite['seeds'][-1]}, timing "
+        f"{extent(results)}; seeds {suite['seeds'][0]} to {suite['seeds'][-1]}, timing "
         f"{suite['timing']}, {results.manifest['platform']}, {results.manifest['cores']} cores. Costs with 95 % "
         "intervals; an infinite cost is that of a run that did not come to its end.", "",
         *table(HEAD, [_cells(line) for line in summarize(results)]), "", "## Differences of cost, paired by seed", "",
@@ -151,8 +154,22 @@ def markdown(results: Results) -> str:
     ])  # fmt: skip
 
 
+def extent(results: Results) -> str:
+    """The number of runs, of those that are missing, and of the lines of the journal that cannot be read.
+
+    Example:
+        >>> from pathlib import Path
+        >>> extent(Results(Path("."), {"runs": ["a", "b"]}, [], damaged=1))
+        '0 runs, 2 are missing, 1 line of the journal cannot be read'
+    """
+    left = len(results.manifest["runs"]) - len(results.rows)
+    damaged = f", {counted(results.damaged, 'line')} of the journal cannot be read" if results.damaged else ""
+    return f"{counted(len(results.rows), 'run')}{f', {left} are missing' if left else ''}{damaged}"
+
+
 HEAD = [
-    "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "violations",
+    "task", "disturbance", "on", "controller", "success", "cost", "worst", "regret", "estimator's share", "seconds",
+    "best known", "violations",
     "solve ms: median, p99", "missed",
 ]  # fmt: skip
 
@@ -174,9 +191,9 @@ def _cell(text: str) -> str:
 
 
 def _cells(line: dict[str, Any]) -> list[str]:
-    cost = "-" if line["cost"] is None else "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["cost"])
+    cost = "-" if line["cost"] is None else str(Interval(*line["cost"]))
     solve = "-" if line["solve_median"] is None else f"{1e3 * line['solve_median']:.3g}, {1e3 * line['solve_p99']:.3g}"
-    numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share")]
+    numbers = [_number(line[name]) for name in ("worst", "regret", "estimator_share", "seconds", "best_seconds")]
     head = [line["task"], line["disturbance"], line["estimator"], line["controller"]]
     return [
         *head,
@@ -193,7 +210,7 @@ def comparison_table(lines: Sequence[dict[str, Any]]) -> list[str]:
     """Comparisons as a Markdown table."""
     head = ["task", "disturbance", "on", "a", "b", "a - b", "a cheaper", "verdict"]
     return table(head, [[line["task"], line["disturbance"], line["estimator"], line["a"], line["b"],
-        "{1:.4g} [{0:.4g}, {2:.4g}]".format(*line["difference"]), f"{line['wins']}/{line['seeds']}", verdict(line),
+        str(Interval(*line["difference"])), f"{line['wins']}/{line['seeds']}", verdict(line),
     ] for line in lines])  # fmt: skip
 
 

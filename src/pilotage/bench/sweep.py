@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import os
-import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
-from ..core.errors import FormatError, MissingFile, PilotageError, require
+from ..core.errors import MissingFile, PilotageError, SettingError, require
 from ..core.settings import whole
 from ..io import write_atomic
-from ._world import probed
 from .benchmark_task import benchmark_task
-from .journal import Journal, locked, read_rows
-from .run import Row, digest
+from .journal import Journal, locked, read_journal, read_rows
+from .manifest import MANIFEST, claim, read_manifest
+from .run import Row, Run
 from .suite import Suite
 from .workers import execute_all
 
-MANIFEST, TABLE = "manifest.json", "rows.parquet"
+TABLE = "rows.parquet"
 
 
 def sweep(
@@ -34,8 +32,10 @@ def sweep(
     """Run a suite into a folder.
 
     The folder gets a manifest with the suite, its hash and the versions, a journal with one line a row, and at the end
-    the table ``rows.parquet``. If the folder already has rows of this suite, only the missing ones are run. A
-    controller that raises, hangs, crashes its process or returns NaN gives a row with that status.
+    the table ``rows.parquet``. If the folder already has rows, only the missing ones are run; a suite with more tasks,
+    controllers, estimators, disturbances or seeds extends the sweep, if what it shares with the suite of the folder has
+    the same settings. Each controller is built once before the first run, so that a wrong setting is an error at once.
+    A controller that raises, hangs, crashes its process or returns NaN in a run gives a row with that status.
 
     Args:
         suite: the suite.
@@ -45,7 +45,8 @@ def sweep(
         progress: whether to show a progress bar with the time left.
 
     Raises:
-        PilotageError: if another sweep uses the folder, it holds another suite, or the disk is full.
+        SettingError: if a controller cannot be built; the message names it and the task.
+        PilotageError: if another sweep uses the folder, its suite has other settings, or the disk is full.
 
     Example:
         >>> import tempfile
@@ -60,14 +61,18 @@ def sweep(
     require("pyarrow.parquet", extra="bench")  # what is missing is said before the first run
     runs = suite.runs()
     with locked(folder):
-        _claim(suite, folder)
+        claim(suite, folder, _cores())
         done = {row.run.key for row in read_rows(folder)}
         left = [run for run in runs if run.key not in done]
+        build_each(left)
         journal = Journal(folder)
         try:
             with tqdm(total=len(runs), initial=len(runs) - len(left), unit="run", disable=not progress) as bar:
+                compiling = Compiling(left, jobs)
+                bar.set_description(compiling.text())
                 for row in execute_all(left, jobs, suite.timeout, cluster):
                     journal.append(row)
+                    bar.set_description(compiling.text(row.run), refresh=False)
                     bar.update()
         finally:
             journal.close()
@@ -83,7 +88,8 @@ class Results:
     Attributes:
         folder: the folder.
         manifest: the suite, its hash, versions and machine.
-        rows: the rows, in the order of the runs of the suite.
+        rows: the rows, in the order of the runs of the suite; those of an extended suite follow.
+        damaged: lines of the journal that could not be read; their runs are run again by the next sweep.
 
     Example:
         >>> import tempfile
@@ -97,6 +103,7 @@ class Results:
     folder: Path
     manifest: dict[str, Any]
     rows: list[Row]
+    damaged: int = 0
 
     @classmethod
     def load(cls, folder: str | Path) -> Results:
@@ -107,12 +114,13 @@ class Results:
             FormatError: if the manifest is damaged.
         """
         folder = Path(folder)
-        manifest = _manifest(folder)
+        manifest = read_manifest(folder)
         if manifest is None:
             raise MissingFile(f"there are no results in {folder}: {MANIFEST} is missing")
         order = {key: i for i, key in enumerate(manifest["runs"])}
-        rows = [row for row in read_rows(folder) if row.run.key in order]
-        return cls(folder, manifest, sorted(rows, key=lambda row: order[row.run.key]))
+        found, damaged = read_journal(folder)
+        rows = [row for row in found if row.run.key in order]
+        return cls(folder, manifest, sorted(rows, key=lambda row: order[row.run.key]), damaged)
 
     @cached_property
     def shares(self) -> dict[str, tuple[float, float | None]]:
@@ -140,8 +148,13 @@ class Results:
         if str(which).isdigit() and int(which) < len(self.rows):
             return self.rows[int(which)]
         found = [row for row in self.rows if row.run.key.startswith(str(which))]
-        if len(found) != 1:
-            raise PilotageError(f"{len(found)} of the {len(self.rows)} rows in {self.folder} are called {which!r}")
+        if not found:
+            numbers = f"a number from 0 to {len(self.rows) - 1}" if self.rows else "a sweep that has rows"
+            raise PilotageError(
+                f"there is no row {which!r} in {self.folder}; expected {numbers}, or the beginning of a key"
+            )
+        if len(found) > 1:
+            raise PilotageError(f"{len(found)} keys in {self.folder} begin with {which!r}; give more of its digits")
         return found[0]
 
     def table(self) -> list[dict[str, Any]]:
@@ -156,6 +169,7 @@ class Results:
                 "disturbance": run.disturbance, "seed": run.seed, "status": row.status.value, "success": row.success,
                 "reason": row.reason, "cost": row.cost, "optimum": row.optimum, "regret": row.regret,
                 "estimator_share": estimators, "controller_share": controllers, "ticks": row.ticks,
+                "seconds": row.seconds, "best_seconds": row.best_seconds,
                 "violations": row.violations, "worst_violation": row.worst_violation, "solves": row.solves,
                 "fallbacks": row.fallbacks, "solve_median": row.solve_median, "solve_p99": row.solve_p99,
                 "solve_max": row.solve_max, "missed": row.missed, "latency": row.latency, "jitter": row.jitter,
@@ -172,63 +186,48 @@ class Results:
         return sink.getvalue().to_pybytes()
 
 
-def _claim(suite: Suite, folder: Path) -> None:
-    """Write the manifest, or compare the one that is there."""
-    there, worlds = _manifest(folder), _worlds(suite)
-    if there is not None:
-        if there["hash"] != suite.hash:
-            raise PilotageError(
-                f"{folder} holds results of another suite ({there['suite']['name']}, {there['hash']}); this one is "
-                f"{suite.name}, {suite.hash}: choose another folder"
-            )
-        same_worlds(there.get("worlds", worlds), worlds, str(folder), "this sweep")
-        return
-    facts = {
-        "suite": suite.plain(), "hash": suite.hash, "worlds": worlds, "runs": [run.key for run in suite.runs()],
-        "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"), "python": platform.python_version(),
-        "versions": {name: version(name) for name in ("pilotage", "numpy", "scipy", "numba")},
-        "platform": platform.platform(), "cores": _cores(),
-    }  # fmt: skip
-    write_atomic(folder / MANIFEST, json.dumps(facts, indent=1) + "\n")
+def build_each(runs: Sequence[Run]) -> None:
+    """Build each controller once on each of its tasks.
+
+    Raises:
+        SettingError: if one cannot be built.
+    """
+    for run in {(run.task, run.name): run for run in reversed(runs)}.values():
+        try:
+            run.make(benchmark_task(run.task))
+        except Exception as error:
+            text = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise SettingError(
+                f"the controller {run.name} cannot be built on the task {run.task} with the settings "
+                f"{dict(run.settings)}: {text}; no run was started"
+            ) from error
 
 
-def _worlds(suite: Suite) -> dict[str, str]:
-    """Hashes of the tasks and the disturbances of a suite."""
-    tasks = {f"task {name}": _task_hash(name) for name in suite.tasks}
-    return tasks | {f"disturbance {name}": digest(listed) for name, listed in suite.plain()["disturbances"].items()}
+class Compiling:
+    """What a progress bar says: which runs are the first of a controller on a task, for which code may be compiled.
 
-
-def _task_hash(name: str) -> str:
-    """A hash of the plant, the cost and the readings of a task; of the error, if the task raises one."""
-    try:
-        return digest(probed(benchmark_task(name)))
-    except Exception as error:  # the rows of its runs have the error too
-        return digest(f"{type(error).__name__}: {error}")
-
-
-def same_worlds(a: Mapping[str, str], b: Mapping[str, str], name_a: str, name_b: str) -> None:
-    """Refuse tasks or disturbances that have the same name in two sweeps, but not the same hash.
+    Args:
+        runs: the runs, in the order in which they begin.
+        jobs: the number of runs at the same time.
 
     Example:
-        >>> same_worlds({"task pendulum": "1f"}, {"task pendulum": "1f", "task acrobot": "2e"}, "one", "another")
+        >>> compiling = Compiling([Run("pendulum", "ilqr", 0), Run("pendulum", "ilqr", 1)], jobs=1)
+        >>> compiling.text(), compiling.text(Run("pendulum", "ilqr", 0))
+        ('compiling ilqr (pendulum)', 'running')
     """
-    for name in sorted(a.keys() & b.keys()):
-        if a[name] != b[name]:
-            raise PilotageError(
-                f"the {name} of {name_a} has the hash {a[name]}, that of {name_b} has {b[name]}: their plants, costs "
-                "or sensors differ, so costs cannot be compared; run both with the same version"
-            )
 
+    def __init__(self, runs: Sequence[Run], jobs: int) -> None:
+        self.left, self.jobs = {run.key: run for run in runs}, jobs
+        self.seen: set[tuple[str, str]] = set()
 
-def _manifest(folder: Path) -> dict[str, Any] | None:
-    path = folder / MANIFEST
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {**found, "hash": found["hash"], "runs": list(found["runs"]), "suite": dict(found["suite"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise FormatError(f"{path} is damaged: {error!r}") from error
+    def text(self, done: Run | None = None) -> str:
+        """The text after a run is done."""
+        if done is not None:
+            self.left.pop(done.key, None)
+            self.seen.add((done.task, done.name))
+        now = {(run.task, run.name) for run in islice(self.left.values(), self.jobs)}
+        new = [f"{name} ({task})" for task, name in sorted(now - self.seen)]
+        return f"compiling {', '.join(new)}" if new else "running"
 
 
 def _twin(row: Row) -> tuple[Any, ...]:

@@ -58,10 +58,18 @@ def run(
     write_atomic(folder / SUMMARY, text)
     page = _report(results)
     if json:
-        facts = {"folder": str(folder), "report": str(page), "hash": grid.hash, "summary": summarize(results)}
+        facts = {
+            "folder": str(folder),
+            "report": str(page),
+            "hash": results.manifest["hash"],
+            "summary": summarize(results),
+        }
         _print({**facts, "comparisons": comparisons(results)})
     else:
         print(f"{text}\n{folder / SUMMARY}\n{page}")
+    if all(row.status.failed for row in results.rows):
+        first = next((f"; the first: {row.run.name} on {row.run.task}: {row.reason}" for row in results.rows), "")
+        raise PilotageError(f"no run of {counted(len(results.rows), 'run')} came to its end{first}")
     return 0
 
 

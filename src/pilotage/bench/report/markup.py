@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
+from ..statistics import Interval
+
 
 class Html(str):
     """Text that is HTML; all other text is escaped when it becomes part of an element."""
@@ -60,8 +62,9 @@ def interval(given: Sequence[float] | None, scale: float = 1.0) -> Html:
     """
     if given is None:
         return number(None)
-    low, value, high = (f"{scale * each:.4g}".replace("inf", "∞").replace("-", "−") for each in given)
-    return tag("td", value, " ", tag("small", f"[{low}, {high}]"), data_value=_sorted_by(given[1]))
+    found = Interval(*(scale * each for each in given))
+    value, bounds = (each.replace("-", "−") for each in (f"{found.value:.4g}", found.bounds))
+    return tag("td", value, " ", tag("small", bounds), data_value=_sorted_by(given[1]))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, sortable: bool = True) -> Html:

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...core.errors import counted
 from ..run import Row
-from ..summary import Group, groups, summarize
+from ..summary import Group, extent, groups, summarize
 from ..sweep import Results
 from .markup import Html, joined, tag
 from .pictures import cost_time, trajectories
@@ -63,7 +64,6 @@ def report_page(results: Results) -> str:
     for group, members in groups(results.rows).items():
         tasks.setdefault(group[0], {})[group] = members
     lines, suite = summarize(results), results.manifest["suite"]
-    left = len(results.manifest["runs"]) - len(results.rows)
     ids = {task: f"task-{i}" for i, task in enumerate(tasks)}
     links = [
         *((task, id_) for task, id_ in ids.items()),
@@ -72,7 +72,7 @@ def report_page(results: Results) -> str:
     ]
     body = [
         tag("h1", f"Benchmark {suite['name']}"),
-        tag("p", f"{len(results.rows)} runs{f', {left} are missing' if left else ''}; {len(suite['seeds'])} seeds."),
+        tag("p", f"{extent(results)}; {counted(len(suite['seeds']), 'seed')}."),
         tag("nav", *(tag("a", name, href=f"#{id_}") for name, id_ in links)),
         tag("p", NOTE, class_="note"),
         *(_task(task, ids[task], found, lines) for task, found in tasks.items()),

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..outcome import RunStatus
 from ..run import Row
+from ..statistics import Interval
 from ..summary import beside, verdict
 from ..sweep import Results
 from .markup import Html, interval, joined, number, table, tag
@@ -17,6 +18,7 @@ SHOWN = 500
 """Largest number of failures that are listed."""
 SCORES = [
     "controller", "on", "disturbance", "mean cost [95 %]", "regret", "estimator's share", "controller's share",
+    "seconds", "best known seconds",
     "median", "90 %", "worst", "CVaR 10 %", "goal reached [95 %]", "failures [95 %]", "violations", "fallbacks",
     "missed deadlines", "solve ms, median", "solve ms, 99 %",
 ]  # fmt: skip
@@ -30,7 +32,8 @@ def scores(lines: Sequence[Mapping[str, Any]]) -> Html:
 def _score(line: Mapping[str, Any]) -> list[Any]:
     names = [line["controller"], line["estimator"], line["disturbance"]]
     values = [number(line[key]) for key in (
-        "regret", "estimator_share", "controller_share", "median", "quantile_90", "worst", "cvar",
+        "regret", "estimator_share", "controller_share", "seconds", "best_seconds", "median",
+        "quantile_90", "worst", "cvar",
     )]  # fmt: skip
     counts = [_share(line, "successes", "success"), _share(line, "failures", "failure")]
     counts += [number(line[key]) for key in ("violations", "fallbacks", "missed")]
@@ -62,10 +65,11 @@ def matrix(members: Mapping[str, Sequence[Row]]) -> Html:
 def _pair(line: dict[str, Any]) -> Html:
     if not line["seeds"]:
         return tag("td", verdict(line))
-    low, value, high = (f"{each:.4g}".replace("inf", "∞").replace("-", "−") for each in line["difference"])
+    found = Interval(*line["difference"])
+    value, bounds = (each.replace("-", "−") for each in (f"{found.value:.4g}", found.bounds))
     kind = None if not line["separated"] else "better" if line["difference"][1] < 0.0 else "worse"
     need = "separated" if line["separated"] else "equal" if line["more"] is None else f"needs {line['more']} more seeds"
-    words = f"[{low}, {high}]", f"{need}; cheaper on {line['wins']} of {line['seeds']}"
+    words = bounds, f"{need}; cheaper on {line['wins']} of {line['seeds']}"
     return tag("td", value, *(joined([Html("<br>"), tag("small", each)]) for each in words), class_=kind)
 
 

@@ -77,10 +77,12 @@ def pendulum_v1() -> BenchmarkTask:
         return reach(plant, [0.0, 0.0], weights=[1.0, 0.1], effort=0.001, final=final, dt=0.05, horizon=200)
 
     high = np.array([np.pi, 1.0])
+    seen = {"encoder": Channel(compass(reads="theta", std=0.02))}
+    begin = Gaussian.of(plant.state, [0.0, 0.0], std=high / math.sqrt(3.0))
     return BenchmarkTask(
         "pendulum_v1", plant, swing(0.0), planning=swing(20.0), success=lambda x: abs(x[0]) < UPRIGHT,
         start=lambda seed: np.random.default_rng(seed).uniform(-high, high), optimum=known("pendulum_v1"),
-        disturbances=ROD_DISTURBANCES,
+        disturbances=ROD_DISTURBANCES, **estimated(pendulum_v1_plant(noise=(0.01, 0.05)), begin, seen, 0.05),
     )  # fmt: skip
 
 

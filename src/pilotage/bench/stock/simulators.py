@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from ...core import Space
+from ...core import Gaussian, Space
 from ...core.arrays import Array
 from ...envs.mujoco import MujocoDynamics
-from ...models import task
-from ..benchmark_task import BenchmarkTask, tasks
-from ._common import impulse, wind
+from ...models import LinearSensor, task
+from ..benchmark_task import BenchmarkTask, Channel, tasks
+from ._common import estimated, impulse, wind
 
 
-def _plant(file: str) -> MujocoDynamics:
+def _plant(file: str, **settings: Any) -> MujocoDynamics:
     import gymnasium
 
-    return MujocoDynamics(Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / file)
+    return MujocoDynamics(Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / file, **settings)
 
 
 def _start(name: str, shift: int = 0) -> Callable[[int], Array]:
@@ -43,6 +43,8 @@ def _start(name: str, shift: int = 0) -> Callable[[int], Array]:
 
 
 POLE = Space("slider [m]", "hinge [rad]", "slider.rate [m/s]", "hinge.rate [rad/s]")
+SEEN = Space("slider [m]", "hinge [rad]")
+"""What the encoders of the inverted pendulum read."""
 FALLEN = 0.2
 """Angle at which the pole counts as fallen [rad]."""
 
@@ -69,11 +71,14 @@ def inverted_pendulum() -> BenchmarkTask:
     """Gymnasium's InvertedPendulum-v5 in MuJoCo: the cost is minus its reward, the optimum is -1000."""
     plant = _plant("inverted_pendulum.xml")
     settings: dict[str, Any] = {"dt": 0.04, "horizon": 1000}
+    begin = Gaussian.of(plant.state, [0.0] * 4, std=[0.01] * 4)  # resets draw each number from -0.01 to 0.01
+    seen = {"encoders": Channel(LinearSensor(np.eye(2), R=[1e-6, 1e-6], state=SEEN, reading=SEEN))}
     return BenchmarkTask(
         "inverted_pendulum", plant, survive(done=lambda x, r=None: np.abs(x[..., 1]) > FALLEN, **settings),
         planning=upright(**settings), start=_start("InvertedPendulum-v5"), optimum=lambda seed: -1000.0,
         success=lambda x: abs(x[1]) <= FALLEN,
         disturbances={"wind": wind("hinge.rate", 0.3), "push": impulse("hinge.rate", 0.5)},
+        **estimated(_plant("inverted_pendulum.xml", noise=[1e-3, 1e-3, 0.02, 0.02]), begin, seen, 0.04),
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,15 @@ def centerline(name: str) -> Array:
     return np.concatenate([xy, xy[:1]])
 
 
+def published(name: str, speed: float) -> float | None:
+    """The time of a lap on the published race line with its speed profile, cut at a speed [s]; None without a line.
+
+    The profile has limits of its own; a lap of the benchmark begins at half speed and ends at rest.
+    """
+    line = read_racetrack(track_folder(name)).raceline
+    return None if line is None else replace(line, speed=np.minimum(line.speed, speed)).seconds
+
+
 def lap(robot: str, track: str) -> BenchmarkTask:
     """One lap along the middle of a track, clear of the walls of its map.
 
@@ -84,6 +94,7 @@ def lap(robot: str, track: str) -> BenchmarkTask:
     seen = {"fix": Channel(position(2, std=0.05), delay=DT, dropout=0.1), "needle": Channel(compass(std=0.02))}
     return BenchmarkTask(
         f"{robot}_{track.lower()}", plant, ride, path=lambda seed: path, disturbances=DISTURBANCES[robot],
+        fastest=published(track, speed),
         success=lambda x: math.hypot(*(x[:2] - path[-1])) < 1.0, **estimated(make(**settings), begin, seen, DT),
     )  # fmt: skip
 

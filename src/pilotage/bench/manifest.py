@@ -1,0 +1,115 @@
+"""The manifest of a sweep: its suite, the keys of its runs, versions, machine, and hashes of its tasks."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import FormatError, PilotageError
+from ..io import write_atomic
+from ._world import probed
+from .benchmark_task import benchmark_task
+from .run import digest
+from .suite import Suite
+
+MANIFEST = "manifest.json"
+
+
+def claim(suite: Suite, folder: Path, cores: int) -> None:
+    """Write the manifest of a folder, or extend the one that is there by what the suite has more.
+
+    Raises:
+        PilotageError: if the two give other settings to one name, or have other delays.
+    """
+    there, worlds = read_manifest(folder), _worlds(suite)
+    keys = [run.key for run in suite.runs()]
+    if there is None:
+        _write(folder, {
+            "suite": suite.plain(), "hash": suite.hash, "worlds": worlds, "runs": keys,
+            "began": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "python": platform.python_version(),
+            "versions": {name: version(name) for name in ("pilotage", "numpy", "scipy", "numba")},
+            "platform": platform.platform(), "cores": cores,
+        })  # fmt: skip
+        return
+    for what in _conflicts(there["suite"], suite.plain()):
+        raise PilotageError(
+            f"{folder} holds results of the suite {there['suite']['name']} ({there['hash']}), which cannot be extended "
+            f"by this one ({suite.name}, {suite.hash}): {what}; choose another folder"
+        )
+    same_worlds(there.get("worlds", worlds), worlds, str(folder), "this sweep")
+    if set(keys) <= set(there["runs"]):
+        return
+    both = Suite.of(_union(there["suite"], suite.plain()))
+    more = {"suite": both.plain(), "hash": both.hash, "runs": list(dict.fromkeys([*there["runs"], *keys]))}
+    _write(folder, {**there, **more, "worlds": {**there.get("worlds", {}), **worlds}})
+
+
+def _conflicts(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
+    """Sentences about what two plain suites do not agree in."""
+    if digest(there["timing"]) != digest(here["timing"]):
+        yield f"its timing is {there['timing']}, not {here['timing']}"
+    for kind in ("controllers", "disturbances"):
+        for name in there[kind].keys() & here[kind].keys():
+            if digest(there[kind][name]) != digest(here[kind][name]):
+                yield f"{name} of its {kind} is {there[kind][name]}, not {here[kind][name]}"
+
+
+def _union(there: Mapping[str, Any], here: Mapping[str, Any]) -> dict[str, Any]:
+    """The plain suite that holds two."""
+    lists = {key: list(dict.fromkeys([*there[key], *here[key]])) for key in ("tasks", "estimators", "seeds")}
+    mappings = {key: {**there[key], **here[key]} for key in ("controllers", "disturbances")}
+    return {**there, **lists, **mappings, "timeout": here["timeout"]}
+
+
+def _write(folder: Path, facts: Mapping[str, Any]) -> None:
+    write_atomic(folder / MANIFEST, json.dumps(facts, indent=1) + "\n")
+
+
+def _worlds(suite: Suite) -> dict[str, str]:
+    """Hashes of the tasks and the disturbances of a suite."""
+    tasks = {f"task {name}": _task_hash(name) for name in suite.tasks}
+    return tasks | {f"disturbance {name}": digest(listed) for name, listed in suite.plain()["disturbances"].items()}
+
+
+def _task_hash(name: str) -> str:
+    """A hash of the plant, the cost and the readings of a task; of the error, if the task raises one."""
+    try:
+        return digest(probed(benchmark_task(name)))
+    except Exception as error:  # the rows of its runs have the error too
+        return digest(f"{type(error).__name__}: {error}")
+
+
+def same_worlds(a: Mapping[str, str], b: Mapping[str, str], name_a: str, name_b: str) -> None:
+    """Refuse tasks or disturbances that have the same name in two sweeps, but not the same hash.
+
+    Example:
+        >>> same_worlds({"task pendulum": "1f"}, {"task pendulum": "1f", "task acrobot": "2e"}, "one", "another")
+    """
+    for name in sorted(a.keys() & b.keys()):
+        if a[name] != b[name]:
+            raise PilotageError(
+                f"the {name} of {name_a} has the hash {a[name]}, that of {name_b} has {b[name]}: their plants, costs "
+                "or sensors differ, so costs cannot be compared; run both with the same version"
+            )
+
+
+def read_manifest(folder: Path) -> dict[str, Any] | None:
+    """The manifest of a folder; None without one.
+
+    Raises:
+        FormatError: if it is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {**found, "hash": found["hash"], "runs": list(found["runs"]), "suite": dict(found["suite"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path} is damaged: {error!r}") from error
