@@ -213,7 +213,7 @@ CASES: dict[str, Case] = {
     ),
 }  # fmt: skip
 """Other settings: `LQG` has only `dt`; `TrailerBacking` and `RecedingHorizon` have those of others."""
-LEFT = {"LQG", "TrailerBacking", "RecedingHorizon"}
+LEFT = {"DelayCompensation", "LQG", "TrailerBacking", "RecedingHorizon"}
 
 
 def answers(case: Case, settings: dict[str, Any]) -> list[Any]:
