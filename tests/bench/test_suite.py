@@ -49,6 +49,7 @@ def test_what_does_not_fit_is_left_out() -> None:
     suite = Suite("all", ["pendulum_v1", "unicycle_goal"], {"rest": {}, "pure_pursuit": {}}, ("truth", "estimate"), [1])
     assert [(run.task, run.name, run.estimator) for run in suite.runs()] == [
         ("pendulum_v1", "rest", "truth"),
+        ("pendulum_v1", "rest", "estimate"),
         ("unicycle_goal", "rest", "truth"),
         ("unicycle_goal", "pure_pursuit", "truth"),
         ("unicycle_goal", "rest", "estimate"),

@@ -226,4 +226,4 @@ def test_an_array_of_the_user_stays_his() -> None:
     ahead = np.array([0.5])
     law = pid(feedforward=ahead, kp=1.0, ki=0.0, kd=0.0)
     ahead[0] = 9.0
-    assert law.act([0.0, 0.0]).u == 0.5
+    assert law.act([0.0, 0.0]).u == 1.5

@@ -135,8 +135,8 @@ CASES: dict[str, Case] = {
     ),
     "PredictiveSampling": Case(
         on(PredictiveSampling, CAR, ERRAND), FEW,
-        {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2, "scales": (1.0, 0.2)}, CAR_STARTS,
-        {"budget": {"iterations": 4}}, ("threads",),
+        {**SAMPLED, "knots": 3, "order": "zero", "iterations": 3, "budget": 1e-9, "threads": 2,
+         "scales": (1.0, 0.2)}, CAR_STARTS, {"budget": {"iterations": 4}}, ("threads",),
     ),
     "ILQR": Case(
         on(ILQR, CAR, ERRAND), SMALL,

@@ -166,6 +166,7 @@ class ResidualDynamics(Dynamics):
         The prior must be traced and the network an `MLP`. Noise of the action acts through the corrected Jacobian B.
 
         Example:
+            >>> import numpy as np
             >>> from pilotage.models import pendulum
             >>> plant = ResidualDynamics(pendulum()).traced()
             >>> bool(np.allclose(plant.step([0.1, 0.0], [0.0], 0.1), pendulum().step([0.1, 0.0], [0.0], 0.1)))

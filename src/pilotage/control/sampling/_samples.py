@@ -26,11 +26,6 @@ from ._rollouts import draw, fill, moments, roll
 from .noise import basis_of
 
 DRAWN = np.array([0, 0, 1])
-SHARES = (1.0, 1 / 4, 1.0, 1 / 16, 1.0, 1 / 4, 1.0, 1 / 64)
-"""Shares of the standard deviation that samples take by turns where it was left to the default.
-
-Bounds say little about what a task needs: a quarter of the range swings up a pendulum, and topples a quadrotor.
-"""
 
 
 @settings
@@ -45,7 +40,7 @@ class Sampler(ABC):
     threads: Count = 1
     budget: Positive | None = None
     redraw: bool = True
-    scales: Any = None
+    scales: Any = 1.0
 
     def workspace(self, problem: Horizon) -> Samples:
         """The machine code and memory for rollouts of a problem."""
@@ -73,12 +68,11 @@ class Samples:
         violations: largest value of the constraint along each sample ``(K,)``.
     """
 
-    def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0, priced: bool = False) -> None:
+    def __init__(self, problem: Horizon, sampler: Sampler, correlation: float = 0.0) -> None:
         T, m, count = problem.steps, problem.action.size, sampler.samples
         self.problem, self.std = problem, np.tile(spread(sampler.std, problem.action), (T, 1))
         self._basis = basis_of(sampler.noise, T)
-        several = sampler.std is None and not priced
-        self._settings = np.array([correlation, sampler.penalty, *factors(sampler.scales, several)])
+        self._settings = np.array([correlation, sampler.penalty, *factors(sampler.scales)])
         self._limits, self._free = problem.limits, np.zeros((T, m))
         blocks = -(-count // LANES)
         self.padded = np.full((blocks, LANES), np.inf), np.zeros((blocks, LANES))
@@ -264,10 +258,8 @@ def spread(std: ArrayLike | None, action: Space) -> Array:
     return np.broadcast_to(given, (action.size,)).copy()
 
 
-def factors(scales: ArrayLike | None, several: bool) -> Array:
-    """The factors of the standard deviation that the samples take in turn, ``(q,)``; by default one, or several."""
-    if scales is None:
-        return np.array(SHARES if several else [1.0])
+def factors(scales: ArrayLike) -> Array:
+    """The factors of the standard deviation that the samples take in turn, ``(q,)``."""
     given = np.atleast_1d(numbers(scales, "scales"))
     if given.ndim != 1 or not len(given) or not (np.isfinite(given) & (given > 0.0)).all():
         raise SettingError(f"scales is {scales}; expected positive numbers, such as (1, 0.3, 0.1)")

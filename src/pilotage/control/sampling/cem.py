@@ -120,7 +120,7 @@ class CEM(RecedingHorizon):
             the last plan leads to.
         scales: factors of `std` that the samples take in turn, such as ``(1, 0.3, 0.1)``: those with a large one
             explore, those with a small one refine the plan, as unstable systems need.
-            Default: 1 with a `std` of one's own, else several, as `MPPI` describes at its `std`.
+            Among obstacles they make plans that stay where they are, so that the default is one size.
         std, penalty, threads, budget, rng: as for `MPPI`.
         noise: kind of noise over time, such as `PowerLawNoise`; default: white.
 
@@ -150,7 +150,7 @@ class CEM(RecedingHorizon):
         least: float = 0.05,
         restarts: int = 0,
         std: ArrayLike | None = None,
-        scales: ArrayLike | None = None,
+        scales: ArrayLike = 1.0,
         noise: Noise | None = None,
         dt: float | None = None,
         penalty: float = 1000.0,

@@ -63,7 +63,7 @@ class ICEM(RecedingHorizon):
         decay: float = 1.25,
         restarts: int = 0,
         std: ArrayLike | None = None,
-        scales: ArrayLike | None = None,
+        scales: ArrayLike = 1.0,
         dt: float | None = None,
         penalty: float = 1000.0,
         fallback: Fallback = "shift",

@@ -52,7 +52,7 @@ class PathIntegral(Sampler):
         """The machine code and memory for rollouts of a problem."""
         _ = weigh.compiled
         correlation = CORRELATION if self.correlation is None else self.correlation
-        return Samples(problem, self, correlation, priced=self.pull > 0.0)
+        return Samples(problem, self, correlation)
 
     def step(
         self, workspace: Samples, state: Any, x: Array, us: Array, rows: Array, passed: float
@@ -110,9 +110,8 @@ class MPPI(RecedingHorizon):
             tick so that the effective number of samples, ``1 / sum w^2``, is the share `effective` of all.
         effective: effective share of the samples, instead of a temperature; default: 0.05.
         std: standard deviation of the noise, one number or one per action component; default: a quarter of the range
-            between the bounds for half of the samples, and a 4th (2 of 8), 16th and 64th (1 of 8 each) of that for
-            the others. So it explores, and is fine enough where the bounds are much wider than the task needs. With
-            `pull`, all samples have a quarter of the range, since the control cost is that of one distribution.
+            between the bounds. This explores well, but is coarse if the bounds are much wider than the task needs. For
+            example, a car with bounds of 5 m/s^2 and 0.6 rad comes closer to its goal with (1.0, 0.2).
         correlation: correlation of the noise between consecutive steps, in [0, 1). High values give smooth plans that
             reach far; 0 is white noise. Default: 0.8.
         noise: another kind of noise over time, instead of a correlation, such as `PowerLawNoise` (coloured MPPI),
@@ -177,7 +176,7 @@ class MPPI(RecedingHorizon):
             threads,
             budget,
             redraw,
-            None,
+            1.0,
             temperature,
             effective,
             correlation,

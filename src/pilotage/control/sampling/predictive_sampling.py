@@ -84,7 +84,7 @@ class PredictiveSampling(RecedingHorizon):
         knots: int | None = None,
         order: Literal["zero", "linear", "cubic"] = "cubic",
         std: ArrayLike | None = None,
-        scales: ArrayLike | None = None,
+        scales: ArrayLike = 1.0,
         iterations: int = 1,
         dt: float | None = None,
         penalty: float = 1000.0,
