@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pilotage.core import PilotageError, PlanStatus
@@ -50,6 +50,7 @@ def test_lines_touch_no_obstacle_and_are_not_longer_than_the_steps_of_astar(seed
 
 @settings(max_examples=40)
 @given(seed=st.integers(0, 100_000), radius=st.sampled_from([0.0, 0.3]))
+@example(seed=3532, radius=0.3)
 def test_a_robot_with_a_footprint_is_clear_all_along(seed: int, radius: float) -> None:
     grid, start, goal, _ = random_case(seed)
     problem = grid.problem(grid.cell_to_world(start), grid.cell_to_world(goal), Footprint.disc(radius))
@@ -59,7 +60,10 @@ def test_a_robot_with_a_footprint_is_clear_all_along(seed: int, radius: float) -
         assert plan.status is steps.status
         if plan.ok:
             assert plan.xs is not None
-            assert problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
+            between = plan.xs[:-1] + np.linspace(0.0, 1.0, 50)[:, None, None] * np.diff(plan.xs, axis=0)
+            assert grid.clearance(between.reshape(-1, 2)).min() >= radius - 1e-12
+            if "led_out" not in plan.stats:  # ends too near to be certainly clear on large cells are led out of first
+                assert problem.edges_allowed(plan.xs[:-1], plan.xs[1:]).all()
             assert plan.cost <= steps.cost * (1 + 1e-12)
 
 
