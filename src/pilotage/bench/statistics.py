@@ -5,36 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.arrays import Array, numbers
+from ..core.confidence import Interval, Share, normal_quantile
+from ..core.confidence import wilson as wilson
 from ..core.errors import ShapeError
-from ..core.settings import Interval as Range
 from ..core.settings import setting, whole
 from ..core.streams import Rng, generator
 
-Share = Annotated[float, Range(0.0, 1.0, "()")]
 Method = Literal["bca", "percentile"]
 Statistic = Callable[..., Any]
-
-
-class Interval(NamedTuple):
-    """An estimate with a confidence interval."""
-
-    low: float
-    value: float
-    high: float
-
-    def __str__(self) -> str:
-        return "-" if math.isnan(self.value) else f"{self.value:.4g} {self.bounds}"
-
-    @property
-    def bounds(self) -> str:
-        """The bounds as text; "-" where one value, or none, gives no interval."""
-        return f"[{self.low:.4g}, {self.high:.4g}]" if math.isfinite(self.high - self.low) else "-"
 
 
 def bootstrap(
@@ -99,34 +83,6 @@ def _corrected(x: Array, statistic: Statistic, drawn: Array, found: float, tails
     z0 = ndtri(np.clip(below, 1.0 / len(drawn), 1.0 - 1.0 / len(drawn)))
     z = z0 + ndtri(tails)
     return ndtr(z0 + z / (1.0 - c * z))
-
-
-def wilson(count: int, of: int, level: float = 0.95) -> Interval:
-    """Wilson confidence interval of a share.
-
-    ::
-
-        (p + z^2 / 2n -+ z sqrt(p (1 - p) / n + z^2 / 4n^2)) / (1 + z^2 / n)
-        p = count / n,  z = Phi^-1((1 + level) / 2)
-
-    Args:
-        count: number of cases.
-        of: number of trials n; 0 gives the interval from 0 to 1.
-        level: confidence.
-
-    Source: Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
-
-    Example:
-        >>> print(wilson(0, 30))
-        0 [0, 0.1135]
-    """
-    n, k = whole(of, "of", 0), whole(count, "count", 0, of)
-    if n == 0:
-        return Interval(0.0, math.nan, 1.0)
-    p, z = k / n, _normal((1.0 + setting(level, Share, "level")) / 2.0)
-    middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1.0 - p) / n + (z / (2 * n)) ** 2)
-    low, high = ((middle + sign * half) / (1.0 + z * z / n) for sign in (-1.0, 1.0))
-    return Interval(max(low, 0.0) if k else 0.0, p, min(high, 1.0) if k < n else 1.0)
 
 
 def cvar(values: ArrayLike, share: float = 0.1) -> float:
@@ -221,16 +177,9 @@ def more_seeds(d: ArrayLike, level: float = 0.95, power: float = 0.8) -> int | N
     mean = float(x.mean())
     if mean == 0.0:
         return None
-    z = _normal((1.0 + setting(level, Share, "level")) / 2.0) + _normal(setting(power, Share, "power"))
+    z = normal_quantile((1.0 + setting(level, Share, "level")) / 2.0) + normal_quantile(setting(power, Share, "power"))
     std = float(x.std(ddof=1)) if len(x) > 1 else abs(mean)
     return max(math.ceil((z * std / mean) ** 2) - len(x), 1)
-
-
-def _normal(p: float) -> float:
-    """The quantile of the standard normal distribution."""
-    from scipy.special import ndtri
-
-    return float(ndtri(p))
 
 
 def _sample(values: ArrayLike) -> Array:

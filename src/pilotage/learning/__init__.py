@@ -13,6 +13,8 @@ from .distillation import Distilled as Distilled  # noqa: E402
 from .distillation import Round as Round  # noqa: E402
 from .distillation import distill as distill  # noqa: E402
 from .dynamics import LearnedDynamics as LearnedDynamics  # noqa: E402
+from .evaluation import EvaluationProtocol as EvaluationProtocol  # noqa: E402
+from .evaluation import SuccessRate as SuccessRate  # noqa: E402
 from .fit import Epoch as Epoch  # noqa: E402
 from .fit import Fit as Fit  # noqa: E402
 from .fit import fit as fit  # noqa: E402
@@ -33,6 +35,7 @@ __all__ = [
     "Distilled",
     "Ensemble",
     "Epoch",
+    "EvaluationProtocol",
     "Fit",
     "Fitted",
     "LearnedDynamics",
@@ -42,6 +45,7 @@ __all__ = [
     "ResidualDynamics",
     "Round",
     "Scaling",
+    "SuccessRate",
     "Switch",
     "Training",
     "distill",
