@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pilotage.bench import Results, Row, Suite, compare, controllers, replay, report_page, summarize, sweep, tasks
-from pilotage.bench.registry import summary
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
 from pilotage.core.errors import PilotageError, counted, require
@@ -102,7 +101,7 @@ def list_all(*, json: bool = False) -> None:
         json: Print one JSON object instead of text.
     """
     found = {
-        kind: {name: summary(each.get(name)) for name in each.names()}
+        kind: {name: each.summary(name) for name in each.names()}
         for kind, each in (("tasks", tasks), ("controllers", controllers))
     }
     if json:
