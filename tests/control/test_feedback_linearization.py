@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pilotage.control import ILQR, FeedbackLinearization, TrailerBacking, reach
+from pilotage.control import ILQR, FeedbackLinearization, TrackingLQR, TrailerBacking, reach
 from pilotage.core import ActionStatus, ModelError, Plan, PlanStatus, SettingError
 from pilotage.models import bicycle, differential_drive, trailer_rear, truck, unicycle
 
@@ -174,3 +174,23 @@ def test_an_end_beside_the_dock_is_no_success(x: Any, told: str) -> None:
         x = model.step(x, action.u, 0.1)
     assert action.status is ActionStatus.FALLBACK and told in action.reason and "beside the dock" in action.reason
     assert wide.act(x).status is ActionStatus.DONE
+
+
+@pytest.mark.parametrize("make", [
+    lambda model, plan: TrackingLQR(model, plan),
+    lambda model, plan: FeedbackLinearization(model, plan, ahead=0.1),
+    lambda model, plan: FeedbackLinearization(model, plan),
+])  # fmt: skip
+def test_a_robot_that_was_held_up_has_not_arrived(make: Any) -> None:
+    """The clock of the plan runs out; the same law is done where the robot follows."""
+    model = unicycle()
+    plan = ILQR(model, reach(model, [2.0, 1.0, 0.0]), horizon=40).solve([0.0, 0.0, 0.0])
+    law, x = make(model, plan), np.zeros(3)
+    for k in range(42):
+        held, x = law.act(np.zeros(3), 0.1 * k), np.zeros(3)
+    assert held.status is ActionStatus.STUCK and "are left" in held.reason
+    law.reset()
+    for k in range(42):
+        action = law.act(x, 0.1 * k)
+        x = model.step(x, action.u, 0.1)
+    assert action.status is ActionStatus.DONE

@@ -85,7 +85,8 @@ def _robust(A: Array, B: Array, poles: Any) -> Array:
 def _repeated(A: Array, B: Array, poles: Any) -> Array:
     """The gain by one combination of the actions; of some, that by which all modes are reached best."""
     d, m = B.shape
-    draws, best = generator(0), (np.inf, np.empty(0), np.empty(0), np.empty(0))
+    draws = generator(0)
+    best: tuple[float, Array, Array, Array] = (np.inf, np.empty(0), np.empty(0), np.empty(0))
     scale = np.linalg.norm(A) / max(np.linalg.norm(B), 1e-300)
     for _ in range(1 if m == 1 else TRIES):
         q = np.ones(1) if m == 1 else draws.standard_normal(m)
@@ -94,8 +95,9 @@ def _repeated(A: Array, B: Array, poles: Any) -> Array:
         reach = np.stack([np.linalg.matrix_power(F, i) @ (B @ q) for i in range(d)], -1)
         best = min(best, (float(np.linalg.cond(reach)), K0, q, reach), key=lambda each: each[0])
     _, K0, q, reach = best
-    F, product = A - B @ K0, np.eye(d)
-    coefficients: Array = np.poly(poles).real[1:]
+    F: Array = A - B @ K0
+    product: Array = np.eye(d)
+    coefficients = np.asarray(np.poly(poles).real[1:], dtype=np.float64)
     for coefficient in coefficients:
         product = product @ F + coefficient * np.eye(d)  # Horner's scheme
     last = np.linalg.solve(reach.T, np.eye(d)[-1])
