@@ -97,10 +97,10 @@ def _repeated(A: Array, B: Array, poles: Any) -> Array:
     _, K0, q, reach = best
     F: Array = A - B @ K0
     product: Array = np.eye(d)
-    coefficients = np.asarray(np.poly(poles).real[1:], dtype=np.float64)
+    coefficients: list[float] = np.poly(poles).real[1:].tolist()
     for coefficient in coefficients:
         product = product @ F + coefficient * np.eye(d)  # Horner's scheme
-    last = np.linalg.solve(reach.T, np.eye(d)[-1])
+    last: Array = np.linalg.solve(reach.T, np.eye(d)[-1])
     return K0 + np.outer(q, last @ product)
 
 
