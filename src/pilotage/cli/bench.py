@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pilotage.bench import Results, Row, Suite, compare, controllers, replay, report_page, summarize, sweep, tasks
-from pilotage.bench.registry import summary
 from pilotage.bench.suite import stock
 from pilotage.bench.summary import comparison_table, comparisons, markdown
 from pilotage.core.errors import PilotageError, counted, require
+from pilotage.core.registry import summary
 from pilotage.io import write_atomic
 
 SUMMARY, REPORT = "summary.md", "report.html"

@@ -26,9 +26,17 @@ from .noise import Fitted as Fitted  # noqa: E402
 from .noise import NoiseFit as NoiseFit  # noqa: E402
 from .noise import fit_noise as fit_noise  # noqa: E402
 from .policy import NetworkPolicy as NetworkPolicy  # noqa: E402
+from .records import Record as Record  # noqa: E402
+from .records import Trained as Trained  # noqa: E402
+from .records import TrainingEnd as TrainingEnd  # noqa: E402
 from .residual import ResidualDynamics as ResidualDynamics  # noqa: E402
+from .runs import load_best as load_best  # noqa: E402
+from .runs import read_settings as read_settings  # noqa: E402
 from .scaling import Scaling as Scaling  # noqa: E402
 from .switch import Switch as Switch  # noqa: E402
+from .training import Trainee as Trainee  # noqa: E402
+from .training import train as train  # noqa: E402
+from .training_settings import TrainingSettings as TrainingSettings  # noqa: E402
 
 __all__ = [
     "MLP",
@@ -42,15 +50,23 @@ __all__ = [
     "Lessons",
     "NetworkPolicy",
     "NoiseFit",
+    "Record",
     "ResidualDynamics",
     "Round",
     "Scaling",
     "SuccessRate",
     "Switch",
+    "Trained",
+    "Trainee",
     "Training",
+    "TrainingEnd",
+    "TrainingSettings",
     "distill",
     "fit",
     "fit_noise",
+    "load_best",
+    "read_settings",
+    "train",
 ]
 
 if not TYPE_CHECKING:  # to a type checker, every name would seem to exist

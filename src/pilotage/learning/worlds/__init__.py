@@ -3,5 +3,8 @@
 from __future__ import annotations
 
 from .truck import TruckOracle as TruckOracle
+from .world import World as World
+from .world import world_of as world_of
+from .world import worlds as worlds
 
-__all__ = ["TruckOracle"]
+__all__ = ["TruckOracle", "World", "world_of", "worlds"]
