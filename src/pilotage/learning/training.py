@@ -117,7 +117,8 @@ class _Loop:
         self.trainee, self.modules, self.settings, self.processes = trainee, modules, settings, processes
         self.seed, self.run = seed, run
         self.parameters = [p for module in modules.values() for p in module.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, weight_decay=settings.weight_decay)
+        decay, fused = settings.weight_decay, device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=settings.rate, weight_decay=decay, fused=fused)
         mixed = settings.precision == "mixed" and device.type == "cuda"
         self.cast = (lambda: torch.autocast("cuda", torch.bfloat16)) if mixed else nullcontext
         self.snapshot, self.best = Snapshot(), dict[str, torch.Tensor]()

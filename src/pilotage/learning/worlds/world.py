@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from ...core import SettingError
+from ...core.registry import Registry
+from ...core.settings import shown
 from ..training import Record, TrainingSettings
 
 
@@ -50,7 +53,8 @@ def world_of(name: str) -> World:
     """The world of a name.
 
     Args:
-        name: name of a stock world or of an entry point in the group ``pilotage.worlds``; ``module:object`` for another.
+        name: name of a stock world, or of an entry point in the group ``pilotage.worlds``; another one is
+            ``module:object``.
 
     Raises:
         SettingError: if there is none, or the object lacks a part of `World`.
